@@ -1,0 +1,96 @@
+"""The contract of a sink: four methods, and what each outcome means.
+
+Who calls: one courier for each pipeline × sink, from its worker threads. `open` is called first, and again
+with back-off until it returns; `write` may be called by as many threads at once as `Sink.concurrency` says;
+`close` once, after the last `write` has returned.
+"""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar, Protocol, Self, runtime_checkable
+
+from pydantic import BaseModel, ConfigDict, PositiveInt
+
+from sidecar.flow import Batch, Verdict
+from sidecar.quantities import Duration, Size
+
+
+@runtime_checkable
+class Sink(Protocol):
+    """Stores batches of documents."""
+
+    def open(self) -> None:
+        """Get ready to write. Raises `Retryable` or `Fatal`; is called again with back-off until it returns."""
+        ...
+
+    def write(self, batch: Batch) -> Verdict:
+        """Write the batch and say what became of each record.
+
+        Partial success is in the verdict, never in an exception. `Retryable` and `Fatal` mean that nothing
+        is known to be stored; the same records come again under the same ids.
+        """
+        ...
+
+    def close(self) -> None:
+        """Let go of everything. Never raises, and may be called without `open` having returned."""
+        ...
+
+    def probe(self) -> None:
+        """Try what a write needs (address, credentials, permission) and nothing more; raises as `open` does."""
+        ...
+
+
+@runtime_checkable
+class Resumable(Protocol):
+    """A sink that keeps its own position, such as the length of a file, with the checkpoint."""
+
+    def resume(self, receipt: str | None) -> None:
+        """Called before each `open` with the last committed `Verdict.receipt`, None if there never was one.
+
+        What was written after that receipt comes again, so the sink goes back to it.
+        """
+        ...
+
+
+class SinkSettings(BaseModel):
+    """What every sink can be told. A sink's own settings inherit from this and are frozen and closed."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+
+    type: str
+    """Name of the sink as `sidecar plugins` lists it."""
+
+    batch_records: PositiveInt = 10_000
+    """Send when this many documents wait."""
+
+    batch_bytes: Size = 1 << 20
+    """Send when this many bytes of log wait."""
+
+    linger: Duration = 0.1
+    """Seconds that a document waits for others before it is sent; the first one after silence never waits."""
+
+    schemes: ClassVar[tuple[str, ...]] = ()
+    """URL schemes that mean this sink, without the `://`."""
+
+    @classmethod
+    def from_url(cls, url: str) -> Self:
+        """Settings from a URL whose scheme is one of `schemes`. Raises `ConfigurationError`."""
+        raise NotImplementedError
+
+    def destination(self) -> str:
+        """Where the documents go, for people and for the state: never with a secret or a query."""
+        raise NotImplementedError
+
+
+class SinkType(Protocol):
+    """What an entry point of the group `log_sidecar.sinks` names: usually the class of the sink itself."""
+
+    settings: ClassVar[type[SinkSettings]]
+    """The model of its settings."""
+
+    concurrency: ClassVar[int]
+    """How many `write` calls may be under way at once."""
+
+    def __call__(self, settings: Any) -> Sink:
+        """A sink that is not yet connected."""
+        ...

@@ -1,0 +1,354 @@
+"""The nouns that travel through the rooms, in batches: Generation, Chunk, Lines, Records, Documents, Batch, Verdict.
+
+No noun here stands for one line. A chunk of some hundred lines is decoded, parsed, enriched and rendered as
+columns, because an object or a call for each line would cost more than everything else together.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from itertools import accumulate
+from typing import Any, Protocol
+
+import msgspec
+
+from sidecar.clock import iso
+from sidecar.errors import DeliveryError
+
+_DIGITS = "0123456789abcdefghijklmnopqrstuvwxyz"
+
+
+@dataclass(frozen=True, slots=True)
+class FileId:
+    """Which file this is, whatever it is called: device, inode, and the inode's generation where it has one."""
+
+    device: int
+    inode: int
+    inode_generation: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Generation:
+    """One life of one file in one pipeline, from creation or truncation to the next.
+
+    `number` is drawn at random (63 bits) and never derived from content or inode; `born` is in seconds since
+    the epoch; `path` is the name under which the life began and stays the same when the file is renamed.
+    """
+
+    number: int
+    pipeline: str
+    path: str
+    born: float
+
+    @property
+    def text(self) -> str:
+        """The number in base 36: the first half of every document's `_id`."""
+        rest, digits = self.number, ""
+        while rest:
+            rest, digit = divmod(rest, 36)
+            digits = _DIGITS[digit] + digits
+        return digits or "0"
+
+
+@dataclass(frozen=True, slots=True)
+class Chunk:
+    """Bytes of whole lines from one position of one generation.
+
+    `data` begins at byte `offset` of the file. `end` is the offset of the byte after it, larger than
+    `offset + len(data)` where a line's tail was too long to be kept (`cut_bytes`) or a hole was skipped.
+    `closed`: the last line has no newline and is to be taken as it is. `continuation`: the first line is the
+    rest of one whose beginning was shipped before.
+    """
+
+    generation: Generation
+    offset: int
+    data: bytes
+    end: int
+    closed: bool = False
+    continuation: bool = False
+    cut_bytes: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Skipped:
+    """Bytes of the file that no document holds, by rule: an empty line, a hole of NUL bytes."""
+
+    start: int
+    end: int
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Lines:
+    """The lines of a chunk: either `text` as a whole (`whole` is true), or already taken apart.
+
+    Whole means that each line of the chunk is one record as it stands: valid UTF-8, no empty line, no NUL,
+    no carriage return, nothing to note. Only then may a parser treat the chunk at a stroke.
+    `notes` holds what is to be said of single lines in their documents: index → (path, JSON text) pairs.
+    `undecodable` holds the indexes of lines that the strict policy refuses.
+    """
+
+    chunk: Chunk
+    count: int
+    text: str = ""
+    whole: bool = True
+    texts: Sequence[str] = ()
+    positions: Sequence[int] = ()
+    skipped: Sequence[Skipped] = ()
+    notes: dict[int, dict[str, str]] = field(default_factory=dict)
+    undecodable: frozenset[int] = frozenset()
+    replaced: int = 0
+
+    def split(self) -> list[str]:
+        """The text of each line, without its line end."""
+        return self.text[:-1].split("\n") if self.whole else list(self.texts)
+
+    def starts(self) -> list[int]:
+        """The byte offset in the file of each line's first byte."""
+        if not self.whole:
+            return list(self.positions)
+        if self.text.isascii():
+            return self.starts_of(map(len, self.split()), 1)
+        return self.starts_of(map(len, self.chunk.data[:-1].split(b"\n")), 1)
+
+    def starts_of(self, lengths: Iterator[int], between: int) -> list[int]:
+        """The same, from the lengths in bytes of the lines and of what stands between two of them."""
+        offsets = accumulate(lengths, lambda at, length: at + length + between, initial=self.chunk.offset)
+        return list(offsets)[:-1]
+
+
+@dataclass(frozen=True, slots=True)
+class Records:
+    """Lines as fields: for each the members of a JSON object as text, without the braces.
+
+    `times[i]` is the event time as RFC 3339 text with zone, or "" where the line has none. `names` are the
+    names of all fields at the root where the parser knows them, else None. `in_place`: the application
+    wrote its time under `@timestamp` itself, so it already stands in the members. `errors`: index → why the
+    line could not be parsed.
+    """
+
+    lines: Lines
+    starts: Sequence[int]
+    members: Sequence[str]
+    times: Sequence[str]
+    names: frozenset[str] | None = None
+    in_place: bool = False
+    errors: dict[int, str] = field(default_factory=dict)
+
+
+class Documents(Protocol):
+    """Finished documents of one generation, with the positions that they came from."""
+
+    @property
+    def generation(self) -> Generation: ...
+
+    @property
+    def starts(self) -> Sequence[int]: ...
+
+    def __len__(self) -> int: ...
+
+    def ids(self) -> list[str]:
+        """The `_id` of each document: generation and offset."""
+        ...
+
+    def texts(self) -> list[str]:
+        """Each document as JSON text without line ends."""
+        ...
+
+    def rendered(self, before: str, between: str) -> str:
+        """`before` id `between` document newline, for all documents, as one text."""
+        ...
+
+    def event_times(self) -> list[str]:
+        """The event time of each document as RFC 3339 text, or "" where the line had none."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Spliced:
+    """Documents whose members are the application's own text between constant parts of ours.
+
+    document = `{"@timestamp":"` + time + `",` + members + `tail` + offset + `close`
+    (with `in_place` the application's own members hold the time, and `{` alone begins it).
+    """
+
+    generation: Generation
+    starts: Sequence[int]
+    members: Sequence[str]
+    times: Sequence[str]
+    tail: str
+    close: str
+    in_place: bool = False
+    timed: bool = True
+
+    def __len__(self) -> int:
+        return len(self.starts)
+
+    def ids(self) -> list[str]:
+        head = self.generation.text
+        return [f"{head}-{start}" for start in self.starts]
+
+    def texts(self) -> list[str]:
+        tail, close = self.tail, self.close
+        if self.in_place:
+            return [f"{{{body}{tail}{at}{close}" for body, at in zip(self.members, self.starts, strict=True)]
+        return [
+            f'{{"@timestamp":"{time}",{body}{tail}{at}{close}'
+            for time, body, at in zip(self.times, self.members, self.starts, strict=True)
+        ]
+
+    def rendered(self, before: str, between: str) -> str:
+        head, tail, close = f"{before}{self.generation.text}-", self.tail, f"{self.close}\n"
+        offsets = list(map(str, self.starts))
+        if self.in_place:
+            return "".join(
+                [
+                    f"{head}{at}{between}{{{body}{tail}{at}{close}"
+                    for body, at in zip(self.members, offsets, strict=True)
+                ]
+            )
+        middle = between + '{"@timestamp":"'
+        return "".join(
+            [
+                f'{head}{at}{middle}{time}",{body}{tail}{at}{close}'
+                for time, body, at in zip(self.times, self.members, offsets, strict=True)
+            ]
+        )
+
+    def event_times(self) -> list[str]:
+        return list(self.times) if self.timed else [""] * len(self)
+
+
+@dataclass(frozen=True, slots=True)
+class Whole:
+    """Documents that were made one by one. `known_ids` is set for documents that come from the dead letters."""
+
+    generation: Generation
+    starts: Sequence[int]
+    documents: Sequence[str]
+    times: Sequence[str]
+    known_ids: Sequence[str] | None = None
+
+    def __len__(self) -> int:
+        return len(self.starts)
+
+    def ids(self) -> list[str]:
+        if self.known_ids is not None:
+            return list(self.known_ids)
+        head = self.generation.text
+        return [f"{head}-{start}" for start in self.starts]
+
+    def texts(self) -> list[str]:
+        return list(self.documents)
+
+    def rendered(self, before: str, between: str) -> str:
+        return "".join(
+            [
+                f"{before}{name}{between}{text}\n"
+                for name, text in zip(self.ids(), self.documents, strict=True)
+            ]
+        )
+
+    def event_times(self) -> list[str]:
+        return list(self.times)
+
+
+@dataclass(frozen=True)
+class Batch:
+    """What a sink is asked to write: documents of one or several generations, in the order of their lines.
+
+    A record is known by its index, 0 ≤ index < len(batch). `targets` is set when documents go where they
+    were meant to go once before (a replay); otherwise the sink decides.
+    """
+
+    parts: Sequence[Documents]
+    targets: Sequence[str] | None = None
+
+    def __len__(self) -> int:
+        return self._length
+
+    @cached_property
+    def _length(self) -> int:
+        return sum(len(part) for part in self.parts)
+
+    @cached_property
+    def ids(self) -> list[str]:
+        """The `_id` of each document."""
+        return [name for part in self.parts for name in part.ids()]
+
+    @cached_property
+    def documents(self) -> list[str]:
+        """Each document as JSON text without line ends."""
+        return [text for part in self.parts for text in part.texts()]
+
+    def objects(self) -> list[dict[str, Any]]:
+        """Each document as a dictionary. Of a key that was written twice the last value counts."""
+        found: list[dict[str, Any]] = _OBJECTS.decode_lines("\n".join(self.documents))
+        return found
+
+    def rendered(self, before: str, between: str) -> bytes:
+        """`before` id `between` document newline, for all documents in order, as UTF-8."""
+        return "".join([part.rendered(before, between) for part in self.parts]).encode()
+
+    @cached_property
+    def event_times(self) -> list[str]:
+        """The event time of each document as RFC 3339 text with zone.
+
+        A line without a time of its own takes the moment at which its generation began, so that a document
+        that is sent again next day goes to the same dated index.
+        """
+        return [time or part_born(part) for part in self.parts for time in part.event_times()]
+
+    def only(self, indexes: Sequence[int]) -> Batch:
+        """The documents with these indexes, renumbered from 0 in the order given."""
+        names, texts, times = self.ids, self.documents, self.event_times
+        chosen = Whole(
+            self.parts[0].generation,
+            [0] * len(indexes),
+            [texts[i] for i in indexes],
+            [times[i] for i in indexes],
+            [names[i] for i in indexes],
+        )
+        return Batch([chosen], None if self.targets is None else [self.targets[i] for i in indexes])
+
+
+_OBJECTS = msgspec.json.Decoder(dict[str, Any])
+
+
+def part_born(part: Documents) -> str:
+    """The moment at which the generation of these documents began, as RFC 3339 text in UTC."""
+    return iso(part.generation.born)
+
+
+@dataclass(frozen=True, slots=True)
+class Rejection:
+    """One record that the destination will never take as it is.
+
+    `kind` is the destination's own name for the error, `reason` its words, `status` its number if it has
+    one, `target` the index or collection the document was meant for.
+    """
+
+    index: int
+    kind: str
+    reason: str
+    status: int | None = None
+    target: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What became of each record of a batch, by index. Fail closed: what is not mentioned is retried.
+
+    `stored`: accepted, or found to be there already (`already` says how many were). `rejected`: will never
+    be taken; goes to the dead letters. `fault`: why the others could not be taken, if the destination said.
+    `receipt`: a note of the sink's own that is committed with the checkpoint and handed back to `resume`.
+    """
+
+    stored: Collection[int]
+    rejected: Sequence[Rejection] = ()
+    fault: DeliveryError | None = None
+    already: int = 0
+    failure_store: int = 0
+    receipt: str | None = None

@@ -1,0 +1,42 @@
+"""Durations and sizes as people write them: `5s`, `250ms`, `2h`; `512KiB`, `16MiB`, `1GB`."""
+
+from __future__ import annotations
+
+import re
+from typing import Annotated
+
+from pydantic import BeforeValidator, Field
+
+_SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0, "w": 604800.0}
+_BYTES = {
+    "": 1, "b": 1,
+    "kb": 10**3, "mb": 10**6, "gb": 10**9,
+    "k": 2**10, "m": 2**20, "g": 2**30,
+    "ki": 2**10, "mi": 2**20, "gi": 2**30,
+    "kib": 2**10, "mib": 2**20, "gib": 2**30,
+}  # fmt: skip
+_QUANTITY = re.compile(r"\s*(\d+(?:\.\d+)?)\s*([a-z]*)\s*", re.IGNORECASE)
+
+
+def seconds(value: object) -> object:
+    """`"5s"` as 5.0; a number is taken as seconds. Raises `ValueError` with an example."""
+    if not isinstance(value, str):
+        return value
+    match = _QUANTITY.fullmatch(value)
+    if match and (match[2] or "s").lower() in _SECONDS:
+        return float(match[1]) * _SECONDS[(match[2] or "s").lower()]
+    raise ValueError("not a duration; write it as 500ms, 5s, 10m, 2h or 14d")
+
+
+def size(value: object) -> object:
+    """`"16MiB"` as 16777216; a number is taken as bytes. Raises `ValueError` with an example."""
+    if not isinstance(value, str):
+        return value
+    match = _QUANTITY.fullmatch(value)
+    if match and match[2].lower() in _BYTES:
+        return int(float(match[1]) * _BYTES[match[2].lower()])
+    raise ValueError("not a size; write it as 64KiB, 16MiB or 1GB")
+
+
+Duration = Annotated[float, BeforeValidator(seconds, json_schema_input_type=str | float), Field(ge=0)]
+Size = Annotated[int, BeforeValidator(size, json_schema_input_type=str | int), Field(gt=0)]
