@@ -171,7 +171,8 @@ class Spliced:
     """Documents whose members are the application's own text between constant parts of ours.
 
     document = `{"@timestamp":"` + time + `",` + members + `tail` + offset + `close`
-    (with `in_place` the application's own members hold the time, and `{` alone begins it).
+    (with `in_place` the application's own members hold the time, and `{` alone begins it). `times` are those
+    of the documents, `known_times` those of the events: "" where the line had none.
     """
 
     generation: Generation
@@ -180,8 +181,8 @@ class Spliced:
     times: Sequence[str]
     tail: str
     close: str
+    known_times: Sequence[str]
     in_place: bool = False
-    timed: bool = True
 
     def __len__(self) -> int:
         return len(self.starts)
@@ -218,7 +219,7 @@ class Spliced:
         )
 
     def event_times(self) -> list[str]:
-        return list(self.times) if self.timed else [""] * len(self)
+        return list(self.known_times)
 
 
 @dataclass(frozen=True, slots=True)
@@ -245,10 +246,7 @@ class Whole:
 
     def rendered(self, before: str, between: str) -> str:
         return "".join(
-            [
-                f"{before}{name}{between}{text}\n"
-                for name, text in zip(self.ids(), self.documents, strict=True)
-            ]
+            [f"{before}{name}{between}{text}\n" for name, text in zip(self.ids(), self.documents, strict=True)]
         )
 
     def event_times(self) -> list[str]:

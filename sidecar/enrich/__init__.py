@@ -1,0 +1,5 @@
+"""Fields of ours: where a line came from, when, and what the user wants added; and the finished document.
+
+Takes `Records`, hands on `Documents`. Nothing the application wrote is altered here; where it uses the name
+of a field of ours, its value moves to `original.<name>`.
+"""

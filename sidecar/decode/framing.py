@@ -1,0 +1,138 @@
+"""Cuts a chunk into lines, as a whole where nothing speaks against it.
+
+The boundaries depend on the bytes of the file alone, never on where a chunk happened to begin: NUL bytes at
+the beginning of a line and a carriage return at its end never belong to it, an empty line is skipped, and a
+line longer than `max_line` keeps its head.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Literal
+
+from sidecar.flow import Chunk, Lines, Skipped
+
+EncodingErrors = Literal["replace", "backslashreplace", "strict"]
+
+
+@dataclass(frozen=True, slots=True)
+class Framing:
+    """How lines are cut: the longest line in bytes, whether empty ones count, what to do with invalid UTF-8."""
+
+    max_line: int = 1 << 20
+    keep_empty: bool = False
+    encoding_errors: EncodingErrors = "replace"
+
+    def lines(self, chunk: Chunk) -> Lines:
+        """The lines of a chunk whose data ends at the end of a line."""
+        if not chunk.data:
+            return Lines(chunk, 0, whole=False, skipped=[Skipped(chunk.offset, chunk.end, "nul")])
+        return self._whole(chunk) or _Cutting(self, chunk).lines()
+
+    def _whole(self, chunk: Chunk) -> Lines | None:
+        data = chunk.data
+        if chunk.closed or chunk.continuation or chunk.cut_bytes or len(data) > self.max_line:
+            return None
+        if b"\0" in data or b"\r" in data or b"\n\n" in data or data[0] == 0x0A:
+            return None
+        try:
+            return Lines(chunk, data.count(b"\n"), text=data.decode())
+        except UnicodeDecodeError:
+            return None
+
+
+@dataclass(slots=True)
+class _Cutting:
+    """One chunk that has to be taken apart line by line."""
+
+    framing: Framing
+    chunk: Chunk
+    texts: list[str] = field(default_factory=list)
+    positions: list[int] = field(default_factory=list)
+    skipped: list[Skipped] = field(default_factory=list)
+    notes: dict[int, dict[str, str]] = field(default_factory=dict)
+    undecodable: set[int] = field(default_factory=set)
+    replaced: int = 0
+
+    def lines(self) -> Lines:
+        for start, raw, end in self._raw_lines():
+            self._take(start, raw, end)
+        chunk = self.chunk
+        if chunk.continuation and self.positions and self.positions[0] == chunk.offset:
+            self._note(0, "log.continuation", "true")
+        return Lines(
+            chunk,
+            len(self.texts),
+            whole=False,
+            texts=self.texts,
+            positions=self.positions,
+            skipped=self.skipped,
+            notes=self.notes,
+            undecodable=frozenset(self.undecodable),
+            replaced=self.replaced,
+        )
+
+    def _raw_lines(self) -> Iterator[tuple[int, bytes, int]]:
+        """(offset, bytes without newline, offset after the newline) for each line."""
+        at, chunk = self.chunk.offset, self.chunk
+        pieces = chunk.data.split(b"\n")
+        tail = pieces.pop()
+        for piece in pieces:
+            yield at, piece, at + len(piece) + 1
+            at += len(piece) + 1
+        if tail or at < chunk.end:
+            yield at, tail, chunk.end
+
+    def _take(self, start: int, raw: bytes, end: int) -> None:
+        line = raw.lstrip(b"\0")
+        if hole := len(raw) - len(line):
+            self.skipped.append(Skipped(start, start + hole, "nul"))
+            start += hole
+        too_long = self.chunk.cut_bytes if end == self.chunk.end else 0
+        line, cut = line[: self.framing.max_line], max(0, len(line) - self.framing.max_line) + too_long
+        if not cut:
+            line = line.removesuffix(b"\r")
+        if not line and not self.framing.keep_empty:
+            if end > start:
+                self.skipped.append(Skipped(start, end, "empty"))
+            return
+        index = len(self.texts)
+        if cut:
+            self._note(index, "truncated", "true")
+            self._note(index, "original_bytes", str(len(line) + cut))
+        elif self.chunk.closed and end == self.chunk.end:
+            self._note(index, "partial", "true")
+        self.texts.append(self._decoded(index, line))
+        self.positions.append(start)
+
+    def _decoded(self, index: int, line: bytes) -> str:
+        try:
+            return line.decode()
+        except UnicodeDecodeError:
+            if self.notes.get(index, {}).get("truncated"):
+                line = _whole_characters(line)
+            return self._forgiven(index, line)
+
+    def _forgiven(self, index: int, line: bytes) -> str:
+        try:
+            return line.decode()
+        except UnicodeDecodeError:
+            self.replaced += 1
+        if self.framing.encoding_errors == "strict":
+            self.undecodable.add(index)
+            return line.decode(errors="backslashreplace")
+        return line.decode(errors=self.framing.encoding_errors)
+
+    def _note(self, index: int, path: str, value: str) -> None:
+        self.notes.setdefault(index, {})[path] = value
+
+
+def _whole_characters(line: bytes) -> bytes:
+    """The line without a UTF-8 character at its end that was cut in the middle."""
+    for back in range(1, min(4, len(line)) + 1):
+        if line[-back] >= 0xC0:
+            return line[:-back]
+        if line[-back] < 0x80:
+            break
+    return line

@@ -1,0 +1,119 @@
+"""Records to documents: our fields go round the application's own text.
+
+Where no record of a chunk uses a name of ours, the application's text is spliced between two constant texts.
+Otherwise each record is looked at by itself; records without a collision come out the same to the byte.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+from sidecar.clock import Clock, iso
+from sidecar.enrich.leaves import METADATA, inside, merged, quoted, root_spellings, tree
+from sidecar.enrich.members import members
+from sidecar.flow import Documents, Records, Spliced, Whole
+
+LeafSource = Callable[[], dict[str, str]]
+"""An enricher: the leaves that it adds to every record now. It returns the same object while nothing changed."""
+
+OWN = ("@timestamp", "event.ingested", "log.file.path", "log.offset", "host.name")
+"""The leaves that every document has."""
+
+_OFFSET, _INGESTED = "\x00", "\x01"
+
+
+@dataclass(frozen=True, slots=True)
+class _Frame:
+    """The constant text behind the members of each record, and the names that no record may use for it to hold."""
+
+    leaves: Mapping[str, str]
+    tail: str
+    close: str
+    reserved: frozenset[str]
+    needles: tuple[str, ...]
+
+
+class Finisher:
+    """Makes the documents of one pipeline. `host` is `host.name`; `sources` are the enrichers, the last one wins."""
+
+    def __init__(self, clock: Clock, host: str, sources: Sequence[LeafSource] = ()) -> None:
+        self._clock = clock
+        self._host = host
+        self._sources = list(sources)
+        self._frames: dict[str, tuple[list[dict[str, str]], _Frame]] = {}
+
+    def reserved(self) -> frozenset[str]:
+        """Every name at the root of a record that touches a leaf of ours."""
+        added = [path for source in self._sources for path in source()]
+        return root_spellings([*OWN, "kubernetes.labels", *added]) | METADATA
+
+    def documents(self, records: Records) -> Documents:
+        """The finished documents of these records."""
+        generation = records.lines.chunk.generation
+        frame, now = self._frame(generation.path), iso(self._clock.now())
+        tail = frame.tail.replace(_INGESTED, now)
+        known = records.times
+        times = known if "" not in known else [time or now for time in known]
+        if self._may_splice(records, frame):
+            return Spliced(
+                generation, records.starts, records.members, times, tail, frame.close, known, records.in_place
+            )
+        texts = [self._document(records, index, time, frame, tail, now) for index, time in enumerate(times)]
+        return Whole(generation, records.starts, texts, known)
+
+    def _frame(self, path: str) -> _Frame:
+        parts = [source() for source in self._sources]
+        cached = self._frames.get(path)
+        if cached and len(cached[0]) == len(parts) and all(a is b for a, b in zip(cached[0], parts, strict=True)):
+            return cached[1]
+        if len(self._frames) >= 1024:
+            self._frames.clear()
+        frame = self._built(path, parts)
+        self._frames[path] = (parts, frame)
+        return frame
+
+    def _built(self, path: str, parts: Sequence[Mapping[str, str]]) -> _Frame:
+        leaves = {"event.ingested": f'"{_INGESTED}"', "host.name": quoted(self._host)}
+        for part in parts:
+            leaves |= part
+        leaves |= {"log.file.path": quoted(path), "log.offset": _OFFSET}
+        tail, close = f",{inside(tree(leaves))}}}".split(_OFFSET)
+        reserved = root_spellings([*leaves, "@timestamp"]) | METADATA
+        roots = {name.split(".")[0] for name in leaves} | {"_"}
+        return _Frame(leaves, tail, close, reserved, tuple(sorted(f'"{root}' for root in roots)))
+
+    @staticmethod
+    def _may_splice(records: Records, frame: _Frame) -> bool:
+        if records.names is None or records.errors or records.lines.notes or "" in records.members:
+            return False
+        return records.names.isdisjoint(frame.reserved)
+
+    @staticmethod
+    def _document(records: Records, index: int, time: str, frame: _Frame, tail: str, now: str) -> str:
+        body, at = records.members[index], records.starts[index]
+        notes = dict(records.lines.notes.get(index, {}))
+        if index in records.errors:
+            notes["error.message"] = quoted(records.errors[index])
+        if not notes and (start := _splice_start(body, time, frame)):
+            return f"{start}{body}{tail}{at}{frame.close}"
+        leaves = {"@timestamp": f'"{time}"'} | {
+            path: value.replace(_INGESTED, now).replace(_OFFSET, str(at)) for path, value in frame.leaves.items()
+        }
+        return f"{{{merged(body, leaves | notes)}}}"
+
+
+def _splice_start(body: str, time: str, frame: _Frame) -> str:
+    """What stands before the application's text if it can be spliced as it is, else "".
+
+    Of the escapes of JSON only `\\u` can spell a name of ours in another way.
+    """
+    if not body or "\\u" in body or any(needle in body for needle in frame.needles):
+        return ""
+    if '"@timestamp' not in body:
+        return f'{{"@timestamp":"{time}",'
+    stamps = [member for member in members(body) if member.key.startswith("@timestamp")]
+    if not stamps:
+        return f'{{"@timestamp":"{time}",'
+    same = len(stamps) == 1 and stamps[0].key == "@timestamp" and stamps[0].value == f'"{time}"'
+    return "{" if same else ""

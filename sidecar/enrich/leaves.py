@@ -1,0 +1,136 @@
+"""Our fields as a tree of leaves, and the rule for an application that uses the same names.
+
+A leaf is a dotted path and its value as JSON text. Collisions are judged by leaf path, a dotted name being
+the same as a nested one: objects merge; where the application uses a leaf of ours, or something below or
+above one that cannot merge, ours is written and its value moves to `original.<path>`. Where it says the very
+same as ours, its own text stays.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import TypeAlias
+
+import msgspec
+
+from sidecar.enrich.members import Member, members
+
+_RESERVED_BY_DATABASES = """
+    _id _index _type _source _routing _version _seq_no _primary_term _field_names _ignored _ignored_source
+    _nested_path _tier _feature _size _doc_count _data_stream_timestamp _ts_routing_hash _tsid _inference_fields
+"""
+METADATA = frozenset(_RESERVED_BY_DATABASES.split())
+"""Names that Elasticsearch keeps for itself at the root of a document, and MongoDB's `_id`."""
+
+Tree: TypeAlias = "dict[str, str | Tree]"
+
+
+def tree(leaves: Mapping[str, str]) -> Tree:
+    """Leaves as nested dictionaries; a leaf that stands where an object has to be gets a `_` behind its name."""
+    root: Tree = {}
+    for path, value in leaves.items():
+        *folders, name = path.split(".")
+        here = root
+        for folder in folders:
+            here = _folder(here, folder)
+        while name in here:
+            name += "_"
+        here[name] = value
+    return root
+
+
+def _folder(here: Tree, name: str) -> Tree:
+    while not isinstance(found := here.setdefault(name, {}), dict):
+        name += "_"
+    return found
+
+
+def inside(branch: Tree) -> str:
+    """The members of a tree as JSON text, without the braces."""
+    return ",".join(
+        f"{quoted(name)}:{value if isinstance(value, str) else '{' + inside(value) + '}'}"
+        for name, value in branch.items()
+    )
+
+
+def quoted(name: str) -> str:
+    """A text as a JSON string."""
+    return msgspec.json.encode(name).decode()
+
+
+def root_spellings(paths: Iterable[str]) -> frozenset[str]:
+    """Every name at the root of an object that could touch one of these leaves: `a`, `a.b`, `a.b.c` for `a.b.c`."""
+    found: set[str] = set()
+    for path in paths:
+        parts = path.split(".")
+        found.update(".".join(parts[: n + 1]) for n in range(len(parts)))
+    return frozenset(found)
+
+
+def merged(body: str, leaves: Mapping[str, str]) -> str:
+    """The members of the application (`body`) and of ours as one text, by the rule at the top."""
+    ours = dict(leaves)
+    while True:
+        sifter = _Sifter(ours)
+        kept = sifter.sift(body, "")
+        wanted = {**leaves, **sifter.originals()}
+        if wanted.keys() == ours.keys():
+            return _joined(kept, tree({path: wanted[path] for path in wanted if path not in sifter.said}))
+        ours = wanted
+
+
+Kept: TypeAlias = "list[Member | tuple[Member, Kept]]"
+
+
+class _Sifter:
+    """Tells the members that may stay from those that have to move."""
+
+    def __init__(self, ours: Mapping[str, str]) -> None:
+        self._ours = ours
+        self._above = root_spellings(ours) - ours.keys()
+        self._moved: dict[str, str] = {}
+        self.said: set[str] = set()
+
+    def originals(self) -> dict[str, str]:
+        return {f"original.{path}": value for path, value in self._moved.items()}
+
+    def sift(self, body: str, prefix: str) -> Kept:
+        kept: Kept = []
+        for member in members(body):
+            path = prefix + member.key
+            within = member.inside() if path in self._above else None
+            if within is not None:
+                kept.append((member, self.sift(within, path + ".")))
+            elif path not in self.said and member.value == self._ours.get(path):
+                self.said.add(path)
+                kept.append(member)
+            elif self._collides(path) or (not prefix and member.key in METADATA):
+                self._move(path, member.value)
+            else:
+                kept.append(member)
+        return kept
+
+    def _collides(self, path: str) -> bool:
+        parts = path.split(".")
+        above = (".".join(parts[: n + 1]) for n in range(len(parts)))
+        return path in self._above or any(ancestor in self._ours for ancestor in above)
+
+    def _move(self, path: str, value: str) -> None:
+        while path in self._moved:
+            path += "_"
+        self._moved[path] = value
+
+
+def _joined(kept: Kept, ours: Tree) -> str:
+    first = {"@timestamp": ours.pop("@timestamp")} if "@timestamp" in ours else {}
+    texts = [inside(first)] if first else []
+    for item in kept:
+        if isinstance(item, Member):
+            texts.append(item.text)
+            continue
+        member, below = item
+        branch = ours.pop(member.key, {})
+        texts.append(f"{member.key_text}:{{{_joined(below, branch if isinstance(branch, dict) else {})}}}")
+    if ours:
+        texts.append(inside(ours))
+    return ",".join(text for text in texts if text)

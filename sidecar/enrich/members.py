@@ -1,0 +1,59 @@
+"""The members of a JSON object as text, so that they can be moved about without being decoded."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import msgspec
+
+_STRING = r'"(?:[^"\\]|\\.)*+"'
+_MEMBER = re.compile(rf"[ \t\r\n]*({_STRING})[ \t\r\n]*:[ \t\r\n]*")
+_SCALAR = re.compile(rf"{_STRING}|[^,\s\]}}]+")
+_STRUCTURE = re.compile(rf"[\[\]{{}}]|{_STRING}")
+_COMMA = re.compile(r"[ \t\r\n]*,?")
+_KEY = msgspec.json.Decoder(str)
+
+
+@dataclass(frozen=True, slots=True)
+class Member:
+    """One member: its key decoded, its key and value as they are written."""
+
+    key: str
+    key_text: str
+    value: str
+
+    @property
+    def text(self) -> str:
+        """The member as JSON text."""
+        return f"{self.key_text}:{self.value}"
+
+    def inside(self) -> str | None:
+        """The members of the value if it is an object, else None."""
+        return self.value[1:-1] if self.value.startswith("{") else None
+
+
+def members(text: str) -> Iterator[Member]:
+    """The members in `text`, the inside of an object that is known to be valid JSON (RFC 8259)."""
+    at = 0
+    while match := _MEMBER.match(text, at):
+        end = _value_end(text, match.end())
+        yield Member(_KEY.decode(match[1]), match[1], text[match.end() : end])
+        comma = _COMMA.match(text, end)
+        at = comma.end() if comma else end
+
+
+def _value_end(text: str, at: int) -> int:
+    if text[at] not in "[{":
+        scalar = _SCALAR.match(text, at)
+        return scalar.end() if scalar else at + 1
+    depth = 0
+    for token in _STRUCTURE.finditer(text, at):
+        if token[0] in ("{", "["):
+            depth += 1
+        elif token[0] in ("}", "]"):
+            depth -= 1
+        if depth == 0:
+            return token.end()
+    return len(text)

@@ -1,0 +1,166 @@
+"""What the rooms write down in the state: generations, cuts, and the steps of checkpoints."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterable, Sequence
+
+from sidecar.flow import FileId, Generation
+from sidecar.positions import Advance, Amounts, Checkpoint, DeadLetter, Fingerprint, Remembered, Tail
+from sidecar.state.store import Store
+
+_FORGET_AFTER_S = 7 * 86400.0
+
+
+class Ledger:
+    """The state as the running sidecar uses it. Every method is one transaction."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+
+    def begin(self, generation: Generation, file_id: FileId, fingerprint: Fingerprint) -> None:
+        """A new generation. Has to be durable before the first of its documents leaves."""
+        with self._store.transaction() as db:
+            db.execute(
+                "INSERT INTO generations (number, pipeline, path, born, device, inode, inode_generation,"
+                " covered, fingerprint, name) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                (generation.number, generation.pipeline, generation.path, generation.born, str(file_id.device),
+                 str(file_id.inode), file_id.inode_generation, fingerprint.covered, fingerprint.digest,
+                 generation.path),
+            )  # fmt: skip
+
+    def extend(self, number: int, fingerprint: Fingerprint) -> None:
+        """The fingerprint has grown. Has to be durable before a document from beyond the old one leaves."""
+        with self._store.transaction() as db:
+            db.execute(
+                "UPDATE generations SET covered = ?, fingerprint = ? WHERE number = ?",
+                (fingerprint.covered, fingerprint.digest, number),
+            )
+
+    def cut(self, number: int, start: int, end: int) -> None:
+        """The unterminated line from `start` is shipped as it is; whatever follows `end` is a line of its own."""
+        with self._store.transaction() as db:
+            db.execute("INSERT OR IGNORE INTO cuts VALUES (?, ?, ?)", (number, start, end))
+
+    def renamed(self, number: int, name: str, seen: int) -> None:
+        """The file is now called `name`."""
+        with self._store.transaction() as db:
+            db.execute("UPDATE generations SET name = ?, seen = max(seen, ?) WHERE number = ?", (name, seen, number))
+
+    def ended(self, number: int, reason: str, seen: int) -> None:
+        """Nothing more can be read of the generation; `seen` is the largest size it was known to have."""
+        with self._store.transaction() as db:
+            db.execute(
+                "UPDATE generations SET ended = ?, seen = max(seen, ?) WHERE number = ? AND ended = ''",
+                (reason, seen, number),
+            )
+
+    def finished(self, number: int, at: float) -> None:
+        """All sinks are through with the generation; it is forgotten a week later."""
+        with self._store.transaction() as db:
+            db.execute("UPDATE generations SET finished = ? WHERE number = ?", (at, number))
+
+    def commit(self, pipeline: str, sink: str, advances: Sequence[Advance], receipt: str | None = None) -> None:
+        """Checkpoints, the dead letters that they pass, the balance and the sink's own receipt, all at once."""
+        with self._store.transaction() as db:
+            for step in advances:
+                _advance(db, sink, step)
+            if receipt is not None:
+                db.execute("INSERT OR REPLACE INTO receipts VALUES (?, ?, ?)", (pipeline, sink, receipt))
+
+    def receipt(self, pipeline: str, sink: str) -> str | None:
+        """The last receipt that was committed for this sink."""
+        with self._store.reading() as db:
+            row = db.execute(
+                "SELECT receipt FROM receipts WHERE pipeline = ? AND sink = ?", (pipeline, sink)
+            ).fetchone()
+        return row[0] if row else None
+
+    def unfinished(self, pipeline: str) -> list[Remembered]:
+        """All generations of a pipeline that are not finished, the youngest first."""
+        with self._store.reading() as db:
+            rows = db.execute(
+                "SELECT number, path, born, device, inode, inode_generation, covered, fingerprint, name, seen, ended"
+                " FROM generations WHERE pipeline = ? AND finished IS NULL ORDER BY born DESC, number",
+                (pipeline,),
+            ).fetchall()
+            return [_remembered(db, pipeline, row) for row in rows]
+
+    def balance(self) -> dict[str, Amounts]:
+        """Sink → what became of all bytes and lines that were ever settled for it."""
+        found: dict[str, Amounts] = {}
+        with self._store.reading() as db:
+            rows = db.execute("SELECT sink, what, sum(bytes), sum(lines) FROM balance GROUP BY sink, what")
+            for sink, what, size, lines in rows:
+                found.setdefault(sink, Amounts()).add(what, size, lines)
+        return found
+
+    def forget(self, now: float) -> None:
+        """Drop generations that were finished a week ago; what became of their bytes stays in the balance."""
+        with self._store.transaction() as db:
+            limit = (now - _FORGET_AFTER_S,)
+            for statement in _FORGETTING:
+                db.execute(statement, limit)
+
+
+_FORGETTING = (
+    "INSERT INTO balance SELECT 0, sink, what, sum(bytes), sum(lines) FROM balance"
+    " WHERE generation IN (SELECT number FROM generations WHERE finished < ?) GROUP BY sink, what"
+    " ON CONFLICT DO UPDATE SET bytes = bytes + excluded.bytes, lines = lines + excluded.lines",
+    "DELETE FROM balance WHERE generation IN (SELECT number FROM generations WHERE finished < ?)",
+    "DELETE FROM checkpoints WHERE generation IN (SELECT number FROM generations WHERE finished < ?)",
+    "DELETE FROM cuts WHERE generation IN (SELECT number FROM generations WHERE finished < ?)",
+    "DELETE FROM generations WHERE finished < ?",
+)
+
+
+def _advance(db: sqlite3.Connection, sink: str, step: Advance) -> None:
+    point = step.checkpoint
+    db.execute(
+        "INSERT OR REPLACE INTO checkpoints VALUES (?, ?, ?, ?, ?, ?)",
+        (step.generation, sink, point.offset, point.tail.length, point.tail.digest, point.done),
+    )
+    db.execute("UPDATE generations SET seen = max(seen, ?) WHERE number = ?", (step.seen, step.generation))
+    for what, size in step.amounts.bytes_.items():
+        credit(db, step.generation, sink, what, size, step.amounts.lines[what])
+    add_dead_letters(db, step.dead_letters)
+
+
+def credit(db: sqlite3.Connection, generation: int, sink: str, what: str, size: int, lines: int) -> None:
+    """Add to one entry of the balance."""
+    db.execute(
+        "INSERT INTO balance VALUES (?, ?, ?, ?, ?)"
+        " ON CONFLICT DO UPDATE SET bytes = bytes + excluded.bytes, lines = lines + excluded.lines",
+        (generation, sink, what, size, lines),
+    )
+
+
+def add_dead_letters(db: sqlite3.Connection, letters: Iterable[DeadLetter]) -> None:
+    """Append dead letters, in the transaction of the checkpoint that passes them."""
+    db.executemany(
+        "INSERT INTO dead_letters (pipeline, sink, generation, path, start, end, document_id, target, document,"
+        " event_time, status, kind, reason, at, attempts) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        [
+            (x.pipeline, x.sink, x.generation, x.path, x.start, x.end, x.document_id, x.target, x.document,
+             x.event_time, x.status, x.kind, x.reason, x.at, x.attempts)
+            for x in letters
+        ],
+    )  # fmt: skip
+
+
+def _remembered(db: sqlite3.Connection, pipeline: str, row: Sequence[object]) -> Remembered:
+    number, path, born, device, inode, inode_generation, covered, fingerprint, name, seen, ended = row
+    points = db.execute(
+        "SELECT sink, offset, tail_length, tail, done FROM checkpoints WHERE generation = ?", (number,)
+    ).fetchall()
+    cuts = db.execute("SELECT end FROM cuts WHERE generation = ? ORDER BY end", (number,)).fetchall()
+    return Remembered(
+        Generation(int(str(number)), pipeline, str(path), float(str(born))),
+        FileId(int(str(device)), int(str(inode)), None if inode_generation is None else int(str(inode_generation))),
+        Fingerprint(int(str(covered)), bytes(fingerprint)),  # type: ignore[call-overload]  # a BLOB column
+        str(name),
+        int(str(seen)),
+        str(ended),
+        {sink: Checkpoint(offset, Tail(length, tail), bool(done)) for sink, offset, length, tail, done in points},
+        [cut for (cut,) in cuts],
+    )

@@ -1,0 +1,63 @@
+"""Hints from the operating system that names were created, moved or deleted, so that the sweep comes sooner.
+
+Modified events are not asked for: one costs more than shipping the line (docs/architecture.md). No inotify
+left, or none at all: the sweep alone finds everything within its interval, and a warning says so once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+
+from watchdog.events import (
+    DirCreatedEvent,
+    DirMovedEvent,
+    FileCreatedEvent,
+    FileDeletedEvent,
+    FileMovedEvent,
+    FileSystemEvent,
+    FileSystemEventHandler,
+)
+from watchdog.observers import Observer
+
+_WANTED: list[type[FileSystemEvent]] = [
+    FileCreatedEvent,
+    FileMovedEvent,
+    FileDeletedEvent,
+    DirCreatedEvent,
+    DirMovedEvent,
+]
+
+
+class _Hint(FileSystemEventHandler):
+    def __init__(self, hint: Callable[[], None]) -> None:
+        self._hint = hint
+
+    def on_any_event(self, event: FileSystemEvent) -> None:
+        self._hint()
+
+
+class Notifier:
+    """Calls `hint` (which must not block) when a name below one of the folders changes."""
+
+    def __init__(self, hint: Callable[[], None]) -> None:
+        self._handler = _Hint(hint)
+        self._observer = Observer()
+        self._watched: set[str] = set()
+
+    def start(self) -> None:
+        """Raises `OSError` when the system has no inotify instance to give (EMFILE)."""
+        self._observer.start()
+
+    def watch(self, folders: Sequence[str]) -> None:
+        """Watch these folders and all below them from now on. Raises `OSError` when no watch is left (ENOSPC)."""
+        for folder in folders:
+            if folder not in self._watched:
+                self._observer.schedule(self._handler, folder, recursive=True, event_filter=_WANTED)
+                self._watched.add(folder)
+
+    def stop(self) -> None:
+        """Stop watching. Never raises."""
+        with suppress(RuntimeError):
+            self._observer.stop()
+            self._observer.join(timeout=2)

@@ -1,0 +1,126 @@
+"""Finds the files that match globs, without following a link anywhere below the fixed part of a glob."""
+
+from __future__ import annotations
+
+import os
+import re
+import stat
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from fnmatch import translate
+from pathlib import Path, PurePath
+
+_MAGIC = re.compile(r"[*?\[]")
+
+
+@dataclass(frozen=True, slots=True)
+class Sighting:
+    """A name that matches, and what lstat(2) says of it. `root` is the resolved directory above the pattern."""
+
+    path: str
+    root: str
+    device: int
+    inode: int
+    size: int
+    modified: float
+
+
+@dataclass(frozen=True, slots=True)
+class Glob:
+    """One pattern: a fixed directory and the components below it. `**` stands for any number of directories."""
+
+    pattern: str
+    root: str
+    parts: tuple[str, ...]
+
+    @classmethod
+    def of(cls, pattern: str) -> Glob:
+        """A pattern as it stands in the configuration; a relative one begins in the working directory."""
+        parts = PurePath(os.path.abspath(pattern)).parts
+        fixed = next((i for i, part in enumerate(parts) if _MAGIC.search(part)), len(parts) - 1)
+        return cls(pattern, str(PurePath(*parts[:fixed])), parts[fixed:])
+
+
+class Sweep:
+    """Looks at the disk. `refused` holds names that are links, FIFOs, devices or sockets; `unreadable` directories."""
+
+    def __init__(self, paths: Sequence[str], exclude: Sequence[str] = ()) -> None:
+        self.globs = [Glob.of(path) for path in paths]
+        self._exclude = [re.compile(translate(pattern)) for pattern in exclude]
+        self.refused: set[str] = set()
+        self.unreadable: set[str] = set()
+
+    def look(self) -> list[Sighting]:
+        """All regular files that match now, each path once, in the order of the patterns."""
+        found: dict[str, Sighting] = {}
+        self.refused.clear()
+        self.unreadable.clear()
+        for glob in self.globs:
+            root = os.path.realpath(glob.root)
+            for sighting in self._below(root, root, glob.parts):
+                found.setdefault(sighting.path, sighting)
+        return list(found.values())
+
+    def folders(self) -> list[str]:
+        """The directories in which matching names may appear, as far as they exist now; for notifications."""
+        found: dict[str, None] = {}
+        for glob in self.globs:
+            root = os.path.realpath(glob.root)
+            found.setdefault(root if Path(root).is_dir() else _nearest(root))
+        return list(found)
+
+    def _below(self, root: str, folder: str, parts: Sequence[str]) -> Iterator[Sighting]:
+        first, rest = parts[0], parts[1:]
+        if first == "**":
+            yield from self._anywhere(root, folder, rest or ("*",))
+            return
+        matches = re.compile(translate(first)).match
+        for entry in self._entries(folder):
+            if not matches(entry.name) or (entry.name.startswith(".") and not first.startswith(".")):
+                continue
+            if not rest:
+                yield from self._sighted(root, entry)
+            elif self._is_folder(entry):
+                yield from self._below(root, entry.path, rest)
+
+    def _anywhere(self, root: str, folder: str, rest: Sequence[str]) -> Iterator[Sighting]:
+        yield from self._below(root, folder, rest)
+        for entry in self._entries(folder):
+            if not entry.name.startswith(".") and self._is_folder(entry):
+                yield from self._anywhere(root, entry.path, rest)
+
+    def _entries(self, folder: str) -> list[os.DirEntry[str]]:
+        try:
+            with os.scandir(folder) as entries:
+                return sorted(entries, key=lambda entry: entry.name)
+        except FileNotFoundError:
+            return []
+        except OSError:
+            self.unreadable.add(folder)
+            return []
+
+    def _is_folder(self, entry: os.DirEntry[str]) -> bool:
+        if entry.is_symlink():
+            self.refused.add(entry.path)
+            return False
+        return entry.is_dir(follow_symlinks=False)
+
+    def _sighted(self, root: str, entry: os.DirEntry[str]) -> Iterator[Sighting]:
+        if any(p.match(entry.name) or p.match(entry.path) for p in self._exclude):
+            return
+        try:
+            status = entry.stat(follow_symlinks=False)
+        except OSError:
+            return
+        if stat.S_ISREG(status.st_mode):
+            yield Sighting(entry.path, root, status.st_dev, status.st_ino, status.st_size, status.st_mtime)
+        elif not stat.S_ISDIR(status.st_mode):
+            self.refused.add(entry.path)
+
+
+def _nearest(folder: str) -> str:
+    """The nearest directory above `folder` that exists."""
+    path = Path(folder)
+    while not path.is_dir():
+        path = path.parent
+    return str(path)
