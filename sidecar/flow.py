@@ -339,7 +339,8 @@ class Rejection:
 class Verdict:
     """What became of each record of a batch, by index. Fail closed: what is not mentioned is retried.
 
-    `stored`: accepted, or found to be there already (`already` says how many were). `rejected`: will never
+    `stored`: accepted, or found to be there already (`already` says how many were); `range(len(batch))` for all
+    of them is judged at a stroke. `rejected`: will never
     be taken; goes to the dead letters. `fault`: why the others could not be taken, if the destination said.
     `receipt`: a note of the sink's own that is committed with the checkpoint and handed back to `resume`.
     """

@@ -71,7 +71,7 @@ def merged(body: str, leaves: Mapping[str, str]) -> str:
     """The members of the application (`body`) and of ours as one text, by the rule at the top."""
     ours = dict(leaves)
     while True:
-        sifter = _Sifter(ours)
+        sifter = _Sifter(ours, leaves)
         kept = sifter.sift(body, "")
         wanted = {**leaves, **sifter.originals()}
         if wanted.keys() == ours.keys():
@@ -85,8 +85,9 @@ Kept: TypeAlias = "list[Member | tuple[Member, Kept]]"
 class _Sifter:
     """Tells the members that may stay from those that have to move."""
 
-    def __init__(self, ours: Mapping[str, str]) -> None:
+    def __init__(self, ours: Mapping[str, str], leaves: Mapping[str, str]) -> None:
         self._ours = ours
+        self._leaves = leaves
         self._above = root_spellings(ours) - ours.keys()
         self._moved: dict[str, str] = {}
         self.said: set[str] = set()
@@ -101,7 +102,7 @@ class _Sifter:
             within = member.inside() if path in self._above else None
             if within is not None:
                 kept.append((member, self.sift(within, path + ".")))
-            elif path not in self.said and member.value == self._ours.get(path):
+            elif path not in self.said and member.value == self._leaves.get(path):
                 self.said.add(path)
                 kept.append(member)
             elif self._collides(path) or (not prefix and member.key in METADATA):

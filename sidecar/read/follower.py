@@ -15,7 +15,7 @@ from typing import Protocol
 
 from sidecar.clock import Clock
 from sidecar.flow import FileId, Generation
-from sidecar.positions import HEAD, OVERLAP, Checkpoint, Fingerprint, Remembered, Tail
+from sidecar.positions import HEAD, ORIGIN, OVERLAP, Checkpoint, Fingerprint, Remembered, Tail
 from sidecar.read.identity import file_id
 from sidecar.read.life import Life
 from sidecar.read.safe_open import NotRegular, open_regular
@@ -49,6 +49,7 @@ class Ledger(Protocol):
     def cut(self, number: int, start: int, end: int) -> None: ...
     def renamed(self, number: int, name: str, seen: int) -> None: ...
     def ended(self, number: int, reason: str, seen: int) -> None: ...
+    def finished(self, number: int, at: float) -> None: ...
     def unfinished(self, pipeline: str) -> list[Remembered]: ...
 
 
@@ -59,8 +60,8 @@ class Listener(Protocol):
         """The life has grown, is closing, or has ended. Must not block."""
         ...
 
-    def adopt(self, life: Life, checkpoint: Checkpoint) -> None:
-        """Follow this life from the checkpoint on. Must not block."""
+    def adopt(self, life: Life, checkpoint: Checkpoint, *, skipped: int = 0) -> None:
+        """Follow this life from the checkpoint on; `skipped` bytes before it are not wanted. Must not block."""
         ...
 
     def missing(self, remembered: Remembered, reason: str) -> None:
@@ -86,8 +87,8 @@ class Follower:
         self._clock = clock
         self._from_end = from_end
         self._ignore_older = ignore_older
-        self._started = clock.now()
         self._lives: dict[tuple[int, int], Life] = {}
+        self._through: dict[int, set[str]] = {}
         self._listeners: dict[str, Listener] = {}
         self._pending = {r.generation.number: r for r in ledger.unfinished(pipeline)}
         self._turn = threading.RLock()
@@ -112,6 +113,7 @@ class Follower:
                     continue
                 seen.add(key)
                 self._sighted(key, sighting)
+            self._from_end = False
             self._recover_moved()
             for key, life in list(self._lives.items()):
                 self._unsighted(life, still_there=key in seen)
@@ -151,13 +153,20 @@ class Follower:
                 life.closing = True
                 self._announce(life)
 
-    def released(self, life: Life) -> None:
-        """All shippers are through with a life that is closed or ended."""
+    def through(self, number: int, sink: str, life: Life | None) -> None:
+        """This sink needs no more of the generation. When no sink does, it is finished and its file let go."""
         with self._turn:
-            key = (life.file_id.device, life.file_id.inode)
-            if self._lives.get(key) is life:
-                del self._lives[key]
-            life.close()
+            through = self._through.setdefault(number, set())
+            through.add(sink)
+            if through < self._listeners.keys():
+                return
+            self._ledger.finished(number, self._clock.now())
+            del self._through[number]
+            if life is not None:
+                key = (life.file_id.device, life.file_id.inode)
+                if self._lives.get(key) is life:
+                    del self._lives[key]
+                life.close()
 
     def _sighted(self, key: tuple[int, int], sighting: Seen) -> None:
         life = self._lives.get(key)
@@ -217,28 +226,24 @@ class Follower:
         life.name = name
         if name != known.name:
             self._ledger.renamed(known.generation.number, name, known.seen)
-        origin = Checkpoint(0, Tail.of(b""))
         for sink, listener in self._listeners.items():
-            listener.adopt(life, known.checkpoints.get(sink, origin))
+            listener.adopt(life, known.checkpoints.get(sink, ORIGIN))
         return life
 
-    def _begin(self, fd: int, identity: FileId, path: str, *, fresh: bool = False) -> Life:
-        head = os.pread(fd, HEAD, 0)
+    def _begin(self, fd: int, identity: FileId, path: str) -> Life:
+        head = _head(fd)
         generation = Generation(secrets.randbits(63), self.pipeline, path, self._clock.now())
         self._ledger.begin(generation, identity, Fingerprint.of(head))
         life = Life(generation, identity, fd, head, (), self._ledger)
         life.grown_at = self._clock.monotonic()
-        start = self._start(fd) if self._from_end and not fresh else Checkpoint(0, Tail.of(b""))
+        start = self._start(fd) if self._from_end else ORIGIN
         for listener in self._listeners.values():
-            listener.adopt(life, start)
+            listener.adopt(life, start, skipped=start.offset)
         return life
 
     def _start(self, fd: int) -> Checkpoint:
-        """For `read_from: end`: behind the last complete line, if the file was there before the sidecar was."""
-        status = os.fstat(fd)
-        if status.st_ctime > self._started and status.st_size < HEAD:
-            return Checkpoint(0, Tail.of(b""))
-        at = status.st_size
+        """For `read_from: end`: behind the last complete line."""
+        at = os.fstat(fd).st_size
         while at > 0:
             back = min(128 * 1024, at)
             piece = os.pread(fd, back, at - back)
@@ -247,10 +252,10 @@ class Follower:
                 before = min(OVERLAP, offset)
                 return Checkpoint(offset, Tail.of(os.pread(fd, before, offset - before)))
             at -= back
-        return Checkpoint(0, Tail.of(b""))
+        return ORIGIN
 
     def _begin_again(self, old: Life) -> None:
-        life = self._begin(os.dup(old.fd), old.file_id, old.name, fresh=True)
+        life = self._begin(os.dup(old.fd), old.file_id, old.name)
         self._lives[(old.file_id.device, old.file_id.inode)] = life
         life.sighted = old.sighted
         life.closing = old.closing
@@ -304,6 +309,11 @@ class Follower:
     def _announce(self, life: Life) -> None:
         for listener in self._listeners.values():
             listener.has_news(life)
+
+
+def _head(fd: int) -> bytes:
+    """How the file begins. NUL bytes at the end of it may be a place that is yet to be written."""
+    return os.pread(fd, HEAD, 0).rstrip(b"\0")
 
 
 def _agrees(known: Remembered, fd: int, size: int) -> bool:

@@ -146,12 +146,17 @@ class Cursor:
             found.append(span)
         return found
 
+    @staticmethod
+    def checkpoint_after(spans: Sequence[Span]) -> Checkpoint:
+        """The checkpoint behind these spans."""
+        return Checkpoint(spans[-1].end, Tail.of(spans[-1].before))
+
     def passed(self, spans: Sequence[Span]) -> None:
         """The checkpoint behind these spans is durable."""
         for _ in spans:
             self.spans.popleft()
         self._settled_before = spans[-1].before
-        self.settled = Checkpoint(spans[-1].end, Tail.of(spans[-1].before))
+        self.settled = self.checkpoint_after(spans)
 
     def rewind(self) -> None:
         """Forget what is on its way and read again from the checkpoint."""

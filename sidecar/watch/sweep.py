@@ -42,7 +42,7 @@ class Glob:
 
 
 class Sweep:
-    """Looks at the disk. `refused` holds names that are links, FIFOs, devices or sockets; `unreadable` directories."""
+    """Looks at the disk. `refused`: names that are links, FIFOs, devices or sockets. `unreadable`: directories."""
 
     def __init__(self, paths: Sequence[str], exclude: Sequence[str] = ()) -> None:
         self.globs = [Glob.of(path) for path in paths]

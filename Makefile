@@ -1,0 +1,43 @@
+# One target for each habit. Each prepares what it needs; a fresh machine needs Python >= 3.11 and make.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready-$(shell cat requirements/*.txt pyproject.toml | cksum | cut -d' ' -f1)
+
+.PHONY: help demo test check format bench components image
+
+help:
+	@echo "make demo    the main job on the embedded database: an application, a kill, a balance"
+	@echo "make test    all tests, with the real Elasticsearch and a MongoDB-protocol server"
+	@echo "make check   formatting, lint, types, import contracts"
+	@echo "make bench   CPU, time and memory for 1,000,000 lines, beside the bare job"
+
+$(READY): requirements/run.txt requirements/dev.txt pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "log-sidecar needs Python 3.11 or newer; say make PYTHON=/path/to/python3.11")'
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install --quiet --disable-pip-version-check -r requirements/run.txt -r requirements/dev.txt
+	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@rm -f $(VENV)/.ready-* && touch $@
+
+demo: $(READY)
+	$(BIN)/sidecar demo
+
+components: $(READY)
+	$(BIN)/python -m tests.servers.real_elasticsearch --prepare
+
+test: $(READY)
+	-@$(MAKE) --no-print-directory components
+	$(BIN)/python -m pytest -n 2 --dist loadfile
+
+check: $(READY)
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+format: $(READY)
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+bench: $(READY)
+	$(BIN)/python -m tests.bench

@@ -1,0 +1,29 @@
+"""Fields that the user wants in every document."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import msgspec
+
+
+class Add:
+    """Constant leaves from a nested or dotted mapping."""
+
+    def __init__(self, values: Mapping[str, Any]) -> None:
+        self._leaves = dict(_flat(values, ""))
+
+    def leaves(self) -> dict[str, str]:
+        """Path → JSON text; the same object each time."""
+        return self._leaves
+
+
+def _flat(values: Mapping[str, Any], prefix: str) -> list[tuple[str, str]]:
+    found: list[tuple[str, str]] = []
+    for name, value in values.items():
+        if isinstance(value, Mapping) and value:
+            found += _flat(value, f"{prefix}{name}.")
+        else:
+            found.append((prefix + name, msgspec.json.encode(value).decode()))
+    return found

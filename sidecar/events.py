@@ -1,0 +1,245 @@
+"""What the sidecar says about itself: typed happenings, one class for one log line.
+
+Warning: nothing is lost and we recover. Error: something is lost, or a person is needed. No event holds the
+text of the application's log or a secret.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+import threading
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from typing import ClassVar, TextIO
+
+from sidecar.clock import Clock, iso
+
+LEVELS = ("debug", "info", "warning", "error")
+_COLOURS = {"debug": "2", "info": "36", "warning": "33", "error": "31"}
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """One happening. Fields become fields of the log line; the docstring of each class is its meaning."""
+
+    level: ClassVar[str] = "info"
+
+    def text(self) -> str:
+        """One sentence for a person."""
+        raise NotImplementedError
+
+
+Emit = Callable[[Event], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Started(Event):
+    """The sidecar follows its files from now on."""
+
+    version: str
+    state_dir: str
+    pipelines: str
+
+    def text(self) -> str:
+        return f"log-sidecar {self.version} follows {self.pipelines}; state in {self.state_dir}"
+
+
+@dataclass(frozen=True, slots=True)
+class NothingMatches(Event):
+    """No file matches the paths of a pipeline yet."""
+
+    pipeline: str
+    paths: str
+
+    def text(self) -> str:
+        return f"{self.pipeline}: no file matches {self.paths} yet; waiting for one"
+
+
+@dataclass(frozen=True, slots=True)
+class FileFollowed(Event):
+    """A file is read from now on."""
+
+    level: ClassVar[str] = "debug"
+    pipeline: str
+    path: str
+    offset: int
+
+    def text(self) -> str:
+        return f"{self.pipeline}: follows {self.path!a} from byte {self.offset}"
+
+
+@dataclass(frozen=True, slots=True)
+class FileRefused(Event):
+    """A name matches, but is a link, a FIFO, a device or cannot be opened."""
+
+    level: ClassVar[str] = "warning"
+    pipeline: str
+    path: str
+    reason: str
+
+    def text(self) -> str:
+        return f"{self.pipeline}: cannot read {self.path!a} ({self.reason}); the other files go on"
+
+
+@dataclass(frozen=True, slots=True)
+class NotificationsUnavailable(Event):
+    """The system gives no notifications, so new files are found by the sweep alone."""
+
+    level: ClassVar[str] = "warning"
+    reason: str
+
+    def text(self) -> str:
+        return f"no file notifications ({self.reason}); new files are found by looking once a second"
+
+
+@dataclass(frozen=True, slots=True)
+class BytesLost(Event):
+    """Bytes were gone before they could be read."""
+
+    level: ClassVar[str] = "error"
+    pipeline: str
+    sink: str
+    path: str
+    bytes: int
+    reason: str
+
+    def text(self) -> str:
+        place = f"{self.pipeline} to {self.sink}"
+        return f"{place}: {self.bytes} bytes of {self.path!a} were {self.reason} before they were read"
+
+
+@dataclass(frozen=True, slots=True)
+class SinkDown(Event):
+    """A destination takes nothing. The files wait."""
+
+    level: ClassVar[str] = "warning"
+    pipeline: str
+    sink: str
+    reason: str
+
+    def text(self) -> str:
+        return f"{self.pipeline} to {self.sink}: {self.reason}; keeps its place and tries again"
+
+
+@dataclass(frozen=True, slots=True)
+class SinkMisconfigured(SinkDown):
+    """A destination refuses what we are or ask; a person has to change something. Nothing is lost meanwhile."""
+
+    level: ClassVar[str] = "error"
+
+
+@dataclass(frozen=True, slots=True)
+class SinkUp(Event):
+    """A destination takes documents, for the first time or again."""
+
+    pipeline: str
+    sink: str
+
+    def text(self) -> str:
+        return f"{self.pipeline} to {self.sink}: the destination takes documents"
+
+
+@dataclass(frozen=True, slots=True)
+class Rejected(Event):
+    """Documents went to the dead letters."""
+
+    level: ClassVar[str] = "error"
+    pipeline: str
+    sink: str
+    documents: int
+    kind: str
+    reason: str
+
+    def text(self) -> str:
+        return (
+            f"{self.pipeline} to {self.sink}: {self.documents} documents refused ({self.kind}: {self.reason});"
+            " see `sidecar dead-letters list`"
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class StateUnwritable(Event):
+    """The state cannot be written; shipping waits, nothing is lost."""
+
+    level: ClassVar[str] = "error"
+    reason: str
+
+    def text(self) -> str:
+        return f"{self.reason}; shipping waits until then and nothing is lost"
+
+
+@dataclass(frozen=True, slots=True)
+class Draining(Event):
+    """The sidecar was asked to end: it reads every file to its end and delivers."""
+
+    reason: str
+    timeout_s: float
+
+    def text(self) -> str:
+        return f"{self.reason}: reads every file to its end and delivers, within {self.timeout_s:g} s"
+
+
+@dataclass(frozen=True, slots=True)
+class Crashed(Event):
+    """A thread of ours failed in a way that nobody foresaw."""
+
+    level: ClassVar[str] = "error"
+    where: str
+    reason: str
+
+    def text(self) -> str:
+        return f"{self.where} failed: {self.reason}; this is a fault of the sidecar, please report it"
+
+
+@dataclass(frozen=True, slots=True)
+class Balance(Event):
+    """What became of every byte for one sink, as the last word."""
+
+    sink: str
+    seen: int
+    stored: int
+    dead_letters: int
+    skipped: int
+    lost: int
+    unsettled: int
+    lines_stored: int
+    lines_dead: int
+
+    def text(self) -> str:
+        return (
+            f"{self.sink}: {self.seen} bytes seen = {self.stored} stored + {self.dead_letters} in dead letters"
+            f" + {self.skipped} skipped + {self.lost} lost + {self.unsettled} not yet delivered"
+            f" ({self.lines_stored} lines stored, {self.lines_dead} in dead letters)"
+        )
+
+
+class Log:
+    """Writes events to stderr: JSON lines, or coloured text on a terminal. `level` is the least that is written."""
+
+    def __init__(self, clock: Clock, level: str = "info", stream: TextIO | None = None) -> None:
+        self._clock = clock
+        self._least = LEVELS.index(level)
+        self._stream = stream or sys.stderr
+        self._turn = threading.Lock()
+
+    def emit(self, event: Event) -> None:
+        """Write one event. Never raises: who cannot write a log goes on shipping."""
+        if LEVELS.index(event.level) < self._least:
+            return
+        line = self._line(event)
+        with self._turn:
+            try:
+                self._stream.write(line + "\n")
+                self._stream.flush()
+            except (OSError, ValueError):
+                return
+
+    def _line(self, event: Event) -> str:
+        when = iso(self._clock.now())
+        if self._stream.isatty():
+            return f"\x1b[2m{when[11:19]}\x1b[0m \x1b[{_COLOURS[event.level]}m{event.level:7}\x1b[0m {event.text()}"
+        name = "".join(f"_{c.lower()}" if c.isupper() else c for c in type(event).__name__).lstrip("_")
+        return json.dumps(
+            {"time": when, "level": event.level, "event": name, "message": event.text(), **asdict(event)}
+        )

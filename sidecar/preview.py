@@ -1,0 +1,68 @@
+"""What the sidecar would make of sample lines: the rooms without a file to follow, a state or a network."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+from sidecar.accounts import record_end
+from sidecar.clock import SystemClock
+from sidecar.composition import rooms_of
+from sidecar.deliver import registry
+from sidecar.flow import Batch, Chunk, Generation, Lines
+from sidecar.settings import Settings
+
+
+@dataclass(frozen=True, slots=True)
+class Preview:
+    """What would become of one line: `outcome` is "document" or "skipped".
+
+    `offset` and `end` are byte offsets in the sample. `target` says for each sink where the document would go.
+    """
+
+    offset: int
+    end: int
+    line: str
+    outcome: str
+    reason: str = ""
+    document: str = ""
+    id: str = ""
+    event_time: str = ""
+    error: str = ""
+    target: Mapping[str, str] | None = None
+
+
+def preview(settings: Settings, pipeline: str, path: str, data: bytes) -> Iterator[Preview]:
+    """Each line of `data`, as if it stood at the beginning of the file `path` of this pipeline."""
+    clock = SystemClock()
+    rooms = rooms_of(settings.pipelines[pipeline], clock, "this-host", {})
+    generation = Generation(0, pipeline, path, clock.now())
+    chunk = Chunk(generation, 0, data, len(data), closed=not data.endswith(b"\n"))
+    lines = rooms.framing.lines(chunk)
+    records = rooms.parser.parse(lines)
+    documents = rooms.finisher.documents(records)
+    targets = {name: _targets(settings, name, Batch([documents])) for name in settings.sinks_of(pipeline)}
+    found = [Preview(gap.start, gap.end, "", "skipped", gap.reason) for gap in lines.skipped]
+    texts, ids, times, raw = documents.texts(), documents.ids(), documents.event_times(), lines.split()
+    for index, start in enumerate(documents.starts):
+        end = record_end(lines, documents, index)
+        places = {name: where[index] for name, where in targets.items()}
+        found.append(
+            Preview(
+                start, end, raw[index], "document", _said(lines, index), texts[index], ids[index], times[index],
+                records.errors.get(index, ""), places,
+            )
+        )  # fmt: skip
+    yield from sorted(found, key=lambda item: item.offset)
+
+
+def _said(lines: Lines, index: int) -> str:
+    if index in lines.undecodable:
+        return "not valid UTF-8: goes to the dead letters"
+    return ", ".join(lines.notes.get(index, {}))
+
+
+def _targets(settings: Settings, sink: str, batch: Batch) -> list[str]:
+    """Where each document would go. A sink without a choice has one target for all."""
+    target_of = getattr(registry.create(settings.sinks[sink]), "targets", None)
+    return list(target_of(batch)) if target_of else [settings.sinks[sink].destination()] * len(batch)

@@ -1,0 +1,456 @@
+"""One pipeline × one sink: the rooms joined, in the order in which a line passes through them.
+
+One thread reads, decodes, parses and finishes; each batch that is under way has a thread of its own. Positions
+move only by what became of a batch, and a destination that takes nothing makes the shipper drop what it holds
+and read again later, so that it costs lag and no memory.
+"""
+
+from __future__ import annotations
+
+import queue
+import threading
+from collections import deque
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Protocol
+
+from sidecar import events
+from sidecar.accounts import account, skipped, undecodable
+from sidecar.clock import Clock
+from sidecar.decode.framing import Framing
+from sidecar.deliver.backoff import Backoff
+from sidecar.deliver.courier import Courier, Outcome
+from sidecar.deliver.sink import Resumable, Sink
+from sidecar.enrich.finish import Finisher
+from sidecar.errors import DeliveryError, Fatal, Retryable, SidecarError, StateError
+from sidecar.flow import Batch, Chunk, Documents, Lines, Records
+from sidecar.positions import NO_TAIL, ORIGIN, Advance, Amounts, Checkpoint, Remembered
+from sidecar.read.follower import Follower
+from sidecar.read.life import Cursor, Life, Span, Truncated
+from sidecar.read.reader import Reader
+from sidecar.state.ledger import Ledger
+
+COMMIT_EVERY_S = 1.0
+
+
+class Parser(Protocol):
+    """Lines to fields; see the parse room."""
+
+    def parse(self, lines: Lines) -> Records: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Rooms:
+    """The rooms that a line of this pipeline passes, in order."""
+
+    reader: Reader
+    framing: Framing
+    parser: Parser
+    finisher: Finisher
+
+    def documents(self, chunk: Chunk) -> tuple[Lines, Documents]:
+        """A chunk all the way to finished documents."""
+        lines = self.framing.lines(chunk)
+        return lines, self.finisher.documents(self.parser.parse(lines))
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """When a batch is full, and how many may be under way at once."""
+
+    records: int
+    bytes: int
+    linger_s: float
+    concurrency: int
+
+
+@dataclass(slots=True)
+class Part:
+    """The documents of one chunk, with the lines that they came from and the span that they settle."""
+
+    documents: Documents
+    lines: Lines
+    span: Span
+
+
+@dataclass(slots=True)
+class OpenBatch:
+    """What waits to be sent."""
+
+    opened_at: float = 0.0
+    parts: list[Part] = field(default_factory=list)
+    records: int = 0
+    bytes: int = 0
+
+    def add(self, part: Part, now: float) -> None:
+        """Take one more part; the first one opens the batch."""
+        if not self.parts:
+            self.opened_at = now
+        self.parts.append(part)
+        self.records += len(part.documents)
+        self.bytes += len(part.lines.chunk.data)
+
+
+class Shipper(threading.Thread):
+    """The loop of one pipeline × one sink. Public methods may be called from other threads; none of them blocks."""
+
+    def __init__(
+        self, pipeline: str, sink_name: str, sink: Sink, rooms: Rooms, limits: Limits, follower: Follower,
+        ledger: Ledger, clock: Clock, emit: events.Emit,
+    ) -> None:  # fmt: skip
+        super().__init__(name=f"{pipeline} to {sink_name}", daemon=True)
+        self.pipeline, self.sink_name = pipeline, sink_name
+        self.failed = False
+        self.delivered_at = clock.monotonic()
+        self._sink, self._rooms, self._limits = sink, rooms, limits
+        self._follower, self._ledger, self._clock, self._emit = follower, ledger, clock, emit
+        self._stop = threading.Event()
+        self._draining = False
+        self._courier = Courier(sink, self._stop)
+        self._inbox: queue.SimpleQueue[Callable[[], None]] = queue.SimpleQueue()
+        self._cursors: dict[int, Cursor] = {}
+        self._ready: deque[Cursor] = deque()
+        self._queued: set[int] = set()
+        self._batch = OpenBatch()
+        self._in_flight = 0
+        self._sent_at = float("-inf")
+        self._committed_at = clock.monotonic()
+        self._landed: set[int] = set()
+        self._receipt: str | None = None
+        self._steps: list[Advance] = []
+        self._after_commit: list[Callable[[], None]] = []
+        self._is_open = False
+        self._fault: DeliveryError | None = None
+        self._told: str | None = ""
+        self._backoff = Backoff()
+        self._wait_until = float("-inf")
+        self._state_told = False
+
+    def has_news(self, life: Life) -> None:
+        """The life has grown, is closing, or has ended."""
+        self._inbox.put(partial(self._make_ready, life))
+
+    def adopt(self, life: Life, checkpoint: Checkpoint, *, skipped: int = 0) -> None:
+        """Follow this life from the checkpoint on."""
+        self._inbox.put(partial(self._adopt, life, checkpoint, skipped))
+
+    def missing(self, remembered: Remembered, reason: str) -> None:
+        """What the sink has not had of this generation cannot be read any more."""
+        self._inbox.put(partial(self._missing, remembered, reason))
+
+    def drain(self) -> None:
+        """End when everything that is known is settled."""
+        self._inbox.put(self._start_draining)
+
+    def stop(self) -> None:
+        """Checkpoint and end now."""
+        self._stop.set()
+        self._inbox.put(lambda: None)
+
+    def progress(self) -> tuple[int, int]:
+        """(bytes settled, bytes seen) of all files that are followed now."""
+        cursors = list(self._cursors.values())
+        return sum(c.settled.offset for c in cursors), sum(max(c.life.size, c.settled.offset) for c in cursors)
+
+    def run(self) -> None:
+        """The loop: listen, read, send, commit; until drained or stopped."""
+        try:
+            while not self._stop.is_set() and not self._is_drained():
+                self._listen()
+                self._read()
+                self._send()
+                self._retreat()
+                self._commit()
+            self._last_commit()
+        except Exception as error:  # the thread's last resort: said aloud, and the process ends with code 1
+            self.failed = True
+            self._emit(events.Crashed(self.name, f"{type(error).__name__}: {error}"))
+        finally:
+            if not self._in_flight:
+                self._sink.close()
+
+    # ── listen ──────────────────────────────────────────────────────────────────────────────────────────────
+
+    def _listen(self) -> None:
+        """Take in what others said; wait for it when there is nothing else to do."""
+        timeout = self._idle_for()
+        while True:
+            try:
+                if timeout > 0:
+                    self._inbox.get(timeout=timeout)()
+                else:
+                    self._inbox.get_nowait()()
+            except queue.Empty:
+                return
+            timeout = 0.0
+
+    def _idle_for(self) -> float:
+        """Seconds until there is something to do without being told."""
+        now = self._clock.monotonic()
+        if self._may_read() or self._is_due(now):
+            return 0.0
+        moments = [now + 1.0]
+        if self._landed or self._steps:
+            moments.append(self._committed_at + COMMIT_EVERY_S)
+        if self._batch.parts and self._in_flight < self._slots():
+            moments.append(self._batch.opened_at + self._limits.linger_s)
+        if self._wait_until > now:
+            moments.append(self._wait_until)
+        return max(0.001, min(moments) - now)
+
+    def _adopt(self, life: Life, checkpoint: Checkpoint, skipped: int) -> None:
+        if checkpoint.done:
+            self._follower.through(life.generation.number, self.sink_name, life)
+            return
+        self._cursors[life.generation.number] = Cursor(life, checkpoint)
+        if skipped:
+            amounts = Amounts()
+            amounts.add("skipped:read_from_end", skipped, 0)
+            self._steps.append(Advance(life.generation.number, checkpoint, life.size, amounts))
+        self._emit(events.FileFollowed(self.pipeline, life.name, checkpoint.offset))
+        self._make_ready(life)
+
+    def _make_ready(self, life: Life) -> None:
+        cursor = self._cursors.get(life.generation.number)
+        if cursor:
+            self._enqueue(cursor)
+
+    def _enqueue(self, cursor: Cursor) -> None:
+        number = cursor.life.generation.number
+        if number not in self._queued:
+            self._queued.add(number)
+            self._ready.append(cursor)
+
+    def _missing(self, remembered: Remembered, reason: str) -> None:
+        number = remembered.generation.number
+        point = remembered.checkpoints.get(self.sink_name, ORIGIN)
+        if point.done:
+            self._follower.through(number, self.sink_name, None)
+        else:
+            lost = max(0, remembered.seen - point.offset)
+            self._finish(number, point.offset + lost, lost, reason, remembered.name, None)
+
+    def _start_draining(self) -> None:
+        self._draining = True
+
+    # ── read ────────────────────────────────────────────────────────────────────────────────────────────────
+
+    def _may_read(self) -> bool:
+        full = self._batch.bytes >= self._limits.bytes or self._batch.records >= self._record_limit()
+        return bool(self._ready) and not full and self._is_available()
+
+    def _record_limit(self) -> int:
+        return min(self._limits.records, self._courier.limit or self._limits.records)
+
+    def _is_available(self) -> bool:
+        return self._fault is None and self._clock.monotonic() >= self._wait_until
+
+    def _read(self) -> None:
+        """One chunk of the next file that has news."""
+        if not self._may_read():
+            return
+        cursor = self._ready.popleft()
+        self._queued.discard(cursor.life.generation.number)
+        try:
+            chunk = None if cursor.life.ended else self._rooms.reader.next_chunk(cursor)
+            if chunk is not None:
+                cursor.life.cover(chunk)
+        except Truncated:
+            self._follower.truncated(cursor.life)
+            return
+        except StateError as error:
+            self._state_failed(error)
+            self._enqueue(cursor)
+            return
+        except OSError as error:
+            self._emit(events.FileRefused(self.pipeline, cursor.life.name, error.strerror or "unreadable"))
+            self._wait_until = self._clock.monotonic() + COMMIT_EVERY_S
+            self._enqueue(cursor)
+            return
+        if chunk is None:
+            self._complete(cursor)
+            return
+        self._enqueue(cursor)
+        self._take(cursor, chunk)
+
+    def _take(self, cursor: Cursor, chunk: Chunk) -> None:
+        lines, documents = self._rooms.documents(chunk)
+        part = Part(documents, lines, cursor.took(chunk))
+        skipped(part.span, lines)
+        if lines.undecodable:
+            part.documents = undecodable(part, self.pipeline, self.sink_name, self._clock.now())
+        if len(part.documents):
+            self._batch.add(part, self._clock.monotonic())
+        else:
+            part.span.settled = True
+            self._landed.add(chunk.generation.number)
+
+    # ── send ────────────────────────────────────────────────────────────────────────────────────────────────
+
+    def _is_due(self, now: float) -> bool:
+        batch, limits = self._batch, self._limits
+        if not batch.parts or not self._is_available() or self._in_flight >= self._slots():
+            return False
+        if batch.bytes >= limits.bytes or batch.records >= self._record_limit():
+            return True
+        aged = now - batch.opened_at >= limits.linger_s
+        after_silence = not self._in_flight and not self._ready and now - self._sent_at >= limits.linger_s
+        return aged or after_silence or (self._draining and not self._ready)
+
+    def _slots(self) -> int:
+        """A destination that was down gets one batch at a time until it has taken one."""
+        return 1 if self._backoff.failures else self._limits.concurrency
+
+    def _send(self) -> None:
+        if not self._is_due(self._clock.monotonic()):
+            return
+        parts, self._batch = self._batch.parts, OpenBatch()
+        self._sent_at = self._clock.monotonic()
+        self._in_flight += 1
+        threading.Thread(target=self._deliver, args=(parts,), name=f"{self.name} (batch)", daemon=True).start()
+
+    def _deliver(self, parts: Sequence[Part]) -> None:
+        """In a thread of its own, which may be left behind when the sidecar has to end."""
+        outcome: Outcome | DeliveryError
+        batch = Batch([part.documents for part in parts])
+        try:
+            self._open()
+            outcome = self._courier.deliver(batch)
+        except DeliveryError as fault:
+            outcome = fault
+        except Exception as error:  # a plug-in's own fault, or the state's: the records come again
+            outcome = Retryable(str(error) if isinstance(error, SidecarError) else type(error).__name__)
+        self._inbox.put(partial(self._settle, parts, batch, outcome))
+
+    def _open(self) -> None:
+        if self._is_open:
+            return
+        if isinstance(self._sink, Resumable):
+            self._sink.resume(self._ledger.receipt(self.pipeline, self.sink_name))
+        self._sink.open()
+        self._is_open = True
+
+    # ── settle ──────────────────────────────────────────────────────────────────────────────────────────────
+
+    def _settle(self, parts: Sequence[Part], batch: Batch, outcome: Outcome | DeliveryError) -> None:
+        self._in_flight -= 1
+        if isinstance(outcome, DeliveryError):
+            self._fault = self._fault or outcome
+            return
+        self._tell_up()
+        self._backoff.reset()
+        self.delivered_at = self._clock.monotonic()
+        self._receipt = outcome.receipt or self._receipt
+        account(parts, batch, outcome, self.pipeline, self.sink_name, self._clock.now())
+        self._landed.update(part.documents.generation.number for part in parts)
+        if outcome.rejected:
+            first = next(iter(outcome.rejected.values()))
+            self._emit(
+                events.Rejected(self.pipeline, self.sink_name, len(outcome.rejected), first.kind, first.reason)
+            )
+
+    def _retreat(self) -> None:
+        """After a fault: when nothing is under way any more, drop what is held and read it again later."""
+        fault = self._fault
+        if fault is None or self._in_flight:
+            return
+        self._tell_down(fault)
+        if not self._commit(now_or_never=True):
+            return
+        self._batch = OpenBatch()
+        for cursor in self._cursors.values():
+            cursor.rewind()
+            self._make_ready(cursor.life)
+        self._fault = None
+        self._is_open = self._is_open and not isinstance(self._sink, Resumable)
+        self._wait_until = self._clock.monotonic() + self._backoff.after(fault)
+
+    def _tell_down(self, fault: DeliveryError) -> None:
+        if self._told != fault.what:
+            self._told = fault.what
+            kind = events.SinkMisconfigured if isinstance(fault, Fatal) else events.SinkDown
+            self._emit(kind(self.pipeline, self.sink_name, str(fault)))
+
+    def _tell_up(self) -> None:
+        if self._told is not None:
+            self._told = None
+            self._emit(events.SinkUp(self.pipeline, self.sink_name))
+
+    # ── commit ──────────────────────────────────────────────────────────────────────────────────────────────
+
+    def _commit(self, *, now_or_never: bool = False) -> bool:
+        """Make durable what is settled, at most once a second. Returns whether all of it is durable."""
+        now = self._clock.monotonic()
+        waited = now - self._committed_at >= COMMIT_EVERY_S
+        if not (self._landed or self._steps):
+            return True
+        hurry = now_or_never or (self._draining and not self._in_flight and not self._ready)
+        if not (waited or hurry):
+            return False
+        self._committed_at = now
+        settled = {
+            number: self._cursors[number].settled_prefix() for number in self._landed if number in self._cursors
+        }
+        steps = [self._advance(number, spans) for number, spans in settled.items() if spans]
+        try:
+            self._ledger.commit(self.pipeline, self.sink_name, [*self._steps, *steps], self._receipt)
+        except StateError as error:
+            self._state_failed(error)
+            return False
+        self._state_told = False
+        self._steps.clear()
+        self._landed.clear()
+        tasks, self._after_commit = self._after_commit, []
+        for task in tasks:
+            task()
+        for number, spans in settled.items():
+            if spans:
+                self._cursors[number].passed(spans)
+                self._complete(self._cursors[number])
+        return True
+
+    def _advance(self, number: int, spans: Sequence[Span]) -> Advance:
+        amounts = Amounts()
+        for span in spans:
+            amounts.merge(span.amounts)
+        letters = [letter for span in spans for letter in span.dead_letters]
+        cursor = self._cursors[number]
+        return Advance(number, cursor.checkpoint_after(spans), cursor.life.size, amounts, letters)
+
+    def _complete(self, cursor: Cursor) -> None:
+        """A generation that is over is let go when this sink has had all of it that there is."""
+        life, number = cursor.life, cursor.life.generation.number
+        read_out = bool(life.ended) or (life.closing and not life.sighted and cursor.offset >= life.size)
+        if cursor.spans or not read_out or number not in self._cursors:
+            return
+        lost = max(0, life.size - cursor.settled.offset)
+        del self._cursors[number]
+        self._finish(number, life.size, lost, life.ended or "unread", life.name, life)
+
+    def _finish(self, number: int, size: int, lost: int, reason: str, name: str, life: Life | None) -> None:
+        """The sink needs no more of this generation, as soon as that is durable."""
+        amounts = Amounts()
+        if lost:
+            amounts.add(f"lost:{reason}", lost, 0)
+            self._emit(events.BytesLost(self.pipeline, self.sink_name, name, lost, reason))
+        self._steps.append(Advance(number, Checkpoint(size, NO_TAIL, done=True), size, amounts))
+        self._after_commit.append(partial(self._follower.through, number, self.sink_name, life))
+
+    def _state_failed(self, error: StateError) -> None:
+        if not self._state_told:
+            self._state_told = True
+            self._emit(events.StateUnwritable(str(error)))
+        self._wait_until = self._clock.monotonic() + COMMIT_EVERY_S
+
+    def _last_commit(self) -> None:
+        while True:
+            try:
+                self._inbox.get_nowait()()
+            except queue.Empty:
+                break
+        self._commit(now_or_never=True)
+
+    def _is_drained(self) -> bool:
+        busy = self._in_flight or self._ready or self._batch.parts or self._landed or self._steps
+        return self._draining and not busy and self._fault is None and self._inbox.empty()

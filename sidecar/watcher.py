@@ -1,0 +1,117 @@
+"""The thread that looks at the disk for all pipelines: sweeps for names, and polls the sizes of active files.
+
+A file that grows is simply looked at again, soon while it is busy and once a second when it is quiet; so an
+application that flushes every line costs no more than one that writes in blocks.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+
+from sidecar import events
+from sidecar.clock import Clock
+from sidecar.errors import StateError
+from sidecar.read.follower import Follower
+from sidecar.watch.notify import Notifier
+from sidecar.watch.sweep import Sweep
+
+SWEEP_EVERY_S = 1.0
+BUSY_S, CALM_S = 0.05, 0.2
+_ACTIVE_FOR_S, _BUSY_FOR_S = 60.0, 2.0
+
+
+@dataclass(slots=True)
+class Watched:
+    """One pipeline as the watcher sees it."""
+
+    sweep: Sweep
+    follower: Follower
+    told: set[str] = field(default_factory=set)
+
+
+class Watcher(threading.Thread):
+    """Runs until `stop`. `look` may be called from another thread once this one has ended or not yet begun."""
+
+    def __init__(self, watched: Sequence[Watched], clock: Clock, emit: events.Emit) -> None:
+        super().__init__(name="watcher", daemon=True)
+        self._watched = watched
+        self._clock = clock
+        self._emit = emit
+        self._hint = threading.Event()
+        self._ending = threading.Event()
+        self._state_told = False
+        self._notifier: Notifier | None = None
+
+    def stop(self) -> None:
+        """End soon; `join` waits for it."""
+        self._ending.set()
+        self._hint.set()
+
+    def run(self) -> None:
+        """Sweep once a second or when a name changes; between sweeps poll what is active."""
+        self._notify()
+        swept_at = float("-inf")
+        while not self._ending.is_set():
+            now = self._clock.monotonic()
+            if now - swept_at >= SWEEP_EVERY_S or (self._hint.is_set() and now - swept_at >= BUSY_S):
+                self._hint.clear()
+                swept_at = now
+                self.look()
+            self._hint.wait(self._poll()) if not self._hint.is_set() else self._ending.wait(BUSY_S)
+        if self._notifier:
+            self._notifier.stop()
+
+    def look(self) -> None:
+        """One sweep of every pipeline."""
+        for watched in self._watched:
+            try:
+                watched.follower.look(watched.sweep.look())
+                self._state_told = False
+            except StateError as error:
+                if not self._state_told:
+                    self._state_told = True
+                    self._emit(events.StateUnwritable(str(error)))
+            self._tell_refused(watched)
+        self._watch_folders()
+
+    def _poll(self) -> float:
+        """Look at the sizes of active files; returns how long to wait before the next time."""
+        now, wait = self._clock.monotonic(), SWEEP_EVERY_S
+        for watched in self._watched:
+            for life in watched.follower.lives():
+                if now - life.grown_at < _ACTIVE_FOR_S:
+                    with suppress(StateError):
+                        watched.follower.poll(life)
+                    wait = min(wait, BUSY_S if now - life.grown_at < _BUSY_FOR_S else CALM_S)
+        return wait
+
+    def _tell_refused(self, watched: Watched) -> None:
+        refused = dict.fromkeys(watched.sweep.refused, "not a regular file")
+        refused |= dict.fromkeys(watched.sweep.unreadable, "the directory cannot be read")
+        refused |= watched.follower.unreadable
+        for path in refused.keys() - watched.told:
+            self._emit(events.FileRefused(watched.follower.pipeline, path, refused[path]))
+        watched.told = set(refused)
+
+    def _notify(self) -> None:
+        self._notifier = Notifier(self._hint.set)
+        try:
+            self._notifier.start()
+        except OSError as error:
+            self._without_notifications(error)
+
+    def _watch_folders(self) -> None:
+        if self._notifier is None:
+            return
+        try:
+            self._notifier.watch([folder for watched in self._watched for folder in watched.sweep.folders()])
+        except OSError as error:
+            self._notifier.stop()
+            self._without_notifications(error)
+
+    def _without_notifications(self, error: OSError) -> None:
+        self._notifier = None
+        self._emit(events.NotificationsUnavailable(error.strerror or "no reason given"))

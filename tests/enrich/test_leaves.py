@@ -1,0 +1,104 @@
+"""Our fields beside the application's: nothing is altered, nothing is lost, ours are always right."""
+
+import json
+from typing import Any
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from sidecar.enrich.leaves import METADATA, merged, root_spellings
+
+OURS = {
+    "@timestamp": '"2026-11-23T01:00:00Z"',
+    "event.ingested": '"2026-11-23T01:00:01Z"',
+    "log.file.path": '"/var/log/app/a.log"',
+    "log.offset": "7",
+}
+
+
+def after(body: str) -> Any:
+    return json.loads("{" + merged(body, OURS) + "}")
+
+
+def test_an_object_of_the_application_merges_with_ours_so_that_an_ecs_logger_keeps_its_level() -> None:
+    document = after('"log":{"level":"info"},"a":64.40')
+    assert document["log"] == {"level": "info", "file": {"path": "/var/log/app/a.log"}, "offset": 7}
+    assert '"a":64.40' in merged('"log":{"level":"info"},"a":64.40', OURS)
+
+
+def test_a_leaf_of_ours_is_ours_and_the_applications_value_moves_to_original() -> None:
+    document = after('"log":{"offset":3,"level":"info"}')
+    assert document["log"]["offset"] == 7
+    assert document["log"]["level"] == "info"
+    assert document["original"] == {"log": {"offset": 3}}
+
+
+def test_a_dotted_name_is_judged_as_the_nested_one() -> None:
+    document = after('"log.offset":3,"log.level":"info"')
+    assert document["log.level"] == "info"
+    assert document["original"] == {"log": {"offset": 3}}
+
+
+def test_an_escaped_spelling_of_our_name_is_found() -> None:
+    assert after(r'"l\u006fg":"text"')["original"] == {"log": "text"}
+
+
+def test_a_scalar_where_we_have_an_object_moves() -> None:
+    document = after('"log":"text","event":[1]')
+    assert document["original"] == {"log": "text", "event": [1]}
+    assert document["log"]["offset"] == 7
+
+
+def test_metadata_names_of_the_databases_always_move() -> None:
+    assert after('"_id":"x","_source":{"a":1}')["original"] == {"_id": "x", "_source": {"a": 1}}
+
+
+def test_an_application_that_uses_original_itself_keeps_its_own_value() -> None:
+    document = after('"log":{"offset":3},"original":{"log":{"offset":"mine"},"other":1}')
+    assert document["original"]["other"] == 1
+    assert document["original"]["log"] == {"offset": 3}
+    assert document["original"]["original"] == {"log": {"offset": "mine"}}
+
+
+def test_a_member_that_says_the_same_as_ours_stays_where_it_is() -> None:
+    text = merged('"a":1,"@timestamp":"2026-11-23T01:00:00Z","b":2', OURS)
+    assert text.startswith('"a":1,"@timestamp":"2026-11-23T01:00:00Z","b":2')
+    assert "original" not in text
+
+
+NAMES = st.sampled_from(
+    ["log", "log.offset", "log.file", "log.file.path", "offset", "file", "path", "event", "ingested", "event.ingested",
+     "@timestamp", "original", "_id", "_index", "a", "b.c", "log.level", "é", "original.log"]
+)  # fmt: skip
+VALUES = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.text(max_size=5),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(NAMES, inner, max_size=4),
+    max_leaves=12,
+)
+
+
+def flat(value: Any, path: str = "") -> list[tuple[str, str]]:
+    if isinstance(value, dict) and value:
+        return [leaf for name, inner in value.items() for leaf in flat(inner, f"{path}.{name}" if path else name)]
+    return [(path, json.dumps(value, sort_keys=True))]
+
+
+@given(st.dictionaries(NAMES, VALUES, max_size=6), st.booleans())
+def test_whatever_the_application_writes_ours_is_right_and_each_of_its_values_is_still_there(
+    fields: dict[str, Any], ascii_only: bool
+) -> None:
+    body = json.dumps(fields, ensure_ascii=ascii_only)[1:-1]
+    document = after(body)
+    paths = dict(flat(document))
+    for path, value in OURS.items():
+        assert paths[path] == value
+    assert not METADATA & document.keys()
+    values = sorted(value for _, value in flat(document))
+    for _, value in flat(fields):
+        if value != "{}":
+            assert value in values
+            values.remove(value)
+
+
+def test_every_spelling_at_the_root_that_could_touch_a_leaf_is_reserved() -> None:
+    assert root_spellings(["a.b.c", "d"]) == {"a", "a.b", "a.b.c", "d"}
