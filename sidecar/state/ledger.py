@@ -40,7 +40,7 @@ class Ledger:
     def cut(self, number: int, start: int, end: int) -> None:
         """The unterminated line from `start` is shipped as it is; whatever follows `end` is a line of its own."""
         with self._store.transaction() as db:
-            db.execute("INSERT OR IGNORE INTO cuts VALUES (?, ?, ?)", (number, start, end))
+            db.execute("INSERT OR IGNORE INTO cuts VALUES (?, ?, ?)", (number, end, start))
 
     def renamed(self, number: int, name: str, seen: int) -> None:
         """The file is now called `name`."""

@@ -32,7 +32,7 @@ CREATE TABLE checkpoints (
     PRIMARY KEY (generation, sink)
 ) WITHOUT ROWID;
 CREATE TABLE cuts (
-    generation INTEGER NOT NULL, start INTEGER NOT NULL, end INTEGER NOT NULL, PRIMARY KEY (generation, end)
+    generation INTEGER NOT NULL, end INTEGER NOT NULL, start INTEGER NOT NULL, PRIMARY KEY (generation, end)
 ) WITHOUT ROWID;
 CREATE TABLE receipts (
     pipeline TEXT NOT NULL, sink TEXT NOT NULL, receipt TEXT NOT NULL, PRIMARY KEY (pipeline, sink)

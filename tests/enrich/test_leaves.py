@@ -67,8 +67,8 @@ def test_a_member_that_says_the_same_as_ours_stays_where_it_is() -> None:
 
 
 NAMES = st.sampled_from(
-    ["log", "log.offset", "log.file", "log.file.path", "offset", "file", "path", "event", "ingested", "event.ingested",
-     "@timestamp", "original", "_id", "_index", "a", "b.c", "log.level", "é", "original.log"]
+    ["log", "log.offset", "log.file", "log.file.path", "offset", "file", "path", "event", "ingested",
+     "event.ingested", "@timestamp", "original", "_id", "_index", "a", "b.c", "log.level", "é", "original.log"]
 )  # fmt: skip
 VALUES = st.recursive(
     st.none() | st.booleans() | st.integers() | st.text(max_size=5),

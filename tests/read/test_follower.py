@@ -1,0 +1,202 @@
+"""Which file is this? Decided once for a pipeline, with real files and a real state."""
+
+import os
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+
+from sidecar.positions import Advance, Amounts, Checkpoint, Remembered, Tail
+from sidecar.read.follower import Follower
+from sidecar.read.life import Life
+from sidecar.state.ledger import Ledger
+from sidecar.state.store import Store, open_store
+from sidecar.watch.sweep import Sweep
+
+
+@dataclass
+class HandClock:
+    at: float = 1_000.0
+
+    def now(self) -> float:
+        return self.at
+
+    def monotonic(self) -> float:
+        return self.at
+
+
+@dataclass
+class Ear:
+    """A shipper that only remembers what it was told."""
+
+    adopted: list[tuple[Life, Checkpoint]] = field(default_factory=list)
+    gone: list[tuple[Remembered, str]] = field(default_factory=list)
+
+    def has_news(self, life: Life) -> None:
+        pass
+
+    def adopt(self, life: Life, checkpoint: Checkpoint, *, skipped: int = 0) -> None:
+        self.adopted.append((life, checkpoint))
+
+    def missing(self, remembered: Remembered, reason: str) -> None:
+        self.gone.append((remembered, reason))
+
+
+class Run:
+    """One run of the sidecar's following over the folder, ended as `kill -9` ends it: without a word."""
+
+    def __init__(self, folder: Path, **options: bool) -> None:
+        self.store: Store = open_store(folder / "state")
+        self.ledger = Ledger(self.store)
+        self.clock = HandClock()
+        self.ear = Ear()
+        self.follower = Follower("app", self.ledger, self.clock, **options)
+        self.follower.listen("sink", self.ear)
+        self.sweep = Sweep([str(folder / "*.log")])
+        self.look()
+
+    def look(self) -> None:
+        self.follower.look(self.sweep.look())
+
+    def settle(self, life: Life, offset: int) -> None:
+        before = os.pread(life.fd, min(64, offset), max(0, offset - 64))
+        point = Checkpoint(offset, Tail.of(before))
+        self.ledger.commit("app", "sink", [Advance(life.generation.number, point, life.size, Amounts())])
+
+    def killed(self) -> None:
+        for life in self.follower.lives():
+            life.close()
+        self.store.close()
+
+    def generations(self) -> dict[str, int]:
+        return {life.name: life.generation.number for life in self.follower.lives()}
+
+
+LINES = b"".join(b"line %d\n" % n for n in range(300))
+
+
+def test_a_restart_takes_up_the_same_generation_at_its_checkpoint(tmp_path: Path) -> None:
+    (tmp_path / "a.log").write_bytes(LINES)
+    first = Run(tmp_path)
+    first.settle(first.follower.lives()[0], 700)
+    before = first.generations()
+    first.killed()
+    again = Run(tmp_path)
+    assert again.generations() == before
+    assert again.ear.adopted[0][1].offset == 700
+
+
+def test_a_file_renamed_while_the_sidecar_was_down_is_read_on_under_its_new_name(tmp_path: Path) -> None:
+    (tmp_path / "a.log").write_bytes(LINES)
+    first = Run(tmp_path)
+    number = first.generations()[str(tmp_path / "a.log")]
+    first.killed()
+    (tmp_path / "a.log").rename(tmp_path / "a.log.1")
+    (tmp_path / "a.log").write_bytes(b"new\n")
+    again = Run(tmp_path)
+    assert again.generations()[str(tmp_path / "a.log.1")] == number
+    assert again.generations()[str(tmp_path / "a.log")] != number
+    assert not again.ear.gone
+
+
+def test_killed_before_the_first_checkpoint_then_refilled_with_lines_of_the_same_length_is_a_new_generation(
+    tmp_path: Path,
+) -> None:
+    (tmp_path / "a.log").write_bytes(b"2026-11-23 one\n")
+    first = Run(tmp_path)
+    before = first.generations()
+    first.killed()
+    (tmp_path / "a.log").write_bytes(b"2026-11-23 two\n")
+    again = Run(tmp_path)
+    assert again.generations().keys() == before.keys()
+    assert again.generations() != before
+    assert again.ear.gone[0][1] == "truncated"
+
+
+def test_a_file_refilled_behind_its_first_kilobyte_is_told_by_the_bytes_before_the_checkpoint(tmp_path: Path) -> None:
+    (tmp_path / "a.log").write_bytes(LINES)
+    first = Run(tmp_path)
+    first.settle(first.follower.lives()[0], len(LINES))
+    before = first.generations()
+    first.killed()
+    (tmp_path / "a.log").write_bytes(LINES[:1500] + b"y" * 10_000 + b"\n")
+    assert Run(tmp_path).generations() != before
+
+
+def test_a_truncation_that_is_seen_begins_a_new_generation_and_ends_the_old(tmp_path: Path) -> None:
+    (tmp_path / "a.log").write_bytes(LINES)
+    run = Run(tmp_path)
+    old = run.follower.lives()[0]
+    (tmp_path / "a.log").write_bytes(b"new\n")
+    run.look()
+    assert old.ended == "truncated"
+    assert run.generations()[str(tmp_path / "a.log")] != old.generation.number
+
+
+def test_a_file_that_is_gone_after_a_restart_is_said_to_be_missing(tmp_path: Path) -> None:
+    (tmp_path / "a.log").write_bytes(LINES)
+    Run(tmp_path).killed()
+    (tmp_path / "a.log").unlink()
+    assert [reason for _, reason in Run(tmp_path).ear.gone] == ["deleted"]
+
+
+def test_a_volume_that_is_not_mounted_yet_does_not_mean_that_its_files_are_gone(tmp_path: Path) -> None:
+    (tmp_path / "logs").mkdir()
+    (tmp_path / "logs" / "a.log").write_bytes(LINES)
+    run = Run(tmp_path)
+    run.sweep = Sweep([str(tmp_path / "logs" / "*.log")])
+    run.look()
+    number = run.generations()[str(tmp_path / "logs" / "a.log")]
+    run.killed()
+    (tmp_path / "logs").rename(tmp_path / "unmounted")
+    again = Run(tmp_path)
+    assert not again.ear.gone
+    (tmp_path / "unmounted").rename(tmp_path / "logs")
+    again.sweep = Sweep([str(tmp_path / "logs" / "*.log")])
+    again.look()
+    assert again.generations()[str(tmp_path / "logs" / "a.log")] == number
+
+
+def test_a_rotated_file_is_finished_only_after_it_was_quiet_for_a_while(tmp_path: Path) -> None:
+    (tmp_path / "a.log").write_bytes(LINES)
+    run = Run(tmp_path)
+    life = run.follower.lives()[0]
+    with (tmp_path / "a.log").open("ab") as old:
+        (tmp_path / "a.log").rename(tmp_path / "a.log.1")
+        run.clock.at += 4
+        old.write(b"late\n")
+        old.flush()
+        run.look()
+        run.clock.at += 4
+        run.look()
+        assert not life.closing
+        run.clock.at += 2
+        run.look()
+    assert life.closing
+    assert life.size == len(LINES) + 5
+
+
+def test_two_names_of_one_file_are_one_file(tmp_path: Path) -> None:
+    (tmp_path / "a.log").write_bytes(LINES)
+    (tmp_path / "b.log").hardlink_to(tmp_path / "a.log")
+    assert len(Run(tmp_path).follower.lives()) == 1
+
+
+def test_reading_from_the_end_begins_behind_the_last_line_and_only_for_files_that_were_there(tmp_path: Path) -> None:
+    (tmp_path / "a.log").write_bytes(b"old\nhalf")
+    run = Run(tmp_path, from_end=True)
+    (tmp_path / "b.log").write_bytes(b"new\n")
+    run.look()
+    assert [(Path(life.name).name, point.offset) for life, point in run.ear.adopted] == [("a.log", 4), ("b.log", 0)]
+
+
+@pytest.mark.parametrize("kind", ["link", "fifo", "folder"])
+def test_what_is_not_a_regular_file_is_refused(tmp_path: Path, kind: str) -> None:
+    (tmp_path / "secret").write_bytes(b"secret\n")
+    path = tmp_path / "a.log"
+    {"link": lambda: path.symlink_to(tmp_path / "secret"), "fifo": lambda: os.mkfifo(path), "folder": path.mkdir}[
+        kind
+    ]()
+    run = Run(tmp_path)
+    assert run.follower.lives() == []
+    assert run.sweep.refused == (set() if kind == "folder" else {str(path)})

@@ -1,0 +1,129 @@
+"""The state database: one user, no damage, nothing started over silently."""
+
+import os
+import sqlite3
+import stat
+from pathlib import Path
+
+import pytest
+
+from sidecar.errors import StateError
+from sidecar.flow import FileId, Generation
+from sidecar.positions import Advance, Amounts, Checkpoint, DeadLetter, Fingerprint, Tail
+from sidecar.state.ledger import Ledger
+from sidecar.state.store import open_store
+
+GENERATION = Generation(2**62 + 5, "app", "/var/log/app/a.log", 1_000.0)
+
+
+def letter(start: int) -> DeadLetter:
+    return DeadLetter(
+        "app", "search", GENERATION.number, GENERATION.path, start, start + 10, f"id-{start}", "logs", "{}", "", 400,
+        "mapping", "no", 5.0,
+    )  # fmt: skip
+
+
+def begun(directory: Path) -> Ledger:
+    ledger = Ledger(open_store(directory))
+    ledger.begin(GENERATION, FileId(1, 2, None), Fingerprint.of(b"head"))
+    return ledger
+
+
+def test_a_second_sidecar_is_kept_out_and_told_what_to_do(tmp_path: Path) -> None:
+    first = open_store(tmp_path)
+    with pytest.raises(StateError, match=r"another sidecar.*--state-dir"):
+        open_store(tmp_path)
+    first.close()
+    open_store(tmp_path).close()
+
+
+def test_files_of_the_state_are_for_their_owner_alone(tmp_path: Path) -> None:
+    open_store(tmp_path / "state").close()
+    for path in (tmp_path / "state").iterdir():
+        assert stat.S_IMODE(path.stat().st_mode) & 0o077 == 0, path
+
+
+@pytest.mark.parametrize(
+    "content", [b"this is no database at all, but it was something", b"SQLite format 3\0" + b"x" * 4096]
+)
+def test_a_damaged_database_is_refused_and_left_as_it_is(tmp_path: Path, content: bytes) -> None:
+    (tmp_path / "state.db").write_bytes(content)
+    with pytest.raises(StateError, match="damaged"):
+        open_store(tmp_path)
+    assert (tmp_path / "state.db").read_bytes() == content
+
+
+def test_a_torn_database_is_refused(tmp_path: Path) -> None:
+    store = open_store(tmp_path)
+    ledger = Ledger(store)
+    for number in range(2000):
+        ledger.begin(
+            Generation(number + 1, "app", f"/var/log/{number}.log", 0.0), FileId(1, number, 1), Fingerprint.of(b"")
+        )
+    store.close()
+    size = (tmp_path / "state.db").stat().st_size
+    os.truncate(tmp_path / "state.db", size // 2)
+    with pytest.raises(StateError, match="damaged"):
+        open_store(tmp_path)
+
+
+def test_a_state_from_a_newer_version_is_refused(tmp_path: Path) -> None:
+    open_store(tmp_path).close()
+    with sqlite3.connect(tmp_path / "state.db") as db:
+        db.execute("PRAGMA user_version=99")
+    with pytest.raises(StateError, match="newer version"):
+        open_store(tmp_path)
+
+
+def test_a_file_in_place_of_the_directory_is_said_in_one_sentence(tmp_path: Path) -> None:
+    (tmp_path / "state").write_text("a file")
+    with pytest.raises(StateError, match="cannot be used"):
+        open_store(tmp_path / "state")
+
+
+def test_a_checkpoint_its_dead_letters_and_the_balance_are_there_together_after_a_restart(tmp_path: Path) -> None:
+    store = open_store(tmp_path)
+    ledger = Ledger(store)
+    ledger.begin(GENERATION, FileId(1, 2, 3), Fingerprint.of(b"head"))
+    amounts = Amounts()
+    amounts.add("stored", 90, 9)
+    amounts.add("dead_letter", 10, 1)
+    step = Advance(GENERATION.number, Checkpoint(100, Tail.of(b"tail")), 120, amounts, [letter(90)])
+    ledger.commit("app", "search", [step], receipt="r1")
+    ledger.cut(GENERATION.number, 100, 120)
+    store.close()
+
+    again = Ledger(open_store(tmp_path))
+    (known,) = again.unfinished("app")
+    assert known.generation == GENERATION
+    assert known.file_id == FileId(1, 2, 3)
+    assert known.checkpoints["search"] == Checkpoint(100, Tail.of(b"tail"))
+    assert (known.seen, known.cuts, known.ended) == (120, [120], "")
+    assert again.balance()["search"].bytes_ == {"stored": 90, "dead_letter": 10}
+    assert again.receipt("app", "search") == "r1"
+
+
+def test_a_finished_generation_is_forgotten_after_a_week_and_its_balance_is_not(tmp_path: Path) -> None:
+    ledger = begun(tmp_path)
+    amounts = Amounts()
+    amounts.add("stored", 100, 10)
+    ledger.commit("app", "search", [Advance(GENERATION.number, Checkpoint(100, Tail.of(b"")), 100, amounts)])
+    ledger.finished(GENERATION.number, 1_000.0)
+    ledger.forget(1_000.0 + 8 * 86400)
+    assert ledger.unfinished("app") == []
+    assert ledger.balance()["search"].bytes_ == {"stored": 100}
+
+
+def test_a_full_disk_is_an_error_and_nothing_half_written(tmp_path: Path) -> None:
+    store = open_store(tmp_path)
+    ledger = Ledger(store)
+    with store.reading() as db:
+        (pages,) = db.execute("PRAGMA page_count").fetchone()
+        db.execute(f"PRAGMA max_page_count={pages}")
+    many = [letter(start) for start in range(5000)]
+    step = Advance(1, Checkpoint(100, Tail.of(b"")), 100, Amounts(), many)
+    with pytest.raises(StateError, match="cannot be written"):
+        ledger.commit("app", "search", [step])
+    with store.reading() as db:
+        assert db.execute("SELECT count(*) FROM dead_letters").fetchone() == (0,)
+        assert db.execute("SELECT count(*) FROM checkpoints").fetchone() == (0,)
