@@ -105,9 +105,9 @@ class Shipper(threading.Thread):
         self.delivered_at = clock.monotonic()
         self._sink, self._rooms, self._limits = sink, rooms, limits
         self._follower, self._ledger, self._clock, self._emit = follower, ledger, clock, emit
-        self._stop = threading.Event()
+        self._at_once = threading.Event()
         self._draining = False
-        self._courier = Courier(sink, self._stop)
+        self._courier = Courier(sink, self._at_once)
         self._inbox: queue.SimpleQueue[Callable[[], None]] = queue.SimpleQueue()
         self._cursors: dict[int, Cursor] = {}
         self._ready: deque[Cursor] = deque()
@@ -145,7 +145,7 @@ class Shipper(threading.Thread):
 
     def stop(self) -> None:
         """Checkpoint and end now."""
-        self._stop.set()
+        self._at_once.set()
         self._inbox.put(lambda: None)
 
     def progress(self) -> tuple[int, int]:
@@ -156,7 +156,7 @@ class Shipper(threading.Thread):
     def run(self) -> None:
         """The loop: listen, read, send, commit; until drained or stopped."""
         try:
-            while not self._stop.is_set() and not self._is_drained():
+            while not self._at_once.is_set() and not self._is_drained():
                 self._listen()
                 self._read()
                 self._send()
