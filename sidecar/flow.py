@@ -109,9 +109,8 @@ class Lines:
         """The byte offset in the file of each line's first byte."""
         if not self.whole:
             return list(self.positions)
-        if self.text.isascii():
-            return self.starts_of(map(len, self.split()), 1)
-        return self.starts_of(map(len, self.chunk.data[:-1].split(b"\n")), 1)
+        lengths = map(len, self.chunk.data.splitlines(keepends=True))
+        return list(accumulate(lengths, initial=self.chunk.offset))[:-1]
 
     def starts_of(self, lengths: Iterator[int], between: int) -> list[int]:
         """The same, from the lengths in bytes of the lines and of what stands between two of them."""

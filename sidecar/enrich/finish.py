@@ -80,7 +80,7 @@ class Finisher:
         leaves |= {"log.file.path": quoted(path), "log.offset": _OFFSET}
         tail, close = f",{inside(tree(leaves))}}}".split(_OFFSET)
         reserved = root_spellings([*leaves, "@timestamp"]) | METADATA
-        roots = {name.split(".")[0] for name in leaves} | {"_"}
+        roots = {name.split(".")[0] for name in leaves} | {"@timestamp", "_"}
         return _Frame(leaves, tail, close, reserved, tuple(sorted(f'"{root}' for root in roots)))
 
     @staticmethod
@@ -108,12 +108,17 @@ def _splice_start(body: str, time: str, frame: _Frame) -> str:
 
     Of the escapes of JSON only `\\u` can spell a name of ours in another way.
     """
-    if not body or "\\u" in body or any(needle in body for needle in frame.needles):
+    if not body:
         return ""
-    if '"@timestamp' not in body:
-        return f'{{"@timestamp":"{time}",'
-    stamps = [member for member in members(body) if member.key.startswith("@timestamp")]
-    if not stamps:
-        return f'{{"@timestamp":"{time}",'
-    same = len(stamps) == 1 and stamps[0].key == "@timestamp" and stamps[0].value == f'"{time}"'
+    ours = f'{{"@timestamp":"{time}",'
+    if "\\u" not in body and not any(needle in body for needle in frame.needles):
+        return ours
+    touching = [member for member in members(body) if _touches(member.key, frame)]
+    if not touching:
+        return ours
+    same = len(touching) == 1 and touching[0].key == "@timestamp" and touching[0].value == f'"{time}"'
     return "{" if same else ""
+
+
+def _touches(key: str, frame: _Frame) -> bool:
+    return key in frame.reserved or any(key.startswith(f"{leaf}.") for leaf in frame.leaves)

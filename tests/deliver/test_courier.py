@@ -1,0 +1,148 @@
+"""One batch until each of its records is settled: scripted answers of a destination."""
+
+import threading
+from collections.abc import Callable, Sequence
+
+import pytest
+
+from sidecar.deliver.courier import SUSPICIOUS, Courier
+from sidecar.errors import DeliveryError, Fatal, Retryable, TooLarge
+from sidecar.flow import Batch, Generation, Rejection, Verdict, Whole
+
+Answer = Callable[[Batch], Verdict]
+
+
+class Destination:
+    """Answers as the script says, the last answer again and again; remembers the ids that it was sent."""
+
+    def __init__(self, *script: Answer) -> None:
+        self.script = list(script)
+        self.sent: list[list[str]] = []
+
+    def open(self) -> None: ...
+
+    def close(self) -> None: ...
+
+    def probe(self) -> None: ...
+
+    def write(self, batch: Batch) -> Verdict:
+        self.sent.append(batch.ids)
+        answer = self.script.pop(0) if len(self.script) > 1 else self.script[0]
+        return answer(batch)
+
+
+class Hurry(threading.Event):
+    """A stop that never comes, and that nobody has to wait for."""
+
+    def wait(self, timeout: float | None = None) -> bool:
+        return False
+
+
+def batch_of(size: int) -> Batch:
+    texts = [f'{{"n":{n}}}' for n in range(size)]
+    return Batch([Whole(Generation(35, "app", "/a.log", 0.0), range(size), texts, [""] * size)])
+
+
+def everything(batch: Batch) -> Verdict:
+    return Verdict(range(len(batch)))
+
+
+def verdict(stored: Sequence[int] = (), rejected: Sequence[int] = (), fault: DeliveryError | None = None) -> Answer:
+    return lambda _: Verdict(stored, [Rejection(i, "mapping", "no", 400) for i in rejected], fault)
+
+
+def failing(fault: Exception) -> Answer:
+    def answer(_: Batch) -> Verdict:
+        raise fault
+
+    return answer
+
+
+def courier(destination: Destination) -> Courier:
+    return Courier(destination, Hurry())
+
+
+def test_all_stored_is_settled_in_one_attempt() -> None:
+    outcome = courier(Destination(everything)).deliver(batch_of(3))
+    assert (outcome.rejected, outcome.attempts) == ({}, 1)
+
+
+def test_only_what_was_not_taken_is_sent_again() -> None:
+    destination = Destination(verdict(stored=[0, 2], fault=Retryable("429")), everything)
+    courier(destination).deliver(batch_of(4))
+    assert destination.sent == [["z-0", "z-1", "z-2", "z-3"], ["z-1", "z-3"]]
+
+
+def test_a_rejected_record_does_not_hold_back_its_neighbours_and_keeps_its_index_over_attempts() -> None:
+    destination = Destination(verdict(stored=[0], rejected=[1]), verdict(stored=[0], rejected=[1]))
+    outcome = courier(destination).deliver(batch_of(4))
+    assert sorted(outcome.rejected) == [1, 3]
+    assert outcome.rejected[3].index == 3
+
+
+def test_a_record_that_the_sink_forgot_to_mention_is_sent_again() -> None:
+    destination = Destination(verdict(stored=[0, 1]), everything)
+    courier(destination).deliver(batch_of(3))
+    assert destination.sent[1] == ["z-2"]
+
+
+def test_a_record_that_is_called_stored_and_rejected_is_sent_again() -> None:
+    destination = Destination(verdict(stored=[0, 1], rejected=[1]), everything)
+    assert courier(destination).deliver(batch_of(2)).rejected == {}
+    assert destination.sent[1] == ["z-1"]
+
+
+def test_an_index_that_is_mentioned_twice_does_not_hide_one_that_is_not() -> None:
+    destination = Destination(verdict(stored=[0, 0]), everything)
+    courier(destination).deliver(batch_of(2))
+    assert destination.sent[1] == ["z-1"]
+
+
+def test_a_destination_that_takes_nothing_makes_it_give_up_with_the_reason() -> None:
+    with pytest.raises(Retryable, match="503"):
+        courier(Destination(verdict(fault=Retryable("503")))).deliver(batch_of(2))
+
+
+def test_a_request_that_is_too_large_is_halved_and_the_size_that_passed_is_remembered() -> None:
+    def at_most_two(batch: Batch) -> Verdict:
+        if len(batch) > 2:
+            raise TooLarge("too large")
+        return everything(batch)
+
+    destination = Destination(at_most_two)
+    carrier = courier(destination)
+    assert carrier.deliver(batch_of(7)).rejected == {}
+    assert carrier.limit is not None
+    assert carrier.limit <= 3
+    delivered = [name for ids in destination.sent if len(ids) <= 2 for name in ids]
+    assert delivered == batch_of(7).ids
+
+
+def test_a_single_document_that_is_too_large_is_a_dead_letter() -> None:
+    outcome = courier(Destination(failing(TooLarge("too large")))).deliver(batch_of(2))
+    assert {r.kind for r in outcome.rejected.values()} == {"too_large"}
+    assert sorted(outcome.rejected) == [0, 1]
+
+
+def test_a_whole_batch_refused_alike_is_a_bad_set_up_and_no_flood_of_dead_letters() -> None:
+    size = SUSPICIOUS + 1
+    with pytest.raises(Fatal, match="refused alike"):
+        courier(Destination(verdict(rejected=range(size)))).deliver(batch_of(size))
+
+
+def test_a_few_bad_documents_by_themselves_are_dead_letters() -> None:
+    outcome = courier(Destination(verdict(rejected=[0, 1]))).deliver(batch_of(2))
+    assert sorted(outcome.rejected) == [0, 1]
+
+
+def test_bad_documents_one_by_one_without_a_good_one_between_them_are_a_bad_set_up_too() -> None:
+    carrier = courier(Destination(verdict(rejected=[0])))
+    for _ in range(SUSPICIOUS - 1):
+        carrier.deliver(batch_of(1))
+    with pytest.raises(Fatal):
+        carrier.deliver(batch_of(1))
+
+
+def test_a_plug_in_that_fails_in_its_own_way_costs_a_retry_and_no_line() -> None:
+    with pytest.raises(Retryable, match="KeyError"):
+        courier(Destination(failing(KeyError("secret")))).deliver(batch_of(1))

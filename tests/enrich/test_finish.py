@@ -1,0 +1,139 @@
+"""Finished documents: spliced at a stroke or one by one, the same to the byte."""
+
+import json
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from sidecar.decode.framing import Framing
+from sidecar.enrich.add import Add
+from sidecar.enrich.finish import Finisher
+from sidecar.enrich.kubernetes import Kubernetes, parsed
+from sidecar.flow import Batch, Chunk, Documents, Generation, Lines, Records, Spliced
+
+GENERATION = Generation(35, "app", "/var/log/app/a.log", 0.0)
+TIME = "2026-11-23T01:00:00.123456789Z"
+
+
+class HandClock:
+    def now(self) -> float:
+        return 1_795_395_600.0
+
+    def monotonic(self) -> float:
+        return 0.0
+
+
+def records(members: list[str], times: list[str] | None = None, names: frozenset[str] | None = None) -> Records:
+    data = b"".join(b"{%b}\n" % member.encode() for member in members)
+    lines = Framing().lines(Chunk(GENERATION, 0, data, len(data)))
+    return Records(lines, lines.starts(), members, times or [""] * len(members), names)
+
+
+def finished(found: Records) -> Documents:
+    return Finisher(HandClock(), "web-1").documents(found)
+
+
+def only(documents: Documents) -> Any:
+    return json.loads(documents.texts()[0])
+
+
+def test_the_document_has_the_fields_of_the_application_and_ours() -> None:
+    assert only(finished(records(['"a":1'], [TIME]))) == {
+        "@timestamp": TIME,
+        "a": 1,
+        "event": {"ingested": "2026-11-23T01:00:00.000000Z"},
+        "host": {"name": "web-1"},
+        "log": {"file": {"path": "/var/log/app/a.log"}, "offset": 0},
+    }
+
+
+def test_a_line_without_a_time_gets_the_time_at_which_it_was_read() -> None:
+    documents = finished(records(['"a":1']))
+    assert only(documents)["@timestamp"] == "2026-11-23T01:00:00.000000Z"
+    assert documents.event_times() == [""]
+
+
+def test_a_line_without_a_time_goes_to_the_day_on_which_its_generation_began() -> None:
+    assert Batch([finished(records(['"a":1']))]).event_times == ["1970-01-01T00:00:00.000000Z"]
+
+
+def test_the_id_is_the_generation_and_the_offset() -> None:
+    assert finished(records(['"a":1', '"b":2'])).ids() == ["z-0", "z-8"]
+
+
+def test_a_timestamp_of_the_applications_own_stays_where_it_is() -> None:
+    text = finished(records([f'"a":1,"@timestamp":"{TIME}"'], [TIME])).texts()[0]
+    assert text.startswith(f'{{"a":1,"@timestamp":"{TIME}","event"')
+
+
+def test_an_empty_object_is_a_document_too() -> None:
+    assert "message" not in only(finished(records([""])))
+
+
+def test_what_could_not_be_parsed_says_why() -> None:
+    document = only(finished(replace(records(['"message":"x"']), errors={0: "not JSON"})))
+    assert document["error"] == {"message": "not JSON"}
+
+
+def test_notes_of_a_line_are_fields_of_its_document() -> None:
+    found = records(['"message":"x"'])
+    noted = Lines(found.lines.chunk, 1, whole=False, notes={0: {"truncated": "true", "log.continuation": "true"}})
+    document = only(finished(replace(found, lines=noted)))
+    assert document["truncated"] is True
+    assert document["log"]["continuation"] is True
+    assert document["log"]["offset"] == 0
+
+
+MEMBERS = st.dictionaries(
+    st.sampled_from(["a", "message", "b.c", "logger", "levél", "the\\u006cog"]),
+    st.none() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(max_size=8),
+    min_size=1,
+).map(lambda fields: json.dumps(fields, ensure_ascii=False)[1:-1])
+
+
+@given(st.lists(st.tuples(MEMBERS, st.sampled_from(["", TIME])), min_size=1, max_size=5))
+def test_spliced_at_a_stroke_and_finished_one_by_one_are_the_same_to_the_byte(rows: list[tuple[str, str]]) -> None:
+    members, times = [row[0] for row in rows], [row[1] for row in rows]
+    at_a_stroke = finished(records(members, times, frozenset({"a"})))
+    one_by_one = finished(records(members, times, None))
+    assert isinstance(at_a_stroke, Spliced)
+    assert not isinstance(one_by_one, Spliced)
+    assert [json.loads(text) for text in at_a_stroke.texts()] == [json.loads(text) for text in one_by_one.texts()]
+    for left, right, body in zip(at_a_stroke.texts(), one_by_one.texts(), members, strict=True):
+        assert left == right, body
+    assert at_a_stroke.rendered("<", ">") == "".join(
+        f"<{name}>{text}\n" for name, text in zip(at_a_stroke.ids(), at_a_stroke.texts(), strict=True)
+    )
+
+
+def test_fields_that_the_user_adds_may_be_dotted_or_nested() -> None:
+    finisher = Finisher(
+        HandClock(), "web-1", [Add({"team": "payments", "service": {"name": "shop"}, "log.kind": 1}).leaves]
+    )
+    document = only(finisher.documents(records(['"a":1'], names=frozenset({"a"}))))
+    assert (document["team"], document["service"], document["log"]["kind"]) == ("payments", {"name": "shop"}, 1)
+
+
+def test_kubernetes_fields_come_from_the_environment_and_labels_are_read_again_when_they_change(
+    tmp_path: Path,
+) -> None:
+    labels = tmp_path / "labels"
+    labels.write_text('app.kubernetes.io/name="web"\ntier="a \\"b\\""\n')
+    source = Kubernetes({"POD_NAME": "web-0", "POD_NAMESPACE": "shop"}, tmp_path)
+    finisher = Finisher(HandClock(), "node-1", [source.leaves])
+    first = only(finisher.documents(records(['"a":1'])))["kubernetes"]
+    assert first == {
+        "namespace": "shop",
+        "pod": {"name": "web-0"},
+        "labels": {"app_kubernetes_io/name": "web", "tier": 'a "b"'},
+    }
+    (tmp_path / "new").write_text('tier="c"\n')
+    (tmp_path / "new").rename(labels)
+    assert only(finisher.documents(records(['"a":1'])))["kubernetes"]["labels"] == {"tier": "c"}
+
+
+def test_a_downward_api_file_with_a_broken_line_does_not_spoil_the_others() -> None:
+    assert parsed('a="1"\nbroken\nb="2"\n') == {"a": "1", "b": "2"}
