@@ -329,6 +329,8 @@ class Shipper(threading.Thread):
         if isinstance(self._sink, Resumable):
             self._sink.resume(self._ledger.receipt(self.pipeline, self.sink_name))
         self._sink.open()
+        if isinstance(self._sink, Resumable):
+            self._ledger.commit(self.pipeline, self.sink_name, [], self._sink.receipt())
         self._is_open = True
 
     # ── settle ──────────────────────────────────────────────────────────────────────────────────────────────

@@ -1,0 +1,63 @@
+"""The command line: one module a command, argument parsing and printing only.
+
+A command is imported when it is asked for, so that `sidecar version` does not pay for `sidecar run`.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from importlib import import_module
+
+from sidecar import __version__
+from sidecar.errors import ConfigurationError, SidecarError
+
+COMMANDS = {
+    "run": "follow files and store every line",
+    "check": "validate the configuration; with --connect also try each sink",
+    "explain": "show what would become of sample lines, without a network",
+    "dead-letters": "list, show, send again or throw away what a destination refused",
+    "demo": "an application, a kill -9, and the balance, in under half a minute",
+    "schema": "print the JSON Schema of the configuration",
+    "plugins": "list sinks and parsers that are installed",
+    "version": "print the version",
+}
+
+USAGE = 2
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command. Returns the exit code: 0 good, 1 crash, 2 usage or configuration, 3 undelivered."""
+    arguments = list(sys.argv[1:] if argv is None else argv)
+    parser = argparse.ArgumentParser(
+        prog="sidecar",
+        description="Follows log files and stores every line once in Elasticsearch, MongoDB or other sinks.",
+        epilog="`sidecar COMMAND --help` tells more of each.",
+    )
+    parser.add_argument("--version", action="version", version=f"log-sidecar {__version__}")
+    commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
+    for name, summary in COMMANDS.items():
+        command = commands.add_parser(name, help=summary, description=summary, add_help=name not in arguments[:1])
+        if name in arguments[:1]:
+            command.add_argument("-h", "--help", action="help", help="show this help")
+            import_module(f"sidecar.cli.{name.replace('-', '_')}").configure(command)
+    return _run(parser, arguments)
+
+
+def _run(parser: argparse.ArgumentParser, arguments: list[str]) -> int:
+    options = parser.parse_args(arguments)
+    try:
+        return int(options.run(options))
+    except ConfigurationError as error:
+        for problem in error.problems:
+            print(f"sidecar: {problem}", file=sys.stderr)
+        return USAGE
+    except SidecarError as error:
+        print(f"sidecar: {error}", file=sys.stderr)
+        return USAGE
+    except KeyboardInterrupt:
+        return 130
+    except BrokenPipeError:
+        sys.stderr.close()
+        return 0

@@ -51,6 +51,10 @@ class Resumable(Protocol):
         """
         ...
 
+    def receipt(self) -> str:
+        """Where the sink is now. Committed after each `open`, before anything is written."""
+        ...
+
 
 class SinkSettings(BaseModel):
     """What every sink can be told. A sink's own settings inherit from this and are frozen and closed."""
@@ -69,13 +73,20 @@ class SinkSettings(BaseModel):
     linger: Duration = 0.1
     """Seconds that a document waits for others before it is sent; the first one after silence never waits."""
 
+    single_pipeline: ClassVar[bool] = False
+    """Whether the sink can take the lines of one pipeline only."""
+
     schemes: ClassVar[tuple[str, ...]] = ()
     """URL schemes that mean this sink, without the `://`."""
 
     @classmethod
     def from_url(cls, url: str) -> Self:
         """Settings from a URL whose scheme is one of `schemes`. Raises `ConfigurationError`."""
-        raise NotImplementedError
+        return cls.model_validate({"url": url})
+
+    def warnings(self) -> list[str]:
+        """What `sidecar check` says of settings that are allowed but promise less; a sentence for each."""
+        return []
 
     def destination(self) -> str:
         """Where the documents go, for people and for the state: never with a secret or a query."""

@@ -1,0 +1,55 @@
+"""`sidecar check`: validate the configuration; with `--connect` also try what each sink needs."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+
+from sidecar.cli.options import add_pipeline_options, settings_of
+from sidecar.deliver import registry
+from sidecar.errors import DeliveryError
+from sidecar.settings import Settings
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """The options of this command."""
+    parser.add_argument("paths", metavar="PATH", nargs="*", help="globs of files, as for `sidecar run`")
+    add_pipeline_options(parser)
+    parser.add_argument("--connect", action="store_true", help="also try each sink: address, credentials, permission")
+    parser.set_defaults(run=run)
+
+
+def run(options: argparse.Namespace) -> int:
+    """0 if everything is good, 2 with a sentence for each thing that is not."""
+    settings = settings_of(options, options.paths, options.to)
+    print(f"configuration is good; state in {settings.state_directory()}")
+    for name, pipeline in settings.pipelines.items():
+        parsers = ", ".join(parser.type for parser in pipeline.parser)
+        print(f"  {name}: {', '.join(pipeline.paths)} ({parsers})")
+        for sink in settings.sinks_of(name):
+            print(f"    to {_named(sink, settings)}")
+    _warn(settings)
+    return _connect(settings) if options.connect else 0
+
+
+def _named(sink: str, settings: Settings) -> str:
+    destination = settings.sinks[sink].destination()
+    return destination if destination == sink else f"{sink}: {destination}"
+
+
+def _warn(settings: Settings) -> None:
+    for name, sink in settings.sinks.items():
+        for warning in sink.warnings():
+            print(f"warning: sinks.{name}: {warning}", file=sys.stderr)
+
+
+def _connect(settings: Settings) -> int:
+    code = 0
+    for name, sink in settings.sinks.items():
+        try:
+            registry.create(sink).probe()
+            print(f"{name}: takes documents")
+        except DeliveryError as fault:
+            print(f"sidecar: {name}: {fault}", file=sys.stderr)
+            code = 2
+    return code

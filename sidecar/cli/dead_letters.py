@@ -1,0 +1,115 @@
+"""`sidecar dead-letters`: what a destination refused, to be looked at, sent again or thrown away."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import sys
+import time
+from dataclasses import asdict
+from pathlib import Path
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from sidecar.cli.options import add_pipeline_options, settings_of
+from sidecar.clock import iso
+from sidecar.deadletters import DeadLetters, Filter
+from sidecar.deliver import registry
+from sidecar.errors import ConfigurationError
+from sidecar.positions import DeadLetter
+from sidecar.settings import Settings, default_state_directory
+from sidecar.state.store import open_store
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """The options of this command."""
+    add_pipeline_options(parser)
+    parser.add_argument("action", choices=["list", "show", "replay", "purge"], help="what to do")
+    parser.add_argument(
+        "numbers", metavar="NUMBER", nargs="*", type=int, help="which ones; all that match unless told"
+    )
+    parser.add_argument("--pipeline", metavar="NAME", help="only those of this pipeline")
+    parser.add_argument("--sink", metavar="NAME", help="only those of this sink")
+    parser.add_argument("--kind", metavar="KIND", help="only those refused for this kind of error")
+    parser.add_argument("--path", metavar="FILE", help="only those from this file")
+    parser.add_argument("--limit", metavar="N", type=int, default=100, help="how many to list (100)")
+    parser.add_argument("--all", action="store_true", help="for purge without any other choice: really all of them")
+    parser.add_argument("--json", action="store_true", help="one JSON object a line")
+    parser.set_defaults(run=run)
+
+
+def run(options: argparse.Namespace) -> int:
+    """0, or 3 if something that was sent again is still not stored."""
+    wanted = Filter(tuple(options.numbers), options.pipeline, options.sink, options.kind, options.path)
+    store = open_store(_state_directory(options), exclusive=False)
+    try:
+        letters = DeadLetters(store)
+        actions = {"list": _list, "show": _show, "replay": _replay, "purge": _purge}
+        return actions[options.action](letters, wanted, options)
+    finally:
+        store.close()
+
+
+def _state_directory(options: argparse.Namespace) -> Path:
+    if options.state_dir:
+        return Path(options.state_dir)
+    if options.config or options.to:
+        return _settings(options).state_directory()
+    return Path(os.environ.get("SIDECAR_STATE_DIR") or default_state_directory(os.environ))
+
+
+def _settings(options: argparse.Namespace) -> Settings:
+    return settings_of(options, ["-"] if options.to else [], options.to)
+
+
+def _list(letters: DeadLetters, wanted: Filter, options: argparse.Namespace) -> int:
+    found = list(letters.list(wanted, options.limit))
+    if options.json:
+        for number, letter in found:
+            print(json.dumps({"number": number, **asdict(letter)}, ensure_ascii=False))
+        return 0
+    table = Table(box=None, pad_edge=False)
+    for heading in ("number", "when", "sink", "file", "byte", "kind", "reason"):
+        table.add_column(heading, overflow="fold", no_wrap=heading in ("number", "byte"))
+    for number, letter in found:
+        when, reason = iso(letter.at)[:19], Text(letter.reason[:120])
+        table.add_row(
+            str(number), when, letter.sink, Text(ascii(letter.path)[1:-1]), str(letter.start), letter.kind, reason
+        )
+    Console().print(table)
+    print(f"{len(found)} of {letters.count()} dead letters", file=sys.stderr)
+    return 0
+
+
+def _show(letters: DeadLetters, wanted: Filter, options: argparse.Namespace) -> int:
+    for number, letter in letters.list(wanted, options.limit):
+        print(json.dumps({"number": number, **_readable(letter)}, ensure_ascii=False, indent=2))
+    return 0
+
+
+def _readable(letter: DeadLetter) -> dict[str, object]:
+    try:
+        document = json.loads(letter.document)
+    except ValueError:
+        document = letter.document
+    return {**asdict(letter), "at": iso(letter.at), "document": document}
+
+
+def _replay(letters: DeadLetters, wanted: Filter, options: argparse.Namespace) -> int:
+    settings = _settings(options)
+    sinks = {name: registry.create(sink) for name, sink in settings.sinks.items()}
+    result = letters.replay(wanted, sinks, time.time())
+    print(f"{result.stored} stored, {result.refused} refused again")
+    if result.failed:
+        print(f"sidecar: {result.failed}", file=sys.stderr)
+    return 3 if result.refused or result.failed else 0
+
+
+def _purge(letters: DeadLetters, wanted: Filter, options: argparse.Namespace) -> int:
+    if wanted == Filter() and not options.all:
+        raise ConfigurationError("purge throws documents away for good", try_="say which ones, or --all")
+    print(f"{letters.purge(wanted)} thrown away")
+    return 0

@@ -1,0 +1,75 @@
+"""`sidecar demo`: an application that rotates its log, a sidecar that is killed in the middle, and the balance."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from rich.console import Console
+from rich.live import Live
+from rich.progress_bar import ProgressBar
+from rich.table import Table
+from rich.text import Text
+
+from sidecar.demo import LINES, Ending, Scene, Show, play
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """The options of this command."""
+    parser.add_argument("--folder", metavar="DIR", type=Path, help="where to play; a new temporary one unless told")
+    parser.add_argument("--lines", metavar="N", type=int, default=LINES, help=f"lines to write ({LINES})")
+    parser.set_defaults(run=run)
+
+
+def run(options: argparse.Namespace) -> int:
+    """0 if every line is stored once, else 1."""
+    folder = options.folder or Path(tempfile.mkdtemp(prefix="log-sidecar-demo-"))
+    print(f"An application writes {options.lines} lines into {folder}/log and rotates them by rename;")
+    print("a sidecar stores them in SQLite, and is killed in the middle with kill -9.\n")
+    with (_live if sys.stdout.isatty() else _plain)(options.lines) as show:
+        ending = play(folder, show, options.lines)
+    _tell(ending, folder)
+    return 0 if ending.is_good else 1
+
+
+def _tell(ending: Ending, folder: Path) -> None:
+    print(
+        f"\nwritten {ending.written} = stored {ending.stored}" if ending.is_good else "\nTHE BALANCE DOES NOT ADD UP"
+    )
+    print(f"lost {ending.lost}, stored twice {ending.twice}\n")
+    print("Look at what was stored:")
+    print(f"  sqlite3 {folder}/logs.db 'SELECT document FROM logs ORDER BY time DESC LIMIT 3'")
+    query = "SELECT count(*), min(time), max(time) FROM logs"
+    print(f"  python3 -c \"import sqlite3; print(*sqlite3.connect('{folder}/logs.db').execute('{query}'))\"")
+    print(f"What the sidecar said of itself: {folder}/sidecar.log")
+
+
+@contextmanager
+def _plain(lines: int) -> Iterator[Show]:
+    said: list[str] = []
+
+    def show(scene: Scene) -> None:
+        if scene.happening not in said[-1:]:
+            said.append(scene.happening)
+            print(f"written {scene.written:6}  stored {scene.stored:6}  {scene.happening}", flush=True)
+
+    yield show
+
+
+@contextmanager
+def _live(lines: int) -> Iterator[Show]:
+    with Live(console=Console(), refresh_per_second=8) as live:
+        yield lambda scene: live.update(_drawn(scene, lines))
+
+
+def _drawn(scene: Scene, lines: int) -> Table:
+    table = Table.grid(padding=(0, 2))
+    table.add_row("written", ProgressBar(lines, scene.written, width=40), f"{scene.written:6} in {scene.files} files")
+    table.add_row("stored", ProgressBar(lines, scene.stored, width=40), f"{scene.stored:6}")
+    style = "bold red" if scene.happening.startswith("kill") else "bold green"
+    table.add_row("", Text(scene.happening, style=style), "")
+    return table

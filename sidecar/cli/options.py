@@ -1,0 +1,49 @@
+"""The options that several commands share: what to read, where to ship it, and where the state is."""
+
+from __future__ import annotations
+
+import argparse
+import os
+from pathlib import Path
+from typing import Any
+
+from sidecar.errors import ConfigurationError
+from sidecar.settings import Settings, from_command_line, load
+
+
+def add_pipeline_options(parser: argparse.ArgumentParser) -> None:
+    """`--config`, or a pipeline on the command line."""
+    parser.add_argument("--to", metavar="URL", action="append", default=[], help="a destination; may be given again")
+    parser.add_argument(
+        "--parser", metavar="NAME", help="plain, json, nginx or apache; several with commas are tried in order"
+    )
+    parser.add_argument("--config", metavar="FILE", type=Path, help="a YAML file instead of paths and --to")
+    parser.add_argument("--log-level", choices=["debug", "info", "warning", "error"], help="the least to say")
+    add_state_option(parser)
+
+
+def add_state_option(parser: argparse.ArgumentParser) -> None:
+    """`--state-dir`."""
+    parser.add_argument("--state-dir", metavar="DIR", type=Path, help="where checkpoints and dead letters are kept")
+
+
+def settings_of(options: argparse.Namespace, paths: list[str], to: list[str]) -> Settings:
+    """The settings that the options, the environment and the file say together. Raises `ConfigurationError`."""
+    overrides: dict[str, Any] = {}
+    if options.state_dir:
+        overrides["state_dir"] = options.state_dir
+    if options.log_level:
+        overrides["log_level"] = options.log_level
+    config = options.config or (Path(os.environ["SIDECAR_CONFIG"]) if os.environ.get("SIDECAR_CONFIG") else None)
+    if not paths and not to and not options.parser:
+        return load(config, os.environ, overrides)
+    if options.config:
+        raise ConfigurationError(
+            "paths, --to and --parser cannot be combined with --config",
+            try_="put them into the file, or leave it out",
+        )
+    missing = [what for what, given in (("at least one path", paths), ("--to URL", to)) if not given]
+    if missing:
+        raise ConfigurationError(f"{' and '.join(missing)} is missing", try_="see `sidecar run --help`")
+    pipeline = {"parser": options.parser.split(",")} if options.parser else {}
+    return from_command_line(paths, to, pipeline, os.environ, overrides)

@@ -1,0 +1,31 @@
+"""`sidecar plugins`: the sinks and parsers that are installed."""
+
+from __future__ import annotations
+
+import argparse
+
+from rich.console import Console
+from rich.table import Table
+
+from sidecar.deliver import registry
+from sidecar.parse.registry import BUILT_IN as PARSERS
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """The options of this command."""
+    parser.set_defaults(run=run)
+
+
+def run(options: argparse.Namespace) -> int:
+    """Print a table."""
+    table = Table(box=None, pad_edge=False)
+    for heading in ("kind", "name", "from", "what it is"):
+        table.add_column(heading, no_wrap=heading != "what it is")
+    for entry in registry.catalogue():
+        table.add_row("sink", entry.name, entry.origin, entry.summary)
+    for name, summary in PARSERS.items():
+        table.add_row("parser", name, "built in", summary)
+    table.add_row("enricher", "add", "built in", "constant fields")
+    table.add_row("enricher", "kubernetes", "built in", "Pod, node, container and labels by the Downward API")
+    Console().print(table)
+    return 0

@@ -1,0 +1,38 @@
+"""`sidecar schema`: the JSON Schema of the configuration, with the settings of every sink that is installed."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from typing import Any
+
+from sidecar.deliver import registry
+from sidecar.settings import Settings
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """The options of this command."""
+    parser.set_defaults(run=run)
+
+
+def run(options: argparse.Namespace) -> int:
+    """Print the schema."""
+    print(json.dumps(schema(), indent=2))
+    return 0
+
+
+def schema() -> dict[str, Any]:
+    """JSON Schema (draft 2020-12) of the whole configuration."""
+    found = Settings.model_json_schema(mode="validation")
+    definitions = found["$defs"]
+    choices: list[dict[str, Any]] = [{"type": "string", "description": "the URL of a sink"}]
+    for name in registry.names():
+        model = registry.resolve(name).settings.model_json_schema(mode="validation")
+        definitions.update(model.pop("$defs", {}))
+        model["properties"]["url"] = {"type": "string", "description": "the sink as a URL"}
+        model["required"] = [field for field in model.get("required", []) if field == "type"]
+        definitions[f"sink_{name}"] = model
+        choices.append({"$ref": f"#/$defs/sink_{name}"})
+    found["properties"]["sinks"]["additionalProperties"] = {"anyOf": choices}
+    found["$schema"] = "https://json-schema.org/draft/2020-12/schema"
+    return found

@@ -1,0 +1,18 @@
+"""`sidecar version`."""
+
+from __future__ import annotations
+
+import argparse
+
+from sidecar import __version__
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """The options of this command."""
+    parser.set_defaults(run=run)
+
+
+def run(options: argparse.Namespace) -> int:
+    """Print the version."""
+    print(f"log-sidecar {__version__}")
+    return 0

@@ -1,0 +1,1 @@
+"""Where settings come from, and how a problem in them is told to a person."""

@@ -1,0 +1,91 @@
+"""URLs of sinks: several hosts, percent-encoded credentials, a path and options, taken apart without losing or showing any.
+
+`urllib.parse` knows one host only, so the authority is taken apart here (RFC 3986, and the comma of MongoDB's
+connection strings). No message repeats a piece of the URL: a password that was not encoded may stand anywhere.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, TypeVar
+from urllib.parse import parse_qsl, unquote, urlsplit
+
+from pydantic import BaseModel, ValidationError
+
+from sidecar.errors import ConfigurationError
+
+Settings = TypeVar("Settings", bound=BaseModel)
+_URL = re.compile(r"([a-z][a-z0-9+.-]*)://([^/?#]*)([^?#]*)(?:\?([^#]*))?", re.IGNORECASE)
+_ENCODE = "write special characters of user and password percent-encoded (@ as %40, / as %2F)"
+
+
+@dataclass(frozen=True, slots=True)
+class Address:
+    """A URL in pieces, decoded; `hosts` as they stand, `path` without the leading slash, None for what is not there."""
+
+    scheme: str
+    username: str | None
+    password: str | None
+    hosts: tuple[str, ...]
+    path: str
+    options: Mapping[str, str]
+
+
+def parse(url: str, *, key: str = "url") -> Address:
+    """The pieces of `url`. Raises `ConfigurationError` that names `key` and shows nothing of the URL."""
+    match = _URL.fullmatch(url.strip())
+    if match is None:
+        raise ConfigurationError("is not a URL", at=key, try_="write it as scheme://host:port/name")
+    userinfo, at, hosts = match[2].rpartition("@")
+    username, colon, password = userinfo.partition(":")
+    return Address(
+        scheme=match[1].lower(),
+        username=unquote(username) if at else None,
+        password=unquote(password) if colon else None,
+        hosts=tuple(host.strip() for host in hosts.split(",")),
+        path=unquote(match[3].removeprefix("/")),
+        options=dict(parse_qsl(match[4] or "", keep_blank_values=True)),
+    )
+
+
+def host_and_port(text: str, default_port: int, *, key: str) -> str:
+    """`host:port` from `host[:port]`, IPv6 addresses in brackets. Raises `ConfigurationError` that names `key`."""
+    try:
+        pieces = urlsplit(f"//{text}")
+        host, port = pieces.hostname, pieces.port or default_port
+    except ValueError:
+        host, port = None, 0
+    if not host or pieces.netloc != text or "@" in text:
+        raise ConfigurationError("holds no valid host and port", at=key, try_=f"write host:port; {_ENCODE}")
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+
+
+def merged(given: Mapping[str, Any], found: Mapping[str, Any]) -> dict[str, Any]:
+    """Fields as `given`, with those `found` in the URL. Raises `ConfigurationError` where the two disagree."""
+    for key, value in found.items():
+        if key in given and given[key] != value:
+            raise ConfigurationError("is given twice, here and in the URL", at=key, try_="leave one of them out")
+    return {**given, **found}
+
+
+def settings_from(model: type[Settings], fields: Mapping[str, Any]) -> Settings:
+    """The model made of `fields`, with pydantic's complaints as one `ConfigurationError` that repeats no value."""
+    try:
+        return model.model_validate(fields)
+    except ValidationError as error:
+        problems = tuple(
+            f"{'.'.join(map(str, each['loc']))}: {each['msg']}" for each in error.errors(include_input=False)
+        )
+        raise ConfigurationError("; ".join(problems), problems=problems) from None
+
+
+def refuse(problems: list[tuple[bool, str, str, str]]) -> None:
+    """Raise one `ConfigurationError` for all rows (is it so?, key, what is wrong, what to do) whose answer is yes."""
+    found = [ConfigurationError(what, at=key, try_=advice) for wrong, key, what, advice in problems if wrong]
+    if len(found) == 1:
+        raise found[0]
+    if found:
+        sentences = tuple(map(str, found))
+        raise ConfigurationError("; and ".join(sentences), problems=sentences)

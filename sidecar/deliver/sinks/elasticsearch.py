@@ -1,0 +1,249 @@
+"""Elasticsearch, by bulk requests of prepared bytes whose every item is judged.
+
+`create` under an id that is the document's position, so that a document that is sent again is found to be there (409).
+Only `_bulk` is ever asked for: a user who may only write is enough, and so is a proxy that lets nothing else through.
+"""
+
+from __future__ import annotations
+
+import json
+import ssl
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from typing import Any, ClassVar
+from urllib.parse import quote
+
+import elastic_transport
+import elasticsearch
+import msgspec
+from elasticsearch.serializer import JsonSerializer, NdjsonSerializer
+
+from sidecar import __version__
+from sidecar.clock import Clock, SystemClock
+from sidecar.deliver.sinks.credentials import Renewed, secret
+from sidecar.deliver.sinks.dated import DatedName
+from sidecar.deliver.sinks.elasticsearch_answer import BUSY, WANTED, Answer, decoded, judged, told
+from sidecar.deliver.sinks.elasticsearch_settings import ElasticsearchSettings
+from sidecar.deliver.sinks.faults import Table, shortened, translated, unreachable
+from sidecar.errors import DeliveryError, Fatal, Retryable, TooLarge
+from sidecar.flow import Batch, Verdict
+
+__all__ = ["FAULTS", "ElasticsearchSettings", "ElasticsearchSink"]
+
+_HEADERS = {"accept": "application/json", "content-type": "application/x-ndjson"}
+# Begins as a document does and never ends, so that no server can store it.
+_UNREADABLE = '{"@timestamp":'
+
+
+class _Answers(JsonSerializer):
+    """Decodes answers; nothing else than bulk requests is ever sent."""
+
+    def loads(self, data: bytes) -> object:
+        try:
+            return decoded(data)
+        except (msgspec.DecodeError, ValueError) as error:
+            raise elastic_transport.SerializationError("not an answer to a bulk request", errors=(error,)) from None
+
+
+class _Prepared(NdjsonSerializer):
+    """Sends the bytes as they are."""
+
+    def dumps(self, data: bytes) -> bytes:
+        return data
+
+
+_SERIALIZERS = {
+    "application/json": _Answers(),
+    "application/vnd.elasticsearch+json": _Answers(),
+    "application/vnd.elasticsearch+x-ndjson": _Prepared(),
+}
+
+
+class ElasticsearchSink:
+    """Writes batches into an index, or into one for each day."""
+
+    settings: ClassVar = ElasticsearchSettings
+    concurrency: ClassVar[int] = 2
+
+    def __init__(self, settings: ElasticsearchSettings, clock: Clock | None = None) -> None:
+        self._settings = settings
+        self._clock = clock or SystemClock()
+        self._at = settings.destination()
+        self._index = DatedName(settings.index)
+        files = (settings.password_file, settings.api_key_file, settings.ca_file,
+                 settings.client_certificate_file, settings.client_key_file)  # fmt: skip
+        self._client = Renewed(files, self._connected, lambda client: client.close())
+
+    def open(self) -> None:
+        """Read the files and make the client. No request is made: a user who may only write could be refused any."""
+        with self._borrowed():
+            pass
+
+    def write(self, batch: Batch) -> Verdict:
+        names = self._index.names(batch)
+        answer = self._bulk(names if isinstance(names, str) else "", self._body(batch, names))
+        return judged(answer, len(batch), names, self._at)
+
+    def probe(self) -> None:
+        """Send a document that cannot be read, and expect to be told just that.
+
+        It goes the way of every write (address, TLS, credentials, privilege, pipeline, blocks) and leaves no document.
+        An index that does not exist yet is made, as the first write would.
+        """
+        name = self._index.at(datetime.fromtimestamp(self._clock.now(), UTC))
+        body = f"{_action('', 'log-sidecar-probe' if self._has_ids else '')}\n{_UNREADABLE}\n".encode()
+        verdict = judged(self._bulk(name, body), 1, name, self._at)
+        if verdict.fault is not None:
+            raise verdict.fault
+
+    def close(self) -> None:
+        self._client.close()
+
+    @property
+    def _has_ids(self) -> bool:
+        return self._settings.document_id == "position"
+
+    def _body(self, batch: Batch, names: str | Sequence[str]) -> bytes:
+        if isinstance(names, str):
+            if self._has_ids:
+                return batch.rendered('{"create":{"_id":"', '"}}\n')
+            names = [""] * len(batch)
+        ids = batch.ids if self._has_ids else [""] * len(batch)
+        rows = zip(names, ids, batch.documents, strict=True)
+        return "".join([f"{_action(name, key)}\n{text}\n" for name, key, text in rows]).encode()
+
+    def _bulk(self, index: str, body: bytes) -> object:
+        """The decoded answer. Raises `DeliveryError` when the request failed as a whole."""
+        path = f"/{quote(index, safe='')}/_bulk" if index else "/_bulk"
+        params = {"filter_path": WANTED}
+        if self._settings.pipeline:
+            params["pipeline"] = self._settings.pipeline
+        with self._borrowed() as client:
+            return client.perform_request("POST", path, params=params, headers=_HEADERS, body=body).body
+
+    def _borrowed(self) -> AbstractContextManager[elasticsearch.Elasticsearch]:
+        return _at_the_door(self._client, self._at)
+
+    def _connected(self) -> elasticsearch.Elasticsearch:
+        given = self._settings
+        options = {**_credentials(given), **(_tls(given) if given.secure else {})}
+        return elasticsearch.Elasticsearch(
+            list(given.hosts),
+            headers={"user-agent": f"log-sidecar/{__version__}"},
+            serializers=_SERIALIZERS,
+            connections_per_node=self.concurrency,
+            request_timeout=given.timeout,
+            http_compress=given.compress,
+            max_retries=0,
+            **options,
+        )
+
+
+@contextmanager
+def _at_the_door(client: Renewed[elasticsearch.Elasticsearch], at: str) -> Iterator[elasticsearch.Elasticsearch]:
+    with translated(FAULTS, at), client.lent() as lent:
+        yield lent
+
+
+def _credentials(given: ElasticsearchSettings) -> dict[str, Any]:
+    key = secret(given.api_key, given.api_key_file)
+    if key:
+        name, colon, rest = key.partition(":")
+        return {"api_key": (name, rest) if colon else key}
+    return {"basic_auth": (given.username, secret(given.password, given.password_file))} if given.username else {}
+
+
+def _tls(given: ElasticsearchSettings) -> dict[str, Any]:
+    files = {
+        "ca_certs": given.ca_file,
+        "client_cert": given.client_certificate_file,
+        "client_key": given.client_key_file,
+    }
+    named = {key: str(file) for key, file in files.items() if file is not None}
+    return {"verify_certs": given.verify, "ssl_show_warn": False, **named}
+
+
+def _action(index: str, name: str) -> str:
+    """The line before a document; what is empty is left to the URL or to the server."""
+    return json.dumps({"create": {key: value for key, value in (("_index", index), ("_id", name)) if value}})
+
+
+def _refused(error: elastic_transport.ApiError, at: str) -> DeliveryError:
+    """A request that was refused as a whole, by its status (RFC 9110) and by what the server says of it."""
+    status, reason = error.status_code, _reason(error.body)
+    what = f"answered {status}{reason}"
+    if status == 413:
+        return TooLarge(f"the request is too large ({what})", at=at, try_="raise http.max_content_length")
+    if status in BUSY or status == 408 or status > 504:
+        return Retryable(
+            what, at=at, try_="wait for it", retry_after=_retry_after(error.meta.headers.get("retry-after"))
+        )
+    if status == 401:
+        return Fatal(
+            f"does not accept the credentials ({what})", at=at, try_="check username and password, or api_key"
+        )
+    if status == 403:
+        return Fatal(f"forbids to write ({what})", at=at, try_="give this user create_doc and auto_configure")
+    return Fatal(f"refuses the request ({what})", at=at, try_="check the URL and the settings of the sink")
+
+
+def _reason(body: object) -> str:
+    """What Elasticsearch says; the answer of anything else, such as a proxy's page, is not repeated."""
+    error = body.error if isinstance(body, Answer) else None
+    if not isinstance(error, dict):
+        return ""
+    return told(f": {error.get('type', '')}: {error.get('reason', '')}")
+
+
+def _retry_after(header: str | None) -> float | None:
+    """`Retry-After` as seconds or as a date (RFC 9110, 10.2.3)."""
+    if not header:
+        return None
+    if header.strip().isdigit():
+        return float(header)
+    try:
+        return max(0.0, (parsedate_to_datetime(header) - datetime.now(UTC)).total_seconds())
+    except (TypeError, ValueError):
+        return None
+
+
+def _not_connected(error: elastic_transport.TransportError, at: str) -> DeliveryError:
+    return unreachable(error, at, f"cannot be reached ({shortened(str(error.message))})")
+
+
+def _slow(_: elastic_transport.ConnectionTimeout, at: str) -> DeliveryError:
+    return Retryable("did not answer in time", at=at, try_="give the cluster more room, or raise timeout")
+
+
+def _unreadable(_: elastic_transport.SerializationError, at: str) -> DeliveryError:
+    return Retryable("its answer cannot be read", at=at, try_="check what stands between here and Elasticsearch")
+
+
+def _stranger(_: elasticsearch.UnsupportedProductError, at: str) -> DeliveryError:
+    return Fatal("is not Elasticsearch", at=at, try_="check the address")
+
+
+def _bad_files(error: ssl.SSLError, at: str) -> DeliveryError:
+    return Fatal(f"the certificate files cannot be used ({error.reason})", at=at, try_="check that they are PEM")
+
+
+FAULTS: Table = {
+    elastic_transport.ApiError: _refused,
+    elasticsearch.ApiError: _refused,
+    elasticsearch.BadRequestError: _refused,
+    elasticsearch.AuthenticationException: _refused,
+    elasticsearch.AuthorizationException: _refused,
+    elasticsearch.NotFoundError: _refused,
+    elasticsearch.ConflictError: _refused,
+    elasticsearch.UnsupportedProductError: _stranger,
+    elastic_transport.TransportError: _not_connected,
+    elastic_transport.ConnectionError: _not_connected,
+    elastic_transport.TlsError: _not_connected,
+    elastic_transport.SniffingError: _not_connected,
+    elastic_transport.ConnectionTimeout: _slow,
+    elastic_transport.SerializationError: _unreadable,
+    ssl.SSLError: _bad_files,
+}
+"""What each exception of the client means; a test fails for a class that is missing here."""

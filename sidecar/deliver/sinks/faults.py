@@ -1,0 +1,58 @@
+"""Foreign exceptions become our own at one door, by a table; what is said of them is short and holds no log text."""
+
+from __future__ import annotations
+
+import socket
+import ssl
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+from sidecar.errors import DeliveryError, Retryable
+
+Table = Mapping[type[Exception], Callable[[Any, str], DeliveryError]]
+_LONGEST = 300
+
+
+@contextmanager
+def translated(table: Table, at: str) -> Iterator[None]:
+    """Raise what the nearest entry of `table` makes of an exception that is, or inherits from, one of its keys."""
+    try:
+        yield
+    except tuple(table) as error:
+        entry = next(table[kind] for kind in type(error).__mro__ if kind in table)
+        raise entry(error, at) from error
+
+
+def shortened(text: str) -> str:
+    """One line of at most 300 characters."""
+    line = " ".join(text.split())
+    return line if len(line) <= _LONGEST else f"{line[: _LONGEST - 1]}…"
+
+
+def unreachable(error: Exception, at: str, otherwise: str) -> Retryable:
+    """Why a server cannot be talked to, told by the first cause that is a matter of names or of TLS."""
+    for cause in _causes(error):
+        if isinstance(cause, socket.gaierror):
+            return Retryable("the host name cannot be resolved", at=at, try_="check its spelling and the DNS")
+        if isinstance(cause, ssl.SSLCertVerificationError):
+            return untrusted(cause.verify_message, at)
+        if isinstance(cause, ssl.SSLError):
+            return Retryable(f"no TLS connection ({cause.reason})", at=at, try_="check that this port speaks TLS")
+    return Retryable(otherwise, at=at, try_="check that it runs and that this host may connect to it")
+
+
+def untrusted(reason: str, at: str) -> Retryable:
+    """The server's certificate does not convince us."""
+    return Retryable(
+        f"the TLS certificate is not trusted ({shortened(reason).rstrip('.')})",
+        at=at,
+        try_="set ca_file to the authority that signed it, and use a host name that it holds",
+    )
+
+
+def _causes(error: BaseException | None) -> Iterator[BaseException]:
+    while error is not None:
+        yield error
+        yield from (each for each in error.args if isinstance(each, BaseException))
+        error = error.__cause__ or error.__context__

@@ -1,0 +1,46 @@
+"""What a pipeline can say about enriching."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Discriminator, Tag, field_validator
+
+from sidecar.enrich.leaves import METADATA
+
+_OURS = ("@timestamp", "event.ingested", "log.offset", "log.file.path")
+
+
+class AddFields(BaseModel):
+    """Constant fields for every document."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+
+    add: dict[str, Any]
+    """Names and values, nested or dotted."""
+
+    @field_validator("add")
+    @classmethod
+    def _not_ours(cls, values: dict[str, Any]) -> dict[str, Any]:
+        for path in _paths(values, ""):
+            if path in _OURS or path.split(".")[0] in METADATA or any(ours.startswith(f"{path}.") for ours in _OURS):
+                raise ValueError(f"{path} is set by the sidecar itself; choose another name")
+        return values
+
+
+def _paths(values: Mapping[str, Any], prefix: str) -> list[str]:
+    found: list[str] = []
+    for name, value in values.items():
+        path = f"{prefix}{name}"
+        found += _paths(value, f"{path}.") if isinstance(value, Mapping) and value else [path]
+    return found
+
+
+def _kind(value: object) -> str:
+    return "name" if isinstance(value, str) else "add"
+
+
+AnyEnricher = Annotated[
+    Annotated[Literal["kubernetes"], Tag("name")] | Annotated[AddFields, Tag("add")], Discriminator(_kind)
+]

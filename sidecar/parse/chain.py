@@ -1,0 +1,55 @@
+"""Several parsers, tried in order for each line: JSON mixed with text, two formats in one file."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Protocol
+
+from sidecar.flow import Lines, Records
+
+
+class Parser(Protocol):
+    """Lines to fields."""
+
+    def parse(self, lines: Lines) -> Records:
+        """One record for each line, in order; a line that does not parse is in `errors`."""
+        ...
+
+
+class Chain:
+    """Each line is taken by the first parser that can; if none can, it is what the last one made of it."""
+
+    def __init__(self, parsers: Sequence[Parser]) -> None:
+        self._parsers = parsers
+
+    def parse(self, lines: Lines) -> Records:
+        """One record for each line. What the first parser takes whole costs nothing more."""
+        found = self._parsers[0].parse(lines)
+        for parser in self._parsers[1:]:
+            if found.errors:
+                found = _mended(found, parser, lines)
+        return found
+
+
+def _mended(found: Records, parser: Parser, lines: Lines) -> Records:
+    """Give the lines that failed to the next parser."""
+    failed = sorted(found.errors)
+    texts, starts = lines.split(), found.starts
+    rest = replace(
+        lines,
+        count=len(failed),
+        whole=False,
+        texts=[texts[i] for i in failed],
+        positions=[starts[i] for i in failed],
+        skipped=(),
+        notes={},
+        undecodable=frozenset(),
+    )
+    second = parser.parse(rest)
+    members, times = list(found.members), list(found.times)
+    for place, index in enumerate(failed):
+        members[index], times[index] = second.members[place], second.times[place]
+    errors = {failed[place]: reason for place, reason in second.errors.items()}
+    names = found.names | second.names if found.names is not None and second.names is not None else None
+    return Records(lines, starts, members, times, names, errors=errors)

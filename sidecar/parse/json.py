@@ -1,0 +1,186 @@
+"""One JSON object a line (RFC 8259), kept as the application wrote it.
+
+For a whole chunk at a stroke it has to be proved that each line is exactly one object, that no name of ours is
+used, and that each time can stand as it is (docs/architecture.md). Each proof is one scan in C; a chunk for
+which one fails goes line by line, and comes out the same.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Annotated, Any
+
+import msgspec
+
+from sidecar.flow import Lines, Records
+from sidecar.parse.plain import as_messages, quoted
+from sidecar.parse.timestamps import Timestamps, all_rfc3339
+
+TIME_FIELDS = ("@timestamp", "timestamp", "time", "ts")
+"""Where the time of an event is looked for unless told."""
+
+_NOT_AN_OBJECT = "the line is not one JSON object"
+_BOM = "\ufeff"
+
+_Never = Annotated[int, msgspec.Meta(ge=2, le=1)]
+"""A type that no value fits, so that a reserved name anywhere fails the whole decoding."""
+
+
+class Json:
+    """One JSON object a line; fields at the root of the document or under `target`."""
+
+    def __init__(
+        self, timestamps: Timestamps, reserved: frozenset[str] = frozenset(), field: str | None = None,
+        target: str | None = None,
+    ) -> None:  # fmt: skip
+        self._timestamps = timestamps
+        self._reserved = reserved
+        self._target = target
+        self._field = field
+        self._candidates = (field,) if field else TIME_FIELDS
+        self._decoders: dict[str | None, msgspec.json.Decoder[Any]] = {}
+        self._row = _row_decoder(self._candidates)
+        self._at: str | None = self._candidates[-1]
+
+    def parse(self, lines: Lines) -> Records:
+        """One record for each line."""
+        return self._at_a_stroke(lines) or self._line_by_line(lines)
+
+    def _at_a_stroke(self, lines: Lines) -> Records | None:
+        text = lines.text
+        if not lines.whole or self._target or not text.startswith("{") or not text.endswith("}\n"):
+            return None
+        members = text[1:-2].split("}\n{")
+        if len(members) != lines.count or not self._may_be_spliced(text, members):
+            return None
+        for field in dict.fromkeys((self._at, *self._candidates, None)):
+            times = self._times(field, lines)
+            if times is not None:
+                self._at = field
+                return Records(lines, lines.starts(), members, times, frozenset(), in_place=field == "@timestamp")
+        return None
+
+    @staticmethod
+    def _may_be_spliced(text: str, members: Sequence[str]) -> bool:
+        """No object without members, however it is written; and no `\\u`, which could spell a name of ours in another
+        way. A tab can only stand between tokens."""
+        return "\\u" not in text and "\t" not in text and "" not in members and not any(m[0] == " " for m in members)
+
+    def _times(self, field: str | None, lines: Lines) -> list[str] | None:
+        """The time of each line if every line has one in this field that can stand as it is, else None.
+
+        After a closing brace JSON never goes on with an opening one, so no object spans two lines; with as many
+        objects as lines, each line holds exactly one.
+        """
+        try:
+            rows = self._decoder(field).decode_lines(lines.chunk.data)
+        except (msgspec.DecodeError, RecursionError):
+            return None
+        if len(rows) != lines.count:
+            return None
+        if field is None:
+            return [""] * lines.count
+        times = [row.time for row in rows]
+        return times if self._timestamps.as_written and all_rfc3339(times) else None
+
+    def _decoder(self, field: str | None) -> Any:
+        if field not in self._decoders:
+            fields: list[Any] = [("time", str, msgspec.field(name=field))] if field else []
+            forbidden = (self._reserved | set(self._before(field))) - {field}
+            for number, name in enumerate(sorted(forbidden)):
+                never = msgspec.field(name=name, default=msgspec.UNSET)
+                fields.append((f"never_{number}", _Never | msgspec.UnsetType, never))
+            self._decoders[field] = msgspec.json.Decoder(msgspec.defstruct("Row", fields, gc=False))
+        return self._decoders[field]
+
+    def _before(self, field: str | None) -> Sequence[str]:
+        """The names that would have been taken for the time before this one; all of them if it is none."""
+        return self._candidates[: self._candidates.index(field)] if field else self._candidates
+
+    def _line_by_line(self, lines: Lines) -> Records:
+        members: list[str] = []
+        times: list[str] = []
+        errors: dict[int, str] = {}
+        texts = lines.split()
+        for index, text in enumerate(texts):
+            body, time = self._one(text)
+            if body is None:
+                errors[index] = _NOT_AN_OBJECT
+                body = as_messages([text])[0]
+            members.append(body)
+            times.append(time)
+        return Records(lines, lines.starts(), members, times, errors=errors)
+
+    def _one(self, line: str) -> tuple[str | None, str]:
+        text = line.removeprefix(_BOM).strip(" \t\r\n")
+        if not (text.startswith("{") and text.endswith("}")):
+            return None, ""
+        try:
+            row = self._row.decode(text)
+        except (msgspec.DecodeError, RecursionError, UnicodeEncodeError):
+            return None, ""
+        body = text[1:-1] if text[1:-1].strip() else ""
+        time = self._time_of(row, text)
+        return (body if self._target is None else nested(self._target, f"{{{body}}}")), time
+
+    def _time_of(self, row: Any, text: str) -> str:
+        for name in self._candidates:
+            value = row.get(name)
+            if value is None and "." in name:
+                value = _inside(text, name)
+            if (
+                isinstance(value, str | int | float)
+                and not isinstance(value, bool)
+                and (found := self._timestamps.read(value))
+            ):
+                return found
+        return ""
+
+
+class _Row:
+    """Only the time fields of one line, decoded; everything else is checked and passed over."""
+
+    def __init__(self, names: Sequence[str]) -> None:
+        fields: list[Any] = [
+            (f"time_{number}", msgspec.Raw, msgspec.field(name=name, default=msgspec.Raw()))
+            for number, name in enumerate(names)
+        ]
+        self._names = names
+        self._decoder = msgspec.json.Decoder(msgspec.defstruct("Times", fields, gc=False))
+
+    def decode(self, text: str) -> Mapping[str, Any]:
+        row = self._decoder.decode(text)
+        found = {name: getattr(row, f"time_{number}") for number, name in enumerate(self._names)}
+        return {name: _value(raw) for name, raw in found.items() if bytes(raw)}
+
+
+def _row_decoder(names: Sequence[str]) -> _Row:
+    return _Row(names)
+
+
+def _value(raw: msgspec.Raw) -> Any:
+    try:
+        text = bytes(raw).strip()
+        return (
+            msgspec.json.decode(text) if text[:1] == b'"' else text.decode() if text[:1] in b"-0123456789" else None
+        )
+    except msgspec.MsgspecError:
+        return None
+
+
+def _inside(text: str, path: str) -> Any:
+    """The value at a dotted path of nested objects."""
+    try:
+        here: Any = msgspec.json.decode(text)
+    except (msgspec.MsgspecError, RecursionError):
+        return None
+    for name in path.split("."):
+        here = here.get(name) if isinstance(here, dict) else None
+    return here
+
+
+def nested(path: str, value: str) -> str:
+    """The members of an object that has only this value (JSON text), under a dotted path."""
+    first, *rest = quoted(path.split("."))
+    closing = "}" * len(rest)
+    return f"{first}:" + "".join(f"{{{name}:" for name in rest) + value + closing

@@ -1,0 +1,34 @@
+"""Any text: the whole line is the message."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import msgspec
+
+from sidecar.flow import Lines, Records
+
+_ENCODER = msgspec.json.Encoder()
+_NAMES = frozenset({"message"})
+
+
+def quoted(texts: Sequence[str]) -> list[str]:
+    """Each text as a JSON string, escaped in C for all of them at once."""
+    if not texts:
+        return []
+    found = _ENCODER.encode_lines(list(texts)).decode().split("\n")
+    found.pop()
+    return found
+
+
+def as_messages(texts: Sequence[str]) -> list[str]:
+    """Each text as the members of an object that has only a message."""
+    return [f'"message":{text}' for text in quoted(texts)]
+
+
+class Plain:
+    """The whole line is `message`."""
+
+    def parse(self, lines: Lines) -> Records:
+        """One record for each line; a line of text has no time of its own."""
+        return Records(lines, lines.starts(), as_messages(lines.split()), [""] * lines.count, _NAMES)

@@ -1,0 +1,96 @@
+"""What a pipeline can say about parsing and event times."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+from zoneinfo import ZoneInfo, available_timezones
+
+import regex
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator
+
+
+class Options(BaseModel):
+    """What all of these have in common."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+
+
+class Simple(Options):
+    """A parser without options of its own: `plain`, `nginx`, `apache`."""
+
+    type: Literal["plain", "nginx", "apache"]
+    """Name of the parser."""
+
+
+class Json(Options):
+    """One JSON object a line."""
+
+    type: Literal["json"]
+    """Name of the parser."""
+
+    target: str | None = None
+    """Dotted path under which the fields go; at the root of the document unless told."""
+
+
+class Regex(Options):
+    """Named groups of a pattern become fields."""
+
+    type: Literal["regex"]
+    """Name of the parser."""
+
+    pattern: str
+    """The pattern, in the syntax of Python's `re` and of the `regex` library; it has to match the whole line."""
+
+    @field_validator("pattern")
+    @classmethod
+    def _compiles(cls, pattern: str) -> str:
+        try:
+            compiled = regex.compile(pattern)
+        except regex.error as error:
+            raise ValueError(f"the pattern does not compile: {error}") from error
+        if not compiled.groupindex:
+            raise ValueError("the pattern has no named group such as (?P<level>\\w+), so it would make no field")
+        return pattern
+
+
+def _named(value: object) -> object:
+    return {"type": value} if isinstance(value, str) else value
+
+
+AnyParser = Annotated[
+    Annotated[Simple | Json | Regex, Field(discriminator="type")],
+    BeforeValidator(_named, json_schema_input_type=str | dict[str, object]),
+]
+
+
+class Timestamp(Options):
+    """Where the time of an event stands and how it is written."""
+
+    field: str | None = None
+    """Name of the field; for JSON `@timestamp`, `timestamp`, `time` and `ts` are tried unless told."""
+
+    formats: tuple[str, ...] = ()
+    """Tried in order: `iso8601`, `epoch`, `epoch_ms`, `epoch_us`, `epoch_ns`, or a strptime format such as
+    `%d/%b/%Y %H:%M:%S`. ISO 8601 and epoch are tried unless told."""
+
+    zone: str = "UTC"
+    """IANA name of the zone of times that are written without one."""
+
+    @field_validator("zone")
+    @classmethod
+    def _known(cls, zone: str) -> str:
+        if zone not in available_timezones():
+            raise ValueError("no such zone; use an IANA name such as Europe/Berlin")
+        ZoneInfo(zone)
+        return zone
+
+    @field_validator("formats")
+    @classmethod
+    def _formats(cls, formats: tuple[str, ...]) -> tuple[str, ...]:
+        known = {"iso8601", "epoch", "epoch_ms", "epoch_us", "epoch_ns"}
+        for item in formats:
+            if item not in known and "%" not in item:
+                raise ValueError(
+                    f"{item!r} is no format; use one of {', '.join(sorted(known))} or strptime's %Y-%m-%d"
+                )
+        return formats

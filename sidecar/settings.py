@@ -1,0 +1,223 @@
+"""The configuration: one root model, read from YAML, environment and command line, with every problem said at once.
+
+The environment wins over the file, the command line over both. A key or variable that nobody knows is an error
+with "did you mean"; no secret is ever shown.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    SerializeAsAny,
+    ValidationError,
+    model_validator,
+)
+
+from sidecar.configuration import sources
+from sidecar.configuration.problems import explained
+from sidecar.deliver import registry
+from sidecar.deliver.sink import SinkSettings
+from sidecar.enrich.settings import AnyEnricher
+from sidecar.errors import ConfigurationError
+from sidecar.parse.settings import AnyParser, Timestamp
+from sidecar.quantities import Duration, Size
+
+
+class _Model(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+
+
+class Limits(_Model):
+    """What the sidecar may take."""
+
+    memory: Size = 16 << 20
+    """Bytes of log that may be on their way in all pipelines together, as they are in memory."""
+
+
+class Drain(_Model):
+    """How it ends."""
+
+    timeout: Duration = 25.0
+    """Seconds to read every file to its end and deliver after SIGTERM; with `--once`, seconds without progress."""
+
+
+def _as_list(value: object) -> object:
+    return value if isinstance(value, list | tuple) else [value]
+
+
+class Pipeline(_Model):
+    """Which files, what their lines are, and where they go."""
+
+    paths: Annotated[tuple[str, ...], Field(min_length=1)]
+    """Globs; `**` stands for any number of directories. A relative one begins in the working directory."""
+
+    exclude: tuple[str, ...] = ("*.gz",)
+    """Globs for names or whole paths that are left out."""
+
+    read_from: Literal["beginning", "end"] = "beginning"
+    """Where to begin in files that are there when the sidecar first sees the pipeline; later files are read whole."""
+
+    ignore_older: Duration | None = None
+    """Leave out files that were last changed longer ago than this and never read; all are read unless told."""
+
+    max_line: Size = 1 << 20
+    """The longest line in bytes; of a longer one the head is kept, tagged `truncated`."""
+
+    keep_empty: bool = False
+    """Ship empty lines too. They are skipped and counted unless told."""
+
+    encoding_errors: Literal["replace", "backslashreplace", "strict"] = "replace"
+    """What becomes of bytes that are not UTF-8; `strict` sends the line to the dead letters."""
+
+    parser: Annotated[tuple[AnyParser, ...], BeforeValidator(_as_list), Field(min_length=1)] = Field(
+        default=("plain",), validate_default=True
+    )
+    """A parser by name or with options, or a list of them that is tried in order for each line."""
+
+    timestamp: Timestamp = Timestamp()
+    """Where the time of an event stands."""
+
+    enrich: tuple[AnyEnricher, ...] = ()
+    """What is added to each document, in order: `kubernetes`, `{add: {name: value}}`."""
+
+    sinks: tuple[str, ...] | None = None
+    """Names of the sinks that get the lines; all of them unless told."""
+
+
+def _sink(value: object, info: Any) -> object:
+    return registry.settings_for(value) if isinstance(value, str | dict) else value
+
+
+Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][^\s\x00-\x1f]*$")]
+AnySink = Annotated[
+    SerializeAsAny[SinkSettings], BeforeValidator(_sink, json_schema_input_type=str | dict[str, object])
+]
+
+
+def _not_empty(value: dict[str, Any]) -> dict[str, Any]:
+    if not value:
+        raise ValueError("there is none; name at least one")
+    return value
+
+
+class Settings(_Model):
+    """The whole configuration."""
+
+    state_dir: Path | None = None
+    """Directory of checkpoints, dead letters and balance. `/var/lib/sidecar` where that is writable, else
+    `log-sidecar` in the user's XDG state directory."""
+
+    log_level: Literal["debug", "info", "warning", "error"] = "info"
+    """The least that the sidecar writes to its own log on stderr."""
+
+    limits: Limits = Limits()
+    """What the sidecar may take."""
+
+    drain: Drain = Drain()
+    """How it ends."""
+
+    sinks: Annotated[dict[Name, AnySink], AfterValidator(_not_empty)]
+    """Destinations by name: a URL, or a mapping with `type` and that sink's settings."""
+
+    pipelines: Annotated[dict[Name, Pipeline], AfterValidator(_not_empty)]
+    """Pipelines by name."""
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Settings:
+        problems = []
+        takers: dict[str, list[str]] = {name: [] for name in self.sinks}
+        for name, pipeline in self.pipelines.items():
+            for sink in pipeline.sinks or ():
+                if sink not in self.sinks:
+                    problems.append(f"pipelines.{name}.sinks: {sources.unknown('sink', sink, self.sinks)}")
+            for sink in self.sinks_of(name):
+                takers.get(sink, []).append(name)
+        for sink, names in takers.items():
+            if self.sinks[sink].single_pipeline and len(names) > 1:
+                problems.append(
+                    f"sinks.{sink}: a {self.sinks[sink].type} sink takes the lines of one pipeline,"
+                    f" but {' and '.join(names)} name it; give each its own"
+                )
+        if problems:
+            raise ConfigurationError("contradictions", problems=tuple(problems))
+        return self
+
+    def sinks_of(self, pipeline: str) -> tuple[str, ...]:
+        """The names of the sinks that a pipeline ships to."""
+        named = self.pipelines[pipeline].sinks
+        return tuple(dict.fromkeys(self.sinks if named is None else named))
+
+    def state_directory(self) -> Path:
+        """The directory of the state, with its default resolved."""
+        return self.state_dir or default_state_directory(os.environ)
+
+
+def default_state_directory(environ: Mapping[str, str]) -> Path:
+    """`/var/lib/sidecar` where it is (or can be made) writable, else the XDG state directory of the user."""
+    system = Path("/var/lib/sidecar")
+    probe = system if system.exists() else system.parent
+    if os.access(probe, os.W_OK | os.X_OK):
+        return system
+    home = environ.get("XDG_STATE_HOME") or str(Path(environ.get("HOME", "~")).expanduser() / ".local/state")
+    return Path(home) / "log-sidecar"
+
+
+def load(config: Path | None, environ: Mapping[str, str], overrides: Mapping[str, Any] | None = None) -> Settings:
+    """The settings from file, environment and command line, the later ones winning.
+
+    Raises `ConfigurationError` whose `problems` hold a sentence for each thing that is wrong.
+    """
+    problems: list[str] = []
+    origin = str(config) if config else "the configuration"
+    values = sources.from_file(config, problems) if config else {}
+    sources.overlay(values, sources.from_environment(environ, Settings, problems))
+    sources.overlay(values, overrides or {})
+    return _validated(values, origin, problems)
+
+
+def from_command_line(
+    paths: Sequence[str], to: Sequence[str], pipeline: Mapping[str, Any], environ: Mapping[str, str],
+    overrides: Mapping[str, Any],
+) -> Settings:  # fmt: skip
+    """The settings of a run that needs no file: one pipeline named `default`, sinks named by their URLs.
+
+    A sink's name in the state is its URL without secrets and query, so that the order of `--to` means nothing.
+    """
+    problems: list[str] = []
+    values = sources.from_environment(environ, Settings, problems)
+    sinks: dict[str, SinkSettings] = {}
+    for url in to:
+        try:
+            found = registry.settings_for(url)
+            sinks[found.destination()] = found
+        except ConfigurationError as error:
+            problems.extend(f"--to: {problem}" for problem in error.problems)
+        except ValidationError as error:
+            problems.extend(explained(error, "--to", Settings))
+    sources.overlay(values, {"pipelines": {"default": {"paths": list(paths), **pipeline}}})
+    sources.overlay(values, overrides)
+    values["sinks"] = {**values.get("sinks", {}), **sinks}
+    if problems and not values["sinks"]:
+        raise ConfigurationError("the configuration is wrong", problems=tuple(problems))
+    return _validated(values, "the command line", problems)
+
+
+def _validated(values: dict[str, Any], origin: str, problems: list[str]) -> Settings:
+    try:
+        settings = Settings.model_validate(values)
+    except ConfigurationError as error:
+        problems.extend(f"{origin}: {problem}" for problem in error.problems)
+    except ValidationError as error:
+        problems.extend(explained(error, origin, Settings))
+    if problems:
+        raise ConfigurationError("the configuration is wrong", problems=tuple(dict.fromkeys(problems)))
+    return settings
