@@ -10,7 +10,6 @@ from dataclasses import asdict
 from pathlib import Path
 
 from rich.console import Console
-from rich.json import JSON
 from rich.table import Table
 from rich.text import Text
 
@@ -66,7 +65,7 @@ def _show(item: Preview) -> None:
     if item.outcome == "skipped":
         table.add_row("skipped", item.reason)
     else:
-        table.add_row("document", JSON(item.document) if _is_json(item.document) else Text(item.document))
+        table.add_row("document", Text(item.document))
         table.add_row("_id", item.id)
         table.add_row("event time", item.event_time or "none of its own: the time at which it is read")
         for name, value in (("not parsed", item.error), ("noted", item.reason)):
@@ -76,10 +75,3 @@ def _show(item: Preview) -> None:
     console.print(table)
     console.print()
 
-
-def _is_json(text: str) -> bool:
-    try:
-        json.loads(text)
-    except ValueError:
-        return False
-    return True

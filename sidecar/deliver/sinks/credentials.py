@@ -1,7 +1,7 @@
 """Secrets and certificates in files, and a client that is made anew when one of them changes.
 
-A mounted Secret of Kubernetes is renewed by swapping a symbolic link, so a look at each file's inode and time before each
-request is enough. A client that is still in use elsewhere is closed when its last user gives it back.
+A mounted Secret of Kubernetes is renewed by swapping a symbolic link, so a look at each file's inode and time before
+each request is enough. A client that is still in use elsewhere is closed when its last user gives it back.
 """
 
 from __future__ import annotations

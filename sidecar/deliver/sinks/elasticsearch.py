@@ -1,6 +1,6 @@
 """Elasticsearch, by bulk requests of prepared bytes whose every item is judged.
 
-`create` under an id that is the document's position, so that a document that is sent again is found to be there (409).
+`create` under an id that is the document's position, so that what is sent again is found to be there (409).
 Only `_bulk` is ever asked for: a user who may only write is enough, and so is a proxy that lets nothing else through.
 """
 
@@ -89,8 +89,8 @@ class ElasticsearchSink:
     def probe(self) -> None:
         """Send a document that cannot be read, and expect to be told just that.
 
-        It goes the way of every write (address, TLS, credentials, privilege, pipeline, blocks) and leaves no document.
-        An index that does not exist yet is made, as the first write would.
+        It goes the way of every write (address, TLS, credentials, privilege, pipeline, blocks) and leaves no
+        document. An index that does not exist yet is made, as the first write would.
         """
         name = self._index.at(datetime.fromtimestamp(self._clock.now(), UTC))
         body = f"{_action('', 'log-sidecar-probe' if self._has_ids else '')}\n{_UNREADABLE}\n".encode()
@@ -170,7 +170,7 @@ def _action(index: str, name: str) -> str:
     return json.dumps({"create": {key: value for key, value in (("_index", index), ("_id", name)) if value}})
 
 
-def _refused(error: elastic_transport.ApiError, at: str) -> DeliveryError:
+def _refused(error: elasticsearch.ApiError, at: str) -> DeliveryError:
     """A request that was refused as a whole, by its status (RFC 9110) and by what the server says of it."""
     status, reason = error.status_code, _reason(error.body)
     what = f"answered {status}{reason}"

@@ -1,7 +1,7 @@
 """The answer to a bulk request, decoded at the speed of C, and what it says of each document.
 
-`DOCUMENT_FAULTS` is the list of errors that are known to be about the document; each was seen on a server of 8.19 unless
-it says otherwise. Whatever is not listed is taken as a matter of the set-up, so that it is never a flood of dead letters.
+`DOCUMENT_FAULTS` is the list of errors that are known to be about the document. Whatever is not listed is taken as a
+matter of the set-up: shouted about and tried again, and never a flood of dead letters.
 """
 
 from __future__ import annotations
@@ -111,7 +111,7 @@ def decoded(data: bytes) -> Answer | Created:
 
 
 def judged(answer: object, count: int, names: str | Sequence[str], at: str) -> Verdict:
-    """What became of each of `count` documents. Raises `Retryable` for an answer that does not speak of exactly these."""
+    """What became of each of `count` documents. Raises `Retryable` if the answer does not speak of just these."""
     if isinstance(answer, Created) and answer.count == count:
         return Verdict(range(count))
     if not isinstance(answer, Answer) or answer.errors is None or len(answer.items) != count:

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, ClassVar, Literal, Self
 
-from pydantic import ConfigDict, PositiveFloat, SecretStr, model_validator
+from pydantic import ConfigDict, SecretStr, model_validator
 
 from sidecar.deliver.sink import SinkSettings
 from sidecar.deliver.sinks.addresses import host_and_port, merged, parse, refuse, settings_from
@@ -18,7 +18,7 @@ from sidecar.quantities import Duration
 
 _PORT = 9200
 _TRANSPORTS = {"elasticsearch": "http", "elasticsearch+https": "https", "http": "http", "https": "https"}
-# https://www.elastic.co/docs/api/doc/elasticsearch/operation/operation-indices-create, and "," and ":" as a server refuses them
+# As Elasticsearch documents it under "create an index".
 _INDEX = re.compile(r"(?![-_+]|\.\.?$)[^A-Z\\/*?\"<>| ,#:]+")
 _INDEX_BYTES = 255
 
@@ -36,7 +36,7 @@ class ElasticsearchSettings(SinkSettings):
     settings of this sink may follow as `?pipeline=…&compress=true`. User and password are taken out of it."""
 
     hosts: tuple[str, ...] = ()
-    """The same as a list: `https://host:9200`, with a path if there is a proxy in front. Port 9200 unless told otherwise."""
+    """The same as a list: `https://host:9200`, with a path if a proxy stands in front. The port is 9200 if none is given."""
 
     index: str = "logs"
     """Index, alias or data stream. `%Y.%m.%d` and the like are filled in from the event's time in UTC."""
@@ -122,7 +122,8 @@ class ElasticsearchSettings(SinkSettings):
             (len(transports) > 1, "hosts", "mix http and https", "use one of them for all hosts"),
             (bool(tls) and transports == {"http"}, "hosts", "do not use TLS, but certificates are given",
              "write elasticsearch+https:// or https://, or leave the certificates out"),
-            (bool(self.ca_file) and not self.verify, "verify", "is false, so ca_file has no effect", "keep one of them"),
+            (bool(self.ca_file) and not self.verify, "verify", "is false, so ca_file has no effect",
+             "keep one of them"),
             (bool(self.client_key_file) and not self.client_certificate_file, "client_key_file", "has no certificate",
              "add client_certificate_file"),
             (self.timeout <= 0, "timeout", "must be more than nothing", "write for instance 30s"),
