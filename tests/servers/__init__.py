@@ -1,0 +1,7 @@
+"""The real components that tests run against, started by the tests themselves."""
+
+from __future__ import annotations
+
+
+class ComponentMissing(Exception):
+    """A real component cannot be had on this machine; says what is missing and how to get it."""
