@@ -18,6 +18,9 @@ from rich.text import Text
 from sidecar.demo import LINES, Ending, Scene, Show, play
 
 
+_NEWEST = "SELECT document FROM logs ORDER BY time DESC LIMIT 3"
+
+
 def configure(parser: argparse.ArgumentParser) -> None:
     """The options of this command."""
     parser.add_argument("--folder", metavar="DIR", type=Path, help="where to play; a new temporary one unless told")
@@ -42,7 +45,7 @@ def _tell(ending: Ending, folder: Path) -> None:
     )
     print(f"lost {ending.lost}, stored twice {ending.twice}\n")
     print("Look at what was stored:")
-    print(f"  sqlite3 {folder}/logs.db 'SELECT document FROM logs ORDER BY time DESC LIMIT 3'")
+    print(f"  sqlite3 {folder}/logs.db '{_NEWEST}'")
     query = "SELECT count(*), min(time), max(time) FROM logs"
     print(f"  python3 -c \"import sqlite3; print(*sqlite3.connect('{folder}/logs.db').execute('{query}'))\"")
     print(f"What the sidecar said of itself: {folder}/sidecar.log")

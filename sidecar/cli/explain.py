@@ -74,4 +74,3 @@ def _show(item: Preview) -> None:
         table.add_row("goes to", Text(", ".join(dict.fromkeys((item.target or {}).values()))))
     console.print(table)
     console.print()
-

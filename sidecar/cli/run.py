@@ -4,11 +4,8 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
-
-from rich.console import Console
-from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn, TransferSpeedColumn
+from contextlib import AbstractContextManager, nullcontext
+from importlib import import_module
 
 from sidecar import supervisor
 from sidecar.cli.options import add_pipeline_options, settings_of
@@ -32,12 +29,9 @@ def run(options: argparse.Namespace) -> int:
         return supervisor.run(settings, once=options.once, strict_exit=options.strict_exit, progress=progress)
 
 
-@contextmanager
-def _progress_bar(*, wanted: bool) -> Iterator[supervisor.Progress | None]:
+def _progress_bar(*, wanted: bool) -> AbstractContextManager[supervisor.Progress | None]:
+    """Imported only where there is a terminal to show it on."""
     if not wanted:
-        yield None
-        return
-    columns = (TextColumn("delivered"), BarColumn(), DownloadColumn(), TransferSpeedColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
-        task = bar.add_task("delivered")
-        yield lambda settled, seen: bar.update(task, completed=settled, total=max(seen, 1))
+        return nullcontext()
+    bar: AbstractContextManager[supervisor.Progress] = import_module("sidecar.cli.progress").progress_bar()
+    return bar

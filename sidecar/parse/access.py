@@ -1,7 +1,8 @@
 """Lines of web servers' access logs: nginx's `combined`, Apache's `common` and `combined`.
 
 nginx: ngx_http_log_module. Apache: mod_log_config, "Common Log Format". Fields are named after the Elastic Common
-Schema; what the server writes as `-` is left out.
+Schema; what the server writes as `-` is left out. A request that is no `METHOD URL HTTP/x`, as scanners send
+them, is kept whole in `url.original`.
 """
 
 from __future__ import annotations
@@ -9,85 +10,106 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
+import msgspec
+
 from sidecar.flow import Lines, Records
 from sidecar.parse.plain import as_messages, quoted
 from sidecar.parse.timestamps import CommonLog
 
-_HEAD = r'^([^\s"\\]++) ([^\s"\\]++) ([^"\\\n\[]*?) \[([^\]\n"\\]++)\] '
-_REQUEST = r'"(?:([A-Z]++) ([^\s"\\]++) HTTP/([0-9.]++)|((?:[^"\\\n]|\\.)*+))"'
-_STATUS = r" (\d{3}) (\d++|-)"
-_AGENT = r' "((?:[^"\\\n]|\\.)*+)" "((?:[^"\\\n]|\\.)*+)"'
+_SIZE = r"(0|[1-9]\d*+|-)"
+_PLAIN = r'^([^\s"]++) [^\s"]++ ([^\s"]++) \[([^\]\n"]++)\] "([A-Z]++) ([^\s"]++) HTTP/([0-9.]++)" (\d{3}) ' + _SIZE
+_PLAIN_AGENT = r' "([^"\n]*+)" "([^"\n]*+)"'
+_ANY = r'([^\s"]++) [^\s"]++ ([^"\[]*?) \[([^\]"]++)\] "((?:[^"\\]|\\.)*+)" (\d{3}) ' + _SIZE
+_ANY_AGENT = r' "((?:[^"\\]|\\.)*+)" "((?:[^"\\]|\\.)*+)"'
+_REQUEST = re.compile(r"([A-Z]++) (\S++) HTTP/([0-9.]++)")
 
 NAMES = frozenset({"source", "user", "http", "url", "user_agent"})
 
-_CONTROL = re.compile(r"[\x00-\x09\x0b-\x1f]")
-
 Row = Sequence[str]
+"""Address, user, time, method, path, version, status, size, referrer, agent; escaped for JSON."""
 
 
 class AccessLog:
-    """One server's format. `agent` says whether referrer and user agent follow: yes, or perhaps."""
+    """One server's format: with referrer and user agent, or also without them."""
 
-    def __init__(self, name: str, *, agent: bool) -> None:
-        self._pattern = re.compile(
-            _HEAD + _REQUEST + _STATUS + (_AGENT if agent else f"(?:{_AGENT})?") + "$", re.MULTILINE
-        )
+    def __init__(self, name: str, *, may_be_short: bool) -> None:
+        endings = [(_PLAIN_AGENT, ""), ("", "()()")] if may_be_short else [(_PLAIN_AGENT, "")]
+        self._at_once = [re.compile(f"{_PLAIN}{agent}{rest}$", re.MULTILINE) for agent, rest in endings]
+        self._one = re.compile(_ANY + (f"(?:{_ANY_AGENT})?" if may_be_short else _ANY_AGENT))
         self._error = f"the line is not in the format of {name}"
         self._times = CommonLog()
 
     def parse(self, lines: Lines) -> Records:
-        """One record for each line, at a stroke if every line matches and nothing in them needs escaping."""
-        if lines.whole and "\\" not in lines.text and not _CONTROL.search(lines.text.replace("\n", "")):
-            rows = self._pattern.findall(lines.text)
-            if len(rows) == lines.count:
-                return self._records(lines, rows)
+        """One record for each line, at a stroke if every line is an ordinary one and nothing needs escaping."""
+        if lines.whole and _needs_no_escaping(lines):
+            for pattern in self._at_once:
+                rows = pattern.findall(lines.text)
+                if len(rows) == lines.count:
+                    times = self._times.all([row[2] for row in rows])
+                    return Records(lines, lines.starts(), _members(rows), times, NAMES)
         return self._line_by_line(lines)
-
-    def _records(self, lines: Lines, rows: Sequence[Row]) -> Records:
-        times = self._times.all([row[3] for row in rows])
-        return Records(lines, lines.starts(), [_members(row) for row in rows], times, NAMES)
 
     def _line_by_line(self, lines: Lines) -> Records:
         members: list[str] = []
         stamps: list[str] = []
         errors: dict[int, str] = {}
         for index, text in enumerate(lines.split()):
-            match = self._pattern.fullmatch(text)
-            if match:
-                row = [group or "" for group in match.groups()]
-                stamps.append(row[3])
-                members.append(_members([item[1:-1] for item in quoted(row)]))
+            if match := self._one.fullmatch(text):
+                row = _row([group or "" for group in match.groups()])
+                stamps.append(row[2])
+                members += _members([row])
             else:
                 errors[index] = self._error
                 stamps.append("")
-                members.append(as_messages([text])[0])
-        names = NAMES if not errors else NAMES | {"message"}
+                members += as_messages([text])
+        names = NAMES | {"message"} if errors else NAMES
         return Records(lines, lines.starts(), members, self._times.all(stamps), names, errors=errors)
 
 
-def _members(row: Row) -> str:
-    """The members of one row whose texts need no escaping any more."""
-    address, _, user, _, method, path, version, raw, status, size, referrer, agent = row
-    request = f'"method":"{method}"' if method else ""
-    if referrer and referrer != "-":
-        request += f'{"," if request else ""}"referrer":"{referrer}"'
-    return (
-        f'"source":{{"address":"{address}"}}'
-        + (f',"user":{{"name":"{user}"}}' if user != "-" else "")
-        + f',"http":{{{f"{chr(34)}request{chr(34)}:{{{request}}}," if request else ""}'
-        + (f'"version":"{version}",' if version else "")
-        + f'"response":{{"status_code":{status}'
-        + (f',"body":{{"bytes":{int(size)}}}' if size != "-" else "")
-        + f'}}}},"url":{{"original":"{path or raw}"}}'
-        + (f',"user_agent":{{"original":"{agent}"}}' if agent and agent != "-" else "")
-    )
+def _needs_no_escaping(lines: Lines) -> bool:
+    """Whether only quotes and line ends would be escaped in the text: each escape makes it longer by one or more."""
+    escapes = len(msgspec.json.encode(lines.text)) - 2 - len(lines.chunk.data)
+    return escapes == lines.count + lines.text.count('"')
+
+
+def _row(groups: Sequence[str]) -> Row:
+    address, user, time, request, status, size, referrer, agent = [text[1:-1] for text in quoted(groups)]
+    whole = _REQUEST.fullmatch(request)
+    method, path, version = whole.groups() if whole else ("", request, "")
+    return address, user, time, method, path, version, status, size, referrer, agent
+
+
+def _members(rows: Sequence[Row]) -> list[str]:
+    return [
+        f'"source":{{"address":"{address}"}},'
+        f'{"" if user == "-" else _USER % user}"http":{{'
+        f'{_request(method, referrer)}{_VERSION % version if version else ""}"response":{{"status_code":{status}'
+        f'{"" if size == "-" else _BYTES % size}}}}},"url":{{"original":"{path}"}}'
+        f"{'' if agent in ('-', '') else _AGENT % agent}"
+        for address, user, _, method, path, version, status, size, referrer, agent in rows
+    ]
+
+
+_USER = '"user":{"name":"%s"},'
+_VERSION = '"version":"%s",'
+_BYTES = ',"body":{"bytes":%s}'
+_AGENT = ',"user_agent":{"original":"%s"}'
+
+
+def _request(method: str, referrer: str) -> str:
+    if referrer in ("-", ""):
+        return f'"request":{{"method":"{method}"}},' if method else ""
+    return f'"request":{{"method":"{method}","referrer":"{referrer}"}},' if method else _REFERRER % referrer
+
+
+_REFERRER = '"request":{"referrer":"%s"},'
 
 
 def nginx() -> AccessLog:
     """nginx's `combined` format."""
-    return AccessLog("nginx's combined log", agent=True)
+    return AccessLog("nginx's combined log", may_be_short=False)
 
 
 def apache() -> AccessLog:
     """Apache's `common` and `combined` formats."""
-    return AccessLog("Apache's common or combined log", agent=False)
+    return AccessLog("Apache's common or combined log", may_be_short=True)

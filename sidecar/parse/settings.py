@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from typing import Annotated, Literal
-from zoneinfo import ZoneInfo, available_timezones
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import regex
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator
@@ -79,9 +79,10 @@ class Timestamp(Options):
     @field_validator("zone")
     @classmethod
     def _known(cls, zone: str) -> str:
-        if zone not in available_timezones():
-            raise ValueError("no such zone; use an IANA name such as Europe/Berlin")
-        ZoneInfo(zone)
+        try:
+            ZoneInfo(zone)
+        except (ZoneInfoNotFoundError, ValueError, OSError) as error:
+            raise ValueError("no such zone; use an IANA name such as Europe/Berlin") from error
         return zone
 
     @field_validator("formats")

@@ -26,7 +26,7 @@ from sidecar.deliver.sinks.credentials import Renewed, secret
 from sidecar.deliver.sinks.dated import DatedName
 from sidecar.deliver.sinks.elasticsearch_answer import BUSY, WANTED, Answer, decoded, judged, told
 from sidecar.deliver.sinks.elasticsearch_settings import ElasticsearchSettings
-from sidecar.deliver.sinks.faults import Table, shortened, translated, unreachable
+from sidecar.deliver.sinks.faults import Table, translated, unreachable
 from sidecar.errors import DeliveryError, Fatal, Retryable, TooLarge
 from sidecar.flow import Batch, Verdict
 
@@ -210,7 +210,7 @@ def _retry_after(header: str | None) -> float | None:
 
 
 def _not_connected(error: elastic_transport.TransportError, at: str) -> DeliveryError:
-    return unreachable(error, at, f"cannot be reached ({shortened(str(error.message))})")
+    return unreachable(error, at)
 
 
 def _slow(_: elastic_transport.ConnectionTimeout, at: str) -> DeliveryError:

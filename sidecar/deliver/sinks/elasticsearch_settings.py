@@ -36,7 +36,7 @@ class ElasticsearchSettings(SinkSettings):
     settings of this sink may follow as `?pipeline=…&compress=true`. User and password are taken out of it."""
 
     hosts: tuple[str, ...] = ()
-    """The same as a list: `https://host:9200`, with a path if a proxy stands in front. The port is 9200 if none is given."""
+    """The same as a list: `https://host:9200`, with a path if a proxy stands in front. Port 9200 if none is given."""
 
     index: str = "logs"
     """Index, alias or data stream. `%Y.%m.%d` and the like are filled in from the event's time in UTC."""

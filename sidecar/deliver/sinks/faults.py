@@ -30,16 +30,29 @@ def shortened(text: str) -> str:
     return line if len(line) <= _LONGEST else f"{line[: _LONGEST - 1]}…"
 
 
-def unreachable(error: Exception, at: str, otherwise: str) -> Retryable:
+def unreachable(error: Exception, at: str) -> Retryable:
     """Why a server cannot be talked to, told by the first cause that is a matter of names or of TLS."""
-    for cause in _causes(error):
+    causes = list(_causes(error))
+    for cause in causes:
         if isinstance(cause, socket.gaierror):
-            return Retryable("the host name cannot be resolved", at=at, try_="check its spelling and the DNS")
+            return unresolved(at)
         if isinstance(cause, ssl.SSLCertVerificationError):
             return untrusted(cause.verify_message, at)
         if isinstance(cause, ssl.SSLError):
             return Retryable(f"no TLS connection ({cause.reason})", at=at, try_="check that this port speaks TLS")
-    return Retryable(otherwise, at=at, try_="check that it runs and that this host may connect to it")
+    reasons = (cause.strerror for cause in causes if isinstance(cause, OSError) and cause.strerror)
+    return unreached(next(reasons, "the connection broke"), at)
+
+
+def unreached(reason: str, at: str) -> Retryable:
+    """Nobody answers there."""
+    advice = "check that it runs and that this host may connect to it"
+    return Retryable(f"cannot be reached ({shortened(reason)})", at=at, try_=advice)
+
+
+def unresolved(at: str) -> Retryable:
+    """There is no address for the name."""
+    return Retryable("the host name cannot be resolved", at=at, try_="check its spelling and the DNS")
 
 
 def untrusted(reason: str, at: str) -> Retryable:

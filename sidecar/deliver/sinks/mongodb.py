@@ -1,0 +1,286 @@
+"""MongoDB, by unordered inserts whose every write error is judged.
+
+The `_id` is the document's position, so that what is sent again is found to be there (E11000). Documents are encoded
+here, once: a document that BSON cannot hold, or that is too large, is known before anything is sent.
+"""
+
+from __future__ import annotations
+
+import re
+import ssl
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any, ClassVar
+from urllib.parse import parse_qsl, urlsplit
+
+import bson
+import bson.errors
+import pymongo
+import pymongo.errors
+from bson.decimal128 import Decimal128
+from bson.raw_bson import RawBSONDocument
+from pymongo.collection import Collection
+
+from sidecar.clock import Clock, SystemClock
+from sidecar.deliver.sinks import mongodb_answer as answer
+from sidecar.deliver.sinks.credentials import Renewed, secret
+from sidecar.deliver.sinks.dated import DatedName
+from sidecar.deliver.sinks.faults import Table, shortened, translated, unreached, unresolved, untrusted
+from sidecar.deliver.sinks.mongodb_documents import Encoder, Row
+from sidecar.deliver.sinks.mongodb_settings import MongoDBSettings
+from sidecar.errors import DeliveryError, Fatal, Retryable, TooLarge
+from sidecar.flow import Batch, Rejection, Verdict
+
+__all__ = ["FAULTS", "MongoDBSettings", "MongoDBSink"]
+
+_SELECTION_MS = 5000
+_INDEX_DIFFERS = (85, 86)
+_UNRESOLVED = re.compile(r"\[Errno -\d+\]|nodename nor servname")
+_NEVER = "check the settings of the sink"
+_ENCODER = Encoder(bson.encode, Decimal128, (bson.errors.BSONError, OverflowError, UnicodeEncodeError))
+_Client = pymongo.MongoClient[dict[str, Any]]
+
+
+@dataclass(slots=True)
+class _Tally:
+    """What is known of the records of one batch so far."""
+
+    stored: list[int] = field(default_factory=list)
+    rejected: list[Rejection] = field(default_factory=list)
+    fault: DeliveryError | None = None
+    already: int = 0
+
+    def verdict(self, count: int) -> Verdict:
+        stored = range(count) if len(self.stored) == count else self.stored
+        return Verdict(stored, self.rejected, self.fault, self.already)
+
+
+class MongoDBSink:
+    """Writes batches into a collection, or into one for each day."""
+
+    settings: ClassVar = MongoDBSettings
+    concurrency: ClassVar[int] = 2
+
+    def __init__(self, settings: MongoDBSettings, clock: Clock | None = None) -> None:
+        self._settings = settings
+        self._clock = clock or SystemClock()
+        self._at = settings.destination()
+        self._collection = DatedName(settings.collection)
+        self._expiring: set[str] = set()
+        files = (settings.password_file, settings.ca_file)
+        self._client = Renewed(files, self._connected, lambda client: client.close())
+
+    def open(self) -> None:
+        """Connect and authenticate; make the index that lets documents expire."""
+        with self._borrowed() as client:
+            client.admin.command("ping")
+            if "%" not in self._settings.collection:
+                self._let_expire(client[self._settings.database][self._settings.collection])
+
+    def write(self, batch: Batch) -> Verdict:
+        names = self._collection.names(batch)
+        tally = _Tally()
+        rows = _ENCODER.rows(batch, names, tally.rejected)
+        with self._borrowed() as client:
+            database = client[self._settings.database]
+            for name, group in _grouped(names, rows).items():
+                try:
+                    self._insert(database[name], group, tally)
+                except DeliveryError as fault:
+                    if not tally.stored:
+                        raise
+                    tally.fault = fault
+        return tally.verdict(len(batch))
+
+    def probe(self) -> None:
+        """Insert a document whose `_id` no server may take (an array), and expect to be told just that.
+
+        It needs the address, the credentials, a primary and the permission to insert. A server that takes it after
+        all is asked to delete it.
+        """
+        name = self._collection.at(datetime.fromtimestamp(self._clock.now(), UTC))
+        refused = {"_id": ["log-sidecar-probe"]}
+        tally = _Tally()
+        with self._borrowed() as client:
+            collection = client[self._settings.database][name]
+            self._insert(collection, [Row(0, "", bson.encode(refused))], tally)
+            if tally.stored:
+                collection.delete_one(refused)
+        if tally.fault is not None:
+            raise tally.fault
+
+    def close(self) -> None:
+        self._client.close()
+
+    def _insert(self, collection: Collection[dict[str, Any]], rows: Sequence[Row], tally: _Tally) -> None:
+        """Insert and judge. Raises `DeliveryError` when nothing is known of these rows."""
+        with translated(FAULTS, self._at):
+            self._let_expire(collection)
+            try:
+                collection.insert_many([RawBSONDocument(row.data) for row in rows], ordered=False)
+            except pymongo.errors.BulkWriteError as error:
+                self._judge(error.details, collection, rows, tally)
+            else:
+                tally.stored.extend([row.index for row in rows])
+
+    def _judge(
+        self, details: Any, collection: Collection[dict[str, Any]], rows: Sequence[Row], tally: _Tally
+    ) -> None:
+        """Rows without a write error are stored, unless a concern was not met: then nobody knows for how long."""
+        for unmet in details["writeConcernErrors"]:
+            raise answer.fault(
+                unmet.get("code"), f"the write concern was not met, {unmet.get('errmsg', '')}", self._at
+            )
+        errors = {error["index"]: error for error in details["writeErrors"]}
+        there = _there(collection, rows, errors)
+        for position, row in enumerate(rows):
+            if position not in errors:
+                tally.stored.append(row.index)
+            elif position in there:
+                tally.stored.append(row.index)
+                tally.already += 1
+            else:
+                self._refuse(errors[position], row.index, collection.name, tally)
+
+    def _refuse(self, error: Any, index: int, target: str, tally: _Tally) -> None:
+        code, message = error.get("code"), error.get("errmsg", "")
+        kind = "DuplicateKey" if code in answer.DUPLICATE else answer.about_the_document(error)
+        if kind:
+            tally.rejected.append(Rejection(index, kind, answer.told(message), code, target))
+        elif not isinstance(tally.fault, Fatal):
+            tally.fault = answer.fault(code, message, self._at)
+
+    def _let_expire(self, collection: Collection[dict[str, Any]]) -> None:
+        """Make sure that documents of this collection expire as they should."""
+        if self._settings.expire_after is None or collection.name in self._expiring:
+            return
+        seconds = int(self._settings.expire_after)
+        try:
+            collection.create_index("@timestamp", expireAfterSeconds=seconds)
+        except pymongo.errors.OperationFailure as error:
+            if error.code not in _INDEX_DIFFERS:
+                raise
+            wanted = {"keyPattern": {"@timestamp": 1}, "expireAfterSeconds": seconds}
+            collection.database.command("collMod", collection.name, index=wanted)
+        self._expiring.add(collection.name)
+
+    @contextmanager
+    def _borrowed(self) -> Iterator[_Client]:
+        with translated(FAULTS, self._at), self._client.lent() as client:
+            yield client
+
+    def _connected(self) -> _Client:
+        given = self._settings
+        options: dict[str, Any] = {
+            "appname": "log-sidecar",
+            "serverSelectionTimeoutMS": _SELECTION_MS,
+            "socketTimeoutMS": int(given.timeout * 1000),
+        }
+        chosen = {key.lower() for key, _ in parse_qsl(urlsplit(given.url).query)}
+        options = {key: value for key, value in options.items() if key.lower() not in chosen}
+        options |= {"w": given.write_concern, "journal": given.journal}
+        if given.username:
+            options |= {"username": given.username, "password": secret(given.password, given.password_file)}
+        if given.ca_file is not None:
+            options |= {"tls": True, "tlsCAFile": str(given.ca_file)}
+        return pymongo.MongoClient(given.url, **options)
+
+
+def _grouped(names: str | Sequence[str], rows: Sequence[Row]) -> dict[str, Sequence[Row]]:
+    """The rows of each collection; none for a collection that gets no row."""
+    if isinstance(names, str):
+        return {names: rows} if rows else {}
+    groups: dict[str, list[Row]] = {}
+    for row in rows:
+        groups.setdefault(names[row.index], []).append(row)
+    return dict(groups)
+
+
+def _there(collection: Collection[dict[str, Any]], rows: Sequence[Row], errors: dict[int, Any]) -> set[int]:
+    """Positions of rows that are stored already.
+
+    With another unique index a server may name that one although the very document is there, so it is looked for.
+    """
+    doubles = [position for position, error in errors.items() if error.get("code") in answer.DUPLICATE]
+    there = {position for position in doubles if answer.already_there(errors[position])}
+    unclear = {rows[position].name: position for position in doubles if position not in there}
+    if unclear:
+        found = collection.find({"_id": {"$in": list(unclear)}}, {"_id": 1})
+        there |= {unclear[document["_id"]] for document in found}
+    return there
+
+
+def _unreached(error: pymongo.errors.PyMongoError, at: str) -> DeliveryError:
+    """No server: the driver tells the causes as text only, the same once for each host."""
+    text = re.split(r" \(configured timeouts|, Timeout: ", str(error))[0]
+    if "CERTIFICATE_VERIFY_FAILED" in text:
+        return untrusted(re.sub(r".*certificate verify failed: |\(_ssl\.c.*", "", text), at)
+    if _UNRESOLVED.search(text):
+        return unresolved(at)
+    return unreached(text, at)
+
+
+def _refused(error: pymongo.errors.OperationFailure, at: str) -> DeliveryError:
+    return answer.fault(error.code, str((error.details or {}).get("errmsg", "")), at)
+
+
+def _misconfigured(error: pymongo.errors.ConfigurationError, at: str) -> DeliveryError:
+    """The driver cannot work with the URL, or has not found the servers that a mongodb+srv:// name stands for."""
+    if type(error.__cause__).__module__.startswith("dns."):
+        return unresolved(at)
+    return Fatal(f"the driver does not take the settings ({shortened(str(error))})", at=at, try_="check the URL")
+
+
+def _later(error: Exception, at: str) -> DeliveryError:
+    return Retryable(f"the request failed ({type(error).__name__})", at=at, try_="wait for it")
+
+
+def _too_large(_: Exception, at: str) -> DeliveryError:
+    return TooLarge("the request is too large", at=at, try_="make batch_bytes smaller")
+
+
+def _never(error: Exception, at: str) -> DeliveryError:
+    return Fatal(f"the driver refuses the request ({type(error).__name__})", at=at, try_=_NEVER)
+
+
+def _bad_files(error: ssl.SSLError, at: str) -> DeliveryError:
+    return Fatal(f"the certificate files cannot be used ({error.reason})", at=at, try_="check that they are PEM")
+
+
+FAULTS: Table = {
+    pymongo.errors.PyMongoError: _later,
+    pymongo.errors.ProtocolError: _later,
+    pymongo.errors.ConnectionFailure: _unreached,
+    pymongo.errors.AutoReconnect: _unreached,
+    pymongo.errors.NetworkTimeout: _unreached,
+    pymongo.errors.NotPrimaryError: _unreached,
+    pymongo.errors.ServerSelectionTimeoutError: _unreached,
+    pymongo.errors.WaitQueueTimeoutError: _unreached,
+    pymongo.errors._OperationCancelled: _unreached,
+    pymongo.errors.InvalidOperation: _later,
+    pymongo.errors.ExecutionTimeout: _later,
+    pymongo.errors.CursorNotFound: _later,
+    pymongo.errors.WriteConcernError: _refused,
+    pymongo.errors.WTimeoutError: _later,
+    pymongo.errors.OperationFailure: _refused,
+    pymongo.errors.WriteError: _refused,
+    pymongo.errors.DuplicateKeyError: _refused,
+    pymongo.errors.BulkWriteError: _refused,
+    pymongo.errors.ClientBulkWriteException: _refused,
+    pymongo.errors.ConfigurationError: _misconfigured,
+    pymongo.errors.InvalidURI: _misconfigured,
+    pymongo.errors.InvalidName: _never,
+    pymongo.errors.CollectionInvalid: _never,
+    pymongo.errors.EncryptionError: _never,
+    pymongo.errors.EncryptedCollectionError: _never,
+    bson.errors.BSONError: _never,
+    bson.errors.InvalidDocument: _never,
+    bson.errors.InvalidStringData: _never,
+    bson.errors.InvalidId: _never,
+    bson.errors.InvalidBSON: _later,
+    pymongo.errors.DocumentTooLarge: _too_large,
+    ssl.SSLError: _bad_files,
+}
+"""What each exception of the driver means; a test fails for a class that is missing here."""

@@ -1,0 +1,144 @@
+"""What the MongoDB sink can be told, by URL or by YAML."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, ClassVar, Literal, Self
+from urllib.parse import quote, urlencode
+
+from pydantic import ConfigDict, SecretStr, field_validator, model_validator
+
+from sidecar.deliver.sink import SinkSettings
+from sidecar.deliver.sinks.addresses import host_and_port, merged, parse, refuse, settings_from
+from sidecar.deliver.sinks.dated import DatedName
+from sidecar.errors import ConfigurationError
+from sidecar.quantities import Duration
+
+_PORT = 27017
+_SRV = "mongodb+srv"
+# https://www.mongodb.com/docs/manual/reference/limits/ (naming restrictions)
+_DATABASE = re.compile(r'[^/\\. "$*<>:|?\0]{1,63}')
+_COLLECTION = re.compile(r"(?!system\.)[^$\0]{1,200}")
+_LONGEST_EXPIRY_S = 2**31 - 1
+# Options of a connection string that are settings of ours.
+_OURS = {"collection": "collection", "w": "write_concern", "journal": "journal"}
+
+
+class MongoDBSettings(SinkSettings):
+    """Where MongoDB is, who we are to it, and which collection takes the documents."""
+
+    model_config = ConfigDict(hide_input_in_errors=True)
+
+    type: Literal["mongodb"] = "mongodb"
+    """MongoDB 5 or newer, through the official driver."""
+
+    url: str
+    """Connection string: `mongodb://user:password@host:27017,host2/database?collection=c`, or `mongodb+srv://…`. Any
+    option of the driver may follow. User and password are taken out of it."""
+
+    database: str = "logs"
+    """Database. If the URL has one too, that one only says where the user is defined."""
+
+    collection: str = "logs"
+    """Collection. `%Y.%m.%d` and the like are filled in from the event's time in UTC."""
+
+    username: str = ""
+    """User; the method of authentication is negotiated, or given as `authMechanism` in the URL."""
+
+    password: SecretStr | None = None
+    """Password of that user. Better given as a file."""
+
+    password_file: Path | None = None
+    """File that holds the password; read again when it changes."""
+
+    ca_file: Path | None = None
+    """Certificate authorities that may sign the server's certificate (PEM); turns TLS on."""
+
+    write_concern: str | int = "majority"
+    """How many members of the replica set must have a document before it counts as stored: a number, `majority`, or
+    the name of a custom concern. With less than `majority` a change of primary can lose documents."""
+
+    journal: bool = True
+    """Whether a document must be in the journal on disk before it counts as stored."""
+
+    expire_after: Duration | None = None
+    """Delete documents when their event is so long ago, by an index on `@timestamp` that is made if it is missing."""
+
+    timeout: Duration = 30.0
+    """How long one request may take, in seconds."""
+
+    schemes: ClassVar[tuple[str, ...]] = ("mongodb", _SRV)
+
+    @classmethod
+    def from_url(cls, url: str) -> Self:
+        database = parse(url).path
+        return settings_from(cls, {"url": url, **({"database": database} if database else {})})
+
+    def destination(self) -> str:
+        address = parse(self.url)
+        return f"{address.scheme}://{','.join(address.hosts)}/{self.database}.{self.collection}"
+
+    @field_validator("write_concern", mode="before")
+    @classmethod
+    def _number(cls, given: Any) -> Any:
+        return int(given) if isinstance(given, str) and given.isdigit() else given
+
+    @model_validator(mode="before")
+    @classmethod
+    def _take_url_apart(cls, given: Any) -> Any:
+        if not isinstance(given, dict) or not isinstance(given.get("url"), str):
+            return given
+        return _from_url(given)
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        user, password = bool(self.username), bool(self.password or self.password_file)
+        expiry = self.expire_after
+        number = self.write_concern if isinstance(self.write_concern, int) else 1
+        refuse([
+            (bool(self.password and self.password_file), "password_file", "contradicts password", "keep one of them"),
+            (password and not user, "password", "has no username", "add username"),
+            (not _DATABASE.fullmatch(self.database), "database", "is not a name that MongoDB takes",
+             'use up to 63 characters without / \\ . " $ * < > : | ? or blanks'),
+            (number < 1, "write_concern", "must be at least 1, or nobody says whether a document was stored",
+             "leave it at majority"),
+            (expiry is not None and not 1 <= expiry <= _LONGEST_EXPIRY_S, "expire_after",
+             "must be between a second and 68 years", "write for instance 14d"),
+            (self.timeout <= 0, "timeout", "must be more than nothing", "write for instance 30s"),
+            *_collection_problems(self.collection),
+        ])  # fmt: skip
+        return self
+
+
+def _from_url(given: Mapping[str, Any]) -> dict[str, Any]:
+    """The fields with everything that the URL says about them, and the URL without it."""
+    address = parse(given["url"])
+    if address.scheme not in MongoDBSettings.schemes:
+        raise ConfigurationError("has an unknown scheme", at="url", try_="write mongodb:// or mongodb+srv://")
+    found = {field: address.options[option] for option, field in _OURS.items() if option in address.options}
+    credentials = {"username": address.username, "password": address.password}
+    found |= {key: value for key, value in credentials.items() if value is not None}
+    left = urlencode({key: value for key, value in address.options.items() if key not in _OURS})
+    hosts = ",".join(_host(host, address.scheme) for host in address.hosts)
+    plain = f"{address.scheme}://{hosts}/{quote(address.path, safe='')}{'?' if left else ''}{left}"
+    return merged({**given, "url": plain}, found)
+
+
+def _host(host: str, scheme: str) -> str:
+    if scheme == _SRV:
+        return host
+    # A Unix socket is written as a percent-encoded path.
+    return host if host.lower().startswith("%2f") else host_and_port(host, _PORT, key="url")
+
+
+def _collection_problems(collection: str) -> list[tuple[bool, str, str, str]]:
+    """What is wrong with the name of the collection, dates filled in."""
+    try:
+        name = DatedName(collection).at(datetime(2026, 1, 1, tzinfo=UTC))
+    except ValueError as error:
+        return [(True, "collection", f"is not a name with a date ({error})", "write for instance logs-%Y.%m.%d")]
+    advice = "use up to 200 characters without $, not beginning with system."
+    return [(not _COLLECTION.fullmatch(name), "collection", "is not a name that MongoDB takes", advice)]

@@ -1,0 +1,23 @@
+"""Batches for sinks, as short as a test wants to write them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import count
+
+from sidecar.flow import Batch, Generation, Whole
+
+_NUMBERS = count(1 << 60)
+
+
+def generation(born: float = 1_782_000_000.0) -> Generation:
+    """The life of a file that no other test uses; born on 2026-06-21 in UTC."""
+    return Generation(number=next(_NUMBERS), pipeline="app", path="/var/log/app/a.log", born=born)
+
+
+def batch_of(
+    *documents: str, times: Sequence[str] | None = None, of: Generation | None = None, targets: Sequence[str] | None = None
+) -> Batch:
+    """One document after the other, each ten bytes from the next."""
+    starts = [10 * n for n in range(len(documents))]
+    return Batch([Whole(of or generation(), starts, documents, times or [""] * len(documents))], targets)

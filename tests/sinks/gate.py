@@ -1,0 +1,93 @@
+"""A gate before a real Elasticsearch: asks for credentials, speaks TLS, or answers by itself what it was told to."""
+
+from __future__ import annotations
+
+import http.client
+import ssl
+import threading
+from collections import deque
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+from urllib.parse import urlsplit
+
+JSON = {"Content-Type": "application/json", "X-Elastic-Product": "Elasticsearch"}
+REFUSED = b'{"error":{"type":"security_exception","reason":"unable to authenticate user"},"status":401}'
+
+
+@dataclass(frozen=True)
+class Request:
+    """What came in."""
+
+    path: str
+    headers: Mapping[str, str]
+    body: bytes
+
+
+@dataclass
+class Gate:
+    """`answers` are given first, one for each request; after them requests with the right `authorization` pass."""
+
+    upstream: str = ""
+    authorization: str = ""
+    answers: deque[tuple[int, bytes, Mapping[str, str]]] = field(default_factory=deque)
+    requests: list[Request] = field(default_factory=list)
+    port: int = 0
+
+    def answer(self, status: int, body: bytes = b"{}", headers: Mapping[str, str] = JSON) -> None:
+        """Give this answer to the next request that has none yet."""
+        self.answers.append((status, body, headers))
+
+    def reply(self, request: Request) -> tuple[int, bytes, Mapping[str, str]]:
+        self.requests.append(request)
+        if self.answers:
+            return self.answers.popleft()
+        if self.authorization and request.headers.get("Authorization") != self.authorization:
+            return 401, REFUSED, JSON
+        return self._passed_on(request)
+
+    def _passed_on(self, request: Request) -> tuple[int, bytes, Mapping[str, str]]:
+        connection = http.client.HTTPConnection(urlsplit(self.upstream).netloc, timeout=30)
+        headers = {"Content-Type": request.headers["Content-Type"], "Accept": request.headers["Accept"]}
+        connection.request("POST", request.path, request.body, headers)
+        response = connection.getresponse()
+        body = response.read()
+        connection.close()
+        return response.status, body, {**JSON, "Content-Type": response.headers["Content-Type"]}
+
+
+@contextmanager
+def opened(gate: Gate, tls: ssl.SSLContext | None = None) -> Iterator[Gate]:
+    """Serve until the block ends; `gate.port` is where."""
+
+    class Handler(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+        def do_POST(self) -> None:  # noqa: N802 - the name that http.server calls
+            body = self.rfile.read(int(self.headers["Content-Length"]))
+            status, answer, headers = gate.reply(Request(self.path, dict(self.headers), body))
+            self.send_response(status)
+            for name, value in headers.items():
+                self.send_header(name, value)
+            self.send_header("Content-Length", str(len(answer)))
+            self.end_headers()
+            self.wfile.write(answer)
+
+        def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - the name that http.server gives it
+            """Say nothing."""
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    server.daemon_threads = True
+    if tls is not None:
+        server.socket = tls.wrap_socket(server.socket, server_side=True)
+    gate.port = server.server_address[1]
+    thread = threading.Thread(target=server.serve_forever, args=(0.02,))
+    thread.start()
+    try:
+        yield gate
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()

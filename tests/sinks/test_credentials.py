@@ -1,0 +1,70 @@
+"""Secrets in files, and clients that are made anew when one of them changes."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+from pydantic import SecretStr
+
+from sidecar.deliver.sinks.credentials import Renewed, secret
+from sidecar.errors import Fatal
+
+
+def renewed(*files: Path) -> tuple[Renewed[str], list[str]]:
+    closed: list[str] = []
+    return Renewed(list(files), lambda: "+".join(file.read_text() for file in files), closed.append), closed
+
+
+def replace(file: Path, text: str) -> None:
+    fresh = file.with_suffix(".new")
+    fresh.write_text(text)
+    os.replace(fresh, file)  # noqa: PTH105 - the very system call that a mounted Secret is renewed by
+
+
+def test_a_secret_is_the_file_without_its_last_line_end(tmp_path: Path) -> None:
+    (tmp_path / "p").write_text(" s3cret \n")
+    assert secret(None, tmp_path / "p") == " s3cret "
+    assert secret(SecretStr("direct"), None) == "direct"
+    assert secret(None, None) is None
+
+
+def test_a_missing_file_is_named(tmp_path: Path) -> None:
+    client, _ = renewed(tmp_path / "missing")
+    with pytest.raises(Fatal, match=r"missing: .*No such file"), client.lent():
+        pass
+    with pytest.raises(Fatal, match="missing"):
+        secret(None, tmp_path / "missing")
+
+
+def test_the_same_client_is_lent_until_a_file_changes(tmp_path: Path) -> None:
+    (tmp_path / "p").write_text("one")
+    client, closed = renewed(tmp_path / "p")
+    with client.lent() as first, client.lent() as second:
+        assert first is second
+    replace(tmp_path / "p", "two")
+    with client.lent() as third:
+        assert third == "two"
+    assert closed == ["one"]
+
+
+def test_an_old_client_is_closed_when_its_last_user_gives_it_back(tmp_path: Path) -> None:
+    (tmp_path / "p").write_text("one")
+    client, closed = renewed(tmp_path / "p")
+    with client.lent():
+        replace(tmp_path / "p", "two")
+        with client.lent() as new:
+            assert (new, closed) == ("two", [])
+    assert closed == ["one"]
+
+
+def test_closing_closes_the_client_and_may_be_done_twice(tmp_path: Path) -> None:
+    (tmp_path / "p").write_text("one")
+    client, closed = renewed(tmp_path / "p")
+    client.close()
+    with client.lent():
+        pass
+    client.close()
+    client.close()
+    assert closed == ["one"]
