@@ -17,7 +17,6 @@ from rich.text import Text
 
 from sidecar.demo import LINES, Ending, Scene, Show, play
 
-
 _NEWEST = "SELECT document FROM logs ORDER BY time DESC LIMIT 3"
 
 

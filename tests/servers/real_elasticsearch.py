@@ -32,7 +32,7 @@ def cache() -> Path:
 
 
 def prepare() -> Path:
-    """The home of the server, made once. Safe to be called by several processes at once. Raises `ComponentMissing`."""
+    """The home of the server, made once; several processes may call it at once. Raises `ComponentMissing`."""
     folder = cache()
     folder.mkdir(parents=True, exist_ok=True)
     home = folder / f"elasticsearch-{_VERSION}"
@@ -50,7 +50,15 @@ def _build(home: Path) -> None:
     with tempfile.TemporaryDirectory(dir=home.parent) as scratch:
         jars, made = Path(scratch) / "jars", Path(scratch) / "home"
         _run(
-            ["mvn", "-B", "-q", "-f", str(_HERE / "pom.xml"), "dependency:copy-dependencies", f"-DoutputDirectory={jars}"]
+            [
+                "mvn",
+                "-B",
+                "-q",
+                "-f",
+                str(_HERE / "pom.xml"),
+                "dependency:copy-dependencies",
+                f"-DoutputDirectory={jars}",
+            ]
         )
         for name in ("lib", "modules/transport-netty4", "plugins", "config", "classes"):
             (made / name).mkdir(parents=True)
@@ -92,8 +100,9 @@ def running(port: int = 0, data: Path | None = None) -> Iterator[str]:
         folder = data or Path(scratch)
         folder.mkdir(parents=True, exist_ok=True)
         command = [
-            "java", "-Xms512m", "-Xmx512m", f"-Des.path.home={home}", "--module-path", str(home / "lib"), "--add-modules",
-            "ALL-MODULE-PATH", "-cp", str(home / "classes"), "Launcher", str(port), str(free_port()), str(folder),
+            "java", "-Xms512m", "-Xmx512m", f"-Des.path.home={home}", "--module-path", str(home / "lib"),
+            "--add-modules", "ALL-MODULE-PATH", "-cp", str(home / "classes"), "Launcher", str(port), str(free_port()),
+            str(folder),
         ]  # fmt: skip
         with (folder / "server.out").open("wb") as log:
             process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=log, stderr=log)

@@ -25,7 +25,9 @@ def running() -> Iterator[str]:
             assert process.stdout is not None
             uri = process.stdout.readline().strip()
             if not uri:
-                raise ComponentMissing("MongoDB's protocol needs SecantusDB: make installs it from requirements/dev.txt")
+                raise ComponentMissing(
+                    "MongoDB's protocol needs SecantusDB: make installs it from requirements/dev.txt"
+                )
             yield uri
         finally:
             process.kill()

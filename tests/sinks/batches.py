@@ -16,7 +16,10 @@ def generation(born: float = 1_782_000_000.0) -> Generation:
 
 
 def batch_of(
-    *documents: str, times: Sequence[str] | None = None, of: Generation | None = None, targets: Sequence[str] | None = None
+    *documents: str,
+    times: Sequence[str] | None = None,
+    of: Generation | None = None,
+    targets: Sequence[str] | None = None,
 ) -> Batch:
     """One document after the other, each ten bytes from the next."""
     starts = [10 * n for n in range(len(documents))]

@@ -19,7 +19,7 @@ REFUSED = b'{"error":{"type":"security_exception","reason":"unable to authentica
 
 @dataclass(frozen=True)
 class Request:
-    """What came in."""
+    """What came in; names of headers in lower case."""
 
     path: str
     headers: Mapping[str, str]
@@ -44,13 +44,13 @@ class Gate:
         self.requests.append(request)
         if self.answers:
             return self.answers.popleft()
-        if self.authorization and request.headers.get("Authorization") != self.authorization:
+        if self.authorization and request.headers.get("authorization") != self.authorization:
             return 401, REFUSED, JSON
         return self._passed_on(request)
 
     def _passed_on(self, request: Request) -> tuple[int, bytes, Mapping[str, str]]:
         connection = http.client.HTTPConnection(urlsplit(self.upstream).netloc, timeout=30)
-        headers = {"Content-Type": request.headers["Content-Type"], "Accept": request.headers["Accept"]}
+        headers = {"Content-Type": request.headers["content-type"], "Accept": request.headers["accept"]}
         connection.request("POST", request.path, request.body, headers)
         response = connection.getresponse()
         body = response.read()
@@ -65,9 +65,9 @@ def opened(gate: Gate, tls: ssl.SSLContext | None = None) -> Iterator[Gate]:
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
 
-        def do_POST(self) -> None:  # noqa: N802 - the name that http.server calls
+        def do_POST(self) -> None:
             body = self.rfile.read(int(self.headers["Content-Length"]))
-            status, answer, headers = gate.reply(Request(self.path, dict(self.headers), body))
+            status, answer, headers = gate.reply(Request(self.path, {name.lower(): value for name, value in self.headers.items()}, body))
             self.send_response(status)
             for name, value in headers.items():
                 self.send_header(name, value)

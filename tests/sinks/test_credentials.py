@@ -20,7 +20,7 @@ def renewed(*files: Path) -> tuple[Renewed[str], list[str]]:
 def replace(file: Path, text: str) -> None:
     fresh = file.with_suffix(".new")
     fresh.write_text(text)
-    os.replace(fresh, file)  # noqa: PTH105 - the very system call that a mounted Secret is renewed by
+    os.replace(fresh, file)
 
 
 def test_a_secret_is_the_file_without_its_last_line_end(tmp_path: Path) -> None:

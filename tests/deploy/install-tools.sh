@@ -1,0 +1,13 @@
+#!/usr/bin/env bash
+# Installs what the container tests need from Debian: podman with its parts, podman-compose, debootstrap. Needs root.
+set -euo pipefail
+wanted=(podman buildah runc catatonit iptables netavark aardvark-dns podman-compose debootstrap)
+missing=()
+for package in "${wanted[@]}"; do
+    dpkg-query --show --showformat='${Status}' "$package" 2>/dev/null | grep -q 'ok installed' || missing+=("$package")
+done
+if [ ${#missing[@]} -gt 0 ]; then
+    echo "installing ${missing[*]}"
+    apt-get update -qq
+    DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "${missing[@]}" >/dev/null
+fi
