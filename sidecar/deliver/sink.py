@@ -24,7 +24,7 @@ class Sink(Protocol):
         ...
 
     def write(self, batch: Batch) -> Verdict:
-        """Write the batch and say what became of each record.
+        """Write the batch, which is never empty, and say what became of each record.
 
         Partial success is in the verdict, never in an exception. `Retryable` and `Fatal` mean that nothing
         is known to be stored; the same records come again under the same ids.

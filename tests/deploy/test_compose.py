@@ -32,7 +32,9 @@ def services() -> dict[str, Any]:
 def test_podman_compose_reads_it() -> None:
     if shutil.which("podman-compose") is None:
         unavailable(ComponentMissing("podman-compose is missing: tests/deploy/install-tools.sh installs it"))
-    done = subprocess.run(["podman-compose", "--dry-run", "up", "-d"], cwd=ROOT, capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        ["podman-compose", "--dry-run", "up", "-d"], cwd=ROOT, capture_output=True, text=True, check=False
+    )
     assert done.returncode == 0, done.stderr
     started = [line.split() for line in (done.stdout + done.stderr).splitlines() if "podman run" in line]
     names = [next(word for word in words if word.startswith("--name=")) for words in started]

@@ -67,7 +67,9 @@ def opened(gate: Gate, tls: ssl.SSLContext | None = None) -> Iterator[Gate]:
 
         def do_POST(self) -> None:
             body = self.rfile.read(int(self.headers["Content-Length"]))
-            status, answer, headers = gate.reply(Request(self.path, {name.lower(): value for name, value in self.headers.items()}, body))
+            status, answer, headers = gate.reply(
+                Request(self.path, {name.lower(): value for name, value in self.headers.items()}, body)
+            )
             self.send_response(status)
             for name, value in headers.items():
                 self.send_header(name, value)

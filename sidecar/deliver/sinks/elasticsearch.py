@@ -6,6 +6,7 @@ Only `_bulk` is ever asked for: a user who may only write is enough, and so is a
 
 from __future__ import annotations
 
+import base64
 import json
 import ssl
 from collections.abc import Iterator, Sequence
@@ -26,15 +27,15 @@ from sidecar.deliver.sinks.credentials import Renewed, secret
 from sidecar.deliver.sinks.dated import DatedName
 from sidecar.deliver.sinks.elasticsearch_answer import BUSY, WANTED, Answer, decoded, judged, told
 from sidecar.deliver.sinks.elasticsearch_settings import ElasticsearchSettings
-from sidecar.deliver.sinks.faults import Table, translated, unreachable
+from sidecar.deliver.sinks.faults import Table, translated, unreachable, untrusted
 from sidecar.errors import DeliveryError, Fatal, Retryable, TooLarge
 from sidecar.flow import Batch, Verdict
 
 __all__ = ["FAULTS", "ElasticsearchSettings", "ElasticsearchSink"]
 
 _HEADERS = {"accept": "application/json", "content-type": "application/x-ndjson"}
-# Begins as a document does and never ends, so that no server can store it.
-_UNREADABLE = '{"@timestamp":'
+# Holds a field that is the server's own, which no mapping takes and no pipeline knows.
+_REFUSED = '{"@timestamp":"1970-01-01T00:00:00Z","_field_names":"log-sidecar-probe"}'
 
 
 class _Answers(JsonSerializer):
@@ -87,13 +88,14 @@ class ElasticsearchSink:
         return judged(answer, len(batch), names, self._at)
 
     def probe(self) -> None:
-        """Send a document that cannot be read, and expect to be told just that.
+        """Send a document that no index takes, and expect to be told just that.
 
         It goes the way of every write (address, TLS, credentials, privilege, pipeline, blocks) and leaves no
-        document. An index that does not exist yet is made, as the first write would.
+        document, unless in the failure store of a data stream that has one. An index that does not exist yet is
+        made, as the first write would.
         """
         name = self._index.at(datetime.fromtimestamp(self._clock.now(), UTC))
-        body = f"{_action('', 'log-sidecar-probe' if self._has_ids else '')}\n{_UNREADABLE}\n".encode()
+        body = f"{_action('', 'log-sidecar-probe' if self._has_ids else '')}\n{_REFUSED}\n".encode()
         verdict = judged(self._bulk(name, body), 1, name, self._at)
         if verdict.fault is not None:
             raise verdict.fault
@@ -152,10 +154,15 @@ def _credentials(given: ElasticsearchSettings) -> dict[str, Any]:
     if key:
         name, colon, rest = key.partition(":")
         return {"api_key": (name, rest) if colon else key}
-    return {"basic_auth": (given.username, secret(given.password, given.password_file))} if given.username else {}
+    if not given.username:
+        return {}
+    # The client would take ASCII only; this is UTF-8, as servers expect (RFC 7617).
+    pair = f"{given.username}:{secret(given.password, given.password_file)}"
+    return {"basic_auth": base64.b64encode(pair.encode()).decode()}
 
 
 def _tls(given: ElasticsearchSettings) -> dict[str, Any]:
+    _try_files(given)
     files = {
         "ca_certs": given.ca_file,
         "client_cert": given.client_certificate_file,
@@ -163,6 +170,13 @@ def _tls(given: ElasticsearchSettings) -> dict[str, Any]:
     }
     named = {key: str(file) for key, file in files.items() if file is not None}
     return {"verify_certs": given.verify, "ssl_show_warn": False, **named}
+
+
+def _try_files(given: ElasticsearchSettings) -> None:
+    """The client reads them only when it connects, and would take them for a fault of the server."""
+    context = ssl.create_default_context(cafile=given.ca_file)
+    if given.client_certificate_file is not None:
+        context.load_cert_chain(given.client_certificate_file, given.client_key_file)
 
 
 def _action(index: str, name: str) -> str:
@@ -213,6 +227,10 @@ def _not_connected(error: elastic_transport.TransportError, at: str) -> Delivery
     return unreachable(error, at)
 
 
+def _insecure(error: elastic_transport.TlsError, at: str) -> DeliveryError:
+    return unreachable(error, at, untrusted)
+
+
 def _slow(_: elastic_transport.ConnectionTimeout, at: str) -> DeliveryError:
     return Retryable("did not answer in time", at=at, try_="give the cluster more room, or raise timeout")
 
@@ -240,7 +258,7 @@ FAULTS: Table = {
     elasticsearch.UnsupportedProductError: _stranger,
     elastic_transport.TransportError: _not_connected,
     elastic_transport.ConnectionError: _not_connected,
-    elastic_transport.TlsError: _not_connected,
+    elastic_transport.TlsError: _insecure,
     elastic_transport.SniffingError: _not_connected,
     elastic_transport.ConnectionTimeout: _slow,
     elastic_transport.SerializationError: _unreadable,

@@ -40,7 +40,7 @@ DOCUMENT_FAULTS: dict[str, tuple[str, ...]] = {
         "is a reserved field and should not be used",
     ),
     "mapper_exception": ("Limit of total fields", "Limit of mapping depth"),
-    "parse_exception": ("Failed to parse content to map",),  # what an ingest pipeline says of text it cannot read
+    "x_content_parse_exception": ("",),  # text that cannot be read, found on the way to an ingest pipeline
     "fail_processor_exception": ("",),  # an ingest pipeline that refuses the document on purpose
 }
 """`error.type` → beginnings or parts of `error.reason`, one of which must occur."""

@@ -30,20 +30,6 @@ def shortened(text: str) -> str:
     return line if len(line) <= _LONGEST else f"{line[: _LONGEST - 1]}…"
 
 
-def unreachable(error: Exception, at: str) -> Retryable:
-    """Why a server cannot be talked to, told by the first cause that is a matter of names or of TLS."""
-    causes = list(_causes(error))
-    for cause in causes:
-        if isinstance(cause, socket.gaierror):
-            return unresolved(at)
-        if isinstance(cause, ssl.SSLCertVerificationError):
-            return untrusted(cause.verify_message, at)
-        if isinstance(cause, ssl.SSLError):
-            return Retryable(f"no TLS connection ({cause.reason})", at=at, try_="check that this port speaks TLS")
-    reasons = (cause.strerror for cause in causes if isinstance(cause, OSError) and cause.strerror)
-    return unreached(next(reasons, "the connection broke"), at)
-
-
 def unreached(reason: str, at: str) -> Retryable:
     """Nobody answers there."""
     advice = "check that it runs and that this host may connect to it"
@@ -62,6 +48,20 @@ def untrusted(reason: str, at: str) -> Retryable:
         at=at,
         try_="set ca_file to the authority that signed it, and use a host name that it holds",
     )
+
+
+def unreachable(error: Exception, at: str, otherwise: Callable[[str, str], Retryable] = unreached) -> Retryable:
+    """Why a server cannot be talked to, told by the first cause that is a matter of names or of TLS."""
+    causes = list(_causes(error))
+    for cause in causes:
+        if isinstance(cause, socket.gaierror):
+            return unresolved(at)
+        if isinstance(cause, ssl.SSLCertVerificationError):
+            return untrusted(cause.verify_message, at)
+        if isinstance(cause, ssl.SSLError):
+            return Retryable(f"no TLS connection ({cause.reason})", at=at, try_="check that this port speaks TLS")
+    reasons = (cause.strerror for cause in causes if isinstance(cause, OSError) and cause.strerror)
+    return otherwise(next(reasons, str(causes[-1])), at)
 
 
 def _causes(error: BaseException | None) -> Iterator[BaseException]:

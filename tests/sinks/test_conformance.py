@@ -1,0 +1,107 @@
+"""Every sink of ours passes the public kit, against the real destination where there is one."""
+
+import json
+import os
+import sqlite3
+import urllib.request
+from collections.abc import Mapping
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pymongo import MongoClient
+
+from sidecar.deliver import registry
+from sidecar.testing import SinkConformance, UnderTest
+
+
+class TestSQLite(SinkConformance):
+    @pytest.fixture
+    def under_test(self, tmp_path: Path) -> UnderTest:
+        path = tmp_path / "logs.db"
+
+        def stored() -> Mapping[Any, Mapping[str, Any]]:
+            with closing(sqlite3.connect(path)) as db:
+                return {name: json.loads(text) for name, text in db.execute("SELECT id, document FROM logs")}
+
+        return UnderTest(lambda: registry.create(registry.settings_for(f"sqlite:///{path}")), stored)
+
+
+class TestFile(SinkConformance):
+    @pytest.fixture
+    def under_test(self, tmp_path: Path) -> UnderTest:
+        path = tmp_path / "out.ndjson"
+
+        def stored() -> Mapping[Any, Mapping[str, Any]]:
+            return dict(enumerate(map(json.loads, path.read_text(encoding="utf-8").splitlines())))
+
+        make = lambda: registry.create(registry.settings_for(f"file://{path}"))  # noqa: E731 - said in one place
+        return UnderTest(make, stored, effectively_once=False)
+
+
+class TestStdout(SinkConformance):
+    @pytest.fixture
+    def under_test(self, capfd: pytest.CaptureFixture[str]) -> UnderTest:
+        seen: list[str] = []
+
+        def stored() -> Mapping[Any, Mapping[str, Any]]:
+            seen.extend(capfd.readouterr().out.splitlines())
+            return dict(enumerate(map(json.loads, seen)))
+
+        make = lambda: registry.create(registry.settings_for("stdout:"))  # noqa: E731 - said in one place
+        return UnderTest(make, stored, effectively_once=False)
+
+
+@pytest.mark.elasticsearch
+class TestElasticsearch(SinkConformance):
+    @pytest.fixture
+    def under_test(self, elasticsearch_url: str, index_name: str) -> UnderTest:
+        url = f"{elasticsearch_url}/{index_name}"
+        mapping = {"mappings": {"properties": {"number": {"type": "long"}}}}
+        headers = {"Content-Type": "application/json"}
+        request = urllib.request.Request(url, json.dumps(mapping).encode(), headers, method="PUT")
+        urllib.request.urlopen(request).close()
+
+        def stored() -> Mapping[Any, Mapping[str, Any]]:
+            urllib.request.urlopen(urllib.request.Request(f"{url}/_refresh", method="POST")).close()
+            with urllib.request.urlopen(f"{url}/_search?size=1000") as answer:
+                return {hit["_id"]: hit["_source"] for hit in json.load(answer)["hits"]["hits"]}
+
+        settings = registry.settings_for(f"elasticsearch://{url.removeprefix('http://')}")
+        refused = '{"@timestamp":"2026-11-23T01:00:00Z","number":"not a number"}'
+        return UnderTest(lambda: registry.create(settings), stored, refused=refused)
+
+
+@pytest.mark.mongodb
+class TestMongoDB(SinkConformance):
+    @pytest.fixture
+    def under_test(self, mongodb_uri: str, database_name: str) -> UnderTest:
+        def stored() -> Mapping[Any, Mapping[str, Any]]:
+            with MongoClient[dict[str, Any]](mongodb_uri) as client:
+                return {item["_id"]: item for item in client[database_name]["logs"].find()}
+
+        settings = registry.settings_for(f"{mongodb_uri.rstrip('/')}/{database_name}")
+        refused = json.dumps({"@timestamp": "2026-11-23T01:00:00Z", "text": "x" * (17 << 20)})
+        return UnderTest(lambda: registry.create(settings), stored, refused=refused, exact=False)
+
+
+def test_a_file_is_cut_back_to_what_was_committed_when_it_is_opened_again(tmp_path: Path) -> None:
+    path = tmp_path / "out.ndjson"
+    path.write_text("what was there before\n")
+    settings = registry.settings_for(f"file://{path}")
+    first: Any = registry.create(settings)
+    first.resume(None)
+    first.open()
+    receipt = first.receipt()
+    os.write(os.open(path, os.O_WRONLY | os.O_APPEND), b'{"never":"committed"}\n')
+    again: Any = registry.create(settings)
+    again.resume(receipt)
+    again.open()
+    assert path.read_text() == "what was there before\n"
+
+
+def test_the_file_of_the_file_sink_is_for_its_owner_alone(tmp_path: Path) -> None:
+    sink = registry.create(registry.settings_for(f"file://{tmp_path}/out.ndjson"))
+    sink.open()
+    assert (tmp_path / "out.ndjson").stat().st_mode & 0o077 == 0
