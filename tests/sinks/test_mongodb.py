@@ -43,7 +43,7 @@ def failing(database: Database[dict[str, Any]]) -> Iterator[Any]:
 
 def sink_into(database: Database[dict[str, Any]], **settings: Any) -> MongoDBSink:
     host, port = database.client.address or ("", 0)
-    given = {"url": f"mongodb://{host}:{port}", "database": database.name, **settings}
+    given = {"url": f"mongodb://{host}:{port}/?serverSelectionTimeoutMS=300", "database": database.name, **settings}
     sink = MongoDBSink(MongoDBSettings.model_validate(given))
     sink.open()
     return sink
@@ -204,7 +204,7 @@ def test_nobody_at_the_address_is_said_to_be_that() -> None:
 
 def test_a_name_that_does_not_resolve_is_said_to_be_that() -> None:
     sink = MongoDBSink(MongoDBSettings(url="mongodb://nowhere.invalid/?serverSelectionTimeoutMS=200"))
-    with pytest.raises(Retryable, match="nowhere.invalid:27017/logs.logs: the host name cannot be resolved"):
+    with pytest.raises(Retryable, match=r"nowhere\.invalid:27017/logs.logs: the host name cannot be resolved"):
         sink.write(batch_of("{}"))
     sink.close()
 
@@ -215,8 +215,8 @@ def test_an_srv_name_that_does_not_resolve_is_tried_again() -> None:
 
 
 def test_an_option_that_the_driver_does_not_take_is_a_matter_of_the_set_up() -> None:
-    sink = MongoDBSink(MongoDBSettings(url="mongodb://u:s3cret@m/?authMechanism=GUESSING"))
-    with pytest.raises(Fatal, match="authMechanism|GUESSING") as fault:
+    sink = MongoDBSink(MongoDBSettings(url="mongodb://u:s3cret@a,b/?directConnection=true"))
+    with pytest.raises(Fatal, match=r"does not take the settings \(.*; check the URL") as fault:
         sink.open()
     assert "s3cret" not in str(fault.value)
 
@@ -231,16 +231,12 @@ def secure(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, Path
     authority.cert_pem.write_to_path(str(folder / "ca.pem"))
     issued.private_key_pem.write_to_path(str(folder / "key.pem"))
     issued.cert_chain_pems[0].write_to_path(str(folder / "cert.pem"))
-    server = SecantusDBServer(
-        storage_path=str(folder / "data"), require_auth=True,
-        tls_cert_file=str(folder / "cert.pem"), tls_key_file=str(folder / "key.pem"),
-    )  # fmt: skip
-    with server:
-        address = server.uri.partition("://")[2].partition("/")[0]
-        client = MongoClient[dict[str, Any]](f"mongodb://{address}", tls=True, tlsCAFile=str(folder / "ca.pem"))
+    data = str(folder / "data")
+    with SecantusDBServer(storage_path=data) as server, MongoClient[dict[str, Any]](server.uri) as client:
         client.admin.command("createUser", "app", pwd="s3cret", roles=[{"role": "readWrite", "db": "logs"}])
-        client.close()
-        yield address, folder / "ca.pem"
+    tls = {"tls_cert_file": str(folder / "cert.pem"), "tls_key_file": str(folder / "key.pem")}
+    with SecantusDBServer(storage_path=data, require_auth=True, **tls) as server:
+        yield server.uri.partition("://")[2].partition("/")[0], folder / "ca.pem"
 
 
 def test_a_password_that_changed_in_its_file_is_used_at_once(secure: tuple[str, Path], tmp_path: Path) -> None:
@@ -253,7 +249,7 @@ def test_a_password_that_changed_in_its_file_is_used_at_once(secure: tuple[str, 
         sink.open()
     assert "old" not in str(fault.value)
     (tmp_path / "new").write_text("s3cret\n")
-    os.replace(tmp_path / "new", password)  # noqa: PTH105 - the very system call that a mounted Secret is renewed by
+    os.replace(tmp_path / "new", password)
     sink.open()
     assert sink.write(batch_of('{"n":1}')).stored == range(1)
     sink.probe()
