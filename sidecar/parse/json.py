@@ -39,6 +39,8 @@ class Json:
         self._field = field
         self._candidates = (field,) if field else TIME_FIELDS
         self._decoders: dict[str | None, msgspec.json.Decoder[Any]] = {}
+        # A dotted name may stand inside other objects, where the decoder of a whole chunk does not look.
+        self._places = () if field and "." in field else (*self._candidates, None)
         self._row = _row_decoder(self._candidates)
         self._at: str | None = self._candidates[-1]
 
@@ -53,7 +55,7 @@ class Json:
         members = text[1:-2].split("}\n{")
         if len(members) != lines.count or not self._may_be_spliced(text, members):
             return None
-        for field in dict.fromkeys((self._at, *self._candidates, None)):
+        for field in dict.fromkeys((self._at, *self._places)):
             times = self._times(field, lines)
             if times is not None:
                 self._at = field

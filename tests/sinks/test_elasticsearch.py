@@ -177,7 +177,7 @@ def test_text_that_cannot_be_read_is_rejected_before_a_pipeline_sees_it(
 ) -> None:
     verdict = sink_at(elasticsearch_url, index=index_name, pipeline="nowhere").write(batch_of('{"n":1,"n":"s3cret"}'))
     [rejection] = verdict.rejected
-    assert (rejection.kind, rejection.reason) == ("x_content_parse_exception", "[1:8] Duplicate field 'n'")
+    assert (rejection.kind, rejection.reason) == ("x_content_parse_exception", "[1:11] Duplicate field 'n'")
 
 
 def test_a_time_series_index_asks_for_ids_of_its_own(

@@ -7,7 +7,6 @@ Only `_bulk` is ever asked for: a user who may only write is enough, and so is a
 from __future__ import annotations
 
 import base64
-import json
 import ssl
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
@@ -180,8 +179,10 @@ def _try_files(given: ElasticsearchSettings) -> None:
 
 
 def _action(index: str, name: str) -> str:
-    """The line before a document; what is empty is left to the URL or to the server."""
-    return json.dumps({"create": {key: value for key, value in (("_index", index), ("_id", name)) if value}})
+    """The line before a document; what is empty is left to the URL or to the server. Nothing here needs escaping."""
+    where = f'"_index":"{index}"' if index else ""
+    what = f'"_id":"{name}"' if name else ""
+    return f'{{"create":{{{where}{"," if where and what else ""}{what}}}}}'
 
 
 def _refused(error: elasticsearch.ApiError, at: str) -> DeliveryError:

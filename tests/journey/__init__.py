@@ -1,0 +1,1 @@
+"""The whole path: real files, the command as a user starts it, real destinations."""

@@ -1,0 +1,50 @@
+"""The sidecar as a process, as a user starts it."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+ENVIRON = {name: value for name, value in os.environ.items() if not name.startswith("SIDECAR_")}
+
+
+def sidecar(*arguments: str, timeout: float = 60, **environ: str) -> subprocess.CompletedProcess[str]:
+    """Run one command to its end."""
+    command = [sys.executable, "-m", "sidecar", *arguments]
+    return subprocess.run(
+        command, env={**ENVIRON, **environ}, capture_output=True, text=True, timeout=timeout, check=False
+    )
+
+
+@contextmanager
+def running(log: Path, *arguments: str) -> Iterator[subprocess.Popen[bytes]]:
+    """A sidecar that runs until the block ends; what it says of itself is appended to `log`."""
+    with log.open("ab") as own_log:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "sidecar", "run", *arguments], env=ENVIRON, stdout=own_log, stderr=own_log
+        )
+        try:
+            yield process
+        finally:
+            process.kill()
+            process.wait()
+
+
+def ended(process: subprocess.Popen[bytes], number: signal.Signals = signal.SIGTERM, timeout: float = 40) -> int:
+    """Ask it to end, and wait for its exit code."""
+    process.send_signal(number)
+    return process.wait(timeout)
+
+
+def eventually(is_so: Callable[[], bool], what: str, timeout: float = 40) -> None:
+    """Wait for a condition of the outside world."""
+    give_up_at = time.monotonic() + timeout
+    while not is_so():
+        assert time.monotonic() < give_up_at, f"never happened: {what}"
+        time.sleep(0.05)

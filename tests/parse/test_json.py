@@ -1,0 +1,131 @@
+"""JSON lines: kept as they are written, the same at a stroke and line by line."""
+
+import json
+
+import msgspec
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from sidecar.clock import SystemClock
+from sidecar.decode.framing import Framing
+from sidecar.enrich.finish import Finisher
+from sidecar.flow import Chunk, Generation, Lines, Records
+from sidecar.parse.json import Json
+from sidecar.parse.timestamps import Timestamps
+
+GENERATION = Generation(35, "app", "/a.log", 0.0)
+RESERVED = Finisher(SystemClock(), "here").reserved()
+TIME = "2026-11-23T01:00:00.123456789Z"
+
+
+def framed(data: bytes) -> Lines:
+    return Framing().lines(Chunk(GENERATION, 100, data, 100 + len(data)))
+
+
+def parsed(data: bytes, **options: str) -> Records:
+    return Json(Timestamps(), RESERVED, **options).parse(framed(data))
+
+
+def test_the_members_are_the_applications_own_text() -> None:
+    records = parsed(b'{"a":64.40,"b":12345678901234567890}\n{"c" : 1e5,"c":2}\n')
+    assert list(records.members) == ['"a":64.40,"b":12345678901234567890', '"c" : 1e5,"c":2']
+    assert list(records.starts) == [100, 137]
+
+
+@pytest.mark.parametrize("name", ["@timestamp", "timestamp", "time", "ts"])
+def test_the_time_is_found_under_its_usual_names_and_kept_as_written(name: str) -> None:
+    assert list(parsed(b'{"%b":"%b"}\n' % (name.encode(), TIME.encode())).times) == [TIME]
+
+
+def test_a_number_is_an_epoch_and_a_field_may_be_named() -> None:
+    assert list(parsed(b'{"ts":1795395600.5}\n').times) == ["2026-11-23T01:00:00.5Z"]
+    assert list(parsed(b'{"meta":{"at":1795395600000}}\n', field="meta.at").times) == ["2026-11-23T01:00:00Z"]
+
+
+def test_a_time_that_would_inject_something_is_no_time() -> None:
+    records = parsed(b'{"time":"2026-11-23T01:00:00Z\\"},{\\"x\\":\\""}\n{"time":"2026\\n-11"}\n')
+    assert list(records.times) == ["", ""]
+
+
+@pytest.mark.parametrize(
+    "line",
+    ["not json", "{}x", '{"a":1}{"b":2}', "[1]", "1", '"text"', '{"a":', '{"a":1,}', "[" * 5000, '{"a":' * 5000],
+)
+def test_what_is_not_one_object_becomes_a_message_with_the_reason_and_spoils_no_neighbour(line: str) -> None:
+    records = parsed(f'{{"a":1}}\n{line}\n{{"b":2}}\n'.encode())
+    assert list(records.errors) == [1]
+    assert json.loads("{" + records.members[1] + "}") == {"message": line}
+    assert [records.members[0], records.members[2]] == ['"a":1', '"b":2']
+
+
+def test_one_value_over_two_lines_is_two_lines_that_do_not_parse() -> None:
+    assert list(parsed(b'{"a":1}\n{"b":\n2}\n{"c":3}{"d":4}\n').errors) == [1, 2, 3]
+
+
+def test_an_empty_object_is_a_record_without_fields() -> None:
+    records = parsed(b'{}\n{ }\n{"a":1}\n')
+    assert list(records.members) == ["", "", '"a":1']
+    assert not records.errors
+
+
+def test_a_byte_order_mark_and_windows_line_ends_do_no_harm() -> None:
+    assert list(parsed('\ufeff{"a":1}\r\n{"b":2}\r\n'.encode()).members) == ['"a":1', '"b":2']
+
+
+def test_fields_go_under_a_target_on_request() -> None:
+    assert list(parsed(b'{"a":1}\n', target="app.log").members) == ['"app":{"log":{"a":1}}']
+
+
+def test_a_reserved_name_sends_the_chunk_the_general_way() -> None:
+    for line in (b'{"log":null}\n', b'{"_id":1}\n', b'{"l\\u006fg":1}\n'):
+        assert parsed(b'{"a":1}\n' + line).names is None
+    assert parsed(b'{"a":1}\n{"b":"say \\"hi\\""}\n').names == frozenset()
+
+
+def test_lines_without_any_time_go_at_a_stroke_too() -> None:
+    records = parsed(b'{"a":1}\n{"b":2}\n')
+    assert (records.names, list(records.times)) == (frozenset(), ["", ""])
+
+
+NAMES = st.sampled_from(["a", "time", "@timestamp", "ts", "log", "log.offset", "_id", "ä", "event.ingested", "x y"])
+VALUES = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=6) | st.just(TIME),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(NAMES, inner, max_size=3),
+    max_leaves=6,
+)
+OBJECTS = st.dictionaries(NAMES, VALUES, max_size=4)
+LINES = st.builds(
+    lambda fields, ascii_only, compact: json.dumps(
+        fields, ensure_ascii=ascii_only, separators=(",", ":") if compact else (", ", ": ")
+    ),
+    OBJECTS,
+    st.booleans(),
+    st.booleans(),
+) | st.sampled_from(
+    ["{}", "{ }", "plain", '{"a":1}{"b":2}', '{"a":1} ', ' {"a":1}', '{"a":1 }', "{\t}", '{"a":1}\r', "", "[]"]
+)
+
+
+@given(st.lists(LINES, min_size=1, max_size=5))
+def test_documents_are_the_same_to_the_byte_whichever_lines_they_come_with(lines: list[str]) -> None:
+    finisher = Finisher(StandingClock(), "here")
+    together = finisher.documents(parsed("".join(f"{line}\n" for line in lines).encode())).texts()
+    one_by_one = []
+    offset = 100
+    for line in lines:
+        data = f"{line}\n".encode()
+        chunk = Chunk(GENERATION, offset, data, offset + len(data))
+        one_by_one += finisher.documents(Json(Timestamps(), RESERVED).parse(Framing().lines(chunk))).texts()
+        offset += len(data)
+    assert together == one_by_one
+    for text in together:
+        msgspec.json.decode(text)
+
+
+class StandingClock:
+    def now(self) -> float:
+        return 1_795_395_600.0
+
+    def monotonic(self) -> float:
+        return 0.0

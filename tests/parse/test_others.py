@@ -1,0 +1,152 @@
+"""plain, nginx, apache, regex and lists of parsers."""
+
+import json
+from typing import Any
+
+import pytest
+
+from sidecar.decode.framing import Framing
+from sidecar.flow import Chunk, Generation, Lines, Records
+from sidecar.parse.access import apache, nginx
+from sidecar.parse.chain import Chain
+from sidecar.parse.json import Json
+from sidecar.parse.plain import Plain
+from sidecar.parse.regex import Regex
+from sidecar.parse.timestamps import Timestamps, all_rfc3339, is_rfc3339
+
+GENERATION = Generation(35, "app", "/a.log", 0.0)
+ORDINARY = (
+    '203.0.113.7 - ann [23/Nov/2026:01:00:00 +0000] "GET /a?b=1 HTTP/1.1" 200 512 "https://shop.example/" "curl/8.5"'
+)
+SHORT = '203.0.113.7 - - [23/Nov/2026:01:00:00 +0100] "POST /a HTTP/1.0" 304 -'
+
+
+def framed(*lines: str) -> Lines:
+    data = "".join(f"{line}\n" for line in lines).encode()
+    return Framing().lines(Chunk(GENERATION, 0, data, len(data)))
+
+
+def fields(records: Records) -> list[Any]:
+    return [json.loads("{" + body + "}") for body in records.members]
+
+
+def test_plain_text_is_the_message_whatever_it_holds() -> None:
+    texts = ['say "hi" \\ \t', "ä\x01\U0001f600", "{}"]
+    assert fields(Plain().parse(framed(*texts))) == [{"message": text} for text in texts]
+
+
+def test_an_ordinary_line_of_nginx_becomes_typed_fields_with_its_time() -> None:
+    records = nginx().parse(framed(ORDINARY))
+    assert fields(records) == [
+        {
+            "source": {"address": "203.0.113.7"},
+            "user": {"name": "ann"},
+            "http": {
+                "request": {"method": "GET", "referrer": "https://shop.example/"},
+                "version": "1.1",
+                "response": {"status_code": 200, "body": {"bytes": 512}},
+            },
+            "url": {"original": "/a?b=1"},
+            "user_agent": {"original": "curl/8.5"},
+        }
+    ]
+    assert list(records.times) == ["2026-11-23T01:00:00Z"]
+
+
+@pytest.mark.parametrize(
+    ("request_text", "expected"),
+    [("", ""), ("\\x16\\x03\\x01", "\\x16\\x03\\x01"), ('say \\"hi\\"', 'say \\"hi\\"'), ("a\tb", "a\tb")],
+)
+def test_what_scanners_send_is_kept_whole(request_text: str, expected: str) -> None:
+    records = nginx().parse(framed(ORDINARY, ORDINARY.replace("GET /a?b=1 HTTP/1.1", request_text)))
+    assert not records.errors
+    assert fields(records)[1]["url"]["original"] == expected
+
+
+def test_a_line_is_the_same_at_a_stroke_and_beside_one_that_is_not_ordinary() -> None:
+    for parser, line in (
+        (nginx(), ORDINARY),
+        (apache(), ORDINARY),
+        (apache(), SHORT),
+        (nginx(), ORDINARY.replace("ann", "-")),
+    ):
+        assert parser.parse(framed(line)).members[0] == parser.parse(framed(line, "garbage")).members[0]
+
+
+def test_apache_may_be_short_and_leaves_out_what_is_a_dash() -> None:
+    records = apache().parse(framed(SHORT, SHORT))
+    assert fields(records)[0] == {
+        "source": {"address": "203.0.113.7"},
+        "http": {"request": {"method": "POST"}, "version": "1.0", "response": {"status_code": 304}},
+        "url": {"original": "/a"},
+    }
+    assert records.times[0] == "2026-11-23T01:00:00+01:00"
+
+
+def test_garbage_between_ordinary_lines_is_a_message_with_the_reason() -> None:
+    records = nginx().parse(framed(ORDINARY, "garbage", ORDINARY))
+    assert list(records.errors) == [1]
+    assert fields(records)[1] == {"message": "garbage"}
+
+
+def test_named_groups_become_fields_and_a_group_without_a_part_becomes_none() -> None:
+    parser = Regex(r"(?P<time>\S+) (?P<level>[A-Z]+)(?: (?P<code>\d+))?", Timestamps())
+    records = parser.parse(framed("2026-11-23T01:00:00Z INFO 7", "2026-11-23T01:00:00Z WARN", "no"))
+    assert fields(records) == [
+        {"time": "2026-11-23T01:00:00Z", "level": "INFO", "code": "7"},
+        {"time": "2026-11-23T01:00:00Z", "level": "WARN"},
+        {"message": "no"},
+    ]
+    assert list(records.times) == ["2026-11-23T01:00:00Z", "2026-11-23T01:00:00Z", ""]
+
+
+def test_a_pattern_that_backtracks_for_ever_costs_a_tenth_of_a_second_and_no_line() -> None:
+    records = Regex(r"(?P<a>(x+x+)+y)", Timestamps()).parse(framed("x" * 40, "xxy"))
+    assert "0.1 s" in records.errors[0]
+    assert fields(records)[1] == {"a": "xxy"}
+
+
+def test_a_list_gives_each_line_to_the_first_that_can() -> None:
+    chain = Chain([Json(Timestamps()), nginx(), Plain()])
+    records = chain.parse(framed('{"a":1}', ORDINARY, "text"))
+    assert not records.errors
+    assert [sorted(found)[0] for found in fields(records)] == ["a", "http", "message"]
+    assert list(records.times) == ["", "2026-11-23T01:00:00Z", ""]
+
+
+@pytest.mark.parametrize(
+    ("written", "expected"),
+    [
+        ("2026-11-23T01:00:00.123456789+01:00", "2026-11-23T01:00:00.123456789+01:00"),
+        ("2026-11-23 01:00:00,123", "2026-11-23T01:00:00.123Z"),
+        ("2026-11-23T01:00:00+0530", "2026-11-23T01:00:00+05:30"),
+        ("2026-11-23T01:00z", "2026-11-23T01:00:00Z"),
+        ("1795395600", "2026-11-23T01:00:00Z"),
+        ("1795395600123", "2026-11-23T01:00:00.123Z"),
+        ("1795395600123456789", "2026-11-23T01:00:00.123456789Z"),
+        ("2026-13-23T01:00:00Z", ""),
+        ("2026-02-30T01:00:00Z", ""),
+        ("yesterday", ""),
+        ("", ""),
+    ],
+)
+def test_times_of_all_usual_shapes(written: str, expected: str) -> None:
+    assert Timestamps().read(written) == expected
+
+
+def test_a_time_without_a_zone_is_in_the_one_that_was_told() -> None:
+    assert Timestamps(zone="Europe/Berlin").read("2026-07-01 12:00:00") == "2026-07-01T12:00:00+02:00"
+    berlin = Timestamps(["%d/%b/%Y %H:%M:%S"], "Europe/Berlin")
+    assert berlin.read("23/Nov/2026 01:00:00") == "2026-11-23T01:00:00+01:00"
+    assert berlin.read("2026-11-23T01:00:00Z") == ""
+
+
+@pytest.mark.parametrize(
+    "time",
+    ["2026-11-23t01:00:00Z", "2026-11-23T01:00:00z", "2026-11-23 01:00:00Z", "2026-11-23T01:00:00.1234567890Z",
+     "2026-11-23T01:00:00", "2026-11-23T01:00:00+0100", "2026-11-23T24:00:00Z", "", '2026-11-23T01:00:00Z","'],
+)  # fmt: skip
+def test_what_elasticsearch_would_not_take_is_never_passed_at_a_stroke(time: str) -> None:
+    assert not is_rfc3339(time)
+    assert not all_rfc3339(["2026-11-23T01:00:00Z", time, "2026-11-23T01:00:00.5Z"])
+    assert all_rfc3339(["2026-11-23T01:00:00Z", "2026-11-23T01:00:00.123456789Z", "2026-11-23T01:00:00+01:00"])
