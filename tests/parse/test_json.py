@@ -40,7 +40,7 @@ def test_the_time_is_found_under_its_usual_names_and_kept_as_written(name: str) 
 
 def test_a_number_is_an_epoch_and_a_field_may_be_named() -> None:
     assert list(parsed(b'{"ts":1795395600.5}\n').times) == ["2026-11-23T01:00:00.5Z"]
-    assert list(parsed(b'{"meta":{"at":1795395600000}}\n', field="meta.at").times) == ["2026-11-23T01:00:00Z"]
+    assert list(parsed(b'{"meta":{"at":1795395600000}}\n', field="meta.at").times) == ["2026-11-23T01:00:00.000Z"]
 
 
 def test_a_time_that_would_inject_something_is_no_time() -> None:

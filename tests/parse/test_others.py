@@ -101,9 +101,9 @@ def test_named_groups_become_fields_and_a_group_without_a_part_becomes_none() ->
 
 
 def test_a_pattern_that_backtracks_for_ever_costs_a_tenth_of_a_second_and_no_line() -> None:
-    records = Regex(r"(?P<a>(x+x+)+y)", Timestamps()).parse(framed("x" * 40, "xxy"))
+    records = Regex(r"(?P<a>.?(?:a|a)*)!", Timestamps()).parse(framed("!" + "a" * 40, "aa!"))
     assert "0.1 s" in records.errors[0]
-    assert fields(records)[1] == {"a": "xxy"}
+    assert fields(records)[1] == {"a": "aa"}
 
 
 def test_a_list_gives_each_line_to_the_first_that_can() -> None:
