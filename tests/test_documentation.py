@@ -1,0 +1,48 @@
+"""Documentation cannot rot: every setting, name and command is in it, and the README says what is true."""
+
+from pathlib import Path
+
+import pytest
+from pydantic import BaseModel
+
+from sidecar.cli import COMMANDS
+from sidecar.deliver import registry
+from sidecar.parse.registry import BUILT_IN as PARSERS
+from sidecar.parse.settings import Json, Regex, Timestamp
+from sidecar.settings import Drain, Limits, Pipeline, Settings
+
+ROOT = Path(__file__).parents[1]
+CONFIGURATION = (ROOT / "docs" / "configuration.md").read_text()
+MODELS: list[type[BaseModel]] = [Settings, Limits, Drain, Pipeline, Json, Regex, Timestamp]
+
+
+@pytest.mark.parametrize("model", [*MODELS, *(registry.resolve(name).settings for name in registry.names())])
+def test_every_setting_is_documented_with_its_meaning(model: type[BaseModel]) -> None:
+    for name, field in model.model_fields.items():
+        assert f"`{name}`" in CONFIGURATION, f"{model.__name__}.{name}"
+        assert field.description, f"{model.__name__}.{name}"
+
+
+def test_every_sink_and_parser_has_its_place() -> None:
+    parsers = (ROOT / "docs" / "parsers.md").read_text()
+    assert all(f"### `{name}`" in CONFIGURATION for name in registry.names())
+    assert all(f"| `{name}` |" in parsers for name in PARSERS)
+
+
+def test_the_readme_names_the_two_commands_and_links_to_what_is_there() -> None:
+    readme = (ROOT / "README.md").read_text()
+    assert "make demo" in readme
+    assert "make test" in readme
+    for word in readme.replace("(", " ").replace(")", " ").split():
+        if word.startswith(("docs/", "examples/", "deploy/")):
+            assert (ROOT / word.rstrip(".,;`")).exists(), word
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_command_tells_what_it_does(command: str, capsys: pytest.CaptureFixture[str]) -> None:
+    from sidecar.cli import main
+
+    with pytest.raises(SystemExit) as ended:
+        main([command, "--help"])
+    assert ended.value.code == 0
+    assert COMMANDS[command].split(";")[0] in " ".join(capsys.readouterr().out.split())
