@@ -179,6 +179,8 @@ def load(config: Path | None, environ: Mapping[str, str], overrides: Mapping[str
     problems: list[str] = []
     origin = str(config) if config else "the configuration"
     values = sources.from_file(config, problems) if config else {}
+    if problems:
+        raise ConfigurationError("the configuration cannot be read", problems=tuple(problems))
     sources.overlay(values, sources.from_environment(environ, Settings, problems))
     sources.overlay(values, overrides or {})
     return _validated(values, origin, problems)

@@ -49,4 +49,5 @@ class FolderSink:
     def close(self) -> None:
         pass
 
-    probe = open
+    def probe(self) -> None:
+        self.open()

@@ -6,7 +6,9 @@ A command is imported when it is asked for, so that `sidecar version` does not p
 from __future__ import annotations
 
 import argparse
+import logging
 import sys
+import warnings
 from collections.abc import Sequence
 from importlib import import_module
 
@@ -30,6 +32,9 @@ USAGE = 2
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command. Returns the exit code: 0 good, 1 crash, 2 usage or configuration, 3 undelivered."""
     arguments = list(sys.argv[1:] if argv is None else argv)
+    # The clients of databases warn in their own words; what matters of it is said in ours.
+    logging.getLogger().addHandler(logging.NullHandler())
+    warnings.simplefilter("ignore")
     parser = argparse.ArgumentParser(
         prog="sidecar",
         description="Follows log files and stores every line once in Elasticsearch, MongoDB or other sinks.",

@@ -1,4 +1,4 @@
-"""Which sinks there are: built-in ones as lines of data, others by entry point; none is imported before it is used."""
+"""Which sinks there are: built-in ones as lines of data, others by entry point; none is imported before its use."""
 
 from __future__ import annotations
 

@@ -121,4 +121,6 @@ def _splice_start(body: str, time: str, frame: _Frame) -> str:
 
 
 def _touches(key: str, frame: _Frame) -> bool:
-    return key in frame.reserved or any(key.startswith(f"{leaf}.") for leaf in frame.leaves)
+    if key in frame.reserved or key.partition(".")[0] in METADATA:
+        return True
+    return any(key.startswith(f"{leaf}.") for leaf in frame.leaves)

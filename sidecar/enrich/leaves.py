@@ -18,9 +18,11 @@ from sidecar.enrich.members import Member, members
 _RESERVED_BY_DATABASES = """
     _id _index _type _source _routing _version _seq_no _primary_term _field_names _ignored _ignored_source
     _nested_path _tier _feature _size _doc_count _data_stream_timestamp _ts_routing_hash _tsid _inference_fields
+    _index_mode _recovery_source_size __root_doc_for_nested __soft_deletes
 """
 METADATA = frozenset(_RESERVED_BY_DATABASES.split())
-"""Names that Elasticsearch keeps for itself at the root of a document, and MongoDB's `_id`."""
+"""Names that Elasticsearch keeps for itself at the root of a document, and MongoDB's `_id`. Most are refused there;
+`__soft_deletes` is taken and makes the document disappear, `_primary_term` spoils the document after it."""
 
 Tree: TypeAlias = "dict[str, str | Tree]"
 
@@ -105,7 +107,7 @@ class _Sifter:
             elif path not in self.said and member.value == self._leaves.get(path):
                 self.said.add(path)
                 kept.append(member)
-            elif self._collides(path) or (not prefix and member.key in METADATA):
+            elif self._collides(path) or (not prefix and member.key.partition(".")[0] in METADATA):
                 self._move(path, member.value)
             else:
                 kept.append(member)

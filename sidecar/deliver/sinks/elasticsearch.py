@@ -99,6 +99,11 @@ class ElasticsearchSink:
         if verdict.fault is not None:
             raise verdict.fault
 
+    def targets(self, batch: Batch) -> list[str]:
+        """The index that each document goes to."""
+        names = self._index.names(batch)
+        return [names] * len(batch) if isinstance(names, str) else list(names)
+
     def close(self) -> None:
         self._client.close()
 

@@ -111,6 +111,11 @@ class MongoDBSink:
         if tally.fault is not None:
             raise tally.fault
 
+    def targets(self, batch: Batch) -> list[str]:
+        """The collection that each document goes to."""
+        names = self._collection.names(batch)
+        return [names] * len(batch) if isinstance(names, str) else list(names)
+
     def close(self) -> None:
         self._client.close()
 

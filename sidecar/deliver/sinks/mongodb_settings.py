@@ -77,6 +77,13 @@ class MongoDBSettings(SinkSettings):
         database = parse(url).path
         return settings_from(cls, {"url": url, **({"database": database} if database else {})})
 
+    def warnings(self) -> list[str]:
+        if self.write_concern == "majority" and self.journal:
+            return []
+        return [
+            "documents may be lost when the primary changes or crashes; set write_concern: majority and journal: true"
+        ]
+
     def destination(self) -> str:
         address = parse(self.url)
         return f"{address.scheme}://{','.join(address.hosts)}/{self.database}.{self.collection}"
