@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from itertools import accumulate
+from itertools import accumulate, chain
 from typing import Any, Protocol
 
 import msgspec
@@ -156,8 +156,8 @@ class Documents(Protocol):
         """Each document as JSON text without line ends."""
         ...
 
-    def rendered(self, before: str, between: str) -> str:
-        """`before` id `between` document newline, for all documents, as one text."""
+    def rendered(self, before: str, between: str) -> list[str]:
+        """`before` id `between` document newline, for each document."""
         ...
 
     def event_times(self) -> list[str]:
@@ -199,23 +199,19 @@ class Spliced:
             for time, body, at in zip(self.times, self.members, self.starts, strict=True)
         ]
 
-    def rendered(self, before: str, between: str) -> str:
+    def rendered(self, before: str, between: str) -> list[str]:
         head, tail, close = f"{before}{self.generation.text}-", self.tail, f"{self.close}\n"
         offsets = list(map(str, self.starts))
         if self.in_place:
-            return "".join(
-                [
-                    f"{head}{at}{between}{{{body}{tail}{at}{close}"
-                    for body, at in zip(self.members, offsets, strict=True)
-                ]
-            )
-        middle = between + '{"@timestamp":"'
-        return "".join(
-            [
-                f'{head}{at}{middle}{time}",{body}{tail}{at}{close}'
-                for time, body, at in zip(self.times, self.members, offsets, strict=True)
+            return [
+                f"{head}{at}{between}{{{body}{tail}{at}{close}"
+                for body, at in zip(self.members, offsets, strict=True)
             ]
-        )
+        middle = between + '{"@timestamp":"'
+        return [
+            f'{head}{at}{middle}{time}",{body}{tail}{at}{close}'
+            for time, body, at in zip(self.times, self.members, offsets, strict=True)
+        ]
 
     def event_times(self) -> list[str]:
         return list(self.known_times)
@@ -243,10 +239,8 @@ class Whole:
     def texts(self) -> list[str]:
         return list(self.documents)
 
-    def rendered(self, before: str, between: str) -> str:
-        return "".join(
-            [f"{before}{name}{between}{text}\n" for name, text in zip(self.ids(), self.documents, strict=True)]
-        )
+    def rendered(self, before: str, between: str) -> list[str]:
+        return [f"{before}{name}{between}{text}\n" for name, text in zip(self.ids(), self.documents, strict=True)]
 
     def event_times(self) -> list[str]:
         return list(self.times)
@@ -287,7 +281,7 @@ class Batch:
 
     def rendered(self, before: str, between: str) -> bytes:
         """`before` id `between` document newline, for all documents in order, as UTF-8."""
-        return "".join([part.rendered(before, between) for part in self.parts]).encode()
+        return "".join(chain.from_iterable([part.rendered(before, between) for part in self.parts])).encode()
 
     @cached_property
     def event_times(self) -> list[str]:

@@ -423,7 +423,7 @@ class Shipper(threading.Thread):
     def _complete(self, cursor: Cursor) -> None:
         """A generation that is over is let go when this sink has had all of it that there is."""
         life, number = cursor.life, cursor.life.generation.number
-        read_out = bool(life.ended) or (life.closing and not life.sighted and cursor.offset >= life.size)
+        read_out = bool(life.ended) or (life.over and cursor.offset >= life.size)
         if cursor.spans or not read_out or number not in self._cursors:
             return
         lost = max(0, life.size - cursor.settled.offset)

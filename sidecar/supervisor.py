@@ -99,11 +99,10 @@ class Supervisor:
         self._emit(events.Started(__version__, str(self._state_dir), names))
         for shipper in self._shippers:
             shipper.start()
-        if once:
-            self._watcher.look()
-        else:
-            self._watcher.start()
+        self._watcher.look()
         self._tell_if_nothing_matches()
+        if not once:
+            self._watcher.start()
         while not (once or wishes.end.wait(0.1)):
             self._show(progress)
             if any(shipper.failed for shipper in self._shippers):
@@ -113,7 +112,7 @@ class Supervisor:
 
     def _tell_if_nothing_matches(self) -> None:
         for watched in self._watched:
-            if not watched.sweep.look():
+            if not watched.matches:
                 paths = ", ".join(glob.pattern for glob in watched.sweep.globs)
                 self._emit(events.NothingMatches(watched.follower.pipeline, paths))
 

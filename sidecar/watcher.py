@@ -30,6 +30,7 @@ class Watched:
     sweep: Sweep
     follower: Follower
     told: set[str] = field(default_factory=set)
+    matches: int = 0
 
 
 class Watcher(threading.Thread):
@@ -68,7 +69,9 @@ class Watcher(threading.Thread):
         """One sweep of every pipeline."""
         for watched in self._watched:
             try:
-                watched.follower.look(watched.sweep.look())
+                sightings = watched.sweep.look()
+                watched.matches = len(sightings)
+                watched.follower.look(sightings)
                 self._state_told = False
             except StateError as error:
                 if not self._state_told:
@@ -107,7 +110,8 @@ class Watcher(threading.Thread):
         if self._notifier is None:
             return
         try:
-            self._notifier.watch([folder for watched in self._watched for folder in watched.sweep.folders()])
+            for watched in self._watched:
+                self._notifier.watch(watched.sweep.folders())
         except OSError as error:
             self._notifier.stop()
             self._without_notifications(error)

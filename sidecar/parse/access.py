@@ -57,7 +57,7 @@ class AccessLog:
             if match := self._one.fullmatch(text):
                 row = _row([group or "" for group in match.groups()])
                 stamps.append(row[2])
-                members += _members([row])
+                members += _members([row]) if row[3] else [_odd_members(row)]
             else:
                 errors[index] = self._error
                 stamps.append("")
@@ -80,29 +80,24 @@ def _row(groups: Sequence[str]) -> Row:
 
 
 def _members(rows: Sequence[Row]) -> list[str]:
+    """The members of rows whose request is an ordinary one."""
     return [
-        f'"source":{{"address":"{address}"}},'
-        f'{"" if user == "-" else _USER % user}"http":{{'
-        f'{_request(method, referrer)}{_VERSION % version if version else ""}"response":{{"status_code":{status}'
-        f'{"" if size == "-" else _BYTES % size}}}}},"url":{{"original":"{path}"}}'
-        f"{'' if agent in ('-', '') else _AGENT % agent}"
+        f'''"source":{{"address":"{address}"}},{"" if user == "-" else f'"user":{{"name":"{user}"}},'}'''
+        f'''"http":{{"request":{{"method":"{method}"{"" if referrer in _NONE else f',"referrer":"{referrer}"'}}},'''
+        f'''"version":"{version}","response":{{"status_code":{status}'''
+        f'''{"" if size == "-" else f',"body":{{"bytes":{size}}}'}}}}},"url":{{"original":"{path}"}}'''
+        f"""{"" if agent in _NONE else f',"user_agent":{{"original":"{agent}"}}'}"""
         for address, user, _, method, path, version, status, size, referrer, agent in rows
     ]
 
 
-_USER = '"user":{"name":"%s"},'
-_VERSION = '"version":"%s",'
-_BYTES = ',"body":{"bytes":%s}'
-_AGENT = ',"user_agent":{"original":"%s"}'
+def _odd_members(row: Row) -> str:
+    """The same for a request that is no `METHOD URL HTTP/x`."""
+    ordinary = _members([row])[0]
+    return ordinary.replace('"method":"",', "").replace('"request":{"method":""},', "").replace('"version":"",', "")
 
 
-def _request(method: str, referrer: str) -> str:
-    if referrer in ("-", ""):
-        return f'"request":{{"method":"{method}"}},' if method else ""
-    return f'"request":{{"method":"{method}","referrer":"{referrer}"}},' if method else _REFERRER % referrer
-
-
-_REFERRER = '"request":{"referrer":"%s"},'
+_NONE = frozenset({"-", ""})
 
 
 def nginx() -> AccessLog:

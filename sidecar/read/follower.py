@@ -274,8 +274,8 @@ class Follower:
             return
         if self.poll(life):
             return
-        if not life.closing and self._clock.monotonic() - life.grown_at >= QUIET_S:
-            life.closing = True
+        if not life.over and self._clock.monotonic() - life.grown_at >= QUIET_S:
+            life.closing = life.over = True
             self._announce(life)
 
     def _recover_moved(self) -> None:

@@ -30,8 +30,9 @@ class Life:
     """An open file in one of its lives. Shared by the shippers of a pipeline and the follower that watches it.
 
     `size` is the largest size that was seen; `name` the path it was last seen under. `sighted` is false once
-    no path of the pipeline leads to it any more. `closing`: no more will be written, so an unterminated last
-    line is a line. `ended`: nothing more can be read ("truncated").
+    no path of the pipeline leads to it any more. `closing`: an unterminated last line is a line, because the
+    sidecar ends or the file is over. `over`: no path leads to it and it has been quiet. `ended`: nothing more can
+    be read ("truncated").
     """
 
     def __init__(
@@ -45,6 +46,7 @@ class Life:
         self.grown_at = 0.0
         self.sighted = True
         self.closing = False
+        self.over = False
         self.ended = ""
         self._head = head
         self._cuts = sorted(cuts)

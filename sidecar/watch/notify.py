@@ -6,7 +6,7 @@ left, or none at all: the sweep alone finds everything within its interval, and 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 
 from watchdog.events import (
@@ -43,18 +43,18 @@ class Notifier:
     def __init__(self, hint: Callable[[], None]) -> None:
         self._handler = _Hint(hint)
         self._observer = Observer()
-        self._watched: set[str] = set()
+        self._watched: set[tuple[str, bool]] = set()
 
     def start(self) -> None:
         """Raises `OSError` when the system has no inotify instance to give (EMFILE)."""
         self._observer.start()
 
-    def watch(self, folders: Sequence[str]) -> None:
-        """Watch these folders and all below them from now on. Raises `OSError` when no watch is left (ENOSPC)."""
-        for folder in folders:
-            if folder not in self._watched:
-                self._observer.schedule(self._handler, folder, recursive=True, event_filter=_WANTED)
-                self._watched.add(folder)
+    def watch(self, folders: Mapping[str, bool]) -> None:
+        """Watch these folders from now on, with all below them where told. Raises `OSError` when no watch is left."""
+        for folder, deep in folders.items():
+            if (folder, deep) not in self._watched:
+                self._observer.schedule(self._handler, folder, recursive=deep, event_filter=_WANTED)
+                self._watched.add((folder, deep))
 
     def stop(self) -> None:
         """Stop watching. Never raises."""

@@ -61,13 +61,15 @@ class Sweep:
                 found.setdefault(sighting.path, sighting)
         return list(found.values())
 
-    def folders(self) -> list[str]:
-        """The directories in which matching names may appear, as far as they exist now; for notifications."""
-        found: dict[str, None] = {}
+    def folders(self) -> dict[str, bool]:
+        """The directories in which matching names may appear, as far as they exist → whether deeper ones count."""
+        found: dict[str, bool] = {}
         for glob in self.globs:
             root = os.path.realpath(glob.root)
-            found.setdefault(root if Path(root).is_dir() else _nearest(root))
-        return list(found)
+            is_there = Path(root).is_dir()
+            folder = root if is_there else _nearest(root)
+            found[folder] = found.get(folder, False) or (is_there and len(glob.parts) > 1)
+        return found
 
     def _below(self, root: str, folder: str, parts: Sequence[str]) -> Iterator[Sighting]:
         first, rest = parts[0], parts[1:]

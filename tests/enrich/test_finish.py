@@ -104,9 +104,8 @@ def test_spliced_at_a_stroke_and_finished_one_by_one_are_the_same_to_the_byte(ro
     assert [json.loads(text) for text in at_a_stroke.texts()] == [json.loads(text) for text in one_by_one.texts()]
     for left, right, body in zip(at_a_stroke.texts(), one_by_one.texts(), members, strict=True):
         assert left == right, body
-    assert at_a_stroke.rendered("<", ">") == "".join(
-        f"<{name}>{text}\n" for name, text in zip(at_a_stroke.ids(), at_a_stroke.texts(), strict=True)
-    )
+    pairs = zip(at_a_stroke.ids(), at_a_stroke.texts(), strict=True)
+    assert at_a_stroke.rendered("<", ">") == [f"<{name}>{text}\n" for name, text in pairs]
 
 
 def test_fields_that_the_user_adds_may_be_dotted_or_nested() -> None:
