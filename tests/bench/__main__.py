@@ -3,152 +3,73 @@
 from __future__ import annotations
 
 import argparse
-import json
 import os
-import platform
-import statistics
-import subprocess
+import shlex
 import sys
 import tempfile
-import time
-import urllib.request
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
-from tests.bench.logs import KINDS, generate
-
-_HERE = Path(__file__).parent
-
-
-@dataclass(frozen=True, slots=True)
-class Run:
-    """One run of one contender: CPU and wall seconds and peak resident MiB of the whole process."""
-
-    cpu_s: float
-    wall_s: float
-    peak_mib: float
+from tests.bench.contenders import CONTENDERS, Contender
+from tests.bench.logs import KINDS
+from tests.bench.race import Incomplete, race
+from tests.bench.report import HEADER, about, rows, section
 
 
-class Incomplete(Exception):
-    """What arrived is not what was sent, so no speed is printed."""
-
-
-@contextmanager
-def null_elasticsearch(*, verify: bool) -> Iterator[int]:
-    """The port of a null Elasticsearch in a process of its own."""
-    command = [sys.executable, "-m", "tests.bench.null_elasticsearch", *(["--verify"] if verify else [])]
-    server = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
-    try:
-        assert server.stdout is not None
-        yield int(server.stdout.readline())
-    finally:
-        server.kill()
-        server.wait()
-
-
-def received(port: int) -> dict[str, int]:
-    """What the null Elasticsearch got since it was last asked."""
-    with urllib.request.urlopen(f"http://127.0.0.1:{port}/_null") as answer:
-        found: dict[str, int] = json.load(answer)
-        return found
-
-
-def command(contender: str, kind: str, log: Path, port: int, state: Path) -> list[str]:
-    """How a user would start it."""
-    if contender == "yardstick":
-        return [sys.executable, str(_HERE / "yardstick.py"), kind, str(log), str(port)]
-    to = f"elasticsearch://127.0.0.1:{port}/logs"
-    options = ["--parser", kind, "--to", to, "--once", "--state-dir", str(state), "--log-level", "warning"]
-    return [sys.executable, "-m", "sidecar", "run", str(log), *options]
-
-
-def run(contender: str, kind: str, log: Path, port: int) -> Run:
-    """One run. Raises `Incomplete` if it failed."""
-    with tempfile.TemporaryDirectory() as state:
-        began = time.monotonic()
-        process = subprocess.Popen(command(contender, kind, log, port, Path(state)), stdout=subprocess.DEVNULL)
-        _, status, usage = os.wait4(process.pid, 0)
-        wall = time.monotonic() - began
-        process.returncode = os.waitstatus_to_exitcode(status)
-    if process.returncode:
-        raise Incomplete(f"{contender} ended with {process.returncode} on {kind}")
-    return Run(usage.ru_utime + usage.ru_stime, wall, usage.ru_maxrss / 1024)
-
-
-def verify(contender: str, kind: str, folder: Path, lines: int = 20_000) -> None:
-    """A smaller run in which every id is kept. Raises `Incomplete` unless each line came, and came once."""
-    with null_elasticsearch(verify=True) as port:
-        run(contender, kind, generate(kind, lines, folder), port)
-        check(received(port), lines, contender, kind, ids=lines)
-
-
-def check(got: dict[str, int], lines: int, contender: str, kind: str, ids: int | None = None) -> None:
-    """Raises `Incomplete` unless as many documents (and distinct ids) came as there are lines."""
-    if got["documents"] != lines or (ids is not None and got["ids"] != ids):
-        raise Incomplete(f"{contender}, {kind}: {lines} lines, {got['documents']} documents, {got['ids']} ids kept")
-
-
-def measure(kind: str, contenders: Sequence[str], lines: int, runs: int, folder: Path) -> dict[str, list[Run]]:
-    """Runs of each contender, in turn."""
-    log = generate(kind, lines, folder)
-    found: dict[str, list[Run]] = {name: [] for name in contenders}
-    for contender in contenders:
-        verify(contender, kind, folder)
-    with null_elasticsearch(verify=False) as port:
-        for _ in range(runs):
-            for contender in contenders:
-                found[contender].append(run(contender, kind, log, port))
-                check(received(port), lines, contender, kind)
-    return found
-
-
-def table(kind: str, results: dict[str, list[Run]], lines: int) -> list[str]:
-    """Rows of a Markdown table: medians, and the ratio of CPU time to the bare job in the same run."""
-    rows = []
-    for contender, runs in results.items():
-        cpu = statistics.median(run.cpu_s for run in runs)
-        wall = statistics.median(run.wall_s for run in runs)
-        peak = max(run.peak_mib for run in runs)
-        pairs = zip(runs, results.get("yardstick", runs), strict=True)
-        ratio = statistics.median(one.cpu_s / other.cpu_s for one, other in pairs)
-        rows.append(
-            f"| {kind} | {contender} | {cpu:.2f} | {cpu / lines * 1e6:.2f} | {ratio:.2f} | {wall:.2f} |"
-            f" {lines / wall:,.0f} | {peak:.0f} |"
-        )
-    return rows
-
-
-def machine() -> str:
-    """What the figures were taken on."""
-    about = Path("/proc/cpuinfo").read_text().splitlines()
-    model = next((line.split(":")[1].strip() for line in about if line.startswith("model name")), "unknown")
-    return f"{os.cpu_count()} cores of {model}, Linux {platform.release()}, CPython {platform.python_version()}"
-
-
-def main() -> int:
-    """Print the table; exit code 1 and no speed if something is missing."""
-    parser = argparse.ArgumentParser(prog="make bench")
-    parser.add_argument("--lines", type=int, default=1_000_000)
-    parser.add_argument("--runs", type=int, default=3)
-    parser.add_argument("--only", choices=KINDS, action="append")
-    parser.add_argument("--contenders", default="yardstick,sidecar")
-    options = parser.parse_args()
-    folder = Path(tempfile.gettempdir()) / f"log-sidecar-bench-{os.getuid()}"
-    folder.mkdir(exist_ok=True, mode=0o700)
-    print(f"{machine()}; {options.lines:,} lines, median of {options.runs} runs in turn\n")
-    print("| log | contender | CPU s | µs a line | CPU ratio | wall s | lines/s | peak MiB |")
-    print("| --- | --- | --- | --- | --- | --- | --- | --- |")
+def main(arguments: Sequence[str], contenders: Mapping[str, Contender] = CONTENDERS) -> int:
+    """Print the table. Exit code 1, and no speed, if a document is missing."""
+    options = _options(arguments, contenders)
+    names = options.contenders or list(contenders)
+    folder = _folder(options.cache)
+    print(f"{about(options.lines, options.runs)}\n\n{HEADER}", flush=True)
+    table: list[str] = []
     try:
         for kind in options.only or KINDS:
-            results = measure(kind, options.contenders.split(","), options.lines, options.runs, folder)
-            print("\n".join(table(kind, results, options.lines)), flush=True)
+            taking_part = {name: contenders[name] for name in names}
+            results = race(kind, taking_part, options.lines, options.runs, options.verified_lines, folder)
+            table += (found := rows(kind, results, options.lines))
+            print("\n".join(found), flush=True)
     except Incomplete as missing:
-        print(f"\nno speed, because documents are missing: {missing}", file=sys.stderr)
+        print(f"\nno speed, because what arrived is not the log: {missing}", file=sys.stderr)
         return 1
+    if options.markdown:
+        command = shlex.join(["python", "-m", "tests.bench", *arguments])
+        options.markdown.write_text(section(table, options.lines, options.runs, command), encoding="utf-8")
     return 0
 
 
+def _options(arguments: Sequence[str], contenders: Mapping[str, Contender]) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m tests.bench", description=__doc__)
+    parser.add_argument("--lines", type=_positive, default=1_000_000, help="lines of each log")
+    parser.add_argument("--runs", type=_positive, default=3, help="runs of each contender")
+    parser.add_argument("--only", choices=KINDS, action="append", help="only this kind; may be given again")
+    parser.add_argument("--contenders", type=_names(contenders), metavar="NAME,…", help=", ".join(contenders))
+    parser.add_argument("--verified-lines", type=_positive, default=50_000, help="lines that are compared one by one")
+    parser.add_argument("--markdown", type=Path, metavar="FILE", help="write the table here, too")
+    parser.add_argument("--cache", type=Path, metavar="DIRECTORY", help="where the logs are kept")
+    return parser.parse_args(arguments)
+
+
+def _positive(text: str) -> int:
+    if (number := int(text)) < 1:
+        raise argparse.ArgumentTypeError("at least 1")
+    return number
+
+
+def _names(contenders: Mapping[str, Contender]) -> Callable[[str], list[str]]:
+    def names(text: str) -> list[str]:
+        if unknown := [name for name in text.split(",") if name not in contenders]:
+            raise argparse.ArgumentTypeError(f"unknown: {', '.join(unknown)}; known: {', '.join(contenders)}")
+        return text.split(",")
+
+    return names
+
+
+def _folder(given: Path | None) -> Path:
+    folder = given or Path(tempfile.gettempdir()) / f"log-sidecar-bench-{os.getuid()}"
+    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    return folder
+
+
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(sys.argv[1:]))

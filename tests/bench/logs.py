@@ -1,9 +1,9 @@
-"""Reproducible logs of each kind: the same bytes for the same number of lines."""
+"""Reproducible logs of each kind: the same bytes for the same number of lines, made once and kept."""
 
 from __future__ import annotations
 
-import json
 import random
+import zlib
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -11,61 +11,92 @@ from pathlib import Path
 KINDS = ("json", "nginx", "plain")
 
 _BEGIN = datetime(2026, 11, 23, 1, tzinfo=UTC)
+_STEP_US = 2_741
+
+_LEVELS = ("debug", *["info"] * 14, *["warn"] * 3, "error", "error")
+_LOGGERS = ("shop.orders.OrderService", "shop.payment.Gateway", "shop.stock.Reservations", "shop.web.SessionFilter")
+_MESSAGES = (
+    "order {a} of customer {b} accepted with {c} items",
+    "payment {a} authorised by the provider for customer {b}",
+    "reserved {c} pieces of article {b} in warehouse {d}",
+    "session {a} renewed for another {d} minutes",
+    "attempt {d} of 9 for delivery {a}: connection reset by peer",
+    "cache miss for /catalogue/{b}, loaded from replica {c}",
+)
+_REGIONS = ("eu-central-1", "eu-west-3", "us-east-1", "ap-south-1")
+_STATUSES = (*["200"] * 12, "201", "204", "301", "304", "304", "403", "404", "404", "500", "502")
+_METHODS = (*["GET"] * 8, "POST", "POST", "PUT", "DELETE", "HEAD")
+_VERSIONS = ("1.1", "1.1", "1.1", "2.0", "1.0")
+_USERS = (*["-"] * 5, "alice", "bob", "carol")
+_REFERRERS = (
+    "-",
+    "-",
+    "https://shop.example/",
+    "https://shop.example/sale?page=2",
+    "https://search.example/?q=boots",
+)
 _AGENTS = (
-    "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/131.0 Safari/537.36",
-    "Mozilla/5.0 (Macintosh; Intel Mac OS X 14_5) AppleWebKit/605.1.15 Version/17.5 Safari/605.1.15",
+    "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/131.0.0.0 Safari/537.36",
+    "Mozilla/5.0 (Macintosh; Intel Mac OS X 14_5) AppleWebKit/605.1.15 (KHTML, like Gecko) Version/17.5 Safari/605.1",
+    "Mozilla/5.0 (iPhone; CPU iPhone OS 18_1 like Mac OS X) AppleWebKit/605.1.15 (KHTML, like Gecko) Mobile/15E148",
+    "Mozilla/5.0 (compatible; Googlebot/2.1; +http://www.google.com/bot.html)",
+    "kube-probe/1.31",
     "curl/8.5.0",
 )
+_PATHS = ("/cart/items/{b}", "/catalogue/{b}?page={c}&sort=price", "/api/v1/orders/{a}", "/img/{b}/front.webp")
 
 
 def generate(kind: str, lines: int, folder: Path) -> Path:
-    """A log of this kind in `folder`, made if it is not there."""
-    path = folder / f"{kind}-{lines}.log"
+    """A log of this kind in `folder`; made if it is not there, or was made by another version of this module."""
+    version = zlib.crc32(Path(__file__).read_bytes())
+    path = folder / f"{kind}-{lines}-{version:08x}.log"
     if not path.exists():
         scratch = path.with_suffix(".part")
-        with scratch.open("w", encoding="utf-8") as out:
-            out.writelines(f"{line}\n" for line in _LINES[kind](lines, random.Random(7)))
+        with scratch.open("w", encoding="ascii", newline="") as out:
+            out.writelines(_LINES[kind](lines, random.Random(7)))
         scratch.rename(path)
     return path
 
 
-def _json(lines: int, chance: random.Random) -> Iterator[str]:
+def _times(lines: int) -> Iterator[tuple[int, datetime]]:
     for number in range(lines):
-        when = (_BEGIN + timedelta(milliseconds=3 * number)).isoformat(timespec="microseconds").replace("+00:00", "Z")
-        order = chance.randrange(10**7)
-        yield json.dumps(
-            {
-                "time": when,
-                "level": chance.choice(("info", "info", "info", "warning", "error")),
-                "message": f"order {order} for customer {chance.randrange(10**6)} accepted in {number % 97} ms",
-                "trace": f"{chance.getrandbits(128):032x}",
-                "route": f"/api/v1/orders/{order}",
-                "status": chance.choice((200, 201, 204, 404, 500)),
-                "amount": round(chance.random() * 500, 2),
-            },
-            separators=(",", ":"),
+        yield number, _BEGIN + timedelta(microseconds=_STEP_US * number)
+
+
+def _filled(template: str, chance: random.Random) -> str:
+    draw = chance.random
+    return template.format(a=int(draw() * 9e6), b=int(draw() * 90_000), c=int(draw() * 40), d=int(draw() * 7) + 1)
+
+
+def _json(lines: int, chance: random.Random) -> Iterator[str]:
+    draw, pick = chance.random, chance.choice
+    for number, when in _times(lines):
+        yield (
+            f'{{"time":"{when:%Y-%m-%dT%H:%M:%S.%fZ}","level":"{pick(_LEVELS)}","logger":"{pick(_LOGGERS)}",'
+            f'"message":"{_filled(pick(_MESSAGES), chance)}","request":"{chance.getrandbits(64):016x}",'
+            f'"status":{pick(_STATUSES)},"took_ms":{draw() * 800:.2f},'
+            f'"amount":{draw() * 500:.2f},"cached":{"true" if draw() < 0.3 else "false"},"seq":{number}}}\n'
         )
 
 
 def _nginx(lines: int, chance: random.Random) -> Iterator[str]:
-    for number in range(lines):
-        when = (_BEGIN + timedelta(milliseconds=3 * number)).strftime("%d/%b/%Y:%H:%M:%S +0000")
-        address = ".".join(str(chance.randrange(1, 255)) for _ in range(4))
-        status = chance.choice((200, 304, 404))
-        path = f"/shop/items/{chance.randrange(10**6)}?page={chance.randrange(50)}"
+    draw, pick = chance.random, chance.choice
+    for _, when in _times(lines):
+        address = f"{int(draw() * 223) + 1}.{int(draw() * 256)}.{int(draw() * 256)}.{int(draw() * 256)}"
         yield (
-            f'{address} - user{chance.randrange(1000)} [{when}] "GET {path} HTTP/1.1" {status}'
-            f' {chance.randrange(10**5)} "https://shop.example/start" "{chance.choice(_AGENTS)}"'
+            f'{address} - {pick(_USERS)} [{when:%d/%b/%Y:%H:%M:%S +0000}] "{pick(_METHODS)}'
+            f' {_filled(pick(_PATHS), chance)} HTTP/{pick(_VERSIONS)}" {pick(_STATUSES)} {int(draw() * 60_000)}'
+            f' "{pick(_REFERRERS)}" "{pick(_AGENTS)}"\n'
         )
 
 
 def _plain(lines: int, chance: random.Random) -> Iterator[str]:
-    for number in range(lines):
-        when = (_BEGIN + timedelta(milliseconds=3 * number)).isoformat(timespec="milliseconds")
+    draw, pick = chance.random, chance.choice
+    for number, when in _times(lines):
         yield (
-            f"{when} INFO  [worker-{number % 16}] com.example.orders.OrderService - order {chance.randrange(10**7)}"
-            f" of customer {chance.randrange(10**6)} was accepted after {number % 97} ms, trace"
-            f" {chance.getrandbits(128):032x}, {chance.randrange(20)} items in basket, next step is payment"
+            f"{when:%Y-%m-%d %H:%M:%S.%f} {pick(_LEVELS).upper():5} [worker-{int(draw() * 16)}] {pick(_LOGGERS)} -"
+            f" {_filled(pick(_MESSAGES), chance)} (request {chance.getrandbits(64):016x}, region {pick(_REGIONS)},"
+            f" {draw() * 800:.2f} ms, {int(draw() * 20)} waiting, sequence {number})\n"
         )
 
 

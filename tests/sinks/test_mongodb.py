@@ -141,15 +141,6 @@ def test_a_connection_that_breaks_off_is_tried_again(database: Database[dict[str
         sink.write(batch_of('{"n":1}'))
 
 
-def test_the_driver_writes_again_by_itself_after_one_failure(
-    database: Database[dict[str, Any]], failing: Any
-) -> None:
-    sink = sink_into(database)
-    failing(closeConnection=True)
-    assert sink.write(batch_of('{"n":1}')).stored == range(1)
-    assert database.logs.count_documents({}) == 1
-
-
 def test_documents_expire_by_an_index_that_is_made_or_changed(database: Database[dict[str, Any]]) -> None:
     sink_into(database, expire_after="1h")
     sink_into(database, expire_after="1h")

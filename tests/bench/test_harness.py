@@ -1,0 +1,186 @@
+"""The harness tells no speed that is not true: every item is answered, and a run that loses a line is refused."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import sys
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from elasticsearch import Elasticsearch
+
+from tests.bench.__main__ import main
+from tests.bench.contenders import Contender, Job, yardstick
+from tests.bench.logs import KINDS, generate
+from tests.bench.proof import findings
+from tests.bench.race import Incomplete, null_elasticsearch, run
+
+LINES = 300
+
+
+def _bulk(documents: int, ids: int | None = None) -> str:
+    """The body of a bulk request."""
+    return "".join(f"{json.dumps(line, separators=(',', ':'))}\n" for line in _operations(documents, ids))
+
+
+def _operations(documents: int, ids: int | None = None) -> list[dict[str, Any]]:
+    """A create and its document for each; ids begin again after `ids` of them."""
+    pairs: Iterator[list[dict[str, Any]]] = (
+        [{"create": {"_id": str(n % (ids or documents))}}, {"n": n}] for n in range(documents)
+    )
+    return [line for pair in pairs for line in pair]
+
+
+def _refusal(port: int, body: bytes) -> int:
+    request = urllib.request.Request(f"http://127.0.0.1:{port}/_bulk", data=body, method="POST")
+    with pytest.raises(urllib.error.HTTPError) as caught:
+        urllib.request.urlopen(request, timeout=10)
+    return caught.value.code
+
+
+def _shortened(job: Job, drop: int) -> Path:
+    """A copy of the log that lacks one line."""
+    lines = job.log.read_bytes().splitlines(keepends=True)
+    copy = job.state / "copy.log"
+    copy.write_bytes(b"".join(lines[:drop] + lines[drop + 1 :]))
+    return copy
+
+
+def _forgetful(job: Job) -> list[str]:
+    return yardstick(Job(job.kind, _shortened(job, LINES - 1), job.port, job.state))
+
+
+def _failing(job: Job) -> list[str]:
+    return [sys.executable, "-c", "import sys; sys.exit('the disk is on fire')"]
+
+
+def _stuck(job: Job) -> list[str]:
+    return [sys.executable, "-c", "import time; time.sleep(600)"]
+
+
+def test_the_official_client_finds_an_answer_for_every_item_of_a_bulk() -> None:
+    with null_elasticsearch() as null, Elasticsearch(f"http://127.0.0.1:{null.port}") as client:
+        for count in (1, 7, 4000):
+            answer = client.bulk(index="logs", operations=_operations(count), filter_path="errors,items.*.status")
+            assert not answer["errors"]
+            assert answer["items"] == [{"create": {"status": 201}}] * count
+        assert null.stats()["documents"] == 4008
+
+
+def test_the_official_client_takes_the_null_server_for_elasticsearch() -> None:
+    with null_elasticsearch() as null, Elasticsearch(f"http://127.0.0.1:{null.port}") as client:
+        assert client.info()["version"]["number"].startswith("8.")
+        assert client.cluster.health()["status"] == "green"
+        assert client.ping()
+
+
+def test_a_bulk_of_several_megabytes_is_counted_to_the_last_document() -> None:
+    body = _bulk(200_000).encode()
+    with null_elasticsearch() as null:
+        request = urllib.request.Request(f"http://127.0.0.1:{null.port}/logs/_bulk?filter_path=errors", data=body)
+        with urllib.request.urlopen(request, timeout=30) as answer:
+            assert len(json.load(answer)["items"]) == 200_000
+        assert null.stats()["bytes"] == len(body)
+
+
+def test_a_compressed_bulk_is_counted_by_what_is_in_it() -> None:
+    headers = {"content-encoding": "gzip"}
+    with null_elasticsearch() as null:
+        url = f"http://127.0.0.1:{null.port}/_bulk"
+        request = urllib.request.Request(url, data=gzip.compress(_bulk(50).encode()), headers=headers)
+        with urllib.request.urlopen(request, timeout=10) as answer:
+            assert len(json.load(answer)["items"]) == 50
+
+
+def test_a_bulk_that_was_cut_off_is_refused_and_not_counted() -> None:
+    with null_elasticsearch() as null:
+        assert _refusal(null.port, _bulk(3).encode()[:-1]) == 400
+        assert _refusal(null.port, _bulk(3).encode() + b'{"create":{}}\n') == 400
+        assert null.stats()["documents"] == 0
+
+
+def test_ids_that_come_twice_are_told_from_distinct_ones() -> None:
+    with null_elasticsearch(verify=True) as null, Elasticsearch(f"http://127.0.0.1:{null.port}") as client:
+        client.bulk(index="logs", operations=_operations(10, ids=8))
+        assert (null.stats()["documents"], null.stats()["ids"]) == (10, 8)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_the_same_log_is_made_again_and_no_line_of_it_twice(kind: str, tmp_path: Path) -> None:
+    one, other = (generate(kind, LINES, tmp_path / name) for name in _folders(tmp_path, "one", "other"))
+    assert one.read_bytes() == other.read_bytes()
+    assert len(set(one.read_bytes().splitlines())) == LINES
+
+
+def _folders(parent: Path, *names: str) -> tuple[str, ...]:
+    for name in names:
+        (parent / name).mkdir()
+    return names
+
+
+def test_a_whole_run_prints_figures_for_each_kind_and_writes_them_as_markdown(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    report = tmp_path / "benchmarks.md"
+    options = ["--lines", str(LINES), "--runs", "1", "--cache", str(tmp_path), "--markdown", str(report)]
+    assert main([*options, "--contenders", "yardstick,sidecar"]) == 0
+    printed = [line for line in capsys.readouterr().out.splitlines() if line.startswith("| ")]
+    assert len(printed) == 2 + 2 * len(KINDS)
+    assert [line for line in report.read_text().splitlines() if line.startswith("| ")] == printed
+
+
+@pytest.mark.parametrize(
+    ("loser", "said"), [(_forgetful, "1 missing, the first at byte"), (_failing, "the disk is on fire")]
+)
+def test_a_run_that_loses_a_line_or_fails_gets_no_speed(
+    loser: Contender, said: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    options = ["--lines", str(LINES), "--runs", "1", "--cache", str(tmp_path), "--only", "plain"]
+    assert main(options, {"loser": loser}) == 1
+    told = capsys.readouterr()
+    assert said in told.err
+    assert "| plain |" not in told.out
+
+
+def test_a_loss_in_the_timed_run_alone_is_refused_too(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    def loses_late(job: Job) -> list[str]:
+        return _forgetful(job) if job.log.name.startswith(f"json-{LINES}-") else yardstick(job)
+
+    options = ["--lines", str(LINES), "--verified-lines", "50", "--cache", str(tmp_path), "--only", "json"]
+    assert main(options, {"loser": loses_late}) == 1
+    assert "300 lines, 299 documents, 1 missing" in capsys.readouterr().err
+
+
+def test_a_run_that_does_not_end_is_given_up(tmp_path: Path) -> None:
+    log = generate("plain", LINES, tmp_path)
+    with null_elasticsearch() as null, pytest.raises(Incomplete, match="had not ended after 1 s"):
+        run("stuck", _stuck, "plain", log, null, limit_s=1)
+
+
+def test_every_way_in_which_documents_can_be_wrong_is_named(tmp_path: Path) -> None:
+    log = tmp_path / "app.log"
+    log.write_text("one\ntwo\nthree\n")
+    stored = ((0, "one"), (0, "one"), (4, "TWO"), (99, "stray"))
+    action = '{"create":{"_id":"a"}}'
+    body = "".join(f"{action}\n{json.dumps({'message': m, 'log': {'offset': at}})}\n" for at, m in stored)
+    assert findings(log, "plain", body.encode()) == [
+        "1 missing, the first at byte 8",
+        "1 stored twice, the first at byte 0",
+        "1 from no line of the log, the first at byte 99",
+        "1 not what the line says, the first at byte 4",
+        "1 ids used more than once",
+    ]
+
+
+def test_memory_of_the_harness_is_not_taken_for_memory_of_the_contender(tmp_path: Path) -> None:
+    ballast = bytearray(b"x") * (300 << 20)
+    log = generate("plain", LINES, tmp_path)
+    with null_elasticsearch() as null:
+        small = run("small", lambda _: [sys.executable, "-c", "pass"], "plain", log, null)
+    assert len(ballast) > 0
+    assert small.peak_mib < 100
