@@ -6,10 +6,10 @@ columns, because an object or a call for each line would cost more than everythi
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from itertools import accumulate, chain
+from itertools import chain
 from typing import Any, Protocol
 
 import msgspec
@@ -82,7 +82,9 @@ class Skipped:
 
 @dataclass(frozen=True, slots=True)
 class Lines:
-    """The lines of a chunk: either `text` as a whole (`whole` is true), or already taken apart.
+    """The lines of a chunk: either `text` as a whole (`whole` is true), or `texts`, already taken apart.
+
+    `positions` are the byte offsets in the file of each line's first byte.
 
     Whole means that each line of the chunk is one record as it stands: valid UTF-8, no empty line, no NUL,
     no carriage return, nothing to note. Only then may a parser treat the chunk at a stroke.
@@ -107,15 +109,7 @@ class Lines:
 
     def starts(self) -> list[int]:
         """The byte offset in the file of each line's first byte."""
-        if not self.whole:
-            return list(self.positions)
-        lengths = map(len, self.chunk.data.splitlines(keepends=True))
-        return list(accumulate(lengths, initial=self.chunk.offset))[:-1]
-
-    def starts_of(self, lengths: Iterator[int], between: int) -> list[int]:
-        """The same, from the lengths in bytes of the lines and of what stands between two of them."""
-        offsets = accumulate(lengths, lambda at, length: at + length + between, initial=self.chunk.offset)
-        return list(offsets)[:-1]
+        return list(self.positions)
 
 
 @dataclass(frozen=True, slots=True)

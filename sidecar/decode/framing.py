@@ -9,6 +9,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from itertools import accumulate, count
+from operator import add
 from typing import Literal
 
 from sidecar.flow import Chunk, Lines, Skipped
@@ -34,10 +36,15 @@ class Framing:
         data = chunk.data
         if chunk.closed or chunk.continuation or chunk.cut_bytes or len(data) > self.max_line:
             return None
-        if b"\0" in data or b"\r" in data or b"\n\n" in data or data[0] == 0x0A:
+        if b"\0" in data or b"\r" in data:
             return None
+        pieces = data.split(b"\n")
+        if pieces.count(b"") != 1:
+            return None
+        # Each line begins behind the bytes of those before it and their line ends: all of it in C.
+        starts = list(map(add, accumulate(map(len, pieces), initial=chunk.offset), count()))
         try:
-            return Lines(chunk, data.count(b"\n"), text=data.decode())
+            return Lines(chunk, len(pieces) - 1, text=data.decode(), positions=starts[: len(pieces) - 1])
         except UnicodeDecodeError:
             return None
 

@@ -46,7 +46,8 @@ class Finisher:
     def reserved(self) -> frozenset[str]:
         """Every name at the root of a record that touches a leaf of ours."""
         added = [path for source in self._sources for path in source()]
-        return root_spellings([*OWN, "kubernetes.labels", *added]) | METADATA
+        labels = ["kubernetes.labels"] if any(path.startswith("kubernetes.") for path in added) else []
+        return root_spellings([*OWN, *labels, *added]) | METADATA
 
     def documents(self, records: Records) -> Documents:
         """The finished documents of these records."""
