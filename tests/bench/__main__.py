@@ -33,8 +33,8 @@ def main(arguments: Sequence[str], contenders: Mapping[str, Contender] = CONTEND
         print(f"\nno speed, because what arrived is not the log: {missing}", file=sys.stderr)
         return 1
     if options.markdown:
-        command = shlex.join(["python", "-m", "tests.bench", *arguments])
-        options.markdown.write_text(section(table, options.lines, options.runs, command), encoding="utf-8")
+        text = section(table, options.lines, options.runs, _repeat(options))
+        options.markdown.write_text(text, encoding="utf-8")
     return 0
 
 
@@ -48,6 +48,16 @@ def _options(arguments: Sequence[str], contenders: Mapping[str, Contender]) -> a
     parser.add_argument("--markdown", type=Path, metavar="FILE", help="write the table here, too")
     parser.add_argument("--cache", type=Path, metavar="DIRECTORY", help="where the logs are kept")
     return parser.parse_args(arguments)
+
+
+def _repeat(options: argparse.Namespace) -> str:
+    """The command that takes these figures again, without the places where files were kept on this machine."""
+    command = ["python", "-m", "tests.bench", "--lines", str(options.lines), "--runs", str(options.runs)]
+    if options.contenders:
+        command += ["--contenders", ",".join(options.contenders)]
+    for kind in options.only or ():
+        command += ["--only", kind]
+    return shlex.join(command)
 
 
 def _positive(text: str) -> int:

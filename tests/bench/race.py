@@ -8,10 +8,10 @@ import signal
 import subprocess
 import sys
 import tempfile
-import urllib.request
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
+from http.client import HTTPConnection
 from pathlib import Path
 
 from tests.bench.contenders import Contender, Job
@@ -54,9 +54,9 @@ class Null:
         return self._get("received")
 
     def _get(self, what: str) -> bytes:
-        with urllib.request.urlopen(f"http://127.0.0.1:{self.port}/_null/{what}", timeout=60) as answer:
-            content: bytes = answer.read()
-            return content
+        with closing(HTTPConnection("127.0.0.1", self.port, timeout=60)) as connection:  # never through a proxy
+            connection.request("GET", f"/_null/{what}")
+            return connection.getresponse().read()
 
 
 @contextmanager
