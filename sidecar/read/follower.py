@@ -195,8 +195,8 @@ class Follower:
             return
         identity = file_id(fd)
         size = os.fstat(fd).st_size
-        if not size:
-            os.close(fd)
+        if not size or (identity.device, identity.inode) in self._lives:
+            os.close(fd)  # empty, or renamed to here since the sweep and followed already
             return
         resumed = self._recognised(fd, identity, size)
         life = self._resume(resumed, fd, sighting.path) if resumed else self._begin(fd, identity, sighting.path)

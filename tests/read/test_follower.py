@@ -3,6 +3,7 @@
 import os
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -180,6 +181,26 @@ def test_two_names_of_one_file_are_one_file(tmp_path: Path) -> None:
     (tmp_path / "a.log").write_bytes(LINES)
     (tmp_path / "b.log").hardlink_to(tmp_path / "a.log")
     assert len(Run(tmp_path).follower.lives()) == 1
+
+
+def test_a_rename_between_the_look_and_the_opening_makes_no_second_generation(tmp_path: Path) -> None:
+    run = Run(tmp_path)
+    (tmp_path / "a.log").write_bytes(LINES)
+    (tmp_path / "b.log").write_bytes(b"older\n")
+    sightings = run.sweep.look()
+
+    class RotatingMeanwhile:
+        """The application rotates while the first file's generation is being written down."""
+
+        def __getattr__(self, name: str) -> Any:
+            if name == "begin" and (tmp_path / "a.log").exists():
+                (tmp_path / "a.log").rename(tmp_path / "b.log")
+            return getattr(run.ledger, name)
+
+    run.follower._ledger = RotatingMeanwhile()  # type: ignore[assignment]
+    run.follower.look(sightings)
+    run.look()
+    assert [life.file_id.inode for life, _ in run.ear.adopted] == [(tmp_path / "b.log").stat().st_ino]
 
 
 def test_reading_from_the_end_begins_behind_the_last_line_and_only_for_files_that_were_there(tmp_path: Path) -> None:
