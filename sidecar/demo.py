@@ -83,8 +83,12 @@ def play(folder: Path, show: Show, lines: int = LINES) -> Ending:
         first.wait()
         resume_at = time.monotonic() + _DOWN_FOR_S
         stage.wait(lambda: time.monotonic() >= resume_at, "kill -9: nobody ships, the application goes on")
+        before = stored(folder)
         with _started(folder, "sidecar") as second:
-            stage.wait(lambda: app.poll() is not None, "a new sidecar takes up where the killed one was settled")
+            stage.wait(
+                lambda: app.poll() is not None and stored(folder) > before,
+                "a new sidecar takes up where the killed one was settled",
+            )
             second.send_signal(signal.SIGTERM)
             stage.wait(lambda: second.poll() is not None, "SIGTERM: it reads to the end and delivers")
         stage.wait(lambda: True, "done")

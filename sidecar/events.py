@@ -83,6 +83,31 @@ class FileRefused(Event):
 
 
 @dataclass(frozen=True, slots=True)
+class CopyTaken(Event):
+    """A file was truncated or is gone; what was not read of it is read from a copy."""
+
+    pipeline: str
+    path: str
+    copy: str
+
+    def text(self) -> str:
+        return f"{self.pipeline}: {self.path!a} was rotated by copy; its rest is read from {self.copy!a}"
+
+
+@dataclass(frozen=True, slots=True)
+class LinkRefused(Event):
+    """A file cannot be kept from being deleted."""
+
+    level: ClassVar[str] = "warning"
+    pipeline: str
+    path: str
+    reason: str
+
+    def text(self) -> str:
+        return f"{self.pipeline}: cannot keep a link to {self.path!a} ({self.reason}); a deletion and a crash lose it"
+
+
+@dataclass(frozen=True, slots=True)
 class NotificationsUnavailable(Event):
     """The system gives no notifications, so new files are found by the sweep alone."""
 

@@ -76,8 +76,8 @@ class Remembered:
     """What the state knows of a generation that is not finished.
 
     `name` is the last path the file was seen under, `seen` its size when we last wrote it down. `ended` is why
-    nothing more can be read of it ("truncated", "deleted"), "" while it can. `cuts` are the offsets at which an
-    unterminated line was shipped.
+    nothing more can be read of it ("truncated", "deleted"), "" while it can. `moved`: its bytes are in a copy, the
+    file itself was truncated. `cuts` are the offsets at which an unterminated line was shipped.
     """
 
     generation: Generation
@@ -86,6 +86,7 @@ class Remembered:
     name: str
     seen: int
     ended: str
+    moved: bool
     checkpoints: Mapping[str, Checkpoint]
     cuts: Sequence[int]
 

@@ -42,6 +42,12 @@ class Limits(_Model):
     memory: Size = 16 << 20
     """Bytes of log that may be on their way in all pipelines together, as they are in memory."""
 
+    open_files: Annotated[int, Field(ge=16)] = 512
+    """Files that may be open at once; beyond it the least lately read ones are closed for a while."""
+
+    held_deleted: Size = 256 << 20
+    """Unread bytes of deleted files that each pipeline holds for its sinks; beyond it the oldest file is given up."""
+
 
 class Drain(_Model):
     """How it ends."""
@@ -68,6 +74,10 @@ class Pipeline(_Model):
 
     ignore_older: Duration | None = None
     """Leave out files that were last changed longer ago than this and never read; all are read unless told."""
+
+    keep_links: Path | None = None
+    """A directory on the volume of the logs, in which each file has a hard link of ours until it is delivered: then a
+    deletion and a crash together lose nothing. It has to be writable."""
 
     max_line: Size = 1 << 20
     """The longest line in bytes; of a longer one the head is kept, tagged `truncated`."""

@@ -27,11 +27,14 @@ from sidecar.errors import DeliveryError, Fatal, Retryable, SidecarError, StateE
 from sidecar.flow import Batch, Chunk, Documents, Lines, Records
 from sidecar.positions import NO_TAIL, ORIGIN, Advance, Amounts, Checkpoint, Remembered
 from sidecar.read.follower import Follower
-from sidecar.read.life import Cursor, Life, Span, Truncated
+from sidecar.read.life import Cursor, Elsewhere, Life, Span, Truncated
 from sidecar.read.reader import Reader
 from sidecar.state.ledger import Ledger
 
 COMMIT_EVERY_S = 1.0
+
+Spawn = Callable[[Callable[[], None]], None]
+"""Runs a task beside the caller, which must not wait for it."""
 
 
 class Parser(Protocol):
@@ -97,7 +100,7 @@ class Shipper(threading.Thread):
 
     def __init__(
         self, pipeline: str, sink_name: str, sink: Sink, rooms: Rooms, limits: Limits, follower: Follower,
-        ledger: Ledger, clock: Clock, emit: events.Emit,
+        ledger: Ledger, clock: Clock, emit: events.Emit, spawn: Spawn | None = None,
     ) -> None:  # fmt: skip
         super().__init__(name=f"{pipeline} to {sink_name}", daemon=True)
         self.pipeline, self.sink_name = pipeline, sink_name
@@ -105,6 +108,7 @@ class Shipper(threading.Thread):
         self.delivered_at = clock.monotonic()
         self._sink, self._rooms, self._limits = sink, rooms, limits
         self._follower, self._ledger, self._clock, self._emit = follower, ledger, clock, emit
+        self._spawn = spawn or self._in_a_thread
         self._at_once = threading.Event()
         self._draining = False
         self._courier = Courier(sink, self._at_once)
@@ -119,7 +123,7 @@ class Shipper(threading.Thread):
         self._landed: set[int] = set()
         self._receipt: str | None = None
         self._steps: list[Advance] = []
-        self._after_commit: list[Callable[[], None]] = []
+        self._after_commit: deque[Callable[[], None]] = deque()
         self._is_open = False
         self._fault: DeliveryError | None = None
         self._told: str | None = ""
@@ -156,12 +160,8 @@ class Shipper(threading.Thread):
     def run(self) -> None:
         """The loop: listen, read, send, commit; until drained or stopped."""
         try:
-            while not self._at_once.is_set() and not self._is_drained():
-                self._listen()
-                self._read()
-                self._send()
-                self._retreat()
-                self._commit()
+            while not self._at_once.is_set() and not self.is_drained:
+                self.turn(self._idle_for())
             self._last_commit()
         except Exception as error:  # the thread's last resort: said aloud, and the process ends with code 1
             self.failed = True
@@ -170,11 +170,24 @@ class Shipper(threading.Thread):
             if not self._in_flight:
                 self._sink.close()
 
+    def turn(self, patience: float) -> None:
+        """Once around the loop. Waits at most `patience` seconds for something to do."""
+        self._listen(patience)
+        self._read()
+        self._send()
+        self._retreat()
+        self._commit()
+
+    @property
+    def is_drained(self) -> bool:
+        """Whether it was asked to drain and everything that is known is settled."""
+        busy = self._in_flight or self._ready or self._batch.parts or self._is_uncommitted()
+        return self._draining and not busy and self._fault is None and self._inbox.empty()
+
     # ── listen ──────────────────────────────────────────────────────────────────────────────────────────────
 
-    def _listen(self) -> None:
+    def _listen(self, timeout: float) -> None:
         """Take in what others said; wait for it when there is nothing else to do."""
-        timeout = self._idle_for()
         while True:
             try:
                 if timeout > 0:
@@ -191,7 +204,7 @@ class Shipper(threading.Thread):
         if self._may_read() or self._is_due(now):
             return 0.0
         moments = [now + 1.0]
-        if self._landed or self._steps:
+        if self._is_uncommitted():
             moments.append(self._committed_at + COMMIT_EVERY_S)
         if self._batch.parts and self._in_flight < self._slots():
             moments.append(self._batch.opened_at + self._limits.linger_s)
@@ -201,7 +214,7 @@ class Shipper(threading.Thread):
 
     def _adopt(self, life: Life, checkpoint: Checkpoint, skipped: int) -> None:
         if checkpoint.done:
-            self._follower.through(life.generation.number, self.sink_name, life)
+            self._after_commit.append(partial(self._follower.through, life.generation.number, self.sink_name, life))
             return
         self._cursors[life.generation.number] = Cursor(life, checkpoint)
         if skipped:
@@ -226,7 +239,7 @@ class Shipper(threading.Thread):
         number = remembered.generation.number
         point = remembered.checkpoints.get(self.sink_name, ORIGIN)
         if point.done:
-            self._follower.through(number, self.sink_name, None)
+            self._after_commit.append(partial(self._follower.through, number, self.sink_name, None))
         else:
             lost = max(0, remembered.seen - point.offset)
             self._finish(number, point.offset + lost, lost, reason, remembered.name, None)
@@ -252,13 +265,16 @@ class Shipper(threading.Thread):
             return
         cursor = self._ready.popleft()
         self._queued.discard(cursor.life.generation.number)
+        moves = cursor.life.moves
         try:
             chunk = None if cursor.life.ended else self._rooms.reader.next_chunk(cursor)
             if chunk is not None:
                 cursor.life.cover(chunk)
         except Truncated:
-            self._follower.truncated(cursor.life)
+            self._not_what_it_was(cursor, moves)
             return
+        except Elsewhere:
+            return  # the next look finds it, and tells
         except StateError as error:
             self._state_failed(error)
             self._enqueue(cursor)
@@ -273,6 +289,13 @@ class Shipper(threading.Thread):
             return
         self._enqueue(cursor)
         self._take(cursor, chunk)
+
+    def _not_what_it_was(self, cursor: Cursor, moves: int) -> None:
+        try:
+            self._follower.truncated(cursor.life, moves)
+        except StateError as error:
+            self._state_failed(error)
+        self._enqueue(cursor)
 
     def _take(self, cursor: Cursor, chunk: Chunk) -> None:
         lines, documents = self._rooms.documents(chunk)
@@ -308,7 +331,10 @@ class Shipper(threading.Thread):
         parts, self._batch = self._batch.parts, OpenBatch()
         self._sent_at = self._clock.monotonic()
         self._in_flight += 1
-        threading.Thread(target=self._deliver, args=(parts,), name=f"{self.name} (batch)", daemon=True).start()
+        self._spawn(partial(self._deliver, parts))
+
+    def _in_a_thread(self, task: Callable[[], None]) -> None:
+        threading.Thread(target=task, name=f"{self.name} (batch)", daemon=True).start()
 
     def _deliver(self, parts: Sequence[Part]) -> None:
         """In a thread of its own, which may be left behind when the sidecar has to end."""
@@ -385,7 +411,7 @@ class Shipper(threading.Thread):
         """Make durable what is settled, at most once a second. Returns whether all of it is durable."""
         now = self._clock.monotonic()
         waited = now - self._committed_at >= COMMIT_EVERY_S
-        if not (self._landed or self._steps):
+        if not self._is_uncommitted():
             return True
         hurry = now_or_never or (self._draining and not self._in_flight and not self._ready)
         if not (waited or hurry):
@@ -400,17 +426,32 @@ class Shipper(threading.Thread):
         except StateError as error:
             self._state_failed(error)
             return False
-        self._state_told = False
         self._steps.clear()
         self._landed.clear()
-        tasks, self._after_commit = self._after_commit, []
-        for task in tasks:
-            task()
         for number, spans in settled.items():
             if spans:
-                self._cursors[number].passed(spans)
-                self._complete(self._cursors[number])
+                cursor = self._cursors[number]
+                cursor.passed(spans)
+                cursor.life.settled[self.sink_name] = cursor.settled
+                self._complete(cursor)
+        if not self._steps:
+            return self._tell_through()
         return True
+
+    def _tell_through(self) -> bool:
+        """What is to be said once all that was settled is durable."""
+        try:
+            while self._after_commit:
+                self._after_commit[0]()
+                self._after_commit.popleft()
+        except StateError as error:
+            self._state_failed(error)
+            return False
+        self._state_told = False
+        return True
+
+    def _is_uncommitted(self) -> bool:
+        return bool(self._landed or self._steps or self._after_commit)
 
     def _advance(self, number: int, spans: Sequence[Span]) -> Advance:
         amounts = Amounts()
@@ -426,9 +467,12 @@ class Shipper(threading.Thread):
         read_out = bool(life.ended) or (life.over and cursor.offset >= life.size)
         if cursor.spans or not read_out or number not in self._cursors:
             return
-        lost = max(0, life.size - cursor.settled.offset)
+        lost = max(0, life.seen - cursor.settled.offset)
         del self._cursors[number]
-        self._finish(number, life.size, lost, life.ended or "unread", life.name, life)
+        if lost:
+            self._finish(number, life.seen, lost, life.ended or "truncated", life.name, life)
+        else:
+            self._after_commit.append(partial(self._follower.through, number, self.sink_name, life))
 
     def _finish(self, number: int, size: int, lost: int, reason: str, name: str, life: Life | None) -> None:
         """The sink needs no more of this generation, as soon as that is durable."""
@@ -452,7 +496,3 @@ class Shipper(threading.Thread):
             except queue.Empty:
                 break
         self._commit(now_or_never=True)
-
-    def _is_drained(self) -> bool:
-        busy = self._in_flight or self._ready or self._batch.parts or self._landed or self._steps
-        return self._draining and not busy and self._fault is None and self._inbox.empty()

@@ -21,7 +21,9 @@ from sidecar.composition import rooms_of
 from sidecar.deliver import registry
 from sidecar.deliver.sink import SinkSettings
 from sidecar.positions import Amounts
-from sidecar.read.follower import Follower
+from sidecar.read.descriptors import Descriptors
+from sidecar.read.follower import QUIET_S, Follower
+from sidecar.read.links import Links
 from sidecar.settings import Pipeline, Settings
 from sidecar.shipper import Limits, Shipper
 from sidecar.state.ledger import Ledger
@@ -66,14 +68,18 @@ class Supervisor:
         self._state_dir = state_dir
         self._store = open_store(state_dir)
         self._ledger = Ledger(self._store)
-        self._ledger.forget(clock.now())
+        self._descriptors = Descriptors(settings.limits.open_files)
         self._shippers: list[Shipper] = []
         self._watched = [self._pipeline(name, pipeline, environ) for name, pipeline in settings.pipelines.items()]
         self._watcher = Watcher(self._watched, clock, emit)
 
     def _pipeline(self, name: str, pipeline: Pipeline, environ: Mapping[str, str]) -> Watched:
-        from_end = pipeline.read_from == "end"
-        follower = Follower(name, self._ledger, self._clock, from_end=from_end, ignore_older=pipeline.ignore_older)
+        follower = Follower(
+            name, self._ledger, self._clock, self._emit, self._descriptors,
+            from_end=pipeline.read_from == "end", ignore_older=pipeline.ignore_older,
+            held_deleted=self._settings.limits.held_deleted,
+            links=Links(pipeline.keep_links) if pipeline.keep_links else None,
+        )  # fmt: skip
         for sink_name in self._settings.sinks_of(name):
             shipper = self._shipper(name, sink_name, follower, environ)
             follower.listen(sink_name, shipper)
@@ -129,6 +135,7 @@ class Supervisor:
             self._watcher.stop()
             self._watcher.join()
             self._watcher.look()
+        self._decide(wishes)
         for watched in self._watched:
             watched.follower.finish_all()
         for shipper in self._shippers:
@@ -145,6 +152,16 @@ class Supervisor:
         for shipper in self._shippers:
             shipper.join(timeout=2)
         self._show(progress)
+
+    def _decide(self, wishes: _Wishes) -> None:
+        """A file that may be a copy in the making is known for one, or for none, after a while."""
+        began = self._clock.monotonic()
+        while any(watched.follower.undecided for watched in self._watched):
+            if self._clock.monotonic() - began > min(2 * QUIET_S, self._settings.drain.timeout / 2):
+                return
+            if wishes.at_once.wait(0.1):
+                return
+            self._watcher.look()
 
     def _close(self, *, strict: bool) -> int:
         unsettled = self._tell_balance()
@@ -198,6 +215,7 @@ def run(
     wishes = _Wishes()
     signal.signal(signal.SIGTERM, wishes.on_signal)
     signal.signal(signal.SIGINT, wishes.on_signal)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTERM, signal.SIGINT})
     tune_process()
     clock = SystemClock()
     log = events.Log(clock, settings.log_level)

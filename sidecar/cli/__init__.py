@@ -7,9 +7,11 @@ from __future__ import annotations
 
 import argparse
 import logging
+import signal
 import sys
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, nullcontext
 from importlib import import_module
 
 from sidecar import __version__
@@ -32,6 +34,11 @@ USAGE = 2
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command. Returns the exit code: 0 good, 1 crash, 2 usage or configuration, 3 undelivered."""
     arguments = list(sys.argv[1:] if argv is None else argv)
+    with _signals_wait() if arguments[:1] == ["run"] else nullcontext():
+        return _main(arguments)
+
+
+def _main(arguments: list[str]) -> int:
     # The clients of databases warn in their own words; what matters of it is said in ours.
     logging.getLogger().addHandler(logging.NullHandler())
     warnings.simplefilter("ignore")
@@ -48,6 +55,17 @@ def main(argv: Sequence[str] | None = None) -> int:
             command.add_argument("-h", "--help", action="help", help="show this help")
             import_module(f"sidecar.cli.{name.replace('-', '_')}").configure(command)
     return _run(parser, arguments)
+
+
+@contextmanager
+def _signals_wait() -> Iterator[None]:
+    """A signal that comes before `run` listens to it waits until then, instead of ending it without a delivery."""
+    ending = {signal.SIGTERM, signal.SIGINT}
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, ending)
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def _run(parser: argparse.ArgumentParser, arguments: list[str]) -> int:

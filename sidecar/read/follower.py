@@ -11,17 +11,26 @@ import secrets
 import threading
 from collections.abc import Iterable
 from contextlib import suppress
+from dataclasses import dataclass, replace
 from typing import Protocol
 
+from sidecar import events
 from sidecar.clock import Clock
 from sidecar.flow import FileId, Generation
-from sidecar.positions import HEAD, ORIGIN, OVERLAP, Checkpoint, Fingerprint, Remembered, Tail
-from sidecar.read.identity import file_id
-from sidecar.read.life import Life
-from sidecar.read.safe_open import NotRegular, open_regular
+from sidecar.positions import ORIGIN, OVERLAP, Checkpoint, Fingerprint, Remembered, Tail
+from sidecar.read.copies import Key, fits, is_copy, may_become_complete, may_become_copy, neighbours, related
+from sidecar.read.descriptors import Descriptors
+from sidecar.read.life import Elsewhere, Life, Place
+from sidecar.read.links import Links
+from sidecar.read.safe_open import NotRegular
+from sidecar.read.source import Source, Status, head_of, open_source
 
 QUIET_S = 5.0
-"""A file that no path leads to any more is finished when it has not grown for so long."""
+"""A file that has left its name is finished when it has not grown for so long; a copy is in the making so long."""
+
+_LONGEST_HOLD_S = 60.0
+_MOST_HELD = 64
+_REMIND_EVERY_S = 3600.0
 
 
 class Seen(Protocol):
@@ -48,9 +57,14 @@ class Ledger(Protocol):
     def extend(self, number: int, fingerprint: Fingerprint) -> None: ...
     def cut(self, number: int, start: int, end: int) -> None: ...
     def renamed(self, number: int, name: str, seen: int) -> None: ...
+    def moved(self, number: int, file_id: FileId, name: str, seen: int) -> None: ...
     def ended(self, number: int, reason: str, seen: int) -> None: ...
     def finished(self, number: int, at: float) -> None: ...
+    def reopened(self, number: int) -> None: ...
+    def still_there(self, numbers: Iterable[int], at: float) -> None: ...
+    def forget(self, pipeline: str, now: float) -> None: ...
     def unfinished(self, pipeline: str) -> list[Remembered]: ...
+    def finished_lately(self, pipeline: str) -> list[Remembered]: ...
 
 
 class Listener(Protocol):
@@ -69,28 +83,65 @@ class Listener(Protocol):
         ...
 
 
+@dataclass(slots=True)
+class _Held:
+    """A file that may be the copy of a life, in the making: opened, and not followed until that is known."""
+
+    source: Source
+    place: Place
+    like: Life
+    size: int
+    since: float
+    grown_at: float
+
+
+@dataclass(slots=True)
+class _Sought:
+    """A generation whose file was truncated or is gone, while its bytes are looked for elsewhere."""
+
+    known: Remembered
+    life: Life | None
+    reason: str
+    since: float
+
+
+@dataclass(slots=True)
+class _Done:
+    """A generation that every sink is through with, and how its file looked when that was last checked."""
+
+    known: Remembered
+    size: int = -1
+    modified: float = 0.0
+
+
 class Follower:
-    """The lives of one pipeline. All methods are called by the watching thread, `truncated` by shippers too."""
+    """The lives of one pipeline. The watching thread calls the methods; `truncated` and `through` are for shippers.
+
+    `held_deleted` is how many unread bytes of deleted files may be held for the sinks.
+    """
 
     def __init__(
-        self,
-        pipeline: str,
-        ledger: Ledger,
-        clock: Clock,
-        *,
-        from_end: bool = False,
-        ignore_older: float | None = None,
-    ) -> None:
+        self, pipeline: str, ledger: Ledger, clock: Clock, emit: events.Emit, descriptors: Descriptors, *,
+        from_end: bool = False, ignore_older: float | None = None, held_deleted: int = 256 << 20,
+        links: Links | None = None,
+    ) -> None:  # fmt: skip
         self.pipeline = pipeline
         self.unreadable: dict[str, str] = {}
-        self._ledger = ledger
-        self._clock = clock
-        self._from_end = from_end
-        self._ignore_older = ignore_older
-        self._lives: dict[tuple[int, int], Life] = {}
+        self._ledger, self._clock, self._emit, self._descriptors = ledger, clock, emit, descriptors
+        self._from_end, self._ignore_older = from_end, ignore_older
+        self._held_deleted, self._links = held_deleted, links
+        self._lives: dict[Key, Life] = {}
+        self._held: dict[Key, _Held] = {}
+        self._sought: dict[int, _Sought] = {}
         self._through: dict[int, set[str]] = {}
         self._listeners: dict[str, Listener] = {}
         self._pending = {r.generation.number: r for r in ledger.unfinished(pipeline)}
+        self._done = {_key(r.file_id): _Done(r) for r in ledger.finished_lately(pipeline)}
+        if links:
+            for done in self._done.values():
+                links.drop(done.known.generation)
+        self._ending = False
+        self._reminded_at = float("-inf")
         self._turn = threading.RLock()
 
     def listen(self, sink: str, listener: Listener) -> None:
@@ -102,53 +153,66 @@ class Follower:
         with self._turn:
             return list(self._lives.values())
 
+    @property
+    def undecided(self) -> bool:
+        """Whether there are files of which it is not known yet whether they are copies."""
+        return bool(self._held or self._sought)
+
     def look(self, sightings: Iterable[Seen]) -> None:
-        """Compare a complete sweep with what is known."""
+        """Compare a complete sweep with what is known. Raises `StateError`; the next look goes on from there."""
         with self._turn:
-            seen: set[tuple[int, int]] = set()
-            self.unreadable.clear()
+            seen: dict[Key, Seen] = {}
             for sighting in sightings:
-                key = (sighting.device, sighting.inode)
-                if key in seen:
-                    continue
-                seen.add(key)
-                self._sighted(key, sighting)
+                seen.setdefault((sighting.device, sighting.inode), sighting)
+            self.unreadable.clear()
+            established = set(self._lives)
+            pending = self._pending_by_key()
+            for key in seen.keys() & established:
+                if life := self._lives.get(key):
+                    self._sighted(life, seen[key])
+            for key, sighting in seen.items():
+                if key in self._held:
+                    self._held[key].place = Place(sighting.root, sighting.path)
+                elif key not in self._lives and sighting.size:
+                    self._recognise(key, sighting, pending.get(key, []))
+            self._seek_moved()
+            self._seek()
+            self._reconsider_held()
+            for key, sighting in seen.items():
+                if not (key in self._lives or key in self._held or self._is_done(key, sighting)) and sighting.size:
+                    self._open(sighting, established)
             self._from_end = False
-            self._recover_moved()
             for key, life in list(self._lives.items()):
-                self._unsighted(life, still_there=key in seen)
+                self._departed(life, sighted=key in seen)
+            self._let_go_of_deleted()
+            self._remind(seen)
 
     def poll(self, life: Life) -> bool:
-        """Look at the size of one life. Returns whether it has grown."""
+        """Look at the size of one life. Returns whether it has grown or is in a new life."""
         with self._turn:
-            if life.ended:
+            if not self._is_followed(life):
                 return False
-            size = os.fstat(life.fd).st_size
-            if size < life.size:
-                self._end(life)
-                if size:
-                    self._begin_again(life)
-                return True
-            if size == life.size:
+            try:
+                status = life.status()
+            except Elsewhere:
                 return False
-            life.size, life.grown_at = size, self._clock.monotonic()
-            self._announce(life)
-            return True
+            return self._compare(life, status)
 
-    def truncated(self, life: Life) -> None:
-        """A shipper found other bytes than it knew: the file is in a new life."""
+    def truncated(self, life: Life, moves: int) -> None:
+        """A shipper found other bytes than it knew, at the place where the life was after so many `moves`."""
         with self._turn:
-            if life.ended:
-                return
-            self._end(life)
-            if os.fstat(life.fd).st_size:
-                self._begin_again(life)
+            if life.moves == moves and self._is_followed(life):
+                with suppress(Elsewhere):
+                    self._empty(life)
 
     def finish_all(self) -> None:
         """The end is near: no life will grow any more, so unterminated last lines are lines."""
         with self._turn:
-            for life in self._lives.values():
+            self._ending = True
+            for life in list(self._lives.values()):
                 self.poll(life)
+            for sought in list(self._sought.values()):
+                self._give_up(sought)
             for life in self._lives.values():
                 life.closing = True
                 self._announce(life)
@@ -160,168 +224,473 @@ class Follower:
             through.add(sink)
             if through < self._listeners.keys():
                 return
+            if life is not None and not life.ended and self.poll(life):
+                self._take_up_again(life)
+                return
             self._ledger.finished(number, self._clock.now())
             del self._through[number]
+            self._sought.pop(number, None)
             if life is not None:
-                key = (life.file_id.device, life.file_id.inode)
-                if self._lives.get(key) is life:
-                    del self._lives[key]
-                life.close()
+                self._let_go(life)
 
-    def _sighted(self, key: tuple[int, int], sighting: Seen) -> None:
-        life = self._lives.get(key)
-        if life is not None:
-            if life.name != sighting.path:
-                life.name = sighting.path
-                self._ledger.renamed(life.generation.number, life.name, life.size)
+    # ── what a sighting means ───────────────────────────────────────────────────────────────────────────────
+
+    def _sighted(self, life: Life, sighting: Seen) -> None:
+        life.sighted = True
+        if life.name != sighting.path:
+            self._ledger.renamed(life.generation.number, sighting.path, life.seen)
+            life.place = Place(sighting.root, sighting.path)
+            if not life.is_open:
+                self._announce(life)
+        if (life.size, life.modified) != (sighting.size, sighting.modified):
             self.poll(life)
-        elif sighting.size and not self._too_old(sighting):
-            self._open(sighting)
 
-    def _too_old(self, sighting: Seen) -> bool:
-        known = any(r.file_id.inode == sighting.inode for r in self._pending.values())
-        limit = self._ignore_older
-        return limit is not None and not known and sighting.modified < self._clock.now() - limit
+    def _pending_by_key(self) -> dict[Key, list[Remembered]]:
+        found: dict[Key, list[Remembered]] = {}
+        for known in self._pending.values():
+            if not known.ended:
+                found.setdefault(_key(known.file_id), []).append(known)
+        return found
 
-    def _open(self, sighting: Seen) -> None:
-        try:
-            fd = open_regular(sighting.root, sighting.path)
-        except FileNotFoundError:
+    def _recognise(self, key: Key, sighting: Seen, pending: list[Remembered]) -> None:
+        """Take up a generation of the last run whose file this is, or a finished one that has grown."""
+        done = None if self._is_done(key, sighting) else self._done.get(key)
+        if not pending and done is None:
             return
-        except OSError as error:
-            self.unreadable[sighting.path] = (
-                "not a regular file" if isinstance(error, NotRegular) else str(error.strerror)
-            )
-            return
-        identity = file_id(fd)
-        size = os.fstat(fd).st_size
-        if not size or (identity.device, identity.inode) in self._lives:
-            os.close(fd)  # empty, or renamed to here since the sweep and followed already
-            return
-        resumed = self._recognised(fd, identity, size)
-        life = self._resume(resumed, fd, sighting.path) if resumed else self._begin(fd, identity, sighting.path)
-        self._lives[(identity.device, identity.inode)] = life
-        self.poll(life)
-
-    def _recognised(self, fd: int, identity: FileId, size: int) -> Remembered | None:
-        """The generation that this file is a continuation of, if all that is known agrees."""
-        match = None
-        for known in [r for r in self._pending.values() if r.file_id == identity and not r.ended]:
-            if match is None and size >= known.seen and _agrees(known, fd, size):
-                match = known
+        place = Place(sighting.root, sighting.path)
+        with self._opened(place) as opened:
+            if opened.source is None or _key(opened.source.identity) != key:
+                return
+            for known in pending:
+                if key not in self._lives and self._continues(known, opened.source):
+                    self._resume(known, opened, place)
+                else:
+                    self._miss(known, None, "truncated")
                 del self._pending[known.generation.number]
+            if done is not None and key not in self._lives:
+                self._meet_again(key, done, opened, sighting)
+
+    def _continues(self, known: Remembered, source: Source) -> bool:
+        """Whether the file is still in this life: everything that is known agrees."""
+        size = source.status().size
+        largest = max((point.offset for point in known.checkpoints.values() if not point.done), default=0)
+        enough = size >= (largest if known.moved else max(largest, known.seen))
+        return source.identity == known.file_id and enough and fits(_without_done(known), source)
+
+    def _is_done(self, key: Key, sighting: Seen) -> bool:
+        done = self._done.get(key)
+        return done is not None and (done.size, done.modified) == (sighting.size, sighting.modified)
+
+    def _meet_again(self, key: Key, done: _Done, opened: _Opened, sighting: Seen) -> None:
+        """A finished file: nothing to do while it is as it was; read on when it has grown, or for a new sink."""
+        source, known = opened.open, done.known
+        if not self._continues(known, source) and not (known.moved and source.status().size <= known.seen):
+            del self._done[key]  # another file has the inode now
+            return
+        read = max(point.offset for point in known.checkpoints.values())
+        if source.status().size <= read and self._listeners.keys() <= known.checkpoints.keys():
+            done.size, done.modified = sighting.size, sighting.modified
+            return
+        self._ledger.reopened(known.generation.number)
+        self._resume(known, opened, Place(sighting.root, sighting.path))
+        del self._done[key]
+
+    def _open(self, sighting: Seen, established: set[Key]) -> None:
+        """A file that nothing is known of."""
+        limit = self._ignore_older
+        if limit is not None and sighting.modified < self._clock.now() - limit:
+            return
+        place = Place(sighting.root, sighting.path)
+        with self._opened(place) as opened:
+            if opened.source is None or not opened.source.status().size:
+                return
+            key = _key(opened.source.identity)
+            if self._is_known(key) or self._is_packed_again(opened.source, place):
+                return  # renamed to here since the sweep, or shipped when it was not packed yet
+            like = self._like(place, opened.source, established)
+            if key in self._lives:
+                return
+            if like is None:
+                self._begin(opened, place, self._start(opened.source) if self._from_end else ORIGIN)
             else:
-                self._give_up(known, "truncated")
-        return match
+                now = self._clock.monotonic()
+                self._held[key] = _Held(opened.take(), place, like, opened.source.status().size, now, now)
 
-    def _give_up(self, known: Remembered, reason: str) -> None:
-        self._ledger.ended(known.generation.number, reason, known.seen)
-        self._pending.pop(known.generation.number, None)
-        for listener in self._listeners.values():
-            listener.missing(known, reason)
+    def _is_known(self, key: Key) -> bool:
+        if key in self._lives or key in self._held or key in self._done:
+            return True
+        return any(_key(known.file_id) == key and not known.ended for known in self._pending.values())
 
-    def _resume(self, known: Remembered, fd: int, name: str) -> Life:
-        head = os.pread(fd, known.fingerprint.covered, 0)
-        life = Life(known.generation, known.file_id, fd, head, known.cuts, self._ledger)
-        life.name = name
-        if name != known.name:
-            self._ledger.renamed(known.generation.number, name, known.seen)
-        for sink, listener in self._listeners.items():
-            listener.adopt(life, known.checkpoints.get(sink, ORIGIN))
+    def _like(self, place: Place, source: Source, established: set[Key]) -> Life | None:
+        """The life that this file may be a copy of, in the making."""
+        if len(self._held) >= _MOST_HELD:
+            return None
+        folder, begins = os.path.dirname(place.name), source.pread(64, 0)
+        for key in established:
+            life = self._lives.get(key)
+            if life is None or life.moved or os.path.dirname(life.name) != folder:
+                continue
+            if not life.head[:64].startswith(begins[: len(life.head)]):
+                continue
+            with suppress(OSError):
+                self.poll(life)  # the copy may be complete and the file truncated by now
+                if _key(source.identity) in self._lives:
+                    return None
+                if self._is_followed(life) and may_become_copy(life, source):
+                    return life
+        return None
+
+    def _is_packed_again(self, source: Source, place: Place) -> bool:
+        """Whether a packed file holds what was shipped when it was not packed yet."""
+        if not place.name.endswith(".gz"):
+            return False
+        for key, done in list(self._done.items()):
+            known = done.known
+            end = max(point.offset for point in known.checkpoints.values())
+            if source.status().size == end and is_copy(_without_done(known), source, place.name):
+                self._ledger.moved(known.generation.number, source.identity, place.name, known.seen)
+                del self._done[key]
+                again = replace(known, file_id=source.identity, name=place.name, moved=True)
+                self._done[_key(source.identity)] = _Done(again)
+                return True
+        return False
+
+    # ── lives ───────────────────────────────────────────────────────────────────────────────────────────────
+
+    def _opened(self, place: Place) -> _Opened:
+        try:
+            return _Opened(open_source(place.root, place.name))
+        except FileNotFoundError:
+            pass
+        except OSError as error:
+            reason = "not a regular file" if isinstance(error, NotRegular) else str(error.strerror)
+            self.unreadable[place.name] = reason
+        return _Opened(None)
+
+    def _begin(self, opened: _Opened, place: Place, start: Checkpoint = ORIGIN, *, sighted: bool = True) -> None:
+        head = head_of(opened.open)
+        generation = Generation(secrets.randbits(63), self.pipeline, place.name, self._clock.now())
+        self._ledger.begin(generation, opened.open.identity, Fingerprint.of(head))
+        self._keep_link(generation, opened.open, place)
+        life = Life(generation, opened.take(), place, head, (), self._ledger, self._descriptors)
+        life.sighted = sighted
+        self._take_in(life, dict.fromkeys(self._listeners, start), skipped=start.offset)
+
+    def _resume(self, known: Remembered, opened: _Opened, place: Place) -> Life:
+        if place.name != known.name:
+            self._ledger.renamed(known.generation.number, place.name, known.seen)
+        head = opened.open.pread(known.fingerprint.covered, 0)
+        life = Life(known.generation, opened.take(), place, head, known.cuts, self._ledger, self._descriptors)
+        life.seen, life.moved = known.seen, known.moved
+        self._take_in(life, {sink: known.checkpoints.get(sink, ORIGIN) for sink in self._listeners})
         return life
 
-    def _begin(self, fd: int, identity: FileId, path: str) -> Life:
-        head = _head(fd)
-        generation = Generation(secrets.randbits(63), self.pipeline, path, self._clock.now())
-        self._ledger.begin(generation, identity, Fingerprint.of(head))
-        life = Life(generation, identity, fd, head, (), self._ledger)
+    def _keep_link(self, generation: Generation, source: Source, place: Place) -> None:
+        if self._links:
+            try:
+                self._links.keep(generation, source)
+            except OSError as error:
+                self._emit(events.LinkRefused(self.pipeline, place.name, error.strerror or "no reason given"))
+
+    def _take_in(self, life: Life, points: dict[str, Checkpoint], *, skipped: int = 0) -> None:
         life.grown_at = self._clock.monotonic()
-        start = self._start(fd) if self._from_end else ORIGIN
-        for listener in self._listeners.values():
-            listener.adopt(life, start, skipped=start.offset)
-        return life
-
-    def _start(self, fd: int) -> Checkpoint:
-        """For `read_from: end`: behind the last complete line."""
-        at = os.fstat(fd).st_size
-        while at > 0:
-            back = min(128 * 1024, at)
-            piece = os.pread(fd, back, at - back)
-            if newline := piece.rfind(b"\n") + 1:
-                offset = at - back + newline
-                before = min(OVERLAP, offset)
-                return Checkpoint(offset, Tail.of(os.pread(fd, before, offset - before)))
-            at -= back
-        return ORIGIN
-
-    def _begin_again(self, old: Life) -> None:
-        life = self._begin(os.dup(old.fd), old.file_id, old.name)
-        self._lives[(old.file_id.device, old.file_id.inode)] = life
-        life.sighted = old.sighted
-        life.closing = old.closing
+        life.settled, life.closing = points, self._ending
+        self._lives[_key(life.file_id)] = life
+        for sink, listener in self._listeners.items():
+            listener.adopt(life, points[sink], skipped=skipped)
         self.poll(life)
 
-    def _end(self, life: Life) -> None:
-        self._ledger.ended(life.generation.number, "truncated", life.size)
-        life.ended = "truncated"
-        self._lives.pop((life.file_id.device, life.file_id.inode), None)
+    def _take_up_again(self, life: Life) -> None:
+        """It has grown after the sinks were through with it, and before it was let go."""
+        del self._through[life.generation.number]
+        for sink, listener in self._listeners.items():
+            listener.adopt(life, life.settled[sink])
+
+    def _let_go(self, life: Life) -> None:
+        key = _key(life.file_id)
+        if self._lives.get(key) is life:
+            del self._lives[key]
+            links = 1
+            with suppress(OSError):
+                links = life.status().links
+            done = _Done(life.remembered(), life.size, life.modified)
+            self._done[key if links else (-1, life.generation.number)] = done
+        if self._links:
+            self._links.drop(life.generation)
+        life.close()
+
+    def _compare(self, life: Life, status: Status) -> bool:
+        """What a new size or time of change means."""
+        if (status.size, status.modified) == (life.size, life.modified):
+            return False
+        if status.size < life.size or not self._unchanged(life):
+            self._empty(life)
+            return True
+        life.modified = status.modified
+        if status.size == life.size:
+            return False
+        life.size, life.grown_at = status.size, self._clock.monotonic()
+        life.seen = max(life.seen, life.size)
+        life.over, life.closing = False, self._ending
+        self._announce(life)
+        return True
+
+    @staticmethod
+    def _unchanged(life: Life) -> bool:
+        """Whether the bytes that are known are still there: the beginning, and those before each checkpoint."""
+        if life.pread(len(life.head), 0) != life.head:
+            return False
+        points = {(p.offset, p.tail) for p in life.settled.values() if not p.done and p.offset <= life.size}
+        return all(tail.fits(life.pread(tail.length, offset - tail.length)) for offset, tail in points)
+
+    # ── truncation: the old life may go on in a copy ────────────────────────────────────────────────────────
+
+    def _empty(self, life: Life) -> None:
+        """The file was truncated. What was not read of its old life is in a copy, or lost; it begins a new one."""
+        place, known = life.place, life.remembered()
+        with life.still(), _Opened(life.take_source()) as opened:
+            del self._lives[_key(life.file_id)]
+            self._miss(known, life, "truncated")
+            self._seek_one(self._sought[known.generation.number])
+            if opened.open.status().size:
+                self._begin(opened, place, sighted=life.sighted)
+
+    def _miss(self, known: Remembered, life: Life | None, reason: str) -> None:
+        """The bytes are not where they were: look for them elsewhere, for a while."""
+        self._sought[known.generation.number] = _Sought(known, life, reason, self._clock.monotonic())
+
+    def _seek(self) -> None:
+        for sought in list(self._sought.values()):
+            self._seek_one(sought)
+
+    def _seek_one(self, sought: _Sought) -> None:
+        waited = self._clock.monotonic() - sought.since >= QUIET_S
+        found = self._find_copy(sought.known, sought.life, complete=not waited)
+        if found is None:
+            if waited or not self._is_being_made(sought.known):
+                self._give_up(sought)
+            return
+        place, source = found
+        with _Opened(source) as opened:
+            known = sought.known
+            self._ledger.moved(known.generation.number, source.identity, place.name, known.seen)
+            del self._sought[known.generation.number]
+            self._emit(events.CopyTaken(self.pipeline, known.generation.path, place.name))
+            if self._links:
+                self._links.drop(known.generation)
+                self._keep_link(known.generation, source, place)
+            if sought.life is None:
+                self._resume(replace(known, moved=True, name=place.name), opened, place)
+            else:
+                self._go_on(sought.life, opened.take(), place)
+
+    def _go_on(self, life: Life, source: Source, place: Place) -> None:
+        life.relocate(source, place)
+        life.moved, life.sighted = True, True
+        life.size, life.modified = 0, 0.0
+        life.grown_at = self._clock.monotonic()
+        self._lives[_key(source.identity)] = life
+        self.poll(life)
         self._announce(life)
 
-    def _unsighted(self, life: Life, *, still_there: bool) -> None:
-        """A file that no path leads to any more is read to its end, under whatever name, and then finished."""
-        life.sighted = still_there
-        if still_there or life.ended:
+    def _find_copy(self, known: Remembered, life: Life | None, *, complete: bool) -> tuple[Place, Source] | None:
+        known = _without_done(known)
+        for key, held in list(self._held.items()):
+            if held.like is life and is_copy(known, held.source, held.place.name, complete=complete):
+                del self._held[key]
+                return held.place, held.source
+        for place, source in neighbours(known.name, {*self._lives, *self._held, *self._done}):
+            if _key(source.identity) != _key(known.file_id) and is_copy(known, source, place.name, complete=complete):
+                return place, source
+            source.close()
+        return None
+
+    def _is_being_made(self, known: Remembered) -> bool:
+        """Whether some file is perhaps the copy, in the making."""
+        if any(held.like.generation == known.generation for held in self._held.values()):
+            return True
+        for place, source in neighbours(known.name, {*self._lives, *self._held, *self._done}):
+            with _Opened(source):
+                if _key(source.identity) != _key(known.file_id) and may_become_complete(known, source, place.name):
+                    return True
+        return False
+
+    def _give_up(self, sought: _Sought) -> None:
+        known, life = sought.known, sought.life
+        number = known.generation.number
+        self._ledger.ended(number, sought.reason, known.seen)
+        self._sought.pop(number, None)
+        if self._links:
+            self._links.drop(known.generation)
+        if life is not None:
+            life.end(sought.reason)
+            self._announce(life)
+        else:
+            for listener in self._listeners.values():
+                listener.missing(known, sought.reason)
+
+    def _reconsider_held(self) -> None:
+        """A held file is a copy in the making until it differs, is quiet, or has been held for too long."""
+        now = self._clock.monotonic()
+        for key, held in list(self._held.items()):
+            status = held.source.status()
+            if status.size != held.size:
+                held.size, held.grown_at = status.size, now
+            like = False
+            with suppress(OSError):
+                self.poll(held.like)
+                if key not in self._held:
+                    continue
+                like = self._is_followed(held.like) and may_become_copy(held.like, held.source)
+            longest = _LONGEST_HOLD_S if related(held.like.name, held.place.name) else QUIET_S
+            waited = now - held.grown_at >= QUIET_S or now - held.since >= longest
+            is_packed = held.place.name.endswith(".gz") and not held.like.sighted
+            if like and status.links and (is_packed or not waited):
+                continue
+            del self._held[key]
+            with _Opened(held.source) as opened:
+                if (status.links or not like) and not self._is_packed_again(held.source, held.place):
+                    self._begin(opened, held.place)
+
+    # ── files that have left their name ─────────────────────────────────────────────────────────────────────
+
+    def _is_followed(self, life: Life) -> bool:
+        return self._lives.get(_key(life.file_id)) is life
+
+    def _departed(self, life: Life, *, sighted: bool) -> None:
+        """What was rotated away is read to its end, under whatever name, and finished when it has been quiet."""
+        if not self._is_followed(life):
             return
-        if self.poll(life):
+        if not sighted and life.sighted and not life.is_open:
+            self._find_again(life)
+        life.sighted = sighted
+        left = not sighted or life.moved or life.name != life.generation.path
+        if not left or self.poll(life):
             return
         if not life.over and self._clock.monotonic() - life.grown_at >= QUIET_S:
             life.closing = life.over = True
             self._announce(life)
 
-    def _recover_moved(self) -> None:
-        """Generations that were open when the sidecar last ended and that no path of the pipeline leads to now."""
-        for known in list(self._pending.values()):
-            if known.ended:
-                self._give_up(known, known.ended)
-                continue
-            folder = os.path.dirname(known.name)
-            if not os.path.isdir(folder):
-                continue
-            if not self._found_in(folder, known):
-                self._give_up(known, "deleted")
+    def _find_again(self, life: Life) -> None:
+        """It was closed for a while, and no path of the pipeline leads to it any more."""
+        others = {key for key in self._lives if key != _key(life.file_id)}
+        for place, source in neighbours(life.name, others):
+            if source.identity == life.file_id:
+                self._ledger.renamed(life.generation.number, place.name, life.seen)
+                life.relocate(source, place)
+                self._announce(life)
+                return
+            source.close()
+        del self._lives[_key(life.file_id)]
+        self._miss(life.remembered(), life, "deleted")
 
-    def _found_in(self, folder: str, known: Remembered) -> bool:
-        with suppress(OSError), os.scandir(folder) as entries:
-            for entry in entries:
-                if entry.inode() != known.file_id.inode or entry.is_symlink():
-                    continue
-                fd = open_regular(os.path.realpath(folder), os.path.join(os.path.realpath(folder), entry.name))
-                identity = file_id(fd)
-                if identity == known.file_id and self._recognised(fd, identity, os.fstat(fd).st_size):
-                    life = self._resume(known, fd, entry.path)
-                    life.grown_at = self._clock.monotonic() - QUIET_S
-                    self._lives[(identity.device, identity.inode)] = life
-                    self.poll(life)
+    def _let_go_of_deleted(self) -> None:
+        """Deleted files are held for the sinks within a budget; beyond it the oldest is given up."""
+        held: list[tuple[float, int, Life]] = []
+        least = self._held_deleted // self._descriptors.limit
+        for life in self._lives.values():
+            if life.sighted:
+                continue
+            unread = life.size - min((point.offset for point in life.settled.values()), default=0)
+            with suppress(OSError):
+                if unread > 0 and life.status().links == 0:
+                    held.append((life.generation.born, max(unread, least), life))
+        total = sum(unread for _, unread, _ in held)
+        for _, unread, life in sorted(held, key=lambda item: item[0]):
+            if total <= self._held_deleted:
+                return
+            total -= unread
+            self._ledger.ended(life.generation.number, "deleted", life.seen)
+            del self._lives[_key(life.file_id)]
+            life.end("deleted")
+            self._announce(life)
+
+    def _seek_moved(self) -> None:
+        """Generations that were open when the sidecar last ended and that no path of the pipeline leads to now."""
+        for number, known in list(self._pending.items()):
+            folder = os.path.dirname(known.name)
+            if known.ended:
+                del self._pending[number]
+                for listener in self._listeners.values():
+                    listener.missing(known, known.ended)
+            elif os.path.isdir(folder) and not self._found_by_inode(known):
+                del self._pending[number]
+                self._miss(known, None, "deleted")
+
+    def _found_by_inode(self, known: Remembered) -> bool:
+        linked = self._links.find(known.generation) if self._links else None
+        elsewhere = neighbours(known.name, {key for key in self._lives if key != _key(known.file_id)})
+        for place, source in [linked] if linked else elsewhere:
+            with _Opened(source) as opened:
+                if self._continues(known, source):
+                    self._resume(known, opened, place).sighted = False
+                    del self._pending[known.generation.number]
                     return True
-                os.close(fd)
-        return known.generation.number not in self._pending
+        return False
+
+    def _remind(self, seen: dict[Key, Seen]) -> None:
+        """A finished generation is forgotten a week after its file was last there."""
+        now = self._clock.monotonic()
+        if not seen or now - self._reminded_at < _REMIND_EVERY_S:
+            return
+        self._reminded_at = now
+        there = [self._done[key].known.generation.number for key in seen.keys() & self._done.keys()]
+        self._ledger.still_there(there, self._clock.now())
+        self._ledger.forget(self.pipeline, self._clock.now())
+        kept = {known.generation.number for known in self._ledger.finished_lately(self.pipeline)}
+        self._done = {key: done for key, done in self._done.items() if done.known.generation.number in kept}
+
+    @staticmethod
+    def _start(source: Source) -> Checkpoint:
+        """For `read_from: end`: behind the last complete line."""
+        at = source.status().size
+        while at > 0:
+            back = min(128 * 1024, at)
+            piece = source.pread(back, at - back)
+            if newline := piece.rfind(b"\n") + 1:
+                offset = at - back + newline
+                before = min(OVERLAP, offset)
+                return Checkpoint(offset, Tail.of(source.pread(before, offset - before)))
+            at -= back
+        return ORIGIN
 
     def _announce(self, life: Life) -> None:
         for listener in self._listeners.values():
             listener.has_news(life)
 
 
-def _head(fd: int) -> bytes:
-    """How the file begins. NUL bytes at the end of it may be a place that is yet to be written."""
-    return os.pread(fd, HEAD, 0).rstrip(b"\0")
+class _Opened:
+    """An open file that is closed at the end of the block unless somebody took it."""
+
+    def __init__(self, source: Source | None) -> None:
+        self.source = source
+        self._mine = source is not None
+
+    @property
+    def open(self) -> Source:
+        """The file, where it is known to be open."""
+        if self.source is None:
+            raise ValueError("nothing was opened")
+        return self.source
+
+    def take(self) -> Source:
+        """The file is the caller's now."""
+        self._mine = False
+        return self.open
+
+    def __enter__(self) -> _Opened:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._mine and self.source is not None:
+            self.source.close()
 
 
-def _agrees(known: Remembered, fd: int, size: int) -> bool:
-    """Whether the fingerprint and what stands before each checkpoint are what they were."""
-    if not known.fingerprint.fits(os.pread(fd, HEAD, 0)):
-        return False
-    for point in known.checkpoints.values():
-        back = min(OVERLAP, point.offset)
-        if size < point.offset or not point.tail.fits(os.pread(fd, back, point.offset - back)):
-            return False
-    return True
+def _key(file_id: FileId) -> Key:
+    return file_id.device, file_id.inode
+
+
+def _without_done(known: Remembered) -> Remembered:
+    """Positions that a sink passed without reading have nothing to compare."""
+    points = {sink: point for sink, point in known.checkpoints.items() if not point.done}
+    return replace(known, checkpoints=points)

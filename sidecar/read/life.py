@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import bisect
-import os
 import threading
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from sidecar.flow import Chunk, FileId, Generation
-from sidecar.positions import HEAD, OVERLAP, Amounts, Checkpoint, DeadLetter, Fingerprint, Tail
+from sidecar.flow import Chunk, Generation
+from sidecar.positions import HEAD, OVERLAP, Amounts, Checkpoint, DeadLetter, Fingerprint, Remembered, Tail
+from sidecar.read.descriptors import Descriptors
+from sidecar.read.source import Source, Status, open_source
 
 
 class Ledger(Protocol):
@@ -26,32 +28,153 @@ class Truncated(Exception):
     """The bytes before a position are no longer what they were: the file began a new life."""
 
 
-class Life:
-    """An open file in one of its lives. Shared by the shippers of a pipeline and the follower that watches it.
+class Elsewhere(OSError):
+    """The file was closed for a while and is not under its name now; the next look tells where it is, if anywhere."""
 
-    `size` is the largest size that was seen; `name` the path it was last seen under. `sighted` is false once
-    no path of the pipeline leads to it any more. `closing`: an unterminated last line is a line, because the
-    sidecar ends or the file is over. `over`: no path leads to it and it has been quiet. `ended`: nothing more can
-    be read ("truncated").
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a file is: the resolved directory above the pattern, and the path it was last seen under."""
+
+    root: str
+    name: str
+
+
+class Life:
+    """A file in one of its lives. Shared by the shippers of a pipeline and the follower that watches it.
+
+    `size` is how much there is to read; `seen` the largest size that was ever known, more than `size` only when the
+    rest was truncated away. `sighted` is false once no path of the pipeline leads to it any more. `moved`: what is
+    read is a copy that was made before the file itself was truncated. `closing`: an unterminated last line is a
+    line, because the sidecar ends or the file is over. `over`: it has left its name and has been quiet. `ended`:
+    why nothing more can be read ("truncated", "deleted"). `moves` counts the changes of place.
     """
 
     def __init__(
-        self, generation: Generation, file_id: FileId, fd: int, head: bytes, cuts: Sequence[int], ledger: Ledger
-    ) -> None:
+        self, generation: Generation, source: Source, place: Place, head: bytes, cuts: Sequence[int], ledger: Ledger,
+        descriptors: Descriptors,
+    ) -> None:  # fmt: skip
         self.generation = generation
-        self.file_id = file_id
-        self.fd = fd
-        self.name = generation.path
+        self.file_id = source.identity
+        self.place = place
         self.size = 0
+        self.seen = 0
+        self.modified = 0.0
         self.grown_at = 0.0
         self.sighted = True
+        self.moved = False
         self.closing = False
         self.over = False
         self.ended = ""
+        self.moves = 0
+        self.settled: dict[str, Checkpoint] = {}
+        self._source: Source | None = source
+        self._away = False
         self._head = head
         self._cuts = sorted(cuts)
         self._ledger = ledger
+        self._descriptors = descriptors
         self._turn = threading.Lock()
+        self._file = threading.RLock()
+        descriptors.used(self)
+
+    @property
+    def name(self) -> str:
+        """The path that the file was last seen under."""
+        return self.place.name
+
+    @property
+    def head(self) -> bytes:
+        """What the fingerprint covers."""
+        return self._head
+
+    @property
+    def is_open(self) -> bool:
+        """Whether it has a descriptor now."""
+        return self._source is not None
+
+    def pread(self, length: int, offset: int) -> bytes:
+        """At most `length` bytes from `offset`. Raises `OSError` as pread(2) does, and `Elsewhere`."""
+        with self._file:
+            data = self._opened().pread(length, offset)
+        self._descriptors.used(self)
+        return data
+
+    def status(self) -> Status:
+        """What fstat(2) says of the file. Raises `Elsewhere`."""
+        with self._file:
+            found = self._opened().status()
+        self._descriptors.used(self)
+        return found
+
+    def _opened(self) -> Source:
+        if self._source is None:
+            if self._away:
+                raise Elsewhere("the file is not where it was")
+            try:
+                source = open_source(self.place.root, self.place.name)
+            except FileNotFoundError:
+                raise Elsewhere("the file is not under its name") from None
+            if source.identity != self.file_id:
+                source.close()
+                raise Elsewhere("another file has its name")
+            self._source = source
+        return self._source
+
+    @contextmanager
+    def still(self) -> Iterator[None]:
+        """Nobody else reads the file until the block ends."""
+        with self._file:
+            yield
+
+    def take_source(self) -> Source:
+        """The open file, for the caller to hand on or to close. Nothing can be read until `relocate`."""
+        with self._file:
+            source = self._opened()
+            self._source, self._away = None, True
+            self.moves += 1
+        self._descriptors.closed(self)
+        return source
+
+    def relocate(self, source: Source, place: Place) -> None:
+        """Go on reading there: it holds the same bytes at the same positions, as far as it goes."""
+        with self._file:
+            self.close()
+            self._source, self.place, self.file_id = source, place, source.identity
+            self._away = False
+            self.moves += 1
+        self._descriptors.used(self)
+
+    def park(self) -> bool:
+        """Close the file for a while, if it can be found again and nobody is reading it."""
+        if not self.sighted or not self._file.acquire(blocking=False):
+            return False
+        try:
+            self.close()
+        finally:
+            self._file.release()
+        return True
+
+    def end(self, reason: str) -> None:
+        """Nothing more can be read, for this reason."""
+        with self._file:
+            self.ended, self._away = reason, True
+            self.close()
+
+    def close(self) -> None:
+        """Give the descriptor back."""
+        with self._file:
+            if self._source is not None:
+                self._source.close()
+                self._source = None
+        self._descriptors.closed(self)
+
+    def remembered(self) -> Remembered:
+        """What the state knows of it, as of now."""
+        return Remembered(
+            self.generation, self.file_id, Fingerprint.of(self._head), self.name, self.seen, self.ended, self.moved,
+            dict(self.settled), self._cuts,
+        )  # fmt: skip
 
     def next_cut(self, offset: int) -> int | None:
         """The first offset after `offset` at which an unterminated line was shipped once."""
@@ -86,10 +209,6 @@ class Life:
                 self._ledger.extend(self.generation.number, Fingerprint.of(head))
                 self._head = head
 
-    def close(self) -> None:
-        """Give the descriptor back."""
-        os.close(self.fd)
-
 
 @dataclass(slots=True)
 class Span:
@@ -114,6 +233,8 @@ class Cursor:
         self.offset = checkpoint.offset
         self.before: bytes | None = b"" if checkpoint.offset == 0 else None
         self.scanned = 0
+        """Up to here an over-long line or a hole was searched for its end; `scanned_tail` stands before it."""
+        self.scanned_tail = b""
         self.spans: deque[Span] = deque()
         self._settled_before = self.before
 
@@ -129,15 +250,11 @@ class Cursor:
     def took(self, chunk: Chunk) -> Span:
         """The chunk goes on its way; the next one begins behind it."""
         plain = chunk.end == chunk.offset + len(chunk.data)
-        before = ((self.before or b"") + chunk.data)[-OVERLAP:] if plain else None
-        span = Span(chunk.offset, chunk.end, before if before is not None else b"")
+        self.before = ((self.before or b"") + chunk.data)[-OVERLAP:] if plain else self.scanned_tail
+        span = Span(chunk.offset, chunk.end, self.before)
         self.spans.append(span)
-        self.offset, self.before = chunk.end, before if plain else self._reread(chunk.end)
-        span.before = self.before or b""
+        self.offset = chunk.end
         return span
-
-    def _reread(self, end: int) -> bytes:
-        return os.pread(self.life.fd, OVERLAP, max(0, end - OVERLAP))[: min(OVERLAP, end)]
 
     def settled_prefix(self) -> list[Span]:
         """The spans from the checkpoint on that are settled without a gap."""
@@ -164,3 +281,4 @@ class Cursor:
         """Forget what is on its way and read again from the checkpoint."""
         self.spans.clear()
         self.offset, self.before = self.settled.offset, self._settled_before
+        self.scanned, self.scanned_tail = 0, b""

@@ -6,7 +6,7 @@ when the position was reached; so nothing can change between the check and the r
 
 from __future__ import annotations
 
-import os
+from collections.abc import Callable
 
 from sidecar.flow import Chunk
 from sidecar.positions import OVERLAP
@@ -53,7 +53,7 @@ class Reader:
     @staticmethod
     def _checked(cursor: Cursor, want: int) -> bytes:
         back = min(OVERLAP, cursor.offset)
-        raw = os.pread(cursor.life.fd, back + want, cursor.offset - back)
+        raw = cursor.life.pread(back + want, cursor.offset - back)
         if len(raw) < back + want:
             raise Truncated
         cursor.check(raw[:back])
@@ -79,33 +79,54 @@ class Reader:
     def _over_long(self, cursor: Cursor, data: bytes, bound: int, at_cut: bool) -> Chunk | None:
         """The head of a line that is longer than `max_line`, once its end is known. Needs no more memory."""
         head = data[: self._max_line]
-        at = max(cursor.scanned, cursor.offset + len(data))
-        while at < bound:
-            piece = os.pread(cursor.life.fd, min(self._chunk, bound - at), at)
-            if not piece:
-                raise Truncated
-            newline = piece.find(b"\n") + 1
-            at += newline or len(piece)
-            if newline:
-                cut_bytes = at - 1 - cursor.offset - len(head)
-                return self._made(cursor, head, closed=True, end=at, cut_bytes=cut_bytes)
-        cursor.scanned = at
+        at = cursor.offset + len(data)
+        if cursor.scanned < at:
+            cursor.scanned, cursor.scanned_tail = at, data[-OVERLAP:]
+        found = self._scan(cursor, bound, lambda piece: piece.find(b"\n") + 1)
+        self._still_begins(cursor, head)
+        end = cursor.scanned
+        if found:
+            return self._made(cursor, head, closed=True, end=end, cut_bytes=end - 1 - cursor.offset - len(head))
         if not at_cut:
             if not cursor.life.closing:
                 return None
-            cursor.life.cut(cursor.offset, at)
-        return self._made(cursor, head, closed=True, end=at, cut_bytes=at - cursor.offset - len(head))
+            cursor.life.cut(cursor.offset, end)
+        return self._made(cursor, head, closed=True, end=end, cut_bytes=end - cursor.offset - len(head))
 
     def _hole(self, cursor: Cursor, bound: int) -> Chunk | None:
         """Passes NUL bytes at the beginning of a line in constant memory, as soon as something follows them."""
-        at = max(cursor.scanned, cursor.offset)
-        while at < bound:
-            piece = os.pread(cursor.life.fd, min(self._chunk, bound - at), at)
+        if cursor.scanned < cursor.offset:
+            cursor.scanned, cursor.scanned_tail = cursor.offset, cursor.before or b""
+        found = self._scan(cursor, bound, _after_hole)
+        self._still_begins(cursor, b"\0")
+        if found or cursor.life.closing:
+            return self._made(cursor, b"", end=cursor.scanned)
+        return None
+
+    def _scan(self, cursor: Cursor, bound: int, passed: Callable[[bytes], int]) -> bool:
+        """Move `scanned` on until `passed` says how many bytes of a piece belong to what is passed (0: all of it)."""
+        while cursor.scanned < bound:
+            piece = cursor.life.pread(min(self._chunk, bound - cursor.scanned), cursor.scanned)
             if not piece:
                 raise Truncated
-            rest = piece.lstrip(b"\0")
-            at += len(piece) - len(rest)
-            if rest:
-                return self._made(cursor, b"", end=at)
-        cursor.scanned = at
-        return self._made(cursor, b"", end=at) if cursor.life.closing else None
+            here = passed(piece)
+            taken = piece[: here or None] if here >= 0 else b""
+            cursor.scanned += len(taken)
+            cursor.scanned_tail = (cursor.scanned_tail + taken)[-OVERLAP:]
+            if here:
+                return True
+        return False
+
+    @staticmethod
+    def _still_begins(cursor: Cursor, head: bytes) -> None:
+        """The reads of a scan have to be of one life: what stood before them must still be there after them."""
+        expected = (cursor.before or b"") + head[:OVERLAP]
+        back = min(OVERLAP, cursor.offset)
+        if cursor.life.pread(len(expected), cursor.offset - back) != expected:
+            raise Truncated
+
+
+def _after_hole(piece: bytes) -> int:
+    """How many NUL bytes the piece begins with if something follows them: 0 for all, -1 for none."""
+    rest = piece.lstrip(b"\0")
+    return (len(piece) - len(rest) or -1) if rest else 0

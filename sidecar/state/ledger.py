@@ -47,6 +47,15 @@ class Ledger:
         with self._store.transaction() as db:
             db.execute("UPDATE generations SET name = ?, seen = max(seen, ?) WHERE number = ?", (name, seen, number))
 
+    def moved(self, number: int, file_id: FileId, name: str, seen: int) -> None:
+        """The bytes of the generation are in another file now: a copy that was made before the truncation."""
+        with self._store.transaction() as db:
+            db.execute(
+                "UPDATE generations SET device = ?, inode = ?, inode_generation = ?, name = ?, moved = 1,"
+                " seen = max(seen, ?) WHERE number = ?",
+                (str(file_id.device), str(file_id.inode), file_id.inode_generation, name, seen, number),
+            )
+
     def ended(self, number: int, reason: str, seen: int) -> None:
         """Nothing more can be read of the generation; `seen` is the largest size it was known to have."""
         with self._store.transaction() as db:
@@ -59,6 +68,18 @@ class Ledger:
         """All sinks are through with the generation; it is forgotten a week later."""
         with self._store.transaction() as db:
             db.execute("UPDATE generations SET finished = ? WHERE number = ?", (at, number))
+
+    def reopened(self, number: int) -> None:
+        """The file of a finished generation has grown, or there is a new sink for it."""
+        with self._store.transaction() as db:
+            db.execute("UPDATE generations SET finished = NULL WHERE number = ?", (number,))
+
+    def still_there(self, numbers: Iterable[int], at: float) -> None:
+        """The files of these finished generations are still there: remember them for another week."""
+        with self._store.transaction() as db:
+            db.executemany(
+                "UPDATE generations SET finished = max(finished, ?) WHERE number = ?", [(at, n) for n in numbers]
+            )
 
     def commit(self, pipeline: str, sink: str, advances: Sequence[Advance], receipt: str | None = None) -> None:
         """Checkpoints, the dead letters that they pass, the balance and the sink's own receipt, all at once."""
@@ -78,10 +99,17 @@ class Ledger:
 
     def unfinished(self, pipeline: str) -> list[Remembered]:
         """All generations of a pipeline that are not finished, the youngest first."""
+        return self._known(pipeline, "finished IS NULL")
+
+    def finished_lately(self, pipeline: str) -> list[Remembered]:
+        """The generations that were finished to their end and are not forgotten yet, the youngest first."""
+        return self._known(pipeline, "finished IS NOT NULL AND ended = ''")
+
+    def _known(self, pipeline: str, condition: str) -> list[Remembered]:
         with self._store.reading() as db:
             rows = db.execute(
-                "SELECT number, path, born, device, inode, inode_generation, covered, fingerprint, name, seen, ended"
-                " FROM generations WHERE pipeline = ? AND finished IS NULL ORDER BY born DESC, number",
+                "SELECT number, path, born, device, inode, inode_generation, covered, fingerprint, name, seen, ended,"  # noqa: S608 - the conditions are constants
+                f" moved FROM generations WHERE pipeline = ? AND {condition} ORDER BY born DESC, number",
                 (pipeline,),
             ).fetchall()
             return [_remembered(db, pipeline, row) for row in rows]
@@ -95,22 +123,24 @@ class Ledger:
                 found.setdefault(sink, Amounts()).add(what, size, lines)
         return found
 
-    def forget(self, now: float) -> None:
+    def forget(self, pipeline: str, now: float) -> None:
         """Drop generations that were finished a week ago; what became of their bytes stays in the balance."""
         with self._store.transaction() as db:
-            limit = (now - _FORGET_AFTER_S,)
+            old = db.execute(
+                "SELECT number FROM generations WHERE pipeline = ? AND finished < ?",
+                (pipeline, now - _FORGET_AFTER_S),
+            ).fetchall()
             for statement in _FORGETTING:
-                db.execute(statement, limit)
+                db.executemany(statement, old)
 
 
 _FORGETTING = (
-    "INSERT INTO balance SELECT 0, sink, what, sum(bytes), sum(lines) FROM balance"
-    " WHERE generation IN (SELECT number FROM generations WHERE finished < ?) GROUP BY sink, what"
+    "INSERT INTO balance SELECT 0, sink, what, bytes, lines FROM balance WHERE generation = ?"
     " ON CONFLICT DO UPDATE SET bytes = bytes + excluded.bytes, lines = lines + excluded.lines",
-    "DELETE FROM balance WHERE generation IN (SELECT number FROM generations WHERE finished < ?)",
-    "DELETE FROM checkpoints WHERE generation IN (SELECT number FROM generations WHERE finished < ?)",
-    "DELETE FROM cuts WHERE generation IN (SELECT number FROM generations WHERE finished < ?)",
-    "DELETE FROM generations WHERE finished < ?",
+    "DELETE FROM balance WHERE generation = ?",
+    "DELETE FROM checkpoints WHERE generation = ?",
+    "DELETE FROM cuts WHERE generation = ?",
+    "DELETE FROM generations WHERE number = ?",
 )
 
 
@@ -149,7 +179,7 @@ def add_dead_letters(db: sqlite3.Connection, letters: Iterable[DeadLetter]) -> N
 
 
 def _remembered(db: sqlite3.Connection, pipeline: str, row: Sequence[object]) -> Remembered:
-    number, path, born, device, inode, inode_generation, covered, fingerprint, name, seen, ended = row
+    number, path, born, device, inode, inode_generation, covered, fingerprint, name, seen, ended, moved = row
     points = db.execute(
         "SELECT sink, offset, tail_length, tail, done FROM checkpoints WHERE generation = ?", (number,)
     ).fetchall()
@@ -161,6 +191,7 @@ def _remembered(db: sqlite3.Connection, pipeline: str, row: Sequence[object]) ->
         str(name),
         int(str(seen)),
         str(ended),
+        bool(moved),
         {sink: Checkpoint(offset, Tail(length, tail), bool(done)) for sink, offset, length, tail, done in points},
         [cut for (cut,) in cuts],
     )

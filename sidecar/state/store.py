@@ -16,14 +16,15 @@ from pathlib import Path
 
 from sidecar.errors import StateError
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 
 _SCHEMA = """
 CREATE TABLE generations (
     number INTEGER PRIMARY KEY, pipeline TEXT NOT NULL, path TEXT NOT NULL, born REAL NOT NULL,
     device TEXT NOT NULL, inode TEXT NOT NULL, inode_generation INTEGER,
     covered INTEGER NOT NULL, fingerprint BLOB NOT NULL,
-    name TEXT NOT NULL, seen INTEGER NOT NULL DEFAULT 0, ended TEXT NOT NULL DEFAULT '', finished REAL
+    name TEXT NOT NULL, seen INTEGER NOT NULL DEFAULT 0, ended TEXT NOT NULL DEFAULT '', finished REAL,
+    moved INTEGER NOT NULL DEFAULT 0
 );
 CREATE INDEX unfinished_generations ON generations (pipeline) WHERE finished IS NULL;
 CREATE TABLE checkpoints (
@@ -49,6 +50,9 @@ CREATE TABLE dead_letters (
 );
 CREATE INDEX dead_letters_by_sink ON dead_letters (sink, number);
 """
+
+_UPGRADES = {1: "ALTER TABLE generations ADD COLUMN moved INTEGER NOT NULL DEFAULT 0;"}
+"""Schema version → what makes the next one of it."""
 
 _REMOTE = frozenset({"nfs", "nfs4", "cifs", "smb3", "9p", "ceph", "glusterfs", "fuse.sshfs", "fuse.glusterfs"})
 """File systems on which SQLite's write-ahead log is not safe (sqlite.org/wal.html: all users on one host)."""
@@ -177,8 +181,10 @@ def _check(connection: sqlite3.Connection, directory: Path, version: int) -> Non
             try_="run that version, or name another directory with --state-dir",
         )
     (finding,) = connection.execute("PRAGMA quick_check(1)").fetchone()
-    if finding != "ok" or version != SCHEMA_VERSION:
+    if finding != "ok" or version < min(_UPGRADES):
         raise _damaged(directory, finding)
+    for older in range(version, SCHEMA_VERSION):
+        connection.executescript(f"BEGIN;{_UPGRADES[older]}PRAGMA user_version={older + 1};COMMIT;")
 
 
 def _refuse_remote(directory: Path) -> None:

@@ -7,7 +7,9 @@ from typing import Any
 
 import pytest
 
+from sidecar.events import Event
 from sidecar.positions import Advance, Amounts, Checkpoint, Remembered, Tail
+from sidecar.read.descriptors import Descriptors
 from sidecar.read.follower import Follower
 from sidecar.read.life import Life
 from sidecar.state.ledger import Ledger
@@ -46,22 +48,24 @@ class Ear:
 class Run:
     """One run of the sidecar's following over the folder, ended as `kill -9` ends it: without a word."""
 
-    def __init__(self, folder: Path, **options: bool) -> None:
+    def __init__(self, folder: Path, *, open_files: int = 16, glob: str = "*.log", **options: Any) -> None:
         self.store: Store = open_store(folder / "state")
         self.ledger = Ledger(self.store)
         self.clock = HandClock()
         self.ear = Ear()
-        self.follower = Follower("app", self.ledger, self.clock, **options)
+        self.said: list[Event] = []
+        self.descriptors = Descriptors(open_files)
+        self.follower = Follower("app", self.ledger, self.clock, self.said.append, self.descriptors, **options)
         self.follower.listen("sink", self.ear)
-        self.sweep = Sweep([str(folder / "*.log")])
+        self.sweep = Sweep([str(folder / glob)])
         self.look()
 
     def look(self) -> None:
         self.follower.look(self.sweep.look())
 
     def settle(self, life: Life, offset: int) -> None:
-        before = os.pread(life.fd, min(64, offset), max(0, offset - 64))
-        point = Checkpoint(offset, Tail.of(before))
+        before = life.pread(min(64, offset), max(0, offset - 64))
+        life.settled["sink"] = point = Checkpoint(offset, Tail.of(before))
         self.ledger.commit("app", "sink", [Advance(life.generation.number, point, life.size, Amounts())])
 
     def killed(self) -> None:
@@ -197,7 +201,7 @@ def test_a_rename_between_the_look_and_the_opening_makes_no_second_generation(tm
                 (tmp_path / "a.log").rename(tmp_path / "b.log")
             return getattr(run.ledger, name)
 
-    run.follower._ledger = RotatingMeanwhile()  # type: ignore[assignment]
+    run.follower._ledger = RotatingMeanwhile()
     run.follower.look(sightings)
     run.look()
     assert [life.file_id.inode for life, _ in run.ear.adopted] == [(tmp_path / "b.log").stat().st_ino]

@@ -5,10 +5,12 @@ from pathlib import Path
 
 import pytest
 
-from sidecar.flow import Chunk, FileId, Generation
+from sidecar.flow import Chunk, Generation
 from sidecar.positions import NO_TAIL, Checkpoint, Fingerprint, Tail
-from sidecar.read.life import Cursor, Life, Truncated
+from sidecar.read.descriptors import Descriptors
+from sidecar.read.life import Cursor, Life, Place, Truncated
 from sidecar.read.reader import Reader
+from sidecar.read.source import open_source
 
 
 class Notebook:
@@ -30,10 +32,11 @@ class File:
         self.path = path
         path.write_bytes(content)
         self.notebook = Notebook()
-        fd = os.open(path, os.O_RDONLY)
+        place = Place(str(path.parent), str(path))
         self.life = Life(
-            Generation(1, "app", str(path), 0.0), FileId(1, 2, 3), fd, content[:1024], cuts, self.notebook
-        )
+            Generation(1, "app", str(path), 0.0), open_source(place.root, place.name), place, content[:1024], cuts,
+            self.notebook, Descriptors(16),
+        )  # fmt: skip
         self.life.size = len(content)
 
     def append(self, data: bytes) -> None:

@@ -109,7 +109,7 @@ def test_a_finished_generation_is_forgotten_after_a_week_and_its_balance_is_not(
     amounts.add("stored", 100, 10)
     ledger.commit("app", "search", [Advance(GENERATION.number, Checkpoint(100, Tail.of(b"")), 100, amounts)])
     ledger.finished(GENERATION.number, 1_000.0)
-    ledger.forget(1_000.0 + 8 * 86400)
+    ledger.forget("app", 1_000.0 + 8 * 86400)
     assert ledger.unfinished("app") == []
     assert ledger.balance()["search"].bytes_ == {"stored": 100}
 

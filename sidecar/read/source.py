@@ -1,0 +1,160 @@
+"""The bytes of one open file, plain or compressed, by position."""
+
+from __future__ import annotations
+
+import os
+import threading
+import zlib
+from typing import NamedTuple, Protocol
+
+from sidecar.flow import FileId
+from sidecar.positions import HEAD
+from sidecar.read.identity import file_id
+from sidecar.read.safe_open import open_regular
+
+_PIECE = 64 * 1024
+_MAGIC = b"\x1f\x8b"
+
+
+class Status(NamedTuple):
+    """What fstat(2) says: the size in bytes (unpacked), the time of the last change, the number of names."""
+
+    size: int
+    modified: float
+    links: int
+
+
+class Source(Protocol):
+    """An open file. `identity` says which one it is."""
+
+    @property
+    def identity(self) -> FileId: ...
+
+    def pread(self, length: int, offset: int) -> bytes:
+        """At most `length` bytes from `offset`; fewer only at the end. Raises `OSError` as pread(2) does."""
+        ...
+
+    def status(self) -> Status: ...
+
+    def close(self) -> None: ...
+
+
+class Plain:
+    """A file as it is."""
+
+    def __init__(self, fd: int) -> None:
+        self.fd = fd
+        self.identity = file_id(fd)
+
+    def pread(self, length: int, offset: int) -> bytes:
+        """As pread(2)."""
+        return os.pread(self.fd, length, offset)
+
+    def status(self) -> Status:
+        """As fstat(2)."""
+        found = os.fstat(self.fd)
+        return Status(found.st_size, found.st_mtime, found.st_nlink)
+
+    def close(self) -> None:
+        """Give the descriptor back."""
+        os.close(self.fd)
+
+
+class Gzipped:
+    """A gzip file (RFC 1952) by positions in what was packed, in constant memory.
+
+    Each thread has a stream of its own, so that two sinks at two places do not make each other begin anew.
+    A file that breaks off counts as far as it can be unpacked.
+    """
+
+    def __init__(self, fd: int) -> None:
+        self.fd = fd
+        self.identity = file_id(fd)
+        self._streams = threading.local()
+        self._measured = (-1, 0)
+
+    def pread(self, length: int, offset: int) -> bytes:
+        """At most `length` unpacked bytes from `offset`."""
+        stream = getattr(self._streams, "stream", None)
+        if stream is None or offset < stream.base:
+            stream = self._streams.stream = _Stream(self.fd)
+        return stream.read(length, offset)
+
+    def status(self) -> Status:
+        """The size is that of the unpacked bytes, measured anew when the file has changed."""
+        found = os.fstat(self.fd)
+        packed, size = self._measured
+        if packed != found.st_size:
+            size = _Stream(self.fd).measure()
+            self._measured = found.st_size, size
+        return Status(size, found.st_mtime, found.st_nlink)
+
+    def close(self) -> None:
+        """Give the descriptor back."""
+        os.close(self.fd)
+
+
+class _Stream:
+    """Unpacks forward. `base` is the position of the first byte that is still at hand."""
+
+    def __init__(self, fd: int) -> None:
+        self.base = 0
+        self._fd = fd
+        self._at = 0
+        self._unpacker = zlib.decompressobj(31)
+        self._packed = b""
+        self._buffer = b""
+        self._over = False
+
+    def read(self, length: int, offset: int) -> bytes:
+        while not self._over and self.base + len(self._buffer) < offset + length:
+            self._forget_before(offset)
+            self._buffer += self._more()
+        return self._buffer[offset - self.base : offset - self.base + length]
+
+    def measure(self) -> int:
+        while not self._over:
+            self._forget_before(self.base + len(self._buffer))
+            self._buffer = self._more()
+        return self.base + len(self._buffer)
+
+    def _forget_before(self, offset: int) -> None:
+        passed = min(max(0, offset - self.base), len(self._buffer))
+        self._buffer = self._buffer[passed:]
+        self.base += passed
+
+    def _more(self) -> bytes:
+        if not self._packed:
+            self._packed = os.pread(self._fd, _PIECE, self._at)
+            self._at += len(self._packed)
+            self._over = not self._packed
+        try:
+            data = self._unpacker.decompress(self._packed, _PIECE)
+        except zlib.error:
+            self._over = True
+            return b""
+        self._packed = self._unpacker.unconsumed_tail
+        if self._unpacker.eof:
+            self._packed = self._unpacker.unused_data.lstrip(b"\0")
+            self._unpacker = zlib.decompressobj(31)
+        return data
+
+
+def open_source(root: str, path: str) -> Source:
+    """The regular file `path` below the resolved directory `root`, unpacked if it is a gzip file by name and content.
+
+    Raises `NotRegular`, or `OSError` as open(2) does.
+    """
+    fd = open_regular(root, path)
+    try:
+        if path.endswith(".gz") and os.pread(fd, 2, 0) == _MAGIC:
+            return Gzipped(fd)
+        return Plain(fd)
+    except OSError:
+        os.close(fd)
+        raise
+
+
+def head_of(source: Source) -> bytes:
+    """How the file begins. NUL bytes at the end of it may be a place that is yet to be written."""
+    return source.pread(HEAD, 0).rstrip(b"\0")
