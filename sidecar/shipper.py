@@ -420,20 +420,20 @@ class Shipper(threading.Thread):
         settled = {
             number: self._cursors[number].settled_prefix() for number in self._landed if number in self._cursors
         }
-        steps = [self._advance(number, spans) for number, spans in settled.items() if spans]
+        steps = {number: self._advance(number, spans) for number, spans in settled.items() if spans}
         try:
-            self._ledger.commit(self.pipeline, self.sink_name, [*self._steps, *steps], self._receipt)
+            self._ledger.commit(self.pipeline, self.sink_name, [*self._steps, *steps.values()], self._receipt)
         except StateError as error:
             self._state_failed(error)
             return False
         self._steps.clear()
         self._landed.clear()
-        for number, spans in settled.items():
-            if spans:
-                cursor = self._cursors[number]
-                cursor.passed(spans)
-                cursor.life.settled[self.sink_name] = cursor.settled
-                self._complete(cursor)
+        for number, step in steps.items():
+            cursor = self._cursors[number]
+            cursor.passed(settled[number])
+            cursor.life.settled[self.sink_name] = cursor.settled
+            cursor.life.recorded = max(cursor.life.recorded, step.seen)
+            self._complete(cursor)
         if not self._steps:
             return self._tell_through()
         return True
@@ -459,7 +459,7 @@ class Shipper(threading.Thread):
             amounts.merge(span.amounts)
         letters = [letter for span in spans for letter in span.dead_letters]
         cursor = self._cursors[number]
-        return Advance(number, cursor.checkpoint_after(spans), cursor.life.size, amounts, letters)
+        return Advance(number, cursor.checkpoint_after(spans), cursor.life.seen, amounts, letters)
 
     def _complete(self, cursor: Cursor) -> None:
         """A generation that is over is let go when this sink has had all of it that there is."""

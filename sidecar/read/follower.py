@@ -30,6 +30,7 @@ QUIET_S = 5.0
 
 _LONGEST_HOLD_S = 60.0
 _MOST_HELD = 64
+_RECORD_EVERY_S = 1.0
 _REMIND_EVERY_S = 3600.0
 
 
@@ -59,6 +60,7 @@ class Ledger(Protocol):
     def renamed(self, number: int, name: str, seen: int) -> None: ...
     def moved(self, number: int, file_id: FileId, name: str, seen: int) -> None: ...
     def ended(self, number: int, reason: str, seen: int) -> None: ...
+    def seen(self, sizes: Iterable[tuple[int, int]]) -> None: ...
     def finished(self, number: int, at: float) -> None: ...
     def reopened(self, number: int) -> None: ...
     def still_there(self, numbers: Iterable[int], at: float) -> None: ...
@@ -85,11 +87,11 @@ class Listener(Protocol):
 
 @dataclass(slots=True)
 class _Held:
-    """A file that may be the copy of a life, in the making: opened, and not followed until that is known."""
+    """A file that may be the copy of a generation, in the making: opened, and not followed until that is known."""
 
     source: Source
     place: Place
-    like: Life
+    like: Generation
     size: int
     since: float
     grown_at: float
@@ -141,7 +143,7 @@ class Follower:
             for done in self._done.values():
                 links.drop(done.known.generation)
         self._ending = False
-        self._reminded_at = float("-inf")
+        self._reminded_at = self._recorded_at = float("-inf")
         self._turn = threading.RLock()
 
     def listen(self, sink: str, listener: Listener) -> None:
@@ -165,9 +167,8 @@ class Follower:
             for sighting in sightings:
                 seen.setdefault((sighting.device, sighting.inode), sighting)
             self.unreadable.clear()
-            established = set(self._lives)
             pending = self._pending_by_key()
-            for key in seen.keys() & established:
+            for key in seen.keys() & self._lives.keys():
                 if life := self._lives.get(key):
                     self._sighted(life, seen[key])
             for key, sighting in seen.items():
@@ -178,6 +179,7 @@ class Follower:
             self._seek_moved()
             self._seek()
             self._reconsider_held()
+            established = set(self._lives)
             for key, sighting in seen.items():
                 if not (key in self._lives or key in self._held or self._is_done(key, sighting)) and sighting.size:
                     self._open(sighting, established)
@@ -185,6 +187,7 @@ class Follower:
             for key, life in list(self._lives.items()):
                 self._departed(life, sighted=key in seen)
             self._let_go_of_deleted()
+            self._record_sizes()
             self._remind(seen)
 
     def poll(self, life: Life) -> bool:
@@ -321,10 +324,13 @@ class Follower:
             return True
         return any(_key(known.file_id) == key and not known.ended for known in self._pending.values())
 
-    def _like(self, place: Place, source: Source, established: set[Key]) -> Life | None:
-        """The life that this file may be a copy of, in the making."""
+    def _like(self, place: Place, source: Source, established: set[Key]) -> Generation | None:
+        """The generation that this file may be a copy of, in the making."""
         if len(self._held) >= _MOST_HELD:
             return None
+        for sought in self._sought.values():
+            if may_become_complete(sought.known, source, place.name):
+                return sought.known.generation
         folder, begins = os.path.dirname(place.name), source.pread(64, 0)
         for key in established:
             life = self._lives.get(key)
@@ -337,7 +343,7 @@ class Follower:
                 if _key(source.identity) in self._lives:
                     return None
                 if self._is_followed(life) and may_become_copy(life, source):
-                    return life
+                    return life.generation
         return None
 
     def _is_packed_again(self, source: Source, place: Place) -> bool:
@@ -381,7 +387,8 @@ class Follower:
             self._ledger.renamed(known.generation.number, place.name, known.seen)
         head = opened.open.pread(known.fingerprint.covered, 0)
         life = Life(known.generation, opened.take(), place, head, known.cuts, self._ledger, self._descriptors)
-        life.seen, life.moved = known.seen, known.moved
+        life.seen = life.recorded = known.seen
+        life.moved = known.moved
         self._take_in(life, {sink: known.checkpoints.get(sink, ORIGIN) for sink in self._listeners})
         return life
 
@@ -465,7 +472,7 @@ class Follower:
 
     def _seek_one(self, sought: _Sought) -> None:
         waited = self._clock.monotonic() - sought.since >= QUIET_S
-        found = self._find_copy(sought.known, sought.life, complete=not waited)
+        found = self._find_copy(sought.known, complete=not waited)
         if found is None:
             if waited or not self._is_being_made(sought.known):
                 self._give_up(sought)
@@ -493,10 +500,10 @@ class Follower:
         self.poll(life)
         self._announce(life)
 
-    def _find_copy(self, known: Remembered, life: Life | None, *, complete: bool) -> tuple[Place, Source] | None:
+    def _find_copy(self, known: Remembered, *, complete: bool) -> tuple[Place, Source] | None:
         known = _without_done(known)
         for key, held in list(self._held.items()):
-            if held.like is life and is_copy(known, held.source, held.place.name, complete=complete):
+            if held.like == known.generation and is_copy(known, held.source, held.place.name, complete=complete):
                 del self._held[key]
                 return held.place, held.source
         for place, source in neighbours(known.name, {*self._lives, *self._held, *self._done}):
@@ -507,7 +514,7 @@ class Follower:
 
     def _is_being_made(self, known: Remembered) -> bool:
         """Whether some file is perhaps the copy, in the making."""
-        if any(held.like.generation == known.generation for held in self._held.values()):
+        if any(held.like == known.generation for held in self._held.values()):
             return True
         for place, source in neighbours(known.name, {*self._lives, *self._held, *self._done}):
             with _Opened(source):
@@ -536,21 +543,29 @@ class Follower:
             status = held.source.status()
             if status.size != held.size:
                 held.size, held.grown_at = status.size, now
-            like = False
-            with suppress(OSError):
-                self.poll(held.like)
-                if key not in self._held:
-                    continue
-                like = self._is_followed(held.like) and may_become_copy(held.like, held.source)
-            longest = _LONGEST_HOLD_S if related(held.like.name, held.place.name) else QUIET_S
+            life = next((life for life in self._lives.values() if life.generation == held.like), None)
+            like = self._may_still_be(held, life)
+            if key not in self._held:
+                continue
+            longest = _LONGEST_HOLD_S if related(held.like.path, held.place.name) else QUIET_S
             waited = now - held.grown_at >= QUIET_S or now - held.since >= longest
-            is_packed = held.place.name.endswith(".gz") and not held.like.sighted
+            is_packed = held.place.name.endswith(".gz") and life is not None and not life.sighted
             if like and status.links and (is_packed or not waited):
                 continue
             del self._held[key]
             with _Opened(held.source) as opened:
                 if (status.links or not like) and not self._is_packed_again(held.source, held.place):
                     self._begin(opened, held.place)
+
+    def _may_still_be(self, held: _Held, life: Life | None) -> bool:
+        """Whether the held file is, so far, what a copy would be."""
+        if life is not None:
+            with suppress(OSError):
+                self.poll(life)  # which may take the held file for the copy that it is
+                if self._is_followed(life):
+                    return may_become_copy(life, held.source)
+        sought = self._sought.get(held.like.number)
+        return sought is not None and may_become_complete(sought.known, held.source, held.place.name)
 
     # ── files that have left their name ─────────────────────────────────────────────────────────────────────
 
@@ -627,6 +642,18 @@ class Follower:
                     del self._pending[known.generation.number]
                     return True
         return False
+
+    def _record_sizes(self) -> None:
+        """Write down how much was seen where no checkpoint does so, because the destination is down."""
+        now = self._clock.monotonic()
+        if now - self._recorded_at < _RECORD_EVERY_S:
+            return
+        self._recorded_at = now
+        grown = [(life, life.seen) for life in self._lives.values() if life.seen > life.recorded]
+        if grown:
+            self._ledger.seen([(life.generation.number, size) for life, size in grown])
+            for life, size in grown:
+                life.recorded = size
 
     def _remind(self, seen: dict[Key, Seen]) -> None:
         """A finished generation is forgotten a week after its file was last there."""

@@ -47,7 +47,8 @@ class Life:
     rest was truncated away. `sighted` is false once no path of the pipeline leads to it any more. `moved`: what is
     read is a copy that was made before the file itself was truncated. `closing`: an unterminated last line is a
     line, because the sidecar ends or the file is over. `over`: it has left its name and has been quiet. `ended`:
-    why nothing more can be read ("truncated", "deleted"). `moves` counts the changes of place.
+    why nothing more can be read ("truncated", "deleted"). `moves` counts the changes of place. `recorded`: the
+    largest `seen` that is durable.
     """
 
     def __init__(
@@ -67,6 +68,7 @@ class Life:
         self.over = False
         self.ended = ""
         self.moves = 0
+        self.recorded = 0
         self.settled: dict[str, Checkpoint] = {}
         self._source: Source | None = source
         self._away = False

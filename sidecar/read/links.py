@@ -27,8 +27,14 @@ class Links:
         if not isinstance(source, Plain):
             return
         self.directory.mkdir(mode=0o700, exist_ok=True)
-        with suppress(FileExistsError):
-            os.link(f"/proc/self/fd/{source.fd}", self._path(generation), follow_symlinks=True)
+        folder = os.open(self.directory, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
+        try:
+            # Only with a directory descriptor does it call linkat(2), which follows the link in /proc to the file.
+            os.link(f"/proc/self/fd/{source.fd}", self._path(generation).name, dst_dir_fd=folder)
+        except FileExistsError:
+            return
+        finally:
+            os.close(folder)
 
     def find(self, generation: Generation) -> tuple[Place, Source] | None:
         """The file that the link leads to, opened."""

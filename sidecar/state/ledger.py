@@ -64,6 +64,13 @@ class Ledger:
                 (reason, seen, number),
             )
 
+    def seen(self, sizes: Iterable[tuple[int, int]]) -> None:
+        """These generations (number, bytes) were seen to be so large."""
+        with self._store.transaction() as db:
+            db.executemany(
+                "UPDATE generations SET seen = max(seen, ?) WHERE number = ?", [(size, n) for n, size in sizes]
+            )
+
     def finished(self, number: int, at: float) -> None:
         """All sinks are through with the generation; it is forgotten a week later."""
         with self._store.transaction() as db:

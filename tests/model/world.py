@@ -1,0 +1,330 @@
+"""A sidecar in one thread, with real files, a real state and its real shippers; only time and destinations are ours.
+
+It can be killed at any moment that matters (`fuse`): before and after each transaction of the state, and before,
+in the middle of and after each write of a sink. What it finds again after that is what a new process would find.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from sidecar.composition import rooms_of
+from sidecar.errors import Fatal, Retryable
+from sidecar.events import Event
+from sidecar.flow import Batch, Rejection, Verdict
+from sidecar.positions import Amounts
+from sidecar.read.descriptors import Descriptors
+from sidecar.read.follower import QUIET_S, Follower
+from sidecar.read.links import Links
+from sidecar.settings import Pipeline
+from sidecar.shipper import Limits, Shipper
+from sidecar.state.ledger import Ledger
+from sidecar.state.store import open_store
+from sidecar.watch.sweep import Sweep
+
+FIRST_NOW = 1_795_395_600.0
+
+
+class Killed(BaseException):
+    """The process ends here, as `kill -9` ends it."""
+
+
+@dataclass
+class Clock:
+    """Time that goes when it is told to. The wall clock may jump, the monotonic one never does."""
+
+    at: float = 1_000.0
+    ahead: float = FIRST_NOW
+
+    def now(self) -> float:
+        return self.at + self.ahead
+
+    def monotonic(self) -> float:
+        return self.at
+
+
+@dataclass
+class Fuse:
+    """Counts moments. After `left` of them the process dies; None means that it lives."""
+
+    left: int | None = None
+    passed: int = 0
+
+    def moment(self) -> None:
+        self.passed += 1
+        if self.left is None:
+            return
+        self.left -= 1
+        if self.left <= 0:
+            self.left = None
+            raise Killed
+
+
+class MortalLedger(Ledger):
+    """The real ledger; the process may die just before and just after each of its transactions."""
+
+    def __init__(self, store: Any, fuse: Fuse) -> None:
+        super().__init__(store)
+        for name in ("begin", "extend", "cut", "renamed", "moved", "ended", "finished", "reopened", "commit"):
+            setattr(self, name, mortal(getattr(self, name), fuse))
+
+
+def mortal(method: Callable[..., None], fuse: Fuse) -> Callable[..., None]:
+    def called(*arguments: Any) -> None:
+        fuse.moment()
+        method(*arguments)
+        fuse.moment()
+
+    return called
+
+
+@dataclass
+class Destination:
+    """A database that outlives the sidecar: stores by id, and fails as it is told to, attempt by attempt."""
+
+    fuse: Fuse
+    documents: dict[str, dict[str, Any]] = field(default_factory=dict)
+    faults: list[str] = field(default_factory=list)
+    is_down: bool = False
+    altered: list[str] = field(default_factory=list)
+
+    def open(self) -> None:
+        """Nothing to do."""
+
+    def close(self) -> None:
+        """Nothing to do."""
+
+    def probe(self) -> None:
+        """Nothing to try."""
+
+    def write(self, batch: Batch) -> Verdict:
+        self.fuse.moment()
+        fault = "down" if self.is_down else self.faults.pop(0) if self.faults else ""
+        if fault == "down":
+            raise Retryable("the destination is down")
+        half = len(batch) // 2
+        if fault == "half, then silence":
+            self._take(batch, range(half))
+            raise Retryable("the connection broke in the middle")
+        if fault == "half stored, half refused for now" and half:
+            self._take(batch, range(half))
+            return Verdict(range(half), fault=Fatal("something is not right"))
+        self._take(batch, range(half))
+        self.fuse.moment()
+        self._take(batch, range(half, len(batch)))
+        self.fuse.moment()
+        if fault == "everything, then silence":
+            raise Retryable("the connection broke after everything was stored")
+        if fault == "one is poison":
+            return Verdict(range(1, len(batch)), [Rejection(0, "poison", "never")])
+        return Verdict(range(len(batch)))
+
+    def _take(self, batch: Batch, indexes: Sequence[int]) -> None:
+        """As `create` does it: an id that is there stays as it is, and a second document of that id is not stored."""
+        for index in indexes:
+            document = json.loads(batch.documents[index])
+            there = self.documents.setdefault(batch.ids[index], document)
+            if there["message"] != document["message"]:
+                self.altered.append(batch.ids[index])
+
+    def streams(self) -> list[str]:
+        """What is stored, put together again: one text for each generation."""
+        lives: dict[str, list[tuple[int, str]]] = {}
+        for name, document in self.documents.items():
+            life, _, offset = name.partition("-")
+            lives.setdefault(life, []).append((int(offset), document["message"]))
+        return [_joined(sorted(pieces)) for pieces in lives.values()]
+
+    def text(self) -> str:
+        return "\n".join(self.streams())
+
+
+def _joined(pieces: list[tuple[int, str]]) -> str:
+    """A line that was shipped in two pieces is one line again."""
+    text, end = "", 0
+    for offset, piece in pieces:
+        text += ("" if offset == end or not text else "\n") + piece
+        end = offset + len(piece.encode())
+    return text
+
+
+class World:
+    """A folder of logs, the sidecar that follows it, and its destinations."""
+
+    def __init__(
+        self, folder: Path, *, state: Path | None = None, paths: str = "app.log*", exclude: Sequence[str] = ("*.gz",),
+        sinks: Sequence[str] = ("sink",), keep_links: bool = False, open_files: int = 64, **options: Any,
+    ) -> None:  # fmt: skip
+        self.logs = folder / "logs"
+        self.logs.mkdir()
+        self.state = state or folder / "state"
+        self.clock, self.fuse = Clock(), Fuse()
+        self.destinations = {name: Destination(self.fuse) for name in sinks}
+        self.said: list[Event] = []
+        self._changes = 0
+        self._paths, self._exclude, self._open_files = [str(self.logs / paths)], exclude, open_files
+        self._options = options
+        self._links = Links(self.logs / ".kept") if keep_links else None
+        self.start()
+
+    # ── the process ─────────────────────────────────────────────────────────────────────────────────────────
+
+    def start(self) -> None:
+        """A new process. Killed at once if the fuse burns down while it starts."""
+        self.alive = True
+        self.store = open_store(self.state)
+        self.ledger = MortalLedger(self.store, self.fuse)
+        self.descriptors = Descriptors(self._open_files)
+        self.follower = Follower(
+            "app", self.ledger, self.clock, self.said.append, self.descriptors, links=self._links, **self._options
+        )
+        self.sweep = Sweep(self._paths, self._exclude)
+        self.shippers = {name: self._shipper(name) for name in self.destinations}
+        for name, shipper in self.shippers.items():
+            self.follower.listen(name, shipper)
+
+    def _shipper(self, name: str) -> Shipper:
+        pipeline = Pipeline(paths=tuple(self._paths))
+        return Shipper(
+            "app", name, self.destinations[name], rooms_of(pipeline, self.clock, "host", {}),
+            Limits(10_000, 64 * 1024, 0.1, 1), self.follower, self.ledger, self.clock, self.said.append,
+            spawn=lambda task: task(),
+        )  # fmt: skip
+
+    def kill(self) -> None:
+        """`kill -9`: nothing is said, nothing is written."""
+        if not self.alive:
+            return
+        self.alive = False
+        self.store.close()
+        for fd in os.listdir("/proc/self/fd"):
+            with suppress(OSError):
+                ours = fcntl.fcntl(int(fd), fcntl.F_GETFL) & os.O_ACCMODE == os.O_RDONLY
+                if ours and os.readlink(f"/proc/self/fd/{fd}").startswith(str(self.logs)):
+                    os.close(int(fd))
+
+    def restart(self) -> None:
+        """A new process after this one was killed."""
+        self.kill()
+        self.start()
+
+    def _mortally(self, action: Callable[[], None]) -> bool:
+        """Whether the process outlived it."""
+        try:
+            action()
+        except Killed:
+            self.kill()
+            return False
+        return True
+
+    # ── what it does ────────────────────────────────────────────────────────────────────────────────────────
+
+    def look(self) -> bool:
+        return self.alive and self._mortally(lambda: self.follower.look(self.sweep.look()))
+
+    def poll(self) -> bool:
+        def polling() -> None:
+            for life in self.follower.lives():
+                self.follower.poll(life)
+
+        return self.alive and self._mortally(polling)
+
+    def turn(self, turns: int = 1) -> bool:
+        """So many turns of each shipper's loop."""
+
+        def turning() -> None:
+            for _ in range(turns):
+                for shipper in self.shippers.values():
+                    shipper.turn(0)
+
+        return self.alive and self._mortally(turning)
+
+    def live(self, seconds: float, step: float = 0.5) -> bool:
+        """Let time pass while the sidecar does what it does."""
+        until = self.clock.at + seconds
+        while self.alive and self.clock.at < until:
+            self.clock.at += step
+            if not (self.look() and self.turn(6)):
+                return False
+        return self.alive
+
+    def drain(self) -> bool:
+        """SIGTERM: read to the end, deliver, end. Destinations that are down are waited for."""
+        if not (self.look() and self.alive):
+            return False
+        for _ in range(40):
+            if not self.follower.undecided:
+                break
+            self.clock.at += 0.5
+            if not self.look():
+                return False
+        if not self._mortally(self.follower.finish_all):
+            return False
+        for shipper in self.shippers.values():
+            shipper.drain()
+        for _ in range(2_000):
+            self.clock.at += 0.1
+            if not self.turn():
+                return False
+            if all(shipper.is_drained for shipper in self.shippers.values()):
+                break
+        self.kill()
+        return True
+
+    def settle(self) -> None:
+        """Everything well again, and long enough for every decision; then an orderly end."""
+        self.fuse.left = None
+        for destination in self.destinations.values():
+            destination.is_down = False
+            destination.faults.clear()
+        if not self.alive:
+            self.start()
+        self.live(4 * QUIET_S)
+        self.live(120, step=5)
+        assert self.drain()
+
+    # ── what became of it ───────────────────────────────────────────────────────────────────────────────────
+
+    def balance(self) -> dict[str, dict[str, int]]:
+        """Sink → kind → bytes, as the state has it."""
+        store = open_store(self.state)
+        try:
+            found: dict[str, Amounts] = Ledger(store).balance()
+        finally:
+            store.close()
+        return {name: found.get(name, Amounts()).bytes_ for name in self.destinations}
+
+    def lost(self) -> int:
+        """Bytes that the balance says were lost, for all sinks together."""
+        return sum(
+            size for kinds in self.balance().values() for what, size in kinds.items() if what.startswith("lost")
+        )
+
+    def path(self, name: str = "app.log") -> Path:
+        return self.logs / name
+
+    def write(self, data: bytes, name: str = "app.log") -> None:
+        """Append, and give the file the time of the world: real time hardly passes between two writes."""
+        with self.path(name).open("ab") as file:
+            file.write(data)
+        self.touched(name)
+
+    def touched(self, name: str = "app.log") -> None:
+        self._changes += 1
+        os.utime(self.path(name), (FIRST_NOW + self._changes, FIRST_NOW + self._changes))
+
+    def copytruncate(self, copy: str, name: str = "app.log") -> None:
+        self.path(copy).write_bytes(self.path(name).read_bytes())
+        os.truncate(self.path(name), 0)
+        self.touched(name)
+
+    def messages(self, sink: str = "sink") -> list[str]:
+        """All that is stored, one line after the other, sorted."""
+        return sorted(line for stream in self.destinations[sink].streams() for line in stream.split("\n"))
