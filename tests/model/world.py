@@ -116,14 +116,15 @@ class Destination:
         if fault == "half stored, half refused for now" and half:
             self._take(batch, range(half))
             return Verdict(range(half), fault=Fatal("something is not right"))
+        if fault == "one is poison":
+            self._take(batch, range(1, len(batch)))
+            return Verdict(range(1, len(batch)), [Rejection(0, "poison", "never")])
         self._take(batch, range(half))
         self.fuse.moment()
         self._take(batch, range(half, len(batch)))
         self.fuse.moment()
         if fault == "everything, then silence":
             raise Retryable("the connection broke after everything was stored")
-        if fault == "one is poison":
-            return Verdict(range(1, len(batch)), [Rejection(0, "poison", "never")])
         return Verdict(range(len(batch)))
 
     def _take(self, batch: Batch, indexes: Sequence[int]) -> None:
@@ -134,16 +135,14 @@ class Destination:
             if there["message"] != document["message"]:
                 self.altered.append(batch.ids[index])
 
-    def streams(self) -> list[str]:
-        """What is stored, put together again: one text for each generation."""
-        lives: dict[str, list[tuple[int, str]]] = {}
-        for name, document in self.documents.items():
-            life, _, offset = name.partition("-")
-            lives.setdefault(life, []).append((int(offset), document["message"]))
-        return [_joined(sorted(pieces)) for pieces in lives.values()]
 
-    def text(self) -> str:
-        return "\n".join(self.streams())
+def streams(documents: Sequence[tuple[str, str]]) -> list[str]:
+    """Documents (id, message) put together again: one text for each generation."""
+    lives: dict[str, list[tuple[int, str]]] = {}
+    for name, message in documents:
+        life, _, offset = name.partition("-")
+        lives.setdefault(life, []).append((int(offset), message))
+    return [_joined(sorted(pieces)) for pieces in lives.values()]
 
 
 def _joined(pieces: list[tuple[int, str]]) -> str:
@@ -301,6 +300,35 @@ class World:
             store.close()
         return {name: found.get(name, Amounts()).bytes_ for name in self.destinations}
 
+    def stored(self, sink: str) -> list[tuple[str, str]]:
+        """(id, message) of all that is stored."""
+        return [(name, document["message"]) for name, document in self.destinations[sink].documents.items()]
+
+    def dead(self, sink: str) -> list[tuple[str, str]]:
+        """(id, message) of the dead letters of one sink."""
+        store = open_store(self.state)
+        try:
+            with store.reading() as db:
+                rows = db.execute("SELECT document_id, document FROM dead_letters WHERE sink = ?", (sink,)).fetchall()
+        finally:
+            store.close()
+        return [(name, json.loads(document)["message"]) for name, document in rows]
+
+    def check_balance(self) -> None:
+        """For each generation and sink: what became of its bytes adds up to what was settled and seen."""
+        store = open_store(self.state)
+        try:
+            with store.reading() as db:
+                rows = db.execute(
+                    "SELECT g.number, c.sink, g.seen, c.offset, (SELECT coalesce(sum(bytes), 0) FROM balance b"
+                    " WHERE b.generation = g.number AND b.sink = c.sink) FROM generations g"
+                    " JOIN checkpoints c ON c.generation = g.number"
+                ).fetchall()
+        finally:
+            store.close()
+        for number, sink, seen, offset, accounted in rows:
+            assert accounted == offset == seen, f"{number} for {sink}: {accounted} of {offset}, seen {seen}"
+
     def lost(self) -> int:
         """Bytes that the balance says were lost, for all sinks together."""
         return sum(
@@ -327,4 +355,4 @@ class World:
 
     def messages(self, sink: str = "sink") -> list[str]:
         """All that is stored, one line after the other, sorted."""
-        return sorted(line for stream in self.destinations[sink].streams() for line in stream.split("\n"))
+        return sorted(line for stream in streams(self.stored(sink)) for line in stream.split("\n"))
