@@ -30,6 +30,8 @@ QUIET_S = 5.0
 
 _LONGEST_HOLD_S = 60.0
 _MOST_HELD = 64
+_START = 32
+_MOST_ALIKE = 100
 _RECORD_EVERY_S = 1.0
 _REMIND_EVERY_S = 3600.0
 
@@ -179,10 +181,11 @@ class Follower:
             self._seek_moved()
             self._seek()
             self._reconsider_held()
-            established = set(self._lives)
-            for key, sighting in seen.items():
-                if not (key in self._lives or key in self._held or self._is_done(key, sighting)) and sighting.size:
-                    self._open(sighting, established)
+            self._open_unknown(
+                sighting
+                for key, sighting in seen.items()
+                if sighting.size and not (key in self._lives or key in self._held or self._is_done(key, sighting))
+            )
             self._from_end = False
             for key, life in list(self._lives.items()):
                 self._departed(life, sighted=key in seen)
@@ -298,8 +301,15 @@ class Follower:
         self._resume(known, opened, Place(sighting.root, sighting.path))
         del self._done[key]
 
-    def _open(self, sighting: Seen, established: set[Key]) -> None:
-        """A file that nothing is known of."""
+    def _open_unknown(self, sightings: Iterable[Seen]) -> None:
+        """Files that nothing is known of. Of two that are new, the larger and older cannot be the copy."""
+        unknown = sorted(sightings, key=lambda s: (-s.size, s.modified, s.path))
+        if unknown:
+            starts, new = _Starts(self._lives.values()), set[Life]()
+            for sighting in unknown:
+                self._open(sighting, starts, new)
+
+    def _open(self, sighting: Seen, starts: _Starts, new: set[Life]) -> None:
         limit = self._ignore_older
         if limit is not None and sighting.modified < self._clock.now() - limit:
             return
@@ -310,11 +320,13 @@ class Follower:
             key = _key(opened.source.identity)
             if self._is_known(key) or self._is_packed_again(opened.source, place):
                 return  # renamed to here since the sweep, or shipped when it was not packed yet
-            like = self._like(place, opened.source, established)
+            like = self._like(place, opened.source, starts, new)
             if key in self._lives:
                 return
             if like is None:
-                self._begin(opened, place, self._start(opened.source) if self._from_end else ORIGIN)
+                life = self._begin(opened, place, self._start(opened.source) if self._from_end else ORIGIN)
+                starts.add(life)
+                new.add(life)
             else:
                 now = self._clock.monotonic()
                 self._held[key] = _Held(opened.take(), place, like, opened.source.status().size, now, now)
@@ -324,19 +336,15 @@ class Follower:
             return True
         return any(_key(known.file_id) == key and not known.ended for known in self._pending.values())
 
-    def _like(self, place: Place, source: Source, established: set[Key]) -> Generation | None:
+    def _like(self, place: Place, source: Source, starts: _Starts, new: set[Life]) -> Generation | None:
         """The generation that this file may be a copy of, in the making."""
         if len(self._held) >= _MOST_HELD:
             return None
         for sought in self._sought.values():
             if may_become_complete(sought.known, source, place.name):
                 return sought.known.generation
-        folder, begins = os.path.dirname(place.name), source.pread(64, 0)
-        for key in established:
-            life = self._lives.get(key)
-            if life is None or life.moved or os.path.dirname(life.name) != folder:
-                continue
-            if not life.head[:64].startswith(begins[: len(life.head)]):
+        for life in starts.like(place.name, source.pread(_START, 0)):
+            if life.moved or not self._is_followed(life) or (life in new and not related(life.name, place.name)):
                 continue
             with suppress(OSError):
                 self.poll(life)  # the copy may be complete and the file truncated by now
@@ -373,7 +381,7 @@ class Follower:
             self.unreadable[place.name] = reason
         return _Opened(None)
 
-    def _begin(self, opened: _Opened, place: Place, start: Checkpoint = ORIGIN, *, sighted: bool = True) -> None:
+    def _begin(self, opened: _Opened, place: Place, start: Checkpoint = ORIGIN, *, sighted: bool = True) -> Life:
         head = head_of(opened.open)
         generation = Generation(secrets.randbits(63), self.pipeline, place.name, self._clock.now())
         self._ledger.begin(generation, opened.open.identity, Fingerprint.of(head))
@@ -381,6 +389,7 @@ class Follower:
         life = Life(generation, opened.take(), place, head, (), self._ledger, self._descriptors)
         life.sighted = sighted
         self._take_in(life, dict.fromkeys(self._listeners, start), skipped=start.offset)
+        return life
 
     def _resume(self, known: Remembered, opened: _Opened, place: Place) -> Life:
         if place.name != known.name:
@@ -554,7 +563,8 @@ class Follower:
                 continue
             del self._held[key]
             with _Opened(held.source) as opened:
-                if (status.links or not like) and not self._is_packed_again(held.source, held.place):
+                is_in_the_life = like and life is not None and not status.links
+                if not is_in_the_life and not self._is_packed_again(held.source, held.place):
                     self._begin(opened, held.place)
 
     def _may_still_be(self, held: _Held, life: Life | None) -> bool:
@@ -684,6 +694,31 @@ class Follower:
     def _announce(self, life: Life) -> None:
         for listener in self._listeners.values():
             listener.has_news(life)
+
+
+class _Starts:
+    """Lives by directory and by how they begin, so that a new file is compared with few of them."""
+
+    def __init__(self, lives: Iterable[Life]) -> None:
+        self._lives: dict[tuple[str, bytes], list[Life]] = {}
+        for life in lives:
+            self.add(life)
+
+    def add(self, life: Life) -> None:
+        self._lives.setdefault((os.path.dirname(life.name), life.head[:_START]), []).append(life)
+
+    def like(self, name: str, begins: bytes) -> list[Life]:
+        """Those in the directory of `name` whose beginning is one of `begins`, or the other way round."""
+        folder = os.path.dirname(name)
+        if len(begins) < _START:
+            return [
+                life
+                for (there, start), lives in self._lives.items()
+                if there == folder and start.startswith(begins[: len(start)])
+                for life in lives
+            ][:_MOST_ALIKE]
+        shorter = (self._lives.get((folder, begins[:length]), ()) for length in range(_START, 0, -1))
+        return [life for lives in shorter for life in lives][:_MOST_ALIKE]
 
 
 class _Opened:

@@ -246,6 +246,20 @@ def test_a_file_that_was_refilled_to_the_same_size_between_two_looks(world: Worl
     assert world.messages() == expected(OLD, MORE, other)
 
 
+def test_a_file_that_is_gone_while_it_might_have_been_a_copy_is_read_all_the_same(tmp_path: Path) -> None:
+    world = World(tmp_path)
+    world.write(OLD)
+    world.look()
+    world.path().unlink()
+    world.restart()
+    world.write(b"short\n")
+    copied(world)
+    world.look()
+    packed(world, "app.log.1", "app.log.1.gz")
+    world.settle()
+    assert "short" in world.messages()
+
+
 def test_what_was_truncated_without_a_copy_is_counted_and_said(world: World) -> None:
     known_and_partly_delivered(world)
     os.truncate(world.path(), 0)

@@ -49,7 +49,7 @@ class Story(RuleBasedStateMachine):
         self.unfinished = ""
         self.rotated: list[Path] = []
         self.known: set[int] = set()
-        """Inodes of files that a look has come across while they held something."""
+        """Inodes of files that a look has come across."""
 
     def teardown(self) -> None:
         if not hasattr(self, "world"):
@@ -129,6 +129,7 @@ class Story(RuleBasedStateMachine):
         if not self._is_safe(plain):
             self._may_miss(plain)
         plain.with_name(plain.name + ".gz").write_bytes(gzip.compress(plain.read_bytes()))
+        self.known.discard(plain.stat().st_ino)
         plain.unlink()
 
     @precondition(lambda self: self.rotated)
@@ -136,19 +137,20 @@ class Story(RuleBasedStateMachine):
     def delete_a_rotated_file(self, data: st.DataObject) -> None:
         gone = self.rotated.pop(data.draw(st.integers(0, len(self.rotated) - 1)))
         self._may_miss(gone)
+        self.known.discard(gone.stat().st_ino)
         gone.unlink()
 
     @precondition(lambda self: self.log.exists())
     @rule(how=st.sampled_from(["delete", "truncate", "replace"]))
     def destroy(self, how: str) -> None:
         self._may_miss(self.log)
+        self.known.discard(self.log.stat().st_ino)
         self.unfinished, self._rest = "", False
         if how == "delete":
             self.log.unlink()
         elif how == "truncate":
             os.truncate(self.log, 0)
             self.world.touched()
-            self.known.discard(self.log.stat().st_ino)
         else:
             self.world.path(".new").write_bytes(b"")
             self.world.path(".new").rename(self.log)
@@ -165,9 +167,7 @@ class Story(RuleBasedStateMachine):
     @rule()
     def look(self) -> None:
         if self.world.look():
-            for path in [*self.rotated, self.log] if self.all_match else [self.log]:
-                if path.exists() and path.stat().st_size:
-                    self.known.add(path.stat().st_ino)
+            self.known |= {life.file_id.inode for life in self.world.follower.lives()}
 
     @rule(turns=st.integers(1, 5))
     def turn(self, turns: int) -> None:

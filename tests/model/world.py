@@ -116,7 +116,7 @@ class Destination:
         if fault == "half stored, half refused for now" and half:
             self._take(batch, range(half))
             return Verdict(range(half), fault=Fatal("something is not right"))
-        if fault == "one is poison":
+        if fault == "one is poison" and batch.ids[0] not in self.documents:
             self._take(batch, range(1, len(batch)))
             return Verdict(range(1, len(batch)), [Rejection(0, "poison", "never")])
         self._take(batch, range(half))
