@@ -6,7 +6,6 @@ a letter leaves the state only when the destination has said that it has the doc
 
 from __future__ import annotations
 
-import sqlite3
 import threading
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields
@@ -17,7 +16,7 @@ from sidecar.deliver.sink import Resumable, Sink
 from sidecar.errors import ConfigurationError, DeliveryError, Fatal
 from sidecar.flow import Batch, Generation, Whole
 from sidecar.positions import DeadLetter
-from sidecar.state.ledger import credit
+from sidecar.state.letters import take_away
 from sidecar.state.store import Store
 
 _PAGE = 500
@@ -86,7 +85,7 @@ class DeadLetters:
         letters = list(self.list(wanted))
         with self._store.transaction() as db:
             for number, letter in letters:
-                _leave(db, number, letter, "lost:purged")
+                take_away(db, number, letter.generation, letter.sink, letter.end - letter.start, "lost:purged")
         return len(letters)
 
     def replay(self, wanted: Filter, sinks: Mapping[str, Sink], now: float) -> Replay:
@@ -133,7 +132,7 @@ class DeadLetters:
                         (refusal.kind, refusal.reason, refusal.status, now, number),
                     )
                 else:
-                    _leave(db, number, letter, "stored")
+                    take_away(db, number, letter.generation, letter.sink, letter.end - letter.start, "stored")
         result.refused += len(outcome.rejected)
         result.stored += len(letters) - len(outcome.rejected)
 
@@ -149,16 +148,3 @@ def batch_of(letters: Sequence[DeadLetter]) -> Batch:
     )
     targets = [letter.target for letter in letters]
     return Batch([documents], targets if all(targets) else None)
-
-
-def _leave(db: sqlite3.Connection, number: int, letter: DeadLetter, what: str) -> None:
-    """The letter is no letter any more; its bytes move within the balance, in the same transaction."""
-    if db.execute("DELETE FROM dead_letters WHERE number = ?", (number,)).rowcount:
-        size = letter.end - letter.start
-        known = db.execute(
-            "SELECT 1 FROM balance WHERE generation = ? AND sink = ? AND what = 'dead_letter'",
-            (letter.generation, letter.sink),
-        ).fetchone()
-        place = letter.generation if known else 0
-        credit(db, place, letter.sink, "dead_letter", -size, -1)
-        credit(db, place, letter.sink, what, size, 1)

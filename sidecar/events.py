@@ -184,6 +184,22 @@ class Rejected(Event):
 
 
 @dataclass(frozen=True, slots=True)
+class DeadLettersDropped(Event):
+    """There was no place for new dead letters, so the oldest were thrown away, as the configuration says."""
+
+    level: ClassVar[str] = "error"
+    pipeline: str
+    sink: str
+    documents: int
+
+    def text(self) -> str:
+        return (
+            f"{self.pipeline} to {self.sink}: the dead letters are full; the {self.documents} oldest were dropped"
+            " (dead_letters.when_full is drop_oldest)"
+        )
+
+
+@dataclass(frozen=True, slots=True)
 class StateUnwritable(Event):
     """The state cannot be written; shipping waits, nothing is lost."""
 

@@ -49,6 +49,16 @@ class Limits(_Model):
     """Unread bytes of deleted files that each pipeline holds for its sinks; beyond it the oldest file is given up."""
 
 
+class DeadLetters(_Model):
+    """What a destination refused, kept in the state."""
+
+    max_size: Size = 256 << 20
+    """Bytes of documents that may lie in the dead letters."""
+
+    when_full: Literal["block", "drop_oldest"] = "block"
+    """`block`: a sink whose refused documents find no place waits. `drop_oldest`: the oldest are lost and counted."""
+
+
 class Drain(_Model):
     """How it ends."""
 
@@ -131,6 +141,9 @@ class Settings(_Model):
 
     limits: Limits = Limits()
     """What the sidecar may take."""
+
+    dead_letters: DeadLetters = DeadLetters()
+    """What a destination refused, kept in the state."""
 
     drain: Drain = Drain()
     """How it ends."""

@@ -130,6 +130,7 @@ class Shipper(threading.Thread):
         self._backoff = Backoff()
         self._wait_until = float("-inf")
         self._state_told = False
+        self._is_durable = True
 
     def has_news(self, life: Life) -> None:
         """The life has grown, is closing, or has ended."""
@@ -257,7 +258,8 @@ class Shipper(threading.Thread):
         return min(self._limits.records, self._courier.limit or self._limits.records)
 
     def _is_available(self) -> bool:
-        return self._fault is None and self._clock.monotonic() >= self._wait_until
+        """What cannot be committed must not grow, so nothing is read or sent while the state fails."""
+        return self._fault is None and self._is_durable and self._clock.monotonic() >= self._wait_until
 
     def _read(self) -> None:
         """One chunk of the next file that has news."""
@@ -422,10 +424,16 @@ class Shipper(threading.Thread):
         }
         steps = {number: self._advance(number, spans) for number, spans in settled.items() if spans}
         try:
-            self._ledger.commit(self.pipeline, self.sink_name, [*self._steps, *steps.values()], self._receipt)
+            dropped = self._ledger.commit(
+                self.pipeline, self.sink_name, [*self._steps, *steps.values()], self._receipt
+            )
         except StateError as error:
+            self._is_durable = False
             self._state_failed(error)
             return False
+        self._is_durable = True
+        if dropped:
+            self._emit(events.DeadLettersDropped(self.pipeline, self.sink_name, dropped))
         self._steps.clear()
         self._landed.clear()
         for number, step in steps.items():

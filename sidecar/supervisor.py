@@ -27,6 +27,7 @@ from sidecar.read.links import Links
 from sidecar.settings import Pipeline, Settings
 from sidecar.shipper import Limits, Shipper
 from sidecar.state.ledger import Ledger
+from sidecar.state.letters import Bound
 from sidecar.state.store import open_store
 from sidecar.watch.sweep import Sweep
 from sidecar.watcher import Watched, Watcher
@@ -67,7 +68,7 @@ class Supervisor:
         self._settings, self._emit, self._clock = settings, emit, clock
         self._state_dir = state_dir
         self._store = open_store(state_dir)
-        self._ledger = Ledger(self._store)
+        self._ledger = Ledger(self._store, Bound(settings.dead_letters.max_size, settings.dead_letters.when_full))
         self._descriptors = Descriptors(settings.limits.open_files)
         self._shippers: list[Shipper] = []
         self._watched = [self._pipeline(name, pipeline, environ) for name, pipeline in settings.pipelines.items()]

@@ -22,6 +22,7 @@ COMMANDS = {
     "check": "validate the configuration; with --connect also try each sink",
     "explain": "show what would become of sample lines, without a network",
     "dead-letters": "list, show, send again or throw away what a destination refused",
+    "checkpoints": "list how far each sink is in each file; ship files again; forget them",
     "demo": "an application, a kill -9, and the balance, in under half a minute",
     "schema": "print the JSON Schema of the configuration",
     "plugins": "list sinks and parsers that are installed",

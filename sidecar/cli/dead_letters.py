@@ -4,23 +4,21 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import sys
 import time
 from dataclasses import asdict
-from pathlib import Path
 
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from sidecar.cli.options import add_pipeline_options, settings_of
+from sidecar.cli.options import add_pipeline_options, settings_of, state_directory
 from sidecar.clock import iso
 from sidecar.deadletters import DeadLetters, Filter
 from sidecar.deliver import registry
 from sidecar.errors import ConfigurationError
 from sidecar.positions import DeadLetter
-from sidecar.settings import Settings, default_state_directory
+from sidecar.settings import Settings
 from sidecar.state.store import open_store
 
 
@@ -44,21 +42,13 @@ def configure(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     """0, or 3 if something that was sent again is still not stored."""
     wanted = Filter(tuple(options.numbers), options.pipeline, options.sink, options.kind, options.path)
-    store = open_store(_state_directory(options), exclusive=False)
+    store = open_store(state_directory(options), exclusive=False)
     try:
         letters = DeadLetters(store)
         actions = {"list": _list, "show": _show, "replay": _replay, "purge": _purge}
         return actions[options.action](letters, wanted, options)
     finally:
         store.close()
-
-
-def _state_directory(options: argparse.Namespace) -> Path:
-    if options.state_dir:
-        return Path(options.state_dir)
-    if options.config or options.to:
-        return _settings(options).state_directory()
-    return Path(os.environ.get("SIDECAR_STATE_DIR") or default_state_directory(os.environ))
 
 
 def _settings(options: argparse.Namespace) -> Settings:

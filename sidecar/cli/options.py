@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from sidecar.errors import ConfigurationError
-from sidecar.settings import Settings, from_command_line, load
+from sidecar.settings import Settings, default_state_directory, from_command_line, load
 
 
 def add_pipeline_options(parser: argparse.ArgumentParser) -> None:
@@ -25,6 +25,15 @@ def add_pipeline_options(parser: argparse.ArgumentParser) -> None:
 def add_state_option(parser: argparse.ArgumentParser) -> None:
     """`--state-dir`."""
     parser.add_argument("--state-dir", metavar="DIR", type=Path, help="where checkpoints and dead letters are kept")
+
+
+def state_directory(options: argparse.Namespace) -> Path:
+    """The state directory that a command means which only looks at a state: told, configured, or the default."""
+    if options.state_dir:
+        return Path(options.state_dir)
+    if options.config or options.to:
+        return settings_of(options, ["-"] if options.to else [], options.to).state_directory()
+    return Path(os.environ.get("SIDECAR_STATE_DIR") or default_state_directory(os.environ))
 
 
 def settings_of(options: argparse.Namespace, paths: list[str], to: list[str]) -> Settings:

@@ -6,7 +6,9 @@ import sqlite3
 from collections.abc import Iterable, Sequence
 
 from sidecar.flow import FileId, Generation
-from sidecar.positions import Advance, Amounts, Checkpoint, DeadLetter, Fingerprint, Remembered, Tail
+from sidecar.positions import Advance, Amounts, Checkpoint, Fingerprint, Remembered, Tail
+from sidecar.state import letters
+from sidecar.state.letters import Bound
 from sidecar.state.store import Store
 
 _FORGET_AFTER_S = 7 * 86400.0
@@ -15,8 +17,9 @@ _FORGET_AFTER_S = 7 * 86400.0
 class Ledger:
     """The state as the running sidecar uses it. Every method is one transaction."""
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: Store, bound: Bound | None = None) -> None:
         self._store = store
+        self._bound = bound or Bound()
 
     def begin(self, generation: Generation, file_id: FileId, fingerprint: Fingerprint) -> None:
         """A new generation. Has to be durable before the first of its documents leaves."""
@@ -88,13 +91,19 @@ class Ledger:
                 "UPDATE generations SET finished = max(finished, ?) WHERE number = ?", [(at, n) for n in numbers]
             )
 
-    def commit(self, pipeline: str, sink: str, advances: Sequence[Advance], receipt: str | None = None) -> None:
-        """Checkpoints, the dead letters that they pass, the balance and the sink's own receipt, all at once."""
+    def commit(self, pipeline: str, sink: str, advances: Sequence[Advance], receipt: str | None = None) -> int:
+        """Checkpoints, the dead letters that they pass, the balance and the sink's own receipt, all at once.
+
+        Returns how many old dead letters were dropped for it. Raises `StateError` if there is no place for new ones.
+        """
+        dropped = 0
         with self._store.transaction() as db:
-            for step in advances:
-                _advance(db, sink, step)
+            added = sum(_advance(db, sink, step) for step in advances)
+            if added:
+                dropped = letters.keep_within(db, self._bound, added)
             if receipt is not None:
                 db.execute("INSERT OR REPLACE INTO receipts VALUES (?, ?, ?)", (pipeline, sink, receipt))
+        return dropped
 
     def receipt(self, pipeline: str, sink: str) -> str | None:
         """The last receipt that was committed for this sink."""
@@ -137,8 +146,14 @@ class Ledger:
                 "SELECT number FROM generations WHERE pipeline = ? AND finished < ?",
                 (pipeline, now - _FORGET_AFTER_S),
             ).fetchall()
-            for statement in _FORGETTING:
-                db.executemany(statement, old)
+            drop(db, [number for (number,) in old])
+
+
+def drop(db: sqlite3.Connection, numbers: Iterable[int]) -> None:
+    """Forget these generations; what became of their bytes stays in the balance."""
+    keys = [(number,) for number in numbers]
+    for statement in _FORGETTING:
+        db.executemany(statement, keys)
 
 
 _FORGETTING = (
@@ -151,7 +166,8 @@ _FORGETTING = (
 )
 
 
-def _advance(db: sqlite3.Connection, sink: str, step: Advance) -> None:
+def _advance(db: sqlite3.Connection, sink: str, step: Advance) -> int:
+    """Returns the size of the dead letters that were added."""
     point = step.checkpoint
     db.execute(
         "INSERT OR REPLACE INTO checkpoints VALUES (?, ?, ?, ?, ?, ?)",
@@ -159,30 +175,8 @@ def _advance(db: sqlite3.Connection, sink: str, step: Advance) -> None:
     )
     db.execute("UPDATE generations SET seen = max(seen, ?) WHERE number = ?", (step.seen, step.generation))
     for what, size in step.amounts.bytes_.items():
-        credit(db, step.generation, sink, what, size, step.amounts.lines[what])
-    add_dead_letters(db, step.dead_letters)
-
-
-def credit(db: sqlite3.Connection, generation: int, sink: str, what: str, size: int, lines: int) -> None:
-    """Add to one entry of the balance."""
-    db.execute(
-        "INSERT INTO balance VALUES (?, ?, ?, ?, ?)"
-        " ON CONFLICT DO UPDATE SET bytes = bytes + excluded.bytes, lines = lines + excluded.lines",
-        (generation, sink, what, size, lines),
-    )
-
-
-def add_dead_letters(db: sqlite3.Connection, letters: Iterable[DeadLetter]) -> None:
-    """Append dead letters, in the transaction of the checkpoint that passes them."""
-    db.executemany(
-        "INSERT INTO dead_letters (pipeline, sink, generation, path, start, end, document_id, target, document,"
-        " event_time, status, kind, reason, at, attempts) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-        [
-            (x.pipeline, x.sink, x.generation, x.path, x.start, x.end, x.document_id, x.target, x.document,
-             x.event_time, x.status, x.kind, x.reason, x.at, x.attempts)
-            for x in letters
-        ],
-    )  # fmt: skip
+        letters.credit(db, step.generation, sink, what, size, step.amounts.lines[what])
+    return letters.add(db, step.dead_letters)
 
 
 def _remembered(db: sqlite3.Connection, pipeline: str, row: Sequence[object]) -> Remembered:

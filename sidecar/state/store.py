@@ -46,12 +46,21 @@ CREATE TABLE dead_letters (
     number INTEGER PRIMARY KEY, pipeline TEXT NOT NULL, sink TEXT NOT NULL, generation INTEGER NOT NULL,
     path TEXT NOT NULL, start INTEGER NOT NULL, end INTEGER NOT NULL, document_id TEXT NOT NULL,
     target TEXT NOT NULL, document TEXT NOT NULL, event_time TEXT NOT NULL, status INTEGER,
-    kind TEXT NOT NULL, reason TEXT NOT NULL, at REAL NOT NULL, attempts INTEGER NOT NULL
+    kind TEXT NOT NULL, reason TEXT NOT NULL, at REAL NOT NULL, attempts INTEGER NOT NULL,
+    size INTEGER NOT NULL DEFAULT 0
 );
 CREATE INDEX dead_letters_by_sink ON dead_letters (sink, number);
+CREATE INDEX dead_letter_sizes ON dead_letters (size);
 """
 
-_UPGRADES = {1: "ALTER TABLE generations ADD COLUMN moved INTEGER NOT NULL DEFAULT 0;"}
+_UPGRADES = {
+    1: """
+ALTER TABLE generations ADD COLUMN moved INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE dead_letters ADD COLUMN size INTEGER NOT NULL DEFAULT 0;
+UPDATE dead_letters SET size = length(CAST(document AS BLOB));
+CREATE INDEX dead_letter_sizes ON dead_letters (size);
+"""
+}
 """Schema version → what makes the next one of it."""
 
 _REMOTE = frozenset({"nfs", "nfs4", "cifs", "smb3", "9p", "ceph", "glusterfs", "fuse.sshfs", "fuse.glusterfs"})
@@ -105,13 +114,13 @@ class Store:
                 self._lock_fd = None
 
 
-def open_store(directory: Path, *, exclusive: bool = True) -> Store:
-    """The state in `directory`, made if it is not there.
+def open_store(directory: Path, *, exclusive: bool = True, create: bool = True) -> Store:
+    """The state in `directory`, with `create` made if it is not there.
 
     `exclusive` keeps other sidecars out until `close`. Without it the database has to be there already, and
     what else uses it goes on. Raises `StateError` with what to do; nothing is overwritten then.
     """
-    if not exclusive and not (directory / "state.db").is_file():
+    if not (exclusive and create) and not (directory / "state.db").is_file():
         raise StateError("there is no state here", at=str(directory), try_="name the state directory of the sidecar")
     lock_fd = None
     try:

@@ -9,8 +9,9 @@ from __future__ import annotations
 import fcntl
 import json
 import os
-from collections.abc import Callable, Sequence
-from contextlib import suppress
+import sqlite3
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -19,14 +20,14 @@ from sidecar.composition import rooms_of
 from sidecar.errors import Fatal, Retryable
 from sidecar.events import Event
 from sidecar.flow import Batch, Rejection, Verdict
-from sidecar.positions import Amounts
 from sidecar.read.descriptors import Descriptors
 from sidecar.read.follower import QUIET_S, Follower
 from sidecar.read.links import Links
 from sidecar.settings import Pipeline
 from sidecar.shipper import Limits, Shipper
 from sidecar.state.ledger import Ledger
-from sidecar.state.store import open_store
+from sidecar.state.letters import Bound
+from sidecar.state.store import Store, open_store
 from sidecar.watch.sweep import Sweep
 
 FIRST_NOW = 1_795_395_600.0
@@ -70,17 +71,18 @@ class Fuse:
 class MortalLedger(Ledger):
     """The real ledger; the process may die just before and just after each of its transactions."""
 
-    def __init__(self, store: Any, fuse: Fuse) -> None:
-        super().__init__(store)
+    def __init__(self, store: Store, bound: Bound | None, fuse: Fuse) -> None:
+        super().__init__(store, bound)
         for name in ("begin", "extend", "cut", "renamed", "moved", "ended", "finished", "reopened", "commit"):
             setattr(self, name, mortal(getattr(self, name), fuse))
 
 
-def mortal(method: Callable[..., None], fuse: Fuse) -> Callable[..., None]:
-    def called(*arguments: Any) -> None:
+def mortal(method: Callable[..., Any], fuse: Fuse) -> Callable[..., Any]:
+    def called(*arguments: Any) -> Any:
         fuse.moment()
-        method(*arguments)
+        result = method(*arguments)
         fuse.moment()
+        return result
 
     return called
 
@@ -159,7 +161,8 @@ class World:
 
     def __init__(
         self, folder: Path, *, state: Path | None = None, paths: str = "app.log*", exclude: Sequence[str] = ("*.gz",),
-        sinks: Sequence[str] = ("sink",), keep_links: bool = False, open_files: int = 64, **options: Any,
+        sinks: Sequence[str] = ("sink",),
+        bound: Bound | None = None, keep_links: bool = False, open_files: int = 64, **options: Any,
     ) -> None:  # fmt: skip
         self.logs = folder / "logs"
         self.logs.mkdir()
@@ -169,7 +172,7 @@ class World:
         self.said: list[Event] = []
         self._changes = 0
         self._paths, self._exclude, self._open_files = [str(self.logs / paths)], exclude, open_files
-        self._options = options
+        self._options, self._bound = options, bound
         self._links = Links(self.logs / ".kept") if keep_links else None
         self.start()
 
@@ -179,7 +182,7 @@ class World:
         """A new process. Killed at once if the fuse burns down while it starts."""
         self.alive = True
         self.store = open_store(self.state)
-        self.ledger = MortalLedger(self.store, self.fuse)
+        self.ledger = MortalLedger(self.store, self._bound, self.fuse)
         self.descriptors = Descriptors(self._open_files)
         self.follower = Follower(
             "app", self.ledger, self.clock, self.said.append, self.descriptors, links=self._links, **self._options
@@ -291,14 +294,24 @@ class World:
 
     # ── what became of it ───────────────────────────────────────────────────────────────────────────────────
 
-    def balance(self) -> dict[str, dict[str, int]]:
-        """Sink → kind → bytes, as the state has it."""
-        store = open_store(self.state)
+    @contextmanager
+    def looked_at(self) -> Iterator[sqlite3.Connection]:
+        """The state, as somebody who looks at it while a sidecar runs or not."""
+        store = open_store(self.state, exclusive=False)
         try:
-            found: dict[str, Amounts] = Ledger(store).balance()
+            with store.reading() as db:
+                yield db
         finally:
             store.close()
-        return {name: found.get(name, Amounts()).bytes_ for name in self.destinations}
+
+    def balance(self) -> dict[str, dict[str, int]]:
+        """Sink → kind → bytes, as the state has it."""
+        found: dict[str, dict[str, int]] = {name: {} for name in self.destinations}
+        with self.looked_at() as db:
+            for sink, what, size in db.execute("SELECT sink, what, sum(bytes) FROM balance GROUP BY sink, what"):
+                if size:
+                    found[sink][what] = size
+        return found
 
     def stored(self, sink: str) -> list[tuple[str, str]]:
         """(id, message) of all that is stored."""
@@ -306,26 +319,18 @@ class World:
 
     def dead(self, sink: str) -> list[tuple[str, str]]:
         """(id, message) of the dead letters of one sink."""
-        store = open_store(self.state)
-        try:
-            with store.reading() as db:
-                rows = db.execute("SELECT document_id, document FROM dead_letters WHERE sink = ?", (sink,)).fetchall()
-        finally:
-            store.close()
+        with self.looked_at() as db:
+            rows = db.execute("SELECT document_id, document FROM dead_letters WHERE sink = ?", (sink,)).fetchall()
         return [(name, json.loads(document)["message"]) for name, document in rows]
 
     def check_balance(self) -> None:
         """For each generation and sink: what became of its bytes adds up to what was settled and seen."""
-        store = open_store(self.state)
-        try:
-            with store.reading() as db:
-                rows = db.execute(
-                    "SELECT g.number, c.sink, g.seen, c.offset, (SELECT coalesce(sum(bytes), 0) FROM balance b"
-                    " WHERE b.generation = g.number AND b.sink = c.sink) FROM generations g"
-                    " JOIN checkpoints c ON c.generation = g.number"
-                ).fetchall()
-        finally:
-            store.close()
+        with self.looked_at() as db:
+            rows = db.execute(
+                "SELECT g.number, c.sink, g.seen, c.offset, (SELECT coalesce(sum(bytes), 0) FROM balance b"
+                " WHERE b.generation = g.number AND b.sink = c.sink) FROM generations g"
+                " JOIN checkpoints c ON c.generation = g.number"
+            ).fetchall()
         for number, sink, seen, offset, accounted in rows:
             assert accounted == offset == seen, f"{number} for {sink}: {accounted} of {offset}, seen {seen}"
 

@@ -1,0 +1,81 @@
+"""`sidecar checkpoints`: how far each sink is in each file; to be read again, or forgotten."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Sequence
+from dataclasses import asdict
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from sidecar.checkpoints import Checkpoints, Choice, Place
+from sidecar.cli.options import add_pipeline_options, state_directory
+from sidecar.errors import ConfigurationError
+from sidecar.state.store import open_store
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """The options of this command."""
+    add_pipeline_options(parser)
+    parser.add_argument(
+        "action", choices=["list", "rewind", "forget"],
+        help="list them; ship files again from their beginning; or forget what is known of them",
+    )  # fmt: skip
+    parser.add_argument("--pipeline", metavar="NAME", help="only those of this pipeline")
+    parser.add_argument("--sink", metavar="NAME", help="only those of this sink")
+    parser.add_argument("--path", metavar="FILE", help="only those of this file")
+    parser.add_argument("--all", action="store_true", help="for rewind and forget without any other choice: all")
+    parser.add_argument(
+        "--new-ids", action="store_true",
+        help="for rewind: ship everything as new documents, for all sinks, for instance after a parser was mended",
+    )  # fmt: skip
+    parser.add_argument("--json", action="store_true", help="one JSON object a line")
+    parser.set_defaults(run=run)
+
+
+def run(options: argparse.Namespace) -> int:
+    """`list` works while a sidecar runs; the others take the lock of the state."""
+    wanted = Choice(options.pipeline, options.sink, options.path)
+    changes = options.action != "list"
+    if changes and wanted == Choice() and not options.all:
+        raise ConfigurationError(f"{options.action} without a choice means every file", try_="say which, or --all")
+    if options.new_ids and (options.action != "rewind" or options.sink):
+        raise ConfigurationError(
+            "--new-ids goes with rewind, and for all sinks of a file", try_="leave out --sink, or --new-ids"
+        )
+    store = open_store(state_directory(options), exclusive=changes, create=False)
+    try:
+        checkpoints = Checkpoints(store)
+        if options.action == "list":
+            _print(checkpoints.places(wanted), as_json=options.json)
+        elif options.action == "rewind" and not options.new_ids:
+            _tell(checkpoints.rewind(wanted), "will be shipped again under the same ids")
+        else:
+            _tell(checkpoints.forget(wanted), "forgotten; what is still there will be shipped as new")
+    finally:
+        store.close()
+    return 0
+
+
+def _tell(places: Sequence[Place], what: str) -> None:
+    print(f"{len({place.generation for place in places})} files, {len(places)} checkpoints: {what}")
+
+
+def _print(places: Sequence[Place], *, as_json: bool) -> None:
+    if as_json:
+        for place in places:
+            print(json.dumps({"id": place.text, **asdict(place)}))
+        return
+    table = Table(box=None, pad_edge=False)
+    for heading in ("generation", "pipeline", "sink", "file", "settled", "seen", "state"):
+        right = heading in ("settled", "seen")
+        table.add_column(heading, overflow="fold", justify="right" if right else "left", no_wrap=right)
+    for place in places:
+        name = Text(ascii(place.name)[1:-1])
+        table.add_row(place.text, place.pipeline, place.sink, name, str(place.offset), str(place.seen), place.state)
+    Console().print(table)
+    print(f"{len(places)} checkpoints", file=sys.stderr)
