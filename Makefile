@@ -4,13 +4,14 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready-$(shell cat requirements/*.txt pyproject.toml | cksum | cut -d' ' -f1)
 
-.PHONY: help demo test check format bench components image
+.PHONY: help demo test check format bench torture components image
 
 help:
 	@echo "make demo    the main job on the embedded database: an application, a kill, a balance"
 	@echo "make test    all tests, with the real Elasticsearch and a MongoDB-protocol server"
 	@echo "make check   formatting, lint, types, import contracts"
 	@echo "make bench   CPU, time and memory for 1,000,000 lines, beside the bare job"
+	@echo "make torture every kind of rotation, with kills and chaos; TORTURE=--help tells its options"
 
 $(READY): requirements/run.txt requirements/dev.txt pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "log-sidecar needs Python 3.11 or newer; say make PYTHON=/path/to/python3.11")'
@@ -41,3 +42,7 @@ format: $(READY)
 
 bench: $(READY)
 	$(BIN)/python -m tests.bench
+
+torture: $(READY)
+	-@$(MAKE) --no-print-directory components
+	$(BIN)/python -m tests.torture $(TORTURE)

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# Installs what the container tests need from Debian: podman with its parts, podman-compose, debootstrap. Needs root.
+# Installs what tests need from Debian: logrotate, podman with its parts, podman-compose, debootstrap. Needs root.
 set -euo pipefail
-wanted=(podman buildah runc catatonit iptables netavark aardvark-dns podman-compose debootstrap)
+wanted=(logrotate podman buildah runc catatonit iptables netavark aardvark-dns podman-compose debootstrap)
 missing=()
 for package in "${wanted[@]}"; do
     dpkg-query --show --showformat='${Status}' "$package" 2>/dev/null | grep -q 'ok installed' || missing+=("$package")
