@@ -112,10 +112,13 @@ class Supervisor:
             self._watcher.start()
         while not (once or wishes.end.wait(0.1)):
             self._show(progress)
-            if any(shipper.failed for shipper in self._shippers):
+            if self._has_failed():
                 break
         self._end(wishes, once=once, progress=progress)
         return self._close(strict=strict_exit or once)
+
+    def _has_failed(self) -> bool:
+        return self._watcher.failed or any(shipper.failed for shipper in self._shippers)
 
     def _tell_if_nothing_matches(self) -> None:
         for watched in self._watched:
@@ -167,7 +170,7 @@ class Supervisor:
     def _close(self, *, strict: bool) -> int:
         unsettled = self._tell_balance()
         self._store.close()
-        if any(shipper.failed for shipper in self._shippers):
+        if self._has_failed():
             return CRASHED
         return UNDELIVERED if strict and unsettled else ENDED
 

@@ -45,6 +45,7 @@ class Watcher(threading.Thread):
         self._ending = threading.Event()
         self._state_told = False
         self._notifier: Notifier | None = None
+        self.failed = False
 
     def stop(self) -> None:
         """End soon; `join` waits for it."""
@@ -53,6 +54,16 @@ class Watcher(threading.Thread):
 
     def run(self) -> None:
         """Sweep once a second or when a name changes; between sweeps poll what is active."""
+        try:
+            self._watch()
+        except Exception as error:  # the thread's last resort: said aloud, and the process ends with code 1
+            self.failed = True
+            self._emit(events.Crashed(self.name, f"{type(error).__name__}: {error}"))
+        finally:
+            if self._notifier:
+                self._notifier.stop()
+
+    def _watch(self) -> None:
         self._notify()
         swept_at = float("-inf")
         while not self._ending.is_set():
@@ -62,8 +73,6 @@ class Watcher(threading.Thread):
                 swept_at = now
                 self.look()
             self._hint.wait(self._poll()) if not self._hint.is_set() else self._ending.wait(BUSY_S)
-        if self._notifier:
-            self._notifier.stop()
 
     def look(self) -> None:
         """One sweep of every pipeline."""

@@ -11,7 +11,7 @@ import os
 import sqlite3
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 
 from sidecar.errors import StateError
@@ -156,17 +156,16 @@ def _locked(directory: Path) -> int:
 
 def _connected(directory: Path) -> sqlite3.Connection:
     path = directory / "state.db"
-    os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
-    fresh = path.stat().st_size == 0
+    if not path.exists():
+        _create(directory, path)
+    if path.stat().st_size == 0:
+        raise _damaged(directory, "it is empty")
     connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False, timeout=10)
     try:
         connection.execute("PRAGMA journal_mode=WAL")
         connection.execute("PRAGMA synchronous=FULL")
         (version,) = connection.execute("PRAGMA user_version").fetchone()
-        if version == 0 and not connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]:
-            _create(connection)
-        elif not fresh:
-            _check(connection, directory, version)
+        _check(connection, directory, version)
     except sqlite3.DatabaseError as error:
         connection.close()
         if isinstance(error, sqlite3.OperationalError):
@@ -178,8 +177,19 @@ def _connected(directory: Path) -> sqlite3.Connection:
     return connection
 
 
-def _create(connection: sqlite3.Connection) -> None:
-    connection.executescript(f"BEGIN;{_SCHEMA}PRAGMA user_version={SCHEMA_VERSION};COMMIT;")
+def _create(directory: Path, path: Path) -> None:
+    """A new database takes its name only when it is complete, so one that is empty or half made is a damaged one."""
+    if path.with_name("state.db-wal").exists():
+        raise _damaged(directory, "it is missing, and its state.db-wal is not")
+    new = path.with_name("state.db.new")
+    new.unlink(missing_ok=True)
+    os.close(os.open(new, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
+    try:
+        with closing(sqlite3.connect(new, isolation_level=None)) as connection:
+            connection.executescript(f"BEGIN;{_SCHEMA}PRAGMA user_version={SCHEMA_VERSION};COMMIT;")
+    except sqlite3.Error as error:
+        raise _unwritable(directory, error) from error
+    new.rename(path)
 
 
 def _check(connection: sqlite3.Connection, directory: Path, version: int) -> None:

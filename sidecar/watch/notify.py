@@ -19,6 +19,7 @@ from watchdog.events import (
     FileSystemEventHandler,
 )
 from watchdog.observers import Observer
+from watchdog.observers.api import BaseObserver
 
 _WANTED: list[type[FileSystemEvent]] = [
     FileCreatedEvent,
@@ -42,22 +43,24 @@ class Notifier:
 
     def __init__(self, hint: Callable[[], None]) -> None:
         self._handler = _Hint(hint)
-        self._observer = Observer()
+        self._observer: BaseObserver | None = None
         self._watched: set[tuple[str, bool]] = set()
 
     def start(self) -> None:
         """Raises `OSError` when the system has no inotify instance to give (EMFILE)."""
+        self._observer = Observer()
         self._observer.start()
 
     def watch(self, folders: Mapping[str, bool]) -> None:
         """Watch these folders from now on, with all below them where told. Raises `OSError` when no watch is left."""
         for folder, deep in folders.items():
-            if (folder, deep) not in self._watched:
+            if self._observer and (folder, deep) not in self._watched:
                 self._observer.schedule(self._handler, folder, recursive=deep, event_filter=_WANTED)
                 self._watched.add((folder, deep))
 
     def stop(self) -> None:
         """Stop watching. Never raises."""
-        with suppress(RuntimeError):
-            self._observer.stop()
-            self._observer.join(timeout=2)
+        if self._observer:
+            with suppress(RuntimeError):
+                self._observer.stop()
+                self._observer.join(timeout=2)

@@ -95,6 +95,9 @@ class Destination:
     documents: dict[str, dict[str, Any]] = field(default_factory=dict)
     faults: list[str] = field(default_factory=list)
     is_down: bool = False
+    refuses: str = ""
+    """Why every document is refused, if they are."""
+
     altered: list[str] = field(default_factory=list)
 
     def open(self) -> None:
@@ -111,6 +114,8 @@ class Destination:
         fault = "down" if self.is_down else self.faults.pop(0) if self.faults else ""
         if fault == "down":
             raise Retryable("the destination is down")
+        if self.refuses:
+            return Verdict((), [Rejection(i, self.refuses, "all of them") for i in range(len(batch))])
         half = len(batch) // 2
         if fault == "half, then silence":
             self._take(batch, range(half))
@@ -216,6 +221,10 @@ class World:
         """A new process after this one was killed."""
         self.kill()
         self.start()
+
+    def add_sink(self, name: str) -> None:
+        """The configuration has one more sink from the next start on."""
+        self.destinations[name] = Destination(self.fuse)
 
     def _mortally(self, action: Callable[[], None]) -> bool:
         """Whether the process outlived it."""

@@ -44,7 +44,7 @@ def test_files_of_the_state_are_for_their_owner_alone(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "content", [b"this is no database at all, but it was something", b"SQLite format 3\0" + b"x" * 4096]
+    "content", [b"", b"this is no database at all, but it was something", b"SQLite format 3\0" + b"x" * 4096]
 )
 def test_a_damaged_database_is_refused_and_left_as_it_is(tmp_path: Path, content: bytes) -> None:
     (tmp_path / "state.db").write_bytes(content)
@@ -65,6 +65,55 @@ def test_a_torn_database_is_refused(tmp_path: Path) -> None:
     os.truncate(tmp_path / "state.db", size // 2)
     with pytest.raises(StateError, match="damaged"):
         open_store(tmp_path)
+
+
+def test_half_of_a_state_is_refused(tmp_path: Path) -> None:
+    store = open_store(tmp_path)
+    Ledger(store).begin(GENERATION, FileId(1, 2, 3), Fingerprint.of(b""))
+    (tmp_path / "kept").write_bytes((tmp_path / "state.db-wal").read_bytes())
+    store.close()
+    (tmp_path / "state.db").unlink()
+    (tmp_path / "kept").rename(tmp_path / "state.db-wal")
+    with pytest.raises(StateError, match="missing"):
+        open_store(tmp_path)
+
+
+def test_a_torn_last_write_costs_that_commit_and_nothing_else(tmp_path: Path) -> None:
+    ledger = begun(tmp_path)
+    wal = tmp_path / "state.db-wal"
+    whole = wal.stat().st_size
+    ledger.finished(GENERATION.number, 5.0)
+    copies = {name: (tmp_path / name).read_bytes() for name in ("state.db", "state.db-wal")}
+    for torn in (whole + 10, wal.stat().st_size - 1):
+        other = tmp_path / f"torn-{torn}"
+        other.mkdir()
+        (other / "state.db").write_bytes(copies["state.db"])
+        (other / "state.db-wal").write_bytes(copies["state.db-wal"][:torn])
+        (known,) = Ledger(open_store(other)).unfinished("app")
+        assert known.generation == GENERATION
+
+
+def test_an_older_state_is_upgraded_and_keeps_what_it_knows(tmp_path: Path) -> None:
+    ledger = begun(tmp_path)
+    ledger.commit("app", "search", [Advance(1, Checkpoint(100, Tail.of(b"")), 100, Amounts(), [letter(0)])])
+    with sqlite3.connect(tmp_path / "state.db", isolation_level=None) as db:
+        db.executescript(
+            "DROP INDEX dead_letter_sizes; ALTER TABLE dead_letters DROP COLUMN size;"
+            "ALTER TABLE generations DROP COLUMN moved; PRAGMA user_version=1;"
+        )
+    for name in ("state.db", "state.db-wal"):
+        (tmp_path / "old").mkdir(exist_ok=True)
+        (tmp_path / "old" / name).write_bytes((tmp_path / name).read_bytes())
+    store = open_store(tmp_path / "old")
+    (known,) = Ledger(store).unfinished("app")
+    assert (known.generation, known.moved) == (GENERATION, False)
+    with store.reading() as db:
+        assert db.execute("SELECT size FROM dead_letters").fetchone() == (len(letter(0).document.encode()),)
+
+
+def test_a_state_that_cannot_be_written_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(StateError, match="cannot be used"):
+        open_store(Path("/proc/state"))
 
 
 def test_a_state_from_a_newer_version_is_refused(tmp_path: Path) -> None:

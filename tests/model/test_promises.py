@@ -1,0 +1,109 @@
+"""What the sidecar promises beyond rotation: fairness, independence of sinks, and the traps of positions."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from sidecar.deliver.courier import SUSPICIOUS
+from tests.model.test_rotation import MORE, NEW, OLD, expected, lines
+from tests.model.world import World
+
+
+def test_a_file_with_a_long_backlog_does_not_keep_the_others_waiting(tmp_path: Path) -> None:
+    world = World(tmp_path, paths="*.log")
+    world.write(lines(0, 100_000), "a.log")
+    world.write(NEW, "b.log")
+    world.look()
+    world.turn(4)
+    assert [message for message in world.messages() if message.startswith("005")]
+    assert len(world.messages()) < 50_000
+
+
+def test_a_dead_sink_keeps_its_place_and_the_other_gets_everything_on_time(tmp_path: Path) -> None:
+    world = World(tmp_path, sinks=("up", "dead"))
+    world.destinations["dead"].is_down = True
+    for number in range(20):
+        world.write(lines(1000 * number, 1000))
+        world.live(1)
+    assert len(world.messages("up")) == 20_000
+    settled, seen = world.shippers["dead"].progress()
+    assert (settled, seen) == (0, world.path().stat().st_size)
+    world.settle()
+    assert world.messages("dead") == world.messages("up")
+
+
+def test_a_truncation_between_the_look_and_the_read_is_seen_by_the_read(tmp_path: Path) -> None:
+    world = World(tmp_path)
+    world.write(OLD)
+    world.live(2)
+    world.write(MORE)
+    world.look()
+    os.truncate(world.path(), 0)
+    world.write(lines(7000, 1000))
+    world.turn(10)
+    world.settle()
+    found = set(world.messages())
+    assert found >= set(expected(OLD, lines(7000, 1000)))
+    assert len(world.messages()) == len(found)
+    assert world.lost() == len(MORE)
+
+
+@pytest.mark.parametrize("kind", ["read-only index", "missing pipeline", "limit of fields"])
+def test_every_document_refused_alike_waits_and_floods_no_dead_letters(tmp_path: Path, kind: str) -> None:
+    world = World(tmp_path)
+    world.destinations["sink"].refuses = kind
+    world.write(lines(0, 10 * SUSPICIOUS))
+    world.live(30)
+    assert world.dead("sink") == []
+    assert world.messages() in ([], [""])
+    world.destinations["sink"].refuses = ""
+    world.settle()
+    assert world.messages() == expected(lines(0, 10 * SUSPICIOUS))
+
+
+def test_a_new_sink_gets_what_was_finished_already(tmp_path: Path) -> None:
+    world = World(tmp_path)
+    world.write(OLD)
+    world.live(1)
+    world.path().rename(world.path("app.log.1"))
+    world.live(20)
+    world.add_sink("new")
+    world.restart()
+    world.settle()
+    assert world.messages("sink") == world.messages("new") == expected(OLD)
+
+
+def test_equal_lines_stay_two_documents_also_across_a_restart(tmp_path: Path) -> None:
+    world = World(tmp_path)
+    world.write(b"the same\n" * 3)
+    world.live(1)
+    world.restart()
+    world.write(b"the same\n" * 2)
+    world.settle()
+    assert world.messages() == ["the same"] * 5
+
+
+def test_a_small_file_is_read_from_its_first_byte(tmp_path: Path) -> None:
+    world = World(tmp_path, paths="*.log")
+    for number in range(10):
+        world.write(b"a\n", f"{number}.log")
+    world.settle()
+    assert world.messages() == ["a"] * 10
+
+
+def test_a_new_file_in_an_old_inode_begins_at_its_first_line(tmp_path: Path) -> None:
+    world = World(tmp_path)
+    contents = []
+    for number in range(10):
+        contents.append(lines(100 * number, 50))
+        world.write(contents[-1])
+        world.live(8 if number % 2 else 1)
+        if number % 3 == 0:
+            world.restart()
+            world.live(1)
+        world.path().unlink()
+    world.settle()
+    assert world.messages() == expected(*contents)
