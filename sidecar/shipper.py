@@ -7,6 +7,7 @@ and read again later, so that it costs lag and no memory.
 
 from __future__ import annotations
 
+import gc
 import queue
 import threading
 from collections import deque
@@ -393,6 +394,7 @@ class Shipper(threading.Thread):
             cursor.rewind()
             self._make_ready(cursor.life)
         self._fault = None
+        gc.collect()  # an exception holds the frames of its traceback in a cycle, and with them the batch
         self._is_open = self._is_open and not isinstance(self._sink, Resumable)
         self._wait_until = self._clock.monotonic() + self._backoff.after(fault)
 

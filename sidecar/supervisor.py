@@ -37,7 +37,7 @@ ENDED, CRASHED, UNDELIVERED = 0, 1, 3
 _EXPANSION = 8
 """Bytes of memory that a byte of log takes, at most, on its way: as text, as documents, and as a request."""
 
-_M_TRIM_THRESHOLD, _M_TOP_PAD, _M_MMAP_THRESHOLD = -1, -2, -3
+_M_TRIM_THRESHOLD, _M_TOP_PAD, _M_MMAP_THRESHOLD, _M_ARENA_MAX = -1, -2, -3, -8
 
 Progress = Callable[[int, int], None]
 """Told (bytes settled, bytes seen) ten times a second."""
@@ -231,7 +231,8 @@ def tune_process() -> None:
     """Settings of the process that make the difference (docs/architecture.md, "What things cost").
 
     glibc gives every object over 128 KiB back to the system when it is freed; told to keep it, the whole job
-    takes half of the time (mallopt(3); other C libraries do without). The collector has nothing to find in
+    takes half of the time (mallopt(3); other C libraries do without); with one arena for all threads, what one of
+    them gives back another can take. The collector has nothing to find in
     batches of text, so it comes rarely. As many files may be open as the system allows.
     """
     with suppress(OSError, AttributeError):
@@ -239,6 +240,7 @@ def tune_process() -> None:
         libc.mallopt(_M_MMAP_THRESHOLD, 1 << 28)
         libc.mallopt(_M_TRIM_THRESHOLD, 1 << 29)
         libc.mallopt(_M_TOP_PAD, 1 << 25)
+        libc.mallopt(_M_ARENA_MAX, 1)
     gc.freeze()
     gc.set_threshold(200_000, 50, 100)
     with suppress(OSError, ValueError):

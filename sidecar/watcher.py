@@ -94,7 +94,7 @@ class Watcher(threading.Thread):
         now, wait = self._clock.monotonic(), SWEEP_EVERY_S
         for watched in self._watched:
             for life in watched.follower.lives():
-                if now - life.grown_at < _ACTIVE_FOR_S:
+                if life.is_open and now - life.grown_at < _ACTIVE_FOR_S:
                     with suppress(StateError):
                         watched.follower.poll(life)
                     wait = min(wait, BUSY_S if now - life.grown_at < _BUSY_FOR_S else CALM_S)

@@ -9,9 +9,11 @@ from __future__ import annotations
 import os
 import secrets
 import threading
+from bisect import bisect_right, insort
 from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from itertools import islice
 from typing import Protocol
 
 from sidecar import events
@@ -701,24 +703,26 @@ class _Starts:
 
     def __init__(self, lives: Iterable[Life]) -> None:
         self._lives: dict[tuple[str, bytes], list[Life]] = {}
+        self._sorted: dict[str, list[bytes]] = {}
         for life in lives:
             self.add(life)
 
     def add(self, life: Life) -> None:
-        self._lives.setdefault((os.path.dirname(life.name), life.head[:_START]), []).append(life)
+        folder, start = os.path.dirname(life.name), life.head[:_START]
+        if (folder, start) not in self._lives:
+            insort(self._sorted.setdefault(folder, []), start)
+        self._lives.setdefault((folder, start), []).append(life)
 
     def like(self, name: str, begins: bytes) -> list[Life]:
         """Those in the directory of `name` whose beginning is one of `begins`, or the other way round."""
         folder = os.path.dirname(name)
+        starts = [begins[:length] for length in range(len(begins), 0, -1)]
         if len(begins) < _START:
-            return [
-                life
-                for (there, start), lives in self._lives.items()
-                if there == folder and start.startswith(begins[: len(start)])
-                for life in lives
-            ][:_MOST_ALIKE]
-        shorter = (self._lives.get((folder, begins[:length]), ()) for length in range(_START, 0, -1))
-        return [life for lives in shorter for life in lives][:_MOST_ALIKE]
+            there = self._sorted.get(folder, [])
+            first = bisect_right(there, begins)
+            starts += [start for start in there[first : first + _MOST_ALIKE] if start.startswith(begins)]
+        found = (life for start in starts for life in self._lives.get((folder, start), ()))
+        return list(islice(found, _MOST_ALIKE))
 
 
 class _Opened:
