@@ -1,5 +1,6 @@
 """Documentation cannot rot: every setting, name and command is in it, and the README says what is true."""
 
+import re
 from pathlib import Path
 
 import pytest
@@ -9,11 +10,11 @@ from sidecar.cli import COMMANDS
 from sidecar.deliver import registry
 from sidecar.parse.registry import BUILT_IN as PARSERS
 from sidecar.parse.settings import Json, Regex, Timestamp
-from sidecar.settings import Drain, Limits, Pipeline, Settings
+from sidecar.settings import DeadLetters, Drain, Limits, Pipeline, Settings
 
 ROOT = Path(__file__).parents[1]
 CONFIGURATION = (ROOT / "docs" / "configuration.md").read_text()
-MODELS: list[type[BaseModel]] = [Settings, Limits, Drain, Pipeline, Json, Regex, Timestamp]
+MODELS: list[type[BaseModel]] = [Settings, Limits, DeadLetters, Drain, Pipeline, Json, Regex, Timestamp]
 
 
 @pytest.mark.parametrize("model", [*MODELS, *(registry.resolve(name).settings for name in registry.names())])
@@ -36,6 +37,13 @@ def test_the_readme_names_the_two_commands_and_links_to_what_is_there() -> None:
     for word in readme.replace("(", " ").replace(")", " ").split():
         if word.startswith(("docs/", "examples/", "deploy/")):
             assert (ROOT / word.rstrip(".,;`")).exists(), word
+
+
+def test_every_test_that_the_reliability_page_names_is_there() -> None:
+    named = re.findall(r"`(tests/[^`:]+\.py)::(test_\w+)`", (ROOT / "docs" / "reliability.md").read_text())
+    assert len(named) > 20
+    for path, name in named:
+        assert f"def {name}(" in (ROOT / path).read_text(), f"{path}::{name}"
 
 
 @pytest.mark.parametrize("command", COMMANDS)

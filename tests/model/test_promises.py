@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from pathlib import Path
 
 import pytest
@@ -107,3 +108,22 @@ def test_a_new_file_in_an_old_inode_begins_at_its_first_line(tmp_path: Path) -> 
         world.path().unlink()
     world.settle()
     assert world.messages() == expected(*contents)
+
+
+def test_idle_files_are_not_opened_again_by_a_look(tmp_path: Path) -> None:
+    world = World(tmp_path, paths="*.log", open_files=16)
+    for number in range(300):
+        world.write(b"a line\n", f"{number}.log")
+    world.live(90)
+    assert len(world.messages()) == 300
+    opened: list[str] = []
+    watching = [True]
+
+    def hook(event: str, arguments: tuple[object, ...]) -> None:
+        if watching and event == "open" and str(arguments[0]).endswith(".log"):
+            opened.append(str(arguments[0]))
+
+    sys.addaudithook(hook)
+    world.live(10)
+    watching.clear()
+    assert opened == []
