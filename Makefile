@@ -2,15 +2,20 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
-READY := $(VENV)/.ready-$(shell cat requirements/*.txt pyproject.toml | cksum | cut -d' ' -f1)
+READY := $(VENV)/.ready-$(shell cat requirements/run.txt requirements/dev.txt pyproject.toml | cksum | cut -d' ' -f1)
+FUZZ_READY := $(VENV)/.fuzz-ready-$(shell cksum < requirements/fuzz.txt | cut -d' ' -f1)
+SECONDS ?= 60
+MINUTES ?= 60
 
-.PHONY: help demo test check format bench torture components image
+.PHONY: help demo test check format bench fuzz soak torture components image
 
 help:
 	@echo "make demo    the main job on the embedded database: an application, a kill, a balance"
 	@echo "make test    all tests, with the real Elasticsearch and a MongoDB-protocol server"
 	@echo "make check   formatting, lint, types, import contracts"
 	@echo "make bench   CPU, time and memory for 1,000,000 lines, beside the bare job"
+	@echo "make fuzz    bytes that reach new code, SECONDS=60 for each target: is every property kept?"
+	@echo "make soak    a sidecar for MINUTES=60, with rotation and outages: does it grow, is every line there?"
 	@echo "make torture every kind of rotation, with kills and chaos; TORTURE=--help tells its options"
 
 $(READY): requirements/run.txt requirements/dev.txt pyproject.toml
@@ -46,3 +51,13 @@ bench: $(READY)
 torture: $(READY)
 	-@$(MAKE) --no-print-directory components
 	$(BIN)/python -m tests.torture $(TORTURE)
+
+$(FUZZ_READY): requirements/fuzz.txt | $(READY)
+	$(BIN)/pip install --quiet --disable-pip-version-check -r requirements/fuzz.txt
+	@rm -f $(VENV)/.fuzz-ready-* && touch $@
+
+fuzz: $(READY) $(FUZZ_READY)
+	for target in framing parsing encoding; do $(BIN)/python -m tests.fuzz $$target $(SECONDS) || exit 1; done
+
+soak: $(READY)
+	$(BIN)/python -m tests.soak $(MINUTES)

@@ -8,7 +8,8 @@ same as ours, its own text stays.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
 from typing import TypeAlias
 
 import msgspec
@@ -24,6 +25,9 @@ METADATA = frozenset(_RESERVED_BY_DATABASES.split())
 """Names that Elasticsearch keeps for itself at the root of a document, and MongoDB's `_id`. Most are refused there;
 `__soft_deletes` is taken and makes the document disappear, `_primary_term` spoils the document after it."""
 
+_DEEPEST = 32
+"""Levels of a path that are told apart; what is below them stays one dotted name. More than a database maps."""
+
 Tree: TypeAlias = "dict[str, str | Tree]"
 
 
@@ -31,7 +35,7 @@ def tree(leaves: Mapping[str, str]) -> Tree:
     """Leaves as nested dictionaries; a leaf that stands where an object has to be gets a `_` behind its name."""
     root: Tree = {}
     for path, value in leaves.items():
-        *folders, name = path.split(".")
+        *folders, name = path.split(".", _DEEPEST)
         here = root
         for folder in folders:
             here = _folder(here, folder)
@@ -62,11 +66,18 @@ def quoted(name: str) -> str:
 
 def root_spellings(paths: Iterable[str]) -> frozenset[str]:
     """Every name at the root of an object that could touch one of these leaves: `a`, `a.b`, `a.b.c` for `a.b.c`."""
-    found: set[str] = set()
-    for path in paths:
-        parts = path.split(".")
-        found.update(".".join(parts[: n + 1]) for n in range(len(parts)))
-    return frozenset(found)
+    return frozenset(spelling for path in paths for spelling in _down_to(path))
+
+
+def _down_to(path: str) -> Iterator[str]:
+    """What stands above the path, from the root down, and the path itself."""
+    at = path.find(".")
+    for _ in range(_DEEPEST):
+        if at < 0:
+            break
+        yield path[:at]
+        at = path.find(".", at + 1)
+    yield path
 
 
 def merged(body: str, leaves: Mapping[str, str]) -> str:
@@ -92,6 +103,7 @@ class _Sifter:
         self._leaves = leaves
         self._above = root_spellings(ours) - ours.keys()
         self._moved: dict[str, str] = {}
+        self._times_moved: Counter[str] = Counter()
         self.said: set[str] = set()
 
     def originals(self) -> dict[str, str]:
@@ -114,14 +126,14 @@ class _Sifter:
         return kept
 
     def _collides(self, path: str) -> bool:
-        parts = path.split(".")
-        above = (".".join(parts[: n + 1]) for n in range(len(parts)))
-        return path in self._above or any(ancestor in self._ours for ancestor in above)
+        return path in self._above or any(spelling in self._ours for spelling in _down_to(path))
 
     def _move(self, path: str, value: str) -> None:
-        while path in self._moved:
-            path += "_"
-        self._moved[path] = value
+        free = path
+        while free in self._moved:
+            self._times_moved[path] += 1
+            free = f"{path}_{self._times_moved[path]}"
+        self._moved[free] = value
 
 
 def _joined(kept: Kept, ours: Tree) -> str:

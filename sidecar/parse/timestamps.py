@@ -126,7 +126,8 @@ class Timestamps:
         if "%Y" not in form and "%y" not in form and "%s" not in form:
             found = found.replace(year=datetime.now(UTC).year)
         text = found.isoformat()
-        return text.removesuffix("+00:00") + "Z" if text.endswith("+00:00") else text
+        text = text.removesuffix("+00:00") + "Z" if text.endswith("+00:00") else text
+        return text if is_rfc3339(text) else ""
 
 
 def _offset(zone: str) -> str:

@@ -1,8 +1,10 @@
 """Our fields beside the application's: nothing is altered, nothing is lost, ours are always right."""
 
 import json
+import time
 from typing import Any
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -64,6 +66,26 @@ def test_a_member_that_says_the_same_as_ours_stays_where_it_is() -> None:
     text = merged('"a":1,"@timestamp":"2026-11-23T01:00:00Z","b":2', OURS)
     assert text.startswith('"a":1,"@timestamp":"2026-11-23T01:00:00Z","b":2')
     assert "original" not in text
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        '"log":1,"' + "a." * 100_000 + '":1',
+        '"log":1,"log.offset.' + "a." * 100_000 + '":1',
+        ",".join(f'"log":{number}' for number in range(20_000)),
+    ],
+    ids=["many dots", "many dots below a leaf of ours", "many times the same name"],
+)
+def test_names_as_nobody_writes_them_cost_no_more_than_others(body: str) -> None:
+    began = time.process_time()
+    document = after(body)
+    assert time.process_time() - began < 5
+    assert document["log"] == {"file": {"path": "/var/log/app/a.log"}, "offset": 7}
+
+
+def test_each_value_of_a_name_that_was_written_more_than_once_is_kept() -> None:
+    assert sorted(after('"log":1,"log":2,"log":3')["original"].values()) == [1, 2, 3]
 
 
 NAMES = st.sampled_from(

@@ -141,6 +141,11 @@ def test_a_time_without_a_zone_is_in_the_one_that_was_told() -> None:
     assert berlin.read("2026-11-23T01:00:00Z") == ""
 
 
+def test_an_offset_with_seconds_is_no_time_because_no_database_takes_it() -> None:
+    assert Timestamps(["%Y-%m-%d %H:%M:%S"], "Europe/Berlin").read("1850-01-01 00:00:00") == ""
+    assert Timestamps(["%Y-%m-%d %H:%M:%S%z"]).read("2026-11-23 01:00:00+00:00:01") == ""
+
+
 @pytest.mark.parametrize(
     "time",
     ["2026-11-23t01:00:00Z", "2026-11-23T01:00:00z", "2026-11-23 01:00:00Z", "2026-11-23T01:00:00.1234567890Z",

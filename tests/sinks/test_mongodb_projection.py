@@ -60,6 +60,11 @@ def test_what_is_no_time_stays_what_it_is(database: Database) -> None:
     assert database.kept(json.dumps(document)) == document
 
 
+@pytest.mark.parametrize("time", ["0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59-14:00"])
+def test_a_time_that_is_outside_the_years_of_a_date_stays_text(database: Database, time: str) -> None:
+    assert database.kept(f'{{"@timestamp":"{time}"}}') == {"@timestamp": time}
+
+
 @pytest.mark.parametrize(
     ("text", "value"),
     [

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from functools import lru_cache
 from typing import Any
 
@@ -68,18 +68,18 @@ class Encoder:
         """The document as BSON, or why it cannot be that."""
         if found is not None and text.count("{") + text.count("[") <= MAX_DEPTH:
             try:
-                return self._with_id(key, found)
+                return self._with_id(key, found, _date)
             except self.faults:
                 pass  # told below, if the careful way fails as well
         try:
-            return self._with_id(key, careful(text, self.decimal))
+            return self._with_id(key, careful(text, self.decimal), _date_in_range)
         except TooDeep as error:
             return error
         except self.faults as error:
             return error
 
-    def _with_id(self, key: str, document: dict[str, Any]) -> bytes:
-        set_dates(document)
+    def _with_id(self, key: str, document: dict[str, Any], date: Callable[[str], datetime | str]) -> bytes:
+        set_dates(document, date)
         document["_id"] = key
         return self.encode(document)
 
@@ -101,11 +101,11 @@ def _objects(batch: Batch) -> Sequence[dict[str, Any] | None]:
         return [None] * len(batch)
 
 
-def set_dates(document: dict[str, Any]) -> None:
+def set_dates(document: dict[str, Any], date: Callable[[str], datetime | str]) -> None:
     """Make our two times dates, where they are times; anything else in their place stays what it is."""
     written = document.get("@timestamp")
     if type(written) is str:
-        document["@timestamp"] = _date(written)
+        document["@timestamp"] = date(written)
     event = document.get("event")
     if type(event) is dict and type(event.get("ingested")) is str:
         event["ingested"] = _repeated_date(event["ingested"])
@@ -178,6 +178,15 @@ def _date(text: str) -> datetime | str:
     try:
         return datetime.fromisoformat(text)
     except ValueError:
+        return text
+
+
+def _date_in_range(text: str) -> datetime | str:
+    """The same, but a moment that is outside the years 1 to 9999 in UTC stays text."""
+    found = _date(text)
+    try:
+        return found.astimezone(UTC) if isinstance(found, datetime) else found
+    except OverflowError:
         return text
 
 

@@ -1,0 +1,214 @@
+"""Lines through each parser and the finisher: valid JSON on one line, nothing lost, nothing made up, ours right."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from sidecar.decode.framing import Framing
+from sidecar.enrich.add import Add
+from sidecar.enrich.finish import OWN, Finisher
+from sidecar.enrich.leaves import METADATA
+from sidecar.flow import Chunk, Documents, Generation, Lines, Records, Spliced
+from sidecar.parse.access import apache, nginx
+from sidecar.parse.chain import Chain, Parser
+from sidecar.parse.json import Json
+from sidecar.parse.plain import Plain
+from sidecar.parse.regex import Regex
+from sidecar.parse.timestamps import Timestamps
+from tests.fuzz.json_leaves import Leaf, are_consistent, is_object, leaves, root_names
+from tests.fuzz.material import Material
+
+GENERATION = Generation(35, "app", "/var/log/app/a.log", 0.0)
+NOW = "2026-11-23T01:00:00.000000Z"
+_ADDED = {"service.name": "shop", "team": {"of": [1]}}
+_PATTERN = r"(?P<time>[^ ]*) (?P<level>[A-Z]+)(?: (?P<message>.*))?"
+_RFC3339 = re.compile(r"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)(?:\.\d{1,9})?(Z|[+-]\d\d:\d\d)", re.ASCII)
+_FORMATS = ((), ("iso8601",), ("epoch_ms", "iso8601"), ("%d/%b/%Y %H:%M:%S", "%Y-%m-%d %H:%M:%S", "%H:%M %z"))
+
+
+class StandingClock:
+    """It is always the same moment."""
+
+    def now(self) -> float:
+        return 1_795_395_600.0
+
+    def monotonic(self) -> float:
+        return 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Setup:
+    """A pipeline: its parser, made anew each time it is asked for, and its finisher."""
+
+    name: str
+    parser: Callable[[], Parser]
+    finisher: Finisher
+    added: Mapping[str, str]
+    target: str | None = None
+
+    def has_dotted_name_below_ours(self, lines: Lines) -> bool:
+        """Whether JSON has a name such as `log.offset.x` at its root, which is not looked for at a stroke."""
+        starts = tuple(f"{path}." for path in (*OWN, *self.added))
+        return any(name.startswith(starts) for line in lines.split() if is_object(line) for name in root_names(line))
+
+
+def setup(material: Material) -> Setup:
+    """One of the pipelines that can be set up."""
+    added = Add(_ADDED if material.below(2) else {})
+    finisher = Finisher(StandingClock(), "web-1", [added.leaves])
+    reserved = finisher.reserved()
+    times = Timestamps(material.one_of(_FORMATS), material.one_of(("UTC", "Europe/Berlin")))
+    field = material.one_of((None, "when", "log.at", "@timestamp"))
+    target = material.one_of((None, None, "app", "log.app", "log.file"))
+    parsers: dict[str, Callable[[], Parser]] = {
+        "json": lambda: Json(times, reserved, field, target),
+        "plain": Plain,
+        "nginx": nginx,
+        "apache": apache,
+        "regex": lambda: Regex(_PATTERN, times, field),
+        "chain": lambda: Chain([Json(times, reserved, field, target), nginx(), Regex(_PATTERN, times)]),
+    }
+    name = material.one_of(("json", *parsers))
+    return Setup(name, parsers[name], finisher, added.leaves(), target)
+
+
+def written(material: Material) -> bytes:
+    """Some lines, as one application writes them, or as no application should."""
+    kinds = (_as_json, _as_access, _as_words, Material.piece)
+    kind, found = material.one_of((None, *kinds)), b""
+    while material.is_left and len(found) < 1 << 16:
+        found += (kind or material.one_of(kinds))(material)
+        found += b"\n" if kind else material.one_of((b"\n", b"\n", b"\n", b"\r\n", b""))
+    return found + b"\n" if not found.endswith(b"\n") else found
+
+
+def _as_json(material: Material) -> bytes:
+    return material.json_object().encode()
+
+
+def _as_access(material: Material) -> bytes:
+    user, request, agent = (material.one_of(("-", "ann", "", material.text())) for _ in range(3))
+    size = material.one_of(("-", "5", "007", "٣"))
+    zone = material.one_of(("+0000", "+0130", "-9900"))
+    request = material.one_of(("GET /a HTTP/1.1", "-", request))
+    head = f'203.0.113.7 - {user} [23/Nov/2026:01:00:00 {zone}] "{request}" 200 {size}'
+    return (head if material.below(2) else f'{head} "-" "{agent}"').encode()
+
+
+def _as_words(material: Material) -> bytes:
+    time = material.one_of(("2026-11-23T01:00:00Z", "1795395600", "1850-01-01 00:00:00", material.text()))
+    return f"{time} INFO {material.text()}".encode()
+
+
+def framed(data: bytes) -> Lines:
+    """The lines of a chunk somewhere in a file."""
+    return Framing().lines(Chunk(GENERATION, 100, data, 100 + len(data)))
+
+
+def check(data: bytes) -> None:
+    """Some lines through one pipeline, at a stroke if it likes, and one by one."""
+    material = Material(data)
+    pipeline = setup(material)
+    lines = framed(written(material))
+    records = pipeline.parser().parse(lines)
+    documents = pipeline.finisher.documents(records)
+    texts = documents.texts()
+    assert len(texts) == len(records.members) == len(records.times) == lines.count
+    if isinstance(documents, Spliced) and pipeline.has_dotted_name_below_ours(lines):
+        return
+    for index, line in enumerate(lines.split()):
+        _check_line(pipeline, records, index, line, texts[index])
+    _check_one_by_one(pipeline, lines, documents)
+
+
+def _check_line(pipeline: Setup, records: Records, index: int, line: str, text: str) -> None:
+    assert "\n" not in text
+    time = records.times[index]
+    assert not time or is_time(time), time
+    wrote = _wrote(pipeline, records, index, line)
+    if wrote is None:
+        return
+    ours = {
+        "@timestamp": repr(time or NOW),
+        "event.ingested": repr(NOW),
+        "host.name": repr("web-1"),
+        "log.file.path": repr(GENERATION.path),
+        "log.offset": str(records.starts[index]),
+        **{path: leaves(f'{{"v":{value}}}')[0][1] for path, value in pipeline.added.items()},
+    }
+    if index in records.errors:
+        ours["error.message"] = repr(records.errors[index])
+    check_document(text, wrote, ours)
+
+
+def is_time(text: str) -> bool:
+    """Whether every database takes this as a time."""
+    match = _RFC3339.fullmatch(text)
+    if not match:
+        return False
+    try:
+        datetime.fromisoformat(match[1] + match[2])
+    except ValueError:
+        return False
+    return True
+
+
+def _wrote(pipeline: Setup, records: Records, index: int, line: str) -> list[Leaf] | None:
+    """What the application said, leaf by leaf; None if it nests too deeply to be looked at from here."""
+    text = line.removeprefix("\ufeff").strip(" \t\r\n")
+    if index in records.errors or pipeline.name == "plain":
+        assert pipeline.name != "json" or not is_object(text)
+        return [("message", repr(line))]
+    said = f"{{{records.members[index]}}}"
+    if pipeline.name == "json":
+        said = text
+    try:
+        found = leaves(said)
+    except RecursionError:
+        return None
+    if pipeline.name == "json" and pipeline.target is not None:
+        return [(f"{pipeline.target}.{path}", value) for path, value in found] or [(pipeline.target, "{}")]
+    return found
+
+
+def check_document(text: str, wrote: list[Leaf], ours: Mapping[str, str]) -> None:
+    """The document has ours, all that the application wrote, in its place or under `original`, and nothing else."""
+    found = leaves(text)
+    left = Counter(found)
+    for path, value in ours.items():
+        assert left[path, value], f"{path} is not {value} in {text}"
+        left[path, value] -= 1
+    for path, value in sorted(wrote, key=lambda leaf: leaf[0].count(".")):
+        if left[path, value]:
+            left[path, value] -= 1
+        elif not (ours.get(path) == value or (value == "{}" and any(p.startswith(f"{path}.") for p, _ in found))):
+            moved = [leaf for leaf in left if left[leaf] and leaf[1] == value and _is_moved(leaf[0], path)]
+            assert moved, f"{path} = {value} is missing in {text}"
+            left[moved[0]] -= 1
+    assert not +left, f"{list(+left)} were made up in {text}"
+    assert not METADATA & {name.partition(".")[0] for name in root_names(text)}
+    if are_consistent(wrote):
+        assert are_consistent(found), f"no database can hold {text}"
+
+
+def _is_moved(there: str, path: str) -> bool:
+    return _bare(there) == ["original", *_bare(path)]
+
+
+def _bare(path: str) -> list[str]:
+    """A path without what was added so that no name is there twice."""
+    return [re.sub(r"_\d*", "", name) for name in path.split(".")]
+
+
+def _check_one_by_one(pipeline: Setup, lines: Lines, documents: Documents) -> None:
+    """What went at a stroke is the same to the byte when each line is looked at by itself."""
+    apart = replace(lines, whole=False, texts=lines.split())
+    careful = pipeline.finisher.documents(replace(pipeline.parser().parse(apart), names=None))
+    assert careful.texts() == documents.texts()
+    assert careful.ids() == documents.ids()
+    assert careful.event_times() == documents.event_times()
+    assert careful.rendered("<", ">") == documents.rendered("<", ">")
