@@ -173,8 +173,8 @@ class Follower:
             self.unreadable.clear()
             pending = self._pending_by_key()
             for key in seen.keys() & self._lives.keys():
-                if life := self._lives.get(key):
-                    self._sighted(life, seen[key])
+                if (life := self._lives.get(key)) and not self._sighted(life, seen[key]):
+                    self._find_again(life)
             for key, sighting in seen.items():
                 if key in self._held:
                     self._held[key].place = Place(sighting.root, sighting.path)
@@ -243,15 +243,21 @@ class Follower:
 
     # ── what a sighting means ───────────────────────────────────────────────────────────────────────────────
 
-    def _sighted(self, life: Life, sighting: Seen) -> None:
+    def _sighted(self, life: Life, sighting: Seen) -> bool:
+        """Whether it is there. While it is closed, its name or even its inode may have gone to another file."""
         life.sighted = True
         if life.name != sighting.path:
             self._ledger.renamed(life.generation.number, sighting.path, life.seen)
             life.place = Place(sighting.root, sighting.path)
             if not life.is_open:
                 self._announce(life)
-        if (life.size, life.modified) != (sighting.size, sighting.modified):
-            self.poll(life)
+        if (life.size, life.modified) == (sighting.size, sighting.modified):
+            return True
+        try:
+            self._compare(life, life.status())
+        except Elsewhere:
+            return False
+        return True
 
     def _pending_by_key(self) -> dict[Key, list[Remembered]]:
         found: dict[Key, list[Remembered]] = {}
@@ -517,19 +523,24 @@ class Follower:
             if held.like == known.generation and is_copy(known, held.source, held.place.name, complete=complete):
                 del self._held[key]
                 return held.place, held.source
-        for place, source in neighbours(known.name, {*self._lives, *self._held, *self._done}):
-            if _key(source.identity) != _key(known.file_id) and is_copy(known, source, place.name, complete=complete):
+        for place, source in neighbours(known.name, {*self._lives, *self._held}):
+            if self._is_strange(known, source) and is_copy(known, source, place.name, complete=complete):
                 return place, source
             source.close()
         return None
+
+    def _is_strange(self, known: Remembered, source: Source) -> bool:
+        """Whether it is another file than the known one, and none that is finished; an inode alone says neither."""
+        done = self._done.get(_key(source.identity))
+        return source.identity != known.file_id and not (done and self._continues(done.known, source))
 
     def _is_being_made(self, known: Remembered) -> bool:
         """Whether some file is perhaps the copy, in the making."""
         if any(held.like == known.generation for held in self._held.values()):
             return True
-        for place, source in neighbours(known.name, {*self._lives, *self._held, *self._done}):
+        for place, source in neighbours(known.name, {*self._lives, *self._held}):
             with _Opened(source):
-                if _key(source.identity) != _key(known.file_id) and may_become_complete(known, source, place.name):
+                if self._is_strange(known, source) and may_become_complete(known, source, place.name):
                     return True
         return False
 

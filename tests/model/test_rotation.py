@@ -423,6 +423,34 @@ def test_a_packed_file_that_was_partly_shipped_is_read_on_in_the_packed_one(tmp_
     assert world.messages() == expected(OLD, MORE, NEW)
 
 
+def test_a_copy_in_the_inode_of_a_copy_that_was_deleted_just_before(tmp_path: Path) -> None:
+    world = World(tmp_path)
+    contents = [lines(1000 * number, 100) for number in range(6)]
+    for number, content in enumerate(contents):
+        world.write(content)
+        world.live(10 if number % 2 else 1)
+        if world.path("app.log.1").exists():
+            world.path("app.log.1").unlink()
+        copied(world)
+        world.poll()
+        world.live(12)
+    world.settle()
+    assert world.messages() == expected(*contents)
+
+
+def test_a_new_file_in_the_inode_of_one_that_was_closed_and_deleted(tmp_path: Path) -> None:
+    world = World(tmp_path, paths="*.log", open_files=2)
+    contents = []
+    for number in range(12):
+        contents.append(lines(1000 * number, 30))
+        world.write(contents[-1], f"{number}.log")
+        world.live(4)
+        if number >= 6:
+            world.path(f"{number - 6}.log").unlink()
+    world.settle()
+    assert world.messages() == expected(*contents)
+
+
 def test_a_packed_file_of_its_own_is_read_on_request(tmp_path: Path) -> None:
     world = World(tmp_path, exclude=())
     world.path("app.log.9.gz").write_bytes(gzip.compress(OLD))
