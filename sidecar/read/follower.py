@@ -298,7 +298,7 @@ class Follower:
     def _meet_again(self, key: Key, done: _Done, opened: _Opened, sighting: Seen) -> None:
         """A finished file: nothing to do while it is as it was; read on when it has grown, or for a new sink."""
         source, known = opened.open, done.known
-        if not self._continues(known, source) and not (known.moved and source.status().size <= known.seen):
+        if not self._continues(known, source):
             del self._done[key]  # another file has the inode now
             return
         read = max(point.offset for point in known.checkpoints.values())

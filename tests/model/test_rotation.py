@@ -425,7 +425,7 @@ def test_a_packed_file_that_was_partly_shipped_is_read_on_in_the_packed_one(tmp_
 
 def test_a_copy_in_the_inode_of_a_copy_that_was_deleted_just_before(tmp_path: Path) -> None:
     world = World(tmp_path)
-    contents = [lines(1000 * number, 100) for number in range(6)]
+    contents = [lines(1000 * number, count) for number, count in enumerate((100, 100, 150, 80, 80, 120))]
     for number, content in enumerate(contents):
         world.write(content)
         world.live(10 if number % 2 else 1)
