@@ -45,6 +45,11 @@ def settings_of(options: argparse.Namespace, paths: list[str], to: list[str]) ->
         overrides["log_level"] = options.log_level
     config = options.config or (Path(os.environ["SIDECAR_CONFIG"]) if os.environ.get("SIDECAR_CONFIG") else None)
     if not paths and not to and not options.parser:
+        if config is None and not any(name.startswith(("SIDECAR_SINKS", "SIDECAR_PIPELINES")) for name in os.environ):
+            raise ConfigurationError(
+                "there is nothing to read and nowhere to ship it",
+                try_="say `sidecar run PATH --to URL`, or name a configuration with --config FILE",
+            )
         return load(config, os.environ, overrides)
     if options.config:
         raise ConfigurationError(

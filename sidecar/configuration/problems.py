@@ -28,6 +28,9 @@ _MESSAGES = {
     "string_pattern_mismatch": "has to begin with a letter or digit and hold no blanks",
 }
 
+_TAGS = frozenset(("[key]", "enricher", "json", "regex", "plain", "nginx", "apache"))
+"""Parts of a location that only say which kind of thing it is."""
+
 
 def explained(error: ValidationError, origin: str, model: type[BaseModel]) -> list[str]:
     """A sentence for each thing that is wrong."""
@@ -43,7 +46,7 @@ def suggestion(name: str, known: Iterable[str]) -> str:
 
 
 def _where(location: tuple[int | str, ...]) -> str:
-    shown = [str(part) for part in location if part not in ("[key]", "json", "regex", "plain", "nginx", "apache")]
+    shown = [str(part) for part in location if part not in _TAGS]
     return f"{'.'.join(shown)} " if shown else ""
 
 

@@ -38,9 +38,9 @@ def _paths(values: Mapping[str, Any], prefix: str) -> list[str]:
 
 
 def _kind(value: object) -> str:
-    return "name" if isinstance(value, str) else "add"
+    return "name" if isinstance(value, str) else "enricher"
 
 
 AnyEnricher = Annotated[
-    Annotated[Literal["kubernetes"], Tag("name")] | Annotated[AddFields, Tag("add")], Discriminator(_kind)
+    Annotated[Literal["kubernetes"], Tag("name")] | Annotated[AddFields, Tag("enricher")], Discriminator(_kind)
 ]

@@ -9,31 +9,28 @@ from __future__ import annotations
 import os
 import secrets
 import threading
-from bisect import bisect_right, insort
 from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from itertools import islice
 from typing import Protocol
 
 from sidecar import events
 from sidecar.clock import Clock
 from sidecar.flow import FileId, Generation
 from sidecar.positions import ORIGIN, OVERLAP, Checkpoint, Fingerprint, Remembered, Tail
+from sidecar.read.alike import START, Starts
 from sidecar.read.copies import Key, fits, is_copy, may_become_complete, may_become_copy, neighbours, related
 from sidecar.read.descriptors import Descriptors
 from sidecar.read.life import Elsewhere, Life, Place
 from sidecar.read.links import Links
 from sidecar.read.safe_open import NotRegular
-from sidecar.read.source import Source, Status, head_of, open_source
+from sidecar.read.source import Opened, Source, Status, head_of, open_source
 
 QUIET_S = 5.0
 """A file that has left its name is finished when it has not grown for so long; a copy is in the making so long."""
 
 _LONGEST_HOLD_S = 60.0
 _MOST_HELD = 64
-_START = 32
-_MOST_ALIKE = 100
 _RECORD_EVERY_S = 1.0
 _REMIND_EVERY_S = 3600.0
 
@@ -295,7 +292,7 @@ class Follower:
         done = self._done.get(key)
         return done is not None and (done.size, done.modified) == (sighting.size, sighting.modified)
 
-    def _meet_again(self, key: Key, done: _Done, opened: _Opened, sighting: Seen) -> None:
+    def _meet_again(self, key: Key, done: _Done, opened: Opened, sighting: Seen) -> None:
         """A finished file: nothing to do while it is as it was; read on when it has grown, or for a new sink."""
         source, known = opened.open, done.known
         if not self._continues(known, source):
@@ -313,11 +310,11 @@ class Follower:
         """Files that nothing is known of. Of two that are new, the larger and older cannot be the copy."""
         unknown = sorted(sightings, key=lambda s: (-s.size, s.modified, s.path))
         if unknown:
-            starts, new = _Starts(self._lives.values()), set[Life]()
+            starts, new = Starts(self._lives.values()), set[Life]()
             for sighting in unknown:
                 self._open(sighting, starts, new)
 
-    def _open(self, sighting: Seen, starts: _Starts, new: set[Life]) -> None:
+    def _open(self, sighting: Seen, starts: Starts, new: set[Life]) -> None:
         limit = self._ignore_older
         if limit is not None and sighting.modified < self._clock.now() - limit:
             return
@@ -344,14 +341,14 @@ class Follower:
             return True
         return any(_key(known.file_id) == key and not known.ended for known in self._pending.values())
 
-    def _like(self, place: Place, source: Source, starts: _Starts, new: set[Life]) -> Generation | None:
+    def _like(self, place: Place, source: Source, starts: Starts, new: set[Life]) -> Generation | None:
         """The generation that this file may be a copy of, in the making."""
         if len(self._held) >= _MOST_HELD:
             return None
         for sought in self._sought.values():
             if may_become_complete(sought.known, source, place.name):
                 return sought.known.generation
-        for life in starts.like(place.name, source.pread(_START, 0)):
+        for life in starts.like(place.name, source.pread(START, 0)):
             if life.moved or not self._is_followed(life) or (life in new and not related(life.name, place.name)):
                 continue
             with suppress(OSError):
@@ -379,17 +376,17 @@ class Follower:
 
     # ── lives ───────────────────────────────────────────────────────────────────────────────────────────────
 
-    def _opened(self, place: Place) -> _Opened:
+    def _opened(self, place: Place) -> Opened:
         try:
-            return _Opened(open_source(place.root, place.name))
+            return Opened(open_source(place.root, place.name))
         except FileNotFoundError:
             pass
         except OSError as error:
             reason = "not a regular file" if isinstance(error, NotRegular) else str(error.strerror)
             self.unreadable[place.name] = reason
-        return _Opened(None)
+        return Opened(None)
 
-    def _begin(self, opened: _Opened, place: Place, start: Checkpoint = ORIGIN, *, sighted: bool = True) -> Life:
+    def _begin(self, opened: Opened, place: Place, start: Checkpoint = ORIGIN, *, sighted: bool = True) -> Life:
         head = head_of(opened.open)
         generation = Generation(secrets.randbits(63), self.pipeline, place.name, self._clock.now())
         self._ledger.begin(generation, opened.open.identity, Fingerprint.of(head))
@@ -399,7 +396,7 @@ class Follower:
         self._take_in(life, dict.fromkeys(self._listeners, start), skipped=start.offset)
         return life
 
-    def _resume(self, known: Remembered, opened: _Opened, place: Place) -> Life:
+    def _resume(self, known: Remembered, opened: Opened, place: Place) -> Life:
         if place.name != known.name:
             self._ledger.renamed(known.generation.number, place.name, known.seen)
         head = opened.open.pread(known.fingerprint.covered, 0)
@@ -472,7 +469,7 @@ class Follower:
     def _empty(self, life: Life) -> None:
         """The file was truncated. What was not read of its old life is in a copy, or lost; it begins a new one."""
         place, known = life.place, life.remembered()
-        with life.still(), _Opened(life.take_source()) as opened:
+        with life.still(), Opened(life.take_source()) as opened:
             del self._lives[_key(life.file_id)]
             self._miss(known, life, "truncated")
             self._seek_one(self._sought[known.generation.number])
@@ -495,7 +492,7 @@ class Follower:
                 self._give_up(sought)
             return
         place, source = found
-        with _Opened(source) as opened:
+        with Opened(source) as opened:
             known = sought.known
             self._ledger.moved(known.generation.number, source.identity, place.name, known.seen)
             del self._sought[known.generation.number]
@@ -539,7 +536,7 @@ class Follower:
         if any(held.like == known.generation for held in self._held.values()):
             return True
         for place, source in neighbours(known.name, {*self._lives, *self._held}):
-            with _Opened(source):
+            with Opened(source):
                 if self._is_strange(known, source) and may_become_complete(known, source, place.name):
                     return True
         return False
@@ -575,7 +572,7 @@ class Follower:
             if like and status.links and (is_packed or not waited):
                 continue
             del self._held[key]
-            with _Opened(held.source) as opened:
+            with Opened(held.source) as opened:
                 is_in_the_life = like and life is not None and not status.links
                 if not is_in_the_life and not self._is_packed_again(held.source, held.place):
                     self._begin(opened, held.place)
@@ -659,7 +656,7 @@ class Follower:
         linked = self._links.find(known.generation) if self._links else None
         elsewhere = neighbours(known.name, {key for key in self._lives if key != _key(known.file_id)})
         for place, source in [linked] if linked else elsewhere:
-            with _Opened(source) as opened:
+            with Opened(source) as opened:
                 if self._continues(known, source):
                     self._resume(known, opened, place).sighted = False
                     del self._pending[known.generation.number]
@@ -707,60 +704,6 @@ class Follower:
     def _announce(self, life: Life) -> None:
         for listener in self._listeners.values():
             listener.has_news(life)
-
-
-class _Starts:
-    """Lives by directory and by how they begin, so that a new file is compared with few of them."""
-
-    def __init__(self, lives: Iterable[Life]) -> None:
-        self._lives: dict[tuple[str, bytes], list[Life]] = {}
-        self._sorted: dict[str, list[bytes]] = {}
-        for life in lives:
-            self.add(life)
-
-    def add(self, life: Life) -> None:
-        folder, start = os.path.dirname(life.name), life.head[:_START]
-        if (folder, start) not in self._lives:
-            insort(self._sorted.setdefault(folder, []), start)
-        self._lives.setdefault((folder, start), []).append(life)
-
-    def like(self, name: str, begins: bytes) -> list[Life]:
-        """Those in the directory of `name` whose beginning is one of `begins`, or the other way round."""
-        folder = os.path.dirname(name)
-        starts = [begins[:length] for length in range(len(begins), 0, -1)]
-        if len(begins) < _START:
-            there = self._sorted.get(folder, [])
-            first = bisect_right(there, begins)
-            starts += [start for start in there[first : first + _MOST_ALIKE] if start.startswith(begins)]
-        found = (life for start in starts for life in self._lives.get((folder, start), ()))
-        return list(islice(found, _MOST_ALIKE))
-
-
-class _Opened:
-    """An open file that is closed at the end of the block unless somebody took it."""
-
-    def __init__(self, source: Source | None) -> None:
-        self.source = source
-        self._mine = source is not None
-
-    @property
-    def open(self) -> Source:
-        """The file, where it is known to be open."""
-        if self.source is None:
-            raise ValueError("nothing was opened")
-        return self.source
-
-    def take(self) -> Source:
-        """The file is the caller's now."""
-        self._mine = False
-        return self.open
-
-    def __enter__(self) -> _Opened:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        if self._mine and self.source is not None:
-            self.source.close()
 
 
 def _key(file_id: FileId) -> Key:

@@ -158,3 +158,30 @@ def open_source(root: str, path: str) -> Source:
 def head_of(source: Source) -> bytes:
     """How the file begins. NUL bytes at the end of it may be a place that is yet to be written."""
     return source.pread(HEAD, 0).rstrip(b"\0")
+
+
+class Opened:
+    """An open file that is closed at the end of the block unless somebody took it."""
+
+    def __init__(self, source: Source | None) -> None:
+        self.source = source
+        self._mine = source is not None
+
+    @property
+    def open(self) -> Source:
+        """The file, where it is known to be open."""
+        if self.source is None:
+            raise ValueError("nothing was opened")
+        return self.source
+
+    def take(self) -> Source:
+        """The file is the caller's now."""
+        self._mine = False
+        return self.open
+
+    def __enter__(self) -> Opened:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._mine and self.source is not None:
+            self.source.close()

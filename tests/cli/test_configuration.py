@@ -69,7 +69,7 @@ def test_a_good_one_is_good(configuration: Configuration) -> None:
         (
             'paths: ["/var/log/app/*.log"]',
             "paths: [/a], enrich: [{{add: {{log.offset: 1}}}}]",
-            "log.offset is set by the sidecar",
+            "pipelines.app.enrich.0.add is wrong: log.offset is set by the sidecar",
         ),
         ('paths: ["/var/log/app/*.log"]', "paths: [/a], enrich: [kubernets]", "enrich"),
         ("state_dir: {folder}/state", "state_dir: a\nstate_dir: b", 'line 3: the key "state_dir" stands twice'),
@@ -127,7 +127,7 @@ def test_no_secret_is_ever_shown(tmp_path: Path, capsys: pytest.CaptureFixture[s
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (["run"], "sinks is missing"),
+        (["run"], "say `sidecar run PATH --to URL`, or name a configuration"),
         (["run", "/a.log"], "--to URL is missing"),
         (["run", "--to", "stdout:"], "at least one path is missing"),
         (["run", "/a.log", "--to", "stdout:", "--config", "x"], "cannot be combined with --config"),
