@@ -53,7 +53,7 @@ def _dead(
     part.span.amounts.add("dead_letter", end - start, 1)
     part.span.dead_letters.append(
         DeadLetter(
-            pipeline, sink, chunk.generation.number, chunk.generation.path, start, end,
+            pipeline, sink, chunk.generation.number, chunk.generation.shown, start, end,
             batch.ids[rejection.index], rejection.target, batch.documents[rejection.index],
             batch.event_times[rejection.index], rejection.status, rejection.kind, rejection.reason, now, attempts,
         )

@@ -6,7 +6,7 @@ import os
 from dataclasses import dataclass
 
 from sidecar.flow import Generation
-from sidecar.state.ledger import drop
+from sidecar.state.ledger import column_of, drop, path_of
 from sidecar.state.store import Store
 
 
@@ -58,10 +58,11 @@ class Checkpoints:
                 " FROM generations g JOIN checkpoints c ON c.generation = g.number"
                 " WHERE (?1 IS NULL OR g.pipeline = ?1) AND (?2 IS NULL OR c.sink = ?2)"
                 " AND (?3 IS NULL OR ?3 IN (g.path, g.name)) ORDER BY g.born, g.number, c.sink",
-                (wanted.pipeline, wanted.sink, wanted.path),
+                (wanted.pipeline, wanted.sink, wanted.path and column_of(wanted.path)),
             ).fetchall()
         return [
-            Place(n, p, s, path, name, int(i), at, seen, state) for n, p, s, path, name, i, at, seen, state in rows
+            Place(number, pipeline, sink, path_of(path), path_of(name), int(inode), offset, seen, state)
+            for number, pipeline, sink, path, name, inode, offset, seen, state in rows
         ]
 
     def rewind(self, wanted: Choice) -> list[Place]:

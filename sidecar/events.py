@@ -281,6 +281,14 @@ class Log:
         if self._stream.isatty():
             return f"\x1b[2m{when[11:19]}\x1b[0m \x1b[{_COLOURS[event.level]}m{event.level:7}\x1b[0m {event.text()}"
         name = "".join(f"_{c.lower()}" if c.isupper() else c for c in type(event).__name__).lstrip("_")
+        fields = {key: _clean(value) for key, value in asdict(event).items()}
         return json.dumps(
-            {"time": when, "level": event.level, "event": name, "message": event.text(), **asdict(event)}
+            {"time": when, "level": event.level, "event": name, "message": _clean(event.text()), **fields}
         )
+
+
+def _clean(value: object) -> object:
+    """A name of a file may be any bytes; what is not UTF-8 of it is written as `\\xff`."""
+    if isinstance(value, str):
+        return value.encode(errors="surrogateescape").decode(errors="backslashreplace")
+    return value

@@ -6,6 +6,7 @@ columns, because an object or a call for each line would cost more than everythi
 
 from __future__ import annotations
 
+import os
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -50,6 +51,11 @@ class Generation:
             rest, digit = divmod(rest, 36)
             digits = _DIGITS[digit] + digits
         return digits or "0"
+
+    @property
+    def shown(self) -> str:
+        """The path as text that any database takes: bytes that are not UTF-8 are written `\\xff`."""
+        return os.fsencode(self.path).decode(errors="backslashreplace")
 
 
 @dataclass(frozen=True, slots=True)

@@ -52,7 +52,7 @@ class Finisher:
     def documents(self, records: Records) -> Documents:
         """The finished documents of these records."""
         generation = records.lines.chunk.generation
-        frame, now = self._frame(generation.path), iso(self._clock.now())
+        frame, now = self._frame(generation.shown), iso(self._clock.now())
         tail = frame.tail.replace(_INGESTED, now)
         known = records.times
         times = known if "" not in known else [time or now for time in known]

@@ -13,9 +13,33 @@ from sidecar.parse.json import TIME_FIELDS
 from sidecar.parse.plain import as_messages, quoted
 from sidecar.parse.timestamps import Timestamps
 
-_LIMIT_S = 0.1
+_LIMIT_S, _LEAST_S = 0.1, 0.001
+_ALL_LIMIT_S = 1.0
 _NO_MATCH = "the line does not match the pattern"
 _TOO_SLOW = "the pattern took longer than 0.1 s on the line"
+_TOO_SLOW_TOGETHER = "the pattern took longer than 1 ms on the line, after 1 s on others beside it"
+
+
+class _Patience:
+    """How long one line may take: less when others of the chunk took long, so that other files have their turn.
+
+    One slow line may have its tenth of a second; thousands of them in one chunk would hold up the pipeline for
+    minutes. An ordinary line matches within microseconds, so it is found among them all the same.
+    """
+
+    def __init__(self) -> None:
+        self._left = _ALL_LIMIT_S
+
+    @property
+    def for_one(self) -> float:
+        """Seconds for the next line."""
+        return _LIMIT_S if self._left > 0 else _LEAST_S
+
+    def lost(self, seconds: float) -> str:
+        """A line took too long, so many seconds. Returns what is to be said of it."""
+        reason = _TOO_SLOW if self._left > 0 else _TOO_SLOW_TOGETHER
+        self._left -= seconds
+        return reason
 
 
 class Regex:
@@ -33,8 +57,9 @@ class Regex:
         members: list[str] = []
         times: list[str] = []
         errors: dict[int, str] = {}
+        patience = _Patience()
         for index, text in enumerate(lines.split()):
-            fields = self._fields(text)
+            fields = self._fields(text, patience)
             if isinstance(fields, str):
                 errors[index] = fields
                 members.append(as_messages([text])[0])
@@ -45,11 +70,12 @@ class Regex:
         names = frozenset([*self._names, "message"] if errors else self._names)
         return Records(lines, lines.starts(), members, times, names, errors=errors)
 
-    def _fields(self, text: str) -> dict[str, str | None] | str:
+    def _fields(self, text: str, patience: _Patience) -> dict[str, str | None] | str:
+        limit = patience.for_one
         try:
-            match = self._pattern.fullmatch(text, timeout=_LIMIT_S, concurrent=True)
+            match = self._pattern.fullmatch(text, timeout=limit, concurrent=True)
         except TimeoutError:
-            return _TOO_SLOW
+            return patience.lost(limit)
         return match.groupdict() if match else _NO_MATCH
 
     def _members(self, fields: dict[str, str | None]) -> str:

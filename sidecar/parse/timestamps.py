@@ -8,8 +8,9 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from functools import partial
+from math import floor
 from typing import Annotated
 from zoneinfo import ZoneInfo
 
@@ -34,6 +35,11 @@ _GUESSES = ((11, 0), (14, 3), (17, 6), (20, 9))
 """(digits before the point up to, decimal places): 10-digit numbers are seconds until the year 5138."""
 
 _CACHED = 4096
+_LONGEST = 128
+"""No time is longer. The application may put a whole line there, and what is read is remembered."""
+
+_LEAST, _MOST = -20, 12
+"""Powers of ten between which a number of seconds has to be, so that its digits are few."""
 
 Format = Callable[[str], str]
 
@@ -78,6 +84,8 @@ class Timestamps:
     def read(self, value: str | float | int) -> str:
         """RFC 3339 text for what the application wrote, or "" if it cannot be read."""
         text = value if isinstance(value, str) else str(value)
+        if len(text) > _LONGEST:
+            return ""
         if self.as_written and is_rfc3339(text):
             return text
         found = self._cache.get(text)
@@ -141,10 +149,12 @@ def _scaled(places: int, text: str) -> str:
     """RFC 3339 text for a number of seconds × 10^places since the epoch, with the digits that it has."""
     try:
         number = Decimal(text).scaleb(-places)
-        seconds = int(number // 1)
+        if not (number.is_finite() and _LEAST <= number.adjusted() < _MOST):
+            return ""
+        seconds = floor(number)
         fraction = f"{number - seconds:f}".partition(".")[2][:9]
         whole = datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%S")
-    except (InvalidOperation, ValueError, OverflowError, OSError):
+    except (ArithmeticError, ValueError, OSError):
         return ""
     return f"{whole.rjust(19, '0')}{f'.{fraction}' if fraction else ''}Z"
 
@@ -159,8 +169,9 @@ class CommonLog:
         """RFC 3339 text for each; "" for one that cannot be read."""
         cache = self._cache
         for text in set(texts) - cache.keys():
-            cache[text] = self._converted(text)
-        found = [cache[text] for text in texts]
+            if len(text) <= _LONGEST:
+                cache[text] = self._converted(text)
+        found = [cache.get(text, "") for text in texts]
         if len(cache) > _CACHED:
             cache.clear()
         return found

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sqlite3
 from collections.abc import Iterable, Sequence
 
@@ -23,13 +24,14 @@ class Ledger:
 
     def begin(self, generation: Generation, file_id: FileId, fingerprint: Fingerprint) -> None:
         """A new generation. Has to be durable before the first of its documents leaves."""
+        path = column_of(generation.path)
         with self._store.transaction() as db:
             db.execute(
                 "INSERT INTO generations (number, pipeline, path, born, device, inode, inode_generation,"
                 " covered, fingerprint, name) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-                (generation.number, generation.pipeline, generation.path, generation.born, str(file_id.device),
+                (generation.number, generation.pipeline, path, generation.born, str(file_id.device),
                  str(file_id.inode), file_id.inode_generation, fingerprint.covered, fingerprint.digest,
-                 generation.path),
+                 path),
             )  # fmt: skip
 
     def extend(self, number: int, fingerprint: Fingerprint) -> None:
@@ -48,7 +50,10 @@ class Ledger:
     def renamed(self, number: int, name: str, seen: int) -> None:
         """The file is now called `name`."""
         with self._store.transaction() as db:
-            db.execute("UPDATE generations SET name = ?, seen = max(seen, ?) WHERE number = ?", (name, seen, number))
+            db.execute(
+                "UPDATE generations SET name = ?, seen = max(seen, ?) WHERE number = ?",
+                (column_of(name), seen, number),
+            )
 
     def moved(self, number: int, file_id: FileId, name: str, seen: int) -> None:
         """The bytes of the generation are in another file now: a copy that was made before the truncation."""
@@ -56,7 +61,7 @@ class Ledger:
             db.execute(
                 "UPDATE generations SET device = ?, inode = ?, inode_generation = ?, name = ?, moved = 1,"
                 " seen = max(seen, ?) WHERE number = ?",
-                (str(file_id.device), str(file_id.inode), file_id.inode_generation, name, seen, number),
+                (str(file_id.device), str(file_id.inode), file_id.inode_generation, column_of(name), seen, number),
             )
 
     def ended(self, number: int, reason: str, seen: int) -> None:
@@ -179,6 +184,20 @@ def _advance(db: sqlite3.Connection, sink: str, step: Advance) -> int:
     return letters.add(db, step.dead_letters)
 
 
+def column_of(path: str) -> str | bytes:
+    """A path as it stands in the state: text, or a blob if it is not UTF-8."""
+    data = os.fsencode(path)
+    try:
+        return data.decode()
+    except UnicodeDecodeError:
+        return data
+
+
+def path_of(column: object) -> str:
+    """The path that stands in a column of the state."""
+    return os.fsdecode(column) if isinstance(column, bytes) else str(column)
+
+
 def _remembered(db: sqlite3.Connection, pipeline: str, row: Sequence[object]) -> Remembered:
     number, path, born, device, inode, inode_generation, covered, fingerprint, name, seen, ended, moved = row
     points = db.execute(
@@ -186,10 +205,10 @@ def _remembered(db: sqlite3.Connection, pipeline: str, row: Sequence[object]) ->
     ).fetchall()
     cuts = db.execute("SELECT end FROM cuts WHERE generation = ? ORDER BY end", (number,)).fetchall()
     return Remembered(
-        Generation(int(str(number)), pipeline, str(path), float(str(born))),
+        Generation(int(str(number)), pipeline, path_of(path), float(str(born))),
         FileId(int(str(device)), int(str(inode)), None if inode_generation is None else int(str(inode_generation))),
         Fingerprint(int(str(covered)), bytes(fingerprint)),  # type: ignore[call-overload]  # a BLOB column
-        str(name),
+        path_of(name),
         int(str(seen)),
         str(ended),
         bool(moved),

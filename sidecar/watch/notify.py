@@ -6,6 +6,7 @@ left, or none at all: the sweep alone finds everything within its interval, and 
 
 from __future__ import annotations
 
+import errno
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 
@@ -52,10 +53,16 @@ class Notifier:
         self._observer.start()
 
     def watch(self, folders: Mapping[str, bool]) -> None:
-        """Watch these folders from now on, with all below them where told. Raises `OSError` when no watch is left."""
+        """Watch these folders from now on, with all below them where told.
+
+        Raises `OSError` when no watch is left, or when the directories are nested too deeply for them.
+        """
         for folder, deep in folders.items():
             if self._observer and (folder, deep) not in self._watched:
-                self._observer.schedule(self._handler, folder, recursive=deep, event_filter=_WANTED)
+                try:
+                    self._observer.schedule(self._handler, folder, recursive=deep, event_filter=_WANTED)
+                except RecursionError:
+                    raise OSError(errno.ENAMETOOLONG, "directories are nested too deeply") from None
                 self._watched.add((folder, deep))
 
     def stop(self) -> None:

@@ -11,6 +11,7 @@ from fnmatch import translate
 from pathlib import Path, PurePath
 
 _MAGIC = re.compile(r"[*?\[]")
+_ANY = "*"
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +58,7 @@ class Sweep:
         self.unreadable.clear()
         for glob in self.globs:
             root = os.path.realpath(glob.root)
-            for sighting in self._below(root, root, glob.parts):
+            for sighting in self._below(root, glob.parts):
                 found.setdefault(sighting.path, sighting)
         return list(found.values())
 
@@ -71,35 +72,35 @@ class Sweep:
             found[folder] = found.get(folder, False) or (is_there and len(glob.parts) > 1)
         return found
 
-    def _below(self, root: str, folder: str, parts: Sequence[str]) -> Iterator[Sighting]:
-        first, rest = parts[0], parts[1:]
-        if first == "**":
-            yield from self._anywhere(root, folder, rest or ("*",))
-            return
-        matches = re.compile(translate(first)).match
-        for entry in self._entries(folder):
-            if not matches(entry.name) or (entry.name.startswith(".") and not first.startswith(".")):
+    def _below(self, root: str, parts: tuple[str, ...]) -> Iterator[Sighting]:
+        """Depth first. The stack is ours: the application may nest directories deeper than Python nests calls."""
+        waiting = [(root, parts)]
+        while waiting:
+            folder, (first, *rest) = waiting.pop()
+            if first == "**":
+                below = [entry.path for entry in self._entries(folder, _ANY) if self._is_folder(entry)]
+                waiting += [(path, (first, *rest)) for path in reversed(below)]
+                waiting.append((folder, tuple(rest or (_ANY,))))
                 continue
-            if not rest:
+            entries = self._entries(folder, first)
+            if rest:
+                waiting += [(entry.path, tuple(rest)) for entry in reversed(entries) if self._is_folder(entry)]
+                continue
+            for entry in entries:
                 yield from self._sighted(root, entry)
-            elif self._is_folder(entry):
-                yield from self._below(root, entry.path, rest)
 
-    def _anywhere(self, root: str, folder: str, rest: Sequence[str]) -> Iterator[Sighting]:
-        yield from self._below(root, folder, rest)
-        for entry in self._entries(folder):
-            if not entry.name.startswith(".") and self._is_folder(entry):
-                yield from self._anywhere(root, entry.path, rest)
-
-    def _entries(self, folder: str) -> list[os.DirEntry[str]]:
+    def _entries(self, folder: str, pattern: str) -> list[os.DirEntry[str]]:
+        """What a directory holds that matches, by name. What does not match is not kept: there may be any number."""
+        matches, hidden = re.compile(translate(pattern)).match, pattern.startswith(".")
         try:
             with os.scandir(folder) as entries:
-                return sorted(entries, key=lambda entry: entry.name)
+                found = [e for e in entries if matches(e.name) and (hidden or not e.name.startswith("."))]
         except FileNotFoundError:
             return []
         except OSError:
             self.unreadable.add(folder)
             return []
+        return sorted(found, key=lambda entry: entry.name)
 
     def _is_folder(self, entry: os.DirEntry[str]) -> bool:
         if entry.is_symlink():
@@ -112,7 +113,10 @@ class Sweep:
             return
         try:
             status = entry.stat(follow_symlinks=False)
+        except FileNotFoundError:
+            return
         except OSError:
+            self.unreadable.add(os.path.dirname(entry.path))
             return
         if stat.S_ISREG(status.st_mode):
             yield Sighting(entry.path, root, status.st_dev, status.st_ino, status.st_size, status.st_mtime)
