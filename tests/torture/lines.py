@@ -41,7 +41,7 @@ class Writer:
     @staticmethod
     def _length(is_huge: bool, chance: random.Random) -> int:
         if is_huge:
-            return MAX_LINE + chance.randrange(MAX_LINE // 2)
+            return MAX_LINE + chance.randrange(MAX_LINE)
         shape = chance.random()
         if shape < 0.0005:
             return chance.randrange(20_000, 200_000)

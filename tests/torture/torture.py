@@ -48,7 +48,7 @@ class Case:
 
 @dataclass
 class Result:
-    """What came of it: findings and the last word of the balance by sink; what happened on the way."""
+    """What came of it: findings, the last word of the balance, and the number of faults on the way, by sink."""
 
     case: Case
     findings: dict[str, Findings] = field(default_factory=dict)
@@ -117,8 +117,8 @@ class _Run:
         for name, destination in self.destinations.items():
             self.result.findings[name] = compare(writers, destination.pieces())
             if destination.proxy:
-                for what, times in destination.proxy.happened.items():
-                    self.result.faults[what] = self.result.faults.get(what, 0) + times
+                happened = destination.proxy.happened
+                self.result.faults[name] = sum(happened.values()) - happened["pass"]
         self.result.seconds = time.monotonic() - began
         return self.result
 
@@ -195,11 +195,10 @@ def table(results: Sequence[Result]) -> str:
         "| --- | --- | --- | --- | --- | --- | --- | --- | --- |",
     ]
     for result in results:
-        faults = sum(times for what, times in result.faults.items() if what != "pass")
         for sink, found in result.findings.items():
             dead = ", down for half of it" if result.case.dead == sink else ""
             rows.append(
-                f"| {result.case.rotation} | {sink}{dead} | {found.written} | {result.kills} | {faults}"
+                f"| {result.case.rotation} | {sink}{dead} | {found.written} | {result.kills} | {result.faults.get(sink, 0)}"
                 f" | {found.lost} | {found.twice} | {found.altered} | {found.out_of_place} |"
             )
     return "\n".join(rows)
