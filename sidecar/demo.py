@@ -78,7 +78,10 @@ def play(folder: Path, show: Show, lines: int = LINES) -> Ending:
     logs.mkdir(parents=True)
     with _started(folder, "sidecar") as first, _started(folder, "application", str(lines)) as app:
         stage = _Stage(folder, logs, show)
-        stage.wait(lambda: stage.written >= lines * _KILL_AT, "the sidecar ships while the application writes")
+        stage.wait(
+            lambda: stage.written >= lines * _KILL_AT and stored(folder) > 0,
+            "the sidecar ships while the application writes",
+        )
         first.send_signal(signal.SIGKILL)
         first.wait()
         resume_at = time.monotonic() + _DOWN_FOR_S
@@ -119,7 +122,7 @@ def _started(folder: Path, what: str, *arguments: str) -> Iterator[subprocess.Po
     commands = {
         "application": [sys.executable, "-m", "sidecar.demo", str(folder / "log"), *arguments],
         "sidecar": [
-            sys.executable, "-m", "sidecar", "run", str(folder / "log" / "*.log"), "--parser", "json",
+            sys.executable, "-m", "sidecar", "run", str(folder / "log" / "*.log*"), "--parser", "json",
             "--to", f"sqlite:///{folder}/logs.db", "--state-dir", str(folder / "state"),
         ],
     }  # fmt: skip
