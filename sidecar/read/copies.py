@@ -49,12 +49,25 @@ def related(name: str, other: str) -> bool:
     return bool(stem) and os.path.basename(other).startswith(stem)
 
 
+def continues(known: Remembered, source: Source) -> bool:
+    """Whether the file is the known one, and still in that life: everything that is known agrees."""
+    enough = longest(known) if known.moved else max(longest(known), known.seen)
+    return source.identity == known.file_id and source.status().size >= enough and fits(known, source)
+
+
+def longest(known: Remembered) -> int:
+    """The largest offset that a sink has read up to."""
+    return max((point.offset for point in known.checkpoints.values() if not point.done), default=0)
+
+
 def fits(known: Remembered, source: Source) -> bool:
     """Whether the file begins as the known one did, and is the same before each checkpoint that lies within it."""
     head = source.pread(HEAD, 0)
     if not known.fingerprint.covered or not known.fingerprint.fits(head):
         return False
     for point in known.checkpoints.values():
+        if point.done:
+            continue  # passed without reading: there is nothing to compare
         back = min(OVERLAP, point.offset)
         before = source.pread(back, point.offset - back)
         if len(before) == back and not point.tail.fits(before):
@@ -67,10 +80,10 @@ def is_copy(known: Remembered, source: Source, path: str, *, complete: bool = Tr
 
     A file that is shorter than a checkpoint cannot be compared there, so it is none.
     """
-    longest = max((point.offset for point in known.checkpoints.values()), default=0)
-    if source.status().size < (max(longest, known.seen) if complete else longest) or not fits(known, source):
+    read = longest(known)
+    if source.status().size < (max(read, known.seen) if complete else read) or not fits(known, source):
         return False
-    return known.fingerprint.covered >= _TELLING or longest >= OVERLAP or related(known.name, path)
+    return known.fingerprint.covered >= _TELLING or read >= OVERLAP or related(known.name, path)
 
 
 def may_become_complete(known: Remembered, source: Source, path: str) -> bool:

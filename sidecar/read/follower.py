@@ -19,8 +19,9 @@ from sidecar.clock import Clock
 from sidecar.flow import FileId, Generation
 from sidecar.positions import ORIGIN, OVERLAP, Checkpoint, Fingerprint, Remembered, Tail
 from sidecar.read.alike import START, Starts
-from sidecar.read.copies import Key, fits, is_copy, may_become_complete, may_become_copy, neighbours, related
+from sidecar.read.copies import Key, continues, is_copy, may_become_complete, may_become_copy, neighbours, related
 from sidecar.read.descriptors import Descriptors
+from sidecar.read.finished import Done, Finished, key_of
 from sidecar.read.life import Elsewhere, Life, Place
 from sidecar.read.links import Links
 from sidecar.read.safe_open import NotRegular
@@ -108,15 +109,6 @@ class _Sought:
     since: float
 
 
-@dataclass(slots=True)
-class _Done:
-    """A generation that every sink is through with, and how its file looked when that was last checked."""
-
-    known: Remembered
-    size: int = -1
-    modified: float = 0.0
-
-
 class Follower:
     """The lives of one pipeline. The watching thread calls the methods; `truncated` and `through` are for shippers.
 
@@ -139,10 +131,10 @@ class Follower:
         self._through: dict[int, set[str]] = {}
         self._listeners: dict[str, Listener] = {}
         self._pending = {r.generation.number: r for r in ledger.unfinished(pipeline)}
-        self._done = {_key(r.file_id): _Done(r) for r in ledger.finished_lately(pipeline)}
+        self._finished = Finished(ledger.finished_lately(pipeline))
         if links:
-            for done in self._done.values():
-                links.drop(done.known.generation)
+            for generation in self._finished.generations():
+                links.drop(generation)
         self._ending = False
         self._reminded_at = self._recorded_at = float("-inf")
         self._turn = threading.RLock()
@@ -168,7 +160,7 @@ class Follower:
             for sighting in sightings:
                 seen.setdefault((sighting.device, sighting.inode), sighting)
             self.unreadable.clear()
-            pending = self._pending_by_key()
+            pending = self._pending_bykey_of()
             for key in seen.keys() & self._lives.keys():
                 if (life := self._lives.get(key)) and not self._sighted(life, seen[key]):
                     self._find_again(life)
@@ -183,7 +175,8 @@ class Follower:
             self._open_unknown(
                 sighting
                 for key, sighting in seen.items()
-                if sighting.size and not (key in self._lives or key in self._held or self._is_done(key, sighting))
+                if sighting.size
+                and not (key in self._lives or key in self._held or self._finished.is_as_it_was(key, sighting))
             )
             self._from_end = False
             for key, life in list(self._lives.items()):
@@ -256,24 +249,24 @@ class Follower:
             return False
         return True
 
-    def _pending_by_key(self) -> dict[Key, list[Remembered]]:
+    def _pending_bykey_of(self) -> dict[Key, list[Remembered]]:
         found: dict[Key, list[Remembered]] = {}
         for known in self._pending.values():
             if not known.ended:
-                found.setdefault(_key(known.file_id), []).append(known)
+                found.setdefault(key_of(known.file_id), []).append(known)
         return found
 
     def _recognise(self, key: Key, sighting: Seen, pending: list[Remembered]) -> None:
         """Take up a generation of the last run whose file this is, or a finished one that has grown."""
-        done = None if self._is_done(key, sighting) else self._done.get(key)
+        done = None if self._finished.is_as_it_was(key, sighting) else self._finished.find(key)
         if not pending and done is None:
             return
         place = Place(sighting.root, sighting.path)
         with self._opened(place) as opened:
-            if opened.source is None or _key(opened.source.identity) != key:
+            if opened.source is None or key_of(opened.source.identity) != key:
                 return
             for known in pending:
-                if key not in self._lives and self._continues(known, opened.source):
+                if key not in self._lives and continues(known, opened.source):
                     self._resume(known, opened, place)
                 else:
                     self._miss(known, None, "truncated")
@@ -281,30 +274,17 @@ class Follower:
             if done is not None and key not in self._lives:
                 self._meet_again(key, done, opened, sighting)
 
-    def _continues(self, known: Remembered, source: Source) -> bool:
-        """Whether the file is still in this life: everything that is known agrees."""
-        size = source.status().size
-        largest = max((point.offset for point in known.checkpoints.values() if not point.done), default=0)
-        enough = size >= (largest if known.moved else max(largest, known.seen))
-        return source.identity == known.file_id and enough and fits(_without_done(known), source)
-
-    def _is_done(self, key: Key, sighting: Seen) -> bool:
-        done = self._done.get(key)
-        return done is not None and (done.size, done.modified) == (sighting.size, sighting.modified)
-
-    def _meet_again(self, key: Key, done: _Done, opened: Opened, sighting: Seen) -> None:
+    def _meet_again(self, key: Key, done: Done, opened: Opened, sighting: Seen) -> None:
         """A finished file: nothing to do while it is as it was; read on when it has grown, or for a new sink."""
         source, known = opened.open, done.known
-        if not self._continues(known, source):
-            del self._done[key]  # another file has the inode now
-            return
-        read = max(point.offset for point in known.checkpoints.values())
-        if source.status().size <= read and self._listeners.keys() <= known.checkpoints.keys():
+        if not continues(known, source):
+            self._finished.drop(key)  # another file has the inode now
+        elif source.status().size <= done.read and self._listeners.keys() <= known.checkpoints.keys():
             done.size, done.modified = sighting.size, sighting.modified
-            return
-        self._ledger.reopened(known.generation.number)
-        self._resume(known, opened, Place(sighting.root, sighting.path))
-        del self._done[key]
+        else:
+            self._ledger.reopened(known.generation.number)
+            self._resume(known, opened, Place(sighting.root, sighting.path))
+            self._finished.drop(key)
 
     def _open_unknown(self, sightings: Iterable[Seen]) -> None:
         """Files that nothing is known of. Of two that are new, the larger and older cannot be the copy."""
@@ -322,7 +302,7 @@ class Follower:
         with self._opened(place) as opened:
             if opened.source is None or not opened.source.status().size:
                 return
-            key = _key(opened.source.identity)
+            key = key_of(opened.source.identity)
             if self._is_known(key) or self._is_packed_again(opened.source, place):
                 return  # renamed to here since the sweep, or shipped when it was not packed yet
             like = self._like(place, opened.source, starts, new)
@@ -337,9 +317,9 @@ class Follower:
                 self._held[key] = _Held(opened.take(), place, like, opened.source.status().size, now, now)
 
     def _is_known(self, key: Key) -> bool:
-        if key in self._lives or key in self._held or key in self._done:
+        if key in self._lives or key in self._held or self._finished.find(key):
             return True
-        return any(_key(known.file_id) == key and not known.ended for known in self._pending.values())
+        return any(key_of(known.file_id) == key and not known.ended for known in self._pending.values())
 
     def _like(self, place: Place, source: Source, starts: Starts, new: set[Life]) -> Generation | None:
         """The generation that this file may be a copy of, in the making."""
@@ -353,7 +333,7 @@ class Follower:
                 continue
             with suppress(OSError):
                 self.poll(life)  # the copy may be complete and the file truncated by now
-                if _key(source.identity) in self._lives:
+                if key_of(source.identity) in self._lives:
                     return None
                 if self._is_followed(life) and may_become_copy(life, source):
                     return life.generation
@@ -361,18 +341,12 @@ class Follower:
 
     def _is_packed_again(self, source: Source, place: Place) -> bool:
         """Whether a packed file holds what was shipped when it was not packed yet."""
-        if not place.name.endswith(".gz"):
+        known = self._finished.packed_as(source, place.name)
+        if known is None:
             return False
-        for key, done in list(self._done.items()):
-            known = done.known
-            end = max(point.offset for point in known.checkpoints.values())
-            if source.status().size == end and is_copy(_without_done(known), source, place.name):
-                self._ledger.moved(known.generation.number, source.identity, place.name, known.seen)
-                del self._done[key]
-                again = replace(known, file_id=source.identity, name=place.name, moved=True)
-                self._done[_key(source.identity)] = _Done(again)
-                return True
-        return False
+        self._ledger.moved(known.generation.number, source.identity, place.name, known.seen)
+        self._finished.moved(known, source.identity, place.name)
+        return True
 
     # ── lives ───────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -416,7 +390,7 @@ class Follower:
     def _take_in(self, life: Life, points: dict[str, Checkpoint], *, skipped: int = 0) -> None:
         life.grown_at = self._clock.monotonic()
         life.settled, life.closing = points, self._ending
-        self._lives[_key(life.file_id)] = life
+        self._lives[key_of(life.file_id)] = life
         for sink, listener in self._listeners.items():
             listener.adopt(life, points[sink], skipped=skipped)
         self.poll(life)
@@ -428,14 +402,13 @@ class Follower:
             listener.adopt(life, life.settled[sink])
 
     def _let_go(self, life: Life) -> None:
-        key = _key(life.file_id)
+        key = key_of(life.file_id)
         if self._lives.get(key) is life:
             del self._lives[key]
             links = 1
             with suppress(OSError):
                 links = life.status().links
-            done = _Done(life.remembered(), life.size, life.modified)
-            self._done[key if links else (-1, life.generation.number)] = done
+            self._finished.add(life, is_there=links > 0)
         if self._links:
             self._links.drop(life.generation)
         life.close()
@@ -470,7 +443,7 @@ class Follower:
         """The file was truncated. What was not read of its old life is in a copy, or lost; it begins a new one."""
         place, known = life.place, life.remembered()
         with life.still(), Opened(life.take_source()) as opened:
-            del self._lives[_key(life.file_id)]
+            del self._lives[key_of(life.file_id)]
             self._miss(known, life, "truncated")
             self._seek_one(self._sought[known.generation.number])
             if opened.open.status().size:
@@ -510,12 +483,11 @@ class Follower:
         life.moved, life.sighted = True, True
         life.size, life.modified = 0, 0.0
         life.grown_at = self._clock.monotonic()
-        self._lives[_key(source.identity)] = life
+        self._lives[key_of(source.identity)] = life
         self.poll(life)
         self._announce(life)
 
     def _find_copy(self, known: Remembered, *, complete: bool) -> tuple[Place, Source] | None:
-        known = _without_done(known)
         for key, held in list(self._held.items()):
             if held.like == known.generation and is_copy(known, held.source, held.place.name, complete=complete):
                 del self._held[key]
@@ -527,9 +499,8 @@ class Follower:
         return None
 
     def _is_strange(self, known: Remembered, source: Source) -> bool:
-        """Whether it is another file than the known one, and none that is finished; an inode alone says neither."""
-        done = self._done.get(_key(source.identity))
-        return source.identity != known.file_id and not (done and self._continues(done.known, source))
+        """Whether it is another file than the known one, and none that is finished."""
+        return source.identity != known.file_id and not self._finished.holds(source)
 
     def _is_being_made(self, known: Remembered) -> bool:
         """Whether some file is perhaps the copy, in the making."""
@@ -590,7 +561,7 @@ class Follower:
     # ── files that have left their name ─────────────────────────────────────────────────────────────────────
 
     def _is_followed(self, life: Life) -> bool:
-        return self._lives.get(_key(life.file_id)) is life
+        return self._lives.get(key_of(life.file_id)) is life
 
     def _departed(self, life: Life, *, sighted: bool) -> None:
         """What was rotated away is read to its end, under whatever name, and finished when it has been quiet."""
@@ -608,7 +579,7 @@ class Follower:
 
     def _find_again(self, life: Life) -> None:
         """It was closed for a while, and no path of the pipeline leads to it any more."""
-        others = {key for key in self._lives if key != _key(life.file_id)}
+        others = {key for key in self._lives if key != key_of(life.file_id)}
         for place, source in neighbours(life.name, others):
             if source.identity == life.file_id:
                 self._ledger.renamed(life.generation.number, place.name, life.seen)
@@ -616,7 +587,7 @@ class Follower:
                 self._announce(life)
                 return
             source.close()
-        del self._lives[_key(life.file_id)]
+        del self._lives[key_of(life.file_id)]
         self._miss(life.remembered(), life, "deleted")
 
     def _let_go_of_deleted(self) -> None:
@@ -636,7 +607,7 @@ class Follower:
                 return
             total -= unread
             self._ledger.ended(life.generation.number, "deleted", life.seen)
-            del self._lives[_key(life.file_id)]
+            del self._lives[key_of(life.file_id)]
             life.end("deleted")
             self._announce(life)
 
@@ -654,10 +625,10 @@ class Follower:
 
     def _found_by_inode(self, known: Remembered) -> bool:
         linked = self._links.find(known.generation) if self._links else None
-        elsewhere = neighbours(known.name, {key for key in self._lives if key != _key(known.file_id)})
+        elsewhere = neighbours(known.name, {key for key in self._lives if key != key_of(known.file_id)})
         for place, source in [linked] if linked else elsewhere:
             with Opened(source) as opened:
-                if self._continues(known, source):
+                if continues(known, source):
                     self._resume(known, opened, place).sighted = False
                     del self._pending[known.generation.number]
                     return True
@@ -681,11 +652,9 @@ class Follower:
         if not seen or now - self._reminded_at < _REMIND_EVERY_S:
             return
         self._reminded_at = now
-        there = [self._done[key].known.generation.number for key in seen.keys() & self._done.keys()]
-        self._ledger.still_there(there, self._clock.now())
+        self._ledger.still_there(self._finished.numbers(seen), self._clock.now())
         self._ledger.forget(self.pipeline, self._clock.now())
-        kept = {known.generation.number for known in self._ledger.finished_lately(self.pipeline)}
-        self._done = {key: done for key, done in self._done.items() if done.known.generation.number in kept}
+        self._finished.keep_only(known.generation.number for known in self._ledger.finished_lately(self.pipeline))
 
     @staticmethod
     def _start(source: Source) -> Checkpoint:
@@ -704,13 +673,3 @@ class Follower:
     def _announce(self, life: Life) -> None:
         for listener in self._listeners.values():
             listener.has_news(life)
-
-
-def _key(file_id: FileId) -> Key:
-    return file_id.device, file_id.inode
-
-
-def _without_done(known: Remembered) -> Remembered:
-    """Positions that a sink passed without reading have nothing to compare."""
-    points = {sink: point for sink, point in known.checkpoints.items() if not point.done}
-    return replace(known, checkpoints=points)
