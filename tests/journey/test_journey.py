@@ -276,6 +276,28 @@ pipelines: {{app: {{paths: ["{tmp_path}/app.log"], encoding_errors: strict}}}}
     assert (last["stored"], last["lost"], last["dead_letters"], last["seen"]) == (5, 5, 0, 10)
 
 
+def test_dead_letters_are_handled_while_a_sidecar_runs(tmp_path: Path) -> None:
+    log = LogFile(tmp_path / "app.log")
+    (tmp_path / "app.log").write_bytes(b"good\nb\xffad\n")
+    (tmp_path / "sidecar.yaml").write_text(f"""
+state_dir: {tmp_path}/state
+sinks: {{out: "sqlite:///{tmp_path}/logs.db"}}
+pipelines: {{app: {{paths: ["{tmp_path}/app.log"], encoding_errors: strict}}}}
+""")
+    config = ("--config", f"{tmp_path}/sidecar.yaml")
+    state = ("--state-dir", f"{tmp_path}/state")
+    with running(tmp_path / "own.log", *config) as process:
+        eventually(
+            lambda: sidecar("dead-letters", "list", "--json", *state).stdout.count("\n") == 1, "one is refused"
+        )
+        assert sidecar("dead-letters", "replay", *config).stdout == "1 stored, 0 refused again\n"
+        log.write("more")
+        eventually(lambda: len(sqlite(tmp_path).stored()) == 3, "it goes on")
+        assert ended(process) == 0
+    balance = json.loads((tmp_path / "own.log").read_text().splitlines()[-1])
+    assert (balance["stored"], balance["dead_letters"], balance["seen"]) == (15, 0, 15)
+
+
 @pytest.mark.slow
 def test_the_demonstration_ends_with_a_balance_that_adds_up() -> None:
     done = sidecar("demo", "--lines", "4000")
