@@ -20,6 +20,7 @@ from sidecar.clock import Clock, SystemClock
 from sidecar.composition import rooms_of
 from sidecar.deliver import registry
 from sidecar.deliver.sink import SinkSettings
+from sidecar.errors import StateError
 from sidecar.positions import Amounts
 from sidecar.read.descriptors import Descriptors
 from sidecar.read.follower import QUIET_S, Follower
@@ -141,7 +142,10 @@ class Supervisor:
             self._watcher.look()
         self._decide(wishes)
         for watched in self._watched:
-            watched.follower.finish_all()
+            try:
+                watched.follower.finish_all()
+            except StateError as error:
+                self._emit(events.StateUnwritable(str(error)))
         for shipper in self._shippers:
             shipper.drain()
         began = self._clock.monotonic()

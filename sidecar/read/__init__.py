@@ -9,6 +9,7 @@ Known losses, none of them silent unless it says so:
   the last position is counted as `lost: truncated`, as far as its size was ever seen; what was written after our
   last look nobody can know.
 - A file that is created, written and deleted between two looks (at most a second, mostly far less) is never
-  seen. A file that is deleted while the sidecar is down is counted as `lost: deleted`, unless there is a link of ours.
+  seen. A file that is deleted while the sidecar is down is counted as `lost: deleted`, unless there is a link to it
+  of our own.
 - A file that is truncated and refilled with the very same bytes cannot be told from one that was not.
 """

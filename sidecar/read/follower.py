@@ -211,6 +211,7 @@ class Follower:
                 self.poll(life)
             for sought in list(self._sought.values()):
                 self._give_up(sought)
+            self._reconsider_held()
             for life in self._lives.values():
                 life.closing = True
                 self._announce(life)

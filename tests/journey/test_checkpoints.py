@@ -89,10 +89,12 @@ def test_a_signal_that_comes_while_it_still_starts_makes_it_deliver_and_end(
 def test_a_full_disk_under_the_state_makes_it_wait_and_lose_nothing(
     tmp_path: Path, arguments: tuple[str, ...]
 ) -> None:
+    (tmp_path / "app.log").write_text("line 1\nline 2\n")
     with running(tmp_path / "own.log", arguments[0], "--to", "stdout:", *arguments[3:]) as process:
         own_log = tmp_path / "own.log"
-        eventually(lambda: "line 49" in own_log.read_text(), "all is shipped")
+        eventually(lambda: "line 2" in own_log.read_text(), "all is shipped")
         size = (tmp_path / "state" / "state.db-wal").stat().st_size
+        assert own_log.stat().st_size < size / 2, "the limit is meant for the state alone"
         resource.prlimit(process.pid, resource.RLIMIT_FSIZE, (size, resource.RLIM_INFINITY))
         with (tmp_path / "app.log").open("a") as log:
             log.write("x" * 30 + "\n")

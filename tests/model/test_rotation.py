@@ -260,6 +260,22 @@ def test_a_file_that_is_gone_while_it_might_have_been_a_copy_is_read_all_the_sam
     assert "short" in world.messages()
 
 
+def test_a_file_that_might_become_a_copy_is_read_at_the_end_if_it_is_none(tmp_path: Path) -> None:
+    world = World(tmp_path)
+    world.write(OLD)
+    world.look()
+    world.path().unlink()
+    world.restart()
+    world.write(b"short\n", "app.log.1")
+    world.look()
+    world.follower.finish_all()
+    for shipper in world.shippers.values():
+        shipper.drain()
+    world.turn(10)
+    assert world.messages() == ["short"]
+    world.kill()
+
+
 def test_what_was_truncated_without_a_copy_is_counted_and_said(world: World) -> None:
     known_and_partly_delivered(world)
     os.truncate(world.path(), 0)
