@@ -197,8 +197,9 @@ def table(results: Sequence[Result]) -> str:
     for result in results:
         for sink, found in result.findings.items():
             dead = ", down for half of it" if result.case.dead == sink else ""
+            faults = result.faults.get(sink, 0)
             rows.append(
-                f"| {result.case.rotation} | {sink}{dead} | {found.written} | {result.kills} | {result.faults.get(sink, 0)}"
+                f"| {result.case.rotation} | {sink}{dead} | {found.written} | {result.kills} | {faults}"
                 f" | {found.lost} | {found.twice} | {found.altered} | {found.out_of_place} |"
             )
     return "\n".join(rows)
