@@ -94,7 +94,7 @@ class Story(RuleBasedStateMachine):
 
     def _next_name(self, template: str) -> Path:
         self.rotations += 1
-        return self.world.path(template.format(self.rotations))
+        return self.world.path(template.format(100 + self.rotations))
 
     @precondition(lambda self: self.log.exists())
     @rule(template=st.sampled_from(["app.log.{}", "app.log-2026{:04}"]))
@@ -103,6 +103,25 @@ class Story(RuleBasedStateMachine):
         if not self.all_match and self.log.stat().st_ino not in self.known:
             self._may_miss(self.log)
         self.rotated.append(self.log.rename(self._next_name(template)))
+
+    @precondition(lambda self: self.log.exists())
+    @rule(keep=st.integers(1, 4))
+    def shift(self, keep: int) -> None:
+        """Every older part moves on by one number, and those beyond `keep` are deleted."""
+        self._whole()
+        if not self.all_match and self.log.stat().st_ino not in self.known:
+            self._may_miss(self.log)
+        numbered = {int(path.name[8:]): path for path in self.rotated if path.name[8:].isdecimal()}
+        for number in sorted(numbered, reverse=True):
+            path = numbered[number]
+            self.rotated.remove(path)
+            if number >= keep:
+                self._may_miss(path)
+                self.known.discard(path.stat().st_ino)
+                path.unlink()
+            else:
+                self.rotated.append(path.rename(self.world.path(f"app.log.{number + 1}")))
+        self.rotated.append(self.log.rename(self.world.path("app.log.1")))
 
     @precondition(lambda self: self.log.exists() and self.log.stat().st_size)
     @rule(template=st.sampled_from(["app.log.{}", "app.log-2026{:04}"]), look_between=st.booleans())
@@ -128,7 +147,7 @@ class Story(RuleBasedStateMachine):
         plain = self.rotated.pop(data.draw(st.integers(0, len(self.rotated) - 1)))
         if not self._is_safe(plain):
             self._may_miss(plain)
-        plain.with_name(plain.name + ".gz").write_bytes(gzip.compress(plain.read_bytes()))
+        self._next_name(plain.name + "-{}.gz").write_bytes(gzip.compress(plain.read_bytes()))
         self.known.discard(plain.stat().st_ino)
         plain.unlink()
 
