@@ -276,6 +276,29 @@ pipelines: {{app: {{paths: ["{tmp_path}/app.log"], encoding_errors: strict}}}}
     assert (last["stored"], last["lost"], last["dead_letters"], last["seen"]) == (5, 5, 0, 10)
 
 
+@pytest.mark.elasticsearch
+def test_two_pipelines_over_one_file_into_one_index_store_each_line_twice_and_no_line_less(
+    tmp_path: Path, elasticsearch_url: str, index_name: str
+) -> None:
+    log = LogFile(tmp_path / "app.log")
+    log.write(*(f"line {n}" for n in range(100)))
+    to = elasticsearch(elasticsearch_url, index_name)
+    (tmp_path / "sidecar.yaml").write_text(f"""
+state_dir: {tmp_path}/state
+sinks: {{search: "{to.url}"}}
+pipelines:
+  one: {{paths: ["{log.path}"], enrich: [{{add: {{pipeline: one}}}}]}}
+  two: {{paths: ["{log.path}"], enrich: [{{add: {{pipeline: two}}}}]}}
+""")
+    for _ in range(2):
+        assert sidecar("run", "--config", f"{tmp_path}/sidecar.yaml", "--once").returncode == 0
+        log.rotate()
+        log.write("after the rotation")
+    found = sorted((document["pipeline"], document["message"]) for document in to.stored())
+    expected = sorted((pipeline, message) for pipeline in ("one", "two") for message in log.written[:101])
+    assert found == expected
+
+
 def test_dead_letters_are_handled_while_a_sidecar_runs(tmp_path: Path) -> None:
     log = LogFile(tmp_path / "app.log")
     (tmp_path / "app.log").write_bytes(b"good\nb\xffad\n")
