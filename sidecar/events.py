@@ -279,7 +279,8 @@ class Log:
     def _line(self, event: Event) -> str:
         when = iso(self._clock.now())
         if self._stream.isatty():
-            return f"\x1b[2m{when[11:19]}\x1b[0m \x1b[{_COLOURS[event.level]}m{event.level:7}\x1b[0m {event.text()}"
+            text = "".join(char if char.isprintable() else ascii(char)[1:-1] for char in event.text())
+            return f"\x1b[2m{when[11:19]}\x1b[0m \x1b[{_COLOURS[event.level]}m{event.level:7}\x1b[0m {text}"
         name = "".join(f"_{c.lower()}" if c.isupper() else c for c in type(event).__name__).lstrip("_")
         fields = {key: _clean(value) for key, value in asdict(event).items()}
         return json.dumps(

@@ -28,6 +28,9 @@ METADATA = frozenset(_RESERVED_BY_DATABASES.split())
 _DEEPEST = 32
 """Levels of a path that are told apart; what is below them stays one dotted name. More than a database maps."""
 
+_ROUNDS = 4
+"""So often a record is sifted again because what moved stands in the way of something else of the application."""
+
 Tree: TypeAlias = "dict[str, str | Tree]"
 
 
@@ -81,15 +84,20 @@ def _down_to(path: str) -> Iterator[str]:
 
 
 def merged(body: str, leaves: Mapping[str, str]) -> str:
-    """The members of the application (`body`) and of ours as one text, by the rule at the top."""
+    """The members of the application (`body`) and of ours as one text, by the rule at the top.
+
+    What moves may stand where the application has something, which has to move in turn. After some rounds everything
+    that it has under `original` moves, so that a line that plays this game costs no more than a few others.
+    """
     ours = dict(leaves)
-    while True:
-        sifter = _Sifter(ours, leaves)
+    for left in range(_ROUNDS, -1, -1):
+        sifter = _Sifter(ours if left else {**ours, "original": ""}, leaves)
         kept = sifter.sift(body, "")
         wanted = {**leaves, **sifter.originals()}
         if wanted.keys() == ours.keys():
-            return _joined(kept, tree({path: wanted[path] for path in wanted if path not in sifter.said}))
+            break
         ours = wanted
+    return _joined(kept, tree({path: wanted[path] for path in wanted if path not in sifter.said}))
 
 
 Kept: TypeAlias = "list[Member | tuple[Member, Kept]]"
@@ -104,18 +112,25 @@ class _Sifter:
         self._above = root_spellings(ours) - ours.keys()
         self._moved: dict[str, str] = {}
         self._times_moved: Counter[str] = Counter()
+        self._objects: dict[tuple[str, ...], Kept] = {}
         self.said: set[str] = set()
 
     def originals(self) -> dict[str, str]:
         return {f"original.{path}": value for path, value in self._moved.items()}
 
-    def sift(self, body: str, prefix: str) -> Kept:
-        kept: Kept = []
+    def sift(self, body: str, prefix: str, place: tuple[str, ...] = ()) -> Kept:
+        """What stays in the object at `place`.
+
+        One in which ours go may be written twice; it becomes one, or a database would take the last, without ours.
+        """
+        kept = self._objects.setdefault(place, [])
         for member in members(body):
-            path = prefix + member.key
+            path, below = prefix + member.key, (*place, member.key)
             within = member.inside() if path in self._above else None
             if within is not None:
-                kept.append((member, self.sift(within, path + ".")))
+                if below not in self._objects:
+                    kept.append((member, self._objects.setdefault(below, [])))
+                self.sift(within, path + ".", below)
             elif path not in self.said and member.value == self._leaves.get(path):
                 self.said.add(path)
                 kept.append(member)
@@ -145,7 +160,9 @@ def _joined(kept: Kept, ours: Tree) -> str:
             continue
         member, below = item
         branch = ours.pop(member.key, {})
-        texts.append(f"{member.key_text}:{{{_joined(below, branch if isinstance(branch, dict) else {})}}}")
+        within = _joined(below, branch if isinstance(branch, dict) else {})
+        if within or not (member.inside() or "").strip():
+            texts.append(f"{member.key_text}:{{{within}}}")
     if ours:
         texts.append(inside(ours))
     return ",".join(text for text in texts if text)
