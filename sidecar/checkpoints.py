@@ -27,6 +27,11 @@ class Place:
     seen: int
     state: str
 
+    @staticmethod
+    def shown(path: str) -> str:
+        """A path of it for people: bytes that are not UTF-8 are written `\\xff`."""
+        return os.fsencode(path).decode(errors="backslashreplace")
+
     @property
     def text(self) -> str:
         """The generation as it stands in each `_id`."""

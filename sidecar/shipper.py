@@ -288,7 +288,10 @@ class Shipper(threading.Thread):
             self._enqueue(cursor)
             return
         if chunk is None:
-            self._complete(cursor)
+            if cursor.searching and not cursor.life.ended:
+                self._enqueue(cursor)
+            else:
+                self._complete(cursor)
             return
         self._enqueue(cursor)
         self._take(cursor, chunk)

@@ -68,14 +68,15 @@ def _tell(places: Sequence[Place], what: str) -> None:
 def _print(places: Sequence[Place], *, as_json: bool) -> None:
     if as_json:
         for place in places:
-            print(json.dumps({"id": place.text, **asdict(place)}))
+            shown = {"path": place.shown(place.path), "name": place.shown(place.name)}
+            print(json.dumps({"id": place.text, **asdict(place), **shown}))
         return
     table = Table(box=None, pad_edge=False)
     for heading in ("generation", "pipeline", "sink", "file", "settled", "seen", "state"):
         right = heading in ("settled", "seen")
         table.add_column(heading, overflow="fold", justify="right" if right else "left", no_wrap=right)
     for place in places:
-        name = Text(ascii(place.name)[1:-1])
+        name = Text("".join(char if char.isprintable() else ascii(char)[1:-1] for char in place.shown(place.name)))
         table.add_row(place.text, place.pipeline, place.sink, name, str(place.offset), str(place.seen), place.state)
     Console().print(table)
     print(f"{len(places)} checkpoints", file=sys.stderr)

@@ -52,7 +52,7 @@ def related(name: str, other: str) -> bool:
 def continues(known: Remembered, source: Source) -> bool:
     """Whether the file is the known one, and still in that life: everything that is known agrees."""
     enough = longest(known) if known.moved else max(longest(known), known.seen)
-    return source.identity == known.file_id and source.status().size >= enough and fits(known, source)
+    return source.identity == known.file_id and source.holds(enough) and fits(known, source)
 
 
 def longest(known: Remembered) -> int:
@@ -81,7 +81,7 @@ def is_copy(known: Remembered, source: Source, path: str, *, complete: bool = Tr
     A file that is shorter than a checkpoint cannot be compared there, so it is none.
     """
     read = longest(known)
-    if source.status().size < (max(read, known.seen) if complete else read) or not fits(known, source):
+    if not fits(known, source) or not source.holds(max(read, known.seen) if complete else read):
         return False
     return known.fingerprint.covered >= _TELLING or read >= OVERLAP or related(known.name, path)
 

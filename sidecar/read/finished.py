@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from typing import Protocol
@@ -11,6 +12,9 @@ from sidecar.positions import Remembered
 from sidecar.read.copies import Key, continues, is_copy
 from sidecar.read.life import Life
 from sidecar.read.source import Source
+
+_MOST_DELETED = 50
+"""So many deleted files are remembered, in case that they were packed: that is done at once or not at all."""
 
 
 class Stamp(Protocol):
@@ -41,6 +45,7 @@ class Finished:
 
     def __init__(self, known: Iterable[Remembered]) -> None:
         self._done = {key_of(each.file_id): Done(each) for each in known}
+        self._deleted: deque[Done] = deque(maxlen=_MOST_DELETED)
 
     def generations(self) -> Iterator[Generation]:
         """All of them."""
@@ -63,19 +68,22 @@ class Finished:
     def packed_as(self, source: Source, name: str) -> Remembered | None:
         """The one whose whole content the packed file `name` holds."""
         if name.endswith(".gz"):
-            for done in self._done.values():
-                if source.status().size == done.read and is_copy(done.known, source, name):
+            for done in (*self._done.values(), *self._deleted):
+                if is_copy(done.known, source, name) and not source.holds(done.read + 1):
                     return done.known
         return None
 
     def add(self, life: Life, *, is_there: bool) -> None:
         """One more. A deleted file is met again only by its content, since its inode may go to another file."""
-        key = key_of(life.file_id) if is_there else (-1, life.generation.number)
-        self._done[key] = Done(life.remembered(), life.size, life.modified)
+        done = Done(life.remembered(), life.size, life.modified)
+        if is_there:
+            self._done[key_of(life.file_id)] = done
+        else:
+            self._deleted.append(done)
 
     def moved(self, known: Remembered, file_id: FileId, name: str) -> None:
         """Its bytes are in that file now."""
-        self.keep_only(set(self.numbers(self._done)) - {known.generation.number})
+        self._done = {key: done for key, done in self._done.items() if done.known is not known}
         self._done[key_of(file_id)] = Done(replace(known, file_id=file_id, name=name, moved=True))
 
     def drop(self, key: Key) -> None:

@@ -32,6 +32,7 @@ QUIET_S = 5.0
 
 _LONGEST_HOLD_S = 60.0
 _MOST_HELD = 64
+_SEARCHED_BACK = 64 << 20
 _RECORD_EVERY_S = 1.0
 _REMIND_EVERY_S = 3600.0
 
@@ -63,7 +64,7 @@ class Ledger(Protocol):
     def moved(self, number: int, file_id: FileId, name: str, seen: int) -> None: ...
     def ended(self, number: int, reason: str, seen: int) -> None: ...
     def seen(self, sizes: Iterable[tuple[int, int]]) -> None: ...
-    def finished(self, number: int, at: float) -> None: ...
+    def finished(self, number: int, at: float, is_there: bool) -> None: ...
     def reopened(self, number: int) -> None: ...
     def still_there(self, numbers: Iterable[int], at: float) -> None: ...
     def forget(self, pipeline: str, now: float) -> None: ...
@@ -160,7 +161,7 @@ class Follower:
             for sighting in sightings:
                 seen.setdefault((sighting.device, sighting.inode), sighting)
             self.unreadable.clear()
-            pending = self._pending_bykey_of()
+            pending = self._pending_by_key()
             for key in seen.keys() & self._lives.keys():
                 if (life := self._lives.get(key)) and not self._sighted(life, seen[key]):
                     self._find_again(life)
@@ -191,10 +192,9 @@ class Follower:
             if not self._is_followed(life):
                 return False
             try:
-                status = life.status()
-            except Elsewhere:
+                return self._compare(life, life.status())
+            except OSError:
                 return False
-            return self._compare(life, status)
 
     def truncated(self, life: Life, moves: int) -> None:
         """A shipper found other bytes than it knew, at the place where the life was after so many `moves`."""
@@ -208,7 +208,8 @@ class Follower:
         with self._turn:
             self._ending = True
             for life in list(self._lives.values()):
-                self.poll(life)
+                while self.poll(life) and life.packed:
+                    pass
             for sought in list(self._sought.values()):
                 self._give_up(sought)
             self._reconsider_held()
@@ -226,11 +227,12 @@ class Follower:
             if life is not None and not life.ended and self.poll(life):
                 self._take_up_again(life)
                 return
-            self._ledger.finished(number, self._clock.now())
+            is_there = life is not None and self._is_there(life)
+            self._ledger.finished(number, self._clock.now(), is_there)
             del self._through[number]
             self._sought.pop(number, None)
             if life is not None:
-                self._let_go(life)
+                self._let_go(life, is_there=is_there)
 
     # ── what a sighting means ───────────────────────────────────────────────────────────────────────────────
 
@@ -248,9 +250,11 @@ class Follower:
             self._compare(life, life.status())
         except Elsewhere:
             return False
+        except OSError as error:
+            self.unreadable[life.name] = error.strerror or "unreadable"
         return True
 
-    def _pending_bykey_of(self) -> dict[Key, list[Remembered]]:
+    def _pending_by_key(self) -> dict[Key, list[Remembered]]:
         found: dict[Key, list[Remembered]] = {}
         for known in self._pending.values():
             if not known.ended:
@@ -280,7 +284,7 @@ class Follower:
         source, known = opened.open, done.known
         if not continues(known, source):
             self._finished.drop(key)  # another file has the inode now
-        elif source.status().size <= done.read and self._listeners.keys() <= known.checkpoints.keys():
+        elif not source.holds(done.read + 1) and self._listeners.keys() <= known.checkpoints.keys():
             done.size, done.modified = sighting.size, sighting.modified
         else:
             self._ledger.reopened(known.generation.number)
@@ -402,14 +406,18 @@ class Follower:
         for sink, listener in self._listeners.items():
             listener.adopt(life, life.settled[sink])
 
-    def _let_go(self, life: Life) -> None:
+    @staticmethod
+    def _is_there(life: Life) -> bool:
+        try:
+            return life.status().links > 0
+        except OSError:
+            return False
+
+    def _let_go(self, life: Life, *, is_there: bool) -> None:
         key = key_of(life.file_id)
         if self._lives.get(key) is life:
             del self._lives[key]
-            links = 1
-            with suppress(OSError):
-                links = life.status().links
-            self._finished.add(life, is_there=links > 0)
+            self._finished.add(life, is_there=is_there)
         if self._links:
             self._links.drop(life.generation)
         life.close()
@@ -659,9 +667,10 @@ class Follower:
 
     @staticmethod
     def _start(source: Source) -> Checkpoint:
-        """For `read_from: end`: behind the last complete line."""
+        """For `read_from: end`: behind the last complete line, unless the last one is of absurd length."""
         at = source.status().size
-        while at > 0:
+        stop = max(0, at - _SEARCHED_BACK)
+        while at > stop:
             back = min(128 * 1024, at)
             piece = source.pread(back, at - back)
             if newline := piece.rfind(b"\n") + 1:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import bisect
+import errno
 import threading
 from collections import deque
 from collections.abc import Iterator, Sequence
@@ -32,6 +33,10 @@ class Elsewhere(OSError):
     """The file was closed for a while and is not under its name now; the next look tells where it is, if anywhere."""
 
 
+_OURS = frozenset((errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.EIO))
+"""Failures to open that say nothing of the name: it may lead to the file again."""
+
+
 @dataclass(frozen=True, slots=True)
 class Place:
     """Where a file is: the resolved directory above the pattern, and the path it was last seen under."""
@@ -57,6 +62,7 @@ class Life:
     ) -> None:  # fmt: skip
         self.generation = generation
         self.file_id = source.identity
+        self.packed = source.packed
         self.place = place
         self.size = 0
         self.seen = 0
@@ -102,6 +108,11 @@ class Life:
         self._descriptors.used(self)
         return data
 
+    def data_after(self, offset: int) -> int:
+        """Where the next byte may be that is not in a hole of the file, `offset` or later."""
+        with self._file:
+            return self._opened().data_after(offset)
+
     def status(self) -> Status:
         """What fstat(2) says of the file. Raises `Elsewhere`."""
         with self._file:
@@ -115,7 +126,9 @@ class Life:
                 raise Elsewhere("the file is not where it was")
             try:
                 source = open_source(self.place.root, self.place.name)
-            except FileNotFoundError:
+            except OSError as error:
+                if error.errno in _OURS:
+                    raise
                 raise Elsewhere("the file is not under its name") from None
             if source.identity != self.file_id:
                 source.close()
@@ -142,7 +155,7 @@ class Life:
         """Go on reading there: it holds the same bytes at the same positions, as far as it goes."""
         with self._file:
             self.close()
-            self._source, self.place, self.file_id = source, place, source.identity
+            self._source, self.place, self.file_id, self.packed = source, place, source.identity, source.packed
             self._away = False
             self.moves += 1
         self._descriptors.used(self)
@@ -237,6 +250,9 @@ class Cursor:
         self.scanned = 0
         """Up to here an over-long line or a hole was searched for its end; `scanned_tail` stands before it."""
         self.scanned_tail = b""
+        self.searching = False
+        """Whether there is more to search: it stopped to let other files have their turn."""
+
         self.spans: deque[Span] = deque()
         self._settled_before = self.before
 
@@ -283,4 +299,4 @@ class Cursor:
         """Forget what is on its way and read again from the checkpoint."""
         self.spans.clear()
         self.offset, self.before = self.settled.offset, self._settled_before
-        self.scanned, self.scanned_tail = 0, b""
+        self.scanned, self.scanned_tail, self.searching = 0, b"", False

@@ -8,7 +8,8 @@ asks in addition that the files are ours or that we may write them (proc_sys_fs(
 from __future__ import annotations
 
 import os
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from sidecar.flow import Generation
@@ -27,27 +28,32 @@ class Links:
         if not isinstance(source, Plain):
             return
         self.directory.mkdir(mode=0o700, exist_ok=True)
-        folder = os.open(self.directory, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
-        try:
+        with self._folder() as folder, suppress(FileExistsError):
             # Only with a directory descriptor does it call linkat(2), which follows the link in /proc to the file.
-            os.link(f"/proc/self/fd/{source.fd}", self._path(generation).name, dst_dir_fd=folder)
-        except FileExistsError:
-            return
-        finally:
-            os.close(folder)
+            os.link(f"/proc/self/fd/{source.fd}", _name(generation), dst_dir_fd=folder)
 
     def find(self, generation: Generation) -> tuple[Place, Source] | None:
         """The file that the link leads to, opened."""
-        path = self._path(generation)
-        root = os.path.realpath(self.directory)
+        root = os.path.realpath(self.directory.parent)
+        path = os.path.join(root, self.directory.name, _name(generation))
         with suppress(OSError):
-            return Place(root, os.path.join(root, path.name)), open_source(root, os.path.join(root, path.name))
+            return Place(root, path), open_source(root, path)
         return None
 
     def drop(self, generation: Generation) -> None:
         """The link is not needed any more."""
-        with suppress(OSError):
-            self._path(generation).unlink()
+        with suppress(OSError), self._folder() as folder:
+            os.unlink(_name(generation), dir_fd=folder)
 
-    def _path(self, generation: Generation) -> Path:
-        return self.directory / f"{generation.text}.log-sidecar"
+    @contextmanager
+    def _folder(self) -> Iterator[int]:
+        """A descriptor of the directory, which the application may have replaced by a link."""
+        folder = os.open(self.directory, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
+        try:
+            yield folder
+        finally:
+            os.close(folder)
+
+
+def _name(generation: Generation) -> str:
+    return f"{generation.text}.log-sidecar"

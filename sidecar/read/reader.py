@@ -12,6 +12,8 @@ from sidecar.flow import Chunk
 from sidecar.positions import OVERLAP
 from sidecar.read.life import Cursor, Truncated
 
+_SEARCHED_AT_ONCE = 16 << 20
+
 CHUNK = 128 * 1024
 """Bytes asked for at a time: stays in the processor's cache and keeps memory low."""
 
@@ -24,12 +26,13 @@ class Reader:
         self._chunk = chunk
 
     def next_chunk(self, cursor: Cursor) -> Chunk | None:
-        """Whole lines from the cursor on, or None if no line is complete yet.
+        """Whole lines from the cursor on, or None if no line is complete yet (or `cursor.searching` for its end).
 
         In a closing life the unterminated last line is a line; where it ends is durable when this returns.
         Raises `Truncated` if the bytes before the cursor have changed, `OSError` as pread(2) does.
         """
         life = cursor.life
+        cursor.searching = False
         stop = life.next_cut(cursor.offset)
         bound = life.size if stop is None else min(stop, life.size)
         at_cut = stop is not None and stop <= life.size
@@ -87,6 +90,8 @@ class Reader:
         end = cursor.scanned
         if found:
             return self._made(cursor, head, closed=True, end=end, cut_bytes=end - 1 - cursor.offset - len(head))
+        if cursor.searching:
+            return None
         if not at_cut:
             if not cursor.life.closing:
                 return None
@@ -99,13 +104,21 @@ class Reader:
             cursor.scanned, cursor.scanned_tail = cursor.offset, cursor.before or b""
         found = self._scan(cursor, bound, _after_hole)
         self._still_begins(cursor, b"\0")
-        if found or cursor.life.closing:
+        if found or (cursor.life.closing and not cursor.searching):
             return self._made(cursor, b"", end=cursor.scanned)
         return None
 
     def _scan(self, cursor: Cursor, bound: int, passed: Callable[[bytes], int]) -> bool:
-        """Move `scanned` on until `passed` says how many bytes of a piece belong to what is passed (0: all of it)."""
+        """Move `scanned` on until `passed` says how many bytes of a piece belong to what is passed (0: all of it).
+
+        Holes of the file are jumped over, and after some megabytes others have their turn first.
+        """
+        pause_at = cursor.scanned + _SEARCHED_AT_ONCE
+        self._jump(cursor, bound)
         while cursor.scanned < bound:
+            if cursor.scanned >= pause_at:
+                cursor.searching = True
+                return False
             piece = cursor.life.pread(min(self._chunk, bound - cursor.scanned), cursor.scanned)
             if not piece:
                 raise Truncated
@@ -118,8 +131,18 @@ class Reader:
         return False
 
     @staticmethod
+    def _jump(cursor: Cursor, bound: int) -> None:
+        """Over the hole that begins here, if one does: it reads as NUL bytes."""
+        there = min(cursor.life.data_after(cursor.scanned), bound)
+        if there > cursor.scanned:
+            nul = bytes(min(OVERLAP, there - cursor.scanned))
+            cursor.scanned, cursor.scanned_tail = there, (cursor.scanned_tail + nul)[-OVERLAP:]
+
+    @staticmethod
     def _still_begins(cursor: Cursor, head: bytes) -> None:
         """The reads of a scan have to be of one life: what stood before them must still be there after them."""
+        if cursor.life.packed:
+            return
         expected = (cursor.before or b"") + head[:OVERLAP]
         back = min(OVERLAP, cursor.offset)
         if cursor.life.pread(len(expected), cursor.offset - back) != expected:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import threading
 import zlib
@@ -13,6 +14,7 @@ from sidecar.read.identity import file_id
 from sidecar.read.safe_open import open_regular
 
 _PIECE = 64 * 1024
+_MEASURED_AT_ONCE = 16 << 20
 _MAGIC = b"\x1f\x8b"
 
 
@@ -25,7 +27,9 @@ class Status(NamedTuple):
 
 
 class Source(Protocol):
-    """An open file. `identity` says which one it is."""
+    """An open file. `identity` says which one it is; `packed`: nobody writes into it in place."""
+
+    packed: bool
 
     @property
     def identity(self) -> FileId: ...
@@ -36,11 +40,21 @@ class Source(Protocol):
 
     def status(self) -> Status: ...
 
+    def holds(self, size: int) -> bool:
+        """Whether there are so many bytes at least."""
+        ...
+
+    def data_after(self, offset: int) -> int:
+        """Where the next byte may be that is not in a hole, `offset` or later; the size if there is none."""
+        ...
+
     def close(self) -> None: ...
 
 
 class Plain:
     """A file as it is."""
+
+    packed = False
 
     def __init__(self, fd: int) -> None:
         self.fd = fd
@@ -55,6 +69,17 @@ class Plain:
         found = os.fstat(self.fd)
         return Status(found.st_size, found.st_mtime, found.st_nlink)
 
+    def holds(self, size: int) -> bool:
+        """By fstat(2)."""
+        return os.fstat(self.fd).st_size >= size
+
+    def data_after(self, offset: int) -> int:
+        """By lseek(2) with SEEK_DATA, where the file system knows its holes."""
+        try:
+            return os.lseek(self.fd, offset, os.SEEK_DATA)
+        except OSError as error:
+            return os.fstat(self.fd).st_size if error.errno == errno.ENXIO else offset
+
     def close(self) -> None:
         """Give the descriptor back."""
         os.close(self.fd)
@@ -64,14 +89,18 @@ class Gzipped:
     """A gzip file (RFC 1952) by positions in what was packed, in constant memory.
 
     Each thread has a stream of its own, so that two sinks at two places do not make each other begin anew.
-    A file that breaks off counts as far as it can be unpacked.
+    A file that breaks off counts as far as it can be unpacked. Its size is found bit by bit, as if it were growing,
+    because a small file may hold any number of bytes.
     """
+
+    packed = True
 
     def __init__(self, fd: int) -> None:
         self.fd = fd
         self.identity = file_id(fd)
         self._streams = threading.local()
-        self._measured = (-1, 0)
+        self._measuring = _Stream(fd)
+        self._packed = -1
 
     def pread(self, length: int, offset: int) -> bytes:
         """At most `length` unpacked bytes from `offset`."""
@@ -81,13 +110,24 @@ class Gzipped:
         return stream.read(length, offset)
 
     def status(self) -> Status:
-        """The size is that of the unpacked bytes, measured anew when the file has changed."""
+        """The size is that of the unpacked bytes, as far as it was found out yet."""
         found = os.fstat(self.fd)
-        packed, size = self._measured
-        if packed != found.st_size:
-            size = _Stream(self.fd).measure()
-            self._measured = found.st_size, size
-        return Status(size, found.st_mtime, found.st_nlink)
+        if found.st_size < self._packed:
+            self._measuring = _Stream(self.fd)
+        if found.st_size != self._packed:
+            self._packed = found.st_size
+            self._measuring.go_on()
+        return Status(
+            self._measuring.measure(self._measuring.end + _MEASURED_AT_ONCE), found.st_mtime, found.st_nlink
+        )
+
+    def holds(self, size: int) -> bool:
+        """Unpacks so much and no more."""
+        return _Stream(self.fd).measure(size) >= size
+
+    def data_after(self, offset: int) -> int:
+        """Nothing is known of holes."""
+        return offset
 
     def close(self) -> None:
         """Give the descriptor back."""
@@ -107,16 +147,25 @@ class _Stream:
         self._over = False
 
     def read(self, length: int, offset: int) -> bytes:
-        while not self._over and self.base + len(self._buffer) < offset + length:
+        while not self._over and self.end < offset + length:
             self._forget_before(offset)
             self._buffer += self._more()
         return self._buffer[offset - self.base : offset - self.base + length]
 
-    def measure(self) -> int:
-        while not self._over:
-            self._forget_before(self.base + len(self._buffer))
-            self._buffer = self._more()
+    @property
+    def end(self) -> int:
         return self.base + len(self._buffer)
+
+    def measure(self, enough: int) -> int:
+        """How many bytes there are; stops at `enough`."""
+        while not self._over and self.end < enough:
+            self._forget_before(self.end)
+            self._buffer = self._more()
+        return self.end
+
+    def go_on(self) -> None:
+        """There may be more than there was."""
+        self._over = False
 
     def _forget_before(self, offset: int) -> None:
         passed = min(max(0, offset - self.base), len(self._buffer))

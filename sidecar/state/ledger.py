@@ -12,7 +12,7 @@ from sidecar.state import letters
 from sidecar.state.letters import Bound
 from sidecar.state.store import Store
 
-_FORGET_AFTER_S = 7 * 86400.0
+_FORGET_AFTER_S, _FORGET_DELETED_AFTER_S = 7 * 86400.0, 3600.0
 
 
 class Ledger:
@@ -79,8 +79,9 @@ class Ledger:
                 "UPDATE generations SET seen = max(seen, ?) WHERE number = ?", [(size, n) for n, size in sizes]
             )
 
-    def finished(self, number: int, at: float) -> None:
-        """All sinks are through with the generation; it is forgotten a week later."""
+    def finished(self, number: int, at: float, is_there: bool) -> None:
+        """All sinks are through with the generation. It is forgotten a week later, or an hour if its file is gone."""
+        at -= 0 if is_there else _FORGET_AFTER_S - _FORGET_DELETED_AFTER_S
         with self._store.transaction() as db:
             db.execute("UPDATE generations SET finished = ? WHERE number = ?", (at, number))
 

@@ -99,11 +99,6 @@ def test_the_list_of_checkpoints_shows_hostile_names_without_obeying_them(
     assert len(chosen.stdout.splitlines()) == 1
 
 
-@pytest.mark.xfail(
-    strict=True,
-    raises=msgspec.DecodeError,
-    reason="half surrogate pairs stand for bytes that are not UTF-8, and most readers refuse them",
-)
 def test_the_checkpoints_as_json_can_be_read_whatever_the_names(tmp_path: Path, state: tuple[str, str]) -> None:
     listed = sidecar("checkpoints", "list", "--json", *state)
     assert listed.returncode == 0, listed.stderr

@@ -176,11 +176,6 @@ def test_nothing_is_read_or_made_through_a_directory_for_links_that_was_swapped(
     assert {path.name for path in there.parent.iterdir()} <= {there.name}
 
 
-@pytest.mark.xfail(
-    strict=True,
-    raises=AssertionError,
-    reason="a link that is not needed any more is removed by a path that may lead elsewhere",
-)
 def test_nothing_is_removed_through_a_directory_for_links_that_was_swapped(tmp_path: Path) -> None:
     assert swapped(World(tmp_path, keep_links=True), tmp_path / "elsewhere").exists()
 
@@ -188,11 +183,6 @@ def test_nothing_is_removed_through_a_directory_for_links_that_was_swapped(tmp_p
 SWAPS = ["a link", "a FIFO", "a directory", "a link in the path"]
 
 
-@pytest.mark.xfail(
-    strict=True,
-    raises=OSError,
-    reason="a closed file whose name leads elsewhere now ends the thread that looks at it",
-)
 @pytest.mark.parametrize("swap", SWAPS)
 def test_a_file_that_was_closed_for_a_while_and_whose_name_is_a_trap_now_stops_nothing(
     tmp_path: Path, swap: str
@@ -226,9 +216,6 @@ def test_a_file_that_was_closed_for_a_while_and_whose_name_is_a_trap_now_stops_n
     assert "secret" not in world.messages()
 
 
-@pytest.mark.xfail(
-    strict=True, raises=AssertionError, reason="all of a hole is read at one go, and nothing else is until then"
-)
 def test_a_hole_of_a_terabyte_costs_its_neighbours_no_time(tmp_path: Path) -> None:
     folder, out = tmp_path / "log", tmp_path / "logs.db"
     folder.mkdir()
@@ -239,11 +226,6 @@ def test_a_hole_of_a_terabyte_costs_its_neighbours_no_time(tmp_path: Path) -> No
         eventually(lambda: "good" in stored(out), "the other is read", timeout=3)
 
 
-@pytest.mark.xfail(
-    strict=True,
-    raises=AssertionError,
-    reason="a packed file is measured as a whole by the thread that looks at all files",
-)
 def test_a_gzip_bomb_of_many_gigabytes_costs_its_neighbours_no_time(tmp_path: Path) -> None:
     folder, out = tmp_path / "log", tmp_path / "logs.db"
     folder.mkdir()
@@ -254,9 +236,6 @@ def test_a_gzip_bomb_of_many_gigabytes_costs_its_neighbours_no_time(tmp_path: Pa
         eventually(lambda: "good" in stored(out), "the other is read", timeout=3)
 
 
-@pytest.mark.xfail(
-    strict=True, raises=AssertionError, reason="a finished file that was deleted is remembered for a week"
-)
 def test_files_that_are_delivered_and_deleted_take_no_memory(tmp_path: Path) -> None:
     world = World(tmp_path, paths="*.log", open_files=2000)
 
@@ -281,10 +260,10 @@ def test_files_that_are_delivered_and_deleted_take_no_memory(tmp_path: Path) -> 
     come_and_go()
     tracemalloc.start()
     try:
-        for _ in range(2):
+        for _ in range(6):
             come_and_go()
         kept, _ = tracemalloc.get_traced_memory()
     finally:
         tracemalloc.stop()
         world.kill()
-    assert kept < 256 * len(names) * 2
+    assert kept < 200 * len(names) * 6

@@ -82,7 +82,7 @@ def test_a_torn_last_write_costs_that_commit_and_nothing_else(tmp_path: Path) ->
     ledger = begun(tmp_path)
     wal = tmp_path / "state.db-wal"
     whole = wal.stat().st_size
-    ledger.finished(GENERATION.number, 5.0)
+    ledger.finished(GENERATION.number, 5.0, True)
     copies = {name: (tmp_path / name).read_bytes() for name in ("state.db", "state.db-wal")}
     for torn in (whole + 10, wal.stat().st_size - 1):
         other = tmp_path / f"torn-{torn}"
@@ -157,7 +157,7 @@ def test_a_finished_generation_is_forgotten_after_a_week_and_its_balance_is_not(
     amounts = Amounts()
     amounts.add("stored", 100, 10)
     ledger.commit("app", "search", [Advance(GENERATION.number, Checkpoint(100, Tail.of(b"")), 100, amounts)])
-    ledger.finished(GENERATION.number, 1_000.0)
+    ledger.finished(GENERATION.number, 1_000.0, True)
     ledger.forget("app", 1_000.0 + 8 * 86400)
     assert ledger.unfinished("app") == []
     assert ledger.balance()["search"].bytes_ == {"stored": 100}
