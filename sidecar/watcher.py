@@ -18,7 +18,10 @@ from sidecar.read.follower import Follower
 from sidecar.watch.notify import Notifier
 from sidecar.watch.sweep import Sweep
 
-SWEEP_EVERY_S = 1.0
+SWEEP_EVERY_S, _LONGEST_S = 1.0, 30.0
+_SHARE = 300
+"""A sweep comes after that many times its own duration, so that thousands of idle files cost next to nothing."""
+
 BUSY_S, CALM_S = 0.05, 0.2
 _ACTIVE_FOR_S, _BUSY_FOR_S = 60.0, 2.0
 
@@ -44,6 +47,7 @@ class Watcher(threading.Thread):
         self._hint = threading.Event()
         self._ending = threading.Event()
         self._state_told = False
+        self._sweeping_s = 0.0
         self._notifier: Notifier | None = None
         self.failed = False
 
@@ -68,7 +72,9 @@ class Watcher(threading.Thread):
         swept_at = float("-inf")
         while not self._ending.is_set():
             now = self._clock.monotonic()
-            if now - swept_at >= SWEEP_EVERY_S or (self._hint.is_set() and now - swept_at >= BUSY_S):
+            due = min(_LONGEST_S, max(SWEEP_EVERY_S, _SHARE * self._sweeping_s))
+            hinted = min(SWEEP_EVERY_S, max(BUSY_S, 10 * self._sweeping_s))
+            if now - swept_at >= due or (self._hint.is_set() and now - swept_at >= hinted):
                 self._hint.clear()
                 swept_at = now
                 self.look()
@@ -76,9 +82,12 @@ class Watcher(threading.Thread):
 
     def look(self) -> None:
         """One sweep of every pipeline."""
+        self._sweeping_s = 0.0
         for watched in self._watched:
             try:
+                began = self._clock.monotonic()
                 sightings = watched.sweep.look()
+                self._sweeping_s += self._clock.monotonic() - began
                 watched.matches = len(sightings)
                 watched.follower.look(sightings)
                 self._state_told = False

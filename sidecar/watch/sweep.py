@@ -47,7 +47,7 @@ class Sweep:
 
     def __init__(self, paths: Sequence[str], exclude: Sequence[str] = ()) -> None:
         self.globs = [Glob.of(path) for path in paths]
-        self._exclude = [re.compile(translate(pattern)) for pattern in exclude]
+        self._exclude = re.compile("|".join(map(translate, exclude)) or r"(?!)").match
         self.refused: set[str] = set()
         self.unreadable: set[str] = set()
 
@@ -109,7 +109,7 @@ class Sweep:
         return entry.is_dir(follow_symlinks=False)
 
     def _sighted(self, root: str, entry: os.DirEntry[str]) -> Iterator[Sighting]:
-        if any(p.match(entry.name) or p.match(entry.path) for p in self._exclude):
+        if self._exclude(entry.name) or self._exclude(entry.path):
             return
         try:
             status = entry.stat(follow_symlinks=False)
