@@ -66,7 +66,7 @@ def test_each_line_is_one_document_and_the_balance_adds_up(shipped: Any) -> None
     assert found[7]["original"] == {
         "_id": "mine",
         "_index": "other",
-        "log": {"offset": 1, "offset_": 2},
+        "log": {"offset": 1, "offset_1": 2},
         "event": "text",
     }
     assert found[7]["log"]["level"] == "info"
