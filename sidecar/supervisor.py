@@ -245,6 +245,7 @@ def tune_process() -> None:
         libc.mallopt(_M_TRIM_THRESHOLD, 1 << 29)
         libc.mallopt(_M_TOP_PAD, 1 << 25)
         libc.mallopt(_M_ARENA_MAX, 1)
+    gc.enable()
     gc.freeze()
     gc.set_threshold(200_000, 50, 100)
     with suppress(OSError, ValueError):

@@ -6,6 +6,7 @@ A command is imported when it is asked for, so that `sidecar version` does not p
 from __future__ import annotations
 
 import argparse
+import gc
 import logging
 import signal
 import sys
@@ -35,8 +36,12 @@ USAGE = 2
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command. Returns the exit code: 0 good, 1 crash, 2 usage or configuration, 3 undelivered."""
     arguments = list(sys.argv[1:] if argv is None else argv)
-    with _signals_wait() if arguments[:1] == ["run"] else nullcontext():
-        return _main(arguments)
+    gc.disable()  # importing makes many objects and no garbage; a command that runs for long turns it on again
+    try:
+        with _signals_wait() if arguments[:1] == ["run"] else nullcontext():
+            return _main(arguments)
+    finally:
+        gc.enable()
 
 
 def _main(arguments: list[str]) -> int:

@@ -19,6 +19,8 @@ from sidecar.parse.timestamps import CommonLog
 _SIZE = r"(0|[1-9]\d*+|-)"
 _PLAIN = r'^([^\s"]++) [^\s"]++ ([^\s"]++) \[([^\]\n"]++)\] "([A-Z]++) ([^\s"]++) HTTP/([0-9.]++)" (\d{3}) ' + _SIZE
 _PLAIN_AGENT = r' "([^"\n]*+)" "([^"\n]*+)"'
+_ASCII = r'^([^ ]++) [^ ]++ ([^ ]++) \[([^]]++)\] "([A-Z]++) ([^ ]++) HTTP/([0-9.]++)" ([0-9]{3}) ([1-9][0-9]*+|0|-)'
+_ASCII_AGENT = r' "([^"]*+)" "([^"]*+)"'
 _ANY = r'([^\s"]++) [^\s"]++ ([^"\[]*?) \[([^\]"]++)\] "((?:[^"\\]|\\.)*+)" (\d{3}) ' + _SIZE
 _ANY_AGENT = r' "((?:[^"\\]|\\.)*+)" "((?:[^"\\]|\\.)*+)"'
 _REQUEST = re.compile(r"([A-Z]++) (\S++) HTTP/([0-9.]++)")
@@ -35,19 +37,40 @@ class AccessLog:
     def __init__(self, name: str, *, may_be_short: bool) -> None:
         endings = [(_PLAIN_AGENT, ""), ("", "()()")] if may_be_short else [(_PLAIN_AGENT, "")]
         self._at_once = [re.compile(f"{_PLAIN}{agent}{rest}$", re.MULTILINE) for agent, rest in endings]
+        quick = [(_ASCII_AGENT, "", 6), ("", "()()", 2)] if may_be_short else [(_ASCII_AGENT, "", 6)]
+        self._quick = [
+            (re.compile(f"{_ASCII}{agent}{rest}\n", re.MULTILINE), quotes) for agent, rest, quotes in quick
+        ]
         self._one = re.compile(_ANY + (f"(?:{_ANY_AGENT})?" if may_be_short else _ANY_AGENT))
         self._error = f"the line is not in the format of {name}"
         self._times = CommonLog()
 
     def parse(self, lines: Lines) -> Records:
         """One record for each line, at a stroke if every line is an ordinary one and nothing needs escaping."""
-        if lines.whole and _needs_no_escaping(lines):
-            for pattern in self._at_once:
-                rows = pattern.findall(lines.text)
-                if len(rows) == lines.count:
-                    times = self._times.all([row[2] for row in rows])
-                    return Records(lines, lines.starts(), _members(rows), times, NAMES)
-        return self._line_by_line(lines)
+        rows = self._rows(lines) if lines.whole else None
+        if rows is None:
+            return self._line_by_line(lines)
+        times = self._times.all([row[2] for row in rows])
+        return Records(lines, lines.starts(), _members(rows), times, NAMES)
+
+    def _rows(self, lines: Lines) -> list[Row] | None:
+        """The rows of lines that are all ordinary ones, of which nothing needs escaping.
+
+        Looking for one character that ends a field is much quicker than for one of a class. In ASCII text it proves
+        as much: there are as many rows as lines, so none goes over a line; there are only the quotes that the
+        pattern has, so none is in a field; and any other white space would need escaping.
+        """
+        quotes = lines.text.count('"')
+        if not _needs_no_escaping(lines, quotes):
+            return None
+        if lines.text.isascii():
+            for pattern, number in self._quick:
+                if quotes == number * lines.count and len(rows := pattern.findall(lines.text)) == lines.count:
+                    return rows
+        for pattern in self._at_once:
+            if len(rows := pattern.findall(lines.text)) == lines.count:
+                return rows
+        return None
 
     def _line_by_line(self, lines: Lines) -> Records:
         members: list[str] = []
@@ -66,10 +89,10 @@ class AccessLog:
         return Records(lines, lines.starts(), members, self._times.all(stamps), names, errors=errors)
 
 
-def _needs_no_escaping(lines: Lines) -> bool:
+def _needs_no_escaping(lines: Lines, quotes: int) -> bool:
     """Whether only quotes and line ends would be escaped in the text: each escape makes it longer by one or more."""
     escapes = len(msgspec.json.encode(lines.text)) - 2 - len(lines.chunk.data)
-    return escapes == lines.count + lines.text.count('"')
+    return escapes == lines.count + quotes
 
 
 def _row(groups: Sequence[str]) -> Row:

@@ -1,13 +1,16 @@
 """plain, nginx, apache, regex and lists of parsers."""
 
 import json
+from collections.abc import Callable
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from sidecar.decode.framing import Framing
 from sidecar.flow import Chunk, Generation, Lines, Records
-from sidecar.parse.access import apache, nginx
+from sidecar.parse.access import AccessLog, apache, nginx
 from sidecar.parse.chain import Chain
 from sidecar.parse.json import Json
 from sidecar.parse.plain import Plain
@@ -71,6 +74,32 @@ def test_a_line_is_the_same_at_a_stroke_and_beside_one_that_is_not_ordinary() ->
         (nginx(), ORDINARY.replace("ann", "-")),
     ):
         assert parser.parse(framed(line)).members[0] == parser.parse(framed(line, "garbage")).members[0]
+
+
+FIELD = st.text(st.sampled_from('ab-1/?. "[]\t\u00a0\u2028ä\\é'), min_size=1, max_size=6)
+
+
+@given(
+    st.lists(
+        st.one_of(
+            st.sampled_from([ORDINARY, SHORT]),
+            st.builds(
+                '{} - {} [23/Nov/2026:01:00:00 +0000] "GET {} HTTP/1.1" 200 {} "{}" "{}"'.format,
+                FIELD, FIELD, FIELD, st.sampled_from(["0", "07", "12", "-", ""]), FIELD, FIELD,
+            ),
+            st.builds(lambda extra, line: extra + line, FIELD, st.just(ORDINARY)),
+        ),
+        min_size=1, max_size=4,
+    ),
+    st.sampled_from([nginx, apache]),
+)  # fmt: skip
+def test_lines_at_a_stroke_are_what_each_of_them_is_by_itself_beside_garbage(
+    lines: list[str], server: Callable[[], AccessLog]
+) -> None:
+    together = server().parse(framed(*lines))
+    alone = [server().parse(framed(line, "garbage")) for line in lines]
+    assert list(together.members) == [records.members[0] for records in alone]
+    assert list(together.times) == [records.times[0] for records in alone]
 
 
 def test_apache_may_be_short_and_leaves_out_what_is_a_dash() -> None:
