@@ -222,6 +222,60 @@ class Draining(Event):
 
 
 @dataclass(frozen=True, slots=True)
+class Parked(Event):
+    """The configuration cannot be used; the sidecar waits for another one and does nothing."""
+
+    level: ClassVar[str] = "error"
+    problem: str
+
+    def text(self) -> str:
+        return f"{self.problem}; nothing is shipped until that is mended, and nothing is lost"
+
+
+@dataclass(frozen=True, slots=True)
+class ConfigurationKept(Event):
+    """The configuration has changed for the worse; the old one goes on."""
+
+    level: ClassVar[str] = "error"
+    problem: str
+
+    def text(self) -> str:
+        return f"the new configuration cannot be used, the old one goes on: {self.problem}"
+
+
+@dataclass(frozen=True, slots=True)
+class Reloaded(Event):
+    """The configuration has changed, and is in force."""
+
+    pipelines: str
+
+    def text(self) -> str:
+        return f"the configuration has changed: follows {self.pipelines}"
+
+
+@dataclass(frozen=True, slots=True)
+class NoSocket(Event):
+    """Other commands and probes cannot ask this sidecar."""
+
+    level: ClassVar[str] = "warning"
+    reason: str
+
+    def text(self) -> str:
+        return f"no socket in the state directory ({self.reason}); probes and `sidecar drain` cannot ask this sidecar"
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting(Event):
+    """Asked to end together with the application: it reads on until that has ended or is quiet."""
+
+    reason: str
+    longest_s: float
+
+    def text(self) -> str:
+        return f"{self.reason}: reads on until the application has ended, for {self.longest_s:g} s at most"
+
+
+@dataclass(frozen=True, slots=True)
 class Crashed(Event):
     """A thread of ours failed in a way that nobody foresaw."""
 
@@ -263,6 +317,10 @@ class Log:
         self._least = LEVELS.index(level)
         self._stream = stream or sys.stderr
         self._turn = threading.Lock()
+
+    def least(self, level: str) -> None:
+        """Write nothing below this level from now on."""
+        self._least = LEVELS.index(level)
 
     def emit(self, event: Event) -> None:
         """Write one event. Never raises: who cannot write a log goes on shipping."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import Annotated
+from typing import Annotated, overload
 
 from pydantic import BeforeValidator, Field
 
@@ -18,6 +18,10 @@ _BYTES = {
 _QUANTITY = re.compile(r"\s*(\d+(?:\.\d+)?)\s*([a-z]*)\s*", re.IGNORECASE)
 
 
+@overload
+def seconds(value: str) -> float: ...
+@overload
+def seconds(value: object) -> object: ...
 def seconds(value: object) -> object:
     """`"5s"` as 5.0; a number is taken as seconds. Raises `ValueError` with an example."""
     if not isinstance(value, str):

@@ -23,6 +23,7 @@ from pydantic import (
 )
 
 from sidecar.configuration import sources
+from sidecar.configuration.places import default_state_directory
 from sidecar.configuration.problems import explained
 from sidecar.deliver import registry
 from sidecar.deliver.sink import SinkSettings
@@ -62,8 +63,9 @@ class DeadLetters(_Model):
 class Drain(_Model):
     """How it ends."""
 
-    timeout: Duration = 25.0
-    """Seconds to read every file to its end and deliver after SIGTERM; with `--once`, seconds without progress."""
+    timeout: Duration | None = None
+    """Seconds to read every file to its end and deliver after SIGTERM; with `--once`, seconds without progress. Two
+    less than `SIDECAR_GRACE` in a Pod that says it, else 25, unless told."""
 
 
 def _as_list(value: object) -> object:
@@ -182,16 +184,6 @@ class Settings(_Model):
     def state_directory(self) -> Path:
         """The directory of the state, with its default resolved."""
         return self.state_dir or default_state_directory(os.environ)
-
-
-def default_state_directory(environ: Mapping[str, str]) -> Path:
-    """`/var/lib/sidecar` where it is (or can be made) writable, else the XDG state directory of the user."""
-    system = Path("/var/lib/sidecar")
-    probe = system if system.exists() else system.parent
-    if os.access(probe, os.W_OK | os.X_OK):
-        return system
-    home = environ.get("XDG_STATE_HOME") or str(Path(environ.get("HOME", "~")).expanduser() / ".local/state")
-    return Path(home) / "log-sidecar"
 
 
 def load(config: Path | None, environ: Mapping[str, str], overrides: Mapping[str, Any] | None = None) -> Settings:

@@ -11,7 +11,7 @@ import gc
 import queue
 import threading
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Protocol
@@ -112,6 +112,7 @@ class Shipper(threading.Thread):
         self._spawn = spawn or self._in_a_thread
         self._at_once = threading.Event()
         self._draining = False
+        self._retiring = False
         self._courier = Courier(sink, self._at_once)
         self._inbox: queue.SimpleQueue[Callable[[], None]] = queue.SimpleQueue()
         self._cursors: dict[int, Cursor] = {}
@@ -149,10 +150,28 @@ class Shipper(threading.Thread):
         """End when everything that is known is settled."""
         self._inbox.put(self._start_draining)
 
+    def retire(self) -> None:
+        """End when what is held is settled, and read nothing more: another shipper goes on from the checkpoints."""
+        self._inbox.put(self._start_retiring)
+
     def stop(self) -> None:
         """Checkpoint and end now."""
         self._at_once.set()
         self._inbox.put(lambda: None)
+
+    @property
+    def is_down(self) -> bool:
+        """Whether the destination took nothing when it was last tried."""
+        return bool(self._told)
+
+    def owed(self, sizes: Mapping[int, int] | None) -> queue.SimpleQueue[dict[int, int]]:
+        """Asks what can be delivered and is not yet: generation → size up to which it is wanted.
+
+        `sizes` is an earlier answer, which this one is a part of; None asks for all that is there now.
+        """
+        answer: queue.SimpleQueue[dict[int, int]] = queue.SimpleQueue()
+        self._inbox.put(lambda: answer.put(self._owed(sizes)))
+        return answer
 
     def progress(self) -> tuple[int, int]:
         """(bytes settled, bytes seen) of all files that are followed now."""
@@ -162,9 +181,9 @@ class Shipper(threading.Thread):
     def run(self) -> None:
         """The loop: listen, read, send, commit; until drained or stopped."""
         try:
-            while not self._at_once.is_set() and not self.is_drained:
+            while not (self._at_once.is_set() or self.is_drained or self.is_retired):
                 self.turn(self._idle_for())
-            self._last_commit()
+            self.conclude()
         except Exception as error:  # the thread's last resort: said aloud, and the process ends with code 1
             self.failed = True
             self._emit(events.Crashed(self.name, f"{type(error).__name__}: {error}"))
@@ -180,11 +199,30 @@ class Shipper(threading.Thread):
         self._retreat()
         self._commit()
 
+    def conclude(self) -> None:
+        """The last turn of all: take in what was said meanwhile, and make it durable."""
+        while True:
+            try:
+                self._inbox.get_nowait()()
+            except queue.Empty:
+                break
+        if self._commit(now_or_never=True) and self.is_retired:
+            for cursor in [cursor for cursor in self._cursors.values() if cursor.life.ended]:
+                cursor.rewind()  # whoever comes after this shipper is not told of it any more
+                self._complete(cursor)
+            self._commit(now_or_never=True)
+
     @property
     def is_drained(self) -> bool:
         """Whether it was asked to drain and everything that is known is settled."""
         busy = self._in_flight or self._ready or self._batch.parts or self._is_uncommitted()
         return self._draining and not busy and self._fault is None and self._inbox.empty()
+
+    @property
+    def is_retired(self) -> bool:
+        """Whether it was asked to retire and holds nothing any more."""
+        busy = self._in_flight or self._batch.parts or self._landed
+        return self._retiring and not busy and self._fault is None
 
     # ── listen ──────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -249,11 +287,23 @@ class Shipper(threading.Thread):
     def _start_draining(self) -> None:
         self._draining = True
 
+    def _start_retiring(self) -> None:
+        self._retiring = True
+
+    def _owed(self, sizes: Mapping[int, int] | None) -> dict[int, int]:
+        owed: dict[int, int] = {}
+        for number, cursor in self._cursors.items():
+            wanted = cursor.life.size if sizes is None else sizes.get(number, 0)
+            is_waiting = number in self._queued or bool(cursor.spans)
+            if is_waiting and cursor.settled.offset < wanted:
+                owed[number] = wanted
+        return owed
+
     # ── read ────────────────────────────────────────────────────────────────────────────────────────────────
 
     def _may_read(self) -> bool:
         full = self._batch.bytes >= self._limits.bytes or self._batch.records >= self._record_limit()
-        return bool(self._ready) and not full and self._is_available()
+        return bool(self._ready) and not full and not self._retiring and self._is_available()
 
     def _record_limit(self) -> int:
         return min(self._limits.records, self._courier.limit or self._limits.records)
@@ -325,7 +375,7 @@ class Shipper(threading.Thread):
             return True
         aged = now - batch.opened_at >= limits.linger_s
         after_silence = not self._in_flight and not self._ready and now - self._sent_at >= limits.linger_s
-        return aged or after_silence or (self._draining and not self._ready)
+        return aged or after_silence or self._retiring or (self._draining and not self._ready)
 
     def _slots(self) -> int:
         """A destination that was down gets one batch at a time until it has taken one."""
@@ -420,7 +470,8 @@ class Shipper(threading.Thread):
         waited = now - self._committed_at >= COMMIT_EVERY_S
         if not self._is_uncommitted():
             return True
-        hurry = now_or_never or (self._draining and not self._in_flight and not self._ready)
+        ending = self._retiring or (self._draining and not self._ready)
+        hurry = now_or_never or (ending and not self._in_flight)
         if not (waited or hurry):
             return False
         self._committed_at = now
@@ -501,11 +552,3 @@ class Shipper(threading.Thread):
             self._state_told = True
             self._emit(events.StateUnwritable(str(error)))
         self._wait_until = self._clock.monotonic() + COMMIT_EVERY_S
-
-    def _last_commit(self) -> None:
-        while True:
-            try:
-                self._inbox.get_nowait()()
-            except queue.Empty:
-                break
-        self._commit(now_or_never=True)

@@ -2,95 +2,108 @@
 
 from __future__ import annotations
 
-import ctypes
-import gc
-import os
-import resource
-import signal
 import socket
-import threading
+import time
 from collections.abc import Callable, Mapping
-from contextlib import suppress
-from dataclasses import dataclass, field
-from pathlib import Path
-from types import FrameType
+from dataclasses import dataclass
+from queue import Empty
 
 from sidecar import __version__, events
-from sidecar.clock import Clock, SystemClock
+from sidecar.clock import Clock
 from sidecar.composition import rooms_of
 from sidecar.deliver import registry
 from sidecar.deliver.sink import SinkSettings
 from sidecar.errors import StateError
+from sidecar.kubernetes.endings import ExitRule
+from sidecar.kubernetes.pod import Pod
 from sidecar.positions import Amounts
 from sidecar.read.descriptors import Descriptors
 from sidecar.read.follower import QUIET_S, Follower
 from sidecar.read.links import Links
 from sidecar.settings import Pipeline, Settings
 from sidecar.shipper import Limits, Shipper
+from sidecar.signals import Wishes
 from sidecar.state.ledger import Ledger
 from sidecar.state.letters import Bound
 from sidecar.state.store import open_store
 from sidecar.watch.sweep import Sweep
 from sidecar.watcher import Watched, Watcher
 
-ENDED, CRASHED, UNDELIVERED = 0, 1, 3
-
 _EXPANSION = 8
 """Bytes of memory that a byte of log takes, at most, on its way: as text, as documents, and as a request."""
 
-_M_TRIM_THRESHOLD, _M_TOP_PAD, _M_MMAP_THRESHOLD, _M_ARENA_MAX = -1, -2, -3, -8
+_TIMEOUT_S = 25.0
+_RETIRE_S = 10.0
+_QUIET_FOR_S = 5.0
+_LAST_S = 2.0
+"""So much of the time to end is left for the last delivery when the application does not fall quiet."""
+
+_STEP_S = 0.05
 
 Progress = Callable[[int, int], None]
 """Told (bytes settled, bytes seen) ten times a second."""
 
 
-@dataclass(slots=True)
-class _Wishes:
-    """What the signals asked for."""
+@dataclass(frozen=True, slots=True)
+class Manner:
+    """How one run goes. `once`: it ends when everything that is there is delivered."""
 
-    end: threading.Event = field(default_factory=threading.Event)
-    at_once: threading.Event = field(default_factory=threading.Event)
-    reason: str = ""
-
-    def on_signal(self, number: int, frame: FrameType | None) -> None:
-        """The first signal asks for an orderly end, the second for the end."""
-        if self.end.is_set():
-            self.at_once.set()
-        self.reason = self.reason or f"asked to end ({signal.Signals(number).name})"
-        self.end.set()
+    rule: ExitRule
+    pod: Pod
+    once: bool = False
+    progress: Progress | None = None
 
 
 class Supervisor:
-    """One run of the sidecar, from the state that it finds to its exit code."""
+    """The shippers of one configuration at a time, over one state."""
 
     def __init__(
-        self, settings: Settings, emit: events.Emit, clock: Clock, environ: Mapping[str, str], state_dir: Path
+        self, settings: Settings, manner: Manner, emit: events.Emit, clock: Clock, environ: Mapping[str, str]
     ) -> None:
-        self._settings, self._emit, self._clock = settings, emit, clock
-        self._state_dir = state_dir
-        self._store = open_store(state_dir)
-        self._ledger = Ledger(self._store, Bound(settings.dead_letters.max_size, settings.dead_letters.when_full))
+        self._settings, self._manner = settings, manner
+        self._emit, self._clock, self._environ = emit, clock, environ
+        self.state_dir = settings.state_directory()
+        self._store = open_store(self.state_dir)
+        self._ledger = Ledger(self._store, _bound(settings))
         self._descriptors = Descriptors(settings.limits.open_files)
         self._shippers: list[Shipper] = []
-        self._watched = [self._pipeline(name, pipeline, environ) for name, pipeline in settings.pipelines.items()]
-        self._watcher = Watcher(self._watched, clock, emit)
+        self._watched: dict[str, Watched] = {}
+        self._compose(settings)
+        self._watcher = Watcher(list(self._watched.values()), clock, emit)
 
-    def _pipeline(self, name: str, pipeline: Pipeline, environ: Mapping[str, str]) -> Watched:
-        follower = Follower(
+    # ── composition ─────────────────────────────────────────────────────────────────────────────────────────
+
+    def _compose(self, settings: Settings) -> None:
+        """Followers and shippers for these settings. A pipeline that was there before keeps its follower."""
+        before, self._settings = self._watched, settings
+        self._shippers, self._watched = [], {}
+        for name, pipeline in settings.pipelines.items():
+            kept = before.pop(name, None)
+            follower = kept.follower if kept else self._follower(name, pipeline)
+            shippers = {sink: self._shipper(name, sink, follower) for sink in settings.sinks_of(name)}
+            if kept:
+                follower.change(
+                    shippers, ignore_older=pipeline.ignore_older, held_deleted=settings.limits.held_deleted,
+                    links=_links(pipeline),
+                )  # fmt: skip
+            else:
+                for sink, shipper in shippers.items():
+                    follower.listen(sink, shipper)
+            self._shippers += shippers.values()
+            self._watched[name] = Watched(Sweep(pipeline.paths, pipeline.exclude), follower)
+        for gone in before.values():
+            gone.follower.release()
+
+    def _follower(self, name: str, pipeline: Pipeline) -> Follower:
+        return Follower(
             name, self._ledger, self._clock, self._emit, self._descriptors,
             from_end=pipeline.read_from == "end", ignore_older=pipeline.ignore_older,
-            held_deleted=self._settings.limits.held_deleted,
-            links=Links(pipeline.keep_links) if pipeline.keep_links else None,
+            held_deleted=self._settings.limits.held_deleted, links=_links(pipeline),
         )  # fmt: skip
-        for sink_name in self._settings.sinks_of(name):
-            shipper = self._shipper(name, sink_name, follower, environ)
-            follower.listen(sink_name, shipper)
-            self._shippers.append(shipper)
-        return Watched(Sweep(pipeline.paths, pipeline.exclude), follower)
 
-    def _shipper(self, name: str, sink_name: str, follower: Follower, environ: Mapping[str, str]) -> Shipper:
+    def _shipper(self, name: str, sink_name: str, follower: Follower) -> Shipper:
         settings = self._settings.sinks[sink_name]
-        rooms = rooms_of(self._settings.pipelines[name], self._clock, hostname(environ), environ)
+        rooms = rooms_of(self._settings.pipelines[name], self._clock, hostname(self._environ), self._environ)
         sink = registry.create(settings)
         limits = self._limits(settings, registry.resolve(settings.type).concurrency)
         return Shipper(name, sink_name, sink, rooms, limits, follower, self._ledger, self._clock, self._emit)
@@ -101,92 +114,160 @@ class Supervisor:
         share = self._settings.limits.memory // (shippers * (concurrency + 1) * _EXPANSION) * 4
         return Limits(sink.batch_records, max(64 * 1024, min(sink.batch_bytes, share)), sink.linger, concurrency)
 
-    def run(self, wishes: _Wishes, *, once: bool, strict_exit: bool, progress: Progress | None) -> int:
-        """Until a signal asks for the end, or with `once` until everything is delivered. Returns the exit code."""
+    # ── the run ─────────────────────────────────────────────────────────────────────────────────────────────
+
+    def start(self) -> None:
+        """Follow the files from now on."""
         names = ", ".join(self._settings.pipelines)
-        self._emit(events.Started(__version__, str(self._state_dir), names))
+        self._emit(events.Started(__version__, str(self.state_dir), names))
+        self._begin()
+
+    def change(self, settings: Settings) -> None:
+        """Go on under these settings: what is under way is delivered or read again, and no file is let go."""
+        self._watcher.stop()
+        self._watcher.join()
+        for shipper in self._shippers:
+            shipper.retire()
+        give_up_at = self._clock.monotonic() + _RETIRE_S
+        for shipper in self._shippers:
+            shipper.join(timeout=max(0.0, give_up_at - self._clock.monotonic()))
+        for shipper in self._shippers:
+            shipper.stop()
+        for shipper in self._shippers:
+            shipper.join(timeout=2)
+        self._ledger.bound = _bound(settings)
+        self._descriptors.limit = settings.limits.open_files
+        self._compose(settings)
+        self._watcher = Watcher(list(self._watched.values()), self._clock, self._emit)
+        self._begin()
+        self._emit(events.Reloaded(", ".join(settings.pipelines)))
+
+    def _begin(self) -> None:
         for shipper in self._shippers:
             shipper.start()
         self._watcher.look()
-        self._tell_if_nothing_matches()
-        if not once:
-            self._watcher.start()
-        while not (once or wishes.end.wait(0.1)):
-            self._show(progress)
-            if self._has_failed():
-                break
-        self._end(wishes, once=once, progress=progress)
-        return self._close(strict=strict_exit or once)
-
-    def _has_failed(self) -> bool:
-        return self._watcher.failed or any(shipper.failed for shipper in self._shippers)
-
-    def _tell_if_nothing_matches(self) -> None:
-        for watched in self._watched:
+        for watched in self._watched.values():
             if not watched.matches:
                 paths = ", ".join(glob.pattern for glob in watched.sweep.globs)
                 self._emit(events.NothingMatches(watched.follower.pipeline, paths))
+        if not self._manner.once:
+            self._watcher.start()
 
-    def _show(self, progress: Progress | None) -> None:
-        if progress:
+    @property
+    def settings(self) -> Settings:
+        """Those that are in force."""
+        return self._settings
+
+    def has_failed(self) -> bool:
+        """Whether a part of it has ended that should not have."""
+        return self._watcher.failed or any(shipper.failed for shipper in self._shippers)
+
+    def why_end(self) -> str:
+        """What the exit rule says."""
+        return self._manner.rule.reason(self._clock.monotonic(), self._grown_at())
+
+    def _grown_at(self) -> float | None:
+        moments = [watched.follower.grown_at for watched in self._watched.values()]
+        return max((moment for moment in moments if moment is not None), default=None)
+
+    def show_progress(self) -> None:
+        """On the terminal, if there is one."""
+        if self._manner.progress:
             settled, seen = zip(*(shipper.progress() for shipper in self._shippers), strict=True)
-            progress(sum(settled), sum(seen))
+            self._manner.progress(sum(settled), sum(seen))
 
-    def _end(self, wishes: _Wishes, *, once: bool, progress: Progress | None) -> None:
+    def down(self) -> list[str]:
+        """The sinks that take nothing now."""
+        return sorted({shipper.sink_name for shipper in self._shippers if shipper.is_down})
+
+    def await_delivery(self, timeout_s: float) -> int:
+        """Wait until all lines that are there now are delivered. Returns the bytes that are not, in all sinks.
+
+        Called by another thread than the main one. The sidecar goes on meanwhile.
+        """
+        give_up_at = self._clock.monotonic() + timeout_s
+        shippers = list(self._shippers)
+        if self._watcher.look_soon().wait(timeout_s):
+            owed = [_answer_of(shipper, None) for shipper in shippers]
+            while any(owed) and self._clock.monotonic() < give_up_at:
+                time.sleep(_STEP_S)
+                owed = [_answer_of(shipper, sizes) for shipper, sizes in zip(shippers, owed, strict=True)]
+            if not any(owed):
+                return 0
+        return sum(seen - settled for settled, seen in (shipper.progress() for shipper in shippers))
+
+    # ── the end ─────────────────────────────────────────────────────────────────────────────────────────────
+
+    def end(self, wishes: Wishes) -> None:
         """Look once more, read every file to its end, deliver; give up when the time is over."""
-        timeout = self._settings.drain.timeout
+        once = self._manner.once
+        timeout = self._timeout_s()
         if not once:
+            self._outlive(wishes, max(0.0, timeout - _LAST_S))
             self._emit(events.Draining(wishes.reason or "a part of the sidecar failed", timeout))
             self._watcher.stop()
             self._watcher.join()
             self._watcher.look()
-        self._decide(wishes)
-        for watched in self._watched:
+        self._decide(wishes, timeout)
+        for watched in self._watched.values():
             try:
                 watched.follower.finish_all()
             except StateError as error:
                 self._emit(events.StateUnwritable(str(error)))
         for shipper in self._shippers:
             shipper.drain()
-        began = self._clock.monotonic()
+        began = wishes.asked_at if wishes.end.is_set() else self._clock.monotonic()
         while any(shipper.is_alive() for shipper in self._shippers) and not wishes.at_once.is_set():
             since = max([began, *(s.delivered_at for s in self._shippers)]) if once else began
             if self._clock.monotonic() - since >= timeout or (once and wishes.end.is_set()):
                 break
-            self._show(progress)
-            wishes.at_once.wait(0.02)
+            self.show_progress()
+            wishes.at_once.wait(_STEP_S / 2)
         for shipper in self._shippers:
             shipper.stop()
         for shipper in self._shippers:
             shipper.join(timeout=2)
-        self._show(progress)
+        self.show_progress()
 
-    def _decide(self, wishes: _Wishes) -> None:
+    def _timeout_s(self) -> float:
+        told = self._settings.drain.timeout
+        return self._manner.pod.deadline_s(_TIMEOUT_S) if told is None else told
+
+    def _outlive(self, wishes: Wishes, longest: float) -> None:
+        """A classic sidecar is told to end together with the application, which may write to its last instant."""
+        if self._manner.pod.mode != "classic" or not wishes.by_signal:
+            return
+        self._emit(events.Waiting(wishes.reason, longest))
+        quiet_from = wishes.asked_at
+        while not wishes.at_once.wait(_STEP_S) and not self._manner.rule.is_gone() and not self.has_failed():
+            now = self._clock.monotonic()
+            quiet_from = max(quiet_from, self._grown_at() or 0.0)
+            if now - wishes.asked_at >= longest or now - quiet_from >= _QUIET_FOR_S:
+                return
+
+    def _decide(self, wishes: Wishes, timeout: float) -> None:
         """A file that may be a copy in the making is known for one, or for none, after a while."""
         began = self._clock.monotonic()
-        while any(watched.follower.undecided for watched in self._watched):
-            if self._clock.monotonic() - began > min(2 * QUIET_S, self._settings.drain.timeout / 2):
+        while any(watched.follower.undecided for watched in self._watched.values()):
+            if self._clock.monotonic() - began > min(2 * QUIET_S, timeout / 2):
                 return
             if wishes.at_once.wait(0.1):
                 return
             self._watcher.look()
 
-    def _close(self, *, strict: bool) -> int:
-        unsettled = self._tell_balance()
-        self._store.close()
-        if self._has_failed():
-            return CRASHED
-        return UNDELIVERED if strict and unsettled else ENDED
-
-    def _tell_balance(self) -> int:
-        """The last word. Returns the bytes that are not settled."""
-        balance, total = self._ledger.balance(), 0
+    def close(self) -> list[events.Balance]:
+        """Let go of the state. Returns the last word: a balance for each sink."""
+        balance = self._ledger.balance()
+        found = []
         for sink in dict.fromkeys(shipper.sink_name for shipper in self._shippers):
             settled, seen = zip(*(s.progress() for s in self._shippers if s.sink_name == sink), strict=True)
-            unsettled = sum(seen) - sum(settled)
-            self._emit(as_event(sink, balance.get(sink, Amounts()), unsettled))
-            total += unsettled
-        return total
+            found.append(as_event(sink, balance.get(sink, Amounts()), sum(seen) - sum(settled)))
+        self._store.close()
+        return found
+
+    def unreadable(self) -> list[str]:
+        """Files that match and could not be read at the last look."""
+        return sorted(path for watched in self._watched.values() for path in watched.follower.unreadable)
 
 
 def as_event(sink: str, amounts: Amounts, unsettled: int) -> events.Balance:
@@ -213,41 +294,17 @@ def hostname(environ: Mapping[str, str]) -> str:
     return environ.get("NODE_NAME") or socket.gethostname()
 
 
-def run(
-    settings: Settings, *, once: bool = False, strict_exit: bool = False, progress: Progress | None = None
-) -> int:
-    """Run the sidecar in this process until it is asked to end. Returns the exit code.
-
-    Raises `StateError` or `ConfigurationError` before anything is started.
-    """
-    wishes = _Wishes()
-    signal.signal(signal.SIGTERM, wishes.on_signal)
-    signal.signal(signal.SIGINT, wishes.on_signal)
-    signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTERM, signal.SIGINT})
-    tune_process()
-    clock = SystemClock()
-    log = events.Log(clock, settings.log_level)
-    supervisor = Supervisor(settings, log.emit, clock, os.environ, settings.state_directory())
-    return supervisor.run(wishes, once=once, strict_exit=strict_exit, progress=progress)
+def _bound(settings: Settings) -> Bound:
+    return Bound(settings.dead_letters.max_size, settings.dead_letters.when_full)
 
 
-def tune_process() -> None:
-    """Settings of the process that make the difference (docs/architecture.md, "What things cost").
+def _links(pipeline: Pipeline) -> Links | None:
+    return Links(pipeline.keep_links) if pipeline.keep_links else None
 
-    glibc gives every object over 128 KiB back to the system when it is freed; told to keep it, the whole job
-    takes half of the time (mallopt(3); other C libraries do without); with one arena for all threads, what one of
-    them gives back another can take. The collector has nothing to find in
-    batches of text, so it comes rarely. As many files may be open as the system allows.
-    """
-    with suppress(OSError, AttributeError):
-        libc = ctypes.CDLL(None)
-        libc.mallopt(_M_MMAP_THRESHOLD, 1 << 28)
-        libc.mallopt(_M_TRIM_THRESHOLD, 1 << 29)
-        libc.mallopt(_M_TOP_PAD, 1 << 25)
-        libc.mallopt(_M_ARENA_MAX, 1)
-    gc.enable()
-    gc.freeze()
-    gc.set_threshold(200_000, 50, 100)
-    with suppress(OSError, ValueError):
-        _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+
+def _answer_of(shipper: Shipper, sizes: Mapping[int, int] | None) -> dict[int, int]:
+    """What this shipper still owes. One that has ended owes nothing."""
+    try:
+        return shipper.owed(sizes).get(timeout=2)
+    except Empty:
+        return dict(sizes or {}) if shipper.is_alive() else {}

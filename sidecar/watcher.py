@@ -7,6 +7,7 @@ application that flushes every line costs no more than one that writes in blocks
 from __future__ import annotations
 
 import threading
+from collections import deque
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -46,6 +47,7 @@ class Watcher(threading.Thread):
         self._emit = emit
         self._hint = threading.Event()
         self._ending = threading.Event()
+        self._asked: deque[threading.Event] = deque()
         self._state_told = False
         self._sweeping_s = 0.0
         self._notifier: Notifier | None = None
@@ -55,6 +57,13 @@ class Watcher(threading.Thread):
         """End soon; `join` waits for it."""
         self._ending.set()
         self._hint.set()
+
+    def look_soon(self) -> threading.Event:
+        """Ask for a look. The event is set when one is over that began after this call."""
+        done = threading.Event()
+        self._asked.append(done)
+        self._hint.set()
+        return done
 
     def run(self) -> None:
         """Sweep once a second or when a name changes; between sweeps poll what is active."""
@@ -82,6 +91,7 @@ class Watcher(threading.Thread):
 
     def look(self) -> None:
         """One sweep of every pipeline."""
+        asked = [self._asked.popleft() for _ in range(len(self._asked))]
         self._sweeping_s = 0.0
         for watched in self._watched:
             try:
@@ -97,6 +107,8 @@ class Watcher(threading.Thread):
                     self._emit(events.StateUnwritable(str(error)))
             self._tell_refused(watched)
         self._watch_folders()
+        for done in asked:
+            done.set()
 
     def _poll(self) -> float:
         """Look at the sizes of active files; returns how long to wait before the next time."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 import argparse
 import gc
 import logging
+import os
 import signal
 import sys
 import warnings
@@ -24,6 +25,10 @@ COMMANDS = {
     "explain": "show what would become of sample lines, without a network",
     "dead-letters": "list, show, send again or throw away what a destination refused",
     "checkpoints": "list how far each sink is in each file; ship files again; forget them",
+    "probe": "ask a running sidecar whether it is up, gets on, could work: for Kubernetes",
+    "drain": "wait until a running sidecar has delivered everything that is there",
+    "wait-ready": "wait until a running sidecar follows its files",
+    "wrap": "run an application and leave a file behind when it has ended",
     "demo": "an application, a kill -9, and the balance, in under half a minute",
     "schema": "print the JSON Schema of the configuration",
     "plugins": "list sinks and parsers that are installed",
@@ -75,7 +80,12 @@ def _signals_wait() -> Iterator[None]:
 
 
 def _run(parser: argparse.ArgumentParser, arguments: list[str]) -> int:
-    options = parser.parse_args(arguments)
+    try:
+        options = parser.parse_args(arguments)
+    except SystemExit as refused:
+        if refused.code == USAGE and arguments[:1] == ["run"] and os.environ.get("SIDECAR_ON_CONFIG_ERROR") == "park":
+            return int(import_module("sidecar.lifecycle").run_parked("the arguments are wrong; see the usage above"))
+        raise
     try:
         return int(options.run(options))
     except ConfigurationError as error:

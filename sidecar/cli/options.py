@@ -7,8 +7,9 @@ import os
 from pathlib import Path
 from typing import Any
 
+from sidecar.configuration.places import state_directory_at_hand
 from sidecar.errors import ConfigurationError
-from sidecar.settings import Settings, default_state_directory, from_command_line, load
+from sidecar.settings import Settings, from_command_line, load
 
 
 def add_pipeline_options(parser: argparse.ArgumentParser) -> None:
@@ -33,7 +34,13 @@ def state_directory(options: argparse.Namespace) -> Path:
         return Path(options.state_dir)
     if options.config or options.to:
         return settings_of(options, ["-"] if options.to else [], options.to).state_directory()
-    return Path(os.environ.get("SIDECAR_STATE_DIR") or default_state_directory(os.environ))
+    return state_directory_at_hand(None, os.environ)
+
+
+def config_file(options: argparse.Namespace) -> Path | None:
+    """The configuration file, if one is named."""
+    named = options.config or os.environ.get("SIDECAR_CONFIG")
+    return Path(named) if named else None
 
 
 def settings_of(options: argparse.Namespace, paths: list[str], to: list[str]) -> Settings:
@@ -43,7 +50,7 @@ def settings_of(options: argparse.Namespace, paths: list[str], to: list[str]) ->
         overrides["state_dir"] = options.state_dir
     if options.log_level:
         overrides["log_level"] = options.log_level
-    config = options.config or (Path(os.environ["SIDECAR_CONFIG"]) if os.environ.get("SIDECAR_CONFIG") else None)
+    config = config_file(options)
     if not paths and not to and not options.parser:
         if config is None and not any(name.startswith(("SIDECAR_SINKS", "SIDECAR_PIPELINES")) for name in os.environ):
             raise ConfigurationError(

@@ -3,12 +3,20 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 from contextlib import AbstractContextManager, nullcontext
 from importlib import import_module
 
-from sidecar import supervisor
-from sidecar.cli.options import add_pipeline_options, settings_of
+from sidecar import lifecycle
+from sidecar.cli.options import add_pipeline_options, config_file, settings_of
+from sidecar.configuration.places import state_directory_at_hand
+from sidecar.errors import ConfigurationError
+from sidecar.kubernetes.endings import rule_of
+from sidecar.kubernetes.pod import Pod
+from sidecar.lifecycle import Start
+from sidecar.settings import Settings
+from sidecar.supervisor import Manner, Progress
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -17,21 +25,55 @@ def configure(parser: argparse.ArgumentParser) -> None:
     add_pipeline_options(parser)
     parser.add_argument("--once", action="store_true", help="read what is there, deliver it, and end")
     parser.add_argument(
+        "--exit-when", metavar="RULE",
+        help="end when the application has: app-exits (in a shared process namespace), file=PATH, or idle=10s",
+    )  # fmt: skip
+    parser.add_argument(
         "--strict-exit", action="store_true", help="end with code 3 if something could not be delivered"
     )
+    parser.add_argument(
+        "--on-config-error", choices=["exit", "park"],
+        help="what a configuration that cannot be used does: end the sidecar, or make it wait for a better one",
+    )  # fmt: skip
     parser.set_defaults(run=run)
 
 
 def run(options: argparse.Namespace) -> int:
-    """Until a signal, or with `--once` until everything is delivered."""
-    settings = settings_of(options, options.paths, options.to)
+    """Until a signal, until the exit rule says so, or with `--once` until everything is delivered."""
     with _progress_bar(wanted=options.once and sys.stderr.isatty()) as progress:
-        return supervisor.run(settings, once=options.once, strict_exit=options.strict_exit, progress=progress)
+        return lifecycle.run(
+            Start(
+                load=lambda: _settings(options),
+                manner=lambda: _manner(options, progress),
+                config=config_file(options),
+                state_dir=lambda: state_directory_at_hand(options.state_dir, os.environ),
+                strict=options.strict_exit,
+                park=parks(options.on_config_error),
+            )
+        )
 
 
-def _progress_bar(*, wanted: bool) -> AbstractContextManager[supervisor.Progress | None]:
+def parks(told: str | None) -> bool:
+    """Whether a bad configuration parks the sidecar. Raises `ConfigurationError`."""
+    value = told or os.environ.get("SIDECAR_ON_CONFIG_ERROR") or "exit"
+    if value not in ("exit", "park"):
+        raise ConfigurationError("SIDECAR_ON_CONFIG_ERROR has to be exit or park", at="environment")
+    return value == "park"
+
+
+def _settings(options: argparse.Namespace) -> Settings:
+    return settings_of(options, options.paths, options.to)
+
+
+def _manner(options: argparse.Namespace, progress: Progress | None) -> Manner:
+    pod = Pod.of(os.environ)
+    rule = rule_of(options.exit_when or os.environ.get("SIDECAR_EXIT_WHEN", ""), pod)
+    return Manner(rule, pod, options.once, progress)
+
+
+def _progress_bar(*, wanted: bool) -> AbstractContextManager[Progress | None]:
     """Imported only where there is a terminal to show it on."""
     if not wanted:
         return nullcontext()
-    bar: AbstractContextManager[supervisor.Progress] = import_module("sidecar.cli.progress").progress_bar()
+    bar: AbstractContextManager[Progress] = import_module("sidecar.cli.progress").progress_bar()
     return bar

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
@@ -14,12 +15,21 @@ from sidecar.configuration.problems import suggestion
 
 PREFIX = "SIDECAR_"
 OTHERS = frozenset(
-    {"SIDECAR_CONFIG", "SIDECAR_GRACE", "SIDECAR_MODE", "SIDECAR_ON_CONFIG_ERROR", "SIDECAR_EXIT_WHEN"}
+    {
+        "SIDECAR_CONFIG",
+        "SIDECAR_EXIT_WHEN",
+        "SIDECAR_GRACE",
+        "SIDECAR_MODE",
+        "SIDECAR_ON_CONFIG_ERROR",
+        "SIDECAR_POD_RESTART_POLICY",
+    }
 )
 """Variables of ours that are not settings."""
 
-_KUBERNETES = ("SIDECAR_SERVICE_", "SIDECAR_PORT")
-"""What Kubernetes sets in every Pod beside a Service that happens to be called sidecar."""
+_OF_A_SERVICE = re.compile(
+    r"SIDECAR_((?!.*__)\w+_)?(SERVICE_(HOST|PORT(_\w+)?)|PORT(_\d+_(TCP|UDP|SCTP)\w*)?)", re.ASCII
+)
+"""What Kubernetes sets in every Pod beside a Service whose name happens to be, or to begin with, sidecar."""
 
 
 class _Loader(yaml.SafeLoader):
@@ -67,7 +77,7 @@ def from_environment(environ: Mapping[str, str], model: type[BaseModel], problem
     """
     values: dict[str, Any] = {}
     for name in sorted(environ):
-        if not name.startswith(PREFIX) or name in OTHERS or name.startswith(_KUBERNETES):
+        if not name.startswith(PREFIX) or name in OTHERS or _OF_A_SERVICE.fullmatch(name):
             continue
         path = name.removeprefix(PREFIX).lower().split("__")
         if path[0] not in model.model_fields:

@@ -9,9 +9,10 @@ from __future__ import annotations
 import os
 import secrets
 import threading
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Protocol
 
 from sidecar import events
@@ -113,7 +114,8 @@ class _Sought:
 class Follower:
     """The lives of one pipeline. The watching thread calls the methods; `truncated` and `through` are for shippers.
 
-    `held_deleted` is how many unread bytes of deleted files may be held for the sinks.
+    `held_deleted` is how many unread bytes of deleted files may be held for the sinks. `grown_at`: when a file of the
+    pipeline last grew, by the monotonic clock, None before there is one.
     """
 
     def __init__(
@@ -123,6 +125,7 @@ class Follower:
     ) -> None:  # fmt: skip
         self.pipeline = pipeline
         self.unreadable: dict[str, str] = {}
+        self.grown_at: float | None = None
         self._ledger, self._clock, self._emit, self._descriptors = ledger, clock, emit, descriptors
         self._from_end, self._ignore_older = from_end, ignore_older
         self._held_deleted, self._links = held_deleted, links
@@ -143,6 +146,52 @@ class Follower:
     def listen(self, sink: str, listener: Listener) -> None:
         """Tell this shipper of everything from now on. Called for all shippers before the first look."""
         self._listeners[sink] = listener
+
+    def change(
+        self, listeners: Mapping[str, Listener], *, ignore_older: float | None, held_deleted: int, links: Links | None
+    ) -> None:
+        """Go on under another configuration, with the same files and these shippers in the place of the old ones.
+
+        Only when the old shippers have ended. The new ones begin at the durable checkpoints, as after a restart; but
+        what is only in our hands, a deleted file, stays there.
+        """
+        with self._turn:
+            if not listeners.keys() <= self._listeners.keys():
+                self._finished = Finished(self._ledger.finished_lately(self.pipeline))
+            self._listeners = dict(listeners)
+            self._ignore_older, self._held_deleted = ignore_older, held_deleted
+            self._through.clear()
+            points = {known.generation.number: known.checkpoints for known in self._ledger.unfinished(self.pipeline)}
+            lives = [*self._lives.values(), *(sought.life for sought in self._sought.values() if sought.life)]
+            self._change_links(links, lives)
+            for life in lives:
+                settled = points.get(life.generation.number, {})
+                life.settled = {sink: settled.get(sink, ORIGIN) for sink in listeners}
+                for sink, listener in listeners.items():
+                    listener.adopt(life, life.settled[sink])
+
+    def _change_links(self, links: Links | None, lives: Iterable[Life]) -> None:
+        before, self._links = self._links, links
+        if (before and before.directory) == (links and links.directory):
+            return
+        for life in lives:
+            if links:
+                try:
+                    life.keep(partial(links.keep, life.generation))
+                except OSError as error:
+                    self._emit(events.LinkRefused(self.pipeline, life.name, error.strerror or "no reason given"))
+            if before:
+                before.drop(life.generation)
+
+    def release(self) -> None:
+        """The pipeline is not wanted any more: close its files. What is not delivered stays as it is in the state."""
+        with self._turn:
+            for held in self._held.values():
+                held.source.close()
+            for life in self._lives.values():
+                life.close()
+            self._held.clear()
+            self._lives.clear()
 
     def lives(self) -> list[Life]:
         """The lives that are being followed."""
@@ -393,7 +442,7 @@ class Follower:
                 self._emit(events.LinkRefused(self.pipeline, place.name, error.strerror or "no reason given"))
 
     def _take_in(self, life: Life, points: dict[str, Checkpoint], *, skipped: int = 0) -> None:
-        life.grown_at = self._clock.monotonic()
+        life.grown_at = self.grown_at = self._clock.monotonic()
         life.settled, life.closing = points, self._ending
         self._lives[key_of(life.file_id)] = life
         for sink, listener in self._listeners.items():
@@ -432,7 +481,8 @@ class Follower:
         life.modified = status.modified
         if status.size == life.size:
             return False
-        life.size, life.grown_at = status.size, self._clock.monotonic()
+        life.size = status.size
+        life.grown_at = self.grown_at = self._clock.monotonic()
         life.seen = max(life.seen, life.size)
         life.over, life.closing = False, self._ending
         self._announce(life)

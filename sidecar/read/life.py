@@ -6,7 +6,7 @@ import bisect
 import errno
 import threading
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Protocol
@@ -135,6 +135,12 @@ class Life:
                 raise Elsewhere("another file has its name")
             self._source = source
         return self._source
+
+    def keep(self, keep: Callable[[Source], None]) -> None:
+        """Call `keep` with the open file, while nobody can close it. Raises `Elsewhere` and what `keep` raises."""
+        with self._file:
+            keep(self._opened())
+        self._descriptors.used(self)
 
     @contextmanager
     def still(self) -> Iterator[None]:

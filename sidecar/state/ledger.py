@@ -20,7 +20,7 @@ class Ledger:
 
     def __init__(self, store: Store, bound: Bound | None = None) -> None:
         self._store = store
-        self._bound = bound or Bound()
+        self.bound = bound or Bound()
 
     def begin(self, generation: Generation, file_id: FileId, fingerprint: Fingerprint) -> None:
         """A new generation. Has to be durable before the first of its documents leaves."""
@@ -106,7 +106,7 @@ class Ledger:
         with self._store.transaction() as db:
             added = sum(_advance(db, sink, step) for step in advances)
             if added:
-                dropped = letters.keep_within(db, self._bound, added)
+                dropped = letters.keep_within(db, self.bound, added)
             if receipt is not None:
                 db.execute("INSERT OR REPLACE INTO receipts VALUES (?, ?, ?)", (pipeline, sink, receipt))
         return dropped

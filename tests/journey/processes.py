@@ -23,12 +23,13 @@ def sidecar(*arguments: str, timeout: float = 60, **environ: str) -> subprocess.
 
 
 @contextmanager
-def running(log: Path, *arguments: str) -> Iterator[subprocess.Popen[bytes]]:
+def running(log: Path, *arguments: str, **environ: str) -> Iterator[subprocess.Popen[bytes]]:
     """A sidecar that runs until the block ends; what it says of itself is appended to `log`."""
     with log.open("ab") as own_log:
         process = subprocess.Popen(
-            [sys.executable, "-m", "sidecar", "run", *arguments], env=ENVIRON, stdout=own_log, stderr=own_log
-        )
+            [sys.executable, "-m", "sidecar", "run", *arguments], env={**ENVIRON, **environ},
+            stdin=subprocess.DEVNULL, stdout=own_log, stderr=own_log,
+        )  # fmt: skip
         try:
             yield process
         finally:

@@ -210,6 +210,10 @@ class Story(RuleBasedStateMachine):
             self.world.drain()
         self.world.restart()
 
+    @rule()
+    def reload(self) -> None:
+        self.world.reload()
+
     @rule(sink=st.sampled_from(SINKS), fault=st.sampled_from(FAULTS), times=st.integers(1, 3))
     def fail(self, sink: str, fault: str, times: int) -> None:
         self.world.destinations[sink].faults += [fault] * times

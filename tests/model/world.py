@@ -222,6 +222,25 @@ class World:
         self.kill()
         self.start()
 
+    def reload(self) -> bool:
+        """Another configuration while it runs: new shippers in the place of the old ones, the same follower."""
+
+        def reloading() -> None:
+            for shipper in self.shippers.values():
+                shipper.retire()
+                for _ in range(100):
+                    shipper.turn(0)
+                    if shipper.is_retired:
+                        break
+                shipper.conclude()
+            self.shippers = {name: self._shipper(name) for name in self.destinations}
+            self.follower.change(
+                self.shippers, ignore_older=None, held_deleted=self._options.get("held_deleted", 256 << 20),
+                links=self._links,
+            )  # fmt: skip
+
+        return self.alive and self._mortally(reloading)
+
     def add_sink(self, name: str) -> None:
         """The configuration has one more sink from the next start on."""
         self.destinations[name] = Destination(self.fuse)

@@ -1,0 +1,36 @@
+"""`sidecar drain`: wait until a running sidecar has delivered what is there. For a preStop hook, or a person."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from pathlib import Path
+
+from sidecar.configuration.places import state_directory_at_hand
+from sidecar.observe.socket import NobodyThere, ask
+from sidecar.quantities import seconds
+
+_SPARE_S = 5.0
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """The options of this command."""
+    parser.add_argument(
+        "--timeout", metavar="TIME", type=seconds, default=25.0, help="how long to wait, as in 20s; 25s unless told"
+    )
+    parser.add_argument("--state-dir", metavar="DIR", type=Path, help="the state directory of the sidecar")
+    parser.set_defaults(run=run)
+
+
+def run(options: argparse.Namespace) -> int:
+    """0 when everything is delivered, 1 when the time is over before. The sidecar goes on in either case."""
+    directory = state_directory_at_hand(options.state_dir, os.environ)
+    try:
+        status, told = ask(directory, f"POST /drain?timeout={options.timeout}", options.timeout + _SPARE_S)
+    except (NobodyThere, TimeoutError) as error:
+        reason = "the sidecar does not answer in time" if isinstance(error, TimeoutError) else str(error)
+        print(f"sidecar: {reason} ({directory}); name its state directory with --state-dir", file=sys.stderr)
+        return 1
+    print(told["text"])
+    return 0 if status == 200 else 1

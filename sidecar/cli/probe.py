@@ -1,0 +1,46 @@
+"""`sidecar probe`: whether a running sidecar is up, gets on, and could work. For probes of Kubernetes."""
+
+from __future__ import annotations
+
+import argparse
+import os
+from pathlib import Path
+
+from sidecar.configuration.places import state_directory_at_hand
+from sidecar.observe.socket import NobodyThere, ask
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """The options of this command."""
+    parser.add_argument(
+        "kind", choices=["startup", "live", "ready"],
+        help="startup: it follows its files. live: it is not stuck. ready: its configuration is good",
+    )  # fmt: skip
+    parser.add_argument("--sinks", action="store_true", help="for ready: and no destination is down")
+    parser.add_argument("--state-dir", metavar="DIR", type=Path, help="the state directory of the sidecar")
+    parser.set_defaults(run=run)
+
+
+def run(options: argparse.Namespace) -> int:
+    """0 if all is well, else 1. One sentence for those who read the events of the Pod."""
+    directory = state_directory_at_hand(options.state_dir, os.environ)
+    good, text = answer(directory, f"GET /{options.kind}{'?sinks=1' if options.sinks else ''}", options.kind)
+    print(text)
+    return 0 if good else 1
+
+
+def answer(directory: Path, request: str, kind: str) -> tuple[bool, str]:
+    """Whether all is well, and a sentence.
+
+    A sidecar that is parked because its state directory cannot be used has no socket there either, and must not be
+    taken for a dead one.
+    """
+    try:
+        status, told = ask(directory, request)
+    except TimeoutError:
+        return False, "the sidecar does not answer in time"
+    except NobodyThere as nobody:
+        if nobody.could_be:
+            return False, f"{nobody} ({directory})"
+        return kind != "ready", f"the state directory {directory} cannot be used"
+    return status == 200, str(told["text"])

@@ -1,0 +1,39 @@
+"""`sidecar wait-ready`: wait until a running sidecar follows its files. For a postStart hook.
+
+The kubelet starts the containers of a Pod in their order, and the next one only when the postStart hook of this one
+is over: so a classic sidecar that stands first is there before the application.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import time
+from pathlib import Path
+
+from sidecar.cli.probe import answer
+from sidecar.configuration.places import state_directory_at_hand
+from sidecar.quantities import seconds
+
+_STEP_S = 0.1
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """The options of this command."""
+    parser.add_argument(
+        "--timeout", metavar="TIME", type=seconds, default=30.0, help="how long to wait, as in 20s; 30s unless told"
+    )
+    parser.add_argument("--state-dir", metavar="DIR", type=Path, help="the state directory of the sidecar")
+    parser.set_defaults(run=run)
+
+
+def run(options: argparse.Namespace) -> int:
+    """Always 0: a postStart hook that fails would kill the container."""
+    directory = state_directory_at_hand(options.state_dir, os.environ)
+    give_up_at = time.monotonic() + options.timeout
+    while True:
+        good, text = answer(directory, "GET /startup", "startup")
+        if good or time.monotonic() >= give_up_at:
+            print(text if good else f"{text}; the application starts without waiting any longer")
+            return 0
+        time.sleep(_STEP_S)

@@ -1,0 +1,266 @@
+"""One run of the sidecar as a process: from its configuration to its exit code.
+
+A configuration that cannot be used ends it, or parks it: then it waits for another one, so that in a Pod neither the
+application nor its Job suffers from it. A configuration that changes while it runs is taken if it is good.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import gc
+import os
+import resource
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from sidecar import events
+from sidecar.clock import SystemClock
+from sidecar.configuration.changes import Changes
+from sidecar.configuration.places import state_directory_at_hand
+from sidecar.errors import ConfigurationError, SidecarError, StateError
+from sidecar.kubernetes import termination
+from sidecar.kubernetes.endings import Never
+from sidecar.kubernetes.pod import Pod
+from sidecar.observe.admin import Admin, Query, Route
+from sidecar.observe.health import Answer, Health
+from sidecar.settings import Settings
+from sidecar.signals import Wishes
+from sidecar.supervisor import Manner, Supervisor
+
+ENDED, CRASHED, UNDELIVERED = 0, 1, 3
+
+_BEAT_S = 0.1
+_PARKED_BEAT_S = 0.5
+_TRY_AGAIN_S = 10.0
+_DRAIN_S = 25.0
+_MOST_NAMES = 5
+
+_M_TRIM_THRESHOLD, _M_TOP_PAD, _M_MMAP_THRESHOLD, _M_ARENA_MAX = -1, -2, -3, -8
+
+
+@dataclass(frozen=True, slots=True)
+class Start:
+    """What a run begins with.
+
+    `load` gives the settings, again and again; `manner` how they are to be run. Both raise `ConfigurationError`.
+    `config` is the file that the settings come from, if there is one, and `state_dir` where a sidecar without good
+    settings can be asked. `strict`: code 3 if something could not be delivered. `park`: wait for better settings.
+    """
+
+    load: Callable[[], Settings]
+    manner: Callable[[], Manner]
+    config: Path | None
+    state_dir: Callable[[], Path]
+    strict: bool = False
+    park: bool = False
+
+
+def run(start: Start) -> int:
+    """Run the sidecar in this process until it is asked to end. Returns the exit code.
+
+    Raises `StateError` or `ConfigurationError` before anything is started, unless it is to park.
+    """
+    run = _Run(start)
+    try:
+        return run.until_the_end()
+    except SidecarError as error:
+        termination.tell({"exit": 2, "error": _sentence(error)})
+        raise
+    finally:
+        run.close()
+
+
+def run_parked(problem: str) -> int:
+    """Park for what no other configuration can mend, until asked to end."""
+
+    def refused() -> Settings:
+        raise ConfigurationError(problem)
+
+    def directory() -> Path:
+        return state_directory_at_hand(None, os.environ)
+
+    return run(Start(refused, lambda: Manner(Never(), Pod()), None, directory, park=True))
+
+
+class _Run:
+    def __init__(self, start: Start) -> None:
+        self._start = start
+        self._clock = SystemClock()
+        self._log = events.Log(self._clock)
+        self._wishes = Wishes(self._clock)
+        self._health = Health(self._clock)
+        self._changes = Changes(start.config, self._clock)
+        self._supervisor: Supervisor | None = None
+        self._admin: Admin | None = None
+
+    def until_the_end(self) -> int:
+        """From the first look at the settings to the exit code."""
+        self._wishes.listen()
+        made = self._supervised()
+        if made is None:
+            return ENDED
+        supervisor, manner = made
+        tune_process()
+        self._open_admin(supervisor.state_dir)
+        self._health.down = supervisor.down
+        supervisor.start()
+        self._health.follows = True
+        self._follow(supervisor, manner)
+        self._health.ends = True
+        supervisor.end(self._wishes)
+        return self._last_word(supervisor, manner)
+
+    def close(self) -> None:
+        """Answer nobody any more."""
+        if self._admin:
+            self._admin.close()
+
+    # ── before anything runs ────────────────────────────────────────────────────────────────────────────────
+
+    def _supervised(self) -> tuple[Supervisor, Manner] | None:
+        """What is to run, and how; None if the sidecar was asked to end before its settings were good."""
+        tried_at = float("-inf")
+        while not self._wishes.end.is_set():
+            self._health.beat()
+            changed = self._changes.happened() or self._wishes.reload.is_set()
+            if changed or self._clock.monotonic() - tried_at >= _TRY_AGAIN_S:
+                self._wishes.reload.clear()
+                tried_at = self._clock.monotonic()
+                try:
+                    return self._made()
+                except (ConfigurationError, StateError) as error:
+                    if not self._start.park:
+                        raise
+                    self._park(error)
+            self._wishes.end.wait(_PARKED_BEAT_S)
+        return None
+
+    def _made(self) -> tuple[Supervisor, Manner]:
+        settings = self._start.load()
+        manner = self._start.manner()
+        self._log.least(settings.log_level)
+        self._supervisor = Supervisor(settings, manner, self._log.emit, self._clock, os.environ)
+        self._health.parked = ""
+        return self._supervisor, manner
+
+    def _park(self, error: SidecarError) -> None:
+        problem = _sentence(error)
+        if problem != self._health.parked:
+            self._health.parked = problem
+            self._log.emit(events.Parked(problem))
+            termination.tell({"parked": problem})
+        if self._admin is None:
+            self._open_admin(self._start.state_dir())
+
+    def _open_admin(self, directory: Path) -> None:
+        if self._admin and self._admin.directory == directory:
+            return
+        self.close()
+        self._admin = Admin(directory, self._routes())
+        try:
+            directory.mkdir(parents=True, exist_ok=True, mode=0o700)
+            self._admin.open()
+        except OSError as error:
+            self._log.emit(events.NoSocket(error.strerror or "no reason given"))
+
+    # ── while it runs ───────────────────────────────────────────────────────────────────────────────────────
+
+    def _follow(self, supervisor: Supervisor, manner: Manner) -> None:
+        while not (manner.once or self._wishes.end.wait(_BEAT_S) or supervisor.has_failed()):
+            self._health.beat()
+            supervisor.show_progress()
+            if reason := supervisor.why_end():
+                self._wishes.ask(reason)
+            elif self._changes.happened() or self._wishes.reload.is_set():
+                self._wishes.reload.clear()
+                self._reload(supervisor)
+
+    def _reload(self, supervisor: Supervisor) -> None:
+        try:
+            settings = self._start.load()
+            if settings.state_directory() != supervisor.state_dir:
+                raise ConfigurationError("state_dir cannot change while the sidecar runs", try_="start it again")
+        except ConfigurationError as error:
+            self._log.emit(events.ConfigurationKept(_sentence(error)))
+            return
+        if settings != supervisor.settings:
+            self._log.least(settings.log_level)
+            supervisor.change(settings)
+
+    # ── what is asked of it ─────────────────────────────────────────────────────────────────────────────────
+
+    def _routes(self) -> dict[str, Route]:
+        def told(answer: Answer) -> tuple[int, dict[str, Any]]:
+            return (200 if answer.good else 503), {"text": answer.text}
+
+        return {
+            "GET /startup": lambda query: told(self._health.startup()),
+            "GET /live": lambda query: told(self._health.live()),
+            "GET /ready": lambda query: told(self._health.ready(sinks=query.get("sinks") == "1")),
+            "POST /drain": self._drained,
+        }
+
+    def _drained(self, query: Query) -> tuple[int, dict[str, Any]]:
+        if self._supervisor is None:
+            return 503, {"text": f"parked: {self._health.parked}"}
+        missing = self._supervisor.await_delivery(float(query.get("timeout", _DRAIN_S)))
+        if missing:
+            return 504, {"text": f"{missing} bytes are not delivered yet"}
+        return 200, {"text": "everything is delivered"}
+
+    # ── the end ─────────────────────────────────────────────────────────────────────────────────────────────
+
+    def _last_word(self, supervisor: Supervisor, manner: Manner) -> int:
+        failed, down, unreadable = supervisor.has_failed(), supervisor.down(), supervisor.unreadable()
+        balances = supervisor.close()
+        for balance in balances:
+            self._log.emit(balance)
+        unsettled = any(balance.unsettled for balance in balances)
+        strict = self._start.strict or manner.once
+        code = CRASHED if failed else UNDELIVERED if strict and unsettled else ENDED
+        termination.tell(_message(code, balances, down, unreadable))
+        return code
+
+
+def _message(
+    code: int, balances: Sequence[events.Balance], down: Sequence[str], unreadable: Sequence[str]
+) -> dict[str, Any]:
+    """The balance for `kubectl describe pod`; what may be long comes last."""
+    message: dict[str, Any] = {"exit": code, "sinks": {}}
+    for balance in balances:
+        fields = asdict(balance)
+        message["sinks"][fields.pop("sink")] = fields
+    if down:
+        message["down"] = list(down[:_MOST_NAMES])
+    if unreadable:
+        message["unreadable"] = [ascii(path)[1:-1] for path in unreadable[:_MOST_NAMES]]
+    return message
+
+
+def _sentence(error: SidecarError) -> str:
+    return "; ".join(error.problems) if isinstance(error, ConfigurationError) else str(error)
+
+
+def tune_process() -> None:
+    """Settings of the process that make the difference (docs/architecture.md, "What things cost").
+
+    glibc gives every object over 128 KiB back to the system when it is freed; told to keep it, the whole job
+    takes half of the time (mallopt(3); other C libraries do without); with one arena for all threads, what one of
+    them gives back another can take. The collector has nothing to find in
+    batches of text, so it comes rarely. As many files may be open as the system allows.
+    """
+    with suppress(OSError, AttributeError):
+        libc = ctypes.CDLL(None)
+        libc.mallopt(_M_MMAP_THRESHOLD, 1 << 28)
+        libc.mallopt(_M_TRIM_THRESHOLD, 1 << 29)
+        libc.mallopt(_M_TOP_PAD, 1 << 25)
+        libc.mallopt(_M_ARENA_MAX, 1)
+    gc.enable()
+    gc.freeze()
+    gc.set_threshold(200_000, 50, 100)
+    with suppress(OSError, ValueError):
+        _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
