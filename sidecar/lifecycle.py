@@ -99,6 +99,7 @@ class _Run:
     def until_the_end(self) -> int:
         """From the first look at the settings to the exit code."""
         self._wishes.listen()
+        self._health.beat()
         made = self._supervised()
         if made is None:
             return ENDED
@@ -121,22 +122,29 @@ class _Run:
     # ── before anything runs ────────────────────────────────────────────────────────────────────────────────
 
     def _supervised(self) -> tuple[Supervisor, Manner] | None:
-        """What is to run, and how; None if the sidecar was asked to end before its settings were good."""
-        tried_at = float("-inf")
-        while not self._wishes.end.is_set():
+        """What is to run, and how; None if the sidecar was asked to end while it was parked.
+
+        A signal that came before is no reason not to start: what is there is delivered all the same.
+        """
+        while True:
+            try:
+                return self._made()
+            except (ConfigurationError, StateError) as error:
+                if not self._start.park:
+                    raise
+                self._park(error)
+            if not self._may_be_better():
+                return None
+
+    def _may_be_better(self) -> bool:
+        """Waits until the settings have changed, or the state may be usable again. False: it is to end."""
+        again_at = self._clock.monotonic() + _TRY_AGAIN_S
+        while not self._wishes.end.wait(_PARKED_BEAT_S):
             self._health.beat()
-            changed = self._changes.happened() or self._wishes.reload.is_set()
-            if changed or self._clock.monotonic() - tried_at >= _TRY_AGAIN_S:
+            if self._changes.happened() or self._wishes.reload.is_set() or self._clock.monotonic() >= again_at:
                 self._wishes.reload.clear()
-                tried_at = self._clock.monotonic()
-                try:
-                    return self._made()
-                except (ConfigurationError, StateError) as error:
-                    if not self._start.park:
-                        raise
-                    self._park(error)
-            self._wishes.end.wait(_PARKED_BEAT_S)
-        return None
+                return True
+        return False
 
     def _made(self) -> tuple[Supervisor, Manner]:
         settings = self._start.load()
