@@ -10,8 +10,8 @@ The path of a line is the reading order. Each room takes one noun and hands on o
     deliver   documents to verdicts                 → Verdict
     state     verdicts to durable positions
 
-`shipper` joins the rooms for one pipeline × one sink; `supervisor` runs the shippers; `lifecycle` is the process around
-them, with `observe` for those who ask how it is and `kubernetes` for the Pod around it; `cli` is for people.
+`shipper` joins the rooms for one pipeline × one sink; `supervisor` runs the shippers; `lifecycle` is the process
+around them, with `observe` for those who ask how it is and `kubernetes` for the Pod around it; `cli` is for people.
 """
 
 __version__ = "0.1.0"
