@@ -23,4 +23,5 @@ def rooms_of(pipeline: Pipeline, clock: Clock, host: str, environ: Mapping[str, 
     finisher = Finisher(clock, host, sources)
     framing = Framing(pipeline.max_line, pipeline.keep_empty, pipeline.encoding_errors)
     parser = parsers.create(pipeline.parser, pipeline.timestamp, finisher.reserved())
-    return Rooms(Reader(pipeline.max_line), framing, parser, finisher)
+    grouping = pipeline.multiline.grouping(pipeline.max_line) if pipeline.multiline else None
+    return Rooms(Reader(pipeline.max_line, grouping=grouping, clock=clock), framing, parser, finisher)

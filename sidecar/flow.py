@@ -65,7 +65,8 @@ class Chunk:
     `data` begins at byte `offset` of the file. `end` is the offset of the byte after it, larger than
     `offset + len(data)` where a line's tail was too long to be kept (`cut_bytes`) or a hole was skipped.
     `closed`: the last line has no newline and is to be taken as it is. `continuation`: the first line is the
-    rest of one whose beginning was shipped before.
+    rest of one whose beginning was shipped before. `events`: where in `data` each event of one or several lines
+    begins, None if each line is one; `split` are the indexes of events that a limit has closed.
     """
 
     generation: Generation
@@ -75,6 +76,8 @@ class Chunk:
     closed: bool = False
     continuation: bool = False
     cut_bytes: int = 0
+    events: Sequence[int] | None = None
+    split: frozenset[int] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)

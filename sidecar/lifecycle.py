@@ -191,12 +191,11 @@ class _Run:
             settings = self._start.load()
             if settings.state_directory() != supervisor.state_dir:
                 raise ConfigurationError("state_dir cannot change while the sidecar runs", try_="start it again")
+            if settings != supervisor.settings:
+                supervisor.change(settings)
+                self._log.least(settings.log_level)
         except ConfigurationError as error:
             self._log.emit(events.ConfigurationKept(_sentence(error)))
-            return
-        if settings != supervisor.settings:
-            self._log.least(settings.log_level)
-            supervisor.change(settings)
 
     # ── what is asked of it ─────────────────────────────────────────────────────────────────────────────────
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from sidecar.accounts import record_end
 from sidecar.clock import SystemClock
@@ -38,22 +38,27 @@ def preview(settings: Settings, pipeline: str, path: str, data: bytes) -> Iterat
     rooms = rooms_of(settings.pipelines[pipeline], clock, "this-host", {})
     generation = Generation(0, pipeline, path, clock.now())
     chunk = Chunk(generation, 0, data, len(data), closed=not data.endswith(b"\n"))
+    if multiline := settings.pipelines[pipeline].multiline:
+        found = multiline.grouping(settings.pipelines[pipeline].max_line).events(
+            data[: data.rfind(b"\n") + 1], closed=True
+        )
+        chunk = replace(chunk, events=found.starts or (0,), split=found.split)
     lines = rooms.framing.lines(chunk)
     records = rooms.parser.parse(lines)
     documents = rooms.finisher.documents(records)
     targets = {name: _targets(settings, name, Batch([documents])) for name in settings.sinks_of(pipeline)}
-    found = [Preview(gap.start, gap.end, "", "skipped", gap.reason) for gap in lines.skipped]
+    shown = [Preview(gap.start, gap.end, "", "skipped", gap.reason) for gap in lines.skipped]
     texts, ids, times, raw = documents.texts(), documents.ids(), documents.event_times(), lines.split()
     for index, start in enumerate(documents.starts):
         end = record_end(lines, documents, index)
         places = {name: where[index] for name, where in targets.items()}
-        found.append(
+        shown.append(
             Preview(
                 start, end, raw[index], "document", _said(lines, index), texts[index], ids[index], times[index],
                 records.errors.get(index, ""), places,
             )
         )  # fmt: skip
-    yield from sorted(found, key=lambda item: item.offset)
+    yield from sorted(shown, key=lambda item: item.offset)
 
 
 def _said(lines: Lines, index: int) -> str:

@@ -25,6 +25,7 @@ from pydantic import (
 from sidecar.configuration import sources
 from sidecar.configuration.places import default_state_directory
 from sidecar.configuration.problems import explained
+from sidecar.decode.settings import Multiline
 from sidecar.deliver import registry
 from sidecar.deliver.sink import SinkSettings
 from sidecar.enrich.settings import AnyEnricher
@@ -72,6 +73,13 @@ def _as_list(value: object) -> object:
     return value if isinstance(value, list | tuple) else [value]
 
 
+def _preset(value: object) -> object:
+    return {"preset": value} if isinstance(value, str) else value
+
+
+AnyMultiline = str | Multiline
+
+
 class Pipeline(_Model):
     """Which files, what their lines are, and where they go."""
 
@@ -92,7 +100,11 @@ class Pipeline(_Model):
     deletion and a crash together lose nothing. It has to be writable."""
 
     max_line: Size = 1 << 20
-    """The longest line in bytes; of a longer one the head is kept, tagged `truncated`."""
+    """The longest line in bytes; of a longer one the head is kept, tagged `truncated`. Also the longest event of
+    several lines, which is closed before the line that is too much."""
+
+    multiline: Annotated[Multiline | None, BeforeValidator(_preset, json_schema_input_type=AnyMultiline)] = None
+    """Which lines are one event: the name of a preset, or a pattern. Each line is one unless told."""
 
     keep_empty: bool = False
     """Ship empty lines too. They are skipped and counted unless told."""

@@ -118,6 +118,7 @@ class Shipper(threading.Thread):
         self._cursors: dict[int, Cursor] = {}
         self._ready: deque[Cursor] = deque()
         self._queued: set[int] = set()
+        self._later: dict[int, float] = {}
         self._batch = OpenBatch()
         self._in_flight = 0
         self._sent_at = float("-inf")
@@ -194,6 +195,7 @@ class Shipper(threading.Thread):
     def turn(self, patience: float) -> None:
         """Once around the loop. Waits at most `patience` seconds for something to do."""
         self._listen(patience)
+        self._wake()
         self._read()
         self._send()
         self._retreat()
@@ -215,7 +217,7 @@ class Shipper(threading.Thread):
     @property
     def is_drained(self) -> bool:
         """Whether it was asked to drain and everything that is known is settled."""
-        busy = self._in_flight or self._ready or self._batch.parts or self._is_uncommitted()
+        busy = self._in_flight or self._ready or self._later or self._batch.parts or self._is_uncommitted()
         return self._draining and not busy and self._fault is None and self._inbox.empty()
 
     @property
@@ -250,6 +252,7 @@ class Shipper(threading.Thread):
             moments.append(self._batch.opened_at + self._limits.linger_s)
         if self._wait_until > now:
             moments.append(self._wait_until)
+        moments += self._later.values()
         return max(0.001, min(moments) - now)
 
     def _adopt(self, life: Life, checkpoint: Checkpoint, skipped: int) -> None:
@@ -294,7 +297,7 @@ class Shipper(threading.Thread):
         owed: dict[int, int] = {}
         for number, cursor in self._cursors.items():
             wanted = cursor.life.size if sizes is None else sizes.get(number, 0)
-            is_waiting = number in self._queued or bool(cursor.spans)
+            is_waiting = number in self._queued or number in self._later or bool(cursor.spans)
             if is_waiting and cursor.settled.offset < wanted:
                 owed[number] = wanted
         return owed
@@ -318,10 +321,14 @@ class Shipper(threading.Thread):
             return
         cursor = self._ready.popleft()
         self._queued.discard(cursor.life.generation.number)
+        self._later.pop(cursor.life.generation.number, None)
         moves = cursor.life.moves
         try:
             chunk = None if cursor.life.ended else self._rooms.reader.next_chunk(cursor)
             if chunk is not None:
+                if not cursor.life.take(chunk):
+                    self._enqueue(cursor)
+                    return
                 cursor.life.cover(chunk)
         except Truncated:
             self._not_what_it_was(cursor, moves)
@@ -338,13 +345,30 @@ class Shipper(threading.Thread):
             self._enqueue(cursor)
             return
         if chunk is None:
-            if cursor.searching and not cursor.life.ended:
-                self._enqueue(cursor)
-            else:
-                self._complete(cursor)
+            self._wait_or_complete(cursor)
             return
         self._enqueue(cursor)
         self._take(cursor, chunk)
+
+    def _wait_or_complete(self, cursor: Cursor) -> None:
+        if cursor.life.ended:
+            self._complete(cursor)
+        elif cursor.searching:
+            self._enqueue(cursor)
+        elif cursor.due is not None:
+            self._later[cursor.life.generation.number] = cursor.due
+        else:
+            self._complete(cursor)
+
+    def _wake(self) -> None:
+        """Files whose last event has been silent for so long that it is whole."""
+        if not self._later:
+            return
+        now = self._clock.monotonic()
+        for number in [number for number, due in self._later.items() if due <= now]:
+            del self._later[number]
+            if cursor := self._cursors.get(number):
+                self._enqueue(cursor)
 
     def _not_what_it_was(self, cursor: Cursor, moves: int) -> None:
         try:

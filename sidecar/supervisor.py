@@ -13,7 +13,7 @@ from sidecar.clock import Clock
 from sidecar.composition import rooms_of
 from sidecar.deliver import registry
 from sidecar.deliver.sink import SinkSettings
-from sidecar.errors import StateError
+from sidecar.errors import ConfigurationError, StateError
 from sidecar.kubernetes.endings import ExitRule
 from sidecar.kubernetes.pod import Pod
 from sidecar.positions import Amounts
@@ -84,7 +84,7 @@ class Supervisor:
             if kept:
                 follower.change(
                     shippers, ignore_older=pipeline.ignore_older, held_deleted=settings.limits.held_deleted,
-                    links=_links(pipeline),
+                    links=_links(pipeline), boundaries=_boundaries(pipeline),
                 )  # fmt: skip
             else:
                 for sink, shipper in shippers.items():
@@ -99,6 +99,7 @@ class Supervisor:
             name, self._ledger, self._clock, self._emit, self._descriptors,
             from_end=pipeline.read_from == "end", ignore_older=pipeline.ignore_older,
             held_deleted=self._settings.limits.held_deleted, links=_links(pipeline),
+            boundaries=_boundaries(pipeline),
         )  # fmt: skip
 
     def _shipper(self, name: str, sink_name: str, follower: Follower) -> Shipper:
@@ -123,7 +124,10 @@ class Supervisor:
         self._begin()
 
     def change(self, settings: Settings) -> None:
-        """Go on under these settings: what is under way is delivered or read again, and no file is let go."""
+        """Go on under these settings: what is under way is delivered or read again, and no file is let go.
+
+        Raises `ConfigurationError` if it cannot be done now; the old settings go on then.
+        """
         self._watcher.stop()
         self._watcher.join()
         for shipper in self._shippers:
@@ -135,12 +139,31 @@ class Supervisor:
             shipper.stop()
         for shipper in self._shippers:
             shipper.join(timeout=2)
+        unsure = self._unsure_of(settings)
+        if unsure:
+            settings = self._settings
         self._ledger.bound = _bound(settings)
         self._descriptors.limit = settings.limits.open_files
         self._compose(settings)
         self._watcher = Watcher(list(self._watched.values()), self._clock, self._emit)
         self._begin()
+        if unsure:
+            raise ConfigurationError(
+                "multiline cannot change while a destination does not answer", at=f"pipelines.{unsure[0]}",
+                try_="change it again later, or start the sidecar again",
+            )  # fmt: skip
         self._emit(events.Reloaded(", ".join(settings.pipelines)))
+
+    def _unsure_of(self, settings: Settings) -> list[str]:
+        """Pipelines of which nobody knows what became of the documents under way, and that are to part them anew."""
+        before, after = self._settings.pipelines, settings.pipelines
+        return [
+            shipper.pipeline
+            for shipper in self._shippers
+            if not shipper.is_retired
+            and shipper.pipeline in after
+            and _boundaries(before[shipper.pipeline]) != _boundaries(after[shipper.pipeline])
+        ]
 
     def _begin(self) -> None:
         for shipper in self._shippers:
@@ -296,6 +319,10 @@ def hostname(environ: Mapping[str, str]) -> str:
 
 def _bound(settings: Settings) -> Bound:
     return Bound(settings.dead_letters.max_size, settings.dead_letters.when_full)
+
+
+def _boundaries(pipeline: Pipeline) -> str:
+    return f"{pipeline.max_line} {pipeline.multiline.rules()}" if pipeline.multiline else ""
 
 
 def _links(pipeline: Pipeline) -> Links | None:

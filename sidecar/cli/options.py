@@ -18,6 +18,9 @@ def add_pipeline_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--parser", metavar="NAME", help="plain, json, nginx or apache; several with commas are tried in order"
     )
+    parser.add_argument(
+        "--multiline", metavar="NAME", help="java, python, go, ruby, node, dotnet, php, rust, postgresql or indent"
+    )
     parser.add_argument("--config", metavar="FILE", type=Path, help="a YAML file instead of paths and --to")
     parser.add_argument("--log-level", choices=["debug", "info", "warning", "error"], help="the least to say")
     add_state_option(parser)
@@ -51,7 +54,7 @@ def settings_of(options: argparse.Namespace, paths: list[str], to: list[str]) ->
     if options.log_level:
         overrides["log_level"] = options.log_level
     config = config_file(options)
-    if not paths and not to and not options.parser:
+    if not (paths or to or options.parser or options.multiline):
         if config is None and not any(name.startswith(("SIDECAR_SINKS", "SIDECAR_PIPELINES")) for name in os.environ):
             raise ConfigurationError(
                 "there is nothing to read and nowhere to ship it",
@@ -60,11 +63,13 @@ def settings_of(options: argparse.Namespace, paths: list[str], to: list[str]) ->
         return load(config, os.environ, overrides)
     if options.config:
         raise ConfigurationError(
-            "paths, --to and --parser cannot be combined with --config",
+            "paths, --to, --parser and --multiline cannot be combined with --config",
             try_="put them into the file, or leave it out",
         )
     missing = [what for what, given in (("at least one path", paths), ("--to URL", to)) if not given]
     if missing:
         raise ConfigurationError(f"{' and '.join(missing)} is missing", try_="see `sidecar run --help`")
-    pipeline = {"parser": options.parser.split(",")} if options.parser else {}
+    pipeline: dict[str, Any] = {"parser": options.parser.split(",")} if options.parser else {}
+    if options.multiline:
+        pipeline["multiline"] = options.multiline
     return from_command_line(paths, to, pipeline, os.environ, overrides)

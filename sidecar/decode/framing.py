@@ -2,14 +2,14 @@
 
 The boundaries depend on the bytes of the file alone, never on where a chunk happened to begin: NUL bytes at
 the beginning of a line and a carriage return at its end never belong to it, an empty line is skipped, and a
-line longer than `max_line` keeps its head.
+line longer than `max_line` keeps its head. Where several lines are one event, the chunk says where each begins.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from itertools import accumulate, count
+from itertools import accumulate, count, pairwise
 from operator import add
 from typing import Literal
 
@@ -30,13 +30,11 @@ class Framing:
         """The lines of a chunk whose data ends at the end of a line."""
         if not chunk.data:
             return Lines(chunk, 0, whole=False, skipped=[Skipped(chunk.offset, chunk.end, "nul")])
-        return self._whole(chunk) or _Cutting(self, chunk).lines()
+        return self._whole(chunk) or self._joined(chunk) or _Cutting(self, chunk).lines()
 
     def _whole(self, chunk: Chunk) -> Lines | None:
         data = chunk.data
-        if chunk.closed or chunk.continuation or chunk.cut_bytes or len(data) > self.max_line:
-            return None
-        if b"\0" in data or b"\r" in data:
+        if not self._is_plain(chunk) or (chunk.events is not None and len(chunk.events) != data.count(b"\n")):
             return None
         pieces = data.split(b"\n")
         if pieces.count(b"") != 1:
@@ -47,6 +45,24 @@ class Framing:
             return Lines(chunk, len(pieces) - 1, text=data.decode(), positions=starts[: len(pieces) - 1])
         except UnicodeDecodeError:
             return None
+
+    def _joined(self, chunk: Chunk) -> Lines | None:
+        """Events of several lines, where nothing is to be said of any of them."""
+        data, begins = chunk.data, chunk.events
+        if begins is None or chunk.split or not self._is_plain(chunk):
+            return None
+        try:
+            texts = [data[begin:end].decode().rstrip("\n") for begin, end in pairwise((*begins, len(data)))]
+        except UnicodeDecodeError:
+            return None
+        if "" in texts:
+            return None
+        return Lines(chunk, len(texts), whole=False, texts=texts, positions=[chunk.offset + at for at in begins])
+
+    def _is_plain(self, chunk: Chunk) -> bool:
+        if chunk.closed or chunk.continuation or chunk.cut_bytes or len(chunk.data) > self.max_line:
+            return False
+        return b"\0" not in chunk.data and b"\r" not in chunk.data
 
 
 @dataclass(slots=True)
@@ -63,9 +79,9 @@ class _Cutting:
     replaced: int = 0
 
     def lines(self) -> Lines:
-        for start, raw, end in self._raw_lines():
-            self._take(start, raw, end)
         chunk = self.chunk
+        for start, raw, end in self._raw_lines() if chunk.events is None else self._raw_events(chunk.events):
+            self._take(start, raw, end)
         if chunk.continuation and self.positions and self.positions[0] == chunk.offset:
             self._note(0, "log.continuation", "true")
         return Lines(
@@ -90,6 +106,19 @@ class _Cutting:
             at += len(piece) + 1
         if tail or at < chunk.end:
             yield at, tail, chunk.end
+
+    def _raw_events(self, begins: Sequence[int]) -> Iterator[tuple[int, bytes, int]]:
+        """The same for each event; line ends within it are newlines, blank lines at its end are not part of it."""
+        at, data = self.chunk.offset, self.chunk.data
+        for index, (begin, end) in enumerate(pairwise((*begins, len(data)))):
+            raw = data[begin:end].replace(b"\r\n", b"\n").rstrip(b"\n")
+            before = len(self.texts)
+            yield at + begin, raw, at + end if end < len(data) else self.chunk.end
+            if len(self.texts) > before:
+                if index in self.chunk.split:
+                    self._note(before, "log.split", "true")
+                if index - 1 in self.chunk.split:
+                    self._note(before, "log.continuation", "true")
 
     def _take(self, start: int, raw: bytes, end: int) -> None:
         line = raw.lstrip(b"\0")

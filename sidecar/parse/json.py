@@ -127,7 +127,8 @@ class Json:
             row = self._row.decode(text)
         except (msgspec.DecodeError, RecursionError, UnicodeEncodeError):
             return None, ""
-        body = text[1:-1] if text[1:-1].strip() else ""
+        # A line end can only stand between tokens: within a string it would have to be escaped.
+        body = text[1:-1].replace("\n", " ") if text[1:-1].strip() else ""
         time = self._time_of(row, text)
         return (body if self._target is None else nested(self._target, f"{{{body}}}")), time
 

@@ -61,6 +61,7 @@ class Ledger(Protocol):
     def begin(self, generation: Generation, file_id: FileId, fingerprint: Fingerprint) -> None: ...
     def extend(self, number: int, fingerprint: Fingerprint) -> None: ...
     def cut(self, number: int, start: int, end: int) -> None: ...
+    def uncut(self, number: int, before: int) -> None: ...
     def renamed(self, number: int, name: str, seen: int) -> None: ...
     def moved(self, number: int, file_id: FileId, name: str, seen: int) -> None: ...
     def ended(self, number: int, reason: str, seen: int) -> None: ...
@@ -69,6 +70,8 @@ class Ledger(Protocol):
     def reopened(self, number: int) -> None: ...
     def still_there(self, numbers: Iterable[int], at: float) -> None: ...
     def forget(self, pipeline: str, now: float) -> None: ...
+    def boundaries(self, pipeline: str) -> str: ...
+    def renumber(self, pipeline: str, numbers: Mapping[int, int], boundaries: str) -> None: ...
     def unfinished(self, pipeline: str) -> list[Remembered]: ...
     def finished_lately(self, pipeline: str) -> list[Remembered]: ...
 
@@ -87,6 +90,11 @@ class Listener(Protocol):
     def missing(self, remembered: Remembered, reason: str) -> None:
         """What the sink has not had of this generation cannot be read any more. Must not block."""
         ...
+
+
+def _drawn() -> int:
+    """A number for a generation: by chance alone, so that no two are the same."""
+    return secrets.randbits(63)
 
 
 @dataclass(slots=True)
@@ -121,7 +129,7 @@ class Follower:
     def __init__(
         self, pipeline: str, ledger: Ledger, clock: Clock, emit: events.Emit, descriptors: Descriptors, *,
         from_end: bool = False, ignore_older: float | None = None, held_deleted: int = 256 << 20,
-        links: Links | None = None,
+        links: Links | None = None, boundaries: str = "",
     ) -> None:  # fmt: skip
         self.pipeline = pipeline
         self.unreadable: dict[str, str] = {}
@@ -134,6 +142,7 @@ class Follower:
         self._sought: dict[int, _Sought] = {}
         self._through: dict[int, set[str]] = {}
         self._listeners: dict[str, Listener] = {}
+        self._renumber(boundaries)
         self._pending = {r.generation.number: r for r in ledger.unfinished(pipeline)}
         self._finished = Finished(ledger.finished_lately(pipeline))
         if links:
@@ -143,21 +152,46 @@ class Follower:
         self._reminded_at = self._recorded_at = float("-inf")
         self._turn = threading.RLock()
 
+    def _renumber(self, boundaries: str) -> None:
+        """Where the documents of a pipeline are parted by other rules than before, an id that was sent already might
+        come to stand for other lines, and a database that has it would not take them. So what is not delivered goes
+        on under other numbers: that may cost duplicates, never lines.
+        """
+        if self._ledger.boundaries(self.pipeline) == boundaries:
+            return
+        renamed = {
+            known.generation: replace(known.generation, number=_drawn())
+            for known in self._ledger.unfinished(self.pipeline)
+        }
+        for before, after in renamed.items():
+            if self._links:
+                self._links.again(before, after)
+        self._ledger.renumber(
+            self.pipeline, {before.number: after.number for before, after in renamed.items()}, boundaries
+        )
+        for before in renamed:
+            if self._links:
+                self._links.drop(before)
+
     def listen(self, sink: str, listener: Listener) -> None:
         """Tell this shipper of everything from now on. Called for all shippers before the first look."""
         self._listeners[sink] = listener
 
     def change(
-        self, listeners: Mapping[str, Listener], *, ignore_older: float | None, held_deleted: int, links: Links | None
-    ) -> None:
+        self, listeners: Mapping[str, Listener], *, ignore_older: float | None, held_deleted: int,
+        links: Links | None, boundaries: str = "",
+    ) -> None:  # fmt: skip
         """Go on under another configuration, with the same files and these shippers in the place of the old ones.
 
-        Only when the old shippers have ended. The new ones begin at the durable checkpoints, as after a restart; but
-        what is only in our hands, a deleted file, stays there.
+        Only when the old shippers have ended, and other `boundaries` only when they left nothing half done. The new
+        ones begin at the durable checkpoints, as after a restart; but what is only in our hands, a deleted file,
+        stays there.
         """
         with self._turn:
             if not listeners.keys() <= self._listeners.keys():
                 self._finished = Finished(self._ledger.finished_lately(self.pipeline))
+            if self._ledger.boundaries(self.pipeline) != boundaries:
+                self._ledger.renumber(self.pipeline, {}, boundaries)
             self._listeners = dict(listeners)
             self._ignore_older, self._held_deleted = ignore_older, held_deleted
             self._through.clear()
@@ -416,7 +450,7 @@ class Follower:
 
     def _begin(self, opened: Opened, place: Place, start: Checkpoint = ORIGIN, *, sighted: bool = True) -> Life:
         head = head_of(opened.open)
-        generation = Generation(secrets.randbits(63), self.pipeline, place.name, self._clock.now())
+        generation = Generation(_drawn(), self.pipeline, place.name, self._clock.now())
         self._ledger.begin(generation, opened.open.identity, Fingerprint.of(head))
         self._keep_link(generation, opened.open, place)
         life = Life(generation, opened.take(), place, head, (), self._ledger, self._descriptors)

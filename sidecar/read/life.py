@@ -24,6 +24,8 @@ class Ledger(Protocol):
 
     def cut(self, number: int, start: int, end: int) -> None: ...
 
+    def uncut(self, number: int, before: int) -> None: ...
+
 
 class Truncated(Exception):
     """The bytes before a position are no longer what they were: the file began a new life."""
@@ -35,6 +37,10 @@ class Elsewhere(OSError):
 
 _OURS = frozenset((errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.EIO))
 """Failures to open that say nothing of the name: it may lead to the file again."""
+
+
+_MOST_CUTS, _KEPT_CUTS = 20_000, 10_000
+"""Cuts of one file that are remembered; beyond it the oldest are forgotten that every sink has passed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +86,7 @@ class Life:
         self._away = False
         self._head = head
         self._cuts = sorted(cuts)
+        self._taken = 0
         self._ledger = ledger
         self._descriptors = descriptors
         self._turn = threading.Lock()
@@ -206,12 +213,31 @@ class Life:
         """Whether an unterminated line was shipped up to `offset`."""
         return offset in self._cuts
 
-    def cut(self, start: int, end: int) -> None:
-        """Write down that the line from `start` is shipped although it has no end. Durable when this returns."""
+    def cut(self, start: int, end: int) -> bool:
+        """Write down that what begins at `start` is shipped up to `end`, although it may go on. Durable when this
+        returns. Returns whether it may be: not if some sink has had more of it at a stroke.
+        """
         with self._turn:
-            if end not in self._cuts:
-                self._ledger.cut(self.generation.number, start, end)
-                bisect.insort(self._cuts, end)
+            if end in self._cuts:
+                return True
+            if self._taken > end:
+                return False
+            passed = min((point.offset for point in self.settled.values()), default=0)
+            self._ledger.cut(self.generation.number, start, end)
+            bisect.insort(self._cuts, end)
+            if len(self._cuts) > _MOST_CUTS:
+                self._cuts = self._cuts[bisect.bisect_left(self._cuts, min(passed, self._cuts[-_KEPT_CUTS])) :]
+                self._ledger.uncut(self.generation.number, self._cuts[0])
+            return True
+
+    def take(self, chunk: Chunk) -> bool:
+        """Called before a chunk goes on its way. Returns whether it may: not if it was cut in two meanwhile."""
+        with self._turn:
+            cut = self.next_cut(chunk.offset)
+            if cut is not None and cut < chunk.end:
+                return False
+            self._taken = max(self._taken, chunk.end)
+            return True
 
     def check_head(self, offset: int, data: bytes) -> None:
         """Raises `Truncated` if `data` is not what the file was known to begin with."""
@@ -256,6 +282,8 @@ class Cursor:
         self.scanned = 0
         """Up to here an over-long line or a hole was searched for its end; `scanned_tail` stands before it."""
         self.scanned_tail = b""
+        self.due: float | None = None
+        """When what is there is whole, unless it goes on before: by the monotonic clock."""
         self.searching = False
         """Whether there is more to search: it stopped to let other files have their turn."""
 

@@ -32,6 +32,11 @@ class Links:
             # Only with a directory descriptor does it call linkat(2), which follows the link in /proc to the file.
             os.link(f"/proc/self/fd/{source.fd}", _name(generation), dst_dir_fd=folder)
 
+    def again(self, before: Generation, after: Generation) -> None:
+        """What has a link under one number gets one under another, too."""
+        with suppress(OSError), self._folder() as folder:
+            os.link(_name(before), _name(after), src_dir_fd=folder, dst_dir_fd=folder, follow_symlinks=False)
+
     def find(self, generation: Generation) -> tuple[Place, Source] | None:
         """The file that the link leads to, opened."""
         root = os.path.realpath(self.directory.parent)

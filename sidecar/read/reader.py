@@ -6,8 +6,11 @@ when the position was reached; so nothing can change between the check and the r
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from typing import Protocol
 
+from sidecar.clock import Clock, SystemClock
 from sidecar.flow import Chunk
 from sidecar.positions import OVERLAP
 from sidecar.read.life import Cursor, Truncated
@@ -18,21 +21,54 @@ CHUNK = 128 * 1024
 """Bytes asked for at a time: stays in the processor's cache and keeps memory low."""
 
 
-class Reader:
-    """Reads chunks. `max_line` is the longest line in bytes that is kept whole."""
+class Grouped(Protocol):
+    """Whole events at the beginning of some bytes; see the decode room."""
 
-    def __init__(self, max_line: int = 1 << 20, chunk: int = CHUNK) -> None:
+    @property
+    def starts(self) -> Sequence[int]: ...
+    @property
+    def whole(self) -> int: ...
+    @property
+    def split(self) -> frozenset[int]: ...
+
+
+class Grouping(Protocol):
+    """Which lines are one event; see the decode room."""
+
+    @property
+    def timeout_s(self) -> float: ...
+
+    def begins(self, data: bytes) -> bool: ...
+    def events(self, data: bytes, *, closed: bool = False) -> Grouped: ...
+
+
+class Reader:
+    """Reads chunks. `max_line` is the longest line in bytes that is kept whole, and the longest event.
+
+    With a `grouping` a chunk holds whole events. One that may go on is waited for, until `cursor.due`.
+    """
+
+    def __init__(
+        self,
+        max_line: int = 1 << 20,
+        chunk: int = CHUNK,
+        grouping: Grouping | None = None,
+        clock: Clock | None = None,
+    ) -> None:
         self._max_line = max_line
         self._chunk = chunk
+        self._grouping = grouping
+        self._clock = clock or SystemClock()
 
     def next_chunk(self, cursor: Cursor) -> Chunk | None:
         """Whole lines from the cursor on, or None if no line is complete yet (or `cursor.searching` for its end).
 
-        In a closing life the unterminated last line is a line; where it ends is durable when this returns.
+        In a closing life the unterminated last line is a line, and the last event is whole; where it ends is durable
+        when this returns.
         Raises `Truncated` if the bytes before the cursor have changed, `OSError` as pread(2) does.
         """
         life = cursor.life
-        cursor.searching = False
+        cursor.searching, cursor.due = False, None
         stop = life.next_cut(cursor.offset)
         bound = life.size if stop is None else min(stop, life.size)
         at_cut = stop is not None and stop <= life.size
@@ -43,15 +79,50 @@ class Reader:
                 return self._hole(cursor, bound)
             complete = cursor.offset + len(data) >= bound
             if newline := data.rfind(b"\n") + 1:
-                if at_cut and complete:
-                    return self._made(cursor, data, closed=newline < len(data))
-                return self._made(cursor, data[:newline])
-            if len(data) > self._max_line:
+                if self._grouping is None:
+                    if at_cut and complete:
+                        return self._made(cursor, data, closed=newline < len(data))
+                    return self._made(cursor, data[:newline])
+                chunk = self._of_events(cursor, self._grouping, data, newline, complete=complete, at_cut=at_cut)
+                if chunk is not None or complete:
+                    return chunk
+            elif len(data) > self._max_line:
                 return self._over_long(cursor, data, bound, at_cut)
-            if complete:
+            elif complete:
                 return self._unterminated(cursor, data, at_cut)
-            want = min(want * 4, self._max_line + 1)
+            want = min(want * 4, self._most)
         return None
+
+    @property
+    def _most(self) -> int:
+        """As many bytes as may be needed to see the end of a line or event that is not too long, or that it is."""
+        return self._max_line + 1 if self._grouping is None else 2 * (self._max_line + 1)
+
+    def _of_events(
+        self, cursor: Cursor, grouping: Grouping, data: bytes, newline: int, *, complete: bool, at_cut: bool
+    ) -> Chunk | None:
+        """The whole events of `data`, whose lines end at `newline`; or the one that is there, if it is over."""
+        rest = len(data) - newline
+        found = grouping.events(data[:newline], closed=rest > self._max_line)
+        if found.whole:
+            return self._with_events(cursor, data[: found.whole], found)
+        if not complete:
+            return None
+        if at_cut or cursor.life.closing:
+            end = len(data)
+        elif self._clock.monotonic() >= (due := cursor.life.grown_at + grouping.timeout_s):
+            end = newline
+        else:
+            cursor.due = due
+            return None
+        if not at_cut and not cursor.life.cut(cursor.offset, cursor.offset + end):
+            cursor.due = self._clock.monotonic()  # it has grown meanwhile
+            return None
+        found = grouping.events(data[:newline], closed=True)
+        return self._with_events(cursor, data[:end], found, closed=newline < end)
+
+    def _with_events(self, cursor: Cursor, data: bytes, found: Grouped, *, closed: bool = False) -> Chunk:
+        return replace(self._made(cursor, data, closed=closed), events=found.starts, split=found.split)
 
     @staticmethod
     def _checked(cursor: Cursor, want: int) -> bytes:
@@ -65,18 +136,17 @@ class Reader:
         cursor.life.check_head(cursor.offset, data)
         return data
 
-    @staticmethod
-    def _made(cursor: Cursor, data: bytes, *, closed: bool = False, end: int = 0, cut_bytes: int = 0) -> Chunk:
+    def _made(self, cursor: Cursor, data: bytes, *, closed: bool = False, end: int = 0, cut_bytes: int = 0) -> Chunk:
         life = cursor.life
         continued = life.is_cut(cursor.offset) and not (cursor.before or b"").endswith(b"\n")
+        if self._grouping is not None and data and cursor.offset:
+            continued = continued or not self._grouping.begins(data)
         end = end or cursor.offset + len(data)
         return Chunk(life.generation, cursor.offset, data, end, closed, continued, cut_bytes)
 
     def _unterminated(self, cursor: Cursor, data: bytes, at_cut: bool) -> Chunk | None:
-        if not at_cut:
-            if not cursor.life.closing:
-                return None
-            cursor.life.cut(cursor.offset, cursor.offset + len(data))
+        if not at_cut and not (cursor.life.closing and cursor.life.cut(cursor.offset, cursor.offset + len(data))):
+            return None
         return self._made(cursor, data, closed=True)
 
     def _over_long(self, cursor: Cursor, data: bytes, bound: int, at_cut: bool) -> Chunk | None:
@@ -92,10 +162,8 @@ class Reader:
             return self._made(cursor, head, closed=True, end=end, cut_bytes=end - 1 - cursor.offset - len(head))
         if cursor.searching:
             return None
-        if not at_cut:
-            if not cursor.life.closing:
-                return None
-            cursor.life.cut(cursor.offset, end)
+        if not at_cut and not (cursor.life.closing and cursor.life.cut(cursor.offset, end)):
+            return None
         return self._made(cursor, head, closed=True, end=end, cut_bytes=end - cursor.offset - len(head))
 
     def _hole(self, cursor: Cursor, bound: int) -> Chunk | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sqlite3
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from sidecar.flow import FileId, Generation
 from sidecar.positions import Advance, Amounts, Checkpoint, Fingerprint, Remembered, Tail
@@ -43,9 +43,14 @@ class Ledger:
             )
 
     def cut(self, number: int, start: int, end: int) -> None:
-        """The unterminated line from `start` is shipped as it is; whatever follows `end` is a line of its own."""
+        """What begins at `start` is shipped up to `end`, as it is; whatever follows is a document of its own."""
         with self._store.transaction() as db:
             db.execute("INSERT OR IGNORE INTO cuts VALUES (?, ?, ?)", (number, end, start))
+
+    def uncut(self, number: int, before: int) -> None:
+        """Forget the cuts before this offset; every sink is beyond them."""
+        with self._store.transaction() as db:
+            db.execute("DELETE FROM cuts WHERE generation = ? AND end < ?", (number, before))
 
     def renamed(self, number: int, name: str, seen: int) -> None:
         """The file is now called `name`."""
@@ -118,6 +123,21 @@ class Ledger:
                 "SELECT receipt FROM receipts WHERE pipeline = ? AND sink = ?", (pipeline, sink)
             ).fetchone()
         return row[0] if row else None
+
+    def boundaries(self, pipeline: str) -> str:
+        """The rules by which the documents of this pipeline were parted so far, "" for one a line."""
+        with self._store.reading() as db:
+            row = db.execute("SELECT boundaries FROM pipelines WHERE name = ?", (pipeline,)).fetchone()
+        return str(row[0]) if row else ""
+
+    def renumber(self, pipeline: str, numbers: Mapping[int, int], boundaries: str) -> None:
+        """Other rules from now on: generations go on under other numbers (old → new), and so under other ids."""
+        with self._store.transaction() as db:
+            db.execute("INSERT OR REPLACE INTO pipelines VALUES (?, ?)", (pipeline, boundaries))
+            for old, new in numbers.items():
+                db.execute("UPDATE generations SET number = ? WHERE number = ?", (new, old))
+                for table in ("checkpoints", "cuts", "balance", "dead_letters"):
+                    db.execute(f"UPDATE {table} SET generation = ? WHERE generation = ?", (new, old))  # noqa: S608 - constants
 
     def unfinished(self, pipeline: str) -> list[Remembered]:
         """All generations of a pipeline that are not finished, the youngest first."""

@@ -16,7 +16,7 @@ from pathlib import Path
 
 from sidecar.errors import StateError
 
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 
 _SCHEMA = """
 CREATE TABLE generations (
@@ -51,6 +51,7 @@ CREATE TABLE dead_letters (
 );
 CREATE INDEX dead_letters_by_sink ON dead_letters (sink, number);
 CREATE INDEX dead_letter_sizes ON dead_letters (size);
+CREATE TABLE pipelines (name TEXT PRIMARY KEY, boundaries TEXT NOT NULL) WITHOUT ROWID;
 """
 
 _UPGRADES = {
@@ -59,7 +60,8 @@ ALTER TABLE generations ADD COLUMN moved INTEGER NOT NULL DEFAULT 0;
 ALTER TABLE dead_letters ADD COLUMN size INTEGER NOT NULL DEFAULT 0;
 UPDATE dead_letters SET size = length(CAST(document AS BLOB));
 CREATE INDEX dead_letter_sizes ON dead_letters (size);
-"""
+""",
+    2: "CREATE TABLE pipelines (name TEXT PRIMARY KEY, boundaries TEXT NOT NULL) WITHOUT ROWID;",
 }
 """Schema version → what makes the next one of it."""
 

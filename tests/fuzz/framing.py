@@ -31,6 +31,9 @@ class _Forgetful:
     def cut(self, number: int, start: int, end: int) -> None:
         """An unterminated line is shipped."""
 
+    def uncut(self, number: int, before: int) -> None:
+        """Nobody comes back to these."""
+
 
 @dataclass(slots=True)
 class _File:

@@ -73,7 +73,18 @@ class MortalLedger(Ledger):
 
     def __init__(self, store: Store, bound: Bound | None, fuse: Fuse) -> None:
         super().__init__(store, bound)
-        for name in ("begin", "extend", "cut", "renamed", "moved", "ended", "finished", "reopened", "commit"):
+        for name in (
+            "begin",
+            "extend",
+            "cut",
+            "renumber",
+            "renamed",
+            "moved",
+            "ended",
+            "finished",
+            "reopened",
+            "commit",
+        ):
             setattr(self, name, mortal(getattr(self, name), fuse))
 
 
@@ -167,7 +178,8 @@ class World:
     def __init__(
         self, folder: Path, *, state: Path | None = None, paths: str = "app.log*", exclude: Sequence[str] = ("*.gz",),
         sinks: Sequence[str] = ("sink",),
-        bound: Bound | None = None, keep_links: bool = False, open_files: int = 64, **options: Any,
+        bound: Bound | None = None, keep_links: bool = False, open_files: int = 64,
+        multiline: dict[str, Any] | None = None, **options: Any,
     ) -> None:  # fmt: skip
         self.logs = folder / "logs"
         self.logs.mkdir()
@@ -178,6 +190,7 @@ class World:
         self._changes = 0
         self._paths, self._exclude, self._open_files = [str(self.logs / paths)], exclude, open_files
         self._options, self._bound = options, bound
+        self.multiline = multiline
         self._links = Links(self.logs / ".kept") if keep_links else None
         self.start()
 
@@ -190,15 +203,20 @@ class World:
         self.ledger = MortalLedger(self.store, self._bound, self.fuse)
         self.descriptors = Descriptors(self._open_files)
         self.follower = Follower(
-            "app", self.ledger, self.clock, self.said.append, self.descriptors, links=self._links, **self._options
-        )
+            "app", self.ledger, self.clock, self.said.append, self.descriptors, links=self._links,
+            boundaries=self._boundaries, **self._options,
+        )  # fmt: skip
         self.sweep = Sweep(self._paths, self._exclude)
         self.shippers = {name: self._shipper(name) for name in self.destinations}
         for name, shipper in self.shippers.items():
             self.follower.listen(name, shipper)
 
+    @property
+    def _boundaries(self) -> str:
+        return json.dumps(self.multiline) if self.multiline else ""
+
     def _shipper(self, name: str) -> Shipper:
-        pipeline = Pipeline(paths=tuple(self._paths))
+        pipeline = Pipeline.model_validate({"paths": self._paths, "multiline": self.multiline})
         return Shipper(
             "app", name, self.destinations[name], rooms_of(pipeline, self.clock, "host", {}),
             Limits(10_000, 64 * 1024, 0.1, 1), self.follower, self.ledger, self.clock, self.said.append,
@@ -236,7 +254,7 @@ class World:
             self.shippers = {name: self._shipper(name) for name in self.destinations}
             self.follower.change(
                 self.shippers, ignore_older=None, held_deleted=self._options.get("held_deleted", 256 << 20),
-                links=self._links,
+                links=self._links, boundaries=self._boundaries,
             )  # fmt: skip
 
         return self.alive and self._mortally(reloading)

@@ -129,3 +129,10 @@ class StandingClock:
 
     def monotonic(self) -> float:
         return 0.0
+
+
+def test_an_object_over_several_lines_of_one_event_is_one_line_in_the_document() -> None:
+    text = '{\n  "a": 1,\n  "b": "x\\ny"\n}'
+    chunk = Chunk(Generation(1, "app", "/x", 0.0), 0, f"{text}\n".encode(), len(text) + 1, events=(0,))
+    records = Json(Timestamps()).parse(Framing().lines(chunk))
+    assert (records.members, records.errors) == (['   "a": 1,   "b": "x\\ny" '], {})

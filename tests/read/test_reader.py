@@ -9,7 +9,7 @@ from sidecar.flow import Chunk, Generation
 from sidecar.positions import NO_TAIL, Checkpoint, Fingerprint, Tail
 from sidecar.read.descriptors import Descriptors
 from sidecar.read.life import Cursor, Life, Place, Truncated
-from sidecar.read.reader import Reader
+from sidecar.read.reader import CHUNK, Reader
 from sidecar.read.source import open_source
 
 
@@ -25,6 +25,9 @@ class Notebook:
 
     def cut(self, number: int, start: int, end: int) -> None:
         self.cuts.append((start, end))
+
+    def uncut(self, number: int, before: int) -> None:
+        self.cuts = [cut for cut in self.cuts if cut[1] >= before]
 
 
 class File:
@@ -48,11 +51,11 @@ class File:
         return Cursor(self.life, Checkpoint(0, NO_TAIL))
 
 
-def next_chunk(cursor: Cursor, **options: int) -> Chunk | None:
-    chunk = Reader(**options).next_chunk(cursor)
-    if chunk:
-        cursor.took(chunk)
-    return chunk
+def next_chunk(cursor: Cursor, max_line: int = 1 << 20, chunk: int = CHUNK) -> Chunk | None:
+    found = Reader(max_line, chunk).next_chunk(cursor)
+    if found:
+        cursor.took(found)
+    return found
 
 
 def test_an_unterminated_line_is_not_passed_and_comes_whole_when_it_is_finished(tmp_path: Path) -> None:

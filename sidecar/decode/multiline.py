@@ -1,0 +1,172 @@
+"""Which lines are one event: stack traces and other messages of several lines.
+
+The boundaries depend on the bytes from the beginning of an event on, never on what else was read with them: each line
+is judged by itself and by the lines of the event before it, never by those after it. So a restart in the middle of an
+event cuts it where it would have been cut without one. The last event of what is there may go on, and is held back
+until the next one begins; what closes it otherwise (time, the end of the file) is the reader's business.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import NamedTuple, Protocol
+
+from sidecar.decode.presets import PRESETS, Preset
+
+MOST_JUDGED = 512
+"""Bytes of a line that a pattern of the user's own sees: so no line takes longer than the pattern takes for these."""
+
+
+class Events(NamedTuple):
+    """Whole events at the beginning of some bytes.
+
+    `starts`: where each begins. `whole`: how many bytes they have together. `split`: the indexes of those that were
+    closed by a limit, so that what comes behind them belongs to the same message.
+    """
+
+    starts: Sequence[int]
+    whole: int
+    split: frozenset[int] = frozenset()
+
+
+class Rule(Protocol):
+    """What makes a line the first or the last one of an event."""
+
+    def starts(self, data: bytes) -> list[int]:
+        """Where the events of `data` begin, which consists of whole lines and begins with an event."""
+        ...
+
+    def begins(self, line: bytes) -> bool:
+        """Whether a line is the first one of an event, by itself."""
+        ...
+
+    def ends(self, line: bytes) -> bool:
+        """Whether no line can follow this one in its event."""
+        ...
+
+
+class ByPreset:
+    """The grammar of a language's messages, in one pattern for a whole event."""
+
+    def __init__(self, preset: Preset) -> None:
+        self._event, self._more = preset.event, preset.more
+
+    def starts(self, data: bytes) -> list[int]:
+        """One match for each event."""
+        return [match.start() for match in self._event.finditer(data)]
+
+    def begins(self, line: bytes) -> bool:
+        """Whether it could not go on with an event."""
+        return self._more.match(line + b"\n") is None
+
+    def ends(self, line: bytes) -> bool:
+        """Nobody knows."""
+        return False
+
+
+class ByPattern:
+    """A pattern of the user's own: `start` (a line that begins an event), `more` (a line that goes on with one), or
+    `end` (the last line of one)."""
+
+    def __init__(self, kind: str, pattern: str) -> None:
+        found = re.compile(pattern.encode())
+        self._kind = kind
+        self._seek = found.match if pattern.startswith("^") else found.search
+
+    def _fits(self, data: bytes, start: int, end: int) -> bool:
+        # A line of its own, for `^` and `$` and so that no pattern looks beyond its end.
+        return self._seek(data[start : min(end, start + MOST_JUDGED)]) is not None
+
+    def starts(self, data: bytes) -> list[int]:
+        """One look at each line."""
+        found, begins, fits, at = [], True, self._fits, 0
+        start, end = self._kind == "start", self._kind == "end"
+        while at < len(data):
+            stop = data.index(b"\n", at)
+            is_so = fits(data, at, stop)
+            if begins or (not end and is_so is start):
+                found.append(at)
+            begins = end and is_so
+            at = stop + 1
+        return found
+
+    def begins(self, line: bytes) -> bool:
+        """Every line may, where only the last one of an event is known."""
+        return self._kind == "end" or self._fits(line, 0, len(line)) is (self._kind == "start")
+
+    def ends(self, line: bytes) -> bool:
+        """Whether it is the last one, where that is known."""
+        return self._kind == "end" and self._fits(line, 0, len(line))
+
+
+@dataclass(frozen=True, slots=True)
+class Grouping:
+    """How lines become events. `max_lines` and `max_bytes` close one, and silence for `timeout_s`."""
+
+    rule: Rule
+    timeout_s: float = 2.0
+    max_lines: int = 1000
+    max_bytes: int = 1 << 20
+
+    def begins(self, data: bytes) -> bool:
+        """Whether the first line of `data` begins an event, or goes on with one that was begun before."""
+        return self.rule.begins(data.partition(b"\n")[0])
+
+    def events(self, data: bytes, *, closed: bool = False) -> Events:
+        """The whole events of `data`, which consists of whole lines and begins with an event.
+
+        `closed`: nothing can follow the last one.
+        """
+        starts = self.rule.starts(data)
+        bounds = [*starts, len(data)]
+        split: frozenset[int] = frozenset()
+        if self._is_over(data, bounds):
+            bounds, split = self._limited(data, bounds)
+        if not (closed or self.rule.ends(_last_line(data))):
+            bounds.pop()
+        return Events(bounds[:-1], bounds[-1], split)
+
+    def _is_over(self, data: bytes, bounds: Sequence[int]) -> bool:
+        """Whether some event may be over a limit: no event has more lines than bytes."""
+        longest = max(map(int.__sub__, bounds[1:], bounds))
+        return longest > self.max_bytes or (longest >= self.max_lines and data.count(b"\n") >= self.max_lines)
+
+    def _limited(self, data: bytes, bounds: Sequence[int]) -> tuple[list[int], frozenset[int]]:
+        """The same bounds, and those at which a limit closes an event: before the first line that is too many."""
+        found: list[int] = []
+        split: set[int] = set()
+        for begin, end in pairwise(bounds):
+            found.append(begin)
+            at, lines, first = begin, 0, begin
+            while at < end:
+                after = data.index(b"\n", at) + 1
+                if lines and after - first > self.max_bytes:
+                    split.add(len(found) - 1)
+                    found.append(at)
+                    lines, first = 0, at
+                lines, at = lines + 1, after
+                if lines == self.max_lines and at < end:
+                    split.add(len(found) - 1)
+                    found.append(at)
+                    lines, first = 0, at
+        return [*found, bounds[-1]], frozenset(split)
+
+
+def _last_line(data: bytes) -> bytes:
+    return data[data.rfind(b"\n", 0, len(data) - 1) + 1 : -1]
+
+
+def grouping(
+    preset: str | None, patterns: dict[str, str], *, timeout_s: float, max_lines: int, max_bytes: int
+) -> Grouping:
+    """The grouping of a preset, or of the one pattern in `patterns` (`start`, `more` or `end`)."""
+    rule: Rule
+    if preset is not None:
+        rule = ByPreset(PRESETS[preset])
+    else:
+        ((kind, pattern),) = patterns.items()
+        rule = ByPattern(kind, pattern)
+    return Grouping(rule, timeout_s, max_lines, max_bytes)

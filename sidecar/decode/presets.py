@@ -1,0 +1,80 @@
+"""How the messages of several lines look in which language. One pattern a language, over bytes.
+
+Each pattern takes the first line of an event and all that go on with it. Every quantifier is possessive and every
+alternative takes whole lines, so nothing is tried twice; and every beginning of what matches matches, too, so that an
+event never ends earlier because not all of it is there yet.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+_LINE = rb"[^\n]*+\n"
+_INDENTED = rb"[ \t]" + _LINE
+
+
+@dataclass(frozen=True, slots=True)
+class Preset:
+    """`event`: a whole event. `more`: a line that goes on with one."""
+
+    event: re.Pattern[bytes]
+    more: re.Pattern[bytes]
+
+
+def _preset(*more: bytes, first: bytes = rb"(?!)", block: bytes = rb"(?!)") -> Preset:
+    """Lines that go on with an event, beside indented ones. `first`: several lines that can only begin one. `block`:
+    several lines that can do both."""
+    going_on = b"|".join((_INDENTED, *more))
+    event = rb"(?:%s|%s|%s)(?:%s|%s)*+" % (first, block, _LINE, block, going_on)
+    return Preset(re.compile(event), re.compile(going_on))
+
+
+# "Traceback …:", the indented frames, and the one line with the exception, which is not indented.
+_TRACEBACK = (
+    rb"(?:Traceback \(most recent call last\):\n|  [+|] Exception Group Traceback [^\n]*+\n)"
+    rb"(?:" + _INDENTED + rb")*+(?:[A-Za-z_][\w.]*+(?::[^\n]*+)?+\n)?+"
+)
+
+# A panic, and after it the dump of goroutines: headers, functions with arguments, their places, blank lines.
+_PANIC = (
+    rb"(?:panic: |fatal error: |unexpected fault address |SIG[A-Z]++: )" + _LINE + rb"(?:" + _INDENTED + rb"|\n|"
+    rb"goroutine \d++ [^\n]*+\n|\[signal [^\n]*+\n|created by [^\n]*+\n|panic: [^\n]*+\n|\.\.\.[^\n]*+\n|"
+    rb"[A-Za-z_][^\s(]*+\([^\n]*+\n|exit status \d++\n)*+"
+)
+
+# "thread '…' panicked at src/main.rs:2:5:", and the message on the line after it.
+_RUST_PANIC = rb"thread '[^'\n]*+' (?:\([^)\n]*+\) )?+panicked at (?:[^\n]*:\n(?:" + _LINE + rb")?+|" + _LINE + rb")"
+
+PRESETS: dict[str, Preset] = {
+    "indent": _preset(),
+    "java": _preset(
+        rb"Caused by: " + _LINE,
+        rb"Suppressed: " + _LINE,
+        rb"[A-Za-z_$][\w$]*+\.[\w$.]*?(?:Exception|Error|Throwable|Failure)(?::[^\n]*+)?+\n",
+    ),
+    "python": _preset(
+        rb"During handling of the above exception, " + _LINE,
+        rb"The above exception was the direct cause " + _LINE,
+        block=_TRACEBACK,
+    ),
+    "go": _preset(first=_PANIC),
+    "ruby": _preset(rb"from " + _LINE),
+    "node": _preset(rb"[}\])]" + _LINE, rb"Caused by: " + _LINE),
+    "dotnet": _preset(
+        rb"--- End of " + _LINE,
+        rb"---> " + _LINE,
+        rb"[A-Za-z_]\w*+\.[\w.`]*?(?:Exception|Error)(?::[^\n]*+)?+\n",
+    ),
+    "php": _preset(
+        rb"Stack trace:" + _LINE,
+        rb"#\d++ " + _LINE,
+        rb"Next [\w\\]++" + _LINE,
+        rb"\[[^\]\n]*+\] PHP (?:Stack trace:| ++\d++\. )" + _LINE,
+    ),
+    "rust": _preset(rb"stack backtrace:" + _LINE, rb"note: " + _LINE, rb"Caused by:" + _LINE, first=_RUST_PANIC),
+    "postgresql": _preset(
+        rb"(?:(?!(?:DETAIL|HINT|QUERY|CONTEXT|LOCATION|STATEMENT):  )[^\n]){0,200}+"
+        rb"(?:DETAIL|HINT|QUERY|CONTEXT|LOCATION|STATEMENT):  " + _LINE,
+    ),
+}

@@ -1,0 +1,105 @@
+"""What a pipeline can say about events of several lines."""
+
+from __future__ import annotations
+
+import re
+from typing import Annotated
+
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+
+from sidecar.decode.multiline import Grouping, grouping
+from sidecar.decode.presets import PRESETS
+from sidecar.quantities import Duration
+
+
+class Multiline(BaseModel):
+    """Which lines are one event: a preset, or one pattern."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+
+    preset: str | None = None
+    """`java`, `python`, `go`, `ruby`, `node`, `dotnet`, `php`, `rust`, `postgresql`, or `indent`: indented lines
+    belong to the one before them."""
+
+    start: str | None = None
+    """Pattern of a line that begins an event, in the syntax of Python's `re`; it sees 512 bytes of a line."""
+
+    more: str | None = None
+    """Pattern of a line that goes on with the event before it."""
+
+    end: str | None = None
+    """Pattern of the last line of an event."""
+
+    timeout: Duration = 2.0
+    """Seconds without a new byte after which the last event is whole."""
+
+    max_lines: Annotated[int, Field(ge=2)] = 1000
+    """The most lines of one event; what comes after them is an event of its own, and both say so."""
+
+    @field_validator("preset")
+    @classmethod
+    def _known(cls, preset: str | None) -> str | None:
+        if preset is not None and preset not in PRESETS:
+            raise ValueError(f"there is no preset {preset!r}; use one of {', '.join(PRESETS)}, or a pattern")
+        return preset
+
+    @field_validator("start", "more", "end")
+    @classmethod
+    def _bounded(cls, pattern: str | None) -> str | None:
+        if pattern is not None:
+            try:
+                re.compile(pattern.encode())
+            except re.error as error:
+                raise ValueError(f"the pattern does not compile: {error}") from error
+            if problem := unbounded(pattern):
+                raise ValueError(problem)
+        return pattern
+
+    @model_validator(mode="after")
+    def _one(self) -> Multiline:
+        if len([each for each in (self.preset, self.start, self.more, self.end) if each is not None]) != 1:
+            raise ValueError("needs one of preset, start, more and end")
+        return self
+
+    def grouping(self, max_bytes: int) -> Grouping:
+        """What does it."""
+        patterns = {"start": self.start, "more": self.more, "end": self.end}
+        return grouping(
+            self.preset, {kind: pattern for kind, pattern in patterns.items() if pattern is not None},
+            timeout_s=self.timeout, max_lines=self.max_lines, max_bytes=max_bytes,
+        )  # fmt: skip
+
+    def rules(self) -> str:
+        """What decides where an event begins and ends, as text: another one means other boundaries."""
+        return self.model_dump_json(exclude={"timeout"}, exclude_none=True)
+
+
+def unbounded(pattern: str) -> str:
+    """Why this pattern could take for ever on some line, or judge a line by others; "" if it cannot.
+
+    Only a repetition of something that itself repeats or chooses makes a search exponential (besides references to
+    groups), so those are refused; a pattern of the user's own holds up the files of its pipeline.
+    """
+    for needle, what in (("(?<=", "looks behind"), ("(?<!", "looks behind"), ("(?P=", "refers to a group")):
+        if needle in pattern:
+            return f"a pattern that {what} cannot be used here; the line is judged by itself"
+    if re.search(r"(?<!\\)(?:\\\\)*\\[1-9]", pattern):
+        return "a pattern that refers to a group cannot be used here; the line is judged by itself"
+    if not pattern.isascii() and "[" in pattern:
+        return "characters beyond ASCII and [sets] do not go together here; write them as (?:ä|ö)"
+    if _repeats_what_repeats(re.sub(r"\\.", "x", pattern)):
+        return "a repetition within a repetition can take for ever; write ^[\\w.]+ for ^(\\w+\\.?)+"
+    return ""
+
+
+def _repeats_what_repeats(pattern: str) -> bool:
+    """`pattern` is without escapes."""
+    text = re.sub(r"\[\^?\]?[^\]]*\]", "x", pattern)
+    while group := re.search(r"\((?:\?(?:[:=!>]|P<\w+>|[aimsux-]+:))?([^()]*)\)(\*|\+|\{\d*,?\d*\})?", text):
+        repeats = re.search(r"[*+\0]|\{\d*,", group[1]) is not None
+        chooses = repeats or "|" in group[1]
+        if group[2] is not None and (repeats or (chooses and not group[2][1:-1].isdigit())):
+            return True
+        marked = chooses or group[2] is not None
+        text = text[: group.start()] + ("\0" if marked else "x") + text[group.end() :]
+    return False

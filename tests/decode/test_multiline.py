@@ -1,0 +1,221 @@
+"""Which lines are one event: presets, patterns, limits, and that the boundaries depend on the bytes alone."""
+
+from __future__ import annotations
+
+import re
+import time
+from itertools import pairwise
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from pydantic import ValidationError
+
+from sidecar.clock import SystemClock
+from sidecar.decode.framing import Framing
+from sidecar.decode.multiline import Grouping
+from sidecar.decode.presets import PRESETS
+from sidecar.decode.settings import Multiline
+from sidecar.flow import Chunk, Generation, Lines
+
+LIFE = Generation(1, "app", "/var/log/app.log", SystemClock().now())
+
+EVENTS = {
+    "indent": ["one\n\ttwo\n   three\n", "four\n"],
+    "java": [
+        "2026-11-23 10:00:00 ERROR failed\n"
+        "java.lang.IllegalStateException: no connection\n"
+        "\tat com.example.Shop.buy(Shop.java:12)\n"
+        "\t... 5 common frames omitted\n"
+        "Caused by: java.io.IOException: closed\n"
+        "\tat com.example.Net.read(Net.java:3)\n",
+        "2026-11-23 10:00:01 INFO com.example.Shop: open\n",
+        'Exception in thread "main" java.lang.Error\n\tat A.main(A.java:1)\n',
+        "2026-11-23 10:00:02 INFO bye\n",
+    ],
+    "python": [
+        "2026-11-23 10:00:00,123 ERROR shop failed\n"
+        "Traceback (most recent call last):\n"
+        '  File "shop.py", line 3, in buy\n'
+        "    connect()\n"
+        '  File "net.py", line 1, in connect\n'
+        "ConnectionError: refused\n"
+        "During handling of the above exception, another exception occurred:\n"
+        "Traceback (most recent call last):\n"
+        '  File "shop.py", line 5, in buy\n'
+        "shop.errors.SoldOut\n",
+        "2026-11-23 10:00:01,000 INFO shop open\n",
+        "INFO: it is not an exception\n",
+        "2026-11-23 10:00:02,000 ERROR again\n"
+        'Traceback (most recent call last):\n  File "x.py", line 1\nValueError: 5\n',
+        "ready\n",
+    ],
+    "go": [
+        "2026/11/23 10:00:00 starting\n",
+        "panic: runtime error: index out of range [5] with length 3\n"
+        "\ngoroutine 1 [running]:\nmain.main()\n\t/app/main.go:8 +0x1d\nexit status 2\n",
+        "2026/11/23 10:00:01 started again\n",
+    ],
+    "ruby": ["app.rb:1:in `x': no (RuntimeError)\n\tfrom app.rb:5:in `<main>'\n", "INFO ok\n"],
+    "node": [
+        "TypeError: x is not a function\n    at buy (/app/shop.js:3:5)\n    at main (/app/main.js:1:1) {\n"
+        "  code: 5\n}\n",
+        "listening on 80\n",
+    ],
+    "dotnet": [
+        "fail: Shop[0]\n      no connection\n"
+        "System.InvalidOperationException: no connection\n"
+        " ---> System.IO.IOException: closed\n"
+        "   at Net.Read() in /app/Net.cs:line 3\n"
+        "--- End of inner exception stack trace ---\n"
+        "   at Shop.Buy()\n",
+        "info: Shop[0]\n      open\n",
+    ],
+    "php": [
+        "[23-Nov-2026 10:00:00 UTC] PHP Fatal error:  Uncaught Exception: no in /app/a.php:3\n"
+        "Stack trace:\n#0 /app/a.php(5): buy()\n#1 {main}\n  thrown in /app/a.php on line 3\n",
+        "[23-Nov-2026 10:00:01 UTC] PHP Warning:  x in /app/a.php on line 1\n"
+        "[23-Nov-2026 10:00:01 UTC] PHP Stack trace:\n"
+        "[23-Nov-2026 10:00:01 UTC] PHP   1. {main}() /app/a.php:0\n",
+        "[23-Nov-2026 10:00:02 UTC] PHP Notice:  y\n",
+    ],
+    "rust": [
+        "2026-11-23T10:00:00Z INFO start\n",
+        "thread 'main' panicked at src/main.rs:2:5:\nno connection\n"
+        "stack backtrace:\n   0: rust_begin_unwind\n             at /rustc/x\n"
+        "note: Some details are omitted, run with `RUST_BACKTRACE=full` for a verbose backtrace.\n",
+        "thread 'w' panicked at 'old style', src/lib.rs:1:1\nnote: run with `RUST_BACKTRACE=1`\n",
+        "2026-11-23T10:00:01Z INFO start\n",
+    ],
+    "postgresql": [
+        '2026-11-23 10:00:00 UTC [12] ERROR:  relation "x" does not exist at character 15\n'
+        "2026-11-23 10:00:00 UTC [12] STATEMENT:  select *\n\tfrom x\n\twhere y = 1;\n",
+        "2026-11-23 10:00:01 UTC [12] LOG:  checkpoint starting: time\n",
+    ],
+}
+
+
+def cut(grouping: Grouping, data: bytes) -> list[bytes]:
+    found = grouping.events(data, closed=True)
+    return [data[begin:end] for begin, end in pairwise((*found.starts, len(data)))]
+
+
+@pytest.mark.parametrize("name", PRESETS)
+def test_a_preset_parts_the_messages_of_its_language(name: str) -> None:
+    grouping = Multiline(preset=name).grouping(1 << 20)
+    data = "".join(EVENTS[name]).encode()
+    assert cut(grouping, data) == [each.encode() for each in EVENTS[name]]
+    for each in EVENTS[name]:
+        assert grouping.begins(each.encode())
+
+
+LINES = sorted({line for events in EVENTS.values() for event in events for line in event.splitlines()})
+
+
+@pytest.mark.parametrize("name", PRESETS)
+@given(lines=st.lists(st.sampled_from(LINES), min_size=1, max_size=30), most=st.integers(2, 12))
+def test_boundaries_do_not_depend_on_what_else_is_there(name: str, lines: list[str], most: int) -> None:
+    """Reading on from any boundary, with as much or as little as there is, finds the same events."""
+    grouping = Multiline(preset=name, max_lines=most).grouping(300)
+    data = "".join(f"{line}\n" for line in lines).encode()
+    whole = cut(grouping, data)
+    ends = [match.end() for match in re.finditer(rb"\n", data)]
+    at, found = 0, []
+    for end in ends:
+        part = grouping.events(data[at:end])
+        found += [data[at:end][a:b] for a, b in pairwise((*part.starts, part.whole))] if part.whole else []
+        at += part.whole
+    assert found == whole[: len(found)]
+    assert b"".join(found) == data[:at]
+    assert cut(grouping, data[at:]) == whole[len(found) :]
+
+
+@pytest.mark.parametrize(
+    ("rule", "expected"),
+    [
+        ({"start": r"^\d"}, [b"x\n", b"1\n  a\n\n", b"2\nb\n"]),
+        ({"start": "[ab]"}, [b"x\n1\n", b"  a\n\n2\n", b"b\n"]),
+        ({"more": r"^\s|^$"}, [b"x\n", b"1\n  a\n\n", b"2\n", b"b\n"]),
+        ({"end": "^$|b$"}, [b"x\n1\n  a\n\n", b"2\nb\n"]),
+    ],
+)
+def test_patterns_of_the_users_own(rule: dict[str, str], expected: list[bytes]) -> None:
+    grouping = Multiline.model_validate(rule).grouping(1 << 20)
+    assert cut(grouping, b"x\n1\n  a\n\n2\nb\n") == expected
+
+
+def test_with_a_last_line_known_nothing_is_held_back() -> None:
+    grouping = Multiline(end=r";$").grouping(1 << 20)
+    assert grouping.events(b"select\n1;\n") == ([0], 10, frozenset())
+    assert grouping.events(b"select\n1;\nselect\n").whole == 10
+
+
+def test_a_pattern_sees_one_line_and_its_beginning_only() -> None:
+    grouping = Multiline(start="END").grouping(1 << 20)
+    far = b"x" * 600 + b"END\n"
+    assert cut(grouping, b"a\n" + far + b"END\n") == [b"a\n" + far, b"END\n"]
+    assert cut(Multiline(more=r"a\s*b").grouping(1 << 20), b"a\nb\na b\n") == [b"a\n", b"b\na b\n"]
+
+
+@pytest.mark.parametrize(
+    "pattern",
+    [r"^(\w+\.?)+:", r"(a|b)*c", r"((?:x)+y?)+", r"(?P<a>.+)+x", r"(?:(?:a{1,9}){2,}b)", r"(.)\1", "(?<=x)y"],
+)
+def test_a_pattern_that_could_take_for_ever_is_refused(pattern: str) -> None:
+    with pytest.raises(ValidationError, match=r"can take for ever|cannot be used"):
+        Multiline(start=pattern)
+
+
+@pytest.mark.parametrize(
+    "pattern",
+    [r"^\d{4}-\d\d-\d\d", r"^\[", r"^(?:INFO|WARN)\b", r"\((x+)\)", r"[(a+)+]", r"^((\d+)-)?x", r"^\\1", "^年"],
+)
+def test_ordinary_patterns_are_taken(pattern: str) -> None:
+    assert Multiline(start=pattern).start == pattern
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {}, {"preset": "cobol"}, {"start": "("}, {"start": "a", "end": "b"}, {"preset": "java", "more": "x"},
+        {"start": "[ä]"},
+    ],
+)  # fmt: skip
+def test_what_cannot_be_is_told(wrong: dict[str, str]) -> None:
+    with pytest.raises(ValidationError):
+        Multiline.model_validate(wrong)
+
+
+@pytest.mark.parametrize("name", PRESETS)
+def test_no_line_takes_a_preset_long(name: str) -> None:
+    """Half a megabyte in one line, of everything that patterns repeat, takes no more than a moment."""
+    grouping = Multiline(preset=name).grouping(1 << 20)
+    for unit in (b"a.", b"a", b" ", b"(", b"#1 ", b"x: ", b"thread 'x' ", b"com.a$.", b"[1] PHP ", b"\t"):
+        data = unit * (500_000 // len(unit)) + b"\n"
+        began = time.process_time()
+        grouping.events(data + b"ok\n" + data)
+        assert time.process_time() - began < 2
+
+
+def lines(data: bytes, grouping: Grouping, **chunk: object) -> Lines:
+    found = grouping.events(data[: data.rfind(b"\n") + 1], closed=True)
+    made = Chunk(LIFE, 100, data, 100 + len(data), events=found.starts, split=found.split, **chunk)  # type: ignore[arg-type]
+    return Framing().lines(made)
+
+
+def test_an_event_is_one_text_at_the_offset_of_its_first_byte() -> None:
+    grouping = Multiline(preset="indent").grouping(1 << 20)
+    found = lines("ä\n  b\nc\n".encode(), grouping)
+    assert (found.split(), found.starts()) == (["ä\n  b", "c"], [100, 107])
+    alone = lines(b"a\nb\n", grouping)
+    assert (alone.whole, alone.split()) == (True, ["a", "b"])
+
+
+def test_carriage_returns_blank_lines_and_wrong_bytes_within_an_event() -> None:
+    grouping = Multiline(start="^[a-z]").grouping(1 << 20)
+    found = lines(b"a\r\n\r\n  \xff\r\n\r\nb\r\n", grouping)
+    assert found.split() == ["a\n\n  \ufffd", "b"]
+    assert found.replaced == 1
+    blank = lines(b"\n\na\n", grouping)
+    assert (blank.split(), blank.starts()) == (["a"], [102])
+    assert [(gap.start, gap.end, gap.reason) for gap in blank.skipped] == [(100, 102, "empty")]
