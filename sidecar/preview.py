@@ -44,7 +44,7 @@ def preview(settings: Settings, pipeline: str, path: str, data: bytes) -> Iterat
         )
         chunk = replace(chunk, events=found.starts or (0,), split=found.split)
     lines = rooms.framing.lines(chunk)
-    records = rooms.parser.parse(lines)
+    records = rooms.records(lines)
     documents = rooms.finisher.documents(records)
     targets = {name: _targets(settings, name, Batch([documents])) for name in settings.sinks_of(pipeline)}
     shown = [Preview(gap.start, gap.end, "", "skipped", gap.reason) for gap in lines.skipped]

@@ -121,7 +121,8 @@ class Pipeline(_Model):
     """Where the time of an event stands."""
 
     enrich: tuple[AnyEnricher, ...] = ()
-    """What is added to each document, in order: `kubernetes`, `{add: {name: value}}`."""
+    """What is added to each document, in order: `kubernetes`, `{add: {name: value}}`; and what is taken out of it
+    before anything of it leaves or is kept: `{redact: [password, email]}`."""
 
     sinks: tuple[str, ...] | None = None
     """Names of the sinks that get the lines; all of them unless told."""

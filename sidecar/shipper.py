@@ -24,6 +24,7 @@ from sidecar.deliver.backoff import Backoff
 from sidecar.deliver.courier import Courier, Outcome
 from sidecar.deliver.sink import Resumable, Sink
 from sidecar.enrich.finish import Finisher
+from sidecar.enrich.redact import Redactor
 from sidecar.errors import DeliveryError, Fatal, Retryable, SidecarError, StateError
 from sidecar.flow import Batch, Chunk, Documents, Lines, Records
 from sidecar.positions import NO_TAIL, ORIGIN, Advance, Amounts, Checkpoint, Remembered
@@ -51,12 +52,20 @@ class Rooms:
     reader: Reader
     framing: Framing
     parser: Parser
+    redactors: Sequence[Redactor]
     finisher: Finisher
 
     def documents(self, chunk: Chunk) -> tuple[Lines, Documents]:
         """A chunk all the way to finished documents."""
         lines = self.framing.lines(chunk)
-        return lines, self.finisher.documents(self.parser.parse(lines))
+        return lines, self.finisher.documents(self.records(lines))
+
+    def records(self, lines: Lines) -> Records:
+        """Lines to fields, and out of them what nobody is to see."""
+        records = self.parser.parse(lines)
+        for redactor in self.redactors:
+            records = redactor.redacted(records)
+        return records
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,13 +10,27 @@ from sidecar.cli import COMMANDS
 from sidecar.decode.presets import PRESETS
 from sidecar.decode.settings import Multiline
 from sidecar.deliver import registry
+from sidecar.enrich.detectors import DETECTORS
+from sidecar.enrich.settings import Redact, Redaction
 from sidecar.parse.registry import BUILT_IN as PARSERS
 from sidecar.parse.settings import Json, Regex, Timestamp
 from sidecar.settings import DeadLetters, Drain, Limits, Pipeline, Settings
 
 ROOT = Path(__file__).parents[1]
 CONFIGURATION = (ROOT / "docs" / "configuration.md").read_text()
-MODELS: list[type[BaseModel]] = [Settings, Limits, DeadLetters, Drain, Pipeline, Multiline, Json, Regex, Timestamp]
+MODELS: list[type[BaseModel]] = [
+    Settings,
+    Limits,
+    DeadLetters,
+    Drain,
+    Pipeline,
+    Multiline,
+    Redact,
+    Redaction,
+    Json,
+    Regex,
+    Timestamp,
+]
 
 
 @pytest.mark.parametrize("model", [*MODELS, *(registry.resolve(name).settings for name in registry.names())])
@@ -30,6 +44,7 @@ def test_every_sink_and_parser_has_its_place() -> None:
     parsers = (ROOT / "docs" / "parsers.md").read_text()
     assert all(f"### `{name}`" in CONFIGURATION for name in registry.names())
     assert all(f"| `{name}` |" in parsers for name in [*PARSERS, *PRESETS])
+    assert all(f"| `{name}` |" in CONFIGURATION for name in DETECTORS)
 
 
 def test_the_readme_names_the_two_commands_and_links_to_what_is_there() -> None:

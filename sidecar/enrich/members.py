@@ -13,6 +13,7 @@ _MEMBER = re.compile(rf"[ \t\r\n]*({_STRING})[ \t\r\n]*:[ \t\r\n]*")
 _SCALAR = re.compile(rf"{_STRING}|[^,\s\]}}]+")
 _STRUCTURE = re.compile(rf"[\[\]{{}}]|{_STRING}")
 _COMMA = re.compile(r"[ \t\r\n]*,?")
+_SEPARATOR = re.compile(r"[ \t\r\n]*,?[ \t\r\n]*")
 _KEY = msgspec.json.Decoder(str)
 
 
@@ -41,6 +42,16 @@ def members(text: str) -> Iterator[Member]:
         end = _value_end(text, match.end())
         yield Member(_KEY.decode(match[1]), match[1], text[match.end() : end])
         comma = _COMMA.match(text, end)
+        at = comma.end() if comma else end
+
+
+def elements(text: str) -> Iterator[str]:
+    """The values in `text`, the inside of an array that is known to be valid JSON, as they are written."""
+    at = len(text) - len(text.lstrip(" \t\r\n"))
+    while at < len(text):
+        end = _value_end(text, at)
+        yield text[at:end]
+        comma = _SEPARATOR.match(text, end)
         at = comma.end() if comma else end
 
 

@@ -3,11 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Discriminator, Tag, field_validator
+import regex
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Discriminator,
+    Field,
+    Tag,
+    field_validator,
+    model_validator,
+)
 
+from sidecar.enrich.detectors import DETECTORS
 from sidecar.enrich.leaves import METADATA
+from sidecar.enrich.redact import Action as What
+from sidecar.enrich.redact import FieldAt, Named, Pattern, Redactor, Rule, drop, hashed, mask
 
 _OURS = ("@timestamp", "event.ingested", "log.offset", "log.file.path")
 
@@ -29,6 +43,107 @@ class AddFields(BaseModel):
         return values
 
 
+Action = Literal["mask", "hash", "drop"]
+
+
+class Redaction(BaseModel):
+    """One thing that has to go, where its name alone does not say enough."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+
+    name: str | None = None
+    """One of the known names."""
+
+    pattern: str | None = None
+    """A pattern of your own, in the syntax of the `regex` library; with groups only the last one goes."""
+
+    field: str | None = None
+    """Dotted path of a field; all of its value goes."""
+
+    action: Action | None = None
+    """What becomes of it; as for all others unless told."""
+
+    @field_validator("name")
+    @classmethod
+    def _known(cls, name: str | None) -> str | None:
+        if name is not None and name not in DETECTORS:
+            raise ValueError(f"no such name as {name!r}; use one of {', '.join(DETECTORS)}, or a pattern")
+        return name
+
+    @field_validator("pattern")
+    @classmethod
+    def _compiles(cls, pattern: str | None) -> str | None:
+        if pattern is not None:
+            try:
+                compiled = regex.compile(pattern)
+            except regex.error as error:
+                raise ValueError(f"the pattern does not compile: {error}") from error
+            if compiled.search("") is not None:
+                raise ValueError("the pattern matches where there is nothing")
+        return pattern
+
+    @model_validator(mode="after")
+    def _one(self) -> Redaction:
+        if len([each for each in (self.name, self.pattern, self.field) if each]) != 1:
+            raise ValueError("needs one of name, pattern and field")
+        return self
+
+
+def _named(value: object) -> object:
+    return {"name": value} if isinstance(value, str) else value
+
+
+class Redact(BaseModel):
+    """What is taken out of every record before anything of it leaves or is kept."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+
+    redact: Annotated[
+        tuple[Annotated[Redaction, BeforeValidator(_named, json_schema_input_type=str | Redaction)], ...],
+        Field(min_length=1),
+    ]
+    """Names, patterns and fields."""
+
+    action: Action = "mask"
+    """`mask` writes `[REDACTED]`, `hash` a mark that is the same for the same text, `drop` nothing."""
+
+    salt_file: Path | None = None
+    """File with the secret that makes marks unguessable; at least 16 bytes. `hash` needs it."""
+
+    @model_validator(mode="after")
+    def _salted(self) -> Redact:
+        if any((each.action or self.action) == "hash" for each in self.redact):
+            self.redactor()
+        return self
+
+    def redactor(self) -> Redactor:
+        """What does it. Raises `ValueError` if the salt cannot be read."""
+        actions: dict[str, What] = {"mask": mask, "drop": drop}
+        if self.salt_file is not None:
+            actions["hash"] = hashed(_salt(self.salt_file))
+        rules: list[Rule] = []
+        for each in self.redact:
+            wanted = each.action or self.action
+            if wanted not in actions:
+                raise ValueError("the action hash needs a salt_file")
+            action = actions[wanted]
+            if each.name is not None:
+                rules.append(Named(DETECTORS[each.name], action))
+            else:
+                rules.append(FieldAt(each.field, action) if each.field else Pattern(each.pattern or "", action))
+        return Redactor(rules)
+
+
+def _salt(path: Path) -> bytes:
+    try:
+        salt = path.read_bytes().strip()
+    except OSError as error:
+        raise ValueError(f"the salt_file {path} cannot be read ({error.strerror})") from error
+    if len(salt) < 16:
+        raise ValueError(f"the salt_file {path} has less than 16 bytes")
+    return salt
+
+
 def _paths(values: Mapping[str, Any], prefix: str) -> list[str]:
     found: list[str] = []
     for name, value in values.items():
@@ -38,9 +153,14 @@ def _paths(values: Mapping[str, Any], prefix: str) -> list[str]:
 
 
 def _kind(value: object) -> str:
-    return "name" if isinstance(value, str) else "enricher"
+    if isinstance(value, str):
+        return "name"
+    return "redact" if isinstance(value, Redact) or (isinstance(value, Mapping) and "redact" in value) else "add"
 
 
 AnyEnricher = Annotated[
-    Annotated[Literal["kubernetes"], Tag("name")] | Annotated[AddFields, Tag("enricher")], Discriminator(_kind)
+    Annotated[Literal["kubernetes"], Tag("name")]
+    | Annotated[AddFields, Tag("add")]
+    | Annotated[Redact, Tag("redact")],
+    Discriminator(_kind),
 ]

@@ -72,6 +72,7 @@ def test_a_line_is_the_same_at_a_stroke_and_beside_one_that_is_not_ordinary() ->
         (apache(), ORDINARY),
         (apache(), SHORT),
         (nginx(), ORDINARY.replace("ann", "-")),
+        (nginx(), ORDINARY.replace("ann", "[")),
     ):
         assert parser.parse(framed(line)).members[0] == parser.parse(framed(line, "garbage")).members[0]
 
