@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import fcntl
+import hashlib
 import os
 import shutil
 import socket
@@ -35,7 +36,7 @@ def prepare() -> Path:
     """The home of the server, made once; several processes may call it at once. Raises `ComponentMissing`."""
     folder = cache()
     folder.mkdir(parents=True, exist_ok=True)
-    home = folder / f"elasticsearch-{_VERSION}"
+    home = folder / f"elasticsearch-{_VERSION}-{_inputs()}"
     with (folder / "elasticsearch.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         if not home.is_dir():
@@ -44,6 +45,12 @@ def prepare() -> Path:
                     raise ComponentMissing(f"Elasticsearch needs {tool}: {_HELP}")
             _build(home)
     return home
+
+
+def _inputs() -> str:
+    """What the server is made of, in short: another one is made when this changes."""
+    contents = b"".join(path.read_bytes() for path in sorted(_HERE.iterdir()))
+    return hashlib.sha256(contents).hexdigest()[:12]
 
 
 def _build(home: Path) -> None:
@@ -84,31 +91,31 @@ def _run(command: list[str]) -> None:
         raise ComponentMissing(f"Elasticsearch could not be prepared: {(done.stdout + done.stderr)[-600:]}")
 
 
-def free_port() -> int:
-    """A port of the loopback interface that nobody uses now."""
+def free_port(host: str = "127.0.0.1") -> int:
+    """A port of this machine's address that nobody uses now."""
     with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
+        probe.bind((host, 0))
         port: int = probe.getsockname()[1]
         return port
 
 
 @contextmanager
-def running(port: int = 0, data: Path | None = None) -> Iterator[str]:
+def running(port: int = 0, data: Path | None = None, host: str = "127.0.0.1") -> Iterator[str]:
     """The URL of a server, which is ended afterwards, or with this process if that is killed."""
-    home, port = prepare(), port or free_port()
+    home, port = prepare(), port or free_port(host)
     with tempfile.TemporaryDirectory() as scratch:
         folder = data or Path(scratch)
         folder.mkdir(parents=True, exist_ok=True)
         command = [
             "java", "-Xms512m", "-Xmx512m", f"-Des.path.home={home}", "--module-path", str(home / "lib"),
-            "--add-modules", "ALL-MODULE-PATH", "-cp", str(home / "classes"), "Launcher", str(port), str(free_port()),
+            "--add-modules", "ALL-MODULE-PATH", "-cp", str(home / "classes"), "Launcher", host, str(port), str(free_port()),
             str(folder),
         ]  # fmt: skip
         with (folder / "server.out").open("wb") as log:
             process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=log, stderr=log)
             try:
-                _wait(f"http://127.0.0.1:{port}", process, folder)
-                yield f"http://127.0.0.1:{port}"
+                _wait(f"http://{host}:{port}", process, folder)
+                yield f"http://{host}:{port}"
             finally:
                 process.kill()
                 process.wait()

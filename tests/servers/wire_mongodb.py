@@ -12,11 +12,11 @@ from tests.servers import ComponentMissing
 
 
 @contextmanager
-def running() -> Iterator[str]:
+def running(port: int = 0, host: str = "127.0.0.1") -> Iterator[str]:
     """The URI of a server, which is ended afterwards, or with this process if that is killed."""
     with tempfile.TemporaryDirectory() as data:
         process = subprocess.Popen(
-            [sys.executable, "-m", "tests.servers.wire_mongodb", data],
+            [sys.executable, "-m", "tests.servers.wire_mongodb", data, host, str(port)],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
@@ -38,7 +38,8 @@ def main() -> None:
     """Serve until standard input ends."""
     from secantus import SecantusDBServer
 
-    with SecantusDBServer(storage_path=sys.argv[1]) as server:
+    storage, host, port = sys.argv[1:]
+    with SecantusDBServer(host, int(port), storage) as server:
         print(server.uri, flush=True)
         sys.stdin.read()
 

@@ -6,17 +6,17 @@ import org.elasticsearch.env.Environment;
 import org.elasticsearch.node.Node;
 import org.elasticsearch.plugins.PluginsLoader;
 
-/** One node of the real Elasticsearch without its distribution: HTTP port, transport port, data directory. Ends with its input. */
+/** One node of the real Elasticsearch without its distribution: HTTP host, HTTP port, transport port, data directory. Ends with its input. */
 public class Launcher {
     public static void main(String[] arguments) throws Exception {
         Path home = Path.of(System.getProperty("es.path.home"));
         LogConfigurator.configureESLogging();
         Settings settings = Settings.builder()
             .put("path.home", home.toString())
-            .put("path.data", arguments[2])
-            .put("path.logs", arguments[2])
-            .put("http.host", "127.0.0.1").put("http.port", arguments[0])
-            .put("transport.host", "127.0.0.1").put("transport.port", arguments[1])
+            .put("path.data", arguments[3])
+            .put("path.logs", arguments[3])
+            .put("http.host", arguments[0]).put("http.port", arguments[1])
+            .put("transport.host", "127.0.0.1").put("transport.port", arguments[2])
             .put("discovery.type", "single-node").put("node.name", "test")
             .put("cluster.routing.allocation.disk.threshold_enabled", false)
             .build();
