@@ -1,0 +1,54 @@
+"""What was seen of each row of the lifecycle: when containerd told containers to end, when they did, and the table."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass, field
+from pathlib import Path
+
+
+@dataclass(frozen=True, slots=True)
+class Measurement:
+    """One row of the lifecycle, as it was seen."""
+
+    row: int
+    situation: str
+    mode: str
+    exit_code: int | None
+    phase: str
+    written: int
+    stored: int
+    seconds: float | None
+    """From SIGTERM to the end of the sidecar; None where it was not told to end."""
+
+
+@dataclass(slots=True)
+class Table:
+    """The measurements of a session."""
+
+    rows: list[Measurement] = field(default_factory=list)
+
+    def add(self, measurement: Measurement) -> None:
+        """Keep a measurement."""
+        self.rows.append(measurement)
+
+    def markdown(self) -> str:
+        """As a table, in the order of the rows."""
+        lines = [
+            "| row | situation | sidecar | exit code | Pod phase | lines written | lines stored | SIGTERM to exit |",
+            "| --- | --- | --- | --- | --- | --- | --- | --- |",
+        ]
+        for one in sorted(self.rows, key=lambda one: (one.row, one.situation)):
+            code = "–" if one.exit_code is None else one.exit_code
+            seconds = "–" if one.seconds is None else f"{one.seconds:.2f} s"
+            lines.append(
+                f"| {one.row} | {one.situation} | {one.mode} | {code} | {one.phase} "
+                f"| {one.written} | {one.stored} | {seconds} |"
+            )
+        return "\n".join(lines) + "\n"
+
+    def write(self) -> None:
+        """To the file that LIFECYCLE_TABLE names, if it is set."""
+        chosen = os.environ.get("LIFECYCLE_TABLE")
+        if chosen and self.rows:
+            Path(chosen).write_text(self.markdown())
