@@ -3,8 +3,38 @@
 from __future__ import annotations
 
 import os
+import re
 from dataclasses import dataclass, field
+from datetime import datetime
 from pathlib import Path
+
+
+class Timeline:
+    """When containers began, were told to end, and ended, by the log of containerd: to the millisecond."""
+
+    def __init__(self, log: Path) -> None:
+        self._log = log
+
+    def began(self, container_id: str) -> float | None:
+        """When the process of a container was started."""
+        return self._first(rf'"StartContainer for \\"{container_id}\\" returns successfully"')
+
+    def told(self, container_id: str) -> float | None:
+        """When a container got SIGTERM."""
+        return self._first(rf'"Stop container \\"{container_id}\\" with signal terminated"')
+
+    def ended(self, container_id: str) -> float | None:
+        """When the last process of a container was gone."""
+        return self._first(rf'"shim disconnected" id={container_id}')
+
+    def seconds_to_end(self, container_id: str) -> float | None:
+        """From SIGTERM to the end; None if there was no such signal or it has not ended."""
+        told, ended = self.told(container_id), self.ended(container_id)
+        return None if told is None or ended is None else ended - told
+
+    def _first(self, message: str) -> float | None:
+        found = re.search(rf'^time="(\S{{26}})\S*Z" level=info msg={message}', self._log.read_text(), re.MULTILINE)
+        return datetime.fromisoformat(found[1]).timestamp() if found else None
 
 
 @dataclass(frozen=True, slots=True)
