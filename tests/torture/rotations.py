@@ -170,6 +170,6 @@ ROTATIONS = {
         lambda: once_known(logrotate("copytruncate", "olddir ../elsewhere", "createolddir 755")),
         all_match=False,
         out_of_reach=True,
-    ),  # fmt: skip
+    ),
     "deleted, with keep_links": Rotation(lambda: deleting, keep_links=True),
 }
