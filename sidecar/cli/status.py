@@ -6,7 +6,7 @@ import argparse
 import json
 import os
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -29,44 +29,68 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.set_defaults(run=run)
 
 
-def run(options: argparse.Namespace) -> int:
-    """0 if a sidecar answers, else 1."""
-    directory = state_directory_at_hand(options.state_dir, os.environ)
+class NoAnswer(Exception):
+    """No sidecar tells its facts here; the message says why, and what to do."""
+
+
+def facts_of(directory: Path) -> Mapping[str, Any]:
+    """What the sidecar of this state directory says of itself. Raises `NoAnswer`."""
     try:
         status, facts = ask(directory, "GET /status")
     except (NobodyThere, TimeoutError) as error:
         reason = "the sidecar does not answer in time" if isinstance(error, TimeoutError) else str(error)
-        print(f"sidecar: {reason} ({directory}); name its state directory with --state-dir", file=sys.stderr)
-        return 1
+        raise NoAnswer(f"{reason} ({directory}); name its state directory with --state-dir") from None
     if status != 200:
-        print(facts["text"])
+        raise NoAnswer(str(facts["text"]))
+    return facts
+
+
+def run(options: argparse.Namespace) -> int:
+    """0 if a sidecar answers, else 1."""
+    try:
+        facts = facts_of(state_directory_at_hand(options.state_dir, os.environ))
+    except NoAnswer as error:
+        print(f"sidecar: {error}", file=sys.stderr)
         return 1
     if options.json:
         print(json.dumps(facts))
     else:
-        Console(soft_wrap=False).print(screen(facts))
+        Console().print(screen(facts))
     return 0
 
 
-def screen(facts: Mapping[str, Any]) -> RenderableType:
-    """The facts as tables: destinations, balance, the files that are furthest behind."""
+def screen(
+    facts: Mapping[str, Any], before: Mapping[str, Any] | None = None, order: str = "behind"
+) -> RenderableType:
+    """The facts as tables: destinations, balance, files in this order. With earlier facts there is a rate."""
     up_s = facts["now"] - facts["started_at"]
     head = Text(f"log-sidecar {facts['version']}, up for {_duration(up_s)}, state in {facts['state_dir']}")
-    return Group(head, Text(), _sinks(facts), Text(), _balance(facts), Text(), _files(facts))
+    return Group(head, Text(), _sinks(facts, before), Text(), _balance(facts), Text(), _files(facts, order))
 
 
-def _sinks(facts: Mapping[str, Any]) -> Table:
-    table = _table("pipeline", "sink", "state", "behind", "oldest", "lines read", "retries")
+def _sinks(facts: Mapping[str, Any], before: Mapping[str, Any] | None) -> Table:
+    table = _table("pipeline", "sink", "state", "behind", "oldest", "lines read", "lines/s", "retries")
     for each in facts["shippers"]:
         state = Text(f"{each['state']} for {_duration(facts['now'] - each['since'])}", _STYLES[each["state"]])
         tally = each["tally"]
         table.add_row(
             Text(each["pipeline"]), Text(each["sink"]), state, _size(each["lag_bytes"]), _duration(each["lag_s"]),
-            f"{tally['lines_read']:,}", f"{tally['retries']:,}",
+            f"{tally['lines_read']:,}", _rate(facts, before, each), f"{tally['retries']:,}",
         )  # fmt: skip
         if each["error"]:
-            table.add_row("", "", Text(each["error"], "yellow"), "", "", "", "")
+            table.add_row("", "", Text(each["error"], "yellow"))
     return table
+
+
+def _rate(facts: Mapping[str, Any], before: Mapping[str, Any] | None, shipper: Mapping[str, Any]) -> str:
+    """Lines a second since the earlier facts, or since the start."""
+    passed, lines = facts["now"] - facts["started_at"], shipper["tally"]["lines_read"]
+    if before is not None and before is not facts:
+        passed = facts["now"] - before["now"]
+        for each in before["shippers"]:
+            if (each["pipeline"], each["sink"]) == (shipper["pipeline"], shipper["sink"]):
+                lines -= each["tally"]["lines_read"]
+    return f"{max(0.0, lines) / passed:,.0f}" if passed > 0 else ""
 
 
 def _balance(facts: Mapping[str, Any]) -> Table:
@@ -84,10 +108,9 @@ def _balance(facts: Mapping[str, Any]) -> Table:
     return table
 
 
-def _files(facts: Mapping[str, Any]) -> Table:
-    """Those that are furthest behind first."""
+def _files(facts: Mapping[str, Any], order: str) -> Table:
     table = _table("file", "size", "settled", "")
-    files: Sequence[Mapping[str, Any]] = sorted(facts["files"], key=_behind, reverse=True)
+    files: Sequence[Mapping[str, Any]] = sorted(facts["files"], key=_SORTED_BY[order], reverse=order != "name")
     for file in files[:_MOST_FILES]:
         least = file["size"] - _behind(file)
         remark = "deleted, or out of the paths" if file["is_deleted"] else "" if file["is_open"] else "closed for now"
@@ -99,6 +122,15 @@ def _files(facts: Mapping[str, Any]) -> Table:
 
 def _behind(file: Mapping[str, Any]) -> int:
     return max((file["size"] - offset for offset in file["settled"].values()), default=0)
+
+
+_SORTED_BY: Mapping[str, Callable[[Mapping[str, Any]], Any]] = {
+    "behind": _behind,
+    "size": lambda file: file["size"],
+    "name": lambda file: file["path"],
+}
+ORDERS = tuple(_SORTED_BY)
+"""The orders in which files can be shown."""
 
 
 def _table(*columns: str) -> Table:
