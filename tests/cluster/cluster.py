@@ -171,11 +171,17 @@ class Namespace:
 
     def logs(self, pod: str, container: str, *, previous: bool = False) -> str:
         """What a container wrote to its output."""
-        return self.cluster.kubectl("logs", pod, self._here, f"--container={container}", f"--previous={previous}".lower())
+        return self.cluster.kubectl(
+            "logs", pod, self._here, f"--container={container}", f"--previous={previous}".lower()
+        )
 
     def exec(self, pod: str, container: str, *command: str) -> str:
         """What a command prints that runs inside a container."""
         return self.cluster.kubectl("exec", pod, self._here, f"--container={container}", "--", *command)
+
+    def type_into(self, pod: str, container: str, keys: str) -> str:
+        """What a container shows that waits for input, from when these keys are typed until it ends."""
+        return self.cluster.kubectl("attach", pod, self._here, f"--container={container}", "--stdin", given=keys)
 
     def delete(self, pod: str, *, grace: int | None = None) -> None:
         """Ask for the end of a Pod, and do not wait for it. A grace of 0 is a deletion by force."""

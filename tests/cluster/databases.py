@@ -44,14 +44,18 @@ class Elasticsearch:
 
     def numbers(self, place: str) -> list[int]:
         """What is found in the index; nothing before there is one."""
+        return sorted(document["number"] for document in self.documents(place))
+
+    def documents(self, index: str) -> list[dict[str, Any]]:
+        """All documents of an index; none before there is one."""
         try:
-            self._ask(f"{place}/_refresh")
-            hits = self._ask(f"{place}/_search?size={MOST}&_source=number")["hits"]["hits"]
+            self._ask(f"{index}/_refresh")
+            hits = self._ask(f"{index}/_search?size={MOST}")["hits"]["hits"]
         except urllib.error.HTTPError as error:
             if error.code != 404:
                 raise
             return []
-        return sorted(hit["_source"]["number"] for hit in hits)
+        return [hit["_source"] for hit in hits]
 
     def _ask(self, path: str) -> Any:
         with urllib.request.urlopen(f"{self._url}/{path}", timeout=30) as answer:
@@ -72,8 +76,12 @@ class MongoDB:
 
     def numbers(self, place: str) -> list[int]:
         """What is found in the collection."""
+        return sorted(item["number"] for item in self.documents(place, "app"))
+
+    def documents(self, database: str, collection: str) -> list[Object]:
+        """All documents of a collection."""
         with MongoClient[Object](self._uri, directConnection=True) as client:
-            return sorted(item["number"] for item in client[place]["app"].find())
+            return list(client[database][collection].find())
 
 
 def service(database: Database) -> Object:

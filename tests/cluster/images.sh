@@ -9,7 +9,8 @@ root=$(cd "$(dirname "$0")/../.." && pwd)
 version=$(sed -n 's/^__version__ = "\(.*\)"/\1/p' "$root/sidecar/__init__.py")
 sidecar=docker.io/library/log-sidecar:$version
 base=localhost/log-sidecar-base:bookworm # tests/deploy/image.sh makes it
-stand_ins=(docker.io/library/busybox:1.36 docker.io/library/python:3.11-slim)
+stand_in=docker.io/library/python:3.11-slim
+busybox=docker.io/library/busybox:1.36 # Debian's, with a link for each of its commands
 
 inputs() {
     cd "$root"
@@ -22,12 +23,19 @@ if ! [ -s "$archive" ]; then
     cache=$(dirname "$home")/image
     bash "$root/tests/deploy/image.sh" "$cache" "$sidecar"
     export CONTAINERS_CONF="$cache/containers.conf"
-    for name in "${stand_ins[@]}"; do podman tag "$base" "$name"; done
+    podman tag "$base" "$stand_in"
+    work=$(mktemp -d)
+    trap 'rm -rf "$work"' EXIT
+    mkdir -p "$work/bin" "$work/tmp" "$work/etc"
+    cp "$(command -v busybox)" "$work/bin/busybox"
+    busybox --list | grep -vx busybox | while read -r command; do ln -s busybox "$work/bin/$command"; done
+    tar -C "$work" -c . | podman import -q --change 'CMD ["sh"]' --change 'ENV PATH=/bin' - "$busybox" >/dev/null
     tar -C "$(dirname "$pause")" -c pause | podman import -q --change 'CMD ["/pause"]' - localhost/pause:1 >/dev/null
     rm -f "$home"/images/*
-    podman save --quiet --multi-image-archive -o "$archive.part" "$sidecar" "${stand_ins[@]}" localhost/pause:1
-    # Two images that are one need two names all the same, and podman may not be left with the stand-ins.
-    podman untag "$base" "${stand_ins[@]}"
+    podman save --quiet --multi-image-archive -o "$archive.part" "$sidecar" "$stand_in" "$busybox" localhost/pause:1
+    # podman may not be left with what only looks like an image from elsewhere.
+    podman untag "$base" "$stand_in"
+    podman rmi -f "$busybox" >/dev/null
     mv "$archive.part" "$archive"
 fi
 echo "$archive"

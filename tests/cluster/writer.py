@@ -30,7 +30,9 @@ def main() -> None:
     last = number + LINES - LAST if LINES else 2**62
 
     def write(count: int) -> int:
-        lines = "".join(f'{{"number": {n}, "message": "order {n} accepted"}}\n' for n in range(number, number + count))
+        lines = "".join(
+            f'{{"number": {n}, "message": "order {n} accepted"}}\n' for n in range(number, number + count)
+        )
         os.write(log, lines.encode())
         return number + count
 

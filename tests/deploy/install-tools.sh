@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Installs what tests need from Debian: logrotate, podman with its parts, podman-compose, debootstrap. Needs root.
 set -euo pipefail
-wanted=(logrotate podman buildah runc catatonit iptables netavark aardvark-dns podman-compose debootstrap)
+wanted=(logrotate podman buildah runc catatonit iptables netavark aardvark-dns podman-compose debootstrap busybox-static)
 missing=()
 for package in "${wanted[@]}"; do
     dpkg-query --show --showformat='${Status}' "$package" 2>/dev/null | grep -q 'ok installed' || missing+=("$package")
