@@ -10,6 +10,13 @@ import pytest
 from sidecar import __version__
 from tests.deploy.conftest import IMAGE
 
+ROOT = Path(__file__).parents[2]
+BASE = "localhost/log-sidecar-base:bookworm"
+# rich asks for these, and the Dockerfile takes them away again.
+NOT_SHIPPED = {"pygments", "markdown-it-py", "mdurl"}
+# It has 49 MB now (deploy/README.md says of what). Whoever needs more should have a reason.
+LARGEST_LAYER_MB = 54
+
 pytestmark = [pytest.mark.podman, pytest.mark.slow]
 
 
@@ -56,3 +63,55 @@ def test_it_runs_as_nobody_special_and_holds_no_build_tools(podman_environ: dict
     assert uid == "10001"
     assert "sidecar" in programs
     assert not {"pip", "pip3", "gcc", "/usr/bin/gcc", "make"} & set(programs)
+
+
+def test_no_capability_is_left_and_the_seccomp_filter_is_on(podman_environ: dict[str, str]) -> None:
+    done = podman(podman_environ, "/proc/self/status", options=("--entrypoint=cat",))
+    facts = dict(line.split(":\t", 1) for line in done.stdout.splitlines())
+    assert {facts[name] for name in ("CapInh", "CapPrm", "CapEff", "CapBnd", "CapAmb")} == {"0" * 16}
+    assert (facts["NoNewPrivs"], facts["Seccomp"]) == ("1", "2")
+
+
+def test_our_part_of_the_image_stays_small(podman_environ: dict[str, str]) -> None:
+    command = ["podman", "image", "inspect", "--format", "{{.Size}}", IMAGE, BASE]
+    done = subprocess.run(command, env=podman_environ, capture_output=True, text=True, check=True)
+    image, base = map(int, done.stdout.split())
+    assert image - base < LARGEST_LAYER_MB * 1_000_000
+
+
+def test_it_holds_the_pinned_packages_and_no_other(podman_environ: dict[str, str]) -> None:
+    program = "from importlib.metadata import distributions as d; print(*(f'{p.name}=={p.version}' for p in d()))"
+    done = podman(podman_environ, "-c", program, options=("--entrypoint=python3",))
+    pinned = (ROOT / "requirements/run.txt").read_text().lower().split()
+    kept = [line for line in pinned if line.split("==")[0] not in NOT_SHIPPED]
+    # Some wheels write - where we write _, and the other way round.
+    found = done.stdout.lower().replace("_", "-").split()
+    assert sorted(found) == sorted([line.replace("_", "-") for line in kept] + [f"log-sidecar=={__version__}"])
+
+
+def test_every_module_can_be_imported_with_what_is_there(podman_environ: dict[str, str]) -> None:
+    program = (
+        "import pkgutil, importlib, sidecar\n"
+        "for module in pkgutil.walk_packages(sidecar.__path__, 'sidecar.'):\n"
+        "    module.name.endswith('__main__') or importlib.import_module(module.name)"
+    )
+    done = podman(podman_environ, "-c", program, options=("--entrypoint=python3",))
+    assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize("command", [["plugins"], ["explain", "/proc/version", "--parser", "plain"]])
+def test_commands_that_draw_tables_do_without_what_is_not_shipped(
+    podman_environ: dict[str, str], command: list[str]
+) -> None:
+    done = podman(podman_environ, *command, options=("--tty",))
+    assert done.returncode == 0, done.stdout
+
+
+def test_its_size_can_be_explained_as_the_documentation_says(podman_environ: dict[str, str]) -> None:
+    asked = "--rm -i --entrypoint python3 log-sidecar - < deploy/image_size.py"
+    assert asked in (ROOT / "deploy/README.md").read_text()
+    command = ["podman", "run", "--rm", "-i", "--entrypoint", "python3", IMAGE, "-"]
+    with (ROOT / "deploy/image_size.py").open() as program:
+        done = subprocess.run(command, env=podman_environ, stdin=program, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert {"elasticsearch", "pymongo", "coreutils"} <= {line.split()[0] for line in done.stdout.split("\n") if line}
