@@ -1,6 +1,6 @@
 """Says what takes the space in the image, in MB: in the sidecar's own layer by package, and in its base.
 
-    docker run --rm -i --entrypoint python3 log-sidecar - < deploy/image_size.py
+docker run --rm -i --entrypoint python3 log-sidecar - < deploy/image_size.py
 """
 
 import sys
