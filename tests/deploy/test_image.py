@@ -14,8 +14,8 @@ ROOT = Path(__file__).parents[2]
 BASE = "localhost/log-sidecar-base:bookworm"
 # rich asks for these, and the Dockerfile takes them away again.
 NOT_SHIPPED = {"pygments", "markdown-it-py", "mdurl"}
-# It has 49 MB now (deploy/README.md says of what). Whoever needs more should have a reason.
-LARGEST_LAYER_MB = 54
+# It has 50 MB now (deploy/README.md says of what). Whoever needs more should have a reason.
+LARGEST_LAYER_MB = 55
 
 pytestmark = [pytest.mark.podman, pytest.mark.slow]
 
