@@ -265,6 +265,18 @@ class NoSocket(Event):
 
 
 @dataclass(frozen=True, slots=True)
+class NoListener(Event):
+    """Metrics and probes over HTTP cannot be had."""
+
+    level: ClassVar[str] = "warning"
+    address: str
+    reason: str
+
+    def text(self) -> str:
+        return f"nothing listens on {self.address} ({self.reason}); shipping goes on without metrics over HTTP"
+
+
+@dataclass(frozen=True, slots=True)
 class Waiting(Event):
     """Asked to end together with the application: it reads on until that has ended or is quiet."""
 

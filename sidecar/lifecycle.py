@@ -13,6 +13,7 @@ import resource
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +25,8 @@ from sidecar.errors import ConfigurationError, SidecarError, StateError
 from sidecar.kubernetes import termination
 from sidecar.kubernetes.endings import Never
 from sidecar.kubernetes.pod import Pod
-from sidecar.observe.admin import Admin, Query, Route
+from sidecar.observe.admin import HttpAdmin, Query, Reply, Routes, SocketAdmin
+from sidecar.observe.facts import Facts
 from sidecar.observe.health import Answer, Health
 from sidecar.settings import Settings
 from sidecar.signals import Wishes
@@ -94,7 +96,9 @@ class _Run:
         self._health = Health(self._clock)
         self._changes = Changes(start.config, self._clock)
         self._supervisor: Supervisor | None = None
-        self._admin: Admin | None = None
+        self._admin: SocketAdmin | None = None
+        self._http: HttpAdmin | None = None
+        self._reloads = [0, 0]
 
     def until_the_end(self) -> int:
         """From the first look at the settings to the exit code."""
@@ -106,6 +110,7 @@ class _Run:
         supervisor, manner = made
         tune_process()
         self._open_admin(supervisor.state_dir)
+        self._open_http(supervisor.settings)
         self._health.down = supervisor.down
         supervisor.start()
         self._health.follows = True
@@ -118,6 +123,8 @@ class _Run:
         """Answer nobody any more."""
         if self._admin:
             self._admin.close()
+        if self._http:
+            self._http.close()
 
     # ── before anything runs ────────────────────────────────────────────────────────────────────────────────
 
@@ -166,13 +173,28 @@ class _Run:
     def _open_admin(self, directory: Path) -> None:
         if self._admin and self._admin.directory == directory:
             return
-        self.close()
-        self._admin = Admin(directory, self._routes())
+        if self._admin:
+            self._admin.close()
+        self._admin = SocketAdmin(directory, self._routes())
         try:
             directory.mkdir(parents=True, exist_ok=True, mode=0o700)
             self._admin.open()
         except OSError as error:
             self._log.emit(events.NoSocket(error.strerror or "no reason given"))
+
+    def _open_http(self, settings: Settings) -> None:
+        if settings.admin.listen is None:
+            return
+        host, port = settings.admin.listen
+        try:
+            self._http = HttpAdmin(host, port, self._routes())
+        except OSError as error:
+            reason = error.strerror or "no reason given"
+            if settings.admin.required:
+                raise ConfigurationError(
+                    f"nothing can listen on {host}:{port} ({reason})", at="admin.listen", try_="choose another port"
+                ) from None
+            self._log.emit(events.NoListener(f"{host}:{port}", reason))
 
     # ── while it runs ───────────────────────────────────────────────────────────────────────────────────────
 
@@ -194,29 +216,38 @@ class _Run:
             if settings != supervisor.settings:
                 supervisor.change(settings)
                 self._log.least(settings.log_level)
+                self._reloads[0] += 1
         except ConfigurationError as error:
+            self._reloads[1] += 1
             self._log.emit(events.ConfigurationKept(_sentence(error)))
 
     # ── what is asked of it ─────────────────────────────────────────────────────────────────────────────────
 
-    def _routes(self) -> dict[str, Route]:
-        def told(answer: Answer) -> tuple[int, dict[str, Any]]:
-            return (200 if answer.good else 503), {"text": answer.text}
+    def _routes(self) -> Routes:
+        def told(answer: Answer) -> Reply:
+            return Reply(200 if answer.good else 503, {"text": answer.text})
 
         return {
-            "GET /startup": lambda query: told(self._health.startup()),
-            "GET /live": lambda query: told(self._health.live()),
-            "GET /ready": lambda query: told(self._health.ready(sinks=query.get("sinks") == "1")),
+            "GET /startupz": lambda query: told(self._health.startup()),
+            "GET /livez": lambda query: told(self._health.live()),
+            "GET /readyz": lambda query: told(self._health.ready(sinks=query.get("sinks") == "1")),
+            "GET /status": lambda query: self._about(lambda facts: Reply(200, asdict(facts))),
+            "GET /metrics": lambda query: self._about(_as_metrics),
             "POST /drain": self._drained,
         }
 
-    def _drained(self, query: Query) -> tuple[int, dict[str, Any]]:
+    def _about(self, answer: Callable[[Facts], Reply]) -> Reply:
         if self._supervisor is None:
-            return 503, {"text": f"parked: {self._health.parked}"}
+            return Reply(503, {"text": f"parked: {self._health.parked}"})
+        return answer(self._supervisor.facts((self._reloads[0], self._reloads[1])))
+
+    def _drained(self, query: Query) -> Reply:
+        if self._supervisor is None:
+            return Reply(503, {"text": f"parked: {self._health.parked}"})
         missing = self._supervisor.await_delivery(float(query.get("timeout", _DRAIN_S)))
         if missing:
-            return 504, {"text": f"{missing} bytes are not delivered yet"}
-        return 200, {"text": "everything is delivered"}
+            return Reply(504, {"text": f"{missing} bytes are not delivered yet"})
+        return Reply(200, {"text": "everything is delivered"})
 
     # ── the end ─────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -230,6 +261,12 @@ class _Run:
         code = CRASHED if failed else UNDELIVERED if strict and unsettled else ENDED
         termination.tell(_message(code, balances, down, unreadable))
         return code
+
+
+def _as_metrics(facts: Facts) -> Reply:
+    """The library that writes the format is imported when somebody asks for the first time."""
+    metrics = import_module("sidecar.observe.metrics")
+    return Reply(200, metrics.rendered(facts), metrics.CONTENT_TYPE)
 
 
 def _message(

@@ -51,6 +51,27 @@ class Limits(_Model):
     """Unread bytes of deleted files that each pipeline holds for its sinks; beyond it the oldest file is given up."""
 
 
+def _address(value: object) -> object:
+    """`127.0.0.1:9600`, `:9600` for every address of this machine, `[::1]:9600`."""
+    if not isinstance(value, str):
+        return value
+    host, colon, port = value.rpartition(":")
+    if not colon or not port.isascii() or not port.isdigit() or int(port) > 65535:
+        raise ValueError("not an address; write it as 127.0.0.1:9600, or 0.0.0.0:9600 for every address of the Pod")
+    return (host.strip("[]") or "0.0.0.0", int(port))  # noqa: S104 - what the user says
+
+
+class Admin(_Model):
+    """Where metrics and probes can be had over HTTP, beside the Unix socket in the state directory."""
+
+    listen: Annotated[tuple[str, int] | None, BeforeValidator(_address, json_schema_input_type=str | None)] = None
+    """Address and port, as in `127.0.0.1:9600`; nothing listens unless told. Probes and scrapers from outside of the
+    Pod need `0.0.0.0:9600`."""
+
+    required: bool = False
+    """Whether a port that is in use ends the sidecar; it goes on without unless told."""
+
+
 class DeadLetters(_Model):
     """What a destination refused, kept in the state."""
 
@@ -153,6 +174,9 @@ class Settings(_Model):
 
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     """The least that the sidecar writes to its own log on stderr."""
+
+    admin: Admin = Admin()
+    """Metrics and probes over HTTP."""
 
     limits: Limits = Limits()
     """What the sidecar may take."""

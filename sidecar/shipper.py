@@ -27,6 +27,8 @@ from sidecar.enrich.finish import Finisher
 from sidecar.enrich.redact import Redactor
 from sidecar.errors import DeliveryError, Fatal, Retryable, SidecarError, StateError
 from sidecar.flow import Batch, Chunk, Documents, Lines, Records
+from sidecar.observe.facts import ShipperFacts
+from sidecar.observe.tally import Tally
 from sidecar.positions import NO_TAIL, ORIGIN, Advance, Amounts, Checkpoint, Remembered
 from sidecar.read.follower import Follower
 from sidecar.read.life import Cursor, Elsewhere, Life, Span, Truncated
@@ -55,10 +57,11 @@ class Rooms:
     redactors: Sequence[Redactor]
     finisher: Finisher
 
-    def documents(self, chunk: Chunk) -> tuple[Lines, Documents]:
+    def documents(self, chunk: Chunk) -> tuple[Lines, Records, Documents]:
         """A chunk all the way to finished documents."""
         lines = self.framing.lines(chunk)
-        return lines, self.finisher.documents(self.records(lines))
+        records = self.records(lines)
+        return lines, records, self.finisher.documents(records)
 
     def records(self, lines: Lines) -> Records:
         """Lines to fields, and out of them what nobody is to see."""
@@ -139,6 +142,9 @@ class Shipper(threading.Thread):
         self._is_open = False
         self._fault: DeliveryError | None = None
         self._told: str | None = ""
+        self._state, self._state_since, self._error = "new", clock.now(), ""
+        self._in_flight_bytes = 0
+        self.tally = Tally()
         self._backoff = Backoff()
         self._wait_until = float("-inf")
         self._state_told = False
@@ -173,6 +179,23 @@ class Shipper(threading.Thread):
     def is_down(self) -> bool:
         """Whether the destination took nothing when it was last tried."""
         return bool(self._told)
+
+    def facts(self, destination: str) -> ShipperFacts:
+        """What there is to know of it, read without a pause of its work."""
+        now = self._clock.monotonic()
+        waiting = [cursor for number, cursor in list(self._cursors.items()) if self._is_waiting(number, cursor)]
+        behind = [cursor for cursor in waiting if cursor.settled.offset < cursor.life.size]
+        appeared = [cursor.life.appeared(cursor.settled.offset) for cursor in behind]
+        return ShipperFacts(
+            self.pipeline, self.sink_name, destination, self._state, self._state_since, self._error,
+            lag_bytes=sum(cursor.life.size - cursor.settled.offset for cursor in behind),
+            lag_s=max((now - at for at in appeared if at is not None), default=0.0),
+            in_flight_bytes=self._in_flight_bytes, tally=self.tally,
+        )  # fmt: skip
+
+    def _is_waiting(self, number: int, cursor: Cursor) -> bool:
+        """Whether some of it can be delivered: an unterminated line, for instance, cannot."""
+        return number in self._queued or number in self._later or bool(cursor.spans)
 
     def owed(self, sizes: Mapping[int, int] | None) -> queue.SimpleQueue[dict[int, int]]:
         """Asks what can be delivered and is not yet: generation → size up to which it is wanted.
@@ -306,8 +329,7 @@ class Shipper(threading.Thread):
         owed: dict[int, int] = {}
         for number, cursor in self._cursors.items():
             wanted = cursor.life.size if sizes is None else sizes.get(number, 0)
-            is_waiting = number in self._queued or number in self._later or bool(cursor.spans)
-            if is_waiting and cursor.settled.offset < wanted:
+            if self._is_waiting(number, cursor) and cursor.settled.offset < wanted:
                 owed[number] = wanted
         return owed
 
@@ -387,7 +409,11 @@ class Shipper(threading.Thread):
         self._enqueue(cursor)
 
     def _take(self, cursor: Cursor, chunk: Chunk) -> None:
-        lines, documents = self._rooms.documents(chunk)
+        lines, records, documents = self._rooms.documents(chunk)
+        self.tally.bytes_read += chunk.end - chunk.offset
+        self.tally.lines_read += lines.count
+        self.tally.unparsed += len(records.errors)
+        self.tally.undecodable += lines.replaced
         part = Part(documents, lines, cursor.took(chunk))
         skipped(part.span, lines)
         if lines.undecodable:
@@ -420,6 +446,7 @@ class Shipper(threading.Thread):
         parts, self._batch = self._batch.parts, OpenBatch()
         self._sent_at = self._clock.monotonic()
         self._in_flight += 1
+        self._in_flight_bytes += _size_of(parts)
         self._spawn(partial(self._deliver, parts))
 
     def _in_a_thread(self, task: Callable[[], None]) -> None:
@@ -429,6 +456,7 @@ class Shipper(threading.Thread):
         """In a thread of its own, which may be left behind when the sidecar has to end."""
         outcome: Outcome | DeliveryError
         batch = Batch([part.documents for part in parts])
+        began = self._clock.monotonic()
         try:
             self._open()
             outcome = self._courier.deliver(batch)
@@ -436,7 +464,8 @@ class Shipper(threading.Thread):
             outcome = fault
         except Exception as error:  # a plug-in's own fault, or the state's: the records come again
             outcome = Retryable(str(error) if isinstance(error, SidecarError) else type(error).__name__)
-        self._inbox.put(partial(self._settle, parts, batch, outcome))
+        took = self._clock.monotonic() - began
+        self._inbox.put(partial(self._settle, parts, batch, outcome, took))
 
     def _open(self) -> None:
         if self._is_open:
@@ -450,11 +479,17 @@ class Shipper(threading.Thread):
 
     # ── settle ──────────────────────────────────────────────────────────────────────────────────────────────
 
-    def _settle(self, parts: Sequence[Part], batch: Batch, outcome: Outcome | DeliveryError) -> None:
+    def _settle(self, parts: Sequence[Part], batch: Batch, outcome: Outcome | DeliveryError, took: float) -> None:
         self._in_flight -= 1
+        self._in_flight_bytes -= _size_of(parts)
         if isinstance(outcome, DeliveryError):
+            self.tally.retries += 1
             self._fault = self._fault or outcome
             return
+        self.tally.retries += outcome.attempts - 1
+        self.tally.duplicates += outcome.already
+        self.tally.latency.add(took)
+        self.tally.documents.add(len(batch))
         self._tell_up()
         self._backoff.reset()
         self.delivered_at = self._clock.monotonic()
@@ -487,12 +522,19 @@ class Shipper(threading.Thread):
     def _tell_down(self, fault: DeliveryError) -> None:
         if self._told != fault.what:
             self._told = fault.what
+            self._state, self._state_since = self._state_of(fault), self._clock.now()
+            self._error = str(fault)
             kind = events.SinkMisconfigured if isinstance(fault, Fatal) else events.SinkDown
             self._emit(kind(self.pipeline, self.sink_name, str(fault)))
+
+    @staticmethod
+    def _state_of(fault: DeliveryError) -> str:
+        return "misconfigured" if isinstance(fault, Fatal) else "retrying"
 
     def _tell_up(self) -> None:
         if self._told is not None:
             self._told = None
+            self._state, self._state_since, self._error = "up", self._clock.now(), ""
             self._emit(events.SinkUp(self.pipeline, self.sink_name))
 
     # ── commit ──────────────────────────────────────────────────────────────────────────────────────────────
@@ -585,3 +627,7 @@ class Shipper(threading.Thread):
             self._state_told = True
             self._emit(events.StateUnwritable(str(error)))
         self._wait_until = self._clock.monotonic() + COMMIT_EVERY_S
+
+
+def _size_of(parts: Sequence[Part]) -> int:
+    return sum(len(part.lines.chunk.data) for part in parts)

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import socket
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from queue import Empty
 
@@ -16,6 +17,7 @@ from sidecar.deliver.sink import SinkSettings
 from sidecar.errors import ConfigurationError, StateError
 from sidecar.kubernetes.endings import ExitRule
 from sidecar.kubernetes.pod import Pod
+from sidecar.observe.facts import BalanceFacts, Facts, FileFacts
 from sidecar.positions import Amounts
 from sidecar.read.descriptors import Descriptors
 from sidecar.read.follower import QUIET_S, Follower
@@ -63,6 +65,7 @@ class Supervisor:
         self._settings, self._manner = settings, manner
         self._emit, self._clock, self._environ = emit, clock, environ
         self.state_dir = settings.state_directory()
+        self._started_at = clock.now()
         self._store = open_store(self.state_dir)
         self._ledger = Ledger(self._store, _bound(settings))
         self._descriptors = Descriptors(settings.limits.open_files)
@@ -199,6 +202,26 @@ class Supervisor:
             settled, seen = zip(*(shipper.progress() for shipper in self._shippers), strict=True)
             self._manner.progress(sum(settled), sum(seen))
 
+    def facts(self, reloads: tuple[int, int]) -> Facts:
+        """What there is to know now. May be called by any thread; nothing waits for it."""
+        shippers, watched = list(self._shippers), dict(self._watched)
+        return Facts(
+            __version__, self._started_at, self._clock.now(), os.getpid(), str(self.state_dir),
+            [shipper.facts(self._settings.sinks[shipper.sink_name].destination()) for shipper in shippers],
+            [facts for name, each in watched.items() for facts in _files(name, each.follower)],
+            self._balance(shippers), "notifications" if self._watcher.is_notified else "sweeps alone",
+            len(self._descriptors), self._descriptors.limit, self._settings.limits.memory, reloads,
+        )  # fmt: skip
+
+    def _balance(self, shippers: Sequence[Shipper]) -> list[BalanceFacts]:
+        """What became of every byte, by sink; `unsettled` is what is known of and not settled."""
+        balance, found = self._ledger.balance(), []
+        for sink in dict.fromkeys(shipper.sink_name for shipper in shippers):
+            settled, seen = zip(*(s.progress() for s in shippers if s.sink_name == sink), strict=True)
+            amounts = balance.get(sink, Amounts())
+            found.append(BalanceFacts(sink, dict(amounts.bytes_), dict(amounts.lines), sum(seen) - sum(settled)))
+        return found
+
     def down(self) -> list[str]:
         """The sinks that take nothing now."""
         return sorted({shipper.sink_name for shipper in self._shippers if shipper.is_down})
@@ -280,36 +303,39 @@ class Supervisor:
 
     def close(self) -> list[events.Balance]:
         """Let go of the state. Returns the last word: a balance for each sink."""
-        balance = self._ledger.balance()
-        found = []
-        for sink in dict.fromkeys(shipper.sink_name for shipper in self._shippers):
-            settled, seen = zip(*(s.progress() for s in self._shippers if s.sink_name == sink), strict=True)
-            found.append(as_event(sink, balance.get(sink, Amounts()), sum(seen) - sum(settled)))
+        balance = [as_event(facts) for facts in self._balance(self._shippers)]
         self._store.close()
-        return found
+        return balance
 
     def unreadable(self) -> list[str]:
         """Files that match and could not be read at the last look."""
         return sorted(path for watched in self._watched.values() for path in watched.follower.unreadable)
 
 
-def as_event(sink: str, amounts: Amounts, unsettled: int) -> events.Balance:
+def as_event(facts: BalanceFacts) -> events.Balance:
     """The balance of a sink as an event: everything that was seen, by what became of it."""
     by_kind: dict[str, int] = {}
-    for what, size in amounts.bytes_.items():
+    for what, size in facts.bytes.items():
         kind = what.partition(":")[0]
         by_kind[kind] = by_kind.get(kind, 0) + size
     return events.Balance(
-        sink,
-        seen=sum(by_kind.values()) + unsettled,
+        facts.sink,
+        seen=sum(by_kind.values()) + facts.unsettled,
         stored=by_kind.get("stored", 0),
         dead_letters=by_kind.get("dead_letter", 0),
         skipped=by_kind.get("skipped", 0),
         lost=by_kind.get("lost", 0),
-        unsettled=unsettled,
-        lines_stored=amounts.lines.get("stored", 0),
-        lines_dead=amounts.lines.get("dead_letter", 0),
+        unsettled=facts.unsettled,
+        lines_stored=facts.lines.get("stored", 0),
+        lines_dead=facts.lines.get("dead_letter", 0),
     )
+
+
+def _files(pipeline: str, follower: Follower) -> Iterator[FileFacts]:
+    for life in follower.lives():
+        settled = {sink: point.offset for sink, point in life.settled.items()}
+        shown = os.fsencode(life.name).decode(errors="backslashreplace")
+        yield FileFacts(pipeline, shown, life.size, settled, life.is_open, not life.sighted)
 
 
 def hostname(environ: Mapping[str, str]) -> str:

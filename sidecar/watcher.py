@@ -53,6 +53,11 @@ class Watcher(threading.Thread):
         self._notifier: Notifier | None = None
         self.failed = False
 
+    @property
+    def is_notified(self) -> bool:
+        """Whether the system tells of new names; without that they are found by looking."""
+        return self._notifier is not None
+
     def stop(self) -> None:
         """End soon; `join` waits for it."""
         self._ending.set()

@@ -14,12 +14,13 @@ from sidecar.enrich.detectors import DETECTORS
 from sidecar.enrich.settings import Redact, Redaction
 from sidecar.parse.registry import BUILT_IN as PARSERS
 from sidecar.parse.settings import Json, Regex, Timestamp
-from sidecar.settings import DeadLetters, Drain, Limits, Pipeline, Settings
+from sidecar.settings import Admin, DeadLetters, Drain, Limits, Pipeline, Settings
 
 ROOT = Path(__file__).parents[1]
 CONFIGURATION = (ROOT / "docs" / "configuration.md").read_text()
 MODELS: list[type[BaseModel]] = [
     Settings,
+    Admin,
     Limits,
     DeadLetters,
     Drain,

@@ -25,6 +25,8 @@ COMMANDS = {
     "explain": "show what would become of sample lines, without a network",
     "dead-letters": "list, show, send again or throw away what a destination refused",
     "checkpoints": "list how far each sink is in each file; ship files again; forget them",
+    "status": "what a running sidecar is doing: sinks, balance, files",
+    "top": "the same, live",
     "probe": "ask a running sidecar whether it is up, gets on, could work: for Kubernetes",
     "drain": "wait until a running sidecar has delivered everything that is there",
     "wait-ready": "wait until a running sidecar follows its files",

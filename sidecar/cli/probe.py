@@ -24,7 +24,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     """0 if all is well, else 1. One sentence for those who read the events of the Pod."""
     directory = state_directory_at_hand(options.state_dir, os.environ)
-    good, text = answer(directory, f"GET /{options.kind}{'?sinks=1' if options.sinks else ''}", options.kind)
+    good, text = answer(directory, f"GET /{options.kind}z{'?sinks=1' if options.sinks else ''}", options.kind)
     print(text)
     return 0 if good else 1
 

@@ -32,7 +32,7 @@ def run(options: argparse.Namespace) -> int:
     directory = state_directory_at_hand(options.state_dir, os.environ)
     give_up_at = time.monotonic() + options.timeout
     while True:
-        good, text = answer(directory, "GET /startup", "startup")
+        good, text = answer(directory, "GET /startupz", "startup")
         if good or time.monotonic() >= give_up_at:
             print(text if good else f"{text}; the application starts without waiting any longer")
             return 0

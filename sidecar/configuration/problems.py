@@ -28,7 +28,7 @@ _MESSAGES = {
     "string_pattern_mismatch": "has to begin with a letter or digit and hold no blanks",
 }
 
-_TAGS = frozenset(("[key]", "enricher", "json", "regex", "plain", "nginx", "apache"))
+_TAGS = frozenset(("[key]", "enricher", "redaction", "json", "regex", "plain", "nginx", "apache"))
 """Parts of a location that only say which kind of thing it is."""
 
 

@@ -155,12 +155,14 @@ def _paths(values: Mapping[str, Any], prefix: str) -> list[str]:
 def _kind(value: object) -> str:
     if isinstance(value, str):
         return "name"
-    return "redact" if isinstance(value, Redact) or (isinstance(value, Mapping) and "redact" in value) else "add"
+    return (
+        "redaction" if isinstance(value, Redact) or (isinstance(value, Mapping) and "redact" in value) else "enricher"
+    )
 
 
 AnyEnricher = Annotated[
     Annotated[Literal["kubernetes"], Tag("name")]
-    | Annotated[AddFields, Tag("add")]
-    | Annotated[Redact, Tag("redact")],
+    | Annotated[AddFields, Tag("enricher")]
+    | Annotated[Redact, Tag("redaction")],
     Discriminator(_kind),
 ]

@@ -1,34 +1,55 @@
-"""Answers questions of other commands, and of probes, over the Unix socket in the state directory."""
+"""Answers questions about the sidecar: over the Unix socket in the state directory, and over HTTP if it is told to.
+
+Only the socket, which nobody but the owner can reach, takes requests that do something. Whoever asks has ten seconds
+for it and one of a few places, so that slow or many clients hold nothing up.
+"""
 
 from __future__ import annotations
 
 import json
 import os
 import socket
+import socketserver
 import threading
 from collections.abc import Callable, Mapping
 from contextlib import suppress
+from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler
+from ipaddress import ip_address
 from pathlib import Path
-from socketserver import ThreadingMixIn, UnixStreamServer
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 from sidecar.observe.socket import NAME, address
 
 Query = Mapping[str, str]
-Route = Callable[[Query], tuple[int, Mapping[str, Any]]]
-"""Takes the query of a request, and returns status and answer. Called in a thread of its own."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """An answer: JSON from an object, or a text as it is."""
+
+    status: int
+    body: Mapping[str, Any] | bytes
+    content_type: str = "application/json"
+
+
+Route = Callable[[Query], Reply]
+"""Takes the query of a request. Called in a thread of its own."""
+
+Routes = Mapping[str, Route]
+"""Method and path, as in "GET /livez", to what answers it."""
 
 _IDLE_S = 10.0
+_MOST_AT_ONCE = 16
 
 
-class Admin:
-    """The socket of one running sidecar. `routes`: "GET /live" → what answers it."""
+class SocketAdmin:
+    """The socket of one running sidecar."""
 
-    def __init__(self, directory: Path, routes: Mapping[str, Route]) -> None:
+    def __init__(self, directory: Path, routes: Routes) -> None:
         self.directory = directory
-        self._server: _Server | None = None
+        self._server: _UnixServer | None = None
         self._routes = routes
 
     def open(self) -> None:
@@ -38,8 +59,8 @@ class Admin:
                 return
             with suppress(FileNotFoundError):
                 os.unlink(path)
-            self._server = _Server(path, self._routes)
-        threading.Thread(target=self._server.serve_forever, name="admin", daemon=True).start()
+            self._server = _UnixServer(path, self._routes)
+        threading.Thread(target=self._server.serve_forever, name="admin socket", daemon=True).start()
 
     def close(self) -> None:
         """Answer nobody any more."""
@@ -49,6 +70,24 @@ class Admin:
             self._server = None
             with suppress(OSError):
                 (self.directory / NAME).unlink()
+
+
+class HttpAdmin:
+    """The same for those who come over the network; only what a GET asks for."""
+
+    def __init__(self, host: str, port: int, routes: Routes) -> None:
+        self._server = _TcpServer(host, port, {name: route for name, route in routes.items() if name[:4] == "GET "})
+        threading.Thread(target=self._server.serve_forever, name="admin", daemon=True).start()
+
+    @property
+    def port(self) -> int:
+        """The port it listens on, also when it was told 0."""
+        return int(self._server.server_address[1])
+
+    def close(self) -> None:
+        """Answer nobody any more."""
+        self._server.shutdown()
+        self._server.server_close()
 
 
 def _is_answered(path: str) -> bool:
@@ -61,10 +100,37 @@ def _is_answered(path: str) -> bool:
         return True
 
 
-class _Server(ThreadingMixIn, UnixStreamServer):
-    daemon_threads = True
+class _Bounded(socketserver.ThreadingMixIn):
+    """A thread for each request, and a few at most; whoever comes beyond them is sent away."""
 
-    def __init__(self, path: str, routes: Mapping[str, Route]) -> None:
+    daemon_threads = True
+    block_on_close = False
+    checks_host = False
+
+    def __init__(self, *arguments: Any) -> None:
+        self._places = threading.BoundedSemaphore(_MOST_AT_ONCE)
+        super().__init__(*arguments)
+
+    def process_request(self, request: Any, client_address: Any) -> None:
+        """Take it if there is a place."""
+        if self._places.acquire(blocking=False):
+            super().process_request(request, client_address)
+        else:
+            self.shutdown_request(request)  # type: ignore[attr-defined]
+
+    def process_request_thread(self, request: Any, client_address: Any) -> None:
+        """Answer it, and give the place back."""
+        try:
+            super().process_request_thread(request, client_address)
+        finally:
+            self._places.release()
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """Whoever asked has gone away; nobody else needs to know."""
+
+
+class _UnixServer(_Bounded, socketserver.UnixStreamServer):
+    def __init__(self, path: str, routes: Routes) -> None:
         self.routes = routes
         super().__init__(path, _Handler)
 
@@ -73,13 +139,22 @@ class _Server(ThreadingMixIn, UnixStreamServer):
         os.fchmod(self.socket.fileno(), 0o600)
         super().server_bind()
 
-    def handle_error(self, request: Any, client_address: Any) -> None:
-        """Whoever asked has gone away; nobody else needs to know."""
+
+class _TcpServer(_Bounded, socketserver.TCPServer):
+    allow_reuse_address = True
+    checks_host = True
+    request_queue_size = 64
+
+    def __init__(self, host: str, port: int, routes: Routes) -> None:
+        self.routes = routes
+        self.address_family = socket.AF_INET6 if ":" in host else socket.AF_INET
+        super().__init__((host, port), _Handler)
 
 
 class _Handler(BaseHTTPRequestHandler):
     timeout = _IDLE_S
-    server: _Server
+    server_version, sys_version = "log-sidecar", ""
+    server: _UnixServer | _TcpServer
 
     def do_GET(self) -> None:
         self._answer()
@@ -88,20 +163,43 @@ class _Handler(BaseHTTPRequestHandler):
         self._answer()
 
     def _answer(self) -> None:
-        target = urlsplit(self.path)
-        route = self.server.routes.get(f"{self.command} {target.path}")
-        query = {name: values[-1] for name, values in parse_qs(target.query).items()}
-        status, answer = route(query) if route else (404, {"text": "there is nothing under this name"})
-        body = json.dumps(answer).encode() + b"\n"
-        self.send_response(status)
-        self.send_header("Content-Type", "application/json")
+        reply = self._reply()
+        body = reply.body if isinstance(reply.body, bytes) else json.dumps(reply.body).encode() + b"\n"
+        self.send_response(reply.status)
+        self.send_header("Content-Type", reply.content_type)
         self.send_header("Content-Length", str(len(body)))
+        self.send_header("Cache-Control", "no-store")
+        self.send_header("X-Content-Type-Options", "nosniff")
         self.end_headers()
         self.wfile.write(body)
 
+    def _reply(self) -> Reply:
+        if self.server.checks_host and not _is_direct(self.headers.get("Host", "")):
+            return Reply(403, {"text": "ask by address or as localhost: other names may lead here by deceit"})
+        target = urlsplit(self.path)
+        route = self.server.routes.get(f"{self.command} {target.path}")
+        if route is None:
+            known = any(name.endswith(f" {target.path}") for name in self.server.routes)
+            return Reply(405 if known else 404, {"text": "there is nothing under this name"})
+        query = {name: values[-1] for name, values in parse_qs(target.query).items()}
+        return route(query)
+
     def address_string(self) -> str:
-        """A Unix socket has no address of the other side."""
-        return "unix"
+        """Who asks is not written down."""
+        return ""
 
     def log_message(self, format: str, *arguments: Any) -> None:  # noqa: A002 - the name is the base class's
         """Requests are not worth a line."""
+
+
+def _is_direct(host: str) -> bool:
+    """Whether the client meant this machine by its address: a page of somebody else's may make a browser ask here
+    under a name of its own (DNS rebinding)."""
+    name = host[1:].partition("]")[0] if host.startswith("[") else host.partition(":")[0]
+    if name in ("localhost", ""):
+        return True
+    try:
+        ip_address(name)
+    except ValueError:
+        return False
+    return True

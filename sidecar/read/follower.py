@@ -518,6 +518,7 @@ class Follower:
         life.size = status.size
         life.grown_at = self.grown_at = self._clock.monotonic()
         life.seen = max(life.seen, life.size)
+        life.grew(life.grown_at)
         life.over, life.closing = False, self._ending
         self._announce(life)
         return True

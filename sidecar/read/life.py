@@ -39,6 +39,7 @@ _OURS = frozenset((errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.EIO))
 """Failures to open that say nothing of the name: it may lead to the file again."""
 
 
+_MOST_MOMENTS = 64
 _MOST_CUTS, _KEPT_CUTS = 20_000, 10_000
 """Cuts of one file that are remembered; beyond it the oldest are forgotten that every sink has passed."""
 
@@ -87,6 +88,7 @@ class Life:
         self._head = head
         self._cuts = sorted(cuts)
         self._taken = 0
+        self._grown: deque[tuple[int, float]] = deque()
         self._ledger = ledger
         self._descriptors = descriptors
         self._turn = threading.Lock()
@@ -203,6 +205,24 @@ class Life:
             self.generation, self.file_id, Fingerprint.of(self._head), self.name, self.seen, self.ended, self.moved,
             dict(self.settled), self._cuts,
         )  # fmt: skip
+
+    def grew(self, at: float) -> None:
+        """The file has grown to `size` at this moment of the monotonic clock."""
+        passed = min((point.offset for point in self.settled.values()), default=0)
+        if self._grown and self._grown[-1][0] > self.size:
+            self._grown.clear()
+        while self._grown and self._grown[0][0] <= passed:
+            self._grown.popleft()
+        self._grown.append((self.size, at))
+        if len(self._grown) > _MOST_MOMENTS:
+            pairs = list(self._grown)
+            self._grown = deque(
+                (later[0], earlier[1]) for earlier, later in zip(pairs[::2], pairs[1::2], strict=False)
+            )
+
+    def appeared(self, offset: int) -> float | None:
+        """When the byte at `offset` was first seen, or somewhat earlier; None if nobody has seen it."""
+        return next((at for size, at in list(self._grown) if size > offset), None)
 
     def next_cut(self, offset: int) -> int | None:
         """The first offset after `offset` at which an unterminated line was shipped once."""

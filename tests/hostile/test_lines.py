@@ -41,7 +41,8 @@ def rooms(parser: Any) -> Rooms:
 def shipped(lines: Sequence[bytes], parser: Any = "json") -> tuple[Lines, Documents]:
     """What becomes of these lines."""
     data = b"".join(line + b"\n" for line in lines)
-    return rooms(parser).documents(Chunk(LIFE, 0, data, len(data)))
+    lines_, _, documents = rooms(parser).documents(Chunk(LIFE, 0, data, len(data)))
+    return lines_, documents
 
 
 def starts(lines: Sequence[bytes]) -> list[int]:
@@ -177,7 +178,7 @@ def test_numbers_and_times_beyond_all_bounds_stop_nothing(formats: tuple[str, ..
     lines = [b'{"time":%b,"n":%b}' % (number, number) for number in NUMBERS]
     data = b"".join(line + b"\n" for line in lines)
     began = time.monotonic()
-    _, documents = rooms_of(pipeline, ManualClock(), "web-1", {}).documents(Chunk(LIFE, 0, data, len(data)))
+    _, _, documents = rooms_of(pipeline, ManualClock(), "web-1", {}).documents(Chunk(LIFE, 0, data, len(data)))
     assert time.monotonic() - began < 2
     for line, text in zip(lines, documents.texts(), strict=True):
         assert text.startswith('{"@timestamp":"')

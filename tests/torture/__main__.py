@@ -50,6 +50,9 @@ def _tortured(case: Case, servers: Servers) -> Result:
     for sink, found in result.findings.items():
         for example in found.examples:
             print(f"  {sink}: {example}", file=sys.stderr)
+        if found.lost:
+            said = result.balance[sink]["lost"]
+            print(f"  {sink}: {found.lost_bytes} bytes lost, {said} of them by the balance", file=sys.stderr)
     if result.is_good:
         shutil.rmtree(folder)
     else:

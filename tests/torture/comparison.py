@@ -20,11 +20,16 @@ class Findings:
     twice: int = 0
     altered: int = 0
     out_of_place: int = 0
+    lost_bytes: int = 0
     examples: list[str] = field(default_factory=list)
 
     @property
     def is_good(self) -> bool:
-        return not (self.lost or self.twice or self.altered or self.out_of_place)
+        return not self.lost and self.is_good_but_for_losses
+
+    @property
+    def is_good_but_for_losses(self) -> bool:
+        return not (self.twice or self.altered or self.out_of_place)
 
     def say(self, example: str) -> None:
         """Keep an example, if there is room."""
@@ -60,7 +65,9 @@ def compare(writers: Iterable[Writer], pieces: Iterable[Piece]) -> Findings:
     for writer in writers:
         _judge(writer, lines.get(writer.number, {}), found)
     expected = sum(writer.tiny() for writer in writers)
-    found.lost += max(0, expected - tiny[TINY])
+    missing = max(0, expected - tiny[TINY])
+    found.lost += missing
+    found.lost_bytes += missing * (len(TINY) + 1)
     found.twice += max(0, tiny[TINY] - expected)
     found.stored += tiny[TINY]
     return found
@@ -118,6 +125,7 @@ def _judge(writer: Writer, stored: dict[int, Counter[str]], found: Findings) -> 
         found.stored += times
         if not times:
             found.lost += 1
+            found.lost_bytes += len(line.encode()) + 1
             found.say(f"line {number} of writer {writer.number} is missing")
             continue
         found.twice += times - 1

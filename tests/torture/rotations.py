@@ -122,13 +122,15 @@ class Rotation:
     """A way to rotate.
 
     `all_match`: older parts match the paths of the pipeline too. `packed`: so do packed ones. `keep_links`: the
-    sidecar keeps links to what is not delivered yet.
+    sidecar keeps links to what is not delivered yet. `out_of_reach`: copies go where the sidecar cannot find them, so
+    what was not read before a truncation is lost, and nothing else.
     """
 
     make: Callable[[], Rotate]
     all_match: bool = True
     packed: bool = False
     keep_links: bool = False
+    out_of_reach: bool = False
 
     def pipeline(self, logs: Path) -> dict[str, object]:
         """The part of the configuration that goes with it."""
@@ -164,5 +166,10 @@ ROTATIONS = {
     "logrotate copytruncate": Rotation(lambda: logrotate("copytruncate")),
     "logrotate copytruncate, copies beside": Rotation(lambda: once_known(logrotate("copytruncate")), all_match=False),
     "logrotate copytruncate compress": Rotation(lambda: logrotate("copytruncate", "compress"), packed=True),
+    "logrotate copytruncate, copies elsewhere": Rotation(
+        lambda: once_known(logrotate("copytruncate", "olddir ../elsewhere", "createolddir 755")),
+        all_match=False,
+        out_of_reach=True,
+    ),
     "deleted, with keep_links": Rotation(lambda: deleting, keep_links=True),
 }

@@ -1,0 +1,156 @@
+"""`sidecar status`: what a running sidecar is doing, in one screen."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console, Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from sidecar.configuration.places import state_directory_at_hand
+from sidecar.observe.socket import NobodyThere, ask
+
+_MOST_FILES = 20
+_UNITS = ("B", "KiB", "MiB", "GiB", "TiB")
+_STYLES = {"up": "green", "new": "dim", "retrying": "yellow", "misconfigured": "bold red"}
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """The options of this command."""
+    parser.add_argument("--state-dir", metavar="DIR", type=Path, help="the state directory of the sidecar")
+    parser.add_argument("--json", action="store_true", help="one JSON object")
+    parser.set_defaults(run=run)
+
+
+class NoAnswer(Exception):
+    """No sidecar tells its facts here; the message says why, and what to do."""
+
+
+def facts_of(directory: Path) -> Mapping[str, Any]:
+    """What the sidecar of this state directory says of itself. Raises `NoAnswer`."""
+    try:
+        status, facts = ask(directory, "GET /status")
+    except (NobodyThere, TimeoutError) as error:
+        reason = "the sidecar does not answer in time" if isinstance(error, TimeoutError) else str(error)
+        raise NoAnswer(f"{reason} ({directory}); name its state directory with --state-dir") from None
+    if status != 200:
+        raise NoAnswer(str(facts["text"]))
+    return facts
+
+
+def run(options: argparse.Namespace) -> int:
+    """0 if a sidecar answers, else 1."""
+    try:
+        facts = facts_of(state_directory_at_hand(options.state_dir, os.environ))
+    except NoAnswer as error:
+        print(f"sidecar: {error}", file=sys.stderr)
+        return 1
+    if options.json:
+        print(json.dumps(facts))
+    else:
+        Console().print(screen(facts))
+    return 0
+
+
+def screen(
+    facts: Mapping[str, Any], before: Mapping[str, Any] | None = None, order: str = "behind"
+) -> RenderableType:
+    """The facts as tables: destinations, balance, files in this order. With earlier facts there is a rate."""
+    up_s = facts["now"] - facts["started_at"]
+    head = Text(f"log-sidecar {facts['version']}, up for {_duration(up_s)}, state in {facts['state_dir']}")
+    return Group(head, Text(), _sinks(facts, before), Text(), _balance(facts), Text(), _files(facts, order))
+
+
+def _sinks(facts: Mapping[str, Any], before: Mapping[str, Any] | None) -> Table:
+    table = _table("pipeline", "sink", "state", "behind", "oldest", "lines read", "lines/s", "retries")
+    for each in facts["shippers"]:
+        state = Text(f"{each['state']} for {_duration(facts['now'] - each['since'])}", _STYLES[each["state"]])
+        tally = each["tally"]
+        table.add_row(
+            Text(each["pipeline"]), Text(each["sink"]), state, _size(each["lag_bytes"]), _duration(each["lag_s"]),
+            f"{tally['lines_read']:,}", _rate(facts, before, each), f"{tally['retries']:,}",
+        )  # fmt: skip
+        if each["error"]:
+            table.add_row("", "", Text(each["error"], "yellow"))
+    return table
+
+
+def _rate(facts: Mapping[str, Any], before: Mapping[str, Any] | None, shipper: Mapping[str, Any]) -> str:
+    """Lines a second since the earlier facts, or since the start."""
+    passed, lines = facts["now"] - facts["started_at"], shipper["tally"]["lines_read"]
+    if before is not None and before is not facts:
+        passed = facts["now"] - before["now"]
+        for each in before["shippers"]:
+            if (each["pipeline"], each["sink"]) == (shipper["pipeline"], shipper["sink"]):
+                lines -= each["tally"]["lines_read"]
+    return f"{max(0.0, lines) / passed:,.0f}" if passed > 0 else ""
+
+
+def _balance(facts: Mapping[str, Any]) -> Table:
+    table = _table("sink", "seen", "stored", "dead letters", "skipped", "lost", "not yet delivered")
+    for each in facts["balance"]:
+        kinds = dict.fromkeys(("stored", "dead_letter", "skipped", "lost"), 0)
+        for what, size in each["bytes"].items():
+            kind = what.partition(":")[0]
+            kinds[kind] = kinds.get(kind, 0) + size
+        lost = Text(_size(kinds["lost"]), "bold red" if kinds["lost"] else "")
+        table.add_row(
+            Text(each["sink"]), _size(sum(kinds.values()) + each["unsettled"]), _size(kinds["stored"]),
+            _size(kinds["dead_letter"]), _size(kinds["skipped"]), lost, _size(each["unsettled"]),
+        )  # fmt: skip
+    return table
+
+
+def _files(facts: Mapping[str, Any], order: str) -> Table:
+    table = _table("file", "size", "settled", "")
+    files: Sequence[Mapping[str, Any]] = sorted(facts["files"], key=_SORTED_BY[order], reverse=order != "name")
+    for file in files[:_MOST_FILES]:
+        least = file["size"] - _behind(file)
+        remark = "deleted, or out of the paths" if file["is_deleted"] else "" if file["is_open"] else "closed for now"
+        table.add_row(Text(file["path"]), _size(file["size"]), _size(least), remark)
+    if len(files) > _MOST_FILES:
+        table.add_row(f"and {len(files) - _MOST_FILES:,} more", "", "", "")
+    return table
+
+
+def _behind(file: Mapping[str, Any]) -> int:
+    return max((file["size"] - offset for offset in file["settled"].values()), default=0)
+
+
+_SORTED_BY: Mapping[str, Callable[[Mapping[str, Any]], Any]] = {
+    "behind": _behind,
+    "size": lambda file: file["size"],
+    "name": lambda file: file["path"],
+}
+ORDERS = tuple(_SORTED_BY)
+"""The orders in which files can be shown."""
+
+
+def _table(*columns: str) -> Table:
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for name in columns:
+        is_text = name in ("pipeline", "sink", "state", "file", "")
+        table.add_column(name, justify="left" if is_text else "right", overflow="fold")
+    return table
+
+
+def _size(size: float) -> str:
+    for unit in _UNITS:
+        if size < 1024 or unit == _UNITS[-1]:
+            return f"{size:.0f} {unit}" if unit == "B" else f"{size:.1f} {unit}"
+        size /= 1024
+    raise AssertionError("the last unit takes everything")
+
+
+def _duration(seconds: float) -> str:
+    for size, unit in ((86400, "d"), (3600, "h"), (60, "min")):
+        if seconds >= size:
+            return f"{seconds / size:.1f} {unit}"
+    return f"{seconds:.1f} s"

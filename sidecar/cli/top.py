@@ -1,0 +1,96 @@
+"""`sidecar top`: what `sidecar status` shows, live. On a terminal with keys, elsewhere one screen after the other."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import select
+import sys
+import termios
+import time
+import tty
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console, Group, RenderableType
+from rich.live import Live
+from rich.text import Text
+
+from sidecar.cli.status import ORDERS, NoAnswer, facts_of, screen
+from sidecar.configuration.places import state_directory_at_hand
+from sidecar.quantities import seconds
+
+_HELP = "q ends, p pauses, s sorts files by {next}"
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """The options of this command."""
+    parser.add_argument("--state-dir", metavar="DIR", type=Path, help="the state directory of the sidecar")
+    parser.add_argument(
+        "--every", metavar="TIME", type=seconds, default=1.0, help="how often, as in 2s; 1s unless told"
+    )
+    parser.set_defaults(run=run)
+
+
+def run(options: argparse.Namespace) -> int:
+    """Until `q` or Ctrl-C, or until the sidecar has ended: then 1 if there never was one."""
+    directory = state_directory_at_hand(options.state_dir, os.environ)
+    try:
+        first = facts_of(directory)
+    except NoAnswer as error:
+        print(f"sidecar: {error}", file=sys.stderr)
+        return 1
+    try:
+        if sys.stdin.isatty() and sys.stdout.isatty():
+            _live(directory, first, options.every)
+        else:
+            _plain(directory, first, options.every)
+    except (KeyboardInterrupt, NoAnswer):
+        return 0
+    return 0
+
+
+def _plain(directory: Path, first: Mapping[str, Any], every_s: float) -> None:
+    console, before, facts = Console(), first, first
+    while True:
+        console.print(screen(facts, before))
+        sys.stdout.flush()
+        time.sleep(every_s)
+        before, facts = facts, facts_of(directory)
+
+
+def _live(directory: Path, first: Mapping[str, Any], every_s: float) -> None:
+    before, facts, order, paused = first, first, 0, False
+    with _keys(), Live(auto_refresh=False, screen=True) as live:
+        while True:
+            live.update(_with_help(screen(facts, before, ORDERS[order]), order, paused=paused), refresh=True)
+            key = _key(every_s)
+            if key == "q":
+                return
+            paused ^= key == "p"
+            order = (order + (key == "s")) % len(ORDERS)
+            if not (paused or key):
+                before, facts = facts, facts_of(directory)
+
+
+def _with_help(shown: RenderableType, order: int, *, paused: bool) -> RenderableType:
+    text = _HELP.format(next=ORDERS[(order + 1) % len(ORDERS)])
+    return Group(shown, Text(), Text(f"paused; {text}" if paused else text, "dim"))
+
+
+@contextmanager
+def _keys() -> Iterator[None]:
+    """Keys come at once and are not shown, until the block ends."""
+    before = termios.tcgetattr(sys.stdin)
+    try:
+        tty.setcbreak(sys.stdin)
+        yield
+    finally:
+        termios.tcsetattr(sys.stdin, termios.TCSADRAIN, before)
+
+
+def _key(timeout_s: float) -> str:
+    ready, _, _ = select.select([sys.stdin], [], [], timeout_s)
+    return os.read(sys.stdin.fileno(), 1).decode(errors="replace") if ready else ""

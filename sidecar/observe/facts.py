@@ -1,0 +1,70 @@
+"""What is known of a running sidecar at one moment: the one source of `status`, the metrics and the page."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from sidecar.observe.tally import Tally
+
+
+@dataclass(frozen=True, slots=True)
+class ShipperFacts:
+    """One pipeline × one sink.
+
+    `state` is "new" (nothing was sent yet), "up", "retrying" or "misconfigured", `since` in seconds since the epoch.
+    `lag_bytes` and `lag_s`: what could be delivered and is not, and the age of its oldest line. `in_flight_bytes`:
+    bytes of log in requests that have no verdict.
+    """
+
+    pipeline: str
+    sink: str
+    destination: str
+    state: str
+    since: float
+    error: str
+    lag_bytes: int
+    lag_s: float
+    in_flight_bytes: int
+    tally: Tally
+
+
+@dataclass(frozen=True, slots=True)
+class FileFacts:
+    """One file that is followed. `settled`: sink → bytes from the beginning on that are settled there."""
+
+    pipeline: str
+    path: str
+    size: int
+    settled: Mapping[str, int]
+    is_open: bool
+    is_deleted: bool
+
+
+@dataclass(frozen=True, slots=True)
+class BalanceFacts:
+    """What became of the bytes of one sink: `bytes` and `lines` by what, such as `stored` or `lost:truncated`."""
+
+    sink: str
+    bytes: Mapping[str, int]
+    lines: Mapping[str, int]
+    unsettled: int
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """All of it. `reloads`: (configurations taken, configurations refused)."""
+
+    version: str
+    started_at: float
+    now: float
+    pid: int
+    state_dir: str
+    shippers: Sequence[ShipperFacts]
+    files: Sequence[FileFacts]
+    balance: Sequence[BalanceFacts]
+    watches: str
+    open_files: int
+    open_files_limit: int
+    memory_limit: int
+    reloads: tuple[int, int]

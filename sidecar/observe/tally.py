@@ -1,0 +1,45 @@
+"""What a shipper has done since it began, counted by chunk and by batch, never by line."""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
+DOCUMENTS = (1.0, 10.0, 100.0, 500.0, 1000.0, 2500.0, 5000.0, 10_000.0)
+
+
+@dataclass(slots=True)
+class Histogram:
+    """How many values were at most as large as each bound, and the sum of all."""
+
+    bounds: Sequence[float]
+    counts: list[int] = field(default_factory=list)
+    sum: float = 0.0
+
+    def __post_init__(self) -> None:
+        self.counts = self.counts or [0] * (len(self.bounds) + 1)
+
+    def add(self, value: float) -> None:
+        """One more value."""
+        self.counts[bisect_left(self.bounds, value)] += 1
+        self.sum += value
+
+
+@dataclass(slots=True)
+class Tally:
+    """Bytes and lines as they were read, also those that were read again; `unparsed` are lines that no parser took.
+
+    `duplicates`: documents that the destination had already. `retries`: requests beyond the first of a batch, and
+    batches that nothing was taken of. `latency` is in seconds from the first request of a batch to its verdict.
+    """
+
+    bytes_read: int = 0
+    lines_read: int = 0
+    unparsed: int = 0
+    undecodable: int = 0
+    duplicates: int = 0
+    retries: int = 0
+    latency: Histogram = field(default_factory=lambda: Histogram(SECONDS))
+    documents: Histogram = field(default_factory=lambda: Histogram(DOCUMENTS))
