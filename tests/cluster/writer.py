@@ -1,7 +1,7 @@
 """The application of the tests: it writes numbered lines until its last instant, and says how many.
 
 Told by its environment: LOG_PATH; LINES (0: until SIGTERM); RATE, in lines a second; LINGER_S, how long it goes on
-after SIGTERM; EXIT, its exit code; FAILS, how many of its lives end with code 1. A life numbers on after the last one.
+after SIGTERM; EXIT, its exit code; FAILS, how many of its lives end with code 1. Lives number their lines on.
 What it has written is in its termination message at any time, so that it is known also when it is killed.
 """
 
