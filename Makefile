@@ -7,11 +7,12 @@ FUZZ_READY := $(VENV)/.fuzz-ready-$(shell cksum < requirements/fuzz.txt | cut -d
 SECONDS ?= 60
 MINUTES ?= 60
 
-.PHONY: help demo test check format bench fuzz soak torture components image
+.PHONY: help demo test test-cluster check format bench fuzz soak torture components image
 
 help:
 	@echo "make demo    the main job on the embedded database: an application, a kill, a balance"
 	@echo "make test    all tests, with the real Elasticsearch and a MongoDB-protocol server"
+	@echo "make test-cluster   the tests on a real Kubernetes node; needs root"
 	@echo "make check   formatting, lint, types, import contracts"
 	@echo "make bench   CPU, time and memory for 1,000,000 lines, beside the bare job"
 	@echo "make fuzz    bytes that reach new code, SECONDS=60 for each target: is every property kept?"
@@ -33,7 +34,12 @@ components: $(READY)
 
 test: $(READY)
 	-@$(MAKE) --no-print-directory components
-	$(BIN)/python -m pytest -n 2 --dist loadfile
+	$(BIN)/python -m pytest -n 2 --dist loadfile --ignore=tests/cluster
+
+# LIFECYCLE_TABLE=FILE keeps the table of what was measured.
+test-cluster: $(READY)
+	-@$(MAKE) --no-print-directory components
+	$(BIN)/python -m pytest tests/cluster
 
 check: $(READY)
 	$(BIN)/ruff format --check .

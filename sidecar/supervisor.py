@@ -40,6 +40,11 @@ _QUIET_FOR_S = 5.0
 _LAST_S = 2.0
 """So much of the time to end is left for the last delivery when the application does not fall quiet."""
 
+_NATIVE_QUIET_FOR_S = 0.3
+_NATIVE_LONGEST_S = 1.2
+"""A native sidecar is told to end up to a second before an application that used up its grace period is killed; two
+seconds after the signal it is killed itself."""
+
 _STEP_S = 0.05
 
 Progress = Callable[[int, int], None]
@@ -280,15 +285,23 @@ class Supervisor:
         return self._manner.pod.deadline_s(_TIMEOUT_S) if told is None else told
 
     def _outlive(self, wishes: Wishes, longest: float) -> None:
-        """A classic sidecar is told to end together with the application, which may write to its last instant."""
-        if self._manner.pod.mode != "classic" or not wishes.by_signal:
+        """Reads on while the application may be there: it may write to its last instant.
+
+        A classic sidecar is told to end together with it. A native one is told after it, but for an application that
+        used up its grace period or was deleted by force: then the signal comes while it still writes.
+        """
+        mode, quiet_for = self._manner.pod.mode, _QUIET_FOR_S
+        if not mode or not wishes.by_signal:
             return
-        self._emit(events.Waiting(wishes.reason, longest))
+        if mode == "native":
+            longest, quiet_for = min(longest, _NATIVE_LONGEST_S), _NATIVE_QUIET_FOR_S
+        else:
+            self._emit(events.Waiting(wishes.reason, longest))
         quiet_from = wishes.asked_at
         while not wishes.at_once.wait(_STEP_S) and not self._manner.rule.is_gone() and not self.has_failed():
             now = self._clock.monotonic()
             quiet_from = max(quiet_from, self._grown_at() or 0.0)
-            if now - wishes.asked_at >= longest or now - quiet_from >= _QUIET_FOR_S:
+            if now - wishes.asked_at >= longest or now - quiet_from >= quiet_for:
                 return
 
     def _decide(self, wishes: Wishes, timeout: float) -> None:

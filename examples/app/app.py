@@ -1,10 +1,14 @@
 """A small application that logs JSON lines and rotates its file by rename, as logrotate does.
 
 Told by its environment: LOG_PATH, RATE (lines a second), LINES (0: for ever), ROTATE_EVERY (lines), KEEP (old files).
+SIGTERM ends it after a whole line.
 """
 
 import json
 import os
+import signal
+import sys
+import threading
 import time
 from datetime import UTC, datetime
 from pathlib import Path
@@ -14,6 +18,27 @@ RATE = float(os.environ.get("RATE", "10"))
 LINES = int(os.environ.get("LINES", "0"))
 ROTATE_EVERY = int(os.environ.get("ROTATE_EVERY", "1000"))
 KEEP = int(os.environ.get("KEEP", "5"))
+FOLDER_PATIENCE_S = 60.0
+
+stop = threading.Event()
+
+
+def wait_for_folder() -> None:
+    """A volume may become ours only after our start: not everything that starts containers keeps their order."""
+    give_up_at = time.monotonic() + FOLDER_PATIENCE_S
+    told = False
+    while not stop.is_set():
+        try:
+            PATH.open("a").close()
+        except OSError as problem:
+            if time.monotonic() > give_up_at:
+                raise
+            if not told:
+                print(f"waiting until {PATH} can be written: {problem}", file=sys.stderr, flush=True)
+                told = True
+            stop.wait(0.2)
+        else:
+            return
 
 
 def rotate() -> None:
@@ -27,8 +52,10 @@ def rotate() -> None:
 
 def main() -> None:
     """Write, and rotate now and then."""
+    signal.signal(signal.SIGTERM, lambda *_: stop.set())
+    wait_for_folder()
     number = 0
-    while not LINES or number < LINES:
+    while not stop.is_set() and (not LINES or number < LINES):
         with PATH.open("a", encoding="utf-8") as log:
             for _ in range(min(ROTATE_EVERY, (LINES or ROTATE_EVERY + number) - number)):
                 now = datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
@@ -36,7 +63,8 @@ def main() -> None:
                 log.write(json.dumps(line) + "\n")
                 log.flush()
                 number += 1
-                time.sleep(1 / RATE)
+                if stop.wait(1 / RATE):
+                    return
         if number % ROTATE_EVERY == 0:
             rotate()
 

@@ -169,11 +169,9 @@ class Namespace:
     def _explain(self, name: str) -> str:
         return yaml.safe_dump(self.pod(name).status) + self.logs(name, "log-sidecar")
 
-    def logs(self, pod: str, container: str, *, previous: bool = False) -> str:
+    def logs(self, pod: str, container: str) -> str:
         """What a container wrote to its output."""
-        return self.cluster.kubectl(
-            "logs", pod, self._here, f"--container={container}", f"--previous={previous}".lower()
-        )
+        return self.cluster.kubectl("logs", pod, self._here, f"--container={container}")
 
     def exec(self, pod: str, container: str, *command: str) -> str:
         """What a command prints that runs inside a container."""
@@ -237,7 +235,7 @@ class Pod:
 
 
 def wait(what: str, condition: Callable[[], T | None], within: float = 60, explain: Callable[[], str] = str) -> T:
-    """Ask again and again until the answer is true; it is returned. Raises `AssertionError` with what is to be seen."""
+    """The first answer that is true. Raises `AssertionError`, with an explanation, when there is none in time."""
     give_up_at = time.monotonic() + within
     while True:
         try:

@@ -1,4 +1,4 @@
-"""The node with its databases, once a session; for each test a namespace; at the end the table of what was measured."""
+"""The node with its databases, once a session; for each test a namespace; at the end what was measured."""
 
 from __future__ import annotations
 
@@ -45,7 +45,9 @@ def elasticsearch(cluster: Cluster) -> Iterator[Elasticsearch]:
     """The real Elasticsearch, on the node."""
     try:
         with running_elasticsearch(Elasticsearch.port, host=ADDRESS) as url:
-            yield Elasticsearch(url)
+            server = Elasticsearch(url)
+            server.warm_up()
+            yield server
     except ComponentMissing as missing:
         unavailable(missing)
 

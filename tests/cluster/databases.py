@@ -42,6 +42,14 @@ class Elasticsearch:
         """The settings of a sink for an index."""
         return {"type": "elasticsearch", "url": f"elasticsearch://{host}:{self.port}/{place}"}
 
+    def warm_up(self) -> None:
+        """Store some thousand documents, because a new server takes seconds for its first ones."""
+        items = "".join(f'{{"index":{{}}}}\n{{"number":{n},"message":"order {n} accepted"}}\n' for n in range(200))
+        headers = {"Content-Type": "application/x-ndjson"}
+        for _ in range(20):
+            request = urllib.request.Request(f"{self._url}/warm/_bulk", items.encode(), headers)
+            urllib.request.urlopen(request, timeout=60).close()
+
     def numbers(self, place: str) -> list[int]:
         """What is found in the index; nothing before there is one."""
         return sorted(document["number"] for document in self.documents(place))

@@ -1,4 +1,4 @@
-"""What was seen of each row of the lifecycle: when containerd told containers to end, when they did, and the table."""
+"""What was seen of each row of the lifecycle: when containers were told to end, when they did, and the table."""
 
 from __future__ import annotations
 
@@ -46,7 +46,8 @@ class Measurement:
     mode: str
     exit_code: int | None
     phase: str
-    written: int
+    written: int | None
+    """None where nobody could say."""
     stored: int
     seconds: float | None
     """From SIGTERM to the end of the sidecar; None where it was not told to end."""
@@ -69,12 +70,11 @@ class Table:
             "| --- | --- | --- | --- | --- | --- | --- | --- |",
         ]
         for one in sorted(self.rows, key=lambda one: (one.row, one.situation)):
-            code = "–" if one.exit_code is None else one.exit_code
-            seconds = "–" if one.seconds is None else f"{one.seconds:.2f} s"
-            lines.append(
-                f"| {one.row} | {one.situation} | {one.mode} | {code} | {one.phase} "
-                f"| {one.written} | {one.stored} | {seconds} |"
-            )
+            seconds = None if one.seconds is None else f"{one.seconds:.2f} s"
+            cells = (
+                one.row, one.situation, one.mode, one.exit_code, one.phase, one.written, one.stored, seconds,
+            )  # fmt: skip
+            lines.append("| " + " | ".join("–" if cell is None else str(cell) for cell in cells) + " |")
         return "\n".join(lines) + "\n"
 
     def write(self) -> None:

@@ -67,7 +67,7 @@ class Scene:
         assert seconds is not None
         assert seconds <= DRAIN_S
 
-    def measure(self, row: int, situation: str, mode: Mode, pod: Pod, written: int) -> None:
+    def measure(self, row: int, situation: str, mode: Mode, pod: Pod, written: int | None) -> None:
         """Add what was seen to the table."""
         seconds = self.timeline.seconds_to_end(pod.container_id(SIDECAR))
         code = pod.ended(SIDECAR).get("exitCode")

@@ -33,9 +33,9 @@ def told(inside: Object, **environ: str) -> Object:
     return inside
 
 
-def events_of(namespace: Namespace, pod_name: str, kind: str, *, previous: bool = False) -> list[dict[str, Any]]:
+def events_of(namespace: Namespace, pod_name: str, kind: str) -> list[dict[str, Any]]:
     """What the sidecar said of one kind of happening."""
-    lines = namespace.logs(pod_name, SIDECAR, previous=previous).splitlines()
+    lines = namespace.logs(pod_name, SIDECAR).splitlines()
     return [event for event in map(json.loads, (line for line in lines if line[:1] == "{")) if event["event"] == kind]
 
 

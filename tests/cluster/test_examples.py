@@ -20,7 +20,7 @@ pytestmark = [pytest.mark.cluster, pytest.mark.elasticsearch, pytest.mark.mongod
 EXAMPLES = Path(__file__).parents[2] / "examples" / "kubernetes"
 NOT_HERE = {
     "13-statefulset-pvc.yaml": "the node has nothing that makes persistent volumes",
-    "16-secret-and-tls.yaml": "the Elasticsearch on the node has no TLS; tests/sinks/test_credentials.py rotates files",
+    "16-secret-and-tls.yaml": "Elasticsearch on the node has no TLS; tests/sinks/test_credentials.py rotates files",
 }
 """Valid by the schemas, and not applied; docs/kubernetes.md says so, too."""
 

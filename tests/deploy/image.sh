@@ -1,9 +1,12 @@
 #!/usr/bin/env bash
-# Builds the image of deploy/Dockerfile with podman on a base made by debootstrap, since no image registry can be assumed.
-#   image.sh CACHE_DIR TAG       needs root, podman, runc, debootstrap
+# Builds an image with podman on a base made by debootstrap, since no image registry can be assumed: that of
+# deploy/Dockerfile, or what BUILD says, which is more for `podman build`, with the context at its end.
+#   image.sh CACHE_DIR TAG [BUILD...]       needs root, podman, runc, debootstrap
 set -euo pipefail
 cache=$1 tag=$2
+shift 2
 root=$(cd "$(dirname "$0")/../.." && pwd)
+[ $# -gt 0 ] || set -- -f "$root/deploy/Dockerfile" "$root"
 base=localhost/log-sidecar-base:bookworm
 mkdir -p "$cache"
 export CONTAINERS_CONF="$cache/containers.conf"
@@ -34,4 +37,4 @@ for name in PIP_INDEX_URL PIP_CERT; do
     [ -n "${!name:-}" ] && arguments+=(--build-arg "$name=${!name}")
 done
 podman build -q --network=host --build-arg "BASE=$base" ${arguments[@]+"${arguments[@]}"} ${mounts[@]+"${mounts[@]}"} \
-    -f "$root/deploy/Dockerfile" -t "$tag" "$root" >/dev/null
+    -t "$tag" "$@" >/dev/null

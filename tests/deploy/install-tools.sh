@@ -1,7 +1,11 @@
 #!/usr/bin/env bash
-# Installs what tests need from Debian: logrotate, podman with its parts, podman-compose, debootstrap. Needs root.
+# Installs what tests need from Debian: logrotate, podman with its parts, podman-compose, debootstrap, and the parts
+# of a Kubernetes node. Needs root.
 set -euo pipefail
-wanted=(logrotate podman buildah runc catatonit iptables netavark aardvark-dns podman-compose debootstrap busybox-static)
+wanted=(
+    logrotate podman buildah runc catatonit iptables netavark aardvark-dns podman-compose debootstrap
+    busybox-static containerd containernetworking-plugins iproute2 procps util-linux openssl curl
+)
 missing=()
 for package in "${wanted[@]}"; do
     dpkg-query --show --showformat='${Status}' "$package" 2>/dev/null | grep -q 'ok installed' || missing+=("$package")

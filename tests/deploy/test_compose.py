@@ -2,7 +2,6 @@
 
 import json
 import os
-import shutil
 import signal
 import subprocess
 import sys
@@ -16,8 +15,7 @@ import pytest
 import yaml
 from pymongo import MongoClient
 
-from tests.conftest import unavailable
-from tests.servers import ComponentMissing
+from tests.journey.processes import eventually
 
 ROOT = Path(__file__).parents[2]
 LINES = 300
@@ -26,20 +24,6 @@ LINES = 300
 def services() -> dict[str, Any]:
     found: dict[str, Any] = yaml.safe_load((ROOT / "docker-compose.yml").read_text())["services"]
     return found
-
-
-@pytest.mark.podman
-def test_podman_compose_reads_it() -> None:
-    if shutil.which("podman-compose") is None:
-        unavailable(ComponentMissing("podman-compose is missing: tests/deploy/install-tools.sh installs it"))
-    done = subprocess.run(
-        ["podman-compose", "--dry-run", "up", "-d"], cwd=ROOT, capture_output=True, text=True, check=False
-    )
-    assert done.returncode == 0, done.stderr
-    started = [line.split() for line in (done.stdout + done.stderr).splitlines() if "podman run" in line]
-    names = [next(word for word in words if word.startswith("--name=")) for words in started]
-    assert [name.rsplit("_", 2)[1] for name in names][-2:] == ["app", "sidecar"]
-    assert len(names) == len(services())
 
 
 def test_databases_and_application_have_health_checks_and_the_sidecar_depends_on_no_database() -> None:
@@ -66,6 +50,23 @@ def process(arguments: list[str], environ: dict[str, str]) -> Iterator[subproces
     finally:
         running.kill()
         running.wait()
+
+
+def test_the_app_waits_until_its_folder_can_be_written_and_ends_after_a_whole_line(tmp_path: Path) -> None:
+    log = tmp_path / "volume" / "app.log"
+    program = [sys.executable, str(ROOT / "examples/app/app.py")]
+    with subprocess.Popen(
+        program, env={**os.environ, "LOG_PATH": str(log), "RATE": "1000"}, stderr=subprocess.PIPE, text=True
+    ) as running:
+        assert running.stderr is not None
+        assert "waiting until" in running.stderr.readline()
+        log.parent.mkdir()
+        eventually(lambda: log.exists() and log.stat().st_size > 1000, "the application writes")
+        running.send_signal(signal.SIGTERM)
+        assert running.wait(10) == 0
+    written = log.read_text()
+    assert written.endswith("}\n")
+    assert [json.loads(line)["number"] for line in written.splitlines()] == list(range(written.count("\n")))
 
 
 @pytest.mark.elasticsearch

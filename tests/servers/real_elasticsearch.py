@@ -108,8 +108,8 @@ def running(port: int = 0, data: Path | None = None, host: str = "127.0.0.1") ->
         folder.mkdir(parents=True, exist_ok=True)
         command = [
             "java", "-Xms512m", "-Xmx512m", f"-Des.path.home={home}", "--module-path", str(home / "lib"),
-            "--add-modules", "ALL-MODULE-PATH", "-cp", str(home / "classes"), "Launcher", host, str(port), str(free_port()),
-            str(folder),
+            "--add-modules", "ALL-MODULE-PATH", "-cp", str(home / "classes"), "Launcher", host, str(port),
+            str(free_port()), str(folder),
         ]  # fmt: skip
         with (folder / "server.out").open("wb") as log:
             process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=log, stderr=log)

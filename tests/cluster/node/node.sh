@@ -127,13 +127,14 @@ become_init() { # becomes PID 1 of the node; all mounts below are private to its
   if [ -e "$H/run/unified" ]; then unified() { true; }; fi # the new sysfs does not show it
   mount_cgroups
   mount -t tmpfs -o mode=755 tmpfs /run
-  mkdir -p /run/home /run/fake "$s"/{kubelet,pods,containers}
-  mount --bind "$H" /run/home
+  mkdir -p /run/home /run/fake "$s"/{containerd,kubelet,pods,containers}
+  mount -t tmpfs -o mode=711 tmpfs "$s/containerd" # an overlay on a disk waits for the disk when it is unmounted
+  mount --rbind "$H" /run/home
   for d in var etc opt; do # what is written there stays in the node
     mkdir -p "/run/over/$d/up" "/run/over/$d/work"
     mount -t overlay overlay -o "lowerdir=/$d,upperdir=/run/over/$d/up,workdir=/run/over/$d/work" "/$d"
   done
-  mount --bind /run/home "$H" # in case $H lies in one of them
+  mount --rbind /run/home "$H" # in case $H lies in one of them
   mkdir -p /var/lib/kubelet /var/log/pods /var/log/containers /etc/cni/net.d
   mount --bind "$s/kubelet" /var/lib/kubelet
   mount --bind "$s/pods" /var/log/pods; mount --bind "$s/containers" /var/log/containers
