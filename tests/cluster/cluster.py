@@ -190,7 +190,7 @@ class Namespace:
         return self.cluster.kubectl("exec", pod, self._here, f"--container={container}", "--", *command)
 
     def type_into(self, pod: str, container: str, keys: str, until: str) -> str:
-        """What a terminal shows that is attached to a container, from when these keys are typed until a text is there."""
+        """What a terminal shows that is attached to a container, from when keys are typed until a text is there."""
         ours, theirs = pty.openpty()
         command = [self.cluster.kubectl_path, "attach", pod, self._here, f"--container={container}", "-it"]
         process = subprocess.Popen(command, env=self.cluster.environ, stdin=theirs, stdout=theirs, stderr=theirs)
