@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import urllib.request
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -24,8 +25,11 @@ NOT_HERE = {
 }
 """Valid by the schemas, and not applied; docs/kubernetes.md says so, too."""
 
+OF_ITS_OWN = "15-restricted-namespace.yaml"
+"""Makes its namespace itself."""
 
-@pytest.fixture(scope="module", autouse=True)
+
+@pytest.fixture(scope="module")
 def logging(cluster: Cluster, elasticsearch: Elasticsearch, mongodb: MongoDB) -> Iterator[None]:
     """The Services that the examples name: elasticsearch.logging and mongodb.logging."""
     databases: tuple[Database, ...] = (elasticsearch, mongodb)
@@ -37,14 +41,33 @@ def logging(cluster: Cluster, elasticsearch: Elasticsearch, mongodb: MongoDB) ->
     cluster.kubectl("delete", "namespace", "logging", "--wait=false")
 
 
+@pytest.fixture(scope="module")
+def places(cluster: Cluster, logging: None) -> Iterator[dict[str, Namespace]]:
+    """All examples at once, each in a namespace of its own: the first part of its path → where it is."""
+    with ExitStack() as stack:
+        found: dict[str, Namespace] = {}
+        for path in sorted(EXAMPLES.rglob("*.yaml")):
+            name = path.relative_to(EXAMPLES).parts[0]
+            if name not in NOT_HERE and name != OF_ITS_OWN:
+                found[name] = found.get(name) or stack.enter_context(cluster.namespace())
+                found[name].apply(*(each for each in objects(path) if each["kind"] != "PodMonitor"))
+        yield found
+
+
+def objects(path: Path) -> list[Object]:
+    return list(yaml.safe_load_all(path.read_text()))
+
+
 class Shown:
-    """One example in a namespace of its own."""
+    """One example, as soon as a test has said which."""
 
-    def __init__(self, namespace: Namespace, elasticsearch: Elasticsearch) -> None:
-        self.namespace, self._elasticsearch = namespace, elasticsearch
+    def __init__(self, places: dict[str, Namespace], elasticsearch: Elasticsearch) -> None:
+        self._places, self._elasticsearch = places, elasticsearch
+        self.namespace: Namespace
 
-    def apply(self, name: str) -> None:
-        self.namespace.apply(EXAMPLES / name)
+    def example(self, name: str) -> None:
+        """The test is about this one."""
+        self.namespace = self._places[name.partition("/")[0]]
 
     def documents(self, index: str, count: int, within: float = 90) -> list[dict[str, Any]]:
         """What is in the index, when there are so many."""
@@ -71,8 +94,8 @@ class Shown:
 
 
 @pytest.fixture
-def shown(namespace: Namespace, elasticsearch: Elasticsearch) -> Shown:
-    return Shown(namespace, elasticsearch)
+def shown(places: dict[str, Namespace], elasticsearch: Elasticsearch) -> Shown:
+    return Shown(places, elasticsearch)
 
 
 def numbers(documents: list[dict[str, Any]]) -> list[int]:
@@ -87,7 +110,7 @@ def test_every_file_is_shown_here_or_said_why_not() -> None:
 
 
 def test_a_shared_volume_to_elasticsearch(shown: Shown) -> None:
-    shown.apply("01-shared-var-log-elasticsearch.yaml")
+    shown.example("01-shared-var-log-elasticsearch.yaml")
     found = shown.documents("logs-shop", 3)
     assert {each["kubernetes"]["pod"]["name"] for each in found} == {"shop"}
     assert {each["kubernetes"]["namespace"] for each in found} == {shown.namespace.name}
@@ -96,22 +119,22 @@ def test_a_shared_volume_to_elasticsearch(shown: Shown) -> None:
 
 
 def test_a_shared_volume_to_mongodb(shown: Shown, mongodb: MongoDB) -> None:
-    shown.apply("01b-shared-var-log-mongodb.yaml")
+    shown.example("01b-shared-var-log-mongodb.yaml")
     wait("documents in logs.shop", lambda: len(mongodb.documents("logs", "shop")) >= 3, 90)
 
 
 def test_containers_share_the_network(shown: Shown) -> None:
-    shown.apply("02-network-namespace.yaml")
+    shown.example("02-network-namespace.yaml")
     wait("the other container hears it", lambda: '"ready"' in shown.namespace.logs("shop-network", "watcher"), 90)
 
 
 def test_a_deployment_with_a_native_sidecar(shown: Shown) -> None:
-    shown.apply("03-native-deployment.yaml")
+    shown.example("03-native-deployment.yaml")
     assert numbers(shown.documents("logs-deployment", 4))[:4] == [-1, 0, 1, 2]
 
 
 def test_a_job_with_a_native_sidecar(shown: Shown) -> None:
-    shown.apply("04-native-job.yaml")
+    shown.example("04-native-job.yaml")
     pod = shown.until_complete("import")
     assert pod.phase == "Succeeded"
     assert numbers(shown.documents("logs-job", 200)) == list(range(200))
@@ -119,25 +142,25 @@ def test_a_job_with_a_native_sidecar(shown: Shown) -> None:
 
 
 def test_a_cron_job_with_a_native_sidecar(shown: Shown) -> None:
-    shown.apply("04b-native-cronjob.yaml")
+    shown.example("04b-native-cronjob.yaml")
     assert len(shown.documents("logs-cronjob", 50, within=120)) % 50 == 0
 
 
 def test_a_classic_job_that_sees_the_processes_of_its_application(shown: Shown) -> None:
-    shown.apply("05-classic-job-share-pid.yaml")
+    shown.example("05-classic-job-share-pid.yaml")
     assert shown.until_complete("import-classic").ended(SIDECAR)["exitCode"] == 0
     assert numbers(shown.documents("logs-classic-job", 200)) == list(range(200))
 
 
 def test_a_classic_job_whose_application_is_wrapped(shown: Shown) -> None:
-    shown.apply("05b-classic-job-sentinel.yaml")
+    shown.example("05b-classic-job-sentinel.yaml")
     pod = shown.until_complete("import-wrapped")
     assert pod.container("import")["restartCount"] == 1
     assert numbers(shown.documents("logs-wrapped-job", 200)) == list(range(200))
 
 
 def test_a_virtual_machine_as_a_pod(shown: Shown) -> None:
-    shown.apply("06-vm-to-pod.yaml")
+    shown.example("06-vm-to-pod.yaml")
     wait(
         "both daemons write",
         lambda: {"web", "worker"} <= {d.get("daemon") for d in shown.documents("logs-vm", 4)},
@@ -148,13 +171,13 @@ def test_a_virtual_machine_as_a_pod(shown: Shown) -> None:
 
 
 def test_host_aliases(shown: Shown) -> None:
-    shown.apply("07-host-aliases.yaml")
+    shown.example("07-host-aliases.yaml")
     shown.documents("logs-aliases", 3)
     assert "es.local" in shown.namespace.exec("shop-aliases", SIDECAR, "cat", "/etc/hosts")
 
 
 def test_a_debug_shell(shown: Shown) -> None:
-    shown.apply("08-debug-shell.yaml")
+    shown.example("08-debug-shell.yaml")
     shown.until("shop-shell", "has a shell", lambda pod: pod.runs("shell") and pod.runs("shop"))
     answered = shown.namespace.type_into("shop-shell", "shell", "ps; tail -n 1 /var/log/app/app.log\n", "accepted")
     assert "sidecar run" in answered
@@ -162,14 +185,14 @@ def test_a_debug_shell(shown: Shown) -> None:
 
 
 def test_host_namespaces(shown: Shown) -> None:
-    shown.apply("09-host-namespaces.yaml")
+    shown.example("09-host-namespaces.yaml")
     shown.documents("logs-host", 3)
     assert shown.namespace.pod("node-agent").status["podIP"] == ADDRESS
     assert "kubelet" in shown.namespace.exec("node-agent", "agent", "ps", "-o", "args")
 
 
 def test_image_pull_policies(shown: Shown) -> None:
-    shown.apply("10-image-pull-policy.yaml")
+    shown.example("10-image-pull-policy.yaml")
 
     def waits(*reasons: str) -> Callable[[Pod], bool]:
         return lambda pod: pod.container("app").get("state", {}).get("waiting", {}).get("reason") in reasons
@@ -180,7 +203,7 @@ def test_image_pull_policies(shown: Shown) -> None:
 
 
 def test_lifecycle_hooks(shown: Shown) -> None:
-    shown.apply("11-lifecycle-hooks.yaml")
+    shown.example("11-lifecycle-hooks.yaml")
     before = len(shown.documents("logs-hooks", 3))
     shown.namespace.delete("shop-hooks")
     wait("the Pod is gone", lambda: _is_gone(shown.namespace, "shop-hooks"), 60)
@@ -205,7 +228,7 @@ def test_phases(shown: Shown) -> None:
         "12-phases/succeeded.yaml",
         "12-phases/failed.yaml",
     ):
-        shown.apply(name)
+        shown.example(name)
     for phase in ("Running", "Succeeded", "Failed"):
         shown.until(f"phase-{phase.lower()}", phase, lambda pod, phase=phase: pod.phase == phase)  # type: ignore[misc]
     assert shown.namespace.pod("phase-pending").phase == "Pending"
@@ -220,7 +243,7 @@ def test_phases(shown: Shown) -> None:
 
 
 def test_several_containers(shown: Shown) -> None:
-    shown.apply("14-multi-container.yaml")
+    shown.example("14-multi-container.yaml")
     wanted = {("web", "GET / 200"), ("worker", "job done")}
 
     def pairs() -> bool:
@@ -231,13 +254,12 @@ def test_several_containers(shown: Shown) -> None:
 
 
 def test_a_restricted_namespace(shown: Shown, cluster: Cluster) -> None:
-    cluster.kubectl("apply", "--filename", str(EXAMPLES / "15-restricted-namespace.yaml"))
+    cluster.kubectl("apply", "--filename", str(EXAMPLES / OF_ITS_OWN))
     try:
         shown.documents("logs-restricted", 3)
         used = cluster.get("resourcequota", "quota", "--namespace=shop-restricted")["status"]["used"]
         assert used["pods"] == "1"
-        host = yaml.safe_load_all((EXAMPLES / "09-host-namespaces.yaml").read_text())
-        (pod,) = [each for each in host if each["kind"] == "Pod"]
+        (pod,) = [each for each in objects(EXAMPLES / "09-host-namespaces.yaml") if each["kind"] == "Pod"]
         with pytest.raises(KubectlFailed, match="violates PodSecurity"):
             cluster.kubectl("apply", "--namespace=shop-restricted", "--filename=-", given=json.dumps(pod))
     finally:
@@ -245,9 +267,9 @@ def test_a_restricted_namespace(shown: Shown, cluster: Cluster) -> None:
 
 
 def test_a_new_configuration(shown: Shown) -> None:
-    shown.apply("17-config-reload.yaml")
+    shown.example("17-config-reload.yaml")
     shown.documents("logs-reload", 3)
-    whole: Object = next(yaml.safe_load_all((EXAMPLES / "17-config-reload.yaml").read_text()))
+    whole = objects(EXAMPLES / "17-config-reload.yaml")[0]
     whole["data"]["sidecar.yaml"] += "    keep_empty: true\n"
     shown.namespace.apply(whole)
     wait("it is taken", lambda: '"reloaded"' in shown.namespace.logs("shop-reload", SIDECAR), 150)
@@ -256,13 +278,12 @@ def test_a_new_configuration(shown: Shown) -> None:
 
 
 def test_a_network_policy(shown: Shown) -> None:
-    shown.apply("18-network-policy.yaml")
+    shown.example("18-network-policy.yaml")
     shown.documents("logs-policy", 3)
 
 
 def test_metrics_for_a_scraper(shown: Shown) -> None:
-    every = list(yaml.safe_load_all((EXAMPLES / "19-podmonitor.yaml").read_text()))
-    shown.namespace.apply(*(each for each in every if each["kind"] != "PodMonitor"))
+    shown.example("19-podmonitor.yaml")
     shown.documents("logs-metrics", 3)
     address = shown.namespace.pod("shop-metrics").status["podIP"]
     with urllib.request.urlopen(f"http://{address}:9600/metrics", timeout=20) as answer:
