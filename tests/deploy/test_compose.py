@@ -55,9 +55,8 @@ def process(arguments: list[str], environ: dict[str, str]) -> Iterator[subproces
 def test_the_app_waits_until_its_folder_can_be_written_and_ends_after_a_whole_line(tmp_path: Path) -> None:
     log = tmp_path / "volume" / "app.log"
     program = [sys.executable, str(ROOT / "examples/app/app.py")]
-    with subprocess.Popen(
-        program, env={**os.environ, "LOG_PATH": str(log), "RATE": "1000"}, stderr=subprocess.PIPE, text=True
-    ) as running:
+    environ = {**os.environ, "LOG_PATH": str(log), "RATE": "1000", "LINES": "0", "ROTATE_EVERY": "1000000"}
+    with subprocess.Popen(program, env=environ, stderr=subprocess.PIPE, text=True) as running:
         assert running.stderr is not None
         assert "waiting until" in running.stderr.readline()
         log.parent.mkdir()
