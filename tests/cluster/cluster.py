@@ -5,6 +5,8 @@ from __future__ import annotations
 import ctypes
 import json
 import os
+import pty
+import select
 import subprocess
 import time
 import uuid
@@ -83,18 +85,28 @@ class Cluster:
 
     def __init__(self, home: Path) -> None:
         self.home = home
-        self._environ = {
+        self.environ = {
             **os.environ,
             "KUBECONFIG": str(home / "conf/admin.kubeconfig"),
             "KUBECACHEDIR": str(home / "state/kubectl"),
             "NO_PROXY": "*",
         }
 
+    @property
+    def kubectl_path(self) -> str:
+        """Where kubectl is, for those who need more of it than its answer."""
+        return str(self.home / "current/kubectl")
+
     def kubectl(self, *arguments: str, given: str = "") -> str:
         """What kubectl prints. Raises `CalledProcessError`, with what it complained of."""
-        command = [str(self.home / "current/kubectl"), *arguments]
         done = subprocess.run(
-            command, env=self._environ, input=given, capture_output=True, text=True, check=False, timeout=120
+            [self.kubectl_path, *arguments],
+            env=self.environ,
+            input=given,
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=120,
         )
         if done.returncode:
             raise KubectlFailed(f"kubectl {' '.join(arguments)}: {done.stderr.strip()}")
@@ -177,9 +189,24 @@ class Namespace:
         """What a command prints that runs inside a container."""
         return self.cluster.kubectl("exec", pod, self._here, f"--container={container}", "--", *command)
 
-    def type_into(self, pod: str, container: str, keys: str) -> str:
-        """What a container shows that waits for input, from when these keys are typed until it ends."""
-        return self.cluster.kubectl("attach", pod, self._here, f"--container={container}", "--stdin", given=keys)
+    def type_into(self, pod: str, container: str, keys: str, until: str) -> str:
+        """What a terminal shows that is attached to a container, from when keys are typed until a text is there."""
+        ours, theirs = pty.openpty()
+        command = [self.cluster.kubectl_path, "attach", pod, self._here, f"--container={container}", "-it"]
+        process = subprocess.Popen(command, env=self.cluster.environ, stdin=theirs, stdout=theirs, stderr=theirs)
+        os.close(theirs)
+        shown = b""
+        try:
+            os.write(ours, keys.encode())
+            give_up_at = time.monotonic() + 30
+            while until.encode() not in shown and time.monotonic() < give_up_at:
+                if select.select([ours], [], [], 1.0)[0]:
+                    shown += os.read(ours, 65536)
+        finally:
+            process.kill()
+            process.wait()
+            os.close(ours)
+        return shown.decode(errors="replace")
 
     def delete(self, pod: str, *, grace: int | None = None) -> None:
         """Ask for the end of a Pod, and do not wait for it. A grace of 0 is a deletion by force."""

@@ -47,7 +47,7 @@ class Measurement:
     exit_code: int | None
     phase: str
     written: int | None
-    """None where nobody could say."""
+    """None where the application goes on, or nobody can say."""
     stored: int
     seconds: float | None
     """From SIGTERM to the end of the sidecar; None where it was not told to end."""

@@ -110,9 +110,9 @@ def test_row_12_where_the_application_may_come_back_its_end_is_waited_for(scene:
     scene.measure(12, "OnFailure, app-exits, application comes back", "classic", last, 1000)
 
 
-def wrapped(restart: str, **app: object) -> Object:
+def wrapped(restart: str, **app: int) -> Object:
     """A classic Pod whose application runs in the script that leaves its exit code behind."""
-    inside = spec("classic", writing(**app), restart=restart)
+    inside = spec("classic", writing(name=APP, **app), restart=restart)
     inside["containers"][1]["command"] = [
         "/var/log/app/sidecar-wrap",
         "/var/log/app/.ended",

@@ -156,7 +156,7 @@ def test_host_aliases(shown: Shown) -> None:
 def test_a_debug_shell(shown: Shown) -> None:
     shown.apply("08-debug-shell.yaml")
     shown.until("shop-shell", "has a shell", lambda pod: pod.runs("shell") and pod.runs("shop"))
-    answered = shown.namespace.type_into("shop-shell", "shell", "ps; tail -n 1 /var/log/app/app.log; exit\n")
+    answered = shown.namespace.type_into("shop-shell", "shell", "ps; tail -n 1 /var/log/app/app.log\n", "accepted")
     assert "sidecar run" in answered
     assert "accepted" in answered
 
@@ -248,7 +248,7 @@ def test_a_new_configuration(shown: Shown) -> None:
     shown.apply("17-config-reload.yaml")
     shown.documents("logs-reload", 3)
     whole: Object = next(yaml.safe_load_all((EXAMPLES / "17-config-reload.yaml").read_text()))
-    whole["data"]["sidecar.yaml"] += "        keep_empty: true\n"
+    whole["data"]["sidecar.yaml"] += "    keep_empty: true\n"
     shown.namespace.apply(whole)
     wait("it is taken", lambda: '"reloaded"' in shown.namespace.logs("shop-reload", SIDECAR), 150)
     found = numbers(shown.documents("logs-reload", 5))

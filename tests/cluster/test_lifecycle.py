@@ -56,7 +56,7 @@ def test_row_2_a_backend_that_is_down_holds_up_nobody_and_loses_nothing(scene: S
     assert scene.stored() == []
     scene.connect()
     scene.until_stored(200)
-    scene.measure(2, "backend down at start", mode, ready, 200)
+    scene.measure(2, "backend down at start", mode, ready, None)
     if mode == "native":
         scene.namespace.delete("shop")
         ended_well(scene, "shop")
@@ -99,7 +99,7 @@ def test_row_7_an_application_that_crashes_in_a_deployment(scene: Scene, mode: M
     assert seen.phase == "Running"
     assert seen.container(APP)["restartCount"] >= 1
     assert seen.container(SIDECAR)["restartCount"] == 0
-    scene.measure(7, "application crashes, Deployment", mode, seen, 600)
+    scene.measure(7, "application crashes, Deployment", mode, seen, None)
 
 
 @pytest.mark.parametrize(("row", "code", "phase"), [(8, 0, "Succeeded"), (9, 3, "Failed")])
@@ -229,5 +229,5 @@ def test_row_25_a_node_that_does_not_report(scene: Scene) -> None:
     finally:
         cluster.signal_component("kubelet", "CONT")
     assert lost.phase == "Running"
-    scene.measure(25, "node does not report", "native", lost, before + 100)
+    scene.measure(25, "node does not report", "native", lost, None)
     scene.namespace.wait_for_pod("shop", "is Ready again", lambda it: it.is_true("Ready"))

@@ -10,6 +10,8 @@ import kubernetes_validate
 import pytest
 import yaml
 
+from sidecar.kubernetes.endings import Never, rule_of
+from sidecar.kubernetes.pod import Pod
 from sidecar.settings import load
 from tests.deploy import podcheck
 from tests.deploy.podcheck import Object
@@ -72,11 +74,21 @@ def test_volumes_name_what_is_in_the_same_file(path: Path) -> None:
 
 @each_file
 def test_every_configuration_is_taken_with_the_environment_of_its_container(path: Path, tmp_path: Path) -> None:
-    configurations = [item["data"]["sidecar.yaml"] for item in objects(path) if item["kind"] == "ConfigMap"]
-    found = [container for spec in pods(path) for container in podcheck.sidecars(spec)]
-    assert len(configurations) == len(found)
-    for text, container in zip(configurations, found, strict=True):
-        taken(text, container, tmp_path)
+    texts = {item["metadata"]["name"]: item["data"] for item in objects(path) if item["kind"] == "ConfigMap"}
+    for spec in pods(path):
+        for container in podcheck.sidecars(spec):
+            (name,) = [each["configMap"]["name"] for each in spec["volumes"] if each["name"] == "config"]
+            taken(texts[name]["sidecar.yaml"], container, tmp_path)
+
+
+@each_file
+def test_the_rule_by_which_it_ends_is_taken(path: Path) -> None:
+    for spec in pods(path):
+        for container in podcheck.sidecars(spec):
+            said = podcheck.environment(container)
+            if said.get("SIDECAR_EXIT_WHEN") != "app-exits":  # which looks at the processes of this machine
+                rule = rule_of(said.get("SIDECAR_EXIT_WHEN", ""), Pod.of(said))
+                assert isinstance(rule, Never) is ("SIDECAR_EXIT_WHEN" not in said)
 
 
 def taken(text: str, container: Object, folder: Path) -> None:

@@ -374,17 +374,6 @@ def test_a_classic_sidecar_reads_on_until_the_application_is_quiet(here: Setting
     assert "reads on until the application has ended" in str(here.said("waiting")[0]["message"])
 
 
-def test_a_native_sidecar_reads_what_is_written_just_after_it_was_told_to_end(here: Setting) -> None:
-    with here.running(SIDECAR_MODE="native", SIDECAR_GRACE="30") as process:
-        here.has_stored(10)
-        process.send_signal(signal.SIGTERM)
-        for n in range(10, 15):
-            here.append(lines(n, n + 1))
-            eventually(lambda n=n: len(here.stored()) > n, "each line is stored")  # type: ignore[misc]
-        assert process.wait(20) == 0
-    assert here.stored() == expected(15)
-
-
 def test_a_classic_sidecar_that_knows_of_the_end_does_not_wait_for_quiet(here: Setting) -> None:
     tombstone = here.folder / "ended"
     rule = ("--exit-when", f"file={tombstone}")
