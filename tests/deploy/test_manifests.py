@@ -1,150 +1,130 @@
-"""The Pods of examples/kubernetes: valid, restricted where they can be, with a configuration that is taken."""
+"""The manifests of examples/kubernetes: valid, as secure as they say, with configurations that the sidecar takes."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import re
+from functools import cache
 from pathlib import Path
-from typing import Any
 
 import kubernetes_validate
 import pytest
 import yaml
 
-from sidecar.kubernetes.endings import ExitRule, FileAppears, Never
-from sidecar.kubernetes.endings import rule_of as rule_of_text
+from sidecar.kubernetes.endings import Never, rule_of
 from sidecar.kubernetes.pod import Pod
 from sidecar.settings import load
+from tests.deploy import podcheck
+from tests.deploy.podcheck import Object
 
-ROOT = Path(__file__).parents[2]
-EXAMPLES = ROOT / "examples" / "kubernetes"
-FILES = sorted(EXAMPLES.rglob("*.yaml"))
+EXAMPLES = Path(__file__).parents[2] / "examples"
+FILES = sorted((EXAMPLES / "kubernetes").rglob("*.yaml"))
 VERSIONS = [f"1.{minor}" for minor in range(29, 38)]
-NOT_RESTRICTED = {"09-host-namespaces.yaml"}
-NOT_OF_KUBERNETES = {"PodMonitor"}
-"""Kinds that an operator brings along; no schema of Kubernetes knows them."""
-
-Object = dict[str, Any]
-
-by_file = pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
+IMAGES = {"log-sidecar:0.1.0", "docker.io/library/busybox:1.36"}
+each_file = pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(EXAMPLES / "kubernetes")))
 
 
+@cache
 def objects(path: Path) -> list[Object]:
     return list(yaml.safe_load_all(path.read_text()))
 
 
-def pods(path: Path) -> Iterator[Object]:
-    """The inside of every Pod that the file makes, in whatever it is wrapped."""
-    for item in objects(path):
-        if item["kind"] == "Pod":
-            yield item["spec"]
-        elif item["kind"] == "CronJob":
-            yield item["spec"]["jobTemplate"]["spec"]["template"]["spec"]
-        elif "template" in item.get("spec", {}):
-            yield item["spec"]["template"]["spec"]
+def pods(path: Path) -> list[Object]:
+    return [spec for spec in map(podcheck.pod_spec, objects(path)) if spec]
 
 
-def containers(spec: Object) -> list[Object]:
-    return [*spec.get("initContainers", []), *spec["containers"]]
+def valid(item: Object, version: str) -> None:
+    """Raises where the strict schema of a version does not take an object."""
+    if item["kind"] == "PodMonitor":
+        # Of another project, and not in the schemas: only what ours has in it.
+        assert item["apiVersion"] == "monitoring.coreos.com/v1"
+        assert item["spec"].keys() == {"selector", "podMetricsEndpoints"}
+        for endpoint in item["spec"]["podMetricsEndpoints"]:
+            assert endpoint == {"portNumber": 9600, "path": "/metrics", "interval": "30s"}
+    else:
+        kubernetes_validate.validate(item, version, strict=True)
 
 
-def sidecars(path: Path) -> list[tuple[Object, Object]]:
-    """(Pod, container) of each sidecar that ships."""
-    return [(spec, each) for spec in pods(path) for each in containers(spec) if each["name"] == "log-sidecar"]
+@each_file
+def test_every_object_is_valid_by_the_strict_schema_of_each_supported_version(path: Path) -> None:
+    for version in VERSIONS:
+        for item in objects(path):
+            valid(item, version)
 
 
-def environ(container: Object) -> dict[str, str]:
-    return {item["name"]: item.get("value", "x") for item in container["env"]}
+@each_file
+def test_every_pod_keeps_the_rules_that_no_schema_knows(path: Path) -> None:
+    assert [problem for spec in pods(path) for problem in podcheck.problems(spec)] == []
 
 
-def test_every_file_has_its_place_in_the_index() -> None:
-    index = (ROOT / "examples" / "README.md").read_text()
-    for path in FILES:
-        name = path.relative_to(EXAMPLES)
-        assert f"(kubernetes/{name.parts[0]})" in index, name
+@each_file
+def test_every_pod_is_as_secure_as_its_file_says(path: Path) -> None:
+    (claimed,) = re.findall(r"^# Pod Security: (\w+)$", path.read_text(), re.MULTILINE)
+    assert {podcheck.security_level(spec) for spec in pods(path)} == {claimed}
 
 
-@pytest.mark.parametrize("version", VERSIONS)
-@by_file
-def test_every_object_is_valid_by_the_strict_schema_of_each_supported_version(path: Path, version: str) -> None:
-    for item in objects(path):
-        if item["kind"] not in NOT_OF_KUBERNETES:
-            kubernetes_validate.validate(item, version, strict=True)
+@each_file
+def test_volumes_name_what_is_in_the_same_file(path: Path) -> None:
+    there = {(item["kind"], item["metadata"]["name"]) for item in objects(path)}
+    for volume in (volume for spec in pods(path) for volume in spec.get("volumes", [])):
+        if "configMap" in volume:
+            assert ("ConfigMap", volume["configMap"]["name"]) in there
+        if "secret" in volume:
+            assert ("Secret", volume["secret"]["secretName"]) in there
 
 
-@by_file
+@each_file
+def test_every_configuration_is_taken_with_the_environment_of_its_container(path: Path, tmp_path: Path) -> None:
+    texts = {item["metadata"]["name"]: item["data"] for item in objects(path) if item["kind"] == "ConfigMap"}
+    for spec in pods(path):
+        for container in podcheck.sidecars(spec):
+            (name,) = [each["configMap"]["name"] for each in spec["volumes"] if each["name"] == "config"]
+            taken(texts[name]["sidecar.yaml"], container, tmp_path)
+
+
+@each_file
+def test_the_rule_by_which_it_ends_is_taken(path: Path) -> None:
+    for spec in pods(path):
+        for container in podcheck.sidecars(spec):
+            said = podcheck.environment(container)
+            if said.get("SIDECAR_EXIT_WHEN") != "app-exits":  # which looks at the processes of this machine
+                rule = rule_of(said.get("SIDECAR_EXIT_WHEN", ""), Pod.of(said))
+                assert isinstance(rule, Never) is ("SIDECAR_EXIT_WHEN" not in said)
+
+
+def taken(text: str, container: Object, folder: Path) -> None:
+    """Raises where the sidecar of a container would not take a configuration; its secrets stand in a folder."""
+    for name in ("password", "ca.crt"):
+        (folder / name).write_text("x")
+    (folder / "sidecar.yaml").write_text(text.replace("/etc/sidecar-secret", str(folder)))
+    environ = podcheck.environment(container)
+    assert environ["SIDECAR_CONFIG"] == "/etc/sidecar/sidecar.yaml"
+    load(folder / "sidecar.yaml", environ)
+
+
+def test_examples_need_two_images_and_never_write_to_the_same_place() -> None:
+    where = [path for path in FILES if path.name != "10-image-pull-policy.yaml"]
+    found = {each["image"] for path in where for spec in pods(path) for each in podcheck.containers(spec)}
+    assert found == IMAGES
+    stored = [
+        target
+        for path in FILES
+        for item in objects(path)
+        if item["kind"] == "ConfigMap"
+        for target in re.findall(r"(?:elasticsearch|mongodb)\S*://[^\s\"]+", item["data"]["sidecar.yaml"])
+    ]
+    assert len(stored) == len(set(stored)) > 20
+
+
+@each_file
 def test_the_comment_at_the_top_says_what_it_shows_and_what_goes_wrong_without_it(path: Path) -> None:
     text = path.read_text()
-    for heading in ("# Shows:", "# Apply: kubectl apply -f ", "# Look at:", "# Without it:"):
-        assert heading in text
+    headings = re.findall(r"^# (Shows|Apply|Look at|Without it|Pod Security): ", text, re.MULTILINE)
+    assert headings == ["Shows", "Apply", "Look at", "Without it", "Pod Security"]
     assert f"kubectl apply -f {path.name}" in text
 
 
-@by_file
-def test_every_container_holds_to_the_restricted_profile(path: Path) -> None:
-    for spec in pods(path):
-        assert spec["securityContext"]["runAsNonRoot"] is True
-        assert spec["securityContext"]["seccompProfile"] == {"type": "RuntimeDefault"}
-        host = {"hostNetwork", "hostPID", "hostIPC"} & spec.keys()
-        assert bool(host) is (path.name in NOT_RESTRICTED)
-        for container in containers(spec):
-            context = container["securityContext"]
-            assert context["allowPrivilegeEscalation"] is False
-            assert context["capabilities"] == {"drop": ["ALL"]}
-            assert context["readOnlyRootFilesystem"] is True
-            assert context["runAsUser"] > 0
-
-
-@by_file
-def test_what_the_schemas_do_not_see(path: Path) -> None:
-    for spec in pods(path):
-        names = [each["name"] for each in containers(spec)]
-        assert len(names) == len(set(names))
-        volumes = {volume["name"] for volume in spec.get("volumes", [])}
-        claims = {"app-log", "state"} if path.name == "13-statefulset-pvc.yaml" else set()
-        for container in containers(spec):
-            mounts = container.get("volumeMounts", [])
-            assert {mount["name"] for mount in mounts} <= volumes | claims
-            assert len({mount["mountPath"] for mount in mounts}) == len(mounts)
-            assert container["resources"]["limits"].keys() == container["resources"]["requests"].keys()
-        for container in spec.get("initContainers", []):
-            is_sidecar = container.get("restartPolicy") == "Always"
-            assert is_sidecar or not {"lifecycle", "livenessProbe", "readinessProbe"} & container.keys()
-
-
-@by_file
-def test_the_sidecar_knows_how_the_pod_treats_it(path: Path) -> None:
-    for spec, container in sidecars(path):
-        said = environ(container)
-        pod = Pod.of(said)
-        is_native = container in spec.get("initContainers", [])
-        assert pod.mode == ("native" if is_native else "classic")
-        assert (container.get("restartPolicy") == "Always") is is_native
-        assert pod.grace_s == spec["terminationGracePeriodSeconds"]
-        assert said["SIDECAR_ON_CONFIG_ERROR"] == "park"
-        if not is_native:
-            assert pod.restart_policy == spec.get("restartPolicy", "Always")
-        if said.get("SIDECAR_EXIT_WHEN") == "app-exits":
-            assert spec["shareProcessNamespace"] is True
-        else:
-            rule: ExitRule = rule_of_text(said.get("SIDECAR_EXIT_WHEN", ""), pod)
-            assert isinstance(rule, FileAppears if "SIDECAR_EXIT_WHEN" in said else Never)
-
-
-@by_file
-def test_it_reads_the_logs_and_writes_only_its_state(path: Path) -> None:
-    for _, container in sidecars(path):
-        mounts = {mount["name"]: mount for mount in container["volumeMounts"]}
-        assert [name for name, mount in mounts.items() if not mount.get("readOnly")] == ["state"]
-        assert container["livenessProbe"]["exec"]["command"] == ["sidecar", "probe", "live"]
-        assert container["terminationMessagePolicy"] == "FallbackToLogsOnError"
-
-
-@by_file
-def test_its_configuration_and_environment_are_taken(path: Path, tmp_path: Path) -> None:
-    (tmp_path / "password").write_text("x")
-    maps = {item["metadata"]["name"]: item["data"] for item in objects(path) if item["kind"] == "ConfigMap"}
-    for spec, container in sidecars(path):
-        (volume,) = [volume for volume in spec["volumes"] if volume["name"] == "config"]
-        text = maps[volume["configMap"]["name"]]["sidecar.yaml"].replace("/etc/sidecar-secret", str(tmp_path))
-        (tmp_path / "sidecar.yaml").write_text(text)
-        assert load(tmp_path / "sidecar.yaml", environ(container)).pipelines
+def test_every_example_is_in_the_index() -> None:
+    index = (EXAMPLES / "README.md").read_text()
+    assert [path.name for path in FILES if f"({path.relative_to(EXAMPLES)})" not in index] == []
+    linked = re.findall(r"\]\((kubernetes/\S+|helm/\S+|kustomize/\S+)\)", index)
+    assert [name for name in linked if not (EXAMPLES / name).exists()] == []
