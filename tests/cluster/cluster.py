@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import fcntl
 import json
 import os
 import pty
@@ -35,20 +36,24 @@ T = TypeVar("T")
 def running() -> Iterator[Cluster]:
     """The node, from up to down. This process and what it starts meanwhile are in the network of the node.
 
+    One session at a time: another one waits. A node that a killed session left behind is ended first.
     Raises `ComponentMissing` when something that it needs is not on this machine.
     """
     if os.geteuid() != 0:
         raise ComponentMissing("the cluster needs root")
     home = cache() / "cluster"
-    _node("prepare")
-    archive = _run(["bash", str(HERE / "images.sh"), str(home)]).strip()
-    _node("down")
-    _node("up", archive)
-    try:
-        with _network_of(int((home / "run/init.pid").read_text())):
-            yield Cluster(home)
-    finally:
+    home.mkdir(parents=True, exist_ok=True)
+    with (home / "session.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        _node("prepare")
+        archive = _run(["bash", str(HERE / "images.sh"), str(home)]).strip()
         _node("down")
+        _node("up", archive)
+        try:
+            with _network_of(int((home / "run/init.pid").read_text())):
+                yield Cluster(home)
+        finally:
+            _node("down")
 
 
 def _node(*arguments: str) -> None:
