@@ -117,6 +117,10 @@ class Cluster:
             raise KubectlFailed(f"kubectl {' '.join(arguments)}: {done.stderr.strip()}")
         return done.stdout
 
+    def shell(self, script: str) -> None:
+        """Run a script on the node, as root."""
+        _node("in", "sh", "-c", script)
+
     def get(self, *arguments: str) -> Object:
         """An object, or a list of objects, as the API has it now."""
         found: Object = json.loads(self.kubectl("get", *arguments, "--output=json"))

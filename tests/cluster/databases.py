@@ -36,7 +36,7 @@ class Elasticsearch:
     service, port = "elasticsearch", 9200
 
     def __init__(self, url: str) -> None:
-        self._url = url
+        self.url = url
 
     def sink(self, place: str, host: str) -> Object:
         """The settings of a sink for an index."""
@@ -47,7 +47,7 @@ class Elasticsearch:
         items = "".join(f'{{"index":{{}}}}\n{{"number":{n},"message":"order {n} accepted"}}\n' for n in range(200))
         headers = {"Content-Type": "application/x-ndjson"}
         for _ in range(20):
-            request = urllib.request.Request(f"{self._url}/warm/_bulk", items.encode(), headers)
+            request = urllib.request.Request(f"{self.url}/warm/_bulk", items.encode(), headers)
             urllib.request.urlopen(request, timeout=60).close()
 
     def numbers(self, place: str) -> list[int]:
@@ -66,7 +66,7 @@ class Elasticsearch:
         return [hit["_source"] for hit in hits]
 
     def _ask(self, path: str) -> Any:
-        with urllib.request.urlopen(f"{self._url}/{path}", timeout=30) as answer:
+        with urllib.request.urlopen(f"{self.url}/{path}", timeout=30) as answer:
             return json.load(answer)
 
 
@@ -104,11 +104,16 @@ def service(database: Database) -> Object:
 
 def endpoint(database: Database) -> Object:
     """What makes the database answer behind its Service."""
+    return endpoint_of(database.service, database.port)
+
+
+def endpoint_of(name: str, port: int) -> Object:
+    """What makes a port of the node answer behind a Service."""
     return {
         "apiVersion": "discovery.k8s.io/v1",
         "kind": "EndpointSlice",
-        "metadata": {"name": database.service, "labels": {"kubernetes.io/service-name": database.service}},
+        "metadata": {"name": name, "labels": {"kubernetes.io/service-name": name}},
         "addressType": "IPv4",
-        "ports": [{"port": database.port}],
+        "ports": [{"port": port}],
         "endpoints": [{"addresses": [ADDRESS]}],
     }

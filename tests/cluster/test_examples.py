@@ -3,28 +3,26 @@
 from __future__ import annotations
 
 import json
+import ssl
 import urllib.request
+from base64 import b64encode
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
 import pytest
+import trustme
 import yaml
 
 from tests.cluster.cluster import ADDRESS, Cluster, KubectlFailed, Namespace, Object, Pod, wait
-from tests.cluster.databases import Database, Elasticsearch, MongoDB, endpoint, service
+from tests.cluster.databases import Database, Elasticsearch, MongoDB, endpoint, endpoint_of, service
 from tests.cluster.manifests import SIDECAR
+from tests.sinks.gate import Gate, opened
 
 pytestmark = [pytest.mark.cluster, pytest.mark.elasticsearch, pytest.mark.mongodb, pytest.mark.slow]
 
 EXAMPLES = Path(__file__).parents[2] / "examples" / "kubernetes"
-NOT_HERE = {
-    "13-statefulset-pvc.yaml": "the node has nothing that makes persistent volumes",
-    "16-secret-and-tls.yaml": "Elasticsearch on the node has no TLS; tests/sinks/test_credentials.py rotates files",
-}
-"""Valid by the schemas, and not applied; docs/kubernetes.md says so, too."""
-
 OF_ITS_OWN = "15-restricted-namespace.yaml"
 """Makes its namespace itself."""
 
@@ -48,7 +46,7 @@ def places(cluster: Cluster, logging: None) -> Iterator[dict[str, Namespace]]:
         found: dict[str, Namespace] = {}
         for path in sorted(EXAMPLES.rglob("*.yaml")):
             name = path.relative_to(EXAMPLES).parts[0]
-            if name not in NOT_HERE and name != OF_ITS_OWN:
+            if name != OF_ITS_OWN:
                 found[name] = found.get(name) or stack.enter_context(cluster.namespace())
                 found[name].apply(*(each for each in objects(path) if each["kind"] != "PodMonitor"))
         yield found
@@ -102,11 +100,10 @@ def numbers(documents: list[dict[str, Any]]) -> list[int]:
     return sorted(document["number"] for document in documents)
 
 
-def test_every_file_is_shown_here_or_said_why_not() -> None:
+def test_every_file_is_shown_here() -> None:
     files = {str(path.relative_to(EXAMPLES)) for path in EXAMPLES.rglob("*.yaml")}
     text = Path(__file__).read_text()
-    assert {name for name in files - NOT_HERE.keys() if f'"{name}"' not in text} == set()
-    assert NOT_HERE.keys() <= files
+    assert {name for name in files if f'"{name}"' not in text} == set()
 
 
 def test_a_shared_volume_to_elasticsearch(shown: Shown) -> None:
@@ -288,3 +285,60 @@ def test_metrics_for_a_scraper(shown: Shown) -> None:
     address = shown.namespace.pod("shop-metrics").status["podIP"]
     with urllib.request.urlopen(f"http://{address}:9600/metrics", timeout=20) as answer:
         assert 'log_sidecar_balance_lines{reason="",sink="search",what="stored"}' in answer.read().decode()
+
+
+def test_volumes_that_outlive_the_pod(shown: Shown, cluster: Cluster) -> None:
+    shown.example("13-statefulset-pvc.yaml")
+    for name in ("one", "two"):
+        cluster.shell(f"mkdir -p -m 0777 /var/lib/volumes/{name}")
+        volume = {
+            "capacity": {"storage": "1Gi"},
+            "accessModes": ["ReadWriteOnce"],
+            "hostPath": {"path": f"/var/lib/volumes/{name}"},
+        }
+        item = {"apiVersion": "v1", "kind": "PersistentVolume", "metadata": {"name": name}, "spec": volume}
+        cluster.kubectl("apply", "--filename=-", given=json.dumps(item))
+    shown.documents("logs-statefulset", 3)
+    first = shown.until("ledger-0", "runs", lambda pod: pod.runs(SIDECAR)).container_id(SIDECAR)
+    shown.namespace.delete("ledger-0")
+    shown.until("ledger-0", "runs again", lambda pod: pod.runs(SIDECAR) and pod.container_id(SIDECAR) != first)
+    wait("it writes again", lambda: numbers(shown.documents("logs-statefulset", 3)).count(0) == 2, 90)
+    before = len(shown.documents("logs-statefulset", 3))
+    found = shown.documents("logs-statefulset", before + 3)
+    assert len({(each["log"]["file"]["path"], each["log"]["offset"]) for each in found}) == len(found)
+
+
+def test_a_password_and_an_authority_that_rotate(
+    shown: Shown, cluster: Cluster, elasticsearch: Elasticsearch
+) -> None:
+    shown.example("16-secret-and-tls.yaml")
+    name, authority = "elasticsearch-tls", trustme.CA()
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    authority.issue_cert(f"{name}.logging").configure_cert(context)
+    (secret,) = [each for each in objects(EXAMPLES / "16-secret-and-tls.yaml") if each["kind"] == "Secret"]
+    wait(
+        "it says that the certificate is none",
+        lambda: '"sink_misconfigured"' in shown.namespace.logs("shop-tls", SIDECAR),
+        90,
+    )
+    with opened(Gate(elasticsearch.url, basic("change-me")), context, ADDRESS) as gate:
+        front = {"apiVersion": "v1", "kind": "Service", "metadata": {"name": name}}
+        for item in (
+            front | {"spec": {"ports": [{"port": 9200, "targetPort": gate.port}]}},
+            endpoint_of(name, gate.port),
+        ):
+            cluster.kubectl("apply", "--namespace=logging", "--filename=-", given=json.dumps(item))
+        secret["stringData"]["ca.crt"] = authority.cert_pem.bytes().decode()
+        shown.namespace.apply(secret)
+        shown.documents("logs-tls", 3, within=180)
+        gate.authorization = basic("another one")
+        secret["stringData"]["password"] = "another one"
+        shown.namespace.apply(secret)
+        before = len(shown.documents("logs-tls", 3))
+        found = numbers(shown.documents("logs-tls", before + 30, within=180))
+    assert found == list(range(len(found)))
+    assert shown.namespace.pod("shop-tls").container(SIDECAR)["restartCount"] == 0
+
+
+def basic(password: str) -> str:
+    return f"Basic {b64encode(f'shipper:{password}'.encode()).decode()}"

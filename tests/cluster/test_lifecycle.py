@@ -80,7 +80,7 @@ def test_row_6_an_unreadable_file_holds_up_no_other(scene: Scene) -> None:
     assert scene.until_stored(300) == list(range(300))
     scene.namespace.exec("shop", APP, "chmod", "0644", "/var/log/app/mended.log")
     assert scene.until_stored(301) == list(range(301))
-    assert scene.namespace.pod("shop").is_true("Ready")
+    scene.namespace.wait_for_pod("shop", "is Ready", lambda it: it.is_true("Ready"))
     scene.namespace.delete("shop")
     last = scene.until_over("shop")
     scene.assert_drained_in_time(last)
@@ -95,9 +95,10 @@ def test_row_7_an_application_that_crashes_in_a_deployment(scene: Scene, mode: M
     name = scene.pod_of(app="shop").name
     stored = scene.until_stored(600)
     assert stored == list(range(len(stored)))
-    seen = scene.namespace.pod(name)
+    seen = scene.namespace.wait_for_pod(
+        name, "has started again", lambda it: it.container(APP).get("restartCount", 0) >= 1
+    )
     assert seen.phase == "Running"
-    assert seen.container(APP)["restartCount"] >= 1
     assert seen.container(SIDECAR)["restartCount"] == 0
     scene.measure(7, "application crashes, Deployment", mode, seen, None)
 
@@ -168,7 +169,7 @@ def test_row_15_an_application_that_takes_the_whole_grace_period(scene: Scene) -
 def test_row_19_a_sidecar_that_is_killed_goes_on_where_it_was(scene: Scene) -> None:
     scene.set(pod("shop", spec("native", writing(lines=3000))))
     scene.until_stored(300)
-    killed = scene.namespace.pod("shop")
+    killed = scene.until("shop", SIDECAR, ended=False)
     scene.namespace.cluster.signal(killed.container_id(SIDECAR), "SIGKILL")
     last = scene.until_over("shop")
     assert last.container(SIDECAR)["restartCount"] == 1
@@ -180,7 +181,8 @@ def test_row_19_a_sidecar_that_is_killed_goes_on_where_it_was(scene: Scene) -> N
 def test_row_19_a_classic_sidecar_that_is_killed_fails_the_pod(scene: Scene) -> None:
     scene.set(pod("shop", spec("classic", writing(lines=1500))))
     scene.until_stored(300)
-    scene.namespace.cluster.signal(scene.namespace.pod("shop").container_id(SIDECAR), "SIGKILL")
+    killed = scene.until("shop", SIDECAR, ended=False)
+    scene.namespace.cluster.signal(killed.container_id(SIDECAR), "SIGKILL")
     last = scene.until_over("shop")
     assert last.ended(SIDECAR)["exitCode"] == 137
     assert last.ended(APP)["exitCode"] == 0
@@ -219,6 +221,7 @@ def test_row_20_an_eviction_because_the_volume_is_full(scene: Scene) -> None:
 
 def test_row_25_a_node_that_does_not_report(scene: Scene) -> None:
     scene.set(pod("shop", spec("native", writing(lines=9000, rate=200))))
+    scene.namespace.wait_for_pod("shop", "is Ready", lambda it: it.is_true("Ready"))
     scene.until_stored(100)
     cluster = scene.namespace.cluster
     cluster.signal_component("kubelet", "STOP")

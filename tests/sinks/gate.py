@@ -59,8 +59,8 @@ class Gate:
 
 
 @contextmanager
-def opened(gate: Gate, tls: ssl.SSLContext | None = None) -> Iterator[Gate]:
-    """Serve until the block ends; `gate.port` is where."""
+def opened(gate: Gate, tls: ssl.SSLContext | None = None, host: str = "127.0.0.1") -> Iterator[Gate]:
+    """Serve on an address of this machine until the block ends; `gate.port` is where."""
 
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
@@ -80,7 +80,7 @@ def opened(gate: Gate, tls: ssl.SSLContext | None = None) -> Iterator[Gate]:
         def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - the name that http.server gives it
             """Say nothing."""
 
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    server = ThreadingHTTPServer((host, 0), Handler)
     server.daemon_threads = True
     if tls is not None:
         server.socket = tls.wrap_socket(server.socket, server_side=True)
