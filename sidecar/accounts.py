@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-from bisect import bisect_right
 from collections.abc import Sequence
 from typing import Protocol
 
 from sidecar.deliver.courier import Outcome
-from sidecar.flow import Batch, Documents, Lines, Rejection, Whole
+from sidecar.flow import Batch, Documents, Layout, Lines, Rejection, Whole
 from sidecar.positions import DeadLetter
 from sidecar.read.life import Span
 
 
 class Part(Protocol):
-    """The documents of one chunk, with the lines that they came from and the span that they settle."""
+    """The documents of one chunk, where its records are, and the span that they settle."""
 
     documents: Documents
-    lines: Lines
+    layout: Layout
     span: Span
 
 
@@ -47,33 +46,27 @@ def account(parts: Sequence[Part], batch: Batch, outcome: Outcome, pipeline: str
 def _dead(
     part: Part, at: int, rejection: Rejection, batch: Batch, pipeline: str, sink: str, now: float, attempts: int
 ) -> None:
-    documents, chunk = part.documents, part.lines.chunk
+    documents, generation = part.documents, part.documents.generation
     start = documents.starts[at]
-    end = record_end(part.lines, documents, at)
+    end = part.layout.end_of(start)
     part.span.amounts.add("dead_letter", end - start, 1)
     part.span.dead_letters.append(
         DeadLetter(
-            pipeline, sink, chunk.generation.number, chunk.generation.shown, start, end,
+            pipeline, sink, generation.number, generation.shown, start, end,
             batch.ids[rejection.index], rejection.target, batch.documents[rejection.index],
             batch.event_times[rejection.index], rejection.status, rejection.kind, rejection.reason, now, attempts,
         )
     )  # fmt: skip
 
 
-def record_end(lines: Lines, documents: Documents, at: int) -> int:
-    """The offset behind the bytes of one record: where the next record or a skipped stretch begins."""
-    begins = sorted({*documents.starts, *lines.positions, *(gap.start for gap in lines.skipped), lines.chunk.end})
-    return begins[bisect_right(begins, documents.starts[at])]
-
-
-def undecodable(part: Part, pipeline: str, sink: str, now: float) -> Documents:
-    """Lines that the strict policy refuses become dead letters; returns the documents that remain."""
+def undecodable(part: Part, refused: frozenset[int], pipeline: str, sink: str, now: float) -> Documents:
+    """Lines that the strict policy refuses, by index, become dead letters; returns the documents that remain."""
     documents = part.documents
     batch = Batch([documents])
-    for index in sorted(part.lines.undecodable):
+    for index in sorted(refused):
         rejection = Rejection(index, "invalid_utf8", "the line is not valid UTF-8 and encoding_errors is strict")
         _dead(part, index, rejection, batch, pipeline, sink, now, 1)
-    rest = [i for i in range(len(documents)) if i not in part.lines.undecodable]
+    rest = [i for i in range(len(documents)) if i not in refused]
     texts, times = documents.texts(), documents.event_times()
     return Whole(
         documents.generation, [documents.starts[i] for i in rest], [texts[i] for i in rest], [times[i] for i in rest]

@@ -7,10 +7,10 @@ columns, because an object or a call for each line would cost more than everythi
 from __future__ import annotations
 
 import os
+from bisect import bisect_right
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from itertools import chain
 from typing import Any, Protocol
 
 import msgspec
@@ -81,6 +81,14 @@ class Chunk:
 
 
 @dataclass(frozen=True, slots=True)
+class Envelope:
+    """What stands round each document in a request: `before` id `between` document newline. `between` ends a line."""
+
+    before: str
+    between: str
+
+
+@dataclass(frozen=True, slots=True)
 class Skipped:
     """Bytes of the file that no document holds, by rule: an empty line, a hole of NUL bytes."""
 
@@ -90,35 +98,44 @@ class Skipped:
 
 
 @dataclass(frozen=True, slots=True)
-class Lines:
-    """The lines of a chunk: either `text` as a whole (`whole` is true), or `texts`, already taken apart.
+class Layout:
+    """Where the records of a chunk begin, by offset in the file, what lies between them, and where the chunk ends."""
 
-    `positions` are the byte offsets in the file of each line's first byte.
+    starts: Sequence[int]
+    skipped: Sequence[Skipped]
+    end: int
+
+    def end_of(self, start: int) -> int:
+        """The offset behind the bytes of the record that begins at `start`: there the next one begins, or a gap."""
+        begins = sorted({*self.starts, *(gap.start for gap in self.skipped), self.end})
+        return begins[bisect_right(begins, start)]
+
+
+@dataclass(frozen=True, slots=True)
+class Lines:
+    """The lines of a chunk without their line ends, and the byte offset in the file at which each begins.
 
     Whole means that each line of the chunk is one record as it stands: valid UTF-8, no empty line, no NUL,
-    no carriage return, nothing to note. Only then may a parser treat the chunk at a stroke.
+    no carriage return, nothing to note. Only then may a parser treat the chunk at a stroke, and only then there is
+    `text`, all of it with its line ends.
     `notes` holds what is to be said of single lines in their documents: index → (path, JSON text) pairs.
     `undecodable` holds the indexes of lines that the strict policy refuses.
     """
 
     chunk: Chunk
     count: int
+    texts: Sequence[str] = ()
+    starts: Sequence[int] = ()
     text: str = ""
     whole: bool = True
-    texts: Sequence[str] = ()
-    positions: Sequence[int] = ()
     skipped: Sequence[Skipped] = ()
     notes: dict[int, dict[str, str]] = field(default_factory=dict)
     undecodable: frozenset[int] = frozenset()
     replaced: int = 0
 
-    def split(self) -> list[str]:
-        """The text of each line, without its line end."""
-        return self.text[:-1].split("\n") if self.whole else list(self.texts)
-
-    def starts(self) -> list[int]:
-        """The byte offset in the file of each line's first byte."""
-        return list(self.positions)
+    def layout(self) -> Layout:
+        """Where everything is, without the text."""
+        return Layout(self.starts, self.skipped, self.chunk.end)
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,8 +176,8 @@ class Documents(Protocol):
         """Each document as JSON text without line ends."""
         ...
 
-    def rendered(self, before: str, between: str) -> list[str]:
-        """`before` id `between` document newline, for each document."""
+    def rendered(self, envelope: Envelope) -> bytes:
+        """All documents in their envelopes, in order, as UTF-8."""
         ...
 
     def event_times(self) -> list[str]:
@@ -202,19 +219,16 @@ class Spliced:
             for time, body, at in zip(self.times, self.members, self.starts, strict=True)
         ]
 
-    def rendered(self, before: str, between: str) -> list[str]:
-        head, tail, close = f"{before}{self.generation.text}-", self.tail, f"{self.close}\n"
-        offsets = list(map(str, self.starts))
+    def rendered(self, envelope: Envelope) -> bytes:
+        head, tail, close = f"{envelope.before}{self.generation.text}-", self.tail, f"{self.close}\n"
+        offsets = map(str, self.starts)
         if self.in_place:
-            return [
-                f"{head}{at}{between}{{{body}{tail}{at}{close}"
-                for body, at in zip(self.members, offsets, strict=True)
-            ]
-        middle = between + '{"@timestamp":"'
-        return [
-            f'{head}{at}{middle}{time}",{body}{tail}{at}{close}'
-            for time, body, at in zip(self.times, self.members, offsets, strict=True)
-        ]
+            middle = envelope.between + "{"
+            rows = zip(self.members, offsets, strict=True)
+            return "".join([f"{head}{at}{middle}{body}{tail}{at}{close}" for body, at in rows]).encode()
+        middle = envelope.between + '{"@timestamp":"'
+        timed = zip(self.times, self.members, offsets, strict=True)
+        return "".join([f'{head}{at}{middle}{time}",{body}{tail}{at}{close}' for time, body, at in timed]).encode()
 
     def event_times(self) -> list[str]:
         return list(self.known_times)
@@ -242,11 +256,52 @@ class Whole:
     def texts(self) -> list[str]:
         return list(self.documents)
 
-    def rendered(self, before: str, between: str) -> list[str]:
-        return [f"{before}{name}{between}{text}\n" for name, text in zip(self.ids(), self.documents, strict=True)]
+    def rendered(self, envelope: Envelope) -> bytes:
+        pairs = zip(self.ids(), self.documents, strict=True)
+        return "".join([f"{envelope.before}{name}{envelope.between}{text}\n" for name, text in pairs]).encode()
 
     def event_times(self) -> list[str]:
         return list(self.times)
+
+
+@dataclass(frozen=True, slots=True)
+class Enveloped:
+    """Documents as the bytes of a request, made while their lines are still in the processor's cache.
+
+    A fraction of the memory of the texts that they were made of, which are not kept.
+    """
+
+    generation: Generation
+    starts: Sequence[int]
+    body: bytes
+    envelope: Envelope
+    known_times: Sequence[str]
+
+    @classmethod
+    def of(cls, documents: Documents, envelope: Envelope) -> Enveloped:
+        """The same documents in these envelopes."""
+        body, times = documents.rendered(envelope), documents.event_times()
+        return cls(documents.generation, documents.starts, body, envelope, times)
+
+    def __len__(self) -> int:
+        return len(self.starts)
+
+    def ids(self) -> list[str]:
+        head = self.generation.text
+        return [f"{head}-{start}" for start in self.starts]
+
+    def texts(self) -> list[str]:
+        lines_each = self.envelope.between.count("\n") + 1
+        return self.body.decode().split("\n")[lines_each - 1 :: lines_each]
+
+    def rendered(self, envelope: Envelope) -> bytes:
+        return self.body if envelope == self.envelope else self._as_texts().rendered(envelope)
+
+    def event_times(self) -> list[str]:
+        return list(self.known_times)
+
+    def _as_texts(self) -> Whole:
+        return Whole(self.generation, self.starts, self.texts(), self.known_times)
 
 
 @dataclass(frozen=True)
@@ -282,9 +337,9 @@ class Batch:
         found: list[dict[str, Any]] = _OBJECTS.decode_lines("\n".join(self.documents))
         return found
 
-    def rendered(self, before: str, between: str) -> bytes:
-        """`before` id `between` document newline, for all documents in order, as UTF-8."""
-        return "".join(chain.from_iterable([part.rendered(before, between) for part in self.parts])).encode()
+    def rendered(self, envelope: Envelope) -> bytes:
+        """All documents in their envelopes, in order, as UTF-8."""
+        return b"".join([part.rendered(envelope) for part in self.parts])
 
     @cached_property
     def event_times(self) -> list[str]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 
-from sidecar.accounts import record_end
 from sidecar.clock import SystemClock
 from sidecar.composition import rooms_of
 from sidecar.deliver import registry
@@ -48,9 +47,10 @@ def preview(settings: Settings, pipeline: str, path: str, data: bytes) -> Iterat
     documents = rooms.finisher.documents(records)
     targets = {name: _targets(settings, name, Batch([documents])) for name in settings.sinks_of(pipeline)}
     shown = [Preview(gap.start, gap.end, "", "skipped", gap.reason) for gap in lines.skipped]
-    texts, ids, times, raw = documents.texts(), documents.ids(), documents.event_times(), lines.split()
+    texts, ids, times, raw = documents.texts(), documents.ids(), documents.event_times(), lines.texts
+    layout = lines.layout()
     for index, start in enumerate(documents.starts):
-        end = record_end(lines, documents, index)
+        end = layout.end_of(start)
         places = {name: where[index] for name, where in targets.items()}
         shown.append(
             Preview(

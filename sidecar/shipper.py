@@ -22,11 +22,11 @@ from sidecar.clock import Clock
 from sidecar.decode.framing import Framing
 from sidecar.deliver.backoff import Backoff
 from sidecar.deliver.courier import Courier, Outcome
-from sidecar.deliver.sink import Resumable, Sink
+from sidecar.deliver.sink import Enveloping, Resumable, Sink
 from sidecar.enrich.finish import Finisher
 from sidecar.enrich.redact import Redactor
 from sidecar.errors import DeliveryError, Fatal, Retryable, SidecarError, StateError
-from sidecar.flow import Batch, Chunk, Documents, Lines, Records
+from sidecar.flow import Batch, Chunk, Documents, Enveloped, Layout, Lines, Records
 from sidecar.observe.facts import ShipperFacts
 from sidecar.observe.tally import Tally
 from sidecar.positions import NO_TAIL, ORIGIN, Advance, Amounts, Checkpoint, Remembered
@@ -83,11 +83,12 @@ class Limits:
 
 @dataclass(slots=True)
 class Part:
-    """The documents of one chunk, with the lines that they came from and the span that they settle."""
+    """The documents of one chunk of `size` bytes, where its records are, and the span that they settle."""
 
     documents: Documents
-    lines: Lines
+    layout: Layout
     span: Span
+    size: int
 
 
 @dataclass(slots=True)
@@ -105,7 +106,7 @@ class OpenBatch:
             self.opened_at = now
         self.parts.append(part)
         self.records += len(part.documents)
-        self.bytes += len(part.lines.chunk.data)
+        self.bytes += part.size
 
 
 class Shipper(threading.Thread):
@@ -126,6 +127,7 @@ class Shipper(threading.Thread):
         self._draining = False
         self._retiring = False
         self._courier = Courier(sink, self._at_once)
+        self._envelope = sink.envelope if isinstance(sink, Enveloping) else None
         self._inbox: queue.SimpleQueue[Callable[[], None]] = queue.SimpleQueue()
         self._cursors: dict[int, Cursor] = {}
         self._ready: deque[Cursor] = deque()
@@ -414,11 +416,13 @@ class Shipper(threading.Thread):
         self.tally.lines_read += lines.count
         self.tally.unparsed += len(records.errors)
         self.tally.undecodable += lines.replaced
-        part = Part(documents, lines, cursor.took(chunk))
+        part = Part(documents, lines.layout(), cursor.took(chunk), len(chunk.data))
         skipped(part.span, lines)
         if lines.undecodable:
-            part.documents = undecodable(part, self.pipeline, self.sink_name, self._clock.now())
+            part.documents = undecodable(part, lines.undecodable, self.pipeline, self.sink_name, self._clock.now())
         if len(part.documents):
+            if self._envelope:
+                part.documents = Enveloped.of(part.documents, self._envelope)
             self._batch.add(part, self._clock.monotonic())
         else:
             part.span.settled = True
@@ -630,4 +634,4 @@ class Shipper(threading.Thread):
 
 
 def _size_of(parts: Sequence[Part]) -> int:
-    return sum(len(part.lines.chunk.data) for part in parts)
+    return sum(part.size for part in parts)

@@ -36,15 +36,18 @@ class Framing:
         data = chunk.data
         if not self._is_plain(chunk) or (chunk.events is not None and len(chunk.events) != data.count(b"\n")):
             return None
-        pieces = data.split(b"\n")
-        if pieces.count(b"") != 1:
-            return None
-        # Each line begins behind the bytes of those before it and their line ends: all of it in C.
-        starts = list(map(add, accumulate(map(len, pieces), initial=chunk.offset), count()))
         try:
-            return Lines(chunk, len(pieces) - 1, text=data.decode(), positions=starts[: len(pieces) - 1])
+            text = data.decode()
         except UnicodeDecodeError:
             return None
+        texts = text.split("\n")
+        texts.pop()
+        if "" in texts:
+            return None
+        # Each line begins behind the bytes of those before it and their line ends: all of it in C.
+        lengths = map(len, texts if text.isascii() else data.split(b"\n"))
+        starts = list(map(add, accumulate(lengths, initial=chunk.offset), count()))
+        return Lines(chunk, len(texts), texts, starts[: len(texts)], text)
 
     def _joined(self, chunk: Chunk) -> Lines | None:
         """Events of several lines, where nothing is to be said of any of them."""
@@ -57,7 +60,7 @@ class Framing:
             return None
         if "" in texts:
             return None
-        return Lines(chunk, len(texts), whole=False, texts=texts, positions=[chunk.offset + at for at in begins])
+        return Lines(chunk, len(texts), texts, [chunk.offset + at for at in begins], whole=False)
 
     def _is_plain(self, chunk: Chunk) -> bool:
         if chunk.closed or chunk.continuation or chunk.cut_bytes or len(chunk.data) > self.max_line:
@@ -72,7 +75,7 @@ class _Cutting:
     framing: Framing
     chunk: Chunk
     texts: list[str] = field(default_factory=list)
-    positions: list[int] = field(default_factory=list)
+    starts: list[int] = field(default_factory=list)
     skipped: list[Skipped] = field(default_factory=list)
     notes: dict[int, dict[str, str]] = field(default_factory=dict)
     undecodable: set[int] = field(default_factory=set)
@@ -82,14 +85,14 @@ class _Cutting:
         chunk = self.chunk
         for start, raw, end in self._raw_lines() if chunk.events is None else self._raw_events(chunk.events):
             self._take(start, raw, end)
-        if chunk.continuation and self.positions and self.positions[0] == chunk.offset:
+        if chunk.continuation and self.starts and self.starts[0] == chunk.offset:
             self._note(0, "log.continuation", "true")
         return Lines(
             chunk,
             len(self.texts),
+            self.texts,
+            self.starts,
             whole=False,
-            texts=self.texts,
-            positions=self.positions,
             skipped=self.skipped,
             notes=self.notes,
             undecodable=frozenset(self.undecodable),
@@ -140,7 +143,7 @@ class _Cutting:
         elif self.chunk.closed and end == self.chunk.end:
             self._note(index, "partial", "true")
         self.texts.append(self._decoded(index, line))
-        self.positions.append(start)
+        self.starts.append(start)
 
     def _decoded(self, index: int, line: bytes) -> str:
         try:

@@ -11,7 +11,7 @@ from typing import Any, ClassVar, Protocol, Self, runtime_checkable
 
 from pydantic import BaseModel, ConfigDict, PositiveInt
 
-from sidecar.flow import Batch, Verdict
+from sidecar.flow import Batch, Envelope, Verdict
 from sidecar.quantities import Duration, Size
 
 
@@ -53,6 +53,19 @@ class Resumable(Protocol):
 
     def receipt(self) -> str:
         """Where the sink is now. Committed after each `open`, before anything is written."""
+        ...
+
+
+@runtime_checkable
+class Enveloping(Protocol):
+    """A sink whose requests are documents with constant text round them.
+
+    They are put into it as soon as they are made: `Batch.rendered` of this envelope then costs next to nothing.
+    """
+
+    @property
+    def envelope(self) -> Envelope | None:
+        """That of most batches, None if there is none; a batch may still be asked for anything else."""
         ...
 
 

@@ -51,7 +51,7 @@ class AccessLog:
         if rows is None:
             return self._line_by_line(lines)
         times = self._times.all([row[2] for row in rows])
-        return Records(lines, lines.starts(), _members(rows), times, NAMES)
+        return Records(lines, lines.starts, _members(rows), times, NAMES)
 
     def _rows(self, lines: Lines) -> list[Row] | None:
         """The rows of lines that are all ordinary ones, of which nothing needs escaping.
@@ -76,7 +76,7 @@ class AccessLog:
         members: list[str] = []
         stamps: list[str] = []
         errors: dict[int, str] = {}
-        for index, text in enumerate(lines.split()):
+        for index, text in enumerate(lines.texts):
             if match := self._one.fullmatch(text):
                 row = _row([group or "" for group in match.groups()])
                 stamps.append(row[2])
@@ -86,7 +86,7 @@ class AccessLog:
                 stamps.append("")
                 members += as_messages([text])
         names = NAMES | {"message"} if errors else NAMES
-        return Records(lines, lines.starts(), members, self._times.all(stamps), names, errors=errors)
+        return Records(lines, lines.starts, members, self._times.all(stamps), names, errors=errors)
 
 
 def _needs_no_escaping(lines: Lines, quotes: int) -> bool:

@@ -35,13 +35,13 @@ class Chain:
 def _mended(found: Records, parser: Parser, lines: Lines) -> Records:
     """Give the lines that failed to the next parser."""
     failed = sorted(found.errors)
-    texts, starts = lines.split(), found.starts
+    texts, starts = lines.texts, found.starts
     rest = replace(
         lines,
         count=len(failed),
         whole=False,
         texts=[texts[i] for i in failed],
-        positions=[starts[i] for i in failed],
+        starts=[starts[i] for i in failed],
         skipped=(),
         notes={},
         undecodable=frozenset(),

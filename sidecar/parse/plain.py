@@ -31,4 +31,4 @@ class Plain:
 
     def parse(self, lines: Lines) -> Records:
         """One record for each line; a line of text has no time of its own."""
-        return Records(lines, lines.starts(), as_messages(lines.split()), [""] * lines.count, _NAMES)
+        return Records(lines, lines.starts, as_messages(lines.texts), [""] * lines.count, _NAMES)

@@ -58,7 +58,7 @@ class Regex:
         times: list[str] = []
         errors: dict[int, str] = {}
         patience = _Patience()
-        for index, text in enumerate(lines.split()):
+        for index, text in enumerate(lines.texts):
             fields = self._fields(text, patience)
             if isinstance(fields, str):
                 errors[index] = fields
@@ -68,7 +68,7 @@ class Regex:
                 members.append(self._members(fields))
                 times.append(self._time(fields))
         names = frozenset([*self._names, "message"] if errors else self._names)
-        return Records(lines, lines.starts(), members, times, names, errors=errors)
+        return Records(lines, lines.starts, members, times, names, errors=errors)
 
     def _fields(self, text: str, patience: _Patience) -> dict[str, str | None] | str:
         limit = patience.for_one

@@ -17,35 +17,35 @@ def framed(data: bytes, offset: int = 0, **options: object) -> Lines:
 def test_ordinary_lines_stay_one_text_with_byte_offsets() -> None:
     lines = framed("ä\nbc\n".encode(), offset=10)
     assert lines.whole
-    assert lines.split() == ["ä", "bc"]
-    assert lines.starts() == [10, 13]
+    assert lines.texts == ["ä", "bc"]
+    assert lines.starts == [10, 13]
 
 
 def test_an_empty_line_is_skipped_and_counted() -> None:
     lines = framed(b"a\n\nb\n")
-    assert lines.split() == ["a", "b"]
+    assert lines.texts == ["a", "b"]
     assert [(gap.start, gap.end, gap.reason) for gap in lines.skipped] == [(2, 3, "empty")]
 
 
 def test_an_empty_line_is_kept_on_request() -> None:
-    assert framed(b"a\n\nb\n", keep_empty=True).split() == ["a", "", "b"]
+    assert framed(b"a\n\nb\n", keep_empty=True).texts == ["a", "", "b"]
 
 
 def test_the_carriage_return_of_a_windows_line_end_is_not_part_of_the_line() -> None:
-    assert framed(b"a\r\nb\r\n").split() == ["a", "b"]
+    assert framed(b"a\r\nb\r\n").texts == ["a", "b"]
 
 
 def test_nul_bytes_before_a_line_are_a_hole_and_inside_it_are_data() -> None:
     lines = framed(b"\0\0a\nb\0c\n")
-    assert lines.split() == ["a", "b\0c"]
-    assert lines.starts() == [2, 4]
+    assert lines.texts == ["a", "b\0c"]
+    assert lines.starts == [2, 4]
     assert [(gap.start, gap.end, gap.reason) for gap in lines.skipped] == [(0, 2, "nul")]
 
 
 def test_one_invalid_byte_is_replaced_and_spoils_only_its_own_line() -> None:
     lines = framed(b"a\nb\xffc\nd\n")
-    assert lines.split() == ["a", "b�c", "d"]
-    assert lines.starts() == [0, 2, 6]
+    assert lines.texts == ["a", "b�c", "d"]
+    assert lines.starts == [0, 2, 6]
     assert lines.replaced == 1
 
 
@@ -55,13 +55,13 @@ def test_the_strict_policy_names_the_lines_that_it_refuses() -> None:
 
 def test_a_line_that_is_too_long_keeps_its_head_and_says_how_long_it_was() -> None:
     lines = framed(b"abcdefghij\nkl\n", max_line=4)
-    assert lines.split() == ["abcd", "kl"]
+    assert lines.texts == ["abcd", "kl"]
     assert lines.notes == {0: {"truncated": "true", "original_bytes": "10"}}
 
 
 def test_a_character_that_was_cut_in_the_middle_is_left_out() -> None:
     lines = framed("abcä\n".encode(), max_line=4)
-    assert lines.split() == ["abc"]
+    assert lines.texts == ["abc"]
     assert lines.replaced == 0
 
 
@@ -77,13 +77,13 @@ def test_cutting_a_chunk_at_any_line_end_gives_the_same_lines_at_the_same_offset
     ends = [i + 1 for i, byte in enumerate(data) if byte == 0x0A]
     middle = draw.draw(st.sampled_from(ends))
     whole, first, second = framed(data), framed(data[:middle]), framed(data[middle:], middle)
-    assert whole.split() == first.split() + (second.split() if data[middle:] else [])
-    assert whole.starts() == first.starts() + (second.starts() if data[middle:] else [])
+    assert whole.texts == [*first.texts] + ([*second.texts] if data[middle:] else [])
+    assert whole.starts == [*first.starts] + ([*second.starts] if data[middle:] else [])
 
 
 @given(BYTES.map(lambda data: data + b"\n"))
 def test_each_byte_is_in_one_line_or_in_one_gap(data: bytes) -> None:
     lines = framed(data)
-    begins = sorted([*lines.starts(), *(gap.start for gap in lines.skipped)])
+    begins = sorted([*lines.starts, *(gap.start for gap in lines.skipped)])
     assert begins[0] == 0
     assert len(begins) == len(set(begins))

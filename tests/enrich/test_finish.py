@@ -12,7 +12,7 @@ from sidecar.decode.framing import Framing
 from sidecar.enrich.add import Add
 from sidecar.enrich.finish import Finisher
 from sidecar.enrich.kubernetes import Kubernetes, parsed
-from sidecar.flow import Batch, Chunk, Documents, Generation, Lines, Records, Spliced
+from sidecar.flow import Batch, Chunk, Documents, Envelope, Generation, Lines, Records, Spliced
 
 GENERATION = Generation(35, "app", "/var/log/app/a.log", 0.0)
 TIME = "2026-11-23T01:00:00.123456789Z"
@@ -29,7 +29,7 @@ class HandClock:
 def records(members: list[str], times: list[str] | None = None, names: frozenset[str] | None = None) -> Records:
     data = b"".join(b"{%b}\n" % member.encode() for member in members)
     lines = Framing().lines(Chunk(GENERATION, 0, data, len(data)))
-    return Records(lines, lines.starts(), members, times or [""] * len(members), names)
+    return Records(lines, lines.starts, members, times or [""] * len(members), names)
 
 
 def finished(found: Records) -> Documents:
@@ -105,7 +105,9 @@ def test_spliced_at_a_stroke_and_finished_one_by_one_are_the_same_to_the_byte(ro
     for left, right, body in zip(at_a_stroke.texts(), one_by_one.texts(), members, strict=True):
         assert left == right, body
     pairs = zip(at_a_stroke.ids(), at_a_stroke.texts(), strict=True)
-    assert at_a_stroke.rendered("<", ">") == [f"<{name}>{text}\n" for name, text in pairs]
+    assert at_a_stroke.rendered(Envelope("<", ">\n")).decode() == "".join(
+        f"<{name}>\n{text}\n" for name, text in pairs
+    )
 
 
 def test_fields_that_the_user_adds_may_be_dotted_or_nested() -> None:

@@ -13,7 +13,7 @@ from bson.decimal128 import Decimal128
 
 from sidecar.deliver.sinks.mongodb import _ENCODER
 from sidecar.deliver.sinks.mongodb_documents import MAX_DEPTH
-from sidecar.flow import Batch, Documents, Rejection, Whole
+from sidecar.flow import Batch, Documents, Envelope, Rejection, Whole
 from tests.fuzz.material import Material
 from tests.fuzz.parsing import GENERATION, framed, setup, written
 
@@ -38,7 +38,7 @@ def check(data: bytes) -> None:
 
 
 def _check_bulk(batch: Batch) -> None:
-    body = batch.rendered('{"create":{"_id":"', '"}}\n')
+    body = batch.rendered(Envelope('{"create":{"_id":"', '"}}\n'))
     *lines, end = body.split(b"\n")
     assert end == b""
     assert [json.loads(line) for line in lines[::2]] == [{"create": {"_id": name}} for name in batch.ids]

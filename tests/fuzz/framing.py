@@ -75,7 +75,7 @@ class _Reading:
     def _take(self, chunk: Chunk) -> None:
         found = self.framing.lines(chunk)
         _check_both_ways(self.framing, chunk, found)
-        texts, starts = found.split(), found.starts()
+        texts, starts = found.texts, list(found.starts)
         assert len(texts) == len(starts) == found.count
         assert starts == sorted(set(starts))
         gaps = [(gap.start, gap.end) for gap in found.skipped]
@@ -108,7 +108,7 @@ def _check_both_ways(framing: Framing, chunk: Chunk, found: Lines) -> None:
     if found.whole:
         apart = framing.lines(replace(chunk, continuation=True))
         assert not apart.whole
-        assert (apart.split(), apart.starts()) == (found.split(), found.starts())
+        assert (apart.texts, apart.starts) == (found.texts, found.starts)
         assert not apart.skipped
 
 

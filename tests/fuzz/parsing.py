@@ -12,7 +12,7 @@ from sidecar.decode.framing import Framing
 from sidecar.enrich.add import Add
 from sidecar.enrich.finish import OWN, Finisher
 from sidecar.enrich.leaves import METADATA
-from sidecar.flow import Chunk, Documents, Generation, Lines, Records, Spliced
+from sidecar.flow import Chunk, Documents, Envelope, Generation, Lines, Records, Spliced
 from sidecar.parse.access import apache, nginx
 from sidecar.parse.chain import Chain, Parser
 from sidecar.parse.json import Json
@@ -53,7 +53,7 @@ class Setup:
     def has_dotted_name_below_ours(self, lines: Lines) -> bool:
         """Whether JSON has a name such as `log.offset.x` at its root, which is not looked for at a stroke."""
         starts = tuple(f"{path}." for path in (*OWN, *self.added))
-        return any(name.startswith(starts) for line in lines.split() if is_object(line) for name in root_names(line))
+        return any(name.startswith(starts) for line in lines.texts if is_object(line) for name in root_names(line))
 
 
 def setup(material: Material) -> Setup:
@@ -120,7 +120,7 @@ def check(data: bytes) -> None:
     assert len(texts) == len(records.members) == len(records.times) == lines.count
     if isinstance(documents, Spliced) and pipeline.has_dotted_name_below_ours(lines):
         return
-    for index, line in enumerate(lines.split()):
+    for index, line in enumerate(lines.texts):
         _check_line(pipeline, records, index, line, texts[index])
     _check_one_by_one(pipeline, lines, documents)
 
@@ -206,9 +206,10 @@ def _bare(path: str) -> list[str]:
 
 def _check_one_by_one(pipeline: Setup, lines: Lines, documents: Documents) -> None:
     """What went at a stroke is the same to the byte when each line is looked at by itself."""
-    apart = replace(lines, whole=False, texts=lines.split())
+    apart = replace(lines, whole=False, texts=lines.texts)
     careful = pipeline.finisher.documents(replace(pipeline.parser().parse(apart), names=None))
+    envelope = Envelope("<", ">\n")
     assert careful.texts() == documents.texts()
     assert careful.ids() == documents.ids()
     assert careful.event_times() == documents.event_times()
-    assert careful.rendered("<", ">") == documents.rendered("<", ">")
+    assert careful.rendered(envelope) == documents.rendered(envelope)

@@ -28,13 +28,15 @@ from sidecar.deliver.sinks.elasticsearch_answer import BUSY, WANTED, Answer, dec
 from sidecar.deliver.sinks.elasticsearch_settings import ElasticsearchSettings
 from sidecar.deliver.sinks.faults import Table, translated, unreachable, untrusted
 from sidecar.errors import DeliveryError, Fatal, Retryable, TooLarge
-from sidecar.flow import Batch, Verdict
+from sidecar.flow import Batch, Envelope, Verdict
 
 __all__ = ["FAULTS", "ElasticsearchSettings", "ElasticsearchSink"]
 
 _HEADERS = {"accept": "application/json", "content-type": "application/x-ndjson"}
 # Holds a field that is the server's own, which no mapping takes and no pipeline knows.
 _REFUSED = '{"@timestamp":"1970-01-01T00:00:00Z","_field_names":"log-sidecar-probe"}'
+
+_CREATE = Envelope('{"create":{"_id":"', '"}}\n')
 
 
 class _Answers(JsonSerializer):
@@ -81,6 +83,11 @@ class ElasticsearchSink:
         with self._borrowed():
             pass
 
+    @property
+    def envelope(self) -> Envelope | None:
+        """The action line, which is the same for all documents but for their ids, and in batches of one index."""
+        return _CREATE if self._has_ids else None
+
     def write(self, batch: Batch) -> Verdict:
         names = self._index.names(batch)
         answer = self._bulk(names if isinstance(names, str) else "", self._body(batch, names))
@@ -114,7 +121,7 @@ class ElasticsearchSink:
     def _body(self, batch: Batch, names: str | Sequence[str]) -> bytes:
         if isinstance(names, str):
             if self._has_ids:
-                return batch.rendered('{"create":{"_id":"', '"}}\n')
+                return batch.rendered(_CREATE)
             names = [""] * len(batch)
         ids = batch.ids if self._has_ids else [""] * len(batch)
         rows = zip(names, ids, batch.documents, strict=True)
