@@ -11,7 +11,6 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import pairwise
 from typing import NamedTuple, Protocol
 
 from sidecar.decode.presets import PRESETS, Preset
@@ -39,6 +38,10 @@ class Rule(Protocol):
         """Where the events of `data` begin, which consists of whole lines and begins with an event."""
         ...
 
+    def end(self, data: bytes, at: int, stop: int) -> int:
+        """Where the event that begins at `at` ends, as far as the whole lines up to `stop` tell."""
+        ...
+
     def begins(self, line: bytes) -> bool:
         """Whether a line is the first one of an event, by itself."""
         ...
@@ -57,6 +60,12 @@ class ByPreset:
     def starts(self, data: bytes) -> list[int]:
         """One match for each event."""
         return [match.start() for match in self._event.finditer(data)]
+
+    def end(self, data: bytes, at: int, stop: int) -> int:
+        """One match."""
+        match = self._event.match(data, at, stop)
+        assert match is not None  # every line can begin an event
+        return match.end()
 
     def begins(self, line: bytes) -> bool:
         """Whether it could not go on with an event."""
@@ -82,16 +91,25 @@ class ByPattern:
 
     def starts(self, data: bytes) -> list[int]:
         """One look at each line."""
-        found, begins, fits, at = [], True, self._fits, 0
-        start, end = self._kind == "start", self._kind == "end"
+        found, at = [], 0
         while at < len(data):
-            stop = data.index(b"\n", at)
-            is_so = fits(data, at, stop)
-            if begins or (not end and is_so is start):
-                found.append(at)
-            begins = end and is_so
-            at = stop + 1
+            found.append(at)
+            at = self.end(data, at, len(data))
         return found
+
+    def end(self, data: bytes, at: int, stop: int) -> int:
+        """Looks at each line until one is the last of its event or the first of the next."""
+        after = data.index(b"\n", at) + 1
+        if self._kind == "end":
+            while after < stop and not self._fits(data, at, after - 1):
+                at, after = after, data.index(b"\n", after) + 1
+            return after
+        while after < stop:
+            line_end = data.index(b"\n", after)
+            if self._fits(data, after, line_end) is (self._kind == "start"):
+                break
+            after = line_end + 1
+        return after
 
     def begins(self, line: bytes) -> bool:
         """Every line may, where only the last one of an event is known."""
@@ -124,7 +142,7 @@ class Grouping:
         bounds = [*starts, len(data)]
         split: frozenset[int] = frozenset()
         if self._is_over(data, bounds):
-            bounds, split = self._limited(data, bounds)
+            bounds, split = self._limited(data)
         if not (closed or self.rule.ends(_last_line(data))):
             bounds.pop()
         return Events(bounds[:-1], bounds[-1], split)
@@ -134,25 +152,28 @@ class Grouping:
         longest = max(map(int.__sub__, bounds[1:], bounds))
         return longest > self.max_bytes or (longest >= self.max_lines and data.count(b"\n") >= self.max_lines)
 
-    def _limited(self, data: bytes, bounds: Sequence[int]) -> tuple[list[int], frozenset[int]]:
-        """The same bounds, and those at which a limit closes an event: before the first line that is too many."""
-        found: list[int] = []
-        split: set[int] = set()
-        for begin, end in pairwise(bounds):
-            found.append(begin)
-            at, lines, first = begin, 0, begin
-            while at < end:
-                after = data.index(b"\n", at) + 1
-                if lines and after - first > self.max_bytes:
-                    split.add(len(found) - 1)
-                    found.append(at)
-                    lines, first = 0, at
-                lines, at = lines + 1, after
-                if lines == self.max_lines and at < end:
-                    split.add(len(found) - 1)
-                    found.append(at)
-                    lines, first = 0, at
-        return [*found, bounds[-1]], frozenset(split)
+    def _limited(self, data: bytes) -> tuple[list[int], frozenset[int]]:
+        """The bounds with those at which a limit closes an event: before the first line that is too many.
+
+        What comes behind such a bound is judged as if the file began there, as it will be when reading goes on there.
+        """
+        bounds, split, at = [], set[int](), 0
+        while at < len(data):
+            bounds.append(at)
+            most = self._most(data, at)
+            stop = data.find(b"\n", most) + 1 or most
+            end = self.rule.end(data, at, stop)
+            if end > most:
+                split.add(len(bounds) - 1)
+            at = min(end, most)
+        return [*bounds, len(data)], frozenset(split)
+
+    def _most(self, data: bytes, at: int) -> int:
+        """Where a limit closes an event that begins at `at`; its first line may be of any length."""
+        after, lines = data.index(b"\n", at) + 1, 1
+        while lines < self.max_lines and 0 < (following := data.find(b"\n", after) + 1) <= at + self.max_bytes:
+            after, lines = following, lines + 1
+        return after
 
 
 def _last_line(data: bytes) -> bytes:

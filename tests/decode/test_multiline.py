@@ -7,7 +7,7 @@ import time
 from itertools import pairwise
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
@@ -113,6 +113,7 @@ LINES = sorted({line for events in EVENTS.values() for event in events for line 
 
 
 @pytest.mark.parametrize("name", PRESETS)
+@example(lines=[line for line in LINES if line.startswith("panic: ")] + [""] * 3, most=2)
 @given(lines=st.lists(st.sampled_from(LINES), min_size=1, max_size=30), most=st.integers(2, 12))
 def test_boundaries_do_not_depend_on_what_else_is_there(name: str, lines: list[str], most: int) -> None:
     """Reading on from any boundary, with as much or as little as there is, finds the same events."""
@@ -206,16 +207,16 @@ def lines(data: bytes, grouping: Grouping, **chunk: object) -> Lines:
 def test_an_event_is_one_text_at_the_offset_of_its_first_byte() -> None:
     grouping = Multiline(preset="indent").grouping(1 << 20)
     found = lines("ä\n  b\nc\n".encode(), grouping)
-    assert (found.split(), found.starts()) == (["ä\n  b", "c"], [100, 107])
+    assert (found.texts, found.starts) == (["ä\n  b", "c"], [100, 107])
     alone = lines(b"a\nb\n", grouping)
-    assert (alone.whole, alone.split()) == (True, ["a", "b"])
+    assert (alone.whole, alone.texts) == (True, ["a", "b"])
 
 
 def test_carriage_returns_blank_lines_and_wrong_bytes_within_an_event() -> None:
     grouping = Multiline(start="^[a-z]").grouping(1 << 20)
     found = lines(b"a\r\n\r\n  \xff\r\n\r\nb\r\n", grouping)
-    assert found.split() == ["a\n\n  \ufffd", "b"]
+    assert found.texts == ["a\n\n  \ufffd", "b"]
     assert found.replaced == 1
     blank = lines(b"\n\na\n", grouping)
-    assert (blank.split(), blank.starts()) == (["a"], [102])
+    assert (blank.texts, blank.starts) == (["a"], [102])
     assert [(gap.start, gap.end, gap.reason) for gap in blank.skipped] == [(100, 102, "empty")]
