@@ -10,8 +10,9 @@ import json
 import sys
 import threading
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
 from typing import ClassVar, TextIO
+
+import msgspec
 
 from sidecar.clock import Clock, iso
 
@@ -19,8 +20,7 @@ LEVELS = ("debug", "info", "warning", "error")
 _COLOURS = {"debug": "2", "info": "36", "warning": "33", "error": "31"}
 
 
-@dataclass(frozen=True, slots=True)
-class Event:
+class Event(msgspec.Struct, frozen=True):
     """One happening. Fields become fields of the log line; the docstring of each class is its meaning."""
 
     level: ClassVar[str] = "info"
@@ -33,7 +33,6 @@ class Event:
 Emit = Callable[[Event], None]
 
 
-@dataclass(frozen=True, slots=True)
 class Started(Event):
     """The sidecar follows its files from now on."""
 
@@ -45,7 +44,6 @@ class Started(Event):
         return f"log-sidecar {self.version} follows {self.pipelines}; state in {self.state_dir}"
 
 
-@dataclass(frozen=True, slots=True)
 class NothingMatches(Event):
     """No file matches the paths of a pipeline yet."""
 
@@ -56,7 +54,6 @@ class NothingMatches(Event):
         return f"{self.pipeline}: no file matches {self.paths} yet; waiting for one"
 
 
-@dataclass(frozen=True, slots=True)
 class FileFollowed(Event):
     """A file is read from now on."""
 
@@ -69,7 +66,6 @@ class FileFollowed(Event):
         return f"{self.pipeline}: follows {self.path!a} from byte {self.offset}"
 
 
-@dataclass(frozen=True, slots=True)
 class FileRefused(Event):
     """A name matches, but is a link, a FIFO, a device or cannot be opened."""
 
@@ -82,7 +78,6 @@ class FileRefused(Event):
         return f"{self.pipeline}: cannot read {self.path!a} ({self.reason}); the other files go on"
 
 
-@dataclass(frozen=True, slots=True)
 class CopyTaken(Event):
     """A file was truncated or is gone; what was not read of it is read from a copy."""
 
@@ -94,7 +89,6 @@ class CopyTaken(Event):
         return f"{self.pipeline}: {self.path!a} was rotated by copy; its rest is read from {self.copy!a}"
 
 
-@dataclass(frozen=True, slots=True)
 class LinkRefused(Event):
     """A file cannot be kept from being deleted."""
 
@@ -107,7 +101,6 @@ class LinkRefused(Event):
         return f"{self.pipeline}: cannot keep a link to {self.path!a} ({self.reason}); a deletion and a crash lose it"
 
 
-@dataclass(frozen=True, slots=True)
 class NotificationsUnavailable(Event):
     """The system gives no notifications, so new files are found by the sweep alone."""
 
@@ -118,7 +111,6 @@ class NotificationsUnavailable(Event):
         return f"no file notifications ({self.reason}); new files are found by looking once a second"
 
 
-@dataclass(frozen=True, slots=True)
 class BytesLost(Event):
     """Bytes were gone before they could be read."""
 
@@ -134,7 +126,6 @@ class BytesLost(Event):
         return f"{place}: {self.bytes} bytes of {self.path!a} were {self.reason} before they were read"
 
 
-@dataclass(frozen=True, slots=True)
 class SinkDown(Event):
     """A destination takes nothing. The files wait."""
 
@@ -147,14 +138,12 @@ class SinkDown(Event):
         return f"{self.pipeline} to {self.sink}: {self.reason}; keeps its place and tries again"
 
 
-@dataclass(frozen=True, slots=True)
 class SinkMisconfigured(SinkDown):
     """A destination refuses what we are or ask; a person has to change something. Nothing is lost meanwhile."""
 
     level: ClassVar[str] = "error"
 
 
-@dataclass(frozen=True, slots=True)
 class SinkUp(Event):
     """A destination takes documents, for the first time or again."""
 
@@ -165,7 +154,6 @@ class SinkUp(Event):
         return f"{self.pipeline} to {self.sink}: the destination takes documents"
 
 
-@dataclass(frozen=True, slots=True)
 class Rejected(Event):
     """Documents went to the dead letters."""
 
@@ -183,7 +171,6 @@ class Rejected(Event):
         )
 
 
-@dataclass(frozen=True, slots=True)
 class DeadLettersDropped(Event):
     """There was no place for new dead letters, so the oldest were thrown away, as the configuration says."""
 
@@ -199,7 +186,6 @@ class DeadLettersDropped(Event):
         )
 
 
-@dataclass(frozen=True, slots=True)
 class StateUnwritable(Event):
     """The state cannot be written; shipping waits, nothing is lost."""
 
@@ -210,7 +196,6 @@ class StateUnwritable(Event):
         return f"{self.reason}; shipping waits until then and nothing is lost"
 
 
-@dataclass(frozen=True, slots=True)
 class Draining(Event):
     """The sidecar was asked to end: it reads every file to its end and delivers."""
 
@@ -221,7 +206,6 @@ class Draining(Event):
         return f"{self.reason}: reads every file to its end and delivers, within {self.timeout_s:g} s"
 
 
-@dataclass(frozen=True, slots=True)
 class Parked(Event):
     """The configuration cannot be used; the sidecar waits for another one and does nothing."""
 
@@ -232,7 +216,6 @@ class Parked(Event):
         return f"{self.problem}; nothing is shipped until that is mended, and nothing is lost"
 
 
-@dataclass(frozen=True, slots=True)
 class ConfigurationKept(Event):
     """The configuration has changed for the worse; the old one goes on."""
 
@@ -243,7 +226,6 @@ class ConfigurationKept(Event):
         return f"the new configuration cannot be used, the old one goes on: {self.problem}"
 
 
-@dataclass(frozen=True, slots=True)
 class Reloaded(Event):
     """The configuration has changed, and is in force."""
 
@@ -253,7 +235,6 @@ class Reloaded(Event):
         return f"the configuration has changed: follows {self.pipelines}"
 
 
-@dataclass(frozen=True, slots=True)
 class NoSocket(Event):
     """Other commands and probes cannot ask this sidecar."""
 
@@ -264,7 +245,6 @@ class NoSocket(Event):
         return f"no socket in the state directory ({self.reason}); probes and `sidecar drain` cannot ask this sidecar"
 
 
-@dataclass(frozen=True, slots=True)
 class NoListener(Event):
     """Metrics and probes over HTTP cannot be had."""
 
@@ -276,7 +256,6 @@ class NoListener(Event):
         return f"nothing listens on {self.address} ({self.reason}); shipping goes on without metrics over HTTP"
 
 
-@dataclass(frozen=True, slots=True)
 class Waiting(Event):
     """Asked to end together with the application: it reads on until that has ended or is quiet."""
 
@@ -287,7 +266,6 @@ class Waiting(Event):
         return f"{self.reason}: reads on until the application has ended, for {self.longest_s:g} s at most"
 
 
-@dataclass(frozen=True, slots=True)
 class Crashed(Event):
     """A thread of ours failed in a way that nobody foresaw."""
 
@@ -299,7 +277,6 @@ class Crashed(Event):
         return f"{self.where} failed: {self.reason}; this is a fault of the sidecar, please report it"
 
 
-@dataclass(frozen=True, slots=True)
 class Balance(Event):
     """What became of every byte for one sink, as the last word."""
 
@@ -352,7 +329,7 @@ class Log:
             text = "".join(char if char.isprintable() else ascii(char)[1:-1] for char in event.text())
             return f"\x1b[2m{when[11:19]}\x1b[0m \x1b[{_COLOURS[event.level]}m{event.level:7}\x1b[0m {text}"
         name = "".join(f"_{c.lower()}" if c.isupper() else c for c in type(event).__name__).lstrip("_")
-        fields = {key: _clean(value) for key, value in asdict(event).items()}
+        fields = {key: _clean(value) for key, value in msgspec.structs.asdict(event).items()}
         return json.dumps(
             {"time": when, "level": event.level, "event": name, "message": _clean(event.text()), **fields}
         )

@@ -17,6 +17,8 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
+import msgspec
+
 from sidecar import events
 from sidecar.clock import SystemClock
 from sidecar.configuration.changes import Changes
@@ -275,7 +277,7 @@ def _message(
     """The balance for `kubectl describe pod`; what may be long comes last."""
     message: dict[str, Any] = {"exit": code, "sinks": {}}
     for balance in balances:
-        fields = asdict(balance)
+        fields = msgspec.structs.asdict(balance)
         message["sinks"][fields.pop("sink")] = fields
     if down:
         message["down"] = list(down[:_MOST_NAMES])

@@ -13,9 +13,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import (
     AfterValidator,
-    BaseModel,
     BeforeValidator,
-    ConfigDict,
     Field,
     SerializeAsAny,
     ValidationError,
@@ -28,17 +26,14 @@ from sidecar.configuration.problems import explained
 from sidecar.decode.settings import Multiline
 from sidecar.deliver import registry
 from sidecar.deliver.sink import SinkSettings
+from sidecar.described import Described
 from sidecar.enrich.settings import AnyEnricher
 from sidecar.errors import ConfigurationError
 from sidecar.parse.settings import AnyParser, Timestamp
 from sidecar.quantities import Duration, Size
 
 
-class _Model(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
-
-
-class Limits(_Model):
+class Limits(Described):
     """What the sidecar may take."""
 
     memory: Size = 16 << 20
@@ -61,7 +56,7 @@ def _address(value: object) -> object:
     return (host.strip("[]") or "0.0.0.0", int(port))  # noqa: S104 - what the user says
 
 
-class Admin(_Model):
+class Admin(Described):
     """Where metrics and probes can be had over HTTP, beside the Unix socket in the state directory."""
 
     listen: Annotated[tuple[str, int] | None, BeforeValidator(_address, json_schema_input_type=str | None)] = None
@@ -72,7 +67,7 @@ class Admin(_Model):
     """Whether a port that is in use ends the sidecar; it goes on without unless told."""
 
 
-class DeadLetters(_Model):
+class DeadLetters(Described):
     """What a destination refused, kept in the state."""
 
     max_size: Size = 256 << 20
@@ -82,7 +77,7 @@ class DeadLetters(_Model):
     """`block`: a sink whose refused documents find no place waits. `drop_oldest`: the oldest are lost and counted."""
 
 
-class Drain(_Model):
+class Drain(Described):
     """How it ends."""
 
     timeout: Duration | None = None
@@ -101,7 +96,7 @@ def _preset(value: object) -> object:
 AnyMultiline = str | Multiline
 
 
-class Pipeline(_Model):
+class Pipeline(Described):
     """Which files, what their lines are, and where they go."""
 
     paths: Annotated[tuple[str, ...], Field(min_length=1)]
@@ -165,7 +160,7 @@ def _not_empty(value: dict[str, Any]) -> dict[str, Any]:
     return value
 
 
-class Settings(_Model):
+class Settings(Described):
     """The whole configuration."""
 
     state_dir: Path | None = None

@@ -37,6 +37,10 @@ from sidecar.state.ledger import Ledger
 
 COMMIT_EVERY_S = 1.0
 
+_UNDISTURBED_S = 0.02
+"""So long after a batch has left, nothing is read: two threads at once would take turns with the interpreter, many
+times a batch. What is not answered by then goes on beside the reading."""
+
 Spawn = Callable[[Callable[[], None]], None]
 """Runs a task beside the caller, which must not wait for it."""
 
@@ -277,6 +281,8 @@ class Shipper(threading.Thread):
     def _idle_for(self) -> float:
         """Seconds until there is something to do without being told."""
         now = self._clock.monotonic()
+        if self._in_flight and now - self._sent_at < _UNDISTURBED_S:
+            return self._sent_at + _UNDISTURBED_S - now
         if self._may_read() or self._is_due(now):
             return 0.0
         moments = [now + 1.0]

@@ -10,6 +10,7 @@ from sidecar.cli import COMMANDS
 from sidecar.decode.presets import PRESETS
 from sidecar.decode.settings import Multiline
 from sidecar.deliver import registry
+from sidecar.described import meanings
 from sidecar.enrich.detectors import DETECTORS
 from sidecar.enrich.settings import Redact, Redaction
 from sidecar.parse.registry import BUILT_IN as PARSERS
@@ -36,9 +37,10 @@ MODELS: list[type[BaseModel]] = [
 
 @pytest.mark.parametrize("model", [*MODELS, *(registry.resolve(name).settings for name in registry.names())])
 def test_every_setting_is_documented_with_its_meaning(model: type[BaseModel]) -> None:
-    for name, field in model.model_fields.items():
+    explained = meanings(model)
+    for name in model.model_fields:
         assert f"`{name}`" in CONFIGURATION, f"{model.__name__}.{name}"
-        assert field.description, f"{model.__name__}.{name}"
+        assert explained.get(name), f"{model.__name__}.{name}"
 
 
 def test_every_sink_and_parser_has_its_place() -> None:

@@ -55,7 +55,7 @@ class ByPreset:
     """The grammar of a language's messages, in one pattern for a whole event."""
 
     def __init__(self, preset: Preset) -> None:
-        self._event, self._more = preset.event, preset.more
+        self._event, self._more = re.compile(preset.event), re.compile(preset.more)
 
     def starts(self, data: bytes) -> list[int]:
         """One match for each event."""

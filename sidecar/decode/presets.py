@@ -7,7 +7,6 @@ event never ends earlier because not all of it is there yet.
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 
 _LINE = rb"[^\n]*+\n"
@@ -16,10 +15,10 @@ _INDENTED = rb"[ \t]" + _LINE
 
 @dataclass(frozen=True, slots=True)
 class Preset:
-    """`event`: a whole event. `more`: a line that goes on with one."""
+    """Patterns, not compiled before they are wanted. `event`: a whole event. `more`: a line that goes on with one."""
 
-    event: re.Pattern[bytes]
-    more: re.Pattern[bytes]
+    event: bytes
+    more: bytes
 
 
 def _preset(*more: bytes, first: bytes = rb"(?!)", block: bytes = rb"(?!)") -> Preset:
@@ -27,7 +26,7 @@ def _preset(*more: bytes, first: bytes = rb"(?!)", block: bytes = rb"(?!)") -> P
     several lines that can do both."""
     going_on = b"|".join((_INDENTED, *more))
     event = rb"(?:%s|%s|%s)(?:%s|%s)*+" % (first, block, _LINE, block, going_on)
-    return Preset(re.compile(event), re.compile(going_on))
+    return Preset(event, going_on)
 
 
 # "Traceback …:", the indented frames, and the one line with the exception, which is not indented.

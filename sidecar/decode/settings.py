@@ -5,17 +5,16 @@ from __future__ import annotations
 import re
 from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from sidecar.decode.multiline import Grouping, grouping
 from sidecar.decode.presets import PRESETS
+from sidecar.described import Described
 from sidecar.quantities import Duration
 
 
-class Multiline(BaseModel):
+class Multiline(Described):
     """Which lines are one event: a preset, or one pattern."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
 
     preset: str | None = None
     """`java`, `python`, `go`, `ruby`, `node`, `dotnet`, `php`, `rust`, `postgresql`, or `indent`: indented lines

@@ -9,8 +9,9 @@ from __future__ import annotations
 
 from typing import Any, ClassVar, Protocol, Self, runtime_checkable
 
-from pydantic import BaseModel, ConfigDict, PositiveInt
+from pydantic import PositiveInt
 
+from sidecar.described import Described
 from sidecar.flow import Batch, Envelope, Verdict
 from sidecar.quantities import Duration, Size
 
@@ -69,10 +70,8 @@ class Enveloping(Protocol):
         ...
 
 
-class SinkSettings(BaseModel):
+class SinkSettings(Described):
     """What every sink can be told. A sink's own settings inherit from this and are frozen and closed."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
 
     type: str
     """Name of the sink as `sidecar plugins` lists it."""

@@ -6,7 +6,6 @@ record in which none of them occurs (in lower case) is not looked at.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv6Network, ip_address
@@ -17,13 +16,13 @@ Shorten = Callable[[str], str]
 
 @dataclass(frozen=True, slots=True)
 class Detector:
-    """A pattern whose last group (or all of it) is what has to go.
+    """A pattern, not compiled before it is wanted, whose last group (or all of it) is what has to go.
 
     `judge`: whether a match is really one. `shorten`: what stands in its place, None for what the action says.
     `keys`: names of fields, in lower case and without `-` and `_`, whose values have to go whatever they are.
     """
 
-    pattern: re.Pattern[str]
+    pattern: str
     hints: tuple[str, ...] = ()
     judge: Judge = bool
     shorten: Shorten | None = None
@@ -74,23 +73,23 @@ _VALUE = r"""[^\s"'&,;)}\]]+"""
 
 DETECTORS: dict[str, Detector] = {
     "password": Detector(
-        re.compile(rf"(?i)(?:{_NAMES}){_GIVEN}({_VALUE})|[a-z]://[^/\s:@]{{0,256}}:([^/\s@]+)@"),
+        rf"(?i)(?:{_NAMES}){_GIVEN}({_VALUE})|[a-z]://[^/\s:@]{{0,256}}:([^/\s@]+)@",
         ("passw", "passp", "pwd", "secret", "api_key", "apikey", "api-key", "token", "://"),
         keys=frozenset(_KEYS.split()),
     ),
     "authorization": Detector(
-        re.compile(
+        (
             rf"(?i)authorization{_GIVEN}(?:(?:basic|bearer|digest|token|negotiate)\s+)?({_VALUE})"
             r"|\bbearer\s+([A-Za-z0-9._~+/=-]{8,})"
         ),
         ("authorization", "bearer"),
         keys=frozenset({"authorization", "proxyauthorization"}),
     ),
-    "jwt": Detector(re.compile(r"\beyJ[A-Za-z0-9_-]{5,}\.[A-Za-z0-9_-]{5,}(?:\.[A-Za-z0-9_-]*)?"), ("eyj",)),
-    "credit_card": Detector(re.compile(r"(?<![\d.-])\d(?:[ -]?\d){12,18}(?![\d-]|\.\d)"), judge=_luhn),
-    "email": Detector(re.compile(r"[A-Za-z0-9._%+-]{1,64}@[A-Za-z0-9-]{1,63}(?:\.[A-Za-z0-9-]{1,63})+"), ("@",)),
+    "jwt": Detector(r"\beyJ[A-Za-z0-9_-]{5,}\.[A-Za-z0-9_-]{5,}(?:\.[A-Za-z0-9_-]*)?", ("eyj",)),
+    "credit_card": Detector(r"(?<![\d.-])\d(?:[ -]?\d){12,18}(?![\d-]|\.\d)", judge=_luhn),
+    "email": Detector(r"[A-Za-z0-9._%+-]{1,64}@[A-Za-z0-9-]{1,63}(?:\.[A-Za-z0-9-]{1,63})+", ("@",)),
     "ip": Detector(
-        re.compile(
+        (
             r"(?<![\w.:])(?:\d{1,3}(?:\.\d{1,3}){3}(?!\w|\.\d)|(?:(?:[0-9A-Fa-f]{1,4}:){7}[0-9A-Fa-f]{1,4}"
             r"|(?:[0-9A-Fa-f]{1,4}:){1,7}:(?:[0-9A-Fa-f]{1,4}(?::[0-9A-Fa-f]{1,4}){0,6})?)(?![\w.:]))"
         ),
@@ -98,19 +97,19 @@ DETECTORS: dict[str, Detector] = {
         shorten=_network,
     ),
     "aws_key": Detector(
-        re.compile(
+        (
             rf"\b(?:AKIA|ASIA)[A-Z0-9]{{16}}\b|(?i:aws_secret_access_key|secretaccesskey){_GIVEN}([A-Za-z0-9/+=]{{40}})"
         ),
         ("akia", "asia", "secret_access_key", "secretaccesskey"),
         keys=frozenset({"awssecretaccesskey", "secretaccesskey"}),
     ),
     "private_key": Detector(
-        re.compile(r"(?s)-----BEGIN [A-Z ]{0,20}PRIVATE KEY-----.*?(?:-----END [A-Z ]{0,20}PRIVATE KEY-----|\Z)"),
+        r"(?s)-----BEGIN [A-Z ]{0,20}PRIVATE KEY-----.*?(?:-----END [A-Z ]{0,20}PRIVATE KEY-----|\Z)",
         ("private key-----",),
         keys=frozenset({"privatekey"}),
     ),
     "iban": Detector(
-        re.compile(r"\b[A-Z]{2}\d{2}(?: ?[A-Z0-9]{4}){2,7}(?: ?[A-Z0-9]{1,3})?\b"),
+        r"\b[A-Z]{2}\d{2}(?: ?[A-Z0-9]{4}){2,7}(?: ?[A-Z0-9]{1,3})?\b",
         judge=_iban,
     ),
 }

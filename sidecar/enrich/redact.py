@@ -7,8 +7,9 @@ string is judged as the application meant it, without the escapes of JSON, and t
 from __future__ import annotations
 
 import hmac
+import re
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import msgspec
 import regex
@@ -47,17 +48,17 @@ def hashed(salt: bytes) -> Action:
     return mark
 
 
-@dataclass(frozen=True, slots=True)
 class Named:
     """A detector, and what becomes of what it finds."""
 
-    detector: Detector
-    action: Action
+    def __init__(self, detector: Detector, action: Action) -> None:
+        self.detector, self.action = detector, action
+        self._pattern = re.compile(detector.pattern)
 
     def may_find(self, text: str, lower: str) -> bool:
         """Whether something may be found, in a text in which strings are still escaped."""
         hints = self.detector.hints
-        return any(hint in lower for hint in hints) if hints else self.detector.pattern.search(text) is not None
+        return any(hint in lower for hint in hints) if hints else self._pattern.search(text) is not None
 
     def takes(self, path: str) -> bool:
         """Whether the value of this field has to go, whatever it is."""
@@ -67,7 +68,7 @@ class Named:
     def cleaned(self, text: str) -> str:
         """The text without what was found."""
         found, at = [], 0
-        for match in self.detector.pattern.finditer(text):
+        for match in self._pattern.finditer(text):
             group = match.lastindex or 0
             if self.detector.judge(match[group]):
                 found += [text[at : match.start(group)], self._instead(match[group])]

@@ -8,9 +8,7 @@ from typing import Annotated, Any, Literal
 
 import regex
 from pydantic import (
-    BaseModel,
     BeforeValidator,
-    ConfigDict,
     Discriminator,
     Field,
     Tag,
@@ -18,6 +16,7 @@ from pydantic import (
     model_validator,
 )
 
+from sidecar.described import Described
 from sidecar.enrich.detectors import DETECTORS
 from sidecar.enrich.leaves import METADATA
 from sidecar.enrich.redact import Action as What
@@ -26,10 +25,8 @@ from sidecar.enrich.redact import FieldAt, Named, Pattern, Redactor, Rule, drop,
 _OURS = ("@timestamp", "event.ingested", "log.offset", "log.file.path")
 
 
-class AddFields(BaseModel):
+class AddFields(Described):
     """Constant fields for every document."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
 
     add: dict[str, Any]
     """Names and values, nested or dotted."""
@@ -46,10 +43,8 @@ class AddFields(BaseModel):
 Action = Literal["mask", "hash", "drop"]
 
 
-class Redaction(BaseModel):
+class Redaction(Described):
     """One thing that has to go, where its name alone does not say enough."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
 
     name: str | None = None
     """One of the known names."""
@@ -93,10 +88,8 @@ def _named(value: object) -> object:
     return {"name": value} if isinstance(value, str) else value
 
 
-class Redact(BaseModel):
+class Redact(Described):
     """What is taken out of every record before anything of it leaves or is kept."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
 
     redact: Annotated[
         tuple[Annotated[Redaction, BeforeValidator(_named, json_schema_input_type=str | Redaction)], ...],

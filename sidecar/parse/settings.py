@@ -6,23 +6,19 @@ from typing import Annotated, Literal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import regex
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator
+from pydantic import BeforeValidator, Field, field_validator
+
+from sidecar.described import Described
 
 
-class Options(BaseModel):
-    """What all of these have in common."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
-
-
-class Simple(Options):
+class Simple(Described):
     """A parser without options of its own: `plain`, `nginx`, `apache`."""
 
     type: Literal["plain", "nginx", "apache"]
     """Name of the parser."""
 
 
-class Json(Options):
+class Json(Described):
     """One JSON object a line."""
 
     type: Literal["json"]
@@ -32,7 +28,7 @@ class Json(Options):
     """Dotted path under which the fields go; at the root of the document unless told."""
 
 
-class Regex(Options):
+class Regex(Described):
     """Named groups of a pattern become fields."""
 
     type: Literal["regex"]
@@ -63,7 +59,7 @@ AnyParser = Annotated[
 ]
 
 
-class Timestamp(Options):
+class Timestamp(Described):
     """Where the time of an event stands and how it is written."""
 
     field: str | None = None
