@@ -33,7 +33,7 @@ class Event(msgspec.Struct, frozen=True):
 Emit = Callable[[Event], None]
 
 
-class Started(Event):
+class Started(Event, frozen=True):
     """The sidecar follows its files from now on."""
 
     version: str
@@ -44,7 +44,7 @@ class Started(Event):
         return f"log-sidecar {self.version} follows {self.pipelines}; state in {self.state_dir}"
 
 
-class NothingMatches(Event):
+class NothingMatches(Event, frozen=True):
     """No file matches the paths of a pipeline yet."""
 
     pipeline: str
@@ -54,7 +54,7 @@ class NothingMatches(Event):
         return f"{self.pipeline}: no file matches {self.paths} yet; waiting for one"
 
 
-class FileFollowed(Event):
+class FileFollowed(Event, frozen=True):
     """A file is read from now on."""
 
     level: ClassVar[str] = "debug"
@@ -66,7 +66,7 @@ class FileFollowed(Event):
         return f"{self.pipeline}: follows {self.path!a} from byte {self.offset}"
 
 
-class FileRefused(Event):
+class FileRefused(Event, frozen=True):
     """A name matches, but is a link, a FIFO, a device or cannot be opened."""
 
     level: ClassVar[str] = "warning"
@@ -78,7 +78,7 @@ class FileRefused(Event):
         return f"{self.pipeline}: cannot read {self.path!a} ({self.reason}); the other files go on"
 
 
-class CopyTaken(Event):
+class CopyTaken(Event, frozen=True):
     """A file was truncated or is gone; what was not read of it is read from a copy."""
 
     pipeline: str
@@ -89,7 +89,7 @@ class CopyTaken(Event):
         return f"{self.pipeline}: {self.path!a} was rotated by copy; its rest is read from {self.copy!a}"
 
 
-class LinkRefused(Event):
+class LinkRefused(Event, frozen=True):
     """A file cannot be kept from being deleted."""
 
     level: ClassVar[str] = "warning"
@@ -101,7 +101,7 @@ class LinkRefused(Event):
         return f"{self.pipeline}: cannot keep a link to {self.path!a} ({self.reason}); a deletion and a crash lose it"
 
 
-class NotificationsUnavailable(Event):
+class NotificationsUnavailable(Event, frozen=True):
     """The system gives no notifications, so new files are found by the sweep alone."""
 
     level: ClassVar[str] = "warning"
@@ -111,7 +111,7 @@ class NotificationsUnavailable(Event):
         return f"no file notifications ({self.reason}); new files are found by looking once a second"
 
 
-class BytesLost(Event):
+class BytesLost(Event, frozen=True):
     """Bytes were gone before they could be read."""
 
     level: ClassVar[str] = "error"
@@ -126,7 +126,7 @@ class BytesLost(Event):
         return f"{place}: {self.bytes} bytes of {self.path!a} were {self.reason} before they were read"
 
 
-class SinkDown(Event):
+class SinkDown(Event, frozen=True):
     """A destination takes nothing. The files wait."""
 
     level: ClassVar[str] = "warning"
@@ -138,13 +138,13 @@ class SinkDown(Event):
         return f"{self.pipeline} to {self.sink}: {self.reason}; keeps its place and tries again"
 
 
-class SinkMisconfigured(SinkDown):
+class SinkMisconfigured(SinkDown, frozen=True):
     """A destination refuses what we are or ask; a person has to change something. Nothing is lost meanwhile."""
 
     level: ClassVar[str] = "error"
 
 
-class SinkUp(Event):
+class SinkUp(Event, frozen=True):
     """A destination takes documents, for the first time or again."""
 
     pipeline: str
@@ -154,7 +154,7 @@ class SinkUp(Event):
         return f"{self.pipeline} to {self.sink}: the destination takes documents"
 
 
-class Rejected(Event):
+class Rejected(Event, frozen=True):
     """Documents went to the dead letters."""
 
     level: ClassVar[str] = "error"
@@ -171,7 +171,7 @@ class Rejected(Event):
         )
 
 
-class DeadLettersDropped(Event):
+class DeadLettersDropped(Event, frozen=True):
     """There was no place for new dead letters, so the oldest were thrown away, as the configuration says."""
 
     level: ClassVar[str] = "error"
@@ -186,7 +186,7 @@ class DeadLettersDropped(Event):
         )
 
 
-class StateUnwritable(Event):
+class StateUnwritable(Event, frozen=True):
     """The state cannot be written; shipping waits, nothing is lost."""
 
     level: ClassVar[str] = "error"
@@ -196,7 +196,7 @@ class StateUnwritable(Event):
         return f"{self.reason}; shipping waits until then and nothing is lost"
 
 
-class Draining(Event):
+class Draining(Event, frozen=True):
     """The sidecar was asked to end: it reads every file to its end and delivers."""
 
     reason: str
@@ -206,7 +206,7 @@ class Draining(Event):
         return f"{self.reason}: reads every file to its end and delivers, within {self.timeout_s:g} s"
 
 
-class Parked(Event):
+class Parked(Event, frozen=True):
     """The configuration cannot be used; the sidecar waits for another one and does nothing."""
 
     level: ClassVar[str] = "error"
@@ -216,7 +216,7 @@ class Parked(Event):
         return f"{self.problem}; nothing is shipped until that is mended, and nothing is lost"
 
 
-class ConfigurationKept(Event):
+class ConfigurationKept(Event, frozen=True):
     """The configuration has changed for the worse; the old one goes on."""
 
     level: ClassVar[str] = "error"
@@ -226,7 +226,7 @@ class ConfigurationKept(Event):
         return f"the new configuration cannot be used, the old one goes on: {self.problem}"
 
 
-class Reloaded(Event):
+class Reloaded(Event, frozen=True):
     """The configuration has changed, and is in force."""
 
     pipelines: str
@@ -235,7 +235,7 @@ class Reloaded(Event):
         return f"the configuration has changed: follows {self.pipelines}"
 
 
-class NoSocket(Event):
+class NoSocket(Event, frozen=True):
     """Other commands and probes cannot ask this sidecar."""
 
     level: ClassVar[str] = "warning"
@@ -245,7 +245,7 @@ class NoSocket(Event):
         return f"no socket in the state directory ({self.reason}); probes and `sidecar drain` cannot ask this sidecar"
 
 
-class NoListener(Event):
+class NoListener(Event, frozen=True):
     """Metrics and probes over HTTP cannot be had."""
 
     level: ClassVar[str] = "warning"
@@ -256,7 +256,7 @@ class NoListener(Event):
         return f"nothing listens on {self.address} ({self.reason}); shipping goes on without metrics over HTTP"
 
 
-class Waiting(Event):
+class Waiting(Event, frozen=True):
     """Asked to end together with the application: it reads on until that has ended or is quiet."""
 
     reason: str
@@ -266,7 +266,7 @@ class Waiting(Event):
         return f"{self.reason}: reads on until the application has ended, for {self.longest_s:g} s at most"
 
 
-class Crashed(Event):
+class Crashed(Event, frozen=True):
     """A thread of ours failed in a way that nobody foresaw."""
 
     level: ClassVar[str] = "error"
@@ -277,7 +277,7 @@ class Crashed(Event):
         return f"{self.where} failed: {self.reason}; this is a fault of the sidecar, please report it"
 
 
-class Balance(Event):
+class Balance(Event, frozen=True):
     """What became of every byte for one sink, as the last word."""
 
     sink: str

@@ -9,7 +9,6 @@ from __future__ import annotations
 import os
 from bisect import bisect_right
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, Protocol
 
@@ -21,8 +20,7 @@ from sidecar.errors import DeliveryError
 _DIGITS = "0123456789abcdefghijklmnopqrstuvwxyz"
 
 
-@dataclass(frozen=True, slots=True)
-class FileId:
+class FileId(msgspec.Struct, frozen=True):
     """Which file this is, whatever it is called: device, inode, and the inode's generation where it has one."""
 
     device: int
@@ -30,8 +28,7 @@ class FileId:
     inode_generation: int | None
 
 
-@dataclass(frozen=True, slots=True)
-class Generation:
+class Generation(msgspec.Struct, frozen=True):
     """One life of one file in one pipeline, from creation or truncation to the next.
 
     `number` is drawn at random (63 bits) and never derived from content or inode; `born` is in seconds since
@@ -58,8 +55,7 @@ class Generation:
         return os.fsencode(self.path).decode(errors="backslashreplace")
 
 
-@dataclass(frozen=True, slots=True)
-class Chunk:
+class Chunk(msgspec.Struct, frozen=True):
     """Bytes of whole lines from one position of one generation.
 
     `data` begins at byte `offset` of the file. `end` is the offset of the byte after it, larger than
@@ -80,16 +76,14 @@ class Chunk:
     split: frozenset[int] = frozenset()
 
 
-@dataclass(frozen=True, slots=True)
-class Envelope:
+class Envelope(msgspec.Struct, frozen=True):
     """What stands round each document in a request: `before` id `between` document newline. `between` ends a line."""
 
     before: str
     between: str
 
 
-@dataclass(frozen=True, slots=True)
-class Skipped:
+class Skipped(msgspec.Struct, frozen=True):
     """Bytes of the file that no document holds, by rule: an empty line, a hole of NUL bytes."""
 
     start: int
@@ -97,8 +91,7 @@ class Skipped:
     reason: str
 
 
-@dataclass(frozen=True, slots=True)
-class Layout:
+class Layout(msgspec.Struct, frozen=True):
     """Where the records of a chunk begin, by offset in the file, what lies between them, and where the chunk ends."""
 
     starts: Sequence[int]
@@ -111,8 +104,7 @@ class Layout:
         return begins[bisect_right(begins, start)]
 
 
-@dataclass(frozen=True, slots=True)
-class Lines:
+class Lines(msgspec.Struct, frozen=True):
     """The lines of a chunk without their line ends, and the byte offset in the file at which each begins.
 
     Whole means that each line of the chunk is one record as it stands: valid UTF-8, no empty line, no NUL,
@@ -129,7 +121,7 @@ class Lines:
     text: str = ""
     whole: bool = True
     skipped: Sequence[Skipped] = ()
-    notes: dict[int, dict[str, str]] = field(default_factory=dict)
+    notes: dict[int, dict[str, str]] = {}
     undecodable: frozenset[int] = frozenset()
     replaced: int = 0
 
@@ -138,8 +130,7 @@ class Lines:
         return Layout(self.starts, self.skipped, self.chunk.end)
 
 
-@dataclass(frozen=True, slots=True)
-class Records:
+class Records(msgspec.Struct, frozen=True):
     """Lines as fields: for each the members of a JSON object as text, without the braces.
 
     `times[i]` is the event time as RFC 3339 text with zone, or "" where the line has none. `names` are the
@@ -154,7 +145,7 @@ class Records:
     times: Sequence[str]
     names: frozenset[str] | None = None
     in_place: bool = False
-    errors: dict[int, str] = field(default_factory=dict)
+    errors: dict[int, str] = {}
 
 
 class Documents(Protocol):
@@ -185,8 +176,7 @@ class Documents(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True)
-class Spliced:
+class Spliced(msgspec.Struct, frozen=True):
     """Documents whose members are the application's own text between constant parts of ours.
 
     document = `{"@timestamp":"` + time + `",` + members + `tail` + offset + `close`
@@ -234,8 +224,7 @@ class Spliced:
         return list(self.known_times)
 
 
-@dataclass(frozen=True, slots=True)
-class Whole:
+class Whole(msgspec.Struct, frozen=True):
     """Documents that were made one by one. `known_ids` is set for documents that come from the dead letters."""
 
     generation: Generation
@@ -264,8 +253,7 @@ class Whole:
         return list(self.times)
 
 
-@dataclass(frozen=True, slots=True)
-class Enveloped:
+class Enveloped(msgspec.Struct, frozen=True):
     """Documents as the bytes of a request, made while their lines are still in the processor's cache.
 
     A fraction of the memory of the texts that they were made of, which are not kept.
@@ -304,8 +292,7 @@ class Enveloped:
         return Whole(self.generation, self.starts, self.texts(), self.known_times)
 
 
-@dataclass(frozen=True)
-class Batch:
+class Batch(msgspec.Struct, frozen=True, dict=True):
     """What a sink is asked to write: documents of one or several generations, in the order of their lines.
 
     A record is known by its index, 0 ≤ index < len(batch). `targets` is set when documents go where they
@@ -371,8 +358,7 @@ def part_born(part: Documents) -> str:
     return iso(part.generation.born)
 
 
-@dataclass(frozen=True, slots=True)
-class Rejection:
+class Rejection(msgspec.Struct, frozen=True):
     """One record that the destination will never take as it is.
 
     `kind` is the destination's own name for the error, `reason` its words, `status` its number if it has
@@ -386,8 +372,7 @@ class Rejection:
     target: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Verdict:
+class Verdict(msgspec.Struct, frozen=True):
     """What became of each record of a batch, by index. Fail closed: what is not mentioned is retried.
 
     `stored`: accepted, or found to be there already (`already` says how many were); `range(len(batch))` for all

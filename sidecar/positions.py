@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from hashlib import blake2b
+
+import msgspec
 
 from sidecar.flow import FileId, Generation
 
@@ -20,8 +21,7 @@ def digest(data: bytes) -> bytes:
     return blake2b(data, digest_size=16).digest()
 
 
-@dataclass(frozen=True, slots=True)
-class Fingerprint:
+class Fingerprint(msgspec.Struct, frozen=True):
     """How a file begins: the digest of its first `covered` bytes, at most `HEAD`."""
 
     covered: int
@@ -38,8 +38,7 @@ class Fingerprint:
         return len(head) >= self.covered and digest(head[: self.covered]) == self.digest
 
 
-@dataclass(frozen=True, slots=True)
-class Tail:
+class Tail(msgspec.Struct, frozen=True):
     """The digest of the `length` bytes (at most `OVERLAP`) before a position."""
 
     length: int
@@ -59,8 +58,7 @@ class Tail:
 NO_TAIL = Tail.of(b"")
 
 
-@dataclass(frozen=True, slots=True)
-class Checkpoint:
+class Checkpoint(msgspec.Struct, frozen=True):
     """The gap-free settled prefix of a generation for a sink: everything before byte `offset` is settled."""
 
     offset: int
@@ -71,8 +69,7 @@ class Checkpoint:
 ORIGIN = Checkpoint(0, NO_TAIL)
 
 
-@dataclass(frozen=True, slots=True)
-class Remembered:
+class Remembered(msgspec.Struct, frozen=True):
     """What the state knows of a generation that is not finished.
 
     `name` is the last path the file was seen under, `seen` its size when we last wrote it down. `ended` is why
@@ -91,8 +88,7 @@ class Remembered:
     cuts: Sequence[int]
 
 
-@dataclass(frozen=True, slots=True)
-class DeadLetter:
+class DeadLetter(msgspec.Struct, frozen=True):
     """A document that its destination will never take as it is, with all that is needed to send it again.
 
     `start` and `end` are byte offsets of its line in the file `path`; `at` is in seconds since the epoch;
@@ -116,12 +112,11 @@ class DeadLetter:
     attempts: int = 1
 
 
-@dataclass(slots=True)
-class Amounts:
+class Amounts(msgspec.Struct):
     """Bytes and lines by what became of them: `stored`, `dead_letter`, `skipped:empty`, `lost:truncated` …"""
 
-    bytes_: dict[str, int] = field(default_factory=dict)
-    lines: dict[str, int] = field(default_factory=dict)
+    bytes_: dict[str, int] = {}
+    lines: dict[str, int] = {}
 
     def add(self, what: str, size: int, lines: int) -> None:
         """Count `size` bytes and `lines` lines more under `what`."""
@@ -134,8 +129,7 @@ class Amounts:
             self.add(what, size, other.lines[what])
 
 
-@dataclass(frozen=True, slots=True)
-class Advance:
+class Advance(msgspec.Struct, frozen=True):
     """One step of one checkpoint, with all that has to become durable together with it."""
 
     generation: int

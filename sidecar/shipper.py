@@ -12,9 +12,10 @@ import queue
 import threading
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
 from functools import partial
 from typing import Protocol
+
+import msgspec
 
 from sidecar import events
 from sidecar.accounts import account, skipped, undecodable
@@ -51,8 +52,7 @@ class Parser(Protocol):
     def parse(self, lines: Lines) -> Records: ...
 
 
-@dataclass(frozen=True, slots=True)
-class Rooms:
+class Rooms(msgspec.Struct, frozen=True):
     """The rooms that a line of this pipeline passes, in order."""
 
     reader: Reader
@@ -75,8 +75,7 @@ class Rooms:
         return records
 
 
-@dataclass(frozen=True, slots=True)
-class Limits:
+class Limits(msgspec.Struct, frozen=True):
     """When a batch is full, and how many may be under way at once."""
 
     records: int
@@ -85,8 +84,7 @@ class Limits:
     concurrency: int
 
 
-@dataclass(slots=True)
-class Part:
+class Part(msgspec.Struct):
     """The documents of one chunk of `size` bytes, where its records are, and the span that they settle."""
 
     documents: Documents
@@ -95,12 +93,11 @@ class Part:
     size: int
 
 
-@dataclass(slots=True)
-class OpenBatch:
+class OpenBatch(msgspec.Struct):
     """What waits to be sent."""
 
     opened_at: float = 0.0
-    parts: list[Part] = field(default_factory=list)
+    parts: list[Part] = []
     records: int = 0
     bytes: int = 0
 

@@ -6,8 +6,8 @@ import argparse
 import json
 import sys
 import time
-from dataclasses import asdict
 
+from msgspec.structs import asdict
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text

@@ -8,18 +8,18 @@ line longer than `max_line` keeps its head. Where several lines are one event, t
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
 from itertools import accumulate, count, pairwise
 from operator import add
 from typing import Literal
+
+import msgspec
 
 from sidecar.flow import Chunk, Lines, Skipped
 
 EncodingErrors = Literal["replace", "backslashreplace", "strict"]
 
 
-@dataclass(frozen=True, slots=True)
-class Framing:
+class Framing(msgspec.Struct, frozen=True):
     """How lines are cut: the longest line in bytes, whether empty ones count, what to do with invalid UTF-8."""
 
     max_line: int = 1 << 20
@@ -68,17 +68,16 @@ class Framing:
         return b"\0" not in chunk.data and b"\r" not in chunk.data
 
 
-@dataclass(slots=True)
-class _Cutting:
+class _Cutting(msgspec.Struct):
     """One chunk that has to be taken apart line by line."""
 
     framing: Framing
     chunk: Chunk
-    texts: list[str] = field(default_factory=list)
-    starts: list[int] = field(default_factory=list)
-    skipped: list[Skipped] = field(default_factory=list)
-    notes: dict[int, dict[str, str]] = field(default_factory=dict)
-    undecodable: set[int] = field(default_factory=set)
+    texts: list[str] = []
+    starts: list[int] = []
+    skipped: list[Skipped] = []
+    notes: dict[int, dict[str, str]] = {}
+    undecodable: set[int] = set()
     replaced: int = 0
 
     def lines(self) -> Lines:

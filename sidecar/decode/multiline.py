@@ -10,8 +10,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import NamedTuple, Protocol
+
+import msgspec
 
 from sidecar.decode.presets import PRESETS, Preset
 
@@ -120,8 +121,7 @@ class ByPattern:
         return self._kind == "end" and self._fits(line, 0, len(line))
 
 
-@dataclass(frozen=True, slots=True)
-class Grouping:
+class Grouping(msgspec.Struct, frozen=True):
     """How lines become events. `max_lines` and `max_bytes` close one, and silence for `timeout_s`."""
 
     rule: Rule

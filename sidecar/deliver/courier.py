@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+
+import msgspec
+from msgspec.structs import replace
 
 from sidecar.deliver.backoff import Backoff
 from sidecar.deliver.sink import Sink
@@ -22,11 +24,10 @@ _PARTIAL_ATTEMPTS = 8
 _PARTIAL_FIRST_S, _PARTIAL_LONGEST_S = 0.1, 5.0
 
 
-@dataclass(slots=True)
-class Outcome:
+class Outcome(msgspec.Struct):
     """What became of a batch: everything that is not in `rejected` (by index) is stored."""
 
-    rejected: dict[int, Rejection] = field(default_factory=dict)
+    rejected: dict[int, Rejection] = {}
     already: int = 0
     failure_store: int = 0
     attempts: int = 0

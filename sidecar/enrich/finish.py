@@ -7,7 +7,8 @@ Otherwise each record is looked at by itself; records without a collision come o
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+
+import msgspec
 
 from sidecar.clock import Clock, iso
 from sidecar.enrich.leaves import METADATA, inside, merged, quoted, root_spellings, tree
@@ -23,8 +24,7 @@ OWN = ("@timestamp", "event.ingested", "log.file.path", "log.offset", "host.name
 _OFFSET, _INGESTED = "\x00", "\x01"
 
 
-@dataclass(frozen=True, slots=True)
-class _Frame:
+class _Frame(msgspec.Struct, frozen=True):
     """The constant text behind the members of each record, and the names that no record may use for it to hold."""
 
     leaves: Mapping[str, str]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 import msgspec
 
@@ -17,8 +16,7 @@ _SEPARATOR = re.compile(r"[ \t\r\n]*,?[ \t\r\n]*")
 _KEY = msgspec.json.Decoder(str)
 
 
-@dataclass(frozen=True, slots=True)
-class Member:
+class Member(msgspec.Struct, frozen=True):
     """One member: its key decoded, its key and value as they are written."""
 
     key: str

@@ -9,10 +9,10 @@ from __future__ import annotations
 import hmac
 import re
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import replace
 
 import msgspec
 import regex
+from msgspec.structs import replace
 
 from sidecar.enrich.detectors import Detector
 from sidecar.enrich.leaves import quoted

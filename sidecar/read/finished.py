@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, replace
 from typing import Protocol
+
+import msgspec
+from msgspec.structs import replace
 
 from sidecar.flow import FileId, Generation
 from sidecar.positions import Remembered
@@ -26,8 +28,7 @@ class Stamp(Protocol):
     def modified(self) -> float: ...
 
 
-@dataclass(slots=True)
-class Done:
+class Done(msgspec.Struct):
     """One of them, and how its file looked when that was last checked."""
 
     known: Remembered

@@ -11,9 +11,11 @@ import secrets
 import threading
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass, replace
 from functools import partial
 from typing import Protocol
+
+import msgspec
+from msgspec.structs import replace
 
 from sidecar import events
 from sidecar.clock import Clock
@@ -97,8 +99,7 @@ def _drawn() -> int:
     return secrets.randbits(63)
 
 
-@dataclass(slots=True)
-class _Held:
+class _Held(msgspec.Struct):
     """A file that may be the copy of a generation, in the making: opened, and not followed until that is known."""
 
     source: Source
@@ -109,8 +110,7 @@ class _Held:
     grown_at: float
 
 
-@dataclass(slots=True)
-class _Sought:
+class _Sought(msgspec.Struct):
     """A generation whose file was truncated or is gone, while its bytes are looked for elsewhere."""
 
     known: Remembered

@@ -8,8 +8,9 @@ import threading
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from typing import Protocol
+
+import msgspec
 
 from sidecar.flow import Chunk, Generation
 from sidecar.positions import HEAD, OVERLAP, Amounts, Checkpoint, DeadLetter, Fingerprint, Remembered, Tail
@@ -44,8 +45,7 @@ _MOST_CUTS, _KEPT_CUTS = 20_000, 10_000
 """Cuts of one file that are remembered; beyond it the oldest are forgotten that every sink has passed."""
 
 
-@dataclass(frozen=True, slots=True)
-class Place:
+class Place(msgspec.Struct, frozen=True):
     """Where a file is: the resolved directory above the pattern, and the path it was last seen under."""
 
     root: str
@@ -277,8 +277,7 @@ class Life:
                 self._head = head
 
 
-@dataclass(slots=True)
-class Span:
+class Span(msgspec.Struct):
     """The bytes of one chunk on their way: from `start` to `end` of the file, and what became of them."""
 
     start: int
@@ -287,8 +286,8 @@ class Span:
     """The last bytes of the chunk, at most `OVERLAP`: they stand before `end`."""
 
     settled: bool = False
-    amounts: Amounts = field(default_factory=Amounts)
-    dead_letters: list[DeadLetter] = field(default_factory=list)
+    amounts: Amounts = msgspec.field(default_factory=Amounts)
+    dead_letters: list[DeadLetter] = []
 
 
 class Cursor:

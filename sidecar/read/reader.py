@@ -7,8 +7,9 @@ when the position was reached; so nothing can change between the check and the r
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from typing import Protocol
+
+from msgspec.structs import replace
 
 from sidecar.clock import Clock, SystemClock
 from sidecar.flow import Chunk

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Literal
+
+import msgspec
 
 from sidecar.errors import StateError
 from sidecar.positions import DeadLetter
@@ -13,8 +14,7 @@ from sidecar.positions import DeadLetter
 WhenFull = Literal["block", "drop_oldest"]
 
 
-@dataclass(frozen=True, slots=True)
-class Bound:
+class Bound(msgspec.Struct, frozen=True):
     """How many bytes of documents may lie in the dead letters, and what happens beyond that."""
 
     size: int = 256 << 20

@@ -1,12 +1,12 @@
 """Finished documents: spliced at a stroke or one by one, the same to the byte."""
 
 import json
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from sidecar.decode.framing import Framing
 from sidecar.enrich.add import Add

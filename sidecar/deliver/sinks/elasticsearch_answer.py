@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import msgspec
@@ -92,8 +91,7 @@ class Answer(msgspec.Struct, gc=False):
     error: Any = None
 
 
-@dataclass(frozen=True, slots=True)
-class Created:
+class Created(msgspec.Struct, frozen=True):
     """The answer of nearly every request: all of `count` documents were created."""
 
     count: int
