@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 from bisect import bisect_right
 from collections.abc import Collection, Sequence
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import Any, Protocol
 
 import msgspec
@@ -43,16 +43,21 @@ class Generation(msgspec.Struct, frozen=True):
     @property
     def text(self) -> str:
         """The number in base 36: the first half of every document's `_id`."""
-        rest, digits = self.number, ""
-        while rest:
-            rest, digit = divmod(rest, 36)
-            digits = _DIGITS[digit] + digits
-        return digits or "0"
+        return _base36(self.number)
 
     @property
     def shown(self) -> str:
         """The path as text that any database takes: bytes that are not UTF-8 are written `\\xff`."""
         return os.fsencode(self.path).decode(errors="backslashreplace")
+
+
+@lru_cache(maxsize=1024)
+def _base36(number: int) -> str:
+    rest, digits = number, ""
+    while rest:
+        rest, digit = divmod(rest, 36)
+        digits = _DIGITS[digit] + digits
+    return digits or "0"
 
 
 class Chunk(msgspec.Struct, frozen=True):

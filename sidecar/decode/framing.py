@@ -42,7 +42,7 @@ class Framing(msgspec.Struct, frozen=True):
             return None
         texts = text.split("\n")
         texts.pop()
-        if "" in texts:
+        if not all(texts):
             return None
         # Each line begins behind the bytes of those before it and their line ends: all of it in C.
         lengths = map(len, texts if text.isascii() else data.split(b"\n"))

@@ -79,7 +79,7 @@ class SinkSettings(Described):
     batch_records: PositiveInt = 10_000
     """Send when this many documents wait."""
 
-    batch_bytes: Size = 512 * 1024
+    batch_bytes: Size = 1 << 20
     """Send when this many bytes of log wait."""
 
     linger: Duration = 0.1

@@ -86,7 +86,10 @@ def run(name: str, contender: Contender, kind: str, log: Path, null: Null, limit
 def _timed(name: str, command: list[str], limit_s: float) -> tuple[dict[str, float], str]:
     watched = [sys.executable, "-I", "-S", str(_HERE / "stopwatch.py"), *command]
     pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
-    process = subprocess.Popen(watched, **pipes, cwd=_ROOT, start_new_session=True)  # type: ignore[call-overload]
+    # What is compiled once is kept, as it is where the product is installed.
+    environ = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
+    given = {"env": environ, "cwd": _ROOT, "start_new_session": True}
+    process = subprocess.Popen(watched, **pipes, **given)  # type: ignore[call-overload]
     try:
         out, errors = process.communicate(timeout=limit_s)
     except subprocess.TimeoutExpired:
