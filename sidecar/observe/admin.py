@@ -60,13 +60,12 @@ class SocketAdmin:
             with suppress(FileNotFoundError):
                 os.unlink(path)
             self._server = _UnixServer(path, self._routes)
-        threading.Thread(target=self._server.serve_forever, name="admin socket", daemon=True).start()
+        self._server.begin("admin socket")
 
     def close(self) -> None:
         """Answer nobody any more."""
         if self._server is not None:
-            self._server.shutdown()
-            self._server.server_close()
+            self._server.end()
             self._server = None
             with suppress(OSError):
                 (self.directory / NAME).unlink()
@@ -77,7 +76,7 @@ class HttpAdmin:
 
     def __init__(self, host: str, port: int, routes: Routes) -> None:
         self._server = _TcpServer(host, port, {name: route for name, route in routes.items() if name[:4] == "GET "})
-        threading.Thread(target=self._server.serve_forever, name="admin", daemon=True).start()
+        self._server.begin("admin")
 
     @property
     def port(self) -> int:
@@ -86,8 +85,7 @@ class HttpAdmin:
 
     def close(self) -> None:
         """Answer nobody any more."""
-        self._server.shutdown()
-        self._server.server_close()
+        self._server.end()
 
 
 def _is_answered(path: str) -> bool:
@@ -100,7 +98,7 @@ def _is_answered(path: str) -> bool:
         return True
 
 
-class _Bounded(socketserver.ThreadingMixIn):
+class _Bounded(socketserver.ThreadingMixIn, socketserver.TCPServer):
     """A thread for each request, and a few at most; whoever comes beyond them is sent away."""
 
     daemon_threads = True
@@ -109,14 +107,32 @@ class _Bounded(socketserver.ThreadingMixIn):
 
     def __init__(self, *arguments: Any) -> None:
         self._places = threading.BoundedSemaphore(_MOST_AT_ONCE)
+        self._is_over = False
         super().__init__(*arguments)
+
+    def begin(self, name: str) -> None:
+        """Answer from now on, in a thread with this name."""
+        self._thread = threading.Thread(target=self._serve, name=name, daemon=True)
+        self._thread.start()
+
+    def end(self) -> None:
+        """Answer nobody any more, without the half a second that `shutdown` may take."""
+        self._is_over = True
+        with suppress(OSError):
+            self.socket.shutdown(socket.SHUT_RDWR)  # wakes who waits for somebody to ask
+        self._thread.join(timeout=1.0)
+        self.server_close()
+
+    def _serve(self) -> None:
+        while not self._is_over:
+            self.handle_request()
 
     def process_request(self, request: Any, client_address: Any) -> None:
         """Take it if there is a place."""
         if self._places.acquire(blocking=False):
             super().process_request(request, client_address)
         else:
-            self.shutdown_request(request)  # type: ignore[attr-defined]
+            self.shutdown_request(request)
 
     def process_request_thread(self, request: Any, client_address: Any) -> None:
         """Answer it, and give the place back."""
@@ -129,7 +145,9 @@ class _Bounded(socketserver.ThreadingMixIn):
         """Whoever asked has gone away; nobody else needs to know."""
 
 
-class _UnixServer(_Bounded, socketserver.UnixStreamServer):
+class _UnixServer(_Bounded):
+    address_family = socket.AF_UNIX
+
     def __init__(self, path: str, routes: Routes) -> None:
         self.routes = routes
         super().__init__(path, _Handler)
@@ -140,7 +158,7 @@ class _UnixServer(_Bounded, socketserver.UnixStreamServer):
         super().server_bind()
 
 
-class _TcpServer(_Bounded, socketserver.TCPServer):
+class _TcpServer(_Bounded):
     allow_reuse_address = True
     checks_host = True
     request_queue_size = 64

@@ -74,15 +74,17 @@ def _are_of_one_day(times: Sequence[str]) -> bool:
     """
     first, many = times[0], len(times)
     width = len(first)
-    if set(map(len, times)) != {width} or not first.endswith("Z") or not is_rfc3339(first):
+    if list(map(len, times)).count(width) != many or not first.endswith("Z") or not is_rfc3339(first):
         return False
     joined = "".join(times)
     if joined.translate(_SHAPE) != first.translate(_SHAPE) * many:
         return False
     if any(joined[column::width] != first[column] * many for column in _DATE):
         return False
-    # Of one day and one shape: the latest one sorts last, and has the latest hour.
-    return max(times)[11:13] < "24" and not (joined[14::width] + joined[17::width]).strip("012345")
+    # Of one day and one shape, the latest one sorts last, and has the latest hour.
+    if joined[11::width].strip("01") and max(times)[11:13] > "23":
+        return False
+    return not (joined[14::width] + joined[17::width]).strip("012345")
 
 
 def is_rfc3339(text: str) -> bool:
