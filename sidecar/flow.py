@@ -51,7 +51,7 @@ class Generation(msgspec.Struct, frozen=True):
         return os.fsencode(self.path).decode(errors="backslashreplace")
 
 
-@lru_cache(maxsize=1024)
+@lru_cache(maxsize=64)
 def _base36(number: int) -> str:
     rest, digits = number, ""
     while rest:

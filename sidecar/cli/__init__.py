@@ -23,6 +23,7 @@ COMMANDS = {
     "run": "follow files and store every line",
     "check": "validate the configuration; with --connect also try each sink",
     "explain": "show what would become of sample lines, without a network",
+    "bench": "how fast this machine ships lines like yours, and where the time goes",
     "dead-letters": "list, show, send again or throw away what a destination refused",
     "checkpoints": "list how far each sink is in each file; ship files again; forget them",
     "status": "what a running sidecar is doing: sinks, balance, files",

@@ -321,7 +321,8 @@ class Cursor:
     def took(self, chunk: Chunk) -> Span:
         """The chunk goes on its way; the next one begins behind it."""
         plain = chunk.end == chunk.offset + len(chunk.data)
-        self.before = ((self.before or b"") + chunk.data)[-OVERLAP:] if plain else self.scanned_tail
+        last = chunk.data[-OVERLAP:]
+        self.before = ((self.before or b"") + last)[-OVERLAP:] if plain else self.scanned_tail
         span = Span(chunk.offset, chunk.end, self.before)
         self.spans.append(span)
         self.offset = chunk.end

@@ -13,7 +13,7 @@ from msgspec.structs import replace
 
 from sidecar.clock import Clock, SystemClock
 from sidecar.flow import Chunk
-from sidecar.positions import OVERLAP
+from sidecar.positions import HEAD, OVERLAP
 from sidecar.read.life import Cursor, Truncated
 
 _SEARCHED_AT_ONCE = 16 << 20
@@ -76,15 +76,17 @@ class Reader:
         at_cut = stop is not None and stop <= life.size
         want = self._chunk
         while cursor.offset < bound:
-            data = self._checked(cursor, min(want, bound - cursor.offset))
-            if data.startswith(b"\0"):
+            raw, begin = self._checked(cursor, min(want, bound - cursor.offset))
+            if raw.startswith(b"\0", begin):
                 return self._hole(cursor, bound)
-            complete = cursor.offset + len(data) >= bound
-            if newline := data.rfind(b"\n") + 1:
+            complete = cursor.offset + len(raw) - begin >= bound
+            end = raw.rfind(b"\n", begin) + 1
+            if end and self._grouping is None and not (at_cut and complete):
+                return self._made(cursor, raw[begin:end])
+            data, newline = raw[begin:], end - begin
+            if end:
                 if self._grouping is None:
-                    if at_cut and complete:
-                        return self._made(cursor, data, closed=newline < len(data))
-                    return self._made(cursor, data[:newline])
+                    return self._made(cursor, data, closed=newline < len(data))
                 chunk = self._of_events(cursor, self._grouping, data, newline, complete=complete, at_cut=at_cut)
                 if chunk is not None or complete:
                     return chunk
@@ -127,16 +129,16 @@ class Reader:
         return replace(self._made(cursor, data, closed=closed), events=found.starts, split=found.split)
 
     @staticmethod
-    def _checked(cursor: Cursor, want: int) -> bytes:
+    def _checked(cursor: Cursor, want: int) -> tuple[bytes, int]:
+        """What was read, and where in it the bytes begin that are asked for: copies are made of lines only."""
         back = min(OVERLAP, cursor.offset)
         raw = cursor.life.pread(back + want, cursor.offset - back)
         if len(raw) < back + want:
             raise Truncated
         cursor.check(raw[:back])
         cursor.before = raw[:back]
-        data = raw[back:] if back else raw
-        cursor.life.check_head(cursor.offset, data)
-        return data
+        cursor.life.check_head(cursor.offset, raw[back : back + HEAD])
+        return raw, back
 
     def _made(self, cursor: Cursor, data: bytes, *, closed: bool = False, end: int = 0, cut_bytes: int = 0) -> Chunk:
         life = cursor.life

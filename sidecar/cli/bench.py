@@ -1,0 +1,88 @@
+"""`sidecar bench`: how fast this machine ships lines like yours, and where the time goes."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import resource
+from pathlib import Path
+
+from sidecar import lifecycle
+from sidecar.benchmark import Bench, Figures
+from sidecar.cli.options import add_pipeline_options, settings_of
+from sidecar.errors import ConfigurationError
+from sidecar.settings import Settings
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """The options of this command."""
+    parser.add_argument("--file", metavar="FILE", type=Path, required=True, help="a log like those that will come")
+    add_pipeline_options(parser)
+    parser.add_argument(
+        "--pipeline", metavar="NAME", help="which pipeline of the configuration; the first unless told"
+    )
+    parser.add_argument(
+        "--seconds", metavar="N", type=float, default=5.0, help="how long; the file is read again and again (5)"
+    )
+    parser.add_argument("--json", action="store_true", help="for machines")
+    parser.epilog = (
+        "With --to the documents are really written, again and again under new ids: name an index or a collection "
+        "that can be thrown away. With --config nothing is written."
+    )
+    parser.set_defaults(run=run)
+
+
+def run(options: argparse.Namespace) -> int:
+    """Print what was measured. No speed is told if a document was not taken."""
+    if len(options.to) > 1:
+        raise ConfigurationError("only one --to can be measured at a time")
+    alone = not options.config and not os.environ.get("SIDECAR_CONFIG")
+    file = options.file.absolute()
+    settings = settings_of(options, [str(file)] if alone else [], options.to or (["stdout:"] if alone else []))
+    name = options.pipeline or next(iter(settings.pipelines))
+    if name not in settings.pipelines:
+        raise ConfigurationError(f'there is no pipeline "{name}"', try_=f"known are {', '.join(settings.pipelines)}")
+    lifecycle.tune_process()
+    sink = next(iter(settings.sinks.values())) if options.to else None
+    figures = Bench(settings.pipelines[name], os.environ, sink).run(file, options.seconds)
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    if options.json:
+        print(json.dumps(_as_object(figures, peak)))
+    else:
+        _show(figures, peak, file, _parsers(settings, name), sink.destination() if sink else "")
+    return 0
+
+
+def _parsers(settings: Settings, name: str) -> str:
+    return ", ".join(parser.type for parser in settings.pipelines[name].parser)
+
+
+def _as_object(figures: Figures, peak: float) -> dict[str, object]:
+    each = {room: round(seconds / figures.lines * 1e6, 3) for room, seconds in figures.rooms.items()}
+    return {
+        "lines": figures.lines,
+        "bytes": figures.bytes,
+        "unparsed": figures.unparsed,
+        "stored": figures.stored,
+        "lines_per_second": round(figures.lines / figures.wall_s),
+        "microseconds_of_cpu_per_line": each,
+        "peak_mib": round(peak, 1),
+    }
+
+
+def _show(figures: Figures, peak: float, file: Path, parsers: str, target: str) -> None:
+    lines, total = figures.lines, sum(figures.rooms.values())
+    print(f"{file.name}, parsed as {parsers}: {lines:,} lines of {figures.bytes / lines:.0f} bytes")
+    if figures.unparsed:
+        print(f"{figures.unparsed:,} of them ({figures.unparsed / lines:.0%}) do not parse: see `sidecar explain`")
+    if figures.at_a_stroke < lines:
+        print(f"{1 - figures.at_a_stroke / lines:.0%} went line by line, which is slower")
+    print()
+    print(f"{'room':10}{'µs CPU a line':>16}{'of all':>10}")
+    for room, seconds in {**figures.rooms, "all": total}.items():
+        print(f"{room:10}{seconds / lines * 1e6:16.2f}{seconds / total:10.0%}")
+    print()
+    where = f"into {target}" if target else "delivered nowhere"
+    print(f"{lines / figures.wall_s:,.0f} lines and {figures.bytes / figures.wall_s / 1e6:,.0f} MB a second, {where}")
+    print(f"{peak:.0f} MiB of memory at most")
