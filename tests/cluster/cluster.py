@@ -178,6 +178,14 @@ class Namespace:
         chosen = ",".join(f"{key.replace('_', '-')}={value}" for key, value in labels.items())
         return [Pod(item) for item in self.cluster.get("pods", f"--selector={chosen}", self._here)["items"]]
 
+    def happened(self, pod: str) -> list[str]:
+        """The reasons of the Events that the cluster recorded about a Pod."""
+        return [
+            item["reason"]
+            for item in self.cluster.get("events", self._here)["items"]
+            if item["involvedObject"]["name"] == pod
+        ]
+
     def wait_for_pod(self, name: str, what: str, condition: Callable[[Pod], object], within: float = 60) -> Pod:
         """The Pod as it was when the condition became true."""
 

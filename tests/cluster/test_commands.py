@@ -217,10 +217,7 @@ def test_row_21_a_hook_that_drains_and_the_sidecar_that_goes_on(scene: Scene) ->
     last = scene.until_over("shop")
     assert last.ended(SIDECAR)["exitCode"] == 0
     assert scene.stored() == list(range(lines_written(last)))
-    reasons = {
-        each["reason"] for each in scene.namespace.cluster.get("events", "--namespace", scene.namespace.name)["items"]
-    }
-    assert "FailedPreStopHook" not in reasons
+    assert "FailedPreStopHook" not in scene.namespace.happened("shop")
     scene.measure(21, "preStop drains", "classic", last, lines_written(last))
 
 

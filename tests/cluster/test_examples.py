@@ -206,8 +206,8 @@ def test_lifecycle_hooks(shown: Shown) -> None:
     wait("the Pod is gone", lambda: _is_gone(shown.namespace, "shop-hooks"), 60)
     found = numbers(shown.documents("logs-hooks", before))
     assert found == list(range(len(found)))
-    happened = shown.namespace.cluster.get("events", f"--namespace={shown.namespace.name}")["items"]
-    assert not {each["reason"] for each in happened} & {"FailedPreStopHook", "FailedPostStartHook"}
+    happened = shown.namespace.happened("shop-hooks")
+    assert not {"FailedPreStopHook", "FailedPostStartHook"}.intersection(happened)
 
 
 def _is_gone(namespace: Namespace, pod: str) -> bool:
