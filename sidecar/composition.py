@@ -28,6 +28,6 @@ def rooms_of(pipeline: Pipeline, clock: Clock, host: str, environ: Mapping[str, 
             sources.append(Kubernetes(environ).leaves if item == "kubernetes" else Add(item.add).leaves)
     finisher = Finisher(clock, host, sources)
     framing = Framing(pipeline.max_line, pipeline.keep_empty, pipeline.encoding_errors)
-    parser = parsers.create(pipeline.parser, pipeline.timestamp, finisher.reserved())
+    parser = parsers.create(pipeline.parser, pipeline.timestamp, finisher.reserved(), clock)
     grouping = pipeline.multiline.grouping(pipeline.max_line) if pipeline.multiline else None
     return Rooms(Reader(pipeline.max_line, grouping=grouping, clock=clock), framing, parser, redactors, finisher)

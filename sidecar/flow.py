@@ -141,7 +141,8 @@ class Records(msgspec.Struct, frozen=True):
     `times[i]` is the event time as RFC 3339 text with zone, or "" where the line has none. `names` are the
     names of all fields at the root where the parser knows them, else None. `in_place`: the application
     wrote its time under `@timestamp` itself, so it already stands in the members. `errors`: index → why the
-    line could not be parsed.
+    line could not be parsed. `ends_in_log`: the last member of every record is an object `log`, not empty and
+    without a name of ours, so that our own fields of `log` can be put at its end.
     """
 
     lines: Lines
@@ -151,6 +152,7 @@ class Records(msgspec.Struct, frozen=True):
     names: frozenset[str] | None = None
     in_place: bool = False
     errors: dict[int, str] = {}
+    ends_in_log: bool = False
 
 
 class Documents(Protocol):

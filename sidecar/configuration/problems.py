@@ -8,6 +8,8 @@ from typing import Any, get_args
 
 from pydantic import BaseModel, ValidationError
 
+from sidecar.parse.registry import BUILT_IN as PARSERS
+
 _MESSAGES = {
     "missing": "is missing",
     "string_type": "has to be text",
@@ -28,7 +30,7 @@ _MESSAGES = {
     "string_pattern_mismatch": "has to begin with a letter or digit and hold no blanks",
 }
 
-_TAGS = frozenset(("[key]", "enricher", "redaction", "json", "regex", "plain", "nginx", "apache"))
+_TAGS = frozenset(("[key]", "enricher", "redaction", *PARSERS))
 """Parts of a location that only say which kind of thing it is."""
 
 

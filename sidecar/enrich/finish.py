@@ -21,15 +21,22 @@ LeafSource = Callable[[], dict[str, str]]
 OWN = ("@timestamp", "event.ingested", "log.file.path", "log.offset", "host.name")
 """The leaves that every document has."""
 
+_LOG = frozenset({"log"})
 _OFFSET, _INGESTED = "\x00", "\x01"
 
 
 class _Frame(msgspec.Struct, frozen=True):
-    """The constant text behind the members of each record, and the names that no record may use for it to hold."""
+    """The constant text behind the members of each record, and the names that no record may use for it to hold.
+
+    `log_tail` and `log_close` are the text behind records whose last member is an object `log`, without its brace:
+    there our fields of `log` come first. Empty where an enricher adds to `log`.
+    """
 
     leaves: Mapping[str, str]
     tail: str
     close: str
+    log_tail: str
+    log_close: str
     reserved: frozenset[str]
     needles: tuple[str, ...]
 
@@ -53,9 +60,13 @@ class Finisher:
         """The finished documents of these records."""
         generation = records.lines.chunk.generation
         frame, now = self._frame(generation.shown), iso(self._clock.now())
-        tail = frame.tail.replace(_INGESTED, now)
         known = records.times
         times = known if "" not in known else [time or now for time in known]
+        if records.ends_in_log and frame.log_tail and self._may_splice(records, frame, _LOG):
+            close = frame.log_close.replace(_INGESTED, now)
+            opened = [body[:-1] for body in records.members]
+            return Spliced(generation, records.starts, opened, times, frame.log_tail, close, known)
+        tail = frame.tail.replace(_INGESTED, now)
         if self._may_splice(records, frame):
             return Spliced(
                 generation, records.starts, records.members, times, tail, frame.close, known, records.in_place
@@ -79,16 +90,21 @@ class Finisher:
         for part in parts:
             leaves |= part
         leaves |= {"log.file.path": quoted(path), "log.offset": _OFFSET}
-        tail, close = f",{inside(tree(leaves))}}}".split(_OFFSET)
+        ours = tree(leaves)
+        tail, close = f",{inside(ours)}}}".split(_OFFSET)
+        log_tail = log_close = ""
+        log = ours.pop("log")
+        if not isinstance(log, str) and log.keys() == {"file", "offset"}:
+            log_tail, log_close = f",{inside(log)}}},{inside(ours)}}}".split(_OFFSET)
         reserved = root_spellings([*leaves, "@timestamp"]) | METADATA
         roots = {name.split(".")[0] for name in leaves} | {"@timestamp", "_"}
-        return _Frame(leaves, tail, close, reserved, tuple(sorted(f'"{root}' for root in roots)))
+        return _Frame(leaves, tail, close, log_tail, log_close, reserved, tuple(sorted(f'"{root}' for root in roots)))
 
     @staticmethod
-    def _may_splice(records: Records, frame: _Frame) -> bool:
+    def _may_splice(records: Records, frame: _Frame, apart: frozenset[str] = frozenset()) -> bool:
         if records.names is None or records.errors or records.lines.notes or "" in records.members:
             return False
-        return records.names.isdisjoint(frame.reserved)
+        return (records.names - apart).isdisjoint(frame.reserved)
 
     @staticmethod
     def _document(records: Records, index: int, time: str, frame: _Frame, tail: str, now: str) -> str:

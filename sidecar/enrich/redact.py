@@ -142,7 +142,7 @@ class Redactor:
         if not rules:
             return records
         members = [self._record(body, rules) for body in records.members]
-        return records if members == records.members else replace(records, members=members)
+        return records if members == records.members else replace(records, members=members, ends_in_log=False)
 
     def _needed(self, text: str) -> list[Rule]:
         """The rules that may find something. An escape may hide anything, so then it is all of them."""

@@ -4,15 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
+from sidecar.clock import Clock
 from sidecar.parse.access import apache, nginx
 from sidecar.parse.chain import Chain, Parser
+from sidecar.parse.formats import FORMATS
 from sidecar.parse.json import Json
+from sidecar.parse.pattern import Pattern
 from sidecar.parse.plain import Plain
 from sidecar.parse.regex import Regex
 from sidecar.parse.settings import Json as JsonSettings
 from sidecar.parse.settings import Regex as RegexSettings
 from sidecar.parse.settings import Simple, Timestamp
 from sidecar.parse.timestamps import Timestamps
+from sidecar.parse.written import Written
 
 BUILT_IN = {
     "plain": "any text: the whole line is the message",
@@ -20,23 +24,35 @@ BUILT_IN = {
     "regex": "named groups of a pattern of your own",
     "nginx": "nginx's combined access log",
     "apache": "Apache's common and combined access logs",
+    "nginx_error": "nginx's error log",
+    "apache_error": "Apache's error log",
+    "syslog": "syslog, RFC 5424 or RFC 3164",
+    "klog": "what Kubernetes components write",
+    "python": "Python's logging",
+    "log4j": "log4j, logback and Spring Boot",
+    "postgresql": "PostgreSQL's server log",
+    "mysql": "MySQL's and MariaDB's error log",
+    "java_gc": "the JVM's unified log",
 }
 
 _SIMPLE: dict[str, Callable[[], Parser]] = {"plain": Plain, "nginx": nginx, "apache": apache}
 
+Wanted = Simple | JsonSettings | RegexSettings
 
-def create(
-    wanted: Sequence[Simple | JsonSettings | RegexSettings], timestamp: Timestamp, reserved: frozenset[str]
-) -> Parser:
+
+def create(wanted: Sequence[Wanted], timestamp: Timestamp, reserved: frozenset[str], clock: Clock) -> Parser:
     """The parser of a pipeline. `reserved` are the names at the root that documents need for themselves."""
-    parsers = [_one(settings, timestamp, reserved) for settings in wanted]
+    parsers = [_one(settings, timestamp, reserved, clock) for settings in wanted]
     return parsers[0] if len(parsers) == 1 else Chain(parsers)
 
 
-def _one(settings: Simple | JsonSettings | RegexSettings, timestamp: Timestamp, reserved: frozenset[str]) -> Parser:
+def _one(settings: Wanted, timestamp: Timestamp, reserved: frozenset[str], clock: Clock) -> Parser:
     timestamps = Timestamps(timestamp.formats, timestamp.zone)
     if isinstance(settings, JsonSettings):
         return Json(timestamps, reserved, timestamp.field, settings.target)
     if isinstance(settings, RegexSettings):
         return Regex(settings.pattern, timestamps, timestamp.field)
-    return _SIMPLE[settings.type]()
+    if settings.type in _SIMPLE:
+        return _SIMPLE[settings.type]()
+    form = FORMATS[settings.type]
+    return Pattern(form, Written(form.shape, timestamp.zone, clock))

@@ -12,9 +12,12 @@ from sidecar.described import Described
 
 
 class Simple(Described):
-    """A parser without options of its own: `plain`, `nginx`, `apache`."""
+    """A parser without options of its own: `plain`, `nginx`, `syslog` and the like."""
 
-    type: Literal["plain", "nginx", "apache"]
+    type: Literal[
+        "plain", "nginx", "apache", "nginx_error", "apache_error", "syslog", "klog", "python", "log4j", "postgresql",
+        "mysql", "java_gc",
+    ]  # fmt: skip
     """Name of the parser."""
 
 

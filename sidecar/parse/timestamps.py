@@ -136,13 +136,13 @@ class Timestamps:
             return ""
         date, clock, fraction, zone = match.groups()
         whole = f"{date}T{clock if len(clock) == 8 else f'{clock}:00'}"
-        offset = _offset(zone) if zone else self._offset_at(whole)
+        offset = offset_text(zone) if zone else self._offset_at(whole)
         found = f"{whole}{f'.{fraction}' if fraction else ''}{offset}"
         return found if is_rfc3339(found) else ""
 
     def _offset_at(self, whole: str) -> str:
         try:
-            return _offset(datetime.fromisoformat(whole).replace(tzinfo=self._zone).strftime("%z"))
+            return offset_text(datetime.fromisoformat(whole).replace(tzinfo=self._zone).strftime("%z"))
         except ValueError:
             return ""
 
@@ -164,7 +164,7 @@ class Timestamps:
         return text if is_rfc3339(text) else ""
 
 
-def _offset(zone: str) -> str:
+def offset_text(zone: str) -> str:
     if zone in ("Z", "z", "UTC", "+0000", "+00:00", "+00", "-0000"):
         return "Z"
     digits = zone[1:].replace(":", "").ljust(4, "0")

@@ -1,0 +1,111 @@
+"""Times as known formats write them: converted once for each second, the fraction kept as it is written."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+from itertools import repeat
+from zoneinfo import ZoneInfo
+
+from sidecar.clock import Clock
+from sidecar.parse.timestamps import is_rfc3339, offset_text
+
+_CACHED = 4096
+_ZONE = re.compile(r"Z|UTC|GMT|[+-]\d\d(?::?\d\d)?", re.ASCII)
+_MONTHS = {
+    name: n
+    for n, name in enumerate(["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"], 1)
+}
+_AHEAD = timedelta(hours=24)
+"""A time without its year, or without its day, may be ahead of the clock by so much and no more."""
+
+_LEAP = 8
+"""Years between two leap days at most (1896 to 1904, 2096 to 2104)."""
+
+
+class Written:
+    """Reads the times of one format, whose `shape` makes ISO 8601 of them; `zone` is that of times without one."""
+
+    def __init__(self, shape: Callable[[str, str, float], str], zone: str, clock: Clock) -> None:
+        self._shape, self._zone, self._clock = shape, ZoneInfo(zone), clock
+        self._cache: dict[tuple[str, str, str], tuple[str, str]] = {}
+
+    def all(self, columns: Mapping[str, Sequence[str]], count: int) -> list[str]:
+        """RFC 3339 text for each row, from its groups `time`, `zone`, `year` and `fraction`; "" for no time."""
+        if "time" not in columns:
+            return [""] * count
+        cache = self._cache
+        zones, years = columns.get("zone", repeat("", count)), columns.get("year", repeat("", count))
+        keys = list(zip(columns["time"], zones, years, strict=True))
+        for key in set(keys) - cache.keys():
+            cache[key] = self._ends(*key)
+        ends = [cache[key] for key in keys]
+        if len(cache) > _CACHED:
+            cache.clear()
+        if "fraction" not in columns:
+            return [head + tail for head, tail in ends]
+        return [
+            f"{head}.{fraction}{tail}" if fraction and head else head + tail
+            for (head, tail), fraction in zip(ends, columns["fraction"], strict=True)
+        ]
+
+    def _ends(self, time: str, zone: str, year: str) -> tuple[str, str]:
+        """What stands before and after the fraction."""
+        found = self._shape(time, year, self._clock.now()) if time else ""
+        if not found:
+            return "", ""
+        tail = offset_text(zone.replace("GMT", "Z")) if _ZONE.fullmatch(zone) else self._offset_at(found)
+        return (found, tail) if is_rfc3339(found + tail) else ("", "")
+
+    def _offset_at(self, found: str) -> str:
+        try:
+            return offset_text(datetime.fromisoformat(found).replace(tzinfo=self._zone).strftime("%z"))
+        except ValueError:
+            return ""
+
+
+def iso(time: str, year: str, now: float) -> str:
+    """`2026-11-23 01:00:00`, with a blank or a `T`, or with slashes."""
+    return f"{time[:10].replace('/', '-')}T{time[11:]}"
+
+
+def month_first(time: str, year: str, now: float) -> str:
+    """`Nov 23 01:00:00`: in the year, or in the last one in which it is not ahead of the present."""
+    month, day, clock = time.split()
+    return _in_year(_MONTHS.get(month, 0), int(day), clock, year, now)
+
+
+def digits_first(time: str, year: str, now: float) -> str:
+    """`1123 01:00:00`, as klog writes it."""
+    return _in_year(int(time[:2]), int(time[2:4]), time[5:], year, now)
+
+
+def clock_only(time: str, year: str, now: float) -> str:
+    """`01:00:00`: of the day of the present, or of the day before if it would be ahead of it; or a whole time."""
+    if len(time) > 8:
+        return iso(time, year, now)
+    present = datetime.fromtimestamp(now, UTC).replace(tzinfo=None)
+    try:
+        found = datetime.fromisoformat(f"{present:%Y-%m-%d}T{time}")
+    except ValueError:
+        return ""
+    # A zone of its own may be half a day ahead of UTC.
+    if found > present + _AHEAD / 2:
+        found -= timedelta(days=1)
+    return found.isoformat()
+
+
+def _in_year(month: int, day: int, clock: str, year: str, now: float) -> str:
+    if year:
+        return f"{year}-{month:02}-{day:02}T{clock}"
+    present = datetime.fromtimestamp(now, UTC).replace(tzinfo=None)
+    latest = present + _AHEAD
+    for candidate in range(latest.year, latest.year - _LEAP - 1, -1):
+        try:
+            found = datetime.fromisoformat(f"{candidate}-{month:02}-{day:02}T{clock}")
+        except ValueError:
+            continue
+        if found <= latest:
+            return found.isoformat()
+    return ""
