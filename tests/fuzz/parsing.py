@@ -17,10 +17,13 @@ from sidecar.enrich.leaves import METADATA
 from sidecar.flow import Chunk, Documents, Envelope, Generation, Lines, Records, Spliced
 from sidecar.parse.access import apache, nginx
 from sidecar.parse.chain import Chain, Parser
+from sidecar.parse.formats import FORMATS
 from sidecar.parse.json import Json
+from sidecar.parse.pattern import Pattern
 from sidecar.parse.plain import Plain
 from sidecar.parse.regex import Regex
 from sidecar.parse.timestamps import Timestamps
+from sidecar.parse.written import Written
 from tests.fuzz.json_leaves import Leaf, are_consistent, is_object, leaves, root_names
 from tests.fuzz.material import Material
 
@@ -63,15 +66,18 @@ def setup(material: Material) -> Setup:
     added = Add(_ADDED if material.below(2) else {})
     finisher = Finisher(StandingClock(), "web-1", [added.leaves])
     reserved = finisher.reserved()
-    times = Timestamps(material.one_of(_FORMATS), material.one_of(("UTC", "Europe/Berlin")))
+    zone = material.one_of(("UTC", "Europe/Berlin"))
+    times = Timestamps(material.one_of(_FORMATS), zone)
     field = material.one_of((None, "when", "log.at", "@timestamp"))
     target = material.one_of((None, None, "app", "log.app", "log.file"))
+    form = FORMATS[material.one_of(tuple(FORMATS))]
     parsers: dict[str, Callable[[], Parser]] = {
         "json": lambda: Json(times, reserved, field, target),
         "plain": Plain,
         "nginx": nginx,
         "apache": apache,
         "regex": lambda: Regex(_PATTERN, times, field),
+        "format": lambda: Pattern(form, Written(form.shape, zone, StandingClock())),
         "chain": lambda: Chain([Json(times, reserved, field, target), nginx(), Regex(_PATTERN, times)]),
     }
     name = material.one_of(("json", *parsers))
@@ -80,7 +86,7 @@ def setup(material: Material) -> Setup:
 
 def written(material: Material) -> bytes:
     """Some lines, as one application writes them, or as no application should."""
-    kinds = (_as_json, _as_access, _as_words, Material.piece)
+    kinds = (_as_json, _as_access, _as_words, _as_format, Material.piece)
     kind, found = material.one_of((None, *kinds)), b""
     while material.is_left and len(found) < 1 << 16:
         found += (kind or material.one_of(kinds))(material)
@@ -104,6 +110,26 @@ def _as_access(material: Material) -> bytes:
 def _as_words(material: Material) -> bytes:
     time = material.one_of(("2026-11-23T01:00:00Z", "1795395600", "1850-01-01 00:00:00", material.text()))
     return f"{time} INFO {material.text()}".encode()
+
+
+def _as_format(material: Material) -> bytes:
+    word, said = material.text(), material.text()
+    day = material.one_of(("1123", "0229", "0000", "1399"))
+    time = material.one_of(("2026-11-23 01:00:00", "2026-11-23T01:00:00.123456Z", "2026-13-45 61:00:00,5+0130"))
+    return material.one_of(
+        (
+            f'<{material.below(200)}>1 {time} {word} app - - [a {word}="{word}"] {said}',
+            f"<13>Nov 23 01:00:00 {word} cron[{word}]: {said}",
+            f"E{day} 01:00:00.123456 7 a.go:42] {said}",
+            f"{time} - {word} - INFO - {said}",
+            f"{time} [main] ERROR {word} - {said}",
+            f"{time} UTC [7] {word}@shop LOG:  {said}",
+            f"{time} 7 [Warning] [MY-1] [{word}] {said}",
+            f"[{time}][1,5s][info][gc,{word}] {said}",
+            f"2026/11/23 01:00:00 [error] 7#007: *1 {said}, client: {word}, server: _",
+            f"[Mon Feb {day[2:]} 01:00:00.1 2026] [core:error] [pid 7:tid 8] [client {word}:80] AH1: {said}",
+        )
+    ).encode()
 
 
 def framed(data: bytes) -> Lines:
