@@ -19,7 +19,7 @@ class _Number(str):
 
 
 def _constant(name: str) -> NoReturn:
-    raise AssertionError(f"{name} is no JSON")
+    raise ValueError(f"{name} is no JSON")
 
 
 def decoded(text: str) -> Any:
@@ -67,9 +67,13 @@ def _comparable(value: Any) -> str:
 
 
 def are_consistent(found: list[Leaf]) -> bool:
-    """Whether a database can hold them: no field twice, none that is a value here and an object there."""
+    """Whether a database can hold them: no field twice, none that is a value here and an object there.
+
+    An empty object goes together with the same object elsewhere.
+    """
     paths = Counter(path for path, _ in found)
+    values = {path for path, value in found if value != "{}"}
     if any(times > 1 for times in paths.values()):
         return False
     parts = [path.split(".") for path in paths]
-    return not any(".".join(names[:end]) in paths for names in parts for end in range(1, len(names)))
+    return not any(".".join(names[:end]) in values for names in parts for end in range(1, len(names)))
