@@ -8,6 +8,7 @@ import sqlite3
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
+from threading import Event, Thread
 
 import pytest
 
@@ -18,13 +19,29 @@ MOST = 4096
 
 @pytest.fixture
 def no_inotify_left() -> Iterator[None]:
-    """All inotify instances that this user may have are taken."""
+    """All inotify instances that this user may have are taken.
+
+    So are those that become free meanwhile: the kernel gives back what a process had some time after its end.
+    """
     libc = ctypes.CDLL(None)
     taken: list[int] = []
-    while len(taken) < MOST and (fd := libc.inotify_init1(os.O_CLOEXEC)) >= 0:
-        taken.append(fd)
+
+    def take() -> None:
+        while len(taken) < MOST and (fd := libc.inotify_init1(os.O_CLOEXEC)) >= 0:
+            taken.append(fd)
+
+    def go_on_taking() -> None:
+        while not is_over.wait(0.005):
+            take()
+
+    take()
     assert len(taken) < MOST, "the limit of instances (fs.inotify.max_user_instances) was never reached"
+    is_over = Event()
+    taker = Thread(target=go_on_taking)
+    taker.start()
     yield
+    is_over.set()
+    taker.join()
     for fd in taken:
         os.close(fd)
 
