@@ -16,7 +16,9 @@ def add_pipeline_options(parser: argparse.ArgumentParser) -> None:
     """`--config`, or a pipeline on the command line."""
     parser.add_argument("--to", metavar="URL", action="append", default=[], help="a destination; may be given again")
     parser.add_argument(
-        "--parser", metavar="NAME", help="plain, json, nginx or apache; several with commas are tried in order"
+        "--parser",
+        metavar="NAME",
+        help="plain, json, nginx, syslog or another of `sidecar plugins`; several with commas are tried in order",
     )
     parser.add_argument(
         "--multiline", metavar="NAME", help="java, python, go, ruby, node, dotnet, php, rust, postgresql or indent"
