@@ -13,7 +13,7 @@ from sidecar.deliver import registry
 from sidecar.described import meanings
 from sidecar.enrich.detectors import DETECTORS
 from sidecar.enrich.settings import Redact, Redaction
-from sidecar.parse.registry import BUILT_IN as PARSERS
+from sidecar.parse.settings import BUILT_IN as PARSERS
 from sidecar.parse.settings import Json, Regex, Timestamp
 from sidecar.settings import Admin, DeadLetters, Drain, Limits, Pipeline, Settings
 

@@ -8,7 +8,7 @@ from rich.console import Console
 from rich.table import Table
 
 from sidecar.deliver import registry
-from sidecar.parse.registry import BUILT_IN as PARSERS
+from sidecar.parse.settings import BUILT_IN as PARSERS
 
 
 def configure(parser: argparse.ArgumentParser) -> None:

@@ -8,7 +8,7 @@ from typing import Any, get_args
 
 from pydantic import BaseModel, ValidationError
 
-from sidecar.parse.registry import BUILT_IN as PARSERS
+from sidecar.parse.settings import BUILT_IN as PARSERS
 
 _MESSAGES = {
     "missing": "is missing",
@@ -30,8 +30,8 @@ _MESSAGES = {
     "string_pattern_mismatch": "has to begin with a letter or digit and hold no blanks",
 }
 
-_TAGS = frozenset(("[key]", "enricher", "redaction", *PARSERS))
-"""Parts of a location that only say which kind of thing it is."""
+_TAGS = frozenset(("enricher", "redaction", *PARSERS))
+"""Behind the number of an entry in a list, these only say which kind of thing it is."""
 
 
 def explained(error: ValidationError, origin: str, model: type[BaseModel]) -> list[str]:
@@ -48,7 +48,10 @@ def suggestion(name: str, known: Iterable[str]) -> str:
 
 
 def _where(location: tuple[int | str, ...]) -> str:
-    shown = [str(part) for part in location if part not in _TAGS]
+    behind = zip(("", *location), location, strict=False)
+    shown = [
+        str(part) for before, part in behind if part != "[key]" and not (isinstance(before, int) and part in _TAGS)
+    ]
     return f"{'.'.join(shown)} " if shown else ""
 
 

@@ -11,9 +11,10 @@ from collections.abc import Callable, Mapping, Sequence
 import msgspec
 
 from sidecar.clock import Clock, iso
-from sidecar.enrich.leaves import METADATA, inside, merged, quoted, root_spellings, tree
+from sidecar.enrich.leaves import METADATA, merged, root_spellings
 from sidecar.enrich.members import members
 from sidecar.flow import Documents, Records, Spliced, Whole
+from sidecar.nesting import inside, quoted, tree
 
 LeafSource = Callable[[], dict[str, str]]
 """An enricher: the leaves that it adds to every record now. It returns the same object while nothing changed."""

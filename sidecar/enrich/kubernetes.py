@@ -11,7 +11,7 @@ from pathlib import Path
 
 import msgspec
 
-from sidecar.enrich.leaves import quoted
+from sidecar.nesting import quoted
 
 VARIABLES = {
     "POD_NAMESPACE": "kubernetes.namespace",

@@ -12,9 +12,8 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from typing import TypeAlias
 
-import msgspec
-
 from sidecar.enrich.members import Member, members
+from sidecar.nesting import DEEPEST, Tree, inside, tree
 
 _RESERVED_BY_DATABASES = """
     _id _index _type _source _routing _version _seq_no _primary_term _field_names _ignored _ignored_source
@@ -25,46 +24,8 @@ METADATA = frozenset(_RESERVED_BY_DATABASES.split())
 """Names that Elasticsearch keeps for itself at the root of a document, and MongoDB's `_id`. Most are refused there;
 `__soft_deletes` is taken and makes the document disappear, `_primary_term` spoils the document after it."""
 
-_DEEPEST = 32
-"""Levels of a path that are told apart; what is below them stays one dotted name. More than a database maps."""
-
 _ROUNDS = 4
 """So often a record is sifted again because what moved stands in the way of something else of the application."""
-
-Tree: TypeAlias = "dict[str, str | Tree]"
-
-
-def tree(leaves: Mapping[str, str]) -> Tree:
-    """Leaves as nested dictionaries; a leaf that stands where an object has to be gets a `_` behind its name."""
-    root: Tree = {}
-    for path, value in leaves.items():
-        *folders, name = path.split(".", _DEEPEST)
-        here = root
-        for folder in folders:
-            here = _folder(here, folder)
-        while name in here:
-            name += "_"
-        here[name] = value
-    return root
-
-
-def _folder(here: Tree, name: str) -> Tree:
-    while not isinstance(found := here.setdefault(name, {}), dict):
-        name += "_"
-    return found
-
-
-def inside(branch: Tree) -> str:
-    """The members of a tree as JSON text, without the braces."""
-    return ",".join(
-        f"{quoted(name)}:{value if isinstance(value, str) else '{' + inside(value) + '}'}"
-        for name, value in branch.items()
-    )
-
-
-def quoted(name: str) -> str:
-    """A text as a JSON string."""
-    return msgspec.json.encode(name).decode()
 
 
 def root_spellings(paths: Iterable[str]) -> frozenset[str]:
@@ -75,7 +36,7 @@ def root_spellings(paths: Iterable[str]) -> frozenset[str]:
 def _down_to(path: str) -> Iterator[str]:
     """What stands above the path, from the root down, and the path itself."""
     at = path.find(".")
-    for _ in range(_DEEPEST):
+    for _ in range(DEEPEST):
         if at < 0:
             break
         yield path[:at]

@@ -15,9 +15,9 @@ import regex
 from msgspec.structs import replace
 
 from sidecar.enrich.detectors import Detector
-from sidecar.enrich.leaves import quoted
 from sidecar.enrich.members import elements, members
 from sidecar.flow import Records
+from sidecar.nesting import quoted
 
 MASK = "[REDACTED]"
 _LIMIT_S = 0.1

@@ -52,6 +52,7 @@ def _pri(pri: str) -> tuple[int, int]:
 
 _PRI = r"<(?P<pri>\d|[1-9]\d|1[0-8]\d|19[01])>"
 _WORD = r"[^ \n]++"
+_SENDER = rf"(?P<host>{_WORD}) (?P<app>[^\[: \n]++)(?:\[(?P<proc>[^\]\n]++)\])?: ?"
 
 SYSLOG = Format(
     "syslog (RFC 5424 or RFC 3164)",
@@ -60,10 +61,8 @@ SYSLOG = Format(
         rf"(?:-|(?P<app>{_WORD})) (?:-|(?P<proc>{_WORD})) (?:-|(?P<msgid>{_WORD})) "
         r'(?:-|(?P<data>(?:\[[^ =\]"\n]++(?: [^ =\]"\n]++="(?:[^"\\\]\n]|\\[^\n])*+")*+\])++))'
         r"(?: \ufeff?(?P<message>.*+))?",
-        rf"(?:{_PRI})?(?P<time>[A-Z][a-z][a-z] [ \d]\d \d\d:\d\d:\d\d) (?P<host>{_WORD}) "
-        r"(?P<app>[^\[: \n]++)(?:\[(?P<proc>[^\]\n]++)\])?: ?(?P<message>.*+)",
-        rf"(?:{_PRI})?{_DATE}(?:\.(?P<fraction>\d{{1,9}}))?{_ZONE} (?P<host>{_WORD}) "
-        r"(?P<app>[^\[: \n]++)(?:\[(?P<proc>[^\]\n]++)\])?: ?(?P<message>.*+)",
+        rf"(?:{_PRI})?(?P<time>[A-Z][a-z][a-z] [ \d]\d \d\d:\d\d:\d\d) {_SENDER}(?P<message>.*+)",
+        rf"(?:{_PRI})?{_DATE}(?:\.(?P<fraction>\d{{1,9}}))?{_ZONE} {_SENDER}(?P<message>.*+)",
     ),
     (
         text("message", "message"),

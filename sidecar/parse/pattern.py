@@ -8,12 +8,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
-from itertools import repeat
-from typing import TypeAlias
 
 import msgspec
 
 from sidecar.flow import Lines, Records
+from sidecar.nesting import inside, tree
 from sidecar.parse.plain import as_messages, quoted
 from sidecar.parse.written import Written
 
@@ -67,8 +66,8 @@ class Pattern:
 
     def __init__(self, form: Format, written: Written) -> None:
         self._leaves = _in_order(form.leaves)
-        self._many = [_Groups(re.compile(f"^(?:{pattern})$", re.MULTILINE | re.ASCII)) for pattern in form.patterns]
-        self._one = [_Groups(re.compile(pattern, re.DOTALL | re.ASCII)) for pattern in form.patterns]
+        self._many = [re.compile(f"^(?:{pattern})$", re.MULTILINE | re.ASCII) for pattern in form.patterns]
+        self._one = [re.compile(pattern, re.DOTALL | re.ASCII) for pattern in form.patterns]
         self._error = f"the line is not in the format of {form.name}"
         self._written = written
         self._templates: dict[tuple[bool, ...], str] = {}
@@ -77,14 +76,14 @@ class Pattern:
     def parse(self, lines: Lines) -> Records:
         """One record for each line, at a stroke if all are of one pattern."""
         if lines.whole:
-            for groups in self._many:
-                rows = groups.pattern.findall(lines.text)
+            for pattern in self._many:
+                rows = pattern.findall(lines.text)
                 if len(rows) == lines.count:
-                    return self._records(lines, groups, rows)
+                    return self._records(lines, pattern, rows)
         return self._line_by_line(lines)
 
-    def _records(self, lines: Lines, groups: _Groups, rows: Sequence[Row]) -> Records:
-        columns = groups.columns(rows)
+    def _records(self, lines: Lines, pattern: re.Pattern[str], rows: Sequence[Row]) -> Records:
+        columns = _columns(pattern, rows)
         members, closes = self._members(columns, len(rows))
         return Records(
             lines, lines.starts, members, self._written.all(columns, len(rows)), self._names, ends_in_log=closes
@@ -94,8 +93,8 @@ class Pattern:
         rows: dict[int, list[tuple[int, Row]]] = {}
         errors: dict[int, str] = {}
         for index, line in enumerate(lines.texts):
-            for which, groups in enumerate(self._one):
-                if match := groups.pattern.fullmatch(line):
+            for which, pattern in enumerate(self._one):
+                if match := pattern.fullmatch(line):
                     rows.setdefault(which, []).append((index, match.groups("")))
                     break
             else:
@@ -104,7 +103,7 @@ class Pattern:
         members, times = [""] * lines.count, [""] * lines.count
         all_close = not errors
         for which, found in rows.items():
-            columns = self._one[which].columns([row for _, row in found])
+            columns = _columns(self._one[which], [row for _, row in found])
             made, closes = self._members(columns, len(found))
             all_close = all_close and closes
             for (index, _), member, time in zip(found, made, self._written.all(columns, len(found)), strict=True):
@@ -133,15 +132,10 @@ class Pattern:
         return found
 
 
-class _Groups(msgspec.Struct, frozen=True):
-    """A compiled pattern."""
-
-    pattern: re.Pattern[str]
-
-    def columns(self, rows: Sequence[Row]) -> dict[str, Sequence[str]]:
-        """What each named group found in each row."""
-        by_place = list(zip(*rows, strict=True))
-        return {name: by_place[place - 1] for name, place in self.pattern.groupindex.items()}
+def _columns(pattern: re.Pattern[str], rows: Sequence[Row]) -> dict[str, Sequence[str]]:
+    """What each named group found in each row."""
+    by_place = list(zip(*rows, strict=True))
+    return {name: by_place[place - 1] for name, place in pattern.groupindex.items()}
 
 
 def _values(leaf: Leaf, column: Sequence[str] | None) -> Sequence[str] | None:
@@ -166,7 +160,7 @@ def _escaped(column: Sequence[str]) -> Sequence[str]:
 
 def _is_everywhere(column: Sequence[str]) -> bool | None:
     """Whether there is a value in every row; None if in some of them."""
-    empty = sum(map(str.__eq__, column, repeat("")))
+    empty = column.count("")
     return None if 0 < empty < len(column) else not empty
 
 
@@ -186,30 +180,14 @@ def _prefixes(path: str) -> list[str]:
     return [".".join(names[: end + 1]) for end in range(len(names))]
 
 
-Tree: TypeAlias = "dict[str, str | Tree]"
-
-
 def _template(leaves: Sequence[Leaf], present: Sequence[bool]) -> str:
     """What `%` fills with the values of all leaves; those that are not there are taken and not shown."""
     nothing = ""
-    tree: Tree = {}
+    shown: dict[str, str] = {}
     for leaf, there in zip(leaves, present, strict=True):
-        if not there:
+        if there:
+            shown[leaf.path] = nothing + ('"%s"' if leaf.is_text else "%s")
+            nothing = ""
+        else:
             nothing += "%.0s"
-            continue
-        *folders, name = leaf.path.split(".")
-        here = tree
-        for folder in folders:
-            inner = here.setdefault(folder, {})
-            if isinstance(inner, str):
-                raise TypeError(f"{leaf.path} is below another field")
-            here = inner
-        here[name] = f'{nothing}"%s"' if leaf.is_text else f"{nothing}%s"
-        nothing = ""
-    return _inside(tree) + nothing
-
-
-def _inside(tree: Tree) -> str:
-    return ",".join(
-        f'"{name}":{value if isinstance(value, str) else "{" + _inside(value) + "}"}' for name, value in tree.items()
-    )
+    return inside(tree(shown)) + nothing

@@ -18,23 +18,6 @@ from sidecar.parse.settings import Simple, Timestamp
 from sidecar.parse.timestamps import Timestamps
 from sidecar.parse.written import Written
 
-BUILT_IN = {
-    "plain": "any text: the whole line is the message",
-    "json": "one JSON object a line",
-    "regex": "named groups of a pattern of your own",
-    "nginx": "nginx's combined access log",
-    "apache": "Apache's common and combined access logs",
-    "nginx_error": "nginx's error log",
-    "apache_error": "Apache's error log",
-    "syslog": "syslog, RFC 5424 or RFC 3164",
-    "klog": "what Kubernetes components write",
-    "python": "Python's logging",
-    "log4j": "log4j, logback and Spring Boot",
-    "postgresql": "PostgreSQL's server log",
-    "mysql": "MySQL's and MariaDB's error log",
-    "java_gc": "the JVM's unified log",
-}
-
 _SIMPLE: dict[str, Callable[[], Parser]] = {"plain": Plain, "nginx": nginx, "apache": apache}
 
 Wanted = Simple | JsonSettings | RegexSettings

@@ -10,6 +10,24 @@ from pydantic import BeforeValidator, Field, field_validator
 
 from sidecar.described import Described
 
+BUILT_IN = {
+    "plain": "any text: the whole line is the message",
+    "json": "one JSON object a line",
+    "regex": "named groups of a pattern of your own",
+    "nginx": "nginx's combined access log",
+    "apache": "Apache's common and combined access logs",
+    "nginx_error": "nginx's error log",
+    "apache_error": "Apache's error log",
+    "syslog": "syslog, RFC 5424 or RFC 3164",
+    "klog": "what Kubernetes components write",
+    "python": "Python's logging",
+    "log4j": "log4j, logback and Spring Boot",
+    "postgresql": "PostgreSQL's server log",
+    "mysql": "MySQL's and MariaDB's error log",
+    "java_gc": "the JVM's unified log",
+}
+"""What parsers there are, and what each reads."""
+
 
 class Simple(Described):
     """A parser without options of its own: `plain`, `nginx`, `syslog` and the like."""

@@ -26,7 +26,9 @@ _LOOSE = re.compile(
 )
 _CLF = re.compile(r"(\d\d)/([A-Z][a-z]{2})/(\d{4}):(\d\d:\d\d:\d\d) ([+-]\d\d)(\d\d)", re.ASCII)
 _NAMES = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
-_MONTHS = {name: f"{n:02}" for n, name in enumerate(_NAMES, 1)}
+MONTHS = {name: f"{n:02}" for n, name in enumerate(_NAMES, 1)}
+"""The number of a month by its English name, as two digits."""
+
 _MANY = msgspec.json.Decoder(list[Annotated[datetime, msgspec.Meta(tz=True)]])
 _ONE = msgspec.json.Decoder(Annotated[datetime, msgspec.Meta(tz=True)])
 _LONGEST_SAFE = len("2026-11-23T01:00:00.123456789Z")
@@ -136,15 +138,9 @@ class Timestamps:
             return ""
         date, clock, fraction, zone = match.groups()
         whole = f"{date}T{clock if len(clock) == 8 else f'{clock}:00'}"
-        offset = offset_text(zone) if zone else self._offset_at(whole)
+        offset = offset_text(zone) if zone else offset_at(whole, self._zone)
         found = f"{whole}{f'.{fraction}' if fraction else ''}{offset}"
         return found if is_rfc3339(found) else ""
-
-    def _offset_at(self, whole: str) -> str:
-        try:
-            return offset_text(datetime.fromisoformat(whole).replace(tzinfo=self._zone).strftime("%z"))
-        except ValueError:
-            return ""
 
     @staticmethod
     def _epoch(text: str) -> str:
@@ -164,7 +160,16 @@ class Timestamps:
         return text if is_rfc3339(text) else ""
 
 
+def offset_at(whole: str, zone: ZoneInfo) -> str:
+    """The offset of a zone at a time in ISO 8601 without one, as RFC 3339 has it; "" if there is no such time."""
+    try:
+        return offset_text(datetime.fromisoformat(whole).replace(tzinfo=zone).strftime("%z"))
+    except ValueError:
+        return ""
+
+
 def offset_text(zone: str) -> str:
+    """An offset from UTC as RFC 3339 has it: `+01`, `+0100`, `+01:00` are `+01:00`."""
     if zone in ("Z", "z", "UTC", "+0000", "+00:00", "+00", "-0000"):
         return "Z"
     digits = zone[1:].replace(":", "").ljust(4, "0")
@@ -205,9 +210,9 @@ class CommonLog:
     @staticmethod
     def _converted(text: str) -> str:
         match = _CLF.fullmatch(text)
-        if not match or match[2] not in _MONTHS:
+        if not match or match[2] not in MONTHS:
             return ""
         day, month, year, clock, hours, minutes = match.groups()
         offset = "Z" if hours[1:] + minutes == "0000" else f"{hours}:{minutes}"
-        found = f"{year}-{_MONTHS[month]}-{day}T{clock}{offset}"
+        found = f"{year}-{MONTHS[month]}-{day}T{clock}{offset}"
         return found if is_rfc3339(found) else ""

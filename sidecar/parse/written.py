@@ -9,14 +9,10 @@ from itertools import repeat
 from zoneinfo import ZoneInfo
 
 from sidecar.clock import Clock
-from sidecar.parse.timestamps import is_rfc3339, offset_text
+from sidecar.parse.timestamps import MONTHS, is_rfc3339, offset_at, offset_text
 
 _CACHED = 4096
 _ZONE = re.compile(r"Z|UTC|GMT|[+-]\d\d(?::?\d\d)?", re.ASCII)
-_MONTHS = {
-    name: n
-    for n, name in enumerate(["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"], 1)
-}
 _AHEAD = timedelta(hours=24)
 """A time without its year, or without its day, may be ahead of the clock by so much and no more."""
 
@@ -55,14 +51,8 @@ class Written:
         found = self._shape(time, year, self._clock.now()) if time else ""
         if not found:
             return "", ""
-        tail = offset_text(zone.replace("GMT", "Z")) if _ZONE.fullmatch(zone) else self._offset_at(found)
+        tail = offset_text(zone.replace("GMT", "Z")) if _ZONE.fullmatch(zone) else offset_at(found, self._zone)
         return (found, tail) if is_rfc3339(found + tail) else ("", "")
-
-    def _offset_at(self, found: str) -> str:
-        try:
-            return offset_text(datetime.fromisoformat(found).replace(tzinfo=self._zone).strftime("%z"))
-        except ValueError:
-            return ""
 
 
 def iso(time: str, year: str, now: float) -> str:
@@ -73,12 +63,12 @@ def iso(time: str, year: str, now: float) -> str:
 def month_first(time: str, year: str, now: float) -> str:
     """`Nov 23 01:00:00`: in the year, or in the last one in which it is not ahead of the present."""
     month, day, clock = time.split()
-    return _in_year(_MONTHS.get(month, 0), int(day), clock, year, now)
+    return _in_year(MONTHS.get(month, "00"), day.zfill(2), clock, year, now)
 
 
 def digits_first(time: str, year: str, now: float) -> str:
     """`1123 01:00:00`, as klog writes it."""
-    return _in_year(int(time[:2]), int(time[2:4]), time[5:], year, now)
+    return _in_year(time[:2], time[2:4], time[5:], year, now)
 
 
 def clock_only(time: str, year: str, now: float) -> str:
@@ -96,14 +86,14 @@ def clock_only(time: str, year: str, now: float) -> str:
     return found.isoformat()
 
 
-def _in_year(month: int, day: int, clock: str, year: str, now: float) -> str:
+def _in_year(month: str, day: str, clock: str, year: str, now: float) -> str:
     if year:
-        return f"{year}-{month:02}-{day:02}T{clock}"
+        return f"{year}-{month}-{day}T{clock}"
     present = datetime.fromtimestamp(now, UTC).replace(tzinfo=None)
     latest = present + _AHEAD
     for candidate in range(latest.year, latest.year - _LEAP - 1, -1):
         try:
-            found = datetime.fromisoformat(f"{candidate}-{month:02}-{day:02}T{clock}")
+            found = datetime.fromisoformat(f"{candidate}-{month}-{day}T{clock}")
         except ValueError:
             continue
         if found <= latest:

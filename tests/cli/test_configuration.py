@@ -72,6 +72,12 @@ def test_a_good_one_is_good(configuration: Configuration) -> None:
             "pipelines.app.enrich.0.add is wrong: log.offset is set by the sidecar",
         ),
         ('paths: ["/var/log/app/*.log"]', "paths: [/a], enrich: [kubernets]", "enrich"),
+        (
+            'paths: ["/var/log/app/*.log"]',
+            "paths: [/a], parser: [plain, {{type: json, targt: a}}]",
+            'pipelines.app.parser.1.targt is not a setting; did you mean "target"?',
+        ),
+        ("app: {{", "mysql: {{limit: 1, ", "pipelines.mysql.limit is not a setting"),
         ("state_dir: {folder}/state", "state_dir: a\nstate_dir: b", 'line 3: the key "state_dir" stands twice'),
         ("state_dir: {folder}/state", "state_dir: [", "line"),
     ],

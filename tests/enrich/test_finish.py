@@ -13,17 +13,10 @@ from sidecar.enrich.add import Add
 from sidecar.enrich.finish import Finisher
 from sidecar.enrich.kubernetes import Kubernetes, parsed
 from sidecar.flow import Batch, Chunk, Documents, Envelope, Generation, Lines, Records, Spliced
+from sidecar.testing import ManualClock
 
 GENERATION = Generation(35, "app", "/var/log/app/a.log", 0.0)
 TIME = "2026-11-23T01:00:00.123456789Z"
-
-
-class HandClock:
-    def now(self) -> float:
-        return 1_795_395_600.0
-
-    def monotonic(self) -> float:
-        return 0.0
 
 
 def records(members: list[str], times: list[str] | None = None, names: frozenset[str] | None = None) -> Records:
@@ -33,7 +26,7 @@ def records(members: list[str], times: list[str] | None = None, names: frozenset
 
 
 def finished(found: Records) -> Documents:
-    return Finisher(HandClock(), "web-1").documents(found)
+    return Finisher(ManualClock(), "web-1").documents(found)
 
 
 def only(documents: Documents) -> Any:
@@ -112,7 +105,7 @@ def test_spliced_at_a_stroke_and_finished_one_by_one_are_the_same_to_the_byte(ro
 
 def test_fields_that_the_user_adds_may_be_dotted_or_nested() -> None:
     finisher = Finisher(
-        HandClock(), "web-1", [Add({"team": "payments", "service": {"name": "shop"}, "log.kind": 1}).leaves]
+        ManualClock(), "web-1", [Add({"team": "payments", "service": {"name": "shop"}, "log.kind": 1}).leaves]
     )
     document = only(finisher.documents(records(['"a":1'], names=frozenset({"a"}))))
     assert (document["team"], document["service"], document["log"]["kind"]) == ("payments", {"name": "shop"}, 1)
@@ -124,7 +117,7 @@ def test_kubernetes_fields_come_from_the_environment_and_labels_are_read_again_w
     labels = tmp_path / "labels"
     labels.write_text('app.kubernetes.io/name="web"\ntier="a \\"b\\""\n')
     source = Kubernetes({"POD_NAME": "web-0", "POD_NAMESPACE": "shop"}, tmp_path)
-    finisher = Finisher(HandClock(), "node-1", [source.leaves])
+    finisher = Finisher(ManualClock(), "node-1", [source.leaves])
     first = only(finisher.documents(records(['"a":1'])))["kubernetes"]
     assert first == {
         "namespace": "shop",

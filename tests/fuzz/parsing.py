@@ -24,6 +24,7 @@ from sidecar.parse.plain import Plain
 from sidecar.parse.regex import Regex
 from sidecar.parse.timestamps import Timestamps
 from sidecar.parse.written import Written
+from sidecar.testing import ManualClock
 from tests.fuzz.json_leaves import Leaf, are_consistent, is_object, leaves, root_names
 from tests.fuzz.material import Material
 
@@ -33,16 +34,6 @@ _ADDED = {"service.name": "shop", "team": {"of": [1]}}
 _PATTERN = r"(?P<time>[^ ]*) (?P<level>[A-Z]+)(?: (?P<message>.*))?"
 _RFC3339 = re.compile(r"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)(?:\.\d{1,9})?(Z|[+-]\d\d:\d\d)", re.ASCII)
 _FORMATS = ((), ("iso8601",), ("epoch_ms", "iso8601"), ("%d/%b/%Y %H:%M:%S", "%Y-%m-%d %H:%M:%S", "%H:%M %z"))
-
-
-class StandingClock:
-    """It is always the same moment."""
-
-    def now(self) -> float:
-        return 1_795_395_600.0
-
-    def monotonic(self) -> float:
-        return 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +55,7 @@ class Setup:
 def setup(material: Material) -> Setup:
     """One of the pipelines that can be set up."""
     added = Add(_ADDED if material.below(2) else {})
-    finisher = Finisher(StandingClock(), "web-1", [added.leaves])
+    finisher = Finisher(ManualClock(), "web-1", [added.leaves])
     reserved = finisher.reserved()
     zone = material.one_of(("UTC", "Europe/Berlin"))
     times = Timestamps(material.one_of(_FORMATS), zone)
@@ -77,7 +68,7 @@ def setup(material: Material) -> Setup:
         "nginx": nginx,
         "apache": apache,
         "regex": lambda: Regex(_PATTERN, times, field),
-        "format": lambda: Pattern(form, Written(form.shape, zone, StandingClock())),
+        "format": lambda: Pattern(form, Written(form.shape, zone, ManualClock())),
         "chain": lambda: Chain([Json(times, reserved, field, target), nginx(), Regex(_PATTERN, times)]),
     }
     name = material.one_of(("json", *parsers))

@@ -10,7 +10,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sidecar.clock import Clock
 from sidecar.decode.framing import Framing
 from sidecar.enrich.finish import Finisher
 from sidecar.flow import Chunk, Generation, Lines, Spliced
@@ -18,29 +17,17 @@ from sidecar.parse.chain import Chain, Parser
 from sidecar.parse.formats import FORMATS
 from sidecar.parse.pattern import Pattern
 from sidecar.parse.plain import Plain
-from sidecar.parse.registry import BUILT_IN
+from sidecar.parse.settings import BUILT_IN
 from sidecar.parse.written import Written, iso, month_first
+from sidecar.testing import ManualClock
 
 GENERATION = Generation(35, "app", "/a.log", 0.0)
 NOVEMBER = 1795395600.0
 """2026-11-23T01:00:00Z."""
 
 
-class At(Clock):
-    """A clock that stands still."""
-
-    def __init__(self, now: float = NOVEMBER) -> None:
-        self._now = now
-
-    def now(self) -> float:
-        return self._now
-
-    def monotonic(self) -> float:
-        return 0.0
-
-
 def parser(name: str, zone: str = "UTC", now: float = NOVEMBER) -> Pattern:
-    return Pattern(FORMATS[name], Written(FORMATS[name].shape, zone, At(now)))
+    return Pattern(FORMATS[name], Written(FORMATS[name].shape, zone, ManualClock(now)))
 
 
 def framed(*lines: str, events: tuple[int, ...] | None = None) -> Lines:
@@ -182,7 +169,7 @@ def test_every_format_is_known_by_its_name_and_has_an_example() -> None:
 
 @pytest.mark.parametrize(("name", "line"), [(name, line) for name, line, *_ in EXAMPLES])
 def test_fields_of_ours_are_put_beside_those_of_log_at_a_stroke_as_one_by_one(name: str, line: str) -> None:
-    finisher = Finisher(At(), "node")
+    finisher = Finisher(ManualClock(), "node")
     at_a_stroke = finisher.documents(parser(name).parse(framed(line)))
     assert isinstance(at_a_stroke, Spliced)
     beside_garbage = finisher.documents(parser(name).parse(framed(line, "garbage")))
@@ -234,7 +221,7 @@ def test_an_event_of_several_lines_is_one_message() -> None:
     begins = (0, sum(len(line) + 1 for line in lines[:2]))
     records = parser("python").parse(framed(*lines, events=begins))
     assert [json.loads("{" + members + "}")["message"] for members in records.members] == ["boom\nTraceback:", "on"]
-    assert isinstance(Finisher(At(), "node").documents(records), Spliced)
+    assert isinstance(Finisher(ManualClock(), "node").documents(records), Spliced)
 
 
 def test_a_line_of_another_format_is_a_message_with_the_reason() -> None:
@@ -260,7 +247,7 @@ def test_a_line_of_another_format_is_a_message_with_the_reason() -> None:
     ],
 )
 def test_a_time_without_its_year_is_the_last_one_that_is_not_ahead(now: str, written: str, expected: str) -> None:
-    times = Written(month_first, "UTC", At(datetime.fromisoformat(f"{now}+00:00").timestamp()))
+    times = Written(month_first, "UTC", ManualClock(datetime.fromisoformat(f"{now}+00:00").timestamp()))
     assert times.all({"time": [written]}, 1) == [expected]
 
 
@@ -282,7 +269,7 @@ def test_a_clock_alone_is_of_today_or_of_yesterday() -> None:
     ],
 )
 def test_a_time_without_its_zone_is_in_the_one_that_was_told(written: str, expected: str) -> None:
-    assert Written(iso, "Europe/Berlin", At()).all({"time": [written]}, 1) == [expected]
+    assert Written(iso, "Europe/Berlin", ManualClock()).all({"time": [written]}, 1) == [expected]
 
 
 def test_a_zone_by_a_name_that_is_no_offset_is_the_one_that_was_told() -> None:
@@ -291,7 +278,7 @@ def test_a_zone_by_a_name_that_is_no_offset_is_the_one_that_was_told() -> None:
 
 
 def test_what_was_converted_is_forgotten_before_there_is_too_much_of_it() -> None:
-    times = Written(iso, "UTC", At())
+    times = Written(iso, "UTC", ManualClock())
     many = [f"2026-11-23 {n // 3600:02}:{n // 60 % 60:02}:{n % 60:02}" for n in range(5000)]
     assert times.all({"time": many}, 5000)[-1] == "2026-11-23T01:23:19Z"
     assert times.all({"time": many[:1]}, 1) == ["2026-11-23T00:00:00Z"]

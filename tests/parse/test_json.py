@@ -13,6 +13,7 @@ from sidecar.enrich.finish import Finisher
 from sidecar.flow import Chunk, Generation, Lines, Records
 from sidecar.parse.json import Json
 from sidecar.parse.timestamps import Timestamps
+from sidecar.testing import ManualClock
 
 GENERATION = Generation(35, "app", "/a.log", 0.0)
 RESERVED = Finisher(SystemClock(), "here").reserved()
@@ -109,7 +110,7 @@ LINES = st.builds(
 
 @given(st.lists(LINES, min_size=1, max_size=5))
 def test_documents_are_the_same_to_the_byte_whichever_lines_they_come_with(lines: list[str]) -> None:
-    finisher = Finisher(StandingClock(), "here")
+    finisher = Finisher(ManualClock(), "here")
     together = finisher.documents(parsed("".join(f"{line}\n" for line in lines).encode())).texts()
     one_by_one = []
     offset = 100
@@ -121,14 +122,6 @@ def test_documents_are_the_same_to_the_byte_whichever_lines_they_come_with(lines
     assert together == one_by_one
     for text in together:
         msgspec.json.decode(text)
-
-
-class StandingClock:
-    def now(self) -> float:
-        return 1_795_395_600.0
-
-    def monotonic(self) -> float:
-        return 0.0
 
 
 def test_an_object_over_several_lines_of_one_event_is_one_line_in_the_document() -> None:

@@ -14,18 +14,8 @@ from sidecar.read.follower import Follower
 from sidecar.read.life import Life
 from sidecar.state.ledger import Ledger
 from sidecar.state.store import Store, open_store
+from sidecar.testing import ManualClock
 from sidecar.watch.sweep import Sweep
-
-
-@dataclass
-class HandClock:
-    at: float = 1_000.0
-
-    def now(self) -> float:
-        return self.at
-
-    def monotonic(self) -> float:
-        return self.at
 
 
 @dataclass
@@ -51,7 +41,7 @@ class Run:
     def __init__(self, folder: Path, *, open_files: int = 16, glob: str = "*.log", **options: Any) -> None:
         self.store: Store = open_store(folder / "state")
         self.ledger = Ledger(self.store)
-        self.clock = HandClock()
+        self.clock = ManualClock(1_000.0)
         self.ear = Ear()
         self.said: list[Event] = []
         self.descriptors = Descriptors(open_files)
