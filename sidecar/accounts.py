@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Protocol
 
 from sidecar.deliver.courier import Outcome
-from sidecar.flow import Batch, Documents, Layout, Lines, Rejection, Whole
+from sidecar.flow import Batch, Documents, Layout, Records, Rejection, Whole
 from sidecar.positions import DeadLetter
 from sidecar.read.life import Span
 
@@ -19,10 +19,12 @@ class Part(Protocol):
     span: Span
 
 
-def skipped(span: Span, lines: Lines) -> None:
+def skipped(span: Span, records: Records) -> None:
     """Count the bytes that no document holds, by reason."""
-    for gap in lines.skipped:
+    for gap in records.lines.skipped:
         span.amounts.add(f"skipped:{gap.reason}", gap.end - gap.start, int(gap.reason == "empty"))
+    for gap in records.filtered:
+        span.amounts.add(f"filtered:{gap.reason}", gap.end - gap.start, 1)
 
 
 def account(parts: Sequence[Part], batch: Batch, outcome: Outcome, pipeline: str, sink: str, now: float) -> None:

@@ -110,10 +110,9 @@ class Bench:
         clock.lap("decode")
         records = rooms.parser.parse(lines)
         clock.lap("parse")
-        if rooms.redactors:
-            for redactor in rooms.redactors:
-                records = redactor.redacted(records)
-            clock.lap("redact")
+        for step in rooms.steps:
+            records = step.run(records)
+            clock.lap(step.name)
         documents = rooms.finisher.documents(records)
         clock.lap("enrich")
         if self._envelope:

@@ -7,11 +7,17 @@ from collections.abc import Mapping
 from sidecar.clock import Clock
 from sidecar.decode.framing import Framing
 from sidecar.enrich.add import Add
+from sidecar.enrich.conversions import date
+from sidecar.enrich.filters import LineFilter
 from sidecar.enrich.finish import Finisher, LeafSource
+from sidecar.enrich.host import Host
 from sidecar.enrich.kubernetes import Kubernetes
-from sidecar.enrich.redact import Redactor
-from sidecar.enrich.settings import Redact
+from sidecar.enrich.settings import AddFields
+from sidecar.enrich.transform_settings import Convert, KubernetesFields
+from sidecar.enrich.transform_settings import Host as HostSettings
+from sidecar.flow import Step
 from sidecar.parse import registry as parsers
+from sidecar.parse.timestamps import Timestamps
 from sidecar.read.reader import Reader
 from sidecar.settings import Pipeline
 from sidecar.shipper import Rooms
@@ -19,15 +25,37 @@ from sidecar.shipper import Rooms
 
 def rooms_of(pipeline: Pipeline, clock: Clock, host: str, environ: Mapping[str, str]) -> Rooms:
     """The rooms of one pipeline for one shipper; nothing in them is shared with another."""
-    sources: list[LeafSource] = []
-    redactors: list[Redactor] = []
-    for item in pipeline.enrich:
-        if isinstance(item, Redact):
-            redactors.append(item.redactor())
-        else:
-            sources.append(Kubernetes(environ).leaves if item == "kubernetes" else Add(item.add).leaves)
-    finisher = Finisher(clock, host, sources)
+    finisher = Finisher(clock, host, _sources(pipeline, environ))
     framing = Framing(pipeline.max_line, pipeline.keep_empty, pipeline.encoding_errors)
     parser = parsers.create(pipeline.parser, pipeline.timestamp, finisher.reserved(), clock)
     grouping = pipeline.multiline.grouping(pipeline.max_line) if pipeline.multiline else None
-    return Rooms(Reader(pipeline.max_line, grouping=grouping, clock=clock), framing, parser, redactors, finisher)
+    reader = Reader(pipeline.max_line, grouping=grouping, clock=clock)
+    return Rooms(reader, framing, parser, _steps(pipeline), finisher)
+
+
+def _sources(pipeline: Pipeline, environ: Mapping[str, str]) -> list[LeafSource]:
+    """What adds the same fields to all records, in order."""
+    found: list[LeafSource] = []
+    for item in pipeline.enrich:
+        if isinstance(item, AddFields):
+            found.append(Add(item.add).leaves)
+        elif isinstance(item, HostSettings):
+            found.append(Host(item.host.name).leaves)
+        elif isinstance(item, KubernetesFields):
+            wanted = item.kubernetes
+            found.append(Kubernetes(environ, labels=wanted.labels, annotations=wanted.annotations).leaves)
+    return found
+
+
+def _steps(pipeline: Pipeline) -> list[Step]:
+    """What changes records or leaves them out, in order."""
+    steps = []
+    if pipeline.include_lines or pipeline.exclude_lines:
+        steps.append(Step("lines", LineFilter(pipeline.include_lines, pipeline.exclude_lines)))
+    times = Timestamps(pipeline.timestamp.formats, pipeline.timestamp.zone)
+    for item in pipeline.enrich:
+        if isinstance(item, Convert):
+            steps.append(item.step(date(times.read)))
+        elif not isinstance(item, AddFields | HostSettings | KubernetesFields):
+            steps.append(item.step())
+    return steps

@@ -171,6 +171,21 @@ class Rejected(Event, frozen=True):
         )
 
 
+class EnricherFault(Event, frozen=True):
+    """An enricher could not do its work on records; they are shipped as they were. Told once for each enricher."""
+
+    level: ClassVar[str] = "warning"
+    pipeline: str
+    enricher: str
+    records: int
+
+    def text(self) -> str:
+        return (
+            f"{self.pipeline}: {self.enricher} could not do its work on {self.records} records; they are shipped as"
+            " they were, and say why in error.message"
+        )
+
+
 class DeadLettersDropped(Event, frozen=True):
     """There was no place for new dead letters, so the oldest were thrown away, as the configuration says."""
 
@@ -284,6 +299,7 @@ class Balance(Event, frozen=True):
     seen: int
     stored: int
     dead_letters: int
+    filtered: int
     skipped: int
     lost: int
     unsettled: int
@@ -293,7 +309,8 @@ class Balance(Event, frozen=True):
     def text(self) -> str:
         return (
             f"{self.sink}: {self.seen} bytes seen = {self.stored} stored + {self.dead_letters} in dead letters"
-            f" + {self.skipped} skipped + {self.lost} lost + {self.unsettled} not yet delivered"
+            f" + {self.filtered} filtered + {self.skipped} skipped + {self.lost} lost"
+            f" + {self.unsettled} not yet delivered"
             f" ({self.lines_stored} lines stored, {self.lines_dead} in dead letters)"
         )
 

@@ -8,14 +8,16 @@ from __future__ import annotations
 
 import os
 from bisect import bisect_right
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from functools import cached_property, lru_cache
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol, TypeVar
 
 import msgspec
 
 from sidecar.clock import iso
 from sidecar.errors import DeliveryError
+
+Value = TypeVar("Value")
 
 _DIGITS = "0123456789abcdefghijklmnopqrstuvwxyz"
 
@@ -89,7 +91,8 @@ class Envelope(msgspec.Struct, frozen=True):
 
 
 class Skipped(msgspec.Struct, frozen=True):
-    """Bytes of the file that no document holds, by rule: an empty line, a hole of NUL bytes."""
+    """Bytes of the file that no document holds, by rule: an empty line, a hole of NUL bytes, a record that the user
+    does not want."""
 
     start: int
     end: int
@@ -105,8 +108,12 @@ class Layout(msgspec.Struct, frozen=True):
 
     def end_of(self, start: int) -> int:
         """The offset behind the bytes of the record that begins at `start`: there the next one begins, or a gap."""
+        return self.ends_of([start])[0]
+
+    def ends_of(self, starts: Iterable[int]) -> list[int]:
+        """The same for several of them."""
         begins = sorted({*self.starts, *(gap.start for gap in self.skipped), self.end})
-        return begins[bisect_right(begins, start)]
+        return [begins[bisect_right(begins, start)] for start in starts]
 
 
 class Lines(msgspec.Struct, frozen=True):
@@ -134,6 +141,24 @@ class Lines(msgspec.Struct, frozen=True):
         """Where everything is, without the text."""
         return Layout(self.starts, self.skipped, self.chunk.end)
 
+    def only(self, indexes: Sequence[int]) -> Lines:
+        """The lines with these indexes, renumbered from 0. What is skipped stays."""
+        places = {index: place for place, index in enumerate(indexes)}
+        return msgspec.structs.replace(
+            self,
+            count=len(indexes),
+            texts=[self.texts[i] for i in indexes],
+            starts=[self.starts[i] for i in indexes],
+            text="",
+            whole=False,
+            notes=_renumbered(self.notes, places),
+            undecodable=frozenset(places[i] for i in self.undecodable if i in places),
+        )
+
+
+def _renumbered(noted: Mapping[int, Value], places: Mapping[int, int]) -> dict[int, Value]:
+    return {places[index]: value for index, value in noted.items() if index in places}
+
 
 class Records(msgspec.Struct, frozen=True):
     """Lines as fields: for each the members of a JSON object as text, without the braces.
@@ -143,6 +168,9 @@ class Records(msgspec.Struct, frozen=True):
     wrote its time under `@timestamp` itself, so it already stands in the members. `errors`: index → why the
     line could not be parsed. `ends_in_log`: the last member of every record is an object `log`, not empty and
     without a name of ours, so that our own fields of `log` can be put at its end.
+    `notes`: index → what an enricher has to say of a record, as (path, JSON text) pairs. `filtered` are the records
+    that are left out because the user said so, by the name of the rule. `faults`: how many records an enricher could
+    not do its work on, by its name.
     """
 
     lines: Lines
@@ -153,6 +181,48 @@ class Records(msgspec.Struct, frozen=True):
     in_place: bool = False
     errors: dict[int, str] = {}
     ends_in_log: bool = False
+    notes: dict[int, dict[str, str]] = {}
+    filtered: Sequence[Skipped] = ()
+    faults: dict[str, int] = {}
+
+    def without(self, dropped: Collection[int], rule: str) -> Records:
+        """The records but for those with these indexes, renumbered from 0; `rule` is why they are left out."""
+        if not dropped:
+            return self
+        kept = [index for index in range(len(self.starts)) if index not in dropped]
+        starts = [self.starts[index] for index in sorted(dropped)]
+        ends = Layout(self.starts, [*self.lines.skipped, *self.filtered], self.lines.chunk.end).ends_of(starts)
+        gone = [Skipped(start, end, rule) for start, end in zip(starts, ends, strict=True)]
+        places = {index: place for place, index in enumerate(kept)}
+        return msgspec.structs.replace(
+            self,
+            lines=self.lines.only(kept),
+            starts=[self.starts[i] for i in kept],
+            members=[self.members[i] for i in kept],
+            times=[self.times[i] for i in kept],
+            errors=_renumbered(self.errors, places),
+            notes=_renumbered(self.notes, places),
+            filtered=[*self.filtered, *gone],
+        )
+
+    def complaining(self, complaints: Mapping[int, str], enricher: str) -> Records:
+        """The same records, of which some say why an enricher could not do its work on them."""
+        if not complaints:
+            return self
+        notes = dict(self.notes)
+        for index, text in complaints.items():
+            said = notes.get(index, {})
+            before = msgspec.json.decode(said["error.message"], type=str) + "; " if "error.message" in said else ""
+            notes[index] = {**said, "error.message": msgspec.json.encode(before + text).decode()}
+        faults = {**self.faults, enricher: self.faults.get(enricher, 0) + len(complaints)}
+        return msgspec.structs.replace(self, notes=notes, faults=faults)
+
+
+class Step(NamedTuple):
+    """One enricher of a pipeline by its name: it takes records and hands on what becomes of them."""
+
+    name: str
+    run: Callable[[Records], Records]
 
 
 class Documents(Protocol):

@@ -16,7 +16,7 @@ from sidecar.settings import Settings
 
 @dataclass(frozen=True, slots=True)
 class Preview:
-    """What would become of one line: `outcome` is "document" or "skipped".
+    """What would become of one line: `outcome` is "document", "skipped" or "filtered".
 
     `offset` and `end` are byte offsets in the sample. `target` says for each sink where the document would go.
     """
@@ -49,15 +49,17 @@ def preview(settings: Settings, pipeline: str, path: str, data: bytes) -> Iterat
     documents = rooms.finisher.documents(records)
     targets = {name: _targets(settings, name, Batch([documents])) for name in settings.sinks_of(pipeline)}
     shown = [Preview(gap.start, gap.end, "", "skipped", gap.reason) for gap in lines.skipped]
-    texts, ids, times, raw = documents.texts(), documents.ids(), documents.event_times(), lines.texts
+    wrote = dict(zip(lines.starts, lines.texts, strict=True))
+    shown += [Preview(gap.start, gap.end, wrote[gap.start], "filtered", gap.reason) for gap in records.filtered]
+    texts, ids, times, raw = documents.texts(), documents.ids(), documents.event_times(), records.lines.texts
     layout = lines.layout()
     for index, start in enumerate(documents.starts):
         end = layout.end_of(start)
         places = {name: where[index] for name, where in targets.items()}
         shown.append(
             Preview(
-                start, end, raw[index], "document", _said(lines, index), texts[index], ids[index], times[index],
-                records.errors.get(index, ""), places,
+                start, end, raw[index], "document", _said(records.lines, index), texts[index], ids[index],
+                times[index], records.errors.get(index, ""), places,
             )
         )  # fmt: skip
     yield from sorted(shown, key=lambda item: item.offset)

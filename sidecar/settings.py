@@ -28,6 +28,7 @@ from sidecar.deliver import registry
 from sidecar.deliver.sink import SinkSettings
 from sidecar.described import Described
 from sidecar.enrich.settings import AnyEnricher
+from sidecar.enrich.transform_settings import pattern
 from sidecar.errors import ConfigurationError
 from sidecar.parse.settings import AnyParser, Timestamp
 from sidecar.quantities import Duration, Size
@@ -93,6 +94,7 @@ def _preset(value: object) -> object:
     return {"preset": value} if isinstance(value, str) else value
 
 
+LinePattern = Annotated[str, AfterValidator(pattern)]
 AnyMultiline = str | Multiline
 
 
@@ -125,6 +127,13 @@ class Pipeline(Described):
     keep_empty: bool = False
     """Ship empty lines too. They are skipped and counted unless told."""
 
+    include_lines: tuple[LinePattern, ...] = ()
+    """Patterns, in the syntax of the `regex` library: only lines or events in which one of them is found are shipped.
+    The others are counted as filtered."""
+
+    exclude_lines: tuple[LinePattern, ...] = ()
+    """Patterns: lines or events in which one of them is found are not shipped, and counted as filtered."""
+
     encoding_errors: Literal["replace", "backslashreplace", "strict"] = "replace"
     """What becomes of bytes that are not UTF-8; `strict` sends the line to the dead letters."""
 
@@ -137,8 +146,8 @@ class Pipeline(Described):
     """Where the time of an event stands."""
 
     enrich: tuple[AnyEnricher, ...] = ()
-    """What is added to each document, in order: `kubernetes`, `{add: {name: value}}`; and what is taken out of it
-    before anything of it leaves or is kept: `{redact: [password, email]}`."""
+    """What is added to each document, changed in it and taken out of it, in order: `kubernetes`,
+    `{add: {name: value}}`, `{redact: [password]}`, `{rename: {old: new}}`, `{drop_when: 'level == "debug"'}`."""
 
     sinks: tuple[str, ...] | None = None
     """Names of the sinks that get the lines; all of them unless told."""

@@ -11,7 +11,7 @@ import gc
 import queue
 import threading
 from collections import deque
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from typing import Protocol
 
@@ -25,9 +25,8 @@ from sidecar.deliver.backoff import Backoff
 from sidecar.deliver.courier import Courier, Outcome
 from sidecar.deliver.sink import Enveloping, Resumable, Sink
 from sidecar.enrich.finish import Finisher
-from sidecar.enrich.redact import Redactor
 from sidecar.errors import DeliveryError, Fatal, Retryable, SidecarError, StateError
-from sidecar.flow import Batch, Chunk, Documents, Enveloped, Layout, Lines, Records
+from sidecar.flow import Batch, Chunk, Documents, Enveloped, Layout, Lines, Records, Step
 from sidecar.observe.facts import ShipperFacts
 from sidecar.observe.tally import Tally
 from sidecar.positions import NO_TAIL, ORIGIN, Advance, Amounts, Checkpoint, Remembered
@@ -58,7 +57,7 @@ class Rooms(msgspec.Struct, frozen=True):
     reader: Reader
     framing: Framing
     parser: Parser
-    redactors: Sequence[Redactor]
+    steps: Sequence[Step]
     finisher: Finisher
 
     def documents(self, chunk: Chunk) -> tuple[Lines, Records, Documents]:
@@ -68,11 +67,17 @@ class Rooms(msgspec.Struct, frozen=True):
         return lines, records, self.finisher.documents(records)
 
     def records(self, lines: Lines) -> Records:
-        """Lines to fields, and out of them what nobody is to see."""
-        records = self.parser.parse(lines)
-        for redactor in self.redactors:
-            records = redactor.redacted(records)
+        """Lines to fields, and to what the enrichers make of them."""
+        *_, (_, records) = self.stages(lines)
         return records
+
+    def stages(self, lines: Lines) -> Iterator[tuple[str, Records]]:
+        """The same one by one: what the parser has made of the lines, and then each enricher by its name."""
+        records = self.parser.parse(lines)
+        yield "parser", records
+        for step in self.steps:
+            records = step.run(records)
+            yield step.name, records
 
 
 class Limits(msgspec.Struct, frozen=True):
@@ -420,9 +425,11 @@ class Shipper(threading.Thread):
         self.tally.unparsed += len(records.errors)
         self.tally.undecodable += lines.replaced
         part = Part(documents, lines.layout(), cursor.took(chunk), len(chunk.data))
-        skipped(part.span, lines)
-        if lines.undecodable:
-            part.documents = undecodable(part, lines.undecodable, self.pipeline, self.sink_name, self._clock.now())
+        skipped(part.span, records)
+        if records.faults:
+            self._tell_faults(records.faults)
+        if refused := records.lines.undecodable:
+            part.documents = undecodable(part, refused, self.pipeline, self.sink_name, self._clock.now())
         if len(part.documents):
             if self._envelope:
                 part.documents = Enveloped.of(part.documents, self._envelope)
@@ -430,6 +437,13 @@ class Shipper(threading.Thread):
         else:
             part.span.settled = True
             self._landed.add(chunk.generation.number)
+
+    def _tell_faults(self, faults: Mapping[str, int]) -> None:
+        """Each enricher is told of once, and counted always."""
+        for name, count in faults.items():
+            if name not in self.tally.enricher_faults:
+                self._emit(events.EnricherFault(self.pipeline, name, count))
+            self.tally.enricher_faults[name] = self.tally.enricher_faults.get(name, 0) + count
 
     # ── send ────────────────────────────────────────────────────────────────────────────────────────────────
 

@@ -336,6 +336,7 @@ def as_event(facts: BalanceFacts) -> events.Balance:
         seen=sum(by_kind.values()) + facts.unsettled,
         stored=by_kind.get("stored", 0),
         dead_letters=by_kind.get("dead_letter", 0),
+        filtered=by_kind.get("filtered", 0),
         skipped=by_kind.get("skipped", 0),
         lost=by_kind.get("lost", 0),
         unsettled=facts.unsettled,

@@ -2,6 +2,7 @@
 
 import re
 from pathlib import Path
+from typing import get_args
 
 import pytest
 from pydantic import BaseModel
@@ -12,12 +13,14 @@ from sidecar.decode.settings import Multiline
 from sidecar.deliver import registry
 from sidecar.described import meanings
 from sidecar.enrich.detectors import DETECTORS
-from sidecar.enrich.settings import Redact, Redaction
+from sidecar.enrich.settings import KINDS, Redact, Redaction
+from sidecar.enrich.transform_settings import FingerprintOptions, HostOptions, Kind, KubernetesOptions, SampleOptions
 from sidecar.parse.settings import BUILT_IN as PARSERS
 from sidecar.parse.settings import Json, Regex, Timestamp
 from sidecar.settings import Admin, DeadLetters, Drain, Limits, Pipeline, Settings
 
 ROOT = Path(__file__).parents[1]
+ENRICHERS = (ROOT / "docs" / "enrichers.md").read_text()
 CONFIGURATION = (ROOT / "docs" / "configuration.md").read_text()
 MODELS: list[type[BaseModel]] = [
     Settings,
@@ -48,6 +51,19 @@ def test_every_sink_and_parser_has_its_place() -> None:
     assert all(f"### `{name}`" in CONFIGURATION for name in registry.names())
     assert all(f"| `{name}` |" in parsers for name in [*PARSERS, *PRESETS])
     assert all(f"| `{name}` |" in CONFIGURATION for name in DETECTORS)
+
+
+def test_every_enricher_has_its_section() -> None:
+    assert all(f"\n## `{name}`\n" in ENRICHERS and f"](#{name})" in ENRICHERS for name in KINDS)
+    assert all(f"| `{kind}` |" in ENRICHERS for kind in get_args(Kind))
+
+
+@pytest.mark.parametrize("model", [FingerprintOptions, SampleOptions, HostOptions, KubernetesOptions])
+def test_every_option_of_an_enricher_is_documented_with_its_meaning(model: type[BaseModel]) -> None:
+    explained = meanings(model)
+    for name in model.model_fields:
+        assert f"| `{name}` |" in ENRICHERS, f"{model.__name__}.{name}"
+        assert explained.get(name), f"{model.__name__}.{name}"
 
 
 def test_the_readme_names_the_two_commands_and_links_to_what_is_there() -> None:

@@ -62,8 +62,8 @@ def _show(item: Preview) -> None:
     table.add_column(style="bold", no_wrap=True)
     table.add_column(overflow="fold")
     table.add_row(f"bytes {item.offset}-{item.end}", Text(item.line.encode("unicode_escape").decode("ascii")))
-    if item.outcome == "skipped":
-        table.add_row("skipped", item.reason)
+    if item.outcome != "document":
+        table.add_row(item.outcome, item.reason)
     else:
         table.add_row("document", Text(item.document))
         table.add_row("_id", item.id)

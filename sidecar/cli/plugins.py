@@ -1,4 +1,4 @@
-"""`sidecar plugins`: the sinks and parsers that are installed."""
+"""`sidecar plugins`: the sinks, parsers and enrichers that are installed."""
 
 from __future__ import annotations
 
@@ -8,6 +8,8 @@ from rich.console import Console
 from rich.table import Table
 
 from sidecar.deliver import registry
+from sidecar.enrich import registry as enrichers
+from sidecar.enrich.settings import KINDS as ENRICHERS
 from sidecar.parse.settings import BUILT_IN as PARSERS
 
 
@@ -25,7 +27,9 @@ def run(options: argparse.Namespace) -> int:
         table.add_row("sink", entry.name, entry.origin, entry.summary)
     for name, summary in PARSERS.items():
         table.add_row("parser", name, "built in", summary)
-    table.add_row("enricher", "add", "built in", "constant fields")
-    table.add_row("enricher", "kubernetes", "built in", "Pod, node, container and labels by the Downward API")
+    for name, summary in ENRICHERS.items():
+        table.add_row("enricher", name, "built in", summary)
+    for own in enrichers.catalogue():
+        table.add_row("enricher", own.name, own.origin, own.summary)
     Console().print(table)
     return 0

@@ -94,16 +94,17 @@ def _rate(facts: Mapping[str, Any], before: Mapping[str, Any] | None, shipper: M
 
 
 def _balance(facts: Mapping[str, Any]) -> Table:
-    table = _table("sink", "seen", "stored", "dead letters", "skipped", "lost", "not yet delivered")
+    table = _table("sink", "seen", "stored", "dead letters", "filtered", "skipped", "lost", "not yet delivered")
     for each in facts["balance"]:
-        kinds = dict.fromkeys(("stored", "dead_letter", "skipped", "lost"), 0)
+        kinds = dict.fromkeys(("stored", "dead_letter", "filtered", "skipped", "lost"), 0)
         for what, size in each["bytes"].items():
             kind = what.partition(":")[0]
             kinds[kind] = kinds.get(kind, 0) + size
         lost = Text(_size(kinds["lost"]), "bold red" if kinds["lost"] else "")
         table.add_row(
             Text(each["sink"]), _size(sum(kinds.values()) + each["unsettled"]), _size(kinds["stored"]),
-            _size(kinds["dead_letter"]), _size(kinds["skipped"]), lost, _size(each["unsettled"]),
+            _size(kinds["dead_letter"]), _size(kinds["filtered"]), _size(kinds["skipped"]), lost,
+            _size(each["unsettled"]),
         )  # fmt: skip
     return table
 

@@ -8,6 +8,7 @@ from typing import Any, get_args
 
 from pydantic import BaseModel, ValidationError
 
+from sidecar.enrich.settings import KINDS as ENRICHERS
 from sidecar.parse.settings import BUILT_IN as PARSERS
 
 _MESSAGES = {
@@ -30,7 +31,7 @@ _MESSAGES = {
     "string_pattern_mismatch": "has to begin with a letter or digit and hold no blanks",
 }
 
-_TAGS = frozenset(("enricher", "redaction", *PARSERS))
+_TAGS = frozenset((*ENRICHERS, "own", *PARSERS))
 """Behind the number of an entry in a list, these only say which kind of thing it is."""
 
 

@@ -91,7 +91,9 @@ def _hint(name: str, model: type[BaseModel]) -> str:
     return suggestion(f"{PREFIX}{name.upper()}", [f"{PREFIX}{field.upper()}" for field in model.model_fields])
 
 
-_LISTS = frozenset({"paths", "exclude", "sinks", "parser", "enrich", "formats", "hosts"})
+_LISTS = frozenset(
+    {"paths", "exclude", "sinks", "parser", "enrich", "formats", "hosts", "include_lines", "exclude_lines"}
+)
 
 
 def _value(text: str, path: list[str]) -> Any:

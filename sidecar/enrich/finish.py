@@ -22,6 +22,12 @@ LeafSource = Callable[[], dict[str, str]]
 OWN = ("@timestamp", "event.ingested", "log.file.path", "log.offset", "host.name")
 """The leaves that every document has."""
 
+
+def is_ours(path: str) -> bool:
+    """Whether this is a field that the sidecar sets itself, or below one."""
+    return path.partition(".")[0] in METADATA or any(f"{path}.".startswith(f"{own}.") for own in OWN)
+
+
 _LOG = frozenset({"log"})
 _OFFSET, _INGESTED = "\x00", "\x01"
 
@@ -54,7 +60,11 @@ class Finisher:
     def reserved(self) -> frozenset[str]:
         """Every name at the root of a record that touches a leaf of ours."""
         added = [path for source in self._sources for path in source()]
-        labels = ["kubernetes.labels"] if any(path.startswith("kubernetes.") for path in added) else []
+        labels = (
+            ["kubernetes.labels", "kubernetes.annotations"]
+            if any(path.startswith("kubernetes.") for path in added)
+            else []
+        )
         return root_spellings([*OWN, *labels, *added]) | METADATA
 
     def documents(self, records: Records) -> Documents:
@@ -103,14 +113,14 @@ class Finisher:
 
     @staticmethod
     def _may_splice(records: Records, frame: _Frame, apart: frozenset[str] = frozenset()) -> bool:
-        if records.names is None or records.errors or records.lines.notes or "" in records.members:
+        if records.names is None or records.errors or records.notes or records.lines.notes or "" in records.members:
             return False
         return (records.names - apart).isdisjoint(frame.reserved)
 
     @staticmethod
     def _document(records: Records, index: int, time: str, frame: _Frame, tail: str, now: str) -> str:
         body, at = records.members[index], records.starts[index]
-        notes = dict(records.lines.notes.get(index, {}))
+        notes = {**records.lines.notes.get(index, {}), **records.notes.get(index, {})}
         if index in records.errors:
             notes["error.message"] = quoted(records.errors[index])
         if not notes and (start := _splice_start(body, time, frame)):

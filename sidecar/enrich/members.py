@@ -8,6 +8,10 @@ from collections.abc import Iterator
 import msgspec
 
 _STRING = r'"(?:[^"\\]|\\.)*+"'
+_LEAF = rf'(?:{_STRING}|[^\s,"\[\]{{}}]++)'
+_SHALLOW = rf'[\[{{](?:[^"\[\]{{}}]++|{_STRING})*+[\]}}]'
+_DEEPER = rf'[\[{{](?:[^"\[\]{{}}]++|{_STRING}|{_SHALLOW})*+[\]}}]'
+_PAIR = re.compile(rf"([ \t\r\n]*+({_STRING})[ \t\r\n]*+:[ \t\r\n]*+({_LEAF}|{_DEEPER})[ \t\r\n]*+(?:,|\Z))")
 _MEMBER = re.compile(rf"[ \t\r\n]*({_STRING})[ \t\r\n]*:[ \t\r\n]*")
 _SCALAR = re.compile(rf"{_STRING}|[^,\s\]}}]+")
 _STRUCTURE = re.compile(rf"[\[\]{{}}]|{_STRING}")
@@ -41,6 +45,17 @@ def members(text: str) -> Iterator[Member]:
         yield Member(_KEY.decode(match[1]), match[1], text[match.end() : end])
         comma = _COMMA.match(text, end)
         at = comma.end() if comma else end
+
+
+def pairs(text: str) -> list[tuple[str, str, str]]:
+    """(key, key as it is written, value as it is written) of each of these members; like `members`, and faster.
+
+    One scan in C reads them all, unless a value is nested deeper than two levels.
+    """
+    found = _PAIR.findall(text)
+    if sum([len(whole) for whole, _, _ in found]) != len(text):
+        return [(each.key, each.key_text, each.value) for each in members(text)]
+    return [(key[1:-1] if "\\" not in key else _KEY.decode(key), key, value) for _, key, value in found]
 
 
 def elements(text: str) -> Iterator[str]:

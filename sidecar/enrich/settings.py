@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from difflib import get_close_matches
+from inspect import signature
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import regex
 from pydantic import (
+    BaseModel,
     BeforeValidator,
     Discriminator,
     Field,
@@ -17,12 +20,47 @@ from pydantic import (
 )
 
 from sidecar.described import Described
+from sidecar.enrich import registry
 from sidecar.enrich.detectors import DETECTORS
 from sidecar.enrich.leaves import METADATA
+from sidecar.enrich.own import Own
 from sidecar.enrich.redact import Action as What
 from sidecar.enrich.redact import FieldAt, Named, Pattern, Redactor, Rule, drop, hashed, mask
+from sidecar.enrich.transform_settings import (
+    Convert,
+    Copy,
+    DropFields,
+    DropWhen,
+    Fingerprint,
+    Host,
+    KeepFields,
+    KeepWhen,
+    KubernetesFields,
+    Lowercase,
+    Rename,
+    Sampled,
+)
+from sidecar.flow import Step
 
 _OURS = ("@timestamp", "event.ingested", "log.offset", "log.file.path")
+
+KINDS = {
+    "rename": "fields under other names",
+    "copy": "fields under other names as well",
+    "drop_fields": "without these fields",
+    "keep_fields": "nothing but these fields",
+    "lowercase": "texts in lower case",
+    "convert": "values of another type",
+    "fingerprint": "a hash over fields",
+    "drop_when": "without records for which an expression holds",
+    "keep_when": "only records for which an expression holds",
+    "sample": "a part of the records",
+    "redact": "without secrets and personal data",
+    "add": "constant fields",
+    "host": "facts of the machine",
+    "kubernetes": "where the Pod is, its labels and annotations",
+}
+"""What enrichers there are, and what each does."""
 
 
 class AddFields(Described):
@@ -109,6 +147,10 @@ class Redact(Described):
             self.redactor()
         return self
 
+    def step(self) -> Step:
+        """What does it."""
+        return Step("redact", self.redactor().redacted)
+
     def redactor(self) -> Redactor:
         """What does it. Raises `ValueError` if the salt cannot be read."""
         actions: dict[str, What] = {"mask": mask, "drop": drop}
@@ -145,17 +187,74 @@ def _paths(values: Mapping[str, Any], prefix: str) -> list[str]:
     return found
 
 
-def _kind(value: object) -> str:
-    if isinstance(value, str):
-        return "name"
-    return (
-        "redaction" if isinstance(value, Redact) or (isinstance(value, Mapping) and "redact" in value) else "enricher"
-    )
+class OwnEnricher(Described):
+    """A function that was installed beside the sidecar (entry point `log_sidecar.enrichers`)."""
 
+    name: str
+    """Name of its entry point."""
+
+    options: dict[str, Any] = Field(default_factory=dict)
+    """What it is called with, beside the records."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _as_written(cls, given: Any) -> Any:
+        if isinstance(given, Mapping) and len(given) == 1:
+            ((name, options),) = given.items()
+            return {"name": name, "options": options or {}}
+        return given
+
+    @model_validator(mode="after")
+    def _can_be_called(self) -> OwnEnricher:
+        known = [*KINDS, *registry.names()]
+        if self.name not in known:
+            close = get_close_matches(self.name, known, n=1)
+            advice = f'; did you mean "{close[0]}"?' if close else f"; known are {', '.join(known)}"
+            raise ValueError(f'there is no enricher "{self.name}"{advice}')
+        try:
+            signature(registry.resolve(self.name)).bind([], **self.options)
+        except TypeError as error:
+            raise ValueError(f"{self.name} cannot be called so: {error}") from error
+        return self
+
+    def step(self) -> Step:
+        """What does it."""
+        return Step(self.name, Own(self.name, registry.resolve(self.name), self.options))
+
+
+def _kind(value: object) -> str:
+    """The name of the enricher, which is that of its first setting."""
+    if isinstance(value, BaseModel):
+        name, field = next(iter(type(value).model_fields.items()))
+        name = field.alias or name
+    else:
+        name = str(next(iter(value), "") if isinstance(value, Mapping) else value)
+        name = next((kind for kind in KINDS if isinstance(value, Mapping) and kind in value), name)
+    return name if name in KINDS else "own"
+
+
+def _with_no_options(value: object) -> object:
+    return {value: {}} if isinstance(value, str) else value
+
+
+_ALONE = BeforeValidator(_with_no_options, json_schema_input_type=str | dict[str, object])
+"""Its name alone will do."""
 
 AnyEnricher = Annotated[
-    Annotated[Literal["kubernetes"], Tag("name")]
-    | Annotated[AddFields, Tag("enricher")]
-    | Annotated[Redact, Tag("redaction")],
+    Annotated[AddFields, Tag("add")]
+    | Annotated[Redact, Tag("redact")]
+    | Annotated[KubernetesFields, _ALONE, Tag("kubernetes")]
+    | Annotated[Host, _ALONE, Tag("host")]
+    | Annotated[Rename, Tag("rename")]
+    | Annotated[Copy, Tag("copy")]
+    | Annotated[DropFields, Tag("drop_fields")]
+    | Annotated[KeepFields, Tag("keep_fields")]
+    | Annotated[Lowercase, Tag("lowercase")]
+    | Annotated[Convert, Tag("convert")]
+    | Annotated[Fingerprint, Tag("fingerprint")]
+    | Annotated[Sampled, Tag("sample")]
+    | Annotated[DropWhen, Tag("drop_when")]
+    | Annotated[KeepWhen, Tag("keep_when")]
+    | Annotated[OwnEnricher, _ALONE, Tag("own")],
     Discriminator(_kind),
 ]

@@ -72,6 +72,11 @@ def _of_shippers(shippers: Iterable[ShipperFacts]) -> Iterator[Metric]:
     yield counter("read_lines", "Lines or events that were read, also those that were read again.", "lines_read")
     yield counter("unparsed_lines", "Lines that no parser took; they are shipped as messages.", "unparsed")
     yield counter("undecodable_lines", "Lines that were not valid in their encoding.", "undecodable")
+    faults = [((*place, name), n) for place, each in placed for name, n in sorted(each.tally.enricher_faults.items())]
+    yield _counter(
+        "enricher_faults", "Records that an enricher could not do its work on; they are shipped as they were.",
+        [*_PLACE, "enricher"], faults,
+    )  # fmt: skip
     yield counter("duplicates", "Documents that the destination had already; not stored again.", "duplicates")
     yield counter(
         "retries", "Requests beyond the first of a batch, and batches of which nothing was taken.", "retries"

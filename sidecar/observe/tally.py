@@ -31,6 +31,7 @@ class Histogram:
 class Tally:
     """Bytes and lines as they were read, also those that were read again; `unparsed` are lines that no parser took.
 
+    `enricher_faults`: records that an enricher could not do its work on, by its name.
     `duplicates`: documents that the destination had already. `retries`: requests beyond the first of a batch, and
     batches that nothing was taken of. `latency` is in seconds from the first request of a batch to its verdict.
     """
@@ -41,5 +42,6 @@ class Tally:
     undecodable: int = 0
     duplicates: int = 0
     retries: int = 0
+    enricher_faults: dict[str, int] = field(default_factory=dict)
     latency: Histogram = field(default_factory=lambda: Histogram(SECONDS))
     documents: Histogram = field(default_factory=lambda: Histogram(DOCUMENTS))

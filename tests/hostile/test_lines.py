@@ -34,7 +34,7 @@ PARSERS: list[Any] = [
 
 def rooms(parser: Any) -> Rooms:
     """The rooms of a pipeline in a Pod."""
-    pipeline = Pipeline(paths=("/var/log/app/*.log",), parser=parser, enrich=("kubernetes",))
+    pipeline = Pipeline.model_validate({"paths": ["/var/log/app/*.log"], "parser": parser, "enrich": ["kubernetes"]})
     return rooms_of(pipeline, ManualClock(), "web-1", KUBERNETES)
 
 

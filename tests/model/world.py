@@ -179,7 +179,7 @@ class World:
         self, folder: Path, *, state: Path | None = None, paths: str = "app.log*", exclude: Sequence[str] = ("*.gz",),
         sinks: Sequence[str] = ("sink",),
         bound: Bound | None = None, keep_links: bool = False, open_files: int = 64,
-        multiline: dict[str, Any] | None = None, **options: Any,
+        multiline: dict[str, Any] | None = None, pipeline: dict[str, Any] | None = None, **options: Any,
     ) -> None:  # fmt: skip
         self.logs = folder / "logs"
         self.logs.mkdir()
@@ -191,6 +191,7 @@ class World:
         self._paths, self._exclude, self._open_files = [str(self.logs / paths)], exclude, open_files
         self._options, self._bound = options, bound
         self.multiline = multiline
+        self._pipeline = pipeline or {}
         self._links = Links(self.logs / ".kept") if keep_links else None
         self.start()
 
@@ -216,7 +217,7 @@ class World:
         return json.dumps(self.multiline) if self.multiline else ""
 
     def _shipper(self, name: str) -> Shipper:
-        pipeline = Pipeline.model_validate({"paths": self._paths, "multiline": self.multiline})
+        pipeline = Pipeline.model_validate({"paths": self._paths, "multiline": self.multiline, **self._pipeline})
         return Shipper(
             "app", name, self.destinations[name], rooms_of(pipeline, self.clock, "host", {}),
             Limits(10_000, 64 * 1024, 0.1, 1), self.follower, self.ledger, self.clock, self.said.append,

@@ -1,0 +1,100 @@
+"""Single fields in the members of an object, found and changed by path; everything else keeps its text to the byte.
+
+A path is a dotted name. `a.b` is the member `b` of the object `a` as well as the member `a.b`, and all that is below
+it. Objects within arrays are not looked into.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection
+
+from sidecar.enrich.members import pairs
+from sidecar.nesting import quoted
+
+Edit = Callable[[str, str, str], str | None]
+"""(key as it is written, what of its name is below the path, value) → the member instead, None for nothing."""
+
+
+def edited(body: str, path: str, edit: Edit) -> str:
+    """The members with each one at `path` as `edit` wants it; the very same text if nothing is different.
+
+    An object that loses its last member goes, too.
+    """
+    found, is_changed = [], False
+    for key, key_text, value in pairs(body):
+        member: str | None = f"{key_text}:{value}"
+        if key == path or key.startswith(f"{path}."):
+            instead = edit(key_text, key[len(path) :], value)
+        elif value[0] == "{" and path.startswith(f"{key}."):
+            inside = edited(value[1:-1], path[len(key) + 1 :], edit)
+            instead = member if inside == value[1:-1] else _object(key_text, inside)
+        else:
+            instead = member
+        is_changed = is_changed or instead != member
+        if instead is not None:
+            found.append(instead)
+    return ",".join(found) if is_changed else body
+
+
+def _object(key_text: str, inside: str) -> str | None:
+    return f"{key_text}:{{{inside}}}" if inside else None
+
+
+def taken(body: str, path: str) -> tuple[str, list[tuple[str, str]]]:
+    """The members without those at `path`, and these: what of their names is below the path, and their values."""
+    found: list[tuple[str, str]] = []
+
+    def take(_: str, below: str, value: str) -> None:
+        found.append((below, value))
+
+    return edited(body, path, take), found
+
+
+def kept(body: str, paths: Collection[str]) -> str:
+    """Nothing but the members at these paths."""
+    found = []
+    for key, key_text, value in pairs(body):
+        if key in paths or any(key.startswith(f"{path}.") for path in paths):
+            found.append(f"{key_text}:{value}")
+            continue
+        below = {path[len(key) + 1 :] for path in paths if path.startswith(f"{key}.")}
+        inside = kept(value[1:-1], below) if below and value[0] == "{" else ""
+        if inside:
+            found.append(f"{key_text}:{{{inside}}}")
+    return ",".join(found)
+
+
+def values(body: str, path: str) -> list[str]:
+    """The values at `path` itself, as they are written; several if the application wrote it more than once."""
+    found = []
+    for key, _, value in pairs(body):
+        if key == path:
+            found.append(value)
+        elif value[0] == "{" and path.startswith(f"{key}."):
+            found += values(value[1:-1], path[len(key) + 1 :])
+    return found
+
+
+def is_free(body: str, path: str) -> bool:
+    """Whether a value can be put at `path`: nothing is there or below it, and what is above it are objects."""
+    for key, _, value in pairs(body):
+        if key == path or key.startswith(f"{path}."):
+            return False
+        if path.startswith(f"{key}.") and not (value[0] == "{" and is_free(value[1:-1], path[len(key) + 1 :])):
+            return False
+    return True
+
+
+def put(body: str, path: str, value: str) -> str:
+    """The members with one more at a path that is free: in the object that is there, or at the end."""
+    found, is_done = [], False
+    for key, key_text, here in pairs(body):
+        if not is_done and here[0] == "{" and path.startswith(f"{key}."):
+            is_done = True
+            here = f"{{{put(here[1:-1], path[len(key) + 1 :], value)}}}"
+        found.append(f"{key_text}:{here}")
+    if is_done:
+        return ",".join(found)
+    first, *rest = map(quoted, path.split("."))
+    member = f"{first}:" + "".join(f"{{{name}:" for name in rest) + value + "}" * len(rest)
+    return f"{body},{member}" if found else member

@@ -1,0 +1,242 @@
+"""Fields renamed, copied, dropped, converted: what is meant changes, and nothing else does."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from pydantic import ValidationError
+
+from tests.enrich.rooms import documents, enriched, members, rooms
+
+NAMES = st.sampled_from(["a", "b", "c", "dd", "@x", "e f", "ü"])
+SCALARS = (
+    st.none() | st.booleans() | st.integers(-(2**53), 2**53) | st.text(max_size=5) | st.sampled_from([1.5, -0.25])
+)
+VALUES = st.recursive(
+    SCALARS,
+    lambda inner: st.lists(inner, max_size=2) | st.dictionaries(NAMES, inner, min_size=1, max_size=3),
+    max_leaves=8,
+)
+OBJECTS = st.dictionaries(NAMES, VALUES, min_size=1, max_size=5)
+
+
+def written(value: Mapping[str, Any]) -> str:
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+
+
+def leaves(value: Any, path: str = "") -> Iterator[tuple[str, str]]:
+    if isinstance(value, dict) and value:
+        for name, inner in value.items():
+            yield from leaves(inner, f"{path}.{name}" if path else name)
+    else:
+        yield path, json.dumps(value)
+
+
+def object_of(text: str) -> Any:
+    return json.loads(f"{{{text}}}")
+
+
+@pytest.mark.parametrize(
+    ("before", "enricher", "after"),
+    [
+        ('{"a":64.40,"b":"x"}', {"rename": {"a": "z"}}, '"z":64.40,"b":"x"'),
+        ('{"a":64.40,"b":"x"}', {"rename": {"a": "n.z"}}, '"b":"x","n":{"z":64.40}'),
+        ('{"n":{"y":1},"a":2}', {"rename": {"a": "n.z"}}, '"n":{"y":1,"z":2}'),
+        ('{"n":{"z":1},"a":2}', {"rename": {"n.z": "n.y"}}, '"n":{"y":1},"a":2'),
+        ('{"n.z":1,"a":2}', {"rename": {"n.z": "n.y"}}, '"n.y":1,"a":2'),
+        ('{"n":{"z":1},"a":2}', {"rename": {"n.z": "b"}}, '"a":2,"b":1'),
+        ('{"a.b.c":1}', {"rename": {"a.b": "x"}}, '"x":{"c":1}'),
+        ('{"a":{"b.c":1}}', {"rename": {"a.b": "a.x"}}, '"a":{"x.c":1}'),
+        ('{"a":1}', {"rename": {"a": "a.b"}}, '"a":{"b":1}'),
+        ('{"a":1,"b":2}', {"rename": {"a": "c", "b": "a"}}, '"c":1,"a":2'),
+        ('{"\\u0061":1}', {"rename": {"a": "b"}}, '"b":1'),
+        ('{"a":{"b":[1, 2]}}', {"copy": {"a.b": "c"}}, '"a":{"b":[1, 2]},"c":[1, 2]'),
+        ('{"a":1,"b":{"c":2,"d":3}}', {"drop_fields": ["a", "b.d"]}, '"b":{"c":2}'),
+        ('{"b":{"d":3},"a":1}', {"drop_fields": ["b.d"]}, '"a":1'),
+        ('{"b.d.e":3,"a":1}', {"drop_fields": ["b.d"]}, '"a":1'),
+        ('{"a":1,"a":2,"b":3}', {"drop_fields": ["a"]}, '"b":3'),
+        ('{"a":1,"b":{"c":2,"d":3.0}}', {"keep_fields": ["b.d"]}, '"b":{"d":3.0}'),
+        ('{"@timestamp":"2026-11-23T01:00:00Z","a":1,"b":2}', {"keep_fields": ["b"]},
+         '"@timestamp":"2026-11-23T01:00:00Z","b":2'),
+        ('{"a":"WARN","b":"WARN"}', {"lowercase": ["a"]}, '"a":"warn","b":"WARN"'),
+        ('{"a":"W\\u00c4","b":1}', {"lowercase": ["a"]}, '"a":"wä","b":1'),
+        ('{"a":["X"],"b":"X"}', {"lowercase": ["a"]}, '"a":["X"],"b":"X"'),
+        ('{"a":{"b":{"c":{"d":{"e":1,"f":2}}}}}', {"drop_fields": ["a.b.c.d.e"]}, '"a":{"b":{"c":{"d":{"f":2}}}}'),
+    ],
+)  # fmt: skip
+def test_a_transform_changes_what_it_names(before: str, enricher: Any, after: str) -> None:
+    assert members(before, enricher) == after
+
+
+@pytest.mark.parametrize(
+    ("kind", "before", "after"),
+    [
+        ("integer", '"42"', "42"), ("integer", '"-007"', "-7"), ("integer", "42", "42"), ("integer", "64.0", "64"),
+        ("integer", '"9223372036854775807"', "9223372036854775807"), ("integer", '" 5 "', "5"),
+        ("float", '"64.40"', "64.40"), ("float", '".5"', "0.5"), ("float", "3", "3"), ("float", '"1e3"', "1e3"),
+        ("boolean", '"Yes"', "true"), ("boolean", "0", "false"), ("boolean", "true", "true"),
+        ("string", "64.40", '"64.40"'), ("string", '"x"', '"x"'), ("string", "[1]", '"[1]"'),
+        ("date", "1795395600", '"2026-11-23T01:00:00Z"'), ("date", '"2026-11-23 01:00:00"', '"2026-11-23T01:00:00Z"'),
+        ("date", '"2026-11-23T01:00:00.123456789+01:00"', '"2026-11-23T01:00:00.123456789+01:00"'),
+        ("ip", '"10.0.0.1"', '"10.0.0.1"'), ("ip", '"2001:db8::1"', '"2001:db8::1"'),
+        ("integer", "null", "null"),
+    ],
+)  # fmt: skip
+def test_a_value_becomes_one_of_another_type(kind: str, before: str, after: str) -> None:
+    found = enriched([f'{{"a":{before}}}'], {"convert": {"a": kind}})
+    assert found.members == [f'"a":{after}']
+    assert not found.faults
+
+
+@pytest.mark.parametrize(
+    ("kind", "value"),
+    [
+        ("integer", '"x"'), ("integer", '""'), ("integer", "64.5"), ("integer", '"9223372036854775808"'),
+        ("integer", '"' + "0" * 500 + 'x"'), ("integer", "true"), ("integer", '"٣"'),
+        ("float", '"1e999"'), ("float", '"nan"'), ("float", '"1_0"'), ("boolean", '"maybe"'), ("boolean", "2"),
+        ("date", '"tomorrow"'), ("date", "true"), ("date", "{}"), ("ip", '"10.0.0.256"'), ("ip", "1"),
+        ("ip", '"fe80::1%0"'),
+    ],
+)  # fmt: skip
+def test_what_cannot_be_converted_stays_and_says_so_and_is_counted(kind: str, value: str) -> None:
+    lines = [f'{{"a":{value}}}', '{"b":1}']
+    found = enriched(lines, {"convert": {"a": kind}})
+    assert found.members == [f'"a":{value}', '"b":1']
+    assert found.faults == {"convert": 1}
+    first, second = documents(lines, {"convert": {"a": kind}})
+    assert first["error"] == {"message": f"convert: a cannot be read as {kind}"}
+    assert first["a"] == json.loads(value)
+    assert "error" not in second
+
+
+def test_a_date_is_read_in_the_zone_and_the_formats_of_the_pipeline() -> None:
+    times = {"formats": ["%d.%m.%Y %H:%M"], "zone": "Europe/Berlin"}
+    found = enriched(['{"due":"23.11.2026 02:00"}'], {"convert": {"due": "date"}}, timestamp=times)
+    assert found.members == ['"due":"2026-11-23T02:00:00+01:00"']
+
+
+@pytest.mark.parametrize(
+    ("line", "enricher"),
+    [
+        ('{"a":1,"b":2}', {"rename": {"a": "b"}}), ('{"a":1,"b":{"c":2}}', {"rename": {"a": "b"}}),
+        ('{"a":1,"b":2}', {"rename": {"a": "b.c"}}), ('{"a":1,"b.c.d":2}', {"rename": {"a": "b.c"}}),
+        ('{"a":1,"b":null}', {"copy": {"a": "b"}}), ('{"a":1,"fingerprint":2}', {"fingerprint": {"fields": ["a"]}}),
+    ],
+)  # fmt: skip
+def test_nothing_is_written_over_and_the_record_says_so(line: str, enricher: Any) -> None:
+    found = enriched([line], enricher)
+    assert found.members == [line[1:-1]]
+    assert list(found.faults.values()) == [1]
+    assert "already" in documents([line], enricher)[0]["error"]["message"]
+
+
+def test_transforms_are_done_in_the_order_in_which_they_are_written() -> None:
+    steps = [{"rename": {"a": "b"}}, {"lowercase": ["b"]}, {"copy": {"b": "c"}}, {"drop_fields": ["b"]}]
+    assert members('{"a":"X"}', *steps) == '"c":"x"'
+    assert members('{"a":"X"}', *reversed(steps)) == '"b":"X"'
+
+
+def test_a_field_that_is_renamed_before_it_is_redacted_is_redacted_under_its_new_name() -> None:
+    steps = [{"rename": {"a": "b"}}, {"redact": [{"field": "b"}]}]
+    assert members('{"a":"secret"}', *steps) == '"b":"[REDACTED]"'
+
+
+OURS = ["log.offset", "log.file.path", "event.ingested", "_id", "@timestamp", "host.name", "log.offset.x"]
+
+
+@pytest.mark.parametrize("path", OURS)
+@pytest.mark.parametrize(
+    "enricher", ["rename", "drop_fields", "target", "copy", "sample", "drop_when", "fingerprint"]
+)
+def test_a_field_of_ours_cannot_be_renamed_or_dropped_or_set(path: str, enricher: str) -> None:
+    given: dict[str, Any] = {
+        "rename": {"rename": {path: "x"}}, "drop_fields": {"drop_fields": ["x", path]},
+        "target": {"rename": {"x": path}}, "copy": {"copy": {"x": path}},
+        "sample": {"sample": {"rate": 0.5, "field": path}}, "drop_when": {"drop_when": f"exists {path}"},
+        "fingerprint": {"fingerprint": {"fields": ["x"], "target": path}},
+    }  # fmt: skip
+    with pytest.raises(ValidationError, match=f"{path} is set by the sidecar itself"):
+        rooms(given[enricher])
+
+
+def test_what_the_application_wrote_beside_a_field_of_ours_can_be_dropped_and_ours_stay() -> None:
+    (document,) = documents(['{"log":{"level":"info","offset":5},"a":1}'], {"drop_fields": ["log"]})
+    assert document["log"] == {"file": {"path": "/var/log/app/a.log"}, "offset": 0}
+    assert "original" not in document
+
+
+def test_a_field_that_comes_to_stand_where_an_enricher_adds_one_moves_aside() -> None:
+    (document,) = documents(['{"a":1}'], {"rename": {"a": "team"}}, {"add": {"team": "payments"}})
+    assert (document["team"], document["original"]["team"]) == ("payments", 1)
+
+
+def test_keep_fields_leaves_what_the_sidecar_adds_and_the_time() -> None:
+    (document,) = documents(
+        ['{"time":"2026-11-23T01:00:00Z","a":1,"b":2}'], {"keep_fields": ["b"]}, {"add": {"c": 3}}
+    )
+    assert document["@timestamp"] == "2026-11-23T01:00:00Z"
+    assert document["log"]["offset"] == 0
+    assert (document["b"], document["c"], "a" in document, "time" in document) == (2, 3, False, False)
+
+
+def test_a_line_that_could_not_be_parsed_says_so_after_all_transforms() -> None:
+    (document,) = documents(["no json"], {"rename": {"message": "text"}}, {"convert": {"text": "integer"}})
+    assert document["text"] == "no json"
+    assert "not one JSON object" in document["error"]["message"]
+
+
+@given(OBJECTS, st.sampled_from(["rename", "copy", "drop_fields", "lowercase", "convert"]))
+def test_a_transform_of_a_field_that_is_not_there_changes_no_byte(value: dict[str, Any], kind: str) -> None:
+    enricher: dict[str, Any] = {
+        "rename": {"zz.a": "y"}, "copy": {"zz": "y.z"}, "drop_fields": ["zz", "a.zz"], "lowercase": ["b.zz"],
+        "convert": {"zz": "integer"},
+    }  # fmt: skip
+    for separators in ((",", ":"), (", ", ": ")):
+        line = json.dumps(value, separators=separators)
+        assert members(line, {kind: enricher[kind]}) == line[1:-1]
+
+
+@given(OBJECTS, st.sampled_from(["a", "b.c", "dd.a.b"]), st.sampled_from(["z", "y.z", "b.z"]))
+def test_to_rename_there_and_back_is_to_do_nothing(value: dict[str, Any], old: str, new: str) -> None:
+    there, back = {"rename": {old: new}}, {"rename": {new: old}}
+    found = enriched([written(value)], there, back)
+    if not found.faults:
+        assert sorted(leaves(object_of(found.members[0]))) == sorted(leaves(value))
+
+
+@given(OBJECTS, st.lists(st.sampled_from(["a", "b", "a.b", "b.c", "dd.a.b", "c.dd"]), min_size=1, unique=True))
+def test_what_is_kept_and_what_is_dropped_are_all_there_is(value: dict[str, Any], paths: list[str]) -> None:
+    line = written(value)
+    kept = object_of(members(line, {"keep_fields": paths}))
+    rest = object_of(members(line, {"drop_fields": paths}))
+    found = [*leaves(kept), *leaves(rest)]
+    assert sorted(each for each in found if each[0]) == sorted(leaves(value))
+
+
+@given(OBJECTS, st.sampled_from(["a", "b.c", "dd.a.b"]))
+def test_the_members_that_are_not_meant_keep_their_order(value: dict[str, Any], path: str) -> None:
+    rest = object_of(members(written(value), {"drop_fields": [path]}))
+    assert [name for name in value if name in rest] == list(rest)
+
+
+def test_the_same_values_have_the_same_fingerprint_however_they_are_written() -> None:
+    enricher = {"fingerprint": {"fields": ["user", "url.path"], "target": "event.hash"}}
+    lines = [
+        '{"user":"ann","url":{"path":"/x"},"n":1}', '{"url.path":"/x","n":2,"user":"\\u0061nn"}',
+        '{"user":"bob","url":{"path":"/x"}}', '{"user":"ann"}', '{"n":1}', '{"user":"\\"ann"}',
+    ]  # fmt: skip
+    found = [document["event"].get("hash") for document in documents(lines, enricher)]
+    assert found[0] == found[1] == "08ab85d8e3e61037a43b60933c3bad93"
+    assert len(set(found)) == 5
+    assert found[4] is None
+
+
+@pytest.mark.parametrize("path", ["", ".a", "a..b", "a.", ".".join("a" * 40)])
+def test_what_is_no_path_is_refused(path: str) -> None:
+    with pytest.raises(ValidationError, match="is not the path of a field"):
+        rooms({"drop_fields": [path]})
