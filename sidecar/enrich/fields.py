@@ -1,14 +1,14 @@
 """Single fields in the members of an object, found and changed by path; everything else keeps its text to the byte.
 
 A path is a dotted name. `a.b` is the member `b` of the object `a` as well as the member `a.b`, and all that is below
-it. Objects within arrays are not looked into.
+it. Objects within arrays are not looked into. Where it is plain at once where a member is, the others are not read.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Collection
 
-from sidecar.enrich.members import pairs
+from sidecar.enrich.members import NOWHERE, Place, pairs, place_of
 from sidecar.nesting import quoted
 
 Edit = Callable[[str, str, str], str | None]
@@ -20,6 +20,31 @@ def edited(body: str, path: str, edit: Edit) -> str:
 
     An object that loses its last member goes, too.
     """
+    name, _, rest = path.partition(".")
+    place = place_of(body, name)
+    if place is None:
+        return _edited_one_by_one(body, path, edit)
+    if place is NOWHERE:
+        return body
+    value = body[place.value : place.end]
+    if not rest:
+        return _spliced(body, place, edit(f'"{name}"', "", value))
+    if value[0] != "{":
+        return body
+    inside = edited(value[1:-1], rest, edit)
+    return body if inside == value[1:-1] else _spliced(body, place, _object(f'"{name}"', inside))
+
+
+def _spliced(body: str, place: Place, member: str | None) -> str:
+    before, behind = body[: place.start], body[place.end :]
+    if member is not None:
+        return body if member == body[place.start : place.end] else f"{before}{member}{behind}"
+    if before.strip():
+        return f"{before.rstrip().removesuffix(',')}{behind}"
+    return behind.lstrip().removeprefix(",").lstrip()
+
+
+def _edited_one_by_one(body: str, path: str, edit: Edit) -> str:
     found, is_changed = [], False
     for key, key_text, value in pairs(body):
         member: str | None = f"{key_text}:{value}"
@@ -66,6 +91,13 @@ def kept(body: str, paths: Collection[str]) -> str:
 
 def values(body: str, path: str) -> list[str]:
     """The values at `path` itself, as they are written; several if the application wrote it more than once."""
+    name, _, rest = path.partition(".")
+    place = place_of(body, name)
+    if place is not None:
+        value = body[place.value : place.end] if place is not NOWHERE else ""
+        if not value or not rest:
+            return [value] if value else []
+        return values(value[1:-1], rest) if value[0] == "{" else []
     found = []
     for key, _, value in pairs(body):
         if key == path:
@@ -77,6 +109,8 @@ def values(body: str, path: str) -> list[str]:
 
 def is_free(body: str, path: str) -> bool:
     """Whether a value can be put at `path`: nothing is there or below it, and what is above it are objects."""
+    if place_of(body, path.partition(".")[0]) is NOWHERE:
+        return True
     for key, _, value in pairs(body):
         if key == path or key.startswith(f"{path}."):
             return False
@@ -87,14 +121,15 @@ def is_free(body: str, path: str) -> bool:
 
 def put(body: str, path: str, value: str) -> str:
     """The members with one more at a path that is free: in the object that is there, or at the end."""
-    found, is_done = [], False
-    for key, key_text, here in pairs(body):
-        if not is_done and here[0] == "{" and path.startswith(f"{key}."):
-            is_done = True
-            here = f"{{{put(here[1:-1], path[len(key) + 1 :], value)}}}"
-        found.append(f"{key_text}:{here}")
-    if is_done:
-        return ",".join(found)
+    if place_of(body, path.partition(".")[0]) is not NOWHERE:
+        found, is_done = [], False
+        for key, key_text, here in pairs(body):
+            if not is_done and here[0] == "{" and path.startswith(f"{key}."):
+                is_done = True
+                here = f"{{{put(here[1:-1], path[len(key) + 1 :], value)}}}"
+            found.append(f"{key_text}:{here}")
+        if is_done:
+            return ",".join(found)
     first, *rest = map(quoted, path.split("."))
     member = f"{first}:" + "".join(f"{{{name}:" for name in rest) + value + "}" * len(rest)
-    return f"{body},{member}" if found else member
+    return f"{body},{member}" if body.strip() else member

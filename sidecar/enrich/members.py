@@ -4,14 +4,20 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from typing import NamedTuple
 
 import msgspec
 
-_STRING = r'"(?:[^"\\]|\\.)*+"'
+_STRING = r'"[^"\\]*+(?:\\.[^"\\]*+)*+"'
 _LEAF = rf'(?:{_STRING}|[^\s,"\[\]{{}}]++)'
 _SHALLOW = rf'[\[{{](?:[^"\[\]{{}}]++|{_STRING})*+[\]}}]'
 _DEEPER = rf'[\[{{](?:[^"\[\]{{}}]++|{_STRING}|{_SHALLOW})*+[\]}}]'
 _PAIR = re.compile(rf"([ \t\r\n]*+({_STRING})[ \t\r\n]*+:[ \t\r\n]*+({_LEAF}|{_DEEPER})[ \t\r\n]*+(?:,|\Z))")
+_STRUCTURAL = re.compile(r'[",:]')
+_FOLLOWED = re.compile(rf"[ \t\r\n]*+:[ \t\r\n]*+({_LEAF}|{_DEEPER})")
+_BEFORE = re.compile(
+    rf"(?:[ \t\r\n]*+{_STRING}[ \t\r\n]*+:[ \t\r\n]*+(?:{_LEAF}|{_DEEPER})[ \t\r\n]*+,[ \t\r\n]*+)*+"
+)
 _MEMBER = re.compile(rf"[ \t\r\n]*({_STRING})[ \t\r\n]*:[ \t\r\n]*")
 _SCALAR = re.compile(rf"{_STRING}|[^,\s\]}}]+")
 _STRUCTURE = re.compile(rf"[\[\]{{}}]|{_STRING}")
@@ -56,6 +62,44 @@ def pairs(text: str) -> list[tuple[str, str, str]]:
     if sum([len(whole) for whole, _, _ in found]) != len(text):
         return [(each.key, each.key_text, each.value) for each in members(text)]
     return [(key[1:-1] if "\\" not in key else _KEY.decode(key), key, value) for _, key, value in found]
+
+
+class Place(NamedTuple):
+    """Where a member is in its text: from `start` to `end`, its value from `value` on."""
+
+    start: int
+    value: int
+    end: int
+
+
+NOWHERE = Place(-1, -1, -1)
+
+
+def place_of(text: str, name: str) -> Place | None:
+    """Where the only one of these members is that is called so, or has a dotted name that begins so.
+
+    `NOWHERE` if there is none, None if that cannot be told without reading all of them. Without a backslash a quote
+    never stands within a string, and what stands between two strings holds a comma or a colon; so a name without
+    these, between quotes and before a colon, is the name of a member.
+    """
+    if "\\" in text or _STRUCTURAL.search(name):
+        return None
+    at = text.find(f'"{name}"')
+    if f'"{name}.' in text:
+        return None
+    if at < 0:
+        return NOWHERE
+    behind = at + len(name) + 2
+    if text.find(f'"{name}"', behind) >= 0 or not _is_at_the_root(text, at):
+        return None
+    value = _FOLLOWED.match(text, behind)
+    return Place(at, value.start(1), value.end(1)) if value else None
+
+
+def _is_at_the_root(text: str, at: int) -> bool:
+    if text.find("{", 0, at) < 0 and text.find("[", 0, at) < 0:
+        return True
+    return _BEFORE.fullmatch(text, 0, at) is not None
 
 
 def elements(text: str) -> Iterator[str]:

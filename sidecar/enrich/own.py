@@ -62,7 +62,7 @@ class Record:
 
 
 Function = Callable[..., None]
-"""Takes a sequence of `Record`, some hundred in the order of their lines, and options by name; changes the records."""
+"""Takes a sequence of `Record`, some hundred in the order of their lines, and options by name; changes these."""
 
 
 class Own:

@@ -6,7 +6,6 @@ What a transform cannot do it leaves undone, and says so in `error.message` of t
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from hashlib import blake2b
 from typing import ClassVar, Protocol
@@ -69,14 +68,13 @@ class _Transform:
     def _may_touch(self, text: str) -> bool:
         """An escape may hide any name."""
         hints = self._hints
-        found = not hints or any(name in text and pattern.search(text) for name, pattern in hints)
-        return found or "\\u" in text or "\\/" in text
+        return not hints or any(hint in text for hint in hints) or "\\u" in text or "\\/" in text
 
 
-def _hint(path: str) -> tuple[str, re.Pattern[str]]:
-    """The last name of a path, and how it stands in a record: between quotes or the dots of a dotted name."""
+def _hint(path: str) -> str:
+    """The last name of a path, as it stands in a record."""
     name = quoted(path.rpartition(".")[2])[1:-1]
-    return ("", re.compile("")) if "\\" in name else (name, re.compile(rf'["\.]{re.escape(name)}["\.]'))
+    return "" if "\\" in name else name
 
 
 class Rename(Change):
@@ -95,14 +93,13 @@ class Rename(Change):
 
     @staticmethod
     def _one(body: str, old: str, new: str, complain: Complain) -> str:
-        rest, found = taken(body, old)
-        if not found:
+        has_same_parent = old.rpartition(".")[0] == new.rpartition(".")[0]
+        rest, found = (_in_place(body, old, new), []) if has_same_parent else taken(body, old)
+        if rest == body:
             return body
-        if not is_free(rest, new):
+        if not is_free(body if has_same_parent else rest, new):
             complain(f"rename: there is a field {new} already, so {old} keeps its name")
             return body
-        if old.rpartition(".")[0] == new.rpartition(".")[0]:
-            return _in_place(body, old, new)
         for below, value in found:
             rest = put(rest, new + below, value)
         return rest
@@ -130,13 +127,25 @@ class Copy(Change):
 
     def changed(self, body: str, complain: Complain) -> str:
         for source, target in self._pairs:
-            _, found = taken(body, source)
+            found = _found(body, source)
             if found and not is_free(body, target):
                 complain(f"copy: there is a field {target} already, so {source} is not copied")
                 continue
             for below, value in found:
                 body = put(body, target + below, value)
         return body
+
+
+def _found(body: str, path: str) -> list[tuple[str, str]]:
+    """What of their names is below the path, and the values, of all that is there."""
+    found: list[tuple[str, str]] = []
+
+    def look(key_text: str, below: str, value: str) -> str:
+        found.append((below, value))
+        return f"{key_text}:{value}"
+
+    edited(body, path, look)
+    return found
 
 
 class DropFields(Change):

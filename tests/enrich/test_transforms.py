@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
+from sidecar.enrich.transforms import Copy, DropFields, Fingerprint, Rename
 from tests.enrich.rooms import documents, enriched, members, rooms
 
 NAMES = st.sampled_from(["a", "b", "c", "dd", "@x", "e f", "ü"])
@@ -240,3 +241,31 @@ def test_the_same_values_have_the_same_fingerprint_however_they_are_written() ->
 def test_what_is_no_path_is_refused(path: str) -> None:
     with pytest.raises(ValidationError, match="is not the path of a field"):
         rooms({"drop_fields": [path]})
+
+
+ODD = st.sampled_from(["a", "b", "a.b", ":", ",", "a:b", "{", "[", " ", "aa", "b.a"])
+ODD_VALUES = st.recursive(
+    st.sampled_from(["a", "b", ":", ",", "{", "a:", ":a", "}", 1, None]),
+    lambda inner: st.lists(inner, max_size=2) | st.dictionaries(ODD, inner, min_size=1, max_size=3),
+    max_leaves=8,
+)
+
+
+@given(
+    st.dictionaries(ODD, ODD_VALUES, min_size=1, max_size=4),
+    st.sampled_from(["a", "b", ":", ",", "a.b", "b.a", "a:b.a"]),
+    st.sampled_from(["x", "x.y", "b", "a.x"]),
+)  # fmt: skip
+def test_a_field_is_found_at_once_or_by_reading_all_members_with_the_same_result(
+    value: dict[str, Any], old: str, new: str
+) -> None:
+    body, escaped = written(value)[1:-1], ',"zz":"\\n"'
+
+    def silent(_: str) -> None: ...
+
+    for change in (Rename({old: new}), Copy({old: new}), DropFields([old]), Fingerprint([old], new)):
+        # With a backslash somewhere nothing can be told at once.
+        quickly, slowly = change.changed(body, silent), change.changed(body + escaped, silent)
+        fields = json.loads(f"{{{slowly}}}")
+        assert fields.pop("zz") == "\n"
+        assert json.loads(f"{{{quickly}}}") == fields

@@ -50,3 +50,48 @@ def test_a_replay_goes_where_it_was_meant_to_go() -> None:
 def test_what_is_not_a_date_is_refused(pattern: str) -> None:
     with pytest.raises(ValueError, match="not a part of a date"):
         DatedName(pattern)
+
+
+def by_field(pattern: str, *documents: str, lower: bool = True) -> object:
+    return DatedName(pattern, lower=lower).names(
+        batch_of(*documents, times=["2026-01-02T00:00:00Z"] * len(documents))
+    )
+
+
+@pytest.mark.parametrize(
+    ("document", "name"),
+    [
+        ('{"service":{"name":"shop"}}', "logs-shop"),
+        ('{"service.name":"shop"}', "logs-shop"),
+        ('{"service":{"name":"Shop / \u00fc*?#:%d"}}', "logs-shop_________d"),
+        ('{"service":{"name":"../.kibana"}}', "logs-.._.kibana"),
+        ('{"service":{"name":""}}', "logs-other"),
+        ('{"service":{}}', "logs-other"),
+        ('{"service":"x"}', "logs-other"),
+        ('{"service":{"name":null}}', "logs-other"),
+        ('{"service":{"name":["a"]}}', "logs-other"),
+        ("{}", "logs-other"),
+        ('{"service":{"name":7}}', "logs-7"),
+        ('{"service":{"name":true}}', "logs-true"),
+        ('{"service":1e999}', "logs-other"),
+        ('{"service":{"name":"' + "x" * 500 + '"}}', "logs-" + "x" * 64),
+    ],
+)
+def test_a_field_chooses_a_name_behind_the_prefix_and_never_another(document: str, name: str) -> None:
+    assert by_field("logs-{service.name:other}", document) == name
+
+
+def test_names_with_fields_and_dates_are_made_for_each_document() -> None:
+    found = by_field("l-{a:none}-%Y-{b.c:x}", '{"a":"p","b":{"c":"q"}}', '{"a":"p","b.c":"q"}', '{"a":"r"}')
+    assert found == ["l-p-2026-q", "l-p-2026-q", "l-r-2026-x"]
+    assert by_field("l-{a:none}", '{"a":"X"}', '{"a":"X"}', lower=False) == "l-X"
+    assert by_field("l-{a:none}-%Y") == []
+
+
+@pytest.mark.parametrize(
+    "pattern",
+    ["{a:b}", "%Y{a:b}", "-{a:b}", "logs-{a}", "logs-{:b}", "logs-{a:}", "logs-{a:b", "logs-a:b}", "logs-{}"],
+)
+def test_a_field_without_a_prefix_or_without_a_name_for_what_is_missing_is_refused(pattern: str) -> None:
+    with pytest.raises(ValueError, match=r"a field is written|begins with a text of its own"):
+        DatedName(pattern)

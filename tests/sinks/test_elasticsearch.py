@@ -72,6 +72,17 @@ def test_each_document_goes_into_the_index_of_its_day(
     assert list(stored(client, f"{index_name}-2026.01.01").values()) == [{"n": 2}]
 
 
+def test_each_document_goes_into_the_index_of_its_field_and_never_out_of_the_prefix(
+    client: Elasticsearch, elasticsearch_url: str, index_name: str
+) -> None:
+    sink = sink_at(elasticsearch_url, index=f"{index_name}-{{team:none}}-%Y")
+    documents = ['{"team":"Shop","n":1}', '{"team":"a/../*,b","n":2}', '{"n":3}']
+    verdict = sink.write(batch_of(*documents, times=["2026-01-01T00:00:00Z"] * 3))
+    assert verdict.stored == range(3)
+    for name, number in (("shop", 1), ("a_..___b", 2), ("none", 3)):
+        assert [found["n"] for found in stored(client, f"{index_name}-{name}-2026").values()] == [number]
+
+
 def test_a_replay_goes_to_the_index_it_was_meant_for(
     client: Elasticsearch, elasticsearch_url: str, index_name: str
 ) -> None:

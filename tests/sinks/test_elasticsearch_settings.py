@@ -104,7 +104,25 @@ def test_a_contradiction_is_refused_by_the_name_of_its_key(fields: dict[str, Any
 
 
 @pytest.mark.parametrize(
-    "index", ["Logs", "_x", "-x", "+x", "a b", "a*", "a,b", "a#", "..", "", "%Q", "x%", "x" * 256]
+    "index",
+    [
+        "Logs",
+        "_x",
+        "-x",
+        "+x",
+        "a b",
+        "a*",
+        "a,b",
+        "a#",
+        "..",
+        "",
+        "%Q",
+        "x%",
+        "x" * 256,
+        "x{a:B}",
+        "{a:b}",
+        "x" * 200 + "{a:b}",
+    ],
 )
 def test_a_name_that_no_index_can_have_is_refused(index: str) -> None:
     with pytest.raises(ConfigurationError) as refused:

@@ -71,6 +71,13 @@ def test_each_document_goes_into_the_collection_of_its_day(database: Database[di
     assert [found["n"] for found in database["app-2026.01.01"].find()] == [2]
 
 
+def test_each_document_goes_into_the_collection_of_its_field(database: Database[dict[str, Any]]) -> None:
+    sink = sink_into(database, collection="app-{team:none}", expire_after="1h")
+    assert sink.write(batch_of('{"team":"Shop","n":1}', '{"team":"$x\\u0000","n":2}', '{"n":3}')).stored == range(3)
+    assert sorted(database.list_collection_names()) == ["app-Shop", "app-_x_", "app-none"]
+    assert "@timestamp_1" in database["app-_x_"].index_information()
+
+
 def test_a_replay_goes_to_the_collection_it_was_meant_for(database: Database[dict[str, Any]]) -> None:
     verdict = sink_into(database).write(batch_of('{"n":1}', '{"n":2}', targets=["old", "older"]))
     assert verdict.stored == range(2)

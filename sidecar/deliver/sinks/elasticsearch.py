@@ -73,7 +73,7 @@ class ElasticsearchSink:
         self._settings = settings
         self._clock = clock or SystemClock()
         self._at = settings.destination()
-        self._index = DatedName(settings.index)
+        self._index = DatedName(settings.index, lower=True)
         files = (settings.password_file, settings.api_key_file, settings.ca_file,
                  settings.client_certificate_file, settings.client_key_file)  # fmt: skip
         self._client = Renewed(files, self._connected, lambda client: client.close())

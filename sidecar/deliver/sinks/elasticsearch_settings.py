@@ -39,7 +39,8 @@ class ElasticsearchSettings(SinkSettings):
     """The same as a list: `https://host:9200`, with a path if a proxy stands in front. Port 9200 if none is given."""
 
     index: str = "logs"
-    """Index, alias or data stream. `%Y.%m.%d` and the like are filled in from the event's time in UTC."""
+    """Index, alias or data stream. `%Y.%m.%d` and the like are filled in from the event's time in UTC, and
+    `{service.name:other}` from the document: the value of a field, or what stands for one that is missing."""
 
     username: str = ""
     """User for basic authentication."""
@@ -175,9 +176,10 @@ def _host(url: str, key: str) -> str:
 def _index_problems(index: str) -> list[tuple[bool, str, str, str]]:
     """What is wrong with the name of the index, dates filled in."""
     try:
-        name = DatedName(index).at(datetime(2026, 1, 1, tzinfo=UTC))
+        pattern = DatedName(index, lower=True)
     except ValueError as error:
         return [(True, "index", f"is not a name with a date ({error})", "write for instance logs-%Y.%m.%d")]
-    wrong = not _INDEX.fullmatch(name) or len(name.encode()) > _INDEX_BYTES
+    name = pattern.at(datetime(2026, 1, 1, tzinfo=UTC))
+    wrong = not _INDEX.fullmatch(name) or len(max(name, pattern.longest, key=len).encode()) > _INDEX_BYTES
     advice = r'use lower case without \ / * ? " < > | # , : or blanks, not beginning with - _ or +'
     return [(wrong, "index", "is not a name that Elasticsearch takes", advice)]

@@ -76,8 +76,8 @@ class MongoDBSink:
         """Connect and authenticate; make the index that lets documents expire."""
         with self._borrowed() as client:
             client.admin.command("ping")
-            if "%" not in self._settings.collection:
-                self._let_expire(client[self._settings.database][self._settings.collection])
+            if self._collection.fixed is not None:
+                self._let_expire(client[self._settings.database][self._collection.fixed])
 
     def write(self, batch: Batch) -> Verdict:
         names = self._collection.names(batch)

@@ -43,7 +43,8 @@ class MongoDBSettings(SinkSettings):
     """Database. If the URL has one too, that one only says where the user is defined."""
 
     collection: str = "logs"
-    """Collection. `%Y.%m.%d` and the like are filled in from the event's time in UTC."""
+    """Collection. `%Y.%m.%d` and the like are filled in from the event's time in UTC, and `{service.name:other}` from
+    the document: the value of a field, or what stands for one that is missing."""
 
     username: str = ""
     """User; the method of authentication is negotiated, or given as `authMechanism` in the URL."""
@@ -144,8 +145,9 @@ def _host(host: str, scheme: str) -> str:
 def _collection_problems(collection: str) -> list[tuple[bool, str, str, str]]:
     """What is wrong with the name of the collection, dates filled in."""
     try:
-        name = DatedName(collection).at(datetime(2026, 1, 1, tzinfo=UTC))
+        pattern = DatedName(collection)
     except ValueError as error:
         return [(True, "collection", f"is not a name with a date ({error})", "write for instance logs-%Y.%m.%d")]
+    names = (pattern.at(datetime(2026, 1, 1, tzinfo=UTC)), pattern.longest)
     advice = "use up to 200 characters without $, not beginning with system."
-    return [(not _COLLECTION.fullmatch(name), "collection", "is not a name that MongoDB takes", advice)]
+    return [(not all(map(_COLLECTION.fullmatch, names)), "collection", "is not a name that MongoDB takes", advice)]
