@@ -12,11 +12,13 @@ from sidecar.enrich.filters import LineFilter
 from sidecar.enrich.finish import Finisher, LeafSource
 from sidecar.enrich.host import Host
 from sidecar.enrich.kubernetes import Kubernetes
+from sidecar.enrich.limits import Limits
 from sidecar.enrich.settings import AddFields
 from sidecar.enrich.transform_settings import Convert, KubernetesFields
 from sidecar.enrich.transform_settings import Host as HostSettings
 from sidecar.flow import Step
 from sidecar.parse import registry as parsers
+from sidecar.parse.settings import Regex, Simple
 from sidecar.parse.timestamps import Timestamps
 from sidecar.read.reader import Reader
 from sidecar.settings import Pipeline
@@ -48,7 +50,7 @@ def _sources(pipeline: Pipeline, environ: Mapping[str, str]) -> list[LeafSource]
 
 
 def _steps(pipeline: Pipeline) -> list[Step]:
-    """What changes records or leaves them out, in order."""
+    """What changes records or leaves them out, in order. What simple parsers make has few fields and no levels."""
     steps = []
     if pipeline.include_lines or pipeline.exclude_lines:
         steps.append(Step("lines", LineFilter(pipeline.include_lines, pipeline.exclude_lines)))
@@ -58,4 +60,6 @@ def _steps(pipeline: Pipeline) -> list[Step]:
             steps.append(item.step(date(times.read)))
         elif not isinstance(item, AddFields | HostSettings | KubernetesFields):
             steps.append(item.step())
+    if not all(isinstance(parser, Simple | Regex) for parser in pipeline.parser):
+        steps.append(Step("limits", Limits(pipeline.max_fields, pipeline.max_depth)))
     return steps

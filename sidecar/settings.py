@@ -142,6 +142,14 @@ class Pipeline(Described):
     )
     """A parser by name or with options, or a list of them that is tried in order for each line."""
 
+    max_fields: Annotated[int, Field(ge=1)] = 500
+    """Fields with different names that one record may have; what is more goes as JSON text into the field
+    `flattened`, so that one line cannot fill the mapping of an index."""
+
+    max_depth: Annotated[int, Field(ge=1, le=64)] | None = None
+    """Levels of objects that one record may have; what is deeper goes into `flattened`, too. Unless told it is for
+    the database to say: Elasticsearch refuses more than 20, and the document goes to the dead letters."""
+
     timestamp: Timestamp = Timestamp()
     """Where the time of an event stands."""
 

@@ -44,8 +44,7 @@ class Record:
 
         Raises `ValueError` for a field that the sidecar sets itself, and where something above the path is no object.
         """
-        if is_ours(path) or not all(path.split(".")):
-            raise ValueError(f"{path} cannot be set")
+        _check(path)
         rest, _ = taken(self.members, path)
         text = msgspec.json.encode(value).decode()
         if len(values(self.members, path)) == 1:
@@ -57,8 +56,14 @@ class Record:
         self.written.add(path)
 
     def drop(self, path: str) -> None:
-        """Take away the field and all that is below it."""
+        """Take away the field and all that is below it. Raises `ValueError` for one that the sidecar sets itself."""
+        _check(path)
         self.members, _ = taken(self.members, path)
+
+
+def _check(path: str) -> None:
+    if is_ours(path) or not all(path.split(".")):
+        raise ValueError(f"{path} cannot be set or dropped")
 
 
 Function = Callable[..., None]
@@ -84,9 +89,7 @@ class Own:
             return records.complaining(complaints, self._name)
         roots = {name for view in views for path in view.written for name in (path, path.partition(".")[0])}
         names = None if records.names is None else records.names | roots
-        return replace(records, members=members, names=names, in_place=False, ends_in_log=False).complaining(
-            complaints, self._name
-        )
+        return replace(records, members=members, names=names, ends_in_log=False).complaining(complaints, self._name)
 
     def _alone(self, index: int, record: tuple[str, str], complaints: dict[int, str]) -> Record:
         view = Record(*record)

@@ -8,12 +8,13 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Sequence
+from contextlib import nullcontext
 from pathlib import Path
 
 import pytest
 
 from sidecar.enrich.own import Own, Record
-from tests.enrich.rooms import enriched
+from tests.enrich.rooms import enriched, rooms
 
 EXAMPLE = Path(__file__).parents[2] / "examples" / "custom-enricher"
 LINES = ['{"customer":{"id":"G-17"},"n":64.40}', '{"customer":{"id":"X-1"},"n":1}', '{"n":2}', "no json"]
@@ -120,4 +121,16 @@ def test_a_record_refuses_what_cannot_be_set(path: str) -> None:
     record = Record('"e":1', "")
     with pytest.raises(ValueError, match=r"cannot be set|is no object"):
         record.set(path, 1)
+    with pytest.raises(ValueError, match="cannot be set or dropped") if path != "e.f" else nullcontext():
+        record.drop(path)
     assert record.members == '"e":1'
+
+
+def test_the_time_stands_once_in_a_document_whatever_an_enricher_does() -> None:
+    def marked(records: Sequence[Record], /) -> None:
+        for record in records:
+            record.set("x", 1)
+
+    found = Own("marked", marked, {})(enriched(['{"@timestamp":"2026-11-23T01:00:00Z","a":1}']))
+    (text,) = rooms().finisher.documents(found).texts()
+    assert text.count('"@timestamp"') == 1
