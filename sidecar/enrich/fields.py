@@ -77,6 +77,26 @@ def taken(body: str, path: str) -> tuple[str, list[tuple[str, str]]]:
 
 def kept(body: str, paths: Collection[str]) -> str:
     """Nothing but the members at these paths."""
+    below: dict[str, set[str]] = {}
+    for path in paths:
+        name, _, rest = path.partition(".")
+        below.setdefault(name, set()).add(rest)
+    places = [(place_of(body, name), name) for name in below]
+    if any(place is None for place, _ in places):
+        return _kept_one_by_one(body, paths)
+    there = sorted((place, name) for place, name in places if place is not None and place is not NOWHERE)
+    found = [_kept_at(body, place, name, below[name]) for place, name in there]
+    return ",".join([text for text in found if text])
+
+
+def _kept_at(body: str, place: Place, name: str, paths: Collection[str]) -> str:
+    value = body[place.value : place.end]
+    if "" in paths:
+        return body[place.start : place.end]
+    return (value[0] == "{" and _object(f'"{name}"', kept(value[1:-1], paths))) or ""
+
+
+def _kept_one_by_one(body: str, paths: Collection[str]) -> str:
     found = []
     for key, key_text, value in pairs(body):
         if key in paths or any(key.startswith(f"{path}.") for path in paths):

@@ -15,7 +15,7 @@ import regex
 from msgspec.structs import replace
 
 from sidecar.enrich.detectors import Detector
-from sidecar.enrich.members import elements, members
+from sidecar.enrich.members import elements, pairs
 from sidecar.flow import Records
 from sidecar.nesting import quoted
 
@@ -142,7 +142,11 @@ class Redactor:
         if not rules:
             return records
         members = [self._record(body, rules) for body in records.members]
-        return records if members == records.members else replace(records, members=members, ends_in_log=False)
+        if members == records.members:
+            return records
+        # The application's own time may be among what was taken out, so it cannot stand for ours unseen.
+        names = None if records.in_place else records.names
+        return replace(records, members=members, names=names, in_place=False, ends_in_log=False)
 
     def _needed(self, text: str) -> list[Rule]:
         """The rules that may find something. An escape may hide anything, so then it is all of them."""
@@ -161,12 +165,11 @@ class Redactor:
 def _object(body: str, path: str, rules: Sequence[Rule], depth: int) -> str:
     """The members of an object. The same text if nothing of it has to go."""
     found, is_changed = [], False
-    for member in members(body):
-        here = f"{path}.{member.key}" if path else member.key
-        value = _value(member.value, here, rules, depth)
-        is_changed = is_changed or value != member.value
+    for key, key_text, text in pairs(body):
+        value = _value(text, f"{path}.{key}" if path else key, rules, depth)
+        is_changed = is_changed or value != text
         if value is not None:
-            found.append(f"{member.key_text}:{value}")
+            found.append(f"{key_text}:{value}")
     return ",".join(found) if is_changed else body
 
 

@@ -20,6 +20,7 @@ from sidecar.flow import Chunk, Generation, Records
 from sidecar.parse.json import Json
 from sidecar.parse.plain import Plain
 from sidecar.parse.timestamps import Timestamps
+from tests.enrich.rooms import documents
 
 LIFE = Generation(1, "app", "/var/log/app.log", 0.0)
 
@@ -196,3 +197,11 @@ def test_a_record_stays_valid_and_nothing_else_of_it_changes(value: dict[str, An
     assert found.pop("planted") == [{"in": f"x {MASK}"}]
     value.pop("planted", None)
     assert found == json.loads(json.dumps(value))
+
+
+@pytest.mark.parametrize("action", ["mask", "drop"])
+def test_a_document_has_its_time_also_where_the_applications_own_is_taken_out(action: str) -> None:
+    line = '{"@timestamp":"2026-11-23T01:00:00Z","a":1}'
+    (found,) = documents([line], {"redact": [{"field": "@timestamp"}], "action": action})
+    assert found["@timestamp"] == "2026-11-23T01:00:00Z"
+    assert found.get("original", {}).get("@timestamp") == (MASK if action == "mask" else None)

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from sidecar.enrich.transforms import Copy, DropFields, Fingerprint, Rename
+from sidecar.enrich.transforms import Copy, DropFields, Fingerprint, KeepFields, Rename
 from tests.enrich.rooms import documents, enriched, members, rooms
 
 NAMES = st.sampled_from(["a", "b", "c", "dd", "@x", "e f", "ü"])
@@ -269,3 +269,5 @@ def test_a_field_is_found_at_once_or_by_reading_all_members_with_the_same_result
         fields = json.loads(f"{{{slowly}}}")
         assert fields.pop("zz") == "\n"
         assert json.loads(f"{{{quickly}}}") == fields
+    keep = KeepFields([old, new])
+    assert keep.changed(body, silent) == keep.changed(body + escaped, silent)
