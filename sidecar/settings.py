@@ -142,7 +142,7 @@ class Pipeline(Described):
     )
     """A parser by name or with options, or a list of them that is tried in order for each line."""
 
-    max_fields: Annotated[int, Field(ge=1)] = 500
+    max_fields: Annotated[int, Field(ge=1)] = 400
     """Fields with different names that one record may have; what is more goes as JSON text into the field
     `flattened`, so that one line cannot fill the mapping of an index."""
 

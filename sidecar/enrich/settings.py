@@ -212,7 +212,11 @@ class OwnEnricher(Described):
             advice = f'; did you mean "{close[0]}"?' if close else f"; known are {', '.join(known)}"
             raise ValueError(f'there is no enricher "{self.name}"{advice}')
         try:
-            signature(registry.resolve(self.name)).bind([], **self.options)
+            function = registry.resolve(self.name)
+        except Exception as error:  # whatever the import of a plug-in raises
+            raise ValueError(f"{self.name} cannot be imported: {type(error).__name__}: {error}") from error
+        try:
+            signature(function).bind([], **self.options)
         except TypeError as error:
             raise ValueError(f"{self.name} cannot be called so: {error}") from error
         return self

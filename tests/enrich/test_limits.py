@@ -6,10 +6,13 @@ import json
 import time
 from typing import Any
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.enrich.rooms import documents, enriched
+from sidecar.deliver.sinks.elasticsearch import ElasticsearchSettings, ElasticsearchSink
+from sidecar.flow import Batch
+from tests.enrich.rooms import chunk, documents, enriched, rooms
 
 
 def nested(levels: int) -> str:
@@ -20,10 +23,10 @@ def test_fields_up_to_the_limit_stay_and_the_rest_is_one_text() -> None:
     line = "{" + ",".join(f'"f{number}":{number}.50' for number in range(700)) + "}"
     found = enriched(["{}", line])
     (document,) = documents([line])
-    assert [name for name in document if name.startswith("f")] == [*(f"f{n}" for n in range(500)), "flattened"]
-    assert document["flattened"].startswith('{"f500":500.50,')
-    assert list(json.loads(document["flattened"])) == [f"f{n}" for n in range(500, 700)]
-    assert document["error"]["message"] == "more than 500 fields: the rest is in flattened"
+    assert [name for name in document if name.startswith("f")] == [*(f"f{n}" for n in range(400)), "flattened"]
+    assert document["flattened"].startswith('{"f400":400.50,')
+    assert list(json.loads(document["flattened"])) == [f"f{n}" for n in range(400, 700)]
+    assert document["error"]["message"] == "more than 400 fields: the rest is in flattened"
     assert found.faults == {"limits": 1}
     assert found.members[0] == ""
 
@@ -32,7 +35,7 @@ def test_levels_up_to_the_limit_stay() -> None:
     for found in (documents([nested(16)], max_depth=16), documents([nested(60)])):
         assert "flattened" not in found[0]
     (bad,) = documents(['{"level":"info","deep":' + nested(16) + ',"n":1.0}'], max_depth=16)
-    assert bad["error"]["message"] == "more than 500 fields or 16 levels: the rest is in flattened"
+    assert bad["error"]["message"] == "more than 400 fields or 16 levels: the rest is in flattened"
     assert (bad["level"], bad["n"]) == ("info", 1.0)
     assert json.loads(bad["flattened"]) == {"deep": json.loads(nested(16))}
 
@@ -69,6 +72,23 @@ def test_a_line_that_is_made_to_be_slow_is_not() -> None:
     assert enriched(lines, max_depth=16).faults == {"limits": 2}
     assert enriched(lines).faults == {"limits": 1}
     assert time.monotonic() - began < 10
+
+
+def wide(sink: Any, **settings: Any) -> Any:
+    """The verdict on a line with more fields than an index may have."""
+    line = "{" + ",".join(f'"f{number}":"x"' for number in range(1200)) + "}"
+    return sink.write(Batch([rooms(**settings).documents(chunk([line]))[2]]))
+
+
+@pytest.mark.elasticsearch
+def test_a_line_with_more_fields_than_an_index_may_have_is_stored(elasticsearch_url: str, index_name: str) -> None:
+    sink = ElasticsearchSink(ElasticsearchSettings.from_url(f"{elasticsearch_url}/{index_name}"))
+    sink.open()
+    try:
+        assert len(wide(sink, max_fields=2000).rejected) == 1
+        assert len(wide(sink).stored) == 1
+    finally:
+        sink.close()
 
 
 VALUES = st.recursive(
