@@ -1,8 +1,8 @@
 """Records with too many fields or too many levels: what is too much goes as one text into `flattened`.
 
 One line must not fill the mapping of an index, which is shared by all. Elasticsearch takes 1,000 fields, of which
-each text is two unless told, and 20 levels (its manual, "Mapping limit settings"). A record that is short cannot have many
-fields; the braces of records have to be counted only where levels are limited, too.
+each text is two unless told, and 20 levels (its manual, "Mapping limit settings"). A record that is short cannot have
+many fields; the braces of records have to be counted only where levels are limited, too.
 """
 
 from __future__ import annotations

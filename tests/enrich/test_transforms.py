@@ -7,12 +7,12 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from sidecar.enrich.transforms import Copy, DropFields, Fingerprint, KeepFields, Rename
-from tests.enrich.rooms import documents, enriched, members, rooms
+from tests.enrich.rooms import chunk, documents, enriched, members, rooms
 
 NAMES = st.sampled_from(["a", "b", "c", "dd", "@x", "e f", "ü"])
 SCALARS = (
@@ -271,3 +271,52 @@ def test_a_field_is_found_at_once_or_by_reading_all_members_with_the_same_result
         assert json.loads(f"{{{quickly}}}") == fields
     keep = KeepFields([old, new])
     assert keep.changed(body, silent) == keep.changed(body + escaped, silent)
+
+
+OURS_TOO = st.sampled_from(["a", "log", "offset", "file", "host", "@timestamp", "event", "team", "log.offset", "b.c"])
+WITH_OURS = st.recursive(
+    st.integers(0, 9) | st.just("2026-11-23T01:00:00Z"),
+    lambda inner: st.dictionaries(OURS_TOO, inner, min_size=1, max_size=3),
+    max_leaves=6,
+)
+PATH = st.sampled_from(["a", "b", "b.c", "team", "team.x", "log.level", "a.log", "event.x"])
+CHANGES = st.one_of(
+    st.tuples(PATH, PATH).filter(lambda pair: pair[0] != pair[1]).map(lambda pair: {"rename": {pair[0]: pair[1]}}),
+    st.tuples(PATH, PATH).map(lambda pair: {"copy": {pair[0]: pair[1]}}),
+    PATH.map(lambda path: {"drop_fields": [path]}),
+    PATH.map(lambda path: {"keep_fields": [path]}),
+    PATH.map(lambda path: {"convert": {path: "integer"}}),
+    st.just({"fingerprint": {"fields": ["a"], "target": "team.x"}}),
+    st.just({"drop_when": "a == 1"}),
+    st.just({"redact": [{"field": "a"}]}),
+)
+
+
+def without_doubles(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    names = [name for name, _ in pairs]
+    assert len(set(names)) == len(names), names
+    return dict(pairs)
+
+
+@settings(max_examples=300)
+@given(
+    st.lists(st.dictionaries(OURS_TOO, WITH_OURS, max_size=4), min_size=1, max_size=3), st.lists(CHANGES, max_size=4),
+    st.booleans(),
+)  # fmt: skip
+def test_our_own_fields_are_right_and_once_whatever_is_changed(
+    values: list[dict[str, Any]], changes: list[Any], adds: bool
+) -> None:
+    lines = [written(value) for value in values]
+    pipeline = rooms(*changes, *([{"add": {"team": "payments"}}] if adds else []))
+    _, records, found = pipeline.documents(chunk(lines))
+    starts = [sum(len(line) + 1 for line in lines[:number]) for number in range(len(lines))]
+    assert sorted([*found.starts, *(gap.start for gap in records.filtered)]) == starts
+    for text, start, time in zip(found.texts(), found.starts, records.times, strict=True):
+        found_leaves = list(leaves(json.loads(text, object_pairs_hook=without_doubles)))
+        ours = {
+            "@timestamp": time or "2026-11-23T01:00:00.000000Z", "log.offset": start,
+            "log.file.path": "/var/log/app/a.log", "event.ingested": "2026-11-23T01:00:00.000000Z",
+            "host.name": "web-1", **({"team": "payments"} if adds else {}),
+        }  # fmt: skip
+        for path, value in ours.items():
+            assert [said for name, said in found_leaves if name == path] == [json.dumps(value)]
