@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from sidecar.clock import Clock
 from sidecar.decode.framing import Framing
 from sidecar.enrich.add import Add
+from sidecar.enrich.ahead import TimesAhead
 from sidecar.enrich.conversions import date
 from sidecar.enrich.filters import LineFilter
 from sidecar.enrich.finish import Finisher, LeafSource
@@ -32,7 +33,7 @@ def rooms_of(pipeline: Pipeline, clock: Clock, host: str, environ: Mapping[str, 
     parser = parsers.create(pipeline.parser, pipeline.timestamp, finisher.reserved(), clock)
     grouping = pipeline.multiline.grouping(pipeline.max_line) if pipeline.multiline else None
     reader = Reader(pipeline.max_line, grouping=grouping, clock=clock)
-    return Rooms(reader, framing, parser, _steps(pipeline), finisher)
+    return Rooms(reader, framing, parser, _steps(pipeline, clock), finisher)
 
 
 def _sources(pipeline: Pipeline, environ: Mapping[str, str]) -> list[LeafSource]:
@@ -49,12 +50,12 @@ def _sources(pipeline: Pipeline, environ: Mapping[str, str]) -> list[LeafSource]
     return found
 
 
-def _steps(pipeline: Pipeline) -> list[Step]:
+def _steps(pipeline: Pipeline, clock: Clock) -> list[Step]:
     """What changes records or leaves them out, in order. What simple parsers make has few fields and no levels."""
     steps = []
     if pipeline.include_lines or pipeline.exclude_lines:
         steps.append(Step("lines", LineFilter(pipeline.include_lines, pipeline.exclude_lines)))
-    times = Timestamps(pipeline.timestamp.formats, pipeline.timestamp.zone)
+    times = Timestamps(pipeline.timestamp.formats, pipeline.timestamp.zone, clock)
     for item in pipeline.enrich:
         if isinstance(item, Convert):
             steps.append(item.step(date(times.read)))
@@ -62,4 +63,5 @@ def _steps(pipeline: Pipeline) -> list[Step]:
             steps.append(item.step())
     if not all(isinstance(parser, Simple | Regex) for parser in pipeline.parser):
         steps.append(Step("limits", Limits(pipeline.max_fields, pipeline.max_depth)))
+    steps.append(Step("times", TimesAhead(clock).corrected))
     return steps

@@ -30,7 +30,7 @@ def create(wanted: Sequence[Wanted], timestamp: Timestamp, reserved: frozenset[s
 
 
 def _one(settings: Wanted, timestamp: Timestamp, reserved: frozenset[str], clock: Clock) -> Parser:
-    timestamps = Timestamps(timestamp.formats, timestamp.zone)
+    timestamps = Timestamps(timestamp.formats, timestamp.zone, clock)
     if isinstance(settings, JsonSettings):
         return Json(timestamps, reserved, timestamp.field, settings.target)
     if isinstance(settings, RegexSettings):

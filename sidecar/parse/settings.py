@@ -87,8 +87,8 @@ class Timestamp(Described):
     """Name of the field; for JSON `@timestamp`, `timestamp`, `time` and `ts` are tried unless told."""
 
     formats: tuple[str, ...] = ()
-    """Tried in order: `iso8601`, `epoch`, `epoch_ms`, `epoch_us`, `epoch_ns`, or a strptime format such as
-    `%d/%b/%Y %H:%M:%S`. ISO 8601 and epoch are tried unless told."""
+    """Tried in order: `iso8601`, `epoch`, `epoch_ms`, `epoch_us`, `epoch_ns`, `common_log`, or a strptime format such
+    as `%d/%b/%Y %H:%M:%S`. ISO 8601 and epoch are tried unless told."""
 
     zone: str = "UTC"
     """IANA name of the zone of times that are written without one."""
@@ -105,7 +105,7 @@ class Timestamp(Described):
     @field_validator("formats")
     @classmethod
     def _formats(cls, formats: tuple[str, ...]) -> tuple[str, ...]:
-        known = {"iso8601", "epoch", "epoch_ms", "epoch_us", "epoch_ns"}
+        known = {"iso8601", "epoch", "epoch_ms", "epoch_us", "epoch_ns", "common_log"}
         for item in formats:
             if item not in known and "%" not in item:
                 raise ValueError(

@@ -16,13 +16,16 @@ from zoneinfo import ZoneInfo
 
 import msgspec
 
+from sidecar.clock import Clock, SystemClock
+from sidecar.parse.strptime import Strptime
+
 _RFC3339 = re.compile(
     r"\d{4}-(?:0[1-9]|1[0-2])-(?:0[1-9]|[12]\d|3[01])T(?:[01]\d|2[0-3]):[0-5]\d:[0-5]\d(?:\.\d{1,9})?"
     r"(?:Z|[+-](?:[01]\d|2[0-3]):[0-5]\d)",
     re.ASCII,
 )
 _LOOSE = re.compile(
-    r"(\d{4}-\d\d-\d\d)[T ](\d\d:\d\d(?::\d\d)?)(?:[.,](\d{1,9})\d*)?\s?(Z|z|UTC|[+-]\d\d(?::?\d\d)?)?", re.ASCII
+    r"(\d{4}-\d\d-\d\d[T ]\d\d:\d\d(?::\d\d)?)(?:[.,](\d{1,9})\d*)?\s?(Z|z|UTC|[+-]\d\d(?::?\d\d)?)?", re.ASCII
 )
 _CLF = re.compile(r"(\d\d)/([A-Z][a-z]{2})/(\d{4}):(\d\d:\d\d:\d\d) ([+-]\d\d)(\d\d)", re.ASCII)
 _NAMES = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
@@ -39,6 +42,8 @@ _DATE = (0, 1, 2, 3, 5, 6, 8, 9)
 _EPOCHS = {"epoch": 0, "epoch_ms": 3, "epoch_us": 6, "epoch_ns": 9}
 _GUESSES = ((11, 0), (14, 3), (17, 6), (20, 9))
 """(digits before the point up to, decimal places): 10-digit numbers are seconds until the year 5138."""
+
+_TO_THE_MINUTE = len("2026-11-23T01:00")
 
 _CACHED = 4096
 _LONGEST = 128
@@ -101,13 +106,18 @@ def is_rfc3339(text: str) -> bool:
 
 
 class Timestamps:
-    """Reads event times. `formats` are tried in order; without any, ISO 8601 and epoch numbers are."""
+    """Reads event times. `formats` are tried in order; without any, ISO 8601 and epoch numbers are.
 
-    def __init__(self, formats: Sequence[str] = (), zone: str = "UTC") -> None:
-        self._zone = ZoneInfo(zone)
+    `zone` is that of times without one; `clock` says which year those without a year are of.
+    """
+
+    def __init__(self, formats: Sequence[str] = (), zone: str = "UTC", clock: Clock | None = None) -> None:
+        self._zone, self._clock = ZoneInfo(zone), clock or SystemClock()
+        self._seconds: dict[tuple[str, str | None], tuple[str, str]] = {}
+        self._epochs: dict[str, str] = {}
+        self._common_log = CommonLog()
         self._formats = [self._format(name) for name in formats] or [self._iso8601, self._epoch]
         self.as_written = not formats or formats[0] == "iso8601"
-        self._cache: dict[str, str] = {}
 
     def read(self, value: str | float | int) -> str:
         """RFC 3339 text for what the application wrote, or "" if it cannot be read."""
@@ -116,48 +126,66 @@ class Timestamps:
             return ""
         if self.as_written and is_rfc3339(text):
             return text
-        found = self._cache.get(text)
-        if found is None:
-            found = self._cache[text] = next(filter(None, (form(text.strip()) for form in self._formats)), "")
-            if len(self._cache) > _CACHED:
-                self._cache.clear()
-        return found
+        text = text.strip()
+        for form in self._formats:
+            if found := form(text):
+                return found
+        return ""
 
     def _format(self, name: str) -> Format:
         if name == "iso8601":
             return self._iso8601
         if name == "epoch":
             return self._epoch
+        if name == "common_log":
+            return self._common_log.one
         if name in _EPOCHS:
-            return partial(_scaled, _EPOCHS[name])
-        return partial(self._strptime, name)
+            return partial(self._scaled, _EPOCHS[name])
+        return partial(self._checked, Strptime(name, self._zone, self._clock).read)
+
+    @staticmethod
+    def _checked(form: Format, text: str) -> str:
+        found = form(text)
+        return found if _RFC3339.fullmatch(found) else ""
 
     def _iso8601(self, text: str) -> str:
         match = _LOOSE.fullmatch(text)
         if not match:
             return ""
-        date, clock, fraction, zone = match.groups()
-        whole = f"{date}T{clock if len(clock) == 8 else f'{clock}:00'}"
+        whole, fraction, zone = match.groups()
+        found = self._seconds.get((whole, zone))
+        if found is None:
+            if len(self._seconds) >= _CACHED:
+                self._seconds.clear()
+            found = self._seconds[whole, zone] = self._ends(whole, zone)
+        head, tail = found
+        return f"{head}.{fraction}{tail}" if fraction and head else head + tail
+
+    def _ends(self, written: str, zone: str | None) -> tuple[str, str]:
+        """What stands before and after the fraction."""
+        whole = f"{written[:10]}T{written[11:]}" + (":00" if len(written) == _TO_THE_MINUTE else "")
         offset = offset_text(zone) if zone else offset_at(whole, self._zone)
-        found = f"{whole}{f'.{fraction}' if fraction else ''}{offset}"
-        return found if is_rfc3339(found) else ""
+        return (whole, offset) if is_rfc3339(whole + offset) else ("", "")
 
-    @staticmethod
-    def _epoch(text: str) -> str:
+    def _epoch(self, text: str) -> str:
         digits = len(text.lstrip("-").partition(".")[0])
-        return next((_scaled(places, text) for most, places in _GUESSES if digits <= most), "")
+        for most, places in _GUESSES:
+            if digits <= most:
+                return self._scaled(places, text)
+        return ""
 
-    def _strptime(self, form: str, text: str) -> str:
-        try:
-            found = datetime.strptime(text, form)
-        except ValueError:
-            return ""
-        found = found if found.tzinfo else found.replace(tzinfo=self._zone)
-        if "%Y" not in form and "%y" not in form and "%s" not in form:
-            found = found.replace(year=datetime.now(UTC).year)
-        text = found.isoformat()
-        text = text.removesuffix("+00:00") + "Z" if text.endswith("+00:00") else text
-        return text if is_rfc3339(text) else ""
+    def _scaled(self, places: int, text: str) -> str:
+        """RFC 3339 text for a number of seconds × 10^places since the epoch, with the digits that it has."""
+        whole, _, fraction = (text[:-places], "", text[-places:]) if places else text.partition(".")
+        digits = whole + fraction
+        if not (digits.isdigit() and digits.isascii() and 0 < len(whole) <= _MOST) or text[-1] == ".":
+            return _scaled(places, text)
+        head = self._epochs.get(whole)
+        if head is None:
+            if len(self._epochs) >= _CACHED:
+                self._epochs.clear()
+            head = self._epochs[whole] = _scaled(0, whole)[:-1]
+        return f"{head}.{fraction[:9]}Z" if fraction and head else head and f"{head}Z"
 
 
 def offset_at(whole: str, zone: ZoneInfo) -> str:
@@ -206,6 +234,11 @@ class CommonLog:
         if len(cache) > _CACHED:
             cache.clear()
         return found
+
+    def one(self, text: str) -> str:
+        """The same for one of them."""
+        found = self._cache.get(text)
+        return self.all([text])[0] if found is None else found
 
     @staticmethod
     def _converted(text: str) -> str:

@@ -4,20 +4,17 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from itertools import repeat
 from zoneinfo import ZoneInfo
 
 from sidecar.clock import Clock
 from sidecar.parse.timestamps import MONTHS, is_rfc3339, offset_at, offset_text
+from sidecar.parse.years import latest_day, latest_year
 
 _CACHED = 4096
 _ZONE = re.compile(r"Z|UTC|GMT|[+-]\d\d(?::?\d\d)?", re.ASCII)
-_AHEAD = timedelta(hours=24)
-"""A time without its year, or without its day, may be ahead of the clock by so much and no more."""
-
-_LEAP = 8
-"""Years between two leap days at most (1896 to 1904, 2096 to 2104)."""
+_HOUR_S = 3600
 
 
 class Written:
@@ -26,12 +23,17 @@ class Written:
     def __init__(self, shape: Callable[[str, str, float], str], zone: str, clock: Clock) -> None:
         self._shape, self._zone, self._clock = shape, ZoneInfo(zone), clock
         self._cache: dict[tuple[str, str, str], tuple[str, str]] = {}
+        self._hour = 0
 
     def all(self, columns: Mapping[str, Sequence[str]], count: int) -> list[str]:
         """RFC 3339 text for each row, from its groups `time`, `zone`, `year` and `fraction`; "" for no time."""
         if "time" not in columns:
             return [""] * count
         cache = self._cache
+        if (hour := int(self._clock.now() // _HOUR_S)) != self._hour:
+            # A clock without its day means another day tomorrow.
+            cache.clear()
+            self._hour = hour
         zones, years = columns.get("zone", repeat("", count)), columns.get("year", repeat("", count))
         keys = list(zip(columns["time"], zones, years, strict=True))
         for key in set(keys) - cache.keys():
@@ -75,27 +77,14 @@ def clock_only(time: str, year: str, now: float) -> str:
     """`01:00:00`: of the day of the present, or of the day before if it would be ahead of it; or a whole time."""
     if len(time) > 8:
         return iso(time, year, now)
-    present = datetime.fromtimestamp(now, UTC).replace(tzinfo=None)
     try:
-        found = datetime.fromisoformat(f"{present:%Y-%m-%d}T{time}")
+        return latest_day(datetime.fromisoformat(f"2000-01-01T{time}"), now).isoformat()
     except ValueError:
         return ""
-    # A zone of its own may be half a day ahead of UTC.
-    if found > present + _AHEAD / 2:
-        found -= timedelta(days=1)
-    return found.isoformat()
 
 
 def _in_year(month: str, day: str, clock: str, year: str, now: float) -> str:
     if year:
         return f"{year}-{month}-{day}T{clock}"
-    present = datetime.fromtimestamp(now, UTC).replace(tzinfo=None)
-    latest = present + _AHEAD
-    for candidate in range(latest.year, latest.year - _LEAP - 1, -1):
-        try:
-            found = datetime.fromisoformat(f"{candidate}-{month}-{day}T{clock}")
-        except ValueError:
-            continue
-        if found <= latest:
-            return found.isoformat()
-    return ""
+    found = latest_year(lambda candidate: datetime.fromisoformat(f"{candidate}-{month}-{day}T{clock}"), now)
+    return found.isoformat() if found else ""
