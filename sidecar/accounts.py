@@ -66,7 +66,9 @@ def undecodable(part: Part, refused: frozenset[int], pipeline: str, sink: str, n
     documents = part.documents
     batch = Batch([documents])
     for index in sorted(refused):
-        rejection = Rejection(index, "invalid_utf8", "the line is not valid UTF-8 and encoding_errors is strict")
+        rejection = Rejection(
+            index, "invalid_text", "the line is not valid in its encoding and encoding_errors is strict"
+        )
         _dead(part, index, rejection, batch, pipeline, sink, now, 1)
     rest = [i for i in range(len(documents)) if i not in refused]
     texts, times = documents.texts(), documents.event_times()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from sidecar.charset import named
 from sidecar.clock import Clock
 from sidecar.decode.framing import Framing
 from sidecar.enrich.add import Add
@@ -29,10 +30,12 @@ from sidecar.shipper import Rooms
 def rooms_of(pipeline: Pipeline, clock: Clock, host: str, environ: Mapping[str, str]) -> Rooms:
     """The rooms of one pipeline for one shipper; nothing in them is shared with another."""
     finisher = Finisher(clock, host, _sources(pipeline, environ))
-    framing = Framing(pipeline.max_line, pipeline.keep_empty, pipeline.encoding_errors)
+    charset = named(pipeline.encoding)
+    framing = Framing(pipeline.max_line, pipeline.keep_empty, pipeline.encoding_errors, charset)
     parser = parsers.create(pipeline.parser, pipeline.timestamp, finisher.reserved(), clock)
-    grouping = pipeline.multiline.grouping(pipeline.max_line) if pipeline.multiline else None
-    reader = Reader(pipeline.max_line, grouping=grouping, clock=clock)
+    longest = pipeline.max_line // charset.shrinks  # an event is measured in UTF-8
+    grouping = pipeline.multiline.grouping(longest) if pipeline.multiline else None
+    reader = Reader(pipeline.max_line, grouping=grouping, clock=clock, charset=charset)
     return Rooms(reader, framing, parser, _steps(pipeline, clock), finisher)
 
 

@@ -69,7 +69,8 @@ class Chunk(msgspec.Struct, frozen=True):
     `offset + len(data)` where a line's tail was too long to be kept (`cut_bytes`) or a hole was skipped.
     `closed`: the last line has no newline and is to be taken as it is. `continuation`: the first line is the
     rest of one whose beginning was shipped before. `events`: where in `data` each event of one or several lines
-    begins, None if each line is one; `split` are the indexes of events that a limit has closed.
+    begins, None if each line is one; `split` are the indexes of events that a limit has closed. `encoding`: what the
+    reader found the file to be in, "" if it did not look.
     """
 
     generation: Generation
@@ -81,6 +82,7 @@ class Chunk(msgspec.Struct, frozen=True):
     cut_bytes: int = 0
     events: Sequence[int] | None = None
     split: frozenset[int] = frozenset()
+    encoding: str = ""
 
 
 class Envelope(msgspec.Struct, frozen=True):

@@ -23,7 +23,7 @@ from pydantic import (
 from sidecar.configuration import sources
 from sidecar.configuration.places import default_state_directory
 from sidecar.configuration.problems import explained
-from sidecar.decode.settings import Multiline
+from sidecar.decode.settings import Encoding, Multiline
 from sidecar.deliver import registry
 from sidecar.deliver.sink import SinkSettings
 from sidecar.described import Described
@@ -134,8 +134,13 @@ class Pipeline(Described):
     exclude_lines: tuple[LinePattern, ...] = ()
     """Patterns: lines or events in which one of them is found are not shipped, and counted as filtered."""
 
+    encoding: Encoding = "utf-8"
+    """What the files are in: `utf-8`, `utf-16` (the mark at the beginning says the byte order), `utf-16le`,
+    `utf-16be`, `latin-1`, `iso-8859-2`, `iso-8859-15`, `windows-1250` to `windows-1258`, `koi8-r`, `gbk`, `gb18030`,
+    `big5`, `shift-jis`, `euc-jp`, `euc-kr`."""
+
     encoding_errors: Literal["replace", "backslashreplace", "strict"] = "replace"
-    """What becomes of bytes that are not UTF-8; `strict` sends the line to the dead letters."""
+    """What becomes of bytes that are no text in this encoding; `strict` sends the line to the dead letters."""
 
     parser: Annotated[tuple[AnyParser, ...], BeforeValidator(_as_list), Field(min_length=1)] = Field(
         default=("plain",), validate_default=True

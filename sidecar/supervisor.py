@@ -362,7 +362,8 @@ def _bound(settings: Settings) -> Bound:
 
 
 def _boundaries(pipeline: Pipeline) -> str:
-    return f"{pipeline.max_line} {pipeline.multiline.rules()}" if pipeline.multiline else ""
+    grouped = f"{pipeline.max_line} {pipeline.multiline.rules()}" if pipeline.multiline else ""
+    return grouped if pipeline.encoding == "utf-8" else f"{pipeline.encoding} {grouped}"
 
 
 def _links(pipeline: Pipeline) -> Links | None:

@@ -8,29 +8,39 @@ line longer than `max_line` keeps its head. Where several lines are one event, t
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from itertools import accumulate, count, pairwise
 from operator import add
 from typing import Literal
 
 import msgspec
+from msgspec.structs import replace
 
+from sidecar.charset import UTF_8, Charset
 from sidecar.flow import Chunk, Lines, Skipped
+
+_LONGEST_CHARACTER = 4
 
 EncodingErrors = Literal["replace", "backslashreplace", "strict"]
 
 
 class Framing(msgspec.Struct, frozen=True):
-    """How lines are cut: the longest line in bytes, whether empty ones count, what to do with invalid UTF-8."""
+    """How lines are cut: the longest line in bytes, whether empty ones count, what to do with bytes that are no text
+    in `charset`."""
 
     max_line: int = 1 << 20
     keep_empty: bool = False
     encoding_errors: EncodingErrors = "replace"
+    charset: Charset = UTF_8
 
     def lines(self, chunk: Chunk) -> Lines:
         """The lines of a chunk whose data ends at the end of a line."""
         if not chunk.data:
             return Lines(chunk, 0, whole=False, skipped=[Skipped(chunk.offset, chunk.end, "nul")])
-        return self._whole(chunk) or self._joined(chunk) or _Cutting(self, chunk).lines()
+        if self.charset == UTF_8:
+            return self._whole(chunk) or self._joined(chunk) or _Cutting(self, chunk, UTF_8).lines()
+        charset = Charset(chunk.encoding) if chunk.encoding else self.charset.of(b"" if chunk.offset else chunk.data)
+        return self._whole_of(charset, chunk) or _Cutting(self, chunk, charset).lines()
 
     def _whole(self, chunk: Chunk) -> Lines | None:
         data = chunk.data
@@ -49,6 +59,23 @@ class Framing(msgspec.Struct, frozen=True):
         starts = list(map(add, accumulate(lengths, initial=chunk.offset), count()))
         return Lines(chunk, len(texts), texts, starts[: len(texts)], text)
 
+    def _whole_of(self, charset: Charset, chunk: Chunk) -> Lines | None:
+        """The same in another encoding: what a parser sees of the chunk is UTF-8."""
+        data = chunk.data
+        if not self._has_no_notes(chunk) or chunk.events is not None or chunk.offset % charset.width:
+            return None
+        try:
+            text = charset.without_mark(data, chunk.offset).decode(charset.name)
+        except UnicodeDecodeError:
+            return None
+        texts = text.split("\n")
+        texts.pop()
+        if "\0" in text or "\r" in text or not all(texts):
+            return None
+        starts = list(accumulate(map(len, charset.lines(data, chunk.offset)), initial=chunk.offset))
+        seen = replace(chunk, data=text.encode())
+        return Lines(seen, len(texts), texts, starts[: len(texts)], text)
+
     def _joined(self, chunk: Chunk) -> Lines | None:
         """Events of several lines, where nothing is to be said of any of them."""
         data, begins = chunk.data, chunk.events
@@ -63,9 +90,10 @@ class Framing(msgspec.Struct, frozen=True):
         return Lines(chunk, len(texts), texts, [chunk.offset + at for at in begins], whole=False)
 
     def _is_plain(self, chunk: Chunk) -> bool:
-        if chunk.closed or chunk.continuation or chunk.cut_bytes or len(chunk.data) > self.max_line:
-            return False
-        return b"\0" not in chunk.data and b"\r" not in chunk.data
+        return self._has_no_notes(chunk) and b"\0" not in chunk.data and b"\r" not in chunk.data
+
+    def _has_no_notes(self, chunk: Chunk) -> bool:
+        return not (chunk.closed or chunk.continuation or chunk.cut_bytes or len(chunk.data) > self.max_line)
 
 
 class _Cutting(msgspec.Struct):
@@ -73,6 +101,7 @@ class _Cutting(msgspec.Struct):
 
     framing: Framing
     chunk: Chunk
+    charset: Charset
     texts: list[str] = []
     starts: list[int] = []
     skipped: list[Skipped] = []
@@ -101,11 +130,12 @@ class _Cutting(msgspec.Struct):
     def _raw_lines(self) -> Iterator[tuple[int, bytes, int]]:
         """(offset, bytes without newline, offset after the newline) for each line."""
         at, chunk = self.chunk.offset, self.chunk
-        pieces = chunk.data.split(b"\n")
-        tail = pieces.pop()
+        *pieces, tail = [b""] if not chunk.data else self.charset.lines(chunk.data, chunk.offset)
+        if self.charset.ends_line(tail, chunk.offset + len(chunk.data)):
+            pieces, tail = [*pieces, tail], b""
         for piece in pieces:
-            yield at, piece, at + len(piece) + 1
-            at += len(piece) + 1
+            yield at, piece[: -self.charset.width], at + len(piece)
+            at += len(piece)
         if tail or at < chunk.end:
             yield at, tail, chunk.end
 
@@ -113,7 +143,7 @@ class _Cutting(msgspec.Struct):
         """The same for each event; line ends within it are newlines, blank lines at its end are not part of it."""
         at, data = self.chunk.offset, self.chunk.data
         for index, (begin, end) in enumerate(pairwise((*begins, len(data)))):
-            raw = data[begin:end].replace(b"\r\n", b"\n").rstrip(b"\n")
+            raw = self.charset.tidied(data[begin:end], at + begin)
             before = len(self.texts)
             yield at + begin, raw, at + end if end < len(data) else self.chunk.end
             if len(self.texts) > before:
@@ -123,14 +153,17 @@ class _Cutting(msgspec.Struct):
                     self._note(before, "log.continuation", "true")
 
     def _take(self, start: int, raw: bytes, end: int) -> None:
-        line = raw.lstrip(b"\0")
-        if hole := len(raw) - len(line):
+        line = raw
+        if hole := self.charset.nuls(raw, start):
+            line = raw[hole:]
             self.skipped.append(Skipped(start, start + hole, "nul"))
             start += hole
         too_long = self.chunk.cut_bytes if end == self.chunk.end else 0
-        line, cut = line[: self.framing.max_line], max(0, len(line) - self.framing.max_line) + too_long
+        most = self.charset.aligned(self.framing.max_line, start)
+        line, cut = line[:most], max(0, len(line) - most) + too_long
         if not cut:
-            line = line.removesuffix(b"\r")
+            line = self.charset.without_return(line)
+        line = self.charset.without_mark(line, start)
         if not line and not self.framing.keep_empty:
             if end > start:
                 self.skipped.append(Skipped(start, end, "empty"))
@@ -141,36 +174,40 @@ class _Cutting(msgspec.Struct):
             self._note(index, "original_bytes", str(len(line) + cut))
         elif self.chunk.closed and end == self.chunk.end:
             self._note(index, "partial", "true")
-        self.texts.append(self._decoded(index, line))
+        self.texts.append(self._decoded(index, line, start))
         self.starts.append(start)
 
-    def _decoded(self, index: int, line: bytes) -> str:
+    def _decoded(self, index: int, line: bytes, at: int) -> str:
         try:
-            return line.decode()
+            return self.charset.decoded(line, at)
         except UnicodeDecodeError:
             if self.notes.get(index, {}).get("truncated"):
-                line = _whole_characters(line)
-            return self._forgiven(index, line)
+                line = _whole_characters(line, self.charset.name)
+            return self._forgiven(index, line, at)
 
-    def _forgiven(self, index: int, line: bytes) -> str:
+    def _forgiven(self, index: int, line: bytes, at: int) -> str:
         try:
-            return line.decode()
+            return self.charset.decoded(line, at)
         except UnicodeDecodeError:
             self.replaced += 1
         if self.framing.encoding_errors == "strict":
             self.undecodable.add(index)
-            return line.decode(errors="backslashreplace")
-        return line.decode(errors=self.framing.encoding_errors)
+            return self.charset.decoded(line, at, "backslashreplace")
+        return self.charset.decoded(line, at, self.framing.encoding_errors)
 
     def _note(self, index: int, path: str, value: str) -> None:
         self.notes.setdefault(index, {})[path] = value
 
 
-def _whole_characters(line: bytes) -> bytes:
-    """The line without a UTF-8 character at its end that was cut in the middle."""
-    for back in range(1, min(4, len(line)) + 1):
-        if line[-back] >= 0xC0:
+def _whole_characters(line: bytes, codec: str) -> bytes:
+    """The line without a character at its end that was cut in the middle."""
+    for back in range(1, min(_LONGEST_CHARACTER, len(line)) + 1):
+        if codec != "utf-8":
+            with suppress(UnicodeDecodeError):
+                line[:-back].decode(codec)
+                return line[:-back]
+        elif line[-back] >= 0xC0:
             return line[:-back]
-        if line[-back] < 0x80:
+        elif line[-back] < 0x80:
             break
     return line

@@ -5,12 +5,21 @@ from __future__ import annotations
 import re
 from typing import Annotated
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import AfterValidator, Field, field_validator, model_validator
 
+from sidecar import charset
 from sidecar.decode.multiline import Grouping, grouping
 from sidecar.decode.presets import PRESETS
 from sidecar.described import Described
 from sidecar.quantities import Duration
+
+
+def _known_encoding(name: str) -> str:
+    charset.named(name)
+    return name
+
+
+Encoding = Annotated[str, AfterValidator(_known_encoding)]
 
 
 class Multiline(Described):

@@ -12,6 +12,7 @@ from typing import Protocol
 
 import msgspec
 
+from sidecar.charset import Charset
 from sidecar.flow import Chunk, Generation
 from sidecar.positions import HEAD, OVERLAP, Amounts, Checkpoint, DeadLetter, Fingerprint, Remembered, Tail
 from sidecar.read.descriptors import Descriptors
@@ -298,6 +299,8 @@ class Cursor:
         self.settled = checkpoint
         self.offset = checkpoint.offset
         self.before: bytes | None = b"" if checkpoint.offset == 0 else None
+        self.charset: Charset | None = None
+        """What the file is in, as soon as it was looked at."""
         self.scanned = 0
         """Up to here an over-long line or a hole was searched for its end; `scanned_tail` stands before it."""
         self.scanned_tail = b""

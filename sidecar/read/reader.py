@@ -6,11 +6,12 @@ when the position was reached; so nothing can change between the check and the r
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Protocol
 
 from msgspec.structs import replace
 
+from sidecar.charset import UTF_8, Charset, Grouped, Grouping
 from sidecar.clock import Clock, SystemClock
 from sidecar.flow import Chunk
 from sidecar.positions import HEAD, OVERLAP
@@ -23,25 +24,11 @@ CHUNK = 256 * 1024
 not count."""
 
 
-class Grouped(Protocol):
-    """Whole events at the beginning of some bytes; see the decode room."""
-
-    @property
-    def starts(self) -> Sequence[int]: ...
-    @property
-    def whole(self) -> int: ...
-    @property
-    def split(self) -> frozenset[int]: ...
-
-
-class Grouping(Protocol):
+class TimedGrouping(Grouping, Protocol):
     """Which lines are one event; see the decode room."""
 
     @property
     def timeout_s(self) -> float: ...
-
-    def begins(self, data: bytes) -> bool: ...
-    def events(self, data: bytes, *, closed: bool = False) -> Grouped: ...
 
 
 class Reader:
@@ -54,13 +41,15 @@ class Reader:
         self,
         max_line: int = 1 << 20,
         chunk: int = CHUNK,
-        grouping: Grouping | None = None,
+        grouping: TimedGrouping | None = None,
         clock: Clock | None = None,
+        charset: Charset = UTF_8,
     ) -> None:
         self._max_line = max_line
         self._chunk = chunk
         self._grouping = grouping
         self._clock = clock or SystemClock()
+        self._charset = charset
 
     def next_chunk(self, cursor: Cursor) -> Chunk | None:
         """Whole lines from the cursor on, or None if no line is complete yet (or `cursor.searching` for its end).
@@ -74,13 +63,17 @@ class Reader:
         stop = life.next_cut(cursor.offset)
         bound = life.size if stop is None else min(stop, life.size)
         at_cut = stop is not None and stop <= life.size
+        charset = self._look(cursor)
+        if not (at_cut or life.closing):
+            bound = charset.aligned(bound, 0)
         want = self._chunk
         while cursor.offset < bound:
-            raw, begin = self._checked(cursor, min(want, bound - cursor.offset))
-            if raw.startswith(b"\0", begin):
+            want = min(want + (cursor.offset + want) % charset.width, bound - cursor.offset)
+            raw, begin = self._checked(cursor, want)
+            if raw.startswith(b"\0", begin) and charset.nuls(raw[begin:], cursor.offset):
                 return self._hole(cursor, bound)
             complete = cursor.offset + len(raw) - begin >= bound
-            end = raw.rfind(b"\n", begin) + 1
+            end = charset.after_last(raw, begin, cursor.offset - begin)
             if end and self._grouping is None and not (at_cut and complete):
                 return self._made(cursor, raw[begin:end])
             data, newline = raw[begin:], end - begin
@@ -97,17 +90,28 @@ class Reader:
             want = min(want * 4, self._most)
         return None
 
+    def _look(self, cursor: Cursor) -> Charset:
+        """The encoding with the byte order of this file, which its first bytes say as soon as they are there."""
+        if cursor.charset is None and not self._charset.is_by_mark:
+            cursor.charset = self._charset
+        elif cursor.charset is None and len(mark := cursor.life.pread(2, 0)) == len(b"\xff\xfe"):
+            cursor.charset = self._charset.of(mark)
+        return self._in(cursor)
+
+    def _in(self, cursor: Cursor) -> Charset:
+        return cursor.charset or self._charset.of(b"")
+
     @property
     def _most(self) -> int:
         """As many bytes as may be needed to see the end of a line or event that is not too long, or that it is."""
         return self._max_line + 1 if self._grouping is None else 2 * (self._max_line + 1)
 
     def _of_events(
-        self, cursor: Cursor, grouping: Grouping, data: bytes, newline: int, *, complete: bool, at_cut: bool
+        self, cursor: Cursor, grouping: TimedGrouping, data: bytes, newline: int, *, complete: bool, at_cut: bool
     ) -> Chunk | None:
         """The whole events of `data`, whose lines end at `newline`; or the one that is there, if it is over."""
         rest = len(data) - newline
-        found = grouping.events(data[:newline], closed=rest > self._max_line)
+        found = self._in(cursor).events(grouping, data[:newline], cursor.offset, closed=rest > self._max_line)
         if found.whole:
             return self._with_events(cursor, data[: found.whole], found)
         if not complete:
@@ -122,7 +126,7 @@ class Reader:
         if not at_cut and not cursor.life.cut(cursor.offset, cursor.offset + end):
             cursor.due = self._clock.monotonic()  # it has grown meanwhile
             return None
-        found = grouping.events(data[:newline], closed=True)
+        found = self._in(cursor).events(grouping, data[:newline], cursor.offset, closed=True)
         return self._with_events(cursor, data[:end], found, closed=newline < end)
 
     def _with_events(self, cursor: Cursor, data: bytes, found: Grouped, *, closed: bool = False) -> Chunk:
@@ -141,12 +145,14 @@ class Reader:
         return raw, back
 
     def _made(self, cursor: Cursor, data: bytes, *, closed: bool = False, end: int = 0, cut_bytes: int = 0) -> Chunk:
-        life = cursor.life
-        continued = life.is_cut(cursor.offset) and not (cursor.before or b"").endswith(b"\n")
+        life, charset = cursor.life, self._in(cursor)
+        continued = life.is_cut(cursor.offset) and not charset.ends_line(cursor.before or b"", cursor.offset)
         if self._grouping is not None and data and cursor.offset:
-            continued = continued or not self._grouping.begins(data)
+            continued = continued or not charset.begins(self._grouping, data, cursor.offset)
         end = end or cursor.offset + len(data)
-        return Chunk(life.generation, cursor.offset, data, end, closed, continued, cut_bytes)
+        return Chunk(
+            life.generation, cursor.offset, data, end, closed, continued, cut_bytes, encoding=charset.name
+        )  # fmt: skip
 
     def _unterminated(self, cursor: Cursor, data: bytes, at_cut: bool) -> Chunk | None:
         if not at_cut and not (cursor.life.closing and cursor.life.cut(cursor.offset, cursor.offset + len(data))):
@@ -155,17 +161,25 @@ class Reader:
 
     def _over_long(self, cursor: Cursor, data: bytes, bound: int, at_cut: bool) -> Chunk | None:
         """The head of a line that is longer than `max_line`, once its end is known. Needs no more memory."""
-        head = data[: self._max_line]
+        charset = self._in(cursor)
+        head = data[: charset.aligned(self._max_line, cursor.offset)]
         at = cursor.offset + len(data)
         if cursor.scanned < at:
             cursor.scanned, cursor.scanned_tail = at, data[-OVERLAP:]
-        found = self._scan(cursor, bound, lambda piece: piece.find(b"\n") + 1)
+        found = self._scan(
+            cursor, charset.aligned(bound, 0), lambda piece: charset.after_first(piece, 0, cursor.scanned)
+        )
         self._still_begins(cursor, head)
         end = cursor.scanned
         if found:
-            return self._made(cursor, head, closed=True, end=end, cut_bytes=end - 1 - cursor.offset - len(head))
+            cut = end - charset.width - cursor.offset - len(head)
+            return self._made(cursor, head, closed=True, end=end, cut_bytes=cut)
         if cursor.searching:
             return None
+        if end < bound:
+            # Half a code unit at the end of a file that is over.
+            cursor.scanned_tail = (cursor.scanned_tail + cursor.life.pread(bound - end, end))[-OVERLAP:]
+            end = cursor.scanned = bound
         if not at_cut and not (cursor.life.closing and cursor.life.cut(cursor.offset, end)):
             return None
         return self._made(cursor, head, closed=True, end=end, cut_bytes=end - cursor.offset - len(head))
@@ -174,7 +188,8 @@ class Reader:
         """Passes NUL bytes at the beginning of a line in constant memory, as soon as something follows them."""
         if cursor.scanned < cursor.offset:
             cursor.scanned, cursor.scanned_tail = cursor.offset, cursor.before or b""
-        found = self._scan(cursor, bound, _after_hole)
+        charset = self._in(cursor)
+        found = self._scan(cursor, bound, lambda piece: _after_hole(piece, cursor.scanned, charset))
         self._still_begins(cursor, b"\0")
         if found or (cursor.life.closing and not cursor.searching):
             return self._made(cursor, b"", end=cursor.scanned)
@@ -191,7 +206,7 @@ class Reader:
             if cursor.scanned >= pause_at:
                 cursor.searching = True
                 return False
-            piece = cursor.life.pread(min(self._chunk, bound - cursor.scanned), cursor.scanned)
+            piece = cursor.life.pread(min(self._chunk + self._chunk % 2, bound - cursor.scanned), cursor.scanned)
             if not piece:
                 raise Truncated
             here = passed(piece)
@@ -221,7 +236,7 @@ class Reader:
             raise Truncated
 
 
-def _after_hole(piece: bytes) -> int:
-    """How many NUL bytes the piece begins with if something follows them: 0 for all, -1 for none."""
-    rest = piece.lstrip(b"\0")
-    return (len(piece) - len(rest) or -1) if rest else 0
+def _after_hole(piece: bytes, at: int, charset: Charset) -> int:
+    """How many bytes of NUL the piece begins with if something follows them: 0 for all of it, -1 for none."""
+    hole = charset.nuls(piece, at)
+    return 0 if hole == len(piece) else hole or -1
