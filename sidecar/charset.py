@@ -145,7 +145,7 @@ class Charset:
 
     def decoded(self, line: bytes, at: int, errors: str = "strict") -> str:
         """The text. Raises `UnicodeDecodeError` if `errors` is "strict" and not all of it is one."""
-        if at % self.width and line:
+        if self.width > 1 and at % _WIDE and line:
             # What is left of a code unit whose first byte was the last of the file when it was shipped.
             if errors == "strict":
                 raise UnicodeDecodeError(self.name, line, 0, 1, "half a code unit")

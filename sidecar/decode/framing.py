@@ -154,16 +154,16 @@ class _Cutting(msgspec.Struct):
 
     def _take(self, start: int, raw: bytes, end: int) -> None:
         line = raw
-        if hole := self.charset.nuls(raw, start):
+        if raw.startswith(b"\0") and (hole := self.charset.nuls(raw, start)):
             line = raw[hole:]
             self.skipped.append(Skipped(start, start + hole, "nul"))
             start += hole
         too_long = self.chunk.cut_bytes if end == self.chunk.end else 0
-        most = self.charset.aligned(self.framing.max_line, start)
-        line, cut = line[:most], max(0, len(line) - most) + too_long
+        line, cut = self._shortened(line, start, too_long)
         if not cut:
             line = self.charset.without_return(line)
-        line = self.charset.without_mark(line, start)
+        if start == 0:
+            line = self.charset.without_mark(line, start)
         if not line and not self.framing.keep_empty:
             if end > start:
                 self.skipped.append(Skipped(start, end, "empty"))
@@ -176,6 +176,13 @@ class _Cutting(msgspec.Struct):
             self._note(index, "partial", "true")
         self.texts.append(self._decoded(index, line, start))
         self.starts.append(start)
+
+    def _shortened(self, line: bytes, at: int, cut: int) -> tuple[bytes, int]:
+        """As much of a line as is kept, and how many bytes are not."""
+        if len(line) <= self.framing.max_line:
+            return line, cut
+        most = self.charset.aligned(self.framing.max_line, at)
+        return line[:most], len(line) - most + cut
 
     def _decoded(self, index: int, line: bytes, at: int) -> str:
         try:

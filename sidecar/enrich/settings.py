@@ -39,6 +39,7 @@ from sidecar.enrich.transform_settings import (
     Lowercase,
     Rename,
     Sampled,
+    UserAgent,
 )
 from sidecar.flow import Step
 
@@ -55,6 +56,7 @@ KINDS = {
     "drop_when": "without records for which an expression holds",
     "keep_when": "only records for which an expression holds",
     "sample": "a part of the records",
+    "user_agent": "name, version, system and device of a client",
     "redact": "without secrets and personal data",
     "add": "constant fields",
     "host": "facts of the machine",
@@ -249,6 +251,7 @@ AnyEnricher = Annotated[
     | Annotated[Redact, Tag("redact")]
     | Annotated[KubernetesFields, _ALONE, Tag("kubernetes")]
     | Annotated[Host, _ALONE, Tag("host")]
+    | Annotated[UserAgent, _ALONE, Tag("user_agent")]
     | Annotated[Rename, Tag("rename")]
     | Annotated[Copy, Tag("copy")]
     | Annotated[DropFields, Tag("drop_fields")]

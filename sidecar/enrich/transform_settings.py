@@ -8,7 +8,7 @@ import regex
 from pydantic import AfterValidator, Field, model_validator
 
 from sidecar.described import Described
-from sidecar.enrich import conversions, transforms
+from sidecar.enrich import conversions, transforms, user_agent
 from sidecar.enrich.conversions import Conversion
 from sidecar.enrich.expression import parsed
 from sidecar.enrich.filters import Sample, When
@@ -204,6 +204,21 @@ class KeepWhen(Described):
     def step(self) -> Step:
         """What does it."""
         return Step("keep_when", When(parsed(self.keep_when), keeps=True))
+
+
+class UserAgentOptions(Described):
+    """It has none."""
+
+
+class UserAgent(Described):
+    """Name, version, system and device of a client, from `user_agent.original`."""
+
+    user_agent: UserAgentOptions
+    """No options."""
+
+    def step(self) -> Step:
+        """What does it."""
+        return transforms.step(user_agent.UserAgent())
 
 
 class HostOptions(Described):
