@@ -21,11 +21,12 @@ class Preset:
     more: bytes
 
 
-def _preset(*more: bytes, first: bytes = rb"(?!)", block: bytes = rb"(?!)") -> Preset:
-    """Lines that go on with an event, beside indented ones. `first`: several lines that can only begin one. `block`:
-    several lines that can do both."""
+def _preset(*more: bytes, first: bytes = rb"(?!)", once: bytes = rb"(?!)") -> Preset:
+    """Lines that go on with an event, beside indented ones. `first`: several lines that can only begin one. `once`:
+    those that can begin one, or come once behind the line that says what is the matter; the next ones are of another
+    thread."""
     going_on = b"|".join((_INDENTED, *more))
-    event = rb"(?:%s|%s|%s)(?:%s|%s)*+" % (first, block, _LINE, block, going_on)
+    event = rb"(?:%s|%s|%s(?:%s)*+(?:%s)?+)(?:%s)*+" % (first, once, _LINE, _INDENTED, once, going_on)
     return Preset(event, going_on)
 
 
@@ -50,12 +51,16 @@ PRESETS: dict[str, Preset] = {
     "java": _preset(
         rb"Caused by: " + _LINE,
         rb"Suppressed: " + _LINE,
-        rb"[A-Za-z_$][\w$]*+\.[\w$.]*?(?:Exception|Error|Throwable|Failure)(?::[^\n]*+)?+\n",
+        once=rb"[A-Za-z_$][\w$]*+\.[\w$.]*?(?:Exception|Error|Throwable|Failure)(?::[^\n]*+)?+\n",
     ),
     "python": _preset(
-        rb"During handling of the above exception, " + _LINE,
-        rb"The above exception was the direct cause " + _LINE,
-        block=_TRACEBACK,
+        rb"\n",
+        rb"(?:During handling of the above exception, |The above exception was the direct cause )"
+        + _LINE
+        + rb"\n*+(?:"
+        + _TRACEBACK
+        + rb")?+",
+        once=_TRACEBACK,
     ),
     "go": _preset(first=_PANIC),
     "ruby": _preset(rb"from " + _LINE),
@@ -63,7 +68,7 @@ PRESETS: dict[str, Preset] = {
     "dotnet": _preset(
         rb"--- End of " + _LINE,
         rb"---> " + _LINE,
-        rb"[A-Za-z_]\w*+\.[\w.`]*?(?:Exception|Error)(?::[^\n]*+)?+\n",
+        once=rb"[A-Za-z_]\w*+\.[\w.`]*?(?:Exception|Error)(?::[^\n]*+)?+\n",
     ),
     "php": _preset(
         rb"Stack trace:" + _LINE,

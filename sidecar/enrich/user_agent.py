@@ -102,8 +102,8 @@ class UserAgent:
 
 
 def _at_the_end(body: str) -> int:
-    """Where the member `user_agent` begins if it is the last one, has nothing but the text, and is the only one that is
-    called so; -1 if that is not plain. What ends with the object that it opens is within no other.
+    """Where the member `user_agent` begins if it is the last one, has nothing but the text, and is the only one that
+    is called so; -1 if that is not plain. What ends with the object that it opens is within no other.
     """
     at = body.rfind(_LAST)
     if at < 0 or not body.endswith('"}') or body.count('"user_agent') > 1 or "\\" in body:

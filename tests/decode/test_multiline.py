@@ -40,7 +40,7 @@ EVENTS = {
         "    connect()\n"
         '  File "net.py", line 1, in connect\n'
         "ConnectionError: refused\n"
-        "During handling of the above exception, another exception occurred:\n"
+        "\nDuring handling of the above exception, another exception occurred:\n\n"
         "Traceback (most recent call last):\n"
         '  File "shop.py", line 5, in buy\n'
         "shop.errors.SoldOut\n",
@@ -98,6 +98,45 @@ EVENTS = {
 def cut(grouping: Grouping, data: bytes) -> list[bytes]:
     found = grouping.events(data, closed=True)
     return [data[begin:end] for begin, end in pairwise((*found.starts, len(data)))]
+
+
+THREADS = {
+    "java": [
+        "10:00:00 ERROR [t1] no\njava.io.IOException: a\n\tat A.b(A.java:1)\nCaused by: x.Y\n\tat A.c(A.java:2)\n",
+        "java.io.IOException: b\n\tat A.b(A.java:1)\n",
+        "java.io.IOException: c\n\tat A.b(A.java:1)\n",
+        "10:00:00 ERROR [t2] failed\njava.io.IOException: d\n\tat A.b(A.java:1)\n",
+        "10:00:00 INFO [t3] ready\n",
+    ],
+    "python": [
+        'ERROR failed\nTraceback (most recent call last):\n  File "a.py", line 1\nValueError: 1\n',
+        'Traceback (most recent call last):\n  File "a.py", line 1\nValueError: 2\n\n'
+        "The above exception was the direct cause of the following exception:\n\n"
+        'Traceback (most recent call last):\n  File "b.py", line 1\nKeyError: 2\n\n',
+        'Traceback (most recent call last):\n  File "a.py", line 1\nValueError: 3\n',
+        'Exception in thread Thread-1:\nTraceback (most recent call last):\n  File "a.py", line 1\nValueError: 4\n',
+    ],
+    "dotnet": [
+        "fail: Shop[0]\n      no connection\nSystem.IO.IOException: closed\n   at Net.Read()\n",
+        "System.IO.IOException: closed\n   at Net.Read()\n",
+        "info: Shop[0]\n      open\n",
+    ],
+    "go": [
+        "panic: a\n\ngoroutine 1 [running]:\nmain.main()\n\t/app/main.go:8 +0x1d\nexit status 2\n",
+        "2026/11/23 10:00:01 started\n",
+        "panic: b\n\ngoroutine 1 [running]:\nmain.main()\n\t/app/main.go:8 +0x1d\n",
+    ],
+    "rust": [
+        "thread 'a' panicked at src/main.rs:2:5:\nno connection\nnote: run with `RUST_BACKTRACE=1`\n",
+        "thread 'b' panicked at src/main.rs:2:5:\nno connection\n",
+    ],
+}
+
+
+@pytest.mark.parametrize("name", THREADS)
+def test_events_of_several_threads_that_follow_one_another_are_not_glued(name: str) -> None:
+    rule = Multiline(preset=name).grouping(1 << 20)
+    assert cut(rule, "".join(THREADS[name]).encode()) == [event.encode() for event in THREADS[name]]
 
 
 @pytest.mark.parametrize("name", PRESETS)
