@@ -7,7 +7,6 @@ from collections.abc import Mapping
 from sidecar.clock import Clock
 from sidecar.decode.framing import Framing
 from sidecar.enrich.add import Add
-from sidecar.enrich.conversions import date
 from sidecar.enrich.filters import LineFilter
 from sidecar.enrich.finish import Finisher, LeafSource
 from sidecar.enrich.host import Host
@@ -57,7 +56,7 @@ def _steps(pipeline: Pipeline) -> list[Step]:
     times = Timestamps(pipeline.timestamp.formats, pipeline.timestamp.zone)
     for item in pipeline.enrich:
         if isinstance(item, Convert):
-            steps.append(item.step(date(times.read)))
+            steps.append(item.step(times.read))
         elif not isinstance(item, AddFields | HostSettings | KubernetesFields):
             steps.append(item.step())
     if not all(isinstance(parser, Simple | Regex) for parser in pipeline.parser):

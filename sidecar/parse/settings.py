@@ -6,14 +6,18 @@ from typing import Annotated, Literal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import regex
-from pydantic import BeforeValidator, Field, field_validator
+from pydantic import AfterValidator, BeforeValidator, Field, field_validator, model_validator
 
+from sidecar.conversions import Kind
 from sidecar.described import Described
+from sidecar.nesting import DEEPEST
 
 BUILT_IN = {
     "plain": "any text: the whole line is the message",
     "json": "one JSON object a line",
     "regex": "named groups of a pattern of your own",
+    "csv": "values between commas, under names of your own",
+    "logfmt": 'pairs as in level=info msg="it is up"',
     "nginx": "nginx's combined access log",
     "apache": "Apache's common and combined access logs",
     "nginx_error": "nginx's error log",
@@ -70,12 +74,61 @@ class Regex(Described):
         return pattern
 
 
+def _field(path: str) -> str:
+    if not all(path.split(".")) or path.count(".") >= DEEPEST:
+        raise ValueError(f"{path!r} is not the path of a field; write for instance url.path")
+    return path
+
+
+FieldPath = Annotated[str, AfterValidator(_field)]
+
+
+Types = dict[FieldPath, Kind]
+
+
+class Csv(Described):
+    """Values between commas."""
+
+    type: Literal["csv"]
+    """Name of the parser."""
+
+    columns: Annotated[tuple[FieldPath, ...], Field(min_length=1)]
+    """The name of each value, in their order; a dotted one is nested. A first line with names is no help, for reading
+    begins anywhere in a file."""
+
+    delimiter: Annotated[str, Field(pattern=r'^[^\r\n"\x00]$')] = ","
+    """The one character between values, as `;` or a tab (`"\\t"`)."""
+
+    types: Types = Field(default_factory=dict)
+    """What is no text: path and `integer`, `float`, `boolean`, `date`, `ip` or `string`. What does not convert stays
+    text and is told in `error.message`."""
+
+    @model_validator(mode="after")
+    def _are_columns(self) -> Csv:
+        if len(set(self.columns)) < len(self.columns):
+            raise ValueError("two columns have the same name")
+        for path in self.types:
+            if path not in self.columns:
+                raise ValueError(f"types: there is no column {path}")
+        return self
+
+
+class Logfmt(Described):
+    """Pairs of names and values."""
+
+    type: Literal["logfmt"]
+    """Name of the parser."""
+
+    types: Types = Field(default_factory=dict)
+    """What is no text, as for `csv`."""
+
+
 def _named(value: object) -> object:
     return {"type": value} if isinstance(value, str) else value
 
 
 AnyParser = Annotated[
-    Annotated[Simple | Json | Regex, Field(discriminator="type")],
+    Annotated[Simple | Json | Regex | Csv | Logfmt, Field(discriminator="type")],
     BeforeValidator(_named, json_schema_input_type=str | dict[str, object]),
 ]
 

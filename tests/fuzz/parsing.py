@@ -17,8 +17,11 @@ from sidecar.enrich.leaves import METADATA
 from sidecar.flow import Chunk, Documents, Envelope, Generation, Lines, Records, Spliced
 from sidecar.parse.access import apache, nginx
 from sidecar.parse.chain import Chain, Parser
+from sidecar.parse.csv import Csv
+from sidecar.parse.declared import Declared
 from sidecar.parse.formats import FORMATS
 from sidecar.parse.json import Json
+from sidecar.parse.logfmt import Logfmt
 from sidecar.parse.pattern import Pattern
 from sidecar.parse.plain import Plain
 from sidecar.parse.regex import Regex
@@ -69,6 +72,8 @@ def setup(material: Material) -> Setup:
         "apache": apache,
         "regex": lambda: Regex(_PATTERN, times, field),
         "format": lambda: Pattern(form, Written(form.shape, zone, ManualClock())),
+        "csv": lambda: Csv(("time", "level", "log.offset", "n"), ",", Declared({"n": "integer"}, times, field)),
+        "logfmt": lambda: Logfmt(Declared({"n": "float", "log": "ip"}, times, field)),
         "chain": lambda: Chain([Json(times, reserved, field, target), nginx(), Regex(_PATTERN, times)]),
     }
     name = material.one_of(("json", *parsers))
@@ -77,7 +82,7 @@ def setup(material: Material) -> Setup:
 
 def written(material: Material) -> bytes:
     """Some lines, as one application writes them, or as no application should."""
-    kinds = (_as_json, _as_access, _as_words, _as_format, Material.piece)
+    kinds = (_as_json, _as_access, _as_words, _as_format, _as_values, Material.piece)
     kind, found = material.one_of((None, *kinds)), b""
     while material.is_left and len(found) < 1 << 16:
         found += (kind or material.one_of(kinds))(material)
@@ -123,6 +128,15 @@ def _as_format(material: Material) -> bytes:
     ).encode()
 
 
+def _as_values(material: Material) -> bytes:
+    """Rows and pairs."""
+    time = material.one_of(("2026-11-23T01:00:00Z", "1795395600", ""))
+    level, number = material.one_of(("info", material.text())), material.one_of(("7", "07", "-1.5e3", "x", ""))
+    rows = (f"{time},{level},5,{number}", f'"{time}","{level}",,{number}', f"{time},{level}")
+    pairs = (f"time={time} log={level} n={number}", f'log.offset="{level}" n={number} up n={number} log.x=1')
+    return material.one_of((*rows, *pairs)).encode()
+
+
 def framed(data: bytes) -> Lines:
     """The lines of a chunk somewhere in a file."""
     return Framing().lines(Chunk(GENERATION, 100, data, 100 + len(data)))
@@ -161,6 +175,8 @@ def _check_line(pipeline: Setup, records: Records, index: int, line: str, text: 
     }
     if index in records.errors:
         ours["error.message"] = repr(records.errors[index])
+    elif noted := records.notes.get(index):
+        ours |= {path: leaves(f'{{"v":{value}}}')[0][1] for path, value in noted.items()}
     check_document(text, wrote, ours)
 
 
