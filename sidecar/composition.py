@@ -29,7 +29,8 @@ def rooms_of(pipeline: Pipeline, clock: Clock, host: str, environ: Mapping[str, 
     finisher = Finisher(clock, host, _sources(pipeline, environ))
     framing = Framing(pipeline.max_line, pipeline.keep_empty, pipeline.encoding_errors)
     parser = parsers.create(pipeline.parser, pipeline.timestamp, finisher.reserved(), clock)
-    grouping = pipeline.multiline.grouping(pipeline.max_line) if pipeline.multiline else None
+    joining = pipeline.joining()
+    grouping = joining.grouping(pipeline.max_line) if joining else None
     reader = Reader(pipeline.max_line, grouping=grouping, clock=clock)
     return Rooms(reader, framing, parser, _steps(pipeline), finisher)
 

@@ -362,7 +362,8 @@ def _bound(settings: Settings) -> Bound:
 
 
 def _boundaries(pipeline: Pipeline) -> str:
-    return f"{pipeline.max_line} {pipeline.multiline.rules()}" if pipeline.multiline else ""
+    joining = pipeline.joining()
+    return f"{pipeline.max_line} {joining.rules()}" if joining else ""
 
 
 def _links(pipeline: Pipeline) -> Links | None:

@@ -8,8 +8,10 @@ from sidecar.clock import Clock
 from sidecar.parse import settings as wanted_as
 from sidecar.parse.access import apache, nginx
 from sidecar.parse.chain import Chain, Parser
+from sidecar.parse.cri import Cri
 from sidecar.parse.csv import Csv
 from sidecar.parse.declared import Declared
+from sidecar.parse.docker import Docker
 from sidecar.parse.formats import FORMATS
 from sidecar.parse.json import Json
 from sidecar.parse.logfmt import Logfmt
@@ -17,11 +19,13 @@ from sidecar.parse.pattern import Pattern
 from sidecar.parse.plain import Plain
 from sidecar.parse.regex import Regex
 from sidecar.parse.timestamps import Timestamps
+from sidecar.parse.unwrapped import STREAM, Content
 from sidecar.parse.written import Written
 
 _SIMPLE: dict[str, Callable[[], Parser]] = {"plain": Plain, "nginx": nginx, "apache": apache}
+_CONTAINERS: dict[str, Callable[[Content], Parser]] = {"cri": Cri, "docker": Docker}
 
-Wanted = wanted_as.Simple | wanted_as.Json | wanted_as.Regex | wanted_as.Csv | wanted_as.Logfmt
+Wanted = wanted_as.Simple | wanted_as.Json | wanted_as.Regex | wanted_as.Csv | wanted_as.Logfmt | wanted_as.Container
 
 
 def create(
@@ -33,6 +37,9 @@ def create(
 
 
 def _one(settings: Wanted, timestamp: wanted_as.Timestamp, reserved: frozenset[str], clock: Clock) -> Parser:
+    if isinstance(settings, wanted_as.Container):
+        inner = _one(settings.content, timestamp, reserved | {STREAM}, clock) if settings.content else None
+        return _CONTAINERS[settings.type](Content(inner))
     timestamps = Timestamps(timestamp.formats, timestamp.zone)
     if isinstance(settings, wanted_as.Json):
         return Json(timestamps, reserved, timestamp.field, settings.target)

@@ -18,6 +18,8 @@ BUILT_IN = {
     "regex": "named groups of a pattern of your own",
     "csv": "values between commas, under names of your own",
     "logfmt": 'pairs as in level=info msg="it is up"',
+    "cri": "containerd's and CRI-O's files of containers, parts of lines joined",
+    "docker": "Docker's json-file, parts of lines joined",
     "nginx": "nginx's combined access log",
     "apache": "Apache's common and combined access logs",
     "nginx_error": "nginx's error log",
@@ -127,8 +129,27 @@ def _named(value: object) -> object:
     return {"type": value} if isinstance(value, str) else value
 
 
-AnyParser = Annotated[
+Content = Annotated[
     Annotated[Simple | Json | Regex | Csv | Logfmt, Field(discriminator="type")],
+    BeforeValidator(_named, json_schema_input_type=str | dict[str, object]),
+]
+
+
+class Container(Described):
+    """Files that a container runtime writes."""
+
+    type: Literal["cri", "docker"]
+    """Name of the parser."""
+
+    content: Content | None = None
+    """The parser of what the container wrote, by name or with options; it is `message` unless told."""
+
+
+JOINING = {"cri": "cri", "docker": "docker"}
+"""Parsers whose events are of several lines, and the preset that joins them unless another one is told."""
+
+AnyParser = Annotated[
+    Annotated[Simple | Json | Regex | Csv | Logfmt | Container, Field(discriminator="type")],
     BeforeValidator(_named, json_schema_input_type=str | dict[str, object]),
 ]
 

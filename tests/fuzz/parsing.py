@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections import Counter
 from collections.abc import Callable, Mapping
@@ -17,8 +18,10 @@ from sidecar.enrich.leaves import METADATA
 from sidecar.flow import Chunk, Documents, Envelope, Generation, Lines, Records, Spliced
 from sidecar.parse.access import apache, nginx
 from sidecar.parse.chain import Chain, Parser
+from sidecar.parse.cri import Cri
 from sidecar.parse.csv import Csv
 from sidecar.parse.declared import Declared
+from sidecar.parse.docker import Docker
 from sidecar.parse.formats import FORMATS
 from sidecar.parse.json import Json
 from sidecar.parse.logfmt import Logfmt
@@ -26,6 +29,7 @@ from sidecar.parse.pattern import Pattern
 from sidecar.parse.plain import Plain
 from sidecar.parse.regex import Regex
 from sidecar.parse.timestamps import Timestamps
+from sidecar.parse.unwrapped import STREAM, Content
 from sidecar.parse.written import Written
 from sidecar.testing import ManualClock
 from tests.fuzz.json_leaves import Leaf, are_consistent, is_object, leaves, root_names
@@ -74,6 +78,8 @@ def setup(material: Material) -> Setup:
         "format": lambda: Pattern(form, Written(form.shape, zone, ManualClock())),
         "csv": lambda: Csv(("time", "level", "log.offset", "n"), ",", Declared({"n": "integer"}, times, field)),
         "logfmt": lambda: Logfmt(Declared({"n": "float", "log": "ip"}, times, field)),
+        "cri": lambda: Cri(Content()),
+        "docker": lambda: Docker(Content(Json(times, reserved | {STREAM}, field, target))),
         "chain": lambda: Chain([Json(times, reserved, field, target), nginx(), Regex(_PATTERN, times)]),
     }
     name = material.one_of(("json", *parsers))
@@ -134,7 +140,10 @@ def _as_values(material: Material) -> bytes:
     level, number = material.one_of(("info", material.text())), material.one_of(("7", "07", "-1.5e3", "x", ""))
     rows = (f"{time},{level},5,{number}", f'"{time}","{level}",,{number}', f"{time},{level}")
     pairs = (f"time={time} log={level} n={number}", f'log.offset="{level}" n={number} up n={number} log.x=1')
-    return material.one_of((*rows, *pairs)).encode()
+    cri = f"2026-11-23T01:00:00.1Z stdout {material.one_of('FP')} {level}"
+    said = material.one_of((level, material.json_object()))
+    docker = json.dumps({"log": said + material.one_of(("\n", "")), "stream": "stdout", "time": time})
+    return material.one_of((*rows, *pairs, cri, docker.replace(", ", ","))).encode()
 
 
 def framed(data: bytes) -> Lines:
@@ -175,7 +184,7 @@ def _check_line(pipeline: Setup, records: Records, index: int, line: str, text: 
     }
     if index in records.errors:
         ours["error.message"] = repr(records.errors[index])
-    elif noted := records.notes.get(index):
+    if noted := {**records.lines.notes.get(index, {}), **records.notes.get(index, {})}:
         ours |= {path: leaves(f'{{"v":{value}}}')[0][1] for path, value in noted.items()}
     check_document(text, wrote, ours)
 
@@ -195,6 +204,8 @@ def is_time(text: str) -> bool:
 def _wrote(pipeline: Setup, records: Records, index: int, line: str) -> list[Leaf] | None:
     """What the application said, leaf by leaf; None if it nests too deeply to be looked at from here."""
     text = line.removeprefix("\ufeff").strip(" \t\r\n")
+    if index in records.errors and pipeline.name in ("cri", "docker"):
+        return leaves(f"{{{records.members[index]}}}")
     if index in records.errors or pipeline.name == "plain":
         assert pipeline.name != "json" or not is_object(text)
         return [("message", repr(line))]
