@@ -12,7 +12,6 @@ from collections.abc import Sequence
 
 from sidecar.flow import Lines, Records
 from sidecar.parse.declared import Declared
-from sidecar.parse.plain import as_messages
 
 
 class Csv:
@@ -34,20 +33,9 @@ class Csv:
         return self._records(lines, [found[0] for i, found in enumerate(alone) if i not in errors], errors)
 
     def _records(self, lines: Lines, rows: Sequence[Sequence[str]], errors: dict[int, str]) -> Records:
-        count = len(rows)
         by_place = list(zip(*rows, strict=True)) or [()] * len(self._columns)
         columns = dict(zip(self._columns, by_place, strict=True))
-        members, _ = self._members.of(columns, count)
-        times, notes, names = self._declared.times(columns, count), self._declared.notes(columns), self._members.names
-        if errors:
-            places = [index for index in range(lines.count) if index not in errors]
-            parsed = dict(zip(places, zip(members, times, strict=True), strict=True))
-            failed = dict(zip(errors, as_messages([lines.texts[index] for index in errors]), strict=True))
-            both = [parsed.get(index) or (failed[index], "") for index in range(lines.count)]
-            members, times = [member for member, _ in both], [time for _, time in both]
-            notes = {places[place]: noted for place, noted in notes.items()}
-            names |= {"message"}
-        return Records(lines, lines.starts, members, times, names, errors=errors, notes=notes)
+        return self._declared.records(lines, self._members, columns, errors)
 
     def _rows(self, texts: Sequence[str]) -> list[list[str]]:
         try:

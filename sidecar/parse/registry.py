@@ -13,6 +13,7 @@ from sidecar.parse.csv import Csv
 from sidecar.parse.declared import Declared
 from sidecar.parse.docker import Docker
 from sidecar.parse.formats import FORMATS
+from sidecar.parse.grok import expanded
 from sidecar.parse.json import Json
 from sidecar.parse.logfmt import Logfmt
 from sidecar.parse.pattern import Pattern
@@ -25,7 +26,15 @@ from sidecar.parse.written import Written
 _SIMPLE: dict[str, Callable[[], Parser]] = {"plain": Plain, "nginx": nginx, "apache": apache}
 _CONTAINERS: dict[str, Callable[[Content], Parser]] = {"cri": Cri, "docker": Docker}
 
-Wanted = wanted_as.Simple | wanted_as.Json | wanted_as.Regex | wanted_as.Csv | wanted_as.Logfmt | wanted_as.Container
+Wanted = (
+    wanted_as.Simple
+    | wanted_as.Json
+    | wanted_as.Regex
+    | wanted_as.Grok
+    | wanted_as.Csv
+    | wanted_as.Logfmt
+    | wanted_as.Container
+)
 
 
 def create(
@@ -44,7 +53,11 @@ def _one(settings: Wanted, timestamp: wanted_as.Timestamp, reserved: frozenset[s
     if isinstance(settings, wanted_as.Json):
         return Json(timestamps, reserved, timestamp.field, settings.target)
     if isinstance(settings, wanted_as.Regex):
-        return Regex(settings.pattern, timestamps, timestamp.field)
+        return Regex(settings.pattern, Declared(settings.types, timestamps, timestamp.field))
+    if isinstance(settings, wanted_as.Grok):
+        found = expanded(settings.pattern, settings.patterns)
+        declared = Declared({**found.kinds, **settings.types}, timestamps, timestamp.field)
+        return Regex(found.pattern, declared, found.paths, anywhere=True)
     if isinstance(settings, wanted_as.Csv):
         declared = Declared(settings.types, timestamps, timestamp.field)
         return Csv(settings.columns, settings.delimiter, declared)

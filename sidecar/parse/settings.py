@@ -11,11 +11,13 @@ from pydantic import AfterValidator, BeforeValidator, Field, field_validator, mo
 from sidecar.conversions import Kind
 from sidecar.described import Described
 from sidecar.nesting import DEEPEST
+from sidecar.parse.grok import expanded
 
 BUILT_IN = {
     "plain": "any text: the whole line is the message",
     "json": "one JSON object a line",
     "regex": "named groups of a pattern of your own",
+    "grok": "named groups of a pattern made of named ones, as %{IP:source.ip}",
     "csv": "values between commas, under names of your own",
     "logfmt": 'pairs as in level=info msg="it is up"',
     "cri": "containerd's and CRI-O's files of containers, parts of lines joined",
@@ -55,6 +57,18 @@ class Json(Described):
     """Dotted path under which the fields go; at the root of the document unless told."""
 
 
+def _field(path: str) -> str:
+    if not all(path.split(".")) or path.count(".") >= DEEPEST:
+        raise ValueError(f"{path!r} is not the path of a field; write for instance url.path")
+    return path
+
+
+FieldPath = Annotated[str, AfterValidator(_field)]
+
+
+Types = dict[FieldPath, Kind]
+
+
 class Regex(Described):
     """Named groups of a pattern become fields."""
 
@@ -63,6 +77,10 @@ class Regex(Described):
 
     pattern: str
     """The pattern, in the syntax of Python's `re` and of the `regex` library; it has to match the whole line."""
+
+    types: Types = Field(default_factory=dict)
+    """What is no text: name of the group and `integer`, `float`, `boolean`, `date`, `ip` or `string`. What does not
+    convert stays text and is told in `error.message`."""
 
     @field_validator("pattern")
     @classmethod
@@ -76,16 +94,26 @@ class Regex(Described):
         return pattern
 
 
-def _field(path: str) -> str:
-    if not all(path.split(".")) or path.count(".") >= DEEPEST:
-        raise ValueError(f"{path!r} is not the path of a field; write for instance url.path")
-    return path
+class Grok(Described):
+    """A pattern that is made of named ones."""
 
+    type: Literal["grok"]
+    """Name of the parser."""
 
-FieldPath = Annotated[str, AfterValidator(_field)]
+    pattern: str
+    """The pattern, with `%{NAME:field}` or `%{NAME:field:int}` for what becomes a field; it may match anywhere in the
+    line. `[a][b]` and `a.b` are the same field."""
 
+    patterns: dict[Annotated[str, Field(pattern=r"^\w+$")], str] = Field(default_factory=dict)
+    """Patterns of your own by name, which `pattern` and each other may refer to; they win over known ones."""
 
-Types = dict[FieldPath, Kind]
+    types: Types = Field(default_factory=dict)
+    """What is no text, as for `regex`, beside what the pattern says itself."""
+
+    @model_validator(mode="after")
+    def _expands(self) -> Grok:
+        expanded(self.pattern, self.patterns)
+        return self
 
 
 class Csv(Described):
@@ -130,7 +158,7 @@ def _named(value: object) -> object:
 
 
 Content = Annotated[
-    Annotated[Simple | Json | Regex | Csv | Logfmt, Field(discriminator="type")],
+    Annotated[Simple | Json | Regex | Grok | Csv | Logfmt, Field(discriminator="type")],
     BeforeValidator(_named, json_schema_input_type=str | dict[str, object]),
 ]
 
@@ -149,7 +177,7 @@ JOINING = {"cri": "cri", "docker": "docker"}
 """Parsers whose events are of several lines, and the preset that joins them unless another one is told."""
 
 AnyParser = Annotated[
-    Annotated[Simple | Json | Regex | Csv | Logfmt | Container, Field(discriminator="type")],
+    Annotated[Simple | Json | Regex | Grok | Csv | Logfmt | Container, Field(discriminator="type")],
     BeforeValidator(_named, json_schema_input_type=str | dict[str, object]),
 ]
 

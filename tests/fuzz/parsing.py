@@ -23,6 +23,7 @@ from sidecar.parse.csv import Csv
 from sidecar.parse.declared import Declared
 from sidecar.parse.docker import Docker
 from sidecar.parse.formats import FORMATS
+from sidecar.parse.grok import expanded
 from sidecar.parse.json import Json
 from sidecar.parse.logfmt import Logfmt
 from sidecar.parse.pattern import Pattern
@@ -39,6 +40,7 @@ GENERATION = Generation(35, "app", "/var/log/app/a.log", 0.0)
 NOW = "2026-11-23T01:00:00.000000Z"
 _ADDED = {"service.name": "shop", "team": {"of": [1]}}
 _PATTERN = r"(?P<time>[^ ]*) (?P<level>[A-Z]+)(?: (?P<message>.*))?"
+_GROK = expanded("%{NOTSPACE:time} %{WORD:log.level}(?: %{INT:log.offset:int})?", {})
 _RFC3339 = re.compile(r"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)(?:\.\d{1,9})?(Z|[+-]\d\d:\d\d)", re.ASCII)
 _FORMATS = ((), ("iso8601",), ("epoch_ms", "iso8601"), ("%d/%b/%Y %H:%M:%S", "%Y-%m-%d %H:%M:%S", "%H:%M %z"))
 
@@ -74,13 +76,14 @@ def setup(material: Material) -> Setup:
         "plain": Plain,
         "nginx": nginx,
         "apache": apache,
-        "regex": lambda: Regex(_PATTERN, times, field),
+        "regex": lambda: Regex(_PATTERN, Declared({}, times, field)),
+        "grok": lambda: Regex(_GROK.pattern, Declared(_GROK.kinds, times, field), _GROK.paths, anywhere=True),
         "format": lambda: Pattern(form, Written(form.shape, zone, ManualClock())),
         "csv": lambda: Csv(("time", "level", "log.offset", "n"), ",", Declared({"n": "integer"}, times, field)),
         "logfmt": lambda: Logfmt(Declared({"n": "float", "log": "ip"}, times, field)),
         "cri": lambda: Cri(Content()),
         "docker": lambda: Docker(Content(Json(times, reserved | {STREAM}, field, target))),
-        "chain": lambda: Chain([Json(times, reserved, field, target), nginx(), Regex(_PATTERN, times)]),
+        "chain": lambda: Chain([Json(times, reserved, field, target), nginx(), Regex(_PATTERN, Declared({}, times))]),
     }
     name = material.one_of(("json", *parsers))
     return Setup(name, parsers[name], finisher, added.leaves(), target)
