@@ -122,8 +122,8 @@ class Pipeline(Described):
     several lines, which is closed before the line that is too much."""
 
     multiline: Annotated[Multiline | None, BeforeValidator(_preset, json_schema_input_type=AnyMultiline)] = None
-    """Which lines are one event: the name of a preset, or a pattern. Each line is one unless told; the parsers `cri`
-    and `docker` have presets of their own."""
+    """Which lines are one event: the name of a preset, or a pattern. Each line is one unless told; the parsers `cri`,
+    `docker` and `mysql_slow` have presets of their own."""
 
     keep_empty: bool = False
     """Ship empty lines too. They are skipped and counted unless told."""

@@ -17,7 +17,7 @@ from sidecar.enrich.detectors import DETECTORS
 from sidecar.enrich.settings import KINDS, Redact, Redaction
 from sidecar.enrich.transform_settings import FingerprintOptions, HostOptions, KubernetesOptions, SampleOptions
 from sidecar.parse.settings import BUILT_IN as PARSERS
-from sidecar.parse.settings import Container, Csv, Grok, Json, Logfmt, Regex, Timestamp
+from sidecar.parse.settings import Container, Csv, Dissect, Grok, Json, Logfmt, Regex, Timestamp
 from sidecar.settings import Admin, DeadLetters, Drain, Limits, Pipeline, Settings
 
 ROOT = Path(__file__).parents[1]
@@ -36,6 +36,7 @@ MODELS: list[type[BaseModel]] = [
     Json,
     Regex,
     Grok,
+    Dissect,
     Csv,
     Logfmt,
     Container,

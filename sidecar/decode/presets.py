@@ -62,6 +62,9 @@ def _of_parts(part: bytes, end: bytes, rare: tuple[bytes, ...] = (b"\n",)) -> Pr
     return Preset(event, rb"(?!)", rb"(?!%s)" % (part % rb"(?:stdout|stderr)"), rare)
 
 
+# What follows on "# Time: …" and "# User@Host: …", of which a slow query has both or only the latter.
+_QUERY = rb"(?!# Time: |# User@Host: )" + _LINE
+
 # Of containerd and CRI-O, "time stream P text".
 _CRI = _of_parts(rb"[^ \n]++ %s P[: ]" + _LINE, rb"[^ \n]++ %s F[: ]" + _LINE, (b" stdout P", b" stderr P"))
 
@@ -101,6 +104,9 @@ PRESETS: dict[str, Preset] = {
     "postgresql": _preset(
         rb"(?:(?!(?:DETAIL|HINT|QUERY|CONTEXT|LOCATION|STATEMENT):  )[^\n]){0,200}+"
         rb"(?:DETAIL|HINT|QUERY|CONTEXT|LOCATION|STATEMENT):  " + _LINE,
+    ),
+    "mysql_slow": Preset(
+        rb"(?:# Time: [^\n]*+\n(?:# User@Host: " + _LINE + rb")?+|" + _LINE + rb")(?:" + _QUERY + rb")*+", _QUERY
     ),
     "cri": _CRI,
     "docker": _DOCKER,

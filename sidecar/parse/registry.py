@@ -11,11 +11,13 @@ from sidecar.parse.chain import Chain, Parser
 from sidecar.parse.cri import Cri
 from sidecar.parse.csv import Csv
 from sidecar.parse.declared import Declared
+from sidecar.parse.dissect import Dissect, Dissection
 from sidecar.parse.docker import Docker
 from sidecar.parse.formats import FORMATS
 from sidecar.parse.grok import expanded
 from sidecar.parse.json import Json
 from sidecar.parse.logfmt import Logfmt
+from sidecar.parse.mysql_slow import MYSQL_SLOW
 from sidecar.parse.pattern import Pattern
 from sidecar.parse.plain import Plain
 from sidecar.parse.regex import Regex
@@ -24,17 +26,13 @@ from sidecar.parse.unwrapped import STREAM, Content
 from sidecar.parse.written import Written
 
 _SIMPLE: dict[str, Callable[[], Parser]] = {"plain": Plain, "nginx": nginx, "apache": apache}
+_FORMS = {**FORMATS, "mysql_slow": MYSQL_SLOW}
 _CONTAINERS: dict[str, Callable[[Content], Parser]] = {"cri": Cri, "docker": Docker}
 
 Wanted = (
-    wanted_as.Simple
-    | wanted_as.Json
-    | wanted_as.Regex
-    | wanted_as.Grok
-    | wanted_as.Csv
-    | wanted_as.Logfmt
-    | wanted_as.Container
-)
+    wanted_as.Simple | wanted_as.Json | wanted_as.Regex | wanted_as.Grok | wanted_as.Dissect | wanted_as.Csv
+    | wanted_as.Logfmt | wanted_as.Container
+)  # fmt: skip
 
 
 def create(
@@ -58,6 +56,9 @@ def _one(settings: Wanted, timestamp: wanted_as.Timestamp, reserved: frozenset[s
         found = expanded(settings.pattern, settings.patterns)
         declared = Declared({**found.kinds, **settings.types}, timestamps, timestamp.field)
         return Regex(found.pattern, declared, found.paths, anywhere=True)
+    if isinstance(settings, wanted_as.Dissect):
+        declared = Declared(settings.types, timestamps, timestamp.field)
+        return Dissect(Dissection.of(settings.pattern), settings.append_separator, declared)
     if isinstance(settings, wanted_as.Csv):
         declared = Declared(settings.types, timestamps, timestamp.field)
         return Csv(settings.columns, settings.delimiter, declared)
@@ -65,5 +66,5 @@ def _one(settings: Wanted, timestamp: wanted_as.Timestamp, reserved: frozenset[s
         return Logfmt(Declared(settings.types, timestamps, timestamp.field))
     if settings.type in _SIMPLE:
         return _SIMPLE[settings.type]()
-    form = FORMATS[settings.type]
+    form = _FORMS[settings.type]
     return Pattern(form, Written(form.shape, timestamp.zone, clock))

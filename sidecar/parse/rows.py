@@ -59,6 +59,8 @@ class Members:
 
     def of(self, columns: Columns, count: int) -> tuple[list[str], bool]:
         """The members of each row, and whether each ends with an object `log`."""
+        if not self._leaves:
+            return [""] * count, False
         values = [_values(leaf, columns.get(leaf.group)) or [""] * count for leaf in self._leaves]
         present = [_is_everywhere(column) for column in values]
         ends_in_log = any(

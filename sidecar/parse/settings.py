@@ -11,6 +11,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, field_validator, mo
 from sidecar.conversions import Kind
 from sidecar.described import Described
 from sidecar.nesting import DEEPEST
+from sidecar.parse.dissect import Dissection
 from sidecar.parse.grok import expanded
 
 BUILT_IN = {
@@ -18,6 +19,7 @@ BUILT_IN = {
     "json": "one JSON object a line",
     "regex": "named groups of a pattern of your own",
     "grok": "named groups of a pattern made of named ones, as %{IP:source.ip}",
+    "dissect": "what stands between texts that you name, as in %{time} [%{level}] %{message}",
     "csv": "values between commas, under names of your own",
     "logfmt": 'pairs as in level=info msg="it is up"',
     "cri": "containerd's and CRI-O's files of containers, parts of lines joined",
@@ -32,6 +34,7 @@ BUILT_IN = {
     "log4j": "log4j, logback and Spring Boot",
     "postgresql": "PostgreSQL's server log",
     "mysql": "MySQL's and MariaDB's error log",
+    "mysql_slow": "MySQL's and MariaDB's slow query log",
     "java_gc": "the JVM's unified log",
 }
 """What parsers there are, and what each reads."""
@@ -42,7 +45,7 @@ class Simple(Described):
 
     type: Literal[
         "plain", "nginx", "apache", "nginx_error", "apache_error", "syslog", "klog", "python", "log4j", "postgresql",
-        "mysql", "java_gc",
+        "mysql", "mysql_slow", "java_gc",
     ]  # fmt: skip
     """Name of the parser."""
 
@@ -116,6 +119,28 @@ class Grok(Described):
         return self
 
 
+class Dissect(Described):
+    """A line taken apart by the text between its fields."""
+
+    type: Literal["dissect"]
+    """Name of the parser."""
+
+    pattern: str
+    """The pattern, with `%{field}` for what becomes a field; it has to take the whole line."""
+
+    append_separator: str = ""
+    """What stands between the parts of a field that `%{+field}` is appended to."""
+
+    types: Types = Field(default_factory=dict)
+    """What is no text, as for `regex`."""
+
+    @field_validator("pattern")
+    @classmethod
+    def _is_one(cls, pattern: str) -> str:
+        Dissection.of(pattern)
+        return pattern
+
+
 class Csv(Described):
     """Values between commas."""
 
@@ -158,7 +183,7 @@ def _named(value: object) -> object:
 
 
 Content = Annotated[
-    Annotated[Simple | Json | Regex | Grok | Csv | Logfmt, Field(discriminator="type")],
+    Annotated[Simple | Json | Regex | Grok | Dissect | Csv | Logfmt, Field(discriminator="type")],
     BeforeValidator(_named, json_schema_input_type=str | dict[str, object]),
 ]
 
@@ -173,11 +198,11 @@ class Container(Described):
     """The parser of what the container wrote, by name or with options; it is `message` unless told."""
 
 
-JOINING = {"cri": "cri", "docker": "docker"}
+JOINING = {"cri": "cri", "docker": "docker", "mysql_slow": "mysql_slow"}
 """Parsers whose events are of several lines, and the preset that joins them unless another one is told."""
 
 AnyParser = Annotated[
-    Annotated[Simple | Json | Regex | Grok | Csv | Logfmt | Container, Field(discriminator="type")],
+    Annotated[Simple | Json | Regex | Grok | Dissect | Csv | Logfmt | Container, Field(discriminator="type")],
     BeforeValidator(_named, json_schema_input_type=str | dict[str, object]),
 ]
 

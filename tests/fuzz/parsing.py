@@ -21,11 +21,13 @@ from sidecar.parse.chain import Chain, Parser
 from sidecar.parse.cri import Cri
 from sidecar.parse.csv import Csv
 from sidecar.parse.declared import Declared
+from sidecar.parse.dissect import Dissect, Dissection
 from sidecar.parse.docker import Docker
 from sidecar.parse.formats import FORMATS
 from sidecar.parse.grok import expanded
 from sidecar.parse.json import Json
 from sidecar.parse.logfmt import Logfmt
+from sidecar.parse.mysql_slow import MYSQL_SLOW
 from sidecar.parse.pattern import Pattern
 from sidecar.parse.plain import Plain
 from sidecar.parse.regex import Regex
@@ -41,6 +43,7 @@ NOW = "2026-11-23T01:00:00.000000Z"
 _ADDED = {"service.name": "shop", "team": {"of": [1]}}
 _PATTERN = r"(?P<time>[^ ]*) (?P<level>[A-Z]+)(?: (?P<message>.*))?"
 _GROK = expanded("%{NOTSPACE:time} %{WORD:log.level}(?: %{INT:log.offset:int})?", {})
+_DISSECTION = Dissection.of("%{time} %{level->} %{log.offset} - %{+log.offset}")
 _RFC3339 = re.compile(r"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)(?:\.\d{1,9})?(Z|[+-]\d\d:\d\d)", re.ASCII)
 _FORMATS = ((), ("iso8601",), ("epoch_ms", "iso8601"), ("%d/%b/%Y %H:%M:%S", "%Y-%m-%d %H:%M:%S", "%H:%M %z"))
 
@@ -70,7 +73,7 @@ def setup(material: Material) -> Setup:
     times = Timestamps(material.one_of(_FORMATS), zone)
     field = material.one_of((None, "when", "log.at", "@timestamp"))
     target = material.one_of((None, None, "app", "log.app", "log.file"))
-    form = FORMATS[material.one_of(tuple(FORMATS))]
+    form = material.one_of((*FORMATS.values(), MYSQL_SLOW))
     parsers: dict[str, Callable[[], Parser]] = {
         "json": lambda: Json(times, reserved, field, target),
         "plain": Plain,
@@ -78,6 +81,7 @@ def setup(material: Material) -> Setup:
         "apache": apache,
         "regex": lambda: Regex(_PATTERN, Declared({}, times, field)),
         "grok": lambda: Regex(_GROK.pattern, Declared(_GROK.kinds, times, field), _GROK.paths, anywhere=True),
+        "dissect": lambda: Dissect(_DISSECTION, "", Declared({"level": "ip"}, times, field)),
         "format": lambda: Pattern(form, Written(form.shape, zone, ManualClock())),
         "csv": lambda: Csv(("time", "level", "log.offset", "n"), ",", Declared({"n": "integer"}, times, field)),
         "logfmt": lambda: Logfmt(Declared({"n": "float", "log": "ip"}, times, field)),
