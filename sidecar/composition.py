@@ -9,7 +9,6 @@ from sidecar.clock import Clock
 from sidecar.decode.framing import Framing
 from sidecar.enrich.add import Add
 from sidecar.enrich.ahead import TimesAhead
-from sidecar.enrich.conversions import date
 from sidecar.enrich.filters import LineFilter
 from sidecar.enrich.finish import Finisher, LeafSource
 from sidecar.enrich.host import Host
@@ -34,7 +33,8 @@ def rooms_of(pipeline: Pipeline, clock: Clock, host: str, environ: Mapping[str, 
     framing = Framing(pipeline.max_line, pipeline.keep_empty, pipeline.encoding_errors, charset)
     parser = parsers.create(pipeline.parser, pipeline.timestamp, finisher.reserved(), clock)
     longest = pipeline.max_line // charset.shrinks  # an event is measured in UTF-8
-    grouping = pipeline.multiline.grouping(longest) if pipeline.multiline else None
+    joining = pipeline.joining()
+    grouping = joining.grouping(longest) if joining else None
     reader = Reader(pipeline.max_line, grouping=grouping, clock=clock, charset=charset)
     return Rooms(reader, framing, parser, _steps(pipeline, clock), finisher)
 
@@ -61,7 +61,7 @@ def _steps(pipeline: Pipeline, clock: Clock) -> list[Step]:
     times = Timestamps(pipeline.timestamp.formats, pipeline.timestamp.zone, clock)
     for item in pipeline.enrich:
         if isinstance(item, Convert):
-            steps.append(item.step(date(times.read)))
+            steps.append(item.step(times.read))
         elif not isinstance(item, AddFields | HostSettings | KubernetesFields):
             steps.append(item.step())
     if not all(isinstance(parser, Simple | Regex) for parser in pipeline.parser):

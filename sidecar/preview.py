@@ -39,7 +39,7 @@ def preview(settings: Settings, pipeline: str, path: str, data: bytes) -> Iterat
     rooms = rooms_of(settings.pipelines[pipeline], clock, "this-host", {})
     generation = Generation(0, pipeline, path, clock.now())
     chunk = Chunk(generation, 0, data, len(data), closed=not data.endswith(b"\n"))
-    if multiline := settings.pipelines[pipeline].multiline:
+    if multiline := settings.pipelines[pipeline].joining():
         found = multiline.grouping(settings.pipelines[pipeline].max_line).events(
             data[: data.rfind(b"\n") + 1], closed=True
         )

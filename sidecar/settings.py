@@ -30,7 +30,7 @@ from sidecar.described import Described
 from sidecar.enrich.settings import AnyEnricher
 from sidecar.enrich.transform_settings import pattern
 from sidecar.errors import ConfigurationError
-from sidecar.parse.settings import AnyParser, Timestamp
+from sidecar.parse.settings import JOINING, AnyParser, Timestamp
 from sidecar.quantities import Duration, Size
 
 
@@ -122,7 +122,8 @@ class Pipeline(Described):
     several lines, which is closed before the line that is too much."""
 
     multiline: Annotated[Multiline | None, BeforeValidator(_preset, json_schema_input_type=AnyMultiline)] = None
-    """Which lines are one event: the name of a preset, or a pattern. Each line is one unless told."""
+    """Which lines are one event: the name of a preset, or a pattern. Each line is one unless told; the parsers `cri`,
+    `docker` and `mysql_slow` have presets of their own."""
 
     keep_empty: bool = False
     """Ship empty lines too. They are skipped and counted unless told."""
@@ -164,6 +165,12 @@ class Pipeline(Described):
 
     sinks: tuple[str, ...] | None = None
     """Names of the sinks that get the lines; all of them unless told."""
+
+    def joining(self) -> Multiline | None:
+        """What decides which lines are one event: what was said, or what a parser needs."""
+        needed = (JOINING.get(parser.type) for parser in self.parser)
+        preset = next(filter(None, needed), None)
+        return Multiline(preset=preset) if self.multiline is None and preset else self.multiline
 
 
 def _sink(value: object, info: Any) -> object:

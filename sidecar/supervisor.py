@@ -362,7 +362,8 @@ def _bound(settings: Settings) -> Bound:
 
 
 def _boundaries(pipeline: Pipeline) -> str:
-    grouped = f"{pipeline.max_line} {pipeline.multiline.rules()}" if pipeline.multiline else ""
+    joining = pipeline.joining()
+    grouped = f"{pipeline.max_line} {joining.rules()}" if joining else ""
     return grouped if pipeline.encoding == "utf-8" else f"{pipeline.encoding} {grouped}"
 
 

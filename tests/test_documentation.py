@@ -8,15 +8,16 @@ import pytest
 from pydantic import BaseModel
 
 from sidecar.cli import COMMANDS
+from sidecar.conversions import Kind
 from sidecar.decode.presets import PRESETS
 from sidecar.decode.settings import Multiline
 from sidecar.deliver import registry
 from sidecar.described import meanings
 from sidecar.enrich.detectors import DETECTORS
 from sidecar.enrich.settings import KINDS, Redact, Redaction
-from sidecar.enrich.transform_settings import FingerprintOptions, HostOptions, Kind, KubernetesOptions, SampleOptions
+from sidecar.enrich.transform_settings import FingerprintOptions, HostOptions, KubernetesOptions, SampleOptions
 from sidecar.parse.settings import BUILT_IN as PARSERS
-from sidecar.parse.settings import Json, Regex, Timestamp
+from sidecar.parse.settings import Container, Csv, Dissect, Grok, Json, Logfmt, Regex, Timestamp
 from sidecar.settings import Admin, DeadLetters, Drain, Limits, Pipeline, Settings
 
 ROOT = Path(__file__).parents[1]
@@ -34,6 +35,11 @@ MODELS: list[type[BaseModel]] = [
     Redaction,
     Json,
     Regex,
+    Grok,
+    Dissect,
+    Csv,
+    Logfmt,
+    Container,
     Timestamp,
 ]
 

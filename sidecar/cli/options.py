@@ -21,7 +21,9 @@ def add_pipeline_options(parser: argparse.ArgumentParser) -> None:
         help="plain, json, nginx, syslog or another of `sidecar plugins`; several with commas are tried in order",
     )
     parser.add_argument(
-        "--multiline", metavar="NAME", help="java, python, go, ruby, node, dotnet, php, rust, postgresql or indent"
+        "--multiline",
+        metavar="NAME",
+        help="java, python, go, ruby, node, dotnet, php, rust, postgresql, mysql_slow or indent",
     )
     parser.add_argument("--config", metavar="FILE", type=Path, help="a YAML file instead of paths and --to")
     parser.add_argument("--log-level", choices=["debug", "info", "warning", "error"], help="the least to say")

@@ -10,6 +10,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from itertools import accumulate, count
+from operator import add
 from typing import NamedTuple, Protocol
 
 import msgspec
@@ -57,9 +59,13 @@ class ByPreset:
 
     def __init__(self, preset: Preset) -> None:
         self._event, self._more = re.compile(preset.event), re.compile(preset.more)
+        self._last, self._rare = re.compile(preset.last), preset.rare
 
     def starts(self, data: bytes) -> list[int]:
-        """One match for each event."""
+        """One match for each event, if there can be one of several lines."""
+        if not any(text in data for text in self._rare):
+            lengths = map(len, data.split(b"\n")[:-2])
+            return list(map(add, accumulate(lengths, initial=0), count()))
         return [match.start() for match in self._event.finditer(data)]
 
     def end(self, data: bytes, at: int, stop: int) -> int:
@@ -73,8 +79,8 @@ class ByPreset:
         return self._more.match(line + b"\n") is None
 
     def ends(self, line: bytes) -> bool:
-        """Nobody knows."""
-        return False
+        """Where that is known: mostly it is not."""
+        return self._last.match(line + b"\n") is not None
 
 
 class ByPattern:
@@ -138,6 +144,8 @@ class Grouping(msgspec.Struct, frozen=True):
 
         `closed`: nothing can follow the last one.
         """
+        if not data:
+            return Events([], 0)
         starts = self.rule.starts(data)
         bounds = [*starts, len(data)]
         split: frozenset[int] = frozenset()

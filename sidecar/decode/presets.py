@@ -15,10 +15,16 @@ _INDENTED = rb"[ \t]" + _LINE
 
 @dataclass(frozen=True, slots=True)
 class Preset:
-    """Patterns, not compiled before they are wanted. `event`: a whole event. `more`: a line that goes on with one."""
+    """Patterns, not compiled before they are wanted.
+
+    `event`: a whole event. `more`: a line that goes on with one. `last`: a line that none can follow in its event.
+    `rare`: texts, no patterns, of which one stands in every event of several lines.
+    """
 
     event: bytes
     more: bytes
+    last: bytes = rb"(?!)"
+    rare: tuple[bytes, ...] = (b"\n",)
 
 
 def _preset(*more: bytes, first: bytes = rb"(?!)", once: bytes = rb"(?!)") -> Preset:
@@ -45,6 +51,29 @@ _PANIC = (
 
 # "thread '…' panicked at src/main.rs:2:5:", and the message on the line after it.
 _RUST_PANIC = rb"thread '[^'\n]*+' (?:\([^)\n]*+\) )?+panicked at (?:[^\n]*:\n(?:" + _LINE + rb")?+|" + _LINE + rb")"
+
+
+def _of_parts(part: bytes, end: bytes, rare: tuple[bytes, ...] = (b"\n",)) -> Preset:
+    """Lines of a container in parts: those of one stream that follow each other.
+
+    `part` and `end` have a place for the name of the stream. By itself every line may begin an event.
+    """
+    streams = [rb"(?:%s)++(?:%s)?+" % (part % stream, end % stream) for stream in (b"stdout", b"stderr")]
+    event = b"|".join((*streams, _LINE))
+    return Preset(event, rb"(?!)", rb"(?!%s)" % (part % rb"(?:stdout|stderr)"), rare)
+
+
+# What follows on "# Time: …" and "# User@Host: …", of which a slow query has both or only the latter.
+_QUERY = rb"(?!# Time: |# User@Host: )" + _LINE
+
+# Of containerd and CRI-O, "time stream P text".
+_CRI = _of_parts(rb"[^ \n]++ %s P[: ]" + _LINE, rb"[^ \n]++ %s F[: ]" + _LINE, (b" stdout P", b" stderr P"))
+
+# Of Docker, "log" that does not end with a line end.
+_DOCKER = _of_parts(
+    rb'\{"log":"[^"\\\n]*+(?:\\(?:[^n\n]|n(?!"))[^"\\\n]*+)*+","stream":"%s"' + _LINE,
+    rb'\{"log":"[^"\\\n]*+(?:\\[^\n][^"\\\n]*+)*+","stream":"%s"' + _LINE,
+)
 
 PRESETS: dict[str, Preset] = {
     "indent": _preset(),
@@ -81,4 +110,9 @@ PRESETS: dict[str, Preset] = {
         rb"(?:(?!(?:DETAIL|HINT|QUERY|CONTEXT|LOCATION|STATEMENT):  )[^\n]){0,200}+"
         rb"(?:DETAIL|HINT|QUERY|CONTEXT|LOCATION|STATEMENT):  " + _LINE,
     ),
+    "mysql_slow": Preset(
+        rb"(?:# Time: [^\n]*+\n(?:# User@Host: " + _LINE + rb")?+|" + _LINE + rb")(?:" + _QUERY + rb")*+", _QUERY
+    ),
+    "cri": _CRI,
+    "docker": _DOCKER,
 }

@@ -26,8 +26,8 @@ class Multiline(Described):
     """Which lines are one event: a preset, or one pattern."""
 
     preset: str | None = None
-    """`java`, `python`, `go`, `ruby`, `node`, `dotnet`, `php`, `rust`, `postgresql`, or `indent`: indented lines
-    belong to the one before them."""
+    """`java`, `python`, `go`, `ruby`, `node`, `dotnet`, `php`, `rust`, `postgresql`, `mysql_slow`, `cri`, `docker`,
+    or `indent`: indented lines belong to the one before them."""
 
     start: str | None = None
     """Pattern of a line that begins an event, in the syntax of Python's `re`; it sees 512 bytes of a line."""

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from collections.abc import Callable
+from typing import Annotated
 
 import regex
 from pydantic import AfterValidator, Field, model_validator
 
+from sidecar.conversions import Kind, of_kind
 from sidecar.described import Described
-from sidecar.enrich import conversions, transforms, user_agent
-from sidecar.enrich.conversions import Conversion
+from sidecar.enrich import transforms, user_agent
 from sidecar.enrich.expression import parsed
 from sidecar.enrich.filters import Sample, When
 from sidecar.enrich.finish import OWN, is_ours
@@ -114,9 +115,6 @@ class Lowercase(Described):
         return transforms.step(transforms.Lowercase(self.lowercase))
 
 
-Kind = Literal["integer", "float", "boolean", "string", "date", "ip"]
-
-
 class Convert(Described):
     """Values of another type."""
 
@@ -124,13 +122,11 @@ class Convert(Described):
     """Path and type: `integer`, `float`, `boolean`, `string`, `date` (RFC 3339), `ip` (which is only checked). What
     cannot be read so stays as it is."""
 
-    def step(self, date: Conversion) -> Step:
-        """What does it; `date` reads dates."""
-        known: dict[Kind, Conversion] = {
-            "integer": conversions.integer, "float": conversions.floating, "boolean": conversions.boolean,
-            "string": conversions.string, "date": date, "ip": conversions.ip,
-        }  # fmt: skip
-        return transforms.step(transforms.Convert({path: (kind, known[kind]) for path, kind in self.convert.items()}))
+    def step(self, read: Callable[[str], str]) -> Step:
+        """What does it; `read` reads dates."""
+        return transforms.step(
+            transforms.Convert({path: (kind, of_kind(kind, read)) for path, kind in self.convert.items()})
+        )
 
 
 class FingerprintOptions(Described):

@@ -13,7 +13,7 @@ from typing import ClassVar, Protocol
 import msgspec
 from msgspec.structs import replace
 
-from sidecar.enrich.conversions import Conversion
+from sidecar.conversions import Conversion
 from sidecar.enrich.fields import edited, is_free, kept, put, taken, values
 from sidecar.flow import Records, Step
 from sidecar.nesting import quoted

@@ -53,4 +53,5 @@ def _mended(found: Records, parser: Parser, lines: Lines) -> Records:
         members[index], times[index] = second.members[place], second.times[place]
     errors = {failed[place]: reason for place, reason in second.errors.items()}
     names = found.names | second.names if found.names is not None and second.names is not None else None
-    return Records(lines, starts, members, times, names, errors=errors)
+    notes = {**found.notes, **{failed[place]: noted for place, noted in second.notes.items()}}
+    return Records(lines, starts, members, times, names, errors=errors, notes=notes)

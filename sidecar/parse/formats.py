@@ -9,7 +9,8 @@ import re
 
 import msgspec
 
-from sidecar.parse.pattern import Format, number, text, value
+from sidecar.parse.pattern import Format
+from sidecar.parse.rows import number, text, value
 from sidecar.parse.written import clock_only, digits_first, iso, month_first
 
 _SEVERITIES = ("emergency", "alert", "critical", "error", "warning", "notice", "informational", "debug")

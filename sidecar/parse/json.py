@@ -55,7 +55,7 @@ class Json:
         return self._at_a_stroke(lines) or self._line_by_line(lines)
 
     def _at_a_stroke(self, lines: Lines) -> Records | None:
-        if not lines.whole or self._target or not _are_objects(lines) or not _may_be_spliced(lines.text):
+        if not lines.whole or self._target or not are_objects(lines) or not _may_be_spliced(lines.text):
             return None
         for field in dict.fromkeys((self._at, *self._places)):
             times = self._times(field, lines)
@@ -138,7 +138,7 @@ class Json:
         return ""
 
 
-def _are_objects(lines: Lines) -> bool:
+def are_objects(lines: Lines) -> bool:
     """Whether each line begins and ends with a brace.
 
     After a closing brace JSON never goes on with an opening one, so no object spans two such lines; if there are as

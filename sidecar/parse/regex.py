@@ -6,12 +6,15 @@ standard library's `re` would stop every file, the probes and the signals while 
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import regex
 
 from sidecar.flow import Lines, Records
-from sidecar.parse.json import TIME_FIELDS
-from sidecar.parse.plain import as_messages, quoted
-from sidecar.parse.timestamps import Timestamps
+from sidecar.nesting import inside, quoted, tree
+from sidecar.parse.declared import Declared
+from sidecar.parse.plain import as_messages
+from sidecar.parse.plain import quoted as all_quoted
 
 _LIMIT_S, _LEAST_S = 0.1, 0.001
 _ALL_LIMIT_S = 1.0
@@ -43,20 +46,29 @@ class _Patience:
 
 
 class Regex:
-    """Named groups of a pattern, which has to match the whole line. A group that took no part makes no field."""
+    """Named groups of a pattern as fields. A group that took no part makes no field; several of one path make a list.
 
-    def __init__(self, pattern: str, timestamps: Timestamps, field: str | None = None) -> None:
-        self._pattern = regex.compile(pattern)
-        self._names = list(self._pattern.groupindex)
-        self._keys = quoted(self._names)
-        self._timestamps = timestamps
-        self._candidates = (field,) if field else TIME_FIELDS
+    `paths` are the fields of groups that are not called like them. The pattern has to match the whole line, or
+    `anywhere` in it.
+    """
+
+    def __init__(
+        self, pattern: str, declared: Declared, paths: Mapping[str, str] | None = None, *, anywhere: bool = False
+    ) -> None:
+        compiled = regex.compile(pattern)
+        self._match = compiled.search if anywhere else compiled.fullmatch
+        self._groups = [(group, (paths or {}).get(group, group)) for group in compiled.groupindex]
+        self._roots = frozenset(path.partition(".")[0] for _, path in self._groups)
+        self._is_flat = all("." not in path for _, path in self._groups)
+        self._keys = {path: quoted(path) for _, path in self._groups}
+        self._declared, self._is_plain = declared, not declared.has_types
 
     def parse(self, lines: Lines) -> Records:
         """One record for each line."""
         members: list[str] = []
         times: list[str] = []
         errors: dict[int, str] = {}
+        notes: dict[int, dict[str, str]] = {}
         patience = _Patience()
         for index, text in enumerate(lines.texts):
             fields = self._fields(text, patience)
@@ -64,27 +76,40 @@ class Regex:
                 errors[index] = fields
                 members.append(as_messages([text])[0])
                 times.append("")
-            else:
-                members.append(self._members(fields))
-                times.append(self._time(fields))
-        names = frozenset([*self._names, "message"] if errors else self._names)
-        return Records(lines, lines.starts, members, times, names, errors=errors)
+                continue
+            members.append(self._members(fields))
+            times.append(self._declared.time(fields))
+            if self._declared.has_types and (said := self._declared.complaint(fields)):
+                notes[index] = said
+        names = self._roots | {"message"} if errors else self._roots
+        return Records(lines, lines.starts, members, times, names, errors=errors, notes=notes)
 
-    def _fields(self, text: str, patience: _Patience) -> dict[str, str | None] | str:
+    def _fields(self, text: str, patience: _Patience) -> dict[str, list[str]] | str:
         limit = patience.for_one
         try:
-            match = self._pattern.fullmatch(text, timeout=limit, concurrent=True)
+            match = self._match(text, timeout=limit, concurrent=True)
         except TimeoutError:
             return patience.lost(limit)
-        return match.groupdict() if match else _NO_MATCH
+        if match is None:
+            return _NO_MATCH
+        found: dict[str, list[str]] = {}
+        groups = match.groupdict()
+        for group, path in self._groups:
+            if (said := groups[group]) is not None:
+                found.setdefault(path, []).append(said)
+        return found
 
-    def _members(self, fields: dict[str, str | None]) -> str:
-        values = [(key, fields[name]) for key, name in zip(self._keys, self._names, strict=True)]
-        present = [(key, value) for key, value in values if value is not None]
-        texts = quoted([value for _, value in present])
-        return ",".join(f"{key}:{text}" for (key, _), text in zip(present, texts, strict=True))
+    def _members(self, fields: dict[str, list[str]]) -> str:
+        if self._is_plain and len(fields) == len(
+            present := [found[0] for found in fields.values() if len(found) == 1]
+        ):
+            leaves = dict(zip(fields, all_quoted(present), strict=True))
+        else:
+            leaves = {path: self._value(path, found) for path, found in fields.items()}
+        if self._is_flat:
+            return ",".join([f"{self._keys[path]}:{value}" for path, value in leaves.items()])
+        return inside(tree(leaves))
 
-    def _time(self, fields: dict[str, str | None]) -> str:
-        return next(
-            (found for name in self._candidates if (found := self._timestamps.read(fields.get(name) or ""))), ""
-        )
+    def _value(self, path: str, found: list[str]) -> str:
+        values = [self._declared.value(path, said) for said in found]
+        return values[0] if len(values) == 1 else f"[{','.join(values)}]"

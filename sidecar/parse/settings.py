@@ -6,14 +6,24 @@ from typing import Annotated, Literal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import regex
-from pydantic import BeforeValidator, Field, field_validator
+from pydantic import AfterValidator, BeforeValidator, Field, field_validator, model_validator
 
+from sidecar.conversions import Kind
 from sidecar.described import Described
+from sidecar.nesting import DEEPEST
+from sidecar.parse.dissect import Dissection
+from sidecar.parse.grok import expanded
 
 BUILT_IN = {
     "plain": "any text: the whole line is the message",
     "json": "one JSON object a line",
     "regex": "named groups of a pattern of your own",
+    "grok": "named groups of a pattern made of named ones, as %{IP:source.ip}",
+    "dissect": "what stands between texts that you name, as in %{time} [%{level}] %{message}",
+    "csv": "values between commas, under names of your own",
+    "logfmt": 'pairs as in level=info msg="it is up"',
+    "cri": "containerd's and CRI-O's files of containers, parts of lines joined",
+    "docker": "Docker's json-file, parts of lines joined",
     "nginx": "nginx's combined access log",
     "apache": "Apache's common and combined access logs",
     "nginx_error": "nginx's error log",
@@ -24,6 +34,7 @@ BUILT_IN = {
     "log4j": "log4j, logback and Spring Boot",
     "postgresql": "PostgreSQL's server log",
     "mysql": "MySQL's and MariaDB's error log",
+    "mysql_slow": "MySQL's and MariaDB's slow query log",
     "java_gc": "the JVM's unified log",
 }
 """What parsers there are, and what each reads."""
@@ -34,7 +45,7 @@ class Simple(Described):
 
     type: Literal[
         "plain", "nginx", "apache", "nginx_error", "apache_error", "syslog", "klog", "python", "log4j", "postgresql",
-        "mysql", "java_gc",
+        "mysql", "mysql_slow", "java_gc",
     ]  # fmt: skip
     """Name of the parser."""
 
@@ -49,6 +60,18 @@ class Json(Described):
     """Dotted path under which the fields go; at the root of the document unless told."""
 
 
+def _field(path: str) -> str:
+    if not all(path.split(".")) or path.count(".") >= DEEPEST:
+        raise ValueError(f"{path!r} is not the path of a field; write for instance url.path")
+    return path
+
+
+FieldPath = Annotated[str, AfterValidator(_field)]
+
+
+Types = dict[FieldPath, Kind]
+
+
 class Regex(Described):
     """Named groups of a pattern become fields."""
 
@@ -57,6 +80,10 @@ class Regex(Described):
 
     pattern: str
     """The pattern, in the syntax of Python's `re` and of the `regex` library; it has to match the whole line."""
+
+    types: Types = Field(default_factory=dict)
+    """What is no text: name of the group and `integer`, `float`, `boolean`, `date`, `ip` or `string`. What does not
+    convert stays text and is told in `error.message`."""
 
     @field_validator("pattern")
     @classmethod
@@ -70,12 +97,112 @@ class Regex(Described):
         return pattern
 
 
+class Grok(Described):
+    """A pattern that is made of named ones."""
+
+    type: Literal["grok"]
+    """Name of the parser."""
+
+    pattern: str
+    """The pattern, with `%{NAME:field}` or `%{NAME:field:int}` for what becomes a field; it may match anywhere in the
+    line. `[a][b]` and `a.b` are the same field."""
+
+    patterns: dict[Annotated[str, Field(pattern=r"^\w+$")], str] = Field(default_factory=dict)
+    """Patterns of your own by name, which `pattern` and each other may refer to; they win over known ones."""
+
+    types: Types = Field(default_factory=dict)
+    """What is no text, as for `regex`, beside what the pattern says itself."""
+
+    @model_validator(mode="after")
+    def _expands(self) -> Grok:
+        expanded(self.pattern, self.patterns)
+        return self
+
+
+class Dissect(Described):
+    """A line taken apart by the text between its fields."""
+
+    type: Literal["dissect"]
+    """Name of the parser."""
+
+    pattern: str
+    """The pattern, with `%{field}` for what becomes a field; it has to take the whole line."""
+
+    append_separator: str = ""
+    """What stands between the parts of a field that `%{+field}` is appended to."""
+
+    types: Types = Field(default_factory=dict)
+    """What is no text, as for `regex`."""
+
+    @field_validator("pattern")
+    @classmethod
+    def _is_one(cls, pattern: str) -> str:
+        Dissection.of(pattern)
+        return pattern
+
+
+class Csv(Described):
+    """Values between commas."""
+
+    type: Literal["csv"]
+    """Name of the parser."""
+
+    columns: Annotated[tuple[FieldPath, ...], Field(min_length=1)]
+    """The name of each value, in their order; a dotted one is nested. A first line with names is no help, for reading
+    begins anywhere in a file."""
+
+    delimiter: Annotated[str, Field(pattern=r'^[^\r\n"\x00]$')] = ","
+    """The one character between values, as `;` or a tab (`"\\t"`)."""
+
+    types: Types = Field(default_factory=dict)
+    """What is no text: path and `integer`, `float`, `boolean`, `date`, `ip` or `string`. What does not convert stays
+    text and is told in `error.message`."""
+
+    @model_validator(mode="after")
+    def _are_columns(self) -> Csv:
+        if len(set(self.columns)) < len(self.columns):
+            raise ValueError("two columns have the same name")
+        for path in self.types:
+            if path not in self.columns:
+                raise ValueError(f"types: there is no column {path}")
+        return self
+
+
+class Logfmt(Described):
+    """Pairs of names and values."""
+
+    type: Literal["logfmt"]
+    """Name of the parser."""
+
+    types: Types = Field(default_factory=dict)
+    """What is no text, as for `csv`."""
+
+
 def _named(value: object) -> object:
     return {"type": value} if isinstance(value, str) else value
 
 
+Content = Annotated[
+    Annotated[Simple | Json | Regex | Grok | Dissect | Csv | Logfmt, Field(discriminator="type")],
+    BeforeValidator(_named, json_schema_input_type=str | dict[str, object]),
+]
+
+
+class Container(Described):
+    """Files that a container runtime writes."""
+
+    type: Literal["cri", "docker"]
+    """Name of the parser."""
+
+    content: Content | None = None
+    """The parser of what the container wrote, by name or with options; it is `message` unless told."""
+
+
+JOINING = {"cri": "cri", "docker": "docker", "mysql_slow": "mysql_slow"}
+"""Parsers whose events are of several lines, and the preset that joins them unless another one is told."""
+
 AnyParser = Annotated[
-    Annotated[Simple | Json | Regex, Field(discriminator="type")],
+    Annotated[Simple | Json | Regex | Grok | Dissect | Csv | Logfmt | Container, Field(discriminator="type")],
     BeforeValidator(_named, json_schema_input_type=str | dict[str, object]),
 ]
 

@@ -18,7 +18,10 @@ _HOUR_S = 3600
 
 
 class Written:
-    """Reads the times of one format, whose `shape` makes ISO 8601 of them; `zone` is that of times without one."""
+    """Reads the times of one format, whose `shape` makes ISO 8601 of them, with `Z` if it knows.
+
+    `zone` is that of times without one.
+    """
 
     def __init__(self, shape: Callable[[str, str, float], str], zone: str, clock: Clock) -> None:
         self._shape, self._zone, self._clock = shape, ZoneInfo(zone), clock
@@ -53,6 +56,8 @@ class Written:
         found = self._shape(time, year, self._clock.now()) if time else ""
         if not found:
             return "", ""
+        if found.endswith("Z"):
+            found, zone = found[:-1], "Z"
         tail = offset_text(zone.replace("GMT", "Z")) if _ZONE.fullmatch(zone) else offset_at(found, self._zone)
         return (found, tail) if is_rfc3339(found + tail) else ("", "")
 

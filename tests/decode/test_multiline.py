@@ -92,6 +92,29 @@ EVENTS = {
         "2026-11-23 10:00:00 UTC [12] STATEMENT:  select *\n\tfrom x\n\twhere y = 1;\n",
         "2026-11-23 10:00:01 UTC [12] LOG:  checkpoint starting: time\n",
     ],
+    "mysql_slow": [
+        "# Time: 2026-11-23T01:00:02.1Z\n# User@Host: a[a] @ b []  Id: 1\n# Query_time: 2.0\nSELECT 1\n  FROM a;\n",
+        "# User@Host: a[a] @ b []  Id: 1\n# Query_time: 2.0\nSELECT 2;\n",
+        "# Time: 261123  1:00:02\n",
+        "# Time: 261123  1:00:03\n# User@Host: a[a] @ b []\n",
+    ],
+    "cri": [
+        "2026-11-23T01:00:00.1Z stdout P one \n2026-11-23T01:00:00.2Z stdout P two \n"
+        "2026-11-23T01:00:00.3Z stdout F end\n",
+        "2026-11-23T01:00:01.1Z stdout F whole\n",
+        "2026-11-23T01:00:02.1Z stdout P one \n",
+        "2026-11-23T01:00:02.2Z stderr F between\n",
+        "2026-11-23T01:00:02.3Z stdout F end\n",
+        "2026-11-23T01:00:03.1Z stderr P:x one \n2026-11-23T01:00:03.2Z stderr F:x end\n",
+        "no container\n",
+    ],
+    "docker": [
+        '{"log":"one \\\\n","stream":"stdout","time":"t"}\n{"log":"end\\n","stream":"stdout","time":"t"}\n',
+        '{"log":"\\n","stream":"stderr","time":"t"}\n',
+        '{"log":"one \\"","stream":"stderr","time":"t"}\n',
+        '{"log":"between\\n","stream":"stdout","time":"t"}\n',
+        '{"log":"no container\n',
+    ],
 }
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections import Counter
 from collections.abc import Callable, Mapping
@@ -17,12 +18,21 @@ from sidecar.enrich.leaves import METADATA
 from sidecar.flow import Chunk, Documents, Envelope, Generation, Lines, Records, Spliced
 from sidecar.parse.access import apache, nginx
 from sidecar.parse.chain import Chain, Parser
+from sidecar.parse.cri import Cri
+from sidecar.parse.csv import Csv
+from sidecar.parse.declared import Declared
+from sidecar.parse.dissect import Dissect, Dissection
+from sidecar.parse.docker import Docker
 from sidecar.parse.formats import FORMATS
+from sidecar.parse.grok import expanded
 from sidecar.parse.json import Json
+from sidecar.parse.logfmt import Logfmt
+from sidecar.parse.mysql_slow import MYSQL_SLOW
 from sidecar.parse.pattern import Pattern
 from sidecar.parse.plain import Plain
 from sidecar.parse.regex import Regex
 from sidecar.parse.timestamps import Timestamps
+from sidecar.parse.unwrapped import STREAM, Content
 from sidecar.parse.written import Written
 from sidecar.testing import ManualClock
 from tests.fuzz.json_leaves import Leaf, are_consistent, is_object, leaves, root_names
@@ -32,6 +42,8 @@ GENERATION = Generation(35, "app", "/var/log/app/a.log", 0.0)
 NOW = "2026-11-23T01:00:00.000000Z"
 _ADDED = {"service.name": "shop", "team": {"of": [1]}}
 _PATTERN = r"(?P<time>[^ ]*) (?P<level>[A-Z]+)(?: (?P<message>.*))?"
+_GROK = expanded("%{NOTSPACE:time} %{WORD:log.level}(?: %{INT:log.offset:int})?", {})
+_DISSECTION = Dissection.of("%{time} %{level->} %{log.offset} - %{+log.offset}")
 _RFC3339 = re.compile(r"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)(?:\.\d{1,9})?(Z|[+-]\d\d:\d\d)", re.ASCII)
 _FORMATS = ((), ("iso8601",), ("epoch_ms", "iso8601"), ("%d/%b/%Y %H:%M:%S", "%Y-%m-%d %H:%M:%S", "%H:%M %z"))
 
@@ -61,15 +73,21 @@ def setup(material: Material) -> Setup:
     times = Timestamps(material.one_of(_FORMATS), zone)
     field = material.one_of((None, "when", "log.at", "@timestamp"))
     target = material.one_of((None, None, "app", "log.app", "log.file"))
-    form = FORMATS[material.one_of(tuple(FORMATS))]
+    form = material.one_of((*FORMATS.values(), MYSQL_SLOW))
     parsers: dict[str, Callable[[], Parser]] = {
         "json": lambda: Json(times, reserved, field, target),
         "plain": Plain,
         "nginx": nginx,
         "apache": apache,
-        "regex": lambda: Regex(_PATTERN, times, field),
+        "regex": lambda: Regex(_PATTERN, Declared({}, times, field)),
+        "grok": lambda: Regex(_GROK.pattern, Declared(_GROK.kinds, times, field), _GROK.paths, anywhere=True),
+        "dissect": lambda: Dissect(_DISSECTION, "", Declared({"level": "ip"}, times, field)),
         "format": lambda: Pattern(form, Written(form.shape, zone, ManualClock())),
-        "chain": lambda: Chain([Json(times, reserved, field, target), nginx(), Regex(_PATTERN, times)]),
+        "csv": lambda: Csv(("time", "level", "log.offset", "n"), ",", Declared({"n": "integer"}, times, field)),
+        "logfmt": lambda: Logfmt(Declared({"n": "float", "log": "ip"}, times, field)),
+        "cri": lambda: Cri(Content()),
+        "docker": lambda: Docker(Content(Json(times, reserved | {STREAM}, field, target))),
+        "chain": lambda: Chain([Json(times, reserved, field, target), nginx(), Regex(_PATTERN, Declared({}, times))]),
     }
     name = material.one_of(("json", *parsers))
     return Setup(name, parsers[name], finisher, added.leaves(), target)
@@ -77,7 +95,7 @@ def setup(material: Material) -> Setup:
 
 def written(material: Material) -> bytes:
     """Some lines, as one application writes them, or as no application should."""
-    kinds = (_as_json, _as_access, _as_words, _as_format, Material.piece)
+    kinds = (_as_json, _as_access, _as_words, _as_format, _as_values, Material.piece)
     kind, found = material.one_of((None, *kinds)), b""
     while material.is_left and len(found) < 1 << 16:
         found += (kind or material.one_of(kinds))(material)
@@ -123,6 +141,18 @@ def _as_format(material: Material) -> bytes:
     ).encode()
 
 
+def _as_values(material: Material) -> bytes:
+    """Rows and pairs."""
+    time = material.one_of(("2026-11-23T01:00:00Z", "1795395600", ""))
+    level, number = material.one_of(("info", material.text())), material.one_of(("7", "07", "-1.5e3", "x", ""))
+    rows = (f"{time},{level},5,{number}", f'"{time}","{level}",,{number}', f"{time},{level}")
+    pairs = (f"time={time} log={level} n={number}", f'log.offset="{level}" n={number} up n={number} log.x=1')
+    cri = f"2026-11-23T01:00:00.1Z stdout {material.one_of('FP')} {level}"
+    said = material.one_of((level, material.json_object()))
+    docker = json.dumps({"log": said + material.one_of(("\n", "")), "stream": "stdout", "time": time})
+    return material.one_of((*rows, *pairs, cri, docker.replace(", ", ","))).encode()
+
+
 def framed(data: bytes) -> Lines:
     """The lines of a chunk somewhere in a file."""
     return Framing().lines(Chunk(GENERATION, 100, data, 100 + len(data)))
@@ -161,6 +191,8 @@ def _check_line(pipeline: Setup, records: Records, index: int, line: str, text: 
     }
     if index in records.errors:
         ours["error.message"] = repr(records.errors[index])
+    if noted := {**records.lines.notes.get(index, {}), **records.notes.get(index, {})}:
+        ours |= {path: leaves(f'{{"v":{value}}}')[0][1] for path, value in noted.items()}
     check_document(text, wrote, ours)
 
 
@@ -179,6 +211,8 @@ def is_time(text: str) -> bool:
 def _wrote(pipeline: Setup, records: Records, index: int, line: str) -> list[Leaf] | None:
     """What the application said, leaf by leaf; None if it nests too deeply to be looked at from here."""
     text = line.removeprefix("\ufeff").strip(" \t\r\n")
+    if index in records.errors and pipeline.name in ("cri", "docker"):
+        return leaves(f"{{{records.members[index]}}}")
     if index in records.errors or pipeline.name == "plain":
         assert pipeline.name != "json" or not is_object(text)
         return [("message", repr(line))]

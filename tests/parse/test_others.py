@@ -12,6 +12,7 @@ from sidecar.decode.framing import Framing
 from sidecar.flow import Chunk, Generation, Lines, Records
 from sidecar.parse.access import AccessLog, apache, nginx
 from sidecar.parse.chain import Chain
+from sidecar.parse.declared import Declared
 from sidecar.parse.json import Json
 from sidecar.parse.plain import Plain
 from sidecar.parse.regex import Regex
@@ -120,7 +121,7 @@ def test_garbage_between_ordinary_lines_is_a_message_with_the_reason() -> None:
 
 
 def test_named_groups_become_fields_and_a_group_without_a_part_becomes_none() -> None:
-    parser = Regex(r"(?P<time>\S+) (?P<level>[A-Z]+)(?: (?P<code>\d+))?", Timestamps())
+    parser = Regex(r"(?P<time>\S+) (?P<level>[A-Z]+)(?: (?P<code>\d+))?", Declared({}, Timestamps()))
     records = parser.parse(framed("2026-11-23T01:00:00Z INFO 7", "2026-11-23T01:00:00Z WARN", "no"))
     assert fields(records) == [
         {"time": "2026-11-23T01:00:00Z", "level": "INFO", "code": "7"},
@@ -131,7 +132,7 @@ def test_named_groups_become_fields_and_a_group_without_a_part_becomes_none() ->
 
 
 def test_a_pattern_that_backtracks_for_ever_costs_a_tenth_of_a_second_and_no_line() -> None:
-    records = Regex(r"(?P<a>.?(?:a|a)*)!", Timestamps()).parse(framed("!" + "a" * 40, "aa!"))
+    records = Regex(r"(?P<a>.?(?:a|a)*)!", Declared({}, Timestamps())).parse(framed("!" + "a" * 40, "aa!"))
     assert "0.1 s" in records.errors[0]
     assert fields(records)[1] == {"a": "aa"}
 

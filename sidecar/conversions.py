@@ -6,12 +6,16 @@ import math
 import re
 from collections.abc import Callable
 from ipaddress import ip_address
+from typing import Literal
 
 import msgspec
 
 from sidecar.nesting import quoted
 
 Conversion = Callable[[str], str | None]
+
+Kind = Literal["integer", "float", "boolean", "string", "date", "ip"]
+"""What a value can be made."""
 
 _STRING = msgspec.json.Decoder(str)
 _NUMBER = re.compile(r"-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?", re.ASCII)
@@ -74,3 +78,11 @@ def date(read: Callable[[str], str]) -> Conversion:
         return quoted(found) if found else None
 
     return converted
+
+
+def of_kind(kind: Kind, read: Callable[[str], str]) -> Conversion:
+    """What makes values of this kind; `read` reads dates, as for `date`."""
+    known: dict[Kind, Conversion] = {
+        "integer": integer, "float": floating, "boolean": boolean, "string": string, "date": date(read), "ip": ip,
+    }  # fmt: skip
+    return known[kind]

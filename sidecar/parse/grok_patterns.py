@@ -1,0 +1,128 @@
+"""The names of patterns that grok users know, and what each matches, in our own words.
+
+The names and what they stand for are those of Logstash's `patterns-core` in its form for the Elastic Common Schema;
+the expressions are written for the `regex` library. What may repeat is possessive or bounded where it can be.
+"""
+
+from __future__ import annotations
+
+_OCTET = r"(?:25[0-5]|2[0-4]\d|1?\d?\d)"
+_HEX = r"[0-9A-Fa-f]"
+_GROUPS = rf"{_HEX}{{1,4}}"
+
+_BASIC = {
+    "USERNAME": r"[a-zA-Z0-9._-]+",
+    "USER": r"%{USERNAME}",
+    "EMAILLOCALPART": r"[a-zA-Z0-9!#$%&'*+/=?^_`{|}~-]{1,64}(?:\.[a-zA-Z0-9!#$%&'*+/=?^_`{|}~-]{1,62}){0,63}",
+    "EMAILADDRESS": r"%{EMAILLOCALPART}@%{HOSTNAME}",
+    "INT": r"[+-]?\d+",
+    "BASE10NUM": r"(?<![\d.+-])[+-]?(?:\d+(?:\.\d+)?|\.\d+)",
+    "NUMBER": r"%{BASE10NUM}",
+    "BASE16NUM": rf"(?<![0-9A-Fa-f])[+-]?(?:0x)?{_HEX}+",
+    "BASE16FLOAT": rf"\b(?<![0-9A-Fa-f.])[+-]?(?:0x)?(?:{_HEX}+(?:\.{_HEX}*)?|\.{_HEX}+)\b",
+    "POSINT": r"\b[1-9]\d*\b",
+    "NONNEGINT": r"\b\d+\b",
+    "WORD": r"\b\w+\b",
+    "NOTSPACE": r"\S+",
+    "SPACE": r"\s*",
+    "DATA": r".*?",
+    "GREEDYDATA": r".*",
+    "QUOTEDSTRING": r"""(?:"(?:[^"\\]|\\.)*+"|'(?:[^'\\]|\\.)*+'|`(?:[^`\\]|\\.)*+`)""",
+    "QS": r"%{QUOTEDSTRING}",
+    "UUID": rf"{_HEX}{{8}}-(?:{_HEX}{{4}}-){{3}}{_HEX}{{12}}",
+    "URN": r"urn:[0-9A-Za-z][0-9A-Za-z-]{0,31}:[0-9A-Za-z()+,.:=@;$_!*'/?#%-]+",
+}
+
+_NETWORK = {
+    "CISCOMAC": rf"(?:{_HEX}{{4}}\.){{2}}{_HEX}{{4}}",
+    "WINDOWSMAC": rf"(?:{_HEX}{{2}}-){{5}}{_HEX}{{2}}",
+    "COMMONMAC": rf"(?:{_HEX}{{2}}:){{5}}{_HEX}{{2}}",
+    "MAC": r"(?:%{CISCOMAC}|%{WINDOWSMAC}|%{COMMONMAC})",
+    "IPV4": rf"(?<![\d.])(?:{_OCTET}\.){{3}}{_OCTET}(?!\d)",
+    "IPV6": (
+        rf"(?:(?:{_GROUPS}:){{6}}(?:{_OCTET}\.){{3}}{_OCTET}|(?:{_GROUPS}:){{7}}{_GROUPS}"
+        rf"|(?:{_GROUPS}(?::{_GROUPS}){{0,6}})?::(?:(?:{_GROUPS}:){{0,5}}(?:{_OCTET}\.){{3}}{_OCTET}"
+        rf"|{_GROUPS}(?::{_GROUPS}){{0,6}})?)(?:%\w+)?"
+    ),
+    "IP": r"(?:%{IPV6}|%{IPV4})",
+    "HOSTNAME": r"\b[0-9A-Za-z][0-9A-Za-z_-]{0,62}+(?:\.[0-9A-Za-z][0-9A-Za-z_-]{0,62}+)*+(?:\.|\b)",
+    "HOST": r"%{HOSTNAME}",
+    "IPORHOST": r"(?:%{IP}|%{HOSTNAME})",
+    "HOSTPORT": r"%{IPORHOST}:%{POSINT}",
+    "UNIXPATH": r"(?:/[^/\s]*)+",
+    "WINPATH": r"(?:[A-Za-z]:|\\)(?:\\[^\\?*\s]*)+",
+    "PATH": r"(?:%{UNIXPATH}|%{WINPATH})",
+    "TTY": r"/dev/(?:pts|tty(?:[pq])?)(?:\w+)?/?\d*",
+    "URIPROTO": r"[A-Za-z](?:[A-Za-z0-9+.-]+)?",
+    "URIHOST": r"%{IPORHOST}(?::%{POSINT})?",
+    "URIPATH": r"(?:/[^\s?#]*)+",
+    "URIQUERY": r"[^\s#]*",
+    "URIPARAM": r"\?%{URIQUERY}",
+    "URIPATHPARAM": r"%{URIPATH}(?:\?%{URIQUERY})?",
+    "URI": r"%{URIPROTO}://(?:%{USER}(?::[^@\s]*)?@)?(?:%{URIHOST})?(?:%{URIPATH}(?:\?%{URIQUERY})?)?",
+}
+
+_TIMES = {
+    "MONTH": (
+        r"\b(?:Jan(?:uary)?|Feb(?:ruary)?|Mar(?:ch)?|Apr(?:il)?|May|June?|July?|Aug(?:ust)?|Sep(?:t(?:ember)?)?"
+        r"|Oct(?:ober)?|Nov(?:ember)?|Dec(?:ember)?)\b"
+    ),
+    "MONTHNUM": r"(?:0?[1-9]|1[0-2])",
+    "MONTHNUM2": r"(?:0[1-9]|1[0-2])",
+    "MONTHDAY": r"(?:0[1-9]|[12]\d|3[01]|[1-9])",
+    "DAY": r"(?:Mon(?:day)?|Tue(?:sday)?|Wed(?:nesday)?|Thu(?:rsday)?|Fri(?:day)?|Sat(?:urday)?|Sun(?:day)?)",
+    "YEAR": r"(?:\d\d){1,2}",
+    "HOUR": r"(?:2[0123]|[01]?\d)",
+    "MINUTE": r"[0-5]\d",
+    "SECOND": r"(?:[0-5]?\d|60)(?:[:.,]\d+)?",
+    "TIME": r"(?<!\d)%{HOUR}:%{MINUTE}(?::%{SECOND})(?!\d)",
+    "DATE_US": r"%{MONTHNUM}[/-]%{MONTHDAY}[/-]%{YEAR}",
+    "DATE_EU": r"%{MONTHDAY}[./-]%{MONTHNUM}[./-]%{YEAR}",
+    "DATE": r"(?:%{DATE_US}|%{DATE_EU})",
+    "ISO8601_TIMEZONE": r"(?:Z|[+-]%{HOUR}(?::?%{MINUTE}))",
+    "ISO8601_SECOND": r"%{SECOND}",
+    "TIMESTAMP_ISO8601": (
+        r"%{YEAR}-%{MONTHNUM}-%{MONTHDAY}[T ]%{HOUR}:?%{MINUTE}(?::?%{SECOND})?%{ISO8601_TIMEZONE}?"
+    ),
+    "DATESTAMP": r"%{DATE}[- ]%{TIME}",
+    "TZ": r"(?:[APMCE][SD]T|UTC)",
+    "DATESTAMP_RFC822": r"%{DAY} %{MONTH} %{MONTHDAY} %{YEAR} %{TIME} %{TZ}",
+    "DATESTAMP_RFC2822": r"%{DAY}, %{MONTHDAY} %{MONTH} %{YEAR} %{TIME} %{ISO8601_TIMEZONE}",
+    "DATESTAMP_OTHER": r"%{DAY} %{MONTH} %{MONTHDAY} %{TIME} %{TZ} %{YEAR}",
+    "DATESTAMP_EVENTLOG": r"%{YEAR}%{MONTHNUM2}%{MONTHDAY}%{HOUR}%{MINUTE}%{SECOND}",
+    "SYSLOGTIMESTAMP": r"%{MONTH} +%{MONTHDAY} %{TIME}",
+    "HTTPDATE": r"%{MONTHDAY}/%{MONTH}/%{YEAR}:%{TIME} %{INT}",
+}
+
+_PROGRAMS = {
+    "PROG": r"[\x21-\x5a\x5c\x5e-\x7e]+",
+    "SYSLOGPROG": r"%{PROG:[process][name]}(?:\[%{POSINT:[process][pid]:int}\])?",
+    "SYSLOGHOST": r"%{IPORHOST}",
+    "SYSLOGFACILITY": (r"<%{NONNEGINT:[log][syslog][facility][code]:int}\.%{NONNEGINT:[log][syslog][priority]:int}>"),
+    "SYSLOGBASE": (
+        r"%{SYSLOGTIMESTAMP:timestamp} (?:%{SYSLOGFACILITY} )?%{SYSLOGHOST:[log][syslog][hostname]} %{SYSLOGPROG}:"
+    ),
+    "LOGLEVEL": (
+        r"(?i:alert|trace|debug|notice|info(?:rmation)?|warn(?:ing)?|err(?:or)?|crit(?:ical)?|fatal|severe"
+        r"|emerg(?:ency)?)"
+    ),
+    "HTTPDUSER": r"(?:%{EMAILADDRESS}|%{USER})",
+    "HTTPD_COMMONLOG": (
+        r"%{IPORHOST:[source][address]} (?:-|%{HTTPDUSER:[http][ident]}) (?:-|%{HTTPDUSER:[user][name]})"
+        r' \[%{HTTPDATE:timestamp}\] "(?:%{WORD:[http][request][method]} %{NOTSPACE:[url][original]}'
+        r'(?: HTTP/%{NUMBER:[http][version]})?|%{DATA})" (?:-|%{INT:[http][response][status_code]:int})'
+        r" (?:-|%{INT:[http][response][body][bytes]:int})"
+    ),
+    "HTTPD_COMBINEDLOG": (
+        r'%{HTTPD_COMMONLOG} "(?:-|%{DATA:[http][request][referrer]})" "(?:-|%{DATA:[user_agent][original]})"'
+    ),
+    "COMMONAPACHELOG": r"%{HTTPD_COMMONLOG}",
+    "COMBINEDAPACHELOG": r"%{HTTPD_COMBINEDLOG}",
+    "JAVACLASS": r"(?:[a-zA-Z$_][a-zA-Z$_0-9]*\.)*[a-zA-Z$_][a-zA-Z$_0-9]*",
+    "JAVAFILE": r"[a-zA-Z$_0-9. -]+",
+    "JAVAMETHOD": r"(?:<(?:cl)?init>|[a-zA-Z$_][a-zA-Z$_0-9]*)",
+    "JAVALOGMESSAGE": r".*",
+}
+
+PATTERNS = {**_BASIC, **_NETWORK, **_TIMES, **_PROGRAMS}
+"""Each pattern by its name."""

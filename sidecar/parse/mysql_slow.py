@@ -1,0 +1,61 @@
+"""The slow query log of MySQL 5.7 and later and of MariaDB, as their manuals show it ("The Slow Query Log").
+
+An event is several lines: `# Time:` where the second is a new one (MariaDB) or always (MySQL), `# User@Host:`,
+`# Query_time:`, perhaps more lines with `#`, `use`, `SET timestamp`, and the statement. The preset `mysql_slow` of
+`multiline` makes one event of them. The time is that of `SET timestamp` where `# Time:` is none of ISO 8601.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+from sidecar.parse.pattern import Format
+from sidecar.parse.rows import number, text, value
+from sidecar.parse.written import iso
+
+_ISO = (
+    r"# Time: (?P<time>\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)(?:\.(?P<fraction>\d{1,9}))?(?P<zone>Z|[+-]\d\d:\d\d)[ \t]*\n"
+)
+_NUMBER = r"(?:0|[1-9]\d{0,17})"
+_SECONDS = _NUMBER + r"\.\d{1,18}"
+_HEAD = (
+    r"# User@Host: (?P<user>[^\[\n]*)\[[^\]\n]*\] @ +(?P<host>[^\s\[]*) ?\[(?P<address>[^\]\n]*)\]"
+    r"(?:[ \t]+Id:[ \t]+(?P<id>\d{1,18}))?[ \t]*\n"
+    r"(?:# Thread_id: (?P<thread>\d{1,18})  Schema: (?P<schema>\S*)[^\n]*\n)?"
+    rf"# Query_time: (?P<took>{_SECONDS}) +Lock_time: (?P<lock>{_SECONDS})"
+    rf" +Rows_sent: (?P<sent>\d{{1,18}}) +Rows_examined: (?P<examined>\d{{1,18}})[^\n]*\n"
+    r"(?:#[^\n]*\n)*+(?:use (?P<database>[^;\n]*);\n)?"
+)
+
+
+def _written(time: str, year: str, now: float) -> str:
+    """ISO 8601, or seconds since the epoch, which are in UTC whatever the zone of the log is."""
+    if not time.isdigit():
+        return iso(time, year, now)
+    return f"{datetime.fromtimestamp(int(time), UTC):%Y-%m-%dT%H:%M:%S}Z"
+
+
+MYSQL_SLOW = Format(
+    "MySQL's slow query log",
+    (
+        _ISO + _HEAD + r"(?:SET timestamp=\d+(?:\.\d+)?;\n)?(?P<message>.*)",
+        r"(?:# Time: [^\n]*\n)?" + _HEAD
+        + r"SET timestamp=(?P<time>[1-9]\d{8,9})(?:\.(?P<fraction>\d{1,9}))?;\n(?P<message>.*)",
+    ),
+    (
+        text("message", "message"),
+        text("user.name", "user", str.strip),
+        text("source.domain", "host"),
+        text("source.address", "address"),
+        number("process.thread.id", "id"),
+        number("mysql.slow.thread_id", "thread"),
+        text("mysql.slow.schema", "schema"),
+        text("mysql.slow.database", "database"),
+        value("mysql.slow.query_time", "took", str),
+        value("mysql.slow.lock_time", "lock", str),
+        number("mysql.slow.rows_sent", "sent"),
+        number("mysql.slow.rows_examined", "examined"),
+    ),
+    _written,
+)  # fmt: skip
+"""Times of queries and locks are in seconds, as they are written."""

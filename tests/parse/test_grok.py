@@ -1,0 +1,140 @@
+"""grok: known patterns, fields with paths and types, own patterns, and what is wrong told before anything runs."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+import regex
+from pydantic import ValidationError
+
+from sidecar.decode.framing import Framing
+from sidecar.flow import Chunk, Generation, Records
+from sidecar.parse.grok import expanded
+from sidecar.parse.grok_patterns import PATTERNS
+from sidecar.parse.registry import create
+from sidecar.parse.settings import Timestamp
+from sidecar.settings import Pipeline
+from sidecar.testing import ManualClock
+
+
+def parsed(pattern: str, *lines: str, **options: Any) -> Records:
+    wanted = {"type": options.pop("kind", "grok"), "pattern": pattern, **options}
+    settings = Pipeline.model_validate({"paths": ["/a.log"], "parser": wanted})
+    data = "".join(f"{line}\n" for line in lines).encode()
+    framed = Framing().lines(Chunk(Generation(35, "app", "/a.log", 0.0), 0, data, len(data)))
+    return create(settings.parser, Timestamp(), frozenset(), ManualClock()).parse(framed)
+
+
+def fields(records: Records) -> list[Any]:
+    return [json.loads("{" + body + "}") for body in records.members]
+
+
+def test_named_patterns_become_fields_with_paths_and_types() -> None:
+    pattern = r"%{TIMESTAMP_ISO8601:time} %{LOGLEVEL:log.level} %{IP:[source][ip]} %{NUMBER:took:float} (?<rest>.*)"
+    records = parsed(pattern, "2026-11-23T01:00:00Z ERROR 203.0.113.7 12.50 it failed", "nothing")
+    assert fields(records) == [
+        {"time": "2026-11-23T01:00:00Z", "log": {"level": "ERROR"}, "source": {"ip": "203.0.113.7"}, "took": 12.5,
+         "rest": "it failed"},
+        {"message": "nothing"},
+    ]  # fmt: skip
+    assert list(records.times) == ["2026-11-23T01:00:00Z", ""]
+    assert records.errors == {1: "the line does not match the pattern"}
+    assert "12.50" in records.members[0]
+
+
+def test_own_patterns_win_and_refer_to_each_other() -> None:
+    own = {"ORDER": r"%{PREFIX}-\d+", "PREFIX": "[A-Z]{2}", "WORD": "x+"}
+    assert fields(parsed("%{ORDER:order} %{WORD:a}", "see AB-12 xx", patterns=own)) == [{"order": "AB-12", "a": "xx"}]
+
+
+def test_what_is_there_twice_is_a_list_and_what_took_no_part_is_nothing() -> None:
+    assert fields(parsed("%{INT:n:int} %{INT:n:int}|%{WORD:w}", "1 2", "up")) == [{"n": [1, 2]}, {"w": "up"}]
+
+
+@pytest.mark.parametrize("kind", ["grok", "regex"])
+def test_what_does_not_convert_stays_text_and_is_told(kind: str) -> None:
+    records = parsed(r"(?P<n>\S+) (?P<m>\S+)", "1 2", "x 3", kind=kind, types={"n": "integer", "m": "float"})
+    assert fields(records) == [{"n": 1, "m": 2}, {"n": "x", "m": 3}]
+    assert records.notes == {1: {"error.message": '"n cannot be read as integer"'}}
+
+
+@pytest.mark.parametrize(
+    ("pattern", "own", "reason"),
+    [
+        ("%{IPP:a}", {}, 'there is no grok pattern IPP; did you mean "IP"'),
+        ("%{COMBINEDAPACHLOG}", {}, 'did you mean "COMBINEDAPACHELOG"'),
+        ("%{QQQQQQ:a}", {}, "own ones go into `patterns`"),
+        ("%{WORD}", {}, "no field such as"),
+        ("%{WORD:a:number}", {}, "there is no type number"),
+        ("%{A:a}", {"A": "%{B}", "B": "%{A}"}, "is made of itself"),
+        (
+            "%{A9:a}",
+            {"A0": "xxxxxxxxxx", **{f"A{n}": f"%{{A{n - 1}}}" * 9 for n in range(1, 10)}},
+            "more than 100,000",
+        ),
+        ("%{WORD:a}(", {}, "does not compile"),
+        ("%{foo-bar}", {}, "is no reference"),
+        ("%{WORD:[a]b}", {}, "not the path of a field"),
+    ],
+)
+def test_what_is_wrong_with_a_pattern_is_told(pattern: str, own: dict[str, str], reason: str) -> None:
+    with pytest.raises(ValidationError, match=regex.escape(reason)):
+        parsed(pattern, "x", patterns=own)
+
+
+EXAMPLES = [
+    ("USERNAME", "ann.b-c_1"), ("EMAILADDRESS", "ann+x@shop.example"), ("INT", "-12"), ("NUMBER", "-1.50"),
+    ("BASE16NUM", "0xfF"), ("BASE16FLOAT", "0x1f.a"), ("POSINT", "12"), ("NONNEGINT", "0"), ("WORD", "up"),
+    ("NOTSPACE", "a/b"), ("GREEDYDATA", "all of it"), ("QS", r'"a \"b\""'), ("QS", "'a'"),
+    ("UUID", "01234567-89ab-cdef-0123-456789abcdef"), ("URN", "urn:isbn:0451450523"), ("MAC", "00:1a:2B:3c:4d:5e"),
+    ("MAC", "001a.2b3c.4d5e"), ("MAC", "00-1a-2b-3c-4d-5e"), ("IP", "203.0.113.7"), ("IP", "2001:db8::1"),
+    ("IP", "::"), ("IP", "::ffff:203.0.113.7"), ("IP", "1:2:3:4:5:6:7:8"), ("HOSTNAME", "web-1.shop.example"),
+    ("HOSTPORT", "shop.example:8080"), ("UNIXPATH", "/var/log/a.log"), ("WINPATH", r"C:\logs\a.log"),
+    ("TTY", "/dev/pts/1"), ("URI", "https://ann:x@shop.example:8/a/b?c=d"), ("URIPATHPARAM", "/a?b=c"),
+    ("MONTH", "September"), ("MONTHDAY", "31"), ("DAY", "Monday"), ("YEAR", "2026"), ("TIME", "23:59:60.5"),
+    ("DATE_US", "11/23/2026"), ("DATE_EU", "23.11.2026"), ("DATESTAMP", "23.11.2026 01:00:00"),
+    ("TIMESTAMP_ISO8601", "2026-11-23 01:00:00,123+01:00"), ("TIMESTAMP_ISO8601", "2026-11-23T01:00Z"),
+    ("DATESTAMP_RFC822", "Mon Nov 23 2026 01:00:00 UTC"), ("DATESTAMP_OTHER", "Mon Nov 23 01:00:00 UTC 2026"),
+    ("DATESTAMP_RFC2822", "Mon, 23 Nov 2026 01:00:00 +0100"), ("DATESTAMP_EVENTLOG", "20261123010000"),
+    ("SYSLOGTIMESTAMP", "Nov  3 01:00:00"), ("HTTPDATE", "23/Nov/2026:01:00:00 +0000"), ("LOGLEVEL", "Warning"),
+    ("PROG", "cron"), ("SYSLOGFACILITY", "<3.4>"), ("SYSLOGBASE", "Nov 23 01:00:00 node cron[7]:"),
+    ("JAVACLASS", "com.example.Shop$Order"), ("JAVAMETHOD", "<init>"), ("JAVAFILE", "Shop.java"),
+    ("COMMONAPACHELOG", '203.0.113.7 - ann [23/Nov/2026:01:00:00 +0000] "GET /a HTTP/1.1" 200 -'),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("name", "text"), EXAMPLES)
+def test_a_known_pattern_takes_all_of_what_it_stands_for(name: str, text: str) -> None:
+    assert fields(parsed(f"^%{{{name}:found}}$", text))[0]["found"] == text
+
+
+@pytest.mark.parametrize(
+    ("name", "text"), [("IP", "256.1.1.1"), ("MONTHDAY", "32"), ("POSINT", "0"), ("UUID", "0-1")]
+)
+def test_a_known_pattern_takes_nothing_else(name: str, text: str) -> None:
+    assert parsed(f"^%{{{name}:found}}$", text).errors
+
+
+@pytest.mark.parametrize("name", PATTERNS)
+def test_every_known_pattern_compiles(name: str) -> None:
+    assert expanded(f"%{{{name}:found}}", {}).paths
+
+
+def test_an_access_log_has_the_fields_of_the_common_schema() -> None:
+    line = '203.0.113.7 - ann [23/Nov/2026:01:00:00 +0000] "GET /a HTTP/1.1" 200 512 "-" "curl/8.5"'
+    records = parsed("%{COMBINEDAPACHELOG}", line)
+    assert fields(records) == [
+        {
+            "source": {"address": "203.0.113.7"}, "user": {"name": "ann"}, "timestamp": "23/Nov/2026:01:00:00 +0000",
+            "http": {"request": {"method": "GET"}, "version": "1.1",
+                     "response": {"status_code": 200, "body": {"bytes": 512}}},
+            "url": {"original": "/a"}, "user_agent": {"original": "curl/8.5"},
+        }
+    ]  # fmt: skip
+
+
+def test_a_pattern_that_backtracks_stops_after_its_time() -> None:
+    records = parsed("(?:(?:%{WORD}a?)+)*!%{INT:n}", "a" * 40)
+    assert records.errors[0].startswith(("the pattern took longer", "the line does not match"))

@@ -1,0 +1,154 @@
+"""csv and logfmt: values under names, with declared types, the same at a stroke as one by one."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from msgspec.structs import replace
+from pydantic import ValidationError
+
+from sidecar.decode.framing import Framing
+from sidecar.flow import Chunk, Generation, Lines, Records
+from sidecar.parse.chain import Chain, Parser
+from sidecar.parse.registry import create
+from sidecar.parse.settings import Timestamp
+from sidecar.settings import Pipeline
+from sidecar.testing import ManualClock
+
+GENERATION = Generation(35, "app", "/a.log", 0.0)
+ROWS = {"type": "csv", "columns": ["time", "level", "http.status", "a%s"], "types": {"http.status": "integer"}}
+PAIRS = {"type": "logfmt", "types": {"n": "integer", "took": "float", "ok": "boolean", "at": "date", "from": "ip"}}
+
+
+def parser(wanted: Any) -> Parser:
+    settings = Pipeline.model_validate({"paths": ["/a.log"], "parser": wanted})
+    return create(settings.parser, Timestamp(), frozenset(), ManualClock())
+
+
+def framed(*lines: str, events: tuple[int, ...] | None = None) -> Lines:
+    data = "".join(f"{line}\n" for line in lines).encode()
+    return Framing().lines(Chunk(GENERATION, 0, data, len(data), events=events))
+
+
+def fields(records: Records) -> list[Any]:
+    return [json.loads("{" + body + "}") for body in records.members]
+
+
+def test_a_row_of_csv_becomes_the_columns_with_their_types_and_time() -> None:
+    records = parser(ROWS).parse(framed('2026-11-23T01:00:00Z,"a ""b"", c",200,x', "2026-11-23T01:00:01Z,info,404,"))
+    assert fields(records) == [
+        {"time": "2026-11-23T01:00:00Z", "level": 'a "b", c', "http": {"status": 200}, "a%s": "x"},
+        {"time": "2026-11-23T01:00:01Z", "level": "info", "http": {"status": 404}},
+    ]
+    assert list(records.times) == ["2026-11-23T01:00:00Z", "2026-11-23T01:00:01Z"]
+    assert not records.errors
+    assert not records.notes
+
+
+def test_rows_that_are_none_are_messages_with_the_reason_and_spoil_no_others() -> None:
+    records = parser(ROWS).parse(framed('"open,b,1,d', "a,b", ",b,1,d", ",b,many,d"))
+    assert fields(records)[:3] == [
+        {"message": '"open,b,1,d'}, {"message": "a,b"}, {"level": "b", "http": {"status": 1}, "a%s": "d"}
+    ]  # fmt: skip
+    assert records.errors == {
+        0: "the line is not one row of CSV",
+        1: "the line does not have 4 values, as there are columns, but 2",
+    }
+    assert fields(records)[3]["http"] == {"status": "many"}
+    assert records.notes == {3: {"error.message": '"http.status cannot be read as integer"'}}
+
+
+def test_a_quoted_value_may_hold_line_ends_of_an_event() -> None:
+    lines = framed('t,"one', 'two",1,x', "t,b,2,y", events=(0, 16))
+    records = parser(ROWS).parse(lines)
+    assert [found["level"] for found in fields(records)] == ["one\ntwo", "b"]
+
+
+def test_another_delimiter() -> None:
+    wanted = {"type": "csv", "columns": ["a", "b"], "delimiter": "\t"}
+    assert fields(parser(wanted).parse(framed("1\t2,3"))) == [{"a": "1", "b": "2,3"}]
+
+
+@pytest.mark.parametrize(
+    ("wanted", "reason"),
+    [
+        ({"type": "csv"}, "Field required"),
+        ({"type": "csv", "columns": ["a", "a"]}, "the same name"),
+        ({"type": "csv", "columns": ["a"], "types": {"b": "integer"}}, "there is no column b"),
+        ({"type": "csv", "columns": ["a..b"]}, "not the path of a field"),
+        ({"type": "csv", "columns": ["a"], "delimiter": ",,"}, "match pattern"),
+        ({"type": "logfmt", "types": {"a": "int"}}, "'integer'"),
+    ],
+)
+def test_what_cannot_be_meant_is_refused(wanted: Any, reason: str) -> None:
+    with pytest.raises(ValidationError, match=reason):
+        parser(wanted)
+
+
+def test_pairs_of_logfmt_become_typed_fields() -> None:
+    line = (
+        'time=2026-11-23T01:00:00Z msg="it is up" n=7 took=1.50 ok=true at=1795395600 from=::1 url=/a?b=c http.code=5'
+    )
+    records = parser(PAIRS).parse(framed(line, line))
+    assert fields(records)[1] == {
+        "time": "2026-11-23T01:00:00Z", "msg": "it is up", "n": 7, "took": 1.5, "ok": True,
+        "at": "2026-11-23T01:00:00Z", "from": "::1", "url": "/a?b=c", "http": {"code": "5"},
+    }  # fmt: skip
+    assert list(records.times) == ["2026-11-23T01:00:00Z"] * 2
+
+
+@pytest.mark.parametrize(
+    ("line", "expected"),
+    [
+        (r'm="say \"hi\" \u00e4\n" path="C:\x" e= q="" flag', {"m": 'say "hi" ä\n', "path": r"C:\x", "e": "", "q": "",
+                                                                "flag": True}),
+        ("a=1 a=2 n=3 n=4", {"a": ["1", "2"], "n": [3, 4]}),
+        ("  a=1\t b=2  ", {"a": "1", "b": "2"}),
+        ("a=1 a.b=2", {"a": "1", "a_": {"b": "2"}}),
+    ],
+)  # fmt: skip
+def test_lines_of_logfmt_that_are_looked_at_one_by_one(line: str, expected: Any) -> None:
+    records = parser(PAIRS).parse(framed(line))
+    assert fields(records) == [expected]
+    assert not records.errors
+
+
+@pytest.mark.parametrize("line", ["hello world", "hello a=1", 'a="open', 'a="x"y', "=1", 'a=b"c', " "])
+def test_what_is_no_logfmt_is_a_message(line: str) -> None:
+    records = parser(PAIRS).parse(framed("a=1", line))
+    assert records.errors == {1: "the line is not logfmt"}
+    assert fields(records) == [{"a": "1"}, {"message": line}]
+
+
+def test_a_value_that_does_not_convert_stays_text_and_is_told_in_a_list_of_parsers_too() -> None:
+    lines = framed("{}", "n=many from=here b=1", "n=1")
+    records = Chain([parser("json"), parser(PAIRS)]).parse(lines)
+    assert fields(records)[1:] == [{"n": "many", "from": "here", "b": "1"}, {"n": 1}]
+    assert json.loads(records.notes[1]["error.message"]) == "from cannot be read as ip; n cannot be read as integer"
+    assert records.notes.keys() == {1}
+
+
+WORD = st.text(st.sampled_from('a1.=", \\\t\u00a0\u2028ä-'), max_size=6)
+NUMBER = st.sampled_from(["1", "01", "-0", "1.5", "1e5", "9" * 19, "x", ""])
+LOGFMT = st.builds("n={} a={} took={}".format, NUMBER, WORD, NUMBER) | st.builds('k="{}" n={}'.format, WORD, NUMBER)
+CSV = st.builds(",{},{},{}".format, WORD, NUMBER, WORD) | st.builds(',"{}",{},'.format, WORD, NUMBER)
+
+
+@given(st.one_of(
+    st.tuples(st.just(ROWS), st.lists(CSV | WORD, min_size=1, max_size=4)),
+    st.tuples(st.just(PAIRS), st.lists(LOGFMT | WORD, min_size=1, max_size=4)),
+))  # fmt: skip
+def test_lines_at_a_stroke_are_what_each_of_them_is_by_itself(drawn: tuple[Any, list[str]]) -> None:
+    wanted, texts = drawn
+    lines = framed(*texts)
+    together = parser(wanted).parse(lines)
+    for index in range(lines.count):
+        alone = parser(wanted).parse(replace(lines.only([index]), texts=[lines.texts[index]]))
+        assert together.members[index] == alone.members[0]
+        assert together.times[index] == alone.times[0]
+        assert together.errors.get(index) == alone.errors.get(0)
+        assert together.notes.get(index) == alone.notes.get(0)
