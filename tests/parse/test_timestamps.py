@@ -104,7 +104,7 @@ def test_a_time_costs_little_once_its_second_is_known(form: str, shape: str) -> 
     many = [shape.format(n // 3600, n // 60 % 60, n % 1000) for n in range(20_000)]
     for text in many:
         assert times.read(text)
-    # About 1 µs each; the bound is for a machine that is busy, and a conversion a line takes more than that.
+    # One or two µs each; the bound is for a machine that is busy, and a conversion a line takes more than that.
     assert min(_took(times, many) for _ in range(5)) < len(many) * 5e-6
 
 
