@@ -2,8 +2,8 @@
 
 There is no standard; this reads what the libraries of Go and Ruby write. A quoted value has the escapes of JSON; a
 name without a value is true, and may stand anywhere but at the beginning, so that ordinary words are no logfmt. A
-name that stands several times has a list of values. One search goes over a whole chunk; it is taken for it if all of
-the text is accounted for, else lines are looked at one by one.
+name that stands several times has a list of values. One search goes over a whole chunk, for the names that lines had
+before or for any; it is taken for it if all of the text is accounted for, else lines are looked at one by one.
 """
 
 from __future__ import annotations
@@ -25,7 +25,9 @@ _MANY = re.compile(r'([^ ="\n]++)=(?:"([^"\n]*+)"|([^ "\n]*+))([ \n])')
 _ONE = re.compile(r'([^\s="]++)(?:(=)(?:("(?:[^"\\]|\\.)*+")|([^\s"]*+)))?+(?:\s++|$)', re.DOTALL | re.ASCII)
 _BLANKS = " \t\r\n\v\f"
 _ERROR = "the line is not logfmt"
-_REMEMBERED = 1024
+_REMEMBERED, _WIDEST = 64, 128
+"""Shapes that are remembered, and names that one of them has at most: the application decides on both."""
+
 _TEXT = msgspec.json.Decoder(str)
 
 
@@ -39,6 +41,7 @@ class Logfmt:
     def __init__(self, declared: Declared) -> None:
         self._declared = declared
         self._shapes: dict[Shape, Members] = {}
+        self._usual: tuple[Shape, re.Pattern[str]] | None = None
 
     def parse(self, lines: Lines) -> Records:
         """One record for each line."""
@@ -47,6 +50,22 @@ class Logfmt:
     def _at_a_stroke(self, lines: Lines) -> Records | None:
         if any(odd in lines.text for odd in "\\\t\v\f"):
             return None
+        return self._of_usual_shape(lines) or self._of_any_shape(lines)
+
+    def _of_usual_shape(self, lines: Lines) -> Records | None:
+        """Lines with the names that all of a chunk had before: to look for these is much quicker than for any."""
+        if self._usual is None:
+            return None
+        shape, pattern = self._usual
+        rows = pattern.findall(lines.text)
+        if len(rows) != lines.count:
+            self._usual = None
+            return None
+        by_place = list(zip(*rows, strict=True))
+        values = [list(map(add, *both)) for both in zip(by_place[::2], by_place[1::2], strict=True)]
+        return None if any("" in column for column in values) else self._of_one_shape(lines, shape, values)
+
+    def _of_any_shape(self, lines: Lines) -> Records | None:
         names, texts, bare, ends = _transposed(_MANY.findall(lines.text))
         length = len("".join(names)) + len("".join(texts)) + len("".join(bare)) + 2 * len(names)
         if length + lines.text.count('"') != len(lines.text) or ends.count("\n") != lines.count:
@@ -61,8 +80,10 @@ class Logfmt:
         return self._by_shape(lines, names, values, list(pairwise(bounds)))
 
     def _of_one_shape(self, lines: Lines, shape: Shape, values: Sequence[Sequence[str]]) -> Records | None:
-        if len(set(shape)) < len(shape):
+        if not _is_plain(shape):
             return None
+        if self._usual is None:
+            self._usual = (shape, _pattern_of(shape))
         members, times, notes = self._columns(shape, values)
         return Records(lines, lines.starts, members, times, _roots([shape]), notes=notes)
 
@@ -73,7 +94,7 @@ class Logfmt:
         shapes: dict[Shape, list[int]] = {}
         for index, (begin, end) in enumerate(spans):
             shapes.setdefault(names[begin:end], []).append(index)
-        if any(len(set(shape)) < len(shape) for shape in shapes):
+        if not all(map(_is_plain, shapes)):
             return None
         members, times = [""] * lines.count, [""] * lines.count
         notes: dict[int, dict[str, str]] = {}
@@ -115,6 +136,17 @@ class Logfmt:
     def _value(self, name: str, found: Sequence[str | None]) -> str:
         shown = ["true" if text is None else self._declared.value(name, text) if text else '""' for text in found]
         return shown[0] if len(shown) == 1 else f"[{','.join(shown)}]"
+
+
+def _pattern_of(shape: Shape) -> re.Pattern[str]:
+    """Lines of one shape; two groups for each value, of which one is empty."""
+    pairs = (re.escape(name) + r'=(?:"([^"\n]*+)"|([^ "\n]*+))' for name in shape)
+    return re.compile(f"^{' '.join(pairs)}$", re.MULTILINE)
+
+
+def _is_plain(shape: Shape) -> bool:
+    """Whether no name stands twice, and there are not too many to remember them."""
+    return len(set(shape)) == len(shape) <= _WIDEST
 
 
 def _transposed(rows: Sequence[Sequence[str]]) -> Sequence[tuple[str, ...]]:

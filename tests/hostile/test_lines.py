@@ -29,6 +29,15 @@ PARSERS: list[Any] = [
     "nginx",
     {"type": "regex", "pattern": r"(?P<log>\S*)(?P<kubernetes>.*)"},
     ["json", "nginx", "plain"],
+    {"type": "csv", "columns": ["log.offset", "_id", "kubernetes", "m"], "types": {"m": "integer"}},
+    {"type": "csv", "columns": ["m"], "delimiter": "|"},
+    "logfmt",
+    {"type": "dissect", "pattern": "%{log.offset}"},
+    {"type": "dissect", "pattern": "%{*k}:%{&k}"},
+    {"type": "grok", "pattern": "%{NOTSPACE:_id}%{GREEDYDATA:kubernetes.namespace}"},
+    "cri",
+    {"type": "docker", "content": "json"},
+    "mysql_slow",
 ]
 
 
@@ -86,6 +95,22 @@ def test_no_line_becomes_a_second_document_in_the_body_of_a_request(parser: Any)
     for start, text in zip(starts(lines), body[1::2], strict=True):
         document = msgspec.json.decode(text)
         assert (document["log"]["offset"], document["kubernetes"]["namespace"]) == (start, "shop")
+
+
+LONG = [
+    b"a=" * 300_000, b'a="' * 200_000, b"".join(b"a%d=b " % n for n in range(100_000)), b"a=b a.c=d " * 50_000,
+    b'"' * 500_000, b'","' * 200_000, b'{"log":"' + b"\\\\" * 300_000, b" - " * 200_000, b"# Time: " * 80_000,
+    b"t stdout P " * 60_000,
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("parser", PARSERS, ids=str)
+def test_no_line_takes_long(parser: Any) -> None:
+    for line in LONG:
+        began = time.process_time()
+        found, documents = shipped([line], parser)
+        assert len(documents) == found.count == 1
+        assert time.process_time() - began < 5
 
 
 FORGERIES = [

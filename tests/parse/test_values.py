@@ -145,10 +145,22 @@ CSV = st.builds(",{},{},{}".format, WORD, NUMBER, WORD) | st.builds(',"{}",{},'.
 def test_lines_at_a_stroke_are_what_each_of_them_is_by_itself(drawn: tuple[Any, list[str]]) -> None:
     wanted, texts = drawn
     lines = framed(*texts)
-    together = parser(wanted).parse(lines)
+    one = parser(wanted)
+    together = one.parse(lines)
+    again = one.parse(lines)
+    assert (again.members, again.times, again.notes) == (together.members, together.times, together.notes)
     for index in range(lines.count):
         alone = parser(wanted).parse(replace(lines.only([index]), texts=[lines.texts[index]]))
         assert together.members[index] == alone.members[0]
         assert together.times[index] == alone.times[0]
         assert together.errors.get(index) == alone.errors.get(0)
         assert together.notes.get(index) == alone.notes.get(0)
+
+
+def test_lines_with_other_names_or_quotes_than_before_come_out_as_they_are() -> None:
+    one = parser(PAIRS)
+    for _ in range(2):
+        assert fields(one.parse(framed("a=1 n=2", 'a="x y" n=3'))) == [{"a": "1", "n": 2}, {"a": "x y", "n": 3}]
+    assert fields(one.parse(framed("a=1 n=2", "b=1"))) == [{"a": "1", "n": 2}, {"b": "1"}]
+    assert fields(one.parse(framed("a=1 n=2"))) == [{"a": "1", "n": 2}]
+    assert fields(one.parse(framed("a= n=2"))) == [{"a": "", "n": 2}]
