@@ -58,7 +58,7 @@ _SENDER = rf"(?P<host>{_WORD}) (?P<app>[^\[: \n]++)(?:\[(?P<proc>[^\]\n]++)\])?:
 SYSLOG = Format(
     "syslog (RFC 5424 or RFC 3164)",
     (
-        rf"{_PRI}(?P<version>[1-9]\d?) (?:{_DATE}(?:\.(?P<fraction>\d{{1,6}}))?{_ZONE}|-) (?:-|(?P<host>{_WORD})) "
+        rf"{_PRI}(?P<version>[1-9]\d?) (?:{_DATE}(?:\.(?P<fraction>\d{{1,9}}))?{_ZONE}|-) (?:-|(?P<host>{_WORD})) "
         rf"(?:-|(?P<app>{_WORD})) (?:-|(?P<proc>{_WORD})) (?:-|(?P<msgid>{_WORD})) "
         r'(?:-|(?P<data>(?:\[[^ =\]"\n]++(?: [^ =\]"\n]++="(?:[^"\\\]\n]|\\[^\n])*+")*+\])++))'
         r"(?: \ufeff?(?P<message>.*+))?",
@@ -84,9 +84,9 @@ SYSLOG = Format(
     ),
     lambda time, year, now: iso(time, year, now) if time[:1].isdigit() else month_first(time, year, now),
 )
-"""RFC 5424 §6; RFC 3164 §4.1, with or without the priority, which files do not have; and the latter with RFC 3339
-times, as rsyslog's `RSYSLOG_FileFormat` has them. The last one is of messages without a tag, as in `last message
-repeated 3 times`."""
+"""RFC 5424 §6, also with nine digits of a second where it has six; RFC 3164 §4.1, with or without the priority, which
+files lack; and the latter with RFC 3339 times, as rsyslog's `RSYSLOG_FileFormat` has them. The last pattern is of
+messages without a tag, as in `last message repeated 3 times`."""
 
 KLOG = Format(
     "klog",
@@ -168,6 +168,8 @@ MYSQL = Format(
     (
         rf"{_DATE}(?:\.(?P<fraction>\d{{1,6}}))?{_ZONE} (?P<thread>\d{{1,18}}) \[(?P<level>[A-Z][A-Za-z]*)\]"
         r"(?: \[(?P<code>[A-Z]+-\d+)\] \[(?P<subsystem>[^\]\n]*+)\])? (?P<message>.*+)",
+        r"(?P<time>\d{4}-\d\d-\d\d [ \d]\d:\d\d:\d\d) (?P<thread>\d{1,18}) "
+        r"\[(?P<level>[A-Z][A-Za-z]*)\] (?P<message>.*+)",
     ),
     (
         text("message", "message"),
@@ -176,10 +178,10 @@ MYSQL = Format(
         text("mysql.error.subsystem", "subsystem"),
         text("log.level", "level", str.lower),
     ),
-    iso,
+    lambda time, year, now: iso(time.replace("  ", " 0"), year, now),
 )
 """`time thread [label] [err_code] [subsystem] msg`, from "The Error Log" in its manual; without code and subsystem in
-MySQL 5.7."""
+MySQL 5.7. And MariaDB's `yyyy-mm-dd hh:mm:ss thread [type] msg`, in local time, whose hours have no zero in front."""
 
 
 def _seconds(uptime: str) -> str:

@@ -158,6 +158,10 @@ EXAMPLES: list[tuple[str, str, str, dict[str, Any]]] = [
          "log": {"level": "error"}},
     ),
     (
+        "mysql", "2026-11-23  1:00:00 0 [Note] InnoDB: ready", "2026-11-23T01:00:00Z",
+        {"message": "InnoDB: ready", "process": {"thread": {"id": 0}}, "log": {"level": "note"}},
+    ),
+    (
         "syslog", "<2>Nov 23 01:00:00 node last message repeated 3 times", "2026-11-23T01:00:00Z",
         {"message": "last message repeated 3 times", "log": {"level": "critical", "syslog": {
             "priority": 2, "facility": {"code": 0, "name": "kernel"}, "severity": {"code": 2, "name": "critical"},
