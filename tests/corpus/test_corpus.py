@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any
 
 import pytest
 
 from sidecar.parse.settings import BUILT_IN
-from tests.corpus.kinds import Kind, all_kinds, offset_of
+from tests.corpus.kinds import Kind, all_kinds, dated, offset_of
 from tests.corpus.projection import projection
 from tests.corpus.runs import Run, as_bson, in_elasticsearch, in_mongodb, run
 
@@ -72,6 +73,18 @@ def test_the_balance_adds_up_in_both(elasticsearch: tuple[Run, Any], mongodb: tu
         for balance in done.balances:
             settled = sum(balance[what] for what in ("stored", "skipped", "filtered", "dead_letters"))
             assert (balance["lost"], balance["unsettled"], balance["seen"]) == (0, 0, settled), balance
+
+
+@pytest.mark.parametrize(
+    ("now", "rest", "found"),
+    [
+        ("2026-11-25", "-11-23T01:00:00", "2026-11-23T01:00:00"),
+        ("2026-11-21", "-11-23T01:00:00", "2025-11-23T01:00:00"),
+        ("2026-12-31", "-01-01T00:00:00", "2027-01-01T00:00:00"),
+    ],
+)
+def test_a_year_that_a_line_leaves_out_is_the_last_one_that_is_not_ahead(now: str, rest: str, found: str) -> None:
+    assert dated(rest, datetime.fromisoformat(f"{now}T12:00:00+00:00")) == found
 
 
 def test_there_are_at_least_forty_kinds_and_each_is_whole() -> None:
