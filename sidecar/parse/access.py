@@ -117,6 +117,9 @@ def _members(rows: Sequence[Row]) -> list[str]:
 def _odd_members(row: Row) -> str:
     """The same for a request that is no `METHOD URL HTTP/x`."""
     ordinary = _members([row])[0]
+    if row[4] in _NONE:
+        # The connection was closed, or timed out, before a request was read.
+        ordinary = ordinary.replace(f',"url":{{"original":"{row[4]}"}}', "")
     return ordinary.replace('"method":"",', "").replace('"request":{"method":""},', "").replace('"version":"",', "")
 
 

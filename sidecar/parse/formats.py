@@ -58,12 +58,14 @@ _SENDER = rf"(?P<host>{_WORD}) (?P<app>[^\[: \n]++)(?:\[(?P<proc>[^\]\n]++)\])?:
 SYSLOG = Format(
     "syslog (RFC 5424 or RFC 3164)",
     (
-        rf"{_PRI}(?P<version>[1-9]\d?) (?:{_DATE}(?:\.(?P<fraction>\d{{1,6}}))?{_ZONE}|-) (?:-|(?P<host>{_WORD})) "
+        rf"{_PRI}(?P<version>[1-9]\d?) (?:{_DATE}(?:\.(?P<fraction>\d{{1,9}}))?{_ZONE}|-) (?:-|(?P<host>{_WORD})) "
         rf"(?:-|(?P<app>{_WORD})) (?:-|(?P<proc>{_WORD})) (?:-|(?P<msgid>{_WORD})) "
         r'(?:-|(?P<data>(?:\[[^ =\]"\n]++(?: [^ =\]"\n]++="(?:[^"\\\]\n]|\\[^\n])*+")*+\])++))'
         r"(?: \ufeff?(?P<message>.*+))?",
         rf"(?:{_PRI})?(?P<time>[A-Z][a-z][a-z] [ \d]\d \d\d:\d\d:\d\d) {_SENDER}(?P<message>.*+)",
         rf"(?:{_PRI})?{_DATE}(?:\.(?P<fraction>\d{{1,9}}))?{_ZONE} {_SENDER}(?P<message>.*+)",
+        rf"(?:{_PRI})?(?P<time>[A-Z][a-z][a-z] [ \d]\d \d\d:\d\d:\d\d) (?P<host>{_WORD}) "
+        r"(?![^\[: \n]++(?:\[[^\]\n]++\])?:)(?P<message>.*+)",
     ),
     (
         text("message", "message"),
@@ -82,8 +84,9 @@ SYSLOG = Format(
     ),
     lambda time, year, now: iso(time, year, now) if time[:1].isdigit() else month_first(time, year, now),
 )
-"""RFC 5424 §6; RFC 3164 §4.1, with or without the priority, which files do not have; and the latter with RFC 3339
-times, as rsyslog's `RSYSLOG_FileFormat` has them."""
+"""RFC 5424 §6, also with nine digits of a second where it has six; RFC 3164 §4.1, with or without the priority, which
+files lack; and the latter with RFC 3339 times, as rsyslog's `RSYSLOG_FileFormat` has them. The last pattern is of
+messages without a tag, as in `last message repeated 3 times`."""
 
 KLOG = Format(
     "klog",
@@ -124,9 +127,9 @@ LOG4J = Format(
         rf"{_DATE}\.(?P<fraction>\d{{3}}){_ZONE} +{_LEVEL} (?P<pid>\d{{1,18}}) --- (?:\[(?P<app>[^\]\n]*+)\] )?"
         r"\[ *(?P<thread>[^\]\n]*+)\] (?P<logger>[^ \n]++) *: (?P<message>.*+)",
         rf"{_CLOCK} +\[(?P<thread>[^\]\n]*+)\] {_LEVEL} +"
-        r"(?P<logger>[^ \n]++) +(?:-|:|--) *(?P<message>.*+)",
+        r"(?P<logger>[^ \n]++) +(?:--|-|:) *(?P<message>.*+)",
         rf"{_CLOCK} +{_LEVEL} +(?:\[(?P<thread>[^\]\n]*+)\] )?"
-        r"(?P<logger>[^ :\n]++) *(?:-|:|--) +(?P<message>.*+)",
+        r"(?P<logger>[^ :\n]++) *(?:--|-|:) +(?P<message>.*+)",
     ),
     (
         text("message", "message"),
@@ -165,6 +168,8 @@ MYSQL = Format(
     (
         rf"{_DATE}(?:\.(?P<fraction>\d{{1,6}}))?{_ZONE} (?P<thread>\d{{1,18}}) \[(?P<level>[A-Z][A-Za-z]*)\]"
         r"(?: \[(?P<code>[A-Z]+-\d+)\] \[(?P<subsystem>[^\]\n]*+)\])? (?P<message>.*+)",
+        r"(?P<time>\d{4}-\d\d-\d\d [ \d]\d:\d\d:\d\d) (?P<thread>\d{1,18}) "
+        r"\[(?P<level>[A-Z][A-Za-z]*)\] (?P<message>.*+)",
     ),
     (
         text("message", "message"),
@@ -173,10 +178,10 @@ MYSQL = Format(
         text("mysql.error.subsystem", "subsystem"),
         text("log.level", "level", str.lower),
     ),
-    iso,
+    lambda time, year, now: iso(time.replace("  ", " 0"), year, now),
 )
 """`time thread [label] [err_code] [subsystem] msg`, from "The Error Log" in its manual; without code and subsystem in
-MySQL 5.7."""
+MySQL 5.7. And MariaDB's `yyyy-mm-dd hh:mm:ss thread [type] msg`, in local time, whose hours have no zero in front."""
 
 
 def _seconds(uptime: str) -> str:
@@ -234,6 +239,7 @@ APACHE_ERROR = Format(
     (
         _APACHE_TIME + rf"\[(?P<module>[a-z0-9_]*+):{_APACHE_LEVEL}\] "
         r"\[pid (?P<pid>\d{1,18})(?::tid (?P<thread>\d{1,18}))?\] "
+        r"(?:(?P<status>\(\d++\)[^:\[\n]++): )?"
         r"(?:\[client (?P<client>[^\]\n]+):(?P<port>\d{1,5})\] )?(?:(?P<code>AH\d++): )?(?P<message>.*+)",
         _APACHE_TIME + rf"\[{_APACHE_LEVEL}\] (?:\[client (?P<client>[^\]\n]++)\] )?(?P<message>.*+)",
     ),
@@ -244,12 +250,14 @@ APACHE_ERROR = Format(
         text("source.address", "client"),
         number("source.port", "port"),
         text("apache.error.code", "code"),
+        text("apache.error.status", "status"),
         text("apache.error.module", "module"),
         text("log.level", "level"),
     ),
     month_first,
 )
-"""The default `ErrorLogFormat` of core, threaded or not, and that of Apache 2.2."""
+"""The default `ErrorLogFormat` of core, threaded or not, and that of Apache 2.2. `status` is its `%E`: what the
+system said, as in `(13)Permission denied`."""
 
 FORMATS = {
     "syslog": SYSLOG,

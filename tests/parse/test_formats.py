@@ -151,6 +151,28 @@ EXAMPLES: list[tuple[str, str, str, dict[str, Any]]] = [
          "apache": {"error": {"code": "AH1", "module": "core"}}, "log": {"level": "error"}},
     ),
     (
+        "apache_error", "[Mon Nov 23 01:00:00 2026] [core:error] [pid 35] (13)Permission: [client ::1:123] AH35: no",
+        "2026-11-23T01:00:00Z",
+        {"message": "no", "process": {"pid": 35}, "source": {"address": "::1", "port": 123},
+         "apache": {"error": {"code": "AH35", "status": "(13)Permission", "module": "core"}},
+         "log": {"level": "error"}},
+    ),
+    (
+        "mysql", "2026-11-23  1:00:00 0 [Note] InnoDB: ready", "2026-11-23T01:00:00Z",
+        {"message": "InnoDB: ready", "process": {"thread": {"id": 0}}, "log": {"level": "note"}},
+    ),
+    (
+        "syslog", "<2>Nov 23 01:00:00 node last message repeated 3 times", "2026-11-23T01:00:00Z",
+        {"message": "last message repeated 3 times", "log": {"level": "critical", "syslog": {
+            "priority": 2, "facility": {"code": 0, "name": "kernel"}, "severity": {"code": 2, "name": "critical"},
+            "hostname": "node"}}},
+    ),
+    (
+        "log4j", "2026-11-23 01:00:00.123 [main] INFO  c.e.Shop -- two dashes", "2026-11-23T01:00:00.123Z",
+        {"message": "two dashes", "process": {"thread": {"name": "main"}},
+         "log": {"level": "info", "logger": "c.e.Shop"}},
+    ),
+    (
         "apache_error", "[Mon Nov 23 01:00:00 2026] [error] [client ::1] File does not exist", "2026-11-23T01:00:00Z",
         {"message": "File does not exist", "source": {"address": "::1"}, "log": {"level": "error"}},
     ),

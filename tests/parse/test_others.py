@@ -59,12 +59,20 @@ def test_an_ordinary_line_of_nginx_becomes_typed_fields_with_its_time() -> None:
 
 @pytest.mark.parametrize(
     ("request_text", "expected"),
-    [("", ""), ("\\x16\\x03\\x01", "\\x16\\x03\\x01"), ('say \\"hi\\"', 'say \\"hi\\"'), ("a\tb", "a\tb")],
+    [("\\x16\\x03\\x01", "\\x16\\x03\\x01"), ('say \\"hi\\"', 'say \\"hi\\"'), ("a\tb", "a\tb")],
 )
 def test_what_scanners_send_is_kept_whole(request_text: str, expected: str) -> None:
     records = nginx().parse(framed(ORDINARY, ORDINARY.replace("GET /a?b=1 HTTP/1.1", request_text)))
     assert not records.errors
     assert fields(records)[1]["url"]["original"] == expected
+
+
+@pytest.mark.parametrize("nothing", ["-", ""])
+def test_a_connection_without_a_request_has_no_url(nothing: str) -> None:
+    records = nginx().parse(framed(ORDINARY.replace("GET /a?b=1 HTTP/1.1", nothing)))
+    assert not records.errors
+    assert fields(records)[0].keys() == {"source", "user", "http", "user_agent"}
+    assert fields(records)[0]["http"].keys() == {"request", "response"}
 
 
 def test_a_line_is_the_same_at_a_stroke_and_beside_one_that_is_not_ordinary() -> None:
