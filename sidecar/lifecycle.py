@@ -12,7 +12,7 @@ import os
 import resource
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -28,11 +28,11 @@ from sidecar.kubernetes import termination
 from sidecar.kubernetes.endings import Never
 from sidecar.kubernetes.pod import Pod
 from sidecar.observe.admin import HttpAdmin, Query, Reply, Routes, SocketAdmin
-from sidecar.observe.facts import Facts
+from sidecar.observe.facts import ConfigurationFacts, Facts
 from sidecar.observe.health import Answer, Health
 from sidecar.settings import Settings
 from sidecar.signals import Wishes
-from sidecar.supervisor import Manner, Supervisor
+from sidecar.supervisor import Manner, Supervisor, hash_of
 
 ENDED, CRASHED, UNDELIVERED = 0, 1, 3
 
@@ -100,7 +100,7 @@ class _Run:
         self._supervisor: Supervisor | None = None
         self._admin: SocketAdmin | None = None
         self._http: HttpAdmin | None = None
-        self._reloads = [0, 0]
+        self._configuration = ConfigurationFacts("", self._clock.now())
 
     def until_the_end(self) -> int:
         """From the first look at the settings to the exit code."""
@@ -159,6 +159,7 @@ class _Run:
         settings = self._start.load()
         manner = self._start.manner()
         self._log.least(settings.log_level)
+        self._configuration = ConfigurationFacts(hash_of(settings), self._clock.now())
         self._supervisor = Supervisor(settings, manner, self._log.emit, self._clock, os.environ)
         self._health.parked = ""
         return self._supervisor, manner
@@ -218,9 +219,14 @@ class _Run:
             if settings != supervisor.settings:
                 supervisor.change(settings)
                 self._log.least(settings.log_level)
-                self._reloads[0] += 1
+                taken = self._configuration.taken + 1
+                self._configuration = replace(
+                    self._configuration, hash=hash_of(settings), since=self._clock.now(), taken=taken
+                )
+            self._configuration = replace(self._configuration, is_last_good=True)
         except ConfigurationError as error:
-            self._reloads[1] += 1
+            refused = self._configuration.refused + 1
+            self._configuration = replace(self._configuration, refused=refused, is_last_good=False)
             self._log.emit(events.ConfigurationKept(_sentence(error)))
 
     # ── what is asked of it ─────────────────────────────────────────────────────────────────────────────────
@@ -241,7 +247,7 @@ class _Run:
     def _about(self, answer: Callable[[Facts], Reply]) -> Reply:
         if self._supervisor is None:
             return Reply(503, {"text": f"parked: {self._health.parked}"})
-        return answer(self._supervisor.facts((self._reloads[0], self._reloads[1])))
+        return answer(self._supervisor.facts(self._configuration))
 
     def _drained(self, query: Query) -> Reply:
         if self._supervisor is None:

@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from sidecar.observe.facts import Facts
+from sidecar.observe.facts import ConfigurationFacts, Facts
 from sidecar.observe.metrics import families
 from tests.journey.processes import ended, eventually, running, sidecar
 from tests.servers.real_elasticsearch import free_port
@@ -105,6 +105,14 @@ def test_metrics_tell_what_became_of_every_byte(here: Running) -> None:
     assert found["write_seconds_count", "app", "db"] >= 1
     assert found["batch_documents_sum", "app", "db"] == LINES
     assert found["files", "app"] == 1
+    assert found["stored_bytes_total", "app", "db"] == size == found["file_bytes", "app"]
+    assert found["stored_lines_total", "app", "db"] == LINES
+    assert found["parsed_lines_total", "app", "db"] == LINES - 1
+    assert found["sink_last_fault", "app", "unavailable", "dead"] == 1
+    assert found["sink_faults_total", "app", "unavailable", "dead"] == found["retries_total", "app", "dead"]
+    assert 0 < found["volume_used_bytes", "app"] <= found["volume_limit_bytes", "app"]
+    assert 0 < found["state_volume_used_bytes",] <= found["state_volume_limit_bytes",]
+    assert found["config_last_reload_successful",] == 1
 
 
 def test_no_metric_has_the_name_of_a_file_and_all_begin_alike(here: Running) -> None:
@@ -116,7 +124,9 @@ def test_no_metric_has_the_name_of_a_file_and_all_begin_alike(here: Running) -> 
 
 
 def test_every_metric_is_in_the_runbook() -> None:
-    facts = Facts("1", 0, 0, 1, "/", [], [], [], "notifications", 0, 0, 0, (0, 0))
+    facts = Facts(
+        "1", 0, 0, 1, "/", [], [], [], "notifications", 0, 0, 0, 0, 0, [], ConfigurationFacts("", 0)
+    )  # fmt: skip
     page = (Path(__file__).parents[2] / "docs" / "operations.md").read_text()
     for family in families(facts):
         name = family.name + ("_total" if family.type == "counter" else "")
