@@ -15,7 +15,7 @@ from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
 from importlib import import_module
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import msgspec
 
@@ -27,10 +27,10 @@ from sidecar.errors import ConfigurationError, SidecarError, StateError
 from sidecar.kubernetes import termination
 from sidecar.kubernetes.endings import Never
 from sidecar.kubernetes.pod import Pod
-from sidecar.observe.admin import HttpAdmin, Query, Reply, Routes, SocketAdmin
+from sidecar.observe.admin import Query, Reply, Routes, SocketAdmin
 from sidecar.observe.facts import ConfigurationFacts, Facts
 from sidecar.observe.health import Answer, Health
-from sidecar.settings import Settings
+from sidecar.settings import Admin, Settings
 from sidecar.signals import Wishes
 from sidecar.supervisor import Manner, Supervisor, hash_of
 
@@ -89,6 +89,12 @@ def run_parked(problem: str) -> int:
     return run(Start(refused, lambda: Manner(Never(), Pod()), None, directory, park=True))
 
 
+class Closable(Protocol):
+    """What answers until it is closed."""
+
+    def close(self) -> None: ...
+
+
 class _Run:
     def __init__(self, start: Start) -> None:
         self._start = start
@@ -99,7 +105,7 @@ class _Run:
         self._changes = Changes(start.config, self._clock)
         self._supervisor: Supervisor | None = None
         self._admin: SocketAdmin | None = None
-        self._http: HttpAdmin | None = None
+        self._http: Closable | None = None
         self._configuration = ConfigurationFacts("", self._clock.now())
 
     def until_the_end(self) -> int:
@@ -190,12 +196,14 @@ class _Run:
             return
         host, port = settings.admin.listen
         try:
-            self._http = HttpAdmin(host, port, self._routes())
+            self._http = _http_admin(settings.admin, host, port, self._routes())
         except OSError as error:
-            reason = error.strerror or "no reason given"
+            reason = ": ".join(filter(None, (error.filename, error.strerror))) or "no reason given"
             if settings.admin.required:
                 raise ConfigurationError(
-                    f"nothing can listen on {host}:{port} ({reason})", at="admin.listen", try_="choose another port"
+                    f"nothing can listen on {host}:{port} ({reason})",
+                    at="admin",
+                    try_="choose another port, or mend the file",
                 ) from None
             self._log.emit(events.NoListener(f"{host}:{port}", reason))
 
@@ -269,6 +277,16 @@ class _Run:
         code = CRASHED if failed else UNDELIVERED if strict and unsettled else ENDED
         termination.tell(_message(code, balances, down, unreadable))
         return code
+
+
+def _http_admin(settings: Admin, host: str, port: int, routes: Routes) -> Closable:
+    """Imported only where something is to listen. Raises `OSError`."""
+    tls = settings.tls
+    access = import_module("sidecar.observe.access").Access(
+        settings.hosts, settings.token_file, (tls.cert_file, tls.key_file) if tls else None
+    )
+    listener: Closable = import_module("sidecar.observe.http").HttpAdmin(host, port, routes, access)
+    return listener
 
 
 def _as_metrics(facts: Facts) -> Reply:

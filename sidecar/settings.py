@@ -52,7 +52,9 @@ class Limits(Described):
 
 
 def _address(value: object) -> object:
-    """`127.0.0.1:9600`, `:9600` for every address of this machine, `[::1]:9600`."""
+    """`9600` for this machine alone, `127.0.0.1:9600`, `:9600` for every address of this machine, `[::1]:9600`."""
+    if isinstance(value, int) or (isinstance(value, str) and value.isascii() and value.isdigit()):
+        value = f"127.0.0.1:{value}"
     if not isinstance(value, str):
         return value
     host, colon, port = value.rpartition(":")
@@ -61,12 +63,34 @@ def _address(value: object) -> object:
     return (host.strip("[]") or "0.0.0.0", int(port))  # noqa: S104 - what the user says
 
 
+class Tls(Described):
+    """The certificate of the listener; both files are read again when they change."""
+
+    cert_file: Path
+    """File with the certificate and those that lead to its root, in PEM."""
+
+    key_file: Path
+    """File with the key of the certificate, in PEM, without a password."""
+
+
 class Admin(Described):
     """Where metrics and probes can be had over HTTP, beside the Unix socket in the state directory."""
 
-    listen: Annotated[tuple[str, int] | None, BeforeValidator(_address, json_schema_input_type=str | None)] = None
-    """Address and port, as in `127.0.0.1:9600`; nothing listens unless told. Probes and scrapers from outside of the
-    Pod need `0.0.0.0:9600`."""
+    listen: Annotated[tuple[str, int] | None, BeforeValidator(_address, json_schema_input_type=str | int | None)] = (
+        None
+    )
+    """Address and port, as in `127.0.0.1:9600`; nothing listens unless told. A port alone, as in `9600`, is that of
+    this machine alone; probes and scrapers from outside of the Pod need `0.0.0.0:9600`."""
+
+    hosts: tuple[str, ...] = ()
+    """Names that clients may ask for beside addresses and `localhost`, such as that of a Service."""
+
+    token_file: Path | None = None
+    """File with a token that clients have to send, as `Authorization: Bearer …` or as the password of basic
+    authentication; `/livez`, `/readyz` and `/startupz` are answered without. It is read again for each request."""
+
+    tls: Tls | None = None
+    """The certificate of the listener; plain HTTP unless told."""
 
     required: bool = False
     """Whether a port that is in use ends the sidecar; it goes on without unless told."""

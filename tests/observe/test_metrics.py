@@ -167,10 +167,12 @@ def test_only_addresses_and_localhost_are_answered(here: Running) -> None:
 
 
 def test_nothing_can_be_changed_over_http(here: Running) -> None:
-    assert here.get("/drain", method="POST")[0] == 404
-    assert here.get("/livez", method="POST")[0] == 405
-    assert here.get("/livez", method="DELETE")[0] == 501
-    assert here.get("/../../etc/passwd")[0] == 404
+    for method in ("POST", "PUT", "DELETE", "PATCH", "OPTIONS"):
+        assert here.get("/drain", method=method)[0] == here.get("/livez", method=method)[0] == 405
+    assert here.get("/livez", method="BREW")[0] == 501
+    assert here.get("/livez", method="HEAD") == (200, "")
+    for path in ("/../../etc/passwd", "/..%2f..%2fetc/passwd", "//etc/passwd", "/drain", "/metrics/"):
+        assert here.get(path)[0] == 404, path
 
 
 def test_slow_and_many_clients_hold_nothing_up(here: Running) -> None:
