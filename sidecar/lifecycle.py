@@ -212,6 +212,7 @@ class _Run:
     def _follow(self, supervisor: Supervisor, manner: Manner) -> None:
         while not (manner.once or self._wishes.end.wait(_BEAT_S) or supervisor.has_failed()):
             self._health.beat()
+            self._log.tell_more()
             supervisor.show_progress()
             if reason := supervisor.why_end():
                 self._wishes.ask(reason)
@@ -270,8 +271,7 @@ class _Run:
     def _last_word(self, supervisor: Supervisor, manner: Manner) -> int:
         failed, down, unreadable = supervisor.has_failed(), supervisor.down(), supervisor.unreadable()
         balances = supervisor.close()
-        for balance in balances:
-            self._log.emit(balance)
+        self._log.end(balances)
         unsettled = any(balance.unsettled for balance in balances)
         strict = self._start.strict or manner.once
         code = CRASHED if failed else UNDELIVERED if strict and unsettled else ENDED

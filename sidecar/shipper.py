@@ -228,7 +228,7 @@ class Shipper(threading.Thread):
             self.conclude()
         except Exception as error:  # the thread's last resort: said aloud, and the process ends with code 1
             self.failed = True
-            self._emit(events.Crashed(self.name, f"{type(error).__name__}: {error}"))
+            self._emit(events.Crashed(self.name, events.fault_of(error)))
         finally:
             if not self._in_flight:
                 self._sink.close()

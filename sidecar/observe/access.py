@@ -15,8 +15,8 @@ from pathlib import Path
 class Access:
     """All files are read again when they change.
 
-    `hosts`: names that clients may use beside addresses and `localhost`. `token_file`: what clients have to send, as a
-    bearer token or as the password of basic authentication. `certificate`: the files of the chain and of the key.
+    `hosts`: names that clients may use beside addresses and `localhost`. `token_file`: what clients have to send, as
+    a bearer token or as the password of basic authentication. `certificate`: the files of the chain and of the key.
     Raises `OSError` if a file cannot be used.
     """
 

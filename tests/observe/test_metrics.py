@@ -213,5 +213,6 @@ def test_a_port_in_use_is_told_and_shipping_goes_on_unless_it_is_required(tmp_pa
         with running(tmp_path / "own.log", "--config", str(config(tmp_path, port))) as process:
             eventually(lambda: '"event": "no_listener"' in (tmp_path / "own.log").read_text(), "it says so")
             ended(process)
+        assert json.loads((tmp_path / "own.log").read_text().splitlines()[-1])["event"] == "balance"
         done = sidecar("run", "--config", str(config(tmp_path, port, required=True)))
     assert (done.returncode, "choose another port" in done.stderr) == (2, True)
