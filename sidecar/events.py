@@ -275,6 +275,19 @@ class NoListener(Event, frozen=True):
         return f"nothing listens on {self.address} ({self.reason}); shipping goes on without metrics over HTTP"
 
 
+class MetricsNotSent(Event, frozen=True):
+    """The receiver of our own metrics did not take them; the next ones hold all that these did."""
+
+    level: ClassVar[str] = "warning"
+    endpoint: str
+    reason: str
+
+    def text(self) -> str:
+        return (
+            f"the metrics could not be sent to {self.endpoint} ({self.reason}); shipping goes on, the next ones come"
+        )
+
+
 class Waiting(Event, frozen=True):
     """Asked to end together with the application: it reads on until that has ended or is quiet."""
 

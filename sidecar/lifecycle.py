@@ -32,7 +32,7 @@ from sidecar.observe.facts import ConfigurationFacts, Facts
 from sidecar.observe.health import Answer, Health
 from sidecar.settings import Admin, Settings
 from sidecar.signals import Wishes
-from sidecar.supervisor import Manner, Supervisor, hash_of
+from sidecar.supervisor import Manner, Supervisor, hash_of, hostname
 
 ENDED, CRASHED, UNDELIVERED = 0, 1, 3
 
@@ -106,6 +106,7 @@ class _Run:
         self._supervisor: Supervisor | None = None
         self._admin: SocketAdmin | None = None
         self._http: Closable | None = None
+        self._pusher: Closable | None = None
         self._configuration = ConfigurationFacts("", self._clock.now())
 
     def until_the_end(self) -> int:
@@ -120,6 +121,7 @@ class _Run:
         self._open_admin(supervisor.state_dir)
         self._open_http(supervisor.settings)
         self._health.down = supervisor.down
+        self._push(supervisor)
         supervisor.start()
         self._health.follows = True
         self._follow(supervisor, manner)
@@ -207,6 +209,17 @@ class _Run:
                 ) from None
             self._log.emit(events.NoListener(f"{host}:{port}", reason))
 
+    def _push(self, supervisor: Supervisor) -> None:
+        """Send the metrics from now on, if they are to be sent; imported only then."""
+        if (otlp := supervisor.settings.metrics.otlp) is None:
+            return
+        pusher = import_module("sidecar.observe.otlp").Pusher(
+            otlp.endpoint, otlp.interval, lambda: supervisor.facts(self._configuration), hostname(os.environ),
+            self._log.emit,
+        )  # fmt: skip
+        pusher.start()
+        self._pusher = pusher
+
     # ── while it runs ───────────────────────────────────────────────────────────────────────────────────────
 
     def _follow(self, supervisor: Supervisor, manner: Manner) -> None:
@@ -270,6 +283,8 @@ class _Run:
 
     def _last_word(self, supervisor: Supervisor, manner: Manner) -> int:
         failed, down, unreadable = supervisor.has_failed(), supervisor.down(), supervisor.unreadable()
+        if self._pusher:
+            self._pusher.close()
         balances = supervisor.close()
         self._log.end(balances)
         unsettled = any(balance.unsettled for balance in balances)

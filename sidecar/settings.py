@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Annotated, Any, Literal
+from urllib.parse import urlsplit
 
 from pydantic import (
     AfterValidator,
@@ -94,6 +96,38 @@ class Admin(Described):
 
     required: bool = False
     """Whether a port that is in use ends the sidecar; it goes on without unless told."""
+
+
+def _endpoint(value: str) -> str:
+    found = urlsplit(value)
+    if found.scheme not in ("http", "https") or not found.hostname:
+        raise ValueError("not an address of a receiver; write it as http://collector:4318/v1/metrics")
+    if "@" in found.netloc:
+        raise ValueError("a user or a password has no place here")
+    try:
+        is_there = find_spec("opentelemetry.proto") is not None
+    except ModuleNotFoundError:
+        is_there = False
+    if not is_there:
+        raise ValueError("needs a package that is not installed; pip install 'log-sidecar[otlp]'")
+    return value
+
+
+class Otlp(Described):
+    """Where the sidecar's own metrics are sent to by OTLP over HTTP. Read at the start."""
+
+    endpoint: Annotated[str, AfterValidator(_endpoint)]
+    """URL of the receiver with its path, as in `http://collector:4318/v1/metrics`."""
+
+    interval: Annotated[Duration, Field(gt=0)] = 60.0
+    """How often they are sent; once more at the end."""
+
+
+class Metrics(Described):
+    """Metrics that are sent, beside those that can be fetched from `admin.listen`."""
+
+    otlp: Otlp | None = None
+    """Sent to a receiver of OpenTelemetry; needs `pip install 'log-sidecar[otlp]'`. Not unless told."""
 
 
 class DeadLetters(Described):
@@ -229,6 +263,9 @@ class Settings(Described):
 
     admin: Admin = Admin()
     """Metrics and probes over HTTP."""
+
+    metrics: Metrics = Metrics()
+    """Metrics that are sent."""
 
     limits: Limits = Limits()
     """What the sidecar may take."""
