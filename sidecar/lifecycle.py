@@ -213,10 +213,13 @@ class _Run:
         """Send the metrics from now on, if they are to be sent; imported only then."""
         if (otlp := supervisor.settings.metrics.otlp) is None:
             return
+
+        def facts() -> Facts:
+            return supervisor.facts(self._configuration, files=False)
+
         pusher = import_module("sidecar.observe.otlp").Pusher(
-            otlp.endpoint, otlp.interval, lambda: supervisor.facts(self._configuration), hostname(os.environ),
-            self._log.emit,
-        )  # fmt: skip
+            otlp.endpoint, otlp.interval, facts, hostname(os.environ), self._log.emit
+        )
         pusher.start()
         self._pusher = pusher
 
@@ -262,14 +265,14 @@ class _Run:
             "GET /livez": lambda query: told(self._health.live()),
             "GET /readyz": lambda query: told(self._health.ready(sinks=query.get("sinks") == "1")),
             "GET /status": lambda query: self._about(lambda facts: Reply(200, asdict(facts))),
-            "GET /metrics": lambda query: self._about(_as_metrics),
+            "GET /metrics": lambda query: self._about(_as_metrics, files=False),
             "POST /drain": self._drained,
         }
 
-    def _about(self, answer: Callable[[Facts], Reply]) -> Reply:
+    def _about(self, answer: Callable[[Facts], Reply], *, files: bool = True) -> Reply:
         if self._supervisor is None:
             return Reply(503, {"text": f"parked: {self._health.parked}"})
-        return answer(self._supervisor.facts(self._configuration))
+        return answer(self._supervisor.facts(self._configuration, files=files))
 
     def _drained(self, query: Query) -> Reply:
         if self._supervisor is None:

@@ -54,6 +54,18 @@ class BalanceFacts:
 
 
 @dataclass(frozen=True, slots=True)
+class FileSums:
+    """The files of one pipeline together: how many, their size in bytes, and of those that were deleted or left their
+    paths how many are still read and what is not delivered everywhere."""
+
+    pipeline: str
+    files: int
+    bytes: int
+    held: int
+    held_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
 class VolumeFacts:
     """The space on a volume, in bytes: that of the logs of a pipeline, or with "" as pipeline that of the state."""
 
@@ -87,6 +99,7 @@ class Facts:
     state_dir: str
     shippers: Sequence[ShipperFacts]
     files: Sequence[FileFacts]
+    sums: Sequence[FileSums]
     balance: Sequence[BalanceFacts]
     watches: str
     open_files: int

@@ -46,7 +46,12 @@ def families(facts: Facts) -> Iterator[Metric]:
     )
     yield from _of_shippers(facts.shippers)
     yield from _of_balance(facts)
-    yield _gauge("files", "Files that are followed, by pipeline.", ["pipeline"], _files(facts))
+    yield _gauge(
+        "files",
+        "Files that are followed, by pipeline.",
+        ["pipeline"],
+        [((each.pipeline,), each.files) for each in facts.sums],
+    )
     yield _gauge("open_files", "Files that are open now.", [], [((), facts.open_files)])
     yield _gauge("open_files_limit", "Files that may be open at once.", [], [((), facts.open_files_limit)])
     yield _gauge("memory_limit_bytes", "Bytes that may be on their way.", [], [((), facts.memory_limit)])
@@ -130,23 +135,14 @@ def _reason(what: str) -> tuple[str]:
 
 def _of_held(facts: Facts) -> Iterator[Metric]:
     """Files that have left their paths or were deleted, and are still to be delivered."""
-    held, unread, sizes = ({each.pipeline: 0 for each in facts.shippers} for _ in range(3))
-    for file in facts.files:
-        sizes[file.pipeline] = sizes.get(file.pipeline, 0) + file.size
-        if file.is_deleted:
-            held[file.pipeline] = held.get(file.pipeline, 0) + 1
-            least = min(file.settled.values(), default=0)
-            unread[file.pipeline] = unread.get(file.pipeline, 0) + max(0, file.size - least)
-    yield _gauge(
-        "held_files", "Files that were deleted or left their paths, and are still read.", ["pipeline"], _one(held)
-    )
-    yield _gauge("held_bytes", "Bytes of these that are not delivered everywhere.", ["pipeline"], _one(unread))
+
+    def gauge(name: str, text: str, value: str) -> Metric:
+        return _gauge(name, text, ["pipeline"], [((each.pipeline,), getattr(each, value)) for each in facts.sums])
+
+    yield gauge("held_files", "Files that were deleted or left their paths, and are still read.", "held")
+    yield gauge("held_bytes", "Bytes of these that are not delivered everywhere.", "held_bytes")
     yield _gauge("held_limit_bytes", "Bytes that each pipeline may hold so.", [], [((), facts.held_limit)])
-    yield _gauge("file_bytes", "Size of all files that are followed.", ["pipeline"], _one(sizes))
-
-
-def _one(counts: Mapping[str, float]) -> Samples:
-    return [((name,), value) for name, value in counts.items()]
+    yield gauge("file_bytes", "Size of all files that are followed.", "bytes")
 
 
 def _of_volumes(facts: Facts) -> Iterator[Metric]:
@@ -192,13 +188,6 @@ def _of_balance(facts: Facts) -> Iterator[Metric]:
 def _what(what: str) -> tuple[str, str]:
     kind, _, reason = what.partition(":")
     return kind, reason
-
-
-def _files(facts: Facts) -> list[tuple[tuple[str, ...], float]]:
-    counts = dict.fromkeys((each.pipeline for each in facts.shippers), 0)
-    for file in facts.files:
-        counts[file.pipeline] = counts.get(file.pipeline, 0) + 1
-    return [((pipeline,), count) for pipeline, count in counts.items()]
 
 
 def _gauge(name: str, text: str, labels: list[str], samples: Samples) -> Metric:

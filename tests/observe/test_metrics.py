@@ -125,7 +125,7 @@ def test_no_metric_has_the_name_of_a_file_and_all_begin_alike(here: Running) -> 
 
 def test_every_metric_is_in_the_runbook() -> None:
     facts = Facts(
-        "1", 0, 0, 1, "/", [], [], [], "notifications", 0, 0, 0, 0, 0, [], ConfigurationFacts("", 0)
+        "1", 0, 0, 1, "/", [], [], [], [], "notifications", 0, 0, 0, 0, 0, [], ConfigurationFacts("", 0)
     )  # fmt: skip
     page = (Path(__file__).parents[2] / "docs" / "operations.md").read_text()
     for family in families(facts):
