@@ -191,8 +191,8 @@ class Shipper(threading.Thread):
     def facts(self, destination: str) -> ShipperFacts:
         """What there is to know of it, read without a pause of its work."""
         now = self._clock.monotonic()
-        waiting = [cursor for number, cursor in list(self._cursors.items()) if self._is_waiting(number, cursor)]
-        behind = [cursor for cursor in waiting if cursor.settled.offset < cursor.life.size]
+        unread = [(n, c) for n, c in list(self._cursors.items()) if c.settled.offset < c.life.size]
+        behind = [cursor for number, cursor in unread if self._is_waiting(number, cursor)]
         appeared = [cursor.life.appeared(cursor.settled.offset) for cursor in behind]
         return ShipperFacts(
             self.pipeline, self.sink_name, destination, self._state, self._state_since, self._error,
@@ -217,8 +217,10 @@ class Shipper(threading.Thread):
 
     def progress(self) -> tuple[int, int]:
         """(bytes settled, bytes seen) of all files that are followed now."""
-        cursors = list(self._cursors.values())
-        return sum(c.settled.offset for c in cursors), sum(max(c.life.size, c.settled.offset) for c in cursors)
+        pairs = [(cursor.settled.offset, cursor.life.size) for cursor in list(self._cursors.values())]
+        return sum([offset for offset, _ in pairs]), sum(
+            [size if size > offset else offset for offset, size in pairs]
+        )
 
     def run(self) -> None:
         """The loop: listen, read, send, commit; until drained or stopped."""

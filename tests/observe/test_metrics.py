@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import resource
 import socket
 import subprocess
 import urllib.error
@@ -123,6 +124,19 @@ def test_no_metric_has_the_name_of_a_file_and_all_begin_alike(here: Running) -> 
     assert all(name.startswith("log_sidecar_") for name in names)
 
 
+def test_metrics_are_named_as_prometheus_wants_it(here: Running) -> None:
+    _, text = here.get("/metrics")
+    labels = set()
+    for family in text_string_to_metric_families(text):
+        labels |= {label for sample in family.samples for label in sample.labels}
+        assert family.documentation.endswith("."), family.name
+        assert re.fullmatch("[a-z_]+", family.name), family.name
+        assert not re.search("milli|kilo|minutes|_(gauge|counter|histogram|total)$", family.name), family.name
+        if "timestamp" in family.name:
+            assert family.name.endswith("_timestamp_seconds")
+    assert labels <= {"pipeline", "sink", "reason", "state", "what", "result", "version", "hash", "enricher", "le"}
+
+
 def test_every_metric_is_in_the_runbook() -> None:
     facts = Facts(
         "1", 0, 0, 1, "/", [], [], [], [], "notifications", 0, 0, 0, 0, 0, [], ConfigurationFacts("", 0)
@@ -176,17 +190,21 @@ def test_nothing_can_be_changed_over_http(here: Running) -> None:
 
 
 def test_slow_and_many_clients_hold_nothing_up(here: Running) -> None:
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (min(hard, 8192), hard))
     with ExitStack() as stack:
-        for _ in range(300):
+        for _ in range(1000):
             client = stack.enter_context(socket.create_connection(("127.0.0.1", here.port), timeout=5))
-            client.settimeout(0.001)
+            client.sendall(b"GET /livez HTTP/1.1\r\nX-Marked: " + b"marked" * 100)
+        assert answers(here)
         with (here.folder / "app.log").open("a") as file:
             file.write("not json either\n" * 10)
         here.size += 160
         state = ("--state-dir", str(here.folder / "state"))
         stored = f'"stored": {here.size}'
         eventually(lambda: stored in sidecar("status", "--json", *state).stdout, "the new lines are stored")
-    eventually(lambda: here.process.poll() is None and answers(here), "it answers again")
+    assert answers(here)
+    assert "marked" not in (here.folder / "own.log").read_text()
 
 
 def answers(here: Running) -> bool:
