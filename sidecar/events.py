@@ -9,12 +9,16 @@ from __future__ import annotations
 import json
 import sys
 import threading
-from collections.abc import Callable
+import traceback
+from collections.abc import Callable, Iterable
+from contextlib import suppress
+from pathlib import PurePath
 from typing import ClassVar, TextIO
 
 import msgspec
 
 from sidecar.clock import Clock, iso
+from sidecar.moderation import Moderation
 
 LEVELS = ("debug", "info", "warning", "error")
 _COLOURS = {"debug": "2", "info": "36", "warning": "33", "error": "31"}
@@ -271,6 +275,19 @@ class NoListener(Event, frozen=True):
         return f"nothing listens on {self.address} ({self.reason}); shipping goes on without metrics over HTTP"
 
 
+class MetricsNotSent(Event, frozen=True):
+    """The receiver of our own metrics did not take them; the next ones hold all that these did."""
+
+    level: ClassVar[str] = "warning"
+    endpoint: str
+    reason: str
+
+    def text(self) -> str:
+        return (
+            f"the metrics could not be sent to {self.endpoint} ({self.reason}); shipping goes on, the next ones come"
+        )
+
+
 class Waiting(Event, frozen=True):
     """Asked to end together with the application: it reads on until that has ended or is quiet."""
 
@@ -316,12 +333,18 @@ class Balance(Event, frozen=True):
 
 
 class Log:
-    """Writes events to stderr: JSON lines, or coloured text on a terminal. `level` is the least that is written."""
+    """Writes events to stderr: JSON lines, or coloured text on a terminal. `level` is the least that is written.
+
+    The same from the same place is written a few times a minute, and then how many more there were; what only those
+    read who asked for it (debug) is written always.
+    """
 
     def __init__(self, clock: Clock, level: str = "info", stream: TextIO | None = None) -> None:
         self._clock = clock
         self._least = LEVELS.index(level)
         self._stream = stream or sys.stderr
+        self._moderation: Moderation[Event] = Moderation(clock, self._write)
+        self._is_over = False
         self._turn = threading.Lock()
 
     def least(self, level: str) -> None:
@@ -329,27 +352,58 @@ class Log:
         self._least = LEVELS.index(level)
 
     def emit(self, event: Event) -> None:
-        """Write one event. Never raises: who cannot write a log goes on shipping."""
+        """Write one event, now or later. Never raises: who cannot write a log goes on shipping."""
         if LEVELS.index(event.level) < self._least:
             return
-        line = self._line(event)
         with self._turn:
-            try:
-                self._stream.write(line + "\n")
-                self._stream.flush()
-            except (OSError, ValueError):
+            if self._is_over:
                 return
+            if event.level == "debug":
+                self._write(event)
+            else:
+                self._moderation.hear(_cause(event), event)
 
-    def _line(self, event: Event) -> str:
-        when = iso(self._clock.now())
+    def tell_more(self) -> None:
+        """Write how many more there were, of what was held back for long enough. Call it now and then."""
+        with self._turn:
+            self._moderation.due()
+
+    def end(self, last: Iterable[Event]) -> None:
+        """Write what was held back, these as the last words, and nothing after them."""
+        with self._turn:
+            self._moderation.rest()
+            for event in last:
+                if LEVELS.index(event.level) >= self._least:
+                    self._write(event)
+            self._is_over = True
+
+    def _write(self, event: Event, more: int = 0) -> None:
+        with suppress(OSError, ValueError):
+            self._stream.write(self._line(event, more) + "\n")
+            self._stream.flush()
+
+    def _line(self, event: Event, more: int) -> str:
+        when, said = iso(self._clock.now()), event.text() + (f" (and {more:,} more)" if more else "")
         if self._stream.isatty():
-            text = "".join(char if char.isprintable() else ascii(char)[1:-1] for char in event.text())
+            text = "".join(char if char.isprintable() else ascii(char)[1:-1] for char in said)
             return f"\x1b[2m{when[11:19]}\x1b[0m \x1b[{_COLOURS[event.level]}m{event.level:7}\x1b[0m {text}"
         name = "".join(f"_{c.lower()}" if c.isupper() else c for c in type(event).__name__).lstrip("_")
         fields = {key: _clean(value) for key, value in msgspec.structs.asdict(event).items()}
-        return json.dumps(
-            {"time": when, "level": event.level, "event": name, "message": _clean(event.text()), **fields}
-        )
+        if more:
+            fields["more"] = more
+        return json.dumps({"time": when, "level": event.level, "event": name, "message": _clean(said), **fields})
+
+
+def _cause(event: Event) -> tuple[object, ...]:
+    """What an event has in common with its like; names of files do not count, of which there may be any number."""
+    return (type(event), *(getattr(event, name, "") for name in ("pipeline", "sink", "enricher", "where")))
+
+
+def fault_of(error: BaseException) -> str:
+    """The class of an unforeseen fault and where it arose. Its message could hold what the application wrote."""
+    frames = traceback.extract_tb(error.__traceback__)
+    place = f" at {PurePath(frames[-1].filename).name}:{frames[-1].lineno}" if frames else ""
+    return f"{type(error).__name__}{place}"
 
 
 def _clean(value: object) -> object:

@@ -12,10 +12,10 @@ import os
 import resource
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from importlib import import_module
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import msgspec
 
@@ -27,12 +27,12 @@ from sidecar.errors import ConfigurationError, SidecarError, StateError
 from sidecar.kubernetes import termination
 from sidecar.kubernetes.endings import Never
 from sidecar.kubernetes.pod import Pod
-from sidecar.observe.admin import HttpAdmin, Query, Reply, Routes, SocketAdmin
-from sidecar.observe.facts import Facts
+from sidecar.observe.admin import Query, Reply, Routes, SocketAdmin
+from sidecar.observe.facts import ConfigurationFacts, Facts
 from sidecar.observe.health import Answer, Health
-from sidecar.settings import Settings
+from sidecar.settings import Admin, Settings
 from sidecar.signals import Wishes
-from sidecar.supervisor import Manner, Supervisor
+from sidecar.supervisor import Manner, Supervisor, hash_of, hostname
 
 ENDED, CRASHED, UNDELIVERED = 0, 1, 3
 
@@ -89,6 +89,12 @@ def run_parked(problem: str) -> int:
     return run(Start(refused, lambda: Manner(Never(), Pod()), None, directory, park=True))
 
 
+class Closable(Protocol):
+    """What answers until it is closed."""
+
+    def close(self) -> None: ...
+
+
 class _Run:
     def __init__(self, start: Start) -> None:
         self._start = start
@@ -99,8 +105,9 @@ class _Run:
         self._changes = Changes(start.config, self._clock)
         self._supervisor: Supervisor | None = None
         self._admin: SocketAdmin | None = None
-        self._http: HttpAdmin | None = None
-        self._reloads = [0, 0]
+        self._http: Closable | None = None
+        self._pusher: Closable | None = None
+        self._configuration = ConfigurationFacts("", self._clock.now())
 
     def until_the_end(self) -> int:
         """From the first look at the settings to the exit code."""
@@ -114,6 +121,7 @@ class _Run:
         self._open_admin(supervisor.state_dir)
         self._open_http(supervisor.settings)
         self._health.down = supervisor.down
+        self._push(supervisor)
         supervisor.start()
         self._health.follows = True
         self._follow(supervisor, manner)
@@ -159,6 +167,7 @@ class _Run:
         settings = self._start.load()
         manner = self._start.manner()
         self._log.least(settings.log_level)
+        self._configuration = ConfigurationFacts(hash_of(settings), self._clock.now())
         self._supervisor = Supervisor(settings, manner, self._log.emit, self._clock, os.environ)
         self._health.parked = ""
         return self._supervisor, manner
@@ -189,20 +198,37 @@ class _Run:
             return
         host, port = settings.admin.listen
         try:
-            self._http = HttpAdmin(host, port, self._routes())
+            self._http = _http_admin(settings.admin, host, port, self._routes())
         except OSError as error:
-            reason = error.strerror or "no reason given"
+            reason = ": ".join(filter(None, (error.filename, error.strerror))) or "no reason given"
             if settings.admin.required:
                 raise ConfigurationError(
-                    f"nothing can listen on {host}:{port} ({reason})", at="admin.listen", try_="choose another port"
+                    f"nothing can listen on {host}:{port} ({reason})",
+                    at="admin",
+                    try_="choose another port, or mend the file",
                 ) from None
             self._log.emit(events.NoListener(f"{host}:{port}", reason))
+
+    def _push(self, supervisor: Supervisor) -> None:
+        """Send the metrics from now on, if they are to be sent; imported only then."""
+        if (otlp := supervisor.settings.metrics.otlp) is None:
+            return
+
+        def facts() -> Facts:
+            return supervisor.facts(self._configuration, files=False)
+
+        pusher = import_module("sidecar.observe.otlp").Pusher(
+            otlp.endpoint, otlp.interval, facts, hostname(os.environ), self._log.emit
+        )
+        pusher.start()
+        self._pusher = pusher
 
     # ── while it runs ───────────────────────────────────────────────────────────────────────────────────────
 
     def _follow(self, supervisor: Supervisor, manner: Manner) -> None:
         while not (manner.once or self._wishes.end.wait(_BEAT_S) or supervisor.has_failed()):
             self._health.beat()
+            self._log.tell_more()
             supervisor.show_progress()
             if reason := supervisor.why_end():
                 self._wishes.ask(reason)
@@ -218,9 +244,14 @@ class _Run:
             if settings != supervisor.settings:
                 supervisor.change(settings)
                 self._log.least(settings.log_level)
-                self._reloads[0] += 1
+                taken = self._configuration.taken + 1
+                self._configuration = replace(
+                    self._configuration, hash=hash_of(settings), since=self._clock.now(), taken=taken
+                )
+            self._configuration = replace(self._configuration, is_last_good=True)
         except ConfigurationError as error:
-            self._reloads[1] += 1
+            refused = self._configuration.refused + 1
+            self._configuration = replace(self._configuration, refused=refused, is_last_good=False)
             self._log.emit(events.ConfigurationKept(_sentence(error)))
 
     # ── what is asked of it ─────────────────────────────────────────────────────────────────────────────────
@@ -234,14 +265,14 @@ class _Run:
             "GET /livez": lambda query: told(self._health.live()),
             "GET /readyz": lambda query: told(self._health.ready(sinks=query.get("sinks") == "1")),
             "GET /status": lambda query: self._about(lambda facts: Reply(200, asdict(facts))),
-            "GET /metrics": lambda query: self._about(_as_metrics),
+            "GET /metrics": lambda query: self._about(_as_metrics, files=False),
             "POST /drain": self._drained,
         }
 
-    def _about(self, answer: Callable[[Facts], Reply]) -> Reply:
+    def _about(self, answer: Callable[[Facts], Reply], *, files: bool = True) -> Reply:
         if self._supervisor is None:
             return Reply(503, {"text": f"parked: {self._health.parked}"})
-        return answer(self._supervisor.facts((self._reloads[0], self._reloads[1])))
+        return answer(self._supervisor.facts(self._configuration, files=files))
 
     def _drained(self, query: Query) -> Reply:
         if self._supervisor is None:
@@ -255,14 +286,25 @@ class _Run:
 
     def _last_word(self, supervisor: Supervisor, manner: Manner) -> int:
         failed, down, unreadable = supervisor.has_failed(), supervisor.down(), supervisor.unreadable()
+        if self._pusher:
+            self._pusher.close()
         balances = supervisor.close()
-        for balance in balances:
-            self._log.emit(balance)
+        self._log.end(balances)
         unsettled = any(balance.unsettled for balance in balances)
         strict = self._start.strict or manner.once
         code = CRASHED if failed else UNDELIVERED if strict and unsettled else ENDED
         termination.tell(_message(code, balances, down, unreadable))
         return code
+
+
+def _http_admin(settings: Admin, host: str, port: int, routes: Routes) -> Closable:
+    """Imported only where something is to listen. Raises `OSError`."""
+    tls = settings.tls
+    access = import_module("sidecar.observe.access").Access(
+        settings.hosts, settings.token_file, (tls.cert_file, tls.key_file) if tls else None
+    )
+    listener: Closable = import_module("sidecar.observe.http").HttpAdmin(host, port, routes, access)
+    return listener
 
 
 def _as_metrics(facts: Facts) -> Reply:

@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Annotated, Any, Literal
+from urllib.parse import urlsplit
 
 from pydantic import (
     AfterValidator,
@@ -43,12 +45,18 @@ class Limits(Described):
     open_files: Annotated[int, Field(ge=16)] = 512
     """Files that may be open at once; beyond it the least lately read ones are closed for a while."""
 
+    volume: Size | None = None
+    """What the files of each pipeline may take together, such as the `sizeLimit` of their volume: told beside what
+    they take. Unless told, the size of the file system is."""
+
     held_deleted: Size = 256 << 20
     """Unread bytes of deleted files that each pipeline holds for its sinks; beyond it the oldest file is given up."""
 
 
 def _address(value: object) -> object:
-    """`127.0.0.1:9600`, `:9600` for every address of this machine, `[::1]:9600`."""
+    """`9600` for this machine alone, `127.0.0.1:9600`, `:9600` for every address of this machine, `[::1]:9600`."""
+    if isinstance(value, int) or (isinstance(value, str) and value.isascii() and value.isdigit()):
+        value = f"127.0.0.1:{value}"
     if not isinstance(value, str):
         return value
     host, colon, port = value.rpartition(":")
@@ -57,15 +65,69 @@ def _address(value: object) -> object:
     return (host.strip("[]") or "0.0.0.0", int(port))  # noqa: S104 - what the user says
 
 
+class Tls(Described):
+    """The certificate of the listener; both files are read again when they change."""
+
+    cert_file: Path
+    """File with the certificate and those that lead to its root, in PEM."""
+
+    key_file: Path
+    """File with the key of the certificate, in PEM, without a password."""
+
+
 class Admin(Described):
     """Where metrics and probes can be had over HTTP, beside the Unix socket in the state directory."""
 
-    listen: Annotated[tuple[str, int] | None, BeforeValidator(_address, json_schema_input_type=str | None)] = None
-    """Address and port, as in `127.0.0.1:9600`; nothing listens unless told. Probes and scrapers from outside of the
-    Pod need `0.0.0.0:9600`."""
+    listen: Annotated[tuple[str, int] | None, BeforeValidator(_address, json_schema_input_type=str | int | None)] = (
+        None
+    )
+    """Address and port, as in `127.0.0.1:9600`; nothing listens unless told. A port alone, as in `9600`, is that of
+    this machine alone; probes and scrapers from outside of the Pod need `0.0.0.0:9600`."""
+
+    hosts: tuple[str, ...] = ()
+    """Names that clients may ask for beside addresses and `localhost`, such as that of a Service."""
+
+    token_file: Path | None = None
+    """File with a token that clients have to send, as `Authorization: Bearer …` or as the password of basic
+    authentication; `/livez`, `/readyz` and `/startupz` are answered without. It is read again for each request."""
+
+    tls: Tls | None = None
+    """The certificate of the listener; plain HTTP unless told."""
 
     required: bool = False
     """Whether a port that is in use ends the sidecar; it goes on without unless told."""
+
+
+def _endpoint(value: str) -> str:
+    found = urlsplit(value)
+    if found.scheme not in ("http", "https") or not found.hostname:
+        raise ValueError("not an address of a receiver; write it as http://collector:4318/v1/metrics")
+    if "@" in found.netloc:
+        raise ValueError("a user or a password has no place here")
+    try:
+        is_there = find_spec("opentelemetry.proto") is not None
+    except ModuleNotFoundError:
+        is_there = False
+    if not is_there:
+        raise ValueError("needs a package that is not installed; pip install 'log-sidecar[otlp]'")
+    return value
+
+
+class Otlp(Described):
+    """Where the sidecar's own metrics are sent to by OTLP over HTTP. Read at the start."""
+
+    endpoint: Annotated[str, AfterValidator(_endpoint)]
+    """URL of the receiver with its path, as in `http://collector:4318/v1/metrics`."""
+
+    interval: Annotated[Duration, Field(gt=0)] = 60.0
+    """How often they are sent; once more at the end."""
+
+
+class Metrics(Described):
+    """Metrics that are sent, beside those that can be fetched from `admin.listen`."""
+
+    otlp: Otlp | None = None
+    """Sent to a receiver of OpenTelemetry; needs `pip install 'log-sidecar[otlp]'`. Not unless told."""
 
 
 class DeadLetters(Described):
@@ -201,6 +263,9 @@ class Settings(Described):
 
     admin: Admin = Admin()
     """Metrics and probes over HTTP."""
+
+    metrics: Metrics = Metrics()
+    """Metrics that are sent."""
 
     limits: Limits = Limits()
     """What the sidecar may take."""

@@ -25,10 +25,10 @@ from sidecar.deliver.backoff import Backoff
 from sidecar.deliver.courier import Courier, Outcome
 from sidecar.deliver.sink import Enveloping, Resumable, Sink
 from sidecar.enrich.finish import Finisher
-from sidecar.errors import DeliveryError, Fatal, Retryable, SidecarError, StateError
+from sidecar.errors import DeliveryError, Fatal, Retryable, SidecarError, StateError, TooLarge
 from sidecar.flow import Batch, Chunk, Documents, Enveloped, Layout, Lines, Records, Step
 from sidecar.observe.facts import ShipperFacts
-from sidecar.observe.tally import Tally
+from sidecar.observe.tally import Tally, add
 from sidecar.positions import NO_TAIL, ORIGIN, Advance, Amounts, Checkpoint, Remembered
 from sidecar.read.follower import Follower
 from sidecar.read.life import Cursor, Elsewhere, Life, Span, Truncated
@@ -150,7 +150,7 @@ class Shipper(threading.Thread):
         self._is_open = False
         self._fault: DeliveryError | None = None
         self._told: str | None = ""
-        self._state, self._state_since, self._error = "new", clock.now(), ""
+        self._state, self._state_since, self._error, self._error_class = "new", clock.now(), "", ""
         self._in_flight_bytes = 0
         self.tally = Tally()
         self._backoff = Backoff()
@@ -191,11 +191,12 @@ class Shipper(threading.Thread):
     def facts(self, destination: str) -> ShipperFacts:
         """What there is to know of it, read without a pause of its work."""
         now = self._clock.monotonic()
-        waiting = [cursor for number, cursor in list(self._cursors.items()) if self._is_waiting(number, cursor)]
-        behind = [cursor for cursor in waiting if cursor.settled.offset < cursor.life.size]
+        unread = [(n, c) for n, c in list(self._cursors.items()) if c.settled.offset < c.life.size]
+        behind = [cursor for number, cursor in unread if self._is_waiting(number, cursor)]
         appeared = [cursor.life.appeared(cursor.settled.offset) for cursor in behind]
         return ShipperFacts(
             self.pipeline, self.sink_name, destination, self._state, self._state_since, self._error,
+            self._error_class,
             lag_bytes=sum(cursor.life.size - cursor.settled.offset for cursor in behind),
             lag_s=max((now - at for at in appeared if at is not None), default=0.0),
             in_flight_bytes=self._in_flight_bytes, tally=self.tally,
@@ -216,8 +217,10 @@ class Shipper(threading.Thread):
 
     def progress(self) -> tuple[int, int]:
         """(bytes settled, bytes seen) of all files that are followed now."""
-        cursors = list(self._cursors.values())
-        return sum(c.settled.offset for c in cursors), sum(max(c.life.size, c.settled.offset) for c in cursors)
+        pairs = [(cursor.settled.offset, cursor.life.size) for cursor in list(self._cursors.values())]
+        return sum([offset for offset, _ in pairs]), sum(
+            [size if size > offset else offset for offset, size in pairs]
+        )
 
     def run(self) -> None:
         """The loop: listen, read, send, commit; until drained or stopped."""
@@ -227,7 +230,7 @@ class Shipper(threading.Thread):
             self.conclude()
         except Exception as error:  # the thread's last resort: said aloud, and the process ends with code 1
             self.failed = True
-            self._emit(events.Crashed(self.name, f"{type(error).__name__}: {error}"))
+            self._emit(events.Crashed(self.name, events.fault_of(error)))
         finally:
             if not self._in_flight:
                 self._sink.close()
@@ -443,7 +446,7 @@ class Shipper(threading.Thread):
         for name, count in faults.items():
             if name not in self.tally.enricher_faults:
                 self._emit(events.EnricherFault(self.pipeline, name, count))
-            self.tally.enricher_faults[name] = self.tally.enricher_faults.get(name, 0) + count
+            add(self.tally.enricher_faults, name, count)
 
     # ── send ────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -505,11 +508,14 @@ class Shipper(threading.Thread):
         self._in_flight_bytes -= _size_of(parts)
         if isinstance(outcome, DeliveryError):
             self.tally.retries += 1
+            self._error_class = _class_of(outcome)
+            add(self.tally.faults, self._error_class, 1)
             self._fault = self._fault or outcome
             return
         self.tally.retries += outcome.attempts - 1
         self.tally.duplicates += outcome.already
         self.tally.latency.add(took)
+        self.tally.attempts.add(outcome.attempts - 1)
         self.tally.documents.add(len(batch))
         self._tell_up()
         self._backoff.reset()
@@ -518,6 +524,8 @@ class Shipper(threading.Thread):
         account(parts, batch, outcome, self.pipeline, self.sink_name, self._clock.now())
         self._landed.update(part.documents.generation.number for part in parts)
         if outcome.rejected:
+            for rejection in outcome.rejected.values():
+                add(self.tally.refusals, rejection.kind, 1)
             first = next(iter(outcome.rejected.values()))
             self._emit(
                 events.Rejected(self.pipeline, self.sink_name, len(outcome.rejected), first.kind, first.reason)
@@ -584,7 +592,10 @@ class Shipper(threading.Thread):
             self._state_failed(error)
             return False
         self._is_durable = True
+        for step in (*self._steps, *steps.values()):
+            self.tally.became(step.amounts.bytes_, step.amounts.lines)
         if dropped:
+            self.tally.dead_letters_dropped += dropped
             self._emit(events.DeadLettersDropped(self.pipeline, self.sink_name, dropped))
         self._steps.clear()
         self._landed.clear()
@@ -648,6 +659,13 @@ class Shipper(threading.Thread):
             self._state_told = True
             self._emit(events.StateUnwritable(str(error)))
         self._wait_until = self._clock.monotonic() + COMMIT_EVERY_S
+
+
+def _class_of(fault: DeliveryError) -> str:
+    """The kind of a fault in one word, of which there are few."""
+    if isinstance(fault, Fatal):
+        return "misconfigured"
+    return "too_large" if isinstance(fault, TooLarge) else "unavailable"
 
 
 def _size_of(parts: Sequence[Part]) -> int:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import socket
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from queue import Empty
 
@@ -17,7 +19,7 @@ from sidecar.deliver.sink import SinkSettings
 from sidecar.errors import ConfigurationError, StateError
 from sidecar.kubernetes.endings import ExitRule
 from sidecar.kubernetes.pod import Pod
-from sidecar.observe.facts import BalanceFacts, Facts, FileFacts
+from sidecar.observe.facts import BalanceFacts, ConfigurationFacts, Facts, FileFacts, FileSums, VolumeFacts
 from sidecar.positions import Amounts
 from sidecar.read.descriptors import Descriptors
 from sidecar.read.follower import QUIET_S, Follower
@@ -207,16 +209,32 @@ class Supervisor:
             settled, seen = zip(*(shipper.progress() for shipper in self._shippers), strict=True)
             self._manner.progress(sum(settled), sum(seen))
 
-    def facts(self, reloads: tuple[int, int]) -> Facts:
-        """What there is to know now. May be called by any thread; nothing waits for it."""
+    def facts(self, configuration: ConfigurationFacts, *, files: bool = True) -> Facts:
+        """What there is to know now, each of the `files` or only their sums: there may be very many of them.
+
+        May be called by any thread; nothing waits for it.
+        """
         shippers, watched = list(self._shippers), dict(self._watched)
         return Facts(
             __version__, self._started_at, self._clock.now(), os.getpid(), str(self.state_dir),
             [shipper.facts(self._settings.sinks[shipper.sink_name].destination()) for shipper in shippers],
-            [facts for name, each in watched.items() for facts in _files(name, each.follower)],
+            [facts for name, each in watched.items() for facts in _files(name, each.follower)] if files else [],
+            [_sums(name, each.follower) for name, each in watched.items()],
             self._balance(shippers), "notifications" if self._watcher.is_notified else "sweeps alone",
-            len(self._descriptors), self._descriptors.limit, self._settings.limits.memory, reloads,
+            len(self._descriptors), self._descriptors.limit, self._settings.limits.memory,
+            self._settings.limits.held_deleted, self._settings.dead_letters.max_size,
+            list(self._volumes(watched)), configuration,
         )  # fmt: skip
+
+    def _volumes(self, watched: Mapping[str, Watched]) -> Iterator[VolumeFacts]:
+        """Space where the logs and the state lie. What the kubelet counts for a `sizeLimit` is the size of files."""
+        told = self._settings.limits.volume
+        for name, each in watched.items():
+            if told is not None:
+                yield VolumeFacts(name, sum(life.size for life in each.follower.lives()), told)
+            elif each.sweep.globs:
+                yield from _volume(name, each.sweep.globs[0].root)
+        yield from _volume("", str(self.state_dir))
 
     def _balance(self, shippers: Sequence[Shipper]) -> list[BalanceFacts]:
         """What became of every byte, by sink; `unsettled` is what is known of and not settled."""
@@ -350,6 +368,26 @@ def _files(pipeline: str, follower: Follower) -> Iterator[FileFacts]:
         settled = {sink: point.offset for sink, point in life.settled.items()}
         shown = os.fsencode(life.name).decode(errors="backslashreplace")
         yield FileFacts(pipeline, shown, life.size, settled, life.is_open, not life.sighted)
+
+
+def _sums(pipeline: str, follower: Follower) -> FileSums:
+    lives = follower.lives()
+    held = [life for life in lives if not life.sighted]
+    settled = [min((point.offset for point in life.settled.values()), default=0) for life in held]
+    unread = sum(max(0, life.size - offset) for life, offset in zip(held, settled, strict=True))
+    return FileSums(pipeline, len(lives), sum(life.size for life in lives), len(held), unread)
+
+
+def _volume(pipeline: str, folder: str) -> Iterator[VolumeFacts]:
+    with suppress(OSError):
+        found = os.statvfs(folder)
+        used = (found.f_blocks - found.f_bfree) * found.f_frsize
+        yield VolumeFacts(pipeline, used, used + found.f_bavail * found.f_frsize)
+
+
+def hash_of(settings: Settings) -> str:
+    """Tells configurations apart; secrets go in as stars."""
+    return hashlib.sha256(settings.model_dump_json().encode()).hexdigest()[:16]
 
 
 def hostname(environ: Mapping[str, str]) -> str:

@@ -76,7 +76,7 @@ class Watcher(threading.Thread):
             self._watch()
         except Exception as error:  # the thread's last resort: said aloud, and the process ends with code 1
             self.failed = True
-            self._emit(events.Crashed(self.name, f"{type(error).__name__}: {error}"))
+            self._emit(events.Crashed(self.name, events.fault_of(error)))
         finally:
             if self._notifier:
                 self._notifier.stop()

@@ -18,7 +18,7 @@ from sidecar.enrich.settings import KINDS, Redact, Redaction
 from sidecar.enrich.transform_settings import FingerprintOptions, HostOptions, KubernetesOptions, SampleOptions
 from sidecar.parse.settings import BUILT_IN as PARSERS
 from sidecar.parse.settings import Container, Csv, Dissect, Grok, Json, Logfmt, Regex, Timestamp
-from sidecar.settings import Admin, DeadLetters, Drain, Limits, Pipeline, Settings
+from sidecar.settings import Admin, DeadLetters, Drain, Limits, Metrics, Otlp, Pipeline, Settings, Tls
 
 ROOT = Path(__file__).parents[1]
 ENRICHERS = (ROOT / "docs" / "enrichers.md").read_text()
@@ -26,6 +26,9 @@ CONFIGURATION = (ROOT / "docs" / "configuration.md").read_text()
 MODELS: list[type[BaseModel]] = [
     Settings,
     Admin,
+    Tls,
+    Metrics,
+    Otlp,
     Limits,
     DeadLetters,
     Drain,

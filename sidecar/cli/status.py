@@ -6,7 +6,7 @@ import argparse
 import json
 import os
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -65,7 +65,24 @@ def screen(
     """The facts as tables: destinations, balance, files in this order. With earlier facts there is a rate."""
     up_s = facts["now"] - facts["started_at"]
     head = Text(f"log-sidecar {facts['version']}, up for {_duration(up_s)}, state in {facts['state_dir']}")
-    return Group(head, Text(), _sinks(facts, before), Text(), _balance(facts), Text(), _files(facts, order))
+    parts: list[RenderableType] = [head, Text(), _sinks(facts, before), Text(), _balance(facts)]
+    if reasons := list(_reasons(facts)):
+        parts += [Text(), *reasons]
+    return Group(*parts, Text(), _files(facts, order))
+
+
+def _reasons(facts: Mapping[str, Any]) -> Iterator[Text]:
+    """Why documents were refused since the start, and why bytes were lost since the state began."""
+    for each in facts["shippers"]:
+        if refused := each["tally"]["refusals"]:
+            told = ", ".join(f"{count:,} {kind}" for kind, count in sorted(refused.items()))
+            place = f"{each['pipeline']} to {each['sink']}"
+            yield Text(f"{place}: dead letters since the start: {told}; see `sidecar dead-letters list`", "yellow")
+    for each in facts["balance"]:
+        lost = {what[5:]: size for what, size in each["bytes"].items() if what.startswith("lost:") and size}
+        if lost:
+            told = ", ".join(f"{_size(size)} {reason}" for reason, size in sorted(lost.items()))
+            yield Text(f"{each['sink']}: lost: {told}", "bold red")
 
 
 def _sinks(facts: Mapping[str, Any], before: Mapping[str, Any] | None) -> Table:

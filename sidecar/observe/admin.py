@@ -1,4 +1,4 @@
-"""Answers questions about the sidecar: over the Unix socket in the state directory, and over HTTP if it is told to.
+"""Answers questions about the sidecar over the Unix socket in the state directory; `http` does so over the network.
 
 Only the socket, which nobody but the owner can reach, takes requests that do something. Whoever asks has ten seconds
 for it and one of a few places, so that slow or many clients hold nothing up.
@@ -13,9 +13,8 @@ import socketserver
 import threading
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler
-from ipaddress import ip_address
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
@@ -27,11 +26,12 @@ Query = Mapping[str, str]
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """An answer: JSON from an object, or a text as it is."""
+    """An answer: JSON from an object, or a text as it is; `headers` beside the usual ones."""
 
     status: int
     body: Mapping[str, Any] | bytes
     content_type: str = "application/json"
+    headers: Mapping[str, str] = field(default_factory=dict)
 
 
 Route = Callable[[Query], Reply]
@@ -71,23 +71,6 @@ class SocketAdmin:
                 (self.directory / NAME).unlink()
 
 
-class HttpAdmin:
-    """The same for those who come over the network; only what a GET asks for."""
-
-    def __init__(self, host: str, port: int, routes: Routes) -> None:
-        self._server = _TcpServer(host, port, {name: route for name, route in routes.items() if name[:4] == "GET "})
-        self._server.begin("admin")
-
-    @property
-    def port(self) -> int:
-        """The port it listens on, also when it was told 0."""
-        return int(self._server.server_address[1])
-
-    def close(self) -> None:
-        """Answer nobody any more."""
-        self._server.end()
-
-
 def _is_answered(path: str) -> bool:
     with socket.socket(socket.AF_UNIX) as connection:
         connection.settimeout(1.0)
@@ -103,7 +86,6 @@ class _Bounded(socketserver.ThreadingMixIn, socketserver.TCPServer):
 
     daemon_threads = True
     block_on_close = False
-    checks_host = False
 
     def __init__(self, *arguments: Any) -> None:
         self._places = threading.BoundedSemaphore(_MOST_AT_ONCE)
@@ -158,21 +140,10 @@ class _UnixServer(_Bounded):
         super().server_bind()
 
 
-class _TcpServer(_Bounded):
-    allow_reuse_address = True
-    checks_host = True
-    request_queue_size = 64
-
-    def __init__(self, host: str, port: int, routes: Routes) -> None:
-        self.routes = routes
-        self.address_family = socket.AF_INET6 if ":" in host else socket.AF_INET
-        super().__init__((host, port), _Handler)
-
-
 class _Handler(BaseHTTPRequestHandler):
     timeout = _IDLE_S
     server_version, sys_version = "log-sidecar", ""
-    server: _UnixServer | _TcpServer
+    server: _UnixServer
 
     def do_GET(self) -> None:
         self._answer()
@@ -192,8 +163,6 @@ class _Handler(BaseHTTPRequestHandler):
         self.wfile.write(body)
 
     def _reply(self) -> Reply:
-        if self.server.checks_host and not _is_direct(self.headers.get("Host", "")):
-            return Reply(403, {"text": "ask by address or as localhost: other names may lead here by deceit"})
         target = urlsplit(self.path)
         route = self.server.routes.get(f"{self.command} {target.path}")
         if route is None:
@@ -208,16 +177,3 @@ class _Handler(BaseHTTPRequestHandler):
 
     def log_message(self, format: str, *arguments: Any) -> None:  # noqa: A002 - the name is the base class's
         """Requests are not worth a line."""
-
-
-def _is_direct(host: str) -> bool:
-    """Whether the client meant this machine by its address: a page of somebody else's may make a browser ask here
-    under a name of its own (DNS rebinding)."""
-    name = host[1:].partition("]")[0] if host.startswith("[") else host.partition(":")[0]
-    if name in ("localhost", ""):
-        return True
-    try:
-        ip_address(name)
-    except ValueError:
-        return False
-    return True

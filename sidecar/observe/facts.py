@@ -13,8 +13,9 @@ class ShipperFacts:
     """One pipeline × one sink.
 
     `state` is "new" (nothing was sent yet), "up", "retrying" or "misconfigured", `since` in seconds since the epoch.
-    `lag_bytes` and `lag_s`: what could be delivered and is not, and the age of its oldest line. `in_flight_bytes`:
-    bytes of log in requests that have no verdict.
+    `error_class`: the kind of the last fault, "" if there never was one. `lag_bytes` and `lag_s`: what could be
+    delivered and is not, and the age of its oldest line. `in_flight_bytes`: bytes of log in requests that have no
+    verdict.
     """
 
     pipeline: str
@@ -23,6 +24,7 @@ class ShipperFacts:
     state: str
     since: float
     error: str
+    error_class: str
     lag_bytes: int
     lag_s: float
     in_flight_bytes: int
@@ -52,8 +54,43 @@ class BalanceFacts:
 
 
 @dataclass(frozen=True, slots=True)
+class FileSums:
+    """The files of one pipeline together: how many, their size in bytes, and of those that were deleted or left their
+    paths how many are still read and what is not delivered everywhere."""
+
+    pipeline: str
+    files: int
+    bytes: int
+    held: int
+    held_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class VolumeFacts:
+    """The space on a volume, in bytes: that of the logs of a pipeline, or with "" as pipeline that of the state."""
+
+    pipeline: str
+    used: int
+    limit: int
+
+
+@dataclass(frozen=True, slots=True)
+class ConfigurationFacts:
+    """The configuration in force: a hash over it without secrets, and since when.
+
+    `taken` and `refused` count the new ones that came since the start; `is_last_good`: the newest is in force.
+    """
+
+    hash: str
+    since: float
+    taken: int = 0
+    refused: int = 0
+    is_last_good: bool = True
+
+
+@dataclass(frozen=True, slots=True)
 class Facts:
-    """All of it. `reloads`: (configurations taken, configurations refused)."""
+    """All of it. `held_limit`: unread bytes of deleted files that each pipeline may hold."""
 
     version: str
     started_at: float
@@ -62,9 +99,13 @@ class Facts:
     state_dir: str
     shippers: Sequence[ShipperFacts]
     files: Sequence[FileFacts]
+    sums: Sequence[FileSums]
     balance: Sequence[BalanceFacts]
     watches: str
     open_files: int
     open_files_limit: int
     memory_limit: int
-    reloads: tuple[int, int]
+    held_limit: int
+    dead_letters_limit: int
+    volumes: Sequence[VolumeFacts]
+    configuration: ConfigurationFacts

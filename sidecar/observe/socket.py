@@ -16,7 +16,8 @@ from pathlib import Path
 from typing import Any
 
 NAME = "sidecar.sock"
-_MOST = 1 << 20
+_MOST = 64 << 20
+"""Some hundred bytes a file, of which there may be very many."""
 
 
 class NobodyThere(Exception):

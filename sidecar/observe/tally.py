@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
+ATTEMPTS = (0.0, 1.0, 2.0, 3.0, 5.0, 7.0)
 DOCUMENTS = (1.0, 10.0, 100.0, 500.0, 1000.0, 2500.0, 5000.0, 10_000.0)
 
 
@@ -33,7 +34,10 @@ class Tally:
 
     `enricher_faults`: records that an enricher could not do its work on, by its name.
     `duplicates`: documents that the destination had already. `retries`: requests beyond the first of a batch, and
-    batches that nothing was taken of. `latency` is in seconds from the first request of a batch to its verdict.
+    batches that nothing was taken of. `latency` is in seconds from the first request of a batch to its verdict,
+    `attempts` how many requests beyond the first a batch took that was settled. `bytes` and `lines`: what became of
+    them, durably, by what it is called in the balance. `refusals`: dead letters by the kind of the reason.
+    `dead_letters_dropped`: those that made place for others. `faults`: attempts that failed as a whole, by reason.
     """
 
     bytes_read: int = 0
@@ -42,6 +46,23 @@ class Tally:
     undecodable: int = 0
     duplicates: int = 0
     retries: int = 0
+    dead_letters_dropped: int = 0
     enricher_faults: dict[str, int] = field(default_factory=dict)
+    refusals: dict[str, int] = field(default_factory=dict)
+    faults: dict[str, int] = field(default_factory=dict)
+    bytes: dict[str, int] = field(default_factory=dict)
+    lines: dict[str, int] = field(default_factory=dict)
     latency: Histogram = field(default_factory=lambda: Histogram(SECONDS))
+    attempts: Histogram = field(default_factory=lambda: Histogram(ATTEMPTS))
     documents: Histogram = field(default_factory=lambda: Histogram(DOCUMENTS))
+
+    def became(self, bytes_: Mapping[str, int], lines: Mapping[str, int]) -> None:
+        """So much was settled, durably."""
+        for what, size in bytes_.items():
+            add(self.bytes, what, size)
+            add(self.lines, what, lines[what])
+
+
+def add(counts: dict[str, int], name: str, count: int) -> None:
+    """Count under this name, which belongs to a small set. A reader may look at the same time."""
+    counts[name] = counts.get(name, 0) + count

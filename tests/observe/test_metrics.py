@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import resource
 import socket
 import subprocess
 import urllib.error
@@ -15,7 +16,7 @@ from pathlib import Path
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from sidecar.observe.facts import Facts
+from sidecar.observe.facts import ConfigurationFacts, Facts
 from sidecar.observe.metrics import families
 from tests.journey.processes import ended, eventually, running, sidecar
 from tests.servers.real_elasticsearch import free_port
@@ -105,6 +106,14 @@ def test_metrics_tell_what_became_of_every_byte(here: Running) -> None:
     assert found["write_seconds_count", "app", "db"] >= 1
     assert found["batch_documents_sum", "app", "db"] == LINES
     assert found["files", "app"] == 1
+    assert found["stored_bytes_total", "app", "db"] == size == found["file_bytes", "app"]
+    assert found["stored_lines_total", "app", "db"] == LINES
+    assert found["parsed_lines_total", "app", "db"] == LINES - 1
+    assert found["sink_last_fault", "app", "unavailable", "dead"] == 1
+    assert found["sink_faults_total", "app", "unavailable", "dead"] == found["retries_total", "app", "dead"]
+    assert 0 < found["volume_used_bytes", "app"] <= found["volume_limit_bytes", "app"]
+    assert 0 < found["state_volume_used_bytes",] <= found["state_volume_limit_bytes",]
+    assert found["config_last_reload_successful",] == 1
 
 
 def test_no_metric_has_the_name_of_a_file_and_all_begin_alike(here: Running) -> None:
@@ -115,8 +124,23 @@ def test_no_metric_has_the_name_of_a_file_and_all_begin_alike(here: Running) -> 
     assert all(name.startswith("log_sidecar_") for name in names)
 
 
+def test_metrics_are_named_as_prometheus_wants_it(here: Running) -> None:
+    _, text = here.get("/metrics")
+    labels = set()
+    for family in text_string_to_metric_families(text):
+        labels |= {label for sample in family.samples for label in sample.labels}
+        assert family.documentation.endswith("."), family.name
+        assert re.fullmatch("[a-z_]+", family.name), family.name
+        assert not re.search("milli|kilo|minutes|_(gauge|counter|histogram|total)$", family.name), family.name
+        if "timestamp" in family.name:
+            assert family.name.endswith("_timestamp_seconds")
+    assert labels <= {"pipeline", "sink", "reason", "state", "what", "result", "version", "hash", "enricher", "le"}
+
+
 def test_every_metric_is_in_the_runbook() -> None:
-    facts = Facts("1", 0, 0, 1, "/", [], [], [], "notifications", 0, 0, 0, (0, 0))
+    facts = Facts(
+        "1", 0, 0, 1, "/", [], [], [], [], "notifications", 0, 0, 0, 0, 0, [], ConfigurationFacts("", 0)
+    )  # fmt: skip
     page = (Path(__file__).parents[2] / "docs" / "operations.md").read_text()
     for family in families(facts):
         name = family.name + ("_total" if family.type == "counter" else "")
@@ -157,24 +181,30 @@ def test_only_addresses_and_localhost_are_answered(here: Running) -> None:
 
 
 def test_nothing_can_be_changed_over_http(here: Running) -> None:
-    assert here.get("/drain", method="POST")[0] == 404
-    assert here.get("/livez", method="POST")[0] == 405
-    assert here.get("/livez", method="DELETE")[0] == 501
-    assert here.get("/../../etc/passwd")[0] == 404
+    for method in ("POST", "PUT", "DELETE", "PATCH", "OPTIONS"):
+        assert here.get("/drain", method=method)[0] == here.get("/livez", method=method)[0] == 405
+    assert here.get("/livez", method="BREW")[0] == 501
+    assert here.get("/livez", method="HEAD") == (200, "")
+    for path in ("/../../etc/passwd", "/..%2f..%2fetc/passwd", "//etc/passwd", "/drain", "/metrics/"):
+        assert here.get(path)[0] == 404, path
 
 
 def test_slow_and_many_clients_hold_nothing_up(here: Running) -> None:
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (min(hard, 8192), hard))
     with ExitStack() as stack:
-        for _ in range(300):
+        for _ in range(1000):
             client = stack.enter_context(socket.create_connection(("127.0.0.1", here.port), timeout=5))
-            client.settimeout(0.001)
+            client.sendall(b"GET /livez HTTP/1.1\r\nX-Marked: " + b"marked" * 100)
+        assert answers(here)
         with (here.folder / "app.log").open("a") as file:
             file.write("not json either\n" * 10)
         here.size += 160
         state = ("--state-dir", str(here.folder / "state"))
         stored = f'"stored": {here.size}'
         eventually(lambda: stored in sidecar("status", "--json", *state).stdout, "the new lines are stored")
-    eventually(lambda: here.process.poll() is None and answers(here), "it answers again")
+    assert answers(here)
+    assert "marked" not in (here.folder / "own.log").read_text()
 
 
 def answers(here: Running) -> bool:
@@ -201,5 +231,6 @@ def test_a_port_in_use_is_told_and_shipping_goes_on_unless_it_is_required(tmp_pa
         with running(tmp_path / "own.log", "--config", str(config(tmp_path, port))) as process:
             eventually(lambda: '"event": "no_listener"' in (tmp_path / "own.log").read_text(), "it says so")
             ended(process)
+        assert json.loads((tmp_path / "own.log").read_text().splitlines()[-1])["event"] == "balance"
         done = sidecar("run", "--config", str(config(tmp_path, port, required=True)))
     assert (done.returncode, "choose another port" in done.stderr) == (2, True)

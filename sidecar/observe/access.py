@@ -1,0 +1,100 @@
+"""Who may ask over HTTP: by which names, with which token, over which certificate."""
+
+from __future__ import annotations
+
+import binascii
+import hmac
+import ssl
+from base64 import b64decode
+from collections.abc import Sequence
+from contextlib import suppress
+from ipaddress import ip_address
+from pathlib import Path
+
+
+class Access:
+    """All files are read again when they change.
+
+    `hosts`: names that clients may use beside addresses and `localhost`. `token_file`: what clients have to send, as
+    a bearer token or as the password of basic authentication. `certificate`: the files of the chain and of the key.
+    Raises `OSError` if a file cannot be used.
+    """
+
+    def __init__(
+        self, hosts: Sequence[str] = (), token_file: Path | None = None, certificate: tuple[Path, Path] | None = None
+    ) -> None:
+        self._hosts = frozenset(host.lower() for host in hosts)
+        self._token_file, self._certificate = token_file, certificate
+        self._stamp: tuple[int, ...] = ()
+        if token_file is not None and not _token(token_file):
+            raise OSError(0, f"{token_file} holds no token")
+
+    def is_direct(self, host: str) -> bool:
+        """Whether the client meant this machine: a page of somebody else's may make a browser ask here under a name
+        of its own (DNS rebinding)."""
+        name = host[1:].partition("]")[0] if host.startswith("[") else host.partition(":")[0]
+        name = name.lower()
+        if name in ("localhost", "") or name in self._hosts:
+            return True
+        try:
+            ip_address(name)
+        except ValueError:
+            return False
+        return True
+
+    def has_token(self, authorization: str) -> bool:
+        """Whether this is the token that the file holds now; none is when it cannot be read."""
+        if self._token_file is None:
+            return True
+        with suppress(OSError):
+            wanted = _token(self._token_file)
+            return bool(wanted) and hmac.compare_digest(_sent(authorization), wanted)
+        return False
+
+    def tls(self) -> ssl.SSLContext | None:
+        """What connections are secured with, if they are. Raises `OSError` if a file cannot be used."""
+        if self._certificate is None:
+            return None
+        context = self._context(self._certificate)
+
+        def renewed(connection: ssl.SSLObject, name: str | None, original: ssl.SSLContext) -> None:
+            """Called for each handshake, also if the client names nobody. What cannot be used changes nothing."""
+            nonlocal context
+            with suppress(OSError):
+                if self._certificate and _stamps(self._certificate) != self._stamp:
+                    context = self._context(self._certificate)
+            connection.context = context
+
+        context.sni_callback = renewed
+        return context
+
+    def _context(self, files: tuple[Path, Path]) -> ssl.SSLContext:
+        stamp = _stamps(files)
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.minimum_version = ssl.TLSVersion.TLSv1_2
+        try:
+            context.load_cert_chain(*files)
+        except OSError as error:
+            names = " and ".join(map(str, files))
+            raise OSError(error.errno, f"{names} are no certificate and its key: {error.strerror}") from None
+        self._stamp = stamp
+        return context
+
+
+def _token(file: Path) -> bytes:
+    return file.read_bytes().strip()
+
+
+def _sent(authorization: str) -> bytes:
+    scheme, _, value = authorization.partition(" ")
+    if scheme.lower() == "bearer":
+        return value.strip().encode("latin-1")
+    if scheme.lower() == "basic":
+        with suppress(binascii.Error, ValueError):
+            return b64decode(value, validate=True).partition(b":")[2]
+    return b""
+
+
+def _stamps(files: tuple[Path, Path]) -> tuple[int, ...]:
+    found = [file.stat() for file in files]
+    return tuple(part for status in found for part in (status.st_ino, status.st_mtime_ns, status.st_size))

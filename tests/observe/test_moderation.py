@@ -1,0 +1,93 @@
+"""The sidecar's own log does not flood: the same is said a few times, and then how often it happened."""
+
+from __future__ import annotations
+
+import io
+import json
+from typing import Any
+
+from sidecar import events
+from sidecar.moderation import BURST, PERIOD_S
+from sidecar.testing import ManualClock
+
+BALANCE = events.Balance("out", 1, 1, 0, 0, 0, 0, 0, 1, 0)
+
+
+class Said:
+    """A log, and what it has said since it was last asked."""
+
+    def __init__(self, level: str = "info") -> None:
+        self.clock, self._stream = ManualClock(), io.StringIO()
+        self.log = events.Log(self.clock, level, self._stream)
+
+    def new(self) -> list[dict[str, Any]]:
+        lines = self._stream.getvalue().splitlines()
+        self._stream.seek(0)
+        self._stream.truncate()
+        return [json.loads(line) for line in lines]
+
+
+def test_of_one_cause_a_few_are_said_and_then_how_many_more() -> None:
+    said = Said()
+    for number in range(BURST + 4313):
+        said.log.emit(events.FileRefused("app", f"/var/log/{number}", "not a regular file"))
+    assert len(said.new()) == BURST
+    said.log.tell_more()
+    assert said.new() == []
+    said.clock.advance(PERIOD_S)
+    said.log.tell_more()
+    (last,) = said.new()
+    assert last["path"] == f"/var/log/{BURST + 4312}"
+    assert last["more"] == 4312
+    assert last["message"].endswith("(and 4,312 more)")
+
+
+def test_other_causes_are_said_meanwhile_and_the_first_again_later() -> None:
+    said = Said()
+    for _ in range(2 * BURST):
+        said.log.emit(events.SinkDown("app", "a", "refused"))
+    said.log.emit(events.SinkDown("app", "b", "refused"))
+    assert len(said.new()) == BURST + 1
+    said.clock.advance(PERIOD_S)
+    said.log.emit(events.SinkDown("app", "a", "again"))
+    assert [(event["sink"], event.get("more")) for event in said.new()] == [("a", BURST - 1), ("a", None)]
+
+
+def test_any_number_of_causes_is_told_and_few_are_remembered() -> None:
+    said = Said()
+    for number in range(1000):
+        for _ in range(BURST + 2):
+            said.log.emit(events.SinkDown(f"pipeline {number}", "a", "refused"))
+    said.log.end([])
+    found = said.new()
+    assert sum(1 + event.get("more", 0) for event in found) == 1000 * (BURST + 2)
+
+
+def test_the_last_words_are_the_last() -> None:
+    said = Said()
+    for _ in range(BURST + 2):
+        said.log.emit(events.StateUnwritable("full"))
+    said.new()
+    said.log.end([BALANCE])
+    said.log.emit(events.SinkUp("app", "late"))
+    said.log.tell_more()
+    assert [(event["event"], event.get("more")) for event in said.new()] == [
+        ("state_unwritable", 1), ("balance", None),
+    ]  # fmt: skip
+
+
+def test_who_asks_for_debug_gets_all_of_it_and_who_does_not_gets_none() -> None:
+    for level, expected in (("debug", 50), ("info", 0)):
+        said = Said(level)
+        for number in range(50):
+            said.log.emit(events.FileFollowed("app", f"/var/log/{number}", 0))
+        assert len(said.new()) == expected
+
+
+def test_an_unforeseen_fault_is_told_without_its_message() -> None:
+    try:
+        json.loads("{secret of the application")
+    except ValueError as error:
+        told = events.fault_of(error)
+    assert told.startswith("JSONDecodeError at decoder.py:")
+    assert "secret" not in told
