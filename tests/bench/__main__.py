@@ -10,11 +10,11 @@ import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
-from tests.bench import recorded
+from tests.bench import plot, recorded
 from tests.bench.contenders import SIDECAR, YARDSTICK, Contender
 from tests.bench.peers import PEERS, present
 from tests.bench.race import Entry, Incomplete, race
-from tests.bench.report import HEADER, NOTES, PARSERS_HEADER, Results, about, parser_rows, rows
+from tests.bench.report import HEADER, NOTES, PARSERS_HEADER, Results, about, costs_a_line, parser_rows, rows
 from tests.bench.workloads import PARSERS, WORKLOADS
 
 _OURS = {"yardstick": YARDSTICK, "sidecar": SIDECAR}
@@ -31,36 +31,48 @@ def main(arguments: Sequence[str], contenders: Mapping[str, Contender] | None = 
     print(f"{about(options.lines, options.runs)}\n", flush=True)
     ratios: dict[str, float] = {}
     text: list[str] = []
+    plots: dict[str, str] = {}
     try:
         if options.table != "parsers":
-            text += _race(options, taking_part, ratios)
+            text += _race(options, taking_part, ratios, plots)
         if options.table != "race":
-            text += _parsers(options, ratios)
+            text += _parsers(options, ratios, plots)
     except Incomplete as missing_lines:
         print(f"\nno speed, because what arrived is not the log: {missing_lines}", file=sys.stderr)
         return 1
+    _drawn(options.plots, plots)
     _keep(options, text, recorded.Recorded(options.lines, ratios))
     return 0
 
 
-def _race(options: argparse.Namespace, contenders: Mapping[str, Contender], ratios: dict[str, float]) -> list[str]:
+def _race(
+    options: argparse.Namespace,
+    contenders: Mapping[str, Contender],
+    ratios: dict[str, float],
+    plots: dict[str, str],
+) -> list[str]:
     """The lines of the table of the race, each printed as soon as it is known."""
     table = ["## Beside the bare job and the peers", "", *HEADER.splitlines()]
+    costs: dict[str, float] = {}
     print(HEADER, flush=True)
     for workload in options.only or WORKLOADS:
         given = WORKLOADS[workload]
         entries = [Entry(name, found, given) for name, found in contenders.items() if found.takes(given)]
         results = _raced(options, entries)
         ratios |= recorded.of_race(workload, results)
+        costs |= {f"{workload}, {name}": cost for name, cost in costs_a_line(results, options.lines).items()}
         table += (found := rows(workload, results, options.lines))
         print("\n".join(found), flush=True)
+    plots["race.svg"] = plot.bars("CPU time of a line", "µs", costs)
     return [*table, "", NOTES, ""]
 
 
-def _parsers(options: argparse.Namespace, ratios: dict[str, float]) -> list[str]:
+def _parsers(options: argparse.Namespace, ratios: dict[str, float], plots: dict[str, str]) -> list[str]:
     """The lines of the table of parsers."""
     results = _raced(options, [Entry(name, SIDECAR, workload) for name, workload in PARSERS.items()])
     ratios |= recorded.of_parsers(results)
+    costs = costs_a_line(results, options.lines)
+    plots["parsers.svg"] = plot.bars("CPU time of a line by parser, preset and enricher", "µs", costs)
     table = [*PARSERS_HEADER.splitlines(), *parser_rows(results, options.lines)]
     print("\n" + "\n".join(table), flush=True)
     return ["## Parsers, presets and enrichers", "", *table, ""]
@@ -68,6 +80,14 @@ def _parsers(options: argparse.Namespace, ratios: dict[str, float]) -> list[str]
 
 def _raced(options: argparse.Namespace, entries: list[Entry]) -> Results:
     return race(entries, options.lines, options.runs, options.verified_lines, _folder(options.cache))
+
+
+def _drawn(folder: Path | None, plots: Mapping[str, str]) -> None:
+    """Write the plots, if there is a folder for them."""
+    if folder is not None:
+        folder.mkdir(parents=True, exist_ok=True)
+        for name, drawn in plots.items():
+            (folder / name).write_text(drawn, encoding="utf-8")
 
 
 def _keep(options: argparse.Namespace, text: Sequence[str], found: recorded.Recorded) -> None:
@@ -95,6 +115,7 @@ def _options(arguments: Sequence[str], contenders: Mapping[str, object]) -> argp
     parser.add_argument("--verified-lines", type=_positive, default=50_000, help="lines that are compared one by one")
     parser.add_argument("--markdown", type=Path, metavar="FILE", help="write the tables here, too")
     parser.add_argument("--record", type=Path, metavar="FILE", help="keep the ratios here")
+    parser.add_argument("--plots", type=Path, metavar="DIRECTORY", help="draw the costs")
     parser.add_argument("--check", action="store_true", help="say which ratios are not those of docs/bench any more")
     parser.add_argument("--cache", type=Path, metavar="DIRECTORY", help="where the logs are kept")
     options = parser.parse_args(arguments)
