@@ -12,6 +12,8 @@ from tests.bench.logs import generate
 from tests.bench.peers import PEERS
 from tests.bench.race import Entry
 from tests.bench.workloads import WORKLOADS
+from tests.conftest import unavailable
+from tests.servers import ComponentMissing
 
 _ROWS = [(peer, workload) for peer, given in PEERS.items() for workload in given.configurations]
 
@@ -32,7 +34,8 @@ def test_configurations_are_there_and_filled_in(peer: str, workload: str, tmp_pa
 def test_rsyslog_delivers_every_line(workload: str, tmp_path: Path) -> None:
     program = PEERS["rsyslog"].found()
     if isinstance(program, str):
-        pytest.skip(program)
+        unavailable(ComponentMissing(program))
+        return
     entry = Entry("rsyslog", PEERS["rsyslog"].contender(program), WORKLOADS[workload])
     entry.verify(generate(WORKLOADS[workload].log, 500, tmp_path))
 
