@@ -75,7 +75,7 @@ def _parsers(options: argparse.Namespace, ratios: dict[str, float], plots: dict[
     plots["parsers.svg"] = plot.bars("CPU time of a line by parser, preset and enricher", "µs", costs)
     table = [*PARSERS_HEADER.splitlines(), *parser_rows(results, options.lines)]
     print("\n" + "\n".join(table), flush=True)
-    return ["## Parsers, presets and enrichers", "", *table, ""]
+    return ["## Parsers, presets, enrichers and ways of sending", "", *table, ""]
 
 
 def _raced(options: argparse.Namespace, entries: list[Entry]) -> Results:

@@ -33,14 +33,15 @@ WORKLOADS: Mapping[str, Workload] = {
     "nginx": Workload("nginx", {"parser": "nginx"}),
     "plain": Workload("plain", {"parser": "plain"}),
     "json-mongodb": Workload("json", _JSON, {"mongodb": {}}),
-    "json-two-sinks": Workload("json", _JSON, _TO_BOTH),
-    "json-gzip": Workload("json", _JSON, {"elasticsearch": {"compress": True}}),
 }
 """The race, beside the bare job and the peers."""
 
 PARSERS: Mapping[str, Workload] = {
     "plain": Workload("plain", {"parser": "plain"}),
     "json": Workload("json", _JSON),
+    "json → MongoDB": WORKLOADS["json-mongodb"],
+    "json, two sinks": Workload("json", _JSON, _TO_BOTH),
+    "json, gzip": Workload("json", _JSON, {"elasticsearch": {"compress": True}}),
     "nginx": Workload("nginx", {"parser": "nginx"}),
     "regex, 10 groups": Workload(
         "nginx", {"parser": {"type": "regex", "pattern": _ACCESS}, "timestamp": _ACCESS_TIME}, says="regex"
@@ -58,4 +59,4 @@ PARSERS: Mapping[str, Workload] = {
         "json", {**_JSON, "enrich": [{"fingerprint": {"fields": ["message"], "target": "hash"}}]}
     ),
 }
-"""What a line costs with each parser, preset and enricher, as a multiple of plain."""
+"""What a line costs with each parser, preset, enricher and way of sending, as a multiple of plain."""
