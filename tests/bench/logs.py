@@ -138,6 +138,7 @@ LOGS: Mapping[str, Callable[[int, random.Random], Iterator[str]]] = {
     "traces": _traces,
     "secrets": _secrets,
     "syslog": _of("<134>1 {when:%Y-%m-%dT%H:%M:%S.%fZ} web-1 shop 7 - - {message}"),
+    "logfmt": _of('time={when:%Y-%m-%dT%H:%M:%S.%fZ} level={level} n={number} message="{message}"'),
     "log4j": _of("{when:%Y-%m-%d %H:%M:%S,000} INFO  [main] shop.orders.OrderService - {message}"),
 }
 """The lines of each kind of log. A format is a line here and one in `tests/bench/workloads.py`."""

@@ -142,9 +142,9 @@ def _as_regex(line: str, document: Document) -> bool:
 
 
 def _as_message(line: str, document: Document) -> bool:
-    """The message is the end of the line, and not all of it: the parser has understood the line."""
+    """The message stands in the line, and is not all of it: the parser has understood the line."""
     message = document["message"]
-    return line.endswith(message) and line != message and "sequence" in message
+    return message in line and line != message and "sequence" in message
 
 
 def _as_text(line: str, document: Document) -> bool:

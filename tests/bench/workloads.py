@@ -47,6 +47,7 @@ PARSERS: Mapping[str, Workload] = {
         "nginx", {"parser": {"type": "regex", "pattern": _ACCESS}, "timestamp": _ACCESS_TIME}, says="regex"
     ),
     "syslog": Workload("syslog", {"parser": "syslog"}, says="message"),
+    "logfmt": Workload("logfmt", {"parser": "logfmt"}, says="message"),
     "log4j": Workload("log4j", {"parser": "log4j"}, says="message"),
     "multiline java": Workload("traces", {"multiline": "java"}),
     "redact, 3 patterns": Workload("secrets", {"enrich": [{"redact": ["password", "email", "ip"]}]}),
