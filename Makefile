@@ -7,14 +7,15 @@ FUZZ_READY := $(VENV)/.fuzz-ready-$(shell cksum < requirements/fuzz.txt | cut -d
 SECONDS ?= 60
 MINUTES ?= 60
 
-.PHONY: help demo test test-cluster check format bench fuzz soak torture components image
+.PHONY: help demo test test-cluster check format bench fuzz soak torture components image bench-check
 
 help:
 	@echo "make demo    the main job on the embedded database: an application, a kill, a balance"
 	@echo "make test    all tests, with the real Elasticsearch and a MongoDB-protocol server"
 	@echo "make test-cluster   the tests on a real Kubernetes node; needs root"
 	@echo "make check   formatting, lint, types, import contracts"
-	@echo "make bench   CPU, time and memory for 1,000,000 lines, beside the bare job"
+	@echo "make bench   CPU, time and memory for 1,000,000 lines, beside the bare job and the peers; BENCH=--quick is short"
+	@echo "make bench-check   is anything slower than it was recorded? Says so, and never fails for it"
 	@echo "make fuzz    bytes that reach new code, SECONDS=60 for each target: is every property kept?"
 	@echo "make soak    a sidecar for MINUTES=60, with rotation and outages: does it grow, is every line there?"
 	@echo "make torture every kind of rotation, with kills and chaos; TORTURE=--help tells its options"
@@ -52,7 +53,12 @@ format: $(READY)
 	$(BIN)/ruff check --fix .
 
 bench: $(READY)
-	$(BIN)/python -m tests.bench
+	mkdir -p build
+	$(BIN)/python -m tests.bench $(BENCH) --markdown build/bench.md --plots build/bench
+	$(BIN)/python -m tests.bench.measures $(BENCH) --markdown build/measures.md --plots build/bench
+
+bench-check: $(READY)
+	$(BIN)/python -m tests.bench --quick --contenders yardstick,sidecar --check
 
 torture: $(READY)
 	-@$(MAKE) --no-print-directory components

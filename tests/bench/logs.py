@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import random
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-
-KINDS = ("json", "nginx", "plain")
 
 _BEGIN = datetime(2026, 11, 23, 1, tzinfo=UTC)
 _STEP_US = 2_741
@@ -53,7 +51,7 @@ def generate(kind: str, lines: int, folder: Path) -> Path:
     if not path.exists():
         scratch = path.with_suffix(".part")
         with scratch.open("w", encoding="ascii", newline="") as out:
-            out.writelines(_LINES[kind](lines, random.Random(7)))
+            out.writelines(LOGS[kind](lines, random.Random(7)))
         scratch.rename(path)
     return path
 
@@ -100,4 +98,47 @@ def _plain(lines: int, chance: random.Random) -> Iterator[str]:
         )
 
 
-_LINES = {"json": _json, "nginx": _nginx, "plain": _plain}
+def _traces(lines: int, chance: random.Random) -> Iterator[str]:
+    """Events of ten lines each, the last one of as many as are left."""
+    pick = chance.choice
+    for number, when in _times(lines):
+        if number % 10 == 0:
+            message = f"{_filled(pick(_MESSAGES), chance)} ({number})"
+            yield f"{when:%Y-%m-%d %H:%M:%S.%f} ERROR [worker-{number % 16}] {pick(_LOGGERS)} - {message}\n"
+        elif number % 10 == 1:
+            yield "java.lang.IllegalStateException: the reservation is not open any more\n"
+        elif number % 10 == 7:
+            yield "Caused by: java.net.SocketTimeoutException: Read timed out\n"
+        else:
+            yield f"\tat {pick(_LOGGERS)}.handle{number % 7}(Handler.java:{number % 900 + 1})\n"
+
+
+def _secrets(lines: int, chance: random.Random) -> Iterator[str]:
+    """Plain lines with an address of a person, one of a machine, and a password in each."""
+    for number, line in enumerate(_plain(lines, chance)):
+        address = f"192.0.2.{number % 250 + 1}"
+        yield f"{line[:-1]} for user{number}@shop.example from {address} password=tr0ub4dor{number}\n"
+
+
+def _of(template: str) -> Callable[[int, random.Random], Iterator[str]]:
+    """Lines of a format, by a template with {when}, {level}, {message} and {number}."""
+
+    def made(lines: int, chance: random.Random) -> Iterator[str]:
+        for number, when in _times(lines):
+            message = f"{_filled(chance.choice(_MESSAGES), chance)} sequence {number}"
+            yield template.format(when=when, level=chance.choice(_LEVELS), message=message, number=number) + "\n"
+
+    return made
+
+
+LOGS: Mapping[str, Callable[[int, random.Random], Iterator[str]]] = {
+    "json": _json,
+    "nginx": _nginx,
+    "plain": _plain,
+    "traces": _traces,
+    "secrets": _secrets,
+    "syslog": _of("<134>1 {when:%Y-%m-%dT%H:%M:%S.%fZ} web-1 shop 7 - - {message}"),
+    "logfmt": _of('time={when:%Y-%m-%dT%H:%M:%S.%fZ} level={level} n={number} message="{message}"'),
+    "log4j": _of("{when:%Y-%m-%d %H:%M:%S,000} INFO  [main] shop.orders.OrderService - {message}"),
+}
+"""The lines of each kind of log. A format is a line here and one in `tests/bench/workloads.py`."""

@@ -5,22 +5,35 @@ from __future__ import annotations
 import json
 import re
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 Document = Mapping[str, Any]
+Pairs = Sequence[tuple[str, Document]]
 
 _ACCESS = re.compile(r'(\S+) - (\S+) \[.+?\] "(\S+) (\S+) HTTP/(\S+)" (\d+) (\d+) "(.*?)" "(.*?)"')
+_ACCESS_NAMES = ("address", "user", "method", "url", "version", "status", "size", "referrer", "agent")
+_JSON_NAMES = ("time", "level", "logger", "message", "request", "status", "took_ms", "amount", "cached", "seq")
+_EVENT = re.compile(rb"^2026-", re.MULTILINE)
 
 
-def findings(log: Path, kind: str, received: bytes) -> list[str]:
-    """What is wrong with the documents of a bulk stream, a sentence each; empty if each line came, once, as it is."""
-    lines = dict(_offsets(log.read_bytes()))
-    pairs = list(_documents(received))
+def expected(log: Path, kind: str) -> int:
+    """How many documents a log of this kind makes: one a line, or one for each stack trace."""
+    with log.open("rb") as lines:
+        if kind == "traces":
+            return sum(1 for line in lines if _EVENT.match(line))
+        return sum(chunk.count(b"\n") for chunk in iter(lambda: lines.read(1 << 22), b""))
+
+
+def findings(log: Path, kind: str, says: str, pairs: Pairs) -> list[str]:
+    """What is wrong with documents that tell their offsets, a sentence each; empty if each line came once."""
+    lines = dict(_offsets(log.read_bytes(), kind))
     found = Counter(document["log"]["offset"] for _, document in pairs)
     ids = Counter(name for name, _ in pairs)
-    unlike = [at for _, document in pairs if (at := _at(document)) in lines and not _same(kind, lines[at], document)]
+    same = _SAYS[says]
+    unlike = [at for _, document in pairs if (at := _at(document)) in lines and not same(lines[at], document)]
     checks = (
         ("missing", [at for at in lines if at not in found]),
         ("stored twice", [at for at, times in found.items() if times > 1]),
@@ -32,38 +45,79 @@ def findings(log: Path, kind: str, received: bytes) -> list[str]:
     return [*told, f"{shared:,} ids used more than once"] if shared else told
 
 
+def peer_findings(log: Path, kind: str, pairs: Pairs) -> list[str]:
+    """The same for documents of a peer, which tell no offsets: what the lines say is counted and compared."""
+    said = Counter(_of_line(kind, line) for _, line in _offsets(log.read_bytes(), kind))
+    found = Counter(_of_peer(kind, document) for _, document in pairs)
+    missing, extra = said - found, found - said
+    told = [f"{missing.total():,} missing, the first is {next(iter(missing))!r}"] if missing else []
+    return [*told, f"{extra.total():,} too many or not what the line says"] if extra else told
+
+
+def _of_line(kind: str, line: str) -> Hashable:
+    if kind == "json":
+        said = json.loads(line)
+        return _to_the_second([said[name] for name in _JSON_NAMES])
+    if kind == "nginx":
+        return _access(line)
+    return line
+
+
+def _of_peer(kind: str, document: Document) -> Hashable:
+    if kind == "json":
+        return _to_the_second([document.get(name) for name in _JSON_NAMES])
+    if kind == "nginx":
+        return tuple(str(document.get(name)) for name in _ACCESS_NAMES)
+    text: str | None = document.get("message", document.get("body"))
+    return text
+
+
+def _to_the_second(values: list[Any]) -> Hashable:
+    """The time comes first; rsyslog makes a date of it for MongoDB, and leaves out the fraction."""
+    time, *others = values
+    return (f"{time:%Y-%m-%dT%H:%M:%S.%f}" if isinstance(time, datetime) else str(time))[:19], *others
+
+
 def _at(document: Document) -> int:
     at: int = document["log"]["offset"]
     return at
 
 
-def _offsets(log: bytes) -> Iterator[tuple[int, str]]:
+def _offsets(log: bytes, kind: str) -> Iterator[tuple[int, str]]:
+    """(offset, text) of each line, or of each stack trace."""
     at = 0
-    for line in log.splitlines(keepends=True):
-        yield at, line.decode().rstrip("\n")
-        at += len(line)
+    for entry in _entries(log, kind):
+        yield at, entry.decode().rstrip("\n")
+        at += len(entry)
 
 
-def _documents(received: bytes) -> Iterator[tuple[str, Document]]:
-    """(id, document) of each item."""
-    lines = iter(received.splitlines())
-    for action, document in zip(lines, lines, strict=True):
-        yield json.loads(action)["create"]["_id"], json.loads(document)
+def _entries(log: bytes, kind: str) -> Iterable[bytes]:
+    if kind != "traces":
+        return log.splitlines(keepends=True)
+    begins = [match.start() for match in _EVENT.finditer(log)]
+    return [log[begin:end] for begin, end in zip(begins, [*begins[1:], len(log)], strict=True)]
 
 
-def _same(kind: str, line: str, document: Document) -> bool:
-    return _SAYS[kind](line, document)
+def _access(line: str) -> tuple[str, ...]:
+    match = _ACCESS.fullmatch(line)
+    assert match is not None
+    return match.groups()
 
 
 def _as_json(line: str, document: Document) -> bool:
     said = json.loads(line)
-    return said["time"] == document["@timestamp"] and all(document.get(key) == said[key] for key in said)
+    return _same_time(said["time"], document["@timestamp"]) and all(document.get(key) == said[key] for key in said)
+
+
+def _same_time(said: str, stored: str | datetime) -> bool:
+    """BSON has milliseconds, in UTC."""
+    if isinstance(stored, str):
+        return said == stored
+    return f"{stored:%Y-%m-%dT%H:%M:%S.%f}"[:23] == said[:23]
 
 
 def _as_access(line: str, document: Document) -> bool:
-    match = _ACCESS.fullmatch(line)
-    assert match is not None
-    address, user, method, url, version, status, size, referrer, agent = match.groups()
+    address, user, method, url, version, status, size, referrer, agent = _access(line)
     http = document["http"]
     pairs = (
         (address, document["source"]["address"]),
@@ -83,4 +137,35 @@ def _as_plain(line: str, document: Document) -> bool:
     return bool(document["message"] == line)
 
 
-_SAYS: dict[str, Callable[[str, Document], bool]] = {"json": _as_json, "nginx": _as_access, "plain": _as_plain}
+def _as_regex(line: str, document: Document) -> bool:
+    return _access(line) == _of_peer("nginx", document)
+
+
+def _as_message(line: str, document: Document) -> bool:
+    """The message stands in the line, and is not all of it: the parser has understood the line."""
+    message = document["message"]
+    return message in line and line != message and "sequence" in message
+
+
+def _as_text(line: str, document: Document) -> bool:
+    return bool(json.loads(line)["message"] == document["message"])
+
+
+def _as_redacted(line: str, document: Document) -> bool:
+    """Neither secret is there any more, and what stands around them is."""
+    message = document["message"]
+    address = line.rsplit(" from ", 1)[1].split(" ")[0]
+    is_hidden = not any(secret in message for secret in ("@shop.example", "tr0ub4dor", f" {address} "))
+    return is_hidden and message[:60] == line[:60]
+
+
+_SAYS: dict[str, Callable[[str, Document], bool]] = {
+    "json": _as_json,
+    "nginx": _as_access,
+    "plain": _as_plain,
+    "traces": _as_plain,
+    "regex": _as_regex,
+    "message": _as_message,
+    "text": _as_text,
+    "secrets": _as_redacted,
+}

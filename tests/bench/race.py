@@ -1,4 +1,4 @@
-"""Contenders in turn over the same log, each against a fresh null Elasticsearch, and none without a proof."""
+"""Contenders in turn over the same log, each against fresh null servers, and none without a proof."""
 
 from __future__ import annotations
 
@@ -8,20 +8,21 @@ import signal
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator, Mapping
-from contextlib import closing, contextmanager
+import time
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from http.client import HTTPConnection
 from pathlib import Path
 
 from tests.bench.contenders import Contender, Job
 from tests.bench.logs import generate
-from tests.bench.proof import findings
+from tests.bench.proof import expected, findings, peer_findings
+from tests.bench.servers import ROOT, Null, null_servers
+from tests.bench.workloads import Workload
 
-_HERE = Path(__file__).parent
-_ROOT = _HERE.parents[1]
+_STOPWATCH = Path(__file__).parent / "stopwatch.py"
 LIMIT_S = 900.0
 """How long one run may take before it is given up."""
+_LOOK_S = 0.05
 
 
 class Incomplete(Exception):
@@ -30,7 +31,7 @@ class Incomplete(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """One run of one contender: CPU and wall seconds and peak resident MiB; `server_cpu_s` is the null server's."""
+    """One run of one contender: CPU and wall seconds and peak resident MiB; `server_cpu_s` is the null servers'."""
 
     cpu_s: float
     wall_s: float
@@ -39,95 +40,109 @@ class Run:
 
 
 @dataclass(frozen=True, slots=True)
-class Null:
-    """A null Elasticsearch that is running."""
+class Entry:
+    """A contender at a workload, by the name that is printed."""
 
-    port: int
+    name: str
+    contender: Contender
+    workload: Workload
 
-    def stats(self) -> dict[str, float]:
-        """What came so far."""
-        found: dict[str, float] = json.loads(self._get("stats"))
-        return found
+    def run(self, log: Path, nulls: Mapping[str, Null], limit_s: float = LIMIT_S) -> Run:
+        """One run. Raises `Incomplete` if it fails or takes longer than `limit_s`."""
+        ports = {what: null.port for what, null in nulls.items()}
+        wanted = expected(log, self.workload.log)
+        is_done = (lambda: False) if self.contender.ends else (lambda: self._count(nulls) >= wanted)
+        with tempfile.TemporaryDirectory() as state:
+            command = self.contender.command(Job(self.workload, log, ports, Path(state)))
+            told, errors = self._timed(command, is_done, limit_s)
+        if told["exit"]:
+            raise Incomplete(f"{self.name} ended with exit code {told['exit']:.0f}:\n{errors.strip()[-2000:]}")
+        servers = sum(null.stats()["cpu_s"] for null in nulls.values())
+        return Run(told["cpu_s"], told["wall_s"], told["peak_mib"], servers)
 
-    def received(self) -> bytes:
-        """All bulk bodies, if they are kept."""
-        return self._get("received")
+    @staticmethod
+    def _count(nulls: Mapping[str, Null]) -> int:
+        return int(min(null.stats()["documents"] for null in nulls.values()))
 
-    def _get(self, what: str) -> bytes:
-        with closing(HTTPConnection("127.0.0.1", self.port, timeout=60)) as connection:  # never through a proxy
-            connection.request("GET", f"/_null/{what}")
-            return connection.getresponse().read()
+    def _timed(self, command: list[str], is_done: Callable[[], bool], limit_s: float) -> tuple[dict[str, float], str]:
+        """What it cost, and what it said; a run that does not end by itself is over when `is_done` says so."""
+        watched = [sys.executable, "-I", "-S", str(_STOPWATCH), *command]
+        # What is compiled once is kept, as it is where the product is installed.
+        environ = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
+        with tempfile.TemporaryFile("w+") as out, tempfile.TemporaryFile("w+") as errors:
+            process = subprocess.Popen(
+                watched, stdout=out, stderr=errors, env=environ, cwd=ROOT, start_new_session=True
+            )
+            try:
+                ended_s = self._waited(process, is_done, limit_s)
+            finally:
+                if process.poll() is None:
+                    os.killpg(process.pid, signal.SIGKILL)
+                    process.wait()
+            out.seek(0)
+            errors.seek(0)
+            told: dict[str, float] = json.loads(out.read())
+            return {**told, "wall_s": ended_s or told["wall_s"]}, errors.read()
 
+    def _waited(self, process: subprocess.Popen[bytes], is_done: Callable[[], bool], limit_s: float) -> float | None:
+        """Wait for the end; the seconds until all had come, if that is not the end."""
+        began = time.monotonic()
+        if self.contender.ends:
+            self._ended(process, limit_s, limit_s)
+            return None
+        while not is_done():
+            if time.monotonic() - began > limit_s:
+                raise Incomplete(f"{self.name} had not delivered everything after {limit_s:.0f} s")
+            try:
+                process.wait(_LOOK_S)
+                return None
+            except subprocess.TimeoutExpired:
+                continue
+        taken = time.monotonic() - began
+        process.terminate()
+        self._ended(process, 60, limit_s)
+        return taken
 
-@contextmanager
-def null_elasticsearch(*, verify: bool = False) -> Iterator[Null]:
-    """A null Elasticsearch in a process of its own."""
-    command = [sys.executable, "-m", "tests.bench.null_elasticsearch", *(["--verify"] if verify else [])]
-    server = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=_ROOT)
-    with server:
-        assert server.stdout is not None
+    def _ended(self, process: subprocess.Popen[bytes], wait_s: float, limit_s: float) -> None:
         try:
-            yield Null(int(server.stdout.readline()))
-        finally:
-            server.kill()
+            process.wait(wait_s)
+        except subprocess.TimeoutExpired:
+            raise Incomplete(f"{self.name} had not ended after {min(wait_s, limit_s):.0f} s") from None
+
+    def verify(self, log: Path) -> None:
+        """A run outside the race in which every document is kept and looked at. Raises `Incomplete`."""
+        kind = self.workload.log
+        with null_servers(self.contender.needs(self.workload), keep=True) as nulls:
+            self.run(log, nulls)
+            for what, null in nulls.items():
+                pairs = null.documents()
+                wrong = (
+                    findings(log, kind, self.workload.says or kind, pairs)
+                    if self.contender.tells_offsets
+                    else peer_findings(log, kind, pairs)
+                )
+                if wrong:
+                    raise Incomplete(f"{self.name} into {what}: {'; '.join(wrong)}")
+
+    def counted(self, log: Path) -> Run:
+        """A timed run in which the documents are counted. Raises `Incomplete`."""
+        with null_servers(self.contender.needs(self.workload)) as nulls:
+            result = self.run(log, nulls)
+            counts = {what: int(null.stats()["documents"]) for what, null in nulls.items()}
+        wanted = expected(log, self.workload.log)
+        for what, came in counts.items():
+            if came != wanted:
+                gap = f"{wanted - came:,} missing" if came < wanted else f"{came - wanted:,} too many"
+                raise Incomplete(f"{self.name} into {what}: {wanted:,} lines or events, {came:,} documents, {gap}")
+        return result
 
 
-def run(name: str, contender: Contender, kind: str, log: Path, null: Null, limit_s: float = LIMIT_S) -> Run:
-    """One run of one contender. Raises `Incomplete` if it fails or takes longer than `limit_s`."""
-    with tempfile.TemporaryDirectory() as state:
-        command = contender(Job(kind, log, null.port, Path(state)))
-        told, errors = _timed(name, command, limit_s)
-    if told["exit"]:
-        said = errors.strip()[-2000:]
-        raise Incomplete(f"{name} ended with exit code {told['exit']:.0f} on {kind}:\n{said}")
-    return Run(told["cpu_s"], told["wall_s"], told["peak_mib"], null.stats()["cpu_s"])
-
-
-def _timed(name: str, command: list[str], limit_s: float) -> tuple[dict[str, float], str]:
-    watched = [sys.executable, "-I", "-S", str(_HERE / "stopwatch.py"), *command]
-    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
-    # What is compiled once is kept, as it is where the product is installed.
-    environ = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
-    given = {"env": environ, "cwd": _ROOT, "start_new_session": True}
-    process = subprocess.Popen(watched, **pipes, **given)  # type: ignore[call-overload]
-    try:
-        out, errors = process.communicate(timeout=limit_s)
-    except subprocess.TimeoutExpired:
-        raise Incomplete(f"{name} had not ended after {limit_s:.0f} s") from None
-    finally:
-        if process.poll() is None:
-            os.killpg(process.pid, signal.SIGKILL)
-            process.communicate()
-    return json.loads(out), errors
-
-
-def verify(name: str, contender: Contender, kind: str, log: Path) -> None:
-    """A run outside the race in which every document is kept and looked at. Raises `Incomplete`."""
-    with null_elasticsearch(verify=True) as null:
-        run(name, contender, kind, log, null)
-        if wrong := findings(log, kind, null.received()):
-            raise Incomplete(f"{name} on {kind}: {'; '.join(wrong)}")
-
-
-def race(
-    kind: str, contenders: Mapping[str, Contender], lines: int, runs: int, verified_lines: int, folder: Path
-) -> dict[str, list[Run]]:
-    """The runs of each contender, taken in turn (A B A B …) after each has been verified. Raises `Incomplete`."""
-    log, sample = generate(kind, lines, folder), generate(kind, min(lines, verified_lines), folder)
-    for name, contender in contenders.items():
-        verify(name, contender, kind, sample)
-    results: dict[str, list[Run]] = {name: [] for name in contenders}
+def race(entries: list[Entry], lines: int, runs: int, verified_lines: int, folder: Path) -> dict[str, list[Run]]:
+    """The runs of each entry, taken in turn (A B A B …) after each has been verified. Raises `Incomplete`."""
+    for entry in entries:
+        entry.verify(generate(entry.workload.log, min(lines, verified_lines), folder))
+    results: dict[str, list[Run]] = {entry.name: [] for entry in entries}
     for _ in range(runs):
-        for name, contender in contenders.items():
-            results[name].append(_counted(name, contender, kind, log, lines))
+        for entry in entries:
+            results[entry.name].append(entry.counted(generate(entry.workload.log, lines, folder)))
     return results
-
-
-def _counted(name: str, contender: Contender, kind: str, log: Path, lines: int) -> Run:
-    with null_elasticsearch() as null:
-        result = run(name, contender, kind, log, null)
-        documents = int(null.stats()["documents"])
-    if documents != lines:
-        gap = f"{lines - documents:,} missing" if documents < lines else f"{documents - lines:,} too many"
-        raise Incomplete(f"{name} on {kind}: {lines:,} lines, {documents:,} documents, {gap}")
-    return result

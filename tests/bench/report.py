@@ -1,4 +1,4 @@
-"""The figures as a table that reads the same on a terminal and in Markdown."""
+"""The figures as tables that read the same on a terminal and in Markdown."""
 
 from __future__ import annotations
 
@@ -12,52 +12,72 @@ from pathlib import Path
 from tests.bench.race import Run
 
 HEADER = (
-    "| log | contender | CPU s | µs CPU a line | CPU ÷ bare job | wall s | lines/s | peak MiB | null server |\n"
-    "| --- | --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: |"
+    "| log | contender | CPU s | µs CPU a line | CPU ÷ bare job | CPU ÷ sidecar | wall s | lines/s | peak MiB"
+    " | null server |\n| --- | --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: |"
 )
+PARSERS_HEADER = "| parser, preset, enricher or way of sending | µs CPU a line | CPU ÷ plain |\n| --- | ---: | ---: |"
 
-_NOTES = (
+NOTES = (
     "CPU, wall time and peak memory are those of the whole process, imports included, from the operating system."
-    " Medians; the ratio is the median of the ratios within each round (lowest and highest in brackets). The bare job"
-    " (`tests/bench/yardstick.py`) keeps none of the product's promises. *null server*: CPU time of the null"
-    " Elasticsearch in its own process, as a part of the wall time; near 100 % it would be what is measured. Before"
-    " the race every contender's documents are compared with the lines of a smaller log; in each timed run they are"
-    " counted."
+    " Medians; a ratio is the median of the ratios within each round (lowest and highest in brackets). The bare"
+    " job (`tests/bench/yardstick.py`) keeps none of the product's promises. Wall time of a peer ends when the"
+    " last line has come; its CPU time includes its end. *null server*: CPU time of the null servers in their own"
+    " processes, as a part of the wall time; near 100 % it would be what is measured. Before the race every"
+    " contender's documents are compared with the lines of a smaller log; in each timed run they are counted."
 )
+Results = Mapping[str, Sequence[Run]]
 
 
-def rows(kind: str, results: Mapping[str, Sequence[Run]], lines: int) -> list[str]:
+def rows(workload: str, results: Results, lines: int) -> list[str]:
     """A row for each contender."""
-    bare = results.get("yardstick", ())
-    return [_row(kind, name, runs, bare, lines) for name, runs in results.items()]
+    return [_row(workload, name, runs, results, lines) for name, runs in results.items()]
 
 
-def _row(kind: str, name: str, runs: Sequence[Run], bare: Sequence[Run], lines: int) -> str:
+def _row(workload: str, name: str, runs: Sequence[Run], results: Results, lines: int) -> str:
     cpu = statistics.median(run.cpu_s for run in runs)
     wall = statistics.median(run.wall_s for run in runs)
     peak = statistics.median(run.peak_mib for run in runs)
     busy = statistics.median(run.server_cpu_s / run.wall_s for run in runs)
+    bare, ours = (_told(runs, results.get(other, ())) for other in ("yardstick", "sidecar"))
     return (
-        f"| {kind} | {name} | {cpu:.2f} | {cpu / lines * 1e6:.2f} | {_ratio(runs, bare)} | {wall:.2f} |"
+        f"| {workload} | {name} | {cpu:.2f} | {cpu / lines * 1e6:.2f} | {bare} | {ours} | {wall:.2f} |"
         f" {lines / wall:,.0f} | {peak:.0f} | {busy:.0%} |"
     )
 
 
-def _ratio(runs: Sequence[Run], bare: Sequence[Run]) -> str:
-    if not bare:
+def ratios(runs: Sequence[Run], others: Sequence[Run]) -> list[float]:
+    """CPU time of each run over that of the other contender in the same round."""
+    return [one.cpu_s / other.cpu_s for one, other in zip(runs, others, strict=True)]
+
+
+def _told(runs: Sequence[Run], others: Sequence[Run]) -> str:
+    if not others:
         return "–"
-    if runs is bare:
+    if runs is others:
         return "1"
-    ratios = [one.cpu_s / other.cpu_s for one, other in zip(runs, bare, strict=True)]
-    return f"{statistics.median(ratios):.2f} ({min(ratios):.2f}–{max(ratios):.2f})"
+    found = ratios(runs, others)
+    return f"{statistics.median(found):.2f} ({min(found):.2f}–{max(found):.2f})"
+
+
+def parser_rows(results: Results, lines: int) -> list[str]:
+    """A row for each parser; the first one is what the others are a multiple of."""
+    plain = next(iter(results.values()))
+    costs = costs_a_line(results, lines)
+    return [f"| {name} | {costs[name]:.2f} | {_told(runs, plain)} |" for name, runs in results.items()]
+
+
+def costs_a_line(results: Results, lines: int) -> dict[str, float]:
+    """Microseconds of CPU time a line of each, in the median."""
+    return {name: statistics.median(run.cpu_s for run in runs) / lines * 1e6 for name, runs in results.items()}
 
 
 def machine() -> str:
     """What the figures were taken on, and with."""
-    libraries = ", ".join(f"{name} {version(name)}" for name in ("elasticsearch", "msgspec"))
+    libraries = ", ".join(f"{name} {version(name)}" for name in ("elasticsearch", "pymongo", "msgspec"))
     kernel = f"{platform.system()} {platform.release()}"
     python = f"{platform.python_implementation()} {platform.python_version()}"
-    return f"{os.cpu_count()} cores, {_processor()}; {kernel}; {python}; {libraries}"
+    load = os.getloadavg()[0]
+    return f"{os.cpu_count()} cores, {_processor()}, load {load:.1f}; {kernel}; {python}; {libraries}"
 
 
 def _processor() -> str:
@@ -68,11 +88,5 @@ def _processor() -> str:
 
 
 def about(lines: int, runs: int) -> str:
-    """One line above the table."""
+    """One line above the tables."""
     return f"{lines:,} lines, median of {runs} runs in turn. {machine()}."
-
-
-def section(table: Sequence[str], lines: int, runs: int, command: str) -> str:
-    """A section for `docs/benchmarks.md`."""
-    body = "\n".join([HEADER, *table])
-    return f"## Beside the bare job\n\n{about(lines, runs)} Repeat it with `{command}`.\n\n{body}\n\n{_NOTES}\n"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import gzip
 import json
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing
 from http.client import HTTPConnection
 from pathlib import Path
@@ -15,10 +15,13 @@ import pytest
 from elasticsearch import Elasticsearch
 
 from tests.bench.__main__ import main
-from tests.bench.contenders import Contender, Job, yardstick
-from tests.bench.logs import KINDS, generate
-from tests.bench.proof import findings
-from tests.bench.race import Incomplete, null_elasticsearch, run
+from tests.bench.contenders import SIDECAR, YARDSTICK, Contender, Job
+from tests.bench.logs import LOGS, generate
+from tests.bench.proof import findings, peer_findings
+from tests.bench.race import Entry, Incomplete
+from tests.bench.recorded import Recorded, comparison
+from tests.bench.servers import null_server, null_servers
+from tests.bench.workloads import PARSERS, WORKLOADS
 
 LINES = 300
 
@@ -53,7 +56,7 @@ def _shortened(job: Job, drop: int) -> Path:
 
 
 def _forgetful(job: Job) -> list[str]:
-    return yardstick(Job(job.kind, _shortened(job, LINES - 1), job.port, job.state))
+    return YARDSTICK.command(Job(job.workload, _shortened(job, LINES - 1), job.ports, job.state))
 
 
 def _failing(job: Job) -> list[str]:
@@ -65,7 +68,7 @@ def _stuck(job: Job) -> list[str]:
 
 
 def test_the_official_client_finds_an_answer_for_every_item_of_a_bulk() -> None:
-    with null_elasticsearch() as null, Elasticsearch(f"http://127.0.0.1:{null.port}") as client:
+    with null_server("elasticsearch") as null, Elasticsearch(f"http://127.0.0.1:{null.port}") as client:
         for count in (1, 7, 4000):
             answer = client.bulk(index="logs", operations=_operations(count), filter_path="errors,items.*.status")
             assert not answer["errors"]
@@ -74,7 +77,7 @@ def test_the_official_client_finds_an_answer_for_every_item_of_a_bulk() -> None:
 
 
 def test_the_official_client_takes_the_null_server_for_elasticsearch() -> None:
-    with null_elasticsearch() as null, Elasticsearch(f"http://127.0.0.1:{null.port}") as client:
+    with null_server("elasticsearch") as null, Elasticsearch(f"http://127.0.0.1:{null.port}") as client:
         assert client.info()["version"]["number"].startswith("8.")
         assert client.cluster.health()["status"] == "green"
         assert client.ping()
@@ -82,32 +85,33 @@ def test_the_official_client_takes_the_null_server_for_elasticsearch() -> None:
 
 def test_a_bulk_of_several_megabytes_is_counted_to_the_last_document() -> None:
     body = _bulk(200_000).encode()
-    with null_elasticsearch() as null:
+    with null_server("elasticsearch") as null:
         assert len(_sent(null.port, body)[1]["items"]) == 200_000
         assert null.stats()["bytes"] == len(body)
 
 
 def test_a_compressed_bulk_is_counted_by_what_is_in_it() -> None:
     body = gzip.compress(_bulk(50).encode())
-    with null_elasticsearch() as null:
+    with null_server("elasticsearch") as null:
         assert len(_sent(null.port, body, {"content-encoding": "gzip"})[1]["items"]) == 50
         assert null.stats()["documents"] == 50
 
 
 def test_a_bulk_that_was_cut_off_is_refused_and_not_counted() -> None:
-    with null_elasticsearch() as null:
+    with null_server("elasticsearch") as null:
         assert _sent(null.port, _bulk(3).encode()[:-1])[0] == 400
         assert _sent(null.port, _bulk(3).encode() + b'{"create":{}}\n')[0] == 400
         assert null.stats()["documents"] == 0
 
 
 def test_ids_that_come_twice_are_told_from_distinct_ones() -> None:
-    with null_elasticsearch(verify=True) as null, Elasticsearch(f"http://127.0.0.1:{null.port}") as client:
+    with null_server("elasticsearch", keep=True) as null, Elasticsearch(f"http://127.0.0.1:{null.port}") as client:
         client.bulk(index="logs", operations=_operations(10, ids=8))
-        assert (null.stats()["documents"], null.stats()["ids"]) == (10, 8)
+        ids = [name for name, _ in null.documents()]
+        assert (null.stats()["documents"], len(ids), len(set(ids))) == (10, 10, 8)
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", [kind for kind in LOGS if kind != "traces"])
 def test_the_same_log_is_made_again_and_no_line_of_it_twice(kind: str, tmp_path: Path) -> None:
     one, other = (generate(kind, LINES, tmp_path / name) for name in _folders(tmp_path, "one", "other"))
     assert one.read_bytes() == other.read_bytes()
@@ -125,9 +129,9 @@ def test_a_whole_run_prints_figures_for_each_kind_and_writes_them_as_markdown(
 ) -> None:
     report = tmp_path / "benchmarks.md"
     options = ["--lines", str(LINES), "--runs", "1", "--cache", str(tmp_path), "--markdown", str(report)]
-    assert main([*options, "--contenders", "yardstick,sidecar"]) == 0
+    assert main([*options, "--contenders", "yardstick,sidecar", "--table", "race"]) == 0
     printed = [line for line in capsys.readouterr().out.splitlines() if line.startswith("| ")]
-    assert len(printed) == 2 + 2 * len(KINDS)
+    assert len(printed) == 2 + len(WORKLOADS) + 3
     assert [line for line in report.read_text().splitlines() if line.startswith("| ")] == printed
     assert str(tmp_path) not in report.read_text()
 
@@ -136,10 +140,10 @@ def test_a_whole_run_prints_figures_for_each_kind_and_writes_them_as_markdown(
     ("loser", "said"), [(_forgetful, "1 missing, the first at byte"), (_failing, "the disk is on fire")]
 )
 def test_a_run_that_loses_a_line_or_fails_gets_no_speed(
-    loser: Contender, said: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    loser: Callable[[Job], list[str]], said: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    options = ["--lines", str(LINES), "--runs", "1", "--cache", str(tmp_path), "--only", "plain"]
-    assert main(options, {"loser": loser}) == 1
+    options = ["--lines", str(LINES), "--runs", "1", "--cache", str(tmp_path), "--only", "plain", "--table", "race"]
+    assert main(options, {"loser": Contender(loser)}) == 1
     told = capsys.readouterr()
     assert said in told.err
     assert "| plain |" not in told.out
@@ -147,26 +151,43 @@ def test_a_run_that_loses_a_line_or_fails_gets_no_speed(
 
 def test_a_loss_in_the_timed_run_alone_is_refused_too(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     def loses_late(job: Job) -> list[str]:
-        return _forgetful(job) if job.log.name.startswith(f"json-{LINES}-") else yardstick(job)
+        return _forgetful(job) if job.log.name.startswith(f"json-{LINES}-") else YARDSTICK.command(job)
 
-    options = ["--lines", str(LINES), "--verified-lines", "50", "--cache", str(tmp_path), "--only", "json"]
-    assert main(options, {"loser": loses_late}) == 1
-    assert "300 lines, 299 documents, 1 missing" in capsys.readouterr().err
+    options = [
+        "--lines",
+        str(LINES),
+        "--verified-lines",
+        "50",
+        "--cache",
+        str(tmp_path),
+        "--only",
+        "json",
+        "--table",
+        "race",
+    ]
+    assert main(options, {"loser": Contender(loses_late)}) == 1
+    assert "300 lines or events, 299 documents, 1 missing" in capsys.readouterr().err
 
 
 def test_a_run_that_does_not_end_is_given_up(tmp_path: Path) -> None:
     log = generate("plain", LINES, tmp_path)
-    with null_elasticsearch() as null, pytest.raises(Incomplete, match="had not ended after 1 s"):
-        run("stuck", _stuck, "plain", log, null, limit_s=1)
+    with null_servers(["elasticsearch"]) as nulls, pytest.raises(Incomplete, match="had not ended after 1 s"):
+        Entry("stuck", Contender(_stuck), WORKLOADS["plain"]).run(log, nulls, limit_s=1)
+
+
+def test_a_peer_that_delivers_too_little_is_given_up(tmp_path: Path) -> None:
+    log = generate("plain", LINES, tmp_path)
+    peer = Entry("stuck", Contender(_stuck, ends=False), WORKLOADS["plain"])
+    with null_servers(["elasticsearch"]) as nulls, pytest.raises(Incomplete, match="had not delivered everything"):
+        peer.run(log, nulls, limit_s=1)
 
 
 def test_every_way_in_which_documents_can_be_wrong_is_named(tmp_path: Path) -> None:
     log = tmp_path / "app.log"
     log.write_text("one\ntwo\nthree\n")
     stored = ((0, "one"), (0, "one"), (4, "TWO"), (99, "stray"))
-    action = '{"create":{"_id":"a"}}'
-    body = "".join(f"{action}\n{json.dumps({'message': m, 'log': {'offset': at}})}\n" for at, m in stored)
-    assert findings(log, "plain", body.encode()) == [
+    pairs = [("a", {"message": message, "log": {"offset": at}}) for at, message in stored]
+    assert findings(log, "plain", "plain", pairs) == [
         "1 missing, the first at byte 8",
         "1 stored twice, the first at byte 0",
         "1 from no line of the log, the first at byte 99",
@@ -175,10 +196,37 @@ def test_every_way_in_which_documents_can_be_wrong_is_named(tmp_path: Path) -> N
     ]
 
 
+def test_documents_of_a_peer_are_compared_with_the_lines_too(tmp_path: Path) -> None:
+    log = tmp_path / "app.log"
+    log.write_text("one\ntwo\nthree\n")
+    assert peer_findings(log, "plain", [("", {"body": line}) for line in ("one", "two", "three")]) == []
+    assert peer_findings(log, "plain", [("", {"message": line}) for line in ("one", "one", "three")]) == [
+        "1 missing, the first is 'two'",
+        "1 too many or not what the line says",
+    ]
+
+
 def test_memory_of_the_harness_is_not_taken_for_memory_of_the_contender(tmp_path: Path) -> None:
     ballast = bytearray(b"x") * (300 << 20)
     log = generate("plain", LINES, tmp_path)
-    with null_elasticsearch() as null:
-        small = run("small", lambda _: [sys.executable, "-c", "pass"], "plain", log, null)
+    nothing = Contender(lambda _: [sys.executable, "-c", "pass"])
+    with null_servers(["elasticsearch"]) as nulls:
+        small = Entry("small", nothing, WORKLOADS["plain"]).run(log, nulls)
     assert len(ballast) > 0
     assert small.peak_mib < 100
+
+
+@pytest.mark.parametrize("name", PARSERS)
+def test_what_each_parser_makes_of_its_log_is_proved(name: str, tmp_path: Path) -> None:
+    workload = PARSERS[name]
+    Entry(name, SIDECAR, workload).verify(generate(workload.log, LINES, tmp_path))
+
+
+def test_only_a_ratio_that_moved_by_more_than_a_tenth_is_told(tmp_path: Path) -> None:
+    file = tmp_path / "bench" / "recorded.json"
+    Recorded(100, {"json": 1.2, "plain": 1.1, "gone": 2.0}).write(file)
+    before = Recorded.read(file)
+    assert comparison(before, Recorded(100, {"json": 1.5, "plain": 1.15, "new": 9.0})) == (
+        "1 of 2 ratios changed by more than 10%\njson: 1.20 → 1.50 (+25%)"
+    )
+    assert comparison(before, Recorded(7, {})) == "not compared: recorded with 100 lines, this run has 7"

@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tests.bench.race import Null, null_elasticsearch
+from tests.bench.servers import Null, null_server
 from tests.journey.processes import ended, running
 from tests.soak.outages import Gate, Outages
 from tests.soak.samples import HEADER, Sample, courses, sample
@@ -109,7 +109,7 @@ def soak(plan: Plan, folder: Path) -> Found:
     """One life of a sidecar."""
     logs, database, said = folder / "logs", folder / "logs.db", folder / "sidecar.log"
     logs.mkdir()
-    with null_elasticsearch() as null, _gate(null) as gate:
+    with null_server("elasticsearch") as null, _gate(null) as gate:
         to = ["--to", f"elasticsearch://127.0.0.1:{gate.port}/logs", "--to", f"sqlite:///{database}"]
         with running(said, str(logs / "app-*.log*"), *to, "--state-dir", str(folder / "state")) as process:
             outages = Outages(gate, database, plan.outage_every, plan.outage)

@@ -1,0 +1,63 @@
+"""What is measured: which log, through which pipeline, into which null servers. One line of data for each."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+_ACCESS = (
+    r'(?P<address>\S+) - (?P<user>\S+) \[(?P<time>[^\]]+)\] "(?P<method>\S+) (?P<url>\S+) HTTP/(?P<version>\S+)"'
+    r' (?P<status>\d+) (?P<size>\d+) "(?P<referrer>[^"]*)" "(?P<agent>[^"]*)"'
+)
+_ACCESS_TIME = {"field": "time", "formats": ["%d/%b/%Y:%H:%M:%S %z"]}
+
+
+@dataclass(frozen=True, slots=True)
+class Workload:
+    """A log of kind `log`, shipped with the settings `pipeline` into a null server of each name in `sinks`."""
+
+    log: str
+    pipeline: Mapping[str, Any]
+    sinks: Mapping[str, Mapping[str, Any]] = field(default_factory=lambda: {"elasticsearch": {}})
+    """Further settings by the name of the null server."""
+    says: str = ""
+    """How documents are compared with the log: a name in `tests/bench/proof.py`; that of the log unless told."""
+
+
+_TO_BOTH: Mapping[str, Mapping[str, Any]] = {"elasticsearch": {}, "mongodb": {}}
+_JSON = {"parser": "json"}
+
+WORKLOADS: Mapping[str, Workload] = {
+    "json": Workload("json", _JSON),
+    "nginx": Workload("nginx", {"parser": "nginx"}),
+    "plain": Workload("plain", {"parser": "plain"}),
+    "json-mongodb": Workload("json", _JSON, {"mongodb": {}}),
+}
+"""The race, beside the bare job and the peers."""
+
+PARSERS: Mapping[str, Workload] = {
+    "plain": Workload("plain", {"parser": "plain"}),
+    "json": Workload("json", _JSON),
+    "json → MongoDB": WORKLOADS["json-mongodb"],
+    "json, two sinks": Workload("json", _JSON, _TO_BOTH),
+    "json, gzip": Workload("json", _JSON, {"elasticsearch": {"compress": True}}),
+    "nginx": Workload("nginx", {"parser": "nginx"}),
+    "regex, 10 groups": Workload(
+        "nginx", {"parser": {"type": "regex", "pattern": _ACCESS}, "timestamp": _ACCESS_TIME}, says="regex"
+    ),
+    "syslog": Workload("syslog", {"parser": "syslog"}, says="message"),
+    "logfmt": Workload("logfmt", {"parser": "logfmt"}, says="message"),
+    "log4j": Workload("log4j", {"parser": "log4j"}, says="message"),
+    "multiline java": Workload("traces", {"multiline": "java"}),
+    "redact, 3 patterns": Workload("secrets", {"enrich": [{"redact": ["password", "email", "ip"]}]}),
+    "json, add": Workload("json", {**_JSON, "enrich": [{"add": {"team": "payments"}}]}),
+    "json, host": Workload("json", {**_JSON, "enrich": ["host"]}),
+    "json, rename": Workload("json", {**_JSON, "enrich": [{"rename": {"took_ms": "took"}}]}, says="text"),
+    "json, drop_fields": Workload("json", {**_JSON, "enrich": [{"drop_fields": ["cached"]}]}, says="text"),
+    "json, drop_when": Workload("json", {**_JSON, "enrich": [{"drop_when": 'level == "none"'}]}),
+    "json, fingerprint": Workload(
+        "json", {**_JSON, "enrich": [{"fingerprint": {"fields": ["message"], "target": "hash"}}]}
+    ),
+}
+"""What a line costs with each parser, preset, enricher and way of sending, as a multiple of plain."""
