@@ -14,9 +14,10 @@ from contextlib import closing, contextmanager, suppress
 from http.client import HTTPConnection
 from pathlib import Path
 
-from tests.bench.contenders import Job, sidecar
+from tests.bench.contenders import SIDECAR, Contender, Job
 from tests.bench.logs import generate
-from tests.bench.race import Run, null_elasticsearch, run
+from tests.bench.race import Entry, Run
+from tests.bench.workloads import WORKLOADS
 from tests.journey.processes import eventually, running
 from tests.journey.processes import sidecar as command
 from tests.servers.real_elasticsearch import free_port
@@ -53,11 +54,6 @@ def scraped(port: int) -> Iterator[list[float]]:
         thread.join()
 
 
-def off(job: Job) -> list[str]:
-    """Nothing listens."""
-    return sidecar(job)
-
-
 def race(lines: int, runs: int, folder: Path) -> dict[str, list[Run]]:
     """Off and on in turn, over the same log."""
     log, results = generate("json", lines, folder), dict[str, list[Run]](off=[], on=[])
@@ -66,10 +62,11 @@ def race(lines: int, runs: int, folder: Path) -> dict[str, list[Run]]:
             port = free_port()
 
             def on(job: Job, port: int = port) -> list[str]:
-                return ["env", f"SIDECAR_ADMIN__LISTEN={port}", *sidecar(job)]
+                return ["env", f"SIDECAR_ADMIN__LISTEN={port}", *SIDECAR.command(job)]
 
-            with null_elasticsearch() as null, scraped(port) as took:
-                results[name].append(run(name, on if name == "on" else off, "json", log, null))
+            contender = Contender(on) if name == "on" else SIDECAR
+            with scraped(port) as took:
+                results[name].append(Entry(name, contender, WORKLOADS["json"]).counted(log))
             print(f"{name}: {results[name][-1]}, {len(took)} scrapes", flush=True)
     return results
 

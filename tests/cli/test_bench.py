@@ -39,7 +39,15 @@ def figures(capsys: pytest.CaptureFixture[str], *arguments: str) -> dict[str, An
 def test_every_line_and_byte_is_counted_in_every_room(log: Path, capsys: pytest.CaptureFixture[str]) -> None:
     found = figures(capsys, "--file", str(log), "--parser", "json")
     assert (found["lines"], found["bytes"], found["unparsed"]) == (LINES, log.stat().st_size, 0)
-    assert list(found["microseconds_of_cpu_per_line"]) == ["read", "decode", "parse", "limits", "times", "enrich", "render"]
+    assert list(found["microseconds_of_cpu_per_line"]) == [
+        "read",
+        "decode",
+        "parse",
+        "limits",
+        "times",
+        "enrich",
+        "render",
+    ]
     assert found["lines_per_second"] > 0
 
 
