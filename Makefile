@@ -31,7 +31,9 @@ demo: $(READY)
 	$(BIN)/sidecar demo
 
 components: $(READY)
-	$(BIN)/python -m tests.servers.real_elasticsearch --prepare
+	@failed=0; for each in "real_elasticsearch --prepare" promtool; do \
+		$(BIN)/python -m tests.servers.$$each || failed=1; \
+	done; exit $$failed
 
 test: $(READY)
 	-@$(MAKE) --no-print-directory components
