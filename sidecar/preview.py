@@ -7,11 +7,12 @@ from dataclasses import dataclass
 
 from msgspec.structs import replace
 
+from sidecar.charset import named
 from sidecar.clock import SystemClock
 from sidecar.composition import rooms_of
 from sidecar.deliver import registry
 from sidecar.flow import Batch, Chunk, Generation, Lines
-from sidecar.settings import Settings
+from sidecar.settings import Pipeline, Settings
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,13 +39,7 @@ def preview(settings: Settings, pipeline: str, path: str, data: bytes) -> Iterat
     clock = SystemClock()
     rooms = rooms_of(settings.pipelines[pipeline], clock, "this-host", {})
     generation = Generation(0, pipeline, path, clock.now())
-    chunk = Chunk(generation, 0, data, len(data), closed=not data.endswith(b"\n"))
-    if multiline := settings.pipelines[pipeline].joining():
-        found = multiline.grouping(settings.pipelines[pipeline].max_line).events(
-            data[: data.rfind(b"\n") + 1], closed=True
-        )
-        chunk = replace(chunk, events=found.starts or (0,), split=found.split)
-    lines = rooms.framing.lines(chunk)
+    lines = rooms.framing.lines(_chunk(settings.pipelines[pipeline], generation, data))
     records = rooms.records(lines)
     documents = rooms.finisher.documents(records)
     targets = {name: _targets(settings, name, Batch([documents])) for name in settings.sinks_of(pipeline)}
@@ -65,9 +60,23 @@ def preview(settings: Settings, pipeline: str, path: str, data: bytes) -> Iterat
     yield from sorted(shown, key=lambda item: item.offset)
 
 
+def _chunk(pipeline: Pipeline, generation: Generation, data: bytes) -> Chunk:
+    """All of the sample, its events as the reader would find them."""
+    charset = named(pipeline.encoding).of(data)
+    chunk = Chunk(
+        generation, 0, data, len(data), closed=not charset.ends_line(data, len(data)), encoding=charset.name
+    )
+    joining = pipeline.joining()
+    if joining is None:
+        return chunk
+    grouping = joining.grouping(pipeline.max_line // charset.shrinks)
+    found = charset.events(grouping, data[: charset.after_last(data, 0, 0)], 0, closed=True)
+    return replace(chunk, events=found.starts or (0,), split=found.split)
+
+
 def _said(lines: Lines, index: int) -> str:
     if index in lines.undecodable:
-        return "not valid UTF-8: goes to the dead letters"
+        return "not valid in its encoding: goes to the dead letters"
     return ", ".join(lines.notes.get(index, {}))
 
 
