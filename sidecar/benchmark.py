@@ -6,7 +6,6 @@ waits for destinations beside it.
 
 from __future__ import annotations
 
-import secrets
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager
@@ -19,11 +18,10 @@ from sidecar.composition import rooms_of
 from sidecar.deliver import registry
 from sidecar.deliver.sink import Enveloping, Resumable, Sink, SinkSettings
 from sidecar.errors import ConfigurationError, Retryable
-from sidecar.flow import Batch, Chunk, Documents, Envelope, Enveloped, Generation
-from sidecar.positions import ORIGIN, Fingerprint
-from sidecar.read.descriptors import Descriptors
-from sidecar.read.life import Cursor, Life, Place
-from sidecar.read.source import open_source
+from sidecar.flow import Batch, Chunk, Documents, Envelope, Enveloped
+from sidecar.positions import ORIGIN
+from sidecar.read.life import Cursor
+from sidecar.sample import sample
 from sidecar.settings import Pipeline
 
 _PLAIN = Envelope('{"create":{"_id":"', '"}}\n')
@@ -40,16 +38,6 @@ class Figures(msgspec.Struct):
     stored: int = 0
     wall_s: float = 0.0
     rooms: dict[str, float] = {}
-
-
-class _Unwritten:
-    """A ledger of nothing: no other reader goes on where this one was."""
-
-    def extend(self, number: int, fingerprint: Fingerprint) -> None: ...
-
-    def cut(self, number: int, start: int, end: int) -> None: ...
-
-    def uncut(self, number: int, before: int) -> None: ...
 
 
 class Bench:
@@ -94,7 +82,7 @@ class Bench:
             yield
 
     def _once(self, file: Path) -> None:
-        with _read(file) as life:
+        with sample(file) as life:
             cursor = Cursor(life, ORIGIN)
             clock = _Laps(self.figures.rooms)
             while (chunk := self._rooms.reader.next_chunk(cursor)) is not None:
@@ -159,23 +147,3 @@ def _envelope_of(sink: Sink | None) -> Envelope | None:
     if sink is None:
         return _PLAIN
     return sink.envelope if isinstance(sink, Enveloping) else None
-
-
-@contextmanager
-def _read(file: Path) -> Iterator[Life]:
-    """The file as a new generation, which ends where it ends now."""
-    place = Place(str(file.parent), str(file))
-    try:
-        source = open_source(place.root, place.name)
-    except OSError as error:
-        raise ConfigurationError(
-            f"cannot be read ({error.strerror or error})", at=str(file), try_="name a file with log lines"
-        ) from error
-    generation = Generation(secrets.randbits(63), "bench", str(file), time.time())
-    life = Life(generation, source, place, b"", (), _Unwritten(), Descriptors(16))
-    try:
-        life.size = life.status().size
-        life.closing = True
-        yield life
-    finally:
-        life.close()

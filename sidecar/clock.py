@@ -29,6 +29,19 @@ class SystemClock:
         return time.monotonic()
 
 
+class FixedClock:
+    """It is always the same time, in seconds since the epoch: for what has to come out the same on any day."""
+
+    def __init__(self, at: float) -> None:
+        self._at = at
+
+    def now(self) -> float:
+        return self._at
+
+    def monotonic(self) -> float:
+        return 0.0
+
+
 def iso(seconds: float) -> str:
     """Seconds since the epoch as RFC 3339 text in UTC with microseconds, as it stands in documents."""
     return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")

@@ -2,24 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
+import msgspec
 from msgspec.structs import replace
 
 from sidecar.charset import named
-from sidecar.clock import SystemClock
+from sidecar.clock import Clock
 from sidecar.composition import rooms_of
 from sidecar.deliver import registry
-from sidecar.flow import Batch, Chunk, Generation, Lines
+from sidecar.flow import Batch, Chunk, Generation, Lines, Records
 from sidecar.settings import Pipeline, Settings
+from sidecar.shipper import Rooms
+from sidecar.taken import Takers
 
 
 @dataclass(frozen=True, slots=True)
 class Preview:
-    """What would become of one line: `outcome` is "document", "skipped" or "filtered".
+    """What would become of one line or event: `outcome` is "document", "skipped" or "filtered".
 
-    `offset` and `end` are byte offsets in the sample. `target` says for each sink where the document would go.
+    `offset` and `end` are byte offsets in the sample; `lines` is how many lines the event was made of, `parser` which
+    one took it ("" for none). `fields` are the paths of the document's fields with their JSON types, `redacted` those
+    of which something was taken out. `target` says for each sink where the document would go.
     """
 
     offset: int
@@ -32,15 +38,19 @@ class Preview:
     event_time: str = ""
     error: str = ""
     target: Mapping[str, str] | None = None
+    lines: int = 1
+    parser: str = ""
+    fields: Mapping[str, str] | None = None
+    redacted: Sequence[str] = ()
 
 
-def preview(settings: Settings, pipeline: str, path: str, data: bytes) -> Iterator[Preview]:
+def preview(settings: Settings, pipeline: str, path: str, data: bytes, clock: Clock) -> Iterator[Preview]:
     """Each line of `data`, as if it stood at the beginning of the file `path` of this pipeline."""
-    clock = SystemClock()
     rooms = rooms_of(settings.pipelines[pipeline], clock, "this-host", {})
     generation = Generation(0, pipeline, path, clock.now())
     lines = rooms.framing.lines(_chunk(settings.pipelines[pipeline], generation, data))
-    records = rooms.records(lines)
+    records, redacted = _redacted(rooms, lines)
+    takers = dict(zip(lines.starts, Takers(settings.pipelines[pipeline], clock).of(lines), strict=True))
     documents = rooms.finisher.documents(records)
     targets = {name: _targets(settings, name, Batch([documents])) for name in settings.sinks_of(pipeline)}
     shown = [Preview(gap.start, gap.end, "", "skipped", gap.reason) for gap in lines.skipped]
@@ -54,7 +64,8 @@ def preview(settings: Settings, pipeline: str, path: str, data: bytes) -> Iterat
         shown.append(
             Preview(
                 start, end, raw[index], "document", _said(records.lines, index), texts[index], ids[index],
-                times[index], records.errors.get(index, ""), places,
+                times[index], records.errors.get(index, ""), places, raw[index].count("\n") + 1, takers[start],
+                {path: _kind(value) for path, value in leaves(texts[index]).items()}, redacted.get(start, ()),
             )
         )  # fmt: skip
     yield from sorted(shown, key=lambda item: item.offset)
@@ -72,6 +83,46 @@ def _chunk(pipeline: Pipeline, generation: Generation, data: bytes) -> Chunk:
     grouping = joining.grouping(pipeline.max_line // charset.shrinks)
     found = charset.events(grouping, data[: charset.after_last(data, 0, 0)], 0, closed=True)
     return replace(chunk, events=found.starts or (0,), split=found.split)
+
+
+def _redacted(rooms: Rooms, lines: Lines) -> tuple[Records, dict[int, list[str]]]:
+    """The records, and by offset the paths of the fields that a redaction has changed."""
+    changed: dict[int, list[str]] = {}
+    before: dict[int, str] = {}
+    for stage, records in rooms.stages(lines):
+        if stage == "redact":
+            for start, body in zip(records.starts, records.members, strict=True):
+                if before[start] != body:
+                    old, new = leaves(f"{{{before[start]}}}"), leaves(f"{{{body}}}")
+                    paths = [path for path, value in old.items() if path not in new or new[path] != value]
+                    changed[start] = [*changed.get(start, []), *paths]
+        before = dict(zip(records.starts, records.members, strict=True))
+    return records, changed
+
+
+def leaves(document: str) -> dict[str, Any]:
+    """The values of a JSON object by dotted path; arrays are values. Empty if it cannot be read."""
+    try:
+        whole = msgspec.json.decode(document)
+    except (msgspec.MsgspecError, RecursionError):
+        return {}
+    found: dict[str, Any] = {}
+    waiting = [("", whole)]
+    while waiting:
+        path, value = waiting.pop()
+        if isinstance(value, dict) and value:
+            inner = [(f"{path}.{name}" if path else name, each) for name, each in value.items()]
+            waiting += reversed(inner)
+        elif path:
+            found[path] = value
+    return found
+
+
+_KINDS = {str: "string", bool: "boolean", int: "integer", float: "number", list: "array", dict: "object"}
+
+
+def _kind(value: object) -> str:
+    return _KINDS.get(type(value), "null")
 
 
 def _said(lines: Lines, index: int) -> str:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
+from datetime import date
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -15,6 +16,7 @@ from urllib.parse import urlsplit
 
 from pydantic import (
     AfterValidator,
+    AwareDatetime,
     BeforeValidator,
     Field,
     SerializeAsAny,
@@ -160,6 +162,37 @@ LinePattern = Annotated[str, AfterValidator(pattern)]
 AnyMultiline = str | Multiline
 
 
+def _without_times(value: Any) -> Any:
+    if isinstance(value, date):
+        raise ValueError(f"{value} is a time to YAML; put it into quotes, as it stands in the document")
+    for each in value.values() if isinstance(value, dict) else value if isinstance(value, list) else ():
+        _without_times(each)
+    return value
+
+
+class RuleTest(Described):
+    """Lines, and the documents that they have to become; done by `sidecar check`."""
+
+    name: str
+    """What it shows, in words."""
+
+    input: str | tuple[str, ...]
+    """The text of a file, or its lines."""
+
+    expect: Annotated[tuple[dict[str, Any], ...], BeforeValidator(_without_times)]
+    """A mapping for each document, in order, with the fields that it must have, nested or with dots; null for one
+    that it must not have. Other fields may be there."""
+
+    now: AwareDatetime | None = None
+    """The time at which the lines are read, as in `2026-11-24T12:00:00Z`; the present unless told. Needed where a
+    time is written without its year or its day."""
+
+    def data(self) -> bytes:
+        """The input as a file in UTF-8, whose last line is whole."""
+        text = self.input if isinstance(self.input, str) else "\n".join(self.input)
+        return (text if text.endswith("\n") else f"{text}\n").encode()
+
+
 class Pipeline(Described):
     """Which files, what their lines are, and where they go."""
 
@@ -227,6 +260,9 @@ class Pipeline(Described):
 
     sinks: tuple[str, ...] | None = None
     """Names of the sinks that get the lines; all of them unless told."""
+
+    tests: tuple[RuleTest, ...] = ()
+    """Examples of lines with the documents that they become, which `sidecar check` tries."""
 
     def joining(self) -> Multiline | None:
         """What decides which lines are one event: what was said, or what a parser needs."""

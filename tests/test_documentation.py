@@ -18,7 +18,7 @@ from sidecar.enrich.settings import KINDS, Redact, Redaction
 from sidecar.enrich.transform_settings import FingerprintOptions, HostOptions, KubernetesOptions, SampleOptions
 from sidecar.parse.settings import BUILT_IN as PARSERS
 from sidecar.parse.settings import Container, Csv, Dissect, Grok, Json, Logfmt, Regex, Timestamp
-from sidecar.settings import Admin, DeadLetters, Drain, Limits, Metrics, Otlp, Pipeline, Settings, Tls
+from sidecar.settings import Admin, DeadLetters, Drain, Limits, Metrics, Otlp, Pipeline, RuleTest, Settings, Tls
 
 ROOT = Path(__file__).parents[1]
 ENRICHERS = (ROOT / "docs" / "enrichers.md").read_text()
@@ -53,6 +53,11 @@ def test_every_setting_is_documented_with_its_meaning(model: type[BaseModel]) ->
     for name in model.model_fields:
         assert f"`{name}`" in CONFIGURATION, f"{model.__name__}.{name}"
         assert explained.get(name), f"{model.__name__}.{name}"
+
+
+def test_every_setting_of_a_rule_test_is_documented() -> None:
+    page = (ROOT / "docs" / "explain.md").read_text()
+    assert all(f"| `{name}` |" in page and meanings(RuleTest)[name] for name in RuleTest.model_fields)
 
 
 def test_every_sink_and_parser_has_its_place() -> None:

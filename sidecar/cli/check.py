@@ -1,14 +1,19 @@
-"""`sidecar check`: validate the configuration; with `--connect` also try what each sink needs."""
+"""`sidecar check`: validate the configuration and do the tests of its rules; try a file, or what each sink needs."""
 
 from __future__ import annotations
 
 import argparse
 import sys
+from pathlib import Path
 
 from sidecar.cli.options import add_pipeline_options, settings_of
+from sidecar.cli.surveyed import show
+from sidecar.clock import SystemClock
 from sidecar.deliver import registry
 from sidecar.errors import DeliveryError
+from sidecar.rules import failures
 from sidecar.settings import Settings
+from sidecar.survey import survey
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -16,6 +21,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("paths", metavar="PATH", nargs="*", help="globs of files, as for `sidecar run`")
     add_pipeline_options(parser)
     parser.add_argument("--connect", action="store_true", help="also try each sink: address, credentials, permission")
+    parser.add_argument("--try", dest="tried", metavar="FILE", help="also read this file as each pipeline would")
     parser.set_defaults(run=run)
 
 
@@ -29,7 +35,23 @@ def run(options: argparse.Namespace) -> int:
         for sink in settings.sinks_of(name):
             print(f"    to {_named(sink, settings)}")
     _warn(settings)
-    return _connect(settings) if options.connect else 0
+    code = _test(settings)
+    if options.tried:
+        for name, pipeline in settings.pipelines.items():
+            print(f"{options.tried} as pipeline {name}:")
+            show(survey(pipeline, Path(options.tried).absolute(), SystemClock()))
+    return max(code, _connect(settings) if options.connect else 0)
+
+
+def _test(settings: Settings) -> int:
+    """The tests that the configuration has for its own rules."""
+    count = sum(len(pipeline.tests) for pipeline in settings.pipelines.values())
+    found = list(failures(settings)) if count else []
+    for failure in found:
+        print(f"sidecar: {failure}", file=sys.stderr)
+    if count and not found:
+        print(f"{count} test{'' if count == 1 else 's'} of the rules hold{'s' if count == 1 else ''}")
+    return 2 if found else 0
 
 
 def _named(sink: str, settings: Settings) -> str:

@@ -7,17 +7,29 @@ import json
 import os
 import sys
 from dataclasses import asdict
+from glob import escape
 from pathlib import Path
 
+import msgspec
+import yaml
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from sidecar.charset import UTF_8, named
 from sidecar.cli.options import add_pipeline_options, settings_of
+from sidecar.cli.surveyed import show
+from sidecar.clock import SystemClock
+from sidecar.detection import proposed
 from sidecar.errors import ConfigurationError
 from sidecar.preview import Preview, preview
+from sidecar.settings import Pipeline, Settings, from_command_line
+from sidecar.survey import survey
 
 _LIMIT = 16 << 20
+_JUDGED = 64 << 10
+"""Bytes of a file that a proposal is made of."""
+_SHOWN = 3
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -28,22 +40,78 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "--pipeline", metavar="NAME", help="which pipeline of the configuration; the first unless told"
     )
     parser.add_argument("--json", action="store_true", help="one JSON object a line")
+    what = parser.add_mutually_exclusive_group()
+    what.add_argument("--stats", action="store_true", help="figures of a whole file instead of each event")
+    what.add_argument("--detect", action="store_true", help="propose a configuration for the file")
     parser.set_defaults(run=run)
 
 
 def run(options: argparse.Namespace) -> int:
-    """Print every line with its document, its id and where it would go."""
+    """Print every line with its document, its id and where it would go; or figures, or a proposal."""
+    if options.detect:
+        return _detect(options)
     alone = not options.config and not os.environ.get("SIDECAR_CONFIG")
     settings = settings_of(options, [options.file] if alone else [], options.to or (["stdout:"] if alone else []))
     name = options.pipeline or next(iter(settings.pipelines))
     if name not in settings.pipelines:
         raise ConfigurationError(f'there is no pipeline "{name}"', try_=f"known are {', '.join(settings.pipelines)}")
-    for item in preview(settings, name, str(Path(options.file).absolute()), _sample(options.file)):
-        if options.json:
+    if options.stats:
+        return _stats(options, settings.pipelines[name])
+    _explain(settings, name, options.file, _sample(options.file), as_json=options.json)
+    return 0
+
+
+def _explain(settings: Settings, pipeline: str, file: str, data: bytes, *, as_json: bool) -> None:
+    for item in preview(settings, pipeline, str(Path(file).absolute()), data, SystemClock()):
+        if as_json:
             print(json.dumps(asdict(item), ensure_ascii=False))
         else:
             _show(item)
+
+
+def _stats(options: argparse.Namespace, pipeline: Pipeline) -> int:
+    if options.file == "-":
+        raise ConfigurationError("--stats reads a whole file", try_="name it: sidecar explain --stats FILE")
+    found = survey(pipeline, Path(options.file).absolute(), SystemClock())
+    if options.json:
+        print(msgspec.json.encode({**msgspec.structs.asdict(found), "slowest": found.slowest}).decode())
+    else:
+        show(found)
     return 0
+
+
+def _detect(options: argparse.Namespace) -> int:
+    if options.parser or options.multiline or options.config:
+        raise ConfigurationError(
+            "--detect finds out what to say", try_="leave --parser, --multiline and --config out"
+        )
+    data = _first_lines(_sample(options.file))
+    if not data:
+        raise ConfigurationError("there is no whole line in it", at=options.file, try_="name a file with log lines")
+    found = proposed(data, SystemClock())
+    file = "/var/log/app/*.log" if options.file == "-" else str(Path(options.file).absolute())
+    configuration = {"sinks": {"out": "stdout:"}, "pipelines": {"app": {"paths": [escape(file)], **found.pipeline}}}
+    if options.json:
+        print(json.dumps({"confidence": found.confidence, "configuration": configuration}, ensure_ascii=False))
+        return 0
+    print(f"# reads {found.confidence:.0%} of the events in the first {len(data):,} bytes")
+    print(yaml.safe_dump(configuration, sort_keys=False, allow_unicode=True))
+    settings = from_command_line([file], ["stdout:"], found.pipeline, {}, {})
+    shown = [
+        item
+        for item in preview(settings, next(iter(settings.pipelines)), file, data, SystemClock())
+        if item.outcome == "document"
+    ]
+    for item in shown[:_SHOWN]:
+        _show(item)
+    return 0
+
+
+def _first_lines(data: bytes) -> bytes:
+    """Whole lines, so many as are enough to judge by; the last one may lack its end where that is all there is."""
+    charset = named("utf-16").of(data) if data[:2] in (b"\xff\xfe", b"\xfe\xff") else UTF_8
+    whole = charset.after_last(data[:_JUDGED], 0, 0)
+    return data[:whole] or (data + charset.newline if data and len(data) <= _JUDGED else b"")
 
 
 def _sample(file: str) -> bytes:
@@ -65,6 +133,13 @@ def _show(item: Preview) -> None:
     if item.outcome != "document":
         table.add_row(item.outcome, item.reason)
     else:
+        if item.lines > 1:
+            table.add_row("made of", f"{item.lines} lines")
+        table.add_row("parser", item.parser or "none could read it")
+        kinds = [f"{path} ({kind})" for path, kind in (item.fields or {}).items()]
+        table.add_row("fields", Text(", ".join(kinds)))
+        if item.redacted:
+            table.add_row("redacted", Text(", ".join(item.redacted), style="yellow"))
         table.add_row("document", Text(item.document))
         table.add_row("_id", item.id)
         table.add_row("event time", item.event_time or "none of its own: the time at which it is read")

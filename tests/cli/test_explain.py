@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from sidecar.cli import main
 
 
-def explained(capsys: pytest.CaptureFixture[str], *arguments: str) -> list[dict[str, str]]:
+def explained(capsys: pytest.CaptureFixture[str], *arguments: str) -> list[dict[str, Any]]:
     assert main(["explain", *arguments, "--json"]) == 0
     return [json.loads(line) for line in capsys.readouterr().out.splitlines()]
 
@@ -23,8 +24,47 @@ def test_a_sample_in_utf_16_is_cut_and_joined_as_the_reader_does_it(
     sample.write_bytes("\ufeff\u010a first\n  at home\nsecond \u0a0a\n".encode(codec))
     configuration.write_text(
         f"sinks: {{out: 'sqlite:///{tmp_path}/logs.db'}}\n"
-        f"pipelines: {{app: {{paths: [{sample}], sinks: [out], encoding: utf-16, multiline: indent, parser: plain}}}}\n"
+        f"pipelines: {{app: {{paths: [{sample}], sinks: [out], encoding: utf-16, multiline: indent, "
+        "parser: plain}}\n"
     )
     found = explained(capsys, str(sample), "--config", str(configuration))
     assert [json.loads(item["document"])["message"] for item in found] == ["\u010a first\n  at home", "second \u0a0a"]
     assert [json.loads(item["document"])["log"]["offset"] for item in found] == [0, 38]
+
+
+def test_it_says_which_parser_took_an_event_of_how_many_lines_its_fields_and_what_was_redacted(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    sample, configuration = tmp_path / "app.log", tmp_path / "sidecar.yaml"
+    sample.write_text(
+        '{"n":1,"deep":{"password":"secret","on":true}}\n2026-11-23 01:00:00,5 - db - INFO - a\n  b\n???\n'
+    )
+    configuration.write_text(
+        f"sinks: {{out: 'sqlite:///{tmp_path}/logs.db'}}\n"
+        f"pipelines: {{app: {{paths: [{sample}], multiline: indent, parser: [json, python], "
+        "enrich: [{redact: [password]}]}}\n"
+    )
+    found = explained(capsys, str(sample), "--config", str(configuration))
+    assert [(item["parser"], item["lines"]) for item in found] == [("json", 1), ("python", 2), ("", 1)]
+    assert [item["redacted"] for item in found] == [["deep.password"], [], []]
+    fields = found[0]["fields"]
+    assert (fields["n"], fields["deep.on"], fields["deep.password"]) == ("integer", "boolean", "string")
+
+
+def test_figures_of_a_whole_file_count_each_parser_and_show_what_none_could_read(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "app.log"
+    file.write_text('{"time":"2026-11-23T01:00:00Z"}\n\n' * 40_000 + "???\nWARNING:shop.db:slow\n")
+    (counted,) = explained(capsys, str(file), "--parser", "json,python", "--stats")
+    assert counted["parsers"] == {"json": 40_000, "python": 1}
+    assert (counted["events"], counted["documents"], counted["timed"]) == (40_002, 40_002, 40_000)
+    assert counted["skipped"] == {"empty": 40_000}
+    (unread,) = counted["samples"]
+    assert (unread["offset"], unread["text"]) == (33 * 40_000, "???")
+    assert counted["bytes"] == file.stat().st_size
+
+
+def test_figures_of_standard_input_are_refused(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["explain", "--stats"]) == 2
+    assert "name it" in capsys.readouterr().err

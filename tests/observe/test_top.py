@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import pty
-import select
+import selectors
 import subprocess
 import sys
 import time
@@ -32,6 +32,12 @@ class Terminal:
         os.close(theirs)
         self._ours, self.shown = ours, ""
 
+    def _is_readable(self, within: float) -> bool:
+        """Not by select(2), which cannot do with the high descriptors of a process that runs many tests."""
+        with selectors.DefaultSelector() as selector:
+            selector.register(self._ours, selectors.EVENT_READ)
+            return bool(selector.select(within))
+
     def press(self, key: str) -> None:
         os.write(self._ours, key.encode())
 
@@ -40,12 +46,12 @@ class Terminal:
         self.shown, give_up_at = "", time.monotonic() + timeout
         while text not in self.shown:
             assert time.monotonic() < give_up_at, f"{text!r} is not in {self.shown[-2000:]!r}"
-            if select.select([self._ours], [], [], 0.2)[0]:
+            if self._is_readable(0.2):
                 self.shown += os.read(self._ours, 65536).decode(errors="replace")
 
     def ended(self) -> int:
         with suppress(OSError):  # EIO, once nobody has the other side any more
-            while select.select([self._ours], [], [], 20)[0]:
+            while self._is_readable(20):
                 os.read(self._ours, 65536)
         self.process.wait(20)
         os.close(self._ours)

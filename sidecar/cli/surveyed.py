@@ -1,0 +1,34 @@
+"""A survey as people read it."""
+
+from __future__ import annotations
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from sidecar.survey import Survey
+
+
+def show(found: Survey) -> None:
+    """How many events each parser took, what was left out, and what nobody could read."""
+    console = Console(highlight=False)
+    table = Table.grid(padding=(0, 2))
+    table.add_column(style="bold", no_wrap=True)
+    table.add_column(justify="right")
+    table.add_column(overflow="fold")
+    table.add_row("bytes", f"{found.bytes:,}", "")
+    table.add_row("events", f"{found.events:,}", "")
+    for name, count in found.parsers.items():
+        table.add_row(f"  {name}", f"{count:,}", f"{found.microseconds[name]:.1f} µs an event")
+    table.add_row("not parsed", f"{found.unparsed:,}", "")
+    table.add_row("with a time", f"{found.timed:,}", "of their own")
+    for what, counts in (("filtered", found.filtered), ("skipped", found.skipped)):
+        for reason, count in counts.items():
+            table.add_row(what, f"{count:,}", f"by {reason}")
+    table.add_row("documents", f"{found.documents:,}", "")
+    console.print(table)
+    if len(found.microseconds) > 1:
+        console.print(f"slowest parser: {found.slowest}")
+    for sample in found.samples:
+        text = sample.text.encode("unicode_escape").decode("ascii")
+        console.print(Text.assemble((f"byte {sample.offset}: ", "bold"), text, "  ", (sample.error, "yellow")))

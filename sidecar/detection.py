@@ -1,0 +1,210 @@
+"""Proposes how to read a file: the parser, the preset for events of several lines, and where the time stands.
+
+Every parser that needs no options is tried on the first lines of the file, alone and with each preset; the one that
+reads the largest part of the events wins, and where several read as much, the one that asks for most.
+"""
+
+from __future__ import annotations
+
+import csv
+import re
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import msgspec
+
+from sidecar.clock import Clock
+from sidecar.decode.framing import Framing
+from sidecar.decode.presets import PRESETS
+from sidecar.decode.settings import Multiline
+from sidecar.flow import Chunk, Generation, Lines, Records
+from sidecar.parse import registry
+from sidecar.parse.settings import BUILT_IN, JOINING, Timestamp
+from sidecar.parse.timestamps import Timestamps
+from sidecar.preview import leaves
+from sidecar.settings import Pipeline
+
+_LEAST = 0.2
+"""The part of the events that a parser has to read to be proposed."""
+_MOST = 0.5
+"""The part of what is in containers' files that a parser has to read to be proposed for all of it."""
+_ALSO = 0.02
+"""The part that a second one has to add."""
+_EXACT = (
+    "cri", "docker", "json", "nginx", "apache", "nginx_error", "apache_error", "klog", "mysql_slow", "postgresql",
+    "mysql", "java_gc", "log4j", "python", "syslog", "logfmt",
+)  # fmt: skip
+"""Those without options, the ones that ask for most first."""
+_OWN_PRESETS = frozenset(JOINING.values())
+_PRESETS = (*(name for name in PRESETS if name not in {*_OWN_PRESETS, "indent"}), "indent")
+"""Those that a person chooses, the one that asks for least at the end."""
+_UTF_16 = (b"\xff\xfe", b"\xfe\xff")
+_NEED_OPTIONS = ("regex", "grok", "dissect", "csv", "plain")
+_DELIMITERS = ",;\t|"
+_LONGEST_EVENT = 1 << 20
+_TIME_NAMES = re.compile(r"time|date|stamp|_at$|^(?:ts|t|at|when)$", re.IGNORECASE)
+_FORMATS = (
+    "iso8601", "epoch", "common_log", "%Y/%m/%d %H:%M:%S", "%Y/%m/%d %H:%M:%S.%f", "%d.%m.%Y %H:%M:%S",
+    "%a, %d %b %Y %H:%M:%S %z", "%a %b %d %H:%M:%S %Y", "%b %d %H:%M:%S", "%d %b %Y %H:%M:%S", "%m/%d/%Y %H:%M:%S",
+    "%d/%m/%Y %H:%M:%S",
+)  # fmt: skip
+
+
+class Proposal(msgspec.Struct, frozen=True):
+    """What a pipeline could say, and the part of the sample's events that it reads: 0 ≤ `confidence` ≤ 1."""
+
+    pipeline: dict[str, Any]
+    confidence: float
+
+
+class _Try(msgspec.Struct, frozen=True):
+    parser: Any
+    preset: str | None
+    records: Records
+
+    @property
+    def read(self) -> int:
+        return self.records.lines.count - len(self.records.errors)
+
+    @property
+    def share(self) -> float:
+        return self.read / self.records.lines.count if self.records.lines.count else 0.0
+
+
+def proposed(data: bytes, clock: Clock) -> Proposal:
+    """What fits the whole lines of this sample, of which there is one at least; in UTF-8, or UTF-16 with its mark."""
+    if data[:2] in _UTF_16:
+        found = proposed(data.decode("utf-16", "replace").encode(), clock)
+        return Proposal({"encoding": "utf-16", **found.pipeline}, found.confidence)
+    return _proposed(data, clock)
+
+
+def _proposed(data: bytes, clock: Clock) -> Proposal:
+    found = _best(data, clock)
+    if found is None:
+        lines = _lines(data, None)
+        joined = {name: _lines(data, name).count for name in _PRESETS}
+        preset = min(joined, key=lambda name: joined[name])
+        several = joined[preset] < lines.count
+        return Proposal({"parser": "plain", **({"multiline": preset} if several else {})}, 0.0)
+    pipeline: dict[str, Any] = {}
+    if found.preset and JOINING.get(_name(found.parser)) != found.preset:
+        pipeline["multiline"] = found.preset
+    second = _second(found, clock)
+    first = _unwrapped(found, clock)
+    parsers = [first] if found.share == 1 else [first, *([second] if second else []), "plain"]
+    pipeline["parser"] = parsers[0] if len(parsers) == 1 else parsers
+    if time := _time(found.records, clock):
+        pipeline["timestamp"] = time
+    return Proposal(pipeline, found.share)
+
+
+def _name(parser: Any) -> str:
+    return str(parser["type"] if isinstance(parser, dict) else parser)
+
+
+def _best(data: bytes, clock: Clock) -> _Try | None:
+    """The first one that reads most, with as few presets as do it."""
+    best: _Try | None = None
+    for preset, lines in _groupings(data):
+        for parser in (*_EXACT, *_csv(lines)):
+            own = JOINING.get(_name(parser))
+            if own is not None and preset is not None:
+                continue
+            tried = _tried(parser, own or preset, lines if own is None else _lines(data, own), clock)
+            if tried.share >= _LEAST and (best is None or tried.share > best.share):
+                best = tried
+        if best is not None and best.share == 1:
+            break
+    return best
+
+
+def _groupings(data: bytes) -> Iterator[tuple[str | None, Lines]]:
+    """The lines as they are, and as each preset joins them where it joins any."""
+    single = _lines(data, None)
+    yield None, single
+    for name in reversed(_PRESETS):
+        joined = _lines(data, name)
+        if joined.count < single.count:
+            yield name, joined
+
+
+def _lines(data: bytes, preset: str | None) -> Lines:
+    generation = Generation(0, "sample", "/sample.log", 0.0)
+    if preset is None:
+        return Framing().lines(Chunk(generation, 0, data, len(data)))
+    found = Multiline(preset=preset).grouping(_LONGEST_EVENT).events(data, closed=True)
+    return Framing().lines(Chunk(generation, 0, data, len(data), events=found.starts, split=found.split))
+
+
+def _tried(parser: Any, preset: str | None, lines: Lines, clock: Clock) -> _Try:
+    wanted = Pipeline(paths=("-",), parser=(parser,))
+    made = registry.create(wanted.parser, Timestamp(), frozenset(), clock)
+    return _Try(parser, preset, made.parse(lines))
+
+
+def _second(first: _Try, clock: Clock) -> str | None:
+    """The parser that reads most of what the first one cannot."""
+    left = sorted(first.records.errors)
+    if not left:
+        return None
+    rest = first.records.lines.only(left)
+    tries = [_tried(name, first.preset, rest, clock) for name in _EXACT if name not in JOINING]
+    best = max(tries, key=lambda tried: tried.read)
+    return str(best.parser) if best.read >= max(1, _ALSO * first.records.lines.count) else None
+
+
+def _unwrapped(found: _Try, clock: Clock) -> Any:
+    """The parser; one of containers' files with the one for what is in them, if most of that can be read."""
+    if found.parser not in ("cri", "docker"):
+        return found.parser
+    messages = [leaves(f"{{{body}}}").get("message") for body in found.records.members]
+    texts = [text.partition("\n")[0] for text in messages if isinstance(text, str) and text]
+    inner = _best("".join(f"{text}\n" for text in texts).encode(errors="replace"), clock) if texts else None
+    return {"type": found.parser, "content": inner.parser} if inner and inner.share >= _MOST else found.parser
+
+
+def _csv(lines: Lines) -> list[dict[str, Any]]:
+    """CSV with the columns that the first line names, or numbered ones, if all lines have as many values."""
+    for delimiter in _DELIMITERS:
+        try:
+            rows = list(csv.reader(lines.texts, delimiter=delimiter, strict=True))
+        except csv.Error:
+            continue
+        widths = set(map(len, rows))
+        if len(widths) == 1 and (width := widths.pop()) > 2 and len(rows) > 1:
+            names = [value.strip() for value in rows[0]]
+            titled = len(set(names)) == width and all(re.fullmatch(r"[A-Za-z_][\w-]*", name) for name in names)
+            columns = names if titled else [f"column_{number}" for number in range(1, width + 1)]
+            separate = {} if delimiter == "," else {"delimiter": delimiter}
+            return [{"type": "csv", "columns": columns, **separate}]
+    return []
+
+
+def _time(records: Records, clock: Clock) -> dict[str, Any] | None:
+    """Where the time stands, if the parser has not found it by itself in most of the events it could read."""
+    good = [index for index in range(len(records.starts)) if index not in records.errors]
+    if sum(1 for index in good if records.times[index]) * 2 > len(good):
+        return None
+    rows = [leaves(f"{{{records.members[index]}}}") for index in good]
+    names = list(dict.fromkeys(path for row in rows for path in row))
+    likely = [path for path in names if _TIME_NAMES.search(path.rpartition(".")[2])]
+    for path in likely:
+        values = [row[path] for row in rows if isinstance(row.get(path), str | int | float)]
+        if form := _format(values, clock):
+            known = form in ("iso8601", "epoch")
+            return {"field": path, **({} if known else {"formats": [form]})}
+    return None
+
+
+def _format(values: Sequence[str | int | float], clock: Clock) -> str | None:
+    for form in _FORMATS:
+        read = Timestamps((form,), "UTC", clock).read
+        if values and all(read(value) for value in values):
+            return form
+    return None
+
+
+def untried() -> frozenset[str]:
+    """The parsers that detection knows nothing of; none, as a test sees to."""
+    return frozenset(BUILT_IN) - {*_EXACT, *_NEED_OPTIONS}

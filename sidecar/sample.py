@@ -1,0 +1,46 @@
+"""A file that is read once as it is now, without a state: for `bench`, and for what rules make of a whole file."""
+
+from __future__ import annotations
+
+import secrets
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from sidecar.errors import ConfigurationError
+from sidecar.flow import Generation
+from sidecar.positions import Fingerprint
+from sidecar.read.descriptors import Descriptors
+from sidecar.read.life import Life, Place
+from sidecar.read.source import open_source
+
+
+class _Unwritten:
+    """A ledger of nothing: no other reader goes on where this one was."""
+
+    def extend(self, number: int, fingerprint: Fingerprint) -> None: ...
+
+    def cut(self, number: int, start: int, end: int) -> None: ...
+
+    def uncut(self, number: int, before: int) -> None: ...
+
+
+@contextmanager
+def sample(file: Path) -> Iterator[Life]:
+    """The file as a new generation, which ends where it ends now."""
+    place = Place(str(file.parent), str(file))
+    try:
+        source = open_source(place.root, place.name)
+    except OSError as error:
+        raise ConfigurationError(
+            f"cannot be read ({error.strerror or error})", at=str(file), try_="name a file with log lines"
+        ) from error
+    generation = Generation(secrets.randbits(63), "sample", str(file), time.time())
+    life = Life(generation, source, place, b"", (), _Unwritten(), Descriptors(16))
+    try:
+        life.size = life.status().size
+        life.closing = True
+        yield life
+    finally:
+        life.close()
