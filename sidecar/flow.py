@@ -172,7 +172,7 @@ class Records(msgspec.Struct, frozen=True):
     without a name of ours, so that our own fields of `log` can be put at its end.
     `notes`: index → what an enricher has to say of a record, as (path, JSON text) pairs. `filtered` are the records
     that are left out because the user said so, by the name of the rule. `faults`: how many records an enricher could
-    not do its work on, by its name.
+    not do its work on, by its name. `timeouts`: on how many a pattern took longer than it may.
     """
 
     lines: Lines
@@ -186,6 +186,7 @@ class Records(msgspec.Struct, frozen=True):
     notes: dict[int, dict[str, str]] = {}
     filtered: Sequence[Skipped] = ()
     faults: dict[str, int] = {}
+    timeouts: int = 0
 
     def without(self, dropped: Collection[int], rule: str) -> Records:
         """The records but for those with these indexes, renumbered from 0; `rule` is why they are left out."""

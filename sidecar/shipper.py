@@ -426,6 +426,7 @@ class Shipper(threading.Thread):
         self.tally.bytes_read += chunk.end - chunk.offset
         self.tally.lines_read += lines.count
         self.tally.unparsed += len(records.errors)
+        self.tally.parse_timeouts += records.timeouts
         self.tally.undecodable += lines.replaced
         part = Part(documents, lines.layout(), cursor.took(chunk), len(chunk.data))
         skipped(part.span, records)

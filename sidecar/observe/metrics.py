@@ -76,6 +76,7 @@ def _of_shippers(shippers: Iterable[ShipperFacts]) -> Iterator[Metric]:
     yield counter("read_bytes", "Bytes that were read, also those that were read again.", "bytes_read")
     yield counter("read_lines", "Lines or events that were read, also those that were read again.", "lines_read")
     yield counter("unparsed_lines", "Lines that no parser took; they are shipped as messages.", "unparsed")
+    yield counter("parse_timeouts", "Lines on which a pattern of the user took longer than it may.", "parse_timeouts")
     yield counter("undecodable_lines", "Lines that were not valid in their encoding.", "undecodable")
     faults = [((*place, name), n) for place, each in placed for name, n in sorted(each.tally.enricher_faults.items())]
     yield _counter(

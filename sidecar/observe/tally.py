@@ -30,7 +30,8 @@ class Histogram:
 
 @dataclass(slots=True)
 class Tally:
-    """Bytes and lines as they were read, also those that were read again; `unparsed` are lines that no parser took.
+    """Bytes and lines as they were read, also those that were read again; `unparsed` are lines that no parser took,
+    `parse_timeouts` how often a pattern took longer on a line than it may.
 
     `enricher_faults`: records that an enricher could not do its work on, by its name.
     `duplicates`: documents that the destination had already. `retries`: requests beyond the first of a batch, and
@@ -43,6 +44,7 @@ class Tally:
     bytes_read: int = 0
     lines_read: int = 0
     unparsed: int = 0
+    parse_timeouts: int = 0
     undecodable: int = 0
     duplicates: int = 0
     retries: int = 0

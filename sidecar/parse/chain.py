@@ -54,4 +54,5 @@ def _mended(found: Records, parser: Parser, lines: Lines) -> Records:
     errors = {failed[place]: reason for place, reason in second.errors.items()}
     names = found.names | second.names if found.names is not None and second.names is not None else None
     notes = {**found.notes, **{failed[place]: noted for place, noted in second.notes.items()}}
-    return Records(lines, starts, members, times, names, errors=errors, notes=notes)
+    timeouts = found.timeouts + second.timeouts
+    return Records(lines, starts, members, times, names, errors=errors, notes=notes, timeouts=timeouts)

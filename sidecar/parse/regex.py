@@ -32,6 +32,7 @@ class _Patience:
 
     def __init__(self) -> None:
         self._left = _ALL_LIMIT_S
+        self.timeouts = 0
 
     @property
     def for_one(self) -> float:
@@ -42,6 +43,7 @@ class _Patience:
         """A line took too long, so many seconds. Returns what is to be said of it."""
         reason = _TOO_SLOW if self._left > 0 else _TOO_SLOW_TOGETHER
         self._left -= seconds
+        self.timeouts += 1
         return reason
 
 
@@ -82,7 +84,9 @@ class Regex:
             if self._declared.has_types and (said := self._declared.complaint(fields)):
                 notes[index] = said
         names = self._roots | {"message"} if errors else self._roots
-        return Records(lines, lines.starts, members, times, names, errors=errors, notes=notes)
+        return Records(
+            lines, lines.starts, members, times, names, errors=errors, notes=notes, timeouts=patience.timeouts
+        )
 
     def _fields(self, text: str, patience: _Patience) -> dict[str, list[str]] | str:
         limit = patience.for_one

@@ -83,7 +83,7 @@ class Content:
         errors = {places[at]: said for at, said in inner.errors.items()} | dict.fromkeys(failed, error)
         notes = {places[at]: said for at, said in inner.notes.items()}
         members, times = [body for body, _ in rows], [time for _, time in rows]
-        return Records(lines, lines.starts, members, times, errors=errors, notes=notes)
+        return Records(lines, lines.starts, members, times, errors=errors, notes=notes, timeouts=inner.timeouts)
 
     @staticmethod
     def _members(inner: Records, found: Unwrapped) -> list[str]:

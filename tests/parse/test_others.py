@@ -142,6 +142,7 @@ def test_named_groups_become_fields_and_a_group_without_a_part_becomes_none() ->
 def test_a_pattern_that_backtracks_for_ever_costs_a_tenth_of_a_second_and_no_line() -> None:
     records = Regex(r"(?P<a>.?(?:a|a)*)!", Declared({}, Timestamps())).parse(framed("!" + "a" * 40, "aa!"))
     assert "0.1 s" in records.errors[0]
+    assert records.timeouts == 1
     assert fields(records)[1] == {"a": "aa"}
 
 
