@@ -139,6 +139,16 @@ LOGS: Mapping[str, Callable[[int, random.Random], Iterator[str]]] = {
     "secrets": _secrets,
     "syslog": _of("<134>1 {when:%Y-%m-%dT%H:%M:%S.%fZ} web-1 shop 7 - - {message}"),
     "logfmt": _of('time={when:%Y-%m-%dT%H:%M:%S.%fZ} level={level} n={number} message="{message}"'),
+    "csv": _of('{when:%Y-%m-%dT%H:%M:%S.%fZ},{level},{number},web-1,"{message}"'),
+    "cri": _of("{when:%Y-%m-%dT%H:%M:%S.%f}789Z stdout F {message}"),
+    "docker": _of('{{"log":"{message}\\n","stream":"stdout","time":"{when:%Y-%m-%dT%H:%M:%S.%f}789Z"}}'),
+    "klog": _of("I{when:%m%d %H:%M:%S.%f}       7 main.go:42] {message}"),
+    "python": _of("{when:%Y-%m-%d %H:%M:%S,000} - shop.db - WARNING - {message}"),
+    "postgresql": _of("{when:%Y-%m-%d %H:%M:%S}.123 UTC [12] shop@orders LOG:  {message}"),
+    "mysql": _of("{when:%Y-%m-%dT%H:%M:%S.%fZ} 0 [System] [MY-010116] [Server] {message}"),
+    "java_gc": _of("[{when:%Y-%m-%dT%H:%M:%S.123+0000}][{number}.015s][info][gc,start] {message}"),
+    "nginx_error": _of("{when:%Y/%m/%d %H:%M:%S} [error] 31#31: *5 {message}"),
+    "apache_error": _of("[{when:%a %b %d %H:%M:%S.%f %Y}] [core:error] [pid 35:tid 43] {message}"),
     "log4j": _of("{when:%Y-%m-%d %H:%M:%S,000} INFO  [main] shop.orders.OrderService - {message}"),
 }
 """The lines of each kind of log. A format is a line here and one in `tests/bench/workloads.py`."""

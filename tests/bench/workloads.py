@@ -25,6 +25,12 @@ class Workload:
     """How documents are compared with the log: a name in `tests/bench/proof.py`; that of the log unless told."""
 
 
+_COLUMNS = ["time", "level", "n", "host", "message"]
+_DISSECTED = "%{level_and_day} %{clock} %{} %{source}] %{message}"
+_GROKKED = (
+    r"^%{TIMESTAMP_ISO8601:time} %{LOGLEVEL:level} +\[%{NOTSPACE:thread}\] %{NOTSPACE:logger}"
+    r" - %{GREEDYDATA:message}$"
+)
 _TO_BOTH: Mapping[str, Mapping[str, Any]] = {"elasticsearch": {}, "mongodb": {}}
 _JSON = {"parser": "json"}
 
@@ -48,13 +54,42 @@ PARSERS: Mapping[str, Workload] = {
     ),
     "syslog": Workload("syslog", {"parser": "syslog"}, says="message"),
     "logfmt": Workload("logfmt", {"parser": "logfmt"}, says="message"),
+    "csv": Workload(
+        "csv", {"parser": {"type": "csv", "columns": _COLUMNS, "types": {"n": "integer"}}}, says="message"
+    ),
+    "dissect": Workload("klog", {"parser": {"type": "dissect", "pattern": _DISSECTED}}, says="message"),
+    "grok": Workload("log4j", {"parser": {"type": "grok", "pattern": _GROKKED}}, says="message"),
+    **{
+        name: Workload(name, {"parser": name}, says="message")
+        for name in (
+            "cri",
+            "docker",
+            "klog",
+            "python",
+            "postgresql",
+            "mysql",
+            "java_gc",
+            "nginx_error",
+            "apache_error",
+        )
+    },
+    "apache": Workload("nginx", {"parser": "apache"}),
     "log4j": Workload("log4j", {"parser": "log4j"}, says="message"),
     "multiline java": Workload("traces", {"multiline": "java"}),
+    "multiline python": Workload("plain", {"multiline": "python"}),
+    "multiline indent": Workload("plain", {"multiline": "indent"}),
     "redact, 3 patterns": Workload("secrets", {"enrich": [{"redact": ["password", "email", "ip"]}]}),
     "json, add": Workload("json", {**_JSON, "enrich": [{"add": {"team": "payments"}}]}),
     "json, host": Workload("json", {**_JSON, "enrich": ["host"]}),
     "json, rename": Workload("json", {**_JSON, "enrich": [{"rename": {"took_ms": "took"}}]}, says="text"),
     "json, drop_fields": Workload("json", {**_JSON, "enrich": [{"drop_fields": ["cached"]}]}, says="text"),
+    "json, copy": Workload("json", {**_JSON, "enrich": [{"copy": {"took_ms": "took"}}]}),
+    "json, lowercase": Workload("json", {**_JSON, "enrich": [{"lowercase": ["logger"]}]}, says="text"),
+    "json, convert": Workload("json", {**_JSON, "enrich": [{"convert": {"seq": "string"}}]}, says="text"),
+    "json, keep_fields": Workload("json", {**_JSON, "enrich": [{"keep_fields": ["time", "message"]}]}, says="text"),
+    "json, kubernetes": Workload("json", {**_JSON, "enrich": ["kubernetes"]}),
+    "json, keep_when": Workload("json", {**_JSON, "enrich": [{"keep_when": 'level != "none"'}]}),
+    "nginx, user_agent": Workload("nginx", {"parser": "nginx", "enrich": ["user_agent"]}),
     "json, drop_when": Workload("json", {**_JSON, "enrich": [{"drop_when": 'level == "none"'}]}),
     "json, fingerprint": Workload(
         "json", {**_JSON, "enrich": [{"fingerprint": {"fields": ["message"], "target": "hash"}}]}
