@@ -76,6 +76,15 @@ class DeadLetters:
                 yield number, DeadLetter(*values_of_row)
             last, limit = rows[-1][0], limit - len(rows)
 
+    def newest(self, limit: int) -> Sequence[tuple[int, DeadLetter]]:
+        """(number, letter) of so many, the newest first."""
+        with self._store.reading() as db:
+            rows = db.execute(
+                f"SELECT number, {_COLUMNS} FROM dead_letters ORDER BY number DESC LIMIT ?",  # noqa: S608 - constants
+                [limit],
+            ).fetchall()
+        return [(number, DeadLetter(*values)) for number, *values in rows]
+
     def count(self) -> int:
         """How many there are."""
         with self._store.reading() as db:

@@ -30,6 +30,7 @@ from sidecar.kubernetes.pod import Pod
 from sidecar.observe.admin import Query, Reply, Routes, SocketAdmin
 from sidecar.observe.facts import ConfigurationFacts, Facts
 from sidecar.observe.health import Answer, Health
+from sidecar.observe.history import History
 from sidecar.settings import Admin, Settings
 from sidecar.signals import Wishes
 from sidecar.supervisor import Manner, Supervisor, hash_of, hostname
@@ -106,6 +107,7 @@ class _Run:
         self._supervisor: Supervisor | None = None
         self._admin: SocketAdmin | None = None
         self._http: Closable | None = None
+        self._history: History | None = None
         self._pusher: Closable | None = None
         self._configuration = ConfigurationFacts("", self._clock.now())
 
@@ -197,8 +199,9 @@ class _Run:
         if settings.admin.listen is None:
             return
         host, port = settings.admin.listen
+        history = self._history = History(self._clock)
         try:
-            self._http = _http_admin(settings.admin, host, port, self._routes())
+            self._http = _http_admin(settings.admin, host, port, {**self._routes(), **self._page_routes(history)})
         except OSError as error:
             reason = ": ".join(filter(None, (error.filename, error.strerror))) or "no reason given"
             if settings.admin.required:
@@ -230,6 +233,8 @@ class _Run:
             self._health.beat()
             self._log.tell_more()
             supervisor.show_progress()
+            if self._history:
+                self._history.watch(supervisor.shipper_facts)
             if reason := supervisor.why_end():
                 self._wishes.ask(reason)
             elif self._changes.happened() or self._wishes.reload.is_set():
@@ -269,6 +274,21 @@ class _Run:
             "POST /drain": self._drained,
         }
 
+    def _page_routes(self, history: History) -> Routes:
+        """Only a browser asks for these."""
+        return {
+            "GET /": lambda query: _page().document(),
+            "GET /status.json": lambda query: self._about(self._for_the_page),
+            "GET /history.json": lambda query: Reply(200, history.told()),
+        }
+
+    def _for_the_page(self, facts: Facts) -> Reply:
+        assert self._supervisor is not None
+        settings, page = self._supervisor.settings, _page()
+        letters = self._supervisor.newest_letters(page.MOST_LETTERS) if settings.admin.show_documents else None
+        reply: Reply = page.status(facts, settings.model_dump(mode="json"), letters)
+        return reply
+
     def _about(self, answer: Callable[[Facts], Reply], *, files: bool = True) -> Reply:
         if self._supervisor is None:
             return Reply(503, {"text": f"parked: {self._health.parked}"})
@@ -305,6 +325,11 @@ def _http_admin(settings: Admin, host: str, port: int, routes: Routes) -> Closab
     )
     listener: Closable = import_module("sidecar.observe.http").HttpAdmin(host, port, routes, access)
     return listener
+
+
+def _page() -> Any:
+    """Imported when somebody asks for the first time."""
+    return import_module("sidecar.observe.page")
 
 
 def _as_metrics(facts: Facts) -> Reply:

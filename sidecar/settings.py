@@ -99,6 +99,10 @@ class Admin(Described):
     required: bool = False
     """Whether a port that is in use ends the sidecar; it goes on without unless told."""
 
+    show_documents: bool = False
+    """Whether the page shows the newest dead letters with their documents, as the enrichers left them, and the words
+    of the destination, which may repeat some of it. Their number and kind are shown always."""
+
 
 def _endpoint(value: str) -> str:
     found = urlsplit(value)

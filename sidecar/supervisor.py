@@ -14,13 +14,22 @@ from queue import Empty
 from sidecar import __version__, events
 from sidecar.clock import Clock
 from sidecar.composition import rooms_of
+from sidecar.deadletters import DeadLetters
 from sidecar.deliver import registry
 from sidecar.deliver.sink import SinkSettings
 from sidecar.errors import ConfigurationError, StateError
 from sidecar.kubernetes.endings import ExitRule
 from sidecar.kubernetes.pod import Pod
-from sidecar.observe.facts import BalanceFacts, ConfigurationFacts, Facts, FileFacts, FileSums, VolumeFacts
-from sidecar.positions import Amounts
+from sidecar.observe.facts import (
+    BalanceFacts,
+    ConfigurationFacts,
+    Facts,
+    FileFacts,
+    FileSums,
+    ShipperFacts,
+    VolumeFacts,
+)
+from sidecar.positions import Amounts, DeadLetter
 from sidecar.read.descriptors import Descriptors
 from sidecar.read.follower import QUIET_S, Follower
 from sidecar.read.links import Links
@@ -217,7 +226,7 @@ class Supervisor:
         shippers, watched = list(self._shippers), dict(self._watched)
         return Facts(
             __version__, self._started_at, self._clock.now(), os.getpid(), str(self.state_dir),
-            [shipper.facts(self._settings.sinks[shipper.sink_name].destination()) for shipper in shippers],
+            self._shipper_facts(shippers),
             [facts for name, each in watched.items() for facts in _files(name, each.follower)] if files else [],
             [_sums(name, each.follower) for name, each in watched.items()],
             self._balance(shippers), "notifications" if self._watcher.is_notified else "sweeps alone",
@@ -225,6 +234,18 @@ class Supervisor:
             self._settings.limits.held_deleted, self._settings.dead_letters.max_size,
             list(self._volumes(watched)), configuration,
         )  # fmt: skip
+
+    def shipper_facts(self) -> list[ShipperFacts]:
+        """The part of the facts that changes most."""
+        return self._shipper_facts(list(self._shippers))
+
+    def _shipper_facts(self, shippers: Sequence[Shipper]) -> list[ShipperFacts]:
+        sinks = self._settings.sinks
+        return [each.facts(sinks[each.sink_name].destination()) for each in shippers if each.sink_name in sinks]
+
+    def newest_letters(self, limit: int) -> Sequence[tuple[int, DeadLetter]]:
+        """(number, dead letter) of so many, the newest first. Raises `StateError`."""
+        return DeadLetters(self._store).newest(limit)
 
     def _volumes(self, watched: Mapping[str, Watched]) -> Iterator[VolumeFacts]:
         """Space where the logs and the state lie. What the kubelet counts for a `sizeLimit` is the size of files."""

@@ -1,0 +1,136 @@
+"use strict";
+// Four charts over the same shippers, drawn by uPlot; with the arrow keys one goes through the samples.
+
+const CHARTS = [
+  { column: "lines_s", title: "Lines read per second", word: (value) => words.count(value) },
+  { column: "bytes_s", title: "Bytes read per second", word: (value) => words.size(value) },
+  { column: "lag_bytes", title: "Lag in bytes", word: (value) => words.size(value) },
+  { column: "lag_s", title: "Lag: age of the oldest line", word: (value) => words.duration(value) },
+];
+const COLOURS = 8;
+const DASHES = [[], [6, 4], [2, 3], [10, 4, 2, 4]];
+
+const charts = {
+  made: [],
+  shape: "",
+  hidden: new Set(),
+
+  nameOf: (track) => `${track.pipeline} → ${track.sink}`,
+
+  draw(history) {
+    const tracks = history.tracks.filter((track) => track.at.length);
+    byId("charts-note").hidden = tracks.length > 0;
+    const shape = JSON.stringify(tracks.map(charts.nameOf));
+    if (shape !== charts.shape) charts.make(tracks, shape);
+    for (const chart of charts.made) {
+      chart.plot.setData(charts.joined(tracks, chart.column));
+      charts.tell(chart, null);
+    }
+  },
+
+  // Moments of all tracks on one axis; where a track has no sample there is a gap.
+  joined(tracks, column) {
+    if (!tracks.length) return [[]];
+    return uPlot.join(tracks.map((track) => [track.at, track[column]]));
+  },
+
+  make(tracks, shape) {
+    charts.made.forEach((chart) => chart.plot.destroy());
+    charts.shape = shape;
+    byId("charts").replaceChildren();
+    charts.made = tracks.length ? CHARTS.map((kind) => charts.one(kind, tracks)) : [];
+    byId("tracks").replaceChildren(...tracks.map((track, index) => charts.toggle(track, index)));
+  },
+
+  one(kind, tracks) {
+    const readout = element("output", { "aria-live": "off" });
+    const place = element("div", { class: "plot", tabindex: "0", role: "img" });
+    byId("charts").append(element("figure", { class: "chart" }, element("figcaption", {}, kind.title, readout), place));
+    const chart = { ...kind, tracks, readout, place };
+    chart.plot = new uPlot(charts.options(chart), [[]], place);
+    place.addEventListener("keydown", (event) => charts.step(chart, event));
+    place.addEventListener("blur", () => charts.leave(chart));
+    new ResizeObserver(() => chart.plot.setSize({ width: place.clientWidth, height: 180 })).observe(place);
+    return chart;
+  },
+
+  options(chart) {
+    const style = getComputedStyle(document.documentElement);
+    const colour = (name) => style.getPropertyValue(name).trim();
+    const axis = { stroke: colour("--dim"), grid: { stroke: colour("--line"), width: 1 }, ticks: { stroke: colour("--line"), width: 1 } };
+    return {
+      width: chart.place.clientWidth || 300,
+      height: 180,
+      legend: { show: false },
+      cursor: { y: false, drag: { x: false, y: false } },
+      scales: {
+        x: { range: (plot, least, most) => [Math.max(most - 3600, Math.min(least, most - 300)), most] },
+        y: { range: (plot, least, most) => [0, most > 0 ? most * 1.1 : 1] },
+      },
+      axes: [
+        { ...axis, space: 70, values: (plot, moments) => moments.map((at) => words.clock(at).slice(0, 5)) },
+        { ...axis, size: 74, values: (plot, values) => values.map(chart.word) },
+      ],
+      series: [{}, ...chart.tracks.map((track, index) => ({
+        label: charts.nameOf(track),
+        show: !charts.hidden.has(charts.nameOf(track)),
+        stroke: colour(`--s${index % COLOURS}`),
+        dash: DASHES[Math.floor(index / COLOURS) % DASHES.length],
+        width: 2,
+      }))],
+      hooks: { setCursor: [(plot) => chart.plot && charts.tell(chart, plot.cursor.idx)] },
+    };
+  },
+
+  // What stands below the title: the values at a moment, or the newest and the greatest ones.
+  tell(chart, index) {
+    const [moments, ...columns] = chart.plot.data;
+    if (!moments || !moments.length) return;
+    const at = index ?? moments.length - 1;
+    const most = Math.max(0, ...columns.flat().filter((value) => value != null));
+    const values = chart.tracks.map((track, i) => [charts.nameOf(track), columns[i][at]])
+      .filter(([name, value]) => value != null && !charts.hidden.has(name))
+      .map(([name, value]) => (chart.tracks.length > 1 ? `${name}: ${chart.word(value)}` : chart.word(value)));
+    const text = `${words.clock(moments[at])}  ${values.slice(0, 6).join(", ")} · most ${chart.word(most)}`;
+    if (chart.readout.textContent !== text) chart.readout.textContent = text;
+    chart.place.setAttribute("aria-label", `${chart.title}, the last hour. ${text}. Left and right go through the samples.`);
+  },
+
+  step(chart, event) {
+    const moments = chart.plot.data[0];
+    const by = { ArrowLeft: -1, ArrowRight: 1, Home: -Infinity, End: Infinity }[event.key];
+    if (!by || !moments.length) return;
+    event.preventDefault();
+    const from = chart.plot.cursor.idx ?? (by < 0 ? moments.length : -1);
+    const to = Math.min(moments.length - 1, Math.max(0, from + by));
+    chart.readout.setAttribute("aria-live", "polite");
+    chart.plot.setCursor({ left: chart.plot.valToPos(moments[to], "x"), top: 10 });
+  },
+
+  leave(chart) {
+    chart.readout.setAttribute("aria-live", "off");
+    chart.plot.setCursor({ left: -10, top: -10 });
+  },
+
+  toggle(track, index) {
+    const name = charts.nameOf(track);
+    const svg = document.createElementNS("http://www.w3.org/2000/svg", "svg");
+    const line = document.createElementNS("http://www.w3.org/2000/svg", "line");
+    const drawn = { x1: 0, y1: 5, x2: 24, y2: 5, "stroke-width": 3, stroke: `var(--s${index % COLOURS})` };
+    drawn["stroke-dasharray"] = DASHES[Math.floor(index / COLOURS) % DASHES.length].join(" ");
+    for (const [key, value] of Object.entries(drawn)) line.setAttribute(key, value);
+    for (const [key, value] of Object.entries({ width: 24, height: 10, "aria-hidden": "true" })) svg.setAttribute(key, value);
+    svg.append(line);
+    const button = element("button", { type: "button", "aria-pressed": String(!charts.hidden.has(name)) }, svg, name);
+    button.addEventListener("click", () => {
+      const isShown = charts.hidden.delete(name);
+      if (!isShown) charts.hidden.add(name);
+      button.setAttribute("aria-pressed", String(isShown));
+      for (const chart of charts.made) {
+        chart.plot.setSeries(index + 1, { show: isShown });
+        charts.tell(chart, null);
+      }
+    });
+    return button;
+  },
+};

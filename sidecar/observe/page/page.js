@@ -1,0 +1,261 @@
+"use strict";
+// Asks for the facts every two seconds and shows them. Whatever comes is text.
+
+const EVERY_MS = 2000;
+const HISTORY_EVERY_MS = 10000;
+const KINDS = [
+  ["stored", "stored"], ["dead_letter", "dead letters"], ["filtered", "filtered"], ["skipped", "skipped"],
+  ["flight", "in flight"], ["unread", "unread"], ["lost", "lost"],
+];
+const STYLES = { up: "good", new: "dim", retrying: "warn", misconfigured: "bad" };
+
+const behind = (file) => Math.max(0, ...Object.values(file.settled).map((offset) => file.size - offset));
+const sum = (values) => values.reduce((all, value) => all + value, 0);
+const state = { before: null, facts: null, isPaused: false, history: null, historyAt: -Infinity };
+
+// ── the balance ──────────────────────────────────────────────────────────────────────────────────────────
+
+// Segments of one sink that add up to what was seen of its files.
+function segments(facts, balance) {
+  const found = Object.fromEntries(KINDS.map(([kind]) => [kind, { bytes: 0, lines: 0, reasons: [] }]));
+  for (const [what, bytes] of Object.entries(balance.bytes)) {
+    const [kind, reason] = what.split(/:(.*)/s);
+    const segment = (found[kind] ??= { bytes: 0, lines: 0, reasons: [] });
+    segment.bytes += bytes;
+    segment.lines += balance.lines[what] || 0;
+    if (reason && bytes) segment.reasons.push(`${reason} ${words.size(bytes)}`);
+  }
+  const sent = sum(facts.shippers.filter((each) => each.sink === balance.sink).map((each) => each.in_flight_bytes));
+  found.flight.bytes = Math.max(0, Math.min(sent, balance.unsettled));
+  found.unread.bytes = balance.unsettled - found.flight.bytes;
+  return found;
+}
+
+function balanceOf(facts, balance) {
+  const found = segments(facts, balance);
+  const seen = sum(Object.values(found).map((each) => each.bytes));
+  const names = Object.fromEntries(KINDS);
+  const parts = Object.entries(found).map(([kind, segment]) => ({ kind, name: names[kind] || kind, ...segment }));
+  const told = parts.filter((part) => part.bytes).map((part) => `${part.name} ${words.share(part.bytes, seen)}`);
+  const bar = element("div", { class: "bar", role: "img", "aria-label": `${balance.sink}: ${told.join(", ") || "nothing yet"}` });
+  for (const part of parts.filter((each) => each.bytes > 0)) {
+    const piece = element("i", { class: part.kind, title: `${part.name}: ${words.count(part.bytes)} bytes` });
+    piece.style.flexGrow = String(part.bytes / seen);
+    bar.append(piece);
+  }
+  const rows = parts.map((part) => element("tr", { "data-kind": part.kind },
+    element("th", { scope: "row" }, element("span", { class: `swatch ${part.kind}`, "aria-hidden": "true" }), part.name,
+      element("span", { class: "dim" }, part.reasons.length ? ` (${part.reasons.join(", ")})` : "")),
+    element("td", { class: "number" }, words.count(part.bytes)),
+    element("td", { class: "number" }, words.share(part.bytes, seen)),
+    element("td", { class: "number" }, part.lines ? words.count(part.lines) : "")));
+  const heads = ["", "bytes", "share", "lines"].map((name) => element("th", { scope: "col", class: name ? "number" : null }, name));
+  const foot = element("tr", { "data-kind": "seen" },
+    element("th", { scope: "row" }, "seen, all together"),
+    element("td", { class: "number" }, words.count(seen)),
+    element("td", { class: "number" }, seen ? "100 %" : ""), element("td", { class: "number" }));
+  return element("div", { class: "balance", "data-sink": balance.sink },
+    element("h3", {}, balance.sink), bar,
+    element("table", { class: "legend", "aria-label": `Balance of ${balance.sink}` },
+      element("thead", {}, element("tr", {}, ...heads)), element("tbody", {}, ...rows), element("tfoot", {}, foot)));
+}
+
+// ── tables ───────────────────────────────────────────────────────────────────────────────────────────────
+
+// A table whose heads sort it. Columns: [title, value to sort by, what is shown, is it a number].
+class Sorted {
+  constructor(table, label, columns, by, isDown) {
+    Object.assign(this, { table, columns, by, isDown, rows: [] });
+    table.setAttribute("aria-label", label);
+    this.heads = columns.map(([title, , , isNumber], index) => {
+      const button = element("button", { type: "button" }, title);
+      button.addEventListener("click", () => {
+        this.isDown = this.by === index ? !this.isDown : Boolean(isNumber);
+        this.by = index;
+        this.fill(this.rows);
+      });
+      return element("th", { scope: "col", class: isNumber ? "number" : null }, button);
+    });
+    this.body = element("tbody");
+    table.append(element("thead", {}, element("tr", {}, ...this.heads)), this.body);
+  }
+
+  fill(rows) {
+    this.rows = rows;
+    const value = this.columns[this.by][1];
+    const compare = (a, b) => (value(a) < value(b) ? -1 : value(a) > value(b) ? 1 : 0);
+    const sorted = [...rows].sort(this.isDown ? (a, b) => compare(b, a) : compare);
+    this.heads.forEach((head, index) => {
+      head.setAttribute("aria-sort", index !== this.by ? "none" : this.isDown ? "descending" : "ascending");
+    });
+    this.body.replaceChildren(...sorted.map((row) => element("tr", {}, ...this.columns.map(
+      ([title, , shown, isNumber]) => cell(title, shown(row), isNumber)))));
+  }
+}
+
+function cell(title, shown, isNumber) {
+  const isEmpty = shown === "" || shown == null;
+  const child = shown instanceof Node ? shown : element("span", {}, isEmpty ? "" : shown);
+  return element("td", { "data-label": title, class: isNumber ? "number" : null }, ...(isEmpty ? [] : [child]));
+}
+
+function progressOf(file) {
+  const settled = file.size - behind(file);
+  const bar = element("progress", { max: String(file.size || 1), value: String(file.size ? settled : 1) });
+  bar.setAttribute("aria-label", `${words.share(settled, file.size) || "0 %"} settled`);
+  return bar;
+}
+
+const remark = (file) => (file.is_deleted ? "deleted, or out of the paths" : file.is_open ? "" : "closed for now");
+
+const files = new Sorted(byId("files"), "Files", [
+  ["file", (file) => file.path, (file) => file.path],
+  ["pipeline", (file) => file.pipeline, (file) => file.pipeline],
+  ["size", (file) => file.size, (file) => words.size(file.size), true],
+  ["settled", (file) => (file.size - behind(file)) / (file.size || 1), progressOf],
+  ["behind", behind, (file) => words.size(behind(file)), true],
+  ["remark", remark, remark],
+], 4, true);
+
+// Lines a second since the facts before, else since the start.
+function rateOf(shipper) {
+  const { facts, before } = state;
+  const same = (each) => each.pipeline === shipper.pipeline && each.sink === shipper.sink;
+  const earlier = before && before.shippers.find(same);
+  const lines = shipper.tally.lines_read - (earlier ? earlier.tally.lines_read : 0);
+  const passed = facts.now - (earlier ? before.now : facts.started_at);
+  return passed > 0 ? Math.max(0, lines) / passed : 0;
+}
+
+function faultOf(shipper) {
+  if (shipper.error) return element("span", { class: STYLES[shipper.state] || "bad" }, shipper.error);
+  return shipper.error_class ? `none now; the last one: ${shipper.error_class.replace("_", " ")}` : "";
+}
+
+const sinks = new Sorted(byId("sinks"), "Sinks", [
+  ["sink", (each) => each.sink, (each) => element("span", {}, each.sink, each.destination === each.sink ? "" : element("span", { class: "dim" }, ` ${each.destination}`))],
+  ["pipeline", (each) => each.pipeline, (each) => each.pipeline],
+  ["state", (each) => each.state, (each) => element("strong", { class: STYLES[each.state] || "" }, each.state)],
+  ["since", (each) => each.since, (each) => words.moment(each.since)],
+  ["behind", (each) => each.lag_bytes, (each) => words.size(each.lag_bytes), true],
+  ["oldest", (each) => each.lag_s, (each) => words.duration(each.lag_s), true],
+  ["lines read", (each) => each.tally.lines_read, (each) => words.count(each.tally.lines_read), true],
+  ["lines/s", rateOf, (each) => words.count(rateOf(each)), true],
+  ["retries", (each) => each.tally.retries, (each) => words.count(each.tally.retries), true],
+  ["last error", (each) => each.error, faultOf],
+], 0, false);
+
+const refusals = new Sorted(byId("refusals"), "Dead letters since the start", [
+  ["reason", (each) => each.kind, (each) => each.kind],
+  ["pipeline", (each) => each.pipeline, (each) => each.pipeline],
+  ["sink", (each) => each.sink, (each) => each.sink],
+  ["since the start", (each) => each.count, (each) => words.count(each.count), true],
+], 3, true);
+
+// ── the rest ─────────────────────────────────────────────────────────────────────────────────────────────
+
+function verdict(style, title, text) {
+  return element("li", { class: style }, element("strong", {}, title), element("span", {}, text));
+}
+
+function verdicts(facts) {
+  const of = (kind) => sum(facts.balance.map((each) => segments(facts, each)[kind].bytes));
+  const lost = of("lost");
+  const down = facts.shippers.filter((each) => each.state === "retrying" || each.state === "misconfigured");
+  const dead = sum(facts.balance.map((each) => segments(facts, each).dead_letter.lines));
+  const oldest = Math.max(0, ...facts.shippers.map((each) => each.lag_s));
+  return [
+    lost ? verdict("bad", `${words.size(lost)} lost`, "The balance says which and why.") : verdict("good", "Nothing is lost", "Every byte is in the balance."),
+    down.length ? verdict("bad", `${down.length} of ${facts.shippers.length} down`, down.map((each) => `${each.pipeline} → ${each.sink}`).join(", "))
+      : verdict("good", facts.shippers.length > 1 ? "All sinks take lines" : "The sink takes lines", "None has to be tried again."),
+    verdict(oldest > 60 ? "warn" : "good", oldest > 0 ? `${words.duration(oldest)} behind` : "Up to date", `${words.size(sum(facts.shippers.map((each) => each.lag_bytes)))} could be delivered and are not.`),
+    dead ? verdict("warn", `${words.count(dead)} dead letters`, "Documents that a destination refused.") : verdict("good", "No dead letters", "No destination refused a document."),
+  ];
+}
+
+function letterOf(letter) {
+  const head = `No. ${letter.number}, ${words.moment(letter.at)}: ${letter.kind}, ${letter.path} from byte ${words.count(letter.start)}`;
+  return element("details", {}, element("summary", {}, head),
+    element("p", {}, `${letter.pipeline} → ${letter.sink}: ${letter.reason}`),
+    element("pre", { tabindex: "0", role: "region", "aria-label": `Document of dead letter ${letter.number}` }, letter.document + (letter.is_cut ? " …" : "")));
+}
+
+function deadLetters(facts) {
+  const rows = facts.shippers.flatMap((each) => Object.entries(each.tally.refusals).map(
+    ([kind, count]) => ({ kind, count, pipeline: each.pipeline, sink: each.sink })));
+  byId("refusals").hidden = !rows.length;
+  refusals.fill(rows);
+  const kept = sum(facts.balance.map((each) => segments(facts, each).dead_letter.lines));
+  const seeing = facts.letters ? "The newest ones are below." : "Their contents are shown only with admin.show_documents.";
+  byId("letters-note").textContent = kept || rows.length
+    ? `${words.count(kept)} are kept; sidecar dead-letters lists them. ${seeing}` : "There are none.";
+  const key = JSON.stringify((facts.letters || []).map((letter) => letter.number));
+  if (byId("letters").dataset.key !== key) {
+    byId("letters").replaceChildren(...(facts.letters || []).map(letterOf));
+    byId("letters").dataset.key = key;
+  }
+}
+
+function display(facts) {
+  byId("version").textContent = facts.version;
+  byId("about").textContent = `up for ${words.duration(facts.now - facts.started_at)}, process ${facts.pid}, state in ${facts.state_dir}`;
+  show(byId("verdicts"), ...verdicts(facts));
+  byId("balances").replaceChildren(...facts.balance.map((each) => balanceOf(facts, each)));
+  sinks.fill(facts.shippers);
+  files.fill(facts.files);
+  const more = facts.files_total - facts.files.length;
+  byId("files-more").textContent = more ? `and ${words.count(more)} more, which are no further behind` : "";
+  deadLetters(facts);
+  const of = facts.configuration;
+  byId("settings-note").textContent = `${of.hash}, in force since ${words.moment(of.since)}${of.is_last_good ? "" : "; a newer one was refused"}`;
+  const text = JSON.stringify(facts.settings, null, 2);
+  if (byId("settings").textContent !== text) byId("settings").textContent = text;
+}
+
+// ── asking ───────────────────────────────────────────────────────────────────────────────────────────────
+
+async function ask(path) {
+  const answer = await fetch(path, { cache: "no-store", signal: AbortSignal.timeout(10000) });
+  const body = await answer.json();
+  if (!answer.ok) throw new Error(body.text || `status ${answer.status}`);
+  return body;
+}
+
+function trouble(text) {
+  byId("trouble").hidden = !text;
+  if (byId("trouble").textContent !== text) byId("trouble").textContent = text;
+}
+
+async function refresh() {
+  try {
+    const facts = await ask("status.json");
+    [state.before, state.facts] = [state.facts, facts];
+    display(facts);
+    if (performance.now() - state.historyAt >= HISTORY_EVERY_MS) {
+      state.history = await ask("history.json");
+      state.historyAt = performance.now();
+      charts.draw(state.history);
+    }
+    trouble("");
+  } catch (error) {
+    const last = state.facts ? ` What is shown is of ${words.moment(state.facts.now)}.` : "";
+    trouble(`No good answer from the sidecar (${error.message}); asking again.${last}`);
+  }
+}
+
+async function run() {
+  while (true) {
+    if (!state.isPaused && !document.hidden) await refresh();
+    await new Promise((resume) => setTimeout(resume, EVERY_MS));
+  }
+}
+
+byId("pause").addEventListener("click", () => {
+  state.isPaused = !state.isPaused;
+  byId("pause").setAttribute("aria-pressed", String(state.isPaused));
+});
+matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => {
+  charts.shape = "";
+  if (state.history) charts.draw(state.history);
+});
+run();
