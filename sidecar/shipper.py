@@ -525,8 +525,6 @@ class Shipper(threading.Thread):
         account(parts, batch, outcome, self.pipeline, self.sink_name, self._clock.now())
         self._landed.update(part.documents.generation.number for part in parts)
         if outcome.rejected:
-            for rejection in outcome.rejected.values():
-                add(self.tally.refusals, rejection.kind, 1)
             first = next(iter(outcome.rejected.values()))
             self._emit(
                 events.Rejected(self.pipeline, self.sink_name, len(outcome.rejected), first.kind, first.reason)
@@ -595,6 +593,8 @@ class Shipper(threading.Thread):
         self._is_durable = True
         for step in (*self._steps, *steps.values()):
             self.tally.became(step.amounts.bytes_, step.amounts.lines)
+            for letter in step.dead_letters:
+                add(self.tally.refusals, letter.kind, 1)
         if dropped:
             self.tally.dead_letters_dropped += dropped
             self._emit(events.DeadLettersDropped(self.pipeline, self.sink_name, dropped))

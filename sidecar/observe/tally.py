@@ -37,8 +37,9 @@ class Tally:
     `duplicates`: documents that the destination had already. `retries`: requests beyond the first of a batch, and
     batches that nothing was taken of. `latency` is in seconds from the first request of a batch to its verdict,
     `attempts` how many requests beyond the first a batch took that was settled. `bytes` and `lines`: what became of
-    them, durably, by what it is called in the balance. `refusals`: dead letters by the kind of the reason.
-    `dead_letters_dropped`: those that made place for others. `faults`: attempts that failed as a whole, by reason.
+    them, durably, by what it is called in the balance. `refusals`: dead letters by the kind of the reason, durable as
+    well. `dead_letters_dropped`: those that made place for others. `faults`: attempts that failed as a whole, by
+    reason.
     """
 
     bytes_read: int = 0

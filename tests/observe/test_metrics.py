@@ -234,3 +234,17 @@ def test_a_port_in_use_is_told_and_shipping_goes_on_unless_it_is_required(tmp_pa
         assert json.loads((tmp_path / "own.log").read_text().splitlines()[-1])["event"] == "balance"
         done = sidecar("run", "--config", str(config(tmp_path, port, required=True)))
     assert (done.returncode, "choose another port" in done.stderr) == (2, True)
+
+
+def test_lines_that_are_no_text_are_dead_letters_with_a_reason(tmp_path: Path) -> None:
+    port = free_port()
+    told = json.loads(config(tmp_path, port).read_text())
+    (tmp_path / "app.log").write_bytes(b"one\n\xff\ntwo\n\xfe\n")
+    pipeline = next(iter(told["pipelines"].values()))
+    pipeline |= {"parser": "plain", "encoding_errors": "strict"}
+    (tmp_path / "strict.json").write_text(json.dumps(told))
+    with running(tmp_path / "own.log", "--config", f"{tmp_path}/strict.json") as process:
+        here = Running(tmp_path, process, port)
+        sidecar("wait-ready", "--state-dir", f"{tmp_path}/state")
+        (name,) = told["pipelines"]
+        eventually(lambda: here.metrics().get(("dead_letters_total", name, "invalid_text", "db")) == 2, "both count")
