@@ -9,6 +9,8 @@ from collections.abc import Iterator
 import pytest
 
 from tests.servers import ComponentMissing
+from tests.servers.chromium import Browser
+from tests.servers.chromium import running as running_chromium
 from tests.servers.real_elasticsearch import running as running_elasticsearch
 from tests.servers.wire_mongodb import running as running_mongodb
 
@@ -36,6 +38,16 @@ def mongodb_uri() -> Iterator[str]:
     try:
         with running_mongodb() as uri:
             yield uri
+    except ComponentMissing as missing:
+        unavailable(missing)
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    """A real browser without a window."""
+    try:
+        with running_chromium() as browser:
+            yield browser
     except ComponentMissing as missing:
         unavailable(missing)
 

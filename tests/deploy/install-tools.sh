@@ -1,10 +1,10 @@
 #!/usr/bin/env bash
-# Installs what tests need from Debian: logrotate, podman with its parts, podman-compose, debootstrap, the parts
+# Installs what tests need from Debian: logrotate, podman with its parts, podman-compose, debootstrap, a browser, the parts
 # of a Kubernetes node, and rsyslog, the peer of the benchmark. Needs root.
 set -euo pipefail
 wanted=(
     logrotate podman buildah runc catatonit iptables netavark aardvark-dns podman-compose debootstrap
-    busybox-static containerd containernetworking-plugins iproute2 procps util-linux openssl curl rsyslog rsyslog-elasticsearch rsyslog-mongodb
+    chromium fonts-dejavu-core busybox-static containerd containernetworking-plugins iproute2 procps util-linux openssl curl rsyslog rsyslog-elasticsearch rsyslog-mongodb
 )
 missing=()
 for package in "${wanted[@]}"; do

@@ -54,8 +54,8 @@ class Browser:
 
     def _next(self, give_up_at: float, waits_for: str) -> dict[str, Any]:
         while b"\0" not in self._rest:
-            wait_s = give_up_at - time.monotonic()
-            assert wait_s > 0 and select.select([self._from_it], [], [], wait_s)[0], f"no answer to {waits_for}"
+            wait_s = max(0.0, give_up_at - time.monotonic())
+            assert select.select([self._from_it], [], [], wait_s)[0], f"no answer to {waits_for}"
             piece = os.read(self._from_it, 1 << 20)
             assert piece, "the browser has ended"
             self._rest += piece
@@ -168,5 +168,3 @@ def running() -> Iterator[Browser]:
                 process.wait(20)
             finally:
                 process.kill()
-
-

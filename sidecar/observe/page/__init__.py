@@ -22,7 +22,7 @@ from sidecar.positions import DeadLetter
 
 _STYLES = ("uPlot.min.css", "page.css")
 _SCRIPTS = ("uPlot.iife.min.js", "words.js", "charts.js", "page.js")
-_MOST_FILES = 100
+_MOST_FILES = 30
 MOST_LETTERS = 10
 _MOST_TEXT = 4096
 _STARS = "**********"

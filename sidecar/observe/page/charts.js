@@ -2,11 +2,12 @@
 // Four charts over the same shippers, drawn by uPlot; with the arrow keys one goes through the samples.
 
 const CHARTS = [
-  { column: "lines_s", title: "Lines read per second", word: (value) => words.count(value) },
-  { column: "bytes_s", title: "Bytes read per second", word: (value) => words.size(value) },
-  { column: "lag_bytes", title: "Lag in bytes", word: (value) => words.size(value) },
+  { column: "lines_s", title: "Lines read per second", word: (value) => words.rate(value) },
+  { column: "bytes_s", title: "Bytes read per second", isBinary: true, word: (value) => words.size(value) },
+  { column: "lag_bytes", title: "Lag in bytes", isBinary: true, word: (value) => words.size(value) },
   { column: "lag_s", title: "Lag: age of the oldest line", word: (value) => words.duration(value) },
 ];
+const POWERS = Array.from({ length: 50 }, (_, power) => 2 ** power);
 const COLOURS = 8;
 const DASHES = [[], [6, 4], [2, 3], [10, 4, 2, 4]];
 
@@ -64,12 +65,12 @@ const charts = {
       legend: { show: false },
       cursor: { y: false, drag: { x: false, y: false } },
       scales: {
-        x: { range: (plot, least, most) => [Math.max(most - 3600, Math.min(least, most - 300)), most] },
+        x: { range: charts.span },
         y: { range: (plot, least, most) => [0, most > 0 ? most * 1.1 : 1] },
       },
       axes: [
         { ...axis, space: 70, values: (plot, moments) => moments.map((at) => words.clock(at).slice(0, 5)) },
-        { ...axis, size: 74, values: (plot, values) => values.map(chart.word) },
+        { ...axis, size: 74, values: (plot, values) => values.map(chart.word), ...(chart.isBinary ? { incrs: POWERS } : {}) },
       ],
       series: [{}, ...chart.tracks.map((track, index) => ({
         label: charts.nameOf(track),
@@ -77,9 +78,18 @@ const charts = {
         stroke: colour(`--s${index % COLOURS}`),
         dash: DASHES[Math.floor(index / COLOURS) % DASHES.length],
         width: 2,
+        points: { show: (plot) => plot.data[0].length < 3 },
       }))],
       hooks: { setCursor: [(plot) => chart.plot && charts.tell(chart, plot.cursor.idx)] },
     };
+  },
+
+  // The hour before the newest sample; what there is of it while it is less, and five minutes at least.
+  span(plot) {
+    const moments = plot.data[0];
+    if (!moments.length) return [0, 300];
+    const most = moments[moments.length - 1];
+    return [Math.max(most - 3600, Math.min(moments[0], most - 300)), most];
   },
 
   // What stands below the title: the values at a moment, or the newest and the greatest ones.

@@ -7,6 +7,7 @@ const KINDS = [
   ["stored", "stored"], ["dead_letter", "dead letters"], ["filtered", "filtered"], ["skipped", "skipped"],
   ["flight", "in flight"], ["unread", "unread"], ["lost", "lost"],
 ];
+const WIDTHS = { pipeline: "narrow", state: "narrow", settled: "narrow", since: "since", sink: "wide", "last error": "wide" };
 const STYLES = { up: "good", new: "dim", retrying: "warn", misconfigured: "bad" };
 
 const behind = (file) => Math.max(0, ...Object.values(file.settled).map((offset) => file.size - offset));
@@ -96,14 +97,15 @@ class Sorted {
 function cell(title, shown, isNumber) {
   const isEmpty = shown === "" || shown == null;
   const child = shown instanceof Node ? shown : element("span", {}, isEmpty ? "" : shown);
-  return element("td", { "data-label": title, class: isNumber ? "number" : null }, ...(isEmpty ? [] : [child]));
+  return element("td", { "data-label": title, class: isNumber ? "number" : WIDTHS[title] || null }, ...(isEmpty ? [] : [child]));
 }
 
 function progressOf(file) {
   const settled = file.size - behind(file);
-  const bar = element("progress", { max: String(file.size || 1), value: String(file.size ? settled : 1) });
-  bar.setAttribute("aria-label", `${words.share(settled, file.size) || "0 %"} settled`);
-  return bar;
+  const told = file.size ? words.share(settled, file.size) || "0 %" : "100 %";
+  const filled = element("i", {});
+  filled.style.width = file.size ? `${(100 * settled) / file.size}%` : "100%";
+  return element("span", { class: "progress" }, element("span", { class: "gauge", "aria-hidden": "true" }, filled), told);
 }
 
 const remark = (file) => (file.is_deleted ? "deleted, or out of the paths" : file.is_open ? "" : "closed for now");
@@ -140,7 +142,7 @@ const sinks = new Sorted(byId("sinks"), "Sinks", [
   ["behind", (each) => each.lag_bytes, (each) => words.size(each.lag_bytes), true],
   ["oldest", (each) => each.lag_s, (each) => words.duration(each.lag_s), true],
   ["lines read", (each) => each.tally.lines_read, (each) => words.count(each.tally.lines_read), true],
-  ["lines/s", rateOf, (each) => words.count(rateOf(each)), true],
+  ["lines/s", rateOf, (each) => words.rate(rateOf(each)), true],
   ["retries", (each) => each.tally.retries, (each) => words.count(each.tally.retries), true],
   ["last error", (each) => each.error, faultOf],
 ], 0, false);
@@ -169,7 +171,7 @@ function verdicts(facts) {
     down.length ? verdict("bad", `${down.length} of ${facts.shippers.length} down`, down.map((each) => `${each.pipeline} → ${each.sink}`).join(", "))
       : verdict("good", facts.shippers.length > 1 ? "All sinks take lines" : "The sink takes lines", "None has to be tried again."),
     verdict(oldest > 60 ? "warn" : "good", oldest > 0 ? `${words.duration(oldest)} behind` : "Up to date", `${words.size(sum(facts.shippers.map((each) => each.lag_bytes)))} could be delivered and are not.`),
-    dead ? verdict("warn", `${words.count(dead)} dead letters`, "Documents that a destination refused.") : verdict("good", "No dead letters", "No destination refused a document."),
+    dead ? verdict("warn", `${words.count(dead)} dead letters`, "Documents that were refused.") : verdict("good", "No dead letters", "No destination refused a document."),
   ];
 }
 

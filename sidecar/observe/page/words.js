@@ -4,6 +4,8 @@
 const words = {
   count: (value) => Math.round(value).toLocaleString("en"),
 
+  rate: (value) => value.toLocaleString("en", { maximumFractionDigits: value < 100 ? 1 : 0 }),
+
   size(value) {
     const units = ["B", "KiB", "MiB", "GiB", "TiB"];
     let unit = 0;

@@ -1,0 +1,101 @@
+"""What the page is made of: one document with a strict policy, and facts without secrets."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+import re
+from typing import Any
+
+import pytest
+
+from sidecar.observe.facts import BalanceFacts, ConfigurationFacts, Facts, FileFacts, ShipperFacts
+from sidecar.observe.page import document, status, without_secrets
+from sidecar.observe.tally import Tally
+from sidecar.positions import DeadLetter
+from sidecar.settings import Settings
+
+
+def text() -> str:
+    body = document().body
+    assert isinstance(body, bytes)
+    return body.decode()
+
+
+def facts(files: int) -> Facts:
+    shipper = ShipperFacts("app", "db", "http://db", "up", 0.0, "", "", 0, 0.0, 0, Tally())
+    followed = [
+        FileFacts("app", f"/log/{n}", 1000 + n, {"db": 1000, "other": n if n < 30 else n + 1}, True, False)
+        for n in range(files)
+    ]
+    return Facts(
+        "1", 0, 10, 1, "/state", [shipper], followed, [], [BalanceFacts("db", {}, {}, 0)], "notifications", 0, 0, 0,
+        0, 0, [], ConfigurationFacts("", 0),
+    )  # fmt: skip
+
+
+def shown(files: int = 1, letters: list[tuple[int, DeadLetter]] | None = None) -> dict[str, Any]:
+    body = status(facts(files), {}, letters).body
+    found: dict[str, Any] = json.loads(json.dumps(body))
+    return found
+
+
+def test_the_policy_allows_what_is_in_the_document_and_nothing_else() -> None:
+    policy = document().headers["Content-Security-Policy"]
+    for name in ("style", "script"):
+        parts = re.findall(f"<{name}>(.*?)</{name}>", text(), re.DOTALL)
+        digests = [base64.b64encode(hashlib.sha256(part.encode()).digest()).decode() for part in parts]
+        named = " ".join(f"'sha256-{digest}'" for digest in digests)
+        assert f"{name}-src {named};" in policy
+    for rule in ("default-src 'none'", "base-uri 'none'", "form-action 'none'", "frame-ancestors 'none'"):
+        assert rule in policy
+    assert "unsafe" not in policy
+    assert document().headers["Referrer-Policy"] == "no-referrer"
+
+
+def test_the_document_names_no_other_place_and_makes_no_markup_of_facts() -> None:
+    ours = re.sub(r"<(script|style)>[^<]*uPlot \(v.*?</\1>", "", text(), flags=re.DOTALL)
+    attributes = re.findall(r"(?:src|href|action)\s*=\s*[\"']([^\"']*)", ours)
+    assert [value for value in attributes if not value.startswith(("#", "data:"))] == []
+    assert not re.search(r"innerHTML|outerHTML|insertAdjacentHTML|document\.write|eval\(|\bon\w+\s*=\s*[\"']", ours)
+
+
+def test_the_files_that_are_furthest_behind_are_shown_and_the_others_counted() -> None:
+    found = shown(files=100)
+    assert (len(found["files"]), found["files_total"]) == (30, 100)
+    assert all(file["size"] - min(file["settled"].values()) == 1000 for file in found["files"])
+
+
+def test_documents_are_there_only_if_they_may_be_seen_and_not_without_end() -> None:
+    letter = DeadLetter("app", "db", 1, "/log/a", 0, 9, "1-0", "logs", "x" * 10_000, "", 400, "strict", "why", 5.0)
+    assert shown()["letters"] is None
+    (found,) = shown(letters=[(7, letter)])["letters"]
+    assert (found["number"], len(found["document"]), found["is_cut"]) == (7, 4096, True)
+
+
+@pytest.mark.parametrize(
+    ("told", "meant"),
+    [
+        ({"password": "x", "password_file": "/run/p"}, {"password": "**********", "password_file": "/run/p"}),
+        ({"headers": {"Authorization": ["Bearer x"]}}, {"headers": {"Authorization": ["**********"]}}),
+        ({"api_key": None, "apiKey": "", "batch": 5}, {"api_key": None, "apiKey": "", "batch": 5}),
+        (["http://joe:p/w@host/x", "no@url"], ["http://***@host/x", "no@url"]),
+        ("https://h/x?index=a&access_token=abc&b=c", "https://h/x?index=a&access_token=***&b=c"),
+    ],
+)
+def test_secrets_are_stars(told: object, meant: object) -> None:
+    assert without_secrets(told) == meant
+
+
+def test_no_secret_of_a_real_configuration_is_shown() -> None:
+    settings = Settings.model_validate({
+        "sinks": {
+            "a": "elasticsearch://joe:s3cret@host/logs", "b": "mongodb://joe:s3cret@host/logs",
+            "c": {"type": "elasticsearch", "hosts": ["http://host"], "api_key": "s3cret"},
+        },
+        "pipelines": {"app": {"paths": ["/log/*"], "enrich": [{"add": {"token": "s3cret", "team": "shop"}}]}},
+    })  # fmt: skip
+    found = json.dumps(without_secrets(settings.model_dump(mode="json")))
+    assert "s3cret" not in found
+    assert "shop" in found
