@@ -21,7 +21,8 @@ from sidecar.parse.declared import Declared
 from sidecar.parse.plain import as_messages
 from sidecar.parse.rows import Members
 
-_MANY = re.compile(r'([^ ="\n]++)=(?:"([^"\n]*+)"|([^ "\n]*+))([ \n])')
+# A name begins behind a blank or a line end: without that, a long word would be tried again from each of its letters.
+_MANY = re.compile(r'(?<![^ \n])([^ ="\n]++)=(?:"([^"\n]*+)"|([^ "\n]*+))([ \n])')
 _ONE = re.compile(r'([^\s="]++)(?:(=)(?:("(?:[^"\\]|\\.)*+")|([^\s"]*+)))?+(?:\s++|$)', re.DOTALL | re.ASCII)
 _BLANKS = " \t\r\n\v\f"
 _ERROR = "the line is not logfmt"

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
+import time
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 from pydantic import ValidationError
@@ -164,3 +165,18 @@ def test_lines_with_other_names_or_quotes_than_before_come_out_as_they_are() -> 
     assert fields(one.parse(framed("a=1 n=2", "b=1"))) == [{"a": "1", "n": 2}, {"b": "1"}]
     assert fields(one.parse(framed("a=1 n=2"))) == [{"a": "1", "n": 2}]
     assert fields(one.parse(framed("a= n=2"))) == [{"a": "", "n": 2}]
+
+
+def test_a_long_word_is_looked_at_once_not_from_each_of_its_letters() -> None:
+    word, began = "x" * 250_000, time.process_time()
+    assert parser(PAIRS).parse(framed(word, f"a=1 {word}")).errors.keys() == {0}
+    assert time.process_time() - began < 5
+
+
+@example(['"', "b=", "a"], True)
+@given(st.lists(st.sampled_from(["a", "b=", "=", '"', " ", "a=b ", 'c="d e" ', "x=1"]), max_size=12), st.booleans())
+def test_what_a_line_of_pairs_becomes_does_not_depend_on_its_neighbours(parts: list[str], second: bool) -> None:
+    lines = framed("".join(parts) or "a", *(["n=1"] if second else []))
+    together, alone = parser("logfmt").parse(lines), parser("logfmt").parse(replace(lines, whole=False, text=""))
+    assert fields(together) == fields(alone)
+    assert together.errors == alone.errors
