@@ -32,10 +32,12 @@ def _differences(settings: Settings, pipeline: str, test: RuleTest) -> Iterator[
     for number, (expected, item) in enumerate(zip(test.expect, made, strict=False), 1):
         found = leaves(item.document)
         for path, value in _expected(expected):
-            if value is None and found.get(path) is not None:
-                yield f"document {number}: {path}: must not be there, is {_json(found[path])}"
-            elif value is not None and (path not in found or not _same(found[path], value)):
-                yield f"document {number}: {path}: expected {_json(value)}, {_is(found, path)}"
+            actual = _at(found, path)
+            if value is None and actual is not None:
+                yield f"document {number}: {path}: must not be there, is {_json(actual)}"
+            elif value is not None and not _same(actual, value):
+                is_so = "is not there" if actual is None else f"is {_json(actual)}"
+                yield f"document {number}: {path}: expected {_json(value)}, {is_so}"
 
 
 def _documents(count: int) -> str:
@@ -46,12 +48,21 @@ def _expected(document: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
     yield from leaves(_json(dict(document))).items()
 
 
+def _at(found: Mapping[str, Any], path: str) -> Any:
+    """The value of this field; of an object what is below it, by dotted path. None if there is neither."""
+    if path in found:
+        return found[path]
+    head = f"{path}."
+    return {name.removeprefix(head): value for name, value in found.items() if name.startswith(head)} or None
+
+
 def _same(found: Any, expected: Any) -> bool:
+    """Whether both are the same JSON. A number is the same however it is written; true is not 1, to Python it is."""
+    if isinstance(found, list) and isinstance(expected, list):
+        return len(found) == len(expected) and all(map(_same, found, expected))
+    if isinstance(found, dict) and isinstance(expected, dict):
+        return found.keys() == expected.keys() and all(_same(found[name], expected[name]) for name in found)
     return bool(found == expected) and isinstance(found, bool) == isinstance(expected, bool)
-
-
-def _is(found: Mapping[str, Any], path: str) -> str:
-    return f"is {_json(found[path])}" if path in found else "is not there"
 
 
 def _json(value: Any) -> str:
