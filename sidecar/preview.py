@@ -55,7 +55,11 @@ def preview(settings: Settings, pipeline: str, path: str, data: bytes, clock: Cl
     targets = {name: _targets(settings, name, Batch([documents])) for name in settings.sinks_of(pipeline)}
     shown = [Preview(gap.start, gap.end, "", "skipped", gap.reason) for gap in lines.skipped]
     wrote = dict(zip(lines.starts, lines.texts, strict=True))
-    shown += [Preview(gap.start, gap.end, wrote[gap.start], "filtered", gap.reason) for gap in records.filtered]
+    shown += [
+        Preview(gap.start, gap.end, wrote[gap.start], "filtered", gap.reason, parser=takers[gap.start],
+                lines=wrote[gap.start].count("\n") + 1)
+        for gap in records.filtered
+    ]  # fmt: skip
     texts, ids, times, raw = documents.texts(), documents.ids(), documents.event_times(), records.lines.texts
     layout = lines.layout()
     for index, start in enumerate(documents.starts):

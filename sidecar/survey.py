@@ -53,6 +53,7 @@ class Survey(msgspec.Struct):
 def survey(pipeline: Pipeline, file: Path, clock: Clock) -> Survey:
     """All of the file. Raises `ConfigurationError` if it cannot be read."""
     rooms, takers, found = rooms_of(pipeline, clock, "this-host", {}), Takers(pipeline, clock), Survey()
+    found.parsers = {wanted.type: 0 for wanted in pipeline.parser}
     with sample(file) as life:
         cursor = Cursor(life, ORIGIN)
         while (chunk := rooms.reader.next_chunk(cursor)) is not None:
@@ -69,7 +70,7 @@ def _add(found: Survey, rooms: Rooms, takers: Takers, chunk: Chunk) -> None:
     found.events += lines.count
     for name in takers.of(lines):
         if name:
-            found.parsers[name] = found.parsers.get(name, 0) + 1
+            found.parsers[name] += 1
     for stage, records in rooms.stages(lines):
         if stage == "parser":
             _failed(found, records)

@@ -18,6 +18,7 @@ from rich.text import Text
 
 from sidecar.charset import UTF_8, named
 from sidecar.cli.options import add_pipeline_options, settings_of
+from sidecar.cli.printable import printable
 from sidecar.cli.surveyed import show
 from sidecar.clock import SystemClock
 from sidecar.detection import proposed
@@ -81,16 +82,17 @@ def _stats(options: argparse.Namespace, pipeline: Pipeline) -> int:
 
 
 def _detect(options: argparse.Namespace) -> int:
-    if options.parser or options.multiline or options.config:
+    if options.parser or options.multiline or options.config or options.to:
         raise ConfigurationError(
-            "--detect finds out what to say", try_="leave --parser, --multiline and --config out"
+            "--detect finds out what to say", try_="leave --parser, --multiline, --to and --config out"
         )
     data = _first_lines(_sample(options.file))
     if not data:
         raise ConfigurationError("there is no whole line in it", at=options.file, try_="name a file with log lines")
     found = proposed(data, SystemClock())
-    file = "/var/log/app/*.log" if options.file == "-" else str(Path(options.file).absolute())
-    configuration = {"sinks": {"out": "stdout:"}, "pipelines": {"app": {"paths": [escape(file)], **found.pipeline}}}
+    file = str(Path(options.file).absolute())
+    paths = ["/var/log/app/*.log" if options.file == "-" else escape(file)]
+    configuration = {"sinks": {"out": "stdout:"}, "pipelines": {"app": {"paths": paths, **found.pipeline}}}
     if options.json:
         print(json.dumps({"confidence": found.confidence, "configuration": configuration}, ensure_ascii=False))
         return 0
@@ -125,27 +127,38 @@ def _sample(file: str) -> bytes:
 
 
 def _show(item: Preview) -> None:
-    console = Console()
+    console = Console(highlight=False)
     table = Table.grid(padding=(0, 2))
     table.add_column(style="bold", no_wrap=True)
     table.add_column(overflow="fold")
-    table.add_row(f"bytes {item.offset}-{item.end}", Text(item.line.encode("unicode_escape").decode("ascii")))
-    if item.outcome != "document":
-        table.add_row(item.outcome, item.reason)
+    text = "\n".join(printable(line.expandtabs(4)) for line in item.line.split("\n"))
+    table.add_row("bytes", f"{item.offset}-{item.end}" + (f", {item.lines} lines" if item.lines > 1 else ""))
+    if item.line:
+        table.add_row("text", Text(text))
+    if item.parser:
+        table.add_row("parser", Text(item.parser, style="green"))
+    if item.outcome == "document":
+        _show_document(table, item)
     else:
-        if item.lines > 1:
-            table.add_row("made of", f"{item.lines} lines")
-        table.add_row("parser", item.parser or "none could read it")
-        kinds = [f"{path} ({kind})" for path, kind in (item.fields or {}).items()]
-        table.add_row("fields", Text(", ".join(kinds)))
-        if item.redacted:
-            table.add_row("redacted", Text(", ".join(item.redacted), style="yellow"))
-        table.add_row("document", Text(item.document))
-        table.add_row("_id", item.id)
-        table.add_row("event time", item.event_time or "none of its own: the time at which it is read")
-        for name, value in (("not parsed", item.error), ("noted", item.reason)):
-            if value:
-                table.add_row(name, Text(value))
-        table.add_row("goes to", Text(", ".join(dict.fromkeys((item.target or {}).values()))))
+        table.add_row(item.outcome, Text(f"by {item.reason}", style="yellow"))
     console.print(table)
     console.print()
+
+
+def _show_document(table: Table, item: Preview) -> None:
+    if not item.parser:
+        table.add_row("parser", Text("none could read it", style="red"))
+    for name, value in (("not parsed", item.error), ("noted", item.reason)):
+        if value:
+            table.add_row(name, Text(printable(value), style="yellow"))
+    fields = Text()
+    for path, kind in (item.fields or {}).items():
+        fields.append(f"{', ' if fields else ''}{printable(path)} ").append(f"({kind})", "cyan")
+    table.add_row("fields", fields)
+    if item.redacted:
+        table.add_row("redacted", Text(printable(", ".join(item.redacted)), style="yellow"))
+    table.add_row("document", Text(printable(item.document)))
+    table.add_row("_id", item.id)
+    table.add_row("event time", item.event_time or "none of its own: the time at which it is read")
+    places = dict.fromkeys((item.target or {}).values())
+    table.add_row("goes to", Text(printable(", ".join(places))))

@@ -6,6 +6,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from sidecar.cli.printable import printable
 from sidecar.survey import Survey
 
 
@@ -19,7 +20,10 @@ def show(found: Survey) -> None:
     table.add_row("bytes", f"{found.bytes:,}", "")
     table.add_row("events", f"{found.events:,}", "")
     for name, count in found.parsers.items():
-        table.add_row(f"  {name}", f"{count:,}", f"{found.microseconds[name]:.1f} µs an event")
+        cost = found.microseconds.get(name)
+        table.add_row(
+            f"  {name}", f"{count:,}", "" if cost is None else f"{cost:.1f} µs for an event that it looked at"
+        )
     table.add_row("not parsed", f"{found.unparsed:,}", "")
     table.add_row("with a time", f"{found.timed:,}", "of their own")
     for what, counts in (("filtered", found.filtered), ("skipped", found.skipped)):
@@ -30,5 +34,5 @@ def show(found: Survey) -> None:
     if len(found.microseconds) > 1:
         console.print(f"slowest parser: {found.slowest}")
     for sample in found.samples:
-        text = sample.text.encode("unicode_escape").decode("ascii")
-        console.print(Text.assemble((f"byte {sample.offset}: ", "bold"), text, "  ", (sample.error, "yellow")))
+        error = (printable(sample.error), "yellow")
+        console.print(Text.assemble((f"byte {sample.offset}: ", "bold"), printable(sample.text), "  ", error))

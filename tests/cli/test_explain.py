@@ -68,3 +68,38 @@ def test_figures_of_a_whole_file_count_each_parser_and_show_what_none_could_read
 def test_figures_of_standard_input_are_refused(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["explain", "--stats"]) == 2
     assert "name it" in capsys.readouterr().err
+
+
+def test_a_terminal_sees_every_script_and_no_commands(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    file = tmp_path / "app.log"
+    file.write_text('日本 ä \x1b[31m \x9b2J \u202e abc\n{"name":"日本 \x9b2J","\u202e":1}\n')
+    for arguments in ([], ["--stats"]):
+        assert main(["explain", str(file), "--parser", "json", *arguments]) == 0
+        shown = capfd.readouterr().out
+        assert "日本 ä" in shown
+        assert not {"\x1b", "\x9b", "\u202e"} & set(shown)
+
+
+def test_an_event_of_several_lines_is_shown_as_it_is_written(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "app.log"
+    file.write_text("java.io.IOException: closed\n\tat c.e.Shop.order(Shop.java:42)\n")
+    assert main(["explain", str(file), "--parser", "plain", "--multiline", "java"]) == 0
+    first, second, third, *_ = capfd.readouterr().out.splitlines()
+    assert first.split() == ["bytes", "0-61,", "2", "lines"]
+    assert second.split() == ["text", "java.io.IOException:", "closed"]
+    assert third.strip() == "at c.e.Shop.order(Shop.java:42)"
+
+
+def test_a_line_that_is_left_out_is_shown_with_its_parser_and_the_rule(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    sample, configuration = tmp_path / "app.log", tmp_path / "sidecar.yaml"
+    sample.write_text('{"level":"debug"}\n')
+    configuration.write_text(
+        f"sinks: {{out: 'sqlite:///{tmp_path}/logs.db'}}\npipelines: {{app: {{paths: [{sample}], parser: json, "
+        "enrich: [{drop_when: 'level == \"debug\"'}]}}\n"
+    )
+    (left_out,) = explained(capsys, str(sample), "--config", str(configuration))
+    assert [left_out[name] for name in ("outcome", "parser", "reason")] == ["filtered", "json", "drop_when"]
