@@ -1,7 +1,8 @@
 """Proposes how to read a file: the parser, the preset for events of several lines, and where the time stands.
 
-Every parser that needs no options is tried on the first lines of the file, alone and with each preset; the one that
-reads the largest part of the events wins, and where several read as much, the one that asks for most.
+Every parser that needs no options is tried on the first lines of the file, alone and with each preset of whose
+language there is a sign; the one that reads the largest part of the events wins, and where several read as much, the
+one that asks for most. What it cannot read is given to the others.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from __future__ import annotations
 import csv
 import re
 from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime
 from typing import Any
 
 import msgspec
@@ -24,29 +26,50 @@ from sidecar.parse.timestamps import Timestamps
 from sidecar.preview import leaves
 from sidecar.settings import Pipeline
 
-_LEAST = 0.2
-"""The part of the events that a parser has to read to be proposed."""
+_LEAST = 0.02
+"""The part of the events that a parser has to read to be proposed, alone or beside others."""
+_LEAST_PAIRS = 0.2
+"""The same for logfmt, which is in many a sentence."""
 _MOST = 0.5
-"""The part of what is in containers' files that a parser has to read to be proposed for all of it."""
-_ALSO = 0.02
-"""The part that a second one has to add."""
+"""The part of what is in containers' files that a parser has to read to be proposed for all of it; and the part of
+the values of a field that has to be a time."""
+_SEVERAL = 4
+"""No more parsers are proposed for one file, `plain` not counted."""
 _EXACT = (
     "cri", "docker", "json", "nginx", "apache", "nginx_error", "apache_error", "klog", "mysql_slow", "postgresql",
     "mysql", "java_gc", "log4j", "python", "syslog", "logfmt",
 )  # fmt: skip
 """Those without options, the ones that ask for most first."""
 _OWN_PRESETS = frozenset(JOINING.values())
-_PRESETS = (*(name for name in PRESETS if name not in {*_OWN_PRESETS, "indent"}), "indent")
-"""Those that a person chooses, the one that asks for least at the end."""
+_SIGNS = {
+    "java": rb"^[ \t]+at [\w$.<>/@]+\((?:[\w$]+\.(?:java|kt|scala|groovy):\d+|Native Method|Unknown Source)\)",
+    "python": rb"^[ +|]*(?:Exception Group )?Traceback \(most recent call last\):\r?$",
+    "go": rb"^goroutine \d+ \[|^panic: |^fatal error: ",
+    "ruby": rb"^[ \t]*(?:from )?[^ \n:]+\.rb:\d+:in ",
+    "node": rb"^[ \t]+at [^\n]*:\d+:\d+\)?\r?$",
+    "dotnet": rb"^[ \t]+at [\w.`<>+\[\],]+\([^)\n]*\)(?: in [^\n]+:line \d+)?\r?$|^[ \t]*--- End of inner exception",
+    "php": rb"^#\d+ (?:[^\n]*\.php\(\d+\)|\{main\}|\[internal function\])|PHP Stack trace:\r?$",
+    "rust": rb"^thread '[^'\n]*' [^\n]*panicked at |^note: run with `RUST_BACKTRACE",
+    "postgresql": rb"(?:DETAIL|HINT|QUERY|CONTEXT|LOCATION|STATEMENT):  ",
+}
+"""A line that only programs in this language write where they write several for one event, by preset. None takes
+longer than a line is long, whatever stands in it."""
+_PRINTED = re.compile(rb"^\{[ \t]*\r?$", re.MULTILINE)
+_OVER_LINES = {"more": r"^[\s}]"}
+"""Joins JSON objects that are printed over several lines, and leaves lines of text between them alone."""
+
+Joining = str | dict[str, Any] | None
 _UTF_16 = (b"\xff\xfe", b"\xfe\xff")
 _NEED_OPTIONS = ("regex", "grok", "dissect", "csv", "plain")
 _DELIMITERS = ",;\t|"
 _LONGEST_EVENT = 1 << 20
-_TIME_NAMES = re.compile(r"time|date|stamp|_at$|^(?:ts|t|at|when)$", re.IGNORECASE)
+_EARLIEST = "1990"
+_AHEAD_S = 86400.0
+_TIME_NAMES = re.compile(r"time|date|stamp|_at$|^@?(?:ts|t|at|when)$", re.IGNORECASE)
 _FORMATS = (
     "iso8601", "epoch", "common_log", "%Y/%m/%d %H:%M:%S", "%Y/%m/%d %H:%M:%S.%f", "%d.%m.%Y %H:%M:%S",
     "%a, %d %b %Y %H:%M:%S %z", "%a %b %d %H:%M:%S %Y", "%b %d %H:%M:%S", "%d %b %Y %H:%M:%S", "%m/%d/%Y %H:%M:%S",
-    "%d/%m/%Y %H:%M:%S",
+    "%d/%m/%Y %H:%M:%S", "%m/%d/%Y %I:%M:%S %p",
 )  # fmt: skip
 
 
@@ -59,7 +82,7 @@ class Proposal(msgspec.Struct, frozen=True):
 
 class _Try(msgspec.Struct, frozen=True):
     parser: Any
-    preset: str | None
+    preset: Joining
     records: Records
 
     @property
@@ -82,21 +105,22 @@ def proposed(data: bytes, clock: Clock) -> Proposal:
 def _proposed(data: bytes, clock: Clock) -> Proposal:
     found = _best(data, clock)
     if found is None:
-        lines = _lines(data, None)
-        joined = {name: _lines(data, name).count for name in _PRESETS}
-        preset = min(joined, key=lambda name: joined[name])
-        several = joined[preset] < lines.count
-        return Proposal({"parser": "plain", **({"multiline": preset} if several else {})}, 0.0)
+        return Proposal(_unread(data), 0.0)
     pipeline: dict[str, Any] = {}
     if found.preset and JOINING.get(_name(found.parser)) != found.preset:
         pipeline["multiline"] = found.preset
-    second = _second(found, clock)
-    first = _unwrapped(found, clock)
-    parsers = [first] if found.share == 1 else [first, *([second] if second else []), "plain"]
+    others, left = _others(found, clock)
+    parsers = [_unwrapped(found, clock), *others, *(["plain"] if left else [])]
     pipeline["parser"] = parsers[0] if len(parsers) == 1 else parsers
     if time := _time(found.records, clock):
         pipeline["timestamp"] = time
-    return Proposal(pipeline, found.share)
+    return Proposal(pipeline, 1 - left / found.records.lines.count)
+
+
+def _unread(data: bytes) -> dict[str, Any]:
+    """For a file that nobody reads: plain text, with what joins most lines."""
+    joined = {preset: lines.count for preset, lines in _groupings(data) if isinstance(preset, str)}
+    return {"parser": "plain", **({"multiline": min(joined, key=lambda name: joined[name])} if joined else {})}
 
 
 def _name(parser: Any) -> str:
@@ -112,46 +136,59 @@ def _best(data: bytes, clock: Clock) -> _Try | None:
             if own is not None and preset is not None:
                 continue
             tried = _tried(parser, own or preset, lines if own is None else _lines(data, own), clock)
-            if tried.share >= _LEAST and (best is None or tried.share > best.share):
+            if tried.share >= _needed(parser) and (best is None or tried.share > best.share):
                 best = tried
         if best is not None and best.share == 1:
             break
     return best
 
 
-def _groupings(data: bytes) -> Iterator[tuple[str | None, Lines]]:
-    """The lines as they are, and as each preset joins them where it joins any."""
+def _needed(parser: Any) -> float:
+    return _LEAST_PAIRS if parser == "logfmt" else _LEAST
+
+
+def _groupings(data: bytes) -> Iterator[tuple[Joining, Lines]]:
+    """The lines as they are, and as each joins them of which there is a sign, the one with most signs first."""
     single = _lines(data, None)
     yield None, single
-    for name in reversed(_PRESETS):
-        joined = _lines(data, name)
+    signs = {name: len(re.findall(sign, data, re.MULTILINE)) for name, sign in _SIGNS.items()}
+    likely = sorted((name for name in signs if signs[name]), key=lambda name: -signs[name])
+    presets: list[Joining] = [*likely, "indent", *([_OVER_LINES] if _PRINTED.search(data) else [])]
+    for preset in presets:
+        joined = _lines(data, preset)
         if joined.count < single.count:
-            yield name, joined
+            yield preset, joined
 
 
-def _lines(data: bytes, preset: str | None) -> Lines:
+def _lines(data: bytes, preset: Joining) -> Lines:
     generation = Generation(0, "sample", "/sample.log", 0.0)
     if preset is None:
         return Framing().lines(Chunk(generation, 0, data, len(data)))
-    found = Multiline(preset=preset).grouping(_LONGEST_EVENT).events(data, closed=True)
+    wanted = Multiline(preset=preset) if isinstance(preset, str) else Multiline(**preset)
+    found = wanted.grouping(_LONGEST_EVENT).events(data, closed=True)
     return Framing().lines(Chunk(generation, 0, data, len(data), events=found.starts, split=found.split))
 
 
-def _tried(parser: Any, preset: str | None, lines: Lines, clock: Clock) -> _Try:
+def _tried(parser: Any, preset: Joining, lines: Lines, clock: Clock) -> _Try:
     wanted = Pipeline(paths=("-",), parser=(parser,))
     made = registry.create(wanted.parser, Timestamp(), frozenset(), clock)
     return _Try(parser, preset, made.parse(lines))
 
 
-def _second(first: _Try, clock: Clock) -> str | None:
-    """The parser that reads most of what the first one cannot."""
-    left = sorted(first.records.errors)
-    if not left:
-        return None
-    rest = first.records.lines.only(left)
-    tries = [_tried(name, first.preset, rest, clock) for name in _EXACT if name not in JOINING]
-    best = max(tries, key=lambda tried: tried.read)
-    return str(best.parser) if best.read >= max(1, _ALSO * first.records.lines.count) else None
+def _others(first: _Try, clock: Clock) -> tuple[list[str], int]:
+    """The parsers of what the first one cannot read, the one that reads most of it first; and how much is left."""
+    found: list[str] = []
+    count, records = first.records.lines.count, first.records
+    while records.errors and len(found) < _SEVERAL - 1:
+        rest = records.lines.only(sorted(records.errors))
+        tries = [_tried(name, first.preset, rest, clock) for name in _EXACT if name not in JOINING]
+        enough = [tried for tried in tries if tried.read >= max(1, _needed(tried.parser) * count)]
+        if not enough:
+            break
+        best = max(enough, key=lambda tried: tried.read)
+        found.append(str(best.parser))
+        records = best.records
+    return found, len(records.errors)
 
 
 def _unwrapped(found: _Try, clock: Clock) -> Any:
@@ -172,8 +209,10 @@ def _csv(lines: Lines) -> list[dict[str, Any]]:
         except csv.Error:
             continue
         widths = set(map(len, rows))
+        if any(value.startswith(" ") for row in rows for value in row):
+            continue  # it is a sentence, in which a blank follows the comma
         if len(widths) == 1 and (width := widths.pop()) > 2 and len(rows) > 1:
-            names = [value.strip() for value in rows[0]]
+            names = rows[0]
             titled = len(set(names)) == width and all(re.fullmatch(r"[A-Za-z_][\w-]*", name) for name in names)
             columns = names if titled else [f"column_{number}" for number in range(1, width + 1)]
             separate = {} if delimiter == "," else {"delimiter": delimiter}
@@ -198,13 +237,18 @@ def _time(records: Records, clock: Clock) -> dict[str, Any] | None:
 
 
 def _format(values: Sequence[str | int | float], clock: Clock) -> str | None:
+    """The first format that reads most of the values as times that a log may have, if that is the larger part."""
+    latest = str(datetime.fromtimestamp(clock.now() + _AHEAD_S, UTC).year)
+    hits = {}
     for form in _FORMATS:
         read = Timestamps((form,), "UTC", clock).read
-        if values and all(read(value) for value in values):
-            return form
-    return None
+        hits[form] = sum(1 for value in values if _EARLIEST <= read(value)[:4] <= latest)
+    best = max(hits, key=lambda form: hits[form])
+    return best if hits[best] > _MOST * len(values) else None
 
 
 def untried() -> frozenset[str]:
-    """The parsers that detection knows nothing of; none, as a test sees to."""
-    return frozenset(BUILT_IN) - {*_EXACT, *_NEED_OPTIONS}
+    """The parsers and presets that detection knows nothing of; none, as a test sees to."""
+    return (frozenset(BUILT_IN) - {*_EXACT, *_NEED_OPTIONS}) | (
+        frozenset(PRESETS) - {*_SIGNS, *_OWN_PRESETS, "indent"}
+    )

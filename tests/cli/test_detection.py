@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import io
 import json
+import time
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +12,8 @@ import pytest
 import yaml
 
 from sidecar.cli import main
-from sidecar.detection import untried
+from sidecar.clock import FixedClock
+from sidecar.detection import proposed, untried
 from tests.corpus.kinds import HERE as CORPUS
 
 EXPECTED: dict[str, dict[str, Any]] = {
@@ -21,7 +24,7 @@ EXPECTED: dict[str, dict[str, Any]] = {
     "klog": {"multiline": "indent", "parser": "klog"},
     "log4j2": {"multiline": "java", "parser": "log4j"},
     "python-logging": {"multiline": "python", "parser": "python"},
-    "postgresql": {"multiline": "indent", "parser": "postgresql"},
+    "postgresql": {"multiline": "postgresql", "parser": "postgresql"},
     "java-gc": {"parser": "java_gc"},
     "syslog-3164": {"parser": "syslog"},
     "heroku-router-logfmt": {"parser": "logfmt"},
@@ -31,6 +34,19 @@ EXPECTED: dict[str, dict[str, Any]] = {
     "caddy-json": {"parser": "json"},
     "node-stack": {"parser": "plain", "multiline": "node"},
     "go-panic": {"parser": "plain", "multiline": "go"},
+    "spring-boot": {"multiline": "java", "parser": ["log4j", "plain"]},
+    "dotnet-console": {"parser": "plain", "multiline": "dotnet"},
+    "rust-env-logger": {"parser": "plain", "multiline": "rust"},
+    "php-error-log": {"parser": "plain", "multiline": "php"},
+    "python-uvicorn": {"parser": "plain", "multiline": "python"},
+    "rails-json-mixed": {"parser": ["json", "plain"], "multiline": "ruby"},
+    "redis": {"parser": "plain", "multiline": "indent"},
+    "kafka": {"parser": "plain"},
+    "json-and-text": {"parser": ["json", "nginx", "python", "plain"]},
+    "json-pretty": {"parser": ["json", "plain"], "multiline": {"more": r"^[\s}]"}},
+    "mysql-slow": {"parser": ["mysql_slow", "plain"]},
+    "mysql-error": {"parser": ["mysql", "plain"]},
+    "syslog-5424": {"parser": ["syslog", "plain"]},
     "encoding-utf-16": {"encoding": "utf-16", "parser": ["json", "plain"]},
 }
 
@@ -47,18 +63,80 @@ def test_a_log_is_recognised_by_its_lines(kind: str, capsys: pytest.CaptureFixtu
     assert {name: value for name, value in pipeline.items() if name != "paths"} == EXPECTED[kind]
 
 
-def test_columns_of_csv_are_named_by_the_first_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    file = tmp_path / "export.csv"
-    file.write_text("id;placed_at;total\n1;22.11.2026 10:00:00;64.40\n2;23.11.2026 10:00:00;1.00\n")
-    pipeline = proposal(file, capsys)["configuration"]["pipelines"]["app"]
-    assert pipeline["parser"] == {"type": "csv", "columns": ["id", "placed_at", "total"], "delimiter": ";"}
-
-
-def test_the_format_of_a_time_under_another_name_is_found(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def pipeline_of(tmp_path: Path, capsys: pytest.CaptureFixture[str], text: str) -> dict[str, Any]:
     file = tmp_path / "app.log"
-    file.write_text('{"n":1,"logged_at":"23.11.2026 01:00:00"}\n{"n":2,"logged_at":"24.11.2026 01:00:00"}\n')
-    pipeline = proposal(file, capsys)["configuration"]["pipelines"]["app"]
-    assert pipeline["timestamp"] == {"field": "logged_at", "formats": ["%d.%m.%Y %H:%M:%S"]}
+    file.write_text(text)
+    found: dict[str, Any] = proposal(file, capsys)["configuration"]["pipelines"]["app"]
+    return {name: value for name, value in found.items() if name != "paths"}
+
+
+def test_columns_of_csv_are_named_by_the_first_line_and_one_of_them_is_the_time(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    text = "id;placed_at;total\n1;22.11.2026 10:00:00;64.40\n2;23.11.2026 10:00:00;1.00\n"
+    assert pipeline_of(tmp_path, capsys, text) == {
+        "parser": {"type": "csv", "columns": ["id", "placed_at", "total"], "delimiter": ";"},
+        "timestamp": {"field": "placed_at", "formats": ["%d.%m.%Y %H:%M:%S"]},
+    }
+
+
+def test_sentences_with_commas_are_no_columns(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert pipeline_of(tmp_path, capsys, "I came, saw, went\nthen, later, slept\n") == {"parser": "plain"}
+
+
+@pytest.mark.parametrize(
+    ("values", "timestamp"),
+    [
+        (['"logged_at":"23.11.2026 01:00:00"'], {"field": "logged_at", "formats": ["%d.%m.%Y %H:%M:%S"]}),
+        (['"date":"11/23/2026 01:00:00 PM"'], {"field": "date", "formats": ["%m/%d/%Y %I:%M:%S %p"]}),
+        (['"when":"2026-11-23 01:00:00"'] * 2 + ['"when":"never"'], {"field": "when"}),
+        (['"elapsed_time":12', '"elapsed_time":1200'], None),
+        (['"uptime":0.5,"stamp":1795395600', '"uptime":1.5,"stamp":1795395601'], {"field": "stamp"}),
+    ],
+)
+def test_a_time_under_another_name_is_found_by_its_values(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], values: list[str], timestamp: dict[str, Any] | None
+) -> None:
+    text = "".join(f'{{"n":{number},{value}}}\n' for number, value in enumerate(values))
+    assert pipeline_of(tmp_path, capsys, text).get("timestamp") == timestamp
+
+
+def test_a_few_lines_of_json_in_much_text_are_worth_a_parser(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    text = "the disk is almost full\n" * 30 + '{"level":"info"}\n'
+    assert pipeline_of(tmp_path, capsys, text) == {"parser": ["json", "plain"]}
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        b"\tat " + b"a.js:1" * 10_000,
+        b"  at a(" + b".java:1" * 9_000,
+        b"#1 " + b".php(1" * 9_000,
+        b" at " + b":1" * 30_000,
+    ],
+)
+def test_a_long_line_that_is_nearly_of_a_stack_trace_takes_no_long_time(line: bytes) -> None:
+    began = time.process_time()
+    proposed(line + b"\n", FixedClock(1795395600.0))
+    assert time.process_time() - began < 5
+
+
+def test_for_standard_input_the_paths_are_to_be_filled_in(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(b'{"level":"info"}\n')))
+    assert main(["explain", "--detect", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["configuration"]["pipelines"]["app"]["paths"] == ["/var/log/app/*.log"]
+
+
+@pytest.mark.parametrize("option", [("--to", "stdout:"), ("--parser", "json")])
+def test_what_detection_would_not_heed_is_refused(
+    option: tuple[str, str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["explain", "--detect", *option]) == 2
+    assert "leave --parser, --multiline, --to and --config out" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("kind", ["log4j2", "containerd-cri-json", "json-and-text", "encoding-utf-16"])
@@ -81,5 +159,5 @@ def test_an_empty_file_is_refused_in_a_sentence(tmp_path: Path, capsys: pytest.C
     assert "no whole line" in capsys.readouterr().err
 
 
-def test_every_parser_is_tried_or_needs_options() -> None:
+def test_every_parser_and_preset_is_tried_or_needs_options() -> None:
     assert not untried()
