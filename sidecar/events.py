@@ -19,6 +19,7 @@ import msgspec
 
 from sidecar.clock import Clock, iso
 from sidecar.moderation import Moderation
+from sidecar.printable import printable
 
 LEVELS = ("debug", "info", "warning", "error")
 _COLOURS = {"debug": "2", "info": "36", "warning": "33", "error": "31"}
@@ -385,8 +386,8 @@ class Log:
     def _line(self, event: Event, more: int) -> str:
         when, said = iso(self._clock.now()), event.text() + (f" (and {more:,} more)" if more else "")
         if self._stream.isatty():
-            text = "".join(char if char.isprintable() else ascii(char)[1:-1] for char in said)
-            return f"\x1b[2m{when[11:19]}\x1b[0m \x1b[{_COLOURS[event.level]}m{event.level:7}\x1b[0m {text}"
+            head = f"\x1b[2m{when[11:19]}\x1b[0m \x1b[{_COLOURS[event.level]}m{event.level:7}\x1b[0m"
+            return f"{head} {printable(said)}"
         name = "".join(f"_{c.lower()}" if c.isupper() else c for c in type(event).__name__).lstrip("_")
         fields = {key: _clean(value) for key, value in msgspec.structs.asdict(event).items()}
         if more:

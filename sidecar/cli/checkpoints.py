@@ -15,6 +15,7 @@ from rich.text import Text
 from sidecar.checkpoints import Checkpoints, Choice, Place
 from sidecar.cli.options import add_pipeline_options, state_directory
 from sidecar.errors import ConfigurationError
+from sidecar.printable import printable
 from sidecar.state.store import open_store
 
 
@@ -76,7 +77,7 @@ def _print(places: Sequence[Place], *, as_json: bool) -> None:
         right = heading in ("settled", "seen")
         table.add_column(heading, overflow="fold", justify="right" if right else "left", no_wrap=right)
     for place in places:
-        name = Text("".join(char if char.isprintable() else ascii(char)[1:-1] for char in place.shown(place.name)))
+        name = Text(printable(place.shown(place.name)))
         table.add_row(place.text, place.pipeline, place.sink, name, str(place.offset), str(place.seen), place.state)
     Console().print(table)
     print(f"{len(places)} checkpoints", file=sys.stderr)

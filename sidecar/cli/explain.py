@@ -18,12 +18,12 @@ from rich.text import Text
 
 from sidecar.charset import UTF_8, named
 from sidecar.cli.options import add_pipeline_options, settings_of
-from sidecar.cli.printable import printable
 from sidecar.cli.surveyed import show
 from sidecar.clock import SystemClock
 from sidecar.detection import proposed
 from sidecar.errors import ConfigurationError
 from sidecar.preview import Preview, preview
+from sidecar.printable import printable
 from sidecar.settings import Pipeline, Settings, from_command_line
 from sidecar.survey import survey
 

@@ -6,7 +6,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from sidecar.cli.printable import printable
+from sidecar.printable import printable
 from sidecar.survey import Survey
 
 
