@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from difflib import get_close_matches
 from typing import Any, get_args
 
 from pydantic import BaseModel, ValidationError
 
 from sidecar.enrich.settings import KINDS as ENRICHERS
 from sidecar.parse.settings import BUILT_IN as PARSERS
+from sidecar.spelling import did_you_mean
 
 _MESSAGES = {
     "missing": "is missing",
@@ -43,8 +43,8 @@ def explained(error: ValidationError, origin: str, model: type[BaseModel]) -> li
 def suggestion(name: str, known: Iterable[str]) -> str:
     """`; did you mean "…"?` for a name that is nearly one of those known, else their list or nothing."""
     names = sorted(known)
-    if close := get_close_matches(name, names, n=1, cutoff=0.6):
-        return f'; did you mean "{close[0]}"?'
+    if meant := did_you_mean(name, names):
+        return meant
     return f"; known are {', '.join(names)}" if names and len(names) <= 12 else ""
 
 

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from difflib import get_close_matches
 from importlib import import_module
 from importlib.metadata import EntryPoint, entry_points
 from typing import Any, cast
 
 from sidecar.deliver.sink import Sink, SinkSettings, SinkType
 from sidecar.errors import ConfigurationError
+from sidecar.spelling import did_you_mean
 
 GROUP = "log_sidecar.sinks"
 """Entry point group of plug-ins: name → class of the sink."""
@@ -107,5 +107,4 @@ def _plugins() -> list[EntryPoint]:
 
 
 def _suggestion(name: str, known: list[str]) -> str:
-    close = get_close_matches(name, known, n=1)
-    return f'; did you mean "{close[0]}"?' if close else f"; known are {', '.join(sorted(known))}"
+    return did_you_mean(name, known) or f"; known are {', '.join(sorted(known))}"

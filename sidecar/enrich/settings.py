@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from difflib import get_close_matches
 from inspect import signature
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -42,6 +41,7 @@ from sidecar.enrich.transform_settings import (
     UserAgent,
 )
 from sidecar.flow import Step
+from sidecar.spelling import did_you_mean
 
 _OURS = ("@timestamp", "event.ingested", "log.offset", "log.file.path")
 
@@ -210,8 +210,7 @@ class OwnEnricher(Described):
     def _can_be_called(self) -> OwnEnricher:
         known = [*KINDS, *registry.names()]
         if self.name not in known:
-            close = get_close_matches(self.name, known, n=1)
-            advice = f'; did you mean "{close[0]}"?' if close else f"; known are {', '.join(known)}"
+            advice = did_you_mean(self.name, known) or f"; known are {', '.join(known)}"
             raise ValueError(f'there is no enricher "{self.name}"{advice}')
         try:
             function = registry.resolve(self.name)

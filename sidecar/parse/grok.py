@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from difflib import get_close_matches
 
 import msgspec
 import regex
 
 from sidecar.conversions import Kind
 from sidecar.parse.grok_patterns import PATTERNS
+from sidecar.spelling import did_you_mean
 
 _REFERENCE = re.compile(r"%\{([^{}]*)\}")
 _PARTS = re.compile(r"(\w+)(?::([^:\s]+))?(?::(\w+))?", re.ASCII)
@@ -56,7 +56,8 @@ class _Expansion:
             )
         name, field, kind = parts.groups()
         if name not in self._patterns:
-            raise ValueError(f"there is no grok pattern {name}{_suggestion(name, list(self._patterns))}")
+            advice = did_you_mean(name.upper(), self._patterns) or "; own ones go into `patterns`"
+            raise ValueError(f"there is no grok pattern {name}{advice}")
         if name in within:
             raise ValueError(f"the pattern {name} is made of itself")
         inner = self.of(self._patterns[name], (*within, name))
@@ -90,8 +91,3 @@ def _path(field: str) -> str:
     if not all(path.split(".")) or "[" in path or "]" in path:
         raise ValueError(f"{field} is not the path of a field; write a.b or [a][b]")
     return path
-
-
-def _suggestion(name: str, known: list[str]) -> str:
-    close = get_close_matches(name.upper(), known, n=1, cutoff=0.6)
-    return f'; did you mean "{close[0]}"?' if close else "; own ones go into `patterns`"
