@@ -19,9 +19,7 @@ from sidecar.deliver import registry
 from sidecar.deliver.sink import Enveloping, Resumable, Sink, SinkSettings
 from sidecar.errors import ConfigurationError, Retryable
 from sidecar.flow import Batch, Chunk, Documents, Envelope, Enveloped
-from sidecar.positions import ORIGIN
-from sidecar.read.life import Cursor
-from sidecar.sample import sample
+from sidecar.sample import chunks
 from sidecar.settings import Pipeline
 
 _PLAIN = Envelope('{"create":{"_id":"', '"}}\n')
@@ -82,15 +80,11 @@ class Bench:
             yield
 
     def _once(self, file: Path) -> None:
-        with sample(file) as life:
-            cursor = Cursor(life, ORIGIN)
-            clock = _Laps(self.figures.rooms)
-            while (chunk := self._rooms.reader.next_chunk(cursor)) is not None:
-                cursor.took(chunk)
-                cursor.spans.clear()
-                clock.lap("read")
-                self._through(chunk, clock)
-            self._deliver(clock)
+        clock = _Laps(self.figures.rooms)
+        for chunk in chunks(file, self._rooms.reader):
+            clock.lap("read")
+            self._through(chunk, clock)
+        self._deliver(clock)
 
     def _through(self, chunk: Chunk, clock: _Laps) -> None:
         rooms, figures = self._rooms, self.figures

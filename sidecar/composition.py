@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from sidecar.charset import named
 from sidecar.clock import Clock
 from sidecar.decode.framing import Framing
+from sidecar.decode.multiline import Grouping
 from sidecar.enrich.add import Add
 from sidecar.enrich.ahead import TimesAhead
 from sidecar.enrich.filters import LineFilter
@@ -32,11 +33,14 @@ def rooms_of(pipeline: Pipeline, clock: Clock, host: str, environ: Mapping[str, 
     charset = named(pipeline.encoding)
     framing = Framing(pipeline.max_line, pipeline.keep_empty, pipeline.encoding_errors, charset)
     parser = parsers.create(pipeline.parser, pipeline.timestamp, finisher.reserved(), clock)
-    longest = pipeline.max_line // charset.shrinks  # an event is measured in UTF-8
-    joining = pipeline.joining()
-    grouping = joining.grouping(longest) if joining else None
-    reader = Reader(pipeline.max_line, grouping=grouping, clock=clock, charset=charset)
+    reader = Reader(pipeline.max_line, grouping=grouping_of(pipeline), clock=clock, charset=charset)
     return Rooms(reader, framing, parser, _steps(pipeline, clock), finisher)
+
+
+def grouping_of(pipeline: Pipeline) -> Grouping | None:
+    """What decides which lines are one event, None if each is. An event is measured in UTF-8."""
+    joining = pipeline.joining()
+    return joining.grouping(pipeline.max_line // named(pipeline.encoding).shrinks) if joining else None
 
 
 def _sources(pipeline: Pipeline, environ: Mapping[str, str]) -> list[LeafSource]:

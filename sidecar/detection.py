@@ -15,6 +15,7 @@ from typing import Any
 
 import msgspec
 
+from sidecar.charset import UTF_8, by_mark
 from sidecar.clock import Clock
 from sidecar.decode.framing import Framing
 from sidecar.decode.presets import PRESETS
@@ -59,7 +60,6 @@ _OVER_LINES = {"more": r"^[\s}]"}
 """Joins JSON objects that are printed over several lines, and leaves lines of text between them alone."""
 
 Joining = str | dict[str, Any] | None
-_UTF_16 = (b"\xff\xfe", b"\xfe\xff")
 _NEED_OPTIONS = ("regex", "grok", "dissect", "csv", "plain")
 _DELIMITERS = ",;\t|"
 _LONGEST_EVENT = 1 << 20
@@ -96,7 +96,7 @@ class _Try(msgspec.Struct, frozen=True):
 
 def proposed(data: bytes, clock: Clock) -> Proposal:
     """What fits the whole lines of this sample, of which there is one at least; in UTF-8, or UTF-16 with its mark."""
-    if data[:2] in _UTF_16:
+    if by_mark(data) != UTF_8:
         found = proposed(data.decode("utf-16", "replace").encode(), clock)
         return Proposal({"encoding": "utf-16", **found.pipeline}, found.confidence)
     return _proposed(data, clock)

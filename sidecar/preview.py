@@ -11,7 +11,7 @@ from msgspec.structs import replace
 
 from sidecar.charset import named
 from sidecar.clock import Clock
-from sidecar.composition import rooms_of
+from sidecar.composition import grouping_of, rooms_of
 from sidecar.deliver import registry
 from sidecar.flow import Batch, Chunk, Generation, Lines, Records
 from sidecar.settings import Pipeline, Settings
@@ -81,10 +81,9 @@ def _chunk(pipeline: Pipeline, generation: Generation, data: bytes) -> Chunk:
     chunk = Chunk(
         generation, 0, data, len(data), closed=not charset.ends_line(data, len(data)), encoding=charset.name
     )
-    joining = pipeline.joining()
-    if joining is None:
+    grouping = grouping_of(pipeline)
+    if grouping is None:
         return chunk
-    grouping = joining.grouping(pipeline.max_line // charset.shrinks)
     found = charset.events(grouping, data[: charset.after_last(data, 0, 0)], 0, closed=True)
     return replace(chunk, events=found.starts or (0,), split=found.split)
 

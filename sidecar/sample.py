@@ -9,10 +9,11 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from sidecar.errors import ConfigurationError
-from sidecar.flow import Generation
-from sidecar.positions import Fingerprint
+from sidecar.flow import Chunk, Generation
+from sidecar.positions import ORIGIN, Fingerprint
 from sidecar.read.descriptors import Descriptors
-from sidecar.read.life import Life, Place
+from sidecar.read.life import Cursor, Life, Place
+from sidecar.read.reader import Reader
 from sidecar.read.source import open_source
 
 
@@ -26,8 +27,18 @@ class _Unwritten:
     def uncut(self, number: int, before: int) -> None: ...
 
 
+def chunks(file: Path, reader: Reader) -> Iterator[Chunk]:
+    """All of the file in chunks. Raises `ConfigurationError` if it cannot be read."""
+    with _life(file) as life:
+        cursor = Cursor(life, ORIGIN)
+        while (chunk := reader.next_chunk(cursor)) is not None:
+            cursor.took(chunk)
+            cursor.spans.clear()
+            yield chunk
+
+
 @contextmanager
-def sample(file: Path) -> Iterator[Life]:
+def _life(file: Path) -> Iterator[Life]:
     """The file as a new generation, which ends where it ends now."""
     place = Place(str(file.parent), str(file))
     try:

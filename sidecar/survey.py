@@ -9,9 +9,7 @@ import msgspec
 from sidecar.clock import Clock
 from sidecar.composition import rooms_of
 from sidecar.flow import Chunk, Records
-from sidecar.positions import ORIGIN
-from sidecar.read.life import Cursor
-from sidecar.sample import sample
+from sidecar.sample import chunks
 from sidecar.settings import Pipeline
 from sidecar.shipper import Rooms
 from sidecar.taken import Takers
@@ -54,12 +52,8 @@ def survey(pipeline: Pipeline, file: Path, clock: Clock) -> Survey:
     """All of the file. Raises `ConfigurationError` if it cannot be read."""
     rooms, takers, found = rooms_of(pipeline, clock, "this-host", {}), Takers(pipeline, clock), Survey()
     found.parsers = {wanted.type: 0 for wanted in pipeline.parser}
-    with sample(file) as life:
-        cursor = Cursor(life, ORIGIN)
-        while (chunk := rooms.reader.next_chunk(cursor)) is not None:
-            cursor.took(chunk)
-            cursor.spans.clear()
-            _add(found, rooms, takers, chunk)
+    for chunk in chunks(file, rooms.reader):
+        _add(found, rooms, takers, chunk)
     found.microseconds = {name: 1e6 * spent / takers.lines[name] for name, spent in takers.seconds.items()}
     return found
 

@@ -16,7 +16,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from sidecar.charset import UTF_8, named
+from sidecar.charset import by_mark
 from sidecar.cli.options import add_pipeline_options, settings_of
 from sidecar.cli.surveyed import show
 from sidecar.clock import SystemClock
@@ -111,7 +111,7 @@ def _detect(options: argparse.Namespace) -> int:
 
 def _first_lines(data: bytes) -> bytes:
     """Whole lines, so many as are enough to judge by; the last one may lack its end where that is all there is."""
-    charset = named("utf-16").of(data) if data[:2] in (b"\xff\xfe", b"\xfe\xff") else UTF_8
+    charset = by_mark(data)
     whole = charset.after_last(data[:_JUDGED], 0, 0)
     return data[:whole] or (data + charset.newline if data and len(data) <= _JUDGED else b"")
 
