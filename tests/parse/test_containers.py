@@ -14,6 +14,7 @@ from sidecar.enrich.finish import Finisher
 from sidecar.flow import Chunk, Generation, Lines, Records, Spliced
 from sidecar.settings import Pipeline
 from sidecar.testing import ManualClock
+from tests.parse.reading import fields
 
 GENERATION = Generation(35, "app", "/a.log", 0.0)
 TIME = "2026-11-23T01:00:00.123456789Z"
@@ -40,10 +41,6 @@ def parsed(wanted: Any, lines: list[str], **settings: Any) -> tuple[Lines, Recor
     found = joining.grouping(chosen.max_line).events(data, closed=True)
     framed = Framing().lines(Chunk(GENERATION, 0, data, len(data), events=found.starts, split=found.split))
     return framed, rooms_of(chosen, ManualClock(), "node", {}).parser.parse(framed)
-
-
-def fields(records: Records) -> list[Any]:
-    return [json.loads("{" + body + "}") for body in records.members]
 
 
 @pytest.mark.parametrize(("name", "line"), [("cri", cri('say "hi"')), ("docker", docker('say "hi"\n'))])

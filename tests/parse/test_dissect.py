@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import time
 from typing import Any
 
@@ -12,24 +11,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from sidecar.decode.framing import Framing
-from sidecar.flow import Chunk, Generation, Records
-from sidecar.parse.registry import create
-from sidecar.parse.settings import Timestamp
-from sidecar.settings import Pipeline
-from sidecar.testing import ManualClock
+from sidecar.flow import Records
+from tests.parse.reading import fields
+from tests.parse.reading import parsed as of_parser
 
 
 def parsed(pattern: str, *lines: str, **options: Any) -> Records:
-    wanted = {"type": "dissect", "pattern": pattern, **options}
-    settings = Pipeline.model_validate({"paths": ["/a.log"], "parser": wanted})
-    data = "".join(f"{line}\n" for line in lines).encode()
-    framed = Framing().lines(Chunk(Generation(35, "app", "/a.log", 0.0), 0, data, len(data)))
-    return create(settings.parser, Timestamp(), frozenset(), ManualClock()).parse(framed)
-
-
-def fields(records: Records) -> list[Any]:
-    return [json.loads("{" + body + "}") for body in records.members]
+    return of_parser({"type": "dissect", "pattern": pattern, **options}, *lines)
 
 
 @pytest.mark.parametrize(

@@ -10,9 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sidecar.decode.framing import Framing
 from sidecar.enrich.finish import Finisher
-from sidecar.flow import Chunk, Generation, Lines, Spliced
+from sidecar.flow import Spliced
 from sidecar.parse.chain import Chain, Parser
 from sidecar.parse.formats import FORMATS
 from sidecar.parse.pattern import Pattern
@@ -20,19 +19,14 @@ from sidecar.parse.plain import Plain
 from sidecar.parse.settings import BUILT_IN
 from sidecar.parse.written import Written, iso, month_first
 from sidecar.testing import ManualClock
+from tests.parse.reading import framed
 
-GENERATION = Generation(35, "app", "/a.log", 0.0)
 NOVEMBER = 1795395600.0
 """2026-11-23T01:00:00Z."""
 
 
 def parser(name: str, zone: str = "UTC", now: float = NOVEMBER) -> Pattern:
     return Pattern(FORMATS[name], Written(FORMATS[name].shape, zone, ManualClock(now)))
-
-
-def framed(*lines: str, events: tuple[int, ...] | None = None) -> Lines:
-    data = "".join(f"{line}\n" for line in lines).encode()
-    return Framing().lines(Chunk(GENERATION, 0, data, len(data), events=events))
 
 
 def read(parser: Parser, line: str) -> tuple[dict[str, Any], str]:

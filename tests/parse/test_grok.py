@@ -2,33 +2,21 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
 import pytest
 import regex
 from pydantic import ValidationError
 
-from sidecar.decode.framing import Framing
-from sidecar.flow import Chunk, Generation, Records
+from sidecar.flow import Records
 from sidecar.parse.grok import expanded
 from sidecar.parse.grok_patterns import PATTERNS
-from sidecar.parse.registry import create
-from sidecar.parse.settings import Timestamp
-from sidecar.settings import Pipeline
-from sidecar.testing import ManualClock
+from tests.parse.reading import fields
+from tests.parse.reading import parsed as of_parser
 
 
 def parsed(pattern: str, *lines: str, **options: Any) -> Records:
-    wanted = {"type": options.pop("kind", "grok"), "pattern": pattern, **options}
-    settings = Pipeline.model_validate({"paths": ["/a.log"], "parser": wanted})
-    data = "".join(f"{line}\n" for line in lines).encode()
-    framed = Framing().lines(Chunk(Generation(35, "app", "/a.log", 0.0), 0, data, len(data)))
-    return create(settings.parser, Timestamp(), frozenset(), ManualClock()).parse(framed)
-
-
-def fields(records: Records) -> list[Any]:
-    return [json.loads("{" + body + "}") for body in records.members]
+    return of_parser({"type": options.pop("kind", "grok"), "pattern": pattern, **options}, *lines)
 
 
 def test_named_patterns_become_fields_with_paths_and_types() -> None:

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import json
-from typing import Any
-
 import pytest
 
 from sidecar.composition import rooms_of
@@ -12,6 +9,7 @@ from sidecar.decode.framing import Framing
 from sidecar.flow import Chunk, Generation, Records
 from sidecar.settings import Pipeline
 from sidecar.testing import ManualClock
+from tests.parse.reading import fields
 
 MYSQL = (
     "# Time: 2026-11-23T01:00:02.123456Z\n"
@@ -40,10 +38,6 @@ def parsed(data: str) -> Records:
     life = Generation(35, "app", "/slow.log", 0.0)
     chunk = Chunk(life, 0, data.encode(), len(data), events=found.starts)
     return rooms_of(pipeline, ManualClock(), "node", {}).parser.parse(Framing().lines(chunk))
-
-
-def fields(records: Records) -> list[Any]:
-    return [json.loads("{" + body + "}") for body in records.members]
 
 
 def test_an_event_of_mysql_has_its_statement_user_and_figures() -> None:

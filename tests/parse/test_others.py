@@ -1,15 +1,11 @@
 """plain, nginx, apache, regex and lists of parsers."""
 
-import json
 from collections.abc import Callable
-from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sidecar.decode.framing import Framing
-from sidecar.flow import Chunk, Generation, Lines, Records
 from sidecar.parse.access import AccessLog, apache, nginx
 from sidecar.parse.chain import Chain
 from sidecar.parse.declared import Declared
@@ -17,21 +13,12 @@ from sidecar.parse.json import Json
 from sidecar.parse.plain import Plain
 from sidecar.parse.regex import Regex
 from sidecar.parse.timestamps import Timestamps, all_rfc3339, is_rfc3339
+from tests.parse.reading import fields, framed
 
-GENERATION = Generation(35, "app", "/a.log", 0.0)
 ORDINARY = (
     '203.0.113.7 - ann [23/Nov/2026:01:00:00 +0000] "GET /a?b=1 HTTP/1.1" 200 512 "https://shop.example/" "curl/8.5"'
 )
 SHORT = '203.0.113.7 - - [23/Nov/2026:01:00:00 +0100] "POST /a HTTP/1.0" 304 -'
-
-
-def framed(*lines: str) -> Lines:
-    data = "".join(f"{line}\n" for line in lines).encode()
-    return Framing().lines(Chunk(GENERATION, 0, data, len(data)))
-
-
-def fields(records: Records) -> list[Any]:
-    return [json.loads("{" + body + "}") for body in records.members]
 
 
 def test_plain_text_is_the_message_whatever_it_holds() -> None:

@@ -12,15 +12,13 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 from pydantic import ValidationError
 
-from sidecar.decode.framing import Framing
-from sidecar.flow import Chunk, Generation, Lines, Records
 from sidecar.parse.chain import Chain, Parser
 from sidecar.parse.registry import create
 from sidecar.parse.settings import Timestamp
 from sidecar.settings import Pipeline
 from sidecar.testing import ManualClock
+from tests.parse.reading import fields, framed
 
-GENERATION = Generation(35, "app", "/a.log", 0.0)
 ROWS = {"type": "csv", "columns": ["time", "level", "http.status", "a%s"], "types": {"http.status": "integer"}}
 PAIRS = {"type": "logfmt", "types": {"n": "integer", "took": "float", "ok": "boolean", "at": "date", "from": "ip"}}
 
@@ -28,15 +26,6 @@ PAIRS = {"type": "logfmt", "types": {"n": "integer", "took": "float", "ok": "boo
 def parser(wanted: Any) -> Parser:
     settings = Pipeline.model_validate({"paths": ["/a.log"], "parser": wanted})
     return create(settings.parser, Timestamp(), frozenset(), ManualClock())
-
-
-def framed(*lines: str, events: tuple[int, ...] | None = None) -> Lines:
-    data = "".join(f"{line}\n" for line in lines).encode()
-    return Framing().lines(Chunk(GENERATION, 0, data, len(data), events=events))
-
-
-def fields(records: Records) -> list[Any]:
-    return [json.loads("{" + body + "}") for body in records.members]
 
 
 def test_a_row_of_csv_becomes_the_columns_with_their_types_and_time() -> None:
