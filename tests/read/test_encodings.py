@@ -64,7 +64,10 @@ def read(
     preset: str = "",
     restart: bool = False,
 ) -> list[tuple[int, str, dict[str, str]]]:
-    """(offset, text, notes) of each line or event. `restart`: with a new cursor at the checkpoint for each chunk."""
+    """(offset, text, notes) of each line or event; the life ends with it.
+
+    `restart`: with a new cursor at the checkpoint for each chunk.
+    """
     events = (
         grouping(preset, {}, timeout_s=1, max_lines=100, max_bytes=max_line // charset.shrinks) if preset else None
     )
@@ -83,6 +86,7 @@ def read(
         if restart:
             before = life.pread(min(OVERLAP, cursor.offset), cursor.offset - min(OVERLAP, cursor.offset))
             cursor = Cursor(life, Checkpoint(cursor.offset, Tail.of(before)))
+    life.close()
     return found
 
 
@@ -196,7 +200,9 @@ def test_a_line_that_is_too_long_is_cut_between_characters(path: Path) -> None:
 
 def test_wrong_bytes_are_replaced_and_counted(path: Path) -> None:
     for name, line, shown in (("gbk", b"a\xff\xffb", "a��b"), ("windows-1252", b"a\x81b", "a�b")):
-        chunk = Reader(charset=named(name)).next_chunk(Cursor(a_life(path, line + b"\nok\n"), Checkpoint(0, NO_TAIL)))
+        life = a_life(path, line + b"\nok\n")
+        chunk = Reader(charset=named(name)).next_chunk(Cursor(life, Checkpoint(0, NO_TAIL)))
+        life.close()
         assert chunk
         lines = Framing(charset=named(name)).lines(chunk)
         assert (lines.texts, lines.replaced) == ([shown, "ok"], 1)

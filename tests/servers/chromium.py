@@ -34,6 +34,8 @@ class Browser:
     def __init__(self, to_it: int, from_it: int) -> None:
         self._to_it, self._from_it = to_it, from_it
         self._number, self._rest = 0, b""
+        self._poll = select.poll()  # and not select(), which takes no descriptor beyond 1,023
+        self._poll.register(from_it, select.POLLIN)
         self.events: list[dict[str, Any]] = []
 
     def call(self, method: str, session: str = "", **parameters: Any) -> dict[str, Any]:
@@ -55,7 +57,7 @@ class Browser:
     def _next(self, give_up_at: float, waits_for: str) -> dict[str, Any]:
         while b"\0" not in self._rest:
             wait_s = max(0.0, give_up_at - time.monotonic())
-            assert select.select([self._from_it], [], [], wait_s)[0], f"no answer to {waits_for}"
+            assert self._poll.poll(wait_s * 1000), f"no answer to {waits_for}"
             piece = os.read(self._from_it, 1 << 20)
             assert piece, "the browser has ended"
             self._rest += piece
