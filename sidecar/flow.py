@@ -14,6 +14,7 @@ from typing import Any, NamedTuple, Protocol, TypeVar
 
 import msgspec
 
+from sidecar import columns
 from sidecar.clock import iso
 from sidecar.errors import DeliveryError
 
@@ -290,15 +291,11 @@ class Spliced(msgspec.Struct, frozen=True):
         ]
 
     def rendered(self, envelope: Envelope) -> bytes:
-        head, tail, close = f"{envelope.before}{self.generation.text}-", self.tail, f"{self.close}\n"
-        offsets = map(str, self.starts)
-        if self.in_place:
-            middle = envelope.between + "{"
-            rows = zip(self.members, offsets, strict=True)
-            return "".join([f"{head}{at}{middle}{body}{tail}{at}{close}" for body, at in rows]).encode()
-        middle = envelope.between + '{"@timestamp":"'
-        timed = zip(self.times, self.members, offsets, strict=True)
-        return "".join([f'{head}{at}{middle}{time}",{body}{tail}{at}{close}' for time, body, at in timed]).encode()
+        head, close = f"{envelope.before}{self.generation.text}-", f"{self.close}\n"
+        starts, members = list(self.starts), list(self.members)
+        timed = (envelope.between + '{"@timestamp":"', list(self.times), '",')
+        begun = (envelope.between + "{",) if self.in_place else timed
+        return columns.rendered(len(self), (head, starts, *begun, members, self.tail, starts, close))
 
     def event_times(self) -> list[str]:
         return list(self.known_times)

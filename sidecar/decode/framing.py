@@ -9,13 +9,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
-from itertools import accumulate, count, pairwise
-from operator import add
+from itertools import accumulate, pairwise
 from typing import Literal
 
 import msgspec
 from msgspec.structs import replace
 
+from sidecar import columns
 from sidecar.charset import UTF_8, Charset
 from sidecar.flow import Chunk, Lines, Skipped
 
@@ -47,17 +47,10 @@ class Framing(msgspec.Struct, frozen=True):
         if not self._is_plain(chunk) or (chunk.events is not None and len(chunk.events) != data.count(b"\n")):
             return None
         try:
-            text = data.decode()
+            text, found = data.decode(), columns.lines(data, chunk.offset)
         except UnicodeDecodeError:
             return None
-        texts = text.split("\n")
-        texts.pop()
-        if not all(texts):
-            return None
-        # Each line begins behind the bytes of those before it and their line ends: all of it in C.
-        lengths = map(len, texts if text.isascii() else data.split(b"\n"))
-        starts = list(map(add, accumulate(lengths, initial=chunk.offset), count()))
-        return Lines(chunk, len(texts), texts, starts[: len(texts)], text)
+        return Lines(chunk, len(found[0]), *found, text) if found else None
 
     def _whole_of(self, charset: Charset, chunk: Chunk) -> Lines | None:
         """The same in another encoding: what a parser sees of the chunk is UTF-8."""

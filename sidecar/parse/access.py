@@ -10,8 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-import msgspec
-
+from sidecar import columns
 from sidecar.flow import Lines, Records
 from sidecar.parse.plain import as_messages, quoted
 from sidecar.parse.timestamps import CommonLog
@@ -60,9 +59,9 @@ class AccessLog:
         as much: there are as many rows as lines, so none goes over a line; there are only the quotes that the
         pattern has, so none is in a field; and any other white space would need escaping.
         """
-        quotes = lines.text.count('"')
-        if not _needs_no_escaping(lines, quotes):
+        if not columns.is_unescaped(lines.chunk.data):
             return None
+        quotes = columns.counted(lines.chunk.data, b'"')
         if lines.text.isascii():
             for pattern, number in self._quick:
                 if quotes == number * lines.count and len(rows := pattern.findall(lines.text)) == lines.count:
@@ -87,12 +86,6 @@ class AccessLog:
                 members += as_messages([text])
         names = NAMES | {"message"} if errors else NAMES
         return Records(lines, lines.starts, members, self._times.all(stamps), names, errors=errors)
-
-
-def _needs_no_escaping(lines: Lines, quotes: int) -> bool:
-    """Whether only quotes and line ends would be escaped in the text: each escape makes it longer by one or more."""
-    escapes = len(msgspec.json.encode(lines.text)) - 2 - len(lines.chunk.data)
-    return escapes == lines.count + quotes
 
 
 def _row(groups: Sequence[str]) -> Row:

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 import msgspec
 
 from sidecar.flow import Lines, Records
-from sidecar.parse.json import are_objects
+from sidecar.parse.json import bodies
 from sidecar.parse.timestamps import Timestamps, all_rfc3339
 from sidecar.parse.unwrapped import Content, Message, Unwrapped
 
@@ -37,7 +37,7 @@ class Docker:
 
     def parse(self, lines: Lines) -> Records:
         """One record for each event, at a stroke if no line of the chunk is in parts."""
-        entries = self._at_once(lines) if lines.whole and are_objects(lines) else None
+        entries = self._at_once(lines) if lines.whole and bodies(lines) is not None else None
         if entries is None:
             return self._content.mixed(lines, [self._message(event) for event in lines.texts], _ERROR)
         texts, times = [entry.log[:-1] for entry in entries], [entry.time for entry in entries]

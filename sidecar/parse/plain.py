@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import msgspec
 
+from sidecar import columns
 from sidecar.flow import Lines, Records
 
 _ENCODER = msgspec.json.Encoder()
@@ -14,11 +15,8 @@ _NAMES = frozenset({"message"})
 
 def quoted(texts: Sequence[str]) -> list[str]:
     """Each text as a JSON string, escaped in C for all of them at once."""
-    if not texts:
-        return []
-    found = _ENCODER.encode_lines(list(texts)).decode().split("\n")
-    found.pop()
-    return found
+    found = columns.lines(_ENCODER.encode_lines(list(texts)), 0)
+    return found[0] if found else []
 
 
 def as_messages(texts: Sequence[str]) -> list[str]:

@@ -1,0 +1,329 @@
+/* reference.py, compiled: it says what each function means, and tests/test_columns.py compares the two. Only the limited
+ * API is used, so that one build serves every CPython from 3.11 on. */
+
+#define PY_SSIZE_T_CLEAN
+#define Py_LIMITED_API 0x030b0000
+#include <Python.h>
+#include <string.h>
+
+/* ── lines ───────────────────────────────────────────────────────────────────────────────────────────────────── */
+
+static Py_ssize_t count_lines(const char *at, const char *end)
+{
+    Py_ssize_t lines = 0;
+    while (at < end && (at = memchr(at, '\n', (size_t)(end - at))) != NULL) {
+        lines++;
+        at++;
+    }
+    return lines;
+}
+
+/* Fills `texts` and `starts`. Returns 1, 0 if a line is empty or no UTF-8, or -1 with an exception. */
+static int fill_lines(const char *data, Py_ssize_t size, long long offset, PyObject *texts, PyObject *starts)
+{
+    const char *at = data, *end = data + size;
+    for (Py_ssize_t i = 0; at < end; i++) {
+        const char *stop = memchr(at, '\n', (size_t)(end - at));
+        if (stop == at)
+            return 0;
+        PyObject *text = PyUnicode_DecodeUTF8(at, stop - at, NULL);
+        if (text == NULL && PyErr_ExceptionMatches(PyExc_UnicodeDecodeError)) {
+            PyErr_Clear();
+            return 0;
+        }
+        if (text == NULL || PyList_SetItem(texts, i, text) < 0)
+            return -1;
+        PyObject *start = PyLong_FromLongLong(offset + (at - data));
+        if (start == NULL || PyList_SetItem(starts, i, start) < 0)
+            return -1;
+        at = stop + 1;
+    }
+    return 1;
+}
+
+static PyObject *columns_lines(PyObject *module, PyObject *args)
+{
+    const char *data;
+    Py_ssize_t size;
+    long long offset;
+    if (!PyArg_ParseTuple(args, "y#L:lines", &data, &size, &offset))
+        return NULL;
+    if (size == 0 || data[size - 1] != '\n')
+        Py_RETURN_NONE;
+    Py_ssize_t many = count_lines(data, data + size);
+    PyObject *texts = PyList_New(many), *starts = PyList_New(many), *found = NULL;
+    if (texts != NULL && starts != NULL) {
+        int whole = fill_lines(data, size, offset, texts, starts);
+        if (whole > 0)
+            found = PyTuple_Pack(2, texts, starts);
+        else if (whole == 0)
+            found = Py_NewRef(Py_None);
+    }
+    Py_XDECREF(texts);
+    Py_XDECREF(starts);
+    return found;
+}
+
+/* ── unwrapped ───────────────────────────────────────────────────────────────────────────────────────────────── */
+
+static PyObject *columns_unwrapped(PyObject *module, PyObject *args)
+{
+    PyObject *texts;
+    int first, last;
+    if (!PyArg_ParseTuple(args, "O!CC:unwrapped", &PyList_Type, &texts, &first, &last))
+        return NULL;
+    if (first > 127 || last > 127) {
+        PyErr_SetString(PyExc_ValueError, "both have to be ASCII");
+        return NULL;
+    }
+    Py_ssize_t many = PyList_Size(texts);
+    PyObject *found = PyList_New(many);
+    for (Py_ssize_t i = 0; found != NULL && i < many; i++) {
+        Py_ssize_t size;
+        PyObject *text = PyList_GetItem(texts, i); /* borrowed */
+        const char *bytes = text == NULL ? NULL : PyUnicode_AsUTF8AndSize(text, &size);
+        if (bytes == NULL) {
+            Py_CLEAR(found);
+            break;
+        }
+        if (size < 2 || bytes[0] != first || bytes[size - 1] != last) {
+            Py_DECREF(found);
+            Py_RETURN_NONE;
+        }
+        PyObject *inner = PyUnicode_DecodeUTF8(bytes + 1, size - 2, NULL);
+        if (inner == NULL || PyList_SetItem(found, i, inner) < 0)
+            Py_CLEAR(found);
+    }
+    return found;
+}
+
+/* ── rendered ────────────────────────────────────────────────────────────────────────────────────────────────── */
+
+#define MOST_COLUMNS 16
+#define MOST_DIGITS 19
+
+typedef struct {
+    PyObject *list;   /* of strings or of numbers, one for each row; NULL: the same text in each */
+    int is_numbers;
+    const char *text; /* of a column that is the same in each row */
+    Py_ssize_t size;
+} Column;
+
+static int digits_of(unsigned long long number)
+{
+    int digits = 1;
+    while (number >= 10) {
+        number /= 10;
+        digits++;
+    }
+    return digits;
+}
+
+/* The number in this row, or -1 with an exception. Nothing but an int is asked, so that no code runs meanwhile. */
+static long long number_at(PyObject *list, Py_ssize_t row)
+{
+    PyObject *item = PyList_GetItem(list, row);
+    if (item != NULL && !PyLong_Check(item))
+        PyErr_SetString(PyExc_TypeError, "a column of numbers holds something else");
+    long long number = item == NULL || !PyLong_Check(item) ? -1 : PyLong_AsLongLong(item);
+    if (number < 0 && !PyErr_Occurred())
+        PyErr_SetString(PyExc_ValueError, "a number must not be negative");
+    return number;
+}
+
+static const char *text_at(PyObject *list, Py_ssize_t row, Py_ssize_t *size)
+{
+    PyObject *item = PyList_GetItem(list, row);
+    return item == NULL ? NULL : PyUnicode_AsUTF8AndSize(item, size);
+}
+
+/* The bytes of one column in all rows, or -1 with an exception. */
+static Py_ssize_t size_of(const Column *column, Py_ssize_t rows)
+{
+    if (column->list == NULL)
+        return column->size * rows;
+    Py_ssize_t total = 0;
+    for (Py_ssize_t row = 0; row < rows; row++) {
+        Py_ssize_t size;
+        if (column->is_numbers) {
+            long long number = number_at(column->list, row);
+            if (number < 0)
+                return -1;
+            size = digits_of((unsigned long long)number);
+        } else if (text_at(column->list, row, &size) == NULL) {
+            return -1;
+        }
+        total += size;
+    }
+    return total;
+}
+
+static char *write_number(char *to, unsigned long long number)
+{
+    char digits[MOST_DIGITS + 1];
+    int at = MOST_DIGITS + 1;
+    do {
+        digits[--at] = (char)('0' + number % 10);
+        number /= 10;
+    } while (number != 0);
+    memcpy(to, digits + at, (size_t)(MOST_DIGITS + 1 - at));
+    return to + (MOST_DIGITS + 1 - at);
+}
+
+/* Writes all rows, of which it is known how long they are. Returns where they end, or NULL with an exception. */
+static char *write_rows(char *to, const Column *columns, Py_ssize_t many, Py_ssize_t rows)
+{
+    for (Py_ssize_t row = 0; row < rows; row++) {
+        for (Py_ssize_t i = 0; i < many; i++) {
+            const Column *column = &columns[i];
+            if (column->list == NULL) {
+                memcpy(to, column->text, (size_t)column->size);
+                to += column->size;
+            } else if (column->is_numbers) {
+                long long number = number_at(column->list, row);
+                if (number < 0)
+                    return NULL;
+                to = write_number(to, (unsigned long long)number);
+            } else {
+                Py_ssize_t size;
+                const char *text = text_at(column->list, row, &size);
+                if (text == NULL)
+                    return NULL;
+                memcpy(to, text, (size_t)size);
+                to += size;
+            }
+        }
+    }
+    return to;
+}
+
+static int read_column(PyObject *given, Py_ssize_t rows, Column *column)
+{
+    column->list = NULL;
+    if (PyUnicode_Check(given)) {
+        column->text = PyUnicode_AsUTF8AndSize(given, &column->size);
+        return column->text == NULL ? -1 : 0;
+    }
+    if (!PyList_Check(given) || PyList_Size(given) != rows) {
+        PyErr_SetString(PyExc_ValueError, "a column is one text, or a list with an item for each row");
+        return -1;
+    }
+    column->list = given;
+    column->is_numbers = rows > 0 && PyLong_Check(PyList_GetItem(given, 0));
+    return 0;
+}
+
+static PyObject *columns_rendered(PyObject *module, PyObject *args)
+{
+    PyObject *given;
+    Py_ssize_t rows;
+    Column columns[MOST_COLUMNS];
+    if (!PyArg_ParseTuple(args, "nO!:rendered", &rows, &PyTuple_Type, &given))
+        return NULL;
+    Py_ssize_t many = PyTuple_Size(given), total = 0;
+    if (many > MOST_COLUMNS || rows < 0) {
+        PyErr_SetString(PyExc_ValueError, "too many columns, or fewer than no rows");
+        return NULL;
+    }
+    for (Py_ssize_t i = 0; i < many; i++) {
+        if (read_column(PyTuple_GetItem(given, i), rows, &columns[i]) < 0)
+            return NULL;
+        Py_ssize_t size = size_of(&columns[i], rows);
+        if (size < 0)
+            return NULL;
+        total += size;
+    }
+    PyObject *found = PyBytes_FromStringAndSize(NULL, total);
+    if (found == NULL)
+        return NULL;
+    char *begin = PyBytes_AsString(found);
+    if (write_rows(begin, columns, many, rows) != begin + total) {
+        Py_DECREF(found);
+        if (!PyErr_Occurred())
+            PyErr_SetString(PyExc_RuntimeError, "a column has changed meanwhile");
+        return NULL;
+    }
+    return found;
+}
+
+/* ── looked for in all bytes at once ─────────────────────────────────────────────────────────────────────────────── */
+
+/* So many bytes are looked at without a way out of the loop between them, so that the compiler makes vectors of it. */
+#define BLOCK 64
+
+static PyObject *columns_holds(PyObject *module, PyObject *args)
+{
+    const char *data, *pair;
+    Py_ssize_t size, width, at = 0;
+    if (!PyArg_ParseTuple(args, "y#y#:holds", &data, &size, &pair, &width))
+        return NULL;
+    if (width != 2) {
+        PyErr_SetString(PyExc_ValueError, "two bytes are looked for");
+        return NULL;
+    }
+    for (; at + BLOCK < size; at += BLOCK) {
+        unsigned char found = 0;
+        for (int i = 0; i < BLOCK; i++)
+            found |= (unsigned char)((data[at + i] == pair[0]) & (data[at + i + 1] == pair[1]));
+        if (found)
+            Py_RETURN_TRUE;
+    }
+    for (; at + 1 < size; at++)
+        if (data[at] == pair[0] && data[at + 1] == pair[1])
+            Py_RETURN_TRUE;
+    Py_RETURN_FALSE;
+}
+
+static PyObject *columns_counted(PyObject *module, PyObject *args)
+{
+    const char *data;
+    char byte;
+    Py_ssize_t size, at = 0, many = 0;
+    if (!PyArg_ParseTuple(args, "y#c:counted", &data, &size, &byte))
+        return NULL;
+    for (; at + BLOCK <= size; at += BLOCK) {
+        unsigned char found = 0;
+        for (int i = 0; i < BLOCK; i++)
+            found += (unsigned char)(data[at + i] == byte);
+        many += found;
+    }
+    for (; at < size; at++)
+        many += data[at] == byte;
+    return PyLong_FromSsize_t(many);
+}
+
+static PyObject *columns_is_unescaped(PyObject *module, PyObject *args)
+{
+    const char *data;
+    Py_ssize_t size, at = 0;
+    if (!PyArg_ParseTuple(args, "y#:is_unescaped", &data, &size))
+        return NULL;
+    unsigned char found = 0;
+    for (; at + BLOCK <= size && !found; at += BLOCK)
+        for (int i = 0; i < BLOCK; i++) {
+            unsigned char byte = (unsigned char)data[at + i];
+            found |= (unsigned char)((byte == '\\') | ((byte < ' ') & (byte != '\n')));
+        }
+    for (; at < size && !found; at++) {
+        unsigned char byte = (unsigned char)data[at];
+        found |= (unsigned char)((byte == '\\') | ((byte < ' ') & (byte != '\n')));
+    }
+    return PyBool_FromLong(!found);
+}
+
+static PyMethodDef methods[] = {
+    {"lines", columns_lines, METH_VARARGS, NULL},
+    {"unwrapped", columns_unwrapped, METH_VARARGS, NULL},
+    {"rendered", columns_rendered, METH_VARARGS, NULL},
+    {"holds", columns_holds, METH_VARARGS, NULL},
+    {"counted", columns_counted, METH_VARARGS, NULL},
+    {"is_unescaped", columns_is_unescaped, METH_VARARGS, NULL},
+    {NULL, NULL, 0, NULL},
+};
+
+static struct PyModuleDef definition = {PyModuleDef_HEAD_INIT, "_compiled", NULL, 0, methods, NULL, NULL, NULL, NULL};
+
+PyMODINIT_FUNC PyInit__compiled(void)
+{
+    return PyModuleDef_Init(&definition);
+}
