@@ -65,6 +65,11 @@ def test_it_runs_as_nobody_special_and_holds_no_build_tools(podman_environ: dict
     assert not {"pip", "pip3", "gcc", "/usr/bin/gcc", "make"} & set(programs)
 
 
+def test_the_loops_that_a_line_costs_most_in_are_compiled(podman_environ: dict[str, str]) -> None:
+    done = podman(podman_environ, "-c", "import sidecar.columns._compiled", options=("--entrypoint=python3",))
+    assert done.returncode == 0, done.stderr
+
+
 def test_no_capability_is_left_and_the_seccomp_filter_is_on(podman_environ: dict[str, str]) -> None:
     done = podman(podman_environ, "/proc/self/status", options=("--entrypoint=cat",))
     facts = dict(line.split(":\t", 1) for line in done.stdout.splitlines())
