@@ -18,7 +18,7 @@ class Described(BaseModel):
     The meanings are read from the source when somebody asks for them: to do so for every start takes 0.1 s.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
 
     @classmethod
     def __get_pydantic_json_schema__(cls, core_schema: CoreSchema, handler: GetJsonSchemaHandler) -> dict[str, Any]:
