@@ -68,10 +68,10 @@ def test_a_line_that_is_made_to_be_slow_is_not() -> None:
         nested(900),
         "{" + '"a":[' + ",".join(["{" + f'"k{n}":' + "[" * 50 + "]" * 50 + "}" for n in range(5000)]) + "]}",
     ]
-    began = time.monotonic()
+    began = time.process_time()
     assert enriched(lines, max_depth=16).faults == {"limits": 2}
     assert enriched(lines).faults == {"limits": 1}
-    assert time.monotonic() - began < 10
+    assert time.process_time() - began < 10
 
 
 def wide(sink: Any, **settings: Any) -> Any:
