@@ -37,8 +37,9 @@ from sidecar.supervisor import Manner, Supervisor, hash_of, hostname
 
 ENDED, CRASHED, UNDELIVERED = 0, 1, 3
 
-_BEAT_S = 0.1
-_PARKED_BEAT_S = 0.5
+_BEAT_S = 0.5
+"""The main loop has nothing to do that cannot wait so long; a signal to end wakes it at once."""
+
 _TRY_AGAIN_S = 10.0
 _DRAIN_S = 25.0
 _MOST_NAMES = 5
@@ -158,7 +159,7 @@ class _Run:
     def _may_be_better(self) -> bool:
         """Waits until the settings have changed, or the state may be usable again. False: it is to end."""
         again_at = self._clock.monotonic() + _TRY_AGAIN_S
-        while not self._wishes.end.wait(_PARKED_BEAT_S):
+        while not self._wishes.end.wait(_BEAT_S):
             self._health.beat()
             if self._changes.happened() or self._wishes.reload.is_set() or self._clock.monotonic() >= again_at:
                 self._wishes.reload.clear()

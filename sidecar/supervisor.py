@@ -40,7 +40,7 @@ from sidecar.state.ledger import Ledger
 from sidecar.state.letters import Bound
 from sidecar.state.store import open_store
 from sidecar.watch.sweep import Sweep
-from sidecar.watcher import Watched, Watcher
+from sidecar.watcher import Watched, Watcher, busy_step
 
 _EXPANSION = 8
 """Bytes of memory that a byte of log takes, at most, on its way: as text, as documents, and as a request."""
@@ -109,7 +109,8 @@ class Supervisor:
                 for sink, shipper in shippers.items():
                     follower.listen(sink, shipper)
             self._shippers += shippers.values()
-            self._watched[name] = Watched(Sweep(pipeline.paths, pipeline.exclude), follower)
+            step = busy_step(min((settings.sinks[sink].linger for sink in shippers), default=1.0))
+            self._watched[name] = Watched(Sweep(pipeline.paths, pipeline.exclude), follower, step)
         for gone in before.values():
             gone.follower.release()
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import threading
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 
@@ -21,20 +21,27 @@ from sidecar.watch.sweep import Sweep
 
 SWEEP_EVERY_S, _LONGEST_S = 1.0, 30.0
 _SHARE = 300
-"""A sweep comes after that many times its own duration, so that thousands of idle files cost next to nothing."""
+"""A sweep comes after that many times its own duration, so that thousands of idle files cost next to nothing; so does
+a look at the files that were active in the last minute and are not just now."""
 
 BUSY_S, CALM_S = 0.05, 0.2
-_ACTIVE_FOR_S, _BUSY_FOR_S = 60.0, 2.0
+_SOONEST_S = 0.01
 
 
 @dataclass(slots=True)
 class Watched:
-    """One pipeline as the watcher sees it."""
+    """One pipeline as the watcher sees it. `busy_s`: how soon a file that has just grown is looked at again."""
 
     sweep: Sweep
     follower: Follower
+    busy_s: float = BUSY_S
     told: set[str] = field(default_factory=set)
     matches: int = 0
+
+
+def busy_step(linger_s: float) -> float:
+    """Seconds between two looks at a file that grows, where its lines wait for company no longer than `linger_s`."""
+    return min(BUSY_S, max(_SOONEST_S, linger_s / 2))
 
 
 class Watcher(threading.Thread):
@@ -50,6 +57,7 @@ class Watcher(threading.Thread):
         self._asked: deque[threading.Event] = deque()
         self._state_told = False
         self._sweeping_s = 0.0
+        self._is_calm, self._calm_at = False, float("-inf")
         self._notifier: Notifier | None = None
         self.failed = False
 
@@ -92,7 +100,8 @@ class Watcher(threading.Thread):
                 self._hint.clear()
                 swept_at = now
                 self.look()
-            self._hint.wait(self._poll()) if not self._hint.is_set() else self._ending.wait(BUSY_S)
+            wait = self._poll()
+            self._hint.wait(wait) if not self._hint.is_set() else self._ending.wait(min(wait, BUSY_S))
 
     def look(self) -> None:
         """One sweep of every pipeline."""
@@ -117,14 +126,24 @@ class Watcher(threading.Thread):
 
     def _poll(self) -> float:
         """Look at the sizes of active files; returns how long to wait before the next time."""
-        now, wait = self._clock.monotonic(), SWEEP_EVERY_S
+        busy = self._those_with(Follower.poll_busy)
+        began = self._clock.monotonic()
+        waits = [SWEEP_EVERY_S, *(watched.busy_s for watched in busy)]
+        if began >= self._calm_at:
+            self._is_calm = bool(self._those_with(Follower.poll_calm))
+            took = self._clock.monotonic() - began
+            self._calm_at = began + min(SWEEP_EVERY_S, max(CALM_S, _SHARE * took))
+        if self._is_calm:
+            waits.append(max(0.0, self._calm_at - began))
+        return min(waits)
+
+    def _those_with(self, poll: Callable[[Follower], bool]) -> list[Watched]:
+        found = []
         for watched in self._watched:
-            for life in watched.follower.lives():
-                if life.is_open and now - life.grown_at < _ACTIVE_FOR_S:
-                    with suppress(StateError):
-                        watched.follower.poll(life)
-                    wait = min(wait, BUSY_S if now - life.grown_at < _BUSY_FOR_S else CALM_S)
-        return wait
+            with suppress(StateError):
+                if poll(watched.follower):
+                    found.append(watched)
+        return found
 
     def _tell_refused(self, watched: Watched) -> None:
         refused = dict.fromkeys(watched.sweep.refused, "not a regular file")

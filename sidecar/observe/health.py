@@ -14,7 +14,7 @@ from typing import NamedTuple
 from sidecar.clock import Clock
 
 BEAT_S = 60.0
-"""The main loop comes round ten times a second; one that has not for so long is stuck."""
+"""The main loop comes round twice a second; one that has not for so long is stuck."""
 
 
 class Answer(NamedTuple):

@@ -33,6 +33,7 @@ from sidecar.read.source import Opened, Source, Status, head_of, open_source
 QUIET_S = 5.0
 """A file that has left its name is finished when it has not grown for so long; a copy is in the making so long."""
 
+_ACTIVE_FOR_S, _BUSY_FOR_S = 60.0, 2.0
 _LONGEST_HOLD_S = 60.0
 _MOST_HELD = 64
 _SEARCHED_BACK = 64 << 20
@@ -138,6 +139,7 @@ class Follower:
         self._from_end, self._ignore_older = from_end, ignore_older
         self._held_deleted, self._links = held_deleted, links
         self._lives: dict[Key, Life] = {}
+        self._active: dict[Life, None] = {}
         self._held: dict[Key, _Held] = {}
         self._sought: dict[int, _Sought] = {}
         self._through: dict[int, set[str]] = {}
@@ -226,6 +228,7 @@ class Follower:
                 life.close()
             self._held.clear()
             self._lives.clear()
+            self._active.clear()
 
     def lives(self) -> list[Life]:
         """The lives that are being followed."""
@@ -245,26 +248,29 @@ class Follower:
                 seen.setdefault((sighting.device, sighting.inode), sighting)
             self.unreadable.clear()
             pending = self._pending_by_key()
-            for key in seen.keys() & self._lives.keys():
+            for key in self._changed(seen):
                 if (life := self._lives.get(key)) and not self._sighted(life, seen[key]):
                     self._find_again(life)
-            for key, sighting in seen.items():
+            for key in [key for key in seen if key not in self._lives]:
                 if key in self._held:
-                    self._held[key].place = Place(sighting.root, sighting.path)
-                elif key not in self._lives and sighting.size:
-                    self._recognise(key, sighting, pending.get(key, []))
+                    self._held[key].place = Place(seen[key].root, seen[key].path)
+                elif key not in self._lives and seen[key].size:
+                    self._recognise(key, seen[key], pending.get(key, []))
             self._seek_moved()
             self._seek()
             self._reconsider_held()
             self._open_unknown(
-                sighting
-                for key, sighting in seen.items()
-                if sighting.size
-                and not (key in self._lives or key in self._held or self._finished.is_as_it_was(key, sighting))
+                [
+                    sighting
+                    for key, sighting in seen.items()
+                    if key not in self._lives
+                    and sighting.size
+                    and not (key in self._held or self._finished.is_as_it_was(key, sighting))
+                ]
             )
             self._from_end = False
-            for key, life in list(self._lives.items()):
-                self._departed(life, sighted=key in seen)
+            for life in self._elsewhere(seen):
+                self._departed(life, sighted=key_of(life.file_id) in seen)
             self._let_go_of_deleted()
             self._record_sizes()
             self._remind(seen)
@@ -278,6 +284,31 @@ class Follower:
                 return self._compare(life, life.status())
             except OSError:
                 return False
+
+    def poll_busy(self) -> bool:
+        """Look at the sizes of the open files that grew just now. Returns whether there are any. Raises `StateError`."""
+        with self._turn:
+            since = self._clock.monotonic() - _BUSY_FOR_S
+            return self._poll_all([life for life in self._active if life.grown_at >= since])
+
+    def poll_calm(self) -> bool:
+        """The same for those that grew in the last minute, but not just now. Older ones are left to `look`."""
+        with self._turn:
+            now = self._clock.monotonic()
+            for life in [life for life in self._active if now - life.grown_at >= _ACTIVE_FOR_S]:
+                del self._active[life]
+            return self._poll_all([life for life in self._active if now - life.grown_at > _BUSY_FOR_S])
+
+    def _poll_all(self, lives: Iterable[Life]) -> bool:
+        found = False
+        for life in lives:
+            if not self._is_followed(life):
+                del self._active[life]
+            elif life.is_open:
+                found = True
+                if life.may_have_changed():
+                    self.poll(life)
+        return found
 
     def truncated(self, life: Life, moves: int) -> None:
         """A shipper found other bytes than it knew, at the place where the life was after so many `moves`."""
@@ -318,6 +349,28 @@ class Follower:
                 self._let_go(life, is_there=is_there)
 
     # ── what a sighting means ───────────────────────────────────────────────────────────────────────────────
+
+    def _changed(self, seen: Mapping[Key, Seen]) -> list[Key]:
+        """Those that are followed and not as they were. Of thousands that are quiet each costs a comparison here."""
+        return [
+            key
+            for key, sighting in seen.items()
+            if (life := self._lives.get(key))
+            and not (
+                life.size == sighting.size
+                and life.modified == sighting.modified
+                and life.sighted
+                and life.place.name == sighting.path
+            )
+        ]
+
+    def _elsewhere(self, seen: Mapping[Key, Seen]) -> list[Life]:
+        """The lives that are not, or not any more, under the name that they began under."""
+        return [
+            life
+            for key, life in self._lives.items()
+            if key not in seen or life.moved or not life.sighted or life.place.name != life.generation.path
+        ]
 
     def _sighted(self, life: Life, sighting: Seen) -> bool:
         """Whether it is there. While it is closed, its name or even its inode may have gone to another file."""
@@ -476,7 +529,7 @@ class Follower:
                 self._emit(events.LinkRefused(self.pipeline, place.name, error.strerror or "no reason given"))
 
     def _take_in(self, life: Life, points: dict[str, Checkpoint], *, skipped: int = 0) -> None:
-        life.grown_at = self.grown_at = self._clock.monotonic()
+        self._has_grown(life)
         life.settled, life.closing = points, self._ending
         self._lives[key_of(life.file_id)] = life
         for sink, listener in self._listeners.items():
@@ -516,12 +569,16 @@ class Follower:
         if status.size == life.size:
             return False
         life.size = status.size
-        life.grown_at = self.grown_at = self._clock.monotonic()
+        self._has_grown(life)
         life.seen = max(life.seen, life.size)
         life.grew(life.grown_at)
         life.over, life.closing = False, self._ending
         self._announce(life)
         return True
+
+    def _has_grown(self, life: Life) -> None:
+        life.grown_at = self.grown_at = self._clock.monotonic()
+        self._active[life] = None
 
     @staticmethod
     def _unchanged(life: Life) -> bool:
@@ -576,7 +633,7 @@ class Follower:
         life.relocate(source, place)
         life.moved, life.sighted = True, True
         life.size, life.modified = 0, 0.0
-        life.grown_at = self._clock.monotonic()
+        self._has_grown(life)
         self._lives[key_of(source.identity)] = life
         self.poll(life)
         self._announce(life)

@@ -8,14 +8,17 @@ import stat
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from fnmatch import translate
+from operator import attrgetter
 from pathlib import Path, PurePath
+
+import msgspec
 
 _MAGIC = re.compile(r"[*?\[]")
 _ANY = "*"
+_name = attrgetter("name")
 
 
-@dataclass(frozen=True, slots=True)
-class Sighting:
+class Sighting(msgspec.Struct, frozen=True, gc=False):
     """A name that matches, and what lstat(2) says of it. `root` is the resolved directory above the pattern."""
 
     path: str
@@ -47,7 +50,7 @@ class Sweep:
 
     def __init__(self, paths: Sequence[str], exclude: Sequence[str] = ()) -> None:
         self.globs = [Glob.of(path) for path in paths]
-        self._exclude = re.compile("|".join(map(translate, exclude)) or r"(?!)").match
+        self._exclude = re.compile("|".join(map(translate, exclude))).match if exclude else None
         self.refused: set[str] = set()
         self.unreadable: set[str] = set()
 
@@ -58,8 +61,9 @@ class Sweep:
         self.unreadable.clear()
         for glob in self.globs:
             root = os.path.realpath(glob.root)
-            for sighting in self._below(root, glob.parts):
-                found.setdefault(sighting.path, sighting)
+            for entry in self._below(root, glob.parts):
+                if entry.path not in found and (sighting := self._sighted(root, entry)):
+                    found[entry.path] = sighting
         return list(found.values())
 
     def folders(self) -> dict[str, bool]:
@@ -72,7 +76,7 @@ class Sweep:
             found[folder] = found.get(folder, False) or (is_there and len(glob.parts) > 1)
         return found
 
-    def _below(self, root: str, parts: tuple[str, ...]) -> Iterator[Sighting]:
+    def _below(self, root: str, parts: tuple[str, ...]) -> Iterator[os.DirEntry[str]]:
         """Depth first. The stack is ours: the application may nest directories deeper than Python nests calls."""
         waiting = [(root, parts)]
         while waiting:
@@ -85,9 +89,8 @@ class Sweep:
             entries = self._entries(folder, first)
             if rest:
                 waiting += [(entry.path, tuple(rest)) for entry in reversed(entries) if self._is_folder(entry)]
-                continue
-            for entry in entries:
-                yield from self._sighted(root, entry)
+            else:
+                yield from entries
 
     def _entries(self, folder: str, pattern: str) -> list[os.DirEntry[str]]:
         """What a directory holds that matches, by name. What does not match is not kept: there may be any number."""
@@ -100,7 +103,7 @@ class Sweep:
         except OSError:
             self.unreadable.add(folder)
             return []
-        return sorted(found, key=lambda entry: entry.name)
+        return sorted(found, key=_name)
 
     def _is_folder(self, entry: os.DirEntry[str]) -> bool:
         if entry.is_symlink():
@@ -108,20 +111,21 @@ class Sweep:
             return False
         return entry.is_dir(follow_symlinks=False)
 
-    def _sighted(self, root: str, entry: os.DirEntry[str]) -> Iterator[Sighting]:
-        if self._exclude(entry.name) or self._exclude(entry.path):
-            return
+    def _sighted(self, root: str, entry: os.DirEntry[str]) -> Sighting | None:
+        if self._exclude and (self._exclude(entry.name) or self._exclude(entry.path)):
+            return None
         try:
             status = entry.stat(follow_symlinks=False)
         except FileNotFoundError:
-            return
+            return None
         except OSError:
             self.unreadable.add(os.path.dirname(entry.path))
-            return
+            return None
         if stat.S_ISREG(status.st_mode):
-            yield Sighting(entry.path, root, status.st_dev, status.st_ino, status.st_size, status.st_mtime)
-        elif not stat.S_ISDIR(status.st_mode):
+            return Sighting(entry.path, root, status.st_dev, status.st_ino, status.st_size, status.st_mtime)
+        if not stat.S_ISDIR(status.st_mode):
             self.refused.add(entry.path)
+        return None
 
 
 def _nearest(folder: str) -> str:

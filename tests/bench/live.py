@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.bench.race import Incomplete
-from tests.bench.servers import ROOT, Null, null_server
+from tests.bench.servers import ROOT, Null, as_installed, null_server
 
 _TICKS = os.sysconf("SC_CLK_TCK")
 
@@ -69,7 +69,7 @@ def running(paths: str, sink: Mapping[str, Any] | None = None) -> Iterator[Live]
         began = time.monotonic()
         command = sidecar("run", "--config", str(file))
         nowhere = subprocess.DEVNULL
-        with subprocess.Popen(command, cwd=ROOT, stdout=nowhere, stderr=nowhere) as process:
+        with subprocess.Popen(command, cwd=ROOT, env=as_installed(), stdout=nowhere, stderr=nowhere) as process:
             try:
                 yield Live(process.pid, null, began)
             finally:

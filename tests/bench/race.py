@@ -16,7 +16,7 @@ from pathlib import Path
 from tests.bench.contenders import Contender, Job
 from tests.bench.logs import generate
 from tests.bench.proof import expected, findings, peer_findings
-from tests.bench.servers import ROOT, Null, null_servers
+from tests.bench.servers import ROOT, Null, as_installed, null_servers
 from tests.bench.workloads import Workload
 
 _STOPWATCH = Path(__file__).parent / "stopwatch.py"
@@ -67,11 +67,9 @@ class Entry:
     def _timed(self, command: list[str], is_done: Callable[[], bool], limit_s: float) -> tuple[dict[str, float], str]:
         """What it cost, and what it said; a run that does not end by itself is over when `is_done` says so."""
         watched = [sys.executable, "-I", "-S", str(_STOPWATCH), *command]
-        # What is compiled once is kept, as it is where the product is installed.
-        environ = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
         with tempfile.TemporaryFile("w+") as out, tempfile.TemporaryFile("w+") as errors:
             process = subprocess.Popen(
-                watched, stdout=out, stderr=errors, env=environ, cwd=ROOT, start_new_session=True
+                watched, stdout=out, stderr=errors, env=as_installed(), cwd=ROOT, start_new_session=True
             )
             try:
                 ended_s = self._waited(process, is_done, limit_s)

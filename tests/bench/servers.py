@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping, Sequence
@@ -14,6 +15,11 @@ from typing import IO, Any
 from tests.bench import null_mongodb
 
 ROOT = Path(__file__).parents[2]
+
+
+def as_installed() -> dict[str, str]:
+    """The environment of a contender: what Python compiled once is kept, as it is where the product is installed."""
+    return {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
 
 
 @dataclass(frozen=True, slots=True)
