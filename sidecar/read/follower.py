@@ -19,6 +19,7 @@ from msgspec.structs import replace
 
 from sidecar import events
 from sidecar.clock import Clock
+from sidecar.errors import StateError
 from sidecar.flow import FileId, Generation
 from sidecar.positions import ORIGIN, OVERLAP, Checkpoint, Fingerprint, Remembered, Tail
 from sidecar.read.alike import START, Starts
@@ -35,7 +36,7 @@ QUIET_S = 5.0
 
 _ACTIVE_FOR_S, _BUSY_FOR_S = 60.0, 2.0
 _LONGEST_HOLD_S = 60.0
-_MOST_HELD = 64
+_MOST_HELD, _MOST_NEWBORN = 64, 256
 _SEARCHED_BACK = 64 << 20
 _RECORD_EVERY_S = 1.0
 _REMIND_EVERY_S = 3600.0
@@ -61,7 +62,7 @@ class Seen(Protocol):
 class Ledger(Protocol):
     """What this room writes down."""
 
-    def begin(self, generation: Generation, file_id: FileId, fingerprint: Fingerprint) -> None: ...
+    def begin(self, generations: Iterable[tuple[Generation, FileId, Fingerprint]]) -> None: ...
     def extend(self, number: int, fingerprint: Fingerprint) -> None: ...
     def cut(self, number: int, start: int, end: int) -> None: ...
     def uncut(self, number: int, before: int) -> None: ...
@@ -140,6 +141,7 @@ class Follower:
         self._held_deleted, self._links = held_deleted, links
         self._lives: dict[Key, Life] = {}
         self._active: dict[Life, None] = {}
+        self._newborn: dict[Key, tuple[Life, Checkpoint]] = {}
         self._held: dict[Key, _Held] = {}
         self._sought: dict[int, _Sought] = {}
         self._through: dict[int, set[str]] = {}
@@ -224,9 +226,10 @@ class Follower:
         with self._turn:
             for held in self._held.values():
                 held.source.close()
-            for life in self._lives.values():
+            for life in (*self._lives.values(), *(life for life, _ in self._newborn.values())):
                 life.close()
             self._held.clear()
+            self._newborn.clear()
             self._lives.clear()
             self._active.clear()
 
@@ -286,7 +289,7 @@ class Follower:
                 return False
 
     def poll_busy(self) -> bool:
-        """Look at the sizes of the open files that grew just now. Returns whether there are any. Raises `StateError`."""
+        """Look at the sizes of open files that grew just now. Returns whether there are any. Raises `StateError`."""
         with self._turn:
             since = self._clock.monotonic() - _BUSY_FOR_S
             return self._poll_all([life for life in self._active if life.grown_at >= since])
@@ -434,6 +437,7 @@ class Follower:
             starts, new = Starts(self._lives.values()), set[Life]()
             for sighting in unknown:
                 self._open(sighting, starts, new)
+        self._follow_newborn()
 
     def _open(self, sighting: Seen, starts: Starts, new: set[Life]) -> None:
         limit = self._ignore_older
@@ -450,7 +454,9 @@ class Follower:
             if key in self._lives:
                 return
             if like is None:
-                life = self._begin(opened, place, self._start(opened.source) if self._from_end else ORIGIN)
+                if len(self._newborn) >= min(_MOST_NEWBORN, self._descriptors.limit // 2):
+                    self._follow_newborn()
+                life = self._born(opened, place, self._start(opened.source) if self._from_end else ORIGIN)
                 starts.add(life)
                 new.add(life)
             else:
@@ -458,7 +464,7 @@ class Follower:
                 self._held[key] = _Held(opened.take(), place, like, opened.source.status().size, now, now)
 
     def _is_known(self, key: Key) -> bool:
-        if key in self._lives or key in self._held or self._finished.find(key):
+        if key in self._lives or key in self._newborn or key in self._held or self._finished.find(key):
             return True
         return any(key_of(known.file_id) == key and not known.ended for known in self._pending.values())
 
@@ -470,7 +476,11 @@ class Follower:
             if may_become_complete(sought.known, source, place.name):
                 return sought.known.generation
         for life in starts.like(place.name, source.pread(START, 0)):
-            if life.moved or not self._is_followed(life) or (life in new and not related(life.name, place.name)):
+            if life.moved or (life in new and not related(life.name, place.name)):
+                continue
+            if key_of(life.file_id) in self._newborn:
+                self._follow_newborn()
+            if not self._is_followed(life):
                 continue
             with suppress(OSError):
                 self.poll(life)  # the copy may be complete and the file truncated by now
@@ -501,15 +511,31 @@ class Follower:
             self.unreadable[place.name] = reason
         return Opened(None)
 
-    def _begin(self, opened: Opened, place: Place, start: Checkpoint = ORIGIN, *, sighted: bool = True) -> Life:
+    def _begin(self, opened: Opened, place: Place, *, sighted: bool = True) -> None:
+        self._born(opened, place).sighted = sighted
+        self._follow_newborn()
+
+    def _born(self, opened: Opened, place: Place, start: Checkpoint = ORIGIN) -> Life:
+        """A life in a new generation. It is followed when that is written down, many of them in one transaction."""
         head = head_of(opened.open)
         generation = Generation(_drawn(), self.pipeline, place.name, self._clock.now())
-        self._ledger.begin(generation, opened.open.identity, Fingerprint.of(head))
-        self._keep_link(generation, opened.open, place)
         life = Life(generation, opened.take(), place, head, (), self._ledger, self._descriptors)
-        life.sighted = sighted
-        self._take_in(life, dict.fromkeys(self._listeners, start), skipped=start.offset)
+        self._newborn[key_of(life.file_id)] = life, start
         return life
+
+    def _follow_newborn(self) -> None:
+        """No document of a generation leaves before it is durable. When that fails, the next look tries again."""
+        if not self._newborn:
+            return
+        self._ledger.begin(
+            [(life.generation, life.file_id, Fingerprint.of(life.head)) for life, _ in self._newborn.values()]
+        )
+        newborn, self._newborn = self._newborn, {}
+        for life, start in newborn.values():
+            if self._links:
+                with suppress(OSError):  # closed meanwhile, and not under its name any more
+                    life.keep(partial(self._keep_link, life.generation, life.place))
+            self._take_in(life, dict.fromkeys(self._listeners, start), skipped=start.offset)
 
     def _resume(self, known: Remembered, opened: Opened, place: Place) -> Life:
         if place.name != known.name:
@@ -521,7 +547,7 @@ class Follower:
         self._take_in(life, {sink: known.checkpoints.get(sink, ORIGIN) for sink in self._listeners})
         return life
 
-    def _keep_link(self, generation: Generation, source: Source, place: Place) -> None:
+    def _keep_link(self, generation: Generation, place: Place, source: Source) -> None:
         if self._links:
             try:
                 self._links.keep(generation, source)
@@ -534,7 +560,8 @@ class Follower:
         self._lives[key_of(life.file_id)] = life
         for sink, listener in self._listeners.items():
             listener.adopt(life, points[sink], skipped=skipped)
-        self.poll(life)
+        with suppress(StateError):  # the next look finds it as it is
+            self.poll(life)
 
     def _take_up_again(self, life: Life) -> None:
         """It has grown after the sinks were through with it, and before it was let go."""
@@ -623,7 +650,7 @@ class Follower:
             self._emit(events.CopyTaken(self.pipeline, known.generation.path, place.name))
             if self._links:
                 self._links.drop(known.generation)
-                self._keep_link(known.generation, source, place)
+                self._keep_link(known.generation, place, source)
             if sought.life is None:
                 self._resume(replace(known, moved=True, name=place.name), opened, place)
             else:

@@ -22,16 +22,17 @@ class Ledger:
         self._store = store
         self.bound = bound or Bound()
 
-    def begin(self, generation: Generation, file_id: FileId, fingerprint: Fingerprint) -> None:
-        """A new generation. Has to be durable before the first of its documents leaves."""
-        path = column_of(generation.path)
+    def begin(self, generations: Iterable[tuple[Generation, FileId, Fingerprint]]) -> None:
+        """New generations. Have to be durable before the first of their documents leaves."""
         with self._store.transaction() as db:
-            db.execute(
+            db.executemany(
                 "INSERT INTO generations (number, pipeline, path, born, device, inode, inode_generation,"
                 " covered, fingerprint, name) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-                (generation.number, generation.pipeline, path, generation.born, str(file_id.device),
-                 str(file_id.inode), file_id.inode_generation, fingerprint.covered, fingerprint.digest,
-                 path),
+                [
+                    (each.number, each.pipeline, path := column_of(each.path), each.born, str(file_id.device),
+                     str(file_id.inode), file_id.inode_generation, fingerprint.covered, fingerprint.digest, path)
+                    for each, file_id, fingerprint in generations
+                ],
             )  # fmt: skip
 
     def extend(self, number: int, fingerprint: Fingerprint) -> None:

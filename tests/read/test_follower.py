@@ -183,15 +183,15 @@ def test_a_rename_between_the_look_and_the_opening_makes_no_second_generation(tm
     (tmp_path / "b.log").write_bytes(b"older\n")
     sightings = run.sweep.look()
 
-    class RotatingMeanwhile:
-        """The application rotates while the first file's generation is being written down."""
+    class RotatingMeanwhile(ManualClock):
+        """The application rotates while the first file, which is open, is given its generation."""
 
-        def __getattr__(self, name: str) -> Any:
-            if name == "begin" and (tmp_path / "a.log").exists():
+        def now(self) -> float:
+            if (tmp_path / "a.log").exists():
                 (tmp_path / "a.log").rename(tmp_path / "b.log")
-            return getattr(run.ledger, name)
+            return super().now()
 
-    run.follower._ledger = RotatingMeanwhile()
+    run.follower._clock = RotatingMeanwhile()
     run.follower.look(sightings)
     run.look()
     assert [life.file_id.inode for life, _ in run.ear.adopted] == [(tmp_path / "b.log").stat().st_ino]

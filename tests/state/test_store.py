@@ -25,7 +25,7 @@ def letter(start: int) -> DeadLetter:
 
 def begun(directory: Path) -> Ledger:
     ledger = Ledger(open_store(directory))
-    ledger.begin(GENERATION, FileId(1, 2, None), Fingerprint.of(b"head"))
+    ledger.begin([(GENERATION, FileId(1, 2, None), Fingerprint.of(b"head"))])
     return ledger
 
 
@@ -57,9 +57,8 @@ def test_a_torn_database_is_refused(tmp_path: Path) -> None:
     store = open_store(tmp_path)
     ledger = Ledger(store)
     for number in range(2000):
-        ledger.begin(
-            Generation(number + 1, "app", f"/var/log/{number}.log", 0.0), FileId(1, number, 1), Fingerprint.of(b"")
-        )
+        generation = Generation(number + 1, "app", f"/var/log/{number}.log", 0.0)
+        ledger.begin([(generation, FileId(1, number, 1), Fingerprint.of(b""))])
     store.close()
     size = (tmp_path / "state.db").stat().st_size
     os.truncate(tmp_path / "state.db", size // 2)
@@ -69,7 +68,7 @@ def test_a_torn_database_is_refused(tmp_path: Path) -> None:
 
 def test_half_of_a_state_is_refused(tmp_path: Path) -> None:
     store = open_store(tmp_path)
-    Ledger(store).begin(GENERATION, FileId(1, 2, 3), Fingerprint.of(b""))
+    Ledger(store).begin([(GENERATION, FileId(1, 2, 3), Fingerprint.of(b""))])
     (tmp_path / "kept").write_bytes((tmp_path / "state.db-wal").read_bytes())
     store.close()
     (tmp_path / "state.db").unlink()
@@ -133,7 +132,7 @@ def test_a_file_in_place_of_the_directory_is_said_in_one_sentence(tmp_path: Path
 def test_a_checkpoint_its_dead_letters_and_the_balance_are_there_together_after_a_restart(tmp_path: Path) -> None:
     store = open_store(tmp_path)
     ledger = Ledger(store)
-    ledger.begin(GENERATION, FileId(1, 2, 3), Fingerprint.of(b"head"))
+    ledger.begin([(GENERATION, FileId(1, 2, 3), Fingerprint.of(b"head"))])
     amounts = Amounts()
     amounts.add("stored", 90, 9)
     amounts.add("dead_letter", 10, 1)
