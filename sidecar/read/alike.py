@@ -21,6 +21,7 @@ class Starts:
     def __init__(self, lives: Iterable[Life]) -> None:
         self._lives: dict[tuple[str, bytes], list[Life]] = {}
         self._sorted: dict[str, list[bytes]] = {}
+        self._lengths: dict[str, set[int]] = {}
         for life in lives:
             self.add(life)
 
@@ -29,12 +30,14 @@ class Starts:
         folder, start = os.path.dirname(life.name), life.head[:START]
         if (folder, start) not in self._lives:
             insort(self._sorted.setdefault(folder, []), start)
+            self._lengths.setdefault(folder, set()).add(len(start))
         self._lives.setdefault((folder, start), []).append(life)
 
     def like(self, name: str, begins: bytes) -> list[Life]:
         """Those in the directory of `name` whose beginning is one of `begins`, or the other way round."""
         folder = os.path.dirname(name)
-        starts = [begins[:length] for length in range(len(begins), 0, -1)]
+        lengths = sorted(self._lengths.get(folder, ()), reverse=True)
+        starts = [begins[:length] for length in lengths if 0 < length <= len(begins)]
         if len(begins) < START:
             there = self._sorted.get(folder, [])
             first = bisect_right(there, begins)

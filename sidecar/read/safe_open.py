@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import os
 import stat
-from pathlib import PurePath
 
 _FLAGS = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
 
@@ -23,7 +22,7 @@ def open_regular(root: str, path: str) -> int:
 
     Raises `NotRegular`, or `OSError` as open(2) does.
     """
-    *folders, name = PurePath(path).relative_to(root).parts
+    *folders, name = _below(root, path)
     here = os.open(root, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
         for folder in folders:
@@ -33,6 +32,15 @@ def open_regular(root: str, path: str) -> int:
         return _regular(os.open(name, _FLAGS, dir_fd=here))
     finally:
         os.close(here)
+
+
+def _below(root: str, path: str) -> list[str]:
+    """The components of `path` below `root`; both are absolute. By text, because pathlib takes longer than to open."""
+    above = root.rstrip("/") + "/"
+    parts = [part for part in path[len(above) :].split("/") if part not in ("", ".")]
+    if not path.startswith(above) or not parts:
+        raise ValueError(f"{path!a} is not below {root!a}")
+    return parts
 
 
 def _regular(fd: int) -> int:
