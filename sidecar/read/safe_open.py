@@ -35,7 +35,7 @@ def open_regular(root: str, path: str) -> int:
 
 
 def _below(root: str, path: str) -> list[str]:
-    """The components of `path` below `root`; both are absolute. By text, because pathlib takes longer than to open."""
+    """The components of `path` below `root`, both absolute. By text: with pathlib it takes longer than to open."""
     above = root.rstrip("/") + "/"
     parts = [part for part in path[len(above) :].split("/") if part not in ("", ".")]
     if not path.startswith(above) or not parts:

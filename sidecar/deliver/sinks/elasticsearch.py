@@ -16,15 +16,14 @@ from typing import Any, ClassVar
 from urllib.parse import quote
 
 import elastic_transport
-import elasticsearch
 import msgspec
-from elasticsearch.serializer import JsonSerializer, NdjsonSerializer
 
 from sidecar import __version__
 from sidecar.clock import Clock, SystemClock
 from sidecar.deliver.sinks.credentials import Renewed, secret
 from sidecar.deliver.sinks.dated import DatedName
 from sidecar.deliver.sinks.elasticsearch_answer import BUSY, WANTED, Answer, decoded, judged, told
+from sidecar.deliver.sinks.elasticsearch_client import elasticsearch
 from sidecar.deliver.sinks.elasticsearch_settings import ElasticsearchSettings
 from sidecar.deliver.sinks.faults import Table, translated, unreachable, untrusted
 from sidecar.errors import DeliveryError, Fatal, Retryable, TooLarge
@@ -39,7 +38,7 @@ _REFUSED = '{"@timestamp":"1970-01-01T00:00:00Z","_field_names":"log-sidecar-pro
 _CREATE = Envelope('{"create":{"_id":"', '"}}\n')
 
 
-class _Answers(JsonSerializer):
+class _Answers(elasticsearch.JsonSerializer):
     """Decodes answers; nothing else than bulk requests is ever sent."""
 
     def loads(self, data: bytes) -> object:
@@ -49,7 +48,7 @@ class _Answers(JsonSerializer):
             raise elastic_transport.SerializationError("not an answer to a bulk request", errors=(error,)) from None
 
 
-class _Prepared(NdjsonSerializer):
+class _Prepared(elasticsearch.serializer.NdjsonSerializer):
     """Sends the bytes as they are."""
 
     def dumps(self, data: bytes) -> bytes:
