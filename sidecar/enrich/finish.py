@@ -7,6 +7,7 @@ Otherwise each record is looked at by itself; records without a collision come o
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import lru_cache
 
 import msgspec
 
@@ -107,9 +108,7 @@ class Finisher:
         log = ours.pop("log")
         if not isinstance(log, str) and log.keys() == {"file", "offset"}:
             log_tail, log_close = f",{inside(log)}}},{inside(ours)}}}".split(_OFFSET)
-        reserved = root_spellings([*leaves, "@timestamp"]) | METADATA
-        roots = {name.split(".")[0] for name in leaves} | {"@timestamp", "_"}
-        return _Frame(leaves, tail, close, log_tail, log_close, reserved, tuple(sorted(f'"{root}' for root in roots)))
+        return _Frame(leaves, tail, close, log_tail, log_close, *_ours(tuple(leaves)))
 
     @staticmethod
     def _may_splice(records: Records, frame: _Frame, apart: frozenset[str] = frozenset()) -> bool:
@@ -129,6 +128,13 @@ class Finisher:
             path: value.replace(_INGESTED, now).replace(_OFFSET, str(at)) for path, value in frame.leaves.items()
         }
         return f"{{{merged(body, leaves | notes)}}}"
+
+
+@lru_cache(maxsize=8)
+def _ours(names: tuple[str, ...]) -> tuple[frozenset[str], tuple[str, ...]]:
+    """What is reserved for these names and how each of them may begin. The same for thousands of files."""
+    roots = {name.split(".")[0] for name in names} | {"@timestamp", "_"}
+    return root_spellings([*names, "@timestamp"]) | METADATA, tuple(sorted(f'"{root}' for root in roots))
 
 
 def _splice_start(body: str, time: str, frame: _Frame) -> str:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import bisect
 import errno
 import threading
-from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Protocol
@@ -89,7 +88,7 @@ class Life:
         self._head = head
         self._cuts = sorted(cuts)
         self._taken = 0
-        self._grown: deque[tuple[int, float]] = deque()
+        self._grown: list[tuple[int, float]] = []
         self._ledger = ledger
         self._descriptors = descriptors
         self._turn = threading.Lock()
@@ -218,20 +217,19 @@ class Life:
     def grew(self, at: float) -> None:
         """The file has grown to `size` at this moment of the monotonic clock."""
         passed = min((point.offset for point in self.settled.values()), default=0)
-        if self._grown and self._grown[-1][0] > self.size:
-            self._grown.clear()
-        while self._grown and self._grown[0][0] <= passed:
-            self._grown.popleft()
-        self._grown.append((self.size, at))
-        if len(self._grown) > _MOST_MOMENTS:
-            pairs = list(self._grown)
-            self._grown = deque(
-                (later[0], earlier[1]) for earlier, later in zip(pairs[::2], pairs[1::2], strict=False)
-            )
+        grown = self._grown
+        if grown and grown[-1][0] > self.size:
+            grown = []
+        grown = [*(moment for moment in grown if moment[0] > passed), (self.size, at)]
+        if len(grown) > _MOST_MOMENTS:
+            *older, newest = grown
+            grown = [(later[0], earlier[1]) for earlier, later in zip(older[::2], older[1::2], strict=True)]
+            grown.append(newest)
+        self._grown = grown
 
     def appeared(self, offset: int) -> float | None:
         """When the byte at `offset` was first seen, or somewhat earlier; None if nobody has seen it."""
-        return next((at for size, at in list(self._grown) if size > offset), None)
+        return next((at for size, at in self._grown if size > offset), None)
 
     def next_cut(self, offset: int) -> int | None:
         """The first offset after `offset` at which an unterminated line was shipped once."""
@@ -317,7 +315,7 @@ class Cursor:
         self.searching = False
         """Whether there is more to search: it stopped to let other files have their turn."""
 
-        self.spans: deque[Span] = deque()
+        self.spans: list[Span] = []
         self._settled_before = self.before
 
     def check(self, before: bytes) -> None:
@@ -355,8 +353,7 @@ class Cursor:
 
     def passed(self, spans: Sequence[Span]) -> None:
         """The checkpoint behind these spans is durable."""
-        for _ in spans:
-            self.spans.popleft()
+        del self.spans[: len(spans)]
         self._settled_before = spans[-1].before
         self.settled = self.checkpoint_after(spans)
 
