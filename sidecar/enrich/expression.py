@@ -18,14 +18,14 @@ from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 import msgspec
-import regex
 
 from sidecar.nesting import quoted
+from sidecar.patterns import Pattern, compiled
 
 Fields = Sequence[str | None]
 """The value of each field that an expression names, as JSON text, or None where the record does not have it."""
 
-Search = Callable[["regex.Pattern[str]", str], bool]
+Search = Callable[[Pattern, str], bool]
 """Looks for a pattern in a text; raises `TimeoutError` when it has looked for long enough."""
 
 Condition = Callable[[Fields, Search], bool]
@@ -173,14 +173,15 @@ class _Parser:
             return _CONSTANTS[self._take().text]
         raise self._wrong("expected a text in quotes, a number, true, false or null")
 
-    def _pattern(self) -> regex.Pattern[str]:
+    def _pattern(self) -> Pattern:
         token = self._here
         if token.kind != "text":
             raise self._wrong("expected a pattern in quotes")
+        text = _unquoted(self._take().text)
         try:
-            return regex.compile(_unquoted(self._take().text))
-        except regex.error as error:
-            raise self._wrong(f"the pattern does not compile: {error}", token) from error
+            return compiled(text)
+        except ValueError as error:
+            raise self._wrong(str(error), token) from error
 
     @property
     def _here(self) -> _Token:
@@ -265,7 +266,7 @@ def _is_ordered_text(field: int, sign: str, wanted: str) -> Condition:
     return holds
 
 
-def _matches(field: int, pattern: regex.Pattern[str]) -> Condition:
+def _matches(field: int, pattern: Pattern) -> Condition:
     def holds(fields: Fields, search: Search) -> bool:
         value = fields[field]
         return value is not None and search(pattern, _plain(value))

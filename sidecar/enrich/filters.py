@@ -11,12 +11,12 @@ import time
 from collections.abc import Callable, Sequence
 
 import msgspec
-import regex
 
 from sidecar.enrich.expression import Expression
 from sidecar.enrich.fields import values
 from sidecar.enrich.leaves import root_spellings
 from sidecar.flow import Records
+from sidecar.patterns import Pattern, compiled
 
 _LIMIT_S, _LEAST_S = 0.1, 0.001
 _ALL_LIMIT_S = 1.0
@@ -30,7 +30,7 @@ class _Patience:
     def __init__(self) -> None:
         self._left = _ALL_LIMIT_S
 
-    def search(self, pattern: regex.Pattern[str], text: str) -> bool:
+    def search(self, pattern: Pattern, text: str) -> bool:
         """Whether it is found. Raises `TimeoutError`."""
         began = time.monotonic()
         try:
@@ -74,8 +74,8 @@ class LineFilter:
 
     def __init__(self, include: Sequence[str], exclude: Sequence[str]) -> None:
         self._include, self._exclude = (
-            [regex.compile(each) for each in include],
-            [regex.compile(each) for each in exclude],
+            [compiled(each) for each in include],
+            [compiled(each) for each in exclude],
         )
 
     def __call__(self, records: Records) -> Records:

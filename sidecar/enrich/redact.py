@@ -11,13 +11,13 @@ import re
 from collections.abc import Callable, Iterator, Sequence
 
 import msgspec
-import regex
 from msgspec.structs import replace
 
 from sidecar.enrich.detectors import Detector
 from sidecar.enrich.members import elements, pairs
 from sidecar.flow import Records
 from sidecar.nesting import quoted
+from sidecar.patterns import compiled
 
 MASK = "[REDACTED]"
 _LIMIT_S = 0.1
@@ -83,7 +83,7 @@ class Pattern:
     """A pattern of the user's own. A text on which it takes too long goes as a whole."""
 
     def __init__(self, pattern: str, action: Action) -> None:
-        self._pattern = regex.compile(pattern)
+        self._pattern = compiled(pattern)
         self.action = action
 
     def may_find(self, text: str, lower: str) -> bool:

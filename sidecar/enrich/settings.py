@@ -7,7 +7,6 @@ from inspect import signature
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-import regex
 from pydantic import (
     BaseModel,
     BeforeValidator,
@@ -41,6 +40,7 @@ from sidecar.enrich.transform_settings import (
     UserAgent,
 )
 from sidecar.flow import Step
+from sidecar.patterns import compiled
 from sidecar.spelling import did_you_mean
 
 _OURS = ("@timestamp", "event.ingested", "log.offset", "log.file.path")
@@ -108,13 +108,8 @@ class Redaction(Described):
     @field_validator("pattern")
     @classmethod
     def _compiles(cls, pattern: str | None) -> str | None:
-        if pattern is not None:
-            try:
-                compiled = regex.compile(pattern)
-            except regex.error as error:
-                raise ValueError(f"the pattern does not compile: {error}") from error
-            if compiled.search("") is not None:
-                raise ValueError("the pattern matches where there is nothing")
+        if pattern is not None and compiled(pattern).search("") is not None:
+            raise ValueError("the pattern matches where there is nothing")
         return pattern
 
     @model_validator(mode="after")

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Annotated
 
-import regex
 from pydantic import AfterValidator, Field, model_validator
 
 from sidecar.conversions import Kind, of_kind
@@ -16,6 +15,7 @@ from sidecar.enrich.filters import Sample, When
 from sidecar.enrich.finish import OWN, is_ours
 from sidecar.flow import Step
 from sidecar.nesting import DEEPEST
+from sidecar.patterns import compiled
 
 
 def _path(path: str) -> str:
@@ -46,10 +46,7 @@ Sources = Annotated[tuple[Source, ...], Field(min_length=1)]
 
 def pattern(text: str) -> str:
     """The pattern. Raises `ValueError` if it does not compile."""
-    try:
-        regex.compile(text)
-    except regex.error as error:
-        raise ValueError(f"the pattern does not compile: {error}") from error
+    compiled(text)
     return text
 
 

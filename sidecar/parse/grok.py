@@ -10,10 +10,10 @@ import re
 from collections.abc import Mapping
 
 import msgspec
-import regex
 
 from sidecar.conversions import Kind
 from sidecar.parse.grok_patterns import PATTERNS
+from sidecar.patterns import compiled
 from sidecar.spelling import did_you_mean
 
 _REFERENCE = re.compile(r"%\{([^{}]*)\}")
@@ -77,13 +77,10 @@ def expanded(pattern: str, own: Mapping[str, str]) -> Expanded:
     wrong: an unknown name, no field, or what does not compile."""
     found = _Expansion(own)
     text = found.of(pattern)
-    try:
-        compiled = regex.compile(text)
-    except regex.error as error:
-        raise ValueError(f"the pattern does not compile: {error}") from error
-    if not compiled.groupindex:
+    groups = compiled(text).groupindex
+    if not groups:
         raise ValueError("the pattern has no field such as %{WORD:name}, so it would make none")
-    return Expanded(text, {name: found.paths.get(name, name) for name in compiled.groupindex}, found.kinds)
+    return Expanded(text, {name: found.paths.get(name, name) for name in groups}, found.kinds)
 
 
 def _path(field: str) -> str:

@@ -8,13 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-import regex
-
 from sidecar.flow import Lines, Records
 from sidecar.nesting import inside, quoted, tree
 from sidecar.parse.declared import Declared
 from sidecar.parse.plain import as_messages
 from sidecar.parse.plain import quoted as all_quoted
+from sidecar.patterns import compiled
 
 _LIMIT_S, _LEAST_S = 0.1, 0.001
 _ALL_LIMIT_S = 1.0
@@ -57,9 +56,9 @@ class Regex:
     def __init__(
         self, pattern: str, declared: Declared, paths: Mapping[str, str] | None = None, *, anywhere: bool = False
     ) -> None:
-        compiled = regex.compile(pattern)
-        self._match = compiled.search if anywhere else compiled.fullmatch
-        self._groups = [(group, (paths or {}).get(group, group)) for group in compiled.groupindex]
+        found = compiled(pattern)
+        self._match = found.search if anywhere else found.fullmatch
+        self._groups = [(group, (paths or {}).get(group, group)) for group in found.groupindex]
         self._roots = frozenset(path.partition(".")[0] for _, path in self._groups)
         self._is_flat = all("." not in path for _, path in self._groups)
         self._keys = {path: quoted(path) for _, path in self._groups}

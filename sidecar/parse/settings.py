@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Annotated, Literal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-import regex
 from pydantic import AfterValidator, BeforeValidator, Field, field_validator, model_validator
 
 from sidecar.conversions import Kind
@@ -13,6 +12,7 @@ from sidecar.described import Described
 from sidecar.nesting import DEEPEST
 from sidecar.parse.dissect import Dissection
 from sidecar.parse.grok import expanded
+from sidecar.patterns import compiled
 
 BUILT_IN = {
     "plain": "any text: the whole line is the message",
@@ -88,11 +88,7 @@ class Regex(Described):
     @field_validator("pattern")
     @classmethod
     def _compiles(cls, pattern: str) -> str:
-        try:
-            compiled = regex.compile(pattern)
-        except regex.error as error:
-            raise ValueError(f"the pattern does not compile: {error}") from error
-        if not compiled.groupindex:
+        if not compiled(pattern).groupindex:
             raise ValueError("the pattern has no named group such as (?P<level>\\w+), so it would make no field")
         return pattern
 
