@@ -100,7 +100,7 @@ class Watcher(threading.Thread):
                 self._hint.clear()
                 swept_at = now
                 self.look()
-            wait = self._poll()
+            wait = self.poll()
             self._hint.wait(wait) if not self._hint.is_set() else self._ending.wait(min(wait, BUSY_S))
 
     def look(self) -> None:
@@ -124,7 +124,7 @@ class Watcher(threading.Thread):
         for done in asked:
             done.set()
 
-    def _poll(self) -> float:
+    def poll(self) -> float:
         """Look at the sizes of active files; returns how long to wait before the next time."""
         busy = self._those_with(Follower.poll_busy)
         began = self._clock.monotonic()

@@ -1,14 +1,17 @@
 """Which file is this? Decided once for a pipeline, with real files and a real state."""
 
 import os
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from sidecar.errors import StateError
 from sidecar.events import Event
-from sidecar.positions import Advance, Amounts, Checkpoint, Remembered, Tail
+from sidecar.flow import FileId, Generation
+from sidecar.positions import Advance, Amounts, Checkpoint, Fingerprint, Remembered, Tail
 from sidecar.read.descriptors import Descriptors
 from sidecar.read.follower import Follower
 from sidecar.read.life import Life
@@ -218,3 +221,109 @@ def test_what_is_not_a_regular_file_is_refused(tmp_path: Path, kind: str) -> Non
     run = Run(tmp_path)
     assert run.follower.lives() == []
     assert run.sweep.refused == (set() if kind == "folder" else {str(path)})
+
+
+class Watched:
+    """The ledger, and how many generations were announced whenever new ones were about to be written down."""
+
+    def __init__(self, run: Run, *, is_full: bool = False) -> None:
+        self.run, self.is_full = run, is_full
+        self.begun: list[tuple[int, int]] = []
+        run.follower._ledger = self  # type: ignore[assignment]
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.run.ledger, name)
+
+    def begin(self, generations: Sequence[tuple[Generation, FileId, Fingerprint]]) -> None:
+        if self.is_full:
+            raise StateError("the state cannot be written", at="state", try_="free space")
+        self.begun.append((len(generations), len(self.run.ear.adopted)))
+        self.run.ledger.begin(generations)
+
+
+def burst(folder: Path, files: int) -> None:
+    """Files that have nothing in common."""
+    for number in range(files):
+        (folder / f"{number}-new.log").write_bytes(b"%d begins like no other\n" % number)
+
+
+def test_many_new_files_are_written_down_together_and_none_is_announced_before_that(tmp_path: Path) -> None:
+    run = Run(tmp_path, open_files=40)
+    watched = Watched(run)
+    burst(tmp_path, 50)
+    run.look()
+    assert watched.begun == [(20, 0), (20, 20), (10, 40)]
+    assert {known.generation.number for known in run.ledger.unfinished("app")} == set(run.generations().values())
+    assert len(run.generations()) == 50
+
+
+def test_new_files_that_cannot_be_written_down_are_followed_when_they_can(tmp_path: Path) -> None:
+    run = Run(tmp_path, open_files=40)
+    watched = Watched(run, is_full=True)
+    burst(tmp_path, 50)
+    for _ in range(3):
+        with pytest.raises(StateError):
+            run.look()
+    assert not run.ear.adopted
+    (tmp_path / "10-new.log").unlink()  # one that is open already
+    watched.is_full = False
+    run.look()
+    assert len({life.name for life, _ in run.ear.adopted}) == len(run.ear.adopted) == 50
+    assert all(life.size for life, _ in run.ear.adopted)
+
+
+def test_a_copy_of_a_file_that_is_as_new_is_held_all_the_same(tmp_path: Path) -> None:
+    run = Run(tmp_path)
+    (tmp_path / "a.log").write_bytes(LINES)
+    (tmp_path / "a-1.log").write_bytes(LINES[:1000])
+    run.look()
+    assert (list(run.generations()), run.follower.undecided) == ([str(tmp_path / "a.log")], True)
+
+
+def test_a_file_that_grew_lately_is_looked_at_without_a_sweep(tmp_path: Path) -> None:
+    run = Run(tmp_path)
+    burst(tmp_path, 1)
+    run.look()
+    (life,) = run.follower.lives()
+
+    def grows() -> int:
+        with (tmp_path / "0-new.log").open("ab") as out:
+            out.write(b"more\n")
+        return life.size + 5
+
+    size, found = grows(), run.follower.poll_busy()
+    assert (found, life.size) == (True, size)
+    run.clock.advance(3)
+    size, found = grows(), run.follower.poll_busy()
+    assert (found, life.size) == (False, size - 5)
+    assert (run.follower.poll_calm(), life.size) == (True, size)
+    assert (run.follower.poll_busy(), run.follower.poll_calm()) == (True, False)
+    run.clock.advance(70)
+    size = grows()
+    assert (run.follower.poll_busy(), run.follower.poll_calm(), life.size) == (False, False, size - 5)
+    run.look()
+    assert (life.size, run.follower.poll_busy()) == (size, True)
+
+
+def test_a_file_that_is_truncated_between_two_sweeps_begins_a_new_life_at_once(tmp_path: Path) -> None:
+    run = Run(tmp_path)
+    burst(tmp_path, 1)
+    run.look()
+    before = run.generations()
+    (tmp_path / "0-new.log").write_bytes(b"other\n")
+    run.follower.poll_busy()
+    assert run.generations().keys() == before.keys()
+    assert run.generations() != before
+
+
+def test_when_the_newest_byte_appeared_is_known_however_often_the_file_grew(tmp_path: Path) -> None:
+    run = Run(tmp_path)
+    burst(tmp_path, 1)
+    run.look()
+    (life,) = run.follower.lives()
+    for _ in range(300):
+        life.size += 10
+        run.clock.advance(1)
+        life.grew(run.clock.monotonic())
+        assert life.appeared(life.size - 1) == run.clock.monotonic()
+    assert life.appeared(0) == 1_000.0

@@ -1,0 +1,45 @@
+"""How soon a file is looked at again, and what a start leaves out."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from sidecar.events import Event
+from sidecar.read.descriptors import Descriptors
+from sidecar.read.follower import Follower
+from sidecar.state.ledger import Ledger
+from sidecar.state.store import open_store
+from sidecar.testing import ManualClock
+from sidecar.watch.sweep import Sweep
+from sidecar.watcher import Watched, Watcher, busy_step
+
+
+@pytest.mark.parametrize(("linger", "step"), [(5.0, 0.05), (0.1, 0.05), (0.05, 0.025), (0.0, 0.01)])
+def test_a_file_that_grows_is_looked_at_sooner_where_lines_wait_for_no_company(linger: float, step: float) -> None:
+    assert busy_step(linger) == step
+
+
+def test_the_busiest_pipeline_says_how_long_the_watcher_sleeps(tmp_path: Path) -> None:
+    clock, said, ledger = ManualClock(1_000.0), list[Event](), Ledger(open_store(tmp_path / "state"))
+    watched = []
+    for name, step in (("soon", 0.01), ("later", 0.05)):
+        (tmp_path / name).mkdir()
+        follower = Follower(name, ledger, clock, said.append, Descriptors(16))
+        watched.append(Watched(Sweep([f"{tmp_path}/{name}/*.log"]), follower, step))
+    watcher = Watcher(watched, clock, said.append)
+    watcher.look()
+    assert watcher.poll() == 1.0
+    (tmp_path / "later" / "a.log").write_text("a line\n")
+    watcher.look()
+    assert watcher.poll() == 0.05
+    (tmp_path / "soon" / "a.log").write_text("a line\n")
+    watcher.look()
+    assert watcher.poll() == 0.01
+    clock.advance(3)
+    assert watcher.poll() == pytest.approx(0.2)
+    clock.advance(0.15)
+    assert watcher.poll() == pytest.approx(0.05)
+    clock.advance(60)
+    assert watcher.poll() == 1.0
