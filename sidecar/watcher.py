@@ -25,7 +25,7 @@ _SHARE = 300
 a look at the files that were active in the last minute and are not just now."""
 
 BUSY_S, CALM_S = 0.05, 0.2
-_SOONEST_S = 0.01
+_SOONEST_S = 0.02
 
 
 @dataclass(slots=True)

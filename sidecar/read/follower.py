@@ -305,9 +305,7 @@ class Follower:
     def _poll_all(self, lives: Iterable[Life]) -> bool:
         found = False
         for life in lives:
-            if not self._is_followed(life):
-                del self._active[life]
-            elif life.is_open:
+            if life.is_open and self._is_followed(life):
                 found = True
                 if life.may_have_changed():
                     self.poll(life)
@@ -577,9 +575,8 @@ class Follower:
             return False
 
     def _let_go(self, life: Life, *, is_there: bool) -> None:
-        key = key_of(life.file_id)
-        if self._lives.get(key) is life:
-            del self._lives[key]
+        if self._is_followed(life):
+            self._unfollow(life)
             self._finished.add(life, is_there=is_there)
         if self._links:
             self._links.drop(life.generation)
@@ -621,7 +618,7 @@ class Follower:
         """The file was truncated. What was not read of its old life is in a copy, or lost; it begins a new one."""
         place, known = life.place, life.remembered()
         with life.still(), Opened(life.take_source()) as opened:
-            del self._lives[key_of(life.file_id)]
+            self._unfollow(life)
             self._miss(known, life, "truncated")
             self._seek_one(self._sought[known.generation.number])
             if opened.open.status().size:
@@ -741,6 +738,10 @@ class Follower:
     def _is_followed(self, life: Life) -> bool:
         return self._lives.get(key_of(life.file_id)) is life
 
+    def _unfollow(self, life: Life) -> None:
+        del self._lives[key_of(life.file_id)]
+        self._active.pop(life, None)
+
     def _departed(self, life: Life, *, sighted: bool) -> None:
         """What was rotated away is read to its end, under whatever name, and finished when it has been quiet."""
         if not self._is_followed(life):
@@ -765,7 +766,7 @@ class Follower:
                 self._announce(life)
                 return
             source.close()
-        del self._lives[key_of(life.file_id)]
+        self._unfollow(life)
         self._miss(life.remembered(), life, "deleted")
 
     def _let_go_of_deleted(self) -> None:
@@ -785,7 +786,7 @@ class Follower:
                 return
             total -= unread
             self._ledger.ended(life.generation.number, "deleted", life.seen)
-            del self._lives[key_of(life.file_id)]
+            self._unfollow(life)
             life.end("deleted")
             self._announce(life)
 

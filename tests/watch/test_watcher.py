@@ -16,7 +16,7 @@ from sidecar.watch.sweep import Sweep
 from sidecar.watcher import Watched, Watcher, busy_step
 
 
-@pytest.mark.parametrize(("linger", "step"), [(5.0, 0.05), (0.1, 0.05), (0.05, 0.025), (0.0, 0.01)])
+@pytest.mark.parametrize(("linger", "step"), [(5.0, 0.05), (0.1, 0.05), (0.05, 0.025), (0.0, 0.02)])
 def test_a_file_that_grows_is_looked_at_sooner_where_lines_wait_for_no_company(linger: float, step: float) -> None:
     assert busy_step(linger) == step
 
