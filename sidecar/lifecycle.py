@@ -12,7 +12,7 @@ import os
 import resource
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from importlib import import_module
 from pathlib import Path
 from typing import Any, Protocol
@@ -218,7 +218,7 @@ class _Run:
             return
 
         def facts() -> Facts:
-            return supervisor.facts(self._configuration, files=False)
+            return supervisor.facts(self._configuration, most_files=0)
 
         pusher = import_module("sidecar.observe.otlp").Pusher(
             otlp.endpoint, otlp.interval, facts, hostname(os.environ), self._log.emit
@@ -269,8 +269,8 @@ class _Run:
             "GET /startupz": lambda query: told(self._health.startup()),
             "GET /livez": lambda query: told(self._health.live()),
             "GET /readyz": lambda query: told(self._health.ready(sinks=query.get("sinks") == "1")),
-            "GET /status": lambda query: self._about(lambda facts: Reply(200, asdict(facts))),
-            "GET /metrics": lambda query: self._about(_as_metrics, files=False),
+            "GET /status": lambda query: self._about(_as_status, most_files=_number(query.get("files", ""))),
+            "GET /metrics": lambda query: self._about(_as_metrics, most_files=0),
             "POST /drain": self._drained,
         }
 
@@ -278,7 +278,7 @@ class _Run:
         """Only a browser asks for these."""
         return {
             "GET /": lambda query: _page().document(),
-            "GET /status.json": lambda query: self._about(self._for_the_page),
+            "GET /status.json": lambda query: self._about(self._for_the_page, most_files=_page().MOST_FILES),
             "GET /history.json": lambda query: Reply(200, history.told()),
         }
 
@@ -289,10 +289,10 @@ class _Run:
         reply: Reply = page.status(facts, settings.model_dump(mode="json"), letters)
         return reply
 
-    def _about(self, answer: Callable[[Facts], Reply], *, files: bool = True) -> Reply:
+    def _about(self, answer: Callable[[Facts], Reply], *, most_files: int | None) -> Reply:
         if self._supervisor is None:
             return Reply(503, {"text": f"parked: {self._health.parked}"})
-        return answer(self._supervisor.facts(self._configuration, files=files))
+        return answer(self._supervisor.facts(self._configuration, most_files=most_files))
 
     def _drained(self, query: Query) -> Reply:
         if self._supervisor is None:
@@ -330,6 +330,14 @@ def _http_admin(settings: Admin, host: str, port: int, routes: Routes) -> Closab
 def _page() -> Any:
     """Imported when somebody asks for the first time."""
     return import_module("sidecar.observe.page")
+
+
+def _as_status(facts: Facts) -> Reply:
+    return Reply(200, msgspec.json.encode(facts) + b"\n")
+
+
+def _number(text: str) -> int | None:
+    return int(text) if text.isascii() and text.isdigit() else None
 
 
 def _as_metrics(facts: Facts) -> Reply:
