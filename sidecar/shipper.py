@@ -158,7 +158,9 @@ class Shipper(threading.Thread):
         self.tally = Tally()
         self._backoff = Backoff()
         self._wait_until = float("-inf")
-        self._state_told = False
+        self._blocked: tuple[float, str] | None = None
+        """Since when nothing can be made durable, and why: then nothing goes on."""
+
         self._is_durable = True
 
     def has_news(self, life: Life) -> None:
@@ -195,11 +197,13 @@ class Shipper(threading.Thread):
     def facts(self, destination: str) -> ShipperFacts:
         """What there is to know of it, read without a pause of its work."""
         now = self._clock.monotonic()
+        state = self._state, self._state_since, self._error
+        if blocked := self._blocked:
+            state = "blocked", *blocked
         behind = [(cursor, size) for number, cursor, size in self._unsettled() if self._is_waiting(number, cursor)]
         appeared = [cursor.life.appeared(cursor.settled.offset) for cursor, _ in behind]
         return ShipperFacts(
-            self.pipeline, self.sink_name, destination, self._state, self._state_since, self._error,
-            self._error_class,
+            self.pipeline, self.sink_name, destination, *state, self._error_class,
             lag_bytes=sum([size for _, size in behind]),
             lag_s=max((now - at for at in appeared if at is not None), default=0.0),
             in_flight_bytes=self._in_flight_bytes, tally=self.tally,
@@ -643,7 +647,7 @@ class Shipper(threading.Thread):
         except StateError as error:
             self._state_failed(error)
             return False
-        self._state_told = False
+        self._blocked = None
         return True
 
     def _is_uncommitted(self) -> bool:
@@ -681,8 +685,8 @@ class Shipper(threading.Thread):
         self._after_commit.append(partial(self._follower.through, number, self.sink_name, life))
 
     def _state_failed(self, error: StateError) -> None:
-        if not self._state_told:
-            self._state_told = True
+        if self._blocked is None:
+            self._blocked = self._clock.now(), str(error)
             self._emit(events.StateUnwritable(str(error)))
         self._wait_until = self._clock.monotonic() + COMMIT_EVERY_S
 

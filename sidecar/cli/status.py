@@ -19,7 +19,7 @@ from sidecar.observe.socket import NobodyThere, ask
 
 _MOST_FILES = 20
 _UNITS = ("B", "KiB", "MiB", "GiB", "TiB")
-_STYLES = {"up": "green", "new": "dim", "retrying": "yellow", "misconfigured": "bold red"}
+_STYLES = {"up": "green", "new": "dim", "retrying": "yellow", "misconfigured": "bold red", "blocked": "bold red"}
 
 
 def configure(parser: argparse.ArgumentParser) -> None:

@@ -1,10 +1,15 @@
-"""What it costs to be watched: CPU and memory with the listener on and scraped every second, beside off, in turn; and
-how long a scrape takes over many files. Run it with `python -m tests.bench.watched`."""
+"""What it costs to be watched: how long a scrape takes over many files; CPU and memory with the listener on and
+scraped every second, beside off, in turn; and, since CPU times differ by more than that from run to run, the same in
+instructions, of which there are as many each time. Run it with `python -m tests.bench.watched`."""
 
 from __future__ import annotations
 
 import argparse
+import os
+import re
+import shutil
 import statistics
+import subprocess
 import sys
 import tempfile
 import threading
@@ -17,21 +22,32 @@ from pathlib import Path
 from tests.bench.contenders import SIDECAR, Contender, Job
 from tests.bench.logs import generate
 from tests.bench.race import Entry, Run
+from tests.bench.servers import null_servers
 from tests.bench.workloads import WORKLOADS
 from tests.journey.processes import eventually, running
 from tests.journey.processes import sidecar as command
 from tests.servers.real_elasticsearch import free_port
 
 _EVERY_S = 1.0
+_PAGE = (("/status.json", 2.0), ("/history.json", 10.0))
+"""What an open page asks for, and every how many seconds (sidecar/observe/page/page.js)."""
+
+_TIMES = 100
+"""So many requests are enough to tell one of them from what goes on besides."""
 
 
-def scrape(port: int) -> tuple[float, int]:
-    """(seconds, bytes) of one scrape. Raises `OSError`."""
+def answer(port: int, target: str = "/metrics", timeout_s: float = 20) -> str:
+    """What comes back, by default of a scrape. Raises `OSError`."""
+    with closing(HTTPConnection("127.0.0.1", port, timeout=timeout_s)) as connection:
+        connection.request("GET", target)
+        return connection.getresponse().read().decode()
+
+
+def scrape_s(port: int) -> float:
+    """Seconds that one scrape takes. Raises `OSError`."""
     began = time.monotonic()
-    with closing(HTTPConnection("127.0.0.1", port, timeout=20)) as connection:
-        connection.request("GET", "/metrics")
-        size = len(connection.getresponse().read())
-    return time.monotonic() - began, size
+    answer(port)
+    return time.monotonic() - began
 
 
 @contextmanager
@@ -43,7 +59,7 @@ def scraped(port: int) -> Iterator[list[float]]:
     def loop() -> None:
         while not over.wait(_EVERY_S):
             with suppress(OSError):  # it does not listen yet, or any more
-                took.append(scrape(port)[0])
+                took.append(scrape_s(port))
 
     thread = threading.Thread(target=loop)
     thread.start()
@@ -81,14 +97,57 @@ def many_files(count: int, folder: Path) -> list[float]:
     arguments = (f"{folder}/log/*/*.log", "--to", f"sqlite:///{folder}/logs.db", "--state-dir", str(state))
     with running(folder / "own.log", *arguments, SIDECAR_ADMIN__LISTEN=str(port)):
         command("wait-ready", "--timeout", "120s", "--state-dir", str(state), timeout=150)
-        eventually(lambda: f'what="stored"}} {count * 9}.0' in _metrics(port), "all is stored", timeout=300)
-        return [scrape(port)[0] for _ in range(20)]
+        eventually(lambda: f'what="stored"}} {count * 9}.0' in answer(port), "all is stored", timeout=300)
+        return [scrape_s(port) for _ in range(20)]
 
 
-def _metrics(port: int) -> str:
-    with closing(HTTPConnection("127.0.0.1", port, timeout=20)) as connection:
-        connection.request("GET", "/metrics")
-        return connection.getresponse().read().decode()
+def instructions(log: Path, lines: int, *targets: str, listens: bool = True) -> int:
+    """User-mode instructions of a sidecar that delivers so many lines, answers these requests, and ends."""
+    port = free_port()
+    with null_servers(["elasticsearch"]) as nulls, tempfile.TemporaryDirectory() as folder:
+        job = Job(WORKLOADS["json"], log, {name: null.port for name, null in nulls.items()}, Path(folder))
+        command = [word for word in SIDECAR.command(job) if word != "--once"]
+        counts = f"{folder}/counts"
+        environ = {**os.environ, "PYTHONHASHSEED": "0", **({"SIDECAR_ADMIN__LISTEN": str(port)} if listens else {})}
+        process = subprocess.Popen(
+            ["valgrind", "--tool=callgrind", f"--callgrind-out-file={counts}", *command],
+            stderr=subprocess.DEVNULL, env=environ,
+        )  # fmt: skip
+        try:
+            eventually(lambda: nulls["elasticsearch"].stats()["documents"] >= lines, "all has come", timeout=1800)
+            for target in targets:
+                answer(port, target, timeout_s=120)
+            process.terminate()
+            process.wait(300)
+        finally:
+            process.kill()
+        found = re.search(r"^(?:summary|totals): (\d+)$", Path(counts).read_text(), re.MULTILINE)
+        assert found, "valgrind has counted nothing"
+        return int(found[1])
+
+
+def in_instructions(lines: int, lines_a_second: float, folder: Path) -> None:
+    """Print what a line, a scrape and an open page cost, and what that is of the work of a second."""
+    one, many = generate("json", 1, folder), generate("json", lines, folder)
+    begun = {listens: instructions(one, 1, listens=listens) for listens in (False, True)}
+    each = {on: (instructions(many, lines, listens=on) - begun[on]) / (lines - 1) for on in begun}
+    _tell("a line, off", each[False])
+    _tell("a line, on", each[True])
+    _tell("to listen, once", begun[True] - begun[False])
+    cost = {}
+    for target in ("/metrics", *(name for name, _ in _PAGE)):
+        first = instructions(one, 1, target)
+        cost[target] = (instructions(one, 1, *[target] * (_TIMES + 1)) - first) / _TIMES
+        _tell(f"{target}, for the first time", first - begun[True])
+        _tell(f"{target}, each further time", cost[target])
+    shipping = lines_a_second * each[False]
+    scraped_ = each[True] / each[False] - 1 + cost["/metrics"] / _EVERY_S / shipping
+    page = sum(cost[name] / every_s for name, every_s in _PAGE) / shipping
+    print(f"of {lines_a_second:,.0f} lines/s: on and scraped every second {scraped_:+.2%}, an open page {page:+.2%}")
+
+
+def _tell(what: str, count: float) -> None:
+    print(f"{what}: {count:,.0f} instructions", flush=True)
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -97,6 +156,9 @@ def main(arguments: Sequence[str]) -> int:
     parser.add_argument("--lines", type=int, default=1_000_000, help="lines of the log")
     parser.add_argument("--runs", type=int, default=5, help="runs of each")
     parser.add_argument("--files", type=int, default=10_000, help="files that are followed")
+    parser.add_argument(
+        "--counted", type=int, default=100_000, help="lines whose instructions are counted (valgrind)"
+    )
     options = parser.parse_args(arguments)
     with tempfile.TemporaryDirectory() as folder:
         took = many_files(options.files, Path(folder))
@@ -108,6 +170,10 @@ def main(arguments: Sequence[str]) -> int:
     ratio = statistics.median(on.cpu_s / off.cpu_s for off, on in pairs)
     memory = statistics.median(on.peak_mib - off.peak_mib for off, on in pairs)
     print(f"CPU on / off: {ratio:.3f}; peak memory on - off: {memory:.1f} MiB")
+    if shutil.which("valgrind"):
+        with tempfile.TemporaryDirectory() as folder:
+            speed = statistics.median(options.lines / off.cpu_s for off in results["off"])
+            in_instructions(options.counted, speed, Path(folder))
     return 0
 
 
