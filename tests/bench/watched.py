@@ -14,7 +14,7 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager, suppress
 from http.client import HTTPConnection
 from pathlib import Path
@@ -28,9 +28,11 @@ from tests.journey.processes import eventually, running
 from tests.journey.processes import sidecar as command
 from tests.servers.real_elasticsearch import free_port
 
-_EVERY_S = 1.0
-_PAGE = (("/status.json", 2.0), ("/history.json", 10.0))
-"""What an open page asks for, and every how many seconds (sidecar/observe/page/page.js)."""
+_SCRAPE = {"/metrics": 1.0}
+"""Target to seconds from one request to the next."""
+
+_PAGE = {"/status.json": 2.0, "/history.json": 10.0}
+"""The same of an open page (sidecar/observe/page/page.js)."""
 
 _TIMES = 100
 """So many requests are enough to tell one of them from what goes on besides."""
@@ -51,39 +53,42 @@ def scrape_s(port: int) -> float:
 
 
 @contextmanager
-def scraped(port: int) -> Iterator[list[float]]:
-    """Scrapes once a second until the block ends; how long each took."""
-    took: list[float] = []
+def asked(port: int, every_s: Mapping[str, float]) -> Iterator[None]:
+    """Asks for each target once in so many seconds until the block ends."""
     over = threading.Event()
 
-    def loop() -> None:
-        while not over.wait(_EVERY_S):
+    def ask(target: str, every_s: float) -> None:
+        while not over.wait(every_s):
             with suppress(OSError):  # it does not listen yet, or any more
-                took.append(scrape_s(port))
+                answer(port, target)
 
-    thread = threading.Thread(target=loop)
-    thread.start()
+    threads = [threading.Thread(target=ask, args=each) for each in every_s.items()]
+    for thread in threads:
+        thread.start()
     try:
-        yield took
+        yield
     finally:
         over.set()
-        thread.join()
+        for thread in threads:
+            thread.join()
 
 
 def race(lines: int, runs: int, folder: Path) -> dict[str, list[Run]]:
-    """Off and on in turn, over the same log."""
-    log, results = generate("json", lines, folder), dict[str, list[Run]](off=[], on=[])
+    """Off, scraped, and scraped with an open page in turn, over the same log."""
+    log = generate("json", lines, folder)
+    asks: dict[str, Mapping[str, float]] = {"off": {}, "scraped": _SCRAPE, "with a page": {**_SCRAPE, **_PAGE}}
+    results: dict[str, list[Run]] = {name: [] for name in asks}
     for _ in range(runs):
-        for name in results:
+        for name, every_s in asks.items():
             port = free_port()
 
             def on(job: Job, port: int = port) -> list[str]:
                 return ["env", f"SIDECAR_ADMIN__LISTEN={port}", *SIDECAR.command(job)]
 
-            contender = Contender(on) if name == "on" else SIDECAR
-            with scraped(port) as took:
+            contender = Contender(on) if every_s else SIDECAR
+            with asked(port, every_s):
                 results[name].append(Entry(name, contender, WORKLOADS["json"]).counted(log))
-            print(f"{name}: {results[name][-1]}, {len(took)} scrapes", flush=True)
+            print(f"{name}: {results[name][-1]}", flush=True)
     return results
 
 
@@ -135,15 +140,19 @@ def in_instructions(lines: int, lines_a_second: float, folder: Path) -> None:
     _tell("a line, on", each[True])
     _tell("to listen, once", begun[True] - begun[False])
     cost = {}
-    for target in ("/metrics", *(name for name, _ in _PAGE)):
+    for target in (*_SCRAPE, *_PAGE):
         first = instructions(one, 1, target)
         cost[target] = (instructions(one, 1, *[target] * (_TIMES + 1)) - first) / _TIMES
         _tell(f"{target}, for the first time", first - begun[True])
         _tell(f"{target}, each further time", cost[target])
     shipping = lines_a_second * each[False]
-    scraped_ = each[True] / each[False] - 1 + cost["/metrics"] / _EVERY_S / shipping
-    page = sum(cost[name] / every_s for name, every_s in _PAGE) / shipping
-    print(f"of {lines_a_second:,.0f} lines/s: on and scraped every second {scraped_:+.2%}, an open page {page:+.2%}")
+    print(f"of {lines_a_second:,.0f} lines/s: a line {each[True] / each[False] - 1:+.2%}, "
+          f"a scrape every second {_sum(cost, _SCRAPE) / shipping:+.2%}, "
+          f"an open page {_sum(cost, _PAGE) / shipping:+.2%}")  # fmt: skip
+
+
+def _sum(cost: Mapping[str, float], every_s: Mapping[str, float]) -> float:
+    return sum(cost[target] / seconds for target, seconds in every_s.items())
 
 
 def _tell(what: str, count: float) -> None:
@@ -166,10 +175,11 @@ def main(arguments: Sequence[str]) -> int:
               f"shortest {min(took) * 1000:.1f} ms, longest {max(took) * 1000:.1f} ms", flush=True)  # fmt: skip
     with tempfile.TemporaryDirectory() as folder:
         results = race(options.lines, options.runs, Path(folder))
-    pairs = list(zip(results["off"], results["on"], strict=True))
-    ratio = statistics.median(on.cpu_s / off.cpu_s for off, on in pairs)
-    memory = statistics.median(on.peak_mib - off.peak_mib for off, on in pairs)
-    print(f"CPU on / off: {ratio:.3f}; peak memory on - off: {memory:.1f} MiB")
+    for name in list(results)[1:]:
+        pairs = list(zip(results["off"], results[name], strict=True))
+        ratio = statistics.median(on.cpu_s / off.cpu_s for off, on in pairs)
+        memory = statistics.median(on.peak_mib - off.peak_mib for off, on in pairs)
+        print(f"{name} / off: CPU {ratio:.3f}; peak memory {memory:+.1f} MiB")
     if shutil.which("valgrind"):
         with tempfile.TemporaryDirectory() as folder:
             speed = statistics.median(options.lines / off.cpu_s for off in results["off"])
