@@ -121,7 +121,7 @@ class _Run:
         supervisor, manner = made
         tune_process()
         self._open_admin(supervisor.state_dir)
-        self._open_http(supervisor.settings)
+        self._open_http(supervisor.settings.admin)
         self._health.down = supervisor.down
         self._push(supervisor)
         supervisor.start()
@@ -195,16 +195,17 @@ class _Run:
         except OSError as error:
             self._log.emit(events.NoSocket(error.strerror or "no reason given"))
 
-    def _open_http(self, settings: Settings) -> None:
-        if settings.admin.listen is None:
+    def _open_http(self, admin: Admin) -> None:
+        if admin.listen is None:
+            self._history = None
             return
-        host, port = settings.admin.listen
-        history = self._history = History(self._clock)
+        host, port = admin.listen
+        history = self._history = self._history or History(self._clock)
         try:
-            self._http = _http_admin(settings.admin, host, port, {**self._routes(), **self._page_routes(history)})
+            self._http = _http_admin(admin, host, port, {**self._routes(), **self._page_routes(history)})
         except OSError as error:
             reason = ": ".join(filter(None, (error.filename, error.strerror))) or "no reason given"
-            if settings.admin.required:
+            if admin.required:
                 raise ConfigurationError(
                     f"nothing can listen on {host}:{port} ({reason})",
                     at="admin",
@@ -242,12 +243,14 @@ class _Run:
                 self._reload(supervisor)
 
     def _reload(self, supervisor: Supervisor) -> None:
+        before = supervisor.settings
         try:
             settings = self._start.load()
             if settings.state_directory() != supervisor.state_dir:
                 raise ConfigurationError("state_dir cannot change while the sidecar runs", try_="start it again")
-            if settings != supervisor.settings:
+            if settings != before:
                 supervisor.change(settings)
+                self._tell_elsewhere(before, supervisor)
                 self._log.least(settings.log_level)
                 taken = self._configuration.taken + 1
                 self._configuration = replace(
@@ -258,6 +261,20 @@ class _Run:
             refused = self._configuration.refused + 1
             self._configuration = replace(self._configuration, refused=refused, is_last_good=False)
             self._log.emit(events.ConfigurationKept(_sentence(error)))
+
+    def _tell_elsewhere(self, before: Settings, supervisor: Supervisor) -> None:
+        """Listen and send as the settings say now. A sidecar that runs goes on also where nothing can listen."""
+        admin, metrics = supervisor.settings.admin, supervisor.settings.metrics
+        if admin != before.admin:
+            if self._http:
+                self._http.close()
+            self._http = None
+            self._open_http(admin.model_copy(update={"required": False}))
+        if metrics != before.metrics:
+            if self._pusher:
+                self._pusher.close()
+            self._pusher = None
+            self._push(supervisor)
 
     # ── what is asked of it ─────────────────────────────────────────────────────────────────────────────────
 
