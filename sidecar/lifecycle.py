@@ -354,7 +354,7 @@ def _as_status(facts: Facts) -> Reply:
 
 
 def _number(text: str) -> int | None:
-    return int(text) if text.isascii() and text.isdigit() else None
+    return int(text) if text.isascii() and text.isdigit() and len(text) < 10 else None
 
 
 def _as_metrics(facts: Facts) -> Reply:
