@@ -31,7 +31,7 @@ demo: $(READY)
 	$(BIN)/sidecar demo
 
 components: $(READY)
-	@failed=0; for each in "real_elasticsearch --prepare" promtool; do \
+	@failed=0; for each in "real_elasticsearch --prepare" go_programs; do \
 		$(BIN)/python -m tests.servers.$$each || failed=1; \
 	done; exit $$failed
 

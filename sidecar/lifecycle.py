@@ -12,7 +12,7 @@ import os
 import resource
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from importlib import import_module
 from pathlib import Path
 from typing import Any, Protocol
@@ -122,7 +122,7 @@ class _Run:
         supervisor, manner = made
         tune_process()
         self._open_admin(supervisor.state_dir)
-        self._open_http(supervisor.settings)
+        self._open_http(supervisor.settings.admin)
         self._health.down = supervisor.down
         self._push(supervisor)
         supervisor.start()
@@ -196,16 +196,17 @@ class _Run:
         except OSError as error:
             self._log.emit(events.NoSocket(error.strerror or "no reason given"))
 
-    def _open_http(self, settings: Settings) -> None:
-        if settings.admin.listen is None:
+    def _open_http(self, admin: Admin) -> None:
+        if admin.listen is None:
+            self._history = None
             return
-        host, port = settings.admin.listen
-        history = self._history = History(self._clock)
+        host, port = admin.listen
+        history = self._history = self._history or History(self._clock)
         try:
-            self._http = _http_admin(settings.admin, host, port, {**self._routes(), **self._page_routes(history)})
+            self._http = _http_admin(admin, host, port, {**self._routes(), **self._page_routes(history)})
         except OSError as error:
             reason = ": ".join(filter(None, (error.filename, error.strerror))) or "no reason given"
-            if settings.admin.required:
+            if admin.required:
                 raise ConfigurationError(
                     f"nothing can listen on {host}:{port} ({reason})",
                     at="admin",
@@ -219,7 +220,7 @@ class _Run:
             return
 
         def facts() -> Facts:
-            return supervisor.facts(self._configuration, files=False)
+            return supervisor.facts(self._configuration, most_files=0)
 
         pusher = import_module("sidecar.observe.otlp").Pusher(
             otlp.endpoint, otlp.interval, facts, hostname(os.environ), self._log.emit
@@ -243,12 +244,14 @@ class _Run:
                 self._reload(supervisor)
 
     def _reload(self, supervisor: Supervisor) -> None:
+        before = supervisor.settings
         try:
             settings = self._start.load()
             if settings.state_directory() != supervisor.state_dir:
                 raise ConfigurationError("state_dir cannot change while the sidecar runs", try_="start it again")
-            if settings != supervisor.settings:
+            if settings != before:
                 supervisor.change(settings)
+                self._tell_elsewhere(before, supervisor)
                 self._log.least(settings.log_level)
                 taken = self._configuration.taken + 1
                 self._configuration = replace(
@@ -260,6 +263,20 @@ class _Run:
             self._configuration = replace(self._configuration, refused=refused, is_last_good=False)
             self._log.emit(events.ConfigurationKept(_sentence(error)))
 
+    def _tell_elsewhere(self, before: Settings, supervisor: Supervisor) -> None:
+        """Listen and send as the settings say now. A sidecar that runs goes on also where nothing can listen."""
+        admin, metrics = supervisor.settings.admin, supervisor.settings.metrics
+        if admin != before.admin:
+            if self._http:
+                self._http.close()
+            self._http = None
+            self._open_http(admin.model_copy(update={"required": False}))
+        if metrics != before.metrics:
+            if self._pusher:
+                self._pusher.close()
+            self._pusher = None
+            self._push(supervisor)
+
     # ── what is asked of it ─────────────────────────────────────────────────────────────────────────────────
 
     def _routes(self) -> Routes:
@@ -270,8 +287,8 @@ class _Run:
             "GET /startupz": lambda query: told(self._health.startup()),
             "GET /livez": lambda query: told(self._health.live()),
             "GET /readyz": lambda query: told(self._health.ready(sinks=query.get("sinks") == "1")),
-            "GET /status": lambda query: self._about(lambda facts: Reply(200, asdict(facts))),
-            "GET /metrics": lambda query: self._about(_as_metrics, files=False),
+            "GET /status": lambda query: self._about(_as_status, most_files=_number(query.get("files", ""))),
+            "GET /metrics": lambda query: self._about(_as_metrics, most_files=0),
             "POST /drain": self._drained,
         }
 
@@ -279,7 +296,7 @@ class _Run:
         """Only a browser asks for these."""
         return {
             "GET /": lambda query: _page().document(),
-            "GET /status.json": lambda query: self._about(self._for_the_page),
+            "GET /status.json": lambda query: self._about(self._for_the_page, most_files=_page().MOST_FILES),
             "GET /history.json": lambda query: Reply(200, history.told()),
         }
 
@@ -290,10 +307,10 @@ class _Run:
         reply: Reply = page.status(facts, settings.model_dump(mode="json"), letters)
         return reply
 
-    def _about(self, answer: Callable[[Facts], Reply], *, files: bool = True) -> Reply:
+    def _about(self, answer: Callable[[Facts], Reply], *, most_files: int | None) -> Reply:
         if self._supervisor is None:
             return Reply(503, {"text": f"parked: {self._health.parked}"})
-        return answer(self._supervisor.facts(self._configuration, files=files))
+        return answer(self._supervisor.facts(self._configuration, most_files=most_files))
 
     def _drained(self, query: Query) -> Reply:
         if self._supervisor is None:
@@ -331,6 +348,14 @@ def _http_admin(settings: Admin, host: str, port: int, routes: Routes) -> Closab
 def _page() -> Any:
     """Imported when somebody asks for the first time."""
     return import_module("sidecar.observe.page")
+
+
+def _as_status(facts: Facts) -> Reply:
+    return Reply(200, msgspec.json.encode(facts) + b"\n")
+
+
+def _number(text: str) -> int | None:
+    return int(text) if text.isascii() and text.isdigit() and len(text) < 10 else None
 
 
 def _as_metrics(facts: Facts) -> Reply:

@@ -97,7 +97,7 @@ class Admin(Described):
     """The certificate of the listener; plain HTTP unless told."""
 
     required: bool = False
-    """Whether a port that is in use ends the sidecar; it goes on without unless told."""
+    """Whether a port that is in use at the start ends the sidecar; it goes on without unless told."""
 
     show_documents: bool = False
     """Whether the page shows the newest dead letters with their documents, as the enrichers left them, and the words
@@ -120,7 +120,7 @@ def _endpoint(value: str) -> str:
 
 
 class Otlp(Described):
-    """Where the sidecar's own metrics are sent to by OTLP over HTTP. Read at the start."""
+    """Where the sidecar's own metrics are sent to by OTLP over HTTP."""
 
     endpoint: Annotated[str, AfterValidator(_endpoint)]
     """URL of the receiver with its path, as in `http://collector:4318/v1/metrics`."""

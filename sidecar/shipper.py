@@ -139,6 +139,9 @@ class Shipper(threading.Thread):
         self._ready: deque[Cursor] = deque()
         self._queued: set[int] = set()
         self._later: dict[int, float] = {}
+        self._owing: set[int] = set()
+        """Every file with bytes that are not settled, and perhaps some without."""
+
         self._batch = OpenBatch()
         self._in_flight = 0
         self._sent_at = float("-inf")
@@ -155,11 +158,14 @@ class Shipper(threading.Thread):
         self.tally = Tally()
         self._backoff = Backoff()
         self._wait_until = float("-inf")
-        self._state_told = False
+        self._blocked: tuple[float, str] | None = None
+        """Since when nothing can be made durable, and why: then nothing goes on."""
+
         self._is_durable = True
 
     def has_news(self, life: Life) -> None:
         """The life has grown, is closing, or has ended."""
+        self._owing.add(life.generation.number)
         self._inbox.put(partial(self._make_ready, life))
 
     def adopt(self, life: Life, checkpoint: Checkpoint, *, skipped: int = 0) -> None:
@@ -191,16 +197,33 @@ class Shipper(threading.Thread):
     def facts(self, destination: str) -> ShipperFacts:
         """What there is to know of it, read without a pause of its work."""
         now = self._clock.monotonic()
-        unread = [(n, c) for n, c in list(self._cursors.items()) if c.settled.offset < c.life.size]
-        behind = [cursor for number, cursor in unread if self._is_waiting(number, cursor)]
-        appeared = [cursor.life.appeared(cursor.settled.offset) for cursor in behind]
+        state = self._state, self._state_since, self._error
+        if blocked := self._blocked:
+            state = "blocked", *blocked
+        behind = [(cursor, size) for number, cursor, size in self._unsettled() if self._is_waiting(number, cursor)]
+        appeared = [cursor.life.appeared(cursor.settled.offset) for cursor, _ in behind]
         return ShipperFacts(
-            self.pipeline, self.sink_name, destination, self._state, self._state_since, self._error,
-            self._error_class,
-            lag_bytes=sum(cursor.life.size - cursor.settled.offset for cursor in behind),
+            self.pipeline, self.sink_name, destination, *state, self._error_class,
+            lag_bytes=sum([size for _, size in behind]),
             lag_s=max((now - at for at in appeared if at is not None), default=0.0),
             in_flight_bytes=self._in_flight_bytes, tally=self.tally,
         )  # fmt: skip
+
+    def unsettled(self) -> int:
+        """Bytes that were seen of the files that are followed now, and are not settled."""
+        return sum([size for _, _, size in self._unsettled()])
+
+    def _unsettled(self) -> list[tuple[int, Cursor, int]]:
+        """The files that have such bytes, and how many; the others cost nothing, of which there may be very many."""
+        owing = [(number, self._cursors.get(number)) for number in list(self._owing)]
+        sizes = [(number, c, c.life.size - c.settled.offset) for number, c in owing if c is not None]
+        return [each for each in sizes if each[2] > 0]
+
+    def _look_whether_it_owes(self, cursor: Cursor) -> None:
+        """In this order, because the follower may announce a growth meanwhile."""
+        self._owing.discard(cursor.life.generation.number)
+        if cursor.settled.offset < cursor.life.size:
+            self._owing.add(cursor.life.generation.number)
 
     def _is_waiting(self, number: int, cursor: Cursor) -> bool:
         """Whether some of it can be delivered: an unterminated line, for instance, cannot."""
@@ -305,6 +328,7 @@ class Shipper(threading.Thread):
             self._after_commit.append(partial(self._follower.through, life.generation.number, self.sink_name, life))
             return
         self._cursors[life.generation.number] = Cursor(life, checkpoint)
+        self._owing.add(life.generation.number)
         if skipped:
             amounts = Amounts()
             amounts.add("skipped:read_from_end", skipped, 0)
@@ -316,6 +340,8 @@ class Shipper(threading.Thread):
         cursor = self._cursors.get(life.generation.number)
         if cursor:
             self._enqueue(cursor)
+        else:
+            self._owing.discard(life.generation.number)
 
     def _enqueue(self, cursor: Cursor) -> None:
         number = cursor.life.generation.number
@@ -389,6 +415,7 @@ class Shipper(threading.Thread):
             self._enqueue(cursor)
             return
         if chunk is None:
+            self._look_whether_it_owes(cursor)
             self._wait_or_complete(cursor)
             return
         self._enqueue(cursor)
@@ -605,6 +632,7 @@ class Shipper(threading.Thread):
             cursor.passed(settled[number])
             cursor.life.settled[self.sink_name] = cursor.settled
             cursor.life.recorded = max(cursor.life.recorded, step.seen)
+            self._look_whether_it_owes(cursor)
             self._complete(cursor)
         if not self._steps:
             return self._tell_through()
@@ -619,7 +647,7 @@ class Shipper(threading.Thread):
         except StateError as error:
             self._state_failed(error)
             return False
-        self._state_told = False
+        self._blocked = None
         return True
 
     def _is_uncommitted(self) -> bool:
@@ -641,6 +669,7 @@ class Shipper(threading.Thread):
             return
         lost = max(0, life.seen - cursor.settled.offset)
         del self._cursors[number]
+        self._owing.discard(number)
         if lost:
             self._finish(number, life.seen, lost, life.ended or "truncated", life.name, life)
         else:
@@ -656,8 +685,8 @@ class Shipper(threading.Thread):
         self._after_commit.append(partial(self._follower.through, number, self.sink_name, life))
 
     def _state_failed(self, error: StateError) -> None:
-        if not self._state_told:
-            self._state_told = True
+        if self._blocked is None:
+            self._blocked = self._clock.now(), str(error)
             self._emit(events.StateUnwritable(str(error)))
         self._wait_until = self._clock.monotonic() + COMMIT_EVERY_S
 

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import hashlib
+import heapq
 import os
 import socket
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from operator import attrgetter
 from queue import Empty
 
 from sidecar import __version__, events
@@ -32,6 +34,7 @@ from sidecar.observe.facts import (
 from sidecar.positions import Amounts, DeadLetter
 from sidecar.read.descriptors import Descriptors
 from sidecar.read.follower import QUIET_S, Follower
+from sidecar.read.life import Life
 from sidecar.read.links import Links
 from sidecar.settings import Pipeline, Settings
 from sidecar.shipper import Limits, Shipper
@@ -57,6 +60,8 @@ _NATIVE_LONGEST_S = 1.2
 seconds after the signal it is killed itself."""
 
 _STEP_S = 0.05
+
+_OFFSET = attrgetter("offset")
 
 Progress = Callable[[int, int], None]
 """Told (bytes settled, bytes seen) ten times a second."""
@@ -219,21 +224,22 @@ class Supervisor:
             settled, seen = zip(*(shipper.progress() for shipper in self._shippers), strict=True)
             self._manner.progress(sum(settled), sum(seen))
 
-    def facts(self, configuration: ConfigurationFacts, *, files: bool = True) -> Facts:
-        """What there is to know now, each of the `files` or only their sums: there may be very many of them.
+    def facts(self, configuration: ConfigurationFacts, *, most_files: int | None = None) -> Facts:
+        """What there is to know now, with all files or, since there may be very many of them, with those of
+        which at most so many are further behind, larger, or before it by name.
 
         May be called by any thread; nothing waits for it.
         """
         shippers, watched = list(self._shippers), dict(self._watched)
+        sums = [_sums(name, each.follower) for name, each in watched.items()]
         return Facts(
             __version__, self._started_at, self._clock.now(), os.getpid(), str(self.state_dir),
             self._shipper_facts(shippers),
-            [facts for name, each in watched.items() for facts in _files(name, each.follower)] if files else [],
-            [_sums(name, each.follower) for name, each in watched.items()],
-            self._balance(shippers), "notifications" if self._watcher.is_notified else "sweeps alone",
+            _files(watched, most_files), sums, self._balance(shippers),
+            "notifications" if self._watcher.is_notified else "sweeps alone",
             len(self._descriptors), self._descriptors.limit, self._settings.limits.memory,
             self._settings.limits.held_deleted, self._settings.dead_letters.max_size,
-            list(self._volumes(watched)), configuration,
+            list(self._volumes(watched, sums)), configuration,
         )  # fmt: skip
 
     def shipper_facts(self) -> list[ShipperFacts]:
@@ -248,23 +254,24 @@ class Supervisor:
         """(number, dead letter) of so many, the newest first. Raises `StateError`."""
         return DeadLetters(self._store).newest(limit)
 
-    def _volumes(self, watched: Mapping[str, Watched]) -> Iterator[VolumeFacts]:
+    def _volumes(self, watched: Mapping[str, Watched], sums: Sequence[FileSums]) -> Iterator[VolumeFacts]:
         """Space where the logs and the state lie. What the kubelet counts for a `sizeLimit` is the size of files."""
         told = self._settings.limits.volume
-        for name, each in watched.items():
-            if told is not None:
-                yield VolumeFacts(name, sum(life.size for life in each.follower.lives()), told)
-            elif each.sweep.globs:
-                yield from _volume(name, each.sweep.globs[0].root)
+        if told is not None:
+            yield from (VolumeFacts(each.pipeline, each.bytes, told) for each in sums)
+        else:
+            for name, each in watched.items():
+                if each.sweep.globs:
+                    yield from _volume(name, each.sweep.globs[0].root)
         yield from _volume("", str(self.state_dir))
 
     def _balance(self, shippers: Sequence[Shipper]) -> list[BalanceFacts]:
         """What became of every byte, by sink; `unsettled` is what is known of and not settled."""
         balance, found = self._ledger.balance(), []
         for sink in dict.fromkeys(shipper.sink_name for shipper in shippers):
-            settled, seen = zip(*(s.progress() for s in shippers if s.sink_name == sink), strict=True)
+            unsettled = sum(shipper.unsettled() for shipper in shippers if shipper.sink_name == sink)
             amounts = balance.get(sink, Amounts())
-            found.append(BalanceFacts(sink, dict(amounts.bytes_), dict(amounts.lines), sum(seen) - sum(settled)))
+            found.append(BalanceFacts(sink, amounts.bytes_, amounts.lines, unsettled))
         return found
 
     def down(self) -> list[str]:
@@ -285,7 +292,7 @@ class Supervisor:
                 owed = [_answer_of(shipper, sizes) for shipper, sizes in zip(shippers, owed, strict=True)]
             if not any(owed):
                 return 0
-        return sum(seen - settled for settled, seen in (shipper.progress() for shipper in shippers))
+        return sum(shipper.unsettled() for shipper in shippers)
 
     # ── the end ─────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -385,19 +392,43 @@ def as_event(facts: BalanceFacts) -> events.Balance:
     )
 
 
-def _files(pipeline: str, follower: Follower) -> Iterator[FileFacts]:
-    for life in follower.lives():
-        settled = {sink: point.offset for sink, point in life.settled.items()}
-        shown = os.fsencode(life.name).decode(errors="backslashreplace")
-        yield FileFacts(pipeline, shown, life.size, settled, life.is_open, not life.sighted)
+def _files(watched: Mapping[str, Watched], most: int | None) -> list[FileFacts]:
+    if most == 0:
+        return []
+    lives = [(name, life) for name, each in watched.items() for life in each.follower.lives()]
+    if most is not None and len(lives) > most:
+        lives = [lives[place] for place in _first([life for _, life in lives], most)]
+    return [_file(name, life) for name, life in lives]
+
+
+def _first(lives: Sequence[Life], most: int) -> Iterable[int]:
+    """Places of those that come first by what is behind, by size or by name."""
+    behind, sizes = [_behind(life) for life in lives], [life.size for life in lives]
+    names, places = [life.place.name for life in lives], range(len(lives))
+    return dict.fromkeys([
+        *heapq.nlargest(most, places, behind.__getitem__),
+        *heapq.nlargest(most, places, sizes.__getitem__),
+        *heapq.nsmallest(most, places, names.__getitem__),
+    ])  # fmt: skip
+
+
+def _file(pipeline: str, life: Life) -> FileFacts:
+    settled = {sink: point.offset for sink, point in life.settled.items()}
+    shown = os.fsencode(life.name).decode(errors="backslashreplace")
+    return FileFacts(pipeline, shown, life.size, settled, life.is_open, not life.sighted)
 
 
 def _sums(pipeline: str, follower: Follower) -> FileSums:
     lives = follower.lives()
     held = [life for life in lives if not life.sighted]
-    settled = [min((point.offset for point in life.settled.values()), default=0) for life in held]
-    unread = sum(max(0, life.size - offset) for life, offset in zip(held, settled, strict=True))
-    return FileSums(pipeline, len(lives), sum(life.size for life in lives), len(held), unread)
+    return FileSums(
+        pipeline, len(lives), sum([life.size for life in lives]), len(held), sum(_behind(life) for life in held)
+    )
+
+
+def _behind(life: Life) -> int:
+    """Bytes that are not settled everywhere."""
+    return max(0, life.size - min(map(_OFFSET, life.settled.values()), default=0))
 
 
 def _volume(pipeline: str, folder: str) -> Iterator[VolumeFacts]:

@@ -19,7 +19,7 @@ from sidecar.observe.socket import NobodyThere, ask
 
 _MOST_FILES = 20
 _UNITS = ("B", "KiB", "MiB", "GiB", "TiB")
-_STYLES = {"up": "green", "new": "dim", "retrying": "yellow", "misconfigured": "bold red"}
+_STYLES = {"up": "green", "new": "dim", "retrying": "yellow", "misconfigured": "bold red", "blocked": "bold red"}
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -33,10 +33,11 @@ class NoAnswer(Exception):
     """No sidecar tells its facts here; the message says why, and what to do."""
 
 
-def facts_of(directory: Path) -> Mapping[str, Any]:
-    """What the sidecar of this state directory says of itself. Raises `NoAnswer`."""
+def facts_of(directory: Path, *, all_files: bool = False) -> Mapping[str, Any]:
+    """What the sidecar of this state directory says of itself: with all files, or with those that `screen` can show,
+    in whatever order. Raises `NoAnswer`."""
     try:
-        status, facts = ask(directory, "GET /status")
+        status, facts = ask(directory, "GET /status" if all_files else f"GET /status?files={_MOST_FILES}")
     except (NobodyThere, TimeoutError) as error:
         reason = "the sidecar does not answer in time" if isinstance(error, TimeoutError) else str(error)
         raise NoAnswer(f"{reason} ({directory}); name its state directory with --state-dir") from None
@@ -48,7 +49,7 @@ def facts_of(directory: Path) -> Mapping[str, Any]:
 def run(options: argparse.Namespace) -> int:
     """0 if a sidecar answers, else 1."""
     try:
-        facts = facts_of(state_directory_at_hand(options.state_dir, os.environ))
+        facts = facts_of(state_directory_at_hand(options.state_dir, os.environ), all_files=options.json)
     except NoAnswer as error:
         print(f"sidecar: {error}", file=sys.stderr)
         return 1
@@ -133,8 +134,8 @@ def _files(facts: Mapping[str, Any], order: str) -> Table:
         least = file["size"] - _behind(file)
         remark = "deleted, or out of the paths" if file["is_deleted"] else "" if file["is_open"] else "closed for now"
         table.add_row(Text(file["path"]), _size(file["size"]), _size(least), remark)
-    if len(files) > _MOST_FILES:
-        table.add_row(f"and {len(files) - _MOST_FILES:,} more", "", "", "")
+    if more := sum(each["files"] for each in facts["sums"]) - len(files[:_MOST_FILES]):
+        table.add_row(f"and {more:,} more", "", "", "")
     return table
 
 

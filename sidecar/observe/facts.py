@@ -12,7 +12,8 @@ from sidecar.observe.tally import Tally
 class ShipperFacts:
     """One pipeline × one sink.
 
-    `state` is "new" (nothing was sent yet), "up", "retrying" or "misconfigured", `since` in seconds since the epoch.
+    `state` is "new" (nothing was sent yet), "up", "retrying", "misconfigured" or "blocked" (the state of the sidecar
+    takes nothing more, so nothing is sent), `since` in seconds since the epoch and `error` why.
     `error_class`: the kind of the last fault, "" if there never was one. `lag_bytes` and `lag_s`: what could be
     delivered and is not, and the age of its oldest line. `in_flight_bytes`: bytes of log in requests that have no
     verdict.

@@ -1,8 +1,9 @@
 """Answers over HTTP, for scrapers, probes and browsers; nothing can be changed here.
 
-One thread for all connections, beside the shippers. A client that is slow, or one of very many, costs a few KiB and
-for ten seconds at most: the head of a request is bounded, beyond so many connections the one that has waited longest
-makes place, and only a few of the larger answers are under way at once. A connection has one request (RFC 9112, 9.6).
+One thread for all connections, and one that makes the larger answers, beside the shippers. A client that is slow, or
+one of very many, costs a few KiB and for ten seconds at most: the head of a request is bounded, and beyond so many
+connections, or so many larger answers under way, the one that has waited longest makes place. However much is asked
+for, the making of answers rests most of the time. A connection has one request (RFC 9112, 9.6).
 """
 
 from __future__ import annotations
@@ -23,8 +24,14 @@ from sidecar.observe.admin import Reply, Routes
 
 _PATIENCE_S, _LINGER_S = 10.0, 1.0
 _MOST_HEAD = 8 * 1024
-_MOST_CONNECTIONS = 128
+_MOST_CONNECTIONS, _MOST_SECURED = 128, 32
+"""With TLS each has a buffer of 256 KiB (asyncio.sslproto), from the first byte of its handshake on."""
+
 _MOST_LARGE = 4
+_REST, _LONGEST_REST_S = 4, 1.0
+"""After a larger answer was made, none is for so many times as long: shippers want the interpreter, too."""
+
+_BETWEEN_FAULTS_S = 0.5
 
 _METHODS = ("GET", "HEAD")
 _KNOWN = (*_METHODS, "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "CONNECT")
@@ -65,9 +72,10 @@ class HttpAdmin:
         self.port: int = self._socket.getsockname()[1]
         """The port it listens on, also when it was told 0."""
         self._loop = asyncio.new_event_loop()
-        self._open: dict[asyncio.StreamWriter, None] = {}
-        self._large = asyncio.Semaphore(_MOST_LARGE)
-        self._workers = ThreadPoolExecutor(2, "admin answers")
+        self._open: dict[asyncio.Task[None], None] = {}
+        self._large: dict[asyncio.Task[None], None] = {}
+        self._turn = asyncio.Lock()
+        self._worker = ThreadPoolExecutor(1, "admin answers")
         self._over = asyncio.Event()
         self._thread = threading.Thread(target=self._run, name="admin", daemon=True)
         self._thread.start()
@@ -77,7 +85,7 @@ class HttpAdmin:
         with suppress(RuntimeError):  # the loop has ended before
             self._loop.call_soon_threadsafe(self._over.set)
         self._thread.join(timeout=1.0)
-        self._workers.shutdown(wait=False, cancel_futures=True)
+        self._worker.shutdown(wait=False, cancel_futures=True)
         self._socket.close()
 
     def _run(self) -> None:
@@ -89,27 +97,39 @@ class HttpAdmin:
             self._loop.close()
 
     async def _serve(self) -> None:
-        server = await asyncio.start_server(
-            self._connected, sock=self._socket, limit=_MOST_HEAD, ssl=self._tls,
-            ssl_handshake_timeout=self._patience_s if self._tls else None,
-            ssl_shutdown_timeout=1.0 if self._tls else None,
-        )  # fmt: skip
+        accepting = self._loop.create_task(self._accept())
         await self._over.wait()
-        server.close()
-        for writer in self._open:
-            writer.transport.abort()
+        for task in (accepting, *self._open):
+            task.cancel()
+        await asyncio.wait((accepting, *self._open))
 
-    async def _connected(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        if len(self._open) >= _MOST_CONNECTIONS:
-            oldest = next(iter(self._open))
-            del self._open[oldest]
-            oldest.transport.abort()
-        self._open[writer] = None
-        with suppress(OSError, TimeoutError, asyncio.IncompleteReadError):
-            async with asyncio.timeout(3 * self._patience_s):
-                await self._answer(reader, writer)
-        self._open.pop(writer, None)
-        writer.transport.abort()
+    async def _accept(self) -> None:
+        """Each connection is counted before anything is read of it, also of its handshake."""
+        most = _MOST_SECURED if self._tls else _MOST_CONNECTIONS
+        while True:
+            try:
+                connection, _ = await self._loop.sock_accept(self._socket)
+            except OSError:  # no descriptor is left, for instance
+                await asyncio.sleep(_BETWEEN_FAULTS_S)
+                continue
+            _enter(self._open, self._loop.create_task(self._connected(connection)), most)
+
+    async def _connected(self, connection: socket.socket) -> None:
+        reader = asyncio.StreamReader(_MOST_HEAD, self._loop)
+        protocol = asyncio.StreamReaderProtocol(reader, loop=self._loop)
+        transport: asyncio.BaseTransport | None = None
+        try:
+            with suppress(OSError, TimeoutError, asyncio.IncompleteReadError):
+                async with asyncio.timeout(3 * self._patience_s):
+                    transport, _ = await self._loop.connect_accepted_socket(
+                        lambda: protocol, connection, ssl=self._tls,
+                        ssl_handshake_timeout=self._patience_s if self._tls else None,
+                        ssl_shutdown_timeout=_LINGER_S if self._tls else None,
+                    )  # fmt: skip
+                    writer = asyncio.StreamWriter(transport, protocol, reader, self._loop)
+                    await self._answer(reader, writer)
+        finally:
+            transport.abort() if isinstance(transport, asyncio.WriteTransport) else connection.close()
 
     async def _answer(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         method = "GET"
@@ -119,16 +139,25 @@ class HttpAdmin:
             method = request.method
             self._admit(request)
             path = urlsplit(request.target).path
-            if path in _PROBES:
-                await self._write(writer, self._reply(request), method)
-                return
-            async with self._large:
-                reply = await self._loop.run_in_executor(self._workers, self._reply, request)
-                await self._write(writer, reply, method)
+            reply = self._reply(request) if path in _PROBES else await self._made(request)
         except Refused as refused:
-            await self._write(writer, refused.reply, method)
+            reply = refused.reply
         except asyncio.LimitOverrunError:
-            await self._write(writer, Refused(431, "the head of the request is too long").reply, method, reader)
+            reply = Refused(431, "the head of the request is too long").reply
+        await self._write(reader, writer, _bytes_of(reply, method))
+
+    async def _made(self, request: Request) -> Reply:
+        """One of the larger answers, made beside this thread."""
+        await self._turn.acquire()
+        began = self._loop.time()
+        try:
+            reply = await self._loop.run_in_executor(self._worker, self._reply, request)
+        finally:
+            rest_s = min(_LONGEST_REST_S, _REST * (self._loop.time() - began))
+            self._loop.call_later(rest_s, self._turn.release)
+        if task := asyncio.current_task():
+            _enter(self._large, task, _MOST_LARGE)
+        return reply
 
     def _admit(self, request: Request) -> None:
         if not self._access.is_direct(request.headers.get("host", "")):
@@ -150,27 +179,40 @@ class HttpAdmin:
         except Exception:  # a route's own fault: whoever asks is told, and the sidecar goes on
             return Reply(500, {"text": "this cannot be answered now"})
 
-    async def _write(
-        self, writer: asyncio.StreamWriter, reply: Reply, method: str, unread: asyncio.StreamReader | None = None
-    ) -> None:
-        """The whole answer, as fast as the client takes it. What it still sends is read for a while, since closing
-        a connection with `unread` bytes would take the answer back (RFC 9112, 9.6)."""
+    async def _write(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, answer: bytes) -> None:
+        """All of it, as fast as the client takes it. What it still sends, such as a body or further requests, is read
+        for a while, since closing a connection with unread bytes would take the answer back (RFC 9112, 9.6)."""
+        writer.transport.set_write_buffer_limits(0)
         async with asyncio.timeout(self._patience_s):
-            writer.write(_bytes_of(reply, method))
-            if unread and writer.can_write_eof():
-                await writer.drain()
+            writer.write(answer)
+            await writer.drain()
+            if writer.can_write_eof():
                 writer.write_eof()
-                with suppress(TimeoutError):
-                    async with asyncio.timeout(_LINGER_S):
-                        while await unread.read(_MOST_HEAD):
-                            pass
-            writer.close()
-            await writer.wait_closed()
+        with suppress(TimeoutError):
+            async with asyncio.timeout(_LINGER_S):
+                while not self._tls and await reader.read(_MOST_HEAD):
+                    pass
+                writer.close()
+                await writer.wait_closed()
+
+
+def _enter(taken: dict[asyncio.Task[None], None], task: asyncio.Task[None], most: int) -> None:
+    """Give the task a place until it ends; beyond so many the one that has been there longest ends now."""
+    while len(taken) >= most:
+        oldest = next(iter(taken))
+        del taken[oldest]
+        oldest.cancel()
+    taken[task] = None
+    task.add_done_callback(lambda task: taken.pop(task, None))
 
 
 def _listening(host: str, port: int) -> socket.socket:
+    """Nobody can send more at a stroke than a connection may have; what is accepted has the same buffers."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    return socket.create_server((host, port), family=family, backlog=_MOST_CONNECTIONS)
+    listener = socket.create_server((host, port), family=family, backlog=_MOST_CONNECTIONS)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 2 * _MOST_HEAD)
+    listener.setblocking(False)
+    return listener
 
 
 def _parsed(head: bytes) -> Request:

@@ -17,7 +17,7 @@ from sidecar.observe.tally import Histogram, Tally
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 _PREFIX = "log_sidecar_"
-_STATES = ("new", "up", "retrying", "misconfigured")
+_STATES = ("new", "up", "retrying", "misconfigured", "blocked")
 _PLACE = ["pipeline", "sink"]
 
 Samples = Iterable[tuple[tuple[str, ...], float]]

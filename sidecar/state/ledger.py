@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sqlite3
+import threading
 from collections.abc import Iterable, Mapping, Sequence
 
 from sidecar.flow import FileId, Generation
@@ -21,6 +22,10 @@ class Ledger:
     def __init__(self, store: Store, bound: Bound | None = None) -> None:
         self._store = store
         self.bound = bound or Bound()
+        self._balance: dict[str, Amounts] | None = None
+        self._balance_of = -1
+        """Which version of the database the balance was read from; changes of ours are not counted."""
+        self._balancing = threading.Lock()
 
     def begin(self, generations: Iterable[tuple[Generation, FileId, Fingerprint]]) -> None:
         """New generations. Have to be durable before the first of their documents leaves."""
@@ -108,6 +113,16 @@ class Ledger:
 
         Returns how many old dead letters were dropped for it. Raises `StateError` if there is no place for new ones.
         """
+        with self._balancing:
+            balance, self._balance = self._balance, None  # nobody knows it until this is durable
+            dropped = self._commit(pipeline, sink, advances, receipt)
+            if balance is not None and not dropped:
+                for step in advances:
+                    balance.setdefault(sink, Amounts()).merge(step.amounts)
+                self._balance = balance
+        return dropped
+
+    def _commit(self, pipeline: str, sink: str, advances: Sequence[Advance], receipt: str | None) -> int:
         dropped = 0
         with self._store.transaction() as db:
             added = sum(_advance(db, sink, step) for step in advances)
@@ -158,13 +173,17 @@ class Ledger:
             return [_remembered(db, pipeline, row) for row in rows]
 
     def balance(self) -> dict[str, Amounts]:
-        """Sink → what became of all bytes and lines that were ever settled for it."""
-        found: dict[str, Amounts] = {}
-        with self._store.reading() as db:
-            rows = db.execute("SELECT sink, what, sum(bytes), sum(lines) FROM balance GROUP BY sink, what")
-            for sink, what, size, lines in rows:
-                found.setdefault(sink, Amounts()).add(what, size, lines)
-        return found
+        """Sink → what became of all bytes and lines that were ever settled for it.
+
+        Added up once, and again when another process has changed it: there is a row for each file of a week.
+        """
+        with self._balancing, self._store.reading() as db:
+            (version,) = db.execute("PRAGMA data_version").fetchone()
+            if self._balance is None or version != self._balance_of:
+                self._balance, self._balance_of = _added_up(db), version
+            return {
+                sink: Amounts(dict(amounts.bytes_), dict(amounts.lines)) for sink, amounts in self._balance.items()
+            }
 
     def forget(self, pipeline: str, now: float) -> None:
         """Drop generations that were finished a week ago; what became of their bytes stays in the balance."""
@@ -174,6 +193,14 @@ class Ledger:
                 (pipeline, now - _FORGET_AFTER_S),
             ).fetchall()
             drop(db, [number for (number,) in old])
+
+
+def _added_up(db: sqlite3.Connection) -> dict[str, Amounts]:
+    found: dict[str, Amounts] = {}
+    rows = db.execute("SELECT sink, what, sum(bytes), sum(lines) FROM balance GROUP BY sink, what").fetchall()
+    for sink, what, size, lines in rows:
+        found.setdefault(sink, Amounts()).add(what, size, lines)
+    return found
 
 
 def drop(db: sqlite3.Connection, numbers: Iterable[int]) -> None:

@@ -235,6 +235,13 @@ class Story(RuleBasedStateMachine):
         if hasattr(self, "world"):
             assert not any(d.altered for d in self.world.destinations.values())
 
+    @invariant()
+    def what_is_unsettled_is_known_without_asking_each_file(self) -> None:
+        if hasattr(self, "world"):
+            for shipper in self.world.shippers.values():
+                settled, seen = shipper.progress()
+                assert shipper.unsettled() == seen - settled
+
     def check(self) -> None:
         whole = set(range(self.count)) - {int(n) for n in re.findall(r"<(\d+):", self.unfinished)}
         if self._rest and self.unfinished:

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import base64
+import os
 import resource
 import socket
 import ssl
 import threading
+import time
 import tracemalloc
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
 import pytest
@@ -27,15 +29,19 @@ Made = Callable[..., HttpAdmin]
 @pytest.fixture
 def listens() -> Iterator[Made]:
     with ExitStack() as stack:
+        goes_on = threading.Event()
 
         def made(access: Access | None = None, patience_s: float = 10.0, body: bytes = b"facts") -> HttpAdmin:
             routes = {
                 "GET /livez": lambda query: Reply(200, {"text": "gets on"}),
                 "GET /metrics": lambda query: Reply(200, body, "text/plain"),
+                "GET /small": lambda query: Reply(200, {"text": "small"}),
+                "GET /slow": lambda query: Reply(200, {"text": str(goes_on.wait(float(query["most"])))}),
                 "GET /broken": lambda query: Reply(200, {"text": str(1 // int(query["by"]))}),
                 "POST /drain": lambda query: Reply(200, {"text": "drained"}),
             }
             admin = HttpAdmin("127.0.0.1", 0, routes, access, patience_s)
+            stack.callback(goes_on.set)
             stack.callback(admin.close)
             return admin
 
@@ -125,21 +131,109 @@ def test_a_slow_client_is_dropped_and_so_is_one_that_does_not_read(listens: Made
 
 
 def test_a_thousand_idle_connections_keep_nobody_from_an_answer_and_take_little_memory(listens: Made) -> None:
-    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (min(hard, 8192), hard))
     admin = listens()
     asked(admin, b"GET /livez HTTP/1.1\r\n" + HOST)
-    tracemalloc.start()
-    with ExitStack() as stack:
-        for _ in range(1000):
-            client = stack.enter_context(connected(admin))
-            client.sendall(b"GET /livez HTTP/1.1\r\nX: " + b"y" * 4000)
+    with crowd(admin, 1000, b"GET /livez HTTP/1.1\r\nX: " + b"y" * 4000) as took:
         for target in (b"/livez", b"/metrics"):
             assert status(asked(admin, b"GET " + target + b" HTTP/1.1\r\n" + HOST)) == 200
         assert len([thread for thread in threading.enumerate() if "admin" in thread.name]) <= 3
-    _, peak = tracemalloc.get_traced_memory()
-    tracemalloc.stop()
-    assert peak < 16 << 20
+    assert took["bytes"] < 16 << 20
+    assert took["descriptors"] < 200
+
+
+@contextmanager
+def crowd(admin: HttpAdmin, count: int, sent: bytes) -> Iterator[dict[str, int]]:
+    """So many clients that send this and wait; what the listener took for them, once the block has ended."""
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (min(hard, 8192), hard))
+    took: dict[str, int] = {}
+    before = len(os.listdir("/proc/self/fd"))
+    tracemalloc.start()
+    try:
+        with ExitStack() as stack:
+            for _ in range(count):
+                client = stack.enter_context(connected(admin))
+                client.settimeout(0)
+                with suppress(OSError):  # it has been closed, or takes no more of it now
+                    client.send(sent)
+            yield took
+            took["descriptors"] = len(os.listdir("/proc/self/fd")) - before - count
+        took["bytes"] = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+
+
+def test_clients_that_send_a_lot_at_once_take_little_memory(listens: Made) -> None:
+    admin, much = listens(), b"GET /livez HTTP/1.1\r\nX: " + b"y" * (1 << 20)
+    with crowd(admin, 300, much) as took:
+        assert status(asked(admin, b"GET /metrics HTTP/1.1\r\n" + HOST)) == 200
+    assert took["bytes"] - len(much) < 16 << 20
+
+
+def test_handshakes_that_never_end_keep_nobody_from_an_answer_and_take_little_memory(
+    listens: Made, tmp_path: Path
+) -> None:
+    authority = trustme.CA()
+    authority.issue_cert("127.0.0.1").private_key_and_cert_chain_pem.write_to_path(tmp_path / "both.pem")
+    admin = listens(Access(certificate=(tmp_path / "both.pem", tmp_path / "both.pem")), patience_s=60)
+    trusting = ssl.create_default_context()
+    authority.configure_trust(trusting)
+    with crowd(admin, 1000, b"\x16\x03\x01\x02\x00\x01") as took:
+        for target in (b"/livez", b"/metrics"):
+            with connected(admin) as plain, trusting.wrap_socket(plain, server_hostname="127.0.0.1") as client:
+                assert status(answer(client, b"GET " + target + b" HTTP/1.1\r\n" + HOST)) == 200
+    assert took["bytes"] < 24 << 20
+    assert took["descriptors"] < 100
+
+
+@pytest.mark.parametrize(
+    ("request_", "expected"),
+    [
+        (b"POST /drain HTTP/1.1\r\nContent-Length: 3000000\r\n" + HOST + b"x" * 3_000_000, 405),
+        (b"GET /livez HTTP/1.1\r\nContent-Length: 3000000\r\n" + HOST + b"x" * 3_000_000, 200),
+        (b"GET /small HTTP/1.1\r\nTransfer-Encoding: chunked\r\n" + HOST + b"10000\r\n" + b"x" * 65536, 200),
+        (b"POST /drain HTTP/1.1\r\nExpect: 100-continue\r\nContent-Length: 9\r\n" + HOST, 405),
+        (b"GET /livez HTTP/1.1\r\nExpect: 100-continue\r\nContent-Length: 9\r\n" + HOST, 200),
+        ((b"GET /small HTTP/1.1\r\n" + HOST) * 2000, 200),
+        (b"GET /nothing HTTP/1.1\r\n" + HOST + b"\0\xff" * 500_000, 404),
+    ],
+)
+def test_what_comes_after_the_head_is_passed_over_and_takes_no_answer_back(
+    listens: Made, request_: bytes, expected: int
+) -> None:
+    found = asked(listens(), request_)
+    assert status(found) == expected
+    assert found.count(b"HTTP/1.1 ") == 1
+    head, _, body = found.partition(b"\r\n\r\n")
+    assert f"Content-Length: {len(body)}".encode() in head
+    assert b"Connection: close" in head
+
+
+def test_clients_that_do_not_read_keep_nobody_from_a_larger_answer(listens: Made) -> None:
+    admin = listens(patience_s=600, body=b"x" * 50_000_000)
+    with ExitStack() as stack:
+        for _ in range(10):
+            deaf = stack.enter_context(connected(admin))
+            deaf.sendall(b"GET /metrics HTTP/1.1\r\n" + HOST)
+            assert deaf.recv(10)
+        assert status(asked(admin, b"GET /small HTTP/1.1\r\n" + HOST)) == 200
+
+
+def test_probes_are_answered_while_a_larger_answer_takes_its_time(listens: Made) -> None:
+    admin = listens()
+    with connected(admin) as waiting:
+        waiting.sendall(b"GET /slow?most=20 HTTP/1.1\r\n" + HOST)
+        assert status(asked(admin, b"GET /livez HTTP/1.1\r\n" + HOST)) == 200
+
+
+def test_however_many_ask_the_making_of_answers_rests_most_of_the_time(listens: Made) -> None:
+    admin, began = listens(), time.monotonic()
+    with ExitStack() as stack:
+        clients = [stack.enter_context(connected(admin)) for _ in range(5)]
+        for client in clients:
+            client.sendall(b"GET /slow?most=0.05 HTTP/1.1\r\n" + HOST)
+        assert all(status(answer(client, b"")) == 200 for client in clients)
+    assert time.monotonic() - began >= 5 * 0.05 + 4 * 4 * 0.05
 
 
 def test_the_token_is_wanted_for_everything_but_probes_and_is_read_again(listens: Made, tmp_path: Path) -> None:

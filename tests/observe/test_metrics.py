@@ -248,3 +248,36 @@ def test_lines_that_are_no_text_are_dead_letters_with_a_reason(tmp_path: Path) -
         sidecar("wait-ready", "--state-dir", f"{tmp_path}/state")
         (name,) = told["pipelines"]
         eventually(lambda: here.metrics().get(("dead_letters_total", name, "invalid_text", "db")) == 2, "both count")
+
+
+def test_full_dead_letters_that_may_not_be_dropped_block_the_sink_until_there_is_room(tmp_path: Path) -> None:
+    port = free_port()
+    told = json.loads(config(tmp_path, port).read_text())
+    told["dead_letters"] = {"max_size": "1KiB", "when_full": "block"}
+    told["sinks"].pop("dead")
+    told["pipelines"]["app"] |= {"parser": "plain", "encoding_errors": "strict"}
+    (tmp_path / "sidecar.yaml").write_text(json.dumps(told))
+    log, state = tmp_path / "app.log", ("--state-dir", f"{tmp_path}/state")
+    log.write_bytes(b"\xff" * 500 + b"\n")
+    with running(tmp_path / "own.log", "--config", f"{tmp_path}/sidecar.yaml") as process:
+        sidecar("wait-ready", *state)
+        here = Running(tmp_path, process, port)
+        eventually(lambda: here.metrics().get(("dead_letters_total", "app", "invalid_text", "db")) == 1, "it is kept")
+        assert here.metrics()["sink_state", "app", "db", "blocked"] == 0
+        with log.open("ab") as file:
+            file.write(b"\xff" * 500 + b"\n" + b"a good line\n")
+        eventually(lambda: here.metrics()["sink_state", "app", "db", "blocked"] == 1, "nothing goes on")
+        found = here.metrics()
+        assert found["sink_state", "app", "db", "up"] == 0
+        assert found["lag_bytes", "app", "db"] == 501 + 12
+        shown = sidecar("status", *state, COLUMNS="200").stdout
+        assert "blocked for" in shown
+        assert "the dead letters are full" in shown
+        assert "sidecar dead-letters" in shown
+        assert sidecar("dead-letters", "purge", "--all", "--config", f"{tmp_path}/sidecar.yaml").returncode == 0
+        here.size = log.stat().st_size
+        eventually(lambda: here.metrics()["balance_bytes", "db", "unsettled"] == 0, "there is room again")
+        found = here.metrics()
+        assert found["sink_state", "app", "db", "blocked"] == 0
+        assert found["sink_state", "app", "db", "up"] == 1
+        assert found["balance_bytes", "purged", "db", "lost"] == 501

@@ -34,6 +34,16 @@ class Receiver:
         assert {"service.version", "service.instance.id", "host.name"} < set(found)
         return {metric.name: metric for metric in of_resource.scope_metrics[0].metrics}
 
+    def is_left_alone(self, for_s: float = 1.0) -> bool:
+        """Whether nothing more comes for a while, beside what has come already."""
+        while not self._came.empty():
+            self._came.get()
+        try:
+            self._came.get(timeout=for_s)
+        except queue.Empty:
+            return True
+        return False
+
 
 @contextmanager
 def receiving(status: int = 200) -> Iterator[Receiver]:

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from sidecar.observe.facts import BalanceFacts, ConfigurationFacts, Facts, FileFacts, ShipperFacts
+from sidecar.observe.facts import BalanceFacts, ConfigurationFacts, Facts, FileFacts, FileSums, ShipperFacts
 from sidecar.observe.page import document, status, without_secrets
 from sidecar.observe.tally import Tally
 from sidecar.positions import DeadLetter
@@ -30,8 +30,8 @@ def facts(files: int) -> Facts:
         for n in range(files)
     ]
     return Facts(
-        "1", 0, 10, 1, "/state", [shipper], followed, [], [BalanceFacts("db", {}, {}, 0)], "notifications", 0, 0, 0,
-        0, 0, [], ConfigurationFacts("", 0),
+        "1", 0, 10, 1, "/state", [shipper], followed, [FileSums("app", files, 0, 0, 0)],
+        [BalanceFacts("db", {}, {}, 0)], "notifications", 0, 0, 0, 0, 0, [], ConfigurationFacts("", 0),
     )  # fmt: skip
 
 

@@ -11,11 +11,12 @@ import json
 import os
 import select
 import shutil
+import signal
 import subprocess
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager
 from typing import Any
 
 from tests.servers import ComponentMissing
@@ -44,7 +45,7 @@ class Browser:
         message = {"id": self._number, "method": method, "params": parameters}
         if session:
             message["sessionId"] = session
-        os.write(self._to_it, json.dumps(message).encode() + b"\0")
+        self._send(json.dumps(message).encode() + b"\0")
         give_up_at = time.monotonic() + _PATIENCE_S
         while True:
             answer = self._next(give_up_at, method)
@@ -53,6 +54,13 @@ class Browser:
                 result: dict[str, Any] = answer["result"]
                 return result
             self.events.append(answer)
+
+    def _send(self, message: bytes) -> None:
+        try:
+            while message:
+                message = message[os.write(self._to_it, message) :]
+        except BrokenPipeError:
+            raise AssertionError("the browser has ended") from None
 
     def _next(self, give_up_at: float, waits_for: str) -> dict[str, Any]:
         while b"\0" not in self._rest:
@@ -146,27 +154,37 @@ def running() -> Iterator[Browser]:
     program = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
     if program is None:
         raise ComponentMissing("chromium is needed: apt-get install chromium")
-    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
-        (low_in, to_it), (from_it, low_out) = os.pipe(), os.pipe()
-        # The browser reads from descriptor 3 and writes to 4; bash puts there what is out of the way before.
-        its_in, its_out = (fcntl.fcntl(each, fcntl.F_DUPFD_CLOEXEC, 10) for each in (low_in, low_out))
-        command = f'exec "$@" 3<&{its_in} 4>&{its_out} {its_in}<&- {its_out}>&-'
-        process = subprocess.Popen(
-            ["bash", "-c", command, "bash", program, *_FLAGS, f"--user-data-dir={folder}", "--remote-debugging-pipe"],
-            pass_fds=(its_in, its_out), stdin=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
-            env={**os.environ, "HOME": folder},
-        )  # fmt: skip
-        for each in (low_in, low_out, its_in, its_out):
-            os.close(each)
+    with ExitStack() as ours, tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
+        with ExitStack() as its:
+            to_it, its_in = _pipe(ours, its, is_ours_the_end_to_write=True)
+            from_it, its_out = _pipe(ours, its, is_ours_the_end_to_write=False)
+            # The browser reads from descriptor 3 and writes to 4.
+            command = f'exec "$@" 3<&{its_in} 4>&{its_out} {its_in}<&- {its_out}>&-'
+            words = [program, *_FLAGS, f"--user-data-dir={folder}", "--remote-debugging-pipe"]
+            # A session of its own: no signal to a group of processes goes from it to the tests.
+            process = subprocess.Popen(
+                ["bash", "-c", command, "bash", *words], pass_fds=(its_in, its_out), stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env={**os.environ, "HOME": folder},
+                start_new_session=True,
+            )  # fmt: skip
         browser = Browser(to_it, from_it)
         try:
             yield browser
         finally:
-            with suppress(AssertionError, OSError):
-                browser.call("Browser.close")
-            os.close(to_it)
-            os.close(from_it)
             try:
+                browser.call("Browser.close")
                 process.wait(20)
-            finally:
-                process.kill()
+            except (AssertionError, OSError, subprocess.TimeoutExpired):
+                os.killpg(process.pid, signal.SIGKILL)  # nobody has waited for it yet, so the number is still its own
+                process.wait()
+
+
+def _pipe(ours: ExitStack, its: ExitStack, *, is_ours_the_end_to_write: bool) -> tuple[int, int]:
+    """The end of ours and that of the browser, which is out of the way of 3 and 4. Each is closed by its stack."""
+    read, write = os.pipe()
+    near, far = (write, read) if is_ours_the_end_to_write else (read, write)
+    ours.callback(os.close, near)
+    its.callback(os.close, far)
+    moved = fcntl.fcntl(far, fcntl.F_DUPFD_CLOEXEC, 10)
+    its.callback(os.close, moved)
+    return near, moved

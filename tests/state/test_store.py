@@ -7,18 +7,20 @@ from pathlib import Path
 
 import pytest
 
+from sidecar.deadletters import DeadLetters, Filter
 from sidecar.errors import StateError
 from sidecar.flow import FileId, Generation
 from sidecar.positions import Advance, Amounts, Checkpoint, DeadLetter, Fingerprint, Tail
 from sidecar.state.ledger import Ledger
+from sidecar.state.letters import Bound
 from sidecar.state.store import open_store
 
 GENERATION = Generation(2**62 + 5, "app", "/var/log/app/a.log", 1_000.0)
 
 
-def letter(start: int) -> DeadLetter:
+def letter(start: int, document: str = "{}", sink: str = "search") -> DeadLetter:
     return DeadLetter(
-        "app", "search", GENERATION.number, GENERATION.path, start, start + 10, f"id-{start}", "logs", "{}", "", 400,
+        "app", sink, GENERATION.number, GENERATION.path, start, start + 10, f"id-{start}", "logs", document, "", 400,
         "mapping", "no", 5.0,
     )  # fmt: skip
 
@@ -160,6 +162,48 @@ def test_a_finished_generation_is_forgotten_after_a_week_and_its_balance_is_not(
     ledger.forget("app", 1_000.0 + 8 * 86400)
     assert ledger.unfinished("app") == []
     assert ledger.balance()["search"].bytes_ == {"stored": 100}
+
+
+def test_the_balance_is_that_of_the_database_whoever_changes_it(tmp_path: Path) -> None:
+    """It is kept from one question to the next: after commits, also those that fail or make place for dead letters,
+    and after what another process does to the dead letters."""
+    ledger = Ledger(open_store(tmp_path), Bound(30, "drop_oldest"))
+    ledger.begin(GENERATION, FileId(1, 2, None), Fingerprint.of(b"head"))
+    other = open_store(tmp_path, exclusive=False)
+
+    def commit(offset: int, sink: str, letters: int) -> None:
+        amounts = Amounts()
+        amounts.add("stored", 100 - 10 * letters, 10)
+        if letters:
+            amounts.add("dead_letter", 10 * letters, letters)
+        refused = [letter(offset + 10 * n, "x" * 10, sink) for n in range(letters)]
+        step = Advance(GENERATION.number, Checkpoint(offset + 100, Tail.of(b"")), offset + 100, amounts, refused)
+        ledger.commit("app", sink, [step])
+
+    def agrees() -> dict[str, dict[str, int]]:
+        found = {sink: amounts.bytes_ for sink, amounts in ledger.balance().items()}
+        assert found == {sink: amounts.bytes_ for sink, amounts in Ledger(other).balance().items()}
+        return found
+
+    assert agrees() == {}
+    commit(0, "search", 0)
+    commit(0, "other", 1)
+    assert agrees() == {"search": {"stored": 100}, "other": {"stored": 90, "dead_letter": 10}}
+    commit(100, "other", 3)
+    assert agrees()["other"]["lost:dead_letters_full"] == 10
+    DeadLetters(other).purge(Filter())
+    assert agrees()["other"] == {"stored": 160, "dead_letter": 0, "lost:dead_letters_full": 10, "lost:purged": 30}
+    ledger.bound = Bound(5, "block")
+    commit(200, "search", 1)
+    with pytest.raises(StateError, match="are full"):
+        commit(300, "search", 1)
+    assert agrees()["search"] == {"stored": 190, "dead_letter": 10}
+    commit(300, "search", 0)
+    ledger.finished(GENERATION.number, 1_000.0, True)
+    ledger.forget("app", 1_000.0 + 8 * 86400)
+    assert agrees()["search"] == {"stored": 290, "dead_letter": 10}
+    ledger.balance()["search"].add("stored", 1, 1)  # an answer belongs to whoever asked
+    agrees()
 
 
 def test_a_full_disk_is_an_error_and_nothing_half_written(tmp_path: Path) -> None:

@@ -22,7 +22,7 @@ from sidecar.positions import DeadLetter
 
 _STYLES = ("uPlot.min.css", "page.css")
 _SCRIPTS = ("uPlot.iife.min.js", "words.js", "charts.js", "page.js")
-_MOST_FILES = 30
+MOST_FILES = 30
 MOST_LETTERS = 10
 _MOST_TEXT = 4096
 _STARS = "**********"
@@ -61,13 +61,13 @@ def document() -> Reply:
 def status(facts: Facts, settings: Mapping[str, Any], letters: Sequence[tuple[int, DeadLetter]] | None) -> Reply:
     """What the page shows now: the facts of `sidecar status --json`, with the files that are furthest behind alone.
 
-    `files_total` says how many there are. `settings` are those in force, `letters` the newest dead letters with
-    numbers, None where nobody may see them.
+    `files_total` says how many there are, also if not all of them are among the facts. `settings` are those in force,
+    `letters` the newest dead letters with numbers, None where nobody may see them.
     """
-    worst = heapq.nlargest(_MOST_FILES, facts.files, key=_behind)
+    worst = heapq.nlargest(MOST_FILES, facts.files, key=_behind)
     body = {
         **asdict(replace(facts, files=worst)),
-        "files_total": len(facts.files),
+        "files_total": sum(each.files for each in facts.sums),
         "settings": without_secrets(settings),
         "letters": None if letters is None else [_shown(*each) for each in letters],
     }

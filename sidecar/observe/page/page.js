@@ -8,7 +8,7 @@ const KINDS = [
   ["flight", "in flight"], ["unread", "unread"], ["lost", "lost"],
 ];
 const WIDTHS = { pipeline: "narrow", state: "narrow", settled: "narrow", since: "since", sink: "wide", "last error": "wide" };
-const STYLES = { up: "good", new: "dim", retrying: "warn", misconfigured: "bad" };
+const STYLES = { up: "good", new: "dim", retrying: "warn", misconfigured: "bad", blocked: "bad" };
 
 const behind = (file) => Math.max(0, ...Object.values(file.settled).map((offset) => file.size - offset));
 const sum = (values) => values.reduce((all, value) => all + value, 0);
@@ -163,7 +163,7 @@ function verdict(style, title, text) {
 function verdicts(facts) {
   const of = (kind) => sum(facts.balance.map((each) => segments(facts, each)[kind].bytes));
   const lost = of("lost");
-  const down = facts.shippers.filter((each) => each.state === "retrying" || each.state === "misconfigured");
+  const down = facts.shippers.filter((each) => each.state !== "up" && each.state !== "new");
   const dead = sum(facts.balance.map((each) => segments(facts, each).dead_letter.lines));
   const oldest = Math.max(0, ...facts.shippers.map((each) => each.lag_s));
   return [

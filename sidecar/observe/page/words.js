@@ -23,6 +23,9 @@ const words = {
     return `${Math.max(0, seconds).toFixed(1)} s`;
   },
 
+  // On an axis, where a nought behind the point says nothing.
+  round: (text) => text.replace(".0 ", " "),
+
   clock: (seconds) => new Date(seconds * 1000).toLocaleTimeString("en-GB"),
 
   moment: (seconds) => new Date(seconds * 1000).toISOString().slice(0, 19).replace("T", " ") + " UTC",
