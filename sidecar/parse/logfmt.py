@@ -116,7 +116,8 @@ class Logfmt:
             if len(self._shapes) >= _REMEMBERED:
                 self._shapes.clear()
             made = self._shapes[shape] = self._declared.members(shape)
-        return made.of(columns, count)[0], self._declared.times(columns, count), self._declared.notes(columns)
+        said = {name: [column] for name, column in columns.items()}
+        return made.of(columns, count)[0], self._declared.times(said, count), self._declared.notes(said)
 
     def _line_by_line(self, lines: Lines) -> Records:
         members, times, errors, notes = [], [], {}, {}
@@ -127,7 +128,7 @@ class Logfmt:
                 members += as_messages([line])
                 times.append("")
                 continue
-            columns = {name: (found[-1],) for name, found in pairs.items() if isinstance(found[-1], str)}
+            columns = {name: [(found[-1],)] for name, found in pairs.items() if isinstance(found[-1], str)}
             members.append(inside(tree({name: self._value(name, found) for name, found in pairs.items()})))
             times += self._declared.times(columns, 1)
             if said := self._declared.notes(columns):
