@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Collection, Mapping, Sequence
+from typing import cast
 
 from sidecar.conversions import Conversion, Kind, of_kind
 from sidecar.flow import Lines, Records
@@ -32,11 +33,12 @@ class Declared:
 
     def __init__(self, kinds: Mapping[str, Kind], timestamps: Timestamps, field: str | None = None) -> None:
         self._kinds = dict(kinds)
-        self.has_types = bool(kinds)
+        self.types = frozenset(kinds)
         self._conversions = {path: of_kind(kind, timestamps.read) for path, kind in kinds.items()}
         self._known: dict[tuple[str, str], str | None] = {}
         self._timestamps = timestamps
         self._candidates = (field,) if field else TIME_FIELDS
+        self.judged = self.types | set(self._candidates)
 
     def members(self, paths: Sequence[str], *, keeps_empty: bool = False, made: Collection[str] = ()) -> Members:
         """What makes members of columns that are named after these paths. The columns of `made` are JSON already.
@@ -102,7 +104,7 @@ class Declared:
         return found
 
     def _read(self, column: Column) -> list[str]:
-        texts = [text or "" for text in column]
+        texts = [text or "" for text in column] if None in column else cast("list[str]", list(column))
         if self._timestamps.as_written and texts and "" not in texts and all_rfc3339(texts):
             return texts
         return [self._timestamps.read(text) if text else "" for text in texts]

@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import repeat
-from operator import is_not
+from operator import is_not, itemgetter
 from typing import cast
 
 import msgspec
@@ -116,7 +116,7 @@ def _values(leaf: Leaf, column: Column, nothing: str | None) -> Column:
     distinct = [said for said in set(column) if said is not None and said != nothing]
     made = [leaf.made(said) for said in distinct]
     values: dict[str | None, str | None] = {nothing: nothing}
-    values.update(zip(distinct, _escaped(made) if leaf.is_text else made, strict=True))
+    values.update(zip(distinct, as_inside_quotes(made) if leaf.is_text else made, strict=True))
     return [values[said] for said in column]
 
 
@@ -128,20 +128,26 @@ def are_plain(plain: re.Pattern[str] | None, column: Column) -> bool:
     return plain.fullmatch(joined) is not None and joined.count("\n") == len(column)
 
 
-def _escaped(column: Column) -> Column:
+def as_inside_quotes(texts: Sequence[str]) -> Sequence[str]:
     """The same texts as they stand between quotes in JSON; mostly nothing of them needs escaping."""
-    there = [said for said in column if said is not None] if None in column else cast("Sequence[str]", column)
-    joined = "".join(there)
+    joined = "".join(texts)
     if joined.isascii() and len(msgspec.json.encode(joined)) == len(joined) + 2:
-        return column
-    if len(there) == len(column):
-        return [text[1:-1] for text in quoted(there)]
-    texts = iter(quoted(there))
-    return [None if said is None else next(texts)[1:-1] for said in column]
+        return texts
+    return [text[1:-1] for text in quoted(texts)]
+
+
+def _escaped(column: Column) -> Column:
+    """The same for texts of which some are not there."""
+    if None not in column:
+        return as_inside_quotes(cast("Sequence[str]", column))
+    texts = iter(as_inside_quotes([said for said in column if said is not None]))
+    return [None if said is None else next(texts) for said in column]
 
 
 def _in_order(leaves: Sequence[Leaf]) -> list[Leaf]:
     """The leaves in the order of the members that they make: those of one object together, `log` at the end."""
+    if not any("." in leaf.path for leaf in leaves):
+        return list(leaves)
     first: dict[str, int] = {}
     for place, leaf in enumerate(leaves):
         for prefix in _prefixes(leaf.path):
@@ -149,6 +155,15 @@ def _in_order(leaves: Sequence[Leaf]) -> list[Leaf]:
     return sorted(
         leaves, key=lambda leaf: (leaf.path.startswith("log."), [first[prefix] for prefix in _prefixes(leaf.path)])
     )
+
+
+def row_template(leaves: Sequence[Leaf]) -> tuple[str, Callable[[Sequence[str]], tuple[str, ...]]]:
+    """What `%` makes the members of a row of, and what takes its values in that order from those of `leaves`."""
+    ordered = _in_order(leaves)
+    template = _template(ordered, [True] * len(ordered))
+    if ordered == leaves:
+        return template, tuple
+    return template, itemgetter(*(leaves.index(leaf) for leaf in ordered))
 
 
 def _prefixes(path: str) -> list[str]:
