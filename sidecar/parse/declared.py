@@ -15,7 +15,7 @@ from sidecar.nesting import quoted
 from sidecar.parse.json import TIME_FIELDS
 from sidecar.parse.plain import as_messages
 from sidecar.parse.rows import Column, Columns, Leaf, Members, are_plain, text, value
-from sidecar.parse.timestamps import Timestamps, all_rfc3339
+from sidecar.parse.timestamps import Timestamps
 
 _REMEMBERED = 4096
 _PLAIN: dict[Kind, re.Pattern[str]] = {
@@ -104,10 +104,7 @@ class Declared:
         return found
 
     def _read(self, column: Column) -> list[str]:
-        texts = [text or "" for text in column] if None in column else cast("list[str]", list(column))
-        if self._timestamps.as_written and texts and "" not in texts and all_rfc3339(texts):
-            return texts
-        return [self._timestamps.read(text) if text else "" for text in texts]
+        return self._timestamps.all([text or "" for text in column] if None in column else cast("list[str]", column))
 
     def _maker(self, path: str) -> Callable[[str], str]:
         return lambda text: self.value(path, text)

@@ -15,7 +15,8 @@ import msgspec
 from sidecar import columns
 from sidecar.flow import Lines, Records
 from sidecar.parse.plain import as_messages, quoted
-from sidecar.parse.timestamps import Timestamps, all_rfc3339
+from sidecar.parse.rfc3339 import all_rfc3339
+from sidecar.parse.timestamps import Timestamps
 
 TIME_FIELDS = ("@timestamp", "timestamp", "time", "ts")
 """Where the time of an event is looked for unless told."""
