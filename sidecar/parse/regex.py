@@ -7,7 +7,6 @@ standard library's `re` would stop every file, the probes and the signals while 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from itertools import accumulate
 
 import regex
 from msgspec.structs import replace
@@ -15,7 +14,7 @@ from msgspec.structs import replace
 from sidecar.flow import Lines, Records
 from sidecar.parse.declared import Declared
 from sidecar.parse.rows import Column
-from sidecar.parse.spanning import spanning
+from sidecar.parse.spanning import Spanning
 
 _LIMIT_S, _LEAST_S = 0.1, 0.001
 _ALL_LIMIT_S = 1.0
@@ -48,10 +47,6 @@ class _Patience:
         return reason
 
 
-Row = Sequence[str | None]
-"""What each group of the pattern found in a line, None for one that took no part."""
-
-
 class Regex:
     """Named groups of a pattern as fields. A group that took no part makes no field; several of one path make a list.
 
@@ -64,7 +59,7 @@ class Regex:
     ) -> None:
         compiled = regex.compile(pattern)
         self._match = compiled.search if anywhere else compiled.fullmatch
-        self._many, self._groups = spanning(pattern, anywhere=anywhere), compiled.groups
+        self._spanning, self._groups = Spanning.of(pattern, anywhere=anywhere), compiled.groups
         self._places: dict[str, list[int]] = {}
         for group, number in compiled.groupindex.items():
             self._places.setdefault((paths or {}).get(group, group), []).append(number - 1)
@@ -75,30 +70,24 @@ class Regex:
     def parse(self, lines: Lines) -> Records:
         """One record for each line, at a stroke if that comes to the same and takes no longer than one line may."""
         patience = _Patience()
-        rows, errors = (self._at_a_stroke(lines) if lines.whole else None) or self._line_by_line(lines, patience)
-        by_group = list(zip(*rows, strict=True)) or [()] * self._groups
+        by_group, errors = (self._at_a_stroke(lines) if lines.whole else None) or self._line_by_line(lines, patience)
         said = {path: [by_group[place] for place in places] for path, places in self._places.items()}
         lists = {path: found for path, found in said.items() if len(found) > 1}
         columns = {path: self._listed(path, found) if path in lists else found[0] for path, found in said.items()}
         records = self._declared.records(lines, self._members, columns, errors, lists)
         return replace(records, timeouts=patience.timeouts) if patience.timeouts else records
 
-    def _at_a_stroke(self, lines: Lines) -> tuple[list[Row], dict[int, str]] | None:
-        if self._many is None:
+    def _at_a_stroke(self, lines: Lines) -> tuple[Sequence[Column], dict[int, str]] | None:
+        if self._spanning is None:
             return None
         try:
-            found = list(self._many.finditer(lines.text, timeout=_LIMIT_S, concurrent=True))
+            columns, failed = self._spanning.columns(lines, _LIMIT_S)
         except TimeoutError:
             return None
-        errors = {}
-        if len(found) < lines.count:
-            matched = {match.end() for match in found}
-            ends = accumulate(len(text) + 1 for text in lines.texts)
-            errors = {index: _NO_MATCH for index, end in enumerate(ends) if end not in matched}
-        return [match.groups() for match in found], errors
+        return columns, dict.fromkeys(failed, _NO_MATCH)
 
-    def _line_by_line(self, lines: Lines, patience: _Patience) -> tuple[list[Row], dict[int, str]]:
-        rows: list[Row] = []
+    def _line_by_line(self, lines: Lines, patience: _Patience) -> tuple[Sequence[Column], dict[int, str]]:
+        rows: list[Column] = []
         errors: dict[int, str] = {}
         for index, text in enumerate(lines.texts):
             limit = patience.for_one
@@ -111,7 +100,7 @@ class Regex:
                 errors[index] = _NO_MATCH
             else:
                 rows.append(match.groups())
-        return rows, errors
+        return list(zip(*rows, strict=True)) or [()] * self._groups, errors
 
     def _listed(self, path: str, columns: Sequence[Column]) -> Column:
         """Several columns of texts as one of JSON: a value, or a list where there are several."""

@@ -16,7 +16,7 @@ from sidecar.flow import Records, Spliced
 from sidecar.parse.chain import Parser
 from sidecar.parse.registry import create
 from sidecar.parse.settings import Timestamp
-from sidecar.parse.spanning import spanning
+from sidecar.parse.spanning import Spanning
 from sidecar.settings import Pipeline
 from sidecar.testing import ManualClock
 from tests.parse.reading import fields, framed
@@ -64,13 +64,13 @@ APART = [
 
 @pytest.mark.parametrize("pattern", SPANNING)
 def test_patterns_that_are_known_go_over_a_chunk(pattern: str) -> None:
-    assert spanning(pattern, anywhere=False)
-    assert spanning(pattern, anywhere=True)
+    assert Spanning.of(pattern, anywhere=False)
+    assert Spanning.of(pattern, anywhere=True)
 
 
 @pytest.mark.parametrize("pattern", APART)
 def test_patterns_with_anything_else_go_line_by_line(pattern: str) -> None:
-    assert spanning(pattern, anywhere=False) is None
+    assert Spanning.of(pattern, anywhere=False) is None
     assert fields(parser(pattern, "grok").parse(framed("ab", "ab")))[0]["a"]
 
 
@@ -95,15 +95,14 @@ TEXT = st.text(st.sampled_from('aabbc  ]-.1\tä\u2028\u0085\x0b\x1c"\\'), min_si
 def test_whatever_the_pattern_and_the_lines_are_matches_over_a_chunk_are_those_of_each_line(
     pattern: str, texts: list[str], anywhere: bool
 ) -> None:
-    many, one = spanning(pattern, anywhere=anywhere), regex.compile(pattern)
+    many, one = Spanning.of(pattern, anywhere=anywhere), regex.compile(pattern)
     if many is None:
         return
-    text = "".join(f"{line}\n" for line in texts)
     alone = [one.search(line) if anywhere else one.fullmatch(line) for line in texts]
-    expected = [match.groups() for match in alone if match]
-    found = list(many.finditer(text))
-    assert [match.groups() for match in found] == expected
-    assert [text.count("\n", 0, match.end()) - 1 for match in found] == [i for i, match in enumerate(alone) if match]
+    columns, failed = many.columns(framed(*texts), 10)
+    assert failed == [index for index, match in enumerate(alone) if match is None]
+    rows = [match.groups() for match in alone if match]
+    assert [tuple(column) for column in columns] == (list(zip(*rows, strict=True)) or [()] * one.groups)
 
 
 @given(st.sampled_from([*SPANNING, *APART]), st.lists(TEXT | st.just("ab a"), min_size=1, max_size=5), st.booleans())
