@@ -29,17 +29,17 @@ _TEXT = msgspec.json.Decoder(str)
 
 
 def _value(line_end: str, any_one: str) -> str:
-    """A value in quotes, or without, as two groups."""
-    return rf'(?:"((?:[^"\\{line_end}]++|\\{any_one})*+)"|([^\s"]*+))'
+    """A value without quotes, or in them, as two groups."""
+    return rf'(?:([^\s"]++)|"((?:[^"\\{line_end}]++|\\{any_one})*+)"|)'
 
 
 def _pairs(blank: str, end: str, line_end: str, any_one: str) -> re.Pattern[str]:
     """Finds all pairs, and what is none up to the end of its line.
 
-    Groups: the name, with `=` if it has a value; the value in quotes, or without; and what is behind it.
+    Groups: the name, with `=` if it has a value; the value without quotes, or in them; and what is behind it.
     """
     name, value = r'([^\s="]++(?:=|(?=\s|\Z)))', _value(line_end, any_one)
-    return re.compile(rf"{blank}*+{name}{value}({blank}*+{end}|{blank}++)|{any_one}++{end}", re.ASCII)
+    return re.compile(rf"{blank}*+{name}{value}( (?!\s)|{blank}*+{end}|{blank}++)|{any_one}++{end}", re.ASCII)
 
 
 _MANY, _ONE = _pairs(r"[ \t\v\f]", r"\n", r"\n", r"[^\n]"), _pairs(r"\s", r"\Z", "", r"[\s\S]")
@@ -67,7 +67,9 @@ class _Shape(msgspec.Struct, frozen=True, eq=False):
 
     def members(self, values: Sequence[str]) -> str:
         """The members of one line."""
-        return self.template % self.picked([self._listed(values, places) for places in self.lists] or values)
+        if not self.lists:
+            return self.template % self.picked(values)
+        return self.template % self.picked([self._listed(values, places) for places in self.lists])
 
     def _listed(self, values: Sequence[str], places: Sequence[int]) -> str:
         if len(places) == 1:
@@ -114,8 +116,9 @@ class Logfmt:
 
     def _records(self, lines: Lines, rows: Sequence[Row], ends: Sequence[int]) -> Records:
         """The records of lines that end behind these rows."""
-        heads, quoted, bare, _ = zip(*rows, strict=True) if rows else ((), (), (), ())
-        values = _values(quoted, bare, have_escapes=any("\\" in text for text in lines.texts))
+        heads, bare, quoted, _ = zip(*rows, strict=True) if rows else ((), (), (), ())
+        have_escapes = "\\" in lines.text if lines.whole else any("\\" in text for text in lines.texts)
+        values = _values(bare, quoted, have_escapes=have_escapes)
         written = self._written(heads, values)
         spans = list(pairwise((0, *ends)))
         shapes = [self._shape(heads[begin:end]) for begin, end in spans]
@@ -183,11 +186,11 @@ def _may_be_remembered(heads: Heads) -> bool:
     return len(heads) <= _WIDEST and len("".join(heads)) <= _LONGEST
 
 
-def _values(quoted: Sequence[str], bare: Sequence[str], *, have_escapes: bool) -> tuple[str, ...]:
+def _values(bare: Sequence[str], quoted: Sequence[str], *, have_escapes: bool) -> tuple[str, ...]:
     """What each value says, with quotes or without. Escapes that JSON does not have stay as they are."""
     if have_escapes:
         quoted = [_decoded(text) if "\\" in text else text for text in quoted]
-    return tuple(map(add, quoted, bare))
+    return tuple(map(add, bare, quoted))
 
 
 def _decoded(text: str) -> str:
