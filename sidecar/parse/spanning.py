@@ -13,6 +13,7 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
 from itertools import accumulate, repeat
 from operator import le, lt
+from time import monotonic
 
 import msgspec
 import regex
@@ -63,13 +64,16 @@ class Spanning(msgspec.Struct, frozen=True):
     def columns(self, lines: Lines, limit_s: float) -> tuple[list[Column], list[int]]:
         """What each group found in each line that matches, None where it took no part, and the lines that do not.
 
-        Raises `TimeoutError` if many lines take longer than `limit_s`.
+        Raises `TimeoutError` if all of it takes longer than `limit_s`.
         """
+        until = monotonic() + limit_s
         text, at, failed = lines.text, 0, list[int]()
         bounds = list(accumulate((len(line) + 1 for line in lines.texts), initial=0))
         columns: list[list[str | None]] = [[] for _ in range(self.pattern.groups)]
         while at < len(text):
-            match = self.pattern.match(text, at, timeout=limit_s, concurrent=True)
+            if (left := until - monotonic()) <= 0:
+                raise TimeoutError
+            match = self.pattern.match(text, at, timeout=left, concurrent=True)
             assert match is not None  # no line at all matches, too
             first, behind = bisect_left(bounds, at), bisect_left(bounds, match.end())
             for number, column in enumerate(columns, 1):
