@@ -11,6 +11,7 @@ if TYPE_CHECKING:
 
 
 Pattern: TypeAlias = "regex.Pattern[str]"
+Match: TypeAlias = "regex.Match[str]"
 
 
 def compiled(pattern: str) -> Pattern:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 
 from sidecar.flow import Lines, Records
-from sidecar.parse.timestamps import Timestamps, all_rfc3339
+from sidecar.parse.timestamps import Timestamps
 from sidecar.parse.unwrapped import Content, Message, Unwrapped
 
 _MANY = re.compile(r"^([^ \n]++) (stdout|stderr) F ([^\n]*+)$", re.MULTILINE)
@@ -30,7 +30,7 @@ class Cri:
         rows = _MANY.findall(lines.text) if lines.whole else ()
         if rows and len(rows) == lines.count:
             times, streams, texts = zip(*rows, strict=True)
-            read = times if all_rfc3339(times) else [self._timestamps.read(time) for time in times]
+            read = self._timestamps.all(times)
             return self._content.records(lines, Unwrapped(texts, streams, read))
         return self._content.mixed(lines, [self._message(event) for event in lines.texts], _ERROR)
 

@@ -6,15 +6,16 @@ What does not convert stays the text that it is, and the record says so in `erro
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
+from typing import cast
 
 from sidecar.conversions import Conversion, Kind, of_kind
 from sidecar.flow import Lines, Records
 from sidecar.nesting import quoted
 from sidecar.parse.json import TIME_FIELDS
 from sidecar.parse.plain import as_messages
-from sidecar.parse.rows import Columns, Leaf, Members, are_plain, text, value
-from sidecar.parse.timestamps import Timestamps, all_rfc3339
+from sidecar.parse.rows import Column, Columns, Leaf, Members, are_plain, text, value
+from sidecar.parse.timestamps import Timestamps
 
 _REMEMBERED = 4096
 _PLAIN: dict[Kind, re.Pattern[str]] = {
@@ -23,31 +24,45 @@ _PLAIN: dict[Kind, re.Pattern[str]] = {
 }
 """Columns of numbers that are written as JSON writes them."""
 
+Said = Mapping[str, Sequence[Column]]
+"""The texts of each path: columns, of which more than one where it stands several times."""
+
 
 class Declared:
     """What a pipeline says of fields: their types by path, and the field of the time."""
 
     def __init__(self, kinds: Mapping[str, Kind], timestamps: Timestamps, field: str | None = None) -> None:
         self._kinds = dict(kinds)
-        self.has_types = bool(kinds)
+        self.types = frozenset(kinds)
         self._conversions = {path: of_kind(kind, timestamps.read) for path, kind in kinds.items()}
         self._known: dict[tuple[str, str], str | None] = {}
         self._timestamps = timestamps
         self._candidates = (field,) if field else TIME_FIELDS
+        self.judged = self.types | set(self._candidates)
 
-    def members(self, paths: Sequence[str]) -> Members:
-        """What makes members of columns that are named after these paths; "" makes no field."""
-        return Members([self._leaf(path) for path in paths])
+    def members(self, paths: Sequence[str], *, keeps_empty: bool = False, made: Collection[str] = ()) -> Members:
+        """What makes members of columns that are named after these paths. The columns of `made` are JSON already.
+
+        A text that is empty makes no field; with `keeps_empty` it does, and None is what makes none.
+        """
+        leaves = [Leaf(path, path, is_text=False) if path in made else self._leaf(path) for path in paths]
+        return Members(leaves, keeps_empty=keeps_empty)
 
     def _leaf(self, path: str) -> Leaf:
         kind = self._kinds.get(path)
         return text(path, path) if kind is None else value(path, path, self._maker(path), _PLAIN.get(kind))
 
-    def records(self, lines: Lines, made_by: Members, columns: Columns, errors: dict[int, str]) -> Records:
-        """One record for each line: a row of the columns, or a message for those with errors, which have no row."""
+    def records(
+        self, lines: Lines, made_by: Members, columns: Columns, errors: dict[int, str], lists: Said | None = None
+    ) -> Records:
+        """One record for each line: a row of the columns, or a message for those with errors, which have no row.
+
+        `lists` are the columns of text that a column of JSON was made of.
+        """
         count = lines.count - len(errors)
-        (members, _), times = made_by.of(columns, count), self.times(columns, count)
-        notes, names = self.notes(columns), made_by.names
+        members, closes = made_by.of(columns, count)
+        said = {path: [column] for path, column in columns.items()} | dict(lists or {})
+        times, notes, names = self.times(said, count), self.notes(said), made_by.names
         if errors:
             places = [index for index in range(lines.count) if index not in errors]
             failed = zip(errors, as_messages([lines.texts[index] for index in errors]), strict=True)
@@ -55,56 +70,41 @@ class Declared:
             rows |= {index: (message, "") for index, message in failed}
             members, times = [rows[i][0] for i in range(lines.count)], [rows[i][1] for i in range(lines.count)]
             notes, names = {places[place]: said for place, said in notes.items()}, names | {"message"}
-        return Records(lines, lines.starts, members, times, names, errors=errors, notes=notes)
+        return Records(
+            lines, lines.starts, members, times, names,
+            errors=errors, notes=notes, ends_in_log=closes and not errors,
+        )  # fmt: skip
 
     def value(self, path: str, text: str) -> str:
         """The value of a field as JSON: converted, or the text."""
         found = self._converted(path, text) if path in self._kinds else None
         return quoted(text) if found is None else found
 
-    def complaint(self, fields: Mapping[str, Sequence[str]]) -> dict[str, str]:
-        """What is to be said of one record, of which some values do not convert."""
-        said = [
-            f"{path} cannot be read as {self._kinds[path]}"
-            for path in sorted(self._kinds.keys() & fields.keys())
-            if any(text and self._converted(path, text) is None for text in fields[path])
-        ]
-        return {"error.message": quoted("; ".join(said))} if said else {}
-
-    def time(self, fields: Mapping[str, Sequence[str]]) -> str:
-        """The time of one record, from the first of the time's fields that has one; "" for none."""
-        for path in self._candidates:
-            if path in fields and (found := self._timestamps.read(fields[path][0])):
-                return found
-        return ""
-
-    def notes(self, columns: Columns) -> dict[int, dict[str, str]]:
+    def notes(self, said: Said) -> dict[int, dict[str, str]]:
         """What is to be said of rows in which something does not convert."""
-        complaints: dict[int, list[str]] = {}
-        for path in self._kinds.keys() & columns.keys():
-            column, kind = columns[path], self._kinds[path]
-            if are_plain(_PLAIN.get(kind), column):
-                continue
-            failed = {said for said in set(column) if said and self._converted(path, said) is None}
-            for index in [place for place, said in enumerate(column) if said in failed] if failed else ():
-                complaints.setdefault(index, []).append(f"{path} cannot be read as {kind}")
+        complaints: dict[int, set[str]] = {}
+        for path in self._kinds.keys() & said.keys():
+            kind = self._kinds[path]
+            for column in said[path]:
+                if are_plain(_PLAIN.get(kind), column):
+                    continue
+                failed = {found for found in set(column) if found and self._converted(path, found) is None}
+                for index in [place for place, found in enumerate(column) if found in failed] if failed else ():
+                    complaints.setdefault(index, set()).add(f"{path} cannot be read as {kind}")
         return {index: {"error.message": quoted("; ".join(sorted(told)))} for index, told in complaints.items()}
 
-    def times(self, columns: Columns, count: int) -> list[str]:
+    def times(self, said: Said, count: int) -> list[str]:
         """The time of each row, from the first of the time's fields that has one; "" for none."""
         found = [""] * count
-        for path in self._candidates:
-            if path in columns:
-                read = self._read(columns[path])
-                found = [before or now for before, now in zip(found, read, strict=True)] if any(found) else read
+        for column in [column for path in self._candidates for column in said.get(path, ())]:
+            read = self._read(column)
+            found = [before or now for before, now in zip(found, read, strict=True)] if any(found) else read
             if "" not in found:
                 break
         return found
 
-    def _read(self, column: Sequence[str]) -> list[str]:
-        if self._timestamps.as_written and "" not in column and all_rfc3339(column):
-            return list(column)
-        return [self._timestamps.read(text) if text else "" for text in column]
+    def _read(self, column: Column) -> list[str]:
+        return self._timestamps.all([text or "" for text in column] if None in column else cast("list[str]", column))
 
     def _maker(self, path: str) -> Callable[[str], str]:
         return lambda text: self.value(path, text)

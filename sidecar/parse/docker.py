@@ -12,7 +12,7 @@ import msgspec
 
 from sidecar.flow import Lines, Records
 from sidecar.parse.json import bodies
-from sidecar.parse.timestamps import Timestamps, all_rfc3339
+from sidecar.parse.timestamps import Timestamps
 from sidecar.parse.unwrapped import Content, Message, Unwrapped
 
 _ERROR = "the line is not in the format of Docker's json-file"
@@ -41,7 +41,7 @@ class Docker:
         if entries is None:
             return self._content.mixed(lines, [self._message(event) for event in lines.texts], _ERROR)
         texts, times = [entry.log[:-1] for entry in entries], [entry.time for entry in entries]
-        read = times if all_rfc3339(times) else [self._timestamps.read(time) for time in times]
+        read = self._timestamps.all(times)
         return self._content.records(lines, Unwrapped(texts, [entry.stream for entry in entries], read))
 
     @staticmethod

@@ -8,14 +8,14 @@ which one fails goes line by line, and comes out the same.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Annotated, Any
+from typing import Annotated, Any, NamedTuple
 
 import msgspec
 
 from sidecar import columns
 from sidecar.flow import Lines, Records
 from sidecar.parse.plain import as_messages, quoted
-from sidecar.parse.timestamps import Timestamps, all_rfc3339
+from sidecar.parse.timestamps import Timestamps
 
 TIME_FIELDS = ("@timestamp", "timestamp", "time", "ts")
 """Where the time of an event is looked for unless told."""
@@ -25,6 +25,16 @@ _BOM = "\ufeff"
 
 _Never = Annotated[int, msgspec.Meta(ge=2, le=1)]
 """A type that no value fits, so that a reserved name anywhere fails the whole decoding."""
+
+
+class _Place(NamedTuple):
+    """The field at the root that has the time of each line, and what it is decoded as: text, or (`Raw`) a number."""
+
+    name: str | None
+    kind: type
+
+
+_NOWHERE = _Place(None, str)
 
 
 class Json:
@@ -39,11 +49,12 @@ class Json:
         self._target = target
         self._field = field
         self._candidates = (field,) if field else TIME_FIELDS
-        self._decoders: dict[str | None, msgspec.json.Decoder[Any]] = {}
+        self._decoders: dict[_Place, msgspec.json.Decoder[Any]] = {}
+        places = [_Place(name, kind) for name in self._candidates for kind in (str, msgspec.Raw)]
         # A dotted name may stand inside other objects, where the decoder of a whole chunk does not look.
-        self._places = () if field and "." in field else (*self._candidates, None)
+        self._places = () if field and "." in field else (*places, _NOWHERE)
         self._row = _row_decoder(self._candidates)
-        self._at: str | None = self._candidates[-1]
+        self._at = places[-2]
 
     def parse(self, lines: Lines) -> Records:
         """One record for each line."""
@@ -53,40 +64,44 @@ class Json:
         members = bodies(lines) if lines.whole and not self._target else None
         if members is None or not _may_be_spliced(lines.chunk.data):
             return None
-        for field in dict.fromkeys((self._at, *self._places)):
-            times = self._times(field, lines)
+        for place in dict.fromkeys((self._at, *self._places)):
+            times = self._times(place, lines)
             if times is not None:
-                if field is None and not all(map(str.strip, members)):
+                if place.name is None and not all(map(str.strip, members)):
                     return None
-                self._at = field
-                return Records(lines, lines.starts, members, times, frozenset(), in_place=field == "@timestamp")
+                self._at = place
+                in_place = place.name == "@timestamp"
+                return Records(lines, lines.starts, members, times, frozenset(), in_place=in_place)
         return None
 
-    def _times(self, field: str | None, lines: Lines) -> list[str] | None:
-        """The time of each line if every line has one in this field that can stand as it is, else None.
+    def _times(self, place: _Place, lines: Lines) -> list[str] | None:
+        """The time of each line if every line has one in this place, else None.
 
         With no field, and only then, objects without members come through, too.
         """
         try:
-            rows = self._decoder(field).decode_lines(lines.chunk.data)
+            rows = self._decoder(place).decode_lines(lines.chunk.data)
         except (msgspec.DecodeError, RecursionError):
             return None
         if len(rows) != lines.count:
             return None
-        if field is None:
+        if place.name is None:
             return [""] * lines.count
-        times = [row.time for row in rows]
-        return times if self._timestamps.as_written and all_rfc3339(times) else None
+        written = [row.time for row in rows] if place.kind is str else _numbers([row.time for row in rows])
+        times = self._timestamps.all(written) if written else [""]
+        # Under our own name it has to stand as it is written.
+        return None if "" in times or (place.name == "@timestamp" and times != written) else times
 
-    def _decoder(self, field: str | None) -> Any:
-        if field not in self._decoders:
-            fields: list[Any] = [("time", str, msgspec.field(name=field))] if field else []
-            forbidden = (self._reserved | set(self._before(field))) - {field}
-            for number, name in enumerate(sorted(forbidden)):
-                never = msgspec.field(name=name, default=msgspec.UNSET)
+    def _decoder(self, place: _Place) -> Any:
+        if place not in self._decoders:
+            name = place.name
+            fields: list[Any] = [("time", place.kind, msgspec.field(name=name))] if name else []
+            forbidden = (self._reserved | set(self._before(name))) - {name}
+            for number, other in enumerate(sorted(forbidden)):
+                never = msgspec.field(name=other, default=msgspec.UNSET)
                 fields.append((f"never_{number}", _Never | msgspec.UnsetType, never))
-            self._decoders[field] = msgspec.json.Decoder(msgspec.defstruct("Row", fields, gc=False))
-        return self._decoders[field]
+            self._decoders[place] = msgspec.json.Decoder(msgspec.defstruct("Row", fields, gc=False))
+        return self._decoders[place]
 
     def _before(self, field: str | None) -> Sequence[str]:
         """The names that would have been taken for the time before this one; all of them if it is none."""
@@ -140,6 +155,12 @@ def bodies(lines: Lines) -> list[str] | None:
     many objects as lines, each line holds exactly one.
     """
     return columns.unwrapped(list(lines.texts), "{", "}")
+
+
+def _numbers(values: Sequence[msgspec.Raw]) -> list[str] | None:
+    """The text of each value if all are numbers."""
+    texts = b"\n".join(map(bytes, values)).decode().split("\n")
+    return texts if len(texts) == len(values) and all(text[0] in "-0123456789" for text in texts) else None
 
 
 def _may_be_spliced(data: bytes) -> bool:

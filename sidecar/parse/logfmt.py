@@ -2,38 +2,80 @@
 
 There is no standard; this reads what the libraries of Go and Ruby write. A quoted value has the escapes of JSON; a
 name without a value is true, and may stand anywhere but at the beginning, so that ordinary words are no logfmt. A
-name that stands several times has a list of values. One search goes over a whole chunk, for the names that lines had
-before or for any; it is taken for it if all of the text is accounted for, else lines are looked at one by one.
+name that stands several times has a list of values. One search goes over a whole chunk: for the names that all of its
+lines had before, or for any pairs, where lines with the same names in the same order are made in the same way.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
-from itertools import pairwise
+from collections.abc import Callable, Sequence
+from itertools import accumulate, pairwise
 from operator import add
 
 import msgspec
 
 from sidecar.flow import Lines, Records
-from sidecar.nesting import inside, quoted, tree
 from sidecar.parse.declared import Declared
 from sidecar.parse.plain import as_messages
-from sidecar.parse.rows import Members
+from sidecar.parse.rows import Leaf, Members, as_inside_quotes, row_template
 
-# A name begins behind a blank or a line end: without that, a long word would be tried again from each of its letters.
-_MANY = re.compile(r'(?<![^ \n])([^ ="\n]++)=(?:"([^"\n]*+)"|([^ "\n]*+))([ \n])')
-_ONE = re.compile(r'([^\s="]++)(?:(=)(?:("(?:[^"\\]|\\.)*+")|([^\s"]*+)))?+(?:\s++|$)', re.DOTALL | re.ASCII)
-_BLANKS = " \t\r\n\v\f"
 _ERROR = "the line is not logfmt"
-_REMEMBERED, _WIDEST = 64, 128
-"""Shapes that are remembered, and names that one of them has at most: the application decides on both."""
+_REMEMBERED, _WIDEST, _LONGEST = 256, 128, 2048
+"""Shapes that are remembered, and how many names, and characters of them, one has at most: the application decides on
+all three."""
 
 _TEXT = msgspec.json.Decoder(str)
 
 
-Shape = tuple[str, ...]
-"""The names of a line, in their order."""
+def _value(line_end: str, any_one: str) -> str:
+    """A value without quotes, or in them, as two groups."""
+    return rf'(?:([^\s"]++)|"((?:[^"\\{line_end}]++|\\{any_one})*+)"|)'
+
+
+def _pairs(blank: str, end: str, line_end: str, any_one: str) -> re.Pattern[str]:
+    """Finds all pairs, and what is none up to the end of its line.
+
+    Groups: the name, with `=` if it has a value; the value without quotes, or in them; and what is behind it.
+    """
+    name, value = r'([^\s="]++(?:=|(?=\s|\Z)))', _value(line_end, any_one)
+    return re.compile(rf"{blank}*+{name}{value}( (?!\s)|{blank}*+{end}|{blank}++)|{any_one}++{end}", re.ASCII)
+
+
+_MANY, _ONE = _pairs(r"[ \t\v\f]", r"\n", r"\n", r"[^\n]"), _pairs(r"\s", r"\Z", "", r"[\s\S]")
+
+Heads = tuple[str, ...]
+"""Names in their order, each with `=` if a value follows; "" is what is no pair."""
+
+Row = tuple[str, str, str, str]
+
+
+class _Shape(msgspec.Struct, frozen=True, eq=False):
+    """How lines with the same names become records.
+
+    `template` makes the members of the values that `picked` takes. `texts` are the paths and places of the values
+    that say a time, or have a type. `lists` are the places of each name where one stands several times; `are_text`
+    says which values are not yet JSON.
+    """
+
+    names: frozenset[str]
+    template: str
+    picked: Callable[[Sequence[str]], tuple[str, ...]]
+    texts: Sequence[tuple[str, int]]
+    lists: Sequence[Sequence[int]]
+    are_text: Sequence[bool]
+
+    def members(self, values: Sequence[str]) -> str:
+        """The members of one line."""
+        if not self.lists:
+            return self.template % self.picked(values)
+        return self.template % self.picked([self._listed(values, places) for places in self.lists])
+
+    def _listed(self, values: Sequence[str], places: Sequence[int]) -> str:
+        if len(places) == 1:
+            return values[places[0]]
+        shown = [f'"{values[at]}"' if self.are_text[at] else values[at] for at in places]
+        return f"[{','.join(shown)}]"
 
 
 class Logfmt:
@@ -41,140 +83,131 @@ class Logfmt:
 
     def __init__(self, declared: Declared) -> None:
         self._declared = declared
-        self._shapes: dict[Shape, Members] = {}
-        self._usual: tuple[Shape, re.Pattern[str]] | None = None
+        self._shapes: dict[Heads, _Shape | None] = {}
+        self._usual: tuple[Heads, re.Pattern[str], Members] | None = None
 
     def parse(self, lines: Lines) -> Records:
         """One record for each line."""
-        return (self._at_a_stroke(lines) if lines.whole else None) or self._line_by_line(lines)
+        if not lines.whole:
+            found = [_ONE.findall(text) for text in lines.texts]
+            return self._records(lines, [row for rows in found for row in rows], list(accumulate(map(len, found))))
+        return self._of_usual_names(lines) or self._of_any_names(lines)
 
-    def _at_a_stroke(self, lines: Lines) -> Records | None:
-        if any(odd in lines.text for odd in "\\\t\v\f"):
-            return None
-        return self._of_usual_shape(lines) or self._of_any_shape(lines)
-
-    def _of_usual_shape(self, lines: Lines) -> Records | None:
+    def _of_usual_names(self, lines: Lines) -> Records | None:
         """Lines with the names that all of a chunk had before: to look for these is much quicker than for any."""
         if self._usual is None:
             return None
-        shape, pattern = self._usual
+        names, pattern, members = self._usual
         rows = pattern.findall(lines.text)
         if len(rows) != lines.count:
             self._usual = None
             return None
         by_place = list(zip(*rows, strict=True))
-        values = [list(map(add, *both)) for both in zip(by_place[::2], by_place[1::2], strict=True)]
-        return None if any("" in column for column in values) else self._of_one_shape(lines, shape, values)
+        have_escapes = "\\" in lines.text
+        columns = [
+            _values(*both, have_escapes=have_escapes) for both in zip(by_place[::2], by_place[1::2], strict=True)
+        ]
+        return self._declared.records(lines, members, dict(zip(names, columns, strict=True)), {})
 
-    def _of_any_shape(self, lines: Lines) -> Records | None:
-        names, texts, bare, ends = _transposed(_MANY.findall(lines.text))
-        length = len("".join(names)) + len("".join(texts)) + len("".join(bare)) + 2 * len(names)
-        if length + lines.text.count('"') != len(lines.text) or ends.count("\n") != lines.count:
-            return None
-        values = list(map(add, texts, bare))
-        if "" in values:
-            return None
-        width = len(names) // lines.count
-        if ends[width - 1 :: width].count("\n") == lines.count and names == names[:width] * lines.count:
-            return self._of_one_shape(lines, names[:width], [values[place::width] for place in range(width)])
-        bounds = [0, *(place + 1 for place, end in enumerate(ends) if end == "\n")]
-        return self._by_shape(lines, names, values, list(pairwise(bounds)))
+    def _of_any_names(self, lines: Lines) -> Records:
+        rows = _MANY.findall(lines.text)
+        ends = [place for place, row in enumerate(rows, 1) if (end := row[3]) != " " and (not end or end[-1] == "\n")]
+        return self._records(lines, rows, ends)
 
-    def _of_one_shape(self, lines: Lines, shape: Shape, values: Sequence[Sequence[str]]) -> Records | None:
-        if not _is_plain(shape):
-            return None
-        if self._usual is None:
-            self._usual = (shape, _pattern_of(shape))
-        members, times, notes = self._columns(shape, values)
-        return Records(lines, lines.starts, members, times, _roots([shape]), notes=notes)
+    def _records(self, lines: Lines, rows: Sequence[Row], ends: Sequence[int]) -> Records:
+        """The records of lines that end behind these rows."""
+        heads, bare, quoted, _ = zip(*rows, strict=True) if rows else ((), (), (), ())
+        have_escapes = "\\" in lines.text if lines.whole else any("\\" in text for text in lines.texts)
+        values = _values(bare, quoted, have_escapes=have_escapes)
+        written = self._written(heads, values)
+        spans = list(pairwise((0, *ends)))
+        shapes = [self._shape(heads[begin:end]) for begin, end in spans]
+        members = [shape.members(written[begin:end]) if shape else ""
+                   for shape, (begin, end) in zip(shapes, spans, strict=True)]  # fmt: skip
+        errors = {index: _ERROR for index, shape in enumerate(shapes) if shape is None}
+        for index, message in zip(errors, as_messages([lines.texts[index] for index in errors]), strict=True):
+            members[index] = message
+        distinct = set(shapes)
+        if len(distinct) == 1 and lines.whole:
+            self._remember(heads[: ends[0]])
+        said = _said(shapes, spans, values)
+        times, notes = self._declared.times(said, lines.count), self._declared.notes(said)
+        names = frozenset(name for shape in distinct for name in (shape.names if shape else ("message",)))
+        return Records(lines, lines.starts, members, times, names, errors=errors, notes=notes)
 
-    def _by_shape(
-        self, lines: Lines, names: Shape, values: Sequence[str], spans: Sequence[tuple[int, int]]
-    ) -> Records | None:
-        """Lines that have the same names in the same order are columns together."""
-        shapes: dict[Shape, list[int]] = {}
-        for index, (begin, end) in enumerate(spans):
-            shapes.setdefault(names[begin:end], []).append(index)
-        if not all(map(_is_plain, shapes)):
-            return None
-        members, times = [""] * lines.count, [""] * lines.count
-        notes: dict[int, dict[str, str]] = {}
-        for shape, places in shapes.items():
-            columns = list(zip(*(values[spans[i][0] : spans[i][1]] for i in places), strict=True))
-            made, read, noted = self._columns(shape, columns)
-            for place, member, time in zip(places, made, read, strict=True):
-                members[place], times[place] = member, time
-            notes |= {places[at]: said for at, said in noted.items()}
-        return Records(lines, lines.starts, members, times, _roots(shapes), notes=notes)
+    def _written(self, heads: Heads, values: Sequence[str]) -> Sequence[str]:
+        """Each value as JSON, but for the quotes of a text."""
+        escaped = as_inside_quotes(values)
+        others = {head for head in set(heads) if not self._is_text(head)}
+        if not others:
+            return escaped
+        rows = zip(heads, values, escaped, strict=True)
+        return [self._made(head, value) if head in others else text for head, value, text in rows]
 
-    def _columns(
-        self, shape: Shape, values: Sequence[Sequence[str]]
-    ) -> tuple[list[str], list[str], dict[int, dict[str, str]]]:
-        columns, count = dict(zip(shape, values, strict=True)), len(values[0])
-        made = self._shapes.get(shape)
-        if made is None:
+    def _is_text(self, head: str) -> bool:
+        return head.endswith("=") and head[:-1] not in self._declared.types
+
+    def _made(self, head: str, value: str) -> str:
+        return self._declared.value(head[:-1], value) if head.endswith("=") else "true"
+
+    def _shape(self, heads: Heads) -> _Shape | None:
+        """The shape of a line with these names; None if it is no logfmt."""
+        if heads in self._shapes:
+            return self._shapes[heads]
+        found = self._shape_of(heads) if heads and heads[0].endswith("=") and "" not in heads else None
+        if _may_be_remembered(heads):
             if len(self._shapes) >= _REMEMBERED:
                 self._shapes.clear()
-            made = self._shapes[shape] = self._declared.members(shape)
-        return made.of(columns, count)[0], self._declared.times(columns, count), self._declared.notes(columns)
+            self._shapes[heads] = found
+        return found
 
-    def _line_by_line(self, lines: Lines) -> Records:
-        members, times, errors, notes = [], [], {}, {}
-        for index, line in enumerate(lines.texts):
-            pairs = _pairs(line)
-            if pairs is None:
-                errors[index] = _ERROR
-                members += as_messages([line])
-                times.append("")
-                continue
-            columns = {name: (found[-1],) for name, found in pairs.items() if isinstance(found[-1], str)}
-            members.append(inside(tree({name: self._value(name, found) for name, found in pairs.items()})))
-            times += self._declared.times(columns, 1)
-            if said := self._declared.notes(columns):
-                notes[index] = said[0]
-        return Records(lines, lines.starts, members, times, errors=errors, notes=notes)
+    def _shape_of(self, heads: Heads) -> _Shape:
+        places: dict[str, list[int]] = {}
+        for place, head in enumerate(heads):
+            places.setdefault(head.removesuffix("="), []).append(place)
+        are_text = [self._is_text(head) for head in heads]
+        leaves = [Leaf(name, name, is_text=len(at) == 1 and are_text[at[0]]) for name, at in places.items()]
+        template, picked = row_template(leaves)
+        last = {name: at[-1] for name, at in places.items() if heads[at[-1]].endswith("=")}
+        texts = [(name, last[name]) for name in last.keys() & self._declared.judged]
+        lists = list(places.values()) if len(places) < len(heads) else []
+        return _Shape(frozenset(name.partition(".")[0] for name in places), template, picked, texts, lists, are_text)
 
-    def _value(self, name: str, found: Sequence[str | None]) -> str:
-        shown = ["true" if text is None else self._declared.value(name, text) if text else '""' for text in found]
-        return shown[0] if len(shown) == 1 else f"[{','.join(shown)}]"
-
-
-def _pattern_of(shape: Shape) -> re.Pattern[str]:
-    """Lines of one shape; two groups for each value, of which one is empty."""
-    pairs = (re.escape(name) + r'=(?:"([^"\n]*+)"|([^ "\n]*+))' for name in shape)
-    return re.compile(f"^{' '.join(pairs)}$", re.MULTILINE)
+    def _remember(self, heads: Heads) -> None:
+        """The names of all lines of a chunk, if lines with these are told by them alone."""
+        names = tuple(head.removesuffix("=") for head in heads)
+        if all(head.endswith("=") for head in heads) and len(set(names)) == len(names) and _may_be_remembered(heads):
+            value = _value(r"\n", r"[^\n]")
+            pattern = re.compile(f"^{' '.join(re.escape(head) + value for head in heads)}$", re.MULTILINE | re.ASCII)
+            self._usual = (names, pattern, self._declared.members(names, keeps_empty=True))
 
 
-def _is_plain(shape: Shape) -> bool:
-    """Whether no name stands twice, and there are not too many to remember them."""
-    return len(set(shape)) == len(shape) <= _WIDEST
+def _may_be_remembered(heads: Heads) -> bool:
+    return len(heads) <= _WIDEST and len("".join(heads)) <= _LONGEST
 
 
-def _transposed(rows: Sequence[Sequence[str]]) -> Sequence[tuple[str, ...]]:
-    return list(zip(*rows, strict=True)) or ((), (), (), ())
+def _values(bare: Sequence[str], quoted: Sequence[str], *, have_escapes: bool) -> tuple[str, ...]:
+    """What each value says, with quotes or without. Escapes that JSON does not have stay as they are."""
+    if have_escapes:
+        quoted = [_decoded(text) if "\\" in text else text for text in quoted]
+    return tuple(map(add, bare, quoted))
 
 
-def _roots(shapes: Iterable[Shape]) -> frozenset[str]:
-    return frozenset(name.partition(".")[0] for shape in shapes for name in shape)
-
-
-def _pairs(line: str) -> dict[str, list[str | None]] | None:
-    """The values of each name, None for one without; None if the line is no logfmt."""
-    found: dict[str, list[str | None]] = {}
-    at = len(line) - len(line.lstrip(_BLANKS))
-    while at < len(line):
-        match = _ONE.match(line, at)
-        if match is None or not (found or match[2]):
-            return None
-        name, equals, text, bare = match.groups()
-        found.setdefault(name, []).append(_said(text) if text else bare if equals else None)
-        at = match.end()
-    return found or None
-
-
-def _said(text: str) -> str:
-    """What stands between quotes; escapes that JSON does not have stay as they are."""
+def _decoded(text: str) -> str:
     try:
-        return _TEXT.decode(quoted(text[1:-1]) if "\\" not in text else text)
+        return _TEXT.decode(f'"{text}"')
     except (msgspec.DecodeError, UnicodeEncodeError):
-        return text[1:-1]
+        return text
+
+
+def _said(
+    shapes: Sequence[_Shape | None], spans: Sequence[tuple[int, int]], values: Sequence[str]
+) -> dict[str, list[list[str]]]:
+    """The texts that say a time or have a type, as columns by path; "" where there is none."""
+    said: dict[str, list[list[str]]] = {}
+    for index, (shape, (begin, _)) in enumerate(zip(shapes, spans, strict=True)):
+        for path, place in shape.texts if shape else ():
+            if path not in said:
+                said[path] = [[""] * len(spans)]
+            said[path][0][index] = values[begin + place]
+    return said

@@ -6,13 +6,14 @@ standard library's `re` would stop every file, the probes and the signals while 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+
+from msgspec.structs import replace
 
 from sidecar.flow import Lines, Records
-from sidecar.nesting import inside, quoted, tree
 from sidecar.parse.declared import Declared
-from sidecar.parse.plain import as_messages
-from sidecar.parse.plain import quoted as all_quoted
+from sidecar.parse.rows import Column
+from sidecar.parse.spanning import Spanning
 from sidecar.patterns import compiled
 
 _LIMIT_S, _LEAST_S = 0.1, 0.001
@@ -58,61 +59,53 @@ class Regex:
     ) -> None:
         found = compiled(pattern)
         self._match = found.search if anywhere else found.fullmatch
-        self._groups = [(group, (paths or {}).get(group, group)) for group in found.groupindex]
-        self._roots = frozenset(path.partition(".")[0] for _, path in self._groups)
-        self._is_flat = all("." not in path for _, path in self._groups)
-        self._keys = {path: quoted(path) for _, path in self._groups}
-        self._declared, self._is_plain = declared, not declared.has_types
+        self._spanning, self._groups = Spanning.of(pattern, anywhere=anywhere), found.groups
+        self._places: dict[str, list[int]] = {}
+        for group, number in found.groupindex.items():
+            self._places.setdefault((paths or {}).get(group, group), []).append(number - 1)
+        lists = [path for path, places in self._places.items() if len(places) > 1]
+        self._declared = declared
+        self._members = declared.members(list(self._places), keeps_empty=True, made=lists)
 
     def parse(self, lines: Lines) -> Records:
-        """One record for each line."""
-        members: list[str] = []
-        times: list[str] = []
-        errors: dict[int, str] = {}
-        notes: dict[int, dict[str, str]] = {}
+        """One record for each line, at a stroke if that comes to the same and takes no longer than one line may."""
         patience = _Patience()
-        for index, text in enumerate(lines.texts):
-            fields = self._fields(text, patience)
-            if isinstance(fields, str):
-                errors[index] = fields
-                members.append(as_messages([text])[0])
-                times.append("")
-                continue
-            members.append(self._members(fields))
-            times.append(self._declared.time(fields))
-            if self._declared.has_types and (said := self._declared.complaint(fields)):
-                notes[index] = said
-        names = self._roots | {"message"} if errors else self._roots
-        return Records(
-            lines, lines.starts, members, times, names, errors=errors, notes=notes, timeouts=patience.timeouts
-        )
+        by_group, errors = (self._at_a_stroke(lines) if lines.whole else None) or self._line_by_line(lines, patience)
+        said = {path: [by_group[place] for place in places] for path, places in self._places.items()}
+        lists = {path: found for path, found in said.items() if len(found) > 1}
+        columns = {path: self._listed(path, found) if path in lists else found[0] for path, found in said.items()}
+        records = self._declared.records(lines, self._members, columns, errors, lists)
+        return replace(records, timeouts=patience.timeouts) if patience.timeouts else records
 
-    def _fields(self, text: str, patience: _Patience) -> dict[str, list[str]] | str:
-        limit = patience.for_one
+    def _at_a_stroke(self, lines: Lines) -> tuple[Sequence[Column], dict[int, str]] | None:
+        if self._spanning is None:
+            return None
         try:
-            match = self._match(text, timeout=limit, concurrent=True)
+            columns, failed = self._spanning.columns(lines, _LIMIT_S)
         except TimeoutError:
-            return patience.lost(limit)
-        if match is None:
-            return _NO_MATCH
-        found: dict[str, list[str]] = {}
-        groups = match.groupdict()
-        for group, path in self._groups:
-            if (said := groups[group]) is not None:
-                found.setdefault(path, []).append(said)
-        return found
+            return None
+        return columns, dict.fromkeys(failed, _NO_MATCH)
 
-    def _members(self, fields: dict[str, list[str]]) -> str:
-        if self._is_plain and len(fields) == len(
-            present := [found[0] for found in fields.values() if len(found) == 1]
-        ):
-            leaves = dict(zip(fields, all_quoted(present), strict=True))
-        else:
-            leaves = {path: self._value(path, found) for path, found in fields.items()}
-        if self._is_flat:
-            return ",".join([f"{self._keys[path]}:{value}" for path, value in leaves.items()])
-        return inside(tree(leaves))
+    def _line_by_line(self, lines: Lines, patience: _Patience) -> tuple[Sequence[Column], dict[int, str]]:
+        rows: list[Column] = []
+        errors: dict[int, str] = {}
+        for index, text in enumerate(lines.texts):
+            limit = patience.for_one
+            try:
+                match = self._match(text, timeout=limit, concurrent=True)
+            except TimeoutError:
+                errors[index] = patience.lost(limit)
+                continue
+            if match is None:
+                errors[index] = _NO_MATCH
+            else:
+                rows.append(match.groups())
+        return list(zip(*rows, strict=True)) or [()] * self._groups, errors
 
-    def _value(self, path: str, found: list[str]) -> str:
+    def _listed(self, path: str, columns: Sequence[Column]) -> Column:
+        """Several columns of texts as one of JSON: a value, or a list where there are several."""
+        return [self._list(path, [said for said in row if said is not None]) for row in zip(*columns, strict=True)]
+
+    def _list(self, path: str, found: Sequence[str]) -> str | None:
         values = [self._declared.value(path, said) for said in found]
-        return values[0] if len(values) == 1 else f"[{','.join(values)}]"
+        return values[0] if len(values) == 1 else f"[{','.join(values)}]" if values else None

@@ -7,13 +7,15 @@ zone database.
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from datetime import datetime
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from sidecar.clock import Clock
+from sidecar.parse.rfc3339 import is_rfc3339
+from sidecar.parse.seconds import Ends, Seconds
 from sidecar.parse.years import latest_day, latest_year
 
-_CACHED = 4096
 _HOUR_S = 3600
 _FRACTION = re.compile(r"\d{1,9}", re.ASCII)
 _SET_APART = re.compile(r"[.,;:]")
@@ -34,11 +36,13 @@ class Strptime:
             self._form = " ".join(words)
         directives = frozenset(re.findall(r"%(.)", self._form.replace("%%", "")))
         self._has_year, self._has_day = bool(directives & _YEARS), bool(directives & _DAYS)
-        self._cache: dict[tuple[str, str], tuple[str, str]] = {}
+        self._lines = re.compile(_of_lines(self._apart, self._before), re.ASCII | re.MULTILINE)
+        self._seconds = Seconds(self._ends)
         self._until = 0.0
 
-    def read(self, text: str) -> str:
-        """The time as ISO 8601 with its offset, or "" if it is not written so. The caller judges what it may hold."""
+    def one(self, text: str) -> str:
+        """The time as RFC 3339 text, or "" if it is not written so."""
+        self._forget()
         fraction, key = "", (text, "")
         if self._apart:
             pieces = text.split(self._apart, self._before)
@@ -47,19 +51,27 @@ class Strptime:
                 return ""
             fraction = match[0]
             key = (text[: -len(pieces[-1]) - 1], pieces[-1][match.end() :])
-        if not self._has_year and self._clock.now() >= self._until:
-            self._cache.clear()
-            self._until = (self._clock.now() // _HOUR_S + 1) * _HOUR_S
-        found = self._cache.get(key)
-        if found is None:
-            if len(self._cache) >= _CACHED:
-                self._cache.clear()
-            found = self._cache[key] = self._ends("".join(key))
-        head, tail = found
-        return f"{head}.{fraction}{tail}" if fraction and head else head + tail
+        return self._seconds.one(key, fraction)
 
-    def _ends(self, text: str) -> tuple[str, str]:
-        """What stands before and after the fraction."""
+    def all(self, texts: Sequence[str]) -> list[str] | None:
+        """The times of several without line ends."""
+        self._forget()
+        if not self._apart:
+            return self._seconds.all([(text, "") for text in texts])
+        rows = self._lines.findall("\n".join(texts))
+        if len(rows) != len(texts):
+            return None
+        return self._seconds.all([(head, tail) for head, _, tail in rows], [fraction for _, fraction, _ in rows])
+
+    def _forget(self) -> None:
+        """A time without its year means another one in another hour, perhaps."""
+        if not self._has_year and (now := self._clock.now()) >= self._until:
+            self._seconds.clear()
+            self._until = (now // _HOUR_S + 1) * _HOUR_S
+
+    def _ends(self, parts: tuple[str, str]) -> Ends:
+        """What stands before and after the fraction, given the same of the text."""
+        text = "".join(parts)
         zone = self._zone
         if self._named is not None:
             words = text.split()
@@ -75,7 +87,8 @@ class Strptime:
         if tail.startswith("."):
             # Where nothing sets the fraction apart, it is read together with the rest.
             whole, tail = written[:26], written[26:]
-        return whole, "Z" if tail == "+00:00" else tail
+        tail = "Z" if tail == "+00:00" else tail
+        return (whole, tail) if is_rfc3339(whole + tail) else ("", "")
 
     def _read(self, text: str) -> datetime | None:
         try:
@@ -99,6 +112,13 @@ def _without_fraction(form: str) -> tuple[str, str, int]:
     if not _SET_APART.fullmatch(apart) or form[at - 2 : at - 1] == "%":
         return form, "", 0
     return form[: at - 1] + form[at + 2 :], apart, form[:at].count(apart)
+
+
+def _of_lines(apart: str, before: int) -> str:
+    """A pattern of texts that have a line each: the fraction, set apart by this, and what stands round it."""
+    one = re.escape(apart)
+    upto = f"(?:[^{one}\\n]*+{one}){{{before - 1}}}" if before > 1 else ""
+    return rf"^({upto}[^{one}\n]*+){one}(\d{{1,9}}+)(.*+)$" if apart else ""
 
 
 def _zone(name: str, otherwise: ZoneInfo) -> ZoneInfo:

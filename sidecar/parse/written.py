@@ -9,10 +9,11 @@ from itertools import repeat
 from zoneinfo import ZoneInfo
 
 from sidecar.clock import Clock
-from sidecar.parse.timestamps import MONTHS, is_rfc3339, offset_at, offset_text
+from sidecar.parse.rfc3339 import is_rfc3339
+from sidecar.parse.seconds import Ends, Seconds
+from sidecar.parse.timestamps import MONTHS, offset_at, offset_text
 from sidecar.parse.years import latest_day, latest_year
 
-_CACHED = 4096
 _ZONE = re.compile(r"Z|UTC|GMT|[+-]\d\d(?::?\d\d)?", re.ASCII)
 _HOUR_S = 3600
 
@@ -25,34 +26,24 @@ class Written:
 
     def __init__(self, shape: Callable[[str, str, float], str], zone: str, clock: Clock) -> None:
         self._shape, self._zone, self._clock = shape, ZoneInfo(zone), clock
-        self._cache: dict[tuple[str, str, str], tuple[str, str]] = {}
+        self._seconds = Seconds(self._ends)
         self._hour = 0
 
     def all(self, columns: Mapping[str, Sequence[str]], count: int) -> list[str]:
         """RFC 3339 text for each row, from its groups `time`, `zone`, `year` and `fraction`; "" for no time."""
         if "time" not in columns:
             return [""] * count
-        cache = self._cache
         if (hour := int(self._clock.now() // _HOUR_S)) != self._hour:
             # A clock without its day means another day tomorrow.
-            cache.clear()
+            self._seconds.clear()
             self._hour = hour
         zones, years = columns.get("zone", repeat("", count)), columns.get("year", repeat("", count))
         keys = list(zip(columns["time"], zones, years, strict=True))
-        for key in set(keys) - cache.keys():
-            cache[key] = self._ends(*key)
-        ends = [cache[key] for key in keys]
-        if len(cache) > _CACHED:
-            cache.clear()
-        if "fraction" not in columns:
-            return [head + tail for head, tail in ends]
-        return [
-            f"{head}.{fraction}{tail}" if fraction and head else head + tail
-            for (head, tail), fraction in zip(ends, columns["fraction"], strict=True)
-        ]
+        return self._seconds.all(keys, columns.get("fraction", ()))
 
-    def _ends(self, time: str, zone: str, year: str) -> tuple[str, str]:
+    def _ends(self, key: tuple[str, str, str]) -> Ends:
         """What stands before and after the fraction."""
+        time, zone, year = key
         found = self._shape(time, year, self._clock.now()) if time else ""
         if not found:
             return "", ""

@@ -6,6 +6,8 @@ from typing import Any
 
 import pytest
 import regex
+from hypothesis import given
+from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from sidecar.flow import Records
@@ -126,3 +128,40 @@ def test_an_access_log_has_the_fields_of_the_common_schema() -> None:
 def test_a_pattern_that_backtracks_stops_after_its_time() -> None:
     records = parsed("(?:(?:%{WORD}a?)+)*!%{INT:n}", "a" * 40)
     assert records.errors[0].startswith(("the pattern took longer", "the line does not match"))
+
+
+_ATOM = r"[a-zA-Z0-9!#$%&'*+/=?^_`{|}~-]"
+_OCTET, _GROUP = r"(?:25[0-5]|2[0-4]\d|1?\d?\d)", r"[0-9A-Fa-f]{1,4}"
+PLAINLY = {
+    "WORD": r"\b\w+\b",
+    "POSINT": r"\b[1-9]\d*\b",
+    "NONNEGINT": r"\b\d+\b",
+    "EMAILADDRESS": rf"{_ATOM}{{1,64}}(?:\.{_ATOM}{{1,62}}){{0,63}}@%{{HOSTNAME}}",
+    "MONTH": (
+        r"\b(?:Jan(?:uary)?|Feb(?:ruary)?|Mar(?:ch)?|Apr(?:il)?|May|June?|July?|Aug(?:ust)?|Sep(?:t(?:ember)?)?"
+        r"|Oct(?:ober)?|Nov(?:ember)?|Dec(?:ember)?)\b"
+    ),
+    "IPV6": (
+        rf"(?:(?:{_GROUP}:){{6}}(?:{_OCTET}\.){{3}}{_OCTET}|(?:{_GROUP}:){{7}}{_GROUP}"
+        rf"|(?:{_GROUP}(?::{_GROUP}){{0,6}})?::(?:(?:{_GROUP}:){{0,5}}(?:{_OCTET}\.){{3}}{_OCTET}"
+        rf"|{_GROUP}(?::{_GROUP}){{0,6}})?)(?:%\w+)?"
+    ),
+}
+"""Known patterns as one would write them who does not think of the time that they take."""
+
+BITS = {
+    "WORD": "ab1_ -\u00e4", "POSINT": "0129 .a", "NONNEGINT": "019 .a\u0663", "EMAILADDRESS": "a1.@- +",
+    "MONTH": ["J", "an", "uary", "une", "ul", "y", "Feb", "Ma", "r", "ch", "A", "ug", "ust", "Sep", "t", "ember",
+              " "],
+    "IPV6": ["::", ":", "1", "ff", "2001", "%", "eth0", ".", "203.0.113.7", " ", "1:2:3:4:5:6:", "g"],
+}  # fmt: skip
+AROUND = ["{}", "^{}$", "{} ", ".*{}", "{}{}", "(?:{}|.)+x?", "{}(?=.)"]
+
+
+@given(st.data())
+def test_known_patterns_that_do_not_go_back_take_what_the_plain_ones_take(data: st.DataObject) -> None:
+    name, around = data.draw(st.sampled_from(list(PLAINLY))), data.draw(st.sampled_from(AROUND))
+    line = data.draw(st.lists(st.sampled_from(BITS[name]), max_size=10).map("".join))
+    pattern = around.replace("{}", f"%{{{name}:found}}")
+    ours, plain = (regex.compile(expanded(pattern, own).pattern).search(line) for own in ({}, PLAINLY))
+    assert (ours and (ours.span(), ours.groups())) == (plain and (plain.span(), plain.groups()))

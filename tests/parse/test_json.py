@@ -6,6 +6,7 @@ import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from sidecar.clock import SystemClock
 from sidecar.decode.framing import Framing
@@ -42,6 +43,33 @@ def test_the_time_is_found_under_its_usual_names_and_kept_as_written(name: str) 
 def test_a_number_is_an_epoch_and_a_field_may_be_named() -> None:
     assert list(parsed(b'{"ts":1795395600.5}\n').times) == ["2026-11-23T01:00:00.5Z"]
     assert list(parsed(b'{"meta":{"at":1795395600000}}\n', field="meta.at").times) == ["2026-11-23T01:00:00.000Z"]
+
+
+@pytest.mark.parametrize(
+    "written",
+    ['"2026-11-23 01:00:00,123"', '"2026-11-23T01:00:00.123+0000"', "1795395600123", "1795395600.123",
+     '"1795395600123"', '"\\u0032026-11-23 01:00:00.123"'],
+)  # fmt: skip
+@pytest.mark.parametrize("name", ["@timestamp", "time", "ts"])
+def test_times_that_are_converted_are_the_same_at_a_stroke_and_line_by_line(name: str, written: str) -> None:
+    lines = framed("".join(f'{{"{name}":{written},"n":{n}}}\n' for n in range(3)).encode())
+    one, finisher = Json(Timestamps(), RESERVED), Finisher(ManualClock(), "here")
+    together, apart = one.parse(lines), one.parse(replace(lines, whole=False))
+    assert together.times == apart.times == ["2026-11-23T01:00:00.123Z"] * 3
+    assert finisher.documents(together).texts() == finisher.documents(apart).texts()
+    assert (together.names is not None) is (name != "@timestamp" and "u0032" not in written)
+
+
+AS_TIME = ["1", "1.5", '"2026-11-23 01:00:00"', f'"{TIME}"', "null", "true", "[1]", '""', "-1", "1e3"]
+
+
+@given(st.lists(st.sampled_from(AS_TIME), max_size=4))
+def test_times_of_all_kinds_are_the_same_at_a_stroke_and_line_by_line(values: list[str]) -> None:
+    lines = framed(b"".join(b'{"time":%s}\n' % value.encode() for value in values) or b'{"a":1}\n')
+    one, finisher = Json(Timestamps(), RESERVED), Finisher(ManualClock(), "here")
+    together, apart = one.parse(lines), one.parse(replace(lines, whole=False))
+    assert together.times == apart.times
+    assert finisher.documents(together).texts() == finisher.documents(apart).texts()
 
 
 def test_a_time_that_would_inject_something_is_no_time() -> None:

@@ -12,7 +12,8 @@ from sidecar.parse.declared import Declared
 from sidecar.parse.json import Json
 from sidecar.parse.plain import Plain
 from sidecar.parse.regex import Regex
-from sidecar.parse.timestamps import Timestamps, all_rfc3339, is_rfc3339
+from sidecar.parse.rfc3339 import all_rfc3339, is_rfc3339
+from sidecar.parse.timestamps import Timestamps
 from tests.parse.reading import fields, framed
 
 ORDINARY = (

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import datetime
 from time import thread_time
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from sidecar.parse.timestamps import Timestamps
 from sidecar.testing import ManualClock
@@ -102,14 +105,45 @@ def test_where_a_clock_is_put_on_or_back_the_offset_before_the_change_holds(form
 def test_a_time_costs_little_once_its_second_is_known(form: str, shape: str) -> None:
     times = Timestamps([form], "Europe/Berlin", ManualClock())
     many = [shape.format(n // 3600, n // 60 % 60, n % 1000) for n in range(20_000)]
-    for text in many:
-        assert times.read(text)
-    # One or two µs each; the bound is for a machine that is busy, and a conversion a line takes more than that.
-    assert min(_took(times, many) for _ in range(5)) < len(many) * 5e-6
+    assert all(map(times.read, many))
+    assert all(times.all(many))
+    # One or two µs each, and less than one together; the bounds are for a machine that is busy, and a conversion for
+    # each takes more than that.
+    assert min(_took(lambda: list(map(times.read, many))) for _ in range(5)) < len(many) * 5e-6
+    assert min(_took(lambda: times.all(many)) for _ in range(5)) < len(many) * 3e-6
 
 
-def _took(times: Timestamps, texts: list[str]) -> float:
+def _took(read: Callable[[], list[str]]) -> float:
     began = thread_time()
-    for text in texts:
-        times.read(text)
+    read()
     return thread_time() - began
+
+
+FORMATS = [
+    (), ("iso8601",), ("epoch",), ("epoch_ms",), ("epoch_us", "iso8601"), ("epoch_ns",), ("common_log",),
+    ("%d.%m.%Y %H:%M:%S.%f",), ("%b %d %H:%M:%S",), ("%H:%M:%S,%f", "epoch"), ("%Y-%m-%d %H:%M:%S.%f", "iso8601"),
+    ("%a %b %d %H:%M:%S.%f %Z %Y",), ("%Y",), ("%Y.%m.%d.%f%z",), ("%S.%f.%M",),
+]  # fmt: skip
+TEXTS = [
+    "2026-11-23T01:00:00Z", "2026-11-23T01:00:00.5+00:00", "2026-11-23T01:00:00.1234567890123Z", "2026-11-23 01:00",
+    "2026-11-23 01:00:00,123", "2026-11-23 01:00:00.123", "2026-11-23 01:00:01.5", "2026-11-23 01:00:00.5 +0130",
+    "2026-13-23 01:00:00.5", "1795395600", "1795395600.5", "1795395601.", "-1", "1795395600123", "1795395600123456",
+    "1795395600123456789", "99999999999999999999", "9999999999999", "\u0663", "23/Nov/2026:01:00:00 +0000",
+    "23/Nov/2026:01:00:01 -0130", "23/Foo/2026:01:00:00 +0000", "23.11.2026 01:00:00.123456",
+    "23.11.2026 01:00:00.5x", "23.11.2026 01:00:00.1234567890", "Nov 23 01:00:00",
+    "Nov 22 01:00:01", "01:00:00,5", "23:59:59,123456789",
+    "Mon Nov 23 01:00:00.25 UTC 2026", "Mon Nov 23 01:00:01.5 America/New_York 2026", "2026", "2026.11.23.5+0000",
+    "2026.11.23.5+0000.1", "59.5.07", "", " ", " 1795395600 ", "2026-11-23 01:00:00.5\n", "1\n2", "x" * 200,
+]  # fmt: skip
+
+
+@given(st.sampled_from(FORMATS), st.lists(st.sampled_from(TEXTS), min_size=1, max_size=4), st.booleans())
+def test_times_that_are_read_together_are_those_of_each_by_itself(
+    formats: tuple[str, ...], texts: list[str], is_one: bool
+) -> None:
+    if is_one:
+        texts = [texts[0]] * 3
+    times = Timestamps(formats, "Europe/Berlin", clock("2026-11-23T12:00:00"))
+    together = times.all(texts)
+    assert together == [Timestamps(formats, "Europe/Berlin", clock("2026-11-23T12:00:00")).read(t) for t in texts]
+    assert times.all(texts) == together

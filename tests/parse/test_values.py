@@ -58,6 +58,13 @@ def test_a_quoted_value_may_hold_line_ends_of_an_event() -> None:
     assert [found["level"] for found in fields(records)] == ["one\ntwo", "b"]
 
 
+def test_a_number_of_two_lines_is_none() -> None:
+    lines = framed('t,b,"1', '2",x', "t,b,2,y", events=(0, 12))
+    records = parser(ROWS).parse(lines)
+    assert [found["http"]["status"] for found in fields(records)] == ["1\n2", 2]
+    assert records.notes == {0: {"error.message": '"http.status cannot be read as integer"'}}
+
+
 def test_another_delimiter() -> None:
     wanted = {"type": "csv", "columns": ["a", "b"], "delimiter": "\t"}
     assert fields(parser(wanted).parse(framed("1\t2,3"))) == [{"a": "1", "b": "2,3"}]

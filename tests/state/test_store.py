@@ -168,7 +168,7 @@ def test_the_balance_is_that_of_the_database_whoever_changes_it(tmp_path: Path) 
     """It is kept from one question to the next: after commits, also those that fail or make place for dead letters,
     and after what another process does to the dead letters."""
     ledger = Ledger(open_store(tmp_path), Bound(30, "drop_oldest"))
-    ledger.begin(GENERATION, FileId(1, 2, None), Fingerprint.of(b"head"))
+    ledger.begin([(GENERATION, FileId(1, 2, None), Fingerprint.of(b"head"))])
     other = open_store(tmp_path, exclusive=False)
 
     def commit(offset: int, sink: str, letters: int) -> None:
