@@ -36,7 +36,8 @@ class _Frame(msgspec.Struct, frozen=True):
     """The constant text behind the members of each record, and the names that no record may use for it to hold.
 
     `log_tail` and `log_close` are the text behind records whose last member is an object `log`, without its brace:
-    there our fields of `log` come first. Empty where an enricher adds to `log`.
+    there our fields of `log` come first. Empty where an enricher adds to `log`. One of `needles` is in every record
+    that uses a name of ours without escapes; `below` are the beginnings of dotted names that stand below a leaf.
     """
 
     leaves: Mapping[str, str]
@@ -46,6 +47,7 @@ class _Frame(msgspec.Struct, frozen=True):
     log_close: str
     reserved: frozenset[str]
     needles: tuple[str, ...]
+    below: tuple[str, ...]
 
 
 class Finisher:
@@ -108,8 +110,10 @@ class Finisher:
         if not isinstance(log, str) and log.keys() == {"file", "offset"}:
             log_tail, log_close = f",{inside(log)}}},{inside(ours)}}}".split(_OFFSET)
         reserved = root_spellings([*leaves, "@timestamp"]) | METADATA
-        roots = {name.split(".")[0] for name in leaves} | {"@timestamp", "_"}
-        return _Frame(leaves, tail, close, log_tail, log_close, reserved, tuple(sorted(f'"{root}' for root in roots)))
+        roots = sorted({name.split(".")[0] for name in leaves} | {"@timestamp"})
+        needles = ('"_', *(f'"{root}{behind}' for root in roots for behind in ('"', ".")))
+        below = tuple(f"{leaf}." for leaf in ("@timestamp", *leaves))
+        return _Frame(leaves, tail, close, log_tail, log_close, reserved, needles, below)
 
     @staticmethod
     def _may_splice(records: Records, frame: _Frame, apart: frozenset[str] = frozenset()) -> bool:
@@ -149,6 +153,4 @@ def _splice_start(body: str, time: str, frame: _Frame) -> str:
 
 
 def _touches(key: str, frame: _Frame) -> bool:
-    if key in frame.reserved or key.partition(".")[0] in METADATA:
-        return True
-    return any(key.startswith(f"{leaf}.") for leaf in frame.leaves)
+    return key in frame.reserved or key.startswith(frame.below) or key.partition(".")[0] in METADATA

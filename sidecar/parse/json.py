@@ -8,12 +8,13 @@ which one fails goes line by line, and comes out the same.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from itertools import product
 from typing import Annotated, Any
 
 import msgspec
 
 from sidecar import columns
-from sidecar.flow import Lines, Records
+from sidecar.flow import OBJECT, Lines, Records
 from sidecar.parse.plain import as_messages, quoted
 from sidecar.parse.timestamps import Timestamps, all_rfc3339
 
@@ -21,10 +22,17 @@ TIME_FIELDS = ("@timestamp", "timestamp", "time", "ts")
 """Where the time of an event is looked for unless told."""
 
 _NOT_AN_OBJECT = "the line is not one JSON object"
+_NAMES = (frozenset[str](), frozenset({OBJECT}))
+"""Whether one of the lines has a value where others have an object, the usual case first."""
+
 _BOM = "\ufeff"
 
 _Never = Annotated[int, msgspec.Meta(ge=2, le=1)]
 """A type that no value fits, so that a reserved name anywhere fails the whole decoding."""
+
+
+class _Object(msgspec.Struct):
+    """A type that any object fits, and that reads nothing in it."""
 
 
 class Json:
@@ -36,10 +44,12 @@ class Json:
     ) -> None:  # fmt: skip
         self._timestamps = timestamps
         self._reserved = frozenset(name for name in reserved if not name.startswith("_"))
+        self._below_ours = _below(self._reserved)
         self._target = target
-        self._field = field
+        # Where the time is a field of ours it has to move, which is not done at a stroke.
+        self._is_ours = field in {*self._reserved, OBJECT} - {"@timestamp"}
         self._candidates = (field,) if field else TIME_FIELDS
-        self._decoders: dict[str | None, msgspec.json.Decoder[Any]] = {}
+        self._decoders: dict[tuple[str | None, frozenset[str]], msgspec.json.Decoder[Any]] = {}
         # A dotted name may stand inside other objects, where the decoder of a whole chunk does not look.
         self._places = () if field and "." in field else (*self._candidates, None)
         self._row = _row_decoder(self._candidates)
@@ -50,25 +60,30 @@ class Json:
         return self._at_a_stroke(lines) or self._line_by_line(lines)
 
     def _at_a_stroke(self, lines: Lines) -> Records | None:
-        members = bodies(lines) if lines.whole and not self._target else None
-        if members is None or not _may_be_spliced(lines.chunk.data):
+        members = bodies(lines) if lines.whole and not self._target and not self._is_ours else None
+        if members is None or not self._may_be_spliced(lines.chunk.data):
             return None
-        for field in dict.fromkeys((self._at, *self._places)):
-            times = self._times(field, lines)
+        for field, names in product(dict.fromkeys((self._at, *self._places)), _NAMES):
+            times = self._times(field, names, lines)
             if times is not None:
                 if field is None and not all(map(str.strip, members)):
                     return None
                 self._at = field
-                return Records(lines, lines.starts, members, times, frozenset(), in_place=field == "@timestamp")
+                return Records(lines, lines.starts, members, times, names, in_place=field == "@timestamp")
         return None
 
-    def _times(self, field: str | None, lines: Lines) -> list[str] | None:
+    def _may_be_spliced(self, data: bytes) -> bool:
+        """No `\\u`, which could spell a name of ours in another way, no name that begins like those of the databases,
+        and none for something below a leaf of ours."""
+        return not any(columns.holds(data, text) for text in (b"\\u", b'"_', *self._below_ours))
+
+    def _times(self, field: str | None, names: frozenset[str], lines: Lines) -> list[str] | None:
         """The time of each line if every line has one in this field that can stand as it is, else None.
 
-        With no field, and only then, objects without members come through, too.
+        `names`: what may have any value. With no field, and only then, objects without members come through, too.
         """
         try:
-            rows = self._decoder(field).decode_lines(lines.chunk.data)
+            rows = self._decoder(field, names).decode_lines(lines.chunk.data)
         except (msgspec.DecodeError, RecursionError):
             return None
         if len(rows) != lines.count:
@@ -78,15 +93,18 @@ class Json:
         times = [row.time for row in rows]
         return times if self._timestamps.as_written and all_rfc3339(times) else None
 
-    def _decoder(self, field: str | None) -> Any:
-        if field not in self._decoders:
+    def _decoder(self, field: str | None, names: frozenset[str]) -> Any:
+        if (field, names) not in self._decoders:
             fields: list[Any] = [("time", str, msgspec.field(name=field))] if field else []
             forbidden = (self._reserved | set(self._before(field))) - {field}
             for number, name in enumerate(sorted(forbidden)):
                 never = msgspec.field(name=name, default=msgspec.UNSET)
                 fields.append((f"never_{number}", _Never | msgspec.UnsetType, never))
-            self._decoders[field] = msgspec.json.Decoder(msgspec.defstruct("Row", fields, gc=False))
-        return self._decoders[field]
+            if OBJECT not in names | forbidden:
+                either = msgspec.field(name=OBJECT, default=msgspec.UNSET)
+                fields.append(("object", _Object | None | msgspec.UnsetType, either))
+            self._decoders[field, names] = msgspec.json.Decoder(msgspec.defstruct("Row", fields, gc=False))
+        return self._decoders[field, names]
 
     def _before(self, field: str | None) -> Sequence[str]:
         """The names that would have been taken for the time before this one; all of them if it is none."""
@@ -142,9 +160,10 @@ def bodies(lines: Lines) -> list[str] | None:
     return columns.unwrapped(list(lines.texts), "{", "}")
 
 
-def _may_be_spliced(data: bytes) -> bool:
-    """No `\\u`, which could spell a name of ours in another way, no name that begins like those of the databases."""
-    return not columns.holds(data, b"\\u") and not columns.holds(data, b'"_')
+def _below(reserved: frozenset[str]) -> Sequence[bytes]:
+    """How a dotted name begins that stands for something below a leaf of ours."""
+    leaves = [name for name in reserved if not any(other.startswith(f"{name}.") for other in reserved)]
+    return [f'"{leaf}.'.encode() for leaf in sorted(leaves)]
 
 
 class _Row:
