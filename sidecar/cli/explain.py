@@ -111,6 +111,8 @@ def _detect(options: argparse.Namespace) -> int:
         print(json.dumps({"confidence": found.confidence, "configuration": configuration}, ensure_ascii=False))
         return 0
     print(f"# reads {found.confidence:.0%} of the events in the first {len(data):,} bytes")
+    if "encoding" not in found.pipeline and "\ufffd" in data.decode(errors="replace"):
+        print("# not all of it is UTF-8: say the encoding, as windows-1252 or shift-jis")
     print(yaml.safe_dump(configuration, sort_keys=False, allow_unicode=True))
     settings = from_command_line([file], ["stdout:"], found.pipeline, {}, {})
     shown = [

@@ -32,6 +32,9 @@ EVENTS = {
         "2026-11-23 10:00:01 INFO com.example.Shop: open\n",
         'Exception in thread "main" java.lang.Error\n\tat A.main(A.java:1)\n',
         "2026-11-23 10:00:02 INFO bye\n",
+        "2026-11-23T10:00:03Z ERROR 1 --- [nio-8080-exec-1] c.e.Shop : failed, with root cause\n"
+        "\njava.lang.IllegalStateException: closed\n\tat com.example.Shop.buy(Shop.java:12)\n\n",
+        "2026-11-23T10:00:04Z INFO 1 --- [main] c.e.Shop : ready\n",
     ],
     "python": [
         "2026-11-23 10:00:00,123 ERROR shop failed\n"
@@ -126,7 +129,7 @@ def cut(grouping: Grouping, data: bytes) -> list[bytes]:
 THREADS = {
     "java": [
         "10:00:00 ERROR [t1] no\njava.io.IOException: a\n\tat A.b(A.java:1)\nCaused by: x.Y\n\tat A.c(A.java:2)\n",
-        "java.io.IOException: b\n\tat A.b(A.java:1)\n",
+        "java.io.IOException: b\n\tat A.b(A.java:1)\n\n",
         "java.io.IOException: c\n\tat A.b(A.java:1)\n",
         "10:00:00 ERROR [t2] failed\njava.io.IOException: d\n\tat A.b(A.java:1)\n",
         "10:00:00 INFO [t3] ready\n",
