@@ -165,6 +165,32 @@ def test_events_of_several_threads_that_follow_one_another_are_not_glued(name: s
     assert cut(rule, "".join(THREADS[name]).encode()) == [event.encode() for event in THREADS[name]]
 
 
+DATED = re.compile(rb"^2026-11-23 10:00:\d\d ", re.MULTILINE)
+
+
+@pytest.mark.parametrize("name", ["indent", "java", "python", "go", "ruby", "node", "dotnet", "php"])
+@given(data=st.data())
+def test_no_event_has_the_first_lines_of_two_threads_however_these_write(name: str, data: st.DataObject) -> None:
+    """Each thread writes lines with a time, and behind some of them what its language writes of a failure."""
+    traces = [event.partition("\n")[2].splitlines() for event in EVENTS[name]]
+    threads = [
+        [line for trace in data.draw(st.lists(st.sampled_from(traces), max_size=4)) for line in (None, *trace)]
+        for _ in range(3)
+    ]
+    written, count = b"", 0
+    while any(threads):
+        line = data.draw(st.sampled_from([thread for thread in threads if thread])).pop(0)
+        if line is None:
+            count += 1
+            written += b"2026-11-23 10:00:%02d ERROR [t1] order failed\n" % count
+        else:
+            written += f"{line}\n".encode()
+    events = cut(Multiline(preset=name).grouping(1 << 20), written) if written else []
+    assert b"".join(events) == written
+    assert [len(DATED.findall(event)) for event in events if DATED.search(event)] == [1] * count
+    assert all(DATED.match(event) for event in events if DATED.search(event))
+
+
 @pytest.mark.parametrize("name", PRESETS)
 def test_a_preset_parts_the_messages_of_its_language(name: str) -> None:
     grouping = Multiline(preset=name).grouping(1 << 20)
