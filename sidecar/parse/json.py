@@ -7,6 +7,7 @@ which one fails goes line by line, and comes out the same.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from itertools import product
 from typing import Annotated, Any
@@ -24,6 +25,9 @@ TIME_FIELDS = ("@timestamp", "timestamp", "time", "ts")
 _NOT_AN_OBJECT = "the line is not one JSON object"
 _NAMES = (frozenset[str](), frozenset({OBJECT}))
 """Whether one of the lines has a value where others have an object, the usual case first."""
+
+_FEW = 3
+"""So many leaves under one root are looked for one by one."""
 
 _BOM = "\ufeff"
 
@@ -161,9 +165,14 @@ def bodies(lines: Lines) -> list[str] | None:
 
 
 def _below(reserved: frozenset[str]) -> Sequence[bytes]:
-    """How a dotted name begins that stands for something below a leaf of ours."""
+    """How a dotted name begins that stands for something below a leaf of ours, or below the root of many of them.
+
+    Each is looked for in all of the text, so there must not be one for each label of a Pod.
+    """
     leaves = [name for name in reserved if not any(other.startswith(f"{name}.") for other in reserved)]
-    return [f'"{leaf}.'.encode() for leaf in sorted(leaves)]
+    many = Counter(leaf.partition(".")[0] for leaf in leaves)
+    above = {root if many[root] > _FEW else leaf for leaf in leaves for root in [leaf.partition(".")[0]]}
+    return [f"{name[:-1]}.".encode() for name in quoted(sorted(above))]
 
 
 class _Row:
