@@ -10,6 +10,7 @@ from sidecar.decode.framing import Framing
 from sidecar.decode.multiline import Grouping
 from sidecar.enrich.add import Add
 from sidecar.enrich.ahead import TimesAhead
+from sidecar.enrich.aside import aside
 from sidecar.enrich.filters import LineFilter
 from sidecar.enrich.finish import Finisher, LeafSource
 from sidecar.enrich.host import Host
@@ -71,4 +72,5 @@ def _steps(pipeline: Pipeline, clock: Clock) -> list[Step]:
     if not all(isinstance(parser, Simple | Regex) for parser in pipeline.parser):
         steps.append(Step("limits", Limits(pipeline.max_fields, pipeline.max_depth)))
     steps.append(Step("times", TimesAhead(clock).corrected))
+    steps.append(Step("aside", aside))
     return steps

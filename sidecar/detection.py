@@ -31,6 +31,8 @@ _LEAST = 0.02
 """The part of the events that a parser has to read to be proposed, alone or beside others."""
 _LEAST_PAIRS = 0.2
 """The same for logfmt, which is in many a sentence."""
+_LEAST_DATED = 0.4
+"""The part of the lines that has to begin with a time for a pattern to be proposed that says so."""
 _MOST = 0.5
 """The part of what is in containers' files that a parser has to read to be proposed for all of it; and the part of
 the values of a field that has to be a time."""
@@ -72,6 +74,18 @@ _FORMATS = (
     "%d/%m/%Y %H:%M:%S", "%m/%d/%Y %I:%M:%S %p",
 )  # fmt: skip
 
+_CLOCK = r"\d\d:\d\d:\d\d(?:[.,]\d{1,9})?"
+_DATES = (
+    (r"\d{4}-\d\d-\d\d", rf"[T ]{_CLOCK}(?: ?(?:Z|UTC|[+-]\d\d:?\d\d))?", ("iso8601",)),
+    (r"\d{4}/\d\d/\d\d", f" {_CLOCK}", ("%Y/%m/%d %H:%M:%S", "%Y/%m/%d %H:%M:%S.%f")),
+    (r"\d\d-[A-Z][a-z]{2}-\d{4}", f" {_CLOCK}", ("%d-%b-%Y %H:%M:%S", "%d-%b-%Y %H:%M:%S.%f")),
+    (r"\d\d [A-Z][a-z]{2} \d{4}", f" {_CLOCK}", ("%d %b %Y %H:%M:%S", "%d %b %Y %H:%M:%S.%f")),
+)
+"""Times with which lines begin in logs that no parser knows: the day, the rest, and their formats."""
+_LEVELS = (
+    r"(?:\[?(?P<level>(?i:trace|debug|info|notice|warn|warning|error|err|critical|crit|fatal|severe))\]?:?[ \t]+)?"
+)
+
 
 class Proposal(msgspec.Struct, frozen=True):
     """What a pipeline could say, and the part of the sample's events that it reads: 0 ≤ `confidence` ≤ 1."""
@@ -105,7 +119,7 @@ def proposed(data: bytes, clock: Clock) -> Proposal:
 def _proposed(data: bytes, clock: Clock) -> Proposal:
     found = _best(data, clock)
     if found is None:
-        return Proposal(_unread(data), 0.0)
+        return _dated(data, clock) or Proposal(_unread(data), 0.0)
     pipeline: dict[str, Any] = {}
     if found.preset and JOINING.get(_name(found.parser)) != found.preset:
         pipeline["multiline"] = found.preset
@@ -115,6 +129,38 @@ def _proposed(data: bytes, clock: Clock) -> Proposal:
     if time := _time(found.records, clock):
         pipeline["timestamp"] = time
     return Proposal(pipeline, 1 - left / found.records.lines.count)
+
+
+def _dated(data: bytes, clock: Clock) -> Proposal | None:
+    """For a file whose lines begin with a time and go on in a form of their own: the time, the level if there is one,
+    and the rest.
+
+    Where not every line does, the time is where an event begins, unless there are signs of a language.
+    """
+    for day, rest, formats in _DATES:
+        time = rf"\[?(?P<time>{day}{rest})\]?[ \t]*"
+        tried = _tried(_pattern(time + _LEVELS), None, _lines(data, None), clock)
+        if tried.share < _LEAST_DATED:
+            continue
+        if tried.share < 1:
+            preset: Joining = _unread(data).get("multiline", {"start": rf"^\[?{day}"})
+            tried = _tried(_pattern(f"(?s){time}{_LEVELS}"), preset, _lines(data, preset), clock)
+        rows = _rows(tried.records)
+        values = [row["time"] for row in rows]
+        read = [form for form in formats if _hits(values, form, clock)]
+        if not read:
+            continue
+        several = "(?s)" if tried.preset else ""
+        parser = _pattern(several + time + (_LEVELS if any("level" in row for row in rows) else ""))
+        pipeline: dict[str, Any] = {"multiline": tried.preset} if tried.preset else {}
+        pipeline["parser"] = [parser, "plain"] if tried.records.errors else parser
+        pipeline["timestamp"] = {"field": "time", **({} if read == ["iso8601"] else {"formats": read})}
+        return Proposal(pipeline, tried.share)
+    return None
+
+
+def _pattern(before: str) -> dict[str, str]:
+    return {"type": "regex", "pattern": f"{before}(?P<message>.*)"}
 
 
 def _unread(data: bytes) -> dict[str, Any]:
@@ -136,15 +182,19 @@ def _best(data: bytes, clock: Clock) -> _Try | None:
             if own is not None and preset is not None:
                 continue
             tried = _tried(parser, own or preset, lines if own is None else _lines(data, own), clock)
-            if tried.share >= _needed(parser) and (best is None or tried.share > best.share):
+            if _is_meant(tried, lines.count) and (best is None or tried.share > best.share):
                 best = tried
         if best is not None and best.share == 1:
             break
     return best
 
 
-def _needed(parser: Any) -> float:
-    return _LEAST_PAIRS if parser == "logfmt" else _LEAST
+def _is_meant(tried: _Try, count: int) -> bool:
+    """Whether it reads so many of all these events that it is no chance; most lines of logfmt have several pairs."""
+    if tried.parser != "logfmt":
+        return tried.read >= max(1, _LEAST * count)
+    rows = _rows(tried.records)
+    return len(rows) >= max(1, _LEAST_PAIRS * count) and 2 * sum(len(row) > 1 for row in rows) >= len(rows)
 
 
 def _groupings(data: bytes) -> Iterator[tuple[Joining, Lines]]:
@@ -182,7 +232,7 @@ def _others(first: _Try, clock: Clock) -> tuple[list[str], int]:
     while records.errors and len(found) < _SEVERAL - 1:
         rest = records.lines.only(sorted(records.errors))
         tries = [_tried(name, first.preset, rest, clock) for name in _EXACT if name not in JOINING]
-        enough = [tried for tried in tries if tried.read >= max(1, _needed(tried.parser) * count)]
+        enough = [tried for tried in tries if _is_meant(tried, count)]
         if not enough:
             break
         best = max(enough, key=lambda tried: tried.read)
@@ -225,7 +275,7 @@ def _time(records: Records, clock: Clock) -> dict[str, Any] | None:
     good = [index for index in range(len(records.starts)) if index not in records.errors]
     if sum(1 for index in good if records.times[index]) * 2 > len(good):
         return None
-    rows = [leaves(f"{{{records.members[index]}}}") for index in good]
+    rows = _rows(records)
     names = list(dict.fromkeys(path for row in rows for path in row))
     likely = [path for path in names if _TIME_NAMES.search(path.rpartition(".")[2])]
     for path in likely:
@@ -236,15 +286,24 @@ def _time(records: Records, clock: Clock) -> dict[str, Any] | None:
     return None
 
 
-def _format(values: Sequence[str | int | float], clock: Clock) -> str | None:
+def _rows(records: Records) -> list[dict[str, Any]]:
+    """The values by path of each record that could be read."""
+    bodies = [body for index, body in enumerate(records.members) if index not in records.errors]
+    return [leaves(f"{{{body}}}") for body in bodies]
+
+
+def _format(values: Sequence[Any], clock: Clock) -> str | None:
     """The first format that reads most of the values as times that a log may have, if that is the larger part."""
-    latest = str(datetime.fromtimestamp(clock.now() + _AHEAD_S, UTC).year)
-    hits = {}
-    for form in _FORMATS:
-        read = Timestamps((form,), "UTC", clock).read
-        hits[form] = sum(1 for value in values if _EARLIEST <= read(value)[:4] <= latest)
+    hits = {form: _hits(values, form, clock) for form in _FORMATS}
     best = max(hits, key=lambda form: hits[form])
     return best if hits[best] > _MOST * len(values) else None
+
+
+def _hits(values: Sequence[Any], form: str, clock: Clock) -> int:
+    """How many of the values this format reads as times that a log may have."""
+    latest = str(datetime.fromtimestamp(clock.now() + _AHEAD_S, UTC).year)
+    read = Timestamps((form,), "UTC", clock).read
+    return sum(1 for value in values if _EARLIEST <= read(value)[:4] <= latest)
 
 
 def untried() -> frozenset[str]:

@@ -163,14 +163,19 @@ def _renumbered(noted: Mapping[int, Value], places: Mapping[int, int]) -> dict[i
     return {places[index]: value for index, value in noted.items() if index in places}
 
 
+OBJECT = "error"
+"""The name at the root under which some documents have an object of ours (`error.message`), and which is therefore no
+text in any: in one index of Elasticsearch a field is a value or an object."""
+
+
 class Records(msgspec.Struct, frozen=True):
     """Lines as fields: for each the members of a JSON object as text, without the braces.
 
     `times[i]` is the event time as RFC 3339 text with zone, or "" where the line has none. `names` are the
-    names of all fields at the root where the parser knows them, else None. `in_place`: the application
-    wrote its time under `@timestamp` itself, so it already stands in the members. `errors`: index → why the
-    line could not be parsed. `ends_in_log`: the last member of every record is an object `log`, not empty and
-    without a name of ours, so that our own fields of `log` can be put at its end.
+    names of all fields at the root where the parser knows them, or of those that may have to move, else None.
+    `in_place`: the application wrote its time under `@timestamp` itself, so it already stands in the members.
+    `errors`: index → why the line could not be parsed. `ends_in_log`: the last member of every record is an object
+    `log`, not empty and without a name of ours, so that our own fields of `log` can be put at its end.
     `notes`: index → what an enricher has to say of a record, as (path, JSON text) pairs. `filtered` are the records
     that are left out because the user said so, by the name of the rule. `faults`: how many records an enricher could
     not do its work on, by its name. `timeouts`: on how many a pattern took longer than it may.

@@ -79,10 +79,16 @@ def test_columns_that_are_none_are_refused_and_nothing_is_written(columns: tuple
         _compiled.rendered(1, columns)
 
 
-@given(SHORT_BYTES, st.binary(min_size=2, max_size=2) | st.sampled_from([b'"_', b"\\u"]))
-def test_holds(data: bytes, pair: bytes) -> None:
-    both("holds", data, pair)
-    assert both("holds", data + pair, pair) is True
+@given(
+    st.lists(SHORT_BYTES | st.sampled_from([b'"log.', b"offset", b'"', b"."])).map(b"".join),
+    st.binary(max_size=3) | st.sampled_from([b'"_', b"\\u", b'"log.offset.', b"a" * 64, b"a" * 130]),
+)
+def test_holds(data: bytes, text: bytes) -> None:
+    both("holds", data, text)
+    if len(text) > 1:
+        assert both("holds", data + text, text) is True
+        assert both("holds", data + text + data, text) is True
+        both("holds", text[:-1] + data, text)
 
 
 @given(SHORT_BYTES, st.binary(min_size=1, max_size=1))

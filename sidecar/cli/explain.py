@@ -6,9 +6,13 @@ import argparse
 import json
 import os
 import sys
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import asdict
 from glob import escape
 from pathlib import Path
+from shutil import copyfileobj
+from tempfile import NamedTemporaryFile
 
 import msgspec
 import yaml
@@ -16,7 +20,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from sidecar.charset import by_mark
+from sidecar.charset import by_mark, named
 from sidecar.cli.options import add_pipeline_options, settings_of
 from sidecar.cli.surveyed import show
 from sidecar.clock import SystemClock
@@ -28,6 +32,7 @@ from sidecar.settings import Pipeline, Settings, from_command_line
 from sidecar.survey import survey
 
 _LIMIT = 16 << 20
+"""Bytes of which each event is shown."""
 _JUDGED = 64 << 10
 """Bytes of a file that a proposal is made of."""
 _SHOWN = 3
@@ -58,8 +63,18 @@ def run(options: argparse.Namespace) -> int:
         raise ConfigurationError(f'there is no pipeline "{name}"', try_=f"known are {', '.join(settings.pipelines)}")
     if options.stats:
         return _stats(options, settings.pipelines[name])
-    _explain(settings, name, options.file, _sample(options.file), as_json=options.json)
+    data = _sample(options.file, _LIMIT + 1)
+    shown = data if len(data) <= _LIMIT else _whole_lines(settings.pipelines[name], data[:_LIMIT])
+    _explain(settings, name, options.file, shown, as_json=options.json)
+    if len(shown) < len(data):
+        told = f"only the first {len(shown):,} bytes are shown; --stats reads all of them"
+        print(f"sidecar: {told}", file=sys.stderr)
     return 0
+
+
+def _whole_lines(pipeline: Pipeline, data: bytes) -> bytes:
+    """The data up to its last line end, all of it where there is none."""
+    return data[: named(pipeline.encoding).of(data).after_last(data, 0, 0)] or data
 
 
 def _explain(settings: Settings, pipeline: str, file: str, data: bytes, *, as_json: bool) -> None:
@@ -71,9 +86,8 @@ def _explain(settings: Settings, pipeline: str, file: str, data: bytes, *, as_js
 
 
 def _stats(options: argparse.Namespace, pipeline: Pipeline) -> int:
-    if options.file == "-":
-        raise ConfigurationError("--stats reads a whole file", try_="name it: sidecar explain --stats FILE")
-    found = survey(pipeline, Path(options.file).absolute(), SystemClock())
+    with _file(options.file) as file:
+        found = survey(pipeline, file.absolute(), SystemClock())
     if options.json:
         print(msgspec.json.encode({**msgspec.structs.asdict(found), "slowest": found.slowest}).decode())
     else:
@@ -86,7 +100,7 @@ def _detect(options: argparse.Namespace) -> int:
         raise ConfigurationError(
             "--detect finds out what to say", try_="leave --parser, --multiline, --to and --config out"
         )
-    data = _first_lines(_sample(options.file))
+    data = _first_lines(_sample(options.file, _JUDGED + 1))
     if not data:
         raise ConfigurationError("there is no whole line in it", at=options.file, try_="name a file with log lines")
     found = proposed(data, SystemClock())
@@ -97,6 +111,8 @@ def _detect(options: argparse.Namespace) -> int:
         print(json.dumps({"confidence": found.confidence, "configuration": configuration}, ensure_ascii=False))
         return 0
     print(f"# reads {found.confidence:.0%} of the events in the first {len(data):,} bytes")
+    if "encoding" not in found.pipeline and "\ufffd" in data.decode(errors="replace"):
+        print("# not all of it is UTF-8: say the encoding, as windows-1252 or shift-jis")
     print(yaml.safe_dump(configuration, sort_keys=False, allow_unicode=True))
     settings = from_command_line([file], ["stdout:"], found.pipeline, {}, {})
     shown = [
@@ -116,12 +132,30 @@ def _first_lines(data: bytes) -> bytes:
     return data[:whole] or (data + charset.newline if data and len(data) <= _JUDGED else b"")
 
 
-def _sample(file: str) -> bytes:
+@contextmanager
+def _file(name: str) -> Iterator[Path]:
+    """The file of this name. Standard input becomes one for as long as it takes, so that it may be of any size."""
+    if name != "-":
+        yield Path(name)
+        return
+    with ExitStack() as stack:
+        try:
+            kept = stack.enter_context(NamedTemporaryFile(prefix="log-sidecar-"))
+            copyfileobj(sys.stdin.buffer, kept)
+            kept.flush()
+        except OSError as error:
+            raise ConfigurationError(
+                f"standard input cannot be kept in a file ({error.strerror})", try_="set TMPDIR, or name a file"
+            ) from error
+        yield Path(kept.name)
+
+
+def _sample(file: str, size: int) -> bytes:
     try:
         if file == "-":
-            return sys.stdin.buffer.read(_LIMIT)
+            return sys.stdin.buffer.read(size)
         with Path(file).open("rb") as lines:
-            return lines.read(_LIMIT)
+            return lines.read(size)
     except OSError as error:
         raise ConfigurationError(f"cannot be read ({error.strerror})", at=file, try_="name a file or -") from error
 

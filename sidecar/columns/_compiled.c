@@ -251,27 +251,36 @@ static PyObject *columns_rendered(PyObject *module, PyObject *args)
 /* So many bytes are looked at without a way out of the loop between them, so that the compiler makes vectors of it. */
 #define BLOCK 64
 
+/* Whether the text begins anywhere in these places. */
+static int begins_within(const char *data, Py_ssize_t places, const char *text, Py_ssize_t width)
+{
+    for (Py_ssize_t at = 0; at < places; at++)
+        if (data[at] == text[0] && memcmp(data + at, text, (size_t)width) == 0)
+            return 1;
+    return 0;
+}
+
+/* A block in which its first byte and its last two stand as far apart as in the text is looked at again. */
 static PyObject *columns_holds(PyObject *module, PyObject *args)
 {
-    const char *data, *pair;
+    const char *data, *text;
     Py_ssize_t size, width, at = 0;
-    if (!PyArg_ParseTuple(args, "y#y#:holds", &data, &size, &pair, &width))
+    if (!PyArg_ParseTuple(args, "y#y#:holds", &data, &size, &text, &width))
         return NULL;
-    if (width != 2) {
-        PyErr_SetString(PyExc_ValueError, "two bytes are looked for");
+    if (width < 2) {
+        PyErr_SetString(PyExc_ValueError, "at least two bytes are looked for");
         return NULL;
     }
-    for (; at + BLOCK < size; at += BLOCK) {
+    const Py_ssize_t last = width - 1, places = size - last;
+    for (; at + BLOCK <= places; at += BLOCK) {
         unsigned char found = 0;
         for (int i = 0; i < BLOCK; i++)
-            found |= (unsigned char)((data[at + i] == pair[0]) & (data[at + i + 1] == pair[1]));
-        if (found)
+            found |= (unsigned char)((data[at + i] == text[0]) & (data[at + i + last - 1] == text[last - 1]) &
+                                     (data[at + i + last] == text[last]));
+        if (found && begins_within(data + at, BLOCK, text, width))
             Py_RETURN_TRUE;
     }
-    for (; at + 1 < size; at++)
-        if (data[at] == pair[0] && data[at + 1] == pair[1])
-            Py_RETURN_TRUE;
-    Py_RETURN_FALSE;
+    return PyBool_FromLong(begins_within(data + at, places - at, text, width));
 }
 
 static PyObject *columns_counted(PyObject *module, PyObject *args)

@@ -44,9 +44,11 @@ def rendered(rows: int, columns: tuple[str | list[str] | list[int], ...]) -> byt
     return "".join([template % row for row in zip(*sources, strict=False)]).encode()
 
 
-def holds(data: bytes, pair: bytes) -> bool:
-    """Whether these two bytes stand side by side anywhere."""
-    return pair in data
+def holds(data: bytes, text: bytes) -> bool:
+    """Whether this text, of at least two bytes, is anywhere. Raises `ValueError` if it is shorter."""
+    if len(text) < 2:
+        raise ValueError("at least two bytes are looked for")
+    return text in data
 
 
 def counted(data: bytes, byte: bytes) -> int:

@@ -27,12 +27,12 @@ class Preset:
     rare: tuple[bytes, ...] = (b"\n",)
 
 
-def _preset(*more: bytes, first: bytes = rb"(?!)", once: bytes = rb"(?!)") -> Preset:
+def _preset(*more: bytes, first: bytes = rb"(?!)", once: bytes = rb"(?!)", before: bytes = _INDENTED) -> Preset:
     """Lines that go on with an event, beside indented ones. `first`: several lines that can only begin one. `once`:
     those that can begin one, or come once behind the line that says what is the matter; the next ones are of another
-    thread."""
+    thread. `before`: what may stand between that line and them."""
     going_on = b"|".join((_INDENTED, *more))
-    event = rb"(?:%s|%s|%s(?:%s)*+(?:%s)?+)(?:%s)*+" % (first, once, _LINE, _INDENTED, once, going_on)
+    event = rb"(?:%s|%s|%s(?:%s)*+(?:%s)?+)(?:%s)*+" % (first, once, _LINE, before, once, going_on)
     return Preset(event, going_on)
 
 
@@ -80,7 +80,10 @@ PRESETS: dict[str, Preset] = {
     "java": _preset(
         rb"Caused by: " + _LINE,
         rb"Suppressed: " + _LINE,
+        rb"\n",
         once=rb"[A-Za-z_$][\w$]*+\.[\w$.]*?(?:Exception|Error|Throwable|Failure)(?::[^\n]*+)?+\n",
+        # Spring Boot puts a blank line before the exception, and one behind its frames.
+        before=_INDENTED + rb"|\n",
     ),
     "python": _preset(
         rb"\n",

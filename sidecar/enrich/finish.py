@@ -37,7 +37,8 @@ class _Frame(msgspec.Struct, frozen=True):
     """The constant text behind the members of each record, and the names that no record may use for it to hold.
 
     `log_tail` and `log_close` are the text behind records whose last member is an object `log`, without its brace:
-    there our fields of `log` come first. Empty where an enricher adds to `log`.
+    there our fields of `log` come first. Empty where an enricher adds to `log`. One of `needles` is in every record
+    that uses a name of ours without escapes; `below` are the beginnings of dotted names that stand below a leaf.
     """
 
     leaves: Mapping[str, str]
@@ -47,6 +48,7 @@ class _Frame(msgspec.Struct, frozen=True):
     log_close: str
     reserved: frozenset[str]
     needles: tuple[str, ...]
+    below: tuple[str, ...]
 
 
 class Finisher:
@@ -131,10 +133,13 @@ class Finisher:
 
 
 @lru_cache(maxsize=8)
-def _ours(names: tuple[str, ...]) -> tuple[frozenset[str], tuple[str, ...]]:
-    """What is reserved for these names and how each of them may begin. The same for thousands of files."""
-    roots = {name.split(".")[0] for name in names} | {"@timestamp", "_"}
-    return root_spellings([*names, "@timestamp"]) | METADATA, tuple(sorted(f'"{root}' for root in roots))
+def _ours(names: tuple[str, ...]) -> tuple[frozenset[str], tuple[str, ...], tuple[str, ...]]:
+    """What is reserved for these names, how each of them may begin, and how what is below one begins. The same for
+    thousands of files."""
+    roots = sorted({name.split(".")[0] for name in names} | {"@timestamp"})
+    needles = ('"_', *(f'"{root}{behind}' for root in roots for behind in ('"', ".")))
+    below = tuple(f"{leaf}." for leaf in ("@timestamp", *names))
+    return root_spellings([*names, "@timestamp"]) | METADATA, needles, below
 
 
 def _splice_start(body: str, time: str, frame: _Frame) -> str:
@@ -155,6 +160,4 @@ def _splice_start(body: str, time: str, frame: _Frame) -> str:
 
 
 def _touches(key: str, frame: _Frame) -> bool:
-    if key in frame.reserved or key.partition(".")[0] in METADATA:
-        return True
-    return any(key.startswith(f"{leaf}.") for leaf in frame.leaves)
+    return key in frame.reserved or key.startswith(frame.below) or key.partition(".")[0] in METADATA

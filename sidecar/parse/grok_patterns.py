@@ -126,5 +126,70 @@ _PROGRAMS = {
     "JAVALOGMESSAGE": r".*",
 }
 
-PATTERNS = {**_BASIC, **_NETWORK, **_TIMES, **_PROGRAMS}
+_SYSLOG = {
+    "SYSLOGBASE2": (
+        r"(?:%{SYSLOGTIMESTAMP:timestamp}|%{TIMESTAMP_ISO8601:timestamp})(?: %{SYSLOGFACILITY})?"
+        r"(?: %{SYSLOGHOST:[log][syslog][hostname]})?(?: %{SYSLOGPROG}:)?"
+    ),
+    "SYSLOGLINE": r"%{SYSLOGBASE2} %{GREEDYDATA:message}",
+    "SYSLOGPAMSESSION": (
+        r"%{SYSLOGBASE} (?=%{GREEDYDATA:message})%{WORD:[system][auth][pam][module]}"
+        r"\(%{DATA:[system][auth][pam][origin]}\): session %{WORD:[system][auth][pam][session_state]}"
+        r" for user %{USERNAME:[user][name]}"
+    ),
+    "CRON_ACTION": r"[A-Z ]+",
+    "CRONLOG": (
+        r"%{SYSLOGBASE} \(%{USER:[user][name]}\) %{CRON_ACTION:[system][cron][action]} \(%{GREEDYDATA:message}\)"
+    ),
+    "SYSLOG5424PRINTASCII": r"[\x21-\x7e]+",
+    "SYSLOG5424PRI": r"<%{NONNEGINT:[log][syslog][priority]:int}>",
+    "SYSLOG5424SD": r'(?:\[(?:[^\]"\\]|\\.|"(?:[^"\\]|\\.)*+")*+\])+',
+    "SYSLOG5424BASE": (
+        r"%{SYSLOG5424PRI}%{NONNEGINT:[log][syslog][version]} (?:-|%{TIMESTAMP_ISO8601:timestamp})"
+        r" (?:-|%{SYSLOG5424PRINTASCII:[log][syslog][hostname]}) (?:-|%{SYSLOG5424PRINTASCII:[process][name]})"
+        r" (?:-|%{SYSLOG5424PRINTASCII:[log][syslog][procid]}) (?:-|%{SYSLOG5424PRINTASCII:[log][syslog][msgid]})"
+        r" (?:-|%{SYSLOG5424SD:[log][syslog][structured_data]})"
+    ),
+    "SYSLOG5424LINE": r"%{SYSLOG5424BASE} %{GREEDYDATA:message}",
+}
+
+_SERVERS = {
+    "HTTPDERROR_DATE": r"%{DAY} %{MONTH} %{MONTHDAY} %{TIME} %{YEAR}",
+    "HTTPD20_ERRORLOG": (
+        r"\[%{HTTPDERROR_DATE:timestamp}\] \[%{LOGLEVEL:[log][level]}\]"
+        r" (?:\[client %{IPORHOST:[source][address]}\] )?%{GREEDYDATA:message}"
+    ),
+    "HTTPD24_ERRORLOG": (
+        r"\[%{HTTPDERROR_DATE:timestamp}\] \[%{WORD:[apache][error][module]}?:%{LOGLEVEL:[log][level]}\]"
+        r" \[pid %{POSINT:[process][pid]:int}(?::tid %{INT:[process][thread][id]:int})?\]"
+        r"(?: \[client %{IPORHOST:[source][address]}(?::%{POSINT:[source][port]:int})?\])?"
+        r"(?: (?=AH\d+: )%{WORD:[apache][error][code]}:)? %{GREEDYDATA:message}"
+    ),
+    "HTTPD_ERRORLOG": r"(?:%{HTTPD20_ERRORLOG}|%{HTTPD24_ERRORLOG})",
+    "JAVATHREAD": r"[A-Z]{2}-Processor\d+",
+    "JAVASTACKTRACEPART": (
+        r"\s*at %{JAVACLASS:[java][log][origin][class][name]}\.%{JAVAMETHOD:[log][origin][function]}"
+        r"\(%{JAVAFILE:[log][origin][file][name]}(?::%{INT:[log][origin][file][line]:int})?\)"
+    ),
+    "CATALINA7_DATESTAMP": r"%{MONTH} %{MONTHDAY}, %{YEAR} %{HOUR}:%{MINUTE}:%{SECOND} [AP]M",
+    "CATALINA8_DATESTAMP": r"%{MONTHDAY}-%{MONTH}-%{YEAR} %{HOUR}:%{MINUTE}:%{SECOND}",
+    "CATALINA_DATESTAMP": r"(?:%{CATALINA8_DATESTAMP}|%{CATALINA7_DATESTAMP})",
+    "CATALINA7_LOG": (
+        r"%{CATALINA7_DATESTAMP:timestamp} %{JAVACLASS:[java][log][origin][class][name]}"
+        r"(?: %{JAVAMETHOD:[log][origin][function]})?\s+(?:%{LOGLEVEL:[log][level]}: )?%{JAVALOGMESSAGE:message}"
+    ),
+    "CATALINA8_LOG": (
+        r"%{CATALINA8_DATESTAMP:timestamp} %{LOGLEVEL:[log][level]}"
+        r" \[%{DATA:[java][log][origin][thread][name]}\] %{JAVACLASS:[java][log][origin][class][name]}"
+        r"\.%{JAVAMETHOD:[log][origin][function]} %{JAVALOGMESSAGE:message}"
+    ),
+    "CATALINALOG": r"(?:%{CATALINA8_LOG}|%{CATALINA7_LOG})",
+    "HAPROXYTIME": r"%{HOUR}:%{MINUTE}:%{SECOND}",
+    "HAPROXYDATE": r"%{MONTHDAY}/%{MONTH}/%{YEAR}:%{HAPROXYTIME}",
+    "REDISTIMESTAMP": r"%{MONTHDAY} %{MONTH}(?: %{YEAR})? %{TIME}",
+    "RUBY_LOGLEVEL": r"(?:DEBUG|INFO|WARN|ERROR|FATAL|ANY|UNKNOWN)",
+    "NAGIOSTIME": r"\[%{NUMBER:timestamp}\]",
+}
+
+PATTERNS = {**_BASIC, **_NETWORK, **_TIMES, **_PROGRAMS, **_SYSLOG, **_SERVERS}
 """Each pattern by its name."""

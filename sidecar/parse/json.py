@@ -7,13 +7,15 @@ which one fails goes line by line, and comes out the same.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
+from itertools import product
 from typing import Annotated, Any, NamedTuple
 
 import msgspec
 
 from sidecar import columns
-from sidecar.flow import Lines, Records
+from sidecar.flow import OBJECT, Lines, Records
 from sidecar.parse.plain import as_messages, quoted
 from sidecar.parse.timestamps import Timestamps
 
@@ -21,10 +23,20 @@ TIME_FIELDS = ("@timestamp", "timestamp", "time", "ts")
 """Where the time of an event is looked for unless told."""
 
 _NOT_AN_OBJECT = "the line is not one JSON object"
+_NAMES = (frozenset[str](), frozenset({OBJECT}))
+"""Whether one of the lines has a value where others have an object, the usual case first."""
+
+_FEW = 3
+"""So many leaves under one root are looked for one by one."""
+
 _BOM = "\ufeff"
 
 _Never = Annotated[int, msgspec.Meta(ge=2, le=1)]
 """A type that no value fits, so that a reserved name anywhere fails the whole decoding."""
+
+
+class _Object(msgspec.Struct):
+    """A type that any object fits, and that reads nothing in it."""
 
 
 class _Place(NamedTuple):
@@ -46,10 +58,12 @@ class Json:
     ) -> None:  # fmt: skip
         self._timestamps = timestamps
         self._reserved = frozenset(name for name in reserved if not name.startswith("_"))
+        self._below_ours = _below(self._reserved)
         self._target = target
-        self._field = field
+        # Where the time is a field of ours it has to move, which is not done at a stroke.
+        self._is_ours = field in {*self._reserved, OBJECT} - {"@timestamp"}
         self._candidates = (field,) if field else TIME_FIELDS
-        self._decoders: dict[_Place, msgspec.json.Decoder[Any]] = {}
+        self._decoders: dict[tuple[_Place, frozenset[str]], msgspec.json.Decoder[Any]] = {}
         places = [_Place(name, kind) for name in self._candidates for kind in (str, msgspec.Raw)]
         # A dotted name may stand inside other objects, where the decoder of a whole chunk does not look.
         self._places = () if field and "." in field else (*places, _NOWHERE)
@@ -61,26 +75,31 @@ class Json:
         return self._at_a_stroke(lines) or self._line_by_line(lines)
 
     def _at_a_stroke(self, lines: Lines) -> Records | None:
-        members = bodies(lines) if lines.whole and not self._target else None
-        if members is None or not _may_be_spliced(lines.chunk.data):
+        members = bodies(lines) if lines.whole and not self._target and not self._is_ours else None
+        if members is None or not self._may_be_spliced(lines.chunk.data):
             return None
-        for place in dict.fromkeys((self._at, *self._places)):
-            times = self._times(place, lines)
+        for place, names in product(dict.fromkeys((self._at, *self._places)), _NAMES):
+            times = self._times(place, names, lines)
             if times is not None:
                 if place.name is None and not all(map(str.strip, members)):
                     return None
                 self._at = place
                 in_place = place.name == "@timestamp"
-                return Records(lines, lines.starts, members, times, frozenset(), in_place=in_place)
+                return Records(lines, lines.starts, members, times, names, in_place=in_place)
         return None
 
-    def _times(self, place: _Place, lines: Lines) -> list[str] | None:
+    def _may_be_spliced(self, data: bytes) -> bool:
+        """No `\\u`, which could spell a name of ours in another way, no name that begins like those of the databases,
+        and none for something below a leaf of ours."""
+        return not any(columns.holds(data, text) for text in (b"\\u", b'"_', *self._below_ours))
+
+    def _times(self, place: _Place, names: frozenset[str], lines: Lines) -> list[str] | None:
         """The time of each line if every line has one in this place, else None.
 
-        With no field, and only then, objects without members come through, too.
+        `names`: what may have any value. With no field, and only then, objects without members come through, too.
         """
         try:
-            rows = self._decoder(place).decode_lines(lines.chunk.data)
+            rows = self._decoder(place, names).decode_lines(lines.chunk.data)
         except (msgspec.DecodeError, RecursionError):
             return None
         if len(rows) != lines.count:
@@ -92,16 +111,19 @@ class Json:
         # Under our own name it has to stand as it is written.
         return None if "" in times or (place.name == "@timestamp" and times != written) else times
 
-    def _decoder(self, place: _Place) -> Any:
-        if place not in self._decoders:
+    def _decoder(self, place: _Place, names: frozenset[str]) -> Any:
+        if (place, names) not in self._decoders:
             name = place.name
             fields: list[Any] = [("time", place.kind, msgspec.field(name=name))] if name else []
             forbidden = (self._reserved | set(self._before(name))) - {name}
             for number, other in enumerate(sorted(forbidden)):
                 never = msgspec.field(name=other, default=msgspec.UNSET)
                 fields.append((f"never_{number}", _Never | msgspec.UnsetType, never))
-            self._decoders[place] = msgspec.json.Decoder(msgspec.defstruct("Row", fields, gc=False))
-        return self._decoders[place]
+            if OBJECT not in names | forbidden:
+                either = msgspec.field(name=OBJECT, default=msgspec.UNSET)
+                fields.append(("object", _Object | None | msgspec.UnsetType, either))
+            self._decoders[place, names] = msgspec.json.Decoder(msgspec.defstruct("Row", fields, gc=False))
+        return self._decoders[place, names]
 
     def _before(self, field: str | None) -> Sequence[str]:
         """The names that would have been taken for the time before this one; all of them if it is none."""
@@ -163,9 +185,15 @@ def _numbers(values: Sequence[msgspec.Raw]) -> list[str] | None:
     return texts if len(texts) == len(values) and all(text[0] in "-0123456789" for text in texts) else None
 
 
-def _may_be_spliced(data: bytes) -> bool:
-    """No `\\u`, which could spell a name of ours in another way, no name that begins like those of the databases."""
-    return not columns.holds(data, b"\\u") and not columns.holds(data, b'"_')
+def _below(reserved: frozenset[str]) -> Sequence[bytes]:
+    """How a dotted name begins that stands for something below a leaf of ours, or below the root of many of them.
+
+    Each is looked for in all of the text, so there must not be one for each label of a Pod.
+    """
+    leaves = [name for name in reserved if not any(other.startswith(f"{name}.") for other in reserved)]
+    many = Counter(leaf.partition(".")[0] for leaf in leaves)
+    above = {root if many[root] > _FEW else leaf for leaf in leaves for root in [leaf.partition(".")[0]]}
+    return [f"{name[:-1]}.".encode() for name in quoted(sorted(above))]
 
 
 class _Row:

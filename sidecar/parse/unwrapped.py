@@ -102,7 +102,7 @@ def _quoted(texts: Iterable[str]) -> list[tuple[str, str]]:
 
 def _joined(ours: Sequence[str], body: str) -> str:
     """Members of ours, each with one name, before those of a message, without what it has itself."""
-    has = _OBJECT.decode(f"{{{body}}}").keys()
+    has = {name.partition(".")[0] for name in _OBJECT.decode(f"{{{body}}}")}
     kept = [member for member in ours if member and member[1 : member.index('"', 1)] not in has]
     return ",".join([*kept, body] if body.strip() else kept)
 

@@ -50,7 +50,7 @@ def generate(kind: str, lines: int, folder: Path) -> Path:
     path = folder / f"{kind}-{lines}-{version:08x}.log"
     if not path.exists():
         scratch = path.with_suffix(".part")
-        with scratch.open("w", encoding="ascii", newline="") as out:
+        with scratch.open("w", encoding=ENCODINGS.get(kind, "ascii"), newline="") as out:
             out.writelines(LOGS[kind](lines, random.Random(7)))
         scratch.rename(path)
     return path
@@ -131,6 +131,31 @@ def _of(template: str) -> Callable[[int, random.Random], Iterator[str]]:
     return made
 
 
+def _events(*templates: str) -> Callable[[int, random.Random], Iterator[str]]:
+    """Events of some lines each, by templates as those of `_of`. All are whole, so a few lines may be left out."""
+    of_lines = "\n".join(templates)
+
+    def made(lines: int, chance: random.Random) -> Iterator[str]:
+        return _of(of_lines)(lines // len(templates), chance)
+
+    return made
+
+
+def _mixed(lines: int, chance: random.Random) -> Iterator[str]:
+    """Four lines of JSON, and one of text."""
+    for number, (of_json, of_text) in enumerate(zip(_json(lines, chance), _plain(lines, chance), strict=True)):
+        yield of_text if number % 5 == 4 else of_json
+
+
+def _marked(lines: int, chance: random.Random) -> Iterator[str]:
+    """Lines with letters that are not ASCII, and a mark of the byte order in front."""
+    for number, line in enumerate(_accented(lines, chance)):
+        yield line if number else f"\ufeff{line}"
+
+
+_accented = _of("{when:%Y-%m-%d %H:%M:%S.%f} {level} Gr\xf6\xdfe ge\xe4ndert: {message}")
+_AT = "{when:%Y-%m-%d %H:%M:%S.%f}"
+
 LOGS: Mapping[str, Callable[[int, random.Random], Iterator[str]]] = {
     "json": _json,
     "nginx": _nginx,
@@ -150,5 +175,77 @@ LOGS: Mapping[str, Callable[[int, random.Random], Iterator[str]]] = {
     "nginx_error": _of("{when:%Y/%m/%d %H:%M:%S} [error] 31#31: *5 {message}"),
     "apache_error": _of("[{when:%a %b %d %H:%M:%S.%f %Y}] [core:error] [pid 35:tid 43] {message}"),
     "log4j": _of("{when:%Y-%m-%d %H:%M:%S,000} INFO  [main] shop.orders.OrderService - {message}"),
-}
+    "syslog_3164": _of("<134>{when:%b %d %H:%M:%S} web-1 shop[7]: {message}"),
+    "local_times": _of("{when:%d/%b/%Y %H:%M:%S.%f} [{level}] {message}"),
+    "mixed": _mixed,
+    "latin_1": _accented,
+    "utf_16": _marked,
+    "mysql_slow": _events(
+        "# Time: {when:%Y-%m-%dT%H:%M:%S.%fZ}",
+        "# User@Host: shop[shop] @ web-1 [192.0.2.7]  Id:    42",
+        "# Query_time: 2.500310  Lock_time: 0.000123 Rows_sent: 1  Rows_examined: 100000",
+        "SET timestamp=1795395600;",
+        "SELECT * FROM orders WHERE note = '{message}';",
+    ),
+    "events_python": _events(
+        f"{_AT} ERROR {{message}}", "Traceback (most recent call last):", '  File "/app/shop.py", line 42, in order',
+        "    return stock[article]", "KeyError: {number}",
+    ),
+    "events_indent": _events(f"{_AT} {{message}}", "  article: {number}", "  items:", "    - boots", "    - a hat"),
+    "events_go": _events(
+        f"{_AT} {{message}}", "panic: send on closed channel", "goroutine 7 [running]:",
+        "main.(*Hub).run(0xc000010000)", "\t/app/hub.go:{number} +0x8d",
+    ),
+    "events_ruby": _events(
+        f"{_AT} app.rb:7:in 'order': {{message}} (RuntimeError)", "\tfrom app.rb:42:in 'block in run'",
+        "\tfrom app.rb:41:in 'each'", "\tfrom app.rb:{number}:in '<main>'",
+    ),
+    "events_node": _events(
+        f"{_AT} Error: {{message}}", "    at order (/app/shop.js:42:11)", "    at run (/app/shop.js:{number}:3) {{",
+        "  code: 'ECONNRESET'", "}}",
+    ),
+    "events_dotnet": _events(
+        f"{_AT} fail: {{message}}", "System.InvalidOperationException: the reservation is not open any more",
+        " ---> System.TimeoutException: timed out", "   at Shop.Stock.Reserve() in /app/Stock.cs:line {number}",
+        "   --- End of inner exception stack trace ---",
+    ),
+    "events_php": _events(
+        f"{_AT} PHP Fatal error:  Uncaught Exception: {{message}} in /app/shop.php:42", "Stack trace:",
+        "#0 /app/index.php({number}): order()", "#1 {{main}}", "  thrown in /app/shop.php on line 42",
+    ),
+    "events_rust": _events(
+        "thread 'worker-7' panicked at src/stock.rs:42:9:", "{message}", "stack backtrace:",
+        "   0: shop::stock::reserve", "             at ./src/stock.rs:{number}:9",
+    ),
+    "events_postgresql": _events(
+        "{when:%Y-%m-%d %H:%M:%S}.123 UTC [12] shop@orders ERROR:  {message}",
+        "{when:%Y-%m-%d %H:%M:%S}.123 UTC [12] shop@orders DETAIL:  Key (id)=({number}) already exists.",
+        "{when:%Y-%m-%d %H:%M:%S}.123 UTC [12] shop@orders STATEMENT:  insert into orders",
+        "\tvalues ({number})",
+    ),
+    "parts_cri": _events(
+        "{when:%Y-%m-%dT%H:%M:%S.%f}789Z stdout P {message} ",
+        "{when:%Y-%m-%dT%H:%M:%S.%f}789Z stdout F and the rest",
+    ),
+    "parts_docker": _events(
+        '{{"log":"{message} ","stream":"stdout","time":"{when:%Y-%m-%dT%H:%M:%S.%f}789Z"}}',
+        '{{"log":"and the rest\\n","stream":"stdout","time":"{when:%Y-%m-%dT%H:%M:%S.%f}789Z"}}',
+    ),
+}  # fmt: skip
 """The lines of each kind of log. A format is a line here and one in `tests/bench/workloads.py`."""
+
+ENCODINGS: Mapping[str, str] = {"latin_1": "latin-1", "utf_16": "utf-16-le"}
+"""By kind of log, if it is not ASCII."""
+
+_DATED = r"2026-"
+EVENTS: Mapping[str, str] = {
+    "traces": _DATED,
+    "mysql_slow": r"# Time: ",
+    **dict.fromkeys((f"events_{name}" for name in ("python", "indent", "ruby", "node", "dotnet", "php")), _DATED),
+    "events_go": r"2026-|panic: ",
+    "events_rust": r"thread '",
+    "events_postgresql": r"2026-[^\n]* ERROR: ",
+    "parts_cri": r"\S+ stdout P ",
+    "parts_docker": r'\{"log":"(?!and the rest)',
+}
+"""By kind of log, if its events have several lines: how the first one begins."""

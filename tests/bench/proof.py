@@ -7,8 +7,11 @@ import re
 from collections import Counter
 from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
+
+from tests.bench.logs import ENCODINGS, EVENTS
 
 Document = Mapping[str, Any]
 Pairs = Sequence[tuple[str, Document]]
@@ -16,14 +19,14 @@ Pairs = Sequence[tuple[str, Document]]
 _ACCESS = re.compile(r'(\S+) - (\S+) \[.+?\] "(\S+) (\S+) HTTP/(\S+)" (\d+) (\d+) "(.*?)" "(.*?)"')
 _ACCESS_NAMES = ("address", "user", "method", "url", "version", "status", "size", "referrer", "agent")
 _JSON_NAMES = ("time", "level", "logger", "message", "request", "status", "took_ms", "amount", "cached", "seq")
-_EVENT = re.compile(rb"^2026-", re.MULTILINE)
 
 
 def expected(log: Path, kind: str) -> int:
-    """How many documents a log of this kind makes: one a line, or one for each stack trace."""
+    """How many documents a log of this kind makes: one a line, or one for each event of several."""
     with log.open("rb") as lines:
-        if kind == "traces":
-            return sum(1 for line in lines if _EVENT.match(line))
+        if kind in EVENTS:
+            begins = re.compile(EVENTS[kind].encode())
+            return sum(1 for line in lines if begins.match(line))
         return sum(chunk.count(b"\n") for chunk in iter(lambda: lines.read(1 << 22), b""))
 
 
@@ -84,18 +87,19 @@ def _at(document: Document) -> int:
 
 
 def _offsets(log: bytes, kind: str) -> Iterator[tuple[int, str]]:
-    """(offset, text) of each line, or of each stack trace."""
+    """(offset in bytes, text) of each line, or of each event of several."""
+    encoding = ENCODINGS.get(kind, "ascii")
     at = 0
-    for entry in _entries(log, kind):
-        yield at, entry.decode().rstrip("\n")
-        at += len(entry)
+    for entry in _entries(log.decode(encoding), kind):
+        yield at, entry.rstrip("\n").removeprefix("\ufeff")
+        at += len(entry.encode(encoding))
 
 
-def _entries(log: bytes, kind: str) -> Iterable[bytes]:
-    if kind != "traces":
+def _entries(log: str, kind: str) -> Iterable[str]:
+    if kind not in EVENTS:
         return log.splitlines(keepends=True)
-    begins = [match.start() for match in _EVENT.finditer(log)]
-    return [log[begin:end] for begin, end in zip(begins, [*begins[1:], len(log)], strict=True)]
+    begins = [match.start() for match in re.finditer(EVENTS[kind], log, re.MULTILINE)]
+    return [log[begin:end] for begin, end in pairwise([*begins, len(log)])]
 
 
 def _access(line: str) -> tuple[str, ...]:
@@ -159,6 +163,27 @@ def _as_redacted(line: str, document: Document) -> bool:
     return is_hidden and message[:60] == line[:60]
 
 
+def _as_mixed(line: str, document: Document) -> bool:
+    return _as_json(line, document) if line.startswith("{") else _as_plain(line, document)
+
+
+def _as_parts(line: str, document: Document) -> bool:
+    """The message is that of both lines of the container, joined."""
+    first, second = line.split("\n")
+    texts = (
+        [json.loads(each)["log"] for each in (first, second)]
+        if first.startswith("{")
+        else [each.split(" ", 3)[3] for each in (first, second)]
+    )
+    return bool(document["message"] == "".join(texts).rstrip("\n"))
+
+
+def _as_dated(line: str, document: Document) -> bool:
+    """The time, which the line has in a form of its own, has been understood."""
+    said = datetime.strptime(line.split(" [")[0], "%d/%b/%Y %H:%M:%S.%f")
+    return _as_message(line, document) and document["@timestamp"] == f"{said:%Y-%m-%dT%H:%M:%S.%f}Z"
+
+
 _SAYS: dict[str, Callable[[str, Document], bool]] = {
     "json": _as_json,
     "nginx": _as_access,
@@ -168,4 +193,7 @@ _SAYS: dict[str, Callable[[str, Document], bool]] = {
     "message": _as_message,
     "text": _as_text,
     "secrets": _as_redacted,
+    "mixed": _as_mixed,
+    "parts": _as_parts,
+    "dated": _as_dated,
 }

@@ -14,9 +14,12 @@ from typing import Any
 import pytest
 from elasticsearch import Elasticsearch
 
+from sidecar.decode.presets import PRESETS
+from sidecar.enrich.settings import KINDS
+from sidecar.parse.settings import BUILT_IN
 from tests.bench.__main__ import main
 from tests.bench.contenders import SIDECAR, YARDSTICK, Contender, Job
-from tests.bench.logs import LOGS, generate
+from tests.bench.logs import EVENTS, LOGS, generate
 from tests.bench.proof import findings, peer_findings
 from tests.bench.race import Entry, Incomplete
 from tests.bench.recorded import Recorded, comparison
@@ -111,11 +114,11 @@ def test_ids_that_come_twice_are_told_from_distinct_ones() -> None:
         assert (null.stats()["documents"], len(ids), len(set(ids))) == (10, 10, 8)
 
 
-@pytest.mark.parametrize("kind", [kind for kind in LOGS if kind != "traces"])
+@pytest.mark.parametrize("kind", [kind for kind in LOGS if kind not in EVENTS])
 def test_the_same_log_is_made_again_and_no_line_of_it_twice(kind: str, tmp_path: Path) -> None:
     one, other = (generate(kind, LINES, tmp_path / name) for name in _folders(tmp_path, "one", "other"))
     assert one.read_bytes() == other.read_bytes()
-    assert len(set(one.read_bytes().splitlines())) == LINES
+    assert len(set(one.read_bytes().split(b"\n"))) == LINES + 1
 
 
 def _folders(parent: Path, *names: str) -> tuple[str, ...]:
@@ -220,6 +223,22 @@ def test_memory_of_the_harness_is_not_taken_for_memory_of_the_contender(tmp_path
 def test_what_each_parser_makes_of_its_log_is_proved(name: str, tmp_path: Path) -> None:
     workload = PARSERS[name]
     Entry(name, SIDECAR, workload).verify(generate(workload.log, LINES, tmp_path))
+
+
+def _used(pipeline: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """What a pipeline is made of, as (kind, name)."""
+    wanted = pipeline.get("parser", [])
+    for parser in wanted if isinstance(wanted, list) else [wanted]:
+        yield "parser", parser if isinstance(parser, str) else parser["type"]
+    yield "preset", pipeline.get("multiline", "")
+    for item in pipeline.get("enrich", []):
+        yield "enricher", item if isinstance(item, str) else next(iter(item))
+
+
+def test_each_parser_preset_and_enricher_has_its_line_in_the_table() -> None:
+    measured = {each for workload in PARSERS.values() for each in _used(workload.pipeline)}
+    there = {("parser", name) for name in BUILT_IN} | {("preset", name) for name in PRESETS}
+    assert sorted((there | {("enricher", name) for name in KINDS}) - measured) == []
 
 
 def test_only_a_ratio_that_moved_by_more_than_a_tenth_is_told(tmp_path: Path) -> None:

@@ -10,6 +10,7 @@ _ACCESS = (
     r'(?P<address>\S+) - (?P<user>\S+) \[(?P<time>[^\]]+)\] "(?P<method>\S+) (?P<url>\S+) HTTP/(?P<version>\S+)"'
     r' (?P<status>\d+) (?P<size>\d+) "(?P<referrer>[^"]*)" "(?P<agent>[^"]*)"'
 )
+_ACCESS_TYPES = {"address": "ip", "status": "integer", "size": "integer"}
 _ACCESS_TIME = {"field": "time", "formats": ["%d/%b/%Y:%H:%M:%S %z"]}
 
 
@@ -33,6 +34,7 @@ _GROKKED = (
 )
 _TO_BOTH: Mapping[str, Mapping[str, Any]] = {"elasticsearch": {}, "mongodb": {}}
 _JSON = {"parser": "json"}
+_SECRETS = ["password", "email", "ip"]
 
 WORKLOADS: Mapping[str, Workload] = {
     "json": Workload("json", _JSON),
@@ -52,7 +54,22 @@ PARSERS: Mapping[str, Workload] = {
     "regex, 10 groups": Workload(
         "nginx", {"parser": {"type": "regex", "pattern": _ACCESS}, "timestamp": _ACCESS_TIME}, says="regex"
     ),
+    "regex, types": Workload(
+        "nginx",
+        {"parser": {"type": "regex", "pattern": _ACCESS, "types": _ACCESS_TYPES}, "timestamp": _ACCESS_TIME},
+        says="regex",
+    ),
+    "regex, strptime": Workload(
+        "local_times",
+        {
+            "parser": {"type": "regex", "pattern": r"(?P<time>.+?) \[(?P<level>\w+)\] (?P<message>.*)"},
+            "timestamp": {"field": "time", "formats": ["%d/%b/%Y %H:%M:%S.%f"]},
+        },
+        says="dated",
+    ),
+    "json or plain": Workload("mixed", {"parser": ["json", "plain"]}),
     "syslog": Workload("syslog", {"parser": "syslog"}, says="message"),
+    "syslog, RFC 3164": Workload("syslog_3164", {"parser": "syslog"}, says="message"),
     "logfmt": Workload("logfmt", {"parser": "logfmt"}, says="message"),
     "csv": Workload(
         "csv", {"parser": {"type": "csv", "columns": _COLUMNS, "types": {"n": "integer"}}}, says="message"
@@ -71,14 +88,24 @@ PARSERS: Mapping[str, Workload] = {
             "java_gc",
             "nginx_error",
             "apache_error",
+            "mysql_slow",
         )
     },
     "apache": Workload("nginx", {"parser": "apache"}),
     "log4j": Workload("log4j", {"parser": "log4j"}, says="message"),
     "multiline java": Workload("traces", {"multiline": "java"}),
-    "multiline python": Workload("plain", {"multiline": "python"}),
-    "multiline indent": Workload("plain", {"multiline": "indent"}),
-    "redact, 3 patterns": Workload("secrets", {"enrich": [{"redact": ["password", "email", "ip"]}]}),
+    **{
+        f"multiline {name}": Workload(f"events_{name}", {"multiline": name}, says="plain")
+        for name in ("python", "indent", "go", "ruby", "node", "dotnet", "php", "rust", "postgresql")
+    },
+    "multiline mysql_slow": Workload("mysql_slow", {"multiline": "mysql_slow"}, says="plain"),
+    "multiline cri": Workload("parts_cri", {"parser": "cri", "multiline": "cri"}, says="parts"),
+    "multiline docker": Workload("parts_docker", {"parser": "docker", "multiline": "docker"}, says="parts"),
+    "multiline java, no traces": Workload("plain", {"multiline": "java"}),
+    "encoding latin-1": Workload("latin_1", {"encoding": "latin-1"}, says="plain"),
+    "encoding utf-16": Workload("utf_16", {"encoding": "utf-16"}, says="plain"),
+    "redact, 3 patterns": Workload("secrets", {"enrich": [{"redact": _SECRETS}]}),
+    "redact, 3 patterns, no hit": Workload("plain", {"enrich": [{"redact": _SECRETS}]}),
     "json, add": Workload("json", {**_JSON, "enrich": [{"add": {"team": "payments"}}]}),
     "json, host": Workload("json", {**_JSON, "enrich": ["host"]}),
     "json, rename": Workload("json", {**_JSON, "enrich": [{"rename": {"took_ms": "took"}}]}, says="text"),
@@ -89,6 +116,7 @@ PARSERS: Mapping[str, Workload] = {
     "json, keep_fields": Workload("json", {**_JSON, "enrich": [{"keep_fields": ["time", "message"]}]}, says="text"),
     "json, kubernetes": Workload("json", {**_JSON, "enrich": ["kubernetes"]}),
     "json, keep_when": Workload("json", {**_JSON, "enrich": [{"keep_when": 'level != "none"'}]}),
+    "json, sample": Workload("json", {**_JSON, "enrich": [{"sample": {"rate": 1 - 2**-53}}]}),
     "nginx, user_agent": Workload("nginx", {"parser": "nginx", "enrich": ["user_agent"]}),
     "json, drop_when": Workload("json", {**_JSON, "enrich": [{"drop_when": 'level == "none"'}]}),
     "json, fingerprint": Workload(

@@ -45,6 +45,7 @@ def test_every_line_and_byte_is_counted_in_every_room(log: Path, capsys: pytest.
         "parse",
         "limits",
         "times",
+        "aside",
         "enrich",
         "render",
     ]

@@ -16,6 +16,12 @@ from sidecar.clock import FixedClock
 from sidecar.detection import proposed, untried
 from tests.corpus.kinds import HERE as CORPUS
 
+CLOCK = r"\d\d:\d\d:\d\d(?:[.,]\d{1,9})?"
+ISO = rf"\d{{4}}-\d\d-\d\d[T ]{CLOCK}(?: ?(?:Z|UTC|[+-]\d\d:?\d\d))?"
+LEVEL = (
+    r"(?:\[?(?P<level>(?i:trace|debug|info|notice|warn|warning|error|err|critical|crit|fatal|severe))\]?:?[ \t]+)?"
+)
+REST = "(?P<message>.*)"
 EXPECTED: dict[str, dict[str, Any]] = {
     "apache-access": {"parser": "apache"},
     "apache-error": {"parser": "apache_error"},
@@ -37,11 +43,26 @@ EXPECTED: dict[str, dict[str, Any]] = {
     "spring-boot": {"multiline": "java", "parser": ["log4j", "plain"]},
     "dotnet-console": {"parser": "plain", "multiline": "dotnet"},
     "rust-env-logger": {"parser": "plain", "multiline": "rust"},
-    "php-error-log": {"parser": "plain", "multiline": "php"},
+    "php-error-log": {
+        "parser": {
+            "type": "regex",
+            "pattern": rf"(?s)\[?(?P<time>\d\d-[A-Z][a-z]{{2}}-\d{{4}} {CLOCK})\]?[ \t]*{REST}",
+        },
+        "multiline": "php",
+        "timestamp": {"field": "time", "formats": ["%d-%b-%Y %H:%M:%S"]},
+    },
     "python-uvicorn": {"parser": "plain", "multiline": "python"},
     "rails-json-mixed": {"parser": ["json", "plain"], "multiline": "ruby"},
     "redis": {"parser": "plain", "multiline": "indent"},
-    "kafka": {"parser": "plain"},
+    "kafka": {
+        "parser": {"type": "regex", "pattern": rf"(?s)\[?(?P<time>{ISO})\]?[ \t]*{LEVEL}{REST}"},
+        "multiline": {"start": r"^\[?\d{4}-\d\d-\d\d"},
+        "timestamp": {"field": "time"},
+    },
+    "rabbitmq": {
+        "parser": {"type": "regex", "pattern": rf"\[?(?P<time>{ISO})\]?[ \t]*{LEVEL}{REST}"},
+        "timestamp": {"field": "time"},
+    },
     "json-and-text": {"parser": ["json", "nginx", "python", "plain"]},
     "json-pretty": {"parser": ["json", "plain"], "multiline": {"more": r"^[\s}]"}},
     "mysql-slow": {"parser": ["mysql_slow", "plain"]},
@@ -161,3 +182,31 @@ def test_an_empty_file_is_refused_in_a_sentence(tmp_path: Path, capsys: pytest.C
 
 def test_every_parser_and_preset_is_tried_or_needs_options() -> None:
     assert not untried()
+
+
+def test_a_log_of_its_own_form_has_its_times_and_levels_and_loses_no_word(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    lines = ["23 Nov 2026 01:00:00.5 WARN  [main] slow", "\tat once", "23 Nov 2026 01:00:01 it is: ready"]
+    (tmp_path / "app.log").write_text("".join(f"{line}\n" for line in lines))
+    found = proposal(tmp_path / "app.log", capfd)
+    assert found["confidence"] == 1
+    rules = tmp_path / "sidecar.yaml"
+    rules.write_text(json.dumps(found["configuration"]))
+    assert main(["explain", str(tmp_path / "app.log"), "--config", str(rules), "--json"]) == 0
+    documents = [json.loads(json.loads(line)["document"]) for line in capfd.readouterr().out.splitlines()]
+    assert [(each["@timestamp"], each.get("level"), each["message"]) for each in documents] == [
+        ("2026-11-23T01:00:00.5Z", "WARN", "[main] slow\n\tat once"),
+        ("2026-11-23T01:00:01Z", None, "it is: ready"),
+    ]
+
+
+def test_one_pair_a_line_is_no_logfmt(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    exported = "__REALTIME_TIMESTAMP=1795395600123456\nPRIORITY=6\nMESSAGE=ready\n\n"
+    assert pipeline_of(tmp_path, capsys, exported * 3)["parser"] == "plain"
+
+
+def test_a_file_in_another_encoding_is_told(capfd: pytest.CaptureFixture[str]) -> None:
+    for kind, is_told in (("encoding-latin-1", True), ("encoding-utf-16", False), ("python-logging", False)):
+        assert main(["explain", "--detect", str(CORPUS / kind / "input.log")]) == 0
+        assert ("say the encoding" in capfd.readouterr().out) is is_told

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -65,9 +66,39 @@ def test_figures_of_a_whole_file_count_each_parser_and_show_what_none_could_read
     assert counted["bytes"] == file.stat().st_size
 
 
-def test_figures_of_standard_input_are_refused(capsys: pytest.CaptureFixture[str]) -> None:
+def test_figures_of_standard_input_are_those_of_a_file_with_the_same_lines(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file, kept = tmp_path / "app.log", tmp_path / "kept"
+    kept.mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(kept))
+    file.write_text('{"time":"2026-11-23T01:00:00Z"}\n\n' * 40_000 + "???\nnot ended")
+    with file.open() as lines:
+        monkeypatch.setattr("sys.stdin", lines)
+        (piped,) = explained(capsys, "-", "--parser", "json", "--stats")
+    (named,) = explained(capsys, str(file), "--parser", "json", "--stats")
+    assert {**piped, "microseconds": 0} == {**named, "microseconds": 0}
+    assert (piped["bytes"], piped["events"]) == (file.stat().st_size, 40_002)
+    assert list(kept.iterdir()) == []
+
+
+def test_standard_input_that_cannot_be_kept_is_told_in_one_sentence(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", "/nowhere/at/all")
     assert main(["explain", "--stats"]) == 2
-    assert "name it" in capsys.readouterr().err
+    assert "set TMPDIR" in capsys.readouterr().err
+
+
+def test_a_file_that_is_too_long_to_be_shown_ends_with_a_whole_line_and_a_word_about_it(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "app.log"
+    file.write_text(f"{'x' * 999_999}\n" * 17)
+    assert main(["explain", str(file), "--json"]) == 0
+    shown = capfd.readouterr()
+    assert [len(json.loads(line)["line"]) for line in shown.out.splitlines()] == [999_999] * 16
+    assert shown.err == "sidecar: only the first 16,000,000 bytes are shown; --stats reads all of them\n"
 
 
 def test_a_terminal_sees_every_script_and_no_commands(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:

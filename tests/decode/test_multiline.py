@@ -32,6 +32,9 @@ EVENTS = {
         "2026-11-23 10:00:01 INFO com.example.Shop: open\n",
         'Exception in thread "main" java.lang.Error\n\tat A.main(A.java:1)\n',
         "2026-11-23 10:00:02 INFO bye\n",
+        "2026-11-23T10:00:03Z ERROR 1 --- [nio-8080-exec-1] c.e.Shop : failed, with root cause\n"
+        "\njava.lang.IllegalStateException: closed\n\tat com.example.Shop.buy(Shop.java:12)\n\n",
+        "2026-11-23T10:00:04Z INFO 1 --- [main] c.e.Shop : ready\n",
     ],
     "python": [
         "2026-11-23 10:00:00,123 ERROR shop failed\n"
@@ -126,7 +129,7 @@ def cut(grouping: Grouping, data: bytes) -> list[bytes]:
 THREADS = {
     "java": [
         "10:00:00 ERROR [t1] no\njava.io.IOException: a\n\tat A.b(A.java:1)\nCaused by: x.Y\n\tat A.c(A.java:2)\n",
-        "java.io.IOException: b\n\tat A.b(A.java:1)\n",
+        "java.io.IOException: b\n\tat A.b(A.java:1)\n\n",
         "java.io.IOException: c\n\tat A.b(A.java:1)\n",
         "10:00:00 ERROR [t2] failed\njava.io.IOException: d\n\tat A.b(A.java:1)\n",
         "10:00:00 INFO [t3] ready\n",
@@ -160,6 +163,32 @@ THREADS = {
 def test_events_of_several_threads_that_follow_one_another_are_not_glued(name: str) -> None:
     rule = Multiline(preset=name).grouping(1 << 20)
     assert cut(rule, "".join(THREADS[name]).encode()) == [event.encode() for event in THREADS[name]]
+
+
+DATED = re.compile(rb"^2026-11-23 10:00:\d\d ", re.MULTILINE)
+
+
+@pytest.mark.parametrize("name", ["indent", "java", "python", "go", "ruby", "node", "dotnet", "php"])
+@given(data=st.data())
+def test_no_event_has_the_first_lines_of_two_threads_however_these_write(name: str, data: st.DataObject) -> None:
+    """Each thread writes lines with a time, and behind some of them what its language writes of a failure."""
+    traces = [event.partition("\n")[2].splitlines() for event in EVENTS[name]]
+    threads = [
+        [line for trace in data.draw(st.lists(st.sampled_from(traces), max_size=4)) for line in (None, *trace)]
+        for _ in range(3)
+    ]
+    written, count = b"", 0
+    while any(threads):
+        line = data.draw(st.sampled_from([thread for thread in threads if thread])).pop(0)
+        if line is None:
+            count += 1
+            written += b"2026-11-23 10:00:%02d ERROR [t1] order failed\n" % count
+        else:
+            written += f"{line}\n".encode()
+    events = cut(Multiline(preset=name).grouping(1 << 20), written) if written else []
+    assert b"".join(events) == written
+    assert [len(DATED.findall(event)) for event in events if DATED.search(event)] == [1] * count
+    assert all(DATED.match(event) for event in events if DATED.search(event))
 
 
 @pytest.mark.parametrize("name", PRESETS)

@@ -14,6 +14,7 @@ from sidecar.enrich.finish import Finisher
 from sidecar.enrich.kubernetes import Kubernetes, parsed
 from sidecar.flow import Batch, Chunk, Documents, Envelope, Generation, Lines, Records, Spliced
 from sidecar.testing import ManualClock
+from tests.enrich.rooms import documents
 
 GENERATION = Generation(35, "app", "/var/log/app/a.log", 0.0)
 TIME = "2026-11-23T01:00:00.123456789Z"
@@ -131,3 +132,11 @@ def test_kubernetes_fields_come_from_the_environment_and_labels_are_read_again_w
 
 def test_a_downward_api_file_with_a_broken_line_does_not_spoil_the_others() -> None:
     assert parsed('a="1"\nbroken\nb="2"\n') == {"a": "1", "b": "2"}
+
+
+def test_a_dotted_name_below_a_label_or_an_added_field_moves_also_where_it_stands_alone() -> None:
+    added = {"kubernetes": {str(number): number for number in range(5)}, "te/am": "payments"}
+    line = '{"kubernetes.3.x":1,"te/am.x":2,"kubernetes.other":3}'
+    (found,) = documents([line], {"add": added})
+    assert found["original"] == {"kubernetes": {"3": {"x": 1}}, "te/am": {"x": 2}}
+    assert (found["kubernetes"], found["kubernetes.other"]) == (added["kubernetes"], 3)

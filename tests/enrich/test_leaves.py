@@ -90,7 +90,8 @@ def test_each_value_of_a_name_that_was_written_more_than_once_is_kept() -> None:
 
 NAMES = st.sampled_from(
     ["log", "log.offset", "log.file", "log.file.path", "offset", "file", "path", "event", "ingested",
-     "event.ingested", "@timestamp", "original", "_id", "_index", "a", "b.c", "log.level", "é", "original.log"]
+     "event.ingested", "@timestamp", "original", "_id", "_index", "a", "b.c", "log.level", "é", "original.log",
+     "log.offset.x", "@timestamp.x"]
 )  # fmt: skip
 VALUES = st.recursive(
     st.none() | st.booleans() | st.integers() | st.text(max_size=5),

@@ -91,3 +91,38 @@ def test_a_conflict_with_the_mapping_is_a_dead_letter_and_its_neighbours_are_sto
     documents, balance = shipped(b'{"n":1}\n{"n":{"not":"a number"}}\n{"n":3}\n')
     assert sorted(document["n"] for document in documents.values()) == [1, 3]
     assert balance["lines_dead"] == 1
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["log.offset.x", "log.file.path.x", "event.ingested.x", "host.name.x.y", "@timestamp.x", "log.file", "host.name"],
+)
+def test_a_dotted_name_that_reaches_into_ours_moves_to_original_when_it_stands_alone(shipped: Any, name: str) -> None:
+    documents, balance = shipped(b'{"time":"%b","%b":1}\n' % (TIME.encode(), name.encode()))
+    assert balance["lines_dead"] == 0
+    found: Any = documents[0]["original"]
+    for part in name.split("."):
+        found = found[part]
+    assert found == 1
+
+
+_TEXT, _NOT_JSON = b'{"error":"boom"}', b"panic: boom"
+
+
+@pytest.mark.parametrize("lines", [[_TEXT, _NOT_JSON], [_NOT_JSON, _TEXT]], ids=["text first", "object first"])
+def test_a_text_under_error_and_a_line_that_does_not_parse_are_in_one_index(shipped: Any, lines: list[bytes]) -> None:
+    documents, balance = shipped(b"".join(line + b"\n" for line in lines))
+    assert balance["lines_dead"] == 0
+    told = [document for document in documents.values() if "message" in document]
+    texts = [document for document in documents.values() if "message" not in document]
+    assert [document["error"] for document in told] == [{"message": "the line is not one JSON object"}]
+    assert [document["original"] for document in texts] == [{"error": "boom"}]
+
+
+def test_all_that_an_application_writes_under_error_is_stored_in_one_index(shipped: Any) -> None:
+    forms = ["boom", None, {"message": "mine", "code": 7}, 5, False, ["a", "b"], []]
+    documents, balance = shipped(b"".join(json.dumps({"error": form}).encode() + b"\n" for form in forms))
+    assert (balance["lines_dead"], len(documents)) == (0, len(forms))
+    kept = [document["error"] for document in documents.values() if "error" in document]
+    moved = [document["original"]["error"] for document in documents.values() if "original" in document]
+    assert (kept, moved) == ([None, {"message": "mine", "code": 7}], ["boom", 5, False, ["a", "b"], []])

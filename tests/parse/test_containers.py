@@ -101,6 +101,8 @@ def test_the_content_has_a_parser_of_its_own_and_its_time_wins(name: str) -> Non
     _, whole = parsed({"type": name, "content": "json"}, [wrap(inner[3])] * 2)
     assert fields(whole) == [{"stream": "stdout", "n": 3}] * 2
     assert whole.names == frozenset({"stream"})
+    _, below = parsed({"type": name, "content": "json"}, [wrap('{"stream.id":1}')] * 2)
+    assert fields(below) == [{"stream.id": 1}] * 2
 
 
 def test_another_multiline_joins_whole_lines_of_a_container() -> None:

@@ -91,6 +91,21 @@ EXAMPLES = [
     ("SYSLOGTIMESTAMP", "Nov  3 01:00:00"), ("HTTPDATE", "23/Nov/2026:01:00:00 +0000"), ("LOGLEVEL", "Warning"),
     ("PROG", "cron"), ("SYSLOGFACILITY", "<3.4>"), ("SYSLOGBASE", "Nov 23 01:00:00 node cron[7]:"),
     ("JAVACLASS", "com.example.Shop$Order"), ("JAVAMETHOD", "<init>"), ("JAVAFILE", "Shop.java"),
+    ("SYSLOGBASE2", "2026-11-23T01:00:00Z node cron[7]:"), ("SYSLOG5424PRINTASCII", "a!~"), ("SYSLOG5424PRI", "<34>"),
+    ("SYSLOGLINE", "Nov 23 01:00:00 node cron[7]: done"), ("SYSLOG5424SD", r'[a@1 b="c\] \"d\""][e@2]'),
+    ("SYSLOG5424BASE", '<34>1 2026-11-23T01:00:00Z node su 7 ID47 [a@1 b="c"]'),
+    ("SYSLOG5424LINE", "<34>1 - - - - - - done"), ("CRON_ACTION", "END EDIT"),
+    ("CRONLOG", "Nov 23 01:00:00 node CRON[7]: (root) CMD (run (all))"),
+    ("SYSLOGPAMSESSION", "Nov 23 01:00:00 node sshd[7]: pam_unix(sshd:session): session opened for user ann"),
+    ("HTTPDERROR_DATE", "Mon Nov 23 01:00:00.123456 2026"),
+    ("HTTPD_ERRORLOG", "[Mon Nov 23 01:00:00 2026] [error] [client 203.0.113.7] File does not exist: /a"),
+    ("HTTPD_ERRORLOG", "[Mon Nov 23 01:00:00.1 2026] [core:error] [pid 35:tid 43] [client 203.0.113.7:51] AH001: no"),
+    ("JAVATHREAD", "TP-Processor4"), ("JAVASTACKTRACEPART", "\tat c.e.Shop.<init>(Shop.java:42)"),
+    ("JAVASTACKTRACEPART", "at c.e.Shop.run(Native Method)"), ("CATALINA_DATESTAMP", "Nov 23, 2026 1:00:00 AM"),
+    ("CATALINALOG", "Nov 23, 2026 1:00:00 AM o.a.c.Catalina start INFO: up"),
+    ("CATALINALOG", "23-Nov-2026 01:00:00.123 INFO [main] o.a.c.Catalina.start up in [7] ms"),
+    ("HAPROXYDATE", "23/Nov/2026:01:00:00.655"), ("REDISTIMESTAMP", "23 Nov 2026 01:00:00.123"),
+    ("RUBY_LOGLEVEL", "FATAL"), ("NAGIOSTIME", "[1795395600]"),
     ("COMMONAPACHELOG", '203.0.113.7 - ann [23/Nov/2026:01:00:00 +0000] "GET /a HTTP/1.1" 200 -'),
 ]  # fmt: skip
 
@@ -123,6 +138,32 @@ def test_an_access_log_has_the_fields_of_the_common_schema() -> None:
             "url": {"original": "/a"}, "user_agent": {"original": "curl/8.5"},
         }
     ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("name", "line", "found"),
+    [
+        ("HTTPD_ERRORLOG", "[Mon Nov 23 01:00:00 2026] [core:warn] [pid 35] [client 203.0.113.7:51] AH001: no",
+         {"timestamp": "Mon Nov 23 01:00:00 2026", "apache": {"error": {"module": "core", "code": "AH001"}},
+          "log": {"level": "warn"}, "process": {"pid": 35}, "source": {"address": "203.0.113.7", "port": 51},
+          "message": "no"}),
+        ("SYSLOG5424LINE", '<34>1 2026-11-23T01:00:00Z node su - ID47 [a@1 b="c"] failed',
+         {"timestamp": "2026-11-23T01:00:00Z", "process": {"name": "su"}, "message": "failed",
+          "log": {"syslog": {"priority": 34, "version": "1", "hostname": "node", "msgid": "ID47",
+                             "structured_data": '[a@1 b="c"]'}}}),
+        ("CATALINALOG", "23-Nov-2026 01:00:00.123 INFO [main] o.a.Catalina.start up",
+         {"timestamp": "23-Nov-2026 01:00:00.123", "log": {"level": "INFO", "origin": {"function": "start"}},
+          "java": {"log": {"origin": {"thread": {"name": "main"}, "class": {"name": "o.a.Catalina"}}}},
+          "message": "up"}),
+        ("SYSLOGPAMSESSION", "Nov 23 01:00:00 node sshd[7]: pam_unix(sshd:session): session closed for user ann",
+         {"timestamp": "Nov 23 01:00:00", "log": {"syslog": {"hostname": "node"}}, "user": {"name": "ann"},
+          "process": {"name": "sshd", "pid": 7},
+          "message": "pam_unix(sshd:session): session closed for user ann",
+          "system": {"auth": {"pam": {"module": "pam_unix", "origin": "sshd:session", "session_state": "closed"}}}}),
+    ],
+)  # fmt: skip
+def test_a_pattern_of_a_whole_line_has_the_fields_that_it_names(name: str, line: str, found: dict[str, Any]) -> None:
+    assert fields(parsed(f"^%{{{name}}}$", line)) == [found]
 
 
 def test_a_pattern_that_backtracks_stops_after_its_time() -> None:

@@ -107,9 +107,34 @@ def test_fields_go_under_a_target_on_request() -> None:
 
 
 def test_a_reserved_name_sends_the_chunk_the_general_way() -> None:
-    for line in (b'{"log":null}\n', b'{"_id":1}\n', b'{"l\\u006fg":1}\n'):
+    for line in (
+        b'{"log":null}\n',
+        b'{"_id":1}\n',
+        b'{"l\\u006fg":1}\n',
+        b'{"log.offset.x":1}\n',
+    ):
         assert parsed(b'{"a":1}\n' + line).names is None
-    assert parsed(b'{"a":1}\n{"b":"say \\"hi\\""}\n').names == frozenset()
+    for line in (
+        b'{"b":"say \\"hi\\""}\n',
+        b'{"log.level":"info"}\n',
+        b'{"error":{"message":"boom"}}\n{"error":null}\n',
+    ):
+        assert parsed(b'{"a":1}\n' + line).names == frozenset()
+
+
+def test_a_value_under_error_leaves_the_chunk_together_and_is_told() -> None:
+    for member, names in ((b'"error":"boom"', ["error"]), (b'"error":{}', []), (b'"error":null', [])):
+        found = parsed(b'{"time":"%b",%b}\n{"time":"%b"}\n' % (TIME.encode(), member, TIME.encode()))
+        assert (found.names, list(found.times)) == (frozenset(names), [TIME, TIME])
+
+
+@pytest.mark.parametrize("field", ["host", "log.offset"])
+def test_a_time_under_a_name_of_ours_moves_to_original_as_other_values_do(field: str) -> None:
+    finisher = Finisher(ManualClock(), "here")
+    document = json.loads(finisher.documents(parsed(f'{{"{field}":"{TIME}"}}\n'.encode(), field=field)).texts()[0])
+    for part in ("original", *field.split(".")):
+        document = document[part]
+    assert document == TIME
 
 
 def test_lines_without_any_time_go_at_a_stroke_too() -> None:
@@ -117,7 +142,10 @@ def test_lines_without_any_time_go_at_a_stroke_too() -> None:
     assert (records.names, list(records.times)) == (frozenset(), ["", ""])
 
 
-NAMES = st.sampled_from(["a", "time", "@timestamp", "ts", "log", "log.offset", "_id", "ä", "event.ingested", "x y"])
+NAMES = st.sampled_from(
+    ["a", "time", "@timestamp", "ts", "log", "log.offset", "log.offset.x", "log.level", "offset.x", "offset", "_id",
+     "ä", "event.ingested", "@timestamp.x", "error", "error.message", "x y"]
+)  # fmt: skip
 VALUES = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=6) | st.just(TIME),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(NAMES, inner, max_size=3),
