@@ -1,27 +1,31 @@
 """Takes secrets and personal data out of records, before anything of them leaves or is kept.
 
-A chunk is looked at as a whole first. Only where something may be found, records are looked at one by one: each
-string is judged as the application meant it, without the escapes of JSON, and the rest of the record stays as it is.
+Each string is judged as the application meant it, without the escapes of JSON, and the rest of a record stays as it
+is. What detectors find is taken out of the sheet of a chunk, for all its records at a stroke. A record for which that
+may not do goes member by member, and comes out the same wherever both apply.
 """
 
 from __future__ import annotations
 
 import hmac
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 import msgspec
 import regex
 from msgspec.structs import replace
 
 from sidecar.enrich.detectors import Detector
+from sidecar.enrich.finder import Finder, Instead, Text, compiled, lowered
 from sidecar.enrich.members import elements, pairs
+from sidecar.enrich.sheet import NUMBER, folded, keys, lines_of, unfolded
 from sidecar.flow import Records
 from sidecar.nesting import quoted
 
 MASK = "[REDACTED]"
 _LIMIT_S = 0.1
 _DEEPEST = 64
+_ESCAPE = re.compile(r"\\")
 _STRING = msgspec.json.Decoder(str)
 
 Action = Callable[[str], str | None]
@@ -48,35 +52,53 @@ def hashed(salt: bytes) -> Action:
     return mark
 
 
+def _instead(action: Action) -> Instead:
+    """The action as finders have it: a text if it is always the same."""
+    if action is mask or action is drop:
+        return action("") or ""
+    return lambda text: action(text) or ""
+
+
 class Named:
     """A detector, and what becomes of what it finds."""
 
     def __init__(self, detector: Detector, action: Action) -> None:
-        self.detector, self.action = detector, action
-        self._pattern = re.compile(detector.pattern)
-
-    def may_find(self, text: str, lower: str) -> bool:
-        """Whether something may be found, in a text in which strings are still escaped."""
-        hints = self.detector.hints
-        return any(hint in lower for hint in hints) if hints else self._pattern.search(text) is not None
+        self.action = action
+        self._keys, self._key_ends = detector.keys, detector.key_ends
+        looks = [(look, look.shorten or _instead(action)) for look in detector.looks]
+        self._on_sheets = [Finder(look, instead, on_sheets=True) for look, instead in looks]
+        self._in_strings = [Finder(look, instead, on_sheets=False) for look, instead in looks]
 
     def takes(self, path: str) -> bool:
         """Whether the value of this field has to go, whatever it is."""
-        keys = self.detector.keys
-        return bool(keys) and path.rpartition(".")[2].lower().replace("_", "").replace("-", "") in keys
+        if not self._keys:
+            return False
+        name = path.rpartition(".")[2].lower()
+        return name.replace("_", "").replace("-", "") in self._keys and any(
+            compiled(rf"{end}\Z").search(name) for end in self._key_ends
+        )
+
+    def lines_with_keys(self, sheet: Text) -> set[int]:
+        """The lines in which there may be a field whose value has to go."""
+        found: set[int] = set()
+        for end in self._key_ends:
+            if sheet.has(end):
+                found.update(lines_of(compiled(rf'{end}"[ \t\r]*+:'), sheet.lower))
+        return found
 
     def cleaned(self, text: str) -> str:
         """The text without what was found."""
-        found, at = [], 0
-        for match in self._pattern.finditer(text):
-            group = match.lastindex or 0
-            if self.detector.judge(match[group]):
-                found += [text[at : match.start(group)], self._instead(match[group])]
-                at = match.end(group)
-        return "".join([*found, text[at:]]) if found else text
+        return _found(self._in_strings, Text(text)).text
 
-    def _instead(self, text: str) -> str:
-        return self.detector.shorten(text) if self.detector.shorten else self.action(text) or ""
+    def swept(self, sheet: Text) -> Text:
+        """The sheet without what was found in strings and keys, and with `NUMBER` where it was found elsewhere."""
+        return _found(self._on_sheets, sheet)
+
+
+def _found(finders: Sequence[Finder], text: Text) -> Text:
+    for finder in finders:
+        text = finder.without(text)
+    return text
 
 
 class Pattern:
@@ -86,13 +108,13 @@ class Pattern:
         self._pattern = regex.compile(pattern)
         self.action = action
 
-    def may_find(self, text: str, lower: str) -> bool:
-        """A whole chunk may take longer than a string, and nobody knows what is escaped in it."""
-        return True
-
     def takes(self, path: str) -> bool:
         """It knows no fields."""
         return False
+
+    def lines_with_keys(self, sheet: Text) -> set[int]:
+        """It knows no fields."""
+        return set()
 
     def cleaned(self, text: str) -> str:
         """The text without what matches, or without its last group."""
@@ -106,25 +128,35 @@ class Pattern:
             return MASK
         return "".join([*found, text[at:]]) if found else text
 
+    def swept(self, sheet: Text) -> Text:
+        """The same for each string of a sheet; nobody knows what such a pattern sees beside a string."""
+        lines = unfolded(sheet.text).split("\n")
+        found = folded("\n".join([line if NUMBER in line else member_by_member(line, [self]) for line in lines]))
+        return sheet if found == sheet.text else Text(found)
+
 
 class FieldAt:
     """A field by its dotted path; all that is below it goes with it."""
 
     def __init__(self, path: str, action: Action) -> None:
         self._path, self.action = path, action
-        self._hint = path.rpartition(".")[2].lower()
-
-    def may_find(self, text: str, lower: str) -> bool:
-        """Whether its name occurs."""
-        return self._hint in lower
+        self._hint = re.escape(lowered(folded(quoted(path.rpartition(".")[2])[1:-1])))
 
     def takes(self, path: str) -> bool:
         """Whether it is this field."""
         return path == self._path
 
+    def lines_with_keys(self, sheet: Text) -> set[int]:
+        """The lines in which its name occurs."""
+        return set(lines_of(compiled(self._hint), sheet.lower)) if sheet.has(self._hint) else set()
+
     def cleaned(self, text: str) -> str:
         """What a text says means nothing."""
         return text
+
+    def swept(self, sheet: Text) -> Text:
+        """What a text says means nothing."""
+        return sheet
 
 
 Rule = Named | Pattern | FieldAt
@@ -135,42 +167,101 @@ class Redactor:
 
     def __init__(self, rules: Sequence[Rule]) -> None:
         self._rules = list(rules)
+        self._named = [rule for rule in rules if isinstance(rule, Named)]
+        self._has_own = any(isinstance(rule, Pattern) for rule in rules)
 
     def redacted(self, records: Records) -> Records:
         """The same records without what the rules find."""
-        rules = self._needed("\n".join(records.members))
-        if not rules:
-            return records
-        members = [self._record(body, rules) for body in records.members]
+        members = self._cleaned(records.members)
         if members == records.members:
             return records
         # The application's own time may be among what was taken out, so it cannot stand for ours unseen.
         names = None if records.in_place else records.names
         return replace(records, members=members, names=names, in_place=False, ends_in_log=False)
 
-    def _needed(self, text: str) -> list[Rule]:
-        """The rules that may find something. An escape may hide anything, so then it is all of them."""
-        if "\\u" in text or "\\/" in text:
-            return self._rules
-        lower = text.lower()
-        return [rule for rule in self._rules if rule.may_find(text, lower)]
+    def _cleaned(self, members: Sequence[str]) -> Sequence[str]:
+        sheet = Text(folded("\n".join(members)))
+        alone = self._alone(sheet, len(members))
+        if alone:
+            lines = sheet.text.split("\n") if len(alone) < len(members) else [""] * len(members)
+            sheet = Text("\n".join(["" if place in alone else line for place, line in enumerate(lines)]))
+        swept = sheet
+        for rule in self._rules:
+            swept = rule.swept(swept)
+        if swept is sheet and not alone:
+            return members
+        found = unfolded(swept.text).split("\n")
+        if swept is not sheet:
+            alone |= self._spoilt(sheet.text, swept.text)
+        for place in alone:
+            found[place] = member_by_member(members[place], self._rules)
+        return found
 
-    def _record(self, body: str, rules: Sequence[Rule]) -> str:
-        hidden = "\\u" in body or "\\/" in body
-        lower = body.lower()
-        needed = [rule for rule in rules if hidden or rule.may_find(body, lower)]
-        return _object(body, "", needed, 0) if needed else body
+    def _alone(self, sheet: Text, count: int) -> set[int]:
+        """The lines that cannot be swept, because a sheet does not say everything that matters of them."""
+        if sheet.text.count("\n") != count - 1:
+            return set(range(count))
+        found = set(lines_of(_ESCAPE, sheet.text)) if "\\" in sheet.text else set()
+        for rule in self._rules:
+            found |= rule.lines_with_keys(sheet)
+        if self._has_own:
+            found |= _deep(enumerate(sheet.text.split("\n")))
+        return found
+
+    def _spoilt(self, sheet: str, swept: str) -> set[int]:
+        """The lines of which the sweep has taken more than strings that are values."""
+        before, after = sheet.split("\n"), swept.split("\n")
+        changed = {place: line for place, (line, new) in enumerate(zip(before, after, strict=True)) if line != new}
+        found = {place for place in changed if NUMBER in after[place]} if NUMBER in swept else set()
+        found |= _deep(changed.items())
+        for key in keys(changed.values()):
+            text = Text(f'"{key}"')
+            if any(rule.swept(text) is not text for rule in self._named):
+                found |= {place for place, line in changed.items() if text.text in line}
+        return found
+
+
+def _deep(lines: Iterable[tuple[int, str]]) -> set[int]:
+    """Those that may be nested too deep to be looked at."""
+    return {place for place, line in lines if line.count("{") + line.count("[") >= _DEEPEST}
+
+
+def member_by_member(body: str, rules: Sequence[Rule]) -> str:
+    """The members of a record without what the rules find, one by one."""
+    return _object(body, "", rules, 0)
 
 
 def _object(body: str, path: str, rules: Sequence[Rule], depth: int) -> str:
-    """The members of an object. The same text if nothing of it has to go."""
-    found, is_changed = [], False
-    for key, key_text, text in pairs(body):
-        value = _value(text, f"{path}.{key}" if path else key, rules, depth)
-        is_changed = is_changed or value != text
+    return _written(
+        body,
+        [
+            (key_text, text, _value(text, f"{path}.{key}" if path else key, rules, depth))
+            for key, key_text, text in pairs(body)
+        ],
+    )
+
+
+def _array(body: str, path: str, rules: Sequence[Rule], depth: int) -> str:
+    return _written(body, [("", text, _value(text, path, rules, depth)) for text in elements(body)])
+
+
+def _written(body: str, values: Sequence[tuple[str, str, str | None]]) -> str:
+    """The members or elements with other values, each given as (key or "", value, what it is to be).
+
+    What is between them stays. The same text if nothing of it has to go.
+    """
+    if all(text == value for _, text, value in values):
+        return body
+    found: list[str] = []
+    at = 0
+    for key_text, text, value in values:
+        start = body.find(key_text or text, at)
+        begin = body.find(text, start + len(key_text))
         if value is not None:
-            found.append(f"{key_text}:{value}")
-    return ",".join(found) if is_changed else body
+            before = body[at:start] if found or not at else ""
+            found += [before, body[start:begin], value]
+        at = begin + len(text)
+    return "".join([*found, body[at:]])
 
 
 def _value(text: str, path: str, rules: Sequence[Rule], depth: int) -> str | None:
@@ -183,19 +274,12 @@ def _value(text: str, path: str, rules: Sequence[Rule], depth: int) -> str | Non
     if text.startswith("{"):
         return f"{{{_object(text[1:-1], path, rules, depth + 1)}}}"
     if text.startswith("["):
-        return f"[{','.join(_elements(text[1:-1], path, rules, depth + 1))}]"
+        return f"[{_array(text[1:-1], path, rules, depth + 1)}]"
     plain = _plain(text)
     cleaned = plain
     for rule in rules:
         cleaned = rule.cleaned(cleaned)
     return text if cleaned == plain else quoted(cleaned)
-
-
-def _elements(body: str, path: str, rules: Sequence[Rule], depth: int) -> Iterator[str]:
-    for element in elements(body):
-        value = _value(element, path, rules, depth)
-        if value is not None:
-            yield value
 
 
 def _plain(text: str) -> str:
