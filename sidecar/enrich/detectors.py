@@ -29,15 +29,16 @@ class Look:
     """One search, for any of the `branches`: a pattern without which there is no match, "" for none, and the pattern
     itself. What it matches has to go, but for its group, which is what stands before.
 
-    `any_case`: patterns are in lower case, and capitals match as well. `may_match`: whether it is worth to search,
-    where that is told more quickly. `lead`: letters, and how many of them at most stand before a match and go with
-    it; there has to be one, and no quick pattern begins with them. `judge`: whether it has to go. `shorten`: what
-    stands in its place, None for what the action says. `numbers`: not only in strings something may be found.
+    `any_case`: patterns are in lower case, and capitals match as well. `shape`: what has to be in a line for a search
+    to be worth it, 0 being a digit and A a capital, and the characters that are left out for that. `lead`: letters,
+    and how many of them at most stand before a match and go with it; there has to be one, and no quick pattern begins
+    with them. `judge`: whether it has to go. `shorten`: what stands in its place, None for what the action says.
+    `numbers`: not only in strings something may be found.
     """
 
     branches: Sequence[tuple[str, str]]
     any_case: bool = False
-    may_match: Judge | None = None
+    shape: tuple[str, str] = ("", "")
     lead: tuple[str, int] | None = None
     judge: Judge | None = None
     shorten: str | Shorten | None = None
@@ -59,14 +60,6 @@ class Detector:
 def _any_before(*patterns: str) -> str:
     """That one of these stands before, each of one length."""
     return f"(?:{'|'.join(f'(?<={pattern})' for pattern in patterns)})"
-
-
-_DIGITS = bytes(ord("0") if byte in b"0123456789" else ord("x") for byte in range(256))
-
-
-def _may_have_card(text: str) -> bool:
-    """Whether 13 digits follow each other, but for blanks and dashes. There are other digits than those of ASCII."""
-    return not text.isascii() or b"0" * 13 in text.encode().translate(_DIGITS, b" -")
 
 
 def _luhn(text: str) -> bool:
@@ -140,7 +133,7 @@ _AUTHORIZATION = Look(
 _JWT = Look([("", r"eyJ(?<=\beyJ)[A-Za-z0-9_-]{5,}+\.[A-Za-z0-9_-]{5,}+(?:\.[A-Za-z0-9_-]*+)?")])
 _CARD = Look(
     [("", r"\d(?=[\d -]{12})(?<![\d.-]\d)(?:[ -]?\d){12,18}(?![\d-]|\.\d)")],
-    may_match=_may_have_card, judge=_luhn, numbers=True,
+    shape=("0" * 13, " -"), judge=_luhn, numbers=True,
 )  # fmt: skip
 _EMAIL = Look([("", r"@[A-Za-z0-9-]{1,63}+(?:\.[A-Za-z0-9-]{1,63}+)+")], lead=(f"{ascii_letters}{digits}._%+-", 64))
 _IPV4 = Look(
@@ -160,7 +153,9 @@ _PRIVATE_KEY = Look(
         )
     ]
 )
-_IBAN = Look([("", r"[A-Z]{2}\d{2}(?<!\w.{4})(?: ?[A-Z0-9]{4}){2,7}(?: ?[A-Z0-9]{1,3})?\b")], judge=_iban)
+_IBAN = Look(
+    [("", r"[A-Z]{2}\d{2}(?<!\w.{4})(?: ?[A-Z0-9]{4}){2,7}(?: ?[A-Z0-9]{1,3})?\b")], shape=("AA00", ""), judge=_iban
+)
 
 _PASSWORDS = (
     "password", "passwd", "passphrase", "pwd", "secret", "clientsecret", "apikey", "accesstoken", "refreshtoken",

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from functools import cached_property, lru_cache
+from itertools import accumulate
 from operator import sub
+from string import ascii_uppercase, digits
 
 from sidecar.enrich.detectors import IN_STRING, ON_SHEET, Look
-from sidecar.enrich.sheet import NUMBER, in_string, meant
+from sidecar.enrich.sheet import NUMBER, in_string, lines_of, meant
 
 Span = tuple[int, int]
 Instead = str | Callable[[str], str]
@@ -16,6 +18,14 @@ Instead = str | Callable[[str], str]
 
 _SAME_LETTERS = (("İ", "i"), ("ı", "i"), ("ſ", "s"), ("\u212a", "k"))
 """What `re` takes for a letter of ASCII where capitals do not matter."""
+
+_KIND = (
+    {ord("\n"): "\n"}
+    | dict.fromkeys(ascii_uppercase.encode(), "A")
+    # What is not ASCII may be a digit, too.
+    | dict.fromkeys([*digits.encode(), *range(128, 256)], "0")
+)
+_KINDS = "".join(_KIND.get(byte, "x") for byte in range(256)).encode()
 
 
 @lru_cache(maxsize=256)
@@ -64,18 +74,17 @@ class Finder:
     def without(self, text: Text) -> Text:
         """The text without what is found; the same one if there is nothing."""
         look, searched = self._look, text.lower if self._look.any_case else text.text
-        if look.may_match is not None and not look.may_match(searched):
-            return text
+        parts = [(0, len(searched))] if not look.shape[0] else _shaped(searched, *look.shape)
         # Of several patterns only those that may match: one alone begins with a letter that is written out, and so
         # is found several times as quickly as one of many.
         patterns = [pattern for hint, pattern in self._branches if not hint or text.has(hint)]
-        if not patterns:
+        if not (patterns and parts):
             return text
         pattern, cleaned = compiled("|".join(patterns)), None
         if isinstance(self._instead, str) and len(patterns) == 1 and not (look.any_case or look.judge):
             cleaned = self._split(pattern, searched, self._instead)
         if cleaned is None:
-            cleaned = self._replaced(text.text, self._spans(pattern, searched))
+            cleaned = self._replaced(text.text, self._spans(pattern, searched, parts))
         return text if cleaned == text.text else Text(cleaned)
 
     def _split(self, pattern: re.Pattern[str], text: str, instead: str) -> str | None:
@@ -93,10 +102,11 @@ class Finder:
         parts[1::2] = [kept + instead for kept in parts[1::2]]
         return "".join(parts)
 
-    def _spans(self, pattern: re.Pattern[str], text: str) -> list[Span]:
+    def _spans(self, pattern: re.Pattern[str], text: str, parts: Iterable[Span]) -> list[Span]:
         spans = [
             (match.end(match.lastindex) if match.lastindex else match.start(), match.end())
-            for match in pattern.finditer(text)
+            for start, end in parts
+            for match in pattern.finditer(text, start, end)
         ]
         if self._look.lead is not None:
             spans = _led(spans, text, *self._look.lead)
@@ -121,6 +131,14 @@ class Finder:
         if isinstance(self._instead, str):
             return self._instead
         return self._instead(meant(text[start:end]) if self._on_sheets else text[start:end])
+
+
+def _shaped(text: str, shape: str, between: str) -> list[Span]:
+    """The lines in which there is something of this shape."""
+    shapes = text.encode(errors="replace").translate(_KINDS, between.encode()).decode("latin-1")
+    lines = list(lines_of(compiled(shape), shapes))
+    ends = list(accumulate(len(line) + 1 for line in text.split("\n"))) if lines else []
+    return [(ends[line - 1] if line else 0, ends[line] - 1) for line in lines]
 
 
 def _led(spans: Sequence[Span], text: str, letters: str, most: int) -> list[Span]:

@@ -18,7 +18,7 @@ from msgspec.structs import replace
 from sidecar.enrich.detectors import Detector
 from sidecar.enrich.finder import Finder, Instead, Text, compiled, lowered
 from sidecar.enrich.members import elements, pairs
-from sidecar.enrich.sheet import NUMBER, folded, keys, lines_of, unfolded
+from sidecar.enrich.sheet import NUMBER, folded, keys, lines_of, only_key, unfolded
 from sidecar.flow import Records
 from sidecar.nesting import quoted
 
@@ -210,6 +210,8 @@ class Redactor:
 
     def _spoilt(self, sheet: str, swept: str) -> set[int]:
         """The lines of which the sweep has taken more than strings that are values."""
+        if (key := only_key(sheet)) and swept.startswith(f"{key}:"):
+            return set()
         before, after = sheet.split("\n"), swept.split("\n")
         changed = {place: line for place, (line, new) in enumerate(zip(before, after, strict=True)) if line != new}
         found = {place for place in changed if NUMBER in after[place]} if NUMBER in swept else set()

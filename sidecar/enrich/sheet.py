@@ -65,6 +65,18 @@ def keys(lines: Iterable[str]) -> set[str]:
     return set(_KEY.findall("\n".join(lines)))
 
 
+def only_key(sheet: str) -> str:
+    """The key, with its quotes, if each line is one member with it and a string: text that no parser took apart."""
+    key = sheet[: sheet.find('"', 1) + 1]
+    line_ends = sheet.count("\n")
+    is_only = (
+        sheet.startswith(f'{key}:"')
+        and sheet.count(f'"\n{key}:"') == line_ends
+        and sheet.count('"') == 4 * (line_ends + 1)
+    )
+    return key if is_only else ""
+
+
 def in_string(sheet: str, at: int) -> bool:
     """Whether it is inside of a string there: of its line, an odd number of quotes stands before."""
     return sheet.count('"', sheet.rfind("\n", 0, at) + 1, at) % 2 == 1
