@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import hmac
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
+from functools import lru_cache
 
 import msgspec
 import regex
@@ -18,7 +19,7 @@ from msgspec.structs import replace
 from sidecar.enrich.detectors import Detector
 from sidecar.enrich.finder import Finder, Instead, Text, compiled, lowered
 from sidecar.enrich.members import elements, pairs
-from sidecar.enrich.sheet import NUMBER, folded, keys, lines_of, only_key, unfolded
+from sidecar.enrich.sheet import NUMBER, folded, keys, lines_of, only_key, resolved, unfolded
 from sidecar.flow import Records
 from sidecar.nesting import quoted
 
@@ -64,18 +65,20 @@ class Named:
 
     def __init__(self, detector: Detector, action: Action) -> None:
         self.action = action
-        self._keys, self._key_ends = detector.keys, detector.key_ends
+        self.keys, self._key_ends = detector.keys, detector.key_ends
+        self._is_key = lru_cache(maxsize=1024)(self._is_key_at_all)
         looks = [(look, look.shorten or _instead(action)) for look in detector.looks]
         self._on_sheets = [Finder(look, instead, on_sheets=True) for look, instead in looks]
         self._in_strings = [Finder(look, instead, on_sheets=False) for look, instead in looks]
 
     def takes(self, path: str) -> bool:
         """Whether the value of this field has to go, whatever it is."""
-        if not self._keys:
-            return False
-        name = path.rpartition(".")[2].lower()
-        return name.replace("_", "").replace("-", "") in self._keys and any(
-            compiled(rf"{end}\Z").search(name) for end in self._key_ends
+        return bool(self.keys) and self._is_key(path.rpartition(".")[2])
+
+    def _is_key_at_all(self, name: str) -> bool:
+        lower = name.lower()
+        return lower.replace("_", "").replace("-", "") in self.keys and any(
+            compiled(rf"{end}\Z").search(lower) for end in self._key_ends
         )
 
     def lines_with_keys(self, sheet: Text) -> set[int]:
@@ -111,10 +114,6 @@ class Pattern:
     def takes(self, path: str) -> bool:
         """It knows no fields."""
         return False
-
-    def lines_with_keys(self, sheet: Text) -> set[int]:
-        """It knows no fields."""
-        return set()
 
     def cleaned(self, text: str) -> str:
         """The text without what matches, or without its last group."""
@@ -168,6 +167,9 @@ class Redactor:
     def __init__(self, rules: Sequence[Rule]) -> None:
         self._rules = list(rules)
         self._named = [rule for rule in rules if isinstance(rule, Named)]
+        self._takers = [
+            rule for rule in rules if isinstance(rule, FieldAt) or (isinstance(rule, Named) and rule.keys)
+        ]
         self._has_own = any(isinstance(rule, Pattern) for rule in rules)
 
     def redacted(self, records: Records) -> Records:
@@ -180,42 +182,46 @@ class Redactor:
         return replace(records, members=members, names=names, in_place=False, ends_in_log=False)
 
     def _cleaned(self, members: Sequence[str]) -> Sequence[str]:
-        sheet = Text(folded("\n".join(members)))
-        alone = self._alone(sheet, len(members))
-        if alone:
-            lines = sheet.text.split("\n") if len(alone) < len(members) else [""] * len(members)
-            sheet = Text("\n".join(["" if place in alone else line for place, line in enumerate(lines)]))
+        text = folded("\n".join(members))
+        if text.count("\n") != len(members) - 1:
+            return [member_by_member(body, self._rules) for body in members]
+        hidden, unread = set(lines_of(_ESCAPE, text)) if "\\" in text else set(), set()
+        if hidden:
+            lines = text.split("\n")
+            for place in hidden:
+                lines[place] = "" if self._has_own else resolved(lines[place])
+            unread = {place for place in hidden if not lines[place]}
+            text = "\n".join(lines)
+        sheet = Text(text)
+        keyed = {place for rule in self._takers for place in rule.lines_with_keys(sheet)}
         swept = sheet
         for rule in self._rules:
             swept = rule.swept(swept)
-        if swept is sheet and not alone:
+        if swept is sheet and not (keyed or unread):
             return members
         found = unfolded(swept.text).split("\n")
-        if swept is not sheet:
-            alone |= self._spoilt(sheet.text, swept.text)
-        for place in alone:
+        for place in hidden:
+            found[place] = members[place]
+        spoilt = unread | self._spoilt(sheet.text, swept.text, keyed, hidden)
+        for place in keyed - spoilt:
+            found[place] = _without_fields(members[place], found[place], "", self._takers)
+        for place in spoilt:
             found[place] = member_by_member(members[place], self._rules)
         return found
 
-    def _alone(self, sheet: Text, count: int) -> set[int]:
-        """The lines that cannot be swept, because a sheet does not say everything that matters of them."""
-        if sheet.text.count("\n") != count - 1:
-            return set(range(count))
-        found = set(lines_of(_ESCAPE, sheet.text)) if "\\" in sheet.text else set()
-        for rule in self._rules:
-            found |= rule.lines_with_keys(sheet)
-        if self._has_own:
-            found |= _deep(enumerate(sheet.text.split("\n")))
-        return found
-
-    def _spoilt(self, sheet: str, swept: str) -> set[int]:
-        """The lines of which the sweep has taken more than strings that are values."""
-        if (key := only_key(sheet)) and swept.startswith(f"{key}:"):
+    def _spoilt(self, sheet: str, swept: str, keyed: set[int], hidden: set[int]) -> set[int]:
+        """The lines that cannot be what the sweep has made of them: more was found than values that are strings, or
+        they cannot be written back."""
+        if not (keyed or hidden) and (key := only_key(sheet)) and swept.startswith(f"{key}:"):
             return set()
         before, after = sheet.split("\n"), swept.split("\n")
         changed = {place: line for place, (line, new) in enumerate(zip(before, after, strict=True)) if line != new}
-        found = {place for place in changed if NUMBER in after[place]} if NUMBER in swept else set()
-        found |= _deep(changed.items())
+        found = hidden & changed.keys()
+        found |= {
+            place for place in {*changed, *keyed} if before[place].count("{") + before[place].count("[") >= _DEEPEST
+        }
+        if NUMBER in swept:
+            found |= {place for place in changed if NUMBER in after[place]}
         for key in keys(changed.values()):
             text = Text(f'"{key}"')
             if any(rule.swept(text) is not text for rule in self._named):
@@ -223,9 +229,28 @@ class Redactor:
         return found
 
 
-def _deep(lines: Iterable[tuple[int, str]]) -> set[int]:
-    """Those that may be nested too deep to be looked at."""
-    return {place for place, line in lines if line.count("{") + line.count("[") >= _DEEPEST}
+def _without_fields(body: str, swept: str, path: str, takers: Sequence[Rule]) -> str:
+    """What the sweep has made of members, and without the fields that have to go, as they were before it."""
+    return _written(
+        swept,
+        [
+            (key_text, new, _without_fields_in(text, new, f"{path}.{key}" if path else key, takers))
+            for (key, key_text, text), (_, _, new) in zip(pairs(body), pairs(swept), strict=True)
+        ],
+    )
+
+
+def _without_fields_in(text: str, swept: str, path: str, takers: Sequence[Rule]) -> str | None:
+    taker = next((rule for rule in takers if rule.takes(path)), None)
+    if taker is not None:
+        return _taken(text, taker)
+    if text.startswith("{"):
+        return f"{{{_without_fields(text[1:-1], swept[1:-1], path, takers)}}}"
+    if text.startswith("["):
+        values = zip(elements(text[1:-1]), elements(swept[1:-1]), strict=True)
+        parts = [("", new, _without_fields_in(old, new, path, takers)) for old, new in values]
+        return f"[{_written(swept[1:-1], parts)}]"
+    return swept
 
 
 def member_by_member(body: str, rules: Sequence[Rule]) -> str:
@@ -267,10 +292,9 @@ def _written(body: str, values: Sequence[tuple[str, str, str | None]]) -> str:
 
 
 def _value(text: str, path: str, rules: Sequence[Rule], depth: int) -> str | None:
-    taken = next((rule for rule in rules if rule.takes(path)), None)
-    if taken is not None:
-        instead = taken.action(_plain(text))
-        return None if instead is None else quoted(instead)
+    taker = next((rule for rule in rules if rule.takes(path)), None)
+    if taker is not None:
+        return _taken(text, taker)
     if text[:1] in "{[" and depth >= _DEEPEST:
         return quoted(MASK)
     if text.startswith("{"):
@@ -282,6 +306,12 @@ def _value(text: str, path: str, rules: Sequence[Rule], depth: int) -> str | Non
     for rule in rules:
         cleaned = rule.cleaned(cleaned)
     return text if cleaned == plain else quoted(cleaned)
+
+
+def _taken(text: str, taker: Rule) -> str | None:
+    """What stands instead of the value of a field."""
+    instead = taker.action(_plain(text))
+    return None if instead is None else quoted(instead)
 
 
 def _plain(text: str) -> str:

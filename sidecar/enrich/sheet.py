@@ -8,6 +8,7 @@ backslash, and nothing can be said of their lines.
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterable, Iterator
 
@@ -24,6 +25,10 @@ _ONE_CHARACTER = (
     # As the characters that they stand for, these are white space in patterns.
     (r"\n", "\x1c"), (r"\t", "\x1d"), (r"\r", "\x1e"), (r"\f", "\f"), (r"\b", "\b"),
 )  # fmt: skip
+_STRUCTURAL = "\x04"
+_OURS = re.compile(r"(?i)\\u00(?:0[1-4]|1[c-e])")
+_HERE = (("\\", "\x02"), ('"', QUOTE), ("\n", "\x1c"))
+_LENIENT = json.JSONDecoder(strict=False)
 _MEANT = str.maketrans({QUOTE: '"', "\x02": "\\", "\x1c": "\n", "\x1d": "\t", "\x1e": "\r"})
 _KEY = re.compile(r'"(?=([^"]*+)"[ \t\r]*+:)')
 
@@ -42,6 +47,17 @@ def unfolded(sheet: str) -> str:
         if character in sheet:
             sheet = sheet.replace(character, escape)
     return sheet
+
+
+def resolved(line: str) -> str:
+    """A line with what its other escapes stand for, good to be searched and not to be written back; "" if it cannot
+    be had, because one stands for a character that has a meaning here."""
+    if _OURS.search(line):
+        return ""
+    text: str = _LENIENT.decode(f'"{line.replace(chr(34), _STRUCTURAL)}"')
+    for character, ours in _HERE:
+        text = text.replace(character, ours)
+    return text.replace(_STRUCTURAL, '"')
 
 
 def meant(text: str) -> str:
