@@ -118,8 +118,7 @@ class Finder:
     def _replaced(self, text: str, spans: Sequence[Span]) -> str:
         if not spans:
             return text
-        starts, ends = zip(*spans, strict=True)
-        parts = [text[start:end] for start, end in zip((0, *ends), (*starts, len(text)), strict=True)]
+        parts = between(text, spans)
         if isinstance(self._instead, str) and not (self._on_sheets and self._look.numbers):
             return self._instead.join(parts)
         found = [self._mark(text, start, end) for start, end in spans]
@@ -131,6 +130,12 @@ class Finder:
         if isinstance(self._instead, str):
             return self._instead
         return self._instead(meant(text[start:end]) if self._on_sheets else text[start:end])
+
+
+def between(text: str, spans: Sequence[Span]) -> list[str]:
+    """What is before, between and behind these parts of a text."""
+    starts, ends = zip(*spans, strict=True)
+    return [text[start:end] for start, end in zip((0, *ends), (*starts, len(text)), strict=True)]
 
 
 def _shaped(text: str, shape: str, between: str) -> list[Span]:

@@ -17,7 +17,7 @@ import regex
 from msgspec.structs import replace
 
 from sidecar.enrich.detectors import Detector
-from sidecar.enrich.finder import Finder, Instead, Text, compiled, lowered
+from sidecar.enrich.finder import Finder, Instead, Span, Text, between, compiled, lowered
 from sidecar.enrich.members import elements, pairs
 from sidecar.enrich.sheet import NUMBER, folded, keys, lines_of, only_key, resolved, unfolded
 from sidecar.flow import Records
@@ -27,6 +27,7 @@ MASK = "[REDACTED]"
 _LIMIT_S = 0.1
 _DEEPEST = 64
 _ESCAPE = re.compile(r"\\")
+_COLON = r"[ \t\r]*+:[ \t\r]*+"
 _STRING = msgspec.json.Decoder(str)
 
 Action = Callable[[str], str | None]
@@ -81,13 +82,25 @@ class Named:
             compiled(rf"{end}\Z").search(lower) for end in self._key_ends
         )
 
-    def lines_with_keys(self, sheet: Text) -> set[int]:
-        """The lines in which there may be a field whose value has to go."""
+    def lines_with_keys(self, sheet: Text, nested: bool = False) -> set[int]:
+        """The lines in which there may be a field whose value has to go; `nested`: only if that is no simple one."""
         found: set[int] = set()
         for end in self._key_ends:
             if sheet.has(end):
-                found.update(lines_of(compiled(rf'{end}"[ \t\r]*+:'), sheet.lower))
+                pattern = rf'{end}"{_COLON}[\[{{]' if nested else rf'{end}"{_COLON}'
+                found.update(lines_of(compiled(pattern), sheet.lower))
         return found
+
+    def with_fields_masked(self, sheet: Text) -> Text:
+        """The sheet with `MASK` as the value of each field that has to go and has a simple one."""
+        spans: list[Span] = []
+        for end in self._key_ends:
+            if sheet.has(end):
+                for match in compiled(rf'{end}("){_COLON}("[^"]*+"|[^\s,"\[\]{{}}]++)').finditer(sheet.lower):
+                    quote = match.start(1)
+                    if self.takes(sheet.text[sheet.text.rfind('"', 0, quote) + 1 : quote]):
+                        spans.append(match.span(2))
+        return Text(f'"{MASK}"'.join(between(sheet.text, sorted(spans)))) if spans else sheet
 
     def cleaned(self, text: str) -> str:
         """The text without what was found."""
@@ -145,8 +158,8 @@ class FieldAt:
         """Whether it is this field."""
         return path == self._path
 
-    def lines_with_keys(self, sheet: Text) -> set[int]:
-        """The lines in which its name occurs."""
+    def lines_with_keys(self, sheet: Text, nested: bool = False) -> set[int]:
+        """The lines in which its name occurs, whatever its value is."""
         return set(lines_of(compiled(self._hint), sheet.lower)) if sheet.has(self._hint) else set()
 
     def cleaned(self, text: str) -> str:
@@ -171,6 +184,10 @@ class Redactor:
             rule for rule in rules if isinstance(rule, FieldAt) or (isinstance(rule, Named) and rule.keys)
         ]
         self._has_own = any(isinstance(rule, Pattern) for rule in rules)
+        # A mark in place of a value is not to be looked at by other rules. Of ours none finds anything in `MASK`.
+        self._masks_fields = not self._has_own and all(
+            isinstance(rule, Named) and rule.action is mask for rule in self._takers
+        )
 
     def redacted(self, records: Records) -> Records:
         """The same records without what the rules find."""
@@ -185,18 +202,13 @@ class Redactor:
         text = folded("\n".join(members))
         if text.count("\n") != len(members) - 1:
             return [member_by_member(body, self._rules) for body in members]
-        hidden, unread = set(lines_of(_ESCAPE, text)) if "\\" in text else set(), set()
-        if hidden:
-            lines = text.split("\n")
-            for place in hidden:
-                lines[place] = "" if self._has_own else resolved(lines[place])
-            unread = {place for place in hidden if not lines[place]}
-            text = "\n".join(lines)
+        hidden: set[int] = set()
+        unread: set[int] = set()
+        if "\\" in text:
+            text, hidden, unread = self._resolved(text)
         sheet = Text(text)
-        keyed = {place for rule in self._takers for place in rule.lines_with_keys(sheet)}
-        swept = sheet
-        for rule in self._rules:
-            swept = rule.swept(swept)
+        swept = self._swept(sheet)
+        keyed = {place for rule in self._takers for place in rule.lines_with_keys(sheet, nested=self._masks_fields)}
         if swept is sheet and not (keyed or unread):
             return members
         found = unfolded(swept.text).split("\n")
@@ -208,6 +220,23 @@ class Redactor:
         for place in spoilt:
             found[place] = member_by_member(members[place], self._rules)
         return found
+
+    def _resolved(self, text: str) -> tuple[str, set[int], set[int]]:
+        """The sheet with what escapes stand for, the lines in which it is so, and those of them that are left out."""
+        lines = text.split("\n")
+        hidden = set(lines_of(_ESCAPE, text))
+        for place in hidden:
+            # A pattern of the user's own is sought in the strings of JSON, which such a line is no more.
+            lines[place] = "" if self._has_own else resolved(lines[place])
+        return "\n".join(lines), hidden, {place for place in hidden if not lines[place]}
+
+    def _swept(self, sheet: Text) -> Text:
+        if self._masks_fields:
+            for named in self._named:
+                sheet = named.with_fields_masked(sheet)
+        for rule in self._rules:
+            sheet = rule.swept(sheet)
+        return sheet
 
     def _spoilt(self, sheet: str, swept: str, keyed: set[int], hidden: set[int]) -> set[int]:
         """The lines that cannot be what the sweep has made of them: more was found than values that are strings, or
