@@ -130,7 +130,11 @@ _AUTHORIZATION = Look(
     ),
     any_case=True,
 )
-_JWT = Look([("", r"eyJ(?<=\beyJ)[A-Za-z0-9_-]{5,}+\.[A-Za-z0-9_-]{5,}+(?:\.[A-Za-z0-9_-]*+)?")])
+# With no point behind it, it is matched as well, so that what begins the same again within it is not read to its end.
+_JWT = Look(
+    [("", r"eyJ(?<=\beyJ)[A-Za-z0-9_-]{5,}+(?:\.[A-Za-z0-9_-]{5,}+(?:\.[A-Za-z0-9_-]*+)?)?")],
+    judge=lambda text: "." in text,
+)
 _CARD = Look(
     [("", r"\d(?=[\d -]{12})(?<![\d.-]\d)(?:[ -]?\d){12,18}(?![\d-]|\.\d)")],
     shape=("0" * 13, " -"), judge=_luhn, numbers=True,

@@ -10,7 +10,7 @@ from operator import sub
 from string import ascii_uppercase, digits
 
 from sidecar.enrich.detectors import IN_STRING, ON_SHEET, Look
-from sidecar.enrich.sheet import NUMBER, in_string, lines_of, meant
+from sidecar.enrich.sheet import NUMBER, lines_of, meant
 
 Span = tuple[int, int]
 Instead = str | Callable[[str], str]
@@ -121,15 +121,17 @@ class Finder:
         parts = between(text, spans)
         if isinstance(self._instead, str) and not (self._on_sheets and self._look.numbers):
             return self._instead.join(parts)
-        found = [self._mark(text, start, end) for start, end in spans]
+        found = [self._instead_of(text[start:end]) for start, end in spans]
+        if self._on_sheets and self._look.numbers:
+            # Lines have an even number of quotes, so the first lines of a sheet do not matter.
+            quotes = accumulate(part.count('"') for part in parts)
+            found = [mark if before % 2 else NUMBER for mark, before in zip(found, quotes, strict=False)]
         return "".join([part for pair in zip(parts, [*found, ""], strict=True) for part in pair])
 
-    def _mark(self, text: str, start: int, end: int) -> str:
-        if self._on_sheets and self._look.numbers and not in_string(text, start):
-            return NUMBER
+    def _instead_of(self, text: str) -> str:
         if isinstance(self._instead, str):
             return self._instead
-        return self._instead(meant(text[start:end]) if self._on_sheets else text[start:end])
+        return self._instead(meant(text) if self._on_sheets else text)
 
 
 def between(text: str, spans: Sequence[Span]) -> list[str]:

@@ -11,6 +11,7 @@ import hmac
 import re
 from collections.abc import Callable, Sequence
 from functools import lru_cache
+from itertools import groupby
 
 import msgspec
 import regex
@@ -140,12 +141,6 @@ class Pattern:
             return MASK
         return "".join([*found, text[at:]]) if found else text
 
-    def swept(self, sheet: Text) -> Text:
-        """The same for each string of a sheet; nobody knows what such a pattern sees beside a string."""
-        lines = unfolded(sheet.text).split("\n")
-        found = folded("\n".join([line if NUMBER in line else member_by_member(line, [self]) for line in lines]))
-        return sheet if found == sheet.text else Text(found)
-
 
 class FieldAt:
     """A field by its dotted path; all that is below it goes with it."""
@@ -165,10 +160,6 @@ class FieldAt:
     def cleaned(self, text: str) -> str:
         """What a text says means nothing."""
         return text
-
-    def swept(self, sheet: Text) -> Text:
-        """What a text says means nothing."""
-        return sheet
 
 
 Rule = Named | Pattern | FieldAt
@@ -234,8 +225,9 @@ class Redactor:
         if self._masks_fields:
             for named in self._named:
                 sheet = named.with_fields_masked(sheet)
-        for rule in self._rules:
-            sheet = rule.swept(sheet)
+        for is_own, group in groupby(self._rules, lambda rule: isinstance(rule, Pattern)):
+            rules = list(group)
+            sheet = _swept_by_own(sheet, rules) if is_own else _swept_by_ours(sheet, rules)
         return sheet
 
     def _spoilt(self, sheet: str, swept: str, keyed: set[int], hidden: set[int]) -> set[int]:
@@ -258,21 +250,38 @@ class Redactor:
         return found
 
 
+def _swept_by_ours(sheet: Text, rules: Sequence[Rule]) -> Text:
+    for rule in rules:
+        if isinstance(rule, Named):
+            sheet = rule.swept(sheet)
+    return sheet
+
+
+def _swept_by_own(sheet: Text, patterns: Sequence[Rule]) -> Text:
+    """The sheet without what patterns of the user's own find in each of its strings; nobody knows what they would see
+    beside a string."""
+    lines = unfolded(sheet.text).split("\n")
+    found = folded("\n".join([line if NUMBER in line else member_by_member(line, patterns) for line in lines]))
+    return sheet if found == sheet.text else Text(found)
+
+
 def _without_fields(body: str, swept: str, path: str, takers: Sequence[Rule]) -> str:
     """What the sweep has made of members, and without the fields that have to go, as they were before it."""
+    before = pairs(body)
+    after = before if swept == body else pairs(swept)
     return _written(
         swept,
         [
             (key_text, new, _without_fields_in(text, new, f"{path}.{key}" if path else key, takers))
-            for (key, key_text, text), (_, _, new) in zip(pairs(body), pairs(swept), strict=True)
+            for (key, key_text, text), (_, _, new) in zip(before, after, strict=True)
         ],
     )
 
 
 def _without_fields_in(text: str, swept: str, path: str, takers: Sequence[Rule]) -> str | None:
-    taker = next((rule for rule in takers if rule.takes(path)), None)
-    if taker is not None:
-        return _taken(text, taker)
+    for taker in takers:
+        if taker.takes(path):
+            return _taken(text, taker)
     if text.startswith("{"):
         return f"{{{_without_fields(text[1:-1], swept[1:-1], path, takers)}}}"
     if text.startswith("["):
@@ -321,9 +330,9 @@ def _written(body: str, values: Sequence[tuple[str, str, str | None]]) -> str:
 
 
 def _value(text: str, path: str, rules: Sequence[Rule], depth: int) -> str | None:
-    taker = next((rule for rule in rules if rule.takes(path)), None)
-    if taker is not None:
-        return _taken(text, taker)
+    for rule in rules:
+        if rule.takes(path):
+            return _taken(text, rule)
     if text[:1] in "{[" and depth >= _DEEPEST:
         return quoted(MASK)
     if text.startswith("{"):

@@ -91,8 +91,3 @@ def only_key(sheet: str) -> str:
         and sheet.count('"') == 4 * (line_ends + 1)
     )
     return key if is_only else ""
-
-
-def in_string(sheet: str, at: int) -> bool:
-    """Whether it is inside of a string there: of its line, an odd number of quotes stands before."""
-    return sheet.count('"', sheet.rfind("\n", 0, at) + 1, at) % 2 == 1

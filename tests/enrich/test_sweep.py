@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from typing import Any
 
 import pytest
@@ -185,3 +186,18 @@ def test_what_is_written_as_an_escape_does_not_hide_what_comes_after_it(before: 
 )
 def test_a_field_has_to_go_by_its_name_alone(name: str, key: str) -> None:
     assert json.loads(redacted(f'{{"{key}":"abc"}}', name)) == {key: MASK}
+
+
+_LONG = 300_000
+
+
+@pytest.mark.parametrize("name", DETECTORS)
+@pytest.mark.parametrize(
+    "again",
+    ["pass", "password: ", "a.a@", "@a.b", "1.2.3.", "1::", "x://u:", "eyJaaaaa-", "1 ", "DE89 ", "bearer ", '"'],
+)
+def test_a_line_that_is_made_to_be_slow_is_not(name: str, again: str) -> None:
+    line = json.dumps({"a": again * (_LONG // len(again)), "b": [4111111111111111] * 5_000})
+    began = time.process_time()
+    redacted(line, name)
+    assert time.process_time() - began < 2
