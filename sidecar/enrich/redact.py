@@ -243,11 +243,15 @@ class Redactor:
         }
         if NUMBER in swept:
             found |= {place for place in changed if NUMBER in after[place]}
-        for key in keys(changed.values()):
-            text = Text(f'"{key}"')
-            if any(rule.swept(text) is not text for rule in self._named):
-                found |= {place for place, line in changed.items() if text.text in line}
-        return found
+        touched = self._touched([f'"{key}"' for key in keys(changed.values())])
+        return found | {place for place, line in changed.items() if any(key in line for key in touched)}
+
+    def _touched(self, names: Sequence[str]) -> list[str]:
+        """Those in which something is found."""
+        if not names:
+            return []
+        swept = _swept_by_ours(Text("\n".join(names)), self._named).text.split("\n")
+        return [name for name, new in zip(names, swept, strict=True) if name != new]
 
 
 def _swept_by_ours(sheet: Text, rules: Sequence[Rule]) -> Text:

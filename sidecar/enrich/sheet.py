@@ -78,7 +78,7 @@ def lines_of(pattern: re.Pattern[str], sheet: str) -> Iterator[int]:
 
 def keys(lines: Iterable[str]) -> set[str]:
     """All keys in lines of a sheet, and some texts that are none."""
-    return set(_KEY.findall("\n".join(lines)))
+    return {key for key in _KEY.findall("\n".join(lines)) if "\n" not in key}
 
 
 def only_key(sheet: str) -> str:
