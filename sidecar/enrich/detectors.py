@@ -1,32 +1,65 @@
 """What secrets and personal data look like in logs, by name.
 
-Each detector says what it covers and what it leaves alone; tests hold it to both. `hints` make looking cheap: a
-record in which none of them occurs (in lower case) is not looked at.
+Each detector says what it covers and what it leaves alone; tests hold it to both.
+
+Patterns are for the strings of a sheet (`sidecar/enrich/sheet.py`) as well as for a string alone, and say `%(quote)s`
+and the like where the two differ. None matches a line end. A search is quick if the pattern begins with a letter or
+two that are written out; what stands before them is looked back at.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from ipaddress import IPv4Address, IPv6Network, ip_address
+from ipaddress import IPv6Network, ip_address
+from string import ascii_letters, digits, hexdigits
+
+from sidecar.enrich.sheet import QUOTE
 
 Judge = Callable[[str], bool]
 Shorten = Callable[[str], str]
 
+ON_SHEET: Mapping[str, str] = {"quote": QUOTE, "outside": '"', "any": '[^"]', "end": '(?=")'}
+IN_STRING: Mapping[str, str] = {"quote": '"', "outside": "", "any": "(?s:.)", "end": r"\Z"}
+"""How patterns are to be read: a quote within the string, what ends it, any character of it, and its end."""
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """One search, for any of the `branches`: a pattern without which there is no match, "" for none, and the pattern
+    itself. What it matches has to go, but for its group, which is what stands before.
+
+    `any_case`: patterns are in lower case, and capitals match as well. `shape`: what has to be in a line for a search
+    to be worth it, 0 being a digit and A a capital, and the characters that are left out for that. `lead`: letters,
+    and how many of them at most stand before a match and go with it; there has to be one, and no quick pattern begins
+    with them. `judge`: whether it has to go. `shorten`: what stands in its place, None for what the action says.
+    `numbers`: not only in strings something may be found.
+    """
+
+    branches: Sequence[tuple[str, str]]
+    any_case: bool = False
+    shape: tuple[str, str] = ("", "")
+    lead: tuple[str, int] | None = None
+    judge: Judge | None = None
+    shorten: str | Shorten | None = None
+    numbers: bool = False
+
 
 @dataclass(frozen=True, slots=True)
 class Detector:
-    """A pattern, not compiled before it is wanted, whose last group (or all of it) is what has to go.
+    """Searches, one after another, and names of fields whose values have to go whatever they are.
 
-    `judge`: whether a match is really one. `shorten`: what stands in its place, None for what the action says.
-    `keys`: names of fields, in lower case and without `-` and `_`, whose values have to go whatever they are.
+    `keys` are in lower case and without `-` and `_`; as it is written, such a name ends with one of the `key_ends`.
     """
 
-    pattern: str
-    hints: tuple[str, ...] = ()
-    judge: Judge = bool
-    shorten: Shorten | None = None
+    looks: Sequence[Look]
     keys: frozenset[str] = frozenset()
+    key_ends: Sequence[str] = ()
+
+
+def _any_before(*patterns: str) -> str:
+    """That one of these stands before, each of one length."""
+    return f"(?:{'|'.join(f'(?<={pattern})' for pattern in patterns)})"
 
 
 def _luhn(text: str) -> bool:
@@ -46,70 +79,105 @@ def _iban(text: str) -> bool:
     return int("".join(str(int(char, 36)) for char in plain[4:] + plain[:4])) % 97 == 1
 
 
-def _is_address(text: str) -> bool:
+_BYTE = "(?:25[0-5]|2[0-4][0-9]|1[0-9]{2}|[1-9]?[0-9])"
+_LONG_BYTE = _any_before(r"1[0-9]{2}\.", r"2[0-4][0-9]\.", r"25[0-5]\.")
+_FIRST_BYTE = (
+    r"(?:(?<=[0-9]\.)(?<![\w.:].\.)|(?<=[1-9][0-9]\.)(?<![\w.:]..\.)"
+    rf"|{_LONG_BYTE}(?<![\w.:]...\.))"
+)
+_HEX = "[0-9A-Fa-f]"
+_GROUP = f"{_HEX}{{1,4}}"
+_FIRST_GROUPS = (rf"(?<={_HEX * length}:)(?<![\w.:].{{{length}}}:)" for length in (1, 2, 3, 4))
+_FIRST_GROUP = f"(?:{'|'.join(_FIRST_GROUPS)})"
+_OTHER_GROUPS = (
+    f"(?:(?:{_GROUP}:){{6}}{_GROUP}|(?:{_GROUP}:){{0,6}}:(?:{_GROUP}(?::{_GROUP}){{0,6}})?)"
+    r"(?![\w.:])"
+)
+
+
+def _is_ipv6(text: str) -> bool:
     """Whether it is one; of what `a::b` could be in source code, only that with digits and a first group of three."""
     try:
         ip_address(text)
     except ValueError:
         return False
-    return "." in text or (text.index(":") > 2 and any(char.isdigit() for char in text))
+    return text.index(":") > 2 and any(char.isdigit() for char in text)
 
 
 def _network(text: str) -> str:
-    """The network of an address: the last byte of IPv4 and all but the first three groups of IPv6 are gone."""
-    address = ip_address(text)
-    if isinstance(address, IPv4Address):
-        return text.rpartition(".")[0] + ".0"
-    return str(IPv6Network((int(address) >> 80 << 80, 48)).network_address)
+    """The network of an IPv6 address: all but the first three groups are gone."""
+    return str(IPv6Network((int(ip_address(text)) >> 80 << 80, 48)).network_address)
 
 
-_NAMES = (
-    r"pass(?:word|wd|phrase)|pwd|secret|client[_-]?secret|api[_-]?key|access[_-]?token|refresh[_-]?token"
-    r"|auth[_-]?token"
+_GIVEN = r"[%(quote)s']?\s{0,3}[=:]\s{0,3}[%(quote)s']?"
+_VALUE = r"[^\s%(quote)s%(outside)s'&,;)}\]]+"
+_TOKENS = _any_before(*(f"{kind}{line}token" for kind in ("access", "refresh", "auth") for line in ("[_-]", "")))
+_SECRET_NAMES = ("pass(?:word|wd|phrase)", "pwd", "secret", "api[_-]?key", f"token{_TOKENS}")
+_SCHEMES = "(?:basic|bearer|digest|token|negotiate)"
+_AWS_NAMES = ("aws_secret_access_key", "secretaccesskey")
+
+_PASSWORD = Look(
+    (
+        *((name, f"({name}{_GIVEN}){_VALUE}") for name in _SECRET_NAMES),
+        ("://", r"(://(?<=[a-z]://)[^/\s:@%(outside)s]{0,256}:)[^/\s@%(outside)s]+(?=@)"),
+    ),
+    any_case=True,
 )
-_KEYS = "password passwd passphrase pwd secret clientsecret apikey accesstoken refreshtoken authtoken"
-_GIVEN = r"""["']?\s{0,3}[=:]\s{0,3}["']?"""
-_VALUE = r"""[^\s"'&,;)}\]]+"""
+_AUTHORIZATION = Look(
+    (
+        ("authorization", rf"(authorization{_GIVEN}(?:{_SCHEMES}\s+)?){_VALUE}"),
+        ("bearer", r"(bearer(?<=\bbearer)\s+)[a-z0-9._~+/=-]{8,}"),
+    ),
+    any_case=True,
+)
+# With no point behind it, it is matched as well, so that what begins the same again within it is not read to its end.
+_JWT = Look(
+    [("", r"eyJ(?<=\beyJ)[A-Za-z0-9_-]{5,}+(?:\.[A-Za-z0-9_-]{5,}+(?:\.[A-Za-z0-9_-]*+)?)?")],
+    judge=lambda text: "." in text,
+)
+_CARD = Look(
+    [("", r"\d(?=[\d -]{12})(?<![\d.-]\d)(?:[ -]?\d){12,18}(?![\d-]|\.\d)")],
+    shape=("0" * 13, " -"), judge=_luhn, numbers=True,
+)  # fmt: skip
+_EMAIL = Look([("", r"@[A-Za-z0-9-]{1,63}+(?:\.[A-Za-z0-9-]{1,63}+)+")], lead=(f"{ascii_letters}{digits}._%+-", 64))
+_IPV4 = Look(
+    [("", rf"(\.(?=[0-9]{{1,3}}\.[0-9]){_FIRST_BYTE}{_BYTE}\.{_BYTE}\.){_BYTE}(?!\w|\.\d)")], shorten="0"
+)  # fmt: skip
+_IPV6 = Look(
+    [("", f":(?=:|{_GROUP}:(?::|{_GROUP}:)){_FIRST_GROUP}{_OTHER_GROUPS}")],
+    lead=(hexdigits, 4), judge=_is_ipv6, shorten=_network,
+)  # fmt: skip
+_AWS_SECRET = Look([(name, f"({name}{_GIVEN})[a-z0-9/+=]{{40}}") for name in _AWS_NAMES], any_case=True)
+_AWS_ID = Look([("", r"A(?=[KS]IA)(?<=\bA)[A-Z]{3}[A-Z0-9]{16}\b")])
+_PRIVATE_KEY = Look(
+    [
+        (
+            "",
+            ("-----BEGIN [A-Z ]{0,20}PRIVATE KEY-----%(any)s*?(?:-----END [A-Z ]{0,20}PRIVATE KEY-----|%(end)s)"),
+        )
+    ]
+)
+_IBAN = Look(
+    [("", r"[A-Z]{2}\d{2}(?<!\w.{4})(?: ?[A-Z0-9]{4}){2,7}(?: ?[A-Z0-9]{1,3})?\b")], shape=("AA00", ""), judge=_iban
+)
 
-DETECTORS: dict[str, Detector] = {
-    "password": Detector(
-        rf"(?i)(?:{_NAMES}){_GIVEN}({_VALUE})|[a-z]://[^/\s:@]{{0,256}}:([^/\s@]+)@",
-        ("passw", "passp", "pwd", "secret", "api_key", "apikey", "api-key", "token", "://"),
-        keys=frozenset(_KEYS.split()),
-    ),
+_PASSWORDS = (
+    "password", "passwd", "passphrase", "pwd", "secret", "clientsecret", "apikey", "accesstoken", "refreshtoken",
+    "authtoken",
+)  # fmt: skip
+
+DETECTORS: Mapping[str, Detector] = {
+    "password": Detector([_PASSWORD], frozenset(_PASSWORDS), ("pass[_-]?(?:word|wd|phrase)", *_SECRET_NAMES[1:])),
     "authorization": Detector(
-        (
-            rf"(?i)authorization{_GIVEN}(?:(?:basic|bearer|digest|token|negotiate)\s+)?({_VALUE})"
-            r"|\bbearer\s+([A-Za-z0-9._~+/=-]{8,})"
-        ),
-        ("authorization", "bearer"),
-        keys=frozenset({"authorization", "proxyauthorization"}),
+        [_AUTHORIZATION], frozenset({"authorization", "proxyauthorization"}), ["authorization"]
     ),
-    "jwt": Detector(r"\beyJ[A-Za-z0-9_-]{5,}\.[A-Za-z0-9_-]{5,}(?:\.[A-Za-z0-9_-]*)?", ("eyj",)),
-    "credit_card": Detector(r"(?<![\d.-])\d(?:[ -]?\d){12,18}(?![\d-]|\.\d)", judge=_luhn),
-    "email": Detector(r"[A-Za-z0-9._%+-]{1,64}@[A-Za-z0-9-]{1,63}(?:\.[A-Za-z0-9-]{1,63})+", ("@",)),
-    "ip": Detector(
-        (
-            r"(?<![\w.:])(?:\d{1,3}(?:\.\d{1,3}){3}(?!\w|\.\d)|(?:(?:[0-9A-Fa-f]{1,4}:){7}[0-9A-Fa-f]{1,4}"
-            r"|(?:[0-9A-Fa-f]{1,4}:){1,7}:(?:[0-9A-Fa-f]{1,4}(?::[0-9A-Fa-f]{1,4}){0,6})?)(?![\w.:]))"
-        ),
-        judge=_is_address,
-        shorten=_network,
-    ),
+    "jwt": Detector([_JWT]),
+    "credit_card": Detector([_CARD]),
+    "email": Detector([_EMAIL]),
+    "ip": Detector([_IPV4, _IPV6]),
     "aws_key": Detector(
-        (
-            rf"\b(?:AKIA|ASIA)[A-Z0-9]{{16}}\b|(?i:aws_secret_access_key|secretaccesskey){_GIVEN}([A-Za-z0-9/+=]{{40}})"
-        ),
-        ("akia", "asia", "secret_access_key", "secretaccesskey"),
-        keys=frozenset({"awssecretaccesskey", "secretaccesskey"}),
+        [_AWS_SECRET, _AWS_ID], frozenset({"awssecretaccesskey", "secretaccesskey"}), ["secret[_-]?access[_-]?key"]
     ),
-    "private_key": Detector(
-        r"(?s)-----BEGIN [A-Z ]{0,20}PRIVATE KEY-----.*?(?:-----END [A-Z ]{0,20}PRIVATE KEY-----|\Z)",
-        ("private key-----",),
-        keys=frozenset({"privatekey"}),
-    ),
-    "iban": Detector(
-        r"\b[A-Z]{2}\d{2}(?: ?[A-Z0-9]{4}){2,7}(?: ?[A-Z0-9]{1,3})?\b",
-        judge=_iban,
-    ),
+    "private_key": Detector([_PRIVATE_KEY], frozenset({"privatekey"}), ["private[_-]?key"]),
+    "iban": Detector([_IBAN]),
 }

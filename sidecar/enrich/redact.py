@@ -1,20 +1,25 @@
 """Takes secrets and personal data out of records, before anything of them leaves or is kept.
 
-A chunk is looked at as a whole first. Only where something may be found, records are looked at one by one: each
-string is judged as the application meant it, without the escapes of JSON, and the rest of the record stays as it is.
+Each string is judged as the application meant it, without the escapes of JSON, and the rest of a record stays as it
+is. What detectors find is taken out of the sheet of a chunk, for all its records at a stroke. A record for which that
+may not do goes member by member, and comes out the same wherever both apply.
 """
 
 from __future__ import annotations
 
 import hmac
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
+from functools import lru_cache
+from itertools import groupby
 
 import msgspec
 from msgspec.structs import replace
 
 from sidecar.enrich.detectors import Detector
+from sidecar.enrich.finder import Finder, Instead, Span, Text, between, compiled, lowered
 from sidecar.enrich.members import elements, pairs
+from sidecar.enrich.sheet import NUMBER, folded, keys, lines_of, only_key, resolved, unfolded
 from sidecar.flow import Records
 from sidecar.nesting import quoted
 from sidecar.patterns import compiled
@@ -22,6 +27,8 @@ from sidecar.patterns import compiled
 MASK = "[REDACTED]"
 _LIMIT_S = 0.1
 _DEEPEST = 64
+_ESCAPE = re.compile(r"\\")
+_COLON = r"[ \t\r]*+:[ \t\r]*+"
 _STRING = msgspec.json.Decoder(str)
 
 Action = Callable[[str], str | None]
@@ -48,35 +55,67 @@ def hashed(salt: bytes) -> Action:
     return mark
 
 
+def _instead(action: Action) -> Instead:
+    """The action as finders have it: a text if it is always the same."""
+    if action is mask or action is drop:
+        return action("") or ""
+    return lambda text: action(text) or ""
+
+
 class Named:
     """A detector, and what becomes of what it finds."""
 
     def __init__(self, detector: Detector, action: Action) -> None:
-        self.detector, self.action = detector, action
-        self._pattern = re.compile(detector.pattern)
-
-    def may_find(self, text: str, lower: str) -> bool:
-        """Whether something may be found, in a text in which strings are still escaped."""
-        hints = self.detector.hints
-        return any(hint in lower for hint in hints) if hints else self._pattern.search(text) is not None
+        self.action = action
+        self.keys, self._key_ends = detector.keys, detector.key_ends
+        self._is_key = lru_cache(maxsize=1024)(self._is_key_at_all)
+        looks = [(look, look.shorten or _instead(action)) for look in detector.looks]
+        self._on_sheets = [Finder(look, instead, on_sheets=True) for look, instead in looks]
+        self._in_strings = [Finder(look, instead, on_sheets=False) for look, instead in looks]
 
     def takes(self, path: str) -> bool:
         """Whether the value of this field has to go, whatever it is."""
-        keys = self.detector.keys
-        return bool(keys) and path.rpartition(".")[2].lower().replace("_", "").replace("-", "") in keys
+        return bool(self.keys) and self._is_key(path.rpartition(".")[2])
+
+    def _is_key_at_all(self, name: str) -> bool:
+        lower = name.lower()
+        return lower.replace("_", "").replace("-", "") in self.keys and any(
+            compiled(rf"{end}\Z").search(lower) for end in self._key_ends
+        )
+
+    def lines_with_keys(self, sheet: Text, nested: bool = False) -> set[int]:
+        """The lines in which there may be a field whose value has to go; `nested`: only if that is no simple one."""
+        found: set[int] = set()
+        for end in self._key_ends:
+            if sheet.has(end):
+                pattern = rf'{end}"{_COLON}[\[{{]' if nested else rf'{end}"{_COLON}'
+                found.update(lines_of(compiled(pattern), sheet.lower))
+        return found
+
+    def with_fields_masked(self, sheet: Text) -> Text:
+        """The sheet with `MASK` as the value of each field that has to go and has a simple one."""
+        spans: list[Span] = []
+        for end in self._key_ends:
+            if sheet.has(end):
+                for match in compiled(rf'{end}("){_COLON}("[^"]*+"|[^\s,"\[\]{{}}]++)').finditer(sheet.lower):
+                    quote = match.start(1)
+                    if self.takes(sheet.text[sheet.text.rfind('"', 0, quote) + 1 : quote]):
+                        spans.append(match.span(2))
+        return Text(f'"{MASK}"'.join(between(sheet.text, sorted(spans)))) if spans else sheet
 
     def cleaned(self, text: str) -> str:
         """The text without what was found."""
-        found, at = [], 0
-        for match in self._pattern.finditer(text):
-            group = match.lastindex or 0
-            if self.detector.judge(match[group]):
-                found += [text[at : match.start(group)], self._instead(match[group])]
-                at = match.end(group)
-        return "".join([*found, text[at:]]) if found else text
+        return _found(self._in_strings, Text(text)).text
 
-    def _instead(self, text: str) -> str:
-        return self.detector.shorten(text) if self.detector.shorten else self.action(text) or ""
+    def swept(self, sheet: Text) -> Text:
+        """The sheet without what was found in strings and keys, and with `NUMBER` where it was found elsewhere."""
+        return _found(self._on_sheets, sheet)
+
+
+def _found(finders: Sequence[Finder], text: Text) -> Text:
+    for finder in finders:
+        text = finder.without(text)
+    return text
 
 
 class Pattern:
@@ -85,10 +124,6 @@ class Pattern:
     def __init__(self, pattern: str, action: Action) -> None:
         self._pattern = compiled(pattern)
         self.action = action
-
-    def may_find(self, text: str, lower: str) -> bool:
-        """A whole chunk may take longer than a string, and nobody knows what is escaped in it."""
-        return True
 
     def takes(self, path: str) -> bool:
         """It knows no fields."""
@@ -112,15 +147,15 @@ class FieldAt:
 
     def __init__(self, path: str, action: Action) -> None:
         self._path, self.action = path, action
-        self._hint = path.rpartition(".")[2].lower()
-
-    def may_find(self, text: str, lower: str) -> bool:
-        """Whether its name occurs."""
-        return self._hint in lower
+        self._hint = re.escape(lowered(folded(quoted(path.rpartition(".")[2])[1:-1])))
 
     def takes(self, path: str) -> bool:
         """Whether it is this field."""
         return path == self._path
+
+    def lines_with_keys(self, sheet: Text, nested: bool = False) -> set[int]:
+        """The lines in which its name occurs, whatever its value is."""
+        return set(lines_of(compiled(self._hint), sheet.lower)) if sheet.has(self._hint) else set()
 
     def cleaned(self, text: str) -> str:
         """What a text says means nothing."""
@@ -135,55 +170,179 @@ class Redactor:
 
     def __init__(self, rules: Sequence[Rule]) -> None:
         self._rules = list(rules)
+        self._named = [rule for rule in rules if isinstance(rule, Named)]
+        self._takers = [
+            rule for rule in rules if isinstance(rule, FieldAt) or (isinstance(rule, Named) and rule.keys)
+        ]
+        self._has_own = any(isinstance(rule, Pattern) for rule in rules)
+        # A mark in place of a value is not to be looked at by other rules. Of ours none finds anything in `MASK`.
+        self._masks_fields = not self._has_own and all(
+            isinstance(rule, Named) and rule.action is mask for rule in self._takers
+        )
 
     def redacted(self, records: Records) -> Records:
         """The same records without what the rules find."""
-        rules = self._needed("\n".join(records.members))
-        if not rules:
-            return records
-        members = [self._record(body, rules) for body in records.members]
+        members = self._cleaned(records.members)
         if members == records.members:
             return records
         # The application's own time may be among what was taken out, so it cannot stand for ours unseen.
         names = None if records.in_place else records.names
         return replace(records, members=members, names=names, in_place=False, ends_in_log=False)
 
-    def _needed(self, text: str) -> list[Rule]:
-        """The rules that may find something. An escape may hide anything, so then it is all of them."""
-        if "\\u" in text or "\\/" in text:
-            return self._rules
-        lower = text.lower()
-        return [rule for rule in self._rules if rule.may_find(text, lower)]
+    def _cleaned(self, members: Sequence[str]) -> Sequence[str]:
+        text = folded("\n".join(members))
+        if text.count("\n") != len(members) - 1:
+            return [member_by_member(body, self._rules) for body in members]
+        hidden: set[int] = set()
+        unread: set[int] = set()
+        if "\\" in text:
+            text, hidden, unread = self._resolved(text)
+        sheet = Text(text)
+        swept = self._swept(sheet)
+        keyed = {place for rule in self._takers for place in rule.lines_with_keys(sheet, nested=self._masks_fields)}
+        if swept is sheet and not (keyed or unread):
+            return members
+        found = unfolded(swept.text).split("\n")
+        for place in hidden:
+            found[place] = members[place]
+        spoilt = unread | self._spoilt(sheet.text, swept.text, keyed, hidden)
+        for place in keyed - spoilt:
+            found[place] = _without_fields(members[place], found[place], "", self._takers)
+        for place in spoilt:
+            found[place] = member_by_member(members[place], self._rules)
+        return found
 
-    def _record(self, body: str, rules: Sequence[Rule]) -> str:
-        hidden = "\\u" in body or "\\/" in body
-        lower = body.lower()
-        needed = [rule for rule in rules if hidden or rule.may_find(body, lower)]
-        return _object(body, "", needed, 0) if needed else body
+    def _resolved(self, text: str) -> tuple[str, set[int], set[int]]:
+        """The sheet with what escapes stand for, the lines in which it is so, and those of them that are left out."""
+        lines = text.split("\n")
+        hidden = set(lines_of(_ESCAPE, text))
+        for place in hidden:
+            # A pattern of the user's own is sought in the strings of JSON, which such a line is no more.
+            lines[place] = "" if self._has_own else resolved(lines[place])
+        return "\n".join(lines), hidden, {place for place in hidden if not lines[place]}
+
+    def _swept(self, sheet: Text) -> Text:
+        if self._masks_fields:
+            for named in self._named:
+                sheet = named.with_fields_masked(sheet)
+        for is_own, group in groupby(self._rules, lambda rule: isinstance(rule, Pattern)):
+            rules = list(group)
+            sheet = _swept_by_own(sheet, rules) if is_own else _swept_by_ours(sheet, rules)
+        return sheet
+
+    def _spoilt(self, sheet: str, swept: str, keyed: set[int], hidden: set[int]) -> set[int]:
+        """The lines that cannot be what the sweep has made of them: more was found than values that are strings, or
+        they cannot be written back."""
+        if not (keyed or hidden) and (key := only_key(sheet)) and swept.startswith(f"{key}:"):
+            return set()
+        before, after = sheet.split("\n"), swept.split("\n")
+        changed = {place: line for place, (line, new) in enumerate(zip(before, after, strict=True)) if line != new}
+        found = hidden & changed.keys()
+        found |= {
+            place for place in {*changed, *keyed} if before[place].count("{") + before[place].count("[") >= _DEEPEST
+        }
+        if NUMBER in swept:
+            found |= {place for place in changed if NUMBER in after[place]}
+        touched = self._touched([f'"{key}"' for key in keys(changed.values())])
+        return found | {place for place, line in changed.items() if any(key in line for key in touched)}
+
+    def _touched(self, names: Sequence[str]) -> list[str]:
+        """Those in which something is found."""
+        if not names:
+            return []
+        swept = _swept_by_ours(Text("\n".join(names)), self._named).text.split("\n")
+        return [name for name, new in zip(names, swept, strict=True) if name != new]
+
+
+def _swept_by_ours(sheet: Text, rules: Sequence[Rule]) -> Text:
+    for rule in rules:
+        if isinstance(rule, Named):
+            sheet = rule.swept(sheet)
+    return sheet
+
+
+def _swept_by_own(sheet: Text, patterns: Sequence[Rule]) -> Text:
+    """The sheet without what patterns of the user's own find in each of its strings; nobody knows what they would see
+    beside a string."""
+    lines = unfolded(sheet.text).split("\n")
+    found = folded("\n".join([line if NUMBER in line else member_by_member(line, patterns) for line in lines]))
+    return sheet if found == sheet.text else Text(found)
+
+
+def _without_fields(body: str, swept: str, path: str, takers: Sequence[Rule]) -> str:
+    """What the sweep has made of members, and without the fields that have to go, as they were before it."""
+    before = pairs(body)
+    after = before if swept == body else pairs(swept)
+    return _written(
+        swept,
+        [
+            (key_text, new, _without_fields_in(text, new, f"{path}.{key}" if path else key, takers))
+            for (key, key_text, text), (_, _, new) in zip(before, after, strict=True)
+        ],
+    )
+
+
+def _without_fields_in(text: str, swept: str, path: str, takers: Sequence[Rule]) -> str | None:
+    for taker in takers:
+        if taker.takes(path):
+            return _taken(text, taker)
+    if text.startswith("{"):
+        return f"{{{_without_fields(text[1:-1], swept[1:-1], path, takers)}}}"
+    if text.startswith("["):
+        values = zip(elements(text[1:-1]), elements(swept[1:-1]), strict=True)
+        parts = [("", new, _without_fields_in(old, new, path, takers)) for old, new in values]
+        return f"[{_written(swept[1:-1], parts)}]"
+    return swept
+
+
+def member_by_member(body: str, rules: Sequence[Rule]) -> str:
+    """The members of a record without what the rules find, one by one."""
+    return _object(body, "", rules, 0)
 
 
 def _object(body: str, path: str, rules: Sequence[Rule], depth: int) -> str:
-    """The members of an object. The same text if nothing of it has to go."""
-    found, is_changed = [], False
-    for key, key_text, text in pairs(body):
-        value = _value(text, f"{path}.{key}" if path else key, rules, depth)
-        is_changed = is_changed or value != text
+    return _written(
+        body,
+        [
+            (key_text, text, _value(text, f"{path}.{key}" if path else key, rules, depth))
+            for key, key_text, text in pairs(body)
+        ],
+    )
+
+
+def _array(body: str, path: str, rules: Sequence[Rule], depth: int) -> str:
+    return _written(body, [("", text, _value(text, path, rules, depth)) for text in elements(body)])
+
+
+def _written(body: str, values: Sequence[tuple[str, str, str | None]]) -> str:
+    """The members or elements with other values, each given as (key or "", value, what it is to be).
+
+    What is between them stays. The same text if nothing of it has to go.
+    """
+    if all(text == value for _, text, value in values):
+        return body
+    found: list[str] = []
+    at = 0
+    for key_text, text, value in values:
+        start = body.find(key_text or text, at)
+        begin = body.find(text, start + len(key_text))
         if value is not None:
-            found.append(f"{key_text}:{value}")
-    return ",".join(found) if is_changed else body
+            before = body[at:start] if found or not at else ""
+            found += [before, body[start:begin], value]
+        at = begin + len(text)
+    return "".join([*found, body[at:]])
 
 
 def _value(text: str, path: str, rules: Sequence[Rule], depth: int) -> str | None:
-    taken = next((rule for rule in rules if rule.takes(path)), None)
-    if taken is not None:
-        instead = taken.action(_plain(text))
-        return None if instead is None else quoted(instead)
+    for rule in rules:
+        if rule.takes(path):
+            return _taken(text, rule)
     if text[:1] in "{[" and depth >= _DEEPEST:
         return quoted(MASK)
     if text.startswith("{"):
         return f"{{{_object(text[1:-1], path, rules, depth + 1)}}}"
     if text.startswith("["):
-        return f"[{','.join(_elements(text[1:-1], path, rules, depth + 1))}]"
+        return f"[{_array(text[1:-1], path, rules, depth + 1)}]"
     plain = _plain(text)
     cleaned = plain
     for rule in rules:
@@ -191,11 +350,10 @@ def _value(text: str, path: str, rules: Sequence[Rule], depth: int) -> str | Non
     return text if cleaned == plain else quoted(cleaned)
 
 
-def _elements(body: str, path: str, rules: Sequence[Rule], depth: int) -> Iterator[str]:
-    for element in elements(body):
-        value = _value(element, path, rules, depth)
-        if value is not None:
-            yield value
+def _taken(text: str, taker: Rule) -> str | None:
+    """What stands instead of the value of a field."""
+    instead = taker.action(_plain(text))
+    return None if instead is None else quoted(instead)
 
 
 def _plain(text: str) -> str:
