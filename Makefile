@@ -2,7 +2,7 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
-READY := $(VENV)/.ready-$(shell cat requirements/run.txt requirements/dev.txt pyproject.toml sidecar/columns/_compiled.c | cksum | cut -d' ' -f1)
+READY := $(VENV)/.ready-$(shell cat requirements/run.txt requirements/dev.txt pyproject.toml sidecar/columns/_compiled.c sidecar/deliver/sinks/_mongodb.c | cksum | cut -d' ' -f1)
 FUZZ_READY := $(VENV)/.fuzz-ready-$(shell cksum < requirements/fuzz.txt | cut -d' ' -f1)
 SECONDS ?= 60
 MINUTES ?= 60
@@ -20,7 +20,7 @@ help:
 	@echo "make soak    a sidecar for MINUTES=60, with rotation and outages: does it grow, is every line there?"
 	@echo "make torture every kind of rotation, with kills and chaos; TORTURE=--help tells its options"
 
-$(READY): requirements/run.txt requirements/dev.txt pyproject.toml sidecar/columns/_compiled.c
+$(READY): requirements/run.txt requirements/dev.txt pyproject.toml sidecar/columns/_compiled.c sidecar/deliver/sinks/_mongodb.c
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "log-sidecar needs Python 3.11 or newer; say make PYTHON=/path/to/python3.11")'
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/pip install --quiet --disable-pip-version-check -r requirements/run.txt -r requirements/dev.txt

@@ -59,7 +59,7 @@ class Resumable(Protocol):
 
 @runtime_checkable
 class Enveloping(Protocol):
-    """A sink whose requests are documents with constant text round them.
+    """A sink that wants documents with constant text round them, to send them so or to make something else of them.
 
     They are put into it as soon as they are made: `Batch.rendered` of this envelope then costs next to nothing.
     """

@@ -29,7 +29,7 @@ _KINDS = "".join(_KIND.get(byte, "x") for byte in range(256)).encode()
 
 
 @lru_cache(maxsize=256)
-def compiled(pattern: str) -> re.Pattern[str]:
+def cached(pattern: str) -> re.Pattern[str]:
     """A pattern of ours. There are few, and which of them are needed is told by what is found."""
     return re.compile(pattern)
 
@@ -58,7 +58,7 @@ class Text:
     def has(self, hint: str) -> bool:
         """Whether this pattern, in lower case, matches anywhere, whatever the case of the text."""
         if hint not in self._known:
-            self._known[hint] = compiled(hint).search(self.lower) is not None
+            self._known[hint] = cached(hint).search(self.lower) is not None
         return self._known[hint]
 
 
@@ -80,7 +80,7 @@ class Finder:
         patterns = [pattern for hint, pattern in self._branches if not hint or text.has(hint)]
         if not (patterns and parts):
             return text
-        pattern, cleaned = compiled("|".join(patterns)), None
+        pattern, cleaned = cached("|".join(patterns)), None
         if isinstance(self._instead, str) and len(patterns) == 1 and not (look.any_case or look.judge):
             cleaned = self._split(pattern, searched, self._instead)
         if cleaned is None:
@@ -143,7 +143,7 @@ def between(text: str, spans: Sequence[Span]) -> list[str]:
 def _shaped(text: str, shape: str, between: str) -> list[Span]:
     """The lines in which there is something of this shape."""
     shapes = text.encode(errors="replace").translate(_KINDS, between.encode()).decode("latin-1")
-    lines = list(lines_of(compiled(shape), shapes))
+    lines = list(lines_of(cached(shape), shapes))
     ends = list(accumulate(len(line) + 1 for line in text.split("\n"))) if lines else []
     return [(ends[line - 1] if line else 0, ends[line] - 1) for line in lines]
 

@@ -17,7 +17,7 @@ import msgspec
 from msgspec.structs import replace
 
 from sidecar.enrich.detectors import Detector
-from sidecar.enrich.finder import Finder, Instead, Span, Text, between, compiled, lowered
+from sidecar.enrich.finder import Finder, Instead, Span, Text, between, cached, lowered
 from sidecar.enrich.members import elements, pairs
 from sidecar.enrich.sheet import NUMBER, folded, keys, lines_of, only_key, resolved, unfolded
 from sidecar.flow import Records
@@ -80,7 +80,7 @@ class Named:
     def _is_key_at_all(self, name: str) -> bool:
         lower = name.lower()
         return lower.replace("_", "").replace("-", "") in self.keys and any(
-            compiled(rf"{end}\Z").search(lower) for end in self._key_ends
+            cached(rf"{end}\Z").search(lower) for end in self._key_ends
         )
 
     def lines_with_keys(self, sheet: Text, nested: bool = False) -> set[int]:
@@ -89,7 +89,7 @@ class Named:
         for end in self._key_ends:
             if sheet.has(end):
                 pattern = rf'{end}"{_COLON}[\[{{]' if nested else rf'{end}"{_COLON}'
-                found.update(lines_of(compiled(pattern), sheet.lower))
+                found.update(lines_of(cached(pattern), sheet.lower))
         return found
 
     def with_fields_masked(self, sheet: Text) -> Text:
@@ -97,7 +97,7 @@ class Named:
         spans: list[Span] = []
         for end in self._key_ends:
             if sheet.has(end):
-                for match in compiled(rf'{end}("){_COLON}("[^"]*+"|[^\s,"\[\]{{}}]++)').finditer(sheet.lower):
+                for match in cached(rf'{end}("){_COLON}("[^"]*+"|[^\s,"\[\]{{}}]++)').finditer(sheet.lower):
                     quote = match.start(1)
                     if self.takes(sheet.text[sheet.text.rfind('"', 0, quote) + 1 : quote]):
                         spans.append(match.span(2))
@@ -155,7 +155,7 @@ class FieldAt:
 
     def lines_with_keys(self, sheet: Text, nested: bool = False) -> set[int]:
         """The lines in which its name occurs, whatever its value is."""
-        return set(lines_of(compiled(self._hint), sheet.lower)) if sheet.has(self._hint) else set()
+        return set(lines_of(cached(self._hint), sheet.lower)) if sheet.has(self._hint) else set()
 
     def cleaned(self, text: str) -> str:
         """What a text says means nothing."""

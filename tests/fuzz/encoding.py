@@ -12,11 +12,12 @@ from bson.codec_options import CodecOptions, DatetimeConversion
 from bson.decimal128 import Decimal128
 
 from sidecar.deliver.sinks.mongodb import _ENCODER
-from sidecar.deliver.sinks.mongodb_documents import MAX_DEPTH
+from sidecar.deliver.sinks.mongodb_documents import MAX_DEPTH, Encoder
 from sidecar.flow import Batch, Documents, Envelope, Rejection, Whole
 from tests.fuzz.material import Material
 from tests.fuzz.parsing import GENERATION, framed, setup, written
 
+_IN_PYTHON = Encoder(_ENCODER.encode, _ENCODER.decimal, _ENCODER.faults, None)
 _CODEC: CodecOptions[dict[str, Any]] = CodecOptions(datetime_conversion=DatetimeConversion.DATETIME_AUTO)
 
 
@@ -48,15 +49,16 @@ def _check_bulk(batch: Batch) -> None:
 def _check_bson(batch: Batch) -> None:
     rejected: list[Rejection] = []
     rows = _ENCODER.rows(batch, "logs", rejected)
-    assert sorted([*(row.index for row in rows), *(letter.index for letter in rejected)]) == list(range(len(batch)))
+    assert sorted([*rows.indexes, *(letter.index for letter in rejected)]) == list(range(len(batch)))
+    assert rows == _IN_PYTHON.rows(batch, "logs", [])
     for letter in rejected:
         text = batch.documents[letter.index]
         assert letter.kind == "Overflow", f"{letter.reason}: {text}"
         assert text.count("{") + text.count("[") > MAX_DEPTH
-    for row in rows:
-        stored = bson.decode(row.data, _CODEC)
-        assert stored.pop("_id") == row.name == batch.ids[row.index]
-        said = json.loads(batch.documents[row.index], parse_int=_Integer, parse_float=_Fraction)
+    for index, data in zip(rows.indexes, rows.data, strict=True):
+        stored = bson.decode(data, _CODEC)
+        assert stored.pop("_id") == batch.ids[index]
+        said = json.loads(batch.documents[index], parse_int=_Integer, parse_float=_Fraction)
         said.pop("_id", None)
         _check_same(said, stored, "")
 

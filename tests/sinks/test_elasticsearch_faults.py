@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import gzip
 import inspect
 import ssl
 from collections.abc import Iterator
@@ -43,6 +44,20 @@ def test_every_exception_of_the_client_has_an_entry(module: ModuleType) -> None:
     classes = [found for _, found in inspect.getmembers(module, inspect.isclass) if issubclass(found, Exception)]
     missing = [each.__name__ for each in classes if not issubclass(each, Warning) and each not in FAULTS]
     assert not missing
+
+
+def test_a_compressed_request_and_its_compressed_answer_are_the_same_as_plain_ones(gate: Gate) -> None:
+    batch = batch_of('{"n":1}', '{"n":2}')
+    answer = b'{"errors":false,"items":[%b,%b]}' % (CREATED, CREATED)
+    gate.answer(200, answer)
+    gate.answer(200, gzip.compress(answer), {**JSON, "Content-Encoding": "gzip"})
+    for compress in (False, True):
+        assert sink_at(gate, compress=compress).write(batch).stored == range(2)
+    plain, compressed = gate.requests
+    assert gzip.decompress(compressed.body) == plain.body
+    told = {"content-encoding": "gzip", "accept-encoding": "gzip"}
+    assert {name: compressed.headers.get(name) for name in told} == told
+    assert "content-encoding" not in plain.headers
 
 
 @pytest.mark.parametrize("items", [b"", CREATED, CREATED + b"," + CREATED + b"," + CREATED])

@@ -17,6 +17,7 @@ from urllib.parse import quote
 
 import elastic_transport
 import msgspec
+from isal import isal_zlib
 
 from sidecar import __version__
 from sidecar.clock import Clock, SystemClock
@@ -32,6 +33,9 @@ from sidecar.flow import Batch, Envelope, Verdict
 __all__ = ["FAULTS", "ElasticsearchSettings", "ElasticsearchSink"]
 
 _HEADERS = {"accept": "application/json", "content-type": "application/x-ndjson"}
+# The client would compress with zlib, at a level that takes 25 times as long and saves little more.
+_COMPRESSED = {**_HEADERS, "content-encoding": "gzip", "accept-encoding": "gzip"}
+_LEVEL, _GZIP = 1, 31
 # Holds a field that is the server's own, which no mapping takes and no pipeline knows.
 _REFUSED = '{"@timestamp":"1970-01-01T00:00:00Z","_field_names":"log-sidecar-probe"}'
 
@@ -132,8 +136,11 @@ class ElasticsearchSink:
         params = {"filter_path": WANTED}
         if self._settings.pipeline:
             params["pipeline"] = self._settings.pipeline
+        headers = _HEADERS
+        if self._settings.compress:
+            headers, body = _COMPRESSED, isal_zlib.compress(body, _LEVEL, _GZIP)
         with self._borrowed() as client:
-            return client.perform_request("POST", path, params=params, headers=_HEADERS, body=body).body
+            return client.perform_request("POST", path, params=params, headers=headers, body=body).body
 
     def _borrowed(self) -> AbstractContextManager[elasticsearch.Elasticsearch]:
         return _at_the_door(self._client, self._at)
@@ -147,7 +154,6 @@ class ElasticsearchSink:
             serializers=_SERIALIZERS,
             connections_per_node=self.concurrency,
             request_timeout=given.timeout,
-            http_compress=given.compress,
             max_retries=0,
             **options,
         )

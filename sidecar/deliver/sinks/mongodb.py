@@ -28,10 +28,10 @@ from sidecar.deliver.sinks import mongodb_answer as answer
 from sidecar.deliver.sinks.credentials import Renewed, secret
 from sidecar.deliver.sinks.dated import DatedName
 from sidecar.deliver.sinks.faults import Table, shortened, translated, unreached, unresolved, untrusted
-from sidecar.deliver.sinks.mongodb_documents import Encoder, Row
+from sidecar.deliver.sinks.mongodb_documents import LINES, Encoder, Rows
 from sidecar.deliver.sinks.mongodb_settings import MongoDBSettings
 from sidecar.errors import DeliveryError, Fatal, Retryable, TooLarge
-from sidecar.flow import Batch, Rejection, Verdict
+from sidecar.flow import Batch, Envelope, Rejection, Verdict
 
 __all__ = ["FAULTS", "MongoDBSettings", "MongoDBSink"]
 
@@ -79,6 +79,11 @@ class MongoDBSink:
             if self._collection.fixed is not None:
                 self._let_expire(client[self._settings.database][self._collection.fixed])
 
+    @property
+    def envelope(self) -> Envelope:
+        """The form in which documents are taken to be encoded."""
+        return LINES
+
     def write(self, batch: Batch) -> Verdict:
         names = self._collection.names(batch)
         tally = _Tally()
@@ -105,7 +110,7 @@ class MongoDBSink:
         tally = _Tally()
         with self._borrowed() as client:
             collection = client[self._settings.database][name]
-            self._insert(collection, [Row(0, "", bson.encode(refused))], tally)
+            self._insert(collection, Rows([0], [bson.encode(refused)]), tally)
             if tally.stored:
                 collection.delete_one(refused)
         if tally.fault is not None:
@@ -119,20 +124,18 @@ class MongoDBSink:
     def close(self) -> None:
         self._client.close()
 
-    def _insert(self, collection: Collection[dict[str, Any]], rows: Sequence[Row], tally: _Tally) -> None:
+    def _insert(self, collection: Collection[dict[str, Any]], rows: Rows, tally: _Tally) -> None:
         """Insert and judge. Raises `DeliveryError` when nothing is known of these rows."""
         with translated(FAULTS, self._at):
             self._let_expire(collection)
             try:
-                collection.insert_many([RawBSONDocument(row.data) for row in rows], ordered=False)
+                collection.insert_many(list(map(RawBSONDocument, rows.data)), ordered=False)
             except pymongo.errors.BulkWriteError as error:
                 self._judge(error.details, collection, rows, tally)
             else:
-                tally.stored.extend([row.index for row in rows])
+                tally.stored.extend(rows.indexes)
 
-    def _judge(
-        self, details: Any, collection: Collection[dict[str, Any]], rows: Sequence[Row], tally: _Tally
-    ) -> None:
+    def _judge(self, details: Any, collection: Collection[dict[str, Any]], rows: Rows, tally: _Tally) -> None:
         """Rows without a write error are stored, unless a concern was not met: then nobody knows for how long."""
         for unmet in details["writeConcernErrors"]:
             raise answer.fault(
@@ -140,14 +143,14 @@ class MongoDBSink:
             )
         errors = {error["index"]: error for error in details["writeErrors"]}
         there = _there(collection, rows, errors)
-        for position, row in enumerate(rows):
+        for position, index in enumerate(rows.indexes):
             if position not in errors:
-                tally.stored.append(row.index)
+                tally.stored.append(index)
             elif position in there:
-                tally.stored.append(row.index)
+                tally.stored.append(index)
                 tally.already += 1
             else:
-                self._refuse(errors[position], row.index, collection.name, tally)
+                self._refuse(errors[position], index, collection.name, tally)
 
     def _refuse(self, error: Any, index: int, target: str, tally: _Tally) -> None:
         code, message = error.get("code"), error.get("errmsg", "")
@@ -193,24 +196,26 @@ class MongoDBSink:
         return pymongo.MongoClient(given.url, **options)
 
 
-def _grouped(names: str | Sequence[str], rows: Sequence[Row]) -> dict[str, Sequence[Row]]:
+def _grouped(names: str | Sequence[str], rows: Rows) -> dict[str, Rows]:
     """The rows of each collection; none for a collection that gets no row."""
     if isinstance(names, str):
-        return {names: rows} if rows else {}
-    groups: dict[str, list[Row]] = {}
-    for row in rows:
-        groups.setdefault(names[row.index], []).append(row)
-    return dict(groups)
+        return {names: rows} if rows.data else {}
+    groups: dict[str, Rows] = {}
+    for index, data in zip(rows.indexes, rows.data, strict=True):
+        group = groups.setdefault(names[index], Rows([], []))
+        group.indexes.append(index)
+        group.data.append(data)
+    return groups
 
 
-def _there(collection: Collection[dict[str, Any]], rows: Sequence[Row], errors: dict[int, Any]) -> set[int]:
+def _there(collection: Collection[dict[str, Any]], rows: Rows, errors: dict[int, Any]) -> set[int]:
     """Positions of rows that are stored already.
 
     With another unique index a server may name that one although the very document is there, so it is looked for.
     """
     doubles = [position for position, error in errors.items() if error.get("code") in answer.DUPLICATE]
     there = {position for position in doubles if answer.already_there(errors[position])}
-    unclear = {rows[position].name: position for position in doubles if position not in there}
+    unclear = {RawBSONDocument(rows.data[position])["_id"]: position for position in doubles if position not in there}
     if unclear:
         found = collection.find({"_id": {"$in": list(unclear)}}, {"_id": 1})
         there |= {unclear[document["_id"]] for document in found}

@@ -1,13 +1,16 @@
 """Documents as BSON: the projection that is written down in docs/mongodb.md.
 
-Nearly every document can be encoded as it was decoded; only one that cannot takes the long way, value by value.
+The documents of a chunk are encoded at a stroke: by `_mongodb.c` where a C compiler was at hand, else as one
+array. What that cannot do is encoded one by one, and only a document that cannot be encoded as it was decoded takes
+the long way, value by value. Where several ways are open to a document, they lead to the same bytes.
 What BSON's own library has to offer comes in from outside, since only the sink's module may know the driver.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
+import struct
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import lru_cache
@@ -15,7 +18,12 @@ from typing import Any
 
 import msgspec
 
-from sidecar.flow import Batch, Rejection
+from sidecar.flow import Batch, Envelope, Rejection
+
+try:
+    from sidecar.deliver.sinks._mongodb import documents as compiled
+except ImportError:
+    compiled = None  # type: ignore[assignment]
 
 MAX_DEPTH = 100
 """Levels of nesting that MongoDB supports, the document itself being the first."""
@@ -23,21 +31,25 @@ MAX_DEPTH = 100
 MAX_BYTES = 16 << 20
 """Size of a document that MongoDB takes."""
 
+LINES = Envelope("", "\n")
+"""Documents as they are taken here: the `_id` of each on a line of its own, and the document on the next."""
+
 _INT64 = range(-(2**63), 2**63)
 _INFINITE = (float("inf"), float("-inf"))
+_OBJECTS = msgspec.json.Decoder(dict[str, Any])
+_LENGTH = struct.Struct("<i")
 
 
 class TooDeep(ValueError):
-    """The document is nested more deeply than `MAX_DEPTH`."""
+    """The document is nested more deeply than `MAX_DEPTH`, or may be."""
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
-    """A document on its way: its index in the batch, its `_id`, and its BSON."""
+class Rows:
+    """Documents on their way, as columns: the index of each in its batch, and its BSON."""
 
-    index: int
-    name: str
-    data: bytes
+    indexes: list[int]
+    data: list[bytes]
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,42 +57,68 @@ class Encoder:
     """Makes documents BSON.
 
     `encode` raises one of `faults` for a document that it cannot hold as it is; `decimal` makes a decimal number of
-    digits, or raises `ArithmeticError`.
+    digits, or raises `ArithmeticError`. `compiled` encodes `LINES`, with None for a document that needs more care.
     """
 
     encode: Callable[[dict[str, Any]], bytes]
     decimal: Callable[[str], Any]
     faults: tuple[type[Exception], ...]
+    compiled: Callable[[bytes], list[bytes | None]] | None = compiled
 
-    def rows(self, batch: Batch, names: str | Sequence[str], rejected: list[Rejection]) -> list[Row]:
+    def rows(self, batch: Batch, names: str | Sequence[str], rejected: list[Rejection]) -> Rows:
         """All documents that can be sent; the others are added to `rejected`, with their collection from `names`."""
-        rows = []
-        for index, (key, text, found) in enumerate(zip(batch.ids, batch.documents, _objects(batch), strict=True)):
-            data = self._encoded(key, text, found)
+        rows = Rows([], [])
+        encoded = (data for part in batch.parts for data in self._encoded(part.rendered(LINES)))
+        for index, data in enumerate(encoded):
             if isinstance(data, bytes) and len(data) <= MAX_BYTES:
-                rows.append(Row(index, key, data))
+                rows.indexes.append(index)
+                rows.data.append(data)
             else:
-                target = names if isinstance(names, str) else names[index]
-                rejected.append(_rejection(index, data, target))
+                rejected.append(_rejection(index, data, names if isinstance(names, str) else names[index]))
         return rows
 
-    def _encoded(self, key: str, text: str, found: dict[str, Any] | None) -> bytes | Exception:
-        """The document as BSON, or why it cannot be that."""
-        if found is not None and text.count("{") + text.count("[") <= MAX_DEPTH:
-            try:
-                return self._with_id(key, found, _date)
-            except self.faults:
-                pass  # told below, if the careful way fails as well
+    def at_a_stroke(self, lines: bytes) -> list[bytes | None]:
+        """What `compiled` does, in Python: all documents or none of them, by way of one array."""
+        names, texts = _apart(lines)
         try:
-            return self._with_id(key, careful(text, self.decimal), _date_in_range)
+            documents = _decoded([f'{{"_id":"",{text[1:]}' for text in texts])
+            for document, name in zip(documents, names, strict=True):
+                document["_id"] = name
+                set_dates(document, _date)
+            array = self.encode({"": documents})
+        except self._unusual:
+            return [None] * len(texts)
+        return [array[begin:end] for begin, end in _places(array, len(texts))]
+
+    @property
+    def _unusual(self) -> tuple[type[Exception], ...]:
+        return (msgspec.MsgspecError, RecursionError, TooDeep, *self.faults)
+
+    def _encoded(self, lines: bytes) -> Sequence[bytes | Exception]:
+        """Each document as BSON, or why it cannot be that."""
+        found = self.compiled(lines) if self.compiled else self.at_a_stroke(lines)
+        usual = [data for data in found if data is not None]
+        if len(usual) == len(found):
+            return usual
+        rows = zip(found, *_apart(lines), strict=True)
+        return [self._alone(name, text) if data is None else data for data, name, text in rows]
+
+    def _alone(self, name: str, text: str) -> bytes | Exception:
+        """The document as BSON, or why it cannot be that."""
+        try:
+            return self._with_id(name, _decoded([text])[0], _date)
+        except self._unusual:
+            pass  # told below, if the careful way fails as well
+        try:
+            return self._with_id(name, careful(text, self.decimal), _date_in_range)
         except TooDeep as error:
             return error
         except self.faults as error:
             return error
 
-    def _with_id(self, key: str, document: dict[str, Any], date: Callable[[str], datetime | str]) -> bytes:
+    def _with_id(self, name: str, document: dict[str, Any], date: Callable[[str], datetime | str]) -> bytes:
         set_dates(document, date)
-        document["_id"] = key
+        document["_id"] = name
         return self.encode(document)
 
 
@@ -93,12 +131,29 @@ def _rejection(index: int, data: bytes | Exception, target: str) -> Rejection:
     return Rejection(index, "InvalidBSON", f"BSON cannot hold it ({type(data).__name__})", 22, target)
 
 
-def _objects(batch: Batch) -> Sequence[dict[str, Any] | None]:
-    """Each document decoded at the speed of C; None for all of them if one cannot be."""
-    try:
-        return batch.objects()
-    except (msgspec.MsgspecError, RecursionError):
-        return [None] * len(batch)
+def _apart(lines: bytes) -> tuple[list[str], list[str]]:
+    """Ids and documents of `LINES`."""
+    apart = lines.decode().split("\n")
+    return apart[:-1:2], apart[1::2]
+
+
+def _decoded(texts: Sequence[str]) -> list[dict[str, Any]]:
+    """Each document as a dictionary. Raises `TooDeep` if one of them may be that, judged by its brackets alone."""
+    joined = "\n".join(texts)
+    further = joined.count("{") + joined.count("[") - len(texts)  # each of them has one
+    if further >= MAX_DEPTH and max(text.count("{") + text.count("[") for text in texts) > MAX_DEPTH:
+        raise TooDeep
+    found: list[dict[str, Any]] = _OBJECTS.decode_lines(joined)
+    return found
+
+
+def _places(array: bytes, count: int) -> Iterator[tuple[int, int]]:
+    """Where each document begins and ends in the BSON of `{"": documents}`."""
+    end = 10  # behind two lengths, a type and an empty name
+    for _ in range(count):
+        begin = array.index(b"\0", end) + 1  # behind a type, and the document's index in digits
+        end = begin + _LENGTH.unpack_from(array, begin)[0]
+        yield begin, end
 
 
 def set_dates(document: dict[str, Any], date: Callable[[str], datetime | str]) -> None:

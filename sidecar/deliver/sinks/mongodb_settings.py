@@ -15,7 +15,7 @@ from sidecar.deliver.sink import SinkSettings
 from sidecar.deliver.sinks.addresses import host_and_port, merged, parse, refuse, settings_from
 from sidecar.deliver.sinks.dated import DatedName
 from sidecar.errors import ConfigurationError
-from sidecar.quantities import Duration
+from sidecar.quantities import Duration, Size
 
 _PORT = 27017
 _SRV = "mongodb+srv"
@@ -34,6 +34,10 @@ class MongoDBSettings(SinkSettings):
 
     type: Literal["mongodb"] = "mongodb"
     """MongoDB 5 or newer, through the official driver."""
+
+    batch_bytes: Size = 384 << 10
+    """Send when this many bytes of log wait. Less than for other sinks, because the driver holds a request three
+    times while it is made."""
 
     url: str
     """Connection string: `mongodb://user:password@host:27017,host2/database?collection=c`, or `mongodb+srv://…`. Any
