@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import argparse
+import json
+import os
 import statistics
 import subprocess
 import sys
@@ -11,6 +13,8 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
+from urllib.request import urlopen
 
 from tests.bench import plot
 from tests.bench.contenders import SIDECAR
@@ -20,6 +24,7 @@ from tests.bench.race import Entry, Incomplete
 from tests.bench.report import machine
 from tests.bench.servers import ROOT, as_installed
 from tests.bench.workloads import WORKLOADS, Workload
+from tests.servers import real_elasticsearch
 
 HEADER = "| measure | of | figure | goal |\n| --- | --- | ---: | --- |"
 _MIB = 1 << 20
@@ -169,6 +174,41 @@ def start(effort: Effort, folder: Path, found: Found) -> None:
     found.add("start", "`sidecar version`", f"{statistics.median(versions):.0f} ms", "150 ms")
 
 
+def real(effort: Effort, folder: Path, found: Found) -> None:
+    """Who is the limit with a real Elasticsearch on this machine: the CPU time of either over the same lines."""
+    lines = int(20_000 * effort.seconds)
+    log = generate("json", lines, folder)
+    with real_elasticsearch.running() as url, tempfile.TemporaryDirectory(dir=folder) as state:
+        to = f"elasticsearch://{url.removeprefix('http://')}/logs"
+        command = sidecar("run", str(log), "--parser", "json", "--to", to, "--state-dir", state, "--once")
+        before, began = _elasticsearch_cpu_s(url), time.monotonic()
+        with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
+            _, status, used = os.wait4(process.pid, 0)
+            process.returncode = os.waitstatus_to_exitcode(status)
+        wall_s, theirs = time.monotonic() - began, _elasticsearch_cpu_s(url) - before
+        stored = (
+            _asked(f"{url}/logs/_count?ignore_unavailable=true")["count"] if _asked(f"{url}/logs/_refresh") else 0
+        )
+    if process.returncode or stored != lines:
+        raise Incomplete(f"{lines:,} lines, {stored:,} documents, exit code {process.returncode}")
+    ours = used.ru_utime + used.ru_stime
+    found.add("real Elasticsearch", f"{lines:,} JSON lines", f"{lines / wall_s:,.0f} lines/s", "it is the limit")
+    figure = f"{theirs / wall_s:.2f} cores, the sidecar {ours / wall_s:.2f}: {theirs / ours:.0f} times as much"
+    found.add("real Elasticsearch", "its CPU time", figure, "it is the limit")
+
+
+def _elasticsearch_cpu_s(url: str) -> float:
+    """CPU seconds of the server since its start (Nodes stats API)."""
+    (node,) = _asked(f"{url}/_nodes/stats/process")["nodes"].values()
+    milliseconds: int = node["process"]["cpu"]["total_in_millis"]
+    return milliseconds / 1000
+
+
+def _asked(url: str) -> Any:
+    with urlopen(url, timeout=60) as answer:
+        return json.load(answer)
+
+
 MEASURES: Mapping[str, Callable[[Effort, Path, Found], None]] = {
     "start": start,
     "latency": latency,
@@ -176,6 +216,7 @@ MEASURES: Mapping[str, Callable[[Effort, Path, Found], None]] = {
     "idle": idle,
     "backlog": backlog,
     "files": files,
+    "real": real,
 }
 
 

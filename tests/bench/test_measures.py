@@ -17,7 +17,9 @@ _SMALL = ["--largest", "10", "--most-files", "1", "--seconds", "0.1"]
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
-@pytest.mark.parametrize("name", MEASURES)
+@pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=pytest.mark.elasticsearch if name == "real" else ()) for name in MEASURES]
+)
 def test_each_measure_gives_figures_beside_its_goals(
     name: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
