@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import stat
+import time
 from pathlib import Path
 from typing import Protocol
 
@@ -51,22 +52,31 @@ class Never:
 class ApplicationExits:
     """Ends when no process of another container is left in the Pod."""
 
-    def __init__(self, neighbours: Neighbours, settle_s: float) -> None:
-        self._neighbours, self._settle_s = neighbours, settle_s
+    def __init__(self, neighbours: Neighbours, settle_s: float, began: float) -> None:
+        self._neighbours, self._settle_s, self._began = neighbours, settle_s, began
         self._was_seen = False
         self._gone_since: float | None = None
 
     def reason(self, now: float, grown_at: float | None) -> str:
-        """An application that was over before anybody saw it is known by the log that it left."""
+        """An application that was over before anybody saw it is known by the log that it left.
+
+        What was written since `began`, when this process was started, is the application's, since all init containers
+        had ended by then. Older lines may be theirs, or of an earlier attempt: then the application may still come.
+        """
         if self._neighbours.are_running():
             self._was_seen, self._gone_since = True, None
             return ""
         self._gone_since = now if self._gone_since is None else self._gone_since
         if self._was_seen:
-            is_over = now - self._gone_since >= self._settle_s
-        else:
-            is_over = grown_at is not None and now - max(grown_at, self._gone_since) >= RESTART_S
-        return "the application has ended" if is_over else ""
+            return self._over(now - self._gone_since >= self._settle_s)
+        if grown_at is None:
+            return ""
+        settle_s = self._settle_s if grown_at >= self._began else RESTART_S
+        return self._over(now - max(grown_at, self._gone_since) >= settle_s)
+
+    @staticmethod
+    def _over(it_is: bool) -> str:
+        return "the application has ended" if it_is else ""
 
     def is_gone(self) -> bool:
         """No process of another container runs, and one did."""
@@ -146,7 +156,7 @@ def rule_of(text: str, pod: Pod, proc: Path = Path("/proc")) -> ExitRule:
                 "exit-when app-exits: the processes of the application cannot be seen from here",
                 try_="set shareProcessNamespace: true in the Pod, or use file=PATH",
             )
-        return ApplicationExits(neighbours, RESTART_S if pod.may_start_again else SETTLE_S)
+        return ApplicationExits(neighbours, RESTART_S if pod.may_start_again else SETTLE_S, process_began())
     if name == "file" and value:
         return FileAppears(Path(value), pod)
     if name == "idle" and value:
@@ -157,3 +167,10 @@ def rule_of(text: str, pod: Pod, proc: Path = Path("/proc")) -> ExitRule:
     raise ConfigurationError(
         f'exit-when: there is no rule "{text}"', try_="say never, app-exits, file=PATH or idle=10s"
     )
+
+
+def process_began() -> float:
+    """When this process was started, by the monotonic clock. The kernel knows it in ticks since boot, see proc(5)."""
+    after_name = Path("/proc/self/stat").read_text(errors="replace").rpartition(")")[2].split()
+    age_s = time.clock_gettime(time.CLOCK_BOOTTIME) - int(after_name[19]) / os.sysconf("SC_CLK_TCK")
+    return time.monotonic() - age_s

@@ -125,7 +125,8 @@ class Follower:
     """The lives of one pipeline. The watching thread calls the methods; `truncated` and `through` are for shippers.
 
     `held_deleted` is how many unread bytes of deleted files may be held for the sinks. `grown_at`: when a file of the
-    pipeline last grew, by the monotonic clock, None before there is one.
+    pipeline last grew or was touched, by the monotonic clock, None before there is one; when that was of a file that
+    is new, the file system says.
     """
 
     def __init__(
@@ -553,7 +554,7 @@ class Follower:
                 self._emit(events.LinkRefused(self.pipeline, place.name, error.strerror or "no reason given"))
 
     def _take_in(self, life: Life, points: dict[str, Checkpoint], *, skipped: int = 0) -> None:
-        self._has_grown(life)
+        self._is_active(life)
         life.settled, life.closing = points, self._ending
         self._lives[key_of(life.file_id)] = life
         for sink, listener in self._listeners.items():
@@ -589,19 +590,24 @@ class Follower:
         if status.size < life.size or not self._unchanged(life):
             self._empty(life)
             return True
+        age_s = 0.0 if life.modified else max(self._clock.now() - status.modified, 0.0)
+        self._written_at(self._clock.monotonic() - age_s)
         life.modified = status.modified
         if status.size == life.size:
             return False
         life.size = status.size
-        self._has_grown(life)
+        self._is_active(life)
         life.seen = max(life.seen, life.size)
         life.grew(life.grown_at)
         life.over, life.closing = False, self._ending
         self._announce(life)
         return True
 
-    def _has_grown(self, life: Life) -> None:
-        life.grown_at = self.grown_at = self._clock.monotonic()
+    def _written_at(self, moment: float) -> None:
+        self.grown_at = moment if self.grown_at is None else max(self.grown_at, moment)
+
+    def _is_active(self, life: Life) -> None:
+        life.grown_at = self._clock.monotonic()
         self._active[life] = None
 
     @staticmethod
@@ -657,7 +663,7 @@ class Follower:
         life.relocate(source, place)
         life.moved, life.sighted = True, True
         life.size, life.modified = 0, 0.0
-        self._has_grown(life)
+        self._is_active(life)
         self._lives[key_of(source.identity)] = life
         self.poll(life)
         self._announce(life)

@@ -200,11 +200,12 @@ def test_row_18_the_deadline_is_kept_when_the_backend_is_down(scene: Scene, mode
 def test_row_18_with_strict_exit_a_classic_pod_fails(scene: Scene) -> None:
     strict = ["run", "--config", "/etc/sidecar/sidecar.yaml", "--strict-exit"]
     hook = {"postStart": {"exec": {"command": ["sidecar", "wait-ready"]}}}
-    inside = told(spec("classic", writing(lines=200), args=strict, grace=8, lifecycle=hook), exit_when="app-exits")
+    over_at_once = writing(lines=100)
+    inside = told(spec("classic", over_at_once, args=strict, grace=8, lifecycle=hook), exit_when="app-exits")
     scene.set(job("shop", inside), reachable=False)
     last = scene.until_over(scene.pod_of(job_name="shop").name)
     assert (last.ended(SIDECAR)["exitCode"], last.phase) == (3, "Failed")
-    scene.measure(18, "deadline, backend down, strict exit", "classic", last, 200)
+    scene.measure(18, "deadline, backend down, strict exit", "classic", last, 100)
 
 
 def test_row_21_a_hook_that_drains_and_the_sidecar_that_goes_on(scene: Scene) -> None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import os
 import subprocess
+import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -46,7 +48,7 @@ def namespace(tmp_path: Path) -> Namespace:
 
 
 def test_the_application_ends_when_its_last_process_has_been_gone_for_a_while(namespace: Namespace) -> None:
-    rule = ApplicationExits(namespace.neighbours, SETTLE_S)
+    rule = ApplicationExits(namespace.neighbours, SETTLE_S, 0)
     with namespace.process("app") as first:
         assert rule.reason(100, None) == ""
         with namespace.process("app"):
@@ -60,7 +62,7 @@ def test_the_application_ends_when_its_last_process_has_been_gone_for_a_while(na
 
 
 def test_a_process_that_nobody_has_waited_for_counts_as_ended(namespace: Namespace) -> None:
-    rule = ApplicationExits(namespace.neighbours, SETTLE_S)
+    rule = ApplicationExits(namespace.neighbours, SETTLE_S, 0)
     with namespace.process("app") as process:
         assert rule.reason(0, None) == ""
         process.kill()
@@ -69,7 +71,7 @@ def test_a_process_that_nobody_has_waited_for_counts_as_ended(namespace: Namespa
 
 
 def test_a_restart_in_time_keeps_the_sidecar(namespace: Namespace) -> None:
-    rule = ApplicationExits(namespace.neighbours, RESTART_S)
+    rule = ApplicationExits(namespace.neighbours, RESTART_S, 0)
     with namespace.process("app"):
         rule.reason(0, None)
     assert not rule.reason(1, None)
@@ -88,18 +90,32 @@ def test_our_own_processes_and_the_pause_process_are_not_the_application(namespa
 
 
 def test_an_application_that_has_not_started_is_waited_for(namespace: Namespace) -> None:
-    rule = ApplicationExits(namespace.neighbours, SETTLE_S)
+    rule = ApplicationExits(namespace.neighbours, SETTLE_S, 0)
     assert not rule.reason(0, None)
     assert not rule.reason(10 * RESTART_S, None)
     assert not rule.is_gone()
 
 
 def test_an_application_that_nobody_saw_is_known_by_its_log(namespace: Namespace) -> None:
-    rule = ApplicationExits(namespace.neighbours, SETTLE_S)
-    assert not rule.reason(0, None)
+    rule = ApplicationExits(namespace.neighbours, SETTLE_S, 5)
+    assert not rule.reason(6, None)
     assert not rule.reason(10, 9)
-    assert not rule.reason(9 + RESTART_S - 1, 9)
-    assert rule.reason(9 + RESTART_S, 9)
+    assert not rule.reason(9 + SETTLE_S - 0.1, 9)
+    assert rule.reason(9 + SETTLE_S, 9) == "the application has ended"
+
+
+def test_a_log_that_is_older_than_the_sidecar_may_be_that_of_an_init_container(namespace: Namespace) -> None:
+    rule = ApplicationExits(namespace.neighbours, SETTLE_S, 5)
+    assert not rule.reason(6, 4.9)
+    assert not rule.reason(6 + RESTART_S - 1, 4.9)
+    assert rule.reason(6 + RESTART_S, 4.9)
+
+
+def test_a_log_that_grew_after_an_unseen_attempt_waits_for_the_next_one(namespace: Namespace) -> None:
+    rule = ApplicationExits(namespace.neighbours, RESTART_S, 5)
+    assert not rule.reason(6, 6)
+    assert not rule.reason(6 + RESTART_S - 1, 6)
+    assert rule.reason(6 + RESTART_S, 6)
 
 
 def test_app_exits_is_refused_where_the_application_cannot_be_seen(namespace: Namespace, tmp_path: Path) -> None:
@@ -184,3 +200,13 @@ def test_the_last_word_is_one_line_that_the_kubelet_takes(tmp_path: Path) -> Non
     assert json.loads(file.read_text()) == {"exit": 0, "sinks": {"search": {"stored": 5}}}
     termination.tell({"error": "x" * 9000}, file)
     assert file.stat().st_size == 4096
+
+
+def test_the_start_of_the_process_is_known_to_the_kernel() -> None:
+    before = time.monotonic()
+    source = (
+        "import time; from sidecar.kubernetes.endings import process_began; print(process_began(), time.monotonic())"
+    )
+    out = subprocess.run([sys.executable, "-c", source], capture_output=True, text=True, check=True).stdout.split()
+    began, asked = map(float, out)
+    assert before - 0.02 <= began <= asked

@@ -327,3 +327,22 @@ def test_when_the_newest_byte_appeared_is_known_however_often_the_file_grew(tmp_
         life.grew(run.clock.monotonic())
         assert life.appeared(life.size - 1) == run.clock.monotonic()
     assert life.appeared(0) == 1_000.0
+
+
+def test_when_a_file_grew_is_told_by_the_file_system_before_the_sidecar_saw_it(tmp_path: Path) -> None:
+    log = tmp_path / "a.log"
+    log.write_bytes(LINES)
+    os.utime(log, (400.0, 400.0))
+    run = Run(tmp_path)
+    assert run.follower.grown_at == pytest.approx(400.0)
+    run.clock.advance(50)
+    with log.open("ab") as file:
+        file.write(LINES)
+    os.utime(log, (410.0, 410.0))  # as a file server's clock may have it
+    run.look()
+    assert run.follower.grown_at == pytest.approx(1_050.0)
+    (tmp_path / "b.log").write_bytes(b"another\n")
+    os.utime(tmp_path / "b.log", (9_000.0, 9_000.0))
+    run.clock.advance(1)
+    run.look()
+    assert run.follower.grown_at == pytest.approx(1_051.0)
