@@ -238,7 +238,8 @@ class Supervisor:
             _files(watched, most_files), sums, self._balance(shippers),
             "notifications" if self._watcher.is_notified else "sweeps alone",
             len(self._descriptors), self._descriptors.limit, self._settings.limits.memory,
-            self._settings.limits.held_deleted, self._settings.dead_letters.max_size,
+            self._settings.limits.held_deleted,
+            self._ledger.letters_size(), self._settings.dead_letters.max_size,
             list(self._volumes(watched, sums)), configuration,
         )  # fmt: skip
 

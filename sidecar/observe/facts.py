@@ -91,7 +91,10 @@ class ConfigurationFacts:
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """All of it. `held_limit`: unread bytes of deleted files that each pipeline may hold."""
+    """All of it.
+
+    `held_limit`: unread bytes of deleted files that each pipeline may hold. `dead_letters_size`: bytes of documents.
+    """
 
     version: str
     started_at: float
@@ -107,6 +110,7 @@ class Facts:
     open_files_limit: int
     memory_limit: int
     held_limit: int
+    dead_letters_size: int
     dead_letters_limit: int
     volumes: Sequence[VolumeFacts]
     configuration: ConfigurationFacts

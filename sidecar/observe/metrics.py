@@ -156,6 +156,8 @@ def _of_volumes(facts: Facts) -> Iterator[Metric]:
     yield _gauge("state_volume_used_bytes", "Bytes in use where the state lies.", [], [((), v.used) for v in state])
     yield _gauge("state_volume_limit_bytes", "Bytes that there is room for where the state lies.", [],
                  [((), each.limit) for each in state])  # fmt: skip
+    yield _gauge("dead_letters_used_bytes", "Bytes of documents in the dead letters.", [],
+                 [((), facts.dead_letters_size)])  # fmt: skip
     yield _gauge("dead_letters_limit_bytes", "Bytes of documents that may lie in the dead letters.", [],
                  [((), facts.dead_letters_limit)])  # fmt: skip
 

@@ -185,6 +185,11 @@ class Ledger:
                 sink: Amounts(dict(amounts.bytes_), dict(amounts.lines)) for sink, amounts in self._balance.items()
             }
 
+    def letters_size(self) -> int:
+        """Bytes of documents in the dead letters, also of those that another process added or took away."""
+        with self._store.reading() as db:
+            return letters.total(db)
+
     def forget(self, pipeline: str, now: float) -> None:
         """Drop generations that were finished a week ago; what became of their bytes stays in the balance."""
         with self._store.transaction() as db:

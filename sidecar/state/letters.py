@@ -52,22 +52,22 @@ def keep_within(db: sqlite3.Connection, bound: Bound, added: int) -> int:
     Raises `StateError` when there is no place and nothing may be dropped. Where there was nothing before, there is
     always place: what came at once cannot be parted.
     """
-    total = _total(db)
-    if total <= bound.size or (bound.when_full == "block" and total == added):
+    kept = total(db)
+    if kept <= bound.size or (bound.when_full == "block" and kept == added):
         return 0
     if bound.when_full == "block":
         raise StateError(
-            f"the dead letters are full ({total} bytes of at most {bound.size})",
+            f"the dead letters are full ({kept} bytes of at most {bound.size})",
             at="dead_letters.max_size",
             try_="send them again or throw some away with `sidecar dead-letters`, or raise the limit",
         )
     dropped = 0
-    while total > bound.size:
+    while kept > bound.size:
         number, size, generation, sink, start, end = db.execute(
             "SELECT number, size, generation, sink, start, end FROM dead_letters ORDER BY number LIMIT 1"
         ).fetchone()
         take_away(db, number, generation, sink, end - start, "lost:dead_letters_full")
-        total -= size
+        kept -= size
         dropped += 1
     return dropped
 
@@ -84,6 +84,7 @@ def take_away(db: sqlite3.Connection, number: int, generation: int, sink: str, s
     credit(db, place, sink, what, size, 1)
 
 
-def _total(db: sqlite3.Connection) -> int:
+def total(db: sqlite3.Connection) -> int:
+    """Bytes of all documents that are kept."""
     (total,) = db.execute("SELECT coalesce(sum(size), 0) FROM dead_letters").fetchone()
     return int(total)

@@ -110,7 +110,7 @@ class Hour:
         return Facts(
             __version__, BEGAN - 7200, self.now(), 1, "/var/lib/log-sidecar", self._shippers(), files,
             [FileSums("shop", len(files), size, 0, 0)], [self._balance(sink) for sink in self.stored],
-            "notifications", len(files), 256, 64 << 20, 1 << 30, 256 << 20, [],
+            "notifications", len(files), 256, 64 << 20, 1 << 30, 3 << 20, 256 << 20, [],
             ConfigurationFacts("9f2c41d07a5be863", BEGAN - 7200),
         )  # fmt: skip
 

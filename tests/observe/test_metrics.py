@@ -139,7 +139,7 @@ def test_metrics_are_named_as_prometheus_wants_it(here: Running) -> None:
 
 def test_every_metric_is_in_the_runbook() -> None:
     facts = Facts(
-        "1", 0, 0, 1, "/", [], [], [], [], "notifications", 0, 0, 0, 0, 0, [], ConfigurationFacts("", 0)
+        "1", 0, 0, 1, "/", [], [], [], [], "notifications", 0, 0, 0, 0, 0, 0, [], ConfigurationFacts("", 0)
     )  # fmt: skip
     page = (Path(__file__).parents[2] / "docs" / "operations.md").read_text()
     for family in families(facts):
@@ -263,7 +263,11 @@ def test_full_dead_letters_that_may_not_be_dropped_block_the_sink_until_there_is
         sidecar("wait-ready", *state)
         here = Running(tmp_path, process, port)
         eventually(lambda: here.metrics().get(("dead_letters_total", "app", "invalid_text", "db")) == 1, "it is kept")
-        assert here.metrics()["sink_state", "app", "db", "blocked"] == 0
+        found = here.metrics()
+        assert found["sink_state", "app", "db", "blocked"] == 0
+        used = found["dead_letters_used_bytes",]
+        assert used > 500
+        assert found["dead_letters_limit_bytes",] == 1024
         with log.open("ab") as file:
             file.write(b"\xff" * 500 + b"\n" + b"a good line\n")
         eventually(lambda: here.metrics()["sink_state", "app", "db", "blocked"] == 1, "nothing goes on")
@@ -281,3 +285,4 @@ def test_full_dead_letters_that_may_not_be_dropped_block_the_sink_until_there_is
         assert found["sink_state", "app", "db", "blocked"] == 0
         assert found["sink_state", "app", "db", "up"] == 1
         assert found["balance_bytes", "purged", "db", "lost"] == 501
+        assert found["dead_letters_used_bytes",] == pytest.approx(used, abs=50)

@@ -31,7 +31,7 @@ def facts(files: int) -> Facts:
     ]
     return Facts(
         "1", 0, 10, 1, "/state", [shipper], followed, [FileSums("app", files, 0, 0, 0)],
-        [BalanceFacts("db", {}, {}, 0)], "notifications", 0, 0, 0, 0, 0, [], ConfigurationFacts("", 0),
+        [BalanceFacts("db", {}, {}, 0)], "notifications", 0, 0, 0, 0, 0, 0, [], ConfigurationFacts("", 0),
     )  # fmt: skip
 
 

@@ -16,7 +16,7 @@ def shown(tally: Tally, balance: dict[str, int]) -> str:
     shipper = ShipperFacts("app", "db", "http://db", "up", 0.0, "", "", 0, 0.0, 0, tally)
     facts = Facts(
         "1", 0, 10, 1, "/state", [shipper], [], [], [BalanceFacts("db", balance, {}, 0)], "notifications", 0, 0, 0,
-        0, 0, [], ConfigurationFacts("", 0),
+        0, 0, 0, [], ConfigurationFacts("", 0),
     )  # fmt: skip
     stream = io.StringIO()
     Console(file=stream, width=160).print(screen(asdict(facts)))
