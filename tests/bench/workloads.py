@@ -26,7 +26,7 @@ class Workload:
     """How documents are compared with the log: a name in `tests/bench/proof.py`; that of the log unless told."""
 
 
-_COLUMNS = ["time", "level", "n", "host", "message"]
+_COLUMNS = ["time", "level", "n", "server", "message"]
 _DISSECTED = "%{level_and_day} %{clock} %{} %{source}] %{message}"
 _GROKKED = (
     r"^%{TIMESTAMP_ISO8601:time} %{LOGLEVEL:level} +\[%{NOTSPACE:thread}\] %{NOTSPACE:logger}"
@@ -73,6 +73,11 @@ PARSERS: Mapping[str, Workload] = {
     "logfmt": Workload("logfmt", {"parser": "logfmt"}, says="message"),
     "csv": Workload(
         "csv", {"parser": {"type": "csv", "columns": _COLUMNS, "types": {"n": "integer"}}}, says="message"
+    ),
+    "csv, a name of ours": Workload(
+        "csv",
+        {"parser": {"type": "csv", "columns": [*_COLUMNS[:3], "host", "message"], "types": {"n": "integer"}}},
+        says="message",
     ),
     "dissect": Workload("klog", {"parser": {"type": "dissect", "pattern": _DISSECTED}}, says="message"),
     "grok": Workload("log4j", {"parser": {"type": "grok", "pattern": _GROKKED}}, says="message"),
