@@ -68,15 +68,13 @@ class ApplicationExits:
             return ""
         self._gone_since = now if self._gone_since is None else self._gone_since
         if self._was_seen:
-            return self._over(now - self._gone_since >= self._settle_s)
-        if grown_at is None:
-            return ""
-        settle_s = self._settle_s if grown_at >= self._began else RESTART_S
-        return self._over(now - max(grown_at, self._gone_since) >= settle_s)
-
-    @staticmethod
-    def _over(it_is: bool) -> str:
-        return "the application has ended" if it_is else ""
+            is_over = now - self._gone_since >= self._settle_s
+        elif grown_at is None:
+            is_over = False
+        else:
+            settle_s = self._settle_s if grown_at >= self._began else RESTART_S
+            is_over = now - max(grown_at, self._gone_since) >= settle_s
+        return "the application has ended" if is_over else ""
 
     def is_gone(self) -> bool:
         """No process of another container runs, and one did."""

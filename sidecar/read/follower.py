@@ -125,8 +125,8 @@ class Follower:
     """The lives of one pipeline. The watching thread calls the methods; `truncated` and `through` are for shippers.
 
     `held_deleted` is how many unread bytes of deleted files may be held for the sinks. `grown_at`: when a file of the
-    pipeline last grew or was touched, by the monotonic clock, None before there is one; when that was of a file that
-    is new, the file system says.
+    pipeline last grew, by the monotonic clock, None before there is one; of a file that is new the file system says
+    when that was.
     """
 
     def __init__(
@@ -590,13 +590,16 @@ class Follower:
         if status.size < life.size or not self._unchanged(life):
             self._empty(life)
             return True
-        age_s = 0.0 if life.modified else max(self._clock.now() - status.modified, 0.0)
-        self._written_at(self._clock.monotonic() - age_s)
+        is_new = not life.modified
         life.modified = status.modified
+        if is_new:
+            self._written_at(self._clock.monotonic() - max(self._clock.now() - status.modified, 0.0))
         if status.size == life.size:
             return False
         life.size = status.size
         self._is_active(life)
+        if not is_new:
+            self._written_at(life.grown_at)
         life.seen = max(life.seen, life.size)
         life.grew(life.grown_at)
         life.over, life.closing = False, self._ending

@@ -341,8 +341,12 @@ def test_when_a_file_grew_is_told_by_the_file_system_before_the_sidecar_saw_it(t
     os.utime(log, (410.0, 410.0))  # as a file server's clock may have it
     run.look()
     assert run.follower.grown_at == pytest.approx(1_050.0)
+    run.clock.advance(10)
+    os.utime(log, (420.0, 420.0))
+    run.look()
+    assert run.follower.grown_at == pytest.approx(1_050.0), "to be touched is not to grow"
     (tmp_path / "b.log").write_bytes(b"another\n")
     os.utime(tmp_path / "b.log", (9_000.0, 9_000.0))
     run.clock.advance(1)
     run.look()
-    assert run.follower.grown_at == pytest.approx(1_051.0)
+    assert run.follower.grown_at == pytest.approx(1_061.0)
