@@ -13,12 +13,15 @@ import msgspec
 
 from sidecar.clock import Clock, iso
 from sidecar.enrich.leaves import METADATA, merged, root_spellings
-from sidecar.enrich.members import members
+from sidecar.enrich.members import pairs
 from sidecar.flow import Documents, Records, Spliced, Whole
-from sidecar.nesting import inside, quoted, tree
+from sidecar.nesting import Tree, inside, quoted, tree
 
 LeafSource = Callable[[], dict[str, str]]
 """An enricher: the leaves that it adds to every record now. It returns the same object while nothing changed."""
+
+Notes = tuple[tuple[str, str], ...]
+"""What is to be said of one record: (path, JSON text)."""
 
 OWN = ("@timestamp", "event.ingested", "log.file.path", "log.offset", "host.name")
 """The leaves that every document has."""
@@ -39,9 +42,12 @@ class _Frame(msgspec.Struct, frozen=True):
     `log_tail` and `log_close` are the text behind records whose last member is an object `log`, without its brace:
     there our fields of `log` come first. Empty where an enricher adds to `log`. One of `needles` is in every record
     that uses a name of ours without escapes; `below` are the beginnings of dotted names that stand below a leaf.
+    `ours` is what the text is made of, `texts` each member of it.
     """
 
     leaves: Mapping[str, str]
+    ours: Tree
+    texts: Mapping[str, str]
     tail: str
     close: str
     log_tail: str
@@ -49,6 +55,10 @@ class _Frame(msgspec.Struct, frozen=True):
     reserved: frozenset[str]
     needles: tuple[str, ...]
     below: tuple[str, ...]
+
+    def touches(self, key: str) -> bool:
+        """Whether a member of this name at the root of a record is one of ours, or above or below one."""
+        return key in self.reserved or key.startswith(self.below) or key.partition(".")[0] in METADATA
 
 
 class Finisher:
@@ -58,7 +68,7 @@ class Finisher:
         self._clock = clock
         self._host = host
         self._sources = list(sources)
-        self._frames: dict[str, tuple[list[dict[str, str]], _Frame]] = {}
+        self._frames: dict[tuple[str, Notes], tuple[list[dict[str, str]], _Frame]] = {}
 
     def reserved(self) -> frozenset[str]:
         """Every name at the root of a record that touches a leaf of ours."""
@@ -85,32 +95,35 @@ class Finisher:
             return Spliced(
                 generation, records.starts, records.members, times, tail, frame.close, known, records.in_place
             )
-        texts = [self._document(records, index, time, frame, tail, now) for index, time in enumerate(times)]
+        texts = [self._document(records, index, time, frame, now) for index, time in enumerate(times)]
         return Whole(generation, records.starts, texts, known)
 
-    def _frame(self, path: str) -> _Frame:
+    def _frame(self, path: str, notes: Notes = ()) -> _Frame:
         parts = [source() for source in self._sources]
-        cached = self._frames.get(path)
+        cached = self._frames.get((path, notes))
         if cached and len(cached[0]) == len(parts) and all(a is b for a, b in zip(cached[0], parts, strict=True)):
             return cached[1]
         if len(self._frames) >= 1024:
             self._frames.clear()
-        frame = self._built(path, parts)
-        self._frames[path] = (parts, frame)
+        frame = self._built(path, [*parts, dict(notes)])
+        self._frames[path, notes] = (parts, frame)
         return frame
 
     def _built(self, path: str, parts: Sequence[Mapping[str, str]]) -> _Frame:
         leaves = {"event.ingested": f'"{_INGESTED}"', "host.name": quoted(self._host)}
-        for part in parts:
+        *added, notes = parts
+        for part in added:
             leaves |= part
-        leaves |= {"log.file.path": quoted(path), "log.offset": _OFFSET}
+        leaves |= {"log.file.path": quoted(path), "log.offset": _OFFSET, **notes}
         ours = tree(leaves)
         tail, close = f",{inside(ours)}}}".split(_OFFSET)
         log_tail = log_close = ""
-        log = ours.pop("log")
+        log = ours["log"]
         if not isinstance(log, str) and log.keys() == {"file", "offset"}:
-            log_tail, log_close = f",{inside(log)}}},{inside(ours)}}}".split(_OFFSET)
-        return _Frame(leaves, tail, close, log_tail, log_close, *_ours(tuple(leaves)))
+            others = inside({name: branch for name, branch in ours.items() if name != "log"})
+            log_tail, log_close = f",{inside(log)}}},{others}}}".split(_OFFSET)
+        texts = {name: inside({name: branch}) for name, branch in ours.items()}
+        return _Frame(leaves, ours, texts, tail, close, log_tail, log_close, *_ours(tuple(leaves)))
 
     @staticmethod
     def _may_splice(records: Records, frame: _Frame, apart: frozenset[str] = frozenset()) -> bool:
@@ -118,18 +131,29 @@ class Finisher:
             return False
         return (records.names - apart).isdisjoint(frame.reserved)
 
-    @staticmethod
-    def _document(records: Records, index: int, time: str, frame: _Frame, tail: str, now: str) -> str:
-        body, at = records.members[index], records.starts[index]
+    def _document(self, records: Records, index: int, time: str, frame: _Frame, now: str) -> str:
+        body, at = records.members[index], str(records.starts[index])
         notes = {**records.lines.notes.get(index, {}), **records.notes.get(index, {})}
         if index in records.errors:
             notes["error.message"] = quoted(records.errors[index])
-        if not notes and (start := _splice_start(body, time, frame)):
-            return f"{start}{body}{tail}{at}{frame.close}"
-        leaves = {"@timestamp": f'"{time}"'} | {
-            path: value.replace(_INGESTED, now).replace(_OFFSET, str(at)) for path, value in frame.leaves.items()
-        }
-        return f"{{{merged(body, leaves | notes)}}}"
+        if notes:
+            frame = self._frame(records.lines.chunk.generation.shown, tuple(notes.items()))
+
+        def filled(ours: str) -> str:
+            return ours.replace(_INGESTED, now).replace(_OFFSET, at)
+
+        whole = filled(f"{frame.tail}{_OFFSET}{frame.close}")
+        ours_first = f'{{"@timestamp":"{time}",'
+        if body and "\\u" not in body and not any(needle in body for needle in frame.needles):
+            return f"{ours_first}{body}{whole}"
+        sorted_out = _sorted_out(body, time, frame, filled) if body else None
+        if sorted_out is None:
+            leaves = {"@timestamp": quoted(time)} | {path: filled(value) for path, value in frame.leaves.items()}
+            return f"{{{merged(body, leaves)}}}"
+        start = "{" if sorted_out.has_time else ours_first
+        if not sorted_out.moved and not sorted_out.joined:
+            return f"{start}{body}{whole}"
+        return f"{start}{_rejoined(sorted_out, frame, filled)}}}"
 
 
 @lru_cache(maxsize=8)
@@ -142,22 +166,49 @@ def _ours(names: tuple[str, ...]) -> tuple[frozenset[str], tuple[str, ...], tupl
     return root_spellings([*names, "@timestamp"]) | METADATA, needles, below
 
 
-def _splice_start(body: str, time: str, frame: _Frame) -> str:
-    """What stands before the application's text if it can be spliced as it is, else "".
+class _SortedOut(msgspec.Struct):
+    """The members of a record of which some are ours: those that stay, as text, and the values that move.
 
-    Of the escapes of JSON only `\\u` can spell a name of ours in another way.
+    `joined` are our objects that stand within the application's own; `has_time` says that it has the very same time.
     """
-    if not body:
-        return ""
-    ours = f'{{"@timestamp":"{time}",'
-    if "\\u" not in body and not any(needle in body for needle in frame.needles):
-        return ours
-    touching = [member for member in members(body) if _touches(member.key, frame)]
-    if not touching:
-        return ours
-    same = len(touching) == 1 and touching[0].key == "@timestamp" and touching[0].value == f'"{time}"'
-    return "{" if same else ""
+
+    kept: list[str]
+    moved: dict[str, str | Tree]
+    joined: set[str]
+    has_time: bool = False
 
 
-def _touches(key: str, frame: _Frame) -> bool:
-    return key in frame.reserved or key.startswith(frame.below) or key.partition(".")[0] in METADATA
+def _sorted_out(body: str, time: str, frame: _Frame, filled: Callable[[str], str]) -> _SortedOut | None:
+    """What `merged` would do with these members, for the usual collisions; None for all others.
+
+    Usual are names at the root, without a dot, each once: a value moves, or an object has nothing in it of ours.
+    """
+    found = _SortedOut([], {}, set())
+    for key, key_text, value in pairs(body):
+        if not frame.touches(key):
+            found.kept.append(f"{key_text}:{value}")
+        elif "." in key or key in found.moved or key in found.joined or (key == "@timestamp" and found.has_time):
+            return None
+        elif key == "@timestamp" and value == f'"{time}"':
+            found.has_time = True
+            found.kept.append(f"{key_text}:{value}")
+        elif value.startswith("{") and isinstance(branch := frame.ours.get(key), dict):
+            within = pairs(value[1:-1])
+            if key in frame.leaves or any(name.partition(".")[0] in branch for name, _, _ in within):
+                return None
+            texts = [*(f"{name_text}:{inner}" for _, name_text, inner in within), filled(inside(branch))]
+            found.joined.add(key)
+            found.kept.append(f"{key_text}:{{{','.join(texts)}}}")
+        elif value == frame.leaves.get(key):
+            return None
+        else:
+            found.moved[key] = value
+    is_taken = found.moved and ("original" in frame.ours or '"original' in body or "\\u" in body)
+    return None if is_taken else found
+
+
+def _rejoined(found: _SortedOut, frame: _Frame, filled: Callable[[str], str]) -> str:
+    """The members that stay, ours behind them, and at the end what moved."""
+    ours = [filled(text) for name, text in frame.texts.items() if name not in found.joined]
+    moved = [inside({"original": found.moved})] if found.moved else []
+    return ",".join([*found.kept, *ours, *moved])

@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
@@ -12,6 +12,7 @@ from sidecar.decode.framing import Framing
 from sidecar.enrich.add import Add
 from sidecar.enrich.finish import Finisher
 from sidecar.enrich.kubernetes import Kubernetes, parsed
+from sidecar.enrich.leaves import merged
 from sidecar.flow import Batch, Chunk, Documents, Envelope, Generation, Lines, Records, Spliced
 from sidecar.testing import ManualClock
 from tests.enrich.rooms import documents
@@ -102,6 +103,45 @@ def test_spliced_at_a_stroke_and_finished_one_by_one_are_the_same_to_the_byte(ro
     assert at_a_stroke.rendered(Envelope("<", ">\n")).decode() == "".join(
         f"<{name}>\n{text}\n" for name, text in pairs
     )
+
+
+LEAVES = {
+    "@timestamp": f'"{TIME}"',
+    "event.ingested": '"2026-11-23T01:00:00.000000Z"',
+    "host.name": '"web-1"',
+    "log.file.path": '"/var/log/app/a.log"',
+    "log.offset": "0",
+}
+NAMES = [
+    "a",
+    "host",
+    "host.name",
+    "log",
+    "event",
+    "@timestamp",
+    "_id",
+    "_pid",
+    "original",
+    "original.host",
+    "l\u00f6g",
+]
+WITHIN = st.dictionaries(
+    st.sampled_from(["name", "level", "file", "file.path", "offset", "a.b", "ingested", ""]),
+    st.integers(),
+    max_size=2,
+)
+COLLIDING = st.lists(
+    st.tuples(st.sampled_from(NAMES), st.integers() | st.sampled_from([TIME, "log", '"host":', "web-1"]) | WITHIN),
+    max_size=6,
+).map(lambda fields: ",".join(json.dumps({name: value}, separators=(",", ":"))[1:-1] for name, value in fields))
+
+
+@settings(max_examples=1000)
+@given(COLLIDING, st.booleans())
+def test_a_record_with_names_of_ours_is_finished_by_the_rule_for_them(body: str, has_failed: bool) -> None:
+    found = replace(records([body], [TIME]), errors={0: "not JSON"} if has_failed else {})
+    leaves = {**LEAVES, "error.message": '"not JSON"'} if has_failed else LEAVES
+    assert finished(found).texts()[0] == f"{{{merged(body, leaves)}}}"
 
 
 def test_fields_that_the_user_adds_may_be_dotted_or_nested() -> None:
