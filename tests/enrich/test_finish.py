@@ -114,6 +114,7 @@ LEAVES = {
 }
 NAMES = [
     "a",
+    "error",
     "host",
     "host.name",
     "log",
