@@ -83,7 +83,8 @@ class Finisher:
     def documents(self, records: Records) -> Documents:
         """The finished documents of these records."""
         generation = records.lines.chunk.generation
-        frame, now = self._frame(generation.shown), iso(self._clock.now())
+        parts, now = [source() for source in self._sources], iso(self._clock.now())
+        frame = self._frame(generation.shown, parts)
         known = records.times
         times = known if "" not in known else [time or now for time in known]
         if records.ends_in_log and frame.log_tail and self._may_splice(records, frame, _LOG):
@@ -95,34 +96,37 @@ class Finisher:
             return Spliced(
                 generation, records.starts, records.members, times, tail, frame.close, known, records.in_place
             )
-        texts = [self._document(records, index, time, frame, now) for index, time in enumerate(times)]
+        noted = self._noted(records, parts)
+        rows = zip(records.members, records.starts, times, strict=True)
+        texts = [
+            _document(body, str(at), time, noted.get(index, frame), now)
+            for index, (body, at, time) in enumerate(rows)
+        ]
         return Whole(generation, records.starts, texts, known)
 
-    def _frame(self, path: str, notes: Notes = ()) -> _Frame:
-        parts = [source() for source in self._sources]
+    def _frame(self, path: str, parts: list[dict[str, str]], notes: Notes = ()) -> _Frame:
         cached = self._frames.get((path, notes))
         if cached and len(cached[0]) == len(parts) and all(a is b for a, b in zip(cached[0], parts, strict=True)):
             return cached[1]
         if len(self._frames) >= 1024:
             self._frames.clear()
-        frame = self._built(path, [*parts, dict(notes)])
+        frame = self._built(path, parts, notes)
         self._frames[path, notes] = (parts, frame)
         return frame
 
-    def _built(self, path: str, parts: Sequence[Mapping[str, str]]) -> _Frame:
+    def _built(self, path: str, parts: Sequence[Mapping[str, str]], notes: Notes) -> _Frame:
         leaves = {"event.ingested": f'"{_INGESTED}"', "host.name": quoted(self._host)}
-        *added, notes = parts
-        for part in added:
+        for part in parts:
             leaves |= part
-        leaves |= {"log.file.path": quoted(path), "log.offset": _OFFSET, **notes}
+        leaves |= {"log.file.path": quoted(path), "log.offset": _OFFSET, **dict(notes)}
         ours = tree(leaves)
-        tail, close = f",{inside(ours)}}}".split(_OFFSET)
+        texts = {name: inside({name: branch}) for name, branch in ours.items()}
+        tail, close = f",{','.join(texts.values())}}}".split(_OFFSET)
         log_tail = log_close = ""
         log = ours["log"]
         if not isinstance(log, str) and log.keys() == {"file", "offset"}:
-            others = inside({name: branch for name, branch in ours.items() if name != "log"})
+            others = ",".join(text for name, text in texts.items() if name != "log")
             log_tail, log_close = f",{inside(log)}}},{others}}}".split(_OFFSET)
-        texts = {name: inside({name: branch}) for name, branch in ours.items()}
         return _Frame(leaves, ours, texts, tail, close, log_tail, log_close, *_ours(tuple(leaves)))
 
     @staticmethod
@@ -131,29 +135,35 @@ class Finisher:
             return False
         return (records.names - apart).isdisjoint(frame.reserved)
 
-    def _document(self, records: Records, index: int, time: str, frame: _Frame, now: str) -> str:
-        body, at = records.members[index], str(records.starts[index])
-        notes = {**records.lines.notes.get(index, {}), **records.notes.get(index, {})}
-        if index in records.errors:
-            notes["error.message"] = quoted(records.errors[index])
-        if notes:
-            frame = self._frame(records.lines.chunk.generation.shown, tuple(notes.items()))
+    def _noted(self, records: Records, parts: list[dict[str, str]]) -> dict[int, _Frame]:
+        """The frames of those records of which something is to be said, by index."""
+        of_lines, of_records, errors = records.lines.notes, records.notes, records.errors
+        path, frames = records.lines.chunk.generation.shown, {}
+        for index in of_lines.keys() | of_records.keys() | errors.keys():
+            notes = {**of_lines.get(index, {}), **of_records.get(index, {})}
+            if index in errors:
+                notes["error.message"] = quoted(errors[index])
+            frames[index] = self._frame(path, parts, tuple(notes.items()))
+        return frames
 
-        def filled(ours: str) -> str:
-            return ours.replace(_INGESTED, now).replace(_OFFSET, at)
 
-        whole = filled(f"{frame.tail}{_OFFSET}{frame.close}")
-        ours_first = f'{{"@timestamp":"{time}",'
-        if body and "\\u" not in body and not any(needle in body for needle in frame.needles):
-            return f"{ours_first}{body}{whole}"
-        sorted_out = _sorted_out(body, time, frame, filled) if body else None
-        if sorted_out is None:
-            leaves = {"@timestamp": quoted(time)} | {path: filled(value) for path, value in frame.leaves.items()}
-            return f"{{{merged(body, leaves)}}}"
-        start = "{" if sorted_out.has_time else ours_first
-        if not sorted_out.moved and not sorted_out.joined:
-            return f"{start}{body}{whole}"
-        return f"{start}{_rejoined(sorted_out, frame, filled)}}}"
+def _document(body: str, at: str, time: str, frame: _Frame, now: str) -> str:
+    """The document of one record."""
+
+    def filled(ours: str) -> str:
+        return ours.replace(_INGESTED, now).replace(_OFFSET, at)
+
+    ours_first = f'{{"@timestamp":"{time}",'
+    if body and "\\u" not in body and not any(needle in body for needle in frame.needles):
+        return f"{ours_first}{body}{filled(frame.tail)}{at}{filled(frame.close)}"
+    sorted_out = _sorted_out(body, time, frame, filled) if body else None
+    if sorted_out is None:
+        leaves = {"@timestamp": f'"{time}"'} | {path: filled(value) for path, value in frame.leaves.items()}
+        return f"{{{merged(body, leaves)}}}"
+    start = "{" if sorted_out.has_time else ours_first
+    if not sorted_out.moved and not sorted_out.joined:
+        return f"{start}{body}{filled(frame.tail)}{at}{filled(frame.close)}"
+    return f"{start}{_rejoined(sorted_out, frame, filled)}}}"
 
 
 @lru_cache(maxsize=8)

@@ -27,8 +27,8 @@ def records(members: list[str], times: list[str] | None = None, names: frozenset
     return Records(lines, lines.starts, members, times or [""] * len(members), names)
 
 
-def finished(found: Records) -> Documents:
-    return Finisher(ManualClock(), "web-1").documents(found)
+def finished(found: Records, added: dict[str, Any] | None = None) -> Documents:
+    return Finisher(ManualClock(), "web-1", [Add(added or {}).leaves]).documents(found)
 
 
 def only(documents: Documents) -> Any:
@@ -109,11 +109,14 @@ LEAVES = {
     "@timestamp": f'"{TIME}"',
     "event.ingested": '"2026-11-23T01:00:00.000000Z"',
     "host.name": '"web-1"',
+    "env": '"prod"',
+    "log.kind": "1",
     "log.file.path": '"/var/log/app/a.log"',
     "log.offset": "0",
 }
 NAMES = [
     "a",
+    "env",
     "error",
     "host",
     "host.name",
@@ -127,12 +130,14 @@ NAMES = [
     "l\u00f6g",
 ]
 WITHIN = st.dictionaries(
-    st.sampled_from(["name", "level", "file", "file.path", "offset", "a.b", "ingested", ""]),
+    st.sampled_from(["name", "level", "file", "file.path", "offset", "a.b", "ingested", "kind", ""]),
     st.integers(),
     max_size=2,
 )
 COLLIDING = st.lists(
-    st.tuples(st.sampled_from(NAMES), st.integers() | st.sampled_from([TIME, "log", '"host":', "web-1"]) | WITHIN),
+    st.tuples(
+        st.sampled_from(NAMES), st.integers() | st.sampled_from([TIME, "log", '"host":', "web-1", "prod"]) | WITHIN
+    ),
     max_size=6,
 ).map(lambda fields: ",".join(json.dumps({name: value}, separators=(",", ":"))[1:-1] for name, value in fields))
 
@@ -142,7 +147,7 @@ COLLIDING = st.lists(
 def test_a_record_with_names_of_ours_is_finished_by_the_rule_for_them(body: str, has_failed: bool) -> None:
     found = replace(records([body], [TIME]), errors={0: "not JSON"} if has_failed else {})
     leaves = {**LEAVES, "error.message": '"not JSON"'} if has_failed else LEAVES
-    assert finished(found).texts()[0] == f"{{{merged(body, leaves)}}}"
+    assert finished(found, {"env": "prod", "log.kind": 1}).texts()[0] == f"{{{merged(body, leaves)}}}"
 
 
 def test_fields_that_the_user_adds_may_be_dotted_or_nested() -> None:
