@@ -58,7 +58,12 @@ def generate(kind: str, lines: int, folder: Path) -> Path:
 
 def _times(lines: int) -> Iterator[tuple[int, datetime]]:
     for number in range(lines):
-        yield number, _BEGIN + timedelta(microseconds=_STEP_US * number)
+        yield number, time_of(number)
+
+
+def time_of(number: int) -> datetime:
+    """The time of a line, counted from 0."""
+    return _BEGIN + timedelta(microseconds=_STEP_US * number)
 
 
 def _filled(template: str, chance: random.Random) -> str:
@@ -121,12 +126,13 @@ def _secrets(lines: int, chance: random.Random) -> Iterator[str]:
 
 
 def _of(template: str) -> Callable[[int, random.Random], Iterator[str]]:
-    """Lines of a format, by a template with {when}, {level}, {message} and {number}."""
+    """Lines of a format, by a template with {when}, {epoch}, {epoch_us}, {level}, {message} and {number}."""
 
     def made(lines: int, chance: random.Random) -> Iterator[str]:
         for number, when in _times(lines):
             message = f"{_filled(chance.choice(_MESSAGES), chance)} sequence {number}"
-            yield template.format(when=when, level=chance.choice(_LEVELS), message=message, number=number) + "\n"
+            times = {"when": when, "epoch": when.timestamp(), "epoch_us": round(when.timestamp() * 1e6)}
+            yield template.format(**times, level=chance.choice(_LEVELS), message=message, number=number) + "\n"
 
     return made
 
@@ -156,6 +162,12 @@ def _marked(lines: int, chance: random.Random) -> Iterator[str]:
 _accented = _of("{when:%Y-%m-%d %H:%M:%S.%f} {level} Gr\xf6\xdfe ge\xe4ndert: {message}")
 _AT = "{when:%Y-%m-%d %H:%M:%S.%f}"
 
+
+def _timed(time: str) -> Callable[[int, random.Random], Iterator[str]]:
+    """Lines of JSON whose time is written by this template."""
+    return _of(f'{{{{"time":{time},"level":"{{level}}","message":"{{message}}","seq":{{number}}}}}}')
+
+
 LOGS: Mapping[str, Callable[[int, random.Random], Iterator[str]]] = {
     "json": _json,
     "nginx": _nginx,
@@ -177,6 +189,12 @@ LOGS: Mapping[str, Callable[[int, random.Random], Iterator[str]]] = {
     "log4j": _of("{when:%Y-%m-%d %H:%M:%S,000} INFO  [main] shop.orders.OrderService - {message}"),
     "syslog_3164": _of("<134>{when:%b %d %H:%M:%S} web-1 shop[7]: {message}"),
     "local_times": _of("{when:%d/%b/%Y %H:%M:%S.%f} [{level}] {message}"),
+    "timed_iso": _timed('"{when:%Y-%m-%dT%H:%M:%S.%fZ}"'),
+    "timed_naive": _timed('"{when:%Y-%m-%d %H:%M:%S,%f}"'),
+    "timed_epoch": _timed("{epoch:.6f}"),
+    "timed_epoch_us": _timed("{epoch_us}"),
+    "timed_zoned": _timed('"{when:%d/%b/%Y %H:%M:%S.%f %z}"'),
+    "timed_no_year": _timed('"{when:%b %d %H:%M:%S.%f}"'),
     "mixed": _mixed,
     "latin_1": _accented,
     "utf_16": _marked,

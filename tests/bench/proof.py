@@ -11,7 +11,7 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
-from tests.bench.logs import ENCODINGS, EVENTS
+from tests.bench.logs import ENCODINGS, EVENTS, time_of
 
 Document = Mapping[str, Any]
 Pairs = Sequence[tuple[str, Document]]
@@ -184,6 +184,12 @@ def _as_dated(line: str, document: Document) -> bool:
     return _as_message(line, document) and document["@timestamp"] == f"{said:%Y-%m-%dT%H:%M:%S.%f}Z"
 
 
+def _as_timed(line: str, document: Document) -> bool:
+    """The time is that of the number of the line."""
+    said = json.loads(line)
+    return _as_message(line, document) and document["@timestamp"] == f"{time_of(said['seq']):%Y-%m-%dT%H:%M:%S.%f}Z"
+
+
 _SAYS: dict[str, Callable[[str, Document], bool]] = {
     "json": _as_json,
     "nginx": _as_access,
@@ -196,4 +202,5 @@ _SAYS: dict[str, Callable[[str, Document], bool]] = {
     "mixed": _as_mixed,
     "parts": _as_parts,
     "dated": _as_dated,
+    "timed": _as_timed,
 }

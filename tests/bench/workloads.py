@@ -42,6 +42,12 @@ def _csv(fourth: str) -> Workload:
     return Workload("csv", {"parser": parser}, says="message")
 
 
+def _timed(log: str, *formats: str) -> Workload:
+    """A log of JSON whose times are in one of these formats, or else in one that is looked for."""
+    timestamp = {"timestamp": {"field": "time", "formats": list(formats)}} if formats else {}
+    return Workload(log, {**_JSON, **timestamp}, says="timed")
+
+
 WORKLOADS: Mapping[str, Workload] = {
     "json": Workload("json", _JSON),
     "nginx": Workload("nginx", {"parser": "nginx"}),
@@ -73,6 +79,13 @@ PARSERS: Mapping[str, Workload] = {
         },
         says="dated",
     ),
+    "json, ISO 8601": _timed("timed_iso"),
+    "json, ISO 8601 without a zone": _timed("timed_naive"),
+    "json, epoch": _timed("timed_epoch"),
+    "json, epoch of any size": _timed("timed_epoch_us", "epoch"),
+    "json, epoch_us": _timed("timed_epoch_us", "epoch_us"),
+    "json, strptime": _timed("timed_zoned", "%d/%b/%Y %H:%M:%S.%f %z"),
+    "json, strptime without a year": _timed("timed_no_year", "%b %d %H:%M:%S.%f"),
     "json or plain": Workload("mixed", {"parser": ["json", "plain"]}),
     "syslog": Workload("syslog", {"parser": "syslog"}, says="message"),
     "syslog, RFC 3164": Workload("syslog_3164", {"parser": "syslog"}, says="message"),

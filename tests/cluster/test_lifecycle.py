@@ -6,6 +6,7 @@ Each test has the number of its row in the table of docs/kubernetes.md.
 from __future__ import annotations
 
 import json
+import signal
 
 import pytest
 
@@ -16,6 +17,7 @@ from tests.cluster.scene import Scene, lines_written
 pytestmark = [pytest.mark.cluster, pytest.mark.elasticsearch, pytest.mark.slow]
 
 LINES_OF_A_SECOND = 500
+KILLED = 128 + signal.SIGKILL
 MODES: tuple[Mode, ...] = ("native", "classic")
 
 
@@ -156,7 +158,7 @@ def test_row_15_an_application_that_takes_the_whole_grace_period(scene: Scene) -
     scene.until_stored(500)
     scene.namespace.delete("shop")
     last = scene.until_over("shop")
-    assert last.ended(APP)["exitCode"] == 137
+    assert last.ended(APP)["exitCode"] == KILLED
     stored = scene.stored()
     assert stored == list(range(len(stored)))
     # The application may be killed after it has written a line and before it has said so.
@@ -184,7 +186,7 @@ def test_row_19_a_classic_sidecar_that_is_killed_fails_the_pod(scene: Scene) -> 
     killed = scene.until("shop", SIDECAR, ended=False)
     scene.namespace.cluster.signal(killed.container_id(SIDECAR), "SIGKILL")
     last = scene.until_over("shop")
-    assert last.ended(SIDECAR)["exitCode"] == 137
+    assert last.ended(SIDECAR)["exitCode"] == KILLED
     assert last.ended(APP)["exitCode"] == 0
     assert last.phase == "Failed"
     stored = scene.stored()
@@ -215,8 +217,12 @@ def test_row_20_an_eviction_because_the_volume_is_full(scene: Scene) -> None:
     last = scene.until_over("shop")
     stored = scene.stored()
     assert stored == list(range(len(stored)))
-    told = json.loads(last.ended(SIDECAR)["message"])["sinks"]["store"]
-    assert (told["lines_stored"], told["unsettled"]) == (len(stored), 0)
+    ended = last.ended(SIDECAR)
+    assert ended["exitCode"] in (0, KILLED), ended
+    # It has 2 s at most, whatever the grace period is. On a busy node it may be killed before it can say how it went.
+    if ended["exitCode"] == 0:
+        told = json.loads(ended["message"])["sinks"]["store"]
+        assert (told["lines_stored"], told["unsettled"]) == (len(stored), 0)
     scene.measure(20, "evicted, volume over its limit", "native", last, None)
 
 
