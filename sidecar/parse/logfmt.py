@@ -10,12 +10,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
-from itertools import accumulate, pairwise
+from itertools import accumulate, compress, pairwise
 from operator import add
 
 import msgspec
 
 from sidecar.flow import Lines, Records
+from sidecar.nesting import quoted
 from sidecar.parse.declared import Declared
 from sidecar.parse.plain import as_messages
 from sidecar.parse.rows import Leaf, Members, as_inside_quotes, row_template
@@ -48,6 +49,9 @@ Heads = tuple[str, ...]
 """Names in their order, each with `=` if a value follows; "" is what is no pair."""
 
 Row = tuple[str, str, str, str]
+
+Span = tuple[int, int]
+"""Where the pairs of a line begin and end."""
 
 
 class _Shape(msgspec.Struct, frozen=True, eq=False):
@@ -121,6 +125,48 @@ class Logfmt:
         values = _values(bare, quoted, have_escapes=have_escapes)
         written = self._written(heads, values)
         spans = list(pairwise((0, *ends)))
+        return self._flat(lines, heads, values, written, spans) or self._shaped(lines, heads, values, written, spans)
+
+    def _flat(
+        self, lines: Lines, heads: Heads, values: Sequence[str], written: Sequence[str], spans: Sequence[Span]
+    ) -> Records | None:
+        """The records, pair by pair, if no name has a dot or stands twice in its line and each line is logfmt."""
+        distinct = set(heads)
+        if "" in distinct or "." in "".join(distinct) or not all(heads[begin][-1] == "=" for begin, _ in spans):
+            return None
+        if any(len(set(heads[begin:end])) < end - begin for begin, end in spans):
+            return None
+        names = {head: head.removesuffix("=") for head in distinct}
+        # With and without a value a name is two heads.
+        if len(set(names.values())) < len(names):
+            return None
+        mixed = not all(map(self._is_text, distinct))
+        between, last = (",", "") if mixed else ('",', '"')
+        opening = {head: f"{quoted(name)}:" + ('"' if self._is_text(head) else "") for head, name in names.items()}
+        pairs = list(map(add, map(opening.__getitem__, heads), written))
+        if mixed:
+            closing = {head: '"' if self._is_text(head) else "" for head in distinct}
+            pairs = list(map(add, pairs, map(closing.__getitem__, heads)))
+        members = [between.join(pairs[begin:end]) + last for begin, end in spans]
+        if lines.whole and heads == heads[: spans[0][1]] * len(spans):
+            self._remember(heads[: spans[0][1]])
+        said = {name: [self._column(head, heads, values, spans)] for head, name in names.items()
+                if name in self._declared.judged and head != name}  # fmt: skip
+        times, notes = self._declared.times(said, lines.count), self._declared.notes(said)
+        return Records(lines, lines.starts, members, times, frozenset(names.values()), notes=notes)
+
+    def _column(self, head: str, heads: Heads, values: Sequence[str], spans: Sequence[Span]) -> Sequence[str]:
+        """The value of this name in each line, where it stands once at most; "" where it does not."""
+        found = list(compress(values, map(head.__eq__, heads)))
+        if len(found) == len(spans):
+            return found
+        texts = iter(found)
+        return [next(texts) if head in heads[begin:end] else "" for begin, end in spans]
+
+    def _shaped(
+        self, lines: Lines, heads: Heads, values: Sequence[str], written: Sequence[str], spans: Sequence[Span]
+    ) -> Records:
+        """The records, each by the shape of its line."""
         shapes = [self._shape(heads[begin:end]) for begin, end in spans]
         members = [shape.members(written[begin:end]) if shape else ""
                    for shape, (begin, end) in zip(shapes, spans, strict=True)]  # fmt: skip
@@ -129,7 +175,7 @@ class Logfmt:
             members[index] = message
         distinct = set(shapes)
         if len(distinct) == 1 and lines.whole:
-            self._remember(heads[: ends[0]])
+            self._remember(heads[: spans[0][1]])
         said = _said(shapes, spans, values)
         times, notes = self._declared.times(said, lines.count), self._declared.notes(said)
         names = frozenset(name for shape in distinct for name in (shape.names if shape else ("message",)))
@@ -201,7 +247,7 @@ def _decoded(text: str) -> str:
 
 
 def _said(
-    shapes: Sequence[_Shape | None], spans: Sequence[tuple[int, int]], values: Sequence[str]
+    shapes: Sequence[_Shape | None], spans: Sequence[Span], values: Sequence[str]
 ) -> dict[str, list[list[str]]]:
     """The texts that say a time or have a type, as columns by path; "" where there is none."""
     said: dict[str, list[list[str]]] = {}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import time
 from typing import Any
 
@@ -11,7 +12,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from sidecar.enrich.detectors import DETECTORS
-from sidecar.enrich.finder import lowered
+from sidecar.enrich.finder import Text, lowered
 from sidecar.enrich.redact import MASK, FieldAt, Named, Pattern, Redactor, Rule, drop, hashed, mask, member_by_member
 from sidecar.enrich.sheet import folded, unfolded
 from tests.enrich.test_redact import records
@@ -201,3 +202,21 @@ def test_a_line_that_is_made_to_be_slow_is_not(name: str, again: str) -> None:
     began = time.process_time()
     redacted(line, name)
     assert time.process_time() - began < 2
+
+
+HINTS = {
+    *(hint for detector in DETECTORS.values() for look in detector.looks for hint, _ in look.branches if hint),
+    *(end for detector in DETECTORS.values() for end in detector.key_ends),
+    *("colou?r", "pw{2}", "ab*", "x", "://?", re.escape("user.name|id"), re.escape("größe"), r"\|a"),
+}
+
+
+@pytest.mark.parametrize("hint", sorted(HINTS))
+@given(before=st.text("aP_ \u212a\ud800"), drawn=st.data())
+def test_what_a_pattern_matches_is_not_missed_for_the_letters_that_it_begins_with(
+    hint: str, before: str, drawn: st.DataObject
+) -> None:
+    # What is looked back at cannot be drawn.
+    match = drawn.draw(st.from_regex(hint.partition("(?:(?<=")[0], fullmatch=True))
+    text = f"{before}refresh_{match.upper() if match.isascii() else match}"
+    assert Text(text).has(hint) == (re.search(hint, lowered(text)) is not None)

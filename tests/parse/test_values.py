@@ -176,3 +176,24 @@ def test_what_a_line_of_pairs_becomes_does_not_depend_on_its_neighbours(parts: l
     together, alone = parser("logfmt").parse(lines), parser("logfmt").parse(replace(lines, whole=False, text=""))
     assert fields(together) == fields(alone)
     assert together.errors == alone.errors
+
+
+KNOWN = st.sampled_from(
+    ["a=1", 'b="c d"', "n=7", "n=x", "n=", "flag", 'e="\\"ä"', "at=1795395600", "ts=1795395600", "q=%s"]
+)
+
+
+@given(st.lists(st.lists(KNOWN, unique_by=lambda pair: pair[0]).map(lambda pairs: ["x=1", *pairs]), min_size=1))
+def test_pairs_of_differing_names_come_out_the_same_beside_a_line_that_needs_its_shape(
+    lines: list[list[str]],
+) -> None:
+    texts = [" ".join(pairs) for pairs in lines]
+    flat = parser(PAIRS).parse(framed(*texts))
+    for needs_shape in ("a=1 a=2", "x=1 a.b=2"):
+        shaped = parser(PAIRS).parse(framed(*texts, needs_shape))
+        assert flat.members == shaped.members[:-1]
+        assert list(flat.times) == list(shaped.times)[:-1]
+        assert flat.notes == shaped.notes
+        assert flat.names is not None
+        assert shaped.names is not None
+        assert flat.names <= shaped.names
