@@ -18,11 +18,16 @@ from sidecar.parse.rows import Column, Columns, Leaf, Members, are_plain, text, 
 from sidecar.parse.timestamps import Timestamps
 
 _REMEMBERED = 4096
+_BYTE = r"(?:25[0-5]|2[0-4]\d|1\d\d|[1-9]?\d)"
 _PLAIN: dict[Kind, re.Pattern[str]] = {
     "integer": re.compile(r"(?:(?:0|[1-9]\d{0,17}+)\n)*+", re.ASCII),
     "float": re.compile(r"(?:-?(?:0|[1-9]\d{0,17}+)(?:\.\d{1,30}+)?+\n)*+", re.ASCII),
+    "ip": re.compile(rf"(?:(?:{_BYTE}\.){{3}}{_BYTE}\n)*+", re.ASCII),
 }
-"""Columns of numbers that are written as JSON writes them."""
+"""Columns of numbers that are written as JSON writes them, and of IPv4 addresses: nothing is to be said of these."""
+
+_STAY_TEXT: frozenset[Kind] = frozenset(("ip", "string"))
+"""Kinds whose values are the text, converted or not."""
 
 Said = Mapping[str, Sequence[Column]]
 """The texts of each path: columns, of which more than one where it stands several times."""
@@ -50,7 +55,9 @@ class Declared:
 
     def _leaf(self, path: str) -> Leaf:
         kind = self._kinds.get(path)
-        return text(path, path) if kind is None else value(path, path, self._maker(path), _PLAIN.get(kind))
+        if kind is None or kind in _STAY_TEXT:
+            return text(path, path)
+        return value(path, path, self._maker(path), _PLAIN.get(kind))
 
     def records(
         self, lines: Lines, made_by: Members, columns: Columns, errors: dict[int, str], lists: Said | None = None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import time
+from ipaddress import ip_address
 from typing import Any
 
 import pytest
@@ -197,3 +198,27 @@ def test_pairs_of_differing_names_come_out_the_same_beside_a_line_that_needs_its
         assert flat.names is not None
         assert shaped.names is not None
         assert flat.names <= shaped.names
+
+
+OCTET = st.sampled_from(
+    ["0", "9", "99", "100", "199", "200", "249", "250", "255", "256", "260", "300", "00", "01", "1e1", "", "²"]
+)
+ADDRESS = st.lists(OCTET, min_size=3, max_size=5).map(".".join) | st.sampled_from(
+    ["::1", "fe80::1%eth0", "web-1", "a\\b"]
+)
+
+
+@given(st.lists(ADDRESS, min_size=1, max_size=4))
+def test_addresses_are_told_from_other_texts_for_a_column_as_for_each(texts: list[str]) -> None:
+    wanted = {"type": "regex", "pattern": "a(?P<a>.*)", "types": {"a": "ip"}}
+    records = parser(wanted).parse(framed(*(f"a{text}" for text in texts)))
+    assert [found["a"] for found in fields(records)] == texts
+    assert records.notes.keys() == {place for place, text in enumerate(texts) if text and not is_address(text)}
+
+
+def is_address(text: str) -> bool:
+    try:
+        ip_address(text)
+    except ValueError:
+        return False
+    return "%" not in text
