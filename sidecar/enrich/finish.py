@@ -33,11 +33,17 @@ def is_ours(path: str) -> bool:
 
 
 _LOG = frozenset({"log"})
-_OFFSET, _INGESTED = "\x00", "\x01"
+_OFFSET, _INGESTED, _PATH = "\x00", "\x01", "\x02"
+"""What stands for a value that is not the same in all documents; JSON text has no such character."""
+
+_REMEMBERED = 128
+"""Frames, of which each has 3 KiB."""
 
 
 class _Frame(msgspec.Struct, frozen=True):
-    """The constant text behind the members of each record, and the names that no record may use for it to hold.
+    """The text behind the members of each record, and the names that no record may use for it to hold.
+
+    It is constant but for the marks. Files do not have one each: of thousands it would be megabytes.
 
     `log_tail` and `log_close` are the text behind records whose last member is an object `log`, without its brace:
     there our fields of `log` come first. Empty where an enricher adds to `log`. One of `needles` is in every record
@@ -68,7 +74,7 @@ class Finisher:
         self._clock = clock
         self._host = host
         self._sources = list(sources)
-        self._frames: dict[tuple[str, Notes], tuple[list[dict[str, str]], _Frame]] = {}
+        self._frames: dict[Notes, tuple[list[dict[str, str]], _Frame]] = {}
 
     def reserved(self) -> frozenset[str]:
         """Every name at the root of a record that touches a leaf of ours."""
@@ -84,41 +90,39 @@ class Finisher:
         """The finished documents of these records."""
         generation = records.lines.chunk.generation
         parts, now = [source() for source in self._sources], iso(self._clock.now())
-        frame = self._frame(generation.shown, parts)
+        frame, path = self._frame(parts), quoted(generation.shown)
         known = records.times
         times = known if "" not in known else [time or now for time in known]
         if records.ends_in_log and frame.log_tail and self._may_splice(records, frame, _LOG):
-            close = frame.log_close.replace(_INGESTED, now)
+            tail, close = _filled(frame.log_tail, now, path), _filled(frame.log_close, now, path)
             opened = [body[:-1] for body in records.members]
-            return Spliced(generation, records.starts, opened, times, frame.log_tail, close, known)
-        tail = frame.tail.replace(_INGESTED, now)
+            return Spliced(generation, records.starts, opened, times, tail, close, known)
         if self._may_splice(records, frame):
-            return Spliced(
-                generation, records.starts, records.members, times, tail, frame.close, known, records.in_place
-            )
+            tail, close = _filled(frame.tail, now, path), _filled(frame.close, now, path)
+            return Spliced(generation, records.starts, records.members, times, tail, close, known, records.in_place)
         noted = self._noted(records, parts)
         rows = zip(records.members, records.starts, times, strict=True)
         texts = [
-            _document(body, str(at), time, noted.get(index, frame), now)
+            _document(body, str(at), time, noted.get(index, frame), now, path)
             for index, (body, at, time) in enumerate(rows)
         ]
         return Whole(generation, records.starts, texts, known)
 
-    def _frame(self, path: str, parts: list[dict[str, str]], notes: Notes = ()) -> _Frame:
-        cached = self._frames.get((path, notes))
+    def _frame(self, parts: list[dict[str, str]], notes: Notes = ()) -> _Frame:
+        cached = self._frames.get(notes)
         if cached and len(cached[0]) == len(parts) and all(a is b for a, b in zip(cached[0], parts, strict=True)):
             return cached[1]
-        if len(self._frames) >= 1024:
+        if len(self._frames) >= _REMEMBERED:
             self._frames.clear()
-        frame = self._built(path, parts, notes)
-        self._frames[path, notes] = (parts, frame)
+        frame = self._built(parts, notes)
+        self._frames[notes] = (parts, frame)
         return frame
 
-    def _built(self, path: str, parts: Sequence[Mapping[str, str]], notes: Notes) -> _Frame:
+    def _built(self, parts: Sequence[Mapping[str, str]], notes: Notes) -> _Frame:
         leaves = {"event.ingested": f'"{_INGESTED}"', "host.name": quoted(self._host)}
         for part in parts:
             leaves |= part
-        leaves |= {"log.file.path": quoted(path), "log.offset": _OFFSET, **dict(notes)}
+        leaves |= {"log.file.path": _PATH, "log.offset": _OFFSET, **dict(notes)}
         ours = tree(leaves)
         texts = {name: inside({name: branch}) for name, branch in ours.items()}
         tail, close = f",{','.join(texts.values())}}}".split(_OFFSET)
@@ -138,20 +142,25 @@ class Finisher:
     def _noted(self, records: Records, parts: list[dict[str, str]]) -> dict[int, _Frame]:
         """The frames of those records of which something is to be said, by index."""
         of_lines, of_records, errors = records.lines.notes, records.notes, records.errors
-        path, frames = records.lines.chunk.generation.shown, {}
+        frames = {}
         for index in of_lines.keys() | of_records.keys() | errors.keys():
             notes = {**of_lines.get(index, {}), **of_records.get(index, {})}
             if index in errors:
                 notes["error.message"] = quoted(errors[index])
-            frames[index] = self._frame(path, parts, tuple(notes.items()))
+            frames[index] = self._frame(parts, tuple(notes.items()))
         return frames
 
 
-def _document(body: str, at: str, time: str, frame: _Frame, now: str) -> str:
+def _filled(ours: str, now: str, path: str) -> str:
+    """Text of ours with the time of reading, and the path as JSON, in their places."""
+    return ours.replace(_INGESTED, now).replace(_PATH, path)
+
+
+def _document(body: str, at: str, time: str, frame: _Frame, now: str, path: str) -> str:
     """The document of one record."""
 
     def filled(ours: str) -> str:
-        return ours.replace(_INGESTED, now).replace(_OFFSET, at)
+        return _filled(ours, now, path).replace(_OFFSET, at)
 
     ours_first = f'{{"@timestamp":"{time}",'
     if body and "\\u" not in body and not any(needle in body for needle in frame.needles):
