@@ -58,13 +58,14 @@ def sidecar(*arguments: str) -> list[str]:
 
 
 @contextmanager
-def running(paths: str, sink: Mapping[str, Any] | None = None) -> Iterator[Live]:
-    """A sidecar over these paths with its defaults, but for `sink`."""
-    with null_server("elasticsearch") as null, tempfile.TemporaryDirectory() as state:
+def running(paths: str, sink: Mapping[str, Any] | None = None, state: Path | None = None) -> Iterator[Live]:
+    """A sidecar over these paths with its defaults, but for `sink`; with what an earlier one has left in `state`."""
+    with null_server("elasticsearch") as null, tempfile.TemporaryDirectory() as folder:
         url = f"elasticsearch://127.0.0.1:{null.port}/logs"
         sinks = {"search": {"type": "elasticsearch", "url": url, **(sink or {})}}
-        settings = {"state_dir": f"{state}/state", "sinks": sinks, "pipelines": {"app": {"paths": [paths]}}}
-        file = Path(state) / "sidecar.yaml"
+        pipelines = {"app": {"paths": [paths]}}
+        settings = {"state_dir": str(state or f"{folder}/state"), "sinks": sinks, "pipelines": pipelines}
+        file = Path(folder) / "sidecar.yaml"
         file.write_text(json.dumps(settings))  # JSON is YAML
         began = time.monotonic()
         command = sidecar("run", "--config", str(file))

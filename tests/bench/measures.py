@@ -91,6 +91,29 @@ def files(effort: Effort, folder: Path, found: Found) -> None:
     found.plots["files.svg"] = plot.lines("CPU time of 40,000 lines", ("files", "s"), {"sidecar": costs})
 
 
+def checkpoints(effort: Effort, folder: Path, found: Found) -> None:
+    """CPU time of a start and the same 40,000 lines, beside ever more files that an earlier sidecar has delivered."""
+    costs = []
+    for number in (count for count in (1, 10, 100, 1_000, 10_000) if count <= effort.most_files):
+        with tempfile.TemporaryDirectory(dir=folder) as place:
+            logs, state = Path(place) / "logs", Path(place) / "state"
+            logs.mkdir()
+            for file in range(number):
+                (logs / f"{file}.log").write_text("one line\n")
+            with running(f"{logs}/*.log", state=state) as earlier:
+                earlier.wait_for(number)
+            (logs / "new.log").write_bytes(generate("json", 40_000, folder).read_bytes())
+            with running(f"{logs}/*.log", state=state) as live:
+                live.wait_for(40_000)
+                cpu_s, came = live.cpu_s(), live.count()
+        if came != 40_000:
+            raise Incomplete(f"40,000 new lines, {came:,} documents")
+        costs.append((float(number), cpu_s))
+        found.add("CPU time", f"40,000 lines beside {number:,} known files", f"{cpu_s:.2f} s", "linear")
+    drawn = plot.lines("CPU time of a start and 40,000 lines", ("known files", "s"), {"sidecar": costs})
+    found.plots["checkpoints.svg"] = drawn
+
+
 _IDLE = {1: "0.1 %, 50 MiB", 1_000: "0.5 %, 54 MiB", 10_000: "4 %, 80 MiB"}
 
 
@@ -216,6 +239,7 @@ MEASURES: Mapping[str, Callable[[Effort, Path, Found], None]] = {
     "idle": idle,
     "backlog": backlog,
     "files": files,
+    "checkpoints": checkpoints,
     "real": real,
 }
 
