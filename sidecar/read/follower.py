@@ -534,7 +534,8 @@ class Follower:
             if self._links:
                 with suppress(OSError):  # closed meanwhile, and not under its name any more
                     life.keep(partial(self._keep_link, life.generation, life.place))
-            self._take_in(life, dict.fromkeys(self._listeners, start), skipped=start.offset)
+            # `dict.fromkeys` would make each of thousands half as large again.
+            self._take_in(life, {sink: start for sink in self._listeners}, skipped=start.offset)  # noqa: C420
 
     def _resume(self, known: Remembered, opened: Opened, place: Place) -> Life:
         if place.name != known.name:

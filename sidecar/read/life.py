@@ -63,6 +63,13 @@ class Life:
     largest `seen` that is durable.
     """
 
+    # There may be thousands, of which each would have a dictionary.
+    __slots__ = (
+        "_away", "_cuts", "_descriptors", "_file", "_grown", "_head", "_ledger", "_source", "_taken", "_turn",
+        "closing", "ended", "file_id", "generation", "grown_at", "modified", "moved", "moves", "over", "packed",
+        "place", "recorded", "seen", "settled", "sighted", "size",
+    )  # fmt: skip
+
     def __init__(
         self, generation: Generation, source: Source, place: Place, head: bytes, cuts: Sequence[int], ledger: Ledger,
         descriptors: Descriptors,
@@ -86,7 +93,7 @@ class Life:
         self._source: Source | None = source
         self._away = False
         self._head = head
-        self._cuts = sorted(cuts)
+        self._cuts = tuple(sorted(cuts))
         self._taken = 0
         self._grown: list[tuple[int, float]] = []
         self._ledger = ledger
@@ -251,7 +258,7 @@ class Life:
                 return False
             passed = min((point.offset for point in self.settled.values()), default=0)
             self._ledger.cut(self.generation.number, start, end)
-            bisect.insort(self._cuts, end)
+            self._cuts = tuple(sorted((*self._cuts, end)))
             if len(self._cuts) > _MOST_CUTS:
                 self._cuts = self._cuts[bisect.bisect_left(self._cuts, min(passed, self._cuts[-_KEPT_CUTS])) :]
                 self._ledger.uncut(self.generation.number, self._cuts[0])
@@ -299,6 +306,11 @@ class Span(msgspec.Struct):
 
 class Cursor:
     """Where one sink is in one life: `offset` is what was read, `settled` the checkpoint behind it."""
+
+    __slots__ = (
+        "_settled_before", "before", "charset", "due", "life", "offset", "scanned", "scanned_tail", "searching",
+        "settled", "spans",
+    )  # fmt: skip
 
     def __init__(self, life: Life, checkpoint: Checkpoint) -> None:
         self.life = life
