@@ -191,5 +191,108 @@ _SERVERS = {
     "NAGIOSTIME": r"\[%{NUMBER:timestamp}\]",
 }
 
-PATTERNS = {**_BASIC, **_NETWORK, **_TIMES, **_PROGRAMS, **_SYSLOG, **_SERVERS}
+
+def _perhaps(*references: str) -> str:
+    """Values behind each other, each of which may be a dash for none."""
+    return " ".join(f"(?:-|{reference})" for reference in references)
+
+
+def _waits(*fields: str) -> str:
+    """Milliseconds as HAProxy writes them behind each other: -1 for what did not come to that."""
+    return "/".join(f"(?:-1|%{{INT:[haproxy]{field}:int}})" for field in fields)
+
+
+_HAPROXY_FROM = (
+    r"%{IP:[source][address]}:%{INT:[source][port]:int} \[%{HAPROXYDATE:[haproxy][request_date]}\]"
+    r" %{NOTSPACE:[haproxy][frontend_name]} %{NOTSPACE:[haproxy][backend_name]}"
+    r"/(?:<NOSRV>|%{NOTSPACE:[haproxy][server_name]})"
+)
+_HAPROXY_LOAD = (
+    "/".join(f"%{{INT:[haproxy][connections][{of}]:int}}" for of in ("active", "frontend", "backend", "server"))
+    + r"/\+?%{INT:[haproxy][connections][retries]:int}"
+    + r" %{INT:[haproxy][server_queue]:int}/%{INT:[haproxy][backend_queue]:int}"
+)
+_HAPROXY_SYSLOG = (
+    r"(?:%{SYSLOGTIMESTAMP:timestamp}|%{TIMESTAMP_ISO8601:timestamp}) %{IPORHOST:[host][hostname]} %{SYSLOGPROG}: "
+)
+
+_TRAFFIC = {
+    "HAPROXYCAPTUREDREQUESTHEADERS": r"%{DATA:[haproxy][http][request][captured_headers]}",
+    "HAPROXYCAPTUREDRESPONSEHEADERS": r"%{DATA:[haproxy][http][response][captured_headers]}",
+    "HAPROXYHTTPREQUESTLINE": (
+        r"(?:<BADREQ>|%{WORD:[http][request][method]} %{NOTSPACE:[url][original]}"
+        r"(?: HTTP/%{NUMBER:[http][version]})?)"
+    ),
+    "HAPROXYHTTPBASE": (
+        _HAPROXY_FROM
+        + " "
+        + _waits(
+            "[http][request][time_wait_ms]", "[total_waiting_time_ms]", "[connection_wait_time_ms]",
+            "[http][request][time_wait_without_data_ms]",
+        )
+        + r"/\+?%{INT:[haproxy][total_time_ms]:int} (?:-1|%{INT:[http][response][status_code]:int})"
+        + r" \+?%{INT:[source][bytes]:int} "
+        + _perhaps(
+            "%{NOTSPACE:[haproxy][http][request][captured_cookie]}",
+            "%{NOTSPACE:[haproxy][http][response][captured_cookie]}",
+        )
+        + rf" %{{NOTSPACE:[haproxy][termination_state]}} {_HAPROXY_LOAD}"
+        + r"(?: \{%{HAPROXYCAPTUREDREQUESTHEADERS}\}(?: \{%{HAPROXYCAPTUREDRESPONSEHEADERS}\})?)?"
+        + r'(?: "%{HAPROXYHTTPREQUESTLINE}"?)?'
+    ),
+    "HAPROXYHTTP": _HAPROXY_SYSLOG + "%{HAPROXYHTTPBASE}",
+    "HAPROXYTCP": (
+        f"{_HAPROXY_SYSLOG}{_HAPROXY_FROM} "
+        + _waits("[total_waiting_time_ms]", "[connection_wait_time_ms]")
+        + r"/\+?%{INT:[haproxy][total_time_ms]:int} \+?%{INT:[source][bytes]:int}"
+        + rf" %{{NOTSPACE:[haproxy][termination_state]}} {_HAPROXY_LOAD}"
+    ),
+    "SQUID3": (
+        r"%{NUMBER:timestamp}\s+%{NUMBER:[squid][request][duration]:int} %{IP:[source][ip]}"
+        r" %{WORD:[squid][cache_result_code]}/%{INT:[http][response][status_code]:int}"
+        r" %{INT:[http][response][body][bytes]:int} %{WORD:[http][request][method]} %{NOTSPACE:[url][original]}"
+        r" (?:-|%{NOTSPACE:[user][name]}) %{WORD:[squid][hierarchy_code]}/(?:-|%{IPORHOST:[destination][address]})"
+        r" (?:-|%{NOTSPACE:[squid][request][content_type]})"
+    ),
+    "S3_REQUEST_LINE": (
+        r"%{WORD:[http][request][method]} %{NOTSPACE:[url][original]}(?: HTTP/%{NUMBER:[http][version]})?"
+    ),
+    "S3_ACCESS_LOG": (
+        r"%{WORD:[aws][s3access][bucket_owner]} %{NOTSPACE:[aws][s3access][bucket]} \[%{HTTPDATE:timestamp}\] "
+        + _perhaps("%{IP:[client][ip]}", "%{NOTSPACE:[client][user][id]}")
+        + " %{NOTSPACE:[aws][s3access][request_id]} %{NOTSPACE:[aws][s3access][operation]} "
+        + _perhaps(
+            "%{NOTSPACE:[aws][s3access][key]}", '"%{S3_REQUEST_LINE:[aws][s3access][request_uri]}"',
+            "%{INT:[http][response][status_code]:int}", "%{NOTSPACE:[aws][s3access][error_code]}",
+            "%{INT:[aws][s3access][bytes_sent]:int}", "%{INT:[aws][s3access][object_size]:int}",
+            "%{INT:[event][duration]:int}", "%{INT:[aws][s3access][turn_around_time]:int}",
+        )
+        + r' "(?:-|%{DATA:[http][request][referrer]})" "(?:-|%{DATA:[user_agent][original]})" '
+        + _perhaps("%{NOTSPACE:[aws][s3access][version_id]}")
+        + "(?: "
+        + _perhaps(
+            *(
+                f"%{{NOTSPACE:[aws][s3access][{name}]}}"
+                for name in (
+                    "host_id", "signature_version", "cipher_suite", "authentication_type", "host_header",
+                    "tls_version",
+                )
+            )
+        )
+        + ")?"
+    ),
+    "MONGO_LOG": r"%{SYSLOGTIMESTAMP:timestamp} \[%{WORD:[mongodb][component]}\] %{GREEDYDATA:message}",
+    "MONGO3_SEVERITY": r"\w",
+    "MONGO3_COMPONENT": r"(?:\w+|-)",
+    "MONGO3_LOG": (
+        r"%{TIMESTAMP_ISO8601:timestamp} %{MONGO3_SEVERITY:[log][level]} %{MONGO3_COMPONENT:[mongodb][component]}\s+"
+        r"(?:\[%{DATA:[mongodb][context]}\] )?%{GREEDYDATA:message}"
+    ),
+    "POSTGRESQL": (
+        r"%{DATESTAMP:timestamp} %{TZ:[event][timezone]} %{DATA:[user][name]}"
+        r" %{GREEDYDATA:[postgresql][log][connection_id]} %{POSINT:[process][pid]:int}"
+    ),
+}  # fmt: skip
+
+PATTERNS = {**_BASIC, **_NETWORK, **_TIMES, **_PROGRAMS, **_SYSLOG, **_SERVERS, **_TRAFFIC}
 """Each pattern by its name."""
