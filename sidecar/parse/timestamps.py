@@ -134,7 +134,10 @@ class Iso8601:
 
 
 def offset_at(whole: str, zone: ZoneInfo) -> str:
-    """The offset of a zone at a time in ISO 8601 without one, as RFC 3339 has it; "" if there is no such time."""
+    """The offset of a zone at a time in ISO 8601 without one, as RFC 3339 has it; "" if there is no such time, which
+    is not looked at in UTC."""
+    if zone.key == "UTC":
+        return "Z"
     try:
         return offset_text(datetime.fromisoformat(whole).replace(tzinfo=zone).strftime("%z"))
     except ValueError:
