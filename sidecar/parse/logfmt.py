@@ -132,7 +132,9 @@ class Logfmt:
     ) -> Records | None:
         """The records, pair by pair, if no name has a dot or stands twice in its line and each line is logfmt."""
         distinct = set(heads)
-        if "" in distinct or "." in "".join(distinct) or not all(heads[begin][-1] == "=" for begin, _ in spans):
+        if "" in distinct or "." in "".join(distinct):
+            return None
+        if not all(begin < end and heads[begin][-1] == "=" for begin, end in spans):
             return None
         if any(len(set(heads[begin:end])) < end - begin for begin, end in spans):
             return None
