@@ -12,6 +12,8 @@ _HEX = r"[0-9A-Fa-f]"
 _GROUPS = rf"{_HEX}{{1,4}}"
 _ATOM = r"[a-zA-Z0-9!#$%&'*+/=?^_`{|}~-]"
 
+_REQUEST = r"%{WORD:[http][request][method]} %{NOTSPACE:[url][original]}(?: HTTP/%{NUMBER:[http][version]})?"
+
 _BASIC = {
     "USERNAME": r"[a-zA-Z0-9._-]+",
     "USER": r"%{USERNAME}",
@@ -111,8 +113,7 @@ _PROGRAMS = {
     "HTTPDUSER": r"(?:%{EMAILADDRESS}|%{USER})",
     "HTTPD_COMMONLOG": (
         r"%{IPORHOST:[source][address]} (?:-|%{HTTPDUSER:[http][ident]}) (?:-|%{HTTPDUSER:[user][name]})"
-        r' \[%{HTTPDATE:timestamp}\] "(?:%{WORD:[http][request][method]} %{NOTSPACE:[url][original]}'
-        r'(?: HTTP/%{NUMBER:[http][version]})?|%{DATA})" (?:-|%{INT:[http][response][status_code]:int})'
+        r' \[%{HTTPDATE:timestamp}\] "(?:' + _REQUEST + r'|%{DATA})" (?:-|%{INT:[http][response][status_code]:int})'
         r" (?:-|%{INT:[http][response][body][bytes]:int})"
     ),
     "HTTPD_COMBINEDLOG": (
@@ -219,10 +220,7 @@ _HAPROXY_SYSLOG = (
 _TRAFFIC = {
     "HAPROXYCAPTUREDREQUESTHEADERS": r"%{DATA:[haproxy][http][request][captured_headers]}",
     "HAPROXYCAPTUREDRESPONSEHEADERS": r"%{DATA:[haproxy][http][response][captured_headers]}",
-    "HAPROXYHTTPREQUESTLINE": (
-        r"(?:<BADREQ>|%{WORD:[http][request][method]} %{NOTSPACE:[url][original]}"
-        r"(?: HTTP/%{NUMBER:[http][version]})?)"
-    ),
+    "HAPROXYHTTPREQUESTLINE": f"(?:<BADREQ>|{_REQUEST})",
     "HAPROXYHTTPBASE": (
         _HAPROXY_FROM
         + " "
@@ -254,9 +252,7 @@ _TRAFFIC = {
         r" (?:-|%{NOTSPACE:[user][name]}) %{WORD:[squid][hierarchy_code]}/(?:-|%{IPORHOST:[destination][address]})"
         r" (?:-|%{NOTSPACE:[squid][request][content_type]})"
     ),
-    "S3_REQUEST_LINE": (
-        r"%{WORD:[http][request][method]} %{NOTSPACE:[url][original]}(?: HTTP/%{NUMBER:[http][version]})?"
-    ),
+    "S3_REQUEST_LINE": _REQUEST,
     "S3_ACCESS_LOG": (
         r"%{WORD:[aws][s3access][bucket_owner]} %{NOTSPACE:[aws][s3access][bucket]} \[%{HTTPDATE:timestamp}\] "
         + _perhaps("%{IP:[client][ip]}", "%{NOTSPACE:[client][user][id]}")

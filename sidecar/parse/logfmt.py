@@ -120,9 +120,9 @@ class Logfmt:
 
     def _records(self, lines: Lines, rows: Sequence[Row], ends: Sequence[int]) -> Records:
         """The records of lines that end behind these rows."""
-        heads, bare, quoted, _ = zip(*rows, strict=True) if rows else ((), (), (), ())
+        heads, bare, in_quotes, _ = zip(*rows, strict=True) if rows else ((), (), (), ())
         have_escapes = "\\" in lines.text if lines.whole else any("\\" in text for text in lines.texts)
-        values = _values(bare, quoted, have_escapes=have_escapes)
+        values = _values(bare, in_quotes, have_escapes=have_escapes)
         written = self._written(heads, values)
         spans = list(pairwise((0, *ends)))
         return self._flat(lines, heads, values, written, spans) or self._shaped(lines, heads, values, written, spans)
@@ -142,13 +142,12 @@ class Logfmt:
         # With and without a value a name is two heads.
         if len(set(names.values())) < len(names):
             return None
-        mixed = not all(map(self._is_text, distinct))
-        between, last = (",", "") if mixed else ('",', '"')
-        opening = {head: f"{quoted(name)}:" + ('"' if self._is_text(head) else "") for head, name in names.items()}
+        quotes = {head: '"' if self._is_text(head) else "" for head in distinct}
+        opening = {head: f"{quoted(name)}:{quotes[head]}" for head, name in names.items()}
         pairs = list(map(add, map(opening.__getitem__, heads), written))
-        if mixed:
-            closing = {head: '"' if self._is_text(head) else "" for head in distinct}
-            pairs = list(map(add, pairs, map(closing.__getitem__, heads)))
+        between, last = '",', '"'
+        if "" in quotes.values():
+            pairs, between, last = list(map(add, pairs, map(quotes.__getitem__, heads))), ",", ""
         members = [between.join(pairs[begin:end]) + last for begin, end in spans]
         if lines.whole and heads == heads[: spans[0][1]] * len(spans):
             self._remember(heads[: spans[0][1]])
