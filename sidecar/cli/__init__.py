@@ -9,15 +9,15 @@ import argparse
 import gc
 import logging
 import os
-import signal
 import sys
 import warnings
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, nullcontext
+from collections.abc import Sequence
+from contextlib import nullcontext
 from importlib import import_module
 
 from sidecar import __version__
 from sidecar.errors import ConfigurationError, SidecarError
+from sidecar.signals import hold_back
 
 COMMANDS = {
     "run": "follow files and store every line",
@@ -46,7 +46,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     arguments = list(sys.argv[1:] if argv is None else argv)
     gc.disable()  # importing makes many objects and no garbage; a command that runs for long turns it on again
     try:
-        with _signals_wait() if arguments[:1] == ["run"] else nullcontext():
+        with hold_back() if arguments[:1] == ["run"] else nullcontext():
             return _main(arguments)
     finally:
         gc.enable()
@@ -69,17 +69,6 @@ def _main(arguments: list[str]) -> int:
             command.add_argument("-h", "--help", action="help", help="show this help")
             import_module(f"sidecar.cli.{name.replace('-', '_')}").configure(command)
     return _run(parser, arguments)
-
-
-@contextmanager
-def _signals_wait() -> Iterator[None]:
-    """A signal that comes before `run` listens to it waits until then, instead of ending it without a delivery."""
-    ending = {signal.SIGTERM, signal.SIGINT}
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, ending)
-    try:
-        yield
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def _run(parser: argparse.ArgumentParser, arguments: list[str]) -> int:
