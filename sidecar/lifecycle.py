@@ -330,7 +330,7 @@ class _Run:
         self._log.end(balances)
         unsettled = any(balance.unsettled for balance in balances)
         strict = self._start.strict or manner.once
-        code = CRASHED if failed else UNDELIVERED if strict and unsettled else ENDED
+        code = CRASHED if failed else UNDELIVERED if strict and (unsettled or unreadable) else ENDED
         termination.tell(_message(code, balances, down, unreadable))
         return code
 

@@ -16,6 +16,10 @@ OVERLAP = 64
 """Bytes before a position that must still be what they were when the position was reached."""
 
 
+MAX_COUNT = (1 << 63) - 1
+"""The largest number that the state holds. Sums of bytes stop there: sparse files may claim as much each."""
+
+
 def digest(data: bytes) -> bytes:
     """16 bytes that stand for these bytes: the state never holds the application's text."""
     return blake2b(data, digest_size=16).digest()
@@ -119,8 +123,8 @@ class Amounts(msgspec.Struct):
     lines: dict[str, int] = {}
 
     def add(self, what: str, size: int, lines: int) -> None:
-        """Count `size` bytes and `lines` lines more under `what`."""
-        self.bytes_[what] = self.bytes_.get(what, 0) + size
+        """Count `size` bytes, up to `MAX_COUNT` in all, and `lines` lines more under `what`."""
+        self.bytes_[what] = min(MAX_COUNT, self.bytes_.get(what, 0) + size)
         self.lines[what] = self.lines.get(what, 0) + lines
 
     def merge(self, other: Amounts) -> None:

@@ -139,6 +139,9 @@ class Shipper(threading.Thread):
         self._ready: deque[Cursor] = deque()
         self._queued: set[int] = set()
         self._later: dict[int, float] = {}
+        self._retry_at: dict[int, float] = {}
+        """When to read again each file whose last read failed. They hold up neither the others nor the end."""
+
         self._owing: set[int] = set()
         """Every file with bytes that are not settled, and perhaps some without."""
 
@@ -213,10 +216,14 @@ class Shipper(threading.Thread):
         """Bytes that were seen of the files that are followed now, and are not settled."""
         return sum([size for _, _, size in self._unsettled()])
 
+    def unreadable(self) -> int:
+        """Bytes that are not settled of files whose last read failed."""
+        return sum([size for number, _, size in self._unsettled() if number in self._retry_at])
+
     def _unsettled(self) -> list[tuple[int, Cursor, int]]:
         """The files that have such bytes, and how many; the others cost nothing, of which there may be very many."""
         owing = [(number, self._cursors.get(number)) for number in list(self._owing)]
-        sizes = [(number, c, c.life.size - c.settled.offset) for number, c in owing if c is not None]
+        sizes = [(number, c, c.life.unsettled(c.settled.offset)) for number, c in owing if c is not None]
         return [each for each in sizes if each[2] > 0]
 
     def _look_whether_it_owes(self, cursor: Cursor) -> None:
@@ -321,6 +328,7 @@ class Shipper(threading.Thread):
         if self._wait_until > now:
             moments.append(self._wait_until)
         moments += self._later.values()
+        moments += self._retry_at.values()
         return max(0.001, min(moments) - now)
 
     def _adopt(self, life: Life, checkpoint: Checkpoint, skipped: int) -> None:
@@ -338,10 +346,10 @@ class Shipper(threading.Thread):
 
     def _make_ready(self, life: Life) -> None:
         cursor = self._cursors.get(life.generation.number)
-        if cursor:
-            self._enqueue(cursor)
-        else:
+        if cursor is None:
             self._owing.discard(life.generation.number)
+        elif life.ended or life.generation.number not in self._retry_at:
+            self._enqueue(cursor)
 
     def _enqueue(self, cursor: Cursor) -> None:
         number = cursor.life.generation.number
@@ -360,6 +368,7 @@ class Shipper(threading.Thread):
 
     def _start_draining(self) -> None:
         self._draining = True
+        self._retry(list(self._retry_at))
 
     def _start_retiring(self) -> None:
         self._retiring = True
@@ -392,6 +401,7 @@ class Shipper(threading.Thread):
         cursor = self._ready.popleft()
         self._queued.discard(cursor.life.generation.number)
         self._later.pop(cursor.life.generation.number, None)
+        self._retry_at.pop(cursor.life.generation.number, None)
         moves = cursor.life.moves
         try:
             chunk = None if cursor.life.ended else self._rooms.reader.next_chunk(cursor)
@@ -410,10 +420,9 @@ class Shipper(threading.Thread):
             self._enqueue(cursor)
             return
         except OSError as error:
-            self._emit(events.FileRefused(self.pipeline, cursor.life.name, error.strerror or "unreadable"))
-            self._wait_until = self._clock.monotonic() + COMMIT_EVERY_S
-            self._enqueue(cursor)
+            self._read_failed(cursor, error)
             return
+        self._follower.unreadable.clear(cursor.life.name, self.sink_name)
         if chunk is None:
             self._look_whether_it_owes(cursor)
             self._wait_or_complete(cursor)
@@ -431,11 +440,25 @@ class Shipper(threading.Thread):
         else:
             self._complete(cursor)
 
+    def _read_failed(self, cursor: Cursor, error: OSError) -> None:
+        """Leave this file alone for a while, and the others undisturbed."""
+        cursor.life.park()  # a stale handle (ESTALE) stays stale until the file is opened again
+        retry_at = self._follower.unreadable.record(cursor.life.name, error, self.sink_name)
+        self._retry_at[cursor.life.generation.number] = retry_at
+
+    def _retry(self, numbers: Sequence[int]) -> None:
+        """Read these files again although their last read failed."""
+        for number in numbers:
+            del self._retry_at[number]
+            if cursor := self._cursors.get(number):
+                self._enqueue(cursor)
+
     def _wake(self) -> None:
-        """Files whose last event has been silent for so long that it is whole."""
-        if not self._later:
+        """Files whose last event has been silent for so long that it is whole, or that may be tried again."""
+        if not (self._later or self._retry_at):
             return
         now = self._clock.monotonic()
+        self._retry([number for number, due in self._retry_at.items() if due <= now])
         for number in [number for number, due in self._later.items() if due <= now]:
             del self._later[number]
             if cursor := self._cursors.get(number):

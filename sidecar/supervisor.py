@@ -29,6 +29,7 @@ from sidecar.observe.facts import (
     FileFacts,
     FileSums,
     ShipperFacts,
+    UnreadableFile,
     VolumeFacts,
 )
 from sidecar.positions import Amounts, DeadLetter
@@ -240,7 +241,7 @@ class Supervisor:
             len(self._descriptors), self._descriptors.limit, self._settings.limits.memory,
             self._settings.limits.held_deleted,
             self._ledger.letters_size(), self._settings.dead_letters.max_size,
-            list(self._volumes(watched, sums)), configuration,
+            list(self._volumes(watched, sums)), configuration, _unreadable(watched),
         )  # fmt: skip
 
     def shipper_facts(self) -> list[ShipperFacts]:
@@ -292,7 +293,7 @@ class Supervisor:
                 time.sleep(_STEP_S)
                 owed = [_answer_of(shipper, sizes) for shipper, sizes in zip(shippers, owed, strict=True)]
             if not any(owed):
-                return 0
+                return sum(shipper.unreadable() for shipper in shippers)
         return sum(shipper.unsettled() for shipper in shippers)
 
     # ── the end ─────────────────────────────────────────────────────────────────────────────────────────────
@@ -369,8 +370,8 @@ class Supervisor:
         return balance
 
     def unreadable(self) -> list[str]:
-        """Files that match and could not be read at the last look."""
-        return sorted(path for watched in self._watched.values() for path in watched.follower.unreadable)
+        """Return the files that match and cannot be read now."""
+        return sorted(path for each in self._watched.values() for path in each.follower.unreadable.reasons())
 
 
 def as_event(facts: BalanceFacts) -> events.Balance:
@@ -402,6 +403,14 @@ def _files(watched: Mapping[str, Watched], most: int | None) -> list[FileFacts]:
     return [_file(name, life) for name, life in lives]
 
 
+def _unreadable(watched: Mapping[str, Watched]) -> list[UnreadableFile]:
+    return [
+        UnreadableFile(name, os.fsencode(path).decode(errors="backslashreplace"), reason)
+        for name, each in watched.items()
+        for path, reason in each.follower.unreadable.reasons().items()
+    ]
+
+
 def _first(lives: Sequence[Life], most: int) -> Iterable[int]:
     """Places of those that come first by what is behind, by size or by name."""
     behind, sizes = [_behind(life) for life in lives], [life.size for life in lives]
@@ -429,7 +438,7 @@ def _sums(pipeline: str, follower: Follower) -> FileSums:
 
 def _behind(life: Life) -> int:
     """Bytes that are not settled everywhere."""
-    return max(0, life.size - min(map(_OFFSET, life.settled.values()), default=0))
+    return life.unsettled(min(map(_OFFSET, life.settled.values()), default=0))
 
 
 def _volume(pipeline: str, folder: str) -> Iterator[VolumeFacts]:

@@ -148,7 +148,7 @@ class Watcher(threading.Thread):
     def _tell_refused(self, watched: Watched) -> None:
         refused = dict.fromkeys(watched.sweep.refused, "not a regular file")
         refused |= dict.fromkeys(watched.sweep.unreadable, "the directory cannot be read")
-        refused |= watched.follower.unreadable
+        refused |= watched.follower.unreadable.reasons()
         for path in refused.keys() - watched.told:
             self._emit(events.FileRefused(watched.follower.pipeline, path, refused[path]))
         watched.told = set(refused)

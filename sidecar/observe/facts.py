@@ -45,6 +45,15 @@ class FileFacts:
 
 
 @dataclass(frozen=True, slots=True)
+class UnreadableFile:
+    """One file that matches and cannot be read now, with the error of the last attempt."""
+
+    pipeline: str
+    path: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
 class BalanceFacts:
     """What became of the bytes of one sink: `bytes` and `lines` by what, such as `stored` or `lost:truncated`."""
 
@@ -114,3 +123,4 @@ class Facts:
     dead_letters_limit: int
     volumes: Sequence[VolumeFacts]
     configuration: ConfigurationFacts
+    unreadable: Sequence[UnreadableFile] = ()

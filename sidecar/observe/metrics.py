@@ -6,6 +6,7 @@ makes them anew from the facts, so nothing is counted twice and shipping costs n
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
 from prometheus_client import CollectorRegistry, generate_latest
@@ -51,6 +52,13 @@ def families(facts: Facts) -> Iterator[Metric]:
         "Files that are followed, by pipeline.",
         ["pipeline"],
         [((each.pipeline,), each.files) for each in facts.sums],
+    )
+    unreadable = Counter(each.pipeline for each in facts.unreadable)
+    yield _gauge(
+        "unreadable_files",
+        "Files that match and cannot be read now, by pipeline.",
+        ["pipeline"],
+        [((each.pipeline,), unreadable[each.pipeline]) for each in facts.sums],
     )
     yield _gauge("open_files", "Files that are open now.", [], [((), facts.open_files)])
     yield _gauge("open_files_limit", "Files that may be open at once.", [], [((), facts.open_files_limit)])

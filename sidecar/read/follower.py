@@ -28,8 +28,8 @@ from sidecar.read.descriptors import Descriptors
 from sidecar.read.finished import Done, Finished, key_of
 from sidecar.read.life import Elsewhere, Life, Place
 from sidecar.read.links import Links
-from sidecar.read.safe_open import NotRegular
 from sidecar.read.source import Opened, Source, Status, head_of, open_source
+from sidecar.read.unreadable import UnreadableFiles
 
 QUIET_S = 5.0
 """A file that has left its name is finished when it has not grown for so long; a copy is in the making so long."""
@@ -135,7 +135,7 @@ class Follower:
         links: Links | None = None, boundaries: str = "",
     ) -> None:  # fmt: skip
         self.pipeline = pipeline
-        self.unreadable: dict[str, str] = {}
+        self.unreadable = UnreadableFiles(clock)
         self.grown_at: float | None = None
         self._ledger, self._clock, self._emit, self._descriptors = ledger, clock, emit, descriptors
         self._from_end, self._ignore_older = from_end, ignore_older
@@ -250,7 +250,8 @@ class Follower:
             seen: dict[Key, Seen] = {}
             for sighting in sightings:
                 seen.setdefault((sighting.device, sighting.inode), sighting)
-            self.unreadable.clear()
+            if self.unreadable:
+                self.unreadable.keep_only({*(each.path for each in seen.values()), *self._names()})
             pending = self._pending_by_key()
             for key in self._changed(seen):
                 if (life := self._lives.get(key)) and not self._sighted(life, seen[key]):
@@ -258,9 +259,10 @@ class Follower:
             for key in [key for key in seen if key not in self._lives]:
                 if key in self._held:
                     self._held[key].place = Place(seen[key].root, seen[key].path)
-                elif key not in self._lives and seen[key].size:
-                    self._recognise(key, seen[key], pending.get(key, []))
-            self._seek_moved()
+                elif key not in self._lives and seen[key].size and self.unreadable.may_try(seen[key].path):
+                    with self.unreadable.guard(seen[key].path):
+                        self._recognise(key, seen[key], pending.get(key, []))
+            self._seek_moved(seen)
             self._seek()
             self._reconsider_held()
             self._open_unknown(
@@ -270,6 +272,7 @@ class Follower:
                     if key not in self._lives
                     and sighting.size
                     and not (key in self._held or self._finished.is_as_it_was(key, sighting))
+                    and self.unreadable.may_try(sighting.path)
                 ]
             )
             self._from_end = False
@@ -282,12 +285,16 @@ class Follower:
     def poll(self, life: Life) -> bool:
         """Look at the size of one life. Returns whether it has grown or is in a new life."""
         with self._turn:
-            if not self._is_followed(life):
+            if not self._is_followed(life) or not self.unreadable.may_try(life.name):
                 return False
-            try:
+            with self.unreadable.guard(life.name):
                 return self._compare(life, life.status())
-            except OSError:
-                return False
+            return False
+
+    def _names(self) -> set[str]:
+        """The names of files that are read although no path of the pipeline may lead to them."""
+        lives = {life.name for life in self._lives.values()}
+        return lives | {known.name for known in self._pending.values()}
 
     def poll_busy(self) -> bool:
         """Look at the sizes of open files that grew just now. Returns whether there are any. Raises `StateError`."""
@@ -306,11 +313,18 @@ class Follower:
     def _poll_all(self, lives: Iterable[Life]) -> bool:
         found = False
         for life in lives:
-            if life.is_open and self._is_followed(life):
+            if life.is_open and self._is_followed(life) and self.unreadable.may_try(life.name):
                 found = True
-                if life.may_have_changed():
+                if self._may_have_changed(life):
                     self.poll(life)
         return found
+
+    @staticmethod
+    def _may_have_changed(life: Life) -> bool:
+        try:
+            return life.may_have_changed()
+        except OSError:
+            return True  # `poll` meets the same error and records it
 
     def truncated(self, life: Life, moves: int) -> None:
         """A shipper found other bytes than it knew, at the place where the life was after so many `moves`."""
@@ -384,12 +398,14 @@ class Follower:
                 self._announce(life)
         if (life.size, life.modified) == (sighting.size, sighting.modified):
             return True
-        try:
-            self._compare(life, life.status())
-        except Elsewhere:
-            return False
-        except OSError as error:
-            self.unreadable[life.name] = error.strerror or "unreadable"
+        if self.unreadable.may_try(life.name):
+            try:
+                self._compare(life, life.status())
+                self.unreadable.clear(life.name)
+            except Elsewhere:
+                return False
+            except OSError as error:
+                self.unreadable.record(life.name, error)
         return True
 
     def _pending_by_key(self) -> dict[Key, list[Remembered]]:
@@ -435,7 +451,8 @@ class Follower:
         if unknown:
             starts, new = Starts(self._lives.values()), set[Life]()
             for sighting in unknown:
-                self._open(sighting, starts, new)
+                with self.unreadable.guard(sighting.path):
+                    self._open(sighting, starts, new)
         self._follow_newborn()
 
     def _open(self, sighting: Seen, starts: Starts, new: set[Life]) -> None:
@@ -459,8 +476,8 @@ class Follower:
                 starts.add(life)
                 new.add(life)
             else:
-                now = self._clock.monotonic()
-                self._held[key] = _Held(opened.take(), place, like, opened.source.status().size, now, now)
+                now, size = self._clock.monotonic(), opened.source.status().size
+                self._held[key] = _Held(opened.take(), place, like, size, now, now)
 
     def _is_known(self, key: Key) -> bool:
         if key in self._lives or key in self._newborn or key in self._held or self._finished.find(key):
@@ -500,15 +517,13 @@ class Follower:
 
     # ── lives ───────────────────────────────────────────────────────────────────────────────────────────────
 
-    def _opened(self, place: Place) -> Opened:
+    @staticmethod
+    def _opened(place: Place) -> Opened:
+        """The file, or none if it is gone. Raises `OSError` if it cannot be opened."""
         try:
             return Opened(open_source(place.root, place.name))
         except FileNotFoundError:
-            pass
-        except OSError as error:
-            reason = "not a regular file" if isinstance(error, NotRegular) else str(error.strerror)
-            self.unreadable[place.name] = reason
-        return Opened(None)
+            return Opened(None)
 
     def _begin(self, opened: Opened, place: Place, *, sighted: bool = True) -> None:
         self._born(opened, place).sighted = sighted
@@ -601,7 +616,7 @@ class Follower:
         self._is_active(life)
         if not is_new:
             self._written_at(life.grown_at)
-        life.seen = max(life.seen, life.size)
+        life.seen = max(life.seen, status.real_size)
         life.grew(life.grown_at)
         life.over, life.closing = False, self._ending
         self._announce(life)
@@ -631,8 +646,9 @@ class Follower:
             self._unfollow(life)
             self._miss(known, life, "truncated")
             self._seek_one(self._sought[known.generation.number])
-            if opened.open.status().size:
-                self._begin(opened, place, sighted=life.sighted)
+            with self.unreadable.guard(place.name):
+                if opened.open.status().size:
+                    self._begin(opened, place, sighted=life.sighted)
 
     def _miss(self, known: Remembered, life: Life | None, reason: str) -> None:
         """The bytes are not where they were: look for them elsewhere, for a while."""
@@ -674,14 +690,19 @@ class Follower:
 
     def _find_copy(self, known: Remembered, *, complete: bool) -> tuple[Place, Source] | None:
         for key, held in list(self._held.items()):
-            if held.like == known.generation and is_copy(known, held.source, held.place.name, complete=complete):
+            if held.like == known.generation and self._is_copy(known, held.source, held.place, complete=complete):
                 del self._held[key]
                 return held.place, held.source
         for place, source in neighbours(known.name, {*self._lives, *self._held}):
-            if self._is_strange(known, source) and is_copy(known, source, place.name, complete=complete):
+            if self._is_strange(known, source) and self._is_copy(known, source, place, complete=complete):
                 return place, source
             source.close()
         return None
+
+    def _is_copy(self, known: Remembered, source: Source, place: Place, *, complete: bool) -> bool:
+        with self.unreadable.guard(place.name):
+            return is_copy(known, source, place.name, complete=complete)
+        return False
 
     def _is_strange(self, known: Remembered, source: Source) -> bool:
         """Whether it is another file than the known one, and none that is finished."""
@@ -692,7 +713,7 @@ class Follower:
         if any(held.like == known.generation for held in self._held.values()):
             return True
         for place, source in neighbours(known.name, {*self._lives, *self._held}):
-            with Opened(source):
+            with Opened(source), self.unreadable.guard(place.name):
                 if self._is_strange(known, source) and may_become_complete(known, source, place.name):
                     return True
         return False
@@ -715,23 +736,30 @@ class Follower:
         """A held file is a copy in the making until it differs, is quiet, or has been held for too long."""
         now = self._clock.monotonic()
         for key, held in list(self._held.items()):
-            status = held.source.status()
-            if status.size != held.size:
-                held.size, held.grown_at = status.size, now
-            life = next((life for life in self._lives.values() if life.generation == held.like), None)
-            like = self._may_still_be(held, life)
-            if key not in self._held:
+            with self.unreadable.guard(held.place.name):
+                self._reconsider(key, held, now)
                 continue
-            longest = _LONGEST_HOLD_S if related(held.like.path, held.place.name) else QUIET_S
-            waited = now - held.grown_at >= QUIET_S or now - held.since >= longest
-            is_packed = held.place.name.endswith(".gz") and life is not None and not life.sighted
-            if like and status.links and (is_packed or not waited):
-                continue
-            del self._held[key]
-            with Opened(held.source) as opened:
-                is_in_the_life = like and life is not None and not status.links
-                if not is_in_the_life and not self._is_packed_again(held.source, held.place):
-                    self._begin(opened, held.place)
+            if self._held.pop(key, None):  # it is opened again as soon as it can be read
+                held.source.close()
+
+    def _reconsider(self, key: Key, held: _Held, now: float) -> None:
+        status = held.source.status()
+        if status.size != held.size:
+            held.size, held.grown_at = status.size, now
+        life = next((life for life in self._lives.values() if life.generation == held.like), None)
+        like = self._may_still_be(held, life)
+        if key not in self._held:
+            return
+        longest = _LONGEST_HOLD_S if related(held.like.path, held.place.name) else QUIET_S
+        waited = now - held.grown_at >= QUIET_S or now - held.since >= longest
+        is_packed = held.place.name.endswith(".gz") and life is not None and not life.sighted
+        if like and status.links and (is_packed or not waited):
+            return
+        del self._held[key]
+        with Opened(held.source) as opened:
+            is_in_the_life = like and life is not None and not status.links
+            if not is_in_the_life and not self._is_packed_again(held.source, held.place):
+                self._begin(opened, held.place)
 
     def _may_still_be(self, held: _Held, life: Life | None) -> bool:
         """Whether the held file is, so far, what a copy would be."""
@@ -786,7 +814,7 @@ class Follower:
         for life in self._lives.values():
             if life.sighted:
                 continue
-            unread = life.size - min((point.offset for point in life.settled.values()), default=0)
+            unread = life.unsettled(life.unread_from)
             with suppress(OSError):
                 if unread > 0 and life.status().links == 0:
                     held.append((life.generation.born, max(unread, least), life))
@@ -800,17 +828,25 @@ class Follower:
             life.end("deleted")
             self._announce(life)
 
-    def _seek_moved(self) -> None:
-        """Generations that were open when the sidecar last ended and that no path of the pipeline leads to now."""
+    def _seek_moved(self, seen: Mapping[Key, Seen]) -> None:
+        """Generations that were open when the sidecar last ended and that no path of the pipeline leads to now.
+
+        A file that is there and cannot be read is not gone: its generation waits until it can.
+        """
         for number, known in list(self._pending.items()):
-            folder = os.path.dirname(known.name)
             if known.ended:
                 del self._pending[number]
                 for listener in self._listeners.values():
                     listener.missing(known, known.ended)
-            elif os.path.isdir(folder) and not self._found_by_inode(known):
-                del self._pending[number]
-                self._miss(known, None, "deleted")
+            elif not self._is_unreadable(known, seen) and self.unreadable.may_try(known.name):
+                with self.unreadable.guard(known.name):
+                    if os.path.isdir(os.path.dirname(known.name)) and not self._found_by_inode(known):
+                        del self._pending[number]
+                        self._miss(known, None, "deleted")
+
+    def _is_unreadable(self, known: Remembered, seen: Mapping[Key, Seen]) -> bool:
+        sighting = seen.get(key_of(known.file_id))
+        return sighting is not None and sighting.path in self.unreadable
 
     def _found_by_inode(self, known: Remembered) -> bool:
         linked = self._links.find(known.generation) if self._links else None

@@ -15,6 +15,7 @@ from sidecar.charset import Charset
 from sidecar.flow import Chunk, Generation
 from sidecar.positions import HEAD, OVERLAP, Amounts, Checkpoint, DeadLetter, Fingerprint, Remembered, Tail
 from sidecar.read.descriptors import Descriptors
+from sidecar.read.safe_open import NotRegular
 from sidecar.read.source import Source, Status, open_source
 
 
@@ -36,8 +37,8 @@ class Elsewhere(OSError):
     """The file was closed for a while and is not under its name now; the next look tells where it is, if anywhere."""
 
 
-_OURS = frozenset((errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.EIO))
-"""Failures to open that say nothing of the name: it may lead to the file again."""
+_GONE = frozenset((errno.ENOENT, errno.ENOTDIR, errno.ELOOP))
+"""Failures to open that say that the name leads elsewhere. After any other it may lead to the file again."""
 
 
 _MOST_MOMENTS = 64
@@ -55,12 +56,12 @@ class Place(msgspec.Struct, frozen=True):
 class Life:
     """A file in one of its lives. Shared by the shippers of a pipeline and the follower that watches it.
 
-    `size` is how much there is to read; `seen` the largest size that was ever known, more than `size` only when the
-    rest was truncated away. `sighted` is false once no path of the pipeline leads to it any more. `moved`: what is
-    read is a copy that was made before the file itself was truncated. `closing`: an unterminated last line is a
-    line, because the sidecar ends or the file is over. `over`: it has left its name and has been quiet. `ended`:
-    why nothing more can be read ("truncated", "deleted"). `moves` counts the changes of place. `recorded`: the
-    largest `seen` that is durable.
+    `size` is how much there is to read; `seen` the largest real size that was ever known: more than `size` when the
+    rest was truncated away, less when a part of the file is an implausible hole that was not read yet. `sighted` is
+    false once no path of the pipeline leads to it any more. `moved`: what is read is a copy that was made before the
+    file itself was truncated. `closing`: an unterminated last line is a line, because the sidecar ends or the file is
+    over. `over`: it has left its name and has been quiet. `ended`: why nothing more can be read ("truncated",
+    "deleted"). `moves` counts the changes of place. `recorded`: the largest `seen` that is durable.
     """
 
     # There may be thousands, of which each would have a dictionary.
@@ -141,8 +142,8 @@ class Life:
         with self._file:
             if self._source is None or self.packed:
                 return self._source is not None
-            size, modified, _ = self._source.status()
-            return size != self.size or modified != self.modified
+            status = self._source.status()
+            return status.size != self.size or status.modified != self.modified
 
     def _opened(self) -> Source:
         if self._source is None:
@@ -151,7 +152,7 @@ class Life:
             try:
                 source = open_source(self.place.root, self.place.name)
             except OSError as error:
-                if error.errno in _OURS:
+                if error.errno not in _GONE and not isinstance(error, NotRegular):
                     raise
                 raise Elsewhere("the file is not under its name") from None
             if source.identity != self.file_id:
@@ -199,6 +200,15 @@ class Life:
         finally:
             self._file.release()
         return True
+
+    @property
+    def unread_from(self) -> int:
+        """Up to here every sink has settled the file."""
+        return min((point.offset for point in self.settled.values()), default=0)
+
+    def unsettled(self, offset: int) -> int:
+        """How many bytes after `offset` are known to be there. An implausible hole counts once it was read."""
+        return max(0, min(self.size, self.seen) - offset)
 
     def end(self, reason: str) -> None:
         """Nothing more can be read, for this reason."""
@@ -271,6 +281,7 @@ class Life:
             if cut is not None and cut < chunk.end:
                 return False
             self._taken = max(self._taken, chunk.end)
+            self.seen = max(self.seen, chunk.end)
             return True
 
     def check_head(self, offset: int, data: bytes) -> None:

@@ -6,6 +6,7 @@ when the position was reached; so nothing can change between the check and the r
 
 from __future__ import annotations
 
+import errno
 from collections.abc import Callable
 from typing import Protocol
 
@@ -15,7 +16,7 @@ from sidecar.charset import UTF_8, Charset, Grouped, Grouping
 from sidecar.clock import Clock, SystemClock
 from sidecar.flow import Chunk
 from sidecar.positions import HEAD, OVERLAP
-from sidecar.read.life import Cursor, Truncated
+from sidecar.read.life import Cursor, Life, Truncated
 
 _SEARCHED_AT_ONCE = 16 << 20
 
@@ -138,7 +139,7 @@ class Reader:
         back = min(OVERLAP, cursor.offset)
         raw = cursor.life.pread(back + want, cursor.offset - back)
         if len(raw) < back + want:
-            raise Truncated
+            raise _unexpected_end(cursor.life, cursor.offset + want)
         cursor.check(raw[:back])
         cursor.before = raw[:back]
         cursor.life.check_head(cursor.offset, raw[back : back + HEAD])
@@ -208,7 +209,7 @@ class Reader:
                 return False
             piece = cursor.life.pread(min(self._chunk + self._chunk % 2, bound - cursor.scanned), cursor.scanned)
             if not piece:
-                raise Truncated
+                raise _unexpected_end(cursor.life, cursor.scanned + 1)
             here = passed(piece)
             taken = piece[: here or None] if here >= 0 else b""
             cursor.scanned += len(taken)
@@ -234,6 +235,13 @@ class Reader:
         back = min(OVERLAP, cursor.offset)
         if cursor.life.pread(len(expected), cursor.offset - back) != expected:
             raise Truncated
+
+
+def _unexpected_end(life: Life, needed: int) -> Exception:
+    """Return what it means that the file ended before this offset: it is shorter now, or it cannot be read there."""
+    if life.status().size < needed:
+        return Truncated()
+    return OSError(errno.EIO, "the file ends before its size")
 
 
 def _after_hole(piece: bytes, at: int, charset: Charset) -> int:

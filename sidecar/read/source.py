@@ -9,7 +9,7 @@ import zlib
 from typing import NamedTuple, Protocol
 
 from sidecar.flow import FileId
-from sidecar.positions import HEAD
+from sidecar.positions import HEAD, OVERLAP
 from sidecar.read.identity import file_id
 from sidecar.read.safe_open import open_regular
 
@@ -17,13 +17,26 @@ _PIECE = 64 * 1024
 _MEASURED_AT_ONCE = 16 << 20
 _MAGIC = b"\x1f\x8b"
 
+_BLOCK = 512
+"""Unit of `st_blocks` (inode(7))."""
+
+MAX_COMPRESSION = 64
+_SMALL = 1 << 20
+"""A file that is this many times larger than what it takes on the disk, and a MiB more, is sparse rather than
+compressed by the file system: btrfs stores 128 KiB in at least 4 KiB."""
+
 
 class Status(NamedTuple):
-    """What fstat(2) says: the size in bytes (unpacked), the time of the last change, the number of names."""
+    """What fstat(2) says of a file.
+
+    `size`: in bytes, uncompressed. `modified`: the time of the last change. `links`: the number of names.
+    `real_size`: the size without an implausible hole. A sparse file may claim up to 2^63 - 1 bytes and hold none.
+    """
 
     size: int
     modified: float
     links: int
+    real_size: int
 
 
 class Source(Protocol):
@@ -35,7 +48,10 @@ class Source(Protocol):
     def identity(self) -> FileId: ...
 
     def pread(self, length: int, offset: int) -> bytes:
-        """At most `length` bytes from `offset`; fewer only at the end. Raises `OSError` as pread(2) does."""
+        """At most `length` bytes from `offset`; fewer only at the end. Raises `OSError` as pread(2) does.
+
+        Bytes that changed between two calls of pread(2) are left out, which makes the result shorter.
+        """
         ...
 
     def status(self) -> Status: ...
@@ -61,13 +77,36 @@ class Plain:
         self.identity = file_id(fd)
 
     def pread(self, length: int, offset: int) -> bytes:
-        """As pread(2)."""
-        return os.pread(self.fd, length, offset)
+        """Read as pread(2) does, and go on where it returns less than was asked for (FUSE, NFS and gVisor do)."""
+        data = os.pread(self.fd, length, offset)
+        return data if len(data) in (0, length) else self._read_rest(data, length, offset)
+
+    def _read_rest(self, first: bytes, length: int, offset: int) -> bytes:
+        pieces, end = [first], len(first)
+        while end < length and (piece := os.pread(self.fd, length - end, offset + end)):
+            pieces.append(piece)
+            end += len(piece)
+        if len(pieces) > 1 and not first.startswith(os.pread(self.fd, min(len(first), OVERLAP), offset)):
+            return first  # the file was written again meanwhile: the pieces may be of two contents
+        return b"".join(pieces)
 
     def status(self) -> Status:
         """As fstat(2)."""
         found = os.fstat(self.fd)
-        return Status(found.st_size, found.st_mtime, found.st_nlink)
+        return Status(found.st_size, found.st_mtime, found.st_nlink, self._real_size(found))
+
+    def _real_size(self, found: os.stat_result) -> int:
+        allocated = found.st_blocks * _BLOCK
+        if found.st_size <= MAX_COMPRESSION * allocated + _SMALL or not self._has_hole(found.st_size):
+            return found.st_size
+        return allocated
+
+    def _has_hole(self, size: int) -> bool:
+        """Whether a part of the file is not there. File systems that do not know say that all of it is (lseek(2))."""
+        try:
+            return os.lseek(self.fd, 0, os.SEEK_HOLE) < size
+        except OSError:
+            return False
 
     def holds(self, size: int) -> bool:
         """By fstat(2)."""
@@ -117,9 +156,8 @@ class Gzipped:
         if found.st_size != self._packed:
             self._packed = found.st_size
             self._measuring.go_on()
-        return Status(
-            self._measuring.measure(self._measuring.end + _MEASURED_AT_ONCE), found.st_mtime, found.st_nlink
-        )
+        size = self._measuring.measure(self._measuring.end + _MEASURED_AT_ONCE)
+        return Status(size, found.st_mtime, found.st_nlink, size)
 
     def holds(self, size: int) -> bool:
         """Unpacks so much and no more."""

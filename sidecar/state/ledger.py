@@ -202,9 +202,12 @@ class Ledger:
 
 def _added_up(db: sqlite3.Connection) -> dict[str, Amounts]:
     found: dict[str, Amounts] = {}
-    rows = db.execute("SELECT sink, what, sum(bytes), sum(lines) FROM balance GROUP BY sink, what").fetchall()
-    for sink, what, size, lines in rows:
-        found.setdefault(sink, Amounts()).add(what, size, lines)
+    # sum() fails beyond 63 bits, so the upper and the lower half of each number are added up apart.
+    rows = db.execute(
+        "SELECT sink, what, sum(bytes >> 32), sum(bytes & 0xffffffff), sum(lines) FROM balance GROUP BY sink, what"
+    ).fetchall()
+    for sink, what, upper, lower, lines in rows:
+        found.setdefault(sink, Amounts()).add(what, (upper << 32) + lower, lines)
     return found
 
 
@@ -216,8 +219,7 @@ def drop(db: sqlite3.Connection, numbers: Iterable[int]) -> None:
 
 
 _FORGETTING = (
-    "INSERT INTO balance SELECT 0, sink, what, bytes, lines FROM balance WHERE generation = ?"
-    " ON CONFLICT DO UPDATE SET bytes = bytes + excluded.bytes, lines = lines + excluded.lines",
+    f"INSERT INTO balance SELECT 0, sink, what, bytes, lines FROM balance WHERE generation = ? {letters.ADD_UP}",  # noqa: S608 - a constant
     "DELETE FROM balance WHERE generation = ?",
     "DELETE FROM checkpoints WHERE generation = ?",
     "DELETE FROM cuts WHERE generation = ?",

@@ -9,7 +9,7 @@ from typing import Literal
 import msgspec
 
 from sidecar.errors import StateError
-from sidecar.positions import DeadLetter
+from sidecar.positions import MAX_COUNT, DeadLetter
 
 WhenFull = Literal["block", "drop_oldest"]
 
@@ -21,11 +21,14 @@ class Bound(msgspec.Struct, frozen=True):
     when_full: WhenFull = "block"
 
 
+ADD_UP = f"ON CONFLICT DO UPDATE SET bytes = min({MAX_COUNT}, bytes + excluded.bytes), lines = lines + excluded.lines"
+"""How an entry of the balance grows. SQLite would go on in floating point beyond 63 bits."""
+
+
 def credit(db: sqlite3.Connection, generation: int, sink: str, what: str, size: int, lines: int) -> None:
     """Add to one entry of the balance."""
     db.execute(
-        "INSERT INTO balance VALUES (?, ?, ?, ?, ?)"
-        " ON CONFLICT DO UPDATE SET bytes = bytes + excluded.bytes, lines = lines + excluded.lines",
+        f"INSERT INTO balance VALUES (?, ?, ?, ?, ?) {ADD_UP}",  # noqa: S608 - a constant
         (generation, sink, what, size, lines),
     )
 
