@@ -8,6 +8,9 @@ from dataclasses import dataclass
 
 from sidecar.errors import DeliveryError, Fatal, Retryable
 
+MAX_RETRY_AFTER_S = 300.0
+"""So long a destination may ask to be left alone; it is tried again then, whatever it asked for."""
+
 
 @dataclass(slots=True)
 class Backoff:
@@ -23,7 +26,7 @@ class Backoff:
         """The wait after this fault; at least half of the current step, so that jitter never means at once."""
         self.failures += 1
         if isinstance(fault, Retryable) and fault.retry_after is not None:
-            return max(fault.retry_after, 0.0) + self.chance()
+            return min(MAX_RETRY_AFTER_S, max(0.0, fault.retry_after)) + self.chance()
         first = self.misconfigured_s if isinstance(fault, Fatal) else self.first_s
         step = min(self.longest_s, first * 2.0 ** min(self.failures - 1, 16))
         return step * (0.5 + 0.5 * self.chance())

@@ -1,5 +1,7 @@
 """How long to wait before the next attempt."""
 
+import pytest
+
 from sidecar.deliver.backoff import Backoff
 from sidecar.errors import Fatal, Retryable
 
@@ -15,6 +17,13 @@ def test_chance_never_makes_it_wait_less_than_half_of_that() -> None:
 
 def test_the_wish_of_the_destination_is_kept() -> None:
     assert Backoff(chance=lambda: 0.0).after(Retryable("busy", retry_after=17.0)) == 17.0
+
+
+@pytest.mark.parametrize(
+    ("wish", "seconds"), [(1e20, 300.0), (float("inf"), 300.0), (float("nan"), 0.0), (-5.0, 0.0), (301.0, 300.0)]
+)
+def test_a_wish_beyond_five_minutes_or_before_now_is_not_kept(wish: float, seconds: float) -> None:
+    assert Backoff(chance=lambda: 0.0).after(Retryable("busy", retry_after=wish)) == seconds
 
 
 def test_what_a_person_has_to_mend_is_tried_slowly() -> None:

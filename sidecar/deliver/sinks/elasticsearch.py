@@ -7,6 +7,7 @@ Only `_bulk` is ever asked for: a user who may only write is enough, and so is a
 from __future__ import annotations
 
 import base64
+import re
 import ssl
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
@@ -15,6 +16,7 @@ from email.utils import parsedate_to_datetime
 from typing import Any, ClassVar
 from urllib.parse import quote
 
+import certifi
 import elastic_transport
 import msgspec
 from isal import isal_zlib
@@ -23,8 +25,9 @@ from sidecar import __version__
 from sidecar.clock import Clock, SystemClock
 from sidecar.deliver.sinks.credentials import Renewed, secret
 from sidecar.deliver.sinks.dated import DatedName
-from sidecar.deliver.sinks.elasticsearch_answer import BUSY, WANTED, Answer, decoded, judged, told
+from sidecar.deliver.sinks.elasticsearch_answer import BUSY, WANTED, Answer, Cause, decoded, judged, told
 from sidecar.deliver.sinks.elasticsearch_client import elasticsearch
+from sidecar.deliver.sinks.elasticsearch_node import AnswerTooLarge, AnswerUnreadable, BoundedHttpNode
 from sidecar.deliver.sinks.elasticsearch_settings import ElasticsearchSettings
 from sidecar.deliver.sinks.faults import Table, translated, unreachable, untrusted
 from sidecar.errors import DeliveryError, Fatal, Retryable, TooLarge
@@ -39,6 +42,8 @@ _LEVEL, _GZIP = 1, 31
 # Holds a field that is the server's own, which no mapping takes and no pipeline knows.
 _REFUSED = '{"@timestamp":"1970-01-01T00:00:00Z","_field_names":"log-sidecar-probe"}'
 
+_DIGITS = re.compile(r"[0-9]{1,300}")
+_LONGEST_DATE = 64
 _CREATE = Envelope('{"create":{"_id":"', '"}}\n')
 
 
@@ -48,7 +53,7 @@ class _Answers(elasticsearch.JsonSerializer):
     def loads(self, data: bytes) -> object:
         try:
             return decoded(data)
-        except (msgspec.DecodeError, ValueError) as error:
+        except (msgspec.DecodeError, ValueError, RecursionError) as error:
             raise elastic_transport.SerializationError("not an answer to a bulk request", errors=(error,)) from None
 
 
@@ -93,7 +98,12 @@ class ElasticsearchSink:
 
     def write(self, batch: Batch) -> Verdict:
         names = self._index.names(batch)
-        answer = self._bulk(names if isinstance(names, str) else "", self._body(batch, names))
+        try:
+            answer = self._bulk(names if isinstance(names, str) else "", self._body(batch, names))
+        except TooLarge as fault:
+            if len(batch) == 1 and isinstance(fault.__cause__, AnswerTooLarge):
+                raise Retryable(fault.what, at=fault.at, try_=fault.try_) from fault
+            raise
         return judged(answer, len(batch), names, self._at)
 
     def probe(self) -> None:
@@ -152,6 +162,7 @@ class ElasticsearchSink:
             list(given.hosts),
             headers={"user-agent": f"log-sidecar/{__version__}"},
             serializers=_SERIALIZERS,
+            node_class=BoundedHttpNode,
             connections_per_node=self.concurrency,
             request_timeout=given.timeout,
             max_retries=0,
@@ -178,21 +189,16 @@ def _credentials(given: ElasticsearchSettings) -> dict[str, Any]:
 
 
 def _tls(given: ElasticsearchSettings) -> dict[str, Any]:
-    _try_files(given)
-    files = {
-        "ca_certs": given.ca_file,
-        "client_cert": given.client_certificate_file,
-        "client_key": given.client_key_file,
-    }
-    named = {key: str(file) for key, file in files.items() if file is not None}
-    return {"verify_certs": given.verify, "ssl_show_warn": False, **named}
-
-
-def _try_files(given: ElasticsearchSettings) -> None:
-    """The client reads them only when it connects, and would take them for a fault of the server."""
+    """The files are read here: a bad one is no fault of the server."""
     context = ssl.create_default_context(cafile=given.ca_file)
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    if given.ca_file is None:
+        context.load_verify_locations(certifi.where())
+    if not given.verify:
+        context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
     if given.client_certificate_file is not None:
         context.load_cert_chain(given.client_certificate_file, given.client_key_file)
+    return {"ssl_context": context}
 
 
 def _action(index: str, name: str) -> str:
@@ -223,21 +229,19 @@ def _refused(error: elasticsearch.ApiError, at: str) -> DeliveryError:
 
 def _reason(body: object) -> str:
     """What Elasticsearch says; the answer of anything else, such as a proxy's page, is not repeated."""
-    error = body.error if isinstance(body, Answer) else None
-    if not isinstance(error, dict):
-        return ""
-    return told(f": {error.get('type', '')}: {error.get('reason', '')}")
+    cause = body.cause() if isinstance(body, Answer) else Cause()
+    return told(f": {cause.type}: {cause.reason or ''}") if cause.type else ""
 
 
 def _retry_after(header: str | None) -> float | None:
     """`Retry-After` as seconds or as a date (RFC 9110, 10.2.3)."""
     if not header:
         return None
-    if header.strip().isdigit():
+    if _DIGITS.fullmatch(header.strip()):
         return float(header)
     try:
-        return max(0.0, (parsedate_to_datetime(header) - datetime.now(UTC)).total_seconds())
-    except (TypeError, ValueError):
+        return max(0.0, (parsedate_to_datetime(header[:_LONGEST_DATE]) - datetime.now(UTC)).total_seconds())
+    except (TypeError, ValueError, OverflowError, IndexError):
         return None
 
 
@@ -253,8 +257,13 @@ def _slow(_: elastic_transport.ConnectionTimeout, at: str) -> DeliveryError:
     return Retryable("did not answer in time", at=at, try_="give the cluster more room, or raise timeout")
 
 
-def _unreadable(_: elastic_transport.SerializationError, at: str) -> DeliveryError:
+def _unreadable(_: elastic_transport.TransportError, at: str) -> DeliveryError:
     return Retryable("its answer cannot be read", at=at, try_="check what stands between here and Elasticsearch")
+
+
+def _endless(_: AnswerTooLarge, at: str) -> DeliveryError:
+    """The answer to fewer documents is shorter."""
+    return TooLarge("its answer is larger than 8 MiB", at=at, try_="check what stands between here and Elasticsearch")
 
 
 def _stranger(_: elasticsearch.UnsupportedProductError, at: str) -> DeliveryError:
@@ -280,6 +289,8 @@ FAULTS: Table = {
     elastic_transport.SniffingError: _not_connected,
     elastic_transport.ConnectionTimeout: _slow,
     elastic_transport.SerializationError: _unreadable,
+    AnswerUnreadable: _unreadable,
+    AnswerTooLarge: _endless,
     ssl.SSLError: _bad_files,
 }
 """What each exception of the client means; a test fails for a class that is missing here."""

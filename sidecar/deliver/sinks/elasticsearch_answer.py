@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from typing import Any
+from typing import Annotated
 
 import msgspec
 
@@ -58,6 +58,8 @@ _OTHER_ADVICE = "change the index or the settings of the sink; nothing is lost m
 _QUOTED = re.compile(
     r"\.?\s*(Preview of field's value: |at \[Source: | The prefix of the first immense term is: ).*", re.DOTALL
 )
+_LONGEST_REASON = 4096
+"""Characters of a reason that are looked at; what is told of it is shorter still."""
 _CREATED = b'{"create":{"status":201}}'
 _HEAD, _TAIL = b'{"errors":false,"items":[', b"]}"
 
@@ -72,7 +74,7 @@ class Cause(msgspec.Struct, gc=False):
 class Outcome(msgspec.Struct, gc=False):
     """What an item says of its document."""
 
-    status: int
+    status: Annotated[int, msgspec.Meta(ge=100, le=999)]
     error: Cause | None = None
     failure_store: str = ""
 
@@ -88,7 +90,14 @@ class Answer(msgspec.Struct, gc=False):
 
     errors: bool | None = None
     items: list[Item] = []
-    error: Any = None
+    error: msgspec.Raw = msgspec.Raw()
+
+    def cause(self) -> Cause:
+        """`error`, an empty one if it is not written as Elasticsearch does."""
+        try:
+            return _CAUSES.decode(self.error)
+        except msgspec.DecodeError:
+            return Cause()
 
 
 class Created(msgspec.Struct, frozen=True):
@@ -98,6 +107,7 @@ class Created(msgspec.Struct, frozen=True):
 
 
 _ANSWERS = msgspec.json.Decoder(Answer)
+_CAUSES = msgspec.json.Decoder(Cause)
 
 
 def decoded(data: bytes) -> Answer | Created:
@@ -157,7 +167,7 @@ class _Judgement:
 
 def told(reason: str) -> str:
     """The server's words, shortened, without what they quote from the document."""
-    return shortened(_QUOTED.sub("", reason))
+    return shortened(_QUOTED.sub("", reason[:_LONGEST_REASON]))
 
 
 def _about_the_document(error: Cause) -> bool:
@@ -168,7 +178,7 @@ def _about_the_document(error: Cause) -> bool:
 
 def _fault(status: int, error: Cause, target: str, at: str) -> DeliveryError:
     what = f"documents for {target} are not taken: {told(error.reason or '') or 'no reason given'}"
-    detail = f"{what} ({status} {error.type})"
+    detail = f"{what} ({status} {shortened(error.type)})"
     if status in BUSY:
         return Retryable(detail, at=at, try_=_ADVICE.get(error.type, "wait, or give the cluster more room"))
     if _SET_UP_AFTER_ALL in (error.reason or ""):

@@ -77,7 +77,8 @@ class ElasticsearchSettings(SinkSettings):
     server makes ids, which is faster, and a retry may store a document again."""
 
     timeout: Duration = 30.0
-    """How long one request may take, in seconds."""
+    """Seconds that one request may take, from the connection to the end of the answer. Only the resolution of the
+    host name is left to the timeouts of the system's resolver."""
 
     compress: bool = False
     """Send requests with gzip: less network, more processor time."""

@@ -26,7 +26,7 @@ def translated(table: Table, at: str) -> Iterator[None]:
 
 def shortened(text: str) -> str:
     """One line of at most 300 characters."""
-    line = " ".join(text.split())
+    line = " ".join(text[: 4 * _LONGEST].split())
     return line if len(line) <= _LONGEST else f"{line[: _LONGEST - 1]}…"
 
 
