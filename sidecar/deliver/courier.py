@@ -20,6 +20,10 @@ from sidecar.flow import Batch, Rejection, Verdict
 SUSPICIOUS = 10
 """So many records in a row refused alike, and none stored, are not bad records but a bad set-up."""
 
+TOO_LARGE = "too_large"
+"""Kind of the dead letters whose document is too large for a request by itself."""
+
+_GROWTH = 8
 _PARTIAL_ATTEMPTS = 8
 _PARTIAL_FIRST_S, _PARTIAL_LONGEST_S = 0.1, 5.0
 
@@ -37,7 +41,8 @@ class Outcome(msgspec.Struct):
 class Courier:
     """Delivers batches to one sink; may be used by several threads at once.
 
-    `stop` ends all waiting. After `TooLarge` the courier remembers in `limit` how many records went through.
+    `stop` ends all waiting. After `TooLarge` the courier remembers in `limit` how many records may go through at a
+    time, and sends no more. The limit grows by an eighth with each part that comes near it and goes through.
     """
 
     def __init__(self, sink: Sink, stop: threading.Event) -> None:
@@ -53,14 +58,15 @@ class Courier:
         wait = Backoff(_PARTIAL_FIRST_S, _PARTIAL_LONGEST_S)
         while True:
             outcome.attempts += 1
-            verdict = self._written(batch)
+            verdict = self._write_within_limit(batch)
             left = self._judge(verdict, len(batch), indexes, outcome)
             if not left:
                 return outcome
             fault = verdict.fault or Retryable("the destination did not say what became of some documents")
             if isinstance(fault, Fatal) or outcome.attempts >= _PARTIAL_ATTEMPTS:
                 raise fault
-            if self._stop.wait(wait.after(fault)):
+            pause = wait.after(fault)
+            if pause > _PARTIAL_LONGEST_S or self._stop.wait(pause):
                 raise fault
             batch, indexes = batch.only(left), [indexes[i] for i in left]
 
@@ -96,12 +102,21 @@ class Courier:
             )  # fmt: skip
         self._refused_in_a_row = refused
 
-    def _written(self, batch: Batch) -> Verdict:
-        """One attempt; halves what the destination finds too large."""
+    def _write_within_limit(self, batch: Batch) -> Verdict:
+        """One attempt, in parts of `limit` records; halves what the destination finds too large."""
+        if self.limit is not None and len(batch) > self.limit:
+            return self._write_halves(batch)
+        try:
+            verdict = self._write(batch)
+        except TooLarge as fault:
+            return self._write_too_large(batch, fault)
+        if self.limit is not None and 2 * len(batch) > self.limit:
+            self.limit += 1 + self.limit // _GROWTH
+        return verdict
+
+    def _write(self, batch: Batch) -> Verdict:
         try:
             return self._sink.write(batch)
-        except TooLarge as fault:
-            return self._halves(batch, fault)
         except DeliveryError:
             raise
         except Exception as error:  # a plug-in's own fault must not end the shipping: its records come again
@@ -109,15 +124,22 @@ class Courier:
                 f"the sink failed with {type(error).__name__}", try_="report this to its author"
             ) from error
 
-    def _halves(self, batch: Batch, fault: TooLarge) -> Verdict:
+    def _write_too_large(self, batch: Batch, fault: TooLarge) -> Verdict:
+        """Send the halves. Nothing is learned from a batch that holds a document which is too large by itself."""
         size = len(batch)
-        if size <= 1:
-            return Verdict((), [Rejection(0, "too_large", fault.what, 413)])
+        if size == 1:
+            return Verdict((), [Rejection(0, TOO_LARGE, fault.what, 413)])
+        verdict = self._write_halves(batch)
+        if all(rejection.kind != TOO_LARGE for rejection in verdict.rejected):
+            self.limit = min(self.limit or size, size // 2)
+        return verdict
+
+    def _write_halves(self, batch: Batch) -> Verdict:
+        size = len(batch)
         middle = size // 2
-        self.limit = max(1, min(self.limit or middle, middle))
-        first = self._written(batch.only(range(middle)))
+        first = self._write_within_limit(batch.only(range(middle)))
         try:
-            second = self._written(batch.only(range(middle, size)))
+            second = self._write_within_limit(batch.only(range(middle, size)))
         except DeliveryError as later:
             second = Verdict((), fault=later)
         return Verdict(

@@ -118,6 +118,58 @@ def test_a_request_that_is_too_large_is_halved_and_the_size_that_passed_is_remem
     assert delivered == batch_of(7).ids
 
 
+def taking(most: int, *, but_not: str = "") -> Destination:
+    """A destination with a largest request, and one document that is too large by itself."""
+
+    def answer(batch: Batch) -> Verdict:
+        if len(batch) > most or but_not in batch.ids:
+            raise TooLarge("too large")
+        return everything(batch)
+
+    return Destination(answer)
+
+
+def test_a_document_that_is_too_large_by_itself_does_not_make_batches_smaller() -> None:
+    destination = taking(1000, but_not="z-77")
+    carrier = courier(destination)
+    assert list(carrier.deliver(batch_of(200)).rejected) == [77]
+    destination.sent.clear()
+    carrier.deliver(batch_of(70))
+    assert [len(ids) for ids in destination.sent] == [70]
+
+
+def test_a_limit_is_learned_also_beside_a_document_that_is_too_large_by_itself() -> None:
+    destination = taking(50, but_not="z-77")
+    carrier = courier(destination)
+    assert list(carrier.deliver(batch_of(200)).rejected) == [77]
+    assert carrier.limit is not None
+    assert 12 <= carrier.limit <= 50
+
+
+def test_what_was_learned_is_kept_to_and_grows_again() -> None:
+    destination = taking(10)
+    carrier = courier(destination)
+    carrier.deliver(batch_of(200))
+    destination.sent.clear()
+    for _ in range(10):
+        carrier.deliver(batch_of(200))
+    refused = [ids for ids in destination.sent if len(ids) > 10]
+    assert len(refused) < len(destination.sent) / 5
+    destination.script = [everything]
+    for _ in range(30):
+        carrier.deliver(batch_of(200))
+    destination.sent.clear()
+    carrier.deliver(batch_of(200))
+    assert [len(ids) for ids in destination.sent] == [200]
+
+
+def test_a_destination_that_asks_to_be_left_alone_for_long_is_not_waited_for_with_the_batch_in_hand() -> None:
+    destination = Destination(verdict(stored=[0], fault=Retryable("429", retry_after=60.0)), everything)
+    with pytest.raises(Retryable, match="429"):
+        courier(destination).deliver(batch_of(2))
+    assert len(destination.sent) == 1
+
+
 def test_a_single_document_that_is_too_large_is_a_dead_letter() -> None:
     outcome = courier(Destination(failing(TooLarge("too large")))).deliver(batch_of(2))
     assert {r.kind for r in outcome.rejected.values()} == {"too_large"}
