@@ -41,6 +41,9 @@ _UNDISTURBED_S = 0.02
 """So long after a batch has left, nothing is read: two threads at once would take turns with the interpreter, many
 times a batch. What is not answered by then goes on beside the reading."""
 
+_LAST_ATTEMPT_S = 2.0
+"""So long before the end of a drain a sink that fails is tried once more."""
+
 Spawn = Callable[[Callable[[], None]], None]
 """Runs a task beside the caller, which must not wait for it."""
 
@@ -161,6 +164,9 @@ class Shipper(threading.Thread):
         self.tally = Tally()
         self._backoff = Backoff()
         self._wait_until = float("-inf")
+        self._last_chances: tuple[float, ...] = ()
+        """When the sink is tried at the end, if it was not tried since."""
+
         self._blocked: tuple[float, str] | None = None
         """Since when nothing can be made durable, and why: then nothing goes on."""
 
@@ -179,9 +185,10 @@ class Shipper(threading.Thread):
         """What the sink has not had of this generation cannot be read any more."""
         self._inbox.put(partial(self._missing, remembered, reason))
 
-    def drain(self) -> None:
-        """End when everything that is known is settled."""
-        self._inbox.put(self._start_draining)
+    def drain(self, give_up_at: float = float("inf")) -> None:
+        """End when everything that is known is settled. A sink that fails is tried again at once, whatever its
+        back-off, and once more just before `give_up_at`."""
+        self._inbox.put(partial(self._start_draining, give_up_at))
 
     def retire(self) -> None:
         """End when what is held is settled, and read nothing more: another shipper goes on from the checkpoints."""
@@ -366,9 +373,12 @@ class Shipper(threading.Thread):
             lost = max(0, remembered.seen - point.offset)
             self._finish(number, point.offset + lost, lost, reason, remembered.name, None)
 
-    def _start_draining(self) -> None:
+    def _start_draining(self, give_up_at: float) -> None:
+        now = self._clock.monotonic()
         self._draining = True
         self._retry(list(self._retry_at))
+        self._last_chances = (now, give_up_at - _LAST_ATTEMPT_S)
+        self._wait_until = min(self._wait_until, now)
 
     def _start_retiring(self) -> None:
         self._retiring = True
@@ -595,7 +605,8 @@ class Shipper(threading.Thread):
         self._fault = None
         gc.collect()  # an exception holds the frames of its traceback in a cycle, and with them the batch
         self._is_open = self._is_open and not isinstance(self._sink, Resumable)
-        self._wait_until = self._clock.monotonic() + self._backoff.after(fault)
+        chances = [at for at in self._last_chances if at > self._sent_at]
+        self._wait_until = min([self._clock.monotonic() + self._backoff.after(fault), *chances])
 
     def _tell_down(self, fault: DeliveryError) -> None:
         if self._told != fault.what:

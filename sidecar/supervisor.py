@@ -314,9 +314,9 @@ class Supervisor:
                 watched.follower.finish_all()
             except StateError as error:
                 self._emit(events.StateUnwritable(str(error)))
-        for shipper in self._shippers:
-            shipper.drain()
         began = wishes.asked_at if wishes.end.is_set() else self._clock.monotonic()
+        for shipper in self._shippers:
+            shipper.drain(began + timeout)
         while any(shipper.is_alive() for shipper in self._shippers) and not wishes.at_once.is_set():
             since = max([began, *(s.delivered_at for s in self._shippers)]) if once else began
             if self._clock.monotonic() - since >= timeout or (once and wishes.end.is_set()):

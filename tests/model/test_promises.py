@@ -36,6 +36,48 @@ def test_a_dead_sink_keeps_its_place_and_the_other_gets_everything_on_time(tmp_p
     assert world.messages("dead") == world.messages("up")
 
 
+def test_a_sink_that_asked_to_be_left_alone_is_tried_again_when_the_sidecar_ends(tmp_path: Path) -> None:
+    world = World(tmp_path)
+    destination, shipper = world.destinations["sink"], world.shippers["sink"]
+    destination.is_down, destination.retry_after = True, 86400.0
+    world.write(lines(0, 10))
+    world.live(5)
+    destination.is_down = False
+    world.live(20)
+    assert world.messages() in ([], [""])
+    shipper.drain(world.clock.at + 25)
+    world.turn(20)
+    assert world.messages() == expected(lines(0, 10))
+
+
+def test_a_sink_that_still_fails_at_the_end_is_tried_once_more_before_the_time_is_over(tmp_path: Path) -> None:
+    world = World(tmp_path)
+    destination, shipper = world.destinations["sink"], world.shippers["sink"]
+    destination.is_down, destination.retry_after = True, 86400.0
+    world.write(lines(0, 10))
+    world.live(5)
+    shipper.drain(world.clock.at + 25)
+    world.turn(20)
+    destination.is_down = False
+    world.clock.at += 22
+    world.turn(20)
+    assert world.messages() in ([], [""])
+    world.clock.at += 1.5
+    world.turn(20)
+    assert world.messages() == expected(lines(0, 10))
+
+
+def test_a_sink_is_left_alone_for_five_minutes_at_most(tmp_path: Path) -> None:
+    world = World(tmp_path)
+    destination = world.destinations["sink"]
+    destination.is_down, destination.retry_after = True, float("inf")
+    world.write(lines(0, 10))
+    world.live(5)
+    destination.is_down = False
+    world.live(310, step=5)
+    assert world.messages() == expected(lines(0, 10))
+
+
 def test_a_truncation_between_the_look_and_the_read_is_seen_by_the_read(tmp_path: Path) -> None:
     world = World(tmp_path)
     world.write(OLD)

@@ -106,6 +106,9 @@ class Destination:
     documents: dict[str, dict[str, Any]] = field(default_factory=dict)
     faults: list[str] = field(default_factory=list)
     is_down: bool = False
+    retry_after: float | None = None
+    """What it says when it is down."""
+
     refuses: str = ""
     """Why every document is refused, if they are."""
 
@@ -124,7 +127,7 @@ class Destination:
         self.fuse.moment()
         fault = "down" if self.is_down else self.faults.pop(0) if self.faults else ""
         if fault == "down":
-            raise Retryable("the destination is down")
+            raise Retryable("the destination is down", retry_after=self.retry_after)
         if self.refuses:
             return Verdict((), [Rejection(i, self.refuses, "all of them") for i in range(len(batch))])
         half = len(batch) // 2
