@@ -2,7 +2,8 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
-READY := $(VENV)/.ready-$(shell cat requirements/run.txt requirements/dev.txt pyproject.toml sidecar/columns/_compiled.c sidecar/deliver/sinks/_mongodb.c | cksum | cut -d' ' -f1)
+COMPILED := sidecar/columns/_compiled.c sidecar/deliver/sinks/_mongodb.c
+READY := $(VENV)/.ready-$(shell cat requirements/run.txt requirements/dev.txt pyproject.toml $(COMPILED) | cksum | cut -d' ' -f1)
 FUZZ_READY := $(VENV)/.fuzz-ready-$(shell cksum < requirements/fuzz.txt | cut -d' ' -f1)
 SECONDS ?= 60
 MINUTES ?= 60
@@ -13,14 +14,14 @@ help:
 	@echo "make demo    the main job on the embedded database: an application, a kill, a balance"
 	@echo "make test    all tests, with the real Elasticsearch and a MongoDB-protocol server"
 	@echo "make test-cluster   the tests on a real Kubernetes node; needs root"
-	@echo "make check   formatting, lint, types, import contracts"
+	@echo "make check   formatting, lint, types, import contracts, warnings of the C compiler"
 	@echo "make bench   CPU, time and memory for 1,000,000 lines, beside the bare job and the peers; BENCH=--quick is short"
 	@echo "make bench-check   is anything slower than it was recorded? Says so, and never fails for it"
 	@echo "make fuzz    bytes that reach new code, SECONDS=60 for each target: is every property kept?"
 	@echo "make soak    a sidecar for MINUTES=60, with rotation and outages: does it grow, is every line there?"
 	@echo "make torture every kind of rotation, with kills and chaos; TORTURE=--help tells its options"
 
-$(READY): requirements/run.txt requirements/dev.txt pyproject.toml sidecar/columns/_compiled.c sidecar/deliver/sinks/_mongodb.c
+$(READY): requirements/run.txt requirements/dev.txt pyproject.toml $(COMPILED)
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "log-sidecar needs Python 3.11 or newer; say make PYTHON=/path/to/python3.11")'
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/pip install --quiet --disable-pip-version-check -r requirements/run.txt -r requirements/dev.txt
@@ -44,11 +45,21 @@ test-cluster: $(READY)
 	-@$(MAKE) --no-print-directory components
 	$(BIN)/python -m pytest tests/cluster
 
+# pip never stops at a warning, since other compilers have others: here each is an error. GCC also follows every path
+# (-fanalyzer), which clang does not know.
+C_WARNINGS := -Wall -Wextra -Wpedantic -Wconversion -Wsign-conversion -Wshadow -Wcast-qual -Wundef -Wstrict-prototypes \
+	-Wvla -Wformat=2 -Werror
+
 check: $(READY)
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+	analyzer=$$($(CC) -fanalyzer -E -x c /dev/null >/dev/null 2>&1 && echo -fanalyzer); \
+	include=$$($(BIN)/python -c 'import sysconfig; print(sysconfig.get_path("include"))'); \
+	for source in $(COMPILED); do \
+		$(CC) -std=c11 -O2 -fPIC $(C_WARNINGS) $$analyzer -isystem $$include -c -o /dev/null $$source || exit 1; \
+	done
 
 format: $(READY)
 	$(BIN)/ruff format .

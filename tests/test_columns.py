@@ -1,21 +1,33 @@
-"""The compiled loops and their reference in Python: the same answers to the byte, and the same refusals."""
+"""The compiled loops and their reference in Python: the same answers to the byte, and the same refusals.
+
+Whatever they are called with, the compiled ones answer or refuse; they never read or write where they must not.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from enum import IntEnum
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from sidecar.columns import _compiled, reference
 
 NAMES = ("lines", "unwrapped", "rendered", "holds", "counted", "is_unescaped")
-TEXT = st.text(max_size=20)
+TEXT = st.text(st.characters(), max_size=20)
+"""Halves of surrogate pairs included."""
+
 SHORT_BYTES = st.binary(max_size=200) | st.lists(
     st.sampled_from([b"\n", b'"', b"_", b"\\", b"a" * 63, b"\xc3\xa4"])
 ).map(b"".join)
+
+
+class Level(IntEnum):
+    """A number with a name."""
+
+    HIGH = 3
 
 
 def outcome(function: Callable[..., Any], *given_: object) -> object:
@@ -49,8 +61,6 @@ def test_lines_begin_where_they_stand_in_the_bytes(texts: list[str]) -> None:
 
 @given(st.lists(TEXT | TEXT.map(lambda text: f"{{{text}}}"), max_size=5))
 def test_unwrapped(texts: list[str]) -> None:
-    if any("\ud800" <= each <= "\udfff" for text in texts for each in text):
-        return  # no text that came from a file has half a surrogate pair
     both("unwrapped", texts, "{", "}")
     wrapped = [f"{{{text}}}" for text in texts]
     assert both("unwrapped", wrapped, "{", "}") == texts
@@ -102,6 +112,83 @@ def test_is_unescaped(data: bytes) -> None:
     both("is_unescaped", data)
     for escaped in (b"\\", b"\0", b"\t", b"\x1f"):
         assert both("is_unescaped", data + escaped) is False
+
+
+@pytest.mark.parametrize("columns", [("\ud800",), ([],), ("a", [], "\ud800")])
+def test_text_that_is_in_no_row_may_hold_anything(columns: tuple[Any, ...]) -> None:
+    assert both("rendered", 0, columns) == b""
+
+
+@pytest.mark.parametrize(
+    ("rows", "columns"),
+    [
+        (2**62, ("abcd",)), (2**63 - 1, ("ab",)), (2**62, ("a", "b")), (2**62, ("a",) * 16),
+        (2**61, ("a", "b", "", "cd")),
+    ],
+)  # fmt: skip
+def test_rows_that_no_memory_could_hold_are_refused(rows: int, columns: tuple[str, ...]) -> None:
+    with pytest.raises(OverflowError):
+        _compiled.rendered(rows, columns)
+
+
+@pytest.mark.parametrize("columns", [(), ("",), ("", "")])
+def test_any_number_of_rows_without_a_byte_is_no_work(columns: tuple[str, ...]) -> None:
+    assert _compiled.rendered(2**63 - 1, columns) == b""
+
+
+@pytest.mark.parametrize("item", [True, Level.HIGH])
+def test_what_python_would_write_otherwise_is_no_number(item: int) -> None:
+    with pytest.raises(TypeError):
+        _compiled.rendered(2, ([7, item],))
+
+
+@pytest.mark.parametrize("offset", [2**63 - 1, 2**63 - 4, 2**63, -(2**63) - 1])
+def test_an_offset_beyond_what_a_file_can_have_is_refused(offset: int) -> None:
+    with pytest.raises(OverflowError):
+        _compiled.lines(b"a\nb\n", offset)
+
+
+def test_the_largest_offset_is_that_of_the_last_line() -> None:
+    assert both("lines", b"a\nb\n", 2**63 - 5) == (["a", "b"], [2**63 - 5, 2**63 - 3])
+
+
+class Index:
+    """A number that changes what else it is given with."""
+
+    def __init__(self, number: int, victim: list[Any]) -> None:
+        self._number, self._victim = number, victim
+
+    def __index__(self) -> int:
+        self._victim.clear()
+        return self._number
+
+
+def test_a_column_that_changes_while_the_rows_are_counted_is_refused() -> None:
+    column = ["a" * 1000] * 3
+    rows: Any = Index(3, column)
+    with pytest.raises(ValueError, match="an item for each row"):
+        _compiled.rendered(rows, (column,))
+
+
+# No number in between: so many rows would be had, and take all memory.
+ANYTHING = st.recursive(
+    st.integers(-3, 3) | st.booleans() | TEXT | SHORT_BYTES
+    | st.sampled_from([None, 1.5, 2**58, 2**62, 2**63 - 1, 2**63, -(2**63), -(2**63) - 1, 2**70, Level.HIGH, object(),
+                       bytearray(b"ab"), memoryview(b"ab\n"), "{", "}", "{}", b"\n", range(3), {}, Level]),
+    lambda inner: st.lists(inner, max_size=4) | st.lists(inner, max_size=18).map(tuple),
+    max_leaves=24,
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("name", NAMES)
+@given(given_=st.lists(ANYTHING, max_size=4))
+def test_whatever_it_is_called_with_it_answers_like_its_reference_or_refuses(name: str, given_: list[Any]) -> None:
+    try:
+        answer = getattr(_compiled, name)(*given_)
+    except (TypeError, ValueError, OverflowError, MemoryError):
+        return
+    assume(not (name == "rendered" and given_[0] > 1000))  # those without a byte
+    assert answer == getattr(reference, name)(*given_)
 
 
 def test_both_have_the_same_functions() -> None:

@@ -4,6 +4,7 @@
 #define PY_SSIZE_T_CLEAN
 #define Py_LIMITED_API 0x030b0000
 #include <Python.h>
+#include <limits.h>
 #include <string.h>
 
 /* ── lines ───────────────────────────────────────────────────────────────────────────────────────────────────── */
@@ -18,7 +19,7 @@ static Py_ssize_t count_lines(const char *at, const char *end)
     return lines;
 }
 
-/* Fills `texts` and `starts`. Returns 1, 0 if a line is empty or no UTF-8, or -1 with an exception. */
+/* Fills `texts` and `starts`; no start exceeds a long long. Returns 1, 0 if a line is empty or no UTF-8, or -1 with an exception. */
 static int fill_lines(const char *data, Py_ssize_t size, long long offset, PyObject *texts, PyObject *starts)
 {
     const char *at = data, *end = data + size;
@@ -41,13 +42,18 @@ static int fill_lines(const char *data, Py_ssize_t size, long long offset, PyObj
     return 1;
 }
 
-static PyObject *columns_lines(PyObject *module, PyObject *args)
+static PyObject *columns_lines(PyObject *Py_UNUSED(module), PyObject *args)
 {
-    const char *data;
+    PyObject *bytes;
+    char *data;
     Py_ssize_t size;
     long long offset;
-    if (!PyArg_ParseTuple(args, "y#L:lines", &data, &size, &offset))
+    if (!PyArg_ParseTuple(args, "SL:lines", &bytes, &offset) || PyBytes_AsStringAndSize(bytes, &data, &size) < 0)
         return NULL;
+    if (offset > LLONG_MAX - size) {
+        PyErr_SetString(PyExc_OverflowError, "the offset of the last line exceeds 63 bits");
+        return NULL;
+    }
     if (size == 0 || data[size - 1] != '\n')
         Py_RETURN_NONE;
     Py_ssize_t many = count_lines(data, data + size);
@@ -66,31 +72,31 @@ static PyObject *columns_lines(PyObject *module, PyObject *args)
 
 /* ── unwrapped ───────────────────────────────────────────────────────────────────────────────────────────────── */
 
-static PyObject *columns_unwrapped(PyObject *module, PyObject *args)
+/* Whether the text has at least two characters and these two at its ends; -1 with an exception. */
+static int is_wrapped(PyObject *text, Py_UCS4 first, Py_UCS4 last)
+{
+    Py_ssize_t length = PyUnicode_GetLength(text);
+    if (length < 2)
+        return length < 0 ? -1 : 0;
+    return PyUnicode_ReadChar(text, 0) == first && PyUnicode_ReadChar(text, length - 1) == last;
+}
+
+static PyObject *columns_unwrapped(PyObject *Py_UNUSED(module), PyObject *args)
 {
     PyObject *texts;
     int first, last;
     if (!PyArg_ParseTuple(args, "O!CC:unwrapped", &PyList_Type, &texts, &first, &last))
         return NULL;
-    if (first > 127 || last > 127) {
-        PyErr_SetString(PyExc_ValueError, "both have to be ASCII");
-        return NULL;
-    }
     Py_ssize_t many = PyList_Size(texts);
     PyObject *found = PyList_New(many);
     for (Py_ssize_t i = 0; found != NULL && i < many; i++) {
-        Py_ssize_t size;
         PyObject *text = PyList_GetItem(texts, i); /* borrowed */
-        const char *bytes = text == NULL ? NULL : PyUnicode_AsUTF8AndSize(text, &size);
-        if (bytes == NULL) {
-            Py_CLEAR(found);
-            break;
-        }
-        if (size < 2 || bytes[0] != first || bytes[size - 1] != last) {
+        int wrapped = text == NULL ? -1 : is_wrapped(text, (Py_UCS4)first, (Py_UCS4)last);
+        if (wrapped == 0) {
             Py_DECREF(found);
             Py_RETURN_NONE;
         }
-        PyObject *inner = PyUnicode_DecodeUTF8(bytes + 1, size - 2, NULL);
+        PyObject *inner = wrapped < 0 ? NULL : PyUnicode_Substring(text, 1, PyUnicode_GetLength(text) - 1);
         if (inner == NULL || PyList_SetItem(found, i, inner) < 0)
             Py_CLEAR(found);
     }
@@ -119,13 +125,17 @@ static int digits_of(unsigned long long number)
     return digits;
 }
 
-/* The number in this row, or -1 with an exception. Nothing but an int is asked, so that no code runs meanwhile. */
+/* The number in this row, or -1 with an exception. Only an int itself is asked, so that no Python code runs meanwhile. */
 static long long number_at(PyObject *list, Py_ssize_t row)
 {
     PyObject *item = PyList_GetItem(list, row);
-    if (item != NULL && !PyLong_Check(item))
+    if (item == NULL)
+        return -1;
+    if (!PyLong_CheckExact(item)) {
         PyErr_SetString(PyExc_TypeError, "a column of numbers holds something else");
-    long long number = item == NULL || !PyLong_Check(item) ? -1 : PyLong_AsLongLong(item);
+        return -1;
+    }
+    long long number = PyLong_AsLongLong(item);
     if (number < 0 && !PyErr_Occurred())
         PyErr_SetString(PyExc_ValueError, "a number must not be negative");
     return number;
@@ -137,13 +147,31 @@ static const char *text_at(PyObject *list, Py_ssize_t row, Py_ssize_t *size)
     return item == NULL ? NULL : PyUnicode_AsUTF8AndSize(item, size);
 }
 
+/* The sum, or -1 with an exception if there is no such size. Neither is negative. */
+static Py_ssize_t add_sizes(Py_ssize_t one, Py_ssize_t other)
+{
+    if (one <= PY_SSIZE_T_MAX - other)
+        return one + other;
+    PyErr_SetString(PyExc_OverflowError, "the rows are larger than memory can be");
+    return -1;
+}
+
+/* The product, or -1 with an exception if there is no such size. Neither is negative. */
+static Py_ssize_t multiply_size(Py_ssize_t size, Py_ssize_t rows)
+{
+    if (rows == 0 || size <= PY_SSIZE_T_MAX / rows)
+        return size * rows;
+    PyErr_SetString(PyExc_OverflowError, "the rows are larger than memory can be");
+    return -1;
+}
+
 /* The bytes of one column in all rows, or -1 with an exception. */
 static Py_ssize_t size_of(const Column *column, Py_ssize_t rows)
 {
     if (column->list == NULL)
-        return column->size * rows;
+        return multiply_size(column->size, rows);
     Py_ssize_t total = 0;
-    for (Py_ssize_t row = 0; row < rows; row++) {
+    for (Py_ssize_t row = 0; total >= 0 && row < rows; row++) {
         Py_ssize_t size;
         if (column->is_numbers) {
             long long number = number_at(column->list, row);
@@ -153,12 +181,27 @@ static Py_ssize_t size_of(const Column *column, Py_ssize_t rows)
         } else if (text_at(column->list, row, &size) == NULL) {
             return -1;
         }
-        total += size;
+        total = add_sizes(total, size);
     }
     return total;
 }
 
-static char *write_number(char *to, unsigned long long number)
+/* Where rows are written to, and where the room for them ends. */
+typedef struct {
+    char *at, *end;
+} Room;
+
+/* Zero if there is no room for it. */
+static int write_text(Room *room, const char *text, Py_ssize_t size)
+{
+    if (size > room->end - room->at)
+        return 0;
+    memcpy(room->at, text, (size_t)size);
+    room->at += size;
+    return 1;
+}
+
+static int write_number(Room *room, unsigned long long number)
 {
     char digits[MOST_DIGITS + 1];
     int at = MOST_DIGITS + 1;
@@ -166,42 +209,41 @@ static char *write_number(char *to, unsigned long long number)
         digits[--at] = (char)('0' + number % 10);
         number /= 10;
     } while (number != 0);
-    memcpy(to, digits + at, (size_t)(MOST_DIGITS + 1 - at));
-    return to + (MOST_DIGITS + 1 - at);
+    return write_text(room, digits + at, MOST_DIGITS + 1 - at);
 }
 
-/* Writes all rows, of which it is known how long they are. Returns where they end, or NULL with an exception. */
-static char *write_rows(char *to, const Column *columns, Py_ssize_t many, Py_ssize_t rows)
+static int write_cell(Room *room, const Column *column, Py_ssize_t row)
 {
-    for (Py_ssize_t row = 0; row < rows; row++) {
-        for (Py_ssize_t i = 0; i < many; i++) {
-            const Column *column = &columns[i];
-            if (column->list == NULL) {
-                memcpy(to, column->text, (size_t)column->size);
-                to += column->size;
-            } else if (column->is_numbers) {
-                long long number = number_at(column->list, row);
-                if (number < 0)
-                    return NULL;
-                to = write_number(to, (unsigned long long)number);
-            } else {
-                Py_ssize_t size;
-                const char *text = text_at(column->list, row, &size);
-                if (text == NULL)
-                    return NULL;
-                memcpy(to, text, (size_t)size);
-                to += size;
-            }
-        }
+    if (column->list == NULL)
+        return write_text(room, column->text, column->size);
+    if (column->is_numbers) {
+        long long number = number_at(column->list, row);
+        return number >= 0 && write_number(room, (unsigned long long)number);
     }
-    return to;
+    Py_ssize_t size;
+    const char *text = text_at(column->list, row, &size);
+    return text != NULL && write_text(room, text, size);
 }
 
+/* Fills the room with all rows, of which it is known how long they are. Zero, perhaps with an exception, if they are not
+ * so long. */
+static int write_rows(Room room, const Column *columns, Py_ssize_t many, Py_ssize_t rows)
+{
+    /* Rows of no bytes at all are not counted out: there may be any number of them. */
+    for (Py_ssize_t row = 0; row < rows && room.at < room.end; row++)
+        for (Py_ssize_t i = 0; i < many; i++)
+            if (!write_cell(&room, &columns[i], row))
+                return 0;
+    return room.at == room.end;
+}
+
+/* A text that is in no row may hold anything. */
 static int read_column(PyObject *given, Py_ssize_t rows, Column *column)
 {
-    column->list = NULL;
+    *column = (Column){NULL, 0, "", 0};
     if (PyUnicode_Check(given)) {
-        column->text = PyUnicode_AsUTF8AndSize(given, &column->size);
+        if (rows > 0)
+            column->text = PyUnicode_AsUTF8AndSize(given, &column->size);
         return column->text == NULL ? -1 : 0;
     }
     if (!PyList_Check(given) || PyList_Size(given) != rows) {
@@ -209,35 +251,43 @@ static int read_column(PyObject *given, Py_ssize_t rows, Column *column)
         return -1;
     }
     column->list = given;
-    column->is_numbers = rows > 0 && PyLong_Check(PyList_GetItem(given, 0));
+    column->is_numbers = rows > 0 && PyLong_CheckExact(PyList_GetItem(given, 0));
     return 0;
 }
 
-static PyObject *columns_rendered(PyObject *module, PyObject *args)
+/* The bytes of all columns in all rows, or -1 with an exception. */
+static Py_ssize_t read_columns(PyObject *given, Py_ssize_t rows, Column *columns, Py_ssize_t many)
+{
+    Py_ssize_t total = 0;
+    for (Py_ssize_t i = 0; total >= 0 && i < many; i++) {
+        if (read_column(PyTuple_GetItem(given, i), rows, &columns[i]) < 0)
+            return -1;
+        Py_ssize_t size = size_of(&columns[i], rows);
+        if (size < 0)
+            return -1;
+        total = add_sizes(total, size);
+    }
+    return total;
+}
+
+static PyObject *columns_rendered(PyObject *Py_UNUSED(module), PyObject *args)
 {
     PyObject *given;
     Py_ssize_t rows;
     Column columns[MOST_COLUMNS];
     if (!PyArg_ParseTuple(args, "nO!:rendered", &rows, &PyTuple_Type, &given))
         return NULL;
-    Py_ssize_t many = PyTuple_Size(given), total = 0;
+    Py_ssize_t many = PyTuple_Size(given);
     if (many > MOST_COLUMNS || rows < 0) {
         PyErr_SetString(PyExc_ValueError, "too many columns, or fewer than no rows");
         return NULL;
     }
-    for (Py_ssize_t i = 0; i < many; i++) {
-        if (read_column(PyTuple_GetItem(given, i), rows, &columns[i]) < 0)
-            return NULL;
-        Py_ssize_t size = size_of(&columns[i], rows);
-        if (size < 0)
-            return NULL;
-        total += size;
-    }
-    PyObject *found = PyBytes_FromStringAndSize(NULL, total);
+    Py_ssize_t total = read_columns(given, rows, columns, many);
+    PyObject *found = total < 0 ? NULL : PyBytes_FromStringAndSize(NULL, total);
     if (found == NULL)
         return NULL;
     char *begin = PyBytes_AsString(found);
-    if (write_rows(begin, columns, many, rows) != begin + total) {
+    if (!write_rows((Room){begin, begin + total}, columns, many, rows)) {
         Py_DECREF(found);
         if (!PyErr_Occurred())
             PyErr_SetString(PyExc_RuntimeError, "a column has changed meanwhile");
@@ -261,18 +311,20 @@ static int begins_within(const char *data, Py_ssize_t places, const char *text, 
 }
 
 /* A block in which its first byte and its last two stand as far apart as in the text is looked at again. */
-static PyObject *columns_holds(PyObject *module, PyObject *args)
+static PyObject *columns_holds(PyObject *Py_UNUSED(module), PyObject *args)
 {
-    const char *data, *text;
+    PyObject *bytes, *wanted;
+    char *data, *text;
     Py_ssize_t size, width, at = 0;
-    if (!PyArg_ParseTuple(args, "y#y#:holds", &data, &size, &text, &width))
+    if (!PyArg_ParseTuple(args, "SS:holds", &bytes, &wanted) || PyBytes_AsStringAndSize(bytes, &data, &size) < 0
+        || PyBytes_AsStringAndSize(wanted, &text, &width) < 0)
         return NULL;
     if (width < 2) {
         PyErr_SetString(PyExc_ValueError, "at least two bytes are looked for");
         return NULL;
     }
     const Py_ssize_t last = width - 1, places = size - last;
-    for (; at + BLOCK <= places; at += BLOCK) {
+    for (; places - at >= BLOCK; at += BLOCK) {
         unsigned char found = 0;
         for (int i = 0; i < BLOCK; i++)
             found |= (unsigned char)((data[at + i] == text[0]) & (data[at + i + last - 1] == text[last - 1]) &
@@ -283,17 +335,17 @@ static PyObject *columns_holds(PyObject *module, PyObject *args)
     return PyBool_FromLong(begins_within(data + at, places - at, text, width));
 }
 
-static PyObject *columns_counted(PyObject *module, PyObject *args)
+static PyObject *columns_counted(PyObject *Py_UNUSED(module), PyObject *args)
 {
-    const char *data;
-    char byte;
+    PyObject *bytes;
+    char *data, byte;
     Py_ssize_t size, at = 0, many = 0;
-    if (!PyArg_ParseTuple(args, "y#c:counted", &data, &size, &byte))
+    if (!PyArg_ParseTuple(args, "Sc:counted", &bytes, &byte) || PyBytes_AsStringAndSize(bytes, &data, &size) < 0)
         return NULL;
-    for (; at + BLOCK <= size; at += BLOCK) {
+    for (; size - at >= BLOCK; at += BLOCK) {
         unsigned char found = 0;
         for (int i = 0; i < BLOCK; i++)
-            found += (unsigned char)(data[at + i] == byte);
+            found = (unsigned char)(found + (data[at + i] == byte));
         many += found;
     }
     for (; at < size; at++)
@@ -301,14 +353,15 @@ static PyObject *columns_counted(PyObject *module, PyObject *args)
     return PyLong_FromSsize_t(many);
 }
 
-static PyObject *columns_is_unescaped(PyObject *module, PyObject *args)
+static PyObject *columns_is_unescaped(PyObject *Py_UNUSED(module), PyObject *args)
 {
-    const char *data;
+    PyObject *bytes;
+    char *data;
     Py_ssize_t size, at = 0;
-    if (!PyArg_ParseTuple(args, "y#:is_unescaped", &data, &size))
+    if (!PyArg_ParseTuple(args, "S:is_unescaped", &bytes) || PyBytes_AsStringAndSize(bytes, &data, &size) < 0)
         return NULL;
     unsigned char found = 0;
-    for (; at + BLOCK <= size && !found; at += BLOCK)
+    for (; size - at >= BLOCK && !found; at += BLOCK)
         for (int i = 0; i < BLOCK; i++) {
             unsigned char byte = (unsigned char)data[at + i];
             found |= (unsigned char)((byte == '\\') | ((byte < ' ') & (byte != '\n')));

@@ -103,6 +103,36 @@ def test_text_that_is_no_json_is_left_to_the_careful_way(text: str, at: int, ins
         assert found is None
 
 
+FRAGMENTS = st.sampled_from([
+    b"{", b"}", b"[", b"]", b'{"', b'":', b'"', b",", b":", b"\\", b"\\u", b"\\ud83d", b"d800", b"true", b"nul", b"-",
+    b"1e", b"0.", b"9" * 20, b'"@timestamp":"2026-11-23T01:00:00.1', b'Z"', b'"event":{"ingested":"', b"\x00",
+    b"\xff", b"\xc3", "ä".encode(),
+])  # fmt: skip
+JUNK = st.lists(FRAGMENTS, max_size=12).map(b"".join)
+
+
+@given(st.lists(JUNK, max_size=6))
+def test_whatever_the_bytes_are_each_second_line_is_a_document_or_left_to_python(lines: list[bytes]) -> None:
+    data = b"".join(b"%b\n" % line for line in lines)
+    if len(lines) % 2:
+        with pytest.raises(ValueError, match="an id has no document"):
+            documents(data)
+    else:
+        found = documents(data)
+        is_text = [data.isascii() for data in lines]
+        assert len(found) == len(lines) // 2
+        for index, document in enumerate(found):
+            assert document is None or bson.is_valid(document) or not all(is_text[2 * index : 2 * index + 2])
+
+
+@pytest.mark.parametrize(
+    "lines", [None, 7, "id\n{}\n", bytearray(b"id\n{}\n"), memoryview(b"id\n{}\n"), [b"id\n", b"{}\n"]]
+)
+def test_what_is_no_bytes_is_refused(lines: Any) -> None:
+    with pytest.raises(TypeError):
+        documents(lines)
+
+
 def as_lines(*texts: str) -> bytes:
     return "".join(f"x-{index}\n{text}\n" for index, text in enumerate(texts)).encode()
 
