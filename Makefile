@@ -17,7 +17,7 @@ help:
 	@echo "make check   formatting, lint, types, import contracts, warnings of the C compiler"
 	@echo "make bench   CPU, time and memory for 1,000,000 lines, beside the bare job and the peers; BENCH=--quick is short"
 	@echo "make bench-check   is anything slower than it was recorded? Says so, and never fails for it"
-	@echo "make fuzz    bytes that reach new code, SECONDS=60 for each target: is every property kept?"
+	@echo "make fuzz    bytes that reach new code, SECONDS=60 for each target: is every property kept? TARGETS=... for some"
 	@echo "make soak    a sidecar for MINUTES=60, with rotation and outages: does it grow, is every line there?"
 	@echo "make torture every kind of rotation, with kills and chaos; TORTURE=--help tells its options"
 
@@ -82,7 +82,7 @@ $(FUZZ_READY): requirements/fuzz.txt | $(READY)
 	@rm -f $(VENV)/.fuzz-ready-* && touch $@
 
 fuzz: $(READY) $(FUZZ_READY)
-	for target in framing parsing encoding; do $(BIN)/python -m tests.fuzz $$target $(SECONDS) || exit 1; done
+	$(BIN)/python -m tests.fuzz --seconds $(SECONDS) $(TARGETS)
 
 soak: $(READY)
 	$(BIN)/python -m tests.soak $(MINUTES)

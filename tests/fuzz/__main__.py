@@ -1,59 +1,57 @@
-"""Searches for bytes that break a property, guided by which code they reach: `python -m tests.fuzz NAME SECONDS`.
+"""Searches for bytes that break a property, guided by which code they reach: `python -m tests.fuzz NAME...`.
 
-What reached new code is kept in `.fuzz/NAME/` for the next time. Bytes that break something are written to
-`.fuzz/NAME-crash-…`, and `python -m tests.fuzz NAME --again FILE` tries them once more, without any fuzzer.
+Without a name all targets have their turn. What reached new code is kept in `.fuzz/NAME/` for the next time. Bytes
+that break something are written to `.fuzz/NAME-crash-…`, and `python -m tests.fuzz NAME --again FILE` tries them once
+more, without any fuzzer. For the targets of compiled code the sanitizers are in it, in both cases.
 """
 
 from __future__ import annotations
 
 import argparse
+import subprocess
 import sys
 from collections.abc import Sequence
+from importlib.util import find_spec
 from pathlib import Path
 
-_KEPT = Path(".fuzz")
-_NAMES = ("framing", "parsing", "encoding")
-_SLOW_S = 20
-_LONGEST = 4096
+from tests.fuzz import sanitized
+from tests.fuzz.targets import NATIVE, TARGETS
 
 
-def main(arguments: Sequence[str]) -> None:
-    """Search until the time is over. Exit code other than 0 if something was found."""
+def main(arguments: Sequence[str]) -> int:
+    """Search in each target for a while. Exit code 1 if something was found, after all of them had their turn."""
     parser = argparse.ArgumentParser(prog="python -m tests.fuzz", description=__doc__)
-    parser.add_argument("name", choices=_NAMES)
-    parser.add_argument("seconds", type=int, nargs="?", default=60)
+    parser.add_argument("names", nargs="*", metavar="NAME", help=f"one of {', '.join(TARGETS)}")
+    parser.add_argument("--seconds", type=int, default=60, help="for each target")
     parser.add_argument("--again", type=Path, metavar="FILE", help="try the bytes of this file")
     options = parser.parse_args(arguments)
-    if options.again:
-        from tests.fuzz.targets import TARGETS
-
-        TARGETS[options.name](options.again.read_bytes())
-    else:
-        _search(options.name, options.seconds)
-
-
-def _search(name: str, seconds: int) -> None:
-    import atheris
-
-    with atheris.instrument_imports(include=["sidecar"]):
-        from tests.fuzz.targets import TARGETS
-    from tests.fuzz.material import TOKENS
-
-    corpus = _KEPT / name
-    corpus.mkdir(parents=True, exist_ok=True)
-    words = _KEPT / f"{name}.words"
-    words.write_text("".join(f'"{_escaped(token)}"\n' for token in TOKENS if 0 < len(token) < 64), encoding="ascii")
-    options = [
-        f"-max_total_time={seconds}", f"-dict={words}", f"-artifact_prefix={_KEPT}/{name}-", f"-timeout={_SLOW_S}",
-        f"-max_len={_LONGEST}", "-len_control=10", "-print_final_stats=1", "-verbosity=1", str(corpus),
-    ]  # fmt: skip
-    atheris.Setup([sys.argv[0], *options], TARGETS[name])
-    atheris.Fuzz()
+    if unknown := options.names - TARGETS.keys():
+        parser.error(f"no such target as {', '.join(sorted(unknown))}; use one of {', '.join(TARGETS)}")
+    sanitized.build()
+    found = [name for name in options.names or TARGETS if not _is_kept(name, options.seconds, options.again)]
+    print(f"broken: {', '.join(found)}" if found else "nothing was found")
+    return len(found) > 0
 
 
-def _escaped(token: bytes) -> str:
-    return "".join(f"\\x{byte:02x}" for byte in token)
+def _is_kept(name: str, seconds: int, again: Path | None) -> bool:
+    """Whether a process that looks for bytes that break this property ends without any."""
+    print(f"== {name}", flush=True)
+    how = ["--again", str(again)] if again else ["--seconds", str(seconds)]
+    environment = None
+    if name in NATIVE:
+        how.append("--sanitized")
+        environment = sanitized.environment(sanitized.libraries() if again else str(_fuzzer()))
+    command = [sys.executable, "-m", "tests.fuzz.search", name, *how]
+    return subprocess.run(command, env=environment, check=False).returncode == 0
+
+
+def _fuzzer() -> Path:
+    """Atheris's libFuzzer with the sanitizers, which lies beside its package."""
+    package = find_spec("atheris")
+    if package is None or package.origin is None:
+        raise SystemExit("atheris is missing; make fuzz installs it from requirements/fuzz.txt")
+    return Path(package.origin).parents[1] / "asan_with_fuzzer.so"
 
 
 if __name__ == "__main__":
-    main(sys.argv[1:])
+    sys.exit(main(sys.argv[1:]))

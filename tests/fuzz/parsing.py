@@ -45,6 +45,7 @@ _PATTERN = r"(?P<time>[^ ]*) (?P<level>[A-Z]+)(?: (?P<message>.*))?"
 _GROK = expanded("%{NOTSPACE:time} %{WORD:log.level}(?: %{INT:log.offset:int})?", {})
 _DISSECTION = Dissection.of("%{time} %{level->} %{log.offset} - %{+log.offset}")
 _RFC3339 = re.compile(r"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)(?:\.\d{1,9})?(Z|[+-]\d\d:\d\d)", re.ASCII)
+_FORMS = {**FORMATS, "mysql_slow": MYSQL_SLOW}
 _FORMATS = ((), ("iso8601",), ("epoch_ms", "iso8601"), ("%d/%b/%Y %H:%M:%S", "%Y-%m-%d %H:%M:%S", "%H:%M %z"))
 
 
@@ -64,8 +65,8 @@ class Setup:
         return any(name.startswith(starts) for line in lines.texts if is_object(line) for name in root_names(line))
 
 
-def setup(material: Material) -> Setup:
-    """One of the pipelines that can be set up."""
+def setup(material: Material, wanted: str | None = None) -> Setup:
+    """One of the pipelines that can be set up, or one with the parser that is `wanted`, a name of the registry."""
     added = Add(_ADDED if material.below(2) else {})
     finisher = Finisher(ManualClock(), "web-1", [added.leaves])
     reserved = finisher.reserved()
@@ -73,7 +74,7 @@ def setup(material: Material) -> Setup:
     times = Timestamps(material.one_of(_FORMATS), zone)
     field = material.one_of((None, "when", "log.at", "@timestamp"))
     target = material.one_of((None, None, "app", "log.app", "log.file"))
-    form = material.one_of((*FORMATS.values(), MYSQL_SLOW))
+    form = material.one_of(tuple(_FORMS.values())) if wanted is None else _FORMS.get(wanted, MYSQL_SLOW)
     parsers: dict[str, Callable[[], Parser]] = {
         "json": lambda: Json(times, reserved, field, target),
         "plain": Plain,
@@ -89,7 +90,7 @@ def setup(material: Material) -> Setup:
         "docker": lambda: Docker(Content(Json(times, reserved | {STREAM}, field, target))),
         "chain": lambda: Chain([Json(times, reserved, field, target), nginx(), Regex(_PATTERN, Declared({}, times))]),
     }
-    name = material.one_of(("json", *parsers))
+    name = material.one_of(("json", *parsers)) if wanted is None else "format" if wanted in _FORMS else wanted
     return Setup(name, parsers[name], finisher, added.leaves(), target)
 
 
@@ -158,10 +159,10 @@ def framed(data: bytes) -> Lines:
     return Framing().lines(Chunk(GENERATION, 100, data, 100 + len(data)))
 
 
-def check(data: bytes) -> None:
+def check(data: bytes, wanted: str | None = None) -> None:
     """Some lines through one pipeline, at a stroke if it likes, and one by one."""
     material = Material(data)
-    pipeline = setup(material)
+    pipeline = setup(material, wanted)
     lines = framed(written(material))
     records = pipeline.parser().parse(lines)
     documents = pipeline.finisher.documents(records)

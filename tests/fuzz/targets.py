@@ -3,12 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import partial
 
-from tests.fuzz import encoding, framing, parsing
+from sidecar.enrich.settings import KINDS
+from sidecar.parse.settings import BUILT_IN
+from tests.fuzz import encoding, framing, grouping, native, parsing, redaction, transforms
+
+_COLUMNS = ("lines", "unwrapped", "rendered", "holds", "counted", "is_unescaped")
 
 TARGETS: Mapping[str, Callable[[bytes], None]] = {
+    **{f"native-{name}": partial(native.check, name) for name in _COLUMNS},
+    "native-documents": native.check_documents,
     "framing": framing.check,
-    "parsing": parsing.check,
+    "multiline": grouping.check,
+    **{f"parser-{name}": partial(parsing.check, wanted=name) for name in (*BUILT_IN, "chain")},
+    **{f"transform-{name}": partial(transforms.check, name) for name in KINDS},
+    "redaction": redaction.check,
     "encoding": encoding.check,
 }
 """Each takes any bytes, and raises if something is not as it has to be."""
+
+NATIVE = frozenset(name for name in TARGETS if name.startswith("native-"))
+"""Those of compiled code, which the sanitizers watch."""
