@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import secrets
 import time
 from collections.abc import Iterator
@@ -40,7 +41,8 @@ def chunks(file: Path, reader: Reader) -> Iterator[Chunk]:
 @contextmanager
 def _life(file: Path) -> Iterator[Life]:
     """The file as a new generation, which ends where it ends now."""
-    place = Place(str(file.parent), str(file))
+    folder = os.path.realpath(file.parent)  # the user names it, with the links on its way
+    place = Place(folder, os.path.join(folder, file.name))
     try:
         source = open_source(place.root, place.name)
     except OSError as error:

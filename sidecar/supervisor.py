@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from operator import attrgetter
 from queue import Empty
 
@@ -37,6 +38,7 @@ from sidecar.read.descriptors import Descriptors
 from sidecar.read.follower import QUIET_S, Follower
 from sidecar.read.life import Life
 from sidecar.read.links import Links
+from sidecar.roots import Roots
 from sidecar.settings import Pipeline, Settings
 from sidecar.shipper import Limits, Shipper
 from sidecar.signals import Wishes
@@ -93,6 +95,7 @@ class Supervisor:
         self._descriptors = Descriptors(settings.limits.open_files)
         self._shippers: list[Shipper] = []
         self._watched: dict[str, Watched] = {}
+        self._roots = Roots()
         self._compose(settings)
         self._watcher = Watcher(list(self._watched.values()), clock, emit)
 
@@ -104,29 +107,35 @@ class Supervisor:
         self._shippers, self._watched = [], {}
         for name, pipeline in settings.pipelines.items():
             kept = before.pop(name, None)
-            follower = kept.follower if kept else self._follower(name, pipeline)
+            known = partial(self._ledger.paths, name)
+            sweep = Sweep(pipeline.paths, pipeline.exclude, self._roots, known)
+            follower = kept.follower if kept else self._follower(name, pipeline, sweep)
             shippers = {sink: self._shipper(name, sink, follower) for sink in settings.sinks_of(name)}
             if kept:
                 follower.change(
-                    shippers, ignore_older=pipeline.ignore_older, held_deleted=settings.limits.held_deleted,
-                    links=_links(pipeline), boundaries=_boundaries(pipeline),
+                    shippers, sweep, ignore_older=pipeline.ignore_older,
+                    held_deleted=settings.limits.held_deleted, links=self._links(pipeline),
+                    boundaries=_boundaries(pipeline),
                 )  # fmt: skip
             else:
                 for sink, shipper in shippers.items():
                     follower.listen(sink, shipper)
             self._shippers += shippers.values()
             step = busy_step(min((settings.sinks[sink].linger for sink in shippers), default=1.0))
-            self._watched[name] = Watched(Sweep(pipeline.paths, pipeline.exclude), follower, step)
+            self._watched[name] = Watched(sweep, follower, step)
         for gone in before.values():
             gone.follower.release()
 
-    def _follower(self, name: str, pipeline: Pipeline) -> Follower:
+    def _follower(self, name: str, pipeline: Pipeline, sweep: Sweep) -> Follower:
         return Follower(
-            name, self._ledger, self._clock, self._emit, self._descriptors,
+            name, self._ledger, self._clock, self._emit, self._descriptors, sweep,
             from_end=pipeline.read_from == "end", ignore_older=pipeline.ignore_older,
-            held_deleted=self._settings.limits.held_deleted, links=_links(pipeline),
+            held_deleted=self._settings.limits.held_deleted, links=self._links(pipeline),
             boundaries=_boundaries(pipeline),
         )  # fmt: skip
+
+    def _links(self, pipeline: Pipeline) -> Links | None:
+        return Links(pipeline.keep_links, self._roots) if pipeline.keep_links else None
 
     def _shipper(self, name: str, sink_name: str, follower: Follower) -> Shipper:
         settings = self._settings.sinks[sink_name]
@@ -264,7 +273,8 @@ class Supervisor:
         else:
             for name, each in watched.items():
                 if each.sweep.globs:
-                    yield from _volume(name, each.sweep.globs[0].root)
+                    with each.sweep.globs[0].root.reach() as reached:
+                        yield from _volume(name, reached.directory)
         yield from _volume("", str(self.state_dir))
 
     def _balance(self, shippers: Sequence[Shipper]) -> list[BalanceFacts]:
@@ -441,7 +451,7 @@ def _behind(life: Life) -> int:
     return life.unsettled(min(map(_OFFSET, life.settled.values()), default=0))
 
 
-def _volume(pipeline: str, folder: str) -> Iterator[VolumeFacts]:
+def _volume(pipeline: str, folder: str | int) -> Iterator[VolumeFacts]:
     with suppress(OSError):
         found = os.statvfs(folder)
         used = (found.f_blocks - found.f_bfree) * found.f_frsize
@@ -466,10 +476,6 @@ def _boundaries(pipeline: Pipeline) -> str:
     joining = pipeline.joining()
     grouped = f"{pipeline.max_line} {joining.rules()}" if joining else ""
     return grouped if pipeline.encoding == "utf-8" else f"{pipeline.encoding} {grouped}"
-
-
-def _links(pipeline: Pipeline) -> Links | None:
-    return Links(pipeline.keep_links) if pipeline.keep_links else None
 
 
 def _answer_of(shipper: Shipper, sizes: Mapping[int, int] | None) -> dict[int, int]:

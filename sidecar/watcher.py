@@ -146,9 +146,9 @@ class Watcher(threading.Thread):
         return found
 
     def _tell_refused(self, watched: Watched) -> None:
-        refused = dict.fromkeys(watched.sweep.refused, "not a regular file")
+        refused = dict(watched.sweep.refused)
         refused |= dict.fromkeys(watched.sweep.unreadable, "the directory cannot be read")
-        refused |= watched.follower.unreadable.reasons()
+        refused |= watched.follower.unreadable.reasons() | watched.follower.left_out
         for path in refused.keys() - watched.told:
             self._emit(events.FileRefused(watched.follower.pipeline, path, refused[path]))
         watched.told = set(refused)

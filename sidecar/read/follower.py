@@ -23,13 +23,26 @@ from sidecar.errors import StateError
 from sidecar.flow import FileId, Generation
 from sidecar.positions import ORIGIN, OVERLAP, Checkpoint, Fingerprint, Remembered, Tail
 from sidecar.read.alike import START, Starts
-from sidecar.read.copies import Key, continues, is_copy, may_become_complete, may_become_copy, neighbours, related
+from sidecar.read.copies import (
+    Key,
+    Neighbour,
+    Scope,
+    continues,
+    find_by_inode,
+    find_candidates,
+    is_copy,
+    is_within,
+    may_become_complete,
+    may_become_copy,
+)
 from sidecar.read.descriptors import Descriptors
 from sidecar.read.finished import Done, Finished, key_of
 from sidecar.read.life import Elsewhere, Life, Place
 from sidecar.read.links import Links
-from sidecar.read.source import Opened, Source, Status, head_of, open_source
+from sidecar.read.rotation_names import COMPRESSED, is_rotation_of
+from sidecar.read.source import Allowance, Opened, Postponed, Source, Status, head_of, open_source
 from sidecar.read.unreadable import UnreadableFiles
+from sidecar.roots import has_directory
 
 QUIET_S = 5.0
 """A file that has left its name is finished when it has not grown for so long; a copy is in the making so long."""
@@ -40,6 +53,9 @@ _MOST_HELD, _MOST_NEWBORN = 64, 256
 _SEARCHED_BACK = 64 << 20
 _RECORD_EVERY_S = 1.0
 _REMIND_EVERY_S = 3600.0
+_MAX_UNPACKED_PER_SCAN = 32 << 20
+"""Bytes of compressed files that a scan unpacks to compare them; more would keep the other files waiting."""
+_MAX_POSTPONED = 16
 
 
 class Seen(Protocol):
@@ -119,6 +135,11 @@ class _Sought(msgspec.Struct):
     life: Life | None
     reason: str
     since: float
+    is_postponed: bool = False
+    """Whether a candidate was not compared to its end yet, because that would take one scan too long."""
+
+    rejected: set[tuple[tuple[Key, int, float], bool]] = msgspec.field(default_factory=set)
+    """Candidates, as they were, that are no copies; and whether they had to be complete."""
 
 
 class Follower:
@@ -126,20 +147,25 @@ class Follower:
 
     `held_deleted` is how many unread bytes of deleted files may be held for the sinks. `grown_at`: when a file of the
     pipeline last grew, by the monotonic clock, None before there is one; of a file that is new the file system says
-    when that was.
+    when that was. `scope`: which files belong to the pipeline; nothing else is read. `left_out`: files of earlier
+    runs that are not delivered and do not belong to it now → why they are not read.
     """
 
     def __init__(
-        self, pipeline: str, ledger: Ledger, clock: Clock, emit: events.Emit, descriptors: Descriptors, *,
-        from_end: bool = False, ignore_older: float | None = None, held_deleted: int = 256 << 20,
+        self, pipeline: str, ledger: Ledger, clock: Clock, emit: events.Emit, descriptors: Descriptors, scope: Scope,
+        *, from_end: bool = False, ignore_older: float | None = None, held_deleted: int = 256 << 20,
         links: Links | None = None, boundaries: str = "",
     ) -> None:  # fmt: skip
         self.pipeline = pipeline
         self.unreadable = UnreadableFiles(clock)
+        self.left_out: dict[str, str] = {}
         self.grown_at: float | None = None
         self._ledger, self._clock, self._emit, self._descriptors = ledger, clock, emit, descriptors
         self._from_end, self._ignore_older = from_end, ignore_older
-        self._held_deleted, self._links = held_deleted, links
+        self._held_deleted, self._links, self._scope = held_deleted, links, scope
+        self._allowance = Allowance(_MAX_UNPACKED_PER_SCAN)
+        self._postponed: dict[Key, Source] = {}
+        self._resumed: set[Key] = set()
         self._lives: dict[Key, Life] = {}
         self._active: dict[Life, None] = {}
         self._newborn: dict[Key, tuple[Life, Checkpoint]] = {}
@@ -183,7 +209,7 @@ class Follower:
         self._listeners[sink] = listener
 
     def change(
-        self, listeners: Mapping[str, Listener], *, ignore_older: float | None, held_deleted: int,
+        self, listeners: Mapping[str, Listener], scope: Scope, *, ignore_older: float | None, held_deleted: int,
         links: Links | None, boundaries: str = "",
     ) -> None:  # fmt: skip
         """Go on under another configuration, with the same files and these shippers in the place of the old ones.
@@ -198,7 +224,7 @@ class Follower:
             if self._ledger.boundaries(self.pipeline) != boundaries:
                 self._ledger.renumber(self.pipeline, {}, boundaries)
             self._listeners = dict(listeners)
-            self._ignore_older, self._held_deleted = ignore_older, held_deleted
+            self._ignore_older, self._held_deleted, self._scope = ignore_older, held_deleted, scope
             self._through.clear()
             points = {known.generation.number: known.checkpoints for known in self._ledger.unfinished(self.pipeline)}
             lives = [*self._lives.values(), *(sought.life for sought in self._sought.values() if sought.life)]
@@ -225,10 +251,11 @@ class Follower:
     def release(self) -> None:
         """The pipeline is not wanted any more: close its files. What is not delivered stays as it is in the state."""
         with self._turn:
-            for held in self._held.values():
-                held.source.close()
+            for source in (*self._postponed.values(), *(held.source for held in self._held.values())):
+                source.close()
             for life in (*self._lives.values(), *(life for life, _ in self._newborn.values())):
                 life.close()
+            self._postponed.clear()
             self._held.clear()
             self._newborn.clear()
             self._lives.clear()
@@ -252,6 +279,7 @@ class Follower:
                 seen.setdefault((sighting.device, sighting.inode), sighting)
             if self.unreadable:
                 self.unreadable.keep_only({*(each.path for each in seen.values()), *self._names()})
+            self._begin_unpacking()
             pending = self._pending_by_key()
             for key in self._changed(seen):
                 if (life := self._lives.get(key)) and not self._sighted(life, seen[key]):
@@ -276,6 +304,7 @@ class Follower:
                 ]
             )
             self._from_end = False
+            self._drop_decided()
             for life in self._elsewhere(seen):
                 self._departed(life, sighted=key_of(life.file_id) in seen)
             self._let_go_of_deleted()
@@ -341,7 +370,8 @@ class Follower:
                 while self.poll(life) and life.packed:
                     pass
             for sought in list(self._sought.values()):
-                self._give_up(sought)
+                if not sought.is_postponed:  # the next run goes on with it
+                    self._give_up(sought)
             self._reconsider_held()
             for life in self._lives.values():
                 life.closing = True
@@ -421,17 +451,25 @@ class Follower:
         if not pending and done is None:
             return
         place = Place(sighting.root, sighting.path)
-        with self._opened(place) as opened:
+        with self._opened(place, key) as opened:
             if opened.source is None or key_of(opened.source.identity) != key:
                 return
-            for known in pending:
-                if key not in self._lives and continues(known, opened.source):
-                    self._resume(known, opened, place)
-                else:
-                    self._miss(known, None, "truncated")
-                del self._pending[known.generation.number]
-            if done is not None and key not in self._lives:
-                self._meet_again(key, done, opened, sighting)
+            try:
+                self._take_up(key, place, opened, pending)
+                if done is not None and key not in self._lives:
+                    self._meet_again(key, done, opened, sighting)
+            except Postponed:
+                self._postpone(opened)
+
+    def _take_up(self, key: Key, place: Place, opened: Opened, pending: list[Remembered]) -> None:
+        for known in pending:
+            if known.generation.number not in self._pending:
+                continue  # decided before the comparison with another one was postponed
+            if key not in self._lives and continues(known, opened.open):
+                self._resume(known, opened, place)
+            else:
+                self._miss(known, None, "truncated")
+            del self._pending[known.generation.number]
 
     def _meet_again(self, key: Key, done: Done, opened: Opened, sighting: Seen) -> None:
         """A finished file: nothing to do while it is as it was; read on when it has grown, or for a new sink."""
@@ -460,18 +498,25 @@ class Follower:
         if limit is not None and sighting.modified < self._clock.now() - limit:
             return
         place = Place(sighting.root, sighting.path)
-        with self._opened(place) as opened:
-            if opened.source is None or not opened.source.status().size:
+        with self._opened(place, (sighting.device, sighting.inode)) as opened:
+            if opened.source is None:
                 return
             key = key_of(opened.source.identity)
-            if self._is_known(key) or self._is_packed_again(opened.source, place):
-                return  # renamed to here since the sweep, or shipped when it was not packed yet
+            try:
+                if not opened.source.pread(1, 0):
+                    return
+                if self._is_known(key) or self._is_packed_again(opened.source, place):
+                    return  # renamed to here since the sweep, or shipped when it was not packed yet
+            except Postponed:
+                self._postpone(opened)
+                return
             like = self._like(place, opened.source, starts, new)
             if key in self._lives:
                 return
             if like is None:
                 if len(self._newborn) >= min(_MOST_NEWBORN, self._descriptors.limit // 2):
                     self._follow_newborn()
+                opened.source.limit(None)
                 life = self._born(opened, place, self._start(opened.source) if self._from_end else ORIGIN)
                 starts.add(life)
                 new.add(life)
@@ -489,10 +534,10 @@ class Follower:
         if len(self._held) >= _MOST_HELD:
             return None
         for sought in self._sought.values():
-            if may_become_complete(sought.known, source, place.name):
+            if self._may_become_complete(sought.known, source, place):
                 return sought.known.generation
-        for life in starts.like(place.name, source.pread(START, 0)):
-            if life.moved or (life in new and not related(life.name, place.name)):
+        for life in starts.like(place.name, self._beginning(source)):
+            if life.moved or (life in new and not is_rotation_of(life.name, place.name)):
                 continue
             if key_of(life.file_id) in self._newborn:
                 self._follow_newborn()
@@ -502,7 +547,7 @@ class Follower:
                 self.poll(life)  # the copy may be complete and the file truncated by now
                 if key_of(source.identity) in self._lives:
                     return None
-                if self._is_followed(life) and may_become_copy(life, source):
+                if self._is_followed(life) and self._may_become_copy(life, source):
                     return life.generation
         return None
 
@@ -515,15 +560,60 @@ class Follower:
         self._finished.moved(known, source.identity, place.name)
         return True
 
-    # ── lives ───────────────────────────────────────────────────────────────────────────────────────────────
+    @staticmethod
+    def _beginning(source: Source) -> bytes:
+        with suppress(Postponed):
+            return source.pread(START, 0)
+        return b""
 
     @staticmethod
-    def _opened(place: Place) -> Opened:
+    def _may_become_copy(life: Life, source: Source) -> bool:
+        try:
+            return may_become_copy(life, source)
+        except Postponed:
+            return True
+
+    # ── lives ───────────────────────────────────────────────────────────────────────────────────────────────
+
+    def _opened(self, place: Place, key: Key | None = None) -> Opened:
         """The file, or none if it is gone. Raises `OSError` if it cannot be opened."""
         try:
-            return Opened(open_source(place.root, place.name))
+            return Opened(self._source(place, key))
         except FileNotFoundError:
             return Opened(None)
+
+    # ── compressed files are compared a piece in each scan ──────────────────────────────────────────────────
+
+    def _source(self, place: Place, key: Key | None) -> Source:
+        """The file, opened; the one whose comparison was postponed, if that is `key`. Raises `OSError`."""
+        source = self._postponed.pop(key, None) if key else None
+        if source is None:
+            source = open_source(place.root, place.name)
+            source.limit(self._allowance)
+        return source
+
+    def _begin_unpacking(self) -> None:
+        self._allowance.left = _MAX_UNPACKED_PER_SCAN
+        self._resumed.clear()
+
+    def _postpone(self, opened: Opened) -> None:
+        """Keep the file open with what was unpacked of it, for the next scan to go on."""
+        if len(self._postponed) < _MAX_POSTPONED:
+            key = key_of(opened.open.identity)
+            self._resumed.add(key)
+            self._postponed[key] = opened.take()
+
+    def _drop_decided(self) -> None:
+        """Close what no comparison asked for in this scan."""
+        for key in self._postponed.keys() - self._resumed:
+            self._postponed.pop(key).close()
+
+    @staticmethod
+    def _may_become_complete(known: Remembered, source: Source, place: Place) -> bool:
+        try:
+            return may_become_complete(known, source, place.name)
+        except Postponed:
+            return True
 
     def _begin(self, opened: Opened, place: Place, *, sighted: bool = True) -> None:
         self._born(opened, place).sighted = sighted
@@ -531,6 +621,7 @@ class Follower:
 
     def _born(self, opened: Opened, place: Place, start: Checkpoint = ORIGIN) -> Life:
         """A life in a new generation. It is followed when that is written down, many of them in one transaction."""
+        opened.open.limit(None)
         head = head_of(opened.open)
         generation = Generation(_drawn(), self.pipeline, place.name, self._clock.now())
         life = Life(generation, opened.take(), place, head, (), self._ledger, self._descriptors)
@@ -555,6 +646,7 @@ class Follower:
     def _resume(self, known: Remembered, opened: Opened, place: Place) -> Life:
         if place.name != known.name:
             self._ledger.renamed(known.generation.number, place.name, known.seen)
+        opened.open.limit(None)
         head = opened.open.pread(known.fingerprint.covered, 0)
         life = Life(known.generation, opened.take(), place, head, known.cuts, self._ledger, self._descriptors)
         life.seen = life.recorded = known.seen
@@ -603,7 +695,8 @@ class Follower:
         """What a new size or time of change means."""
         if (status.size, status.modified) == (life.size, life.modified):
             return False
-        if status.size < life.size or not self._unchanged(life):
+        is_measured_on = life.packed and status.size >= life.size and status.modified == life.modified
+        if status.size < life.size or not (is_measured_on or self._unchanged(life)):
             self._empty(life)
             return True
         is_new = not life.modified
@@ -660,9 +753,9 @@ class Follower:
 
     def _seek_one(self, sought: _Sought) -> None:
         waited = self._clock.monotonic() - sought.since >= QUIET_S
-        found = self._find_copy(sought.known, complete=not waited)
+        found = self._find_copy(sought, complete=not waited)
         if found is None:
-            if waited or not self._is_being_made(sought.known):
+            if not sought.is_postponed and (waited or not self._is_being_made(sought)):
                 self._give_up(sought)
             return
         place, source = found
@@ -688,35 +781,68 @@ class Follower:
         self.poll(life)
         self._announce(life)
 
-    def _find_copy(self, known: Remembered, *, complete: bool) -> tuple[Place, Source] | None:
+    def _find_copy(self, sought: _Sought, *, complete: bool) -> tuple[Place, Source] | None:
+        known, sought.is_postponed = sought.known, False
         for key, held in list(self._held.items()):
-            if held.like == known.generation and self._is_copy(known, held.source, held.place, complete=complete):
+            if held.like == known.generation and self._is_held_copy(sought, held, complete=complete):
                 del self._held[key]
                 return held.place, held.source
-        for place, source in neighbours(known.name, {*self._lives, *self._held}):
-            if self._is_strange(known, source) and self._is_copy(known, source, place, complete=complete):
-                return place, source
-            source.close()
+        for each in self._candidates(sought):
+            if (each.stamp, complete) in sought.rejected:
+                continue
+            with self.unreadable.guard(each.place.name), self._opened(each.place, each.key) as opened:
+                try:
+                    if opened.source is not None and self._is_copy(
+                        sought, opened.source, each.place, complete=complete
+                    ):
+                        return each.place, opened.take()
+                    sought.rejected.add((each.stamp, complete))
+                except Postponed:
+                    sought.is_postponed = True
+                    self._postpone(opened)
         return None
 
-    def _is_copy(self, known: Remembered, source: Source, place: Place, *, complete: bool) -> bool:
-        with self.unreadable.guard(place.name):
-            return is_copy(known, source, place.name, complete=complete)
+    def _is_held_copy(self, sought: _Sought, held: _Held, *, complete: bool) -> bool:
+        with self.unreadable.guard(held.place.name):
+            try:
+                return self._is_copy(sought, held.source, held.place, complete=complete)
+            except Postponed:
+                sought.is_postponed = True
         return False
+
+    def _is_copy(self, sought: _Sought, source: Source, place: Place, *, complete: bool) -> bool:
+        not_before = sought.life.modified if sought.life else None
+        return self._is_strange(sought.known, source) and is_copy(
+            sought.known, source, place.name, complete=complete, not_before=not_before
+        )
+
+    def _candidates(self, sought: _Sought) -> list[Neighbour]:
+        """Files that may be the copy by their names. Without a life the place is from an earlier run."""
+        place = sought.life.place if sought.life else self._place_of(sought.known)
+        if place is None:
+            return []
+        return find_candidates(sought.known, place, self._scope, {*self._lives, *self._held})
 
     def _is_strange(self, known: Remembered, source: Source) -> bool:
         """Whether it is another file than the known one, and none that is finished."""
         return source.identity != known.file_id and not self._finished.holds(source)
 
-    def _is_being_made(self, known: Remembered) -> bool:
+    def _is_being_made(self, sought: _Sought) -> bool:
         """Whether some file is perhaps the copy, in the making."""
+        known = sought.known
         if any(held.like == known.generation for held in self._held.values()):
             return True
-        for place, source in neighbours(known.name, {*self._lives, *self._held}):
-            with Opened(source), self.unreadable.guard(place.name):
-                if self._is_strange(known, source) and may_become_complete(known, source, place.name):
+        for each in self._candidates(sought):
+            with self.unreadable.guard(each.place.name), self._opened(each.place, each.key) as opened:
+                if opened.source is not None and self._may_be_the_copy(known, opened.source, each.place):
                     return True
         return False
+
+    def _may_be_the_copy(self, known: Remembered, source: Source, place: Place) -> bool:
+        try:
+            return self._is_strange(known, source) and may_become_complete(known, source, place.name)
+        except Postponed:
+            return True
 
     def _give_up(self, sought: _Sought) -> None:
         known, life = sought.known, sought.life
@@ -750,15 +876,20 @@ class Follower:
         like = self._may_still_be(held, life)
         if key not in self._held:
             return
-        longest = _LONGEST_HOLD_S if related(held.like.path, held.place.name) else QUIET_S
+        longest = _LONGEST_HOLD_S if is_rotation_of(held.like.path, held.place.name) else QUIET_S
         waited = now - held.grown_at >= QUIET_S or now - held.since >= longest
-        is_packed = held.place.name.endswith(".gz") and life is not None and not life.sighted
+        is_packed = held.place.name.endswith(COMPRESSED) and life is not None and not life.sighted
         if like and status.links and (is_packed or not waited):
+            return
+        try:
+            is_done = (like and life is not None and not status.links) or self._is_packed_again(
+                held.source, held.place
+            )
+        except Postponed:
             return
         del self._held[key]
         with Opened(held.source) as opened:
-            is_in_the_life = like and life is not None and not status.links
-            if not is_in_the_life and not self._is_packed_again(held.source, held.place):
+            if not is_done:
                 self._begin(opened, held.place)
 
     def _may_still_be(self, held: _Held, life: Life | None) -> bool:
@@ -767,9 +898,9 @@ class Follower:
             with suppress(OSError):
                 self.poll(life)  # which may take the held file for the copy that it is
                 if self._is_followed(life):
-                    return may_become_copy(life, held.source)
+                    return self._may_become_copy(life, held.source)
         sought = self._sought.get(held.like.number)
-        return sought is not None and may_become_complete(sought.known, held.source, held.place.name)
+        return sought is not None and self._may_become_complete(sought.known, held.source, held.place)
 
     # ── files that have left their name ─────────────────────────────────────────────────────────────────────
 
@@ -784,7 +915,7 @@ class Follower:
         """What was rotated away is read to its end, under whatever name, and finished when it has been quiet."""
         if not self._is_followed(life):
             return
-        if not sighted and life.sighted and not life.is_open:
+        if not sighted and not life.is_open:
             self._find_again(life)
         life.sighted = sighted
         left = not sighted or life.moved or life.name != life.generation.path
@@ -796,16 +927,23 @@ class Follower:
 
     def _find_again(self, life: Life) -> None:
         """It was closed for a while, and no path of the pipeline leads to it any more."""
-        others = {key for key in self._lives if key != key_of(life.file_id)}
-        for place, source in neighbours(life.name, others):
-            if source.identity == life.file_id:
-                self._ledger.renamed(life.generation.number, place.name, life.seen)
-                life.relocate(source, place)
-                self._announce(life)
-                return
-            source.close()
+        for each in find_by_inode(life.place, key_of(life.file_id)):
+            with self.unreadable.guard(each.place.name):
+                if self._goes_on_at(life, each):
+                    return
+                continue
+            return  # it is there, and cannot be opened now
         self._unfollow(life)
         self._miss(life.remembered(), life, "deleted")
+
+    def _goes_on_at(self, life: Life, each: Neighbour) -> bool:
+        with self._opened(each.place) as opened:
+            if opened.source is None or opened.source.identity != life.file_id:
+                return False
+            self._ledger.renamed(life.generation.number, each.place.name, life.seen)
+            life.relocate(opened.take(), each.place)
+        self._announce(life)
+        return True
 
     def _let_go_of_deleted(self) -> None:
         """Deleted files are held for the sinks within a budget; beyond it the oldest is given up."""
@@ -833,14 +971,17 @@ class Follower:
 
         A file that is there and cannot be read is not gone: its generation waits until it can.
         """
+        self.left_out.clear()
         for number, known in list(self._pending.items()):
             if known.ended:
                 del self._pending[number]
                 for listener in self._listeners.values():
                     listener.missing(known, known.ended)
+            elif (place := self._place_of(known)) is None:
+                self.left_out[known.name] = "not delivered by an earlier run, and `paths` leaves it out now"
             elif not self._is_unreadable(known, seen) and self.unreadable.may_try(known.name):
                 with self.unreadable.guard(known.name):
-                    if os.path.isdir(os.path.dirname(known.name)) and not self._found_by_inode(known):
+                    if has_directory(os.path.dirname(known.name)) and not self._found_by_inode(known, place):
                         del self._pending[number]
                         self._miss(known, None, "deleted")
 
@@ -848,16 +989,37 @@ class Follower:
         sighting = seen.get(key_of(known.file_id))
         return sighting is not None and sighting.path in self.unreadable
 
-    def _found_by_inode(self, known: Remembered) -> bool:
+    def _place_of(self, known: Remembered) -> Place | None:
+        """Where an earlier run saw the file, None if the present configuration does not lead there."""
+        folder = os.path.dirname(known.name)
+        is_link = self._links is not None and self._links.holds(known.name)
+        is_reached = is_link or self._scope.leads_to(known.name)
+        return Place(folder, known.name) if is_reached and is_within(known, self._scope) else None
+
+    def _found_by_inode(self, known: Remembered, place: Place) -> bool:
+        """Whether it is followed again, or not compared to its end yet."""
         linked = self._links.find(known.generation) if self._links else None
-        elsewhere = neighbours(known.name, {key for key in self._lives if key != key_of(known.file_id)})
-        for place, source in [linked] if linked else elsewhere:
-            with Opened(source) as opened:
-                if continues(known, source):
-                    self._resume(known, opened, place).sighted = False
-                    del self._pending[known.generation.number]
-                    return True
+        if linked:
+            with Opened(linked[1]) as opened:
+                opened.open.limit(self._allowance)
+                return self._goes_on(known, opened, linked[0])
+        for each in find_by_inode(place, key_of(known.file_id)):
+            if each.key not in self._lives:
+                with self._opened(each.place, each.key) as opened:
+                    if opened.source is not None and self._goes_on(known, opened, each.place):
+                        return True
         return False
+
+    def _goes_on(self, known: Remembered, opened: Opened, place: Place) -> bool:
+        try:
+            if not continues(known, opened.open):
+                return False
+        except Postponed:
+            self._postpone(opened)
+            return True
+        self._resume(known, opened, place).sighted = False
+        del self._pending[known.generation.number]
+        return True
 
     def _record_sizes(self) -> None:
         """Write down how much was seen where no checkpoint does so, because the destination is down."""

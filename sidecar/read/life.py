@@ -92,6 +92,7 @@ class Life:
         self.recorded = 0
         self.settled: dict[str, Checkpoint] = {}
         self._source: Source | None = source
+        source.limit(None)
         self._away = False
         self._head = head
         self._cuts = tuple(sorted(cuts))
@@ -187,6 +188,7 @@ class Life:
         with self._file:
             self.close()
             self._source, self.place, self.file_id, self.packed = source, place, source.identity, source.packed
+            source.limit(None)
             self._away = False
             self.moves += 1
         self._descriptors.used(self)

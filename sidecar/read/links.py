@@ -15,20 +15,21 @@ from pathlib import Path
 from sidecar.flow import Generation
 from sidecar.read.life import Place
 from sidecar.read.source import Plain, Source, open_source
+from sidecar.roots import Roots, enter
 
 
 class Links:
     """The links of one pipeline in `directory`, named by generation."""
 
-    def __init__(self, directory: Path) -> None:
+    def __init__(self, directory: Path, roots: Roots | None = None) -> None:
         self.directory = directory
+        self._above = (roots or Roots()).find(os.path.abspath(directory.parent))
 
     def keep(self, generation: Generation, source: Source) -> None:
         """Make the link. Raises `OSError` as link(2) does; a link that is there is fine."""
         if not isinstance(source, Plain):
             return
-        self.directory.mkdir(mode=0o700, exist_ok=True)
-        with self._folder() as folder, suppress(FileExistsError):
+        with self._folder(make=True) as folder, suppress(FileExistsError):
             # Only with a directory descriptor does it call linkat(2), which follows the link in /proc to the file.
             os.link(f"/proc/self/fd/{source.fd}", _name(generation), dst_dir_fd=folder)
 
@@ -39,11 +40,15 @@ class Links:
 
     def find(self, generation: Generation) -> tuple[Place, Source] | None:
         """The file that the link leads to, opened."""
-        root = os.path.realpath(self.directory.parent)
-        path = os.path.join(root, self.directory.name, _name(generation))
-        with suppress(OSError):
-            return Place(root, path), open_source(root, path)
+        with suppress(OSError), self._above.reach() as reached:
+            if reached.error is None:
+                path = os.path.join(reached.path, self.directory.name, _name(generation))
+                return Place(reached.path, path), open_source(reached.path, path)
         return None
+
+    def holds(self, path: str) -> bool:
+        """Whether the path is that of a link."""
+        return os.path.dirname(path) == os.path.join(self._above.path, self.directory.name)
 
     def drop(self, generation: Generation) -> None:
         """The link is not needed any more."""
@@ -51,13 +56,19 @@ class Links:
             os.unlink(_name(generation), dir_fd=folder)
 
     @contextmanager
-    def _folder(self) -> Iterator[int]:
+    def _folder(self, *, make: bool = False) -> Iterator[int]:
         """A descriptor of the directory, which the application may have replaced by a link."""
-        folder = os.open(self.directory, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
-        try:
-            yield folder
-        finally:
-            os.close(folder)
+        with self._above.reach() as reached:
+            if reached.error is not None:
+                raise reached.error
+            if make:
+                with suppress(FileExistsError):
+                    os.mkdir(self.directory.name, mode=0o700, dir_fd=reached.directory)
+            folder = enter(reached.directory, self.directory.name)
+            try:
+                yield folder
+            finally:
+                os.close(folder)
 
 
 def _name(generation: Generation) -> str:

@@ -1,14 +1,16 @@
 """Opens what the application offers without being led anywhere else.
 
 The application owns the volume and is not trusted: a name may be a symbolic link to one of our secrets, a
-FIFO that nobody writes, or become either between look and open. So every component below the fixed root is
-opened with `O_NOFOLLOW`, and only a regular file is taken (open(2), openat(2)).
+FIFO that nobody writes, or become either between look and open. So no component is
+followed if it is a link, and only a regular file is taken (open(2), openat(2)).
 """
 
 from __future__ import annotations
 
 import os
 import stat
+
+from sidecar.roots import open_directory
 
 _FLAGS = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
 
@@ -18,20 +20,13 @@ class NotRegular(OSError):
 
 
 def open_regular(root: str, path: str) -> int:
-    """A descriptor for the regular file `path`, which lies below the directory `root` (already resolved).
+    """A descriptor for the regular file `path` below the directory `root`, both absolute and without links.
 
     Raises `NotRegular`, or `OSError` as open(2) does.
     """
     *folders, name = _below(root, path)
-    here = os.open(root, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        for folder in folders:
-            below = os.open(folder, os.O_PATH | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=here)
-            os.close(here)
-            here = below
-        return _regular(os.open(name, _FLAGS, dir_fd=here))
-    finally:
-        os.close(here)
+    with open_directory("/".join((root, *folders))) as directory:
+        return _regular(os.open(name, _FLAGS, dir_fd=directory))
 
 
 def _below(root: str, path: str) -> list[str]:

@@ -6,6 +6,7 @@ import errno
 import os
 import threading
 import zlib
+from contextlib import suppress
 from typing import NamedTuple, Protocol
 
 from sidecar.flow import FileId
@@ -16,6 +17,32 @@ from sidecar.read.safe_open import open_regular
 _PIECE = 64 * 1024
 _MEASURED_AT_ONCE = 16 << 20
 _MAGIC = b"\x1f\x8b"
+_MAX_EXPANSION = 1032
+"""One byte of deflate (RFC 1951) unpacks to no more than this."""
+_MAX_KEPT = 64
+_LEAST_CHARGED = 4096
+"""Bytes that a step counts for that makes fewer of them: an archive may hold any number of empty parts."""
+
+
+class Postponed(Exception):
+    """To answer, more has to be unpacked than one scan may. Asked again in the next scan, it goes on from there."""
+
+
+class Allowance:
+    """How many bytes may still be unpacked in this scan."""
+
+    def __init__(self, size: int) -> None:
+        self.left = size
+
+    def take(self, size: int) -> None:
+        """Count what was unpacked."""
+        self.left -= size
+
+    def check(self) -> None:
+        """Raise `Postponed` if nothing is left."""
+        if self.left <= 0:
+            raise Postponed
+
 
 _BLOCK = 512
 """Unit of `st_blocks` (inode(7))."""
@@ -56,12 +83,20 @@ class Source(Protocol):
 
     def status(self) -> Status: ...
 
+    def modified_at(self) -> float:
+        """The time of the last change, as fstat(2) says it."""
+        ...
+
     def holds(self, size: int) -> bool:
         """Whether there are so many bytes at least."""
         ...
 
     def data_after(self, offset: int) -> int:
         """Where the next byte may be that is not in a hole, `offset` or later; the size if there is none."""
+        ...
+
+    def limit(self, allowance: Allowance | None) -> None:
+        """From now on `pread` and `holds` raise `Postponed` when nothing is left; None sets no limit."""
         ...
 
     def close(self) -> None: ...
@@ -108,6 +143,10 @@ class Plain:
         except OSError:
             return False
 
+    def modified_at(self) -> float:
+        """As fstat(2)."""
+        return os.fstat(self.fd).st_mtime
+
     def holds(self, size: int) -> bool:
         """By fstat(2)."""
         return os.fstat(self.fd).st_size >= size
@@ -122,6 +161,9 @@ class Plain:
     def close(self) -> None:
         """Give the descriptor back."""
         os.close(self.fd)
+
+    def limit(self, allowance: Allowance | None) -> None:
+        """Nothing has to be unpacked."""
 
 
 class Gzipped:
@@ -140,28 +182,62 @@ class Gzipped:
         self._streams = threading.local()
         self._measuring = _Stream(fd)
         self._packed = -1
+        self._allowance: Allowance | None = None
+        self._kept: dict[tuple[int, int], bytes] = {}
 
     def pread(self, length: int, offset: int) -> bytes:
         """At most `length` unpacked bytes from `offset`."""
-        stream = getattr(self._streams, "stream", None)
+        if self._allowance is None:
+            return self._stream(offset).read(length, offset)
+        self._notice_growth()
+        kept = self._kept.get((offset, length))
+        if kept is None:
+            kept = self._stream(offset).read(length, offset, self._allowance)
+            if len(kept) == length <= HEAD and len(self._kept) < _MAX_KEPT:
+                self._kept[offset, length] = kept  # so that a comparison that goes on need not begin again
+        return kept
+
+    def _stream(self, offset: int) -> _Stream:
+        stream: _Stream | None = getattr(self._streams, "stream", None)
         if stream is None or offset < stream.base:
             stream = self._streams.stream = _Stream(self.fd)
-        return stream.read(length, offset)
+        stream.go_on()
+        return stream
 
     def status(self) -> Status:
         """The size is that of the unpacked bytes, as far as it was found out yet."""
-        found = os.fstat(self.fd)
-        if found.st_size < self._packed:
-            self._measuring = _Stream(self.fd)
-        if found.st_size != self._packed:
-            self._packed = found.st_size
-            self._measuring.go_on()
-        size = self._measuring.measure(self._measuring.end + _MEASURED_AT_ONCE)
+        found = self._notice_growth()
+        with suppress(Postponed):
+            self._measuring.measure(self._measuring.end + _MEASURED_AT_ONCE, self._allowance)
+        size = self._measuring.end
         return Status(size, found.st_mtime, found.st_nlink, size)
+
+    def modified_at(self) -> float:
+        """As fstat(2) of the compressed file."""
+        return os.fstat(self.fd).st_mtime
 
     def holds(self, size: int) -> bool:
         """Unpacks so much and no more."""
-        return _Stream(self.fd).measure(size) >= size
+        found = self._notice_growth()
+        if size > found.st_size * _MAX_EXPANSION:
+            return False
+        return self._measuring.measure(size, self._allowance) >= size
+
+    def _notice_growth(self) -> os.stat_result:
+        found = os.fstat(self.fd)
+        if found.st_size < self._packed:
+            self._measuring, self._streams = _Stream(self.fd), threading.local()
+            self._kept.clear()
+        if found.st_size != self._packed:
+            self._packed = found.st_size
+            self._measuring.go_on()
+        return found
+
+    def limit(self, allowance: Allowance | None) -> None:
+        """Limits what is unpacked in the scan that asks."""
+        self._allowance = allowance
+        if allowance is None:
+            self._kept.clear()
 
     def data_after(self, offset: int) -> int:
         """Nothing is known of holes."""
@@ -184,21 +260,21 @@ class _Stream:
         self._buffer = b""
         self._over = False
 
-    def read(self, length: int, offset: int) -> bytes:
+    def read(self, length: int, offset: int, allowance: Allowance | None = None) -> bytes:
         while not self._over and self.end < offset + length:
             self._forget_before(offset)
-            self._buffer += self._more()
+            self._buffer += self._more(allowance)
         return self._buffer[offset - self.base : offset - self.base + length]
 
     @property
     def end(self) -> int:
         return self.base + len(self._buffer)
 
-    def measure(self, enough: int) -> int:
+    def measure(self, enough: int, allowance: Allowance | None = None) -> int:
         """How many bytes there are; stops at `enough`."""
         while not self._over and self.end < enough:
             self._forget_before(self.end)
-            self._buffer = self._more()
+            self._buffer = self._more(allowance)
         return self.end
 
     def go_on(self) -> None:
@@ -210,7 +286,9 @@ class _Stream:
         self._buffer = self._buffer[passed:]
         self.base += passed
 
-    def _more(self) -> bytes:
+    def _more(self, allowance: Allowance | None) -> bytes:
+        if allowance is not None:
+            allowance.check()
         if not self._packed:
             self._packed = os.pread(self._fd, _PIECE, self._at)
             self._at += len(self._packed)
@@ -220,6 +298,8 @@ class _Stream:
         except zlib.error:
             self._over = True
             return b""
+        if allowance is not None:
+            allowance.take(max(len(data), _LEAST_CHARGED))
         self._packed = self._unpacker.unconsumed_tail
         if self._unpacker.eof:
             self._packed = self._unpacker.unused_data.lstrip(b"\0")

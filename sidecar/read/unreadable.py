@@ -12,6 +12,7 @@ import msgspec
 
 from sidecar.clock import Clock
 from sidecar.read.life import Elsewhere
+from sidecar.roots import LinkInPath
 
 MIN_PAUSE_S, MAX_PAUSE_S = 1.0, 10.0
 
@@ -35,7 +36,8 @@ class Guard:
         if error is None:
             self._files.clear(self._path)
         elif isinstance(error, OSError) and not isinstance(error, Elsewhere):  # the next scan finds it elsewhere
-            self._files.record(self._path, error)
+            # A link in place of a directory is one refusal, however many files are named below it.
+            self._files.record(error.filename if isinstance(error, LinkInPath) else self._path, error)
         return isinstance(error, OSError)
 
 

@@ -163,6 +163,12 @@ class Ledger:
         """The generations that were finished to their end and are not forgotten yet, the youngest first."""
         return self._known(pipeline, "finished IS NOT NULL AND ended = ''")
 
+    def paths(self, pipeline: str) -> list[str]:
+        """The path of each generation of a pipeline when it began, and the last that it was seen under."""
+        with self._store.reading() as db:
+            rows = db.execute("SELECT path, name FROM generations WHERE pipeline = ?", (pipeline,)).fetchall()
+        return [path_of(column) for row in rows for column in row]
+
     def _known(self, pipeline: str, condition: str) -> list[Remembered]:
         with self._store.reading() as db:
             rows = db.execute(

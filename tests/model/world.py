@@ -206,11 +206,11 @@ class World:
         self.store = open_store(self.state)
         self.ledger = MortalLedger(self.store, self._bound, self.fuse)
         self.descriptors = Descriptors(self._open_files)
+        self.sweep = Sweep(self._paths, self._exclude, known=lambda: self.ledger.paths("app"))
         self.follower = Follower(
-            "app", self.ledger, self.clock, self.said.append, self.descriptors, links=self._links,
+            "app", self.ledger, self.clock, self.said.append, self.descriptors, self.sweep, links=self._links,
             boundaries=self._boundaries, **self._options,
         )  # fmt: skip
-        self.sweep = Sweep(self._paths, self._exclude)
         self.shippers = {name: self._shipper(name) for name in self.destinations}
         for name, shipper in self.shippers.items():
             self.follower.listen(name, shipper)
@@ -257,8 +257,9 @@ class World:
                 shipper.conclude()
             self.shippers = {name: self._shipper(name) for name in self.destinations}
             self.follower.change(
-                self.shippers, ignore_older=None, held_deleted=self._options.get("held_deleted", 256 << 20),
-                links=self._links, boundaries=self._boundaries,
+                self.shippers, self.sweep, ignore_older=None,
+                held_deleted=self._options.get("held_deleted", 256 << 20), links=self._links,
+                boundaries=self._boundaries,
             )  # fmt: skip
 
         return self.alive and self._mortally(reloading)

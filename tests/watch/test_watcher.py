@@ -26,8 +26,9 @@ def test_the_busiest_pipeline_says_how_long_the_watcher_sleeps(tmp_path: Path) -
     watched = []
     for name, step in (("soon", 0.01), ("later", 0.05)):
         (tmp_path / name).mkdir()
-        follower = Follower(name, ledger, clock, said.append, Descriptors(16))
-        watched.append(Watched(Sweep([f"{tmp_path}/{name}/*.log"]), follower, step))
+        sweep = Sweep([f"{tmp_path}/{name}/*.log"])
+        follower = Follower(name, ledger, clock, said.append, Descriptors(16), sweep)
+        watched.append(Watched(sweep, follower, step))
     watcher = Watcher(watched, clock, said.append)
     watcher.look()
     assert watcher.poll() == 1.0

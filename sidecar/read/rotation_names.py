@@ -1,0 +1,50 @@
+"""Which names does a rotation make? `app.log` becomes `app.log.1`, `app.log-20261128.gz`, `app-2026-11-28.log`."""
+
+from __future__ import annotations
+
+import os
+import re
+from functools import lru_cache
+
+COMPRESSED = ".gz"
+
+_WORDS = "old|bak|backup|prev|previous|orig|save|saved|rotated|archived|copy"
+_ADDED = rf"(?i:[-._+:]{{1,2}}(?:\d+(?:T\d+)?Z?|{_WORDS}))"
+"""A number, a part of a date or time, or one of few words, after what separates it."""
+
+_END = r"\Z"
+_SUFFIX = re.compile(rf"{_ADDED}+\Z")
+_COMPRESSION = re.compile(r"\.(?:gz|bz2|xz|zst|lz4|zip)\Z")
+
+
+def is_rotation_of(original: str, name: str) -> bool:
+    """Return whether a rotation makes the path `name` from the path `original`, in the same directory."""
+    if os.path.dirname(original) != os.path.dirname(name):
+        return False
+    before, made = os.path.basename(original), os.path.basename(name)
+    return made not in (before, _base(before)) and _pattern(before).fullmatch(made) is not None
+
+
+def find_originals(name: str) -> list[str]:
+    """Return the paths that a rotation may have made the path `name` from, and `name` itself."""
+    folder, made = os.path.split(name)
+    plain = _COMPRESSION.sub("", made)
+    base = _SUFFIX.sub("", plain)
+    stem, dot, extension = base.rpartition(".")
+    found = [made, plain, base, f"{_SUFFIX.sub('', stem)}{dot}{extension}"]
+    return [os.path.join(folder, each) for each in dict.fromkeys(found) if each]
+
+
+@lru_cache(maxsize=4096)
+def _pattern(original: str) -> re.Pattern[str]:
+    """The names that are made from this one, or from what this one was made from by adding to its end."""
+    base = _base(original)
+    stem, dot, extension = base.rpartition(".")
+    names = [re.escape(base)]
+    if stem:
+        names.append(rf"{re.escape(stem)}{_ADDED}+{re.escape(dot + extension)}")
+    return re.compile(rf"(?:{'|'.join(names)}){_ADDED}*(?:{_COMPRESSION.pattern.removesuffix(_END)})?")
+
+
+def _base(name: str) -> str:
+    return _SUFFIX.sub("", _COMPRESSION.sub("", name)) or name
