@@ -9,6 +9,10 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from typing import Any
 
+from sidecar.deliver.sink import Sink
+from sidecar.errors import DeliveryError
+from tests.sinks.batches import batch_of
+
 Behaviour = Callable[["Peer"], None]
 
 
@@ -42,7 +46,7 @@ class Peer:
         while len(found) < size:
             piece = self.sock.recv(size - len(found))
             if not piece:
-                raise ConnectionResetError
+                raise EOFError
             found += piece
         return found
 
@@ -61,6 +65,7 @@ class Server:
 
     def __init__(self, behaviour: Behaviour, tls: ssl.SSLContext | None = None) -> None:
         self.behaviour, self.connections = behaviour, 0
+        self._open: list[socket.socket] = []
         self.tls, self._ended = tls, threading.Event()
         self._listener = socket.create_server(("127.0.0.1", 0))
         self._listener.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 8192)
@@ -73,19 +78,38 @@ class Server:
             except OSError:
                 return
             self.connections += 1
+            self._open.append(sock)
             threading.Thread(target=self._behave, args=(sock,), daemon=True).start()
 
     def _behave(self, sock: socket.socket) -> None:
-        with suppress(OSError), sock:
+        with suppress(OSError, EOFError), sock:
             secured = self.tls.wrap_socket(sock, server_side=True) if self.tls else sock
             with secured:
                 self.behaviour(Peer(secured, self._ended))
+
+    def restart(self, behaviour: Behaviour) -> None:
+        """Behave so from now on. All connections end."""
+        self.behaviour = behaviour
+        for sock in self._open:
+            with suppress(OSError):
+                sock.shutdown(socket.SHUT_RDWR)
 
     def end(self) -> None:
         self._ended.set()
         with suppress(OSError):
             self._listener.shutdown(socket.SHUT_RDWR)
         self._listener.close()
+
+
+def recovers(server: Server, sink: Sink, good: Behaviour) -> bool:
+    """Whether the same sink has a document stored once the server is well; a loaded machine may need to try often."""
+    server.restart(good)
+    for _ in range(50):
+        with suppress(DeliveryError):
+            stored = sink.write(batch_of("{}")).stored
+            sink.close()
+            return list(stored) == [0]
+    return False
 
 
 @contextmanager

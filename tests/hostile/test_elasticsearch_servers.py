@@ -19,7 +19,7 @@ import trustme
 from sidecar.deliver.backoff import MAX_RETRY_AFTER_S, Backoff
 from sidecar.deliver.sinks.elasticsearch import ElasticsearchSettings, ElasticsearchSink
 from sidecar.errors import Fatal, Retryable, TooLarge
-from tests.hostile.servers import Behaviour, Peer, Server, serving
+from tests.hostile.servers import Behaviour, Peer, Server, recovers, serving
 from tests.sinks.batches import batch_of
 
 CREATED = b'{"errors":false,"items":[{"create":{"status":201}}]}'
@@ -153,16 +153,6 @@ def sink_at(server: Server, scheme: str = "http", **settings: Any) -> Elasticsea
     return ElasticsearchSink(ElasticsearchSettings.model_validate(given))
 
 
-def recovers(server: Server, sink: ElasticsearchSink) -> bool:
-    """Whether the first good answer is taken, with the time that a loaded machine may need for it."""
-    server.behaviour = good
-    sink.close()
-    patient = sink_at(server, "https" if server.tls else "http", timeout=20, verify=not server.tls)
-    stored = list(patient.write(batch_of("{}")).stored)
-    patient.close()
-    return stored == [0]
-
-
 @pytest.mark.parametrize("name", FAULTY)
 def test_a_server_in_the_place_of_elasticsearch_cannot_hold_the_sink(name: str) -> None:
     document = json.dumps({"text": "x" * (8 << 20 if "read" in name else 1)})
@@ -172,7 +162,7 @@ def test_a_server_in_the_place_of_elasticsearch_cannot_hold_the_sink(name: str) 
             sink.write(batch_of(document))
         assert not isinstance(fault.value, TooLarge)
         assert len(str(fault.value)) < 1000
-        assert recovers(server, sink)
+        assert recovers(server, sink, good)
 
 
 @pytest.fixture(scope="module")
@@ -189,7 +179,7 @@ def test_a_server_with_tls_cannot_hold_it_either(name: str, tls: ssl.SSLContext)
         sink = sink_at(server, "https", verify=False)
         with pytest.raises(Retryable):
             sink.write(batch_of(document))
-        assert recovers(server, sink)
+        assert recovers(server, sink, good)
 
 
 def test_a_handshake_that_never_ends_does_not_hold_the_sink() -> None:
@@ -208,7 +198,7 @@ def test_gzip_that_was_asked_for_is_unpacked_within_bounds(packed: bytes) -> Non
         with pytest.raises(Retryable) as fault:
             sink.write(batch_of("{}"))
         assert not isinstance(fault.value, TooLarge)
-        assert recovers(server, sink)
+        assert recovers(server, sink, good)
 
 
 def test_an_answer_that_is_too_large_for_several_documents_is_asked_for_in_parts() -> None:

@@ -29,6 +29,7 @@ from sidecar.deliver.sinks.credentials import Renewed, secret
 from sidecar.deliver.sinks.dated import DatedName
 from sidecar.deliver.sinks.faults import Table, shortened, translated, unreached, unresolved, untrusted
 from sidecar.deliver.sinks.mongodb_documents import LINES, Encoder, Rows
+from sidecar.deliver.sinks.mongodb_replies import ReplyTooLarge, bound_replies
 from sidecar.deliver.sinks.mongodb_settings import MongoDBSettings
 from sidecar.errors import DeliveryError, Fatal, Retryable, TooLarge
 from sidecar.flow import Batch, Envelope, Rejection, Verdict
@@ -36,9 +37,14 @@ from sidecar.flow import Batch, Envelope, Rejection, Verdict
 __all__ = ["FAULTS", "MongoDBSettings", "MongoDBSink"]
 
 _SELECTION_MS = 5000
+_CLOSE_S = 1.0
+_IDS_PER_REPLY = 10_000
 _INDEX_DIFFERS = (85, 86)
 _UNRESOLVED = re.compile(r"\[Errno -\d+\]|nodename nor servname")
 _NEVER = "check the settings of the sink"
+_SENSELESS = (LookupError, TypeError, ValueError, AttributeError, RecursionError, SystemError)
+"""What the driver raises for answers of another form than MongoDB's."""
+
 _ENCODER = Encoder(bson.encode, Decimal128, (bson.errors.BSONError, OverflowError, UnicodeEncodeError))
 _Client = pymongo.MongoClient[dict[str, Any]]
 
@@ -70,7 +76,7 @@ class MongoDBSink:
         self._collection = DatedName(settings.collection)
         self._expiring: set[str] = set()
         files = (settings.password_file, settings.ca_file)
-        self._client = Renewed(files, self._connected, lambda client: client.close())
+        self._client = Renewed(files, self._connected, _close)
 
     def open(self) -> None:
         """Connect and authenticate; make the index that lets documents expire."""
@@ -126,12 +132,16 @@ class MongoDBSink:
 
     def _insert(self, collection: Collection[dict[str, Any]], rows: Rows, tally: _Tally) -> None:
         """Insert and judge. Raises `DeliveryError` when nothing is known of these rows."""
-        with translated(FAULTS, self._at):
+        with self._translated():
             self._let_expire(collection)
             try:
                 collection.insert_many(list(map(RawBSONDocument, rows.data)), ordered=False)
             except pymongo.errors.BulkWriteError as error:
                 self._judge(error.details, collection, rows, tally)
+            except ReplyTooLarge as error:
+                if len(rows.data) == 1:
+                    raise
+                raise TooLarge("its answer is too large", at=self._at, try_="make batch_bytes smaller") from error
             else:
                 tally.stored.extend(rows.indexes)
 
@@ -142,6 +152,8 @@ class MongoDBSink:
                 unmet.get("code"), f"the write concern was not met, {unmet.get('errmsg', '')}", self._at
             )
         errors = {error["index"]: error for error in details["writeErrors"]}
+        if not all(type(position) is int and 0 <= position < len(rows.data) for position in errors):
+            raise _unreadable(KeyError("index"), self._at)
         there = _there(collection, rows, errors)
         for position, index in enumerate(rows.indexes):
             if position not in errors:
@@ -176,15 +188,31 @@ class MongoDBSink:
 
     @contextmanager
     def _borrowed(self) -> Iterator[_Client]:
-        with translated(FAULTS, self._at), self._client.lent() as client:
+        """All that is done with it, together, has to be over within the timeout."""
+        with self._translated(), self._client.lent() as client, pymongo.timeout(self._settings.timeout):
+            if not client.topology_description.has_writable_server():
+                with pymongo.timeout(client.options.server_selection_timeout):
+                    client.admin.command("ping")
             yield client
+
+    @contextmanager
+    def _translated(self) -> Iterator[None]:
+        with translated(FAULTS, self._at):
+            try:
+                yield
+            except (pymongo.errors.ServerSelectionTimeoutError, *_SENSELESS):
+                self._client.close()  # the driver never forgets a greeting that made no sense, nor looks again
+                raise
 
     def _connected(self) -> _Client:
         given = self._settings
         options: dict[str, Any] = {
             "appname": "log-sidecar",
             "serverSelectionTimeoutMS": _SELECTION_MS,
-            "socketTimeoutMS": int(given.timeout * 1000),
+            "retryWrites": False,  # within its deadline the driver would try for ever; the courier does better
+            "retryReads": False,
+            "connectTimeoutMS": int(given.timeout * 1000) or 1,
+            "socketTimeoutMS": int(given.timeout * 1000) or 1,
         }
         chosen = {key.lower() for key, _ in parse_qsl(urlsplit(given.url).query)}
         options = {key: value for key, value in options.items() if key.lower() not in chosen}
@@ -193,7 +221,14 @@ class MongoDBSink:
             options |= {"username": given.username, "password": secret(given.password, given.password_file)}
         if given.ca_file is not None:
             options |= {"tls": True, "tlsCAFile": str(given.ca_file)}
+        bound_replies()
         return pymongo.MongoClient(given.url, **options)
+
+
+def _close(client: _Client) -> None:
+    """A server that does not answer is not waited for: the sessions that end here would end by themselves."""
+    with pymongo.timeout(_CLOSE_S):
+        client.close()
 
 
 def _grouped(names: str | Sequence[str], rows: Rows) -> dict[str, Rows]:
@@ -217,7 +252,7 @@ def _there(collection: Collection[dict[str, Any]], rows: Rows, errors: dict[int,
     there = {position for position in doubles if answer.already_there(errors[position])}
     unclear = {RawBSONDocument(rows.data[position])["_id"]: position for position in doubles if position not in there}
     if unclear:
-        found = collection.find({"_id": {"$in": list(unclear)}}, {"_id": 1})
+        found = collection.find({"_id": {"$in": list(unclear)}}, {"_id": 1}, batch_size=_IDS_PER_REPLY)
         there |= {unclear[document["_id"]] for document in found}
     return there
 
@@ -245,6 +280,10 @@ def _misconfigured(error: pymongo.errors.ConfigurationError, at: str) -> Deliver
 
 def _later(error: Exception, at: str) -> DeliveryError:
     return Retryable(f"the request failed ({type(error).__name__})", at=at, try_="wait for it")
+
+
+def _unreadable(_: Exception, at: str) -> DeliveryError:
+    return Retryable("its answer cannot be read", at=at, try_="check that this is MongoDB, and what stands before it")
 
 
 def _too_large(_: Exception, at: str) -> DeliveryError:
@@ -292,5 +331,7 @@ FAULTS: Table = {
     bson.errors.InvalidBSON: _later,
     pymongo.errors.DocumentTooLarge: _too_large,
     ssl.SSLError: _bad_files,
+    ReplyTooLarge: _unreadable,
+    **dict.fromkeys(_SENSELESS, _unreadable),
 }
 """What each exception of the driver means; a test fails for a class that is missing here."""

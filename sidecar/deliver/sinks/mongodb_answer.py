@@ -39,6 +39,9 @@ BUSY = frozenset({
 })  # fmt: skip
 """No primary, no connection, no room, no time, no lock, no replication: all of it passes."""
 
+_LONGEST_MESSAGE = 4096
+"""Characters of a message that are looked at; what is told of it is shorter still."""
+
 _BAD_VALUE = 2
 _BAD_VALUES = ("must be present and contain a valid BSON UTC datetime",)  # a time-series collection
 _ADVICE = {
@@ -68,7 +71,7 @@ def already_there(error: Mapping[str, Any]) -> bool:
 
 def told(message: str) -> str:
     """The server's words, shortened; what it quotes from the document begins at a brace and is left out."""
-    return shortened(re.sub(r"(?: dup key)?:?\s*\{.*", "", message, flags=re.DOTALL))
+    return shortened(re.sub(r"(?: dup key)?:?\s*\{.*", "", message[:_LONGEST_MESSAGE], flags=re.DOTALL))
 
 
 def fault(code: int | None, message: str, at: str) -> DeliveryError:

@@ -73,7 +73,7 @@ class MongoDBSettings(SinkSettings):
     """Delete documents when their event is so long ago, by an index on `@timestamp` that is made if it is missing."""
 
     timeout: Duration = 30.0
-    """How long one request may take, in seconds."""
+    """Seconds that writing one batch may take, from the connection to the last answer."""
 
     schemes: ClassVar[tuple[str, ...]] = ("mongodb", _SRV)
 
