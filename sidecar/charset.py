@@ -144,7 +144,20 @@ class Charset:
         return line[_WIDE:] if at == 0 and self.width == _WIDE and line[:_WIDE] in _MARKS else line
 
     def decoded(self, line: bytes, at: int, errors: str = "strict") -> str:
-        """The text. Raises `UnicodeDecodeError` if `errors` is "strict" and not all of it is one."""
+        """The text. Raises `UnicodeDecodeError` if `errors` is "strict" and not all of it is one.
+
+        A broken character never takes a line end with it, as Python's decoders of several bytes a character do.
+        """
+        if errors == "strict" or self.name == UTF_8.name or self.newline not in line:
+            return self._text(line, at, errors)
+        found = []
+        for piece in self.lines(line, at):
+            is_ended = self.ends_line(piece, at + len(piece))
+            found.append(self._text(piece[: -self.width] if is_ended else piece, at, errors) + "\n" * is_ended)
+            at += len(piece)
+        return "".join(found)
+
+    def _text(self, line: bytes, at: int, errors: str) -> str:
         if self.width > 1 and at % _WIDE and line:
             # What is left of a code unit whose first byte was the last of the file when it was shipped.
             if errors == "strict":

@@ -1,0 +1,84 @@
+"""Encodings and line ends: whatever the bytes are, the byte-level framing says where lines and events are."""
+
+from __future__ import annotations
+
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+
+from sidecar.charset import CODECS, Charset, named
+from sidecar.decode.framing import Framing
+from sidecar.decode.multiline import Grouping, grouping
+from sidecar.flow import Chunk, Generation
+
+GENERATION = Generation(35, "app", "/var/log/app/a.log", 0.0)
+INDENT = grouping("indent", {}, timeout_s=2, max_lines=1000, max_bytes=1 << 20)
+START = grouping(None, {"start": "^S"}, timeout_s=2, max_lines=1000, max_bytes=1 << 20)
+END = grouping(None, {"end": "E$"}, timeout_s=2, max_lines=1000, max_bytes=1 << 20)
+
+LEADS = st.sampled_from([b"\x8f", b"\x81\x30", b"\x81", b"\xfe", b"\xd8\x00", b"\x00\xd8", b"\xe2\x82", b"\x8e"])
+PIECES = st.lists(st.binary(max_size=4) | LEADS | st.sampled_from([b"S", b" ", b"E", b"ab"]), max_size=5)
+LINES = st.lists(PIECES.map(b"".join), min_size=1, max_size=6)
+ENCODINGS = st.sampled_from([name for name in CODECS if name != "utf-16"])
+
+
+def joined(lines: list[bytes], charset: Charset) -> bytes:
+    """Return these bytes, each with a line end behind it that is a whole code unit."""
+    padded = [line + b"x" * (len(line) % charset.width) for line in lines]
+    return b"".join(line + charset.newline for line in padded)
+
+
+def byte_lines(data: bytes, charset: Charset) -> list[tuple[int, bytes]]:
+    """Return where each line begins, and its bytes without the line end, told by bytes alone."""
+    found, begin = [], 0
+    for at in range(0, len(data), charset.width):
+        if data[at : at + charset.width] == charset.newline:
+            found.append((begin, data[begin:at]))
+            begin = at + charset.width
+    return found
+
+
+@settings(max_examples=600, deadline=None)
+@given(lines=LINES, encoding=ENCODINGS)
+@example(lines=[b"S one", b"broken \x81\x30", b"S two"], encoding="gb18030")
+@example(lines=[b"S one", b"broken \x8f"], encoding="euc-jp")
+def test_every_line_is_where_its_bytes_are(lines: list[bytes], encoding: str) -> None:
+    charset = named(encoding)
+    data = joined(lines, charset)
+    found = Framing(keep_empty=True, charset=charset).lines(Chunk(GENERATION, 0, data, len(data)))
+    nul, wanted = b"\0" * charset.width, byte_lines(data, charset)
+    # NUL bytes at the beginning of a line are skipped.
+    starts = [at + charset.nuls(line, at) if line.startswith(nul) else at for at, line in wanted]
+    assert list(found.starts) == starts
+    assert not any("\n" in text for text in found.texts)
+
+
+@settings(max_examples=600, deadline=None)
+@given(lines=LINES, encoding=ENCODINGS, rule=st.sampled_from([INDENT, START, END]))
+@example(lines=[b"S one", b"broken \x81\x30"], encoding="gb18030", rule=START)
+@example(lines=[b"S one", b"broken \x8f"], encoding="euc-jp", rule=INDENT)
+@example(lines=[b"S one", b"broken \x8f"], encoding="euc-jp", rule=END)
+def test_every_event_begins_and_ends_with_a_line(lines: list[bytes], encoding: str, rule: Grouping) -> None:
+    charset = named(encoding)
+    data = joined(lines, charset)
+    begins = [at for at, _ in byte_lines(data, charset)]
+    for closed in (False, True):
+        events = charset.events(rule, data, 0, closed=closed)
+        assert {*events.starts, events.whole} <= {*begins, len(data)}
+    assert events.whole == len(data), "a closed event is whole"
+    if b"\0" not in data:
+        chunk = Chunk(GENERATION, 0, data, len(data), events=list(events.starts), encoding=charset.name)
+        found = Framing(keep_empty=True, charset=charset).lines(chunk)
+        assert list(found.starts) == list(events.starts)
+        for text, start, end in zip(found.texts, events.starts, [*events.starts, len(data)][1:], strict=True):
+            blank = charset.tidied(data[start:end], start)
+            assert text.count("\n") == blank.count(charset.newline)
+
+
+@settings(max_examples=300, deadline=None)
+@given(lines=LINES, encoding=ENCODINGS)
+def test_a_broken_character_takes_no_line_end_with_it(lines: list[bytes], encoding: str) -> None:
+    charset = named(encoding)
+    data = joined(lines, charset)
+    for errors in ("replace", "backslashreplace"):
+        text = charset.decoded(data, 0, errors)
+        assert text.count("\n") == len(byte_lines(data, charset))
