@@ -37,39 +37,39 @@ def account(parts: Sequence[Part], batch: Batch, outcome: Outcome, pipeline: str
             if outcome.rejected
             else []
         )
-        for rejection in refused:
-            _dead(part, rejection.index - first, rejection, batch, pipeline, sink, now, outcome.attempts)
+        _bury(part, first, refused, batch, pipeline, sink, now, outcome.attempts)
         counted = sum(part.span.amounts.bytes_.values())
         part.span.amounts.add("stored", part.span.end - part.span.start - counted, size - len(refused))
         part.span.settled = True
         first += size
 
 
-def _dead(
-    part: Part, at: int, rejection: Rejection, batch: Batch, pipeline: str, sink: str, now: float, attempts: int
-) -> None:
-    documents, generation = part.documents, part.documents.generation
-    start = documents.starts[at]
-    end = part.layout.end_of(start)
-    part.span.amounts.add("dead_letter", end - start, 1)
-    part.span.dead_letters.append(
-        DeadLetter(
-            pipeline, sink, generation.number, generation.shown, start, end,
-            batch.ids[rejection.index], rejection.target, batch.documents[rejection.index],
-            batch.event_times[rejection.index], rejection.status, rejection.kind, rejection.reason, now, attempts,
-        )
-    )  # fmt: skip
+def _bury(
+    part: Part, first: int, refused: Sequence[Rejection], batch: Batch, pipeline: str, sink: str, now: float,
+    attempts: int,
+) -> None:  # fmt: skip
+    """Make dead letters of these documents of a part, whose first one has the index `first` in the batch."""
+    if not refused:
+        return
+    generation, amounts, letters = part.documents.generation, part.span.amounts, part.span.dead_letters
+    starts = [part.documents.starts[rejection.index - first] for rejection in refused]
+    for rejection, start, end in zip(refused, starts, part.layout.ends_of(starts), strict=True):
+        amounts.add("dead_letter", end - start, 1)
+        letters.append(
+            DeadLetter(
+                pipeline, sink, generation.number, generation.shown, start, end,
+                batch.ids[rejection.index], rejection.target, batch.documents[rejection.index],
+                batch.event_times[rejection.index], rejection.status, rejection.kind, rejection.reason, now, attempts,
+            )
+        )  # fmt: skip
 
 
 def undecodable(part: Part, refused: frozenset[int], pipeline: str, sink: str, now: float) -> Documents:
     """Lines that the strict policy refuses, by index, become dead letters; returns the documents that remain."""
     documents = part.documents
-    batch = Batch([documents])
-    for index in sorted(refused):
-        rejection = Rejection(
-            index, "invalid_text", "the line is not valid in its encoding and encoding_errors is strict"
-        )
-        _dead(part, index, rejection, batch, pipeline, sink, now, 1)
+    reason = "the line is not valid in its encoding and encoding_errors is strict"
+    rejections = [Rejection(index, "invalid_text", reason) for index in sorted(refused)]
+    _bury(part, 0, rejections, Batch([documents]), pipeline, sink, now, 1)
     rest = [i for i in range(len(documents)) if i not in refused]
     texts, times = documents.texts(), documents.event_times()
     return Whole(
