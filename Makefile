@@ -2,13 +2,14 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+REQUIREMENTS := requirements/run.txt requirements/build.txt requirements/dev.txt
 COMPILED := sidecar/columns/_compiled.c sidecar/deliver/sinks/_mongodb.c
-READY := $(VENV)/.ready-$(shell cat requirements/run.txt requirements/dev.txt pyproject.toml $(COMPILED) | cksum | cut -d' ' -f1)
+READY := $(VENV)/.ready-$(shell cat $(REQUIREMENTS) pyproject.toml $(COMPILED) | cksum | cut -d' ' -f1)
 FUZZ_READY := $(VENV)/.fuzz-ready-$(shell cksum < requirements/fuzz.txt | cut -d' ' -f1)
 SECONDS ?= 60
 MINUTES ?= 60
 
-.PHONY: help demo test test-cluster check format bench fuzz soak torture components image bench-check
+.PHONY: help demo test test-cluster check format bench fuzz soak torture components image bench-check requirements
 
 help:
 	@echo "make demo    the main job on the embedded database: an application, a kill, a balance"
@@ -18,13 +19,14 @@ help:
 	@echo "make bench   CPU, time and memory for 1,000,000 lines, beside the bare job and the peers; BENCH=--quick is short"
 	@echo "make bench-check   is anything slower than it was recorded? Says so, and never fails for it"
 	@echo "make fuzz    bytes that reach new code, SECONDS=60 for each target: is every property kept? TARGETS=... for some"
+	@echo "make requirements  pins the requirements again, with the hashes of their files; UPGRADE=--upgrade takes newer ones"
 	@echo "make soak    a sidecar for MINUTES=60, with rotation and outages: does it grow, is every line there?"
 	@echo "make torture every kind of rotation, with kills and chaos; TORTURE=--help tells its options"
 
-$(READY): requirements/run.txt requirements/dev.txt pyproject.toml $(COMPILED)
+$(READY): $(REQUIREMENTS) pyproject.toml $(COMPILED)
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "log-sidecar needs Python 3.11 or newer; say make PYTHON=/path/to/python3.11")'
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/pip install --quiet --disable-pip-version-check -r requirements/run.txt -r requirements/dev.txt
+	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes $(addprefix -r ,$(REQUIREMENTS))
 	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
 	@rm -f $(VENV)/.ready-* && touch $@
 
@@ -78,11 +80,24 @@ torture: $(READY)
 	$(BIN)/python -m tests.torture $(TORTURE)
 
 $(FUZZ_READY): requirements/fuzz.txt | $(READY)
-	$(BIN)/pip install --quiet --disable-pip-version-check -r requirements/fuzz.txt
+	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements/fuzz.txt
 	@rm -f $(VENV)/.fuzz-ready-* && touch $@
 
 fuzz: $(READY) $(FUZZ_READY)
 	$(BIN)/python -m tests.fuzz --seconds $(SECONDS) $(TARGETS)
+
+# Pins all requirements with the hashes of their files, for every platform: those of the image as pyproject.toml asks for
+# them, the others as they are pinned already. UPGRADE=--upgrade takes newer versions, UPGRADE="--upgrade-package NAME" one.
+LOCK := build/uv/bin/uv pip compile --quiet --generate-hashes --no-header --no-annotate --no-emit-index-url \
+	--python-version 3.11
+
+requirements:
+	$(PYTHON) -m venv build/uv
+	build/uv/bin/pip install --quiet --disable-pip-version-check uv==0.13.9
+	$(LOCK) $(UPGRADE) pyproject.toml -o requirements/run.txt
+	for file in build dev fuzz; do \
+		sed -n 's/^\([^ #]*==[^ ;]*\).*/\1/p' requirements/$$file.txt | $(LOCK) --no-deps - -o requirements/$$file.txt || exit 1; \
+	done
 
 soak: $(READY)
 	$(BIN)/python -m tests.soak $(MINUTES)

@@ -16,9 +16,10 @@ ENTRYPOINT ["bash", "-c", "exec java $ES_JAVA_OPTS -Des.path.home=/usr/share/ela
 # The server that speaks MongoDB's protocol; `requirements` is a build context of its own.
 FROM ${BASE} AS mongodb
 COPY --from=requirements . /src/requirements/
-RUN python3 -m venv /opt/mongodb \
+RUN sed -n 's/^\([^ #]*==[^ ;]*\).*/\1/p' /src/requirements/run.txt /src/requirements/dev.txt > /src/pinned.txt \
+ && python3 -m venv /opt/mongodb \
  && /opt/mongodb/bin/pip install --quiet --disable-pip-version-check --no-cache-dir --only-binary=:all: \
-        -c /src/requirements/run.txt -c /src/requirements/dev.txt "$(grep '^SecantusDB==' /src/requirements/dev.txt)"
+        -c /src/pinned.txt "$(grep '^secantusdb==' /src/pinned.txt)"
 COPY __init__.py /opt/mongodb/tests/
 COPY servers/__init__.py servers/wire_mongodb.py /opt/mongodb/tests/servers/
 COPY --chmod=0755 deploy/mongosh /usr/local/bin/mongosh
