@@ -31,6 +31,7 @@ from sidecar.observe.admin import Query, Reply, Routes, SocketAdmin
 from sidecar.observe.facts import ConfigurationFacts, Facts
 from sidecar.observe.health import Answer, Health
 from sidecar.observe.history import History
+from sidecar.printable import printable_json
 from sidecar.settings import Admin, Settings
 from sidecar.signals import Wishes
 from sidecar.supervisor import Manner, Supervisor, hash_of, hostname
@@ -351,7 +352,7 @@ def _page() -> Any:
 
 
 def _as_status(facts: Facts) -> Reply:
-    return Reply(200, msgspec.json.encode(facts) + b"\n")
+    return Reply(200, printable_json(msgspec.json.encode(facts).decode()).encode() + b"\n")
 
 
 def _number(text: str) -> int | None:

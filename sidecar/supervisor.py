@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import heapq
+import json
 import os
 import socket
 import time
@@ -460,7 +461,7 @@ def _volume(pipeline: str, folder: str | int) -> Iterator[VolumeFacts]:
 
 def hash_of(settings: Settings) -> str:
     """Tells configurations apart; secrets go in as stars."""
-    return hashlib.sha256(settings.model_dump_json().encode()).hexdigest()[:16]
+    return hashlib.sha256(json.dumps(settings.model_dump(mode="json")).encode()).hexdigest()[:16]
 
 
 def hostname(environ: Mapping[str, str]) -> str:

@@ -10,12 +10,15 @@ import gc
 import logging
 import os
 import sys
+import threading
 import warnings
 from collections.abc import Sequence
 from contextlib import nullcontext
 from importlib import import_module
+from typing import NoReturn
 
 from sidecar import __version__
+from sidecar.cli import output
 from sidecar.errors import ConfigurationError, SidecarError
 from sidecar.signals import hold_back
 
@@ -41,9 +44,22 @@ COMMANDS = {
 USAGE = 2
 
 
+class _Parser(argparse.ArgumentParser):
+    """Says what is wrong with the arguments as one line, whatever they hold."""
+
+    def error(self, message: str) -> NoReturn:
+        self.print_usage(sys.stderr)
+        output.put_note(f"{self.prog}: error: {message}")
+        self.exit(USAGE)
+
+
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command. Returns the exit code: 0 good, 1 crash, 2 usage or configuration, 3 undelivered."""
     arguments = list(sys.argv[1:] if argv is None else argv)
+    if argv is None:  # the process is this command's
+        sys.excepthook = output.put_traceback
+        threading.excepthook = lambda failed: output.put_traceback(*failed[:3])
+    output.make_streams_lenient()
     gc.disable()  # importing makes many objects and no garbage; a command that runs for long turns it on again
     try:
         with hold_back() if arguments[:1] == ["run"] else nullcontext():
@@ -56,7 +72,7 @@ def _main(arguments: list[str]) -> int:
     # The clients of databases warn in their own words; what matters of it is said in ours.
     logging.getLogger().addHandler(logging.NullHandler())
     warnings.simplefilter("ignore")
-    parser = argparse.ArgumentParser(
+    parser = _Parser(
         prog="sidecar",
         description="Follows log files and stores every line once in Elasticsearch, MongoDB or other sinks.",
         epilog="`sidecar COMMAND --help` tells more of each.",
@@ -82,10 +98,10 @@ def _run(parser: argparse.ArgumentParser, arguments: list[str]) -> int:
         return int(options.run(options))
     except ConfigurationError as error:
         for problem in error.problems:
-            print(f"sidecar: {problem}", file=sys.stderr)
+            output.put_error(problem)
         return USAGE
     except SidecarError as error:
-        print(f"sidecar: {error}", file=sys.stderr)
+        output.put_error(error)
         return USAGE
     except KeyboardInterrupt:
         return 130

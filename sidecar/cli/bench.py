@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import json
 import os
 import resource
 from pathlib import Path
@@ -11,6 +10,7 @@ from pathlib import Path
 from sidecar import lifecycle
 from sidecar.benchmark import Bench, Figures
 from sidecar.cli.options import add_pipeline_options, settings_of
+from sidecar.cli.output import put_json, put_line
 from sidecar.errors import ConfigurationError
 from sidecar.settings import Settings
 
@@ -48,7 +48,7 @@ def run(options: argparse.Namespace) -> int:
     figures = Bench(settings.pipelines[name], os.environ, sink).run(file, options.seconds)
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     if options.json:
-        print(json.dumps(_as_object(figures, peak)))
+        put_json(_as_object(figures, peak))
     else:
         _show(figures, peak, file, _parsers(settings, name), sink.destination() if sink else "")
     return 0
@@ -73,16 +73,18 @@ def _as_object(figures: Figures, peak: float) -> dict[str, object]:
 
 def _show(figures: Figures, peak: float, file: Path, parsers: str, target: str) -> None:
     lines, total = figures.lines, sum(figures.rooms.values())
-    print(f"{file.name}, parsed as {parsers}: {lines:,} lines of {figures.bytes / lines:.0f} bytes")
+    put_line(f"{file.name}, parsed as {parsers}: {lines:,} lines of {figures.bytes / lines:.0f} bytes")
     if figures.unparsed:
-        print(f"{figures.unparsed:,} of them ({figures.unparsed / lines:.0%}) do not parse: see `sidecar explain`")
+        put_line(f"{figures.unparsed:,} of them ({figures.unparsed / lines:.0%}) do not parse: see `sidecar explain`")
     if figures.at_a_stroke < lines:
-        print(f"{1 - figures.at_a_stroke / lines:.0%} went line by line, which is slower")
-    print()
-    print(f"{'room':10}{'µs CPU a line':>16}{'of all':>10}")
+        put_line(f"{1 - figures.at_a_stroke / lines:.0%} went line by line, which is slower")
+    put_line()
+    put_line(f"{'room':10}{'µs CPU a line':>16}{'of all':>10}")
     for room, seconds in {**figures.rooms, "all": total}.items():
-        print(f"{room:10}{seconds / lines * 1e6:16.2f}{seconds / total:10.0%}")
-    print()
+        put_line(f"{room:10}{seconds / lines * 1e6:16.2f}{seconds / total:10.0%}")
+    put_line()
     where = f"into {target}" if target else "delivered nowhere"
-    print(f"{lines / figures.wall_s:,.0f} lines and {figures.bytes / figures.wall_s / 1e6:,.0f} MB a second, {where}")
-    print(f"{peak:.0f} MiB of memory at most")
+    put_line(
+        f"{lines / figures.wall_s:,.0f} lines and {figures.bytes / figures.wall_s / 1e6:,.0f} MB a second, {where}"
+    )
+    put_line(f"{peak:.0f} MiB of memory at most")

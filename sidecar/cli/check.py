@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import argparse
-import sys
 from pathlib import Path
 
 from sidecar.cli.options import add_pipeline_options, settings_of
+from sidecar.cli.output import put_error, put_line, put_note
 from sidecar.cli.surveyed import show
 from sidecar.clock import SystemClock
 from sidecar.deliver import registry
@@ -28,17 +28,17 @@ def configure(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     """0 if everything is good, 2 with a sentence for each thing that is not."""
     settings = settings_of(options, options.paths, options.to)
-    print(f"configuration is good; state in {settings.state_directory()}")
+    put_line(f"configuration is good; state in {settings.state_directory()}")
     for name, pipeline in settings.pipelines.items():
         parsers = ", ".join(parser.type for parser in pipeline.parser)
-        print(f"  {name}: {', '.join(pipeline.paths)} ({parsers})")
+        put_line(f"  {name}: {', '.join(pipeline.paths)} ({parsers})")
         for sink in settings.sinks_of(name):
-            print(f"    to {_named(sink, settings)}")
+            put_line(f"    to {_named(sink, settings)}")
     _warn(settings)
     code = _test(settings)
     if options.tried:
         for name, pipeline in settings.pipelines.items():
-            print(f"{options.tried} as pipeline {name}:")
+            put_line(f"{options.tried} as pipeline {name}:")
             show(survey(pipeline, Path(options.tried).absolute(), SystemClock()))
     return max(code, _connect(settings) if options.connect else 0)
 
@@ -48,9 +48,9 @@ def _test(settings: Settings) -> int:
     count = sum(len(pipeline.tests) for pipeline in settings.pipelines.values())
     found = list(failures(settings)) if count else []
     for failure in found:
-        print(f"sidecar: {failure}", file=sys.stderr)
+        put_error(failure)
     if count and not found:
-        print(f"{count} test{'' if count == 1 else 's'} of the rules hold{'s' if count == 1 else ''}")
+        put_line(f"{count} test{'' if count == 1 else 's'} of the rules hold{'s' if count == 1 else ''}")
     return 2 if found else 0
 
 
@@ -62,7 +62,7 @@ def _named(sink: str, settings: Settings) -> str:
 def _warn(settings: Settings) -> None:
     for name, sink in settings.sinks.items():
         for warning in sink.warnings():
-            print(f"warning: sinks.{name}: {warning}", file=sys.stderr)
+            put_note(f"warning: sinks.{name}: {warning}")
 
 
 def _connect(settings: Settings) -> int:
@@ -70,8 +70,8 @@ def _connect(settings: Settings) -> int:
     for name, sink in settings.sinks.items():
         try:
             registry.create(sink).probe()
-            print(f"{name}: takes documents")
+            put_line(f"{name}: takes documents")
         except DeliveryError as fault:
-            print(f"sidecar: {name}: {fault}", file=sys.stderr)
+            put_error(f"{name}: {fault}")
             code = 2
     return code

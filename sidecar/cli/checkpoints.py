@@ -3,19 +3,16 @@
 from __future__ import annotations
 
 import argparse
-import json
-import sys
 from collections.abc import Sequence
 from dataclasses import asdict
 
-from rich.console import Console
 from rich.table import Table
-from rich.text import Text
 
 from sidecar.checkpoints import Checkpoints, Choice, Place
+from sidecar.cli.console import make_text, put
 from sidecar.cli.options import add_pipeline_options, state_directory
+from sidecar.cli.output import put_json, put_line, put_note
 from sidecar.errors import ConfigurationError
-from sidecar.printable import printable
 from sidecar.state.store import open_store
 
 
@@ -63,21 +60,21 @@ def run(options: argparse.Namespace) -> int:
 
 
 def _tell(places: Sequence[Place], what: str) -> None:
-    print(f"{len({place.generation for place in places})} files, {len(places)} checkpoints: {what}")
+    put_line(f"{len({place.generation for place in places})} files, {len(places)} checkpoints: {what}")
 
 
 def _print(places: Sequence[Place], *, as_json: bool) -> None:
     if as_json:
         for place in places:
             shown = {"path": place.shown(place.path), "name": place.shown(place.name)}
-            print(json.dumps({"id": place.text, **asdict(place), **shown}))
+            put_json({"id": place.text, **asdict(place), **shown})
         return
     table = Table(box=None, pad_edge=False)
     for heading in ("generation", "pipeline", "sink", "file", "settled", "seen", "state"):
         right = heading in ("settled", "seen")
         table.add_column(heading, overflow="fold", justify="right" if right else "left", no_wrap=right)
     for place in places:
-        name = Text(printable(place.shown(place.name)))
-        table.add_row(place.text, place.pipeline, place.sink, name, str(place.offset), str(place.seen), place.state)
-    Console().print(table)
-    print(f"{len(places)} checkpoints", file=sys.stderr)
+        cells = (place.text, place.pipeline, place.sink, place.shown(place.name), str(place.offset), str(place.seen))
+        table.add_row(*map(make_text, (*cells, place.state)))
+    put(table)
+    put_note(f"{len(places)} checkpoints")

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import argparse
 import json
-import sys
 import time
 
 from msgspec.structs import asdict
-from rich.console import Console
 from rich.table import Table
-from rich.text import Text
 
+from sidecar.cli.console import make_text, put
 from sidecar.cli.options import add_pipeline_options, settings_of, state_directory
+from sidecar.cli.output import put_error, put_json, put_line, put_note
 from sidecar.clock import iso
 from sidecar.deadletters import DeadLetters, Filter
 from sidecar.deliver import registry
@@ -20,6 +19,9 @@ from sidecar.errors import ConfigurationError
 from sidecar.positions import DeadLetter
 from sidecar.settings import Settings
 from sidecar.state.store import open_store
+
+_MAX_REASON = 120
+"""Characters of a reason in the list; `show` has all of it."""
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -59,24 +61,23 @@ def _list(letters: DeadLetters, wanted: Filter, options: argparse.Namespace) -> 
     found = list(letters.list(wanted, options.limit))
     if options.json:
         for number, letter in found:
-            print(json.dumps({"number": number, **asdict(letter)}, ensure_ascii=False))
+            put_json({"number": number, **asdict(letter)})
         return 0
     table = Table(box=None, pad_edge=False)
     for heading in ("number", "when", "sink", "file", "byte", "kind", "reason"):
         table.add_column(heading, overflow="fold", no_wrap=heading in ("number", "byte"))
     for number, letter in found:
-        when, reason = iso(letter.at)[:19], Text(letter.reason[:120])
-        table.add_row(
-            str(number), when, letter.sink, Text(ascii(letter.path)[1:-1]), str(letter.start), letter.kind, reason
-        )
-    Console().print(table)
-    print(f"{len(found)} of {letters.count()} dead letters", file=sys.stderr)
+        place = (letter.sink, letter.path, str(letter.start))
+        cells = (str(number), iso(letter.at)[:19], *place, letter.kind, letter.reason[:_MAX_REASON])
+        table.add_row(*map(make_text, cells))
+    put(table)
+    put_note(f"{len(found)} of {letters.count()} dead letters")
     return 0
 
 
 def _show(letters: DeadLetters, wanted: Filter, options: argparse.Namespace) -> int:
     for number, letter in letters.list(wanted, options.limit):
-        print(json.dumps({"number": number, **_readable(letter)}, ensure_ascii=False, indent=2))
+        put_json({"number": number, **_readable(letter)}, indent=2)
     return 0
 
 
@@ -92,14 +93,14 @@ def _replay(letters: DeadLetters, wanted: Filter, options: argparse.Namespace) -
     settings = _settings(options)
     sinks = {name: registry.create(sink) for name, sink in settings.sinks.items()}
     result = letters.replay(wanted, sinks, time.time())
-    print(f"{result.stored} stored, {result.refused} refused again")
+    put_line(f"{result.stored} stored, {result.refused} refused again")
     if result.failed:
-        print(f"sidecar: {result.failed}", file=sys.stderr)
+        put_error(result.failed)
     return 3 if result.refused or result.failed else 0
 
 
 def _purge(letters: DeadLetters, wanted: Filter, options: argparse.Namespace) -> int:
     if wanted == Filter() and not options.all:
         raise ConfigurationError("purge throws documents away for good", try_="say which ones, or --all")
-    print(f"{letters.purge(wanted)} thrown away")
+    put_line(f"{letters.purge(wanted)} thrown away")
     return 0

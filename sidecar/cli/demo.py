@@ -9,12 +9,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from rich.console import Console
 from rich.live import Live
 from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
+from sidecar.cli.console import PrintableConsole
+from sidecar.cli.output import put_line, put_lines
 from sidecar.demo import LINES, Ending, Scene, Show, play
 
 _NEWEST = "SELECT document FROM logs ORDER BY time DESC LIMIT 3"
@@ -30,8 +31,8 @@ def configure(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     """0 if every line is stored once, else 1."""
     folder = options.folder or Path(tempfile.mkdtemp(prefix="log-sidecar-demo-"))
-    print(f"An application writes {options.lines} lines into {folder}/log and rotates them by rename;")
-    print("a sidecar stores them in SQLite, and is killed in the middle with kill -9.\n")
+    put_line(f"An application writes {options.lines} lines into {folder}/log and rotates them by rename;")
+    put_lines("a sidecar stores them in SQLite, and is killed in the middle with kill -9.\n")
     with (_live if sys.stdout.isatty() else _plain)(options.lines) as show:
         ending = play(folder, show, options.lines)
     _tell(ending, folder)
@@ -39,15 +40,16 @@ def run(options: argparse.Namespace) -> int:
 
 
 def _tell(ending: Ending, folder: Path) -> None:
-    print(
-        f"\nwritten {ending.written} = stored {ending.stored}" if ending.is_good else "\nTHE BALANCE DOES NOT ADD UP"
+    put_line()
+    put_line(
+        f"written {ending.written} = stored {ending.stored}" if ending.is_good else "THE BALANCE DOES NOT ADD UP"
     )
-    print(f"lost {ending.lost}, stored twice {ending.twice}\n")
-    print("Look at what was stored:")
-    print(f"  sqlite3 {folder}/logs.db '{_NEWEST}'")
+    put_lines(f"lost {ending.lost}, stored twice {ending.twice}\n")
+    put_line("Look at what was stored:")
+    put_line(f"  sqlite3 {folder}/logs.db '{_NEWEST}'")
     query = "SELECT count(*), min(time), max(time) FROM logs"
-    print(f"  python3 -c \"import sqlite3; print(*sqlite3.connect('{folder}/logs.db').execute('{query}'))\"")
-    print(f"What the sidecar said of itself: {folder}/sidecar.log")
+    put_line(f"  python3 -c \"import sqlite3; print(*sqlite3.connect('{folder}/logs.db').execute('{query}'))\"")
+    put_line(f"What the sidecar said of itself: {folder}/sidecar.log")
 
 
 @contextmanager
@@ -57,14 +59,14 @@ def _plain(lines: int) -> Iterator[Show]:
     def show(scene: Scene) -> None:
         if scene.happening not in said[-1:]:
             said.append(scene.happening)
-            print(f"written {scene.written:6}  stored {scene.stored:6}  {scene.happening}", flush=True)
+            put_line(f"written {scene.written:6}  stored {scene.stored:6}  {scene.happening}", flush=True)
 
     yield show
 
 
 @contextmanager
 def _live(lines: int) -> Iterator[Show]:
-    with Live(console=Console(), refresh_per_second=8) as live:
+    with Live(console=PrintableConsole(), refresh_per_second=8) as live:
         yield lambda scene: live.update(_drawn(scene, lines))
 
 

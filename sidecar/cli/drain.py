@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import argparse
 import os
-import sys
 from pathlib import Path
 
+from sidecar.cli.output import put_error, put_line
 from sidecar.configuration.places import state_directory_at_hand
 from sidecar.observe.socket import NobodyThere, ask
 from sidecar.quantities import seconds
@@ -30,7 +30,7 @@ def run(options: argparse.Namespace) -> int:
         status, told = ask(directory, f"POST /drain?timeout={options.timeout}", options.timeout + _SPARE_S)
     except (NobodyThere, TimeoutError) as error:
         reason = "the sidecar does not answer in time" if isinstance(error, TimeoutError) else str(error)
-        print(f"sidecar: {reason} ({directory}); name its state directory with --state-dir", file=sys.stderr)
+        put_error(f"{reason} ({directory}); name its state directory with --state-dir")
         return 1
-    print(told["text"])
+    put_line(str(told["text"]))
     return 0 if status == 200 else 1

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import json
 import os
 import sys
 from collections.abc import Iterator
@@ -16,18 +15,19 @@ from tempfile import NamedTemporaryFile
 
 import msgspec
 import yaml
-from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
 from sidecar.charset import by_mark, named
+from sidecar.cli.console import PrintableConsole, make_text
 from sidecar.cli.options import add_pipeline_options, settings_of
+from sidecar.cli.output import put_error, put_json, put_json_text, put_line, put_lines
 from sidecar.cli.surveyed import show
 from sidecar.clock import SystemClock
 from sidecar.detection import proposed
 from sidecar.errors import ConfigurationError
 from sidecar.preview import Preview, preview
-from sidecar.printable import printable
+from sidecar.printable import printable, printable_json, printable_lines
 from sidecar.settings import Pipeline, Settings, from_command_line
 from sidecar.survey import survey
 
@@ -67,8 +67,7 @@ def run(options: argparse.Namespace) -> int:
     shown = data if len(data) <= _LIMIT else _whole_lines(settings.pipelines[name], data[:_LIMIT])
     _explain(settings, name, options.file, shown, as_json=options.json)
     if len(shown) < len(data):
-        told = f"only the first {len(shown):,} bytes are shown; --stats reads all of them"
-        print(f"sidecar: {told}", file=sys.stderr)
+        put_error(f"only the first {len(shown):,} bytes are shown; --stats reads all of them")
     return 0
 
 
@@ -80,7 +79,7 @@ def _whole_lines(pipeline: Pipeline, data: bytes) -> bytes:
 def _explain(settings: Settings, pipeline: str, file: str, data: bytes, *, as_json: bool) -> None:
     for item in preview(settings, pipeline, str(Path(file).absolute()), data, SystemClock()):
         if as_json:
-            print(json.dumps(asdict(item), ensure_ascii=False))
+            put_json(asdict(item))
         else:
             _show(item)
 
@@ -89,7 +88,7 @@ def _stats(options: argparse.Namespace, pipeline: Pipeline) -> int:
     with _file(options.file) as file:
         found = survey(pipeline, file.absolute(), SystemClock())
     if options.json:
-        print(msgspec.json.encode({**msgspec.structs.asdict(found), "slowest": found.slowest}).decode())
+        put_json_text(msgspec.json.encode({**msgspec.structs.asdict(found), "slowest": found.slowest}).decode())
     else:
         show(found)
     return 0
@@ -108,12 +107,12 @@ def _detect(options: argparse.Namespace) -> int:
     paths = ["/var/log/app/*.log" if options.file == "-" else escape(file)]
     configuration = {"sinks": {"out": "stdout:"}, "pipelines": {"app": {"paths": paths, **found.pipeline}}}
     if options.json:
-        print(json.dumps({"confidence": found.confidence, "configuration": configuration}, ensure_ascii=False))
+        put_json({"confidence": found.confidence, "configuration": configuration})
         return 0
-    print(f"# reads {found.confidence:.0%} of the events in the first {len(data):,} bytes")
+    put_line(f"# reads {found.confidence:.0%} of the events in the first {len(data):,} bytes")
     if "encoding" not in found.pipeline and "\ufffd" in data.decode(errors="replace"):
-        print("# not all of it is UTF-8: say the encoding, as windows-1252 or shift-jis")
-    print(yaml.safe_dump(configuration, sort_keys=False, allow_unicode=True))
+        put_line("# not all of it is UTF-8: say the encoding, as windows-1252 or shift-jis")
+    put_lines(_as_yaml(configuration))
     settings = from_command_line([file], ["stdout:"], found.pipeline, {}, {})
     shown = [
         item
@@ -123,6 +122,14 @@ def _detect(options: argparse.Namespace) -> int:
     for item in shown[:_SHOWN]:
         _show(item)
     return 0
+
+
+def _as_yaml(configuration: object) -> str:
+    """The configuration with letters of any script as they are, and escapes only where there is more than those."""
+    text = yaml.safe_dump(configuration, sort_keys=False, allow_unicode=True)
+    if not text.replace("\n", "").isprintable():
+        text = yaml.safe_dump(configuration, sort_keys=False)
+    return text
 
 
 def _first_lines(data: bytes) -> bytes:
@@ -161,20 +168,19 @@ def _sample(file: str, size: int) -> bytes:
 
 
 def _show(item: Preview) -> None:
-    console = Console(highlight=False)
+    console = PrintableConsole()
     table = Table.grid(padding=(0, 2))
     table.add_column(style="bold", no_wrap=True)
     table.add_column(overflow="fold")
-    text = "\n".join(printable(line.expandtabs(4)) for line in item.line.split("\n"))
     table.add_row("bytes", f"{item.offset}-{item.end}" + (f", {item.lines} lines" if item.lines > 1 else ""))
     if item.line:
-        table.add_row("text", Text(text))
+        table.add_row("text", Text(printable_lines(item.line.expandtabs(4))))
     if item.parser:
-        table.add_row("parser", Text(item.parser, style="green"))
+        table.add_row("parser", make_text(item.parser, "green"))
     if item.outcome == "document":
         _show_document(table, item)
     else:
-        table.add_row(item.outcome, Text(f"by {item.reason}", style="yellow"))
+        table.add_row(item.outcome, make_text(f"by {item.reason}", "yellow"))
     console.print(table)
     console.print()
 
@@ -184,15 +190,15 @@ def _show_document(table: Table, item: Preview) -> None:
         table.add_row("parser", Text("none could read it", style="red"))
     for name, value in (("not parsed", item.error), ("noted", item.reason)):
         if value:
-            table.add_row(name, Text(printable(value), style="yellow"))
+            table.add_row(name, make_text(value, "yellow"))
     fields = Text()
     for path, kind in (item.fields or {}).items():
         fields.append(f"{', ' if fields else ''}{printable(path)} ").append(f"({kind})", "cyan")
     table.add_row("fields", fields)
     if item.redacted:
-        table.add_row("redacted", Text(printable(", ".join(item.redacted)), style="yellow"))
-    table.add_row("document", Text(printable(item.document)))
+        table.add_row("redacted", make_text(", ".join(item.redacted), "yellow"))
+    table.add_row("document", Text(printable_json(item.document)))
     table.add_row("_id", item.id)
     table.add_row("event time", item.event_time or "none of its own: the time at which it is read")
     places = dict.fromkeys((item.target or {}).values())
-    table.add_row("goes to", Text(printable(", ".join(places))))
+    table.add_row("goes to", make_text(", ".join(places)))

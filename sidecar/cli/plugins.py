@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import argparse
 
-from rich.console import Console
 from rich.table import Table
 
+from sidecar.cli.console import make_text, put
 from sidecar.deliver import registry
 from sidecar.enrich import registry as enrichers
 from sidecar.enrich.settings import KINDS as ENRICHERS
@@ -24,12 +24,12 @@ def run(options: argparse.Namespace) -> int:
     for heading in ("kind", "name", "from", "what it is"):
         table.add_column(heading, no_wrap=heading != "what it is")
     for entry in registry.catalogue():
-        table.add_row("sink", entry.name, entry.origin, entry.summary)
+        table.add_row("sink", *map(make_text, (entry.name, entry.origin, entry.summary)))
     for name, summary in PARSERS.items():
         table.add_row("parser", name, "built in", summary)
     for name, summary in ENRICHERS.items():
         table.add_row("enricher", name, "built in", summary)
     for own in enrichers.catalogue():
-        table.add_row("enricher", own.name, own.origin, own.summary)
-    Console().print(table)
+        table.add_row("enricher", *map(make_text, (own.name, own.origin, own.summary)))
+    put(table)
     return 0

@@ -6,6 +6,7 @@ import argparse
 import os
 from pathlib import Path
 
+from sidecar.cli.output import put_line
 from sidecar.configuration.places import state_directory_at_hand
 from sidecar.observe.socket import NobodyThere, ask
 
@@ -25,7 +26,7 @@ def run(options: argparse.Namespace) -> int:
     """0 if all is well, else 1. One sentence for those who read the events of the Pod."""
     directory = state_directory_at_hand(options.state_dir, os.environ)
     good, text = answer(directory, f"GET /{options.kind}z{'?sinks=1' if options.sinks else ''}", options.kind)
-    print(text)
+    put_line(text)
     return 0 if good else 1
 
 

@@ -5,16 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn, TransferSpeedColumn
 
 from sidecar import supervisor
+from sidecar.cli.console import PrintableConsole
 
 
 @contextmanager
 def progress_bar() -> Iterator[supervisor.Progress]:
     """Shows how much of what was seen is delivered."""
     columns = (TextColumn("delivered"), BarColumn(), DownloadColumn(), TransferSpeedColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+    with Progress(*columns, console=PrintableConsole(stderr=True), transient=True) as bar:
         task = bar.add_task("delivered")
         yield lambda settled, seen: bar.update(task, completed=settled, total=max(seen, 1))

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import argparse
-import json
 from typing import Any
 
+from sidecar.cli.output import put_json
 from sidecar.deliver import registry
 from sidecar.settings import Settings
 
@@ -17,7 +17,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Print the schema."""
-    print(json.dumps(schema(), indent=2))
+    put_json(schema(), indent=2)
     return 0
 
 

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import argparse
-import json
 import os
-import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from rich.console import Console, Group, RenderableType
+from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from sidecar.cli.console import make_text, put
+from sidecar.cli.output import put_error, put_json
 from sidecar.configuration.places import state_directory_at_hand
 from sidecar.observe.socket import NobodyThere, ask
 
@@ -51,12 +51,12 @@ def run(options: argparse.Namespace) -> int:
     try:
         facts = facts_of(state_directory_at_hand(options.state_dir, os.environ), all_files=options.json)
     except NoAnswer as error:
-        print(f"sidecar: {error}", file=sys.stderr)
+        put_error(error)
         return 1
     if options.json:
-        print(json.dumps(facts))
+        put_json(facts)
     else:
-        Console().print(screen(facts))
+        put(screen(facts))
     return 0
 
 
@@ -65,7 +65,7 @@ def screen(
 ) -> RenderableType:
     """The facts as tables: destinations, balance, files in this order. With earlier facts there is a rate."""
     up_s = facts["now"] - facts["started_at"]
-    head = Text(f"log-sidecar {facts['version']}, up for {_duration(up_s)}, state in {facts['state_dir']}")
+    head = make_text(f"log-sidecar {facts['version']}, up for {_duration(up_s)}, state in {facts['state_dir']}")
     parts: list[RenderableType] = [head, Text(), _sinks(facts, before), Text(), _balance(facts)]
     if reasons := list(_reasons(facts)):
         parts += [Text(), *reasons]
@@ -78,25 +78,28 @@ def _reasons(facts: Mapping[str, Any]) -> Iterator[Text]:
         if refused := each["tally"]["refusals"]:
             told = ", ".join(f"{count:,} {kind}" for kind, count in sorted(refused.items()))
             place = f"{each['pipeline']} to {each['sink']}"
-            yield Text(f"{place}: dead letters since the start: {told}; see `sidecar dead-letters list`", "yellow")
+            yield make_text(
+                f"{place}: dead letters since the start: {told}; see `sidecar dead-letters list`", "yellow"
+            )
     for each in facts["balance"]:
         lost = {what[5:]: size for what, size in each["bytes"].items() if what.startswith("lost:") and size}
         if lost:
             told = ", ".join(f"{_size(size)} {reason}" for reason, size in sorted(lost.items()))
-            yield Text(f"{each['sink']}: lost: {told}", "bold red")
+            yield make_text(f"{each['sink']}: lost: {told}", "bold red")
 
 
 def _sinks(facts: Mapping[str, Any], before: Mapping[str, Any] | None) -> Table:
     table = _table("pipeline", "sink", "state", "behind", "oldest", "lines read", "lines/s", "retries")
     for each in facts["shippers"]:
-        state = Text(f"{each['state']} for {_duration(facts['now'] - each['since'])}", _STYLES[each["state"]])
+        state = make_text(f"{each['state']} for {_duration(facts['now'] - each['since'])}", _STYLES[each["state"]])
         tally = each["tally"]
         table.add_row(
-            Text(each["pipeline"]), Text(each["sink"]), state, _size(each["lag_bytes"]), _duration(each["lag_s"]),
+            make_text(each["pipeline"]), make_text(each["sink"]), state,
+            _size(each["lag_bytes"]), _duration(each["lag_s"]),
             f"{tally['lines_read']:,}", _rate(facts, before, each), f"{tally['retries']:,}",
         )  # fmt: skip
         if each["error"]:
-            table.add_row("", "", Text(each["error"], "yellow"))
+            table.add_row("", "", make_text(each["error"], "yellow"))
     return table
 
 
@@ -120,7 +123,7 @@ def _balance(facts: Mapping[str, Any]) -> Table:
             kinds[kind] = kinds.get(kind, 0) + size
         lost = Text(_size(kinds["lost"]), "bold red" if kinds["lost"] else "")
         table.add_row(
-            Text(each["sink"]), _size(sum(kinds.values()) + each["unsettled"]), _size(kinds["stored"]),
+            make_text(each["sink"]), _size(sum(kinds.values()) + each["unsettled"]), _size(kinds["stored"]),
             _size(kinds["dead_letter"]), _size(kinds["filtered"]), _size(kinds["skipped"]), lost,
             _size(each["unsettled"]),
         )  # fmt: skip
@@ -133,7 +136,7 @@ def _files(facts: Mapping[str, Any], order: str) -> Table:
     for file in files[:_MOST_FILES]:
         least = file["size"] - _behind(file)
         remark = "deleted, or out of the paths" if file["is_deleted"] else "" if file["is_open"] else "closed for now"
-        table.add_row(Text(file["path"]), _size(file["size"]), _size(least), remark)
+        table.add_row(make_text(file["path"]), _size(file["size"]), _size(least), remark)
     if more := sum(each["files"] for each in facts["sums"]) - len(files[:_MOST_FILES]):
         table.add_row(f"and {more:,} more", "", "", "")
     return table

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from sidecar.cli.console import PrintableConsole
 from sidecar.printable import printable
 from sidecar.survey import Survey
 
 
 def show(found: Survey) -> None:
     """How many events each parser took, what was left out, and what nobody could read."""
-    console = Console(highlight=False)
+    console = PrintableConsole()
     table = Table.grid(padding=(0, 2))
     table.add_column(style="bold", no_wrap=True)
     table.add_column(justify="right")

@@ -14,10 +14,12 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from rich.console import Console, Group, RenderableType
+from rich.console import Group, RenderableType
 from rich.live import Live
 from rich.text import Text
 
+from sidecar.cli.console import PrintableConsole
+from sidecar.cli.output import put_error
 from sidecar.cli.status import ORDERS, NoAnswer, facts_of, screen
 from sidecar.configuration.places import state_directory_at_hand
 from sidecar.quantities import seconds
@@ -40,7 +42,7 @@ def run(options: argparse.Namespace) -> int:
     try:
         first = facts_of(directory)
     except NoAnswer as error:
-        print(f"sidecar: {error}", file=sys.stderr)
+        put_error(error)
         return 1
     try:
         if sys.stdin.isatty() and sys.stdout.isatty():
@@ -53,7 +55,7 @@ def run(options: argparse.Namespace) -> int:
 
 
 def _plain(directory: Path, first: Mapping[str, Any], every_s: float) -> None:
-    console, before, facts = Console(), first, first
+    console, before, facts = PrintableConsole(), first, first
     while True:
         console.print(screen(facts, before))
         sys.stdout.flush()
@@ -63,7 +65,7 @@ def _plain(directory: Path, first: Mapping[str, Any], every_s: float) -> None:
 
 def _live(directory: Path, first: Mapping[str, Any], every_s: float) -> None:
     before, facts, order, paused = first, first, 0, False
-    with _keys(), Live(auto_refresh=False, screen=True) as live:
+    with _keys(), Live(console=PrintableConsole(), auto_refresh=False, screen=True) as live:
         while True:
             live.update(_with_help(screen(facts, before, ORDERS[order]), order, paused=paused), refresh=True)
             key = _key(every_s)

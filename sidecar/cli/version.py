@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 
 from sidecar import __version__
+from sidecar.cli.output import put_line
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -14,5 +15,5 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Print the version."""
-    print(f"log-sidecar {__version__}")
+    put_line(f"log-sidecar {__version__}")
     return 0

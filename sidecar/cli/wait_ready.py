@@ -11,6 +11,7 @@ import os
 import time
 from pathlib import Path
 
+from sidecar.cli.output import put_line
 from sidecar.cli.probe import answer
 from sidecar.configuration.places import state_directory_at_hand
 from sidecar.quantities import seconds
@@ -34,6 +35,6 @@ def run(options: argparse.Namespace) -> int:
     while True:
         good, text = answer(directory, "GET /startupz", "startup")
         if good or time.monotonic() >= give_up_at:
-            print(text if good else f"{text}; the application starts without waiting any longer")
+            put_line(text if good else f"{text}; the application starts without waiting any longer")
             return 0
         time.sleep(_STEP_S)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Hashable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -33,13 +33,26 @@ _OF_A_SERVICE = re.compile(
 
 
 class _Loader(yaml.SafeLoader):
-    """Safe YAML that refuses a key written twice."""
+    """Safe YAML that refuses a key written twice; a character may be written as two escapes, as in JSON."""
+
+    def construct_scalar(self, node: yaml.ScalarNode | yaml.MappingNode) -> Any:
+        value = super().construct_scalar(node)
+        return _PAIR.sub(_join_pair, value) if isinstance(value, str) else value
+
+
+_PAIR = re.compile("[\ud800-\udbff][\udc00-\udfff]")
+
+
+def _join_pair(found: re.Match[str]) -> str:
+    return found[0].encode("utf-16-be", "surrogatepass").decode("utf-16-be")
 
 
 def _mapping(loader: _Loader, node: yaml.MappingNode) -> dict[Any, Any]:
     seen: set[Any] = set()
     for key_node, _ in node.value:
         key = loader.construct_object(key_node)
+        if not isinstance(key, Hashable):
+            raise yaml.constructor.ConstructorError(None, None, "a list or mapping is no key", key_node.start_mark)
         if key in seen:
             raise yaml.constructor.ConstructorError(None, None, f'the key "{key}" stands twice', key_node.start_mark)
         seen.add(key)
@@ -59,14 +72,31 @@ def from_file(path: Path, problems: list[str]) -> dict[str, Any]:
     except UnicodeDecodeError:
         problems.append(f"{path}: is not UTF-8 text")
         return {}
-    except yaml.MarkedYAMLError as error:
-        mark = error.problem_mark
-        problems.append(f"{path}: {f'line {mark.line + 1}: ' if mark else ''}{error.problem}")
+    except (yaml.YAMLError, ValueError, AttributeError, RecursionError) as error:
+        problems.append(f"{path}: {_problem(error)}")
         return {}
     if found is not None and not isinstance(found, dict):
         problems.append(f"{path}: has to be a mapping of names to values")
         return {}
     return found or {}
+
+
+_QUOTED = re.compile(r"(['\"]).{2,}\1", re.DOTALL)
+
+
+def _problem(error: Exception) -> str:
+    """What is wrong with the text, and on which line. What the library quotes may be a password."""
+    if isinstance(error, yaml.MarkedYAMLError):
+        line = f"line {error.problem_mark.line + 1}: " if error.problem_mark else ""
+        if str(error.problem).startswith("the key"):
+            return f"{line}{error.problem}"
+        problem = _QUOTED.sub("…", str(error.problem))
+        return f"{line}{problem}" + (
+            "; put a text that begins with one of * & ! into quotes" if "…" in problem else ""
+        )
+    if isinstance(error, yaml.reader.ReaderError):
+        return f"holds a character that YAML does not allow (U+{error.character:04X})"
+    return "is nested too deeply" if isinstance(error, RecursionError) else "holds a value that is not valid"
 
 
 def from_environment(environ: Mapping[str, str], model: type[BaseModel], problems: list[str]) -> dict[str, Any]:

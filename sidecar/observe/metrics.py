@@ -15,6 +15,7 @@ from prometheus_client.registry import Collector
 
 from sidecar.observe.facts import ConfigurationFacts, Facts, ShipperFacts
 from sidecar.observe.tally import Histogram, Tally
+from sidecar.printable import printable
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 _PREFIX = "log_sidecar_"
@@ -204,14 +205,14 @@ def _what(what: str) -> tuple[str, str]:
 def _gauge(name: str, text: str, labels: list[str], samples: Samples) -> Metric:
     family = GaugeMetricFamily(_PREFIX + name, text, labels=labels)
     for values, value in samples:
-        family.add_metric(list(values), value)
+        family.add_metric(_labels(values), value)
     return family
 
 
 def _counter(name: str, text: str, labels: list[str], samples: Samples) -> Metric:
     family = CounterMetricFamily(_PREFIX + name, text, labels=labels)
     for values, value in samples:
-        family.add_metric(list(values), value)
+        family.add_metric(_labels(values), value)
     return family
 
 
@@ -222,5 +223,10 @@ def _histogram(name: str, text: str, samples: Iterable[tuple[tuple[str, ...], Hi
         for bound, count in zip([*map(repr, histogram.bounds), "+Inf"], list(histogram.counts), strict=True):
             total += count
             buckets.append((bound, total))
-        family.add_metric(list(values), buckets, histogram.sum)
+        family.add_metric(_labels(values), buckets, histogram.sum)
     return family
+
+
+def _labels(values: Iterable[str]) -> list[str]:
+    """Kinds of errors are words of a server; a scraper refuses what is not UTF-8, and people look at the text."""
+    return [printable(value) for value in values]

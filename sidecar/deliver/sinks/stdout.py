@@ -1,4 +1,7 @@
-"""NDJSON on standard output: for a look, or for a pipe. At least once: a pipe cannot be cut back."""
+"""NDJSON on standard output: for a look, or for a pipe. At least once: a pipe cannot be cut back.
+
+A pipe gets the documents as they are. On a terminal the same JSON has escapes for what a terminal would obey.
+"""
 
 from __future__ import annotations
 
@@ -11,6 +14,7 @@ from pydantic import model_validator
 from sidecar.deliver.sink import SinkSettings
 from sidecar.errors import Fatal
 from sidecar.flow import Batch, Verdict
+from sidecar.printable import printable_json
 
 
 class StdoutSettings(SinkSettings):
@@ -42,12 +46,14 @@ class StdoutSink:
 
     def __init__(self, settings: StdoutSettings) -> None:
         self._fd = sys.stdout.fileno()
+        self._is_terminal = os.isatty(self._fd)
 
     def open(self) -> None:
         """Nothing to do: standard output is open already."""
 
     def write(self, batch: Batch) -> Verdict:
-        rest = memoryview("".join(f"{text}\n" for text in batch.documents).encode())
+        documents = map(printable_json, batch.documents) if self._is_terminal else batch.documents
+        rest = memoryview("".join(f"{text}\n" for text in documents).encode())
         try:
             while rest:
                 rest = rest[os.write(self._fd, rest) :]
