@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
+from itertools import islice
 from operator import attrgetter
 from queue import Empty
 
@@ -30,8 +31,8 @@ from sidecar.observe.facts import (
     Facts,
     FileFacts,
     FileSums,
+    RefusedPath,
     ShipperFacts,
-    UnreadableFile,
     VolumeFacts,
 )
 from sidecar.positions import Amounts, DeadLetter
@@ -64,6 +65,9 @@ _NATIVE_LONGEST_S = 1.2
 seconds after the signal it is killed itself."""
 
 _STEP_S = 0.05
+
+_MAX_REFUSED = 100
+"""Refused paths of a pipeline that the status names; the application may make any number of them."""
 
 _OFFSET = attrgetter("offset")
 
@@ -242,7 +246,7 @@ class Supervisor:
         May be called by any thread; nothing waits for it.
         """
         shippers, watched = list(self._shippers), dict(self._watched)
-        sums = [_sums(name, each.follower) for name, each in watched.items()]
+        sums = [_sums(name, each) for name, each in watched.items()]
         return Facts(
             __version__, self._started_at, self._clock.now(), os.getpid(), str(self.state_dir),
             self._shipper_facts(shippers),
@@ -251,7 +255,7 @@ class Supervisor:
             len(self._descriptors), self._descriptors.limit, self._settings.limits.memory,
             self._settings.limits.held_deleted,
             self._ledger.letters_size(), self._settings.dead_letters.max_size,
-            list(self._volumes(watched, sums)), configuration, _unreadable(watched),
+            list(self._volumes(watched, sums)), configuration, _refused(watched),
         )  # fmt: skip
 
     def shipper_facts(self) -> list[ShipperFacts]:
@@ -414,11 +418,11 @@ def _files(watched: Mapping[str, Watched], most: int | None) -> list[FileFacts]:
     return [_file(name, life) for name, life in lives]
 
 
-def _unreadable(watched: Mapping[str, Watched]) -> list[UnreadableFile]:
+def _refused(watched: Mapping[str, Watched]) -> list[RefusedPath]:
     return [
-        UnreadableFile(name, os.fsencode(path).decode(errors="backslashreplace"), reason)
+        RefusedPath(name, os.fsencode(path).decode(errors="backslashreplace"), reason)
         for name, each in watched.items()
-        for path, reason in each.follower.unreadable.reasons().items()
+        for path, reason in islice(each.refused.items(), _MAX_REFUSED)
     ]
 
 
@@ -439,12 +443,13 @@ def _file(pipeline: str, life: Life) -> FileFacts:
     return FileFacts(pipeline, shown, life.size, settled, life.is_open, not life.sighted)
 
 
-def _sums(pipeline: str, follower: Follower) -> FileSums:
-    lives = follower.lives()
+def _sums(pipeline: str, watched: Watched) -> FileSums:
+    lives = watched.follower.lives()
     held = [life for life in lives if not life.sighted]
     return FileSums(
-        pipeline, len(lives), sum([life.size for life in lives]), len(held), sum(_behind(life) for life in held)
-    )
+        pipeline, len(lives), sum([life.size for life in lives]), len(held), sum(_behind(life) for life in held),
+        len(watched.refused),
+    )  # fmt: skip
 
 
 def _behind(life: Life) -> int:

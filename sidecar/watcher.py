@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import threading
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 
@@ -30,12 +30,13 @@ _SOONEST_S = 0.02
 
 @dataclass(slots=True)
 class Watched:
-    """One pipeline as the watcher sees it. `busy_s`: how soon a file that has just grown is looked at again."""
+    """One pipeline as the watcher sees it. `busy_s`: how soon a file that has just grown is looked at again.
+    `refused`: paths that match and are not read, and why."""
 
     sweep: Sweep
     follower: Follower
     busy_s: float = BUSY_S
-    told: set[str] = field(default_factory=set)
+    refused: Mapping[str, str] = field(default_factory=dict)
     matches: int = 0
 
 
@@ -149,9 +150,9 @@ class Watcher(threading.Thread):
         refused = dict(watched.sweep.refused)
         refused |= dict.fromkeys(watched.sweep.unreadable, "the directory cannot be read")
         refused |= watched.follower.unreadable.reasons() | watched.follower.left_out
-        for path in refused.keys() - watched.told:
+        for path in refused.keys() - watched.refused.keys():
             self._emit(events.FileRefused(watched.follower.pipeline, path, refused[path]))
-        watched.told = set(refused)
+        watched.refused = refused
 
     def _notify(self) -> None:
         self._notifier = Notifier(self._hint.set)

@@ -18,7 +18,7 @@ from sidecar.configuration.places import state_directory_at_hand
 from sidecar.observe.socket import NobodyThere, ask
 
 _MOST_FILES = 20
-_MOST_UNREADABLE = 10
+_MOST_REFUSED = 10
 _UNITS = ("B", "KiB", "MiB", "GiB", "TiB")
 _STYLES = {"up": "green", "new": "dim", "retrying": "yellow", "misconfigured": "bold red", "blocked": "bold red"}
 
@@ -74,12 +74,12 @@ def screen(
 
 
 def _reasons(facts: Mapping[str, Any]) -> Iterator[Text]:
-    """Why files cannot be read, why documents were refused since the start, and why bytes were lost."""
-    unreadable = facts["unreadable"]
-    for each in unreadable[:_MOST_UNREADABLE]:
-        yield make_text(f"cannot read {each['path']}: {each['reason']}", "yellow")
-    if (more := len(unreadable) - _MOST_UNREADABLE) > 0:
-        yield make_text(f"cannot read {more:,} more files", "yellow")
+    """Why paths are not read, why documents were refused since the start, and why bytes were lost."""
+    shown = facts["refused"][:_MOST_REFUSED]
+    for each in shown:
+        yield make_text(f"not read: {each['path']}: {each['reason']}", "yellow")
+    if (more := sum(each["refused"] for each in facts["sums"]) - len(shown)) > 0:
+        yield make_text(f"not read: {more:,} more paths", "yellow")
     for each in facts["shippers"]:
         if refused := each["tally"]["refusals"]:
             told = ", ".join(f"{count:,} {kind}" for kind, count in sorted(refused.items()))

@@ -45,8 +45,8 @@ class FileFacts:
 
 
 @dataclass(frozen=True, slots=True)
-class UnreadableFile:
-    """One file that matches and cannot be read now, with the error of the last attempt."""
+class RefusedPath:
+    """One path that matches and is not read now, and why: a link, or the error of the last attempt."""
 
     pipeline: str
     path: str
@@ -66,13 +66,15 @@ class BalanceFacts:
 @dataclass(frozen=True, slots=True)
 class FileSums:
     """The files of one pipeline together: how many, their size in bytes, and of those that were deleted or left their
-    paths how many are still read and what is not delivered everywhere."""
+    paths how many are still read and what is not delivered everywhere. `refused`: paths that match and are not read.
+    """
 
     pipeline: str
     files: int
     bytes: int
     held: int
     held_bytes: int
+    refused: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,6 +105,7 @@ class Facts:
     """All of it.
 
     `held_limit`: unread bytes of deleted files that each pipeline may hold. `dead_letters_size`: bytes of documents.
+    `refused`: some of the paths that are not read; `sums` has their number.
     """
 
     version: str
@@ -123,4 +126,4 @@ class Facts:
     dead_letters_limit: int
     volumes: Sequence[VolumeFacts]
     configuration: ConfigurationFacts
-    unreadable: Sequence[UnreadableFile] = ()
+    refused: Sequence[RefusedPath] = ()

@@ -6,7 +6,6 @@ makes them anew from the facts, so nothing is counted twice and shipping costs n
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
 from prometheus_client import CollectorRegistry, generate_latest
@@ -54,12 +53,11 @@ def families(facts: Facts) -> Iterator[Metric]:
         ["pipeline"],
         [((each.pipeline,), each.files) for each in facts.sums],
     )
-    unreadable = Counter(each.pipeline for each in facts.unreadable)
     yield _gauge(
-        "unreadable_files",
-        "Files that match and cannot be read now, by pipeline.",
+        "refused_paths",
+        "Paths that match and are not read: links, FIFOs, devices, and what cannot be opened.",
         ["pipeline"],
-        [((each.pipeline,), unreadable[each.pipeline]) for each in facts.sums],
+        [((each.pipeline,), each.refused) for each in facts.sums],
     )
     yield _gauge("open_files", "Files that are open now.", [], [((), facts.open_files)])
     yield _gauge("open_files_limit", "Files that may be open at once.", [], [((), facts.open_files_limit)])

@@ -53,9 +53,9 @@ class Pod:
         return sorted(Path(event["path"]).name for event in events if event["event"] == "file_refused")
 
     def unreadable(self) -> list[str]:
-        """The names of the files that `sidecar status` calls unreadable."""
+        """The names of the files that `sidecar status` says are not read."""
         status = json.loads(sidecar("status", "--json", "--state-dir", f"{self.folder}/state").stdout)
-        return sorted(Path(each["path"]).name for each in status["unreadable"])
+        return sorted(Path(each["path"]).name for each in status["refused"])
 
     def run_once(self) -> int:
         """The exit code of a run that delivers what is there."""

@@ -181,21 +181,22 @@ class World:
     def __init__(
         self, folder: Path, *, state: Path | None = None, paths: str = "app.log*", exclude: Sequence[str] = ("*.gz",),
         sinks: Sequence[str] = ("sink",),
-        bound: Bound | None = None, keep_links: bool = False, open_files: int = 64,
+        bound: Bound | None = None, keep_links: bool | str = False, open_files: int = 64,
         multiline: dict[str, Any] | None = None, pipeline: dict[str, Any] | None = None, **options: Any,
     ) -> None:  # fmt: skip
         self.logs = folder / "logs"
-        self.logs.mkdir()
+        self.logs.mkdir(exist_ok=True)
         self.state = state or folder / "state"
         self.clock, self.fuse = Clock(), Fuse()
         self.destinations = {name: Destination(self.fuse) for name in sinks}
         self.said: list[Event] = []
         self._changes = 0
-        self._paths, self._exclude, self._open_files = [str(self.logs / paths)], exclude, open_files
+        self.paths, self._exclude, self._open_files = [paths], exclude, open_files
         self._options, self._bound = options, bound
         self.multiline = multiline
         self._pipeline = pipeline or {}
-        self._links = Links(self.logs / ".kept") if keep_links else None
+        kept = keep_links if isinstance(keep_links, str) else "."
+        self._links = Links(self.logs / kept / ".kept") if keep_links else None
         self.start()
 
     # ── the process ─────────────────────────────────────────────────────────────────────────────────────────
@@ -206,7 +207,7 @@ class World:
         self.store = open_store(self.state)
         self.ledger = MortalLedger(self.store, self._bound, self.fuse)
         self.descriptors = Descriptors(self._open_files)
-        self.sweep = Sweep(self._paths, self._exclude, known=lambda: self.ledger.paths("app"))
+        self.sweep = Sweep(self._full_paths, self._exclude, known=lambda: self.ledger.paths("app"))
         self.follower = Follower(
             "app", self.ledger, self.clock, self.said.append, self.descriptors, self.sweep, links=self._links,
             boundaries=self._boundaries, **self._options,
@@ -216,11 +217,15 @@ class World:
             self.follower.listen(name, shipper)
 
     @property
+    def _full_paths(self) -> list[str]:
+        return [str(self.logs / path) for path in self.paths]
+
+    @property
     def _boundaries(self) -> str:
         return json.dumps(self.multiline) if self.multiline else ""
 
     def _shipper(self, name: str) -> Shipper:
-        pipeline = Pipeline.model_validate({"paths": self._paths, "multiline": self.multiline, **self._pipeline})
+        pipeline = Pipeline.model_validate({"paths": self._full_paths, "multiline": self.multiline, **self._pipeline})
         return Shipper(
             "app", name, self.destinations[name], rooms_of(pipeline, self.clock, "host", {}),
             Limits(10_000, 64 * 1024, 0.1, 1), self.follower, self.ledger, self.clock, self.said.append,

@@ -9,15 +9,16 @@ from dataclasses import asdict
 from rich.console import Console
 
 from sidecar.cli.status import screen
-from sidecar.observe.facts import BalanceFacts, ConfigurationFacts, Facts, ShipperFacts, UnreadableFile
+from sidecar.observe.facts import BalanceFacts, ConfigurationFacts, Facts, FileSums, RefusedPath, ShipperFacts
 from sidecar.observe.tally import Tally
 
 
-def shown(tally: Tally, balance: dict[str, int], unreadable: Sequence[UnreadableFile] = ()) -> str:
+def shown(tally: Tally, balance: dict[str, int], refused: Sequence[RefusedPath] = ()) -> str:
     shipper = ShipperFacts("app", "db", "http://db", "up", 0.0, "", "", 0, 0.0, 0, tally)
+    sums = [FileSums("app", 1, 1, 0, 0, 2_000 if refused else 0)]
     facts = Facts(
-        "1", 0, 10, 1, "/state", [shipper], [], [], [BalanceFacts("db", balance, {}, 0)], "notifications", 0, 0, 0,
-        0, 0, 0, [], ConfigurationFacts("", 0), unreadable,
+        "1", 0, 10, 1, "/state", [shipper], [], sums, [BalanceFacts("db", balance, {}, 0)], "notifications", 0, 0, 0,
+        0, 0, 0, [], ConfigurationFacts("", 0), refused,
     )  # fmt: skip
     stream = io.StringIO()
     Console(file=stream, width=160).print(screen(asdict(facts)))
@@ -38,9 +39,9 @@ def test_where_nothing_was_refused_or_lost_nothing_is_said_of_it() -> None:
     assert "lost:" not in text
 
 
-def test_files_that_cannot_be_read_are_named_with_the_error_up_to_a_bound() -> None:
-    unreadable = [UnreadableFile("app", f"/logs/{number:02}.log", "Input/output error") for number in range(12)]
-    text = shown(Tally(), {"stored": 10}, unreadable)
-    assert "cannot read /logs/00.log: Input/output error" in text
+def test_paths_that_are_not_read_are_named_with_the_reason_up_to_a_bound() -> None:
+    refused = [RefusedPath("app", f"/logs/{number:02}.log", "Input/output error") for number in range(100)]
+    text = shown(Tally(), {"stored": 10}, refused)
+    assert "not read: /logs/00.log: Input/output error" in text
     assert "/logs/10.log" not in text
-    assert "cannot read 2 more files" in text
+    assert "not read: 1,990 more paths" in text
