@@ -6,10 +6,12 @@ for it and one of a few places, so that slow or many clients hold nothing up.
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import socket
 import socketserver
+import stat
 import threading
 from collections.abc import Callable, Mapping
 from contextlib import suppress
@@ -20,6 +22,7 @@ from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 from sidecar.observe.socket import NAME, address
+from sidecar.ownership import explain_distrust
 
 Query = Mapping[str, str]
 
@@ -53,11 +56,16 @@ class SocketAdmin:
         self._routes = routes
 
     def open(self) -> None:
-        """Listen from now on, unless another sidecar does so here. Raises `OSError` when there is no place for it."""
+        """Listen from now on. Raises `OSError` when there is no place for it, or when another process listens here.
+
+        What is no socket, or belongs to another user, is left where it is.
+        """
         with address(self.directory) as path:
-            if _is_answered(path):
-                return
             with suppress(FileNotFoundError):
+                if reason := explain_distrust(path, stat.S_ISSOCK):
+                    raise OSError(errno.EEXIST, f"{NAME} is in the way: {reason}")
+                if _is_answered(path):
+                    raise OSError(errno.EADDRINUSE, f"another process listens on {NAME}")
                 os.unlink(path)
             self._server = _UnixServer(path, self._routes)
         self._server.begin("admin socket")

@@ -10,10 +10,14 @@ import errno
 import json
 import os
 import socket
+import stat
+import struct
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+
+from sidecar.ownership import explain_distrust, may_trust
 
 NAME = "sidecar.sock"
 _MOST = 64 << 20
@@ -23,8 +27,8 @@ _MOST = 64 << 20
 class NobodyThere(Exception):
     """No sidecar answers in this state directory; `could_be` tells whether one could have made its socket there."""
 
-    def __init__(self, *, could_be: bool) -> None:
-        super().__init__("no sidecar answers here")
+    def __init__(self, reason: str = "no sidecar answers here", *, could_be: bool) -> None:
+        super().__init__(reason)
         self.could_be = could_be
 
 
@@ -45,8 +49,10 @@ def ask(directory: Path, request: str, timeout_s: float = 5.0) -> tuple[int, dic
     """
     try:
         with address(directory) as path, socket.socket(socket.AF_UNIX) as connection:
+            _refuse_foreign(explain_distrust(path, stat.S_ISSOCK))
             connection.settimeout(timeout_s)
             connection.connect(path)
+            _refuse_foreign(_explain_peer(connection))
             connection.sendall(f"{request} HTTP/1.0\r\n\r\n".encode())
             answer = _read(connection)
     except TimeoutError:
@@ -57,7 +63,26 @@ def ask(directory: Path, request: str, timeout_s: float = 5.0) -> tuple[int, dic
     status = head.split(b" ", 2)[1:2]
     if not status or not status[0].isdigit():
         raise NobodyThere(could_be=True)
-    return int(status[0]), json.loads(body)
+    try:
+        return int(status[0]), json.loads(body)
+    except ValueError:
+        raise NobodyThere("what answers here is no sidecar", could_be=True) from None
+
+
+_CREDENTIALS = struct.Struct("iII")
+"""Process, user and group (SO_PEERCRED, unix(7))."""
+
+
+def _explain_peer(connection: socket.socket) -> str:
+    """Return why the process at the other end is not asked anything, "" if it may be."""
+    found = connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _CREDENTIALS.size)
+    _, uid, _ = _CREDENTIALS.unpack(found)
+    return "" if may_trust(uid) else f"user {uid} listens on it, and this process is user {os.geteuid()}"
+
+
+def _refuse_foreign(reason: str) -> None:
+    if reason:
+        raise NobodyThere(f"{NAME} is not used: {reason}", could_be=True)
 
 
 def _could_be(directory: Path) -> bool:

@@ -2,6 +2,8 @@
 
 SQLite in WAL mode with `synchronous=FULL`: a commit survives the process and the machine. Other commands may
 read it, and change dead letters in it, while the sidecar runs; the lock only keeps two sidecars apart.
+
+The directory and its files belong to the user of the sidecar or to root: any other owner could change them.
 """
 
 from __future__ import annotations
@@ -9,12 +11,14 @@ from __future__ import annotations
 import fcntl
 import os
 import sqlite3
+import stat
 import threading
 from collections.abc import Iterator
 from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 
 from sidecar.errors import StateError
+from sidecar.ownership import explain_distrust
 
 SCHEMA_VERSION = 3
 
@@ -127,7 +131,9 @@ def open_store(directory: Path, *, exclusive: bool = True, create: bool = True) 
     lock_fd = None
     try:
         directory.mkdir(parents=True, exist_ok=True, mode=0o700)
+        _refuse_foreign_directory(directory)
         _refuse_remote(directory)
+        _refuse_foreign_files(directory)
         lock_fd = _locked(directory) if exclusive else None
         return Store(directory, _connected(directory), lock_fd)
     except OSError as error:
@@ -143,7 +149,7 @@ def open_store(directory: Path, *, exclusive: bool = True, create: bool = True) 
 
 
 def _locked(directory: Path) -> int:
-    fd = os.open(directory / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    fd = os.open(directory / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
     try:
         fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError as error:
@@ -167,6 +173,7 @@ def _connected(directory: Path) -> sqlite3.Connection:
         connection.execute("PRAGMA journal_mode=WAL")
         connection.execute("PRAGMA synchronous=FULL")
         (version,) = connection.execute("PRAGMA user_version").fetchone()
+        _refuse_foreign_files(directory)  # SQLite follows links, and a name may have changed since the first look
         _check(connection, directory, version)
     except sqlite3.DatabaseError as error:
         connection.close()
@@ -206,6 +213,32 @@ def _check(connection: sqlite3.Connection, directory: Path, version: int) -> Non
         raise _damaged(directory, finding)
     for older in range(version, SCHEMA_VERSION):
         connection.executescript(f"BEGIN;{_UPGRADES[older]}PRAGMA user_version={older + 1};COMMIT;")
+
+
+_FILES = ("lock", "state.db", "state.db-wal", "state.db-shm", "state.db-journal", "state.db.new")
+
+
+def _refuse_foreign_directory(directory: Path) -> None:
+    """Raise `StateError` unless the directory, and the link that leads to it, belong to this user or root."""
+    for place in (directory, directory.resolve()):
+        if reason := explain_distrust(place, lambda mode: stat.S_ISDIR(mode) or stat.S_ISLNK(mode)):
+            raise StateError(
+                f"the state directory is not used: {reason}",
+                at=str(directory),
+                try_="give it to the user of the sidecar with chown, run as its owner, or name another directory",
+            )
+
+
+def _refuse_foreign_files(directory: Path) -> None:
+    """Raise `StateError` unless each is a regular file of this user or root, and no link to somewhere else."""
+    for name in _FILES:
+        with suppress(FileNotFoundError):
+            if reason := explain_distrust(directory / name, stat.S_ISREG):
+                raise StateError(
+                    f"the state is not used: {reason}",
+                    at=str(directory / name),
+                    try_="find out who has put it there; then remove it, or give it to the user of the sidecar",
+                )
 
 
 def _refuse_remote(directory: Path) -> None:

@@ -382,7 +382,7 @@ def test_what_is_refused_is_logged_once_and_counted(tmp_path: Path) -> None:
         watcher.look()
     refused = [event for event in world.said if isinstance(event, FileRefused)]
     assert [(event.path, "link" in event.reason) for event in refused] == [(str(world.path("web")), True)]
-    assert len(watched.told) == 1
+    assert len(watched.refused) == 1
     world.kill()
 
 

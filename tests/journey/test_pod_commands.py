@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
+import socket
 import sqlite3
 import stat
 import subprocess
+import sys
+import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
@@ -396,3 +400,66 @@ def test_the_grace_period_is_kept_when_the_destination_is_down(here: Setting) ->
         assert time.monotonic() - began < 4
     assert here.said("draining")[0]["timeout_s"] == 2.0
     assert here.said("balance")[0]["unsettled"] == 100
+
+
+@pytest.mark.parametrize(
+    "planted", ["directory", "file", "link", "socket of another process", "socket of another user"]
+)
+def test_a_socket_name_that_is_taken_is_left_alone_and_reported(tmp_path: Path, planted: str) -> None:
+    here = Setting(tmp_path)
+    here.state.mkdir()
+    name = here.state / "sidecar.sock"
+    with socket.socket(socket.AF_UNIX) as foreign:
+        if planted == "directory":
+            name.mkdir()
+        elif planted == "file":
+            name.write_text("precious")
+        elif planted == "link":
+            name.symlink_to(tmp_path / "nothing")
+        else:
+            foreign.bind(str(name))
+            foreign.listen()
+        if planted == "socket of another user":
+            if os.geteuid() != 0:
+                pytest.skip("only root can give files away; run the tests as root")
+            os.chown(name, 4242, 4242)
+        before = name.lstat()
+        done = sidecar("run", str(here.log), "--to", "stdout:", "--once", "--state-dir", str(here.state))
+        (said,) = [json.loads(line) for line in done.stderr.splitlines() if '"no_socket"' in line]
+        assert (done.returncode, "sidecar.sock" in said["message"]) == (0, True)
+        assert (name.lstat().st_ino, name.lstat().st_uid) == (before.st_ino, before.st_uid)
+        if planted != "socket of another process":
+            asked = sidecar("status", "--state-dir", str(here.state))
+            assert (asked.returncode, "sidecar.sock is not used: it " in asked.stderr) == (1, True), asked.stderr
+
+
+LISTENER = """
+import os, socket, sys
+listener = socket.socket(socket.AF_UNIX)
+os.chmod(sys.argv[1], 0o777)
+os.setgid(4242)
+os.setuid(4242)
+listener.bind(f"{sys.argv[1]}/sidecar.sock")
+listener.listen()
+print("listens", flush=True)
+sys.stdin.read()
+"""
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can become another user; run the tests as root")
+def test_a_process_of_another_user_is_not_asked_even_under_the_name_of_our_socket() -> None:
+    folder = Path(tempfile.mkdtemp(dir="/tmp"))
+    folder.chmod(0o755)
+    try:
+        with subprocess.Popen(
+            [sys.executable, "-c", LISTENER, str(folder)], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+        ) as other:
+            assert other.stdout is not None
+            assert other.stdout.readline() == b"listens\n"
+            os.chown(folder / "sidecar.sock", 0, 0)
+            for command in (["status"], ["probe", "live"], ["drain"]):
+                done = sidecar(*command, "--state-dir", str(folder))
+                assert (done.returncode, "user 4242 listens on it" in done.stdout + done.stderr) == (1, True), command
+            other.kill()
+    finally:
+        shutil.rmtree(folder)

@@ -219,3 +219,66 @@ def test_a_full_disk_is_an_error_and_nothing_half_written(tmp_path: Path) -> Non
     with store.reading() as db:
         assert db.execute("SELECT count(*) FROM dead_letters").fetchone() == (0,)
         assert db.execute("SELECT count(*) FROM checkpoints").fetchone() == (0,)
+
+
+STRANGER = 4242
+
+needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root can give files away; run the tests as root")
+
+
+@needs_root
+def test_a_directory_of_another_user_is_refused(tmp_path: Path) -> None:
+    os.chown(tmp_path, STRANGER, STRANGER)
+    with pytest.raises(StateError, match=rf"{tmp_path}.*belongs to user {STRANGER}.*chown"):
+        open_store(tmp_path)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_link_to_a_directory_of_ours_is_as_good_as_its_owner(tmp_path: Path) -> None:
+    (tmp_path / "there").mkdir()
+    (tmp_path / "state").symlink_to(tmp_path / "there")
+    open_store(tmp_path / "state").close()
+    if os.geteuid() == 0:
+        os.lchown(tmp_path / "state", STRANGER, STRANGER)
+        with pytest.raises(StateError, match="belongs to user"):
+            open_store(tmp_path / "state")
+
+
+def test_a_directory_of_root_is_used_whoever_may_write_there(tmp_path: Path) -> None:
+    tmp_path.chmod(0o777)
+    open_store(tmp_path).close()
+    assert {stat.S_IMODE(path.stat().st_mode) for path in tmp_path.iterdir()} == {0o600}
+
+
+@pytest.mark.parametrize(
+    "name", ["lock", "state.db", "state.db-wal", "state.db-shm", "state.db-journal", "state.db.new"]
+)
+@pytest.mark.parametrize("planted", ["link", "dangling link", "directory", "foreign", "fifo"])
+def test_what_somebody_else_has_planted_is_refused_and_left_alone(tmp_path: Path, name: str, planted: str) -> None:
+    state, victim = tmp_path / "state", tmp_path / "victim"
+    store = open_store(state)
+    if name == "state.db":
+        store.close()
+        (state / name).rename(victim)
+    else:
+        store.close()
+        (state / name).unlink(missing_ok=True)
+    content = victim.read_bytes() if victim.exists() else b"precious"
+    if planted == "link":
+        victim.write_bytes(content)
+        (state / name).symlink_to(victim)
+    elif planted == "dangling link":
+        (state / name).symlink_to(tmp_path / "nothing")
+    elif planted == "directory":
+        (state / name).mkdir()
+    elif planted == "fifo":
+        os.mkfifo(state / name)
+    else:
+        (state / name).write_bytes(content)
+        if os.geteuid() != 0:
+            pytest.skip("only root can give files away; run the tests as root")
+        os.chown(state / name, STRANGER, STRANGER)
+    with pytest.raises(StateError, match=rf"state/{name}: the state is not used: it "):
+        open_store(state)
+    assert not (tmp_path / "nothing").exists()
+    assert not victim.exists() or victim.read_bytes() == content
