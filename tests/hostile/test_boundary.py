@@ -15,6 +15,7 @@ from threading import Event, Thread
 import pytest
 
 from sidecar.events import CopyTaken, FileRefused
+from sidecar.read.source import MAX_COMPRESSION
 from sidecar.roots import open_directory
 from sidecar.watch.descent import Descent
 from sidecar.watch.sweep import Sweep
@@ -470,7 +471,9 @@ def truncate_sparse(world: World, size: int) -> None:
     world.destinations["sink"].is_down = True
     world.write(OLD)
     world.live(1)
-    os.truncate(world.path(), size)
+    with world.path().open("ab") as file:
+        os.posix_fallocate(file.fileno(), 0, size // MAX_COMPRESSION)  # so much makes the size plausible
+        os.truncate(file.fileno(), size)
     world.touched()
     world.live(1)
     os.truncate(world.path(), 0)
