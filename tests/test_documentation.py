@@ -96,6 +96,28 @@ def test_every_test_that_the_reliability_page_names_is_there() -> None:
         assert f"def {name}(" in (ROOT / path).read_text(), f"{path}::{name}"
 
 
+def test_every_test_that_the_threat_model_names_is_there() -> None:
+    rows = [line for line in (ROOT / "docs" / "threat-model.md").read_text().splitlines() if line.count(" | ") >= 4]
+    assert len(rows) > 20
+    for row in rows[2:]:
+        named = re.findall(r"`(tests/[^`:]+)(?:::(test_\w+))?`", row)
+        assert named, f"no test is named in: {row}"
+        for path, name in named:
+            assert (ROOT / path).is_file(), path
+            assert not name or f"def {name}(" in (ROOT / path).read_text(), f"{path}::{name}"
+
+
+@pytest.mark.parametrize("page", ["SECURITY.md", "docs/threat-model.md", "deploy/README.md"])
+def test_pages_on_security_link_to_headings_that_are_there(page: str) -> None:
+    place = ROOT / page
+    for path, heading in re.findall(r"\]\((?!https?:)([^)#]*)#?([^)]*)\)", place.read_text()):
+        target = (place.parent / path).resolve() if path else place
+        assert target.exists(), path
+        if heading:
+            titles = re.findall(r"^#+ (.*)$", target.read_text(), re.MULTILINE)
+            assert heading in {re.sub(r"[^\w -]", "", title.lower()).replace(" ", "-") for title in titles}, heading
+
+
 @pytest.mark.parametrize("command", COMMANDS)
 def test_every_command_tells_what_it_does(command: str, capsys: pytest.CaptureFixture[str]) -> None:
     from sidecar.cli import main
