@@ -21,7 +21,7 @@ _STRING = msgspec.json.Decoder(str)
 _NUMBER = re.compile(r"-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?", re.ASCII)
 """A number as JSON writes it (RFC 8259, 6)."""
 
-_LOOSE = re.compile(r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?", re.ASCII)
+_LOOSE = re.compile(r"[+-]?+(?:\d++(?:\.\d*+)?+|\.\d++)(?:[eE][+-]?+\d++)?+", re.ASCII)
 _WHOLE = re.compile(r"([+-]?)0*(\d{1,19})(?:\.0*)?", re.ASCII)
 _INT64 = range(-(2**63), 2**63)
 _LONGEST = 400

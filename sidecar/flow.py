@@ -178,7 +178,7 @@ class Records(msgspec.Struct, frozen=True):
     `log`, not empty and without a name of ours, so that our own fields of `log` can be put at its end.
     `notes`: index → what an enricher has to say of a record, as (path, JSON text) pairs. `filtered` are the records
     that are left out because the user said so, by the name of the rule. `faults`: how many records an enricher could
-    not do its work on, by its name. `timeouts`: on how many a pattern took longer than it may.
+    not do its work on, by its name. `timeouts`: how often a pattern took longer than it may.
     """
 
     lines: Lines

@@ -45,7 +45,7 @@ _ORDER: dict[str, Callable[[float, float], bool]] = {
 _TEXT_ORDER: dict[str, Callable[[str, str], bool]] = {
     "<": operator.lt, "<=": operator.le, ">": operator.gt, ">=": operator.ge,
 }  # fmt: skip
-_NUMBER = re.compile(r"\s*[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?\s*", re.ASCII)
+_NUMBER = re.compile(r"\s*+[+-]?+(?:\d++(?:\.\d*+)?+|\.\d++)(?:[eE][+-]?+\d++)?+\s*+", re.ASCII)
 _BEGINS = frozenset('"-0123456789')
 _CONSTANTS: dict[str, Literal] = {"true": True, "false": False, "null": None}
 _WORDS = frozenset(("and", "or", "not", "in", "exists", *_CONSTANTS))

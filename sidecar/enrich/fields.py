@@ -6,10 +6,10 @@ it. Objects within arrays are not looked into. Where it is plain at once where a
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterable, Sequence
 
 from sidecar.enrich.members import NOWHERE, Place, pairs, place_of
-from sidecar.nesting import quoted
+from sidecar.nesting import DEEPEST, quoted
 
 Edit = Callable[[str, str, str], str | None]
 """(key as it is written, what of its name is below the path, value) → the member instead, None for nothing."""
@@ -140,16 +140,65 @@ def is_free(body: str, path: str) -> bool:
 
 
 def put(body: str, path: str, value: str) -> str:
-    """The members with one more at a path that is free: in the object that is there, or at the end."""
-    if place_of(body, path.partition(".")[0]) is not NOWHERE:
-        found, is_done = [], False
-        for key, key_text, here in pairs(body):
-            if not is_done and here[0] == "{" and path.startswith(f"{key}."):
-                is_done = True
-                here = f"{{{put(here[1:-1], path[len(key) + 1 :], value)}}}"
-            found.append(f"{key_text}:{here}")
-        if is_done:
-            return ",".join(found)
-    first, *rest = map(quoted, path.split("."))
-    member = f"{first}:" + "".join(f"{{{name}:" for name in rest) + value + "}" * len(rest)
-    return f"{body},{member}" if body.strip() else member
+    """The members with one more at a path that is free: in the object that is there, or at the end.
+
+    Below the root there are at most `DEEPEST` objects; what is deeper stays one dotted name.
+    """
+    return put_all(body, [(path, value)])
+
+
+def put_all(body: str, leaves: Iterable[tuple[str, str]]) -> str:
+    """The same for several, one after another: each (path, value) as if those before it were there already."""
+    wanted = [(path.split(".", DEEPEST), value) for path, value in leaves]
+    roots = {names[0] for names, _ in wanted}
+    is_beside = all(place_of(body, root) is NOWHERE for root in roots)
+    below = _Below("" if is_beside else body)
+    for names, value in wanted:
+        below.put(names, value)
+    added = below.text()
+    return f"{body},{added}" if is_beside and body.strip() else added
+
+
+class _Below:
+    """The members of one object while others are put there; objects within it are read when something goes there."""
+
+    def __init__(self, body: str = "") -> None:
+        self._keys: list[str] = []
+        self._values: list[str | _Below] = []
+        self._objects: dict[str, int] = {}
+        """Where the first object of each name is."""
+        for key, key_text, value in pairs(body):
+            self._append(key, key_text, value, is_object=value[0] == "{")
+
+    def put(self, names: Sequence[str], value: str) -> None:
+        """Put a value at the path that these names make."""
+        lengths = range(1, len(names))
+        found = [(self._objects[name], n) for n in lengths if (name := ".".join(names[:n])) in self._objects]
+        if found:
+            at, length = min(found)
+            self._inside(at).put(names[length:], value)
+        elif len(names) > 1:
+            inner = _Below()
+            inner.put(names[1:], value)
+            self._append(names[0], quoted(names[0]), inner, is_object=True)
+        else:
+            self._append(names[0], quoted(names[0]), value, is_object=False)
+
+    def text(self) -> str:
+        """The members."""
+        rows = zip(self._keys, self._values, strict=True)
+        return ",".join(
+            [f"{key}:{value if isinstance(value, str) else '{' + value.text() + '}'}" for key, value in rows]
+        )
+
+    def _inside(self, at: int) -> _Below:
+        value = self._values[at]
+        if isinstance(value, str):
+            value = self._values[at] = _Below(value[1:-1])
+        return value
+
+    def _append(self, key: str, key_text: str, value: str | _Below, *, is_object: bool) -> None:
+        if is_object:
+            self._objects.setdefault(key, len(self._keys))
+        self._keys.append(key_text)
+        self._values.append(value)

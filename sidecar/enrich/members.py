@@ -12,17 +12,18 @@ _STRING = r'"[^"\\]*+(?:\\.[^"\\]*+)*+"'
 _LEAF = rf'(?:{_STRING}|[^\s,"\[\]{{}}]++)'
 _SHALLOW = rf'[\[{{](?:[^"\[\]{{}}]++|{_STRING})*+[\]}}]'
 _DEEPER = rf'[\[{{](?:[^"\[\]{{}}]++|{_STRING}|{_SHALLOW})*+[\]}}]'
-_PAIR = re.compile(rf"([ \t\r\n]*+({_STRING})[ \t\r\n]*+:[ \t\r\n]*+({_LEAF}|{_DEEPER})[ \t\r\n]*+(?:,|\Z))")
+# What is no pair takes all the rest, or a search would begin again at each character behind it.
+_PAIR = re.compile(rf"([ \t\r\n]*+({_STRING})[ \t\r\n]*+:[ \t\r\n]*+({_LEAF}|{_DEEPER})[ \t\r\n]*+(?:,|\Z))|[\s\S]++")
 _STRUCTURAL = re.compile(r'[",:]')
 _FOLLOWED = re.compile(rf"[ \t\r\n]*+:[ \t\r\n]*+({_LEAF}|{_DEEPER})")
 _BEFORE = re.compile(
     rf"(?:[ \t\r\n]*+{_STRING}[ \t\r\n]*+:[ \t\r\n]*+(?:{_LEAF}|{_DEEPER})[ \t\r\n]*+,[ \t\r\n]*+)*+"
 )
-_MEMBER = re.compile(rf"[ \t\r\n]*({_STRING})[ \t\r\n]*:[ \t\r\n]*")
-_SCALAR = re.compile(rf"{_STRING}|[^,\s\]}}]+")
+_MEMBER = re.compile(rf"[ \t\r\n]*+({_STRING})[ \t\r\n]*+:[ \t\r\n]*+")
+_SCALAR = re.compile(rf"{_STRING}|[^,\s\]}}]++")
 _STRUCTURE = re.compile(rf"[\[\]{{}}]|{_STRING}")
-_COMMA = re.compile(r"[ \t\r\n]*,?")
-_SEPARATOR = re.compile(r"[ \t\r\n]*,?[ \t\r\n]*")
+_COMMA = re.compile(r"[ \t\r\n]*+,?+")
+_SEPARATOR = re.compile(r"[ \t\r\n]*+,?+[ \t\r\n]*+")
 _KEY = msgspec.json.Decoder(str)
 
 

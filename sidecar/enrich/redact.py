@@ -12,6 +12,7 @@ import re
 from collections.abc import Callable, Sequence
 from functools import lru_cache
 from itertools import groupby
+from time import monotonic
 
 import msgspec
 from msgspec.structs import replace
@@ -25,7 +26,8 @@ from sidecar.nesting import quoted
 from sidecar.patterns import compiled
 
 MASK = "[REDACTED]"
-_LIMIT_S = 0.1
+_LIMIT_S, _LEAST_S = 0.1, 0.001
+_ALL_LIMIT_S = 1.0
 _DEEPEST = 64
 _ESCAPE = re.compile(r"\\")
 _COLON = r"[ \t\r]*+:[ \t\r]*+"
@@ -119,11 +121,20 @@ def _found(finders: Sequence[Finder], text: Text) -> Text:
 
 
 class Pattern:
-    """A pattern of the user's own. A text on which it takes too long goes as a whole."""
+    """A pattern of the user's own. A text on which it takes too long goes as a whole, and is counted in `timeouts`.
+
+    A text has a tenth of a second, and less when others of the same chunk took long.
+    """
 
     def __init__(self, pattern: str, action: Action) -> None:
         self._pattern = compiled(pattern)
         self.action = action
+        self._left = _ALL_LIMIT_S
+        self.timeouts = 0
+
+    def begin_chunk(self) -> None:
+        """Forget how long the texts of the last chunk took."""
+        self._left, self.timeouts = _ALL_LIMIT_S, 0
 
     def takes(self, path: str) -> bool:
         """It knows no fields."""
@@ -132,12 +143,15 @@ class Pattern:
     def cleaned(self, text: str) -> str:
         """The text without what matches, or without its last group."""
         found, at = [], 0
+        limit, began = _LIMIT_S if self._left > 0 else _LEAST_S, monotonic()
         try:
-            for match in self._pattern.finditer(text, timeout=_LIMIT_S, concurrent=True):
+            for match in self._pattern.finditer(text, timeout=limit, concurrent=True):
                 group = match.lastindex or 0
                 found += [text[at : match.start(group)], self.action(match[group]) or ""]
                 at = match.end(group)
         except TimeoutError:
+            self._left -= monotonic() - began
+            self.timeouts += 1
             return MASK
         return "".join([*found, text[at:]]) if found else text
 
@@ -174,7 +188,8 @@ class Redactor:
         self._takers = [
             rule for rule in rules if isinstance(rule, FieldAt) or (isinstance(rule, Named) and rule.keys)
         ]
-        self._has_own = any(isinstance(rule, Pattern) for rule in rules)
+        self._patterns = [rule for rule in rules if isinstance(rule, Pattern)]
+        self._has_own = bool(self._patterns)
         # A mark in place of a value is not to be looked at by other rules. Of ours none finds anything in `MASK`.
         self._masks_fields = not self._has_own and all(
             isinstance(rule, Named) and rule.action is mask for rule in self._takers
@@ -182,7 +197,11 @@ class Redactor:
 
     def redacted(self, records: Records) -> Records:
         """The same records without what the rules find."""
+        for pattern in self._patterns:
+            pattern.begin_chunk()
         members = self._cleaned(records.members)
+        if timeouts := sum(pattern.timeouts for pattern in self._patterns):
+            records = replace(records, timeouts=records.timeouts + timeouts)
         if members == records.members:
             return records
         # The application's own time may be among what was taken out, so it cannot stand for ours unseen.
@@ -243,8 +262,9 @@ class Redactor:
         }
         if NUMBER in swept:
             found |= {place for place in changed if NUMBER in after[place]}
-        touched = self._touched([f'"{key}"' for key in keys(changed.values())])
-        return found | {place for place, line in changed.items() if any(key in line for key in touched)}
+        names = {place: keys([line]) for place, line in changed.items()}
+        touched = {key[1:-1] for key in self._touched([f'"{key}"' for key in set().union(*names.values())])}
+        return found | {place for place, here in names.items() if not touched.isdisjoint(here)}
 
     def _touched(self, names: Sequence[str]) -> list[str]:
         """Those in which something is found."""

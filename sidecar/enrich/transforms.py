@@ -14,7 +14,7 @@ import msgspec
 from msgspec.structs import replace
 
 from sidecar.conversions import Conversion
-from sidecar.enrich.fields import edited, is_free, kept, put, taken, values
+from sidecar.enrich.fields import edited, is_free, kept, put, put_all, taken, values
 from sidecar.flow import Records, Step
 from sidecar.nesting import quoted
 
@@ -100,9 +100,7 @@ class Rename(Change):
         if not is_free(body if has_same_parent else rest, new):
             complain(f"rename: there is a field {new} already, so {old} keeps its name")
             return body
-        for below, value in found:
-            rest = put(rest, new + below, value)
-        return rest
+        return put_all(rest, [(new + below, value) for below, value in found]) if found else rest
 
 
 def _in_place(body: str, old: str, new: str) -> str:
@@ -131,8 +129,8 @@ class Copy(Change):
             if found and not is_free(body, target):
                 complain(f"copy: there is a field {target} already, so {source} is not copied")
                 continue
-            for below, value in found:
-                body = put(body, target + below, value)
+            if found:
+                body = put_all(body, [(target + below, value) for below, value in found])
         return body
 
 

@@ -26,24 +26,23 @@ _ZONE = r"(?P<zone>Z|[+-]\d\d:?\d\d)"
 _LEVEL = r"(?P<level>TRACE|DEBUG|INFO|WARN|WARNING|ERROR|FATAL|CRITICAL|SEVERE|CONFIG|FINE|FINER|FINEST)"
 
 
-_ELEMENT = re.compile(r'\[([^ =\]"]+)((?: [^ =\]"]+="(?:[^"\\\]]|\\.)*")*)\]', re.DOTALL)
-_PARAMETER = re.compile(r' ([^ =\]"]+)="((?:[^"\\\]]|\\.)*)"', re.DOTALL)
+_ELEMENT = re.compile(r'\[([^ =\]"]++)((?: [^ =\]"]++="(?:[^"\\\]]++|\\.)*+")*+)\]', re.DOTALL)
+_PARAMETER = re.compile(r' ([^ =\]"]++)="((?:[^"\\\]]++|\\.)*+)"', re.DOTALL)
 _ESCAPED = re.compile(r'\\(["\\\]])')
 
 
 def _structured(data: str) -> str:
     """RFC 5424 §6.3: elements with their parameters, `{id: {name: value}}`. A parameter given twice is a list."""
-    elements: dict[str, dict[str, str | list[str]]] = {}
+    elements: dict[str, dict[str, list[str]]] = {}
     for name, parameters in _ELEMENT.findall(data):
         element = elements.setdefault(name, {})
         for key, written in _PARAMETER.findall(parameters):
-            plain = _ESCAPED.sub(r"\1", written)
-            before = element.get(key)
-            if before is None:
-                element[key] = plain
-            else:
-                element[key] = [*(before if isinstance(before, list) else [before]), plain]
-    return msgspec.json.encode(elements).decode()
+            element.setdefault(key, []).append(_ESCAPED.sub(r"\1", written))
+    found = {
+        name: {key: values if len(values) > 1 else values[0] for key, values in element.items()}
+        for name, element in elements.items()
+    }
+    return msgspec.json.encode(found).decode()
 
 
 def _pri(pri: str) -> tuple[int, int]:
@@ -125,7 +124,7 @@ LOG4J = Format(
     "log4j or logback",
     (
         rf"{_DATE}\.(?P<fraction>\d{{3}}){_ZONE} +{_LEVEL} (?P<pid>\d{{1,18}}) --- (?:\[(?P<app>[^\]\n]*+)\] )?"
-        r"\[ *(?P<thread>[^\]\n]*+)\] (?P<logger>[^ \n]++) *: (?P<message>.*+)",
+        r"\[ *+(?P<thread>[^\]\n]*+)\] (?P<logger>[^ \n]++) *: (?P<message>.*+)",
         rf"{_CLOCK} +\[(?P<thread>[^\]\n]*+)\] {_LEVEL} +"
         r"(?P<logger>[^ \n]++) +(?:--|-|:) *(?P<message>.*+)",
         rf"{_CLOCK} +{_LEVEL} +(?:\[(?P<thread>[^\]\n]*+)\] )?"

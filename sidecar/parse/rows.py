@@ -9,11 +9,11 @@ import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import repeat
 from operator import is_not, itemgetter
-from typing import cast
+from typing import NamedTuple, cast
 
 import msgspec
 
-from sidecar.nesting import inside, tree
+from sidecar.nesting import DEEPEST, inside, tree
 from sidecar.parse.plain import quoted
 
 _REMEMBERED = 1024
@@ -148,13 +148,29 @@ def _in_order(leaves: Sequence[Leaf]) -> list[Leaf]:
     """The leaves in the order of the members that they make: those of one object together, `log` at the end."""
     if not any("." in leaf.path for leaf in leaves):
         return list(leaves)
-    first: dict[str, int] = {}
-    for place, leaf in enumerate(leaves):
-        for prefix in _prefixes(leaf.path):
-            first.setdefault(prefix, place)
-    return sorted(
-        leaves, key=lambda leaf: (leaf.path.startswith("log."), [first[prefix] for prefix in _prefixes(leaf.path)])
-    )
+    places = _places([leaf.path for leaf in leaves])
+    ordered = sorted(zip(leaves, places, strict=True), key=lambda row: (row[0].path.startswith("log."), row[1]))
+    return [leaf for leaf, _ in ordered]
+
+
+def _places(paths: Sequence[str]) -> list[list[int]]:
+    """For each path, and each object that it goes down through, the first path that goes there."""
+    root = _Branch(0, {})
+    found = []
+    for place, path in enumerate(paths):
+        here, way = root, []
+        for name in path.split(".", DEEPEST):
+            here = here.below.setdefault(name, _Branch(place, {}))
+            way.append(here.first)
+        found.append(way)
+    return found
+
+
+class _Branch(NamedTuple):
+    """The number of the path that is the first to go through here, and what is below, by name."""
+
+    first: int
+    below: dict[str, _Branch]
 
 
 def row_template(leaves: Sequence[Leaf]) -> tuple[str, Callable[[Sequence[str]], tuple[str, ...]]]:
@@ -164,11 +180,6 @@ def row_template(leaves: Sequence[Leaf]) -> tuple[str, Callable[[Sequence[str]],
     if ordered == leaves:
         return template, tuple
     return template, itemgetter(*(leaves.index(leaf) for leaf in ordered))
-
-
-def _prefixes(path: str) -> list[str]:
-    names = path.split(".")
-    return [".".join(names[: end + 1]) for end in range(len(names))]
 
 
 def _template(leaves: Sequence[Leaf], present: Sequence[bool]) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import time
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +21,7 @@ from sidecar.flow import Chunk, Generation, Records
 from sidecar.parse.json import Json
 from sidecar.parse.plain import Plain
 from sidecar.parse.timestamps import Timestamps
-from tests.enrich.rooms import documents
+from tests.enrich.rooms import documents, enriched
 
 LIFE = Generation(1, "app", "/var/log/app.log", 0.0)
 
@@ -205,3 +206,20 @@ def test_a_document_has_its_time_also_where_the_applications_own_is_taken_out(ac
     (found,) = documents([line], {"redact": [{"field": "@timestamp"}], "action": action})
     assert found["@timestamp"] == "2026-11-23T01:00:00Z"
     assert found.get("original", {}).get("@timestamp") == (MASK if action == "mask" else None)
+
+
+def test_a_flood_of_texts_on_which_a_pattern_takes_too_long_is_masked_and_counted_and_holds_up_nothing() -> None:
+    slow = "!" + "a" * 40
+    lines = [f'{{"m":"{slow}","n":{number}}}' for number in range(300)]
+    began = time.process_time()
+    found = enriched(lines, {"redact": [{"pattern": ".(?:a|a)*!"}]})
+    assert time.process_time() - began < 20, "a tenth of a second for each would be thirty"
+    assert found.timeouts == len(lines)
+    assert all(json.loads(f"{{{body}}}")["m"] == "[REDACTED]" for body in found.members)
+
+
+def test_names_that_are_redacted_themselves_cost_no_more_in_a_line_that_has_none_of_them() -> None:
+    names = ",".join(f'"user{number}@example.com":1' for number in range(3000))
+    other = ",".join(f'"k{number}":"a@b.example"' for number in range(3000))
+    found = documents([f"{{{names}}}", f"{{{other}}}"], {"redact": ["email"]}, max_fields=10_000)
+    assert {found[1][f"k{number}"] for number in range(3000)} == {"[REDACTED]"}
