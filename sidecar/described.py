@@ -5,11 +5,23 @@ from __future__ import annotations
 import ast
 import inspect
 import textwrap
+from collections.abc import Mapping
 from itertools import pairwise
-from typing import Any
+from pathlib import PurePath
+from types import NoneType
+from typing import Any, Literal, get_args, get_origin
 
 from pydantic import BaseModel, ConfigDict, GetJsonSchemaHandler
 from pydantic_core import CoreSchema
+
+STARS = "**********"
+
+
+class Shown:
+    """Marks a text that everybody may see, such as the name of an index: in `Annotated[str, SHOWN]`."""
+
+
+SHOWN = Shown()
 
 
 class Described(BaseModel):
@@ -27,6 +39,41 @@ class Described(BaseModel):
         for name, meaning in meanings(cls).items():
             properties[cls.model_fields[name].alias or name].setdefault("description", meaning)
         return schema
+
+
+def mask(settings: Described) -> dict[str, Any]:
+    """Return the settings as everybody may see them: what could hold a secret is stars.
+
+    Types decide, not names. Numbers, flags, fixed choices, paths of files and what is marked as `SHOWN` can be seen.
+    Any other text, such as a URL or a pattern, could hold a secret, and so could every value of a free mapping.
+    """
+    masked = {}
+    for name, field in type(settings).model_fields.items():
+        is_shown = SHOWN in field.metadata or name == "type" or _is_fixed(field.annotation)
+        masked[field.alias or name] = _mask(getattr(settings, name), is_shown=is_shown)
+    return masked
+
+
+def _mask(value: Any, *, is_shown: bool, is_free: bool = False) -> Any:
+    if isinstance(value, Described):
+        return mask(value)
+    if isinstance(value, Mapping):
+        return {str(name): _mask(each, is_shown=False, is_free=True) for name, each in value.items()}
+    if isinstance(value, list | tuple | set | frozenset):
+        return [_mask(each, is_shown=is_shown, is_free=is_free) for each in value]
+    if value is None or value == "" or (isinstance(value, bool | int | float) and not is_free):
+        return value
+    if isinstance(value, PurePath) or (isinstance(value, str) and is_shown):
+        return str(value)
+    return STARS
+
+
+def _is_fixed(annotation: Any) -> bool:
+    """Whether all texts of this type are those that stand in it."""
+    if get_origin(annotation) is Literal:
+        return True
+    parts = [part for part in get_args(annotation) if part is not Ellipsis]
+    return all(map(_is_fixed, parts)) if parts else annotation in (bool, int, float, NoneType)
 
 
 def meanings(model: type[BaseModel]) -> dict[str, str]:

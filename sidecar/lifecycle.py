@@ -23,6 +23,7 @@ from sidecar import events
 from sidecar.clock import SystemClock
 from sidecar.configuration.changes import Changes
 from sidecar.configuration.places import state_directory_at_hand
+from sidecar.described import mask
 from sidecar.errors import ConfigurationError, SidecarError, StateError
 from sidecar.kubernetes import termination
 from sidecar.kubernetes.endings import Never
@@ -305,7 +306,7 @@ class _Run:
         assert self._supervisor is not None
         settings, page = self._supervisor.settings, _page()
         letters = self._supervisor.newest_letters(page.MOST_LETTERS) if settings.admin.show_documents else None
-        reply: Reply = page.status(facts, settings.model_dump(mode="json"), letters)
+        reply: Reply = page.status(facts, mask(settings), letters)
         return reply
 
     def _about(self, answer: Callable[[Facts], Reply], *, most_files: int | None) -> Reply:

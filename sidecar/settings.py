@@ -30,7 +30,7 @@ from sidecar.configuration.problems import explained
 from sidecar.decode.settings import Encoding, Multiline
 from sidecar.deliver import registry
 from sidecar.deliver.sink import SinkSettings
-from sidecar.described import Described
+from sidecar.described import SHOWN, Described
 from sidecar.enrich.settings import AnyEnricher
 from sidecar.enrich.transform_settings import pattern
 from sidecar.errors import ConfigurationError
@@ -80,13 +80,13 @@ class Tls(Described):
 class Admin(Described):
     """Where metrics and probes can be had over HTTP, beside the Unix socket in the state directory."""
 
-    listen: Annotated[tuple[str, int] | None, BeforeValidator(_address, json_schema_input_type=str | int | None)] = (
-        None
-    )
+    listen: Annotated[
+        tuple[str, int] | None, SHOWN, BeforeValidator(_address, json_schema_input_type=str | int | None)
+    ] = None
     """Address and port, as in `127.0.0.1:9600`; nothing listens unless told. A port alone, as in `9600`, is that of
     this machine alone; probes and scrapers from outside of the Pod need `0.0.0.0:9600`."""
 
-    hosts: tuple[str, ...] = ()
+    hosts: Annotated[tuple[str, ...], SHOWN] = ()
     """Names that clients may ask for beside addresses and `localhost`, such as that of a Service."""
 
     token_file: Path | None = None
@@ -200,10 +200,10 @@ class RuleTest(Described):
 class Pipeline(Described):
     """Which files, what their lines are, and where they go."""
 
-    paths: Annotated[tuple[str, ...], Field(min_length=1)]
+    paths: Annotated[tuple[str, ...], SHOWN, Field(min_length=1)]
     """Globs; `**` stands for any number of directories. A relative one begins in the working directory."""
 
-    exclude: tuple[str, ...] = ("*.gz",)
+    exclude: Annotated[tuple[str, ...], SHOWN] = ("*.gz",)
     """Globs for names or whole paths that are left out."""
 
     read_from: Literal["beginning", "end"] = "beginning"
@@ -234,7 +234,7 @@ class Pipeline(Described):
     exclude_lines: tuple[LinePattern, ...] = ()
     """Patterns: lines or events in which one of them is found are not shipped, and counted as filtered."""
 
-    encoding: Encoding = "utf-8"
+    encoding: Annotated[Encoding, SHOWN] = "utf-8"
     """What the files are in: `utf-8`, `utf-16` (the mark at the beginning says the byte order), `utf-16le`,
     `utf-16be`, `latin-1`, `iso-8859-2`, `iso-8859-15`, `windows-1250` to `windows-1258`, `koi8-r`, `gbk`, `gb18030`,
     `big5`, `shift-jis`, `euc-jp`, `euc-kr`."""
@@ -262,7 +262,7 @@ class Pipeline(Described):
     """What is added to each document, changed in it and taken out of it, in order: `kubernetes`,
     `{add: {name: value}}`, `{redact: [password]}`, `{rename: {old: new}}`, `{drop_when: 'level == "debug"'}`."""
 
-    sinks: tuple[str, ...] | None = None
+    sinks: Annotated[tuple[str, ...] | None, SHOWN] = None
     """Names of the sinks that get the lines; all of them unless told."""
 
     tests: tuple[RuleTest, ...] = ()

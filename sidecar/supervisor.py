@@ -466,7 +466,7 @@ def _volume(pipeline: str, folder: str | int) -> Iterator[VolumeFacts]:
 
 def hash_of(settings: Settings) -> str:
     """Tells configurations apart; secrets go in as stars."""
-    return hashlib.sha256(json.dumps(settings.model_dump(mode="json")).encode()).hexdigest()[:16]
+    return hashlib.sha256(json.dumps(settings.model_dump(mode="json"), sort_keys=True).encode()).hexdigest()[:16]
 
 
 def hostname(environ: Mapping[str, str]) -> str:

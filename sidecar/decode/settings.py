@@ -10,7 +10,7 @@ from pydantic import AfterValidator, Field, field_validator, model_validator
 from sidecar import charset
 from sidecar.decode.multiline import Grouping, grouping
 from sidecar.decode.presets import PRESETS
-from sidecar.described import Described
+from sidecar.described import SHOWN, Described
 from sidecar.quantities import Duration
 
 
@@ -25,7 +25,7 @@ Encoding = Annotated[str, AfterValidator(_known_encoding)]
 class Multiline(Described):
     """Which lines are one event: a preset, or one pattern."""
 
-    preset: str | None = None
+    preset: Annotated[str | None, SHOWN] = None
     """`java`, `python`, `go`, `ruby`, `node`, `dotnet`, `php`, `rust`, `postgresql`, `mysql_slow`, `cri`, `docker`,
     or `indent`: indented lines belong to the one before them."""
 

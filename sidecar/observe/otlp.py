@@ -62,7 +62,7 @@ class Pusher(threading.Thread):
             reason = getattr(cause, "strerror", None) or type(cause).__name__
         except Exception as error:  # whatever it is, shipping goes on, and so does the next attempt
             reason = events.fault_of(error)
-        self._emit(events.MetricsNotSent(self._endpoint, reason))
+        self._emit(events.MetricsNotSent(self._endpoint.partition("?")[0], reason))
 
 
 def encoded(facts: Facts, host: str) -> bytes:

@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from pydantic import AfterValidator, BeforeValidator, Field, field_validator, model_validator
 
 from sidecar.conversions import Kind
-from sidecar.described import Described
+from sidecar.described import SHOWN, Described
 from sidecar.nesting import DEEPEST
 from sidecar.parse.dissect import Dissection
 from sidecar.parse.grok import expanded
@@ -213,7 +213,7 @@ class Timestamp(Described):
     """Tried in order: `iso8601`, `epoch`, `epoch_ms`, `epoch_us`, `epoch_ns`, `common_log`, or a strptime format such
     as `%d/%b/%Y %H:%M:%S`. ISO 8601 and epoch are tried unless told."""
 
-    zone: str = "UTC"
+    zone: Annotated[str, SHOWN] = "UTC"
     """IANA name of the zone of times that are written without one."""
 
     @field_validator("zone")

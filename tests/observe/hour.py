@@ -14,6 +14,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from sidecar import __version__
+from sidecar.described import mask
 from sidecar.observe import page
 from sidecar.observe.admin import Reply
 from sidecar.observe.facts import (
@@ -131,7 +132,7 @@ def settings() -> Mapping[str, object]:
         },
         "pipelines": {"shop": {"paths": ["/var/log/shop/*.log"], "parser": "json"}},
     })  # fmt: skip
-    return told.model_dump(mode="json")
+    return mask(told)
 
 
 @contextmanager

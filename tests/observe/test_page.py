@@ -8,13 +8,10 @@ import json
 import re
 from typing import Any
 
-import pytest
-
 from sidecar.observe.facts import BalanceFacts, ConfigurationFacts, Facts, FileFacts, FileSums, ShipperFacts
-from sidecar.observe.page import document, status, without_secrets
+from sidecar.observe.page import document, status
 from sidecar.observe.tally import Tally
 from sidecar.positions import DeadLetter
-from sidecar.settings import Settings
 
 
 def text() -> str:
@@ -74,28 +71,7 @@ def test_documents_are_there_only_if_they_may_be_seen_and_not_without_end() -> N
     assert (found["number"], len(found["document"]), found["is_cut"]) == (7, 4096, True)
 
 
-@pytest.mark.parametrize(
-    ("told", "meant"),
-    [
-        ({"password": "x", "password_file": "/run/p"}, {"password": "**********", "password_file": "/run/p"}),
-        ({"headers": {"Authorization": ["Bearer x"]}}, {"headers": {"Authorization": ["**********"]}}),
-        ({"api_key": None, "apiKey": "", "batch": 5}, {"api_key": None, "apiKey": "", "batch": 5}),
-        (["http://joe:p/w@host/x", "no@url"], ["http://***@host/x", "no@url"]),
-        ("https://h/x?index=a&access_token=abc&b=c", "https://h/x?index=a&access_token=***&b=c"),
-    ],
-)
-def test_secrets_are_stars(told: object, meant: object) -> None:
-    assert without_secrets(told) == meant
-
-
-def test_no_secret_of_a_real_configuration_is_shown() -> None:
-    settings = Settings.model_validate({
-        "sinks": {
-            "a": "elasticsearch://joe:s3cret@host/logs", "b": "mongodb://joe:s3cret@host/logs",
-            "c": {"type": "elasticsearch", "hosts": ["http://host"], "api_key": "s3cret"},
-        },
-        "pipelines": {"app": {"paths": ["/log/*"], "enrich": [{"add": {"token": "s3cret", "team": "shop"}}]}},
-    })  # fmt: skip
-    found = json.dumps(without_secrets(settings.model_dump(mode="json")))
-    assert "s3cret" not in found
-    assert "shop" in found
+def test_marks_that_turn_the_direction_of_writing_do_not_reach_the_page() -> None:
+    letter = DeadLetter("app", "db", 1, "/log/\u202egnp", 0, 9, "1-0", "logs", "{}", "", 400, "strict", "\x9b", 5.0)
+    (found,) = shown(letters=[(7, letter)])["letters"]
+    assert (found["path"], found["reason"]) == ("/log/\\u202egnp", "\\x9b")

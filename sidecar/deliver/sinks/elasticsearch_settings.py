@@ -6,13 +6,14 @@ import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, ClassVar, Literal, Self
+from typing import Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import ConfigDict, SecretStr, model_validator
 
 from sidecar.deliver.sink import SinkSettings
 from sidecar.deliver.sinks.addresses import host_and_port, merged, parse, refuse, settings_from
 from sidecar.deliver.sinks.dated import DatedName
+from sidecar.described import SHOWN
 from sidecar.errors import ConfigurationError
 from sidecar.quantities import Duration
 
@@ -35,14 +36,14 @@ class ElasticsearchSettings(SinkSettings):
     """Everything in one: `elasticsearch://user:password@host:9200,host2/index`, or `elasticsearch+https://…`; other
     settings of this sink may follow as `?pipeline=…&compress=true`. User and password are taken out of it."""
 
-    hosts: tuple[str, ...] = ()
+    hosts: Annotated[tuple[str, ...], SHOWN] = ()
     """The same as a list: `https://host:9200`, with a path if a proxy stands in front. Port 9200 if none is given."""
 
-    index: str = "logs"
+    index: Annotated[str, SHOWN] = "logs"
     """Index, alias or data stream. `%Y.%m.%d` and the like are filled in from the event's time in UTC, and
     `{service.name:other}` from the document: the value of a field, or what stands for one that is missing."""
 
-    username: str = ""
+    username: Annotated[str, SHOWN] = ""
     """User for basic authentication."""
 
     password: SecretStr | None = None
@@ -69,7 +70,7 @@ class ElasticsearchSettings(SinkSettings):
     verify: bool = True
     """Whether the server's certificate is checked. Without it anybody on the way can read and change the logs."""
 
-    pipeline: str = ""
+    pipeline: Annotated[str, SHOWN] = ""
     """Ingest pipeline that the documents go through."""
 
     document_id: Literal["position", "none"] = "position"

@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, ClassVar, Literal, Self
+from typing import Annotated, Any, ClassVar, Literal, Self
 from urllib.parse import quote, urlencode
 
 from pydantic import ConfigDict, SecretStr, field_validator, model_validator
@@ -14,6 +14,7 @@ from pydantic import ConfigDict, SecretStr, field_validator, model_validator
 from sidecar.deliver.sink import SinkSettings
 from sidecar.deliver.sinks.addresses import host_and_port, merged, parse, refuse, settings_from
 from sidecar.deliver.sinks.dated import DatedName
+from sidecar.described import SHOWN
 from sidecar.errors import ConfigurationError
 from sidecar.quantities import Duration, Size
 
@@ -43,14 +44,14 @@ class MongoDBSettings(SinkSettings):
     """Connection string: `mongodb://user:password@host:27017,host2/database?collection=c`, or `mongodb+srv://…`. Any
     option of the driver may follow. User and password are taken out of it."""
 
-    database: str = "logs"
+    database: Annotated[str, SHOWN] = "logs"
     """Database. If the URL has one too, that one only says where the user is defined."""
 
-    collection: str = "logs"
+    collection: Annotated[str, SHOWN] = "logs"
     """Collection. `%Y.%m.%d` and the like are filled in from the event's time in UTC, and `{service.name:other}` from
     the document: the value of a field, or what stands for one that is missing."""
 
-    username: str = ""
+    username: Annotated[str, SHOWN] = ""
     """User; the method of authentication is negotiated, or given as `authMechanism` in the URL."""
 
     password: SecretStr | None = None
@@ -62,7 +63,7 @@ class MongoDBSettings(SinkSettings):
     ca_file: Path | None = None
     """Certificate authorities that may sign the server's certificate (PEM); turns TLS on."""
 
-    write_concern: str | int = "majority"
+    write_concern: Annotated[str | int, SHOWN] = "majority"
     """How many members of the replica set must have a document before it counts as stored: a number, `majority`, or
     the name of a custom concern. With less than `majority` a change of primary can lose documents."""
 

@@ -7,11 +7,12 @@ import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import Field, model_validator
 
 from sidecar.deliver.sink import SinkSettings
+from sidecar.described import SHOWN
 from sidecar.errors import DeliveryError, Fatal, Retryable
 from sidecar.flow import Batch, Verdict
 
@@ -32,7 +33,7 @@ class SQLiteSettings(SinkSettings):
     path: Path
     """The database file; made if it is not there. In a URL: `sqlite:///relative.db` or `sqlite:////absolute.db`."""
 
-    table: str = Field(default="logs", pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")
+    table: Annotated[str, SHOWN, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")] = "logs"
     """The table, with the columns `id`, `time` (event time as written) and `document` (JSON). `?table=` in a URL."""
 
     schemes: ClassVar[tuple[str, ...]] = ("sqlite",)

@@ -9,7 +9,6 @@ from __future__ import annotations
 import base64
 import hashlib
 import heapq
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, replace
 from functools import cache
@@ -19,17 +18,13 @@ from typing import Any
 from sidecar.observe.admin import Reply
 from sidecar.observe.facts import Facts, FileFacts
 from sidecar.positions import DeadLetter
+from sidecar.printable import printable_lines
 
 _STYLES = ("uPlot.min.css", "page.css")
 _SCRIPTS = ("uPlot.iife.min.js", "words.js", "charts.js", "page.js")
 MOST_FILES = 30
 MOST_LETTERS = 10
 _MOST_TEXT = 4096
-_STARS = "**********"
-
-_SECRET = re.compile(r"password|passwd|secret|token|api_?key|credential|authorization|salt", re.IGNORECASE)
-_USER_IN_URL = re.compile(r"://\S*@")
-_SECRET_IN_QUERY = re.compile(rf"([?&;][^=&;\s]*(?:{_SECRET.pattern})[^=&;\s]*=)[^&;\s]+", re.IGNORECASE)
 
 _HEADERS = {
     "Referrer-Policy": "no-referrer",
@@ -62,16 +57,16 @@ def status(facts: Facts, settings: Mapping[str, Any], letters: Sequence[tuple[in
     """What the page shows now: the facts of `sidecar status --json`, with the files that are furthest behind alone.
 
     `files_total` says how many there are, also if not all of them are among the facts. `settings` are those in force,
-    `letters` the newest dead letters with numbers, None where nobody may see them.
+    masked; `letters` the newest dead letters with numbers, None where nobody may see them.
     """
     worst = heapq.nlargest(MOST_FILES, facts.files, key=_behind)
     body = {
         **asdict(replace(facts, files=worst)),
         "files_total": sum(each.files for each in facts.sums),
-        "settings": without_secrets(settings),
+        "settings": settings,
         "letters": None if letters is None else [_shown(*each) for each in letters],
     }
-    return Reply(200, body, headers=_HEADERS)
+    return Reply(200, _make_printable(body), headers=_HEADERS)
 
 
 def _shown(number: int, letter: DeadLetter) -> dict[str, Any]:
@@ -82,25 +77,13 @@ def _shown(number: int, letter: DeadLetter) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def without_secrets(value: Any, *, is_secret: bool = False) -> Any:
-    """Settings as they may be seen: no password, key or token, and no user of a URL.
-
-    Secrets of ours are stars already; plug-ins may have texts for theirs, so names decide, too.
-    """
+def _make_printable(value: Any) -> Any:
+    """Names of files and words of servers must not turn the direction of what stands around them."""
     if isinstance(value, Mapping):
-        return {name: without_secrets(each, is_secret=is_secret or _is_secret(name)) for name, each in value.items()}
+        return {_make_printable(name): _make_printable(each) for name, each in value.items()}
     if isinstance(value, list | tuple):
-        return [without_secrets(each, is_secret=is_secret) for each in value]
-    if not isinstance(value, str):
-        return value
-    if is_secret:
-        return _STARS if value else ""
-    return _SECRET_IN_QUERY.sub(r"\1***", _USER_IN_URL.sub("://***@", value))
-
-
-def _is_secret(name: str) -> bool:
-    """Where a secret is to be found is no secret."""
-    return _SECRET.search(name) is not None and not name.endswith("_file")
+        return list(map(_make_printable, value))
+    return printable_lines(value) if isinstance(value, str) else value
 
 
 def _behind(file: FileFacts) -> int:
