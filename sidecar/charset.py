@@ -92,6 +92,19 @@ class Charset:
             found = data.find(self.newline, found + 1)
         return found + self.width if found >= 0 else 0
 
+    def after_nth(self, data: bytes, begin: int, end: int, at: int, count: int) -> int:
+        """The same for the line end with this number, from 1 on, between `begin` and `end`; `end` if there are fewer.
+
+        Where there is nothing to cut, the line ends are only counted.
+        """
+        if data.count(self.newline, begin, end) <= count:
+            return end
+        for _ in range(count):
+            begin = self.after_first(data, begin, at)
+            if not begin:
+                return end  # some of what was counted are halves of other characters
+        return begin
+
     def after_last(self, data: bytes, begin: int, at: int) -> int:
         """The same for the last one."""
         found = data.rfind(self.newline, begin)

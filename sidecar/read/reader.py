@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import errno
 from collections.abc import Callable
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from msgspec.structs import replace
 
@@ -25,11 +25,37 @@ CHUNK = 256 * 1024
 not count."""
 
 
+MAX_RECORDS = 1 << 20
+"""More lines than a chunk has."""
+
+_MIN_WANT = 4096
+"""Bytes to ask for at least where lines are so short that a chunk has as many as it may."""
+
+
 class TimedGrouping(Grouping, Protocol):
     """Which lines are one event; see the decode room."""
 
     @property
     def timeout_s(self) -> float: ...
+
+
+class _Part(NamedTuple):
+    """What was read for one chunk: the bytes from `begin` on, before which stands the overlap.
+
+    `bound`: the chunk ends there at the latest, and `at_cut` because a cut is there. `is_largest`: no more is read
+    than this to see the end of a line or event.
+    """
+
+    raw: bytes
+    begin: int
+    bound: int
+    at_cut: bool
+    is_largest: bool
+    max_records: int
+
+    def is_complete(self, cursor: Cursor) -> bool:
+        """Whether nothing follows before `bound`."""
+        return cursor.offset + len(self.raw) - self.begin >= self.bound
 
 
 class Reader:
@@ -47,17 +73,19 @@ class Reader:
         charset: Charset = UTF_8,
     ) -> None:
         self._max_line = max_line
-        self._chunk = chunk
+        self._chunk = self._want = chunk
         self._grouping = grouping
         self._clock = clock or SystemClock()
         self._charset = charset
 
-    def next_chunk(self, cursor: Cursor) -> Chunk | None:
+    def next_chunk(self, cursor: Cursor, max_records: int = MAX_RECORDS) -> Chunk | None:
         """Whole lines from the cursor on, or None if no line is complete yet (or `cursor.searching` for its end).
 
-        In a closing life the unterminated last line is a line, and the last event is whole; where it ends is durable
-        when this returns.
+        A chunk has at most `max_records` lines or events, and an unterminated one more. In a closing life the
+        unterminated last line is a line, and the last event is whole; where it ends is durable when this returns.
         Raises `Truncated` if the bytes before the cursor have changed, `OSError` as pread(2) does.
+
+        It ends: each turn reads more than the one before, and a read of `_most` bytes always makes a chunk.
         """
         life = cursor.life
         cursor.searching, cursor.due = False, None
@@ -67,29 +95,49 @@ class Reader:
         charset = self._look(cursor)
         if not (at_cut or life.closing):
             bound = charset.aligned(bound, 0)
-        want = self._chunk
+        want = self._want
         while cursor.offset < bound:
             want = min(want + (cursor.offset + want) % charset.width, bound - cursor.offset)
             raw, begin = self._checked(cursor, want)
             if raw.startswith(b"\0", begin) and charset.nuls(raw[begin:], cursor.offset):
                 return self._hole(cursor, bound)
-            complete = cursor.offset + len(raw) - begin >= bound
-            end = charset.after_last(raw, begin, cursor.offset - begin)
-            if end and self._grouping is None and not (at_cut and complete):
-                return self._made(cursor, raw[begin:end])
-            data, newline = raw[begin:], end - begin
-            if end:
-                if self._grouping is None:
-                    return self._made(cursor, data, closed=newline < len(data))
-                chunk = self._of_events(cursor, self._grouping, data, newline, complete=complete, at_cut=at_cut)
-                if chunk is not None or complete:
-                    return chunk
-            elif len(data) > self._max_line:
-                return self._over_long(cursor, data, bound, at_cut)
-            elif complete:
-                return self._unterminated(cursor, data, at_cut)
+            part = _Part(raw, begin, bound, at_cut, want >= self._most, max_records)
+            if head := self._over_long_head(cursor, part):
+                return self._over_long(cursor, head, bound, at_cut)
+            chunk = self._cut_part(cursor, part)
+            if chunk is not None or part.is_complete(cursor):
+                return chunk
             want = min(want * 4, self._most)
         return None
+
+    def _cut_part(self, cursor: Cursor, part: _Part) -> Chunk | None:
+        """The chunk that these bytes begin with, None if they do not show its end yet."""
+        charset, raw, begin = self._in(cursor), part.raw, part.begin
+        end = charset.after_last(raw, begin, cursor.offset - begin)
+        if not end:
+            return self._unterminated(cursor, raw[begin:], part.at_cut) if part.is_complete(cursor) else None
+        if self._grouping is not None:
+            return self._of_events(cursor, self._grouping, part, end - begin)
+        last = charset.after_nth(raw, begin, end, cursor.offset - begin, part.max_records)
+        if last < end:
+            self._want = max(_MIN_WANT, 2 * (last - begin))
+            return self._made(cursor, raw[begin:last])
+        self._want = min(self._chunk, 2 * self._want)
+        if not (part.at_cut and part.is_complete(cursor)):
+            return self._made(cursor, raw[begin:end])
+        return self._made(cursor, raw[begin:], closed=end < len(raw))
+
+    def _over_long_head(self, cursor: Cursor, part: _Part) -> bytes:
+        """The bytes of the first line that were read, without its line end, if it is over-long; else nothing.
+
+        An over-long line is no part of an event, so that an event and the line after it fit into `_most` bytes.
+        """
+        charset, raw, begin = self._in(cursor), part.raw, part.begin
+        end = charset.after_first(raw, begin, cursor.offset - begin)
+        if not end:
+            return raw[begin:] if len(raw) - begin > self._max_line else b""
+        is_over_long = self._grouping is not None and end - begin - charset.width > self._max_line
+        return raw[begin : begin + self._max_line + 1] if is_over_long else b""
 
     def _look(self, cursor: Cursor) -> Charset:
         """The encoding with the byte order of this file, which its first bytes say as soon as they are there."""
@@ -107,15 +155,14 @@ class Reader:
         """As many bytes as may be needed to see the end of a line or event that is not too long, or that it is."""
         return self._max_line + 1 if self._grouping is None else 2 * (self._max_line + 1)
 
-    def _of_events(
-        self, cursor: Cursor, grouping: TimedGrouping, data: bytes, newline: int, *, complete: bool, at_cut: bool
-    ) -> Chunk | None:
-        """The whole events of `data`, whose lines end at `newline`; or the one that is there, if it is over."""
-        rest = len(data) - newline
-        found = self._in(cursor).events(grouping, data[:newline], cursor.offset, closed=rest > self._max_line)
+    def _of_events(self, cursor: Cursor, grouping: TimedGrouping, part: _Part, newline: int) -> Chunk | None:
+        """The whole events of the part, whose lines end at `newline`; or the one that is there, if it is over."""
+        data, at_cut = part.raw[part.begin :], part.at_cut
+        is_closed = len(data) - newline > self._max_line or (part.is_largest and not part.is_complete(cursor))
+        found = self._in(cursor).events(grouping, data[:newline], cursor.offset, closed=is_closed)
         if found.whole:
-            return self._with_events(cursor, data[: found.whole], found)
-        if not complete:
+            return self._with_events(cursor, data[: found.whole], found, part.max_records)
+        if not part.is_complete(cursor):
             return None
         if at_cut or cursor.life.closing:
             end = len(data)
@@ -128,10 +175,16 @@ class Reader:
             cursor.due = self._clock.monotonic()  # it has grown meanwhile
             return None
         found = self._in(cursor).events(grouping, data[:newline], cursor.offset, closed=True)
-        return self._with_events(cursor, data[:end], found, closed=newline < end)
+        return self._with_events(cursor, data[:end], found, part.max_records, closed=newline < end)
 
-    def _with_events(self, cursor: Cursor, data: bytes, found: Grouped, *, closed: bool = False) -> Chunk:
-        return replace(self._made(cursor, data, closed=closed), events=found.starts, split=found.split)
+    def _with_events(
+        self, cursor: Cursor, data: bytes, found: Grouped, max_records: int, *, closed: bool = False
+    ) -> Chunk:
+        starts, split = found.starts, found.split
+        if len(starts) > max_records:
+            data, closed = data[: starts[max_records]], False
+            starts, split = starts[:max_records], frozenset(index for index in split if index < max_records)
+        return replace(self._made(cursor, data, closed=closed), events=starts, split=split)
 
     @staticmethod
     def _checked(cursor: Cursor, want: int) -> tuple[bytes, int]:

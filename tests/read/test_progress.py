@@ -1,0 +1,152 @@
+"""The reader always comes to an end: each look reads more than the one before, and what it makes covers the file."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from sidecar.charset import named
+from sidecar.decode.framing import Framing
+from sidecar.decode.multiline import grouping
+from sidecar.flow import Generation
+from sidecar.positions import NO_TAIL, Checkpoint, Fingerprint
+from sidecar.read.descriptors import Descriptors
+from sidecar.read.life import Cursor, Life, Place
+from sidecar.read.reader import MAX_RECORDS, Reader
+from sidecar.read.source import Plain
+from sidecar.testing import ManualClock
+
+PIECES = [
+    b"a",
+    b"2026 x",
+    b" at x",
+    b"\tat y",
+    b"\n",
+    b"\n\n",
+    b"\r\n",
+    b"\0",
+    b"\0" * 70,
+    b"\xff\xc3",
+    "ä€".encode(),
+]
+MAX_LOOKS = 16
+"""Reads of one call at a line or event, each four times as long; over-long lines are read in pieces of a chunk."""
+
+
+class CountingFile(Plain):
+    """A file that counts how often it is read."""
+
+    def __init__(self, fd: int) -> None:
+        super().__init__(fd)
+        self.reads = 0
+
+    def pread(self, length: int, offset: int) -> bytes:
+        self.reads += 1
+        return super().pread(length, offset)
+
+
+class Journal:
+    """Takes what a life writes down, and forgets it."""
+
+    def extend(self, number: int, fingerprint: Fingerprint) -> None: ...
+
+    def cut(self, number: int, start: int, end: int) -> None: ...
+
+    def uncut(self, number: int, before: int) -> None: ...
+
+
+Documents = list[tuple[int, str]]
+
+
+def read_all(
+    path: Path, sizes: list[int], *, multiline: str, encoding: str, max_line: int, chunk: int, max_records: int
+) -> Documents:
+    """All (offset, text) of a file that grows to each of these sizes and is over then."""
+    charset, clock = named(encoding), ManualClock(0.0)
+    preset = "java" if multiline == "java" else None
+    groups = grouping(preset, {"start": "^2026"}, timeout_s=2.0, max_lines=5, max_bytes=max_line // charset.shrinks)
+    reader = Reader(max_line, chunk, groups if multiline else None, clock, charset)
+    framing = Framing(max_line, charset=charset)
+    file = CountingFile(os.open(path, os.O_RDONLY))
+    place = Place(str(path.parent), str(path))
+    life = Life(Generation(1, "app", str(path), 0.0), file, place, b"", (), Journal(), Descriptors(16))
+    cursor, found = Cursor(life, Checkpoint(0, NO_TAIL)), Documents()
+    for size in sizes:
+        life.size, life.closing = size, size == sizes[-1]
+        while True:
+            before = file.reads
+            part = reader.next_chunk(cursor, max_records)
+            assert file.reads - before <= MAX_LOOKS + size // chunk
+            if part is None and cursor.searching:
+                continue
+            if part is None:
+                break
+            assert part.offset == cursor.offset < part.end <= size
+            lines = framing.lines(part)
+            assert lines.count <= max_records + 1
+            found += zip(lines.starts, lines.texts, strict=True)
+            assert life.take(part)
+            life.cover(part)
+            cursor.took(part)
+    assert cursor.offset == sizes[-1], "what is over is read to its end"
+    life.close()
+    return found
+
+
+@given(
+    pieces=st.lists(st.sampled_from(PIECES), max_size=60), data=st.data(),
+    multiline=st.sampled_from(["", "java", "start"]), encoding=st.sampled_from(["utf-8", "utf-16le", "gb18030"]),
+    max_line=st.integers(4, 80), chunk=st.integers(2, 200), max_records=st.integers(1, 6),
+)  # fmt: skip
+def test_every_file_is_read_to_its_end_in_a_bounded_number_of_reads_with_bounded_chunks(
+    tmp_path_factory: pytest.TempPathFactory, pieces: list[bytes], data: st.DataObject, multiline: str,
+    encoding: str, max_line: int, chunk: int, max_records: int,
+) -> None:  # fmt: skip
+    content = b"".join(pieces)
+    path = tmp_path_factory.mktemp("read") / "app.log"
+    path.write_bytes(content)
+    growth = data.draw(st.lists(st.integers(0, len(content)), max_size=3))
+    read_all(
+        path, [*sorted(growth), len(content)], multiline=multiline, encoding=encoding, max_line=max_line,
+        chunk=chunk, max_records=max_records,
+    )  # fmt: skip
+
+
+@given(
+    pieces=st.lists(st.sampled_from(PIECES), max_size=60), encoding=st.sampled_from(["utf-8", "utf-16le"]),
+    max_line=st.integers(4, 80), chunk=st.integers(2, 200), max_records=st.integers(1, 6),
+)  # fmt: skip
+def test_how_many_records_a_chunk_may_have_decides_nothing_about_lines(
+    tmp_path_factory: pytest.TempPathFactory, pieces: list[bytes], encoding: str, max_line: int, chunk: int,
+    max_records: int,
+) -> None:  # fmt: skip
+    path = tmp_path_factory.mktemp("read") / "app.log"
+    content = b"".join(pieces)
+    path.write_bytes(content)
+    few = read_all(
+        path, [len(content)], multiline="", encoding=encoding, max_line=max_line, chunk=chunk, max_records=max_records
+    )
+    all_at_once = read_all(
+        path,
+        [len(content)],
+        multiline="",
+        encoding=encoding,
+        max_line=max_line,
+        chunk=1 << 16,
+        max_records=MAX_RECORDS,
+    )
+    assert few == all_at_once
+
+
+def test_two_over_long_lines_in_a_row_are_no_endless_loop_for_events_of_several_lines(tmp_path: Path) -> None:
+    path = tmp_path / "app.log"
+    content = b"2026 first\n" + b"A" * 150 + b"\n" + b"B" * 70 + b"\n" + b"2026 last\n" * 5
+    path.write_bytes(content)
+    found = read_all(
+        path, [len(content)], multiline="java", encoding="utf-8", max_line=100, chunk=64, max_records=1000
+    )
+    assert [text for _, text in found] == ["2026 first", "A" * 100, "B" * 70, *["2026 last"] * 5]
