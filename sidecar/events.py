@@ -206,6 +206,21 @@ class DeadLettersDropped(Event, frozen=True):
         )
 
 
+class TooManyTargets(Event, frozen=True):
+    """Documents would have made more indexes or collections on this day than they may; told once a day."""
+
+    level: ClassVar[str] = "warning"
+    pipeline: str
+    sink: str
+    documents: int
+
+    def text(self) -> str:
+        return (
+            f"{self.pipeline} to {self.sink}: {self.documents} documents name more indexes or collections than"
+            " max_targets allows on a day; these and further ones go to the fallback name; nothing is lost"
+        )
+
+
 class StateUnwritable(Event, frozen=True):
     """The state cannot be written; shipping waits, nothing is lost."""
 

@@ -10,6 +10,7 @@ import os
 from bisect import bisect_right
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from functools import cached_property, lru_cache
+from itertools import groupby
 from typing import Any, NamedTuple, Protocol, TypeVar
 
 import msgspec
@@ -421,15 +422,20 @@ class Batch(msgspec.Struct, frozen=True, dict=True):
 
     def only(self, indexes: Sequence[int]) -> Batch:
         """The documents with these indexes, renumbered from 0 in the order given."""
+        generations = [part.generation for part in self.parts for _ in range(len(part))]
+        groups = [list(group) for _, group in groupby(indexes, key=generations.__getitem__)]
+        chosen = [self._chosen(generations[group[0]], group) for group in groups]
+        return Batch(chosen, None if self.targets is None else [self.targets[i] for i in indexes])
+
+    def _chosen(self, generation: Generation, indexes: Sequence[int]) -> Whole:
         names, texts, times = self.ids, self.documents, self.event_times
-        chosen = Whole(
-            self.parts[0].generation,
+        return Whole(
+            generation,
             [0] * len(indexes),
             [texts[i] for i in indexes],
             [times[i] for i in indexes],
             [names[i] for i in indexes],
         )
-        return Batch([chosen], None if self.targets is None else [self.targets[i] for i in indexes])
 
 
 _OBJECTS = msgspec.json.Decoder(dict[str, Any])
@@ -460,6 +466,7 @@ class Verdict(msgspec.Struct, frozen=True):
     `stored`: accepted, or found to be there already (`already` says how many were); `range(len(batch))` for all
     of them is judged at a stroke. `rejected`: will never
     be taken; goes to the dead letters. `fault`: why the others could not be taken, if the destination said.
+    `diverted`: how many of those that are stored went to the fallback, because there were too many targets.
     `receipt`: a note of the sink's own that is committed with the checkpoint and handed back to `resume`.
     """
 
@@ -469,3 +476,4 @@ class Verdict(msgspec.Struct, frozen=True):
     already: int = 0
     failure_store: int = 0
     receipt: str | None = None
+    diverted: int = 0

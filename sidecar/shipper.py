@@ -162,6 +162,7 @@ class Shipper(threading.Thread):
         self._state, self._state_since, self._error, self._error_class = "new", clock.now(), "", ""
         self._in_flight_bytes = 0
         self.tally = Tally()
+        self._diverted_day = 0.0
         self._backoff = Backoff()
         self._wait_until = float("-inf")
         self._last_chances: tuple[float, ...] = ()
@@ -575,6 +576,7 @@ class Shipper(threading.Thread):
             return
         self.tally.retries += outcome.attempts - 1
         self.tally.duplicates += outcome.already
+        self._tell_diverted(outcome.diverted)
         self.tally.latency.add(took)
         self.tally.attempts.add(outcome.attempts - 1)
         self.tally.documents.add(len(batch))
@@ -589,6 +591,14 @@ class Shipper(threading.Thread):
             self._emit(
                 events.Rejected(self.pipeline, self.sink_name, len(outcome.rejected), first.kind, first.reason)
             )
+
+    def _tell_diverted(self, count: int) -> None:
+        """Each is counted; one event a day is enough."""
+        self.tally.diverted += count
+        day = self._clock.now() // 86400
+        if count and day != self._diverted_day:
+            self._diverted_day = day
+            self._emit(events.TooManyTargets(self.pipeline, self.sink_name, count))
 
     def _retreat(self) -> None:
         """After a fault: when nothing is under way any more, drop what is held and read it again later."""

@@ -21,7 +21,7 @@ from sidecar.clock import Clock
 from sidecar.composition import rooms_of
 from sidecar.deadletters import DeadLetters
 from sidecar.deliver import registry
-from sidecar.deliver.sink import SinkSettings
+from sidecar.deliver.sink import SinkSettings, TargetKeeping
 from sidecar.errors import ConfigurationError, StateError
 from sidecar.kubernetes.endings import ExitRule
 from sidecar.kubernetes.pod import Pod
@@ -146,6 +146,8 @@ class Supervisor:
         settings = self._settings.sinks[sink_name]
         rooms = rooms_of(self._settings.pipelines[name], self._clock, hostname(self._environ), self._environ)
         sink = registry.create(settings)
+        if isinstance(sink, TargetKeeping):
+            sink.keep_targets(partial(self._ledger.admit_targets, sink_name))
         limits = self._limits(settings, registry.resolve(settings.type).concurrency)
         return Shipper(name, sink_name, sink, rooms, limits, follower, self._ledger, self._clock, self._emit)
 

@@ -34,6 +34,7 @@ class Outcome(msgspec.Struct):
     rejected: dict[int, Rejection] = {}
     already: int = 0
     failure_store: int = 0
+    diverted: int = 0
     attempts: int = 0
     receipt: str | None = None
 
@@ -74,6 +75,7 @@ class Courier:
         """Take what is settled into the outcome; returns the indexes that are not."""
         outcome.already += verdict.already
         outcome.failure_store += verdict.failure_store
+        outcome.diverted += verdict.diverted
         outcome.receipt = verdict.receipt or outcome.receipt
         if not verdict.rejected and verdict.stored == range(size):
             self._refused_in_a_row = 0
@@ -149,4 +151,5 @@ class Courier:
             already=first.already + second.already,
             failure_store=first.failure_store + second.failure_store,
             receipt=second.receipt or first.receipt,
+            diverted=first.diverted + second.diverted,
         )

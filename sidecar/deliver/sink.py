@@ -7,6 +7,8 @@ with back-off until it returns; `write` may be called by as many threads at once
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
+from collections.abc import Set as AbstractSet
 from typing import Any, ClassVar, Protocol, Self, runtime_checkable
 
 from pydantic import PositiveInt
@@ -67,6 +69,20 @@ class Enveloping(Protocol):
     @property
     def envelope(self) -> Envelope | None:
         """That of most batches, None if there is none; a batch may still be asked for anything else."""
+        ...
+
+
+AdmitTargets = Callable[[str, Sequence[str], int], AbstractSet[str]]
+"""Keeps as many of these names for this day (`2026-11-28`) as there is room for, which is so many in all, and returns
+those that may be used: all names of this day and of the day before. Raises `StateError`."""
+
+
+@runtime_checkable
+class TargetKeeping(Protocol):
+    """A sink whose documents choose where they go, within a limit that outlives the process."""
+
+    def keep_targets(self, admit: AdmitTargets) -> None:
+        """Called once, before `open`."""
         ...
 
 

@@ -90,6 +90,7 @@ def _of_shippers(shippers: Iterable[ShipperFacts]) -> Iterator[Metric]:
         "enricher_faults", "Records that an enricher could not do its work on; they are shipped as they were.",
         [*_PLACE, "enricher"], faults,
     )  # fmt: skip
+    yield counter("diverted_documents", "Documents for the fallback: beyond max_targets of the day.", "diverted")
     yield counter("duplicates", "Documents that the destination had already; not stored again.", "duplicates")
     yield counter(
         "retries", "Requests beyond the first of a batch, and batches of which nothing was taken.", "retries"

@@ -34,7 +34,8 @@ class Tally:
     `parse_timeouts` how often a pattern took longer on a line than it may.
 
     `enricher_faults`: records that an enricher could not do its work on, by its name.
-    `duplicates`: documents that the destination had already. `retries`: requests beyond the first of a batch, and
+    `duplicates`: documents that the destination had already. `diverted`: documents that went to the fallback, because
+    there were too many targets. `retries`: requests beyond the first of a batch, and
     batches that nothing was taken of. `latency` is in seconds from the first request of a batch to its verdict,
     `attempts` how many requests beyond the first a batch took that was settled. `bytes` and `lines`: what became of
     them, durably, by what it is called in the balance. `refusals`: dead letters by the kind of the reason, durable as
@@ -48,6 +49,7 @@ class Tally:
     parse_timeouts: int = 0
     undecodable: int = 0
     duplicates: int = 0
+    diverted: int = 0
     retries: int = 0
     dead_letters_dropped: int = 0
     enricher_faults: dict[str, int] = field(default_factory=dict)

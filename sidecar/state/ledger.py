@@ -6,6 +6,7 @@ import os
 import sqlite3
 import threading
 from collections.abc import Iterable, Mapping, Sequence
+from datetime import date, timedelta
 
 from sidecar.flow import FileId, Generation
 from sidecar.positions import Advance, Amounts, Checkpoint, Fingerprint, Remembered, Tail
@@ -139,6 +140,21 @@ class Ledger:
                 "SELECT receipt FROM receipts WHERE pipeline = ? AND sink = ?", (pipeline, sink)
             ).fetchone()
         return row[0] if row else None
+
+    def admit_targets(self, sink: str, day: str, names: Sequence[str], most: int) -> set[str]:
+        """Keep these names for the day, up to `most` in all. Returns those of that day and of the day before.
+
+        Has to be durable before the first document with a new name leaves.
+        """
+        before = str(date.fromisoformat(day) - timedelta(days=1))
+        with self._store.transaction() as db:
+            rows = db.execute("SELECT day, name FROM targets WHERE sink = ? AND day >= ?", (sink, before)).fetchall()
+            today = {name for kept, name in rows if kept >= day}
+            new = [name for name in names if name not in today][: max(0, most - len(today))]
+            if new:
+                db.executemany("INSERT INTO targets VALUES (?, ?, ?)", [(sink, day, name) for name in new])
+                db.execute("DELETE FROM targets WHERE sink = ? AND day < ?", (sink, before))
+        return {*(name for _, name in rows), *new}
 
     def boundaries(self, pipeline: str) -> str:
         """The rules by which the documents of this pipeline were parted so far, "" for one a line."""

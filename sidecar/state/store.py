@@ -20,7 +20,7 @@ from pathlib import Path
 from sidecar.errors import StateError
 from sidecar.ownership import explain_distrust
 
-SCHEMA_VERSION = 3
+SCHEMA_VERSION = 4
 
 _SCHEMA = """
 CREATE TABLE generations (
@@ -56,6 +56,9 @@ CREATE TABLE dead_letters (
 CREATE INDEX dead_letters_by_sink ON dead_letters (sink, number);
 CREATE INDEX dead_letter_sizes ON dead_letters (size);
 CREATE TABLE pipelines (name TEXT PRIMARY KEY, boundaries TEXT NOT NULL) WITHOUT ROWID;
+CREATE TABLE targets (
+    sink TEXT NOT NULL, day TEXT NOT NULL, name TEXT NOT NULL, PRIMARY KEY (sink, day, name)
+) WITHOUT ROWID;
 """
 
 _UPGRADES = {
@@ -66,6 +69,8 @@ UPDATE dead_letters SET size = length(CAST(document AS BLOB));
 CREATE INDEX dead_letter_sizes ON dead_letters (size);
 """,
     2: "CREATE TABLE pipelines (name TEXT PRIMARY KEY, boundaries TEXT NOT NULL) WITHOUT ROWID;",
+    3: "CREATE TABLE targets (sink TEXT NOT NULL, day TEXT NOT NULL, name TEXT NOT NULL,"
+    " PRIMARY KEY (sink, day, name)) WITHOUT ROWID;",
 }
 """Schema version → what makes the next one of it."""
 

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from sidecar.deliver.courier import SUSPICIOUS
+from sidecar.events import TooManyTargets
 from tests.model.test_rotation import MORE, NEW, OLD, expected, lines
 from tests.model.world import World
 
@@ -76,6 +77,20 @@ def test_a_sink_is_left_alone_for_five_minutes_at_most(tmp_path: Path) -> None:
     destination.is_down = False
     world.live(310, step=5)
     assert world.messages() == expected(lines(0, 10))
+
+
+def test_documents_for_too_many_targets_are_counted_always_and_told_of_once_a_day(tmp_path: Path) -> None:
+    world = World(tmp_path)
+    world.destinations["sink"].diverts = True
+    for number in range(3):
+        world.write(lines(10 * number, 10))
+        world.live(2)
+    told = [event for event in world.said if isinstance(event, TooManyTargets)]
+    assert (len(told), world.shippers["sink"].tally.diverted) == (1, 30)
+    world.clock.at += 86400
+    world.write(lines(100, 10))
+    world.live(2)
+    assert len([event for event in world.said if isinstance(event, TooManyTargets)]) == 2
 
 
 def test_a_truncation_between_the_look_and_the_read_is_seen_by_the_read(tmp_path: Path) -> None:

@@ -106,6 +106,9 @@ class Destination:
     documents: dict[str, dict[str, Any]] = field(default_factory=dict)
     faults: list[str] = field(default_factory=list)
     is_down: bool = False
+    diverts: bool = False
+    """Whether it sends all documents to a fallback."""
+
     retry_after: float | None = None
     """What it says when it is down."""
 
@@ -146,7 +149,7 @@ class Destination:
         self.fuse.moment()
         if fault == "everything, then silence":
             raise Retryable("the connection broke after everything was stored")
-        return Verdict(range(len(batch)))
+        return Verdict(range(len(batch)), diverted=len(batch) if self.diverts else 0)
 
     def _take(self, batch: Batch, indexes: Sequence[int]) -> None:
         """As `create` does it: an id that is there stays as it is, and a second document of that id is not stored."""

@@ -74,6 +74,8 @@ def test_write_concern_and_journal_may_stand_in_the_url() -> None:
         ({"url": HERE, "database": ""}, "database"),
         ({"url": HERE, "collection": "a$b"}, "collection"),
         ({"url": HERE, "collection": "system.x"}, "collection"),
+        ({"url": HERE, "collection": "system{x:y}"}, "collection"),
+        ({"url": HERE, "collection": "system{x:.y}"}, "collection"),
         ({"url": HERE, "collection": "%Q"}, "collection"),
         ({"url": HERE, "write_concern": 0}, "write_concern"),
         ({"url": HERE, "write_concern": "0"}, "write_concern"),

@@ -99,7 +99,8 @@ def test_an_older_state_is_upgraded_and_keeps_what_it_knows(tmp_path: Path) -> N
     ledger.commit("app", "search", [Advance(1, Checkpoint(100, Tail.of(b"")), 100, Amounts(), [letter(0)])])
     with sqlite3.connect(tmp_path / "state.db", isolation_level=None) as db:
         db.executescript(
-            "DROP TABLE pipelines; DROP INDEX dead_letter_sizes; ALTER TABLE dead_letters DROP COLUMN size;"
+            "DROP TABLE targets; DROP TABLE pipelines; DROP INDEX dead_letter_sizes;"
+            "ALTER TABLE dead_letters DROP COLUMN size;"
             "ALTER TABLE generations DROP COLUMN moved; PRAGMA user_version=1;"
         )
     for name in ("state.db", "state.db-wal"):

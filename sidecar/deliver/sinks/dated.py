@@ -57,10 +57,11 @@ class DatedName:
         chosen = [field.missing for field in self._fields] if values is None else values
         return texts[0] + "".join(f"{value}{text}" for value, text in zip(chosen, texts[1:], strict=True))
 
-    @property
-    def longest(self) -> str:
-        """A name as long as it may become."""
-        return self.at(datetime(2026, 1, 1, tzinfo=UTC), ["x" * LONGEST for _ in self._fields])
+    def extremes(self) -> list[str]:
+        """Names as odd and as long as they may become."""
+        moment = datetime(2026, 1, 1, tzinfo=UTC)
+        values = (character * LONGEST for character in ("x", ".", "-", "_"))
+        return [self.at(moment), *(self.at(moment, [value for _ in self._fields]) for value in values)]
 
     def names(self, batch: Batch) -> str | Sequence[str]:
         """The one name that all documents of the batch share, or one for each of them."""

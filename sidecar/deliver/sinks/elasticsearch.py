@@ -23,6 +23,7 @@ from isal import isal_zlib
 
 from sidecar import __version__
 from sidecar.clock import Clock, SystemClock
+from sidecar.deliver.sink import AdmitTargets
 from sidecar.deliver.sinks.credentials import Renewed, secret
 from sidecar.deliver.sinks.dated import DatedName
 from sidecar.deliver.sinks.elasticsearch_answer import BUSY, WANTED, Answer, Cause, decoded, judged, told
@@ -30,6 +31,7 @@ from sidecar.deliver.sinks.elasticsearch_client import elasticsearch
 from sidecar.deliver.sinks.elasticsearch_node import AnswerTooLarge, AnswerUnreadable, BoundedHttpNode
 from sidecar.deliver.sinks.elasticsearch_settings import ElasticsearchSettings
 from sidecar.deliver.sinks.faults import Table, translated, unreachable, untrusted
+from sidecar.deliver.sinks.targets import TargetLimiter
 from sidecar.errors import DeliveryError, Fatal, Retryable, TooLarge
 from sidecar.flow import Batch, Envelope, Verdict
 
@@ -82,6 +84,7 @@ class ElasticsearchSink:
         self._clock = clock or SystemClock()
         self._at = settings.destination()
         self._index = DatedName(settings.index, lower=True)
+        self._limiter = TargetLimiter(self._index, settings.max_targets, self._clock)
         files = (settings.password_file, settings.api_key_file, settings.ca_file,
                  settings.client_certificate_file, settings.client_key_file)  # fmt: skip
         self._client = Renewed(files, self._connected, lambda client: client.close())
@@ -97,14 +100,15 @@ class ElasticsearchSink:
         return _CREATE if self._has_ids else None
 
     def write(self, batch: Batch) -> Verdict:
-        names = self._index.names(batch)
+        routed = self._limiter.route(batch)
+        names = routed.names
         try:
             answer = self._bulk(names if isinstance(names, str) else "", self._body(batch, names))
         except TooLarge as fault:
             if len(batch) == 1 and isinstance(fault.__cause__, AnswerTooLarge):
                 raise Retryable(fault.what, at=fault.at, try_=fault.try_) from fault
             raise
-        return judged(answer, len(batch), names, self._at)
+        return routed.count(judged(answer, len(batch), names, self._at))
 
     def probe(self) -> None:
         """Send a document that no index takes, and expect to be told just that.
@@ -121,8 +125,11 @@ class ElasticsearchSink:
 
     def targets(self, batch: Batch) -> list[str]:
         """The index that each document goes to."""
-        names = self._index.names(batch)
+        names = self._limiter.route(batch).names
         return [names] * len(batch) if isinstance(names, str) else list(names)
+
+    def keep_targets(self, admit: AdmitTargets) -> None:
+        self._limiter.keep(admit)
 
     def close(self) -> None:
         self._client.close()

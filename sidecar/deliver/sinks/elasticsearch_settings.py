@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal, Self
 
-from pydantic import ConfigDict, SecretStr, model_validator
+from pydantic import ConfigDict, PositiveInt, SecretStr, model_validator
 
 from sidecar.deliver.sink import SinkSettings
 from sidecar.deliver.sinks.addresses import host_and_port, merged, parse, refuse, settings_from
@@ -42,6 +41,11 @@ class ElasticsearchSettings(SinkSettings):
     index: Annotated[str, SHOWN] = "logs"
     """Index, alias or data stream. `%Y.%m.%d` and the like are filled in from the event's time in UTC, and
     `{service.name:other}` from the document: the value of a field, or what stands for one that is missing."""
+
+    max_targets: PositiveInt = 1000
+    """Indexes that documents may begin to use on one day (UTC), by a date or a field in the name. Documents for
+    further ones go to the name with what stands for missing fields and the day on which the sidecar first saw their
+    file."""
 
     username: Annotated[str, SHOWN] = ""
     """User for basic authentication."""
@@ -181,7 +185,6 @@ def _index_problems(index: str) -> list[tuple[bool, str, str, str]]:
         pattern = DatedName(index, lower=True)
     except ValueError as error:
         return [(True, "index", f"is not a name with a date ({error})", "write for instance logs-%Y.%m.%d")]
-    name = pattern.at(datetime(2026, 1, 1, tzinfo=UTC))
-    wrong = not _INDEX.fullmatch(name) or len(max(name, pattern.longest, key=len).encode()) > _INDEX_BYTES
+    wrong = not all(_INDEX.fullmatch(name) and len(name.encode()) <= _INDEX_BYTES for name in pattern.extremes())
     advice = r'use lower case without \ / * ? " < > | # , : or blanks, not beginning with - _ or +'
     return [(wrong, "index", "is not a name that Elasticsearch takes", advice)]

@@ -24,6 +24,7 @@ from bson.raw_bson import RawBSONDocument
 from pymongo.collection import Collection
 
 from sidecar.clock import Clock, SystemClock
+from sidecar.deliver.sink import AdmitTargets
 from sidecar.deliver.sinks import mongodb_answer as answer
 from sidecar.deliver.sinks.credentials import Renewed, secret
 from sidecar.deliver.sinks.dated import DatedName
@@ -31,6 +32,7 @@ from sidecar.deliver.sinks.faults import Table, shortened, translated, unreached
 from sidecar.deliver.sinks.mongodb_documents import LINES, Encoder, Rows
 from sidecar.deliver.sinks.mongodb_replies import ReplyTooLarge, bound_replies
 from sidecar.deliver.sinks.mongodb_settings import MongoDBSettings
+from sidecar.deliver.sinks.targets import TargetLimiter
 from sidecar.errors import DeliveryError, Fatal, Retryable, TooLarge
 from sidecar.flow import Batch, Envelope, Rejection, Verdict
 
@@ -74,6 +76,7 @@ class MongoDBSink:
         self._clock = clock or SystemClock()
         self._at = settings.destination()
         self._collection = DatedName(settings.collection)
+        self._limiter = TargetLimiter(self._collection, settings.max_targets, self._clock)
         self._expiring: set[str] = set()
         files = (settings.password_file, settings.ca_file)
         self._client = Renewed(files, self._connected, _close)
@@ -91,7 +94,8 @@ class MongoDBSink:
         return LINES
 
     def write(self, batch: Batch) -> Verdict:
-        names = self._collection.names(batch)
+        routed = self._limiter.route(batch)
+        names = routed.names
         tally = _Tally()
         rows = _ENCODER.rows(batch, names, tally.rejected)
         with self._borrowed() as client:
@@ -103,7 +107,7 @@ class MongoDBSink:
                     if not tally.stored:
                         raise
                     tally.fault = fault
-        return tally.verdict(len(batch))
+        return routed.count(tally.verdict(len(batch)))
 
     def probe(self) -> None:
         """Insert a document whose `_id` no server may take (an array), and expect to be told just that.
@@ -124,8 +128,11 @@ class MongoDBSink:
 
     def targets(self, batch: Batch) -> list[str]:
         """The collection that each document goes to."""
-        names = self._collection.names(batch)
+        names = self._limiter.route(batch).names
         return [names] * len(batch) if isinstance(names, str) else list(names)
+
+    def keep_targets(self, admit: AdmitTargets) -> None:
+        self._limiter.keep(admit)
 
     def close(self) -> None:
         self._client.close()

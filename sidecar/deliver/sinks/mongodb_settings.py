@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal, Self
 from urllib.parse import quote, urlencode
 
-from pydantic import ConfigDict, SecretStr, field_validator, model_validator
+from pydantic import ConfigDict, PositiveInt, SecretStr, field_validator, model_validator
 
 from sidecar.deliver.sink import SinkSettings
 from sidecar.deliver.sinks.addresses import host_and_port, merged, parse, refuse, settings_from
@@ -50,6 +49,11 @@ class MongoDBSettings(SinkSettings):
     collection: Annotated[str, SHOWN] = "logs"
     """Collection. `%Y.%m.%d` and the like are filled in from the event's time in UTC, and `{service.name:other}` from
     the document: the value of a field, or what stands for one that is missing."""
+
+    max_targets: PositiveInt = 1000
+    """Collections that documents may begin to use on one day (UTC), by a date or a field in the name. Documents for
+    further ones go to the name with what stands for missing fields and the day on which the sidecar first saw their
+    file."""
 
     username: Annotated[str, SHOWN] = ""
     """User; the method of authentication is negotiated, or given as `authMechanism` in the URL."""
@@ -153,6 +157,6 @@ def _collection_problems(collection: str) -> list[tuple[bool, str, str, str]]:
         pattern = DatedName(collection)
     except ValueError as error:
         return [(True, "collection", f"is not a name with a date ({error})", "write for instance logs-%Y.%m.%d")]
-    names = (pattern.at(datetime(2026, 1, 1, tzinfo=UTC)), pattern.longest)
+    wrong = not all(map(_COLLECTION.fullmatch, pattern.extremes()))
     advice = "use up to 200 characters without $, not beginning with system."
-    return [(not all(map(_COLLECTION.fullmatch, names)), "collection", "is not a name that MongoDB takes", advice)]
+    return [(wrong, "collection", "is not a name that MongoDB takes", advice)]
