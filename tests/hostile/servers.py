@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 import ssl
+import struct
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -82,7 +83,7 @@ class Server:
             threading.Thread(target=self._behave, args=(sock,), daemon=True).start()
 
     def _behave(self, sock: socket.socket) -> None:
-        with suppress(OSError, EOFError), sock:
+        with suppress(OSError, EOFError, struct.error), sock:
             secured = self.tls.wrap_socket(sock, server_side=True) if self.tls else sock
             with secured:
                 self.behaviour(Peer(secured, self._ended))

@@ -171,6 +171,7 @@ def fault_of(sink: MongoDBSink, document: str) -> DeliveryError | None:
     return None if verdict.stored or verdict.rejected else verdict.fault
 
 
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")  # of the driver's own thread
 @pytest.mark.parametrize("name", FAULTY)
 def test_a_server_in_the_place_of_mongodb_cannot_hold_the_sink(name: str) -> None:
     document = '{"text":"%s"}' % ("x" * (8 << 20 if "reads" in name else 1))
