@@ -19,7 +19,7 @@ from contextlib import contextmanager
 from typing import NamedTuple
 
 _DIRECTORY = os.O_PATH | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
-_LISTING = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
+_LISTING = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _KUBERNETES_DATA = "..data"
 
 
@@ -35,9 +35,12 @@ def enter(directory: int, name: str) -> int:
     return os.open(name, _DIRECTORY, dir_fd=directory)
 
 
-def open_listing(directory: int) -> int:
-    """Return a descriptor through which the names in `directory` can be listed. Raise `OSError` as open(2) does."""
-    return os.open(".", _LISTING, dir_fd=directory)
+def open_listing(directory: int, name: str = ".") -> int:
+    """Return a descriptor through which the names in `directory`, or in the directory `name` of it, can be listed.
+
+    Raise `OSError` if it is a link or cannot be read.
+    """
+    return os.open(name, _LISTING, dir_fd=directory)
 
 
 @contextmanager

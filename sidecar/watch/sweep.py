@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import re
 import stat
@@ -9,15 +10,17 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from fnmatch import translate
+from functools import lru_cache
 from pathlib import PurePath
 
 import msgspec
 
-from sidecar.roots import LinkInPath, Root, Roots, open_listing
+from sidecar.roots import LinkInPath, Root, Roots
 from sidecar.watch.descent import Descent, Folder
 
 _MAGIC = re.compile(r"[*?\[]")
 _ANY = "*"
+_LINK = "a symbolic link"
 _MAX_PATH = 4095
 """Bytes of a path in Linux (limits.h), without the NUL at its end."""
 
@@ -71,8 +74,9 @@ class Sweep:
     ) -> None:  # fmt: skip
         roots = roots or Roots()
         self.globs = [Glob.of(path, roots, known) for path in paths]
-        self._exclude = _matcher(exclude)
-        self._forbid = _matcher([each for each in exclude if not _COMPRESSED.fullmatch(each)])
+        forbidden = tuple(each for each in exclude if not _COMPRESSED.fullmatch(each))
+        self._exclude = _matcher(tuple(exclude)) if exclude else None
+        self._forbid = _matcher(forbidden) if forbidden else None
         self.refused: dict[str, str] = {}
         self.unreadable: set[str] = set()
 
@@ -118,11 +122,29 @@ class Sweep:
             self.unreadable.add(glob.root.path)
 
     def _add_matches(self, found: dict[str, Sighting], descent: Descent, parts: tuple[str, ...]) -> None:
+        root, exclude = descent.top.path, self._exclude
         for folder, names in self._below(descent, parts):
+            directory, prefix = descent.open(folder), folder.prefix
             for name in names:
-                path = os.path.join(folder.path, name)
-                if path not in found and (sighting := self._sighted(descent, folder, name, path)):
-                    found[path] = sighting
+                path = prefix + name
+                if path in found or (exclude and (exclude(name) or exclude(path))):
+                    continue
+                if status := self._status(directory, name, folder):
+                    if stat.S_ISREG(status.st_mode):
+                        found[path] = Sighting(
+                            path, root, status.st_dev, status.st_ino, status.st_size, status.st_mtime
+                        )
+                    elif not stat.S_ISDIR(status.st_mode):
+                        self.refused[path] = _LINK if stat.S_ISLNK(status.st_mode) else "not a regular file"
+
+    def _status(self, directory: int, name: str, folder: Folder) -> os.stat_result | None:
+        try:
+            return os.stat(name, dir_fd=directory, follow_symlinks=False)
+        except FileNotFoundError:
+            return None
+        except OSError:
+            self.unreadable.add(folder.path)
+            return None
 
     def _below(self, descent: Descent, parts: tuple[str, ...]) -> Iterator[tuple[Folder, list[str]]]:
         """Depth first. The stack is ours: the application may nest directories deeper than Python nests calls."""
@@ -136,27 +158,19 @@ class Sweep:
             elif rest:
                 below = self._names(descent, folder, first, of=self._is_folder)
                 waiting += [(folder.find_below(name), tuple(rest)) for name in reversed(below)]
-            else:
-                yield folder, self._names(descent, folder, first)
+            elif names := self._names(descent, folder, first):
+                yield folder, names
 
     def _names(
         self, descent: Descent, folder: Folder, pattern: str,
         of: Callable[[Folder, os.DirEntry[str]], bool] | None = None,
     ) -> list[str]:  # fmt: skip
         """What a directory holds that matches, by name. What does not match is not kept: there may be any number."""
-        matches, hidden = re.compile(translate(pattern)).match, pattern.startswith(".")
-        if len(os.fsencode(folder.path)) > _MAX_PATH:
-            self.unreadable.add(folder.path)
-            return []
+        matches, hidden = _matcher((pattern,)), pattern.startswith(".")
         try:
-            listing = open_listing(descent.open(folder))
-        except FileNotFoundError:
-            return []
-        except OSError:
-            self.unreadable.add(folder.path)
-            return []
-        try:
-            with os.scandir(listing) as entries:
+            if len(folder.prefix) > _MAX_PATH // 4 and len(os.fsencode(folder.prefix)) > _MAX_PATH + 1:
+                raise OSError(errno.ENAMETOOLONG, "a path that is too long")
+            with os.scandir(descent.open(folder)) as entries:
                 return sorted(
                     entry.name
                     for entry in entries
@@ -164,38 +178,23 @@ class Sweep:
                     and matches(entry.name)
                     and (of is None or of(folder, entry))
                 )
+        except FileNotFoundError:
+            return []
         except OSError:
             self.unreadable.add(folder.path)
             return []
-        finally:
-            os.close(listing)
 
     def _is_folder(self, folder: Folder, entry: os.DirEntry[str]) -> bool:
         if entry.is_symlink():
-            self.refused[os.path.join(folder.path, entry.name)] = "a symbolic link"
+            self.refused[folder.prefix + entry.name] = _LINK
             return False
         return entry.is_dir(follow_symlinks=False)
 
-    def _sighted(self, descent: Descent, folder: Folder, name: str, path: str) -> Sighting | None:
-        if self._exclude and (self._exclude(name) or self._exclude(path)):
-            return None
-        try:
-            status = os.stat(name, dir_fd=descent.open(folder), follow_symlinks=False)
-        except FileNotFoundError:
-            return None
-        except OSError:
-            self.unreadable.add(folder.path)
-            return None
-        if stat.S_ISREG(status.st_mode):
-            root = descent.top.path
-            return Sighting(path, root, status.st_dev, status.st_ino, status.st_size, status.st_mtime)
-        if not stat.S_ISDIR(status.st_mode):
-            self.refused[path] = "a symbolic link" if stat.S_ISLNK(status.st_mode) else "not a regular file"
-        return None
 
-
-def _matcher(patterns: Sequence[str]) -> Callable[[str], object] | None:
-    return re.compile("|".join(map(translate, patterns))).match if patterns else None
+@lru_cache
+def _matcher(patterns: tuple[str, ...]) -> Callable[[str], object]:
+    """What says whether a text fits one of the patterns."""
+    return re.compile("|".join(map(translate, patterns))).match
 
 
 def _is_named(matcher: Callable[[str], object] | None, path: str) -> bool:
@@ -223,4 +222,4 @@ def _matches(parts: tuple[str, ...], names: Sequence[str]) -> bool:
 def _fits(pattern: str, name: str) -> bool:
     """As the shell does it: what begins with a dot is matched only by a pattern that does."""
     is_hidden = name.startswith(".") and not pattern.startswith(".")
-    return not is_hidden and re.match(translate(pattern), name) is not None
+    return not is_hidden and _matcher((pattern,))(name) is not None
