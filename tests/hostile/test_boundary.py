@@ -6,7 +6,7 @@ import gzip
 import os
 import random
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,7 +15,7 @@ from threading import Event, Thread
 import pytest
 
 from sidecar.events import CopyTaken, FileRefused
-from sidecar.read.source import MAX_COMPRESSION
+from sidecar.read.source import MAX_COMPRESSION, Allowance, Postponed, Source, open_source
 from sidecar.roots import open_directory
 from sidecar.watch.descent import Descent
 from sidecar.watch.sweep import Sweep
@@ -504,15 +504,47 @@ def test_a_large_compressed_copy_is_compared_in_pieces_and_found(tmp_path: Path)
     world.kill()
 
 
-def test_a_compressed_file_that_cannot_hold_so_much_is_not_unpacked(tmp_path: Path) -> None:
-    world = World(tmp_path, paths="app.log")
-    truncate_sparse(world, 1 << 40)
-    world.path("app.log.1.gz").write_bytes(pack(OLD, HOLE))
-    world.look()
-    assert len(world.follower.lives()) == 0
-    world.clock.at += 1
-    world.look()
-    world.kill()
+@pytest.fixture
+def packed(tmp_path: Path) -> Iterator[Source]:
+    (tmp_path / "app.log.1.gz").write_bytes(pack(OLD, HOLE))
+    source = open_source(str(tmp_path), f"{tmp_path}/app.log.1.gz")
+    yield source
+    source.close()
+
+
+def test_a_compressed_file_that_cannot_hold_so_much_is_not_unpacked(packed: Source) -> None:
+    allowance = Allowance(1 << 20)
+    packed.limit(allowance)
+    assert not packed.holds(1 << 40)
+    assert allowance.left == 1 << 20
+
+
+def test_what_is_unpacked_in_a_scan_is_bounded_and_goes_on_in_the_next(packed: Source) -> None:
+    scans, most = 0, 32 << 20
+    while True:
+        allowance = Allowance(most)
+        packed.limit(allowance)
+        scans += 1
+        try:
+            assert packed.pread(len(OLD[:1024]), 0) == OLD[:1024]
+            assert packed.pread(64, HOLE // 2) == bytes(64)
+            assert packed.holds(HOLE)
+        except Postponed:
+            assert allowance.left > -(1 << 20)
+            continue
+        break
+    assert scans <= 2 + 3 * HOLE // 2 // most, "half of it for the position, all of it for the size"
+    packed.limit(None)
+    assert not packed.holds(HOLE + 1)
+
+
+def test_an_archive_of_empty_parts_does_not_hold_up_a_scan(tmp_path: Path) -> None:
+    (tmp_path / "app.log.1.gz").write_bytes(gzip.compress(b"x") + gzip.compress(b"") * 50_000)
+    source = open_source(str(tmp_path), f"{tmp_path}/app.log.1.gz")
+    source.limit(Allowance(32 << 20))
+    with pytest.raises(Postponed):
+        source.holds(2)
+    source.close()
 
 
 def test_a_tree_with_many_arms_takes_few_descriptors(tmp_path: Path) -> None:
