@@ -15,6 +15,7 @@ from sidecar.errors import ConfigurationError
 from sidecar.kubernetes.neighbours import Neighbours
 from sidecar.kubernetes.pod import Pod
 from sidecar.quantities import seconds
+from sidecar.roots import Root
 
 SETTLE_S = 2.0
 """The application is gone when no process of it was there for so long."""
@@ -23,6 +24,7 @@ RESTART_S = 330.0
 """… or for so long where it may be started again: the kubelet waits up to 300 s before it does."""
 
 _MOST_READ = 64
+_FLAGS = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 
 
 class ExitRule(Protocol):
@@ -90,6 +92,7 @@ class FileAppears:
 
     def __init__(self, path: Path, pod: Pod) -> None:
         self._path, self._pod = path, pod
+        self._root = Root(os.path.abspath(path.parent))
 
     def reason(self, now: float, grown_at: float | None) -> str:
         """The application wrote its last line before it left the file."""
@@ -105,7 +108,10 @@ class FileAppears:
     def _exit_code(self) -> int | None:
         """The volume is the application's, so what has the name may be anything; only a regular file is read."""
         try:
-            file = os.open(self._path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+            with self._root.reach() as reached:
+                if reached.error is not None:
+                    return None
+                file = os.open(self._path.name, _FLAGS, dir_fd=reached.directory)
         except OSError:
             return None
         try:

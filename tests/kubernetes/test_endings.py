@@ -47,6 +47,19 @@ def namespace(tmp_path: Path) -> Namespace:
     return Namespace(tmp_path)
 
 
+def test_a_directory_that_becomes_a_link_holds_no_word_of_the_application(tmp_path: Path) -> None:
+    (tmp_path / "secrets").mkdir()
+    (tmp_path / "secrets" / "ended").write_text("0")
+    (tmp_path / "volume").mkdir()
+    rule = FileAppears(tmp_path / "volume" / "ended", Pod(restart_policy="Never"))
+    (tmp_path / "volume").rmdir()
+    (tmp_path / "volume").symlink_to(tmp_path / "secrets")
+    assert not rule.is_gone()
+    (tmp_path / "volume").unlink()
+    (tmp_path / "secrets").rename(tmp_path / "volume")
+    assert rule.is_gone()
+
+
 def test_the_application_ends_when_its_last_process_has_been_gone_for_a_while(namespace: Namespace) -> None:
     rule = ApplicationExits(namespace.neighbours, SETTLE_S, 0)
     with namespace.process("app") as first:
