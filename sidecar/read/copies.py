@@ -117,7 +117,7 @@ def _may_be_asked(known: Remembered, name: str, scope: Scope) -> bool:
 
 def is_related(known: Remembered, name: str) -> bool:
     """Return whether the known file has or had this name, or a rotation makes it from one of these."""
-    names = known.generation.path, known.name
+    names = {known.generation.path, known.name}
     return name in names or any(is_rotation_of(each, name) for each in names)
 
 
