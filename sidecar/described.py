@@ -24,6 +24,13 @@ class Shown:
 SHOWN = Shown()
 
 
+class SecretFile:
+    """Marks a file that holds a secret, for its user alone to read: in `Annotated[Path, SECRET_FILE]`."""
+
+
+SECRET_FILE = SecretFile()
+
+
 class Described(BaseModel):
     """Settings that nobody changes and that know all their names.
 

@@ -231,6 +231,17 @@ class StateUnwritable(Event, frozen=True):
         return f"{self.reason}; shipping waits until then and nothing is lost"
 
 
+class RiskySetting(Event, frozen=True):
+    """A setting is allowed, and another one would be safer. Logged at each start."""
+
+    level: ClassVar[str] = "warning"
+    where: str
+    reason: str
+
+    def text(self) -> str:
+        return f"{self.where}: {self.reason}"
+
+
 class Draining(Event, frozen=True):
     """The sidecar was asked to end: it reads every file to its end and delivers."""
 

@@ -33,6 +33,7 @@ from sidecar.observe.facts import ConfigurationFacts, Facts
 from sidecar.observe.health import Answer, Health
 from sidecar.observe.history import History
 from sidecar.printable import printable_json
+from sidecar.risks import find_risks
 from sidecar.settings import Admin, Settings
 from sidecar.signals import Wishes
 from sidecar.supervisor import Manner, Supervisor, hash_of, hostname
@@ -127,6 +128,7 @@ class _Run:
         self._open_http(supervisor.settings.admin)
         self._health.down = supervisor.down
         self._push(supervisor)
+        self._warn(supervisor.settings)
         supervisor.start()
         self._health.follows = True
         self._follow(supervisor, manner)
@@ -230,6 +232,10 @@ class _Run:
         pusher.start()
         self._pusher = pusher
 
+    def _warn(self, settings: Settings) -> None:
+        for risk in find_risks(settings, self._start.config):
+            self._log.emit(events.RiskySetting(risk.at, risk.reason))
+
     # ── while it runs ───────────────────────────────────────────────────────────────────────────────────────
 
     def _follow(self, supervisor: Supervisor, manner: Manner) -> None:
@@ -254,6 +260,7 @@ class _Run:
             if settings != before:
                 supervisor.change(settings)
                 self._tell_elsewhere(before, supervisor)
+                self._warn(settings)
                 self._log.least(settings.log_level)
                 taken = self._configuration.taken + 1
                 self._configuration = replace(

@@ -30,7 +30,7 @@ from sidecar.configuration.problems import explained
 from sidecar.decode.settings import Encoding, Multiline
 from sidecar.deliver import registry
 from sidecar.deliver.sink import SinkSettings
-from sidecar.described import SHOWN, Described
+from sidecar.described import SECRET_FILE, SHOWN, Described
 from sidecar.enrich.settings import AnyEnricher
 from sidecar.enrich.transform_settings import pattern
 from sidecar.errors import ConfigurationError
@@ -73,7 +73,7 @@ class Tls(Described):
     cert_file: Path
     """File with the certificate and those that lead to its root, in PEM."""
 
-    key_file: Path
+    key_file: Annotated[Path, SECRET_FILE]
     """File with the key of the certificate, in PEM, without a password."""
 
 
@@ -89,7 +89,7 @@ class Admin(Described):
     hosts: Annotated[tuple[str, ...], SHOWN] = ()
     """Names that clients may ask for beside addresses and `localhost`, such as that of a Service."""
 
-    token_file: Path | None = None
+    token_file: Annotated[Path | None, SECRET_FILE] = None
     """File with a token that clients have to send, as `Authorization: Bearer …` or as the password of basic
     authentication; `/livez`, `/readyz` and `/startupz` are answered without. It is read again for each request."""
 

@@ -5,12 +5,13 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from sidecar.cli.options import add_pipeline_options, settings_of
+from sidecar.cli.options import add_pipeline_options, config_file, settings_of
 from sidecar.cli.output import put_error, put_line, put_note
 from sidecar.cli.surveyed import show
 from sidecar.clock import SystemClock
 from sidecar.deliver import registry
 from sidecar.errors import DeliveryError
+from sidecar.risks import find_risks
 from sidecar.rules import failures
 from sidecar.settings import Settings
 from sidecar.survey import survey
@@ -34,7 +35,8 @@ def run(options: argparse.Namespace) -> int:
         put_line(f"  {name}: {', '.join(pipeline.paths)} ({parsers})")
         for sink in settings.sinks_of(name):
             put_line(f"    to {_named(sink, settings)}")
-    _warn(settings)
+    for risk in find_risks(settings, config_file(options)):
+        put_note(f"warning: {risk.at}: {risk.reason}")
     code = _test(settings)
     if options.tried:
         for name, pipeline in settings.pipelines.items():
@@ -57,12 +59,6 @@ def _test(settings: Settings) -> int:
 def _named(sink: str, settings: Settings) -> str:
     destination = settings.sinks[sink].destination()
     return destination if destination == sink else f"{sink}: {destination}"
-
-
-def _warn(settings: Settings) -> None:
-    for name, sink in settings.sinks.items():
-        for warning in sink.warnings():
-            put_note(f"warning: sinks.{name}: {warning}")
 
 
 def _connect(settings: Settings) -> int:

@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from collections.abc import Set as AbstractSet
 from typing import Any, ClassVar, Protocol, Self, runtime_checkable
 
-from pydantic import PositiveInt
+from pydantic import PositiveInt, SecretStr
 
 from sidecar.described import Described
 from sidecar.flow import Batch, Envelope, Verdict
@@ -114,8 +114,13 @@ class SinkSettings(Described):
         return cls.model_validate({"url": url})
 
     def warnings(self) -> list[str]:
-        """What `sidecar check` says of settings that are allowed but promise less; a sentence for each."""
+        """A sentence for each setting that is allowed but promises less, for `sidecar check` and for each start."""
         return []
+
+    def secrets(self) -> list[str]:
+        """The secrets that stand in the settings themselves, to look for them in a file; never to be shown."""
+        values = (getattr(self, name) for name in type(self).model_fields)
+        return [value.get_secret_value() for value in values if isinstance(value, SecretStr)]
 
     def destination(self) -> str:
         """Where the documents go, for people and for the state: never with a secret or a query."""

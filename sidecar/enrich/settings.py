@@ -17,7 +17,7 @@ from pydantic import (
     model_validator,
 )
 
-from sidecar.described import Described
+from sidecar.described import SECRET_FILE, Described
 from sidecar.enrich import registry
 from sidecar.enrich.detectors import DETECTORS
 from sidecar.enrich.leaves import METADATA
@@ -135,7 +135,7 @@ class Redact(Described):
     action: Action = "mask"
     """`mask` writes `[REDACTED]`, `hash` a mark that is the same for the same text, `drop` nothing."""
 
-    salt_file: Path | None = None
+    salt_file: Annotated[Path | None, SECRET_FILE] = None
     """File with the secret that makes marks unguessable; at least 16 bytes. `hash` needs it."""
 
     @model_validator(mode="after")

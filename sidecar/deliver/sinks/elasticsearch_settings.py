@@ -6,13 +6,15 @@ import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal, Self
+from urllib.parse import urlsplit
 
 from pydantic import ConfigDict, PositiveInt, SecretStr, model_validator
 
 from sidecar.deliver.sink import SinkSettings
 from sidecar.deliver.sinks.addresses import host_and_port, merged, parse, refuse, settings_from
 from sidecar.deliver.sinks.dated import DatedName
-from sidecar.described import SHOWN
+from sidecar.deliver.sinks.exposure import warn_of_plain_credentials
+from sidecar.described import SECRET_FILE, SHOWN
 from sidecar.errors import ConfigurationError
 from sidecar.quantities import Duration
 
@@ -53,13 +55,13 @@ class ElasticsearchSettings(SinkSettings):
     password: SecretStr | None = None
     """Password of that user. Better given as a file."""
 
-    password_file: Path | None = None
+    password_file: Annotated[Path | None, SECRET_FILE] = None
     """File that holds the password; read again when it changes."""
 
     api_key: SecretStr | None = None
     """API key, encoded or as `id:key`, instead of user and password."""
 
-    api_key_file: Path | None = None
+    api_key_file: Annotated[Path | None, SECRET_FILE] = None
     """File that holds the API key; read again when it changes."""
 
     ca_file: Path | None = None
@@ -68,7 +70,7 @@ class ElasticsearchSettings(SinkSettings):
     client_certificate_file: Path | None = None
     """Certificate that we show to the server (PEM); it may hold the key as well."""
 
-    client_key_file: Path | None = None
+    client_key_file: Annotated[Path | None, SECRET_FILE] = None
     """Key of that certificate (PEM)."""
 
     verify: bool = True
@@ -99,6 +101,18 @@ class ElasticsearchSettings(SinkSettings):
         """Whether the hosts are talked to by TLS."""
         return self.hosts[0].startswith("https:")
 
+    def warnings(self) -> list[str]:
+        if not self.secure:
+            hosts = [urlsplit(host).netloc for host in self.hosts] if self.username or self._has_key else []
+            return warn_of_plain_credentials(hosts, "write elasticsearch+https:// or https://")
+        if self.verify:
+            return []
+        return ["verify is false: anybody on the way can take the credentials and read the logs; set ca_file instead"]
+
+    @property
+    def _has_key(self) -> bool:
+        return bool(self.api_key or self.api_key_file)
+
     def destination(self) -> str:
         scheme = "elasticsearch+https" if self.secure else "elasticsearch"
         return f"{scheme}://{','.join(host.partition('://')[2] for host in self.hosts)}/{self.index}"
@@ -118,7 +132,7 @@ class ElasticsearchSettings(SinkSettings):
         transports = {host.partition(":")[0] for host in self.hosts}
         tls = self.ca_file or self.client_certificate_file or self.client_key_file
         user, password = bool(self.username), bool(self.password or self.password_file)
-        key = bool(self.api_key or self.api_key_file)
+        key = self._has_key
         refuse([
             (not self.hosts, "hosts", "is missing", "write url: elasticsearch://host:9200/index"),
             (bool(self.password and self.password_file), "password_file", "contradicts password", "keep one of them"),

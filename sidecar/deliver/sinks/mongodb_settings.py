@@ -13,7 +13,8 @@ from pydantic import ConfigDict, PositiveInt, SecretStr, field_validator, model_
 from sidecar.deliver.sink import SinkSettings
 from sidecar.deliver.sinks.addresses import host_and_port, merged, parse, refuse, settings_from
 from sidecar.deliver.sinks.dated import DatedName
-from sidecar.described import SHOWN
+from sidecar.deliver.sinks.exposure import warn_of_plain_credentials
+from sidecar.described import SECRET_FILE, SHOWN
 from sidecar.errors import ConfigurationError
 from sidecar.quantities import Duration, Size
 
@@ -25,6 +26,13 @@ _COLLECTION = re.compile(r"(?!system\.)[^$\0]{1,200}")
 _LONGEST_EXPIRY_S = 2**31 - 1
 # Options of a connection string that are settings of ours.
 _OURS = {"collection": "collection", "w": "write_concern", "journal": "journal"}
+# Those that leave a part of the check of the server's certificate out.
+_UNCHECKED = (
+    "tlsInsecure", "tlsAllowInvalidCertificates", "tlsAllowInvalidHostnames", "tlsDisableOCSPEndpointCheck",
+    "tlsDisableCertificateRevocationCheck",
+)  # fmt: skip
+# Those that hold a secret.
+_SECRET_OPTIONS = frozenset({"authmechanismproperties", "tlscertificatekeyfilepassword"})
 
 
 class MongoDBSettings(SinkSettings):
@@ -61,7 +69,7 @@ class MongoDBSettings(SinkSettings):
     password: SecretStr | None = None
     """Password of that user. Better given as a file."""
 
-    password_file: Path | None = None
+    password_file: Annotated[Path | None, SECRET_FILE] = None
     """File that holds the password; read again when it changes."""
 
     ca_file: Path | None = None
@@ -88,11 +96,30 @@ class MongoDBSettings(SinkSettings):
         return settings_from(cls, {"url": url, **({"database": database} if database else {})})
 
     def warnings(self) -> list[str]:
-        if self.write_concern == "majority" and self.journal:
+        found = self._warnings_of_transport()
+        if self.write_concern != "majority" or not self.journal:
+            advice = "set write_concern: majority and journal: true"
+            found.append(f"documents may be lost when the primary changes or crashes; {advice}")
+        return found
+
+    def _warnings_of_transport(self) -> list[str]:
+        address = parse(self.url)
+        options = {name.lower(): value for name, value in address.options.items()}
+        unchecked = [name for name in _UNCHECKED if options.get(name.lower()) == "true"]
+        if unchecked:
+            what = f"{' and '.join(unchecked)} leaves out a part of the check of the server's certificate"
+            return [f"{what}: somebody on the way could pose as the server; set ca_file instead"]
+        switch = options.get("tls", options.get("ssl", ""))
+        is_secure = bool(self.ca_file) or address.scheme == _SRV or any(name.startswith("tls") for name in options)
+        if switch == "true" or (switch != "false" and is_secure):
             return []
-        return [
-            "documents may be lost when the primary changes or crashes; set write_concern: majority and journal: true"
-        ]
+        if not (self.username or "authmechanism" in options):
+            return []
+        return warn_of_plain_credentials(address.hosts, "add tls=true to the URL, or set ca_file")
+
+    def secrets(self) -> list[str]:
+        options = parse(self.url).options
+        return [*super().secrets(), *(value for name, value in options.items() if name.lower() in _SECRET_OPTIONS)]
 
     def destination(self) -> str:
         address = parse(self.url)
