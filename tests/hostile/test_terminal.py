@@ -6,9 +6,12 @@ import ast
 import json
 import os
 import re
+import socket
 import subprocess
 import sys
 import threading
+import urllib.error
+import urllib.request
 from collections.abc import Iterator, Sequence
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -17,6 +20,7 @@ import pytest
 
 import sidecar as package
 from sidecar.cli import COMMANDS
+from sidecar.kubernetes import termination
 from sidecar.printable import printable_json
 from tests.journey.processes import ENVIRON, eventually, running, sidecar
 
@@ -78,6 +82,8 @@ class Scene:
 
     def __init__(self, folder: Path, port: int) -> None:
         self.folder, self.state = folder, folder / "state"
+        with socket.create_server(("127.0.0.1", 0)) as free:
+            self.port = free.getsockname()[1]
         (folder / "log").mkdir()
         self.file = Path(os.fsdecode(os.fsencode(folder / "log") + b"/" + NAME))
         lines = [{"message": HOSTILE, HOSTILE: HOSTILE}, {"message": "refuse", HOSTILE: 1}, HOSTILE]
@@ -101,7 +107,12 @@ class Scene:
             "paths": [f"{self.folder}/log/*"], "parser": ["json", "plain"],
             "enrich": [{"add": {f"labels.{HOSTILE}": HOSTILE}}],
         }  # fmt: skip
-        whole = {"state_dir": str(self.state), "pipelines": {"app[red]\u202e\x9b": pipeline}, **settings}
+        whole = {
+            "state_dir": str(self.state),
+            "admin": {"listen": self.port},
+            "pipelines": {"app[red]\u202e\x9b": pipeline},
+            **settings,
+        }
         (self.folder / name).write_text(json.dumps(whole))
         return str(self.folder / name)
 
@@ -259,3 +270,37 @@ def test_documents_on_a_terminal_are_the_same_json_with_escapes(scene: Scene) ->
         assert (len(documents), documents[0][HOSTILE]) == (21, HOSTILE)
     assert "\x9b" in piped
     assert "\x9b" not in output
+
+
+@pytest.mark.parametrize("path", ["/metrics", "/status", "/status.json", "/readyz?sinks=1", "/livez"])
+def test_no_answer_over_http_holds_what_a_terminal_obeys(scene: Scene, path: str) -> None:
+    try:
+        answer = urllib.request.urlopen(f"http://127.0.0.1:{scene.port}{path}", timeout=10).read()
+    except urllib.error.HTTPError as refused:
+        answer = refused.read()
+    assert answer
+    assert obeyed(answer.decode(), is_terminal=False) == ""
+
+
+def test_what_the_page_gets_cannot_turn_the_direction_of_writing(scene: Scene) -> None:
+    """Also after the escapes of JSON have become characters."""
+    answer = urllib.request.urlopen(f"http://127.0.0.1:{scene.port}/status.json", timeout=10).read()
+    waiting, texts = [json.loads(answer)], []
+    while waiting:
+        value = waiting.pop()
+        if isinstance(value, dict):
+            waiting += [*value, *value.values()]
+        elif isinstance(value, list):
+            waiting += value
+        elif isinstance(value, str):
+            texts.append(value)
+    assert any("owned" in text for text in texts)
+    assert [text for text in texts if not text.replace("\n", "").isprintable()] == []
+
+
+def test_the_last_word_of_a_pod_holds_nothing_that_a_terminal_obeys(tmp_path: Path) -> None:
+    file = tmp_path / "termination-log"
+    file.touch()
+    termination.tell({"error": f"{HOSTILE}\udcff"}, file)
+    assert obeyed(file.read_text(), is_terminal=False) == ""
+    assert json.loads(file.read_text()) == {"error": f"{HOSTILE}\\xff"}
