@@ -23,18 +23,19 @@ from sidecar.flow import Step
 from sidecar.parse import registry as parsers
 from sidecar.parse.settings import Regex, Simple
 from sidecar.parse.timestamps import Timestamps
-from sidecar.read.reader import Reader
+from sidecar.read.reader import CHUNK, Reader
 from sidecar.settings import Pipeline
 from sidecar.shipper import Rooms
 
 
-def rooms_of(pipeline: Pipeline, clock: Clock, host: str, environ: Mapping[str, str]) -> Rooms:
-    """The rooms of one pipeline for one shipper; nothing in them is shared with another."""
+def rooms_of(pipeline: Pipeline, clock: Clock, host: str, environ: Mapping[str, str], chunk: int = CHUNK) -> Rooms:
+    """The rooms of one pipeline for one shipper; nothing in them is shared with another. `chunk`: bytes read at a
+    time."""
     finisher = Finisher(clock, host, _sources(pipeline, environ))
     charset = named(pipeline.encoding)
     framing = Framing(pipeline.max_line, pipeline.keep_empty, pipeline.encoding_errors, charset)
     parser = parsers.create(pipeline.parser, pipeline.timestamp, finisher.reserved(), clock)
-    reader = Reader(pipeline.max_line, grouping=grouping_of(pipeline), clock=clock, charset=charset)
+    reader = Reader(pipeline.max_line, chunk, grouping=grouping_of(pipeline), clock=clock, charset=charset)
     return Rooms(reader, framing, parser, _steps(pipeline, clock), finisher)
 
 

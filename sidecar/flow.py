@@ -235,6 +235,10 @@ class Step(NamedTuple):
     run: Callable[[Records], Records]
 
 
+AROUND_EACH = 100
+"""About so many bytes stand around the fields of a document: its time, its offset and its id."""
+
+
 class Documents(Protocol):
     """Finished documents of one generation, with the positions that they came from."""
 
@@ -245,6 +249,11 @@ class Documents(Protocol):
     def starts(self) -> Sequence[int]: ...
 
     def __len__(self) -> int: ...
+
+    @property
+    def size(self) -> int:
+        """About how many bytes they take in a request."""
+        ...
 
     def ids(self) -> list[str]:
         """The `_id` of each document: generation and offset."""
@@ -283,6 +292,10 @@ class Spliced(msgspec.Struct, frozen=True):
     def __len__(self) -> int:
         return len(self.starts)
 
+    @property
+    def size(self) -> int:
+        return sum(map(len, self.members)) + len(self) * (len(self.tail) + len(self.close) + AROUND_EACH)
+
     def ids(self) -> list[str]:
         head = self.generation.text
         return [f"{head}-{start}" for start in self.starts]
@@ -318,6 +331,10 @@ class Whole(msgspec.Struct, frozen=True):
 
     def __len__(self) -> int:
         return len(self.starts)
+
+    @property
+    def size(self) -> int:
+        return sum(map(len, self.documents)) + len(self) * AROUND_EACH
 
     def ids(self) -> list[str]:
         if self.known_ids is not None:
@@ -356,6 +373,10 @@ class Enveloped(msgspec.Struct, frozen=True):
 
     def __len__(self) -> int:
         return len(self.starts)
+
+    @property
+    def size(self) -> int:
+        return len(self.body)
 
     def ids(self) -> list[str]:
         head = self.generation.text

@@ -16,6 +16,7 @@ from functools import partial
 from typing import Protocol
 
 import msgspec
+from msgspec.structs import replace
 
 from sidecar import events
 from sidecar.accounts import account, skipped, undecodable
@@ -40,6 +41,12 @@ COMMIT_EVERY_S = 1.0
 _UNDISTURBED_S = 0.02
 """So long after a batch has left, nothing is read: two threads at once would take turns with the interpreter, many
 times a batch. What is not answered by then goes on beside the reading."""
+
+_EXPANSION = 2
+"""Documents of usual lines are up to this many times as long as the lines."""
+
+MAX_CHUNK_DOCUMENTS = 1 << 20
+"""Bytes that the documents of one chunk have at most, apart from the text of its lines."""
 
 _LAST_ATTEMPT_S = 2.0
 """So long before the end of a drain a sink that fails is tried once more."""
@@ -84,12 +91,23 @@ class Rooms(msgspec.Struct, frozen=True):
 
 
 class Limits(msgspec.Struct, frozen=True):
-    """When a batch is full, and how many may be under way at once."""
+    """When a batch is full, and how many may be under way at once.
+
+    `bytes` are those of the log, and half of those of the documents where that is more.
+    """
 
     records: int
     bytes: int
     linger_s: float
     concurrency: int
+
+    def chunk_records(self, overhead: int, records: int) -> int:
+        """Return how many records a chunk may have if each document has this overhead and the batch these records.
+
+        So memory is bounded before anything is parsed, whatever the length of lines and of what is added to them.
+        """
+        documents = _EXPANSION * min(self.bytes, MAX_CHUNK_DOCUMENTS // _EXPANSION)
+        return max(1, min(self.records - records, documents // overhead))
 
 
 class Part(msgspec.Struct):
@@ -99,6 +117,11 @@ class Part(msgspec.Struct):
     layout: Layout
     span: Span
     size: int
+
+    @property
+    def weight(self) -> int:
+        """What counts against the limit of a batch in bytes."""
+        return max(self.size, self.documents.size // _EXPANSION)
 
 
 class OpenBatch(msgspec.Struct):
@@ -115,7 +138,7 @@ class OpenBatch(msgspec.Struct):
             self.opened_at = now
         self.parts.append(part)
         self.records += len(part.documents)
-        self.bytes += part.size
+        self.bytes += part.weight
 
 
 class Shipper(threading.Thread):
@@ -149,6 +172,9 @@ class Shipper(threading.Thread):
         """Every file with bytes that are not settled, and perhaps some without."""
 
         self._batch = OpenBatch()
+        self._overhead = 0
+        """Bytes that each document of the last chunk had beside its line."""
+
         self._in_flight = 0
         self._sent_at = float("-inf")
         self._committed_at = clock.monotonic()
@@ -415,7 +441,7 @@ class Shipper(threading.Thread):
         self._retry_at.pop(cursor.life.generation.number, None)
         moves = cursor.life.moves
         try:
-            chunk = None if cursor.life.ended else self._rooms.reader.next_chunk(cursor)
+            chunk = None if cursor.life.ended else self._next_chunk(cursor)
             if chunk is not None:
                 if not cursor.life.take(chunk):
                     self._enqueue(cursor)
@@ -440,6 +466,11 @@ class Shipper(threading.Thread):
             return
         self._enqueue(cursor)
         self._take(cursor, chunk)
+
+    def _next_chunk(self, cursor: Cursor) -> Chunk | None:
+        overhead = max(self._overhead, self._rooms.finisher.overhead(cursor.life.generation))
+        limits = replace(self._limits, records=self._record_limit())
+        return self._rooms.reader.next_chunk(cursor, limits.chunk_records(overhead, self._batch.records))
 
     def _wait_or_complete(self, cursor: Cursor) -> None:
         if cursor.life.ended:
@@ -498,6 +529,7 @@ class Shipper(threading.Thread):
         if len(part.documents):
             if self._envelope:
                 part.documents = Enveloped.of(part.documents, self._envelope)
+            self._overhead = (part.documents.size - part.size) // len(part.documents)
             self._batch.add(part, self._clock.monotonic())
         else:
             part.span.settled = True

@@ -40,6 +40,7 @@ from sidecar.read.descriptors import Descriptors
 from sidecar.read.follower import QUIET_S, Follower
 from sidecar.read.life import Life
 from sidecar.read.links import Links
+from sidecar.read.reader import CHUNK
 from sidecar.roots import Roots
 from sidecar.settings import Pipeline, Settings
 from sidecar.shipper import Limits, Shipper
@@ -144,11 +145,14 @@ class Supervisor:
 
     def _shipper(self, name: str, sink_name: str, follower: Follower) -> Shipper:
         settings = self._settings.sinks[sink_name]
-        rooms = rooms_of(self._settings.pipelines[name], self._clock, hostname(self._environ), self._environ)
         sink = registry.create(settings)
         if isinstance(sink, TargetKeeping):
             sink.keep_targets(partial(self._ledger.admit_targets, sink_name))
         limits = self._limits(settings, registry.resolve(settings.type).concurrency)
+        rooms = rooms_of(
+            self._settings.pipelines[name], self._clock, hostname(self._environ), self._environ,
+            min(CHUNK, limits.bytes),
+        )  # fmt: skip
         return Shipper(name, sink_name, sink, rooms, limits, follower, self._ledger, self._clock, self._emit)
 
     def _limits(self, sink: SinkSettings, concurrency: int) -> Limits:

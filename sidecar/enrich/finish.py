@@ -14,7 +14,7 @@ import msgspec
 from sidecar.clock import Clock, iso
 from sidecar.enrich.leaves import METADATA, merged, root_spellings
 from sidecar.enrich.members import pairs
-from sidecar.flow import Documents, Records, Spliced, Whole
+from sidecar.flow import AROUND_EACH, Documents, Generation, Records, Spliced, Whole
 from sidecar.nesting import Tree, inside, quoted, tree
 
 LeafSource = Callable[[], dict[str, str]]
@@ -85,6 +85,11 @@ class Finisher:
             else []
         )
         return root_spellings([*OWN, *labels, *added]) | METADATA
+
+    def overhead(self, generation: Generation) -> int:
+        """Return about how many bytes a document of this file has beside the fields of its record."""
+        frame = self._frame([source() for source in self._sources])
+        return len(frame.tail) + len(frame.close) + len(generation.shown) + AROUND_EACH
 
     def documents(self, records: Records) -> Documents:
         """The finished documents of these records."""

@@ -184,6 +184,9 @@ class Reader:
         if len(starts) > max_records:
             data, closed = data[: starts[max_records]], False
             starts, split = starts[:max_records], frozenset(index for index in split if index < max_records)
+            self._want = max(_MIN_WANT, 2 * len(data))
+        else:
+            self._want = min(self._chunk, 2 * self._want)
         return replace(self._made(cursor, data, closed=closed), events=starts, split=split)
 
     @staticmethod
