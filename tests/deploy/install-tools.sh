@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
-# Installs what tests need from Debian: a C compiler, logrotate, podman with its parts, podman-compose, debootstrap, a
-# browser, the parts of a Kubernetes node, and rsyslog, the peer of the benchmark. Needs root.
+# Installs what tests need from Debian: a C compiler, valgrind, logrotate, podman with its parts, podman-compose,
+# debootstrap, a browser, the parts of a Kubernetes node, and rsyslog, the peer of the benchmark. Needs root.
 set -euo pipefail
 wanted=(
-    gcc libc6-dev logrotate podman buildah runc catatonit iptables netavark aardvark-dns podman-compose debootstrap
+    gcc libc6-dev valgrind logrotate podman buildah runc catatonit iptables netavark aardvark-dns podman-compose debootstrap
     chromium fonts-dejavu-core busybox-static containerd containernetworking-plugins iproute2 procps util-linux openssl curl rsyslog rsyslog-elasticsearch rsyslog-mongodb
 )
 missing=()

@@ -11,7 +11,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
+from sidecar.enrich.fields import put, put_all
 from sidecar.enrich.transforms import Copy, DropFields, Fingerprint, KeepFields, Rename
+from sidecar.nesting import DEEPEST
 from tests.enrich.rooms import chunk, documents, enriched, members, rooms
 
 NAMES = st.sampled_from(["a", "b", "c", "dd", "@x", "e f", "ü"])
@@ -320,3 +322,24 @@ def test_our_own_fields_are_right_and_once_whatever_is_changed(
         }  # fmt: skip
         for path, value in ours.items():
             assert [said for name, said in found_leaves if name == path] == [json.dumps(value)]
+
+
+def test_a_renamed_name_of_many_parts_makes_no_more_levels_than_databases_read() -> None:
+    name = ".".join(["a"] * 2000)
+    for change in ({"rename": {"a.a": "b"}}, {"copy": {"a.a": "b"}}):
+        (found,) = documents([f'{{"{name}":1}}'], change)
+        text, deepest = found["b"], 1
+        while isinstance(text, dict):
+            ((_, text),) = text.items()
+            deepest += 1
+        assert text == 1
+        assert deepest <= DEEPEST + 1
+
+
+def test_fields_that_are_put_together_come_out_as_one_after_another() -> None:
+    leaves = [("x.y", "1"), ("x.z", "2"), ("x.y", "3"), ("a.b.c", "4"), ("q", "5"), ("a.d", "6")]
+    for body in ("", '"q":1', '"a":{"b":{"e":0}},"x":1', '"a.b":{},"a":{}', '"x":{"y":{}},"x":{}'):
+        one_by_one = body
+        for path, value in leaves:
+            one_by_one = put(one_by_one, path, value)
+        assert put_all(body, leaves) == one_by_one
