@@ -8,10 +8,14 @@ from typing import Annotated
 from pydantic import AfterValidator, Field, field_validator, model_validator
 
 from sidecar import charset
-from sidecar.decode.multiline import Grouping, grouping
+from sidecar.decode.effort import ways
+from sidecar.decode.multiline import MOST_JUDGED, Grouping, grouping
 from sidecar.decode.presets import PRESETS
 from sidecar.described import SHOWN, Described
 from sidecar.quantities import Duration
+
+_MOST_WAYS = 20.0
+"""Binary logarithm: two gaps that may end anywhere in what is judged of a line are a quarter of it."""
 
 
 def _known_encoding(name: str) -> str:
@@ -85,8 +89,8 @@ class Multiline(Described):
 def unbounded(pattern: str) -> str:
     """Why this pattern could take for ever on some line, or judge a line by others; "" if it cannot.
 
-    Only a repetition of something that itself repeats or chooses makes a search exponential (besides references to
-    groups), so those are refused; a pattern of the user's own holds up the files of its pipeline.
+    Repetitions of what itself repeats or chooses, and several gaps that may each end at many places, are refused: a
+    pattern of the user's own holds up the files of its pipeline, and has no time limit (see `effort`).
     """
     for needle, what in (("(?<=", "looks behind"), ("(?<!", "looks behind"), ("(?P=", "refers to a group")):
         if needle in pattern:
@@ -97,6 +101,8 @@ def unbounded(pattern: str) -> str:
         return "characters beyond ASCII and [sets] do not go together here; write them as (?:ä|ö)"
     if _repeats_what_repeats(re.sub(r"\\.", "x", pattern)):
         return "a repetition within a repetition can take for ever; write ^[\\w.]+ for ^(\\w+\\.?)+"
+    if ways(pattern.encode(), MOST_JUDGED) > _MOST_WAYS:
+        return "several gaps such as .*,.*,.*, can take for ever; write what a gap does not hold: [^,]*,[^,]*,[^,]*,"
     return ""
 
 

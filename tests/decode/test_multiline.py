@@ -311,3 +311,27 @@ def test_carriage_returns_blank_lines_and_wrong_bytes_within_an_event() -> None:
     blank = lines(b"\n\na\n", grouping)
     assert (blank.texts, blank.starts) == (["a"], [102])
     assert [(gap.start, gap.end, gap.reason) for gap in blank.skipped] == [(100, 102, "empty")]
+
+
+@pytest.mark.parametrize(
+    "pattern",
+    [
+        r"^.*,.*,.*,.*,.*,(?:ERROR|INFO),", r".*,.*,x", r"^\w*\w*\w*\w*!", r"\s*\s*\s*x", r"^(a{0,30}){30}b",
+        "^" + "a?" * 30 + "a" * 30, "^" + "(?:a|ab)" * 30 + "c", r"(?i)^[a-z]*[A-Z]*[a-z]*[A-Z]*!",
+        r"^(?=.*,.*,.*,x)", r"^[^x]*[^y]*[^z]*!",
+    ],
+)  # fmt: skip
+def test_a_pattern_that_may_try_too_many_ways_on_a_line_is_refused(pattern: str) -> None:
+    with pytest.raises(ValidationError, match="can take for ever"):
+        Multiline(start=pattern)
+
+
+@pytest.mark.parametrize(
+    "pattern",
+    [
+        r"^\d{4}-\d\d-\d\d", r"^[^,]*,[^,]*,[^,]*,[^,]*,(?:ERROR|INFO),", r"^(?!\s)", ";$", ".*ERROR", r"^.*,.*,x",
+        r"^\s|^Caused by:|^\.\.\. \d+ more", r"(?i)^error", r"^\w+ +\d+ \d+:\d+:\d+ \S+ \S+: ", r"^.*+,",
+    ],
+)  # fmt: skip
+def test_the_patterns_that_people_write_are_taken(pattern: str) -> None:
+    assert Multiline(start=pattern).start == pattern

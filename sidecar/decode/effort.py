@@ -1,0 +1,119 @@
+"""How many ways a pattern may try on one line before it gives up, told from the pattern alone.
+
+Whether a line begins an event must not depend on a clock: with other boundaries after a restart, an id would be that
+of other bytes. So a pattern of `multiline` has no time limit; one that could try too many ways is refused instead.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from importlib import import_module
+from math import log2
+from typing import Any, NamedTuple
+
+_ALL = frozenset(range(256))
+_NONE: frozenset[int] = frozenset()
+_REPEATS = ("MAX_REPEAT", "MIN_REPEAT")
+_CATEGORIES = {
+    "CATEGORY_DIGIT": frozenset(b"0123456789"),
+    "CATEGORY_SPACE": frozenset(b" \t\n\r\f\v"),
+    "CATEGORY_WORD": frozenset(byte for byte in range(128) if chr(byte).isalnum() or byte == ord("_")),
+}
+
+
+class _Part(NamedTuple):
+    """What may begin a part of a pattern, whether it may be empty, and the binary logarithm of its ways."""
+
+    first: frozenset[int]
+    may_be_empty: bool
+    bits: float
+
+
+_EMPTY = _Part(_NONE, may_be_empty=True, bits=0.0)
+
+
+def ways(pattern: bytes, longest: int) -> float:
+    """Return the binary logarithm of the ways that a search may try on a line of `longest` bytes, or a larger one."""
+    # The parser of `re` has no public name; there is no other way to see a pattern as it is read.
+    tree = import_module("re._parser").parse(pattern)
+    at_each_byte = 0.0 if pattern.startswith(b"^") else log2(longest)
+    return at_each_byte + _sequence(tree, _NONE, longest).bits
+
+
+def _sequence(items: Iterable[Any], follow: frozenset[int], longest: int) -> _Part:
+    found = _Part(follow, may_be_empty=True, bits=0.0)
+    may_be_empty, own = True, _NONE
+    for op, argument in reversed(list(items)):
+        part = _part(str(op), argument, found.first, longest)
+        first = part.first | found.first if part.may_be_empty else part.first
+        own = part.first | own if part.may_be_empty else part.first
+        may_be_empty = may_be_empty and part.may_be_empty
+        found = _Part(first, may_be_empty=True, bits=found.bits + part.bits)
+    return _Part(own, may_be_empty, found.bits)
+
+
+def _part(op: str, argument: Any, follow: frozenset[int], longest: int) -> _Part:
+    if op in _REPEATS:
+        least, most, body = argument
+        return _repeat(least, most, body, follow, longest)
+    if op == "POSSESSIVE_REPEAT":
+        least, _, body = argument
+        inner = _sequence(body, _ALL, longest)
+        return _Part(inner.first, inner.may_be_empty or least == 0, inner.bits * longest)
+    if op == "ATOMIC_GROUP":
+        return _sequence(argument, follow, longest)
+    if op == "SUBPATTERN":
+        return _sequence(argument[3], follow, longest)
+    if op == "BRANCH":
+        return _branch([_sequence(each, follow, longest) for each in argument[1]])
+    if op in ("ASSERT", "ASSERT_NOT"):
+        # Whatever stands before it tries it again at each place.
+        return _Part(_ALL, may_be_empty=True, bits=_sequence(argument[1], _NONE, longest).bits)
+    return _EMPTY if op == "AT" else _Part(_in_any_case(_bytes(op, argument)), may_be_empty=False, bits=0.0)
+
+
+def _repeat(least: int, most: Any, body: Any, follow: frozenset[int], longest: int) -> _Part:
+    most = min(int(most), longest)
+    inner = _sequence(body, _ALL, longest)
+    # Where it ends is plain if what follows is nothing that it could go on with.
+    ends = log2(most - least + 1) if most > least and inner.first & follow else 0.0
+    return _Part(inner.first, inner.may_be_empty or least == 0, ends + most * inner.bits)
+
+
+def _branch(parts: Sequence[_Part]) -> _Part:
+    begin = [part.first for part in parts]
+    is_plain = sum(map(len, begin)) == len(_NONE.union(*begin)) and not any(part.may_be_empty for part in parts)
+    choice = 0.0 if is_plain else log2(len(parts))
+    return _Part(
+        _NONE.union(*begin), any(part.may_be_empty for part in parts), choice + max(part.bits for part in parts)
+    )
+
+
+def _in_any_case(found: frozenset[int]) -> frozenset[int]:
+    """A flag may say that the case of letters does not matter."""
+    return found.union(bytes(found).swapcase())
+
+
+def _bytes(op: str, argument: Any) -> frozenset[int]:
+    """The bytes that one character of a pattern may be; all of them where that is not known."""
+    if op == "LITERAL":
+        return frozenset({argument})
+    if op == "NOT_LITERAL":
+        return _ALL - {argument}
+    if op != "IN":
+        return _ALL
+    found = _NONE
+    for kind, value in argument:
+        found |= _bytes_of_set(str(kind), value)
+    return _ALL - found if str(argument[0][0]) == "NEGATE" else found
+
+
+def _bytes_of_set(kind: str, value: Any) -> frozenset[int]:
+    if kind == "NEGATE":
+        return _NONE
+    if kind == "LITERAL":
+        return frozenset({value})
+    if kind == "RANGE":
+        return frozenset(range(value[0], value[1] + 1))
+    name = str(value)
+    return _ALL - _CATEGORIES[name.replace("NOT_", "")] if "NOT_" in name else _CATEGORIES[name]
