@@ -9,7 +9,7 @@ FUZZ_READY := $(VENV)/.fuzz-ready-$(shell cksum < requirements/fuzz.txt | cut -d
 SECONDS ?= 60
 MINUTES ?= 60
 
-.PHONY: help demo test test-cluster check format bench fuzz soak torture components image bench-check requirements
+.PHONY: help demo test test-cluster check format bench fuzz soak torture components image bench-check requirements linear
 
 help:
 	@echo "make demo    the main job on the embedded database: an application, a kill, a balance"
@@ -20,6 +20,7 @@ help:
 	@echo "make bench-check   is anything slower than it was recorded? Says so, and never fails for it"
 	@echo "make fuzz    bytes that reach new code, SECONDS=60 for each target: is every property kept? TARGETS=... for some"
 	@echo "make requirements  pins the requirements again, with the hashes of their files; UPGRADE=--upgrade takes newer ones"
+	@echo "make linear  does the work for a line grow with its length? All parsers and transforms; takes an hour"
 	@echo "make soak    a sidecar for MINUTES=60, with rotation and outages: does it grow, is every line there?"
 	@echo "make torture every kind of rotation, with kills and chaos; TORTURE=--help tells its options"
 
@@ -101,3 +102,10 @@ requirements:
 
 soak: $(READY)
 	$(BIN)/python -m tests.soak $(MINUTES)
+
+# Every parser, preset, transform and detector over every hostile shape; `make test` takes one case in sixteen.
+linear: $(READY)
+	mkdir -p build/linear
+	$(CC) -O1 -shared -fPIC -o build/linear/counter.so tests/linear/counter.c
+	PYTHONHASHSEED=0 valgrind -q --tool=massif --time-unit=i --depth=1 --detailed-freq=1000000 --massif-out-file=/dev/null \
+		$(BIN)/python -m tests.linear build/linear/counter.so build/linear --full --enough 20000000

@@ -15,8 +15,11 @@ from pathlib import Path
 
 import pytest
 
+from tests.conftest import unavailable
+from tests.linear.__main__ import find_grown
+from tests.servers import ComponentMissing
+
 _ROOT = Path(__file__).parents[2]
-_MOST = 2.5
 ONE_IN = 16
 
 
@@ -24,7 +27,7 @@ ONE_IN = 16
 def counts(tmp_path_factory: pytest.TempPathFactory) -> list[tuple[str, int, int, int]]:
     """Return for each case the length of a line, and the instructions for half of it and for all of it."""
     if shutil.which("valgrind") is None:
-        pytest.skip("valgrind is not installed; tests/deploy/install-tools.sh installs it")
+        unavailable(ComponentMissing("valgrind is not installed; tests/deploy/install-tools.sh installs it"))
     directory = tmp_path_factory.mktemp("linear")
     library = directory / "counter.so"
     source = Path(__file__).with_name("counter.c")
@@ -32,7 +35,8 @@ def counts(tmp_path_factory: pytest.TempPathFactory) -> list[tuple[str, int, int
     massif = ["--tool=massif", "--time-unit=i", "--depth=1", "--detailed-freq=1000000", "--massif-out-file=/dev/null"]
     python = [sys.executable, "-m", "tests.linear", str(library), str(directory), "--one-in", str(ONE_IN)]
     environment = {**os.environ, "PYTHONHASHSEED": "0"}
-    subprocess.run(["valgrind", "-q", *massif, *python], cwd=_ROOT, env=environment, check=True, timeout=600)
+    done = subprocess.run(["valgrind", "-q", *massif, *python], cwd=_ROOT, env=environment, check=False, timeout=600)
+    assert done.returncode in (0, 1)
     lines = (directory / "counts").read_text(encoding="utf-8").splitlines()
     return [tuple(json.loads(line)) for line in lines]
 
@@ -40,9 +44,5 @@ def counts(tmp_path_factory: pytest.TempPathFactory) -> list[tuple[str, int, int
 @pytest.mark.slow
 def test_the_work_for_a_line_grows_in_proportion_to_its_length(counts: list[tuple[str, int, int, int]]) -> None:
     assert len(counts) > 300
-    grown = [
-        f"{name}: {whole / half:.1f} times the instructions for {length} characters instead of half of them"
-        for name, length, half, whole in counts
-        if whole > _MOST * half
-    ]
+    grown = find_grown(counts)
     assert not grown, "\n".join(grown)

@@ -197,6 +197,7 @@ class World:
         self.paths, self._exclude, self._open_files = [paths], exclude, open_files
         self._options, self._bound = options, bound
         self.multiline = multiline
+        self.limits = Limits(10_000, 64 * 1024, 0.1, 1)
         self._pipeline = pipeline or {}
         kept = keep_links if isinstance(keep_links, str) else "."
         self._links = Links(self.logs / kept / ".kept") if keep_links else None
@@ -231,7 +232,7 @@ class World:
         pipeline = Pipeline.model_validate({"paths": self._full_paths, "multiline": self.multiline, **self._pipeline})
         return Shipper(
             "app", name, self.destinations[name], rooms_of(pipeline, self.clock, "host", {}),
-            Limits(10_000, 64 * 1024, 0.1, 1), self.follower, self.ledger, self.clock, self.said.append,
+            self.limits, self.follower, self.ledger, self.clock, self.said.append,
             spawn=lambda task: task(),
         )  # fmt: skip
 
