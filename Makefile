@@ -9,7 +9,7 @@ FUZZ_READY := $(VENV)/.fuzz-ready-$(shell cksum < requirements/fuzz.txt | cut -d
 SECONDS ?= 60
 MINUTES ?= 60
 
-.PHONY: help demo test test-cluster check format bench fuzz soak torture components image bench-check requirements linear
+.PHONY: help demo test test-cluster check format bench fuzz soak torture components image bench-check requirements linear soak-hostile
 
 help:
 	@echo "make demo    the main job on the embedded database: an application, a kill, a balance"
@@ -22,6 +22,7 @@ help:
 	@echo "make requirements  pins the requirements again, with the hashes of their files; UPGRADE=--upgrade takes newer ones"
 	@echo "make linear  does the work for a line grow with its length? All parsers and transforms; takes an hour"
 	@echo "make soak    a sidecar for MINUTES=60, with rotation and outages: does it grow, is every line there?"
+	@echo "make soak-hostile  a hostile application beside a well-behaved one for MINUTES=60"
 	@echo "make torture every kind of rotation, with kills and chaos; TORTURE=--help tells its options"
 
 $(READY): $(REQUIREMENTS) pyproject.toml $(COMPILED)
@@ -102,6 +103,9 @@ requirements:
 
 soak: $(READY)
 	$(BIN)/python -m tests.soak $(MINUTES)
+
+soak-hostile: $(READY)
+	$(BIN)/python -m tests.soak.hostile $(MINUTES)
 
 # Every parser, preset, transform and detector over every hostile shape; `make test` takes one case in sixteen.
 linear: $(READY)
