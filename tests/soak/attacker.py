@@ -1,6 +1,6 @@
 """A hostile application: does to its directory whatever it can think of, until its standard input ends.
 
-`python -m tests.soak.attacker DIRECTORY SECRETS RULES`, with a directory of secrets that it wants to be shipped, and the
+`python -m tests.soak.attacker DIRECTORY SECRETS RULES`, with a directory of secrets that it wants to be shipped and the
 file of rules by which calls fail (`tests/hostile/faults.c`).
 """
 
