@@ -1,7 +1,7 @@
 """A hostile application: does to its directory whatever it can think of, until its standard input ends.
 
-`python -m tests.soak.attacker DIRECTORY SECRETS RULES`, with a directory of secrets that it wants to be shipped and the
-file of rules by which calls fail (`tests/hostile/faults.c`).
+`python -m tests.soak.attacker DIRECTORY SECRETS RULES`: SECRETS is a directory that it wants to be shipped, RULES the
+file that says which calls fail (`tests/hostile/faults.c`).
 """
 
 from __future__ import annotations
