@@ -31,6 +31,7 @@ from sidecar.kubernetes.pod import Pod
 from sidecar.observe.admin import Query, Reply, Routes, SocketAdmin
 from sidecar.observe.facts import ConfigurationFacts, Facts
 from sidecar.observe.health import Answer, Health
+from sidecar.observe.heartbeats import MAIN_LOOP, Heartbeats
 from sidecar.observe.history import History
 from sidecar.printable import printable_json
 from sidecar.risks import find_risks
@@ -106,7 +107,8 @@ class _Run:
         self._clock = SystemClock()
         self._log = events.Log(self._clock)
         self._wishes = Wishes(self._clock)
-        self._health = Health(self._clock)
+        self._heartbeats = Heartbeats(self._clock)
+        self._health = Health(self._heartbeats)
         self._changes = Changes(start.config, self._clock)
         self._supervisor: Supervisor | None = None
         self._admin: SocketAdmin | None = None
@@ -118,7 +120,7 @@ class _Run:
     def until_the_end(self) -> int:
         """From the first look at the settings to the exit code."""
         self._wishes.listen()
-        self._health.beat()
+        self._heartbeats.begin(MAIN_LOOP)
         made = self._supervised()
         if made is None:
             return ENDED
@@ -164,7 +166,7 @@ class _Run:
         """Waits until the settings have changed, or the state may be usable again. False: it is to end."""
         again_at = self._clock.monotonic() + _TRY_AGAIN_S
         while not self._wishes.end.wait(_BEAT_S):
-            self._health.beat()
+            self._heartbeats.beat()
             if self._changes.happened() or self._wishes.reload.is_set() or self._clock.monotonic() >= again_at:
                 self._wishes.reload.clear()
                 return True
@@ -175,7 +177,7 @@ class _Run:
         manner = self._start.manner()
         self._log.least(settings.log_level)
         self._configuration = ConfigurationFacts(hash_of(settings), self._clock.now())
-        self._supervisor = Supervisor(settings, manner, self._log.emit, self._clock, os.environ)
+        self._supervisor = Supervisor(settings, manner, self._log.emit, self._clock, os.environ, self._heartbeats)
         self._health.parked = ""
         return self._supervisor, manner
 
@@ -240,7 +242,7 @@ class _Run:
 
     def _follow(self, supervisor: Supervisor, manner: Manner) -> None:
         while not (manner.once or self._wishes.end.wait(_BEAT_S) or supervisor.has_failed()):
-            self._health.beat()
+            self._heartbeats.beat()
             self._log.tell_more()
             supervisor.show_progress()
             if self._history:

@@ -29,6 +29,7 @@ from sidecar.enrich.finish import Finisher
 from sidecar.errors import DeliveryError, Fatal, Retryable, SidecarError, StateError, TooLarge
 from sidecar.flow import Batch, Chunk, Documents, Enveloped, Layout, Lines, Records, Step
 from sidecar.observe.facts import ShipperFacts
+from sidecar.observe.heartbeats import Heartbeats
 from sidecar.observe.tally import Tally, add
 from sidecar.positions import NO_TAIL, ORIGIN, Advance, Amounts, Checkpoint, Remembered
 from sidecar.read.follower import Follower
@@ -147,6 +148,7 @@ class Shipper(threading.Thread):
     def __init__(
         self, pipeline: str, sink_name: str, sink: Sink, rooms: Rooms, limits: Limits, follower: Follower,
         ledger: Ledger, clock: Clock, emit: events.Emit, spawn: Spawn | None = None,
+        heartbeats: Heartbeats | None = None,
     ) -> None:  # fmt: skip
         super().__init__(name=f"{pipeline} to {sink_name}", daemon=True)
         self.pipeline, self.sink_name = pipeline, sink_name
@@ -155,6 +157,7 @@ class Shipper(threading.Thread):
         self._sink, self._rooms, self._limits = sink, rooms, limits
         self._follower, self._ledger, self._clock, self._emit = follower, ledger, clock, emit
         self._spawn = spawn or self._in_a_thread
+        self._heartbeats = heartbeats or Heartbeats(clock)
         self._at_once = threading.Event()
         self._draining = False
         self._retiring = False
@@ -288,6 +291,7 @@ class Shipper(threading.Thread):
 
     def run(self) -> None:
         """The loop: listen, read, send, commit; until drained or stopped."""
+        self._heartbeats.begin(self.name)
         try:
             while not (self._at_once.is_set() or self.is_drained or self.is_retired):
                 self.turn(self._idle_for())
@@ -296,11 +300,13 @@ class Shipper(threading.Thread):
             self.failed = True
             self._emit(events.Crashed(self.name, events.fault_of(error)))
         finally:
+            self._heartbeats.end()
             if not self._in_flight:
                 self._sink.close()
 
     def turn(self, patience: float) -> None:
         """Once around the loop. Waits at most `patience` seconds for something to do."""
+        self._heartbeats.beat()
         self._listen(patience)
         self._wake()
         self._read()

@@ -35,6 +35,7 @@ from sidecar.observe.facts import (
     ShipperFacts,
     VolumeFacts,
 )
+from sidecar.observe.heartbeats import Heartbeats
 from sidecar.positions import Amounts, DeadLetter
 from sidecar.read.descriptors import Descriptors
 from sidecar.read.follower import QUIET_S, Follower
@@ -90,10 +91,12 @@ class Supervisor:
     """The shippers of one configuration at a time, over one state."""
 
     def __init__(
-        self, settings: Settings, manner: Manner, emit: events.Emit, clock: Clock, environ: Mapping[str, str]
-    ) -> None:
+        self, settings: Settings, manner: Manner, emit: events.Emit, clock: Clock, environ: Mapping[str, str],
+        heartbeats: Heartbeats | None = None,
+    ) -> None:  # fmt: skip
         self._settings, self._manner = settings, manner
         self._emit, self._clock, self._environ = emit, clock, environ
+        self._heartbeats = heartbeats or Heartbeats(clock)
         self.state_dir = settings.state_directory()
         self._started_at = clock.now()
         self._store = open_store(self.state_dir)
@@ -103,7 +106,7 @@ class Supervisor:
         self._watched: dict[str, Watched] = {}
         self._roots = Roots()
         self._compose(settings)
-        self._watcher = Watcher(list(self._watched.values()), clock, emit)
+        self._watcher = Watcher(list(self._watched.values()), clock, emit, self._heartbeats)
 
     # ── composition ─────────────────────────────────────────────────────────────────────────────────────────
 
@@ -114,7 +117,7 @@ class Supervisor:
         for name, pipeline in settings.pipelines.items():
             kept = before.pop(name, None)
             known = partial(self._ledger.paths, name)
-            sweep = Sweep(pipeline.paths, pipeline.exclude, self._roots, known)
+            sweep = Sweep(pipeline.paths, pipeline.exclude, self._roots, known, self._heartbeats.beat)
             follower = kept.follower if kept else self._follower(name, pipeline, sweep)
             shippers = {sink: self._shipper(name, sink, follower) for sink in settings.sinks_of(name)}
             if kept:
@@ -137,7 +140,7 @@ class Supervisor:
             name, self._ledger, self._clock, self._emit, self._descriptors, sweep,
             from_end=pipeline.read_from == "end", ignore_older=pipeline.ignore_older,
             held_deleted=self._settings.limits.held_deleted, links=self._links(pipeline),
-            boundaries=_boundaries(pipeline),
+            boundaries=_boundaries(pipeline), beat=self._heartbeats.beat,
         )  # fmt: skip
 
     def _links(self, pipeline: Pipeline) -> Links | None:
@@ -153,7 +156,10 @@ class Supervisor:
             self._settings.pipelines[name], self._clock, hostname(self._environ), self._environ,
             min(CHUNK, limits.bytes),
         )  # fmt: skip
-        return Shipper(name, sink_name, sink, rooms, limits, follower, self._ledger, self._clock, self._emit)
+        return Shipper(
+            name, sink_name, sink, rooms, limits, follower, self._ledger, self._clock, self._emit,
+            heartbeats=self._heartbeats,
+        )  # fmt: skip
 
     def _limits(self, sink: SinkSettings, concurrency: int) -> Limits:
         """Every shipper has a share of the memory that nobody else can take."""
@@ -184,14 +190,16 @@ class Supervisor:
         for shipper in self._shippers:
             shipper.stop()
         for shipper in self._shippers:
+            self._heartbeats.beat()
             shipper.join(timeout=2)
+            self._heartbeats.end(shipper.ident)  # one that hangs is replaced
         unsure = self._unsure_of(settings)
         if unsure:
             settings = self._settings
         self._ledger.bound = _bound(settings)
         self._descriptors.limit = settings.limits.open_files
         self._compose(settings)
-        self._watcher = Watcher(list(self._watched.values()), self._clock, self._emit)
+        self._watcher = Watcher(list(self._watched.values()), self._clock, self._emit, self._heartbeats)
         self._begin()
         if unsure:
             raise ConfigurationError(
@@ -262,6 +270,7 @@ class Supervisor:
             self._settings.limits.held_deleted,
             self._ledger.letters_size(), self._settings.dead_letters.max_size,
             list(self._volumes(watched, sums)), configuration, _refused(watched),
+            self._heartbeats.ages(),
         )  # fmt: skip
 
     def shipper_facts(self) -> list[ShipperFacts]:

@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from sidecar import events
 from sidecar.clock import Clock
 from sidecar.errors import StateError
+from sidecar.observe.heartbeats import Heartbeats
 from sidecar.read.follower import Follower
 from sidecar.watch.notify import Notifier
 from sidecar.watch.sweep import Sweep
@@ -48,11 +49,14 @@ def busy_step(linger_s: float) -> float:
 class Watcher(threading.Thread):
     """Runs until `stop`. `look` may be called from another thread once this one has ended or not yet begun."""
 
-    def __init__(self, watched: Sequence[Watched], clock: Clock, emit: events.Emit) -> None:
+    def __init__(
+        self, watched: Sequence[Watched], clock: Clock, emit: events.Emit, heartbeats: Heartbeats | None = None
+    ) -> None:
         super().__init__(name="watcher", daemon=True)
         self._watched = watched
         self._clock = clock
         self._emit = emit
+        self._heartbeats = heartbeats or Heartbeats(clock)
         self._hint = threading.Event()
         self._ending = threading.Event()
         self._asked: deque[threading.Event] = deque()
@@ -81,12 +85,14 @@ class Watcher(threading.Thread):
 
     def run(self) -> None:
         """Sweep once a second or when a name changes; between sweeps poll what is active."""
+        self._heartbeats.begin(self.name)
         try:
             self._watch()
         except Exception as error:  # the thread's last resort: said aloud, and the process ends with code 1
             self.failed = True
             self._emit(events.Crashed(self.name, events.fault_of(error)))
         finally:
+            self._heartbeats.end()
             if self._notifier:
                 self._notifier.stop()
 
@@ -94,6 +100,7 @@ class Watcher(threading.Thread):
         self._notify()
         swept_at = float("-inf")
         while not self._ending.is_set():
+            self._heartbeats.beat()
             now = self._clock.monotonic()
             due = min(_LONGEST_S, max(SWEEP_EVERY_S, _SHARE * self._sweeping_s))
             hinted = min(SWEEP_EVERY_S, max(BUSY_S, 10 * self._sweeping_s))

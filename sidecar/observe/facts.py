@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from sidecar.observe.tally import Tally
 
@@ -105,7 +105,8 @@ class Facts:
     """All of it.
 
     `held_limit`: unread bytes of deleted files that each pipeline may hold. `dead_letters_size`: bytes of documents.
-    `refused`: some of the paths that are not read; `sums` has their number.
+    `refused`: some of the paths that are not read; `sums` has their number. `loops`: seconds since each loop was
+    last at work.
     """
 
     version: str
@@ -127,3 +128,4 @@ class Facts:
     volumes: Sequence[VolumeFacts]
     configuration: ConfigurationFacts
     refused: Sequence[RefusedPath] = ()
+    loops: Mapping[str, float] = field(default_factory=dict)

@@ -3,6 +3,11 @@
 None of it depends on a destination, unless that is asked for: a database that is down must neither keep the
 application from starting nor restart the sidecar (Kubernetes documentation, "Sidecar Containers": probes of a sidecar
 count for the Pod).
+
+Alive means that each loop that ships makes progress: the main loop, the watcher and the shippers. A thread that
+delivers a batch does not count, because it may wait for its sink; its shipper comes around meanwhile. Neither do the
+threads that answer over HTTP or push metrics: a sidecar that ships is not restarted because one of them hangs. The
+history has no thread, the main loop keeps it.
 """
 
 from __future__ import annotations
@@ -11,10 +16,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from sidecar.clock import Clock
+from sidecar.observe.heartbeats import Heartbeats
 
-BEAT_S = 60.0
-"""The main loop comes round twice a second; one that has not for so long is stuck."""
+STUCK_AFTER_S = 60.0
+"""Each loop beats at least once a second; one that has not beaten for so long is stuck."""
 
 
 class Answer(NamedTuple):
@@ -28,7 +33,7 @@ class Answer(NamedTuple):
 class Health:
     """Written by the main loop, read by whoever asks."""
 
-    clock: Clock
+    heartbeats: Heartbeats
     parked: str = ""
     """Why the sidecar waits for another configuration, if it does."""
     follows: bool = False
@@ -37,11 +42,6 @@ class Health:
     """Whether it was asked to end, and delivers what is left."""
     down: Callable[[], Sequence[str]] = field(default=tuple)
     """The sinks that take nothing now."""
-    beat_at: float = float("-inf")
-
-    def beat(self) -> None:
-        """The main loop has come round."""
-        self.beat_at = self.clock.monotonic()
 
     def startup(self) -> Answer:
         """Passes once the files are followed; also for a parked sidecar, which must not hold up the application."""
@@ -50,11 +50,12 @@ class Health:
         return Answer(self.follows, "follows its files" if self.follows else "still starts")
 
     def live(self) -> Answer:
-        """Fails when the main loop is stuck."""
-        stuck_s = self.clock.monotonic() - self.beat_at
-        if stuck_s < BEAT_S or self.ends:
+        """Fails when a loop is stuck, and names it."""
+        ages = sorted(self.heartbeats.ages().items())
+        stuck = [f"{name} has been stuck for {age_s:.0f} s" for name, age_s in ages if age_s >= STUCK_AFTER_S]
+        if not stuck or self.ends:
             return Answer(good=True, text="gets on")
-        return Answer(good=False, text=f"the main loop has been stuck for {stuck_s:.0f} s")
+        return Answer(good=False, text="; ".join(stuck))
 
     def ready(self, *, sinks: bool = False) -> Answer:
         """Passes when the configuration is good and the files are followed; with `sinks` no sink may be down."""

@@ -66,6 +66,10 @@ def families(facts: Facts) -> Iterator[Metric]:
         "watch_notifications", "1 if the system tells of new names, 0 if they are found by sweeps alone.", [],
         [((), float(facts.watches == "notifications"))],
     )  # fmt: skip
+    yield _gauge(
+        "loop_age_seconds", "Seconds since a loop that ships was last at work.", ["loop"],
+        [((name,), age_s) for name, age_s in facts.loops.items()],
+    )  # fmt: skip
     yield from _of_held(facts)
     yield from _of_volumes(facts)
     yield from _of_configuration(facts.configuration)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import secrets
 import threading
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from functools import partial
 from typing import Protocol
@@ -49,6 +49,7 @@ QUIET_S = 5.0
 
 _ACTIVE_FOR_S, _BUSY_FOR_S = 60.0, 2.0
 _LONGEST_HOLD_S = 60.0
+_LONGEST_WAIT_S = 1.0
 _MOST_HELD, _MOST_NEWBORN = 64, 256
 _SEARCHED_BACK = 64 << 20
 _RECORD_EVERY_S = 1.0
@@ -142,19 +143,34 @@ class _Sought(msgspec.Struct):
     """Candidates, as they were, that are no copies; and whether they had to be complete."""
 
 
+class _Turn:
+    """A lock that a thread may hold more than once. A thread that waits for it is not stuck: the holder may be."""
+
+    def __init__(self, beat: Callable[[], None]) -> None:
+        self._lock, self._beat = threading.RLock(), beat
+
+    def __enter__(self) -> None:
+        while not self._lock.acquire(timeout=_LONGEST_WAIT_S):
+            self._beat()
+
+    def __exit__(self, *_: object) -> None:
+        self._lock.release()
+
+
 class Follower:
     """The lives of one pipeline. The watching thread calls the methods; `truncated` and `through` are for shippers.
 
     `held_deleted` is how many unread bytes of deleted files may be held for the sinks. `grown_at`: when a file of the
     pipeline last grew, by the monotonic clock, None before there is one; of a file that is new the file system says
     when that was. `scope`: which files belong to the pipeline; nothing else is read. `left_out`: files of earlier
-    runs that are not delivered and do not belong to it now → why they are not read.
+    runs that are not delivered and do not belong to it now → why they are not read. `beat` is called for each file
+    that is looked at, and each second in a thread that waits for another one to finish a look.
     """
 
     def __init__(
         self, pipeline: str, ledger: Ledger, clock: Clock, emit: events.Emit, descriptors: Descriptors, scope: Scope,
         *, from_end: bool = False, ignore_older: float | None = None, held_deleted: int = 256 << 20,
-        links: Links | None = None, boundaries: str = "",
+        links: Links | None = None, boundaries: str = "", beat: Callable[[], None] = lambda: None,
     ) -> None:  # fmt: skip
         self.pipeline = pipeline
         self.unreadable = UnreadableFiles(clock)
@@ -181,7 +197,7 @@ class Follower:
                 links.drop(generation)
         self._ending = False
         self._reminded_at = self._recorded_at = float("-inf")
-        self._turn = threading.RLock()
+        self._turn, self._beat = _Turn(beat), beat
 
     def _renumber(self, boundaries: str) -> None:
         """Where the documents of a pipeline are parted by other rules than before, an id that was sent already might
@@ -262,9 +278,8 @@ class Follower:
             self._active.clear()
 
     def lives(self) -> list[Life]:
-        """The lives that are being followed."""
-        with self._turn:
-            return list(self._lives.values())
+        """The lives that are being followed. Does not wait for a look, which may hang."""
+        return list(self._lives.values())
 
     @property
     def undecided(self) -> bool:
@@ -282,9 +297,11 @@ class Follower:
             self._begin_unpacking()
             pending = self._pending_by_key()
             for key in self._changed(seen):
+                self._beat()
                 if (life := self._lives.get(key)) and not self._sighted(life, seen[key]):
                     self._find_again(life)
             for key in [key for key in seen if key not in self._lives]:
+                self._beat()
                 if key in self._held:
                     self._held[key].place = Place(seen[key].root, seen[key].path)
                 elif key not in self._lives and seen[key].size and self.unreadable.may_try(seen[key].path):
@@ -306,6 +323,7 @@ class Follower:
             self._from_end = False
             self._drop_decided()
             for life in self._elsewhere(seen):
+                self._beat()
                 self._departed(life, sighted=key_of(life.file_id) in seen)
             self._let_go_of_deleted()
             self._record_sizes()
@@ -342,6 +360,7 @@ class Follower:
     def _poll_all(self, lives: Iterable[Life]) -> bool:
         found = False
         for life in lives:
+            self._beat()
             if life.is_open and self._is_followed(life) and self.unreadable.may_try(life.name):
                 found = True
                 if self._may_have_changed(life):
@@ -489,6 +508,7 @@ class Follower:
         if unknown:
             starts, new = Starts(self._lives.values()), set[Life]()
             for sighting in unknown:
+                self._beat()
                 with self.unreadable.guard(sighting.path):
                     self._open(sighting, starts, new)
         self._follow_newborn()
@@ -973,6 +993,7 @@ class Follower:
         """
         self.left_out.clear()
         for number, known in list(self._pending.items()):
+            self._beat()
             if known.ended:
                 del self._pending[number]
                 for listener in self._listeners.values():

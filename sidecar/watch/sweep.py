@@ -65,13 +65,14 @@ class Glob:
 
 class Sweep:
     """Looks at the disk. `refused`: paths that are links, FIFOs, devices or sockets → which of it. `unreadable`:
-    directories. `known` returns paths that were read in earlier runs.
+    directories. `known` returns paths that were read in earlier runs. `beat` is called for each directory and file.
     """
 
     def __init__(
         self, paths: Sequence[str], exclude: Sequence[str] = (), roots: Roots | None = None,
-        known: Callable[[], Iterable[str]] = tuple,
+        known: Callable[[], Iterable[str]] = tuple, beat: Callable[[], None] = lambda: None,
     ) -> None:  # fmt: skip
+        self._beat = beat
         roots = roots or Roots()
         self.globs = [Glob.of(path, roots, known) for path in paths]
         forbidden = tuple(each for each in exclude if not _COMPRESSED.fullmatch(each))
@@ -126,6 +127,7 @@ class Sweep:
         for folder, names in self._below(descent, parts):
             directory, prefix = descent.open(folder), folder.prefix
             for name in names:
+                self._beat()
                 path = prefix + name
                 if path in found or (exclude and (exclude(name) or exclude(path))):
                     continue
@@ -150,6 +152,7 @@ class Sweep:
         """Depth first. The stack is ours: the application may nest directories deeper than Python nests calls."""
         waiting = [(descent.top, parts)]
         while waiting:
+            self._beat()
             folder, (first, *rest) = waiting.pop()
             if first == "**":
                 below = self._names(descent, folder, _ANY, of=self._is_folder)

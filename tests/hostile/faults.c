@@ -2,7 +2,7 @@
 
    The environment variable FAULTS names that file. Each of its lines is `CALL NAME ERRNO`: the call `open`, `stat` or
    `read` fails with this error for each path that contains NAME; `short` makes reads return a third of what they were
-   asked for. The rules are read again at each call, so that a test can change them while the process runs. */
+   asked for; `hang` lets reads wait until the rule is gone. The rules are read again at each call, so that a test can change them while the process runs. */
 
 #define _GNU_SOURCE
 #include <dlfcn.h>
@@ -63,6 +63,7 @@ OPENS(openat64)
 ssize_t name(int fd, void *data, size_t size, offset_type offset) \
 { \
     REAL(name); \
+    while (rule_of("hang", fd)) usleep(20000); \
     if (fails(rule_of("read", fd))) return -1; \
     return real(fd, data, size > 2 && rule_of("short", fd) ? 1 + size / 3 : size, offset); \
 }

@@ -20,6 +20,7 @@ from sidecar.composition import rooms_of
 from sidecar.errors import Fatal, Retryable
 from sidecar.events import Event
 from sidecar.flow import Batch, Rejection, Verdict
+from sidecar.observe.heartbeats import Heartbeats
 from sidecar.read.descriptors import Descriptors
 from sidecar.read.follower import QUIET_S, Follower
 from sidecar.read.links import Links
@@ -191,6 +192,7 @@ class World:
         self.logs.mkdir(exist_ok=True)
         self.state = state or folder / "state"
         self.clock, self.fuse = Clock(), Fuse()
+        self.heartbeats = Heartbeats(self.clock)
         self.destinations = {name: Destination(self.fuse) for name in sinks}
         self.said: list[Event] = []
         self._changes = 0
@@ -233,7 +235,7 @@ class World:
         return Shipper(
             "app", name, self.destinations[name], rooms_of(pipeline, self.clock, "host", {}),
             self.limits, self.follower, self.ledger, self.clock, self.said.append,
-            spawn=lambda task: task(),
+            spawn=lambda task: task(), heartbeats=self.heartbeats,
         )  # fmt: skip
 
     def kill(self) -> None:

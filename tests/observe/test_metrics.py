@@ -134,7 +134,19 @@ def test_metrics_are_named_as_prometheus_wants_it(here: Running) -> None:
         assert not re.search("milli|kilo|minutes|_(gauge|counter|histogram|total)$", family.name), family.name
         if "timestamp" in family.name:
             assert family.name.endswith("_timestamp_seconds")
-    assert labels <= {"pipeline", "sink", "reason", "state", "what", "result", "version", "hash", "enricher", "le"}
+    assert labels <= {
+        "pipeline",
+        "sink",
+        "reason",
+        "state",
+        "what",
+        "result",
+        "version",
+        "hash",
+        "enricher",
+        "le",
+        "loop",
+    }
 
 
 def test_every_metric_is_in_the_runbook() -> None:

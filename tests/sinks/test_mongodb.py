@@ -17,6 +17,7 @@ from pymongo import MongoClient
 from pymongo.database import Database
 
 from sidecar.deliver.sinks.mongodb import FAULTS, MongoDBSettings, MongoDBSink
+from sidecar.deliver.sinks.mongodb_replies import MAX_REPLY_BYTES
 from sidecar.errors import DeliveryError, Fatal, Retryable
 from tests.sinks.batches import batch_of, generation
 
@@ -280,4 +281,14 @@ def test_a_file_that_is_no_certificate_is_a_matter_of_the_set_up(tmp_path: Path)
 def test_closing_may_be_done_before_opening_and_twice() -> None:
     sink = MongoDBSink(MongoDBSettings(url="mongodb://m"))
     sink.close()
+    sink.close()
+
+
+def test_other_clients_of_the_process_may_take_larger_replies_than_the_sink(
+    database: Database[dict[str, Any]],
+) -> None:
+    sink = sink_into(database)
+    sink.write(batch_of('{"n":1}'))
+    database.large.insert_many([{"text": "x" * (1 << 20)} for _ in range(MAX_REPLY_BYTES >> 20)])
+    assert sum(len(found["text"]) for found in database.large.find()) == MAX_REPLY_BYTES
     sink.close()

@@ -30,7 +30,7 @@ from sidecar.deliver.sinks.credentials import Renewed, secret
 from sidecar.deliver.sinks.dated import DatedName
 from sidecar.deliver.sinks.faults import Table, shortened, translated, unreached, unresolved, untrusted
 from sidecar.deliver.sinks.mongodb_documents import LINES, Encoder, Rows
-from sidecar.deliver.sinks.mongodb_replies import ReplyTooLarge, bound_replies
+from sidecar.deliver.sinks.mongodb_replies import OWN_CLIENT, ReplyTooLarge, bound_replies
 from sidecar.deliver.sinks.mongodb_settings import MongoDBSettings
 from sidecar.deliver.sinks.targets import TargetLimiter
 from sidecar.errors import DeliveryError, Fatal, Retryable, TooLarge
@@ -215,6 +215,7 @@ class MongoDBSink:
         given = self._settings
         options: dict[str, Any] = {
             "appname": "log-sidecar",
+            "driver": OWN_CLIENT,
             "serverSelectionTimeoutMS": _SELECTION_MS,
             "retryWrites": False,  # within its deadline the driver would try for ever; the courier does better
             "retryReads": False,

@@ -2,7 +2,8 @@
 
 The driver makes room for a reply as large as its first bytes announce: up to 48 MB before the server has introduced
 itself, and up to 2 GiB afterwards, because the server says itself what its limit is. No setting of the driver bounds
-that, so its function is wrapped.
+that, so its function is wrapped. Connections of other clients in this process, of a plug-in for instance, are told
+apart by the name that a client gives itself, and left as they are.
 """
 
 from __future__ import annotations
@@ -10,10 +11,16 @@ from __future__ import annotations
 from typing import Any
 
 import pymongo.errors
+from pymongo.driver_info import DriverInfo
 from pymongo.synchronous import pool
+
+from sidecar import __version__
 
 MAX_REPLY_BYTES = 4 << 20
 """Several times what a server says of a whole batch that is refused."""
+
+OWN_CLIENT = DriverInfo("log-sidecar", __version__)
+"""The `driver` of a client whose replies are bounded."""
 
 _receive = vars(pool)["receive_message"]
 
@@ -23,11 +30,13 @@ class ReplyTooLarge(pymongo.errors.ProtocolError):
 
 
 def bound_replies() -> None:
-    """Let no connection of this process take a larger reply."""
+    """Let no connection of a client that is an `OWN_CLIENT` take a larger reply."""
     vars(pool)["receive_message"] = _receive_bounded
 
 
 def _receive_bounded(connection: Any, request_id: int | None, max_message_size: int = MAX_REPLY_BYTES) -> Any:
+    if connection.opts.driver != OWN_CLIENT:
+        return _receive(connection, request_id, max_message_size)
     try:
         return _receive(connection, request_id, MAX_REPLY_BYTES)
     except pymongo.errors.ProtocolError as error:
