@@ -12,6 +12,7 @@ from typing import NamedTuple, Protocol
 
 from msgspec.structs import replace
 
+from sidecar import columns
 from sidecar.charset import UTF_8, Charset, Grouped, Grouping
 from sidecar.clock import Clock, SystemClock
 from sidecar.flow import Chunk
@@ -118,7 +119,9 @@ class Reader:
             return self._unterminated(cursor, raw[begin:], part.at_cut) if part.is_complete(cursor) else None
         if self._grouping is not None:
             return self._of_events(cursor, self._grouping, part, end - begin)
-        last = charset.after_nth(raw, begin, end, cursor.offset - begin, part.max_records)
+        last = end
+        if columns.counted(raw, b"\n") > part.max_records:
+            last = charset.after_nth(raw, begin, end, cursor.offset - begin, part.max_records)
         if last < end:
             self._want = max(_MIN_WANT, 2 * (last - begin))
             return self._made(cursor, raw[begin:last])
