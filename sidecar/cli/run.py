@@ -29,7 +29,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
         help="end when the application has: app-exits (in a shared process namespace), file=PATH, or idle=10s",
     )  # fmt: skip
     parser.add_argument(
-        "--strict-exit", action="store_true", help="end with code 3 if something could not be delivered"
+        "--strict-exit", action="store_true", help="end with code 3 if something could not be delivered or read"
     )
     parser.add_argument(
         "--on-config-error", choices=["exit", "park"],

@@ -93,10 +93,11 @@ class SinkSettings(Described):
     """Name of the sink as `sidecar plugins` lists it."""
 
     batch_records: PositiveInt = 10_000
-    """Send when this many documents wait."""
+    """Send when this many documents wait. No batch has more."""
 
     batch_bytes: Size = 1 << 20
-    """Send when this many bytes of log wait."""
+    """Send when this many bytes wait: bytes of log, or half of the bytes of the documents where that is more.
+    `limits.memory` may make it less."""
 
     linger: Duration = 0.1
     """Seconds that a document waits for others before it is sent; the first one after silence never waits. With less

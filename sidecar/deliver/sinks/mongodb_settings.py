@@ -44,8 +44,8 @@ class MongoDBSettings(SinkSettings):
     """MongoDB 5 or newer, through the official driver."""
 
     batch_bytes: Size = 384 << 10
-    """Send when this many bytes of log wait. Less than for other sinks, because the driver holds a request three
-    times while it is made."""
+    """Send when this many bytes wait, counted as for other sinks. Less than for those, because the driver holds a request
+    three times while it is made."""
 
     url: str
     """Connection string: `mongodb://user:password@host:27017,host2/database?collection=c`, or `mongodb+srv://…`. Any
