@@ -93,7 +93,7 @@ class Charset:
         return found + self.width if found >= 0 else 0
 
     def after_nth(self, data: bytes, begin: int, end: int, at: int, count: int) -> int:
-        """The same for the line end with this number, from 1 on, between `begin` and `end`; `end` if there are fewer.
+        """Return the same for line end number `count`, from 1 on, before `end`; `end` if there are fewer.
 
         Where there is nothing to cut, the line ends are only counted.
         """
@@ -157,7 +157,7 @@ class Charset:
         return line[_WIDE:] if at == 0 and self.width == _WIDE and line[:_WIDE] in _MARKS else line
 
     def decoded(self, line: bytes, at: int, errors: str = "strict") -> str:
-        """The text. Raises `UnicodeDecodeError` if `errors` is "strict" and not all of it is one.
+        """Return the text. Raise `UnicodeDecodeError` if `errors` is "strict" and not all of it is one.
 
         A broken character never takes a line end with it, as Python's decoders of several bytes a character do.
         """

@@ -29,8 +29,7 @@ from sidecar.shipper import Rooms
 
 
 def rooms_of(pipeline: Pipeline, clock: Clock, host: str, environ: Mapping[str, str], chunk: int = CHUNK) -> Rooms:
-    """The rooms of one pipeline for one shipper; nothing in them is shared with another. `chunk`: bytes read at a
-    time."""
+    """Return the rooms of one pipeline for one shipper, shared with no other. `chunk`: bytes read at a time."""
     finisher = Finisher(clock, host, _sources(pipeline, environ))
     charset = named(pipeline.encoding)
     framing = Framing(pipeline.max_line, pipeline.keep_empty, pipeline.encoding_errors, charset)

@@ -76,7 +76,7 @@ def _mask(value: Any, *, is_shown: bool, is_free: bool = False) -> Any:
 
 
 def _is_fixed(annotation: Any) -> bool:
-    """Whether all texts of this type are those that stand in it."""
+    """Return whether the type allows fixed texts and numbers only."""
     if get_origin(annotation) is Literal:
         return True
     parts = [part for part in get_args(annotation) if part is not Ellipsis]

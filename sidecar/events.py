@@ -207,7 +207,7 @@ class DeadLettersDropped(Event, frozen=True):
 
 
 class TooManyTargets(Event, frozen=True):
-    """Documents would have made more indexes or collections on this day than they may; told once a day."""
+    """Documents would have made more indexes or collections on this day than `max_targets`. Logged once a day."""
 
     level: ClassVar[str] = "warning"
     pipeline: str

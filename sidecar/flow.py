@@ -236,7 +236,7 @@ class Step(NamedTuple):
 
 
 AROUND_EACH = 100
-"""About so many bytes stand around the fields of a document: its time, its offset and its id."""
+"""Bytes, about, of a document in addition to its fields: its time, its offset and its id."""
 
 
 class Documents(Protocol):

@@ -20,7 +20,7 @@ def may_trust(uid: int) -> bool:
 def explain_distrust(path: Path | str, is_wanted: Callable[[int], bool]) -> str:
     """Return why what is at `path` is not used, "" if it may be. Links are not followed.
 
-    `is_wanted` looks at the mode, as `stat.S_ISREG` does. Raises `FileNotFoundError` if there is nothing.
+    `is_wanted` looks at the mode, as `stat.S_ISREG` does. Raise `FileNotFoundError` if there is nothing.
     """
     found = os.lstat(path)
     if not is_wanted(found.st_mode):

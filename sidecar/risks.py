@@ -41,7 +41,7 @@ def _risks_of_files(settings: Settings) -> Iterator[Risk]:
 
 
 def _risks_of_config(settings: Settings, config: Path | None) -> Iterator[Risk]:
-    """A password in a file that others may read; one of the environment is not there."""
+    """Yield secrets in a file that others may read; those of the environment are not in it."""
     if config is None or not (reason := _explain_mode(config)):
         return
     with suppress(OSError, UnicodeError):
@@ -56,16 +56,16 @@ def _risks_of_listener(admin: Admin) -> Iterator[Risk]:
     if admin.listen is None or is_local(f"[{admin.listen[0]}]" if ":" in admin.listen[0] else admin.listen[0]):
         return
     if admin.token_file and not admin.tls:
-        yield Risk("admin.token_file", "everybody on the way can read the token without TLS; set admin.tls")
+        yield Risk("admin.token_file", "the token can be read on the network without TLS; set admin.tls")
     if admin.show_documents and not admin.token_file:
         yield Risk(
             "admin.show_documents",
-            "everybody who reaches the listener can read refused documents; set admin.token_file and admin.tls",
+            "every client that reaches the listener can read refused documents; set admin.token_file and admin.tls",
         )
 
 
 def _risks_of_state(directory: Path) -> Iterator[Risk]:
-    """Kubernetes gives an emptyDir that is open to all to root; that is no fault of anybody."""
+    """Yield a directory that is open to all, unless it belongs to root: an emptyDir of Kubernetes does."""
     with suppress(OSError):
         found = directory.stat()
         if found.st_uid and found.st_mode & stat.S_IWOTH and not found.st_mode & stat.S_ISVTX:
@@ -73,7 +73,7 @@ def _risks_of_state(directory: Path) -> Iterator[Risk]:
 
 
 def _explain_mode(file: Path) -> str:
-    """Return who may use the file that should not, "" if nobody may or it is not there."""
+    """Return which other users may read or change the file, "" if none may or it is not there."""
     try:
         mode = file.stat().st_mode
     except OSError:
@@ -84,7 +84,7 @@ def _explain_mode(file: Path) -> str:
 
 
 def _secret_files(value: Any, at: str) -> Iterator[tuple[str, Path]]:
-    """Files that hold a secret, by the setting that names them."""
+    """Yield files that hold a secret, by the setting that names them."""
     if isinstance(value, Described):
         for name, field in type(value).model_fields.items():
             inner = getattr(value, name)

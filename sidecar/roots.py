@@ -45,7 +45,7 @@ def open_listing(directory: int, name: str = ".") -> int:
 
 @contextmanager
 def open_directory(path: str) -> Iterator[int]:
-    """A descriptor of the directory at an absolute path that holds no link.
+    """Yield a descriptor of the directory at an absolute path that holds no link.
 
     Raise `LinkInPath` if it holds one after all, and `OSError` as open(2) does.
     """
@@ -118,7 +118,7 @@ class Roots:
         self._roots: dict[str, Root] = {}
 
     def find(self, text: str, known: Callable[[], Iterable[str]] = tuple) -> Root:
-        """Return the one that is written so."""
+        """Return the directory that is written so in the configuration."""
         if text not in self._roots:
             self._roots[text] = Root(text, known)
         return self._roots[text]
@@ -171,7 +171,7 @@ def _is_link(name: str, directory: int) -> bool:
 
 
 def _is_kubernetes(parts: list[str]) -> bool:
-    """Whether a link `..data` leads where the kubelet makes it lead: to a directory beside it, `..` and a time."""
+    """Return whether a link `..data` leads where the kubelet makes it lead: to a directory next to it."""
     return len(parts) == 1 and parts[0].startswith("..") and parts[0] not in ("..", _KUBERNETES_DATA)
 
 

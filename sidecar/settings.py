@@ -42,9 +42,9 @@ class Limits(Described):
     """What the sidecar may take."""
 
     memory: Size = 16 << 20
-    """What bounds the batches of all pipelines in memory. It is divided among all pairs of a pipeline and a sink, and a pair
-    among the batches that it may hold; a batch may have twice that in bytes, as `batch_bytes` counts them, and at least
-    64 KiB."""
+    """What bounds the batches of all pipelines in memory. It is divided among all pairs of a pipeline and a sink, and
+    within a pair among its batches. A batch may have twice its part in bytes, as `batch_bytes` counts them, and at
+    least 64 KiB."""
 
     open_files: Annotated[int, Field(ge=16)] = 512
     """Files that may be open at once; beyond it the least lately read ones are closed for a while."""

@@ -176,7 +176,7 @@ class Shipper(threading.Thread):
 
         self._batch = OpenBatch()
         self._overhead = 0
-        """Bytes that each document of the last chunk had beside its line."""
+        """Bytes that each document of the last chunk had in addition to its line."""
 
         self._in_flight = 0
         self._sent_at = float("-inf")
@@ -254,7 +254,7 @@ class Shipper(threading.Thread):
         return sum([size for _, _, size in self._unsettled()])
 
     def unreadable(self) -> int:
-        """Bytes that are not settled of files whose last read failed."""
+        """Return the bytes that are not settled of files whose last read failed."""
         return sum([size for number, _, size in self._unsettled() if number in self._retry_at])
 
     def _unsettled(self) -> list[tuple[int, Cursor, int]]:
@@ -489,7 +489,7 @@ class Shipper(threading.Thread):
             self._complete(cursor)
 
     def _read_failed(self, cursor: Cursor, error: OSError) -> None:
-        """Leave this file alone for a while, and the others undisturbed."""
+        """Pause the reading of this file; the others are not affected."""
         cursor.life.park()  # a stale handle (ESTALE) stays stale until the file is opened again
         retry_at = self._follower.unreadable.record(cursor.life.name, error, self.sink_name)
         self._retry_at[cursor.life.generation.number] = retry_at
@@ -502,7 +502,7 @@ class Shipper(threading.Thread):
                 self._enqueue(cursor)
 
     def _wake(self) -> None:
-        """Files whose last event has been silent for so long that it is whole, or that may be tried again."""
+        """Read files whose last event has been silent for so long that it is whole, or that may be tried again."""
         if not (self._later or self._retry_at):
             return
         now = self._clock.monotonic()
@@ -631,7 +631,7 @@ class Shipper(threading.Thread):
             )
 
     def _tell_diverted(self, count: int) -> None:
-        """Each is counted; one event a day is enough."""
+        """Count each, and log one event a day."""
         self.tally.diverted += count
         day = self._clock.now() // 86400
         if count and day != self._diverted_day:

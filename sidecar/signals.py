@@ -65,7 +65,7 @@ class Request:
         self._is_set = False
 
     def is_set(self) -> bool:
-        """Whether it was asked for."""
+        """Return whether it was asked for."""
         return self._is_set
 
     def set(self) -> None:
@@ -74,7 +74,7 @@ class Request:
         self._waker.wake()
 
     def clear(self) -> None:
-        """It was done."""
+        """Forget the request: it was done."""
         self._is_set = False
 
     def wait(self, timeout_s: float) -> bool:

@@ -125,7 +125,7 @@ def _detect(options: argparse.Namespace) -> int:
 
 
 def _as_yaml(configuration: object) -> str:
-    """The configuration with letters of any script as they are, and escapes only where there is more than those."""
+    """Return the configuration as YAML, with letters of any script unescaped and all else escaped."""
     text = yaml.safe_dump(configuration, sort_keys=False, allow_unicode=True)
     if not text.replace("\n", "").isprintable():
         text = yaml.safe_dump(configuration, sort_keys=False)

@@ -30,7 +30,7 @@ def put_line(text: str = "", *, flush: bool = False) -> None:
 
 
 def put_lines(text: str) -> None:
-    """Write several lines of our own making to standard output; only the newlines between them may be in the text."""
+    """Write several lines that the sidecar composed to standard output. Only their newlines are not escaped."""
     print(printable_lines(text))
 
 

@@ -74,7 +74,7 @@ def screen(
 
 
 def _reasons(facts: Mapping[str, Any]) -> Iterator[Text]:
-    """Why paths are not read, why documents were refused since the start, and why bytes were lost."""
+    """Yield why paths are not read, why documents were refused since the start, and why bytes were lost."""
     shown = facts["refused"][:_MOST_REFUSED]
     for each in shown:
         yield make_text(f"not read: {each['path']}: {each['reason']}", "yellow")

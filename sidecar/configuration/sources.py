@@ -85,7 +85,7 @@ _QUOTED = re.compile(r"(['\"]).{2,}\1", re.DOTALL)
 
 
 def _problem(error: Exception) -> str:
-    """What is wrong with the text, and on which line. What the library quotes may be a password."""
+    """Return what is wrong with the text, and on which line. What the library quotes may be a password."""
     if isinstance(error, yaml.MarkedYAMLError):
         line = f"line {error.problem_mark.line + 1}: " if error.problem_mark else ""
         if str(error.problem).startswith("the key"):

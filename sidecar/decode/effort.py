@@ -1,4 +1,4 @@
-"""How many ways a pattern may try on one line before it gives up, told from the pattern alone.
+"""How many ways a pattern may try on one line before it gives up, computed from the pattern alone.
 
 Whether a line begins an event must not depend on a clock: with other boundaries after a restart, an id would be that
 of other bytes. So a pattern of `multiline` has no time limit; one that could try too many ways is refused instead.
@@ -67,7 +67,7 @@ def _part(op: str, argument: Any, follow: frozenset[int], longest: int) -> _Part
     if op == "BRANCH":
         return _branch([_sequence(each, follow, longest) for each in argument[1]])
     if op in ("ASSERT", "ASSERT_NOT"):
-        # Whatever stands before it tries it again at each place.
+        # What is before it in the pattern tries it again at each place.
         return _Part(_ALL, may_be_empty=True, bits=_sequence(argument[1], _NONE, longest).bits)
     return _EMPTY if op == "AT" else _Part(_in_any_case(_bytes(op, argument)), may_be_empty=False, bits=0.0)
 
@@ -90,12 +90,12 @@ def _branch(parts: Sequence[_Part]) -> _Part:
 
 
 def _in_any_case(found: frozenset[int]) -> frozenset[int]:
-    """A flag may say that the case of letters does not matter."""
+    """Return these bytes in both cases: a flag may make the pattern ignore case."""
     return found.union(bytes(found).swapcase())
 
 
 def _bytes(op: str, argument: Any) -> frozenset[int]:
-    """The bytes that one character of a pattern may be; all of them where that is not known."""
+    """Return the bytes that one character of a pattern may be; all of them where that is not known."""
     if op == "LITERAL":
         return frozenset({argument})
     if op == "NOT_LITERAL":

@@ -90,7 +90,7 @@ def unbounded(pattern: str) -> str:
     """Why this pattern could take for ever on some line, or judge a line by others; "" if it cannot.
 
     Repetitions of what itself repeats or chooses, and several gaps that may each end at many places, are refused: a
-    pattern of the user's own holds up the files of its pipeline, and has no time limit (see `effort`).
+    custom pattern holds up the files of its pipeline, and has no time limit (see `effort`).
     """
     for needle, what in (("(?<=", "looks behind"), ("(?<!", "looks behind"), ("(?P=", "refers to a group")):
         if needle in pattern:

@@ -105,7 +105,7 @@ class Courier:
         self._refused_in_a_row = refused
 
     def _write_within_limit(self, batch: Batch) -> Verdict:
-        """One attempt, in parts of `limit` records; halves what the destination finds too large."""
+        """Make one attempt, in parts of `limit` records; halve what the sink finds too large."""
         if self.limit is not None and len(batch) > self.limit:
             return self._write_halves(batch)
         try:

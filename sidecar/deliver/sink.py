@@ -82,7 +82,7 @@ class TargetKeeping(Protocol):
     """A sink whose documents choose where they go, within a limit that outlives the process."""
 
     def keep_targets(self, admit: AdmitTargets) -> None:
-        """Called once, before `open`."""
+        """Use `admit` for new names. Called once, before `open`."""
         ...
 
 
@@ -115,11 +115,11 @@ class SinkSettings(Described):
         return cls.model_validate({"url": url})
 
     def warnings(self) -> list[str]:
-        """A sentence for each setting that is allowed but promises less, for `sidecar check` and for each start."""
+        """Return a sentence for each setting that is allowed but risky, for `sidecar check` and each start."""
         return []
 
     def secrets(self) -> list[str]:
-        """The secrets that stand in the settings themselves, to look for them in a file; never to be shown."""
+        """Return the secrets that the settings hold, to look for them in a file; never to be shown."""
         values = (getattr(self, name) for name in type(self).model_fields)
         return [value.get_secret_value() for value in values if isinstance(value, SecretStr)]
 

@@ -140,7 +140,7 @@ def is_free(body: str, path: str) -> bool:
 
 
 def put(body: str, path: str, value: str) -> str:
-    """The members with one more at a path that is free: in the object that is there, or at the end.
+    """Return the members with one more at a path that is free: in the object that is there, or at the end.
 
     Below the root there are at most `DEEPEST` objects; what is deeper stays one dotted name.
     """
@@ -148,7 +148,7 @@ def put(body: str, path: str, value: str) -> str:
 
 
 def put_all(body: str, leaves: Iterable[tuple[str, str]]) -> str:
-    """The same for several, one after another: each (path, value) as if those before it were there already."""
+    """Do the same for several, one after another: each (path, value) as if those before it were there already."""
     wanted = [(path.split(".", DEEPEST), value) for path, value in leaves]
     roots = {names[0] for names, _ in wanted}
     is_beside = all(place_of(body, root) is NOWHERE for root in roots)
@@ -185,7 +185,7 @@ class _Below:
             self._append(names[0], quoted(names[0]), value, is_object=False)
 
     def text(self) -> str:
-        """The members."""
+        """Return the members as text."""
         rows = zip(self._keys, self._values, strict=True)
         return ",".join(
             [f"{key}:{value if isinstance(value, str) else '{' + value.text() + '}'}" for key, value in rows]

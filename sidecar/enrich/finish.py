@@ -87,7 +87,7 @@ class Finisher:
         return root_spellings([*OWN, *labels, *added]) | METADATA
 
     def overhead(self, generation: Generation) -> int:
-        """Return about how many bytes a document of this file has beside the fields of its record."""
+        """Return about how many bytes a document of this file has in addition to the fields of its record."""
         frame = self._frame([source() for source in self._sources])
         return len(frame.tail) + len(frame.close) + len(generation.shown) + AROUND_EACH
 

@@ -121,7 +121,7 @@ def _found(finders: Sequence[Finder], text: Text) -> Text:
 
 
 class Pattern:
-    """A pattern of the user's own. A text on which it takes too long goes as a whole, and is counted in `timeouts`.
+    """A custom pattern. A text on which it takes too long is redacted as a whole, and counted in `timeouts`.
 
     A text has a tenth of a second, and less when others of the same chunk took long.
     """

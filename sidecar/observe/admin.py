@@ -56,7 +56,7 @@ class SocketAdmin:
         self._routes = routes
 
     def open(self) -> None:
-        """Listen from now on. Raises `OSError` when there is no place for it, or when another process listens here.
+        """Listen from now on. Raise `OSError` when there is no place for it, or when another process listens here.
 
         What is no socket, or belongs to another user, is left where it is.
         """

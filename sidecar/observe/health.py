@@ -50,7 +50,7 @@ class Health:
         return Answer(self.follows, "follows its files" if self.follows else "still starts")
 
     def live(self) -> Answer:
-        """Fails when a loop is stuck, and names it."""
+        """Fail when a loop is stuck, and name it."""
         ages = sorted(self.heartbeats.ages().items())
         stuck = [f"{name} has been stuck for {age_s:.0f} s" for name, age_s in ages if age_s >= STUCK_AFTER_S]
         if not stuck or self.ends:

@@ -231,5 +231,5 @@ def _histogram(name: str, text: str, samples: Iterable[tuple[tuple[str, ...], Hi
 
 
 def _labels(values: Iterable[str]) -> list[str]:
-    """Kinds of errors are words of a server; a scraper refuses what is not UTF-8, and people look at the text."""
+    """Escape label values: kinds of errors are words of a server, and a scraper refuses what is not UTF-8."""
     return [printable(value) for value in values]

@@ -154,7 +154,7 @@ def _in_order(leaves: Sequence[Leaf]) -> list[Leaf]:
 
 
 def _places(paths: Sequence[str]) -> list[list[int]]:
-    """For each path, and each object that it goes down through, the first path that goes there."""
+    """Return for each path, and each object that it goes down through, the first path that goes there."""
     root = _Branch(0, {})
     found = []
     for place, path in enumerate(paths):

@@ -1,8 +1,8 @@
 """Is this file a copy of one that we know? Names say which files are asked, content decides.
 
 Rotation by copy (logrotate's `copytruncate`) copies the file and then empties it, so what was not read yet is in the
-copy. Rotation with compression leaves only the packed copy. A wrong yes would lose lines or ship what nobody asked
-for, a wrong no costs duplicates; so whatever can be compared has to agree.
+copy. Rotation with compression leaves only the compressed copy. A wrong yes would lose lines or ship a file that
+is not configured, a wrong no costs duplicates; so whatever can be compared has to agree.
 """
 
 from __future__ import annotations
@@ -35,15 +35,15 @@ class Scope(Protocol):
     """What belongs to a pipeline, by its `paths` and `exclude`."""
 
     def leads_to(self, path: str) -> bool:
-        """Whether the path lies below the fixed part of a pattern."""
+        """Return whether the path lies below the fixed part of a pattern."""
         ...
 
     def covers(self, path: str) -> bool:
-        """Whether a file of this path belongs to the pipeline."""
+        """Return whether a file of this path belongs to the pipeline."""
         ...
 
     def forbids(self, path: str) -> bool:
-        """Whether `exclude` names the file, and not merely all compressed ones."""
+        """Return whether `exclude` names the file, and not merely all compressed ones."""
         ...
 
 
@@ -57,7 +57,7 @@ class Neighbour(NamedTuple):
 
     @property
     def stamp(self) -> tuple[Key, int, float]:
-        """Another one says that the file has changed."""
+        """Identity, size and time. A different stamp means that the file has changed."""
         return self.key, self.size, self.modified
 
 
@@ -84,7 +84,7 @@ def find_candidates(known: Remembered, place: Place, scope: Scope, but_not: Coll
 
 
 def _neighbours(place: Place, is_wanted: Callable[[str, int], bool]) -> list[Neighbour]:
-    """The regular files in the directory of `place` that are wanted by path and inode. None if a link leads there."""
+    """Return the regular files in the directory of `place` that are wanted, none if a link leads there."""
     folder, found = os.path.dirname(place.name), []
     with suppress(OSError), open_directory(folder) as directory:
         for name in _list(directory, folder, is_wanted):

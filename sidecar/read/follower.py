@@ -164,7 +164,7 @@ class Follower:
     pipeline last grew, by the monotonic clock, None before there is one; of a file that is new the file system says
     when that was. `scope`: which files belong to the pipeline; nothing else is read. `left_out`: files of earlier
     runs that are not delivered and do not belong to it now → why they are not read. `beat` is called for each file
-    that is looked at, and each second in a thread that waits for another one to finish a look.
+    that is looked at, and each second in a thread that waits for another one to finish a scan.
     """
 
     def __init__(
@@ -278,7 +278,7 @@ class Follower:
             self._active.clear()
 
     def lives(self) -> list[Life]:
-        """The lives that are being followed. Does not wait for a look, which may hang."""
+        """Return the lives that are followed. Do not wait for a scan, which may hang."""
         return list(self._lives.values())
 
     @property
@@ -339,7 +339,7 @@ class Follower:
             return False
 
     def _names(self) -> set[str]:
-        """The names of files that are read although no path of the pipeline may lead to them."""
+        """Return the names of files that are read although no path of the pipeline may lead to them."""
         lives = {life.name for life in self._lives.values()}
         return lives | {known.name for known in self._pending.values()}
 
@@ -389,7 +389,7 @@ class Follower:
                 while self.poll(life) and life.packed:
                     pass
             for sought in list(self._sought.values()):
-                if not sought.is_postponed:  # the next run goes on with it
+                if not sought.is_postponed:  # the next run continues with it
                     self._give_up(sought)
             self._reconsider_held()
             for life in self._lives.values():
@@ -596,7 +596,7 @@ class Follower:
     # ── lives ───────────────────────────────────────────────────────────────────────────────────────────────
 
     def _opened(self, place: Place, key: Key | None = None) -> Opened:
-        """The file, or none if it is gone. Raises `OSError` if it cannot be opened."""
+        """Open the file; none if it is gone. Raise `OSError` if it cannot be opened."""
         try:
             return Opened(self._source(place, key))
         except FileNotFoundError:
@@ -605,7 +605,7 @@ class Follower:
     # ── compressed files are compared a piece in each scan ──────────────────────────────────────────────────
 
     def _source(self, place: Place, key: Key | None) -> Source:
-        """The file, opened; the one whose comparison was postponed, if that is `key`. Raises `OSError`."""
+        """Open the file, or return it if its comparison was postponed, by `key`. Raise `OSError`."""
         source = self._postponed.pop(key, None) if key else None
         if source is None:
             source = open_source(place.root, place.name)
@@ -617,7 +617,7 @@ class Follower:
         self._resumed.clear()
 
     def _postpone(self, opened: Opened) -> None:
-        """Keep the file open with what was unpacked of it, for the next scan to go on."""
+        """Keep the file open with what was unpacked of it, for the next scan to continue."""
         if len(self._postponed) < _MAX_POSTPONED:
             key = key_of(opened.open.identity)
             self._resumed.add(key)
@@ -837,7 +837,7 @@ class Follower:
         )
 
     def _candidates(self, sought: _Sought) -> list[Neighbour]:
-        """Files that may be the copy by their names. Without a life the place is from an earlier run."""
+        """Return files that may be the copy by their names. Without a life the place is from an earlier run."""
         place = sought.life.place if sought.life else self._place_of(sought.known)
         if place is None:
             return []
@@ -987,7 +987,7 @@ class Follower:
             self._announce(life)
 
     def _seek_moved(self, seen: Mapping[Key, Seen]) -> None:
-        """Generations that were open when the sidecar last ended and that no path of the pipeline leads to now.
+        """Find generations that were open when the sidecar last ended and that no path of the pipeline leads to now.
 
         A file that is there and cannot be read is not gone: its generation waits until it can.
         """
@@ -999,7 +999,9 @@ class Follower:
                 for listener in self._listeners.values():
                     listener.missing(known, known.ended)
             elif (place := self._place_of(known)) is None:
-                self.left_out[known.name] = "not delivered by an earlier run, and `paths` leaves it out now"
+                self.left_out[known.name] = (
+                    "not delivered by an earlier run, and left out by `paths` or `exclude` now"
+                )
             elif not self._is_unreadable(known, seen) and self.unreadable.may_try(known.name):
                 with self.unreadable.guard(known.name):
                     if has_directory(os.path.dirname(known.name)) and not self._found_by_inode(known, place):
@@ -1011,14 +1013,14 @@ class Follower:
         return sighting is not None and sighting.path in self.unreadable
 
     def _place_of(self, known: Remembered) -> Place | None:
-        """Where an earlier run saw the file, None if the present configuration does not lead there."""
+        """Return where an earlier run saw the file, None if the present configuration does not lead there."""
         folder = os.path.dirname(known.name)
         is_link = self._links is not None and self._links.holds(known.name)
         is_reached = is_link or self._scope.leads_to(known.name)
         return Place(folder, known.name) if is_reached and is_within(known, self._scope) else None
 
     def _found_by_inode(self, known: Remembered, place: Place) -> bool:
-        """Whether it is followed again, or not compared to its end yet."""
+        """Return whether it is followed again, or not compared to its end yet."""
         linked = self._links.find(known.generation) if self._links else None
         if linked:
             with Opened(linked[1]) as opened:

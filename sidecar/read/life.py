@@ -205,11 +205,11 @@ class Life:
 
     @property
     def unread_from(self) -> int:
-        """Up to here every sink has settled the file."""
+        """The offset up to which every sink has settled the file."""
         return min((point.offset for point in self.settled.values()), default=0)
 
     def unsettled(self, offset: int) -> int:
-        """How many bytes after `offset` are known to be there. An implausible hole counts once it was read."""
+        """Return how many bytes after `offset` are known to be there. An implausible hole counts once it was read."""
         return max(0, min(self.size, self.seen) - offset)
 
     def end(self, reason: str) -> None:

@@ -47,7 +47,7 @@ class Links:
         return None
 
     def holds(self, path: str) -> bool:
-        """Whether the path is that of a link."""
+        """Return whether the path is that of a link."""
         return os.path.dirname(path) == os.path.join(self._above.path, self.directory.name)
 
     def drop(self, generation: Generation) -> None:

@@ -41,7 +41,7 @@ class TimedGrouping(Grouping, Protocol):
 
 
 class _Part(NamedTuple):
-    """What was read for one chunk: the bytes from `begin` on, before which stands the overlap.
+    """What was read for one chunk: the overlap, and from `begin` on the bytes after it.
 
     `bound`: the chunk ends there at the latest, and `at_cut` because a cut is there. `is_largest`: no more is read
     than this to see the end of a line or event.
@@ -55,7 +55,7 @@ class _Part(NamedTuple):
     max_records: int
 
     def is_complete(self, cursor: Cursor) -> bool:
-        """Whether nothing follows before `bound`."""
+        """Return whether nothing follows before `bound`."""
         return cursor.offset + len(self.raw) - self.begin >= self.bound
 
 
@@ -112,7 +112,7 @@ class Reader:
         return None
 
     def _cut_part(self, cursor: Cursor, part: _Part) -> Chunk | None:
-        """The chunk that these bytes begin with, None if they do not show its end yet."""
+        """Return the chunk that these bytes begin with, None if they do not show its end yet."""
         charset, raw, begin = self._in(cursor), part.raw, part.begin
         end = charset.after_last(raw, begin, cursor.offset - begin)
         if not end:
@@ -131,7 +131,7 @@ class Reader:
         return self._made(cursor, raw[begin:], closed=end < len(raw))
 
     def _over_long_head(self, cursor: Cursor, part: _Part) -> bytes:
-        """The bytes of the first line that were read, without its line end, if it is over-long; else nothing.
+        """Return the bytes of the first line that were read, without its line end, if it is over-long; else none.
 
         An over-long line is no part of an event, so that an event and the line after it fit into `_most` bytes.
         """
@@ -159,7 +159,7 @@ class Reader:
         return self._max_line + 1 if self._grouping is None else 2 * (self._max_line + 1)
 
     def _of_events(self, cursor: Cursor, grouping: TimedGrouping, part: _Part, newline: int) -> Chunk | None:
-        """The whole events of the part, whose lines end at `newline`; or the one that is there, if it is over."""
+        """Return the whole events of the part, whose lines end at `newline`, or the last one if it is over."""
         data, at_cut = part.raw[part.begin :], part.at_cut
         is_closed = len(data) - newline > self._max_line or (part.is_largest and not part.is_complete(cursor))
         found = self._in(cursor).events(grouping, data[:newline], cursor.offset, closed=is_closed)

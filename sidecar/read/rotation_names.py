@@ -37,7 +37,7 @@ def find_originals(name: str) -> list[str]:
 
 @lru_cache(maxsize=4096)
 def _pattern(original: str) -> re.Pattern[str]:
-    """The names that are made from this one, or from what this one was made from by adding to its end."""
+    """Return a pattern of the names made from this one, or from what this one was made from by adding to its end."""
     base = _base(original)
     stem, dot, extension = base.rpartition(".")
     names = [re.escape(base)]

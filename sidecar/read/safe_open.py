@@ -1,7 +1,7 @@
 """Opens what the application offers without being led anywhere else.
 
-The application owns the volume and is not trusted: a name may be a symbolic link to one of our secrets, a
-FIFO that nobody writes, or become either between look and open. So no component is
+The application owns the volume and is not trusted: a name may be a symbolic link to a secret of the
+sidecar, a FIFO without a writer, or become either between scan and open. So no component is
 followed if it is a link, and only a regular file is taken (open(2), openat(2)).
 """
 
@@ -20,9 +20,9 @@ class NotRegular(OSError):
 
 
 def open_regular(root: str, path: str) -> int:
-    """A descriptor for the regular file `path` below the directory `root`, both absolute and without links.
+    """Return a descriptor for the regular file `path` below the directory `root`, both absolute and without links.
 
-    Raises `NotRegular`, or `OSError` as open(2) does.
+    Raise `NotRegular`, or `OSError` as open(2) does.
     """
     *folders, name = _below(root, path)
     with open_directory("/".join((root, *folders))) as directory:

@@ -25,7 +25,7 @@ _LEAST_CHARGED = 4096
 
 
 class Postponed(Exception):
-    """To answer, more has to be unpacked than one scan may. Asked again in the next scan, it goes on from there."""
+    """To answer, more has to be unpacked than one scan may. The next scan continues from there."""
 
 
 class Allowance:
@@ -75,7 +75,7 @@ class Source(Protocol):
     def identity(self) -> FileId: ...
 
     def pread(self, length: int, offset: int) -> bytes:
-        """At most `length` bytes from `offset`; fewer only at the end. Raises `OSError` as pread(2) does.
+        """Return at most `length` bytes from `offset`, fewer only at the end. Raise `OSError` as pread(2) does.
 
         Bytes that changed between two calls of pread(2) are left out, which makes the result shorter.
         """
@@ -84,7 +84,7 @@ class Source(Protocol):
     def status(self) -> Status: ...
 
     def modified_at(self) -> float:
-        """The time of the last change, as fstat(2) says it."""
+        """Return the time of the last change, as fstat(2) says it."""
         ...
 
     def holds(self, size: int) -> bool:
@@ -96,7 +96,7 @@ class Source(Protocol):
         ...
 
     def limit(self, allowance: Allowance | None) -> None:
-        """From now on `pread` and `holds` raise `Postponed` when nothing is left; None sets no limit."""
+        """Let `pread` and `holds` raise `Postponed` from now on when nothing is left; None sets no limit."""
         ...
 
     def close(self) -> None: ...
@@ -112,7 +112,7 @@ class Plain:
         self.identity = file_id(fd)
 
     def pread(self, length: int, offset: int) -> bytes:
-        """Read as pread(2) does, and go on where it returns less than was asked for (FUSE, NFS and gVisor do)."""
+        """Read as pread(2) does, and read on where it returns less than was asked for (FUSE, NFS and gVisor do)."""
         data = os.pread(self.fd, length, offset)
         return data if len(data) in (0, length) else self._read_rest(data, length, offset)
 
@@ -137,14 +137,14 @@ class Plain:
         return allocated
 
     def _has_hole(self, size: int) -> bool:
-        """Whether a part of the file is not there. File systems that do not know say that all of it is (lseek(2))."""
+        """Return whether a part of the file is a hole. File systems that do not know report none (lseek(2))."""
         try:
             return os.lseek(self.fd, 0, os.SEEK_HOLE) < size
         except OSError:
             return False
 
     def modified_at(self) -> float:
-        """As fstat(2)."""
+        """Return it as fstat(2) says it."""
         return os.fstat(self.fd).st_mtime
 
     def holds(self, size: int) -> bool:
@@ -163,7 +163,7 @@ class Plain:
         os.close(self.fd)
 
     def limit(self, allowance: Allowance | None) -> None:
-        """Nothing has to be unpacked."""
+        """Do nothing: a plain file is not unpacked."""
 
 
 class Gzipped:
@@ -194,7 +194,7 @@ class Gzipped:
         if kept is None:
             kept = self._stream(offset).read(length, offset, self._allowance)
             if len(kept) == length <= HEAD and len(self._kept) < _MAX_KEPT:
-                self._kept[offset, length] = kept  # so that a comparison that goes on need not begin again
+                self._kept[offset, length] = kept  # so that a comparison that continues need not begin again
         return kept
 
     def _stream(self, offset: int) -> _Stream:
@@ -213,11 +213,11 @@ class Gzipped:
         return Status(size, found.st_mtime, found.st_nlink, size)
 
     def modified_at(self) -> float:
-        """As fstat(2) of the compressed file."""
+        """Return that of the compressed file."""
         return os.fstat(self.fd).st_mtime
 
     def holds(self, size: int) -> bool:
-        """Unpacks so much and no more."""
+        """Unpack so much and no more."""
         found = self._notice_growth()
         if size > found.st_size * _MAX_EXPANSION:
             return False
@@ -234,7 +234,7 @@ class Gzipped:
         return found
 
     def limit(self, allowance: Allowance | None) -> None:
-        """Limits what is unpacked in the scan that asks."""
+        """Limit what is unpacked in the scan that asks."""
         self._allowance = allowance
         if allowance is None:
             self._kept.clear()

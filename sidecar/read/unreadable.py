@@ -63,7 +63,7 @@ class UnreadableFiles:
         return retry_at
 
     def clear(self, path: str, reader: str = "") -> None:
-        """The file can be read again."""
+        """Forget the error: the file can be read again."""
         if self._entries:
             with self._lock:
                 self._entries.pop((path, reader), None)
@@ -76,7 +76,7 @@ class UnreadableFiles:
         return entry is None or self._clock.monotonic() >= entry.retry_at
 
     def guard(self, path: str) -> Guard:
-        """Return a block that an `OSError` of this file ends, and that lets nothing else suffer from it."""
+        """Return a context that ends at an `OSError` of this file and records it."""
         return Guard(self, path)
 
     def keep_only(self, paths: Collection[str]) -> None:

@@ -142,7 +142,7 @@ class Ledger:
         return row[0] if row else None
 
     def admit_targets(self, sink: str, day: str, names: Sequence[str], most: int) -> set[str]:
-        """Keep these names for the day, up to `most` in all. Returns those of that day and of the day before.
+        """Keep these names for the day, up to `most` in all. Return those of that day and of the day before.
 
         Has to be durable before the first document with a new name leaves.
         """
@@ -180,7 +180,7 @@ class Ledger:
         return self._known(pipeline, "finished IS NOT NULL AND ended = ''")
 
     def paths(self, pipeline: str) -> list[str]:
-        """The path of each generation of a pipeline when it began, and the last that it was seen under."""
+        """Return the path of each generation of a pipeline when it began, and its last path."""
         with self._store.reading() as db:
             rows = db.execute("SELECT path, name FROM generations WHERE pipeline = ?", (pipeline,)).fetchall()
         return [path_of(column) for row in rows for column in row]

@@ -7,7 +7,7 @@ import os
 from sidecar.roots import open_listing
 
 _MAX_OPEN = 32
-"""However deep the application nests directories and however many it puts beside one another."""
+"""However deep the application nests directories, and however many are in one directory."""
 
 
 class Folder:
@@ -20,7 +20,7 @@ class Folder:
 
     @property
     def path(self) -> str:
-        """Its path."""
+        """The path without the slash at the end."""
         return self.prefix.rstrip("/") or "/"
 
     def find_below(self, name: str) -> Folder:

@@ -55,11 +55,11 @@ class Glob:
         return cls(pattern, roots.find(str(PurePath(*parts[:fixed])), known), parts[fixed:])
 
     def leads_to(self, path: str) -> bool:
-        """Whether the path lies below the fixed directory."""
+        """Return whether the path lies below the fixed directory."""
         return path.startswith(self.root.path.rstrip("/") + "/")
 
     def matches(self, path: str) -> bool:
-        """Whether the scan would find a regular file at this path, which holds no link."""
+        """Return whether the scan would find a regular file at this path, which holds no link."""
         return self.leads_to(path) and _matches(self.parts, path[len(self.root.path.rstrip("/")) + 1 :].split("/"))
 
 
@@ -105,20 +105,20 @@ class Sweep:
         return found
 
     def leads_to(self, path: str) -> bool:
-        """Whether the path lies below the fixed part of a pattern, as it was at the last look."""
+        """Return whether the path lies below the fixed part of a pattern, as it was at the last scan."""
         return any(glob.leads_to(path) for glob in self.globs)
 
     def covers(self, path: str) -> bool:
-        """Whether a file of this path belongs to the pipeline."""
+        """Return whether a file of this path belongs to the pipeline."""
         return any(glob.matches(path) for glob in self.globs) and not _is_named(self._exclude, path)
 
     def forbids(self, path: str) -> bool:
-        """Whether `exclude` names the file, and not merely all compressed ones."""
+        """Return whether `exclude` names the file, and not merely all compressed ones."""
         return _is_named(self._forbid, path)
 
     def _cannot_reach(self, glob: Glob, error: OSError) -> None:
         if isinstance(error, LinkInPath):
-            self.refused[str(error.filename)] = "a symbolic link in the fixed part of a path, made after the start"
+            self.refused[str(error.filename)] = "a symbolic link in the fixed part of a path that is not followed"
         elif not isinstance(error, FileNotFoundError):
             self.unreadable.add(glob.root.path)
 
@@ -196,7 +196,7 @@ class Sweep:
 
 @lru_cache
 def _matcher(patterns: tuple[str, ...]) -> Callable[[str], object]:
-    """What says whether a text fits one of the patterns."""
+    """Return a function that tells whether a text fits one of the patterns."""
     return re.compile("|".join(map(translate, patterns))).match
 
 
@@ -205,7 +205,7 @@ def _is_named(matcher: Callable[[str], object] | None, path: str) -> bool:
 
 
 def _matches(parts: tuple[str, ...], names: Sequence[str]) -> bool:
-    """Whether the scan comes to these names by these components, of which `**` is any number of directories."""
+    """Return whether these components lead to these names; `**` is any number of directories."""
     if parts[-1] == "**":
         parts = (*parts, _ANY)
     places = {0}
@@ -223,6 +223,6 @@ def _matches(parts: tuple[str, ...], names: Sequence[str]) -> bool:
 
 
 def _fits(pattern: str, name: str) -> bool:
-    """As the shell does it: what begins with a dot is matched only by a pattern that does."""
+    """Return whether a name fits, as the shell does it: a leading dot is matched only by a leading dot."""
     is_hidden = name.startswith(".") and not pattern.startswith(".")
     return not is_hidden and _matcher((pattern,))(name) is not None

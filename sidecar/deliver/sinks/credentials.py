@@ -66,7 +66,7 @@ class Renewed(Generic[Client]):
                     self._close(held.client)
 
     def close(self) -> None:
-        """Close the client as soon as nobody uses it. If it is wanted once more, another one is made."""
+        """Close the client as soon as no thread uses it. The next use makes another one."""
         with self._lock:
             self._retire()
 

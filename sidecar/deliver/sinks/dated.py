@@ -58,7 +58,7 @@ class DatedName:
         return texts[0] + "".join(f"{value}{text}" for value, text in zip(chosen, texts[1:], strict=True))
 
     def extremes(self) -> list[str]:
-        """Names as odd and as long as they may become."""
+        """Return an ordinary name, and the longest and oddest ones that the pattern may make."""
         moment = datetime(2026, 1, 1, tzinfo=UTC)
         values = (character * LONGEST for character in ("x", ".", "-", "_"))
         return [self.at(moment), *(self.at(moment, [value for _ in self._fields]) for value in values)]

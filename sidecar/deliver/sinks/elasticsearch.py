@@ -196,7 +196,7 @@ def _credentials(given: ElasticsearchSettings) -> dict[str, Any]:
 
 
 def _tls(given: ElasticsearchSettings) -> dict[str, Any]:
-    """The files are read here: a bad one is no fault of the server."""
+    """Return the settings of TLS. The files are read here: a bad one is no error of the server."""
     context = ssl.create_default_context(cafile=given.ca_file)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     if given.ca_file is None:
@@ -265,12 +265,12 @@ def _slow(_: elastic_transport.ConnectionTimeout, at: str) -> DeliveryError:
 
 
 def _unreadable(_: elastic_transport.TransportError, at: str) -> DeliveryError:
-    return Retryable("its answer cannot be read", at=at, try_="check what stands between here and Elasticsearch")
+    return Retryable("its answer cannot be read", at=at, try_="check the proxies in front of Elasticsearch")
 
 
 def _endless(_: AnswerTooLarge, at: str) -> DeliveryError:
-    """The answer to fewer documents is shorter."""
-    return TooLarge("its answer is larger than 8 MiB", at=at, try_="check what stands between here and Elasticsearch")
+    """Ask for smaller batches: the answer to fewer documents is shorter."""
+    return TooLarge("its answer is larger than 8 MiB", at=at, try_="check the proxies in front of Elasticsearch")
 
 
 def _stranger(_: elasticsearch.UnsupportedProductError, at: str) -> DeliveryError:

@@ -93,7 +93,7 @@ class Answer(msgspec.Struct, gc=False):
     error: msgspec.Raw = msgspec.Raw()
 
     def cause(self) -> Cause:
-        """`error`, an empty one if it is not written as Elasticsearch does."""
+        """Return `error`, an empty one if it is not written as Elasticsearch does."""
         try:
             return _CAUSES.decode(self.error)
         except msgspec.DecodeError:
@@ -125,7 +125,7 @@ def judged(answer: object, count: int, names: str | Sequence[str], at: str) -> V
     if not isinstance(answer, Answer) or answer.errors is None or len(answer.items) != count:
         raise Retryable(
             f"the answer to a bulk request does not speak of each of its {count} documents",
-            at=at, try_="check what stands between the sidecar and Elasticsearch",
+            at=at, try_="check the proxies in front of Elasticsearch",
         )  # fmt: skip
     return _Judgement(names, at).of([item.create for item in answer.items])
 

@@ -40,7 +40,7 @@ _PLAIN = {"content-type": "text/plain"}
 
 
 class AnswerTooLarge(elastic_transport.ConnectionError):
-    """The answer goes on after all that an answer may be."""
+    """The answer is larger than `MAX_ANSWER_BYTES`."""
 
 
 class AnswerUnreadable(elastic_transport.ConnectionError):
@@ -91,7 +91,7 @@ class BoundedHttpNode(elastic_transport.BaseNode):
     def _exchange(
         self, method: str, target: str, body: bytes | None, headers: dict[str, str], give_up_at: float
     ) -> tuple[int, dict[str, str], bytes]:
-        """Status, headers and body of the answer. The connection is kept if it can take another request."""
+        """Return status, headers and body of the answer. Keep the connection if it can take another request."""
         sock = self._kept() or self._connected(give_up_at)
         is_reusable = False
         try:
@@ -109,7 +109,7 @@ class BoundedHttpNode(elastic_transport.BaseNode):
         return found
 
     def _kept(self) -> socket.socket | None:
-        """A connection that waits and has nothing to read: that would be its end, or an answer to no request."""
+        """Return an idle connection with nothing to read: bytes would be its end, or an answer to no request."""
         while self._idle:
             sock = self._idle.pop()
             if not _is_readable(sock):
@@ -118,7 +118,7 @@ class BoundedHttpNode(elastic_transport.BaseNode):
         return None
 
     def _connected(self, give_up_at: float) -> socket.socket:
-        """A new connection, to the first address of the host that takes one."""
+        """Return a new connection, to the first address of the host that takes one."""
         addresses = socket.getaddrinfo(self.host, self.port, type=socket.SOCK_STREAM)
         failure = OSError("the host has no address")
         for tried, (family, kind, protocol, _, address) in enumerate(addresses):
@@ -164,7 +164,7 @@ class _TimedSocket:
         return io.BufferedReader(_Incoming(self._sock, self._give_up_at))
 
     def close(self) -> None:
-        """Nothing: the answer may not be read yet."""
+        """Do nothing: the answer may not be read yet."""
 
 
 class _Incoming(io.RawIOBase):
@@ -186,7 +186,7 @@ class _Incoming(io.RawIOBase):
 
 
 def _left(give_up_at: float) -> float:
-    """Seconds until then. Raises `TimeoutError` if there are none."""
+    """Return the seconds until then. Raise `TimeoutError` if there are none."""
     left = give_up_at - time.monotonic()
     if left <= 0:
         raise TimeoutError("the deadline has passed")
@@ -205,7 +205,7 @@ def _send(
 
 
 def _read(answer: http.HTTPResponse, asked: str) -> tuple[int, dict[str, str], bytes]:
-    """Status, headers and body. Raises `AnswerTooLarge` or `AnswerUnreadable` if a body that is needed is that."""
+    """Return status, headers and body. Raise `AnswerTooLarge` or `AnswerUnreadable` if a needed body is that."""
     kept = {name: value for name in _KEPT_HEADERS if (value := answer.getheader(name))}
     if not 200 <= answer.status < 300:
         return _refused(answer, kept)
@@ -220,7 +220,7 @@ def _read(answer: http.HTTPResponse, asked: str) -> tuple[int, dict[str, str], b
 
 
 def _refused(answer: http.HTTPResponse, kept: dict[str, str]) -> tuple[int, dict[str, str], bytes]:
-    """The status tells enough. What Elasticsearch says comes with it; the answer of anything else is not kept."""
+    """Return the status, with the body if it is an error of Elasticsearch; any other body is not kept."""
     is_plain = answer.getheader("content-encoding", "identity") == "identity"
     data = _joined(_pieces(answer), MAX_ERROR_BYTES) if is_plain else None
     with suppress(msgspec.DecodeError, ValueError, RecursionError):
@@ -249,7 +249,7 @@ def _unpacked(pieces: Iterable[bytes]) -> Iterator[bytes]:
 
 
 def _joined(pieces: Iterable[bytes], most: int) -> bytes | None:
-    """All of them, or None if that is more than `most` bytes; the rest is not read then."""
+    """Return all of them, or None if that is more than `most` bytes; the rest is not read then."""
     whole = io.BytesIO()
     for piece in pieces:
         if whole.tell() + len(piece) > most:

@@ -107,7 +107,7 @@ class ElasticsearchSettings(SinkSettings):
             return warn_of_plain_credentials(hosts, "write elasticsearch+https:// or https://")
         if self.verify:
             return []
-        return ["verify is false: anybody on the way can take the credentials and read the logs; set ca_file instead"]
+        return ["verify is false: another host can pose as the server and read everything; set ca_file instead"]
 
     @property
     def _has_key(self) -> bool:

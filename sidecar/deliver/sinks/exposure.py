@@ -1,4 +1,4 @@
-"""What of a connection others could read or change: sentences for `sidecar check` and the start."""
+"""Whether others could read credentials on their way: sentences for `sidecar check` and the start."""
 
 from __future__ import annotations
 
@@ -25,4 +25,4 @@ def warn_of_plain_credentials(hosts: Iterable[str], advice: str) -> list[str]:
     remote = [host for host in hosts if not is_local(host)]
     if not remote:
         return []
-    return [f"credentials and logs go to {remote[0]} without TLS, for everybody on the way to read; {advice}"]
+    return [f"credentials and logs go to {remote[0]} without TLS and can be read on the network; {advice}"]

@@ -195,7 +195,7 @@ class MongoDBSink:
 
     @contextmanager
     def _borrowed(self) -> Iterator[_Client]:
-        """All that is done with it, together, has to be over within the timeout."""
+        """Lend the client. All that is done with it together has to end within the timeout."""
         with self._translated(), self._client.lent() as client, pymongo.timeout(self._settings.timeout):
             if not client.topology_description.has_writable_server():
                 with pymongo.timeout(client.options.server_selection_timeout):
@@ -234,7 +234,7 @@ class MongoDBSink:
 
 
 def _close(client: _Client) -> None:
-    """A server that does not answer is not waited for: the sessions that end here would end by themselves."""
+    """Close the client, and do not wait for a server that does not answer: its sessions end by themselves."""
     with pymongo.timeout(_CLOSE_S):
         client.close()
 
@@ -291,7 +291,7 @@ def _later(error: Exception, at: str) -> DeliveryError:
 
 
 def _unreadable(_: Exception, at: str) -> DeliveryError:
-    return Retryable("its answer cannot be read", at=at, try_="check that this is MongoDB, and what stands before it")
+    return Retryable("its answer cannot be read", at=at, try_="check that this is MongoDB, and its proxies")
 
 
 def _too_large(_: Exception, at: str) -> DeliveryError:

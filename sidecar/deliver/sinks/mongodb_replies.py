@@ -2,8 +2,8 @@
 
 The driver makes room for a reply as large as its first bytes announce: up to 48 MB before the server has introduced
 itself, and up to 2 GiB afterwards, because the server says itself what its limit is. No setting of the driver bounds
-that, so its function is wrapped. Connections of other clients in this process, of a plug-in for instance, are told
-apart by the name that a client gives itself, and left as they are.
+that, so its function is wrapped. Connections of other clients in this process, such as those of a plug-in, have
+another `driver` name and are left as they are.
 """
 
 from __future__ import annotations

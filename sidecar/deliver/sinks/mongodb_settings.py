@@ -44,8 +44,8 @@ class MongoDBSettings(SinkSettings):
     """MongoDB 5 or newer, through the official driver."""
 
     batch_bytes: Size = 384 << 10
-    """Send when this many bytes wait, counted as for other sinks. Less than for those, because the driver holds a request
-    three times while it is made."""
+    """Send when this many bytes wait, counted as for other sinks. Less than for those, because the driver holds a
+    request three times while it is made."""
 
     url: str
     """Connection string: `mongodb://user:password@host:27017,host2/database?collection=c`, or `mongodb+srv://…`. Any
@@ -108,7 +108,7 @@ class MongoDBSettings(SinkSettings):
         unchecked = [name for name in _UNCHECKED if options.get(name.lower()) == "true"]
         if unchecked:
             what = f"{' and '.join(unchecked)} leaves out a part of the check of the server's certificate"
-            return [f"{what}: somebody on the way could pose as the server; set ca_file instead"]
+            return [f"{what}: another host could pose as the server; set ca_file instead"]
         switch = options.get("tls", options.get("ssl", ""))
         is_secure = bool(self.ca_file) or address.scheme == _SRV or any(name.startswith("tls") for name in options)
         if switch == "true" or (switch != "false" and is_secure):

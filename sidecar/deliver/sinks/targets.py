@@ -2,7 +2,7 @@
 
 A name with a field or a date in it comes from the application, which could ask for a new index with every line. So
 the names of a day are kept in the state before the first document leaves for them, up to `max_targets`. What would
-make one more goes to the fallback: the pattern with what stands for missing fields, and with the day on which the
+make one more goes to the fallback: the pattern with the defaults of missing fields, and with the day on which the
 sidecar first saw the file. That name depends on the document's file only: a document that is sent again goes there
 again.
 """
@@ -30,7 +30,7 @@ class Routed(msgspec.Struct, frozen=True):
     diverted: frozenset[int] = frozenset()
 
     def count(self, verdict: Verdict) -> Verdict:
-        """The verdict with how many stored documents were diverted."""
+        """Return the verdict with how many stored documents were diverted."""
         if not self.diverted:
             return verdict
         return msgspec.structs.replace(verdict, diverted=sum(i in self.diverted for i in verdict.stored))
@@ -46,11 +46,11 @@ class TargetLimiter:
         self._lock = threading.Lock()
 
     def keep(self, admit: AdmitTargets) -> None:
-        """Names are kept there from now on, instead of in memory."""
+        """Keep names there from now on, instead of in memory."""
         self._admit = admit
 
     def route(self, batch: Batch) -> Routed:
-        """Raises `Retryable` if a new name cannot be kept."""
+        """Name the target of each document. Raise `Retryable` if a new name cannot be kept."""
         names = self._pattern.names(batch)
         if self._pattern.fixed is not None or batch.targets is not None:
             return Routed(names)
@@ -77,7 +77,7 @@ class TargetLimiter:
             return set(wanted) - self._admitted
 
     def _fallbacks(self, batch: Batch) -> Iterator[str]:
-        """That of each document."""
+        """Yield the fallback name of each document."""
         for part in batch.parts:
             name = self._pattern.at(datetime.fromtimestamp(part.generation.born, UTC))
             yield from [name] * len(part)

@@ -78,7 +78,7 @@ def _shown(number: int, letter: DeadLetter) -> dict[str, Any]:
 
 
 def _make_printable(value: Any) -> Any:
-    """Names of files and words of servers must not turn the direction of what stands around them."""
+    """Escape names of files and words of servers, which could turn the direction of the text next to them."""
     if isinstance(value, Mapping):
         return {_make_printable(name): _make_printable(each) for name, each in value.items()}
     if isinstance(value, list | tuple):
