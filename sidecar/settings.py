@@ -42,9 +42,8 @@ class Limits(Described):
     """What the sidecar may take."""
 
     memory: Size = 16 << 20
-    """What bounds the batches of all pipelines in memory. It is divided among all pairs of a pipeline and a sink, and
-    within a pair among its batches. A batch may have twice its part in bytes, as `batch_bytes` counts them, and at
-    least 64 KiB."""
+    """Bytes that the documents of all batches may take together. It is divided among all pairs of a pipeline and a
+    sink, and within a pair among its batches; a batch may have 64 KiB of log in any case."""
 
     open_files: Annotated[int, Field(ge=16)] = 512
     """Files that may be open at once; beyond it the least lately read ones are closed for a while."""

@@ -43,8 +43,8 @@ _UNDISTURBED_S = 0.02
 """So long after a batch has left, nothing is read: two threads at once would take turns with the interpreter, many
 times a batch. What is not answered by then goes on beside the reading."""
 
-_EXPANSION = 2
-"""Documents of usual lines are up to this many times as long as the lines."""
+EXPANSION = 2
+"""Documents of usual lines are up to this many times as long as the lines; of others they count instead."""
 
 MAX_CHUNK_DOCUMENTS = 1 << 20
 """Bytes that the documents of one chunk have at most, apart from the text of its lines."""
@@ -107,7 +107,7 @@ class Limits(msgspec.Struct, frozen=True):
 
         So memory is bounded before anything is parsed, whatever the length of lines and of what is added to them.
         """
-        documents = _EXPANSION * min(self.bytes, MAX_CHUNK_DOCUMENTS // _EXPANSION)
+        documents = EXPANSION * min(self.bytes, MAX_CHUNK_DOCUMENTS // EXPANSION)
         return max(1, min(self.records - records, documents // overhead))
 
 
@@ -122,7 +122,7 @@ class Part(msgspec.Struct):
     @property
     def weight(self) -> int:
         """What counts against the limit of a batch in bytes."""
-        return max(self.size, self.documents.size // _EXPANSION)
+        return max(self.size, self.documents.size // EXPANSION)
 
 
 class OpenBatch(msgspec.Struct):

@@ -44,16 +44,13 @@ from sidecar.read.links import Links
 from sidecar.read.reader import CHUNK
 from sidecar.roots import Roots
 from sidecar.settings import Pipeline, Settings
-from sidecar.shipper import Limits, Shipper
+from sidecar.shipper import EXPANSION, Limits, Shipper
 from sidecar.signals import Wishes
 from sidecar.state.ledger import Ledger
 from sidecar.state.letters import Bound
 from sidecar.state.store import open_store
 from sidecar.watch.sweep import Sweep
 from sidecar.watcher import Watched, Watcher, busy_step
-
-_EXPANSION = 8
-"""Bytes of memory that a byte of log takes, at most, on its way: as text, as documents, and as a request."""
 
 _TIMEOUT_S = 25.0
 _RETIRE_S = 10.0
@@ -164,7 +161,7 @@ class Supervisor:
     def _limits(self, sink: SinkSettings, concurrency: int) -> Limits:
         """Every shipper has a share of the memory that nobody else can take."""
         shippers = sum(len(self._settings.sinks_of(name)) for name in self._settings.pipelines)
-        share = self._settings.limits.memory // (shippers * (concurrency + 1) * _EXPANSION) * 4
+        share = self._settings.limits.memory // (shippers * (concurrency + 1) * EXPANSION)
         return Limits(sink.batch_records, max(64 * 1024, min(sink.batch_bytes, share)), sink.linger, concurrency)
 
     # ── the run ─────────────────────────────────────────────────────────────────────────────────────────────
