@@ -94,7 +94,7 @@ class Root:
 
     @contextmanager
     def reach(self) -> Iterator[Reached]:
-        """Walk to the directory, or as far as it is there."""
+        """Walk to the directory, or as far as it is there. Raise `OSError` if not even `/` can be opened."""
         walk = _Walk()
         error: OSError | None = None
         try:

@@ -11,6 +11,7 @@ from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
+from types import MappingProxyType
 
 from sidecar import events
 from sidecar.clock import Clock
@@ -39,6 +40,16 @@ class Watched:
     busy_s: float = BUSY_S
     refused: Mapping[str, str] = field(default_factory=dict)
     matches: int = 0
+    swept_at: float = float("-inf")
+    sweeping_s: float = 0.0
+    is_hinted: bool = False
+    """When it was swept last, how long that took, and whether a name has changed since."""
+
+    def is_due(self, now: float) -> bool:
+        """Whether it is time to sweep. A pipeline with very many names waits longer, and no other one with it."""
+        due_s = min(_LONGEST_S, max(SWEEP_EVERY_S, _SHARE * self.sweeping_s))
+        hinted_s = min(SWEEP_EVERY_S, max(BUSY_S, 10 * self.sweeping_s))
+        return now - self.swept_at >= (hinted_s if self.is_hinted else due_s)
 
 
 def busy_step(linger_s: float) -> float:
@@ -61,7 +72,6 @@ class Watcher(threading.Thread):
         self._ending = threading.Event()
         self._asked: deque[threading.Event] = deque()
         self._state_told = False
-        self._sweeping_s = 0.0
         self._is_calm, self._calm_at = False, float("-inf")
         self._notifier: Notifier | None = None
         self.failed = False
@@ -98,28 +108,40 @@ class Watcher(threading.Thread):
 
     def _watch(self) -> None:
         self._notify()
-        swept_at = float("-inf")
         while not self._ending.is_set():
             self._heartbeats.beat()
+            self._take_hint()
             now = self._clock.monotonic()
-            due = min(_LONGEST_S, max(SWEEP_EVERY_S, _SHARE * self._sweeping_s))
-            hinted = min(SWEEP_EVERY_S, max(BUSY_S, 10 * self._sweeping_s))
-            if now - swept_at >= due or (self._hint.is_set() and now - swept_at >= hinted):
-                self._hint.clear()
-                swept_at = now
+            if self._asked:
                 self.look()
+            elif due := [watched for watched in self._watched if watched.is_due(now)]:
+                self._look_at(due)
             wait = self.poll()
-            self._hint.wait(wait) if not self._hint.is_set() else self._ending.wait(min(wait, BUSY_S))
+            if any(watched.is_hinted for watched in self._watched):
+                self._ending.wait(min(wait, BUSY_S))
+            else:
+                self._hint.wait(wait)
+
+    def _take_hint(self) -> None:
+        if self._hint.is_set():
+            self._hint.clear()
+            for watched in self._watched:
+                watched.is_hinted = True
 
     def look(self) -> None:
         """One sweep of every pipeline."""
         asked = [self._asked.popleft() for _ in range(len(self._asked))]
-        self._sweeping_s = 0.0
-        for watched in self._watched:
+        self._look_at(self._watched)
+        for done in asked:
+            done.set()
+
+    def _look_at(self, pipelines: Sequence[Watched]) -> None:
+        for watched in pipelines:
             try:
-                began = self._clock.monotonic()
+                watched.is_hinted = False
+                watched.swept_at = self._clock.monotonic()
                 sightings = watched.sweep.look()
-                self._sweeping_s += self._clock.monotonic() - began
+                watched.sweeping_s = self._clock.monotonic() - watched.swept_at
                 watched.matches = len(sightings)
                 watched.follower.look(sightings)
                 self._state_told = False
@@ -127,10 +149,11 @@ class Watcher(threading.Thread):
                 if not self._state_told:
                     self._state_told = True
                     self._emit(events.StateUnwritable(str(error)))
+            except OSError as error:  # no descriptor is left, for instance: this pipeline is looked at again later
+                self._tell_refused(watched, {glob.pattern: str(error.strerror) for glob in watched.sweep.globs})
+                continue
             self._tell_refused(watched)
         self._watch_folders()
-        for done in asked:
-            done.set()
 
     def poll(self) -> float:
         """Look at the sizes of active files; returns how long to wait before the next time."""
@@ -153,8 +176,8 @@ class Watcher(threading.Thread):
                     found.append(watched)
         return found
 
-    def _tell_refused(self, watched: Watched) -> None:
-        refused = dict(watched.sweep.refused)
+    def _tell_refused(self, watched: Watched, failed: Mapping[str, str] = MappingProxyType({})) -> None:
+        refused = {**watched.sweep.refused, **failed}
         refused |= dict.fromkeys(watched.sweep.unreadable, "the directory cannot be read")
         refused |= watched.follower.unreadable.reasons() | watched.follower.left_out
         for path in refused.keys() - watched.refused.keys():

@@ -17,7 +17,7 @@ from sidecar.positions import HEAD, OVERLAP, Remembered
 from sidecar.read.life import Life, Place
 from sidecar.read.rotation_names import COMPRESSED, find_originals, is_rotation_of
 from sidecar.read.source import Source, head_of
-from sidecar.roots import open_directory, open_listing
+from sidecar.roots import LinkInPath, open_directory, open_listing
 
 _TELLING = 256
 """So many equal bytes at the beginning say by themselves that one file was made from the other."""
@@ -85,8 +85,8 @@ def find_candidates(known: Remembered, place: Place, scope: Scope, but_not: Coll
 
 def _neighbours(place: Place, is_wanted: Callable[[str, int], bool]) -> list[Neighbour]:
     """Return the regular files in the directory of `place` that are wanted, none if a link leads there."""
-    folder, found = os.path.dirname(place.name), []
-    with suppress(OSError), open_directory(folder) as directory:
+    folder, found = os.path.dirname(place.name), list[Neighbour]()
+    with suppress(FileNotFoundError, NotADirectoryError, LinkInPath), open_directory(folder) as directory:
         for name in _list(directory, folder, is_wanted):
             with suppress(OSError):
                 status = os.stat(os.path.basename(name), dir_fd=directory, follow_symlinks=False)

@@ -378,7 +378,7 @@ class Follower:
         """A shipper found other bytes than it knew, at the place where the life was after so many `moves`."""
         with self._turn:
             if life.moves == moves and self._is_followed(life):
-                with suppress(Elsewhere):
+                with self.unreadable.guard(life.name):
                     self._empty(life)
 
     def finish_all(self) -> None:
@@ -563,13 +563,20 @@ class Follower:
                 self._follow_newborn()
             if not self._is_followed(life):
                 continue
-            with suppress(OSError):
-                self.poll(life)  # the copy may be complete and the file truncated by now
-                if key_of(source.identity) in self._lives:
-                    return None
-                if self._is_followed(life) and self._may_become_copy(life, source):
-                    return life.generation
+            self.poll(life)  # the copy may be complete and the file truncated by now
+            if key_of(source.identity) in self._lives:
+                return None
+            if self._is_followed(life) and self._is_perhaps_copied(life, source):
+                return life.generation
         return None
+
+    def _is_perhaps_copied(self, life: Life, source: Source) -> bool:
+        """Whether the file may become a copy of the life. As long as the life cannot be read, it may."""
+        if life.name in self.unreadable:
+            return True
+        with self.unreadable.guard(life.name):
+            return self._may_become_copy(life, source)
+        return True
 
     def _is_packed_again(self, source: Source, place: Place) -> bool:
         """Whether a packed file holds what was shipped when it was not packed yet."""
@@ -700,8 +707,10 @@ class Follower:
     def _is_there(life: Life) -> bool:
         try:
             return life.status().links > 0
-        except OSError:
+        except Elsewhere:
             return False
+        except OSError:
+            return True  # that it cannot be asked now does not make it gone
 
     def _let_go(self, life: Life, *, is_there: bool) -> None:
         if self._is_followed(life):
@@ -769,7 +778,8 @@ class Follower:
 
     def _seek(self) -> None:
         for sought in list(self._sought.values()):
-            self._seek_one(sought)
+            with self.unreadable.guard(sought.known.name):
+                self._seek_one(sought)
 
     def _seek_one(self, sought: _Sought) -> None:
         waited = self._clock.monotonic() - sought.since >= QUIET_S
@@ -856,6 +866,8 @@ class Follower:
             with self.unreadable.guard(each.place.name), self._opened(each.place, each.key) as opened:
                 if opened.source is not None and self._may_be_the_copy(known, opened.source, each.place):
                     return True
+                continue
+            return True  # it cannot be read now
         return False
 
     def _may_be_the_copy(self, known: Remembered, source: Source, place: Place) -> bool:
@@ -915,10 +927,9 @@ class Follower:
     def _may_still_be(self, held: _Held, life: Life | None) -> bool:
         """Whether the held file is, so far, what a copy would be."""
         if life is not None:
-            with suppress(OSError):
-                self.poll(life)  # which may take the held file for the copy that it is
-                if self._is_followed(life):
-                    return self._may_become_copy(life, held.source)
+            self.poll(life)  # which may take the held file for the copy that it is
+            if self._is_followed(life):
+                return self._is_perhaps_copied(life, held.source)
         sought = self._sought.get(held.like.number)
         return sought is not None and self._may_become_complete(sought.known, held.source, held.place)
 
@@ -939,7 +950,7 @@ class Follower:
             self._find_again(life)
         life.sighted = sighted
         left = not sighted or life.moved or life.name != life.generation.path
-        if not left or self.poll(life):
+        if not left or self.poll(life) or life.name in self.unreadable:
             return
         if not life.over and self._clock.monotonic() - life.grown_at >= QUIET_S:
             life.closing = life.over = True
@@ -947,14 +958,12 @@ class Follower:
 
     def _find_again(self, life: Life) -> None:
         """It was closed for a while, and no path of the pipeline leads to it any more."""
-        for each in find_by_inode(life.place, key_of(life.file_id)):
-            with self.unreadable.guard(each.place.name):
+        with self.unreadable.guard(life.name):
+            for each in find_by_inode(life.place, key_of(life.file_id)):
                 if self._goes_on_at(life, each):
                     return
-                continue
-            return  # it is there, and cannot be opened now
-        self._unfollow(life)
-        self._miss(life.remembered(), life, "deleted")
+            self._unfollow(life)
+            self._miss(life.remembered(), life, "deleted")
 
     def _goes_on_at(self, life: Life, each: Neighbour) -> bool:
         with self._opened(each.place) as opened:

@@ -161,8 +161,10 @@ class Reader:
     def _of_events(self, cursor: Cursor, grouping: TimedGrouping, part: _Part, newline: int) -> Chunk | None:
         """Return the whole events of the part, whose lines end at `newline`, or the last one if it is over."""
         data, at_cut = part.raw[part.begin :], part.at_cut
-        is_closed = len(data) - newline > self._max_line or (part.is_largest and not part.is_complete(cursor))
+        is_closed = len(data) - newline > self._max_line
         found = self._in(cursor).events(grouping, data[:newline], cursor.offset, closed=is_closed)
+        if not found.whole and part.is_largest and not part.is_complete(cursor):
+            found = self._in(cursor).events(grouping, data[:newline], cursor.offset, closed=True)
         if found.whole:
             return self._with_events(cursor, data[: found.whole], found, part.max_records)
         if not part.is_complete(cursor):

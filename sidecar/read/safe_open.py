@@ -39,7 +39,10 @@ def _below(root: str, path: str) -> list[str]:
 
 
 def _regular(fd: int) -> int:
-    if stat.S_ISREG(os.fstat(fd).st_mode):
-        return fd
-    os.close(fd)
-    raise NotRegular("not a regular file")
+    try:
+        if stat.S_ISREG(os.fstat(fd).st_mode):
+            return fd
+        raise NotRegular("not a regular file")
+    except OSError:
+        os.close(fd)
+        raise

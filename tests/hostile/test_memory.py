@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import subprocess
 import sys
 from dataclasses import dataclass, field
@@ -51,13 +50,23 @@ def test_the_process_stays_below_the_ceiling(tmp_path: Path, line: bytes, pipeli
         assert peak_mib("run", "--once", "--config", str(tmp_path / "sidecar.json")) <= CEILING_MIB
 
 
+_MEASURED = """
+import resource, subprocess, sys
+done = subprocess.run([sys.executable, "-m", "sidecar", *sys.argv[1:]], stderr=subprocess.DEVNULL)
+print(done.returncode, resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss)
+"""
+
+
 def peak_mib(*arguments: str) -> float:
-    """The most memory that a command has taken when it ends well, in MiB (getrusage(2), `ru_maxrss`)."""
-    process = subprocess.Popen([sys.executable, "-m", "sidecar", *arguments], env=ENVIRON, stderr=subprocess.DEVNULL)
-    _, status, usage = os.wait4(process.pid, 0)
-    process.returncode = os.waitstatus_to_exitcode(status)
-    assert process.returncode == 0
-    return usage.ru_maxrss / 1024
+    """The most memory that a command has taken when it ends well, in MiB (getrusage(2), `ru_maxrss`).
+
+    A process begins with the figure of the one that it was forked from, so a small one stands between.
+    """
+    command = [sys.executable, "-c", _MEASURED, *arguments]
+    done = subprocess.run(command, env=ENVIRON, capture_output=True, text=True, check=True)
+    code, peak_kib = map(int, done.stdout.split())
+    assert code == 0
+    return peak_kib / 1024
 
 
 @dataclass
