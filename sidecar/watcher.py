@@ -42,13 +42,14 @@ class Watched:
     matches: int = 0
     swept_at: float = float("-inf")
     sweeping_s: float = 0.0
+    looking_s: float = 0.0
     is_hinted: bool = False
-    """When it was swept last, how long that took, and whether a name has changed since."""
+    """When it was swept last, how long that took, and with all that follows, and whether a name has changed since."""
 
     def is_due(self, now: float) -> bool:
         """Whether it is time to sweep. A pipeline with very many names waits longer, and no other one with it."""
         due_s = min(_LONGEST_S, max(SWEEP_EVERY_S, _SHARE * self.sweeping_s))
-        hinted_s = min(SWEEP_EVERY_S, max(BUSY_S, 10 * self.sweeping_s))
+        hinted_s = min(SWEEP_EVERY_S, max(BUSY_S, 10 * self.looking_s))
         return now - self.swept_at >= (hinted_s if self.is_hinted else due_s)
 
 
@@ -144,6 +145,7 @@ class Watcher(threading.Thread):
                 watched.sweeping_s = self._clock.monotonic() - watched.swept_at
                 watched.matches = len(sightings)
                 watched.follower.look(sightings)
+                watched.looking_s = self._clock.monotonic() - watched.swept_at
                 self._state_told = False
             except StateError as error:
                 if not self._state_told:
