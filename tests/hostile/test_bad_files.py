@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import json
 import os
+import resource
 import signal
 import sqlite3
 from contextlib import closing
@@ -171,3 +172,29 @@ def test_a_guard_ends_at_errors_of_its_file_and_at_no_others(tmp_path: Path) -> 
     with files.guard("a"):
         pass
     assert not files
+
+
+def test_a_file_that_fails_after_it_was_opened_leaves_no_descriptor_open(pod: Pod) -> None:
+    pod.write("bad.log", "bad")
+    pod.faults.set([("stat", "bad.log", errno.ESTALE)])
+    with running(pod.own_log, *pod.arguments, **pod.faults.environ) as process:
+        eventually(lambda: pod.refused() == ["bad.log"], "it is named")
+        held = [os.readlink(link) for link in Path(f"/proc/{process.pid}/fd").iterdir() if link.is_symlink()]
+        assert not [path for path in held if path.endswith("bad.log")]
+        assert ended(process) == 0
+
+
+def test_no_descriptor_left_ends_nothing_and_all_is_shipped_once_there_are_some(pod: Pod) -> None:
+    for number in range(10):
+        pod.write(f"{number}.log", f"first of {number}")
+    with running(pod.own_log, *pod.arguments) as process:
+        eventually(lambda: len(pod.stored()) == 10, "all files are followed")
+        limits = resource.prlimit(process.pid, resource.RLIMIT_NOFILE)
+        resource.prlimit(process.pid, resource.RLIMIT_NOFILE, (3, limits[1]))
+        for number in range(10, 20):
+            pod.write(f"{number}.log", f"first of {number}")
+        eventually(lambda: "Too many open files" in pod.own_log.read_text(), "it is said")
+        assert process.poll() is None
+        resource.prlimit(process.pid, resource.RLIMIT_NOFILE, limits)
+        eventually(lambda: len(pod.stored()) == 20, "the others are shipped")
+        assert ended(process) == 0

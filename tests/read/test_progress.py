@@ -13,7 +13,7 @@ from sidecar.charset import named
 from sidecar.decode.framing import Framing
 from sidecar.decode.multiline import grouping
 from sidecar.flow import Generation
-from sidecar.positions import NO_TAIL, Checkpoint, Fingerprint
+from sidecar.positions import OVERLAP, Checkpoint, Fingerprint, Tail
 from sidecar.read.descriptors import Descriptors
 from sidecar.read.life import Cursor, Life, Place
 from sidecar.read.reader import MAX_RECORDS, Reader
@@ -63,9 +63,10 @@ Documents = list[tuple[int, str]]
 
 
 def read_all(
-    path: Path, sizes: list[int], *, multiline: str, encoding: str, max_line: int, chunk: int, max_records: int
-) -> Documents:
-    """All (offset, text) of a file that grows to each of these sizes and is over then."""
+    path: Path, sizes: list[int], *, multiline: str, encoding: str, max_line: int, chunk: int, max_records: int,
+    start: int = 0,
+) -> Documents:  # fmt: skip
+    """All (offset, text) from `start` on of a file that grows to each of these sizes and is over then."""
     charset, clock = named(encoding), ManualClock(0.0)
     preset = "java" if multiline == "java" else None
     groups = grouping(preset, {"start": "^2026"}, timeout_s=2.0, max_lines=5, max_bytes=max_line // charset.shrinks)
@@ -74,13 +75,14 @@ def read_all(
     file = CountingFile(os.open(path, os.O_RDONLY))
     place = Place(str(path.parent), str(path))
     life = Life(Generation(1, "app", str(path), 0.0), file, place, b"", (), Journal(), Descriptors(16))
-    cursor, found = Cursor(life, Checkpoint(0, NO_TAIL)), Documents()
+    before = path.read_bytes()[max(0, start - OVERLAP) : start]
+    cursor, found = Cursor(life, Checkpoint(start, Tail.of(before))), Documents()
     for size in sizes:
         life.size, life.closing = size, size == sizes[-1]
         while True:
-            before = file.reads
+            reads = file.reads
             part = reader.next_chunk(cursor, max_records)
-            assert file.reads - before <= MAX_LOOKS + size // chunk
+            assert file.reads - reads <= MAX_LOOKS + size // chunk
             if part is None and cursor.searching:
                 continue
             if part is None:
@@ -140,6 +142,34 @@ def test_how_many_records_a_chunk_may_have_decides_nothing_about_lines(
         max_records=MAX_RECORDS,
     )
     assert few == all_at_once
+
+
+@given(
+    lines=st.lists(st.sampled_from([b"2026 a\n", b" at x\n", b"z" * 30 + b"\n"]), min_size=30, max_size=60),
+    multiline=st.sampled_from(["java", "start"]), max_line=st.integers(40, 90), chunk=st.integers(64, 250),
+    place=st.integers(0, 59),
+)  # fmt: skip
+def test_events_end_where_they_end_wherever_reading_begins(
+    tmp_path_factory: pytest.TempPathFactory,
+    lines: list[bytes],
+    multiline: str,
+    max_line: int,
+    chunk: int,
+    place: int,
+) -> None:
+    content = b"".join(lines)
+    path = tmp_path_factory.mktemp("read") / "app.log"
+    path.write_bytes(content)
+
+    def read(start: int) -> Documents:
+        return read_all(
+            path, [len(content)], multiline=multiline, encoding="utf-8", max_line=max_line, chunk=chunk,
+            max_records=MAX_RECORDS, start=start,
+        )  # fmt: skip
+
+    whole = read(0)
+    start, _ = whole[place % len(whole)]
+    assert read(start) == [document for document in whole if document[0] >= start]
 
 
 def test_two_over_long_lines_in_a_row_are_no_endless_loop_for_events_of_several_lines(tmp_path: Path) -> None:
