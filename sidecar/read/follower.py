@@ -242,6 +242,7 @@ class Follower:
             self._listeners = dict(listeners)
             self._ignore_older, self._held_deleted, self._scope = ignore_older, held_deleted, scope
             self._through.clear()
+            self.unreadable.keep_readers(listeners.keys())
             points = {known.generation.number: known.checkpoints for known in self._ledger.unfinished(self.pipeline)}
             lives = [*self._lives.values(), *(sought.life for sought in self._sought.values() if sought.life)]
             self._change_links(links, lives)

@@ -84,6 +84,11 @@ class UnreadableFiles:
         with self._lock:
             self._entries = {key: entry for key, entry in self._entries.items() if key[0] in paths}
 
+    def keep_readers(self, sinks: Collection[str]) -> None:
+        """Forget what sinks met that are not among these any more."""
+        with self._lock:
+            self._entries = {key: entry for key, entry in self._entries.items() if key[1] == "" or key[1] in sinks}
+
     def __contains__(self, path: str) -> bool:
         return any(path == failed for failed, _ in list(self._entries))
 

@@ -140,17 +140,18 @@ def open_store(directory: Path, *, exclusive: bool = True, create: bool = True) 
         _refuse_remote(directory)
         _refuse_foreign_files(directory)
         lock_fd = _locked(directory) if exclusive else None
-        return Store(directory, _connected(directory), lock_fd)
+        store = Store(directory, _connected(directory), lock_fd)
+        lock_fd = None  # the store closes it
+        return store
     except OSError as error:
         raise StateError(
             f"the state directory cannot be used ({error.strerror})",
             at=str(directory),
             try_="make it writable for this user, or name another one with --state-dir",
         ) from error
-    except StateError:
+    finally:
         if lock_fd is not None:
             os.close(lock_fd)
-        raise
 
 
 def _locked(directory: Path) -> int:

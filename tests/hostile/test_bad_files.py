@@ -160,6 +160,15 @@ def test_the_pause_of_a_file_doubles_up_to_a_bound_and_starts_again_after_a_succ
     assert files.record("a", error, "sink") - clock.monotonic() == 1.0
 
 
+def test_what_a_sink_met_is_forgotten_with_the_sink() -> None:
+    files = UnreadableFiles(ManualClock(0.0))
+    error = OSError(errno.EIO, os.strerror(errno.EIO))
+    for reader in ("", "old", "kept"):
+        files.record(reader, error, reader)
+    files.keep_readers({"kept"})
+    assert files.reasons().keys() == {"", "kept"}
+
+
 def test_a_guard_ends_at_errors_of_its_file_and_at_no_others(tmp_path: Path) -> None:
     files = UnreadableFiles(ManualClock(0.0))
     with files.guard("a"):
