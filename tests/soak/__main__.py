@@ -8,7 +8,6 @@ from __future__ import annotations
 import argparse
 import json
 import sqlite3
-import subprocess
 import sys
 import tempfile
 import time
@@ -21,9 +20,9 @@ from typing import Any
 from tests.bench.servers import Null, null_server
 from tests.journey.processes import ended, running
 from tests.soak.outages import Gate, Outages
+from tests.soak.programs import run_program
 from tests.soak.samples import HEADER, Sample, courses, sample
 
-_ROOT = Path(__file__).parents[2]
 _CATCH_UP_S = 120
 _SINKS = 2
 
@@ -113,7 +112,8 @@ def soak(plan: Plan, folder: Path) -> Found:
         to = ["--to", f"elasticsearch://127.0.0.1:{gate.port}/logs", "--to", f"sqlite:///{database}"]
         with running(said, str(logs / "app-*.log*"), *to, "--state-dir", str(folder / "state")) as process:
             outages = Outages(gate, database, plan.outage_every, plan.outage)
-            with _application(logs, plan) as application:
+            given = (str(logs), str(plan.lines_per_s), str(plan.rotate_every))
+            with run_program("tests.soak.application", *given) as application:
                 outages.start()
                 samples = list(_samples(process.pid, plan))
                 outages.stop()
@@ -132,26 +132,6 @@ def _gate(null: Null) -> Iterator[Gate]:
         yield gate
     finally:
         gate.shut()
-
-
-@contextmanager
-def _application(logs: Path, plan: Plan) -> Iterator[subprocess.Popen[str]]:
-    """An application that writes until its standard input is closed."""
-    command = [
-        sys.executable,
-        "-m",
-        "tests.soak.application",
-        str(logs),
-        str(plan.lines_per_s),
-        str(plan.rotate_every),
-    ]
-    with subprocess.Popen(
-        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=_ROOT
-    ) as application:
-        try:
-            yield application
-        finally:
-            application.kill()
 
 
 def _samples(pid: int, plan: Plan) -> Iterator[Sample]:

@@ -9,13 +9,12 @@ from __future__ import annotations
 import argparse
 import json
 import sqlite3
-import subprocess
 import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Iterator, Sequence
-from contextlib import closing, contextmanager
+from collections.abc import Sequence
+from contextlib import closing
 from datetime import datetime
 from pathlib import Path
 from statistics import quantiles
@@ -24,8 +23,8 @@ from typing import NamedTuple
 from tests.hostile.faults import Faults
 from tests.journey.processes import eventually, running, sidecar
 from tests.journey.test_bounds import memory
+from tests.soak.programs import run_program
 
-_ROOT = Path(__file__).parents[2]
 _SECRET = "the-token-of-the-sidecar"
 _SAMPLE_EVERY_S = 5.0
 MAX_MEMORY_MIB = 96
@@ -96,7 +95,7 @@ def soak(folder: Path, seconds: float) -> Found:
     with running(own_log, "--config", str(config), **faults.environ) as process:
         eventually((state / "sidecar.sock").exists, "it listens")
         attacker = ("tests.soak.attacker", str(hostile), str(secrets), faults.environ["FAULTS"])
-        with _application("tests.soak.application", str(good), "200", "20") as application, _application(*attacker):
+        with run_program("tests.soak.application", str(good), "200", "20") as application, run_program(*attacker):
             until = time.monotonic() + seconds
             while time.monotonic() < until:
                 time.sleep(min(_SAMPLE_EVERY_S, seconds / 4))
@@ -131,19 +130,6 @@ def _settings(folder: Path, good: Path, hostile: Path, state: Path) -> dict[str,
             },
         },
     }
-
-
-@contextmanager
-def _application(module: str, *arguments: str) -> Iterator[subprocess.Popen[str]]:
-    """A program that runs until its standard input is closed."""
-    command = [sys.executable, "-m", module, *arguments]
-    with subprocess.Popen(
-        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=_ROOT
-    ) as application:
-        try:
-            yield application
-        finally:
-            application.kill()
 
 
 def _messages(database: Path) -> list[tuple[str, float]]:
