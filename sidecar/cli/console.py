@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable
 
 from rich.console import Console, ConsoleOptions, RenderableType
@@ -10,15 +11,21 @@ from rich.text import Text
 
 from sidecar.printable import printable, printable_lines
 
+NO_TERMINAL_COLUMNS = 10_000
+
 
 class PrintableConsole(Console):
     """Writes what is printable and its own colours: text is never markup, an emoji name or a command.
+
+    A row of a table is one line in a file or a pipe, so that `grep` finds a path as a whole.
 
     `stderr`: write to standard error.
     """
 
     def __init__(self, *, stderr: bool = False) -> None:
         super().__init__(stderr=stderr, markup=False, emoji=False, highlight=False)
+        if not self.is_terminal and "COLUMNS" not in os.environ:
+            self.width = NO_TERMINAL_COLUMNS
 
     def render(self, renderable: RenderableType, options: ConsoleOptions | None = None) -> Iterable[Segment]:
         """Render the parts of all tables and texts; whatever they hold, it is made printable here."""

@@ -243,8 +243,10 @@ def _writes(node: ast.AST) -> bool:
 
 
 def test_a_stream_that_knows_few_letters_gets_escapes(tmp_path: Path) -> None:
-    (tmp_path / "é\udcff.log").write_text("{}\n")
-    name = f"{tmp_path}/é\udcff.log"
+    folder = tmp_path / ("longer-than-a-terminal-is-wide-" * 5)
+    folder.mkdir()
+    name = f"{folder}/é\udcff.log"
+    Path(name).write_text("{}\n")
     done = sidecar("run", name, "--to", "stdout:", "--once", "--state-dir", f"{tmp_path}/s", PYTHONIOENCODING="ascii")
     assert done.returncode == 0, done.stderr
     listed = sidecar("checkpoints", "list", "--state-dir", f"{tmp_path}/s", PYTHONIOENCODING="ascii:strict")
