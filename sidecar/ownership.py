@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import stat
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 _KINDS: tuple[tuple[Callable[[int], bool], str], ...] = (
@@ -15,6 +16,22 @@ _KINDS: tuple[tuple[Callable[[int], bool], str], ...] = (
 def may_trust(uid: int) -> bool:
     """Return whether this is the user of this process, or root."""
     return uid in (0, os.geteuid())
+
+
+def become_owner(directory: Path) -> None:
+    """Stop being root and become the owner of `directory`, for commands that look into a sidecar's state.
+
+    Whatever the owner has put there then has the owner's rights and no more. Nothing happens if this process is not
+    root, if there is no such directory, or if the container may not change its user (no CAP_SETUID).
+    """
+    if os.geteuid() != 0:
+        return
+    with suppress(OSError):
+        found = os.stat(directory)
+        if found.st_uid != 0:
+            os.setgroups([found.st_gid])
+            os.setgid(found.st_gid)
+            os.setuid(found.st_uid)
 
 
 def explain_distrust(path: Path | str, is_wanted: Callable[[int], bool]) -> str:

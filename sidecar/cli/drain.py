@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import argparse
-import os
-from pathlib import Path
 
 from sidecar.cli.output import put_error, put_line
-from sidecar.configuration.places import state_directory_at_hand
+from sidecar.cli.state import add_state_option, open_state_directory
 from sidecar.observe.socket import NobodyThere, ask
 from sidecar.quantities import seconds
 
@@ -19,13 +17,13 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--timeout", metavar="TIME", type=seconds, default=25.0, help="how long to wait, as in 20s; 25s unless told"
     )
-    parser.add_argument("--state-dir", metavar="DIR", type=Path, help="the state directory of the sidecar")
+    add_state_option(parser)
     parser.set_defaults(run=run)
 
 
 def run(options: argparse.Namespace) -> int:
     """0 when everything is delivered, 1 when the time is over before. The sidecar goes on in either case."""
-    directory = state_directory_at_hand(options.state_dir, os.environ)
+    directory = open_state_directory(options)
     try:
         status, told = ask(directory, f"POST /drain?timeout={options.timeout}", options.timeout + _SPARE_S)
     except (NobodyThere, TimeoutError) as error:

@@ -7,7 +7,7 @@ import os
 from pathlib import Path
 from typing import Any
 
-from sidecar.configuration.places import state_directory_at_hand
+from sidecar.cli.state import add_state_option, become_user_of, open_state_directory
 from sidecar.errors import ConfigurationError
 from sidecar.settings import Settings, from_command_line, load
 
@@ -30,18 +30,16 @@ def add_pipeline_options(parser: argparse.ArgumentParser) -> None:
     add_state_option(parser)
 
 
-def add_state_option(parser: argparse.ArgumentParser) -> None:
-    """`--state-dir`."""
-    parser.add_argument("--state-dir", metavar="DIR", type=Path, help="where checkpoints and dead letters are kept")
-
-
 def state_directory(options: argparse.Namespace) -> Path:
-    """The state directory that a command means which only looks at a state: told, configured, or the default."""
-    if options.state_dir:
-        return Path(options.state_dir)
-    if options.config or options.to:
-        return settings_of(options, ["-"] if options.to else [], options.to).state_directory()
-    return state_directory_at_hand(None, os.environ)
+    """Return the state directory of a command that looks into a state: named, configured, or the default.
+
+    Root becomes the owner of the state, as in `open_state_directory`.
+    """
+    if options.state_dir or not (options.config or options.to):
+        return open_state_directory(options)
+    directory = settings_of(options, ["-"] if options.to else [], options.to).state_directory()
+    become_user_of(directory)
+    return directory
 
 
 def config_file(options: argparse.Namespace) -> Path | None:

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import argparse
-import os
 from pathlib import Path
 
 from sidecar.cli.output import put_line
-from sidecar.configuration.places import state_directory_at_hand
+from sidecar.cli.state import add_state_option, open_state_directory
 from sidecar.observe.socket import NobodyThere, ask
 
 
@@ -18,13 +17,13 @@ def configure(parser: argparse.ArgumentParser) -> None:
         help="startup: it follows its files. live: it is not stuck. ready: its configuration is good",
     )  # fmt: skip
     parser.add_argument("--sinks", action="store_true", help="for ready: and no destination is down")
-    parser.add_argument("--state-dir", metavar="DIR", type=Path, help="the state directory of the sidecar")
+    add_state_option(parser)
     parser.set_defaults(run=run)
 
 
 def run(options: argparse.Namespace) -> int:
     """0 if all is well, else 1. One sentence for those who read the events of the Pod."""
-    directory = state_directory_at_hand(options.state_dir, os.environ)
+    directory = open_state_directory(options)
     good, text = answer(directory, f"GET /{options.kind}z{'?sinks=1' if options.sinks else ''}", options.kind)
     put_line(text)
     return 0 if good else 1

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -14,7 +13,7 @@ from rich.text import Text
 
 from sidecar.cli.console import make_text, put
 from sidecar.cli.output import put_error, put_json
-from sidecar.configuration.places import state_directory_at_hand
+from sidecar.cli.state import add_state_option, open_state_directory
 from sidecar.observe.socket import NobodyThere, ask
 
 _MOST_FILES = 20
@@ -25,7 +24,7 @@ _STYLES = {"up": "green", "new": "dim", "retrying": "yellow", "misconfigured": "
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """The options of this command."""
-    parser.add_argument("--state-dir", metavar="DIR", type=Path, help="the state directory of the sidecar")
+    add_state_option(parser)
     parser.add_argument("--json", action="store_true", help="one JSON object")
     parser.set_defaults(run=run)
 
@@ -50,7 +49,7 @@ def facts_of(directory: Path, *, all_files: bool = False) -> Mapping[str, Any]:
 def run(options: argparse.Namespace) -> int:
     """0 if a sidecar answers, else 1."""
     try:
-        facts = facts_of(state_directory_at_hand(options.state_dir, os.environ), all_files=options.json)
+        facts = facts_of(open_state_directory(options), all_files=options.json)
     except NoAnswer as error:
         put_error(error)
         return 1

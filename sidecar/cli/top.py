@@ -20,8 +20,8 @@ from rich.text import Text
 
 from sidecar.cli.console import PrintableConsole
 from sidecar.cli.output import put_error
+from sidecar.cli.state import add_state_option, open_state_directory
 from sidecar.cli.status import ORDERS, NoAnswer, facts_of, screen
-from sidecar.configuration.places import state_directory_at_hand
 from sidecar.quantities import seconds
 
 _HELP = "q ends, p pauses, s sorts files by {next}"
@@ -29,7 +29,7 @@ _HELP = "q ends, p pauses, s sorts files by {next}"
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """The options of this command."""
-    parser.add_argument("--state-dir", metavar="DIR", type=Path, help="the state directory of the sidecar")
+    add_state_option(parser)
     parser.add_argument(
         "--every", metavar="TIME", type=seconds, default=1.0, help="how often, as in 2s; 1s unless told"
     )
@@ -38,7 +38,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Until `q` or Ctrl-C, or until the sidecar has ended: then 1 if there never was one."""
-    directory = state_directory_at_hand(options.state_dir, os.environ)
+    directory = open_state_directory(options)
     try:
         first = facts_of(directory)
     except NoAnswer as error:

@@ -7,13 +7,11 @@ is over: so a classic sidecar that stands first is there before the application.
 from __future__ import annotations
 
 import argparse
-import os
 import time
-from pathlib import Path
 
 from sidecar.cli.output import put_line
 from sidecar.cli.probe import answer
-from sidecar.configuration.places import state_directory_at_hand
+from sidecar.cli.state import add_state_option, open_state_directory
 from sidecar.quantities import seconds
 
 _STEP_S = 0.1
@@ -24,13 +22,13 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--timeout", metavar="TIME", type=seconds, default=30.0, help="how long to wait, as in 20s; 30s unless told"
     )
-    parser.add_argument("--state-dir", metavar="DIR", type=Path, help="the state directory of the sidecar")
+    add_state_option(parser)
     parser.set_defaults(run=run)
 
 
 def run(options: argparse.Namespace) -> int:
     """Always 0: a postStart hook that fails would kill the container."""
-    directory = state_directory_at_hand(options.state_dir, os.environ)
+    directory = open_state_directory(options)
     give_up_at = time.monotonic() + options.timeout
     while True:
         good, text = answer(directory, "GET /startupz", "startup")

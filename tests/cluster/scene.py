@@ -68,8 +68,9 @@ class Scene:
         assert seconds <= DRAIN_S
 
     def measure(self, row: int, situation: str, mode: Mode, pod: Pod, written: int | None) -> None:
-        """Add what was seen to the table."""
-        seconds = self.timeline.seconds_to_end(pod.container_id(SIDECAR))
+        """Add what was seen to the table; no time if the kubelet has lost the container (ContainerStatusUnknown)."""
+        is_known = "containerID" in pod.container(SIDECAR)
+        seconds = self.timeline.seconds_to_end(pod.container_id(SIDECAR)) if is_known else None
         code = pod.ended(SIDECAR).get("exitCode")
         stored = len(self.stored())
         self._table.add(Measurement(row, situation, mode, code, pod.phase, written, stored, seconds))

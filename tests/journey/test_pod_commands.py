@@ -463,3 +463,40 @@ def test_a_process_of_another_user_is_not_asked_even_under_the_name_of_our_socke
             other.kill()
     finally:
         shutil.rmtree(folder)
+
+
+ANSWERING = """
+import os, socket, sys
+os.setgid(4242)
+os.setuid(4242)
+listener = socket.socket(socket.AF_UNIX)
+listener.bind(f"{sys.argv[1]}/sidecar.sock")
+listener.listen()
+print("listens", flush=True)
+connection, _ = listener.accept()
+connection.recv(4096)
+connection.sendall(b'HTTP/1.0 200 OK\\r\\n\\r\\n{"text": "all is well"}')
+"""
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can become another user; run the tests as root")
+def test_root_looks_into_the_state_of_another_user() -> None:
+    """As in a container of `kubectl debug`, whose user is root beside a sidecar whose user is not."""
+    folder = Path(tempfile.mkdtemp(dir="/tmp"))
+    folder.chmod(0o755)
+    here = Setting(folder)
+    try:
+        assert sidecar("run", "--config", str(here.config), "--once").returncode == 0
+        for path in (here.state, *here.state.iterdir()):
+            os.chown(path, 4242, 4242)
+        listed = here.ask("checkpoints", "list")
+        assert (listed.returncode, str(here.log) in listed.stdout) == (0, True), listed.stderr
+        assert here.ask("dead-letters", "list").returncode == 0
+        assert {path.stat().st_uid for path in here.state.iterdir()} == {4242}
+        with subprocess.Popen([sys.executable, "-c", ANSWERING, str(here.state)], stdout=subprocess.PIPE) as other:
+            assert other.stdout is not None
+            assert other.stdout.readline() == b"listens\n"
+            done = here.ask("probe", "live")
+            assert (done.returncode, done.stdout) == (0, "all is well\n"), done.stderr
+    finally:
+        shutil.rmtree(folder)

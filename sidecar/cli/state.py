@@ -1,0 +1,38 @@
+"""The state directory that a command looks into; light to import, since probes run every few seconds."""
+
+from __future__ import annotations
+
+import argparse
+import os
+from contextlib import suppress
+from pathlib import Path
+
+from sidecar.configuration.places import state_directory_at_hand
+from sidecar.observe.socket import NAME
+from sidecar.ownership import become_owner
+
+
+def add_state_option(parser: argparse.ArgumentParser) -> None:
+    """`--state-dir`."""
+    parser.add_argument(
+        "--state-dir", metavar="DIR", type=Path, help="where checkpoints, dead letters and the socket are"
+    )
+
+
+def open_state_directory(options: argparse.Namespace) -> Path:
+    """Return the state directory: named, from the environment, or the default. No configuration is read.
+
+    Root becomes the owner of the state, since `kubectl debug` makes its users root and the sidecar has another user.
+    """
+    directory = state_directory_at_hand(options.state_dir, os.environ)
+    become_user_of(directory)
+    return directory
+
+
+def become_user_of(directory: Path) -> None:
+    """Let root become the owner of the directory, unless a sidecar of another user listens there (parked)."""
+    with suppress(OSError):
+        owner = directory.stat().st_uid
+        socket = directory / NAME
+        if not os.path.lexists(socket) or socket.lstat().st_uid == owner:
+            become_owner(directory)
