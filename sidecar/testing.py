@@ -18,9 +18,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from sidecar.deliver.sink import Resumable, Sink
 from sidecar.errors import DeliveryError
-from sidecar.flow import Batch, Generation, Rejection, Verdict, Whole
+from sidecar.model.batch import Batch, Rejection, Verdict
+from sidecar.model.documents import Whole
+from sidecar.model.file import Generation
+from sidecar.sinks.contract import Resumable, Sink
 
 TIME = "2026-11-23T01:00:00.123456Z"
 

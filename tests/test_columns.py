@@ -13,7 +13,8 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from sidecar.columns import _compiled, reference
+from sidecar.lib.native import _native as _compiled
+from sidecar.lib.native import fallback as reference
 
 NAMES = ("lines", "unwrapped", "rendered", "holds", "counted", "is_unescaped")
 TEXT = st.text(st.characters(), max_size=20)

@@ -8,17 +8,21 @@ import pytest
 from pydantic import BaseModel
 
 from sidecar.cli import COMMANDS
-from sidecar.conversions import Kind
+from sidecar.config.admin import Admin, Metrics, Otlp, Tls
+from sidecar.config.limits import DeadLetters, Drain, Limits
+from sidecar.config.pipeline import Pipeline, RuleTest
+from sidecar.config.settings import Settings
 from sidecar.decode.presets import PRESETS
 from sidecar.decode.settings import Multiline
-from sidecar.deliver import registry
-from sidecar.described import meanings
-from sidecar.enrich.detectors import DETECTORS
-from sidecar.enrich.settings import KINDS, Redact, Redaction
-from sidecar.enrich.transform_settings import FingerprintOptions, HostOptions, KubernetesOptions, SampleOptions
+from sidecar.lib.conversions import Kind
+from sidecar.lib.settings_model import meanings
 from sidecar.parse.settings import BUILT_IN as PARSERS
 from sidecar.parse.settings import Container, Csv, Dissect, Grok, Json, Logfmt, Regex, Timestamp
-from sidecar.settings import Admin, DeadLetters, Drain, Limits, Metrics, Otlp, Pipeline, RuleTest, Settings, Tls
+from sidecar.sinks import registry
+from sidecar.transform.field_settings import FingerprintOptions, HostOptions, KubernetesOptions, SampleOptions
+from sidecar.transform.redaction.detectors import DETECTORS
+from sidecar.transform.redaction.settings import Redact, Redaction
+from sidecar.transform.registry import KINDS
 
 ROOT = Path(__file__).parents[1]
 ENRICHERS = (ROOT / "docs" / "enrichers.md").read_text()

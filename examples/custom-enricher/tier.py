@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from sidecar.enrich.own import Record
+from sidecar.transform.plugin import Record
 
 TIERS = {"G": "gold", "S": "silver"}
 

@@ -3,9 +3,9 @@
 from pathlib import Path
 from typing import ClassVar, Literal, Self
 
-from sidecar.deliver.sink import SinkSettings
 from sidecar.errors import Fatal, Retryable
-from sidecar.flow import Batch, Verdict
+from sidecar.model.batch import Batch, Verdict
+from sidecar.sinks.contract import SinkSettings
 
 
 class FolderSettings(SinkSettings):

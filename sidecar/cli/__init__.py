@@ -18,9 +18,9 @@ from importlib import import_module
 from typing import NoReturn
 
 from sidecar import __version__
+from sidecar.app.signals import hold_back
 from sidecar.cli import output
 from sidecar.errors import ConfigurationError, SidecarError
-from sidecar.signals import hold_back
 
 COMMANDS = {
     "run": "follow files and store every line",
@@ -92,7 +92,9 @@ def _run(parser: argparse.ArgumentParser, arguments: list[str]) -> int:
         options = parser.parse_args(arguments)
     except SystemExit as refused:
         if refused.code == USAGE and arguments[:1] == ["run"] and os.environ.get("SIDECAR_ON_CONFIG_ERROR") == "park":
-            return int(import_module("sidecar.lifecycle").run_parked("the arguments are wrong; see the usage above"))
+            return int(
+                import_module("sidecar.app.application").run_parked("the arguments are wrong; see the usage above")
+            )
         raise
     try:
         return int(options.run(options))

@@ -7,12 +7,12 @@ import os
 import resource
 from pathlib import Path
 
-from sidecar import lifecycle
-from sidecar.benchmark import Bench, Figures
+from sidecar.app.tuning import tune_process
 from sidecar.cli.options import add_pipeline_options, settings_of
 from sidecar.cli.output import put_json, put_line
+from sidecar.config.settings import Settings
 from sidecar.errors import ConfigurationError
-from sidecar.settings import Settings
+from sidecar.tools.bench import Bench, Figures
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -43,7 +43,7 @@ def run(options: argparse.Namespace) -> int:
     name = options.pipeline or next(iter(settings.pipelines))
     if name not in settings.pipelines:
         raise ConfigurationError(f'there is no pipeline "{name}"', try_=f"known are {', '.join(settings.pipelines)}")
-    lifecycle.tune_process()
+    tune_process()
     sink = next(iter(settings.sinks.values())) if options.to else None
     figures = Bench(settings.pipelines[name], os.environ, sink).run(file, options.seconds)
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024

@@ -7,14 +7,14 @@ from pathlib import Path
 
 from sidecar.cli.options import add_pipeline_options, config_file, settings_of
 from sidecar.cli.output import put_error, put_line, put_note
-from sidecar.cli.surveyed import show
-from sidecar.clock import SystemClock
-from sidecar.deliver import registry
+from sidecar.cli.stats_table import show
+from sidecar.config.risks import find_risks
+from sidecar.config.settings import Settings
 from sidecar.errors import DeliveryError
-from sidecar.risks import find_risks
-from sidecar.rules import failures
-from sidecar.settings import Settings
-from sidecar.survey import survey
+from sidecar.lib.clock import SystemClock
+from sidecar.sinks import registry
+from sidecar.tools.rule_tests import failures
+from sidecar.tools.stats import survey
 
 
 def configure(parser: argparse.ArgumentParser) -> None:

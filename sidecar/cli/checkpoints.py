@@ -8,12 +8,12 @@ from dataclasses import asdict
 
 from rich.table import Table
 
-from sidecar.checkpoints import Checkpoints, Choice, Place
 from sidecar.cli.console import make_text, put
 from sidecar.cli.options import add_pipeline_options, state_directory
 from sidecar.cli.output import put_json, put_line, put_note
 from sidecar.errors import ConfigurationError
-from sidecar.state.store import open_store
+from sidecar.state.checkpoints import Checkpoints, Choice, Place
+from sidecar.state.database import open_store
 
 
 def configure(parser: argparse.ArgumentParser) -> None:

@@ -9,7 +9,7 @@ from rich.console import Console, ConsoleOptions, RenderableType
 from rich.segment import Segment
 from rich.text import Text
 
-from sidecar.printable import printable, printable_lines
+from sidecar.lib.terminal import printable, printable_lines
 
 NO_TERMINAL_COLUMNS = 10_000
 

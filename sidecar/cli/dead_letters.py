@@ -12,13 +12,14 @@ from rich.table import Table
 from sidecar.cli.console import make_text, put
 from sidecar.cli.options import add_pipeline_options, settings_of, state_directory
 from sidecar.cli.output import put_error, put_json, put_line, put_note
-from sidecar.clock import iso
-from sidecar.deadletters import DeadLetters, Filter
-from sidecar.deliver import registry
+from sidecar.config.settings import Settings
 from sidecar.errors import ConfigurationError
-from sidecar.positions import DeadLetter
-from sidecar.settings import Settings
-from sidecar.state.store import open_store
+from sidecar.lib.clock import iso
+from sidecar.model.dead_letter import DeadLetter
+from sidecar.sinks import registry
+from sidecar.state.database import open_store
+from sidecar.state.dead_letters import DeadLetterFilter, DeadLetterStore
+from sidecar.tools.replay import replay
 
 _MAX_REASON = 120
 """Characters of a reason in the list; `show` has all of it."""
@@ -43,10 +44,10 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """0, or 3 if something that was sent again is still not stored."""
-    wanted = Filter(tuple(options.numbers), options.pipeline, options.sink, options.kind, options.path)
+    wanted = DeadLetterFilter(tuple(options.numbers), options.pipeline, options.sink, options.kind, options.path)
     store = open_store(state_directory(options), exclusive=False)
     try:
-        letters = DeadLetters(store)
+        letters = DeadLetterStore(store)
         actions = {"list": _list, "show": _show, "replay": _replay, "purge": _purge}
         return actions[options.action](letters, wanted, options)
     finally:
@@ -57,7 +58,7 @@ def _settings(options: argparse.Namespace) -> Settings:
     return settings_of(options, ["-"] if options.to else [], options.to)
 
 
-def _list(letters: DeadLetters, wanted: Filter, options: argparse.Namespace) -> int:
+def _list(letters: DeadLetterStore, wanted: DeadLetterFilter, options: argparse.Namespace) -> int:
     found = list(letters.list(wanted, options.limit))
     if options.json:
         for number, letter in found:
@@ -75,7 +76,7 @@ def _list(letters: DeadLetters, wanted: Filter, options: argparse.Namespace) -> 
     return 0
 
 
-def _show(letters: DeadLetters, wanted: Filter, options: argparse.Namespace) -> int:
+def _show(letters: DeadLetterStore, wanted: DeadLetterFilter, options: argparse.Namespace) -> int:
     for number, letter in letters.list(wanted, options.limit):
         put_json({"number": number, **_readable(letter)}, indent=2)
     return 0
@@ -89,18 +90,18 @@ def _readable(letter: DeadLetter) -> dict[str, object]:
     return {**asdict(letter), "at": iso(letter.at), "document": document}
 
 
-def _replay(letters: DeadLetters, wanted: Filter, options: argparse.Namespace) -> int:
+def _replay(letters: DeadLetterStore, wanted: DeadLetterFilter, options: argparse.Namespace) -> int:
     settings = _settings(options)
     sinks = {name: registry.create(sink) for name, sink in settings.sinks.items()}
-    result = letters.replay(wanted, sinks, time.time())
+    result = replay(letters, wanted, sinks, time.time())
     put_line(f"{result.stored} stored, {result.refused} refused again")
     if result.failed:
         put_error(result.failed)
     return 3 if result.refused or result.failed else 0
 
 
-def _purge(letters: DeadLetters, wanted: Filter, options: argparse.Namespace) -> int:
-    if wanted == Filter() and not options.all:
+def _purge(letters: DeadLetterStore, wanted: DeadLetterFilter, options: argparse.Namespace) -> int:
+    if wanted == DeadLetterFilter() and not options.all:
         raise ConfigurationError("purge throws documents away for good", try_="say which ones, or --all")
     put_line(f"{letters.purge(wanted)} thrown away")
     return 0

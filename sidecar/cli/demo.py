@@ -16,7 +16,7 @@ from rich.text import Text
 
 from sidecar.cli.console import PrintableConsole
 from sidecar.cli.output import put_line, put_lines
-from sidecar.demo import LINES, Ending, Scene, Show, play
+from sidecar.tools.demo import LINES, Ending, Scene, Show, play
 
 _NEWEST = "SELECT document FROM logs ORDER BY time DESC LIMIT 3"
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import argparse
 
+from sidecar.admin.client import NobodyThere, ask
 from sidecar.cli.output import put_error, put_line
 from sidecar.cli.state import add_state_option, open_state_directory
-from sidecar.observe.socket import NobodyThere, ask
-from sidecar.quantities import seconds
+from sidecar.lib.units import seconds
 
 _SPARE_S = 5.0
 

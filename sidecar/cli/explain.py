@@ -18,18 +18,20 @@ import yaml
 from rich.table import Table
 from rich.text import Text
 
-from sidecar.charset import by_mark, named
 from sidecar.cli.console import PrintableConsole, make_text
 from sidecar.cli.options import add_pipeline_options, settings_of
 from sidecar.cli.output import put_error, put_json, put_json_text, put_line, put_lines
-from sidecar.cli.surveyed import show
-from sidecar.clock import SystemClock
-from sidecar.detection import proposed
+from sidecar.cli.stats_table import show
+from sidecar.config.loader import from_command_line
+from sidecar.config.pipeline import Pipeline
+from sidecar.config.settings import Settings
 from sidecar.errors import ConfigurationError
-from sidecar.preview import Preview, preview
-from sidecar.printable import printable, printable_json, printable_lines
-from sidecar.settings import Pipeline, Settings, from_command_line
-from sidecar.survey import survey
+from sidecar.lib.charset import by_mark, named
+from sidecar.lib.clock import SystemClock
+from sidecar.lib.terminal import printable, printable_json, printable_lines
+from sidecar.tools.detect import proposed
+from sidecar.tools.explain import Preview, preview
+from sidecar.tools.stats import survey
 
 _LIMIT = 16 << 20
 """Bytes of which each event is shown."""

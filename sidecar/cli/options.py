@@ -8,8 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from sidecar.cli.state import add_state_option, become_user_of, open_state_directory
+from sidecar.config.loader import from_command_line, load
+from sidecar.config.settings import Settings
 from sidecar.errors import ConfigurationError
-from sidecar.settings import Settings, from_command_line, load
 
 
 def add_pipeline_options(parser: argparse.ArgumentParser) -> None:

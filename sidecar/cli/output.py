@@ -11,7 +11,7 @@ import traceback
 from types import TracebackType
 from typing import Any
 
-from sidecar.printable import printable, printable_json, printable_lines
+from sidecar.lib.terminal import printable, printable_json, printable_lines
 
 MAX_ERROR_LENGTH = 4096
 """Characters of one error; a message may repeat what a server or a file says."""

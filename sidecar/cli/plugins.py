@@ -7,10 +7,10 @@ import argparse
 from rich.table import Table
 
 from sidecar.cli.console import make_text, put
-from sidecar.deliver import registry
-from sidecar.enrich import registry as enrichers
-from sidecar.enrich.settings import KINDS as ENRICHERS
 from sidecar.parse.settings import BUILT_IN as PARSERS
+from sidecar.sinks import registry
+from sidecar.transform import registry as enrichers
+from sidecar.transform.registry import KINDS as ENRICHERS
 
 
 def configure(parser: argparse.ArgumentParser) -> None:

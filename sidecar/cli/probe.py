@@ -5,9 +5,9 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+from sidecar.admin.client import NobodyThere, ask
 from sidecar.cli.output import put_line
 from sidecar.cli.state import add_state_option, open_state_directory
-from sidecar.observe.socket import NobodyThere, ask
 
 
 def configure(parser: argparse.ArgumentParser) -> None:

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn, TransferSpeedColumn
 
-from sidecar import supervisor
+from sidecar.app import supervisor
 from sidecar.cli.console import PrintableConsole
 
 

@@ -8,15 +8,15 @@ import sys
 from contextlib import AbstractContextManager, nullcontext
 from importlib import import_module
 
-from sidecar import lifecycle
+from sidecar.app import application
+from sidecar.app.application import Start
+from sidecar.app.supervisor import Manner, Progress
 from sidecar.cli.options import add_pipeline_options, config_file, settings_of
-from sidecar.configuration.places import state_directory_at_hand
+from sidecar.config.paths import state_directory_at_hand
+from sidecar.config.settings import Settings
 from sidecar.errors import ConfigurationError
-from sidecar.kubernetes.endings import rule_of
+from sidecar.kubernetes.exit_rules import rule_of
 from sidecar.kubernetes.pod import Pod
-from sidecar.lifecycle import Start
-from sidecar.settings import Settings
-from sidecar.supervisor import Manner, Progress
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -41,7 +41,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     """Until a signal, until the exit rule says so, or with `--once` until everything is delivered."""
     with _progress_bar(wanted=options.once and sys.stderr.isatty()) as progress:
-        return lifecycle.run(
+        return application.run(
             Start(
                 load=lambda: _settings(options),
                 manner=lambda: _manner(options, progress),

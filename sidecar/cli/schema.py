@@ -6,8 +6,8 @@ import argparse
 from typing import Any
 
 from sidecar.cli.output import put_json
-from sidecar.deliver import registry
-from sidecar.settings import Settings
+from sidecar.config.settings import Settings
+from sidecar.sinks import registry
 
 
 def configure(parser: argparse.ArgumentParser) -> None:

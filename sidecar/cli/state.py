@@ -7,9 +7,9 @@ import os
 from contextlib import suppress
 from pathlib import Path
 
-from sidecar.configuration.places import state_directory_at_hand
-from sidecar.observe.socket import NAME
-from sidecar.ownership import become_owner
+from sidecar.admin.client import NAME
+from sidecar.config.paths import state_directory_at_hand
+from sidecar.lib.ownership import become_owner
 
 
 def add_state_option(parser: argparse.ArgumentParser) -> None:

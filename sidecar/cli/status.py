@@ -11,10 +11,10 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from sidecar.admin.client import NobodyThere, ask
 from sidecar.cli.console import make_text, put
 from sidecar.cli.output import put_error, put_json
 from sidecar.cli.state import add_state_option, open_state_directory
-from sidecar.observe.socket import NobodyThere, ask
 
 _MOST_FILES = 20
 _MOST_REFUSED = 10

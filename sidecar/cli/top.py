@@ -22,7 +22,7 @@ from sidecar.cli.console import PrintableConsole
 from sidecar.cli.output import put_error
 from sidecar.cli.state import add_state_option, open_state_directory
 from sidecar.cli.status import ORDERS, NoAnswer, facts_of, screen
-from sidecar.quantities import seconds
+from sidecar.lib.units import seconds
 
 _HELP = "q ends, p pauses, s sorts files by {next}"
 

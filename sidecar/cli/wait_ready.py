@@ -12,7 +12,7 @@ import time
 from sidecar.cli.output import put_line
 from sidecar.cli.probe import answer
 from sidecar.cli.state import add_state_option, open_state_directory
-from sidecar.quantities import seconds
+from sidecar.lib.units import seconds
 
 _STEP_S = 0.1
 

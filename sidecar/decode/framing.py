@@ -15,9 +15,9 @@ from typing import Literal
 import msgspec
 from msgspec.structs import replace
 
-from sidecar import columns
-from sidecar.charset import UTF_8, Charset
-from sidecar.flow import Chunk, Lines, Skipped
+from sidecar.lib import native
+from sidecar.lib.charset import UTF_8, Charset
+from sidecar.model.lines import Chunk, Lines, Skipped
 
 _LONGEST_CHARACTER = 4
 
@@ -47,7 +47,7 @@ class Framing(msgspec.Struct, frozen=True):
         if not self._is_plain(chunk) or (chunk.events is not None and len(chunk.events) != data.count(b"\n")):
             return None
         try:
-            text, found = data.decode(), columns.lines(data, chunk.offset)
+            text, found = data.decode(), native.lines(data, chunk.offset)
         except UnicodeDecodeError:
             return None
         return Lines(chunk, len(found[0]), *found, text) if found else None

@@ -7,12 +7,12 @@ from typing import Annotated
 
 from pydantic import AfterValidator, Field, field_validator, model_validator
 
-from sidecar import charset
-from sidecar.decode.effort import ways
 from sidecar.decode.multiline import MOST_JUDGED, Grouping, grouping
+from sidecar.decode.pattern_cost import ways
 from sidecar.decode.presets import PRESETS
-from sidecar.described import SHOWN, Described
-from sidecar.quantities import Duration
+from sidecar.lib import charset
+from sidecar.lib.settings_model import SHOWN, Described
+from sidecar.lib.units import Duration
 
 _MOST_WAYS = 20.0
 """Binary logarithm: two gaps that may end anywhere in what is judged of a line are a quarter of it."""

@@ -1,4 +1,4 @@
-"""Documents to verdicts: batches on their way to a sink, and the only retry loop of the program.
+"""Sends batches to one sink until it has answered for each document: retries and back-off.
 
-Takes `Documents`, hands on what became of each record. Moves no position: that is for whoever reads the outcome.
+In: batches of documents. Out: one result for each document. Nothing here knows the protocol of a sink.
 """

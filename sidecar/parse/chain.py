@@ -7,7 +7,8 @@ from typing import Protocol
 
 from msgspec.structs import replace
 
-from sidecar.flow import Lines, Records
+from sidecar.model.lines import Lines
+from sidecar.model.records import Records
 
 
 class Parser(Protocol):

@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import re
 
-from sidecar.flow import Lines, Records
-from sidecar.parse.timestamps import Timestamps
-from sidecar.parse.unwrapped import Content, Message, Unwrapped
+from sidecar.model.lines import Lines
+from sidecar.model.records import Records
+from sidecar.parse.container_messages import Content, Message, Unwrapped
+from sidecar.parse.time.timestamps import Timestamps
 
 _MANY = re.compile(r"^([^ \n]++) (stdout|stderr) F ([^\n]*+)$", re.MULTILINE)
 _ONE = re.compile(r"([^ \n]++) (stdout|stderr) ([PF])(?::[^ \n]*+)?+(?: ([^\n]*+))?+")

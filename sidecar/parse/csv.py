@@ -10,8 +10,9 @@ from __future__ import annotations
 import csv
 from collections.abc import Sequence
 
-from sidecar.flow import Lines, Records
-from sidecar.parse.declared import Declared
+from sidecar.model.lines import Lines
+from sidecar.model.records import Records
+from sidecar.parse.typed_fields import Declared
 
 
 class Csv:

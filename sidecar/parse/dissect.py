@@ -13,10 +13,11 @@ from collections.abc import Sequence
 
 import msgspec
 
-from sidecar.flow import Lines, Records
-from sidecar.nesting import inside, tree
-from sidecar.parse.declared import Declared
-from sidecar.parse.rows import Columns
+from sidecar.lib.jsontext.nested import inside, tree
+from sidecar.model.lines import Lines
+from sidecar.model.records import Records
+from sidecar.parse.row_templates import Columns
+from sidecar.parse.typed_fields import Declared
 
 _KEY = re.compile(r"%\{([^{}]*)\}")
 _PARTS = re.compile(r"([+?*&]?)([^+?*&/>\s]*?)(?:/(\d{1,4}))?(->)?")

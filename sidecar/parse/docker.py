@@ -10,10 +10,11 @@ from collections.abc import Sequence
 
 import msgspec
 
-from sidecar.flow import Lines, Records
+from sidecar.model.lines import Lines
+from sidecar.model.records import Records
+from sidecar.parse.container_messages import Content, Message, Unwrapped
 from sidecar.parse.json import bodies
-from sidecar.parse.timestamps import Timestamps
-from sidecar.parse.unwrapped import Content, Message, Unwrapped
+from sidecar.parse.time.timestamps import Timestamps
 
 _ERROR = "the line is not in the format of Docker's json-file"
 

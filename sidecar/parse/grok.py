@@ -11,10 +11,10 @@ from collections.abc import Mapping
 
 import msgspec
 
-from sidecar.conversions import Kind
+from sidecar.lib.conversions import Kind
+from sidecar.lib.suggestions import did_you_mean
+from sidecar.lib.user_regex import compiled
 from sidecar.parse.grok_patterns import PATTERNS
-from sidecar.patterns import compiled
-from sidecar.spelling import did_you_mean
 
 _REFERENCE = re.compile(r"%\{([^{}]*)\}")
 _PARTS = re.compile(r"(\w+)(?::([^:\s]+))?(?::(\w+))?", re.ASCII)

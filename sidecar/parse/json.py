@@ -14,10 +14,11 @@ from typing import Annotated, Any, NamedTuple
 
 import msgspec
 
-from sidecar import columns
-from sidecar.flow import OBJECT, Lines, Records
+from sidecar.lib import native
+from sidecar.model.lines import Lines
+from sidecar.model.records import OBJECT, Records
 from sidecar.parse.plain import as_messages, quoted
-from sidecar.parse.timestamps import Timestamps
+from sidecar.parse.time.timestamps import Timestamps
 
 TIME_FIELDS = ("@timestamp", "timestamp", "time", "ts")
 """Where the time of an event is looked for unless told."""
@@ -91,7 +92,7 @@ class Json:
     def _may_be_spliced(self, data: bytes) -> bool:
         """No `\\u`, which could spell a name of ours in another way, no name that begins like those of the databases,
         and none for something below a leaf of ours."""
-        return not any(columns.holds(data, text) for text in (b"\\u", b'"_', *self._below_ours))
+        return not any(native.holds(data, text) for text in (b"\\u", b'"_', *self._below_ours))
 
     def _times(self, place: _Place, names: frozenset[str], lines: Lines) -> list[str] | None:
         """The time of each line if every line has one in this place, else None.
@@ -176,7 +177,7 @@ def bodies(lines: Lines) -> list[str] | None:
     After a closing brace JSON never goes on with an opening one, so no object spans two such lines; if there are as
     many objects as lines, each line holds exactly one.
     """
-    return columns.unwrapped(list(lines.texts), "{", "}")
+    return native.unwrapped(list(lines.texts), "{", "}")
 
 
 def _numbers(values: Sequence[msgspec.Raw]) -> list[str] | None:

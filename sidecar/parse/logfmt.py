@@ -15,11 +15,12 @@ from operator import add
 
 import msgspec
 
-from sidecar.flow import Lines, Records
-from sidecar.nesting import quoted
-from sidecar.parse.declared import Declared
+from sidecar.lib.jsontext.nested import quoted
+from sidecar.model.lines import Lines
+from sidecar.model.records import Records
 from sidecar.parse.plain import as_messages
-from sidecar.parse.rows import Leaf, Members, as_inside_quotes, row_template
+from sidecar.parse.row_templates import Leaf, Members, as_inside_quotes, row_template
+from sidecar.parse.typed_fields import Declared
 
 _ERROR = "the line is not logfmt"
 _REMEMBERED, _WIDEST, _LONGEST = 256, 128, 2048

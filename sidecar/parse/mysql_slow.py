@@ -9,9 +9,9 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
-from sidecar.parse.pattern import Format
-from sidecar.parse.rows import number, text, value
-from sidecar.parse.written import iso
+from sidecar.parse.format_parser import Format
+from sidecar.parse.row_templates import number, text, value
+from sidecar.parse.time.format_times import iso
 
 _ISO = (
     r"# Time: (?P<time>\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)(?:\.(?P<fraction>\d{1,9}))?(?P<zone>Z|[+-]\d\d:\d\d)[ \t]*\n"

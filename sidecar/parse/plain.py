@@ -6,8 +6,9 @@ from collections.abc import Sequence
 
 import msgspec
 
-from sidecar import columns
-from sidecar.flow import Lines, Records
+from sidecar.lib import native
+from sidecar.model.lines import Lines
+from sidecar.model.records import Records
 
 _ENCODER = msgspec.json.Encoder()
 _NAMES = frozenset({"message"})
@@ -15,7 +16,7 @@ _NAMES = frozenset({"message"})
 
 def quoted(texts: Sequence[str]) -> list[str]:
     """Each text as a JSON string, escaped in C for all of them at once."""
-    found = columns.lines(_ENCODER.encode_lines(list(texts)), 0)
+    found = native.lines(_ENCODER.encode_lines(list(texts)), 0)
     return found[0] if found else []
 
 

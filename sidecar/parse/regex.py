@@ -10,11 +10,12 @@ from collections.abc import Mapping, Sequence
 
 from msgspec.structs import replace
 
-from sidecar.flow import Lines, Records
-from sidecar.parse.declared import Declared
-from sidecar.parse.rows import Column
-from sidecar.parse.spanning import Spanning
-from sidecar.patterns import compiled
+from sidecar.lib.user_regex import compiled
+from sidecar.model.lines import Lines
+from sidecar.model.records import Records
+from sidecar.parse.chunk_regex import Spanning
+from sidecar.parse.row_templates import Column
+from sidecar.parse.typed_fields import Declared
 
 _LIMIT_S, _LEAST_S = 0.1, 0.001
 _ALL_LIMIT_S = 1.0

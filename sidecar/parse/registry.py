@@ -4,26 +4,26 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from sidecar.clock import Clock
+from sidecar.lib.clock import Clock
 from sidecar.parse import settings as wanted_as
-from sidecar.parse.access import apache, nginx
+from sidecar.parse.access_log import apache, nginx
 from sidecar.parse.chain import Chain, Parser
+from sidecar.parse.container_messages import STREAM, Content
 from sidecar.parse.cri import Cri
 from sidecar.parse.csv import Csv
-from sidecar.parse.declared import Declared
 from sidecar.parse.dissect import Dissect, Dissection
 from sidecar.parse.docker import Docker
-from sidecar.parse.formats import FORMATS
+from sidecar.parse.format_parser import Pattern
 from sidecar.parse.grok import expanded
 from sidecar.parse.json import Json
+from sidecar.parse.log_formats import FORMATS
 from sidecar.parse.logfmt import Logfmt
 from sidecar.parse.mysql_slow import MYSQL_SLOW
-from sidecar.parse.pattern import Pattern
 from sidecar.parse.plain import Plain
 from sidecar.parse.regex import Regex
-from sidecar.parse.timestamps import Timestamps
-from sidecar.parse.unwrapped import STREAM, Content
-from sidecar.parse.written import Written
+from sidecar.parse.time.format_times import Written
+from sidecar.parse.time.timestamps import Timestamps
+from sidecar.parse.typed_fields import Declared
 
 _SIMPLE: dict[str, Callable[[], Parser]] = {"plain": Plain, "nginx": nginx, "apache": apache}
 _FORMS = {**FORMATS, "mysql_slow": MYSQL_SLOW}

@@ -7,12 +7,12 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import AfterValidator, BeforeValidator, Field, field_validator, model_validator
 
-from sidecar.conversions import Kind
-from sidecar.described import SHOWN, Described
-from sidecar.nesting import DEEPEST
+from sidecar.lib.conversions import Kind
+from sidecar.lib.jsontext.nested import DEEPEST
+from sidecar.lib.settings_model import SHOWN, Described
+from sidecar.lib.user_regex import compiled
 from sidecar.parse.dissect import Dissection
 from sidecar.parse.grok import expanded
-from sidecar.patterns import compiled
 
 BUILT_IN = {
     "plain": "any text: the whole line is the message",

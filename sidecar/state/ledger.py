@@ -8,11 +8,13 @@ import threading
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import date, timedelta
 
-from sidecar.flow import FileId, Generation
-from sidecar.positions import Advance, Amounts, Checkpoint, Fingerprint, Remembered, Tail
-from sidecar.state import letters
-from sidecar.state.letters import Bound
-from sidecar.state.store import Store
+from sidecar.model.checkpoint import Advance, Checkpoint, Remembered
+from sidecar.model.counts import Amounts
+from sidecar.model.file import FileId, Generation
+from sidecar.model.fingerprint import Fingerprint, Tail
+from sidecar.state import dead_letters as letters
+from sidecar.state.database import Store
+from sidecar.state.dead_letters import Bound
 
 _FORGET_AFTER_S, _FORGET_DELETED_AFTER_S = 7 * 86400.0, 3600.0
 

@@ -1,4 +1,4 @@
-"""Which files may have news. A notification is a hint; the sweep of the disk is the truth.
+"""Finds the files that match the patterns now.
 
-Takes globs, hands on `Sighting`s. Opens nothing and reads nothing.
+In: glob patterns and change notifications. Out: paths with their status. Nothing here opens a log file.
 """

@@ -15,8 +15,8 @@ import pytest
 from elasticsearch import Elasticsearch
 
 from sidecar.decode.presets import PRESETS
-from sidecar.enrich.settings import KINDS
 from sidecar.parse.settings import BUILT_IN
+from sidecar.transform.registry import KINDS
 from tests.bench.__main__ import main
 from tests.bench.contenders import SIDECAR, YARDSTICK, Contender, Job
 from tests.bench.logs import EVENTS, LOGS, generate

@@ -12,8 +12,8 @@ import pytest
 import yaml
 
 from sidecar.cli import main
-from sidecar.clock import FixedClock
-from sidecar.detection import proposed, untried
+from sidecar.lib.clock import FixedClock
+from sidecar.tools.detect import proposed, untried
 from tests.corpus.kinds import HERE as CORPUS
 
 CLOCK = r"\d\d:\d\d:\d\d(?:[.,]\d{1,9})?"

@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 from sidecar.cli import main
-from sidecar.risks import find_risks
-from sidecar.settings import Settings
+from sidecar.config.risks import find_risks
+from sidecar.config.settings import Settings
 from tests.journey.processes import sidecar
 
 SAFE_FILES = ("password", "api_key", "token", "key", "salt")

@@ -12,9 +12,9 @@ from typing import Any, Literal, get_args, get_origin
 import pytest
 from pydantic import SecretStr
 
-from sidecar.deliver import registry
-from sidecar.described import Described, mask
-from sidecar.settings import Settings
+from sidecar.config.settings import Settings
+from sidecar.lib.settings_model import Described, mask
+from sidecar.sinks import registry
 from tests.journey.processes import eventually, running, sidecar
 
 MARK = "s3cr3t-m4rk"

@@ -74,7 +74,7 @@ sys.meta_path.insert(0, SignalAtImport())
 """
 
 
-@pytest.mark.parametrize("module", ["sidecar.cli", "sidecar.cli.run", "sidecar.deliver.sinks.file"])
+@pytest.mark.parametrize("module", ["sidecar.cli", "sidecar.cli.run", "sidecar.sinks.file"])
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_a_signal_to_end_while_it_starts_is_answered_by_an_orderly_end(
     tmp_path: Path, module: str, number: signal.Signals
@@ -89,7 +89,7 @@ def test_a_signal_to_end_while_it_starts_is_answered_by_an_orderly_end(
     assert "one line" in (tmp_path / "out").read_text()
 
 
-@pytest.mark.parametrize("module", ["sidecar.cli", "sidecar.cli.run", "sidecar.deliver.sinks.file"])
+@pytest.mark.parametrize("module", ["sidecar.cli", "sidecar.cli.run", "sidecar.sinks.file"])
 def test_a_wish_to_read_the_configuration_again_does_not_end_a_sidecar_that_starts(
     tmp_path: Path, module: str
 ) -> None:

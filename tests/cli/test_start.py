@@ -5,7 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 
-_SINK = "sidecar.cli.run, sidecar.deliver.sinks.elasticsearch"
+_SINK = "sidecar.cli.run, sidecar.sinks.elasticsearch.sink"
 
 
 def _python(program: str) -> str:

@@ -5,10 +5,11 @@ from __future__ import annotations
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from sidecar.charset import CODECS, Charset, named
 from sidecar.decode.framing import Framing
 from sidecar.decode.multiline import Grouping, grouping
-from sidecar.flow import Chunk, Generation
+from sidecar.lib.charset import CODECS, Charset, named
+from sidecar.model.file import Generation
+from sidecar.model.lines import Chunk
 
 GENERATION = Generation(35, "app", "/var/log/app/a.log", 0.0)
 INDENT = grouping("indent", {}, timeout_s=2, max_lines=1000, max_bytes=1 << 20)

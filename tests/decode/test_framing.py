@@ -4,7 +4,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sidecar.decode.framing import Framing
-from sidecar.flow import Chunk, Generation, Lines
+from sidecar.model.file import Generation
+from sidecar.model.lines import Chunk, Lines
 
 GENERATION = Generation(1, "app", "/var/log/app/a.log", 0.0)
 

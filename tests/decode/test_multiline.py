@@ -11,12 +11,13 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from sidecar.clock import SystemClock
 from sidecar.decode.framing import Framing
 from sidecar.decode.multiline import Grouping
 from sidecar.decode.presets import PRESETS
 from sidecar.decode.settings import Multiline
-from sidecar.flow import Chunk, Generation, Lines
+from sidecar.lib.clock import SystemClock
+from sidecar.model.file import Generation
+from sidecar.model.lines import Chunk, Lines
 
 LIFE = Generation(1, "app", "/var/log/app.log", SystemClock().now())
 

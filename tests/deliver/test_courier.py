@@ -5,9 +5,11 @@ from collections.abc import Callable, Sequence
 
 import pytest
 
-from sidecar.deliver.courier import SUSPICIOUS, Courier
+from sidecar.deliver.retry import SUSPICIOUS, Courier
 from sidecar.errors import DeliveryError, Fatal, Retryable, TooLarge
-from sidecar.flow import Batch, Generation, Rejection, Verdict, Whole
+from sidecar.model.batch import Batch, Rejection, Verdict
+from sidecar.model.documents import Whole
+from sidecar.model.file import Generation
 
 Answer = Callable[[Batch], Verdict]
 

@@ -67,7 +67,7 @@ def test_it_runs_as_nobody_special_and_holds_no_build_tools(podman_environ: dict
 
 
 def test_the_loops_that_a_line_costs_most_in_are_compiled(podman_environ: dict[str, str]) -> None:
-    modules = "sidecar.columns._compiled, sidecar.deliver.sinks._mongodb"
+    modules = "sidecar.lib.native._native, sidecar.sinks.mongodb._bson"
     done = podman(podman_environ, "-c", f"import {modules}", options=("--entrypoint=python3",))
     assert done.returncode == 0, done.stderr
 

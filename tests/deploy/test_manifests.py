@@ -10,9 +10,9 @@ import kubernetes_validate
 import pytest
 import yaml
 
-from sidecar.kubernetes.endings import Never, rule_of
+from sidecar.config.loader import load
+from sidecar.kubernetes.exit_rules import Never, rule_of
 from sidecar.kubernetes.pod import Pod
-from sidecar.settings import load
 from tests.deploy import podcheck
 from tests.deploy.podcheck import Object
 

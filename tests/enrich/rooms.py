@@ -6,10 +6,12 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
-from sidecar.composition import rooms_of
-from sidecar.flow import Chunk, Generation, Records
-from sidecar.settings import Pipeline
-from sidecar.shipper import Rooms
+from sidecar.config.pipeline import Pipeline
+from sidecar.model.file import Generation
+from sidecar.model.lines import Chunk
+from sidecar.model.records import Records
+from sidecar.pipeline.builder import rooms_of
+from sidecar.pipeline.shipper import Rooms
 from sidecar.testing import ManualClock
 
 GENERATION = Generation(35, "app", "/var/log/app/a.log", 0.0)

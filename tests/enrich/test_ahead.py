@@ -7,10 +7,11 @@ from typing import Any
 
 import pytest
 
-from sidecar.clock import iso
-from sidecar.composition import rooms_of
-from sidecar.flow import Chunk, Generation
-from sidecar.settings import Pipeline
+from sidecar.config.pipeline import Pipeline
+from sidecar.lib.clock import iso
+from sidecar.model.file import Generation
+from sidecar.model.lines import Chunk
+from sidecar.pipeline.builder import rooms_of
 from sidecar.testing import ManualClock
 
 GENERATION = Generation(1, "app", "/var/log/app/a.log", 0.0)

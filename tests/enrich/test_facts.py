@@ -7,7 +7,7 @@ import os
 import platform
 from pathlib import Path
 
-from sidecar.enrich.kubernetes import Kubernetes
+from sidecar.document.kubernetes_fields import Kubernetes
 from tests.enrich.rooms import documents
 
 LABELS = 'app="shop"\napp.kubernetes.io/name="shop"\nsecret="x"\n'

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from sidecar.enrich.expression import ExpressionError, parsed
+from sidecar.transform.expression import ExpressionError, parsed
 from tests.enrich.rooms import GENERATION, chunk, documents, enriched, rooms
 
 RECORD = {

@@ -9,11 +9,15 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from sidecar.decode.framing import Framing
-from sidecar.enrich.add import Add
-from sidecar.enrich.finish import Finisher
-from sidecar.enrich.kubernetes import Kubernetes, parsed
-from sidecar.enrich.leaves import merged
-from sidecar.flow import Batch, Chunk, Documents, Envelope, Generation, Lines, Records, Spliced
+from sidecar.document.builder import Finisher
+from sidecar.document.field_conflicts import merged
+from sidecar.document.kubernetes_fields import Kubernetes, parsed
+from sidecar.document.static_fields import Add
+from sidecar.model.batch import Batch
+from sidecar.model.documents import Documents, Envelope, Spliced
+from sidecar.model.file import Generation
+from sidecar.model.lines import Chunk, Lines
+from sidecar.model.records import Records
 from sidecar.testing import ManualClock
 from tests.enrich.rooms import documents
 

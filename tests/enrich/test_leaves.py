@@ -8,7 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sidecar.enrich.leaves import METADATA, merged, root_spellings
+from sidecar.document.field_conflicts import merged
+from sidecar.lib.jsontext.nested import root_spellings
+from sidecar.model.reserved_fields import METADATA
 
 OURS = {
     "@timestamp": '"2026-11-23T01:00:00Z"',

@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sidecar.deliver.sinks.elasticsearch import ElasticsearchSettings, ElasticsearchSink
-from sidecar.flow import Batch
+from sidecar.model.batch import Batch
+from sidecar.sinks.elasticsearch.sink import ElasticsearchSettings, ElasticsearchSink
 from tests.enrich.rooms import chunk, documents, enriched, rooms
 
 

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from sidecar.enrich.own import Own, Record
+from sidecar.transform.plugin import Own, Record
 from tests.enrich.rooms import enriched, rooms
 
 EXAMPLE = Path(__file__).parents[2] / "examples" / "custom-enricher"

@@ -14,13 +14,15 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from sidecar.decode.framing import Framing
-from sidecar.enrich.detectors import DETECTORS
-from sidecar.enrich.redact import MASK
-from sidecar.enrich.settings import Redact
-from sidecar.flow import Chunk, Generation, Records
+from sidecar.model.file import Generation
+from sidecar.model.lines import Chunk
+from sidecar.model.records import Records
 from sidecar.parse.json import Json
 from sidecar.parse.plain import Plain
-from sidecar.parse.timestamps import Timestamps
+from sidecar.parse.time.timestamps import Timestamps
+from sidecar.transform.redaction.detectors import DETECTORS
+from sidecar.transform.redaction.redactor import MASK
+from sidecar.transform.redaction.settings import Redact
 from tests.enrich.rooms import documents, enriched
 
 LIFE = Generation(1, "app", "/var/log/app.log", 0.0)

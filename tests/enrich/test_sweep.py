@@ -11,10 +11,21 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from sidecar.enrich.detectors import DETECTORS
-from sidecar.enrich.finder import Text, lowered
-from sidecar.enrich.redact import MASK, FieldAt, Named, Pattern, Redactor, Rule, drop, hashed, mask, member_by_member
-from sidecar.enrich.sheet import folded, unfolded
+from sidecar.transform.redaction.chunk_text import folded, unfolded
+from sidecar.transform.redaction.detectors import DETECTORS
+from sidecar.transform.redaction.redactor import (
+    MASK,
+    FieldAt,
+    Named,
+    Pattern,
+    Redactor,
+    Rule,
+    drop,
+    hashed,
+    mask,
+    member_by_member,
+)
+from sidecar.transform.redaction.search import Text, lowered
 from tests.enrich.test_redact import records
 
 PIECES = st.sampled_from(

@@ -11,9 +11,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from sidecar.enrich.fields import put, put_all
-from sidecar.enrich.transforms import Copy, DropFields, Fingerprint, KeepFields, Rename
-from sidecar.nesting import DEEPEST
+from sidecar.lib.jsontext.edit import put, put_all
+from sidecar.lib.jsontext.nested import DEEPEST
+from sidecar.transform.fields import Copy, DropFields, Fingerprint, KeepFields, Rename
 from tests.enrich.rooms import chunk, documents, enriched, members, rooms
 
 NAMES = st.sampled_from(["a", "b", "c", "dd", "@x", "e f", "ü"])

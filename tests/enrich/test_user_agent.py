@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from sidecar.enrich.user_agent import recognised
+from sidecar.transform.user_agent import recognised
 from tests.enrich.rooms import documents, members
 
 MOZILLA = "Mozilla/5.0"

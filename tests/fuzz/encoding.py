@@ -11,9 +11,10 @@ import bson
 from bson.codec_options import CodecOptions, DatetimeConversion
 from bson.decimal128 import Decimal128
 
-from sidecar.deliver.sinks.mongodb import _ENCODER
-from sidecar.deliver.sinks.mongodb_documents import MAX_DEPTH, Encoder
-from sidecar.flow import Batch, Documents, Envelope, Rejection, Whole
+from sidecar.model.batch import Batch, Rejection
+from sidecar.model.documents import Documents, Envelope, Whole
+from sidecar.sinks.mongodb.bson_encoder import MAX_DEPTH, Encoder
+from sidecar.sinks.mongodb.sink import _ENCODER
 from tests.fuzz.material import Material
 from tests.fuzz.parsing import GENERATION, framed, setup, written
 

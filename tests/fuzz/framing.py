@@ -11,12 +11,15 @@ from pathlib import Path
 from msgspec.structs import replace
 
 from sidecar.decode.framing import EncodingErrors, Framing
-from sidecar.flow import Chunk, Generation, Lines
-from sidecar.positions import NO_TAIL, Checkpoint, Fingerprint
-from sidecar.read.descriptors import Descriptors
-from sidecar.read.life import Cursor, Life, Place
-from sidecar.read.reader import Reader
-from sidecar.read.source import open_source
+from sidecar.model.checkpoint import Checkpoint
+from sidecar.model.file import Generation
+from sidecar.model.fingerprint import NO_TAIL, Fingerprint
+from sidecar.model.lines import Chunk, Lines
+from sidecar.tail.cursor import Cursor
+from sidecar.tail.open_files import Descriptors
+from sidecar.tail.reader import Reader
+from sidecar.tail.source import open_source
+from sidecar.tail.tracked_file import Life, Place
 from tests.fuzz.material import Material
 
 _LINES = (8, 1, 3, 64, 1 << 20)

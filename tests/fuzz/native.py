@@ -8,11 +8,13 @@ from typing import Any
 
 import bson
 
-from sidecar.columns import _compiled, reference
-from sidecar.deliver.sinks._mongodb import documents
-from sidecar.deliver.sinks.mongodb import _ENCODER
-from sidecar.deliver.sinks.mongodb_documents import Encoder
-from sidecar.flow import Batch, Whole
+from sidecar.lib.native import _native as _compiled
+from sidecar.lib.native import fallback as reference
+from sidecar.model.batch import Batch
+from sidecar.model.documents import Whole
+from sidecar.sinks.mongodb._bson import documents
+from sidecar.sinks.mongodb.bson_encoder import Encoder
+from sidecar.sinks.mongodb.sink import _ENCODER
 from tests.fuzz.material import Material
 from tests.fuzz.parsing import GENERATION
 

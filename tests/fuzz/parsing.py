@@ -12,28 +12,31 @@ from datetime import datetime
 from msgspec.structs import replace
 
 from sidecar.decode.framing import Framing
-from sidecar.enrich.add import Add
-from sidecar.enrich.finish import OWN, Finisher
-from sidecar.enrich.leaves import METADATA
-from sidecar.flow import Chunk, Documents, Envelope, Generation, Lines, Records, Spliced
-from sidecar.parse.access import apache, nginx
+from sidecar.document.builder import Finisher
+from sidecar.document.static_fields import Add
+from sidecar.model.documents import Documents, Envelope, Spliced
+from sidecar.model.file import Generation
+from sidecar.model.lines import Chunk, Lines
+from sidecar.model.records import Records
+from sidecar.model.reserved_fields import METADATA, OWN
+from sidecar.parse.access_log import apache, nginx
 from sidecar.parse.chain import Chain, Parser
+from sidecar.parse.container_messages import STREAM, Content
 from sidecar.parse.cri import Cri
 from sidecar.parse.csv import Csv
-from sidecar.parse.declared import Declared
 from sidecar.parse.dissect import Dissect, Dissection
 from sidecar.parse.docker import Docker
-from sidecar.parse.formats import FORMATS
+from sidecar.parse.format_parser import Pattern
 from sidecar.parse.grok import expanded
 from sidecar.parse.json import Json
+from sidecar.parse.log_formats import FORMATS
 from sidecar.parse.logfmt import Logfmt
 from sidecar.parse.mysql_slow import MYSQL_SLOW
-from sidecar.parse.pattern import Pattern
 from sidecar.parse.plain import Plain
 from sidecar.parse.regex import Regex
-from sidecar.parse.timestamps import Timestamps
-from sidecar.parse.unwrapped import STREAM, Content
-from sidecar.parse.written import Written
+from sidecar.parse.time.format_times import Written
+from sidecar.parse.time.timestamps import Timestamps
+from sidecar.parse.typed_fields import Declared
 from sidecar.testing import ManualClock
 from tests.fuzz.json_leaves import Leaf, are_consistent, is_object, leaves, root_names
 from tests.fuzz.material import Material

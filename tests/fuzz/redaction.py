@@ -6,8 +6,12 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
-from sidecar.enrich.detectors import DETECTORS
-from sidecar.enrich.redact import (
+from sidecar.model.records import Records
+from sidecar.parse.json import Json
+from sidecar.parse.plain import Plain
+from sidecar.parse.time.timestamps import Timestamps
+from sidecar.transform.redaction.detectors import DETECTORS
+from sidecar.transform.redaction.redactor import (
     Action,
     FieldAt,
     Named,
@@ -19,10 +23,6 @@ from sidecar.enrich.redact import (
     mask,
     member_by_member,
 )
-from sidecar.flow import Records
-from sidecar.parse.json import Json
-from sidecar.parse.plain import Plain
-from sidecar.parse.timestamps import Timestamps
 from tests.fuzz.material import Material
 from tests.fuzz.parsing import framed
 

@@ -18,8 +18,8 @@ from tests.servers import ComponentMissing
 ROOT = Path(__file__).parents[2]
 BUILT = ROOT / "build" / "fuzz"
 PARTS = {
-    "sidecar.columns._compiled": ROOT / "sidecar/columns/_compiled.c",
-    "sidecar.deliver.sinks._mongodb": ROOT / "sidecar/deliver/sinks/_mongodb.c",
+    "sidecar.lib.native._native": ROOT / "sidecar/lib/native/_native.c",
+    "sidecar.sinks.mongodb._bson": ROOT / "sidecar/sinks/mongodb/_bson.c",
 }
 """Modules and their sources."""
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from functools import partial
 
-from sidecar.enrich.settings import KINDS
 from sidecar.parse.settings import BUILT_IN
+from sidecar.transform.registry import KINDS
 from tests.fuzz import encoding, framing, grouping, native, parsing, redaction, transforms
 
 _COLUMNS = ("lines", "unwrapped", "rendered", "holds", "counted", "is_unescaped")

@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sidecar.columns import _compiled
-from sidecar.enrich.settings import KINDS
+from sidecar.lib.native import _native as _compiled
 from sidecar.parse.settings import BUILT_IN
+from sidecar.transform.registry import KINDS
 from tests.conftest import unavailable
 from tests.fuzz import sanitized
 from tests.fuzz.material import TOKENS

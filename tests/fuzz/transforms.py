@@ -7,10 +7,10 @@ from collections.abc import Mapping, Sequence
 from functools import cache
 from typing import Any
 
-from sidecar.composition import rooms_of
-from sidecar.flow import Chunk, Skipped
-from sidecar.settings import Pipeline
-from sidecar.shipper import Rooms
+from sidecar.config.pipeline import Pipeline
+from sidecar.model.lines import Chunk, Skipped
+from sidecar.pipeline.builder import rooms_of
+from sidecar.pipeline.shipper import Rooms
 from sidecar.testing import ManualClock
 from tests.fuzz.json_leaves import is_object
 from tests.fuzz.material import Material

@@ -10,8 +10,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from typing import Any
 
-from sidecar.deliver.sink import Sink
 from sidecar.errors import DeliveryError
+from sidecar.sinks.contract import Sink
 from tests.sinks.batches import batch_of
 
 Behaviour = Callable[["Peer"], None]

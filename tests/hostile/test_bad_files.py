@@ -13,8 +13,8 @@ from pathlib import Path
 
 import pytest
 
-from sidecar.read.life import Elsewhere
-from sidecar.read.unreadable import MAX_PAUSE_S, UnreadableFiles
+from sidecar.tail.tracked_file import Elsewhere
+from sidecar.tail.unreadable_files import MAX_PAUSE_S, UnreadableFiles
 from sidecar.testing import ManualClock
 from tests.hostile.faults import Faults
 from tests.journey.processes import ended, eventually, running, sidecar

@@ -14,12 +14,12 @@ from threading import Event, Thread
 
 import pytest
 
-from sidecar.events import CopyTaken, FileRefused
-from sidecar.read.source import MAX_COMPRESSION, Allowance, Postponed, Source, open_source
-from sidecar.roots import open_directory
-from sidecar.watch.descent import Descent
-from sidecar.watch.sweep import Sweep
-from sidecar.watcher import Watched, Watcher
+from sidecar.app.watcher import Watched, Watcher
+from sidecar.lib.roots import open_directory
+from sidecar.tail.source import MAX_COMPRESSION, Allowance, Postponed, Source, open_source
+from sidecar.telemetry.events import CopyTaken, FileRefused
+from sidecar.watch.directory_walk import Descent
+from sidecar.watch.scanner import Sweep
 from tests.model.test_rotation import NEW, OLD, expected, lines
 from tests.model.world import World
 

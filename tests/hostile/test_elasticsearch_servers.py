@@ -18,8 +18,8 @@ import pytest
 import trustme
 
 from sidecar.deliver.backoff import MAX_RETRY_AFTER_S, Backoff
-from sidecar.deliver.sinks.elasticsearch import ElasticsearchSettings, ElasticsearchSink
 from sidecar.errors import Fatal, Retryable, TooLarge
+from sidecar.sinks.elasticsearch.sink import ElasticsearchSettings, ElasticsearchSink
 from tests.hostile.servers import Behaviour, Peer, Server, recovers, serving
 from tests.sinks.batches import batch_of
 

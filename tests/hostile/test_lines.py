@@ -13,10 +13,13 @@ from typing import Any
 import msgspec
 import pytest
 
-from sidecar.composition import rooms_of
-from sidecar.flow import Batch, Chunk, Documents, Envelope, Generation, Lines
-from sidecar.settings import Pipeline
-from sidecar.shipper import Rooms
+from sidecar.config.pipeline import Pipeline
+from sidecar.model.batch import Batch
+from sidecar.model.documents import Documents, Envelope
+from sidecar.model.file import Generation
+from sidecar.model.lines import Chunk, Lines
+from sidecar.pipeline.builder import rooms_of
+from sidecar.pipeline.shipper import Rooms
 from sidecar.testing import ManualClock
 from tests.fuzz.json_leaves import leaves, root_names
 

@@ -11,8 +11,8 @@ from typing import Any
 
 import pytest
 
-from sidecar.flow import Batch, Verdict
-from sidecar.shipper import MAX_CHUNK_DOCUMENTS, Limits
+from sidecar.model.batch import Batch, Verdict
+from sidecar.pipeline.shipper import MAX_CHUNK_DOCUMENTS, Limits
 from tests.bench.servers import null_server
 from tests.journey.processes import ENVIRON
 from tests.model.world import Destination, World

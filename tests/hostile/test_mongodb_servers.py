@@ -14,8 +14,8 @@ from typing import Any
 import bson
 import pytest
 
-from sidecar.deliver.sinks.mongodb import MongoDBSettings, MongoDBSink
 from sidecar.errors import DeliveryError, TooLarge
+from sidecar.sinks.mongodb.sink import MongoDBSettings, MongoDBSink
 from tests.hostile.servers import Behaviour, Peer, Server, recovers, serving
 from tests.sinks.batches import batch_of
 

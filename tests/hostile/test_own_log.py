@@ -10,7 +10,8 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from sidecar import events
+from sidecar.telemetry import events
+from sidecar.telemetry.log import Log
 from sidecar.testing import ManualClock
 from tests.journey.processes import sidecar
 
@@ -50,7 +51,7 @@ def said_of(path: str) -> list[events.Event]:
 @pytest.mark.parametrize("name", NAMES, ids=ascii)
 def test_an_event_is_one_line_of_json_that_every_reader_takes(name: bytes) -> None:
     stream = io.StringIO()
-    log = events.Log(ManualClock(), "debug", stream)
+    log = Log(ManualClock(), "debug", stream)
     happened = said_of(os.fsdecode(b"/var/log/" + name))
     for event in happened:
         log.emit(event)
@@ -67,7 +68,7 @@ def test_an_event_is_one_line_of_json_that_every_reader_takes(name: bytes) -> No
 @pytest.mark.parametrize("name", NAMES, ids=ascii)
 def test_on_a_terminal_an_event_is_one_line_without_commands_of_others(name: bytes) -> None:
     stream = Terminal()
-    log = events.Log(ManualClock(), "debug", stream)
+    log = Log(ManualClock(), "debug", stream)
     happened = said_of(os.fsdecode(b"/var/log/" + name))
     for event in happened:
         log.emit(event)

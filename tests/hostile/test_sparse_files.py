@@ -11,11 +11,13 @@ from pathlib import Path
 
 import pytest
 
-from sidecar.flow import FileId, Generation
-from sidecar.positions import MAX_COUNT, ORIGIN, Advance, Amounts, Fingerprint
-from sidecar.read.source import MAX_COMPRESSION, open_source
+from sidecar.model.checkpoint import ORIGIN, Advance
+from sidecar.model.counts import MAX_COUNT, Amounts
+from sidecar.model.file import FileId, Generation
+from sidecar.model.fingerprint import Fingerprint
+from sidecar.state.database import open_store
 from sidecar.state.ledger import Ledger
-from sidecar.state.store import open_store
+from sidecar.tail.source import MAX_COMPRESSION, open_source
 from tests.journey.processes import ended, eventually, running, sidecar
 
 GIANT = (1 << 63) - 1

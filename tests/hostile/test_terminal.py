@@ -20,8 +20,8 @@ import pytest
 
 import sidecar as package
 from sidecar.cli import COMMANDS
-from sidecar.kubernetes import termination
-from sidecar.printable import printable_json
+from sidecar.kubernetes import termination_log as termination
+from sidecar.lib.terminal import printable_json
 from tests.journey.processes import ENVIRON, eventually, running, sidecar
 
 MARK = "\x1b[5;7;35m"

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from sidecar.watch.sweep import Sweep
+from sidecar.watch.scanner import Sweep
 from tests.hostile.test_volume import stored
 from tests.journey.processes import ended, eventually, running
 from tests.journey.test_bounds import BASE_AND_BUDGET, descriptors, memory

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from sidecar.events import LinkRefused
+from sidecar.telemetry.events import LinkRefused
 from tests.journey.processes import eventually, running, sidecar
 from tests.journey.test_bounds import BASE_AND_BUDGET, memory
 from tests.model.test_rotation import OLD, expected, lines

@@ -78,7 +78,7 @@ def test_a_signal_that_comes_while_it_still_starts_makes_it_deliver_and_end(
     with subprocess.Popen(command, env=ENVIRON, stderr=subprocess.PIPE, text=True) as process:
         assert process.stderr is not None
         for line in process.stderr:
-            if line.rstrip().endswith("sidecar.flow"):
+            if line.rstrip().endswith("sidecar.model.lines"):
                 process.send_signal(signal.SIGTERM)
                 break
         process.stderr.read()

@@ -14,10 +14,10 @@ from pathlib import Path
 import pytest
 
 from sidecar.errors import ConfigurationError
-from sidecar.kubernetes import termination
-from sidecar.kubernetes.endings import RESTART_S, SETTLE_S, ApplicationExits, FileAppears, Idle, Never, rule_of
-from sidecar.kubernetes.neighbours import Neighbours
+from sidecar.kubernetes import termination_log as termination
+from sidecar.kubernetes.exit_rules import RESTART_S, SETTLE_S, ApplicationExits, FileAppears, Idle, Never, rule_of
 from sidecar.kubernetes.pod import Pod
+from sidecar.kubernetes.processes import Neighbours
 
 
 class Namespace:
@@ -218,7 +218,9 @@ def test_the_last_word_is_one_line_that_the_kubelet_takes(tmp_path: Path) -> Non
 def test_the_start_of_the_process_is_known_to_the_kernel() -> None:
     before = time.monotonic()
     source = (
-        "import time; from sidecar.kubernetes.endings import process_began; print(process_began(), time.monotonic())"
+        "import time\n"
+        "from sidecar.kubernetes.exit_rules import process_began\n"
+        "print(process_began(), time.monotonic())"
     )
     out = subprocess.run([sys.executable, "-c", source], capture_output=True, text=True, check=True).stdout.split()
     began, asked = map(float, out)

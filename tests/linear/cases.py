@@ -6,23 +6,26 @@ from collections.abc import Callable, Iterator
 from functools import partial
 from typing import Any, NamedTuple
 
-from sidecar.accounts import account, undecodable
-from sidecar.charset import CODECS, Charset
-from sidecar.composition import rooms_of
+from sidecar.config.pipeline import Pipeline
 from sidecar.decode.framing import Framing
 from sidecar.decode.multiline import grouping
 from sidecar.decode.presets import PRESETS
-from sidecar.deliver.courier import Outcome
-from sidecar.deliver.sinks.mongodb import _ENCODER as ENCODER
-from sidecar.deliver.sinks.mongodb_documents import Encoder
-from sidecar.enrich.detectors import DETECTORS
-from sidecar.enrich.finish import Finisher
-from sidecar.flow import Batch, Chunk, Generation, Rejection, Whole
+from sidecar.deliver.retry import Outcome
+from sidecar.document.builder import Finisher
+from sidecar.lib.charset import CODECS, Charset
+from sidecar.model.batch import Batch, Rejection
+from sidecar.model.documents import Whole
+from sidecar.model.file import Generation
+from sidecar.model.lines import Chunk
+from sidecar.model.span import Span
 from sidecar.parse.plain import Plain
-from sidecar.read.life import Span
-from sidecar.settings import Pipeline
-from sidecar.shipper import Part
+from sidecar.pipeline.accounting import account, undecodable
+from sidecar.pipeline.builder import rooms_of
+from sidecar.pipeline.shipper import Part
+from sidecar.sinks.mongodb.bson_encoder import Encoder
+from sidecar.sinks.mongodb.sink import _ENCODER as ENCODER
 from sidecar.testing import ManualClock
+from sidecar.transform.redaction.detectors import DETECTORS
 from tests.linear.shapes import DETECTED, JSON, UNITS, Shape, repeated
 
 _GENERATION = Generation(35, "app", "/var/log/app/app.log", 0.0)

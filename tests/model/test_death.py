@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from sidecar.state.letters import Bound
+from sidecar.state.dead_letters import Bound
 from tests.model.test_rotation import MORE, NEW, OLD, expected, renamed
 from tests.model.world import World, streams
 

@@ -77,8 +77,8 @@ def test_a_restart_draws_the_same_sample(tmp_path: Path) -> None:
 
 
 def test_the_last_word_counts_what_was_filtered() -> None:
-    from sidecar.observe.facts import BalanceFacts
-    from sidecar.supervisor import as_event
+    from sidecar.app.supervisor import as_event
+    from sidecar.telemetry.snapshot import BalanceFacts
 
     facts = BalanceFacts("db", {"stored": 5, "filtered:sample": 7, "filtered:drop_when": 1}, {"stored": 1}, 2)
     said = as_event(facts)

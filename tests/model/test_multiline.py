@@ -11,7 +11,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from sidecar.read.life import Life
+from sidecar.tail.tracked_file import Life
 from tests.model.world import World, streams
 
 RULE: dict[str, Any] = {"preset": "indent", "timeout": 2}
@@ -179,8 +179,8 @@ def test_a_new_rule_while_it_runs_parts_what_comes_and_nothing_twice(tmp_path: P
 
 
 def test_thousands_of_cuts_are_not_remembered_for_ever(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("sidecar.read.life._MOST_CUTS", 20)
-    monkeypatch.setattr("sidecar.read.life._KEPT_CUTS", 10)
+    monkeypatch.setattr("sidecar.tail.tracked_file._MOST_CUTS", 20)
+    monkeypatch.setattr("sidecar.tail.tracked_file._KEPT_CUTS", 10)
     world = World(tmp_path, multiline=RULE)
     for number in range(60):
         world.write(event(number))

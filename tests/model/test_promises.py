@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from sidecar.deliver.courier import SUSPICIOUS
-from sidecar.events import TooManyTargets
+from sidecar.deliver.retry import SUSPICIOUS
+from sidecar.telemetry.events import TooManyTargets
 from tests.model.test_rotation import MORE, NEW, OLD, expected, lines
 from tests.model.world import World
 

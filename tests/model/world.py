@@ -16,20 +16,20 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from sidecar.composition import rooms_of
+from sidecar.config.pipeline import Pipeline
 from sidecar.errors import Fatal, Retryable
-from sidecar.events import Event
-from sidecar.flow import Batch, Rejection, Verdict
-from sidecar.observe.heartbeats import Heartbeats
-from sidecar.read.descriptors import Descriptors
-from sidecar.read.follower import QUIET_S, Follower
-from sidecar.read.links import Links
-from sidecar.settings import Pipeline
-from sidecar.shipper import Limits, Shipper
+from sidecar.model.batch import Batch, Rejection, Verdict
+from sidecar.pipeline.builder import rooms_of
+from sidecar.pipeline.shipper import Limits, Shipper
+from sidecar.state.database import Store, open_store
+from sidecar.state.dead_letters import Bound
 from sidecar.state.ledger import Ledger
-from sidecar.state.letters import Bound
-from sidecar.state.store import Store, open_store
-from sidecar.watch.sweep import Sweep
+from sidecar.tail.hard_links import Links
+from sidecar.tail.open_files import Descriptors
+from sidecar.tail.tracker import QUIET_S, Follower
+from sidecar.telemetry.events import Event
+from sidecar.telemetry.heartbeats import Heartbeats
+from sidecar.watch.scanner import Sweep
 
 FIRST_NOW = 1_795_395_600.0
 

@@ -14,21 +14,14 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from sidecar import __version__
-from sidecar.described import mask
-from sidecar.observe import page
-from sidecar.observe.admin import Reply
-from sidecar.observe.facts import (
-    BalanceFacts,
-    ConfigurationFacts,
-    Facts,
-    FileFacts,
-    FileSums,
-    ShipperFacts,
-)
-from sidecar.observe.history import EVERY_S, MOST, History
-from sidecar.observe.http import HttpAdmin
-from sidecar.observe.tally import Tally
-from sidecar.settings import Settings
+from sidecar.admin import page
+from sidecar.admin.http_server import HttpAdmin
+from sidecar.admin.socket_server import Reply
+from sidecar.config.settings import Settings
+from sidecar.lib.settings_model import mask
+from sidecar.telemetry.counters import Tally
+from sidecar.telemetry.history import EVERY_S, MOST, History
+from sidecar.telemetry.snapshot import BalanceFacts, ConfigurationFacts, Facts, FileFacts, FileSums, ShipperFacts
 from tests.servers.chromium import Browser
 from tests.servers.chromium import running as running_browser
 

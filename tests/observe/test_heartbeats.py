@@ -6,10 +6,10 @@ import json
 import threading
 from pathlib import Path
 
-from sidecar.observe.health import STUCK_AFTER_S, Health
-from sidecar.observe.heartbeats import MAIN_LOOP, Heartbeats
+from sidecar.admin.health import STUCK_AFTER_S, Health
+from sidecar.telemetry.heartbeats import MAIN_LOOP, Heartbeats
 from sidecar.testing import ManualClock
-from sidecar.watch.sweep import Sweep
+from sidecar.watch.scanner import Sweep
 from tests.hostile.faults import Faults
 from tests.journey.processes import eventually, running, sidecar
 from tests.model.world import World

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from sidecar.observe.facts import ShipperFacts
-from sidecar.observe.history import MOST, History
-from sidecar.observe.tally import Tally
+from sidecar.telemetry.counters import Tally
+from sidecar.telemetry.history import MOST, History
+from sidecar.telemetry.snapshot import ShipperFacts
 
 
 class Wound:

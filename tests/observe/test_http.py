@@ -17,10 +17,10 @@ from pathlib import Path
 import pytest
 import trustme
 
-from sidecar.observe.access import Access
-from sidecar.observe.admin import Reply
-from sidecar.observe.http import HttpAdmin
-from sidecar.settings import Admin
+from sidecar.admin.access import Access
+from sidecar.admin.http_server import HttpAdmin
+from sidecar.admin.socket_server import Reply
+from sidecar.config.admin import Admin
 
 HOST = b"Host: localhost\r\n\r\n"
 Made = Callable[..., HttpAdmin]

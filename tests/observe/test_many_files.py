@@ -12,14 +12,14 @@ from types import FrameType
 
 import pytest
 
-from sidecar.clock import SystemClock
-from sidecar.kubernetes.endings import Never
+from sidecar.app.signals import Wishes
+from sidecar.app.supervisor import Manner, Supervisor
+from sidecar.config.settings import Settings
+from sidecar.kubernetes.exit_rules import Never
 from sidecar.kubernetes.pod import Pod
-from sidecar.observe.facts import ConfigurationFacts, Facts
-from sidecar.observe.metrics import rendered
-from sidecar.settings import Settings
-from sidecar.signals import Wishes
-from sidecar.supervisor import Manner, Supervisor
+from sidecar.lib.clock import SystemClock
+from sidecar.telemetry.prometheus import rendered
+from sidecar.telemetry.snapshot import ConfigurationFacts, Facts
 from tests.journey.processes import ENVIRON, eventually, running, sidecar
 from tests.observe.test_metrics import Running
 from tests.servers.real_elasticsearch import free_port

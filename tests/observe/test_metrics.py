@@ -16,8 +16,8 @@ from pathlib import Path
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from sidecar.observe.facts import ConfigurationFacts, Facts
-from sidecar.observe.metrics import families
+from sidecar.telemetry.prometheus import families
+from sidecar.telemetry.snapshot import ConfigurationFacts, Facts
 from tests.journey.processes import ended, eventually, running, sidecar
 from tests.servers.real_elasticsearch import free_port
 

@@ -6,8 +6,9 @@ import io
 import json
 from typing import Any
 
-from sidecar import events
-from sidecar.moderation import BURST, PERIOD_S
+from sidecar.lib.rate_limit import BURST, PERIOD_S
+from sidecar.telemetry import events
+from sidecar.telemetry.log import Log
 from sidecar.testing import ManualClock
 
 BALANCE = events.Balance("out", 1, 1, 0, 0, 0, 0, 0, 1, 0)
@@ -18,7 +19,7 @@ class Said:
 
     def __init__(self, level: str = "info") -> None:
         self.clock, self._stream = ManualClock(), io.StringIO()
-        self.log = events.Log(self.clock, level, self._stream)
+        self.log = Log(self.clock, level, self._stream)
 
     def new(self) -> list[dict[str, Any]]:
         lines = self._stream.getvalue().splitlines()

@@ -103,7 +103,8 @@ def test_every_alert_has_a_test_in_which_it_fires_and_one_in_which_it_is_silent(
 
 @pytest.mark.promtool
 @pytest.mark.parametrize(
-    ("kind", "name"), [("check", "log-sidecar.rules.yaml"), ("test", "log-sidecar.rules.test.yaml")]
+    ("kind", "name"),
+    [("check", "log-sidecar.rules.yaml"), ("test", "log-sidecar.rules.test.yaml")],
 )
 def test_promtool_finds_the_rules_good(promtool: str, kind: str, name: str) -> None:
     done = subprocess.run(

@@ -141,8 +141,8 @@ def test_nothing_of_it_is_imported_unless_it_is_configured(tmp_path: Path) -> No
     for name in (
         "opentelemetry",
         "google.protobuf",
-        "sidecar.observe.otlp",
-        "sidecar.observe.http",
+        "sidecar.telemetry.otlp",
+        "sidecar.admin.http_server",
         "asyncio.events",
     ):
         assert name not in done.stderr, name

@@ -8,10 +8,10 @@ import json
 import re
 from typing import Any
 
-from sidecar.observe.facts import BalanceFacts, ConfigurationFacts, Facts, FileFacts, FileSums, ShipperFacts
-from sidecar.observe.page import document, status
-from sidecar.observe.tally import Tally
-from sidecar.positions import DeadLetter
+from sidecar.admin.page import document, status
+from sidecar.model.dead_letter import DeadLetter
+from sidecar.telemetry.counters import Tally
+from sidecar.telemetry.snapshot import BalanceFacts, ConfigurationFacts, Facts, FileFacts, FileSums, ShipperFacts
 
 
 def text() -> str:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from sidecar.observe.history import EVERY_S, MOST
+from sidecar.telemetry.history import EVERY_S, MOST
 from tests.observe import hour
 from tests.servers.chromium import Browser, Page
 

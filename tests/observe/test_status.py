@@ -9,8 +9,8 @@ from dataclasses import asdict
 from rich.console import Console
 
 from sidecar.cli.status import screen
-from sidecar.observe.facts import BalanceFacts, ConfigurationFacts, Facts, FileSums, RefusedPath, ShipperFacts
-from sidecar.observe.tally import Tally
+from sidecar.telemetry.counters import Tally
+from sidecar.telemetry.snapshot import BalanceFacts, ConfigurationFacts, Facts, FileSums, RefusedPath, ShipperFacts
 
 
 def shown(tally: Tally, balance: dict[str, int], refused: Sequence[RefusedPath] = ()) -> str:

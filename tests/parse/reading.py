@@ -5,11 +5,13 @@ from __future__ import annotations
 import json
 from typing import Any
 
+from sidecar.config.pipeline import Pipeline
 from sidecar.decode.framing import Framing
-from sidecar.flow import Chunk, Generation, Lines, Records
+from sidecar.model.file import Generation
+from sidecar.model.lines import Chunk, Lines
+from sidecar.model.records import Records
 from sidecar.parse.registry import create
 from sidecar.parse.settings import Timestamp
-from sidecar.settings import Pipeline
 from sidecar.testing import ManualClock
 
 GENERATION = Generation(35, "app", "/a.log", 0.0)

@@ -8,11 +8,14 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from sidecar.composition import rooms_of
+from sidecar.config.pipeline import Pipeline
 from sidecar.decode.framing import Framing
-from sidecar.enrich.finish import Finisher
-from sidecar.flow import Chunk, Generation, Lines, Records, Spliced
-from sidecar.settings import Pipeline
+from sidecar.document.builder import Finisher
+from sidecar.model.documents import Spliced
+from sidecar.model.file import Generation
+from sidecar.model.lines import Chunk, Lines
+from sidecar.model.records import Records
+from sidecar.pipeline.builder import rooms_of
 from sidecar.testing import ManualClock
 from tests.parse.reading import fields
 

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from sidecar.flow import Records
+from sidecar.model.records import Records
 from tests.parse.reading import fields
 from tests.parse.reading import parsed as of_parser
 

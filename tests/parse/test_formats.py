@@ -10,14 +10,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sidecar.enrich.finish import Finisher
-from sidecar.flow import Spliced
+from sidecar.document.builder import Finisher
+from sidecar.model.documents import Spliced
 from sidecar.parse.chain import Chain, Parser
-from sidecar.parse.formats import FORMATS
-from sidecar.parse.pattern import Pattern
+from sidecar.parse.format_parser import Pattern
+from sidecar.parse.log_formats import FORMATS
 from sidecar.parse.plain import Plain
 from sidecar.parse.settings import BUILT_IN
-from sidecar.parse.written import Written, iso, month_first
+from sidecar.parse.time.format_times import Written, iso, month_first
 from sidecar.testing import ManualClock
 from tests.parse.reading import framed
 

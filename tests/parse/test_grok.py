@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from sidecar.flow import Records
+from sidecar.model.records import Records
 from sidecar.parse.grok import expanded
 from sidecar.parse.grok_patterns import PATTERNS
 from tests.parse.reading import fields

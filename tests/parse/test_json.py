@@ -8,12 +8,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from sidecar.clock import SystemClock
 from sidecar.decode.framing import Framing
-from sidecar.enrich.finish import Finisher
-from sidecar.flow import Chunk, Generation, Lines, Records
+from sidecar.document.builder import Finisher
+from sidecar.lib.clock import SystemClock
+from sidecar.model.file import Generation
+from sidecar.model.lines import Chunk, Lines
+from sidecar.model.records import Records
 from sidecar.parse.json import Json
-from sidecar.parse.timestamps import Timestamps
+from sidecar.parse.time.timestamps import Timestamps
 from sidecar.testing import ManualClock
 
 GENERATION = Generation(35, "app", "/a.log", 0.0)

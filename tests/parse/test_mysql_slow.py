@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import pytest
 
-from sidecar.composition import rooms_of
+from sidecar.config.pipeline import Pipeline
 from sidecar.decode.framing import Framing
-from sidecar.flow import Chunk, Generation, Records
-from sidecar.settings import Pipeline
+from sidecar.model.file import Generation
+from sidecar.model.lines import Chunk
+from sidecar.model.records import Records
+from sidecar.pipeline.builder import rooms_of
 from sidecar.testing import ManualClock
 from tests.parse.reading import fields
 

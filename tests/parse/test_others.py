@@ -6,14 +6,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sidecar.parse.access import AccessLog, apache, nginx
+from sidecar.parse.access_log import AccessLog, apache, nginx
 from sidecar.parse.chain import Chain
-from sidecar.parse.declared import Declared
 from sidecar.parse.json import Json
 from sidecar.parse.plain import Plain
 from sidecar.parse.regex import Regex
-from sidecar.parse.rfc3339 import all_rfc3339, is_rfc3339
-from sidecar.parse.timestamps import Timestamps
+from sidecar.parse.time.rfc3339 import all_rfc3339, is_rfc3339
+from sidecar.parse.time.timestamps import Timestamps
+from sidecar.parse.typed_fields import Declared
 from tests.parse.reading import fields, framed
 
 ORDINARY = (

@@ -11,13 +11,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from sidecar.enrich.finish import Finisher
-from sidecar.flow import Records, Spliced
+from sidecar.config.pipeline import Pipeline
+from sidecar.document.builder import Finisher
+from sidecar.model.documents import Spliced
+from sidecar.model.records import Records
 from sidecar.parse.chain import Parser
+from sidecar.parse.chunk_regex import Spanning
 from sidecar.parse.registry import create
 from sidecar.parse.settings import Timestamp
-from sidecar.parse.spanning import Spanning
-from sidecar.settings import Pipeline
 from sidecar.testing import ManualClock
 from tests.parse.reading import fields, framed
 

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sidecar.parse.timestamps import Timestamps
+from sidecar.parse.time.timestamps import Timestamps
 from sidecar.testing import ManualClock
 
 

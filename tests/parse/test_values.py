@@ -13,10 +13,10 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 from pydantic import ValidationError
 
+from sidecar.config.pipeline import Pipeline
 from sidecar.parse.chain import Chain, Parser
 from sidecar.parse.registry import create
 from sidecar.parse.settings import Timestamp
-from sidecar.settings import Pipeline
 from sidecar.testing import ManualClock
 from tests.parse.reading import fields, framed
 

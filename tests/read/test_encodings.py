@@ -10,15 +10,17 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sidecar.charset import CODECS, Charset, named
 from sidecar.decode.framing import Framing
 from sidecar.decode.multiline import grouping
-from sidecar.flow import Generation
-from sidecar.positions import NO_TAIL, OVERLAP, Checkpoint, Tail
-from sidecar.read.descriptors import Descriptors
-from sidecar.read.life import Cursor, Life, Place
-from sidecar.read.reader import Reader
-from sidecar.read.source import open_source
+from sidecar.lib.charset import CODECS, Charset, named
+from sidecar.model.checkpoint import Checkpoint
+from sidecar.model.file import Generation
+from sidecar.model.fingerprint import NO_TAIL, OVERLAP, Tail
+from sidecar.tail.cursor import Cursor
+from sidecar.tail.open_files import Descriptors
+from sidecar.tail.reader import Reader
+from sidecar.tail.source import open_source
+from sidecar.tail.tracked_file import Life, Place
 
 SAMPLES = {
     "gbk": "订单已接受 \\ 表",

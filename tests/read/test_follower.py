@@ -9,16 +9,18 @@ from typing import Any
 import pytest
 
 from sidecar.errors import StateError
-from sidecar.events import Event
-from sidecar.flow import FileId, Generation
-from sidecar.positions import Advance, Amounts, Checkpoint, Fingerprint, Remembered, Tail
-from sidecar.read.descriptors import Descriptors
-from sidecar.read.follower import Follower
-from sidecar.read.life import Life
+from sidecar.model.checkpoint import Advance, Checkpoint, Remembered
+from sidecar.model.counts import Amounts
+from sidecar.model.file import FileId, Generation
+from sidecar.model.fingerprint import Fingerprint, Tail
+from sidecar.state.database import Store, open_store
 from sidecar.state.ledger import Ledger
-from sidecar.state.store import Store, open_store
+from sidecar.tail.open_files import Descriptors
+from sidecar.tail.tracked_file import Life
+from sidecar.tail.tracker import Follower
+from sidecar.telemetry.events import Event
 from sidecar.testing import ManualClock
-from sidecar.watch.sweep import Sweep
+from sidecar.watch.scanner import Sweep
 
 
 @dataclass

@@ -9,15 +9,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sidecar.charset import named
 from sidecar.decode.framing import Framing
 from sidecar.decode.multiline import grouping
-from sidecar.flow import Generation
-from sidecar.positions import OVERLAP, Checkpoint, Fingerprint, Tail
-from sidecar.read.descriptors import Descriptors
-from sidecar.read.life import Cursor, Life, Place
-from sidecar.read.reader import MAX_RECORDS, Reader
-from sidecar.read.source import Plain
+from sidecar.lib.charset import named
+from sidecar.model.checkpoint import Checkpoint
+from sidecar.model.file import Generation
+from sidecar.model.fingerprint import OVERLAP, Fingerprint, Tail
+from sidecar.tail.cursor import Cursor
+from sidecar.tail.open_files import Descriptors
+from sidecar.tail.reader import MAX_RECORDS, Reader
+from sidecar.tail.source import Plain
+from sidecar.tail.tracked_file import Life, Place
 from sidecar.testing import ManualClock
 
 PIECES = [

@@ -5,12 +5,15 @@ from pathlib import Path
 
 import pytest
 
-from sidecar.flow import Chunk, Generation
-from sidecar.positions import NO_TAIL, Checkpoint, Fingerprint, Tail
-from sidecar.read.descriptors import Descriptors
-from sidecar.read.life import Cursor, Life, Place, Truncated
-from sidecar.read.reader import CHUNK, Reader
-from sidecar.read.source import open_source
+from sidecar.model.checkpoint import Checkpoint
+from sidecar.model.file import Generation
+from sidecar.model.fingerprint import NO_TAIL, Fingerprint, Tail
+from sidecar.model.lines import Chunk
+from sidecar.tail.cursor import Cursor
+from sidecar.tail.open_files import Descriptors
+from sidecar.tail.reader import CHUNK, Reader
+from sidecar.tail.source import open_source
+from sidecar.tail.tracked_file import Life, Place, Truncated
 
 
 class Notebook:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from sidecar.read.rotation_names import find_originals, is_rotation_of
+from sidecar.tail.rotation_names import find_originals, is_rotation_of
 
 MADE = [
     "app.log.1", "app.log.12.gz", "app.log.gz", "app.log-20261128", "app.log-20261128-1795395600.gz",

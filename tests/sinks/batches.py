@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from itertools import count
 
-from sidecar.flow import Batch, Generation, Whole
+from sidecar.model.batch import Batch
+from sidecar.model.documents import Whole
+from sidecar.model.file import Generation
 
 _NUMBERS = count(1 << 60)
 

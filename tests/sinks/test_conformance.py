@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from pymongo import MongoClient
 
-from sidecar.deliver import registry
+from sidecar.sinks import registry
 from sidecar.testing import SinkConformance, UnderTest
 
 

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 from pydantic import SecretStr
 
-from sidecar.deliver.sinks.credentials import Renewed, secret
 from sidecar.errors import Fatal
+from sidecar.sinks.common.credentials import Renewed, secret
 
 
 def renewed(*files: Path) -> tuple[Renewed[str], list[str]]:

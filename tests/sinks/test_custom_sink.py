@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from sidecar.deliver import registry
+from sidecar.sinks import registry
 from sidecar.testing import SinkConformance, UnderTest
 
 EXAMPLE = Path(__file__).parents[2] / "examples" / "custom-sink"

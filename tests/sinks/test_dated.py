@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from sidecar.deliver.sinks.dated import DatedName
+from sidecar.sinks.common.target_name import DatedName
 from tests.sinks.batches import batch_of
 
 

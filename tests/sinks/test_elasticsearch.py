@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 from elasticsearch import Elasticsearch
 
-from sidecar.deliver.sinks.elasticsearch import ElasticsearchSettings, ElasticsearchSink
 from sidecar.errors import Fatal, Retryable
+from sidecar.sinks.elasticsearch.sink import ElasticsearchSettings, ElasticsearchSink
 from tests.sinks.batches import batch_of, generation
 
 pytestmark = pytest.mark.elasticsearch

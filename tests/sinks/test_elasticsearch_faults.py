@@ -16,8 +16,8 @@ import elasticsearch
 import pytest
 import trustme
 
-from sidecar.deliver.sinks.elasticsearch import FAULTS, ElasticsearchSettings, ElasticsearchSink
 from sidecar.errors import DeliveryError, Fatal, Retryable, TooLarge
+from sidecar.sinks.elasticsearch.sink import FAULTS, ElasticsearchSettings, ElasticsearchSink
 from tests.sinks.batches import batch_of
 from tests.sinks.gate import JSON, Gate, opened
 

@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from sidecar.deliver.sinks.elasticsearch import ElasticsearchSettings
-from sidecar.described import meanings
 from sidecar.errors import ConfigurationError
+from sidecar.lib.settings_model import meanings
+from sidecar.sinks.elasticsearch.sink import ElasticsearchSettings
 
 HERE = "elasticsearch://localhost"
 

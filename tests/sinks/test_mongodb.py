@@ -16,9 +16,9 @@ import trustme
 from pymongo import MongoClient
 from pymongo.database import Database
 
-from sidecar.deliver.sinks.mongodb import FAULTS, MongoDBSettings, MongoDBSink
-from sidecar.deliver.sinks.mongodb_replies import MAX_REPLY_BYTES
 from sidecar.errors import DeliveryError, Fatal, Retryable
+from sidecar.sinks.mongodb.replies import MAX_REPLY_BYTES
+from sidecar.sinks.mongodb.sink import FAULTS, MongoDBSettings, MongoDBSink
 from tests.sinks.batches import batch_of, generation
 
 pytestmark = pytest.mark.mongodb

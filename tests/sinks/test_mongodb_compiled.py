@@ -12,9 +12,9 @@ from bson.decimal128 import Decimal128
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sidecar.deliver.sinks._mongodb import documents
-from sidecar.deliver.sinks.mongodb_documents import Encoder, Rows
-from sidecar.flow import Batch, Rejection
+from sidecar.model.batch import Batch, Rejection
+from sidecar.sinks.mongodb._bson import documents
+from sidecar.sinks.mongodb.bson_encoder import Encoder, Rows
 from tests.sinks.batches import batch_of, generation
 
 FAULTS = (bson.errors.BSONError, OverflowError, UnicodeEncodeError)

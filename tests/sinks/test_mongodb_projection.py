@@ -11,8 +11,8 @@ from bson import Decimal128, Int64
 from bson.codec_options import CodecOptions
 from pymongo import MongoClient
 
-from sidecar.deliver.sinks.mongodb import MongoDBSettings, MongoDBSink
-from sidecar.flow import Verdict
+from sidecar.model.batch import Verdict
+from sidecar.sinks.mongodb.sink import MongoDBSettings, MongoDBSink
 from tests.sinks.batches import batch_of
 
 pytestmark = pytest.mark.mongodb

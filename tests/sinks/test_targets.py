@@ -8,15 +8,16 @@ from pathlib import Path
 
 import pytest
 
-from sidecar.deliver.sink import TargetKeeping
-from sidecar.deliver.sinks.dated import DatedName
-from sidecar.deliver.sinks.elasticsearch import ElasticsearchSink
-from sidecar.deliver.sinks.mongodb import MongoDBSink
-from sidecar.deliver.sinks.targets import TargetLimiter
 from sidecar.errors import Retryable, StateError
-from sidecar.flow import Batch, Generation
+from sidecar.model.batch import Batch
+from sidecar.model.file import Generation
+from sidecar.sinks.common.target_limit import TargetLimiter
+from sidecar.sinks.common.target_name import DatedName
+from sidecar.sinks.contract import TargetKeeping
+from sidecar.sinks.elasticsearch.sink import ElasticsearchSink
+from sidecar.sinks.mongodb.sink import MongoDBSink
+from sidecar.state.database import open_store
 from sidecar.state.ledger import Ledger
-from sidecar.state.store import open_store
 from sidecar.testing import ManualClock
 from tests.sinks.batches import batch_of, generation
 

@@ -7,13 +7,15 @@ from pathlib import Path
 
 import pytest
 
-from sidecar.deadletters import DeadLetters, Filter
 from sidecar.errors import StateError
-from sidecar.flow import FileId, Generation
-from sidecar.positions import Advance, Amounts, Checkpoint, DeadLetter, Fingerprint, Tail
+from sidecar.model.checkpoint import Advance, Checkpoint
+from sidecar.model.counts import Amounts
+from sidecar.model.dead_letter import DeadLetter
+from sidecar.model.file import FileId, Generation
+from sidecar.model.fingerprint import Fingerprint, Tail
+from sidecar.state.database import open_store
+from sidecar.state.dead_letters import Bound, DeadLetterFilter, DeadLetterStore
 from sidecar.state.ledger import Ledger
-from sidecar.state.letters import Bound
-from sidecar.state.store import open_store
 
 GENERATION = Generation(2**62 + 5, "app", "/var/log/app/a.log", 1_000.0)
 
@@ -192,7 +194,7 @@ def test_the_balance_is_that_of_the_database_whoever_changes_it(tmp_path: Path) 
     assert agrees() == {"search": {"stored": 100}, "other": {"stored": 90, "dead_letter": 10}}
     commit(100, "other", 3)
     assert agrees()["other"]["lost:dead_letters_full"] == 10
-    DeadLetters(other).purge(Filter())
+    DeadLetterStore(other).purge(DeadLetterFilter())
     assert agrees()["other"] == {"stored": 160, "dead_letter": 0, "lost:dead_letters_full": 10, "lost:purged": 30}
     ledger.bound = Bound(5, "block")
     commit(200, "search", 1)

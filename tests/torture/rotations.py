@@ -15,7 +15,7 @@ from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
-from sidecar.positions import HEAD, Fingerprint
+from sidecar.model.fingerprint import HEAD, Fingerprint
 from tests.servers import ComponentMissing
 
 Rotate = Callable[[Path], None]

@@ -6,14 +6,14 @@ from pathlib import Path
 
 import pytest
 
-from sidecar.events import Event
-from sidecar.read.descriptors import Descriptors
-from sidecar.read.follower import Follower
+from sidecar.app.watcher import Watched, Watcher, busy_step
+from sidecar.state.database import open_store
 from sidecar.state.ledger import Ledger
-from sidecar.state.store import open_store
+from sidecar.tail.open_files import Descriptors
+from sidecar.tail.tracker import Follower
+from sidecar.telemetry.events import Event
 from sidecar.testing import ManualClock
-from sidecar.watch.sweep import Sweep
-from sidecar.watcher import Watched, Watcher, busy_step
+from sidecar.watch.scanner import Sweep
 
 
 @pytest.mark.parametrize(("linger", "step"), [(5.0, 0.05), (0.1, 0.05), (0.05, 0.025), (0.0, 0.02)])

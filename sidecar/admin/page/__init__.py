@@ -1,0 +1,99 @@
+"""The page at `/`, and what it asks for: one document that asks nobody else for anything.
+
+The document is the same for everybody and holds no facts, so its policy (Content Security Policy Level 3) can name
+each script and style by its hash. Facts come as JSON and are shown as text, whatever a file's name may look like.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import heapq
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, replace
+from functools import cache
+from importlib import resources
+from typing import Any
+
+from sidecar.admin.socket_server import Reply
+from sidecar.lib.terminal import printable_lines
+from sidecar.model.dead_letter import DeadLetter
+from sidecar.telemetry.snapshot import Facts, FileFacts
+
+_STYLES = ("uPlot.min.css", "page.css")
+_SCRIPTS = ("uPlot.iife.min.js", "words.js", "charts.js", "page.js")
+MOST_FILES = 30
+MOST_LETTERS = 10
+_MOST_TEXT = 4096
+
+_HEADERS = {
+    "Referrer-Policy": "no-referrer",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Cross-Origin-Opener-Policy": "same-origin",
+}
+
+
+@cache
+def document() -> Reply:
+    """The page itself, put together when somebody asks for the first time."""
+    styles, scripts = [_part(name) for name in _STYLES], [_part(name) for name in _SCRIPTS]
+    policy = "; ".join((
+        "default-src 'none'",
+        f"style-src {_hashes(styles)}",
+        f"script-src {_hashes(scripts)}",
+        "connect-src 'self'",
+        "img-src data:",
+        "base-uri 'none'",
+        "form-action 'none'",
+        "frame-ancestors 'none'",
+    ))  # fmt: skip
+    text = _part("page.html")
+    text = text.replace("<!-- styles -->", "".join(f"<style>{style}</style>\n" for style in styles))
+    text = text.replace("<!-- scripts -->", "".join(f"<script>{script}</script>\n" for script in scripts))
+    return Reply(200, text.encode(), "text/html; charset=utf-8", {**_HEADERS, "Content-Security-Policy": policy})
+
+
+def status(facts: Facts, settings: Mapping[str, Any], letters: Sequence[tuple[int, DeadLetter]] | None) -> Reply:
+    """What the page shows now: the facts of `sidecar status --json`, with the files that are furthest behind alone.
+
+    `files_total` says how many there are, also if not all of them are among the facts. `settings` are those in force,
+    masked; `letters` the newest dead letters with numbers, None where nobody may see them.
+    """
+    worst = heapq.nlargest(MOST_FILES, facts.files, key=_behind)
+    body = {
+        **asdict(replace(facts, files=worst)),
+        "files_total": sum(each.files for each in facts.sums),
+        "settings": settings,
+        "letters": None if letters is None else [_shown(*each) for each in letters],
+    }
+    return Reply(200, _make_printable(body), headers=_HEADERS)
+
+
+def _shown(number: int, letter: DeadLetter) -> dict[str, Any]:
+    return {
+        "number": number, "pipeline": letter.pipeline, "sink": letter.sink, "path": letter.path,
+        "start": letter.start, "at": letter.at, "kind": letter.kind, "reason": letter.reason[:_MOST_TEXT],
+        "document": letter.document[:_MOST_TEXT], "is_cut": len(letter.document) > _MOST_TEXT,
+    }  # fmt: skip
+
+
+def _make_printable(value: Any) -> Any:
+    """Escape names of files and words of servers, which could turn the direction of the text next to them."""
+    if isinstance(value, Mapping):
+        return {_make_printable(name): _make_printable(each) for name, each in value.items()}
+    if isinstance(value, list | tuple):
+        return list(map(_make_printable, value))
+    return printable_lines(value) if isinstance(value, str) else value
+
+
+def _behind(file: FileFacts) -> int:
+    return max((file.size - offset for offset in file.settled.values()), default=0)
+
+
+def _part(name: str) -> str:
+    return resources.files(__name__).joinpath(name).read_text(encoding="utf-8")
+
+
+def _hashes(texts: Sequence[str]) -> str:
+    digests = (hashlib.sha256(text.encode()).digest() for text in texts)
+    return " ".join(f"'sha256-{base64.b64encode(digest).decode()}'" for digest in digests)

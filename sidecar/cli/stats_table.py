@@ -1,0 +1,38 @@
+"""A survey as people read it."""
+
+from __future__ import annotations
+
+from rich.table import Table
+from rich.text import Text
+
+from sidecar.cli.console import PrintableConsole
+from sidecar.lib.terminal import printable
+from sidecar.tools.stats import Survey
+
+
+def show(found: Survey) -> None:
+    """How many events each parser took, what was left out, and what nobody could read."""
+    console = PrintableConsole()
+    table = Table.grid(padding=(0, 2))
+    table.add_column(style="bold", no_wrap=True)
+    table.add_column(justify="right")
+    table.add_column(overflow="fold")
+    table.add_row("bytes", f"{found.bytes:,}", "")
+    table.add_row("events", f"{found.events:,}", "")
+    for name, count in found.parsers.items():
+        cost = found.microseconds.get(name)
+        table.add_row(
+            f"  {name}", f"{count:,}", "" if cost is None else f"{cost:.1f} µs for an event that it looked at"
+        )
+    table.add_row("not parsed", f"{found.unparsed:,}", "")
+    table.add_row("with a time", f"{found.timed:,}", "of their own")
+    for what, counts in (("filtered", found.filtered), ("skipped", found.skipped)):
+        for reason, count in counts.items():
+            table.add_row(what, f"{count:,}", f"by {reason}")
+    table.add_row("documents", f"{found.documents:,}", "")
+    console.print(table)
+    if len(found.microseconds) > 1:
+        console.print(f"slowest parser: {found.slowest}")
+    for sample in found.samples:
+        error = (printable(sample.error), "yellow")
+        console.print(Text.assemble((f"byte {sample.offset}: ", "bold"), printable(sample.text), "  ", error))

@@ -1,0 +1,144 @@
+"""Settings of one pipeline."""
+
+from __future__ import annotations
+
+from datetime import date
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import (
+    AfterValidator,
+    AwareDatetime,
+    BeforeValidator,
+    Field,
+)
+
+from sidecar.config.transforms import AnyEnricher
+from sidecar.decode.settings import Encoding, Multiline
+from sidecar.lib.settings_model import SHOWN, Described
+from sidecar.lib.units import Duration, Size
+from sidecar.parse.settings import JOINING, AnyParser, Timestamp
+from sidecar.transform.field_settings import pattern
+
+
+def _as_list(value: object) -> object:
+    return value if isinstance(value, list | tuple) else [value]
+
+
+def _preset(value: object) -> object:
+    return {"preset": value} if isinstance(value, str) else value
+
+
+LinePattern = Annotated[str, AfterValidator(pattern)]
+
+
+AnyMultiline = str | Multiline
+
+
+def _without_times(value: Any) -> Any:
+    if isinstance(value, date):
+        raise ValueError(f"{value} is a time to YAML; put it into quotes, as it stands in the document")
+    for each in value.values() if isinstance(value, dict) else value if isinstance(value, list) else ():
+        _without_times(each)
+    return value
+
+
+class RuleTest(Described):
+    """Lines, and the documents that they have to become; done by `sidecar check`."""
+
+    name: str
+    """What it shows, in words."""
+
+    input: str | tuple[str, ...]
+    """The text of a file, or its lines."""
+
+    expect: Annotated[tuple[dict[str, Any], ...], BeforeValidator(_without_times)]
+    """A mapping for each document, in order, with the fields that it must have, nested or with dots; null for one
+    that it must not have. Other fields may be there."""
+
+    now: AwareDatetime | None = None
+    """The time at which the lines are read, as in `2026-11-24T12:00:00Z`; the present unless told. Needed where a
+    time is written without its year or its day."""
+
+    def data(self) -> bytes:
+        """The input as a file in UTF-8, whose last line is whole."""
+        text = self.input if isinstance(self.input, str) else "\n".join(self.input)
+        return (text if text.endswith("\n") else f"{text}\n").encode()
+
+
+class Pipeline(Described):
+    """Which files, what their lines are, and where they go."""
+
+    paths: Annotated[tuple[str, ...], SHOWN, Field(min_length=1)]
+    """Globs; `**` stands for any number of directories. A relative one begins in the working directory."""
+
+    exclude: Annotated[tuple[str, ...], SHOWN] = ("*.gz",)
+    """Globs for names or whole paths that are left out."""
+
+    read_from: Literal["beginning", "end"] = "beginning"
+    """Where to begin in files that are there when the sidecar first sees the pipeline; later files are read whole."""
+
+    ignore_older: Duration | None = None
+    """Leave out files that were last changed longer ago than this and never read; all are read unless told."""
+
+    keep_links: Path | None = None
+    """A directory on the volume of the logs, in which each file has a hard link of ours until it is delivered: then a
+    deletion and a crash together lose nothing. It has to be writable."""
+
+    max_line: Size = 1 << 20
+    """The longest line in bytes; of a longer one the head is kept, tagged `truncated`. Also the longest event of
+    several lines, which is closed before the line that is too much."""
+
+    multiline: Annotated[Multiline | None, BeforeValidator(_preset, json_schema_input_type=AnyMultiline)] = None
+    """Which lines are one event: the name of a preset, or a pattern. Each line is one unless told; the parsers `cri`,
+    `docker` and `mysql_slow` have presets of their own."""
+
+    keep_empty: bool = False
+    """Ship empty lines too. They are skipped and counted unless told."""
+
+    include_lines: tuple[LinePattern, ...] = ()
+    """Patterns, in the syntax of the `regex` library: only lines or events in which one of them is found are shipped.
+    The others are counted as filtered."""
+
+    exclude_lines: tuple[LinePattern, ...] = ()
+    """Patterns: lines or events in which one of them is found are not shipped, and counted as filtered."""
+
+    encoding: Annotated[Encoding, SHOWN] = "utf-8"
+    """What the files are in: `utf-8`, `utf-16` (the mark at the beginning says the byte order), `utf-16le`,
+    `utf-16be`, `latin-1`, `iso-8859-2`, `iso-8859-15`, `windows-1250` to `windows-1258`, `koi8-r`, `gbk`, `gb18030`,
+    `big5`, `shift-jis`, `euc-jp`, `euc-kr`."""
+
+    encoding_errors: Literal["replace", "backslashreplace", "strict"] = "replace"
+    """What becomes of bytes that are no text in this encoding; `strict` sends the line to the dead letters."""
+
+    parser: Annotated[tuple[AnyParser, ...], BeforeValidator(_as_list), Field(min_length=1)] = Field(
+        default=("plain",), validate_default=True
+    )
+    """A parser by name or with options, or a list of them that is tried in order for each line."""
+
+    max_fields: Annotated[int, Field(ge=1)] = 400
+    """Fields with different names that one record may have; what is more goes as JSON text into the field
+    `flattened`, so that one line cannot fill the mapping of an index."""
+
+    max_depth: Annotated[int, Field(ge=1, le=64)] | None = None
+    """Levels of objects that one record may have; what is deeper goes into `flattened`, too. Unless told it is for
+    the database to say: Elasticsearch refuses more than 20, and the document goes to the dead letters."""
+
+    timestamp: Timestamp = Timestamp()
+    """Where the time of an event stands."""
+
+    enrich: tuple[AnyEnricher, ...] = ()
+    """What is added to each document, changed in it and taken out of it, in order: `kubernetes`,
+    `{add: {name: value}}`, `{redact: [password]}`, `{rename: {old: new}}`, `{drop_when: 'level == "debug"'}`."""
+
+    sinks: Annotated[tuple[str, ...] | None, SHOWN] = None
+    """Names of the sinks that get the lines; all of them unless told."""
+
+    tests: tuple[RuleTest, ...] = ()
+    """Examples of lines with the documents that they become, which `sidecar check` tries."""
+
+    def joining(self) -> Multiline | None:
+        """What decides which lines are one event: what was said, or what a parser needs."""
+        needed = (JOINING.get(parser.type) for parser in self.parser)
+        preset = next(filter(None, needed), None)
+        return Multiline(preset=preset) if self.multiline is None and preset else self.multiline

@@ -1,0 +1,101 @@
+"""Settings that are allowed and risky: `sidecar check` prints them, and each start logs them."""
+
+from __future__ import annotations
+
+import stat
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+from sidecar.config.admin import Admin
+from sidecar.config.settings import Settings
+from sidecar.lib.settings_model import SECRET_FILE, Described
+from sidecar.sinks.common.exposure import is_local
+
+_ADVICE = "chmod it to 0400, or set defaultMode: 0400 for a Secret of Kubernetes (0440 with fsGroup)"
+
+
+@dataclass(frozen=True, slots=True)
+class Risk:
+    """One thing that could be safer: the setting, and a sentence with what to do about it."""
+
+    at: str
+    reason: str
+
+
+def find_risks(settings: Settings, config: Path | None) -> list[Risk]:
+    """Return what is risky in these settings, with the files that they name as they are now."""
+    found = [Risk(f"sinks.{name}", reason) for name, sink in settings.sinks.items() for reason in sink.warnings()]
+    return [
+        *found, *_risks_of_files(settings), *_risks_of_config(settings, config), *_risks_of_listener(settings.admin),
+        *_risks_of_state(settings.state_directory()),
+    ]  # fmt: skip
+
+
+def _risks_of_files(settings: Settings) -> Iterator[Risk]:
+    for at, file in _secret_files(settings, ""):
+        if reason := _explain_mode(file):
+            yield Risk(at, f"{file} holds a secret and {reason}; {_ADVICE}")
+
+
+def _risks_of_config(settings: Settings, config: Path | None) -> Iterator[Risk]:
+    """Yield secrets in a file that others may read; those of the environment are not in it."""
+    if config is None or not (reason := _explain_mode(config)):
+        return
+    with suppress(OSError, UnicodeError):
+        text = config.read_text(encoding="utf-8")
+        for name, sink in settings.sinks.items():
+            if any(secret in text or quote(secret, safe="") in text for secret in sink.secrets() if secret):
+                what = f"{config} holds a secret of this sink and {reason}"
+                yield Risk(f"sinks.{name}", f"{what}; chmod it to 0600, or put the secret into a file of its own")
+
+
+def _risks_of_listener(admin: Admin) -> Iterator[Risk]:
+    if admin.listen is None or is_local(f"[{admin.listen[0]}]" if ":" in admin.listen[0] else admin.listen[0]):
+        return
+    if admin.token_file and not admin.tls:
+        yield Risk("admin.token_file", "the token can be read on the network without TLS; set admin.tls")
+    if admin.show_documents and not admin.token_file:
+        yield Risk(
+            "admin.show_documents",
+            "every client that reaches the listener can read refused documents; set admin.token_file and admin.tls",
+        )
+
+
+def _risks_of_state(directory: Path) -> Iterator[Risk]:
+    """Yield a directory that is open to all, unless it belongs to root: an emptyDir of Kubernetes does."""
+    with suppress(OSError):
+        found = directory.stat()
+        if found.st_uid and found.st_mode & stat.S_IWOTH and not found.st_mode & stat.S_ISVTX:
+            yield Risk("state_dir", f"every user can remove files from {directory}; chmod it to 0700")
+
+
+def _explain_mode(file: Path) -> str:
+    """Return which other users may read or change the file, "" if none may or it is not there."""
+    try:
+        mode = file.stat().st_mode
+    except OSError:
+        return ""
+    if mode & (stat.S_IWGRP | stat.S_IWOTH):
+        return f"can be changed by other users (mode {stat.S_IMODE(mode):04o})"
+    return f"can be read by every user (mode {stat.S_IMODE(mode):04o})" if mode & stat.S_IROTH else ""
+
+
+def _secret_files(value: Any, at: str) -> Iterator[tuple[str, Path]]:
+    """Yield files that hold a secret, by the setting that names them."""
+    if isinstance(value, Described):
+        for name, field in type(value).model_fields.items():
+            inner = getattr(value, name)
+            if SECRET_FILE in field.metadata and isinstance(inner, Path):
+                yield f"{at}{name}", inner
+            else:
+                yield from _secret_files(inner, f"{at}{name}.")
+    elif isinstance(value, Mapping):
+        for name, inner in value.items():
+            yield from _secret_files(inner, f"{at}{name}.")
+    elif isinstance(value, tuple):
+        for number, inner in enumerate(value):
+            yield from _secret_files(inner, f"{at}{number}.")

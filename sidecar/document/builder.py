@@ -1,0 +1,237 @@
+"""Records to documents: our fields go round the application's own text.
+
+Where no record of a chunk uses a name of ours, the application's text is spliced between two constant texts.
+Otherwise each record is looked at by itself; records without a collision come out the same to the byte.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from functools import lru_cache
+
+import msgspec
+
+from sidecar.document.field_conflicts import merged
+from sidecar.lib.clock import Clock, iso
+from sidecar.lib.jsontext.members import pairs
+from sidecar.lib.jsontext.nested import Tree, inside, quoted, root_spellings, tree
+from sidecar.model.documents import AROUND_EACH, Documents, Spliced, Whole
+from sidecar.model.file import Generation
+from sidecar.model.records import Records
+from sidecar.model.reserved_fields import METADATA, OWN
+
+LeafSource = Callable[[], dict[str, str]]
+"""An enricher: the leaves that it adds to every record now. It returns the same object while nothing changed."""
+
+
+Notes = tuple[tuple[str, str], ...]
+"""What is to be said of one record: (path, JSON text)."""
+
+
+_LOG = frozenset({"log"})
+
+
+_OFFSET, _INGESTED, _PATH = "\x00", "\x01", "\x02"
+"""What stands for a value that is not the same in all documents; JSON text has no such character."""
+
+
+_REMEMBERED = 128
+"""Frames, of which each has 3 KiB."""
+
+
+class _Frame(msgspec.Struct, frozen=True):
+    """The text behind the members of each record, and the names that no record may use for it to hold.
+
+    It is constant but for the marks. Files do not have one each: of thousands it would be megabytes.
+
+    `log_tail` and `log_close` are the text behind records whose last member is an object `log`, without its brace:
+    there our fields of `log` come first. Empty where an enricher adds to `log`. One of `needles` is in every record
+    that uses a name of ours without escapes; `below` are the beginnings of dotted names that stand below a leaf.
+    `ours` is what the text is made of, `texts` each member of it.
+    """
+
+    leaves: Mapping[str, str]
+    ours: Tree
+    texts: Mapping[str, str]
+    tail: str
+    close: str
+    log_tail: str
+    log_close: str
+    reserved: frozenset[str]
+    needles: tuple[str, ...]
+    below: tuple[str, ...]
+
+    def touches(self, key: str) -> bool:
+        """Whether a member of this name at the root of a record is one of ours, or above or below one."""
+        return key in self.reserved or key.startswith(self.below) or key.partition(".")[0] in METADATA
+
+
+class Finisher:
+    """Makes the documents of one pipeline. `host` is `host.name`; `sources` are the enrichers, the last one wins."""
+
+    def __init__(self, clock: Clock, host: str, sources: Sequence[LeafSource] = ()) -> None:
+        self._clock = clock
+        self._host = host
+        self._sources = list(sources)
+        self._frames: dict[Notes, tuple[list[dict[str, str]], _Frame]] = {}
+
+    def reserved(self) -> frozenset[str]:
+        """Every name at the root of a record that touches a leaf of ours."""
+        added = [path for source in self._sources for path in source()]
+        labels = (
+            ["kubernetes.labels", "kubernetes.annotations"]
+            if any(path.startswith("kubernetes.") for path in added)
+            else []
+        )
+        return root_spellings([*OWN, *labels, *added]) | METADATA
+
+    def overhead(self, generation: Generation) -> int:
+        """Return about how many bytes a document of this file has in addition to the fields of its record."""
+        frame = self._frame([source() for source in self._sources])
+        return len(frame.tail) + len(frame.close) + len(generation.shown) + AROUND_EACH
+
+    def documents(self, records: Records) -> Documents:
+        """The finished documents of these records."""
+        generation = records.lines.chunk.generation
+        parts, now = [source() for source in self._sources], iso(self._clock.now())
+        frame, path = self._frame(parts), quoted(generation.shown)
+        known = records.times
+        times = known if "" not in known else [time or now for time in known]
+        if records.ends_in_log and frame.log_tail and self._may_splice(records, frame, _LOG):
+            tail, close = _filled(frame.log_tail, now, path), _filled(frame.log_close, now, path)
+            opened = [body[:-1] for body in records.members]
+            return Spliced(generation, records.starts, opened, times, tail, close, known)
+        if self._may_splice(records, frame):
+            tail, close = _filled(frame.tail, now, path), _filled(frame.close, now, path)
+            return Spliced(generation, records.starts, records.members, times, tail, close, known, records.in_place)
+        noted = self._noted(records, parts)
+        rows = zip(records.members, records.starts, times, strict=True)
+        texts = [
+            _document(body, str(at), time, noted.get(index, frame), now, path)
+            for index, (body, at, time) in enumerate(rows)
+        ]
+        return Whole(generation, records.starts, texts, known)
+
+    def _frame(self, parts: list[dict[str, str]], notes: Notes = ()) -> _Frame:
+        cached = self._frames.get(notes)
+        if cached and len(cached[0]) == len(parts) and all(a is b for a, b in zip(cached[0], parts, strict=True)):
+            return cached[1]
+        if len(self._frames) >= _REMEMBERED:
+            self._frames.clear()
+        frame = self._built(parts, notes)
+        self._frames[notes] = (parts, frame)
+        return frame
+
+    def _built(self, parts: Sequence[Mapping[str, str]], notes: Notes) -> _Frame:
+        leaves = {"event.ingested": f'"{_INGESTED}"', "host.name": quoted(self._host)}
+        for part in parts:
+            leaves |= part
+        leaves |= {"log.file.path": _PATH, "log.offset": _OFFSET, **dict(notes)}
+        ours = tree(leaves)
+        texts = {name: inside({name: branch}) for name, branch in ours.items()}
+        tail, close = f",{','.join(texts.values())}}}".split(_OFFSET)
+        log_tail = log_close = ""
+        log = ours["log"]
+        if not isinstance(log, str) and log.keys() == {"file", "offset"}:
+            others = ",".join(text for name, text in texts.items() if name != "log")
+            log_tail, log_close = f",{inside(log)}}},{others}}}".split(_OFFSET)
+        return _Frame(leaves, ours, texts, tail, close, log_tail, log_close, *_ours(tuple(leaves)))
+
+    @staticmethod
+    def _may_splice(records: Records, frame: _Frame, apart: frozenset[str] = frozenset()) -> bool:
+        if records.names is None or records.errors or records.notes or records.lines.notes or "" in records.members:
+            return False
+        return (records.names - apart).isdisjoint(frame.reserved)
+
+    def _noted(self, records: Records, parts: list[dict[str, str]]) -> dict[int, _Frame]:
+        """The frames of those records of which something is to be said, by index."""
+        of_lines, of_records, errors = records.lines.notes, records.notes, records.errors
+        frames = {}
+        for index in of_lines.keys() | of_records.keys() | errors.keys():
+            notes = {**of_lines.get(index, {}), **of_records.get(index, {})}
+            if index in errors:
+                notes["error.message"] = quoted(errors[index])
+            frames[index] = self._frame(parts, tuple(notes.items()))
+        return frames
+
+
+def _filled(ours: str, now: str, path: str) -> str:
+    """Text of ours with the time of reading, and the path as JSON, in their places."""
+    return ours.replace(_INGESTED, now).replace(_PATH, path)
+
+
+def _document(body: str, at: str, time: str, frame: _Frame, now: str, path: str) -> str:
+    """The document of one record."""
+
+    def filled(ours: str) -> str:
+        return _filled(ours, now, path).replace(_OFFSET, at)
+
+    ours_first = f'{{"@timestamp":"{time}",'
+    if body and "\\u" not in body and not any(needle in body for needle in frame.needles):
+        return f"{ours_first}{body}{filled(frame.tail)}{at}{filled(frame.close)}"
+    sorted_out = _sorted_out(body, time, frame, filled) if body else None
+    if sorted_out is None:
+        leaves = {"@timestamp": f'"{time}"'} | {path: filled(value) for path, value in frame.leaves.items()}
+        return f"{{{merged(body, leaves)}}}"
+    start = "{" if sorted_out.has_time else ours_first
+    if not sorted_out.moved and not sorted_out.joined:
+        return f"{start}{body}{filled(frame.tail)}{at}{filled(frame.close)}"
+    return f"{start}{_rejoined(sorted_out, frame, filled)}}}"
+
+
+@lru_cache(maxsize=8)
+def _ours(names: tuple[str, ...]) -> tuple[frozenset[str], tuple[str, ...], tuple[str, ...]]:
+    """What is reserved for these names, how each of them may begin, and how what is below one begins. The same for
+    thousands of files."""
+    roots = sorted({name.split(".")[0] for name in names} | {"@timestamp"})
+    needles = ('"_', *(f'"{root}{behind}' for root in roots for behind in ('"', ".")))
+    below = tuple(f"{leaf}." for leaf in ("@timestamp", *names))
+    return root_spellings([*names, "@timestamp"]) | METADATA, needles, below
+
+
+class _SortedOut(msgspec.Struct):
+    """The members of a record of which some are ours: those that stay, as text, and the values that move.
+
+    `joined` are our objects that stand within the application's own; `has_time` says that it has the very same time.
+    """
+
+    kept: list[str]
+    moved: dict[str, str | Tree]
+    joined: set[str]
+    has_time: bool = False
+
+
+def _sorted_out(body: str, time: str, frame: _Frame, filled: Callable[[str], str]) -> _SortedOut | None:
+    """What `merged` would do with these members, for the usual collisions; None for all others.
+
+    Usual are names at the root, without a dot, each once: a value moves, or an object has nothing in it of ours.
+    """
+    found = _SortedOut([], {}, set())
+    for key, key_text, value in pairs(body):
+        if not frame.touches(key):
+            found.kept.append(f"{key_text}:{value}")
+        elif "." in key or key in found.moved or key in found.joined or (key == "@timestamp" and found.has_time):
+            return None
+        elif key == "@timestamp" and value == f'"{time}"':
+            found.has_time = True
+            found.kept.append(f"{key_text}:{value}")
+        elif value.startswith("{") and isinstance(branch := frame.ours.get(key), dict):
+            within = pairs(value[1:-1])
+            if key in frame.leaves or any(name.partition(".")[0] in branch for name, _, _ in within):
+                return None
+            texts = [*(f"{name_text}:{inner}" for _, name_text, inner in within), filled(inside(branch))]
+            found.joined.add(key)
+            found.kept.append(f"{key_text}:{{{','.join(texts)}}}")
+        elif value == frame.leaves.get(key):
+            return None
+        else:
+            found.moved[key] = value
+    is_taken = found.moved and ("original" in frame.ours or '"original' in body or "\\u" in body)
+    return None if is_taken else found
+
+
+def _rejoined(found: _SortedOut, frame: _Frame, filled: Callable[[str], str]) -> str:
+    """The members that stay, ours behind them, and at the end what moved."""
+    ours = [filled(text) for name, text in frame.texts.items() if name not in found.joined]
+    moved = [inside({"original": found.moved})] if found.moved else []
+    return ",".join([*found.kept, *ours, *moved])

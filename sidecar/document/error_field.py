@@ -1,0 +1,53 @@
+"""A value under `error` that is no object goes to `original.error`.
+
+Documents of lines that do not parse have an object there, with `error.message`, and in one index of Elasticsearch a
+field is a value or an object: whichever came second would be refused. This is the last step of all, so that a user
+who wants the value elsewhere can have it there before. `null` can be beside an object and stays.
+"""
+
+from __future__ import annotations
+
+import re
+
+from msgspec.structs import replace
+
+from sidecar.document.field_conflicts import merged
+from sidecar.lib.jsontext.edit import edited
+from sidecar.lib.jsontext.nested import inside, tree
+from sidecar.model.records import OBJECT, Records
+
+_QUOTED = f'"{OBJECT}"'
+_NAME = re.compile(rf"{_QUOTED}\s*+:")
+
+
+def aside(records: Records) -> Records:
+    """The records with such values moved; the very same if there is none."""
+    if records.names is not None and OBJECT not in records.names:
+        return records
+    may_have = [i for i, body in enumerate(records.members) if _QUOTED in body or "\\u" in body]
+    moved = {i: after for i in may_have if (after := _moved(records.members[i])) is not None}
+    if not moved:
+        return records
+    members = [moved.get(i, body) for i, body in enumerate(records.members)]
+    names = None if records.names is None else records.names | {"original"}
+    return replace(records, members=members, names=names, ends_in_log=False)
+
+
+def _moved(body: str) -> str | None:
+    """The members with what has to move elsewhere, None if that is nothing."""
+    if not _NAME.search(body) and "\\u" not in body:
+        return None
+    found: dict[str, str] = {}
+
+    def take(key: str, below: str, value: str) -> str | None:
+        if below or value.startswith("{") or value == "null":
+            return f"{key}:{value}"
+        found[f"original.{OBJECT}_{len(found)}" if found else f"original.{OBJECT}"] = value
+        return None
+
+    rest = edited(body, OBJECT, take)
+    if not found:
+        return None
+    if '"original' in rest or "\\u" in rest:
+        return merged(rest, found)
+    return f"{rest},{inside(tree(found))}" if rest.strip() else inside(tree(found))

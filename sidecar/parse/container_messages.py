@@ -1,0 +1,117 @@
+"""What stands inside the lines of a container runtime: messages, given to a parser of their own if that is wanted.
+
+The stream that a message was written to becomes `stream`, unless the message has a field of that name itself.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+import msgspec
+from msgspec.structs import replace
+
+from sidecar.model.lines import Lines
+from sidecar.model.records import Records
+from sidecar.parse.chain import Parser
+from sidecar.parse.plain import Plain, as_messages, quoted
+
+STREAM = "stream"
+_PARTIAL = {"partial": "true"}
+_OBJECT: msgspec.json.Decoder[Any] = msgspec.json.Decoder(dict[str, msgspec.Raw])
+
+
+class Message(msgspec.Struct, frozen=True):
+    """One message; `is_whole` says that its end is there, too. `more` are members that the runtime adds."""
+
+    text: str
+    stream: str
+    time: str
+    is_whole: bool = True
+    more: str = ""
+
+
+class Unwrapped(msgspec.Struct, frozen=True):
+    """The messages of some lines as columns. `more` are members that the runtime adds; `partial`: whose end is
+    missing."""
+
+    texts: Sequence[str]
+    streams: Sequence[str]
+    times: Sequence[str]
+    more: Mapping[int, str] = {}
+    partial: frozenset[int] = frozenset()
+
+    @classmethod
+    def of(cls, messages: Sequence[Message]) -> Unwrapped:
+        """The same in columns."""
+        return cls(
+            [message.text for message in messages],
+            [message.stream for message in messages],
+            [message.time for message in messages],
+            {index: message.more for index, message in enumerate(messages) if message.more},
+            frozenset(index for index, message in enumerate(messages) if not message.is_whole),
+        )
+
+
+class Content:
+    """What reads the messages: a parser, or nothing but `message`."""
+
+    def __init__(self, parser: Parser | None = None) -> None:
+        self._parser = parser or Plain()
+
+    def records(self, lines: Lines, found: Unwrapped) -> Records:
+        """The records of lines that all hold a message."""
+        inner = self._parser.parse(_inside(lines, found))
+        members = self._members(inner, found)
+        times = [own or outer for own, outer in zip(inner.times, found.times, strict=True)]
+        notes = {**inner.notes, **{i: {**_PARTIAL, **inner.notes.get(i, {})} for i in found.partial}}
+        names = None if inner.names is None or found.more else inner.names | {STREAM}
+        return replace(
+            inner, lines=lines, starts=lines.starts, members=members, times=times, notes=notes, names=names
+        )
+
+    def mixed(self, lines: Lines, messages: Sequence[Message | None], error: str) -> Records:
+        """The records of lines of which some hold no message; those are messages themselves, with this error."""
+        places = [index for index, message in enumerate(messages) if message]
+        found = Unwrapped.of([message for message in messages if message])
+        if len(places) == lines.count:
+            return self.records(lines, found)
+        inner = self.records(lines.only(places), found)
+        failed = [index for index, message in enumerate(messages) if message is None]
+        both = dict(zip(places, zip(inner.members, inner.times, strict=True), strict=True))
+        both |= {i: (text, "") for i, text in zip(failed, as_messages([lines.texts[i] for i in failed]), strict=True)}
+        rows = [both[index] for index in range(lines.count)]
+        errors = {places[at]: said for at, said in inner.errors.items()} | dict.fromkeys(failed, error)
+        notes = {places[at]: said for at, said in inner.notes.items()}
+        members, times = [body for body, _ in rows], [time for _, time in rows]
+        return Records(lines, lines.starts, members, times, errors=errors, notes=notes, timeouts=inner.timeouts)
+
+    @staticmethod
+    def _members(inner: Records, found: Unwrapped) -> list[str]:
+        """The members of each record, ours in front."""
+        heads = {stream: f'"{STREAM}":{text}' for stream, text in _quoted(set(found.streams))}
+        if inner.names is not None and STREAM not in inner.names and "" not in inner.members and not found.more:
+            return [f"{heads[s]},{body}" for s, body in zip(found.streams, inner.members, strict=True)]
+        rows = enumerate(zip(found.streams, inner.members, strict=True))
+        return [_joined((heads[stream], found.more.get(i, "")), body) for i, (stream, body) in rows]
+
+
+def _quoted(texts: Iterable[str]) -> list[tuple[str, str]]:
+    listed = list(texts)
+    return list(zip(listed, quoted(listed), strict=True))
+
+
+def _joined(ours: Sequence[str], body: str) -> str:
+    """Members of ours, each with one name, before those of a message, without what it has itself."""
+    has = {name.partition(".")[0] for name in _OBJECT.decode(f"{{{body}}}")}
+    kept = [member for member in ours if member and member[1 : member.index('"', 1)] not in has]
+    return ",".join([*kept, body] if body.strip() else kept)
+
+
+def _inside(lines: Lines, found: Unwrapped) -> Lines:
+    """The messages as lines, which a parser may treat at a stroke if the lines round them could be."""
+    text = "\n".join([*found.texts, ""])
+    is_plain = "\r" not in text and "\0" not in text and text.count("\n") == lines.count
+    if not (lines.whole and is_plain and all(found.texts)):
+        return replace(lines, texts=found.texts, text="", whole=False)
+    return replace(lines, texts=found.texts, text=text, chunk=replace(lines.chunk, data=text.encode()))

@@ -1,0 +1,80 @@
+"""What became of the bytes of each span: the arithmetic between an outcome and the balance."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Protocol
+
+from sidecar.deliver.retry import Outcome
+from sidecar.model.batch import Batch, Rejection
+from sidecar.model.dead_letter import DeadLetter
+from sidecar.model.documents import Documents, Whole
+from sidecar.model.lines import Layout
+from sidecar.model.records import Records
+from sidecar.model.span import Span
+
+
+class Part(Protocol):
+    """The documents of one chunk, where its records are, and the span that they settle."""
+
+    documents: Documents
+    layout: Layout
+    span: Span
+
+
+def skipped(span: Span, records: Records) -> None:
+    """Count the bytes that no document holds, by reason."""
+    for gap in records.lines.skipped:
+        span.amounts.add(f"skipped:{gap.reason}", gap.end - gap.start, int(gap.reason == "empty"))
+    for gap in records.filtered:
+        span.amounts.add(f"filtered:{gap.reason}", gap.end - gap.start, 1)
+
+
+def account(parts: Sequence[Part], batch: Batch, outcome: Outcome, pipeline: str, sink: str, now: float) -> None:
+    """Settle the span of each part: what is not rejected is stored."""
+    first = 0
+    for part in parts:
+        size = len(part.documents)
+        refused = (
+            [outcome.rejected[i] for i in range(first, first + size) if i in outcome.rejected]
+            if outcome.rejected
+            else []
+        )
+        _bury(part, first, refused, batch, pipeline, sink, now, outcome.attempts)
+        counted = sum(part.span.amounts.bytes_.values())
+        part.span.amounts.add("stored", part.span.end - part.span.start - counted, size - len(refused))
+        part.span.settled = True
+        first += size
+
+
+def _bury(
+    part: Part, first: int, refused: Sequence[Rejection], batch: Batch, pipeline: str, sink: str, now: float,
+    attempts: int,
+) -> None:  # fmt: skip
+    """Make dead letters of these documents of a part, whose first one has the index `first` in the batch."""
+    if not refused:
+        return
+    generation, amounts, letters = part.documents.generation, part.span.amounts, part.span.dead_letters
+    starts = [part.documents.starts[rejection.index - first] for rejection in refused]
+    for rejection, start, end in zip(refused, starts, part.layout.ends_of(starts), strict=True):
+        amounts.add("dead_letter", end - start, 1)
+        letters.append(
+            DeadLetter(
+                pipeline, sink, generation.number, generation.shown, start, end,
+                batch.ids[rejection.index], rejection.target, batch.documents[rejection.index],
+                batch.event_times[rejection.index], rejection.status, rejection.kind, rejection.reason, now, attempts,
+            )
+        )  # fmt: skip
+
+
+def undecodable(part: Part, refused: frozenset[int], pipeline: str, sink: str, now: float) -> Documents:
+    """Lines that the strict policy refuses, by index, become dead letters; returns the documents that remain."""
+    documents = part.documents
+    reason = "the line is not valid in its encoding and encoding_errors is strict"
+    rejections = [Rejection(index, "invalid_text", reason) for index in sorted(refused)]
+    _bury(part, 0, rejections, Batch([documents]), pipeline, sink, now, 1)
+    rest = [i for i in range(len(documents)) if i not in refused]
+    texts, times = documents.texts(), documents.event_times()
+    return Whole(
+        documents.generation, [documents.starts[i] for i in rest], [texts[i] for i in rest], [times[i] for i in rest]
+    )

@@ -1,0 +1,791 @@
+"""One pipeline × one sink: the rooms joined, in the order in which a line passes through them.
+
+One thread reads, decodes, parses and finishes; each batch that is under way has a thread of its own. Positions
+move only by what became of a batch, and a destination that takes nothing makes the shipper drop what it holds
+and read again later, so that it costs lag and no memory.
+"""
+
+from __future__ import annotations
+
+import gc
+import queue
+import threading
+from collections import deque
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
+from typing import Protocol
+
+import msgspec
+from msgspec.structs import replace
+
+from sidecar.decode.framing import Framing
+from sidecar.deliver.backoff import Backoff
+from sidecar.deliver.retry import Courier, Outcome
+from sidecar.document.builder import Finisher
+from sidecar.errors import DeliveryError, Fatal, Retryable, SidecarError, StateError, TooLarge
+from sidecar.lib.clock import Clock
+from sidecar.model.batch import Batch
+from sidecar.model.checkpoint import ORIGIN, Advance, Checkpoint, Remembered
+from sidecar.model.counts import Amounts
+from sidecar.model.documents import Documents, Enveloped
+from sidecar.model.fingerprint import NO_TAIL
+from sidecar.model.lines import Chunk, Layout, Lines
+from sidecar.model.records import Records, Step
+from sidecar.model.span import Span
+from sidecar.pipeline.accounting import account, skipped, undecodable
+from sidecar.sinks.contract import Enveloping, Resumable, Sink
+from sidecar.state.ledger import Ledger
+from sidecar.tail.cursor import Cursor
+from sidecar.tail.reader import Reader
+from sidecar.tail.tracked_file import Elsewhere, Life, Truncated
+from sidecar.tail.tracker import Follower
+from sidecar.telemetry import events
+from sidecar.telemetry.counters import Tally, add
+from sidecar.telemetry.heartbeats import Heartbeats
+from sidecar.telemetry.snapshot import ShipperFacts
+
+COMMIT_EVERY_S = 1.0
+
+_UNDISTURBED_S = 0.02
+"""So long after a batch has left, nothing is read: two threads at once would take turns with the interpreter, many
+times a batch. What is not answered by then goes on beside the reading."""
+
+EXPANSION = 2
+"""Documents of usual lines are up to this many times as long as the lines; of others they count instead."""
+
+MAX_CHUNK_DOCUMENTS = 1 << 20
+"""Bytes that the documents of one chunk have at most, apart from the text of its lines."""
+
+_LAST_ATTEMPT_S = 2.0
+"""So long before the end of a drain a sink that fails is tried once more."""
+
+Spawn = Callable[[Callable[[], None]], None]
+"""Runs a task beside the caller, which must not wait for it."""
+
+
+class Parser(Protocol):
+    """Lines to fields; see the parse room."""
+
+    def parse(self, lines: Lines) -> Records: ...
+
+
+class Rooms(msgspec.Struct, frozen=True):
+    """The rooms that a line of this pipeline passes, in order."""
+
+    reader: Reader
+    framing: Framing
+    parser: Parser
+    steps: Sequence[Step]
+    finisher: Finisher
+
+    def documents(self, chunk: Chunk) -> tuple[Lines, Records, Documents]:
+        """A chunk all the way to finished documents."""
+        lines = self.framing.lines(chunk)
+        records = self.records(lines)
+        return lines, records, self.finisher.documents(records)
+
+    def records(self, lines: Lines) -> Records:
+        """Lines to fields, and to what the enrichers make of them."""
+        *_, (_, records) = self.stages(lines)
+        return records
+
+    def stages(self, lines: Lines) -> Iterator[tuple[str, Records]]:
+        """The same one by one: what the parser has made of the lines, and then each enricher by its name."""
+        records = self.parser.parse(lines)
+        yield "parser", records
+        for step in self.steps:
+            records = step.run(records)
+            yield step.name, records
+
+
+class Limits(msgspec.Struct, frozen=True):
+    """When a batch is full, and how many may be under way at once.
+
+    `bytes` are those of the log, and half of those of the documents where that is more.
+    """
+
+    records: int
+    bytes: int
+    linger_s: float
+    concurrency: int
+
+    def chunk_records(self, overhead: int, records: int) -> int:
+        """Return how many records a chunk may have if each document has this overhead and the batch these records.
+
+        So memory is bounded before anything is parsed, whatever the length of lines and of what is added to them.
+        """
+        documents = EXPANSION * min(self.bytes, MAX_CHUNK_DOCUMENTS // EXPANSION)
+        return max(1, min(self.records - records, documents // overhead))
+
+
+class Part(msgspec.Struct):
+    """The documents of one chunk of `size` bytes, where its records are, and the span that they settle."""
+
+    documents: Documents
+    layout: Layout
+    span: Span
+    size: int
+
+    @property
+    def weight(self) -> int:
+        """What counts against the limit of a batch in bytes."""
+        return max(self.size, self.documents.size // EXPANSION)
+
+
+class OpenBatch(msgspec.Struct):
+    """What waits to be sent."""
+
+    opened_at: float = 0.0
+    parts: list[Part] = []
+    records: int = 0
+    bytes: int = 0
+
+    def add(self, part: Part, now: float) -> None:
+        """Take one more part; the first one opens the batch."""
+        if not self.parts:
+            self.opened_at = now
+        self.parts.append(part)
+        self.records += len(part.documents)
+        self.bytes += part.weight
+
+
+class Shipper(threading.Thread):
+    """The loop of one pipeline × one sink. Public methods may be called from other threads; none of them blocks."""
+
+    def __init__(
+        self, pipeline: str, sink_name: str, sink: Sink, rooms: Rooms, limits: Limits, follower: Follower,
+        ledger: Ledger, clock: Clock, emit: events.Emit, spawn: Spawn | None = None,
+        heartbeats: Heartbeats | None = None,
+    ) -> None:  # fmt: skip
+        super().__init__(name=f"{pipeline} to {sink_name}", daemon=True)
+        self.pipeline, self.sink_name = pipeline, sink_name
+        self.failed = False
+        self.delivered_at = clock.monotonic()
+        self._sink, self._rooms, self._limits = sink, rooms, limits
+        self._follower, self._ledger, self._clock, self._emit = follower, ledger, clock, emit
+        self._spawn = spawn or self._in_a_thread
+        self._heartbeats = heartbeats or Heartbeats(clock)
+        self._at_once = threading.Event()
+        self._draining = False
+        self._retiring = False
+        self._courier = Courier(sink, self._at_once)
+        self._envelope = sink.envelope if isinstance(sink, Enveloping) else None
+        self._inbox: queue.SimpleQueue[Callable[[], None]] = queue.SimpleQueue()
+        self._cursors: dict[int, Cursor] = {}
+        self._ready: deque[Cursor] = deque()
+        self._queued: set[int] = set()
+        self._later: dict[int, float] = {}
+        self._retry_at: dict[int, float] = {}
+        """When to read again each file whose last read failed. They hold up neither the others nor the end."""
+
+        self._owing: set[int] = set()
+        """Every file with bytes that are not settled, and perhaps some without."""
+
+        self._batch = OpenBatch()
+        self._overhead = 0
+        """Bytes that each document of the last chunk had in addition to its line."""
+
+        self._in_flight = 0
+        self._sent_at = float("-inf")
+        self._committed_at = clock.monotonic()
+        self._landed: set[int] = set()
+        self._receipt: str | None = None
+        self._steps: list[Advance] = []
+        self._after_commit: deque[Callable[[], None]] = deque()
+        self._is_open = False
+        self._fault: DeliveryError | None = None
+        self._told: str | None = ""
+        self._state, self._state_since, self._error, self._error_class = "new", clock.now(), "", ""
+        self._in_flight_bytes = 0
+        self.tally = Tally()
+        self._diverted_day = 0.0
+        self._backoff = Backoff()
+        self._wait_until = float("-inf")
+        self._last_chances: tuple[float, ...] = ()
+        """When the sink is tried at the end, if it was not tried since."""
+
+        self._blocked: tuple[float, str] | None = None
+        """Since when nothing can be made durable, and why: then nothing goes on."""
+
+        self._is_durable = True
+
+    def has_news(self, life: Life) -> None:
+        """The life has grown, is closing, or has ended."""
+        self._owing.add(life.generation.number)
+        self._inbox.put(partial(self._make_ready, life))
+
+    def adopt(self, life: Life, checkpoint: Checkpoint, *, skipped: int = 0) -> None:
+        """Follow this life from the checkpoint on."""
+        self._inbox.put(partial(self._adopt, life, checkpoint, skipped))
+
+    def missing(self, remembered: Remembered, reason: str) -> None:
+        """What the sink has not had of this generation cannot be read any more."""
+        self._inbox.put(partial(self._missing, remembered, reason))
+
+    def drain(self, give_up_at: float = float("inf")) -> None:
+        """End when everything that is known is settled. A sink that fails is tried again at once, whatever its
+        back-off, and once more just before `give_up_at`."""
+        self._inbox.put(partial(self._start_draining, give_up_at))
+
+    def retire(self) -> None:
+        """End when what is held is settled, and read nothing more: another shipper goes on from the checkpoints."""
+        self._inbox.put(self._start_retiring)
+
+    def stop(self) -> None:
+        """Checkpoint and end now."""
+        self._at_once.set()
+        self._inbox.put(lambda: None)
+
+    @property
+    def is_down(self) -> bool:
+        """Whether the destination took nothing when it was last tried."""
+        return bool(self._told)
+
+    def facts(self, destination: str) -> ShipperFacts:
+        """What there is to know of it, read without a pause of its work."""
+        now = self._clock.monotonic()
+        state = self._state, self._state_since, self._error
+        if blocked := self._blocked:
+            state = "blocked", *blocked
+        behind = [(cursor, size) for number, cursor, size in self._unsettled() if self._is_waiting(number, cursor)]
+        appeared = [cursor.life.appeared(cursor.settled.offset) for cursor, _ in behind]
+        return ShipperFacts(
+            self.pipeline, self.sink_name, destination, *state, self._error_class,
+            lag_bytes=sum([size for _, size in behind]),
+            lag_s=max((now - at for at in appeared if at is not None), default=0.0),
+            in_flight_bytes=self._in_flight_bytes, tally=self.tally,
+        )  # fmt: skip
+
+    def unsettled(self) -> int:
+        """Bytes that were seen of the files that are followed now, and are not settled."""
+        return sum([size for _, _, size in self._unsettled()])
+
+    def unreadable(self) -> int:
+        """Return the bytes that are not settled of files whose last read failed."""
+        return sum([size for number, _, size in self._unsettled() if number in self._retry_at])
+
+    def _unsettled(self) -> list[tuple[int, Cursor, int]]:
+        """The files that have such bytes, and how many; the others cost nothing, of which there may be very many."""
+        owing = [(number, self._cursors.get(number)) for number in list(self._owing)]
+        sizes = [(number, c, c.life.unsettled(c.settled.offset)) for number, c in owing if c is not None]
+        return [each for each in sizes if each[2] > 0]
+
+    def _look_whether_it_owes(self, cursor: Cursor) -> None:
+        """In this order, because the follower may announce a growth meanwhile."""
+        self._owing.discard(cursor.life.generation.number)
+        if cursor.settled.offset < cursor.life.size:
+            self._owing.add(cursor.life.generation.number)
+
+    def _is_waiting(self, number: int, cursor: Cursor) -> bool:
+        """Whether some of it can be delivered: an unterminated line, for instance, cannot."""
+        return number in self._queued or number in self._later or bool(cursor.spans)
+
+    def owed(self, sizes: Mapping[int, int] | None) -> queue.SimpleQueue[dict[int, int]]:
+        """Asks what can be delivered and is not yet: generation → size up to which it is wanted.
+
+        `sizes` is an earlier answer, which this one is a part of; None asks for all that is there now.
+        """
+        answer: queue.SimpleQueue[dict[int, int]] = queue.SimpleQueue()
+        self._inbox.put(lambda: answer.put(self._owed(sizes)))
+        return answer
+
+    def progress(self) -> tuple[int, int]:
+        """(bytes settled, bytes seen) of all files that are followed now."""
+        pairs = [(cursor.settled.offset, cursor.life.size) for cursor in list(self._cursors.values())]
+        return sum([offset for offset, _ in pairs]), sum(
+            [size if size > offset else offset for offset, size in pairs]
+        )
+
+    def run(self) -> None:
+        """The loop: listen, read, send, commit; until drained or stopped."""
+        self._heartbeats.begin(self.name)
+        try:
+            while not (self._at_once.is_set() or self.is_drained or self.is_retired):
+                self.turn(self._idle_for())
+            self.conclude()
+        except Exception as error:  # the thread's last resort: said aloud, and the process ends with code 1
+            self.failed = True
+            self._emit(events.Crashed(self.name, events.fault_of(error)))
+        finally:
+            self._heartbeats.end()
+            if not self._in_flight:
+                self._sink.close()
+
+    def turn(self, patience: float) -> None:
+        """Once around the loop. Waits at most `patience` seconds for something to do."""
+        self._heartbeats.beat()
+        self._listen(patience)
+        self._wake()
+        self._read()
+        self._send()
+        self._retreat()
+        self._commit()
+
+    def conclude(self) -> None:
+        """The last turn of all: take in what was said meanwhile, and make it durable."""
+        while True:
+            try:
+                self._inbox.get_nowait()()
+            except queue.Empty:
+                break
+        if self._commit(now_or_never=True) and self.is_retired:
+            for cursor in [cursor for cursor in self._cursors.values() if cursor.life.ended]:
+                cursor.rewind()  # whoever comes after this shipper is not told of it any more
+                self._complete(cursor)
+            self._commit(now_or_never=True)
+
+    @property
+    def is_drained(self) -> bool:
+        """Whether it was asked to drain and everything that is known is settled."""
+        busy = self._in_flight or self._ready or self._later or self._batch.parts or self._is_uncommitted()
+        return self._draining and not busy and self._fault is None and self._inbox.empty()
+
+    @property
+    def is_retired(self) -> bool:
+        """Whether it was asked to retire and holds nothing any more."""
+        busy = self._in_flight or self._batch.parts or self._landed
+        return self._retiring and not busy and self._fault is None
+
+    # ── listen ──────────────────────────────────────────────────────────────────────────────────────────────
+
+    def _listen(self, timeout: float) -> None:
+        """Take in what others said; wait for it when there is nothing else to do."""
+        while True:
+            try:
+                if timeout > 0:
+                    self._inbox.get(timeout=timeout)()
+                else:
+                    self._inbox.get_nowait()()
+            except queue.Empty:
+                return
+            timeout = 0.0
+
+    def _idle_for(self) -> float:
+        """Seconds until there is something to do without being told."""
+        now = self._clock.monotonic()
+        if self._in_flight and now - self._sent_at < _UNDISTURBED_S:
+            return self._sent_at + _UNDISTURBED_S - now
+        if self._may_read() or self._is_due(now):
+            return 0.0
+        moments = [now + 1.0]
+        if self._is_uncommitted():
+            moments.append(self._committed_at + COMMIT_EVERY_S)
+        if self._batch.parts and self._in_flight < self._slots():
+            moments.append(self._batch.opened_at + self._limits.linger_s)
+        if self._wait_until > now:
+            moments.append(self._wait_until)
+        moments += self._later.values()
+        moments += self._retry_at.values()
+        return max(0.001, min(moments) - now)
+
+    def _adopt(self, life: Life, checkpoint: Checkpoint, skipped: int) -> None:
+        if checkpoint.done:
+            self._after_commit.append(partial(self._follower.through, life.generation.number, self.sink_name, life))
+            return
+        self._cursors[life.generation.number] = Cursor(life, checkpoint)
+        self._owing.add(life.generation.number)
+        if skipped:
+            amounts = Amounts()
+            amounts.add("skipped:read_from_end", skipped, 0)
+            self._steps.append(Advance(life.generation.number, checkpoint, life.size, amounts))
+        self._emit(events.FileFollowed(self.pipeline, life.name, checkpoint.offset))
+        self._make_ready(life)
+
+    def _make_ready(self, life: Life) -> None:
+        cursor = self._cursors.get(life.generation.number)
+        if cursor is None:
+            self._owing.discard(life.generation.number)
+        elif life.ended or life.generation.number not in self._retry_at:
+            self._enqueue(cursor)
+
+    def _enqueue(self, cursor: Cursor) -> None:
+        number = cursor.life.generation.number
+        if number not in self._queued:
+            self._queued.add(number)
+            self._ready.append(cursor)
+
+    def _missing(self, remembered: Remembered, reason: str) -> None:
+        number = remembered.generation.number
+        point = remembered.checkpoints.get(self.sink_name, ORIGIN)
+        if point.done:
+            self._after_commit.append(partial(self._follower.through, number, self.sink_name, None))
+        else:
+            lost = max(0, remembered.seen - point.offset)
+            self._finish(number, point.offset + lost, lost, reason, remembered.name, None)
+
+    def _start_draining(self, give_up_at: float) -> None:
+        now = self._clock.monotonic()
+        self._draining = True
+        self._retry(list(self._retry_at))
+        self._last_chances = (now, give_up_at - _LAST_ATTEMPT_S)
+        self._wait_until = min(self._wait_until, now)
+
+    def _start_retiring(self) -> None:
+        self._retiring = True
+
+    def _owed(self, sizes: Mapping[int, int] | None) -> dict[int, int]:
+        owed: dict[int, int] = {}
+        for number, cursor in self._cursors.items():
+            wanted = cursor.life.size if sizes is None else sizes.get(number, 0)
+            if self._is_waiting(number, cursor) and cursor.settled.offset < wanted:
+                owed[number] = wanted
+        return owed
+
+    # ── read ────────────────────────────────────────────────────────────────────────────────────────────────
+
+    def _may_read(self) -> bool:
+        full = self._batch.bytes >= self._limits.bytes or self._batch.records >= self._record_limit()
+        return bool(self._ready) and not full and not self._retiring and self._is_available()
+
+    def _record_limit(self) -> int:
+        return min(self._limits.records, self._courier.limit or self._limits.records)
+
+    def _is_available(self) -> bool:
+        """What cannot be committed must not grow, so nothing is read or sent while the state fails."""
+        return self._fault is None and self._is_durable and self._clock.monotonic() >= self._wait_until
+
+    def _read(self) -> None:
+        """One chunk of the next file that has news."""
+        if not self._may_read():
+            return
+        cursor = self._ready.popleft()
+        self._queued.discard(cursor.life.generation.number)
+        self._later.pop(cursor.life.generation.number, None)
+        self._retry_at.pop(cursor.life.generation.number, None)
+        moves = cursor.life.moves
+        try:
+            chunk = None if cursor.life.ended else self._next_chunk(cursor)
+            if chunk is not None:
+                if not cursor.life.take(chunk):
+                    self._enqueue(cursor)
+                    return
+                cursor.life.cover(chunk)
+        except Truncated:
+            self._not_what_it_was(cursor, moves)
+            return
+        except Elsewhere:
+            return  # the next look finds it, and tells
+        except StateError as error:
+            self._state_failed(error)
+            self._enqueue(cursor)
+            return
+        except OSError as error:
+            self._read_failed(cursor, error)
+            return
+        self._follower.unreadable.clear(cursor.life.name, self.sink_name)
+        if chunk is None:
+            self._look_whether_it_owes(cursor)
+            self._wait_or_complete(cursor)
+            return
+        self._enqueue(cursor)
+        self._take(cursor, chunk)
+
+    def _next_chunk(self, cursor: Cursor) -> Chunk | None:
+        overhead = max(self._overhead, self._rooms.finisher.overhead(cursor.life.generation))
+        limits = replace(self._limits, records=self._record_limit())
+        return self._rooms.reader.next_chunk(cursor, limits.chunk_records(overhead, self._batch.records))
+
+    def _wait_or_complete(self, cursor: Cursor) -> None:
+        if cursor.life.ended:
+            self._complete(cursor)
+        elif cursor.searching:
+            self._enqueue(cursor)
+        elif cursor.due is not None:
+            self._later[cursor.life.generation.number] = cursor.due
+        else:
+            self._complete(cursor)
+
+    def _read_failed(self, cursor: Cursor, error: OSError) -> None:
+        """Pause the reading of this file; the others are not affected."""
+        cursor.life.park()  # a stale handle (ESTALE) stays stale until the file is opened again
+        retry_at = self._follower.unreadable.record(cursor.life.name, error, self.sink_name)
+        self._retry_at[cursor.life.generation.number] = retry_at
+
+    def _retry(self, numbers: Sequence[int]) -> None:
+        """Read these files again although their last read failed."""
+        for number in numbers:
+            del self._retry_at[number]
+            if cursor := self._cursors.get(number):
+                self._enqueue(cursor)
+
+    def _wake(self) -> None:
+        """Read files whose last event has been silent for so long that it is whole, or that may be tried again."""
+        if not (self._later or self._retry_at):
+            return
+        now = self._clock.monotonic()
+        self._retry([number for number, due in self._retry_at.items() if due <= now])
+        for number in [number for number, due in self._later.items() if due <= now]:
+            del self._later[number]
+            if cursor := self._cursors.get(number):
+                self._enqueue(cursor)
+
+    def _not_what_it_was(self, cursor: Cursor, moves: int) -> None:
+        try:
+            self._follower.truncated(cursor.life, moves)
+        except StateError as error:
+            self._state_failed(error)
+        self._enqueue(cursor)
+
+    def _take(self, cursor: Cursor, chunk: Chunk) -> None:
+        lines, records, documents = self._rooms.documents(chunk)
+        self.tally.bytes_read += chunk.end - chunk.offset
+        self.tally.lines_read += lines.count
+        self.tally.unparsed += len(records.errors)
+        self.tally.parse_timeouts += records.timeouts
+        self.tally.undecodable += lines.replaced
+        part = Part(documents, lines.layout(), cursor.took(chunk), len(chunk.data))
+        skipped(part.span, records)
+        if records.faults:
+            self._tell_faults(records.faults)
+        if refused := records.lines.undecodable:
+            part.documents = undecodable(part, refused, self.pipeline, self.sink_name, self._clock.now())
+        if len(part.documents):
+            if self._envelope:
+                part.documents = Enveloped.of(part.documents, self._envelope)
+            self._overhead = (part.documents.size - part.size) // len(part.documents)
+            self._batch.add(part, self._clock.monotonic())
+        else:
+            part.span.settled = True
+            self._landed.add(chunk.generation.number)
+
+    def _tell_faults(self, faults: Mapping[str, int]) -> None:
+        """Each enricher is told of once, and counted always."""
+        for name, count in faults.items():
+            if name not in self.tally.enricher_faults:
+                self._emit(events.EnricherFault(self.pipeline, name, count))
+            add(self.tally.enricher_faults, name, count)
+
+    # ── send ────────────────────────────────────────────────────────────────────────────────────────────────
+
+    def _is_due(self, now: float) -> bool:
+        batch, limits = self._batch, self._limits
+        if not batch.parts or not self._is_available() or self._in_flight >= self._slots():
+            return False
+        if batch.bytes >= limits.bytes or batch.records >= self._record_limit():
+            return True
+        aged = now - batch.opened_at >= limits.linger_s
+        after_silence = not self._in_flight and not self._ready and now - self._sent_at >= limits.linger_s
+        return aged or after_silence or self._retiring or (self._draining and not self._ready)
+
+    def _slots(self) -> int:
+        """A destination that was down gets one batch at a time until it has taken one."""
+        return 1 if self._backoff.failures else self._limits.concurrency
+
+    def _send(self) -> None:
+        if not self._is_due(self._clock.monotonic()):
+            return
+        parts, self._batch = self._batch.parts, OpenBatch()
+        self._sent_at = self._clock.monotonic()
+        self._in_flight += 1
+        self._in_flight_bytes += _size_of(parts)
+        self._spawn(partial(self._deliver, parts))
+
+    def _in_a_thread(self, task: Callable[[], None]) -> None:
+        threading.Thread(target=task, name=f"{self.name} (batch)", daemon=True).start()
+
+    def _deliver(self, parts: Sequence[Part]) -> None:
+        """In a thread of its own, which may be left behind when the sidecar has to end."""
+        outcome: Outcome | DeliveryError
+        batch = Batch([part.documents for part in parts])
+        began = self._clock.monotonic()
+        try:
+            self._open()
+            outcome = self._courier.deliver(batch)
+        except DeliveryError as fault:
+            outcome = fault
+        except Exception as error:  # a plug-in's own fault, or the state's: the records come again
+            outcome = Retryable(str(error) if isinstance(error, SidecarError) else type(error).__name__)
+        took = self._clock.monotonic() - began
+        self._inbox.put(partial(self._settle, parts, batch, outcome, took))
+
+    def _open(self) -> None:
+        if self._is_open:
+            return
+        if isinstance(self._sink, Resumable):
+            self._sink.resume(self._ledger.receipt(self.pipeline, self.sink_name))
+        self._sink.open()
+        if isinstance(self._sink, Resumable):
+            self._ledger.commit(self.pipeline, self.sink_name, [], self._sink.receipt())
+        self._is_open = True
+
+    # ── settle ──────────────────────────────────────────────────────────────────────────────────────────────
+
+    def _settle(self, parts: Sequence[Part], batch: Batch, outcome: Outcome | DeliveryError, took: float) -> None:
+        self._in_flight -= 1
+        self._in_flight_bytes -= _size_of(parts)
+        if isinstance(outcome, DeliveryError):
+            self.tally.retries += 1
+            self._error_class = _class_of(outcome)
+            add(self.tally.faults, self._error_class, 1)
+            self._fault = self._fault or outcome
+            return
+        self.tally.retries += outcome.attempts - 1
+        self.tally.duplicates += outcome.already
+        self._tell_diverted(outcome.diverted)
+        self.tally.latency.add(took)
+        self.tally.attempts.add(outcome.attempts - 1)
+        self.tally.documents.add(len(batch))
+        self._tell_up()
+        self._backoff.reset()
+        self.delivered_at = self._clock.monotonic()
+        self._receipt = outcome.receipt or self._receipt
+        account(parts, batch, outcome, self.pipeline, self.sink_name, self._clock.now())
+        self._landed.update(part.documents.generation.number for part in parts)
+        if outcome.rejected:
+            first = next(iter(outcome.rejected.values()))
+            self._emit(
+                events.Rejected(self.pipeline, self.sink_name, len(outcome.rejected), first.kind, first.reason)
+            )
+
+    def _tell_diverted(self, count: int) -> None:
+        """Count each, and log one event a day."""
+        self.tally.diverted += count
+        day = self._clock.now() // 86400
+        if count and day != self._diverted_day:
+            self._diverted_day = day
+            self._emit(events.TooManyTargets(self.pipeline, self.sink_name, count))
+
+    def _retreat(self) -> None:
+        """After a fault: when nothing is under way any more, drop what is held and read it again later."""
+        fault = self._fault
+        if fault is None or self._in_flight:
+            return
+        self._tell_down(fault)
+        if not self._commit(now_or_never=True):
+            return
+        self._batch = OpenBatch()
+        for cursor in self._cursors.values():
+            cursor.rewind()
+            self._make_ready(cursor.life)
+        self._fault = None
+        gc.collect()  # an exception holds the frames of its traceback in a cycle, and with them the batch
+        self._is_open = self._is_open and not isinstance(self._sink, Resumable)
+        chances = [at for at in self._last_chances if at > self._sent_at]
+        self._wait_until = min([self._clock.monotonic() + self._backoff.after(fault), *chances])
+
+    def _tell_down(self, fault: DeliveryError) -> None:
+        if self._told != fault.what:
+            self._told = fault.what
+            self._state, self._state_since = self._state_of(fault), self._clock.now()
+            self._error = str(fault)
+            kind = events.SinkMisconfigured if isinstance(fault, Fatal) else events.SinkDown
+            self._emit(kind(self.pipeline, self.sink_name, str(fault)))
+
+    @staticmethod
+    def _state_of(fault: DeliveryError) -> str:
+        return "misconfigured" if isinstance(fault, Fatal) else "retrying"
+
+    def _tell_up(self) -> None:
+        if self._told is not None:
+            self._told = None
+            self._state, self._state_since, self._error = "up", self._clock.now(), ""
+            self._emit(events.SinkUp(self.pipeline, self.sink_name))
+
+    # ── commit ──────────────────────────────────────────────────────────────────────────────────────────────
+
+    def _commit(self, *, now_or_never: bool = False) -> bool:
+        """Make durable what is settled, at most once a second. Returns whether all of it is durable."""
+        now = self._clock.monotonic()
+        waited = now - self._committed_at >= COMMIT_EVERY_S
+        if not self._is_uncommitted():
+            return True
+        ending = self._retiring or (self._draining and not self._ready)
+        hurry = now_or_never or (ending and not self._in_flight)
+        if not (waited or hurry):
+            return False
+        self._committed_at = now
+        settled = {
+            number: self._cursors[number].settled_prefix() for number in self._landed if number in self._cursors
+        }
+        steps = {number: self._advance(number, spans) for number, spans in settled.items() if spans}
+        try:
+            dropped = self._ledger.commit(
+                self.pipeline, self.sink_name, [*self._steps, *steps.values()], self._receipt
+            )
+        except StateError as error:
+            self._is_durable = False
+            self._state_failed(error)
+            return False
+        self._is_durable = True
+        for step in (*self._steps, *steps.values()):
+            self.tally.became(step.amounts.bytes_, step.amounts.lines)
+            for letter in step.dead_letters:
+                add(self.tally.refusals, letter.kind, 1)
+        if dropped:
+            self.tally.dead_letters_dropped += dropped
+            self._emit(events.DeadLettersDropped(self.pipeline, self.sink_name, dropped))
+        self._steps.clear()
+        self._landed.clear()
+        for number, step in steps.items():
+            cursor = self._cursors[number]
+            cursor.passed(settled[number])
+            cursor.life.settled[self.sink_name] = cursor.settled
+            cursor.life.recorded = max(cursor.life.recorded, step.seen)
+            self._look_whether_it_owes(cursor)
+            self._complete(cursor)
+        if not self._steps:
+            return self._tell_through()
+        return True
+
+    def _tell_through(self) -> bool:
+        """What is to be said once all that was settled is durable."""
+        try:
+            while self._after_commit:
+                self._after_commit[0]()
+                self._after_commit.popleft()
+        except StateError as error:
+            self._state_failed(error)
+            return False
+        self._blocked = None
+        return True
+
+    def _is_uncommitted(self) -> bool:
+        return bool(self._landed or self._steps or self._after_commit)
+
+    def _advance(self, number: int, spans: Sequence[Span]) -> Advance:
+        amounts = Amounts()
+        for span in spans:
+            amounts.merge(span.amounts)
+        letters = [letter for span in spans for letter in span.dead_letters]
+        cursor = self._cursors[number]
+        return Advance(number, cursor.checkpoint_after(spans), cursor.life.seen, amounts, letters)
+
+    def _complete(self, cursor: Cursor) -> None:
+        """A generation that is over is let go when this sink has had all of it that there is."""
+        life, number = cursor.life, cursor.life.generation.number
+        read_out = bool(life.ended) or (life.over and cursor.offset >= life.size)
+        if cursor.spans or not read_out or number not in self._cursors:
+            return
+        lost = max(0, life.seen - cursor.settled.offset)
+        del self._cursors[number]
+        self._owing.discard(number)
+        if lost:
+            self._finish(number, life.seen, lost, life.ended or "truncated", life.name, life)
+        else:
+            self._after_commit.append(partial(self._follower.through, number, self.sink_name, life))
+
+    def _finish(self, number: int, size: int, lost: int, reason: str, name: str, life: Life | None) -> None:
+        """The sink needs no more of this generation, as soon as that is durable."""
+        amounts = Amounts()
+        if lost:
+            amounts.add(f"lost:{reason}", lost, 0)
+            self._emit(events.BytesLost(self.pipeline, self.sink_name, name, lost, reason))
+        self._steps.append(Advance(number, Checkpoint(size, NO_TAIL, done=True), size, amounts))
+        self._after_commit.append(partial(self._follower.through, number, self.sink_name, life))
+
+    def _state_failed(self, error: StateError) -> None:
+        if self._blocked is None:
+            self._blocked = self._clock.now(), str(error)
+            self._emit(events.StateUnwritable(str(error)))
+        self._wait_until = self._clock.monotonic() + COMMIT_EVERY_S
+
+
+def _class_of(fault: DeliveryError) -> str:
+    """The kind of a fault in one word, of which there are few."""
+    if isinstance(fault, Fatal):
+        return "misconfigured"
+    return "too_large" if isinstance(fault, TooLarge) else "unavailable"
+
+
+def _size_of(parts: Sequence[Part]) -> int:
+    return sum(part.size for part in parts)

@@ -1,0 +1,97 @@
+"""How many indexes or collections the documents may choose.
+
+A name with a field or a date in it comes from the application, which could ask for a new index with every line. So
+the names of a day are kept in the state before the first document leaves for them, up to `max_targets`. What would
+make one more goes to the fallback: the pattern with the defaults of missing fields, and with the day on which the
+sidecar first saw the file. That name depends on the document's file only: a document that is sent again goes there
+again.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator, Sequence
+from collections.abc import Set as AbstractSet
+from datetime import UTC, datetime
+
+import msgspec
+
+from sidecar.errors import Retryable, StateError
+from sidecar.lib.clock import Clock
+from sidecar.model.batch import Batch, Verdict
+from sidecar.sinks.common.target_name import DatedName
+from sidecar.sinks.contract import AdmitTargets
+
+
+class Routed(msgspec.Struct, frozen=True):
+    """The one name that all documents of a batch share, or one for each; and which of them go to the fallback."""
+
+    names: str | Sequence[str]
+    diverted: frozenset[int] = frozenset()
+
+    def count(self, verdict: Verdict) -> Verdict:
+        """Return the verdict with how many stored documents were diverted."""
+        if not self.diverted:
+            return verdict
+        return msgspec.structs.replace(verdict, diverted=sum(i in self.diverted for i in verdict.stored))
+
+
+class TargetLimiter:
+    """Names the target of each document, and lets no more than `most` new names begin on a day of UTC."""
+
+    def __init__(self, pattern: DatedName, most: int, clock: Clock) -> None:
+        self._pattern, self._most, self._clock = pattern, most, clock
+        self._admit: AdmitTargets = _Memory().admit
+        self._day, self._admitted = "", set[str]()
+        self._lock = threading.Lock()
+
+    def keep(self, admit: AdmitTargets) -> None:
+        """Keep names there from now on, instead of in memory."""
+        self._admit = admit
+
+    def route(self, batch: Batch) -> Routed:
+        """Name the target of each document. Raise `Retryable` if a new name cannot be kept."""
+        names = self._pattern.names(batch)
+        if self._pattern.fixed is not None or batch.targets is not None:
+            return Routed(names)
+        shared = isinstance(names, str)
+        wanted = [names] if isinstance(names, str) else list(dict.fromkeys(names))
+        refused = self._refused(wanted)
+        if not refused:
+            return Routed(names)
+        each = [name for name in wanted for _ in range(len(batch))] if shared else names
+        fallbacks = list(self._fallbacks(batch))
+        diverted = frozenset(i for i, name in enumerate(each) if name in refused and name != fallbacks[i])
+        return Routed([fallbacks[i] if i in diverted else name for i, name in enumerate(each)], diverted)
+
+    def _refused(self, wanted: Sequence[str]) -> AbstractSet[str]:
+        with self._lock:
+            day = datetime.fromtimestamp(self._clock.now(), UTC).strftime("%Y-%m-%d")
+            if day != self._day:
+                self._day, self._admitted = day, set()
+            if not self._admitted.issuperset(wanted):
+                try:
+                    self._admitted |= self._admit(day, wanted, self._most) & set(wanted)
+                except StateError as error:
+                    raise Retryable(error.what, at=error.at, try_=error.try_) from error
+            return set(wanted) - self._admitted
+
+    def _fallbacks(self, batch: Batch) -> Iterator[str]:
+        """Yield the fallback name of each document."""
+        for part in batch.parts:
+            name = self._pattern.at(datetime.fromtimestamp(part.generation.born, UTC))
+            yield from [name] * len(part)
+
+
+class _Memory:
+    """Names of a sink that runs without a state."""
+
+    def __init__(self) -> None:
+        self._day, self._names = "", set[str]()
+
+    def admit(self, day: str, names: Sequence[str], most: int) -> AbstractSet[str]:
+        if day != self._day:
+            self._day, self._names = day, set()
+        new = [name for name in names if name not in self._names]
+        self._names.update(new[: max(0, most - len(self._names))])
+        return self._names

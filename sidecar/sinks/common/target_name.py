@@ -1,0 +1,147 @@
+"""Names of indexes and collections that hold the day of the event, as `logs-%Y.%m.%d`, or values of its fields."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from operator import itemgetter
+from typing import Any
+
+import msgspec
+
+from sidecar.model.batch import Batch
+
+_DIRECTIVE = re.compile(r"%(.?)")
+_ALLOWED = frozenset("YymdHjGVu%")
+_HOUR = itemgetter(slice(0, 13))
+_ZONE = itemgetter(-1)
+_ROW = msgspec.json.Decoder(dict[str, msgspec.Raw])
+_ANY = msgspec.json.Decoder()
+_FIELD = re.compile(r"\{([^{}:]+):([^{}:]+)\}")
+_STRANGE = re.compile(r"[^A-Za-z0-9_.-]")
+LONGEST = 64
+"""Characters of a field's value that go into a name."""
+
+
+class DatedName:
+    """A name with strftime directives (`%Y %y %m %d %H %j %G %V %u`), filled in from event times in UTC, and with
+    fields and what stands for one that is missing (`logs-{service.name:other}`), filled in from each document.
+
+    Of a field only letters, digits and `_.-` are taken, in lower case if names have to be (`lower`), and `_` for all
+    else. The name begins with a text of its own, so that no document can choose a name outside of it.
+    Raises `ValueError` for a directive that is not one of these (none of them depends on a locale or is finer than an
+    hour), and for a field that is not written so.
+    """
+
+    def __init__(self, pattern: str, *, lower: bool = False) -> None:
+        unknown = [found for found in _DIRECTIVE.findall(pattern) if found not in _ALLOWED or not found]
+        if unknown:
+            raise ValueError(f"%{unknown[0]} is not a part of a date; use %Y, %m, %d, %H, %j, %G and %V")
+        first, *rest = _FIELD.split(pattern)
+        self._fields = [_Field(path, missing, lower) for path, missing in zip(rest[::3], rest[1::3], strict=True)]
+        self._texts = [first, *rest[2::3]]
+        if any("{" in text or "}" in text for text in self._texts):
+            raise ValueError("a field is written {path:name if it is missing}, as in logs-{service.name:other}")
+        if self._fields and not re.search("[A-Za-z0-9]", _DIRECTIVE.sub("", first)):
+            raise ValueError("a name with a field begins with a text of its own, as in logs-{service.name:other}")
+        self._is_dated = _DIRECTIVE.search("".join(self._texts)) is not None
+        self.fixed = None if self._fields or self._is_dated else pattern
+        """The name, if it is always the same."""
+
+    def at(self, moment: datetime, values: Sequence[str] | None = None) -> str:
+        """The name for one moment and these values; for fields that are missing unless told."""
+        texts = self._texts
+        if self._is_dated:
+            texts = [moment.astimezone(UTC).strftime(text) for text in texts]
+        chosen = [field.missing for field in self._fields] if values is None else values
+        return texts[0] + "".join(f"{value}{text}" for value, text in zip(chosen, texts[1:], strict=True))
+
+    def extremes(self) -> list[str]:
+        """Return an ordinary name, and the longest and oddest ones that the pattern may make."""
+        moment = datetime(2026, 1, 1, tzinfo=UTC)
+        values = (character * LONGEST for character in ("x", ".", "-", "_"))
+        return [self.at(moment), *(self.at(moment, [value for _ in self._fields]) for value in values)]
+
+    def names(self, batch: Batch) -> str | Sequence[str]:
+        """The one name that all documents of the batch share, or one for each of them."""
+        if batch.targets is not None:
+            return _shared(batch.targets)
+        if self.fixed is not None:
+            return self.fixed
+        hours = _hours(batch.event_times) if self._is_dated else [""] * len(batch)
+        if not self._fields:
+            return self._of(hours, [()] * len(batch))
+        rows = map(_members, batch.documents)
+        return self._of(hours, [tuple([field.of(row) for field in self._fields]) for row in rows])
+
+    def _of(self, hours: Sequence[str], values: Sequence[tuple[str, ...]]) -> str | Sequence[str]:
+        keys = list(zip(hours, values, strict=True))
+        known = {(hour, chosen): self.at(_moment(hour), chosen) for hour, chosen in set(keys)}
+        return next(iter(known.values())) if len(set(known.values())) == 1 else [known[key] for key in keys]
+
+
+class _Field:
+    """One field of a name."""
+
+    def __init__(self, path: str, missing: str, lower: bool) -> None:
+        self.path, self._lower = path, lower
+        self.missing = missing
+        parts = path.split(".")
+        self._ways = [(".".join(parts[:size]), ".".join(parts[size:])) for size in range(len(parts), 0, -1)]
+
+    def of(self, row: Mapping[str, msgspec.Raw]) -> str:
+        """The value in this document as it may stand in a name."""
+        found = next((text for name, rest in self._ways if (text := _text(_below(row.get(name), rest)))), "")
+        return _STRANGE.sub("_", found.lower() if self._lower else found)[:LONGEST] or self.missing
+
+
+def _members(document: str) -> dict[str, msgspec.Raw]:
+    try:
+        return _ROW.decode(document)
+    except (msgspec.DecodeError, RecursionError):
+        return {}  # nested too deeply to be read: the database has to say what becomes of it
+
+
+def _below(raw: msgspec.Raw | None, rest: str) -> Any:
+    """What is at this path below a value, a dotted name being the same as a nested one; None if there is nothing."""
+    try:
+        here = None if raw is None else _ANY.decode(raw)
+    except (msgspec.DecodeError, RecursionError):
+        return None  # a number that no machine can hold names nothing
+    return _within(here, rest)
+
+
+def _within(here: Any, path: str) -> Any:
+    if not path or not isinstance(here, dict):
+        return None if path else here
+    parts = path.split(".")
+    ways = ((".".join(parts[:size]), ".".join(parts[size:])) for size in range(len(parts), 0, -1))
+    return next((found for name, rest in ways if (found := _within(here.get(name), rest)) is not None), None)
+
+
+def _text(value: Any) -> str:
+    if isinstance(value, bool):
+        return str(value).lower()
+    return str(value) if isinstance(value, str | int | float) else ""
+
+
+def _moment(hour: str) -> datetime:
+    return datetime.fromisoformat(f"{hour}:00Z") if hour else datetime(1970, 1, 1, tzinfo=UTC)
+
+
+def _hours(times: Sequence[str]) -> list[str]:
+    """The hour of each time in UTC."""
+    if not set(map(_ZONE, times)) <= {"Z"}:
+        times = [_in_utc(time) for time in times]
+    return list(map(_HOUR, times))
+
+
+def _shared(names: Sequence[str]) -> str | Sequence[str]:
+    return names[0] if len(set(names)) == 1 else names
+
+
+def _in_utc(time: str) -> str:
+    # The seconds are left out: they may be 60, and are never wanted.
+    zone = "Z" if time[-1] in "zZ" else time[-6:]
+    return datetime.fromisoformat(time[:16] + zone).astimezone(UTC).strftime("%Y-%m-%dT%H:%MZ")

@@ -1,0 +1,1 @@
+"""Stores documents in Elasticsearch with the bulk API."""

@@ -1,0 +1,117 @@
+"""NDJSON in a file, each document once: the file is cut back to what was committed when it is opened again."""
+
+from __future__ import annotations
+
+import json
+import os
+from contextlib import suppress
+from pathlib import Path
+from typing import Any, ClassVar, Literal
+
+from pydantic import model_validator
+
+from sidecar.errors import Fatal, Retryable
+from sidecar.model.batch import Batch, Verdict
+from sidecar.sinks.contract import SinkSettings
+
+
+class FileSettings(SinkSettings):
+    """Where the file is."""
+
+    type: Literal["file"] = "file"
+    """A file of newline-delimited JSON."""
+
+    path: Path
+    """The file; made if it is not there. In a URL: `file:///absolute/out.ndjson`."""
+
+    single_pipeline: ClassVar[bool] = True
+    schemes: ClassVar[tuple[str, ...]] = ("file",)
+
+    def destination(self) -> str:
+        return f"file://{self.path}"
+
+    @model_validator(mode="before")
+    @classmethod
+    def _take_url_apart(cls, given: Any) -> Any:
+        if not isinstance(given, dict) or not isinstance(given.get("url"), str):
+            return given
+        scheme, slashes, path = given["url"].partition("://")
+        if scheme.lower() != "file" or not slashes or not path.startswith("/") or path == "/":
+            raise ValueError("write it as file:///absolute/out.ndjson")
+        return {"path": path, **{name: value for name, value in given.items() if name != "url"}}
+
+
+class FileSink:
+    """NDJSON file, appended to; each document once."""
+
+    settings: ClassVar[type[FileSettings]] = FileSettings
+    concurrency: ClassVar[int] = 1
+
+    def __init__(self, settings: FileSettings) -> None:
+        self._path = settings.path
+        self._receipt: str | None = None
+        self._fd: int | None = None
+        self._length = 0
+
+    def resume(self, receipt: str | None) -> None:
+        """Go back to the length in the receipt, which also names the file by its inode."""
+        self._receipt = receipt
+
+    def receipt(self) -> str:
+        """The inode and the length of the file, as JSON."""
+        assert self._fd is not None
+        return json.dumps({"inode": os.fstat(self._fd).st_ino, "length": self._length})
+
+    def open(self) -> None:
+        self.close()
+        try:
+            self._fd = os.open(self._path, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+            self._length = self._settled_length(self._fd)
+            os.ftruncate(self._fd, self._length)
+        except OSError as error:
+            raise Fatal(
+                f"cannot be written ({error.strerror})",
+                at=str(self._path),
+                try_="make its directory, or name another",
+            ) from error
+
+    def _settled_length(self, fd: int) -> int:
+        """How much of the file is ours to keep. What was there before the first receipt stays."""
+        status = os.fstat(fd)
+        known = json.loads(self._receipt) if self._receipt else None
+        if known is None or known["inode"] != status.st_ino or known["length"] > status.st_size:
+            return status.st_size
+        return int(known["length"])
+
+    def write(self, batch: Batch) -> Verdict:
+        if self._fd is None:
+            raise Retryable("is not open", at=str(self._path))
+        data = ("\n".join(batch.documents) + "\n").encode() if len(batch) else b""
+        try:
+            self._append(data)
+            os.fsync(self._fd)
+        except OSError as error:
+            with suppress(OSError):
+                os.ftruncate(self._fd, self._length)
+            raise Retryable(f"cannot be written ({error.strerror})", at=str(self._path), try_="free space") from error
+        self._length += len(data)
+        return Verdict(range(len(batch)), receipt=self.receipt())
+
+    def _append(self, data: bytes) -> None:
+        assert self._fd is not None
+        at, rest = self._length, memoryview(data)
+        while rest:
+            written = os.pwrite(self._fd, rest, at)
+            at, rest = at + written, rest[written:]
+
+    def close(self) -> None:
+        if self._fd is not None:
+            os.close(self._fd)
+            self._fd = None
+
+    def probe(self) -> None:
+        place = self._path if self._path.exists() else self._path.parent
+        if not place.exists() or not os.access(place, os.W_OK):
+            raise Fatal(
+                "cannot be written", at=str(place), try_="make it writable for this user, or name another path"
+            )

@@ -1,0 +1,249 @@
+"""Documents as BSON: the projection that is written down in docs/mongodb.md.
+
+The documents of a chunk are encoded at a stroke: by `_bson.c` where a C compiler was at hand, else as one
+array. What that cannot do is encoded one by one, and only a document that cannot be encoded as it was decoded takes
+the long way, value by value. Where several ways are open to a document, they lead to the same bytes.
+What BSON's own library has to offer comes in from outside, since only the sink's module may know the driver.
+"""
+
+from __future__ import annotations
+
+import json
+import struct
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import lru_cache
+from typing import Any
+
+import msgspec
+
+from sidecar.model.batch import Batch, Rejection
+from sidecar.model.documents import Envelope
+
+try:
+    from sidecar.sinks.mongodb._bson import documents as compiled
+except ImportError:
+    compiled = None  # type: ignore[assignment]
+
+MAX_DEPTH = 100
+"""Levels of nesting that MongoDB supports, the document itself being the first."""
+
+MAX_BYTES = 16 << 20
+"""Size of a document that MongoDB takes."""
+
+LINES = Envelope("", "\n")
+"""Documents as they are taken here: the `_id` of each on a line of its own, and the document on the next."""
+
+_INT64 = range(-(2**63), 2**63)
+_INFINITE = (float("inf"), float("-inf"))
+_OBJECTS = msgspec.json.Decoder(dict[str, Any])
+_LENGTH = struct.Struct("<i")
+
+
+class TooDeep(ValueError):
+    """The document is nested more deeply than `MAX_DEPTH`, or may be."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rows:
+    """Documents on their way, as columns: the index of each in its batch, and its BSON."""
+
+    indexes: list[int]
+    data: list[bytes]
+
+
+@dataclass(frozen=True, slots=True)
+class Encoder:
+    """Makes documents BSON.
+
+    `encode` raises one of `faults` for a document that it cannot hold as it is; `decimal` makes a decimal number of
+    digits, or raises `ArithmeticError`. `compiled` encodes `LINES`, with None for a document that needs more care.
+    """
+
+    encode: Callable[[dict[str, Any]], bytes]
+    decimal: Callable[[str], Any]
+    faults: tuple[type[Exception], ...]
+    compiled: Callable[[bytes], list[bytes | None]] | None = compiled
+
+    def rows(self, batch: Batch, names: str | Sequence[str], rejected: list[Rejection]) -> Rows:
+        """All documents that can be sent; the others are added to `rejected`, with their collection from `names`."""
+        rows = Rows([], [])
+        encoded = (data for part in batch.parts for data in self._encoded(part.rendered(LINES)))
+        for index, data in enumerate(encoded):
+            if isinstance(data, bytes) and len(data) <= MAX_BYTES:
+                rows.indexes.append(index)
+                rows.data.append(data)
+            else:
+                rejected.append(_rejection(index, data, names if isinstance(names, str) else names[index]))
+        return rows
+
+    def at_a_stroke(self, lines: bytes) -> list[bytes | None]:
+        """What `compiled` does, in Python: all documents or none of them, by way of one array."""
+        names, texts = _apart(lines)
+        try:
+            documents = _decoded([f'{{"_id":"",{text[1:]}' for text in texts])
+            for document, name in zip(documents, names, strict=True):
+                document["_id"] = name
+                set_dates(document, _date)
+            array = self.encode({"": documents})
+        except self._unusual:
+            return [None] * len(texts)
+        return [array[begin:end] for begin, end in _places(array, len(texts))]
+
+    @property
+    def _unusual(self) -> tuple[type[Exception], ...]:
+        return (msgspec.MsgspecError, RecursionError, TooDeep, *self.faults)
+
+    def _encoded(self, lines: bytes) -> Sequence[bytes | Exception]:
+        """Each document as BSON, or why it cannot be that."""
+        found = self.compiled(lines) if self.compiled else self.at_a_stroke(lines)
+        usual = [data for data in found if data is not None]
+        if len(usual) == len(found):
+            return usual
+        rows = zip(found, *_apart(lines), strict=True)
+        return [self._alone(name, text) if data is None else data for data, name, text in rows]
+
+    def _alone(self, name: str, text: str) -> bytes | Exception:
+        """The document as BSON, or why it cannot be that."""
+        try:
+            return self._with_id(name, _decoded([text])[0], _date)
+        except self._unusual:
+            pass  # told below, if the careful way fails as well
+        try:
+            return self._with_id(name, careful(text, self.decimal), _date_in_range)
+        except TooDeep as error:
+            return error
+        except self.faults as error:
+            return error
+
+    def _with_id(self, name: str, document: dict[str, Any], date: Callable[[str], datetime | str]) -> bytes:
+        set_dates(document, date)
+        document["_id"] = name
+        return self.encode(document)
+
+
+def _rejection(index: int, data: bytes | Exception, target: str) -> Rejection:
+    if isinstance(data, bytes):
+        reason = f"the document has {len(data)} bytes, MongoDB takes {MAX_BYTES}"
+        return Rejection(index, "BSONObjectTooLarge", reason, 10334, target)
+    if isinstance(data, TooDeep):
+        return Rejection(index, "Overflow", f"nested deeper than {MAX_DEPTH} levels", 15, target)
+    return Rejection(index, "InvalidBSON", f"BSON cannot hold it ({type(data).__name__})", 22, target)
+
+
+def _apart(lines: bytes) -> tuple[list[str], list[str]]:
+    """Ids and documents of `LINES`."""
+    apart = lines.decode().split("\n")
+    return apart[:-1:2], apart[1::2]
+
+
+def _decoded(texts: Sequence[str]) -> list[dict[str, Any]]:
+    """Each document as a dictionary. Raises `TooDeep` if one of them may be that, judged by its brackets alone."""
+    joined = "\n".join(texts)
+    further = joined.count("{") + joined.count("[") - len(texts)  # each of them has one
+    if further >= MAX_DEPTH and max(text.count("{") + text.count("[") for text in texts) > MAX_DEPTH:
+        raise TooDeep
+    found: list[dict[str, Any]] = _OBJECTS.decode_lines(joined)
+    return found
+
+
+def _places(array: bytes, count: int) -> Iterator[tuple[int, int]]:
+    """Where each document begins and ends in the BSON of `{"": documents}`."""
+    end = 10  # behind two lengths, a type and an empty name
+    for _ in range(count):
+        begin = array.index(b"\0", end) + 1  # behind a type, and the document's index in digits
+        end = begin + _LENGTH.unpack_from(array, begin)[0]
+        yield begin, end
+
+
+def set_dates(document: dict[str, Any], date: Callable[[str], datetime | str]) -> None:
+    """Make our two times dates, where they are times; anything else in their place stays what it is."""
+    written = document.get("@timestamp")
+    if type(written) is str:
+        document["@timestamp"] = date(written)
+    event = document.get("event")
+    if type(event) is dict and type(event.get("ingested")) is str:
+        event["ingested"] = _repeated_date(event["ingested"])
+
+
+def careful(text: str, decimal: Callable[[str], Any]) -> dict[str, Any]:
+    """The document with every value and key in a form that BSON can hold. Raises `TooDeep`."""
+    walk = _Walk(decimal)
+    try:
+        found = json.loads(text, parse_int=walk.integer, parse_float=walk.fraction)
+    except RecursionError:
+        raise TooDeep from None
+    document: dict[str, Any] = walk.value(found, 1)
+    return document
+
+
+class _Walk:
+    """Goes through a document that BSON cannot hold as it is."""
+
+    def __init__(self, decimal: Callable[[str], Any]) -> None:
+        self._decimal = decimal
+
+    def integer(self, digits: str) -> Any:
+        if len(digits) < 19 or (len(digits) < 21 and int(digits) in _INT64):
+            return int(digits)
+        return self._exact(digits)
+
+    def fraction(self, digits: str) -> Any:
+        number = float(digits)
+        return self._exact(digits) if number in _INFINITE else number
+
+    def value(self, value: Any, depth: int) -> Any:
+        if isinstance(value, str):
+            return _text(value)
+        if not isinstance(value, dict | list):
+            return value
+        if depth > MAX_DEPTH:
+            raise TooDeep
+        if isinstance(value, list):
+            return [self.value(each, depth + 1) for each in value]
+        members: dict[str, Any] = {}
+        for key, each in value.items():
+            members[_free(_key(key), key, value, members)] = self.value(each, depth + 1)
+        return members
+
+    def _exact(self, digits: str) -> Any:
+        try:
+            return self._decimal(digits)
+        except ArithmeticError:
+            return digits
+
+
+def _text(text: str) -> str:
+    """Half a surrogate pair, which UTF-8 cannot express, as the escape that stood in the log."""
+    return text.encode("utf-8", "backslashreplace").decode()
+
+
+def _key(key: str) -> str:
+    """A key of BSON ends at the first NUL, so a NUL is written as the escape that stood in the log."""
+    return _text(key).replace("\0", "\\u0000")
+
+
+def _free(wanted: str, key: str, value: dict[str, Any], members: dict[str, Any]) -> str:
+    while wanted != key and (wanted in value or wanted in members):
+        wanted += "_"
+    return wanted
+
+
+def _date(text: str) -> datetime | str:
+    try:
+        return datetime.fromisoformat(text)
+    except ValueError:
+        return text
+
+
+def _date_in_range(text: str) -> datetime | str:
+    """The same, but a moment that is outside the years 1 to 9999 in UTC stays text."""
+    found = _date(text)
+    try:
+        return found.astimezone(UTC) if isinstance(found, datetime) else found
+    except OverflowError:
+        return text
+
+
+_repeated_date = lru_cache(maxsize=64)(_date)

@@ -1,0 +1,82 @@
+"""What MongoDB's error codes mean: about the document, about the moment, or about the set-up.
+
+The numbers are those of the server's own list (src/mongo/base/error_codes.yml); five-digit ones that are not in that
+list are assertions of single places in its source. What is not known here is taken as a matter of the set-up.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from sidecar.errors import DeliveryError, Fatal, Retryable
+from sidecar.sinks.common.errors import shortened
+
+DUPLICATE = frozenset({11000, 11001, 12582})
+
+DOCUMENT_FAULTS = {
+    15: "Overflow",  # nested too deeply
+    22: "InvalidBSON",
+    52: "DollarPrefixedFieldName",  # servers before 5.0
+    53: "InvalidIdField",
+    55: "InvalidDBRef",
+    56: "EmptyFieldName",
+    57: "DottedFieldName",
+    121: "DocumentValidationFailure",
+    171: "CannotIndexParallelArrays",
+    10334: "BSONObjectTooLarge",
+    16755: "CannotExtractGeoKeys",
+    17261: "TextLanguageNotAString",
+    17262: "TextLanguageUnsupported",
+    17280: "KeyTooLong",
+}
+
+BUSY = frozenset({
+    6, 7, 24, 46, 50, 63, 64, 89, 91, 112, 133, 134, 150, 189, 202, 251, 262, 9001, 10107, 11600, 11601, 11602,
+    13388, 13435, 13436, 14031,
+    16500,  # "request rate is large", of Azure's service with this protocol
+})  # fmt: skip
+"""No primary, no connection, no room, no time, no lock, no replication: all of it passes."""
+
+_LONGEST_MESSAGE = 4096
+"""Characters of a message that are looked at; what is told of it is shorter still."""
+
+_BAD_VALUE = 2
+_BAD_VALUES = ("must be present and contain a valid BSON UTC datetime",)  # a time-series collection
+_ADVICE = {
+    13: "give this user the role readWrite on the database",
+    18: "check username, password and authSource",
+    73: "choose another name for the collection",
+    79: "define this write concern, or set write_concern to majority",
+    100: "the replica set has too few members for this write_concern",
+    166: "write to a collection, not to a view",
+    8000: "check username and password",
+}
+
+
+def about_the_document(error: Mapping[str, Any]) -> str | None:
+    """The name of the error if it is known to be about the document, else None."""
+    code = error.get("code", 0)
+    if code == _BAD_VALUE and any(part in error.get("errmsg", "") for part in _BAD_VALUES):
+        return "BadValue"
+    return DOCUMENT_FAULTS.get(code)
+
+
+def already_there(error: Mapping[str, Any]) -> bool:
+    """Whether a duplicate key is the `_id`; servers before 4.2 say so in words only."""
+    pattern = error.get("keyPattern")
+    return list(pattern) == ["_id"] if pattern else " index: _id_ " in error.get("errmsg", "")
+
+
+def told(message: str) -> str:
+    """The server's words, shortened; what it quotes from the document begins at a brace and is left out."""
+    return shortened(re.sub(r"(?: dup key)?:?\s*\{.*", "", message[:_LONGEST_MESSAGE], flags=re.DOTALL))
+
+
+def fault(code: int | None, message: str, at: str) -> DeliveryError:
+    """What an error that is not about a document means for the attempt."""
+    what = f"refuses the documents: {told(message)} ({code or 'no code'})"
+    if code in BUSY:
+        return Retryable(what, at=at, try_="wait for it")
+    return Fatal(what, at=at, try_=_ADVICE.get(code or 0, "change the database or the settings of the sink"))

@@ -1,0 +1,189 @@
+"""What the MongoDB sink can be told, by URL or by YAML."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, ClassVar, Literal, Self
+from urllib.parse import quote, urlencode
+
+from pydantic import ConfigDict, PositiveInt, SecretStr, field_validator, model_validator
+
+from sidecar.errors import ConfigurationError
+from sidecar.lib.settings_model import SECRET_FILE, SHOWN
+from sidecar.lib.units import Duration, Size
+from sidecar.sinks.common.exposure import warn_of_plain_credentials
+from sidecar.sinks.common.target_name import DatedName
+from sidecar.sinks.common.url import host_and_port, merged, parse, refuse, settings_from
+from sidecar.sinks.contract import SinkSettings
+
+_PORT = 27017
+_SRV = "mongodb+srv"
+# https://www.mongodb.com/docs/manual/reference/limits/ (naming restrictions)
+_DATABASE = re.compile(r'[^/\\. "$*<>:|?\0]{1,63}')
+_COLLECTION = re.compile(r"(?!system\.)[^$\0]{1,200}")
+_LONGEST_EXPIRY_S = 2**31 - 1
+# Options of a connection string that are settings of ours.
+_OURS = {"collection": "collection", "w": "write_concern", "journal": "journal"}
+# Those that leave a part of the check of the server's certificate out.
+_UNCHECKED = (
+    "tlsInsecure", "tlsAllowInvalidCertificates", "tlsAllowInvalidHostnames", "tlsDisableOCSPEndpointCheck",
+    "tlsDisableCertificateRevocationCheck",
+)  # fmt: skip
+# Those that hold a secret.
+_SECRET_OPTIONS = frozenset({"authmechanismproperties", "tlscertificatekeyfilepassword"})
+
+
+class MongoDBSettings(SinkSettings):
+    """Where MongoDB is, who we are to it, and which collection takes the documents."""
+
+    model_config = ConfigDict(hide_input_in_errors=True)
+
+    type: Literal["mongodb"] = "mongodb"
+    """MongoDB 5 or newer, through the official driver."""
+
+    batch_bytes: Size = 384 << 10
+    """Send when this many bytes wait, counted as for other sinks. Less than for those, because the driver holds a
+    request three times while it is made."""
+
+    url: str
+    """Connection string: `mongodb://user:password@host:27017,host2/database?collection=c`, or `mongodb+srv://…`. Any
+    option of the driver may follow. User and password are taken out of it."""
+
+    database: Annotated[str, SHOWN] = "logs"
+    """Database. If the URL has one too, that one only says where the user is defined."""
+
+    collection: Annotated[str, SHOWN] = "logs"
+    """Collection. `%Y.%m.%d` and the like are filled in from the event's time in UTC, and `{service.name:other}` from
+    the document: the value of a field, or what stands for one that is missing."""
+
+    max_targets: PositiveInt = 1000
+    """Collections that documents may begin to use on one day (UTC), by a date or a field in the name. Documents for
+    further ones go to the name with what stands for missing fields and the day on which the sidecar first saw their
+    file."""
+
+    username: Annotated[str, SHOWN] = ""
+    """User; the method of authentication is negotiated, or given as `authMechanism` in the URL."""
+
+    password: SecretStr | None = None
+    """Password of that user. Better given as a file."""
+
+    password_file: Annotated[Path | None, SECRET_FILE] = None
+    """File that holds the password; read again when it changes."""
+
+    ca_file: Path | None = None
+    """Certificate authorities that may sign the server's certificate (PEM); turns TLS on."""
+
+    write_concern: Annotated[str | int, SHOWN] = "majority"
+    """How many members of the replica set must have a document before it counts as stored: a number, `majority`, or
+    the name of a custom concern. With less than `majority` a change of primary can lose documents."""
+
+    journal: bool = True
+    """Whether a document must be in the journal on disk before it counts as stored."""
+
+    expire_after: Duration | None = None
+    """Delete documents when their event is so long ago, by an index on `@timestamp` that is made if it is missing."""
+
+    timeout: Duration = 30.0
+    """Seconds that writing one batch may take, from the connection to the last answer."""
+
+    schemes: ClassVar[tuple[str, ...]] = ("mongodb", _SRV)
+
+    @classmethod
+    def from_url(cls, url: str) -> Self:
+        database = parse(url).path
+        return settings_from(cls, {"url": url, **({"database": database} if database else {})})
+
+    def warnings(self) -> list[str]:
+        found = self._warnings_of_transport()
+        if self.write_concern != "majority" or not self.journal:
+            advice = "set write_concern: majority and journal: true"
+            found.append(f"documents may be lost when the primary changes or crashes; {advice}")
+        return found
+
+    def _warnings_of_transport(self) -> list[str]:
+        address = parse(self.url)
+        options = {name.lower(): value for name, value in address.options.items()}
+        unchecked = [name for name in _UNCHECKED if options.get(name.lower()) == "true"]
+        if unchecked:
+            what = f"{' and '.join(unchecked)} leaves out a part of the check of the server's certificate"
+            return [f"{what}: another host could pose as the server; set ca_file instead"]
+        switch = options.get("tls", options.get("ssl", ""))
+        is_secure = bool(self.ca_file) or address.scheme == _SRV or any(name.startswith("tls") for name in options)
+        if switch == "true" or (switch != "false" and is_secure):
+            return []
+        if not (self.username or "authmechanism" in options):
+            return []
+        return warn_of_plain_credentials(address.hosts, "add tls=true to the URL, or set ca_file")
+
+    def secrets(self) -> list[str]:
+        options = parse(self.url).options
+        return [*super().secrets(), *(value for name, value in options.items() if name.lower() in _SECRET_OPTIONS)]
+
+    def destination(self) -> str:
+        address = parse(self.url)
+        return f"{address.scheme}://{','.join(address.hosts)}/{self.database}.{self.collection}"
+
+    @field_validator("write_concern", mode="before")
+    @classmethod
+    def _number(cls, given: Any) -> Any:
+        return int(given) if isinstance(given, str) and given.isdigit() else given
+
+    @model_validator(mode="before")
+    @classmethod
+    def _take_url_apart(cls, given: Any) -> Any:
+        if not isinstance(given, dict) or not isinstance(given.get("url"), str):
+            return given
+        return _from_url(given)
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        user, password = bool(self.username), bool(self.password or self.password_file)
+        expiry = self.expire_after
+        number = self.write_concern if isinstance(self.write_concern, int) else 1
+        refuse([
+            (bool(self.password and self.password_file), "password_file", "contradicts password", "keep one of them"),
+            (password and not user, "password", "has no username", "add username"),
+            (not _DATABASE.fullmatch(self.database), "database", "is not a name that MongoDB takes",
+             'use up to 63 characters without / \\ . " $ * < > : | ? or blanks'),
+            (number < 1, "write_concern", "must be at least 1, or nobody says whether a document was stored",
+             "leave it at majority"),
+            (expiry is not None and not 1 <= expiry <= _LONGEST_EXPIRY_S, "expire_after",
+             "must be between a second and 68 years", "write for instance 14d"),
+            (self.timeout <= 0, "timeout", "must be more than nothing", "write for instance 30s"),
+            *_collection_problems(self.collection),
+        ])  # fmt: skip
+        return self
+
+
+def _from_url(given: Mapping[str, Any]) -> dict[str, Any]:
+    """The fields with everything that the URL says about them, and the URL without it."""
+    address = parse(given["url"])
+    if address.scheme not in MongoDBSettings.schemes:
+        raise ConfigurationError("has an unknown scheme", at="url", try_="write mongodb:// or mongodb+srv://")
+    found = {field: address.options[option] for option, field in _OURS.items() if option in address.options}
+    credentials = {"username": address.username, "password": address.password}
+    found |= {key: value for key, value in credentials.items() if value is not None}
+    left = urlencode({key: value for key, value in address.options.items() if key not in _OURS})
+    hosts = ",".join(_host(host, address.scheme) for host in address.hosts)
+    plain = f"{address.scheme}://{hosts}/{quote(address.path, safe='')}{'?' if left else ''}{left}"
+    return merged({**given, "url": plain}, found)
+
+
+def _host(host: str, scheme: str) -> str:
+    if scheme == _SRV:
+        return host
+    # A Unix socket is written as a percent-encoded path.
+    return host if host.lower().startswith("%2f") else host_and_port(host, _PORT, key="url")
+
+
+def _collection_problems(collection: str) -> list[tuple[bool, str, str, str]]:
+    """What is wrong with the name of the collection, dates filled in."""
+    try:
+        pattern = DatedName(collection)
+    except ValueError as error:
+        return [(True, "collection", f"is not a name with a date ({error})", "write for instance logs-%Y.%m.%d")]
+    wrong = not all(map(_COLLECTION.fullmatch, pattern.extremes()))
+    advice = "use up to 200 characters without $, not beginning with system."
+    return [(wrong, "collection", "is not a name that MongoDB takes", advice)]

@@ -1,0 +1,346 @@
+"""MongoDB, by unordered inserts whose every write error is judged.
+
+The `_id` is the document's position, so that what is sent again is found to be there (E11000). Documents are encoded
+here, once: a document that BSON cannot hold, or that is too large, is known before anything is sent.
+"""
+
+from __future__ import annotations
+
+import re
+import ssl
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any, ClassVar
+from urllib.parse import parse_qsl, urlsplit
+
+import bson
+import bson.errors
+import pymongo
+import pymongo.errors
+from bson.decimal128 import Decimal128
+from bson.raw_bson import RawBSONDocument
+from pymongo.collection import Collection
+
+from sidecar.errors import DeliveryError, Fatal, Retryable, TooLarge
+from sidecar.lib.clock import Clock, SystemClock
+from sidecar.model.batch import Batch, Rejection, Verdict
+from sidecar.model.documents import Envelope
+from sidecar.sinks.common.credentials import Renewed, secret
+from sidecar.sinks.common.errors import Table, shortened, translated, unreached, unresolved, untrusted
+from sidecar.sinks.common.target_limit import TargetLimiter
+from sidecar.sinks.common.target_name import DatedName
+from sidecar.sinks.contract import AdmitTargets
+from sidecar.sinks.mongodb import errors as answer
+from sidecar.sinks.mongodb.bson_encoder import LINES, Encoder, Rows
+from sidecar.sinks.mongodb.replies import OWN_CLIENT, ReplyTooLarge, bound_replies
+from sidecar.sinks.mongodb.settings import MongoDBSettings
+
+__all__ = ["FAULTS", "MongoDBSettings", "MongoDBSink"]
+
+_SELECTION_MS = 5000
+_CLOSE_S = 1.0
+_IDS_PER_REPLY = 10_000
+_INDEX_DIFFERS = (85, 86)
+_UNRESOLVED = re.compile(r"\[Errno -\d+\]|nodename nor servname")
+_NEVER = "check the settings of the sink"
+_SENSELESS = (LookupError, TypeError, ValueError, AttributeError, RecursionError, SystemError)
+"""What the driver raises for answers of another form than MongoDB's."""
+
+_ENCODER = Encoder(bson.encode, Decimal128, (bson.errors.BSONError, OverflowError, UnicodeEncodeError))
+_Client = pymongo.MongoClient[dict[str, Any]]
+
+
+@dataclass(slots=True)
+class _Tally:
+    """What is known of the records of one batch so far."""
+
+    stored: list[int] = field(default_factory=list)
+    rejected: list[Rejection] = field(default_factory=list)
+    fault: DeliveryError | None = None
+    already: int = 0
+
+    def verdict(self, count: int) -> Verdict:
+        stored = range(count) if len(self.stored) == count else self.stored
+        return Verdict(stored, self.rejected, self.fault, self.already)
+
+
+class MongoDBSink:
+    """Writes batches into a collection, or into one for each day."""
+
+    settings: ClassVar = MongoDBSettings
+    concurrency: ClassVar[int] = 2
+
+    def __init__(self, settings: MongoDBSettings, clock: Clock | None = None) -> None:
+        self._settings = settings
+        self._clock = clock or SystemClock()
+        self._at = settings.destination()
+        self._collection = DatedName(settings.collection)
+        self._limiter = TargetLimiter(self._collection, settings.max_targets, self._clock)
+        self._expiring: set[str] = set()
+        files = (settings.password_file, settings.ca_file)
+        self._client = Renewed(files, self._connected, _close)
+
+    def open(self) -> None:
+        """Connect and authenticate; make the index that lets documents expire."""
+        with self._borrowed() as client:
+            client.admin.command("ping")
+            if self._collection.fixed is not None:
+                self._let_expire(client[self._settings.database][self._collection.fixed])
+
+    @property
+    def envelope(self) -> Envelope:
+        """The form in which documents are taken to be encoded."""
+        return LINES
+
+    def write(self, batch: Batch) -> Verdict:
+        routed = self._limiter.route(batch)
+        names = routed.names
+        tally = _Tally()
+        rows = _ENCODER.rows(batch, names, tally.rejected)
+        with self._borrowed() as client:
+            database = client[self._settings.database]
+            for name, group in _grouped(names, rows).items():
+                try:
+                    self._insert(database[name], group, tally)
+                except DeliveryError as fault:
+                    if not tally.stored:
+                        raise
+                    tally.fault = fault
+        return routed.count(tally.verdict(len(batch)))
+
+    def probe(self) -> None:
+        """Insert a document whose `_id` no server may take (an array), and expect to be told just that.
+
+        It needs the address, the credentials, a primary and the permission to insert. A server that takes it after
+        all is asked to delete it.
+        """
+        name = self._collection.at(datetime.fromtimestamp(self._clock.now(), UTC))
+        refused = {"_id": ["log-sidecar-probe"]}
+        tally = _Tally()
+        with self._borrowed() as client:
+            collection = client[self._settings.database][name]
+            self._insert(collection, Rows([0], [bson.encode(refused)]), tally)
+            if tally.stored:
+                collection.delete_one(refused)
+        if tally.fault is not None:
+            raise tally.fault
+
+    def targets(self, batch: Batch) -> list[str]:
+        """The collection that each document goes to."""
+        names = self._limiter.route(batch).names
+        return [names] * len(batch) if isinstance(names, str) else list(names)
+
+    def keep_targets(self, admit: AdmitTargets) -> None:
+        self._limiter.keep(admit)
+
+    def close(self) -> None:
+        self._client.close()
+
+    def _insert(self, collection: Collection[dict[str, Any]], rows: Rows, tally: _Tally) -> None:
+        """Insert and judge. Raises `DeliveryError` when nothing is known of these rows."""
+        with self._translated():
+            self._let_expire(collection)
+            try:
+                collection.insert_many(list(map(RawBSONDocument, rows.data)), ordered=False)
+            except pymongo.errors.BulkWriteError as error:
+                self._judge(error.details, collection, rows, tally)
+            except ReplyTooLarge as error:
+                if len(rows.data) == 1:
+                    raise
+                raise TooLarge("its answer is too large", at=self._at, try_="make batch_bytes smaller") from error
+            else:
+                tally.stored.extend(rows.indexes)
+
+    def _judge(self, details: Any, collection: Collection[dict[str, Any]], rows: Rows, tally: _Tally) -> None:
+        """Rows without a write error are stored, unless a concern was not met: then nobody knows for how long."""
+        for unmet in details["writeConcernErrors"]:
+            raise answer.fault(
+                unmet.get("code"), f"the write concern was not met, {unmet.get('errmsg', '')}", self._at
+            )
+        errors = {error["index"]: error for error in details["writeErrors"]}
+        if not all(type(position) is int and 0 <= position < len(rows.data) for position in errors):
+            raise _unreadable(KeyError("index"), self._at)
+        there = _there(collection, rows, errors)
+        for position, index in enumerate(rows.indexes):
+            if position not in errors:
+                tally.stored.append(index)
+            elif position in there:
+                tally.stored.append(index)
+                tally.already += 1
+            else:
+                self._refuse(errors[position], index, collection.name, tally)
+
+    def _refuse(self, error: Any, index: int, target: str, tally: _Tally) -> None:
+        code, message = error.get("code"), error.get("errmsg", "")
+        kind = "DuplicateKey" if code in answer.DUPLICATE else answer.about_the_document(error)
+        if kind:
+            tally.rejected.append(Rejection(index, kind, answer.told(message), code, target))
+        elif not isinstance(tally.fault, Fatal):
+            tally.fault = answer.fault(code, message, self._at)
+
+    def _let_expire(self, collection: Collection[dict[str, Any]]) -> None:
+        """Make sure that documents of this collection expire as they should."""
+        if self._settings.expire_after is None or collection.name in self._expiring:
+            return
+        seconds = int(self._settings.expire_after)
+        try:
+            collection.create_index("@timestamp", expireAfterSeconds=seconds)
+        except pymongo.errors.OperationFailure as error:
+            if error.code not in _INDEX_DIFFERS:
+                raise
+            wanted = {"keyPattern": {"@timestamp": 1}, "expireAfterSeconds": seconds}
+            collection.database.command("collMod", collection.name, index=wanted)
+        self._expiring.add(collection.name)
+
+    @contextmanager
+    def _borrowed(self) -> Iterator[_Client]:
+        """Lend the client. All that is done with it together has to end within the timeout."""
+        with self._translated(), self._client.lent() as client, pymongo.timeout(self._settings.timeout):
+            if not client.topology_description.has_writable_server():
+                with pymongo.timeout(client.options.server_selection_timeout):
+                    client.admin.command("ping")
+            yield client
+
+    @contextmanager
+    def _translated(self) -> Iterator[None]:
+        with translated(FAULTS, self._at):
+            try:
+                yield
+            except (pymongo.errors.ServerSelectionTimeoutError, *_SENSELESS):
+                self._client.close()  # the driver never forgets a greeting that made no sense, nor looks again
+                raise
+
+    def _connected(self) -> _Client:
+        given = self._settings
+        options: dict[str, Any] = {
+            "appname": "log-sidecar",
+            "driver": OWN_CLIENT,
+            "serverSelectionTimeoutMS": _SELECTION_MS,
+            "retryWrites": False,  # within its deadline the driver would try for ever; the courier does better
+            "retryReads": False,
+            "connectTimeoutMS": int(given.timeout * 1000) or 1,
+            "socketTimeoutMS": int(given.timeout * 1000) or 1,
+        }
+        chosen = {key.lower() for key, _ in parse_qsl(urlsplit(given.url).query)}
+        options = {key: value for key, value in options.items() if key.lower() not in chosen}
+        options |= {"w": given.write_concern, "journal": given.journal}
+        if given.username:
+            options |= {"username": given.username, "password": secret(given.password, given.password_file)}
+        if given.ca_file is not None:
+            options |= {"tls": True, "tlsCAFile": str(given.ca_file)}
+        bound_replies()
+        return pymongo.MongoClient(given.url, **options)
+
+
+def _close(client: _Client) -> None:
+    """Close the client, and do not wait for a server that does not answer: its sessions end by themselves."""
+    with pymongo.timeout(_CLOSE_S):
+        client.close()
+
+
+def _grouped(names: str | Sequence[str], rows: Rows) -> dict[str, Rows]:
+    """The rows of each collection; none for a collection that gets no row."""
+    if isinstance(names, str):
+        return {names: rows} if rows.data else {}
+    groups: dict[str, Rows] = {}
+    for index, data in zip(rows.indexes, rows.data, strict=True):
+        group = groups.setdefault(names[index], Rows([], []))
+        group.indexes.append(index)
+        group.data.append(data)
+    return groups
+
+
+def _there(collection: Collection[dict[str, Any]], rows: Rows, errors: dict[int, Any]) -> set[int]:
+    """Positions of rows that are stored already.
+
+    With another unique index a server may name that one although the very document is there, so it is looked for.
+    """
+    doubles = [position for position, error in errors.items() if error.get("code") in answer.DUPLICATE]
+    there = {position for position in doubles if answer.already_there(errors[position])}
+    unclear = {RawBSONDocument(rows.data[position])["_id"]: position for position in doubles if position not in there}
+    if unclear:
+        found = collection.find({"_id": {"$in": list(unclear)}}, {"_id": 1}, batch_size=_IDS_PER_REPLY)
+        there |= {unclear[document["_id"]] for document in found}
+    return there
+
+
+def _unreached(error: pymongo.errors.PyMongoError, at: str) -> DeliveryError:
+    """No server: the driver tells the causes as text only, the same once for each host."""
+    text = re.split(r" \(configured timeouts|, Timeout: ", str(error))[0]
+    if "CERTIFICATE_VERIFY_FAILED" in text:
+        return untrusted(re.sub(r".*certificate verify failed: |\(_ssl\.c.*", "", text), at)
+    if _UNRESOLVED.search(text):
+        return unresolved(at)
+    return unreached(text, at)
+
+
+def _refused(error: pymongo.errors.OperationFailure, at: str) -> DeliveryError:
+    return answer.fault(error.code, str((error.details or {}).get("errmsg", "")), at)
+
+
+def _misconfigured(error: pymongo.errors.ConfigurationError, at: str) -> DeliveryError:
+    """The driver cannot work with the URL, or has not found the servers that a mongodb+srv:// name stands for."""
+    if type(error.__cause__).__module__.startswith("dns."):
+        return unresolved(at)
+    return Fatal(f"the driver does not take the settings ({shortened(str(error))})", at=at, try_="check the URL")
+
+
+def _later(error: Exception, at: str) -> DeliveryError:
+    return Retryable(f"the request failed ({type(error).__name__})", at=at, try_="wait for it")
+
+
+def _unreadable(_: Exception, at: str) -> DeliveryError:
+    return Retryable("its answer cannot be read", at=at, try_="check that this is MongoDB, and its proxies")
+
+
+def _too_large(_: Exception, at: str) -> DeliveryError:
+    return TooLarge("the request is too large", at=at, try_="make batch_bytes smaller")
+
+
+def _never(error: Exception, at: str) -> DeliveryError:
+    return Fatal(f"the driver refuses the request ({type(error).__name__})", at=at, try_=_NEVER)
+
+
+def _bad_files(error: ssl.SSLError, at: str) -> DeliveryError:
+    return Fatal(f"the certificate files cannot be used ({error.reason})", at=at, try_="check that they are PEM")
+
+
+FAULTS: Table = {
+    pymongo.errors.PyMongoError: _later,
+    pymongo.errors.ProtocolError: _later,
+    pymongo.errors.ConnectionFailure: _unreached,
+    pymongo.errors.AutoReconnect: _unreached,
+    pymongo.errors.NetworkTimeout: _unreached,
+    pymongo.errors.NotPrimaryError: _unreached,
+    pymongo.errors.ServerSelectionTimeoutError: _unreached,
+    pymongo.errors.WaitQueueTimeoutError: _unreached,
+    pymongo.errors._OperationCancelled: _unreached,
+    pymongo.errors.InvalidOperation: _later,
+    pymongo.errors.ExecutionTimeout: _later,
+    pymongo.errors.CursorNotFound: _later,
+    pymongo.errors.WriteConcernError: _refused,
+    pymongo.errors.WTimeoutError: _later,
+    pymongo.errors.OperationFailure: _refused,
+    pymongo.errors.WriteError: _refused,
+    pymongo.errors.DuplicateKeyError: _refused,
+    pymongo.errors.BulkWriteError: _refused,
+    pymongo.errors.ClientBulkWriteException: _refused,
+    pymongo.errors.ConfigurationError: _misconfigured,
+    pymongo.errors.InvalidURI: _misconfigured,
+    pymongo.errors.InvalidName: _never,
+    pymongo.errors.CollectionInvalid: _never,
+    pymongo.errors.EncryptionError: _never,
+    pymongo.errors.EncryptedCollectionError: _never,
+    bson.errors.BSONError: _never,
+    bson.errors.InvalidDocument: _never,
+    bson.errors.InvalidStringData: _never,
+    bson.errors.InvalidId: _never,
+    bson.errors.InvalidBSON: _later,
+    pymongo.errors.DocumentTooLarge: _too_large,
+    ssl.SSLError: _bad_files,
+    ReplyTooLarge: _unreadable,
+    **dict.fromkeys(_SENSELESS, _unreadable),
+}
+"""What each exception of the driver means; a test fails for a class that is missing here."""

@@ -1,0 +1,137 @@
+"""The embedded destination: one SQLite file with one table, to be queried with any SQLite tool."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated, Any, ClassVar, Literal
+
+from pydantic import Field, model_validator
+
+from sidecar.errors import DeliveryError, Fatal, Retryable
+from sidecar.lib.settings_model import SHOWN
+from sidecar.model.batch import Batch, Verdict
+from sidecar.sinks.contract import SinkSettings
+
+_BUSY_S = 10.0
+_MISCONFIGURED = frozenset(
+    {sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_PERM, sqlite3.SQLITE_NOTADB,
+     sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_ERROR, sqlite3.SQLITE_AUTH, sqlite3.SQLITE_SCHEMA}
+)  # fmt: skip
+"""Primary result codes that a person has to mend (sqlite.org/rescode.html); all others pass by themselves."""
+
+
+class SQLiteSettings(SinkSettings):
+    """Where the database is."""
+
+    type: Literal["sqlite"] = "sqlite"
+    """SQLite, embedded in the sidecar."""
+
+    path: Path
+    """The database file; made if it is not there. In a URL: `sqlite:///relative.db` or `sqlite:////absolute.db`."""
+
+    table: Annotated[str, SHOWN, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")] = "logs"
+    """The table, with the columns `id`, `time` (event time as written) and `document` (JSON). `?table=` in a URL."""
+
+    schemes: ClassVar[tuple[str, ...]] = ("sqlite",)
+
+    def destination(self) -> str:
+        return f"sqlite:///{self.path}" + ("" if self.table == "logs" else f"#{self.table}")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _take_url_apart(cls, given: Any) -> Any:
+        if not isinstance(given, dict) or not isinstance(given.get("url"), str):
+            return given
+        location, _, query = given["url"].partition("?")
+        scheme, slashes, path = location.partition(":///")
+        if scheme.lower() != "sqlite" or not slashes or not path:
+            raise ValueError("write it as sqlite:///relative.db or sqlite:////absolute.db")
+        options = dict(item.partition("=")[::2] for item in query.split("&") if item)
+        return {"path": path, **options, **{name: value for name, value in given.items() if name != "url"}}
+
+
+class SQLiteSink:
+    """Embedded database file; needs no server."""
+
+    settings: ClassVar[type[SQLiteSettings]] = SQLiteSettings
+    concurrency: ClassVar[int] = 1
+
+    def __init__(self, settings: SQLiteSettings) -> None:
+        self._settings = settings
+        self._db: sqlite3.Connection | None = None
+
+    def open(self) -> None:
+        self.close()
+        with self._faults():
+            self._db = self._connected()
+            table = self._settings.table
+            self._db.execute(
+                f"CREATE TABLE IF NOT EXISTS {table}"
+                " (id TEXT PRIMARY KEY, time TEXT NOT NULL, document TEXT NOT NULL)"
+            )
+            self._db.execute(f"CREATE INDEX IF NOT EXISTS {table}_by_time ON {table} (time)")
+
+    def _connected(self) -> sqlite3.Connection:
+        path = self._settings.path
+        if not path.parent.is_dir():
+            raise Fatal("there is no such directory", at=str(path.parent), try_="make it, or name another path")
+        try:
+            os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
+        except OSError as error:
+            raise Fatal(f"cannot be written ({error.strerror})", at=str(path), try_="name another path") from error
+        db = sqlite3.connect(path, timeout=_BUSY_S, isolation_level=None, check_same_thread=False)
+        db.execute("PRAGMA journal_mode=WAL")
+        # "Stored" has to survive a power cut, because the checkpoint that relies on it does.
+        db.execute("PRAGMA synchronous=FULL")
+        return db
+
+    def write(self, batch: Batch) -> Verdict:
+        with self._faults():
+            return self._written(batch)
+
+    def _written(self, batch: Batch) -> Verdict:
+        if self._db is None:
+            raise Retryable("is not open", at=str(self._settings.path))
+        before = self._db.total_changes
+        rows = zip(batch.ids, batch.event_times, batch.documents, strict=True)
+        try:
+            self._db.execute("BEGIN IMMEDIATE")
+            self._db.executemany(f"INSERT OR IGNORE INTO {self._settings.table} VALUES (?, ?, ?)", rows)  # noqa: S608 - checked by the settings
+            self._db.execute("COMMIT")
+        except sqlite3.Error:
+            if self._db.in_transaction:
+                self._db.execute("ROLLBACK")
+            raise
+        return Verdict(range(len(batch)), already=len(batch) - (self._db.total_changes - before))
+
+    def close(self) -> None:
+        if self._db is not None:
+            self._db.close()
+            self._db = None
+
+    def probe(self) -> None:
+        path = self._settings.path
+        place = path if path.exists() else path.parent
+        if not place.exists() or not os.access(place, os.W_OK):
+            raise Fatal(
+                "cannot be written", at=str(place), try_="make it writable for this user, or name another path"
+            )
+
+    @contextmanager
+    def _faults(self) -> Iterator[None]:
+        try:
+            yield
+        except sqlite3.Error as error:
+            raise translated(error, str(self._settings.path)) from error
+
+
+def translated(error: sqlite3.Error, at: str) -> DeliveryError:
+    """A fault of SQLite as one of ours, by its primary result code."""
+    code = getattr(error, "sqlite_errorcode", None)
+    if code is not None and code & 0xFF in _MISCONFIGURED:
+        return Fatal(f"the database refuses ({error})", at=at, try_="check the file and its permissions")
+    return Retryable(f"the database cannot take documents now ({error})", at=at, try_="free space or wait")

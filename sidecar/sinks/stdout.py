@@ -1,0 +1,68 @@
+"""NDJSON on standard output: for a look, or for a pipe. At least once: a pipe cannot be cut back.
+
+A pipe gets the documents as they are. On a terminal the same JSON has escapes for what a terminal would obey.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import Any, ClassVar, Literal
+
+from pydantic import model_validator
+
+from sidecar.errors import Fatal
+from sidecar.lib.terminal import printable_json
+from sidecar.model.batch import Batch, Verdict
+from sidecar.sinks.contract import SinkSettings
+
+
+class StdoutSettings(SinkSettings):
+    """Nothing to tell it."""
+
+    type: Literal["stdout"] = "stdout"
+    """Standard output."""
+
+    schemes: ClassVar[tuple[str, ...]] = ("stdout",)
+
+    def destination(self) -> str:
+        return "stdout:"
+
+    @model_validator(mode="before")
+    @classmethod
+    def _without_url(cls, given: Any) -> Any:
+        if isinstance(given, dict) and isinstance(given.get("url"), str):
+            if given["url"] != "stdout:":
+                raise ValueError("write it as stdout:")
+            return {name: value for name, value in given.items() if name != "url"}
+        return given
+
+
+class StdoutSink:
+    """NDJSON on standard output; at least once."""
+
+    settings: ClassVar[type[StdoutSettings]] = StdoutSettings
+    concurrency: ClassVar[int] = 1
+
+    def __init__(self, settings: StdoutSettings) -> None:
+        self._fd = sys.stdout.fileno()
+        self._is_terminal = os.isatty(self._fd)
+
+    def open(self) -> None:
+        """Nothing to do: standard output is open already."""
+
+    def write(self, batch: Batch) -> Verdict:
+        documents = map(printable_json, batch.documents) if self._is_terminal else batch.documents
+        rest = memoryview("".join(f"{text}\n" for text in documents).encode())
+        try:
+            while rest:
+                rest = rest[os.write(self._fd, rest) :]
+        except OSError as error:
+            raise Fatal(f"nobody reads it any more ({error.strerror})", at="stdout", try_="start again") from error
+        return Verdict(range(len(batch)))
+
+    def close(self) -> None:
+        """Nothing to do: standard output belongs to the process."""
+
+    def probe(self) -> None:
+        """Nothing to try."""

@@ -1,0 +1,286 @@
+"""The state database: opened by one sidecar at a time, checked before use, never started over silently.
+
+SQLite in WAL mode with `synchronous=FULL`: a commit survives the process and the machine. Other commands may
+read it, and change dead letters in it, while the sidecar runs; the lock only keeps two sidecars apart.
+
+The directory and its files belong to the user of the sidecar or to root: any other owner could change them.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import sqlite3
+import stat
+import threading
+from collections.abc import Iterator
+from contextlib import closing, contextmanager, suppress
+from pathlib import Path
+
+from sidecar.errors import StateError
+from sidecar.lib.ownership import explain_distrust
+
+SCHEMA_VERSION = 4
+
+_SCHEMA = """
+CREATE TABLE generations (
+    number INTEGER PRIMARY KEY, pipeline TEXT NOT NULL, path TEXT NOT NULL, born REAL NOT NULL,
+    device TEXT NOT NULL, inode TEXT NOT NULL, inode_generation INTEGER,
+    covered INTEGER NOT NULL, fingerprint BLOB NOT NULL,
+    name TEXT NOT NULL, seen INTEGER NOT NULL DEFAULT 0, ended TEXT NOT NULL DEFAULT '', finished REAL,
+    moved INTEGER NOT NULL DEFAULT 0
+);
+CREATE INDEX unfinished_generations ON generations (pipeline) WHERE finished IS NULL;
+CREATE TABLE checkpoints (
+    generation INTEGER NOT NULL, sink TEXT NOT NULL, offset INTEGER NOT NULL,
+    tail_length INTEGER NOT NULL, tail BLOB NOT NULL, done INTEGER NOT NULL DEFAULT 0,
+    PRIMARY KEY (generation, sink)
+) WITHOUT ROWID;
+CREATE TABLE cuts (
+    generation INTEGER NOT NULL, end INTEGER NOT NULL, start INTEGER NOT NULL, PRIMARY KEY (generation, end)
+) WITHOUT ROWID;
+CREATE TABLE receipts (
+    pipeline TEXT NOT NULL, sink TEXT NOT NULL, receipt TEXT NOT NULL, PRIMARY KEY (pipeline, sink)
+) WITHOUT ROWID;
+CREATE TABLE balance (
+    generation INTEGER NOT NULL, sink TEXT NOT NULL, what TEXT NOT NULL,
+    bytes INTEGER NOT NULL, lines INTEGER NOT NULL, PRIMARY KEY (generation, sink, what)
+) WITHOUT ROWID;
+CREATE TABLE dead_letters (
+    number INTEGER PRIMARY KEY, pipeline TEXT NOT NULL, sink TEXT NOT NULL, generation INTEGER NOT NULL,
+    path TEXT NOT NULL, start INTEGER NOT NULL, end INTEGER NOT NULL, document_id TEXT NOT NULL,
+    target TEXT NOT NULL, document TEXT NOT NULL, event_time TEXT NOT NULL, status INTEGER,
+    kind TEXT NOT NULL, reason TEXT NOT NULL, at REAL NOT NULL, attempts INTEGER NOT NULL,
+    size INTEGER NOT NULL DEFAULT 0
+);
+CREATE INDEX dead_letters_by_sink ON dead_letters (sink, number);
+CREATE INDEX dead_letter_sizes ON dead_letters (size);
+CREATE TABLE pipelines (name TEXT PRIMARY KEY, boundaries TEXT NOT NULL) WITHOUT ROWID;
+CREATE TABLE targets (
+    sink TEXT NOT NULL, day TEXT NOT NULL, name TEXT NOT NULL, PRIMARY KEY (sink, day, name)
+) WITHOUT ROWID;
+"""
+
+_UPGRADES = {
+    1: """
+ALTER TABLE generations ADD COLUMN moved INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE dead_letters ADD COLUMN size INTEGER NOT NULL DEFAULT 0;
+UPDATE dead_letters SET size = length(CAST(document AS BLOB));
+CREATE INDEX dead_letter_sizes ON dead_letters (size);
+""",
+    2: "CREATE TABLE pipelines (name TEXT PRIMARY KEY, boundaries TEXT NOT NULL) WITHOUT ROWID;",
+    3: "CREATE TABLE targets (sink TEXT NOT NULL, day TEXT NOT NULL, name TEXT NOT NULL,"
+    " PRIMARY KEY (sink, day, name)) WITHOUT ROWID;",
+}
+"""Schema version → what makes the next one of it."""
+
+_REMOTE = frozenset({"nfs", "nfs4", "cifs", "smb3", "9p", "ceph", "glusterfs", "fuse.sshfs", "fuse.glusterfs"})
+"""File systems on which SQLite's write-ahead log is not safe (sqlite.org/wal.html: all users on one host)."""
+
+
+class Store:
+    """The open database. Its connection is shared by all threads; `transaction` lets one at a time in."""
+
+    def __init__(self, directory: Path, connection: sqlite3.Connection, lock_fd: int | None) -> None:
+        self.directory = directory
+        self._connection = connection
+        self._lock_fd = lock_fd
+        self._turn = threading.RLock()
+
+    @contextmanager
+    def transaction(self) -> Iterator[sqlite3.Connection]:
+        """All or nothing. Raises `StateError` when the disk is full or the volume is gone."""
+        with self._turn:
+            try:
+                self._connection.execute("BEGIN IMMEDIATE")
+                yield self._connection
+                self._connection.execute("COMMIT")
+            except sqlite3.Error as error:
+                self._roll_back()
+                raise _unwritable(self.directory, error) from error
+            except BaseException:
+                self._roll_back()
+                raise
+
+    def _roll_back(self) -> None:
+        with suppress(sqlite3.Error):
+            if self._connection.in_transaction:
+                self._connection.execute("ROLLBACK")
+
+    @contextmanager
+    def reading(self) -> Iterator[sqlite3.Connection]:
+        """The connection for queries. Raises `StateError` when the database is damaged."""
+        with self._turn:
+            try:
+                yield self._connection
+            except sqlite3.Error as error:
+                raise _damaged(self.directory, str(error)) from error
+
+    def close(self) -> None:
+        """Give up the connection and the lock."""
+        with self._turn:
+            self._connection.close()
+            if self._lock_fd is not None:
+                os.close(self._lock_fd)
+                self._lock_fd = None
+
+
+def open_store(directory: Path, *, exclusive: bool = True, create: bool = True) -> Store:
+    """The state in `directory`, with `create` made if it is not there.
+
+    `exclusive` keeps other sidecars out until `close`. Without it the database has to be there already, and
+    what else uses it goes on. Raises `StateError` with what to do; nothing is overwritten then.
+    """
+    if not (exclusive and create) and not (directory / "state.db").is_file():
+        raise StateError("there is no state here", at=str(directory), try_="name the state directory of the sidecar")
+    lock_fd = None
+    try:
+        directory.mkdir(parents=True, exist_ok=True, mode=0o700)
+        _refuse_foreign_directory(directory)
+        _refuse_remote(directory)
+        _refuse_foreign_files(directory)
+        lock_fd = _locked(directory) if exclusive else None
+        store = Store(directory, _connected(directory), lock_fd)
+        lock_fd = None  # the store closes it
+        return store
+    except OSError as error:
+        raise StateError(
+            f"the state directory cannot be used ({error.strerror})",
+            at=str(directory),
+            try_="make it writable for this user, or name another one with --state-dir",
+        ) from error
+    finally:
+        if lock_fd is not None:
+            os.close(lock_fd)
+
+
+def _locked(directory: Path) -> int:
+    fd = os.open(directory / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+    try:
+        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as error:
+        os.close(fd)
+        raise StateError(
+            "another sidecar is using this state directory",
+            at=str(directory),
+            try_="stop that one, or name another directory with --state-dir",
+        ) from error
+    return fd
+
+
+def _connected(directory: Path) -> sqlite3.Connection:
+    path = directory / "state.db"
+    if not path.exists():
+        _create(directory, path)
+    if path.stat().st_size == 0:
+        raise _damaged(directory, "it is empty")
+    connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False, timeout=10)
+    try:
+        connection.execute("PRAGMA journal_mode=WAL")
+        connection.execute("PRAGMA synchronous=FULL")
+        (version,) = connection.execute("PRAGMA user_version").fetchone()
+        _refuse_foreign_files(directory)  # SQLite follows links, and a name may have changed since the first look
+        _check(connection, directory, version)
+    except sqlite3.DatabaseError as error:
+        connection.close()
+        if isinstance(error, sqlite3.OperationalError):
+            raise _unwritable(directory, error) from error
+        raise _damaged(directory, str(error)) from error
+    except StateError:
+        connection.close()
+        raise
+    return connection
+
+
+def _create(directory: Path, path: Path) -> None:
+    """A new database takes its name only when it is complete, so one that is empty or half made is a damaged one."""
+    if path.with_name("state.db-wal").exists():
+        raise _damaged(directory, "it is missing, and its state.db-wal is not")
+    new = path.with_name("state.db.new")
+    new.unlink(missing_ok=True)
+    os.close(os.open(new, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
+    try:
+        with closing(sqlite3.connect(new, isolation_level=None)) as connection:
+            connection.executescript(f"BEGIN;{_SCHEMA}PRAGMA user_version={SCHEMA_VERSION};COMMIT;")
+    except sqlite3.Error as error:
+        raise _unwritable(directory, error) from error
+    new.rename(path)
+
+
+def _check(connection: sqlite3.Connection, directory: Path, version: int) -> None:
+    if version > SCHEMA_VERSION:
+        raise StateError(
+            f"this state was written by a newer version (schema {version}, known here: {SCHEMA_VERSION})",
+            at=str(directory),
+            try_="run that version, or name another directory with --state-dir",
+        )
+    (finding,) = connection.execute("PRAGMA quick_check(1)").fetchone()
+    if finding != "ok" or version < min(_UPGRADES):
+        raise _damaged(directory, finding)
+    for older in range(version, SCHEMA_VERSION):
+        connection.executescript(f"BEGIN;{_UPGRADES[older]}PRAGMA user_version={older + 1};COMMIT;")
+
+
+_FILES = ("lock", "state.db", "state.db-wal", "state.db-shm", "state.db-journal", "state.db.new")
+
+
+def _refuse_foreign_directory(directory: Path) -> None:
+    """Raise `StateError` unless the directory, and the link that leads to it, belong to this user or root."""
+    for place in (directory, directory.resolve()):
+        if reason := explain_distrust(place, lambda mode: stat.S_ISDIR(mode) or stat.S_ISLNK(mode)):
+            raise StateError(
+                f"the state directory is not used: {reason}",
+                at=str(directory),
+                try_="give it to the user of the sidecar with chown, run as its owner, or name another directory",
+            )
+
+
+def _refuse_foreign_files(directory: Path) -> None:
+    """Raise `StateError` unless each is a regular file of this user or root, and no link to somewhere else."""
+    for name in _FILES:
+        with suppress(FileNotFoundError):
+            if reason := explain_distrust(directory / name, stat.S_ISREG):
+                raise StateError(
+                    f"the state is not used: {reason}",
+                    at=str(directory / name),
+                    try_="find out who has put it there; then remove it, or give it to the user of the sidecar",
+                )
+
+
+def _refuse_remote(directory: Path) -> None:
+    kind = _file_system(directory)
+    if kind in _REMOTE:
+        raise StateError(
+            f"the state directory is on a network file system ({kind}), where the database is not safe",
+            at=str(directory),
+            try_="name a directory on a local disk with --state-dir",
+        )
+
+
+def _file_system(directory: Path) -> str:
+    """The type of the file system that holds `directory`, as proc_pid_mountinfo(5) names it; "" if unknown."""
+    best, kind = -1, ""
+    target = directory.resolve()
+    with suppress(OSError), Path("/proc/self/mountinfo").open(encoding="utf-8", errors="replace") as lines:
+        for line in lines:
+            mount, _, rest = line.partition(" - ")
+            point = Path(mount.split()[4])
+            if target.is_relative_to(point) and len(point.parts) > best:
+                best, kind = len(point.parts), rest.split()[0]
+    return kind
+
+
+def _damaged(directory: Path, finding: str) -> StateError:
+    return StateError(
+        f"the state database is damaged ({finding})",
+        at=str(directory / "state.db"),
+        try_="restore it, or move it away to ship everything again as new; nothing was overwritten",
+    )
+
+
+def _unwritable(directory: Path, error: sqlite3.Error) -> StateError:
+    return StateError(
+        f"the state cannot be written ({error})",
+        at=str(directory),
+        try_="free space on its volume and make it writable for this user",
+    )

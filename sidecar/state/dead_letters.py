@@ -1,0 +1,185 @@
+"""Dead letters in the state database.
+
+The functions run in a transaction of the ledger. `DeadLetterStore` serves commands and works while a sidecar runs.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import msgspec
+from msgspec.structs import fields
+
+from sidecar.errors import StateError
+from sidecar.model.batch import Rejection
+from sidecar.model.counts import MAX_COUNT
+from sidecar.model.dead_letter import DeadLetter
+from sidecar.state.database import Store
+
+_PAGE = 500
+_COLUMNS = ", ".join(field.name for field in fields(DeadLetter))
+
+WhenFull = Literal["block", "drop_oldest"]
+
+
+class Bound(msgspec.Struct, frozen=True):
+    """How many bytes of documents may lie in the dead letters, and what happens beyond that."""
+
+    size: int = 256 << 20
+    when_full: WhenFull = "block"
+
+
+ADD_UP = f"ON CONFLICT DO UPDATE SET bytes = min({MAX_COUNT}, bytes + excluded.bytes), lines = lines + excluded.lines"
+"""How an entry of the balance grows. SQLite would go on in floating point beyond 63 bits."""
+
+
+def credit(db: sqlite3.Connection, generation: int, sink: str, what: str, size: int, lines: int) -> None:
+    """Add to one entry of the balance."""
+    db.execute(
+        f"INSERT INTO balance VALUES (?, ?, ?, ?, ?) {ADD_UP}",  # noqa: S608 - a constant
+        (generation, sink, what, size, lines),
+    )
+
+
+def add(db: sqlite3.Connection, letters: Sequence[DeadLetter]) -> int:
+    """Append letters, in the transaction of the checkpoint that passes them. Returns the size of their documents."""
+    sizes = [len(letter.document.encode()) for letter in letters]
+    db.executemany(
+        "INSERT INTO dead_letters (pipeline, sink, generation, path, start, end, document_id, target, document,"
+        " event_time, status, kind, reason, at, attempts, size)"
+        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        [
+            (x.pipeline, x.sink, x.generation, x.path, x.start, x.end, x.document_id, x.target, x.document,
+             x.event_time, x.status, x.kind, x.reason, x.at, x.attempts, size)
+            for x, size in zip(letters, sizes, strict=True)
+        ],
+    )  # fmt: skip
+    return sum(sizes)
+
+
+def keep_within(db: sqlite3.Connection, bound: Bound, added: int) -> int:
+    """Called after `added` bytes were added. Returns how many of the oldest were dropped, all counted as lost.
+
+    Raises `StateError` when there is no place and nothing may be dropped. Where there was nothing before, there is
+    always place: what came at once cannot be parted.
+    """
+    kept = total(db)
+    if kept <= bound.size or (bound.when_full == "block" and kept == added):
+        return 0
+    if bound.when_full == "block":
+        raise StateError(
+            f"the dead letters are full ({kept} bytes of at most {bound.size})",
+            at="dead_letters.max_size",
+            try_="send them again or throw some away with `sidecar dead-letters`, or raise the limit",
+        )
+    dropped = 0
+    while kept > bound.size:
+        number, size, generation, sink, start, end = db.execute(
+            "SELECT number, size, generation, sink, start, end FROM dead_letters ORDER BY number LIMIT 1"
+        ).fetchone()
+        take_away(db, number, generation, sink, end - start, "lost:dead_letters_full")
+        kept -= size
+        dropped += 1
+    return dropped
+
+
+def take_away(db: sqlite3.Connection, number: int, generation: int, sink: str, size: int, what: str) -> None:
+    """The letter is no letter any more; its `size` bytes of log become `what` in the balance."""
+    if not db.execute("DELETE FROM dead_letters WHERE number = ?", (number,)).rowcount:
+        return
+    known = db.execute(
+        "SELECT 1 FROM balance WHERE generation = ? AND sink = ? AND what = 'dead_letter'", (generation, sink)
+    ).fetchone()
+    place = generation if known else 0
+    credit(db, place, sink, "dead_letter", -size, -1)
+    credit(db, place, sink, what, size, 1)
+
+
+def total(db: sqlite3.Connection) -> int:
+    """Bytes of all documents that are kept."""
+    (total,) = db.execute("SELECT coalesce(sum(size), 0) FROM dead_letters").fetchone()
+    return int(total)
+
+
+@dataclass(frozen=True, slots=True)
+class DeadLetterFilter:
+    """Which dead letters are meant; what is None does not matter. `numbers` wins over everything else."""
+
+    numbers: tuple[int, ...] = ()
+    pipeline: str | None = None
+    sink: str | None = None
+    kind: str | None = None
+    path: str | None = None
+
+    def where(self) -> tuple[str, list[Any]]:
+        """A condition for SQL with its values."""
+        if self.numbers:
+            return f"number IN ({', '.join('?' * len(self.numbers))})", list(self.numbers)
+        wanted = {"pipeline": self.pipeline, "sink": self.sink, "kind": self.kind, "path": self.path}
+        chosen = {name: value for name, value in wanted.items() if value is not None}
+        return " AND ".join(["1", *(f"{name} = ?" for name in chosen)]), list(chosen.values())
+
+
+class DeadLetterStore:
+    """The dead letters of one state directory."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+
+    def list(self, wanted: DeadLetterFilter, limit: int = 1_000_000) -> Iterator[tuple[int, DeadLetter]]:
+        """(number, letter) of those that match, the oldest first."""
+        condition, values = wanted.where()
+        last = 0
+        while limit > 0:
+            with self._store.reading() as db:
+                rows = db.execute(
+                    f"SELECT number, {_COLUMNS} FROM dead_letters"  # noqa: S608 - column names are constants
+                    f" WHERE number > ? AND {condition} ORDER BY number LIMIT ?",
+                    [last, *values, min(limit, _PAGE)],
+                ).fetchall()
+            if not rows:
+                return
+            for number, *values_of_row in rows:
+                yield number, DeadLetter(*values_of_row)
+            last, limit = rows[-1][0], limit - len(rows)
+
+    def newest(self, limit: int) -> Sequence[tuple[int, DeadLetter]]:
+        """(number, letter) of so many, the newest first."""
+        with self._store.reading() as db:
+            rows = db.execute(
+                f"SELECT number, {_COLUMNS} FROM dead_letters ORDER BY number DESC LIMIT ?",  # noqa: S608 - constants
+                [limit],
+            ).fetchall()
+        return [(number, DeadLetter(*values)) for number, *values in rows]
+
+    def count(self) -> int:
+        """How many there are."""
+        with self._store.reading() as db:
+            (number,) = db.execute("SELECT count(*) FROM dead_letters").fetchone()
+        return int(number)
+
+    def purge(self, wanted: DeadLetterFilter) -> int:
+        """Throw away those that match; in the balance their bytes are lost. Returns how many there were."""
+        letters = list(self.list(wanted))
+        with self._store.transaction() as db:
+            for number, letter in letters:
+                take_away(db, number, letter.generation, letter.sink, letter.end - letter.start, "lost:purged")
+        return len(letters)
+
+    def record_replay(
+        self, letters: Sequence[tuple[int, DeadLetter]], rejected: Mapping[int, Rejection], now: float
+    ) -> None:
+        """Remove the letters that a sink has stored; keep those it rejected again (by index), with the new reason."""
+        with self._store.transaction() as db:
+            for index, (number, letter) in enumerate(letters):
+                if again := rejected.get(index):
+                    db.execute(
+                        "UPDATE dead_letters SET attempts = attempts + 1, kind = ?, reason = ?, status = ?, at = ?"
+                        " WHERE number = ?",
+                        (again.kind, again.reason, again.status, now, number),
+                    )
+                else:
+                    take_away(db, number, letter.generation, letter.sink, letter.end - letter.start, "stored")

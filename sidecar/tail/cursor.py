@@ -1,0 +1,84 @@
+"""Where one sink is in one tracked file."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from sidecar.lib.charset import Charset
+from sidecar.model.checkpoint import Checkpoint
+from sidecar.model.fingerprint import OVERLAP, Tail
+from sidecar.model.lines import Chunk
+from sidecar.model.span import Span
+from sidecar.tail.tracked_file import Life, Truncated
+
+
+class Cursor:
+    """Where one sink is in one life: `offset` is what was read, `settled` the checkpoint behind it."""
+
+    __slots__ = (
+        "_settled_before", "before", "charset", "due", "life", "offset", "scanned", "scanned_tail", "searching",
+        "settled", "spans",
+    )  # fmt: skip
+
+    def __init__(self, life: Life, checkpoint: Checkpoint) -> None:
+        self.life = life
+        self.settled = checkpoint
+        self.offset = checkpoint.offset
+        self.before: bytes | None = b"" if checkpoint.offset == 0 else None
+        self.charset: Charset | None = None
+        """What the file is in, as soon as it was looked at."""
+        self.scanned = 0
+        """Up to here an over-long line or a hole was searched for its end; `scanned_tail` stands before it."""
+        self.scanned_tail = b""
+        self.due: float | None = None
+        """When what is there is whole, unless it goes on before: by the monotonic clock."""
+        self.searching = False
+        """Whether there is more to search: it stopped to let other files have their turn."""
+
+        self.spans: list[Span] = []
+        self._settled_before = self.before
+
+    def check(self, before: bytes) -> None:
+        """Raises `Truncated` unless `before` is what stands in front of `offset`."""
+        known = self.before
+        if known is None:
+            if not self.settled.tail.fits(before):
+                raise Truncated
+        elif known and not before.endswith(known):
+            raise Truncated
+
+    def took(self, chunk: Chunk) -> Span:
+        """The chunk goes on its way; the next one begins behind it."""
+        plain = chunk.end == chunk.offset + len(chunk.data)
+        last = chunk.data[-OVERLAP:]
+        self.before = ((self.before or b"") + last)[-OVERLAP:] if plain else self.scanned_tail
+        span = Span(chunk.offset, chunk.end, self.before)
+        self.spans.append(span)
+        self.offset = chunk.end
+        return span
+
+    def settled_prefix(self) -> list[Span]:
+        """The spans from the checkpoint on that are settled without a gap."""
+        found: list[Span] = []
+        for span in self.spans:
+            if not span.settled:
+                break
+            found.append(span)
+        return found
+
+    @staticmethod
+    def checkpoint_after(spans: Sequence[Span]) -> Checkpoint:
+        """The checkpoint behind these spans."""
+        return Checkpoint(spans[-1].end, Tail.of(spans[-1].before))
+
+    def passed(self, spans: Sequence[Span]) -> None:
+        """The checkpoint behind these spans is durable."""
+        del self.spans[: len(spans)]
+        self._settled_before = spans[-1].before
+        self.settled = self.checkpoint_after(spans)
+
+    def rewind(self) -> None:
+        """Forget what is on its way and read again from the checkpoint."""
+        self.spans.clear()
+        self.offset, self.before = self.settled.offset, self._settled_before
+        self.scanned, self.scanned_tail, self.searching = 0, b"", False

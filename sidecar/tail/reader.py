@@ -1,0 +1,312 @@
+"""The next chunk of one file for one sink: whole lines, and nothing that could have changed meanwhile.
+
+Each read is one `pread` that begins before the position and compares what stands there with what was there
+when the position was reached; so nothing can change between the check and the read.
+"""
+
+from __future__ import annotations
+
+import errno
+from collections.abc import Callable
+from typing import NamedTuple, Protocol
+
+from msgspec.structs import replace
+
+from sidecar.lib import native
+from sidecar.lib.charset import UTF_8, Charset, Grouped, Grouping
+from sidecar.lib.clock import Clock, SystemClock
+from sidecar.model.fingerprint import HEAD, OVERLAP
+from sidecar.model.lines import Chunk
+from sidecar.tail.cursor import Cursor
+from sidecar.tail.tracked_file import Life, Truncated
+
+_SEARCHED_AT_ONCE = 16 << 20
+
+CHUNK = 256 * 1024
+"""Bytes asked for at a time: few enough for the processor's cache, and so many that what is done once a chunk does
+not count."""
+
+
+MAX_RECORDS = 1 << 20
+"""More lines than a chunk has."""
+
+_MIN_WANT = 4096
+"""Bytes to ask for at least where lines are so short that a chunk has as many as it may."""
+
+
+class TimedGrouping(Grouping, Protocol):
+    """Which lines are one event; see the decode room."""
+
+    @property
+    def timeout_s(self) -> float: ...
+
+
+class _Part(NamedTuple):
+    """What was read for one chunk: the overlap, and from `begin` on the bytes after it.
+
+    `bound`: the chunk ends there at the latest, and `at_cut` because a cut is there. `is_largest`: no more is read
+    than this to see the end of a line or event.
+    """
+
+    raw: bytes
+    begin: int
+    bound: int
+    at_cut: bool
+    is_largest: bool
+    max_records: int
+
+    def is_complete(self, cursor: Cursor) -> bool:
+        """Return whether nothing follows before `bound`."""
+        return cursor.offset + len(self.raw) - self.begin >= self.bound
+
+
+class Reader:
+    """Reads chunks. `max_line` is the longest line in bytes that is kept whole, and the longest event.
+
+    With a `grouping` a chunk holds whole events. One that may go on is waited for, until `cursor.due`.
+    """
+
+    def __init__(
+        self,
+        max_line: int = 1 << 20,
+        chunk: int = CHUNK,
+        grouping: TimedGrouping | None = None,
+        clock: Clock | None = None,
+        charset: Charset = UTF_8,
+    ) -> None:
+        self._max_line = max_line
+        self._chunk = self._want = chunk
+        self._grouping = grouping
+        self._clock = clock or SystemClock()
+        self._charset = charset
+
+    def next_chunk(self, cursor: Cursor, max_records: int = MAX_RECORDS) -> Chunk | None:
+        """Whole lines from the cursor on, or None if no line is complete yet (or `cursor.searching` for its end).
+
+        A chunk has at most `max_records` lines or events, and an unterminated one more. In a closing life the
+        unterminated last line is a line, and the last event is whole; where it ends is durable when this returns.
+        Raises `Truncated` if the bytes before the cursor have changed, `OSError` as pread(2) does.
+
+        It ends: each turn reads more than the one before, and a read of `_most` bytes always makes a chunk.
+        """
+        life = cursor.life
+        cursor.searching, cursor.due = False, None
+        stop = life.next_cut(cursor.offset)
+        bound = life.size if stop is None else min(stop, life.size)
+        at_cut = stop is not None and stop <= life.size
+        charset = self._look(cursor)
+        if not (at_cut or life.closing):
+            bound = charset.aligned(bound, 0)
+        want = self._want
+        while cursor.offset < bound:
+            want = min(want + (cursor.offset + want) % charset.width, bound - cursor.offset)
+            raw, begin = self._checked(cursor, want)
+            if raw.startswith(b"\0", begin) and charset.nuls(raw[begin:], cursor.offset):
+                return self._hole(cursor, bound)
+            part = _Part(raw, begin, bound, at_cut, want >= self._most, max_records)
+            if head := self._over_long_head(cursor, part):
+                return self._over_long(cursor, head, bound, at_cut)
+            chunk = self._cut_part(cursor, part)
+            if chunk is not None or part.is_complete(cursor):
+                return chunk
+            want = min(want * 4, self._most)
+        return None
+
+    def _cut_part(self, cursor: Cursor, part: _Part) -> Chunk | None:
+        """Return the chunk that these bytes begin with, None if they do not show its end yet."""
+        charset, raw, begin = self._in(cursor), part.raw, part.begin
+        end = charset.after_last(raw, begin, cursor.offset - begin)
+        if not end:
+            return self._unterminated(cursor, raw[begin:], part.at_cut) if part.is_complete(cursor) else None
+        if self._grouping is not None:
+            return self._of_events(cursor, self._grouping, part, end - begin)
+        last = end
+        if native.counted(raw, b"\n") > part.max_records:
+            last = charset.after_nth(raw, begin, end, cursor.offset - begin, part.max_records)
+        if last < end:
+            self._want = max(_MIN_WANT, 2 * (last - begin))
+            return self._made(cursor, raw[begin:last])
+        self._want = min(self._chunk, 2 * self._want)
+        if not (part.at_cut and part.is_complete(cursor)):
+            return self._made(cursor, raw[begin:end])
+        return self._made(cursor, raw[begin:], closed=end < len(raw))
+
+    def _over_long_head(self, cursor: Cursor, part: _Part) -> bytes:
+        """Return the bytes of the first line that were read, without its line end, if it is over-long; else none.
+
+        An over-long line is no part of an event, so that an event and the line after it fit into `_most` bytes.
+        """
+        charset, raw, begin = self._in(cursor), part.raw, part.begin
+        end = charset.after_first(raw, begin, cursor.offset - begin)
+        if not end:
+            return raw[begin:] if len(raw) - begin > self._max_line else b""
+        is_over_long = self._grouping is not None and end - begin - charset.width > self._max_line
+        return raw[begin : begin + self._max_line + 1] if is_over_long else b""
+
+    def _look(self, cursor: Cursor) -> Charset:
+        """The encoding with the byte order of this file, which its first bytes say as soon as they are there."""
+        if cursor.charset is None and not self._charset.is_by_mark:
+            cursor.charset = self._charset
+        elif cursor.charset is None and len(mark := cursor.life.pread(2, 0)) == len(b"\xff\xfe"):
+            cursor.charset = self._charset.of(mark)
+        return self._in(cursor)
+
+    def _in(self, cursor: Cursor) -> Charset:
+        return cursor.charset or self._charset.of(b"")
+
+    @property
+    def _most(self) -> int:
+        """As many bytes as may be needed to see the end of a line or event that is not too long, or that it is."""
+        return self._max_line + 1 if self._grouping is None else 2 * (self._max_line + 1)
+
+    def _of_events(self, cursor: Cursor, grouping: TimedGrouping, part: _Part, newline: int) -> Chunk | None:
+        """Return the whole events of the part, whose lines end at `newline`, or the last one if it is over."""
+        data, at_cut = part.raw[part.begin :], part.at_cut
+        is_closed = len(data) - newline > self._max_line
+        found = self._in(cursor).events(grouping, data[:newline], cursor.offset, closed=is_closed)
+        if not found.whole and part.is_largest and not part.is_complete(cursor):
+            found = self._in(cursor).events(grouping, data[:newline], cursor.offset, closed=True)
+        if found.whole:
+            return self._with_events(cursor, data[: found.whole], found, part.max_records)
+        if not part.is_complete(cursor):
+            return None
+        if at_cut or cursor.life.closing:
+            end = len(data)
+        elif self._clock.monotonic() >= (due := cursor.life.grown_at + grouping.timeout_s):
+            end = newline
+        else:
+            cursor.due = due
+            return None
+        if not at_cut and not cursor.life.cut(cursor.offset, cursor.offset + end):
+            cursor.due = self._clock.monotonic()  # it has grown meanwhile
+            return None
+        found = self._in(cursor).events(grouping, data[:newline], cursor.offset, closed=True)
+        return self._with_events(cursor, data[:end], found, part.max_records, closed=newline < end)
+
+    def _with_events(
+        self, cursor: Cursor, data: bytes, found: Grouped, max_records: int, *, closed: bool = False
+    ) -> Chunk:
+        starts, split = found.starts, found.split
+        if len(starts) > max_records:
+            data, closed = data[: starts[max_records]], False
+            starts, split = starts[:max_records], frozenset(index for index in split if index < max_records)
+            self._want = max(_MIN_WANT, 2 * len(data))
+        else:
+            self._want = min(self._chunk, 2 * self._want)
+        return replace(self._made(cursor, data, closed=closed), events=starts, split=split)
+
+    @staticmethod
+    def _checked(cursor: Cursor, want: int) -> tuple[bytes, int]:
+        """What was read, and where in it the bytes begin that are asked for: copies are made of lines only."""
+        back = min(OVERLAP, cursor.offset)
+        raw = cursor.life.pread(back + want, cursor.offset - back)
+        if len(raw) < back + want:
+            raise _unexpected_end(cursor.life, cursor.offset + want)
+        cursor.check(raw[:back])
+        cursor.before = raw[:back]
+        cursor.life.check_head(cursor.offset, raw[back : back + HEAD])
+        return raw, back
+
+    def _made(self, cursor: Cursor, data: bytes, *, closed: bool = False, end: int = 0, cut_bytes: int = 0) -> Chunk:
+        life, charset = cursor.life, self._in(cursor)
+        continued = life.is_cut(cursor.offset) and not charset.ends_line(cursor.before or b"", cursor.offset)
+        if self._grouping is not None and data and cursor.offset:
+            continued = continued or not charset.begins(self._grouping, data, cursor.offset)
+        end = end or cursor.offset + len(data)
+        return Chunk(
+            life.generation, cursor.offset, data, end, closed, continued, cut_bytes, encoding=charset.name
+        )  # fmt: skip
+
+    def _unterminated(self, cursor: Cursor, data: bytes, at_cut: bool) -> Chunk | None:
+        if not at_cut and not (cursor.life.closing and cursor.life.cut(cursor.offset, cursor.offset + len(data))):
+            return None
+        return self._made(cursor, data, closed=True)
+
+    def _over_long(self, cursor: Cursor, data: bytes, bound: int, at_cut: bool) -> Chunk | None:
+        """The head of a line that is longer than `max_line`, once its end is known. Needs no more memory."""
+        charset = self._in(cursor)
+        head = data[: charset.aligned(self._max_line, cursor.offset)]
+        at = cursor.offset + len(data)
+        if cursor.scanned < at:
+            cursor.scanned, cursor.scanned_tail = at, data[-OVERLAP:]
+        found = self._scan(
+            cursor, charset.aligned(bound, 0), lambda piece: charset.after_first(piece, 0, cursor.scanned)
+        )
+        self._still_begins(cursor, head)
+        end = cursor.scanned
+        if found:
+            cut = end - charset.width - cursor.offset - len(head)
+            return self._made(cursor, head, closed=True, end=end, cut_bytes=cut)
+        if cursor.searching:
+            return None
+        if end < bound:
+            # Half a code unit at the end of a file that is over.
+            cursor.scanned_tail = (cursor.scanned_tail + cursor.life.pread(bound - end, end))[-OVERLAP:]
+            end = cursor.scanned = bound
+        if not at_cut and not (cursor.life.closing and cursor.life.cut(cursor.offset, end)):
+            return None
+        return self._made(cursor, head, closed=True, end=end, cut_bytes=end - cursor.offset - len(head))
+
+    def _hole(self, cursor: Cursor, bound: int) -> Chunk | None:
+        """Passes NUL bytes at the beginning of a line in constant memory, as soon as something follows them."""
+        if cursor.scanned < cursor.offset:
+            cursor.scanned, cursor.scanned_tail = cursor.offset, cursor.before or b""
+        charset = self._in(cursor)
+        found = self._scan(cursor, bound, lambda piece: _after_hole(piece, cursor.scanned, charset))
+        self._still_begins(cursor, b"\0")
+        if found or (cursor.life.closing and not cursor.searching):
+            return self._made(cursor, b"", end=cursor.scanned)
+        return None
+
+    def _scan(self, cursor: Cursor, bound: int, passed: Callable[[bytes], int]) -> bool:
+        """Move `scanned` on until `passed` says how many bytes of a piece belong to what is passed (0: all of it).
+
+        Holes of the file are jumped over, and after some megabytes others have their turn first.
+        """
+        pause_at = cursor.scanned + _SEARCHED_AT_ONCE
+        self._jump(cursor, bound)
+        while cursor.scanned < bound:
+            if cursor.scanned >= pause_at:
+                cursor.searching = True
+                return False
+            piece = cursor.life.pread(min(self._chunk + self._chunk % 2, bound - cursor.scanned), cursor.scanned)
+            if not piece:
+                raise _unexpected_end(cursor.life, cursor.scanned + 1)
+            here = passed(piece)
+            taken = piece[: here or None] if here >= 0 else b""
+            cursor.scanned += len(taken)
+            cursor.scanned_tail = (cursor.scanned_tail + taken)[-OVERLAP:]
+            if here:
+                return True
+        return False
+
+    @staticmethod
+    def _jump(cursor: Cursor, bound: int) -> None:
+        """Over the hole that begins here, if one does: it reads as NUL bytes."""
+        there = min(cursor.life.data_after(cursor.scanned), bound)
+        if there > cursor.scanned:
+            nul = bytes(min(OVERLAP, there - cursor.scanned))
+            cursor.scanned, cursor.scanned_tail = there, (cursor.scanned_tail + nul)[-OVERLAP:]
+
+    @staticmethod
+    def _still_begins(cursor: Cursor, head: bytes) -> None:
+        """The reads of a scan have to be of one life: what stood before them must still be there after them."""
+        if cursor.life.packed:
+            return
+        expected = (cursor.before or b"") + head[:OVERLAP]
+        back = min(OVERLAP, cursor.offset)
+        if cursor.life.pread(len(expected), cursor.offset - back) != expected:
+            raise Truncated
+
+
+def _unexpected_end(life: Life, needed: int) -> Exception:
+    """Return what it means that the file ended before this offset: it is shorter now, or it cannot be read there."""
+    if life.status().size < needed:
+        return Truncated()
+    return OSError(errno.EIO, "the file ends before its size")
+
+
+def _after_hole(piece: bytes, at: int, charset: Charset) -> int:
+    """How many bytes of NUL the piece begins with if something follows them: 0 for all of it, -1 for none."""
+    hole = charset.nuls(piece, at)
+    return 0 if hole == len(piece) else hole or -1

@@ -1,0 +1,307 @@
+"""One generation while it is being read: the open file, and where each sink is in it."""
+
+from __future__ import annotations
+
+import bisect
+import errno
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Protocol
+
+import msgspec
+
+from sidecar.model.checkpoint import Checkpoint, Remembered
+from sidecar.model.file import Generation
+from sidecar.model.fingerprint import HEAD, Fingerprint
+from sidecar.model.lines import Chunk
+from sidecar.tail.open_files import Descriptors
+from sidecar.tail.safe_open import NotRegular
+from sidecar.tail.source import Source, Status, open_source
+
+
+class Ledger(Protocol):
+    """What this room writes down before it lets bytes go on."""
+
+    def extend(self, number: int, fingerprint: Fingerprint) -> None: ...
+
+    def cut(self, number: int, start: int, end: int) -> None: ...
+
+    def uncut(self, number: int, before: int) -> None: ...
+
+
+class Truncated(Exception):
+    """The bytes before a position are no longer what they were: the file began a new life."""
+
+
+class Elsewhere(OSError):
+    """The file was closed for a while and is not under its name now; the next look tells where it is, if anywhere."""
+
+
+_GONE = frozenset((errno.ENOENT, errno.ENOTDIR, errno.ELOOP))
+"""Failures to open that say that the name leads elsewhere. After any other it may lead to the file again."""
+
+
+_MOST_MOMENTS = 64
+
+
+_MOST_CUTS, _KEPT_CUTS = 20_000, 10_000
+"""Cuts of one file that are remembered; beyond it the oldest are forgotten that every sink has passed."""
+
+
+class Place(msgspec.Struct, frozen=True):
+    """Where a file is: the resolved directory above the pattern, and the path it was last seen under."""
+
+    root: str
+    name: str
+
+
+class Life:
+    """A file in one of its lives. Shared by the shippers of a pipeline and the follower that watches it.
+
+    `size` is how much there is to read; `seen` the largest real size that was ever known: more than `size` when the
+    rest was truncated away, less when a part of the file is an implausible hole that was not read yet. `sighted` is
+    false once no path of the pipeline leads to it any more. `moved`: what is read is a copy that was made before the
+    file itself was truncated. `closing`: an unterminated last line is a line, because the sidecar ends or the file is
+    over. `over`: it has left its name and has been quiet. `ended`: why nothing more can be read ("truncated",
+    "deleted"). `moves` counts the changes of place. `recorded`: the largest `seen` that is durable.
+    """
+
+    # There may be thousands, of which each would have a dictionary.
+    __slots__ = (
+        "_away", "_cuts", "_descriptors", "_file", "_grown", "_head", "_ledger", "_source", "_taken", "_turn",
+        "closing", "ended", "file_id", "generation", "grown_at", "modified", "moved", "moves", "over", "packed",
+        "place", "recorded", "seen", "settled", "sighted", "size",
+    )  # fmt: skip
+
+    def __init__(
+        self, generation: Generation, source: Source, place: Place, head: bytes, cuts: Sequence[int], ledger: Ledger,
+        descriptors: Descriptors,
+    ) -> None:  # fmt: skip
+        self.generation = generation
+        self.file_id = source.identity
+        self.packed = source.packed
+        self.place = place
+        self.size = 0
+        self.seen = 0
+        self.modified = 0.0
+        self.grown_at = 0.0
+        self.sighted = True
+        self.moved = False
+        self.closing = False
+        self.over = False
+        self.ended = ""
+        self.moves = 0
+        self.recorded = 0
+        self.settled: dict[str, Checkpoint] = {}
+        self._source: Source | None = source
+        source.limit(None)
+        self._away = False
+        self._head = head
+        self._cuts = tuple(sorted(cuts))
+        self._taken = 0
+        self._grown: list[tuple[int, float]] = []
+        self._ledger = ledger
+        self._descriptors = descriptors
+        self._turn = threading.Lock()
+        self._file = threading.RLock()
+        descriptors.used(self)
+
+    @property
+    def name(self) -> str:
+        """The path that the file was last seen under."""
+        return self.place.name
+
+    @property
+    def head(self) -> bytes:
+        """What the fingerprint covers."""
+        return self._head
+
+    @property
+    def is_open(self) -> bool:
+        """Whether it has a descriptor now."""
+        return self._source is not None
+
+    def pread(self, length: int, offset: int) -> bytes:
+        """At most `length` bytes from `offset`. Raises `OSError` as pread(2) does, and `Elsewhere`."""
+        with self._file:
+            data = self._opened().pread(length, offset)
+        self._descriptors.used(self)
+        return data
+
+    def data_after(self, offset: int) -> int:
+        """Where the next byte may be that is not in a hole of the file, `offset` or later."""
+        with self._file:
+            return self._opened().data_after(offset)
+
+    def status(self) -> Status:
+        """What fstat(2) says of the file. Raises `Elsewhere`."""
+        with self._file:
+            found = self._opened().status()
+        self._descriptors.used(self)
+        return found
+
+    def may_have_changed(self) -> bool:
+        """Whether the open file is worth a closer look. Much cheaper than one, for files that are as they were."""
+        with self._file:
+            if self._source is None or self.packed:
+                return self._source is not None
+            status = self._source.status()
+            return status.size != self.size or status.modified != self.modified
+
+    def _opened(self) -> Source:
+        if self._source is None:
+            if self._away:
+                raise Elsewhere("the file is not where it was")
+            try:
+                source = open_source(self.place.root, self.place.name)
+            except OSError as error:
+                if error.errno not in _GONE and not isinstance(error, NotRegular):
+                    raise
+                raise Elsewhere("the file is not under its name") from None
+            if source.identity != self.file_id:
+                source.close()
+                raise Elsewhere("another file has its name")
+            self._source = source
+        return self._source
+
+    def keep(self, keep: Callable[[Source], None]) -> None:
+        """Call `keep` with the open file, while nobody can close it. Raises `Elsewhere` and what `keep` raises."""
+        with self._file:
+            keep(self._opened())
+        self._descriptors.used(self)
+
+    @contextmanager
+    def still(self) -> Iterator[None]:
+        """Nobody else reads the file until the block ends."""
+        with self._file:
+            yield
+
+    def take_source(self) -> Source:
+        """The open file, for the caller to hand on or to close. Nothing can be read until `relocate`."""
+        with self._file:
+            source = self._opened()
+            self._source, self._away = None, True
+            self.moves += 1
+        self._descriptors.closed(self)
+        return source
+
+    def relocate(self, source: Source, place: Place) -> None:
+        """Go on reading there: it holds the same bytes at the same positions, as far as it goes."""
+        with self._file:
+            self.close()
+            self._source, self.place, self.file_id, self.packed = source, place, source.identity, source.packed
+            source.limit(None)
+            self._away = False
+            self.moves += 1
+        self._descriptors.used(self)
+
+    def park(self) -> bool:
+        """Close the file for a while, if it can be found again and nobody is reading it."""
+        if not self.sighted or not self._file.acquire(blocking=False):
+            return False
+        try:
+            self.close()
+        finally:
+            self._file.release()
+        return True
+
+    @property
+    def unread_from(self) -> int:
+        """The offset up to which every sink has settled the file."""
+        return min((point.offset for point in self.settled.values()), default=0)
+
+    def unsettled(self, offset: int) -> int:
+        """Return how many bytes after `offset` are known to be there. An implausible hole counts once it was read."""
+        return max(0, min(self.size, self.seen) - offset)
+
+    def end(self, reason: str) -> None:
+        """Nothing more can be read, for this reason."""
+        with self._file:
+            self.ended, self._away = reason, True
+            self.close()
+
+    def close(self) -> None:
+        """Give the descriptor back."""
+        with self._file:
+            if self._source is not None:
+                self._source.close()
+                self._source = None
+        self._descriptors.closed(self)
+
+    def remembered(self) -> Remembered:
+        """What the state knows of it, as of now."""
+        return Remembered(
+            self.generation, self.file_id, Fingerprint.of(self._head), self.name, self.seen, self.ended, self.moved,
+            dict(self.settled), self._cuts,
+        )  # fmt: skip
+
+    def grew(self, at: float) -> None:
+        """The file has grown to `size` at this moment of the monotonic clock."""
+        passed = min((point.offset for point in self.settled.values()), default=0)
+        grown = self._grown
+        if grown and grown[-1][0] > self.size:
+            grown = []
+        grown = [*(moment for moment in grown if moment[0] > passed), (self.size, at)]
+        if len(grown) > _MOST_MOMENTS:
+            *older, newest = grown
+            grown = [(later[0], earlier[1]) for earlier, later in zip(older[::2], older[1::2], strict=True)]
+            grown.append(newest)
+        self._grown = grown
+
+    def appeared(self, offset: int) -> float | None:
+        """When the byte at `offset` was first seen, or somewhat earlier; None if nobody has seen it."""
+        return next((at for size, at in self._grown if size > offset), None)
+
+    def next_cut(self, offset: int) -> int | None:
+        """The first offset after `offset` at which an unterminated line was shipped once."""
+        place = bisect.bisect_right(self._cuts, offset)
+        return self._cuts[place] if place < len(self._cuts) else None
+
+    def is_cut(self, offset: int) -> bool:
+        """Whether an unterminated line was shipped up to `offset`."""
+        return offset in self._cuts
+
+    def cut(self, start: int, end: int) -> bool:
+        """Write down that what begins at `start` is shipped up to `end`, although it may go on. Durable when this
+        returns. Returns whether it may be: not if some sink has had more of it at a stroke.
+        """
+        with self._turn:
+            if end in self._cuts:
+                return True
+            if self._taken > end:
+                return False
+            passed = min((point.offset for point in self.settled.values()), default=0)
+            self._ledger.cut(self.generation.number, start, end)
+            self._cuts = tuple(sorted((*self._cuts, end)))
+            if len(self._cuts) > _MOST_CUTS:
+                self._cuts = self._cuts[bisect.bisect_left(self._cuts, min(passed, self._cuts[-_KEPT_CUTS])) :]
+                self._ledger.uncut(self.generation.number, self._cuts[0])
+            return True
+
+    def take(self, chunk: Chunk) -> bool:
+        """Called before a chunk goes on its way. Returns whether it may: not if it was cut in two meanwhile."""
+        with self._turn:
+            cut = self.next_cut(chunk.offset)
+            if cut is not None and cut < chunk.end:
+                return False
+            self._taken = max(self._taken, chunk.end)
+            self.seen = max(self.seen, chunk.end)
+            return True
+
+    def check_head(self, offset: int, data: bytes) -> None:
+        """Raises `Truncated` if `data` is not what the file was known to begin with."""
+        known = self._head[offset : offset + len(data)]
+        if data[: len(known)] != known:
+            raise Truncated
+
+    def cover(self, chunk: Chunk) -> None:
+        """Let the fingerprint grow over the chunk, before any document of it leaves. Durable when this returns."""
+        if chunk.offset >= HEAD or chunk.end <= len(self._head):
+            return
+        with self._turn:
+            known = len(self._head)
+            if chunk.offset <= known < min(HEAD, chunk.offset + len(chunk.data)):
+                head = (self._head[: chunk.offset] + chunk.data)[:HEAD]
+                self._ledger.extend(self.generation.number, Fingerprint.of(head))
+                self._head = head

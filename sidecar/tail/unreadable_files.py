@@ -1,0 +1,101 @@
+"""Files of one pipeline that cannot be read now: why, and when to try again.
+
+One bad file (EIO, ESTALE, EACCES …) must cost the others nothing, so the pause after an error belongs to the file.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Collection
+
+import msgspec
+
+from sidecar.lib.clock import Clock
+from sidecar.lib.roots import LinkInPath
+from sidecar.tail.tracked_file import Elsewhere
+
+MIN_PAUSE_S, MAX_PAUSE_S = 1.0, 10.0
+
+
+class _Entry(msgspec.Struct):
+    reason: str
+    failures: int
+    retry_at: float
+
+
+class Guard:
+    """Ends its block at an `OSError` and records it; a block that comes to its end clears the file."""
+
+    def __init__(self, files: UnreadableFiles, path: str) -> None:
+        self._files = files
+        self._path = path
+
+    def __enter__(self) -> None: ...
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: object) -> bool:
+        if error is None:
+            self._files.clear(self._path)
+        elif isinstance(error, OSError) and not isinstance(error, Elsewhere):  # the next scan finds it elsewhere
+            # A link in place of a directory is one refusal, however many files are named below it.
+            self._files.record(error.filename if isinstance(error, LinkInPath) else self._path, error)
+        return isinstance(error, OSError)
+
+
+class UnreadableFiles:
+    """Errors by path and reader: the tracker ("") or a sink. Any thread may call any method."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._entries: dict[tuple[str, str], _Entry] = {}
+        self._lock = threading.Lock()
+
+    def record(self, path: str, error: OSError, reader: str = "") -> float:
+        """Remember why the file cannot be read. Return when to try again, by the monotonic clock.
+
+        The pause doubles with each error in a row.
+        """
+        with self._lock:
+            before = self._entries.get((path, reader))
+            failures = before.failures + 1 if before else 1
+            pause_s = min(MAX_PAUSE_S, MIN_PAUSE_S * 2.0 ** min(failures - 1, 16))
+            retry_at = self._clock.monotonic() + pause_s
+            self._entries[path, reader] = _Entry(error.strerror or str(error), failures, retry_at)
+        return retry_at
+
+    def clear(self, path: str, reader: str = "") -> None:
+        """Forget the error: the file can be read again."""
+        if self._entries:
+            with self._lock:
+                self._entries.pop((path, reader), None)
+
+    def may_try(self, path: str, reader: str = "") -> bool:
+        """Return whether the pause of this file is over, or there is none."""
+        if not self._entries:
+            return True
+        entry = self._entries.get((path, reader))
+        return entry is None or self._clock.monotonic() >= entry.retry_at
+
+    def guard(self, path: str) -> Guard:
+        """Return a context that ends at an `OSError` of this file and records it."""
+        return Guard(self, path)
+
+    def keep_only(self, paths: Collection[str]) -> None:
+        """Forget the files that are not among these."""
+        with self._lock:
+            self._entries = {key: entry for key, entry in self._entries.items() if key[0] in paths}
+
+    def keep_readers(self, sinks: Collection[str]) -> None:
+        """Forget what sinks met that are not among these any more."""
+        with self._lock:
+            self._entries = {key: entry for key, entry in self._entries.items() if key[1] == "" or key[1] in sinks}
+
+    def __contains__(self, path: str) -> bool:
+        return any(path == failed for failed, _ in list(self._entries))
+
+    def __bool__(self) -> bool:
+        return bool(self._entries)
+
+    def reasons(self) -> dict[str, str]:
+        """Return the path of each file that cannot be read, and why."""
+        with self._lock:
+            return {path: entry.reason for (path, _), entry in self._entries.items()}

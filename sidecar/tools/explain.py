@@ -1,0 +1,144 @@
+"""What the sidecar would make of sample lines: the rooms without a file to follow, a state or a network."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import msgspec
+from msgspec.structs import replace
+
+from sidecar.config.pipeline import Pipeline
+from sidecar.config.settings import Settings
+from sidecar.lib.charset import named
+from sidecar.lib.clock import Clock
+from sidecar.model.batch import Batch
+from sidecar.model.file import Generation
+from sidecar.model.lines import Chunk, Lines
+from sidecar.model.records import Records
+from sidecar.pipeline.builder import grouping_of, rooms_of
+from sidecar.pipeline.shipper import Rooms
+from sidecar.sinks import registry
+from sidecar.tools.parser_stats import Takers
+
+
+@dataclass(frozen=True, slots=True)
+class Preview:
+    """What would become of one line or event: `outcome` is "document", "skipped" or "filtered".
+
+    `offset` and `end` are byte offsets in the sample; `lines` is how many lines the event was made of, `parser` which
+    one took it ("" for none). `fields` are the paths of the document's fields with their JSON types, `redacted` those
+    of which something was taken out. `target` says for each sink where the document would go.
+    """
+
+    offset: int
+    end: int
+    line: str
+    outcome: str
+    reason: str = ""
+    document: str = ""
+    id: str = ""
+    event_time: str = ""
+    error: str = ""
+    target: Mapping[str, str] | None = None
+    lines: int = 1
+    parser: str = ""
+    fields: Mapping[str, str] | None = None
+    redacted: Sequence[str] = ()
+
+
+def preview(settings: Settings, pipeline: str, path: str, data: bytes, clock: Clock) -> Iterator[Preview]:
+    """Each line of `data`, as if it stood at the beginning of the file `path` of this pipeline."""
+    rooms = rooms_of(settings.pipelines[pipeline], clock, "this-host", {})
+    generation = Generation(0, pipeline, path, clock.now())
+    lines = rooms.framing.lines(_chunk(settings.pipelines[pipeline], generation, data))
+    records, redacted = _redacted(rooms, lines)
+    takers = dict(zip(lines.starts, Takers(settings.pipelines[pipeline], clock).of(lines), strict=True))
+    documents = rooms.finisher.documents(records)
+    targets = {name: _targets(settings, name, Batch([documents])) for name in settings.sinks_of(pipeline)}
+    shown = [Preview(gap.start, gap.end, "", "skipped", gap.reason) for gap in lines.skipped]
+    wrote = dict(zip(lines.starts, lines.texts, strict=True))
+    shown += [
+        Preview(gap.start, gap.end, wrote[gap.start], "filtered", gap.reason, parser=takers[gap.start],
+                lines=wrote[gap.start].count("\n") + 1)
+        for gap in records.filtered
+    ]  # fmt: skip
+    texts, ids, times, raw = documents.texts(), documents.ids(), documents.event_times(), records.lines.texts
+    layout = lines.layout()
+    for index, start in enumerate(documents.starts):
+        end = layout.end_of(start)
+        places = {name: where[index] for name, where in targets.items()}
+        shown.append(
+            Preview(
+                start, end, raw[index], "document", _said(records.lines, index), texts[index], ids[index],
+                times[index], records.errors.get(index, ""), places, raw[index].count("\n") + 1, takers[start],
+                {path: _kind(value) for path, value in leaves(texts[index]).items()}, redacted.get(start, ()),
+            )
+        )  # fmt: skip
+    yield from sorted(shown, key=lambda item: item.offset)
+
+
+def _chunk(pipeline: Pipeline, generation: Generation, data: bytes) -> Chunk:
+    """All of the sample, its events as the reader would find them."""
+    charset = named(pipeline.encoding).of(data)
+    chunk = Chunk(
+        generation, 0, data, len(data), closed=not charset.ends_line(data, len(data)), encoding=charset.name
+    )
+    grouping = grouping_of(pipeline)
+    if grouping is None:
+        return chunk
+    found = charset.events(grouping, data[: charset.after_last(data, 0, 0)], 0, closed=True)
+    return replace(chunk, events=found.starts or (0,), split=found.split)
+
+
+def _redacted(rooms: Rooms, lines: Lines) -> tuple[Records, dict[int, list[str]]]:
+    """The records, and by offset the paths of the fields that a redaction has changed."""
+    changed: dict[int, list[str]] = {}
+    before: dict[int, str] = {}
+    for stage, records in rooms.stages(lines):
+        if stage == "redact":
+            for start, body in zip(records.starts, records.members, strict=True):
+                if before[start] != body:
+                    old, new = leaves(f"{{{before[start]}}}"), leaves(f"{{{body}}}")
+                    paths = [path for path, value in old.items() if path not in new or new[path] != value]
+                    changed[start] = [*changed.get(start, []), *paths]
+        before = dict(zip(records.starts, records.members, strict=True))
+    return records, changed
+
+
+def leaves(document: str) -> dict[str, Any]:
+    """The values of a JSON object by dotted path; arrays are values. Empty if it cannot be read."""
+    try:
+        whole = msgspec.json.decode(document)
+    except (msgspec.MsgspecError, RecursionError):
+        return {}
+    found: dict[str, Any] = {}
+    waiting = [("", whole)]
+    while waiting:
+        path, value = waiting.pop()
+        if isinstance(value, dict) and value:
+            inner = [(f"{path}.{name}" if path else name, each) for name, each in value.items()]
+            waiting += reversed(inner)
+        elif path:
+            found[path] = value
+    return found
+
+
+_KINDS = {str: "string", bool: "boolean", int: "integer", float: "number", list: "array", dict: "object"}
+
+
+def _kind(value: object) -> str:
+    return _KINDS.get(type(value), "null")
+
+
+def _said(lines: Lines, index: int) -> str:
+    if index in lines.undecodable:
+        return "not valid in its encoding: goes to the dead letters"
+    return ", ".join(lines.notes.get(index, {}))
+
+
+def _targets(settings: Settings, sink: str, batch: Batch) -> list[str]:
+    """Where each document would go. A sink without a choice has one target for all."""
+    target_of = getattr(registry.create(settings.sinks[sink]), "targets", None)
+    return list(target_of(batch)) if target_of else [settings.sinks[sink].destination()] * len(batch)

@@ -1,0 +1,62 @@
+"""A file that is read once as it is now, without a state: for `bench`, and for what rules make of a whole file."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from sidecar.errors import ConfigurationError
+from sidecar.model.checkpoint import ORIGIN
+from sidecar.model.file import Generation
+from sidecar.model.fingerprint import Fingerprint
+from sidecar.model.lines import Chunk
+from sidecar.tail.cursor import Cursor
+from sidecar.tail.open_files import Descriptors
+from sidecar.tail.reader import Reader
+from sidecar.tail.source import open_source
+from sidecar.tail.tracked_file import Life, Place
+
+
+class _Unwritten:
+    """A ledger of nothing: no other reader goes on where this one was."""
+
+    def extend(self, number: int, fingerprint: Fingerprint) -> None: ...
+
+    def cut(self, number: int, start: int, end: int) -> None: ...
+
+    def uncut(self, number: int, before: int) -> None: ...
+
+
+def chunks(file: Path, reader: Reader) -> Iterator[Chunk]:
+    """All of the file in chunks. Raises `ConfigurationError` if it cannot be read."""
+    with _life(file) as life:
+        cursor = Cursor(life, ORIGIN)
+        while (chunk := reader.next_chunk(cursor)) is not None:
+            cursor.took(chunk)
+            cursor.spans.clear()
+            yield chunk
+
+
+@contextmanager
+def _life(file: Path) -> Iterator[Life]:
+    """The file as a new generation, which ends where it ends now."""
+    folder = os.path.realpath(file.parent)  # the user names it, with the links on its way
+    place = Place(folder, os.path.join(folder, file.name))
+    try:
+        source = open_source(place.root, place.name)
+    except OSError as error:
+        raise ConfigurationError(
+            f"cannot be read ({error.strerror or error})", at=str(file), try_="name a file with log lines"
+        ) from error
+    generation = Generation(secrets.randbits(63), "sample", str(file), time.time())
+    life = Life(generation, source, place, b"", (), _Unwritten(), Descriptors(16))
+    try:
+        life.size = life.status().size
+        life.closing = True
+        yield life
+    finally:
+        life.close()

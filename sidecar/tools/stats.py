@@ -1,0 +1,83 @@
+"""What becomes of a whole file in one pipeline, in figures: the rooms of `run` without a destination."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import msgspec
+
+from sidecar.config.pipeline import Pipeline
+from sidecar.lib.clock import Clock
+from sidecar.model.lines import Chunk
+from sidecar.model.records import Records
+from sidecar.pipeline.builder import rooms_of
+from sidecar.pipeline.shipper import Rooms
+from sidecar.tools.parser_stats import Takers
+from sidecar.tools.sample_file import chunks
+
+_SAMPLES = 3
+_SHOWN = 200
+
+
+class Unparsed(msgspec.Struct, frozen=True):
+    """A line or event that no parser took: its byte offset, the beginning of its text, and why."""
+
+    offset: int
+    text: str
+    error: str
+
+
+class Survey(msgspec.Struct):
+    """`events` are lines, or events of several; `parsers` is how many each parser took, and `microseconds` the CPU
+    time of each parser for an event that it looked at. `timed` events have a time of their own.
+    `filtered` and `skipped` are by rule. `samples` are the first that no parser took."""
+
+    bytes: int = 0
+    events: int = 0
+    documents: int = 0
+    timed: int = 0
+    unparsed: int = 0
+    parsers: dict[str, int] = {}
+    microseconds: dict[str, float] = {}
+    filtered: dict[str, int] = {}
+    skipped: dict[str, int] = {}
+    samples: list[Unparsed] = []
+
+    @property
+    def slowest(self) -> str:
+        """The name of the parser that takes longest for an event, "" where there was none."""
+        return max(self.microseconds, key=lambda name: self.microseconds[name], default="")
+
+
+def survey(pipeline: Pipeline, file: Path, clock: Clock) -> Survey:
+    """All of the file. Raises `ConfigurationError` if it cannot be read."""
+    rooms, takers, found = rooms_of(pipeline, clock, "this-host", {}), Takers(pipeline, clock), Survey()
+    found.parsers = {wanted.type: 0 for wanted in pipeline.parser}
+    for chunk in chunks(file, rooms.reader):
+        _add(found, rooms, takers, chunk)
+    found.microseconds = {name: 1e6 * spent / takers.lines[name] for name, spent in takers.seconds.items()}
+    return found
+
+
+def _add(found: Survey, rooms: Rooms, takers: Takers, chunk: Chunk) -> None:
+    lines = rooms.framing.lines(chunk)
+    found.bytes += chunk.end - chunk.offset
+    found.events += lines.count
+    for name in takers.of(lines):
+        if name:
+            found.parsers[name] += 1
+    for stage, records in rooms.stages(lines):
+        if stage == "parser":
+            _failed(found, records)
+    found.documents += len(rooms.finisher.documents(records))
+    found.timed += len(records.times) - records.times.count("")
+    for gaps, counts in ((records.filtered, found.filtered), (lines.skipped, found.skipped)):
+        for gap in gaps:
+            counts[gap.reason] = counts.get(gap.reason, 0) + 1
+
+
+def _failed(found: Survey, records: Records) -> None:
+    found.unparsed += len(records.errors)
+    for index in sorted(records.errors)[: _SAMPLES - len(found.samples)]:
+        text = records.lines.texts[index][:_SHOWN]
+        found.samples.append(Unparsed(records.starts[index], text, records.errors[index]))

@@ -1,0 +1,286 @@
+"""A small language of conditions on fields, read once and turned into functions; nothing of it is run as Python.
+
+    expression = and ("or" and)*                     comparison = field ("==" "!=" "<" "<=" ">" ">=") value
+    and        = not ("and" not)*                               | field "in" "[" value ("," value)* "]"
+    not        = "not" not | "(" expression ")"                 | field "~" text     the pattern is found in it
+               | comparison                                     | "exists" field
+
+A value is a text in quotes, a number, `true`, `false` or `null`. In a text a backslash stands for itself, except
+before the quote, so that patterns can be written as they are. A comparison with a field that is missing is false, and
+`!=` is true just where `==` is not.
+"""
+
+from __future__ import annotations
+
+import operator
+import re
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
+
+import msgspec
+
+from sidecar.lib.jsontext.nested import quoted
+from sidecar.lib.user_regex import Pattern, compiled
+
+Fields = Sequence[str | None]
+"""The value of each field that an expression names, as JSON text, or None where the record does not have it."""
+
+Search = Callable[[Pattern, str], bool]
+"""Looks for a pattern in a text; raises `TimeoutError` when it has looked for long enough."""
+
+Condition = Callable[[Fields, Search], bool]
+Literal = str | float | bool | None
+
+_LONGEST, _DEEPEST = 4096, 50
+_TOKEN = re.compile(
+    r"""\s*(?:(?P<text>"(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*')
+          |(?P<number>-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?(?![\w.]))
+          |(?P<sign>==|!=|<=|>=|[<>~()\[\],])
+          |(?P<word>[A-Za-z_@][\w@\-]*(?:\.[\w@\-]+)*))""",
+    re.VERBOSE | re.DOTALL,
+)
+_ORDER: dict[str, Callable[[float, float], bool]] = {
+    "<": operator.lt, "<=": operator.le, ">": operator.gt, ">=": operator.ge,
+}  # fmt: skip
+_TEXT_ORDER: dict[str, Callable[[str, str], bool]] = {
+    "<": operator.lt, "<=": operator.le, ">": operator.gt, ">=": operator.ge,
+}  # fmt: skip
+_NUMBER = re.compile(r"\s*+[+-]?+(?:\d++(?:\.\d*+)?+|\.\d++)(?:[eE][+-]?+\d++)?+\s*+", re.ASCII)
+_BEGINS = frozenset('"-0123456789')
+_CONSTANTS: dict[str, Literal] = {"true": True, "false": False, "null": None}
+_WORDS = frozenset(("and", "or", "not", "in", "exists", *_CONSTANTS))
+_ANY = msgspec.json.Decoder()
+
+
+class ExpressionError(ValueError):
+    """What is wrong with an expression, and where."""
+
+
+class Expression(NamedTuple):
+    """A condition and the dotted paths of the fields that it asks for, in the order of its argument."""
+
+    holds: Condition
+    fields: Sequence[str]
+
+
+def parsed(text: str) -> Expression:
+    """The expression. Raises `ExpressionError` that says at which character it is wrong."""
+    if len(text) > _LONGEST:
+        raise ExpressionError(f"the expression is longer than {_LONGEST} characters")
+    return _Parser(text).all()
+
+
+class _Token(NamedTuple):
+    kind: str
+    text: str
+    at: int
+
+
+class _Parser:
+    """By recursive descent, a method for each line of the grammar at the top."""
+
+    def __init__(self, text: str) -> None:
+        self._text = text
+        self._tokens = list(_tokens(text))
+        self._next = 0
+        self._depth = 0
+        self._fields: list[str] = []
+
+    def all(self) -> Expression:
+        condition = self._or()
+        if self._here.kind != "end":
+            raise self._wrong("expected `and`, `or` or the end")
+        return Expression(condition, self._fields)
+
+    def _or(self) -> Condition:
+        found = [self._and()]
+        while self._is("or"):
+            found.append(self._and())
+        return found[0] if len(found) == 1 else lambda fields, search: any(each(fields, search) for each in found)
+
+    def _and(self) -> Condition:
+        found = [self._not()]
+        while self._is("and"):
+            found.append(self._not())
+        return found[0] if len(found) == 1 else lambda fields, search: all(each(fields, search) for each in found)
+
+    def _not(self) -> Condition:
+        self._depth += 1
+        if self._depth > _DEEPEST:
+            raise self._wrong(f"nested deeper than {_DEEPEST} levels")
+        if self._is("not"):
+            inner = self._not()
+            found: Condition = lambda fields, search: not inner(fields, search)  # noqa: E731
+        elif self._is("("):
+            found = self._or()
+            self._expect(")")
+        elif self._is("exists"):
+            field = self._field()
+            found = lambda fields, _: fields[field] is not None  # noqa: E731
+        else:
+            found = self._comparison()
+        self._depth -= 1
+        return found
+
+    def _comparison(self) -> Condition:
+        field, sign = self._field(), self._here
+        if self._is("in"):
+            return _is_one_of(field, self._list())
+        if self._is("~"):
+            return _matches(field, self._pattern())
+        if self._is("=="):
+            return _is_one_of(field, [self._value()])
+        if self._is("!="):
+            same = _is_one_of(field, [self._value()])
+            return lambda fields, search: not same(fields, search)
+        if sign.text in _ORDER and self._is(sign.text):
+            return self._ordered(field, sign.text)
+        raise self._wrong("expected ==, !=, <, <=, >, >=, ~ or `in`")
+
+    def _ordered(self, field: int, sign: str) -> Condition:
+        at = self._here
+        value = self._value()
+        if isinstance(value, str):
+            return _is_ordered_text(field, sign, value)
+        if isinstance(value, bool) or value is None:
+            raise self._wrong("expected a number or a text", at)
+        return _is_ordered_number(field, sign, value)
+
+    def _field(self) -> int:
+        """Where the field stands among those that are asked for."""
+        if self._here.kind != "word" or self._here.text in _WORDS:
+            raise self._wrong("expected the name of a field")
+        name = self._take().text
+        if name not in self._fields:
+            self._fields.append(name)
+        return self._fields.index(name)
+
+    def _list(self) -> list[Literal]:
+        self._expect("[")
+        found = [self._value()]
+        while self._is(","):
+            found.append(self._value())
+        self._expect("]")
+        return found
+
+    def _value(self) -> Literal:
+        token = self._here
+        if token.kind == "text":
+            return _unquoted(self._take().text)
+        if token.kind == "number":
+            return float(self._take().text)
+        if token.kind == "word" and token.text in _CONSTANTS:
+            return _CONSTANTS[self._take().text]
+        raise self._wrong("expected a text in quotes, a number, true, false or null")
+
+    def _pattern(self) -> Pattern:
+        token = self._here
+        if token.kind != "text":
+            raise self._wrong("expected a pattern in quotes")
+        text = _unquoted(self._take().text)
+        try:
+            return compiled(text)
+        except ValueError as error:
+            raise self._wrong(str(error), token) from error
+
+    @property
+    def _here(self) -> _Token:
+        return self._tokens[self._next]
+
+    def _take(self) -> _Token:
+        self._next += 1
+        return self._tokens[self._next - 1]
+
+    def _is(self, text: str) -> bool:
+        """Whether this comes next; it is taken then."""
+        found = self._here.kind in ("sign", "word") and self._here.text == text
+        self._next += found
+        return found
+
+    def _expect(self, text: str) -> None:
+        if not self._is(text):
+            raise self._wrong(f"expected {text}")
+
+    def _wrong(self, what: str, at: _Token | None = None) -> ExpressionError:
+        return _wrong(self._text, (at or self._here).at, what)
+
+
+def _tokens(text: str) -> list[_Token]:
+    found, at = [], 0
+    while match := _TOKEN.match(text, at):
+        kind = match.lastgroup or ""
+        found.append(_Token(kind, match[kind], match.start(kind)))
+        at = match.end()
+    rest = text[at:].lstrip()
+    if rest:
+        raise _wrong(text, len(text) - len(rest), "cannot be read")
+    return [*found, _Token("end", "", len(text))]
+
+
+def _wrong(text: str, at: int, what: str) -> ExpressionError:
+    shown = f"before {text[at : at + 20]!r}" if text[at:].strip() else "at the end"
+    return ExpressionError(f"at character {at + 1}, {shown}: {what}")
+
+
+def _unquoted(text: str) -> str:
+    return text[1:-1].replace(f"\\{text[0]}", text[0])
+
+
+def _is_one_of(field: int, wanted: Sequence[Literal]) -> Condition:
+    texts = {each for each in wanted if isinstance(each, str)}
+    spelled = {quoted(each) for each in texts}
+    numbers = {each for each in wanted if isinstance(each, float)}
+    constants = {name for name, each in _CONSTANTS.items() if any(each is one for one in wanted)}
+
+    def holds(fields: Fields, _: Search) -> bool:
+        value = fields[field]
+        if value is None:
+            return False
+        if value in spelled or value in constants:
+            return True
+        if "\\" in value and value[0] == '"' and _plain(value) in texts:
+            return True
+        return bool(numbers) and _number(value) in numbers
+
+    return holds
+
+
+def _is_ordered_number(field: int, sign: str, wanted: float) -> Condition:
+    order = _ORDER[sign]
+
+    def holds(fields: Fields, _: Search) -> bool:
+        value = fields[field]
+        number = None if value is None else _number(value)
+        return number is not None and order(number, wanted)
+
+    return holds
+
+
+def _is_ordered_text(field: int, sign: str, wanted: str) -> Condition:
+    order = _TEXT_ORDER[sign]
+
+    def holds(fields: Fields, _: Search) -> bool:
+        value = fields[field]
+        return value is not None and value[0] == '"' and order(_plain(value), wanted)
+
+    return holds
+
+
+def _matches(field: int, pattern: Pattern) -> Condition:
+    def holds(fields: Fields, search: Search) -> bool:
+        value = fields[field]
+        return value is not None and search(pattern, _plain(value))
+
+    return holds
+
+
+def _plain(value: str) -> str:
+    """What a value says: a text without quotes and escapes, anything else as it is written."""
+    if value[0] != '"':
+        return value
+    return str(_ANY.decode(value)) if "\\" in value else value[1:-1]
+
+
+def _number(value: str) -> float | None:
+    """A number, also one that is written as a text: parsers make texts of what stands in a line."""
+    return float(text) if value[0] in _BEGINS and _NUMBER.fullmatch(text := _plain(value)) else None

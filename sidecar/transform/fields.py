@@ -1,0 +1,245 @@
+"""Fields renamed, copied, dropped, converted: on the text of each record, so that what is not meant stays as it is.
+
+A chunk is looked at as a whole first, then each record: one in which no name of such a field occurs is not read.
+What a transform cannot do it leaves undone, and says so in `error.message` of the record.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from hashlib import blake2b
+from typing import ClassVar, Protocol
+
+import msgspec
+from msgspec.structs import replace
+
+from sidecar.lib.conversions import Conversion
+from sidecar.lib.jsontext.edit import edited, is_free, kept, put, put_all, taken, values
+from sidecar.lib.jsontext.nested import quoted
+from sidecar.model.records import Records, Step
+
+Complain = Callable[[str], None]
+_STRING = msgspec.json.Decoder(str)
+
+
+class Change(Protocol):
+    """What is done to one record.
+
+    `reads`: dotted paths of which one has to be there, or nothing is done; empty if it has work with any record.
+    `writes`: dotted paths that may be there afterwards and were not before.
+    """
+
+    name: ClassVar[str]
+    reads: Sequence[str] = ()
+    writes: Sequence[str] = ()
+
+    def changed(self, body: str, complain: Complain) -> str:
+        """The members as they are to be; the same text if nothing is to be done."""
+        ...
+
+
+def step(change: Change) -> Step:
+    """The change as a step on whole chunks."""
+    return Step(change.name, _Transform(change))
+
+
+class _Transform:
+    def __init__(self, change: Change) -> None:
+        self._change = change
+        self._hints = [_hint(path) for path in change.reads]
+        self._roots = {path.partition(".")[0] for path in change.writes} | set(change.writes)
+
+    def __call__(self, records: Records) -> Records:
+        if not self._may_touch("\n".join(records.members)):
+            return records
+        members, complaints = [], {}
+        for index, body in enumerate(records.members):
+            if self._may_touch(body):
+                told: list[str] = []
+                body = self._change.changed(body, told.append)
+                if told:
+                    complaints[index] = "; ".join(told)
+            members.append(body)
+        if members != records.members:
+            names = None if records.names is None else records.names | self._roots
+            records = replace(records, members=members, names=names, ends_in_log=False)
+        return records.complaining(complaints, self._change.name)
+
+    def _may_touch(self, text: str) -> bool:
+        """An escape may hide any name."""
+        hints = self._hints
+        return not hints or any(hint in text for hint in hints) or "\\u" in text or "\\/" in text
+
+
+def _hint(path: str) -> str:
+    """The last name of a path, as it stands in a record."""
+    name = quoted(path.rpartition(".")[2])[1:-1]
+    return "" if "\\" in name else name
+
+
+class Rename(Change):
+    """Fields under other names."""
+
+    name = "rename"
+
+    def __init__(self, paths: Mapping[str, str]) -> None:
+        self._pairs = list(paths.items())
+        self.reads, self.writes = list(paths), list(paths.values())
+
+    def changed(self, body: str, complain: Complain) -> str:
+        for old, new in self._pairs:
+            body = self._one(body, old, new, complain)
+        return body
+
+    @staticmethod
+    def _one(body: str, old: str, new: str, complain: Complain) -> str:
+        has_same_parent = old.rpartition(".")[0] == new.rpartition(".")[0]
+        rest, found = (_in_place(body, old, new), []) if has_same_parent else taken(body, old)
+        if rest == body:
+            return body
+        if not is_free(body if has_same_parent else rest, new):
+            complain(f"rename: there is a field {new} already, so {old} keeps its name")
+            return body
+        return put_all(rest, [(new + below, value) for below, value in found]) if found else rest
+
+
+def _in_place(body: str, old: str, new: str) -> str:
+    last = len(old.rpartition(".")[2])
+    name = new.rpartition(".")[2]
+
+    def rename(key_text: str, below: str, value: str) -> str:
+        key = _STRING.decode(key_text).removesuffix(below)
+        return f"{quoted(f'{key[: len(key) - last]}{name}{below}')}:{value}"
+
+    return edited(body, old, rename)
+
+
+class Copy(Change):
+    """Fields under other names as well."""
+
+    name = "copy"
+
+    def __init__(self, paths: Mapping[str, str]) -> None:
+        self._pairs = list(paths.items())
+        self.reads, self.writes = list(paths), list(paths.values())
+
+    def changed(self, body: str, complain: Complain) -> str:
+        for source, target in self._pairs:
+            found = _found(body, source)
+            if found and not is_free(body, target):
+                complain(f"copy: there is a field {target} already, so {source} is not copied")
+                continue
+            if found:
+                body = put_all(body, [(target + below, value) for below, value in found])
+        return body
+
+
+def _found(body: str, path: str) -> list[tuple[str, str]]:
+    """What of their names is below the path, and the values, of all that is there."""
+    found: list[tuple[str, str]] = []
+
+    def look(key_text: str, below: str, value: str) -> str:
+        found.append((below, value))
+        return f"{key_text}:{value}"
+
+    edited(body, path, look)
+    return found
+
+
+class DropFields(Change):
+    """Without these fields and all that is below them."""
+
+    name = "drop_fields"
+
+    def __init__(self, paths: Iterable[str]) -> None:
+        self.reads = list(paths)
+
+    def changed(self, body: str, complain: Complain) -> str:
+        for path in self.reads:
+            body, _ = taken(body, path)
+        return body
+
+
+class KeepFields(Change):
+    """Nothing but these fields and all that is below them, and the time where the application wrote it."""
+
+    name = "keep_fields"
+
+    def __init__(self, paths: Iterable[str]) -> None:
+        self._paths = frozenset((*paths, "@timestamp"))
+
+    def changed(self, body: str, complain: Complain) -> str:
+        return kept(body, self._paths)
+
+
+class Lowercase(Change):
+    """Texts in lower case. What is no text stays as it is."""
+
+    name = "lowercase"
+
+    def __init__(self, paths: Iterable[str]) -> None:
+        self.reads = list(paths)
+
+    def changed(self, body: str, complain: Complain) -> str:
+        for path in self.reads:
+            body = edited(body, path, _lowered)
+        return body
+
+
+def _lowered(key_text: str, below: str, value: str) -> str:
+    if below or value[0] != '"':
+        return f"{key_text}:{value}"
+    plain = _STRING.decode(value)
+    lower = plain.lower()
+    return f"{key_text}:{value if lower == plain else quoted(lower)}"
+
+
+class Convert(Change):
+    """Values of another type."""
+
+    name = "convert"
+
+    def __init__(self, conversions: Mapping[str, tuple[str, Conversion]]) -> None:
+        self._conversions = dict(conversions)
+        self.reads = list(conversions)
+
+    def changed(self, body: str, complain: Complain) -> str:
+        for path, (kind, convert) in self._conversions.items():
+
+            def as_kind(
+                key_text: str, below: str, value: str,
+                path: str = path, kind: str = kind, convert: Conversion = convert,
+            ) -> str:  # fmt: skip
+                found = value if below or value == "null" else convert(value)
+                if found is None:
+                    complain(f"convert: {path} cannot be read as {kind}")
+                return f"{key_text}:{value if found is None else found}"
+
+            body = edited(body, path, as_kind)
+        return body
+
+
+class Fingerprint(Change):
+    """A hash over fields (BLAKE2b, 128 bits of it, as RFC 7693 defines it), the same for the same values."""
+
+    name = "fingerprint"
+
+    def __init__(self, fields: Iterable[str], target: str) -> None:
+        self.reads = list(fields)
+        self._target = target
+        self.writes = (target,)
+
+    def changed(self, body: str, complain: Complain) -> str:
+        found = {path: [_plain(value) for value in values(body, path)] for path in self.reads}
+        if not any(found.values()):
+            return body
+        if not is_free(body, self._target):
+            complain(f"fingerprint: there is a field {self._target} already")
+            return body
+        digest = blake2b(msgspec.json.encode(found), digest_size=16).hexdigest()
+        return put(body, self._target, quoted(digest))
+
+
+def _plain(value: str) -> str:
+    """A value by which equal ones are told: without escapes if it is a text, else as it is written."""
+    return f'"{_STRING.decode(value)}' if value[0] == '"' else value

@@ -1,0 +1,158 @@
+"""Records that the user does not want: by a condition on their fields, by the text of the line, or all but a sample.
+
+They are counted as `filtered` in the balance, and the records around them keep their offsets and ids. The same line
+is always judged alike, so that a restart filters what it would have filtered before. A line that could not be parsed
+has no fields to judge by, and is kept by conditions.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+
+import msgspec
+
+from sidecar.lib.jsontext.edit import values
+from sidecar.lib.jsontext.nested import root_spellings
+from sidecar.lib.user_regex import Pattern, compiled
+from sidecar.model.records import Records
+from sidecar.transform.expression import Expression
+
+_LIMIT_S, _LEAST_S = 0.1, 0.001
+_ALL_LIMIT_S = 1.0
+_TOO_SLOW = "{}: the pattern took too long, so the record is kept"
+_MASK = 2**64 - 1
+
+
+class _Patience:
+    """How long patterns may search: a tenth of a second in a text, less when others of the chunk took long."""
+
+    def __init__(self) -> None:
+        self._left = _ALL_LIMIT_S
+
+    def search(self, pattern: Pattern, text: str) -> bool:
+        """Whether it is found. Raises `TimeoutError`."""
+        began = time.monotonic()
+        try:
+            limit = _LIMIT_S if self._left > 0 else _LEAST_S
+            return pattern.search(text, timeout=limit, concurrent=True) is not None
+        except TimeoutError:
+            self._left -= time.monotonic() - began
+            raise
+
+
+def _judged(records: Records, rule: str, is_unwanted: Callable[[int], bool]) -> Records:
+    """Without the records that are unwanted. One on which a pattern takes too long is kept, and says so."""
+    dropped, slow = set(), {}
+    for index in range(len(records.members)):
+        try:
+            if is_unwanted(index):
+                dropped.add(index)
+        except TimeoutError:
+            slow[index] = _TOO_SLOW.format(rule)
+    return records.complaining(slow, rule).without(dropped, rule)
+
+
+class When:
+    """Drops the records for which an expression holds, or keeps no others (`keeps`)."""
+
+    def __init__(self, expression: Expression, *, keeps: bool) -> None:
+        self._holds, self._keeps = expression.holds, keeps
+        self._rule = "keep_when" if keeps else "drop_when"
+        self._columns = _Columns(expression.fields)
+
+    def __call__(self, records: Records) -> Records:
+        rows, search, errors = self._columns.of(records.members), _Patience().search, records.errors
+        return _judged(
+            records, self._rule,
+            lambda index: index not in errors and self._holds(rows[index], search) is not self._keeps,
+        )  # fmt: skip
+
+
+class LineFilter:
+    """Drops the records whose text matches none of `include`, if there are any, or one of `exclude`."""
+
+    def __init__(self, include: Sequence[str], exclude: Sequence[str]) -> None:
+        self._include, self._exclude = (
+            [compiled(each) for each in include],
+            [compiled(each) for each in exclude],
+        )
+
+    def __call__(self, records: Records) -> Records:
+        texts, search = records.lines.texts, _Patience().search
+        if self._include:
+            records = _judged(
+                records, "include_lines", lambda index: not any(search(each, texts[index]) for each in self._include)
+            )
+        if self._exclude:
+            left = records.lines.texts
+            records = _judged(
+                records, "exclude_lines", lambda index: any(search(each, left[index]) for each in self._exclude)
+            )
+        return records
+
+
+class Sample:
+    """Keeps this part of all records, chosen by generation and offset, or by the value of a field if there is one."""
+
+    def __init__(self, rate: float, field: str | None = None) -> None:
+        self._below = int(rate * 2**64)
+        self._field = field
+
+    def __call__(self, records: Records) -> Records:
+        number = records.lines.chunk.generation.number
+        chosen = [_scattered(number ^ _scattered(start)) for start in records.starts]
+        if self._field is not None:
+            for index, body in enumerate(records.members):
+                if found := values(body, self._field):
+                    chosen[index] = _scattered(int.from_bytes(found[0].encode()) % (2**61 - 1))
+        return records.without({index for index, at in enumerate(chosen) if at >= self._below}, "sample")
+
+
+def _scattered(number: int) -> int:
+    """64 bits that look like chance, and are the same for the same number (the finalizer of SplitMix64)."""
+    mixed = (number + 0x9E3779B97F4A7C15) & _MASK
+    mixed = ((mixed ^ (mixed >> 30)) * 0xBF58476D1CE4E5B9) & _MASK
+    mixed = ((mixed ^ (mixed >> 27)) * 0x94D049BB133111EB) & _MASK
+    return mixed ^ (mixed >> 31)
+
+
+class _Columns:
+    """The values of some fields in records, read at a stroke. Of one that is written twice the last one counts."""
+
+    def __init__(self, paths: Sequence[str]) -> None:
+        self._paths = paths
+        names = sorted(root_spellings(paths))
+        fields = [
+            (f"field_{number}", msgspec.Raw, msgspec.field(name=name, default=msgspec.Raw()))
+            for number, name in enumerate(names)
+        ]
+        self._decoder = msgspec.json.Decoder(msgspec.defstruct("Row", fields, gc=False))
+        self._ways = [
+            [(names.index(name), path[len(name) + 1 :]) for name in sorted(root_spellings([path]), reverse=True)]
+            for path in paths
+        ]
+        """For each path where it may begin: the column of its first name, and what of it is within that."""
+
+    def of(self, members: Sequence[str]) -> list[list[str | None]]:
+        """For each record the values of the paths as JSON text, None for one that is not there."""
+        try:
+            rows = self._decoder.decode_lines("\n".join([f"{{{body}}}" for body in members]))
+        except (msgspec.DecodeError, RecursionError):
+            return [[_last(values(body, path)) for path in self._paths] for body in members]
+        columns = [msgspec.structs.astuple(row) for row in rows]
+        return [[_found(row, ways) for ways in self._ways] for row in columns]
+
+
+def _found(row: Sequence[msgspec.Raw], ways: Sequence[tuple[int, str]]) -> str | None:
+    for column, rest in ways:
+        text = bytes(row[column]).decode()
+        if text and not rest:
+            return text
+        if text[:1] == "{" and (found := values(text[1:-1], rest)):
+            return found[-1]
+    return None
+
+
+def _last(found: Sequence[str]) -> str | None:
+    return found[-1] if found else None

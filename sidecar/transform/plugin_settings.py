@@ -1,0 +1,57 @@
+"""Settings of a custom transform."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from inspect import signature
+from typing import Any
+
+from pydantic import (
+    Field,
+    model_validator,
+)
+
+from sidecar.lib.settings_model import Described
+from sidecar.lib.suggestions import did_you_mean
+from sidecar.model.records import Step
+from sidecar.transform import registry
+from sidecar.transform.plugin import Own
+from sidecar.transform.registry import KINDS
+
+
+class OwnEnricher(Described):
+    """A function that was installed beside the sidecar (entry point `log_sidecar.enrichers`)."""
+
+    name: str
+    """Name of its entry point."""
+
+    options: dict[str, Any] = Field(default_factory=dict)
+    """What it is called with, beside the records."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _as_written(cls, given: Any) -> Any:
+        if isinstance(given, Mapping) and len(given) == 1:
+            ((name, options),) = given.items()
+            return {"name": name, "options": options or {}}
+        return given
+
+    @model_validator(mode="after")
+    def _can_be_called(self) -> OwnEnricher:
+        known = [*KINDS, *registry.names()]
+        if self.name not in known:
+            advice = did_you_mean(self.name, known) or f"; known are {', '.join(known)}"
+            raise ValueError(f'there is no enricher "{self.name}"{advice}')
+        try:
+            function = registry.resolve(self.name)
+        except Exception as error:  # whatever the import of a plug-in raises
+            raise ValueError(f"{self.name} cannot be imported: {type(error).__name__}: {error}") from error
+        try:
+            signature(function).bind([], **self.options)
+        except TypeError as error:
+            raise ValueError(f"{self.name} cannot be called so: {error}") from error
+        return self
+
+    def step(self) -> Step:
+        """What does it."""
+        return Step(self.name, Own(self.name, registry.resolve(self.name), self.options))

@@ -1,0 +1,183 @@
+"""What secrets and personal data look like in logs, by name.
+
+Each detector says what it covers and what it leaves alone; tests hold it to both.
+
+A pattern matches in the text of a chunk (`chunk_text.py`) and in a single string; `%(quote)s` and others are replaced
+by what differs between the two. No pattern matches a line end. A search is fast if the pattern begins with one or two
+literal letters; what comes before them is checked by looking back.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from ipaddress import IPv6Network, ip_address
+from string import ascii_letters, digits, hexdigits
+
+from sidecar.transform.redaction.chunk_text import QUOTE
+
+Judge = Callable[[str], bool]
+Shorten = Callable[[str], str]
+
+ON_SHEET: Mapping[str, str] = {"quote": QUOTE, "outside": '"', "any": '[^"]', "end": '(?=")'}
+IN_STRING: Mapping[str, str] = {"quote": '"', "outside": "", "any": "(?s:.)", "end": r"\Z"}
+"""How patterns are to be read: a quote within the string, what ends it, any character of it, and its end."""
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """One search, for any of the `branches`: a pattern without which there is no match, "" for none, and the pattern
+    itself. What it matches has to go, but for its group, which is what stands before.
+
+    `any_case`: patterns are in lower case, and capitals match as well. `shape`: what has to be in a line for a search
+    to be worth it, 0 being a digit and A a capital, and the characters that are left out for that. `lead`: letters,
+    and how many of them at most stand before a match and go with it; there has to be one, and no quick pattern begins
+    with them. `judge`: whether it has to go. `shorten`: what stands in its place, None for what the action says.
+    `numbers`: not only in strings something may be found.
+    """
+
+    branches: Sequence[tuple[str, str]]
+    any_case: bool = False
+    shape: tuple[str, str] = ("", "")
+    lead: tuple[str, int] | None = None
+    judge: Judge | None = None
+    shorten: str | Shorten | None = None
+    numbers: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Detector:
+    """Searches, one after another, and names of fields whose values have to go whatever they are.
+
+    `keys` are in lower case and without `-` and `_`; as it is written, such a name ends with one of the `key_ends`.
+    """
+
+    looks: Sequence[Look]
+    keys: frozenset[str] = frozenset()
+    key_ends: Sequence[str] = ()
+
+
+def _any_before(*patterns: str) -> str:
+    """That one of these stands before, each of one length."""
+    return f"(?:{'|'.join(f'(?<={pattern})' for pattern in patterns)})"
+
+
+def _luhn(text: str) -> bool:
+    """Whether the digits are the number of a payment card (ISO/IEC 7812: a known length, issuer and check digit)."""
+    digits = [int(char) for char in text if char.isdigit()]
+    if not 13 <= len(digits) <= 19 or digits[0] not in (2, 3, 4, 5, 6) or len(set(digits)) < 2:
+        return False
+    doubled = [sum(divmod(2 * digit, 10)) for digit in digits[-2::-2]]
+    return (sum(digits[-1::-2]) + sum(doubled)) % 10 == 0
+
+
+def _iban(text: str) -> bool:
+    """Whether the check digits are right (ISO 13616: the number, turned round, leaves 1 when divided by 97)."""
+    plain = text.replace(" ", "")
+    if not 15 <= len(plain) <= 34:
+        return False
+    return int("".join(str(int(char, 36)) for char in plain[4:] + plain[:4])) % 97 == 1
+
+
+_BYTE = "(?:25[0-5]|2[0-4][0-9]|1[0-9]{2}|[1-9]?[0-9])"
+_LONG_BYTE = _any_before(r"1[0-9]{2}\.", r"2[0-4][0-9]\.", r"25[0-5]\.")
+_FIRST_BYTE = (
+    r"(?:(?<=[0-9]\.)(?<![\w.:].\.)|(?<=[1-9][0-9]\.)(?<![\w.:]..\.)"
+    rf"|{_LONG_BYTE}(?<![\w.:]...\.))"
+)
+_HEX = "[0-9A-Fa-f]"
+_GROUP = f"{_HEX}{{1,4}}"
+_FIRST_GROUPS = (rf"(?<={_HEX * length}:)(?<![\w.:].{{{length}}}:)" for length in (1, 2, 3, 4))
+_FIRST_GROUP = f"(?:{'|'.join(_FIRST_GROUPS)})"
+_OTHER_GROUPS = (
+    f"(?:(?:{_GROUP}:){{6}}{_GROUP}|(?:{_GROUP}:){{0,6}}:(?:{_GROUP}(?::{_GROUP}){{0,6}})?)"
+    r"(?![\w.:])"
+)
+
+
+def _is_ipv6(text: str) -> bool:
+    """Whether it is one; of what `a::b` could be in source code, only that with digits and a first group of three."""
+    try:
+        ip_address(text)
+    except ValueError:
+        return False
+    return text.index(":") > 2 and any(char.isdigit() for char in text)
+
+
+def _network(text: str) -> str:
+    """The network of an IPv6 address: all but the first three groups are gone."""
+    return str(IPv6Network((int(ip_address(text)) >> 80 << 80, 48)).network_address)
+
+
+_GIVEN = r"[%(quote)s']?\s{0,3}[=:]\s{0,3}[%(quote)s']?"
+_VALUE = r"[^\s%(quote)s%(outside)s'&,;)}\]]+"
+_TOKENS = _any_before(*(f"{kind}{line}token" for kind in ("access", "refresh", "auth") for line in ("[_-]", "")))
+_SECRET_NAMES = ("pass(?:word|wd|phrase)", "pwd", "secret", "api[_-]?key", f"token{_TOKENS}")
+_SCHEMES = "(?:basic|bearer|digest|token|negotiate)"
+_AWS_NAMES = ("aws_secret_access_key", "secretaccesskey")
+
+_PASSWORD = Look(
+    (
+        *((name, f"({name}{_GIVEN}){_VALUE}") for name in _SECRET_NAMES),
+        ("://", r"(://(?<=[a-z]://)[^/\s:@%(outside)s]{0,256}:)[^/\s@%(outside)s]+(?=@)"),
+    ),
+    any_case=True,
+)
+_AUTHORIZATION = Look(
+    (
+        ("authorization", rf"(authorization{_GIVEN}(?:{_SCHEMES}\s+)?){_VALUE}"),
+        ("bearer", r"(bearer(?<=\bbearer)\s+)[a-z0-9._~+/=-]{8,}"),
+    ),
+    any_case=True,
+)
+# With no point behind it, it is matched as well, so that what begins the same again within it is not read to its end.
+_JWT = Look(
+    [("", r"eyJ(?<=\beyJ)[A-Za-z0-9_-]{5,}+(?:\.[A-Za-z0-9_-]{5,}+(?:\.[A-Za-z0-9_-]*+)?)?")],
+    judge=lambda text: "." in text,
+)
+_CARD = Look(
+    [("", r"\d(?=[\d -]{12})(?<![\d.-]\d)(?:[ -]?\d){12,18}(?![\d-]|\.\d)")],
+    shape=("0" * 13, " -"), judge=_luhn, numbers=True,
+)  # fmt: skip
+_EMAIL = Look([("", r"@[A-Za-z0-9-]{1,63}+(?:\.[A-Za-z0-9-]{1,63}+)+")], lead=(f"{ascii_letters}{digits}._%+-", 64))
+_IPV4 = Look(
+    [("", rf"(\.(?=[0-9]{{1,3}}\.[0-9]){_FIRST_BYTE}{_BYTE}\.{_BYTE}\.){_BYTE}(?!\w|\.\d)")], shorten="0"
+)  # fmt: skip
+_IPV6 = Look(
+    [("", f":(?=:|{_GROUP}:(?::|{_GROUP}:)){_FIRST_GROUP}{_OTHER_GROUPS}")],
+    lead=(hexdigits, 4), judge=_is_ipv6, shorten=_network,
+)  # fmt: skip
+_AWS_SECRET = Look([(name, f"({name}{_GIVEN})[a-z0-9/+=]{{40}}") for name in _AWS_NAMES], any_case=True)
+_AWS_ID = Look([("", r"A(?=[KS]IA)(?<=\bA)[A-Z]{3}[A-Z0-9]{16}\b")])
+_PRIVATE_KEY = Look(
+    [
+        (
+            "",
+            ("-----BEGIN [A-Z ]{0,20}PRIVATE KEY-----%(any)s*?(?:-----END [A-Z ]{0,20}PRIVATE KEY-----|%(end)s)"),
+        )
+    ]
+)
+_IBAN = Look(
+    [("", r"[A-Z]{2}\d{2}(?<!\w.{4})(?: ?[A-Z0-9]{4}){2,7}(?: ?[A-Z0-9]{1,3})?\b")], shape=("AA00", ""), judge=_iban
+)
+
+_PASSWORDS = (
+    "password", "passwd", "passphrase", "pwd", "secret", "clientsecret", "apikey", "accesstoken", "refreshtoken",
+    "authtoken",
+)  # fmt: skip
+
+DETECTORS: Mapping[str, Detector] = {
+    "password": Detector([_PASSWORD], frozenset(_PASSWORDS), ("pass[_-]?(?:word|wd|phrase)", *_SECRET_NAMES[1:])),
+    "authorization": Detector(
+        [_AUTHORIZATION], frozenset({"authorization", "proxyauthorization"}), ["authorization"]
+    ),
+    "jwt": Detector([_JWT]),
+    "credit_card": Detector([_CARD]),
+    "email": Detector([_EMAIL]),
+    "ip": Detector([_IPV4, _IPV6]),
+    "aws_key": Detector(
+        [_AWS_SECRET, _AWS_ID], frozenset({"awssecretaccesskey", "secretaccesskey"}), ["secret[_-]?access[_-]?key"]
+    ),
+    "private_key": Detector([_PRIVATE_KEY], frozenset({"privatekey"}), ["private[_-]?key"]),
+    "iban": Detector([_IBAN]),
+}

@@ -1,0 +1,115 @@
+"""Settings of the `redact` transform."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import (
+    BeforeValidator,
+    Field,
+    field_validator,
+    model_validator,
+)
+
+from sidecar.lib.settings_model import SECRET_FILE, Described
+from sidecar.lib.user_regex import compiled
+from sidecar.model.records import Step
+from sidecar.transform.redaction.detectors import DETECTORS
+from sidecar.transform.redaction.redactor import Action as What
+from sidecar.transform.redaction.redactor import FieldAt, Named, Pattern, Redactor, Rule, drop, hashed, mask
+
+Action = Literal["mask", "hash", "drop"]
+
+
+class Redaction(Described):
+    """One thing that has to go, where its name alone does not say enough."""
+
+    name: str | None = None
+    """One of the known names."""
+
+    pattern: str | None = None
+    """A pattern of your own, in the syntax of the `regex` library; with groups only the last one goes."""
+
+    field: str | None = None
+    """Dotted path of a field; all of its value goes."""
+
+    action: Action | None = None
+    """What becomes of it; as for all others unless told."""
+
+    @field_validator("name")
+    @classmethod
+    def _known(cls, name: str | None) -> str | None:
+        if name is not None and name not in DETECTORS:
+            raise ValueError(f"no such name as {name!r}; use one of {', '.join(DETECTORS)}, or a pattern")
+        return name
+
+    @field_validator("pattern")
+    @classmethod
+    def _compiles(cls, pattern: str | None) -> str | None:
+        if pattern is not None and compiled(pattern).search("") is not None:
+            raise ValueError("the pattern matches where there is nothing")
+        return pattern
+
+    @model_validator(mode="after")
+    def _one(self) -> Redaction:
+        if len([each for each in (self.name, self.pattern, self.field) if each]) != 1:
+            raise ValueError("needs one of name, pattern and field")
+        return self
+
+
+def _named(value: object) -> object:
+    return {"name": value} if isinstance(value, str) else value
+
+
+class Redact(Described):
+    """What is taken out of every record before anything of it leaves or is kept."""
+
+    redact: Annotated[
+        tuple[Annotated[Redaction, BeforeValidator(_named, json_schema_input_type=str | Redaction)], ...],
+        Field(min_length=1),
+    ]
+    """Names, patterns and fields."""
+
+    action: Action = "mask"
+    """`mask` writes `[REDACTED]`, `hash` a mark that is the same for the same text, `drop` nothing."""
+
+    salt_file: Annotated[Path | None, SECRET_FILE] = None
+    """File with the secret that makes marks unguessable; at least 16 bytes. `hash` needs it."""
+
+    @model_validator(mode="after")
+    def _salted(self) -> Redact:
+        if any((each.action or self.action) == "hash" for each in self.redact):
+            self.redactor()
+        return self
+
+    def step(self) -> Step:
+        """What does it."""
+        return Step("redact", self.redactor().redacted)
+
+    def redactor(self) -> Redactor:
+        """What does it. Raises `ValueError` if the salt cannot be read."""
+        actions: dict[str, What] = {"mask": mask, "drop": drop}
+        if self.salt_file is not None:
+            actions["hash"] = hashed(_salt(self.salt_file))
+        rules: list[Rule] = []
+        for each in self.redact:
+            wanted = each.action or self.action
+            if wanted not in actions:
+                raise ValueError("the action hash needs a salt_file")
+            action = actions[wanted]
+            if each.name is not None:
+                rules.append(Named(DETECTORS[each.name], action))
+            else:
+                rules.append(FieldAt(each.field, action) if each.field else Pattern(each.pattern or "", action))
+        return Redactor(rules)
+
+
+def _salt(path: Path) -> bytes:
+    try:
+        salt = path.read_bytes().strip()
+    except OSError as error:
+        raise ValueError(f"the salt_file {path} cannot be read ({error.strerror})") from error
+    if len(salt) < 16:
+        raise ValueError(f"the salt_file {path} has less than 16 bytes")
+    return salt

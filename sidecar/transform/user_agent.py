@@ -1,0 +1,157 @@
+"""What a browser, a tool or a crawler says of itself, as fields of the Elastic Common Schema.
+
+The texts are of the shape of RFC 9110 §10.1.5: products with versions, and comments. The table knows widespread
+programs by their own tokens; there is no file of data to keep up to date, and what the table does not know keeps the
+name of its first product.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from typing import ClassVar
+
+import msgspec
+
+from sidecar.lib.jsontext.edit import edited, is_free, put, values
+from sidecar.lib.jsontext.nested import quoted
+
+_FIELD = "user_agent.original"
+_KEY = '"user_agent"'
+_LAST = '"user_agent":{"original":"'
+_CACHED = 4096
+_LONGEST_CACHED = 2048
+_JUDGED = 512
+"""Characters of the text that are looked at, which the client chooses."""
+
+_STRING = msgspec.json.Decoder(str)
+_VERSION = r"v?(\d[\w.]{0,30})"
+_CRAWLER = re.compile(
+    r"\b([\w.-]{0,40}(?:bot|crawler|spider|slurp)[\w-]{0,20})(?:/v?(\d[\w.]{0,30}))?", re.IGNORECASE
+)
+_FIRST = re.compile(rf"([A-Za-z][\w.+ -]{{0,40}}?)(?:/{_VERSION}|$|[ ;(])")
+_BROWSERS = [
+    (name, re.compile(pattern))
+    for name, pattern in (
+        ("Edge", rf"\bEdg(?:e|A|iOS)?/{_VERSION}"),
+        ("Opera", rf"\b(?:OPR|OPiOS|Opera)/{_VERSION}"),
+        ("Samsung Internet", rf"\bSamsungBrowser/{_VERSION}"),
+        ("Yandex Browser", rf"\bYaBrowser/{_VERSION}"),
+        ("Vivaldi", rf"\bVivaldi/{_VERSION}"),
+        ("UC Browser", rf"\bUCBrowser/{_VERSION}"),
+        ("Firefox", rf"\b(?:Firefox|FxiOS)/{_VERSION}"),
+        ("HeadlessChrome", rf"\bHeadlessChrome/{_VERSION}"),
+        ("Chrome", rf"\b(?:Chrome|CriOS|Chromium)/{_VERSION}"),
+        ("Safari", rf"\bVersion/{_VERSION} (?:Mobile/\w+ )?Safari/"),
+        ("Internet Explorer", rf"\bMSIE {_VERSION}"),
+        ("Internet Explorer", rf"\bTrident/[^)]*\brv:{_VERSION}"),
+    )
+]
+"""From the one that names others beside itself to the one that is named by them."""
+
+_SYSTEMS = [
+    (name, re.compile(pattern))
+    for name, pattern in (
+        ("Windows", r"\bWindows NT (\d+\.\d+)"),
+        ("Windows", r"\bWindows()\b"),
+        ("iOS", r"\b(?:iPhone|CPU) OS (\d[\d_]*)"),
+        ("Android", r"\bAndroid(?: (\d[\d.]*))?"),
+        ("Chrome OS", r"\bCrOS()\b"),
+        ("Mac OS X", r"\bMac OS X(?: (\d[\d_.]*))?"),
+        ("Linux", r"\b(?:Linux|X11)()\b"),
+    )
+]
+_WINDOWS = {"6.1": "7", "6.2": "8", "6.3": "8.1", "10.0": "10"}
+_DEVICES = re.compile(r"\b(?:(iPhone|iPad|iPod)|Android[^;)]{0,20}; (?:wv; )?([^;)]{1,40}?)(?: Build/|[;)]))")
+
+
+class UserAgent:
+    """Adds `user_agent.name`, `.version`, `.os.name`, `.os.version` and `.device.name` to `user_agent.original`.
+
+    What the record has there already stays. Each text is looked at once, as long as it is remembered.
+    """
+
+    name: ClassVar[str] = "user_agent"
+    reads: Sequence[str] = (_FIELD,)
+    writes: Sequence[str] = ("user_agent",)
+
+    def __init__(self) -> None:
+        self._objects: dict[str, str] = {}
+
+    def changed(self, body: str, complain: object) -> str:
+        """The members with those fields."""
+        at = _at_the_end(body)
+        if at >= 0:
+            return body[:at] + self._within(_KEY, "", body[at + len(_KEY) + 1 :])
+        if '"user_agent.' in body or "\\u" in body:
+            return _added(body, _FIELD, "user_agent.")
+        found = edited(body, "user_agent", self._within)
+        return found if found != body else _added(body, _FIELD, "user_agent.")
+
+    def _within(self, key: str, below: str, value: str) -> str:
+        if below or value[0] != "{":
+            return f"{key}:{value}"
+        known = self._objects.get(value)
+        if known is None:
+            known = f"{{{_added(value[1:-1], 'original', '')}}}"
+            if len(self._objects) >= _CACHED:
+                self._objects.clear()
+            if len(value) <= _LONGEST_CACHED:
+                self._objects[value] = known
+        return f"{key}:{known}"
+
+
+def _at_the_end(body: str) -> int:
+    """Where the member `user_agent` begins if it is the last one, has nothing but the text, and is the only one that
+    is called so; -1 if that is not plain. What ends with the object that it opens is within no other.
+    """
+    at = body.rfind(_LAST)
+    if at < 0 or not body.endswith('"}') or body.count('"user_agent') > 1 or "\\" in body:
+        return -1
+    return at if body.find('"', at + len(_LAST)) == len(body) - 2 else -1
+
+
+def _added(body: str, field: str, prefix: str) -> str:
+    found = values(body, field)
+    if len(found) != 1 or found[0][0] != '"':
+        return body
+    for path, text in recognised(_STRING.decode(found[0])).items():
+        if is_free(body, f"{prefix}{path}"):
+            body = put(body, f"{prefix}{path}", quoted(text))
+    return body
+
+
+def recognised(text: str) -> Mapping[str, str]:
+    """The fields below `user_agent` that this text tells, without those that it does not."""
+    text = text[:_JUDGED]
+    name, version, is_crawler = _program(text)
+    system, release = _system(text)
+    found = {"name": name, "version": version, "os.name": system, "os.version": release}
+    found["device.name"] = "Spider" if is_crawler else _device(text, system)
+    return {path: value for path, value in found.items() if value}
+
+
+def _program(text: str) -> tuple[str, str, bool]:
+    """Its name, its version, and whether it is a crawler."""
+    if match := _CRAWLER.search(text):
+        return match[1], match[2] or "", True
+    for name, pattern in _BROWSERS:
+        if match := pattern.search(text):
+            return name, match[1], False
+    match = _FIRST.match(text)
+    return (match[1], match[2] or "", False) if match and match[1] != "Mozilla" else ("", "", False)
+
+
+def _system(text: str) -> tuple[str, str]:
+    for name, pattern in _SYSTEMS:
+        if match := pattern.search(text):
+            release = (match[1] or "").replace("_", ".")
+            return name, _WINDOWS.get(release, "") if name == "Windows" else release
+    return "", ""
+
+
+def _device(text: str, system: str) -> str:
+    if system == "Mac OS X":
+        return "Mac"
+    match = _DEVICES.search(text)
+    return (match[1] or match[2].strip()) if match else ""

@@ -1,0 +1,228 @@
+"""Finds the files that match globs, without following a link anywhere below the fixed part of a glob."""
+
+from __future__ import annotations
+
+import errno
+import os
+import re
+import stat
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import closing
+from dataclasses import dataclass
+from fnmatch import translate
+from functools import lru_cache
+from pathlib import PurePath
+
+import msgspec
+
+from sidecar.lib.roots import LinkInPath, Root, Roots
+from sidecar.watch.directory_walk import Descent, Folder
+
+_MAGIC = re.compile(r"[*?\[]")
+_ANY = "*"
+_LINK = "a symbolic link"
+_MAX_PATH = 4095
+"""Bytes of a path in Linux (limits.h), without the NUL at its end."""
+
+_COMPRESSED = re.compile(r"(?:.*/)?\*\.(?:gz|bz2|xz|zst|lz4|zip)")
+"""A pattern that leaves out compressed files, and says nothing of what was compressed."""
+
+
+class Sighting(msgspec.Struct, frozen=True, gc=False):
+    """A name that matches, and what lstat(2) says of it. `root` is the directory above the pattern, without links."""
+
+    path: str
+    root: str
+    device: int
+    inode: int
+    size: int
+    modified: float
+
+
+@dataclass(frozen=True, slots=True)
+class Glob:
+    """One pattern: a fixed directory and the components below it. `**` stands for any number of directories."""
+
+    pattern: str
+    root: Root
+    parts: tuple[str, ...]
+
+    @classmethod
+    def of(cls, pattern: str, roots: Roots, known: Callable[[], Iterable[str]] = tuple) -> Glob:
+        """A pattern as it stands in the configuration; a relative one begins in the working directory."""
+        parts = PurePath(os.path.abspath(pattern)).parts
+        fixed = next((i for i, part in enumerate(parts) if _MAGIC.search(part)), len(parts) - 1)
+        return cls(pattern, roots.find(str(PurePath(*parts[:fixed])), known), parts[fixed:])
+
+    def leads_to(self, path: str) -> bool:
+        """Return whether the path lies below the fixed directory."""
+        return path.startswith(self.root.path.rstrip("/") + "/")
+
+    def matches(self, path: str) -> bool:
+        """Return whether the scan would find a regular file at this path, which holds no link."""
+        return self.leads_to(path) and _matches(self.parts, path[len(self.root.path.rstrip("/")) + 1 :].split("/"))
+
+
+class Sweep:
+    """Looks at the disk. `refused`: paths that are links, FIFOs, devices or sockets → which of it. `unreadable`:
+    directories. `known` returns paths that were read in earlier runs. `beat` is called for each directory and file.
+    """
+
+    def __init__(
+        self, paths: Sequence[str], exclude: Sequence[str] = (), roots: Roots | None = None,
+        known: Callable[[], Iterable[str]] = tuple, beat: Callable[[], None] = lambda: None,
+    ) -> None:  # fmt: skip
+        self._beat = beat
+        roots = roots or Roots()
+        self.globs = [Glob.of(path, roots, known) for path in paths]
+        forbidden = tuple(each for each in exclude if not _COMPRESSED.fullmatch(each))
+        self._exclude = _matcher(tuple(exclude)) if exclude else None
+        self._forbid = _matcher(forbidden) if forbidden else None
+        self.refused: dict[str, str] = {}
+        self.unreadable: set[str] = set()
+
+    def look(self) -> list[Sighting]:
+        """All regular files that match now, each path once, in the order of the patterns."""
+        found: dict[str, Sighting] = {}
+        self.refused.clear()
+        self.unreadable.clear()
+        for glob in self.globs:
+            with glob.root.reach() as reached:
+                if reached.error is not None:
+                    self._cannot_reach(glob, reached.error)
+                    continue
+                with closing(Descent(reached.directory, reached.path)) as descent:
+                    self._add_matches(found, descent, glob.parts)
+        return list(found.values())
+
+    def folders(self) -> dict[str, bool]:
+        """The directories in which matching names may appear, as far as they exist → whether deeper ones count."""
+        found: dict[str, bool] = {}
+        for glob in self.globs:
+            with glob.root.reach() as reached:
+                is_deep = reached.error is None and len(glob.parts) > 1
+                found[reached.path] = found.get(reached.path, False) or is_deep
+        return found
+
+    def leads_to(self, path: str) -> bool:
+        """Return whether the path lies below the fixed part of a pattern, as it was at the last scan."""
+        return any(glob.leads_to(path) for glob in self.globs)
+
+    def covers(self, path: str) -> bool:
+        """Return whether a file of this path belongs to the pipeline."""
+        return any(glob.matches(path) for glob in self.globs) and not _is_named(self._exclude, path)
+
+    def forbids(self, path: str) -> bool:
+        """Return whether `exclude` names the file, and not merely all compressed ones."""
+        return _is_named(self._forbid, path)
+
+    def _cannot_reach(self, glob: Glob, error: OSError) -> None:
+        if isinstance(error, LinkInPath):
+            self.refused[str(error.filename)] = "a symbolic link in the fixed part of a path that is not followed"
+        elif not isinstance(error, FileNotFoundError):
+            self.unreadable.add(glob.root.path)
+
+    def _add_matches(self, found: dict[str, Sighting], descent: Descent, parts: tuple[str, ...]) -> None:
+        root, exclude = descent.top.path, self._exclude
+        for folder, names in self._below(descent, parts):
+            directory, prefix = descent.open(folder), folder.prefix
+            for name in names:
+                self._beat()
+                path = prefix + name
+                if path in found or (exclude and (exclude(name) or exclude(path))):
+                    continue
+                if status := self._status(directory, name, folder):
+                    if stat.S_ISREG(status.st_mode):
+                        found[path] = Sighting(
+                            path, root, status.st_dev, status.st_ino, status.st_size, status.st_mtime
+                        )
+                    elif not stat.S_ISDIR(status.st_mode):
+                        self.refused[path] = _LINK if stat.S_ISLNK(status.st_mode) else "not a regular file"
+
+    def _status(self, directory: int, name: str, folder: Folder) -> os.stat_result | None:
+        try:
+            return os.stat(name, dir_fd=directory, follow_symlinks=False)
+        except FileNotFoundError:
+            return None
+        except OSError:
+            self.unreadable.add(folder.path)
+            return None
+
+    def _below(self, descent: Descent, parts: tuple[str, ...]) -> Iterator[tuple[Folder, list[str]]]:
+        """Depth first. The stack is ours: the application may nest directories deeper than Python nests calls."""
+        waiting = [(descent.top, parts)]
+        while waiting:
+            self._beat()
+            folder, (first, *rest) = waiting.pop()
+            if first == "**":
+                below = self._names(descent, folder, _ANY, of=self._is_folder)
+                waiting += [(folder.find_below(name), (first, *rest)) for name in reversed(below)]
+                waiting.append((folder, tuple(rest or (_ANY,))))
+            elif rest:
+                below = self._names(descent, folder, first, of=self._is_folder)
+                waiting += [(folder.find_below(name), tuple(rest)) for name in reversed(below)]
+            elif names := self._names(descent, folder, first):
+                yield folder, names
+
+    def _names(
+        self, descent: Descent, folder: Folder, pattern: str,
+        of: Callable[[Folder, os.DirEntry[str]], bool] | None = None,
+    ) -> list[str]:  # fmt: skip
+        """What a directory holds that matches, by name. What does not match is not kept: there may be any number."""
+        matches, hidden = _matcher((pattern,)), pattern.startswith(".")
+        try:
+            if len(folder.prefix) > _MAX_PATH // 4 and len(os.fsencode(folder.prefix)) > _MAX_PATH + 1:
+                raise OSError(errno.ENAMETOOLONG, "a path that is too long")
+            with os.scandir(descent.open(folder)) as entries:
+                return sorted(
+                    entry.name
+                    for entry in entries
+                    if (hidden or not entry.name.startswith("."))
+                    and matches(entry.name)
+                    and (of is None or of(folder, entry))
+                )
+        except FileNotFoundError:
+            return []
+        except OSError:
+            self.unreadable.add(folder.path)
+            return []
+
+    def _is_folder(self, folder: Folder, entry: os.DirEntry[str]) -> bool:
+        if entry.is_symlink():
+            self.refused[folder.prefix + entry.name] = _LINK
+            return False
+        return entry.is_dir(follow_symlinks=False)
+
+
+@lru_cache
+def _matcher(patterns: tuple[str, ...]) -> Callable[[str], object]:
+    """Return a function that tells whether a text fits one of the patterns."""
+    return re.compile("|".join(map(translate, patterns))).match
+
+
+def _is_named(matcher: Callable[[str], object] | None, path: str) -> bool:
+    return matcher is not None and bool(matcher(os.path.basename(path)) or matcher(path))
+
+
+def _matches(parts: tuple[str, ...], names: Sequence[str]) -> bool:
+    """Return whether these components lead to these names; `**` is any number of directories."""
+    if parts[-1] == "**":
+        parts = (*parts, _ANY)
+    places = {0}
+    for name in names:
+        after = set()
+        for place in places:
+            while place < len(parts) and parts[place] == "**":
+                if _fits(_ANY, name):
+                    after.add(place)
+                place += 1
+            if place < len(parts) and _fits(parts[place], name):
+                after.add(place + 1)
+        places = after
+    return len(parts) in places
+
+
+def _fits(pattern: str, name: str) -> bool:
+    """Return whether a name fits, as the shell does it: a leading dot is matched only by a leading dot."""
+    is_hidden = name.startswith(".") and not pattern.startswith(".")
+    return not is_hidden and _matcher((pattern,))(name) is not None
