@@ -1,17 +1,21 @@
-"""log-sidecar: follows the log files beside it and stores every line in Elasticsearch or MongoDB, once.
+"""log-sidecar tails the log files of an application and stores every line once in Elasticsearch or MongoDB.
 
-The path of a line is the reading order. Each room takes one noun and hands on one noun, in batches:
+A line passes these stages in batches. Each package takes one kind of data and hands on another:
 
-    watch     which files may have news             → Sighting
-    read      bytes of one file from one position   → Chunk
-    decode    bytes to whole lines with offsets     → Lines
-    parse     lines to fields                       → Records
-    enrich    records to finished documents         → Documents
-    deliver   documents to verdicts                 → Verdict
-    state     verdicts to durable positions
+    watch      which files match the patterns now?           → Sighting
+    tail       which file is this, which bytes come next?    → Chunk
+    decode     bytes to whole lines with offsets             → Lines
+    parse      lines to fields                               → Records
+    transform  what the user changes or drops                → Records
+    document   our fields, name conflicts, limits            → Documents
+    deliver    batches to a sink, with retries               → Verdict
+    sinks      the destinations, and the contract they keep
+    state      checkpoints and dead letters that survive
 
-`shipper` joins the rooms for one pipeline × one sink; `supervisor` runs the shippers; `lifecycle` is the process
-around them, with `observe` for those who ask how it is and `kubernetes` for the Pod around it; `cli` is for people.
+Around them: `pipeline` joins the stages for one pipeline and one sink, `app` is one run of the process, `tools` are the
+other commands, `cli` parses arguments and prints. Below them: `config` (settings), `model` (the data between stages),
+`telemetry` (events, counters, metrics), `admin` (socket, HTTP, health), `kubernetes` (the Pod around the sidecar) and
+`lib` (modules that know nothing of logs).
 """
 
 __version__ = "0.1.0"

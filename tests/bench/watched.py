@@ -32,7 +32,7 @@ _SCRAPE = {"/metrics": 1.0}
 """Target to seconds from one request to the next."""
 
 _PAGE = {"/status.json": 2.0, "/history.json": 10.0}
-"""The same of an open page (sidecar/observe/page/page.js)."""
+"""The same of an open page (sidecar/admin/page/page.js)."""
 
 _TIMES = 100
 """So many requests are enough to tell one of them from what goes on besides."""

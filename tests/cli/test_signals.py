@@ -14,8 +14,8 @@ from tests.journey.processes import ENVIRON, ended, eventually, running, sidecar
 
 _AT_EACH_INSTRUCTION = """
 import signal, sys
-from sidecar.clock import SystemClock
-from sidecar.signals import Wishes
+from sidecar.lib.clock import SystemClock
+from sidecar.app.signals import Wishes
 
 wishes = Wishes(SystemClock())
 wishes.listen()

@@ -219,7 +219,7 @@ def test_no_command_writes_what_a_terminal_obeys(scene: Scene, is_terminal: bool
 
 def test_commands_write_through_one_edge() -> None:
     """`print`, the streams and a console of rich are used by `output` and `console` alone."""
-    edges = {"cli/output.py", "cli/console.py", "events.py", "deliver/sinks/stdout.py"}
+    edges = {"cli/output.py", "cli/console.py", "telemetry/log.py", "sinks/stdout.py"}
     root = Path(package.__path__[0])
     found = {
         f"{file.relative_to(root)}: {ast.unparse(node)}"

@@ -60,7 +60,7 @@ def test_the_keyboard_goes_through_all_samples_from_the_newest_on(browser: Brows
     with browser.page(address, width=width) as page:
         page.shows(DRAWN, 60)
         page.value("document.querySelector('.plot').focus()")
-        moments = page.value("charts.made[0].plot.data[0].map(words.clock)")
+        moments = page.value("charts.made[0].plot.data[0].map(format.clock)")
         for moment in reversed(moments[-30:]):
             page.press(*LEFT)
             page.shows(f"document.querySelector('.chart output').textContent.startsWith('{moment}')")

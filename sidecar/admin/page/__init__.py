@@ -20,8 +20,8 @@ from sidecar.lib.terminal import printable_lines
 from sidecar.model.dead_letter import DeadLetter
 from sidecar.telemetry.snapshot import Facts, FileFacts
 
-_STYLES = ("uPlot.min.css", "page.css")
-_SCRIPTS = ("uPlot.iife.min.js", "words.js", "charts.js", "page.js")
+_STYLES = ("vendor/uPlot.min.css", "page.css")
+_SCRIPTS = ("vendor/uPlot.iife.min.js", "format.js", "charts.js", "page.js")
 MOST_FILES = 30
 MOST_LETTERS = 10
 _MOST_TEXT = 4096

@@ -4,10 +4,10 @@
 const POWERS = Array.from({ length: 50 }, (_, power) => 2 ** power);
 const SPANS = [.1, .2, .5, 1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 21600, 43200, ...POWERS.map((power) => power * 86400)];
 const CHARTS = [
-  { column: "lines_s", title: "Lines read per second", word: (value) => words.rate(value) },
-  { column: "bytes_s", title: "Bytes read per second", steps: POWERS, word: (value) => words.size(value) },
-  { column: "lag_bytes", title: "Lag in bytes", steps: POWERS, word: (value) => words.size(value) },
-  { column: "lag_s", title: "Lag: age of the oldest line", steps: SPANS, word: (value) => words.duration(value) },
+  { column: "lines_s", title: "Lines read per second", word: (value) => format.rate(value) },
+  { column: "bytes_s", title: "Bytes read per second", steps: POWERS, word: (value) => format.size(value) },
+  { column: "lag_bytes", title: "Lag in bytes", steps: POWERS, word: (value) => format.size(value) },
+  { column: "lag_s", title: "Lag: age of the oldest line", steps: SPANS, word: (value) => format.duration(value) },
 ];
 const COLOURS = 8;
 const DASHES = [[], [6, 4], [2, 3], [10, 4, 2, 4]];
@@ -70,8 +70,8 @@ const charts = {
         y: { range: (plot, least, most) => [0, most > 0 ? most * 1.1 : 1] },
       },
       axes: [
-        { ...axis, space: 70, values: (plot, moments) => moments.map((at) => words.clock(at).slice(0, 5)) },
-        { ...axis, size: 74, values: (plot, values) => values.map((value) => words.round(chart.word(value))), ...(chart.steps ? { incrs: chart.steps } : {}) },
+        { ...axis, space: 70, values: (plot, moments) => moments.map((at) => format.clock(at).slice(0, 5)) },
+        { ...axis, size: 74, values: (plot, values) => values.map((value) => format.round(chart.word(value))), ...(chart.steps ? { incrs: chart.steps } : {}) },
       ],
       series: [{}, ...chart.tracks.map((track, index) => ({
         label: charts.nameOf(track),
@@ -102,7 +102,7 @@ const charts = {
     const values = chart.tracks.map((track, i) => [charts.nameOf(track), columns[i][at]])
       .filter(([name, value]) => value != null && !charts.hidden.has(name))
       .map(([name, value]) => (chart.tracks.length > 1 ? `${name}: ${chart.word(value)}` : chart.word(value)));
-    const text = `${words.clock(moments[at])} · ${values.slice(0, 6).join(", ")} · most ${chart.word(most)}`;
+    const text = `${format.clock(moments[at])} · ${values.slice(0, 6).join(", ")} · most ${chart.word(most)}`;
     if (chart.readout.textContent !== text) chart.readout.textContent = text;
     chart.place.setAttribute("aria-label", `${chart.title}, the last hour. ${text}. Left and right go through the samples.`);
   },

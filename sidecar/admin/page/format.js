@@ -1,7 +1,7 @@
 "use strict";
 // Numbers as people read them, and elements that can hold nothing but text.
 
-const words = {
+const format = {
   count: (value) => Math.round(value).toLocaleString("en"),
 
   rate: (value) => value.toLocaleString("en", { maximumFractionDigits: value < 100 ? 1 : 0 }),

@@ -24,7 +24,7 @@ function segments(facts, balance) {
     const segment = (found[kind] ??= { bytes: 0, lines: 0, reasons: [] });
     segment.bytes += bytes;
     segment.lines += balance.lines[what] || 0;
-    if (reason && bytes) segment.reasons.push(`${reason} ${words.size(bytes)}`);
+    if (reason && bytes) segment.reasons.push(`${reason} ${format.size(bytes)}`);
   }
   const sent = sum(facts.shippers.filter((each) => each.sink === balance.sink).map((each) => each.in_flight_bytes));
   found.flight.bytes = Math.max(0, Math.min(sent, balance.unsettled));
@@ -37,23 +37,23 @@ function balanceOf(facts, balance) {
   const seen = sum(Object.values(found).map((each) => each.bytes));
   const names = Object.fromEntries(KINDS);
   const parts = Object.entries(found).map(([kind, segment]) => ({ kind, name: names[kind] || kind, ...segment }));
-  const told = parts.filter((part) => part.bytes).map((part) => `${part.name} ${words.share(part.bytes, seen)}`);
+  const told = parts.filter((part) => part.bytes).map((part) => `${part.name} ${format.share(part.bytes, seen)}`);
   const bar = element("div", { class: "bar", role: "img", "aria-label": `${balance.sink}: ${told.join(", ") || "nothing yet"}` });
   for (const part of parts.filter((each) => each.bytes > 0)) {
-    const piece = element("i", { class: part.kind, title: `${part.name}: ${words.count(part.bytes)} bytes` });
+    const piece = element("i", { class: part.kind, title: `${part.name}: ${format.count(part.bytes)} bytes` });
     piece.style.flexGrow = String(part.bytes / seen);
     bar.append(piece);
   }
   const rows = parts.map((part) => element("tr", { "data-kind": part.kind },
     element("th", { scope: "row" }, element("span", { class: `swatch ${part.kind}`, "aria-hidden": "true" }), part.name,
       element("span", { class: "dim" }, part.reasons.length ? ` (${part.reasons.join(", ")})` : "")),
-    element("td", { class: "number" }, words.count(part.bytes)),
-    element("td", { class: "number" }, words.share(part.bytes, seen)),
-    element("td", { class: "number" }, part.lines ? words.count(part.lines) : "")));
+    element("td", { class: "number" }, format.count(part.bytes)),
+    element("td", { class: "number" }, format.share(part.bytes, seen)),
+    element("td", { class: "number" }, part.lines ? format.count(part.lines) : "")));
   const heads = ["", "bytes", "share", "lines"].map((name) => element("th", { scope: "col", class: name ? "number" : null }, name));
   const foot = element("tr", { "data-kind": "seen" },
     element("th", { scope: "row" }, "seen, all together"),
-    element("td", { class: "number" }, words.count(seen)),
+    element("td", { class: "number" }, format.count(seen)),
     element("td", { class: "number" }, seen ? "100 %" : ""), element("td", { class: "number" }));
   return element("div", { class: "balance", "data-sink": balance.sink },
     element("h3", {}, balance.sink), bar,
@@ -102,7 +102,7 @@ function cell(title, shown, isNumber) {
 
 function progressOf(file) {
   const settled = file.size - behind(file);
-  const told = file.size ? words.share(settled, file.size) || "0 %" : "100 %";
+  const told = file.size ? format.share(settled, file.size) || "0 %" : "100 %";
   const filled = element("i", {});
   filled.style.width = file.size ? `${(100 * settled) / file.size}%` : "100%";
   return element("span", { class: "progress" }, element("span", { class: "gauge", "aria-hidden": "true" }, filled), told);
@@ -113,9 +113,9 @@ const remark = (file) => (file.is_deleted ? "deleted, or out of the paths" : fil
 const files = new Sorted(byId("files"), "Files", [
   ["file", (file) => file.path, (file) => file.path],
   ["pipeline", (file) => file.pipeline, (file) => file.pipeline],
-  ["size", (file) => file.size, (file) => words.size(file.size), true],
+  ["size", (file) => file.size, (file) => format.size(file.size), true],
   ["settled", (file) => (file.size - behind(file)) / (file.size || 1), progressOf],
-  ["behind", behind, (file) => words.size(behind(file)), true],
+  ["behind", behind, (file) => format.size(behind(file)), true],
   ["remark", remark, remark],
 ], 4, true);
 
@@ -138,12 +138,12 @@ const sinks = new Sorted(byId("sinks"), "Sinks", [
   ["sink", (each) => each.sink, (each) => element("span", {}, each.sink, each.destination === each.sink ? "" : element("span", { class: "dim" }, ` ${each.destination}`))],
   ["pipeline", (each) => each.pipeline, (each) => each.pipeline],
   ["state", (each) => each.state, (each) => element("strong", { class: STYLES[each.state] || "" }, each.state)],
-  ["since", (each) => each.since, (each) => words.moment(each.since)],
-  ["behind", (each) => each.lag_bytes, (each) => words.size(each.lag_bytes), true],
-  ["oldest", (each) => each.lag_s, (each) => words.duration(each.lag_s), true],
-  ["lines read", (each) => each.tally.lines_read, (each) => words.count(each.tally.lines_read), true],
-  ["lines/s", rateOf, (each) => words.rate(rateOf(each)), true],
-  ["retries", (each) => each.tally.retries, (each) => words.count(each.tally.retries), true],
+  ["since", (each) => each.since, (each) => format.moment(each.since)],
+  ["behind", (each) => each.lag_bytes, (each) => format.size(each.lag_bytes), true],
+  ["oldest", (each) => each.lag_s, (each) => format.duration(each.lag_s), true],
+  ["lines read", (each) => each.tally.lines_read, (each) => format.count(each.tally.lines_read), true],
+  ["lines/s", rateOf, (each) => format.rate(rateOf(each)), true],
+  ["retries", (each) => each.tally.retries, (each) => format.count(each.tally.retries), true],
   ["last error", (each) => each.error, faultOf],
 ], 0, false);
 
@@ -151,7 +151,7 @@ const refusals = new Sorted(byId("refusals"), "Dead letters since the start", [
   ["reason", (each) => each.kind, (each) => each.kind],
   ["pipeline", (each) => each.pipeline, (each) => each.pipeline],
   ["sink", (each) => each.sink, (each) => each.sink],
-  ["since the start", (each) => each.count, (each) => words.count(each.count), true],
+  ["since the start", (each) => each.count, (each) => format.count(each.count), true],
 ], 3, true);
 
 // ── the rest ─────────────────────────────────────────────────────────────────────────────────────────────
@@ -167,16 +167,16 @@ function verdicts(facts) {
   const dead = sum(facts.balance.map((each) => segments(facts, each).dead_letter.lines));
   const oldest = Math.max(0, ...facts.shippers.map((each) => each.lag_s));
   return [
-    lost ? verdict("bad", `${words.size(lost)} lost`, "The balance says which and why.") : verdict("good", "Nothing is lost", "Every byte is in the balance."),
+    lost ? verdict("bad", `${format.size(lost)} lost`, "The balance says which and why.") : verdict("good", "Nothing is lost", "Every byte is in the balance."),
     down.length ? verdict("bad", `${down.length} of ${facts.shippers.length} down`, down.map((each) => `${each.pipeline} → ${each.sink}`).join(", "))
       : verdict("good", facts.shippers.length > 1 ? "All sinks take lines" : "The sink takes lines", "None has to be tried again."),
-    verdict(oldest > 60 ? "warn" : "good", oldest > 0 ? `${words.duration(oldest)} behind` : "Up to date", `${words.size(sum(facts.shippers.map((each) => each.lag_bytes)))} could be delivered and are not.`),
-    dead ? verdict("warn", `${words.count(dead)} dead letters`, "Documents that were refused.") : verdict("good", "No dead letters", "No destination refused a document."),
+    verdict(oldest > 60 ? "warn" : "good", oldest > 0 ? `${format.duration(oldest)} behind` : "Up to date", `${format.size(sum(facts.shippers.map((each) => each.lag_bytes)))} could be delivered and are not.`),
+    dead ? verdict("warn", `${format.count(dead)} dead letters`, "Documents that were refused.") : verdict("good", "No dead letters", "No destination refused a document."),
   ];
 }
 
 function letterOf(letter) {
-  const head = `No. ${letter.number}, ${words.moment(letter.at)}: ${letter.kind}, ${letter.path} from byte ${words.count(letter.start)}`;
+  const head = `No. ${letter.number}, ${format.moment(letter.at)}: ${letter.kind}, ${letter.path} from byte ${format.count(letter.start)}`;
   return element("details", {}, element("summary", {}, head),
     element("p", {}, `${letter.pipeline} → ${letter.sink}: ${letter.reason}`),
     element("pre", { tabindex: "0", role: "region", "aria-label": `Document of dead letter ${letter.number}` }, letter.document + (letter.is_cut ? " …" : "")));
@@ -190,7 +190,7 @@ function deadLetters(facts) {
   const kept = sum(facts.balance.map((each) => segments(facts, each).dead_letter.lines));
   const seeing = facts.letters ? "The newest ones are below." : "Their contents are shown only with admin.show_documents.";
   byId("letters-note").textContent = kept || rows.length
-    ? `${words.count(kept)} are kept; sidecar dead-letters lists them. ${seeing}` : "There are none.";
+    ? `${format.count(kept)} are kept; sidecar dead-letters lists them. ${seeing}` : "There are none.";
   const key = JSON.stringify((facts.letters || []).map((letter) => letter.number));
   if (byId("letters").dataset.key !== key) {
     byId("letters").replaceChildren(...(facts.letters || []).map(letterOf));
@@ -200,16 +200,16 @@ function deadLetters(facts) {
 
 function display(facts) {
   byId("version").textContent = facts.version;
-  byId("about").textContent = `up for ${words.duration(facts.now - facts.started_at)}, process ${facts.pid}, state in ${facts.state_dir}`;
+  byId("about").textContent = `up for ${format.duration(facts.now - facts.started_at)}, process ${facts.pid}, state in ${facts.state_dir}`;
   show(byId("verdicts"), ...verdicts(facts));
   byId("balances").replaceChildren(...facts.balance.map((each) => balanceOf(facts, each)));
   sinks.fill(facts.shippers);
   files.fill(facts.files);
   const more = facts.files_total - facts.files.length;
-  byId("files-more").textContent = more ? `and ${words.count(more)} more, which are no further behind` : "";
+  byId("files-more").textContent = more ? `and ${format.count(more)} more, which are no further behind` : "";
   deadLetters(facts);
   const of = facts.configuration;
-  byId("settings-note").textContent = `${of.hash}, in force since ${words.moment(of.since)}${of.is_last_good ? "" : "; a newer one was refused"}`;
+  byId("settings-note").textContent = `${of.hash}, in force since ${format.moment(of.since)}${of.is_last_good ? "" : "; a newer one was refused"}`;
   const text = JSON.stringify(facts.settings, null, 2);
   if (byId("settings").textContent !== text) byId("settings").textContent = text;
 }
@@ -240,7 +240,7 @@ async function refresh() {
     }
     trouble("");
   } catch (error) {
-    const last = state.facts ? ` What is shown is of ${words.moment(state.facts.now)}.` : "";
+    const last = state.facts ? ` What is shown is of ${format.moment(state.facts.now)}.` : "";
     trouble(`No good answer from the sidecar (${error.message}); asking again.${last}`);
   }
 }
