@@ -12,10 +12,10 @@ A line passes these stages in batches. Each package takes one kind of data and h
     sinks      the destinations, and the contract they keep
     state      checkpoints and dead letters that survive
 
-Around them: `pipeline` joins the stages for one pipeline and one sink, `app` is one run of the process, `tools` are the
-other commands, `cli` parses arguments and prints. Below them: `config` (settings), `model` (the data between stages),
-`telemetry` (events, counters, metrics), `admin` (socket, HTTP, health), `kubernetes` (the Pod around the sidecar) and
-`lib` (modules that know nothing of logs).
+Around them: `pipeline` joins the stages for one pipeline and one sink, `app` is one run of the process, `tools` are
+the other commands, `cli` parses arguments and prints. Below them: `config` (settings), `model` (the data between
+stages), `telemetry` (events, counters, metrics), `admin` (socket, HTTP, health), `kubernetes` (the Pod around the
+sidecar) and `lib` (modules that know nothing of logs).
 """
 
 __version__ = "0.1.0"

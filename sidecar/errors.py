@@ -1,4 +1,4 @@
-"""The faults of the sidecar, as a tree. An outcome of a record is a value (`Verdict`), never one of these.
+"""The faults of the sidecar, as a tree. An outcome of a record is a value (`WriteResult`), never one of these.
 
 SidecarError
 ├── ConfigurationError    the user asked for something that cannot be; exit 2, nothing was started
@@ -57,9 +57,9 @@ class Retryable(DeliveryError):
         self.retry_after = retry_after
 
 
-class TooLarge(Retryable):
+class RequestTooLarge(Retryable):
     """The destination refuses a request of this size (HTTP 413 and its like); a smaller one may pass."""
 
 
-class Fatal(DeliveryError):
+class Misconfigured(DeliveryError):
     """Trying again will not help before a person changes something: credentials, target, permissions."""

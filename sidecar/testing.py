@@ -19,10 +19,10 @@ from pathlib import Path
 from typing import Any
 
 from sidecar.errors import DeliveryError
-from sidecar.model.batch import Batch, Rejection, Verdict
-from sidecar.model.documents import Whole
+from sidecar.model.batch import Batch, Rejection, WriteResult
+from sidecar.model.documents import RenderedDocuments
 from sidecar.model.file import Generation
-from sidecar.sinks.contract import Resumable, Sink
+from sidecar.sinks.contract import ResumableSink, Sink
 
 TIME = "2026-11-23T01:00:00.123456Z"
 
@@ -52,7 +52,7 @@ def batch_of(documents: Sequence[str | Mapping[str, Any]], *, first: int = 0, ge
     texts = [item if isinstance(item, str) else json.dumps(item, ensure_ascii=False) for item in documents]
     life = Generation(generation, "app", "/var/log/app/app.log", 1_795_395_600.0)
     starts = [first + 100 * number for number in range(len(texts))]
-    return Batch([Whole(life, starts, texts, [TIME] * len(texts))])
+    return Batch([RenderedDocuments(life, starts, texts, [TIME] * len(texts))])
 
 
 def numbered(count: int, *, first: int = 0) -> Batch:
@@ -83,7 +83,7 @@ class ScriptedSink:
     def probe(self) -> None:
         """Nothing to try."""
 
-    def write(self, batch: Batch) -> Verdict:
+    def write(self, batch: Batch) -> WriteResult:
         """The next attempt of the script."""
         self.sent.append(batch.ids)
         attempt = self._attempts.pop(0) if self._attempts else [stored] * len(batch)
@@ -94,7 +94,7 @@ class ScriptedSink:
         refused = [
             Rejection(i, "scripted", "as the script says") for i, what in enumerate(attempt) if what == rejected
         ]
-        return Verdict(taken, refused)
+        return WriteResult(taken, refused)
 
 
 @dataclass
@@ -147,7 +147,7 @@ class UnderTest:
 def opened(under_test: UnderTest, receipt: str | None = None) -> Iterator[Sink]:
     """The sink, opened as a shipper opens it, and closed again."""
     sink = under_test.make()
-    if isinstance(sink, Resumable):
+    if isinstance(sink, ResumableSink):
         sink.resume(receipt)
     sink.open()
     try:

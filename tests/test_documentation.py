@@ -8,20 +8,29 @@ import pytest
 from pydantic import BaseModel
 
 from sidecar.cli import COMMANDS
-from sidecar.config.admin import Admin, Metrics, Otlp, Tls
-from sidecar.config.limits import DeadLetters, Drain, Limits
-from sidecar.config.pipeline import Pipeline, RuleTest
+from sidecar.config.admin import AdminSettings, MetricsSettings, OtlpSettings, TlsSettings
+from sidecar.config.limits import DeadLetterSettings, DrainSettings, ResourceLimits
+from sidecar.config.pipeline import PipelineSettings, RuleTest
 from sidecar.config.settings import Settings
 from sidecar.decode.presets import PRESETS
-from sidecar.decode.settings import Multiline
+from sidecar.decode.settings import MultilineSettings
 from sidecar.lib.conversions import Kind
 from sidecar.lib.settings_model import meanings
 from sidecar.parse.settings import BUILT_IN as PARSERS
-from sidecar.parse.settings import Container, Csv, Dissect, Grok, Json, Logfmt, Regex, Timestamp
+from sidecar.parse.settings import (
+    ContainerSettings,
+    CsvSettings,
+    DissectSettings,
+    GrokSettings,
+    JsonSettings,
+    LogfmtSettings,
+    RegexSettings,
+    TimestampSettings,
+)
 from sidecar.sinks import registry
-from sidecar.transform.field_settings import FingerprintOptions, HostOptions, KubernetesOptions, SampleOptions
+from sidecar.transform.field_settings import HashFieldsOptions, HostOptions, KubernetesOptions, SampleOptions
 from sidecar.transform.redaction.detectors import DETECTORS
-from sidecar.transform.redaction.settings import Redact, Redaction
+from sidecar.transform.redaction.settings import RedactionRuleSettings, RedactSettings
 from sidecar.transform.registry import KINDS
 
 ROOT = Path(__file__).parents[1]
@@ -29,25 +38,25 @@ ENRICHERS = (ROOT / "docs" / "enrichers.md").read_text()
 CONFIGURATION = (ROOT / "docs" / "configuration.md").read_text()
 MODELS: list[type[BaseModel]] = [
     Settings,
-    Admin,
-    Tls,
-    Metrics,
-    Otlp,
-    Limits,
-    DeadLetters,
-    Drain,
-    Pipeline,
-    Multiline,
-    Redact,
-    Redaction,
-    Json,
-    Regex,
-    Grok,
-    Dissect,
-    Csv,
-    Logfmt,
-    Container,
-    Timestamp,
+    AdminSettings,
+    TlsSettings,
+    MetricsSettings,
+    OtlpSettings,
+    ResourceLimits,
+    DeadLetterSettings,
+    DrainSettings,
+    PipelineSettings,
+    MultilineSettings,
+    RedactSettings,
+    RedactionRuleSettings,
+    JsonSettings,
+    RegexSettings,
+    GrokSettings,
+    DissectSettings,
+    CsvSettings,
+    LogfmtSettings,
+    ContainerSettings,
+    TimestampSettings,
 ]
 
 
@@ -76,7 +85,7 @@ def test_every_enricher_has_its_section() -> None:
     assert all(f"| `{kind}` |" in ENRICHERS for kind in get_args(Kind))
 
 
-@pytest.mark.parametrize("model", [FingerprintOptions, SampleOptions, HostOptions, KubernetesOptions])
+@pytest.mark.parametrize("model", [HashFieldsOptions, SampleOptions, HostOptions, KubernetesOptions])
 def test_every_option_of_an_enricher_is_documented_with_its_meaning(model: type[BaseModel]) -> None:
     explained = meanings(model)
     for name in model.model_fields:

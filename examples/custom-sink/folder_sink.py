@@ -3,8 +3,8 @@
 from pathlib import Path
 from typing import ClassVar, Literal, Self
 
-from sidecar.errors import Fatal, Retryable
-from sidecar.model.batch import Batch, Verdict
+from sidecar.errors import Misconfigured, Retryable
+from sidecar.model.batch import Batch, WriteResult
 from sidecar.sinks.contract import SinkSettings
 
 
@@ -33,9 +33,9 @@ class FolderSink:
 
     def open(self) -> None:
         if not self.path.is_dir():
-            raise Fatal("there is no such folder", at=str(self.path), try_="make it")
+            raise Misconfigured("there is no such folder", at=str(self.path), try_="make it")
 
-    def write(self, batch: Batch) -> Verdict:
+    def write(self, batch: Batch) -> WriteResult:
         already = 0
         try:
             for name, document in zip(batch.ids, batch.documents, strict=True):
@@ -44,7 +44,7 @@ class FolderSink:
                 file.write_text(document, encoding="utf-8")
         except OSError as error:  # nothing is settled: the same documents come again, under the same names
             raise Retryable(f"cannot be written ({error.strerror})", at=str(self.path)) from error
-        return Verdict(range(len(batch)), already=already)
+        return WriteResult(range(len(batch)), already=already)
 
     def close(self) -> None:
         pass

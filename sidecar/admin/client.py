@@ -24,7 +24,7 @@ _MOST = 64 << 20
 """Some hundred bytes a file, of which there may be very many."""
 
 
-class NobodyThere(Exception):
+class SidecarNotRunning(Exception):
     """No sidecar answers in this state directory; `could_be` tells whether one could have made its socket there."""
 
     def __init__(self, reason: str = "no sidecar answers here", *, could_be: bool) -> None:
@@ -45,7 +45,7 @@ def address(directory: Path) -> Iterator[str]:
 def ask(directory: Path, request: str, timeout_s: float = 5.0) -> tuple[int, dict[str, Any]]:
     """`request` is a method and a target: "GET /live". Returns status and answer.
 
-    Raises `NobodyThere`, and `TimeoutError` when the sidecar is there and does not answer in time.
+    Raises `SidecarNotRunning`, and `TimeoutError` when the sidecar is there and does not answer in time.
     """
     try:
         with address(directory) as path, socket.socket(socket.AF_UNIX) as connection:
@@ -58,15 +58,15 @@ def ask(directory: Path, request: str, timeout_s: float = 5.0) -> tuple[int, dic
     except TimeoutError:
         raise
     except OSError:
-        raise NobodyThere(could_be=_could_be(directory)) from None
+        raise SidecarNotRunning(could_be=_could_be(directory)) from None
     head, _, body = answer.partition(b"\r\n\r\n")
     status = head.split(b" ", 2)[1:2]
     if not status or not status[0].isdigit():
-        raise NobodyThere(could_be=True)
+        raise SidecarNotRunning(could_be=True)
     try:
         return int(status[0]), json.loads(body)
     except ValueError:
-        raise NobodyThere("what answers here is no sidecar", could_be=True) from None
+        raise SidecarNotRunning("what answers here is no sidecar", could_be=True) from None
 
 
 _CREDENTIALS = struct.Struct("iII")
@@ -82,7 +82,7 @@ def _explain_peer(connection: socket.socket) -> str:
 
 def _refuse_foreign(reason: str) -> None:
     if reason:
-        raise NobodyThere(f"{NAME} is not used: {reason}", could_be=True)
+        raise SidecarNotRunning(f"{NAME} is not used: {reason}", could_be=True)
 
 
 def _could_be(directory: Path) -> bool:

@@ -22,7 +22,7 @@ STUCK_AFTER_S = 60.0
 """Each loop beats at least once a second; one that has not beaten for so long is stuck."""
 
 
-class Answer(NamedTuple):
+class ProbeResult(NamedTuple):
     """What a probe gets: whether all is well, and a sentence."""
 
     good: bool
@@ -43,25 +43,25 @@ class Health:
     down: Callable[[], Sequence[str]] = field(default=tuple)
     """The sinks that take nothing now."""
 
-    def startup(self) -> Answer:
+    def startup(self) -> ProbeResult:
         """Passes once the files are followed; also for a parked sidecar, which must not hold up the application."""
         if self.parked:
-            return Answer(good=True, text=f"parked: {self.parked}")
-        return Answer(self.follows, "follows its files" if self.follows else "still starts")
+            return ProbeResult(good=True, text=f"parked: {self.parked}")
+        return ProbeResult(self.follows, "follows its files" if self.follows else "still starts")
 
-    def live(self) -> Answer:
+    def live(self) -> ProbeResult:
         """Fail when a loop is stuck, and name it."""
         ages = sorted(self.heartbeats.ages().items())
         stuck = [f"{name} has been stuck for {age_s:.0f} s" for name, age_s in ages if age_s >= STUCK_AFTER_S]
         if not stuck or self.ends:
-            return Answer(good=True, text="gets on")
-        return Answer(good=False, text="; ".join(stuck))
+            return ProbeResult(good=True, text="gets on")
+        return ProbeResult(good=False, text="; ".join(stuck))
 
-    def ready(self, *, sinks: bool = False) -> Answer:
+    def ready(self, *, sinks: bool = False) -> ProbeResult:
         """Passes when the configuration is good and the files are followed; with `sinks` no sink may be down."""
         if self.parked:
-            return Answer(good=False, text=f"parked: {self.parked}")
+            return ProbeResult(good=False, text=f"parked: {self.parked}")
         if not self.follows:
-            return Answer(good=False, text="still starts")
+            return ProbeResult(good=False, text="still starts")
         down = self.down() if sinks else ()
-        return Answer(not down, f"down: {', '.join(down)}" if down else "ready")
+        return ProbeResult(not down, f"down: {', '.join(down)}" if down else "ready")

@@ -39,7 +39,7 @@ _PROBES = ("/livez", "/readyz", "/startupz")
 """Asked by the kubelet, which has no token, and answered also while large answers are under way."""
 
 
-class Request(NamedTuple):
+class HttpRequest(NamedTuple):
     """The head of a request; names of headers in lower case."""
 
     method: str
@@ -47,7 +47,7 @@ class Request(NamedTuple):
     headers: Mapping[str, str]
 
 
-class Refused(Exception):
+class RequestRefused(Exception):
     """A request that gets no answer but this."""
 
     def __init__(self, status: int, text: str, headers: Mapping[str, str] | None = None) -> None:
@@ -140,13 +140,13 @@ class HttpAdmin:
             self._admit(request)
             path = urlsplit(request.target).path
             reply = self._reply(request) if path in _PROBES else await self._made(request)
-        except Refused as refused:
+        except RequestRefused as refused:
             reply = refused.reply
         except asyncio.LimitOverrunError:
-            reply = Refused(431, "the head of the request is too long").reply
+            reply = RequestRefused(431, "the head of the request is too long").reply
         await self._write(reader, writer, _bytes_of(reply, method))
 
-    async def _made(self, request: Request) -> Reply:
+    async def _made(self, request: HttpRequest) -> Reply:
         """One of the larger answers, made beside this thread."""
         await self._turn.acquire()
         began = self._loop.time()
@@ -159,17 +159,17 @@ class HttpAdmin:
             _enter(self._large, task, _MOST_LARGE)
         return reply
 
-    def _admit(self, request: Request) -> None:
+    def _admit(self, request: HttpRequest) -> None:
         if not self._access.is_direct(request.headers.get("host", "")):
-            raise Refused(403, "ask by address or as localhost, or name this host in admin.hosts")
+            raise RequestRefused(403, "ask by address or as localhost, or name this host in admin.hosts")
         if request.method not in _METHODS:
-            raise Refused(405, "nothing can be changed here; ask with GET", {"Allow": ", ".join(_METHODS)})
+            raise RequestRefused(405, "nothing can be changed here; ask with GET", {"Allow": ", ".join(_METHODS)})
         path = urlsplit(request.target).path
         if path not in _PROBES and not self._access.has_token(request.headers.get("authorization", "")):
             wanted = 'Basic realm="log-sidecar", charset="UTF-8"'
-            raise Refused(401, "send the token of admin.token_file", {"WWW-Authenticate": wanted})
+            raise RequestRefused(401, "send the token of admin.token_file", {"WWW-Authenticate": wanted})
 
-    def _reply(self, request: Request) -> Reply:
+    def _reply(self, request: HttpRequest) -> Reply:
         target = urlsplit(request.target)
         route = self._routes.get(target.path)
         if route is None:
@@ -215,28 +215,28 @@ def _listening(host: str, port: int) -> socket.socket:
     return listener
 
 
-def _parsed(head: bytes) -> Request:
-    """The request line and the fields (RFC 9112, 3 and 5). Raises `Refused`."""
+def _parsed(head: bytes) -> HttpRequest:
+    """The request line and the fields (RFC 9112, 3 and 5). Raises `RequestRefused`."""
     first, *lines = head[:-4].decode("latin-1").split("\r\n")
     method, _, rest = first.partition(" ")
     target, _, version = rest.partition(" ")
     if not (method.isascii() and method.isupper() and target.startswith("/") and version.startswith("HTTP/")):
-        raise Refused(400, "this is no HTTP request")
+        raise RequestRefused(400, "this is no HTTP request")
     if version not in ("HTTP/1.0", "HTTP/1.1"):
-        raise Refused(505, "HTTP/1.1 is spoken here")
+        raise RequestRefused(505, "HTTP/1.1 is spoken here")
     if method not in _KNOWN:
-        raise Refused(501, "no such method is known here")
+        raise RequestRefused(501, "no such method is known here")
     headers: dict[str, str] = {}
     for line in lines:
         name, colon, value = line.partition(":")
         if not colon or not name or name != name.strip() or (name.lower() == "host" and "host" in headers):
-            raise Refused(400, "a header is malformed")
+            raise RequestRefused(400, "a header is malformed")
         headers[name.lower()] = value.strip()
     try:
         urlsplit(target)
     except ValueError:
-        raise Refused(400, "the target is malformed") from None
-    return Request(method, target, headers)
+        raise RequestRefused(400, "the target is malformed") from None
+    return HttpRequest(method, target, headers)
 
 
 def _bytes_of(reply: Reply, method: str) -> bytes:

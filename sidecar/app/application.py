@@ -15,14 +15,14 @@ from typing import Any, Protocol
 
 import msgspec
 
-from sidecar.admin.health import Answer, Health
+from sidecar.admin.health import Health, ProbeResult
 from sidecar.admin.socket_server import Query, Reply, Routes, SocketAdmin
-from sidecar.app.signals import Wishes
-from sidecar.app.supervisor import Manner, Supervisor, hash_of, hostname
+from sidecar.app.signals import StopRequests
+from sidecar.app.supervisor import RunOptions, Supervisor, hash_of, hostname
 from sidecar.app.tuning import tune_process
-from sidecar.config.admin import Admin
+from sidecar.config.admin import AdminSettings
 from sidecar.config.paths import state_directory_at_hand
-from sidecar.config.reload_watch import Changes
+from sidecar.config.reload_watch import ConfigFileWatch
 from sidecar.config.risks import find_risks
 from sidecar.config.settings import Settings
 from sidecar.errors import ConfigurationError, SidecarError, StateError
@@ -36,7 +36,7 @@ from sidecar.telemetry import events
 from sidecar.telemetry.heartbeats import MAIN_LOOP, Heartbeats
 from sidecar.telemetry.history import History
 from sidecar.telemetry.log import Log
-from sidecar.telemetry.snapshot import ConfigurationFacts, Facts
+from sidecar.telemetry.snapshot import ConfigurationStatus, Snapshot
 
 ENDED, CRASHED, UNDELIVERED = 0, 1, 3
 
@@ -55,7 +55,7 @@ _MOST_NAMES = 5
 
 
 @dataclass(frozen=True, slots=True)
-class Start:
+class RunRequest:
     """What a run begins with.
 
     `load` gives the settings, again and again; `manner` how they are to be run. Both raise `ConfigurationError`.
@@ -64,19 +64,19 @@ class Start:
     """
 
     load: Callable[[], Settings]
-    manner: Callable[[], Manner]
+    manner: Callable[[], RunOptions]
     config: Path | None
     state_dir: Callable[[], Path]
     strict: bool = False
     park: bool = False
 
 
-def run(start: Start) -> int:
+def run(start: RunRequest) -> int:
     """Run the sidecar in this process until it is asked to end. Returns the exit code.
 
     Raises `StateError` or `ConfigurationError` before anything is started, unless it is to park.
     """
-    run = _Run(start)
+    run = Application(start)
     try:
         return run.until_the_end()
     except SidecarError as error:
@@ -95,30 +95,30 @@ def run_parked(problem: str) -> int:
     def directory() -> Path:
         return state_directory_at_hand(None, os.environ)
 
-    return run(Start(refused, lambda: Manner(Never(), Pod()), None, directory, park=True))
+    return run(RunRequest(refused, lambda: RunOptions(Never(), Pod()), None, directory, park=True))
 
 
-class Closable(Protocol):
+class _Closable(Protocol):
     """What answers until it is closed."""
 
     def close(self) -> None: ...
 
 
-class _Run:
-    def __init__(self, start: Start) -> None:
+class Application:
+    def __init__(self, start: RunRequest) -> None:
         self._start = start
         self._clock = SystemClock()
         self._log = Log(self._clock)
-        self._wishes = Wishes(self._clock)
+        self._wishes = StopRequests(self._clock)
         self._heartbeats = Heartbeats(self._clock)
         self._health = Health(self._heartbeats)
-        self._changes = Changes(start.config, self._clock)
+        self._changes = ConfigFileWatch(start.config, self._clock)
         self._supervisor: Supervisor | None = None
         self._admin: SocketAdmin | None = None
-        self._http: Closable | None = None
+        self._http: _Closable | None = None
         self._history: History | None = None
-        self._pusher: Closable | None = None
-        self._configuration = ConfigurationFacts("", self._clock.now())
+        self._pusher: _Closable | None = None
+        self._configuration = ConfigurationStatus("", self._clock.now())
 
     def until_the_end(self) -> int:
         """From the first look at the settings to the exit code."""
@@ -150,7 +150,7 @@ class _Run:
 
     # ── before anything runs ────────────────────────────────────────────────────────────────────────────────
 
-    def _supervised(self) -> tuple[Supervisor, Manner] | None:
+    def _supervised(self) -> tuple[Supervisor, RunOptions] | None:
         """What is to run, and how; None if the sidecar was asked to end while it was parked.
 
         A signal that came before is no reason not to start: what is there is delivered all the same.
@@ -175,11 +175,11 @@ class _Run:
                 return True
         return False
 
-    def _made(self) -> tuple[Supervisor, Manner]:
+    def _made(self) -> tuple[Supervisor, RunOptions]:
         settings = self._start.load()
         manner = self._start.manner()
         self._log.least(settings.log_level)
-        self._configuration = ConfigurationFacts(hash_of(settings), self._clock.now())
+        self._configuration = ConfigurationStatus(hash_of(settings), self._clock.now())
         self._supervisor = Supervisor(settings, manner, self._log.emit, self._clock, os.environ, self._heartbeats)
         self._health.parked = ""
         return self._supervisor, manner
@@ -205,7 +205,7 @@ class _Run:
         except OSError as error:
             self._log.emit(events.NoSocket(error.strerror or "no reason given"))
 
-    def _open_http(self, admin: Admin) -> None:
+    def _open_http(self, admin: AdminSettings) -> None:
         if admin.listen is None:
             self._history = None
             return
@@ -228,7 +228,7 @@ class _Run:
         if (otlp := supervisor.settings.metrics.otlp) is None:
             return
 
-        def facts() -> Facts:
+        def facts() -> Snapshot:
             return supervisor.facts(self._configuration, most_files=0)
 
         pusher = import_module("sidecar.telemetry.otlp").Pusher(
@@ -243,7 +243,7 @@ class _Run:
 
     # ── while it runs ───────────────────────────────────────────────────────────────────────────────────────
 
-    def _follow(self, supervisor: Supervisor, manner: Manner) -> None:
+    def _follow(self, supervisor: Supervisor, manner: RunOptions) -> None:
         while not (manner.once or self._wishes.end.wait(_BEAT_S) or supervisor.has_failed()):
             self._heartbeats.beat()
             self._log.tell_more()
@@ -294,7 +294,7 @@ class _Run:
     # ── what is asked of it ─────────────────────────────────────────────────────────────────────────────────
 
     def _routes(self) -> Routes:
-        def told(answer: Answer) -> Reply:
+        def told(answer: ProbeResult) -> Reply:
             return Reply(200 if answer.good else 503, {"text": answer.text})
 
         return {
@@ -314,14 +314,14 @@ class _Run:
             "GET /history.json": lambda query: Reply(200, history.told()),
         }
 
-    def _for_the_page(self, facts: Facts) -> Reply:
+    def _for_the_page(self, facts: Snapshot) -> Reply:
         assert self._supervisor is not None
         settings, page = self._supervisor.settings, _page()
         letters = self._supervisor.newest_letters(page.MOST_LETTERS) if settings.admin.show_documents else None
         reply: Reply = page.status(facts, mask(settings), letters)
         return reply
 
-    def _about(self, answer: Callable[[Facts], Reply], *, most_files: int | None) -> Reply:
+    def _about(self, answer: Callable[[Snapshot], Reply], *, most_files: int | None) -> Reply:
         if self._supervisor is None:
             return Reply(503, {"text": f"parked: {self._health.parked}"})
         return answer(self._supervisor.facts(self._configuration, most_files=most_files))
@@ -336,7 +336,7 @@ class _Run:
 
     # ── the end ─────────────────────────────────────────────────────────────────────────────────────────────
 
-    def _last_word(self, supervisor: Supervisor, manner: Manner) -> int:
+    def _last_word(self, supervisor: Supervisor, manner: RunOptions) -> int:
         failed, down, unreadable = supervisor.has_failed(), supervisor.down(), supervisor.unreadable()
         if self._pusher:
             self._pusher.close()
@@ -349,13 +349,13 @@ class _Run:
         return code
 
 
-def _http_admin(settings: Admin, host: str, port: int, routes: Routes) -> Closable:
+def _http_admin(settings: AdminSettings, host: str, port: int, routes: Routes) -> _Closable:
     """Imported only where something is to listen. Raises `OSError`."""
     tls = settings.tls
     access = import_module("sidecar.admin.access").Access(
         settings.hosts, settings.token_file, (tls.cert_file, tls.key_file) if tls else None
     )
-    listener: Closable = import_module("sidecar.admin.http_server").HttpAdmin(host, port, routes, access)
+    listener: _Closable = import_module("sidecar.admin.http_server").HttpAdmin(host, port, routes, access)
     return listener
 
 
@@ -364,7 +364,7 @@ def _page() -> Any:
     return import_module("sidecar.admin.page")
 
 
-def _as_status(facts: Facts) -> Reply:
+def _as_status(facts: Snapshot) -> Reply:
     return Reply(200, printable_json(msgspec.json.encode(facts).decode()).encode() + b"\n")
 
 
@@ -372,7 +372,7 @@ def _number(text: str) -> int | None:
     return int(text) if text.isascii() and text.isdigit() and len(text) < 10 else None
 
 
-def _as_metrics(facts: Facts) -> Reply:
+def _as_metrics(facts: Snapshot) -> Reply:
     """The library that writes the format is imported when somebody asks for the first time."""
     metrics = import_module("sidecar.telemetry.prometheus")
     return Reply(200, metrics.rendered(facts), metrics.CONTENT_TYPE)

@@ -26,7 +26,7 @@ HANDLED = (*ENDING, signal.SIGHUP)
 
 @contextmanager
 def hold_back() -> Iterator[None]:
-    """Keep the signals that `run` reacts to pending until the block ends or `Wishes.listen` takes them."""
+    """Keep the signals that `run` reacts to pending until the block ends or `StopRequests.listen` takes them."""
     before = signal.pthread_sigmask(signal.SIG_BLOCK, HANDLED)
     try:
         yield
@@ -57,7 +57,7 @@ class Waker:
             os.read(self._readable, 4096)
 
 
-class Request:
+class StopRequest:
     """Something that was asked for or not: like `threading.Event`, without a lock. Only one thread may wait."""
 
     def __init__(self, waker: Waker) -> None:
@@ -86,7 +86,7 @@ class Request:
 
 
 @dataclass(slots=True)
-class Wishes:
+class StopRequests:
     """`end`: orderly. `at_once`: without waiting for anything. `reload`: read the configuration again."""
 
     clock: Clock
@@ -94,12 +94,12 @@ class Wishes:
     reason: str = ""
     asked_at: float = 0.0
     by_signal: bool = False
-    end: Request = field(init=False)
-    at_once: Request = field(init=False)
-    reload: Request = field(init=False)
+    end: StopRequest = field(init=False)
+    at_once: StopRequest = field(init=False)
+    reload: StopRequest = field(init=False)
 
     def __post_init__(self) -> None:
-        self.end, self.at_once, self.reload = (Request(self.waker) for _ in range(3))
+        self.end, self.at_once, self.reload = (StopRequest(self.waker) for _ in range(3))
 
     def listen(self) -> None:
         """Take signals from now on, those included that have waited. Only the main thread may call it."""

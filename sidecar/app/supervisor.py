@@ -17,42 +17,43 @@ from operator import attrgetter
 from queue import Empty
 
 from sidecar import __version__
-from sidecar.app.signals import Wishes
-from sidecar.app.watcher import Watched, Watcher, busy_step
-from sidecar.config.pipeline import Pipeline
+from sidecar.app.signals import StopRequests
+from sidecar.app.watcher import WatchedPipeline, Watcher, busy_step
+from sidecar.config.pipeline import PipelineSettings
 from sidecar.config.settings import Settings
+from sidecar.deliver.batcher import EXPANSION, BatchLimits
 from sidecar.errors import ConfigurationError, StateError
 from sidecar.kubernetes.exit_rules import ExitRule
 from sidecar.kubernetes.pod import Pod
 from sidecar.lib.clock import Clock
 from sidecar.lib.roots import Roots
-from sidecar.model.counts import Amounts
+from sidecar.model.counts import ByteCounts
 from sidecar.model.dead_letter import DeadLetter
 from sidecar.pipeline.builder import rooms_of
-from sidecar.pipeline.shipper import EXPANSION, Limits, Shipper
+from sidecar.pipeline.shipper import Shipper
 from sidecar.sinks import registry
-from sidecar.sinks.contract import SinkSettings, TargetKeeping
+from sidecar.sinks.contract import SinkSettings, TargetLimitingSink
 from sidecar.state.database import open_store
-from sidecar.state.dead_letters import Bound, DeadLetterStore
+from sidecar.state.dead_letters import DeadLetterLimit, DeadLetterStore
 from sidecar.state.ledger import Ledger
-from sidecar.tail.hard_links import Links
-from sidecar.tail.open_files import Descriptors
+from sidecar.tail.hard_links import HardLinks
+from sidecar.tail.open_files import OpenFileLimiter
 from sidecar.tail.reader import CHUNK
-from sidecar.tail.tracked_file import Life
-from sidecar.tail.tracker import QUIET_S, Follower
+from sidecar.tail.tracked_file import TrackedFile
+from sidecar.tail.tracker import QUIET_S, FileTracker
 from sidecar.telemetry import events
 from sidecar.telemetry.heartbeats import Heartbeats
 from sidecar.telemetry.snapshot import (
-    BalanceFacts,
-    ConfigurationFacts,
-    Facts,
-    FileFacts,
-    FileSums,
+    BalanceStatus,
+    ConfigurationStatus,
+    FileStatus,
+    FileTotals,
     RefusedPath,
-    ShipperFacts,
-    VolumeFacts,
+    ShipperStatus,
+    Snapshot,
+    VolumeStatus,
 )
-from sidecar.watch.scanner import Sweep
+from sidecar.watch.scanner import FileScanner
 
 _TIMEOUT_S = 25.0
 _RETIRE_S = 10.0
@@ -77,7 +78,7 @@ Progress = Callable[[int, int], None]
 
 
 @dataclass(frozen=True, slots=True)
-class Manner:
+class RunOptions:
     """How one run goes. `once`: it ends when everything that is there is delivered."""
 
     rule: ExitRule
@@ -90,7 +91,7 @@ class Supervisor:
     """The shippers of one configuration at a time, over one state."""
 
     def __init__(
-        self, settings: Settings, manner: Manner, emit: events.Emit, clock: Clock, environ: Mapping[str, str],
+        self, settings: Settings, manner: RunOptions, emit: events.Emit, clock: Clock, environ: Mapping[str, str],
         heartbeats: Heartbeats | None = None,
     ) -> None:  # fmt: skip
         self._settings, self._manner = settings, manner
@@ -100,9 +101,9 @@ class Supervisor:
         self._started_at = clock.now()
         self._store = open_store(self.state_dir)
         self._ledger = Ledger(self._store, _bound(settings))
-        self._descriptors = Descriptors(settings.limits.open_files)
+        self._descriptors = OpenFileLimiter(settings.limits.open_files)
         self._shippers: list[Shipper] = []
-        self._watched: dict[str, Watched] = {}
+        self._watched: dict[str, WatchedPipeline] = {}
         self._roots = Roots()
         self._compose(settings)
         self._watcher = Watcher(list(self._watched.values()), clock, emit, self._heartbeats)
@@ -116,7 +117,7 @@ class Supervisor:
         for name, pipeline in settings.pipelines.items():
             kept = before.pop(name, None)
             known = partial(self._ledger.paths, name)
-            sweep = Sweep(pipeline.paths, pipeline.exclude, self._roots, known, self._heartbeats.beat)
+            sweep = FileScanner(pipeline.paths, pipeline.exclude, self._roots, known, self._heartbeats.beat)
             follower = kept.follower if kept else self._follower(name, pipeline, sweep)
             shippers = {sink: self._shipper(name, sink, follower) for sink in settings.sinks_of(name)}
             if kept:
@@ -130,25 +131,25 @@ class Supervisor:
                     follower.listen(sink, shipper)
             self._shippers += shippers.values()
             step = busy_step(min((settings.sinks[sink].linger for sink in shippers), default=1.0))
-            self._watched[name] = Watched(sweep, follower, step)
+            self._watched[name] = WatchedPipeline(sweep, follower, step)
         for gone in before.values():
             gone.follower.release()
 
-    def _follower(self, name: str, pipeline: Pipeline, sweep: Sweep) -> Follower:
-        return Follower(
+    def _follower(self, name: str, pipeline: PipelineSettings, sweep: FileScanner) -> FileTracker:
+        return FileTracker(
             name, self._ledger, self._clock, self._emit, self._descriptors, sweep,
             from_end=pipeline.read_from == "end", ignore_older=pipeline.ignore_older,
             held_deleted=self._settings.limits.held_deleted, links=self._links(pipeline),
             boundaries=_boundaries(pipeline), beat=self._heartbeats.beat,
         )  # fmt: skip
 
-    def _links(self, pipeline: Pipeline) -> Links | None:
-        return Links(pipeline.keep_links, self._roots) if pipeline.keep_links else None
+    def _links(self, pipeline: PipelineSettings) -> HardLinks | None:
+        return HardLinks(pipeline.keep_links, self._roots) if pipeline.keep_links else None
 
-    def _shipper(self, name: str, sink_name: str, follower: Follower) -> Shipper:
+    def _shipper(self, name: str, sink_name: str, follower: FileTracker) -> Shipper:
         settings = self._settings.sinks[sink_name]
         sink = registry.create(settings)
-        if isinstance(sink, TargetKeeping):
+        if isinstance(sink, TargetLimitingSink):
             sink.keep_targets(partial(self._ledger.admit_targets, sink_name))
         limits = self._limits(settings, registry.resolve(settings.type).concurrency)
         rooms = rooms_of(
@@ -160,11 +161,11 @@ class Supervisor:
             heartbeats=self._heartbeats,
         )  # fmt: skip
 
-    def _limits(self, sink: SinkSettings, concurrency: int) -> Limits:
+    def _limits(self, sink: SinkSettings, concurrency: int) -> BatchLimits:
         """Every shipper has a share of the memory that nobody else can take."""
         shippers = sum(len(self._settings.sinks_of(name)) for name in self._settings.pipelines)
         share = self._settings.limits.memory // (shippers * (concurrency + 1) * EXPANSION)
-        return Limits(sink.batch_records, max(64 * 1024, min(sink.batch_bytes, share)), sink.linger, concurrency)
+        return BatchLimits(sink.batch_records, max(64 * 1024, min(sink.batch_bytes, share)), sink.linger, concurrency)
 
     # ── the run ─────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -252,7 +253,7 @@ class Supervisor:
             settled, seen = zip(*(shipper.progress() for shipper in self._shippers), strict=True)
             self._manner.progress(sum(settled), sum(seen))
 
-    def facts(self, configuration: ConfigurationFacts, *, most_files: int | None = None) -> Facts:
+    def facts(self, configuration: ConfigurationStatus, *, most_files: int | None = None) -> Snapshot:
         """What there is to know now, with all files or, since there may be very many of them, with those of
         which at most so many are further behind, larger, or before it by name.
 
@@ -260,7 +261,7 @@ class Supervisor:
         """
         shippers, watched = list(self._shippers), dict(self._watched)
         sums = [_sums(name, each) for name, each in watched.items()]
-        return Facts(
+        return Snapshot(
             __version__, self._started_at, self._clock.now(), os.getpid(), str(self.state_dir),
             self._shipper_facts(shippers),
             _files(watched, most_files), sums, self._balance(shippers),
@@ -272,11 +273,11 @@ class Supervisor:
             self._heartbeats.ages(),
         )  # fmt: skip
 
-    def shipper_facts(self) -> list[ShipperFacts]:
+    def shipper_facts(self) -> list[ShipperStatus]:
         """The part of the facts that changes most."""
         return self._shipper_facts(list(self._shippers))
 
-    def _shipper_facts(self, shippers: Sequence[Shipper]) -> list[ShipperFacts]:
+    def _shipper_facts(self, shippers: Sequence[Shipper]) -> list[ShipperStatus]:
         sinks = self._settings.sinks
         return [each.facts(sinks[each.sink_name].destination()) for each in shippers if each.sink_name in sinks]
 
@@ -284,11 +285,11 @@ class Supervisor:
         """(number, dead letter) of so many, the newest first. Raises `StateError`."""
         return DeadLetterStore(self._store).newest(limit)
 
-    def _volumes(self, watched: Mapping[str, Watched], sums: Sequence[FileSums]) -> Iterator[VolumeFacts]:
+    def _volumes(self, watched: Mapping[str, WatchedPipeline], sums: Sequence[FileTotals]) -> Iterator[VolumeStatus]:
         """Space where the logs and the state lie. What the kubelet counts for a `sizeLimit` is the size of files."""
         told = self._settings.limits.volume
         if told is not None:
-            yield from (VolumeFacts(each.pipeline, each.bytes, told) for each in sums)
+            yield from (VolumeStatus(each.pipeline, each.bytes, told) for each in sums)
         else:
             for name, each in watched.items():
                 if each.sweep.globs:
@@ -296,13 +297,13 @@ class Supervisor:
                         yield from _volume(name, reached.directory)
         yield from _volume("", str(self.state_dir))
 
-    def _balance(self, shippers: Sequence[Shipper]) -> list[BalanceFacts]:
+    def _balance(self, shippers: Sequence[Shipper]) -> list[BalanceStatus]:
         """What became of every byte, by sink; `unsettled` is what is known of and not settled."""
         balance, found = self._ledger.balance(), []
         for sink in dict.fromkeys(shipper.sink_name for shipper in shippers):
             unsettled = sum(shipper.unsettled() for shipper in shippers if shipper.sink_name == sink)
-            amounts = balance.get(sink, Amounts())
-            found.append(BalanceFacts(sink, amounts.bytes_, amounts.lines, unsettled))
+            amounts = balance.get(sink, ByteCounts())
+            found.append(BalanceStatus(sink, amounts.bytes_, amounts.lines, unsettled))
         return found
 
     def down(self) -> list[str]:
@@ -327,7 +328,7 @@ class Supervisor:
 
     # ── the end ─────────────────────────────────────────────────────────────────────────────────────────────
 
-    def end(self, wishes: Wishes) -> None:
+    def end(self, wishes: StopRequests) -> None:
         """Look once more, read every file to its end, deliver; give up when the time is over."""
         once = self._manner.once
         timeout = self._timeout_s()
@@ -362,7 +363,7 @@ class Supervisor:
         told = self._settings.drain.timeout
         return self._manner.pod.deadline_s(_TIMEOUT_S) if told is None else told
 
-    def _outlive(self, wishes: Wishes, longest: float) -> None:
+    def _outlive(self, wishes: StopRequests, longest: float) -> None:
         """Reads on while the application may be there: it may write to its last instant.
 
         A classic sidecar is told to end together with it. A native one is told after it, but for an application that
@@ -382,7 +383,7 @@ class Supervisor:
             if now - wishes.asked_at >= longest or now - quiet_from >= quiet_for:
                 return
 
-    def _decide(self, wishes: Wishes, timeout: float) -> None:
+    def _decide(self, wishes: StopRequests, timeout: float) -> None:
         """A file that may be a copy in the making is known for one, or for none, after a while."""
         began = self._clock.monotonic()
         while any(watched.follower.undecided for watched in self._watched.values()):
@@ -403,7 +404,7 @@ class Supervisor:
         return sorted(path for each in self._watched.values() for path in each.follower.unreadable.reasons())
 
 
-def as_event(facts: BalanceFacts) -> events.Balance:
+def as_event(facts: BalanceStatus) -> events.Balance:
     """The balance of a sink as an event: everything that was seen, by what became of it."""
     by_kind: dict[str, int] = {}
     for what, size in facts.bytes.items():
@@ -423,7 +424,7 @@ def as_event(facts: BalanceFacts) -> events.Balance:
     )
 
 
-def _files(watched: Mapping[str, Watched], most: int | None) -> list[FileFacts]:
+def _files(watched: Mapping[str, WatchedPipeline], most: int | None) -> list[FileStatus]:
     if most == 0:
         return []
     lives = [(name, life) for name, each in watched.items() for life in each.follower.lives()]
@@ -432,7 +433,7 @@ def _files(watched: Mapping[str, Watched], most: int | None) -> list[FileFacts]:
     return [_file(name, life) for name, life in lives]
 
 
-def _refused(watched: Mapping[str, Watched]) -> list[RefusedPath]:
+def _refused(watched: Mapping[str, WatchedPipeline]) -> list[RefusedPath]:
     return [
         RefusedPath(name, os.fsencode(path).decode(errors="backslashreplace"), reason)
         for name, each in watched.items()
@@ -440,7 +441,7 @@ def _refused(watched: Mapping[str, Watched]) -> list[RefusedPath]:
     ]
 
 
-def _first(lives: Sequence[Life], most: int) -> Iterable[int]:
+def _first(lives: Sequence[TrackedFile], most: int) -> Iterable[int]:
     """Places of those that come first by what is behind, by size or by name."""
     behind, sizes = [_behind(life) for life in lives], [life.size for life in lives]
     names, places = [life.place.name for life in lives], range(len(lives))
@@ -451,31 +452,31 @@ def _first(lives: Sequence[Life], most: int) -> Iterable[int]:
     ])  # fmt: skip
 
 
-def _file(pipeline: str, life: Life) -> FileFacts:
+def _file(pipeline: str, life: TrackedFile) -> FileStatus:
     settled = {sink: point.offset for sink, point in life.settled.items()}
     shown = os.fsencode(life.name).decode(errors="backslashreplace")
-    return FileFacts(pipeline, shown, life.size, settled, life.is_open, not life.sighted)
+    return FileStatus(pipeline, shown, life.size, settled, life.is_open, not life.sighted)
 
 
-def _sums(pipeline: str, watched: Watched) -> FileSums:
+def _sums(pipeline: str, watched: WatchedPipeline) -> FileTotals:
     lives = watched.follower.lives()
     held = [life for life in lives if not life.sighted]
-    return FileSums(
+    return FileTotals(
         pipeline, len(lives), sum([life.size for life in lives]), len(held), sum(_behind(life) for life in held),
         len(watched.refused),
     )  # fmt: skip
 
 
-def _behind(life: Life) -> int:
+def _behind(life: TrackedFile) -> int:
     """Bytes that are not settled everywhere."""
     return life.unsettled(min(map(_OFFSET, life.settled.values()), default=0))
 
 
-def _volume(pipeline: str, folder: str | int) -> Iterator[VolumeFacts]:
+def _volume(pipeline: str, folder: str | int) -> Iterator[VolumeStatus]:
     with suppress(OSError):
         found = os.statvfs(folder)
         used = (found.f_blocks - found.f_bfree) * found.f_frsize
-        yield VolumeFacts(pipeline, used, used + found.f_bavail * found.f_frsize)
+        yield VolumeStatus(pipeline, used, used + found.f_bavail * found.f_frsize)
 
 
 def hash_of(settings: Settings) -> str:
@@ -488,11 +489,11 @@ def hostname(environ: Mapping[str, str]) -> str:
     return environ.get("NODE_NAME") or socket.gethostname()
 
 
-def _bound(settings: Settings) -> Bound:
-    return Bound(settings.dead_letters.max_size, settings.dead_letters.when_full)
+def _bound(settings: Settings) -> DeadLetterLimit:
+    return DeadLetterLimit(settings.dead_letters.max_size, settings.dead_letters.when_full)
 
 
-def _boundaries(pipeline: Pipeline) -> str:
+def _boundaries(pipeline: PipelineSettings) -> str:
     joining = pipeline.joining()
     grouped = f"{pipeline.max_line} {joining.rules()}" if joining else ""
     return grouped if pipeline.encoding == "utf-8" else f"{pipeline.encoding} {grouped}"

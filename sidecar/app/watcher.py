@@ -15,11 +15,11 @@ from types import MappingProxyType
 
 from sidecar.errors import StateError
 from sidecar.lib.clock import Clock
-from sidecar.tail.tracker import Follower
+from sidecar.tail.tracker import FileTracker
 from sidecar.telemetry import events
 from sidecar.telemetry.heartbeats import Heartbeats
 from sidecar.watch.notifier import Notifier
-from sidecar.watch.scanner import Sweep
+from sidecar.watch.scanner import FileScanner
 
 SWEEP_EVERY_S, _LONGEST_S = 1.0, 30.0
 _SHARE = 300
@@ -31,12 +31,12 @@ _SOONEST_S = 0.02
 
 
 @dataclass(slots=True)
-class Watched:
+class WatchedPipeline:
     """One pipeline as the watcher sees it. `busy_s`: how soon a file that has just grown is looked at again.
     `refused`: paths that match and are not read, and why."""
 
-    sweep: Sweep
-    follower: Follower
+    sweep: FileScanner
+    follower: FileTracker
     busy_s: float = BUSY_S
     refused: Mapping[str, str] = field(default_factory=dict)
     matches: int = 0
@@ -62,7 +62,11 @@ class Watcher(threading.Thread):
     """Runs until `stop`. `look` may be called from another thread once this one has ended or not yet begun."""
 
     def __init__(
-        self, watched: Sequence[Watched], clock: Clock, emit: events.Emit, heartbeats: Heartbeats | None = None
+        self,
+        watched: Sequence[WatchedPipeline],
+        clock: Clock,
+        emit: events.Emit,
+        heartbeats: Heartbeats | None = None,
     ) -> None:
         super().__init__(name="watcher", daemon=True)
         self._watched = watched
@@ -136,7 +140,7 @@ class Watcher(threading.Thread):
         for done in asked:
             done.set()
 
-    def _look_at(self, pipelines: Sequence[Watched]) -> None:
+    def _look_at(self, pipelines: Sequence[WatchedPipeline]) -> None:
         for watched in pipelines:
             try:
                 watched.is_hinted = False
@@ -159,18 +163,18 @@ class Watcher(threading.Thread):
 
     def poll(self) -> float:
         """Look at the sizes of active files; returns how long to wait before the next time."""
-        busy = self._those_with(Follower.poll_busy)
+        busy = self._those_with(FileTracker.poll_busy)
         began = self._clock.monotonic()
         waits = [SWEEP_EVERY_S, *(watched.busy_s for watched in busy)]
         if began >= self._calm_at:
-            self._is_calm = bool(self._those_with(Follower.poll_calm))
+            self._is_calm = bool(self._those_with(FileTracker.poll_calm))
             took = self._clock.monotonic() - began
             self._calm_at = began + min(SWEEP_EVERY_S, max(CALM_S, _SHARE * took))
         if self._is_calm:
             waits.append(max(0.0, self._calm_at - began))
         return min(waits)
 
-    def _those_with(self, poll: Callable[[Follower], bool]) -> list[Watched]:
+    def _those_with(self, poll: Callable[[FileTracker], bool]) -> list[WatchedPipeline]:
         found = []
         for watched in self._watched:
             with suppress(StateError):
@@ -178,7 +182,7 @@ class Watcher(threading.Thread):
                     found.append(watched)
         return found
 
-    def _tell_refused(self, watched: Watched, failed: Mapping[str, str] = MappingProxyType({})) -> None:
+    def _tell_refused(self, watched: WatchedPipeline, failed: Mapping[str, str] = MappingProxyType({})) -> None:
         refused = {**watched.sweep.refused, **failed}
         refused |= dict.fromkeys(watched.sweep.unreadable, "the directory cannot be read")
         refused |= watched.follower.unreadable.reasons() | watched.follower.left_out

@@ -44,7 +44,7 @@ COMMANDS = {
 USAGE = 2
 
 
-class _Parser(argparse.ArgumentParser):
+class _ArgumentParser(argparse.ArgumentParser):
     """Says what is wrong with the arguments as one line, whatever they hold."""
 
     def error(self, message: str) -> NoReturn:
@@ -72,7 +72,7 @@ def _main(arguments: list[str]) -> int:
     # The clients of databases warn in their own words; what matters of it is said in ours.
     logging.getLogger().addHandler(logging.NullHandler())
     warnings.simplefilter("ignore")
-    parser = _Parser(
+    parser = _ArgumentParser(
         prog="sidecar",
         description="Follows log files and stores every line once in Elasticsearch, MongoDB or other sinks.",
         epilog="`sidecar COMMAND --help` tells more of each.",

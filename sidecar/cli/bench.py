@@ -12,7 +12,7 @@ from sidecar.cli.options import add_pipeline_options, settings_of
 from sidecar.cli.output import put_json, put_line
 from sidecar.config.settings import Settings
 from sidecar.errors import ConfigurationError
-from sidecar.tools.bench import Bench, Figures
+from sidecar.tools.bench import BenchResult, BenchRun
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -45,7 +45,7 @@ def run(options: argparse.Namespace) -> int:
         raise ConfigurationError(f'there is no pipeline "{name}"', try_=f"known are {', '.join(settings.pipelines)}")
     tune_process()
     sink = next(iter(settings.sinks.values())) if options.to else None
-    figures = Bench(settings.pipelines[name], os.environ, sink).run(file, options.seconds)
+    figures = BenchRun(settings.pipelines[name], os.environ, sink).run(file, options.seconds)
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     if options.json:
         put_json(_as_object(figures, peak))
@@ -58,7 +58,7 @@ def _parsers(settings: Settings, name: str) -> str:
     return ", ".join(parser.type for parser in settings.pipelines[name].parser)
 
 
-def _as_object(figures: Figures, peak: float) -> dict[str, object]:
+def _as_object(figures: BenchResult, peak: float) -> dict[str, object]:
     each = {room: round(seconds / figures.lines * 1e6, 3) for room, seconds in figures.rooms.items()}
     return {
         "lines": figures.lines,
@@ -71,7 +71,7 @@ def _as_object(figures: Figures, peak: float) -> dict[str, object]:
     }
 
 
-def _show(figures: Figures, peak: float, file: Path, parsers: str, target: str) -> None:
+def _show(figures: BenchResult, peak: float, file: Path, parsers: str, target: str) -> None:
     lines, total = figures.lines, sum(figures.rooms.values())
     put_line(f"{file.name}, parsed as {parsers}: {lines:,} lines of {figures.bytes / lines:.0f} bytes")
     if figures.unparsed:

@@ -12,7 +12,7 @@ from sidecar.cli.console import make_text, put
 from sidecar.cli.options import add_pipeline_options, state_directory
 from sidecar.cli.output import put_json, put_line, put_note
 from sidecar.errors import ConfigurationError
-from sidecar.state.checkpoints import Checkpoints, Choice, Place
+from sidecar.state.checkpoints import CheckpointFilter, CheckpointRow, Checkpoints
 from sidecar.state.database import open_store
 
 
@@ -37,9 +37,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """`list` works while a sidecar runs; the others take the lock of the state."""
-    wanted = Choice(options.pipeline, options.sink, options.path)
+    wanted = CheckpointFilter(options.pipeline, options.sink, options.path)
     changes = options.action != "list"
-    if changes and wanted == Choice() and not options.all:
+    if changes and wanted == CheckpointFilter() and not options.all:
         raise ConfigurationError(f"{options.action} without a choice means every file", try_="say which, or --all")
     if options.new_ids and (options.action != "rewind" or options.sink):
         raise ConfigurationError(
@@ -59,11 +59,11 @@ def run(options: argparse.Namespace) -> int:
     return 0
 
 
-def _tell(places: Sequence[Place], what: str) -> None:
+def _tell(places: Sequence[CheckpointRow], what: str) -> None:
     put_line(f"{len({place.generation for place in places})} files, {len(places)} checkpoints: {what}")
 
 
-def _print(places: Sequence[Place], *, as_json: bool) -> None:
+def _print(places: Sequence[CheckpointRow], *, as_json: bool) -> None:
     if as_json:
         for place in places:
             shown = {"path": place.shown(place.path), "name": place.shown(place.name)}

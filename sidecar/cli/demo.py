@@ -16,7 +16,7 @@ from rich.text import Text
 
 from sidecar.cli.console import PrintableConsole
 from sidecar.cli.output import put_line, put_lines
-from sidecar.tools.demo import LINES, Ending, Scene, Show, play
+from sidecar.tools.demo import LINES, DemoResult, DemoStatus, Show, play
 
 _NEWEST = "SELECT document FROM logs ORDER BY time DESC LIMIT 3"
 
@@ -39,7 +39,7 @@ def run(options: argparse.Namespace) -> int:
     return 0 if ending.is_good else 1
 
 
-def _tell(ending: Ending, folder: Path) -> None:
+def _tell(ending: DemoResult, folder: Path) -> None:
     put_line()
     put_line(
         f"written {ending.written} = stored {ending.stored}" if ending.is_good else "THE BALANCE DOES NOT ADD UP"
@@ -56,7 +56,7 @@ def _tell(ending: Ending, folder: Path) -> None:
 def _plain(lines: int) -> Iterator[Show]:
     said: list[str] = []
 
-    def show(scene: Scene) -> None:
+    def show(scene: DemoStatus) -> None:
         if scene.happening not in said[-1:]:
             said.append(scene.happening)
             put_line(f"written {scene.written:6}  stored {scene.stored:6}  {scene.happening}", flush=True)
@@ -70,7 +70,7 @@ def _live(lines: int) -> Iterator[Show]:
         yield lambda scene: live.update(_drawn(scene, lines))
 
 
-def _drawn(scene: Scene, lines: int) -> Table:
+def _drawn(scene: DemoStatus, lines: int) -> Table:
     table = Table.grid(padding=(0, 2))
     table.add_row("written", ProgressBar(lines, scene.written, width=40), f"{scene.written:6} in {scene.files} files")
     table.add_row("stored", ProgressBar(lines, scene.stored, width=40), f"{scene.stored:6}")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 
-from sidecar.admin.client import NobodyThere, ask
+from sidecar.admin.client import SidecarNotRunning, ask
 from sidecar.cli.output import put_error, put_line
 from sidecar.cli.state import add_state_option, open_state_directory
 from sidecar.lib.units import seconds
@@ -26,7 +26,7 @@ def run(options: argparse.Namespace) -> int:
     directory = open_state_directory(options)
     try:
         status, told = ask(directory, f"POST /drain?timeout={options.timeout}", options.timeout + _SPARE_S)
-    except (NobodyThere, TimeoutError) as error:
+    except (SidecarNotRunning, TimeoutError) as error:
         reason = "the sidecar does not answer in time" if isinstance(error, TimeoutError) else str(error)
         put_error(f"{reason} ({directory}); name its state directory with --state-dir")
         return 1

@@ -23,14 +23,14 @@ from sidecar.cli.options import add_pipeline_options, settings_of
 from sidecar.cli.output import put_error, put_json, put_json_text, put_line, put_lines
 from sidecar.cli.stats_table import show
 from sidecar.config.loader import from_command_line
-from sidecar.config.pipeline import Pipeline
+from sidecar.config.pipeline import PipelineSettings
 from sidecar.config.settings import Settings
 from sidecar.errors import ConfigurationError
 from sidecar.lib.charset import by_mark, named
 from sidecar.lib.clock import SystemClock
 from sidecar.lib.terminal import printable, printable_json, printable_lines
 from sidecar.tools.detect import proposed
-from sidecar.tools.explain import Preview, preview
+from sidecar.tools.explain import ExplainedEvent, preview
 from sidecar.tools.stats import survey
 
 _LIMIT = 16 << 20
@@ -73,7 +73,7 @@ def run(options: argparse.Namespace) -> int:
     return 0
 
 
-def _whole_lines(pipeline: Pipeline, data: bytes) -> bytes:
+def _whole_lines(pipeline: PipelineSettings, data: bytes) -> bytes:
     """The data up to its last line end, all of it where there is none."""
     return data[: named(pipeline.encoding).of(data).after_last(data, 0, 0)] or data
 
@@ -86,7 +86,7 @@ def _explain(settings: Settings, pipeline: str, file: str, data: bytes, *, as_js
             _show(item)
 
 
-def _stats(options: argparse.Namespace, pipeline: Pipeline) -> int:
+def _stats(options: argparse.Namespace, pipeline: PipelineSettings) -> int:
     with _file(options.file) as file:
         found = survey(pipeline, file.absolute(), SystemClock())
     if options.json:
@@ -169,7 +169,7 @@ def _sample(file: str, size: int) -> bytes:
         raise ConfigurationError(f"cannot be read ({error.strerror})", at=file, try_="name a file or -") from error
 
 
-def _show(item: Preview) -> None:
+def _show(item: ExplainedEvent) -> None:
     console = PrintableConsole()
     table = Table.grid(padding=(0, 2))
     table.add_column(style="bold", no_wrap=True)
@@ -187,7 +187,7 @@ def _show(item: Preview) -> None:
     console.print()
 
 
-def _show_document(table: Table, item: Preview) -> None:
+def _show_document(table: Table, item: ExplainedEvent) -> None:
     if not item.parser:
         table.add_row("parser", Text("none could read it", style="red"))
     for name, value in (("not parsed", item.error), ("noted", item.reason)):

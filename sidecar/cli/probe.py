@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from sidecar.admin.client import NobodyThere, ask
+from sidecar.admin.client import SidecarNotRunning, ask
 from sidecar.cli.output import put_line
 from sidecar.cli.state import add_state_option, open_state_directory
 
@@ -39,7 +39,7 @@ def answer(directory: Path, request: str, kind: str) -> tuple[bool, str]:
         status, told = ask(directory, request)
     except TimeoutError:
         return False, "the sidecar does not answer in time"
-    except NobodyThere as nobody:
+    except SidecarNotRunning as nobody:
         if nobody.could_be:
             return False, f"{nobody} ({directory})"
         return kind != "ready", f"the state directory {directory} cannot be used"

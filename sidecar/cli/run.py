@@ -9,8 +9,8 @@ from contextlib import AbstractContextManager, nullcontext
 from importlib import import_module
 
 from sidecar.app import application
-from sidecar.app.application import Start
-from sidecar.app.supervisor import Manner, Progress
+from sidecar.app.application import RunRequest
+from sidecar.app.supervisor import Progress, RunOptions
 from sidecar.cli.options import add_pipeline_options, config_file, settings_of
 from sidecar.config.paths import state_directory_at_hand
 from sidecar.config.settings import Settings
@@ -42,7 +42,7 @@ def run(options: argparse.Namespace) -> int:
     """Until a signal, until the exit rule says so, or with `--once` until everything is delivered."""
     with _progress_bar(wanted=options.once and sys.stderr.isatty()) as progress:
         return application.run(
-            Start(
+            RunRequest(
                 load=lambda: _settings(options),
                 manner=lambda: _manner(options, progress),
                 config=config_file(options),
@@ -65,10 +65,10 @@ def _settings(options: argparse.Namespace) -> Settings:
     return settings_of(options, options.paths, options.to)
 
 
-def _manner(options: argparse.Namespace, progress: Progress | None) -> Manner:
+def _manner(options: argparse.Namespace, progress: Progress | None) -> RunOptions:
     pod = Pod.of(os.environ)
     rule = rule_of(options.exit_when or os.environ.get("SIDECAR_EXIT_WHEN", ""), pod)
-    return Manner(rule, pod, options.once, progress)
+    return RunOptions(rule, pod, options.once, progress)
 
 
 def _progress_bar(*, wanted: bool) -> AbstractContextManager[Progress | None]:

@@ -7,10 +7,10 @@ from rich.text import Text
 
 from sidecar.cli.console import PrintableConsole
 from sidecar.lib.terminal import printable
-from sidecar.tools.stats import Survey
+from sidecar.tools.stats import FileStats
 
 
-def show(found: Survey) -> None:
+def show(found: FileStats) -> None:
     """How many events each parser took, what was left out, and what nobody could read."""
     console = PrintableConsole()
     table = Table.grid(padding=(0, 2))

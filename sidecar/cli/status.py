@@ -11,7 +11,7 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from sidecar.admin.client import NobodyThere, ask
+from sidecar.admin.client import SidecarNotRunning, ask
 from sidecar.cli.console import make_text, put
 from sidecar.cli.output import put_error, put_json
 from sidecar.cli.state import add_state_option, open_state_directory
@@ -29,20 +29,20 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.set_defaults(run=run)
 
 
-class NoAnswer(Exception):
+class StatusUnavailable(Exception):
     """No sidecar tells its facts here; the message says why, and what to do."""
 
 
 def facts_of(directory: Path, *, all_files: bool = False) -> Mapping[str, Any]:
     """What the sidecar of this state directory says of itself: with all files, or with those that `screen` can show,
-    in whatever order. Raises `NoAnswer`."""
+    in whatever order. Raises `StatusUnavailable`."""
     try:
         status, facts = ask(directory, "GET /status" if all_files else f"GET /status?files={_MOST_FILES}")
-    except (NobodyThere, TimeoutError) as error:
+    except (SidecarNotRunning, TimeoutError) as error:
         reason = "the sidecar does not answer in time" if isinstance(error, TimeoutError) else str(error)
-        raise NoAnswer(f"{reason} ({directory}); name its state directory with --state-dir") from None
+        raise StatusUnavailable(f"{reason} ({directory}); name its state directory with --state-dir") from None
     if status != 200:
-        raise NoAnswer(str(facts["text"]))
+        raise StatusUnavailable(str(facts["text"]))
     return facts
 
 
@@ -50,7 +50,7 @@ def run(options: argparse.Namespace) -> int:
     """0 if a sidecar answers, else 1."""
     try:
         facts = facts_of(open_state_directory(options), all_files=options.json)
-    except NoAnswer as error:
+    except StatusUnavailable as error:
         put_error(error)
         return 1
     if options.json:

@@ -21,7 +21,7 @@ from rich.text import Text
 from sidecar.cli.console import PrintableConsole
 from sidecar.cli.output import put_error
 from sidecar.cli.state import add_state_option, open_state_directory
-from sidecar.cli.status import ORDERS, NoAnswer, facts_of, screen
+from sidecar.cli.status import ORDERS, StatusUnavailable, facts_of, screen
 from sidecar.lib.units import seconds
 
 _HELP = "q ends, p pauses, s sorts files by {next}"
@@ -41,7 +41,7 @@ def run(options: argparse.Namespace) -> int:
     directory = open_state_directory(options)
     try:
         first = facts_of(directory)
-    except NoAnswer as error:
+    except StatusUnavailable as error:
         put_error(error)
         return 1
     try:
@@ -49,7 +49,7 @@ def run(options: argparse.Namespace) -> int:
             _live(directory, first, options.every)
         else:
             _plain(directory, first, options.every)
-    except (KeyboardInterrupt, NoAnswer):
+    except (KeyboardInterrupt, StatusUnavailable):
         return 0
     return 0
 

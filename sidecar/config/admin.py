@@ -13,7 +13,7 @@ from pydantic import (
     Field,
 )
 
-from sidecar.lib.settings_model import SECRET_FILE, SHOWN, Described
+from sidecar.lib.settings_model import SECRET_FILE, SHOWN, SettingsModel
 from sidecar.lib.units import Duration
 
 
@@ -29,7 +29,7 @@ def _address(value: object) -> object:
     return (host.strip("[]") or "0.0.0.0", int(port))  # noqa: S104 - what the user says
 
 
-class Tls(Described):
+class TlsSettings(SettingsModel):
     """The certificate of the listener; both files are read again when they change."""
 
     cert_file: Path
@@ -39,7 +39,7 @@ class Tls(Described):
     """File with the key of the certificate, in PEM, without a password."""
 
 
-class Admin(Described):
+class AdminSettings(SettingsModel):
     """Where metrics and probes can be had over HTTP, beside the Unix socket in the state directory."""
 
     listen: Annotated[
@@ -55,7 +55,7 @@ class Admin(Described):
     """File with a token that clients have to send, as `Authorization: Bearer …` or as the password of basic
     authentication; `/livez`, `/readyz` and `/startupz` are answered without. It is read again for each request."""
 
-    tls: Tls | None = None
+    tls: TlsSettings | None = None
     """The certificate of the listener; plain HTTP unless told."""
 
     required: bool = False
@@ -81,7 +81,7 @@ def _endpoint(value: str) -> str:
     return value
 
 
-class Otlp(Described):
+class OtlpSettings(SettingsModel):
     """Where the sidecar's own metrics are sent to by OTLP over HTTP."""
 
     endpoint: Annotated[str, AfterValidator(_endpoint)]
@@ -91,8 +91,8 @@ class Otlp(Described):
     """How often they are sent; once more at the end."""
 
 
-class Metrics(Described):
+class MetricsSettings(SettingsModel):
     """Metrics that are sent, beside those that can be fetched from `admin.listen`."""
 
-    otlp: Otlp | None = None
+    otlp: OtlpSettings | None = None
     """Sent to a receiver of OpenTelemetry; needs `pip install 'log-sidecar[otlp]'`. Not unless told."""

@@ -8,11 +8,11 @@ from pydantic import (
     Field,
 )
 
-from sidecar.lib.settings_model import Described
+from sidecar.lib.settings_model import SettingsModel
 from sidecar.lib.units import Duration, Size
 
 
-class Limits(Described):
+class ResourceLimits(SettingsModel):
     """What the sidecar may take."""
 
     memory: Size = 16 << 20
@@ -30,7 +30,7 @@ class Limits(Described):
     """Unread bytes of deleted files that each pipeline holds for its sinks; beyond it the oldest file is given up."""
 
 
-class DeadLetters(Described):
+class DeadLetterSettings(SettingsModel):
     """What a destination refused, kept in the state."""
 
     max_size: Size = 256 << 20
@@ -40,7 +40,7 @@ class DeadLetters(Described):
     """`block`: a sink whose refused documents find no place waits. `drop_oldest`: the oldest are lost and counted."""
 
 
-class Drain(Described):
+class DrainSettings(SettingsModel):
     """How it ends."""
 
     timeout: Duration | None = None

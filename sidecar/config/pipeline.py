@@ -14,10 +14,10 @@ from pydantic import (
 )
 
 from sidecar.config.transforms import AnyEnricher
-from sidecar.decode.settings import Encoding, Multiline
-from sidecar.lib.settings_model import SHOWN, Described
+from sidecar.decode.settings import Encoding, MultilineSettings
+from sidecar.lib.settings_model import SHOWN, SettingsModel
 from sidecar.lib.units import Duration, Size
-from sidecar.parse.settings import JOINING, AnyParser, Timestamp
+from sidecar.parse.settings import JOINING, AnyParser, TimestampSettings
 from sidecar.transform.field_settings import pattern
 
 
@@ -32,7 +32,7 @@ def _preset(value: object) -> object:
 LinePattern = Annotated[str, AfterValidator(pattern)]
 
 
-AnyMultiline = str | Multiline
+AnyMultiline = str | MultilineSettings
 
 
 def _without_times(value: Any) -> Any:
@@ -43,7 +43,7 @@ def _without_times(value: Any) -> Any:
     return value
 
 
-class RuleTest(Described):
+class RuleTest(SettingsModel):
     """Lines, and the documents that they have to become; done by `sidecar check`."""
 
     name: str
@@ -66,7 +66,7 @@ class RuleTest(Described):
         return (text if text.endswith("\n") else f"{text}\n").encode()
 
 
-class Pipeline(Described):
+class PipelineSettings(SettingsModel):
     """Which files, what their lines are, and where they go."""
 
     paths: Annotated[tuple[str, ...], SHOWN, Field(min_length=1)]
@@ -89,7 +89,9 @@ class Pipeline(Described):
     """The longest line in bytes; of a longer one the head is kept, tagged `truncated`. Also the longest event of
     several lines, which is closed before the line that is too much."""
 
-    multiline: Annotated[Multiline | None, BeforeValidator(_preset, json_schema_input_type=AnyMultiline)] = None
+    multiline: Annotated[MultilineSettings | None, BeforeValidator(_preset, json_schema_input_type=AnyMultiline)] = (
+        None
+    )
     """Which lines are one event: the name of a preset, or a pattern. Each line is one unless told; the parsers `cri`,
     `docker` and `mysql_slow` have presets of their own."""
 
@@ -124,7 +126,7 @@ class Pipeline(Described):
     """Levels of objects that one record may have; what is deeper goes into `flattened`, too. Unless told it is for
     the database to say: Elasticsearch refuses more than 20, and the document goes to the dead letters."""
 
-    timestamp: Timestamp = Timestamp()
+    timestamp: TimestampSettings = TimestampSettings()
     """Where the time of an event stands."""
 
     enrich: tuple[AnyEnricher, ...] = ()
@@ -137,8 +139,8 @@ class Pipeline(Described):
     tests: tuple[RuleTest, ...] = ()
     """Examples of lines with the documents that they become, which `sidecar check` tries."""
 
-    def joining(self) -> Multiline | None:
+    def joining(self) -> MultilineSettings | None:
         """What decides which lines are one event: what was said, or what a parser needs."""
         needed = (JOINING.get(parser.type) for parser in self.parser)
         preset = next(filter(None, needed), None)
-        return Multiline(preset=preset) if self.multiline is None and preset else self.multiline
+        return MultilineSettings(preset=preset) if self.multiline is None and preset else self.multiline

@@ -9,7 +9,7 @@ from sidecar.lib.clock import Clock
 _EVERY_S = 1.0
 
 
-class Changes:
+class ConfigFileWatch:
     """Looks at the status of a file, links followed: Kubernetes puts a new ConfigMap in its place by turning the link
     `..data` in the directory, an editor by writing or renaming."""
 

@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-from sidecar.config.admin import Admin
+from sidecar.config.admin import AdminSettings
 from sidecar.config.settings import Settings
-from sidecar.lib.settings_model import SECRET_FILE, Described
+from sidecar.lib.settings_model import SECRET_FILE, SettingsModel
 from sidecar.sinks.common.exposure import is_local
 
 _ADVICE = "chmod it to 0400, or set defaultMode: 0400 for a Secret of Kubernetes (0440 with fsGroup)"
@@ -53,7 +53,7 @@ def _risks_of_config(settings: Settings, config: Path | None) -> Iterator[Risk]:
                 yield Risk(f"sinks.{name}", f"{what}; chmod it to 0600, or put the secret into a file of its own")
 
 
-def _risks_of_listener(admin: Admin) -> Iterator[Risk]:
+def _risks_of_listener(admin: AdminSettings) -> Iterator[Risk]:
     if admin.listen is None or is_local(f"[{admin.listen[0]}]" if ":" in admin.listen[0] else admin.listen[0]):
         return
     if admin.token_file and not admin.tls:
@@ -86,7 +86,7 @@ def _explain_mode(file: Path) -> str:
 
 def _secret_files(value: Any, at: str) -> Iterator[tuple[str, Path]]:
     """Yield files that hold a secret, by the setting that names them."""
-    if isinstance(value, Described):
+    if isinstance(value, SettingsModel):
         for name, field in type(value).model_fields.items():
             inner = getattr(value, name)
             if SECRET_FILE in field.metadata and isinstance(inner, Path):

@@ -19,12 +19,12 @@ from pydantic import (
 )
 
 from sidecar.config import sources
-from sidecar.config.admin import Admin, Metrics
-from sidecar.config.limits import DeadLetters, Drain, Limits
+from sidecar.config.admin import AdminSettings, MetricsSettings
+from sidecar.config.limits import DeadLetterSettings, DrainSettings, ResourceLimits
 from sidecar.config.paths import default_state_directory
-from sidecar.config.pipeline import Pipeline
+from sidecar.config.pipeline import PipelineSettings
 from sidecar.errors import ConfigurationError
-from sidecar.lib.settings_model import Described
+from sidecar.lib.settings_model import SettingsModel
 from sidecar.sinks import registry
 from sidecar.sinks.contract import SinkSettings
 
@@ -47,7 +47,7 @@ def _not_empty(value: dict[str, Any]) -> dict[str, Any]:
     return value
 
 
-class Settings(Described):
+class Settings(SettingsModel):
     """The whole configuration."""
 
     state_dir: Path | None = None
@@ -57,25 +57,25 @@ class Settings(Described):
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     """The least that the sidecar writes to its own log on stderr."""
 
-    admin: Admin = Admin()
+    admin: AdminSettings = AdminSettings()
     """Metrics and probes over HTTP."""
 
-    metrics: Metrics = Metrics()
+    metrics: MetricsSettings = MetricsSettings()
     """Metrics that are sent."""
 
-    limits: Limits = Limits()
+    limits: ResourceLimits = ResourceLimits()
     """What the sidecar may take."""
 
-    dead_letters: DeadLetters = DeadLetters()
+    dead_letters: DeadLetterSettings = DeadLetterSettings()
     """What a destination refused, kept in the state."""
 
-    drain: Drain = Drain()
+    drain: DrainSettings = DrainSettings()
     """How it ends."""
 
     sinks: Annotated[dict[Name, AnySink], AfterValidator(_not_empty)]
     """Destinations by name: a URL, or a mapping with `type` and that sink's settings."""
 
-    pipelines: Annotated[dict[Name, Pipeline], AfterValidator(_not_empty)]
+    pipelines: Annotated[dict[Name, PipelineSettings], AfterValidator(_not_empty)]
     """Pipelines by name."""
 
     @model_validator(mode="after")

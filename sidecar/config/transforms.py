@@ -12,24 +12,24 @@ from pydantic import (
     Tag,
 )
 
-from sidecar.document.settings import AddFields
+from sidecar.document.settings import StaticFieldsSettings
 from sidecar.transform.field_settings import (
-    Convert,
-    Copy,
-    DropFields,
-    DropWhen,
-    Fingerprint,
-    Host,
-    KeepFields,
-    KeepWhen,
-    KubernetesFields,
-    Lowercase,
-    Rename,
-    Sampled,
-    UserAgent,
+    ConvertSettings,
+    CopySettings,
+    DropFieldsSettings,
+    DropWhenSettings,
+    HashFieldsSettings,
+    HostSettings,
+    KeepFieldsSettings,
+    KeepWhenSettings,
+    KubernetesFieldsSettings,
+    LowercaseSettings,
+    RenameSettings,
+    SampleSettings,
+    UserAgentSettings,
 )
-from sidecar.transform.plugin_settings import OwnEnricher
-from sidecar.transform.redaction.settings import Redact
+from sidecar.transform.plugin_settings import PluginSettings
+from sidecar.transform.redaction.settings import RedactSettings
 from sidecar.transform.registry import KINDS
 
 
@@ -53,21 +53,21 @@ _ALONE = BeforeValidator(_with_no_options, json_schema_input_type=str | dict[str
 
 
 AnyEnricher = Annotated[
-    Annotated[AddFields, Tag("add")]
-    | Annotated[Redact, Tag("redact")]
-    | Annotated[KubernetesFields, _ALONE, Tag("kubernetes")]
-    | Annotated[Host, _ALONE, Tag("host")]
-    | Annotated[UserAgent, _ALONE, Tag("user_agent")]
-    | Annotated[Rename, Tag("rename")]
-    | Annotated[Copy, Tag("copy")]
-    | Annotated[DropFields, Tag("drop_fields")]
-    | Annotated[KeepFields, Tag("keep_fields")]
-    | Annotated[Lowercase, Tag("lowercase")]
-    | Annotated[Convert, Tag("convert")]
-    | Annotated[Fingerprint, Tag("fingerprint")]
-    | Annotated[Sampled, Tag("sample")]
-    | Annotated[DropWhen, Tag("drop_when")]
-    | Annotated[KeepWhen, Tag("keep_when")]
-    | Annotated[OwnEnricher, _ALONE, Tag("own")],
+    Annotated[StaticFieldsSettings, Tag("add")]
+    | Annotated[RedactSettings, Tag("redact")]
+    | Annotated[KubernetesFieldsSettings, _ALONE, Tag("kubernetes")]
+    | Annotated[HostSettings, _ALONE, Tag("host")]
+    | Annotated[UserAgentSettings, _ALONE, Tag("user_agent")]
+    | Annotated[RenameSettings, Tag("rename")]
+    | Annotated[CopySettings, Tag("copy")]
+    | Annotated[DropFieldsSettings, Tag("drop_fields")]
+    | Annotated[KeepFieldsSettings, Tag("keep_fields")]
+    | Annotated[LowercaseSettings, Tag("lowercase")]
+    | Annotated[ConvertSettings, Tag("convert")]
+    | Annotated[HashFieldsSettings, Tag("fingerprint")]
+    | Annotated[SampleSettings, Tag("sample")]
+    | Annotated[DropWhenSettings, Tag("drop_when")]
+    | Annotated[KeepWhenSettings, Tag("keep_when")]
+    | Annotated[PluginSettings, _ALONE, Tag("own")],
     Discriminator(_kind),
 ]

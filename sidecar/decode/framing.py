@@ -17,14 +17,14 @@ from msgspec.structs import replace
 
 from sidecar.lib import native
 from sidecar.lib.charset import UTF_8, Charset
-from sidecar.model.lines import Chunk, Lines, Skipped
+from sidecar.model.lines import Chunk, LineBatch, SkippedRange
 
 _LONGEST_CHARACTER = 4
 
 EncodingErrors = Literal["replace", "backslashreplace", "strict"]
 
 
-class Framing(msgspec.Struct, frozen=True):
+class Framer(msgspec.Struct, frozen=True):
     """How lines are cut: the longest line in bytes, whether empty ones count, what to do with bytes that are no text
     in `charset`."""
 
@@ -33,16 +33,16 @@ class Framing(msgspec.Struct, frozen=True):
     encoding_errors: EncodingErrors = "replace"
     charset: Charset = UTF_8
 
-    def lines(self, chunk: Chunk) -> Lines:
+    def lines(self, chunk: Chunk) -> LineBatch:
         """The lines of a chunk whose data ends at the end of a line."""
         if not chunk.data:
-            return Lines(chunk, 0, whole=False, skipped=[Skipped(chunk.offset, chunk.end, "nul")])
+            return LineBatch(chunk, 0, whole=False, skipped=[SkippedRange(chunk.offset, chunk.end, "nul")])
         if self.charset == UTF_8:
-            return self._whole(chunk) or self._joined(chunk) or _Cutting(self, chunk, UTF_8).lines()
+            return self._whole(chunk) or self._joined(chunk) or _LineByLineFramer(self, chunk, UTF_8).lines()
         charset = Charset(chunk.encoding) if chunk.encoding else self.charset.of(b"" if chunk.offset else chunk.data)
-        return self._whole_of(charset, chunk) or _Cutting(self, chunk, charset).lines()
+        return self._whole_of(charset, chunk) or _LineByLineFramer(self, chunk, charset).lines()
 
-    def _whole(self, chunk: Chunk) -> Lines | None:
+    def _whole(self, chunk: Chunk) -> LineBatch | None:
         data = chunk.data
         if not self._is_plain(chunk) or (chunk.events is not None and len(chunk.events) != data.count(b"\n")):
             return None
@@ -50,9 +50,9 @@ class Framing(msgspec.Struct, frozen=True):
             text, found = data.decode(), native.lines(data, chunk.offset)
         except UnicodeDecodeError:
             return None
-        return Lines(chunk, len(found[0]), *found, text) if found else None
+        return LineBatch(chunk, len(found[0]), *found, text) if found else None
 
-    def _whole_of(self, charset: Charset, chunk: Chunk) -> Lines | None:
+    def _whole_of(self, charset: Charset, chunk: Chunk) -> LineBatch | None:
         """The same in another encoding: what a parser sees of the chunk is UTF-8."""
         data = chunk.data
         if not self._has_no_notes(chunk) or chunk.events is not None or chunk.offset % charset.width:
@@ -67,9 +67,9 @@ class Framing(msgspec.Struct, frozen=True):
             return None
         starts = list(accumulate(map(len, charset.lines(data, chunk.offset)), initial=chunk.offset))
         seen = replace(chunk, data=text.encode())
-        return Lines(seen, len(texts), texts, starts[: len(texts)], text)
+        return LineBatch(seen, len(texts), texts, starts[: len(texts)], text)
 
-    def _joined(self, chunk: Chunk) -> Lines | None:
+    def _joined(self, chunk: Chunk) -> LineBatch | None:
         """Events of several lines, where nothing is to be said of any of them."""
         data, begins = chunk.data, chunk.events
         if begins is None or chunk.split or not self._is_plain(chunk):
@@ -80,7 +80,7 @@ class Framing(msgspec.Struct, frozen=True):
             return None
         if "" in texts:
             return None
-        return Lines(chunk, len(texts), texts, [chunk.offset + at for at in begins], whole=False)
+        return LineBatch(chunk, len(texts), texts, [chunk.offset + at for at in begins], whole=False)
 
     def _is_plain(self, chunk: Chunk) -> bool:
         return self._has_no_notes(chunk) and b"\0" not in chunk.data and b"\r" not in chunk.data
@@ -89,26 +89,26 @@ class Framing(msgspec.Struct, frozen=True):
         return not (chunk.closed or chunk.continuation or chunk.cut_bytes or len(chunk.data) > self.max_line)
 
 
-class _Cutting(msgspec.Struct):
+class _LineByLineFramer(msgspec.Struct):
     """One chunk that has to be taken apart line by line."""
 
-    framing: Framing
+    framing: Framer
     chunk: Chunk
     charset: Charset
     texts: list[str] = []
     starts: list[int] = []
-    skipped: list[Skipped] = []
+    skipped: list[SkippedRange] = []
     notes: dict[int, dict[str, str]] = {}
     undecodable: set[int] = set()
     replaced: int = 0
 
-    def lines(self) -> Lines:
+    def lines(self) -> LineBatch:
         chunk = self.chunk
         for start, raw, end in self._raw_lines() if chunk.events is None else self._raw_events(chunk.events):
             self._take(start, raw, end)
         if chunk.continuation and self.starts and self.starts[0] == chunk.offset:
             self._note(0, "log.continuation", "true")
-        return Lines(
+        return LineBatch(
             chunk,
             len(self.texts),
             self.texts,
@@ -149,7 +149,7 @@ class _Cutting(msgspec.Struct):
         line = raw
         if raw.startswith(b"\0") and (hole := self.charset.nuls(raw, start)):
             line = raw[hole:]
-            self.skipped.append(Skipped(start, start + hole, "nul"))
+            self.skipped.append(SkippedRange(start, start + hole, "nul"))
             start += hole
         too_long = self.chunk.cut_bytes if end == self.chunk.end else 0
         line, cut = self._shortened(line, start, too_long)
@@ -159,7 +159,7 @@ class _Cutting(msgspec.Struct):
             line = self.charset.without_mark(line, start)
         if not line and not self.framing.keep_empty:
             if end > start:
-                self.skipped.append(Skipped(start, end, "empty"))
+                self.skipped.append(SkippedRange(start, end, "empty"))
             return
         index = len(self.texts)
         if cut:

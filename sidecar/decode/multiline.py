@@ -34,7 +34,7 @@ class Events(NamedTuple):
     split: frozenset[int] = frozenset()
 
 
-class Rule(Protocol):
+class MultilineRule(Protocol):
     """What makes a line the first or the last one of an event."""
 
     def starts(self, data: bytes) -> list[int]:
@@ -54,7 +54,7 @@ class Rule(Protocol):
         ...
 
 
-class ByPreset:
+class PresetRule:
     """The grammar of a language's messages, in one pattern for a whole event."""
 
     def __init__(self, preset: Preset) -> None:
@@ -83,7 +83,7 @@ class ByPreset:
         return self._last.match(line + b"\n") is not None
 
 
-class ByPattern:
+class PatternRule:
     """A pattern of the user's own: `start` (a line that begins an event), `more` (a line that goes on with one), or
     `end` (the last line of one)."""
 
@@ -127,10 +127,10 @@ class ByPattern:
         return self._kind == "end" and self._fits(line, 0, len(line))
 
 
-class Grouping(msgspec.Struct, frozen=True):
+class EventGrouper(msgspec.Struct, frozen=True):
     """How lines become events. `max_lines` and `max_bytes` close one, and silence for `timeout_s`."""
 
-    rule: Rule
+    rule: MultilineRule
     timeout_s: float = 2.0
     max_lines: int = 1000
     max_bytes: int = 1 << 20
@@ -190,12 +190,12 @@ def _last_line(data: bytes) -> bytes:
 
 def grouping(
     preset: str | None, patterns: dict[str, str], *, timeout_s: float, max_lines: int, max_bytes: int
-) -> Grouping:
+) -> EventGrouper:
     """The grouping of a preset, or of the one pattern in `patterns` (`start`, `more` or `end`)."""
-    rule: Rule
+    rule: MultilineRule
     if preset is not None:
-        rule = ByPreset(PRESETS[preset])
+        rule = PresetRule(PRESETS[preset])
     else:
         ((kind, pattern),) = patterns.items()
-        rule = ByPattern(kind, pattern)
-    return Grouping(rule, timeout_s, max_lines, max_bytes)
+        rule = PatternRule(kind, pattern)
+    return EventGrouper(rule, timeout_s, max_lines, max_bytes)

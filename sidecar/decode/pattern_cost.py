@@ -21,7 +21,7 @@ _CATEGORIES = {
 }
 
 
-class _Part(NamedTuple):
+class _PatternPart(NamedTuple):
     """What may begin a part of a pattern, whether it may be empty, and the binary logarithm of its ways."""
 
     first: frozenset[int]
@@ -29,7 +29,7 @@ class _Part(NamedTuple):
     bits: float
 
 
-_EMPTY = _Part(_NONE, may_be_empty=True, bits=0.0)
+_EMPTY = _PatternPart(_NONE, may_be_empty=True, bits=0.0)
 
 
 def ways(pattern: bytes, longest: int) -> float:
@@ -40,26 +40,26 @@ def ways(pattern: bytes, longest: int) -> float:
     return at_each_byte + _sequence(tree, _NONE, longest).bits
 
 
-def _sequence(items: Iterable[Any], follow: frozenset[int], longest: int) -> _Part:
-    found = _Part(follow, may_be_empty=True, bits=0.0)
+def _sequence(items: Iterable[Any], follow: frozenset[int], longest: int) -> _PatternPart:
+    found = _PatternPart(follow, may_be_empty=True, bits=0.0)
     may_be_empty, own = True, _NONE
     for op, argument in reversed(list(items)):
         part = _part(str(op), argument, found.first, longest)
         first = part.first | found.first if part.may_be_empty else part.first
         own = part.first | own if part.may_be_empty else part.first
         may_be_empty = may_be_empty and part.may_be_empty
-        found = _Part(first, may_be_empty=True, bits=found.bits + part.bits)
-    return _Part(own, may_be_empty, found.bits)
+        found = _PatternPart(first, may_be_empty=True, bits=found.bits + part.bits)
+    return _PatternPart(own, may_be_empty, found.bits)
 
 
-def _part(op: str, argument: Any, follow: frozenset[int], longest: int) -> _Part:
+def _part(op: str, argument: Any, follow: frozenset[int], longest: int) -> _PatternPart:
     if op in _REPEATS:
         least, most, body = argument
         return _repeat(least, most, body, follow, longest)
     if op == "POSSESSIVE_REPEAT":
         least, _, body = argument
         inner = _sequence(body, _ALL, longest)
-        return _Part(inner.first, inner.may_be_empty or least == 0, inner.bits * longest)
+        return _PatternPart(inner.first, inner.may_be_empty or least == 0, inner.bits * longest)
     if op == "ATOMIC_GROUP":
         return _sequence(argument, follow, longest)
     if op == "SUBPATTERN":
@@ -68,23 +68,23 @@ def _part(op: str, argument: Any, follow: frozenset[int], longest: int) -> _Part
         return _branch([_sequence(each, follow, longest) for each in argument[1]])
     if op in ("ASSERT", "ASSERT_NOT"):
         # What is before it in the pattern tries it again at each place.
-        return _Part(_ALL, may_be_empty=True, bits=_sequence(argument[1], _NONE, longest).bits)
-    return _EMPTY if op == "AT" else _Part(_in_any_case(_bytes(op, argument)), may_be_empty=False, bits=0.0)
+        return _PatternPart(_ALL, may_be_empty=True, bits=_sequence(argument[1], _NONE, longest).bits)
+    return _EMPTY if op == "AT" else _PatternPart(_in_any_case(_bytes(op, argument)), may_be_empty=False, bits=0.0)
 
 
-def _repeat(least: int, most: Any, body: Any, follow: frozenset[int], longest: int) -> _Part:
+def _repeat(least: int, most: Any, body: Any, follow: frozenset[int], longest: int) -> _PatternPart:
     most = min(int(most), longest)
     inner = _sequence(body, _ALL, longest)
     # Where it ends is plain if what follows is nothing that it could go on with.
     ends = log2(most - least + 1) if most > least and inner.first & follow else 0.0
-    return _Part(inner.first, inner.may_be_empty or least == 0, ends + most * inner.bits)
+    return _PatternPart(inner.first, inner.may_be_empty or least == 0, ends + most * inner.bits)
 
 
-def _branch(parts: Sequence[_Part]) -> _Part:
+def _branch(parts: Sequence[_PatternPart]) -> _PatternPart:
     begin = [part.first for part in parts]
     is_plain = sum(map(len, begin)) == len(_NONE.union(*begin)) and not any(part.may_be_empty for part in parts)
     choice = 0.0 if is_plain else log2(len(parts))
-    return _Part(
+    return _PatternPart(
         _NONE.union(*begin), any(part.may_be_empty for part in parts), choice + max(part.bits for part in parts)
     )
 

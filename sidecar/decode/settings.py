@@ -7,11 +7,11 @@ from typing import Annotated
 
 from pydantic import AfterValidator, Field, field_validator, model_validator
 
-from sidecar.decode.multiline import MOST_JUDGED, Grouping, grouping
+from sidecar.decode.multiline import MOST_JUDGED, EventGrouper, grouping
 from sidecar.decode.pattern_cost import ways
 from sidecar.decode.presets import PRESETS
 from sidecar.lib import charset
-from sidecar.lib.settings_model import SHOWN, Described
+from sidecar.lib.settings_model import SHOWN, SettingsModel
 from sidecar.lib.units import Duration
 
 _MOST_WAYS = 20.0
@@ -26,7 +26,7 @@ def _known_encoding(name: str) -> str:
 Encoding = Annotated[str, AfterValidator(_known_encoding)]
 
 
-class Multiline(Described):
+class MultilineSettings(SettingsModel):
     """Which lines are one event: a preset, or one pattern."""
 
     preset: Annotated[str | None, SHOWN] = None
@@ -68,12 +68,12 @@ class Multiline(Described):
         return pattern
 
     @model_validator(mode="after")
-    def _one(self) -> Multiline:
+    def _one(self) -> MultilineSettings:
         if len([each for each in (self.preset, self.start, self.more, self.end) if each is not None]) != 1:
             raise ValueError("needs one of preset, start, more and end")
         return self
 
-    def grouping(self, max_bytes: int) -> Grouping:
+    def grouping(self, max_bytes: int) -> EventGrouper:
         """What does it."""
         patterns = {"start": self.start, "more": self.more, "end": self.end}
         return grouping(

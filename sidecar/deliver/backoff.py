@@ -6,7 +6,7 @@ import random
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from sidecar.errors import DeliveryError, Fatal, Retryable
+from sidecar.errors import DeliveryError, Misconfigured, Retryable
 
 MAX_RETRY_AFTER_S = 300.0
 """So long a destination may ask to be left alone; it is tried again then, whatever it asked for."""
@@ -27,7 +27,7 @@ class Backoff:
         self.failures += 1
         if isinstance(fault, Retryable) and fault.retry_after is not None:
             return min(MAX_RETRY_AFTER_S, max(0.0, fault.retry_after)) + self.chance()
-        first = self.misconfigured_s if isinstance(fault, Fatal) else self.first_s
+        first = self.misconfigured_s if isinstance(fault, Misconfigured) else self.first_s
         step = min(self.longest_s, first * 2.0 ** min(self.failures - 1, 16))
         return step * (0.5 + 0.5 * self.chance())
 

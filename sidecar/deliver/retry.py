@@ -13,8 +13,8 @@ import msgspec
 from msgspec.structs import replace
 
 from sidecar.deliver.backoff import Backoff
-from sidecar.errors import DeliveryError, Fatal, Retryable, TooLarge
-from sidecar.model.batch import Batch, Rejection, Verdict
+from sidecar.errors import DeliveryError, Misconfigured, RequestTooLarge, Retryable
+from sidecar.model.batch import Batch, Rejection, WriteResult
 from sidecar.sinks.contract import Sink
 
 SUSPICIOUS = 10
@@ -28,7 +28,7 @@ _PARTIAL_ATTEMPTS = 8
 _PARTIAL_FIRST_S, _PARTIAL_LONGEST_S = 0.1, 5.0
 
 
-class Outcome(msgspec.Struct):
+class DeliveryResult(msgspec.Struct):
     """What became of a batch: everything that is not in `rejected` (by index) is stored."""
 
     rejected: dict[int, Rejection] = {}
@@ -39,11 +39,11 @@ class Outcome(msgspec.Struct):
     receipt: str | None = None
 
 
-class Courier:
+class RetryingWriter:
     """Delivers batches to one sink; may be used by several threads at once.
 
-    `stop` ends all waiting. After `TooLarge` the courier remembers in `limit` how many records may go through at a
-    time, and sends no more. The limit grows by an eighth with each part that comes near it and goes through.
+    `stop` ends all waiting. After `RequestTooLarge` the writer sends at most `limit` records at a time. The limit
+    grows by an eighth with each part that comes near it and goes through.
     """
 
     def __init__(self, sink: Sink, stop: threading.Event) -> None:
@@ -52,9 +52,9 @@ class Courier:
         self._stop = stop
         self._refused_in_a_row = 0
 
-    def deliver(self, batch: Batch) -> Outcome:
+    def deliver(self, batch: Batch) -> DeliveryResult:
         """Raises `DeliveryError` when the destination takes nothing; no record counts as settled then."""
-        outcome = Outcome()
+        outcome = DeliveryResult()
         indexes: Sequence[int] = range(len(batch))
         wait = Backoff(_PARTIAL_FIRST_S, _PARTIAL_LONGEST_S)
         while True:
@@ -64,14 +64,14 @@ class Courier:
             if not left:
                 return outcome
             fault = verdict.fault or Retryable("the destination did not say what became of some documents")
-            if isinstance(fault, Fatal) or outcome.attempts >= _PARTIAL_ATTEMPTS:
+            if isinstance(fault, Misconfigured) or outcome.attempts >= _PARTIAL_ATTEMPTS:
                 raise fault
             pause = wait.after(fault)
             if pause > _PARTIAL_LONGEST_S or self._stop.wait(pause):
                 raise fault
             batch, indexes = batch.only(left), [indexes[i] for i in left]
 
-    def _judge(self, verdict: Verdict, size: int, indexes: Sequence[int], outcome: Outcome) -> list[int]:
+    def _judge(self, verdict: WriteResult, size: int, indexes: Sequence[int], outcome: DeliveryResult) -> list[int]:
         """Take what is settled into the outcome; returns the indexes that are not."""
         outcome.already += verdict.already
         outcome.failure_store += verdict.failure_store
@@ -98,25 +98,25 @@ class Courier:
         refused = self._refused_in_a_row + len(rejected)
         if len(kinds) == 1 and refused >= SUSPICIOUS:
             example = next(iter(rejected.values()))
-            raise Fatal(
+            raise Misconfigured(
                 f"all documents are refused alike ({example.kind}: {example.reason})", at=example.target,
                 try_="mend the mapping or the settings of the destination; nothing is lost meanwhile",
             )  # fmt: skip
         self._refused_in_a_row = refused
 
-    def _write_within_limit(self, batch: Batch) -> Verdict:
+    def _write_within_limit(self, batch: Batch) -> WriteResult:
         """Make one attempt, in parts of `limit` records; halve what the sink finds too large."""
         if self.limit is not None and len(batch) > self.limit:
             return self._write_halves(batch)
         try:
             verdict = self._write(batch)
-        except TooLarge as fault:
+        except RequestTooLarge as fault:
             return self._write_too_large(batch, fault)
         if self.limit is not None and 2 * len(batch) > self.limit:
             self.limit += 1 + self.limit // _GROWTH
         return verdict
 
-    def _write(self, batch: Batch) -> Verdict:
+    def _write(self, batch: Batch) -> WriteResult:
         try:
             return self._sink.write(batch)
         except DeliveryError:
@@ -126,25 +126,25 @@ class Courier:
                 f"the sink failed with {type(error).__name__}", try_="report this to its author"
             ) from error
 
-    def _write_too_large(self, batch: Batch, fault: TooLarge) -> Verdict:
+    def _write_too_large(self, batch: Batch, fault: RequestTooLarge) -> WriteResult:
         """Send the halves. Nothing is learned from a batch that holds a document which is too large by itself."""
         size = len(batch)
         if size == 1:
-            return Verdict((), [Rejection(0, TOO_LARGE, fault.what, 413)])
+            return WriteResult((), [Rejection(0, TOO_LARGE, fault.what, 413)])
         verdict = self._write_halves(batch)
         if all(rejection.kind != TOO_LARGE for rejection in verdict.rejected):
             self.limit = min(self.limit or size, size // 2)
         return verdict
 
-    def _write_halves(self, batch: Batch) -> Verdict:
+    def _write_halves(self, batch: Batch) -> WriteResult:
         size = len(batch)
         middle = size // 2
         first = self._write_within_limit(batch.only(range(middle)))
         try:
             second = self._write_within_limit(batch.only(range(middle, size)))
         except DeliveryError as later:
-            second = Verdict((), fault=later)
-        return Verdict(
+            second = WriteResult((), fault=later)
+        return WriteResult(
             stored=[*first.stored, *(i + middle for i in second.stored)],
             rejected=[*first.rejected, *(replace(r, index=r.index + middle) for r in second.rejected)],
             fault=first.fault or second.fault,

@@ -15,9 +15,9 @@ from sidecar.document.field_conflicts import merged
 from sidecar.lib.clock import Clock, iso
 from sidecar.lib.jsontext.members import pairs
 from sidecar.lib.jsontext.nested import Tree, inside, quoted, root_spellings, tree
-from sidecar.model.documents import AROUND_EACH, Documents, Spliced, Whole
+from sidecar.model.documents import AROUND_EACH, Documents, RenderedDocuments, SplicedDocuments
 from sidecar.model.file import Generation
-from sidecar.model.records import Records
+from sidecar.model.records import RecordBatch
 from sidecar.model.reserved_fields import METADATA, OWN
 
 LeafSource = Callable[[], dict[str, str]]
@@ -39,7 +39,7 @@ _REMEMBERED = 128
 """Frames, of which each has 3 KiB."""
 
 
-class _Frame(msgspec.Struct, frozen=True):
+class _DocumentTemplate(msgspec.Struct, frozen=True):
     """The text behind the members of each record, and the names that no record may use for it to hold.
 
     It is constant but for the marks. Files do not have one each: of thousands it would be megabytes.
@@ -66,14 +66,14 @@ class _Frame(msgspec.Struct, frozen=True):
         return key in self.reserved or key.startswith(self.below) or key.partition(".")[0] in METADATA
 
 
-class Finisher:
+class DocumentBuilder:
     """Makes the documents of one pipeline. `host` is `host.name`; `sources` are the enrichers, the last one wins."""
 
     def __init__(self, clock: Clock, host: str, sources: Sequence[LeafSource] = ()) -> None:
         self._clock = clock
         self._host = host
         self._sources = list(sources)
-        self._frames: dict[Notes, tuple[list[dict[str, str]], _Frame]] = {}
+        self._frames: dict[Notes, tuple[list[dict[str, str]], _DocumentTemplate]] = {}
 
     def reserved(self) -> frozenset[str]:
         """Every name at the root of a record that touches a leaf of ours."""
@@ -90,7 +90,7 @@ class Finisher:
         frame = self._frame([source() for source in self._sources])
         return len(frame.tail) + len(frame.close) + len(generation.shown) + AROUND_EACH
 
-    def documents(self, records: Records) -> Documents:
+    def documents(self, records: RecordBatch) -> Documents:
         """The finished documents of these records."""
         generation = records.lines.chunk.generation
         parts, now = [source() for source in self._sources], iso(self._clock.now())
@@ -100,19 +100,21 @@ class Finisher:
         if records.ends_in_log and frame.log_tail and self._may_splice(records, frame, _LOG):
             tail, close = _filled(frame.log_tail, now, path), _filled(frame.log_close, now, path)
             opened = [body[:-1] for body in records.members]
-            return Spliced(generation, records.starts, opened, times, tail, close, known)
+            return SplicedDocuments(generation, records.starts, opened, times, tail, close, known)
         if self._may_splice(records, frame):
             tail, close = _filled(frame.tail, now, path), _filled(frame.close, now, path)
-            return Spliced(generation, records.starts, records.members, times, tail, close, known, records.in_place)
+            return SplicedDocuments(
+                generation, records.starts, records.members, times, tail, close, known, records.in_place
+            )
         noted = self._noted(records, parts)
         rows = zip(records.members, records.starts, times, strict=True)
         texts = [
             _document(body, str(at), time, noted.get(index, frame), now, path)
             for index, (body, at, time) in enumerate(rows)
         ]
-        return Whole(generation, records.starts, texts, known)
+        return RenderedDocuments(generation, records.starts, texts, known)
 
-    def _frame(self, parts: list[dict[str, str]], notes: Notes = ()) -> _Frame:
+    def _frame(self, parts: list[dict[str, str]], notes: Notes = ()) -> _DocumentTemplate:
         cached = self._frames.get(notes)
         if cached and len(cached[0]) == len(parts) and all(a is b for a, b in zip(cached[0], parts, strict=True)):
             return cached[1]
@@ -122,7 +124,7 @@ class Finisher:
         self._frames[notes] = (parts, frame)
         return frame
 
-    def _built(self, parts: Sequence[Mapping[str, str]], notes: Notes) -> _Frame:
+    def _built(self, parts: Sequence[Mapping[str, str]], notes: Notes) -> _DocumentTemplate:
         leaves = {"event.ingested": f'"{_INGESTED}"', "host.name": quoted(self._host)}
         for part in parts:
             leaves |= part
@@ -135,15 +137,15 @@ class Finisher:
         if not isinstance(log, str) and log.keys() == {"file", "offset"}:
             others = ",".join(text for name, text in texts.items() if name != "log")
             log_tail, log_close = f",{inside(log)}}},{others}}}".split(_OFFSET)
-        return _Frame(leaves, ours, texts, tail, close, log_tail, log_close, *_ours(tuple(leaves)))
+        return _DocumentTemplate(leaves, ours, texts, tail, close, log_tail, log_close, *_ours(tuple(leaves)))
 
     @staticmethod
-    def _may_splice(records: Records, frame: _Frame, apart: frozenset[str] = frozenset()) -> bool:
+    def _may_splice(records: RecordBatch, frame: _DocumentTemplate, apart: frozenset[str] = frozenset()) -> bool:
         if records.names is None or records.errors or records.notes or records.lines.notes or "" in records.members:
             return False
         return (records.names - apart).isdisjoint(frame.reserved)
 
-    def _noted(self, records: Records, parts: list[dict[str, str]]) -> dict[int, _Frame]:
+    def _noted(self, records: RecordBatch, parts: list[dict[str, str]]) -> dict[int, _DocumentTemplate]:
         """The frames of those records of which something is to be said, by index."""
         of_lines, of_records, errors = records.lines.notes, records.notes, records.errors
         frames = {}
@@ -160,7 +162,7 @@ def _filled(ours: str, now: str, path: str) -> str:
     return ours.replace(_INGESTED, now).replace(_PATH, path)
 
 
-def _document(body: str, at: str, time: str, frame: _Frame, now: str, path: str) -> str:
+def _document(body: str, at: str, time: str, frame: _DocumentTemplate, now: str, path: str) -> str:
     """The document of one record."""
 
     def filled(ours: str) -> str:
@@ -189,7 +191,7 @@ def _ours(names: tuple[str, ...]) -> tuple[frozenset[str], tuple[str, ...], tupl
     return root_spellings([*names, "@timestamp"]) | METADATA, needles, below
 
 
-class _SortedOut(msgspec.Struct):
+class _Partition(msgspec.Struct):
     """The members of a record of which some are ours: those that stay, as text, and the values that move.
 
     `joined` are our objects that stand within the application's own; `has_time` says that it has the very same time.
@@ -201,12 +203,12 @@ class _SortedOut(msgspec.Struct):
     has_time: bool = False
 
 
-def _sorted_out(body: str, time: str, frame: _Frame, filled: Callable[[str], str]) -> _SortedOut | None:
+def _sorted_out(body: str, time: str, frame: _DocumentTemplate, filled: Callable[[str], str]) -> _Partition | None:
     """What `merged` would do with these members, for the usual collisions; None for all others.
 
     Usual are names at the root, without a dot, each once: a value moves, or an object has nothing in it of ours.
     """
-    found = _SortedOut([], {}, set())
+    found = _Partition([], {}, set())
     for key, key_text, value in pairs(body):
         if not frame.touches(key):
             found.kept.append(f"{key_text}:{value}")
@@ -230,7 +232,7 @@ def _sorted_out(body: str, time: str, frame: _Frame, filled: Callable[[str], str
     return None if is_taken else found
 
 
-def _rejoined(found: _SortedOut, frame: _Frame, filled: Callable[[str], str]) -> str:
+def _rejoined(found: _Partition, frame: _DocumentTemplate, filled: Callable[[str], str]) -> str:
     """The members that stay, ours behind them, and at the end what moved."""
     ours = [filled(text) for name, text in frame.texts.items() if name not in found.joined]
     moved = [inside({"original": found.moved})] if found.moved else []

@@ -14,13 +14,13 @@ from msgspec.structs import replace
 from sidecar.document.field_conflicts import merged
 from sidecar.lib.jsontext.edit import edited
 from sidecar.lib.jsontext.nested import inside, tree
-from sidecar.model.records import OBJECT, Records
+from sidecar.model.records import OBJECT, RecordBatch
 
 _QUOTED = f'"{OBJECT}"'
 _NAME = re.compile(rf"{_QUOTED}\s*+:")
 
 
-def aside(records: Records) -> Records:
+def aside(records: RecordBatch) -> RecordBatch:
     """The records with such values moved; the very same if there is none."""
     if records.names is not None and OBJECT not in records.names:
         return records

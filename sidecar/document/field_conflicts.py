@@ -28,7 +28,7 @@ def merged(body: str, leaves: Mapping[str, str]) -> str:
     """
     ours = dict(leaves)
     for left in range(_ROUNDS, -1, -1):
-        sifter = _Sifter(ours if left else {**ours, "original": ""}, leaves)
+        sifter = _ConflictResolver(ours if left else {**ours, "original": ""}, leaves)
         kept = sifter.sift(body, "")
         wanted = {**leaves, **sifter.originals()}
         if wanted.keys() == ours.keys():
@@ -40,7 +40,7 @@ def merged(body: str, leaves: Mapping[str, str]) -> str:
 Kept: TypeAlias = "list[Member | tuple[Member, Kept]]"
 
 
-class _Sifter:
+class _ConflictResolver:
     """Tells the members that may stay from those that have to move."""
 
     def __init__(self, ours: Mapping[str, str], leaves: Mapping[str, str]) -> None:

@@ -14,7 +14,7 @@ from msgspec.structs import replace
 
 from sidecar.lib.jsontext.members import elements, pairs
 from sidecar.lib.jsontext.nested import quoted
-from sidecar.model.records import Records
+from sidecar.model.records import RecordBatch
 
 NAME = "flattened"
 _DEEPEST = 64
@@ -27,7 +27,7 @@ _STRING = re.compile(r'"[^"\\]*+(?:\\.[^"\\]*+)*+"')
 _BRACE = re.compile(r"[{}]")
 
 
-class Limits:
+class FieldLimiter:
     """At most so many fields with names of their own in a record, and so many levels of objects if that is said."""
 
     def __init__(self, max_fields: int, max_depth: int | None = None) -> None:
@@ -36,7 +36,7 @@ class Limits:
         levels = f" or {max_depth} levels" if max_depth else ""
         self._complaint = f"more than {max_fields} fields{levels}: the rest is in {NAME}"
 
-    def __call__(self, records: Records) -> Records:
+    def __call__(self, records: RecordBatch) -> RecordBatch:
         members = records.members
         if not members or not (self._may_be_wide(members) or self._may_be_deep(members)):
             return records

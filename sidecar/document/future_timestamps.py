@@ -8,7 +8,7 @@ from msgspec.structs import replace
 
 from sidecar.lib.clock import Clock, iso
 from sidecar.lib.jsontext.nested import quoted
-from sidecar.model.records import Records
+from sidecar.model.records import RecordBatch
 
 NOTE = "log.time_ahead"
 """Says that the event's time was nonsense, and what was written."""
@@ -18,13 +18,13 @@ _ZONE_S = 14 * 3600
 """No clock on a wall is farther from UTC, so a text that is earlier than that by its digits needs no second look."""
 
 
-class TimesAhead:
+class FutureTimestampGuard:
     """Looks for times ahead of the clock, at the latest one of a chunk as text first."""
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
 
-    def corrected(self, records: Records) -> Records:
+    def corrected(self, records: RecordBatch) -> RecordBatch:
         """The records, of which those from the future have no time, and a note with the one that was written."""
         now = self._clock.now()
         if not records.times or max(records.times) <= (suspect := iso(now + _AHEAD_S - _ZONE_S)):

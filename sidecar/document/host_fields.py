@@ -7,7 +7,7 @@ import platform
 from sidecar.lib.jsontext.nested import quoted
 
 
-class Host:
+class HostFields:
     """Constant leaves under `host.`; `name` instead of the name that it would have."""
 
     def __init__(self, name: str | None = None) -> None:

@@ -23,7 +23,7 @@ VARIABLES = {
 }
 
 
-class Kubernetes:
+class KubernetesFields:
     """Leaves under `kubernetes.`; labels and annotations of these names or globs are read again when they change."""
 
     def __init__(
@@ -32,7 +32,7 @@ class Kubernetes:
     ) -> None:  # fmt: skip
         self._identity = {path: quoted(environ[name]) for name, path in VARIABLES.items() if environ.get(name)}
         self._files = [
-            _Described(podinfo / name, f"kubernetes.{name}", wanted)
+            _DownwardApiFile(podinfo / name, f"kubernetes.{name}", wanted)
             for name, wanted in (("labels", labels), ("annotations", annotations))
             if wanted
         ]
@@ -46,7 +46,7 @@ class Kubernetes:
         return self._leaves
 
 
-class _Described:
+class _DownwardApiFile:
     """The labels, or the annotations, of the Pod."""
 
     def __init__(self, file: Path, path: str, wanted: Sequence[str]) -> None:

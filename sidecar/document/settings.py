@@ -9,13 +9,13 @@ from pydantic import (
     field_validator,
 )
 
-from sidecar.lib.settings_model import Described
+from sidecar.lib.settings_model import SettingsModel
 from sidecar.model.reserved_fields import METADATA
 
 _OURS = ("@timestamp", "event.ingested", "log.offset", "log.file.path")
 
 
-class AddFields(Described):
+class StaticFieldsSettings(SettingsModel):
     """Constant fields for every document."""
 
     add: dict[str, Any]

@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 
 
-class Add:
+class StaticFields:
     """Constant leaves from a nested or dotted mapping."""
 
     def __init__(self, values: Mapping[str, Any]) -> None:

@@ -13,7 +13,7 @@ from typing import Protocol
 
 from sidecar.errors import ConfigurationError
 from sidecar.kubernetes.pod import Pod
-from sidecar.kubernetes.processes import Neighbours
+from sidecar.kubernetes.processes import OtherContainers
 from sidecar.lib.roots import Root
 from sidecar.lib.units import seconds
 
@@ -54,7 +54,7 @@ class Never:
 class ApplicationExits:
     """Ends when no process of another container is left in the Pod."""
 
-    def __init__(self, neighbours: Neighbours, settle_s: float, began: float) -> None:
+    def __init__(self, neighbours: OtherContainers, settle_s: float, began: float) -> None:
         self._neighbours, self._settle_s, self._began = neighbours, settle_s, began
         self._was_seen = False
         self._gone_since: float | None = None
@@ -154,7 +154,7 @@ def rule_of(text: str, pod: Pod, proc: Path = Path("/proc")) -> ExitRule:
             at=text, try_="leave it out: Kubernetes ends the sidecar after the application",
         )  # fmt: skip
     if text == "app-exits":
-        neighbours = Neighbours(proc)
+        neighbours = OtherContainers(proc)
         if not neighbours.can_be_seen:
             raise ConfigurationError(
                 "exit-when app-exits: the processes of the application cannot be seen from here",

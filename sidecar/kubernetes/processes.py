@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 
-class Neighbours:
+class OtherContainers:
     """The processes of all other containers in the Pod."""
 
     def __init__(self, proc: Path = Path("/proc")) -> None:

@@ -38,7 +38,7 @@ class Grouped(Protocol):
     def split(self) -> frozenset[int]: ...
 
 
-class Grouping(Protocol):
+class LineGrouping(Protocol):
     """Which lines are one event, of lines in UTF-8."""
 
     def begins(self, data: bytes) -> bool: ...
@@ -179,13 +179,13 @@ class Charset:
             return half + line[1:].decode(self.name, errors)
         return line.decode(self.name, errors)
 
-    def begins(self, grouping: Grouping, data: bytes, at: int) -> bool:
+    def begins(self, grouping: LineGrouping, data: bytes, at: int) -> bool:
         """Whether the first line of `data` begins an event."""
         if self.name == "utf-8":
             return grouping.begins(data)
         return grouping.begins(self._as_utf8(self.lines(data, at)[0], at))
 
-    def events(self, grouping: Grouping, data: bytes, at: int, *, closed: bool = False) -> Grouped:
+    def events(self, grouping: LineGrouping, data: bytes, at: int, *, closed: bool = False) -> Grouped:
         """The whole events of `data`, which consists of whole lines and begins with an event."""
         if self.name == "utf-8":
             return grouping.events(data, closed=closed)

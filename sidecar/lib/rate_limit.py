@@ -15,7 +15,7 @@ BURST, PERIOD_S = 10, 60.0
 _MOST_CAUSES = 256
 
 
-class _Cause(Generic[Said]):
+class _Burst(Generic[Said]):
     __slots__ = ("began", "last", "more", "told")
 
     def __init__(self, began: float) -> None:
@@ -23,7 +23,7 @@ class _Cause(Generic[Said]):
         self.last: Said | None = None
 
 
-class Moderation(Generic[Said]):
+class EventRateLimiter(Generic[Said]):
     """Passes on what is said to `say`, with how many of the kind were held back before it. For one thread at a time.
 
     What was held back is told when its time is over, by the last of it: call `due` now and then, and `rest` at the
@@ -32,7 +32,7 @@ class Moderation(Generic[Said]):
 
     def __init__(self, clock: Clock, say: Callable[[Said, int], None]) -> None:
         self._clock, self._say = clock, say
-        self._causes: dict[Hashable, _Cause[Said]] = {}
+        self._causes: dict[Hashable, _Burst[Said]] = {}
         self._due_at = float("inf")
 
     def hear(self, cause: Hashable, what: Said) -> None:
@@ -42,7 +42,7 @@ class Moderation(Generic[Said]):
         if known is None:
             if len(self._causes) >= _MOST_CAUSES:
                 self._close([next(iter(self._causes))])
-            known = self._causes[cause] = _Cause(self._clock.monotonic())
+            known = self._causes[cause] = _Burst(self._clock.monotonic())
             self._due_at = min(self._due_at, known.began + PERIOD_S)
         if known.told < BURST:
             known.told += 1

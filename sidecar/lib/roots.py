@@ -49,7 +49,7 @@ def open_directory(path: str) -> Iterator[int]:
 
     Raise `LinkInPath` if it holds one after all, and `OSError` as open(2) does.
     """
-    walk = _Walk()
+    walk = _PathWalk()
     try:
         for name in parts_of(path):
             walk.enter(name)
@@ -95,7 +95,7 @@ class Root:
     @contextmanager
     def reach(self) -> Iterator[Reached]:
         """Walk to the directory, or as far as it is there. Raise `OSError` if not even `/` can be opened."""
-        walk = _Walk()
+        walk = _PathWalk()
         error: OSError | None = None
         try:
             try:
@@ -124,7 +124,7 @@ class Roots:
         return self._roots[text]
 
 
-class _Walk:
+class _PathWalk:
     """A walk from `/`, holding the descriptor of the directory that it has come to."""
 
     def __init__(self) -> None:

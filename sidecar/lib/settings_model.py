@@ -31,7 +31,7 @@ class SecretFile:
 SECRET_FILE = SecretFile()
 
 
-class Described(BaseModel):
+class SettingsModel(BaseModel):
     """Settings that nobody changes and that know all their names.
 
     The meanings are read from the source when somebody asks for them: to do so for every start takes 0.1 s.
@@ -48,7 +48,7 @@ class Described(BaseModel):
         return schema
 
 
-def mask(settings: Described) -> dict[str, Any]:
+def mask(settings: SettingsModel) -> dict[str, Any]:
     """Return the settings as everybody may see them: what could hold a secret is stars.
 
     Types decide, not names. Numbers, flags, fixed choices, paths of files and what is marked as `SHOWN` can be seen.
@@ -62,7 +62,7 @@ def mask(settings: Described) -> dict[str, Any]:
 
 
 def _mask(value: Any, *, is_shown: bool, is_free: bool = False) -> Any:
-    if isinstance(value, Described):
+    if isinstance(value, SettingsModel):
         return mask(value)
     if isinstance(value, Mapping):
         return {str(name): _mask(each, is_shown=False, is_free=True) for name, each in value.items()}
@@ -87,7 +87,7 @@ def meanings(model: type[BaseModel]) -> dict[str, str]:
     """What each field means, by its name."""
     found: dict[str, str] = {}
     for base in reversed(model.__mro__):
-        if issubclass(base, Described):
+        if issubclass(base, SettingsModel):
             found |= _below_each_field(base)
     return {name: found[name] for name in model.model_fields if name in found}
 

@@ -1,8 +1,12 @@
-"""Patterns of the user's own. They run in the `regex` library, which gives the interpreter back while it searches and
-has a time limit; it is imported when there is a pattern, because it takes 2 MiB of each sidecar."""
+"""Patterns from the configuration, with a time limit.
+
+They run in the `regex` library, which releases the GIL while it searches and has a time limit. It is imported when
+there is a pattern, because it takes 2 MiB of memory.
+"""
 
 from __future__ import annotations
 
+import time
 from importlib import import_module
 from typing import TYPE_CHECKING, TypeAlias
 
@@ -12,6 +16,49 @@ if TYPE_CHECKING:
 
 Pattern: TypeAlias = "regex.Pattern[str]"
 Match: TypeAlias = "regex.Match[str]"
+
+LINE_LIMIT_S = 0.1
+"""Seconds for one line."""
+
+_CHUNK_LIMIT_S = 1.0
+"""Seconds that may be lost on the slow lines of one chunk; then each line has only `_MIN_LINE_LIMIT_S`."""
+
+_MIN_LINE_LIMIT_S = 0.001
+
+
+class RegexTimeBudget:
+    """How long patterns may search in the lines of one chunk, so that slow lines do not hold up the other files.
+
+    An ordinary line matches within microseconds, so it is found even when the time is used up.
+    """
+
+    def __init__(self) -> None:
+        self._left_s = _CHUNK_LIMIT_S
+        self.timeouts = 0
+
+    @property
+    def is_used_up(self) -> bool:
+        """Whether slow lines of this chunk have taken too long together."""
+        return self._left_s <= 0
+
+    @property
+    def line_limit_s(self) -> float:
+        """Seconds for the next line."""
+        return _MIN_LINE_LIMIT_S if self.is_used_up else LINE_LIMIT_S
+
+    def record_timeout(self, seconds: float) -> None:
+        """Count a line that took too long."""
+        self._left_s -= seconds
+        self.timeouts += 1
+
+    def search(self, pattern: Pattern, text: str) -> bool:
+        """Return whether the pattern is in the text. Raise `TimeoutError`."""
+        started_at = time.monotonic()
+        try:
+            return pattern.search(text, timeout=self.line_limit_s, concurrent=True) is not None
+        except TimeoutError:
+            self.record_timeout(time.monotonic() - started_at)
+            raise
 
 
 def compiled(pattern: str) -> Pattern:

@@ -10,7 +10,7 @@ from typing import Any
 import msgspec
 
 from sidecar.errors import DeliveryError
-from sidecar.model.documents import Documents, Envelope, Whole, part_born
+from sidecar.model.documents import BulkFraming, Documents, RenderedDocuments, part_born
 from sidecar.model.file import Generation
 
 
@@ -46,7 +46,7 @@ class Batch(msgspec.Struct, frozen=True, dict=True):
         found: list[dict[str, Any]] = _OBJECTS.decode_lines("\n".join(self.documents))
         return found
 
-    def rendered(self, envelope: Envelope) -> bytes:
+    def rendered(self, envelope: BulkFraming) -> bytes:
         """All documents in their envelopes, in order, as UTF-8."""
         return b"".join([part.rendered(envelope) for part in self.parts])
 
@@ -66,9 +66,9 @@ class Batch(msgspec.Struct, frozen=True, dict=True):
         chosen = [self._chosen(generations[group[0]], group) for group in groups]
         return Batch(chosen, None if self.targets is None else [self.targets[i] for i in indexes])
 
-    def _chosen(self, generation: Generation, indexes: Sequence[int]) -> Whole:
+    def _chosen(self, generation: Generation, indexes: Sequence[int]) -> RenderedDocuments:
         names, texts, times = self.ids, self.documents, self.event_times
-        return Whole(
+        return RenderedDocuments(
             generation,
             [0] * len(indexes),
             [texts[i] for i in indexes],
@@ -94,7 +94,7 @@ class Rejection(msgspec.Struct, frozen=True):
     target: str = ""
 
 
-class Verdict(msgspec.Struct, frozen=True):
+class WriteResult(msgspec.Struct, frozen=True):
     """What became of each record of a batch, by index. Fail closed: what is not mentioned is retried.
 
     `stored`: accepted, or found to be there already (`already` says how many were); `range(len(batch))` for all

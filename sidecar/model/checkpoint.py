@@ -6,24 +6,24 @@ from collections.abc import Mapping, Sequence
 
 import msgspec
 
-from sidecar.model.counts import Amounts
+from sidecar.model.counts import ByteCounts
 from sidecar.model.dead_letter import DeadLetter
 from sidecar.model.file import FileId, Generation
-from sidecar.model.fingerprint import NO_TAIL, Fingerprint, Tail
+from sidecar.model.fingerprint import NO_TAIL, Fingerprint, OverlapDigest
 
 
 class Checkpoint(msgspec.Struct, frozen=True):
     """The gap-free settled prefix of a generation for a sink: everything before byte `offset` is settled."""
 
     offset: int
-    tail: Tail
+    tail: OverlapDigest
     done: bool = False
 
 
 ORIGIN = Checkpoint(0, NO_TAIL)
 
 
-class Remembered(msgspec.Struct, frozen=True):
+class KnownFile(msgspec.Struct, frozen=True):
     """What the state knows of a generation that is not finished.
 
     `name` is the last path the file was seen under, `seen` its size when we last wrote it down. `ended` is why
@@ -42,11 +42,11 @@ class Remembered(msgspec.Struct, frozen=True):
     cuts: Sequence[int]
 
 
-class Advance(msgspec.Struct, frozen=True):
+class CheckpointUpdate(msgspec.Struct, frozen=True):
     """One step of one checkpoint, with all that has to become durable together with it."""
 
     generation: int
     checkpoint: Checkpoint
     seen: int
-    amounts: Amounts
+    amounts: ByteCounts
     dead_letters: Sequence[DeadLetter] = ()

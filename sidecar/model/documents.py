@@ -12,7 +12,7 @@ from sidecar.lib.clock import iso
 from sidecar.model.file import Generation
 
 
-class Envelope(msgspec.Struct, frozen=True):
+class BulkFraming(msgspec.Struct, frozen=True):
     """What stands round each document in a request: `before` id `between` document newline. `between` ends a line."""
 
     before: str
@@ -47,7 +47,7 @@ class Documents(Protocol):
         """Each document as JSON text without line ends."""
         ...
 
-    def rendered(self, envelope: Envelope) -> bytes:
+    def rendered(self, envelope: BulkFraming) -> bytes:
         """All documents in their envelopes, in order, as UTF-8."""
         ...
 
@@ -56,7 +56,7 @@ class Documents(Protocol):
         ...
 
 
-class Spliced(msgspec.Struct, frozen=True):
+class SplicedDocuments(msgspec.Struct, frozen=True):
     """Documents whose members are the application's own text between constant parts of ours.
 
     document = `{"@timestamp":"` + time + `",` + members + `tail` + offset + `close`
@@ -93,7 +93,7 @@ class Spliced(msgspec.Struct, frozen=True):
             for time, body, at in zip(self.times, self.members, self.starts, strict=True)
         ]
 
-    def rendered(self, envelope: Envelope) -> bytes:
+    def rendered(self, envelope: BulkFraming) -> bytes:
         head, close = f"{envelope.before}{self.generation.text}-", f"{self.close}\n"
         starts, members = list(self.starts), list(self.members)
         timed = (envelope.between + '{"@timestamp":"', list(self.times), '",')
@@ -104,7 +104,7 @@ class Spliced(msgspec.Struct, frozen=True):
         return list(self.known_times)
 
 
-class Whole(msgspec.Struct, frozen=True):
+class RenderedDocuments(msgspec.Struct, frozen=True):
     """Documents that were made one by one. `known_ids` is set for documents that come from the dead letters."""
 
     generation: Generation
@@ -129,7 +129,7 @@ class Whole(msgspec.Struct, frozen=True):
     def texts(self) -> list[str]:
         return list(self.documents)
 
-    def rendered(self, envelope: Envelope) -> bytes:
+    def rendered(self, envelope: BulkFraming) -> bytes:
         pairs = zip(self.ids(), self.documents, strict=True)
         return "".join([f"{envelope.before}{name}{envelope.between}{text}\n" for name, text in pairs]).encode()
 
@@ -137,7 +137,7 @@ class Whole(msgspec.Struct, frozen=True):
         return list(self.times)
 
 
-class Enveloped(msgspec.Struct, frozen=True):
+class EncodedDocuments(msgspec.Struct, frozen=True):
     """Documents as the bytes of a request, made while their lines are still in the processor's cache.
 
     A fraction of the memory of the texts that they were made of, which are not kept.
@@ -146,11 +146,11 @@ class Enveloped(msgspec.Struct, frozen=True):
     generation: Generation
     starts: Sequence[int]
     body: bytes
-    envelope: Envelope
+    envelope: BulkFraming
     known_times: Sequence[str]
 
     @classmethod
-    def of(cls, documents: Documents, envelope: Envelope) -> Enveloped:
+    def of(cls, documents: Documents, envelope: BulkFraming) -> EncodedDocuments:
         """The same documents in these envelopes."""
         body, times = documents.rendered(envelope), documents.event_times()
         return cls(documents.generation, documents.starts, body, envelope, times)
@@ -170,14 +170,14 @@ class Enveloped(msgspec.Struct, frozen=True):
         lines_each = self.envelope.between.count("\n") + 1
         return self.body.decode().split("\n")[lines_each - 1 :: lines_each]
 
-    def rendered(self, envelope: Envelope) -> bytes:
+    def rendered(self, envelope: BulkFraming) -> bytes:
         return self.body if envelope == self.envelope else self._as_texts().rendered(envelope)
 
     def event_times(self) -> list[str]:
         return list(self.known_times)
 
-    def _as_texts(self) -> Whole:
-        return Whole(self.generation, self.starts, self.texts(), self.known_times)
+    def _as_texts(self) -> RenderedDocuments:
+        return RenderedDocuments(self.generation, self.starts, self.texts(), self.known_times)
 
 
 def part_born(part: Documents) -> str:

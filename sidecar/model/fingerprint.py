@@ -36,14 +36,14 @@ class Fingerprint(msgspec.Struct, frozen=True):
         return len(head) >= self.covered and digest(head[: self.covered]) == self.digest
 
 
-class Tail(msgspec.Struct, frozen=True):
+class OverlapDigest(msgspec.Struct, frozen=True):
     """The digest of the `length` bytes (at most `OVERLAP`) before a position."""
 
     length: int
     digest: bytes
 
     @classmethod
-    def of(cls, before: bytes) -> Tail:
+    def of(cls, before: bytes) -> OverlapDigest:
         """The tail of a position that these bytes stand before."""
         before = before[-OVERLAP:]
         return cls(len(before), digest(before))
@@ -53,4 +53,4 @@ class Tail(msgspec.Struct, frozen=True):
         return len(before) >= self.length and digest(before[len(before) - self.length :]) == self.digest
 
 
-NO_TAIL = Tail.of(b"")
+NO_TAIL = OverlapDigest.of(b"")

@@ -40,7 +40,7 @@ class Chunk(msgspec.Struct, frozen=True):
     encoding: str = ""
 
 
-class Skipped(msgspec.Struct, frozen=True):
+class SkippedRange(msgspec.Struct, frozen=True):
     """Bytes of the file that no document holds, by rule: an empty line, a hole of NUL bytes, a record that the user
     does not want."""
 
@@ -49,11 +49,11 @@ class Skipped(msgspec.Struct, frozen=True):
     reason: str
 
 
-class Layout(msgspec.Struct, frozen=True):
+class RecordRanges(msgspec.Struct, frozen=True):
     """Where the records of a chunk begin, by offset in the file, what lies between them, and where the chunk ends."""
 
     starts: Sequence[int]
-    skipped: Sequence[Skipped]
+    skipped: Sequence[SkippedRange]
     end: int
 
     def end_of(self, start: int) -> int:
@@ -66,7 +66,7 @@ class Layout(msgspec.Struct, frozen=True):
         return [begins[bisect_right(begins, start)] for start in starts]
 
 
-class Lines(msgspec.Struct, frozen=True):
+class LineBatch(msgspec.Struct, frozen=True):
     """The lines of a chunk without their line ends, and the byte offset in the file at which each begins.
 
     Whole means that each line of the chunk is one record as it stands: valid UTF-8, no empty line, no NUL,
@@ -82,16 +82,16 @@ class Lines(msgspec.Struct, frozen=True):
     starts: Sequence[int] = ()
     text: str = ""
     whole: bool = True
-    skipped: Sequence[Skipped] = ()
+    skipped: Sequence[SkippedRange] = ()
     notes: dict[int, dict[str, str]] = {}
     undecodable: frozenset[int] = frozenset()
     replaced: int = 0
 
-    def layout(self) -> Layout:
+    def layout(self) -> RecordRanges:
         """Where everything is, without the text."""
-        return Layout(self.starts, self.skipped, self.chunk.end)
+        return RecordRanges(self.starts, self.skipped, self.chunk.end)
 
-    def only(self, indexes: Sequence[int]) -> Lines:
+    def only(self, indexes: Sequence[int]) -> LineBatch:
         """The lines with these indexes, renumbered from 0. What is skipped stays."""
         places = {index: place for place, index in enumerate(indexes)}
         return msgspec.structs.replace(

@@ -7,14 +7,14 @@ from typing import NamedTuple
 
 import msgspec
 
-from sidecar.model.lines import Layout, Lines, Skipped, renumber
+from sidecar.model.lines import LineBatch, RecordRanges, SkippedRange, renumber
 
 OBJECT = "error"
 """The name at the root under which some documents have an object of ours (`error.message`), and which is therefore no
 text in any: in one index of Elasticsearch a field is a value or an object."""
 
 
-class Records(msgspec.Struct, frozen=True):
+class RecordBatch(msgspec.Struct, frozen=True):
     """Lines as fields: for each the members of a JSON object as text, without the braces.
 
     `times[i]` is the event time as RFC 3339 text with zone, or "" where the line has none. `names` are the
@@ -27,7 +27,7 @@ class Records(msgspec.Struct, frozen=True):
     not do its work on, by its name. `timeouts`: how often a pattern took longer than it may.
     """
 
-    lines: Lines
+    lines: LineBatch
     starts: Sequence[int]
     members: Sequence[str]
     times: Sequence[str]
@@ -36,18 +36,18 @@ class Records(msgspec.Struct, frozen=True):
     errors: dict[int, str] = {}
     ends_in_log: bool = False
     notes: dict[int, dict[str, str]] = {}
-    filtered: Sequence[Skipped] = ()
+    filtered: Sequence[SkippedRange] = ()
     faults: dict[str, int] = {}
     timeouts: int = 0
 
-    def without(self, dropped: Collection[int], rule: str) -> Records:
+    def without(self, dropped: Collection[int], rule: str) -> RecordBatch:
         """The records but for those with these indexes, renumbered from 0; `rule` is why they are left out."""
         if not dropped:
             return self
         kept = [index for index in range(len(self.starts)) if index not in dropped]
         starts = [self.starts[index] for index in sorted(dropped)]
-        ends = Layout(self.starts, [*self.lines.skipped, *self.filtered], self.lines.chunk.end).ends_of(starts)
-        gone = [Skipped(start, end, rule) for start, end in zip(starts, ends, strict=True)]
+        ends = RecordRanges(self.starts, [*self.lines.skipped, *self.filtered], self.lines.chunk.end).ends_of(starts)
+        gone = [SkippedRange(start, end, rule) for start, end in zip(starts, ends, strict=True)]
         places = {index: place for place, index in enumerate(kept)}
         return msgspec.structs.replace(
             self,
@@ -60,7 +60,7 @@ class Records(msgspec.Struct, frozen=True):
             filtered=[*self.filtered, *gone],
         )
 
-    def complaining(self, complaints: Mapping[int, str], enricher: str) -> Records:
+    def complaining(self, complaints: Mapping[int, str], enricher: str) -> RecordBatch:
         """The same records, of which some say why an enricher could not do its work on them."""
         if not complaints:
             return self
@@ -73,8 +73,8 @@ class Records(msgspec.Struct, frozen=True):
         return msgspec.structs.replace(self, notes=notes, faults=faults)
 
 
-class Step(NamedTuple):
+class Transform(NamedTuple):
     """One enricher of a pipeline by its name: it takes records and hands on what becomes of them."""
 
     name: str
-    run: Callable[[Records], Records]
+    run: Callable[[RecordBatch], RecordBatch]

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import msgspec
 
-from sidecar.model.counts import Amounts
+from sidecar.model.counts import ByteCounts
 from sidecar.model.dead_letter import DeadLetter
 
 
-class Span(msgspec.Struct):
+class PendingSpan(msgspec.Struct):
     """The bytes of one chunk on their way: from `start` to `end` of the file, and what became of them."""
 
     start: int
@@ -17,5 +17,5 @@ class Span(msgspec.Struct):
     """The last bytes of the chunk, at most `OVERLAP`: they stand before `end`."""
 
     settled: bool = False
-    amounts: Amounts = msgspec.field(default_factory=Amounts)
+    amounts: ByteCounts = msgspec.field(default_factory=ByteCounts)
     dead_letters: list[DeadLetter] = []

@@ -1,5 +1,5 @@
 """Lines to fields: one format a module, each at a stroke over a whole chunk where nothing speaks against it.
 
-Takes `Lines`, hands on `Records`. A line that does not parse becomes its own text under `message`, with the
+Takes `LineBatch`, hands on `RecordBatch`. A line that does not parse becomes its own text under `message`, with the
 reason; it is never dropped, and it never spoils its neighbours.
 """

@@ -11,8 +11,8 @@ import re
 from collections.abc import Sequence
 
 from sidecar.lib import native
-from sidecar.model.lines import Lines
-from sidecar.model.records import Records
+from sidecar.model.lines import LineBatch
+from sidecar.model.records import RecordBatch
 from sidecar.parse.plain import as_messages, quoted
 from sidecar.parse.time.timestamps import CommonLog
 
@@ -31,7 +31,7 @@ Row = Sequence[str]
 """Address, user, time, method, path, version, status, size, referrer, agent; escaped for JSON."""
 
 
-class AccessLog:
+class AccessLogParser:
     """One server's format: with referrer and user agent, or also without them."""
 
     def __init__(self, name: str, *, may_be_short: bool) -> None:
@@ -45,15 +45,15 @@ class AccessLog:
         self._error = f"the line is not in the format of {name}"
         self._times = CommonLog()
 
-    def parse(self, lines: Lines) -> Records:
+    def parse(self, lines: LineBatch) -> RecordBatch:
         """One record for each line, at a stroke if every line is an ordinary one and nothing needs escaping."""
         rows = self._rows(lines) if lines.whole else None
         if rows is None:
             return self._line_by_line(lines)
         times = self._times.all([row[2] for row in rows])
-        return Records(lines, lines.starts, _members(rows), times, NAMES)
+        return RecordBatch(lines, lines.starts, _members(rows), times, NAMES)
 
-    def _rows(self, lines: Lines) -> list[Row] | None:
+    def _rows(self, lines: LineBatch) -> list[Row] | None:
         """The rows of lines that are all ordinary ones, of which nothing needs escaping.
 
         Looking for one character that ends a field is much quicker than for one of a class. In ASCII text it proves
@@ -72,7 +72,7 @@ class AccessLog:
                 return rows
         return None
 
-    def _line_by_line(self, lines: Lines) -> Records:
+    def _line_by_line(self, lines: LineBatch) -> RecordBatch:
         members: list[str] = []
         stamps: list[str] = []
         errors: dict[int, str] = {}
@@ -86,7 +86,7 @@ class AccessLog:
                 stamps.append("")
                 members += as_messages([text])
         names = NAMES | {"message"} if errors else NAMES
-        return Records(lines, lines.starts, members, self._times.all(stamps), names, errors=errors)
+        return RecordBatch(lines, lines.starts, members, self._times.all(stamps), names, errors=errors)
 
 
 def _row(groups: Sequence[str]) -> Row:
@@ -120,11 +120,11 @@ def _odd_members(row: Row) -> str:
 _NONE = frozenset({"-", ""})
 
 
-def nginx() -> AccessLog:
+def nginx() -> AccessLogParser:
     """nginx's `combined` format."""
-    return AccessLog("nginx's combined log", may_be_short=False)
+    return AccessLogParser("nginx's combined log", may_be_short=False)
 
 
-def apache() -> AccessLog:
+def apache() -> AccessLogParser:
     """Apache's `common` and `combined` formats."""
-    return AccessLog("Apache's common or combined log", may_be_short=True)
+    return AccessLogParser("Apache's common or combined log", may_be_short=True)

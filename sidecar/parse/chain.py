@@ -7,25 +7,25 @@ from typing import Protocol
 
 from msgspec.structs import replace
 
-from sidecar.model.lines import Lines
-from sidecar.model.records import Records
+from sidecar.model.lines import LineBatch
+from sidecar.model.records import RecordBatch
 
 
 class Parser(Protocol):
     """Lines to fields."""
 
-    def parse(self, lines: Lines) -> Records:
+    def parse(self, lines: LineBatch) -> RecordBatch:
         """One record for each line, in order; a line that does not parse is in `errors`."""
         ...
 
 
-class Chain:
+class ParserChain:
     """Each line is taken by the first parser that can; if none can, it is what the last one made of it."""
 
     def __init__(self, parsers: Sequence[Parser]) -> None:
         self._parsers = parsers
 
-    def parse(self, lines: Lines) -> Records:
+    def parse(self, lines: LineBatch) -> RecordBatch:
         """One record for each line. What the first parser takes whole costs nothing more."""
         found = self._parsers[0].parse(lines)
         for parser in self._parsers[1:]:
@@ -34,7 +34,7 @@ class Chain:
         return found
 
 
-def _mended(found: Records, parser: Parser, lines: Lines) -> Records:
+def _mended(found: RecordBatch, parser: Parser, lines: LineBatch) -> RecordBatch:
     """Give the lines that failed to the next parser."""
     failed = sorted(found.errors)
     texts, starts = lines.texts, found.starts
@@ -56,4 +56,4 @@ def _mended(found: Records, parser: Parser, lines: Lines) -> Records:
     names = found.names | second.names if found.names is not None and second.names is not None else None
     notes = {**found.notes, **{failed[place]: noted for place, noted in second.notes.items()}}
     timeouts = found.timeouts + second.timeouts
-    return Records(lines, starts, members, times, names, errors=errors, notes=notes, timeouts=timeouts)
+    return RecordBatch(lines, starts, members, times, names, errors=errors, notes=notes, timeouts=timeouts)

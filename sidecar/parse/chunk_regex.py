@@ -18,7 +18,7 @@ from time import monotonic
 import msgspec
 
 from sidecar.lib.user_regex import Match, Pattern, compiled
-from sidecar.model.lines import Lines
+from sidecar.model.lines import LineBatch
 from sidecar.parse.row_templates import Column
 
 _FLAGS = re.compile(r"\(\?([aimsu]+)\)")
@@ -40,7 +40,7 @@ _TOKEN = re.compile(
 _WITHOUT = {r"\s": r"[^\S\n]", r"\W": r"[^\w\n]", r"\D": r"[^\d\n]", r"\A": "^", r"\Z": "$"}
 
 
-class Spanning(msgspec.Struct, frozen=True):
+class ChunkRegex(msgspec.Struct, frozen=True):
     """`pattern` matches as many lines as it can, one after the other. `once` are the numbers of its groups that take
     part once in each of them."""
 
@@ -48,7 +48,7 @@ class Spanning(msgspec.Struct, frozen=True):
     once: frozenset[int]
 
     @classmethod
-    def of(cls, pattern: str, *, anywhere: bool) -> Spanning | None:
+    def of(cls, pattern: str, *, anywhere: bool) -> ChunkRegex | None:
         """What matches lines that `pattern` matches as a whole, or `anywhere` in them; None if none is sure to."""
         flags = _FLAGS.match(pattern)
         # To a line without line ends, `m` and `s` mean nothing.
@@ -61,7 +61,7 @@ class Spanning(msgspec.Struct, frozen=True):
         found = compiled(f"(?m{kept})(?>{line})*+")
         return cls(found, frozenset(range(1, found.groups + 1)) - _uncertain(tokens))
 
-    def columns(self, lines: Lines, limit_s: float) -> tuple[list[Column], list[int]]:
+    def columns(self, lines: LineBatch, limit_s: float) -> tuple[list[Column], list[int]]:
         """What each group found in each line that matches, None where it took no part, and the lines that do not.
 
         Raises `TimeoutError` if all of it takes longer than `limit_s`.

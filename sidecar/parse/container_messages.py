@@ -11,17 +11,17 @@ from typing import Any
 import msgspec
 from msgspec.structs import replace
 
-from sidecar.model.lines import Lines
-from sidecar.model.records import Records
+from sidecar.model.lines import LineBatch
+from sidecar.model.records import RecordBatch
 from sidecar.parse.chain import Parser
-from sidecar.parse.plain import Plain, as_messages, quoted
+from sidecar.parse.plain import PlainTextParser, as_messages, quoted
 
 STREAM = "stream"
 _PARTIAL = {"partial": "true"}
 _OBJECT: msgspec.json.Decoder[Any] = msgspec.json.Decoder(dict[str, msgspec.Raw])
 
 
-class Message(msgspec.Struct, frozen=True):
+class ContainerMessage(msgspec.Struct, frozen=True):
     """One message; `is_whole` says that its end is there, too. `more` are members that the runtime adds."""
 
     text: str
@@ -31,7 +31,7 @@ class Message(msgspec.Struct, frozen=True):
     more: str = ""
 
 
-class Unwrapped(msgspec.Struct, frozen=True):
+class ContainerMessages(msgspec.Struct, frozen=True):
     """The messages of some lines as columns. `more` are members that the runtime adds; `partial`: whose end is
     missing."""
 
@@ -42,7 +42,7 @@ class Unwrapped(msgspec.Struct, frozen=True):
     partial: frozenset[int] = frozenset()
 
     @classmethod
-    def of(cls, messages: Sequence[Message]) -> Unwrapped:
+    def of(cls, messages: Sequence[ContainerMessage]) -> ContainerMessages:
         """The same in columns."""
         return cls(
             [message.text for message in messages],
@@ -53,13 +53,13 @@ class Unwrapped(msgspec.Struct, frozen=True):
         )
 
 
-class Content:
+class MessageParser:
     """What reads the messages: a parser, or nothing but `message`."""
 
     def __init__(self, parser: Parser | None = None) -> None:
-        self._parser = parser or Plain()
+        self._parser = parser or PlainTextParser()
 
-    def records(self, lines: Lines, found: Unwrapped) -> Records:
+    def records(self, lines: LineBatch, found: ContainerMessages) -> RecordBatch:
         """The records of lines that all hold a message."""
         inner = self._parser.parse(_inside(lines, found))
         members = self._members(inner, found)
@@ -70,10 +70,10 @@ class Content:
             inner, lines=lines, starts=lines.starts, members=members, times=times, notes=notes, names=names
         )
 
-    def mixed(self, lines: Lines, messages: Sequence[Message | None], error: str) -> Records:
+    def mixed(self, lines: LineBatch, messages: Sequence[ContainerMessage | None], error: str) -> RecordBatch:
         """The records of lines of which some hold no message; those are messages themselves, with this error."""
         places = [index for index, message in enumerate(messages) if message]
-        found = Unwrapped.of([message for message in messages if message])
+        found = ContainerMessages.of([message for message in messages if message])
         if len(places) == lines.count:
             return self.records(lines, found)
         inner = self.records(lines.only(places), found)
@@ -84,10 +84,10 @@ class Content:
         errors = {places[at]: said for at, said in inner.errors.items()} | dict.fromkeys(failed, error)
         notes = {places[at]: said for at, said in inner.notes.items()}
         members, times = [body for body, _ in rows], [time for _, time in rows]
-        return Records(lines, lines.starts, members, times, errors=errors, notes=notes, timeouts=inner.timeouts)
+        return RecordBatch(lines, lines.starts, members, times, errors=errors, notes=notes, timeouts=inner.timeouts)
 
     @staticmethod
-    def _members(inner: Records, found: Unwrapped) -> list[str]:
+    def _members(inner: RecordBatch, found: ContainerMessages) -> list[str]:
         """The members of each record, ours in front."""
         heads = {stream: f'"{STREAM}":{text}' for stream, text in _quoted(set(found.streams))}
         if inner.names is not None and STREAM not in inner.names and "" not in inner.members and not found.more:
@@ -108,7 +108,7 @@ def _joined(ours: Sequence[str], body: str) -> str:
     return ",".join([*kept, body] if body.strip() else kept)
 
 
-def _inside(lines: Lines, found: Unwrapped) -> Lines:
+def _inside(lines: LineBatch, found: ContainerMessages) -> LineBatch:
     """The messages as lines, which a parser may treat at a stroke if the lines round them could be."""
     text = "\n".join([*found.texts, ""])
     is_plain = "\r" not in text and "\0" not in text and text.count("\n") == lines.count

@@ -9,9 +9,9 @@ from __future__ import annotations
 
 import re
 
-from sidecar.model.lines import Lines
-from sidecar.model.records import Records
-from sidecar.parse.container_messages import Content, Message, Unwrapped
+from sidecar.model.lines import LineBatch
+from sidecar.model.records import RecordBatch
+from sidecar.parse.container_messages import ContainerMessage, ContainerMessages, MessageParser
 from sidecar.parse.time.timestamps import Timestamps
 
 _MANY = re.compile(r"^([^ \n]++) (stdout|stderr) F ([^\n]*+)$", re.MULTILINE)
@@ -19,23 +19,23 @@ _ONE = re.compile(r"([^ \n]++) (stdout|stderr) ([PF])(?::[^ \n]*+)?+(?: ([^\n]*+
 _ERROR = "the line is not in the format of CRI"
 
 
-class Cri:
+class CriParser:
     """One record for each line that the container wrote, whatever number of parts it has."""
 
-    def __init__(self, content: Content) -> None:
+    def __init__(self, content: MessageParser) -> None:
         self._content = content
         self._timestamps = Timestamps()
 
-    def parse(self, lines: Lines) -> Records:
+    def parse(self, lines: LineBatch) -> RecordBatch:
         """One record for each event, at a stroke if no line of the chunk is in parts."""
         rows = _MANY.findall(lines.text) if lines.whole else ()
         if rows and len(rows) == lines.count:
             times, streams, texts = zip(*rows, strict=True)
             read = self._timestamps.all(times)
-            return self._content.records(lines, Unwrapped(texts, streams, read))
+            return self._content.records(lines, ContainerMessages(texts, streams, read))
         return self._content.mixed(lines, [self._message(event) for event in lines.texts], _ERROR)
 
-    def _message(self, event: str) -> Message | None:
+    def _message(self, event: str) -> ContainerMessage | None:
         """The message of an event: parts are joined as they are, whole lines with line ends between them."""
         parts = [_ONE.fullmatch(line) for line in event.split("\n")]
         found = [part.groups("") for part in parts if part]
@@ -43,4 +43,6 @@ class Cri:
             return None
         text = "".join(said + ("\n" if tag == "F" else "") for _, _, tag, said in found)
         time, stream, *_ = found[0]
-        return Message(text.removesuffix("\n"), stream, self._timestamps.read(time), is_whole=found[-1][2] == "F")
+        return ContainerMessage(
+            text.removesuffix("\n"), stream, self._timestamps.read(time), is_whole=found[-1][2] == "F"
+        )

@@ -10,19 +10,19 @@ from __future__ import annotations
 import csv
 from collections.abc import Sequence
 
-from sidecar.model.lines import Lines
-from sidecar.model.records import Records
-from sidecar.parse.typed_fields import Declared
+from sidecar.model.lines import LineBatch
+from sidecar.model.records import RecordBatch
+from sidecar.parse.typed_fields import TypedFields
 
 
-class Csv:
+class CsvParser:
     """One row an event, with as many values as there are columns. A value that is empty makes no field."""
 
-    def __init__(self, columns: Sequence[str], delimiter: str, declared: Declared) -> None:
+    def __init__(self, columns: Sequence[str], delimiter: str, declared: TypedFields) -> None:
         self._columns, self._delimiter = columns, delimiter
         self._declared, self._members = declared, declared.members(columns)
 
-    def parse(self, lines: Lines) -> Records:
+    def parse(self, lines: LineBatch) -> RecordBatch:
         """One record for each event, all of them at a stroke if every one is a row."""
         rows = self._rows(lines.texts) if lines.count else []
         width = len(self._columns)
@@ -33,7 +33,7 @@ class Csv:
                   if len(found) != 1 or len(found[0]) != width}  # fmt: skip
         return self._records(lines, [found[0] for i, found in enumerate(alone) if i not in errors], errors)
 
-    def _records(self, lines: Lines, rows: Sequence[Sequence[str]], errors: dict[int, str]) -> Records:
+    def _records(self, lines: LineBatch, rows: Sequence[Sequence[str]], errors: dict[int, str]) -> RecordBatch:
         by_place = list(zip(*rows, strict=True)) or [()] * len(self._columns)
         columns = dict(zip(self._columns, by_place, strict=True))
         return self._declared.records(lines, self._members, columns, errors)

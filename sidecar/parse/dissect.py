@@ -14,17 +14,17 @@ from collections.abc import Sequence
 import msgspec
 
 from sidecar.lib.jsontext.nested import inside, tree
-from sidecar.model.lines import Lines
-from sidecar.model.records import Records
+from sidecar.model.lines import LineBatch
+from sidecar.model.records import RecordBatch
 from sidecar.parse.row_templates import Columns
-from sidecar.parse.typed_fields import Declared
+from sidecar.parse.typed_fields import TypedFields
 
 _KEY = re.compile(r"%\{([^{}]*)\}")
 _PARTS = re.compile(r"([+?*&]?)([^+?*&/>\s]*?)(?:/(\d{1,4}))?(->)?")
 _ERROR = "the line is not of the form of the pattern"
 
 
-class Key(msgspec.Struct, frozen=True):
+class DissectKey(msgspec.Struct, frozen=True):
     """One field of a pattern, and the text that ends it ("" for the end of the line)."""
 
     kind: str
@@ -38,7 +38,7 @@ class Dissection(msgspec.Struct, frozen=True):
     """A pattern in its parts. Raises `ValueError` with what is wrong."""
 
     before: str
-    keys: Sequence[Key]
+    keys: Sequence[DissectKey]
 
     @classmethod
     def of(cls, pattern: str) -> Dissection:
@@ -67,10 +67,10 @@ class Dissection(msgspec.Struct, frozen=True):
         return text
 
 
-class Dissect:
+class DissectParser:
     """The fields of one pattern, which has to take the whole line. A field that is empty is none."""
 
-    def __init__(self, dissection: Dissection, separator: str, declared: Declared) -> None:
+    def __init__(self, dissection: Dissection, separator: str, declared: TypedFields) -> None:
         self._keys = [key for key in dissection.keys if _is_wanted(key)]
         self._many = re.compile(f"^{dissection.expression(of_many_lines=True)}$", re.MULTILINE)
         self._one = re.compile(dissection.expression(of_many_lines=False))
@@ -86,7 +86,7 @@ class Dissect:
         ]  # fmt: skip
         self._members = declared.members(list(self._fields))
 
-    def parse(self, lines: Lines) -> Records:
+    def parse(self, lines: LineBatch) -> RecordBatch:
         """One record for each line, at a stroke if all are of the form."""
         if lines.whole and "\n" not in self._one.pattern:
             found = self._many.findall(lines.text)
@@ -96,7 +96,7 @@ class Dissect:
         errors = {index: _ERROR for index, match in enumerate(matches) if match is None}
         return self._records(lines, [match.groups() for match in matches if match], errors)
 
-    def _records(self, lines: Lines, rows: Sequence[tuple[str, ...]], errors: dict[int, str]) -> Records:
+    def _records(self, lines: LineBatch, rows: Sequence[tuple[str, ...]], errors: dict[int, str]) -> RecordBatch:
         by_place = list(zip(*rows, strict=True)) or [()] * len(self._keys)
         columns = {path: self._column(by_place, places) for path, places in self._fields.items()}
         records = self._declared.records(lines, self._members, columns, errors)
@@ -108,7 +108,7 @@ class Dissect:
         columns = [by_place[place] for _, place in sorted(places)]
         return list(map(self._separator.join, zip(*columns, strict=True)))
 
-    def _with_pairs(self, records: Records, columns: Columns, by_place: Sequence[Sequence[str]]) -> Records:
+    def _with_pairs(self, records: RecordBatch, columns: Columns, by_place: Sequence[Sequence[str]]) -> RecordBatch:
         """The same records with the fields whose names stand in the line."""
         rows = iter(range(records.lines.count))
         members = list(records.members)
@@ -123,21 +123,21 @@ class Dissect:
         return msgspec.structs.replace(records, members=members, names=None)
 
 
-def _key(inner: str, after: str) -> Key:
+def _key(inner: str, after: str) -> DissectKey:
     parts = _PARTS.fullmatch(inner)
     if parts is None or (parts[3] and parts[1] != "+") or (not parts[2] and parts[1] in ("+", "*", "&")):
         raise ValueError(f"%{{{inner}}} is no field; write %{{a}}, %{{+a/2}}, %{{?a}}, %{{*a}}, %{{&a}} or %{{a->}}")
     kind, path, order, padded = parts.groups()
     if kind in ("", "+") and path and not all(path.split(".")):
         raise ValueError(f"{path!r} is not the path of a field; write for instance url.path")
-    return Key(kind, path, int(order or 0), bool(padded), after)
+    return DissectKey(kind, path, int(order or 0), bool(padded), after)
 
 
-def _is_wanted(key: Key) -> bool:
+def _is_wanted(key: DissectKey) -> bool:
     return bool(key.path) and key.kind != "?"
 
 
-def _consistent(keys: Sequence[Key]) -> None:
+def _consistent(keys: Sequence[DissectKey]) -> None:
     plain = [key.path for key in keys if _is_wanted(key) and not key.kind]
     names, values = ([key.path for key in keys if key.kind == kind] for kind in "*&")
     for path in plain:

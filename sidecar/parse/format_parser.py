@@ -10,14 +10,14 @@ from collections.abc import Callable, Sequence
 
 import msgspec
 
-from sidecar.model.lines import Lines
-from sidecar.model.records import Records
+from sidecar.model.lines import LineBatch
+from sidecar.model.records import RecordBatch
 from sidecar.parse.plain import as_messages
-from sidecar.parse.row_templates import Leaf, Members
-from sidecar.parse.time.format_times import Written
+from sidecar.parse.row_templates import FieldSpec, RowFormatter
+from sidecar.parse.time.format_times import FormatTimes
 
 
-class Format(msgspec.Struct, frozen=True):
+class LogFormat(msgspec.Struct, frozen=True):
     """What a program writes: `patterns` that are tried in order, and the fields that their groups become.
 
     Patterns say `.` for what may go on over the lines of an event, and exclude line ends everywhere else. The groups
@@ -27,24 +27,24 @@ class Format(msgspec.Struct, frozen=True):
 
     name: str
     patterns: Sequence[str]
-    leaves: Sequence[Leaf]
+    leaves: Sequence[FieldSpec]
     shape: Callable[[str, str, float], str]
 
 
 Row = Sequence[str]
 
 
-class Pattern:
+class FormatParser:
     """The parser of one format. `written` reads its times."""
 
-    def __init__(self, form: Format, written: Written) -> None:
-        self._members = Members(form.leaves)
+    def __init__(self, form: LogFormat, written: FormatTimes) -> None:
+        self._members = RowFormatter(form.leaves)
         self._many = [re.compile(f"^(?:{pattern})$", re.MULTILINE | re.ASCII) for pattern in form.patterns]
         self._one = [re.compile(pattern, re.DOTALL | re.ASCII) for pattern in form.patterns]
         self._error = f"the line is not in the format of {form.name}"
         self._written = written
 
-    def parse(self, lines: Lines) -> Records:
+    def parse(self, lines: LineBatch) -> RecordBatch:
         """One record for each line, at a stroke if all are of one pattern."""
         if lines.whole:
             for pattern in self._many:
@@ -53,10 +53,10 @@ class Pattern:
                     return self._records(lines, pattern, rows)
         return self._line_by_line(lines)
 
-    def _records(self, lines: Lines, pattern: re.Pattern[str], rows: Sequence[Row]) -> Records:
+    def _records(self, lines: LineBatch, pattern: re.Pattern[str], rows: Sequence[Row]) -> RecordBatch:
         columns = _columns(pattern, rows)
         members, closes = self._members.of(columns, len(rows))
-        return Records(
+        return RecordBatch(
             lines,
             lines.starts,
             members,
@@ -65,7 +65,7 @@ class Pattern:
             ends_in_log=closes,
         )
 
-    def _line_by_line(self, lines: Lines) -> Records:
+    def _line_by_line(self, lines: LineBatch) -> RecordBatch:
         rows: dict[int, list[tuple[int, Row]]] = {}
         errors: dict[int, str] = {}
         for index, line in enumerate(lines.texts):
@@ -87,7 +87,7 @@ class Pattern:
         for index, message in zip(errors, as_messages(failed), strict=True):
             members[index] = message
         names = self._members.names | {"message"} if errors else self._members.names
-        return Records(lines, lines.starts, members, times, names, errors=errors, ends_in_log=all_close)
+        return RecordBatch(lines, lines.starts, members, times, names, errors=errors, ends_in_log=all_close)
 
 
 def _columns(pattern: re.Pattern[str], rows: Sequence[Row]) -> dict[str, Sequence[str]]:

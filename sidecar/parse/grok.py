@@ -27,7 +27,7 @@ _LONGEST = 100_000
 """Characters of a pattern with everything put in; patterns that double each other grow without end."""
 
 
-class Expanded(msgspec.Struct, frozen=True):
+class ExpandedPattern(msgspec.Struct, frozen=True):
     """A pattern with everything put in, the path of the field for each named group, and the types that were said."""
 
     pattern: str
@@ -72,7 +72,7 @@ class _Expansion:
         return f"(?P<{group}>{inner})"
 
 
-def expanded(pattern: str, own: Mapping[str, str]) -> Expanded:
+def expanded(pattern: str, own: Mapping[str, str]) -> ExpandedPattern:
     """The pattern with all that it refers to; `own` patterns win over known ones. Raises `ValueError` with what is
     wrong: an unknown name, no field, or what does not compile."""
     found = _Expansion(own)
@@ -80,7 +80,7 @@ def expanded(pattern: str, own: Mapping[str, str]) -> Expanded:
     groups = compiled(text).groupindex
     if not groups:
         raise ValueError("the pattern has no field such as %{WORD:name}, so it would make none")
-    return Expanded(text, {name: found.paths.get(name, name) for name in groups}, found.kinds)
+    return ExpandedPattern(text, {name: found.paths.get(name, name) for name in groups}, found.kinds)
 
 
 def _path(field: str) -> str:

@@ -15,8 +15,8 @@ from typing import Annotated, Any, NamedTuple
 import msgspec
 
 from sidecar.lib import native
-from sidecar.model.lines import Lines
-from sidecar.model.records import OBJECT, Records
+from sidecar.model.lines import LineBatch
+from sidecar.model.records import OBJECT, RecordBatch
 from sidecar.parse.plain import as_messages, quoted
 from sidecar.parse.time.timestamps import Timestamps
 
@@ -40,17 +40,17 @@ class _Object(msgspec.Struct):
     """A type that any object fits, and that reads nothing in it."""
 
 
-class _Place(NamedTuple):
+class _TimeField(NamedTuple):
     """The field at the root that has the time of each line, and what it is decoded as: text, or (`Raw`) a number."""
 
     name: str | None
     kind: type
 
 
-_NOWHERE = _Place(None, str)
+_NOWHERE = _TimeField(None, str)
 
 
-class Json:
+class JsonParser:
     """One JSON object a line; fields at the root of the document or under `target`."""
 
     def __init__(
@@ -64,18 +64,18 @@ class Json:
         # Where the time is a field of ours it has to move, which is not done at a stroke.
         self._is_ours = field in {*self._reserved, OBJECT} - {"@timestamp"}
         self._candidates = (field,) if field else TIME_FIELDS
-        self._decoders: dict[tuple[_Place, frozenset[str]], msgspec.json.Decoder[Any]] = {}
-        places = [_Place(name, kind) for name in self._candidates for kind in (str, msgspec.Raw)]
+        self._decoders: dict[tuple[_TimeField, frozenset[str]], msgspec.json.Decoder[Any]] = {}
+        places = [_TimeField(name, kind) for name in self._candidates for kind in (str, msgspec.Raw)]
         # A dotted name may stand inside other objects, where the decoder of a whole chunk does not look.
         self._places = () if field and "." in field else (*places, _NOWHERE)
         self._row = _row_decoder(self._candidates)
         self._at = places[-2]
 
-    def parse(self, lines: Lines) -> Records:
+    def parse(self, lines: LineBatch) -> RecordBatch:
         """One record for each line."""
         return self._at_a_stroke(lines) or self._line_by_line(lines)
 
-    def _at_a_stroke(self, lines: Lines) -> Records | None:
+    def _at_a_stroke(self, lines: LineBatch) -> RecordBatch | None:
         members = bodies(lines) if lines.whole and not self._target and not self._is_ours else None
         if members is None or not self._may_be_spliced(lines.chunk.data):
             return None
@@ -86,7 +86,7 @@ class Json:
                     return None
                 self._at = place
                 in_place = place.name == "@timestamp"
-                return Records(lines, lines.starts, members, times, names, in_place=in_place)
+                return RecordBatch(lines, lines.starts, members, times, names, in_place=in_place)
         return None
 
     def _may_be_spliced(self, data: bytes) -> bool:
@@ -94,7 +94,7 @@ class Json:
         and none for something below a leaf of ours."""
         return not any(native.holds(data, text) for text in (b"\\u", b'"_', *self._below_ours))
 
-    def _times(self, place: _Place, names: frozenset[str], lines: Lines) -> list[str] | None:
+    def _times(self, place: _TimeField, names: frozenset[str], lines: LineBatch) -> list[str] | None:
         """The time of each line if every line has one in this place, else None.
 
         `names`: what may have any value. With no field, and only then, objects without members come through, too.
@@ -112,7 +112,7 @@ class Json:
         # Under our own name it has to stand as it is written.
         return None if "" in times or (place.name == "@timestamp" and times != written) else times
 
-    def _decoder(self, place: _Place, names: frozenset[str]) -> Any:
+    def _decoder(self, place: _TimeField, names: frozenset[str]) -> Any:
         if (place, names) not in self._decoders:
             name = place.name
             fields: list[Any] = [("time", place.kind, msgspec.field(name=name))] if name else []
@@ -130,7 +130,7 @@ class Json:
         """The names that would have been taken for the time before this one; all of them if it is none."""
         return self._candidates[: self._candidates.index(field)] if field else self._candidates
 
-    def _line_by_line(self, lines: Lines) -> Records:
+    def _line_by_line(self, lines: LineBatch) -> RecordBatch:
         members: list[str] = []
         times: list[str] = []
         errors: dict[int, str] = {}
@@ -142,7 +142,7 @@ class Json:
                 body = as_messages([text])[0]
             members.append(body)
             times.append(time)
-        return Records(lines, lines.starts, members, times, errors=errors)
+        return RecordBatch(lines, lines.starts, members, times, errors=errors)
 
     def _one(self, line: str) -> tuple[str | None, str]:
         text = line.removeprefix(_BOM).strip(" \t\r\n")
@@ -171,7 +171,7 @@ class Json:
         return ""
 
 
-def bodies(lines: Lines) -> list[str] | None:
+def bodies(lines: LineBatch) -> list[str] | None:
     """Each line without the braces that it begins and ends with; None if one does not.
 
     After a closing brace JSON never goes on with an opening one, so no object spans two such lines; if there are as

@@ -9,7 +9,7 @@ import re
 
 import msgspec
 
-from sidecar.parse.format_parser import Format
+from sidecar.parse.format_parser import LogFormat
 from sidecar.parse.row_templates import number, text, value
 from sidecar.parse.time.format_times import clock_only, digits_first, iso, month_first
 
@@ -54,7 +54,7 @@ _PRI = r"<(?P<pri>\d|[1-9]\d|1[0-8]\d|19[01])>"
 _WORD = r"[^ \n]++"
 _SENDER = rf"(?P<host>{_WORD}) (?P<app>[^\[: \n]++)(?:\[(?P<proc>[^\]\n]++)\])?: ?"
 
-SYSLOG = Format(
+SYSLOG = LogFormat(
     "syslog (RFC 5424 or RFC 3164)",
     (
         rf"{_PRI}(?P<version>[1-9]\d?) (?:{_DATE}(?:\.(?P<fraction>\d{{1,9}}))?{_ZONE}|-) (?:-|(?P<host>{_WORD})) "
@@ -87,7 +87,7 @@ SYSLOG = Format(
 files lack; and the latter with RFC 3339 times, as rsyslog's `RSYSLOG_FileFormat` has them. The last pattern is of
 messages without a tag, as in `last message repeated 3 times`."""
 
-KLOG = Format(
+KLOG = LogFormat(
     "klog",
     (
         r"(?P<level>[IWEF])(?P<time>(?:0[1-9]|1[0-2])[0-3]\d \d\d:\d\d:\d\d)\.(?P<fraction>\d{6}) +"
@@ -105,7 +105,7 @@ KLOG = Format(
 """`Lmmdd hh:mm:ss.uuuuuu threadid file:line] msg`: the header of k8s.io/klog, written by Kubernetes components."""
 
 
-PYTHON = Format(
+PYTHON = LogFormat(
     "Python's logging",
     (
         rf"{_DATE}{_FRACTION} +- +(?P<logger>[^ \n]++) +- +{_LEVEL} +- +(?P<message>.*+)",
@@ -120,7 +120,7 @@ time, level and name before a colon."""
 
 _CLOCK = rf"(?P<time>(?:\d{{4}}-\d\d-\d\d[T ])?\d\d:\d\d:\d\d){_FRACTION}{_ZONE}?"
 
-LOG4J = Format(
+LOG4J = LogFormat(
     "log4j or logback",
     (
         rf"{_DATE}\.(?P<fraction>\d{{3}}){_ZONE} +{_LEVEL} (?P<pid>\d{{1,18}}) --- (?:\[(?P<app>[^\]\n]*+)\] )?"
@@ -143,7 +143,7 @@ LOG4J = Format(
 """Logback's `BasicConfigurator` and Log4j 2's default configuration (`%d{HH:mm:ss.SSS} [%t] %-5level %logger{36} -
 %msg%n`), the same with a date, `%d %-5p [%t] %c - %m%n`, and Spring Boot's console."""
 
-POSTGRESQL = Format(
+POSTGRESQL = LogFormat(
     "PostgreSQL",
     (
         rf"{_DATE}(?:\.(?P<fraction>\d{{1,6}}))? (?P<zone>[A-Z]{{1,5}}|[+-]\d\d(?::?\d\d)?) "
@@ -162,7 +162,7 @@ POSTGRESQL = Format(
 )
 """`log_line_prefix = '%m [%p] '`, the default, and with `%u@%d `; "Error Reporting and Logging" in its manual."""
 
-MYSQL = Format(
+MYSQL = LogFormat(
     "MySQL's error log",
     (
         rf"{_DATE}(?:\.(?P<fraction>\d{{1,6}}))?{_ZONE} (?P<thread>\d{{1,18}}) \[(?P<level>[A-Z][A-Za-z]*)\]"
@@ -189,7 +189,7 @@ def _seconds(uptime: str) -> str:
     return f"{int(whole)}.{fraction}"
 
 
-JAVA_GC = Format(
+JAVA_GC = LogFormat(
     "the JVM's unified log",
     (
         r"(?:\[(?P<time>\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)\.(?P<fraction>\d{1,9})(?P<zone>Z|[+-]\d{4})\])?"
@@ -208,7 +208,7 @@ JAVA_GC = Format(
 )
 """`-Xlog` (JEP 158) with its default decorations `uptime`, `level` and `tags`, and with `time`, `pid` and `tid`."""
 
-NGINX_ERROR = Format(
+NGINX_ERROR = LogFormat(
     "nginx's error log",
     (
         r"(?P<time>\d{4}/\d\d/\d\d \d\d:\d\d:\d\d) \[(?P<level>debug|info|notice|warn|error|crit|alert|emerg)\] "
@@ -233,7 +233,7 @@ _APACHE_TIME = (
 )
 _APACHE_LEVEL = r"(?P<level>emerg|alert|crit|error|warn|notice|info|debug|trace[1-8])"
 
-APACHE_ERROR = Format(
+APACHE_ERROR = LogFormat(
     "Apache's error log",
     (
         _APACHE_TIME + rf"\[(?P<module>[a-z0-9_]*+):{_APACHE_LEVEL}\] "

@@ -16,11 +16,11 @@ from operator import add
 import msgspec
 
 from sidecar.lib.jsontext.nested import quoted
-from sidecar.model.lines import Lines
-from sidecar.model.records import Records
+from sidecar.model.lines import LineBatch
+from sidecar.model.records import RecordBatch
 from sidecar.parse.plain import as_messages
-from sidecar.parse.row_templates import Leaf, Members, as_inside_quotes, row_template
-from sidecar.parse.typed_fields import Declared
+from sidecar.parse.row_templates import FieldSpec, RowFormatter, as_inside_quotes, row_template
+from sidecar.parse.typed_fields import TypedFields
 
 _ERROR = "the line is not logfmt"
 _REMEMBERED, _WIDEST, _LONGEST = 256, 128, 2048
@@ -55,7 +55,7 @@ Span = tuple[int, int]
 """Where the pairs of a line begin and end."""
 
 
-class _Shape(msgspec.Struct, frozen=True, eq=False):
+class _KeyLayout(msgspec.Struct, frozen=True, eq=False):
     """How lines with the same names become records.
 
     `template` makes the members of the values that `picked` takes. `texts` are the paths and places of the values
@@ -83,22 +83,22 @@ class _Shape(msgspec.Struct, frozen=True, eq=False):
         return f"[{','.join(shown)}]"
 
 
-class Logfmt:
+class LogfmtParser:
     """The pairs of each line as fields."""
 
-    def __init__(self, declared: Declared) -> None:
+    def __init__(self, declared: TypedFields) -> None:
         self._declared = declared
-        self._shapes: dict[Heads, _Shape | None] = {}
-        self._usual: tuple[Heads, re.Pattern[str], Members] | None = None
+        self._shapes: dict[Heads, _KeyLayout | None] = {}
+        self._usual: tuple[Heads, re.Pattern[str], RowFormatter] | None = None
 
-    def parse(self, lines: Lines) -> Records:
+    def parse(self, lines: LineBatch) -> RecordBatch:
         """One record for each line."""
         if not lines.whole:
             found = [_ONE.findall(text) for text in lines.texts]
             return self._records(lines, [row for rows in found for row in rows], list(accumulate(map(len, found))))
         return self._of_usual_names(lines) or self._of_any_names(lines)
 
-    def _of_usual_names(self, lines: Lines) -> Records | None:
+    def _of_usual_names(self, lines: LineBatch) -> RecordBatch | None:
         """Lines with the names that all of a chunk had before: to look for these is much quicker than for any."""
         if self._usual is None:
             return None
@@ -114,12 +114,12 @@ class Logfmt:
         ]
         return self._declared.records(lines, members, dict(zip(names, columns, strict=True)), {})
 
-    def _of_any_names(self, lines: Lines) -> Records:
+    def _of_any_names(self, lines: LineBatch) -> RecordBatch:
         rows = _MANY.findall(lines.text)
         ends = [place for place, row in enumerate(rows, 1) if (end := row[3]) != " " and (not end or end[-1] == "\n")]
         return self._records(lines, rows, ends)
 
-    def _records(self, lines: Lines, rows: Sequence[Row], ends: Sequence[int]) -> Records:
+    def _records(self, lines: LineBatch, rows: Sequence[Row], ends: Sequence[int]) -> RecordBatch:
         """The records of lines that end behind these rows."""
         heads, bare, in_quotes, _ = zip(*rows, strict=True) if rows else ((), (), (), ())
         have_escapes = "\\" in lines.text if lines.whole else any("\\" in text for text in lines.texts)
@@ -129,8 +129,8 @@ class Logfmt:
         return self._flat(lines, heads, values, written, spans) or self._shaped(lines, heads, values, written, spans)
 
     def _flat(
-        self, lines: Lines, heads: Heads, values: Sequence[str], written: Sequence[str], spans: Sequence[Span]
-    ) -> Records | None:
+        self, lines: LineBatch, heads: Heads, values: Sequence[str], written: Sequence[str], spans: Sequence[Span]
+    ) -> RecordBatch | None:
         """The records, pair by pair, if no name has a dot or stands twice in its line and each line is logfmt."""
         distinct = set(heads)
         if "" in distinct or "." in "".join(distinct):
@@ -155,7 +155,7 @@ class Logfmt:
         said = {name: [self._column(head, heads, values, spans)] for head, name in names.items()
                 if name in self._declared.judged and head != name}  # fmt: skip
         times, notes = self._declared.times(said, lines.count), self._declared.notes(said)
-        return Records(lines, lines.starts, members, times, frozenset(names.values()), notes=notes)
+        return RecordBatch(lines, lines.starts, members, times, frozenset(names.values()), notes=notes)
 
     def _column(self, head: str, heads: Heads, values: Sequence[str], spans: Sequence[Span]) -> Sequence[str]:
         """The value of this name in each line, where it stands once at most; "" where it does not."""
@@ -166,8 +166,8 @@ class Logfmt:
         return [next(texts) if head in heads[begin:end] else "" for begin, end in spans]
 
     def _shaped(
-        self, lines: Lines, heads: Heads, values: Sequence[str], written: Sequence[str], spans: Sequence[Span]
-    ) -> Records:
+        self, lines: LineBatch, heads: Heads, values: Sequence[str], written: Sequence[str], spans: Sequence[Span]
+    ) -> RecordBatch:
         """The records, each by the shape of its line."""
         shapes = [self._shape(heads[begin:end]) for begin, end in spans]
         members = [shape.members(written[begin:end]) if shape else ""
@@ -181,7 +181,7 @@ class Logfmt:
         said = _said(shapes, spans, values)
         times, notes = self._declared.times(said, lines.count), self._declared.notes(said)
         names = frozenset(name for shape in distinct for name in (shape.names if shape else ("message",)))
-        return Records(lines, lines.starts, members, times, names, errors=errors, notes=notes)
+        return RecordBatch(lines, lines.starts, members, times, names, errors=errors, notes=notes)
 
     def _written(self, heads: Heads, values: Sequence[str]) -> Sequence[str]:
         """Each value as JSON, but for the quotes of a text."""
@@ -198,7 +198,7 @@ class Logfmt:
     def _made(self, head: str, value: str) -> str:
         return self._declared.value(head[:-1], value) if head.endswith("=") else "true"
 
-    def _shape(self, heads: Heads) -> _Shape | None:
+    def _shape(self, heads: Heads) -> _KeyLayout | None:
         """The shape of a line with these names; None if it is no logfmt."""
         if heads in self._shapes:
             return self._shapes[heads]
@@ -209,17 +209,19 @@ class Logfmt:
             self._shapes[heads] = found
         return found
 
-    def _shape_of(self, heads: Heads) -> _Shape:
+    def _shape_of(self, heads: Heads) -> _KeyLayout:
         places: dict[str, list[int]] = {}
         for place, head in enumerate(heads):
             places.setdefault(head.removesuffix("="), []).append(place)
         are_text = [self._is_text(head) for head in heads]
-        leaves = [Leaf(name, name, is_text=len(at) == 1 and are_text[at[0]]) for name, at in places.items()]
+        leaves = [FieldSpec(name, name, is_text=len(at) == 1 and are_text[at[0]]) for name, at in places.items()]
         template, picked = row_template(leaves)
         last = {name: at[-1] for name, at in places.items() if heads[at[-1]].endswith("=")}
         texts = [(name, last[name]) for name in last.keys() & self._declared.judged]
         lists = list(places.values()) if len(places) < len(heads) else []
-        return _Shape(frozenset(name.partition(".")[0] for name in places), template, picked, texts, lists, are_text)
+        return _KeyLayout(
+            frozenset(name.partition(".")[0] for name in places), template, picked, texts, lists, are_text
+        )
 
     def _remember(self, heads: Heads) -> None:
         """The names of all lines of a chunk, if lines with these are told by them alone."""
@@ -249,7 +251,7 @@ def _decoded(text: str) -> str:
 
 
 def _said(
-    shapes: Sequence[_Shape | None], spans: Sequence[Span], values: Sequence[str]
+    shapes: Sequence[_KeyLayout | None], spans: Sequence[Span], values: Sequence[str]
 ) -> dict[str, list[list[str]]]:
     """The texts that say a time or have a type, as columns by path; "" where there is none."""
     said: dict[str, list[list[str]]] = {}

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
-from sidecar.parse.format_parser import Format
+from sidecar.parse.format_parser import LogFormat
 from sidecar.parse.row_templates import number, text, value
 from sidecar.parse.time.format_times import iso
 
@@ -35,7 +35,7 @@ def _written(time: str, year: str, now: float) -> str:
     return f"{datetime.fromtimestamp(int(time), UTC):%Y-%m-%dT%H:%M:%S}Z"
 
 
-MYSQL_SLOW = Format(
+MYSQL_SLOW = LogFormat(
     "MySQL's slow query log",
     (
         _ISO + _HEAD + r"(?:SET timestamp=\d+(?:\.\d+)?;\n)?(?P<message>.*)",

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 import msgspec
 
 from sidecar.lib import native
-from sidecar.model.lines import Lines
-from sidecar.model.records import Records
+from sidecar.model.lines import LineBatch
+from sidecar.model.records import RecordBatch
 
 _ENCODER = msgspec.json.Encoder()
 _NAMES = frozenset({"message"})
@@ -25,9 +25,9 @@ def as_messages(texts: Sequence[str]) -> list[str]:
     return [f'"message":{text}' for text in quoted(texts)]
 
 
-class Plain:
+class PlainTextParser:
     """The whole line is `message`."""
 
-    def parse(self, lines: Lines) -> Records:
+    def parse(self, lines: LineBatch) -> RecordBatch:
         """One record for each line; a line of text has no time of its own."""
-        return Records(lines, lines.starts, as_messages(lines.texts), [""] * lines.count, _NAMES)
+        return RecordBatch(lines, lines.starts, as_messages(lines.texts), [""] * lines.count, _NAMES)

@@ -21,7 +21,7 @@ _OURS = re.compile(r"log(?:\.file|\.offset|)(?:\.|$)(?<!log\.)")
 """Paths that are in the way of our own fields of `log`, or of the object itself."""
 
 
-class Leaf(msgspec.Struct, frozen=True):
+class FieldSpec(msgspec.Struct, frozen=True):
     """One field: its dotted path, the group that it is taken from, and what is made of the group's text.
 
     A text is written as a string, anything else as the JSON that it is; "" makes no field. Of texts that each match
@@ -35,35 +35,35 @@ class Leaf(msgspec.Struct, frozen=True):
     plain: re.Pattern[str] | None = None
 
 
-def text(path: str, group: str, made: Callable[[str], str] | None = None) -> Leaf:
+def text(path: str, group: str, made: Callable[[str], str] | None = None) -> FieldSpec:
     """A field whose value is text."""
-    return Leaf(path, group, made)
+    return FieldSpec(path, group, made)
 
 
-def number(path: str, group: str) -> Leaf:
+def number(path: str, group: str) -> FieldSpec:
     """A field whose value is a whole number. The group has to be of few digits."""
-    return Leaf(path, group, lambda digits: str(int(digits)), is_text=False)
+    return FieldSpec(path, group, lambda digits: str(int(digits)), is_text=False)
 
 
-def value(path: str, group: str, made: Callable[[str], str], plain: re.Pattern[str] | None = None) -> Leaf:
+def value(path: str, group: str, made: Callable[[str], str], plain: re.Pattern[str] | None = None) -> FieldSpec:
     """A field whose value is the JSON that is made of the text."""
-    return Leaf(path, group, made, is_text=False, plain=plain)
+    return FieldSpec(path, group, made, is_text=False, plain=plain)
 
 
 Column = Sequence[str | None]
 """What one group found in each row."""
 
 Columns = Mapping[str, Column]
-"""What each group found in each row; "" or None where nothing, see `Members`."""
+"""What each group found in each row; "" or None where nothing, see `RowFormatter`."""
 
 
-class Members:
+class RowFormatter:
     """Makes the members of records that have these leaves.
 
     A text that is empty makes no field; with `keeps_empty` it does, and None is what makes none.
     """
 
-    def __init__(self, leaves: Sequence[Leaf], *, keeps_empty: bool = False) -> None:
+    def __init__(self, leaves: Sequence[FieldSpec], *, keeps_empty: bool = False) -> None:
         self._leaves = _in_order(leaves)
         self._nothing = None if keeps_empty else ""
         self._templates: dict[tuple[bool, ...], str] = {}
@@ -107,7 +107,7 @@ class Members:
         return found
 
 
-def _values(leaf: Leaf, column: Column, nothing: str | None) -> Column:
+def _values(leaf: FieldSpec, column: Column, nothing: str | None) -> Column:
     """The value of a leaf in each row as JSON, without the quotes of a text; as it is where there is none."""
     if leaf.made is None:
         return _escaped(column) if leaf.is_text else column
@@ -144,7 +144,7 @@ def _escaped(column: Column) -> Column:
     return [None if said is None else next(texts) for said in column]
 
 
-def _in_order(leaves: Sequence[Leaf]) -> list[Leaf]:
+def _in_order(leaves: Sequence[FieldSpec]) -> list[FieldSpec]:
     """The leaves in the order of the members that they make: those of one object together, `log` at the end."""
     if not any("." in leaf.path for leaf in leaves):
         return list(leaves)
@@ -173,7 +173,7 @@ class _Branch(NamedTuple):
     below: dict[str, _Branch]
 
 
-def row_template(leaves: Sequence[Leaf]) -> tuple[str, Callable[[Sequence[str]], tuple[str, ...]]]:
+def row_template(leaves: Sequence[FieldSpec]) -> tuple[str, Callable[[Sequence[str]], tuple[str, ...]]]:
     """What `%` makes the members of a row of, and what takes its values in that order from those of `leaves`."""
     ordered = _in_order(leaves)
     template = _template(ordered, [True] * len(ordered))
@@ -182,7 +182,7 @@ def row_template(leaves: Sequence[Leaf]) -> tuple[str, Callable[[Sequence[str]],
     return template, itemgetter(*(leaves.index(leaf) for leaf in ordered))
 
 
-def _template(leaves: Sequence[Leaf], present: Sequence[bool]) -> str:
+def _template(leaves: Sequence[FieldSpec], present: Sequence[bool]) -> str:
     """What `%` fills with the values of all leaves; those that are not there are taken and not shown."""
     nothing = ""
     shown: dict[str, str] = {}

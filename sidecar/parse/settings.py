@@ -9,7 +9,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, field_validator, mo
 
 from sidecar.lib.conversions import Kind
 from sidecar.lib.jsontext.nested import DEEPEST
-from sidecar.lib.settings_model import SHOWN, Described
+from sidecar.lib.settings_model import SHOWN, SettingsModel
 from sidecar.lib.user_regex import compiled
 from sidecar.parse.dissect import Dissection
 from sidecar.parse.grok import expanded
@@ -40,7 +40,7 @@ BUILT_IN = {
 """What parsers there are, and what each reads."""
 
 
-class Simple(Described):
+class SimpleParserSettings(SettingsModel):
     """A parser without options of its own: `plain`, `nginx`, `syslog` and the like."""
 
     type: Literal[
@@ -50,7 +50,7 @@ class Simple(Described):
     """Name of the parser."""
 
 
-class Json(Described):
+class JsonSettings(SettingsModel):
     """One JSON object a line."""
 
     type: Literal["json"]
@@ -72,7 +72,7 @@ FieldPath = Annotated[str, AfterValidator(_field)]
 Types = dict[FieldPath, Kind]
 
 
-class Regex(Described):
+class RegexSettings(SettingsModel):
     """Named groups of a pattern become fields."""
 
     type: Literal["regex"]
@@ -93,7 +93,7 @@ class Regex(Described):
         return pattern
 
 
-class Grok(Described):
+class GrokSettings(SettingsModel):
     """A pattern that is made of named ones."""
 
     type: Literal["grok"]
@@ -110,12 +110,12 @@ class Grok(Described):
     """What is no text, as for `regex`, beside what the pattern says itself."""
 
     @model_validator(mode="after")
-    def _expands(self) -> Grok:
+    def _expands(self) -> GrokSettings:
         expanded(self.pattern, self.patterns)
         return self
 
 
-class Dissect(Described):
+class DissectSettings(SettingsModel):
     """A line taken apart by the text between its fields."""
 
     type: Literal["dissect"]
@@ -137,7 +137,7 @@ class Dissect(Described):
         return pattern
 
 
-class Csv(Described):
+class CsvSettings(SettingsModel):
     """Values between commas."""
 
     type: Literal["csv"]
@@ -155,7 +155,7 @@ class Csv(Described):
     text and is told in `error.message`."""
 
     @model_validator(mode="after")
-    def _are_columns(self) -> Csv:
+    def _are_columns(self) -> CsvSettings:
         if len(set(self.columns)) < len(self.columns):
             raise ValueError("two columns have the same name")
         for path in self.types:
@@ -164,7 +164,7 @@ class Csv(Described):
         return self
 
 
-class Logfmt(Described):
+class LogfmtSettings(SettingsModel):
     """Pairs of names and values."""
 
     type: Literal["logfmt"]
@@ -179,12 +179,21 @@ def _named(value: object) -> object:
 
 
 Content = Annotated[
-    Annotated[Simple | Json | Regex | Grok | Dissect | Csv | Logfmt, Field(discriminator="type")],
+    Annotated[
+        SimpleParserSettings
+        | JsonSettings
+        | RegexSettings
+        | GrokSettings
+        | DissectSettings
+        | CsvSettings
+        | LogfmtSettings,
+        Field(discriminator="type"),
+    ],
     BeforeValidator(_named, json_schema_input_type=str | dict[str, object]),
 ]
 
 
-class Container(Described):
+class ContainerSettings(SettingsModel):
     """Files that a container runtime writes."""
 
     type: Literal["cri", "docker"]
@@ -198,12 +207,22 @@ JOINING = {"cri": "cri", "docker": "docker", "mysql_slow": "mysql_slow"}
 """Parsers whose events are of several lines, and the preset that joins them unless another one is told."""
 
 AnyParser = Annotated[
-    Annotated[Simple | Json | Regex | Grok | Dissect | Csv | Logfmt | Container, Field(discriminator="type")],
+    Annotated[
+        SimpleParserSettings
+        | JsonSettings
+        | RegexSettings
+        | GrokSettings
+        | DissectSettings
+        | CsvSettings
+        | LogfmtSettings
+        | ContainerSettings,
+        Field(discriminator="type"),
+    ],
     BeforeValidator(_named, json_schema_input_type=str | dict[str, object]),
 ]
 
 
-class Timestamp(Described):
+class TimestampSettings(SettingsModel):
     """Where the time of an event stands and how it is written."""
 
     field: str | None = None

@@ -11,11 +11,11 @@ from typing import cast
 
 from sidecar.lib.conversions import Conversion, Kind, of_kind
 from sidecar.lib.jsontext.nested import quoted
-from sidecar.model.lines import Lines
-from sidecar.model.records import Records
+from sidecar.model.lines import LineBatch
+from sidecar.model.records import RecordBatch
 from sidecar.parse.json import TIME_FIELDS
 from sidecar.parse.plain import as_messages
-from sidecar.parse.row_templates import Column, Columns, Leaf, Members, are_plain, text, value
+from sidecar.parse.row_templates import Column, Columns, FieldSpec, RowFormatter, are_plain, text, value
 from sidecar.parse.time.timestamps import Timestamps
 
 _REMEMBERED = 4096
@@ -34,7 +34,7 @@ Said = Mapping[str, Sequence[Column]]
 """The texts of each path: columns, of which more than one where it stands several times."""
 
 
-class Declared:
+class TypedFields:
     """What a pipeline says of fields: their types by path, and the field of the time."""
 
     def __init__(self, kinds: Mapping[str, Kind], timestamps: Timestamps, field: str | None = None) -> None:
@@ -46,23 +46,28 @@ class Declared:
         self._candidates = (field,) if field else TIME_FIELDS
         self.judged = self.types | set(self._candidates)
 
-    def members(self, paths: Sequence[str], *, keeps_empty: bool = False, made: Collection[str] = ()) -> Members:
+    def members(self, paths: Sequence[str], *, keeps_empty: bool = False, made: Collection[str] = ()) -> RowFormatter:
         """What makes members of columns that are named after these paths. The columns of `made` are JSON already.
 
         A text that is empty makes no field; with `keeps_empty` it does, and None is what makes none.
         """
-        leaves = [Leaf(path, path, is_text=False) if path in made else self._leaf(path) for path in paths]
-        return Members(leaves, keeps_empty=keeps_empty)
+        leaves = [FieldSpec(path, path, is_text=False) if path in made else self._leaf(path) for path in paths]
+        return RowFormatter(leaves, keeps_empty=keeps_empty)
 
-    def _leaf(self, path: str) -> Leaf:
+    def _leaf(self, path: str) -> FieldSpec:
         kind = self._kinds.get(path)
         if kind is None or kind in _STAY_TEXT:
             return text(path, path)
         return value(path, path, self._maker(path), _PLAIN.get(kind))
 
     def records(
-        self, lines: Lines, made_by: Members, columns: Columns, errors: dict[int, str], lists: Said | None = None
-    ) -> Records:
+        self,
+        lines: LineBatch,
+        made_by: RowFormatter,
+        columns: Columns,
+        errors: dict[int, str],
+        lists: Said | None = None,
+    ) -> RecordBatch:
         """One record for each line: a row of the columns, or a message for those with errors, which have no row.
 
         `lists` are the columns of text that a column of JSON was made of.
@@ -78,7 +83,7 @@ class Declared:
             rows |= {index: (message, "") for index, message in failed}
             members, times = [rows[i][0] for i in range(lines.count)], [rows[i][1] for i in range(lines.count)]
             notes, names = {places[place]: said for place, said in notes.items()}, names | {"message"}
-        return Records(
+        return RecordBatch(
             lines, lines.starts, members, times, names,
             errors=errors, notes=notes, ends_in_log=closes and not errors,
         )  # fmt: skip

@@ -3,26 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Protocol
 
-from sidecar.deliver.retry import Outcome
+from sidecar.deliver.batcher import BatchPart
+from sidecar.deliver.retry import DeliveryResult
 from sidecar.model.batch import Batch, Rejection
 from sidecar.model.dead_letter import DeadLetter
-from sidecar.model.documents import Documents, Whole
-from sidecar.model.lines import Layout
-from sidecar.model.records import Records
-from sidecar.model.span import Span
+from sidecar.model.documents import Documents, RenderedDocuments
+from sidecar.model.records import RecordBatch
+from sidecar.model.span import PendingSpan
 
 
-class Part(Protocol):
-    """The documents of one chunk, where its records are, and the span that they settle."""
-
-    documents: Documents
-    layout: Layout
-    span: Span
-
-
-def skipped(span: Span, records: Records) -> None:
+def skipped(span: PendingSpan, records: RecordBatch) -> None:
     """Count the bytes that no document holds, by reason."""
     for gap in records.lines.skipped:
         span.amounts.add(f"skipped:{gap.reason}", gap.end - gap.start, int(gap.reason == "empty"))
@@ -30,7 +21,9 @@ def skipped(span: Span, records: Records) -> None:
         span.amounts.add(f"filtered:{gap.reason}", gap.end - gap.start, 1)
 
 
-def account(parts: Sequence[Part], batch: Batch, outcome: Outcome, pipeline: str, sink: str, now: float) -> None:
+def account(
+    parts: Sequence[BatchPart], batch: Batch, outcome: DeliveryResult, pipeline: str, sink: str, now: float
+) -> None:
     """Settle the span of each part: what is not rejected is stored."""
     first = 0
     for part in parts:
@@ -48,7 +41,7 @@ def account(parts: Sequence[Part], batch: Batch, outcome: Outcome, pipeline: str
 
 
 def _bury(
-    part: Part, first: int, refused: Sequence[Rejection], batch: Batch, pipeline: str, sink: str, now: float,
+    part: BatchPart, first: int, refused: Sequence[Rejection], batch: Batch, pipeline: str, sink: str, now: float,
     attempts: int,
 ) -> None:  # fmt: skip
     """Make dead letters of these documents of a part, whose first one has the index `first` in the batch."""
@@ -67,7 +60,7 @@ def _bury(
         )  # fmt: skip
 
 
-def undecodable(part: Part, refused: frozenset[int], pipeline: str, sink: str, now: float) -> Documents:
+def undecodable(part: BatchPart, refused: frozenset[int], pipeline: str, sink: str, now: float) -> Documents:
     """Lines that the strict policy refuses, by index, become dead letters; returns the documents that remain."""
     documents = part.documents
     reason = "the line is not valid in its encoding and encoding_errors is strict"
@@ -75,6 +68,6 @@ def undecodable(part: Part, refused: frozenset[int], pipeline: str, sink: str, n
     _bury(part, 0, rejections, Batch([documents]), pipeline, sink, now, 1)
     rest = [i for i in range(len(documents)) if i not in refused]
     texts, times = documents.texts(), documents.event_times()
-    return Whole(
+    return RenderedDocuments(
         documents.generation, [documents.starts[i] for i in rest], [texts[i] for i in rest], [times[i] for i in rest]
     )

@@ -4,73 +4,75 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from sidecar.config.pipeline import Pipeline
-from sidecar.decode.framing import Framing
-from sidecar.decode.multiline import Grouping
-from sidecar.document.builder import Finisher, LeafSource
+from sidecar.config.pipeline import PipelineSettings
+from sidecar.decode.framing import Framer
+from sidecar.decode.multiline import EventGrouper
+from sidecar.document.builder import DocumentBuilder, LeafSource
 from sidecar.document.error_field import aside
-from sidecar.document.field_limits import Limits
-from sidecar.document.future_timestamps import TimesAhead
-from sidecar.document.host_fields import Host
-from sidecar.document.kubernetes_fields import Kubernetes
-from sidecar.document.settings import AddFields
-from sidecar.document.static_fields import Add
+from sidecar.document.field_limits import FieldLimiter
+from sidecar.document.future_timestamps import FutureTimestampGuard
+from sidecar.document.host_fields import HostFields
+from sidecar.document.kubernetes_fields import KubernetesFields
+from sidecar.document.settings import StaticFieldsSettings
+from sidecar.document.static_fields import StaticFields
 from sidecar.lib.charset import named
 from sidecar.lib.clock import Clock
-from sidecar.model.records import Step
+from sidecar.model.records import Transform
 from sidecar.parse import registry as parsers
-from sidecar.parse.settings import Regex, Simple
+from sidecar.parse.settings import RegexSettings, SimpleParserSettings
 from sidecar.parse.time.timestamps import Timestamps
-from sidecar.pipeline.shipper import Rooms
+from sidecar.pipeline.stages import Stages
 from sidecar.tail.reader import CHUNK, Reader
-from sidecar.transform.field_settings import Convert, KubernetesFields
-from sidecar.transform.field_settings import Host as HostSettings
+from sidecar.transform.field_settings import ConvertSettings, KubernetesFieldsSettings
+from sidecar.transform.field_settings import HostSettings as HostSettings
 from sidecar.transform.filters import LineFilter
 
 
-def rooms_of(pipeline: Pipeline, clock: Clock, host: str, environ: Mapping[str, str], chunk: int = CHUNK) -> Rooms:
+def rooms_of(
+    pipeline: PipelineSettings, clock: Clock, host: str, environ: Mapping[str, str], chunk: int = CHUNK
+) -> Stages:
     """Return the rooms of one pipeline for one shipper, shared with no other. `chunk`: bytes read at a time."""
-    finisher = Finisher(clock, host, _sources(pipeline, environ))
+    finisher = DocumentBuilder(clock, host, _sources(pipeline, environ))
     charset = named(pipeline.encoding)
-    framing = Framing(pipeline.max_line, pipeline.keep_empty, pipeline.encoding_errors, charset)
+    framing = Framer(pipeline.max_line, pipeline.keep_empty, pipeline.encoding_errors, charset)
     parser = parsers.create(pipeline.parser, pipeline.timestamp, finisher.reserved(), clock)
     reader = Reader(pipeline.max_line, chunk, grouping=grouping_of(pipeline), clock=clock, charset=charset)
-    return Rooms(reader, framing, parser, _steps(pipeline, clock), finisher)
+    return Stages(reader, framing, parser, _steps(pipeline, clock), finisher)
 
 
-def grouping_of(pipeline: Pipeline) -> Grouping | None:
+def grouping_of(pipeline: PipelineSettings) -> EventGrouper | None:
     """What decides which lines are one event, None if each is. An event is measured in UTF-8."""
     joining = pipeline.joining()
     return joining.grouping(pipeline.max_line // named(pipeline.encoding).shrinks) if joining else None
 
 
-def _sources(pipeline: Pipeline, environ: Mapping[str, str]) -> list[LeafSource]:
+def _sources(pipeline: PipelineSettings, environ: Mapping[str, str]) -> list[LeafSource]:
     """What adds the same fields to all records, in order."""
     found: list[LeafSource] = []
     for item in pipeline.enrich:
-        if isinstance(item, AddFields):
-            found.append(Add(item.add).leaves)
+        if isinstance(item, StaticFieldsSettings):
+            found.append(StaticFields(item.add).leaves)
         elif isinstance(item, HostSettings):
-            found.append(Host(item.host.name).leaves)
-        elif isinstance(item, KubernetesFields):
+            found.append(HostFields(item.host.name).leaves)
+        elif isinstance(item, KubernetesFieldsSettings):
             wanted = item.kubernetes
-            found.append(Kubernetes(environ, labels=wanted.labels, annotations=wanted.annotations).leaves)
+            found.append(KubernetesFields(environ, labels=wanted.labels, annotations=wanted.annotations).leaves)
     return found
 
 
-def _steps(pipeline: Pipeline, clock: Clock) -> list[Step]:
+def _steps(pipeline: PipelineSettings, clock: Clock) -> list[Transform]:
     """What changes records or leaves them out, in order. What simple parsers make has few fields and no levels."""
     steps = []
     if pipeline.include_lines or pipeline.exclude_lines:
-        steps.append(Step("lines", LineFilter(pipeline.include_lines, pipeline.exclude_lines)))
+        steps.append(Transform("lines", LineFilter(pipeline.include_lines, pipeline.exclude_lines)))
     times = Timestamps(pipeline.timestamp.formats, pipeline.timestamp.zone, clock)
     for item in pipeline.enrich:
-        if isinstance(item, Convert):
+        if isinstance(item, ConvertSettings):
             steps.append(item.step(times.read))
-        elif not isinstance(item, AddFields | HostSettings | KubernetesFields):
+        elif not isinstance(item, StaticFieldsSettings | HostSettings | KubernetesFieldsSettings):
             steps.append(item.step())
-    if not all(isinstance(parser, Simple | Regex) for parser in pipeline.parser):
-        steps.append(Step("limits", Limits(pipeline.max_fields, pipeline.max_depth)))
-    steps.append(Step("times", TimesAhead(clock).corrected))
-    steps.append(Step("aside", aside))
+    if not all(isinstance(parser, SimpleParserSettings | RegexSettings) for parser in pipeline.parser):
+        steps.append(Transform("limits", FieldLimiter(pipeline.max_fields, pipeline.max_depth)))
+    steps.append(Transform("times", FutureTimestampGuard(clock).corrected))
+    steps.append(Transform("aside", aside))
     return steps

@@ -11,50 +11,40 @@ import gc
 import queue
 import threading
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
-from typing import Protocol
 
-import msgspec
 from msgspec.structs import replace
 
-from sidecar.decode.framing import Framing
 from sidecar.deliver.backoff import Backoff
-from sidecar.deliver.retry import Courier, Outcome
-from sidecar.document.builder import Finisher
-from sidecar.errors import DeliveryError, Fatal, Retryable, SidecarError, StateError, TooLarge
+from sidecar.deliver.batcher import Batcher, BatchLimits, BatchPart
+from sidecar.deliver.retry import DeliveryResult, RetryingWriter
+from sidecar.errors import DeliveryError, Misconfigured, RequestTooLarge, Retryable, SidecarError, StateError
 from sidecar.lib.clock import Clock
 from sidecar.model.batch import Batch
-from sidecar.model.checkpoint import ORIGIN, Advance, Checkpoint, Remembered
-from sidecar.model.counts import Amounts
-from sidecar.model.documents import Documents, Enveloped
+from sidecar.model.checkpoint import ORIGIN, Checkpoint, CheckpointUpdate, KnownFile
+from sidecar.model.counts import ByteCounts
+from sidecar.model.documents import EncodedDocuments
 from sidecar.model.fingerprint import NO_TAIL
-from sidecar.model.lines import Chunk, Layout, Lines
-from sidecar.model.records import Records, Step
-from sidecar.model.span import Span
+from sidecar.model.lines import Chunk
+from sidecar.model.span import PendingSpan
 from sidecar.pipeline.accounting import account, skipped, undecodable
-from sidecar.sinks.contract import Enveloping, Resumable, Sink
+from sidecar.pipeline.stages import Stages
+from sidecar.sinks.contract import BulkEncodingSink, ResumableSink, Sink
 from sidecar.state.ledger import Ledger
 from sidecar.tail.cursor import Cursor
-from sidecar.tail.reader import Reader
-from sidecar.tail.tracked_file import Elsewhere, Life, Truncated
-from sidecar.tail.tracker import Follower
+from sidecar.tail.tracked_file import FileMoved, TrackedFile, Truncated
+from sidecar.tail.tracker import FileTracker
 from sidecar.telemetry import events
-from sidecar.telemetry.counters import Tally, add
+from sidecar.telemetry.counters import Counters, add
 from sidecar.telemetry.heartbeats import Heartbeats
-from sidecar.telemetry.snapshot import ShipperFacts
+from sidecar.telemetry.snapshot import ShipperStatus
 
 COMMIT_EVERY_S = 1.0
 
 _UNDISTURBED_S = 0.02
 """So long after a batch has left, nothing is read: two threads at once would take turns with the interpreter, many
 times a batch. What is not answered by then goes on beside the reading."""
-
-EXPANSION = 2
-"""Documents of usual lines are up to this many times as long as the lines; of others they count instead."""
-
-MAX_CHUNK_DOCUMENTS = 1 << 20
-"""Bytes that the documents of one chunk have at most, apart from the text of its lines."""
 
 _LAST_ATTEMPT_S = 2.0
 """So long before the end of a drain a sink that fails is tried once more."""
@@ -63,97 +53,11 @@ Spawn = Callable[[Callable[[], None]], None]
 """Runs a task beside the caller, which must not wait for it."""
 
 
-class Parser(Protocol):
-    """Lines to fields; see the parse room."""
-
-    def parse(self, lines: Lines) -> Records: ...
-
-
-class Rooms(msgspec.Struct, frozen=True):
-    """The rooms that a line of this pipeline passes, in order."""
-
-    reader: Reader
-    framing: Framing
-    parser: Parser
-    steps: Sequence[Step]
-    finisher: Finisher
-
-    def documents(self, chunk: Chunk) -> tuple[Lines, Records, Documents]:
-        """A chunk all the way to finished documents."""
-        lines = self.framing.lines(chunk)
-        records = self.records(lines)
-        return lines, records, self.finisher.documents(records)
-
-    def records(self, lines: Lines) -> Records:
-        """Lines to fields, and to what the enrichers make of them."""
-        *_, (_, records) = self.stages(lines)
-        return records
-
-    def stages(self, lines: Lines) -> Iterator[tuple[str, Records]]:
-        """The same one by one: what the parser has made of the lines, and then each enricher by its name."""
-        records = self.parser.parse(lines)
-        yield "parser", records
-        for step in self.steps:
-            records = step.run(records)
-            yield step.name, records
-
-
-class Limits(msgspec.Struct, frozen=True):
-    """When a batch is full, and how many may be under way at once.
-
-    `bytes` are those of the log, and half of those of the documents where that is more.
-    """
-
-    records: int
-    bytes: int
-    linger_s: float
-    concurrency: int
-
-    def chunk_records(self, overhead: int, records: int) -> int:
-        """Return how many records a chunk may have if each document has this overhead and the batch these records.
-
-        So memory is bounded before anything is parsed, whatever the length of lines and of what is added to them.
-        """
-        documents = EXPANSION * min(self.bytes, MAX_CHUNK_DOCUMENTS // EXPANSION)
-        return max(1, min(self.records - records, documents // overhead))
-
-
-class Part(msgspec.Struct):
-    """The documents of one chunk of `size` bytes, where its records are, and the span that they settle."""
-
-    documents: Documents
-    layout: Layout
-    span: Span
-    size: int
-
-    @property
-    def weight(self) -> int:
-        """What counts against the limit of a batch in bytes."""
-        return max(self.size, self.documents.size // EXPANSION)
-
-
-class OpenBatch(msgspec.Struct):
-    """What waits to be sent."""
-
-    opened_at: float = 0.0
-    parts: list[Part] = []
-    records: int = 0
-    bytes: int = 0
-
-    def add(self, part: Part, now: float) -> None:
-        """Take one more part; the first one opens the batch."""
-        if not self.parts:
-            self.opened_at = now
-        self.parts.append(part)
-        self.records += len(part.documents)
-        self.bytes += part.weight
-
-
 class Shipper(threading.Thread):
     """The loop of one pipeline × one sink. Public methods may be called from other threads; none of them blocks."""
 
     def __init__(
-        self, pipeline: str, sink_name: str, sink: Sink, rooms: Rooms, limits: Limits, follower: Follower,
+        self, pipeline: str, sink_name: str, sink: Sink, rooms: Stages, limits: BatchLimits, follower: FileTracker,
         ledger: Ledger, clock: Clock, emit: events.Emit, spawn: Spawn | None = None,
         heartbeats: Heartbeats | None = None,
     ) -> None:  # fmt: skip
@@ -168,8 +72,8 @@ class Shipper(threading.Thread):
         self._at_once = threading.Event()
         self._draining = False
         self._retiring = False
-        self._courier = Courier(sink, self._at_once)
-        self._envelope = sink.envelope if isinstance(sink, Enveloping) else None
+        self._courier = RetryingWriter(sink, self._at_once)
+        self._envelope = sink.envelope if isinstance(sink, BulkEncodingSink) else None
         self._inbox: queue.SimpleQueue[Callable[[], None]] = queue.SimpleQueue()
         self._cursors: dict[int, Cursor] = {}
         self._ready: deque[Cursor] = deque()
@@ -181,7 +85,7 @@ class Shipper(threading.Thread):
         self._owing: set[int] = set()
         """Every file with bytes that are not settled, and perhaps some without."""
 
-        self._batch = OpenBatch()
+        self._batch = Batcher()
         self._overhead = 0
         """Bytes that each document of the last chunk had in addition to its line."""
 
@@ -190,14 +94,14 @@ class Shipper(threading.Thread):
         self._committed_at = clock.monotonic()
         self._landed: set[int] = set()
         self._receipt: str | None = None
-        self._steps: list[Advance] = []
+        self._steps: list[CheckpointUpdate] = []
         self._after_commit: deque[Callable[[], None]] = deque()
         self._is_open = False
         self._fault: DeliveryError | None = None
         self._told: str | None = ""
         self._state, self._state_since, self._error, self._error_class = "new", clock.now(), "", ""
         self._in_flight_bytes = 0
-        self.tally = Tally()
+        self.tally = Counters()
         self._diverted_day = 0.0
         self._backoff = Backoff()
         self._wait_until = float("-inf")
@@ -209,16 +113,16 @@ class Shipper(threading.Thread):
 
         self._is_durable = True
 
-    def has_news(self, life: Life) -> None:
+    def has_news(self, life: TrackedFile) -> None:
         """The life has grown, is closing, or has ended."""
         self._owing.add(life.generation.number)
         self._inbox.put(partial(self._make_ready, life))
 
-    def adopt(self, life: Life, checkpoint: Checkpoint, *, skipped: int = 0) -> None:
+    def adopt(self, life: TrackedFile, checkpoint: Checkpoint, *, skipped: int = 0) -> None:
         """Follow this life from the checkpoint on."""
         self._inbox.put(partial(self._adopt, life, checkpoint, skipped))
 
-    def missing(self, remembered: Remembered, reason: str) -> None:
+    def missing(self, remembered: KnownFile, reason: str) -> None:
         """What the sink has not had of this generation cannot be read any more."""
         self._inbox.put(partial(self._missing, remembered, reason))
 
@@ -241,7 +145,7 @@ class Shipper(threading.Thread):
         """Whether the destination took nothing when it was last tried."""
         return bool(self._told)
 
-    def facts(self, destination: str) -> ShipperFacts:
+    def facts(self, destination: str) -> ShipperStatus:
         """What there is to know of it, read without a pause of its work."""
         now = self._clock.monotonic()
         state = self._state, self._state_since, self._error
@@ -249,7 +153,7 @@ class Shipper(threading.Thread):
             state = "blocked", *blocked
         behind = [(cursor, size) for number, cursor, size in self._unsettled() if self._is_waiting(number, cursor)]
         appeared = [cursor.life.appeared(cursor.settled.offset) for cursor, _ in behind]
-        return ShipperFacts(
+        return ShipperStatus(
             self.pipeline, self.sink_name, destination, *state, self._error_class,
             lag_bytes=sum([size for _, size in behind]),
             lag_s=max((now - at for at in appeared if at is not None), default=0.0),
@@ -378,20 +282,20 @@ class Shipper(threading.Thread):
         moments += self._retry_at.values()
         return max(0.001, min(moments) - now)
 
-    def _adopt(self, life: Life, checkpoint: Checkpoint, skipped: int) -> None:
+    def _adopt(self, life: TrackedFile, checkpoint: Checkpoint, skipped: int) -> None:
         if checkpoint.done:
             self._after_commit.append(partial(self._follower.through, life.generation.number, self.sink_name, life))
             return
         self._cursors[life.generation.number] = Cursor(life, checkpoint)
         self._owing.add(life.generation.number)
         if skipped:
-            amounts = Amounts()
+            amounts = ByteCounts()
             amounts.add("skipped:read_from_end", skipped, 0)
-            self._steps.append(Advance(life.generation.number, checkpoint, life.size, amounts))
+            self._steps.append(CheckpointUpdate(life.generation.number, checkpoint, life.size, amounts))
         self._emit(events.FileFollowed(self.pipeline, life.name, checkpoint.offset))
         self._make_ready(life)
 
-    def _make_ready(self, life: Life) -> None:
+    def _make_ready(self, life: TrackedFile) -> None:
         cursor = self._cursors.get(life.generation.number)
         if cursor is None:
             self._owing.discard(life.generation.number)
@@ -404,7 +308,7 @@ class Shipper(threading.Thread):
             self._queued.add(number)
             self._ready.append(cursor)
 
-    def _missing(self, remembered: Remembered, reason: str) -> None:
+    def _missing(self, remembered: KnownFile, reason: str) -> None:
         number = remembered.generation.number
         point = remembered.checkpoints.get(self.sink_name, ORIGIN)
         if point.done:
@@ -463,7 +367,7 @@ class Shipper(threading.Thread):
         except Truncated:
             self._not_what_it_was(cursor, moves)
             return
-        except Elsewhere:
+        except FileMoved:
             return  # the next look finds it, and tells
         except StateError as error:
             self._state_failed(error)
@@ -533,7 +437,7 @@ class Shipper(threading.Thread):
         self.tally.unparsed += len(records.errors)
         self.tally.parse_timeouts += records.timeouts
         self.tally.undecodable += lines.replaced
-        part = Part(documents, lines.layout(), cursor.took(chunk), len(chunk.data))
+        part = BatchPart(documents, lines.layout(), cursor.took(chunk), len(chunk.data))
         skipped(part.span, records)
         if records.faults:
             self._tell_faults(records.faults)
@@ -541,7 +445,7 @@ class Shipper(threading.Thread):
             part.documents = undecodable(part, refused, self.pipeline, self.sink_name, self._clock.now())
         if len(part.documents):
             if self._envelope:
-                part.documents = Enveloped.of(part.documents, self._envelope)
+                part.documents = EncodedDocuments.of(part.documents, self._envelope)
             self._overhead = (part.documents.size - part.size) // len(part.documents)
             self._batch.add(part, self._clock.monotonic())
         else:
@@ -574,7 +478,7 @@ class Shipper(threading.Thread):
     def _send(self) -> None:
         if not self._is_due(self._clock.monotonic()):
             return
-        parts, self._batch = self._batch.parts, OpenBatch()
+        parts, self._batch = self._batch.parts, Batcher()
         self._sent_at = self._clock.monotonic()
         self._in_flight += 1
         self._in_flight_bytes += _size_of(parts)
@@ -583,9 +487,9 @@ class Shipper(threading.Thread):
     def _in_a_thread(self, task: Callable[[], None]) -> None:
         threading.Thread(target=task, name=f"{self.name} (batch)", daemon=True).start()
 
-    def _deliver(self, parts: Sequence[Part]) -> None:
+    def _deliver(self, parts: Sequence[BatchPart]) -> None:
         """In a thread of its own, which may be left behind when the sidecar has to end."""
-        outcome: Outcome | DeliveryError
+        outcome: DeliveryResult | DeliveryError
         batch = Batch([part.documents for part in parts])
         began = self._clock.monotonic()
         try:
@@ -601,16 +505,18 @@ class Shipper(threading.Thread):
     def _open(self) -> None:
         if self._is_open:
             return
-        if isinstance(self._sink, Resumable):
+        if isinstance(self._sink, ResumableSink):
             self._sink.resume(self._ledger.receipt(self.pipeline, self.sink_name))
         self._sink.open()
-        if isinstance(self._sink, Resumable):
+        if isinstance(self._sink, ResumableSink):
             self._ledger.commit(self.pipeline, self.sink_name, [], self._sink.receipt())
         self._is_open = True
 
     # ── settle ──────────────────────────────────────────────────────────────────────────────────────────────
 
-    def _settle(self, parts: Sequence[Part], batch: Batch, outcome: Outcome | DeliveryError, took: float) -> None:
+    def _settle(
+        self, parts: Sequence[BatchPart], batch: Batch, outcome: DeliveryResult | DeliveryError, took: float
+    ) -> None:
         self._in_flight -= 1
         self._in_flight_bytes -= _size_of(parts)
         if isinstance(outcome, DeliveryError):
@@ -653,13 +559,13 @@ class Shipper(threading.Thread):
         self._tell_down(fault)
         if not self._commit(now_or_never=True):
             return
-        self._batch = OpenBatch()
+        self._batch = Batcher()
         for cursor in self._cursors.values():
             cursor.rewind()
             self._make_ready(cursor.life)
         self._fault = None
         gc.collect()  # an exception holds the frames of its traceback in a cycle, and with them the batch
-        self._is_open = self._is_open and not isinstance(self._sink, Resumable)
+        self._is_open = self._is_open and not isinstance(self._sink, ResumableSink)
         chances = [at for at in self._last_chances if at > self._sent_at]
         self._wait_until = min([self._clock.monotonic() + self._backoff.after(fault), *chances])
 
@@ -668,12 +574,12 @@ class Shipper(threading.Thread):
             self._told = fault.what
             self._state, self._state_since = self._state_of(fault), self._clock.now()
             self._error = str(fault)
-            kind = events.SinkMisconfigured if isinstance(fault, Fatal) else events.SinkDown
+            kind = events.SinkMisconfigured if isinstance(fault, Misconfigured) else events.SinkDown
             self._emit(kind(self.pipeline, self.sink_name, str(fault)))
 
     @staticmethod
     def _state_of(fault: DeliveryError) -> str:
-        return "misconfigured" if isinstance(fault, Fatal) else "retrying"
+        return "misconfigured" if isinstance(fault, Misconfigured) else "retrying"
 
     def _tell_up(self) -> None:
         if self._told is not None:
@@ -742,13 +648,13 @@ class Shipper(threading.Thread):
     def _is_uncommitted(self) -> bool:
         return bool(self._landed or self._steps or self._after_commit)
 
-    def _advance(self, number: int, spans: Sequence[Span]) -> Advance:
-        amounts = Amounts()
+    def _advance(self, number: int, spans: Sequence[PendingSpan]) -> CheckpointUpdate:
+        amounts = ByteCounts()
         for span in spans:
             amounts.merge(span.amounts)
         letters = [letter for span in spans for letter in span.dead_letters]
         cursor = self._cursors[number]
-        return Advance(number, cursor.checkpoint_after(spans), cursor.life.seen, amounts, letters)
+        return CheckpointUpdate(number, cursor.checkpoint_after(spans), cursor.life.seen, amounts, letters)
 
     def _complete(self, cursor: Cursor) -> None:
         """A generation that is over is let go when this sink has had all of it that there is."""
@@ -764,13 +670,13 @@ class Shipper(threading.Thread):
         else:
             self._after_commit.append(partial(self._follower.through, number, self.sink_name, life))
 
-    def _finish(self, number: int, size: int, lost: int, reason: str, name: str, life: Life | None) -> None:
+    def _finish(self, number: int, size: int, lost: int, reason: str, name: str, life: TrackedFile | None) -> None:
         """The sink needs no more of this generation, as soon as that is durable."""
-        amounts = Amounts()
+        amounts = ByteCounts()
         if lost:
             amounts.add(f"lost:{reason}", lost, 0)
             self._emit(events.BytesLost(self.pipeline, self.sink_name, name, lost, reason))
-        self._steps.append(Advance(number, Checkpoint(size, NO_TAIL, done=True), size, amounts))
+        self._steps.append(CheckpointUpdate(number, Checkpoint(size, NO_TAIL, done=True), size, amounts))
         self._after_commit.append(partial(self._follower.through, number, self.sink_name, life))
 
     def _state_failed(self, error: StateError) -> None:
@@ -782,10 +688,10 @@ class Shipper(threading.Thread):
 
 def _class_of(fault: DeliveryError) -> str:
     """The kind of a fault in one word, of which there are few."""
-    if isinstance(fault, Fatal):
+    if isinstance(fault, Misconfigured):
         return "misconfigured"
-    return "too_large" if isinstance(fault, TooLarge) else "unavailable"
+    return "too_large" if isinstance(fault, RequestTooLarge) else "unavailable"
 
 
-def _size_of(parts: Sequence[Part]) -> int:
+def _size_of(parts: Sequence[BatchPart]) -> int:
     return sum(part.size for part in parts)

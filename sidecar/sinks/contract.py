@@ -13,10 +13,10 @@ from typing import Any, ClassVar, Protocol, Self, runtime_checkable
 
 from pydantic import PositiveInt, SecretStr
 
-from sidecar.lib.settings_model import Described
+from sidecar.lib.settings_model import SettingsModel
 from sidecar.lib.units import Duration, Size
-from sidecar.model.batch import Batch, Verdict
-from sidecar.model.documents import Envelope
+from sidecar.model.batch import Batch, WriteResult
+from sidecar.model.documents import BulkFraming
 
 
 @runtime_checkable
@@ -24,13 +24,13 @@ class Sink(Protocol):
     """Stores batches of documents."""
 
     def open(self) -> None:
-        """Get ready to write. Raises `Retryable` or `Fatal`; is called again with back-off until it returns."""
+        """Get ready to write; called again with back-off until it returns. Raise `Retryable` or `Misconfigured`."""
         ...
 
-    def write(self, batch: Batch) -> Verdict:
+    def write(self, batch: Batch) -> WriteResult:
         """Write the batch, which is never empty, and say what became of each record.
 
-        Partial success is in the verdict, never in an exception. `Retryable` and `Fatal` mean that nothing
+        Partial success is in the verdict, never in an exception. `Retryable` and `Misconfigured` mean that nothing
         is known to be stored; the same records come again under the same ids.
         """
         ...
@@ -45,11 +45,11 @@ class Sink(Protocol):
 
 
 @runtime_checkable
-class Resumable(Protocol):
+class ResumableSink(Protocol):
     """A sink that keeps its own position, such as the length of a file, with the checkpoint."""
 
     def resume(self, receipt: str | None) -> None:
-        """Called before each `open` with the last committed `Verdict.receipt`, None if there never was one.
+        """Called before each `open` with the last committed `WriteResult.receipt`, None if there never was one.
 
         What was written after that receipt comes again, so the sink goes back to it.
         """
@@ -61,14 +61,14 @@ class Resumable(Protocol):
 
 
 @runtime_checkable
-class Enveloping(Protocol):
+class BulkEncodingSink(Protocol):
     """A sink that wants documents with constant text round them, to send them so or to make something else of them.
 
     They are put into it as soon as they are made: `Batch.rendered` of this envelope then costs next to nothing.
     """
 
     @property
-    def envelope(self) -> Envelope | None:
+    def envelope(self) -> BulkFraming | None:
         """That of most batches, None if there is none; a batch may still be asked for anything else."""
         ...
 
@@ -79,7 +79,7 @@ those that may be used: all names of this day and of the day before. Raises `Sta
 
 
 @runtime_checkable
-class TargetKeeping(Protocol):
+class TargetLimitingSink(Protocol):
     """A sink whose documents choose where they go, within a limit that outlives the process."""
 
     def keep_targets(self, admit: AdmitTargets) -> None:
@@ -87,7 +87,7 @@ class TargetKeeping(Protocol):
         ...
 
 
-class SinkSettings(Described):
+class SinkSettings(SettingsModel):
     """What every sink can be told. A sink's own settings inherit from this and are frozen and closed."""
 
     type: str

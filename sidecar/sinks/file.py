@@ -10,8 +10,8 @@ from typing import Any, ClassVar, Literal
 
 from pydantic import model_validator
 
-from sidecar.errors import Fatal, Retryable
-from sidecar.model.batch import Batch, Verdict
+from sidecar.errors import Misconfigured, Retryable
+from sidecar.model.batch import Batch, WriteResult
 from sidecar.sinks.contract import SinkSettings
 
 
@@ -69,7 +69,7 @@ class FileSink:
             self._length = self._settled_length(self._fd)
             os.ftruncate(self._fd, self._length)
         except OSError as error:
-            raise Fatal(
+            raise Misconfigured(
                 f"cannot be written ({error.strerror})",
                 at=str(self._path),
                 try_="make its directory, or name another",
@@ -83,7 +83,7 @@ class FileSink:
             return status.st_size
         return int(known["length"])
 
-    def write(self, batch: Batch) -> Verdict:
+    def write(self, batch: Batch) -> WriteResult:
         if self._fd is None:
             raise Retryable("is not open", at=str(self._path))
         data = ("\n".join(batch.documents) + "\n").encode() if len(batch) else b""
@@ -95,7 +95,7 @@ class FileSink:
                 os.ftruncate(self._fd, self._length)
             raise Retryable(f"cannot be written ({error.strerror})", at=str(self._path), try_="free space") from error
         self._length += len(data)
-        return Verdict(range(len(batch)), receipt=self.receipt())
+        return WriteResult(range(len(batch)), receipt=self.receipt())
 
     def _append(self, data: bytes) -> None:
         assert self._fd is not None
@@ -112,6 +112,6 @@ class FileSink:
     def probe(self) -> None:
         place = self._path if self._path.exists() else self._path.parent
         if not place.exists() or not os.access(place, os.W_OK):
-            raise Fatal(
+            raise Misconfigured(
                 "cannot be written", at=str(place), try_="make it writable for this user, or name another path"
             )

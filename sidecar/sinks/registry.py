@@ -35,7 +35,7 @@ SCHEMES = {
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
+class SinkInfo:
     """One sink for `sidecar plugins`."""
 
     name: str
@@ -93,13 +93,13 @@ def create(settings: SinkSettings) -> Sink:
     return resolve(settings.type)(settings)
 
 
-def catalogue() -> Iterator[Entry]:
+def catalogue() -> Iterator[SinkInfo]:
     """Every sink that is installed, with where it comes from and what it says of itself."""
     points = {point.name: point for point in _plugins()}
     for name in names():
         distribution = points[name].dist if name not in BUILT_IN else None
         origin = f"{distribution.name} {distribution.version}" if distribution else "built in"
-        yield Entry(name, origin, (resolve(name).__doc__ or "").strip().partition("\n")[0])
+        yield SinkInfo(name, origin, (resolve(name).__doc__ or "").strip().partition("\n")[0])
 
 
 def _plugins() -> list[EntryPoint]:

@@ -11,9 +11,9 @@ from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import Field, model_validator
 
-from sidecar.errors import DeliveryError, Fatal, Retryable
+from sidecar.errors import DeliveryError, Misconfigured, Retryable
 from sidecar.lib.settings_model import SHOWN
-from sidecar.model.batch import Batch, Verdict
+from sidecar.model.batch import Batch, WriteResult
 from sidecar.sinks.contract import SinkSettings
 
 _BUSY_S = 10.0
@@ -78,22 +78,26 @@ class SQLiteSink:
     def _connected(self) -> sqlite3.Connection:
         path = self._settings.path
         if not path.parent.is_dir():
-            raise Fatal("there is no such directory", at=str(path.parent), try_="make it, or name another path")
+            raise Misconfigured(
+                "there is no such directory", at=str(path.parent), try_="make it, or name another path"
+            )
         try:
             os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
         except OSError as error:
-            raise Fatal(f"cannot be written ({error.strerror})", at=str(path), try_="name another path") from error
+            raise Misconfigured(
+                f"cannot be written ({error.strerror})", at=str(path), try_="name another path"
+            ) from error
         db = sqlite3.connect(path, timeout=_BUSY_S, isolation_level=None, check_same_thread=False)
         db.execute("PRAGMA journal_mode=WAL")
         # "Stored" has to survive a power cut, because the checkpoint that relies on it does.
         db.execute("PRAGMA synchronous=FULL")
         return db
 
-    def write(self, batch: Batch) -> Verdict:
+    def write(self, batch: Batch) -> WriteResult:
         with self._faults():
             return self._written(batch)
 
-    def _written(self, batch: Batch) -> Verdict:
+    def _written(self, batch: Batch) -> WriteResult:
         if self._db is None:
             raise Retryable("is not open", at=str(self._settings.path))
         before = self._db.total_changes
@@ -106,7 +110,7 @@ class SQLiteSink:
             if self._db.in_transaction:
                 self._db.execute("ROLLBACK")
             raise
-        return Verdict(range(len(batch)), already=len(batch) - (self._db.total_changes - before))
+        return WriteResult(range(len(batch)), already=len(batch) - (self._db.total_changes - before))
 
     def close(self) -> None:
         if self._db is not None:
@@ -117,7 +121,7 @@ class SQLiteSink:
         path = self._settings.path
         place = path if path.exists() else path.parent
         if not place.exists() or not os.access(place, os.W_OK):
-            raise Fatal(
+            raise Misconfigured(
                 "cannot be written", at=str(place), try_="make it writable for this user, or name another path"
             )
 
@@ -133,5 +137,5 @@ def translated(error: sqlite3.Error, at: str) -> DeliveryError:
     """A fault of SQLite as one of ours, by its primary result code."""
     code = getattr(error, "sqlite_errorcode", None)
     if code is not None and code & 0xFF in _MISCONFIGURED:
-        return Fatal(f"the database refuses ({error})", at=at, try_="check the file and its permissions")
+        return Misconfigured(f"the database refuses ({error})", at=at, try_="check the file and its permissions")
     return Retryable(f"the database cannot take documents now ({error})", at=at, try_="free space or wait")

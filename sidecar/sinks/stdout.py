@@ -11,9 +11,9 @@ from typing import Any, ClassVar, Literal
 
 from pydantic import model_validator
 
-from sidecar.errors import Fatal
+from sidecar.errors import Misconfigured
 from sidecar.lib.terminal import printable_json
-from sidecar.model.batch import Batch, Verdict
+from sidecar.model.batch import Batch, WriteResult
 from sidecar.sinks.contract import SinkSettings
 
 
@@ -51,15 +51,17 @@ class StdoutSink:
     def open(self) -> None:
         """Nothing to do: standard output is open already."""
 
-    def write(self, batch: Batch) -> Verdict:
+    def write(self, batch: Batch) -> WriteResult:
         documents = map(printable_json, batch.documents) if self._is_terminal else batch.documents
         rest = memoryview("".join(f"{text}\n" for text in documents).encode())
         try:
             while rest:
                 rest = rest[os.write(self._fd, rest) :]
         except OSError as error:
-            raise Fatal(f"nobody reads it any more ({error.strerror})", at="stdout", try_="start again") from error
-        return Verdict(range(len(batch)))
+            raise Misconfigured(
+                f"nobody reads it any more ({error.strerror})", at="stdout", try_="start again"
+            ) from error
+        return WriteResult(range(len(batch)))
 
     def close(self) -> None:
         """Nothing to do: standard output belongs to the process."""

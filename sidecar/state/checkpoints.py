@@ -6,12 +6,12 @@ import os
 from dataclasses import dataclass
 
 from sidecar.model.file import Generation
-from sidecar.state.database import Store
+from sidecar.state.database import Database
 from sidecar.state.ledger import column_of, drop, path_of
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class CheckpointRow:
     """Where one sink is in one generation; offsets and `seen` are bytes.
 
     `state` is "open", "finished" or why nothing more can be read ("truncated", "deleted").
@@ -39,7 +39,7 @@ class Place:
 
 
 @dataclass(frozen=True, slots=True)
-class Choice:
+class CheckpointFilter:
     """Which places are meant; what is None does not matter."""
 
     pipeline: str | None = None
@@ -51,10 +51,10 @@ class Choice:
 class Checkpoints:
     """The checkpoints of one state directory."""
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: Database) -> None:
         self._store = store
 
-    def places(self, wanted: Choice) -> list[Place]:
+    def places(self, wanted: CheckpointFilter) -> list[CheckpointRow]:
         """Those that match, the oldest generation first."""
         with self._store.reading() as db:
             rows = db.execute(
@@ -66,11 +66,11 @@ class Checkpoints:
                 (wanted.pipeline, wanted.sink, wanted.path and column_of(wanted.path)),
             ).fetchall()
         return [
-            Place(number, pipeline, sink, path_of(path), path_of(name), int(inode), offset, seen, state)
+            CheckpointRow(number, pipeline, sink, path_of(path), path_of(name), int(inode), offset, seen, state)
             for number, pipeline, sink, path, name, inode, offset, seen, state in rows
         ]
 
-    def rewind(self, wanted: Choice) -> list[Place]:
+    def rewind(self, wanted: CheckpointFilter) -> list[CheckpointRow]:
         """Ship what matches again from its beginning, under the same ids. Returns what is rewound.
 
         What a database still has is recognised and not stored twice. Files that are gone are left out. The balance
@@ -85,20 +85,20 @@ class Checkpoints:
                 db.execute("UPDATE generations SET finished = NULL WHERE number = ?", (place.generation,))
         return places
 
-    def forget(self, wanted: Choice) -> list[Place]:
+    def forget(self, wanted: CheckpointFilter) -> list[CheckpointRow]:
         """Forget the generations that match, for all sinks. Returns what is forgotten.
 
         A file that is still there is shipped as new, under new ids. What became of the bytes stays in the balance,
         and so do the dead letters.
         """
         numbers = {place.generation for place in self.places(wanted)}
-        places = [place for place in self.places(Choice()) if place.generation in numbers]
+        places = [place for place in self.places(CheckpointFilter()) if place.generation in numbers]
         with self._store.transaction() as db:
             drop(db, numbers)
         return places
 
 
-def _is_there(place: Place) -> bool:
+def _is_there(place: CheckpointRow) -> bool:
     try:
         return place.state in ("open", "finished") and os.lstat(place.name).st_ino == place.inode
     except OSError:

@@ -78,7 +78,7 @@ _REMOTE = frozenset({"nfs", "nfs4", "cifs", "smb3", "9p", "ceph", "glusterfs", "
 """File systems on which SQLite's write-ahead log is not safe (sqlite.org/wal.html: all users on one host)."""
 
 
-class Store:
+class Database:
     """The open database. Its connection is shared by all threads; `transaction` lets one at a time in."""
 
     def __init__(self, directory: Path, connection: sqlite3.Connection, lock_fd: int | None) -> None:
@@ -125,7 +125,7 @@ class Store:
                 self._lock_fd = None
 
 
-def open_store(directory: Path, *, exclusive: bool = True, create: bool = True) -> Store:
+def open_store(directory: Path, *, exclusive: bool = True, create: bool = True) -> Database:
     """The state in `directory`, with `create` made if it is not there.
 
     `exclusive` keeps other sidecars out until `close`. Without it the database has to be there already, and
@@ -140,7 +140,7 @@ def open_store(directory: Path, *, exclusive: bool = True, create: bool = True) 
         _refuse_remote(directory)
         _refuse_foreign_files(directory)
         lock_fd = _locked(directory) if exclusive else None
-        store = Store(directory, _connected(directory), lock_fd)
+        store = Database(directory, _connected(directory), lock_fd)
         lock_fd = None  # the store closes it
         return store
     except OSError as error:

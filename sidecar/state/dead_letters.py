@@ -17,7 +17,7 @@ from sidecar.errors import StateError
 from sidecar.model.batch import Rejection
 from sidecar.model.counts import MAX_COUNT
 from sidecar.model.dead_letter import DeadLetter
-from sidecar.state.database import Store
+from sidecar.state.database import Database
 
 _PAGE = 500
 _COLUMNS = ", ".join(field.name for field in fields(DeadLetter))
@@ -25,7 +25,7 @@ _COLUMNS = ", ".join(field.name for field in fields(DeadLetter))
 WhenFull = Literal["block", "drop_oldest"]
 
 
-class Bound(msgspec.Struct, frozen=True):
+class DeadLetterLimit(msgspec.Struct, frozen=True):
     """How many bytes of documents may lie in the dead letters, and what happens beyond that."""
 
     size: int = 256 << 20
@@ -60,7 +60,7 @@ def add(db: sqlite3.Connection, letters: Sequence[DeadLetter]) -> int:
     return sum(sizes)
 
 
-def keep_within(db: sqlite3.Connection, bound: Bound, added: int) -> int:
+def keep_within(db: sqlite3.Connection, bound: DeadLetterLimit, added: int) -> int:
     """Called after `added` bytes were added. Returns how many of the oldest were dropped, all counted as lost.
 
     Raises `StateError` when there is no place and nothing may be dropped. Where there was nothing before, there is
@@ -126,7 +126,7 @@ class DeadLetterFilter:
 class DeadLetterStore:
     """The dead letters of one state directory."""
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: Database) -> None:
         self._store = store
 
     def list(self, wanted: DeadLetterFilter, limit: int = 1_000_000) -> Iterator[tuple[int, DeadLetter]]:

@@ -8,13 +8,13 @@ import threading
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import date, timedelta
 
-from sidecar.model.checkpoint import Advance, Checkpoint, Remembered
-from sidecar.model.counts import Amounts
+from sidecar.model.checkpoint import Checkpoint, CheckpointUpdate, KnownFile
+from sidecar.model.counts import ByteCounts
 from sidecar.model.file import FileId, Generation
-from sidecar.model.fingerprint import Fingerprint, Tail
+from sidecar.model.fingerprint import Fingerprint, OverlapDigest
 from sidecar.state import dead_letters as letters
-from sidecar.state.database import Store
-from sidecar.state.dead_letters import Bound
+from sidecar.state.database import Database
+from sidecar.state.dead_letters import DeadLetterLimit
 
 _FORGET_AFTER_S, _FORGET_DELETED_AFTER_S = 7 * 86400.0, 3600.0
 
@@ -22,10 +22,10 @@ _FORGET_AFTER_S, _FORGET_DELETED_AFTER_S = 7 * 86400.0, 3600.0
 class Ledger:
     """The state as the running sidecar uses it. Every method is one transaction."""
 
-    def __init__(self, store: Store, bound: Bound | None = None) -> None:
+    def __init__(self, store: Database, bound: DeadLetterLimit | None = None) -> None:
         self._store = store
-        self.bound = bound or Bound()
-        self._balance: dict[str, Amounts] | None = None
+        self.bound = bound or DeadLetterLimit()
+        self._balance: dict[str, ByteCounts] | None = None
         self._balance_of = -1
         """Which version of the database the balance was read from; changes of ours are not counted."""
         self._balancing = threading.Lock()
@@ -111,7 +111,9 @@ class Ledger:
                 "UPDATE generations SET finished = max(finished, ?) WHERE number = ?", [(at, n) for n in numbers]
             )
 
-    def commit(self, pipeline: str, sink: str, advances: Sequence[Advance], receipt: str | None = None) -> int:
+    def commit(
+        self, pipeline: str, sink: str, advances: Sequence[CheckpointUpdate], receipt: str | None = None
+    ) -> int:
         """Checkpoints, the dead letters that they pass, the balance and the sink's own receipt, all at once.
 
         Returns how many old dead letters were dropped for it. Raises `StateError` if there is no place for new ones.
@@ -121,11 +123,11 @@ class Ledger:
             dropped = self._commit(pipeline, sink, advances, receipt)
             if balance is not None and not dropped:
                 for step in advances:
-                    balance.setdefault(sink, Amounts()).merge(step.amounts)
+                    balance.setdefault(sink, ByteCounts()).merge(step.amounts)
                 self._balance = balance
         return dropped
 
-    def _commit(self, pipeline: str, sink: str, advances: Sequence[Advance], receipt: str | None) -> int:
+    def _commit(self, pipeline: str, sink: str, advances: Sequence[CheckpointUpdate], receipt: str | None) -> int:
         dropped = 0
         with self._store.transaction() as db:
             added = sum(_advance(db, sink, step) for step in advances)
@@ -173,11 +175,11 @@ class Ledger:
                 for table in ("checkpoints", "cuts", "balance", "dead_letters"):
                     db.execute(f"UPDATE {table} SET generation = ? WHERE generation = ?", (new, old))  # noqa: S608 - constants
 
-    def unfinished(self, pipeline: str) -> list[Remembered]:
+    def unfinished(self, pipeline: str) -> list[KnownFile]:
         """All generations of a pipeline that are not finished, the youngest first."""
         return self._known(pipeline, "finished IS NULL")
 
-    def finished_lately(self, pipeline: str) -> list[Remembered]:
+    def finished_lately(self, pipeline: str) -> list[KnownFile]:
         """The generations that were finished to their end and are not forgotten yet, the youngest first."""
         return self._known(pipeline, "finished IS NOT NULL AND ended = ''")
 
@@ -187,7 +189,7 @@ class Ledger:
             rows = db.execute("SELECT path, name FROM generations WHERE pipeline = ?", (pipeline,)).fetchall()
         return [path_of(column) for row in rows for column in row]
 
-    def _known(self, pipeline: str, condition: str) -> list[Remembered]:
+    def _known(self, pipeline: str, condition: str) -> list[KnownFile]:
         with self._store.reading() as db:
             rows = db.execute(
                 "SELECT number, path, born, device, inode, inode_generation, covered, fingerprint, name, seen, ended,"  # noqa: S608 - the conditions are constants
@@ -196,7 +198,7 @@ class Ledger:
             ).fetchall()
             return [_remembered(db, pipeline, row) for row in rows]
 
-    def balance(self) -> dict[str, Amounts]:
+    def balance(self) -> dict[str, ByteCounts]:
         """Sink → what became of all bytes and lines that were ever settled for it.
 
         Added up once, and again when another process has changed it: there is a row for each file of a week.
@@ -206,7 +208,7 @@ class Ledger:
             if self._balance is None or version != self._balance_of:
                 self._balance, self._balance_of = _added_up(db), version
             return {
-                sink: Amounts(dict(amounts.bytes_), dict(amounts.lines)) for sink, amounts in self._balance.items()
+                sink: ByteCounts(dict(amounts.bytes_), dict(amounts.lines)) for sink, amounts in self._balance.items()
             }
 
     def letters_size(self) -> int:
@@ -224,14 +226,14 @@ class Ledger:
             drop(db, [number for (number,) in old])
 
 
-def _added_up(db: sqlite3.Connection) -> dict[str, Amounts]:
-    found: dict[str, Amounts] = {}
+def _added_up(db: sqlite3.Connection) -> dict[str, ByteCounts]:
+    found: dict[str, ByteCounts] = {}
     # sum() fails beyond 63 bits, so the upper and the lower half of each number are added up apart.
     rows = db.execute(
         "SELECT sink, what, sum(bytes >> 32), sum(bytes & 0xffffffff), sum(lines) FROM balance GROUP BY sink, what"
     ).fetchall()
     for sink, what, upper, lower, lines in rows:
-        found.setdefault(sink, Amounts()).add(what, (upper << 32) + lower, lines)
+        found.setdefault(sink, ByteCounts()).add(what, (upper << 32) + lower, lines)
     return found
 
 
@@ -251,7 +253,7 @@ _FORGETTING = (
 )
 
 
-def _advance(db: sqlite3.Connection, sink: str, step: Advance) -> int:
+def _advance(db: sqlite3.Connection, sink: str, step: CheckpointUpdate) -> int:
     """Returns the size of the dead letters that were added."""
     point = step.checkpoint
     db.execute(
@@ -278,13 +280,13 @@ def path_of(column: object) -> str:
     return os.fsdecode(column) if isinstance(column, bytes) else str(column)
 
 
-def _remembered(db: sqlite3.Connection, pipeline: str, row: Sequence[object]) -> Remembered:
+def _remembered(db: sqlite3.Connection, pipeline: str, row: Sequence[object]) -> KnownFile:
     number, path, born, device, inode, inode_generation, covered, fingerprint, name, seen, ended, moved = row
     points = db.execute(
         "SELECT sink, offset, tail_length, tail, done FROM checkpoints WHERE generation = ?", (number,)
     ).fetchall()
     cuts = db.execute("SELECT end FROM cuts WHERE generation = ? ORDER BY end", (number,)).fetchall()
-    return Remembered(
+    return KnownFile(
         Generation(int(str(number)), pipeline, path_of(path), float(str(born))),
         FileId(int(str(device)), int(str(inode)), None if inode_generation is None else int(str(inode_generation))),
         Fingerprint(int(str(covered)), bytes(fingerprint)),  # type: ignore[call-overload]  # a BLOB column
@@ -292,6 +294,9 @@ def _remembered(db: sqlite3.Connection, pipeline: str, row: Sequence[object]) ->
         int(str(seen)),
         str(ended),
         bool(moved),
-        {sink: Checkpoint(offset, Tail(length, tail), bool(done)) for sink, offset, length, tail, done in points},
+        {
+            sink: Checkpoint(offset, OverlapDigest(length, tail), bool(done))
+            for sink, offset, length, tail, done in points
+        },
         [cut for (cut,) in cuts],
     )

@@ -14,11 +14,11 @@ from contextlib import suppress
 from typing import NamedTuple, Protocol
 
 from sidecar.lib.roots import LinkInPath, open_directory, open_listing
-from sidecar.model.checkpoint import Remembered
+from sidecar.model.checkpoint import KnownFile
 from sidecar.model.fingerprint import HEAD, OVERLAP
 from sidecar.tail.rotation_names import COMPRESSED, find_originals, is_rotation_of
 from sidecar.tail.source import Source, head_of
-from sidecar.tail.tracked_file import Life, Place
+from sidecar.tail.tracked_file import FileLocation, TrackedFile
 
 _TELLING = 256
 """So many equal bytes at the beginning say by themselves that one file was made from the other."""
@@ -32,7 +32,7 @@ _TIME_SLACK_S = 2.0
 Key = tuple[int, int]
 
 
-class Scope(Protocol):
+class SearchScope(Protocol):
     """What belongs to a pipeline, by its `paths` and `exclude`."""
 
     def leads_to(self, path: str) -> bool:
@@ -48,10 +48,10 @@ class Scope(Protocol):
         ...
 
 
-class Neighbour(NamedTuple):
+class SiblingFile(NamedTuple):
     """A regular file in the directory of another one, as lstat(2) tells of it."""
 
-    place: Place
+    place: FileLocation
     key: Key
     size: int
     modified: float
@@ -62,12 +62,14 @@ class Neighbour(NamedTuple):
         return self.key, self.size, self.modified
 
 
-def find_by_inode(place: Place, key: Key) -> list[Neighbour]:
+def find_by_inode(place: FileLocation, key: Key) -> list[SiblingFile]:
     """Return the names of this file in the directory of `place`."""
     return [each for each in _neighbours(place, lambda _, inode: inode == key[1]) if each.key == key]
 
 
-def find_candidates(known: Remembered, place: Place, scope: Scope, but_not: Collection[Key]) -> list[Neighbour]:
+def find_candidates(
+    known: KnownFile, place: FileLocation, scope: SearchScope, but_not: Collection[Key]
+) -> list[SiblingFile]:
     """Return the files in the directory of `place` that may be a copy by their names, those of a rotation first.
 
     Compressed ones come last, the newest first.
@@ -84,16 +86,16 @@ def find_candidates(known: Remembered, place: Place, scope: Scope, but_not: Coll
     return plain[:_MOST_NEIGHBOURS] + packed[:_MOST_COMPRESSED]
 
 
-def _neighbours(place: Place, is_wanted: Callable[[str, int], bool]) -> list[Neighbour]:
+def _neighbours(place: FileLocation, is_wanted: Callable[[str, int], bool]) -> list[SiblingFile]:
     """Return the regular files in the directory of `place` that are wanted, none if a link leads there."""
-    folder, found = os.path.dirname(place.name), list[Neighbour]()
+    folder, found = os.path.dirname(place.name), list[SiblingFile]()
     with suppress(FileNotFoundError, NotADirectoryError, LinkInPath), open_directory(folder) as directory:
         for name in _list(directory, folder, is_wanted):
             with suppress(OSError):
                 status = os.stat(os.path.basename(name), dir_fd=directory, follow_symlinks=False)
                 if stat.S_ISREG(status.st_mode):
                     key = status.st_dev, status.st_ino
-                    found.append(Neighbour(Place(place.root, name), key, status.st_size, status.st_mtime))
+                    found.append(SiblingFile(FileLocation(place.root, name), key, status.st_size, status.st_mtime))
     return found
 
 
@@ -107,7 +109,7 @@ def _list(directory: int, folder: str, is_wanted: Callable[[str, int], bool]) ->
         os.close(listing)
 
 
-def _may_be_asked(known: Remembered, name: str, scope: Scope) -> bool:
+def _may_be_asked(known: KnownFile, name: str, scope: SearchScope) -> bool:
     """Return whether the pipeline may read this file in the place of the known one: `paths` names it, or its name is
     one that a rotation makes from that of the known file and `exclude` does not name it.
     """
@@ -116,31 +118,31 @@ def _may_be_asked(known: Remembered, name: str, scope: Scope) -> bool:
     return not name.endswith(COMPRESSED) and scope.covers(name)
 
 
-def is_related(known: Remembered, name: str) -> bool:
+def is_related(known: KnownFile, name: str) -> bool:
     """Return whether the known file has or had this name, or a rotation makes it from one of these."""
     names = {known.generation.path, known.name}
     return name in names or any(is_rotation_of(each, name) for each in names)
 
 
-def is_within(known: Remembered, scope: Scope) -> bool:
+def is_within(known: KnownFile, scope: SearchScope) -> bool:
     """Return whether a generation of an earlier run belongs to the pipeline as it is configured now."""
     names = (known.generation.path, known.name)
     is_covered = any(scope.covers(each) for name in names for each in find_originals(name))
     return is_covered and not any(map(scope.forbids, names))
 
 
-def continues(known: Remembered, source: Source) -> bool:
+def continues(known: KnownFile, source: Source) -> bool:
     """Whether the file is the known one, and still in that life: everything that is known agrees."""
     enough = longest(known) if known.moved else max(longest(known), known.seen)
     return source.identity == known.file_id and source.holds(enough) and fits(known, source)
 
 
-def longest(known: Remembered) -> int:
+def longest(known: KnownFile) -> int:
     """The largest offset that a sink has read up to."""
     return max((point.offset for point in known.checkpoints.values() if not point.done), default=0)
 
 
-def fits(known: Remembered, source: Source) -> bool:
+def fits(known: KnownFile, source: Source) -> bool:
     """Whether the file begins as the known one did, and is the same before each checkpoint that lies within it."""
     head = source.pread(HEAD, 0)
     if not known.fingerprint.covered or not known.fingerprint.fits(head):
@@ -156,7 +158,7 @@ def fits(known: Remembered, source: Source) -> bool:
 
 
 def is_copy(
-    known: Remembered, source: Source, path: str, *, complete: bool = True, not_before: float | None = None
+    known: KnownFile, source: Source, path: str, *, complete: bool = True, not_before: float | None = None
 ) -> bool:
     """Whether the file holds what the known one held: all that was seen of it, if it is to be `complete`.
 
@@ -175,7 +177,7 @@ def is_copy(
     return source.holds(max(read, known.seen) if complete else read)
 
 
-def may_become_complete(known: Remembered, source: Source, path: str) -> bool:
+def may_become_complete(known: KnownFile, source: Source, path: str) -> bool:
     """Whether the file is perhaps a copy in the making, of a file that is truncated or gone already."""
     if not is_related(known, path):
         return False
@@ -183,7 +185,7 @@ def may_become_complete(known: Remembered, source: Source, path: str) -> bool:
     return path.endswith(COMPRESSED) or len(head) < known.fingerprint.covered or fits(known, source)
 
 
-def may_become_copy(life: Life, source: Source) -> bool:
+def may_become_copy(life: TrackedFile, source: Source) -> bool:
     """Whether the file is, so far, the beginning of one that is being read: a copy in the making, perhaps."""
     size = source.status().size
     head = head_of(source)

@@ -6,10 +6,10 @@ from collections.abc import Sequence
 
 from sidecar.lib.charset import Charset
 from sidecar.model.checkpoint import Checkpoint
-from sidecar.model.fingerprint import OVERLAP, Tail
+from sidecar.model.fingerprint import OVERLAP, OverlapDigest
 from sidecar.model.lines import Chunk
-from sidecar.model.span import Span
-from sidecar.tail.tracked_file import Life, Truncated
+from sidecar.model.span import PendingSpan
+from sidecar.tail.tracked_file import TrackedFile, Truncated
 
 
 class Cursor:
@@ -20,7 +20,7 @@ class Cursor:
         "settled", "spans",
     )  # fmt: skip
 
-    def __init__(self, life: Life, checkpoint: Checkpoint) -> None:
+    def __init__(self, life: TrackedFile, checkpoint: Checkpoint) -> None:
         self.life = life
         self.settled = checkpoint
         self.offset = checkpoint.offset
@@ -35,7 +35,7 @@ class Cursor:
         self.searching = False
         """Whether there is more to search: it stopped to let other files have their turn."""
 
-        self.spans: list[Span] = []
+        self.spans: list[PendingSpan] = []
         self._settled_before = self.before
 
     def check(self, before: bytes) -> None:
@@ -47,19 +47,19 @@ class Cursor:
         elif known and not before.endswith(known):
             raise Truncated
 
-    def took(self, chunk: Chunk) -> Span:
+    def took(self, chunk: Chunk) -> PendingSpan:
         """The chunk goes on its way; the next one begins behind it."""
         plain = chunk.end == chunk.offset + len(chunk.data)
         last = chunk.data[-OVERLAP:]
         self.before = ((self.before or b"") + last)[-OVERLAP:] if plain else self.scanned_tail
-        span = Span(chunk.offset, chunk.end, self.before)
+        span = PendingSpan(chunk.offset, chunk.end, self.before)
         self.spans.append(span)
         self.offset = chunk.end
         return span
 
-    def settled_prefix(self) -> list[Span]:
+    def settled_prefix(self) -> list[PendingSpan]:
         """The spans from the checkpoint on that are settled without a gap."""
-        found: list[Span] = []
+        found: list[PendingSpan] = []
         for span in self.spans:
             if not span.settled:
                 break
@@ -67,11 +67,11 @@ class Cursor:
         return found
 
     @staticmethod
-    def checkpoint_after(spans: Sequence[Span]) -> Checkpoint:
+    def checkpoint_after(spans: Sequence[PendingSpan]) -> Checkpoint:
         """The checkpoint behind these spans."""
-        return Checkpoint(spans[-1].end, Tail.of(spans[-1].before))
+        return Checkpoint(spans[-1].end, OverlapDigest.of(spans[-1].before))
 
-    def passed(self, spans: Sequence[Span]) -> None:
+    def passed(self, spans: Sequence[PendingSpan]) -> None:
         """The checkpoint behind these spans is durable."""
         del self.spans[: len(spans)]
         self._settled_before = spans[-1].before

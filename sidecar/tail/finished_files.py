@@ -9,17 +9,17 @@ from typing import Protocol
 import msgspec
 from msgspec.structs import replace
 
-from sidecar.model.checkpoint import Remembered
+from sidecar.model.checkpoint import KnownFile
 from sidecar.model.file import FileId, Generation
 from sidecar.tail.copy_matching import Key, continues, is_copy
 from sidecar.tail.source import Source
-from sidecar.tail.tracked_file import Life
+from sidecar.tail.tracked_file import TrackedFile
 
 _MOST_DELETED = 50
 """So many deleted files are remembered, in case that they were packed: that is done at once or not at all."""
 
 
-class Stamp(Protocol):
+class FileStamp(Protocol):
     """What a sweep tells of a file, as far as it says whether the file has changed."""
 
     @property
@@ -28,10 +28,10 @@ class Stamp(Protocol):
     def modified(self) -> float: ...
 
 
-class Done(msgspec.Struct):
+class FinishedFile(msgspec.Struct):
     """One of them, and how its file looked when that was last checked."""
 
-    known: Remembered
+    known: KnownFile
     size: int = -1
     modified: float = 0.0
 
@@ -41,22 +41,22 @@ class Done(msgspec.Struct):
         return max((point.offset for point in self.known.checkpoints.values()), default=0)
 
 
-class Finished:
+class FinishedFiles:
     """Those of one pipeline, by device and inode; an inode alone does not say that it is the file."""
 
-    def __init__(self, known: Iterable[Remembered]) -> None:
-        self._done = {key_of(each.file_id): Done(each) for each in known}
-        self._deleted: deque[Done] = deque(maxlen=_MOST_DELETED)
+    def __init__(self, known: Iterable[KnownFile]) -> None:
+        self._done = {key_of(each.file_id): FinishedFile(each) for each in known}
+        self._deleted: deque[FinishedFile] = deque(maxlen=_MOST_DELETED)
 
     def generations(self) -> Iterator[Generation]:
         """All of them."""
         return (done.known.generation for done in self._done.values())
 
-    def find(self, key: Key) -> Done | None:
+    def find(self, key: Key) -> FinishedFile | None:
         """The one whose file had this inode."""
         return self._done.get(key)
 
-    def is_as_it_was(self, key: Key, seen: Stamp) -> bool:
+    def is_as_it_was(self, key: Key, seen: FileStamp) -> bool:
         """Whether the file has not changed since it was last checked."""
         done = self._done.get(key)
         return done is not None and (done.size, done.modified) == (seen.size, seen.modified)
@@ -66,7 +66,7 @@ class Finished:
         done = self._done.get(key_of(source.identity))
         return done is not None and continues(done.known, source)
 
-    def packed_as(self, source: Source, name: str) -> Remembered | None:
+    def packed_as(self, source: Source, name: str) -> KnownFile | None:
         """The one whose whole content the packed file `name` holds."""
         if name.endswith(".gz"):
             for done in (*self._done.values(), *self._deleted):
@@ -74,18 +74,18 @@ class Finished:
                     return done.known
         return None
 
-    def add(self, life: Life, *, is_there: bool) -> None:
+    def add(self, life: TrackedFile, *, is_there: bool) -> None:
         """One more. A deleted file is met again only by its content, since its inode may go to another file."""
-        done = Done(life.remembered(), life.size, life.modified)
+        done = FinishedFile(life.remembered(), life.size, life.modified)
         if is_there:
             self._done[key_of(life.file_id)] = done
         else:
             self._deleted.append(done)
 
-    def moved(self, known: Remembered, file_id: FileId, name: str) -> None:
+    def moved(self, known: KnownFile, file_id: FileId, name: str) -> None:
         """Its bytes are in that file now."""
         self._done = {key: done for key, done in self._done.items() if done.known is not known}
-        self._done[key_of(file_id)] = Done(replace(known, file_id=file_id, name=name, moved=True))
+        self._done[key_of(file_id)] = FinishedFile(replace(known, file_id=file_id, name=name, moved=True))
 
     def drop(self, key: Key) -> None:
         """It is not finished any more, or its file is gone."""

@@ -14,11 +14,11 @@ from pathlib import Path
 
 from sidecar.lib.roots import Roots, enter
 from sidecar.model.file import Generation
-from sidecar.tail.source import Plain, Source, open_source
-from sidecar.tail.tracked_file import Place
+from sidecar.tail.source import PlainFile, Source, open_source
+from sidecar.tail.tracked_file import FileLocation
 
 
-class Links:
+class HardLinks:
     """The links of one pipeline in `directory`, named by generation."""
 
     def __init__(self, directory: Path, roots: Roots | None = None) -> None:
@@ -27,7 +27,7 @@ class Links:
 
     def keep(self, generation: Generation, source: Source) -> None:
         """Make the link. Raises `OSError` as link(2) does; a link that is there is fine."""
-        if not isinstance(source, Plain):
+        if not isinstance(source, PlainFile):
             return
         with self._folder(make=True) as folder, suppress(FileExistsError):
             # Only with a directory descriptor does it call linkat(2), which follows the link in /proc to the file.
@@ -38,12 +38,12 @@ class Links:
         with suppress(OSError), self._folder() as folder:
             os.link(_name(before), _name(after), src_dir_fd=folder, dst_dir_fd=folder, follow_symlinks=False)
 
-    def find(self, generation: Generation) -> tuple[Place, Source] | None:
+    def find(self, generation: Generation) -> tuple[FileLocation, Source] | None:
         """The file that the link leads to, opened."""
         with suppress(OSError), self._above.reach() as reached:
             if reached.error is None:
                 path = os.path.join(reached.path, self.directory.name, _name(generation))
-                return Place(reached.path, path), open_source(reached.path, path)
+                return FileLocation(reached.path, path), open_source(reached.path, path)
         return None
 
     def holds(self, path: str) -> bool:

@@ -6,7 +6,7 @@ import threading
 from typing import Protocol
 
 
-class Parkable(Protocol):
+class Closable(Protocol):
     """A file that may be closed for a while."""
 
     def park(self) -> bool:
@@ -14,18 +14,18 @@ class Parkable(Protocol):
         ...
 
 
-class Descriptors:
+class OpenFileLimiter:
     """Which files are open, the least lately read first. `limit` is how many of them may be."""
 
     def __init__(self, limit: int) -> None:
         self.limit = limit
-        self._open: dict[Parkable, None] = {}
+        self._open: dict[Closable, None] = {}
         self._turn = threading.Lock()
 
     def __len__(self) -> int:
         return len(self._open)
 
-    def used(self, file: Parkable) -> None:
+    def used(self, file: Closable) -> None:
         """The file is open and was read just now. Closes others if there are too many."""
         with self._turn:
             self._open.pop(file, None)
@@ -38,7 +38,7 @@ class Descriptors:
                 return
             other.park()
 
-    def closed(self, file: Parkable) -> None:
+    def closed(self, file: Closable) -> None:
         """The file is not open any more."""
         with self._turn:
             self._open.pop(file, None)

@@ -7,7 +7,7 @@ from bisect import bisect_right, insort
 from collections.abc import Iterable
 from itertools import islice
 
-from sidecar.tail.tracked_file import Life
+from sidecar.tail.tracked_file import TrackedFile
 
 START = 32
 """So many bytes of the beginning are compared."""
@@ -15,17 +15,17 @@ START = 32
 _MOST = 100
 
 
-class Starts:
+class PrefixIndex:
     """Lives by directory and by how they begin."""
 
-    def __init__(self, lives: Iterable[Life]) -> None:
-        self._lives: dict[tuple[str, bytes], list[Life]] = {}
+    def __init__(self, lives: Iterable[TrackedFile]) -> None:
+        self._lives: dict[tuple[str, bytes], list[TrackedFile]] = {}
         self._sorted: dict[str, list[bytes]] = {}
         self._lengths: dict[str, set[int]] = {}
         for life in lives:
             self.add(life)
 
-    def add(self, life: Life) -> None:
+    def add(self, life: TrackedFile) -> None:
         """One more."""
         folder, start = os.path.dirname(life.name), life.head[:START]
         if (folder, start) not in self._lives:
@@ -33,7 +33,7 @@ class Starts:
             self._lengths.setdefault(folder, set()).add(len(start))
         self._lives.setdefault((folder, start), []).append(life)
 
-    def like(self, name: str, begins: bytes) -> list[Life]:
+    def like(self, name: str, begins: bytes) -> list[TrackedFile]:
         """Those in the directory of `name` whose beginning is one of `begins`, or the other way round."""
         folder = os.path.dirname(name)
         lengths = sorted(self._lengths.get(folder, ()), reverse=True)

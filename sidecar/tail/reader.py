@@ -13,12 +13,12 @@ from typing import NamedTuple, Protocol
 from msgspec.structs import replace
 
 from sidecar.lib import native
-from sidecar.lib.charset import UTF_8, Charset, Grouped, Grouping
+from sidecar.lib.charset import UTF_8, Charset, Grouped, LineGrouping
 from sidecar.lib.clock import Clock, SystemClock
 from sidecar.model.fingerprint import HEAD, OVERLAP
 from sidecar.model.lines import Chunk
 from sidecar.tail.cursor import Cursor
-from sidecar.tail.tracked_file import Life, Truncated
+from sidecar.tail.tracked_file import TrackedFile, Truncated
 
 _SEARCHED_AT_ONCE = 16 << 20
 
@@ -34,14 +34,14 @@ _MIN_WANT = 4096
 """Bytes to ask for at least where lines are so short that a chunk has as many as it may."""
 
 
-class TimedGrouping(Grouping, Protocol):
+class TimedGrouping(LineGrouping, Protocol):
     """Which lines are one event; see the decode room."""
 
     @property
     def timeout_s(self) -> float: ...
 
 
-class _Part(NamedTuple):
+class _ReadPart(NamedTuple):
     """What was read for one chunk: the overlap, and from `begin` on the bytes after it.
 
     `bound`: the chunk ends there at the latest, and `at_cut` because a cut is there. `is_largest`: no more is read
@@ -103,7 +103,7 @@ class Reader:
             raw, begin = self._checked(cursor, want)
             if raw.startswith(b"\0", begin) and charset.nuls(raw[begin:], cursor.offset):
                 return self._hole(cursor, bound)
-            part = _Part(raw, begin, bound, at_cut, want >= self._most, max_records)
+            part = _ReadPart(raw, begin, bound, at_cut, want >= self._most, max_records)
             if head := self._over_long_head(cursor, part):
                 return self._over_long(cursor, head, bound, at_cut)
             chunk = self._cut_part(cursor, part)
@@ -112,7 +112,7 @@ class Reader:
             want = min(want * 4, self._most)
         return None
 
-    def _cut_part(self, cursor: Cursor, part: _Part) -> Chunk | None:
+    def _cut_part(self, cursor: Cursor, part: _ReadPart) -> Chunk | None:
         """Return the chunk that these bytes begin with, None if they do not show its end yet."""
         charset, raw, begin = self._in(cursor), part.raw, part.begin
         end = charset.after_last(raw, begin, cursor.offset - begin)
@@ -131,7 +131,7 @@ class Reader:
             return self._made(cursor, raw[begin:end])
         return self._made(cursor, raw[begin:], closed=end < len(raw))
 
-    def _over_long_head(self, cursor: Cursor, part: _Part) -> bytes:
+    def _over_long_head(self, cursor: Cursor, part: _ReadPart) -> bytes:
         """Return the bytes of the first line that were read, without its line end, if it is over-long; else none.
 
         An over-long line is no part of an event, so that an event and the line after it fit into `_most` bytes.
@@ -159,7 +159,7 @@ class Reader:
         """As many bytes as may be needed to see the end of a line or event that is not too long, or that it is."""
         return self._max_line + 1 if self._grouping is None else 2 * (self._max_line + 1)
 
-    def _of_events(self, cursor: Cursor, grouping: TimedGrouping, part: _Part, newline: int) -> Chunk | None:
+    def _of_events(self, cursor: Cursor, grouping: TimedGrouping, part: _ReadPart, newline: int) -> Chunk | None:
         """Return the whole events of the part, whose lines end at `newline`, or the last one if it is over."""
         data, at_cut = part.raw[part.begin :], part.at_cut
         is_closed = len(data) - newline > self._max_line
@@ -299,7 +299,7 @@ class Reader:
             raise Truncated
 
 
-def _unexpected_end(life: Life, needed: int) -> Exception:
+def _unexpected_end(life: TrackedFile, needed: int) -> Exception:
     """Return what it means that the file ended before this offset: it is shorter now, or it cannot be read there."""
     if life.status().size < needed:
         return Truncated()

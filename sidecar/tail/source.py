@@ -28,7 +28,7 @@ class Postponed(Exception):
     """To answer, more has to be unpacked than one scan may. The next scan continues from there."""
 
 
-class Allowance:
+class ScanAllowance:
     """How many bytes may still be unpacked in this scan."""
 
     def __init__(self, size: int) -> None:
@@ -53,7 +53,7 @@ _SMALL = 1 << 20
 compressed by the file system: btrfs stores 128 KiB in at least 4 KiB."""
 
 
-class Status(NamedTuple):
+class FileStat(NamedTuple):
     """What fstat(2) says of a file.
 
     `size`: in bytes, uncompressed. `modified`: the time of the last change. `links`: the number of names.
@@ -81,7 +81,7 @@ class Source(Protocol):
         """
         ...
 
-    def status(self) -> Status: ...
+    def status(self) -> FileStat: ...
 
     def modified_at(self) -> float:
         """Return the time of the last change, as fstat(2) says it."""
@@ -95,14 +95,14 @@ class Source(Protocol):
         """Where the next byte may be that is not in a hole, `offset` or later; the size if there is none."""
         ...
 
-    def limit(self, allowance: Allowance | None) -> None:
+    def limit(self, allowance: ScanAllowance | None) -> None:
         """Let `pread` and `holds` raise `Postponed` from now on when nothing is left; None sets no limit."""
         ...
 
     def close(self) -> None: ...
 
 
-class Plain:
+class PlainFile:
     """A file as it is."""
 
     packed = False
@@ -125,10 +125,10 @@ class Plain:
             return first  # the file was written again meanwhile: the pieces may be of two contents
         return b"".join(pieces)
 
-    def status(self) -> Status:
+    def status(self) -> FileStat:
         """As fstat(2)."""
         found = os.fstat(self.fd)
-        return Status(found.st_size, found.st_mtime, found.st_nlink, self._real_size(found))
+        return FileStat(found.st_size, found.st_mtime, found.st_nlink, self._real_size(found))
 
     def _real_size(self, found: os.stat_result) -> int:
         allocated = found.st_blocks * _BLOCK
@@ -162,11 +162,11 @@ class Plain:
         """Give the descriptor back."""
         os.close(self.fd)
 
-    def limit(self, allowance: Allowance | None) -> None:
+    def limit(self, allowance: ScanAllowance | None) -> None:
         """Do nothing: a plain file is not unpacked."""
 
 
-class Gzipped:
+class GzipFile:
     """A gzip file (RFC 1952) by positions in what was packed, in constant memory.
 
     Each thread has a stream of its own, so that two sinks at two places do not make each other begin anew.
@@ -182,7 +182,7 @@ class Gzipped:
         self._streams = threading.local()
         self._measuring = _Stream(fd)
         self._packed = -1
-        self._allowance: Allowance | None = None
+        self._allowance: ScanAllowance | None = None
         self._kept: dict[tuple[int, int], bytes] = {}
 
     def pread(self, length: int, offset: int) -> bytes:
@@ -204,13 +204,13 @@ class Gzipped:
         stream.go_on()
         return stream
 
-    def status(self) -> Status:
+    def status(self) -> FileStat:
         """The size is that of the unpacked bytes, as far as it was found out yet."""
         found = self._notice_growth()
         with suppress(Postponed):
             self._measuring.measure(self._measuring.end + _MEASURED_AT_ONCE, self._allowance)
         size = self._measuring.end
-        return Status(size, found.st_mtime, found.st_nlink, size)
+        return FileStat(size, found.st_mtime, found.st_nlink, size)
 
     def modified_at(self) -> float:
         """Return that of the compressed file."""
@@ -233,7 +233,7 @@ class Gzipped:
             self._measuring.go_on()
         return found
 
-    def limit(self, allowance: Allowance | None) -> None:
+    def limit(self, allowance: ScanAllowance | None) -> None:
         """Limit what is unpacked in the scan that asks."""
         self._allowance = allowance
         if allowance is None:
@@ -260,7 +260,7 @@ class _Stream:
         self._buffer = b""
         self._over = False
 
-    def read(self, length: int, offset: int, allowance: Allowance | None = None) -> bytes:
+    def read(self, length: int, offset: int, allowance: ScanAllowance | None = None) -> bytes:
         while not self._over and self.end < offset + length:
             self._forget_before(offset)
             self._buffer += self._more(allowance)
@@ -270,7 +270,7 @@ class _Stream:
     def end(self) -> int:
         return self.base + len(self._buffer)
 
-    def measure(self, enough: int, allowance: Allowance | None = None) -> int:
+    def measure(self, enough: int, allowance: ScanAllowance | None = None) -> int:
         """How many bytes there are; stops at `enough`."""
         while not self._over and self.end < enough:
             self._forget_before(self.end)
@@ -286,7 +286,7 @@ class _Stream:
         self._buffer = self._buffer[passed:]
         self.base += passed
 
-    def _more(self, allowance: Allowance | None) -> bytes:
+    def _more(self, allowance: ScanAllowance | None) -> bytes:
         if allowance is not None:
             allowance.check()
         if not self._packed:
@@ -315,8 +315,8 @@ def open_source(root: str, path: str) -> Source:
     fd = open_regular(root, path)
     try:
         if path.endswith(".gz") and os.pread(fd, 2, 0) == _MAGIC:
-            return Gzipped(fd)
-        return Plain(fd)
+            return GzipFile(fd)
+        return PlainFile(fd)
     except OSError:
         os.close(fd)
         raise
@@ -327,7 +327,7 @@ def head_of(source: Source) -> bytes:
     return source.pread(HEAD, 0).rstrip(b"\0")
 
 
-class Opened:
+class OwnedSource:
     """An open file that is closed at the end of the block unless somebody took it."""
 
     def __init__(self, source: Source | None) -> None:
@@ -346,7 +346,7 @@ class Opened:
         self._mine = False
         return self.open
 
-    def __enter__(self) -> Opened:
+    def __enter__(self) -> OwnedSource:
         return self
 
     def __exit__(self, *_: object) -> None:

@@ -11,16 +11,16 @@ from typing import Protocol
 
 import msgspec
 
-from sidecar.model.checkpoint import Checkpoint, Remembered
+from sidecar.model.checkpoint import Checkpoint, KnownFile
 from sidecar.model.file import Generation
 from sidecar.model.fingerprint import HEAD, Fingerprint
 from sidecar.model.lines import Chunk
-from sidecar.tail.open_files import Descriptors
+from sidecar.tail.open_files import OpenFileLimiter
 from sidecar.tail.safe_open import NotRegular
-from sidecar.tail.source import Source, Status, open_source
+from sidecar.tail.source import FileStat, Source, open_source
 
 
-class Ledger(Protocol):
+class FileJournal(Protocol):
     """What this room writes down before it lets bytes go on."""
 
     def extend(self, number: int, fingerprint: Fingerprint) -> None: ...
@@ -34,7 +34,7 @@ class Truncated(Exception):
     """The bytes before a position are no longer what they were: the file began a new life."""
 
 
-class Elsewhere(OSError):
+class FileMoved(OSError):
     """The file was closed for a while and is not under its name now; the next look tells where it is, if anywhere."""
 
 
@@ -49,14 +49,14 @@ _MOST_CUTS, _KEPT_CUTS = 20_000, 10_000
 """Cuts of one file that are remembered; beyond it the oldest are forgotten that every sink has passed."""
 
 
-class Place(msgspec.Struct, frozen=True):
+class FileLocation(msgspec.Struct, frozen=True):
     """Where a file is: the resolved directory above the pattern, and the path it was last seen under."""
 
     root: str
     name: str
 
 
-class Life:
+class TrackedFile:
     """A file in one of its lives. Shared by the shippers of a pipeline and the follower that watches it.
 
     `size` is how much there is to read; `seen` the largest real size that was ever known: more than `size` when the
@@ -75,8 +75,8 @@ class Life:
     )  # fmt: skip
 
     def __init__(
-        self, generation: Generation, source: Source, place: Place, head: bytes, cuts: Sequence[int], ledger: Ledger,
-        descriptors: Descriptors,
+        self, generation: Generation, source: Source, place: FileLocation, head: bytes, cuts: Sequence[int],
+        ledger: FileJournal, descriptors: OpenFileLimiter,
     ) -> None:  # fmt: skip
         self.generation = generation
         self.file_id = source.identity
@@ -123,7 +123,7 @@ class Life:
         return self._source is not None
 
     def pread(self, length: int, offset: int) -> bytes:
-        """At most `length` bytes from `offset`. Raises `OSError` as pread(2) does, and `Elsewhere`."""
+        """At most `length` bytes from `offset`. Raises `OSError` as pread(2) does, and `FileMoved`."""
         with self._file:
             data = self._opened().pread(length, offset)
         self._descriptors.used(self)
@@ -134,8 +134,8 @@ class Life:
         with self._file:
             return self._opened().data_after(offset)
 
-    def status(self) -> Status:
-        """What fstat(2) says of the file. Raises `Elsewhere`."""
+    def status(self) -> FileStat:
+        """What fstat(2) says of the file. Raises `FileMoved`."""
         with self._file:
             found = self._opened().status()
         self._descriptors.used(self)
@@ -152,21 +152,21 @@ class Life:
     def _opened(self) -> Source:
         if self._source is None:
             if self._away:
-                raise Elsewhere("the file is not where it was")
+                raise FileMoved("the file is not where it was")
             try:
                 source = open_source(self.place.root, self.place.name)
             except OSError as error:
                 if error.errno not in _GONE and not isinstance(error, NotRegular):
                     raise
-                raise Elsewhere("the file is not under its name") from None
+                raise FileMoved("the file is not under its name") from None
             if source.identity != self.file_id:
                 source.close()
-                raise Elsewhere("another file has its name")
+                raise FileMoved("another file has its name")
             self._source = source
         return self._source
 
     def keep(self, keep: Callable[[Source], None]) -> None:
-        """Call `keep` with the open file, while nobody can close it. Raises `Elsewhere` and what `keep` raises."""
+        """Call `keep` with the open file, while nobody can close it. Raises `FileMoved` and what `keep` raises."""
         with self._file:
             keep(self._opened())
         self._descriptors.used(self)
@@ -186,7 +186,7 @@ class Life:
         self._descriptors.closed(self)
         return source
 
-    def relocate(self, source: Source, place: Place) -> None:
+    def relocate(self, source: Source, place: FileLocation) -> None:
         """Go on reading there: it holds the same bytes at the same positions, as far as it goes."""
         with self._file:
             self.close()
@@ -229,9 +229,9 @@ class Life:
                 self._source = None
         self._descriptors.closed(self)
 
-    def remembered(self) -> Remembered:
+    def remembered(self) -> KnownFile:
         """What the state knows of it, as of now."""
-        return Remembered(
+        return KnownFile(
             self.generation, self.file_id, Fingerprint.of(self._head), self.name, self.seen, self.ended, self.moved,
             dict(self.settled), self._cuts,
         )  # fmt: skip

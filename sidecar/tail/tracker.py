@@ -20,13 +20,13 @@ from msgspec.structs import replace
 from sidecar.errors import StateError
 from sidecar.lib.clock import Clock
 from sidecar.lib.roots import has_directory
-from sidecar.model.checkpoint import ORIGIN, Checkpoint, Remembered
+from sidecar.model.checkpoint import ORIGIN, Checkpoint, KnownFile
 from sidecar.model.file import FileId, Generation
-from sidecar.model.fingerprint import OVERLAP, Fingerprint, Tail
+from sidecar.model.fingerprint import OVERLAP, Fingerprint, OverlapDigest
 from sidecar.tail.copy_matching import (
     Key,
-    Neighbour,
-    Scope,
+    SearchScope,
+    SiblingFile,
     continues,
     find_by_inode,
     find_candidates,
@@ -35,13 +35,13 @@ from sidecar.tail.copy_matching import (
     may_become_complete,
     may_become_copy,
 )
-from sidecar.tail.finished_files import Done, Finished, key_of
-from sidecar.tail.hard_links import Links
-from sidecar.tail.open_files import Descriptors
-from sidecar.tail.prefix_index import START, Starts
+from sidecar.tail.finished_files import FinishedFile, FinishedFiles, key_of
+from sidecar.tail.hard_links import HardLinks
+from sidecar.tail.open_files import OpenFileLimiter
+from sidecar.tail.prefix_index import START, PrefixIndex
 from sidecar.tail.rotation_names import COMPRESSED, is_rotation_of
-from sidecar.tail.source import Allowance, Opened, Postponed, Source, Status, head_of, open_source
-from sidecar.tail.tracked_file import Elsewhere, Life, Place
+from sidecar.tail.source import FileStat, OwnedSource, Postponed, ScanAllowance, Source, head_of, open_source
+from sidecar.tail.tracked_file import FileLocation, FileMoved, TrackedFile
 from sidecar.tail.unreadable_files import UnreadableFiles
 from sidecar.telemetry import events
 
@@ -60,7 +60,7 @@ _MAX_UNPACKED_PER_SCAN = 32 << 20
 _MAX_POSTPONED = 16
 
 
-class Seen(Protocol):
+class SeenFile(Protocol):
     """What the watch room tells of a name."""
 
     @property
@@ -77,7 +77,7 @@ class Seen(Protocol):
     def modified(self) -> float: ...
 
 
-class Ledger(Protocol):
+class GenerationLog(Protocol):
     """What this room writes down."""
 
     def begin(self, generations: Iterable[tuple[Generation, FileId, Fingerprint]]) -> None: ...
@@ -94,22 +94,22 @@ class Ledger(Protocol):
     def forget(self, pipeline: str, now: float) -> None: ...
     def boundaries(self, pipeline: str) -> str: ...
     def renumber(self, pipeline: str, numbers: Mapping[int, int], boundaries: str) -> None: ...
-    def unfinished(self, pipeline: str) -> list[Remembered]: ...
-    def finished_lately(self, pipeline: str) -> list[Remembered]: ...
+    def unfinished(self, pipeline: str) -> list[KnownFile]: ...
+    def finished_lately(self, pipeline: str) -> list[KnownFile]: ...
 
 
-class Listener(Protocol):
+class FileSubscriber(Protocol):
     """A shipper, as far as the follower knows it."""
 
-    def has_news(self, life: Life) -> None:
+    def has_news(self, life: TrackedFile) -> None:
         """The life has grown, is closing, or has ended. Must not block."""
         ...
 
-    def adopt(self, life: Life, checkpoint: Checkpoint, *, skipped: int = 0) -> None:
+    def adopt(self, life: TrackedFile, checkpoint: Checkpoint, *, skipped: int = 0) -> None:
         """Follow this life from the checkpoint on; `skipped` bytes before it are not wanted. Must not block."""
         ...
 
-    def missing(self, remembered: Remembered, reason: str) -> None:
+    def missing(self, remembered: KnownFile, reason: str) -> None:
         """What the sink has not had of this generation cannot be read any more. Must not block."""
         ...
 
@@ -119,22 +119,22 @@ def _drawn() -> int:
     return secrets.randbits(63)
 
 
-class _Held(msgspec.Struct):
+class _CopyCandidate(msgspec.Struct):
     """A file that may be the copy of a generation, in the making: opened, and not followed until that is known."""
 
     source: Source
-    place: Place
+    place: FileLocation
     like: Generation
     size: int
     since: float
     grown_at: float
 
 
-class _Sought(msgspec.Struct):
+class _LostContent(msgspec.Struct):
     """A generation whose file was truncated or is gone, while its bytes are looked for elsewhere."""
 
-    known: Remembered
-    life: Life | None
+    known: KnownFile
+    life: TrackedFile | None
     reason: str
     since: float
     is_postponed: bool = False
@@ -158,7 +158,7 @@ class _Turn:
         self._lock.release()
 
 
-class Follower:
+class FileTracker:
     """The lives of one pipeline. The watching thread calls the methods; `truncated` and `through` are for shippers.
 
     `held_deleted` is how many unread bytes of deleted files may be held for the sinks. `grown_at`: when a file of the
@@ -169,9 +169,10 @@ class Follower:
     """
 
     def __init__(
-        self, pipeline: str, ledger: Ledger, clock: Clock, emit: events.Emit, descriptors: Descriptors, scope: Scope,
-        *, from_end: bool = False, ignore_older: float | None = None, held_deleted: int = 256 << 20,
-        links: Links | None = None, boundaries: str = "", beat: Callable[[], None] = lambda: None,
+        self, pipeline: str, ledger: GenerationLog, clock: Clock, emit: events.Emit, descriptors: OpenFileLimiter,
+        scope: SearchScope, *,
+        from_end: bool = False, ignore_older: float | None = None, held_deleted: int = 256 << 20,
+        links: HardLinks | None = None, boundaries: str = "", beat: Callable[[], None] = lambda: None,
     ) -> None:  # fmt: skip
         self.pipeline = pipeline
         self.unreadable = UnreadableFiles(clock)
@@ -180,19 +181,19 @@ class Follower:
         self._ledger, self._clock, self._emit, self._descriptors = ledger, clock, emit, descriptors
         self._from_end, self._ignore_older = from_end, ignore_older
         self._held_deleted, self._links, self._scope = held_deleted, links, scope
-        self._allowance = Allowance(_MAX_UNPACKED_PER_SCAN)
+        self._allowance = ScanAllowance(_MAX_UNPACKED_PER_SCAN)
         self._postponed: dict[Key, Source] = {}
         self._resumed: set[Key] = set()
-        self._lives: dict[Key, Life] = {}
-        self._active: dict[Life, None] = {}
-        self._newborn: dict[Key, tuple[Life, Checkpoint]] = {}
-        self._held: dict[Key, _Held] = {}
-        self._sought: dict[int, _Sought] = {}
+        self._lives: dict[Key, TrackedFile] = {}
+        self._active: dict[TrackedFile, None] = {}
+        self._newborn: dict[Key, tuple[TrackedFile, Checkpoint]] = {}
+        self._held: dict[Key, _CopyCandidate] = {}
+        self._sought: dict[int, _LostContent] = {}
         self._through: dict[int, set[str]] = {}
-        self._listeners: dict[str, Listener] = {}
+        self._listeners: dict[str, FileSubscriber] = {}
         self._renumber(boundaries)
         self._pending = {r.generation.number: r for r in ledger.unfinished(pipeline)}
-        self._finished = Finished(ledger.finished_lately(pipeline))
+        self._finished = FinishedFiles(ledger.finished_lately(pipeline))
         if links:
             for generation in self._finished.generations():
                 links.drop(generation)
@@ -221,13 +222,14 @@ class Follower:
             if self._links:
                 self._links.drop(before)
 
-    def listen(self, sink: str, listener: Listener) -> None:
+    def listen(self, sink: str, listener: FileSubscriber) -> None:
         """Tell this shipper of everything from now on. Called for all shippers before the first look."""
         self._listeners[sink] = listener
 
     def change(
-        self, listeners: Mapping[str, Listener], scope: Scope, *, ignore_older: float | None, held_deleted: int,
-        links: Links | None, boundaries: str = "",
+        self, listeners: Mapping[str, FileSubscriber], scope: SearchScope, *,
+        ignore_older: float | None, held_deleted: int, links: HardLinks | None,
+        boundaries: str = "",
     ) -> None:  # fmt: skip
         """Go on under another configuration, with the same files and these shippers in the place of the old ones.
 
@@ -237,7 +239,7 @@ class Follower:
         """
         with self._turn:
             if not listeners.keys() <= self._listeners.keys():
-                self._finished = Finished(self._ledger.finished_lately(self.pipeline))
+                self._finished = FinishedFiles(self._ledger.finished_lately(self.pipeline))
             if self._ledger.boundaries(self.pipeline) != boundaries:
                 self._ledger.renumber(self.pipeline, {}, boundaries)
             self._listeners = dict(listeners)
@@ -253,7 +255,7 @@ class Follower:
                 for sink, listener in listeners.items():
                     listener.adopt(life, life.settled[sink])
 
-    def _change_links(self, links: Links | None, lives: Iterable[Life]) -> None:
+    def _change_links(self, links: HardLinks | None, lives: Iterable[TrackedFile]) -> None:
         before, self._links = self._links, links
         if (before and before.directory) == (links and links.directory):
             return
@@ -279,7 +281,7 @@ class Follower:
             self._lives.clear()
             self._active.clear()
 
-    def lives(self) -> list[Life]:
+    def lives(self) -> list[TrackedFile]:
         """Return the lives that are followed. Do not wait for a scan, which may hang."""
         return list(self._lives.values())
 
@@ -288,10 +290,10 @@ class Follower:
         """Whether there are files of which it is not known yet whether they are copies."""
         return bool(self._held or self._sought)
 
-    def look(self, sightings: Iterable[Seen]) -> None:
+    def look(self, sightings: Iterable[SeenFile]) -> None:
         """Compare a complete sweep with what is known. Raises `StateError`; the next look goes on from there."""
         with self._turn:
-            seen: dict[Key, Seen] = {}
+            seen: dict[Key, SeenFile] = {}
             for sighting in sightings:
                 seen.setdefault((sighting.device, sighting.inode), sighting)
             if self.unreadable:
@@ -305,7 +307,7 @@ class Follower:
             for key in [key for key in seen if key not in self._lives]:
                 self._beat()
                 if key in self._held:
-                    self._held[key].place = Place(seen[key].root, seen[key].path)
+                    self._held[key].place = FileLocation(seen[key].root, seen[key].path)
                 elif key not in self._lives and seen[key].size and self.unreadable.may_try(seen[key].path):
                     with self.unreadable.guard(seen[key].path):
                         self._recognise(key, seen[key], pending.get(key, []))
@@ -331,7 +333,7 @@ class Follower:
             self._record_sizes()
             self._remind(seen)
 
-    def poll(self, life: Life) -> bool:
+    def poll(self, life: TrackedFile) -> bool:
         """Look at the size of one life. Returns whether it has grown or is in a new life."""
         with self._turn:
             if not self._is_followed(life) or not self.unreadable.may_try(life.name):
@@ -359,7 +361,7 @@ class Follower:
                 del self._active[life]
             return self._poll_all([life for life in self._active if now - life.grown_at > _BUSY_FOR_S])
 
-    def _poll_all(self, lives: Iterable[Life]) -> bool:
+    def _poll_all(self, lives: Iterable[TrackedFile]) -> bool:
         found = False
         for life in lives:
             self._beat()
@@ -370,13 +372,13 @@ class Follower:
         return found
 
     @staticmethod
-    def _may_have_changed(life: Life) -> bool:
+    def _may_have_changed(life: TrackedFile) -> bool:
         try:
             return life.may_have_changed()
         except OSError:
             return True  # `poll` meets the same error and records it
 
-    def truncated(self, life: Life, moves: int) -> None:
+    def truncated(self, life: TrackedFile, moves: int) -> None:
         """A shipper found other bytes than it knew, at the place where the life was after so many `moves`."""
         with self._turn:
             if life.moves == moves and self._is_followed(life):
@@ -398,7 +400,7 @@ class Follower:
                 life.closing = True
                 self._announce(life)
 
-    def through(self, number: int, sink: str, life: Life | None) -> None:
+    def through(self, number: int, sink: str, life: TrackedFile | None) -> None:
         """This sink needs no more of the generation. When no sink does, it is finished and its file let go."""
         with self._turn:
             through = self._through.setdefault(number, set())
@@ -417,7 +419,7 @@ class Follower:
 
     # ── what a sighting means ───────────────────────────────────────────────────────────────────────────────
 
-    def _changed(self, seen: Mapping[Key, Seen]) -> list[Key]:
+    def _changed(self, seen: Mapping[Key, SeenFile]) -> list[Key]:
         """Those that are followed and not as they were. Of thousands that are quiet each costs a comparison here."""
         return [
             key
@@ -431,7 +433,7 @@ class Follower:
             )
         ]
 
-    def _elsewhere(self, seen: Mapping[Key, Seen]) -> list[Life]:
+    def _elsewhere(self, seen: Mapping[Key, SeenFile]) -> list[TrackedFile]:
         """The lives that are not, or not any more, under the name that they began under."""
         return [
             life
@@ -439,12 +441,12 @@ class Follower:
             if key not in seen or life.moved or not life.sighted or life.place.name != life.generation.path
         ]
 
-    def _sighted(self, life: Life, sighting: Seen) -> bool:
+    def _sighted(self, life: TrackedFile, sighting: SeenFile) -> bool:
         """Whether it is there. While it is closed, its name or even its inode may have gone to another file."""
         life.sighted = True
         if life.name != sighting.path:
             self._ledger.renamed(life.generation.number, sighting.path, life.seen)
-            life.place = Place(sighting.root, sighting.path)
+            life.place = FileLocation(sighting.root, sighting.path)
             if not life.is_open:
                 self._announce(life)
         if (life.size, life.modified) == (sighting.size, sighting.modified):
@@ -453,25 +455,25 @@ class Follower:
             try:
                 self._compare(life, life.status())
                 self.unreadable.clear(life.name)
-            except Elsewhere:
+            except FileMoved:
                 return False
             except OSError as error:
                 self.unreadable.record(life.name, error)
         return True
 
-    def _pending_by_key(self) -> dict[Key, list[Remembered]]:
-        found: dict[Key, list[Remembered]] = {}
+    def _pending_by_key(self) -> dict[Key, list[KnownFile]]:
+        found: dict[Key, list[KnownFile]] = {}
         for known in self._pending.values():
             if not known.ended:
                 found.setdefault(key_of(known.file_id), []).append(known)
         return found
 
-    def _recognise(self, key: Key, sighting: Seen, pending: list[Remembered]) -> None:
+    def _recognise(self, key: Key, sighting: SeenFile, pending: list[KnownFile]) -> None:
         """Take up a generation of the last run whose file this is, or a finished one that has grown."""
         done = None if self._finished.is_as_it_was(key, sighting) else self._finished.find(key)
         if not pending and done is None:
             return
-        place = Place(sighting.root, sighting.path)
+        place = FileLocation(sighting.root, sighting.path)
         with self._opened(place, key) as opened:
             if opened.source is None or key_of(opened.source.identity) != key:
                 return
@@ -482,7 +484,7 @@ class Follower:
             except Postponed:
                 self._postpone(opened)
 
-    def _take_up(self, key: Key, place: Place, opened: Opened, pending: list[Remembered]) -> None:
+    def _take_up(self, key: Key, place: FileLocation, opened: OwnedSource, pending: list[KnownFile]) -> None:
         for known in pending:
             if known.generation.number not in self._pending:
                 continue  # decided before the comparison with another one was postponed
@@ -492,7 +494,7 @@ class Follower:
                 self._miss(known, None, "truncated")
             del self._pending[known.generation.number]
 
-    def _meet_again(self, key: Key, done: Done, opened: Opened, sighting: Seen) -> None:
+    def _meet_again(self, key: Key, done: FinishedFile, opened: OwnedSource, sighting: SeenFile) -> None:
         """A finished file: nothing to do while it is as it was; read on when it has grown, or for a new sink."""
         source, known = opened.open, done.known
         if not continues(known, source):
@@ -501,25 +503,25 @@ class Follower:
             done.size, done.modified = sighting.size, sighting.modified
         else:
             self._ledger.reopened(known.generation.number)
-            self._resume(known, opened, Place(sighting.root, sighting.path))
+            self._resume(known, opened, FileLocation(sighting.root, sighting.path))
             self._finished.drop(key)
 
-    def _open_unknown(self, sightings: Iterable[Seen]) -> None:
+    def _open_unknown(self, sightings: Iterable[SeenFile]) -> None:
         """Files that nothing is known of. Of two that are new, the larger and older cannot be the copy."""
         unknown = sorted(sightings, key=lambda s: (-s.size, s.modified, s.path))
         if unknown:
-            starts, new = Starts(self._lives.values()), set[Life]()
+            starts, new = PrefixIndex(self._lives.values()), set[TrackedFile]()
             for sighting in unknown:
                 self._beat()
                 with self.unreadable.guard(sighting.path):
                     self._open(sighting, starts, new)
         self._follow_newborn()
 
-    def _open(self, sighting: Seen, starts: Starts, new: set[Life]) -> None:
+    def _open(self, sighting: SeenFile, starts: PrefixIndex, new: set[TrackedFile]) -> None:
         limit = self._ignore_older
         if limit is not None and sighting.modified < self._clock.now() - limit:
             return
-        place = Place(sighting.root, sighting.path)
+        place = FileLocation(sighting.root, sighting.path)
         with self._opened(place, (sighting.device, sighting.inode)) as opened:
             if opened.source is None:
                 return
@@ -544,14 +546,16 @@ class Follower:
                 new.add(life)
             else:
                 now, size = self._clock.monotonic(), opened.source.status().size
-                self._held[key] = _Held(opened.take(), place, like, size, now, now)
+                self._held[key] = _CopyCandidate(opened.take(), place, like, size, now, now)
 
     def _is_known(self, key: Key) -> bool:
         if key in self._lives or key in self._newborn or key in self._held or self._finished.find(key):
             return True
         return any(key_of(known.file_id) == key and not known.ended for known in self._pending.values())
 
-    def _like(self, place: Place, source: Source, starts: Starts, new: set[Life]) -> Generation | None:
+    def _like(
+        self, place: FileLocation, source: Source, starts: PrefixIndex, new: set[TrackedFile]
+    ) -> Generation | None:
         """The generation that this file may be a copy of, in the making."""
         if len(self._held) >= _MOST_HELD:
             return None
@@ -572,7 +576,7 @@ class Follower:
                 return life.generation
         return None
 
-    def _is_perhaps_copied(self, life: Life, source: Source) -> bool:
+    def _is_perhaps_copied(self, life: TrackedFile, source: Source) -> bool:
         """Whether the file may become a copy of the life. As long as the life cannot be read, it may."""
         if life.name in self.unreadable:
             return True
@@ -580,7 +584,7 @@ class Follower:
             return self._may_become_copy(life, source)
         return True
 
-    def _is_packed_again(self, source: Source, place: Place) -> bool:
+    def _is_packed_again(self, source: Source, place: FileLocation) -> bool:
         """Whether a packed file holds what was shipped when it was not packed yet."""
         known = self._finished.packed_as(source, place.name)
         if known is None:
@@ -596,7 +600,7 @@ class Follower:
         return b""
 
     @staticmethod
-    def _may_become_copy(life: Life, source: Source) -> bool:
+    def _may_become_copy(life: TrackedFile, source: Source) -> bool:
         try:
             return may_become_copy(life, source)
         except Postponed:
@@ -604,16 +608,16 @@ class Follower:
 
     # ── lives ───────────────────────────────────────────────────────────────────────────────────────────────
 
-    def _opened(self, place: Place, key: Key | None = None) -> Opened:
+    def _opened(self, place: FileLocation, key: Key | None = None) -> OwnedSource:
         """Open the file; none if it is gone. Raise `OSError` if it cannot be opened."""
         try:
-            return Opened(self._source(place, key))
+            return OwnedSource(self._source(place, key))
         except FileNotFoundError:
-            return Opened(None)
+            return OwnedSource(None)
 
     # ── compressed files are compared a piece in each scan ──────────────────────────────────────────────────
 
-    def _source(self, place: Place, key: Key | None) -> Source:
+    def _source(self, place: FileLocation, key: Key | None) -> Source:
         """Open the file, or return it if its comparison was postponed, by `key`. Raise `OSError`."""
         source = self._postponed.pop(key, None) if key else None
         if source is None:
@@ -625,7 +629,7 @@ class Follower:
         self._allowance.left = _MAX_UNPACKED_PER_SCAN
         self._resumed.clear()
 
-    def _postpone(self, opened: Opened) -> None:
+    def _postpone(self, opened: OwnedSource) -> None:
         """Keep the file open with what was unpacked of it, for the next scan to continue."""
         if len(self._postponed) < _MAX_POSTPONED:
             key = key_of(opened.open.identity)
@@ -638,22 +642,22 @@ class Follower:
             self._postponed.pop(key).close()
 
     @staticmethod
-    def _may_become_complete(known: Remembered, source: Source, place: Place) -> bool:
+    def _may_become_complete(known: KnownFile, source: Source, place: FileLocation) -> bool:
         try:
             return may_become_complete(known, source, place.name)
         except Postponed:
             return True
 
-    def _begin(self, opened: Opened, place: Place, *, sighted: bool = True) -> None:
+    def _begin(self, opened: OwnedSource, place: FileLocation, *, sighted: bool = True) -> None:
         self._born(opened, place).sighted = sighted
         self._follow_newborn()
 
-    def _born(self, opened: Opened, place: Place, start: Checkpoint = ORIGIN) -> Life:
+    def _born(self, opened: OwnedSource, place: FileLocation, start: Checkpoint = ORIGIN) -> TrackedFile:
         """A life in a new generation. It is followed when that is written down, many of them in one transaction."""
         opened.open.limit(None)
         head = head_of(opened.open)
         generation = Generation(_drawn(), self.pipeline, place.name, self._clock.now())
-        life = Life(generation, opened.take(), place, head, (), self._ledger, self._descriptors)
+        life = TrackedFile(generation, opened.take(), place, head, (), self._ledger, self._descriptors)
         self._newborn[key_of(life.file_id)] = life, start
         return life
 
@@ -672,25 +676,25 @@ class Follower:
             # `dict.fromkeys` would make each of thousands half as large again.
             self._take_in(life, {sink: start for sink in self._listeners}, skipped=start.offset)  # noqa: C420
 
-    def _resume(self, known: Remembered, opened: Opened, place: Place) -> Life:
+    def _resume(self, known: KnownFile, opened: OwnedSource, place: FileLocation) -> TrackedFile:
         if place.name != known.name:
             self._ledger.renamed(known.generation.number, place.name, known.seen)
         opened.open.limit(None)
         head = opened.open.pread(known.fingerprint.covered, 0)
-        life = Life(known.generation, opened.take(), place, head, known.cuts, self._ledger, self._descriptors)
+        life = TrackedFile(known.generation, opened.take(), place, head, known.cuts, self._ledger, self._descriptors)
         life.seen = life.recorded = known.seen
         life.moved = known.moved
         self._take_in(life, {sink: known.checkpoints.get(sink, ORIGIN) for sink in self._listeners})
         return life
 
-    def _keep_link(self, generation: Generation, place: Place, source: Source) -> None:
+    def _keep_link(self, generation: Generation, place: FileLocation, source: Source) -> None:
         if self._links:
             try:
                 self._links.keep(generation, source)
             except OSError as error:
                 self._emit(events.LinkRefused(self.pipeline, place.name, error.strerror or "no reason given"))
 
-    def _take_in(self, life: Life, points: dict[str, Checkpoint], *, skipped: int = 0) -> None:
+    def _take_in(self, life: TrackedFile, points: dict[str, Checkpoint], *, skipped: int = 0) -> None:
         self._is_active(life)
         life.settled, life.closing = points, self._ending
         self._lives[key_of(life.file_id)] = life
@@ -699,22 +703,22 @@ class Follower:
         with suppress(StateError):  # the next look finds it as it is
             self.poll(life)
 
-    def _take_up_again(self, life: Life) -> None:
+    def _take_up_again(self, life: TrackedFile) -> None:
         """It has grown after the sinks were through with it, and before it was let go."""
         del self._through[life.generation.number]
         for sink, listener in self._listeners.items():
             listener.adopt(life, life.settled[sink])
 
     @staticmethod
-    def _is_there(life: Life) -> bool:
+    def _is_there(life: TrackedFile) -> bool:
         try:
             return life.status().links > 0
-        except Elsewhere:
+        except FileMoved:
             return False
         except OSError:
             return True  # that it cannot be asked now does not make it gone
 
-    def _let_go(self, life: Life, *, is_there: bool) -> None:
+    def _let_go(self, life: TrackedFile, *, is_there: bool) -> None:
         if self._is_followed(life):
             self._unfollow(life)
             self._finished.add(life, is_there=is_there)
@@ -722,7 +726,7 @@ class Follower:
             self._links.drop(life.generation)
         life.close()
 
-    def _compare(self, life: Life, status: Status) -> bool:
+    def _compare(self, life: TrackedFile, status: FileStat) -> bool:
         """What a new size or time of change means."""
         if (status.size, status.modified) == (life.size, life.modified):
             return False
@@ -749,12 +753,12 @@ class Follower:
     def _written_at(self, moment: float) -> None:
         self.grown_at = moment if self.grown_at is None else max(self.grown_at, moment)
 
-    def _is_active(self, life: Life) -> None:
+    def _is_active(self, life: TrackedFile) -> None:
         life.grown_at = self._clock.monotonic()
         self._active[life] = None
 
     @staticmethod
-    def _unchanged(life: Life) -> bool:
+    def _unchanged(life: TrackedFile) -> bool:
         """Whether the bytes that are known are still there: the beginning, and those before each checkpoint."""
         if life.pread(len(life.head), 0) != life.head:
             return False
@@ -763,10 +767,10 @@ class Follower:
 
     # ── truncation: the old life may go on in a copy ────────────────────────────────────────────────────────
 
-    def _empty(self, life: Life) -> None:
+    def _empty(self, life: TrackedFile) -> None:
         """The file was truncated. What was not read of its old life is in a copy, or lost; it begins a new one."""
         place, known = life.place, life.remembered()
-        with life.still(), Opened(life.take_source()) as opened:
+        with life.still(), OwnedSource(life.take_source()) as opened:
             self._unfollow(life)
             self._miss(known, life, "truncated")
             self._seek_one(self._sought[known.generation.number])
@@ -774,16 +778,16 @@ class Follower:
                 if opened.open.status().size:
                     self._begin(opened, place, sighted=life.sighted)
 
-    def _miss(self, known: Remembered, life: Life | None, reason: str) -> None:
+    def _miss(self, known: KnownFile, life: TrackedFile | None, reason: str) -> None:
         """The bytes are not where they were: look for them elsewhere, for a while."""
-        self._sought[known.generation.number] = _Sought(known, life, reason, self._clock.monotonic())
+        self._sought[known.generation.number] = _LostContent(known, life, reason, self._clock.monotonic())
 
     def _seek(self) -> None:
         for sought in list(self._sought.values()):
             with self.unreadable.guard(sought.known.name):
                 self._seek_one(sought)
 
-    def _seek_one(self, sought: _Sought) -> None:
+    def _seek_one(self, sought: _LostContent) -> None:
         waited = self._clock.monotonic() - sought.since >= QUIET_S
         found = self._find_copy(sought, complete=not waited)
         if found is None:
@@ -791,7 +795,7 @@ class Follower:
                 self._give_up(sought)
             return
         place, source = found
-        with Opened(source) as opened:
+        with OwnedSource(source) as opened:
             known = sought.known
             self._ledger.moved(known.generation.number, source.identity, place.name, known.seen)
             del self._sought[known.generation.number]
@@ -804,7 +808,7 @@ class Follower:
             else:
                 self._go_on(sought.life, opened.take(), place)
 
-    def _go_on(self, life: Life, source: Source, place: Place) -> None:
+    def _go_on(self, life: TrackedFile, source: Source, place: FileLocation) -> None:
         life.relocate(source, place)
         life.moved, life.sighted = True, True
         life.size, life.modified = 0, 0.0
@@ -813,7 +817,7 @@ class Follower:
         self.poll(life)
         self._announce(life)
 
-    def _find_copy(self, sought: _Sought, *, complete: bool) -> tuple[Place, Source] | None:
+    def _find_copy(self, sought: _LostContent, *, complete: bool) -> tuple[FileLocation, Source] | None:
         known, sought.is_postponed = sought.known, False
         for key, held in list(self._held.items()):
             if held.like == known.generation and self._is_held_copy(sought, held, complete=complete):
@@ -834,7 +838,7 @@ class Follower:
                     self._postpone(opened)
         return None
 
-    def _is_held_copy(self, sought: _Sought, held: _Held, *, complete: bool) -> bool:
+    def _is_held_copy(self, sought: _LostContent, held: _CopyCandidate, *, complete: bool) -> bool:
         with self.unreadable.guard(held.place.name):
             try:
                 return self._is_copy(sought, held.source, held.place, complete=complete)
@@ -842,24 +846,24 @@ class Follower:
                 sought.is_postponed = True
         return False
 
-    def _is_copy(self, sought: _Sought, source: Source, place: Place, *, complete: bool) -> bool:
+    def _is_copy(self, sought: _LostContent, source: Source, place: FileLocation, *, complete: bool) -> bool:
         not_before = sought.life.modified if sought.life else None
         return self._is_strange(sought.known, source) and is_copy(
             sought.known, source, place.name, complete=complete, not_before=not_before
         )
 
-    def _candidates(self, sought: _Sought) -> list[Neighbour]:
+    def _candidates(self, sought: _LostContent) -> list[SiblingFile]:
         """Return files that may be the copy by their names. Without a life the place is from an earlier run."""
         place = sought.life.place if sought.life else self._place_of(sought.known)
         if place is None:
             return []
         return find_candidates(sought.known, place, self._scope, {*self._lives, *self._held})
 
-    def _is_strange(self, known: Remembered, source: Source) -> bool:
+    def _is_strange(self, known: KnownFile, source: Source) -> bool:
         """Whether it is another file than the known one, and none that is finished."""
         return source.identity != known.file_id and not self._finished.holds(source)
 
-    def _is_being_made(self, sought: _Sought) -> bool:
+    def _is_being_made(self, sought: _LostContent) -> bool:
         """Whether some file is perhaps the copy, in the making."""
         known = sought.known
         if any(held.like == known.generation for held in self._held.values()):
@@ -872,13 +876,13 @@ class Follower:
             return True  # it cannot be read now
         return False
 
-    def _may_be_the_copy(self, known: Remembered, source: Source, place: Place) -> bool:
+    def _may_be_the_copy(self, known: KnownFile, source: Source, place: FileLocation) -> bool:
         try:
             return self._is_strange(known, source) and may_become_complete(known, source, place.name)
         except Postponed:
             return True
 
-    def _give_up(self, sought: _Sought) -> None:
+    def _give_up(self, sought: _LostContent) -> None:
         known, life = sought.known, sought.life
         number = known.generation.number
         self._ledger.ended(number, sought.reason, known.seen)
@@ -902,7 +906,7 @@ class Follower:
             if self._held.pop(key, None):  # it is opened again as soon as it can be read
                 held.source.close()
 
-    def _reconsider(self, key: Key, held: _Held, now: float) -> None:
+    def _reconsider(self, key: Key, held: _CopyCandidate, now: float) -> None:
         status = held.source.status()
         if status.size != held.size:
             held.size, held.grown_at = status.size, now
@@ -922,11 +926,11 @@ class Follower:
         except Postponed:
             return
         del self._held[key]
-        with Opened(held.source) as opened:
+        with OwnedSource(held.source) as opened:
             if not is_done:
                 self._begin(opened, held.place)
 
-    def _may_still_be(self, held: _Held, life: Life | None) -> bool:
+    def _may_still_be(self, held: _CopyCandidate, life: TrackedFile | None) -> bool:
         """Whether the held file is, so far, what a copy would be."""
         if life is not None:
             self.poll(life)  # which may take the held file for the copy that it is
@@ -937,14 +941,14 @@ class Follower:
 
     # ── files that have left their name ─────────────────────────────────────────────────────────────────────
 
-    def _is_followed(self, life: Life) -> bool:
+    def _is_followed(self, life: TrackedFile) -> bool:
         return self._lives.get(key_of(life.file_id)) is life
 
-    def _unfollow(self, life: Life) -> None:
+    def _unfollow(self, life: TrackedFile) -> None:
         del self._lives[key_of(life.file_id)]
         self._active.pop(life, None)
 
-    def _departed(self, life: Life, *, sighted: bool) -> None:
+    def _departed(self, life: TrackedFile, *, sighted: bool) -> None:
         """What was rotated away is read to its end, under whatever name, and finished when it has been quiet."""
         if not self._is_followed(life):
             return
@@ -958,7 +962,7 @@ class Follower:
             life.closing = life.over = True
             self._announce(life)
 
-    def _find_again(self, life: Life) -> None:
+    def _find_again(self, life: TrackedFile) -> None:
         """It was closed for a while, and no path of the pipeline leads to it any more."""
         with self.unreadable.guard(life.name):
             for each in find_by_inode(life.place, key_of(life.file_id)):
@@ -967,7 +971,7 @@ class Follower:
             self._unfollow(life)
             self._miss(life.remembered(), life, "deleted")
 
-    def _goes_on_at(self, life: Life, each: Neighbour) -> bool:
+    def _goes_on_at(self, life: TrackedFile, each: SiblingFile) -> bool:
         with self._opened(each.place) as opened:
             if opened.source is None or opened.source.identity != life.file_id:
                 return False
@@ -978,7 +982,7 @@ class Follower:
 
     def _let_go_of_deleted(self) -> None:
         """Deleted files are held for the sinks within a budget; beyond it the oldest is given up."""
-        held: list[tuple[float, int, Life]] = []
+        held: list[tuple[float, int, TrackedFile]] = []
         least = self._held_deleted // self._descriptors.limit
         for life in self._lives.values():
             if life.sighted:
@@ -997,7 +1001,7 @@ class Follower:
             life.end("deleted")
             self._announce(life)
 
-    def _seek_moved(self, seen: Mapping[Key, Seen]) -> None:
+    def _seek_moved(self, seen: Mapping[Key, SeenFile]) -> None:
         """Find generations that were open when the sidecar last ended and that no path of the pipeline leads to now.
 
         A file that is there and cannot be read is not gone: its generation waits until it can.
@@ -1019,22 +1023,22 @@ class Follower:
                         del self._pending[number]
                         self._miss(known, None, "deleted")
 
-    def _is_unreadable(self, known: Remembered, seen: Mapping[Key, Seen]) -> bool:
+    def _is_unreadable(self, known: KnownFile, seen: Mapping[Key, SeenFile]) -> bool:
         sighting = seen.get(key_of(known.file_id))
         return sighting is not None and sighting.path in self.unreadable
 
-    def _place_of(self, known: Remembered) -> Place | None:
+    def _place_of(self, known: KnownFile) -> FileLocation | None:
         """Return where an earlier run saw the file, None if the present configuration does not lead there."""
         folder = os.path.dirname(known.name)
         is_link = self._links is not None and self._links.holds(known.name)
         is_reached = is_link or self._scope.leads_to(known.name)
-        return Place(folder, known.name) if is_reached and is_within(known, self._scope) else None
+        return FileLocation(folder, known.name) if is_reached and is_within(known, self._scope) else None
 
-    def _found_by_inode(self, known: Remembered, place: Place) -> bool:
+    def _found_by_inode(self, known: KnownFile, place: FileLocation) -> bool:
         """Return whether it is followed again, or not compared to its end yet."""
         linked = self._links.find(known.generation) if self._links else None
         if linked:
-            with Opened(linked[1]) as opened:
+            with OwnedSource(linked[1]) as opened:
                 opened.open.limit(self._allowance)
                 return self._goes_on(known, opened, linked[0])
         for each in find_by_inode(place, key_of(known.file_id)):
@@ -1044,7 +1048,7 @@ class Follower:
                         return True
         return False
 
-    def _goes_on(self, known: Remembered, opened: Opened, place: Place) -> bool:
+    def _goes_on(self, known: KnownFile, opened: OwnedSource, place: FileLocation) -> bool:
         try:
             if not continues(known, opened.open):
                 return False
@@ -1067,7 +1071,7 @@ class Follower:
             for life, size in grown:
                 life.recorded = size
 
-    def _remind(self, seen: dict[Key, Seen]) -> None:
+    def _remind(self, seen: dict[Key, SeenFile]) -> None:
         """A finished generation is forgotten a week after its file was last there."""
         now = self._clock.monotonic()
         if not seen or now - self._reminded_at < _REMIND_EVERY_S:
@@ -1088,10 +1092,10 @@ class Follower:
             if newline := piece.rfind(b"\n") + 1:
                 offset = at - back + newline
                 before = min(OVERLAP, offset)
-                return Checkpoint(offset, Tail.of(source.pread(before, offset - before)))
+                return Checkpoint(offset, OverlapDigest.of(source.pread(before, offset - before)))
             at -= back
         return ORIGIN
 
-    def _announce(self, life: Life) -> None:
+    def _announce(self, life: TrackedFile) -> None:
         for listener in self._listeners.values():
             listener.has_news(life)

@@ -12,18 +12,18 @@ import msgspec
 
 from sidecar.lib.clock import Clock
 from sidecar.lib.roots import LinkInPath
-from sidecar.tail.tracked_file import Elsewhere
+from sidecar.tail.tracked_file import FileMoved
 
 MIN_PAUSE_S, MAX_PAUSE_S = 1.0, 10.0
 
 
-class _Entry(msgspec.Struct):
+class _UnreadableFile(msgspec.Struct):
     reason: str
     failures: int
     retry_at: float
 
 
-class Guard:
+class ReadGuard:
     """Ends its block at an `OSError` and records it; a block that comes to its end clears the file."""
 
     def __init__(self, files: UnreadableFiles, path: str) -> None:
@@ -35,7 +35,7 @@ class Guard:
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: object) -> bool:
         if error is None:
             self._files.clear(self._path)
-        elif isinstance(error, OSError) and not isinstance(error, Elsewhere):  # the next scan finds it elsewhere
+        elif isinstance(error, OSError) and not isinstance(error, FileMoved):  # the next scan finds it elsewhere
             # A link in place of a directory is one refusal, however many files are named below it.
             self._files.record(error.filename if isinstance(error, LinkInPath) else self._path, error)
         return isinstance(error, OSError)
@@ -46,7 +46,7 @@ class UnreadableFiles:
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
-        self._entries: dict[tuple[str, str], _Entry] = {}
+        self._entries: dict[tuple[str, str], _UnreadableFile] = {}
         self._lock = threading.Lock()
 
     def record(self, path: str, error: OSError, reader: str = "") -> float:
@@ -59,7 +59,7 @@ class UnreadableFiles:
             failures = before.failures + 1 if before else 1
             pause_s = min(MAX_PAUSE_S, MIN_PAUSE_S * 2.0 ** min(failures - 1, 16))
             retry_at = self._clock.monotonic() + pause_s
-            self._entries[path, reader] = _Entry(error.strerror or str(error), failures, retry_at)
+            self._entries[path, reader] = _UnreadableFile(error.strerror or str(error), failures, retry_at)
         return retry_at
 
     def clear(self, path: str, reader: str = "") -> None:
@@ -75,9 +75,9 @@ class UnreadableFiles:
         entry = self._entries.get((path, reader))
         return entry is None or self._clock.monotonic() >= entry.retry_at
 
-    def guard(self, path: str) -> Guard:
+    def guard(self, path: str) -> ReadGuard:
         """Return a context that ends at an `OSError` of this file and records it."""
-        return Guard(self, path)
+        return ReadGuard(self, path)
 
     def keep_only(self, paths: Collection[str]) -> None:
         """Forget the files that are not among these."""

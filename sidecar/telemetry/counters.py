@@ -29,7 +29,7 @@ class Histogram:
 
 
 @dataclass(slots=True)
-class Tally:
+class Counters:
     """Bytes and lines as they were read, also those that were read again; `unparsed` are lines that no parser took,
     `parse_timeouts` how often a pattern took longer on a line than it may.
 

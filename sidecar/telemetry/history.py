@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from sidecar.lib.clock import Clock
-from sidecar.telemetry.snapshot import ShipperFacts
+from sidecar.telemetry.snapshot import ShipperStatus
 
 EVERY_S = 10.0
 MOST = 360
@@ -26,7 +26,7 @@ class _Track:
         self.columns = {name: array("d") for name in _COLUMNS}
         self._before: tuple[float, int, int] | None = None
 
-    def take(self, at: float, now: float, facts: ShipperFacts) -> None:
+    def take(self, at: float, now: float, facts: ShipperStatus) -> None:
         """A sample at `at`, in seconds since the epoch, and `now`, of a clock that never goes back.
 
         The first one has nothing to compare with. Counters that begin anew are those of a new shipper.
@@ -53,7 +53,7 @@ class History:
         self._tracks: dict[tuple[str, str], _Track] = {}
         self._turn = threading.Lock()
 
-    def watch(self, look: Callable[[], Sequence[ShipperFacts]]) -> None:
+    def watch(self, look: Callable[[], Sequence[ShipperStatus]]) -> None:
         """Called as often as one likes; `look` is called when a sample is due."""
         now = self._clock.monotonic()
         if now < self._due_at:
@@ -65,7 +65,7 @@ class History:
             for each in facts:
                 self._tracks[each.pipeline, each.sink].take(at, now, each)
 
-    def _track_of(self, facts: ShipperFacts) -> _Track:
+    def _track_of(self, facts: ShipperStatus) -> _Track:
         return self._tracks.get((facts.pipeline, facts.sink)) or _Track()
 
     def told(self) -> dict[str, Any]:

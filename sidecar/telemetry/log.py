@@ -12,7 +12,7 @@ from typing import TextIO
 import msgspec
 
 from sidecar.lib.clock import Clock, iso
-from sidecar.lib.rate_limit import Moderation
+from sidecar.lib.rate_limit import EventRateLimiter
 from sidecar.lib.terminal import printable
 from sidecar.telemetry.events import Event
 
@@ -33,7 +33,7 @@ class Log:
         self._clock = clock
         self._least = LEVELS.index(level)
         self._stream = stream or sys.stderr
-        self._moderation: Moderation[Event] = Moderation(clock, self._write)
+        self._moderation: EventRateLimiter[Event] = EventRateLimiter(clock, self._write)
         self._is_over = False
         self._turn = threading.Lock()
 

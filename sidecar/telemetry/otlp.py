@@ -17,7 +17,7 @@ from prometheus_client.core import Metric
 
 from sidecar.telemetry import events
 from sidecar.telemetry.prometheus import families
-from sidecar.telemetry.snapshot import Facts
+from sidecar.telemetry.snapshot import Snapshot
 
 _CUMULATIVE = 2
 """AGGREGATION_TEMPORALITY_CUMULATIVE: each value counts from the start on."""
@@ -29,7 +29,7 @@ class Pusher(threading.Thread):
     """Sends the metrics every `interval_s` seconds until `close`, which sends them once more."""
 
     def __init__(
-        self, endpoint: str, interval_s: float, facts: Callable[[], Facts], host: str, emit: events.Emit
+        self, endpoint: str, interval_s: float, facts: Callable[[], Snapshot], host: str, emit: events.Emit
     ) -> None:
         super().__init__(name="otlp", daemon=True)
         self._endpoint, self._interval_s = endpoint, interval_s
@@ -65,7 +65,7 @@ class Pusher(threading.Thread):
         self._emit(events.MetricsNotSent(self._endpoint.partition("?")[0], reason))
 
 
-def encoded(facts: Facts, host: str) -> bytes:
+def encoded(facts: Snapshot, host: str) -> bytes:
     """An ExportMetricsServiceRequest."""
     service = import_module("opentelemetry.proto.collector.metrics.v1.metrics_service_pb2")
     request = service.ExportMetricsServiceRequest()

@@ -13,8 +13,8 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Histo
 from prometheus_client.registry import Collector
 
 from sidecar.lib.terminal import printable
-from sidecar.telemetry.counters import Histogram, Tally
-from sidecar.telemetry.snapshot import ConfigurationFacts, Facts, ShipperFacts
+from sidecar.telemetry.counters import Counters, Histogram
+from sidecar.telemetry.snapshot import ConfigurationStatus, ShipperStatus, Snapshot
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 _PREFIX = "log_sidecar_"
@@ -24,22 +24,22 @@ _PLACE = ["pipeline", "sink"]
 Samples = Iterable[tuple[tuple[str, ...], float]]
 
 
-def rendered(facts: Facts) -> bytes:
+def rendered(facts: Snapshot) -> bytes:
     """All metrics as text."""
     registry = CollectorRegistry(auto_describe=False)
-    registry.register(_Facts(facts))
+    registry.register(_SnapshotCollector(facts))
     return generate_latest(registry)
 
 
-class _Facts(Collector):
-    def __init__(self, facts: Facts) -> None:
+class _SnapshotCollector(Collector):
+    def __init__(self, facts: Snapshot) -> None:
         self._facts = facts
 
     def collect(self) -> Iterable[Metric]:
         yield from families(self._facts)
 
 
-def families(facts: Facts) -> Iterator[Metric]:
+def families(facts: Snapshot) -> Iterator[Metric]:
     """Every metric there is; docs/operations.md has the same list, and a test compares them."""
     yield _gauge("build_info", "Version of the sidecar; always 1.", ["version"], [((facts.version,), 1)])
     yield _gauge(
@@ -75,8 +75,8 @@ def families(facts: Facts) -> Iterator[Metric]:
     yield from _of_configuration(facts.configuration)
 
 
-def _of_shippers(shippers: Iterable[ShipperFacts]) -> Iterator[Metric]:
-    placed: list[tuple[tuple[str, ...], ShipperFacts]] = [((each.pipeline, each.sink), each) for each in shippers]
+def _of_shippers(shippers: Iterable[ShipperStatus]) -> Iterator[Metric]:
+    placed: list[tuple[tuple[str, ...], ShipperStatus]] = [((each.pipeline, each.sink), each) for each in shippers]
 
     def counter(name: str, text: str, value: str) -> Metric:
         return _counter(name, text, _PLACE, [(place, getattr(each.tally, value)) for place, each in placed])
@@ -117,16 +117,16 @@ def _of_shippers(shippers: Iterable[ShipperFacts]) -> Iterator[Metric]:
     yield from _of_reasons(placed)
 
 
-def _of_reasons(placed: Sequence[tuple[tuple[str, ...], ShipperFacts]]) -> Iterator[Metric]:
+def _of_reasons(placed: Sequence[tuple[tuple[str, ...], ShipperStatus]]) -> Iterator[Metric]:
     """What became of bytes and lines since the start, and why."""
     reasons = [*_PLACE, "reason"]
 
-    def counts(name: str, text: str, counted: Callable[[Tally], Mapping[str, int]], kind: str = "") -> Metric:
+    def counts(name: str, text: str, counted: Callable[[Counters], Mapping[str, int]], kind: str = "") -> Metric:
         found = [((*place, *_reason(what)), n) for place, each in placed
                  for what, n in sorted(counted(each.tally).items()) if what.startswith(kind)]  # fmt: skip
         return _counter(name, text, reasons, found)
 
-    def stored(name: str, text: str, counted: Callable[[Tally], Mapping[str, int]]) -> Metric:
+    def stored(name: str, text: str, counted: Callable[[Counters], Mapping[str, int]]) -> Metric:
         return _counter(name, text, _PLACE, [(place, counted(each.tally).get("stored", 0)) for place, each in placed])
 
     parsed = [(place, max(0, each.tally.lines_read - each.tally.unparsed)) for place, each in placed]
@@ -146,7 +146,7 @@ def _reason(what: str) -> tuple[str]:
     return (what.partition(":")[2] or what,)
 
 
-def _of_held(facts: Facts) -> Iterator[Metric]:
+def _of_held(facts: Snapshot) -> Iterator[Metric]:
     """Files that have left their paths or were deleted, and are still to be delivered."""
 
     def gauge(name: str, text: str, value: str) -> Metric:
@@ -158,7 +158,7 @@ def _of_held(facts: Facts) -> Iterator[Metric]:
     yield gauge("file_bytes", "Size of all files that are followed.", "bytes")
 
 
-def _of_volumes(facts: Facts) -> Iterator[Metric]:
+def _of_volumes(facts: Snapshot) -> Iterator[Metric]:
     logs = [each for each in facts.volumes if each.pipeline]
     state = [each for each in facts.volumes if not each.pipeline]
     yield _gauge("volume_used_bytes", "Bytes in use where the logs of a pipeline lie.", ["pipeline"],
@@ -174,7 +174,7 @@ def _of_volumes(facts: Facts) -> Iterator[Metric]:
                  [((), facts.dead_letters_limit)])  # fmt: skip
 
 
-def _of_configuration(found: ConfigurationFacts) -> Iterator[Metric]:
+def _of_configuration(found: ConfigurationStatus) -> Iterator[Metric]:
     yield _counter(
         "config_reloads", "New configurations, by what became of them.", ["result"],
         [(("taken",), found.taken), (("refused",), found.refused)],
@@ -188,7 +188,7 @@ def _of_configuration(found: ConfigurationFacts) -> Iterator[Metric]:
                  [((found.hash,), 1)])  # fmt: skip
 
 
-def _of_balance(facts: Facts) -> Iterator[Metric]:
+def _of_balance(facts: Snapshot) -> Iterator[Metric]:
     """What became of every byte: the sum over `what` is what was ever seen of the files."""
     sizes, lines = [], []
     for balance in facts.balance:

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from sidecar.telemetry.counters import Tally
+from sidecar.telemetry.counters import Counters
 
 
 @dataclass(frozen=True, slots=True)
-class ShipperFacts:
+class ShipperStatus:
     """One pipeline × one sink.
 
     `state` is "new" (nothing was sent yet), "up", "retrying", "misconfigured" or "blocked" (the state of the sidecar
@@ -29,11 +29,11 @@ class ShipperFacts:
     lag_bytes: int
     lag_s: float
     in_flight_bytes: int
-    tally: Tally
+    tally: Counters
 
 
 @dataclass(frozen=True, slots=True)
-class FileFacts:
+class FileStatus:
     """One file that is followed. `settled`: sink → bytes from the beginning on that are settled there."""
 
     pipeline: str
@@ -54,7 +54,7 @@ class RefusedPath:
 
 
 @dataclass(frozen=True, slots=True)
-class BalanceFacts:
+class BalanceStatus:
     """What became of the bytes of one sink: `bytes` and `lines` by what, such as `stored` or `lost:truncated`."""
 
     sink: str
@@ -64,7 +64,7 @@ class BalanceFacts:
 
 
 @dataclass(frozen=True, slots=True)
-class FileSums:
+class FileTotals:
     """The files of one pipeline together: how many, their size in bytes, and of those that were deleted or left their
     paths how many are still read and what is not delivered everywhere. `refused`: paths that match and are not read.
     """
@@ -78,7 +78,7 @@ class FileSums:
 
 
 @dataclass(frozen=True, slots=True)
-class VolumeFacts:
+class VolumeStatus:
     """The space on a volume, in bytes: that of the logs of a pipeline, or with "" as pipeline that of the state."""
 
     pipeline: str
@@ -87,7 +87,7 @@ class VolumeFacts:
 
 
 @dataclass(frozen=True, slots=True)
-class ConfigurationFacts:
+class ConfigurationStatus:
     """The configuration in force: a hash over it without secrets, and since when.
 
     `taken` and `refused` count the new ones that came since the start; `is_last_good`: the newest is in force.
@@ -101,7 +101,7 @@ class ConfigurationFacts:
 
 
 @dataclass(frozen=True, slots=True)
-class Facts:
+class Snapshot:
     """All of it.
 
     `held_limit`: unread bytes of deleted files that each pipeline may hold. `dead_letters_size`: bytes of documents.
@@ -114,10 +114,10 @@ class Facts:
     now: float
     pid: int
     state_dir: str
-    shippers: Sequence[ShipperFacts]
-    files: Sequence[FileFacts]
-    sums: Sequence[FileSums]
-    balance: Sequence[BalanceFacts]
+    shippers: Sequence[ShipperStatus]
+    files: Sequence[FileStatus]
+    sums: Sequence[FileTotals]
+    balance: Sequence[BalanceStatus]
     watches: str
     open_files: int
     open_files_limit: int
@@ -125,7 +125,7 @@ class Facts:
     held_limit: int
     dead_letters_size: int
     dead_letters_limit: int
-    volumes: Sequence[VolumeFacts]
-    configuration: ConfigurationFacts
+    volumes: Sequence[VolumeStatus]
+    configuration: ConfigurationStatus
     refused: Sequence[RefusedPath] = ()
     loops: Mapping[str, float] = field(default_factory=dict)

@@ -13,22 +13,22 @@ from pathlib import Path
 
 import msgspec
 
-from sidecar.config.pipeline import Pipeline
+from sidecar.config.pipeline import PipelineSettings
 from sidecar.errors import ConfigurationError, Retryable
 from sidecar.lib.clock import SystemClock
 from sidecar.model.batch import Batch
-from sidecar.model.documents import Documents, Envelope, Enveloped
+from sidecar.model.documents import BulkFraming, Documents, EncodedDocuments
 from sidecar.model.lines import Chunk
 from sidecar.pipeline.builder import rooms_of
 from sidecar.sinks import registry
-from sidecar.sinks.contract import Enveloping, Resumable, Sink, SinkSettings
+from sidecar.sinks.contract import BulkEncodingSink, ResumableSink, Sink, SinkSettings
 from sidecar.tools.sample_file import chunks
 
-_PLAIN = Envelope('{"create":{"_id":"', '"}}\n')
+_PLAIN = BulkFraming('{"create":{"_id":"', '"}}\n')
 """Where nothing is delivered, documents are made ready for Elasticsearch."""
 
 
-class Figures(msgspec.Struct):
+class BenchResult(msgspec.Struct):
     """What was measured. `rooms` are CPU seconds by room, in the order of a line's way; `wall_s` is all the time."""
 
     lines: int = 0
@@ -40,19 +40,21 @@ class Figures(msgspec.Struct):
     rooms: dict[str, float] = {}
 
 
-class Bench:
+class BenchRun:
     """Ships a file again and again, as a new one each time. Without a `sink` documents are made and thrown away."""
 
-    def __init__(self, pipeline: Pipeline, environ: Mapping[str, str], sink: SinkSettings | None = None) -> None:
+    def __init__(
+        self, pipeline: PipelineSettings, environ: Mapping[str, str], sink: SinkSettings | None = None
+    ) -> None:
         self._rooms = rooms_of(pipeline, SystemClock(), "this-host", environ)
         self._settings = sink
         self._sink = registry.create(sink) if sink else None
         self._envelope = _envelope_of(self._sink)
         self._batch: list[Documents] = []
         self._size = 0
-        self.figures = Figures()
+        self.figures = BenchResult()
 
-    def run(self, file: Path, seconds: float) -> Figures:
+    def run(self, file: Path, seconds: float) -> BenchResult:
         """Go on until so many seconds are over; the file is shipped once at least.
 
         Raises `ConfigurationError` if there is nothing in the file, `DeliveryError` if the sink does not take all.
@@ -76,7 +78,7 @@ class Bench:
             yield
             return
         with closing(sink):
-            if isinstance(sink, Resumable):
+            if isinstance(sink, ResumableSink):
                 sink.resume(None)
             sink.open()
             yield
@@ -100,7 +102,7 @@ class Bench:
         documents = rooms.finisher.documents(records)
         clock.lap("enrich")
         if self._envelope:
-            documents = Enveloped.of(documents, self._envelope)
+            documents = EncodedDocuments.of(documents, self._envelope)
             clock.lap("render")
         figures.lines += lines.count
         figures.bytes += chunk.end - chunk.offset
@@ -139,7 +141,7 @@ class _Laps:
         self._at = now
 
 
-def _envelope_of(sink: Sink | None) -> Envelope | None:
+def _envelope_of(sink: Sink | None) -> BulkFraming | None:
     if sink is None:
         return _PLAIN
-    return sink.envelope if isinstance(sink, Enveloping) else None
+    return sink.envelope if isinstance(sink, BulkEncodingSink) else None

@@ -27,7 +27,7 @@ _GIVE_UP_AFTER_S = 60.0
 
 
 @dataclass(frozen=True, slots=True)
-class Scene:
+class DemoStatus:
     """One moment of the demonstration, for whoever shows it."""
 
     written: int
@@ -37,7 +37,7 @@ class Scene:
 
 
 @dataclass(frozen=True, slots=True)
-class Ending:
+class DemoResult:
     """How it ended: lines written, lines stored, lines missing, lines stored more than once."""
 
     written: int
@@ -51,7 +51,7 @@ class Ending:
         return self.written == self.stored and not self.lost and not self.twice
 
 
-Show = Callable[[Scene], None]
+Show = Callable[[DemoStatus], None]
 
 
 def application(folder: Path, lines: int = LINES, per_second: int = _PER_SECOND) -> None:
@@ -72,12 +72,12 @@ def application(folder: Path, lines: int = LINES, per_second: int = _PER_SECOND)
     log.close()
 
 
-def play(folder: Path, show: Show, lines: int = LINES) -> Ending:
+def play(folder: Path, show: Show, lines: int = LINES) -> DemoResult:
     """The whole demonstration in `folder`; takes some fifteen seconds."""
     logs = folder / "log"
     logs.mkdir(parents=True)
     with _started(folder, "sidecar") as first, _started(folder, "application", str(lines)) as app:
-        stage = _Stage(folder, logs, show)
+        stage = _DemoRun(folder, logs, show)
         stage.wait(
             lambda: stage.written >= lines * _KILL_AT and stored(folder) > 0,
             "the sidecar ships while the application writes",
@@ -98,7 +98,7 @@ def play(folder: Path, show: Show, lines: int = LINES) -> Ending:
     return _ending(folder, logs)
 
 
-class _Stage:
+class _DemoRun:
     """Looks at the files and the database while something is going on."""
 
     def __init__(self, folder: Path, logs: Path, show: Show) -> None:
@@ -110,7 +110,7 @@ class _Stage:
         while True:
             files = list(self._logs.iterdir())
             self.written = sum(_count(path) for path in files)
-            self._show(Scene(self.written, stored(self._folder), len(files), happening))
+            self._show(DemoStatus(self.written, stored(self._folder), len(files), happening))
             if is_over() or time.monotonic() > give_up_at:
                 return
             time.sleep(0.2)
@@ -153,11 +153,11 @@ def stored(folder: Path) -> int:
         return 0
 
 
-def _ending(folder: Path, logs: Path) -> Ending:
+def _ending(folder: Path, logs: Path) -> DemoResult:
     written = [json.loads(line)["number"] for path in logs.iterdir() for line in path.read_bytes().splitlines()]
     with closing(sqlite3.connect(f"file:{folder}/logs.db?mode=ro", uri=True)) as db:
         found = [row[0] for row in db.execute("SELECT json_extract(document, '$.number') FROM logs")]
-    return Ending(len(written), len(found), len(set(written) - set(found)), len(found) - len(set(found)))
+    return DemoResult(len(written), len(found), len(set(written) - set(found)), len(found) - len(set(found)))
 
 
 if __name__ == "__main__":

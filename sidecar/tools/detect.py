@@ -15,17 +15,17 @@ from typing import Any
 
 import msgspec
 
-from sidecar.config.pipeline import Pipeline
-from sidecar.decode.framing import Framing
+from sidecar.config.pipeline import PipelineSettings
+from sidecar.decode.framing import Framer
 from sidecar.decode.presets import PRESETS
-from sidecar.decode.settings import Multiline
+from sidecar.decode.settings import MultilineSettings
 from sidecar.lib.charset import UTF_8, by_mark
 from sidecar.lib.clock import Clock
 from sidecar.model.file import Generation
-from sidecar.model.lines import Chunk, Lines
-from sidecar.model.records import Records
+from sidecar.model.lines import Chunk, LineBatch
+from sidecar.model.records import RecordBatch
 from sidecar.parse import registry
-from sidecar.parse.settings import BUILT_IN, JOINING, Timestamp
+from sidecar.parse.settings import BUILT_IN, JOINING, TimestampSettings
 from sidecar.parse.time.timestamps import Timestamps
 from sidecar.tools.explain import leaves
 
@@ -99,7 +99,7 @@ class Proposal(msgspec.Struct, frozen=True):
 class _Try(msgspec.Struct, frozen=True):
     parser: Any
     preset: Joining
-    records: Records
+    records: RecordBatch
 
     @property
     def read(self) -> int:
@@ -199,7 +199,7 @@ def _is_meant(tried: _Try, count: int) -> bool:
     return len(rows) >= max(1, _LEAST_PAIRS * count) and 2 * sum(len(row) > 1 for row in rows) >= len(rows)
 
 
-def _groupings(data: bytes) -> Iterator[tuple[Joining, Lines]]:
+def _groupings(data: bytes) -> Iterator[tuple[Joining, LineBatch]]:
     """The lines as they are, and as each joins them of which there is a sign, the one with most signs first."""
     single = _lines(data, None)
     yield None, single
@@ -212,18 +212,18 @@ def _groupings(data: bytes) -> Iterator[tuple[Joining, Lines]]:
             yield preset, joined
 
 
-def _lines(data: bytes, preset: Joining) -> Lines:
+def _lines(data: bytes, preset: Joining) -> LineBatch:
     generation = Generation(0, "sample", "/sample.log", 0.0)
     if preset is None:
-        return Framing().lines(Chunk(generation, 0, data, len(data)))
-    wanted = Multiline(preset=preset) if isinstance(preset, str) else Multiline(**preset)
+        return Framer().lines(Chunk(generation, 0, data, len(data)))
+    wanted = MultilineSettings(preset=preset) if isinstance(preset, str) else MultilineSettings(**preset)
     found = wanted.grouping(_LONGEST_EVENT).events(data, closed=True)
-    return Framing().lines(Chunk(generation, 0, data, len(data), events=found.starts, split=found.split))
+    return Framer().lines(Chunk(generation, 0, data, len(data), events=found.starts, split=found.split))
 
 
-def _tried(parser: Any, preset: Joining, lines: Lines, clock: Clock) -> _Try:
-    wanted = Pipeline(paths=("-",), parser=(parser,))
-    made = registry.create(wanted.parser, Timestamp(), frozenset(), clock)
+def _tried(parser: Any, preset: Joining, lines: LineBatch, clock: Clock) -> _Try:
+    wanted = PipelineSettings(paths=("-",), parser=(parser,))
+    made = registry.create(wanted.parser, TimestampSettings(), frozenset(), clock)
     return _Try(parser, preset, made.parse(lines))
 
 
@@ -253,7 +253,7 @@ def _unwrapped(found: _Try, clock: Clock) -> Any:
     return {"type": found.parser, "content": inner.parser} if inner and inner.share >= _MOST else found.parser
 
 
-def _csv(lines: Lines) -> list[dict[str, Any]]:
+def _csv(lines: LineBatch) -> list[dict[str, Any]]:
     """CSV with the columns that the first line names, or numbered ones, if all lines have as many values."""
     for delimiter in _DELIMITERS:
         try:
@@ -272,7 +272,7 @@ def _csv(lines: Lines) -> list[dict[str, Any]]:
     return []
 
 
-def _time(records: Records, clock: Clock) -> dict[str, Any] | None:
+def _time(records: RecordBatch, clock: Clock) -> dict[str, Any] | None:
     """Where the time stands, if the parser has not found it by itself in most of the events it could read."""
     good = [index for index in range(len(records.starts)) if index not in records.errors]
     if sum(1 for index in good if records.times[index]) * 2 > len(good):
@@ -288,7 +288,7 @@ def _time(records: Records, clock: Clock) -> dict[str, Any] | None:
     return None
 
 
-def _rows(records: Records) -> list[dict[str, Any]]:
+def _rows(records: RecordBatch) -> list[dict[str, Any]]:
     """The values by path of each record that could be read."""
     bodies = [body for index, body in enumerate(records.members) if index not in records.errors]
     return [leaves(f"{{{body}}}") for body in bodies]

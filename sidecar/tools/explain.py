@@ -9,22 +9,22 @@ from typing import Any
 import msgspec
 from msgspec.structs import replace
 
-from sidecar.config.pipeline import Pipeline
+from sidecar.config.pipeline import PipelineSettings
 from sidecar.config.settings import Settings
 from sidecar.lib.charset import named
 from sidecar.lib.clock import Clock
 from sidecar.model.batch import Batch
 from sidecar.model.file import Generation
-from sidecar.model.lines import Chunk, Lines
-from sidecar.model.records import Records
+from sidecar.model.lines import Chunk, LineBatch
+from sidecar.model.records import RecordBatch
 from sidecar.pipeline.builder import grouping_of, rooms_of
-from sidecar.pipeline.shipper import Rooms
+from sidecar.pipeline.stages import Stages
 from sidecar.sinks import registry
-from sidecar.tools.parser_stats import Takers
+from sidecar.tools.parser_stats import ParserProbe
 
 
 @dataclass(frozen=True, slots=True)
-class Preview:
+class ExplainedEvent:
     """What would become of one line or event: `outcome` is "document", "skipped" or "filtered".
 
     `offset` and `end` are byte offsets in the sample; `lines` is how many lines the event was made of, `parser` which
@@ -48,19 +48,19 @@ class Preview:
     redacted: Sequence[str] = ()
 
 
-def preview(settings: Settings, pipeline: str, path: str, data: bytes, clock: Clock) -> Iterator[Preview]:
+def preview(settings: Settings, pipeline: str, path: str, data: bytes, clock: Clock) -> Iterator[ExplainedEvent]:
     """Each line of `data`, as if it stood at the beginning of the file `path` of this pipeline."""
     rooms = rooms_of(settings.pipelines[pipeline], clock, "this-host", {})
     generation = Generation(0, pipeline, path, clock.now())
     lines = rooms.framing.lines(_chunk(settings.pipelines[pipeline], generation, data))
     records, redacted = _redacted(rooms, lines)
-    takers = dict(zip(lines.starts, Takers(settings.pipelines[pipeline], clock).of(lines), strict=True))
+    takers = dict(zip(lines.starts, ParserProbe(settings.pipelines[pipeline], clock).of(lines), strict=True))
     documents = rooms.finisher.documents(records)
     targets = {name: _targets(settings, name, Batch([documents])) for name in settings.sinks_of(pipeline)}
-    shown = [Preview(gap.start, gap.end, "", "skipped", gap.reason) for gap in lines.skipped]
+    shown = [ExplainedEvent(gap.start, gap.end, "", "skipped", gap.reason) for gap in lines.skipped]
     wrote = dict(zip(lines.starts, lines.texts, strict=True))
     shown += [
-        Preview(gap.start, gap.end, wrote[gap.start], "filtered", gap.reason, parser=takers[gap.start],
+        ExplainedEvent(gap.start, gap.end, wrote[gap.start], "filtered", gap.reason, parser=takers[gap.start],
                 lines=wrote[gap.start].count("\n") + 1)
         for gap in records.filtered
     ]  # fmt: skip
@@ -70,7 +70,7 @@ def preview(settings: Settings, pipeline: str, path: str, data: bytes, clock: Cl
         end = layout.end_of(start)
         places = {name: where[index] for name, where in targets.items()}
         shown.append(
-            Preview(
+            ExplainedEvent(
                 start, end, raw[index], "document", _said(records.lines, index), texts[index], ids[index],
                 times[index], records.errors.get(index, ""), places, raw[index].count("\n") + 1, takers[start],
                 {path: _kind(value) for path, value in leaves(texts[index]).items()}, redacted.get(start, ()),
@@ -79,7 +79,7 @@ def preview(settings: Settings, pipeline: str, path: str, data: bytes, clock: Cl
     yield from sorted(shown, key=lambda item: item.offset)
 
 
-def _chunk(pipeline: Pipeline, generation: Generation, data: bytes) -> Chunk:
+def _chunk(pipeline: PipelineSettings, generation: Generation, data: bytes) -> Chunk:
     """All of the sample, its events as the reader would find them."""
     charset = named(pipeline.encoding).of(data)
     chunk = Chunk(
@@ -92,7 +92,7 @@ def _chunk(pipeline: Pipeline, generation: Generation, data: bytes) -> Chunk:
     return replace(chunk, events=found.starts or (0,), split=found.split)
 
 
-def _redacted(rooms: Rooms, lines: Lines) -> tuple[Records, dict[int, list[str]]]:
+def _redacted(rooms: Stages, lines: LineBatch) -> tuple[RecordBatch, dict[int, list[str]]]:
     """The records, and by offset the paths of the fields that a redaction has changed."""
     changed: dict[int, list[str]] = {}
     before: dict[int, str] = {}
@@ -132,7 +132,7 @@ def _kind(value: object) -> str:
     return _KINDS.get(type(value), "null")
 
 
-def _said(lines: Lines, index: int) -> str:
+def _said(lines: LineBatch, index: int) -> str:
     if index in lines.undecodable:
         return "not valid in its encoding: goes to the dead letters"
     return ", ".join(lines.notes.get(index, {}))

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import time
 
-from sidecar.config.pipeline import Pipeline
+from sidecar.config.pipeline import PipelineSettings
 from sidecar.lib.clock import Clock
-from sidecar.model.lines import Lines
+from sidecar.model.lines import LineBatch
 from sidecar.parse import registry
 
 
-class Takers:
+class ParserProbe:
     """The parsers of a pipeline one by one. `seconds`: CPU time of each so far; `lines`: how many it looked at."""
 
-    def __init__(self, pipeline: Pipeline, clock: Clock) -> None:
+    def __init__(self, pipeline: PipelineSettings, clock: Clock) -> None:
         self._parsers = [
             (wanted.type, registry.create([wanted], pipeline.timestamp, frozenset(), clock))
             for wanted in pipeline.parser
@@ -21,7 +21,7 @@ class Takers:
         self.seconds: dict[str, float] = {}
         self.lines: dict[str, int] = {}
 
-    def of(self, lines: Lines) -> list[str]:
+    def of(self, lines: LineBatch) -> list[str]:
         """The name of the first parser that can read each line, "" for none."""
         names = [""] * lines.count
         left = list(range(lines.count))

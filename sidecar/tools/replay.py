@@ -10,13 +10,13 @@ import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from sidecar.deliver.retry import Courier
-from sidecar.errors import ConfigurationError, DeliveryError, Fatal
+from sidecar.deliver.retry import RetryingWriter
+from sidecar.errors import ConfigurationError, DeliveryError, Misconfigured
 from sidecar.model.batch import Batch
 from sidecar.model.dead_letter import DeadLetter
-from sidecar.model.documents import Whole
+from sidecar.model.documents import RenderedDocuments
 from sidecar.model.file import Generation
-from sidecar.sinks.contract import Resumable, Sink
+from sidecar.sinks.contract import ResumableSink, Sink
 from sidecar.state.dead_letters import DeadLetterFilter, DeadLetterStore
 
 _BATCH = 500
@@ -52,9 +52,9 @@ def replay(store: DeadLetterStore, wanted: DeadLetterFilter, sinks: Mapping[str,
 def _replay_to(
     sink: Sink, store: DeadLetterStore, letters: Sequence[tuple[int, DeadLetter]], result: ReplayResult, now: float
 ) -> None:
-    if isinstance(sink, Resumable):
+    if isinstance(sink, ResumableSink):
         raise ConfigurationError("cannot take single documents again", at=letters[0][1].sink, try_="purge them")
-    courier = Courier(sink, threading.Event())
+    courier = RetryingWriter(sink, threading.Event())
     try:
         sink.open()
         for first in range(0, len(letters), _BATCH):
@@ -65,7 +65,7 @@ def _replay_to(
             result.stored += len(batch) - len(rejected)
     except DeliveryError as error:
         result.failed = str(error)
-        if isinstance(error, Fatal):
+        if isinstance(error, Misconfigured):
             result.refused += len(letters) - result.stored
     finally:
         sink.close()
@@ -73,7 +73,7 @@ def _replay_to(
 
 def batch_of(letters: Sequence[DeadLetter]) -> Batch:
     """A batch that sends these documents to the targets and under the ids that they had."""
-    documents = Whole(
+    documents = RenderedDocuments(
         Generation(0, "", "", 0.0),
         [0] * len(letters),
         [letter.document for letter in letters],

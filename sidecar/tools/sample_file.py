@@ -15,10 +15,10 @@ from sidecar.model.file import Generation
 from sidecar.model.fingerprint import Fingerprint
 from sidecar.model.lines import Chunk
 from sidecar.tail.cursor import Cursor
-from sidecar.tail.open_files import Descriptors
+from sidecar.tail.open_files import OpenFileLimiter
 from sidecar.tail.reader import Reader
 from sidecar.tail.source import open_source
-from sidecar.tail.tracked_file import Life, Place
+from sidecar.tail.tracked_file import FileLocation, TrackedFile
 
 
 class _Unwritten:
@@ -42,10 +42,10 @@ def chunks(file: Path, reader: Reader) -> Iterator[Chunk]:
 
 
 @contextmanager
-def _life(file: Path) -> Iterator[Life]:
+def _life(file: Path) -> Iterator[TrackedFile]:
     """The file as a new generation, which ends where it ends now."""
     folder = os.path.realpath(file.parent)  # the user names it, with the links on its way
-    place = Place(folder, os.path.join(folder, file.name))
+    place = FileLocation(folder, os.path.join(folder, file.name))
     try:
         source = open_source(place.root, place.name)
     except OSError as error:
@@ -53,7 +53,7 @@ def _life(file: Path) -> Iterator[Life]:
             f"cannot be read ({error.strerror or error})", at=str(file), try_="name a file with log lines"
         ) from error
     generation = Generation(secrets.randbits(63), "sample", str(file), time.time())
-    life = Life(generation, source, place, b"", (), _Unwritten(), Descriptors(16))
+    life = TrackedFile(generation, source, place, b"", (), _Unwritten(), OpenFileLimiter(16))
     try:
         life.size = life.status().size
         life.closing = True

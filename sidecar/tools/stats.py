@@ -6,13 +6,13 @@ from pathlib import Path
 
 import msgspec
 
-from sidecar.config.pipeline import Pipeline
+from sidecar.config.pipeline import PipelineSettings
 from sidecar.lib.clock import Clock
 from sidecar.model.lines import Chunk
-from sidecar.model.records import Records
+from sidecar.model.records import RecordBatch
 from sidecar.pipeline.builder import rooms_of
-from sidecar.pipeline.shipper import Rooms
-from sidecar.tools.parser_stats import Takers
+from sidecar.pipeline.stages import Stages
+from sidecar.tools.parser_stats import ParserProbe
 from sidecar.tools.sample_file import chunks
 
 _SAMPLES = 3
@@ -27,7 +27,7 @@ class Unparsed(msgspec.Struct, frozen=True):
     error: str
 
 
-class Survey(msgspec.Struct):
+class FileStats(msgspec.Struct):
     """`events` are lines, or events of several; `parsers` is how many each parser took, and `microseconds` the CPU
     time of each parser for an event that it looked at. `timed` events have a time of their own.
     `filtered` and `skipped` are by rule. `samples` are the first that no parser took."""
@@ -49,9 +49,9 @@ class Survey(msgspec.Struct):
         return max(self.microseconds, key=lambda name: self.microseconds[name], default="")
 
 
-def survey(pipeline: Pipeline, file: Path, clock: Clock) -> Survey:
+def survey(pipeline: PipelineSettings, file: Path, clock: Clock) -> FileStats:
     """All of the file. Raises `ConfigurationError` if it cannot be read."""
-    rooms, takers, found = rooms_of(pipeline, clock, "this-host", {}), Takers(pipeline, clock), Survey()
+    rooms, takers, found = rooms_of(pipeline, clock, "this-host", {}), ParserProbe(pipeline, clock), FileStats()
     found.parsers = {wanted.type: 0 for wanted in pipeline.parser}
     for chunk in chunks(file, rooms.reader):
         _add(found, rooms, takers, chunk)
@@ -59,7 +59,7 @@ def survey(pipeline: Pipeline, file: Path, clock: Clock) -> Survey:
     return found
 
 
-def _add(found: Survey, rooms: Rooms, takers: Takers, chunk: Chunk) -> None:
+def _add(found: FileStats, rooms: Stages, takers: ParserProbe, chunk: Chunk) -> None:
     lines = rooms.framing.lines(chunk)
     found.bytes += chunk.end - chunk.offset
     found.events += lines.count
@@ -76,7 +76,7 @@ def _add(found: Survey, rooms: Rooms, takers: Takers, chunk: Chunk) -> None:
             counts[gap.reason] = counts.get(gap.reason, 0) + 1
 
 
-def _failed(found: Survey, records: Records) -> None:
+def _failed(found: FileStats, records: RecordBatch) -> None:
     found.unparsed += len(records.errors)
     for index in sorted(records.errors)[: _SAMPLES - len(found.samples)]:
         text = records.lines.texts[index][:_SHOWN]

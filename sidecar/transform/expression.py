@@ -67,7 +67,7 @@ def parsed(text: str) -> Expression:
     """The expression. Raises `ExpressionError` that says at which character it is wrong."""
     if len(text) > _LONGEST:
         raise ExpressionError(f"the expression is longer than {_LONGEST} characters")
-    return _Parser(text).all()
+    return _ExpressionParser(text).all()
 
 
 class _Token(NamedTuple):
@@ -76,7 +76,7 @@ class _Token(NamedTuple):
     at: int
 
 
-class _Parser:
+class _ExpressionParser:
     """By recursive descent, a method for each line of the grammar at the top."""
 
     def __init__(self, text: str) -> None:

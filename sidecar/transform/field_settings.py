@@ -9,14 +9,14 @@ from pydantic import AfterValidator, Field, model_validator
 
 from sidecar.lib.conversions import Kind, of_kind
 from sidecar.lib.jsontext.nested import DEEPEST
-from sidecar.lib.settings_model import Described
+from sidecar.lib.settings_model import SettingsModel
 from sidecar.lib.user_regex import compiled
-from sidecar.model.records import Step
+from sidecar.model.records import Transform
 from sidecar.model.reserved_fields import OWN, is_ours
 from sidecar.transform import fields as transforms
 from sidecar.transform import user_agent
 from sidecar.transform.expression import parsed
-from sidecar.transform.filters import Sample, When
+from sidecar.transform.filters import ConditionFilter, Sampler
 
 
 def _path(path: str) -> str:
@@ -51,83 +51,83 @@ def pattern(text: str) -> str:
     return text
 
 
-class Rename(Described):
+class RenameSettings(SettingsModel):
     """Fields under other names."""
 
     rename: Annotated[dict[Source, Target], Field(min_length=1)]
     """Old path and new path. Where there is a field at the new path already, the old one keeps its name."""
 
     @model_validator(mode="after")
-    def _differ(self) -> Rename:
+    def _differ(self) -> RenameSettings:
         for old, new in self.rename.items():
             if old == new:
                 raise ValueError(f"{old} is renamed to itself")
         return self
 
-    def step(self) -> Step:
+    def step(self) -> Transform:
         """What does it."""
-        return transforms.step(transforms.Rename(self.rename))
+        return transforms.step(transforms.RenameFields(self.rename))
 
 
-class Copy(Described):
+class CopySettings(SettingsModel):
     """Fields under other names as well."""
 
     paths: Annotated[dict[Source, Target], Field(min_length=1, alias="copy")]
     """Path of the field, and that of its copy. Where there is a field already, nothing is copied."""
 
-    def step(self) -> Step:
+    def step(self) -> Transform:
         """What does it."""
-        return transforms.step(transforms.Copy(self.paths))
+        return transforms.step(transforms.CopyFields(self.paths))
 
 
-class DropFields(Described):
+class DropFieldsSettings(SettingsModel):
     """Without these fields."""
 
     drop_fields: Sources
     """Paths; all that is below them goes, too."""
 
-    def step(self) -> Step:
+    def step(self) -> Transform:
         """What does it."""
         return transforms.step(transforms.DropFields(self.drop_fields))
 
 
-class KeepFields(Described):
+class KeepFieldsSettings(SettingsModel):
     """Nothing but these fields."""
 
     keep_fields: Annotated[tuple[Path, ...], Field(min_length=1)]
     """Paths; all that is below them stays, too. So does what the sidecar adds, and `@timestamp`."""
 
-    def step(self) -> Step:
+    def step(self) -> Transform:
         """What does it."""
         return transforms.step(transforms.KeepFields(self.keep_fields))
 
 
-class Lowercase(Described):
+class LowercaseSettings(SettingsModel):
     """Texts in lower case."""
 
     lowercase: Sources
     """Paths. What is no text stays as it is."""
 
-    def step(self) -> Step:
+    def step(self) -> Transform:
         """What does it."""
-        return transforms.step(transforms.Lowercase(self.lowercase))
+        return transforms.step(transforms.LowercaseFields(self.lowercase))
 
 
-class Convert(Described):
+class ConvertSettings(SettingsModel):
     """Values of another type."""
 
     convert: Annotated[dict[Source, Kind], Field(min_length=1)]
     """Path and type: `integer`, `float`, `boolean`, `string`, `date` (RFC 3339), `ip` (which is only checked). What
     cannot be read so stays as it is."""
 
-    def step(self, read: Callable[[str], str]) -> Step:
+    def step(self, read: Callable[[str], str]) -> Transform:
         """What does it; `read` reads dates."""
         return transforms.step(
-            transforms.Convert({path: (kind, of_kind(kind, read)) for path, kind in self.convert.items()})
+            transforms.ConvertFields({path: (kind, of_kind(kind, read)) for path, kind in self.convert.items()})
         )
 
 
-class FingerprintOptions(Described):
+class HashFieldsOptions(SettingsModel):
     """Which fields, and where the hash goes."""
 
     fields: Sources
@@ -137,18 +137,18 @@ class FingerprintOptions(Described):
     """Path of the hash."""
 
 
-class Fingerprint(Described):
+class HashFieldsSettings(SettingsModel):
     """A hash over fields."""
 
-    fingerprint: FingerprintOptions
+    fingerprint: HashFieldsOptions
     """`fields` and `target`. The same values give the same hash; it is no id of the document."""
 
-    def step(self) -> Step:
+    def step(self) -> Transform:
         """What does it."""
-        return transforms.step(transforms.Fingerprint(self.fingerprint.fields, self.fingerprint.target))
+        return transforms.step(transforms.HashFields(self.fingerprint.fields, self.fingerprint.target))
 
 
-class SampleOptions(Described):
+class SampleOptions(SettingsModel):
     """Which part is kept."""
 
     rate: Annotated[float, Field(gt=0, lt=1)]
@@ -158,15 +158,15 @@ class SampleOptions(Described):
     """Keep or drop together what has the same value here, as `trace.id`; else each record is for itself."""
 
 
-class Sampled(Described):
+class SampleSettings(SettingsModel):
     """A part of the records only."""
 
     sample: SampleOptions
     """`rate` and `field`. The others are counted as filtered; the same ones are chosen again after a restart."""
 
-    def step(self) -> Step:
+    def step(self) -> Transform:
         """What does it."""
-        return Step("sample", Sample(self.sample.rate, self.sample.field))
+        return Transform("sample", Sampler(self.sample.rate, self.sample.field))
 
 
 def _expression(text: str) -> str:
@@ -178,58 +178,58 @@ def _expression(text: str) -> str:
 Condition = Annotated[str, AfterValidator(_expression)]
 
 
-class DropWhen(Described):
+class DropWhenSettings(SettingsModel):
     """Without the records for which an expression holds."""
 
     drop_when: Condition
     """Expression, as `level == "debug" and url.path ~ "^/health"`. These records are counted as filtered."""
 
-    def step(self) -> Step:
+    def step(self) -> Transform:
         """What does it."""
-        return Step("drop_when", When(parsed(self.drop_when), keeps=False))
+        return Transform("drop_when", ConditionFilter(parsed(self.drop_when), keeps=False))
 
 
-class KeepWhen(Described):
+class KeepWhenSettings(SettingsModel):
     """Nothing but the records for which an expression holds."""
 
     keep_when: Condition
     """Expression, as `status >= 400`. All other records are counted as filtered."""
 
-    def step(self) -> Step:
+    def step(self) -> Transform:
         """What does it."""
-        return Step("keep_when", When(parsed(self.keep_when), keeps=True))
+        return Transform("keep_when", ConditionFilter(parsed(self.keep_when), keeps=True))
 
 
-class UserAgentOptions(Described):
+class UserAgentOptions(SettingsModel):
     """It has none."""
 
 
-class UserAgent(Described):
+class UserAgentSettings(SettingsModel):
     """Name, version, system and device of a client, from `user_agent.original`."""
 
     user_agent: UserAgentOptions
     """No options."""
 
-    def step(self) -> Step:
+    def step(self) -> Transform:
         """What does it."""
-        return transforms.step(user_agent.UserAgent())
+        return transforms.step(user_agent.ParseUserAgent())
 
 
-class HostOptions(Described):
+class HostOptions(SettingsModel):
     """What is said of the machine."""
 
     name: Annotated[str, Field(min_length=1)] | None = None
     """`host.name`, instead of the name of the node or of the machine."""
 
 
-class Host(Described):
+class HostSettings(SettingsModel):
     """Facts of the machine."""
 
     host: HostOptions
     """`name`. Adds `host.architecture`, `host.os.type` and `host.os.kernel` as well."""
 
 
-class KubernetesOptions(Described):
+class KubernetesOptions(SettingsModel):
     """Which labels and annotations."""
 
     labels: tuple[str, ...] = ("*",)
@@ -239,7 +239,7 @@ class KubernetesOptions(Described):
     """Names of annotations, or globs; none unless told. They are read from `/etc/podinfo/annotations`."""
 
 
-class KubernetesFields(Described):
+class KubernetesFieldsSettings(SettingsModel):
     """Where the Pod is, with labels and annotations of choice."""
 
     kubernetes: KubernetesOptions

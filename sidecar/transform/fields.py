@@ -16,13 +16,13 @@ from msgspec.structs import replace
 from sidecar.lib.conversions import Conversion
 from sidecar.lib.jsontext.edit import edited, is_free, kept, put, put_all, taken, values
 from sidecar.lib.jsontext.nested import quoted
-from sidecar.model.records import Records, Step
+from sidecar.model.records import RecordBatch, Transform
 
 Complain = Callable[[str], None]
 _STRING = msgspec.json.Decoder(str)
 
 
-class Change(Protocol):
+class FieldChange(Protocol):
     """What is done to one record.
 
     `reads`: dotted paths of which one has to be there, or nothing is done; empty if it has work with any record.
@@ -38,18 +38,18 @@ class Change(Protocol):
         ...
 
 
-def step(change: Change) -> Step:
+def step(change: FieldChange) -> Transform:
     """The change as a step on whole chunks."""
-    return Step(change.name, _Transform(change))
+    return Transform(change.name, _FieldTransform(change))
 
 
-class _Transform:
-    def __init__(self, change: Change) -> None:
+class _FieldTransform:
+    def __init__(self, change: FieldChange) -> None:
         self._change = change
         self._hints = [_hint(path) for path in change.reads]
         self._roots = {path.partition(".")[0] for path in change.writes} | set(change.writes)
 
-    def __call__(self, records: Records) -> Records:
+    def __call__(self, records: RecordBatch) -> RecordBatch:
         if not self._may_touch("\n".join(records.members)):
             return records
         members, complaints = [], {}
@@ -77,7 +77,7 @@ def _hint(path: str) -> str:
     return "" if "\\" in name else name
 
 
-class Rename(Change):
+class RenameFields(FieldChange):
     """Fields under other names."""
 
     name = "rename"
@@ -114,7 +114,7 @@ def _in_place(body: str, old: str, new: str) -> str:
     return edited(body, old, rename)
 
 
-class Copy(Change):
+class CopyFields(FieldChange):
     """Fields under other names as well."""
 
     name = "copy"
@@ -146,7 +146,7 @@ def _found(body: str, path: str) -> list[tuple[str, str]]:
     return found
 
 
-class DropFields(Change):
+class DropFields(FieldChange):
     """Without these fields and all that is below them."""
 
     name = "drop_fields"
@@ -160,7 +160,7 @@ class DropFields(Change):
         return body
 
 
-class KeepFields(Change):
+class KeepFields(FieldChange):
     """Nothing but these fields and all that is below them, and the time where the application wrote it."""
 
     name = "keep_fields"
@@ -172,7 +172,7 @@ class KeepFields(Change):
         return kept(body, self._paths)
 
 
-class Lowercase(Change):
+class LowercaseFields(FieldChange):
     """Texts in lower case. What is no text stays as it is."""
 
     name = "lowercase"
@@ -194,7 +194,7 @@ def _lowered(key_text: str, below: str, value: str) -> str:
     return f"{key_text}:{value if lower == plain else quoted(lower)}"
 
 
-class Convert(Change):
+class ConvertFields(FieldChange):
     """Values of another type."""
 
     name = "convert"
@@ -219,7 +219,7 @@ class Convert(Change):
         return body
 
 
-class Fingerprint(Change):
+class HashFields(FieldChange):
     """A hash over fields (BLAKE2b, 128 bits of it, as RFC 7693 defines it), the same for the same values."""
 
     name = "fingerprint"

@@ -7,41 +7,21 @@ has no fields to judge by, and is kept by conditions.
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Sequence
 
 import msgspec
 
 from sidecar.lib.jsontext.edit import values
 from sidecar.lib.jsontext.nested import root_spellings
-from sidecar.lib.user_regex import Pattern, compiled
-from sidecar.model.records import Records
+from sidecar.lib.user_regex import RegexTimeBudget, compiled
+from sidecar.model.records import RecordBatch
 from sidecar.transform.expression import Expression
 
-_LIMIT_S, _LEAST_S = 0.1, 0.001
-_ALL_LIMIT_S = 1.0
 _TOO_SLOW = "{}: the pattern took too long, so the record is kept"
 _MASK = 2**64 - 1
 
 
-class _Patience:
-    """How long patterns may search: a tenth of a second in a text, less when others of the chunk took long."""
-
-    def __init__(self) -> None:
-        self._left = _ALL_LIMIT_S
-
-    def search(self, pattern: Pattern, text: str) -> bool:
-        """Whether it is found. Raises `TimeoutError`."""
-        began = time.monotonic()
-        try:
-            limit = _LIMIT_S if self._left > 0 else _LEAST_S
-            return pattern.search(text, timeout=limit, concurrent=True) is not None
-        except TimeoutError:
-            self._left -= time.monotonic() - began
-            raise
-
-
-def _judged(records: Records, rule: str, is_unwanted: Callable[[int], bool]) -> Records:
+def _judged(records: RecordBatch, rule: str, is_unwanted: Callable[[int], bool]) -> RecordBatch:
     """Without the records that are unwanted. One on which a pattern takes too long is kept, and says so."""
     dropped, slow = set(), {}
     for index in range(len(records.members)):
@@ -53,7 +33,7 @@ def _judged(records: Records, rule: str, is_unwanted: Callable[[int], bool]) -> 
     return records.complaining(slow, rule).without(dropped, rule)
 
 
-class When:
+class ConditionFilter:
     """Drops the records for which an expression holds, or keeps no others (`keeps`)."""
 
     def __init__(self, expression: Expression, *, keeps: bool) -> None:
@@ -61,8 +41,8 @@ class When:
         self._rule = "keep_when" if keeps else "drop_when"
         self._columns = _Columns(expression.fields)
 
-    def __call__(self, records: Records) -> Records:
-        rows, search, errors = self._columns.of(records.members), _Patience().search, records.errors
+    def __call__(self, records: RecordBatch) -> RecordBatch:
+        rows, search, errors = self._columns.of(records.members), RegexTimeBudget().search, records.errors
         return _judged(
             records, self._rule,
             lambda index: index not in errors and self._holds(rows[index], search) is not self._keeps,
@@ -78,8 +58,8 @@ class LineFilter:
             [compiled(each) for each in exclude],
         )
 
-    def __call__(self, records: Records) -> Records:
-        texts, search = records.lines.texts, _Patience().search
+    def __call__(self, records: RecordBatch) -> RecordBatch:
+        texts, search = records.lines.texts, RegexTimeBudget().search
         if self._include:
             records = _judged(
                 records, "include_lines", lambda index: not any(search(each, texts[index]) for each in self._include)
@@ -92,14 +72,14 @@ class LineFilter:
         return records
 
 
-class Sample:
+class Sampler:
     """Keeps this part of all records, chosen by generation and offset, or by the value of a field if there is one."""
 
     def __init__(self, rate: float, field: str | None = None) -> None:
         self._below = int(rate * 2**64)
         self._field = field
 
-    def __call__(self, records: Records) -> Records:
+    def __call__(self, records: RecordBatch) -> RecordBatch:
         number = records.lines.chunk.generation.number
         chosen = [_scattered(number ^ _scattered(start)) for start in records.starts]
         if self._field is not None:

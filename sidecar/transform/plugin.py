@@ -14,7 +14,7 @@ import msgspec
 from msgspec.structs import replace
 
 from sidecar.lib.jsontext.edit import edited, is_free, put, taken, values
-from sidecar.model.records import Records
+from sidecar.model.records import RecordBatch
 from sidecar.model.reserved_fields import is_ours
 
 _ANY = msgspec.json.Decoder()
@@ -70,13 +70,13 @@ Function = Callable[..., None]
 """Takes a sequence of `Record`, some hundred in the order of their lines, and options by name; changes these."""
 
 
-class Own:
+class PluginTransform:
     """One of these functions with its options, as a step."""
 
     def __init__(self, name: str, function: Function, options: Mapping[str, Any]) -> None:
         self._name, self._function, self._options = name, function, dict(options)
 
-    def __call__(self, records: Records) -> Records:
+    def __call__(self, records: RecordBatch) -> RecordBatch:
         views = list(map(Record, records.members, records.lines.texts))
         complaints: dict[int, str] = {}
         try:

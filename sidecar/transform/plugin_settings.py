@@ -11,15 +11,15 @@ from pydantic import (
     model_validator,
 )
 
-from sidecar.lib.settings_model import Described
+from sidecar.lib.settings_model import SettingsModel
 from sidecar.lib.suggestions import did_you_mean
-from sidecar.model.records import Step
+from sidecar.model.records import Transform
 from sidecar.transform import registry
-from sidecar.transform.plugin import Own
+from sidecar.transform.plugin import PluginTransform
 from sidecar.transform.registry import KINDS
 
 
-class OwnEnricher(Described):
+class PluginSettings(SettingsModel):
     """A function that was installed beside the sidecar (entry point `log_sidecar.enrichers`)."""
 
     name: str
@@ -37,7 +37,7 @@ class OwnEnricher(Described):
         return given
 
     @model_validator(mode="after")
-    def _can_be_called(self) -> OwnEnricher:
+    def _can_be_called(self) -> PluginSettings:
         known = [*KINDS, *registry.names()]
         if self.name not in known:
             advice = did_you_mean(self.name, known) or f"; known are {', '.join(known)}"
@@ -52,6 +52,6 @@ class OwnEnricher(Described):
             raise ValueError(f"{self.name} cannot be called so: {error}") from error
         return self
 
-    def step(self) -> Step:
+    def step(self) -> Transform:
         """What does it."""
-        return Step(self.name, Own(self.name, registry.resolve(self.name), self.options))
+        return Transform(self.name, PluginTransform(self.name, registry.resolve(self.name), self.options))

@@ -14,7 +14,7 @@ GROUP = "log_sidecar.enrichers"
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
+class TransformInfo:
     """One plug-in for `sidecar plugins`."""
 
     name: str
@@ -35,11 +35,11 @@ def resolve(name: str) -> Function:
     raise LookupError(name)
 
 
-def catalogue() -> Iterator[Entry]:
+def catalogue() -> Iterator[TransformInfo]:
     """Every plug-in, with where it comes from and what it says of itself."""
     for point in _points():
         origin = f"{point.dist.name} {point.dist.version}" if point.dist else ""
-        yield Entry(point.name, origin, (point.load().__doc__ or "").strip().partition("\n")[0])
+        yield TransformInfo(point.name, origin, (point.load().__doc__ or "").strip().partition("\n")[0])
 
 
 def _points() -> list[EntryPoint]:

@@ -65,7 +65,7 @@ _WINDOWS = {"6.1": "7", "6.2": "8", "6.3": "8.1", "10.0": "10"}
 _DEVICES = re.compile(r"\b(?:(iPhone|iPad|iPod)|Android[^;)]{0,20}; (?:wv; )?([^;)]{1,40}?)(?: Build/|[;)]))")
 
 
-class UserAgent:
+class ParseUserAgent:
     """Adds `user_agent.name`, `.version`, `.os.name`, `.os.version` and `.device.name` to `user_agent.original`.
 
     What the record has there already stays. Each text is looked at once, as long as it is remembered.

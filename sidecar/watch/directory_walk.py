@@ -10,12 +10,12 @@ _MAX_OPEN = 32
 """However deep the application nests directories, and however many are in one directory."""
 
 
-class Folder:
+class WalkedDirectory:
     """A directory by its name in the one above it. `prefix` is its path with the slash at the end."""
 
     __slots__ = ("above", "name", "prefix")
 
-    def __init__(self, above: Folder | None, name: str, prefix: str) -> None:
+    def __init__(self, above: WalkedDirectory | None, name: str, prefix: str) -> None:
         self.above, self.name, self.prefix = above, name, prefix
 
     @property
@@ -23,20 +23,20 @@ class Folder:
         """The path without the slash at the end."""
         return self.prefix.rstrip("/") or "/"
 
-    def find_below(self, name: str) -> Folder:
+    def find_below(self, name: str) -> WalkedDirectory:
         """Return the directory of that name in this one."""
-        return Folder(self, name, f"{self.prefix}{name}/")
+        return WalkedDirectory(self, name, f"{self.prefix}{name}/")
 
 
-class Descent:
+class DirectoryWalk:
     """Keeps the directories open that were used last. One that was closed is reached again from the nearest above."""
 
     def __init__(self, directory: int, path: str) -> None:
-        self.top = Folder(None, "", path.rstrip("/") + "/")
+        self.top = WalkedDirectory(None, "", path.rstrip("/") + "/")
         self._directory = directory
-        self._open: dict[Folder, int] = {}
+        self._open: dict[WalkedDirectory, int] = {}
 
-    def open(self, folder: Folder) -> int:
+    def open(self, folder: WalkedDirectory) -> int:
         """Return a descriptor of the directory, good until the next call. Raise `OSError` as open(2) does."""
         if folder in self._open:
             found = self._open[folder] = self._open.pop(folder)
@@ -52,7 +52,7 @@ class Descent:
             directory = self._enter(directory, each)
         return directory
 
-    def _enter(self, directory: int, folder: Folder) -> int:
+    def _enter(self, directory: int, folder: WalkedDirectory) -> int:
         found = self._open[folder] = open_listing(directory, folder.name or ".")
         if len(self._open) > _MAX_OPEN:
             os.close(self._open.pop(next(iter(self._open))))

@@ -16,7 +16,7 @@ from pathlib import PurePath
 import msgspec
 
 from sidecar.lib.roots import LinkInPath, Root, Roots
-from sidecar.watch.directory_walk import Descent, Folder
+from sidecar.watch.directory_walk import DirectoryWalk, WalkedDirectory
 
 _MAGIC = re.compile(r"[*?\[]")
 _ANY = "*"
@@ -28,7 +28,7 @@ _COMPRESSED = re.compile(r"(?:.*/)?\*\.(?:gz|bz2|xz|zst|lz4|zip)")
 """A pattern that leaves out compressed files, and says nothing of what was compressed."""
 
 
-class Sighting(msgspec.Struct, frozen=True, gc=False):
+class FoundFile(msgspec.Struct, frozen=True, gc=False):
     """A name that matches, and what lstat(2) says of it. `root` is the directory above the pattern, without links."""
 
     path: str
@@ -63,7 +63,7 @@ class Glob:
         return self.leads_to(path) and _matches(self.parts, path[len(self.root.path.rstrip("/")) + 1 :].split("/"))
 
 
-class Sweep:
+class FileScanner:
     """Looks at the disk. `refused`: paths that are links, FIFOs, devices or sockets → which of it. `unreadable`:
     directories. `known` returns paths that were read in earlier runs. `beat` is called for each directory and file.
     """
@@ -81,9 +81,9 @@ class Sweep:
         self.refused: dict[str, str] = {}
         self.unreadable: set[str] = set()
 
-    def look(self) -> list[Sighting]:
+    def look(self) -> list[FoundFile]:
         """All regular files that match now, each path once, in the order of the patterns."""
-        found: dict[str, Sighting] = {}
+        found: dict[str, FoundFile] = {}
         self.refused.clear()
         self.unreadable.clear()
         for glob in self.globs:
@@ -91,7 +91,7 @@ class Sweep:
                 if reached.error is not None:
                     self._cannot_reach(glob, reached.error)
                     continue
-                with closing(Descent(reached.directory, reached.path)) as descent:
+                with closing(DirectoryWalk(reached.directory, reached.path)) as descent:
                     self._add_matches(found, descent, glob.parts)
         return list(found.values())
 
@@ -122,7 +122,7 @@ class Sweep:
         elif not isinstance(error, FileNotFoundError):
             self.unreadable.add(glob.root.path)
 
-    def _add_matches(self, found: dict[str, Sighting], descent: Descent, parts: tuple[str, ...]) -> None:
+    def _add_matches(self, found: dict[str, FoundFile], descent: DirectoryWalk, parts: tuple[str, ...]) -> None:
         root, exclude = descent.top.path, self._exclude
         for folder, names in self._below(descent, parts):
             directory, prefix = descent.open(folder), folder.prefix
@@ -133,13 +133,13 @@ class Sweep:
                     continue
                 if status := self._status(directory, name, folder):
                     if stat.S_ISREG(status.st_mode):
-                        found[path] = Sighting(
+                        found[path] = FoundFile(
                             path, root, status.st_dev, status.st_ino, status.st_size, status.st_mtime
                         )
                     elif not stat.S_ISDIR(status.st_mode):
                         self.refused[path] = _LINK if stat.S_ISLNK(status.st_mode) else "not a regular file"
 
-    def _status(self, directory: int, name: str, folder: Folder) -> os.stat_result | None:
+    def _status(self, directory: int, name: str, folder: WalkedDirectory) -> os.stat_result | None:
         try:
             return os.stat(name, dir_fd=directory, follow_symlinks=False)
         except FileNotFoundError:
@@ -148,7 +148,7 @@ class Sweep:
             self.unreadable.add(folder.path)
             return None
 
-    def _below(self, descent: Descent, parts: tuple[str, ...]) -> Iterator[tuple[Folder, list[str]]]:
+    def _below(self, descent: DirectoryWalk, parts: tuple[str, ...]) -> Iterator[tuple[WalkedDirectory, list[str]]]:
         """Depth first. The stack is ours: the application may nest directories deeper than Python nests calls."""
         waiting = [(descent.top, parts)]
         while waiting:
@@ -165,8 +165,8 @@ class Sweep:
                 yield folder, names
 
     def _names(
-        self, descent: Descent, folder: Folder, pattern: str,
-        of: Callable[[Folder, os.DirEntry[str]], bool] | None = None,
+        self, descent: DirectoryWalk, folder: WalkedDirectory, pattern: str,
+        of: Callable[[WalkedDirectory, os.DirEntry[str]], bool] | None = None,
     ) -> list[str]:  # fmt: skip
         """What a directory holds that matches, by name. What does not match is not kept: there may be any number."""
         matches, hidden = _matcher((pattern,)), pattern.startswith(".")
@@ -187,7 +187,7 @@ class Sweep:
             self.unreadable.add(folder.path)
             return []
 
-    def _is_folder(self, folder: Folder, entry: os.DirEntry[str]) -> bool:
+    def _is_folder(self, folder: WalkedDirectory, entry: os.DirEntry[str]) -> bool:
         if entry.is_symlink():
             self.refused[folder.prefix + entry.name] = _LINK
             return False

@@ -13,7 +13,7 @@ import pytest
 from pydantic import SecretStr
 
 from sidecar.config.settings import Settings
-from sidecar.lib.settings_model import Described, mask
+from sidecar.lib.settings_model import SettingsModel, mask
 from sidecar.sinks import registry
 from tests.journey.processes import eventually, running, sidecar
 
@@ -29,7 +29,7 @@ SHOWN = {
 """Texts that the page shows. Whatever else is a text could hold a secret."""
 
 
-def models(base: type[Described] = Described) -> Iterator[type[Described]]:
+def models(base: type[SettingsModel] = SettingsModel) -> Iterator[type[SettingsModel]]:
     """All settings of the sidecar that are imported."""
     for each in base.__subclasses__():
         if each.__module__.startswith("sidecar."):

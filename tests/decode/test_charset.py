@@ -5,8 +5,8 @@ from __future__ import annotations
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from sidecar.decode.framing import Framing
-from sidecar.decode.multiline import Grouping, grouping
+from sidecar.decode.framing import Framer
+from sidecar.decode.multiline import EventGrouper, grouping
 from sidecar.lib.charset import CODECS, Charset, named
 from sidecar.model.file import Generation
 from sidecar.model.lines import Chunk
@@ -45,7 +45,7 @@ def byte_lines(data: bytes, charset: Charset) -> list[tuple[int, bytes]]:
 def test_every_line_is_where_its_bytes_are(lines: list[bytes], encoding: str) -> None:
     charset = named(encoding)
     data = joined(lines, charset)
-    found = Framing(keep_empty=True, charset=charset).lines(Chunk(GENERATION, 0, data, len(data)))
+    found = Framer(keep_empty=True, charset=charset).lines(Chunk(GENERATION, 0, data, len(data)))
     nul, wanted = b"\0" * charset.width, byte_lines(data, charset)
     # NUL bytes at the beginning of a line are skipped.
     starts = [at + charset.nuls(line, at) if line.startswith(nul) else at for at, line in wanted]
@@ -58,7 +58,7 @@ def test_every_line_is_where_its_bytes_are(lines: list[bytes], encoding: str) ->
 @example(lines=[b"S one", b"broken \x81\x30"], encoding="gb18030", rule=START)
 @example(lines=[b"S one", b"broken \x8f"], encoding="euc-jp", rule=INDENT)
 @example(lines=[b"S one", b"broken \x8f"], encoding="euc-jp", rule=END)
-def test_every_event_begins_and_ends_with_a_line(lines: list[bytes], encoding: str, rule: Grouping) -> None:
+def test_every_event_begins_and_ends_with_a_line(lines: list[bytes], encoding: str, rule: EventGrouper) -> None:
     charset = named(encoding)
     data = joined(lines, charset)
     begins = [at for at, _ in byte_lines(data, charset)]
@@ -68,7 +68,7 @@ def test_every_event_begins_and_ends_with_a_line(lines: list[bytes], encoding: s
     assert events.whole == len(data), "a closed event is whole"
     if b"\0" not in data:
         chunk = Chunk(GENERATION, 0, data, len(data), events=list(events.starts), encoding=charset.name)
-        found = Framing(keep_empty=True, charset=charset).lines(chunk)
+        found = Framer(keep_empty=True, charset=charset).lines(chunk)
         assert list(found.starts) == list(events.starts)
         for text, start, end in zip(found.texts, events.starts, [*events.starts, len(data)][1:], strict=True):
             blank = charset.tidied(data[start:end], start)

@@ -3,15 +3,15 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sidecar.decode.framing import Framing
+from sidecar.decode.framing import Framer
 from sidecar.model.file import Generation
-from sidecar.model.lines import Chunk, Lines
+from sidecar.model.lines import Chunk, LineBatch
 
 GENERATION = Generation(1, "app", "/var/log/app/a.log", 0.0)
 
 
-def framed(data: bytes, offset: int = 0, **options: object) -> Lines:
-    framing = Framing(**options)  # type: ignore[arg-type]  # the test names the options
+def framed(data: bytes, offset: int = 0, **options: object) -> LineBatch:
+    framing = Framer(**options)  # type: ignore[arg-type]  # the test names the options
     return framing.lines(Chunk(GENERATION, offset, data, offset + len(data)))
 
 

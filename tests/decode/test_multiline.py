@@ -11,13 +11,13 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from sidecar.decode.framing import Framing
-from sidecar.decode.multiline import Grouping
+from sidecar.decode.framing import Framer
+from sidecar.decode.multiline import EventGrouper
 from sidecar.decode.presets import PRESETS
-from sidecar.decode.settings import Multiline
+from sidecar.decode.settings import MultilineSettings
 from sidecar.lib.clock import SystemClock
 from sidecar.model.file import Generation
-from sidecar.model.lines import Chunk, Lines
+from sidecar.model.lines import Chunk, LineBatch
 
 LIFE = Generation(1, "app", "/var/log/app.log", SystemClock().now())
 
@@ -122,7 +122,7 @@ EVENTS = {
 }
 
 
-def cut(grouping: Grouping, data: bytes) -> list[bytes]:
+def cut(grouping: EventGrouper, data: bytes) -> list[bytes]:
     found = grouping.events(data, closed=True)
     return [data[begin:end] for begin, end in pairwise((*found.starts, len(data)))]
 
@@ -162,7 +162,7 @@ THREADS = {
 
 @pytest.mark.parametrize("name", THREADS)
 def test_events_of_several_threads_that_follow_one_another_are_not_glued(name: str) -> None:
-    rule = Multiline(preset=name).grouping(1 << 20)
+    rule = MultilineSettings(preset=name).grouping(1 << 20)
     assert cut(rule, "".join(THREADS[name]).encode()) == [event.encode() for event in THREADS[name]]
 
 
@@ -186,7 +186,7 @@ def test_no_event_has_the_first_lines_of_two_threads_however_these_write(name: s
             written += b"2026-11-23 10:00:%02d ERROR [t1] order failed\n" % count
         else:
             written += f"{line}\n".encode()
-    events = cut(Multiline(preset=name).grouping(1 << 20), written) if written else []
+    events = cut(MultilineSettings(preset=name).grouping(1 << 20), written) if written else []
     assert b"".join(events) == written
     assert [len(DATED.findall(event)) for event in events if DATED.search(event)] == [1] * count
     assert all(DATED.match(event) for event in events if DATED.search(event))
@@ -194,7 +194,7 @@ def test_no_event_has_the_first_lines_of_two_threads_however_these_write(name: s
 
 @pytest.mark.parametrize("name", PRESETS)
 def test_a_preset_parts_the_messages_of_its_language(name: str) -> None:
-    grouping = Multiline(preset=name).grouping(1 << 20)
+    grouping = MultilineSettings(preset=name).grouping(1 << 20)
     data = "".join(EVENTS[name]).encode()
     assert cut(grouping, data) == [each.encode() for each in EVENTS[name]]
     for each in EVENTS[name]:
@@ -209,7 +209,7 @@ LINES = sorted({line for events in EVENTS.values() for event in events for line 
 @given(lines=st.lists(st.sampled_from(LINES), min_size=1, max_size=30), most=st.integers(2, 12))
 def test_boundaries_do_not_depend_on_what_else_is_there(name: str, lines: list[str], most: int) -> None:
     """Reading on from any boundary, with as much or as little as there is, finds the same events."""
-    grouping = Multiline(preset=name, max_lines=most).grouping(300)
+    grouping = MultilineSettings(preset=name, max_lines=most).grouping(300)
     data = "".join(f"{line}\n" for line in lines).encode()
     whole = cut(grouping, data)
     ends = [match.end() for match in re.finditer(rb"\n", data)]
@@ -233,21 +233,21 @@ def test_boundaries_do_not_depend_on_what_else_is_there(name: str, lines: list[s
     ],
 )
 def test_patterns_of_the_users_own(rule: dict[str, str], expected: list[bytes]) -> None:
-    grouping = Multiline.model_validate(rule).grouping(1 << 20)
+    grouping = MultilineSettings.model_validate(rule).grouping(1 << 20)
     assert cut(grouping, b"x\n1\n  a\n\n2\nb\n") == expected
 
 
 def test_with_a_last_line_known_nothing_is_held_back() -> None:
-    grouping = Multiline(end=r";$").grouping(1 << 20)
+    grouping = MultilineSettings(end=r";$").grouping(1 << 20)
     assert grouping.events(b"select\n1;\n") == ([0], 10, frozenset())
     assert grouping.events(b"select\n1;\nselect\n").whole == 10
 
 
 def test_a_pattern_sees_one_line_and_its_beginning_only() -> None:
-    grouping = Multiline(start="END").grouping(1 << 20)
+    grouping = MultilineSettings(start="END").grouping(1 << 20)
     far = b"x" * 600 + b"END\n"
     assert cut(grouping, b"a\n" + far + b"END\n") == [b"a\n" + far, b"END\n"]
-    assert cut(Multiline(more=r"a\s*b").grouping(1 << 20), b"a\nb\na b\n") == [b"a\n", b"b\na b\n"]
+    assert cut(MultilineSettings(more=r"a\s*b").grouping(1 << 20), b"a\nb\na b\n") == [b"a\n", b"b\na b\n"]
 
 
 @pytest.mark.parametrize(
@@ -256,7 +256,7 @@ def test_a_pattern_sees_one_line_and_its_beginning_only() -> None:
 )
 def test_a_pattern_that_could_take_for_ever_is_refused(pattern: str) -> None:
     with pytest.raises(ValidationError, match=r"can take for ever|cannot be used"):
-        Multiline(start=pattern)
+        MultilineSettings(start=pattern)
 
 
 @pytest.mark.parametrize(
@@ -264,7 +264,7 @@ def test_a_pattern_that_could_take_for_ever_is_refused(pattern: str) -> None:
     [r"^\d{4}-\d\d-\d\d", r"^\[", r"^(?:INFO|WARN)\b", r"\((x+)\)", r"[(a+)+]", r"^((\d+)-)?x", r"^\\1", "^年"],
 )
 def test_ordinary_patterns_are_taken(pattern: str) -> None:
-    assert Multiline(start=pattern).start == pattern
+    assert MultilineSettings(start=pattern).start == pattern
 
 
 @pytest.mark.parametrize(
@@ -276,13 +276,13 @@ def test_ordinary_patterns_are_taken(pattern: str) -> None:
 )  # fmt: skip
 def test_what_cannot_be_is_told(wrong: dict[str, str]) -> None:
     with pytest.raises(ValidationError):
-        Multiline.model_validate(wrong)
+        MultilineSettings.model_validate(wrong)
 
 
 @pytest.mark.parametrize("name", PRESETS)
 def test_no_line_takes_a_preset_long(name: str) -> None:
     """Half a megabyte in one line, of everything that patterns repeat, takes no more than a moment."""
-    grouping = Multiline(preset=name).grouping(1 << 20)
+    grouping = MultilineSettings(preset=name).grouping(1 << 20)
     for unit in (b"a.", b"a", b" ", b"(", b"#1 ", b"x: ", b"thread 'x' ", b"com.a$.", b"[1] PHP ", b"\t"):
         data = unit * (500_000 // len(unit)) + b"\n"
         began = time.process_time()
@@ -290,14 +290,14 @@ def test_no_line_takes_a_preset_long(name: str) -> None:
         assert time.process_time() - began < 2
 
 
-def lines(data: bytes, grouping: Grouping, **chunk: object) -> Lines:
+def lines(data: bytes, grouping: EventGrouper, **chunk: object) -> LineBatch:
     found = grouping.events(data[: data.rfind(b"\n") + 1], closed=True)
     made = Chunk(LIFE, 100, data, 100 + len(data), events=found.starts, split=found.split, **chunk)  # type: ignore[arg-type]
-    return Framing().lines(made)
+    return Framer().lines(made)
 
 
 def test_an_event_is_one_text_at_the_offset_of_its_first_byte() -> None:
-    grouping = Multiline(preset="indent").grouping(1 << 20)
+    grouping = MultilineSettings(preset="indent").grouping(1 << 20)
     found = lines("ä\n  b\nc\n".encode(), grouping)
     assert (found.texts, found.starts) == (["ä\n  b", "c"], [100, 107])
     alone = lines(b"a\nb\n", grouping)
@@ -305,7 +305,7 @@ def test_an_event_is_one_text_at_the_offset_of_its_first_byte() -> None:
 
 
 def test_carriage_returns_blank_lines_and_wrong_bytes_within_an_event() -> None:
-    grouping = Multiline(start="^[a-z]").grouping(1 << 20)
+    grouping = MultilineSettings(start="^[a-z]").grouping(1 << 20)
     found = lines(b"a\r\n\r\n  \xff\r\n\r\nb\r\n", grouping)
     assert found.texts == ["a\n\n  \ufffd", "b"]
     assert found.replaced == 1
@@ -324,7 +324,7 @@ def test_carriage_returns_blank_lines_and_wrong_bytes_within_an_event() -> None:
 )  # fmt: skip
 def test_a_pattern_that_may_try_too_many_ways_on_a_line_is_refused(pattern: str) -> None:
     with pytest.raises(ValidationError, match="can take for ever"):
-        Multiline(start=pattern)
+        MultilineSettings(start=pattern)
 
 
 @pytest.mark.parametrize(
@@ -335,4 +335,4 @@ def test_a_pattern_that_may_try_too_many_ways_on_a_line_is_refused(pattern: str)
     ],
 )  # fmt: skip
 def test_the_patterns_that_people_write_are_taken(pattern: str) -> None:
-    assert Multiline(start=pattern).start == pattern
+    assert MultilineSettings(start=pattern).start == pattern

@@ -3,7 +3,7 @@
 import pytest
 
 from sidecar.deliver.backoff import Backoff
-from sidecar.errors import Fatal, Retryable
+from sidecar.errors import Misconfigured, Retryable
 
 
 def test_the_wait_grows_up_to_its_limit() -> None:
@@ -27,7 +27,7 @@ def test_a_wish_beyond_five_minutes_or_before_now_is_not_kept(wish: float, secon
 
 
 def test_what_a_person_has_to_mend_is_tried_slowly() -> None:
-    assert Backoff(chance=lambda: 1.0).after(Fatal("401")) == 10.0
+    assert Backoff(chance=lambda: 1.0).after(Misconfigured("401")) == 10.0
 
 
 def test_success_begins_again_at_the_first_step() -> None:

@@ -5,13 +5,13 @@ from collections.abc import Callable, Sequence
 
 import pytest
 
-from sidecar.deliver.retry import SUSPICIOUS, Courier
-from sidecar.errors import DeliveryError, Fatal, Retryable, TooLarge
-from sidecar.model.batch import Batch, Rejection, Verdict
-from sidecar.model.documents import Whole
+from sidecar.deliver.retry import SUSPICIOUS, RetryingWriter
+from sidecar.errors import DeliveryError, Misconfigured, RequestTooLarge, Retryable
+from sidecar.model.batch import Batch, Rejection, WriteResult
+from sidecar.model.documents import RenderedDocuments
 from sidecar.model.file import Generation
 
-Answer = Callable[[Batch], Verdict]
+Answer = Callable[[Batch], WriteResult]
 
 
 class Destination:
@@ -27,7 +27,7 @@ class Destination:
 
     def probe(self) -> None: ...
 
-    def write(self, batch: Batch) -> Verdict:
+    def write(self, batch: Batch) -> WriteResult:
         self.sent.append(batch.ids)
         answer = self.script.pop(0) if len(self.script) > 1 else self.script[0]
         return answer(batch)
@@ -42,26 +42,26 @@ class Hurry(threading.Event):
 
 def batch_of(size: int) -> Batch:
     texts = [f'{{"n":{n}}}' for n in range(size)]
-    return Batch([Whole(Generation(35, "app", "/a.log", 0.0), range(size), texts, [""] * size)])
+    return Batch([RenderedDocuments(Generation(35, "app", "/a.log", 0.0), range(size), texts, [""] * size)])
 
 
-def everything(batch: Batch) -> Verdict:
-    return Verdict(range(len(batch)))
+def everything(batch: Batch) -> WriteResult:
+    return WriteResult(range(len(batch)))
 
 
 def verdict(stored: Sequence[int] = (), rejected: Sequence[int] = (), fault: DeliveryError | None = None) -> Answer:
-    return lambda _: Verdict(stored, [Rejection(i, "mapping", "no", 400) for i in rejected], fault)
+    return lambda _: WriteResult(stored, [Rejection(i, "mapping", "no", 400) for i in rejected], fault)
 
 
 def failing(fault: Exception) -> Answer:
-    def answer(_: Batch) -> Verdict:
+    def answer(_: Batch) -> WriteResult:
         raise fault
 
     return answer
 
 
-def courier(destination: Destination) -> Courier:
-    return Courier(destination, Hurry())
+def courier(destination: Destination) -> RetryingWriter:
+    return RetryingWriter(destination, Hurry())
 
 
 def test_all_stored_is_settled_in_one_attempt() -> None:
@@ -106,9 +106,9 @@ def test_a_destination_that_takes_nothing_makes_it_give_up_with_the_reason() -> 
 
 
 def test_a_request_that_is_too_large_is_halved_and_the_size_that_passed_is_remembered() -> None:
-    def at_most_two(batch: Batch) -> Verdict:
+    def at_most_two(batch: Batch) -> WriteResult:
         if len(batch) > 2:
-            raise TooLarge("too large")
+            raise RequestTooLarge("too large")
         return everything(batch)
 
     destination = Destination(at_most_two)
@@ -123,9 +123,9 @@ def test_a_request_that_is_too_large_is_halved_and_the_size_that_passed_is_remem
 def taking(most: int, *, but_not: str = "") -> Destination:
     """A destination with a largest request, and one document that is too large by itself."""
 
-    def answer(batch: Batch) -> Verdict:
+    def answer(batch: Batch) -> WriteResult:
         if len(batch) > most or but_not in batch.ids:
-            raise TooLarge("too large")
+            raise RequestTooLarge("too large")
         return everything(batch)
 
     return Destination(answer)
@@ -173,14 +173,14 @@ def test_a_destination_that_asks_to_be_left_alone_for_long_is_not_waited_for_wit
 
 
 def test_a_single_document_that_is_too_large_is_a_dead_letter() -> None:
-    outcome = courier(Destination(failing(TooLarge("too large")))).deliver(batch_of(2))
+    outcome = courier(Destination(failing(RequestTooLarge("too large")))).deliver(batch_of(2))
     assert {r.kind for r in outcome.rejected.values()} == {"too_large"}
     assert sorted(outcome.rejected) == [0, 1]
 
 
 def test_a_whole_batch_refused_alike_is_a_bad_set_up_and_no_flood_of_dead_letters() -> None:
     size = SUSPICIOUS + 1
-    with pytest.raises(Fatal, match="refused alike"):
+    with pytest.raises(Misconfigured, match="refused alike"):
         courier(Destination(verdict(rejected=range(size)))).deliver(batch_of(size))
 
 
@@ -193,7 +193,7 @@ def test_bad_documents_one_by_one_without_a_good_one_between_them_are_a_bad_set_
     carrier = courier(Destination(verdict(rejected=[0])))
     for _ in range(SUSPICIOUS - 1):
         carrier.deliver(batch_of(1))
-    with pytest.raises(Fatal):
+    with pytest.raises(Misconfigured):
         carrier.deliver(batch_of(1))
 
 

@@ -6,21 +6,21 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
-from sidecar.config.pipeline import Pipeline
+from sidecar.config.pipeline import PipelineSettings
 from sidecar.model.file import Generation
 from sidecar.model.lines import Chunk
-from sidecar.model.records import Records
+from sidecar.model.records import RecordBatch
 from sidecar.pipeline.builder import rooms_of
-from sidecar.pipeline.shipper import Rooms
+from sidecar.pipeline.stages import Stages
 from sidecar.testing import ManualClock
 
 GENERATION = Generation(35, "app", "/var/log/app/a.log", 0.0)
 
 
-def rooms(*enrich: Any, parser: Any = "json", **settings: Any) -> Rooms:
+def rooms(*enrich: Any, parser: Any = "json", **settings: Any) -> Stages:
     """The rooms of a pipeline that has these enrichers."""
     given = {"paths": ["/var/log/app/*.log"], "parser": parser, "enrich": list(enrich), **settings}
-    return rooms_of(Pipeline.model_validate(given), ManualClock(), "web-1", {})
+    return rooms_of(PipelineSettings.model_validate(given), ManualClock(), "web-1", {})
 
 
 def chunk(lines: Sequence[str]) -> Chunk:
@@ -29,7 +29,7 @@ def chunk(lines: Sequence[str]) -> Chunk:
     return Chunk(GENERATION, 0, data, len(data))
 
 
-def enriched(lines: Sequence[str], *enrich: Any, parser: Any = "json", **settings: Any) -> Records:
+def enriched(lines: Sequence[str], *enrich: Any, parser: Any = "json", **settings: Any) -> RecordBatch:
     """The records that become of these lines."""
     return rooms(*enrich, parser=parser, **settings).documents(chunk(lines))[1]
 

@@ -7,7 +7,7 @@ import os
 import platform
 from pathlib import Path
 
-from sidecar.document.kubernetes_fields import Kubernetes
+from sidecar.document.kubernetes_fields import KubernetesFields
 from tests.enrich.rooms import documents
 
 LABELS = 'app="shop"\napp.kubernetes.io/name="shop"\nsecret="x"\n'
@@ -24,16 +24,16 @@ def podinfo(folder: Path, labels: str = LABELS, annotations: str = ANNOTATIONS) 
 
 def test_labels_are_chosen_by_name_or_glob_and_annotations_only_if_asked_for(tmp_path: Path) -> None:
     folder = podinfo(tmp_path)
-    assert list(Kubernetes({}, folder).leaves()) == ["kubernetes.labels"]
-    chosen = Kubernetes({"POD_NAME": "p"}, folder, ["app*"], ["example.com/*"]).leaves()
+    assert list(KubernetesFields({}, folder).leaves()) == ["kubernetes.labels"]
+    chosen = KubernetesFields({"POD_NAME": "p"}, folder, ["app*"], ["example.com/*"]).leaves()
     assert json.loads(chosen["kubernetes.labels"]) == {"app": "shop", "app_kubernetes_io/name": "shop"}
     assert json.loads(chosen["kubernetes.annotations"]) == {"example_com/team": "payments"}
     assert chosen["kubernetes.pod.name"] == '"p"'
-    assert Kubernetes({}, folder, [], ["*"]).leaves().keys() == {"kubernetes.annotations"}
+    assert KubernetesFields({}, folder, [], ["*"]).leaves().keys() == {"kubernetes.annotations"}
 
 
 def test_annotations_are_read_again_when_they_change_and_only_then(tmp_path: Path) -> None:
-    source = Kubernetes({}, podinfo(tmp_path), [], ["example.com/team"])
+    source = KubernetesFields({}, podinfo(tmp_path), [], ["example.com/team"])
     first = source.leaves()
     assert source.leaves() is first
     podinfo(tmp_path, annotations='example.com/team="orders"\n')

@@ -8,16 +8,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from sidecar.decode.framing import Framing
-from sidecar.document.builder import Finisher
+from sidecar.decode.framing import Framer
+from sidecar.document.builder import DocumentBuilder
 from sidecar.document.field_conflicts import merged
-from sidecar.document.kubernetes_fields import Kubernetes, parsed
-from sidecar.document.static_fields import Add
+from sidecar.document.kubernetes_fields import KubernetesFields, parsed
+from sidecar.document.static_fields import StaticFields
 from sidecar.model.batch import Batch
-from sidecar.model.documents import Documents, Envelope, Spliced
+from sidecar.model.documents import BulkFraming, Documents, SplicedDocuments
 from sidecar.model.file import Generation
-from sidecar.model.lines import Chunk, Lines
-from sidecar.model.records import Records
+from sidecar.model.lines import Chunk, LineBatch
+from sidecar.model.records import RecordBatch
 from sidecar.testing import ManualClock
 from tests.enrich.rooms import documents
 
@@ -25,14 +25,14 @@ GENERATION = Generation(35, "app", "/var/log/app/a.log", 0.0)
 TIME = "2026-11-23T01:00:00.123456789Z"
 
 
-def records(members: list[str], times: list[str] | None = None, names: frozenset[str] | None = None) -> Records:
+def records(members: list[str], times: list[str] | None = None, names: frozenset[str] | None = None) -> RecordBatch:
     data = b"".join(b"{%b}\n" % member.encode() for member in members)
-    lines = Framing().lines(Chunk(GENERATION, 0, data, len(data)))
-    return Records(lines, lines.starts, members, times or [""] * len(members), names)
+    lines = Framer().lines(Chunk(GENERATION, 0, data, len(data)))
+    return RecordBatch(lines, lines.starts, members, times or [""] * len(members), names)
 
 
-def finished(found: Records, added: dict[str, Any] | None = None) -> Documents:
-    return Finisher(ManualClock(), "web-1", [Add(added or {}).leaves]).documents(found)
+def finished(found: RecordBatch, added: dict[str, Any] | None = None) -> Documents:
+    return DocumentBuilder(ManualClock(), "web-1", [StaticFields(added or {}).leaves]).documents(found)
 
 
 def only(documents: Documents) -> Any:
@@ -79,7 +79,7 @@ def test_what_could_not_be_parsed_says_why() -> None:
 
 def test_notes_of_a_line_are_fields_of_its_document() -> None:
     found = records(['"message":"x"'])
-    noted = Lines(found.lines.chunk, 1, whole=False, notes={0: {"truncated": "true", "log.continuation": "true"}})
+    noted = LineBatch(found.lines.chunk, 1, whole=False, notes={0: {"truncated": "true", "log.continuation": "true"}})
     document = only(finished(replace(found, lines=noted)))
     assert document["truncated"] is True
     assert document["log"]["continuation"] is True
@@ -98,13 +98,13 @@ def test_spliced_at_a_stroke_and_finished_one_by_one_are_the_same_to_the_byte(ro
     members, times = [row[0] for row in rows], [row[1] for row in rows]
     at_a_stroke = finished(records(members, times, frozenset({"a"})))
     one_by_one = finished(records(members, times, None))
-    assert isinstance(at_a_stroke, Spliced)
-    assert not isinstance(one_by_one, Spliced)
+    assert isinstance(at_a_stroke, SplicedDocuments)
+    assert not isinstance(one_by_one, SplicedDocuments)
     assert [json.loads(text) for text in at_a_stroke.texts()] == [json.loads(text) for text in one_by_one.texts()]
     for left, right, body in zip(at_a_stroke.texts(), one_by_one.texts(), members, strict=True):
         assert left == right, body
     pairs = zip(at_a_stroke.ids(), at_a_stroke.texts(), strict=True)
-    assert at_a_stroke.rendered(Envelope("<", ">\n")).decode() == "".join(
+    assert at_a_stroke.rendered(BulkFraming("<", ">\n")).decode() == "".join(
         f"<{name}>\n{text}\n" for name, text in pairs
     )
 
@@ -155,8 +155,10 @@ def test_a_record_with_names_of_ours_is_finished_by_the_rule_for_them(body: str,
 
 
 def test_fields_that_the_user_adds_may_be_dotted_or_nested() -> None:
-    finisher = Finisher(
-        ManualClock(), "web-1", [Add({"team": "payments", "service": {"name": "shop"}, "log.kind": 1}).leaves]
+    finisher = DocumentBuilder(
+        ManualClock(),
+        "web-1",
+        [StaticFields({"team": "payments", "service": {"name": "shop"}, "log.kind": 1}).leaves],
     )
     document = only(finisher.documents(records(['"a":1'], names=frozenset({"a"}))))
     assert (document["team"], document["service"], document["log"]["kind"]) == ("payments", {"name": "shop"}, 1)
@@ -167,8 +169,8 @@ def test_kubernetes_fields_come_from_the_environment_and_labels_are_read_again_w
 ) -> None:
     labels = tmp_path / "labels"
     labels.write_text('app.kubernetes.io/name="web"\ntier="a \\"b\\""\n')
-    source = Kubernetes({"POD_NAME": "web-0", "POD_NAMESPACE": "shop"}, tmp_path)
-    finisher = Finisher(ManualClock(), "node-1", [source.leaves])
+    source = KubernetesFields({"POD_NAME": "web-0", "POD_NAMESPACE": "shop"}, tmp_path)
+    finisher = DocumentBuilder(ManualClock(), "node-1", [source.leaves])
     first = only(finisher.documents(records(['"a":1'])))["kubernetes"]
     assert first == {
         "namespace": "shop",

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from sidecar.transform.plugin import Own, Record
+from sidecar.transform.plugin import PluginTransform, Record
 from tests.enrich.rooms import enriched, rooms
 
 EXAMPLE = Path(__file__).parents[2] / "examples" / "custom-enricher"
@@ -91,7 +91,7 @@ def test_what_it_did_before_it_failed_is_forgotten() -> None:
                 record.drop("customer")
                 raise RuntimeError("with text of the application")
 
-    found = Own("half", half, {})(enriched(LINES))
+    found = PluginTransform("half", half, {})(enriched(LINES))
     plain = enriched(LINES)
     assert found.members[1] == plain.members[1]
     assert [text.endswith('"calls":1') for text in found.members] == [True, False, True, True]
@@ -131,6 +131,6 @@ def test_the_time_stands_once_in_a_document_whatever_an_enricher_does() -> None:
         for record in records:
             record.set("x", 1)
 
-    found = Own("marked", marked, {})(enriched(['{"@timestamp":"2026-11-23T01:00:00Z","a":1}']))
+    found = PluginTransform("marked", marked, {})(enriched(['{"@timestamp":"2026-11-23T01:00:00Z","a":1}']))
     (text,) = rooms().finisher.documents(found).texts()
     assert text.count('"@timestamp"') == 1

@@ -13,29 +13,29 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from sidecar.decode.framing import Framing
+from sidecar.decode.framing import Framer
 from sidecar.model.file import Generation
 from sidecar.model.lines import Chunk
-from sidecar.model.records import Records
-from sidecar.parse.json import Json
-from sidecar.parse.plain import Plain
+from sidecar.model.records import RecordBatch
+from sidecar.parse.json import JsonParser
+from sidecar.parse.plain import PlainTextParser
 from sidecar.parse.time.timestamps import Timestamps
 from sidecar.transform.redaction.detectors import DETECTORS
 from sidecar.transform.redaction.redactor import MASK
-from sidecar.transform.redaction.settings import Redact
+from sidecar.transform.redaction.settings import RedactSettings
 from tests.enrich.rooms import documents, enriched
 
 LIFE = Generation(1, "app", "/var/log/app.log", 0.0)
 
 
-def records(*lines: str, as_json: bool = False) -> Records:
+def records(*lines: str, as_json: bool = False) -> RecordBatch:
     data = "".join(f"{line}\n" for line in lines).encode()
-    framed = Framing().lines(Chunk(LIFE, 0, data, len(data)))
-    return (Json(Timestamps()) if as_json else Plain()).parse(framed)
+    framed = Framer().lines(Chunk(LIFE, 0, data, len(data)))
+    return (JsonParser(Timestamps()) if as_json else PlainTextParser()).parse(framed)
 
 
 def redactor(*what: Any, **options: Any) -> Any:
-    return Redact.model_validate({"redact": list(what), **options}).redactor()
+    return RedactSettings.model_validate({"redact": list(what), **options}).redactor()
 
 
 def message(name: str, line: str) -> str:
@@ -179,7 +179,7 @@ def test_records_without_a_hit_are_the_same_objects() -> None:
 )  # fmt: skip
 def test_what_cannot_be_is_told(wrong: dict[str, Any]) -> None:
     with pytest.raises(ValidationError):
-        Redact.model_validate(wrong)
+        RedactSettings.model_validate(wrong)
 
 
 VALUES = st.recursive(

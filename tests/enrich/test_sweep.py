@@ -15,10 +15,10 @@ from sidecar.transform.redaction.chunk_text import folded, unfolded
 from sidecar.transform.redaction.detectors import DETECTORS
 from sidecar.transform.redaction.redactor import (
     MASK,
-    FieldAt,
-    Named,
-    Pattern,
+    DetectorRule,
+    FieldRule,
     Redactor,
+    RegexRule,
     Rule,
     drop,
     hashed,
@@ -122,9 +122,9 @@ def json_lines(draw: st.DrawFn) -> str:
 
 ACTIONS = st.sampled_from([mask, drop, hashed(b"0123456789abcdef")])
 RULES = st.one_of(
-    st.builds(Named, st.sampled_from(sorted(DETECTORS)).map(DETECTORS.__getitem__), ACTIONS),
-    st.builds(Pattern, st.sampled_from(["a", r"\d+", "^p", '[^,"]+b$', "(?i)ANN(@)"]), ACTIONS),
-    st.builds(FieldAt, st.sampled_from(["user.id", "message", "a", "a.b", 'q"k', "x.password"]), ACTIONS),
+    st.builds(DetectorRule, st.sampled_from(sorted(DETECTORS)).map(DETECTORS.__getitem__), ACTIONS),
+    st.builds(RegexRule, st.sampled_from(["a", r"\d+", "^p", '[^,"]+b$', "(?i)ANN(@)"]), ACTIONS),
+    st.builds(FieldRule, st.sampled_from(["user.id", "message", "a", "a.b", 'q"k', "x.password"]), ACTIONS),
 )
 
 
@@ -142,9 +142,9 @@ def test_objects_come_out_as_if_each_value_had_been_looked_at_alone(rules: list[
 
 
 @given(rules=st.lists(RULES, min_size=1, max_size=4), lines=st.lists(TEXTS.filter(bool), min_size=1, max_size=8))
-@example(rules=[Named(DETECTORS["password"], mask)], lines=["password", "=hunter2"])
-@example(rules=[Named(DETECTORS["private_key"], mask)], lines=["-----BEGIN PRIVATE KEY-----", "MIIE"])
-@example(rules=[Named(DETECTORS["credit_card"], mask)], lines=["4111 1111", "1111 1111"])
+@example(rules=[DetectorRule(DETECTORS["password"], mask)], lines=["password", "=hunter2"])
+@example(rules=[DetectorRule(DETECTORS["private_key"], mask)], lines=["-----BEGIN PRIVATE KEY-----", "MIIE"])
+@example(rules=[DetectorRule(DETECTORS["credit_card"], mask)], lines=["4111 1111", "1111 1111"])
 def test_lines_of_text_do_so_too_and_nothing_is_found_across_two_of_them(rules: list[Rule], lines: list[str]) -> None:
     before, after = swept(rules, [line.replace("\n", " ") for line in lines], as_json=False)
     assert after == [member_by_member(body, rules) for body in before]
@@ -153,7 +153,7 @@ def test_lines_of_text_do_so_too_and_nothing_is_found_across_two_of_them(rules: 
 @pytest.mark.parametrize("name", DETECTORS)
 @given(parts=st.lists(TEXTS, min_size=1, max_size=5))
 def test_each_name_is_found_wherever_a_string_begins_and_ends(name: str, parts: list[str]) -> None:
-    rules: list[Rule] = [Named(DETECTORS[name], mask)]
+    rules: list[Rule] = [DetectorRule(DETECTORS[name], mask)]
     before, after = swept(
         rules, [json.dumps({"a": part, "b": [part, 1]}, ensure_ascii=False) for part in parts], True
     )
@@ -172,7 +172,7 @@ def test_without_capitals_every_character_is_at_its_place(text: str) -> None:
 
 
 def redacted(line: str, *names: str) -> str:
-    (after,) = swept([Named(DETECTORS[name], mask) for name in names], [line], as_json=True)[1]
+    (after,) = swept([DetectorRule(DETECTORS[name], mask) for name in names], [line], as_json=True)[1]
     return f"{{{after}}}"
 
 

@@ -13,7 +13,7 @@ from pydantic import ValidationError
 
 from sidecar.lib.jsontext.edit import put, put_all
 from sidecar.lib.jsontext.nested import DEEPEST
-from sidecar.transform.fields import Copy, DropFields, Fingerprint, KeepFields, Rename
+from sidecar.transform.fields import CopyFields, DropFields, HashFields, KeepFields, RenameFields
 from tests.enrich.rooms import chunk, documents, enriched, members, rooms
 
 NAMES = st.sampled_from(["a", "b", "c", "dd", "@x", "e f", "ü"])
@@ -265,7 +265,7 @@ def test_a_field_is_found_at_once_or_by_reading_all_members_with_the_same_result
 
     def silent(_: str) -> None: ...
 
-    for change in (Rename({old: new}), Copy({old: new}), DropFields([old]), Fingerprint([old], new)):
+    for change in (RenameFields({old: new}), CopyFields({old: new}), DropFields([old]), HashFields([old], new)):
         # With a backslash somewhere nothing can be told at once.
         quickly, slowly = change.changed(body, silent), change.changed(body + escaped, silent)
         fields = json.loads(f"{{{slowly}}}")

@@ -12,7 +12,7 @@ from bson.codec_options import CodecOptions, DatetimeConversion
 from bson.decimal128 import Decimal128
 
 from sidecar.model.batch import Batch, Rejection
-from sidecar.model.documents import Documents, Envelope, Whole
+from sidecar.model.documents import BulkFraming, Documents, RenderedDocuments
 from sidecar.sinks.mongodb.bson_encoder import MAX_DEPTH, Encoder
 from sidecar.sinks.mongodb.sink import _ENCODER
 from tests.fuzz.material import Material
@@ -29,7 +29,7 @@ def check(data: bytes) -> None:
     for _ in range(1 + material.below(3)):
         if material.below(2):
             texts = [material.json_object() for _ in range(material.below(4))]
-            parts.append(Whole(GENERATION, range(len(texts)), texts, [""] * len(texts)))
+            parts.append(RenderedDocuments(GENERATION, range(len(texts)), texts, [""] * len(texts)))
         else:
             pipeline = setup(material)
             parts.append(pipeline.finisher.documents(pipeline.parser().parse(framed(written(material)))))
@@ -40,7 +40,7 @@ def check(data: bytes) -> None:
 
 
 def _check_bulk(batch: Batch) -> None:
-    body = batch.rendered(Envelope('{"create":{"_id":"', '"}}\n'))
+    body = batch.rendered(BulkFraming('{"create":{"_id":"', '"}}\n'))
     *lines, end = body.split(b"\n")
     assert end == b""
     assert [json.loads(line) for line in lines[::2]] == [{"create": {"_id": name}} for name in batch.ids]

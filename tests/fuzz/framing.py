@@ -10,16 +10,16 @@ from pathlib import Path
 
 from msgspec.structs import replace
 
-from sidecar.decode.framing import EncodingErrors, Framing
+from sidecar.decode.framing import EncodingErrors, Framer
 from sidecar.model.checkpoint import Checkpoint
 from sidecar.model.file import Generation
 from sidecar.model.fingerprint import NO_TAIL, Fingerprint
-from sidecar.model.lines import Chunk, Lines
+from sidecar.model.lines import Chunk, LineBatch
 from sidecar.tail.cursor import Cursor
-from sidecar.tail.open_files import Descriptors
+from sidecar.tail.open_files import OpenFileLimiter
 from sidecar.tail.reader import Reader
 from sidecar.tail.source import open_source
-from sidecar.tail.tracked_file import Life, Place
+from sidecar.tail.tracked_file import FileLocation, TrackedFile
 from tests.fuzz.material import Material
 
 _LINES = (8, 1, 3, 64, 1 << 20)
@@ -43,7 +43,7 @@ class _Forgetful:
 @dataclass(slots=True)
 class _File:
     path: Path
-    life: Life
+    life: TrackedFile
     content: bytes = b""
 
     def append(self, data: bytes) -> None:
@@ -58,14 +58,14 @@ class _Reading:
     """One sink's way through the file, and what it made of it: (offset, text, notes) of each line."""
 
     file: _File
-    framing: Framing
+    framing: Framer
     reader: Reader
     cursor: Cursor
     lines: list[tuple[int, str, dict[str, str]]] = field(default_factory=list)
     gaps: list[tuple[int, int]] = field(default_factory=list)
 
     @classmethod
-    def of(cls, file: _File, framing: Framing, chunk: int) -> _Reading:
+    def of(cls, file: _File, framing: Framer, chunk: int) -> _Reading:
         return cls(file, framing, Reader(framing.max_line, chunk), Cursor(file.life, Checkpoint(0, NO_TAIL)))
 
     def go_on(self) -> None:
@@ -108,7 +108,7 @@ class _Reading:
             assert ("partial" in notes) == (not raw.endswith(b"\n"))
 
 
-def _check_both_ways(framing: Framing, chunk: Chunk, found: Lines) -> None:
+def _check_both_ways(framing: Framer, chunk: Chunk, found: LineBatch) -> None:
     """A chunk that went as a whole is the same line by line, as the rest of a line has to go."""
     if found.whole:
         apart = framing.lines(replace(chunk, continuation=True))
@@ -122,10 +122,10 @@ def _empty_file() -> Iterator[_File]:
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder, "a.log")
         path.touch()
-        place = Place(folder, str(path))
-        life = Life(
+        place = FileLocation(folder, str(path))
+        life = TrackedFile(
             Generation(1, "app", str(path), 0.0), open_source(place.root, place.name), place, b"", (),
-            _Forgetful(), Descriptors(16),
+            _Forgetful(), OpenFileLimiter(16),
         )  # fmt: skip
         try:
             yield _File(path, life)
@@ -136,7 +136,7 @@ def _empty_file() -> Iterator[_File]:
 def check(data: bytes) -> None:
     """Write and read in turn, with an orderly end now and then; then read it all again with another chunk size."""
     material = Material(data)
-    framing = Framing(material.one_of(_LINES), bool(material.below(2)), material.one_of(_ERRORS))
+    framing = Framer(material.one_of(_LINES), bool(material.below(2)), material.one_of(_ERRORS))
     sizes = material.one_of(_CHUNKS), material.one_of(_CHUNKS)
     with _empty_file() as file:
         first = _Reading.of(file, framing, sizes[0])

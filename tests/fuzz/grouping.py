@@ -6,9 +6,9 @@ import re
 from functools import cache
 from itertools import pairwise
 
-from sidecar.decode.multiline import Events, Grouping
+from sidecar.decode.multiline import EventGrouper, Events
 from sidecar.decode.presets import PRESETS
-from sidecar.decode.settings import Multiline
+from sidecar.decode.settings import MultilineSettings
 from tests.fuzz.material import Material
 
 _RULES = (
@@ -31,8 +31,8 @@ _BEGINNINGS = (
 
 
 @cache
-def _grouping(rule: int, max_lines: int, max_bytes: int) -> Grouping:
-    return Multiline.model_validate({**_RULES[rule], "max_lines": max_lines}).grouping(max_bytes)
+def _grouping(rule: int, max_lines: int, max_bytes: int) -> EventGrouper:
+    return MultilineSettings.model_validate({**_RULES[rule], "max_lines": max_lines}).grouping(max_bytes)
 
 
 def _line(material: Material) -> bytes:

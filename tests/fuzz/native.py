@@ -11,7 +11,7 @@ import bson
 from sidecar.lib.native import _native as _compiled
 from sidecar.lib.native import fallback as reference
 from sidecar.model.batch import Batch
-from sidecar.model.documents import Whole
+from sidecar.model.documents import RenderedDocuments
 from sidecar.sinks.mongodb._bson import documents
 from sidecar.sinks.mongodb.bson_encoder import Encoder
 from sidecar.sinks.mongodb.sink import _ENCODER
@@ -86,11 +86,11 @@ def check_documents(data: bytes) -> None:
         return
     assert isinstance(json.loads(line), dict)
     assert bson.is_valid(found)
-    rows = _IN_PYTHON.rows(Batch([Whole(GENERATION, range(1), [line.decode()], [""])]), "logs", [])
+    rows = _IN_PYTHON.rows(Batch([RenderedDocuments(GENERATION, range(1), [line.decode()], [""])]), "logs", [])
     assert [found[found.index(b"35-0") + 4 :]] == [each[each.index(_ID) + len(_ID) :] for each in rows.data]
 
 
-_ID = Whole(GENERATION, range(1), [""], [""]).ids()[0].encode()
+_ID = RenderedDocuments(GENERATION, range(1), [""], [""]).ids()[0].encode()
 
 
 def _text_of(material: Material) -> str:

@@ -11,32 +11,32 @@ from datetime import datetime
 
 from msgspec.structs import replace
 
-from sidecar.decode.framing import Framing
-from sidecar.document.builder import Finisher
-from sidecar.document.static_fields import Add
-from sidecar.model.documents import Documents, Envelope, Spliced
+from sidecar.decode.framing import Framer
+from sidecar.document.builder import DocumentBuilder
+from sidecar.document.static_fields import StaticFields
+from sidecar.model.documents import BulkFraming, Documents, SplicedDocuments
 from sidecar.model.file import Generation
-from sidecar.model.lines import Chunk, Lines
-from sidecar.model.records import Records
+from sidecar.model.lines import Chunk, LineBatch
+from sidecar.model.records import RecordBatch
 from sidecar.model.reserved_fields import METADATA, OWN
 from sidecar.parse.access_log import apache, nginx
-from sidecar.parse.chain import Chain, Parser
-from sidecar.parse.container_messages import STREAM, Content
-from sidecar.parse.cri import Cri
-from sidecar.parse.csv import Csv
-from sidecar.parse.dissect import Dissect, Dissection
-from sidecar.parse.docker import Docker
-from sidecar.parse.format_parser import Pattern
+from sidecar.parse.chain import Parser, ParserChain
+from sidecar.parse.container_messages import STREAM, MessageParser
+from sidecar.parse.cri import CriParser
+from sidecar.parse.csv import CsvParser
+from sidecar.parse.dissect import Dissection, DissectParser
+from sidecar.parse.docker import DockerParser
+from sidecar.parse.format_parser import FormatParser
 from sidecar.parse.grok import expanded
-from sidecar.parse.json import Json
+from sidecar.parse.json import JsonParser
 from sidecar.parse.log_formats import FORMATS
-from sidecar.parse.logfmt import Logfmt
+from sidecar.parse.logfmt import LogfmtParser
 from sidecar.parse.mysql_slow import MYSQL_SLOW
-from sidecar.parse.plain import Plain
-from sidecar.parse.regex import Regex
-from sidecar.parse.time.format_times import Written
+from sidecar.parse.plain import PlainTextParser
+from sidecar.parse.regex import RegexParser
+from sidecar.parse.time.format_times import FormatTimes
 from sidecar.parse.time.timestamps import Timestamps
-from sidecar.parse.typed_fields import Declared
+from sidecar.parse.typed_fields import TypedFields
 from sidecar.testing import ManualClock
 from tests.fuzz.json_leaves import Leaf, are_consistent, is_object, leaves, root_names
 from tests.fuzz.material import Material
@@ -58,11 +58,11 @@ class Setup:
 
     name: str
     parser: Callable[[], Parser]
-    finisher: Finisher
+    finisher: DocumentBuilder
     added: Mapping[str, str]
     target: str | None = None
 
-    def has_dotted_name_below_ours(self, lines: Lines) -> bool:
+    def has_dotted_name_below_ours(self, lines: LineBatch) -> bool:
         """Whether JSON has a name such as `log.offset.x` at its root, which is not looked for at a stroke."""
         starts = tuple(f"{path}." for path in (*OWN, *self.added))
         return any(name.startswith(starts) for line in lines.texts if is_object(line) for name in root_names(line))
@@ -70,8 +70,8 @@ class Setup:
 
 def setup(material: Material, wanted: str | None = None) -> Setup:
     """One of the pipelines that can be set up, or one with the parser that is `wanted`, a name of the registry."""
-    added = Add(_ADDED if material.below(2) else {})
-    finisher = Finisher(ManualClock(), "web-1", [added.leaves])
+    added = StaticFields(_ADDED if material.below(2) else {})
+    finisher = DocumentBuilder(ManualClock(), "web-1", [added.leaves])
     reserved = finisher.reserved()
     zone = material.one_of(("UTC", "Europe/Berlin"))
     times = Timestamps(material.one_of(_FORMATS), zone)
@@ -79,19 +79,25 @@ def setup(material: Material, wanted: str | None = None) -> Setup:
     target = material.one_of((None, None, "app", "log.app", "log.file"))
     form = material.one_of(tuple(_FORMS.values())) if wanted is None else _FORMS.get(wanted, MYSQL_SLOW)
     parsers: dict[str, Callable[[], Parser]] = {
-        "json": lambda: Json(times, reserved, field, target),
-        "plain": Plain,
+        "json": lambda: JsonParser(times, reserved, field, target),
+        "plain": PlainTextParser,
         "nginx": nginx,
         "apache": apache,
-        "regex": lambda: Regex(_PATTERN, Declared({}, times, field)),
-        "grok": lambda: Regex(_GROK.pattern, Declared(_GROK.kinds, times, field), _GROK.paths, anywhere=True),
-        "dissect": lambda: Dissect(_DISSECTION, "", Declared({"level": "ip"}, times, field)),
-        "format": lambda: Pattern(form, Written(form.shape, zone, ManualClock())),
-        "csv": lambda: Csv(("time", "level", "log.offset", "n"), ",", Declared({"n": "integer"}, times, field)),
-        "logfmt": lambda: Logfmt(Declared({"n": "float", "log": "ip"}, times, field)),
-        "cri": lambda: Cri(Content()),
-        "docker": lambda: Docker(Content(Json(times, reserved | {STREAM}, field, target))),
-        "chain": lambda: Chain([Json(times, reserved, field, target), nginx(), Regex(_PATTERN, Declared({}, times))]),
+        "regex": lambda: RegexParser(_PATTERN, TypedFields({}, times, field)),
+        "grok": lambda: RegexParser(
+            _GROK.pattern, TypedFields(_GROK.kinds, times, field), _GROK.paths, anywhere=True
+        ),
+        "dissect": lambda: DissectParser(_DISSECTION, "", TypedFields({"level": "ip"}, times, field)),
+        "format": lambda: FormatParser(form, FormatTimes(form.shape, zone, ManualClock())),
+        "csv": lambda: CsvParser(
+            ("time", "level", "log.offset", "n"), ",", TypedFields({"n": "integer"}, times, field)
+        ),
+        "logfmt": lambda: LogfmtParser(TypedFields({"n": "float", "log": "ip"}, times, field)),
+        "cri": lambda: CriParser(MessageParser()),
+        "docker": lambda: DockerParser(MessageParser(JsonParser(times, reserved | {STREAM}, field, target))),
+        "chain": lambda: ParserChain(
+            [JsonParser(times, reserved, field, target), nginx(), RegexParser(_PATTERN, TypedFields({}, times))]
+        ),
     }
     name = material.one_of(("json", *parsers)) if wanted is None else "format" if wanted in _FORMS else wanted
     return Setup(name, parsers[name], finisher, added.leaves(), target)
@@ -157,9 +163,9 @@ def _as_values(material: Material) -> bytes:
     return material.one_of((*rows, *pairs, cri, docker.replace(", ", ","))).encode()
 
 
-def framed(data: bytes) -> Lines:
+def framed(data: bytes) -> LineBatch:
     """The lines of a chunk somewhere in a file."""
-    return Framing().lines(Chunk(GENERATION, 100, data, 100 + len(data)))
+    return Framer().lines(Chunk(GENERATION, 100, data, 100 + len(data)))
 
 
 def check(data: bytes, wanted: str | None = None) -> None:
@@ -171,14 +177,14 @@ def check(data: bytes, wanted: str | None = None) -> None:
     documents = pipeline.finisher.documents(records)
     texts = documents.texts()
     assert len(texts) == len(records.members) == len(records.times) == lines.count
-    if isinstance(documents, Spliced) and pipeline.has_dotted_name_below_ours(lines):
+    if isinstance(documents, SplicedDocuments) and pipeline.has_dotted_name_below_ours(lines):
         return
     for index, line in enumerate(lines.texts):
         _check_line(pipeline, records, index, line, texts[index])
     _check_one_by_one(pipeline, lines, documents)
 
 
-def _check_line(pipeline: Setup, records: Records, index: int, line: str, text: str) -> None:
+def _check_line(pipeline: Setup, records: RecordBatch, index: int, line: str, text: str) -> None:
     assert "\n" not in text
     time = records.times[index]
     assert not time or is_time(time), time
@@ -212,7 +218,7 @@ def is_time(text: str) -> bool:
     return True
 
 
-def _wrote(pipeline: Setup, records: Records, index: int, line: str) -> list[Leaf] | None:
+def _wrote(pipeline: Setup, records: RecordBatch, index: int, line: str) -> list[Leaf] | None:
     """What the application said, leaf by leaf; None if it nests too deeply to be looked at from here."""
     text = line.removeprefix("\ufeff").strip(" \t\r\n")
     if index in records.errors and pipeline.name in ("cri", "docker"):
@@ -261,11 +267,11 @@ def _bare(path: str) -> list[str]:
     return [re.sub(r"_\d*", "", name) for name in path.split(".")]
 
 
-def _check_one_by_one(pipeline: Setup, lines: Lines, documents: Documents) -> None:
+def _check_one_by_one(pipeline: Setup, lines: LineBatch, documents: Documents) -> None:
     """What went at a stroke is the same to the byte when each line is looked at by itself."""
     apart = replace(lines, whole=False, texts=lines.texts)
     careful = pipeline.finisher.documents(replace(pipeline.parser().parse(apart), names=None))
-    envelope = Envelope("<", ">\n")
+    envelope = BulkFraming("<", ">\n")
     assert careful.texts() == documents.texts()
     assert careful.ids() == documents.ids()
     assert careful.event_times() == documents.event_times()

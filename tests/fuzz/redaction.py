@@ -6,17 +6,17 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
-from sidecar.model.records import Records
-from sidecar.parse.json import Json
-from sidecar.parse.plain import Plain
+from sidecar.model.records import RecordBatch
+from sidecar.parse.json import JsonParser
+from sidecar.parse.plain import PlainTextParser
 from sidecar.parse.time.timestamps import Timestamps
 from sidecar.transform.redaction.detectors import DETECTORS
 from sidecar.transform.redaction.redactor import (
     Action,
-    FieldAt,
-    Named,
-    Pattern,
+    DetectorRule,
+    FieldRule,
     Redactor,
+    RegexRule,
     Rule,
     drop,
     hashed,
@@ -52,13 +52,13 @@ def _rules(material: Material) -> tuple[list[Rule], list[tuple[str, str]]]:
     planted = []
     for name in DETECTORS:
         if material.below(3) == 0:
-            rules.append(Named(DETECTORS[name], material.one_of(_ACTIONS)))
+            rules.append(DetectorRule(DETECTORS[name], material.one_of(_ACTIONS)))
             planted.append(_SECRETS[name])
     if not rules or material.below(2):
-        rules.append(Pattern(_PATTERN, material.one_of(_ACTIONS)))
+        rules.append(RegexRule(_PATTERN, material.one_of(_ACTIONS)))
         planted.append((_BY_PATTERN, _BY_PATTERN))
     if material.below(2):
-        rules.append(FieldAt(_FIELD, material.one_of(_ACTIONS)))
+        rules.append(FieldRule(_FIELD, material.one_of(_ACTIONS)))
     return rules, planted
 
 
@@ -76,13 +76,13 @@ def _object(material: Material, planted: list[tuple[str, str]]) -> str:
     return json.dumps(said, ensure_ascii=bool(material.below(2)))
 
 
-def _records(material: Material, planted: list[tuple[str, str]]) -> Records:
+def _records(material: Material, planted: list[tuple[str, str]]) -> RecordBatch:
     is_json = bool(material.below(3))
     lines: list[str] = []
     while material.is_left and len(lines) < 20:
         text = _object(material, planted) if is_json else _message(material, material.one_of(planted)[0])
         lines.append(text.replace("\n", " ").replace("\r", " "))
-    parser = Json(Timestamps(), frozenset()) if is_json else Plain()
+    parser = JsonParser(Timestamps(), frozenset()) if is_json else PlainTextParser()
     return parser.parse(framed("".join(f"{line}\n" for line in lines).encode(errors="replace")))
 
 
@@ -93,7 +93,7 @@ def check(data: bytes) -> None:
     records = _records(material, planted)
     members = Redactor(rules).redacted(records).members
     assert list(members) == [member_by_member(body, rules) for body in records.members]
-    hides_field = any(isinstance(rule, FieldAt) for rule in rules)
+    hides_field = any(isinstance(rule, FieldRule) for rule in rules)
     for body in members:
         left = list(_strings(json.loads(f"{{{body}}}")))
         for text in left:

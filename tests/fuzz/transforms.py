@@ -7,10 +7,10 @@ from collections.abc import Mapping, Sequence
 from functools import cache
 from typing import Any
 
-from sidecar.config.pipeline import Pipeline
-from sidecar.model.lines import Chunk, Skipped
+from sidecar.config.pipeline import PipelineSettings
+from sidecar.model.lines import Chunk, SkippedRange
 from sidecar.pipeline.builder import rooms_of
-from sidecar.pipeline.shipper import Rooms
+from sidecar.pipeline.stages import Stages
 from sidecar.testing import ManualClock
 from tests.fuzz.json_leaves import is_object
 from tests.fuzz.material import Material
@@ -51,10 +51,10 @@ SETTINGS: Mapping[str, Sequence[Any]] = {
 
 
 @cache
-def _rooms(kind: str, which: int, parser: int) -> Rooms:
+def _rooms(kind: str, which: int, parser: int) -> Stages:
     settings = {"paths": ["/var/log/app/*.log"], "parser": _PARSERS[parser], "enrich": [SETTINGS[kind][which]]}
     environ = {"NODE_NAME": "node-1", "POD_NAME": "shop-1", "POD_NAMESPACE": "shop"}
-    return rooms_of(Pipeline.model_validate(settings), ManualClock(), "web-1", environ)
+    return rooms_of(PipelineSettings.model_validate(settings), ManualClock(), "web-1", environ)
 
 
 def check(kind: str, data: bytes) -> None:
@@ -80,12 +80,12 @@ def check(kind: str, data: bytes) -> None:
     assert filtered == left_out
 
 
-def _shipped(rooms: Rooms, offset: int, lines: Sequence[bytes]) -> tuple[dict[int, str], set[tuple[int, str]]]:
+def _shipped(rooms: Stages, offset: int, lines: Sequence[bytes]) -> tuple[dict[int, str], set[tuple[int, str]]]:
     """The documents by offset, and what was left out and why."""
     data = b"".join(b"%b\n" % line for line in lines)
     _, records, documents = rooms.documents(Chunk(GENERATION, offset, data, offset + len(data)))
     return dict(zip(documents.starts, documents.texts(), strict=True)), {_place(each) for each in records.filtered}
 
 
-def _place(skipped: Skipped) -> tuple[int, str]:
+def _place(skipped: SkippedRange) -> tuple[int, str]:
     return skipped.start, skipped.reason

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from sidecar.tail.tracked_file import Elsewhere
+from sidecar.tail.tracked_file import FileMoved
 from sidecar.tail.unreadable_files import MAX_PAUSE_S, UnreadableFiles
 from sidecar.testing import ManualClock
 from tests.hostile.faults import Faults
@@ -174,7 +174,7 @@ def test_a_guard_ends_at_errors_of_its_file_and_at_no_others(tmp_path: Path) -> 
     with files.guard("a"):
         raise OSError(errno.ESTALE, "Stale file handle")
     with files.guard("b"):
-        raise Elsewhere("another file has its name")
+        raise FileMoved("another file has its name")
     assert files.reasons() == {"a": "Stale file handle"}
     with pytest.raises(ValueError, match="not ours"), files.guard("c"):
         raise ValueError("not ours")

@@ -14,12 +14,12 @@ from threading import Event, Thread
 
 import pytest
 
-from sidecar.app.watcher import Watched, Watcher
+from sidecar.app.watcher import WatchedPipeline, Watcher
 from sidecar.lib.roots import open_directory
-from sidecar.tail.source import MAX_COMPRESSION, Allowance, Postponed, Source, open_source
+from sidecar.tail.source import MAX_COMPRESSION, Postponed, ScanAllowance, Source, open_source
 from sidecar.telemetry.events import CopyTaken, FileRefused
-from sidecar.watch.directory_walk import Descent
-from sidecar.watch.scanner import Sweep
+from sidecar.watch.directory_walk import DirectoryWalk
+from sidecar.watch.scanner import FileScanner
 from tests.model.test_rotation import NEW, OLD, expected, lines
 from tests.model.world import World
 
@@ -238,7 +238,7 @@ def test_a_link_of_the_administrator_is_followed_once(tmp_path: Path) -> None:
     (tmp_path / "disk").mkdir()
     (tmp_path / "logs").mkdir()
     (tmp_path / "logs" / "web").symlink_to(tmp_path / "disk")
-    sweep = Sweep([f"{tmp_path}/logs/web/*.log"])
+    sweep = FileScanner([f"{tmp_path}/logs/web/*.log"])
     (tmp_path / "disk" / "good.log").write_text("good\n")
     assert [sighting.path for sighting in sweep.look()] == [f"{tmp_path}/disk/good.log"]
     (tmp_path / "logs" / "web").unlink()
@@ -254,7 +254,7 @@ def test_a_link_that_stays_below_its_directory_may_be_switched_and_may_not_leave
         (logs / f"releases/{number}/app.log").write_text("good\n")
     current = logs / "current"
     current.symlink_to("releases/1")
-    sweep = Sweep([f"{current}/*.log"])
+    sweep = FileScanner([f"{current}/*.log"])
     (logs / "releases/outside").symlink_to(secrets)
 
     def look(target: str | Path) -> list[str]:
@@ -272,7 +272,7 @@ def test_a_link_that_stays_below_its_directory_may_be_switched_and_may_not_leave
 
 def test_a_directory_that_appears_as_a_link_after_the_start_is_refused(tmp_path: Path) -> None:
     secrets = write_secrets(tmp_path / "secrets")
-    sweep = Sweep([f"{tmp_path}/volume/web/*.log"])
+    sweep = FileScanner([f"{tmp_path}/volume/web/*.log"])
     (tmp_path / "volume").mkdir()
     (tmp_path / "volume" / "web").symlink_to(secrets)
     assert sweep.look() == []
@@ -377,7 +377,7 @@ def test_what_is_refused_is_logged_once_and_counted(tmp_path: Path) -> None:
     scene = Scene(world, PLACES["the fixed part"], write_secrets(tmp_path / "secrets"))
     world.path("web").mkdir()
     scene.swap()
-    watched = Watched(world.sweep, world.follower)
+    watched = WatchedPipeline(world.sweep, world.follower)
     watcher = Watcher([watched], world.clock, world.said.append)
     for _ in range(3):
         watcher.look()
@@ -513,7 +513,7 @@ def packed(tmp_path: Path) -> Iterator[Source]:
 
 
 def test_a_compressed_file_that_cannot_hold_so_much_is_not_unpacked(packed: Source) -> None:
-    allowance = Allowance(1 << 20)
+    allowance = ScanAllowance(1 << 20)
     packed.limit(allowance)
     assert not packed.holds(1 << 40)
     assert allowance.left == 1 << 20
@@ -522,7 +522,7 @@ def test_a_compressed_file_that_cannot_hold_so_much_is_not_unpacked(packed: Sour
 def test_what_is_unpacked_in_a_scan_is_bounded_and_goes_on_in_the_next(packed: Source) -> None:
     scans, most = 0, 32 << 20
     while True:
-        allowance = Allowance(most)
+        allowance = ScanAllowance(most)
         packed.limit(allowance)
         scans += 1
         try:
@@ -541,7 +541,7 @@ def test_what_is_unpacked_in_a_scan_is_bounded_and_goes_on_in_the_next(packed: S
 def test_an_archive_of_empty_parts_does_not_hold_up_a_scan(tmp_path: Path) -> None:
     (tmp_path / "app.log.1.gz").write_bytes(gzip.compress(b"x") + gzip.compress(b"") * 50_000)
     source = open_source(str(tmp_path), f"{tmp_path}/app.log.1.gz")
-    source.limit(Allowance(32 << 20))
+    source.limit(ScanAllowance(32 << 20))
     with pytest.raises(Postponed):
         source.holds(2)
     source.close()
@@ -550,7 +550,7 @@ def test_an_archive_of_empty_parts_does_not_hold_up_a_scan(tmp_path: Path) -> No
 def test_a_tree_with_many_arms_takes_few_descriptors(tmp_path: Path) -> None:
     before, most = len(os.listdir("/proc/self/fd")), 0
     with open_directory(str(tmp_path)) as directory:
-        descent = Descent(directory, str(tmp_path))
+        descent = DirectoryWalk(directory, str(tmp_path))
         folder, arms = descent.top, []
         for _ in range(150):
             for name in ("a", "b"):

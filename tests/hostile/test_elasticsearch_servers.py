@@ -18,7 +18,7 @@ import pytest
 import trustme
 
 from sidecar.deliver.backoff import MAX_RETRY_AFTER_S, Backoff
-from sidecar.errors import Fatal, Retryable, TooLarge
+from sidecar.errors import Misconfigured, RequestTooLarge, Retryable
 from sidecar.sinks.elasticsearch.sink import ElasticsearchSettings, ElasticsearchSink
 from tests.hostile.servers import Behaviour, Peer, Server, recovers, serving
 from tests.sinks.batches import batch_of
@@ -161,7 +161,7 @@ def test_a_server_in_the_place_of_elasticsearch_cannot_hold_the_sink(name: str) 
         sink = sink_at(server)
         with pytest.raises(Retryable) as fault:
             sink.write(batch_of(document))
-        assert not isinstance(fault.value, TooLarge)
+        assert not isinstance(fault.value, RequestTooLarge)
         assert len(str(fault.value)) < 1000
         assert recovers(server, sink, good)
 
@@ -198,12 +198,12 @@ def test_gzip_that_was_asked_for_is_unpacked_within_bounds(packed: bytes) -> Non
         sink = sink_at(server, compress=True)
         with pytest.raises(Retryable) as fault:
             sink.write(batch_of("{}"))
-        assert not isinstance(fault.value, TooLarge)
+        assert not isinstance(fault.value, RequestTooLarge)
         assert recovers(server, sink, good)
 
 
 def test_an_answer_that_is_too_large_for_several_documents_is_asked_for_in_parts() -> None:
-    with serving(floods(CHUNKED, b"100000\r\n" + BLANKS + b"\r\n")) as server, pytest.raises(TooLarge):
+    with serving(floods(CHUNKED, b"100000\r\n" + BLANKS + b"\r\n")) as server, pytest.raises(RequestTooLarge):
         sink_at(server, timeout=20).write(batch_of("{}", "{}"))
 
 
@@ -212,7 +212,7 @@ def test_no_redirect_is_followed(status: int) -> None:
     with serving(good) as other:
         location = b"Location: http://127.0.0.1:%d/_bulk\r\nContent-Length: 0\r\n\r\n" % other.port
         with serving(sends(b"HTTP/1.1 %d Elsewhere\r\n" % status + location)) as server:
-            with pytest.raises(Fatal, match=str(status)):
+            with pytest.raises(Misconfigured, match=str(status)):
                 sink_at(server, username="u", password="p").write(batch_of("{}"))
             assert other.connections == 0
 

@@ -13,13 +13,13 @@ from typing import Any
 import msgspec
 import pytest
 
-from sidecar.config.pipeline import Pipeline
+from sidecar.config.pipeline import PipelineSettings
 from sidecar.model.batch import Batch
-from sidecar.model.documents import Documents, Envelope
+from sidecar.model.documents import BulkFraming, Documents
 from sidecar.model.file import Generation
-from sidecar.model.lines import Chunk, Lines
+from sidecar.model.lines import Chunk, LineBatch
 from sidecar.pipeline.builder import rooms_of
-from sidecar.pipeline.shipper import Rooms
+from sidecar.pipeline.stages import Stages
 from sidecar.testing import ManualClock
 from tests.fuzz.json_leaves import leaves, root_names
 
@@ -44,14 +44,14 @@ PARSERS: list[Any] = [
 ]
 
 
-def rooms(parser: Any, **settings: Any) -> Rooms:
+def rooms(parser: Any, **settings: Any) -> Stages:
     """The rooms of a pipeline in a Pod."""
     given = {"paths": ["/var/log/app/*.log"], "parser": parser, "enrich": ["kubernetes"], **settings}
-    pipeline = Pipeline.model_validate(given)
+    pipeline = PipelineSettings.model_validate(given)
     return rooms_of(pipeline, ManualClock(), "web-1", KUBERNETES)
 
 
-def shipped(lines: Sequence[bytes], parser: Any = "json", **settings: Any) -> tuple[Lines, Documents]:
+def shipped(lines: Sequence[bytes], parser: Any = "json", **settings: Any) -> tuple[LineBatch, Documents]:
     """What becomes of these lines."""
     data = b"".join(line + b"\n" for line in lines)
     lines_, _, documents = rooms(parser, **settings).documents(Chunk(LIFE, 0, data, len(data)))
@@ -92,7 +92,7 @@ def test_no_line_becomes_a_second_document_in_the_body_of_a_request(parser: Any)
     lines = [GOOD, *SECOND_DOCUMENTS, GOOD]
     found, documents = shipped(lines, parser)
     assert found.count == len(lines)
-    body = Batch([documents]).rendered(Envelope('{"create":{"_id":"', '"}}\n')).split(b"\n")
+    body = Batch([documents]).rendered(BulkFraming('{"create":{"_id":"', '"}}\n')).split(b"\n")
     assert body.pop() == b""
     assert body[::2] == [b'{"create":{"_id":"z-%d"}}' % start for start in starts(lines)]
     for start, text in zip(starts(lines), body[1::2], strict=True):
@@ -201,7 +201,7 @@ NUMBERS = [
 
 @pytest.mark.parametrize("formats", [(), ("epoch",), ("epoch_ns", "iso8601"), ("%Y", "%s", "%H:%M")], ids=str)
 def test_numbers_and_times_beyond_all_bounds_stop_nothing(formats: tuple[str, ...]) -> None:
-    pipeline = Pipeline.model_validate(
+    pipeline = PipelineSettings.model_validate(
         {"paths": ["a"], "parser": "json", "timestamp": {"formats": formats, "zone": "America/New_York"}}
     )
     lines = [b'{"time":%b,"n":%b}' % (number, number) for number in NUMBERS]

@@ -11,8 +11,8 @@ from typing import Any
 
 import pytest
 
-from sidecar.model.batch import Batch, Verdict
-from sidecar.pipeline.shipper import MAX_CHUNK_DOCUMENTS, Limits
+from sidecar.deliver.batcher import MAX_CHUNK_DOCUMENTS, BatchLimits
+from sidecar.model.batch import Batch, WriteResult
 from tests.bench.servers import null_server
 from tests.journey.processes import ENVIRON
 from tests.model.world import Destination, World
@@ -75,12 +75,12 @@ class CountingSink(Destination):
 
     sizes: list[tuple[int, int]] = field(default_factory=list)
 
-    def write(self, batch: Batch) -> Verdict:
+    def write(self, batch: Batch) -> WriteResult:
         self.sizes.append((len(batch), sum(map(len, batch.documents))))
         return super().write(batch)
 
 
-def count_batches(tmp_path: Path, data: bytes, limits: Limits, **options: Any) -> list[tuple[int, int]]:
+def count_batches(tmp_path: Path, data: bytes, limits: BatchLimits, **options: Any) -> list[tuple[int, int]]:
     world = World(tmp_path, **options)
     sink = CountingSink(world.fuse)
     world.destinations["sink"] = sink
@@ -97,18 +97,18 @@ def count_batches(tmp_path: Path, data: bytes, limits: Limits, **options: Any) -
 def test_no_batch_has_more_documents_than_batch_records(
     tmp_path: Path, records: int, multiline: dict[str, str] | None
 ) -> None:
-    sizes = count_batches(tmp_path, b"x\n" * 300, Limits(records, 64 * 1024, 0.1, 1), multiline=multiline)
+    sizes = count_batches(tmp_path, b"x\n" * 300, BatchLimits(records, 64 * 1024, 0.1, 1), multiline=multiline)
     assert max(count for count, _ in sizes) == records
 
 
 def test_the_bytes_of_a_batch_are_bounded_also_where_fields_make_documents_long(tmp_path: Path) -> None:
     pipeline = {"enrich": [{"add": LABELS}]}
-    sizes = count_batches(tmp_path, b"x\n" * 5_000, Limits(10_000, 64 * 1024, 0.1, 1), pipeline=pipeline)
+    sizes = count_batches(tmp_path, b"x\n" * 5_000, BatchLimits(10_000, 64 * 1024, 0.1, 1), pipeline=pipeline)
     assert max(size for _, size in sizes) <= 4 * 64 * 1024
 
 
 def test_a_chunk_may_have_as_many_records_as_memory_allows_and_always_one() -> None:
-    limits = Limits(10_000, 1 << 20, 0.1, 1)
+    limits = BatchLimits(10_000, 1 << 20, 0.1, 1)
     assert limits.chunk_records(overhead=1024, records=0) == MAX_CHUNK_DOCUMENTS // 1024
     assert limits.chunk_records(overhead=1, records=9_990) == 10
     assert limits.chunk_records(overhead=1 << 30, records=0) == 1

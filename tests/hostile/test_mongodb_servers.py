@@ -14,7 +14,7 @@ from typing import Any
 import bson
 import pytest
 
-from sidecar.errors import DeliveryError, TooLarge
+from sidecar.errors import DeliveryError, RequestTooLarge
 from sidecar.sinks.mongodb.sink import MongoDBSettings, MongoDBSink
 from tests.hostile.servers import Behaviour, Peer, Server, recovers, serving
 from tests.sinks.batches import batch_of
@@ -179,13 +179,13 @@ def test_a_server_in_the_place_of_mongodb_cannot_hold_the_sink(name: str) -> Non
         sink = sink_at(server)
         fault = fault_of(sink, document)
         assert fault is not None
-        assert not isinstance(fault, TooLarge)
+        assert not isinstance(fault, RequestTooLarge)
         assert len(str(fault)) < 1000
         assert recovers(server, sink, good)
 
 
 def test_a_reply_that_is_too_large_for_several_documents_is_asked_for_in_parts() -> None:
-    with serving(FAULTY["announces 47 MB"]) as server, pytest.raises(TooLarge):
+    with serving(FAULTY["announces 47 MB"]) as server, pytest.raises(RequestTooLarge):
         sink_at(server, 20).write(batch_of("{}", "{}"))
 
 

@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from sidecar.model.checkpoint import ORIGIN, Advance
-from sidecar.model.counts import MAX_COUNT, Amounts
+from sidecar.model.checkpoint import ORIGIN, CheckpointUpdate
+from sidecar.model.counts import MAX_COUNT, ByteCounts
 from sidecar.model.file import FileId, Generation
 from sidecar.model.fingerprint import Fingerprint
 from sidecar.state.database import open_store
@@ -92,12 +92,12 @@ def test_sums_of_the_balance_stop_at_63_bits_and_are_exact_before(tmp_path: Path
 
 
 def _settle(ledger: Ledger, number: int, size: int) -> None:
-    amounts = Amounts()
+    amounts = ByteCounts()
     amounts.add("stored", size, 1)
     if number not in {known.generation.number for known in ledger.unfinished("app")}:
         generation = Generation(number, "app", f"/{number}", 0.0)
         ledger.begin([(generation, FileId(1, number, None), Fingerprint.of(b""))])
-    ledger.commit("app", "sink", [Advance(number, ORIGIN, size, amounts)])
+    ledger.commit("app", "sink", [CheckpointUpdate(number, ORIGIN, size, amounts)])
 
 
 def test_the_real_size_leaves_out_an_implausible_hole_and_nothing_else(tmp_path: Path, volume: Path) -> None:

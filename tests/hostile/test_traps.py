@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from sidecar.watch.scanner import Sweep
+from sidecar.watch.scanner import FileScanner
 from tests.hostile.test_volume import stored
 from tests.journey.processes import ended, eventually, running
 from tests.journey.test_bounds import BASE_AND_BUDGET, descriptors, memory
@@ -63,7 +63,7 @@ def test_directories_nested_without_end_do_not_end_the_sweep(deep: Path, levels:
     nest(deep, levels)
     (deep / "z").mkdir()
     (deep / "z" / "good.log").write_text("good\n")
-    sweep = Sweep([f"{deep}/**/*.log"])
+    sweep = FileScanner([f"{deep}/**/*.log"])
     depths = [sighting.path.count("/d") for sighting in sweep.look()]
     assert depths[-1] <= 2, "the good one is the last"
     assert (len(depths), len(sweep.unreadable)) == ((2, 0) if levels == DEEPER_THAN_CALLS else (1, 1))

@@ -17,7 +17,7 @@ from sidecar.errors import ConfigurationError
 from sidecar.kubernetes import termination_log as termination
 from sidecar.kubernetes.exit_rules import RESTART_S, SETTLE_S, ApplicationExits, FileAppears, Idle, Never, rule_of
 from sidecar.kubernetes.pod import Pod
-from sidecar.kubernetes.processes import Neighbours
+from sidecar.kubernetes.processes import OtherContainers
 
 
 class Namespace:
@@ -27,7 +27,7 @@ class Namespace:
         self.folder = folder
         self.place("self", "ours")
         self.place("1", "pause")
-        self.neighbours = Neighbours(folder)
+        self.neighbours = OtherContainers(folder)
 
     def place(self, process: str, container: str) -> None:
         (self.folder / process).mkdir(exist_ok=True)

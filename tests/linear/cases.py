@@ -6,22 +6,22 @@ from collections.abc import Callable, Iterator
 from functools import partial
 from typing import Any, NamedTuple
 
-from sidecar.config.pipeline import Pipeline
-from sidecar.decode.framing import Framing
+from sidecar.config.pipeline import PipelineSettings
+from sidecar.decode.framing import Framer
 from sidecar.decode.multiline import grouping
 from sidecar.decode.presets import PRESETS
-from sidecar.deliver.retry import Outcome
-from sidecar.document.builder import Finisher
+from sidecar.deliver.batcher import BatchPart
+from sidecar.deliver.retry import DeliveryResult
+from sidecar.document.builder import DocumentBuilder
 from sidecar.lib.charset import CODECS, Charset
 from sidecar.model.batch import Batch, Rejection
-from sidecar.model.documents import Whole
+from sidecar.model.documents import RenderedDocuments
 from sidecar.model.file import Generation
 from sidecar.model.lines import Chunk
-from sidecar.model.span import Span
-from sidecar.parse.plain import Plain
+from sidecar.model.span import PendingSpan
+from sidecar.parse.plain import PlainTextParser
 from sidecar.pipeline.accounting import account, undecodable
 from sidecar.pipeline.builder import rooms_of
-from sidecar.pipeline.shipper import Part
 from sidecar.sinks.mongodb.bson_encoder import Encoder
 from sidecar.sinks.mongodb.sink import _ENCODER as ENCODER
 from sidecar.testing import ManualClock
@@ -45,7 +45,7 @@ class Case(NamedTuple):
 def pipeline(parser: Any, *enrich: Any, **settings: Any) -> Callable[[str], Work]:
     """Return what a pipeline does with a line, from bytes to the document."""
     given = {"paths": ["/var/log/app/*.log"], "parser": parser, "enrich": ["kubernetes", *enrich], **settings}
-    rooms = rooms_of(Pipeline.model_validate(given), ManualClock(), "web-1", _KUBERNETES)
+    rooms = rooms_of(PipelineSettings.model_validate(given), ManualClock(), "web-1", _KUBERNETES)
 
     def work(line: str) -> Work:
         data = line.encode(settings.get("encoding", "utf-8"), "replace") + b"\n"
@@ -245,17 +245,17 @@ def _encodings() -> Iterator[Case]:
 
 def _letters() -> Iterator[Case]:
     """Every document of a chunk is refused, by the sink or because it is no text in its encoding."""
-    finisher = Finisher(ManualClock(), "web-1")
+    finisher = DocumentBuilder(ManualClock(), "web-1")
 
     def letters(text: str) -> Work:
         chunk = Chunk(_GENERATION, 0, text.encode(), len(text.encode()))
-        lines = Framing().lines(chunk)
-        documents = finisher.documents(Plain().parse(lines))
+        lines = Framer().lines(chunk)
+        documents = finisher.documents(PlainTextParser().parse(lines))
         batch, everything = Batch([documents]), range(len(documents))
-        outcome = Outcome({index: Rejection(index, "a", "b") for index in everything}, attempts=1)
+        outcome = DeliveryResult({index: Rejection(index, "a", "b") for index in everything}, attempts=1)
 
         def work() -> None:
-            part = Part(documents, lines.layout(), Span(0, chunk.end, b""), chunk.end)
+            part = BatchPart(documents, lines.layout(), PendingSpan(0, chunk.end, b""), chunk.end)
             account([part], batch, outcome, "app", "out", 0.0)
             undecodable(part, frozenset(everything), "app", "out", 0.0)
 
@@ -266,7 +266,7 @@ def _letters() -> Iterator[Case]:
     encoder = Encoder(ENCODER.encode, ENCODER.decimal, ENCODER.faults, None)
 
     def encode(text: str) -> Work:
-        batch = Batch([Whole(_GENERATION, [0], [text], [""])])
+        batch = Batch([RenderedDocuments(_GENERATION, [0], [text], [""])])
         return lambda: encoder.rows(batch, "logs", [])
 
     for name, shape in JSON.items():

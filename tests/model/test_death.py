@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from sidecar.state.dead_letters import Bound
+from sidecar.state.dead_letters import DeadLetterLimit
 from tests.model.test_rotation import MORE, NEW, OLD, expected, renamed
 from tests.model.world import World, streams
 
@@ -69,7 +69,7 @@ def test_a_death_while_the_next_one_starts_is_no_different(tmp_path: Path) -> No
 
 
 def test_full_dead_letters_block_the_sink_that_has_refused_and_no_other(tmp_path: Path) -> None:
-    world = World(tmp_path, sinks=("one", "two"), bound=Bound(300, "block"))
+    world = World(tmp_path, sinks=("one", "two"), bound=DeadLetterLimit(300, "block"))
     for number in range(6):
         world.destinations["one"].faults = ["one is poison"]
         world.write(b"line %d\n" % number)
@@ -84,7 +84,7 @@ def test_full_dead_letters_block_the_sink_that_has_refused_and_no_other(tmp_path
 
 
 def test_full_dead_letters_drop_the_oldest_and_count_them(tmp_path: Path) -> None:
-    world = World(tmp_path, bound=Bound(500, "drop_oldest"))
+    world = World(tmp_path, bound=DeadLetterLimit(500, "drop_oldest"))
     for number in range(6):
         world.destinations["sink"].faults = ["one is poison"]
         world.write(b"line %d\n" % number)

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from sidecar.tail.tracked_file import Life
+from sidecar.tail.tracked_file import TrackedFile
 from tests.model.world import World, streams
 
 RULE: dict[str, Any] = {"preset": "indent", "timeout": 2}
@@ -187,7 +187,7 @@ def test_thousands_of_cuts_are_not_remembered_for_ever(tmp_path: Path, monkeypat
         world.live(3)
     with world.looked_at() as db:
         assert db.execute("SELECT count(*) FROM cuts").fetchone()[0] <= 20
-    assert isinstance(world.follower.lives()[0], Life)
+    assert isinstance(world.follower.lives()[0], TrackedFile)
     world.settle()
     assert found(world) == texts(*(event(number) for number in range(60)))
 

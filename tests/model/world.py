@@ -16,20 +16,21 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from sidecar.config.pipeline import Pipeline
-from sidecar.errors import Fatal, Retryable
-from sidecar.model.batch import Batch, Rejection, Verdict
+from sidecar.config.pipeline import PipelineSettings
+from sidecar.deliver.batcher import BatchLimits
+from sidecar.errors import Misconfigured, Retryable
+from sidecar.model.batch import Batch, Rejection, WriteResult
 from sidecar.pipeline.builder import rooms_of
-from sidecar.pipeline.shipper import Limits, Shipper
-from sidecar.state.database import Store, open_store
-from sidecar.state.dead_letters import Bound
+from sidecar.pipeline.shipper import Shipper
+from sidecar.state.database import Database, open_store
+from sidecar.state.dead_letters import DeadLetterLimit
 from sidecar.state.ledger import Ledger
-from sidecar.tail.hard_links import Links
-from sidecar.tail.open_files import Descriptors
-from sidecar.tail.tracker import QUIET_S, Follower
+from sidecar.tail.hard_links import HardLinks
+from sidecar.tail.open_files import OpenFileLimiter
+from sidecar.tail.tracker import QUIET_S, FileTracker
 from sidecar.telemetry.events import Event
 from sidecar.telemetry.heartbeats import Heartbeats
-from sidecar.watch.scanner import Sweep
+from sidecar.watch.scanner import FileScanner
 
 FIRST_NOW = 1_795_395_600.0
 
@@ -72,7 +73,7 @@ class Fuse:
 class MortalLedger(Ledger):
     """The real ledger; the process may die just before and just after each of its transactions."""
 
-    def __init__(self, store: Store, bound: Bound | None, fuse: Fuse) -> None:
+    def __init__(self, store: Database, bound: DeadLetterLimit | None, fuse: Fuse) -> None:
         super().__init__(store, bound)
         for name in (
             "begin",
@@ -127,30 +128,30 @@ class Destination:
     def probe(self) -> None:
         """Nothing to try."""
 
-    def write(self, batch: Batch) -> Verdict:
+    def write(self, batch: Batch) -> WriteResult:
         self.fuse.moment()
         fault = "down" if self.is_down else self.faults.pop(0) if self.faults else ""
         if fault == "down":
             raise Retryable("the destination is down", retry_after=self.retry_after)
         if self.refuses:
-            return Verdict((), [Rejection(i, self.refuses, "all of them") for i in range(len(batch))])
+            return WriteResult((), [Rejection(i, self.refuses, "all of them") for i in range(len(batch))])
         half = len(batch) // 2
         if fault == "half, then silence":
             self._take(batch, range(half))
             raise Retryable("the connection broke in the middle")
         if fault == "half stored, half refused for now" and half:
             self._take(batch, range(half))
-            return Verdict(range(half), fault=Fatal("something is not right"))
+            return WriteResult(range(half), fault=Misconfigured("something is not right"))
         if fault == "one is poison" and batch.ids[0] not in self.documents:
             self._take(batch, range(1, len(batch)))
-            return Verdict(range(1, len(batch)), [Rejection(0, "poison", "never")])
+            return WriteResult(range(1, len(batch)), [Rejection(0, "poison", "never")])
         self._take(batch, range(half))
         self.fuse.moment()
         self._take(batch, range(half, len(batch)))
         self.fuse.moment()
         if fault == "everything, then silence":
             raise Retryable("the connection broke after everything was stored")
-        return Verdict(range(len(batch)), diverted=len(batch) if self.diverts else 0)
+        return WriteResult(range(len(batch)), diverted=len(batch) if self.diverts else 0)
 
     def _take(self, batch: Batch, indexes: Sequence[int]) -> None:
         """As `create` does it: an id that is there stays as it is, and a second document of that id is not stored."""
@@ -185,7 +186,7 @@ class World:
     def __init__(
         self, folder: Path, *, state: Path | None = None, paths: str = "app.log*", exclude: Sequence[str] = ("*.gz",),
         sinks: Sequence[str] = ("sink",),
-        bound: Bound | None = None, keep_links: bool | str = False, open_files: int = 64,
+        bound: DeadLetterLimit | None = None, keep_links: bool | str = False, open_files: int = 64,
         multiline: dict[str, Any] | None = None, pipeline: dict[str, Any] | None = None, **options: Any,
     ) -> None:  # fmt: skip
         self.logs = folder / "logs"
@@ -199,10 +200,10 @@ class World:
         self.paths, self._exclude, self._open_files = [paths], exclude, open_files
         self._options, self._bound = options, bound
         self.multiline = multiline
-        self.limits = Limits(10_000, 64 * 1024, 0.1, 1)
+        self.limits = BatchLimits(10_000, 64 * 1024, 0.1, 1)
         self._pipeline = pipeline or {}
         kept = keep_links if isinstance(keep_links, str) else "."
-        self._links = Links(self.logs / kept / ".kept") if keep_links else None
+        self._links = HardLinks(self.logs / kept / ".kept") if keep_links else None
         self.start()
 
     # ── the process ─────────────────────────────────────────────────────────────────────────────────────────
@@ -212,9 +213,9 @@ class World:
         self.alive = True
         self.store = open_store(self.state)
         self.ledger = MortalLedger(self.store, self._bound, self.fuse)
-        self.descriptors = Descriptors(self._open_files)
-        self.sweep = Sweep(self._full_paths, self._exclude, known=lambda: self.ledger.paths("app"))
-        self.follower = Follower(
+        self.descriptors = OpenFileLimiter(self._open_files)
+        self.sweep = FileScanner(self._full_paths, self._exclude, known=lambda: self.ledger.paths("app"))
+        self.follower = FileTracker(
             "app", self.ledger, self.clock, self.said.append, self.descriptors, self.sweep, links=self._links,
             boundaries=self._boundaries, **self._options,
         )  # fmt: skip
@@ -231,7 +232,9 @@ class World:
         return json.dumps(self.multiline) if self.multiline else ""
 
     def _shipper(self, name: str) -> Shipper:
-        pipeline = Pipeline.model_validate({"paths": self._full_paths, "multiline": self.multiline, **self._pipeline})
+        pipeline = PipelineSettings.model_validate(
+            {"paths": self._full_paths, "multiline": self.multiline, **self._pipeline}
+        )
         return Shipper(
             "app", name, self.destinations[name], rooms_of(pipeline, self.clock, "host", {}),
             self.limits, self.follower, self.ledger, self.clock, self.said.append,

@@ -19,9 +19,16 @@ from sidecar.admin.http_server import HttpAdmin
 from sidecar.admin.socket_server import Reply
 from sidecar.config.settings import Settings
 from sidecar.lib.settings_model import mask
-from sidecar.telemetry.counters import Tally
+from sidecar.telemetry.counters import Counters
 from sidecar.telemetry.history import EVERY_S, MOST, History
-from sidecar.telemetry.snapshot import BalanceFacts, ConfigurationFacts, Facts, FileFacts, FileSums, ShipperFacts
+from sidecar.telemetry.snapshot import (
+    BalanceStatus,
+    ConfigurationStatus,
+    FileStatus,
+    FileTotals,
+    ShipperStatus,
+    Snapshot,
+)
 from tests.servers.chromium import Browser
 from tests.servers.chromium import running as running_browser
 
@@ -74,46 +81,46 @@ class Hour:
         if self.written - self.stored["search"] < 40:
             self._behind_since = None
 
-    def _shippers(self) -> list[ShipperFacts]:
+    def _shippers(self) -> list[ShipperStatus]:
         return [self._shipper("archive"), self._shipper("search")]
 
-    def _shipper(self, sink: str) -> ShipperFacts:
+    def _shipper(self, sink: str) -> ShipperStatus:
         lines, lag = self.stored[sink], LINE * (self.written - self.stored[sink])
-        tally = Tally(bytes_read=lines * LINE, lines_read=lines, bytes={"stored": lines * LINE})
+        tally = Counters(bytes_read=lines * LINE, lines_read=lines, bytes={"stored": lines * LINE})
         if sink == "archive":
             where = "mongodb://archive.logging.svc:27017/shop"
-            return ShipperFacts("shop", sink, where, "up", BEGAN - 7200, "", "", lag, 0.1, 0, tally)
+            return ShipperStatus("shop", sink, where, "up", BEGAN - 7200, "", "", lag, 0.1, 0, tally)
         tally.retries, tally.refusals = 31, {"document_parsing_exception": 12}
         where = "elasticsearch://search.logging.svc:9200/logs-shop"
         advice = "check that it runs and that this host may connect to it"
         error = f"{where}: cannot be reached (Connection refused); {advice}"
         oldest_s = 0.1 if self._behind_since is None else self.seconds - self._behind_since
         state = ("retrying", BEGAN + self._down_since, error) if self.is_down else ("up", BEGAN - 7200, "")
-        return ShipperFacts("shop", sink, where, *state, "unavailable", lag, oldest_s, 0, tally)
+        return ShipperStatus("shop", sink, where, *state, "unavailable", lag, oldest_s, 0, tally)
 
-    def facts(self) -> Facts:
+    def facts(self) -> Snapshot:
         """As of the end of the hour."""
         names = [f"/var/log/shop/{name}.log" for name in ("orders", "payments", "cart", "web", "mail", "search")]
         shares = [0.38, 0.21, 0.17, 0.14, 0.07, 0.03]
         size = self.written * LINE
         files = [
-            FileFacts("shop", name, int(size * share),
+            FileStatus("shop", name, int(size * share),
                       {sink: int(lines * LINE * share) for sink, lines in self.stored.items()}, True, False)
             for name, share in zip(names, shares, strict=True)
         ]  # fmt: skip
-        return Facts(
+        return Snapshot(
             __version__, BEGAN - 7200, self.now(), 1, "/var/lib/log-sidecar", self._shippers(), files,
-            [FileSums("shop", len(files), size, 0, 0)], [self._balance(sink) for sink in self.stored],
+            [FileTotals("shop", len(files), size, 0, 0)], [self._balance(sink) for sink in self.stored],
             "notifications", len(files), 256, 64 << 20, 1 << 30, 3 << 20, 256 << 20, [],
-            ConfigurationFacts("9f2c41d07a5be863", BEGAN - 7200),
+            ConfigurationStatus("9f2c41d07a5be863", BEGAN - 7200),
         )  # fmt: skip
 
-    def _balance(self, sink: str) -> BalanceFacts:
+    def _balance(self, sink: str) -> BalanceStatus:
         lines, refused = self.stored[sink], 12 if sink == "search" else 0
         parts = {"dead_letter": refused, "filtered:exclude_lines": lines // 40, "skipped:empty": 0}
         parts = {"stored": lines - sum(parts.values()), **parts}
         found = {what: count * LINE for what, count in parts.items() if count}
-        return BalanceFacts(sink, found, parts, (self.written - lines) * LINE)
+        return BalanceStatus(sink, found, parts, (self.written - lines) * LINE)
 
 
 def settings() -> Mapping[str, object]:

@@ -9,7 +9,7 @@ from pathlib import Path
 from sidecar.admin.health import STUCK_AFTER_S, Health
 from sidecar.telemetry.heartbeats import MAIN_LOOP, Heartbeats
 from sidecar.testing import ManualClock
-from sidecar.watch.scanner import Sweep
+from sidecar.watch.scanner import FileScanner
 from tests.hostile.faults import Faults
 from tests.journey.processes import eventually, running, sidecar
 from tests.model.world import World
@@ -51,7 +51,7 @@ def test_a_scan_beats_at_each_file(tmp_path: Path) -> None:
     for number in range(20):
         (tmp_path / f"{number}.log").write_text("line\n")
     beats: list[None] = []
-    Sweep([f"{tmp_path}/*.log"], beat=lambda: beats.append(None)).look()
+    FileScanner([f"{tmp_path}/*.log"], beat=lambda: beats.append(None)).look()
     assert len(beats) >= 20
 
 

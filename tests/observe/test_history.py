@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from sidecar.telemetry.counters import Tally
+from sidecar.telemetry.counters import Counters
 from sidecar.telemetry.history import MOST, History
-from sidecar.telemetry.snapshot import ShipperFacts
+from sidecar.telemetry.snapshot import ShipperStatus
 
 
 class Wound:
@@ -20,12 +20,12 @@ class Wound:
         return self.seconds
 
 
-def facts(lines: int, *, sink: str = "db", lag: int = 0) -> ShipperFacts:
-    tally = Tally(lines_read=lines, bytes_read=lines * 100)
-    return ShipperFacts("app", sink, "http://db", "up", 0.0, "", "", lag, lag / 10, 0, tally)
+def facts(lines: int, *, sink: str = "db", lag: int = 0) -> ShipperStatus:
+    tally = Counters(lines_read=lines, bytes_read=lines * 100)
+    return ShipperStatus("app", sink, "http://db", "up", 0.0, "", "", lag, lag / 10, 0, tally)
 
 
-def told(clock: Wound, *looks: ShipperFacts) -> dict[str, list[float]]:
+def told(clock: Wound, *looks: ShipperStatus) -> dict[str, list[float]]:
     history = History(clock)
     for look in looks:
         history.watch(lambda look=look: [look])  # type: ignore[misc]
@@ -50,7 +50,7 @@ def test_nobody_looks_more_often_than_every_ten_seconds() -> None:
     clock, looks = Wound(), 0
     history = History(clock)
 
-    def look() -> list[ShipperFacts]:
+    def look() -> list[ShipperStatus]:
         nonlocal looks
         looks += 1
         return [facts(looks)]

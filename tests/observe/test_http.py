@@ -20,7 +20,7 @@ import trustme
 from sidecar.admin.access import Access
 from sidecar.admin.http_server import HttpAdmin
 from sidecar.admin.socket_server import Reply
-from sidecar.config.admin import Admin
+from sidecar.config.admin import AdminSettings
 
 HOST = b"Host: localhost\r\n\r\n"
 Made = Callable[..., HttpAdmin]
@@ -296,4 +296,4 @@ def test_the_certificate_is_read_again_when_it_changes(listens: Made, tmp_path: 
     ],
 )  # fmt: skip
 def test_a_port_alone_is_that_of_this_machine_alone(told: object, meant: tuple[str, int]) -> None:
-    assert Admin.model_validate({"listen": told}).listen == meant
+    assert AdminSettings.model_validate({"listen": told}).listen == meant

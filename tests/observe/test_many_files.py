@@ -12,14 +12,14 @@ from types import FrameType
 
 import pytest
 
-from sidecar.app.signals import Wishes
-from sidecar.app.supervisor import Manner, Supervisor
+from sidecar.app.signals import StopRequests
+from sidecar.app.supervisor import RunOptions, Supervisor
 from sidecar.config.settings import Settings
 from sidecar.kubernetes.exit_rules import Never
 from sidecar.kubernetes.pod import Pod
 from sidecar.lib.clock import SystemClock
 from sidecar.telemetry.prometheus import rendered
-from sidecar.telemetry.snapshot import ConfigurationFacts, Facts
+from sidecar.telemetry.snapshot import ConfigurationStatus, Snapshot
 from tests.journey.processes import ENVIRON, eventually, running, sidecar
 from tests.observe.test_metrics import Running
 from tests.servers.real_elasticsearch import free_port
@@ -48,14 +48,14 @@ class Composed:
             "pipelines": {"app": {"paths": [f"{folder}/log/*/*.log"]}},
         })  # fmt: skip
         clock = SystemClock()
-        manner = Manner(Never(), Pod(), once=True)
-        self.wishes = Wishes(clock)
+        manner = RunOptions(Never(), Pod(), once=True)
+        self.wishes = StopRequests(clock)
         self.supervisor = Supervisor(settings, manner, lambda event: None, clock, {})
         self.supervisor.start()
         eventually(lambda: not self.facts().balance[0].unsettled, "all is delivered")
 
-    def facts(self, most_files: int | None = 0) -> Facts:
-        return self.supervisor.facts(ConfigurationFacts("", 0.0), most_files=most_files)
+    def facts(self, most_files: int | None = 0) -> Snapshot:
+        return self.supervisor.facts(ConfigurationStatus("", 0.0), most_files=most_files)
 
     def end(self) -> None:
         self.supervisor.end(self.wishes)

@@ -17,7 +17,7 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from sidecar.telemetry.prometheus import families
-from sidecar.telemetry.snapshot import ConfigurationFacts, Facts
+from sidecar.telemetry.snapshot import ConfigurationStatus, Snapshot
 from tests.journey.processes import ended, eventually, running, sidecar
 from tests.servers.real_elasticsearch import free_port
 
@@ -150,8 +150,8 @@ def test_metrics_are_named_as_prometheus_wants_it(here: Running) -> None:
 
 
 def test_every_metric_is_in_the_runbook() -> None:
-    facts = Facts(
-        "1", 0, 0, 1, "/", [], [], [], [], "notifications", 0, 0, 0, 0, 0, 0, [], ConfigurationFacts("", 0)
+    facts = Snapshot(
+        "1", 0, 0, 1, "/", [], [], [], [], "notifications", 0, 0, 0, 0, 0, 0, [], ConfigurationStatus("", 0)
     )  # fmt: skip
     page = (Path(__file__).parents[2] / "docs" / "operations.md").read_text()
     for family in families(facts):

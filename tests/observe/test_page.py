@@ -10,8 +10,15 @@ from typing import Any
 
 from sidecar.admin.page import document, status
 from sidecar.model.dead_letter import DeadLetter
-from sidecar.telemetry.counters import Tally
-from sidecar.telemetry.snapshot import BalanceFacts, ConfigurationFacts, Facts, FileFacts, FileSums, ShipperFacts
+from sidecar.telemetry.counters import Counters
+from sidecar.telemetry.snapshot import (
+    BalanceStatus,
+    ConfigurationStatus,
+    FileStatus,
+    FileTotals,
+    ShipperStatus,
+    Snapshot,
+)
 
 
 def text() -> str:
@@ -20,15 +27,15 @@ def text() -> str:
     return body.decode()
 
 
-def facts(files: int) -> Facts:
-    shipper = ShipperFacts("app", "db", "http://db", "up", 0.0, "", "", 0, 0.0, 0, Tally())
+def facts(files: int) -> Snapshot:
+    shipper = ShipperStatus("app", "db", "http://db", "up", 0.0, "", "", 0, 0.0, 0, Counters())
     followed = [
-        FileFacts("app", f"/log/{n}", 1000 + n, {"db": 1000, "other": n if n < 30 else n + 1}, True, False)
+        FileStatus("app", f"/log/{n}", 1000 + n, {"db": 1000, "other": n if n < 30 else n + 1}, True, False)
         for n in range(files)
     ]
-    return Facts(
-        "1", 0, 10, 1, "/state", [shipper], followed, [FileSums("app", files, 0, 0, 0)],
-        [BalanceFacts("db", {}, {}, 0)], "notifications", 0, 0, 0, 0, 0, 0, [], ConfigurationFacts("", 0),
+    return Snapshot(
+        "1", 0, 10, 1, "/state", [shipper], followed, [FileTotals("app", files, 0, 0, 0)],
+        [BalanceStatus("db", {}, {}, 0)], "notifications", 0, 0, 0, 0, 0, 0, [], ConfigurationStatus("", 0),
     )  # fmt: skip
 
 

@@ -9,16 +9,23 @@ from dataclasses import asdict
 from rich.console import Console
 
 from sidecar.cli.status import screen
-from sidecar.telemetry.counters import Tally
-from sidecar.telemetry.snapshot import BalanceFacts, ConfigurationFacts, Facts, FileSums, RefusedPath, ShipperFacts
+from sidecar.telemetry.counters import Counters
+from sidecar.telemetry.snapshot import (
+    BalanceStatus,
+    ConfigurationStatus,
+    FileTotals,
+    RefusedPath,
+    ShipperStatus,
+    Snapshot,
+)
 
 
-def shown(tally: Tally, balance: dict[str, int], refused: Sequence[RefusedPath] = ()) -> str:
-    shipper = ShipperFacts("app", "db", "http://db", "up", 0.0, "", "", 0, 0.0, 0, tally)
-    sums = [FileSums("app", 1, 1, 0, 0, 2_000 if refused else 0)]
-    facts = Facts(
-        "1", 0, 10, 1, "/state", [shipper], [], sums, [BalanceFacts("db", balance, {}, 0)], "notifications", 0, 0, 0,
-        0, 0, 0, [], ConfigurationFacts("", 0), refused,
+def shown(tally: Counters, balance: dict[str, int], refused: Sequence[RefusedPath] = ()) -> str:
+    shipper = ShipperStatus("app", "db", "http://db", "up", 0.0, "", "", 0, 0.0, 0, tally)
+    sums = [FileTotals("app", 1, 1, 0, 0, 2_000 if refused else 0)]
+    facts = Snapshot(
+        "1", 0, 10, 1, "/state", [shipper], [], sums, [BalanceStatus("db", balance, {}, 0)], "notifications", 0, 0, 0,
+        0, 0, 0, [], ConfigurationStatus("", 0), refused,
     )  # fmt: skip
     stream = io.StringIO()
     Console(file=stream, width=160).print(screen(asdict(facts)))
@@ -26,7 +33,7 @@ def shown(tally: Tally, balance: dict[str, int], refused: Sequence[RefusedPath] 
 
 
 def test_dead_letters_and_losses_are_told_with_their_reasons() -> None:
-    tally = Tally(refusals={"mapper_parsing_exception": 4312, "strict": 1})
+    tally = Counters(refusals={"mapper_parsing_exception": 4312, "strict": 1})
     text = shown(tally, {"stored": 10, "lost:truncated": 2048, "lost:deleted": 0})
     assert "app to db: dead letters since the start: 4,312 mapper_parsing_exception, 1 strict;" in text
     assert "db: lost: 2.0 KiB truncated" in text
@@ -34,14 +41,14 @@ def test_dead_letters_and_losses_are_told_with_their_reasons() -> None:
 
 
 def test_where_nothing_was_refused_or_lost_nothing_is_said_of_it() -> None:
-    text = shown(Tally(), {"stored": 10})
+    text = shown(Counters(), {"stored": 10})
     assert "dead letters since" not in text
     assert "lost:" not in text
 
 
 def test_paths_that_are_not_read_are_named_with_the_reason_up_to_a_bound() -> None:
     refused = [RefusedPath("app", f"/logs/{number:02}.log", "Input/output error") for number in range(100)]
-    text = shown(Tally(), {"stored": 10}, refused)
+    text = shown(Counters(), {"stored": 10}, refused)
     assert "not read: /logs/00.log: Input/output error" in text
     assert "/logs/10.log" not in text
     assert "not read: 1,990 more paths" in text

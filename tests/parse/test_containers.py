@@ -8,13 +8,13 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from sidecar.config.pipeline import Pipeline
-from sidecar.decode.framing import Framing
-from sidecar.document.builder import Finisher
-from sidecar.model.documents import Spliced
+from sidecar.config.pipeline import PipelineSettings
+from sidecar.decode.framing import Framer
+from sidecar.document.builder import DocumentBuilder
+from sidecar.model.documents import SplicedDocuments
 from sidecar.model.file import Generation
-from sidecar.model.lines import Chunk, Lines
-from sidecar.model.records import Records
+from sidecar.model.lines import Chunk, LineBatch
+from sidecar.model.records import RecordBatch
 from sidecar.pipeline.builder import rooms_of
 from sidecar.testing import ManualClock
 from tests.parse.reading import fields
@@ -23,8 +23,8 @@ GENERATION = Generation(35, "app", "/a.log", 0.0)
 TIME = "2026-11-23T01:00:00.123456789Z"
 
 
-def pipeline(wanted: Any, **settings: Any) -> Pipeline:
-    return Pipeline.model_validate({"paths": ["/a.log"], "parser": wanted, **settings})
+def pipeline(wanted: Any, **settings: Any) -> PipelineSettings:
+    return PipelineSettings.model_validate({"paths": ["/a.log"], "parser": wanted, **settings})
 
 
 def cri(text: str, tag: str = "F", stream: str = "stdout") -> str:
@@ -35,14 +35,14 @@ def docker(text: str, stream: str = "stdout", **more: Any) -> str:
     return json.dumps({"log": text, "stream": stream, **more, "time": TIME}, separators=(",", ":"))
 
 
-def parsed(wanted: Any, lines: list[str], **settings: Any) -> tuple[Lines, Records]:
+def parsed(wanted: Any, lines: list[str], **settings: Any) -> tuple[LineBatch, RecordBatch]:
     """Lines grouped as the pipeline groups them, and read by its parser."""
     chosen = pipeline(wanted, **settings)
     joining = chosen.joining()
     assert joining
     data = "".join(f"{line}\n" for line in lines).encode()
     found = joining.grouping(chosen.max_line).events(data, closed=True)
-    framed = Framing().lines(Chunk(GENERATION, 0, data, len(data), events=found.starts, split=found.split))
+    framed = Framer().lines(Chunk(GENERATION, 0, data, len(data), events=found.starts, split=found.split))
     return framed, rooms_of(chosen, ManualClock(), "node", {}).parser.parse(framed)
 
 
@@ -51,7 +51,7 @@ def test_a_line_of_a_container_is_its_message_with_stream_and_time(name: str, li
     _, records = parsed(name, [line, line])
     assert fields(records) == [{"stream": "stdout", "message": 'say "hi"'}] * 2
     assert list(records.times) == [TIME] * 2
-    assert isinstance(Finisher(ManualClock(), "node").documents(records), Spliced)
+    assert isinstance(DocumentBuilder(ManualClock(), "node").documents(records), SplicedDocuments)
 
 
 @pytest.mark.parametrize(

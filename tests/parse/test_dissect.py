@@ -11,12 +11,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from sidecar.model.records import Records
+from sidecar.model.records import RecordBatch
 from tests.parse.reading import fields
 from tests.parse.reading import parsed as of_parser
 
 
-def parsed(pattern: str, *lines: str, **options: Any) -> Records:
+def parsed(pattern: str, *lines: str, **options: Any) -> RecordBatch:
     return of_parser({"type": "dissect", "pattern": pattern, **options}, *lines)
 
 

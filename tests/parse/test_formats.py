@@ -10,14 +10,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sidecar.document.builder import Finisher
-from sidecar.model.documents import Spliced
-from sidecar.parse.chain import Chain, Parser
-from sidecar.parse.format_parser import Pattern
+from sidecar.document.builder import DocumentBuilder
+from sidecar.model.documents import SplicedDocuments
+from sidecar.parse.chain import Parser, ParserChain
+from sidecar.parse.format_parser import FormatParser
 from sidecar.parse.log_formats import FORMATS
-from sidecar.parse.plain import Plain
+from sidecar.parse.plain import PlainTextParser
 from sidecar.parse.settings import BUILT_IN
-from sidecar.parse.time.format_times import Written, iso, month_first
+from sidecar.parse.time.format_times import FormatTimes, iso, month_first
 from sidecar.testing import ManualClock
 from tests.parse.reading import framed
 
@@ -25,8 +25,8 @@ NOVEMBER = 1795395600.0
 """2026-11-23T01:00:00Z."""
 
 
-def parser(name: str, zone: str = "UTC", now: float = NOVEMBER) -> Pattern:
-    return Pattern(FORMATS[name], Written(FORMATS[name].shape, zone, ManualClock(now)))
+def parser(name: str, zone: str = "UTC", now: float = NOVEMBER) -> FormatParser:
+    return FormatParser(FORMATS[name], FormatTimes(FORMATS[name].shape, zone, ManualClock(now)))
 
 
 def read(parser: Parser, line: str) -> tuple[dict[str, Any], str]:
@@ -185,9 +185,9 @@ def test_every_format_is_known_by_its_name_and_has_an_example() -> None:
 
 @pytest.mark.parametrize(("name", "line"), [(name, line) for name, line, *_ in EXAMPLES])
 def test_fields_of_ours_are_put_beside_those_of_log_at_a_stroke_as_one_by_one(name: str, line: str) -> None:
-    finisher = Finisher(ManualClock(), "node")
+    finisher = DocumentBuilder(ManualClock(), "node")
     at_a_stroke = finisher.documents(parser(name).parse(framed(line)))
-    assert isinstance(at_a_stroke, Spliced)
+    assert isinstance(at_a_stroke, SplicedDocuments)
     beside_garbage = finisher.documents(parser(name).parse(framed(line, "garbage")))
     assert at_a_stroke.texts()[0] == beside_garbage.texts()[0]
     assert json.loads(at_a_stroke.texts()[0])["log"]["offset"] == 0
@@ -237,14 +237,14 @@ def test_an_event_of_several_lines_is_one_message() -> None:
     begins = (0, sum(len(line) + 1 for line in lines[:2]))
     records = parser("python").parse(framed(*lines, events=begins))
     assert [json.loads("{" + members + "}")["message"] for members in records.members] == ["boom\nTraceback:", "on"]
-    assert isinstance(Finisher(ManualClock(), "node").documents(records), Spliced)
+    assert isinstance(DocumentBuilder(ManualClock(), "node").documents(records), SplicedDocuments)
 
 
 def test_a_line_of_another_format_is_a_message_with_the_reason() -> None:
     records = parser("klog").parse(framed("hello", EXAMPLES[6][1]))
     assert records.errors == {0: "the line is not in the format of klog"}
     assert records.members[0] == '"message":"hello"'
-    chain = Chain([parser("klog"), parser("postgresql"), Plain()])
+    chain = ParserChain([parser("klog"), parser("postgresql"), PlainTextParser()])
     assert not chain.parse(framed("hello", EXAMPLES[6][1])).errors
 
 
@@ -263,7 +263,7 @@ def test_a_line_of_another_format_is_a_message_with_the_reason() -> None:
     ],
 )
 def test_a_time_without_its_year_is_the_last_one_that_is_not_ahead(now: str, written: str, expected: str) -> None:
-    times = Written(month_first, "UTC", ManualClock(datetime.fromisoformat(f"{now}+00:00").timestamp()))
+    times = FormatTimes(month_first, "UTC", ManualClock(datetime.fromisoformat(f"{now}+00:00").timestamp()))
     assert times.all({"time": [written]}, 1) == [expected]
 
 
@@ -285,7 +285,7 @@ def test_a_clock_alone_is_of_today_or_of_yesterday() -> None:
     ],
 )
 def test_a_time_without_its_zone_is_in_the_one_that_was_told(written: str, expected: str) -> None:
-    assert Written(iso, "Europe/Berlin", ManualClock()).all({"time": [written]}, 1) == [expected]
+    assert FormatTimes(iso, "Europe/Berlin", ManualClock()).all({"time": [written]}, 1) == [expected]
 
 
 def test_a_zone_by_a_name_that_is_no_offset_is_the_one_that_was_told() -> None:
@@ -294,7 +294,7 @@ def test_a_zone_by_a_name_that_is_no_offset_is_the_one_that_was_told() -> None:
 
 
 def test_what_was_converted_is_forgotten_before_there_is_too_much_of_it() -> None:
-    times = Written(iso, "UTC", ManualClock())
+    times = FormatTimes(iso, "UTC", ManualClock())
     many = [f"2026-11-23 {n // 3600:02}:{n // 60 % 60:02}:{n % 60:02}" for n in range(5000)]
     assert times.all({"time": many}, 5000)[-1] == "2026-11-23T01:23:19Z"
     assert times.all({"time": many[:1]}, 1) == ["2026-11-23T00:00:00Z"]

@@ -10,14 +10,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from sidecar.model.records import Records
+from sidecar.model.records import RecordBatch
 from sidecar.parse.grok import expanded
 from sidecar.parse.grok_patterns import PATTERNS
 from tests.parse.reading import fields
 from tests.parse.reading import parsed as of_parser
 
 
-def parsed(pattern: str, *lines: str, **options: Any) -> Records:
+def parsed(pattern: str, *lines: str, **options: Any) -> RecordBatch:
     return of_parser({"type": options.pop("kind", "grok"), "pattern": pattern, **options}, *lines)
 
 

@@ -8,27 +8,27 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from sidecar.decode.framing import Framing
-from sidecar.document.builder import Finisher
+from sidecar.decode.framing import Framer
+from sidecar.document.builder import DocumentBuilder
 from sidecar.lib.clock import SystemClock
 from sidecar.model.file import Generation
-from sidecar.model.lines import Chunk, Lines
-from sidecar.model.records import Records
-from sidecar.parse.json import Json
+from sidecar.model.lines import Chunk, LineBatch
+from sidecar.model.records import RecordBatch
+from sidecar.parse.json import JsonParser
 from sidecar.parse.time.timestamps import Timestamps
 from sidecar.testing import ManualClock
 
 GENERATION = Generation(35, "app", "/a.log", 0.0)
-RESERVED = Finisher(SystemClock(), "here").reserved()
+RESERVED = DocumentBuilder(SystemClock(), "here").reserved()
 TIME = "2026-11-23T01:00:00.123456789Z"
 
 
-def framed(data: bytes) -> Lines:
-    return Framing().lines(Chunk(GENERATION, 100, data, 100 + len(data)))
+def framed(data: bytes) -> LineBatch:
+    return Framer().lines(Chunk(GENERATION, 100, data, 100 + len(data)))
 
 
-def parsed(data: bytes, **options: str) -> Records:
-    return Json(Timestamps(), RESERVED, **options).parse(framed(data))
+def parsed(data: bytes, **options: str) -> RecordBatch:
+    return JsonParser(Timestamps(), RESERVED, **options).parse(framed(data))
 
 
 def test_the_members_are_the_applications_own_text() -> None:
@@ -55,7 +55,7 @@ def test_a_number_is_an_epoch_and_a_field_may_be_named() -> None:
 @pytest.mark.parametrize("name", ["@timestamp", "time", "ts"])
 def test_times_that_are_converted_are_the_same_at_a_stroke_and_line_by_line(name: str, written: str) -> None:
     lines = framed("".join(f'{{"{name}":{written},"n":{n}}}\n' for n in range(3)).encode())
-    one, finisher = Json(Timestamps(), RESERVED), Finisher(ManualClock(), "here")
+    one, finisher = JsonParser(Timestamps(), RESERVED), DocumentBuilder(ManualClock(), "here")
     together, apart = one.parse(lines), one.parse(replace(lines, whole=False))
     assert together.times == apart.times == ["2026-11-23T01:00:00.123Z"] * 3
     assert finisher.documents(together).texts() == finisher.documents(apart).texts()
@@ -68,7 +68,7 @@ AS_TIME = ["1", "1.5", '"2026-11-23 01:00:00"', f'"{TIME}"', "null", "true", "[1
 @given(st.lists(st.sampled_from(AS_TIME), max_size=4))
 def test_times_of_all_kinds_are_the_same_at_a_stroke_and_line_by_line(values: list[str]) -> None:
     lines = framed(b"".join(b'{"time":%s}\n' % value.encode() for value in values) or b'{"a":1}\n')
-    one, finisher = Json(Timestamps(), RESERVED), Finisher(ManualClock(), "here")
+    one, finisher = JsonParser(Timestamps(), RESERVED), DocumentBuilder(ManualClock(), "here")
     together, apart = one.parse(lines), one.parse(replace(lines, whole=False))
     assert together.times == apart.times
     assert finisher.documents(together).texts() == finisher.documents(apart).texts()
@@ -132,7 +132,7 @@ def test_a_value_under_error_leaves_the_chunk_together_and_is_told() -> None:
 
 @pytest.mark.parametrize("field", ["host", "log.offset"])
 def test_a_time_under_a_name_of_ours_moves_to_original_as_other_values_do(field: str) -> None:
-    finisher = Finisher(ManualClock(), "here")
+    finisher = DocumentBuilder(ManualClock(), "here")
     document = json.loads(finisher.documents(parsed(f'{{"{field}":"{TIME}"}}\n'.encode(), field=field)).texts()[0])
     for part in ("original", *field.split(".")):
         document = document[part]
@@ -168,14 +168,14 @@ LINES = st.builds(
 
 @given(st.lists(LINES, min_size=1, max_size=5))
 def test_documents_are_the_same_to_the_byte_whichever_lines_they_come_with(lines: list[str]) -> None:
-    finisher = Finisher(ManualClock(), "here")
+    finisher = DocumentBuilder(ManualClock(), "here")
     together = finisher.documents(parsed("".join(f"{line}\n" for line in lines).encode())).texts()
     one_by_one = []
     offset = 100
     for line in lines:
         data = f"{line}\n".encode()
         chunk = Chunk(GENERATION, offset, data, offset + len(data))
-        one_by_one += finisher.documents(Json(Timestamps(), RESERVED).parse(Framing().lines(chunk))).texts()
+        one_by_one += finisher.documents(JsonParser(Timestamps(), RESERVED).parse(Framer().lines(chunk))).texts()
         offset += len(data)
     assert together == one_by_one
     for text in together:
@@ -185,5 +185,5 @@ def test_documents_are_the_same_to_the_byte_whichever_lines_they_come_with(lines
 def test_an_object_over_several_lines_of_one_event_is_one_line_in_the_document() -> None:
     text = '{\n  "a": 1,\n  "b": "x\\ny"\n}'
     chunk = Chunk(Generation(1, "app", "/x", 0.0), 0, f"{text}\n".encode(), len(text) + 1, events=(0,))
-    records = Json(Timestamps()).parse(Framing().lines(chunk))
+    records = JsonParser(Timestamps()).parse(Framer().lines(chunk))
     assert (records.members, records.errors) == (['   "a": 1,   "b": "x\\ny" '], {})

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from sidecar.config.pipeline import Pipeline
-from sidecar.decode.framing import Framing
+from sidecar.config.pipeline import PipelineSettings
+from sidecar.decode.framing import Framer
 from sidecar.model.file import Generation
 from sidecar.model.lines import Chunk
-from sidecar.model.records import Records
+from sidecar.model.records import RecordBatch
 from sidecar.pipeline.builder import rooms_of
 from sidecar.testing import ManualClock
 from tests.parse.reading import fields
@@ -30,8 +30,8 @@ MARIADB = (
 SAME_SECOND = MARIADB.partition("\n")[2].replace("carts", "baskets")
 
 
-def parsed(data: str) -> Records:
-    pipeline = Pipeline.model_validate(
+def parsed(data: str) -> RecordBatch:
+    pipeline = PipelineSettings.model_validate(
         {"paths": ["/slow.log"], "parser": "mysql_slow", "timestamp": {"zone": "Europe/Berlin"}}
     )
     joining = pipeline.joining()
@@ -39,7 +39,7 @@ def parsed(data: str) -> Records:
     found = joining.grouping(pipeline.max_line).events(data.encode(), closed=True)
     life = Generation(35, "app", "/slow.log", 0.0)
     chunk = Chunk(life, 0, data.encode(), len(data), events=found.starts)
-    return rooms_of(pipeline, ManualClock(), "node", {}).parser.parse(Framing().lines(chunk))
+    return rooms_of(pipeline, ManualClock(), "node", {}).parser.parse(Framer().lines(chunk))
 
 
 def test_an_event_of_mysql_has_its_statement_user_and_figures() -> None:

@@ -6,14 +6,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sidecar.parse.access_log import AccessLog, apache, nginx
-from sidecar.parse.chain import Chain
-from sidecar.parse.json import Json
-from sidecar.parse.plain import Plain
-from sidecar.parse.regex import Regex
+from sidecar.parse.access_log import AccessLogParser, apache, nginx
+from sidecar.parse.chain import ParserChain
+from sidecar.parse.json import JsonParser
+from sidecar.parse.plain import PlainTextParser
+from sidecar.parse.regex import RegexParser
 from sidecar.parse.time.rfc3339 import all_rfc3339, is_rfc3339
 from sidecar.parse.time.timestamps import Timestamps
-from sidecar.parse.typed_fields import Declared
+from sidecar.parse.typed_fields import TypedFields
 from tests.parse.reading import fields, framed
 
 ORDINARY = (
@@ -24,7 +24,7 @@ SHORT = '203.0.113.7 - - [23/Nov/2026:01:00:00 +0100] "POST /a HTTP/1.0" 304 -'
 
 def test_plain_text_is_the_message_whatever_it_holds() -> None:
     texts = ['say "hi" \\ \t', "ä\x01\U0001f600", "{}"]
-    assert fields(Plain().parse(framed(*texts))) == [{"message": text} for text in texts]
+    assert fields(PlainTextParser().parse(framed(*texts))) == [{"message": text} for text in texts]
 
 
 def test_an_ordinary_line_of_nginx_becomes_typed_fields_with_its_time() -> None:
@@ -92,7 +92,7 @@ FIELD = st.text(st.sampled_from('ab-1/?. "[]\t\u00a0\u2028ä\\é'), min_size=1, 
     st.sampled_from([nginx, apache]),
 )  # fmt: skip
 def test_lines_at_a_stroke_are_what_each_of_them_is_by_itself_beside_garbage(
-    lines: list[str], server: Callable[[], AccessLog]
+    lines: list[str], server: Callable[[], AccessLogParser]
 ) -> None:
     together = server().parse(framed(*lines))
     alone = [server().parse(framed(line, "garbage")) for line in lines]
@@ -117,7 +117,7 @@ def test_garbage_between_ordinary_lines_is_a_message_with_the_reason() -> None:
 
 
 def test_named_groups_become_fields_and_a_group_without_a_part_becomes_none() -> None:
-    parser = Regex(r"(?P<time>\S+) (?P<level>[A-Z]+)(?: (?P<code>\d+))?", Declared({}, Timestamps()))
+    parser = RegexParser(r"(?P<time>\S+) (?P<level>[A-Z]+)(?: (?P<code>\d+))?", TypedFields({}, Timestamps()))
     records = parser.parse(framed("2026-11-23T01:00:00Z INFO 7", "2026-11-23T01:00:00Z WARN", "no"))
     assert fields(records) == [
         {"time": "2026-11-23T01:00:00Z", "level": "INFO", "code": "7"},
@@ -128,14 +128,14 @@ def test_named_groups_become_fields_and_a_group_without_a_part_becomes_none() ->
 
 
 def test_a_pattern_that_backtracks_for_ever_costs_a_tenth_of_a_second_and_no_line() -> None:
-    records = Regex(r"(?P<a>.?(?:a|a)*)!", Declared({}, Timestamps())).parse(framed("!" + "a" * 40, "aa!"))
+    records = RegexParser(r"(?P<a>.?(?:a|a)*)!", TypedFields({}, Timestamps())).parse(framed("!" + "a" * 40, "aa!"))
     assert "0.1 s" in records.errors[0]
     assert records.timeouts == 1
     assert fields(records)[1] == {"a": "aa"}
 
 
 def test_a_list_gives_each_line_to_the_first_that_can() -> None:
-    chain = Chain([Json(Timestamps()), nginx(), Plain()])
+    chain = ParserChain([JsonParser(Timestamps()), nginx(), PlainTextParser()])
     records = chain.parse(framed('{"a":1}', ORDINARY, "text"))
     assert not records.errors
     assert [sorted(found)[0] for found in fields(records)] == ["a", "http", "message"]

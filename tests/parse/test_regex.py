@@ -11,25 +11,25 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from sidecar.config.pipeline import Pipeline
-from sidecar.document.builder import Finisher
-from sidecar.model.documents import Spliced
-from sidecar.model.records import Records
+from sidecar.config.pipeline import PipelineSettings
+from sidecar.document.builder import DocumentBuilder
+from sidecar.model.documents import SplicedDocuments
+from sidecar.model.records import RecordBatch
 from sidecar.parse.chain import Parser
-from sidecar.parse.chunk_regex import Spanning
+from sidecar.parse.chunk_regex import ChunkRegex
 from sidecar.parse.registry import create
-from sidecar.parse.settings import Timestamp
+from sidecar.parse.settings import TimestampSettings
 from sidecar.testing import ManualClock
 from tests.parse.reading import fields, framed
 
 
 def parser(pattern: str, kind: str = "regex", **options: Any) -> Parser:
     wanted = {"type": kind, "pattern": pattern, **options}
-    settings = Pipeline.model_validate({"paths": ["/a.log"], "parser": wanted})
-    return create(settings.parser, Timestamp(), frozenset(), ManualClock())
+    settings = PipelineSettings.model_validate({"paths": ["/a.log"], "parser": wanted})
+    return create(settings.parser, TimestampSettings(), frozenset(), ManualClock())
 
 
-def said(records: Records) -> Any:
+def said(records: RecordBatch) -> Any:
     return records.members, records.times, records.errors, records.notes, records.names, records.ends_in_log
 
 
@@ -65,13 +65,13 @@ APART = [
 
 @pytest.mark.parametrize("pattern", SPANNING)
 def test_patterns_that_are_known_go_over_a_chunk(pattern: str) -> None:
-    assert Spanning.of(pattern, anywhere=False)
-    assert Spanning.of(pattern, anywhere=True)
+    assert ChunkRegex.of(pattern, anywhere=False)
+    assert ChunkRegex.of(pattern, anywhere=True)
 
 
 @pytest.mark.parametrize("pattern", APART)
 def test_patterns_with_anything_else_go_line_by_line(pattern: str) -> None:
-    assert Spanning.of(pattern, anywhere=False) is None
+    assert ChunkRegex.of(pattern, anywhere=False) is None
     assert fields(parser(pattern, "grok").parse(framed("ab", "ab")))[0]["a"]
 
 
@@ -96,7 +96,7 @@ TEXT = st.text(st.sampled_from('aabbc  ]-.1\tä\u2028\u0085\x0b\x1c"\\'), min_si
 def test_whatever_the_pattern_and_the_lines_are_matches_over_a_chunk_are_those_of_each_line(
     pattern: str, texts: list[str], anywhere: bool
 ) -> None:
-    many, one = Spanning.of(pattern, anywhere=anywhere), regex.compile(pattern)
+    many, one = ChunkRegex.of(pattern, anywhere=anywhere), regex.compile(pattern)
     if many is None:
         return
     alone = [one.search(line) if anywhere else one.fullmatch(line) for line in texts]
@@ -130,9 +130,9 @@ def test_lines_that_do_not_match_spoil_no_others() -> None:
 def test_fields_of_log_leave_room_for_ours_unless_they_are_called_like_them() -> None:
     for pattern, splices in (("%{WORD:log.level}", True), ("%{WORD:log.offset}", False), ("%{WORD:log}", False)):
         records = parser(f"{pattern} %{{GREEDYDATA:message}}", "grok").parse(framed("INFO up", "WARN down"))
-        found = Finisher(ManualClock(), "node").documents(records)
-        assert isinstance(found, Spliced) is splices
-        careful = Finisher(ManualClock(), "node").documents(replace(records, names=None))
+        found = DocumentBuilder(ManualClock(), "node").documents(records)
+        assert isinstance(found, SplicedDocuments) is splices
+        careful = DocumentBuilder(ManualClock(), "node").documents(replace(records, names=None))
         assert found.texts() == careful.texts()
 
 

@@ -13,10 +13,10 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 from pydantic import ValidationError
 
-from sidecar.config.pipeline import Pipeline
-from sidecar.parse.chain import Chain, Parser
+from sidecar.config.pipeline import PipelineSettings
+from sidecar.parse.chain import Parser, ParserChain
 from sidecar.parse.registry import create
-from sidecar.parse.settings import Timestamp
+from sidecar.parse.settings import TimestampSettings
 from sidecar.testing import ManualClock
 from tests.parse.reading import fields, framed
 
@@ -25,8 +25,8 @@ PAIRS = {"type": "logfmt", "types": {"n": "integer", "took": "float", "ok": "boo
 
 
 def parser(wanted: Any) -> Parser:
-    settings = Pipeline.model_validate({"paths": ["/a.log"], "parser": wanted})
-    return create(settings.parser, Timestamp(), frozenset(), ManualClock())
+    settings = PipelineSettings.model_validate({"paths": ["/a.log"], "parser": wanted})
+    return create(settings.parser, TimestampSettings(), frozenset(), ManualClock())
 
 
 def test_a_row_of_csv_becomes_the_columns_with_their_types_and_time() -> None:
@@ -124,7 +124,7 @@ def test_what_is_no_logfmt_is_a_message(line: str) -> None:
 
 def test_a_value_that_does_not_convert_stays_text_and_is_told_in_a_list_of_parsers_too() -> None:
     lines = framed("{}", "n=many from=here b=1", "n=1")
-    records = Chain([parser("json"), parser(PAIRS)]).parse(lines)
+    records = ParserChain([parser("json"), parser(PAIRS)]).parse(lines)
     assert fields(records)[1:] == [{"n": "many", "from": "here", "b": "1"}, {"n": 1}]
     assert json.loads(records.notes[1]["error.message"]) == "from cannot be read as ip; n cannot be read as integer"
     assert records.notes.keys() == {1}

@@ -10,17 +10,17 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sidecar.decode.framing import Framing
+from sidecar.decode.framing import Framer
 from sidecar.decode.multiline import grouping
 from sidecar.lib.charset import CODECS, Charset, named
 from sidecar.model.checkpoint import Checkpoint
 from sidecar.model.file import Generation
-from sidecar.model.fingerprint import NO_TAIL, OVERLAP, Tail
+from sidecar.model.fingerprint import NO_TAIL, OVERLAP, OverlapDigest
 from sidecar.tail.cursor import Cursor
-from sidecar.tail.open_files import Descriptors
+from sidecar.tail.open_files import OpenFileLimiter
 from sidecar.tail.reader import Reader
 from sidecar.tail.source import open_source
-from sidecar.tail.tracked_file import Life, Place
+from sidecar.tail.tracked_file import FileLocation, TrackedFile
 
 SAMPLES = {
     "gbk": "订单已接受 \\ 表",
@@ -46,19 +46,19 @@ class _NoLedger:
     cut = uncut = extend
 
 
-def a_life(path: Path, content: bytes, cuts: tuple[int, ...] = (), *, closing: bool = True) -> Life:
+def a_life(path: Path, content: bytes, cuts: tuple[int, ...] = (), *, closing: bool = True) -> TrackedFile:
     path.write_bytes(content)
-    place = Place(str(path.parent), str(path))
-    life = Life(
+    place = FileLocation(str(path.parent), str(path))
+    life = TrackedFile(
         Generation(1, "app", str(path), 0.0), open_source(place.root, place.name), place, b"", cuts,
-        _NoLedger(), Descriptors(16),
+        _NoLedger(), OpenFileLimiter(16),
     )  # fmt: skip
     life.size, life.closing = len(content), closing
     return life
 
 
 def read(
-    life: Life,
+    life: TrackedFile,
     charset: Charset,
     *,
     chunk: int = 1 << 17,
@@ -74,7 +74,7 @@ def read(
         grouping(preset, {}, timeout_s=1, max_lines=100, max_bytes=max_line // charset.shrinks) if preset else None
     )
     reader = Reader(max_line, chunk, events, charset=charset)
-    framing = Framing(max_line, charset=charset)
+    framing = Framer(max_line, charset=charset)
     cursor, found = Cursor(life, Checkpoint(0, NO_TAIL)), []
     while (piece := reader.next_chunk(cursor)) or cursor.searching:
         if piece is None:
@@ -87,7 +87,7 @@ def read(
         cursor.took(piece)
         if restart:
             before = life.pread(min(OVERLAP, cursor.offset), cursor.offset - min(OVERLAP, cursor.offset))
-            cursor = Cursor(life, Checkpoint(cursor.offset, Tail.of(before)))
+            cursor = Cursor(life, Checkpoint(cursor.offset, OverlapDigest.of(before)))
     life.close()
     return found
 
@@ -206,9 +206,9 @@ def test_wrong_bytes_are_replaced_and_counted(path: Path) -> None:
         chunk = Reader(charset=named(name)).next_chunk(Cursor(life, Checkpoint(0, NO_TAIL)))
         life.close()
         assert chunk
-        lines = Framing(charset=named(name)).lines(chunk)
+        lines = Framer(charset=named(name)).lines(chunk)
         assert (lines.texts, lines.replaced) == ([shown, "ok"], 1)
-        assert Framing(charset=named(name), encoding_errors="strict").lines(chunk).undecodable == {0}
+        assert Framer(charset=named(name), encoding_errors="strict").lines(chunk).undecodable == {0}
 
 
 def test_an_encoding_that_nobody_knows_is_told() -> None:

@@ -9,34 +9,34 @@ from typing import Any
 import pytest
 
 from sidecar.errors import StateError
-from sidecar.model.checkpoint import Advance, Checkpoint, Remembered
-from sidecar.model.counts import Amounts
+from sidecar.model.checkpoint import Checkpoint, CheckpointUpdate, KnownFile
+from sidecar.model.counts import ByteCounts
 from sidecar.model.file import FileId, Generation
-from sidecar.model.fingerprint import Fingerprint, Tail
-from sidecar.state.database import Store, open_store
+from sidecar.model.fingerprint import Fingerprint, OverlapDigest
+from sidecar.state.database import Database, open_store
 from sidecar.state.ledger import Ledger
-from sidecar.tail.open_files import Descriptors
-from sidecar.tail.tracked_file import Life
-from sidecar.tail.tracker import Follower
+from sidecar.tail.open_files import OpenFileLimiter
+from sidecar.tail.tracked_file import TrackedFile
+from sidecar.tail.tracker import FileTracker
 from sidecar.telemetry.events import Event
 from sidecar.testing import ManualClock
-from sidecar.watch.scanner import Sweep
+from sidecar.watch.scanner import FileScanner
 
 
 @dataclass
 class Ear:
     """A shipper that only remembers what it was told."""
 
-    adopted: list[tuple[Life, Checkpoint]] = field(default_factory=list)
-    gone: list[tuple[Remembered, str]] = field(default_factory=list)
+    adopted: list[tuple[TrackedFile, Checkpoint]] = field(default_factory=list)
+    gone: list[tuple[KnownFile, str]] = field(default_factory=list)
 
-    def has_news(self, life: Life) -> None:
+    def has_news(self, life: TrackedFile) -> None:
         pass
 
-    def adopt(self, life: Life, checkpoint: Checkpoint, *, skipped: int = 0) -> None:
+    def adopt(self, life: TrackedFile, checkpoint: Checkpoint, *, skipped: int = 0) -> None:
         self.adopted.append((life, checkpoint))
 
-    def missing(self, remembered: Remembered, reason: str) -> None:
+    def missing(self, remembered: KnownFile, reason: str) -> None:
         self.gone.append((remembered, reason))
 
 
@@ -44,14 +44,14 @@ class Run:
     """One run of the sidecar's following over the folder, ended as `kill -9` ends it: without a word."""
 
     def __init__(self, folder: Path, *, open_files: int = 16, glob: str = "*.log", **options: Any) -> None:
-        self.store: Store = open_store(folder / "state")
+        self.store: Database = open_store(folder / "state")
         self.ledger = Ledger(self.store)
         self.clock = ManualClock(1_000.0)
         self.ear = Ear()
         self.said: list[Event] = []
-        self.descriptors = Descriptors(open_files)
-        self.sweep = Sweep([str(folder / glob)])
-        self.follower = Follower(
+        self.descriptors = OpenFileLimiter(open_files)
+        self.sweep = FileScanner([str(folder / glob)])
+        self.follower = FileTracker(
             "app", self.ledger, self.clock, self.said.append, self.descriptors, self.sweep, **options
         )
         self.follower.listen("sink", self.ear)
@@ -60,10 +60,10 @@ class Run:
     def look(self) -> None:
         self.follower.look(self.sweep.look())
 
-    def settle(self, life: Life, offset: int) -> None:
+    def settle(self, life: TrackedFile, offset: int) -> None:
         before = life.pread(min(64, offset), max(0, offset - 64))
-        life.settled["sink"] = point = Checkpoint(offset, Tail.of(before))
-        self.ledger.commit("app", "sink", [Advance(life.generation.number, point, life.size, Amounts())])
+        life.settled["sink"] = point = Checkpoint(offset, OverlapDigest.of(before))
+        self.ledger.commit("app", "sink", [CheckpointUpdate(life.generation.number, point, life.size, ByteCounts())])
 
     def killed(self) -> None:
         for life in self.follower.lives():

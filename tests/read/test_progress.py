@@ -9,17 +9,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sidecar.decode.framing import Framing
+from sidecar.decode.framing import Framer
 from sidecar.decode.multiline import grouping
 from sidecar.lib.charset import named
 from sidecar.model.checkpoint import Checkpoint
 from sidecar.model.file import Generation
-from sidecar.model.fingerprint import OVERLAP, Fingerprint, Tail
+from sidecar.model.fingerprint import OVERLAP, Fingerprint, OverlapDigest
 from sidecar.tail.cursor import Cursor
-from sidecar.tail.open_files import Descriptors
+from sidecar.tail.open_files import OpenFileLimiter
 from sidecar.tail.reader import MAX_RECORDS, Reader
-from sidecar.tail.source import Plain
-from sidecar.tail.tracked_file import Life, Place
+from sidecar.tail.source import PlainFile
+from sidecar.tail.tracked_file import FileLocation, TrackedFile
 from sidecar.testing import ManualClock
 
 PIECES = [
@@ -39,7 +39,7 @@ MAX_LOOKS = 16
 """Reads of one call at a line or event, each four times as long; over-long lines are read in pieces of a chunk."""
 
 
-class CountingFile(Plain):
+class CountingFile(PlainFile):
     """A file that counts how often it is read."""
 
     def __init__(self, fd: int) -> None:
@@ -73,12 +73,12 @@ def read_all(
     preset = "java" if multiline == "java" else None
     groups = grouping(preset, {"start": "^2026"}, timeout_s=2.0, max_lines=5, max_bytes=max_line // charset.shrinks)
     reader = Reader(max_line, chunk, groups if multiline else None, clock, charset)
-    framing = Framing(max_line, charset=charset)
+    framing = Framer(max_line, charset=charset)
     file = CountingFile(os.open(path, os.O_RDONLY))
-    place = Place(str(path.parent), str(path))
-    life = Life(Generation(1, "app", str(path), 0.0), file, place, b"", (), Journal(), Descriptors(16))
+    place = FileLocation(str(path.parent), str(path))
+    life = TrackedFile(Generation(1, "app", str(path), 0.0), file, place, b"", (), Journal(), OpenFileLimiter(16))
     before = path.read_bytes()[max(0, start - OVERLAP) : start]
-    cursor, found = Cursor(life, Checkpoint(start, Tail.of(before))), Documents()
+    cursor, found = Cursor(life, Checkpoint(start, OverlapDigest.of(before))), Documents()
     for size in sizes:
         life.size, life.closing = size, size == sizes[-1]
         while True:

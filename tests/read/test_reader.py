@@ -7,13 +7,13 @@ import pytest
 
 from sidecar.model.checkpoint import Checkpoint
 from sidecar.model.file import Generation
-from sidecar.model.fingerprint import NO_TAIL, Fingerprint, Tail
+from sidecar.model.fingerprint import NO_TAIL, Fingerprint, OverlapDigest
 from sidecar.model.lines import Chunk
 from sidecar.tail.cursor import Cursor
-from sidecar.tail.open_files import Descriptors
+from sidecar.tail.open_files import OpenFileLimiter
 from sidecar.tail.reader import CHUNK, Reader
 from sidecar.tail.source import open_source
-from sidecar.tail.tracked_file import Life, Place, Truncated
+from sidecar.tail.tracked_file import FileLocation, TrackedFile, Truncated
 
 
 class Notebook:
@@ -38,10 +38,10 @@ class File:
         self.path = path
         path.write_bytes(content)
         self.notebook = Notebook()
-        place = Place(str(path.parent), str(path))
-        self.life = Life(
+        place = FileLocation(str(path.parent), str(path))
+        self.life = TrackedFile(
             Generation(1, "app", str(path), 0.0), open_source(place.root, place.name), place, content[:1024], cuts,
-            self.notebook, Descriptors(16),
+            self.notebook, OpenFileLimiter(16),
         )  # fmt: skip
         self.life.size = len(content)
 
@@ -122,12 +122,12 @@ def test_a_file_that_shrinks_while_it_is_read_is_truncated_not_endless(tmp_path:
 
 def test_a_resumed_position_is_checked_against_the_digest_of_what_stood_before_it(tmp_path: Path) -> None:
     file = File(tmp_path / "a.log", b"one\ntwo\n")
-    good = Cursor(file.life, Checkpoint(4, Tail.of(b"one\n")))
+    good = Cursor(file.life, Checkpoint(4, OverlapDigest.of(b"one\n")))
     chunk = next_chunk(good)
     assert chunk
     assert chunk.data == b"two\n"
     with pytest.raises(Truncated):
-        next_chunk(Cursor(file.life, Checkpoint(4, Tail.of(b"xxx\n"))))
+        next_chunk(Cursor(file.life, Checkpoint(4, OverlapDigest.of(b"xxx\n"))))
 
 
 def test_a_line_longer_than_the_limit_keeps_its_head_and_the_file_goes_on(tmp_path: Path) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from itertools import count
 
 from sidecar.model.batch import Batch
-from sidecar.model.documents import Whole
+from sidecar.model.documents import RenderedDocuments
 from sidecar.model.file import Generation
 
 _NUMBERS = count(1 << 60)
@@ -25,4 +25,4 @@ def batch_of(
 ) -> Batch:
     """One document after the other, each ten bytes from the next."""
     starts = [10 * n for n in range(len(documents))]
-    return Batch([Whole(of or generation(), starts, documents, times or [""] * len(documents))], targets)
+    return Batch([RenderedDocuments(of or generation(), starts, documents, times or [""] * len(documents))], targets)

@@ -8,13 +8,13 @@ from pathlib import Path
 import pytest
 from pydantic import SecretStr
 
-from sidecar.errors import Fatal
-from sidecar.sinks.common.credentials import Renewed, secret
+from sidecar.errors import Misconfigured
+from sidecar.sinks.common.credentials import ReloadingClient, secret
 
 
-def renewed(*files: Path) -> tuple[Renewed[str], list[str]]:
+def renewed(*files: Path) -> tuple[ReloadingClient[str], list[str]]:
     closed: list[str] = []
-    return Renewed(list(files), lambda: "+".join(file.read_text() for file in files), closed.append), closed
+    return ReloadingClient(list(files), lambda: "+".join(file.read_text() for file in files), closed.append), closed
 
 
 def replace(file: Path, text: str) -> None:
@@ -32,9 +32,9 @@ def test_a_secret_is_the_file_without_its_last_line_end(tmp_path: Path) -> None:
 
 def test_a_missing_file_is_named(tmp_path: Path) -> None:
     client, _ = renewed(tmp_path / "missing")
-    with pytest.raises(Fatal, match=r"missing: .*No such file"), client.lent():
+    with pytest.raises(Misconfigured, match=r"missing: .*No such file"), client.lent():
         pass
-    with pytest.raises(Fatal, match="missing"):
+    with pytest.raises(Misconfigured, match="missing"):
         secret(None, tmp_path / "missing")
 
 

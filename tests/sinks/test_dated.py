@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import pytest
 
-from sidecar.sinks.common.target_name import DatedName
+from sidecar.sinks.common.target_name import TargetTemplate
 from tests.sinks.batches import batch_of
 
 
 def names(pattern: str, *times: str) -> object:
-    return DatedName(pattern).names(batch_of(*["{}"] * len(times), times=times))
+    return TargetTemplate(pattern).names(batch_of(*["{}"] * len(times), times=times))
 
 
 def test_a_name_without_a_date_is_itself() -> None:
@@ -42,18 +42,18 @@ def test_a_document_without_a_time_takes_the_day_its_generation_began() -> None:
 
 
 def test_a_replay_goes_where_it_was_meant_to_go() -> None:
-    assert DatedName("l-%Y").names(batch_of("{}", "{}", targets=["a", "b"])) == ["a", "b"]
-    assert DatedName("l-%Y").names(batch_of("{}", "{}", targets=["a", "a"])) == "a"
+    assert TargetTemplate("l-%Y").names(batch_of("{}", "{}", targets=["a", "b"])) == ["a", "b"]
+    assert TargetTemplate("l-%Y").names(batch_of("{}", "{}", targets=["a", "a"])) == "a"
 
 
 @pytest.mark.parametrize("pattern", ["%", "x-%B", "%%%", "%-d", "%S"])
 def test_what_is_not_a_date_is_refused(pattern: str) -> None:
     with pytest.raises(ValueError, match="not a part of a date"):
-        DatedName(pattern)
+        TargetTemplate(pattern)
 
 
 def by_field(pattern: str, *documents: str, lower: bool = True) -> object:
-    return DatedName(pattern, lower=lower).names(
+    return TargetTemplate(pattern, lower=lower).names(
         batch_of(*documents, times=["2026-01-02T00:00:00Z"] * len(documents))
     )
 
@@ -94,4 +94,4 @@ def test_names_with_fields_and_dates_are_made_for_each_document() -> None:
 )
 def test_a_field_without_a_prefix_or_without_a_name_for_what_is_missing_is_refused(pattern: str) -> None:
     with pytest.raises(ValueError, match=r"a field is written|begins with a text of its own"):
-        DatedName(pattern)
+        TargetTemplate(pattern)

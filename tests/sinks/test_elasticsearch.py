@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from elasticsearch import Elasticsearch
 
-from sidecar.errors import Fatal, Retryable
+from sidecar.errors import Misconfigured, Retryable
 from sidecar.sinks.elasticsearch.sink import ElasticsearchSettings, ElasticsearchSink
 from tests.sinks.batches import batch_of, generation
 
@@ -154,7 +154,7 @@ def test_a_blocked_index_is_a_matter_of_the_set_up(
     client.indices.put_settings(index=index_name, settings=block)
     verdict = sink_at(elasticsearch_url, index=index_name).write(batch_of('{"n":1}'))
     assert (list(verdict.stored), list(verdict.rejected)) == ([], [])
-    assert isinstance(verdict.fault, Fatal)
+    assert isinstance(verdict.fault, Misconfigured)
     assert words in str(verdict.fault)
     assert advice in str(verdict.fault)
 
@@ -176,9 +176,9 @@ def test_a_closed_index_and_a_missing_pipeline_are_matters_of_the_set_up(
     missing = sink_at(elasticsearch_url, index=index_name, pipeline="nowhere").write(batch_of('{"n":1}'))
     client.indices.close(index=index_name)
     closed = sink_at(elasticsearch_url, index=index_name).write(batch_of('{"n":1}'))
-    assert isinstance(missing.fault, Fatal)
+    assert isinstance(missing.fault, Misconfigured)
     assert "pipeline with id [nowhere] does not exist" in str(missing.fault)
-    assert isinstance(closed.fault, Fatal)
+    assert isinstance(closed.fault, Misconfigured)
     assert not missing.rejected
     assert not closed.rejected
 
@@ -205,7 +205,7 @@ def test_a_time_series_index_asks_for_ids_of_its_own(
     )  # fmt: skip
     document = '{"@timestamp":"2026-01-01T00:00:00Z","d":"x"}'
     verdict = sink_at(elasticsearch_url, index=index_name).write(batch_of(document))
-    assert isinstance(verdict.fault, Fatal)
+    assert isinstance(verdict.fault, Misconfigured)
     assert "document_id: none" in str(verdict.fault)
 
 
@@ -222,8 +222,8 @@ def test_a_probe_finds_a_blocked_index_and_a_missing_pipeline(
     client: Elasticsearch, elasticsearch_url: str, index_name: str
 ) -> None:
     client.indices.create(index=index_name)
-    with pytest.raises(Fatal, match="pipeline"):
+    with pytest.raises(Misconfigured, match="pipeline"):
         sink_at(elasticsearch_url, index=index_name, pipeline="nowhere").probe()
     client.indices.put_settings(index=index_name, settings={"index.blocks.write": True})
-    with pytest.raises(Fatal, match="blocked"):
+    with pytest.raises(Misconfigured, match="blocked"):
         sink_at(elasticsearch_url, index=index_name).probe()

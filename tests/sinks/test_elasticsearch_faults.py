@@ -16,7 +16,7 @@ import elasticsearch
 import pytest
 import trustme
 
-from sidecar.errors import DeliveryError, Fatal, Retryable, TooLarge
+from sidecar.errors import DeliveryError, Misconfigured, RequestTooLarge, Retryable
 from sidecar.sinks.elasticsearch.sink import FAULTS, ElasticsearchSettings, ElasticsearchSink
 from tests.sinks.batches import batch_of
 from tests.sinks.gate import JSON, Gate, opened
@@ -113,7 +113,7 @@ def test_what_is_not_known_to_be_about_the_document_is_a_matter_of_the_set_up(
     gate.answer(200, b'{"errors":true,"items":[%b,%b,%b]}' % (busy, item, CREATED))
     verdict = sink_at(gate).write(batch_of("{}", "{}", "{}"))
     assert (list(verdict.stored), list(verdict.rejected)) == ([2], [])
-    assert isinstance(verdict.fault, Fatal)
+    assert isinstance(verdict.fault, Misconfigured)
 
 
 def test_a_document_that_went_to_the_failure_store_is_stored_and_counted_apart(gate: Gate) -> None:
@@ -124,8 +124,9 @@ def test_a_document_that_went_to_the_failure_store_is_stored_and_counted_apart(g
 
 @pytest.mark.parametrize(
     ("status", "fault"),
-    [(413, TooLarge), (408, Retryable), (429, Retryable), (500, Retryable), (502, Retryable), (503, Retryable),
-     (504, Retryable), (507, Retryable), (400, Fatal), (401, Fatal), (403, Fatal), (404, Fatal), (418, Fatal)],
+    [(413, RequestTooLarge), (408, Retryable), (429, Retryable), (500, Retryable), (502, Retryable), (503, Retryable),
+     (504, Retryable), (507, Retryable), (400, Misconfigured), (401, Misconfigured), (403, Misconfigured),
+     (404, Misconfigured), (418, Misconfigured)],
 )  # fmt: skip
 @pytest.mark.parametrize("kind", ["application/json", "text/html"])
 def test_a_request_that_is_refused_as_a_whole_settles_nothing(
@@ -152,7 +153,7 @@ def test_the_servers_own_wish_when_to_come_again_is_honoured(gate: Gate, header:
 
 def test_a_stranger_is_not_taken_for_elasticsearch(gate: Gate) -> None:
     gate.answer(200, b'{"errors":false,"items":[%b]}' % CREATED, {"Content-Type": "application/json"})
-    with pytest.raises(Fatal, match="is not Elasticsearch"):
+    with pytest.raises(Misconfigured, match="is not Elasticsearch"):
         sink_at(gate).write(batch_of("{}"))
 
 
@@ -288,12 +289,12 @@ def test_a_client_certificate_is_shown(authority: trustme.CA, tmp_path: Path) ->
 
 def test_a_file_that_is_no_certificate_is_a_matter_of_the_set_up(gate: Gate, tmp_path: Path) -> None:
     (tmp_path / "ca.pem").write_text("nothing of the kind")
-    with pytest.raises(Fatal, match="certificate files"):
+    with pytest.raises(Misconfigured, match="certificate files"):
         sink_at(gate, "https", ca_file=tmp_path / "ca.pem").open()
 
 
 def test_a_missing_secret_is_found_when_the_sink_is_opened(gate: Gate, tmp_path: Path) -> None:
-    with pytest.raises(Fatal, match=r"no-such: the file cannot be read"):
+    with pytest.raises(Misconfigured, match=r"no-such: the file cannot be read"):
         sink_at(gate, username="u", password_file=tmp_path / "no-such").open()
 
 
@@ -320,11 +321,11 @@ def test_a_password_that_changed_in_its_file_is_used_at_once(
         sink = sink_at(gate, index=index_name, username="u", password_file=tmp_path / "password")
         sink.open()
         with pytest.raises(
-            Fatal, match=r"does not accept the credentials.*unable to authenticate.*check username"
+            Misconfigured, match=r"does not accept the credentials.*unable to authenticate.*check username"
         ) as fault:
             sink.write(batch_of('{"n":1}'))
         assert "old" not in str(fault.value)
-        with pytest.raises(Fatal):
+        with pytest.raises(Misconfigured):
             sink.probe()
         (tmp_path / "password").write_text("newer")
         (tmp_path / "password").write_text("new")

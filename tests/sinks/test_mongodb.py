@@ -16,7 +16,7 @@ import trustme
 from pymongo import MongoClient
 from pymongo.database import Database
 
-from sidecar.errors import DeliveryError, Fatal, Retryable
+from sidecar.errors import DeliveryError, Misconfigured, Retryable
 from sidecar.sinks.mongodb.replies import MAX_REPLY_BYTES
 from sidecar.sinks.mongodb.sink import FAULTS, MongoDBSettings, MongoDBSink
 from tests.sinks.batches import batch_of, generation
@@ -126,11 +126,11 @@ def test_what_is_not_known_to_pass_or_to_be_about_the_document_is_a_matter_of_th
 ) -> None:
     sink = sink_into(database)
     failing(times=2, errorCode=code)
-    with pytest.raises(Fatal, match=rf"{database.name}.logs: refuses the documents: .*{code}"):
+    with pytest.raises(Misconfigured, match=rf"{database.name}.logs: refuses the documents: .*{code}"):
         sink.write(batch_of('{"n":1}'))
 
 
-@pytest.mark.parametrize(("code", "fault"), [(64, Retryable), (100, Fatal)])
+@pytest.mark.parametrize(("code", "fault"), [(64, Retryable), (100, Misconfigured)])
 def test_a_write_concern_that_is_not_met_settles_nothing(
     database: Database[dict[str, Any]], failing: Any, code: int, fault: type[DeliveryError]
 ) -> None:
@@ -176,7 +176,7 @@ def test_an_index_that_cannot_be_changed_is_a_matter_of_the_set_up(
 ) -> None:
     sink_into(database, expire_after="1h")
     failing("collMod", errorCode=13)
-    with pytest.raises(Fatal, match="readWrite"):
+    with pytest.raises(Misconfigured, match="readWrite"):
         sink_into(database, expire_after="2h")
 
 
@@ -188,7 +188,7 @@ def test_a_probe_tries_a_write_and_leaves_no_document(database: Database[dict[st
 def test_a_probe_finds_that_writing_is_forbidden(database: Database[dict[str, Any]], failing: Any) -> None:
     sink = sink_into(database)
     failing(errorCode=13)
-    with pytest.raises(Fatal, match="readWrite"):
+    with pytest.raises(Misconfigured, match="readWrite"):
         sink.probe()
 
 
@@ -214,7 +214,7 @@ def test_an_srv_name_that_does_not_resolve_is_tried_again() -> None:
 
 def test_an_option_that_the_driver_does_not_take_is_a_matter_of_the_set_up() -> None:
     sink = MongoDBSink(MongoDBSettings(url="mongodb://u:s3cret@a,b/?directConnection=true"))
-    with pytest.raises(Fatal, match=r"does not take the settings \(.*; check the URL") as fault:
+    with pytest.raises(Misconfigured, match=r"does not take the settings \(.*; check the URL") as fault:
         sink.open()
     assert "s3cret" not in str(fault.value)
 
@@ -243,7 +243,7 @@ def test_a_password_that_changed_in_its_file_is_used_at_once(secure: tuple[str, 
     password.write_text("old\n")
     given = {"url": f"mongodb://{address}", "username": "app", "password_file": password, "ca_file": authority}
     sink = MongoDBSink(MongoDBSettings.model_validate(given))
-    with pytest.raises(Fatal, match="check username, password and authSource") as fault:
+    with pytest.raises(Misconfigured, match="check username, password and authSource") as fault:
         sink.open()
     assert "old" not in str(fault.value)
     (tmp_path / "new").write_text("s3cret\n")
@@ -258,9 +258,9 @@ def test_a_user_who_may_not_write_is_told_so(secure: tuple[str, Path]) -> None:
     address, authority = secure
     given = {"url": f"mongodb://app:s3cret@{address}", "database": "other", "ca_file": authority}
     sink = MongoDBSink(MongoDBSettings.model_validate(given))
-    with pytest.raises(Fatal, match="readWrite"):
+    with pytest.raises(Misconfigured, match="readWrite"):
         sink.probe()
-    with pytest.raises(Fatal, match="readWrite"):
+    with pytest.raises(Misconfigured, match="readWrite"):
         sink.write(batch_of('{"n":1}'))
     sink.close()
 
@@ -274,7 +274,7 @@ def test_a_certificate_that_is_not_trusted_is_said_to_be_that(secure: tuple[str,
 
 def test_a_file_that_is_no_certificate_is_a_matter_of_the_set_up(tmp_path: Path) -> None:
     (tmp_path / "ca.pem").write_text("nothing of the kind")
-    with pytest.raises(Fatal):
+    with pytest.raises(Misconfigured):
         MongoDBSink(MongoDBSettings(url="mongodb://m", ca_file=tmp_path / "ca.pem")).open()
 
 

@@ -11,7 +11,7 @@ from bson import Decimal128, Int64
 from bson.codec_options import CodecOptions
 from pymongo import MongoClient
 
-from sidecar.model.batch import Verdict
+from sidecar.model.batch import WriteResult
 from sidecar.sinks.mongodb.sink import MongoDBSettings, MongoDBSink
 from tests.sinks.batches import batch_of
 
@@ -26,7 +26,7 @@ class Database:
         self.logs = MongoClient[dict[str, Any]](uri)[name].get_collection("logs", AWARE)
         self.sink = MongoDBSink(MongoDBSettings(url=uri, database=name))
 
-    def write(self, *documents: str) -> Verdict:
+    def write(self, *documents: str) -> WriteResult:
         return self.sink.write(batch_of(*documents))
 
     def kept(self, document: str) -> dict[str, Any]:

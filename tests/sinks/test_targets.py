@@ -12,8 +12,8 @@ from sidecar.errors import Retryable, StateError
 from sidecar.model.batch import Batch
 from sidecar.model.file import Generation
 from sidecar.sinks.common.target_limit import TargetLimiter
-from sidecar.sinks.common.target_name import DatedName
-from sidecar.sinks.contract import TargetKeeping
+from sidecar.sinks.common.target_name import TargetTemplate
+from sidecar.sinks.contract import TargetLimitingSink
 from sidecar.sinks.elasticsearch.sink import ElasticsearchSink
 from sidecar.sinks.mongodb.sink import MongoDBSink
 from sidecar.state.database import open_store
@@ -30,7 +30,7 @@ class Process:
     def __init__(self, state: Path, clock: ManualClock, pattern: str = "logs-{s:other}", most: int = 3) -> None:
         self.store = open_store(state)
         self.ledger = Ledger(self.store)
-        self.limiter = TargetLimiter(DatedName(pattern, lower=True), most, clock)
+        self.limiter = TargetLimiter(TargetTemplate(pattern, lower=True), most, clock)
         self.limiter.keep(lambda day, names, limit: self.ledger.admit_targets("sink", day, names, limit))
 
     def names(self, batch: Batch) -> list[str]:
@@ -86,7 +86,7 @@ def test_a_name_that_is_used_every_day_stays(tmp_path: Path) -> None:
 
 def test_two_pipelines_of_one_sink_share_the_limit(tmp_path: Path) -> None:
     process = Process(tmp_path, ManualClock())
-    other = TargetLimiter(DatedName("logs-{s:other}"), 3, ManualClock())
+    other = TargetLimiter(TargetTemplate("logs-{s:other}"), 3, ManualClock())
     other.keep(lambda day, names, limit: process.ledger.admit_targets("sink", day, names, limit))
     process.names(of_services("a", "b"))
     assert list(other.route(of_services("b", "c", "d")).names) == ["logs-b", "logs-c", "logs-other"]
@@ -111,13 +111,13 @@ def test_a_document_keeps_its_fallback_when_only_some_of_its_batch_are_sent_agai
 
 
 def test_a_name_that_never_changes_is_neither_counted_nor_kept() -> None:
-    limiter = TargetLimiter(DatedName("logs"), 1, ManualClock())
+    limiter = TargetLimiter(TargetTemplate("logs"), 1, ManualClock())
     limiter.keep(unwritable)
     assert limiter.route(of_services("a", "b")).names == "logs"
 
 
 def test_a_replay_goes_where_it_was_meant_to_go_whatever_the_limit_says() -> None:
-    limiter = TargetLimiter(DatedName("logs-{s:other}"), 1, ManualClock())
+    limiter = TargetLimiter(TargetTemplate("logs-{s:other}"), 1, ManualClock())
     limiter.keep(unwritable)
     assert limiter.route(batch_of("{}", "{}", targets=["logs-x", "logs-y"])).names == ["logs-x", "logs-y"]
 
@@ -127,12 +127,12 @@ def unwritable(day: str, names: Sequence[str], most: int) -> set[str]:
 
 
 def test_a_name_that_cannot_be_kept_is_not_used() -> None:
-    limiter = TargetLimiter(DatedName("logs-{s:other}"), 3, ManualClock())
+    limiter = TargetLimiter(TargetTemplate("logs-{s:other}"), 3, ManualClock())
     limiter.keep(unwritable)
     with pytest.raises(Retryable, match="the state cannot be written"):
         limiter.route(of_services("a"))
 
 
 def test_the_sinks_that_have_such_names_are_given_the_state() -> None:
-    assert issubclass(ElasticsearchSink, TargetKeeping)
-    assert issubclass(MongoDBSink, TargetKeeping)
+    assert issubclass(ElasticsearchSink, TargetLimitingSink)
+    assert issubclass(MongoDBSink, TargetLimitingSink)

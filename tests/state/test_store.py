@@ -8,13 +8,13 @@ from pathlib import Path
 import pytest
 
 from sidecar.errors import StateError
-from sidecar.model.checkpoint import Advance, Checkpoint
-from sidecar.model.counts import Amounts
+from sidecar.model.checkpoint import Checkpoint, CheckpointUpdate
+from sidecar.model.counts import ByteCounts
 from sidecar.model.dead_letter import DeadLetter
 from sidecar.model.file import FileId, Generation
-from sidecar.model.fingerprint import Fingerprint, Tail
+from sidecar.model.fingerprint import Fingerprint, OverlapDigest
 from sidecar.state.database import open_store
-from sidecar.state.dead_letters import Bound, DeadLetterFilter, DeadLetterStore
+from sidecar.state.dead_letters import DeadLetterFilter, DeadLetterLimit, DeadLetterStore
 from sidecar.state.ledger import Ledger
 
 GENERATION = Generation(2**62 + 5, "app", "/var/log/app/a.log", 1_000.0)
@@ -98,7 +98,9 @@ def test_a_torn_last_write_costs_that_commit_and_nothing_else(tmp_path: Path) ->
 
 def test_an_older_state_is_upgraded_and_keeps_what_it_knows(tmp_path: Path) -> None:
     ledger = begun(tmp_path)
-    ledger.commit("app", "search", [Advance(1, Checkpoint(100, Tail.of(b"")), 100, Amounts(), [letter(0)])])
+    ledger.commit(
+        "app", "search", [CheckpointUpdate(1, Checkpoint(100, OverlapDigest.of(b"")), 100, ByteCounts(), [letter(0)])]
+    )
     with sqlite3.connect(tmp_path / "state.db", isolation_level=None) as db:
         db.executescript(
             "DROP TABLE targets; DROP TABLE pipelines; DROP INDEX dead_letter_sizes;"
@@ -138,10 +140,10 @@ def test_a_checkpoint_its_dead_letters_and_the_balance_are_there_together_after_
     store = open_store(tmp_path)
     ledger = Ledger(store)
     ledger.begin([(GENERATION, FileId(1, 2, 3), Fingerprint.of(b"head"))])
-    amounts = Amounts()
+    amounts = ByteCounts()
     amounts.add("stored", 90, 9)
     amounts.add("dead_letter", 10, 1)
-    step = Advance(GENERATION.number, Checkpoint(100, Tail.of(b"tail")), 120, amounts, [letter(90)])
+    step = CheckpointUpdate(GENERATION.number, Checkpoint(100, OverlapDigest.of(b"tail")), 120, amounts, [letter(90)])
     ledger.commit("app", "search", [step], receipt="r1")
     ledger.cut(GENERATION.number, 100, 120)
     store.close()
@@ -150,7 +152,7 @@ def test_a_checkpoint_its_dead_letters_and_the_balance_are_there_together_after_
     (known,) = again.unfinished("app")
     assert known.generation == GENERATION
     assert known.file_id == FileId(1, 2, 3)
-    assert known.checkpoints["search"] == Checkpoint(100, Tail.of(b"tail"))
+    assert known.checkpoints["search"] == Checkpoint(100, OverlapDigest.of(b"tail"))
     assert (known.seen, known.cuts, known.ended) == (120, [120], "")
     assert again.balance()["search"].bytes_ == {"stored": 90, "dead_letter": 10}
     assert again.receipt("app", "search") == "r1"
@@ -158,9 +160,11 @@ def test_a_checkpoint_its_dead_letters_and_the_balance_are_there_together_after_
 
 def test_a_finished_generation_is_forgotten_after_a_week_and_its_balance_is_not(tmp_path: Path) -> None:
     ledger = begun(tmp_path)
-    amounts = Amounts()
+    amounts = ByteCounts()
     amounts.add("stored", 100, 10)
-    ledger.commit("app", "search", [Advance(GENERATION.number, Checkpoint(100, Tail.of(b"")), 100, amounts)])
+    ledger.commit(
+        "app", "search", [CheckpointUpdate(GENERATION.number, Checkpoint(100, OverlapDigest.of(b"")), 100, amounts)]
+    )
     ledger.finished(GENERATION.number, 1_000.0, True)
     ledger.forget("app", 1_000.0 + 8 * 86400)
     assert ledger.unfinished("app") == []
@@ -170,17 +174,19 @@ def test_a_finished_generation_is_forgotten_after_a_week_and_its_balance_is_not(
 def test_the_balance_is_that_of_the_database_whoever_changes_it(tmp_path: Path) -> None:
     """It is kept from one question to the next: after commits, also those that fail or make place for dead letters,
     and after what another process does to the dead letters."""
-    ledger = Ledger(open_store(tmp_path), Bound(30, "drop_oldest"))
+    ledger = Ledger(open_store(tmp_path), DeadLetterLimit(30, "drop_oldest"))
     ledger.begin([(GENERATION, FileId(1, 2, None), Fingerprint.of(b"head"))])
     other = open_store(tmp_path, exclusive=False)
 
     def commit(offset: int, sink: str, letters: int) -> None:
-        amounts = Amounts()
+        amounts = ByteCounts()
         amounts.add("stored", 100 - 10 * letters, 10)
         if letters:
             amounts.add("dead_letter", 10 * letters, letters)
         refused = [letter(offset + 10 * n, "x" * 10, sink) for n in range(letters)]
-        step = Advance(GENERATION.number, Checkpoint(offset + 100, Tail.of(b"")), offset + 100, amounts, refused)
+        step = CheckpointUpdate(
+            GENERATION.number, Checkpoint(offset + 100, OverlapDigest.of(b"")), offset + 100, amounts, refused
+        )
         ledger.commit("app", sink, [step])
 
     def agrees() -> dict[str, dict[str, int]]:
@@ -196,7 +202,7 @@ def test_the_balance_is_that_of_the_database_whoever_changes_it(tmp_path: Path) 
     assert agrees()["other"]["lost:dead_letters_full"] == 10
     DeadLetterStore(other).purge(DeadLetterFilter())
     assert agrees()["other"] == {"stored": 160, "dead_letter": 0, "lost:dead_letters_full": 10, "lost:purged": 30}
-    ledger.bound = Bound(5, "block")
+    ledger.bound = DeadLetterLimit(5, "block")
     commit(200, "search", 1)
     with pytest.raises(StateError, match="are full"):
         commit(300, "search", 1)
@@ -216,7 +222,7 @@ def test_a_full_disk_is_an_error_and_nothing_half_written(tmp_path: Path) -> Non
         (pages,) = db.execute("PRAGMA page_count").fetchone()
         db.execute(f"PRAGMA max_page_count={pages}")
     many = [letter(start) for start in range(5000)]
-    step = Advance(1, Checkpoint(100, Tail.of(b"")), 100, Amounts(), many)
+    step = CheckpointUpdate(1, Checkpoint(100, OverlapDigest.of(b"")), 100, ByteCounts(), many)
     with pytest.raises(StateError, match="cannot be written"):
         ledger.commit("app", "search", [step])
     with store.reading() as db:

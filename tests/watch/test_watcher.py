@@ -6,14 +6,14 @@ from pathlib import Path
 
 import pytest
 
-from sidecar.app.watcher import Watched, Watcher, busy_step
+from sidecar.app.watcher import WatchedPipeline, Watcher, busy_step
 from sidecar.state.database import open_store
 from sidecar.state.ledger import Ledger
-from sidecar.tail.open_files import Descriptors
-from sidecar.tail.tracker import Follower
+from sidecar.tail.open_files import OpenFileLimiter
+from sidecar.tail.tracker import FileTracker
 from sidecar.telemetry.events import Event
 from sidecar.testing import ManualClock
-from sidecar.watch.scanner import Sweep
+from sidecar.watch.scanner import FileScanner
 
 
 @pytest.mark.parametrize(("linger", "step"), [(5.0, 0.05), (0.1, 0.05), (0.05, 0.025), (0.0, 0.02)])
@@ -26,9 +26,9 @@ def test_the_busiest_pipeline_says_how_long_the_watcher_sleeps(tmp_path: Path) -
     watched = []
     for name, step in (("soon", 0.01), ("later", 0.05)):
         (tmp_path / name).mkdir()
-        sweep = Sweep([f"{tmp_path}/{name}/*.log"])
-        follower = Follower(name, ledger, clock, said.append, Descriptors(16), sweep)
-        watched.append(Watched(sweep, follower, step))
+        sweep = FileScanner([f"{tmp_path}/{name}/*.log"])
+        follower = FileTracker(name, ledger, clock, said.append, OpenFileLimiter(16), sweep)
+        watched.append(WatchedPipeline(sweep, follower, step))
     watcher = Watcher(watched, clock, said.append)
     watcher.look()
     assert watcher.poll() == 1.0

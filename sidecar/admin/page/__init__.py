@@ -18,7 +18,7 @@ from typing import Any
 from sidecar.admin.socket_server import Reply
 from sidecar.lib.terminal import printable_lines
 from sidecar.model.dead_letter import DeadLetter
-from sidecar.telemetry.snapshot import Facts, FileFacts
+from sidecar.telemetry.snapshot import FileStatus, Snapshot
 
 _STYLES = ("vendor/uPlot.min.css", "page.css")
 _SCRIPTS = ("vendor/uPlot.iife.min.js", "format.js", "charts.js", "page.js")
@@ -53,7 +53,7 @@ def document() -> Reply:
     return Reply(200, text.encode(), "text/html; charset=utf-8", {**_HEADERS, "Content-Security-Policy": policy})
 
 
-def status(facts: Facts, settings: Mapping[str, Any], letters: Sequence[tuple[int, DeadLetter]] | None) -> Reply:
+def status(facts: Snapshot, settings: Mapping[str, Any], letters: Sequence[tuple[int, DeadLetter]] | None) -> Reply:
     """What the page shows now: the facts of `sidecar status --json`, with the files that are furthest behind alone.
 
     `files_total` says how many there are, also if not all of them are among the facts. `settings` are those in force,
@@ -86,7 +86,7 @@ def _make_printable(value: Any) -> Any:
     return printable_lines(value) if isinstance(value, str) else value
 
 
-def _behind(file: FileFacts) -> int:
+def _behind(file: FileStatus) -> int:
     return max((file.size - offset for offset in file.settled.values()), default=0)
 
 

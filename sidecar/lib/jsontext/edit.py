@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Sequence
 
-from sidecar.lib.jsontext.members import NOWHERE, Place, pairs, place_of
+from sidecar.lib.jsontext.members import NOWHERE, MemberSpan, pairs, place_of
 from sidecar.lib.jsontext.nested import DEEPEST, quoted
 
 Edit = Callable[[str, str, str], str | None]
@@ -35,7 +35,7 @@ def edited(body: str, path: str, edit: Edit) -> str:
     return body if inside == value[1:-1] else _spliced(body, place, _object(f'"{name}"', inside))
 
 
-def _spliced(body: str, place: Place, member: str | None) -> str:
+def _spliced(body: str, place: MemberSpan, member: str | None) -> str:
     before, behind = body[: place.start], body[place.end :]
     if member is not None:
         return body if member == body[place.start : place.end] else f"{before}{member}{behind}"
@@ -89,7 +89,7 @@ def kept(body: str, paths: Collection[str]) -> str:
     return ",".join([text for text in found if text])
 
 
-def _kept_at(body: str, place: Place, name: str, paths: Collection[str]) -> str:
+def _kept_at(body: str, place: MemberSpan, name: str, paths: Collection[str]) -> str:
     value = body[place.value : place.end]
     if "" in paths:
         return body[place.start : place.end]

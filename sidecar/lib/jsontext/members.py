@@ -65,7 +65,7 @@ def pairs(text: str) -> list[tuple[str, str, str]]:
     return [(key[1:-1] if "\\" not in key else _KEY.decode(key), key, value) for _, key, value in found]
 
 
-class Place(NamedTuple):
+class MemberSpan(NamedTuple):
     """Where a member is in its text: from `start` to `end`, its value from `value` on."""
 
     start: int
@@ -73,10 +73,10 @@ class Place(NamedTuple):
     end: int
 
 
-NOWHERE = Place(-1, -1, -1)
+NOWHERE = MemberSpan(-1, -1, -1)
 
 
-def place_of(text: str, name: str) -> Place | None:
+def place_of(text: str, name: str) -> MemberSpan | None:
     """Where the only one of these members is that is called so, or has a dotted name that begins so.
 
     `NOWHERE` if there is none, None if that cannot be told without reading all of them. Without a backslash a quote
@@ -94,7 +94,7 @@ def place_of(text: str, name: str) -> Place | None:
     if text.find(f'"{name}"', behind) >= 0 or not _is_at_the_root(text, at):
         return None
     value = _FOLLOWED.match(text, behind)
-    return Place(at, value.start(1), value.end(1)) if value else None
+    return MemberSpan(at, value.start(1), value.end(1)) if value else None
 
 
 def _is_at_the_root(text: str, at: int) -> bool:

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from math import floor
 
-from sidecar.parse.time.second_cache import Ends, Seconds
+from sidecar.parse.time.second_cache import Ends, SecondCache
 
 EPOCHS: dict[str, int | None] = {"epoch": None, "epoch_ms": 3, "epoch_us": 6, "epoch_ns": 9}
 """Decimal places of the numbers of each format; None is told by how many digits there are."""
@@ -30,7 +30,7 @@ class Epoch:
             [(at, "9,11" if at else "1,11") for _, at in _GUESSES] if places is None else [(places, f"1,{_MOST}")]
         )
         self._lines = [re.compile(_lines(at, width), re.ASCII | re.MULTILINE) for at, width in widths]
-        self._seconds = Seconds(_whole)
+        self._seconds = SecondCache(_whole)
 
     def one(self, text: str) -> str:
         """The time of a number."""

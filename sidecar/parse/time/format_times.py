@@ -11,14 +11,14 @@ from zoneinfo import ZoneInfo
 from sidecar.lib.clock import Clock
 from sidecar.parse.time.missing_dates import latest_day, latest_year
 from sidecar.parse.time.rfc3339 import is_rfc3339
-from sidecar.parse.time.second_cache import Ends, Seconds
+from sidecar.parse.time.second_cache import Ends, SecondCache
 from sidecar.parse.time.timestamps import MONTHS, offset_at, offset_text
 
 _ZONE = re.compile(r"Z|UTC|GMT|[+-]\d\d(?::?\d\d)?", re.ASCII)
 _HOUR_S = 3600
 
 
-class Written:
+class FormatTimes:
     """Reads the times of one format, whose `shape` makes ISO 8601 of them, with `Z` if it knows.
 
     `zone` is that of times without one.
@@ -26,7 +26,7 @@ class Written:
 
     def __init__(self, shape: Callable[[str, str, float], str], zone: str, clock: Clock) -> None:
         self._shape, self._zone, self._clock = shape, ZoneInfo(zone), clock
-        self._seconds = Seconds(self._ends)
+        self._seconds = SecondCache(self._ends)
         self._hour = 0
 
     def all(self, columns: Mapping[str, Sequence[str]], count: int) -> list[str]:

@@ -12,7 +12,7 @@ Ends = tuple[str, str]
 """What stands before and after the fraction of a time as RFC 3339 has it; nothing for no time."""
 
 
-class Seconds(Generic[Key]):
+class SecondCache(Generic[Key]):
     """Knows what `convert` made of what stands for a second."""
 
     def __init__(self, convert: Callable[[Key], Ends]) -> None:

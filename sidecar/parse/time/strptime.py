@@ -14,7 +14,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from sidecar.lib.clock import Clock
 from sidecar.parse.time.missing_dates import latest_day, latest_year
 from sidecar.parse.time.rfc3339 import is_rfc3339
-from sidecar.parse.time.second_cache import Ends, Seconds
+from sidecar.parse.time.second_cache import Ends, SecondCache
 
 _HOUR_S = 3600
 _FRACTION = re.compile(r"\d{1,9}", re.ASCII)
@@ -37,7 +37,7 @@ class Strptime:
         directives = frozenset(re.findall(r"%(.)", self._form.replace("%%", "")))
         self._has_year, self._has_day = bool(directives & _YEARS), bool(directives & _DAYS)
         self._lines = re.compile(_of_lines(self._apart, self._before), re.ASCII | re.MULTILINE)
-        self._seconds = Seconds(self._ends)
+        self._seconds = SecondCache(self._ends)
         self._until = 0.0
 
     def one(self, text: str) -> str:

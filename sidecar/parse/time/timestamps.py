@@ -14,7 +14,7 @@ from zoneinfo import ZoneInfo
 from sidecar.lib.clock import Clock, SystemClock
 from sidecar.parse.time.epoch import EPOCHS, Epoch
 from sidecar.parse.time.rfc3339 import all_rfc3339, any_rfc3339, is_rfc3339
-from sidecar.parse.time.second_cache import Ends, Seconds
+from sidecar.parse.time.second_cache import Ends, SecondCache
 from sidecar.parse.time.strptime import Strptime
 
 _LOOSE = re.compile(
@@ -32,7 +32,7 @@ _LONGEST = 128
 """No time is longer. The application may put a whole line there, and what is read is remembered."""
 
 
-class Format(Protocol):
+class TimeFormat(Protocol):
     """One way to write times. What it makes of them is RFC 3339 text, or "" where they are not written so."""
 
     def one(self, text: str) -> str:
@@ -93,7 +93,7 @@ class Timestamps:
                 return found if "" not in found else None
         return None
 
-    def _format(self, name: str) -> Format:
+    def _format(self, name: str) -> TimeFormat:
         if name == "iso8601":
             return Iso8601(self._zone)
         if name == "common_log":
@@ -108,7 +108,7 @@ class Iso8601:
 
     def __init__(self, zone: ZoneInfo) -> None:
         self._zone = zone
-        self._seconds = Seconds(self._ends)
+        self._seconds = SecondCache(self._ends)
 
     def one(self, text: str) -> str:
         """The time of one text."""
@@ -156,7 +156,7 @@ class CommonLog:
     """Times as nginx and Apache write them (`23/Nov/2026:01:00:00 +0000`), one conversion for each second."""
 
     def __init__(self) -> None:
-        self._seconds = Seconds(_of_common_log)
+        self._seconds = SecondCache(_of_common_log)
 
     def all(self, texts: Sequence[str]) -> list[str]:
         """The time of each text; "" for one that cannot be read."""

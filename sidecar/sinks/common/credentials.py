@@ -15,14 +15,14 @@ from typing import Generic, TypeVar
 
 from pydantic import SecretStr
 
-from sidecar.errors import Fatal
+from sidecar.errors import Misconfigured
 
 Client = TypeVar("Client")
 _Stamp = tuple[tuple[int, int, int], ...]
 
 
 def secret(value: SecretStr | None, file: Path | None) -> str | None:
-    """The secret itself, from `file` without the line end at its end. Raises `Fatal` if that cannot be read."""
+    """Return the secret, from `file` without its last line end. Raise `Misconfigured` if the file cannot be read."""
     if file is None:
         return value.get_secret_value() if value else None
     try:
@@ -32,14 +32,14 @@ def secret(value: SecretStr | None, file: Path | None) -> str | None:
 
 
 @dataclass(slots=True)
-class _Held(Generic[Client]):
+class _PooledClient(Generic[Client]):
     client: Client
     stamp: _Stamp
     users: int = 0
     retired: bool = False
 
 
-class Renewed(Generic[Client]):
+class ReloadingClient(Generic[Client]):
     """Lends a client, made by `make` when it is first wanted and again whenever one of `files` has changed."""
 
     def __init__(
@@ -49,11 +49,11 @@ class Renewed(Generic[Client]):
         self._make = make
         self._close = close
         self._lock = threading.Lock()
-        self._held: _Held[Client] | None = None
+        self._held: _PooledClient[Client] | None = None
 
     @contextmanager
     def lent(self) -> Iterator[Client]:
-        """The client of the moment. Raises `Fatal` if a file cannot be read, and whatever `make` raises."""
+        """The client of the moment. Raises `Misconfigured` if a file cannot be read, and whatever `make` raises."""
         with self._lock:
             held = self._current()
             held.users += 1
@@ -70,10 +70,10 @@ class Renewed(Generic[Client]):
         with self._lock:
             self._retire()
 
-    def _current(self) -> _Held[Client]:
+    def _current(self) -> _PooledClient[Client]:
         stamp = tuple(map(_stamp, self._files))
         if self._held is None or self._held.stamp != stamp:
-            renewed = _Held(self._make(), stamp)
+            renewed = _PooledClient(self._make(), stamp)
             self._retire()
             self._held = renewed
         return self._held
@@ -94,6 +94,8 @@ def _stamp(file: Path) -> tuple[int, int, int]:
     return found.st_ino, found.st_mtime_ns, found.st_size
 
 
-def _unreadable(file: Path, error: Exception) -> Fatal:
+def _unreadable(file: Path, error: Exception) -> Misconfigured:
     reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8"
-    return Fatal(f"the file cannot be read ({reason})", at=str(file), try_="mount it, or let this user read it")
+    return Misconfigured(
+        f"the file cannot be read ({reason})", at=str(file), try_="mount it, or let this user read it"
+    )

@@ -18,8 +18,8 @@ import msgspec
 
 from sidecar.errors import Retryable, StateError
 from sidecar.lib.clock import Clock
-from sidecar.model.batch import Batch, Verdict
-from sidecar.sinks.common.target_name import DatedName
+from sidecar.model.batch import Batch, WriteResult
+from sidecar.sinks.common.target_name import TargetTemplate
 from sidecar.sinks.contract import AdmitTargets
 
 
@@ -29,7 +29,7 @@ class Routed(msgspec.Struct, frozen=True):
     names: str | Sequence[str]
     diverted: frozenset[int] = frozenset()
 
-    def count(self, verdict: Verdict) -> Verdict:
+    def count(self, verdict: WriteResult) -> WriteResult:
         """Return the verdict with how many stored documents were diverted."""
         if not self.diverted:
             return verdict
@@ -39,7 +39,7 @@ class Routed(msgspec.Struct, frozen=True):
 class TargetLimiter:
     """Names the target of each document, and lets no more than `most` new names begin on a day of UTC."""
 
-    def __init__(self, pattern: DatedName, most: int, clock: Clock) -> None:
+    def __init__(self, pattern: TargetTemplate, most: int, clock: Clock) -> None:
         self._pattern, self._most, self._clock = pattern, most, clock
         self._admit: AdmitTargets = _Memory().admit
         self._day, self._admitted = "", set[str]()

@@ -24,7 +24,7 @@ LONGEST = 64
 """Characters of a field's value that go into a name."""
 
 
-class DatedName:
+class TargetTemplate:
     """A name with strftime directives (`%Y %y %m %d %H %j %G %V %u`), filled in from event times in UTC, and with
     fields and what stands for one that is missing (`logs-{service.name:other}`), filled in from each document.
 

@@ -12,8 +12,8 @@ from typing import Annotated
 
 import msgspec
 
-from sidecar.errors import DeliveryError, Fatal, Retryable
-from sidecar.model.batch import Rejection, Verdict
+from sidecar.errors import DeliveryError, Misconfigured, Retryable
+from sidecar.model.batch import Rejection, WriteResult
 from sidecar.sinks.common.errors import shortened
 
 WANTED = "errors,items.*.status,items.*.error,items.*.failure_store"
@@ -64,40 +64,40 @@ _CREATED = b'{"create":{"status":201}}'
 _HEAD, _TAIL = b'{"errors":false,"items":[', b"]}"
 
 
-class Cause(msgspec.Struct, gc=False):
+class ErrorCause(msgspec.Struct, gc=False):
     """`error` of an item."""
 
     type: str = ""
     reason: str | None = None
 
 
-class Outcome(msgspec.Struct, gc=False):
+class BulkItemStatus(msgspec.Struct, gc=False):
     """What an item says of its document."""
 
     status: Annotated[int, msgspec.Meta(ge=100, le=999)]
-    error: Cause | None = None
+    error: ErrorCause | None = None
     failure_store: str = ""
 
 
 class Item(msgspec.Struct, gc=False):
     """One item; only `create` is ever sent."""
 
-    create: Outcome
+    create: BulkItemStatus
 
 
-class Answer(msgspec.Struct, gc=False):
+class BulkResponse(msgspec.Struct, gc=False):
     """The whole answer; `error` is set instead when the request was refused as a whole."""
 
     errors: bool | None = None
     items: list[Item] = []
     error: msgspec.Raw = msgspec.Raw()
 
-    def cause(self) -> Cause:
+    def cause(self) -> ErrorCause:
         """Return `error`, an empty one if it is not written as Elasticsearch does."""
         try:
             return _CAUSES.decode(self.error)
         except msgspec.DecodeError:
-            return Cause()
+            return ErrorCause()
 
 
 class Created(msgspec.Struct, frozen=True):
@@ -106,11 +106,11 @@ class Created(msgspec.Struct, frozen=True):
     count: int
 
 
-_ANSWERS = msgspec.json.Decoder(Answer)
-_CAUSES = msgspec.json.Decoder(Cause)
+_ANSWERS = msgspec.json.Decoder(BulkResponse)
+_CAUSES = msgspec.json.Decoder(ErrorCause)
 
 
-def decoded(data: bytes) -> Answer | Created:
+def decoded(data: bytes) -> BulkResponse | Created:
     """The answer to a bulk request that asked for `WANTED`. Raises `ValueError` if it is not one."""
     count, rest = divmod(len(data) - len(_HEAD) - len(_TAIL) + 1, len(_CREATED) + 1)
     if not rest and data == _HEAD + b",".join([_CREATED] * count) + _TAIL:
@@ -118,11 +118,11 @@ def decoded(data: bytes) -> Answer | Created:
     return _ANSWERS.decode(data)
 
 
-def judged(answer: object, count: int, names: str | Sequence[str], at: str) -> Verdict:
+def judged(answer: object, count: int, names: str | Sequence[str], at: str) -> WriteResult:
     """What became of each of `count` documents. Raises `Retryable` if the answer does not speak of just these."""
     if isinstance(answer, Created) and answer.count == count:
-        return Verdict(range(count))
-    if not isinstance(answer, Answer) or answer.errors is None or len(answer.items) != count:
+        return WriteResult(range(count))
+    if not isinstance(answer, BulkResponse) or answer.errors is None or len(answer.items) != count:
         raise Retryable(
             f"the answer to a bulk request does not speak of each of its {count} documents",
             at=at, try_="check the proxies in front of Elasticsearch",
@@ -141,15 +141,15 @@ class _Judgement:
         self._fault: DeliveryError | None = None
         self._already = 0
 
-    def of(self, outcomes: Sequence[Outcome]) -> Verdict:
+    def of(self, outcomes: Sequence[BulkItemStatus]) -> WriteResult:
         for index, outcome in enumerate(outcomes):
             self._take(index, outcome)
         stored = range(len(outcomes)) if len(self._stored) == len(outcomes) else self._stored
         diverted = sum(outcome.failure_store == "used" for outcome in outcomes)
-        return Verdict(stored, self._rejected, self._fault, self._already, diverted)
+        return WriteResult(stored, self._rejected, self._fault, self._already, diverted)
 
-    def _take(self, index: int, outcome: Outcome) -> None:
-        error = outcome.error or Cause()
+    def _take(self, index: int, outcome: BulkItemStatus) -> None:
+        error = outcome.error or ErrorCause()
         if 200 <= outcome.status < 300:
             self._stored.append(index)
         elif outcome.status == 409 and error.type in ("version_conflict_engine_exception", ""):
@@ -170,17 +170,17 @@ def told(reason: str) -> str:
     return shortened(_QUOTED.sub("", reason[:_LONGEST_REASON]))
 
 
-def _about_the_document(error: Cause) -> bool:
+def _about_the_document(error: ErrorCause) -> bool:
     reason = error.reason or ""
     known = any(part in reason for part in DOCUMENT_FAULTS.get(error.type, ()))
     return known and _SET_UP_AFTER_ALL not in reason
 
 
-def _fault(status: int, error: Cause, target: str, at: str) -> DeliveryError:
+def _fault(status: int, error: ErrorCause, target: str, at: str) -> DeliveryError:
     what = f"documents for {target} are not taken: {told(error.reason or '') or 'no reason given'}"
     detail = f"{what} ({status} {shortened(error.type)})"
     if status in BUSY:
         return Retryable(detail, at=at, try_=_ADVICE.get(error.type, "wait, or give the cluster more room"))
     if _SET_UP_AFTER_ALL in (error.reason or ""):
-        return Fatal(detail, at=at, try_="set document_id: none")
-    return Fatal(detail, at=at, try_=_ADVICE.get(error.type, _OTHER_ADVICE))
+        return Misconfigured(detail, at=at, try_="set document_id: none")
+    return Misconfigured(detail, at=at, try_=_ADVICE.get(error.type, _OTHER_ADVICE))

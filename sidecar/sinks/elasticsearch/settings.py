@@ -14,7 +14,7 @@ from sidecar.errors import ConfigurationError
 from sidecar.lib.settings_model import SECRET_FILE, SHOWN
 from sidecar.lib.units import Duration
 from sidecar.sinks.common.exposure import warn_of_plain_credentials
-from sidecar.sinks.common.target_name import DatedName
+from sidecar.sinks.common.target_name import TargetTemplate
 from sidecar.sinks.common.url import host_and_port, merged, parse, refuse, settings_from
 from sidecar.sinks.contract import SinkSettings
 
@@ -196,7 +196,7 @@ def _host(url: str, key: str) -> str:
 def _index_problems(index: str) -> list[tuple[bool, str, str, str]]:
     """What is wrong with the name of the index, dates filled in."""
     try:
-        pattern = DatedName(index, lower=True)
+        pattern = TargetTemplate(index, lower=True)
     except ValueError as error:
         return [(True, "index", f"is not a name with a date ({error})", "write for instance logs-%Y.%m.%d")]
     wrong = not all(_INDEX.fullmatch(name) and len(name.encode()) <= _INDEX_BYTES for name in pattern.extremes())

@@ -22,16 +22,16 @@ import msgspec
 from isal import isal_zlib
 
 from sidecar import __version__
-from sidecar.errors import DeliveryError, Fatal, Retryable, TooLarge
+from sidecar.errors import DeliveryError, Misconfigured, RequestTooLarge, Retryable
 from sidecar.lib.clock import Clock, SystemClock
-from sidecar.model.batch import Batch, Verdict
-from sidecar.model.documents import Envelope
-from sidecar.sinks.common.credentials import Renewed, secret
+from sidecar.model.batch import Batch, WriteResult
+from sidecar.model.documents import BulkFraming
+from sidecar.sinks.common.credentials import ReloadingClient, secret
 from sidecar.sinks.common.errors import Table, translated, unreachable, untrusted
 from sidecar.sinks.common.target_limit import TargetLimiter
-from sidecar.sinks.common.target_name import DatedName
+from sidecar.sinks.common.target_name import TargetTemplate
 from sidecar.sinks.contract import AdmitTargets
-from sidecar.sinks.elasticsearch.bulk_response import BUSY, WANTED, Answer, Cause, decoded, judged, told
+from sidecar.sinks.elasticsearch.bulk_response import BUSY, WANTED, BulkResponse, ErrorCause, decoded, judged, told
 from sidecar.sinks.elasticsearch.client import elasticsearch
 from sidecar.sinks.elasticsearch.node import AnswerTooLarge, AnswerUnreadable, BoundedHttpNode
 from sidecar.sinks.elasticsearch.settings import ElasticsearchSettings
@@ -47,7 +47,7 @@ _REFUSED = '{"@timestamp":"1970-01-01T00:00:00Z","_field_names":"log-sidecar-pro
 
 _DIGITS = re.compile(r"[0-9]{1,300}")
 _LONGEST_DATE = 64
-_CREATE = Envelope('{"create":{"_id":"', '"}}\n')
+_CREATE = BulkFraming('{"create":{"_id":"', '"}}\n')
 
 
 class _Answers(elasticsearch.JsonSerializer):
@@ -84,11 +84,11 @@ class ElasticsearchSink:
         self._settings = settings
         self._clock = clock or SystemClock()
         self._at = settings.destination()
-        self._index = DatedName(settings.index, lower=True)
+        self._index = TargetTemplate(settings.index, lower=True)
         self._limiter = TargetLimiter(self._index, settings.max_targets, self._clock)
         files = (settings.password_file, settings.api_key_file, settings.ca_file,
                  settings.client_certificate_file, settings.client_key_file)  # fmt: skip
-        self._client = Renewed(files, self._connected, lambda client: client.close())
+        self._client = ReloadingClient(files, self._connected, lambda client: client.close())
 
     def open(self) -> None:
         """Read the files and make the client. No request is made: a user who may only write could be refused any."""
@@ -96,16 +96,16 @@ class ElasticsearchSink:
             pass
 
     @property
-    def envelope(self) -> Envelope | None:
+    def envelope(self) -> BulkFraming | None:
         """The action line, which is the same for all documents but for their ids, and in batches of one index."""
         return _CREATE if self._has_ids else None
 
-    def write(self, batch: Batch) -> Verdict:
+    def write(self, batch: Batch) -> WriteResult:
         routed = self._limiter.route(batch)
         names = routed.names
         try:
             answer = self._bulk(names if isinstance(names, str) else "", self._body(batch, names))
-        except TooLarge as fault:
+        except RequestTooLarge as fault:
             if len(batch) == 1 and isinstance(fault.__cause__, AnswerTooLarge):
                 raise Retryable(fault.what, at=fault.at, try_=fault.try_) from fault
             raise
@@ -179,7 +179,9 @@ class ElasticsearchSink:
 
 
 @contextmanager
-def _at_the_door(client: Renewed[elasticsearch.Elasticsearch], at: str) -> Iterator[elasticsearch.Elasticsearch]:
+def _at_the_door(
+    client: ReloadingClient[elasticsearch.Elasticsearch], at: str
+) -> Iterator[elasticsearch.Elasticsearch]:
     with translated(FAULTS, at), client.lent() as lent:
         yield lent
 
@@ -221,23 +223,23 @@ def _refused(error: elasticsearch.ApiError, at: str) -> DeliveryError:
     status, reason = error.status_code, _reason(error.body)
     what = f"answered {status}{reason}"
     if status == 413:
-        return TooLarge(f"the request is too large ({what})", at=at, try_="raise http.max_content_length")
+        return RequestTooLarge(f"the request is too large ({what})", at=at, try_="raise http.max_content_length")
     if status in BUSY or status == 408 or status > 504:
         return Retryable(
             what, at=at, try_="wait for it", retry_after=_retry_after(error.meta.headers.get("retry-after"))
         )
     if status == 401:
-        return Fatal(
+        return Misconfigured(
             f"does not accept the credentials ({what})", at=at, try_="check username and password, or api_key"
         )
     if status == 403:
-        return Fatal(f"forbids to write ({what})", at=at, try_="give this user create_doc and auto_configure")
-    return Fatal(f"refuses the request ({what})", at=at, try_="check the URL and the settings of the sink")
+        return Misconfigured(f"forbids to write ({what})", at=at, try_="give this user create_doc and auto_configure")
+    return Misconfigured(f"refuses the request ({what})", at=at, try_="check the URL and the settings of the sink")
 
 
 def _reason(body: object) -> str:
     """What Elasticsearch says; the answer of anything else, such as a proxy's page, is not repeated."""
-    cause = body.cause() if isinstance(body, Answer) else Cause()
+    cause = body.cause() if isinstance(body, BulkResponse) else ErrorCause()
     return told(f": {cause.type}: {cause.reason or ''}") if cause.type else ""
 
 
@@ -271,15 +273,19 @@ def _unreadable(_: elastic_transport.TransportError, at: str) -> DeliveryError:
 
 def _endless(_: AnswerTooLarge, at: str) -> DeliveryError:
     """Ask for smaller batches: the answer to fewer documents is shorter."""
-    return TooLarge("its answer is larger than 8 MiB", at=at, try_="check the proxies in front of Elasticsearch")
+    return RequestTooLarge(
+        "its answer is larger than 8 MiB", at=at, try_="check the proxies in front of Elasticsearch"
+    )
 
 
 def _stranger(_: elasticsearch.UnsupportedProductError, at: str) -> DeliveryError:
-    return Fatal("is not Elasticsearch", at=at, try_="check the address")
+    return Misconfigured("is not Elasticsearch", at=at, try_="check the address")
 
 
 def _bad_files(error: ssl.SSLError, at: str) -> DeliveryError:
-    return Fatal(f"the certificate files cannot be used ({error.reason})", at=at, try_="check that they are PEM")
+    return Misconfigured(
+        f"the certificate files cannot be used ({error.reason})", at=at, try_="check that they are PEM"
+    )
 
 
 FAULTS: Table = {

@@ -19,7 +19,7 @@ from typing import Any
 import msgspec
 
 from sidecar.model.batch import Batch, Rejection
-from sidecar.model.documents import Envelope
+from sidecar.model.documents import BulkFraming
 
 try:
     from sidecar.sinks.mongodb._bson import documents as compiled
@@ -32,7 +32,7 @@ MAX_DEPTH = 100
 MAX_BYTES = 16 << 20
 """Size of a document that MongoDB takes."""
 
-LINES = Envelope("", "\n")
+LINES = BulkFraming("", "\n")
 """Documents as they are taken here: the `_id` of each on a line of its own, and the document on the next."""
 
 _INT64 = range(-(2**63), 2**63)
@@ -169,7 +169,7 @@ def set_dates(document: dict[str, Any], date: Callable[[str], datetime | str]) -
 
 def careful(text: str, decimal: Callable[[str], Any]) -> dict[str, Any]:
     """The document with every value and key in a form that BSON can hold. Raises `TooDeep`."""
-    walk = _Walk(decimal)
+    walk = _BsonWalk(decimal)
     try:
         found = json.loads(text, parse_int=walk.integer, parse_float=walk.fraction)
     except RecursionError:
@@ -178,7 +178,7 @@ def careful(text: str, decimal: Callable[[str], Any]) -> dict[str, Any]:
     return document
 
 
-class _Walk:
+class _BsonWalk:
     """Goes through a document that BSON cannot hold as it is."""
 
     def __init__(self, decimal: Callable[[str], Any]) -> None:

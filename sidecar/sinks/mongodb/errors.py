@@ -10,7 +10,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from sidecar.errors import DeliveryError, Fatal, Retryable
+from sidecar.errors import DeliveryError, Misconfigured, Retryable
 from sidecar.sinks.common.errors import shortened
 
 DUPLICATE = frozenset({11000, 11001, 12582})
@@ -79,4 +79,4 @@ def fault(code: int | None, message: str, at: str) -> DeliveryError:
     what = f"refuses the documents: {told(message)} ({code or 'no code'})"
     if code in BUSY:
         return Retryable(what, at=at, try_="wait for it")
-    return Fatal(what, at=at, try_=_ADVICE.get(code or 0, "change the database or the settings of the sink"))
+    return Misconfigured(what, at=at, try_=_ADVICE.get(code or 0, "change the database or the settings of the sink"))

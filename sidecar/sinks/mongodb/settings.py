@@ -14,7 +14,7 @@ from sidecar.errors import ConfigurationError
 from sidecar.lib.settings_model import SECRET_FILE, SHOWN
 from sidecar.lib.units import Duration, Size
 from sidecar.sinks.common.exposure import warn_of_plain_credentials
-from sidecar.sinks.common.target_name import DatedName
+from sidecar.sinks.common.target_name import TargetTemplate
 from sidecar.sinks.common.url import host_and_port, merged, parse, refuse, settings_from
 from sidecar.sinks.contract import SinkSettings
 
@@ -181,7 +181,7 @@ def _host(host: str, scheme: str) -> str:
 def _collection_problems(collection: str) -> list[tuple[bool, str, str, str]]:
     """What is wrong with the name of the collection, dates filled in."""
     try:
-        pattern = DatedName(collection)
+        pattern = TargetTemplate(collection)
     except ValueError as error:
         return [(True, "collection", f"is not a name with a date ({error})", "write for instance logs-%Y.%m.%d")]
     wrong = not all(map(_COLLECTION.fullmatch, pattern.extremes()))

@@ -23,14 +23,14 @@ from bson.decimal128 import Decimal128
 from bson.raw_bson import RawBSONDocument
 from pymongo.collection import Collection
 
-from sidecar.errors import DeliveryError, Fatal, Retryable, TooLarge
+from sidecar.errors import DeliveryError, Misconfigured, RequestTooLarge, Retryable
 from sidecar.lib.clock import Clock, SystemClock
-from sidecar.model.batch import Batch, Rejection, Verdict
-from sidecar.model.documents import Envelope
-from sidecar.sinks.common.credentials import Renewed, secret
+from sidecar.model.batch import Batch, Rejection, WriteResult
+from sidecar.model.documents import BulkFraming
+from sidecar.sinks.common.credentials import ReloadingClient, secret
 from sidecar.sinks.common.errors import Table, shortened, translated, unreached, unresolved, untrusted
 from sidecar.sinks.common.target_limit import TargetLimiter
-from sidecar.sinks.common.target_name import DatedName
+from sidecar.sinks.common.target_name import TargetTemplate
 from sidecar.sinks.contract import AdmitTargets
 from sidecar.sinks.mongodb import errors as answer
 from sidecar.sinks.mongodb.bson_encoder import LINES, Encoder, Rows
@@ -53,7 +53,7 @@ _Client = pymongo.MongoClient[dict[str, Any]]
 
 
 @dataclass(slots=True)
-class _Tally:
+class _BatchOutcome:
     """What is known of the records of one batch so far."""
 
     stored: list[int] = field(default_factory=list)
@@ -61,9 +61,9 @@ class _Tally:
     fault: DeliveryError | None = None
     already: int = 0
 
-    def verdict(self, count: int) -> Verdict:
+    def verdict(self, count: int) -> WriteResult:
         stored = range(count) if len(self.stored) == count else self.stored
-        return Verdict(stored, self.rejected, self.fault, self.already)
+        return WriteResult(stored, self.rejected, self.fault, self.already)
 
 
 class MongoDBSink:
@@ -76,11 +76,11 @@ class MongoDBSink:
         self._settings = settings
         self._clock = clock or SystemClock()
         self._at = settings.destination()
-        self._collection = DatedName(settings.collection)
+        self._collection = TargetTemplate(settings.collection)
         self._limiter = TargetLimiter(self._collection, settings.max_targets, self._clock)
         self._expiring: set[str] = set()
         files = (settings.password_file, settings.ca_file)
-        self._client = Renewed(files, self._connected, _close)
+        self._client = ReloadingClient(files, self._connected, _close)
 
     def open(self) -> None:
         """Connect and authenticate; make the index that lets documents expire."""
@@ -90,14 +90,14 @@ class MongoDBSink:
                 self._let_expire(client[self._settings.database][self._collection.fixed])
 
     @property
-    def envelope(self) -> Envelope:
+    def envelope(self) -> BulkFraming:
         """The form in which documents are taken to be encoded."""
         return LINES
 
-    def write(self, batch: Batch) -> Verdict:
+    def write(self, batch: Batch) -> WriteResult:
         routed = self._limiter.route(batch)
         names = routed.names
-        tally = _Tally()
+        tally = _BatchOutcome()
         rows = _ENCODER.rows(batch, names, tally.rejected)
         with self._borrowed() as client:
             database = client[self._settings.database]
@@ -118,7 +118,7 @@ class MongoDBSink:
         """
         name = self._collection.at(datetime.fromtimestamp(self._clock.now(), UTC))
         refused = {"_id": ["log-sidecar-probe"]}
-        tally = _Tally()
+        tally = _BatchOutcome()
         with self._borrowed() as client:
             collection = client[self._settings.database][name]
             self._insert(collection, Rows([0], [bson.encode(refused)]), tally)
@@ -138,7 +138,7 @@ class MongoDBSink:
     def close(self) -> None:
         self._client.close()
 
-    def _insert(self, collection: Collection[dict[str, Any]], rows: Rows, tally: _Tally) -> None:
+    def _insert(self, collection: Collection[dict[str, Any]], rows: Rows, tally: _BatchOutcome) -> None:
         """Insert and judge. Raises `DeliveryError` when nothing is known of these rows."""
         with self._translated():
             self._let_expire(collection)
@@ -149,11 +149,13 @@ class MongoDBSink:
             except ReplyTooLarge as error:
                 if len(rows.data) == 1:
                     raise
-                raise TooLarge("its answer is too large", at=self._at, try_="make batch_bytes smaller") from error
+                raise RequestTooLarge(
+                    "its answer is too large", at=self._at, try_="make batch_bytes smaller"
+                ) from error
             else:
                 tally.stored.extend(rows.indexes)
 
-    def _judge(self, details: Any, collection: Collection[dict[str, Any]], rows: Rows, tally: _Tally) -> None:
+    def _judge(self, details: Any, collection: Collection[dict[str, Any]], rows: Rows, tally: _BatchOutcome) -> None:
         """Rows without a write error are stored, unless a concern was not met: then nobody knows for how long."""
         for unmet in details["writeConcernErrors"]:
             raise answer.fault(
@@ -172,12 +174,12 @@ class MongoDBSink:
             else:
                 self._refuse(errors[position], index, collection.name, tally)
 
-    def _refuse(self, error: Any, index: int, target: str, tally: _Tally) -> None:
+    def _refuse(self, error: Any, index: int, target: str, tally: _BatchOutcome) -> None:
         code, message = error.get("code"), error.get("errmsg", "")
         kind = "DuplicateKey" if code in answer.DUPLICATE else answer.about_the_document(error)
         if kind:
             tally.rejected.append(Rejection(index, kind, answer.told(message), code, target))
-        elif not isinstance(tally.fault, Fatal):
+        elif not isinstance(tally.fault, Misconfigured):
             tally.fault = answer.fault(code, message, self._at)
 
     def _let_expire(self, collection: Collection[dict[str, Any]]) -> None:
@@ -284,7 +286,9 @@ def _misconfigured(error: pymongo.errors.ConfigurationError, at: str) -> Deliver
     """The driver cannot work with the URL, or has not found the servers that a mongodb+srv:// name stands for."""
     if type(error.__cause__).__module__.startswith("dns."):
         return unresolved(at)
-    return Fatal(f"the driver does not take the settings ({shortened(str(error))})", at=at, try_="check the URL")
+    return Misconfigured(
+        f"the driver does not take the settings ({shortened(str(error))})", at=at, try_="check the URL"
+    )
 
 
 def _later(error: Exception, at: str) -> DeliveryError:
@@ -296,15 +300,17 @@ def _unreadable(_: Exception, at: str) -> DeliveryError:
 
 
 def _too_large(_: Exception, at: str) -> DeliveryError:
-    return TooLarge("the request is too large", at=at, try_="make batch_bytes smaller")
+    return RequestTooLarge("the request is too large", at=at, try_="make batch_bytes smaller")
 
 
 def _never(error: Exception, at: str) -> DeliveryError:
-    return Fatal(f"the driver refuses the request ({type(error).__name__})", at=at, try_=_NEVER)
+    return Misconfigured(f"the driver refuses the request ({type(error).__name__})", at=at, try_=_NEVER)
 
 
 def _bad_files(error: ssl.SSLError, at: str) -> DeliveryError:
-    return Fatal(f"the certificate files cannot be used ({error.reason})", at=at, try_="check that they are PEM")
+    return Misconfigured(
+        f"the certificate files cannot be used ({error.reason})", at=at, try_="check that they are PEM"
+    )
 
 
 FAULTS: Table = {

@@ -25,7 +25,7 @@ IN_STRING: Mapping[str, str] = {"quote": '"', "outside": "", "any": "(?s:.)", "e
 
 
 @dataclass(frozen=True, slots=True)
-class Look:
+class SearchPattern:
     """One search, for any of the `branches`: a pattern without which there is no match, "" for none, and the pattern
     itself. What it matches has to go, but for its group, which is what stands before.
 
@@ -52,7 +52,7 @@ class Detector:
     `keys` are in lower case and without `-` and `_`; as it is written, such a name ends with one of the `key_ends`.
     """
 
-    looks: Sequence[Look]
+    looks: Sequence[SearchPattern]
     keys: frozenset[str] = frozenset()
     key_ends: Sequence[str] = ()
 
@@ -116,14 +116,14 @@ _SECRET_NAMES = ("pass(?:word|wd|phrase)", "pwd", "secret", "api[_-]?key", f"tok
 _SCHEMES = "(?:basic|bearer|digest|token|negotiate)"
 _AWS_NAMES = ("aws_secret_access_key", "secretaccesskey")
 
-_PASSWORD = Look(
+_PASSWORD = SearchPattern(
     (
         *((name, f"({name}{_GIVEN}){_VALUE}") for name in _SECRET_NAMES),
         ("://", r"(://(?<=[a-z]://)[^/\s:@%(outside)s]{0,256}:)[^/\s@%(outside)s]+(?=@)"),
     ),
     any_case=True,
 )
-_AUTHORIZATION = Look(
+_AUTHORIZATION = SearchPattern(
     (
         ("authorization", rf"(authorization{_GIVEN}(?:{_SCHEMES}\s+)?){_VALUE}"),
         ("bearer", r"(bearer(?<=\bbearer)\s+)[a-z0-9._~+/=-]{8,}"),
@@ -131,25 +131,27 @@ _AUTHORIZATION = Look(
     any_case=True,
 )
 # With no point behind it, it is matched as well, so that what begins the same again within it is not read to its end.
-_JWT = Look(
+_JWT = SearchPattern(
     [("", r"eyJ(?<=\beyJ)[A-Za-z0-9_-]{5,}+(?:\.[A-Za-z0-9_-]{5,}+(?:\.[A-Za-z0-9_-]*+)?)?")],
     judge=lambda text: "." in text,
 )
-_CARD = Look(
+_CARD = SearchPattern(
     [("", r"\d(?=[\d -]{12})(?<![\d.-]\d)(?:[ -]?\d){12,18}(?![\d-]|\.\d)")],
     shape=("0" * 13, " -"), judge=_luhn, numbers=True,
 )  # fmt: skip
-_EMAIL = Look([("", r"@[A-Za-z0-9-]{1,63}+(?:\.[A-Za-z0-9-]{1,63}+)+")], lead=(f"{ascii_letters}{digits}._%+-", 64))
-_IPV4 = Look(
+_EMAIL = SearchPattern(
+    [("", r"@[A-Za-z0-9-]{1,63}+(?:\.[A-Za-z0-9-]{1,63}+)+")], lead=(f"{ascii_letters}{digits}._%+-", 64)
+)
+_IPV4 = SearchPattern(
     [("", rf"(\.(?=[0-9]{{1,3}}\.[0-9]){_FIRST_BYTE}{_BYTE}\.{_BYTE}\.){_BYTE}(?!\w|\.\d)")], shorten="0"
 )  # fmt: skip
-_IPV6 = Look(
+_IPV6 = SearchPattern(
     [("", f":(?=:|{_GROUP}:(?::|{_GROUP}:)){_FIRST_GROUP}{_OTHER_GROUPS}")],
     lead=(hexdigits, 4), judge=_is_ipv6, shorten=_network,
 )  # fmt: skip
-_AWS_SECRET = Look([(name, f"({name}{_GIVEN})[a-z0-9/+=]{{40}}") for name in _AWS_NAMES], any_case=True)
-_AWS_ID = Look([("", r"A(?=[KS]IA)(?<=\bA)[A-Z]{3}[A-Z0-9]{16}\b")])
-_PRIVATE_KEY = Look(
+_AWS_SECRET = SearchPattern([(name, f"({name}{_GIVEN})[a-z0-9/+=]{{40}}") for name in _AWS_NAMES], any_case=True)
+_AWS_ID = SearchPattern([("", r"A(?=[KS]IA)(?<=\bA)[A-Z]{3}[A-Z0-9]{16}\b")])
+_PRIVATE_KEY = SearchPattern(
     [
         (
             "",
@@ -157,7 +159,7 @@ _PRIVATE_KEY = Look(
         )
     ]
 )
-_IBAN = Look(
+_IBAN = SearchPattern(
     [("", r"[A-Z]{2}\d{2}(?<!\w.{4})(?: ?[A-Z0-9]{4}){2,7}(?: ?[A-Z0-9]{1,3})?\b")], shape=("AA00", ""), judge=_iban
 )
 

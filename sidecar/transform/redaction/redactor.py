@@ -20,10 +20,10 @@ from msgspec.structs import replace
 from sidecar.lib.jsontext.members import elements, pairs
 from sidecar.lib.jsontext.nested import quoted
 from sidecar.lib.user_regex import compiled
-from sidecar.model.records import Records
+from sidecar.model.records import RecordBatch
 from sidecar.transform.redaction.chunk_text import NUMBER, folded, keys, lines_of, only_key, resolved, unfolded
 from sidecar.transform.redaction.detectors import Detector
-from sidecar.transform.redaction.search import Finder, Instead, Span, Text, between, cached, lowered
+from sidecar.transform.redaction.search import Instead, Matcher, Span, Text, between, cached, lowered
 
 MASK = "[REDACTED]"
 _LIMIT_S, _LEAST_S = 0.1, 0.001
@@ -64,7 +64,7 @@ def _instead(action: Action) -> Instead:
     return lambda text: action(text) or ""
 
 
-class Named:
+class DetectorRule:
     """A detector, and what becomes of what it finds."""
 
     def __init__(self, detector: Detector, action: Action) -> None:
@@ -72,8 +72,8 @@ class Named:
         self.keys, self._key_ends = detector.keys, detector.key_ends
         self._is_key = lru_cache(maxsize=1024)(self._is_key_at_all)
         looks = [(look, look.shorten or _instead(action)) for look in detector.looks]
-        self._on_sheets = [Finder(look, instead, on_sheets=True) for look, instead in looks]
-        self._in_strings = [Finder(look, instead, on_sheets=False) for look, instead in looks]
+        self._on_sheets = [Matcher(look, instead, on_sheets=True) for look, instead in looks]
+        self._in_strings = [Matcher(look, instead, on_sheets=False) for look, instead in looks]
 
     def takes(self, path: str) -> bool:
         """Whether the value of this field has to go, whatever it is."""
@@ -114,13 +114,13 @@ class Named:
         return _found(self._on_sheets, sheet)
 
 
-def _found(finders: Sequence[Finder], text: Text) -> Text:
+def _found(finders: Sequence[Matcher], text: Text) -> Text:
     for finder in finders:
         text = finder.without(text)
     return text
 
 
-class Pattern:
+class RegexRule:
     """A custom pattern. A text on which it takes too long is redacted as a whole, and counted in `timeouts`.
 
     A text has a tenth of a second, and less when others of the same chunk took long.
@@ -156,7 +156,7 @@ class Pattern:
         return "".join([*found, text[at:]]) if found else text
 
 
-class FieldAt:
+class FieldRule:
     """A field by its dotted path; all that is below it goes with it."""
 
     def __init__(self, path: str, action: Action) -> None:
@@ -176,7 +176,7 @@ class FieldAt:
         return text
 
 
-Rule = Named | Pattern | FieldAt
+Rule = DetectorRule | RegexRule | FieldRule
 
 
 class Redactor:
@@ -184,18 +184,18 @@ class Redactor:
 
     def __init__(self, rules: Sequence[Rule]) -> None:
         self._rules = list(rules)
-        self._named = [rule for rule in rules if isinstance(rule, Named)]
+        self._named = [rule for rule in rules if isinstance(rule, DetectorRule)]
         self._takers = [
-            rule for rule in rules if isinstance(rule, FieldAt) or (isinstance(rule, Named) and rule.keys)
+            rule for rule in rules if isinstance(rule, FieldRule) or (isinstance(rule, DetectorRule) and rule.keys)
         ]
-        self._patterns = [rule for rule in rules if isinstance(rule, Pattern)]
+        self._patterns = [rule for rule in rules if isinstance(rule, RegexRule)]
         self._has_own = bool(self._patterns)
         # A mark in place of a value is not to be looked at by other rules. Of ours none finds anything in `MASK`.
         self._masks_fields = not self._has_own and all(
-            isinstance(rule, Named) and rule.action is mask for rule in self._takers
+            isinstance(rule, DetectorRule) and rule.action is mask for rule in self._takers
         )
 
-    def redacted(self, records: Records) -> Records:
+    def redacted(self, records: RecordBatch) -> RecordBatch:
         """The same records without what the rules find."""
         for pattern in self._patterns:
             pattern.begin_chunk()
@@ -244,7 +244,7 @@ class Redactor:
         if self._masks_fields:
             for named in self._named:
                 sheet = named.with_fields_masked(sheet)
-        for is_own, group in groupby(self._rules, lambda rule: isinstance(rule, Pattern)):
+        for is_own, group in groupby(self._rules, lambda rule: isinstance(rule, RegexRule)):
             rules = list(group)
             sheet = _swept_by_own(sheet, rules) if is_own else _swept_by_ours(sheet, rules)
         return sheet
@@ -276,7 +276,7 @@ class Redactor:
 
 def _swept_by_ours(sheet: Text, rules: Sequence[Rule]) -> Text:
     for rule in rules:
-        if isinstance(rule, Named):
+        if isinstance(rule, DetectorRule):
             sheet = rule.swept(sheet)
     return sheet
 

@@ -11,7 +11,7 @@ from string import ascii_uppercase, digits
 
 from sidecar.lib import native
 from sidecar.transform.redaction.chunk_text import NUMBER, lines_of, meant
-from sidecar.transform.redaction.detectors import IN_STRING, ON_SHEET, Look
+from sidecar.transform.redaction.detectors import IN_STRING, ON_SHEET, SearchPattern
 
 Span = tuple[int, int]
 Instead = str | Callable[[str], str]
@@ -84,10 +84,10 @@ class Text:
         return self._known[hint]
 
 
-class Finder:
+class Matcher:
     """One look, and what stands instead of what it finds; on sheets or in single strings."""
 
-    def __init__(self, look: Look, instead: Instead, on_sheets: bool) -> None:
+    def __init__(self, look: SearchPattern, instead: Instead, on_sheets: bool) -> None:
         self._look, self._instead = look, instead
         self._on_sheets = on_sheets
         reading = ON_SHEET if on_sheets else IN_STRING

@@ -12,17 +12,26 @@ from pydantic import (
     model_validator,
 )
 
-from sidecar.lib.settings_model import SECRET_FILE, Described
+from sidecar.lib.settings_model import SECRET_FILE, SettingsModel
 from sidecar.lib.user_regex import compiled
-from sidecar.model.records import Step
+from sidecar.model.records import Transform
 from sidecar.transform.redaction.detectors import DETECTORS
 from sidecar.transform.redaction.redactor import Action as What
-from sidecar.transform.redaction.redactor import FieldAt, Named, Pattern, Redactor, Rule, drop, hashed, mask
+from sidecar.transform.redaction.redactor import (
+    DetectorRule,
+    FieldRule,
+    Redactor,
+    RegexRule,
+    Rule,
+    drop,
+    hashed,
+    mask,
+)
 
 Action = Literal["mask", "hash", "drop"]
 
 
-class Redaction(Described):
+class RedactionRuleSettings(SettingsModel):
     """One thing that has to go, where its name alone does not say enough."""
 
     name: str | None = None
@@ -52,7 +61,7 @@ class Redaction(Described):
         return pattern
 
     @model_validator(mode="after")
-    def _one(self) -> Redaction:
+    def _one(self) -> RedactionRuleSettings:
         if len([each for each in (self.name, self.pattern, self.field) if each]) != 1:
             raise ValueError("needs one of name, pattern and field")
         return self
@@ -62,11 +71,16 @@ def _named(value: object) -> object:
     return {"name": value} if isinstance(value, str) else value
 
 
-class Redact(Described):
+class RedactSettings(SettingsModel):
     """What is taken out of every record before anything of it leaves or is kept."""
 
     redact: Annotated[
-        tuple[Annotated[Redaction, BeforeValidator(_named, json_schema_input_type=str | Redaction)], ...],
+        tuple[
+            Annotated[
+                RedactionRuleSettings, BeforeValidator(_named, json_schema_input_type=str | RedactionRuleSettings)
+            ],
+            ...,
+        ],
         Field(min_length=1),
     ]
     """Names, patterns and fields."""
@@ -78,14 +92,14 @@ class Redact(Described):
     """File with the secret that makes marks unguessable; at least 16 bytes. `hash` needs it."""
 
     @model_validator(mode="after")
-    def _salted(self) -> Redact:
+    def _salted(self) -> RedactSettings:
         if any((each.action or self.action) == "hash" for each in self.redact):
             self.redactor()
         return self
 
-    def step(self) -> Step:
+    def step(self) -> Transform:
         """What does it."""
-        return Step("redact", self.redactor().redacted)
+        return Transform("redact", self.redactor().redacted)
 
     def redactor(self) -> Redactor:
         """What does it. Raises `ValueError` if the salt cannot be read."""
@@ -99,9 +113,9 @@ class Redact(Described):
                 raise ValueError("the action hash needs a salt_file")
             action = actions[wanted]
             if each.name is not None:
-                rules.append(Named(DETECTORS[each.name], action))
+                rules.append(DetectorRule(DETECTORS[each.name], action))
             else:
-                rules.append(FieldAt(each.field, action) if each.field else Pattern(each.pattern or "", action))
+                rules.append(FieldRule(each.field, action) if each.field else RegexRule(each.pattern or "", action))
         return Redactor(rules)
 
 

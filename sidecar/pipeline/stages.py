@@ -1,0 +1,44 @@
+"""The stages that a chunk passes before it is sent, in order."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+import msgspec
+
+from sidecar.decode.framing import Framer
+from sidecar.document.builder import DocumentBuilder
+from sidecar.model.documents import Documents
+from sidecar.model.lines import Chunk, LineBatch
+from sidecar.model.records import RecordBatch, Transform
+from sidecar.parse.chain import Parser
+from sidecar.tail.reader import Reader
+
+
+class Stages(msgspec.Struct, frozen=True):
+    """The rooms that a line of this pipeline passes, in order."""
+
+    reader: Reader
+    framing: Framer
+    parser: Parser
+    steps: Sequence[Transform]
+    finisher: DocumentBuilder
+
+    def documents(self, chunk: Chunk) -> tuple[LineBatch, RecordBatch, Documents]:
+        """A chunk all the way to finished documents."""
+        lines = self.framing.lines(chunk)
+        records = self.records(lines)
+        return lines, records, self.finisher.documents(records)
+
+    def records(self, lines: LineBatch) -> RecordBatch:
+        """Lines to fields, and to what the enrichers make of them."""
+        *_, (_, records) = self.stages(lines)
+        return records
+
+    def stages(self, lines: LineBatch) -> Iterator[tuple[str, RecordBatch]]:
+        """The same one by one: what the parser has made of the lines, and then each enricher by its name."""
+        records = self.parser.parse(lines)
+        yield "parser", records
+        for step in self.steps:
+            records = step.run(records)
+            yield step.name, records
