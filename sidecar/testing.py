@@ -144,7 +144,7 @@ class UnderTest:
 
 
 @contextmanager
-def opened(under_test: UnderTest, receipt: str | None = None) -> Iterator[Sink]:
+def open_sink(under_test: UnderTest, receipt: str | None = None) -> Iterator[Sink]:
     """The sink, opened as a shipper opens it, and closed again."""
     sink = under_test.make()
     if isinstance(sink, ResumableSink):
@@ -165,19 +165,19 @@ class SinkConformance:
     """What every sink has to do. Subclasses give the fixture `under_test`."""
 
     def test_every_document_is_stored(self, under_test: UnderTest) -> None:
-        with opened(under_test) as sink:
+        with open_sink(under_test) as sink:
             verdict = sink.write(numbered(25))
         assert sorted(verdict.stored) == list(range(25))
         assert numbers(under_test) == list(range(25))
 
     def test_a_verdict_mentions_no_record_twice(self, under_test: UnderTest) -> None:
-        with opened(under_test) as sink:
+        with open_sink(under_test) as sink:
             verdict = sink.write(numbered(5))
         mentioned = [*verdict.stored, *(refusal.index for refusal in verdict.rejected)]
         assert len(mentioned) == len(set(mentioned))
 
     def test_the_same_batch_again_is_stored_and_stored_once(self, under_test: UnderTest) -> None:
-        with opened(under_test) as sink:
+        with open_sink(under_test) as sink:
             sink.write(numbered(5))
             again = sink.write(numbered(5))
         assert sorted(again.stored) == list(range(5))
@@ -187,7 +187,7 @@ class SinkConformance:
             assert again.already == 5
 
     def test_two_equal_lines_stay_two_documents(self, under_test: UnderTest) -> None:
-        with opened(under_test) as sink:
+        with open_sink(under_test) as sink:
             sink.write(batch_of([{"@timestamp": TIME, "number": 1}] * 2))
         assert numbers(under_test) == [1, 1]
 
@@ -198,15 +198,15 @@ class SinkConformance:
             "text": 'ä "quoted" \\ \t\x01 \U0001f600',
             "list": [1, None, 2],
         }
-        with opened(under_test) as sink:
+        with open_sink(under_test) as sink:
             sink.write(batch_of([document]))
         (found,) = under_test.stored().values()
         assert (found["text"], found["list"]) == (document["text"], document["list"])
 
     def test_it_goes_on_after_it_was_closed_and_opened_again(self, under_test: UnderTest) -> None:
-        with opened(under_test) as sink:
+        with open_sink(under_test) as sink:
             receipt = sink.write(numbered(3)).receipt
-        with opened(under_test, receipt) as sink:
+        with open_sink(under_test, receipt) as sink:
             sink.write(numbered(3, first=3))
         assert numbers(under_test) == list(range(6))
 
@@ -216,14 +216,14 @@ class SinkConformance:
         sink.close()
 
     def test_a_probe_leaves_nothing_behind(self, under_test: UnderTest) -> None:
-        with opened(under_test) as sink:
+        with open_sink(under_test) as sink:
             sink.probe()
         assert numbers(under_test) == []
 
     def test_a_refused_document_does_not_hold_back_its_neighbours(self, under_test: UnderTest) -> None:
         if under_test.refused is None:
             return
-        with opened(under_test) as sink:
+        with open_sink(under_test) as sink:
             sink.write(numbered(1))
             good = json.dumps({"@timestamp": TIME, "number": 8})
             verdict = sink.write(batch_of([good, under_test.refused, good.replace("8", "9")], first=10_000))

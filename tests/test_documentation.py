@@ -15,7 +15,7 @@ from sidecar.config.settings import Settings
 from sidecar.decode.presets import PRESETS
 from sidecar.decode.settings import MultilineSettings
 from sidecar.lib.conversions import Kind
-from sidecar.lib.settings_model import meanings
+from sidecar.lib.settings_model import field_descriptions
 from sidecar.parse.settings import BUILT_IN as PARSERS
 from sidecar.parse.settings import (
     ContainerSettings,
@@ -62,7 +62,7 @@ MODELS: list[type[BaseModel]] = [
 
 @pytest.mark.parametrize("model", [*MODELS, *(registry.resolve(name).settings for name in registry.names())])
 def test_every_setting_is_documented_with_its_meaning(model: type[BaseModel]) -> None:
-    explained = meanings(model)
+    explained = field_descriptions(model)
     for name in model.model_fields:
         assert f"`{name}`" in CONFIGURATION, f"{model.__name__}.{name}"
         assert explained.get(name), f"{model.__name__}.{name}"
@@ -70,7 +70,7 @@ def test_every_setting_is_documented_with_its_meaning(model: type[BaseModel]) ->
 
 def test_every_setting_of_a_rule_test_is_documented() -> None:
     page = (ROOT / "docs" / "explain.md").read_text()
-    assert all(f"| `{name}` |" in page and meanings(RuleTest)[name] for name in RuleTest.model_fields)
+    assert all(f"| `{name}` |" in page and field_descriptions(RuleTest)[name] for name in RuleTest.model_fields)
 
 
 def test_every_sink_and_parser_has_its_place() -> None:
@@ -87,7 +87,7 @@ def test_every_enricher_has_its_section() -> None:
 
 @pytest.mark.parametrize("model", [HashFieldsOptions, SampleOptions, HostOptions, KubernetesOptions])
 def test_every_option_of_an_enricher_is_documented_with_its_meaning(model: type[BaseModel]) -> None:
-    explained = meanings(model)
+    explained = field_descriptions(model)
     for name in model.model_fields:
         assert f"| `{name}` |" in ENRICHERS, f"{model.__name__}.{name}"
         assert explained.get(name), f"{model.__name__}.{name}"

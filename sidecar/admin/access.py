@@ -48,7 +48,7 @@ class Access:
             return True
         with suppress(OSError):
             wanted = _token(self._token_file)
-            return bool(wanted) and hmac.compare_digest(_sent(authorization), wanted)
+            return bool(wanted) and hmac.compare_digest(_read_token_sent(authorization), wanted)
         return False
 
     def tls(self) -> ssl.SSLContext | None:
@@ -61,7 +61,7 @@ class Access:
             """Called for each handshake, also if the client names nobody. What cannot be used changes nothing."""
             nonlocal context
             with suppress(OSError):
-                if self._certificate and _stamps(self._certificate) != self._stamp:
+                if self._certificate and _file_stamps(self._certificate) != self._stamp:
                     context = self._context(self._certificate)
             connection.context = context
 
@@ -69,7 +69,7 @@ class Access:
         return context
 
     def _context(self, files: tuple[Path, Path]) -> ssl.SSLContext:
-        stamp = _stamps(files)
+        stamp = _file_stamps(files)
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.minimum_version = ssl.TLSVersion.TLSv1_2
         try:
@@ -85,7 +85,7 @@ def _token(file: Path) -> bytes:
     return file.read_bytes().strip()
 
 
-def _sent(authorization: str) -> bytes:
+def _read_token_sent(authorization: str) -> bytes:
     scheme, _, value = authorization.partition(" ")
     if scheme.lower() == "bearer":
         return value.strip().encode("latin-1")
@@ -95,6 +95,6 @@ def _sent(authorization: str) -> bytes:
     return b""
 
 
-def _stamps(files: tuple[Path, Path]) -> tuple[int, ...]:
+def _file_stamps(files: tuple[Path, Path]) -> tuple[int, ...]:
     found = [file.stat() for file in files]
     return tuple(part for status in found for part in (status.st_ino, status.st_mtime_ns, status.st_size))

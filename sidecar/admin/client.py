@@ -33,7 +33,7 @@ class SidecarNotRunning(Exception):
 
 
 @contextmanager
-def address(directory: Path) -> Iterator[str]:
+def short_address(directory: Path) -> Iterator[str]:
     """A short path of the socket, good until the block ends. Raises `OSError`."""
     folder = os.open(directory, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
@@ -48,7 +48,7 @@ def ask(directory: Path, request: str, timeout_s: float = 5.0) -> tuple[int, dic
     Raises `SidecarNotRunning`, and `TimeoutError` when the sidecar is there and does not answer in time.
     """
     try:
-        with address(directory) as path, socket.socket(socket.AF_UNIX) as connection:
+        with short_address(directory) as path, socket.socket(socket.AF_UNIX) as connection:
             _refuse_foreign(explain_distrust(path, stat.S_ISSOCK))
             connection.settimeout(timeout_s)
             connection.connect(path)

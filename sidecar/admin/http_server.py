@@ -68,7 +68,7 @@ class HttpAdmin:
         self._routes = {name[4:]: route for name, route in routes.items() if name.startswith("GET ")}
         self._access = access or Access()
         self._tls = self._access.tls()
-        self._socket = _listening(host, port)
+        self._socket = _listen(host, port)
         self.port: int = self._socket.getsockname()[1]
         """The port it listens on, also when it was told 0."""
         self._loop = asyncio.new_event_loop()
@@ -112,7 +112,7 @@ class HttpAdmin:
             except OSError:  # no descriptor is left, for instance
                 await asyncio.sleep(_BETWEEN_FAULTS_S)
                 continue
-            _enter(self._open, self._loop.create_task(self._connected(connection)), most)
+            _admit_or_evict(self._open, self._loop.create_task(self._connected(connection)), most)
 
     async def _connected(self, connection: socket.socket) -> None:
         reader = asyncio.StreamReader(_MOST_HEAD, self._loop)
@@ -135,7 +135,7 @@ class HttpAdmin:
         method = "GET"
         try:
             async with asyncio.timeout(self._patience_s):
-                request = _parsed(await reader.readuntil(b"\r\n\r\n"))
+                request = _parse_request(await reader.readuntil(b"\r\n\r\n"))
             method = request.method
             self._admit(request)
             path = urlsplit(request.target).path
@@ -144,7 +144,7 @@ class HttpAdmin:
             reply = refused.reply
         except asyncio.LimitOverrunError:
             reply = RequestRefused(431, "the head of the request is too long").reply
-        await self._write(reader, writer, _bytes_of(reply, method))
+        await self._write(reader, writer, _encode_reply(reply, method))
 
     async def _made(self, request: HttpRequest) -> Reply:
         """One of the larger answers, made beside this thread."""
@@ -156,7 +156,7 @@ class HttpAdmin:
             rest_s = min(_LONGEST_REST_S, _REST * (self._loop.time() - began))
             self._loop.call_later(rest_s, self._turn.release)
         if task := asyncio.current_task():
-            _enter(self._large, task, _MOST_LARGE)
+            _admit_or_evict(self._large, task, _MOST_LARGE)
         return reply
 
     def _admit(self, request: HttpRequest) -> None:
@@ -196,7 +196,7 @@ class HttpAdmin:
                 await writer.wait_closed()
 
 
-def _enter(taken: dict[asyncio.Task[None], None], task: asyncio.Task[None], most: int) -> None:
+def _admit_or_evict(taken: dict[asyncio.Task[None], None], task: asyncio.Task[None], most: int) -> None:
     """Give the task a place until it ends; beyond so many the one that has been there longest ends now."""
     while len(taken) >= most:
         oldest = next(iter(taken))
@@ -206,7 +206,7 @@ def _enter(taken: dict[asyncio.Task[None], None], task: asyncio.Task[None], most
     task.add_done_callback(lambda task: taken.pop(task, None))
 
 
-def _listening(host: str, port: int) -> socket.socket:
+def _listen(host: str, port: int) -> socket.socket:
     """Nobody can send more at a stroke than a connection may have; what is accepted has the same buffers."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     listener = socket.create_server((host, port), family=family, backlog=_MOST_CONNECTIONS)
@@ -215,7 +215,7 @@ def _listening(host: str, port: int) -> socket.socket:
     return listener
 
 
-def _parsed(head: bytes) -> HttpRequest:
+def _parse_request(head: bytes) -> HttpRequest:
     """The request line and the fields (RFC 9112, 3 and 5). Raises `RequestRefused`."""
     first, *lines = head[:-4].decode("latin-1").split("\r\n")
     method, _, rest = first.partition(" ")
@@ -239,7 +239,7 @@ def _parsed(head: bytes) -> HttpRequest:
     return HttpRequest(method, target, headers)
 
 
-def _bytes_of(reply: Reply, method: str) -> bytes:
+def _encode_reply(reply: Reply, method: str) -> bytes:
     body = reply.body if isinstance(reply.body, bytes) else json.dumps(reply.body).encode() + b"\n"
     fields = {
         "Content-Type": reply.content_type, "Content-Length": str(len(body)), "Cache-Control": "no-store",

@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
-from sidecar.admin.client import NAME, address
+from sidecar.admin.client import NAME, short_address
 from sidecar.lib.ownership import explain_distrust
 
 Query = Mapping[str, str]
@@ -60,7 +60,7 @@ class SocketAdmin:
 
         What is no socket, or belongs to another user, is left where it is.
         """
-        with address(self.directory) as path:
+        with short_address(self.directory) as path:
             with suppress(FileNotFoundError):
                 if reason := explain_distrust(path, stat.S_ISSOCK):
                     raise OSError(errno.EEXIST, f"{NAME} is in the way: {reason}")

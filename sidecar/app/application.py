@@ -18,10 +18,10 @@ import msgspec
 from sidecar.admin.health import Health, ProbeResult
 from sidecar.admin.socket_server import Query, Reply, Routes, SocketAdmin
 from sidecar.app.signals import StopRequests
-from sidecar.app.supervisor import RunOptions, Supervisor, hash_of, hostname
+from sidecar.app.supervisor import RunOptions, Supervisor, hash_settings, hostname
 from sidecar.app.tuning import tune_process
 from sidecar.config.admin import AdminSettings
-from sidecar.config.paths import state_directory_at_hand
+from sidecar.config.paths import find_state_directory
 from sidecar.config.reload_watch import ConfigFileWatch
 from sidecar.config.risks import find_risks
 from sidecar.config.settings import Settings
@@ -31,7 +31,7 @@ from sidecar.kubernetes.exit_rules import Never
 from sidecar.kubernetes.pod import Pod
 from sidecar.lib.clock import SystemClock
 from sidecar.lib.settings_model import mask
-from sidecar.lib.terminal import printable_json
+from sidecar.lib.terminal import escape_json
 from sidecar.telemetry import events
 from sidecar.telemetry.heartbeats import MAIN_LOOP, Heartbeats
 from sidecar.telemetry.history import History
@@ -80,7 +80,7 @@ def run(start: RunRequest) -> int:
     try:
         return run.until_the_end()
     except SidecarError as error:
-        termination.tell({"exit": 2, "error": _sentence(error)})
+        termination.write_termination_message({"exit": 2, "error": _one_line(error)})
         raise
     finally:
         run.close()
@@ -93,7 +93,7 @@ def run_parked(problem: str) -> int:
         raise ConfigurationError(problem)
 
     def directory() -> Path:
-        return state_directory_at_hand(None, os.environ)
+        return find_state_directory(None, os.environ)
 
     return run(RunRequest(refused, lambda: RunOptions(Never(), Pod()), None, directory, park=True))
 
@@ -179,17 +179,17 @@ class Application:
         settings = self._start.load()
         manner = self._start.manner()
         self._log.least(settings.log_level)
-        self._configuration = ConfigurationStatus(hash_of(settings), self._clock.now())
+        self._configuration = ConfigurationStatus(hash_settings(settings), self._clock.now())
         self._supervisor = Supervisor(settings, manner, self._log.emit, self._clock, os.environ, self._heartbeats)
         self._health.parked = ""
         return self._supervisor, manner
 
     def _park(self, error: SidecarError) -> None:
-        problem = _sentence(error)
+        problem = _one_line(error)
         if problem != self._health.parked:
             self._health.parked = problem
             self._log.emit(events.Parked(problem))
-            termination.tell({"parked": problem})
+            termination.write_termination_message({"parked": problem})
         if self._admin is None:
             self._open_admin(self._start.state_dir())
 
@@ -269,13 +269,13 @@ class Application:
                 self._log.least(settings.log_level)
                 taken = self._configuration.taken + 1
                 self._configuration = replace(
-                    self._configuration, hash=hash_of(settings), since=self._clock.now(), taken=taken
+                    self._configuration, hash=hash_settings(settings), since=self._clock.now(), taken=taken
                 )
             self._configuration = replace(self._configuration, is_last_good=True)
         except ConfigurationError as error:
             refused = self._configuration.refused + 1
             self._configuration = replace(self._configuration, refused=refused, is_last_good=False)
-            self._log.emit(events.ConfigurationKept(_sentence(error)))
+            self._log.emit(events.ConfigurationKept(_one_line(error)))
 
     def _tell_elsewhere(self, before: Settings, supervisor: Supervisor) -> None:
         """Listen and send as the settings say now. A sidecar that runs goes on also where nothing can listen."""
@@ -301,22 +301,22 @@ class Application:
             "GET /startupz": lambda query: told(self._health.startup()),
             "GET /livez": lambda query: told(self._health.live()),
             "GET /readyz": lambda query: told(self._health.ready(sinks=query.get("sinks") == "1")),
-            "GET /status": lambda query: self._about(_as_status, most_files=_number(query.get("files", ""))),
-            "GET /metrics": lambda query: self._about(_as_metrics, most_files=0),
+            "GET /status": lambda query: self._about(_status_reply, most_files=_parse_count(query.get("files", ""))),
+            "GET /metrics": lambda query: self._about(_metrics_reply, most_files=0),
             "POST /drain": self._drained,
         }
 
     def _page_routes(self, history: History) -> Routes:
         """Only a browser asks for these."""
         return {
-            "GET /": lambda query: _page().document(),
-            "GET /status.json": lambda query: self._about(self._for_the_page, most_files=_page().MOST_FILES),
+            "GET /": lambda query: _import_page().document(),
+            "GET /status.json": lambda query: self._about(self._for_the_page, most_files=_import_page().MOST_FILES),
             "GET /history.json": lambda query: Reply(200, history.told()),
         }
 
     def _for_the_page(self, facts: Snapshot) -> Reply:
         assert self._supervisor is not None
-        settings, page = self._supervisor.settings, _page()
+        settings, page = self._supervisor.settings, _import_page()
         letters = self._supervisor.newest_letters(page.MOST_LETTERS) if settings.admin.show_documents else None
         reply: Reply = page.status(facts, mask(settings), letters)
         return reply
@@ -345,7 +345,7 @@ class Application:
         unsettled = any(balance.unsettled for balance in balances)
         strict = self._start.strict or manner.once
         code = CRASHED if failed else UNDELIVERED if strict and (unsettled or unreadable) else ENDED
-        termination.tell(_message(code, balances, down, unreadable))
+        termination.write_termination_message(_termination_message(code, balances, down, unreadable))
         return code
 
 
@@ -359,26 +359,26 @@ def _http_admin(settings: AdminSettings, host: str, port: int, routes: Routes) -
     return listener
 
 
-def _page() -> Any:
+def _import_page() -> Any:
     """Imported when somebody asks for the first time."""
     return import_module("sidecar.admin.page")
 
 
-def _as_status(facts: Snapshot) -> Reply:
-    return Reply(200, printable_json(msgspec.json.encode(facts).decode()).encode() + b"\n")
+def _status_reply(facts: Snapshot) -> Reply:
+    return Reply(200, escape_json(msgspec.json.encode(facts).decode()).encode() + b"\n")
 
 
-def _number(text: str) -> int | None:
+def _parse_count(text: str) -> int | None:
     return int(text) if text.isascii() and text.isdigit() and len(text) < 10 else None
 
 
-def _as_metrics(facts: Snapshot) -> Reply:
+def _metrics_reply(facts: Snapshot) -> Reply:
     """The library that writes the format is imported when somebody asks for the first time."""
     metrics = import_module("sidecar.telemetry.prometheus")
     return Reply(200, metrics.rendered(facts), metrics.CONTENT_TYPE)
 
 
-def _message(
+def _termination_message(
     code: int, balances: Sequence[events.Balance], down: Sequence[str], unreadable: Sequence[str]
 ) -> dict[str, Any]:
     """The balance for `kubectl describe pod`; what may be long comes last."""
@@ -393,5 +393,5 @@ def _message(
     return message
 
 
-def _sentence(error: SidecarError) -> str:
+def _one_line(error: SidecarError) -> str:
     return "; ".join(error.problems) if isinstance(error, ConfigurationError) else str(error)

@@ -18,7 +18,7 @@ from queue import Empty
 
 from sidecar import __version__
 from sidecar.app.signals import StopRequests
-from sidecar.app.watcher import WatchedPipeline, Watcher, busy_step
+from sidecar.app.watcher import WatchedPipeline, Watcher, poll_interval
 from sidecar.config.pipeline import PipelineSettings
 from sidecar.config.settings import Settings
 from sidecar.deliver.batcher import EXPANSION, BatchLimits
@@ -29,11 +29,11 @@ from sidecar.lib.clock import Clock
 from sidecar.lib.roots import Roots
 from sidecar.model.counts import ByteCounts
 from sidecar.model.dead_letter import DeadLetter
-from sidecar.pipeline.builder import rooms_of
+from sidecar.pipeline.builder import build_stages
 from sidecar.pipeline.shipper import Shipper
 from sidecar.sinks import registry
 from sidecar.sinks.contract import SinkSettings, TargetLimitingSink
-from sidecar.state.database import open_store
+from sidecar.state.database import open_database
 from sidecar.state.dead_letters import DeadLetterLimit, DeadLetterStore
 from sidecar.state.ledger import Ledger
 from sidecar.tail.hard_links import HardLinks
@@ -99,8 +99,8 @@ class Supervisor:
         self._heartbeats = heartbeats or Heartbeats(clock)
         self.state_dir = settings.state_directory()
         self._started_at = clock.now()
-        self._store = open_store(self.state_dir)
-        self._ledger = Ledger(self._store, _bound(settings))
+        self._store = open_database(self.state_dir)
+        self._ledger = Ledger(self._store, _dead_letter_limit(settings))
         self._descriptors = OpenFileLimiter(settings.limits.open_files)
         self._shippers: list[Shipper] = []
         self._watched: dict[str, WatchedPipeline] = {}
@@ -124,13 +124,13 @@ class Supervisor:
                 follower.change(
                     shippers, sweep, ignore_older=pipeline.ignore_older,
                     held_deleted=settings.limits.held_deleted, links=self._links(pipeline),
-                    boundaries=_boundaries(pipeline),
+                    boundaries=_boundary_rules(pipeline),
                 )  # fmt: skip
             else:
                 for sink, shipper in shippers.items():
                     follower.listen(sink, shipper)
             self._shippers += shippers.values()
-            step = busy_step(min((settings.sinks[sink].linger for sink in shippers), default=1.0))
+            step = poll_interval(min((settings.sinks[sink].linger for sink in shippers), default=1.0))
             self._watched[name] = WatchedPipeline(sweep, follower, step)
         for gone in before.values():
             gone.follower.release()
@@ -140,7 +140,7 @@ class Supervisor:
             name, self._ledger, self._clock, self._emit, self._descriptors, sweep,
             from_end=pipeline.read_from == "end", ignore_older=pipeline.ignore_older,
             held_deleted=self._settings.limits.held_deleted, links=self._links(pipeline),
-            boundaries=_boundaries(pipeline), beat=self._heartbeats.beat,
+            boundaries=_boundary_rules(pipeline), beat=self._heartbeats.beat,
         )  # fmt: skip
 
     def _links(self, pipeline: PipelineSettings) -> HardLinks | None:
@@ -148,11 +148,11 @@ class Supervisor:
 
     def _shipper(self, name: str, sink_name: str, follower: FileTracker) -> Shipper:
         settings = self._settings.sinks[sink_name]
-        sink = registry.create(settings)
+        sink = registry.create_sink(settings)
         if isinstance(sink, TargetLimitingSink):
             sink.keep_targets(partial(self._ledger.admit_targets, sink_name))
         limits = self._limits(settings, registry.resolve(settings.type).concurrency)
-        rooms = rooms_of(
+        rooms = build_stages(
             self._settings.pipelines[name], self._clock, hostname(self._environ), self._environ,
             min(CHUNK, limits.bytes),
         )  # fmt: skip
@@ -196,7 +196,7 @@ class Supervisor:
         unsure = self._unsure_of(settings)
         if unsure:
             settings = self._settings
-        self._ledger.bound = _bound(settings)
+        self._ledger.bound = _dead_letter_limit(settings)
         self._descriptors.limit = settings.limits.open_files
         self._compose(settings)
         self._watcher = Watcher(list(self._watched.values()), self._clock, self._emit, self._heartbeats)
@@ -216,7 +216,7 @@ class Supervisor:
             for shipper in self._shippers
             if not shipper.is_retired
             and shipper.pipeline in after
-            and _boundaries(before[shipper.pipeline]) != _boundaries(after[shipper.pipeline])
+            and _boundary_rules(before[shipper.pipeline]) != _boundary_rules(after[shipper.pipeline])
         ]
 
     def _begin(self) -> None:
@@ -260,16 +260,16 @@ class Supervisor:
         May be called by any thread; nothing waits for it.
         """
         shippers, watched = list(self._shippers), dict(self._watched)
-        sums = [_sums(name, each) for name, each in watched.items()]
+        sums = [_file_totals(name, each) for name, each in watched.items()]
         return Snapshot(
             __version__, self._started_at, self._clock.now(), os.getpid(), str(self.state_dir),
             self._shipper_facts(shippers),
-            _files(watched, most_files), sums, self._balance(shippers),
+            _list_files(watched, most_files), sums, self._balance(shippers),
             "notifications" if self._watcher.is_notified else "sweeps alone",
             len(self._descriptors), self._descriptors.limit, self._settings.limits.memory,
             self._settings.limits.held_deleted,
             self._ledger.letters_size(), self._settings.dead_letters.max_size,
-            list(self._volumes(watched, sums)), configuration, _refused(watched),
+            list(self._volumes(watched, sums)), configuration, _list_refused(watched),
             self._heartbeats.ages(),
         )  # fmt: skip
 
@@ -294,8 +294,8 @@ class Supervisor:
             for name, each in watched.items():
                 if each.sweep.globs:
                     with each.sweep.globs[0].root.reach() as reached:
-                        yield from _volume(name, reached.directory)
-        yield from _volume("", str(self.state_dir))
+                        yield from _volume_status(name, reached.directory)
+        yield from _volume_status("", str(self.state_dir))
 
     def _balance(self, shippers: Sequence[Shipper]) -> list[BalanceStatus]:
         """What became of every byte, by sink; `unsettled` is what is known of and not settled."""
@@ -318,10 +318,10 @@ class Supervisor:
         give_up_at = self._clock.monotonic() + timeout_s
         shippers = list(self._shippers)
         if self._watcher.look_soon().wait(timeout_s):
-            owed = [_answer_of(shipper, None) for shipper in shippers]
+            owed = [_pending_of(shipper, None) for shipper in shippers]
             while any(owed) and self._clock.monotonic() < give_up_at:
                 time.sleep(_STEP_S)
-                owed = [_answer_of(shipper, sizes) for shipper, sizes in zip(shippers, owed, strict=True)]
+                owed = [_pending_of(shipper, sizes) for shipper, sizes in zip(shippers, owed, strict=True)]
             if not any(owed):
                 return sum(shipper.unreadable() for shipper in shippers)
         return sum(shipper.unsettled() for shipper in shippers)
@@ -395,7 +395,7 @@ class Supervisor:
 
     def close(self) -> list[events.Balance]:
         """Let go of the state. Returns the last word: a balance for each sink."""
-        balance = [as_event(facts) for facts in self._balance(self._shippers)]
+        balance = [balance_event(facts) for facts in self._balance(self._shippers)]
         self._store.close()
         return balance
 
@@ -404,7 +404,7 @@ class Supervisor:
         return sorted(path for each in self._watched.values() for path in each.follower.unreadable.reasons())
 
 
-def as_event(facts: BalanceStatus) -> events.Balance:
+def balance_event(facts: BalanceStatus) -> events.Balance:
     """The balance of a sink as an event: everything that was seen, by what became of it."""
     by_kind: dict[str, int] = {}
     for what, size in facts.bytes.items():
@@ -424,16 +424,16 @@ def as_event(facts: BalanceStatus) -> events.Balance:
     )
 
 
-def _files(watched: Mapping[str, WatchedPipeline], most: int | None) -> list[FileStatus]:
+def _list_files(watched: Mapping[str, WatchedPipeline], most: int | None) -> list[FileStatus]:
     if most == 0:
         return []
     lives = [(name, life) for name, each in watched.items() for life in each.follower.lives()]
     if most is not None and len(lives) > most:
-        lives = [lives[place] for place in _first([life for _, life in lives], most)]
-    return [_file(name, life) for name, life in lives]
+        lives = [lives[place] for place in _furthest_behind([life for _, life in lives], most)]
+    return [_file_status(name, life) for name, life in lives]
 
 
-def _refused(watched: Mapping[str, WatchedPipeline]) -> list[RefusedPath]:
+def _list_refused(watched: Mapping[str, WatchedPipeline]) -> list[RefusedPath]:
     return [
         RefusedPath(name, os.fsencode(path).decode(errors="backslashreplace"), reason)
         for name, each in watched.items()
@@ -441,7 +441,7 @@ def _refused(watched: Mapping[str, WatchedPipeline]) -> list[RefusedPath]:
     ]
 
 
-def _first(lives: Sequence[TrackedFile], most: int) -> Iterable[int]:
+def _furthest_behind(lives: Sequence[TrackedFile], most: int) -> Iterable[int]:
     """Places of those that come first by what is behind, by size or by name."""
     behind, sizes = [_behind(life) for life in lives], [life.size for life in lives]
     names, places = [life.place.name for life in lives], range(len(lives))
@@ -452,13 +452,13 @@ def _first(lives: Sequence[TrackedFile], most: int) -> Iterable[int]:
     ])  # fmt: skip
 
 
-def _file(pipeline: str, life: TrackedFile) -> FileStatus:
+def _file_status(pipeline: str, life: TrackedFile) -> FileStatus:
     settled = {sink: point.offset for sink, point in life.settled.items()}
     shown = os.fsencode(life.name).decode(errors="backslashreplace")
     return FileStatus(pipeline, shown, life.size, settled, life.is_open, not life.sighted)
 
 
-def _sums(pipeline: str, watched: WatchedPipeline) -> FileTotals:
+def _file_totals(pipeline: str, watched: WatchedPipeline) -> FileTotals:
     lives = watched.follower.lives()
     held = [life for life in lives if not life.sighted]
     return FileTotals(
@@ -472,14 +472,14 @@ def _behind(life: TrackedFile) -> int:
     return life.unsettled(min(map(_OFFSET, life.settled.values()), default=0))
 
 
-def _volume(pipeline: str, folder: str | int) -> Iterator[VolumeStatus]:
+def _volume_status(pipeline: str, folder: str | int) -> Iterator[VolumeStatus]:
     with suppress(OSError):
         found = os.statvfs(folder)
         used = (found.f_blocks - found.f_bfree) * found.f_frsize
         yield VolumeStatus(pipeline, used, used + found.f_bavail * found.f_frsize)
 
 
-def hash_of(settings: Settings) -> str:
+def hash_settings(settings: Settings) -> str:
     """Tells configurations apart; secrets go in as stars."""
     return hashlib.sha256(json.dumps(settings.model_dump(mode="json"), sort_keys=True).encode()).hexdigest()[:16]
 
@@ -489,17 +489,17 @@ def hostname(environ: Mapping[str, str]) -> str:
     return environ.get("NODE_NAME") or socket.gethostname()
 
 
-def _bound(settings: Settings) -> DeadLetterLimit:
+def _dead_letter_limit(settings: Settings) -> DeadLetterLimit:
     return DeadLetterLimit(settings.dead_letters.max_size, settings.dead_letters.when_full)
 
 
-def _boundaries(pipeline: PipelineSettings) -> str:
+def _boundary_rules(pipeline: PipelineSettings) -> str:
     joining = pipeline.joining()
     grouped = f"{pipeline.max_line} {joining.rules()}" if joining else ""
     return grouped if pipeline.encoding == "utf-8" else f"{pipeline.encoding} {grouped}"
 
 
-def _answer_of(shipper: Shipper, sizes: Mapping[int, int] | None) -> dict[int, int]:
+def _pending_of(shipper: Shipper, sizes: Mapping[int, int] | None) -> dict[int, int]:
     """What this shipper still owes. One that has ended owes nothing."""
     try:
         return shipper.owed(sizes).get(timeout=2)

@@ -53,7 +53,7 @@ class WatchedPipeline:
         return now - self.swept_at >= (hinted_s if self.is_hinted else due_s)
 
 
-def busy_step(linger_s: float) -> float:
+def poll_interval(linger_s: float) -> float:
     """Seconds between two looks at a file that grows, where its lines wait for company no longer than `linger_s`."""
     return min(BUSY_S, max(_SOONEST_S, linger_s / 2))
 
@@ -105,7 +105,7 @@ class Watcher(threading.Thread):
             self._watch()
         except Exception as error:  # the thread's last resort: said aloud, and the process ends with code 1
             self.failed = True
-            self._emit(events.Crashed(self.name, events.fault_of(error)))
+            self._emit(events.Crashed(self.name, events.describe_crash(error)))
         finally:
             self._heartbeats.end()
             if self._notifier:

@@ -13,8 +13,8 @@ from sidecar.config.settings import Settings
 from sidecar.errors import DeliveryError
 from sidecar.lib.clock import SystemClock
 from sidecar.sinks import registry
-from sidecar.tools.rule_tests import failures
-from sidecar.tools.stats import survey
+from sidecar.tools.rule_tests import run_rule_tests
+from sidecar.tools.stats import collect_stats
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -41,14 +41,14 @@ def run(options: argparse.Namespace) -> int:
     if options.tried:
         for name, pipeline in settings.pipelines.items():
             put_line(f"{options.tried} as pipeline {name}:")
-            show(survey(pipeline, Path(options.tried).absolute(), SystemClock()))
+            show(collect_stats(pipeline, Path(options.tried).absolute(), SystemClock()))
     return max(code, _connect(settings) if options.connect else 0)
 
 
 def _test(settings: Settings) -> int:
     """The tests that the configuration has for its own rules."""
     count = sum(len(pipeline.tests) for pipeline in settings.pipelines.values())
-    found = list(failures(settings)) if count else []
+    found = list(run_rule_tests(settings)) if count else []
     for failure in found:
         put_error(failure)
     if count and not found:
@@ -65,7 +65,7 @@ def _connect(settings: Settings) -> int:
     code = 0
     for name, sink in settings.sinks.items():
         try:
-            registry.create(sink).probe()
+            registry.create_sink(sink).probe()
             put_line(f"{name}: takes documents")
         except DeliveryError as fault:
             put_error(f"{name}: {fault}")

@@ -13,7 +13,7 @@ from sidecar.cli.options import add_pipeline_options, state_directory
 from sidecar.cli.output import put_json, put_line, put_note
 from sidecar.errors import ConfigurationError
 from sidecar.state.checkpoints import CheckpointFilter, CheckpointRow, Checkpoints
-from sidecar.state.database import open_store
+from sidecar.state.database import open_database
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -45,7 +45,7 @@ def run(options: argparse.Namespace) -> int:
         raise ConfigurationError(
             "--new-ids goes with rewind, and for all sinks of a file", try_="leave out --sink, or --new-ids"
         )
-    store = open_store(state_directory(options), exclusive=changes, create=False)
+    store = open_database(state_directory(options), exclusive=changes, create=False)
     try:
         checkpoints = Checkpoints(store)
         if options.action == "list":

@@ -9,7 +9,7 @@ from rich.console import Console, ConsoleOptions, RenderableType
 from rich.segment import Segment
 from rich.text import Text
 
-from sidecar.lib.terminal import printable, printable_lines
+from sidecar.lib.terminal import escape_control_characters, escape_lines
 
 NO_TERMINAL_COLUMNS = 10_000
 
@@ -31,12 +31,12 @@ class PrintableConsole(Console):
         """Render the parts of all tables and texts; whatever they hold, it is made printable here."""
         for segment in super().render(renderable, options):
             text, style, control = segment
-            yield segment if control or text.isprintable() else Segment(printable_lines(text), style)
+            yield segment if control or text.isprintable() else Segment(escape_lines(text), style)
 
 
 def make_text(text: str, style: str = "") -> Text:
     """Return text for a cell as it will be shown, so that its width is right."""
-    return Text(printable(text), style)
+    return Text(escape_control_characters(text), style)
 
 
 def put(shown: RenderableType) -> None:

@@ -17,7 +17,7 @@ from sidecar.errors import ConfigurationError
 from sidecar.lib.clock import iso
 from sidecar.model.dead_letter import DeadLetter
 from sidecar.sinks import registry
-from sidecar.state.database import open_store
+from sidecar.state.database import open_database
 from sidecar.state.dead_letters import DeadLetterFilter, DeadLetterStore
 from sidecar.tools.replay import replay
 
@@ -45,7 +45,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     """0, or 3 if something that was sent again is still not stored."""
     wanted = DeadLetterFilter(tuple(options.numbers), options.pipeline, options.sink, options.kind, options.path)
-    store = open_store(state_directory(options), exclusive=False)
+    store = open_database(state_directory(options), exclusive=False)
     try:
         letters = DeadLetterStore(store)
         actions = {"list": _list, "show": _show, "replay": _replay, "purge": _purge}
@@ -92,7 +92,7 @@ def _readable(letter: DeadLetter) -> dict[str, object]:
 
 def _replay(letters: DeadLetterStore, wanted: DeadLetterFilter, options: argparse.Namespace) -> int:
     settings = _settings(options)
-    sinks = {name: registry.create(sink) for name, sink in settings.sinks.items()}
+    sinks = {name: registry.create_sink(sink) for name, sink in settings.sinks.items()}
     result = replay(letters, wanted, sinks, time.time())
     put_line(f"{result.stored} stored, {result.refused} refused again")
     if result.failed:

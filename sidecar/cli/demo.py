@@ -16,7 +16,7 @@ from rich.text import Text
 
 from sidecar.cli.console import PrintableConsole
 from sidecar.cli.output import put_line, put_lines
-from sidecar.tools.demo import LINES, DemoResult, DemoStatus, Show, play
+from sidecar.tools.demo import LINES, DemoResult, DemoStatus, Show, run_demo
 
 _NEWEST = "SELECT document FROM logs ORDER BY time DESC LIMIT 3"
 
@@ -34,7 +34,7 @@ def run(options: argparse.Namespace) -> int:
     put_line(f"An application writes {options.lines} lines into {folder}/log and rotates them by rename;")
     put_lines("a sidecar stores them in SQLite, and is killed in the middle with kill -9.\n")
     with (_live if sys.stdout.isatty() else _plain)(options.lines) as show:
-        ending = play(folder, show, options.lines)
+        ending = run_demo(folder, show, options.lines)
     _tell(ending, folder)
     return 0 if ending.is_good else 1
 

@@ -7,7 +7,7 @@ import argparse
 from sidecar.admin.client import SidecarNotRunning, ask
 from sidecar.cli.output import put_error, put_line
 from sidecar.cli.state import add_state_option, open_state_directory
-from sidecar.lib.units import seconds
+from sidecar.lib.units import parse_duration
 
 _SPARE_S = 5.0
 
@@ -15,7 +15,11 @@ _SPARE_S = 5.0
 def configure(parser: argparse.ArgumentParser) -> None:
     """The options of this command."""
     parser.add_argument(
-        "--timeout", metavar="TIME", type=seconds, default=25.0, help="how long to wait, as in 20s; 25s unless told"
+        "--timeout",
+        metavar="TIME",
+        type=parse_duration,
+        default=25.0,
+        help="how long to wait, as in 20s; 25s unless told",
     )
     add_state_option(parser)
     parser.set_defaults(run=run)

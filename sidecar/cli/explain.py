@@ -26,12 +26,12 @@ from sidecar.config.loader import from_command_line
 from sidecar.config.pipeline import PipelineSettings
 from sidecar.config.settings import Settings
 from sidecar.errors import ConfigurationError
-from sidecar.lib.charset import by_mark, named
+from sidecar.lib.charset import from_bom, lookup
 from sidecar.lib.clock import SystemClock
-from sidecar.lib.terminal import printable, printable_json, printable_lines
-from sidecar.tools.detect import proposed
-from sidecar.tools.explain import ExplainedEvent, preview
-from sidecar.tools.stats import survey
+from sidecar.lib.terminal import escape_control_characters, escape_json, escape_lines
+from sidecar.tools.detect import propose
+from sidecar.tools.explain import ExplainedEvent, explain
+from sidecar.tools.stats import collect_stats
 
 _LIMIT = 16 << 20
 """Bytes of which each event is shown."""
@@ -75,11 +75,11 @@ def run(options: argparse.Namespace) -> int:
 
 def _whole_lines(pipeline: PipelineSettings, data: bytes) -> bytes:
     """The data up to its last line end, all of it where there is none."""
-    return data[: named(pipeline.encoding).of(data).after_last(data, 0, 0)] or data
+    return data[: lookup(pipeline.encoding).of(data).after_last(data, 0, 0)] or data
 
 
 def _explain(settings: Settings, pipeline: str, file: str, data: bytes, *, as_json: bool) -> None:
-    for item in preview(settings, pipeline, str(Path(file).absolute()), data, SystemClock()):
+    for item in explain(settings, pipeline, str(Path(file).absolute()), data, SystemClock()):
         if as_json:
             put_json(asdict(item))
         else:
@@ -88,7 +88,7 @@ def _explain(settings: Settings, pipeline: str, file: str, data: bytes, *, as_js
 
 def _stats(options: argparse.Namespace, pipeline: PipelineSettings) -> int:
     with _file(options.file) as file:
-        found = survey(pipeline, file.absolute(), SystemClock())
+        found = collect_stats(pipeline, file.absolute(), SystemClock())
     if options.json:
         put_json_text(msgspec.json.encode({**msgspec.structs.asdict(found), "slowest": found.slowest}).decode())
     else:
@@ -104,7 +104,7 @@ def _detect(options: argparse.Namespace) -> int:
     data = _first_lines(_sample(options.file, _JUDGED + 1))
     if not data:
         raise ConfigurationError("there is no whole line in it", at=options.file, try_="name a file with log lines")
-    found = proposed(data, SystemClock())
+    found = propose(data, SystemClock())
     file = str(Path(options.file).absolute())
     paths = ["/var/log/app/*.log" if options.file == "-" else escape(file)]
     configuration = {"sinks": {"out": "stdout:"}, "pipelines": {"app": {"paths": paths, **found.pipeline}}}
@@ -118,7 +118,7 @@ def _detect(options: argparse.Namespace) -> int:
     settings = from_command_line([file], ["stdout:"], found.pipeline, {}, {})
     shown = [
         item
-        for item in preview(settings, next(iter(settings.pipelines)), file, data, SystemClock())
+        for item in explain(settings, next(iter(settings.pipelines)), file, data, SystemClock())
         if item.outcome == "document"
     ]
     for item in shown[:_SHOWN]:
@@ -136,7 +136,7 @@ def _as_yaml(configuration: object) -> str:
 
 def _first_lines(data: bytes) -> bytes:
     """Whole lines, so many as are enough to judge by; the last one may lack its end where that is all there is."""
-    charset = by_mark(data)
+    charset = from_bom(data)
     whole = charset.after_last(data[:_JUDGED], 0, 0)
     return data[:whole] or (data + charset.newline if data and len(data) <= _JUDGED else b"")
 
@@ -176,7 +176,7 @@ def _show(item: ExplainedEvent) -> None:
     table.add_column(overflow="fold")
     table.add_row("bytes", f"{item.offset}-{item.end}" + (f", {item.lines} lines" if item.lines > 1 else ""))
     if item.line:
-        table.add_row("text", Text(printable_lines(item.line.expandtabs(4))))
+        table.add_row("text", Text(escape_lines(item.line.expandtabs(4))))
     if item.parser:
         table.add_row("parser", make_text(item.parser, "green"))
     if item.outcome == "document":
@@ -195,11 +195,11 @@ def _show_document(table: Table, item: ExplainedEvent) -> None:
             table.add_row(name, make_text(value, "yellow"))
     fields = Text()
     for path, kind in (item.fields or {}).items():
-        fields.append(f"{', ' if fields else ''}{printable(path)} ").append(f"({kind})", "cyan")
+        fields.append(f"{', ' if fields else ''}{escape_control_characters(path)} ").append(f"({kind})", "cyan")
     table.add_row("fields", fields)
     if item.redacted:
         table.add_row("redacted", make_text(", ".join(item.redacted), "yellow"))
-    table.add_row("document", Text(printable_json(item.document)))
+    table.add_row("document", Text(escape_json(item.document)))
     table.add_row("_id", item.id)
     table.add_row("event time", item.event_time or "none of its own: the time at which it is read")
     places = dict.fromkeys((item.target or {}).values())

@@ -11,7 +11,7 @@ import traceback
 from types import TracebackType
 from typing import Any
 
-from sidecar.lib.terminal import printable, printable_json, printable_lines
+from sidecar.lib.terminal import escape_control_characters, escape_json, escape_lines
 
 MAX_ERROR_LENGTH = 4096
 """Characters of one error; a message may repeat what a server or a file says."""
@@ -26,12 +26,12 @@ def make_streams_lenient() -> None:
 
 def put_line(text: str = "", *, flush: bool = False) -> None:
     """Write one line to standard output."""
-    print(printable(text), flush=flush)
+    print(escape_control_characters(text), flush=flush)
 
 
 def put_lines(text: str) -> None:
     """Write several lines that the sidecar composed to standard output. Only their newlines are not escaped."""
-    print(printable_lines(text))
+    print(escape_lines(text))
 
 
 def put_json(value: Any, *, indent: int | None = None) -> None:
@@ -41,12 +41,12 @@ def put_json(value: Any, *, indent: int | None = None) -> None:
 
 def put_json_text(text: str) -> None:
     """Write JSON that was made elsewhere."""
-    print(printable_json(text))
+    print(escape_json(text))
 
 
 def put_note(text: str) -> None:
     """Write one line to standard error."""
-    line = printable(text)
+    line = escape_control_characters(text)
     print(line if len(line) <= MAX_ERROR_LENGTH else f"{line[:MAX_ERROR_LENGTH]}…", file=sys.stderr)
 
 
@@ -57,4 +57,4 @@ def put_error(problem: object) -> None:
 
 def put_traceback(kind: type[BaseException], error: BaseException | None, trace: TracebackType | None) -> None:
     """Write an error that the sidecar does not expect, for `sys.excepthook`."""
-    print(printable_lines("".join(traceback.format_exception(kind, error, trace)).rstrip()), file=sys.stderr)
+    print(escape_lines("".join(traceback.format_exception(kind, error, trace)).rstrip()), file=sys.stderr)

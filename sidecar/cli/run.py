@@ -12,10 +12,10 @@ from sidecar.app import application
 from sidecar.app.application import RunRequest
 from sidecar.app.supervisor import Progress, RunOptions
 from sidecar.cli.options import add_pipeline_options, config_file, settings_of
-from sidecar.config.paths import state_directory_at_hand
+from sidecar.config.paths import find_state_directory
 from sidecar.config.settings import Settings
 from sidecar.errors import ConfigurationError
-from sidecar.kubernetes.exit_rules import rule_of
+from sidecar.kubernetes.exit_rules import parse_exit_rule
 from sidecar.kubernetes.pod import Pod
 
 
@@ -46,7 +46,7 @@ def run(options: argparse.Namespace) -> int:
                 load=lambda: _settings(options),
                 manner=lambda: _manner(options, progress),
                 config=config_file(options),
-                state_dir=lambda: state_directory_at_hand(options.state_dir, os.environ),
+                state_dir=lambda: find_state_directory(options.state_dir, os.environ),
                 strict=options.strict_exit,
                 park=parks(options.on_config_error),
             )
@@ -67,7 +67,7 @@ def _settings(options: argparse.Namespace) -> Settings:
 
 def _manner(options: argparse.Namespace, progress: Progress | None) -> RunOptions:
     pod = Pod.of(os.environ)
-    rule = rule_of(options.exit_when or os.environ.get("SIDECAR_EXIT_WHEN", ""), pod)
+    rule = parse_exit_rule(options.exit_when or os.environ.get("SIDECAR_EXIT_WHEN", ""), pod)
     return RunOptions(rule, pod, options.once, progress)
 
 

@@ -8,7 +8,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from sidecar.admin.client import NAME
-from sidecar.config.paths import state_directory_at_hand
+from sidecar.config.paths import find_state_directory
 from sidecar.lib.ownership import become_owner
 
 
@@ -24,7 +24,7 @@ def open_state_directory(options: argparse.Namespace) -> Path:
 
     Root becomes the owner of the state, since `kubectl debug` makes its users root and the sidecar has another user.
     """
-    directory = state_directory_at_hand(options.state_dir, os.environ)
+    directory = find_state_directory(options.state_dir, os.environ)
     become_user_of(directory)
     return directory
 

@@ -6,7 +6,7 @@ from rich.table import Table
 from rich.text import Text
 
 from sidecar.cli.console import PrintableConsole
-from sidecar.lib.terminal import printable
+from sidecar.lib.terminal import escape_control_characters
 from sidecar.tools.stats import FileStats
 
 
@@ -34,5 +34,7 @@ def show(found: FileStats) -> None:
     if len(found.microseconds) > 1:
         console.print(f"slowest parser: {found.slowest}")
     for sample in found.samples:
-        error = (printable(sample.error), "yellow")
-        console.print(Text.assemble((f"byte {sample.offset}: ", "bold"), printable(sample.text), "  ", error))
+        error = (escape_control_characters(sample.error), "yellow")
+        console.print(
+            Text.assemble((f"byte {sample.offset}: ", "bold"), escape_control_characters(sample.text), "  ", error)
+        )

@@ -22,7 +22,7 @@ from sidecar.cli.console import PrintableConsole
 from sidecar.cli.output import put_error
 from sidecar.cli.state import add_state_option, open_state_directory
 from sidecar.cli.status import ORDERS, StatusUnavailable, facts_of, screen
-from sidecar.lib.units import seconds
+from sidecar.lib.units import parse_duration
 
 _HELP = "q ends, p pauses, s sorts files by {next}"
 
@@ -31,7 +31,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     """The options of this command."""
     add_state_option(parser)
     parser.add_argument(
-        "--every", metavar="TIME", type=seconds, default=1.0, help="how often, as in 2s; 1s unless told"
+        "--every", metavar="TIME", type=parse_duration, default=1.0, help="how often, as in 2s; 1s unless told"
     )
     parser.set_defaults(run=run)
 

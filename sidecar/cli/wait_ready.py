@@ -12,7 +12,7 @@ import time
 from sidecar.cli.output import put_line
 from sidecar.cli.probe import answer
 from sidecar.cli.state import add_state_option, open_state_directory
-from sidecar.lib.units import seconds
+from sidecar.lib.units import parse_duration
 
 _STEP_S = 0.1
 
@@ -20,7 +20,11 @@ _STEP_S = 0.1
 def configure(parser: argparse.ArgumentParser) -> None:
     """The options of this command."""
     parser.add_argument(
-        "--timeout", metavar="TIME", type=seconds, default=30.0, help="how long to wait, as in 20s; 30s unless told"
+        "--timeout",
+        metavar="TIME",
+        type=parse_duration,
+        default=30.0,
+        help="how long to wait, as in 20s; 30s unless told",
     )
     add_state_option(parser)
     parser.set_defaults(run=run)

@@ -11,7 +11,7 @@ from pydantic import (
 )
 
 from sidecar.config import sources
-from sidecar.config.messages import explained
+from sidecar.config.messages import describe_errors
 from sidecar.config.settings import Settings
 from sidecar.errors import ConfigurationError
 from sidecar.sinks import registry
@@ -28,9 +28,9 @@ def load(config: Path | None, environ: Mapping[str, str], overrides: Mapping[str
     values = sources.from_file(config, problems) if config else {}
     if problems:
         raise ConfigurationError("the configuration cannot be read", problems=tuple(problems))
-    sources.overlay(values, sources.from_environment(environ, Settings, problems))
-    sources.overlay(values, overrides or {})
-    return _validated(values, origin, problems)
+    sources.deep_merge(values, sources.from_environment(environ, Settings, problems))
+    sources.deep_merge(values, overrides or {})
+    return _validate(values, origin, problems)
 
 
 def from_command_line(
@@ -51,22 +51,22 @@ def from_command_line(
         except ConfigurationError as error:
             problems.extend(f"--to: {problem}" for problem in error.problems)
         except ValidationError as error:
-            problems.extend(explained(error, "--to", Settings))
-    sources.overlay(values, {"pipelines": {"default": {"paths": list(paths), **pipeline}}})
-    sources.overlay(values, overrides)
+            problems.extend(describe_errors(error, "--to", Settings))
+    sources.deep_merge(values, {"pipelines": {"default": {"paths": list(paths), **pipeline}}})
+    sources.deep_merge(values, overrides)
     values["sinks"] = {**values.get("sinks", {}), **sinks}
     if problems and not values["sinks"]:
         raise ConfigurationError("the configuration is wrong", problems=tuple(problems))
-    return _validated(values, "the command line", problems)
+    return _validate(values, "the command line", problems)
 
 
-def _validated(values: dict[str, Any], origin: str, problems: list[str]) -> Settings:
+def _validate(values: dict[str, Any], origin: str, problems: list[str]) -> Settings:
     try:
         settings = Settings.model_validate(values)
     except ConfigurationError as error:
         problems.extend(f"{origin}: {problem}" for problem in error.problems)
     except ValidationError as error:
-        problems.extend(explained(error, origin, Settings))
+        problems.extend(describe_errors(error, origin, Settings))
     if problems:
         raise ConfigurationError("the configuration is wrong", problems=tuple(dict.fromkeys(problems)))
     return settings

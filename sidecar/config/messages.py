@@ -7,7 +7,7 @@ from typing import Any, get_args
 
 from pydantic import BaseModel, ValidationError
 
-from sidecar.lib.suggestions import did_you_mean
+from sidecar.lib.suggestions import suggestion_for
 from sidecar.parse.settings import BUILT_IN as PARSERS
 from sidecar.transform.registry import KINDS as ENRICHERS
 
@@ -35,15 +35,15 @@ _TAGS = frozenset((*ENRICHERS, "own", *PARSERS))
 """Behind the number of an entry in a list, these only say which kind of thing it is."""
 
 
-def explained(error: ValidationError, origin: str, model: type[BaseModel]) -> list[str]:
+def describe_errors(error: ValidationError, origin: str, model: type[BaseModel]) -> list[str]:
     """A sentence for each thing that is wrong."""
     return [f"{origin}: {_where(item['loc'])}{_what(item, model)}" for item in error.errors(include_url=False)]
 
 
-def suggestion(name: str, known: Iterable[str]) -> str:
+def suggest(name: str, known: Iterable[str]) -> str:
     """`; did you mean "…"?` for a name that is nearly one of those known, else their list or nothing."""
     names = sorted(known)
-    if meant := did_you_mean(name, names):
+    if meant := suggestion_for(name, names):
         return meant
     return f"; known are {', '.join(names)}" if names and len(names) <= 12 else ""
 
@@ -60,10 +60,10 @@ def _what(item: Any, model: type[BaseModel]) -> str:
     kind, context = item["type"], item.get("ctx", {})
     if kind == "extra_forbidden":
         name = str(item["loc"][-1])
-        return f"is not a setting{suggestion(name, _siblings(model, item['loc'][:-1]))}"
+        return f"is not a setting{suggest(name, _siblings(model, item['loc'][:-1]))}"
     if kind == "union_tag_invalid":
         known = [tag.strip(" '") for tag in str(context["expected_tags"]).split(",")]
-        return f'"{context["tag"]}" is not known{suggestion(str(context["tag"]), known)}'
+        return f'"{context["tag"]}" is not known{suggest(str(context["tag"]), known)}'
     if kind == "union_tag_not_found":
         return "needs a `type`"
     if kind == "value_error":
@@ -75,11 +75,11 @@ def _siblings(model: type[BaseModel], location: tuple[int | str, ...]) -> set[st
     """The names that would have been right beside an unknown one."""
     here = [model]
     for part in location:
-        here = [inner for one in here for inner in _below(one, part)] or here
+        here = [inner for one in here for inner in _after_name(one, part)] or here
     return {name for one in here for name in one.model_fields}
 
 
-def _below(model: type[BaseModel], part: int | str) -> list[type[BaseModel]]:
+def _after_name(model: type[BaseModel], part: int | str) -> list[type[BaseModel]]:
     if isinstance(part, int) or part not in model.model_fields:
         return []
     return list(_models(model.model_fields[part].annotation))

@@ -17,7 +17,7 @@ def default_state_directory(environ: Mapping[str, str]) -> Path:
     return Path(home) / "log-sidecar"
 
 
-def state_directory_at_hand(told: Path | None, environ: Mapping[str, str]) -> Path:
+def find_state_directory(told: Path | None, environ: Mapping[str, str]) -> Path:
     """Without looking at a configuration, which may be wrong: told, `SIDECAR_STATE_DIR`, or the default."""
     named = environ.get("SIDECAR_STATE_DIR")
     return told or (Path(named) if named else default_state_directory(environ))

@@ -18,18 +18,18 @@ from sidecar.decode.settings import Encoding, MultilineSettings
 from sidecar.lib.settings_model import SHOWN, SettingsModel
 from sidecar.lib.units import Duration, Size
 from sidecar.parse.settings import JOINING, AnyParser, TimestampSettings
-from sidecar.transform.field_settings import pattern
+from sidecar.transform.field_settings import validate_pattern
 
 
 def _as_list(value: object) -> object:
     return value if isinstance(value, list | tuple) else [value]
 
 
-def _preset(value: object) -> object:
+def _expand_preset(value: object) -> object:
     return {"preset": value} if isinstance(value, str) else value
 
 
-LinePattern = Annotated[str, AfterValidator(pattern)]
+LinePattern = Annotated[str, AfterValidator(validate_pattern)]
 
 
 AnyMultiline = str | MultilineSettings
@@ -89,9 +89,9 @@ class PipelineSettings(SettingsModel):
     """The longest line in bytes; of a longer one the head is kept, tagged `truncated`. Also the longest event of
     several lines, which is closed before the line that is too much."""
 
-    multiline: Annotated[MultilineSettings | None, BeforeValidator(_preset, json_schema_input_type=AnyMultiline)] = (
-        None
-    )
+    multiline: Annotated[
+        MultilineSettings | None, BeforeValidator(_expand_preset, json_schema_input_type=AnyMultiline)
+    ] = None
     """Which lines are one event: the name of a preset, or a pattern. Each line is one unless told; the parsers `cri`,
     `docker` and `mysql_slow` have presets of their own."""
 

@@ -85,7 +85,7 @@ class Settings(SettingsModel):
         for name, pipeline in self.pipelines.items():
             for sink in pipeline.sinks or ():
                 if sink not in self.sinks:
-                    problems.append(f"pipelines.{name}.sinks: {sources.unknown('sink', sink, self.sinks)}")
+                    problems.append(f"pipelines.{name}.sinks: {sources.unknown_name('sink', sink, self.sinks)}")
             for sink in self.sinks_of(name):
                 takers.get(sink, []).append(name)
         for sink, names in takers.items():

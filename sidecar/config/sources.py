@@ -11,7 +11,7 @@ from typing import Any
 import yaml
 from pydantic import BaseModel
 
-from sidecar.config.messages import suggestion
+from sidecar.config.messages import suggest
 
 PREFIX = "SIDECAR_"
 OTHERS = frozenset(
@@ -111,14 +111,14 @@ def from_environment(environ: Mapping[str, str], model: type[BaseModel], problem
             continue
         path = name.removeprefix(PREFIX).lower().split("__")
         if path[0] not in model.model_fields:
-            problems.append(f"environment: {name} is not a setting{_hint(path[0], model)}")
+            problems.append(f"environment: {name} is not a setting{_hint_for(path[0], model)}")
         else:
             _put(values, path, _value(environ[name], path))
     return values
 
 
-def _hint(name: str, model: type[BaseModel]) -> str:
-    return suggestion(f"{PREFIX}{name.upper()}", [f"{PREFIX}{field.upper()}" for field in model.model_fields])
+def _hint_for(name: str, model: type[BaseModel]) -> str:
+    return suggest(f"{PREFIX}{name.upper()}", [f"{PREFIX}{field.upper()}" for field in model.model_fields])
 
 
 _LISTS = frozenset(
@@ -146,18 +146,18 @@ def _put(values: dict[str, Any], path: list[str], value: Any) -> None:
     values[path[-1]] = value
 
 
-def overlay(below: dict[str, Any], above: Mapping[str, Any]) -> None:
+def deep_merge(below: dict[str, Any], above: Mapping[str, Any]) -> None:
     """Put `above` over `below`: mappings merge, all else is replaced. A sink in its short form counts as its URL."""
     for name, value in above.items():
         here = below.get(name)
         if isinstance(value, Mapping) and isinstance(here, str):
             here = below[name] = {"url": here}
         if isinstance(value, Mapping) and isinstance(here, dict):
-            overlay(here, value)
+            deep_merge(here, value)
         else:
             below[name] = value
 
 
-def unknown(what: str, name: str, known: Iterable[str]) -> str:
+def unknown_name(what: str, name: str, known: Iterable[str]) -> str:
     """A sentence for a name that nobody knows."""
-    return f'there is no {what} "{name}"{suggestion(name, known)}'
+    return f'there is no {what} "{name}"{suggest(name, known)}'

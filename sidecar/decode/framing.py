@@ -182,7 +182,7 @@ class _LineByLineFramer(msgspec.Struct):
             return self.charset.decoded(line, at)
         except UnicodeDecodeError:
             if self.notes.get(index, {}).get("truncated"):
-                line = _whole_characters(line, self.charset.name)
+                line = _count_whole_characters(line, self.charset.name)
             return self._forgiven(index, line, at)
 
     def _forgiven(self, index: int, line: bytes, at: int) -> str:
@@ -199,7 +199,7 @@ class _LineByLineFramer(msgspec.Struct):
         self.notes.setdefault(index, {})[path] = value
 
 
-def _whole_characters(line: bytes, codec: str) -> bytes:
+def _count_whole_characters(line: bytes, codec: str) -> bytes:
     """The line without a character at its end that was cut in the middle."""
     for back in range(1, min(_LONGEST_CHARACTER, len(line)) + 1):
         if codec != "utf-8":

@@ -188,7 +188,7 @@ def _last_line(data: bytes) -> bytes:
     return data[data.rfind(b"\n", 0, len(data) - 1) + 1 : -1]
 
 
-def grouping(
+def make_grouper(
     preset: str | None, patterns: dict[str, str], *, timeout_s: float, max_lines: int, max_bytes: int
 ) -> EventGrouper:
     """The grouping of a preset, or of the one pattern in `patterns` (`start`, `more` or `end`)."""

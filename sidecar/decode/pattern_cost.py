@@ -32,7 +32,7 @@ class _PatternPart(NamedTuple):
 _EMPTY = _PatternPart(_NONE, may_be_empty=True, bits=0.0)
 
 
-def ways(pattern: bytes, longest: int) -> float:
+def count_ways(pattern: bytes, longest: int) -> float:
     """Return the binary logarithm of the ways that a search may try on a line of `longest` bytes, or a larger one."""
     # The parser of `re` has no public name; there is no other way to see a pattern as it is read.
     tree = import_module("re._parser").parse(pattern)

@@ -7,8 +7,8 @@ from typing import Annotated
 
 from pydantic import AfterValidator, Field, field_validator, model_validator
 
-from sidecar.decode.multiline import MOST_JUDGED, EventGrouper, grouping
-from sidecar.decode.pattern_cost import ways
+from sidecar.decode.multiline import MOST_JUDGED, EventGrouper, make_grouper
+from sidecar.decode.pattern_cost import count_ways
 from sidecar.decode.presets import PRESETS
 from sidecar.lib import charset
 from sidecar.lib.settings_model import SHOWN, SettingsModel
@@ -19,7 +19,7 @@ _MOST_WAYS = 20.0
 
 
 def _known_encoding(name: str) -> str:
-    charset.named(name)
+    charset.lookup(name)
     return name
 
 
@@ -63,7 +63,7 @@ class MultilineSettings(SettingsModel):
                 re.compile(pattern.encode())
             except re.error as error:
                 raise ValueError(f"the pattern does not compile: {error}") from error
-            if problem := unbounded(pattern):
+            if problem := without_limit(pattern):
                 raise ValueError(problem)
         return pattern
 
@@ -76,7 +76,7 @@ class MultilineSettings(SettingsModel):
     def grouping(self, max_bytes: int) -> EventGrouper:
         """What does it."""
         patterns = {"start": self.start, "more": self.more, "end": self.end}
-        return grouping(
+        return make_grouper(
             self.preset, {kind: pattern for kind, pattern in patterns.items() if pattern is not None},
             timeout_s=self.timeout, max_lines=self.max_lines, max_bytes=max_bytes,
         )  # fmt: skip
@@ -86,7 +86,7 @@ class MultilineSettings(SettingsModel):
         return self.model_dump_json(exclude={"timeout"}, exclude_none=True)
 
 
-def unbounded(pattern: str) -> str:
+def without_limit(pattern: str) -> str:
     """Why this pattern could take for ever on some line, or judge a line by others; "" if it cannot.
 
     Repetitions of what itself repeats or chooses, and several gaps that may each end at many places, are refused: a
@@ -101,7 +101,7 @@ def unbounded(pattern: str) -> str:
         return "characters beyond ASCII and [sets] do not go together here; write them as (?:ä|ö)"
     if _repeats_what_repeats(re.sub(r"\\.", "x", pattern)):
         return "a repetition within a repetition can take for ever; write ^[\\w.]+ for ^(\\w+\\.?)+"
-    if ways(pattern.encode(), MOST_JUDGED) > _MOST_WAYS:
+    if count_ways(pattern.encode(), MOST_JUDGED) > _MOST_WAYS:
         return "several gaps such as .*,.*,.*, can take for ever; write what a gap does not hold: [^,]*,[^,]*,[^,]*,"
     return ""
 

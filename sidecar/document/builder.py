@@ -11,10 +11,10 @@ from functools import lru_cache
 
 import msgspec
 
-from sidecar.document.field_conflicts import merged
+from sidecar.document.field_conflicts import resolve_conflicts
 from sidecar.lib.clock import Clock, iso
-from sidecar.lib.jsontext.members import pairs
-from sidecar.lib.jsontext.nested import Tree, inside, quoted, root_spellings, tree
+from sidecar.lib.jsontext.members import split_pairs
+from sidecar.lib.jsontext.nested import Tree, json_string, nest, possible_root_names, render_members
 from sidecar.model.documents import AROUND_EACH, Documents, RenderedDocuments, SplicedDocuments
 from sidecar.model.file import Generation
 from sidecar.model.records import RecordBatch
@@ -83,7 +83,7 @@ class DocumentBuilder:
             if any(path.startswith("kubernetes.") for path in added)
             else []
         )
-        return root_spellings([*OWN, *labels, *added]) | METADATA
+        return possible_root_names([*OWN, *labels, *added]) | METADATA
 
     def overhead(self, generation: Generation) -> int:
         """Return about how many bytes a document of this file has in addition to the fields of its record."""
@@ -94,22 +94,22 @@ class DocumentBuilder:
         """The finished documents of these records."""
         generation = records.lines.chunk.generation
         parts, now = [source() for source in self._sources], iso(self._clock.now())
-        frame, path = self._frame(parts), quoted(generation.shown)
+        frame, path = self._frame(parts), json_string(generation.shown)
         known = records.times
         times = known if "" not in known else [time or now for time in known]
         if records.ends_in_log and frame.log_tail and self._may_splice(records, frame, _LOG):
-            tail, close = _filled(frame.log_tail, now, path), _filled(frame.log_close, now, path)
+            tail, close = _fill(frame.log_tail, now, path), _fill(frame.log_close, now, path)
             opened = [body[:-1] for body in records.members]
             return SplicedDocuments(generation, records.starts, opened, times, tail, close, known)
         if self._may_splice(records, frame):
-            tail, close = _filled(frame.tail, now, path), _filled(frame.close, now, path)
+            tail, close = _fill(frame.tail, now, path), _fill(frame.close, now, path)
             return SplicedDocuments(
                 generation, records.starts, records.members, times, tail, close, known, records.in_place
             )
         noted = self._noted(records, parts)
         rows = zip(records.members, records.starts, times, strict=True)
         texts = [
-            _document(body, str(at), time, noted.get(index, frame), now, path)
+            _render(body, str(at), time, noted.get(index, frame), now, path)
             for index, (body, at, time) in enumerate(rows)
         ]
         return RenderedDocuments(generation, records.starts, texts, known)
@@ -125,18 +125,18 @@ class DocumentBuilder:
         return frame
 
     def _built(self, parts: Sequence[Mapping[str, str]], notes: Notes) -> _DocumentTemplate:
-        leaves = {"event.ingested": f'"{_INGESTED}"', "host.name": quoted(self._host)}
+        leaves = {"event.ingested": f'"{_INGESTED}"', "host.name": json_string(self._host)}
         for part in parts:
             leaves |= part
         leaves |= {"log.file.path": _PATH, "log.offset": _OFFSET, **dict(notes)}
-        ours = tree(leaves)
-        texts = {name: inside({name: branch}) for name, branch in ours.items()}
+        ours = nest(leaves)
+        texts = {name: render_members({name: branch}) for name, branch in ours.items()}
         tail, close = f",{','.join(texts.values())}}}".split(_OFFSET)
         log_tail = log_close = ""
         log = ours["log"]
         if not isinstance(log, str) and log.keys() == {"file", "offset"}:
             others = ",".join(text for name, text in texts.items() if name != "log")
-            log_tail, log_close = f",{inside(log)}}},{others}}}".split(_OFFSET)
+            log_tail, log_close = f",{render_members(log)}}},{others}}}".split(_OFFSET)
         return _DocumentTemplate(leaves, ours, texts, tail, close, log_tail, log_close, *_ours(tuple(leaves)))
 
     @staticmethod
@@ -152,33 +152,33 @@ class DocumentBuilder:
         for index in of_lines.keys() | of_records.keys() | errors.keys():
             notes = {**of_lines.get(index, {}), **of_records.get(index, {})}
             if index in errors:
-                notes["error.message"] = quoted(errors[index])
+                notes["error.message"] = json_string(errors[index])
             frames[index] = self._frame(parts, tuple(notes.items()))
         return frames
 
 
-def _filled(ours: str, now: str, path: str) -> str:
+def _fill(ours: str, now: str, path: str) -> str:
     """Text of ours with the time of reading, and the path as JSON, in their places."""
     return ours.replace(_INGESTED, now).replace(_PATH, path)
 
 
-def _document(body: str, at: str, time: str, frame: _DocumentTemplate, now: str, path: str) -> str:
+def _render(body: str, at: str, time: str, frame: _DocumentTemplate, now: str, path: str) -> str:
     """The document of one record."""
 
     def filled(ours: str) -> str:
-        return _filled(ours, now, path).replace(_OFFSET, at)
+        return _fill(ours, now, path).replace(_OFFSET, at)
 
     ours_first = f'{{"@timestamp":"{time}",'
     if body and "\\u" not in body and not any(needle in body for needle in frame.needles):
         return f"{ours_first}{body}{filled(frame.tail)}{at}{filled(frame.close)}"
-    sorted_out = _sorted_out(body, time, frame, filled) if body else None
+    sorted_out = _partition(body, time, frame, filled) if body else None
     if sorted_out is None:
         leaves = {"@timestamp": f'"{time}"'} | {path: filled(value) for path, value in frame.leaves.items()}
-        return f"{{{merged(body, leaves)}}}"
+        return f"{{{resolve_conflicts(body, leaves)}}}"
     start = "{" if sorted_out.has_time else ours_first
     if not sorted_out.moved and not sorted_out.joined:
         return f"{start}{body}{filled(frame.tail)}{at}{filled(frame.close)}"
-    return f"{start}{_rejoined(sorted_out, frame, filled)}}}"
+    return f"{start}{_rejoin(sorted_out, frame, filled)}}}"
 
 
 @lru_cache(maxsize=8)
@@ -188,7 +188,7 @@ def _ours(names: tuple[str, ...]) -> tuple[frozenset[str], tuple[str, ...], tupl
     roots = sorted({name.split(".")[0] for name in names} | {"@timestamp"})
     needles = ('"_', *(f'"{root}{behind}' for root in roots for behind in ('"', ".")))
     below = tuple(f"{leaf}." for leaf in ("@timestamp", *names))
-    return root_spellings([*names, "@timestamp"]) | METADATA, needles, below
+    return possible_root_names([*names, "@timestamp"]) | METADATA, needles, below
 
 
 class _Partition(msgspec.Struct):
@@ -203,13 +203,13 @@ class _Partition(msgspec.Struct):
     has_time: bool = False
 
 
-def _sorted_out(body: str, time: str, frame: _DocumentTemplate, filled: Callable[[str], str]) -> _Partition | None:
-    """What `merged` would do with these members, for the usual collisions; None for all others.
+def _partition(body: str, time: str, frame: _DocumentTemplate, filled: Callable[[str], str]) -> _Partition | None:
+    """What `resolve_conflicts` would do with these members, for the usual collisions; None for all others.
 
     Usual are names at the root, without a dot, each once: a value moves, or an object has nothing in it of ours.
     """
     found = _Partition([], {}, set())
-    for key, key_text, value in pairs(body):
+    for key, key_text, value in split_pairs(body):
         if not frame.touches(key):
             found.kept.append(f"{key_text}:{value}")
         elif "." in key or key in found.moved or key in found.joined or (key == "@timestamp" and found.has_time):
@@ -218,10 +218,10 @@ def _sorted_out(body: str, time: str, frame: _DocumentTemplate, filled: Callable
             found.has_time = True
             found.kept.append(f"{key_text}:{value}")
         elif value.startswith("{") and isinstance(branch := frame.ours.get(key), dict):
-            within = pairs(value[1:-1])
+            within = split_pairs(value[1:-1])
             if key in frame.leaves or any(name.partition(".")[0] in branch for name, _, _ in within):
                 return None
-            texts = [*(f"{name_text}:{inner}" for _, name_text, inner in within), filled(inside(branch))]
+            texts = [*(f"{name_text}:{inner}" for _, name_text, inner in within), filled(render_members(branch))]
             found.joined.add(key)
             found.kept.append(f"{key_text}:{{{','.join(texts)}}}")
         elif value == frame.leaves.get(key):
@@ -232,8 +232,8 @@ def _sorted_out(body: str, time: str, frame: _DocumentTemplate, filled: Callable
     return None if is_taken else found
 
 
-def _rejoined(found: _Partition, frame: _DocumentTemplate, filled: Callable[[str], str]) -> str:
+def _rejoin(found: _Partition, frame: _DocumentTemplate, filled: Callable[[str], str]) -> str:
     """The members that stay, ours behind them, and at the end what moved."""
     ours = [filled(text) for name, text in frame.texts.items() if name not in found.joined]
-    moved = [inside({"original": found.moved})] if found.moved else []
+    moved = [render_members({"original": found.moved})] if found.moved else []
     return ",".join([*found.kept, *ours, *moved])

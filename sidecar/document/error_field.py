@@ -11,21 +11,21 @@ import re
 
 from msgspec.structs import replace
 
-from sidecar.document.field_conflicts import merged
-from sidecar.lib.jsontext.edit import edited
-from sidecar.lib.jsontext.nested import inside, tree
+from sidecar.document.field_conflicts import resolve_conflicts
+from sidecar.lib.jsontext.edit import edit
+from sidecar.lib.jsontext.nested import nest, render_members
 from sidecar.model.records import OBJECT, RecordBatch
 
 _QUOTED = f'"{OBJECT}"'
 _NAME = re.compile(rf"{_QUOTED}\s*+:")
 
 
-def aside(records: RecordBatch) -> RecordBatch:
+def move_scalar_error(records: RecordBatch) -> RecordBatch:
     """The records with such values moved; the very same if there is none."""
     if records.names is not None and OBJECT not in records.names:
         return records
     may_have = [i for i, body in enumerate(records.members) if _QUOTED in body or "\\u" in body]
-    moved = {i: after for i in may_have if (after := _moved(records.members[i])) is not None}
+    moved = {i: after for i in may_have if (after := _move(records.members[i])) is not None}
     if not moved:
         return records
     members = [moved.get(i, body) for i, body in enumerate(records.members)]
@@ -33,7 +33,7 @@ def aside(records: RecordBatch) -> RecordBatch:
     return replace(records, members=members, names=names, ends_in_log=False)
 
 
-def _moved(body: str) -> str | None:
+def _move(body: str) -> str | None:
     """The members with what has to move elsewhere, None if that is nothing."""
     if not _NAME.search(body) and "\\u" not in body:
         return None
@@ -45,9 +45,9 @@ def _moved(body: str) -> str | None:
         found[f"original.{OBJECT}_{len(found)}" if found else f"original.{OBJECT}"] = value
         return None
 
-    rest = edited(body, OBJECT, take)
+    rest = edit(body, OBJECT, take)
     if not found:
         return None
     if '"original' in rest or "\\u" in rest:
-        return merged(rest, found)
-    return f"{rest},{inside(tree(found))}" if rest.strip() else inside(tree(found))
+        return resolve_conflicts(rest, found)
+    return f"{rest},{render_members(nest(found))}" if rest.strip() else render_members(nest(found))

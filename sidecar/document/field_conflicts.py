@@ -12,15 +12,15 @@ from collections import Counter
 from collections.abc import Mapping
 from typing import TypeAlias
 
-from sidecar.lib.jsontext.members import Member, members
-from sidecar.lib.jsontext.nested import Tree, inside, path_prefixes, root_spellings, tree
+from sidecar.lib.jsontext.members import Member, split_members
+from sidecar.lib.jsontext.nested import Tree, nest, path_prefixes, possible_root_names, render_members
 from sidecar.model.reserved_fields import METADATA
 
 _ROUNDS = 4
 """So often a record is sifted again because what moved stands in the way of something else of the application."""
 
 
-def merged(body: str, leaves: Mapping[str, str]) -> str:
+def resolve_conflicts(body: str, leaves: Mapping[str, str]) -> str:
     """The members of the application (`body`) and of ours as one text, by the rule at the top.
 
     What moves may stand where the application has something, which has to move in turn. After some rounds everything
@@ -34,7 +34,7 @@ def merged(body: str, leaves: Mapping[str, str]) -> str:
         if wanted.keys() == ours.keys():
             break
         ours = wanted
-    return _joined(kept, tree({path: wanted[path] for path in wanted if path not in sifter.said}))
+    return _join(kept, nest({path: wanted[path] for path in wanted if path not in sifter.said}))
 
 
 Kept: TypeAlias = "list[Member | tuple[Member, Kept]]"
@@ -46,7 +46,7 @@ class _ConflictResolver:
     def __init__(self, ours: Mapping[str, str], leaves: Mapping[str, str]) -> None:
         self._ours = ours
         self._leaves = leaves
-        self._above = root_spellings(ours) - ours.keys()
+        self._above = possible_root_names(ours) - ours.keys()
         self._moved: dict[str, str] = {}
         self._times_moved: Counter[str] = Counter()
         self._objects: dict[tuple[str, ...], Kept] = {}
@@ -61,7 +61,7 @@ class _ConflictResolver:
         One in which ours go may be written twice; it becomes one, or a database would take the last, without ours.
         """
         kept = self._objects.setdefault(place, [])
-        for member in members(body):
+        for member in split_members(body):
             path, below = prefix + member.key, (*place, member.key)
             within = member.inside() if path in self._above else None
             if within is not None:
@@ -88,18 +88,18 @@ class _ConflictResolver:
         self._moved[free] = value
 
 
-def _joined(kept: Kept, ours: Tree) -> str:
+def _join(kept: Kept, ours: Tree) -> str:
     first = {"@timestamp": ours.pop("@timestamp")} if "@timestamp" in ours else {}
-    texts = [inside(first)] if first else []
+    texts = [render_members(first)] if first else []
     for item in kept:
         if isinstance(item, Member):
             texts.append(item.text)
             continue
         member, below = item
         branch = ours.pop(member.key, {})
-        within = _joined(below, branch if isinstance(branch, dict) else {})
+        within = _join(below, branch if isinstance(branch, dict) else {})
         if within or not (member.inside() or "").strip():
             texts.append(f"{member.key_text}:{{{within}}}")
     if ours:
-        texts.append(inside(ours))
+        texts.append(render_members(ours))
     return ",".join(text for text in texts if text)

@@ -12,8 +12,8 @@ from collections.abc import Sequence
 
 from msgspec.structs import replace
 
-from sidecar.lib.jsontext.members import elements, pairs
-from sidecar.lib.jsontext.nested import quoted
+from sidecar.lib.jsontext.members import split_elements, split_pairs
+from sidecar.lib.jsontext.nested import json_string
 from sidecar.model.records import RecordBatch
 
 NAME = "flattened"
@@ -62,19 +62,19 @@ class FieldLimiter:
             return True
         if body.count(":") <= self._max_fields:
             return False
-        return self._fields(pairs(body)) > self._max_fields
+        return self._fields(split_pairs(body)) > self._max_fields
 
     def _flattened(self, body: str) -> str:
         """What is within the limits, in order, and the rest as one text."""
         kept, rest, fields = [], [], 0
-        for key, key_text, value in pairs(body):
+        for key, key_text, value in split_pairs(body):
             added = self._fields([(key, key_text, value)])
             if key == "@timestamp" or not (self._is_deep(value) or key == NAME or fields + added > self._max_fields):
                 kept.append(f"{key_text}:{value}")
                 fields += added
             else:
                 rest.append(f"{key_text}:{value}")
-        return ",".join([*kept, f'"{NAME}":{quoted("{" + ",".join(rest) + "}")}'])
+        return ",".join([*kept, f'"{NAME}":{json_string("{" + ",".join(rest) + "}")}'])
 
     def _fields(self, members: Sequence[tuple[str, str, str]]) -> int:
         """How many different paths there are down to the deepest level that is allowed; objects count, too."""
@@ -86,7 +86,7 @@ class FieldLimiter:
                 path = prefix + key
                 paths.add(path)
                 if level < self._max_depth:
-                    waiting += [(f"{path}.", level + 1, pairs(inside)) for inside in _objects(value)]
+                    waiting += [(f"{path}.", level + 1, split_pairs(inside)) for inside in _objects(value)]
         return len(paths)
 
 
@@ -95,7 +95,7 @@ def _objects(value: str) -> list[str]:
     if value[0] == "{":
         return [value[1:-1]]
     if value[0] == "[" and "{" in value:
-        return [inside for element in elements(value[1:-1]) for inside in _objects(element)]
+        return [inside for element in split_elements(value[1:-1]) for inside in _objects(element)]
     return []
 
 

@@ -7,7 +7,7 @@ from datetime import datetime
 from msgspec.structs import replace
 
 from sidecar.lib.clock import Clock, iso
-from sidecar.lib.jsontext.nested import quoted
+from sidecar.lib.jsontext.nested import json_string
 from sidecar.model.records import RecordBatch
 
 NOTE = "log.time_ahead"
@@ -35,7 +35,7 @@ class FutureTimestampGuard:
             return records
         times, notes = list(records.times), dict(records.notes)
         for index in ahead:
-            notes[index] = {**notes.get(index, {}), NOTE: quoted(times[index])}
+            notes[index] = {**notes.get(index, {}), NOTE: json_string(times[index])}
             times[index] = ""
         return replace(records, times=times, notes=notes)
 

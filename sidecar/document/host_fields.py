@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import platform
 
-from sidecar.lib.jsontext.nested import quoted
+from sidecar.lib.jsontext.nested import json_string
 
 
 class HostFields:
@@ -17,7 +17,7 @@ class HostFields:
             "host.os.type": platform.system().lower(),
             "host.os.kernel": platform.release(),
         }
-        self._leaves = {path: quoted(text) for path, text in facts.items() if text}
+        self._leaves = {path: json_string(text) for path, text in facts.items() if text}
 
     def leaves(self) -> dict[str, str]:
         """Path → JSON text; the same object each time."""

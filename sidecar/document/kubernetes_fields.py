@@ -12,7 +12,7 @@ from pathlib import Path
 
 import msgspec
 
-from sidecar.lib.jsontext.nested import quoted
+from sidecar.lib.jsontext.nested import json_string
 
 VARIABLES = {
     "POD_NAMESPACE": "kubernetes.namespace",
@@ -30,7 +30,7 @@ class KubernetesFields:
         self, environ: Mapping[str, str], podinfo: Path = Path("/etc/podinfo"), labels: Sequence[str] = ("*",),
         annotations: Sequence[str] = (),
     ) -> None:  # fmt: skip
-        self._identity = {path: quoted(environ[name]) for name, path in VARIABLES.items() if environ.get(name)}
+        self._identity = {path: json_string(environ[name]) for name, path in VARIABLES.items() if environ.get(name)}
         self._files = [
             _DownwardApiFile(podinfo / name, f"kubernetes.{name}", wanted)
             for name, wanted in (("labels", labels), ("annotations", annotations))
@@ -61,7 +61,7 @@ class _DownwardApiFile:
             seen = (status.st_mtime_ns, status.st_ino)
             if seen == self._seen:
                 return False
-            found = parsed(self._file.read_text(encoding="utf-8", errors="replace"))
+            found = parse_downward_api(self._file.read_text(encoding="utf-8", errors="replace"))
             self._seen, before = seen, self.leaf
             self.leaf = _as_leaf(self._path, {key: text for key, text in found.items() if self._wants(key)})
         except OSError:
@@ -72,7 +72,7 @@ class _DownwardApiFile:
         return any(fnmatchcase(name, wanted) for wanted in self._wanted)
 
 
-def parsed(text: str) -> dict[str, str]:
+def parse_downward_api(text: str) -> dict[str, str]:
     """The content of a Downward API file as a dictionary. A line that cannot be read is passed over."""
     found: dict[str, str] = {}
     for line in text.splitlines():

@@ -12,18 +12,18 @@ class StaticFields:
     """Constant leaves from a nested or dotted mapping."""
 
     def __init__(self, values: Mapping[str, Any]) -> None:
-        self._leaves = dict(_flat(values, ""))
+        self._leaves = dict(_flatten(values, ""))
 
     def leaves(self) -> dict[str, str]:
         """Path → JSON text; the same object each time."""
         return self._leaves
 
 
-def _flat(values: Mapping[str, Any], prefix: str) -> list[tuple[str, str]]:
+def _flatten(values: Mapping[str, Any], prefix: str) -> list[tuple[str, str]]:
     found: list[tuple[str, str]] = []
     for name, value in values.items():
         if isinstance(value, Mapping) and value:
-            found += _flat(value, f"{prefix}{name}.")
+            found += _flatten(value, f"{prefix}{name}.")
         else:
             found.append((prefix + name, msgspec.json.encode(value).decode()))
     return found

@@ -15,7 +15,7 @@ from sidecar.errors import ConfigurationError
 from sidecar.kubernetes.pod import Pod
 from sidecar.kubernetes.processes import OtherContainers
 from sidecar.lib.roots import Root
-from sidecar.lib.units import seconds
+from sidecar.lib.units import parse_duration
 
 SETTLE_S = 2.0
 """The application is gone when no process of it was there for so long."""
@@ -143,7 +143,7 @@ class Idle:
         return False
 
 
-def rule_of(text: str, pod: Pod, proc: Path = Path("/proc")) -> ExitRule:
+def parse_exit_rule(text: str, pod: Pod, proc: Path = Path("/proc")) -> ExitRule:
     """The rule of `--exit-when` or `SIDECAR_EXIT_WHEN`. Raises `ConfigurationError`."""
     name, _, value = text.partition("=")
     if not text or text == "never":
@@ -160,12 +160,12 @@ def rule_of(text: str, pod: Pod, proc: Path = Path("/proc")) -> ExitRule:
                 "exit-when app-exits: the processes of the application cannot be seen from here",
                 try_="set shareProcessNamespace: true in the Pod, or use file=PATH",
             )
-        return ApplicationExits(neighbours, RESTART_S if pod.may_start_again else SETTLE_S, process_began())
+        return ApplicationExits(neighbours, RESTART_S if pod.may_start_again else SETTLE_S, process_start_time())
     if name == "file" and value:
         return FileAppears(Path(value), pod)
     if name == "idle" and value:
         try:
-            return Idle(seconds(value))
+            return Idle(parse_duration(value))
         except ValueError as error:
             raise ConfigurationError(f"exit-when idle: {error}", at=text) from None
     raise ConfigurationError(
@@ -173,7 +173,7 @@ def rule_of(text: str, pod: Pod, proc: Path = Path("/proc")) -> ExitRule:
     )
 
 
-def process_began() -> float:
+def process_start_time() -> float:
     """When this process was started, by the monotonic clock. The kernel knows it in ticks since boot, see proc(5)."""
     after_name = Path("/proc/self/stat").read_text(errors="replace").rpartition(")")[2].split()
     age_s = time.clock_gettime(time.CLOCK_BOOTTIME) - int(after_name[19]) / os.sysconf("SC_CLK_TCK")

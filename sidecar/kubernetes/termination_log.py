@@ -12,14 +12,14 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from sidecar.lib.terminal import printable_json
+from sidecar.lib.terminal import escape_json
 
 FILE = Path("/dev/termination-log")
 _MOST = 4096
 
 
-def tell(message: Mapping[str, Any], file: Path = FILE) -> None:
+def write_termination_message(message: Mapping[str, Any], file: Path = FILE) -> None:
     """Write one line of JSON, if there is a Pod to write it for. What is too long is cut."""
     with suppress(OSError):
         if file.is_file() and not file.is_symlink():
-            file.write_bytes(printable_json(json.dumps(message, ensure_ascii=False)).encode()[:_MOST])
+            file.write_bytes(escape_json(json.dumps(message, ensure_ascii=False)).encode()[:_MOST])

@@ -207,12 +207,12 @@ class Charset:
 UTF_8 = Charset()
 
 
-def by_mark(head: bytes) -> Charset:
+def from_bom(head: bytes) -> Charset:
     """UTF-16 of the byte order that a mark at the beginning says, UTF-8 if there is none."""
     return Charset(_MARKS[head[:2]]) if head[:2] in _MARKS else UTF_8
 
 
-def named(name: str) -> Charset:
+def lookup(name: str) -> Charset:
     """The encoding that a person calls so. Raises `ValueError`."""
     plain = name.lower().replace("_", "-").replace("utf-16-", "utf-16")
     if plain not in CODECS:

@@ -10,7 +10,7 @@ from typing import Literal
 
 import msgspec
 
-from sidecar.lib.jsontext.nested import quoted
+from sidecar.lib.jsontext.nested import json_string
 
 Conversion = Callable[[str], str | None]
 
@@ -28,61 +28,66 @@ _LONGEST = 400
 _TRUE, _FALSE = frozenset(("true", "yes", "on", "1")), frozenset(("false", "no", "off", "0"))
 
 
-def _text(value: str) -> str:
+def to_text(value: str) -> str:
     """What a value says: a text without quotes, escapes and blanks round it, anything else as it is written."""
     return _STRING.decode(value).strip() if value[0] == '"' else value
 
 
-def integer(value: str) -> str | None:
+def to_integer(value: str) -> str | None:
     """A whole number of 64 bits, the largest that databases hold."""
-    text = _text(value)
+    text = to_text(value)
     match = _WHOLE.fullmatch(text) if len(text) <= _LONGEST else None
     if match is None or (number := int(match[1] + match[2])) not in _INT64:
         return None
     return value if value == str(number) else str(number)
 
 
-def floating(value: str) -> str | None:
+def to_float(value: str) -> str | None:
     """A number, with its digits as they are written where JSON can write it so."""
-    text = _text(value)
+    text = to_text(value)
     if len(text) > _LONGEST or not _LOOSE.fullmatch(text) or not math.isfinite(float(text)):
         return None
     return text if _NUMBER.fullmatch(text) else repr(float(text))
 
 
-def boolean(value: str) -> str | None:
+def to_boolean(value: str) -> str | None:
     """`true`, `yes`, `on` and 1; `false`, `no`, `off` and 0."""
-    text = _text(value).lower()
+    text = to_text(value).lower()
     return "true" if text in _TRUE else "false" if text in _FALSE else None
 
 
-def string(value: str) -> str:
+def to_string(value: str) -> str:
     """The value as a text; an object or an array as the JSON that it is."""
-    return value if value[0] == '"' else quoted(value)
+    return value if value[0] == '"' else json_string(value)
 
 
-def ip(value: str) -> str | None:
+def to_ip(value: str) -> str | None:
     """A text that is an IPv4 or IPv6 address, without a zone."""
     try:
-        ip_address(_text(value) if value[0] == '"' and "%" not in value else "")
+        ip_address(to_text(value) if value[0] == '"' and "%" not in value else "")
     except ValueError:
         return None
     return value
 
 
-def date(read: Callable[[str], str]) -> Conversion:
+def to_date(read: Callable[[str], str]) -> Conversion:
     """RFC 3339 text, of what `read` makes of a text or a number; `read` says "" if it cannot be read."""
 
     def converted(value: str) -> str | None:
-        found = read(_text(value)) if value[0] not in "{[tfn" else ""
-        return quoted(found) if found else None
+        found = read(to_text(value)) if value[0] not in "{[tfn" else ""
+        return json_string(found) if found else None
 
     return converted
 
 
-def of_kind(kind: Kind, read: Callable[[str], str]) -> Conversion:
-    """What makes values of this kind; `read` reads dates, as for `date`."""
+def converter_for(kind: Kind, read: Callable[[str], str]) -> Conversion:
+    """What makes values of this kind; `read` reads dates, as for `to_date`."""
     known: dict[Kind, Conversion] = {
-        "integer": integer, "float": floating, "boolean": boolean, "string": string, "date": date(read), "ip": ip,
-    }  # fmt: skip
+        "integer": to_integer,
+        "float": to_float,
+        "boolean": to_boolean,
+        "string": to_string,
+        "date": to_date(read),
+        "ip": to_ip,
+    }
     return known[kind]

@@ -30,7 +30,7 @@ class LinkInPath(OSError):
         super().__init__(errno.ELOOP, "a symbolic link where a directory is expected", path)
 
 
-def enter(directory: int, name: str) -> int:
+def enter_directory(directory: int, name: str) -> int:
     """Return a descriptor of the directory `name` in `directory`. Raise `OSError` if it is none."""
     return os.open(name, _DIRECTORY, dir_fd=directory)
 
@@ -137,7 +137,7 @@ class _PathWalk:
 
     def enter(self, name: str) -> None:
         try:
-            below = enter(self.directory, name)
+            below = enter_directory(self.directory, name)
         except NotADirectoryError:
             if _is_link(name, self.directory):
                 raise LinkInPath("/" + "/".join((*self._names, name))) from None

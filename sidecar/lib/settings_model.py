@@ -43,7 +43,7 @@ class SettingsModel(BaseModel):
     def __get_pydantic_json_schema__(cls, core_schema: CoreSchema, handler: GetJsonSchemaHandler) -> dict[str, Any]:
         schema = handler(core_schema)
         properties = handler.resolve_ref_schema(schema).get("properties", {})
-        for name, meaning in meanings(cls).items():
+        for name, meaning in field_descriptions(cls).items():
             properties[cls.model_fields[name].alias or name].setdefault("description", meaning)
         return schema
 
@@ -83,16 +83,16 @@ def _is_fixed(annotation: Any) -> bool:
     return all(map(_is_fixed, parts)) if parts else annotation in (bool, int, float, NoneType)
 
 
-def meanings(model: type[BaseModel]) -> dict[str, str]:
+def field_descriptions(model: type[BaseModel]) -> dict[str, str]:
     """What each field means, by its name."""
     found: dict[str, str] = {}
     for base in reversed(model.__mro__):
         if issubclass(base, SettingsModel):
-            found |= _below_each_field(base)
+            found |= _docstrings_of_fields(base)
     return {name: found[name] for name in model.model_fields if name in found}
 
 
-def _below_each_field(model: type[BaseModel]) -> dict[str, str]:
+def _docstrings_of_fields(model: type[BaseModel]) -> dict[str, str]:
     (definition,) = ast.parse(textwrap.dedent(inspect.getsource(model))).body
     assert isinstance(definition, ast.ClassDef)
     return {

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from difflib import get_close_matches
 
 
-def did_you_mean(name: str, known: Iterable[str]) -> str:
+def suggestion_for(name: str, known: Iterable[str]) -> str:
     """`; did you mean "…"?` for a name that is nearly one of those known, else ""."""
     close = get_close_matches(name, list(known), n=1)
     return f'; did you mean "{close[0]}"?' if close else ""

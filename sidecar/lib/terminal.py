@@ -10,7 +10,7 @@ _FIRST_BYTE, _LAST_BYTE = "\udc80", "\udcff"
 _BEYOND_ASCII = re.compile(r"[^ -~]+")
 
 
-def printable(text: str) -> str:
+def escape_control_characters(text: str) -> str:
     """Return the text as one line, with an escape for each character that is no letter, sign or blank.
 
     Those are control characters, which a terminal obeys, marks that turn the direction of writing, marks without a
@@ -21,12 +21,12 @@ def printable(text: str) -> str:
     return "".join(each if each.isprintable() else _escape(each) for each in text)
 
 
-def printable_lines(text: str) -> str:
+def escape_lines(text: str) -> str:
     """Return the same with its newlines kept."""
-    return text if text.isprintable() else "\n".join(map(printable, text.split("\n")))
+    return text if text.isprintable() else "\n".join(map(escape_control_characters, text.split("\n")))
 
 
-def printable_json(text: str) -> str:
+def escape_json(text: str) -> str:
     r"""Return the same JSON, with `\u202e` and the like for each character that is not printable.
 
     A byte of a file name that is not UTF-8 becomes the text `\xff`: readers of JSON refuse half of a surrogate pair.

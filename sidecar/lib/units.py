@@ -19,10 +19,10 @@ _QUANTITY = re.compile(r"\s*(\d+(?:\.\d+)?)\s*([a-z]*)\s*", re.IGNORECASE)
 
 
 @overload
-def seconds(value: str) -> float: ...
+def parse_duration(value: str) -> float: ...
 @overload
-def seconds(value: object) -> object: ...
-def seconds(value: object) -> object:
+def parse_duration(value: object) -> object: ...
+def parse_duration(value: object) -> object:
     """`"5s"` as 5.0; a number is taken as seconds. Raises `ValueError` with an example."""
     if not isinstance(value, str):
         return value
@@ -32,7 +32,7 @@ def seconds(value: object) -> object:
     raise ValueError("not a duration; write it as 500ms, 5s, 10m, 2h or 14d")
 
 
-def size(value: object) -> object:
+def parse_size(value: object) -> object:
     """`"16MiB"` as 16777216; a number is taken as bytes. Raises `ValueError` with an example."""
     if not isinstance(value, str):
         return value
@@ -42,5 +42,5 @@ def size(value: object) -> object:
     raise ValueError("not a size; write it as 64KiB, 16MiB or 1GB")
 
 
-Duration = Annotated[float, BeforeValidator(seconds, json_schema_input_type=str | float), Field(ge=0)]
-Size = Annotated[int, BeforeValidator(size, json_schema_input_type=str | int), Field(gt=0)]
+Duration = Annotated[float, BeforeValidator(parse_duration, json_schema_input_type=str | float), Field(ge=0)]
+Size = Annotated[int, BeforeValidator(parse_size, json_schema_input_type=str | int), Field(gt=0)]

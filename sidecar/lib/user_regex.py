@@ -61,7 +61,7 @@ class RegexTimeBudget:
             raise
 
 
-def compiled(pattern: str) -> Pattern:
+def compile_user_regex(pattern: str) -> Pattern:
     """The pattern, ready to search. Raises `ValueError` that says why it does not compile."""
     library = import_module("regex")
     try:

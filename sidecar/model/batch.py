@@ -10,7 +10,7 @@ from typing import Any
 import msgspec
 
 from sidecar.errors import DeliveryError
-from sidecar.model.documents import BulkFraming, Documents, RenderedDocuments, part_born
+from sidecar.model.documents import BulkFraming, Documents, RenderedDocuments, default_timestamp
 from sidecar.model.file import Generation
 
 
@@ -57,7 +57,7 @@ class Batch(msgspec.Struct, frozen=True, dict=True):
         A line without a time of its own takes the moment at which its generation began, so that a document
         that is sent again next day goes to the same dated index.
         """
-        return [time or part_born(part) for part in self.parts for time in part.event_times()]
+        return [time or default_timestamp(part) for part in self.parts for time in part.event_times()]
 
     def only(self, indexes: Sequence[int]) -> Batch:
         """The documents with these indexes, renumbered from 0 in the order given."""

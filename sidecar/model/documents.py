@@ -180,6 +180,6 @@ class EncodedDocuments(msgspec.Struct, frozen=True):
         return RenderedDocuments(self.generation, self.starts, self.texts(), self.known_times)
 
 
-def part_born(part: Documents) -> str:
+def default_timestamp(part: Documents) -> str:
     """The moment at which the generation of these documents began, as RFC 3339 text in UTC."""
     return iso(part.generation.born)

@@ -101,10 +101,10 @@ class LineBatch(msgspec.Struct, frozen=True):
             starts=[self.starts[i] for i in indexes],
             text="",
             whole=False,
-            notes=renumber(self.notes, places),
+            notes=renumber_annotations(self.notes, places),
             undecodable=frozenset(places[i] for i in self.undecodable if i in places),
         )
 
 
-def renumber(noted: Mapping[int, Value], places: Mapping[int, int]) -> dict[int, Value]:
+def renumber_annotations(noted: Mapping[int, Value], places: Mapping[int, int]) -> dict[int, Value]:
     return {places[index]: value for index, value in noted.items() if index in places}

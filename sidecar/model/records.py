@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import msgspec
 
-from sidecar.model.lines import LineBatch, RecordRanges, SkippedRange, renumber
+from sidecar.model.lines import LineBatch, RecordRanges, SkippedRange, renumber_annotations
 
 OBJECT = "error"
 """The name at the root under which some documents have an object of ours (`error.message`), and which is therefore no
@@ -55,8 +55,8 @@ class RecordBatch(msgspec.Struct, frozen=True):
             starts=[self.starts[i] for i in kept],
             members=[self.members[i] for i in kept],
             times=[self.times[i] for i in kept],
-            errors=renumber(self.errors, places),
-            notes=renumber(self.notes, places),
+            errors=renumber_annotations(self.errors, places),
+            notes=renumber_annotations(self.notes, places),
             filtered=[*self.filtered, *gone],
         )
 

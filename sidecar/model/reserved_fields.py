@@ -17,6 +17,6 @@ OWN = ("@timestamp", "event.ingested", "log.file.path", "log.offset", "host.name
 """The leaves that every document has."""
 
 
-def is_ours(path: str) -> bool:
+def is_reserved(path: str) -> bool:
     """Whether this is a field that the sidecar sets itself, or below one."""
     return path.partition(".")[0] in METADATA or any(f"{path}.".startswith(f"{own}.") for own in OWN)

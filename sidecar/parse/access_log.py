@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from sidecar.lib import native
 from sidecar.model.lines import LineBatch
 from sidecar.model.records import RecordBatch
-from sidecar.parse.plain import as_messages, quoted
+from sidecar.parse.plain import json_strings, message_bodies
 from sidecar.parse.time.timestamps import CommonLog
 
 _SIZE = r"(0|[1-9]\d*+|-)"
@@ -51,7 +51,7 @@ class AccessLogParser:
         if rows is None:
             return self._line_by_line(lines)
         times = self._times.all([row[2] for row in rows])
-        return RecordBatch(lines, lines.starts, _members(rows), times, NAMES)
+        return RecordBatch(lines, lines.starts, _render_members(rows), times, NAMES)
 
     def _rows(self, lines: LineBatch) -> list[Row] | None:
         """The rows of lines that are all ordinary ones, of which nothing needs escaping.
@@ -78,25 +78,25 @@ class AccessLogParser:
         errors: dict[int, str] = {}
         for index, text in enumerate(lines.texts):
             if match := self._one.fullmatch(text):
-                row = _row([group or "" for group in match.groups()])
+                row = _parse_row([group or "" for group in match.groups()])
                 stamps.append(row[2])
-                members += _members([row]) if row[3] else [_odd_members(row)]
+                members += _render_members([row]) if row[3] else [_odd_members(row)]
             else:
                 errors[index] = self._error
                 stamps.append("")
-                members += as_messages([text])
+                members += message_bodies([text])
         names = NAMES | {"message"} if errors else NAMES
         return RecordBatch(lines, lines.starts, members, self._times.all(stamps), names, errors=errors)
 
 
-def _row(groups: Sequence[str]) -> Row:
-    address, user, time, request, status, size, referrer, agent = [text[1:-1] for text in quoted(groups)]
+def _parse_row(groups: Sequence[str]) -> Row:
+    address, user, time, request, status, size, referrer, agent = [text[1:-1] for text in json_strings(groups)]
     whole = _REQUEST.fullmatch(request)
     method, path, version = whole.groups() if whole else ("", request, "")
     return address, user, time, method, path, version, status, size, referrer, agent
 
 
-def _members(rows: Sequence[Row]) -> list[str]:
+def _render_members(rows: Sequence[Row]) -> list[str]:
     """The members of rows whose request is an ordinary one."""
     return [
         f'''"source":{{"address":"{address}"}},{"" if user == "-" else f'"user":{{"name":"{user}"}},'}'''
@@ -110,7 +110,7 @@ def _members(rows: Sequence[Row]) -> list[str]:
 
 def _odd_members(row: Row) -> str:
     """The same for a request that is no `METHOD URL HTTP/x`."""
-    ordinary = _members([row])[0]
+    ordinary = _render_members([row])[0]
     if row[4] in _NONE:
         # The connection was closed, or timed out, before a request was read.
         ordinary = ordinary.replace(f',"url":{{"original":"{row[4]}"}}', "")

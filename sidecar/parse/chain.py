@@ -30,11 +30,11 @@ class ParserChain:
         found = self._parsers[0].parse(lines)
         for parser in self._parsers[1:]:
             if found.errors:
-                found = _mended(found, parser, lines)
+                found = _retry_failed(found, parser, lines)
         return found
 
 
-def _mended(found: RecordBatch, parser: Parser, lines: LineBatch) -> RecordBatch:
+def _retry_failed(found: RecordBatch, parser: Parser, lines: LineBatch) -> RecordBatch:
     """Give the lines that failed to the next parser."""
     failed = sorted(found.errors)
     texts, starts = lines.texts, found.starts

@@ -17,7 +17,7 @@ from time import monotonic
 
 import msgspec
 
-from sidecar.lib.user_regex import Match, Pattern, compiled
+from sidecar.lib.user_regex import Match, Pattern, compile_user_regex
 from sidecar.model.lines import LineBatch
 from sidecar.parse.row_templates import Column
 
@@ -56,10 +56,10 @@ class ChunkRegex(msgspec.Struct, frozen=True):
         tokens = _tokens(pattern, flags.end() if flags else 0)
         if tokens is None:
             return None
-        text = "".join(_without_line_ends(token) for token in tokens)
+        text = "".join(_exclude_line_ends(token) for token in tokens)
         line = rf"[^\n]*?(?:{text})[^\n]*+\n" if anywhere else rf"(?:{text})\n"
-        found = compiled(f"(?m{kept})(?>{line})*+")
-        return cls(found, frozenset(range(1, found.groups + 1)) - _uncertain(tokens))
+        found = compile_user_regex(f"(?m{kept})(?>{line})*+")
+        return cls(found, frozenset(range(1, found.groups + 1)) - _may_differ(tokens))
 
     def columns(self, lines: LineBatch, limit_s: float) -> tuple[list[Column], list[int]]:
         """What each group found in each line that matches, None where it took no part, and the lines that do not.
@@ -78,7 +78,11 @@ class ChunkRegex(msgspec.Struct, frozen=True):
             first, behind = bisect_left(bounds, at), bisect_left(bounds, match.end())
             for number, column in enumerate(columns, 1):
                 is_once = number in self.once
-                column += match.captures(number) if is_once else _placed(match, number, bounds[first : behind + 1])
+                column += (
+                    match.captures(number)
+                    if is_once
+                    else _last_capture_per_line(match, number, bounds[first : behind + 1])
+                )
             at = match.end()
             if at < len(text):
                 failed.append(behind)
@@ -86,7 +90,7 @@ class ChunkRegex(msgspec.Struct, frozen=True):
         return list(columns), failed
 
 
-def _placed(match: Match, number: int, bounds: Sequence[int]) -> Column:
+def _last_capture_per_line(match: Match, number: int, bounds: Sequence[int]) -> Column:
     """The last that a group found in each of the lines between these bounds."""
     starts, found, ends = match.starts(number), match.captures(number), bounds[1:]
     if len(found) == len(ends) and all(map(le, bounds, starts)) and all(map(lt, starts, ends)):
@@ -109,9 +113,9 @@ def _tokens(pattern: str, at: int) -> list[re.Match[str]] | None:
     return found
 
 
-def _without_line_ends(token: re.Match[str]) -> str:
+def _exclude_line_ends(token: re.Match[str]) -> str:
     text = token[0]
-    if token.lastgroup != "set" or not compiled(text).match("\n"):
+    if token.lastgroup != "set" or not compile_user_regex(text).match("\n"):
         return _WITHOUT.get(text, text)
     if text.startswith("[^") and text[2] not in "]-":
         return rf"[^\n{text[2:]}"
@@ -125,7 +129,7 @@ class _Scope(msgspec.Struct):
     is_certain: bool
 
 
-def _uncertain(tokens: Sequence[re.Match[str]]) -> set[int]:
+def _may_differ(tokens: Sequence[re.Match[str]]) -> set[int]:
     """The numbers of groups that may take no part in a match, or more than one: in alternatives, in what may repeat
     or be left out, in what is only looked at, and those whose name is there twice."""
     found: set[int] = set()

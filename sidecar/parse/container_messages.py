@@ -14,7 +14,7 @@ from msgspec.structs import replace
 from sidecar.model.lines import LineBatch
 from sidecar.model.records import RecordBatch
 from sidecar.parse.chain import Parser
-from sidecar.parse.plain import PlainTextParser, as_messages, quoted
+from sidecar.parse.plain import PlainTextParser, json_strings, message_bodies
 
 STREAM = "stream"
 _PARTIAL = {"partial": "true"}
@@ -79,7 +79,9 @@ class MessageParser:
         inner = self.records(lines.only(places), found)
         failed = [index for index, message in enumerate(messages) if message is None]
         both = dict(zip(places, zip(inner.members, inner.times, strict=True), strict=True))
-        both |= {i: (text, "") for i, text in zip(failed, as_messages([lines.texts[i] for i in failed]), strict=True)}
+        both |= {
+            i: (text, "") for i, text in zip(failed, message_bodies([lines.texts[i] for i in failed]), strict=True)
+        }
         rows = [both[index] for index in range(lines.count)]
         errors = {places[at]: said for at, said in inner.errors.items()} | dict.fromkeys(failed, error)
         notes = {places[at]: said for at, said in inner.notes.items()}
@@ -89,19 +91,19 @@ class MessageParser:
     @staticmethod
     def _members(inner: RecordBatch, found: ContainerMessages) -> list[str]:
         """The members of each record, ours in front."""
-        heads = {stream: f'"{STREAM}":{text}' for stream, text in _quoted(set(found.streams))}
+        heads = {stream: f'"{STREAM}":{text}' for stream, text in _quote(set(found.streams))}
         if inner.names is not None and STREAM not in inner.names and "" not in inner.members and not found.more:
             return [f"{heads[s]},{body}" for s, body in zip(found.streams, inner.members, strict=True)]
         rows = enumerate(zip(found.streams, inner.members, strict=True))
-        return [_joined((heads[stream], found.more.get(i, "")), body) for i, (stream, body) in rows]
+        return [_join_members((heads[stream], found.more.get(i, "")), body) for i, (stream, body) in rows]
 
 
-def _quoted(texts: Iterable[str]) -> list[tuple[str, str]]:
+def _quote(texts: Iterable[str]) -> list[tuple[str, str]]:
     listed = list(texts)
-    return list(zip(listed, quoted(listed), strict=True))
+    return list(zip(listed, json_strings(listed), strict=True))
 
 
-def _joined(ours: Sequence[str], body: str) -> str:
+def _join_members(ours: Sequence[str], body: str) -> str:
     """Members of ours, each with one name, before those of a message, without what it has itself."""
     has = {name.partition(".")[0] for name in _OBJECT.decode(f"{{{body}}}")}
     kept = [member for member in ours if member and member[1 : member.index('"', 1)] not in has]

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 
 import msgspec
 
-from sidecar.lib.jsontext.nested import inside, tree
+from sidecar.lib.jsontext.nested import nest, render_members
 from sidecar.model.lines import LineBatch
 from sidecar.model.records import RecordBatch
 from sidecar.parse.row_templates import Columns
@@ -44,7 +44,7 @@ class Dissection(msgspec.Struct, frozen=True):
     def of(cls, pattern: str) -> Dissection:
         """The parts of a pattern."""
         before, *rest = _KEY.split(pattern)
-        keys = [_key(inner, after) for inner, after in zip(rest[::2], rest[1::2], strict=True)]
+        keys = [_parse_key(inner, after) for inner, after in zip(rest[::2], rest[1::2], strict=True)]
         if any(not key.ended_by for key in keys[:-1]):
             raise ValueError("two fields need some text between them, by which the first one ends")
         _consistent(keys)
@@ -119,11 +119,11 @@ class DissectParser:
             said = {path: column[row] for path, column in columns.items()}
             said |= {by_place[name][row]: by_place[value][row] for name, value in self._pairs}
             leaves = {path: self._declared.value(path, text) for path, text in said.items() if path and text}
-            members[index] = inside(tree(leaves))
+            members[index] = render_members(nest(leaves))
         return msgspec.structs.replace(records, members=members, names=None)
 
 
-def _key(inner: str, after: str) -> DissectKey:
+def _parse_key(inner: str, after: str) -> DissectKey:
     parts = _PARTS.fullmatch(inner)
     if parts is None or (parts[3] and parts[1] != "+") or (not parts[2] and parts[1] in ("+", "*", "&")):
         raise ValueError(f"%{{{inner}}} is no field; write %{{a}}, %{{+a/2}}, %{{?a}}, %{{*a}}, %{{&a}} or %{{a->}}")

@@ -13,7 +13,7 @@ import msgspec
 from sidecar.model.lines import LineBatch
 from sidecar.model.records import RecordBatch
 from sidecar.parse.container_messages import ContainerMessage, ContainerMessages, MessageParser
-from sidecar.parse.json import bodies
+from sidecar.parse.json import strip_object_braces
 from sidecar.parse.time.timestamps import Timestamps
 
 _ERROR = "the line is not in the format of Docker's json-file"
@@ -38,7 +38,7 @@ class DockerParser:
 
     def parse(self, lines: LineBatch) -> RecordBatch:
         """One record for each event, at a stroke if no line of the chunk is in parts."""
-        entries = self._at_once(lines) if lines.whole and bodies(lines) is not None else None
+        entries = self._at_once(lines) if lines.whole and strip_object_braces(lines) is not None else None
         if entries is None:
             return self._content.mixed(lines, [self._message(event) for event in lines.texts], _ERROR)
         texts, times = [entry.log[:-1] for entry in entries], [entry.time for entry in entries]

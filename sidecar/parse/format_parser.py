@@ -12,7 +12,7 @@ import msgspec
 
 from sidecar.model.lines import LineBatch
 from sidecar.model.records import RecordBatch
-from sidecar.parse.plain import as_messages
+from sidecar.parse.plain import message_bodies
 from sidecar.parse.row_templates import FieldSpec, RowFormatter
 from sidecar.parse.time.format_times import FormatTimes
 
@@ -84,7 +84,7 @@ class FormatParser:
             all_close = all_close and closes
             for (index, _), member, time in zip(found, made, self._written.all(columns, len(found)), strict=True):
                 members[index], times[index] = member, time
-        for index, message in zip(errors, as_messages(failed), strict=True):
+        for index, message in zip(errors, message_bodies(failed), strict=True):
             members[index] = message
         names = self._members.names | {"message"} if errors else self._members.names
         return RecordBatch(lines, lines.starts, members, times, names, errors=errors, ends_in_log=all_close)

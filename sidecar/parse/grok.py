@@ -12,8 +12,8 @@ from collections.abc import Mapping
 import msgspec
 
 from sidecar.lib.conversions import Kind
-from sidecar.lib.suggestions import did_you_mean
-from sidecar.lib.user_regex import compiled
+from sidecar.lib.suggestions import suggestion_for
+from sidecar.lib.user_regex import compile_user_regex
 from sidecar.parse.grok_patterns import PATTERNS
 
 _REFERENCE = re.compile(r"%\{([^{}]*)\}")
@@ -56,7 +56,7 @@ class _Expansion:
             )
         name, field, kind = parts.groups()
         if name not in self._patterns:
-            advice = did_you_mean(name.upper(), self._patterns) or "; own ones go into `patterns`"
+            advice = suggestion_for(name.upper(), self._patterns) or "; own ones go into `patterns`"
             raise ValueError(f"there is no grok pattern {name}{advice}")
         if name in within:
             raise ValueError(f"the pattern {name} is made of itself")
@@ -72,12 +72,12 @@ class _Expansion:
         return f"(?P<{group}>{inner})"
 
 
-def expanded(pattern: str, own: Mapping[str, str]) -> ExpandedPattern:
+def expand_pattern(pattern: str, own: Mapping[str, str]) -> ExpandedPattern:
     """The pattern with all that it refers to; `own` patterns win over known ones. Raises `ValueError` with what is
     wrong: an unknown name, no field, or what does not compile."""
     found = _Expansion(own)
     text = found.of(pattern)
-    groups = compiled(text).groupindex
+    groups = compile_user_regex(text).groupindex
     if not groups:
         raise ValueError("the pattern has no field such as %{WORD:name}, so it would make none")
     return ExpandedPattern(text, {name: found.paths.get(name, name) for name in groups}, found.kinds)

@@ -17,7 +17,7 @@ import msgspec
 from sidecar.lib import native
 from sidecar.model.lines import LineBatch
 from sidecar.model.records import OBJECT, RecordBatch
-from sidecar.parse.plain import as_messages, quoted
+from sidecar.parse.plain import json_strings, message_bodies
 from sidecar.parse.time.timestamps import Timestamps
 
 TIME_FIELDS = ("@timestamp", "timestamp", "time", "ts")
@@ -76,7 +76,7 @@ class JsonParser:
         return self._at_a_stroke(lines) or self._line_by_line(lines)
 
     def _at_a_stroke(self, lines: LineBatch) -> RecordBatch | None:
-        members = bodies(lines) if lines.whole and not self._target and not self._is_ours else None
+        members = strip_object_braces(lines) if lines.whole and not self._target and not self._is_ours else None
         if members is None or not self._may_be_spliced(lines.chunk.data):
             return None
         for place, names in product(dict.fromkeys((self._at, *self._places)), _NAMES):
@@ -139,7 +139,7 @@ class JsonParser:
             body, time = self._one(text)
             if body is None:
                 errors[index] = _NOT_AN_OBJECT
-                body = as_messages([text])[0]
+                body = message_bodies([text])[0]
             members.append(body)
             times.append(time)
         return RecordBatch(lines, lines.starts, members, times, errors=errors)
@@ -155,7 +155,7 @@ class JsonParser:
         # A line end can only stand between tokens: within a string it would have to be escaped.
         body = text[1:-1].replace("\n", " ") if text[1:-1].strip() else ""
         time = self._time_of(row, text)
-        return (body if self._target is None else nested(self._target, f"{{{body}}}")), time
+        return (body if self._target is None else wrap_in_path(self._target, f"{{{body}}}")), time
 
     def _time_of(self, row: Any, text: str) -> str:
         for name in self._candidates:
@@ -171,7 +171,7 @@ class JsonParser:
         return ""
 
 
-def bodies(lines: LineBatch) -> list[str] | None:
+def strip_object_braces(lines: LineBatch) -> list[str] | None:
     """Each line without the braces that it begins and ends with; None if one does not.
 
     After a closing brace JSON never goes on with an opening one, so no object spans two such lines; if there are as
@@ -194,7 +194,7 @@ def _below(reserved: frozenset[str]) -> Sequence[bytes]:
     leaves = [name for name in reserved if not any(other.startswith(f"{name}.") for other in reserved)]
     many = Counter(leaf.partition(".")[0] for leaf in leaves)
     above = {root if many[root] > _FEW else leaf for leaf in leaves for root in [leaf.partition(".")[0]]}
-    return [f"{name[:-1]}.".encode() for name in quoted(sorted(above))]
+    return [f"{name[:-1]}.".encode() for name in json_strings(sorted(above))]
 
 
 class _Row:
@@ -239,8 +239,8 @@ def _inside(text: str, path: str) -> Any:
     return here
 
 
-def nested(path: str, value: str) -> str:
+def wrap_in_path(path: str, value: str) -> str:
     """The members of an object that has only this value (JSON text), under a dotted path."""
-    first, *rest = quoted(path.split("."))
+    first, *rest = json_strings(path.split("."))
     closing = "}" * len(rest)
     return f"{first}:" + "".join(f"{{{name}:" for name in rest) + value + closing

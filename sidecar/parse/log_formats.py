@@ -10,8 +10,8 @@ import re
 import msgspec
 
 from sidecar.parse.format_parser import LogFormat
-from sidecar.parse.row_templates import number, text, value
-from sidecar.parse.time.format_times import clock_only, digits_first, iso, month_first
+from sidecar.parse.row_templates import json_field, number_field, text_field
+from sidecar.parse.time.format_times import clock_only_times, digits_first_times, iso_times, month_first_times
 
 _SEVERITIES = ("emergency", "alert", "critical", "error", "warning", "notice", "informational", "debug")
 _FACILITIES = (
@@ -67,21 +67,21 @@ SYSLOG = LogFormat(
         r"(?![^\[: \n]++(?:\[[^\]\n]++\])?:)(?P<message>.*+)",
     ),
     (
-        text("message", "message"),
-        text("log.level", "pri", lambda pri: _SEVERITIES[_pri(pri)[1]]),
-        number("log.syslog.priority", "pri"),
-        value("log.syslog.facility.code", "pri", lambda pri: str(_pri(pri)[0])),
-        text("log.syslog.facility.name", "pri", lambda pri: _FACILITIES[_pri(pri)[0]]),
-        value("log.syslog.severity.code", "pri", lambda pri: str(_pri(pri)[1])),
-        text("log.syslog.severity.name", "pri", lambda pri: _SEVERITIES[_pri(pri)[1]]),
-        number("log.syslog.version", "version"),
-        text("log.syslog.hostname", "host"),
-        text("log.syslog.appname", "app"),
-        text("log.syslog.procid", "proc"),
-        text("log.syslog.msgid", "msgid"),
-        value("log.syslog.structured_data", "data", _structured),
+        text_field("message", "message"),
+        text_field("log.level", "pri", lambda pri: _SEVERITIES[_pri(pri)[1]]),
+        number_field("log.syslog.priority", "pri"),
+        json_field("log.syslog.facility.code", "pri", lambda pri: str(_pri(pri)[0])),
+        text_field("log.syslog.facility.name", "pri", lambda pri: _FACILITIES[_pri(pri)[0]]),
+        json_field("log.syslog.severity.code", "pri", lambda pri: str(_pri(pri)[1])),
+        text_field("log.syslog.severity.name", "pri", lambda pri: _SEVERITIES[_pri(pri)[1]]),
+        number_field("log.syslog.version", "version"),
+        text_field("log.syslog.hostname", "host"),
+        text_field("log.syslog.appname", "app"),
+        text_field("log.syslog.procid", "proc"),
+        text_field("log.syslog.msgid", "msgid"),
+        json_field("log.syslog.structured_data", "data", _structured),
     ),
-    lambda time, year, now: iso(time, year, now) if time[:1].isdigit() else month_first(time, year, now),
+    lambda time, year, now: iso_times(time, year, now) if time[:1].isdigit() else month_first_times(time, year, now),
 )
 """RFC 5424 §6, also with nine digits of a second where it has six; RFC 3164 §4.1, with or without the priority, which
 files lack; and the latter with RFC 3339 times, as rsyslog's `RSYSLOG_FileFormat` has them. The last pattern is of
@@ -94,13 +94,13 @@ KLOG = LogFormat(
         r"(?P<thread>\d{1,18}) (?P<file>[^:\]\n]++):(?P<line>\d{1,18})\] (?P<message>.*+)",
     ),
     (
-        text("message", "message"),
-        number("process.thread.id", "thread"),
-        text("log.level", "level", lambda letter: _KLOG_LEVELS[letter]),
-        text("log.origin.file.name", "file"),
-        number("log.origin.file.line", "line"),
+        text_field("message", "message"),
+        number_field("process.thread.id", "thread"),
+        text_field("log.level", "level", lambda letter: _KLOG_LEVELS[letter]),
+        text_field("log.origin.file.name", "file"),
+        number_field("log.origin.file.line", "line"),
     ),
-    digits_first,
+    digits_first_times,
 )
 """`Lmmdd hh:mm:ss.uuuuuu threadid file:line] msg`: the header of k8s.io/klog, written by Kubernetes components."""
 
@@ -112,8 +112,12 @@ PYTHON = LogFormat(
         rf"{_DATE}{_FRACTION} +\[?{_LEVEL}\]? +(?P<logger>[^ :\n]++): (?P<message>.*+)",
         rf"{_LEVEL}:(?P<logger>[^ :\n]++):(?P<message>.*+)",
     ),
-    (text("message", "message"), text("log.level", "level", str.lower), text("log.logger", "logger")),
-    iso,
+    (
+        text_field("message", "message"),
+        text_field("log.level", "level", str.lower),
+        text_field("log.logger", "logger"),
+    ),
+    iso_times,
 )
 """`logging.BASIC_FORMAT`; the format of Python's logging HOWTO, with ` - ` between time, name, level and message; and
 time, level and name before a colon."""
@@ -131,14 +135,14 @@ LOG4J = LogFormat(
         r"(?P<logger>[^ :\n]++) *(?:--|-|:) +(?P<message>.*+)",
     ),
     (
-        text("message", "message"),
-        number("process.pid", "pid"),
-        text("process.thread.name", "thread"),
-        text("service.name", "app"),
-        text("log.level", "level", str.lower),
-        text("log.logger", "logger"),
+        text_field("message", "message"),
+        number_field("process.pid", "pid"),
+        text_field("process.thread.name", "thread"),
+        text_field("service.name", "app"),
+        text_field("log.level", "level", str.lower),
+        text_field("log.logger", "logger"),
     ),
-    clock_only,
+    clock_only_times,
 )
 """Logback's `BasicConfigurator` and Log4j 2's default configuration (`%d{HH:mm:ss.SSS} [%t] %-5level %logger{36} -
 %msg%n`), the same with a date, `%d %-5p [%t] %c - %m%n`, and Spring Boot's console."""
@@ -152,13 +156,13 @@ POSTGRESQL = LogFormat(
         r"|STATEMENT|DETAIL|HINT|QUERY|CONTEXT|LOCATION): +(?P<message>.*+)",
     ),
     (
-        text("message", "message"),
-        number("process.pid", "pid"),
-        text("user.name", "user"),
-        text("postgresql.log.database", "database"),
-        text("log.level", "level", str.lower),
+        text_field("message", "message"),
+        number_field("process.pid", "pid"),
+        text_field("user.name", "user"),
+        text_field("postgresql.log.database", "database"),
+        text_field("log.level", "level", str.lower),
     ),
-    iso,
+    iso_times,
 )
 """`log_line_prefix = '%m [%p] '`, the default, and with `%u@%d `; "Error Reporting and Logging" in its manual."""
 
@@ -171,13 +175,13 @@ MYSQL = LogFormat(
         r"\[(?P<level>[A-Z][A-Za-z]*)\] (?P<message>.*+)",
     ),
     (
-        text("message", "message"),
-        number("process.thread.id", "thread"),
-        text("mysql.error.code", "code"),
-        text("mysql.error.subsystem", "subsystem"),
-        text("log.level", "level", str.lower),
+        text_field("message", "message"),
+        number_field("process.thread.id", "thread"),
+        text_field("mysql.error.code", "code"),
+        text_field("mysql.error.subsystem", "subsystem"),
+        text_field("log.level", "level", str.lower),
     ),
-    lambda time, year, now: iso(time.replace("  ", " 0"), year, now),
+    lambda time, year, now: iso_times(time.replace("  ", " 0"), year, now),
 )
 """`time thread [label] [err_code] [subsystem] msg`, from "The Error Log" in its manual; without code and subsystem in
 MySQL 5.7. And MariaDB's `yyyy-mm-dd hh:mm:ss thread [type] msg`, in local time, whose hours have no zero in front."""
@@ -197,14 +201,14 @@ JAVA_GC = LogFormat(
         r"\[(?P<level>trace|debug|info|warning|error) *\]\[(?P<tags>[a-z0-9,]++) *\] ?(?P<message>.*+)",
     ),
     (
-        text("message", "message"),
-        number("process.pid", "pid"),
-        number("process.thread.id", "thread"),
-        value("jvm.uptime", "uptime", _seconds),
-        value("jvm.log.tags", "tags", lambda tags: msgspec.json.encode(tags.split(",")).decode()),
-        text("log.level", "level"),
+        text_field("message", "message"),
+        number_field("process.pid", "pid"),
+        number_field("process.thread.id", "thread"),
+        json_field("jvm.uptime", "uptime", _seconds),
+        json_field("jvm.log.tags", "tags", lambda tags: msgspec.json.encode(tags.split(",")).decode()),
+        text_field("log.level", "level"),
     ),
-    iso,
+    iso_times,
 )
 """`-Xlog` (JEP 158) with its default decorations `uptime`, `level` and `tags`, and with `time`, `pid` and `tid`."""
 
@@ -216,14 +220,14 @@ NGINX_ERROR = LogFormat(
         r"(?P<message>(?:(?!, client: ).)*+(?:, client: (?P<client>[^,\n]++).*+)?)",
     ),
     (
-        text("message", "message"),
-        number("process.pid", "pid"),
-        number("process.thread.id", "thread"),
-        text("source.address", "client"),
-        number("nginx.error.connection_id", "connection"),
-        text("log.level", "level"),
+        text_field("message", "message"),
+        number_field("process.pid", "pid"),
+        number_field("process.thread.id", "thread"),
+        text_field("source.address", "client"),
+        number_field("nginx.error.connection_id", "connection"),
+        text_field("log.level", "level"),
     ),
-    iso,
+    iso_times,
 )
 """ngx_log.c: `time [level] pid#tid: *connection message, client: …, server: …`."""
 
@@ -243,17 +247,17 @@ APACHE_ERROR = LogFormat(
         _APACHE_TIME + rf"\[{_APACHE_LEVEL}\] (?:\[client (?P<client>[^\]\n]++)\] )?(?P<message>.*+)",
     ),
     (
-        text("message", "message"),
-        number("process.pid", "pid"),
-        number("process.thread.id", "thread"),
-        text("source.address", "client"),
-        number("source.port", "port"),
-        text("apache.error.code", "code"),
-        text("apache.error.status", "status"),
-        text("apache.error.module", "module"),
-        text("log.level", "level"),
+        text_field("message", "message"),
+        number_field("process.pid", "pid"),
+        number_field("process.thread.id", "thread"),
+        text_field("source.address", "client"),
+        number_field("source.port", "port"),
+        text_field("apache.error.code", "code"),
+        text_field("apache.error.status", "status"),
+        text_field("apache.error.module", "module"),
+        text_field("log.level", "level"),
     ),
-    month_first,
+    month_first_times,
 )
 """The default `ErrorLogFormat` of core, threaded or not, and that of Apache 2.2. `status` is its `%E`: what the
 system said, as in `(13)Permission denied`."""

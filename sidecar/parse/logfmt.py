@@ -15,11 +15,11 @@ from operator import add
 
 import msgspec
 
-from sidecar.lib.jsontext.nested import quoted
+from sidecar.lib.jsontext.nested import json_string
 from sidecar.model.lines import LineBatch
 from sidecar.model.records import RecordBatch
-from sidecar.parse.plain import as_messages
-from sidecar.parse.row_templates import FieldSpec, RowFormatter, as_inside_quotes, row_template
+from sidecar.parse.plain import message_bodies
+from sidecar.parse.row_templates import FieldSpec, RowFormatter, escape_json, row_template
 from sidecar.parse.typed_fields import TypedFields
 
 _ERROR = "the line is not logfmt"
@@ -35,7 +35,7 @@ def _value(line_end: str, any_one: str) -> str:
     return rf'(?:([^\s"]++)|"((?:[^"\\{line_end}]++|\\{any_one})*+)"|)'
 
 
-def _pairs(blank: str, end: str, line_end: str, any_one: str) -> re.Pattern[str]:
+def _split_pairs(blank: str, end: str, line_end: str, any_one: str) -> re.Pattern[str]:
     """Finds all pairs, and what is none up to the end of its line.
 
     Groups: the name, with `=` if it has a value; the value without quotes, or in them; and what is behind it.
@@ -44,7 +44,7 @@ def _pairs(blank: str, end: str, line_end: str, any_one: str) -> re.Pattern[str]
     return re.compile(rf"{blank}*+{name}{value}( (?!\s)|{blank}*+{end}|{blank}++)|{any_one}++{end}", re.ASCII)
 
 
-_MANY, _ONE = _pairs(r"[ \t\v\f]", r"\n", r"\n", r"[^\n]"), _pairs(r"\s", r"\Z", "", r"[\s\S]")
+_MANY, _ONE = _split_pairs(r"[ \t\v\f]", r"\n", r"\n", r"[^\n]"), _split_pairs(r"\s", r"\Z", "", r"[\s\S]")
 
 Heads = tuple[str, ...]
 """Names in their order, each with `=` if a value follows; "" is what is no pair."""
@@ -144,7 +144,7 @@ class LogfmtParser:
         if len(set(names.values())) < len(names):
             return None
         quotes = {head: '"' if self._is_text(head) else "" for head in distinct}
-        opening = {head: f"{quoted(name)}:{quotes[head]}" for head, name in names.items()}
+        opening = {head: f"{json_string(name)}:{quotes[head]}" for head, name in names.items()}
         pairs = list(map(add, map(opening.__getitem__, heads), written))
         between, last = '",', '"'
         if "" in quotes.values():
@@ -173,7 +173,7 @@ class LogfmtParser:
         members = [shape.members(written[begin:end]) if shape else ""
                    for shape, (begin, end) in zip(shapes, spans, strict=True)]  # fmt: skip
         errors = {index: _ERROR for index, shape in enumerate(shapes) if shape is None}
-        for index, message in zip(errors, as_messages([lines.texts[index] for index in errors]), strict=True):
+        for index, message in zip(errors, message_bodies([lines.texts[index] for index in errors]), strict=True):
             members[index] = message
         distinct = set(shapes)
         if len(distinct) == 1 and lines.whole:
@@ -185,7 +185,7 @@ class LogfmtParser:
 
     def _written(self, heads: Heads, values: Sequence[str]) -> Sequence[str]:
         """Each value as JSON, but for the quotes of a text."""
-        escaped = as_inside_quotes(values)
+        escaped = escape_json(values)
         others = {head for head in set(heads) if not self._is_text(head)}
         if not others:
             return escaped
@@ -239,11 +239,11 @@ def _may_be_remembered(heads: Heads) -> bool:
 def _values(bare: Sequence[str], quoted: Sequence[str], *, have_escapes: bool) -> tuple[str, ...]:
     """What each value says, with quotes or without. Escapes that JSON does not have stay as they are."""
     if have_escapes:
-        quoted = [_decoded(text) if "\\" in text else text for text in quoted]
+        quoted = [_decode(text) if "\\" in text else text for text in quoted]
     return tuple(map(add, bare, quoted))
 
 
-def _decoded(text: str) -> str:
+def _decode(text: str) -> str:
     try:
         return _TEXT.decode(f'"{text}"')
     except (msgspec.DecodeError, UnicodeEncodeError):

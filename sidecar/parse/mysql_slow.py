@@ -10,8 +10,8 @@ from __future__ import annotations
 from datetime import UTC, datetime
 
 from sidecar.parse.format_parser import LogFormat
-from sidecar.parse.row_templates import number, text, value
-from sidecar.parse.time.format_times import iso
+from sidecar.parse.row_templates import json_field, number_field, text_field
+from sidecar.parse.time.format_times import iso_times
 
 _ISO = (
     r"# Time: (?P<time>\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)(?:\.(?P<fraction>\d{1,9}))?(?P<zone>Z|[+-]\d\d:\d\d)[ \t]*\n"
@@ -31,7 +31,7 @@ _HEAD = (
 def _written(time: str, year: str, now: float) -> str:
     """ISO 8601, or seconds since the epoch, which are in UTC whatever the zone of the log is."""
     if not time.isdigit():
-        return iso(time, year, now)
+        return iso_times(time, year, now)
     return f"{datetime.fromtimestamp(int(time), UTC):%Y-%m-%dT%H:%M:%S}Z"
 
 
@@ -43,18 +43,18 @@ MYSQL_SLOW = LogFormat(
         + r"SET timestamp=(?P<time>[1-9]\d{8,9})(?:\.(?P<fraction>\d{1,9}))?;\n(?P<message>.*)",
     ),
     (
-        text("message", "message"),
-        text("user.name", "user", str.strip),
-        text("source.domain", "host"),
-        text("source.address", "address"),
-        number("process.thread.id", "id"),
-        number("mysql.slow.thread_id", "thread"),
-        text("mysql.slow.schema", "schema"),
-        text("mysql.slow.database", "database"),
-        value("mysql.slow.query_time", "took", str),
-        value("mysql.slow.lock_time", "lock", str),
-        number("mysql.slow.rows_sent", "sent"),
-        number("mysql.slow.rows_examined", "examined"),
+        text_field("message", "message"),
+        text_field("user.name", "user", str.strip),
+        text_field("source.domain", "host"),
+        text_field("source.address", "address"),
+        number_field("process.thread.id", "id"),
+        number_field("mysql.slow.thread_id", "thread"),
+        text_field("mysql.slow.schema", "schema"),
+        text_field("mysql.slow.database", "database"),
+        json_field("mysql.slow.query_time", "took", str),
+        json_field("mysql.slow.lock_time", "lock", str),
+        number_field("mysql.slow.rows_sent", "sent"),
+        number_field("mysql.slow.rows_examined", "examined"),
     ),
     _written,
 )  # fmt: skip

@@ -14,15 +14,15 @@ _ENCODER = msgspec.json.Encoder()
 _NAMES = frozenset({"message"})
 
 
-def quoted(texts: Sequence[str]) -> list[str]:
+def json_strings(texts: Sequence[str]) -> list[str]:
     """Each text as a JSON string, escaped in C for all of them at once."""
     found = native.lines(_ENCODER.encode_lines(list(texts)), 0)
     return found[0] if found else []
 
 
-def as_messages(texts: Sequence[str]) -> list[str]:
+def message_bodies(texts: Sequence[str]) -> list[str]:
     """Each text as the members of an object that has only a message."""
-    return [f'"message":{text}' for text in quoted(texts)]
+    return [f'"message":{text}' for text in json_strings(texts)]
 
 
 class PlainTextParser:
@@ -30,4 +30,4 @@ class PlainTextParser:
 
     def parse(self, lines: LineBatch) -> RecordBatch:
         """One record for each line; a line of text has no time of its own."""
-        return RecordBatch(lines, lines.starts, as_messages(lines.texts), [""] * lines.count, _NAMES)
+        return RecordBatch(lines, lines.starts, message_bodies(lines.texts), [""] * lines.count, _NAMES)

@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 
 from msgspec.structs import replace
 
-from sidecar.lib.user_regex import LINE_LIMIT_S, RegexTimeBudget, compiled
+from sidecar.lib.user_regex import LINE_LIMIT_S, RegexTimeBudget, compile_user_regex
 from sidecar.model.lines import LineBatch
 from sidecar.model.records import RecordBatch
 from sidecar.parse.chunk_regex import ChunkRegex
@@ -32,7 +32,7 @@ class RegexParser:
     def __init__(
         self, pattern: str, declared: TypedFields, paths: Mapping[str, str] | None = None, *, anywhere: bool = False
     ) -> None:
-        found = compiled(pattern)
+        found = compile_user_regex(pattern)
         self._match = found.search if anywhere else found.fullmatch
         self._spanning, self._groups = ChunkRegex.of(pattern, anywhere=anywhere), found.groups
         self._places: dict[str, list[int]] = {}

@@ -13,7 +13,7 @@ from sidecar.parse.csv import CsvParser
 from sidecar.parse.dissect import Dissection, DissectParser
 from sidecar.parse.docker import DockerParser
 from sidecar.parse.format_parser import FormatParser
-from sidecar.parse.grok import expanded
+from sidecar.parse.grok import expand_pattern
 from sidecar.parse.json import JsonParser
 from sidecar.parse.log_formats import FORMATS
 from sidecar.parse.logfmt import LogfmtParser
@@ -51,15 +51,17 @@ Wanted = (
 )
 
 
-def create(wanted: Sequence[Wanted], timestamp: TimestampSettings, reserved: frozenset[str], clock: Clock) -> Parser:
+def create_parser(
+    wanted: Sequence[Wanted], timestamp: TimestampSettings, reserved: frozenset[str], clock: Clock
+) -> Parser:
     """The parser of a pipeline. `reserved` are the names at the root that documents need for themselves."""
-    parsers = [_one(settings, timestamp, reserved, clock) for settings in wanted]
+    parsers = [_create_one(settings, timestamp, reserved, clock) for settings in wanted]
     return parsers[0] if len(parsers) == 1 else ParserChain(parsers)
 
 
-def _one(settings: Wanted, timestamp: TimestampSettings, reserved: frozenset[str], clock: Clock) -> Parser:
+def _create_one(settings: Wanted, timestamp: TimestampSettings, reserved: frozenset[str], clock: Clock) -> Parser:
     if isinstance(settings, ContainerSettings):
-        inner = _one(settings.content, timestamp, reserved | {STREAM}, clock) if settings.content else None
+        inner = _create_one(settings.content, timestamp, reserved | {STREAM}, clock) if settings.content else None
         return _CONTAINERS[settings.type](MessageParser(inner))
     timestamps = Timestamps(timestamp.formats, timestamp.zone, clock)
     if isinstance(settings, JsonSettings):
@@ -67,7 +69,7 @@ def _one(settings: Wanted, timestamp: TimestampSettings, reserved: frozenset[str
     if isinstance(settings, RegexSettings):
         return RegexParser(settings.pattern, TypedFields(settings.types, timestamps, timestamp.field))
     if isinstance(settings, GrokSettings):
-        found = expanded(settings.pattern, settings.patterns)
+        found = expand_pattern(settings.pattern, settings.patterns)
         declared = TypedFields({**found.kinds, **settings.types}, timestamps, timestamp.field)
         return RegexParser(found.pattern, declared, found.paths, anywhere=True)
     if isinstance(settings, DissectSettings):

@@ -13,8 +13,8 @@ from typing import NamedTuple, cast
 
 import msgspec
 
-from sidecar.lib.jsontext.nested import DEEPEST, inside, tree
-from sidecar.parse.plain import quoted
+from sidecar.lib.jsontext.nested import DEEPEST, nest, render_members
+from sidecar.parse.plain import json_strings
 
 _REMEMBERED = 1024
 _OURS = re.compile(r"log(?:\.file|\.offset|)(?:\.|$)(?<!log\.)")
@@ -35,17 +35,17 @@ class FieldSpec(msgspec.Struct, frozen=True):
     plain: re.Pattern[str] | None = None
 
 
-def text(path: str, group: str, made: Callable[[str], str] | None = None) -> FieldSpec:
+def text_field(path: str, group: str, made: Callable[[str], str] | None = None) -> FieldSpec:
     """A field whose value is text."""
     return FieldSpec(path, group, made)
 
 
-def number(path: str, group: str) -> FieldSpec:
+def number_field(path: str, group: str) -> FieldSpec:
     """A field whose value is a whole number. The group has to be of few digits."""
     return FieldSpec(path, group, lambda digits: str(int(digits)), is_text=False)
 
 
-def value(path: str, group: str, made: Callable[[str], str], plain: re.Pattern[str] | None = None) -> FieldSpec:
+def json_field(path: str, group: str, made: Callable[[str], str], plain: re.Pattern[str] | None = None) -> FieldSpec:
     """A field whose value is the JSON that is made of the text."""
     return FieldSpec(path, group, made, is_text=False, plain=plain)
 
@@ -64,7 +64,7 @@ class RowFormatter:
     """
 
     def __init__(self, leaves: Sequence[FieldSpec], *, keeps_empty: bool = False) -> None:
-        self._leaves = _in_order(leaves)
+        self._leaves = _sort_fields(leaves)
         self._nothing = None if keeps_empty else ""
         self._templates: dict[tuple[bool, ...], str] = {}
         self.names = frozenset(leaf.path.partition(".")[0] for leaf in self._leaves)
@@ -110,17 +110,17 @@ class RowFormatter:
 def _values(leaf: FieldSpec, column: Column, nothing: str | None) -> Column:
     """The value of a leaf in each row as JSON, without the quotes of a text; as it is where there is none."""
     if leaf.made is None:
-        return _escaped(column) if leaf.is_text else column
-    if are_plain(leaf.plain, column):
+        return _escape(column) if leaf.is_text else column
+    if all_match(leaf.plain, column):
         return column
     distinct = [said for said in set(column) if said is not None and said != nothing]
     made = [leaf.made(said) for said in distinct]
     values: dict[str | None, str | None] = {nothing: nothing}
-    values.update(zip(distinct, as_inside_quotes(made) if leaf.is_text else made, strict=True))
+    values.update(zip(distinct, escape_json(made) if leaf.is_text else made, strict=True))
     return [values[said] for said in column]
 
 
-def are_plain(plain: re.Pattern[str] | None, column: Column) -> bool:
+def all_match(plain: re.Pattern[str] | None, column: Column) -> bool:
     """Whether each of the texts can stand as it is; a text of several lines cannot."""
     if plain is None or None in column:
         return False
@@ -128,23 +128,23 @@ def are_plain(plain: re.Pattern[str] | None, column: Column) -> bool:
     return plain.fullmatch(joined) is not None and joined.count("\n") == len(column)
 
 
-def as_inside_quotes(texts: Sequence[str]) -> Sequence[str]:
+def escape_json(texts: Sequence[str]) -> Sequence[str]:
     """The same texts as they stand between quotes in JSON; mostly nothing of them needs escaping."""
     joined = "".join(texts)
     if joined.isascii() and len(msgspec.json.encode(joined)) == len(joined) + 2:
         return texts
-    return [text[1:-1] for text in quoted(texts)]
+    return [text[1:-1] for text in json_strings(texts)]
 
 
-def _escaped(column: Column) -> Column:
+def _escape(column: Column) -> Column:
     """The same for texts of which some are not there."""
     if None not in column:
-        return as_inside_quotes(cast("Sequence[str]", column))
-    texts = iter(as_inside_quotes([said for said in column if said is not None]))
+        return escape_json(cast("Sequence[str]", column))
+    texts = iter(escape_json([said for said in column if said is not None]))
     return [None if said is None else next(texts) for said in column]
 
 
-def _in_order(leaves: Sequence[FieldSpec]) -> list[FieldSpec]:
+def _sort_fields(leaves: Sequence[FieldSpec]) -> list[FieldSpec]:
     """The leaves in the order of the members that they make: those of one object together, `log` at the end."""
     if not any("." in leaf.path for leaf in leaves):
         return list(leaves)
@@ -175,7 +175,7 @@ class _Branch(NamedTuple):
 
 def row_template(leaves: Sequence[FieldSpec]) -> tuple[str, Callable[[Sequence[str]], tuple[str, ...]]]:
     """What `%` makes the members of a row of, and what takes its values in that order from those of `leaves`."""
-    ordered = _in_order(leaves)
+    ordered = _sort_fields(leaves)
     template = _template(ordered, [True] * len(ordered))
     if ordered == leaves:
         return template, tuple
@@ -192,4 +192,4 @@ def _template(leaves: Sequence[FieldSpec], present: Sequence[bool]) -> str:
             nothing = ""
         else:
             nothing += "%.0s"
-    return inside(tree(shown)) + nothing
+    return render_members(nest(shown)) + nothing

@@ -10,9 +10,9 @@ from pydantic import AfterValidator, BeforeValidator, Field, field_validator, mo
 from sidecar.lib.conversions import Kind
 from sidecar.lib.jsontext.nested import DEEPEST
 from sidecar.lib.settings_model import SHOWN, SettingsModel
-from sidecar.lib.user_regex import compiled
+from sidecar.lib.user_regex import compile_user_regex
 from sidecar.parse.dissect import Dissection
-from sidecar.parse.grok import expanded
+from sidecar.parse.grok import expand_pattern
 
 BUILT_IN = {
     "plain": "any text: the whole line is the message",
@@ -88,7 +88,7 @@ class RegexSettings(SettingsModel):
     @field_validator("pattern")
     @classmethod
     def _compiles(cls, pattern: str) -> str:
-        if not compiled(pattern).groupindex:
+        if not compile_user_regex(pattern).groupindex:
             raise ValueError("the pattern has no named group such as (?P<level>\\w+), so it would make no field")
         return pattern
 
@@ -111,7 +111,7 @@ class GrokSettings(SettingsModel):
 
     @model_validator(mode="after")
     def _expands(self) -> GrokSettings:
-        expanded(self.pattern, self.patterns)
+        expand_pattern(self.pattern, self.patterns)
         return self
 
 

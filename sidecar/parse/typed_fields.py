@@ -9,13 +9,13 @@ import re
 from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import cast
 
-from sidecar.lib.conversions import Conversion, Kind, of_kind
-from sidecar.lib.jsontext.nested import quoted
+from sidecar.lib.conversions import Conversion, Kind, converter_for
+from sidecar.lib.jsontext.nested import json_string
 from sidecar.model.lines import LineBatch
 from sidecar.model.records import RecordBatch
 from sidecar.parse.json import TIME_FIELDS
-from sidecar.parse.plain import as_messages
-from sidecar.parse.row_templates import Column, Columns, FieldSpec, RowFormatter, are_plain, text, value
+from sidecar.parse.plain import message_bodies
+from sidecar.parse.row_templates import Column, Columns, FieldSpec, RowFormatter, all_match, json_field, text_field
 from sidecar.parse.time.timestamps import Timestamps
 
 _REMEMBERED = 4096
@@ -40,7 +40,7 @@ class TypedFields:
     def __init__(self, kinds: Mapping[str, Kind], timestamps: Timestamps, field: str | None = None) -> None:
         self._kinds = dict(kinds)
         self.types = frozenset(kinds)
-        self._conversions = {path: of_kind(kind, timestamps.read) for path, kind in kinds.items()}
+        self._conversions = {path: converter_for(kind, timestamps.read) for path, kind in kinds.items()}
         self._known: dict[tuple[str, str], str | None] = {}
         self._timestamps = timestamps
         self._candidates = (field,) if field else TIME_FIELDS
@@ -57,8 +57,8 @@ class TypedFields:
     def _leaf(self, path: str) -> FieldSpec:
         kind = self._kinds.get(path)
         if kind is None or kind in _STAY_TEXT:
-            return text(path, path)
-        return value(path, path, self._maker(path), _PLAIN.get(kind))
+            return text_field(path, path)
+        return json_field(path, path, self._maker(path), _PLAIN.get(kind))
 
     def records(
         self,
@@ -78,7 +78,7 @@ class TypedFields:
         times, notes, names = self.times(said, count), self.notes(said), made_by.names
         if errors:
             places = [index for index in range(lines.count) if index not in errors]
-            failed = zip(errors, as_messages([lines.texts[index] for index in errors]), strict=True)
+            failed = zip(errors, message_bodies([lines.texts[index] for index in errors]), strict=True)
             rows = dict(zip(places, zip(members, times, strict=True), strict=True))
             rows |= {index: (message, "") for index, message in failed}
             members, times = [rows[i][0] for i in range(lines.count)], [rows[i][1] for i in range(lines.count)]
@@ -91,7 +91,7 @@ class TypedFields:
     def value(self, path: str, text: str) -> str:
         """The value of a field as JSON: converted, or the text."""
         found = self._converted(path, text) if path in self._kinds else None
-        return quoted(text) if found is None else found
+        return json_string(text) if found is None else found
 
     def notes(self, said: Said) -> dict[int, dict[str, str]]:
         """What is to be said of rows in which something does not convert."""
@@ -99,12 +99,12 @@ class TypedFields:
         for path in self._kinds.keys() & said.keys():
             kind = self._kinds[path]
             for column in said[path]:
-                if are_plain(_PLAIN.get(kind), column):
+                if all_match(_PLAIN.get(kind), column):
                     continue
                 failed = {found for found in set(column) if found and self._converted(path, found) is None}
                 for index in [place for place, found in enumerate(column) if found in failed] if failed else ():
                     complaints.setdefault(index, set()).add(f"{path} cannot be read as {kind}")
-        return {index: {"error.message": quoted("; ".join(sorted(told)))} for index, told in complaints.items()}
+        return {index: {"error.message": json_string("; ".join(sorted(told)))} for index, told in complaints.items()}
 
     def times(self, said: Said, count: int) -> list[str]:
         """The time of each row, from the first of the time's fields that has one; "" for none."""
@@ -128,5 +128,5 @@ class TypedFields:
             if len(self._known) >= _REMEMBERED:
                 self._known.clear()
             convert: Conversion = self._conversions[path]
-            self._known[key] = convert(quoted(text))
+            self._known[key] = convert(json_string(text))
         return self._known[key]

@@ -13,7 +13,7 @@ from sidecar.model.records import RecordBatch
 from sidecar.model.span import PendingSpan
 
 
-def skipped(span: PendingSpan, records: RecordBatch) -> None:
+def count_skipped(span: PendingSpan, records: RecordBatch) -> None:
     """Count the bytes that no document holds, by reason."""
     for gap in records.lines.skipped:
         span.amounts.add(f"skipped:{gap.reason}", gap.end - gap.start, int(gap.reason == "empty"))
@@ -21,7 +21,7 @@ def skipped(span: PendingSpan, records: RecordBatch) -> None:
         span.amounts.add(f"filtered:{gap.reason}", gap.end - gap.start, 1)
 
 
-def account(
+def settle(
     parts: Sequence[BatchPart], batch: Batch, outcome: DeliveryResult, pipeline: str, sink: str, now: float
 ) -> None:
     """Settle the span of each part: what is not rejected is stored."""
@@ -33,14 +33,14 @@ def account(
             if outcome.rejected
             else []
         )
-        _bury(part, first, refused, batch, pipeline, sink, now, outcome.attempts)
+        _make_dead_letters(part, first, refused, batch, pipeline, sink, now, outcome.attempts)
         counted = sum(part.span.amounts.bytes_.values())
         part.span.amounts.add("stored", part.span.end - part.span.start - counted, size - len(refused))
         part.span.settled = True
         first += size
 
 
-def _bury(
+def _make_dead_letters(
     part: BatchPart, first: int, refused: Sequence[Rejection], batch: Batch, pipeline: str, sink: str, now: float,
     attempts: int,
 ) -> None:  # fmt: skip
@@ -60,12 +60,12 @@ def _bury(
         )  # fmt: skip
 
 
-def undecodable(part: BatchPart, refused: frozenset[int], pipeline: str, sink: str, now: float) -> Documents:
+def count_undecodable(part: BatchPart, refused: frozenset[int], pipeline: str, sink: str, now: float) -> Documents:
     """Lines that the strict policy refuses, by index, become dead letters; returns the documents that remain."""
     documents = part.documents
     reason = "the line is not valid in its encoding and encoding_errors is strict"
     rejections = [Rejection(index, "invalid_text", reason) for index in sorted(refused)]
-    _bury(part, 0, rejections, Batch([documents]), pipeline, sink, now, 1)
+    _make_dead_letters(part, 0, rejections, Batch([documents]), pipeline, sink, now, 1)
     rest = [i for i in range(len(documents)) if i not in refused]
     texts, times = documents.texts(), documents.event_times()
     return RenderedDocuments(

@@ -8,14 +8,14 @@ from sidecar.config.pipeline import PipelineSettings
 from sidecar.decode.framing import Framer
 from sidecar.decode.multiline import EventGrouper
 from sidecar.document.builder import DocumentBuilder, LeafSource
-from sidecar.document.error_field import aside
+from sidecar.document.error_field import move_scalar_error
 from sidecar.document.field_limits import FieldLimiter
 from sidecar.document.future_timestamps import FutureTimestampGuard
 from sidecar.document.host_fields import HostFields
 from sidecar.document.kubernetes_fields import KubernetesFields
 from sidecar.document.settings import StaticFieldsSettings
 from sidecar.document.static_fields import StaticFields
-from sidecar.lib.charset import named
+from sidecar.lib.charset import lookup
 from sidecar.lib.clock import Clock
 from sidecar.model.records import Transform
 from sidecar.parse import registry as parsers
@@ -28,25 +28,25 @@ from sidecar.transform.field_settings import HostSettings as HostSettings
 from sidecar.transform.filters import LineFilter
 
 
-def rooms_of(
+def build_stages(
     pipeline: PipelineSettings, clock: Clock, host: str, environ: Mapping[str, str], chunk: int = CHUNK
 ) -> Stages:
     """Return the rooms of one pipeline for one shipper, shared with no other. `chunk`: bytes read at a time."""
-    finisher = DocumentBuilder(clock, host, _sources(pipeline, environ))
-    charset = named(pipeline.encoding)
+    finisher = DocumentBuilder(clock, host, _field_sources(pipeline, environ))
+    charset = lookup(pipeline.encoding)
     framing = Framer(pipeline.max_line, pipeline.keep_empty, pipeline.encoding_errors, charset)
-    parser = parsers.create(pipeline.parser, pipeline.timestamp, finisher.reserved(), clock)
-    reader = Reader(pipeline.max_line, chunk, grouping=grouping_of(pipeline), clock=clock, charset=charset)
-    return Stages(reader, framing, parser, _steps(pipeline, clock), finisher)
+    parser = parsers.create_parser(pipeline.parser, pipeline.timestamp, finisher.reserved(), clock)
+    reader = Reader(pipeline.max_line, chunk, grouping=make_grouping(pipeline), clock=clock, charset=charset)
+    return Stages(reader, framing, parser, _build_transforms(pipeline, clock), finisher)
 
 
-def grouping_of(pipeline: PipelineSettings) -> EventGrouper | None:
+def make_grouping(pipeline: PipelineSettings) -> EventGrouper | None:
     """What decides which lines are one event, None if each is. An event is measured in UTF-8."""
     joining = pipeline.joining()
-    return joining.grouping(pipeline.max_line // named(pipeline.encoding).shrinks) if joining else None
+    return joining.grouping(pipeline.max_line // lookup(pipeline.encoding).shrinks) if joining else None
 
 
-def _sources(pipeline: PipelineSettings, environ: Mapping[str, str]) -> list[LeafSource]:
+def _field_sources(pipeline: PipelineSettings, environ: Mapping[str, str]) -> list[LeafSource]:
     """What adds the same fields to all records, in order."""
     found: list[LeafSource] = []
     for item in pipeline.enrich:
@@ -60,7 +60,7 @@ def _sources(pipeline: PipelineSettings, environ: Mapping[str, str]) -> list[Lea
     return found
 
 
-def _steps(pipeline: PipelineSettings, clock: Clock) -> list[Transform]:
+def _build_transforms(pipeline: PipelineSettings, clock: Clock) -> list[Transform]:
     """What changes records or leaves them out, in order. What simple parsers make has few fields and no levels."""
     steps = []
     if pipeline.include_lines or pipeline.exclude_lines:
@@ -74,5 +74,5 @@ def _steps(pipeline: PipelineSettings, clock: Clock) -> list[Transform]:
     if not all(isinstance(parser, SimpleParserSettings | RegexSettings) for parser in pipeline.parser):
         steps.append(Transform("limits", FieldLimiter(pipeline.max_fields, pipeline.max_depth)))
     steps.append(Transform("times", FutureTimestampGuard(clock).corrected))
-    steps.append(Transform("aside", aside))
+    steps.append(Transform("aside", move_scalar_error))
     return steps

@@ -28,7 +28,7 @@ from sidecar.model.documents import EncodedDocuments
 from sidecar.model.fingerprint import NO_TAIL
 from sidecar.model.lines import Chunk
 from sidecar.model.span import PendingSpan
-from sidecar.pipeline.accounting import account, skipped, undecodable
+from sidecar.pipeline.accounting import count_skipped, count_undecodable, settle
 from sidecar.pipeline.stages import Stages
 from sidecar.sinks.contract import BulkEncodingSink, ResumableSink, Sink
 from sidecar.state.ledger import Ledger
@@ -209,7 +209,7 @@ class Shipper(threading.Thread):
             self.conclude()
         except Exception as error:  # the thread's last resort: said aloud, and the process ends with code 1
             self.failed = True
-            self._emit(events.Crashed(self.name, events.fault_of(error)))
+            self._emit(events.Crashed(self.name, events.describe_crash(error)))
         finally:
             self._heartbeats.end()
             if not self._in_flight:
@@ -438,11 +438,11 @@ class Shipper(threading.Thread):
         self.tally.parse_timeouts += records.timeouts
         self.tally.undecodable += lines.replaced
         part = BatchPart(documents, lines.layout(), cursor.took(chunk), len(chunk.data))
-        skipped(part.span, records)
+        count_skipped(part.span, records)
         if records.faults:
             self._tell_faults(records.faults)
         if refused := records.lines.undecodable:
-            part.documents = undecodable(part, refused, self.pipeline, self.sink_name, self._clock.now())
+            part.documents = count_undecodable(part, refused, self.pipeline, self.sink_name, self._clock.now())
         if len(part.documents):
             if self._envelope:
                 part.documents = EncodedDocuments.of(part.documents, self._envelope)
@@ -535,7 +535,7 @@ class Shipper(threading.Thread):
         self._backoff.reset()
         self.delivered_at = self._clock.monotonic()
         self._receipt = outcome.receipt or self._receipt
-        account(parts, batch, outcome, self.pipeline, self.sink_name, self._clock.now())
+        settle(parts, batch, outcome, self.pipeline, self.sink_name, self._clock.now())
         self._landed.update(part.documents.generation.number for part in parts)
         if outcome.rejected:
             first = next(iter(outcome.rejected.values()))

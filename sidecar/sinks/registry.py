@@ -9,7 +9,7 @@ from importlib.metadata import EntryPoint, entry_points
 from typing import Any, cast
 
 from sidecar.errors import ConfigurationError
-from sidecar.lib.suggestions import did_you_mean
+from sidecar.lib.suggestions import suggestion_for
 from sidecar.sinks.contract import Sink, SinkSettings, SinkType
 
 GROUP = "log_sidecar.sinks"
@@ -88,7 +88,7 @@ def settings_for(value: str | Mapping[str, Any]) -> SinkSettings:
     raise ConfigurationError("a sink needs a `type` or a `url`")
 
 
-def create(settings: SinkSettings) -> Sink:
+def create_sink(settings: SinkSettings) -> Sink:
     """The sink for these settings, not yet connected."""
     return resolve(settings.type)(settings)
 
@@ -107,4 +107,4 @@ def _plugins() -> list[EntryPoint]:
 
 
 def _suggestion(name: str, known: list[str]) -> str:
-    return did_you_mean(name, known) or f"; known are {', '.join(sorted(known))}"
+    return suggestion_for(name, known) or f"; known are {', '.join(sorted(known))}"

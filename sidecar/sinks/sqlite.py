@@ -130,10 +130,10 @@ class SQLiteSink:
         try:
             yield
         except sqlite3.Error as error:
-            raise translated(error, str(self._settings.path)) from error
+            raise translate_errors(error, str(self._settings.path)) from error
 
 
-def translated(error: sqlite3.Error, at: str) -> DeliveryError:
+def translate_errors(error: sqlite3.Error, at: str) -> DeliveryError:
     """A fault of SQLite as one of ours, by its primary result code."""
     code = getattr(error, "sqlite_errorcode", None)
     if code is not None and code & 0xFF in _MISCONFIGURED:

@@ -12,7 +12,7 @@ from typing import Any, ClassVar, Literal
 from pydantic import model_validator
 
 from sidecar.errors import Misconfigured
-from sidecar.lib.terminal import printable_json
+from sidecar.lib.terminal import escape_json
 from sidecar.model.batch import Batch, WriteResult
 from sidecar.sinks.contract import SinkSettings
 
@@ -52,7 +52,7 @@ class StdoutSink:
         """Nothing to do: standard output is open already."""
 
     def write(self, batch: Batch) -> WriteResult:
-        documents = map(printable_json, batch.documents) if self._is_terminal else batch.documents
+        documents = map(escape_json, batch.documents) if self._is_terminal else batch.documents
         rest = memoryview("".join(f"{text}\n" for text in documents).encode())
         try:
             while rest:

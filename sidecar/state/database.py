@@ -125,7 +125,7 @@ class Database:
                 self._lock_fd = None
 
 
-def open_store(directory: Path, *, exclusive: bool = True, create: bool = True) -> Database:
+def open_database(directory: Path, *, exclusive: bool = True, create: bool = True) -> Database:
     """The state in `directory`, with `create` made if it is not there.
 
     `exclusive` keeps other sidecars out until `close`. Without it the database has to be there already, and
@@ -139,8 +139,8 @@ def open_store(directory: Path, *, exclusive: bool = True, create: bool = True) 
         _refuse_foreign_directory(directory)
         _refuse_remote(directory)
         _refuse_foreign_files(directory)
-        lock_fd = _locked(directory) if exclusive else None
-        store = Database(directory, _connected(directory), lock_fd)
+        lock_fd = _lock(directory) if exclusive else None
+        store = Database(directory, _connect(directory), lock_fd)
         lock_fd = None  # the store closes it
         return store
     except OSError as error:
@@ -154,7 +154,7 @@ def open_store(directory: Path, *, exclusive: bool = True, create: bool = True) 
             os.close(lock_fd)
 
 
-def _locked(directory: Path) -> int:
+def _lock(directory: Path) -> int:
     fd = os.open(directory / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
     try:
         fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -168,7 +168,7 @@ def _locked(directory: Path) -> int:
     return fd
 
 
-def _connected(directory: Path) -> sqlite3.Connection:
+def _connect(directory: Path) -> sqlite3.Connection:
     path = directory / "state.db"
     if not path.exists():
         _create(directory, path)

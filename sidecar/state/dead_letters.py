@@ -36,7 +36,7 @@ ADD_UP = f"ON CONFLICT DO UPDATE SET bytes = min({MAX_COUNT}, bytes + excluded.b
 """How an entry of the balance grows. SQLite would go on in floating point beyond 63 bits."""
 
 
-def credit(db: sqlite3.Connection, generation: int, sink: str, what: str, size: int, lines: int) -> None:
+def add_to_balance(db: sqlite3.Connection, generation: int, sink: str, what: str, size: int, lines: int) -> None:
     """Add to one entry of the balance."""
     db.execute(
         f"INSERT INTO balance VALUES (?, ?, ?, ?, ?) {ADD_UP}",  # noqa: S608 - a constant
@@ -60,13 +60,13 @@ def add(db: sqlite3.Connection, letters: Sequence[DeadLetter]) -> int:
     return sum(sizes)
 
 
-def keep_within(db: sqlite3.Connection, bound: DeadLetterLimit, added: int) -> int:
+def enforce_limit(db: sqlite3.Connection, bound: DeadLetterLimit, added: int) -> int:
     """Called after `added` bytes were added. Returns how many of the oldest were dropped, all counted as lost.
 
     Raises `StateError` when there is no place and nothing may be dropped. Where there was nothing before, there is
     always place: what came at once cannot be parted.
     """
-    kept = total(db)
+    kept = total_size(db)
     if kept <= bound.size or (bound.when_full == "block" and kept == added):
         return 0
     if bound.when_full == "block":
@@ -80,13 +80,13 @@ def keep_within(db: sqlite3.Connection, bound: DeadLetterLimit, added: int) -> i
         number, size, generation, sink, start, end = db.execute(
             "SELECT number, size, generation, sink, start, end FROM dead_letters ORDER BY number LIMIT 1"
         ).fetchone()
-        take_away(db, number, generation, sink, end - start, "lost:dead_letters_full")
+        remove(db, number, generation, sink, end - start, "lost:dead_letters_full")
         kept -= size
         dropped += 1
     return dropped
 
 
-def take_away(db: sqlite3.Connection, number: int, generation: int, sink: str, size: int, what: str) -> None:
+def remove(db: sqlite3.Connection, number: int, generation: int, sink: str, size: int, what: str) -> None:
     """The letter is no letter any more; its `size` bytes of log become `what` in the balance."""
     if not db.execute("DELETE FROM dead_letters WHERE number = ?", (number,)).rowcount:
         return
@@ -94,11 +94,11 @@ def take_away(db: sqlite3.Connection, number: int, generation: int, sink: str, s
         "SELECT 1 FROM balance WHERE generation = ? AND sink = ? AND what = 'dead_letter'", (generation, sink)
     ).fetchone()
     place = generation if known else 0
-    credit(db, place, sink, "dead_letter", -size, -1)
-    credit(db, place, sink, what, size, 1)
+    add_to_balance(db, place, sink, "dead_letter", -size, -1)
+    add_to_balance(db, place, sink, what, size, 1)
 
 
-def total(db: sqlite3.Connection) -> int:
+def total_size(db: sqlite3.Connection) -> int:
     """Bytes of all documents that are kept."""
     (total,) = db.execute("SELECT coalesce(sum(size), 0) FROM dead_letters").fetchone()
     return int(total)
@@ -166,7 +166,7 @@ class DeadLetterStore:
         letters = list(self.list(wanted))
         with self._store.transaction() as db:
             for number, letter in letters:
-                take_away(db, number, letter.generation, letter.sink, letter.end - letter.start, "lost:purged")
+                remove(db, number, letter.generation, letter.sink, letter.end - letter.start, "lost:purged")
         return len(letters)
 
     def record_replay(
@@ -182,4 +182,4 @@ class DeadLetterStore:
                         (again.kind, again.reason, again.status, now, number),
                     )
                 else:
-                    take_away(db, number, letter.generation, letter.sink, letter.end - letter.start, "stored")
+                    remove(db, number, letter.generation, letter.sink, letter.end - letter.start, "stored")

@@ -132,7 +132,7 @@ class Ledger:
         with self._store.transaction() as db:
             added = sum(_advance(db, sink, step) for step in advances)
             if added:
-                dropped = letters.keep_within(db, self.bound, added)
+                dropped = letters.enforce_limit(db, self.bound, added)
             if receipt is not None:
                 db.execute("INSERT OR REPLACE INTO receipts VALUES (?, ?, ?)", (pipeline, sink, receipt))
         return dropped
@@ -196,7 +196,7 @@ class Ledger:
                 f" moved FROM generations WHERE pipeline = ? AND {condition} ORDER BY born DESC, number",
                 (pipeline,),
             ).fetchall()
-            return [_remembered(db, pipeline, row) for row in rows]
+            return [_known_file(db, pipeline, row) for row in rows]
 
     def balance(self) -> dict[str, ByteCounts]:
         """Sink → what became of all bytes and lines that were ever settled for it.
@@ -206,7 +206,7 @@ class Ledger:
         with self._balancing, self._store.reading() as db:
             (version,) = db.execute("PRAGMA data_version").fetchone()
             if self._balance is None or version != self._balance_of:
-                self._balance, self._balance_of = _added_up(db), version
+                self._balance, self._balance_of = _add_up(db), version
             return {
                 sink: ByteCounts(dict(amounts.bytes_), dict(amounts.lines)) for sink, amounts in self._balance.items()
             }
@@ -214,7 +214,7 @@ class Ledger:
     def letters_size(self) -> int:
         """Bytes of documents in the dead letters, also of those that another process added or took away."""
         with self._store.reading() as db:
-            return letters.total(db)
+            return letters.total_size(db)
 
     def forget(self, pipeline: str, now: float) -> None:
         """Drop generations that were finished a week ago; what became of their bytes stays in the balance."""
@@ -226,7 +226,7 @@ class Ledger:
             drop(db, [number for (number,) in old])
 
 
-def _added_up(db: sqlite3.Connection) -> dict[str, ByteCounts]:
+def _add_up(db: sqlite3.Connection) -> dict[str, ByteCounts]:
     found: dict[str, ByteCounts] = {}
     # sum() fails beyond 63 bits, so the upper and the lower half of each number are added up apart.
     rows = db.execute(
@@ -262,7 +262,7 @@ def _advance(db: sqlite3.Connection, sink: str, step: CheckpointUpdate) -> int:
     )
     db.execute("UPDATE generations SET seen = max(seen, ?) WHERE number = ?", (step.seen, step.generation))
     for what, size in step.amounts.bytes_.items():
-        letters.credit(db, step.generation, sink, what, size, step.amounts.lines[what])
+        letters.add_to_balance(db, step.generation, sink, what, size, step.amounts.lines[what])
     return letters.add(db, step.dead_letters)
 
 
@@ -280,7 +280,7 @@ def path_of(column: object) -> str:
     return os.fsdecode(column) if isinstance(column, bytes) else str(column)
 
 
-def _remembered(db: sqlite3.Connection, pipeline: str, row: Sequence[object]) -> KnownFile:
+def _known_file(db: sqlite3.Connection, pipeline: str, row: Sequence[object]) -> KnownFile:
     number, path, born, device, inode, inode_generation, covered, fingerprint, name, seen, ended, moved = row
     points = db.execute(
         "SELECT sink, offset, tail_length, tail, done FROM checkpoints WHERE generation = ?", (number,)

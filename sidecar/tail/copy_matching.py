@@ -17,7 +17,7 @@ from sidecar.lib.roots import LinkInPath, open_directory, open_listing
 from sidecar.model.checkpoint import KnownFile
 from sidecar.model.fingerprint import HEAD, OVERLAP
 from sidecar.tail.rotation_names import COMPRESSED, find_originals, is_rotation_of
-from sidecar.tail.source import Source, head_of
+from sidecar.tail.source import Source, read_head
 from sidecar.tail.tracked_file import FileLocation, TrackedFile
 
 _TELLING = 256
@@ -64,7 +64,7 @@ class SiblingFile(NamedTuple):
 
 def find_by_inode(place: FileLocation, key: Key) -> list[SiblingFile]:
     """Return the names of this file in the directory of `place`."""
-    return [each for each in _neighbours(place, lambda _, inode: inode == key[1]) if each.key == key]
+    return [each for each in _sibling_files(place, lambda _, inode: inode == key[1]) if each.key == key]
 
 
 def find_candidates(
@@ -76,17 +76,17 @@ def find_candidates(
     """
 
     def is_wanted(name: str, _: int) -> bool:
-        return _may_be_asked(known, name, scope)
+        return _is_candidate(known, name, scope)
 
-    found = [each for each in _neighbours(place, is_wanted) if each.key not in but_not]
+    found = [each for each in _sibling_files(place, is_wanted) if each.key not in but_not]
     plain = [each for each in found if not each.place.name.endswith(COMPRESSED)]
     packed = [each for each in found if each.place.name.endswith(COMPRESSED)]
-    plain.sort(key=lambda each: (not is_related(known, each.place.name), each.place.name))
+    plain.sort(key=lambda each: (not has_related_name(known, each.place.name), each.place.name))
     packed.sort(key=lambda each: (-each.modified, each.place.name))
     return plain[:_MOST_NEIGHBOURS] + packed[:_MOST_COMPRESSED]
 
 
-def _neighbours(place: FileLocation, is_wanted: Callable[[str, int], bool]) -> list[SiblingFile]:
+def _sibling_files(place: FileLocation, is_wanted: Callable[[str, int], bool]) -> list[SiblingFile]:
     """Return the regular files in the directory of `place` that are wanted, none if a link leads there."""
     folder, found = os.path.dirname(place.name), list[SiblingFile]()
     with suppress(FileNotFoundError, NotADirectoryError, LinkInPath), open_directory(folder) as directory:
@@ -109,16 +109,16 @@ def _list(directory: int, folder: str, is_wanted: Callable[[str, int], bool]) ->
         os.close(listing)
 
 
-def _may_be_asked(known: KnownFile, name: str, scope: SearchScope) -> bool:
+def _is_candidate(known: KnownFile, name: str, scope: SearchScope) -> bool:
     """Return whether the pipeline may read this file in the place of the known one: `paths` names it, or its name is
     one that a rotation makes from that of the known file and `exclude` does not name it.
     """
-    if is_related(known, name):
+    if has_related_name(known, name):
         return not scope.forbids(name)
     return not name.endswith(COMPRESSED) and scope.covers(name)
 
 
-def is_related(known: KnownFile, name: str) -> bool:
+def has_related_name(known: KnownFile, name: str) -> bool:
     """Return whether the known file has or had this name, or a rotation makes it from one of these."""
     names = {known.generation.path, known.name}
     return name in names or any(is_rotation_of(each, name) for each in names)
@@ -131,18 +131,18 @@ def is_within(known: KnownFile, scope: SearchScope) -> bool:
     return is_covered and not any(map(scope.forbids, names))
 
 
-def continues(known: KnownFile, source: Source) -> bool:
+def continues_file(known: KnownFile, source: Source) -> bool:
     """Whether the file is the known one, and still in that life: everything that is known agrees."""
-    enough = longest(known) if known.moved else max(longest(known), known.seen)
-    return source.identity == known.file_id and source.holds(enough) and fits(known, source)
+    enough = max_offset(known) if known.moved else max(max_offset(known), known.seen)
+    return source.identity == known.file_id and source.holds(enough) and matches_content(known, source)
 
 
-def longest(known: KnownFile) -> int:
+def max_offset(known: KnownFile) -> int:
     """The largest offset that a sink has read up to."""
     return max((point.offset for point in known.checkpoints.values() if not point.done), default=0)
 
 
-def fits(known: KnownFile, source: Source) -> bool:
+def matches_content(known: KnownFile, source: Source) -> bool:
     """Whether the file begins as the known one did, and is the same before each checkpoint that lies within it."""
     head = source.pread(HEAD, 0)
     if not known.fingerprint.covered or not known.fingerprint.fits(head):
@@ -166,10 +166,10 @@ def is_copy(
     content, it has to have a name of a rotation, and a copy is not older than the last byte of the known file, which
     was changed at `not_before`.
     """
-    read = longest(known)
-    if not fits(known, source):
+    read = max_offset(known)
+    if not matches_content(known, source):
         return False
-    if known.fingerprint.covered < _TELLING and read < OVERLAP and not is_related(known, path):
+    if known.fingerprint.covered < _TELLING and read < OVERLAP and not has_related_name(known, path):
         return False
     is_little_known = known.fingerprint.covered < _TELLING
     if is_little_known and not_before is not None and source.modified_at() < not_before - _TIME_SLACK_S:
@@ -177,18 +177,18 @@ def is_copy(
     return source.holds(max(read, known.seen) if complete else read)
 
 
-def may_become_complete(known: KnownFile, source: Source, path: str) -> bool:
+def may_be_partial_copy_of(known: KnownFile, source: Source, path: str) -> bool:
     """Whether the file is perhaps a copy in the making, of a file that is truncated or gone already."""
-    if not is_related(known, path):
+    if not has_related_name(known, path):
         return False
-    head = head_of(source)
-    return path.endswith(COMPRESSED) or len(head) < known.fingerprint.covered or fits(known, source)
+    head = read_head(source)
+    return path.endswith(COMPRESSED) or len(head) < known.fingerprint.covered or matches_content(known, source)
 
 
-def may_become_copy(life: TrackedFile, source: Source) -> bool:
+def may_become_copy_of(life: TrackedFile, source: Source) -> bool:
     """Whether the file is, so far, the beginning of one that is being read: a copy in the making, perhaps."""
     size = source.status().size
-    head = head_of(source)
+    head = read_head(source)
     if not head or size > life.size:
         return False
     back = min(OVERLAP, size)

@@ -11,7 +11,7 @@ from msgspec.structs import replace
 
 from sidecar.model.checkpoint import KnownFile
 from sidecar.model.file import FileId, Generation
-from sidecar.tail.copy_matching import Key, continues, is_copy
+from sidecar.tail.copy_matching import Key, continues_file, is_copy
 from sidecar.tail.source import Source
 from sidecar.tail.tracked_file import TrackedFile
 
@@ -64,7 +64,7 @@ class FinishedFiles:
     def holds(self, source: Source) -> bool:
         """Whether the open file is one of them."""
         done = self._done.get(key_of(source.identity))
-        return done is not None and continues(done.known, source)
+        return done is not None and continues_file(done.known, source)
 
     def packed_as(self, source: Source, name: str) -> KnownFile | None:
         """The one whose whole content the packed file `name` holds."""

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from sidecar.lib.roots import Roots, enter
+from sidecar.lib.roots import Roots, enter_directory
 from sidecar.model.file import Generation
 from sidecar.tail.source import PlainFile, Source, open_source
 from sidecar.tail.tracked_file import FileLocation
@@ -64,7 +64,7 @@ class HardLinks:
             if make:
                 with suppress(FileExistsError):
                     os.mkdir(self.directory.name, mode=0o700, dir_fd=reached.directory)
-            folder = enter(reached.directory, self.directory.name)
+            folder = enter_directory(reached.directory, self.directory.name)
             try:
                 yield folder
             finally:

@@ -26,7 +26,7 @@ def open_regular(root: str, path: str) -> int:
     """
     *folders, name = _below(root, path)
     with open_directory("/".join((root, *folders))) as directory:
-        return _regular(os.open(name, _FLAGS, dir_fd=directory))
+        return _open_if_regular(os.open(name, _FLAGS, dir_fd=directory))
 
 
 def _below(root: str, path: str) -> list[str]:
@@ -38,7 +38,7 @@ def _below(root: str, path: str) -> list[str]:
     return parts
 
 
-def _regular(fd: int) -> int:
+def _open_if_regular(fd: int) -> int:
     try:
         if stat.S_ISREG(os.fstat(fd).st_mode):
             return fd

@@ -322,7 +322,7 @@ def open_source(root: str, path: str) -> Source:
         raise
 
 
-def head_of(source: Source) -> bytes:
+def read_head(source: Source) -> bytes:
     """How the file begins. NUL bytes at the end of it may be a place that is yet to be written."""
     return source.pread(HEAD, 0).rstrip(b"\0")
 

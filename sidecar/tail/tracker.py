@@ -27,20 +27,20 @@ from sidecar.tail.copy_matching import (
     Key,
     SearchScope,
     SiblingFile,
-    continues,
+    continues_file,
     find_by_inode,
     find_candidates,
     is_copy,
     is_within,
-    may_become_complete,
-    may_become_copy,
+    may_be_partial_copy_of,
+    may_become_copy_of,
 )
 from sidecar.tail.finished_files import FinishedFile, FinishedFiles, key_of
 from sidecar.tail.hard_links import HardLinks
 from sidecar.tail.open_files import OpenFileLimiter
 from sidecar.tail.prefix_index import START, PrefixIndex
 from sidecar.tail.rotation_names import COMPRESSED, is_rotation_of
-from sidecar.tail.source import FileStat, OwnedSource, Postponed, ScanAllowance, Source, head_of, open_source
+from sidecar.tail.source import FileStat, OwnedSource, Postponed, ScanAllowance, Source, open_source, read_head
 from sidecar.tail.tracked_file import FileLocation, FileMoved, TrackedFile
 from sidecar.tail.unreadable_files import UnreadableFiles
 from sidecar.telemetry import events
@@ -488,7 +488,7 @@ class FileTracker:
         for known in pending:
             if known.generation.number not in self._pending:
                 continue  # decided before the comparison with another one was postponed
-            if key not in self._lives and continues(known, opened.open):
+            if key not in self._lives and continues_file(known, opened.open):
                 self._resume(known, opened, place)
             else:
                 self._miss(known, None, "truncated")
@@ -497,7 +497,7 @@ class FileTracker:
     def _meet_again(self, key: Key, done: FinishedFile, opened: OwnedSource, sighting: SeenFile) -> None:
         """A finished file: nothing to do while it is as it was; read on when it has grown, or for a new sink."""
         source, known = opened.open, done.known
-        if not continues(known, source):
+        if not continues_file(known, source):
             self._finished.drop(key)  # another file has the inode now
         elif not source.holds(done.read + 1) and self._listeners.keys() <= known.checkpoints.keys():
             done.size, done.modified = sighting.size, sighting.modified
@@ -602,7 +602,7 @@ class FileTracker:
     @staticmethod
     def _may_become_copy(life: TrackedFile, source: Source) -> bool:
         try:
-            return may_become_copy(life, source)
+            return may_become_copy_of(life, source)
         except Postponed:
             return True
 
@@ -644,7 +644,7 @@ class FileTracker:
     @staticmethod
     def _may_become_complete(known: KnownFile, source: Source, place: FileLocation) -> bool:
         try:
-            return may_become_complete(known, source, place.name)
+            return may_be_partial_copy_of(known, source, place.name)
         except Postponed:
             return True
 
@@ -655,7 +655,7 @@ class FileTracker:
     def _born(self, opened: OwnedSource, place: FileLocation, start: Checkpoint = ORIGIN) -> TrackedFile:
         """A life in a new generation. It is followed when that is written down, many of them in one transaction."""
         opened.open.limit(None)
-        head = head_of(opened.open)
+        head = read_head(opened.open)
         generation = Generation(_drawn(), self.pipeline, place.name, self._clock.now())
         life = TrackedFile(generation, opened.take(), place, head, (), self._ledger, self._descriptors)
         self._newborn[key_of(life.file_id)] = life, start
@@ -878,7 +878,7 @@ class FileTracker:
 
     def _may_be_the_copy(self, known: KnownFile, source: Source, place: FileLocation) -> bool:
         try:
-            return self._is_strange(known, source) and may_become_complete(known, source, place.name)
+            return self._is_strange(known, source) and may_be_partial_copy_of(known, source, place.name)
         except Postponed:
             return True
 
@@ -1050,7 +1050,7 @@ class FileTracker:
 
     def _goes_on(self, known: KnownFile, opened: OwnedSource, place: FileLocation) -> bool:
         try:
-            if not continues(known, opened.open):
+            if not continues_file(known, opened.open):
                 return False
         except Postponed:
             self._postpone(opened)

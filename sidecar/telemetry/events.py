@@ -348,7 +348,7 @@ class Balance(Event, frozen=True):
         )
 
 
-def fault_of(error: BaseException) -> str:
+def describe_crash(error: BaseException) -> str:
     """The class of an unforeseen fault and where it arose. Its message could hold what the application wrote."""
     frames = traceback.extract_tb(error.__traceback__)
     place = f" at {PurePath(frames[-1].filename).name}:{frames[-1].lineno}" if frames else ""

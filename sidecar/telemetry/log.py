@@ -13,7 +13,7 @@ import msgspec
 
 from sidecar.lib.clock import Clock, iso
 from sidecar.lib.rate_limit import EventRateLimiter
-from sidecar.lib.terminal import printable
+from sidecar.lib.terminal import escape_control_characters
 from sidecar.telemetry.events import Event
 
 LEVELS = ("debug", "info", "warning", "error")
@@ -76,7 +76,7 @@ class Log:
         when, said = iso(self._clock.now()), event.text() + (f" (and {more:,} more)" if more else "")
         if self._stream.isatty():
             head = f"\x1b[2m{when[11:19]}\x1b[0m \x1b[{_COLOURS[event.level]}m{event.level:7}\x1b[0m"
-            return f"{head} {printable(said)}"
+            return f"{head} {escape_control_characters(said)}"
         name = "".join(f"_{c.lower()}" if c.isupper() else c for c in type(event).__name__).lstrip("_")
         fields = {key: _clean(value) for key, value in msgspec.structs.asdict(event).items()}
         if more:

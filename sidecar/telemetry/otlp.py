@@ -16,7 +16,7 @@ from typing import Any
 from prometheus_client.core import Metric
 
 from sidecar.telemetry import events
-from sidecar.telemetry.prometheus import families
+from sidecar.telemetry.prometheus import metric_families
 from sidecar.telemetry.snapshot import Snapshot
 
 _CUMULATIVE = 2
@@ -51,7 +51,7 @@ class Pusher(threading.Thread):
     def _send(self, timeout_s: float) -> None:
         headers = {"Content-Type": "application/x-protobuf"}
         try:
-            body = encoded(self._facts(), self._host)
+            body = encode_snapshot(self._facts(), self._host)
             request = urllib.request.Request(self._endpoint, body, headers)  # noqa: S310 - the setting is a http URL
             with urllib.request.urlopen(request, timeout=timeout_s):  # noqa: S310 - see above
                 return
@@ -61,11 +61,11 @@ class Pusher(threading.Thread):
             cause = getattr(error, "reason", error)
             reason = getattr(cause, "strerror", None) or type(cause).__name__
         except Exception as error:  # whatever it is, shipping goes on, and so does the next attempt
-            reason = events.fault_of(error)
+            reason = events.describe_crash(error)
         self._emit(events.MetricsNotSent(self._endpoint.partition("?")[0], reason))
 
 
-def encoded(facts: Snapshot, host: str) -> bytes:
+def encode_snapshot(facts: Snapshot, host: str) -> bytes:
     """An ExportMetricsServiceRequest."""
     service = import_module("opentelemetry.proto.collector.metrics.v1.metrics_service_pb2")
     request = service.ExportMetricsServiceRequest()
@@ -78,7 +78,7 @@ def encoded(facts: Snapshot, host: str) -> bytes:
     of_scope = of_resource.scope_metrics.add()
     of_scope.scope.name, of_scope.scope.version = "log-sidecar", facts.version
     started, now = int(facts.started_at * 1e9), int(facts.now * 1e9)
-    for family in families(facts):
+    for family in metric_families(facts):
         if family.samples:
             _add(of_scope.metrics.add(), family, started, now)
     data: bytes = request.SerializeToString()

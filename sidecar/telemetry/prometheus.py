@@ -12,7 +12,7 @@ from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
 from prometheus_client.registry import Collector
 
-from sidecar.lib.terminal import printable
+from sidecar.lib.terminal import escape_control_characters
 from sidecar.telemetry.counters import Counters, Histogram
 from sidecar.telemetry.snapshot import ConfigurationStatus, ShipperStatus, Snapshot
 
@@ -24,7 +24,7 @@ _PLACE = ["pipeline", "sink"]
 Samples = Iterable[tuple[tuple[str, ...], float]]
 
 
-def rendered(facts: Snapshot) -> bytes:
+def render(facts: Snapshot) -> bytes:
     """All metrics as text."""
     registry = CollectorRegistry(auto_describe=False)
     registry.register(_SnapshotCollector(facts))
@@ -36,10 +36,10 @@ class _SnapshotCollector(Collector):
         self._facts = facts
 
     def collect(self) -> Iterable[Metric]:
-        yield from families(self._facts)
+        yield from metric_families(self._facts)
 
 
-def families(facts: Snapshot) -> Iterator[Metric]:
+def metric_families(facts: Snapshot) -> Iterator[Metric]:
     """Every metric there is; docs/operations.md has the same list, and a test compares them."""
     yield _gauge("build_info", "Version of the sidecar; always 1.", ["version"], [((facts.version,), 1)])
     yield _gauge(
@@ -232,4 +232,4 @@ def _histogram(name: str, text: str, samples: Iterable[tuple[tuple[str, ...], Hi
 
 def _labels(values: Iterable[str]) -> list[str]:
     """Escape label values: kinds of errors are words of a server, and a scraper refuses what is not UTF-8."""
-    return [printable(value) for value in values]
+    return [escape_control_characters(value) for value in values]

@@ -19,10 +19,10 @@ from sidecar.lib.clock import SystemClock
 from sidecar.model.batch import Batch
 from sidecar.model.documents import BulkFraming, Documents, EncodedDocuments
 from sidecar.model.lines import Chunk
-from sidecar.pipeline.builder import rooms_of
+from sidecar.pipeline.builder import build_stages
 from sidecar.sinks import registry
 from sidecar.sinks.contract import BulkEncodingSink, ResumableSink, Sink, SinkSettings
-from sidecar.tools.sample_file import chunks
+from sidecar.tools.sample_file import read_chunks
 
 _PLAIN = BulkFraming('{"create":{"_id":"', '"}}\n')
 """Where nothing is delivered, documents are made ready for Elasticsearch."""
@@ -46,10 +46,10 @@ class BenchRun:
     def __init__(
         self, pipeline: PipelineSettings, environ: Mapping[str, str], sink: SinkSettings | None = None
     ) -> None:
-        self._rooms = rooms_of(pipeline, SystemClock(), "this-host", environ)
+        self._rooms = build_stages(pipeline, SystemClock(), "this-host", environ)
         self._settings = sink
-        self._sink = registry.create(sink) if sink else None
-        self._envelope = _envelope_of(self._sink)
+        self._sink = registry.create_sink(sink) if sink else None
+        self._envelope = _framing_of(self._sink)
         self._batch: list[Documents] = []
         self._size = 0
         self.figures = BenchResult()
@@ -85,7 +85,7 @@ class BenchRun:
 
     def _once(self, file: Path) -> None:
         clock = _Laps(self.figures.rooms)
-        for chunk in chunks(file, self._rooms.reader):
+        for chunk in read_chunks(file, self._rooms.reader):
             clock.lap("read")
             self._through(chunk, clock)
         self._deliver(clock)
@@ -141,7 +141,7 @@ class _Laps:
         self._at = now
 
 
-def _envelope_of(sink: Sink | None) -> BulkFraming | None:
+def _framing_of(sink: Sink | None) -> BulkFraming | None:
     if sink is None:
         return _PLAIN
     return sink.envelope if isinstance(sink, BulkEncodingSink) else None

@@ -54,7 +54,7 @@ class DemoResult:
 Show = Callable[[DemoStatus], None]
 
 
-def application(folder: Path, lines: int = LINES, per_second: int = _PER_SECOND) -> None:
+def demo_application(folder: Path, lines: int = LINES, per_second: int = _PER_SECOND) -> None:
     """Writes numbered JSON lines into `folder/app.log` and rotates it by rename, as logrotate does."""
     path = folder / "app.log"
     log = path.open("a", encoding="utf-8")
@@ -72,11 +72,11 @@ def application(folder: Path, lines: int = LINES, per_second: int = _PER_SECOND)
     log.close()
 
 
-def play(folder: Path, show: Show, lines: int = LINES) -> DemoResult:
+def run_demo(folder: Path, show: Show, lines: int = LINES) -> DemoResult:
     """The whole demonstration in `folder`; takes some fifteen seconds."""
     logs = folder / "log"
     logs.mkdir(parents=True)
-    with _started(folder, "sidecar") as first, _started(folder, "application", str(lines)) as app:
+    with _start_sidecar(folder, "sidecar") as first, _start_sidecar(folder, "application", str(lines)) as app:
         stage = _DemoRun(folder, logs, show)
         stage.wait(
             lambda: stage.written >= lines * _KILL_AT and stored(folder) > 0,
@@ -87,7 +87,7 @@ def play(folder: Path, show: Show, lines: int = LINES) -> DemoResult:
         resume_at = time.monotonic() + _DOWN_FOR_S
         stage.wait(lambda: time.monotonic() >= resume_at, "kill -9: nobody ships, the application goes on")
         before = stored(folder)
-        with _started(folder, "sidecar") as second:
+        with _start_sidecar(folder, "sidecar") as second:
             stage.wait(
                 lambda: app.poll() is not None and stored(folder) > before,
                 "a new sidecar takes up where the killed one was settled",
@@ -117,7 +117,7 @@ class _DemoRun:
 
 
 @contextmanager
-def _started(folder: Path, what: str, *arguments: str) -> Iterator[subprocess.Popen[bytes]]:
+def _start_sidecar(folder: Path, what: str, *arguments: str) -> Iterator[subprocess.Popen[bytes]]:
     """A process of the demonstration, ended with it."""
     commands = {
         "application": [sys.executable, "-m", "sidecar.tools.demo", str(folder / "log"), *arguments],
@@ -161,4 +161,4 @@ def _ending(folder: Path, logs: Path) -> DemoResult:
 
 
 if __name__ == "__main__":
-    application(Path(sys.argv[1]), int(sys.argv[2]))
+    demo_application(Path(sys.argv[1]), int(sys.argv[2]))

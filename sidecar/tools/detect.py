@@ -19,7 +19,7 @@ from sidecar.config.pipeline import PipelineSettings
 from sidecar.decode.framing import Framer
 from sidecar.decode.presets import PRESETS
 from sidecar.decode.settings import MultilineSettings
-from sidecar.lib.charset import UTF_8, by_mark
+from sidecar.lib.charset import UTF_8, from_bom
 from sidecar.lib.clock import Clock
 from sidecar.model.file import Generation
 from sidecar.model.lines import Chunk, LineBatch
@@ -27,7 +27,7 @@ from sidecar.model.records import RecordBatch
 from sidecar.parse import registry
 from sidecar.parse.settings import BUILT_IN, JOINING, TimestampSettings
 from sidecar.parse.time.timestamps import Timestamps
-from sidecar.tools.explain import leaves
+from sidecar.tools.explain import flatten
 
 _LEAST = 0.02
 """The part of the events that a parser has to read to be proposed, alone or beside others."""
@@ -110,30 +110,30 @@ class _Try(msgspec.Struct, frozen=True):
         return self.read / self.records.lines.count if self.records.lines.count else 0.0
 
 
-def proposed(data: bytes, clock: Clock) -> Proposal:
+def propose(data: bytes, clock: Clock) -> Proposal:
     """What fits the whole lines of this sample, of which there is one at least; in UTF-8, or UTF-16 with its mark."""
-    if by_mark(data) != UTF_8:
-        found = proposed(data.decode("utf-16", "replace").encode(), clock)
+    if from_bom(data) != UTF_8:
+        found = propose(data.decode("utf-16", "replace").encode(), clock)
         return Proposal({"encoding": "utf-16", **found.pipeline}, found.confidence)
-    return _proposed(data, clock)
+    return _propose_for(data, clock)
 
 
-def _proposed(data: bytes, clock: Clock) -> Proposal:
+def _propose_for(data: bytes, clock: Clock) -> Proposal:
     found = _best(data, clock)
     if found is None:
-        return _dated(data, clock) or Proposal(_unread(data), 0.0)
+        return _detect_times(data, clock) or Proposal(_unread(data), 0.0)
     pipeline: dict[str, Any] = {}
     if found.preset and JOINING.get(_name(found.parser)) != found.preset:
         pipeline["multiline"] = found.preset
     others, left = _others(found, clock)
-    parsers = [_unwrapped(found, clock), *others, *(["plain"] if left else [])]
+    parsers = [_unwrap(found, clock), *others, *(["plain"] if left else [])]
     pipeline["parser"] = parsers[0] if len(parsers) == 1 else parsers
     if time := _time(found.records, clock):
         pipeline["timestamp"] = time
     return Proposal(pipeline, 1 - left / found.records.lines.count)
 
 
-def _dated(data: bytes, clock: Clock) -> Proposal | None:
+def _detect_times(data: bytes, clock: Clock) -> Proposal | None:
     """For a file whose lines begin with a time and go on in a form of their own: the time, the level if there is one,
     and the rest.
 
@@ -141,12 +141,12 @@ def _dated(data: bytes, clock: Clock) -> Proposal | None:
     """
     for day, rest, formats in _DATES:
         time = rf"\[?(?P<time>{day}{rest})\]?[ \t]*"
-        tried = _tried(_pattern(time + _LEVELS), None, _lines(data, None), clock)
+        tried = _try_formats(_pattern(time + _LEVELS), None, _lines(data, None), clock)
         if tried.share < _LEAST_DATED:
             continue
         if tried.share < 1:
             preset: Joining = _unread(data).get("multiline", {"start": rf"^\[?{day}"})
-            tried = _tried(_pattern(f"(?s){time}{_LEVELS}"), preset, _lines(data, preset), clock)
+            tried = _try_formats(_pattern(f"(?s){time}{_LEVELS}"), preset, _lines(data, preset), clock)
         rows = _rows(tried.records)
         values = [row["time"] for row in rows]
         read = [form for form in formats if _hits(values, form, clock)]
@@ -183,7 +183,7 @@ def _best(data: bytes, clock: Clock) -> _Try | None:
             own = JOINING.get(_name(parser))
             if own is not None and preset is not None:
                 continue
-            tried = _tried(parser, own or preset, lines if own is None else _lines(data, own), clock)
+            tried = _try_formats(parser, own or preset, lines if own is None else _lines(data, own), clock)
             if _is_meant(tried, lines.count) and (best is None or tried.share > best.share):
                 best = tried
         if best is not None and best.share == 1:
@@ -221,9 +221,9 @@ def _lines(data: bytes, preset: Joining) -> LineBatch:
     return Framer().lines(Chunk(generation, 0, data, len(data), events=found.starts, split=found.split))
 
 
-def _tried(parser: Any, preset: Joining, lines: LineBatch, clock: Clock) -> _Try:
+def _try_formats(parser: Any, preset: Joining, lines: LineBatch, clock: Clock) -> _Try:
     wanted = PipelineSettings(paths=("-",), parser=(parser,))
-    made = registry.create(wanted.parser, TimestampSettings(), frozenset(), clock)
+    made = registry.create_parser(wanted.parser, TimestampSettings(), frozenset(), clock)
     return _Try(parser, preset, made.parse(lines))
 
 
@@ -233,7 +233,7 @@ def _others(first: _Try, clock: Clock) -> tuple[list[str], int]:
     count, records = first.records.lines.count, first.records
     while records.errors and len(found) < _SEVERAL - 1:
         rest = records.lines.only(sorted(records.errors))
-        tries = [_tried(name, first.preset, rest, clock) for name in _EXACT if name not in JOINING]
+        tries = [_try_formats(name, first.preset, rest, clock) for name in _EXACT if name not in JOINING]
         enough = [tried for tried in tries if _is_meant(tried, count)]
         if not enough:
             break
@@ -243,11 +243,11 @@ def _others(first: _Try, clock: Clock) -> tuple[list[str], int]:
     return found, len(records.errors)
 
 
-def _unwrapped(found: _Try, clock: Clock) -> Any:
+def _unwrap(found: _Try, clock: Clock) -> Any:
     """The parser; one of containers' files with the one for what is in them, if most of that can be read."""
     if found.parser not in ("cri", "docker"):
         return found.parser
-    messages = [leaves(f"{{{body}}}").get("message") for body in found.records.members]
+    messages = [flatten(f"{{{body}}}").get("message") for body in found.records.members]
     texts = [text.partition("\n")[0] for text in messages if isinstance(text, str) and text]
     inner = _best("".join(f"{text}\n" for text in texts).encode(errors="replace"), clock) if texts else None
     return {"type": found.parser, "content": inner.parser} if inner and inner.share >= _MOST else found.parser
@@ -291,7 +291,7 @@ def _time(records: RecordBatch, clock: Clock) -> dict[str, Any] | None:
 def _rows(records: RecordBatch) -> list[dict[str, Any]]:
     """The values by path of each record that could be read."""
     bodies = [body for index, body in enumerate(records.members) if index not in records.errors]
-    return [leaves(f"{{{body}}}") for body in bodies]
+    return [flatten(f"{{{body}}}") for body in bodies]
 
 
 def _format(values: Sequence[Any], clock: Clock) -> str | None:

@@ -11,13 +11,13 @@ from msgspec.structs import replace
 
 from sidecar.config.pipeline import PipelineSettings
 from sidecar.config.settings import Settings
-from sidecar.lib.charset import named
+from sidecar.lib.charset import lookup
 from sidecar.lib.clock import Clock
 from sidecar.model.batch import Batch
 from sidecar.model.file import Generation
 from sidecar.model.lines import Chunk, LineBatch
 from sidecar.model.records import RecordBatch
-from sidecar.pipeline.builder import grouping_of, rooms_of
+from sidecar.pipeline.builder import build_stages, make_grouping
 from sidecar.pipeline.stages import Stages
 from sidecar.sinks import registry
 from sidecar.tools.parser_stats import ParserProbe
@@ -48,12 +48,12 @@ class ExplainedEvent:
     redacted: Sequence[str] = ()
 
 
-def preview(settings: Settings, pipeline: str, path: str, data: bytes, clock: Clock) -> Iterator[ExplainedEvent]:
+def explain(settings: Settings, pipeline: str, path: str, data: bytes, clock: Clock) -> Iterator[ExplainedEvent]:
     """Each line of `data`, as if it stood at the beginning of the file `path` of this pipeline."""
-    rooms = rooms_of(settings.pipelines[pipeline], clock, "this-host", {})
+    rooms = build_stages(settings.pipelines[pipeline], clock, "this-host", {})
     generation = Generation(0, pipeline, path, clock.now())
     lines = rooms.framing.lines(_chunk(settings.pipelines[pipeline], generation, data))
-    records, redacted = _redacted(rooms, lines)
+    records, redacted = _redactions(rooms, lines)
     takers = dict(zip(lines.starts, ParserProbe(settings.pipelines[pipeline], clock).of(lines), strict=True))
     documents = rooms.finisher.documents(records)
     targets = {name: _targets(settings, name, Batch([documents])) for name in settings.sinks_of(pipeline)}
@@ -71,9 +71,9 @@ def preview(settings: Settings, pipeline: str, path: str, data: bytes, clock: Cl
         places = {name: where[index] for name, where in targets.items()}
         shown.append(
             ExplainedEvent(
-                start, end, raw[index], "document", _said(records.lines, index), texts[index], ids[index],
+                start, end, raw[index], "document", _annotations(records.lines, index), texts[index], ids[index],
                 times[index], records.errors.get(index, ""), places, raw[index].count("\n") + 1, takers[start],
-                {path: _kind(value) for path, value in leaves(texts[index]).items()}, redacted.get(start, ()),
+                {path: _kind(value) for path, value in flatten(texts[index]).items()}, redacted.get(start, ()),
             )
         )  # fmt: skip
     yield from sorted(shown, key=lambda item: item.offset)
@@ -81,18 +81,18 @@ def preview(settings: Settings, pipeline: str, path: str, data: bytes, clock: Cl
 
 def _chunk(pipeline: PipelineSettings, generation: Generation, data: bytes) -> Chunk:
     """All of the sample, its events as the reader would find them."""
-    charset = named(pipeline.encoding).of(data)
+    charset = lookup(pipeline.encoding).of(data)
     chunk = Chunk(
         generation, 0, data, len(data), closed=not charset.ends_line(data, len(data)), encoding=charset.name
     )
-    grouping = grouping_of(pipeline)
+    grouping = make_grouping(pipeline)
     if grouping is None:
         return chunk
     found = charset.events(grouping, data[: charset.after_last(data, 0, 0)], 0, closed=True)
     return replace(chunk, events=found.starts or (0,), split=found.split)
 
 
-def _redacted(rooms: Stages, lines: LineBatch) -> tuple[RecordBatch, dict[int, list[str]]]:
+def _redactions(rooms: Stages, lines: LineBatch) -> tuple[RecordBatch, dict[int, list[str]]]:
     """The records, and by offset the paths of the fields that a redaction has changed."""
     changed: dict[int, list[str]] = {}
     before: dict[int, str] = {}
@@ -100,14 +100,14 @@ def _redacted(rooms: Stages, lines: LineBatch) -> tuple[RecordBatch, dict[int, l
         if stage == "redact":
             for start, body in zip(records.starts, records.members, strict=True):
                 if before[start] != body:
-                    old, new = leaves(f"{{{before[start]}}}"), leaves(f"{{{body}}}")
+                    old, new = flatten(f"{{{before[start]}}}"), flatten(f"{{{body}}}")
                     paths = [path for path, value in old.items() if path not in new or new[path] != value]
                     changed[start] = [*changed.get(start, []), *paths]
         before = dict(zip(records.starts, records.members, strict=True))
     return records, changed
 
 
-def leaves(document: str) -> dict[str, Any]:
+def flatten(document: str) -> dict[str, Any]:
     """The values of a JSON object by dotted path; arrays are values. Empty if it cannot be read."""
     try:
         whole = msgspec.json.decode(document)
@@ -132,7 +132,7 @@ def _kind(value: object) -> str:
     return _KINDS.get(type(value), "null")
 
 
-def _said(lines: LineBatch, index: int) -> str:
+def _annotations(lines: LineBatch, index: int) -> str:
     if index in lines.undecodable:
         return "not valid in its encoding: goes to the dead letters"
     return ", ".join(lines.notes.get(index, {}))
@@ -140,5 +140,5 @@ def _said(lines: LineBatch, index: int) -> str:
 
 def _targets(settings: Settings, sink: str, batch: Batch) -> list[str]:
     """Where each document would go. A sink without a choice has one target for all."""
-    target_of = getattr(registry.create(settings.sinks[sink]), "targets", None)
+    target_of = getattr(registry.create_sink(settings.sinks[sink]), "targets", None)
     return list(target_of(batch)) if target_of else [settings.sinks[sink].destination()] * len(batch)

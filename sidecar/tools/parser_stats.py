@@ -15,7 +15,7 @@ class ParserProbe:
 
     def __init__(self, pipeline: PipelineSettings, clock: Clock) -> None:
         self._parsers = [
-            (wanted.type, registry.create([wanted], pipeline.timestamp, frozenset(), clock))
+            (wanted.type, registry.create_parser([wanted], pipeline.timestamp, frozenset(), clock))
             for wanted in pipeline.parser
         ]
         self.seconds: dict[str, float] = {}

@@ -10,10 +10,10 @@ import msgspec
 from sidecar.config.pipeline import RuleTest
 from sidecar.config.settings import Settings
 from sidecar.lib.clock import FixedClock, SystemClock
-from sidecar.tools.explain import leaves, preview
+from sidecar.tools.explain import explain, flatten
 
 
-def failures(settings: Settings) -> Iterator[str]:
+def run_rule_tests(settings: Settings) -> Iterator[str]:
     """A sentence for each difference between what is expected and what comes out, in the order of the tests."""
     for name, pipeline in settings.pipelines.items():
         for test in pipeline.tests:
@@ -27,11 +27,11 @@ def _differences(settings: Settings, pipeline: str, test: RuleTest) -> Iterator[
     rules = settings.model_copy(
         update={"pipelines": {pipeline: settings.pipelines[pipeline].model_copy(update={"encoding": "utf-8"})}}
     )
-    made = [item for item in preview(rules, pipeline, "/test.log", test.data(), clock) if item.outcome == "document"]
+    made = [item for item in explain(rules, pipeline, "/test.log", test.data(), clock) if item.outcome == "document"]
     if len(made) != len(test.expect):
         yield f"{_documents(len(test.expect))} expected, {_documents(len(made))} made"
     for number, (expected, item) in enumerate(zip(test.expect, made, strict=False), 1):
-        found = leaves(item.document)
+        found = flatten(item.document)
         for path, value in _expected(expected):
             actual = _at(found, path)
             if value is None and actual is not None:
@@ -46,7 +46,7 @@ def _documents(count: int) -> str:
 
 
 def _expected(document: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
-    yield from leaves(_json(dict(document))).items()
+    yield from flatten(_json(dict(document))).items()
 
 
 def _at(found: Mapping[str, Any], path: str) -> Any:

@@ -31,9 +31,9 @@ class _Unwritten:
     def uncut(self, number: int, before: int) -> None: ...
 
 
-def chunks(file: Path, reader: Reader) -> Iterator[Chunk]:
+def read_chunks(file: Path, reader: Reader) -> Iterator[Chunk]:
     """All of the file in chunks. Raises `ConfigurationError` if it cannot be read."""
-    with _life(file) as life:
+    with _tracked_file(file) as life:
         cursor = Cursor(life, ORIGIN)
         while (chunk := reader.next_chunk(cursor)) is not None:
             cursor.took(chunk)
@@ -42,7 +42,7 @@ def chunks(file: Path, reader: Reader) -> Iterator[Chunk]:
 
 
 @contextmanager
-def _life(file: Path) -> Iterator[TrackedFile]:
+def _tracked_file(file: Path) -> Iterator[TrackedFile]:
     """The file as a new generation, which ends where it ends now."""
     folder = os.path.realpath(file.parent)  # the user names it, with the links on its way
     place = FileLocation(folder, os.path.join(folder, file.name))

@@ -10,10 +10,10 @@ from sidecar.config.pipeline import PipelineSettings
 from sidecar.lib.clock import Clock
 from sidecar.model.lines import Chunk
 from sidecar.model.records import RecordBatch
-from sidecar.pipeline.builder import rooms_of
+from sidecar.pipeline.builder import build_stages
 from sidecar.pipeline.stages import Stages
 from sidecar.tools.parser_stats import ParserProbe
-from sidecar.tools.sample_file import chunks
+from sidecar.tools.sample_file import read_chunks
 
 _SAMPLES = 3
 _SHOWN = 200
@@ -49,11 +49,11 @@ class FileStats(msgspec.Struct):
         return max(self.microseconds, key=lambda name: self.microseconds[name], default="")
 
 
-def survey(pipeline: PipelineSettings, file: Path, clock: Clock) -> FileStats:
+def collect_stats(pipeline: PipelineSettings, file: Path, clock: Clock) -> FileStats:
     """All of the file. Raises `ConfigurationError` if it cannot be read."""
-    rooms, takers, found = rooms_of(pipeline, clock, "this-host", {}), ParserProbe(pipeline, clock), FileStats()
+    rooms, takers, found = build_stages(pipeline, clock, "this-host", {}), ParserProbe(pipeline, clock), FileStats()
     found.parsers = {wanted.type: 0 for wanted in pipeline.parser}
-    for chunk in chunks(file, rooms.reader):
+    for chunk in read_chunks(file, rooms.reader):
         _add(found, rooms, takers, chunk)
     found.microseconds = {name: 1e6 * spent / takers.lines[name] for name, spent in takers.seconds.items()}
     return found
@@ -68,7 +68,7 @@ def _add(found: FileStats, rooms: Stages, takers: ParserProbe, chunk: Chunk) -> 
             found.parsers[name] += 1
     for stage, records in rooms.stages(lines):
         if stage == "parser":
-            _failed(found, records)
+            _count_failures(found, records)
     found.documents += len(rooms.finisher.documents(records))
     found.timed += len(records.times) - records.times.count("")
     for gaps, counts in ((records.filtered, found.filtered), (lines.skipped, found.skipped)):
@@ -76,7 +76,7 @@ def _add(found: FileStats, rooms: Stages, takers: ParserProbe, chunk: Chunk) -> 
             counts[gap.reason] = counts.get(gap.reason, 0) + 1
 
 
-def _failed(found: FileStats, records: RecordBatch) -> None:
+def _count_failures(found: FileStats, records: RecordBatch) -> None:
     found.unparsed += len(records.errors)
     for index in sorted(records.errors)[: _SAMPLES - len(found.samples)]:
         text = records.lines.texts[index][:_SHOWN]

@@ -19,8 +19,8 @@ from typing import NamedTuple
 
 import msgspec
 
-from sidecar.lib.jsontext.nested import quoted
-from sidecar.lib.user_regex import Pattern, compiled
+from sidecar.lib.jsontext.nested import json_string
+from sidecar.lib.user_regex import Pattern, compile_user_regex
 
 Fields = Sequence[str | None]
 """The value of each field that an expression names, as JSON text, or None where the record does not have it."""
@@ -63,7 +63,7 @@ class Expression(NamedTuple):
     fields: Sequence[str]
 
 
-def parsed(text: str) -> Expression:
+def parse_expression(text: str) -> Expression:
     """The expression. Raises `ExpressionError` that says at which character it is wrong."""
     if len(text) > _LONGEST:
         raise ExpressionError(f"the expression is longer than {_LONGEST} characters")
@@ -166,7 +166,7 @@ class _ExpressionParser:
     def _value(self) -> Literal:
         token = self._here
         if token.kind == "text":
-            return _unquoted(self._take().text)
+            return _unquote(self._take().text)
         if token.kind == "number":
             return float(self._take().text)
         if token.kind == "word" and token.text in _CONSTANTS:
@@ -177,9 +177,9 @@ class _ExpressionParser:
         token = self._here
         if token.kind != "text":
             raise self._wrong("expected a pattern in quotes")
-        text = _unquoted(self._take().text)
+        text = _unquote(self._take().text)
         try:
-            return compiled(text)
+            return compile_user_regex(text)
         except ValueError as error:
             raise self._wrong(str(error), token) from error
 
@@ -222,13 +222,13 @@ def _wrong(text: str, at: int, what: str) -> ExpressionError:
     return ExpressionError(f"at character {at + 1}, {shown}: {what}")
 
 
-def _unquoted(text: str) -> str:
+def _unquote(text: str) -> str:
     return text[1:-1].replace(f"\\{text[0]}", text[0])
 
 
 def _is_one_of(field: int, wanted: Sequence[Literal]) -> Condition:
     texts = {each for each in wanted if isinstance(each, str)}
-    spelled = {quoted(each) for each in texts}
+    spelled = {json_string(each) for each in texts}
     numbers = {each for each in wanted if isinstance(each, float)}
     constants = {name for name, each in _CONSTANTS.items() if any(each is one for one in wanted)}
 

@@ -7,15 +7,15 @@ from typing import Annotated
 
 from pydantic import AfterValidator, Field, model_validator
 
-from sidecar.lib.conversions import Kind, of_kind
+from sidecar.lib.conversions import Kind, converter_for
 from sidecar.lib.jsontext.nested import DEEPEST
 from sidecar.lib.settings_model import SettingsModel
-from sidecar.lib.user_regex import compiled
+from sidecar.lib.user_regex import compile_user_regex
 from sidecar.model.records import Transform
-from sidecar.model.reserved_fields import OWN, is_ours
+from sidecar.model.reserved_fields import OWN, is_reserved
 from sidecar.transform import fields as transforms
 from sidecar.transform import user_agent
-from sidecar.transform.expression import parsed
+from sidecar.transform.expression import parse_expression
 from sidecar.transform.filters import ConditionFilter, Sampler
 
 
@@ -26,7 +26,7 @@ def _path(path: str) -> str:
 
 
 def _source(path: str) -> str:
-    if is_ours(path):
+    if is_reserved(path):
         raise ValueError(
             f"{path} is set by the sidecar itself, after all that is done here; it always stays as it is"
         )
@@ -34,7 +34,7 @@ def _source(path: str) -> str:
 
 
 def _target(path: str) -> str:
-    if is_ours(path) or any(own.startswith(f"{path}.") for own in OWN):
+    if is_reserved(path) or any(own.startswith(f"{path}.") for own in OWN):
         raise ValueError(f"{path} is set by the sidecar itself; choose another name")
     return _path(path)
 
@@ -45,9 +45,9 @@ Target = Annotated[str, AfterValidator(_target)]
 Sources = Annotated[tuple[Source, ...], Field(min_length=1)]
 
 
-def pattern(text: str) -> str:
+def validate_pattern(text: str) -> str:
     """The pattern. Raises `ValueError` if it does not compile."""
-    compiled(text)
+    compile_user_regex(text)
     return text
 
 
@@ -66,7 +66,7 @@ class RenameSettings(SettingsModel):
 
     def step(self) -> Transform:
         """What does it."""
-        return transforms.step(transforms.RenameFields(self.rename))
+        return transforms.make_transform(transforms.RenameFields(self.rename))
 
 
 class CopySettings(SettingsModel):
@@ -77,7 +77,7 @@ class CopySettings(SettingsModel):
 
     def step(self) -> Transform:
         """What does it."""
-        return transforms.step(transforms.CopyFields(self.paths))
+        return transforms.make_transform(transforms.CopyFields(self.paths))
 
 
 class DropFieldsSettings(SettingsModel):
@@ -88,7 +88,7 @@ class DropFieldsSettings(SettingsModel):
 
     def step(self) -> Transform:
         """What does it."""
-        return transforms.step(transforms.DropFields(self.drop_fields))
+        return transforms.make_transform(transforms.DropFields(self.drop_fields))
 
 
 class KeepFieldsSettings(SettingsModel):
@@ -99,7 +99,7 @@ class KeepFieldsSettings(SettingsModel):
 
     def step(self) -> Transform:
         """What does it."""
-        return transforms.step(transforms.KeepFields(self.keep_fields))
+        return transforms.make_transform(transforms.KeepFields(self.keep_fields))
 
 
 class LowercaseSettings(SettingsModel):
@@ -110,7 +110,7 @@ class LowercaseSettings(SettingsModel):
 
     def step(self) -> Transform:
         """What does it."""
-        return transforms.step(transforms.LowercaseFields(self.lowercase))
+        return transforms.make_transform(transforms.LowercaseFields(self.lowercase))
 
 
 class ConvertSettings(SettingsModel):
@@ -122,8 +122,8 @@ class ConvertSettings(SettingsModel):
 
     def step(self, read: Callable[[str], str]) -> Transform:
         """What does it; `read` reads dates."""
-        return transforms.step(
-            transforms.ConvertFields({path: (kind, of_kind(kind, read)) for path, kind in self.convert.items()})
+        return transforms.make_transform(
+            transforms.ConvertFields({path: (kind, converter_for(kind, read)) for path, kind in self.convert.items()})
         )
 
 
@@ -145,7 +145,7 @@ class HashFieldsSettings(SettingsModel):
 
     def step(self) -> Transform:
         """What does it."""
-        return transforms.step(transforms.HashFields(self.fingerprint.fields, self.fingerprint.target))
+        return transforms.make_transform(transforms.HashFields(self.fingerprint.fields, self.fingerprint.target))
 
 
 class SampleOptions(SettingsModel):
@@ -170,7 +170,7 @@ class SampleSettings(SettingsModel):
 
 
 def _expression(text: str) -> str:
-    for path in parsed(text).fields:
+    for path in parse_expression(text).fields:
         _source(path)
     return text
 
@@ -186,7 +186,7 @@ class DropWhenSettings(SettingsModel):
 
     def step(self) -> Transform:
         """What does it."""
-        return Transform("drop_when", ConditionFilter(parsed(self.drop_when), keeps=False))
+        return Transform("drop_when", ConditionFilter(parse_expression(self.drop_when), keeps=False))
 
 
 class KeepWhenSettings(SettingsModel):
@@ -197,7 +197,7 @@ class KeepWhenSettings(SettingsModel):
 
     def step(self) -> Transform:
         """What does it."""
-        return Transform("keep_when", ConditionFilter(parsed(self.keep_when), keeps=True))
+        return Transform("keep_when", ConditionFilter(parse_expression(self.keep_when), keeps=True))
 
 
 class UserAgentOptions(SettingsModel):
@@ -212,7 +212,7 @@ class UserAgentSettings(SettingsModel):
 
     def step(self) -> Transform:
         """What does it."""
-        return transforms.step(user_agent.ParseUserAgent())
+        return transforms.make_transform(user_agent.ParseUserAgent())
 
 
 class HostOptions(SettingsModel):

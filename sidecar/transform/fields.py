@@ -14,8 +14,8 @@ import msgspec
 from msgspec.structs import replace
 
 from sidecar.lib.conversions import Conversion
-from sidecar.lib.jsontext.edit import edited, is_free, kept, put, put_all, taken, values
-from sidecar.lib.jsontext.nested import quoted
+from sidecar.lib.jsontext.edit import can_insert, edit, insert, insert_all, keep, read, remove
+from sidecar.lib.jsontext.nested import json_string
 from sidecar.model.records import RecordBatch, Transform
 
 Complain = Callable[[str], None]
@@ -38,7 +38,7 @@ class FieldChange(Protocol):
         ...
 
 
-def step(change: FieldChange) -> Transform:
+def make_transform(change: FieldChange) -> Transform:
     """The change as a step on whole chunks."""
     return Transform(change.name, _FieldTransform(change))
 
@@ -73,7 +73,7 @@ class _FieldTransform:
 
 def _hint(path: str) -> str:
     """The last name of a path, as it stands in a record."""
-    name = quoted(path.rpartition(".")[2])[1:-1]
+    name = json_string(path.rpartition(".")[2])[1:-1]
     return "" if "\\" in name else name
 
 
@@ -94,13 +94,13 @@ class RenameFields(FieldChange):
     @staticmethod
     def _one(body: str, old: str, new: str, complain: Complain) -> str:
         has_same_parent = old.rpartition(".")[0] == new.rpartition(".")[0]
-        rest, found = (_in_place(body, old, new), []) if has_same_parent else taken(body, old)
+        rest, found = (_in_place(body, old, new), []) if has_same_parent else remove(body, old)
         if rest == body:
             return body
-        if not is_free(body if has_same_parent else rest, new):
+        if not can_insert(body if has_same_parent else rest, new):
             complain(f"rename: there is a field {new} already, so {old} keeps its name")
             return body
-        return put_all(rest, [(new + below, value) for below, value in found]) if found else rest
+        return insert_all(rest, [(new + below, value) for below, value in found]) if found else rest
 
 
 def _in_place(body: str, old: str, new: str) -> str:
@@ -109,9 +109,9 @@ def _in_place(body: str, old: str, new: str) -> str:
 
     def rename(key_text: str, below: str, value: str) -> str:
         key = _STRING.decode(key_text).removesuffix(below)
-        return f"{quoted(f'{key[: len(key) - last]}{name}{below}')}:{value}"
+        return f"{json_string(f'{key[: len(key) - last]}{name}{below}')}:{value}"
 
-    return edited(body, old, rename)
+    return edit(body, old, rename)
 
 
 class CopyFields(FieldChange):
@@ -126,11 +126,11 @@ class CopyFields(FieldChange):
     def changed(self, body: str, complain: Complain) -> str:
         for source, target in self._pairs:
             found = _found(body, source)
-            if found and not is_free(body, target):
+            if found and not can_insert(body, target):
                 complain(f"copy: there is a field {target} already, so {source} is not copied")
                 continue
             if found:
-                body = put_all(body, [(target + below, value) for below, value in found])
+                body = insert_all(body, [(target + below, value) for below, value in found])
         return body
 
 
@@ -142,7 +142,7 @@ def _found(body: str, path: str) -> list[tuple[str, str]]:
         found.append((below, value))
         return f"{key_text}:{value}"
 
-    edited(body, path, look)
+    edit(body, path, look)
     return found
 
 
@@ -156,7 +156,7 @@ class DropFields(FieldChange):
 
     def changed(self, body: str, complain: Complain) -> str:
         for path in self.reads:
-            body, _ = taken(body, path)
+            body, _ = remove(body, path)
         return body
 
 
@@ -169,7 +169,7 @@ class KeepFields(FieldChange):
         self._paths = frozenset((*paths, "@timestamp"))
 
     def changed(self, body: str, complain: Complain) -> str:
-        return kept(body, self._paths)
+        return keep(body, self._paths)
 
 
 class LowercaseFields(FieldChange):
@@ -182,16 +182,16 @@ class LowercaseFields(FieldChange):
 
     def changed(self, body: str, complain: Complain) -> str:
         for path in self.reads:
-            body = edited(body, path, _lowered)
+            body = edit(body, path, _lower)
         return body
 
 
-def _lowered(key_text: str, below: str, value: str) -> str:
+def _lower(key_text: str, below: str, value: str) -> str:
     if below or value[0] != '"':
         return f"{key_text}:{value}"
     plain = _STRING.decode(value)
     lower = plain.lower()
-    return f"{key_text}:{value if lower == plain else quoted(lower)}"
+    return f"{key_text}:{value if lower == plain else json_string(lower)}"
 
 
 class ConvertFields(FieldChange):
@@ -215,7 +215,7 @@ class ConvertFields(FieldChange):
                     complain(f"convert: {path} cannot be read as {kind}")
                 return f"{key_text}:{value if found is None else found}"
 
-            body = edited(body, path, as_kind)
+            body = edit(body, path, as_kind)
         return body
 
 
@@ -230,14 +230,14 @@ class HashFields(FieldChange):
         self.writes = (target,)
 
     def changed(self, body: str, complain: Complain) -> str:
-        found = {path: [_plain(value) for value in values(body, path)] for path in self.reads}
+        found = {path: [_plain(value) for value in read(body, path)] for path in self.reads}
         if not any(found.values()):
             return body
-        if not is_free(body, self._target):
+        if not can_insert(body, self._target):
             complain(f"fingerprint: there is a field {self._target} already")
             return body
         digest = blake2b(msgspec.json.encode(found), digest_size=16).hexdigest()
-        return put(body, self._target, quoted(digest))
+        return insert(body, self._target, json_string(digest))
 
 
 def _plain(value: str) -> str:

@@ -11,9 +11,9 @@ from collections.abc import Callable, Sequence
 
 import msgspec
 
-from sidecar.lib.jsontext.edit import values
-from sidecar.lib.jsontext.nested import root_spellings
-from sidecar.lib.user_regex import RegexTimeBudget, compiled
+from sidecar.lib.jsontext.edit import read
+from sidecar.lib.jsontext.nested import possible_root_names
+from sidecar.lib.user_regex import RegexTimeBudget, compile_user_regex
 from sidecar.model.records import RecordBatch
 from sidecar.transform.expression import Expression
 
@@ -21,7 +21,7 @@ _TOO_SLOW = "{}: the pattern took too long, so the record is kept"
 _MASK = 2**64 - 1
 
 
-def _judged(records: RecordBatch, rule: str, is_unwanted: Callable[[int], bool]) -> RecordBatch:
+def _filter(records: RecordBatch, rule: str, is_unwanted: Callable[[int], bool]) -> RecordBatch:
     """Without the records that are unwanted. One on which a pattern takes too long is kept, and says so."""
     dropped, slow = set(), {}
     for index in range(len(records.members)):
@@ -43,7 +43,7 @@ class ConditionFilter:
 
     def __call__(self, records: RecordBatch) -> RecordBatch:
         rows, search, errors = self._columns.of(records.members), RegexTimeBudget().search, records.errors
-        return _judged(
+        return _filter(
             records, self._rule,
             lambda index: index not in errors and self._holds(rows[index], search) is not self._keeps,
         )  # fmt: skip
@@ -54,19 +54,19 @@ class LineFilter:
 
     def __init__(self, include: Sequence[str], exclude: Sequence[str]) -> None:
         self._include, self._exclude = (
-            [compiled(each) for each in include],
-            [compiled(each) for each in exclude],
+            [compile_user_regex(each) for each in include],
+            [compile_user_regex(each) for each in exclude],
         )
 
     def __call__(self, records: RecordBatch) -> RecordBatch:
         texts, search = records.lines.texts, RegexTimeBudget().search
         if self._include:
-            records = _judged(
+            records = _filter(
                 records, "include_lines", lambda index: not any(search(each, texts[index]) for each in self._include)
             )
         if self._exclude:
             left = records.lines.texts
-            records = _judged(
+            records = _filter(
                 records, "exclude_lines", lambda index: any(search(each, left[index]) for each in self._exclude)
             )
         return records
@@ -81,15 +81,15 @@ class Sampler:
 
     def __call__(self, records: RecordBatch) -> RecordBatch:
         number = records.lines.chunk.generation.number
-        chosen = [_scattered(number ^ _scattered(start)) for start in records.starts]
+        chosen = [_scatter(number ^ _scatter(start)) for start in records.starts]
         if self._field is not None:
             for index, body in enumerate(records.members):
-                if found := values(body, self._field):
-                    chosen[index] = _scattered(int.from_bytes(found[0].encode()) % (2**61 - 1))
+                if found := read(body, self._field):
+                    chosen[index] = _scatter(int.from_bytes(found[0].encode()) % (2**61 - 1))
         return records.without({index for index, at in enumerate(chosen) if at >= self._below}, "sample")
 
 
-def _scattered(number: int) -> int:
+def _scatter(number: int) -> int:
     """64 bits that look like chance, and are the same for the same number (the finalizer of SplitMix64)."""
     mixed = (number + 0x9E3779B97F4A7C15) & _MASK
     mixed = ((mixed ^ (mixed >> 30)) * 0xBF58476D1CE4E5B9) & _MASK
@@ -102,14 +102,14 @@ class _Columns:
 
     def __init__(self, paths: Sequence[str]) -> None:
         self._paths = paths
-        names = sorted(root_spellings(paths))
+        names = sorted(possible_root_names(paths))
         fields = [
             (f"field_{number}", msgspec.Raw, msgspec.field(name=name, default=msgspec.Raw()))
             for number, name in enumerate(names)
         ]
         self._decoder = msgspec.json.Decoder(msgspec.defstruct("Row", fields, gc=False))
         self._ways = [
-            [(names.index(name), path[len(name) + 1 :]) for name in sorted(root_spellings([path]), reverse=True)]
+            [(names.index(name), path[len(name) + 1 :]) for name in sorted(possible_root_names([path]), reverse=True)]
             for path in paths
         ]
         """For each path where it may begin: the column of its first name, and what of it is within that."""
@@ -119,7 +119,7 @@ class _Columns:
         try:
             rows = self._decoder.decode_lines("\n".join([f"{{{body}}}" for body in members]))
         except (msgspec.DecodeError, RecursionError):
-            return [[_last(values(body, path)) for path in self._paths] for body in members]
+            return [[_last(read(body, path)) for path in self._paths] for body in members]
         columns = [msgspec.structs.astuple(row) for row in rows]
         return [[_found(row, ways) for ways in self._ways] for row in columns]
 
@@ -129,7 +129,7 @@ def _found(row: Sequence[msgspec.Raw], ways: Sequence[tuple[int, str]]) -> str |
         text = bytes(row[column]).decode()
         if text and not rest:
             return text
-        if text[:1] == "{" and (found := values(text[1:-1], rest)):
+        if text[:1] == "{" and (found := read(text[1:-1], rest)):
             return found[-1]
     return None
 

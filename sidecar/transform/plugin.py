@@ -13,9 +13,9 @@ from typing import Any
 import msgspec
 from msgspec.structs import replace
 
-from sidecar.lib.jsontext.edit import edited, is_free, put, taken, values
+from sidecar.lib.jsontext.edit import can_insert, edit, insert, read, remove
 from sidecar.model.records import RecordBatch
-from sidecar.model.reserved_fields import is_ours
+from sidecar.model.reserved_fields import is_reserved
 
 _ANY = msgspec.json.Decoder()
 
@@ -36,7 +36,7 @@ class Record:
 
     def get(self, path: str, default: Any = None) -> Any:
         """The value at the path."""
-        found = values(self.members, path)
+        found = read(self.members, path)
         return _ANY.decode(found[-1]) if found else default
 
     def set(self, path: str, value: Any) -> None:
@@ -45,24 +45,24 @@ class Record:
         Raises `ValueError` for a field that the sidecar sets itself, and where something above the path is no object.
         """
         _check(path)
-        rest, _ = taken(self.members, path)
+        rest, _ = remove(self.members, path)
         text = msgspec.json.encode(value).decode()
-        if len(values(self.members, path)) == 1:
-            self.members = edited(self.members, path, lambda key, below, _: None if below else f"{key}:{text}")
+        if len(read(self.members, path)) == 1:
+            self.members = edit(self.members, path, lambda key, below, _: None if below else f"{key}:{text}")
             return
-        if not is_free(rest, path):
+        if not can_insert(rest, path):
             raise ValueError(f"what is above {path} is no object")
-        self.members = put(rest, path, text)
+        self.members = insert(rest, path, text)
         self.written.add(path)
 
     def drop(self, path: str) -> None:
         """Take away the field and all that is below it. Raises `ValueError` for one that the sidecar sets itself."""
         _check(path)
-        self.members, _ = taken(self.members, path)
+        self.members, _ = remove(self.members, path)
 
 
 def _check(path: str) -> None:
-    if is_ours(path) or not all(path.split(".")):
+    if is_reserved(path) or not all(path.split(".")):
         raise ValueError(f"{path} cannot be set or dropped")
 
 

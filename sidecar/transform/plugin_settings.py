@@ -12,7 +12,7 @@ from pydantic import (
 )
 
 from sidecar.lib.settings_model import SettingsModel
-from sidecar.lib.suggestions import did_you_mean
+from sidecar.lib.suggestions import suggestion_for
 from sidecar.model.records import Transform
 from sidecar.transform import registry
 from sidecar.transform.plugin import PluginTransform
@@ -40,7 +40,7 @@ class PluginSettings(SettingsModel):
     def _can_be_called(self) -> PluginSettings:
         known = [*KINDS, *registry.names()]
         if self.name not in known:
-            advice = did_you_mean(self.name, known) or f"; known are {', '.join(known)}"
+            advice = suggestion_for(self.name, known) or f"; known are {', '.join(known)}"
             raise ValueError(f'there is no enricher "{self.name}"{advice}')
         try:
             function = registry.resolve(self.name)

@@ -13,8 +13,8 @@ from typing import ClassVar
 
 import msgspec
 
-from sidecar.lib.jsontext.edit import edited, is_free, put, values
-from sidecar.lib.jsontext.nested import quoted
+from sidecar.lib.jsontext.edit import can_insert, edit, insert, read
+from sidecar.lib.jsontext.nested import json_string
 
 _FIELD = "user_agent.original"
 _KEY = '"user_agent"'
@@ -84,16 +84,16 @@ class ParseUserAgent:
         if at >= 0:
             return body[:at] + self._within(_KEY, "", body[at + len(_KEY) + 1 :])
         if '"user_agent.' in body or "\\u" in body:
-            return _added(body, _FIELD, "user_agent.")
-        found = edited(body, "user_agent", self._within)
-        return found if found != body else _added(body, _FIELD, "user_agent.")
+            return _add(body, _FIELD, "user_agent.")
+        found = edit(body, "user_agent", self._within)
+        return found if found != body else _add(body, _FIELD, "user_agent.")
 
     def _within(self, key: str, below: str, value: str) -> str:
         if below or value[0] != "{":
             return f"{key}:{value}"
         known = self._objects.get(value)
         if known is None:
-            known = f"{{{_added(value[1:-1], 'original', '')}}}"
+            known = f"{{{_add(value[1:-1], 'original', '')}}}"
             if len(self._objects) >= _CACHED:
                 self._objects.clear()
             if len(value) <= _LONGEST_CACHED:
@@ -111,17 +111,17 @@ def _at_the_end(body: str) -> int:
     return at if body.find('"', at + len(_LAST)) == len(body) - 2 else -1
 
 
-def _added(body: str, field: str, prefix: str) -> str:
-    found = values(body, field)
+def _add(body: str, field: str, prefix: str) -> str:
+    found = read(body, field)
     if len(found) != 1 or found[0][0] != '"':
         return body
-    for path, text in recognised(_STRING.decode(found[0])).items():
-        if is_free(body, f"{prefix}{path}"):
-            body = put(body, f"{prefix}{path}", quoted(text))
+    for path, text in recognize(_STRING.decode(found[0])).items():
+        if can_insert(body, f"{prefix}{path}"):
+            body = insert(body, f"{prefix}{path}", json_string(text))
     return body
 
 
-def recognised(text: str) -> Mapping[str, str]:
+def recognize(text: str) -> Mapping[str, str]:
     """The fields below `user_agent` that this text tells, without those that it does not."""
     text = text[:_JUDGED]
     name, version, is_crawler = _program(text)

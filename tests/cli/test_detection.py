@@ -13,7 +13,7 @@ import yaml
 
 from sidecar.cli import main
 from sidecar.lib.clock import FixedClock
-from sidecar.tools.detect import proposed, untried
+from sidecar.tools.detect import propose, untried
 from tests.corpus.kinds import HERE as CORPUS
 
 CLOCK = r"\d\d:\d\d:\d\d(?:[.,]\d{1,9})?"
@@ -140,7 +140,7 @@ def test_a_few_lines_of_json_in_much_text_are_worth_a_parser(
 )
 def test_a_long_line_that_is_nearly_of_a_stack_trace_takes_no_long_time(line: bytes) -> None:
     began = time.process_time()
-    proposed(line + b"\n", FixedClock(1795395600.0))
+    propose(line + b"\n", FixedClock(1795395600.0))
     assert time.process_time() - began < 5
 
 

@@ -6,15 +6,15 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from sidecar.decode.framing import Framer
-from sidecar.decode.multiline import EventGrouper, grouping
-from sidecar.lib.charset import CODECS, Charset, named
+from sidecar.decode.multiline import EventGrouper, make_grouper
+from sidecar.lib.charset import CODECS, Charset, lookup
 from sidecar.model.file import Generation
 from sidecar.model.lines import Chunk
 
 GENERATION = Generation(35, "app", "/var/log/app/a.log", 0.0)
-INDENT = grouping("indent", {}, timeout_s=2, max_lines=1000, max_bytes=1 << 20)
-START = grouping(None, {"start": "^S"}, timeout_s=2, max_lines=1000, max_bytes=1 << 20)
-END = grouping(None, {"end": "E$"}, timeout_s=2, max_lines=1000, max_bytes=1 << 20)
+INDENT = make_grouper("indent", {}, timeout_s=2, max_lines=1000, max_bytes=1 << 20)
+START = make_grouper(None, {"start": "^S"}, timeout_s=2, max_lines=1000, max_bytes=1 << 20)
+END = make_grouper(None, {"end": "E$"}, timeout_s=2, max_lines=1000, max_bytes=1 << 20)
 
 LEADS = st.sampled_from([b"\x8f", b"\x81\x30", b"\x81", b"\xfe", b"\xd8\x00", b"\x00\xd8", b"\xe2\x82", b"\x8e"])
 PIECES = st.lists(st.binary(max_size=4) | LEADS | st.sampled_from([b"S", b" ", b"E", b"ab"]), max_size=5)
@@ -43,7 +43,7 @@ def byte_lines(data: bytes, charset: Charset) -> list[tuple[int, bytes]]:
 @example(lines=[b"S one", b"broken \x81\x30", b"S two"], encoding="gb18030")
 @example(lines=[b"S one", b"broken \x8f"], encoding="euc-jp")
 def test_every_line_is_where_its_bytes_are(lines: list[bytes], encoding: str) -> None:
-    charset = named(encoding)
+    charset = lookup(encoding)
     data = joined(lines, charset)
     found = Framer(keep_empty=True, charset=charset).lines(Chunk(GENERATION, 0, data, len(data)))
     nul, wanted = b"\0" * charset.width, byte_lines(data, charset)
@@ -59,7 +59,7 @@ def test_every_line_is_where_its_bytes_are(lines: list[bytes], encoding: str) ->
 @example(lines=[b"S one", b"broken \x8f"], encoding="euc-jp", rule=INDENT)
 @example(lines=[b"S one", b"broken \x8f"], encoding="euc-jp", rule=END)
 def test_every_event_begins_and_ends_with_a_line(lines: list[bytes], encoding: str, rule: EventGrouper) -> None:
-    charset = named(encoding)
+    charset = lookup(encoding)
     data = joined(lines, charset)
     begins = [at for at, _ in byte_lines(data, charset)]
     for closed in (False, True):
@@ -78,7 +78,7 @@ def test_every_event_begins_and_ends_with_a_line(lines: list[bytes], encoding: s
 @settings(max_examples=300, deadline=None)
 @given(lines=LINES, encoding=ENCODINGS)
 def test_a_broken_character_takes_no_line_end_with_it(lines: list[bytes], encoding: str) -> None:
-    charset = named(encoding)
+    charset = lookup(encoding)
     data = joined(lines, charset)
     for errors in ("replace", "backslashreplace"):
         text = charset.decoded(data, 0, errors)

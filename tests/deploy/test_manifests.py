@@ -11,7 +11,7 @@ import pytest
 import yaml
 
 from sidecar.config.loader import load
-from sidecar.kubernetes.exit_rules import Never, rule_of
+from sidecar.kubernetes.exit_rules import Never, parse_exit_rule
 from sidecar.kubernetes.pod import Pod
 from tests.deploy import podcheck
 from tests.deploy.podcheck import Object
@@ -87,7 +87,7 @@ def test_the_rule_by_which_it_ends_is_taken(path: Path) -> None:
         for container in podcheck.sidecars(spec):
             said = podcheck.environment(container)
             if said.get("SIDECAR_EXIT_WHEN") != "app-exits":  # which looks at the processes of this machine
-                rule = rule_of(said.get("SIDECAR_EXIT_WHEN", ""), Pod.of(said))
+                rule = parse_exit_rule(said.get("SIDECAR_EXIT_WHEN", ""), Pod.of(said))
                 assert isinstance(rule, Never) is ("SIDECAR_EXIT_WHEN" not in said)
 
 

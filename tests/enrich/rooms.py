@@ -10,7 +10,7 @@ from sidecar.config.pipeline import PipelineSettings
 from sidecar.model.file import Generation
 from sidecar.model.lines import Chunk
 from sidecar.model.records import RecordBatch
-from sidecar.pipeline.builder import rooms_of
+from sidecar.pipeline.builder import build_stages
 from sidecar.pipeline.stages import Stages
 from sidecar.testing import ManualClock
 
@@ -20,7 +20,7 @@ GENERATION = Generation(35, "app", "/var/log/app/a.log", 0.0)
 def rooms(*enrich: Any, parser: Any = "json", **settings: Any) -> Stages:
     """The rooms of a pipeline that has these enrichers."""
     given = {"paths": ["/var/log/app/*.log"], "parser": parser, "enrich": list(enrich), **settings}
-    return rooms_of(PipelineSettings.model_validate(given), ManualClock(), "web-1", {})
+    return build_stages(PipelineSettings.model_validate(given), ManualClock(), "web-1", {})
 
 
 def chunk(lines: Sequence[str]) -> Chunk:

@@ -11,7 +11,7 @@ from sidecar.config.pipeline import PipelineSettings
 from sidecar.lib.clock import iso
 from sidecar.model.file import Generation
 from sidecar.model.lines import Chunk
-from sidecar.pipeline.builder import rooms_of
+from sidecar.pipeline.builder import build_stages
 from sidecar.testing import ManualClock
 
 GENERATION = Generation(1, "app", "/var/log/app/a.log", 0.0)
@@ -20,7 +20,7 @@ NOW = "2026-11-23T01:00:00.000000Z"
 
 def documents(*lines: str) -> list[dict[str, Any]]:
     data = "".join(f"{line}\n" for line in lines).encode()
-    rooms = rooms_of(PipelineSettings(paths=("*",), parser=("json",)), ManualClock(), "h", {})  # type: ignore[arg-type]
+    rooms = build_stages(PipelineSettings(paths=("*",), parser=("json",)), ManualClock(), "h", {})  # type: ignore[arg-type]
     records = rooms.records(rooms.framing.lines(Chunk(GENERATION, 0, data, len(data))))
     return [json.loads(text) for text in rooms.finisher.documents(records).texts()]
 

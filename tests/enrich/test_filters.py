@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from sidecar.transform.expression import ExpressionError, parsed
+from sidecar.transform.expression import ExpressionError, parse_expression
 from tests.enrich.rooms import GENERATION, chunk, documents, enriched, rooms
 
 RECORD = {
@@ -81,7 +81,7 @@ def test_an_expression_does_not_hold(expression: str) -> None:
 )
 def test_a_wrong_expression_is_refused_with_the_place_of_the_mistake(expression: str, said: str) -> None:
     with pytest.raises(ExpressionError) as error:
-        parsed(expression)
+        parse_expression(expression)
     assert said in str(error.value)
     with pytest.raises(ValidationError, match="drop_when"):
         rooms({"drop_when": expression})
@@ -90,7 +90,7 @@ def test_a_wrong_expression_is_refused_with_the_place_of_the_mistake(expression:
 @given(st.text(alphabet="abn=!<>~()[],\"'. 01orandnotexistsin\\", max_size=40))
 def test_an_expression_is_read_or_refused_and_nothing_else_happens(text: str) -> None:
     try:
-        found = parsed(text)
+        found = parse_expression(text)
     except ExpressionError:
         return
     assert found.holds([None] * len(found.fields), lambda pattern, text: False) in (True, False)

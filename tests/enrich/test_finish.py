@@ -10,8 +10,8 @@ from msgspec.structs import replace
 
 from sidecar.decode.framing import Framer
 from sidecar.document.builder import DocumentBuilder
-from sidecar.document.field_conflicts import merged
-from sidecar.document.kubernetes_fields import KubernetesFields, parsed
+from sidecar.document.field_conflicts import resolve_conflicts
+from sidecar.document.kubernetes_fields import KubernetesFields, parse_downward_api
 from sidecar.document.static_fields import StaticFields
 from sidecar.model.batch import Batch
 from sidecar.model.documents import BulkFraming, Documents, SplicedDocuments
@@ -151,7 +151,7 @@ COLLIDING = st.lists(
 def test_a_record_with_names_of_ours_is_finished_by_the_rule_for_them(body: str, has_failed: bool) -> None:
     found = replace(records([body], [TIME]), errors={0: "not JSON"} if has_failed else {})
     leaves = {**LEAVES, "error.message": '"not JSON"'} if has_failed else LEAVES
-    assert finished(found, {"env": "prod", "log.kind": 1}).texts()[0] == f"{{{merged(body, leaves)}}}"
+    assert finished(found, {"env": "prod", "log.kind": 1}).texts()[0] == f"{{{resolve_conflicts(body, leaves)}}}"
 
 
 def test_fields_that_the_user_adds_may_be_dotted_or_nested() -> None:
@@ -183,7 +183,7 @@ def test_kubernetes_fields_come_from_the_environment_and_labels_are_read_again_w
 
 
 def test_a_downward_api_file_with_a_broken_line_does_not_spoil_the_others() -> None:
-    assert parsed('a="1"\nbroken\nb="2"\n') == {"a": "1", "b": "2"}
+    assert parse_downward_api('a="1"\nbroken\nb="2"\n') == {"a": "1", "b": "2"}
 
 
 def test_a_dotted_name_below_a_label_or_an_added_field_moves_also_where_it_stands_alone() -> None:

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sidecar.document.field_conflicts import merged
-from sidecar.lib.jsontext.nested import root_spellings
+from sidecar.document.field_conflicts import resolve_conflicts
+from sidecar.lib.jsontext.nested import possible_root_names
 from sidecar.model.reserved_fields import METADATA
 
 OURS = {
@@ -21,13 +21,13 @@ OURS = {
 
 
 def after(body: str) -> Any:
-    return json.loads("{" + merged(body, OURS) + "}")
+    return json.loads("{" + resolve_conflicts(body, OURS) + "}")
 
 
 def test_an_object_of_the_application_merges_with_ours_so_that_an_ecs_logger_keeps_its_level() -> None:
     document = after('"log":{"level":"info"},"a":64.40')
     assert document["log"] == {"level": "info", "file": {"path": "/var/log/app/a.log"}, "offset": 7}
-    assert '"a":64.40' in merged('"log":{"level":"info"},"a":64.40', OURS)
+    assert '"a":64.40' in resolve_conflicts('"log":{"level":"info"},"a":64.40', OURS)
 
 
 def test_a_leaf_of_ours_is_ours_and_the_applications_value_moves_to_original() -> None:
@@ -65,7 +65,7 @@ def test_an_application_that_uses_original_itself_keeps_its_own_value() -> None:
 
 
 def test_a_member_that_says_the_same_as_ours_stays_where_it_is() -> None:
-    text = merged('"a":1,"@timestamp":"2026-11-23T01:00:00Z","b":2', OURS)
+    text = resolve_conflicts('"a":1,"@timestamp":"2026-11-23T01:00:00Z","b":2', OURS)
     assert text.startswith('"a":1,"@timestamp":"2026-11-23T01:00:00Z","b":2')
     assert "original" not in text
 
@@ -126,4 +126,4 @@ def test_whatever_the_application_writes_ours_is_right_and_each_of_its_values_is
 
 
 def test_every_spelling_at_the_root_that_could_touch_a_leaf_is_reserved() -> None:
-    assert root_spellings(["a.b.c", "d"]) == {"a", "a.b", "a.b.c", "d"}
+    assert possible_root_names(["a.b.c", "d"]) == {"a", "a.b", "a.b.c", "d"}

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from sidecar.transform.redaction.chunk_text import folded, unfolded
+from sidecar.transform.redaction.chunk_text import pack, unpack
 from sidecar.transform.redaction.detectors import DETECTORS
 from sidecar.transform.redaction.redactor import (
     MASK,
@@ -21,11 +21,11 @@ from sidecar.transform.redaction.redactor import (
     RegexRule,
     Rule,
     drop,
-    hashed,
+    make_hash,
     mask,
-    member_by_member,
+    redact_member_by_member,
 )
-from sidecar.transform.redaction.search import Text, lowered
+from sidecar.transform.redaction.search import Text, lower
 from tests.enrich.test_redact import records
 
 PIECES = st.sampled_from(
@@ -120,7 +120,7 @@ def json_lines(draw: st.DrawFn) -> str:
     return json.dumps(draw(OBJECTS), ensure_ascii=draw(st.booleans()), separators=separators)
 
 
-ACTIONS = st.sampled_from([mask, drop, hashed(b"0123456789abcdef")])
+ACTIONS = st.sampled_from([mask, drop, make_hash(b"0123456789abcdef")])
 RULES = st.one_of(
     st.builds(DetectorRule, st.sampled_from(sorted(DETECTORS)).map(DETECTORS.__getitem__), ACTIONS),
     st.builds(RegexRule, st.sampled_from(["a", r"\d+", "^p", '[^,"]+b$', "(?i)ANN(@)"]), ACTIONS),
@@ -136,7 +136,7 @@ def swept(rules: list[Rule], lines: list[str], as_json: bool) -> tuple[list[str]
 @given(rules=st.lists(RULES, min_size=1, max_size=4), lines=st.lists(json_lines(), min_size=1, max_size=8))
 def test_objects_come_out_as_if_each_value_had_been_looked_at_alone(rules: list[Rule], lines: list[str]) -> None:
     before, after = swept(rules, lines, as_json=True)
-    assert after == [member_by_member(body, rules) for body in before]
+    assert after == [redact_member_by_member(body, rules) for body in before]
     for body in after:
         json.loads(f"{{{body}}}")
 
@@ -147,7 +147,7 @@ def test_objects_come_out_as_if_each_value_had_been_looked_at_alone(rules: list[
 @example(rules=[DetectorRule(DETECTORS["credit_card"], mask)], lines=["4111 1111", "1111 1111"])
 def test_lines_of_text_do_so_too_and_nothing_is_found_across_two_of_them(rules: list[Rule], lines: list[str]) -> None:
     before, after = swept(rules, [line.replace("\n", " ") for line in lines], as_json=False)
-    assert after == [member_by_member(body, rules) for body in before]
+    assert after == [redact_member_by_member(body, rules) for body in before]
 
 
 @pytest.mark.parametrize("name", DETECTORS)
@@ -157,18 +157,18 @@ def test_each_name_is_found_wherever_a_string_begins_and_ends(name: str, parts: 
     before, after = swept(
         rules, [json.dumps({"a": part, "b": [part, 1]}, ensure_ascii=False) for part in parts], True
     )
-    assert after == [member_by_member(body, rules) for body in before]
+    assert after == [redact_member_by_member(body, rules) for body in before]
 
 
 @given(value=OBJECTS)
 def test_what_is_folded_can_be_unfolded(value: dict[str, Any]) -> None:
     text = json.dumps(value, ensure_ascii=False)
-    assert unfolded(folded(text)) == text
+    assert unpack(pack(text)) == text
 
 
 @given(text=st.text() | TEXTS)
 def test_without_capitals_every_character_is_at_its_place(text: str) -> None:
-    assert len(lowered(text)) == len(text)
+    assert len(lower(text)) == len(text)
 
 
 def redacted(line: str, *names: str) -> str:
@@ -230,4 +230,4 @@ def test_what_a_pattern_matches_is_not_missed_for_the_letters_that_it_begins_wit
     # What is looked back at cannot be drawn.
     match = drawn.draw(st.from_regex(hint.partition("(?:(?<=")[0], fullmatch=True))
     text = f"{before}refresh_{match.upper() if match.isascii() else match}"
-    assert Text(text).has(hint) == (re.search(hint, lowered(text)) is not None)
+    assert Text(text).has(hint) == (re.search(hint, lower(text)) is not None)

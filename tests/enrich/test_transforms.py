@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from sidecar.lib.jsontext.edit import put, put_all
+from sidecar.lib.jsontext.edit import insert, insert_all
 from sidecar.lib.jsontext.nested import DEEPEST
 from sidecar.transform.fields import CopyFields, DropFields, HashFields, KeepFields, RenameFields
 from tests.enrich.rooms import chunk, documents, enriched, members, rooms
@@ -341,5 +341,5 @@ def test_fields_that_are_put_together_come_out_as_one_after_another() -> None:
     for body in ("", '"q":1', '"a":{"b":{"e":0}},"x":1', '"a.b":{},"a":{}', '"x":{"y":{}},"x":{}'):
         one_by_one = body
         for path, value in leaves:
-            one_by_one = put(one_by_one, path, value)
-        assert put_all(body, leaves) == one_by_one
+            one_by_one = insert(one_by_one, path, value)
+        assert insert_all(body, leaves) == one_by_one

@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from sidecar.transform.user_agent import recognised
+from sidecar.transform.user_agent import recognize
 from tests.enrich.rooms import documents, members
 
 MOZILLA = "Mozilla/5.0"
@@ -52,7 +52,7 @@ EXAMPLES = [
 
 @pytest.mark.parametrize(("text", "expected"), EXAMPLES)
 def test_widespread_clients_are_told_apart(text: str, expected: str) -> None:
-    found = recognised(text)
+    found = recognize(text)
     program = f"{found.get('name', '')} {found.get('version', '')}".strip()
     system = f"{found.get('os.name', '')} {found.get('os.version', '')}".strip()
     assert f"{program}|{system}|{found.get('device.name', '')}" == expected

@@ -27,7 +27,7 @@ from sidecar.parse.csv import CsvParser
 from sidecar.parse.dissect import Dissection, DissectParser
 from sidecar.parse.docker import DockerParser
 from sidecar.parse.format_parser import FormatParser
-from sidecar.parse.grok import expanded
+from sidecar.parse.grok import expand_pattern
 from sidecar.parse.json import JsonParser
 from sidecar.parse.log_formats import FORMATS
 from sidecar.parse.logfmt import LogfmtParser
@@ -45,7 +45,7 @@ GENERATION = Generation(35, "app", "/var/log/app/a.log", 0.0)
 NOW = "2026-11-23T01:00:00.000000Z"
 _ADDED = {"service.name": "shop", "team": {"of": [1]}}
 _PATTERN = r"(?P<time>[^ ]*) (?P<level>[A-Z]+)(?: (?P<message>.*))?"
-_GROK = expanded("%{NOTSPACE:time} %{WORD:log.level}(?: %{INT:log.offset:int})?", {})
+_GROK = expand_pattern("%{NOTSPACE:time} %{WORD:log.level}(?: %{INT:log.offset:int})?", {})
 _DISSECTION = Dissection.of("%{time} %{level->} %{log.offset} - %{+log.offset}")
 _RFC3339 = re.compile(r"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)(?:\.\d{1,9})?(Z|[+-]\d\d:\d\d)", re.ASCII)
 _FORMS = {**FORMATS, "mysql_slow": MYSQL_SLOW}

@@ -19,9 +19,9 @@ from sidecar.transform.redaction.redactor import (
     RegexRule,
     Rule,
     drop,
-    hashed,
+    make_hash,
     mask,
-    member_by_member,
+    redact_member_by_member,
 )
 from tests.fuzz.material import Material
 from tests.fuzz.parsing import framed
@@ -42,7 +42,7 @@ _SECRETS = {
 _PATTERN, _BY_PATTERN = r"order-\d+", "order-77777"
 _FIELD = "user.id"
 _BY_FIELD = "somebody-in-particular"
-_ACTIONS: tuple[Action, ...] = (mask, drop, hashed(b"0123456789abcdef"))
+_ACTIONS: tuple[Action, ...] = (mask, drop, make_hash(b"0123456789abcdef"))
 _AROUND = (" ", " \t", "\n ", ' "', " '", " (", " é ", " \\ ", " , ", " \U0001f600 ")
 
 
@@ -92,7 +92,7 @@ def check(data: bytes) -> None:
     rules, planted = _rules(material)
     records = _records(material, planted)
     members = Redactor(rules).redacted(records).members
-    assert list(members) == [member_by_member(body, rules) for body in records.members]
+    assert list(members) == [redact_member_by_member(body, rules) for body in records.members]
     hides_field = any(isinstance(rule, FieldRule) for rule in rules)
     for body in members:
         left = list(_strings(json.loads(f"{{{body}}}")))

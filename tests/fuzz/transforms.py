@@ -9,7 +9,7 @@ from typing import Any
 
 from sidecar.config.pipeline import PipelineSettings
 from sidecar.model.lines import Chunk, SkippedRange
-from sidecar.pipeline.builder import rooms_of
+from sidecar.pipeline.builder import build_stages
 from sidecar.pipeline.stages import Stages
 from sidecar.testing import ManualClock
 from tests.fuzz.json_leaves import is_object
@@ -54,7 +54,7 @@ SETTINGS: Mapping[str, Sequence[Any]] = {
 def _rooms(kind: str, which: int, parser: int) -> Stages:
     settings = {"paths": ["/var/log/app/*.log"], "parser": _PARSERS[parser], "enrich": [SETTINGS[kind][which]]}
     environ = {"NODE_NAME": "node-1", "POD_NAME": "shop-1", "POD_NAMESPACE": "shop"}
-    return rooms_of(PipelineSettings.model_validate(settings), ManualClock(), "web-1", environ)
+    return build_stages(PipelineSettings.model_validate(settings), ManualClock(), "web-1", environ)
 
 
 def check(kind: str, data: bytes) -> None:

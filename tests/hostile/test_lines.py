@@ -18,7 +18,7 @@ from sidecar.model.batch import Batch
 from sidecar.model.documents import BulkFraming, Documents
 from sidecar.model.file import Generation
 from sidecar.model.lines import Chunk, LineBatch
-from sidecar.pipeline.builder import rooms_of
+from sidecar.pipeline.builder import build_stages
 from sidecar.pipeline.stages import Stages
 from sidecar.testing import ManualClock
 from tests.fuzz.json_leaves import leaves, root_names
@@ -48,7 +48,7 @@ def rooms(parser: Any, **settings: Any) -> Stages:
     """The rooms of a pipeline in a Pod."""
     given = {"paths": ["/var/log/app/*.log"], "parser": parser, "enrich": ["kubernetes"], **settings}
     pipeline = PipelineSettings.model_validate(given)
-    return rooms_of(pipeline, ManualClock(), "web-1", KUBERNETES)
+    return build_stages(pipeline, ManualClock(), "web-1", KUBERNETES)
 
 
 def shipped(lines: Sequence[bytes], parser: Any = "json", **settings: Any) -> tuple[LineBatch, Documents]:
@@ -207,7 +207,7 @@ def test_numbers_and_times_beyond_all_bounds_stop_nothing(formats: tuple[str, ..
     lines = [b'{"time":%b,"n":%b}' % (number, number) for number in NUMBERS]
     data = b"".join(line + b"\n" for line in lines)
     began = time.process_time()
-    _, _, documents = rooms_of(pipeline, ManualClock(), "web-1", {}).documents(Chunk(LIFE, 0, data, len(data)))
+    _, _, documents = build_stages(pipeline, ManualClock(), "web-1", {}).documents(Chunk(LIFE, 0, data, len(data)))
     assert time.process_time() - began < 2
     for line, text in zip(lines, documents.texts(), strict=True):
         assert text.startswith('{"@timestamp":"')

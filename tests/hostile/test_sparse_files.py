@@ -15,7 +15,7 @@ from sidecar.model.checkpoint import ORIGIN, CheckpointUpdate
 from sidecar.model.counts import MAX_COUNT, ByteCounts
 from sidecar.model.file import FileId, Generation
 from sidecar.model.fingerprint import Fingerprint
-from sidecar.state.database import open_store
+from sidecar.state.database import open_database
 from sidecar.state.ledger import Ledger
 from sidecar.tail.source import MAX_COMPRESSION, open_source
 from tests.journey.processes import ended, eventually, running, sidecar
@@ -72,7 +72,7 @@ def test_a_hole_that_was_read_is_counted_up_to_63_bits(tmp_path: Path, volume: P
 
 
 def test_sums_of_the_balance_stop_at_63_bits_and_are_exact_before(tmp_path: Path) -> None:
-    store = open_store(tmp_path / "state")
+    store = open_database(tmp_path / "state")
     ledger = Ledger(store)
     sizes = [MAX_COUNT // 3, MAX_COUNT // 3, 5]
     for number, size in enumerate(sizes, start=1):
@@ -86,7 +86,7 @@ def test_sums_of_the_balance_stop_at_63_bits_and_are_exact_before(tmp_path: Path
         ledger.finished(number, at=0.0, is_there=False)
     ledger.forget("app", now=1e9)
     store.close()
-    store = open_store(tmp_path / "state")
+    store = open_database(tmp_path / "state")
     assert Ledger(store).balance()["sink"].bytes_["stored"] == MAX_COUNT
     store.close()
 

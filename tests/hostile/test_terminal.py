@@ -21,7 +21,7 @@ import pytest
 import sidecar as package
 from sidecar.cli import COMMANDS
 from sidecar.kubernetes import termination_log as termination
-from sidecar.lib.terminal import printable_json
+from sidecar.lib.terminal import escape_json
 from tests.journey.processes import ENVIRON, eventually, running, sidecar
 
 MARK = "\x1b[5;7;35m"
@@ -255,7 +255,7 @@ def test_a_stream_that_knows_few_letters_gets_escapes(tmp_path: Path) -> None:
 
 def test_json_stays_the_same_json_without_what_a_terminal_obeys() -> None:
     value = {HOSTILE: [HOSTILE, "é😀"], "\udcff": "\ud800"}
-    text = printable_json(json.dumps(value, ensure_ascii=False, indent=2))
+    text = escape_json(json.dumps(value, ensure_ascii=False, indent=2))
     assert text.replace("\n", "").isprintable()
     assert "é😀" in text
     assert json.loads(text) == {HOSTILE: [HOSTILE, "é😀"], "\\xff": "\\ud800"}
@@ -303,6 +303,6 @@ def test_what_the_page_gets_cannot_turn_the_direction_of_writing(scene: Scene) -
 def test_the_last_word_of_a_pod_holds_nothing_that_a_terminal_obeys(tmp_path: Path) -> None:
     file = tmp_path / "termination-log"
     file.touch()
-    termination.tell({"error": f"{HOSTILE}\udcff"}, file)
+    termination.write_termination_message({"error": f"{HOSTILE}\udcff"}, file)
     assert obeyed(file.read_text(), is_terminal=False) == ""
     assert json.loads(file.read_text()) == {"error": f"{HOSTILE}\\xff"}

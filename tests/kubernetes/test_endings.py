@@ -15,7 +15,15 @@ import pytest
 
 from sidecar.errors import ConfigurationError
 from sidecar.kubernetes import termination_log as termination
-from sidecar.kubernetes.exit_rules import RESTART_S, SETTLE_S, ApplicationExits, FileAppears, Idle, Never, rule_of
+from sidecar.kubernetes.exit_rules import (
+    RESTART_S,
+    SETTLE_S,
+    ApplicationExits,
+    FileAppears,
+    Idle,
+    Never,
+    parse_exit_rule,
+)
 from sidecar.kubernetes.pod import Pod
 from sidecar.kubernetes.processes import OtherContainers
 
@@ -132,10 +140,10 @@ def test_a_log_that_grew_after_an_unseen_attempt_waits_for_the_next_one(namespac
 
 
 def test_app_exits_is_refused_where_the_application_cannot_be_seen(namespace: Namespace, tmp_path: Path) -> None:
-    assert isinstance(rule_of("app-exits", Pod(), tmp_path), ApplicationExits)
+    assert isinstance(parse_exit_rule("app-exits", Pod(), tmp_path), ApplicationExits)
     namespace.place("1", "ours")
     with pytest.raises(ConfigurationError, match="shareProcessNamespace: true"):
-        rule_of("app-exits", Pod(), tmp_path)
+        parse_exit_rule("app-exits", Pod(), tmp_path)
 
 
 @pytest.mark.parametrize(
@@ -178,19 +186,19 @@ def test_idle_counts_from_the_start_until_a_file_has_grown() -> None:
 
 @pytest.mark.parametrize("text", ["", "never"])
 def test_without_a_rule_it_never_ends_by_itself(text: str) -> None:
-    assert isinstance(rule_of(text, Pod(mode="native")), Never)
+    assert isinstance(parse_exit_rule(text, Pod(mode="native")), Never)
 
 
 @pytest.mark.parametrize("text", ["idle=5s", "file=/x", "app-exits"])
 def test_a_native_sidecar_has_no_rule(text: str) -> None:
     with pytest.raises(ConfigurationError, match="would only be started again"):
-        rule_of(text, Pod(mode="native"))
+        parse_exit_rule(text, Pod(mode="native"))
 
 
 @pytest.mark.parametrize("text", ["idle", "idle=", "idle=soon", "file=", "file", "app", "exit"])
 def test_a_rule_that_does_not_exist_is_told(text: str) -> None:
     with pytest.raises(ConfigurationError, match="exit-when"):
-        rule_of(text, Pod())
+        parse_exit_rule(text, Pod())
 
 
 def test_the_pod_is_known_from_the_environment() -> None:
@@ -206,12 +214,12 @@ def test_the_pod_is_known_from_the_environment() -> None:
 
 def test_the_last_word_is_one_line_that_the_kubelet_takes(tmp_path: Path) -> None:
     file = tmp_path / "termination-log"
-    termination.tell({"exit": 0}, file)
+    termination.write_termination_message({"exit": 0}, file)
     assert not file.exists(), "outside of a Pod nobody makes the file"
     file.touch()
-    termination.tell({"exit": 0, "sinks": {"search": {"stored": 5}}}, file)
+    termination.write_termination_message({"exit": 0, "sinks": {"search": {"stored": 5}}}, file)
     assert json.loads(file.read_text()) == {"exit": 0, "sinks": {"search": {"stored": 5}}}
-    termination.tell({"error": "x" * 9000}, file)
+    termination.write_termination_message({"error": "x" * 9000}, file)
     assert file.stat().st_size == 4096
 
 

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 from sidecar.config.pipeline import PipelineSettings
 from sidecar.decode.framing import Framer
-from sidecar.decode.multiline import grouping
+from sidecar.decode.multiline import make_grouper
 from sidecar.decode.presets import PRESETS
 from sidecar.deliver.batcher import BatchPart
 from sidecar.deliver.retry import DeliveryResult
@@ -20,8 +20,8 @@ from sidecar.model.file import Generation
 from sidecar.model.lines import Chunk
 from sidecar.model.span import PendingSpan
 from sidecar.parse.plain import PlainTextParser
-from sidecar.pipeline.accounting import account, undecodable
-from sidecar.pipeline.builder import rooms_of
+from sidecar.pipeline.accounting import count_undecodable, settle
+from sidecar.pipeline.builder import build_stages
 from sidecar.sinks.mongodb.bson_encoder import Encoder
 from sidecar.sinks.mongodb.sink import _ENCODER as ENCODER
 from sidecar.testing import ManualClock
@@ -45,7 +45,7 @@ class Case(NamedTuple):
 def pipeline(parser: Any, *enrich: Any, **settings: Any) -> Callable[[str], Work]:
     """Return what a pipeline does with a line, from bytes to the document."""
     given = {"paths": ["/var/log/app/*.log"], "parser": parser, "enrich": ["kubernetes", *enrich], **settings}
-    rooms = rooms_of(PipelineSettings.model_validate(given), ManualClock(), "web-1", _KUBERNETES)
+    rooms = build_stages(PipelineSettings.model_validate(given), ManualClock(), "web-1", _KUBERNETES)
 
     def work(line: str) -> Work:
         data = line.encode(settings.get("encoding", "utf-8"), "replace") + b"\n"
@@ -209,10 +209,10 @@ _LONG_HEADS = (
 
 
 def _multiline(full: bool) -> Iterator[Case]:
-    rules = {name: grouping(name, {}, timeout_s=1, max_lines=1000, max_bytes=1 << 20) for name in PRESETS}
+    rules = {name: make_grouper(name, {}, timeout_s=1, max_lines=1000, max_bytes=1 << 20) for name in PRESETS}
     for kind, pattern in {"start": r"^\d{4}-|[^,]*,[^,]*,\d", "more": r"^\s|.*\.$", "end": r";$|\w+-$"}.items():
-        rules[kind] = grouping(None, {kind: pattern}, timeout_s=1, max_lines=1000, max_bytes=1 << 20)
-        rules[f"{kind}, few lines"] = grouping(None, {kind: pattern}, timeout_s=1, max_lines=3, max_bytes=200)
+        rules[kind] = make_grouper(None, {kind: pattern}, timeout_s=1, max_lines=1000, max_bytes=1 << 20)
+        rules[f"{kind}, few lines"] = make_grouper(None, {kind: pattern}, timeout_s=1, max_lines=3, max_bytes=200)
     for name, rule in rules.items():
 
         def work(text: str, rule: Any = rule) -> Work:
@@ -231,7 +231,7 @@ def _encodings() -> Iterator[Case]:
         work = pipeline("plain", encoding=name)
         for unit in ("a", "\n", "a\n", "é", "\x00", "\r", "\r\n", "ab \0\n"):
             yield Case(f"{name}: {unit!r}", work, repeated(unit))
-        rule = grouping("indent", {}, timeout_s=1, max_lines=1000, max_bytes=1 << 20)
+        rule = make_grouper("indent", {}, timeout_s=1, max_lines=1000, max_bytes=1 << 20)
 
         charset = Charset(CODECS[name])
 
@@ -256,8 +256,8 @@ def _letters() -> Iterator[Case]:
 
         def work() -> None:
             part = BatchPart(documents, lines.layout(), PendingSpan(0, chunk.end, b""), chunk.end)
-            account([part], batch, outcome, "app", "out", 0.0)
-            undecodable(part, frozenset(everything), "app", "out", 0.0)
+            settle([part], batch, outcome, "app", "out", 0.0)
+            count_undecodable(part, frozenset(everything), "app", "out", 0.0)
 
         return work
 

@@ -20,9 +20,9 @@ from sidecar.config.pipeline import PipelineSettings
 from sidecar.deliver.batcher import BatchLimits
 from sidecar.errors import Misconfigured, Retryable
 from sidecar.model.batch import Batch, Rejection, WriteResult
-from sidecar.pipeline.builder import rooms_of
+from sidecar.pipeline.builder import build_stages
 from sidecar.pipeline.shipper import Shipper
-from sidecar.state.database import Database, open_store
+from sidecar.state.database import Database, open_database
 from sidecar.state.dead_letters import DeadLetterLimit
 from sidecar.state.ledger import Ledger
 from sidecar.tail.hard_links import HardLinks
@@ -211,7 +211,7 @@ class World:
     def start(self) -> None:
         """A new process. Killed at once if the fuse burns down while it starts."""
         self.alive = True
-        self.store = open_store(self.state)
+        self.store = open_database(self.state)
         self.ledger = MortalLedger(self.store, self._bound, self.fuse)
         self.descriptors = OpenFileLimiter(self._open_files)
         self.sweep = FileScanner(self._full_paths, self._exclude, known=lambda: self.ledger.paths("app"))
@@ -236,7 +236,7 @@ class World:
             {"paths": self._full_paths, "multiline": self.multiline, **self._pipeline}
         )
         return Shipper(
-            "app", name, self.destinations[name], rooms_of(pipeline, self.clock, "host", {}),
+            "app", name, self.destinations[name], build_stages(pipeline, self.clock, "host", {}),
             self.limits, self.follower, self.ledger, self.clock, self.said.append,
             spawn=lambda task: task(), heartbeats=self.heartbeats,
         )  # fmt: skip
@@ -362,7 +362,7 @@ class World:
     @contextmanager
     def looked_at(self) -> Iterator[sqlite3.Connection]:
         """The state, as somebody who looks at it while a sidecar runs or not."""
-        store = open_store(self.state, exclusive=False)
+        store = open_database(self.state, exclusive=False)
         try:
             with store.reading() as db:
                 yield db

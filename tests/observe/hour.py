@@ -140,8 +140,8 @@ def shown() -> Iterator[str]:
     """The address of a page that shows the hour, until the block ends."""
     hour, told = Hour(), settings()
     admin = HttpAdmin("127.0.0.1", 0, {
-        "GET /": lambda query: page.document(),
-        "GET /status.json": lambda query: page.status(hour.facts(), told, None),
+        "GET /": lambda query: page.render_page(),
+        "GET /status.json": lambda query: page.render_status(hour.facts(), told, None),
         "GET /history.json": lambda query: Reply(200, hour.history.told()),
     })  # fmt: skip
     try:

@@ -18,7 +18,7 @@ from sidecar.config.settings import Settings
 from sidecar.kubernetes.exit_rules import Never
 from sidecar.kubernetes.pod import Pod
 from sidecar.lib.clock import SystemClock
-from sidecar.telemetry.prometheus import rendered
+from sidecar.telemetry.prometheus import render
 from sidecar.telemetry.snapshot import ConfigurationStatus, Snapshot
 from tests.journey.processes import ENVIRON, eventually, running, sidecar
 from tests.observe.test_metrics import Running
@@ -94,9 +94,9 @@ def calls_of(act: Callable[[], object]) -> int:
 def test_a_scrape_makes_no_call_for_each_file(composed: Callable[[int], Composed]) -> None:
     few, many = composed(20), composed(400)
     for each in (few, many):
-        rendered(each.facts())  # whatever is made once
+        render(each.facts())  # whatever is made once
     assert sum(each.files for each in many.facts().sums) == 400
-    assert calls_of(lambda: rendered(many.facts())) == calls_of(lambda: rendered(few.facts()))
+    assert calls_of(lambda: render(many.facts())) == calls_of(lambda: render(few.facts()))
 
 
 def test_of_many_files_those_are_there_that_come_first_in_some_order(composed: Callable[[int], Composed]) -> None:

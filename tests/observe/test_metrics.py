@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from sidecar.telemetry.prometheus import families
+from sidecar.telemetry.prometheus import metric_families
 from sidecar.telemetry.snapshot import ConfigurationStatus, Snapshot
 from tests.journey.processes import ended, eventually, running, sidecar
 from tests.servers.real_elasticsearch import free_port
@@ -154,7 +154,7 @@ def test_every_metric_is_in_the_runbook() -> None:
         "1", 0, 0, 1, "/", [], [], [], [], "notifications", 0, 0, 0, 0, 0, 0, [], ConfigurationStatus("", 0)
     )  # fmt: skip
     page = (Path(__file__).parents[2] / "docs" / "operations.md").read_text()
-    for family in families(facts):
+    for family in metric_families(facts):
         name = family.name + ("_total" if family.type == "counter" else "")
         assert f"| `{name}` |" in page, name
 

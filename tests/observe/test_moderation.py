@@ -89,6 +89,6 @@ def test_an_unforeseen_fault_is_told_without_its_message() -> None:
     try:
         json.loads("{secret of the application")
     except ValueError as error:
-        told = events.fault_of(error)
+        told = events.describe_crash(error)
     assert told.startswith("JSONDecodeError at decoder.py:")
     assert "secret" not in told

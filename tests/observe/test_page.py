@@ -8,7 +8,7 @@ import json
 import re
 from typing import Any
 
-from sidecar.admin.page import document, status
+from sidecar.admin.page import render_page, render_status
 from sidecar.model.dead_letter import DeadLetter
 from sidecar.telemetry.counters import Counters
 from sidecar.telemetry.snapshot import (
@@ -22,7 +22,7 @@ from sidecar.telemetry.snapshot import (
 
 
 def text() -> str:
-    body = document().body
+    body = render_page().body
     assert isinstance(body, bytes)
     return body.decode()
 
@@ -40,13 +40,13 @@ def facts(files: int) -> Snapshot:
 
 
 def shown(files: int = 1, letters: list[tuple[int, DeadLetter]] | None = None) -> dict[str, Any]:
-    body = status(facts(files), {}, letters).body
+    body = render_status(facts(files), {}, letters).body
     found: dict[str, Any] = json.loads(json.dumps(body))
     return found
 
 
 def test_the_policy_allows_what_is_in_the_document_and_nothing_else() -> None:
-    policy = document().headers["Content-Security-Policy"]
+    policy = render_page().headers["Content-Security-Policy"]
     for name in ("style", "script"):
         parts = re.findall(f"<{name}>(.*?)</{name}>", text(), re.DOTALL)
         digests = [base64.b64encode(hashlib.sha256(part.encode()).digest()).decode() for part in parts]
@@ -55,7 +55,7 @@ def test_the_policy_allows_what_is_in_the_document_and_nothing_else() -> None:
     for rule in ("default-src 'none'", "base-uri 'none'", "form-action 'none'", "frame-ancestors 'none'"):
         assert rule in policy
     assert "unsafe" not in policy
-    assert document().headers["Referrer-Policy"] == "no-referrer"
+    assert render_page().headers["Referrer-Policy"] == "no-referrer"
 
 
 def test_the_document_names_no_other_place_and_makes_no_markup_of_facts() -> None:

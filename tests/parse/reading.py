@@ -10,7 +10,7 @@ from sidecar.decode.framing import Framer
 from sidecar.model.file import Generation
 from sidecar.model.lines import Chunk, LineBatch
 from sidecar.model.records import RecordBatch
-from sidecar.parse.registry import create
+from sidecar.parse.registry import create_parser
 from sidecar.parse.settings import TimestampSettings
 from sidecar.testing import ManualClock
 
@@ -26,7 +26,7 @@ def framed(*lines: str, events: tuple[int, ...] | None = None) -> LineBatch:
 def parsed(parser: dict[str, Any], *lines: str) -> RecordBatch:
     """What a pipeline with this parser makes of the lines."""
     settings = PipelineSettings.model_validate({"paths": ["/a.log"], "parser": parser})
-    return create(settings.parser, TimestampSettings(), frozenset(), ManualClock()).parse(framed(*lines))
+    return create_parser(settings.parser, TimestampSettings(), frozenset(), ManualClock()).parse(framed(*lines))
 
 
 def fields(records: RecordBatch) -> list[Any]:

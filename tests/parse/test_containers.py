@@ -15,7 +15,7 @@ from sidecar.model.documents import SplicedDocuments
 from sidecar.model.file import Generation
 from sidecar.model.lines import Chunk, LineBatch
 from sidecar.model.records import RecordBatch
-from sidecar.pipeline.builder import rooms_of
+from sidecar.pipeline.builder import build_stages
 from sidecar.testing import ManualClock
 from tests.parse.reading import fields
 
@@ -43,7 +43,7 @@ def parsed(wanted: Any, lines: list[str], **settings: Any) -> tuple[LineBatch, R
     data = "".join(f"{line}\n" for line in lines).encode()
     found = joining.grouping(chosen.max_line).events(data, closed=True)
     framed = Framer().lines(Chunk(GENERATION, 0, data, len(data), events=found.starts, split=found.split))
-    return framed, rooms_of(chosen, ManualClock(), "node", {}).parser.parse(framed)
+    return framed, build_stages(chosen, ManualClock(), "node", {}).parser.parse(framed)
 
 
 @pytest.mark.parametrize(("name", "line"), [("cri", cri('say "hi"')), ("docker", docker('say "hi"\n'))])

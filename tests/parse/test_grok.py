@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from sidecar.model.records import RecordBatch
-from sidecar.parse.grok import expanded
+from sidecar.parse.grok import expand_pattern
 from sidecar.parse.grok_patterns import PATTERNS
 from tests.parse.reading import fields
 from tests.parse.reading import parsed as of_parser
@@ -127,7 +127,7 @@ def test_a_known_pattern_takes_nothing_else(name: str, text: str) -> None:
 
 @pytest.mark.parametrize("name", PATTERNS)
 def test_every_known_pattern_compiles(name: str) -> None:
-    assert expanded(f"%{{{name}:found}}", {}).paths
+    assert expand_pattern(f"%{{{name}:found}}", {}).paths
 
 
 def test_an_access_log_has_the_fields_of_the_common_schema() -> None:
@@ -246,5 +246,5 @@ def test_known_patterns_that_do_not_go_back_take_what_the_plain_ones_take(data: 
     name, around = data.draw(st.sampled_from(list(PLAINLY))), data.draw(st.sampled_from(AROUND))
     line = data.draw(st.lists(st.sampled_from(BITS[name]), max_size=10).map("".join))
     pattern = around.replace("{}", f"%{{{name}:found}}")
-    ours, plain = (regex.compile(expanded(pattern, own).pattern).search(line) for own in ({}, PLAINLY))
+    ours, plain = (regex.compile(expand_pattern(pattern, own).pattern).search(line) for own in ({}, PLAINLY))
     assert (ours and (ours.span(), ours.groups())) == (plain and (plain.span(), plain.groups()))

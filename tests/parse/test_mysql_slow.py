@@ -9,7 +9,7 @@ from sidecar.decode.framing import Framer
 from sidecar.model.file import Generation
 from sidecar.model.lines import Chunk
 from sidecar.model.records import RecordBatch
-from sidecar.pipeline.builder import rooms_of
+from sidecar.pipeline.builder import build_stages
 from sidecar.testing import ManualClock
 from tests.parse.reading import fields
 
@@ -39,7 +39,7 @@ def parsed(data: str) -> RecordBatch:
     found = joining.grouping(pipeline.max_line).events(data.encode(), closed=True)
     life = Generation(35, "app", "/slow.log", 0.0)
     chunk = Chunk(life, 0, data.encode(), len(data), events=found.starts)
-    return rooms_of(pipeline, ManualClock(), "node", {}).parser.parse(Framer().lines(chunk))
+    return build_stages(pipeline, ManualClock(), "node", {}).parser.parse(Framer().lines(chunk))
 
 
 def test_an_event_of_mysql_has_its_statement_user_and_figures() -> None:

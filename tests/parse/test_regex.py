@@ -17,7 +17,7 @@ from sidecar.model.documents import SplicedDocuments
 from sidecar.model.records import RecordBatch
 from sidecar.parse.chain import Parser
 from sidecar.parse.chunk_regex import ChunkRegex
-from sidecar.parse.registry import create
+from sidecar.parse.registry import create_parser
 from sidecar.parse.settings import TimestampSettings
 from sidecar.testing import ManualClock
 from tests.parse.reading import fields, framed
@@ -26,7 +26,7 @@ from tests.parse.reading import fields, framed
 def parser(pattern: str, kind: str = "regex", **options: Any) -> Parser:
     wanted = {"type": kind, "pattern": pattern, **options}
     settings = PipelineSettings.model_validate({"paths": ["/a.log"], "parser": wanted})
-    return create(settings.parser, TimestampSettings(), frozenset(), ManualClock())
+    return create_parser(settings.parser, TimestampSettings(), frozenset(), ManualClock())
 
 
 def said(records: RecordBatch) -> Any:

@@ -15,7 +15,7 @@ from pydantic import ValidationError
 
 from sidecar.config.pipeline import PipelineSettings
 from sidecar.parse.chain import Parser, ParserChain
-from sidecar.parse.registry import create
+from sidecar.parse.registry import create_parser
 from sidecar.parse.settings import TimestampSettings
 from sidecar.testing import ManualClock
 from tests.parse.reading import fields, framed
@@ -26,7 +26,7 @@ PAIRS = {"type": "logfmt", "types": {"n": "integer", "took": "float", "ok": "boo
 
 def parser(wanted: Any) -> Parser:
     settings = PipelineSettings.model_validate({"paths": ["/a.log"], "parser": wanted})
-    return create(settings.parser, TimestampSettings(), frozenset(), ManualClock())
+    return create_parser(settings.parser, TimestampSettings(), frozenset(), ManualClock())
 
 
 def test_a_row_of_csv_becomes_the_columns_with_their_types_and_time() -> None:

@@ -11,8 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sidecar.decode.framing import Framer
-from sidecar.decode.multiline import grouping
-from sidecar.lib.charset import CODECS, Charset, named
+from sidecar.decode.multiline import make_grouper
+from sidecar.lib.charset import CODECS, Charset, lookup
 from sidecar.model.checkpoint import Checkpoint
 from sidecar.model.file import Generation
 from sidecar.model.fingerprint import NO_TAIL, OVERLAP, OverlapDigest
@@ -71,7 +71,9 @@ def read(
     `restart`: with a new cursor at the checkpoint for each chunk.
     """
     events = (
-        grouping(preset, {}, timeout_s=1, max_lines=100, max_bytes=max_line // charset.shrinks) if preset else None
+        make_grouper(preset, {}, timeout_s=1, max_lines=100, max_bytes=max_line // charset.shrinks)
+        if preset
+        else None
     )
     reader = Reader(max_line, chunk, events, charset=charset)
     framing = Framer(max_line, charset=charset)
@@ -108,12 +110,12 @@ def expected(texts: list[str], codec: str, mark: bytes = b"", newline: str = "\n
 @pytest.mark.parametrize("name", CODECS)
 @pytest.mark.parametrize("newline", ["\n", "\r\n"])
 def test_lines_are_cut_and_decoded_at_their_offsets_in_bytes(path: Path, name: str, newline: str) -> None:
-    charset = named(name).of(b"")
+    charset = lookup(name).of(b"")
     texts = ["first", SAMPLES.get(name, "last one"), "", "x" * 70, SAMPLES.get(name, "end")]
     content = "".join(text + newline for text in texts).encode(charset.name)
     for chunk in (1, 7, 64, 1 << 17):
         for restart in (False, True):
-            found = read(a_life(path, content), named(name), chunk=chunk, restart=restart)
+            found = read(a_life(path, content), lookup(name), chunk=chunk, restart=restart)
             assert [(at, text) for at, text, _ in found] == list(expected(texts, charset.name, newline=newline))
             assert not any(notes for *_, notes in found)
 
@@ -141,7 +143,7 @@ def test_utf_16_in_pieces_of_any_size(texts: list[str], order: str, mark: bool, 
     texts = [text.lstrip("\0") for text in texts]
     bom = "\ufeff".encode(order) if mark else b""
     content = bom + "".join(f"{text}\n" for text in texts).encode(order)
-    charset = named("utf-16") if mark else Charset(order)
+    charset = lookup("utf-16") if mark else Charset(order)
     with tempfile.TemporaryDirectory() as folder:
         found = read(a_life(Path(folder, "a.log"), content), charset, chunk=chunk, restart=restart)
     assert [(at, text) for at, text, _ in found] == list(expected(texts, order, bom))
@@ -156,10 +158,10 @@ def test_any_bytes_in_any_encoding_end_and_do_not_depend_on_the_pieces(
 ) -> None:
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder, "a.log")
-        whole = read(a_life(path, content), named(name), max_line=most)
-        assert read(a_life(path, content), named(name), chunk=chunk, max_line=most) == whole
-        assert read(a_life(path, content), named(name), chunk=chunk, max_line=most, restart=True) == whole
-        read(a_life(path, content), named(name), chunk=chunk, max_line=most, preset="indent")
+        whole = read(a_life(path, content), lookup(name), max_line=most)
+        assert read(a_life(path, content), lookup(name), chunk=chunk, max_line=most) == whole
+        assert read(a_life(path, content), lookup(name), chunk=chunk, max_line=most, restart=True) == whole
+        read(a_life(path, content), lookup(name), chunk=chunk, max_line=most, preset="indent")
 
 
 @pytest.mark.parametrize("order", ["utf-16-le", "utf-16-be"])
@@ -182,13 +184,13 @@ def test_events_of_several_lines_are_found_in_any_encoding(path: Path, name: str
     codec = "utf-16-le" if name == "utf-16" else name
     texts = ["one\n  at a\n  at b", "two", "three\n\tat \xf7"]
     content = "".join(f"{text}\n" for text in texts).encode(codec)
-    found = read(a_life(path, content), named(name), chunk=chunk, preset="indent")
+    found = read(a_life(path, content), lookup(name), chunk=chunk, preset="indent")
     assert [(at, text) for at, text, _ in found] == list(expected(texts, codec))
 
 
 def test_an_event_that_is_too_long_is_closed_and_nothing_of_it_is_lost(path: Path) -> None:
     text = "one\n" + "  at a frame\n" * 40
-    found = read(a_life(path, text.encode("utf-16-le")), named("utf-16"), chunk=16, max_line=200, preset="indent")
+    found = read(a_life(path, text.encode("utf-16-le")), lookup("utf-16"), chunk=16, max_line=200, preset="indent")
     assert "\n".join(text for _, text, _ in found) + "\n" == text
     assert found[0][2]["log.split"] == "true"
 
@@ -203,14 +205,14 @@ def test_a_line_that_is_too_long_is_cut_between_characters(path: Path) -> None:
 def test_wrong_bytes_are_replaced_and_counted(path: Path) -> None:
     for name, line, shown in (("gbk", b"a\xff\xffb", "a��b"), ("windows-1252", b"a\x81b", "a�b")):
         life = a_life(path, line + b"\nok\n")
-        chunk = Reader(charset=named(name)).next_chunk(Cursor(life, Checkpoint(0, NO_TAIL)))
+        chunk = Reader(charset=lookup(name)).next_chunk(Cursor(life, Checkpoint(0, NO_TAIL)))
         life.close()
         assert chunk
-        lines = Framer(charset=named(name)).lines(chunk)
+        lines = Framer(charset=lookup(name)).lines(chunk)
         assert (lines.texts, lines.replaced) == ([shown, "ok"], 1)
-        assert Framer(charset=named(name), encoding_errors="strict").lines(chunk).undecodable == {0}
+        assert Framer(charset=lookup(name), encoding_errors="strict").lines(chunk).undecodable == {0}
 
 
 def test_an_encoding_that_nobody_knows_is_told() -> None:
     with pytest.raises(ValueError, match="there is no encoding 'klingon'; use one of utf-8"):
-        named("klingon")
+        lookup("klingon")

@@ -13,7 +13,7 @@ from sidecar.model.checkpoint import Checkpoint, CheckpointUpdate, KnownFile
 from sidecar.model.counts import ByteCounts
 from sidecar.model.file import FileId, Generation
 from sidecar.model.fingerprint import Fingerprint, OverlapDigest
-from sidecar.state.database import Database, open_store
+from sidecar.state.database import Database, open_database
 from sidecar.state.ledger import Ledger
 from sidecar.tail.open_files import OpenFileLimiter
 from sidecar.tail.tracked_file import TrackedFile
@@ -44,7 +44,7 @@ class Run:
     """One run of the sidecar's following over the folder, ended as `kill -9` ends it: without a word."""
 
     def __init__(self, folder: Path, *, open_files: int = 16, glob: str = "*.log", **options: Any) -> None:
-        self.store: Database = open_store(folder / "state")
+        self.store: Database = open_database(folder / "state")
         self.ledger = Ledger(self.store)
         self.clock = ManualClock(1_000.0)
         self.ear = Ear()

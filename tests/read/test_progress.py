@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sidecar.decode.framing import Framer
-from sidecar.decode.multiline import grouping
-from sidecar.lib.charset import named
+from sidecar.decode.multiline import make_grouper
+from sidecar.lib.charset import lookup
 from sidecar.model.checkpoint import Checkpoint
 from sidecar.model.file import Generation
 from sidecar.model.fingerprint import OVERLAP, Fingerprint, OverlapDigest
@@ -69,9 +69,11 @@ def read_all(
     start: int = 0,
 ) -> Documents:  # fmt: skip
     """All (offset, text) from `start` on of a file that grows to each of these sizes and is over then."""
-    charset, clock = named(encoding), ManualClock(0.0)
+    charset, clock = lookup(encoding), ManualClock(0.0)
     preset = "java" if multiline == "java" else None
-    groups = grouping(preset, {"start": "^2026"}, timeout_s=2.0, max_lines=5, max_bytes=max_line // charset.shrinks)
+    groups = make_grouper(
+        preset, {"start": "^2026"}, timeout_s=2.0, max_lines=5, max_bytes=max_line // charset.shrinks
+    )
     reader = Reader(max_line, chunk, groups if multiline else None, clock, charset)
     framing = Framer(max_line, charset=charset)
     file = CountingFile(os.open(path, os.O_RDONLY))

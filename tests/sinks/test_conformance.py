@@ -25,7 +25,7 @@ class TestSQLite(SinkConformance):
             with closing(sqlite3.connect(path)) as db:
                 return {name: json.loads(text) for name, text in db.execute("SELECT id, document FROM logs")}
 
-        return UnderTest(lambda: registry.create(registry.settings_for(f"sqlite:///{path}")), stored)
+        return UnderTest(lambda: registry.create_sink(registry.settings_for(f"sqlite:///{path}")), stored)
 
 
 class TestFile(SinkConformance):
@@ -36,7 +36,7 @@ class TestFile(SinkConformance):
         def stored() -> Mapping[Any, Mapping[str, Any]]:
             return dict(enumerate(map(json.loads, path.read_text(encoding="utf-8").splitlines())))
 
-        make = lambda: registry.create(registry.settings_for(f"file://{path}"))  # noqa: E731 - said in one place
+        make = lambda: registry.create_sink(registry.settings_for(f"file://{path}"))  # noqa: E731 - said in one place
         return UnderTest(make, stored, effectively_once=False)
 
 
@@ -49,7 +49,7 @@ class TestStdout(SinkConformance):
             seen.extend(capfd.readouterr().out.splitlines())
             return dict(enumerate(map(json.loads, seen)))
 
-        make = lambda: registry.create(registry.settings_for("stdout:"))  # noqa: E731 - said in one place
+        make = lambda: registry.create_sink(registry.settings_for("stdout:"))  # noqa: E731 - said in one place
         return UnderTest(make, stored, effectively_once=False)
 
 
@@ -70,7 +70,7 @@ class TestElasticsearch(SinkConformance):
 
         settings = registry.settings_for(f"elasticsearch://{url.removeprefix('http://')}")
         refused = '{"@timestamp":"2026-11-23T01:00:00Z","number":"not a number"}'
-        return UnderTest(lambda: registry.create(settings), stored, refused=refused)
+        return UnderTest(lambda: registry.create_sink(settings), stored, refused=refused)
 
 
 @pytest.mark.mongodb
@@ -83,25 +83,25 @@ class TestMongoDB(SinkConformance):
 
         settings = registry.settings_for(f"{mongodb_uri.rstrip('/')}/{database_name}")
         refused = json.dumps({"@timestamp": "2026-11-23T01:00:00Z", "text": "x" * (17 << 20)})
-        return UnderTest(lambda: registry.create(settings), stored, refused=refused, exact=False)
+        return UnderTest(lambda: registry.create_sink(settings), stored, refused=refused, exact=False)
 
 
 def test_a_file_is_cut_back_to_what_was_committed_when_it_is_opened_again(tmp_path: Path) -> None:
     path = tmp_path / "out.ndjson"
     path.write_text("what was there before\n")
     settings = registry.settings_for(f"file://{path}")
-    first: Any = registry.create(settings)
+    first: Any = registry.create_sink(settings)
     first.resume(None)
     first.open()
     receipt = first.receipt()
     os.write(os.open(path, os.O_WRONLY | os.O_APPEND), b'{"never":"committed"}\n')
-    again: Any = registry.create(settings)
+    again: Any = registry.create_sink(settings)
     again.resume(receipt)
     again.open()
     assert path.read_text() == "what was there before\n"
 
 
 def test_the_file_of_the_file_sink_is_for_its_owner_alone(tmp_path: Path) -> None:
-    sink = registry.create(registry.settings_for(f"file://{tmp_path}/out.ndjson"))
+    sink = registry.create_sink(registry.settings_for(f"file://{tmp_path}/out.ndjson"))
     sink.open()
     assert (tmp_path / "out.ndjson").stat().st_mode & 0o077 == 0

@@ -9,7 +9,7 @@ import pytest
 from pydantic import SecretStr
 
 from sidecar.errors import Misconfigured
-from sidecar.sinks.common.credentials import ReloadingClient, secret
+from sidecar.sinks.common.credentials import ReloadingClient, read_secret
 
 
 def renewed(*files: Path) -> tuple[ReloadingClient[str], list[str]]:
@@ -25,9 +25,9 @@ def replace(file: Path, text: str) -> None:
 
 def test_a_secret_is_the_file_without_its_last_line_end(tmp_path: Path) -> None:
     (tmp_path / "p").write_text(" s3cret \n")
-    assert secret(None, tmp_path / "p") == " s3cret "
-    assert secret(SecretStr("direct"), None) == "direct"
-    assert secret(None, None) is None
+    assert read_secret(None, tmp_path / "p") == " s3cret "
+    assert read_secret(SecretStr("direct"), None) == "direct"
+    assert read_secret(None, None) is None
 
 
 def test_a_missing_file_is_named(tmp_path: Path) -> None:
@@ -35,7 +35,7 @@ def test_a_missing_file_is_named(tmp_path: Path) -> None:
     with pytest.raises(Misconfigured, match=r"missing: .*No such file"), client.lent():
         pass
     with pytest.raises(Misconfigured, match="missing"):
-        secret(None, tmp_path / "missing")
+        read_secret(None, tmp_path / "missing")
 
 
 def test_the_same_client_is_lent_until_a_file_changes(tmp_path: Path) -> None:

@@ -72,4 +72,4 @@ class TestFolder(SinkConformance):
             return {path.stem: json.loads(path.read_text(encoding="utf-8")) for path in tmp_path.glob("*.json")}
 
         settings = registry.settings_for(f"folder://{tmp_path}")
-        return UnderTest(lambda: registry.create(settings), stored)
+        return UnderTest(lambda: registry.create_sink(settings), stored)

@@ -8,7 +8,7 @@ import pytest
 from pydantic import ValidationError
 
 from sidecar.errors import ConfigurationError
-from sidecar.lib.settings_model import meanings
+from sidecar.lib.settings_model import field_descriptions
 from sidecar.sinks.elasticsearch.sink import ElasticsearchSettings
 
 HERE = "elasticsearch://localhost"
@@ -158,4 +158,4 @@ def test_an_unknown_key_is_refused() -> None:
 
 
 def test_every_setting_is_explained() -> None:
-    assert meanings(ElasticsearchSettings).keys() == ElasticsearchSettings.model_fields.keys()
+    assert field_descriptions(ElasticsearchSettings).keys() == ElasticsearchSettings.model_fields.keys()

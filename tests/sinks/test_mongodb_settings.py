@@ -8,7 +8,7 @@ import pytest
 from pydantic import ValidationError
 
 from sidecar.errors import ConfigurationError
-from sidecar.lib.settings_model import meanings
+from sidecar.lib.settings_model import field_descriptions
 from sidecar.sinks.mongodb.sink import MongoDBSettings
 
 HERE = "mongodb://localhost"
@@ -108,4 +108,4 @@ def test_a_wrong_value_is_refused_without_being_shown() -> None:
 
 
 def test_every_setting_is_explained() -> None:
-    assert meanings(MongoDBSettings).keys() == MongoDBSettings.model_fields.keys()
+    assert field_descriptions(MongoDBSettings).keys() == MongoDBSettings.model_fields.keys()

@@ -16,7 +16,7 @@ from sidecar.sinks.common.target_name import TargetTemplate
 from sidecar.sinks.contract import TargetLimitingSink
 from sidecar.sinks.elasticsearch.sink import ElasticsearchSink
 from sidecar.sinks.mongodb.sink import MongoDBSink
-from sidecar.state.database import open_store
+from sidecar.state.database import open_database
 from sidecar.state.ledger import Ledger
 from sidecar.testing import ManualClock
 from tests.sinks.batches import batch_of, generation
@@ -28,7 +28,7 @@ class Process:
     """What lives as long as a process, over a state that outlives it."""
 
     def __init__(self, state: Path, clock: ManualClock, pattern: str = "logs-{s:other}", most: int = 3) -> None:
-        self.store = open_store(state)
+        self.store = open_database(state)
         self.ledger = Ledger(self.store)
         self.limiter = TargetLimiter(TargetTemplate(pattern, lower=True), most, clock)
         self.limiter.keep(lambda day, names, limit: self.ledger.admit_targets("sink", day, names, limit))

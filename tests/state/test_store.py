@@ -13,7 +13,7 @@ from sidecar.model.counts import ByteCounts
 from sidecar.model.dead_letter import DeadLetter
 from sidecar.model.file import FileId, Generation
 from sidecar.model.fingerprint import Fingerprint, OverlapDigest
-from sidecar.state.database import open_store
+from sidecar.state.database import open_database
 from sidecar.state.dead_letters import DeadLetterFilter, DeadLetterLimit, DeadLetterStore
 from sidecar.state.ledger import Ledger
 
@@ -28,21 +28,21 @@ def letter(start: int, document: str = "{}", sink: str = "search") -> DeadLetter
 
 
 def begun(directory: Path) -> Ledger:
-    ledger = Ledger(open_store(directory))
+    ledger = Ledger(open_database(directory))
     ledger.begin([(GENERATION, FileId(1, 2, None), Fingerprint.of(b"head"))])
     return ledger
 
 
 def test_a_second_sidecar_is_kept_out_and_told_what_to_do(tmp_path: Path) -> None:
-    first = open_store(tmp_path)
+    first = open_database(tmp_path)
     with pytest.raises(StateError, match=r"another sidecar.*--state-dir"):
-        open_store(tmp_path)
+        open_database(tmp_path)
     first.close()
-    open_store(tmp_path).close()
+    open_database(tmp_path).close()
 
 
 def test_files_of_the_state_are_for_their_owner_alone(tmp_path: Path) -> None:
-    open_store(tmp_path / "state").close()
+    open_database(tmp_path / "state").close()
     for path in (tmp_path / "state").iterdir():
         assert stat.S_IMODE(path.stat().st_mode) & 0o077 == 0, path
 
@@ -53,12 +53,12 @@ def test_files_of_the_state_are_for_their_owner_alone(tmp_path: Path) -> None:
 def test_a_damaged_database_is_refused_and_left_as_it_is(tmp_path: Path, content: bytes) -> None:
     (tmp_path / "state.db").write_bytes(content)
     with pytest.raises(StateError, match="damaged"):
-        open_store(tmp_path)
+        open_database(tmp_path)
     assert (tmp_path / "state.db").read_bytes() == content
 
 
 def test_a_torn_database_is_refused(tmp_path: Path) -> None:
-    store = open_store(tmp_path)
+    store = open_database(tmp_path)
     ledger = Ledger(store)
     for number in range(2000):
         generation = Generation(number + 1, "app", f"/var/log/{number}.log", 0.0)
@@ -67,18 +67,18 @@ def test_a_torn_database_is_refused(tmp_path: Path) -> None:
     size = (tmp_path / "state.db").stat().st_size
     os.truncate(tmp_path / "state.db", size // 2)
     with pytest.raises(StateError, match="damaged"):
-        open_store(tmp_path)
+        open_database(tmp_path)
 
 
 def test_half_of_a_state_is_refused(tmp_path: Path) -> None:
-    store = open_store(tmp_path)
+    store = open_database(tmp_path)
     Ledger(store).begin([(GENERATION, FileId(1, 2, 3), Fingerprint.of(b""))])
     (tmp_path / "kept").write_bytes((tmp_path / "state.db-wal").read_bytes())
     store.close()
     (tmp_path / "state.db").unlink()
     (tmp_path / "kept").rename(tmp_path / "state.db-wal")
     with pytest.raises(StateError, match="missing"):
-        open_store(tmp_path)
+        open_database(tmp_path)
 
 
 def test_a_torn_last_write_costs_that_commit_and_nothing_else(tmp_path: Path) -> None:
@@ -92,7 +92,7 @@ def test_a_torn_last_write_costs_that_commit_and_nothing_else(tmp_path: Path) ->
         other.mkdir()
         (other / "state.db").write_bytes(copies["state.db"])
         (other / "state.db-wal").write_bytes(copies["state.db-wal"][:torn])
-        (known,) = Ledger(open_store(other)).unfinished("app")
+        (known,) = Ledger(open_database(other)).unfinished("app")
         assert known.generation == GENERATION
 
 
@@ -110,7 +110,7 @@ def test_an_older_state_is_upgraded_and_keeps_what_it_knows(tmp_path: Path) -> N
     for name in ("state.db", "state.db-wal"):
         (tmp_path / "old").mkdir(exist_ok=True)
         (tmp_path / "old" / name).write_bytes((tmp_path / name).read_bytes())
-    store = open_store(tmp_path / "old")
+    store = open_database(tmp_path / "old")
     (known,) = Ledger(store).unfinished("app")
     assert (known.generation, known.moved) == (GENERATION, False)
     with store.reading() as db:
@@ -119,25 +119,25 @@ def test_an_older_state_is_upgraded_and_keeps_what_it_knows(tmp_path: Path) -> N
 
 def test_a_state_that_cannot_be_written_is_refused(tmp_path: Path) -> None:
     with pytest.raises(StateError, match="cannot be used"):
-        open_store(Path("/proc/state"))
+        open_database(Path("/proc/state"))
 
 
 def test_a_state_from_a_newer_version_is_refused(tmp_path: Path) -> None:
-    open_store(tmp_path).close()
+    open_database(tmp_path).close()
     with sqlite3.connect(tmp_path / "state.db") as db:
         db.execute("PRAGMA user_version=99")
     with pytest.raises(StateError, match="newer version"):
-        open_store(tmp_path)
+        open_database(tmp_path)
 
 
 def test_a_file_in_place_of_the_directory_is_said_in_one_sentence(tmp_path: Path) -> None:
     (tmp_path / "state").write_text("a file")
     with pytest.raises(StateError, match="cannot be used"):
-        open_store(tmp_path / "state")
+        open_database(tmp_path / "state")
 
 
 def test_a_checkpoint_its_dead_letters_and_the_balance_are_there_together_after_a_restart(tmp_path: Path) -> None:
-    store = open_store(tmp_path)
+    store = open_database(tmp_path)
     ledger = Ledger(store)
     ledger.begin([(GENERATION, FileId(1, 2, 3), Fingerprint.of(b"head"))])
     amounts = ByteCounts()
@@ -148,7 +148,7 @@ def test_a_checkpoint_its_dead_letters_and_the_balance_are_there_together_after_
     ledger.cut(GENERATION.number, 100, 120)
     store.close()
 
-    again = Ledger(open_store(tmp_path))
+    again = Ledger(open_database(tmp_path))
     (known,) = again.unfinished("app")
     assert known.generation == GENERATION
     assert known.file_id == FileId(1, 2, 3)
@@ -174,9 +174,9 @@ def test_a_finished_generation_is_forgotten_after_a_week_and_its_balance_is_not(
 def test_the_balance_is_that_of_the_database_whoever_changes_it(tmp_path: Path) -> None:
     """It is kept from one question to the next: after commits, also those that fail or make place for dead letters,
     and after what another process does to the dead letters."""
-    ledger = Ledger(open_store(tmp_path), DeadLetterLimit(30, "drop_oldest"))
+    ledger = Ledger(open_database(tmp_path), DeadLetterLimit(30, "drop_oldest"))
     ledger.begin([(GENERATION, FileId(1, 2, None), Fingerprint.of(b"head"))])
-    other = open_store(tmp_path, exclusive=False)
+    other = open_database(tmp_path, exclusive=False)
 
     def commit(offset: int, sink: str, letters: int) -> None:
         amounts = ByteCounts()
@@ -216,7 +216,7 @@ def test_the_balance_is_that_of_the_database_whoever_changes_it(tmp_path: Path) 
 
 
 def test_a_full_disk_is_an_error_and_nothing_half_written(tmp_path: Path) -> None:
-    store = open_store(tmp_path)
+    store = open_database(tmp_path)
     ledger = Ledger(store)
     with store.reading() as db:
         (pages,) = db.execute("PRAGMA page_count").fetchone()
@@ -239,23 +239,23 @@ needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root can give fi
 def test_a_directory_of_another_user_is_refused(tmp_path: Path) -> None:
     os.chown(tmp_path, STRANGER, STRANGER)
     with pytest.raises(StateError, match=rf"{tmp_path}.*belongs to user {STRANGER}.*chown"):
-        open_store(tmp_path)
+        open_database(tmp_path)
     assert list(tmp_path.iterdir()) == []
 
 
 def test_a_link_to_a_directory_of_ours_is_as_good_as_its_owner(tmp_path: Path) -> None:
     (tmp_path / "there").mkdir()
     (tmp_path / "state").symlink_to(tmp_path / "there")
-    open_store(tmp_path / "state").close()
+    open_database(tmp_path / "state").close()
     if os.geteuid() == 0:
         os.lchown(tmp_path / "state", STRANGER, STRANGER)
         with pytest.raises(StateError, match="belongs to user"):
-            open_store(tmp_path / "state")
+            open_database(tmp_path / "state")
 
 
 def test_a_directory_of_root_is_used_whoever_may_write_there(tmp_path: Path) -> None:
     tmp_path.chmod(0o777)
-    open_store(tmp_path).close()
+    open_database(tmp_path).close()
     assert {stat.S_IMODE(path.stat().st_mode) for path in tmp_path.iterdir()} == {0o600}
 
 
@@ -265,7 +265,7 @@ def test_a_directory_of_root_is_used_whoever_may_write_there(tmp_path: Path) -> 
 @pytest.mark.parametrize("planted", ["link", "dangling link", "directory", "foreign", "fifo"])
 def test_what_somebody_else_has_planted_is_refused_and_left_alone(tmp_path: Path, name: str, planted: str) -> None:
     state, victim = tmp_path / "state", tmp_path / "victim"
-    store = open_store(state)
+    store = open_database(state)
     if name == "state.db":
         store.close()
         (state / name).rename(victim)
@@ -288,6 +288,6 @@ def test_what_somebody_else_has_planted_is_refused_and_left_alone(tmp_path: Path
             pytest.skip("only root can give files away; run the tests as root")
         os.chown(state / name, STRANGER, STRANGER)
     with pytest.raises(StateError, match=rf"state/{name}: the state is not used: it "):
-        open_store(state)
+        open_database(state)
     assert not (tmp_path / "nothing").exists()
     assert not victim.exists() or victim.read_bytes() == content

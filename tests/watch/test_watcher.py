@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from sidecar.app.watcher import WatchedPipeline, Watcher, busy_step
-from sidecar.state.database import open_store
+from sidecar.app.watcher import WatchedPipeline, Watcher, poll_interval
+from sidecar.state.database import open_database
 from sidecar.state.ledger import Ledger
 from sidecar.tail.open_files import OpenFileLimiter
 from sidecar.tail.tracker import FileTracker
@@ -18,11 +18,11 @@ from sidecar.watch.scanner import FileScanner
 
 @pytest.mark.parametrize(("linger", "step"), [(5.0, 0.05), (0.1, 0.05), (0.05, 0.025), (0.0, 0.02)])
 def test_a_file_that_grows_is_looked_at_sooner_where_lines_wait_for_no_company(linger: float, step: float) -> None:
-    assert busy_step(linger) == step
+    assert poll_interval(linger) == step
 
 
 def test_the_busiest_pipeline_says_how_long_the_watcher_sleeps(tmp_path: Path) -> None:
-    clock, said, ledger = ManualClock(1_000.0), list[Event](), Ledger(open_store(tmp_path / "state"))
+    clock, said, ledger = ManualClock(1_000.0), list[Event](), Ledger(open_database(tmp_path / "state"))
     watched = []
     for name, step in (("soon", 0.01), ("later", 0.05)):
         (tmp_path / name).mkdir()

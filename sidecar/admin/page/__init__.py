@@ -16,7 +16,7 @@ from importlib import resources
 from typing import Any
 
 from sidecar.admin.socket_server import Reply
-from sidecar.lib.terminal import printable_lines
+from sidecar.lib.terminal import escape_lines
 from sidecar.model.dead_letter import DeadLetter
 from sidecar.telemetry.snapshot import FileStatus, Snapshot
 
@@ -34,26 +34,28 @@ _HEADERS = {
 
 
 @cache
-def document() -> Reply:
+def render_page() -> Reply:
     """The page itself, put together when somebody asks for the first time."""
-    styles, scripts = [_part(name) for name in _STYLES], [_part(name) for name in _SCRIPTS]
+    styles, scripts = [_read_part(name) for name in _STYLES], [_read_part(name) for name in _SCRIPTS]
     policy = "; ".join((
         "default-src 'none'",
-        f"style-src {_hashes(styles)}",
-        f"script-src {_hashes(scripts)}",
+        f"style-src {_csp_hashes(styles)}",
+        f"script-src {_csp_hashes(scripts)}",
         "connect-src 'self'",
         "img-src data:",
         "base-uri 'none'",
         "form-action 'none'",
         "frame-ancestors 'none'",
     ))  # fmt: skip
-    text = _part("page.html")
+    text = _read_part("page.html")
     text = text.replace("<!-- styles -->", "".join(f"<style>{style}</style>\n" for style in styles))
     text = text.replace("<!-- scripts -->", "".join(f"<script>{script}</script>\n" for script in scripts))
     return Reply(200, text.encode(), "text/html; charset=utf-8", {**_HEADERS, "Content-Security-Policy": policy})
 
 
-def status(facts: Snapshot, settings: Mapping[str, Any], letters: Sequence[tuple[int, DeadLetter]] | None) -> Reply:
+def render_status(
+    facts: Snapshot, settings: Mapping[str, Any], letters: Sequence[tuple[int, DeadLetter]] | None
+) -> Reply:
     """What the page shows now: the facts of `sidecar status --json`, with the files that are furthest behind alone.
 
     `files_total` says how many there are, also if not all of them are among the facts. `settings` are those in force,
@@ -64,12 +66,12 @@ def status(facts: Snapshot, settings: Mapping[str, Any], letters: Sequence[tuple
         **asdict(replace(facts, files=worst)),
         "files_total": sum(each.files for each in facts.sums),
         "settings": settings,
-        "letters": None if letters is None else [_shown(*each) for each in letters],
+        "letters": None if letters is None else [_letter_as_json(*each) for each in letters],
     }
     return Reply(200, _make_printable(body), headers=_HEADERS)
 
 
-def _shown(number: int, letter: DeadLetter) -> dict[str, Any]:
+def _letter_as_json(number: int, letter: DeadLetter) -> dict[str, Any]:
     return {
         "number": number, "pipeline": letter.pipeline, "sink": letter.sink, "path": letter.path,
         "start": letter.start, "at": letter.at, "kind": letter.kind, "reason": letter.reason[:_MOST_TEXT],
@@ -83,17 +85,17 @@ def _make_printable(value: Any) -> Any:
         return {_make_printable(name): _make_printable(each) for name, each in value.items()}
     if isinstance(value, list | tuple):
         return list(map(_make_printable, value))
-    return printable_lines(value) if isinstance(value, str) else value
+    return escape_lines(value) if isinstance(value, str) else value
 
 
 def _behind(file: FileStatus) -> int:
     return max((file.size - offset for offset in file.settled.values()), default=0)
 
 
-def _part(name: str) -> str:
+def _read_part(name: str) -> str:
     return resources.files(__name__).joinpath(name).read_text(encoding="utf-8")
 
 
-def _hashes(texts: Sequence[str]) -> str:
+def _csp_hashes(texts: Sequence[str]) -> str:
     digests = (hashlib.sha256(text.encode()).digest() for text in texts)
     return " ".join(f"'sha256-{base64.b64encode(digest).decode()}'" for digest in digests)

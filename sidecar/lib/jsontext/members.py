@@ -44,7 +44,7 @@ class Member(msgspec.Struct, frozen=True):
         return self.value[1:-1] if self.value.startswith("{") else None
 
 
-def members(text: str) -> Iterator[Member]:
+def split_members(text: str) -> Iterator[Member]:
     """The members in `text`, the inside of an object that is known to be valid JSON (RFC 8259)."""
     at = 0
     while match := _MEMBER.match(text, at):
@@ -54,14 +54,14 @@ def members(text: str) -> Iterator[Member]:
         at = comma.end() if comma else end
 
 
-def pairs(text: str) -> list[tuple[str, str, str]]:
-    """(key, key as it is written, value as it is written) of each of these members; like `members`, and faster.
+def split_pairs(text: str) -> list[tuple[str, str, str]]:
+    """(key, key as it is written, value as it is written) of each of these members; like `split_members`, and faster.
 
     One scan in C reads them all, unless a value is nested deeper than two levels.
     """
     found = _PAIR.findall(text)
     if sum([len(whole) for whole, _, _ in found]) != len(text):
-        return [(each.key, each.key_text, each.value) for each in members(text)]
+        return [(each.key, each.key_text, each.value) for each in split_members(text)]
     return [(key[1:-1] if "\\" not in key else _KEY.decode(key), key, value) for _, key, value in found]
 
 
@@ -76,7 +76,7 @@ class MemberSpan(NamedTuple):
 NOWHERE = MemberSpan(-1, -1, -1)
 
 
-def place_of(text: str, name: str) -> MemberSpan | None:
+def locate(text: str, name: str) -> MemberSpan | None:
     """Where the only one of these members is that is called so, or has a dotted name that begins so.
 
     `NOWHERE` if there is none, None if that cannot be told without reading all of them. Without a backslash a quote
@@ -103,7 +103,7 @@ def _is_at_the_root(text: str, at: int) -> bool:
     return _BEFORE.fullmatch(text, 0, at) is not None
 
 
-def elements(text: str) -> Iterator[str]:
+def split_elements(text: str) -> Iterator[str]:
     """The values in `text`, the inside of an array that is known to be valid JSON, as they are written."""
     at = len(text) - len(text.lstrip(" \t\r\n"))
     while at < len(text):

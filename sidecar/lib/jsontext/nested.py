@@ -13,7 +13,7 @@ DEEPEST = 32
 Tree: TypeAlias = "dict[str, str | Tree]"
 
 
-def tree(leaves: Mapping[str, str]) -> Tree:
+def nest(leaves: Mapping[str, str]) -> Tree:
     """Leaves as nested dictionaries; a leaf that stands where an object has to be gets a `_` behind its name."""
     root: Tree = {}
     for path, value in leaves.items():
@@ -33,20 +33,20 @@ def _folder(here: Tree, name: str) -> Tree:
     return found
 
 
-def inside(branch: Tree) -> str:
+def render_members(branch: Tree) -> str:
     """The members of a tree as JSON text, without the braces."""
     return ",".join(
-        f"{quoted(name)}:{value if isinstance(value, str) else '{' + inside(value) + '}'}"
+        f"{json_string(name)}:{value if isinstance(value, str) else '{' + render_members(value) + '}'}"
         for name, value in branch.items()
     )
 
 
-def quoted(name: str) -> str:
+def json_string(name: str) -> str:
     """A text as a JSON string."""
     return msgspec.json.encode(name).decode()
 
 
-def root_spellings(paths: Iterable[str]) -> frozenset[str]:
+def possible_root_names(paths: Iterable[str]) -> frozenset[str]:
     """Every name at the root of an object that could touch one of these leaves: `a`, `a.b`, `a.b.c` for `a.b.c`."""
     return frozenset(spelling for path in paths for spelling in path_prefixes(path))
 

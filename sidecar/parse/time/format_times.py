@@ -53,26 +53,26 @@ class FormatTimes:
         return (found, tail) if is_rfc3339(found + tail) else ("", "")
 
 
-def iso(time: str, year: str, now: float) -> str:
+def iso_times(time: str, year: str, now: float) -> str:
     """`2026-11-23 01:00:00`, with a blank or a `T`, or with slashes."""
     return f"{time[:10].replace('/', '-')}T{time[11:]}"
 
 
-def month_first(time: str, year: str, now: float) -> str:
+def month_first_times(time: str, year: str, now: float) -> str:
     """`Nov 23 01:00:00`: in the year, or in the last one in which it is not ahead of the present."""
     month, day, clock = time.split()
     return _in_year(MONTHS.get(month, "00"), day.zfill(2), clock, year, now)
 
 
-def digits_first(time: str, year: str, now: float) -> str:
+def digits_first_times(time: str, year: str, now: float) -> str:
     """`1123 01:00:00`, as klog writes it."""
     return _in_year(time[:2], time[2:4], time[5:], year, now)
 
 
-def clock_only(time: str, year: str, now: float) -> str:
+def clock_only_times(time: str, year: str, now: float) -> str:
     """`01:00:00`: of the day of the present, or of the day before if it would be ahead of it; or a whole time."""
     if len(time) > 8:
-        return iso(time, year, now)
+        return iso_times(time, year, now)
     try:
         return latest_day(datetime.fromisoformat(f"2000-01-01T{time}"), now).isoformat()
     except ValueError:

@@ -21,14 +21,14 @@ Client = TypeVar("Client")
 _Stamp = tuple[tuple[int, int, int], ...]
 
 
-def secret(value: SecretStr | None, file: Path | None) -> str | None:
+def read_secret(value: SecretStr | None, file: Path | None) -> str | None:
     """Return the secret, from `file` without its last line end. Raise `Misconfigured` if the file cannot be read."""
     if file is None:
         return value.get_secret_value() if value else None
     try:
         return file.read_text(encoding="utf-8").rstrip("\r\n")
     except (OSError, UnicodeError) as error:
-        raise _unreadable(file, error) from error
+        raise _unreadable_error(file, error) from error
 
 
 @dataclass(slots=True)
@@ -71,7 +71,7 @@ class ReloadingClient(Generic[Client]):
             self._retire()
 
     def _current(self) -> _PooledClient[Client]:
-        stamp = tuple(map(_stamp, self._files))
+        stamp = tuple(map(_file_stamp, self._files))
         if self._held is None or self._held.stamp != stamp:
             renewed = _PooledClient(self._make(), stamp)
             self._retire()
@@ -86,15 +86,15 @@ class ReloadingClient(Generic[Client]):
                 self._close(held.client)
 
 
-def _stamp(file: Path) -> tuple[int, int, int]:
+def _file_stamp(file: Path) -> tuple[int, int, int]:
     try:
         found = file.stat()
     except OSError as error:
-        raise _unreadable(file, error) from error
+        raise _unreadable_error(file, error) from error
     return found.st_ino, found.st_mtime_ns, found.st_size
 
 
-def _unreadable(file: Path, error: Exception) -> Misconfigured:
+def _unreadable_error(file: Path, error: Exception) -> Misconfigured:
     reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8"
     return Misconfigured(
         f"the file cannot be read ({reason})", at=str(file), try_="mount it, or let this user read it"

@@ -15,7 +15,7 @@ _LONGEST = 300
 
 
 @contextmanager
-def translated(table: Table, at: str) -> Iterator[None]:
+def translate_errors(table: Table, at: str) -> Iterator[None]:
     """Raise what the nearest entry of `table` makes of an exception that is, or inherits from, one of its keys."""
     try:
         yield
@@ -24,40 +24,42 @@ def translated(table: Table, at: str) -> Iterator[None]:
         raise entry(error, at) from error
 
 
-def shortened(text: str) -> str:
+def shorten(text: str) -> str:
     """One line of at most 300 characters."""
     line = " ".join(text[: 4 * _LONGEST].split())
     return line if len(line) <= _LONGEST else f"{line[: _LONGEST - 1]}…"
 
 
-def unreached(reason: str, at: str) -> Retryable:
+def unreachable_error(reason: str, at: str) -> Retryable:
     """Nobody answers there."""
     advice = "check that it runs and that this host may connect to it"
-    return Retryable(f"cannot be reached ({shortened(reason)})", at=at, try_=advice)
+    return Retryable(f"cannot be reached ({shorten(reason)})", at=at, try_=advice)
 
 
-def unresolved(at: str) -> Retryable:
+def dns_error(at: str) -> Retryable:
     """There is no address for the name."""
     return Retryable("the host name cannot be resolved", at=at, try_="check its spelling and the DNS")
 
 
-def untrusted(reason: str, at: str) -> Retryable:
+def tls_error(reason: str, at: str) -> Retryable:
     """The server's certificate does not convince us."""
     return Retryable(
-        f"the TLS certificate is not trusted ({shortened(reason).rstrip('.')})",
+        f"the TLS certificate is not trusted ({shorten(reason).rstrip('.')})",
         at=at,
         try_="set ca_file to the authority that signed it, and use a host name that it holds",
     )
 
 
-def unreachable(error: Exception, at: str, otherwise: Callable[[str, str], Retryable] = unreached) -> Retryable:
+def connection_error(
+    error: Exception, at: str, otherwise: Callable[[str, str], Retryable] = unreachable_error
+) -> Retryable:
     """Why a server cannot be talked to, told by the first cause that is a matter of names or of TLS."""
     causes = list(_causes(error))
     for cause in causes:
         if isinstance(cause, socket.gaierror):
-            return unresolved(at)
+            return dns_error(at)
         if isinstance(cause, ssl.SSLCertVerificationError):
-            return untrusted(cause.verify_message, at)
+            return tls_error(cause.verify_message, at)
         if isinstance(cause, ssl.SSLError):
             return Retryable(f"no TLS connection ({cause.reason})", at=at, try_="check that this port speaks TLS")
     reasons = (cause.strerror for cause in causes if isinstance(cause, OSError) and cause.strerror)

@@ -33,7 +33,7 @@ class Address:
     options: Mapping[str, str]
 
 
-def parse(url: str, *, key: str = "url") -> Address:
+def parse_url(url: str, *, key: str = "url") -> Address:
     """The pieces of `url`. Raises `ConfigurationError` that names `key` and shows nothing of the URL."""
     match = _URL.fullmatch(url.strip())
     if match is None:
@@ -62,7 +62,7 @@ def host_and_port(text: str, default_port: int, *, key: str) -> str:
     return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
 
-def merged(given: Mapping[str, Any], found: Mapping[str, Any]) -> dict[str, Any]:
+def merge_options(given: Mapping[str, Any], found: Mapping[str, Any]) -> dict[str, Any]:
     """Fields as `given`, with those `found` in the URL. Raises `ConfigurationError` where the two disagree."""
     for key, value in found.items():
         if key in given and given[key] != value:
@@ -81,7 +81,7 @@ def settings_from(model: type[Settings], fields: Mapping[str, Any]) -> Settings:
         raise ConfigurationError("; ".join(problems), problems=problems) from None
 
 
-def refuse(problems: list[tuple[bool, str, str, str]]) -> None:
+def refuse_url(problems: list[tuple[bool, str, str, str]]) -> None:
     """Raise one `ConfigurationError` for all rows (is it so?, key, what is wrong, what to do) whose answer is yes."""
     found = [ConfigurationError(what, at=key, try_=advice) for wrong, key, what, advice in problems if wrong]
     if len(found) == 1:

@@ -14,7 +14,7 @@ import msgspec
 
 from sidecar.errors import DeliveryError, Misconfigured, Retryable
 from sidecar.model.batch import Rejection, WriteResult
-from sidecar.sinks.common.errors import shortened
+from sidecar.sinks.common.errors import shorten
 
 WANTED = "errors,items.*.status,items.*.error,items.*.failure_store"
 """The `filter_path` that asks for exactly what is decoded here."""
@@ -110,7 +110,7 @@ _ANSWERS = msgspec.json.Decoder(BulkResponse)
 _CAUSES = msgspec.json.Decoder(ErrorCause)
 
 
-def decoded(data: bytes) -> BulkResponse | Created:
+def decode_response(data: bytes) -> BulkResponse | Created:
     """The answer to a bulk request that asked for `WANTED`. Raises `ValueError` if it is not one."""
     count, rest = divmod(len(data) - len(_HEAD) - len(_TAIL) + 1, len(_CREATED) + 1)
     if not rest and data == _HEAD + b",".join([_CREATED] * count) + _TAIL:
@@ -118,7 +118,7 @@ def decoded(data: bytes) -> BulkResponse | Created:
     return _ANSWERS.decode(data)
 
 
-def judged(answer: object, count: int, names: str | Sequence[str], at: str) -> WriteResult:
+def collect_results(answer: object, count: int, names: str | Sequence[str], at: str) -> WriteResult:
     """What became of each of `count` documents. Raises `Retryable` if the answer does not speak of just these."""
     if isinstance(answer, Created) and answer.count == count:
         return WriteResult(range(count))
@@ -156,18 +156,18 @@ class _Judgement:
             self._stored.append(index)
             self._already += 1
         elif outcome.status == 400 and _about_the_document(error):
-            reason = told(error.reason or error.type)
+            reason = describe_cause(error.reason or error.type)
             self._rejected.append(Rejection(index, error.type, reason, outcome.status, self._target(index)))
         elif self._fault is None or (isinstance(self._fault, Retryable) and outcome.status not in BUSY):
-            self._fault = _fault(outcome.status, error, self._target(index), self._at)
+            self._fault = _error_of(outcome.status, error, self._target(index), self._at)
 
     def _target(self, index: int) -> str:
         return self._names if isinstance(self._names, str) else self._names[index]
 
 
-def told(reason: str) -> str:
+def describe_cause(reason: str) -> str:
     """The server's words, shortened, without what they quote from the document."""
-    return shortened(_QUOTED.sub("", reason[:_LONGEST_REASON]))
+    return shorten(_QUOTED.sub("", reason[:_LONGEST_REASON]))
 
 
 def _about_the_document(error: ErrorCause) -> bool:
@@ -176,9 +176,9 @@ def _about_the_document(error: ErrorCause) -> bool:
     return known and _SET_UP_AFTER_ALL not in reason
 
 
-def _fault(status: int, error: ErrorCause, target: str, at: str) -> DeliveryError:
-    what = f"documents for {target} are not taken: {told(error.reason or '') or 'no reason given'}"
-    detail = f"{what} ({status} {shortened(error.type)})"
+def _error_of(status: int, error: ErrorCause, target: str, at: str) -> DeliveryError:
+    what = f"documents for {target} are not taken: {describe_cause(error.reason or '') or 'no reason given'}"
+    detail = f"{what} ({status} {shorten(error.type)})"
     if status in BUSY:
         return Retryable(detail, at=at, try_=_ADVICE.get(error.type, "wait, or give the cluster more room"))
     if _SET_UP_AFTER_ALL in (error.reason or ""):

@@ -24,7 +24,7 @@ import msgspec
 from elastic_transport._node import NodeApiResponse  # the client exports it nowhere else
 from elastic_transport.client_utils import DEFAULT
 
-from sidecar.sinks.elasticsearch.bulk_response import decoded
+from sidecar.sinks.elasticsearch.bulk_response import decode_response
 
 MAX_ANSWER_BYTES = 8 << 20
 """Ten times what a bulk request of 10,000 documents gets that are all refused for the same reason. Headers count."""
@@ -124,7 +124,7 @@ class BoundedHttpNode(elastic_transport.BaseNode):
         for tried, (family, kind, protocol, _, address) in enumerate(addresses):
             sock = socket.socket(family, kind, protocol)
             try:
-                sock.settimeout(_left(give_up_at) / (len(addresses) - tried))
+                sock.settimeout(_time_left(give_up_at) / (len(addresses) - tried))
                 sock.connect(address)
                 sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
                 break
@@ -140,7 +140,7 @@ class BoundedHttpNode(elastic_transport.BaseNode):
         if context is None:
             return sock
         try:
-            sock.settimeout(_left(give_up_at))  # of the whole handshake
+            sock.settimeout(_time_left(give_up_at))  # of the whole handshake
             secured: socket.socket = context.wrap_socket(sock, server_hostname=self.host)
         except BaseException:
             sock.close()
@@ -157,7 +157,7 @@ class _TimedSocket:
     def sendall(self, data: bytes) -> None:
         left = memoryview(data)
         while left:
-            self._sock.settimeout(_left(self._give_up_at))
+            self._sock.settimeout(_time_left(self._give_up_at))
             left = left[self._sock.send(left) :]
 
     def makefile(self, _: str) -> io.BufferedReader:
@@ -179,13 +179,13 @@ class _Incoming(io.RawIOBase):
     def readinto(self, buffer: Any) -> int:
         if self._room <= 0:
             raise AnswerTooLarge(f"more than {MAX_ANSWER_BYTES} bytes")
-        self._sock.settimeout(_left(self._give_up_at))
+        self._sock.settimeout(_time_left(self._give_up_at))
         size = self._sock.recv_into(buffer)
         self._room -= size
         return size
 
 
-def _left(give_up_at: float) -> float:
+def _time_left(give_up_at: float) -> float:
     """Return the seconds until then. Raise `TimeoutError` if there are none."""
     left = give_up_at - time.monotonic()
     if left <= 0:
@@ -208,24 +208,24 @@ def _read(answer: http.HTTPResponse, asked: str) -> tuple[int, dict[str, str], b
     """Return status, headers and body. Raise `AnswerTooLarge` or `AnswerUnreadable` if a needed body is that."""
     kept = {name: value for name in _KEPT_HEADERS if (value := answer.getheader(name))}
     if not 200 <= answer.status < 300:
-        return _refused(answer, kept)
+        return _error_answer(answer, kept)
     encoding = answer.getheader("content-encoding", "identity").lower()
     if encoding not in ("identity", asked):
         raise AnswerUnreadable("its encoding was not asked for")
     pieces = _pieces(answer)
-    data = _joined(_unpacked(pieces) if encoding == "gzip" else pieces, MAX_ANSWER_BYTES)
+    data = _join_pieces(_decompress(pieces) if encoding == "gzip" else pieces, MAX_ANSWER_BYTES)
     if data is None:
         raise AnswerTooLarge(f"more than {MAX_ANSWER_BYTES} bytes")
     return answer.status, kept, data
 
 
-def _refused(answer: http.HTTPResponse, kept: dict[str, str]) -> tuple[int, dict[str, str], bytes]:
+def _error_answer(answer: http.HTTPResponse, kept: dict[str, str]) -> tuple[int, dict[str, str], bytes]:
     """Return the status, with the body if it is an error of Elasticsearch; any other body is not kept."""
     is_plain = answer.getheader("content-encoding", "identity") == "identity"
-    data = _joined(_pieces(answer), MAX_ERROR_BYTES) if is_plain else None
+    data = _join_pieces(_pieces(answer), MAX_ERROR_BYTES) if is_plain else None
     with suppress(msgspec.DecodeError, ValueError, RecursionError):
         if data and "json" in kept.get("content-type", ""):
-            decoded(data)
+            decode_response(data)
             return answer.status, kept, data
     return answer.status, {**kept, **_PLAIN}, b""
 
@@ -237,7 +237,7 @@ def _pieces(answer: http.HTTPResponse) -> Iterator[bytes]:
         raise AnswerUnreadable("it breaks off")
 
 
-def _unpacked(pieces: Iterable[bytes]) -> Iterator[bytes]:
+def _decompress(pieces: Iterable[bytes]) -> Iterator[bytes]:
     inflater = zlib.decompressobj(_GZIP)
     for piece in pieces:
         packed = piece
@@ -248,7 +248,7 @@ def _unpacked(pieces: Iterable[bytes]) -> Iterator[bytes]:
         raise AnswerUnreadable("it breaks off")
 
 
-def _joined(pieces: Iterable[bytes], most: int) -> bytes | None:
+def _join_pieces(pieces: Iterable[bytes], most: int) -> bytes | None:
     """Return all of them, or None if that is more than `most` bytes; the rest is not read then."""
     whole = io.BytesIO()
     for piece in pieces:

@@ -15,7 +15,7 @@ from sidecar.lib.settings_model import SECRET_FILE, SHOWN
 from sidecar.lib.units import Duration
 from sidecar.sinks.common.exposure import warn_of_plain_credentials
 from sidecar.sinks.common.target_name import TargetTemplate
-from sidecar.sinks.common.url import host_and_port, merged, parse, refuse, settings_from
+from sidecar.sinks.common.url import host_and_port, merge_options, parse_url, refuse_url, settings_from
 from sidecar.sinks.contract import SinkSettings
 
 _PORT = 9200
@@ -133,7 +133,7 @@ class ElasticsearchSettings(SinkSettings):
         tls = self.ca_file or self.client_certificate_file or self.client_key_file
         user, password = bool(self.username), bool(self.password or self.password_file)
         key = self._has_key
-        refuse([
+        refuse_url([
             (not self.hosts, "hosts", "is missing", "write url: elasticsearch://host:9200/index"),
             (bool(self.password and self.password_file), "password_file", "contradicts password", "keep one of them"),
             (bool(self.api_key and self.api_key_file), "api_key_file", "contradicts api_key", "keep one of them"),
@@ -155,7 +155,7 @@ class ElasticsearchSettings(SinkSettings):
 
 def _from_url(given: Mapping[str, Any]) -> dict[str, Any]:
     """The fields with everything that the URL says, and the URL without credentials."""
-    address = parse(given["url"])
+    address = parse_url(given["url"])
     if address.scheme not in _TRANSPORTS:
         raise ConfigurationError(
             "has an unknown scheme", at="url", try_="write elasticsearch:// or elasticsearch+https://"
@@ -169,7 +169,9 @@ def _from_url(given: Mapping[str, Any]) -> dict[str, Any]:
         "index": index or None,
     }
     plain = f"{address.scheme}://{','.join(host.partition('://')[2] for host in hosts)}/{index}"
-    return merged({**given, "url": plain}, {**address.options, **{k: v for k, v in found.items() if v is not None}})
+    return merge_options(
+        {**given, "url": plain}, {**address.options, **{k: v for k, v in found.items() if v is not None}}
+    )
 
 
 def _with_hosts(fields: Mapping[str, Any], entries: Any) -> dict[str, Any]:
@@ -177,11 +179,11 @@ def _with_hosts(fields: Mapping[str, Any], entries: Any) -> dict[str, Any]:
     credentials: dict[str, Any] = {}
     hosts = []
     for entry in entries:
-        address = parse(entry if "://" in entry else f"http://{entry}", key="hosts")
+        address = parse_url(entry if "://" in entry else f"http://{entry}", key="hosts")
         found = {"username": address.username, "password": address.password}
-        credentials = merged(credentials, {key: value for key, value in found.items() if value is not None})
+        credentials = merge_options(credentials, {key: value for key, value in found.items() if value is not None})
         hosts.append(_host(f"{address.scheme}://{address.hosts[0]}/{address.path}", "hosts"))
-    return {**merged(fields, credentials), "hosts": tuple(hosts)}
+    return {**merge_options(fields, credentials), "hosts": tuple(hosts)}
 
 
 def _host(url: str, key: str) -> str:

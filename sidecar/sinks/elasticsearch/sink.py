@@ -26,12 +26,20 @@ from sidecar.errors import DeliveryError, Misconfigured, RequestTooLarge, Retrya
 from sidecar.lib.clock import Clock, SystemClock
 from sidecar.model.batch import Batch, WriteResult
 from sidecar.model.documents import BulkFraming
-from sidecar.sinks.common.credentials import ReloadingClient, secret
-from sidecar.sinks.common.errors import Table, translated, unreachable, untrusted
+from sidecar.sinks.common.credentials import ReloadingClient, read_secret
+from sidecar.sinks.common.errors import Table, connection_error, tls_error, translate_errors
 from sidecar.sinks.common.target_limit import TargetLimiter
 from sidecar.sinks.common.target_name import TargetTemplate
 from sidecar.sinks.contract import AdmitTargets
-from sidecar.sinks.elasticsearch.bulk_response import BUSY, WANTED, BulkResponse, ErrorCause, decoded, judged, told
+from sidecar.sinks.elasticsearch.bulk_response import (
+    BUSY,
+    WANTED,
+    BulkResponse,
+    ErrorCause,
+    collect_results,
+    decode_response,
+    describe_cause,
+)
 from sidecar.sinks.elasticsearch.client import elasticsearch
 from sidecar.sinks.elasticsearch.node import AnswerTooLarge, AnswerUnreadable, BoundedHttpNode
 from sidecar.sinks.elasticsearch.settings import ElasticsearchSettings
@@ -55,7 +63,7 @@ class _Answers(elasticsearch.JsonSerializer):
 
     def loads(self, data: bytes) -> object:
         try:
-            return decoded(data)
+            return decode_response(data)
         except (msgspec.DecodeError, ValueError, RecursionError) as error:
             raise elastic_transport.SerializationError("not an answer to a bulk request", errors=(error,)) from None
 
@@ -109,7 +117,7 @@ class ElasticsearchSink:
             if len(batch) == 1 and isinstance(fault.__cause__, AnswerTooLarge):
                 raise Retryable(fault.what, at=fault.at, try_=fault.try_) from fault
             raise
-        return routed.count(judged(answer, len(batch), names, self._at))
+        return routed.count(collect_results(answer, len(batch), names, self._at))
 
     def probe(self) -> None:
         """Send a document that no index takes, and expect to be told just that.
@@ -120,7 +128,7 @@ class ElasticsearchSink:
         """
         name = self._index.at(datetime.fromtimestamp(self._clock.now(), UTC))
         body = f"{_action('', 'log-sidecar-probe' if self._has_ids else '')}\n{_REFUSED}\n".encode()
-        verdict = judged(self._bulk(name, body), 1, name, self._at)
+        verdict = collect_results(self._bulk(name, body), 1, name, self._at)
         if verdict.fault is not None:
             raise verdict.fault
 
@@ -161,7 +169,7 @@ class ElasticsearchSink:
             return client.perform_request("POST", path, params=params, headers=headers, body=body).body
 
     def _borrowed(self) -> AbstractContextManager[elasticsearch.Elasticsearch]:
-        return _at_the_door(self._client, self._at)
+        return _translated_client(self._client, self._at)
 
     def _connected(self) -> elasticsearch.Elasticsearch:
         given = self._settings
@@ -179,22 +187,22 @@ class ElasticsearchSink:
 
 
 @contextmanager
-def _at_the_door(
+def _translated_client(
     client: ReloadingClient[elasticsearch.Elasticsearch], at: str
 ) -> Iterator[elasticsearch.Elasticsearch]:
-    with translated(FAULTS, at), client.lent() as lent:
+    with translate_errors(FAULTS, at), client.lent() as lent:
         yield lent
 
 
 def _credentials(given: ElasticsearchSettings) -> dict[str, Any]:
-    key = secret(given.api_key, given.api_key_file)
+    key = read_secret(given.api_key, given.api_key_file)
     if key:
         name, colon, rest = key.partition(":")
         return {"api_key": (name, rest) if colon else key}
     if not given.username:
         return {}
     # The client would take ASCII only; this is UTF-8, as servers expect (RFC 7617).
-    pair = f"{given.username}:{secret(given.password, given.password_file)}"
+    pair = f"{given.username}:{read_secret(given.password, given.password_file)}"
     return {"basic_auth": base64.b64encode(pair.encode()).decode()}
 
 
@@ -218,7 +226,7 @@ def _action(index: str, name: str) -> str:
     return f'{{"create":{{{where}{"," if where and what else ""}{what}}}}}'
 
 
-def _refused(error: elasticsearch.ApiError, at: str) -> DeliveryError:
+def _error_of_status(error: elasticsearch.ApiError, at: str) -> DeliveryError:
     """A request that was refused as a whole, by its status (RFC 9110) and by what the server says of it."""
     status, reason = error.status_code, _reason(error.body)
     what = f"answered {status}{reason}"
@@ -240,7 +248,7 @@ def _refused(error: elasticsearch.ApiError, at: str) -> DeliveryError:
 def _reason(body: object) -> str:
     """What Elasticsearch says; the answer of anything else, such as a proxy's page, is not repeated."""
     cause = body.cause() if isinstance(body, BulkResponse) else ErrorCause()
-    return told(f": {cause.type}: {cause.reason or ''}") if cause.type else ""
+    return describe_cause(f": {cause.type}: {cause.reason or ''}") if cause.type else ""
 
 
 def _retry_after(header: str | None) -> float | None:
@@ -256,14 +264,14 @@ def _retry_after(header: str | None) -> float | None:
 
 
 def _not_connected(error: elastic_transport.TransportError, at: str) -> DeliveryError:
-    return unreachable(error, at)
+    return connection_error(error, at)
 
 
 def _insecure(error: elastic_transport.TlsError, at: str) -> DeliveryError:
-    return unreachable(error, at, untrusted)
+    return connection_error(error, at, tls_error)
 
 
-def _slow(_: elastic_transport.ConnectionTimeout, at: str) -> DeliveryError:
+def _timed_out(_: elastic_transport.ConnectionTimeout, at: str) -> DeliveryError:
     return Retryable("did not answer in time", at=at, try_="give the cluster more room, or raise timeout")
 
 
@@ -271,14 +279,14 @@ def _unreadable(_: elastic_transport.TransportError, at: str) -> DeliveryError:
     return Retryable("its answer cannot be read", at=at, try_="check the proxies in front of Elasticsearch")
 
 
-def _endless(_: AnswerTooLarge, at: str) -> DeliveryError:
+def _endless_response(_: AnswerTooLarge, at: str) -> DeliveryError:
     """Ask for smaller batches: the answer to fewer documents is shorter."""
     return RequestTooLarge(
         "its answer is larger than 8 MiB", at=at, try_="check the proxies in front of Elasticsearch"
     )
 
 
-def _stranger(_: elasticsearch.UnsupportedProductError, at: str) -> DeliveryError:
+def _not_elasticsearch(_: elasticsearch.UnsupportedProductError, at: str) -> DeliveryError:
     return Misconfigured("is not Elasticsearch", at=at, try_="check the address")
 
 
@@ -289,22 +297,22 @@ def _bad_files(error: ssl.SSLError, at: str) -> DeliveryError:
 
 
 FAULTS: Table = {
-    elastic_transport.ApiError: _refused,
-    elasticsearch.ApiError: _refused,
-    elasticsearch.BadRequestError: _refused,
-    elasticsearch.AuthenticationException: _refused,
-    elasticsearch.AuthorizationException: _refused,
-    elasticsearch.NotFoundError: _refused,
-    elasticsearch.ConflictError: _refused,
-    elasticsearch.UnsupportedProductError: _stranger,
+    elastic_transport.ApiError: _error_of_status,
+    elasticsearch.ApiError: _error_of_status,
+    elasticsearch.BadRequestError: _error_of_status,
+    elasticsearch.AuthenticationException: _error_of_status,
+    elasticsearch.AuthorizationException: _error_of_status,
+    elasticsearch.NotFoundError: _error_of_status,
+    elasticsearch.ConflictError: _error_of_status,
+    elasticsearch.UnsupportedProductError: _not_elasticsearch,
     elastic_transport.TransportError: _not_connected,
     elastic_transport.ConnectionError: _not_connected,
     elastic_transport.TlsError: _insecure,
     elastic_transport.SniffingError: _not_connected,
-    elastic_transport.ConnectionTimeout: _slow,
+    elastic_transport.ConnectionTimeout: _timed_out,
     elastic_transport.SerializationError: _unreadable,
     AnswerUnreadable: _unreadable,
-    AnswerTooLarge: _endless,
+    AnswerTooLarge: _endless_response,
     ssl.SSLError: _bad_files,
 }
 """What each exception of the client means; a test fails for a class that is missing here."""

@@ -82,7 +82,7 @@ class Encoder:
         """What `compiled` does, in Python: all documents or none of them, by way of one array."""
         names, texts = _apart(lines)
         try:
-            documents = _decoded([f'{{"_id":"",{text[1:]}' for text in texts])
+            documents = _decode([f'{{"_id":"",{text[1:]}' for text in texts])
             for document, name in zip(documents, names, strict=True):
                 document["_id"] = name
                 set_dates(document, _date)
@@ -107,11 +107,11 @@ class Encoder:
     def _alone(self, name: str, text: str) -> bytes | Exception:
         """The document as BSON, or why it cannot be that."""
         try:
-            return self._with_id(name, _decoded([text])[0], _date)
+            return self._with_id(name, _decode([text])[0], _date)
         except self._unusual:
             pass  # told below, if the careful way fails as well
         try:
-            return self._with_id(name, careful(text, self.decimal), _date_in_range)
+            return self._with_id(name, encode_carefully(text, self.decimal), _date_in_range)
         except TooDeep as error:
             return error
         except self.faults as error:
@@ -138,7 +138,7 @@ def _apart(lines: bytes) -> tuple[list[str], list[str]]:
     return apart[:-1:2], apart[1::2]
 
 
-def _decoded(texts: Sequence[str]) -> list[dict[str, Any]]:
+def _decode(texts: Sequence[str]) -> list[dict[str, Any]]:
     """Each document as a dictionary. Raises `TooDeep` if one of them may be that, judged by its brackets alone."""
     joined = "\n".join(texts)
     further = joined.count("{") + joined.count("[") - len(texts)  # each of them has one
@@ -167,7 +167,7 @@ def set_dates(document: dict[str, Any], date: Callable[[str], datetime | str]) -
         event["ingested"] = _repeated_date(event["ingested"])
 
 
-def careful(text: str, decimal: Callable[[str], Any]) -> dict[str, Any]:
+def encode_carefully(text: str, decimal: Callable[[str], Any]) -> dict[str, Any]:
     """The document with every value and key in a form that BSON can hold. Raises `TooDeep`."""
     walk = _BsonWalk(decimal)
     try:

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from sidecar.errors import DeliveryError, Misconfigured, Retryable
-from sidecar.sinks.common.errors import shortened
+from sidecar.sinks.common.errors import shorten
 
 DUPLICATE = frozenset({11000, 11001, 12582})
 
@@ -55,7 +55,7 @@ _ADVICE = {
 }
 
 
-def about_the_document(error: Mapping[str, Any]) -> str | None:
+def is_about_the_document(error: Mapping[str, Any]) -> str | None:
     """The name of the error if it is known to be about the document, else None."""
     code = error.get("code", 0)
     if code == _BAD_VALUE and any(part in error.get("errmsg", "") for part in _BAD_VALUES):
@@ -63,20 +63,20 @@ def about_the_document(error: Mapping[str, Any]) -> str | None:
     return DOCUMENT_FAULTS.get(code)
 
 
-def already_there(error: Mapping[str, Any]) -> bool:
+def is_already_stored(error: Mapping[str, Any]) -> bool:
     """Whether a duplicate key is the `_id`; servers before 4.2 say so in words only."""
     pattern = error.get("keyPattern")
     return list(pattern) == ["_id"] if pattern else " index: _id_ " in error.get("errmsg", "")
 
 
-def told(message: str) -> str:
+def describe_error(message: str) -> str:
     """The server's words, shortened; what it quotes from the document begins at a brace and is left out."""
-    return shortened(re.sub(r"(?: dup key)?:?\s*\{.*", "", message[:_LONGEST_MESSAGE], flags=re.DOTALL))
+    return shorten(re.sub(r"(?: dup key)?:?\s*\{.*", "", message[:_LONGEST_MESSAGE], flags=re.DOTALL))
 
 
-def fault(code: int | None, message: str, at: str) -> DeliveryError:
+def error_of(code: int | None, message: str, at: str) -> DeliveryError:
     """What an error that is not about a document means for the attempt."""
-    what = f"refuses the documents: {told(message)} ({code or 'no code'})"
+    what = f"refuses the documents: {describe_error(message)} ({code or 'no code'})"
     if code in BUSY:
         return Retryable(what, at=at, try_="wait for it")
     return Misconfigured(what, at=at, try_=_ADVICE.get(code or 0, "change the database or the settings of the sink"))

@@ -15,7 +15,7 @@ from sidecar.lib.settings_model import SECRET_FILE, SHOWN
 from sidecar.lib.units import Duration, Size
 from sidecar.sinks.common.exposure import warn_of_plain_credentials
 from sidecar.sinks.common.target_name import TargetTemplate
-from sidecar.sinks.common.url import host_and_port, merged, parse, refuse, settings_from
+from sidecar.sinks.common.url import host_and_port, merge_options, parse_url, refuse_url, settings_from
 from sidecar.sinks.contract import SinkSettings
 
 _PORT = 27017
@@ -92,7 +92,7 @@ class MongoDBSettings(SinkSettings):
 
     @classmethod
     def from_url(cls, url: str) -> Self:
-        database = parse(url).path
+        database = parse_url(url).path
         return settings_from(cls, {"url": url, **({"database": database} if database else {})})
 
     def warnings(self) -> list[str]:
@@ -103,7 +103,7 @@ class MongoDBSettings(SinkSettings):
         return found
 
     def _warnings_of_transport(self) -> list[str]:
-        address = parse(self.url)
+        address = parse_url(self.url)
         options = {name.lower(): value for name, value in address.options.items()}
         unchecked = [name for name in _UNCHECKED if options.get(name.lower()) == "true"]
         if unchecked:
@@ -118,11 +118,11 @@ class MongoDBSettings(SinkSettings):
         return warn_of_plain_credentials(address.hosts, "add tls=true to the URL, or set ca_file")
 
     def secrets(self) -> list[str]:
-        options = parse(self.url).options
+        options = parse_url(self.url).options
         return [*super().secrets(), *(value for name, value in options.items() if name.lower() in _SECRET_OPTIONS)]
 
     def destination(self) -> str:
-        address = parse(self.url)
+        address = parse_url(self.url)
         return f"{address.scheme}://{','.join(address.hosts)}/{self.database}.{self.collection}"
 
     @field_validator("write_concern", mode="before")
@@ -142,7 +142,7 @@ class MongoDBSettings(SinkSettings):
         user, password = bool(self.username), bool(self.password or self.password_file)
         expiry = self.expire_after
         number = self.write_concern if isinstance(self.write_concern, int) else 1
-        refuse([
+        refuse_url([
             (bool(self.password and self.password_file), "password_file", "contradicts password", "keep one of them"),
             (password and not user, "password", "has no username", "add username"),
             (not _DATABASE.fullmatch(self.database), "database", "is not a name that MongoDB takes",
@@ -159,7 +159,7 @@ class MongoDBSettings(SinkSettings):
 
 def _from_url(given: Mapping[str, Any]) -> dict[str, Any]:
     """The fields with everything that the URL says about them, and the URL without it."""
-    address = parse(given["url"])
+    address = parse_url(given["url"])
     if address.scheme not in MongoDBSettings.schemes:
         raise ConfigurationError("has an unknown scheme", at="url", try_="write mongodb:// or mongodb+srv://")
     found = {field: address.options[option] for option, field in _OURS.items() if option in address.options}
@@ -168,7 +168,7 @@ def _from_url(given: Mapping[str, Any]) -> dict[str, Any]:
     left = urlencode({key: value for key, value in address.options.items() if key not in _OURS})
     hosts = ",".join(_host(host, address.scheme) for host in address.hosts)
     plain = f"{address.scheme}://{hosts}/{quote(address.path, safe='')}{'?' if left else ''}{left}"
-    return merged({**given, "url": plain}, found)
+    return merge_options({**given, "url": plain}, found)
 
 
 def _host(host: str, scheme: str) -> str:

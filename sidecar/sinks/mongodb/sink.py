@@ -27,8 +27,8 @@ from sidecar.errors import DeliveryError, Misconfigured, RequestTooLarge, Retrya
 from sidecar.lib.clock import Clock, SystemClock
 from sidecar.model.batch import Batch, Rejection, WriteResult
 from sidecar.model.documents import BulkFraming
-from sidecar.sinks.common.credentials import ReloadingClient, secret
-from sidecar.sinks.common.errors import Table, shortened, translated, unreached, unresolved, untrusted
+from sidecar.sinks.common.credentials import ReloadingClient, read_secret
+from sidecar.sinks.common.errors import Table, dns_error, shorten, tls_error, translate_errors, unreachable_error
 from sidecar.sinks.common.target_limit import TargetLimiter
 from sidecar.sinks.common.target_name import TargetTemplate
 from sidecar.sinks.contract import AdmitTargets
@@ -101,7 +101,7 @@ class MongoDBSink:
         rows = _ENCODER.rows(batch, names, tally.rejected)
         with self._borrowed() as client:
             database = client[self._settings.database]
-            for name, group in _grouped(names, rows).items():
+            for name, group in _group_by_target(names, rows).items():
                 try:
                     self._insert(database[name], group, tally)
                 except DeliveryError as fault:
@@ -158,13 +158,13 @@ class MongoDBSink:
     def _judge(self, details: Any, collection: Collection[dict[str, Any]], rows: Rows, tally: _BatchOutcome) -> None:
         """Rows without a write error are stored, unless a concern was not met: then nobody knows for how long."""
         for unmet in details["writeConcernErrors"]:
-            raise answer.fault(
+            raise answer.error_of(
                 unmet.get("code"), f"the write concern was not met, {unmet.get('errmsg', '')}", self._at
             )
         errors = {error["index"]: error for error in details["writeErrors"]}
         if not all(type(position) is int and 0 <= position < len(rows.data) for position in errors):
             raise _unreadable(KeyError("index"), self._at)
-        there = _there(collection, rows, errors)
+        there = _already_stored(collection, rows, errors)
         for position, index in enumerate(rows.indexes):
             if position not in errors:
                 tally.stored.append(index)
@@ -176,11 +176,11 @@ class MongoDBSink:
 
     def _refuse(self, error: Any, index: int, target: str, tally: _BatchOutcome) -> None:
         code, message = error.get("code"), error.get("errmsg", "")
-        kind = "DuplicateKey" if code in answer.DUPLICATE else answer.about_the_document(error)
+        kind = "DuplicateKey" if code in answer.DUPLICATE else answer.is_about_the_document(error)
         if kind:
-            tally.rejected.append(Rejection(index, kind, answer.told(message), code, target))
+            tally.rejected.append(Rejection(index, kind, answer.describe_error(message), code, target))
         elif not isinstance(tally.fault, Misconfigured):
-            tally.fault = answer.fault(code, message, self._at)
+            tally.fault = answer.error_of(code, message, self._at)
 
     def _let_expire(self, collection: Collection[dict[str, Any]]) -> None:
         """Make sure that documents of this collection expire as they should."""
@@ -207,7 +207,7 @@ class MongoDBSink:
 
     @contextmanager
     def _translated(self) -> Iterator[None]:
-        with translated(FAULTS, self._at):
+        with translate_errors(FAULTS, self._at):
             try:
                 yield
             except (pymongo.errors.ServerSelectionTimeoutError, *_SENSELESS):
@@ -229,7 +229,7 @@ class MongoDBSink:
         options = {key: value for key, value in options.items() if key.lower() not in chosen}
         options |= {"w": given.write_concern, "journal": given.journal}
         if given.username:
-            options |= {"username": given.username, "password": secret(given.password, given.password_file)}
+            options |= {"username": given.username, "password": read_secret(given.password, given.password_file)}
         if given.ca_file is not None:
             options |= {"tls": True, "tlsCAFile": str(given.ca_file)}
         bound_replies()
@@ -242,7 +242,7 @@ def _close(client: _Client) -> None:
         client.close()
 
 
-def _grouped(names: str | Sequence[str], rows: Rows) -> dict[str, Rows]:
+def _group_by_target(names: str | Sequence[str], rows: Rows) -> dict[str, Rows]:
     """The rows of each collection; none for a collection that gets no row."""
     if isinstance(names, str):
         return {names: rows} if rows.data else {}
@@ -254,13 +254,13 @@ def _grouped(names: str | Sequence[str], rows: Rows) -> dict[str, Rows]:
     return groups
 
 
-def _there(collection: Collection[dict[str, Any]], rows: Rows, errors: dict[int, Any]) -> set[int]:
+def _already_stored(collection: Collection[dict[str, Any]], rows: Rows, errors: dict[int, Any]) -> set[int]:
     """Positions of rows that are stored already.
 
     With another unique index a server may name that one although the very document is there, so it is looked for.
     """
     doubles = [position for position, error in errors.items() if error.get("code") in answer.DUPLICATE]
-    there = {position for position in doubles if answer.already_there(errors[position])}
+    there = {position for position in doubles if answer.is_already_stored(errors[position])}
     unclear = {RawBSONDocument(rows.data[position])["_id"]: position for position in doubles if position not in there}
     if unclear:
         found = collection.find({"_id": {"$in": list(unclear)}}, {"_id": 1}, batch_size=_IDS_PER_REPLY)
@@ -268,30 +268,30 @@ def _there(collection: Collection[dict[str, Any]], rows: Rows, errors: dict[int,
     return there
 
 
-def _unreached(error: pymongo.errors.PyMongoError, at: str) -> DeliveryError:
+def _unreachable(error: pymongo.errors.PyMongoError, at: str) -> DeliveryError:
     """No server: the driver tells the causes as text only, the same once for each host."""
     text = re.split(r" \(configured timeouts|, Timeout: ", str(error))[0]
     if "CERTIFICATE_VERIFY_FAILED" in text:
-        return untrusted(re.sub(r".*certificate verify failed: |\(_ssl\.c.*", "", text), at)
+        return tls_error(re.sub(r".*certificate verify failed: |\(_ssl\.c.*", "", text), at)
     if _UNRESOLVED.search(text):
-        return unresolved(at)
-    return unreached(text, at)
+        return dns_error(at)
+    return unreachable_error(text, at)
 
 
 def _refused(error: pymongo.errors.OperationFailure, at: str) -> DeliveryError:
-    return answer.fault(error.code, str((error.details or {}).get("errmsg", "")), at)
+    return answer.error_of(error.code, str((error.details or {}).get("errmsg", "")), at)
 
 
 def _misconfigured(error: pymongo.errors.ConfigurationError, at: str) -> DeliveryError:
     """The driver cannot work with the URL, or has not found the servers that a mongodb+srv:// name stands for."""
     if type(error.__cause__).__module__.startswith("dns."):
-        return unresolved(at)
+        return dns_error(at)
     return Misconfigured(
-        f"the driver does not take the settings ({shortened(str(error))})", at=at, try_="check the URL"
+        f"the driver does not take the settings ({shorten(str(error))})", at=at, try_="check the URL"
     )
 
 
-def _later(error: Exception, at: str) -> DeliveryError:
+def _retry_later(error: Exception, at: str) -> DeliveryError:
     return Retryable(f"the request failed ({type(error).__name__})", at=at, try_="wait for it")
 
 
@@ -303,7 +303,7 @@ def _too_large(_: Exception, at: str) -> DeliveryError:
     return RequestTooLarge("the request is too large", at=at, try_="make batch_bytes smaller")
 
 
-def _never(error: Exception, at: str) -> DeliveryError:
+def _driver_refuses(error: Exception, at: str) -> DeliveryError:
     return Misconfigured(f"the driver refuses the request ({type(error).__name__})", at=at, try_=_NEVER)
 
 
@@ -314,20 +314,20 @@ def _bad_files(error: ssl.SSLError, at: str) -> DeliveryError:
 
 
 FAULTS: Table = {
-    pymongo.errors.PyMongoError: _later,
-    pymongo.errors.ProtocolError: _later,
-    pymongo.errors.ConnectionFailure: _unreached,
-    pymongo.errors.AutoReconnect: _unreached,
-    pymongo.errors.NetworkTimeout: _unreached,
-    pymongo.errors.NotPrimaryError: _unreached,
-    pymongo.errors.ServerSelectionTimeoutError: _unreached,
-    pymongo.errors.WaitQueueTimeoutError: _unreached,
-    pymongo.errors._OperationCancelled: _unreached,
-    pymongo.errors.InvalidOperation: _later,
-    pymongo.errors.ExecutionTimeout: _later,
-    pymongo.errors.CursorNotFound: _later,
+    pymongo.errors.PyMongoError: _retry_later,
+    pymongo.errors.ProtocolError: _retry_later,
+    pymongo.errors.ConnectionFailure: _unreachable,
+    pymongo.errors.AutoReconnect: _unreachable,
+    pymongo.errors.NetworkTimeout: _unreachable,
+    pymongo.errors.NotPrimaryError: _unreachable,
+    pymongo.errors.ServerSelectionTimeoutError: _unreachable,
+    pymongo.errors.WaitQueueTimeoutError: _unreachable,
+    pymongo.errors._OperationCancelled: _unreachable,
+    pymongo.errors.InvalidOperation: _retry_later,
+    pymongo.errors.ExecutionTimeout: _retry_later,
+    pymongo.errors.CursorNotFound: _retry_later,
     pymongo.errors.WriteConcernError: _refused,
-    pymongo.errors.WTimeoutError: _later,
+    pymongo.errors.WTimeoutError: _retry_later,
     pymongo.errors.OperationFailure: _refused,
     pymongo.errors.WriteError: _refused,
     pymongo.errors.DuplicateKeyError: _refused,
@@ -335,15 +335,15 @@ FAULTS: Table = {
     pymongo.errors.ClientBulkWriteException: _refused,
     pymongo.errors.ConfigurationError: _misconfigured,
     pymongo.errors.InvalidURI: _misconfigured,
-    pymongo.errors.InvalidName: _never,
-    pymongo.errors.CollectionInvalid: _never,
-    pymongo.errors.EncryptionError: _never,
-    pymongo.errors.EncryptedCollectionError: _never,
-    bson.errors.BSONError: _never,
-    bson.errors.InvalidDocument: _never,
-    bson.errors.InvalidStringData: _never,
-    bson.errors.InvalidId: _never,
-    bson.errors.InvalidBSON: _later,
+    pymongo.errors.InvalidName: _driver_refuses,
+    pymongo.errors.CollectionInvalid: _driver_refuses,
+    pymongo.errors.EncryptionError: _driver_refuses,
+    pymongo.errors.EncryptedCollectionError: _driver_refuses,
+    bson.errors.BSONError: _driver_refuses,
+    bson.errors.InvalidDocument: _driver_refuses,
+    bson.errors.InvalidStringData: _driver_refuses,
+    bson.errors.InvalidId: _driver_refuses,
+    bson.errors.InvalidBSON: _retry_later,
     pymongo.errors.DocumentTooLarge: _too_large,
     ssl.SSLError: _bad_files,
     ReplyTooLarge: _unreadable,

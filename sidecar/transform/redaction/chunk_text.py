@@ -33,7 +33,7 @@ _MEANT = str.maketrans({QUOTE: '"', "\x02": "\\", "\x1c": "\n", "\x1d": "\t", "\
 _KEY = re.compile(r'"(?=([^"]*+)"[ \t\r]*+:)')
 
 
-def folded(text: str) -> str:
+def pack(text: str) -> str:
     """Members as they are on a sheet."""
     if "\\" in text:
         for escape, character in _ONE_CHARACTER:
@@ -41,7 +41,7 @@ def folded(text: str) -> str:
     return text
 
 
-def unfolded(sheet: str) -> str:
+def unpack(sheet: str) -> str:
     """Members as they are in JSON."""
     for escape, character in _ONE_CHARACTER:
         if character in sheet:
@@ -49,7 +49,7 @@ def unfolded(sheet: str) -> str:
     return sheet
 
 
-def resolved(line: str) -> str:
+def expand_escapes(line: str) -> str:
     """A line with what its other escapes stand for, good to be searched and not to be written back; "" if it cannot
     be had, because one stands for a character that has a meaning here."""
     if _OURS.search(line):
@@ -60,7 +60,7 @@ def resolved(line: str) -> str:
     return text.replace(_STRUCTURAL, '"')
 
 
-def meant(text: str) -> str:
+def unescape(text: str) -> str:
     """What a part of a string says."""
     return text.translate(_MEANT)
 
@@ -81,7 +81,7 @@ def keys(lines: Iterable[str]) -> set[str]:
     return {key for key in _KEY.findall("\n".join(lines)) if "\n" not in key}
 
 
-def only_key(sheet: str) -> str:
+def single_key(sheet: str) -> str:
     """The key, with its quotes, if each line is one member with it and a string: text that no parser took apart."""
     key = sheet[: sheet.find('"', 1) + 1]
     line_ends = sheet.count("\n")

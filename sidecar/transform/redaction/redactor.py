@@ -17,13 +17,13 @@ from time import monotonic
 import msgspec
 from msgspec.structs import replace
 
-from sidecar.lib.jsontext.members import elements, pairs
-from sidecar.lib.jsontext.nested import quoted
-from sidecar.lib.user_regex import compiled
+from sidecar.lib.jsontext.members import split_elements, split_pairs
+from sidecar.lib.jsontext.nested import json_string
+from sidecar.lib.user_regex import compile_user_regex
 from sidecar.model.records import RecordBatch
-from sidecar.transform.redaction.chunk_text import NUMBER, folded, keys, lines_of, only_key, resolved, unfolded
+from sidecar.transform.redaction.chunk_text import NUMBER, expand_escapes, keys, lines_of, pack, single_key, unpack
 from sidecar.transform.redaction.detectors import Detector
-from sidecar.transform.redaction.search import Instead, Matcher, Span, Text, between, cached, lowered
+from sidecar.transform.redaction.search import Instead, Matcher, Span, Text, between, cache, lower
 
 MASK = "[REDACTED]"
 _LIMIT_S, _LEAST_S = 0.1, 0.001
@@ -47,7 +47,7 @@ def drop(text: str) -> str | None:
     return None
 
 
-def hashed(salt: bytes) -> Action:
+def make_hash(salt: bytes) -> Action:
     """The same text gives the same mark, so that events can be told to belong together; without the salt it cannot
     be found by trying (RFC 2104, HMAC with SHA-256, 64 bits of it)."""
 
@@ -82,7 +82,7 @@ class DetectorRule:
     def _is_key_at_all(self, name: str) -> bool:
         lower = name.lower()
         return lower.replace("_", "").replace("-", "") in self.keys and any(
-            cached(rf"{end}\Z").search(lower) for end in self._key_ends
+            cache(rf"{end}\Z").search(lower) for end in self._key_ends
         )
 
     def lines_with_keys(self, sheet: Text, nested: bool = False) -> set[int]:
@@ -91,7 +91,7 @@ class DetectorRule:
         for end in self._key_ends:
             if sheet.has(end):
                 pattern = rf'{end}"{_COLON}[\[{{]' if nested else rf'{end}"{_COLON}'
-                found.update(lines_of(cached(pattern), sheet.lower))
+                found.update(lines_of(cache(pattern), sheet.lower))
         return found
 
     def with_fields_masked(self, sheet: Text) -> Text:
@@ -99,7 +99,7 @@ class DetectorRule:
         spans: list[Span] = []
         for end in self._key_ends:
             if sheet.has(end):
-                for match in cached(rf'{end}("){_COLON}("[^"]*+"|[^\s,"\[\]{{}}]++)').finditer(sheet.lower):
+                for match in cache(rf'{end}("){_COLON}("[^"]*+"|[^\s,"\[\]{{}}]++)').finditer(sheet.lower):
                     quote = match.start(1)
                     if self.takes(sheet.text[sheet.text.rfind('"', 0, quote) + 1 : quote]):
                         spans.append(match.span(2))
@@ -127,7 +127,7 @@ class RegexRule:
     """
 
     def __init__(self, pattern: str, action: Action) -> None:
-        self._pattern = compiled(pattern)
+        self._pattern = compile_user_regex(pattern)
         self.action = action
         self._left = _ALL_LIMIT_S
         self.timeouts = 0
@@ -161,7 +161,7 @@ class FieldRule:
 
     def __init__(self, path: str, action: Action) -> None:
         self._path, self.action = path, action
-        self._hint = re.escape(lowered(folded(quoted(path.rpartition(".")[2])[1:-1])))
+        self._hint = re.escape(lower(pack(json_string(path.rpartition(".")[2])[1:-1])))
 
     def takes(self, path: str) -> bool:
         """Whether it is this field."""
@@ -169,7 +169,7 @@ class FieldRule:
 
     def lines_with_keys(self, sheet: Text, nested: bool = False) -> set[int]:
         """The lines in which its name occurs, whatever its value is."""
-        return set(lines_of(cached(self._hint), sheet.lower)) if sheet.has(self._hint) else set()
+        return set(lines_of(cache(self._hint), sheet.lower)) if sheet.has(self._hint) else set()
 
     def cleaned(self, text: str) -> str:
         """What a text says means nothing."""
@@ -209,9 +209,9 @@ class Redactor:
         return replace(records, members=members, names=names, in_place=False, ends_in_log=False)
 
     def _cleaned(self, members: Sequence[str]) -> Sequence[str]:
-        text = folded("\n".join(members))
+        text = pack("\n".join(members))
         if text.count("\n") != len(members) - 1:
-            return [member_by_member(body, self._rules) for body in members]
+            return [redact_member_by_member(body, self._rules) for body in members]
         hidden: set[int] = set()
         unread: set[int] = set()
         if "\\" in text:
@@ -221,14 +221,14 @@ class Redactor:
         keyed = {place for rule in self._takers for place in rule.lines_with_keys(sheet, nested=self._masks_fields)}
         if swept is sheet and not (keyed or unread):
             return members
-        found = unfolded(swept.text).split("\n")
+        found = unpack(swept.text).split("\n")
         for place in hidden:
             found[place] = members[place]
         spoilt = unread | self._spoilt(sheet.text, swept.text, keyed, hidden)
         for place in keyed - spoilt:
             found[place] = _without_fields(members[place], found[place], "", self._takers)
         for place in spoilt:
-            found[place] = member_by_member(members[place], self._rules)
+            found[place] = redact_member_by_member(members[place], self._rules)
         return found
 
     def _resolved(self, text: str) -> tuple[str, set[int], set[int]]:
@@ -237,7 +237,7 @@ class Redactor:
         hidden = set(lines_of(_ESCAPE, text))
         for place in hidden:
             # A pattern of the user's own is sought in the strings of JSON, which such a line is no more.
-            lines[place] = "" if self._has_own else resolved(lines[place])
+            lines[place] = "" if self._has_own else expand_escapes(lines[place])
         return "\n".join(lines), hidden, {place for place in hidden if not lines[place]}
 
     def _swept(self, sheet: Text) -> Text:
@@ -246,13 +246,13 @@ class Redactor:
                 sheet = named.with_fields_masked(sheet)
         for is_own, group in groupby(self._rules, lambda rule: isinstance(rule, RegexRule)):
             rules = list(group)
-            sheet = _swept_by_own(sheet, rules) if is_own else _swept_by_ours(sheet, rules)
+            sheet = _redact_with_patterns(sheet, rules) if is_own else _redact_with_detectors(sheet, rules)
         return sheet
 
     def _spoilt(self, sheet: str, swept: str, keyed: set[int], hidden: set[int]) -> set[int]:
         """The lines that cannot be what the sweep has made of them: more was found than values that are strings, or
         they cannot be written back."""
-        if not (keyed or hidden) and (key := only_key(sheet)) and swept.startswith(f"{key}:"):
+        if not (keyed or hidden) and (key := single_key(sheet)) and swept.startswith(f"{key}:"):
             return set()
         before, after = sheet.split("\n"), swept.split("\n")
         changed = {place: line for place, (line, new) in enumerate(zip(before, after, strict=True)) if line != new}
@@ -270,29 +270,29 @@ class Redactor:
         """Those in which something is found."""
         if not names:
             return []
-        swept = _swept_by_ours(Text("\n".join(names)), self._named).text.split("\n")
+        swept = _redact_with_detectors(Text("\n".join(names)), self._named).text.split("\n")
         return [name for name, new in zip(names, swept, strict=True) if name != new]
 
 
-def _swept_by_ours(sheet: Text, rules: Sequence[Rule]) -> Text:
+def _redact_with_detectors(sheet: Text, rules: Sequence[Rule]) -> Text:
     for rule in rules:
         if isinstance(rule, DetectorRule):
             sheet = rule.swept(sheet)
     return sheet
 
 
-def _swept_by_own(sheet: Text, patterns: Sequence[Rule]) -> Text:
+def _redact_with_patterns(sheet: Text, patterns: Sequence[Rule]) -> Text:
     """The sheet without what patterns of the user's own find in each of its strings; nobody knows what they would see
     beside a string."""
-    lines = unfolded(sheet.text).split("\n")
-    found = folded("\n".join([line if NUMBER in line else member_by_member(line, patterns) for line in lines]))
+    lines = unpack(sheet.text).split("\n")
+    found = pack("\n".join([line if NUMBER in line else redact_member_by_member(line, patterns) for line in lines]))
     return sheet if found == sheet.text else Text(found)
 
 
 def _without_fields(body: str, swept: str, path: str, takers: Sequence[Rule]) -> str:
     """What the sweep has made of members, and without the fields that have to go, as they were before it."""
-    before = pairs(body)
-    after = before if swept == body else pairs(swept)
+    before = split_pairs(body)
+    after = before if swept == body else split_pairs(swept)
     return _written(
         swept,
         [
@@ -309,13 +309,13 @@ def _without_fields_in(text: str, swept: str, path: str, takers: Sequence[Rule])
     if text.startswith("{"):
         return f"{{{_without_fields(text[1:-1], swept[1:-1], path, takers)}}}"
     if text.startswith("["):
-        values = zip(elements(text[1:-1]), elements(swept[1:-1]), strict=True)
+        values = zip(split_elements(text[1:-1]), split_elements(swept[1:-1]), strict=True)
         parts = [("", new, _without_fields_in(old, new, path, takers)) for old, new in values]
         return f"[{_written(swept[1:-1], parts)}]"
     return swept
 
 
-def member_by_member(body: str, rules: Sequence[Rule]) -> str:
+def redact_member_by_member(body: str, rules: Sequence[Rule]) -> str:
     """The members of a record without what the rules find, one by one."""
     return _object(body, "", rules, 0)
 
@@ -325,13 +325,13 @@ def _object(body: str, path: str, rules: Sequence[Rule], depth: int) -> str:
         body,
         [
             (key_text, text, _value(text, f"{path}.{key}" if path else key, rules, depth))
-            for key, key_text, text in pairs(body)
+            for key, key_text, text in split_pairs(body)
         ],
     )
 
 
 def _array(body: str, path: str, rules: Sequence[Rule], depth: int) -> str:
-    return _written(body, [("", text, _value(text, path, rules, depth)) for text in elements(body)])
+    return _written(body, [("", text, _value(text, path, rules, depth)) for text in split_elements(body)])
 
 
 def _written(body: str, values: Sequence[tuple[str, str, str | None]]) -> str:
@@ -358,7 +358,7 @@ def _value(text: str, path: str, rules: Sequence[Rule], depth: int) -> str | Non
         if rule.takes(path):
             return _taken(text, rule)
     if text[:1] in "{[" and depth >= _DEEPEST:
-        return quoted(MASK)
+        return json_string(MASK)
     if text.startswith("{"):
         return f"{{{_object(text[1:-1], path, rules, depth + 1)}}}"
     if text.startswith("["):
@@ -367,13 +367,13 @@ def _value(text: str, path: str, rules: Sequence[Rule], depth: int) -> str | Non
     cleaned = plain
     for rule in rules:
         cleaned = rule.cleaned(cleaned)
-    return text if cleaned == plain else quoted(cleaned)
+    return text if cleaned == plain else json_string(cleaned)
 
 
 def _taken(text: str, taker: Rule) -> str | None:
     """What stands instead of the value of a field."""
     instead = taker.action(_plain(text))
-    return None if instead is None else quoted(instead)
+    return None if instead is None else json_string(instead)
 
 
 def _plain(text: str) -> str:

@@ -10,7 +10,7 @@ from operator import sub
 from string import ascii_uppercase, digits
 
 from sidecar.lib import native
-from sidecar.transform.redaction.chunk_text import NUMBER, lines_of, meant
+from sidecar.transform.redaction.chunk_text import NUMBER, lines_of, unescape
 from sidecar.transform.redaction.detectors import IN_STRING, ON_SHEET, SearchPattern
 
 Span = tuple[int, int]
@@ -42,12 +42,12 @@ def _letters(hint: str) -> bytes:
 
 
 @lru_cache(maxsize=256)
-def cached(pattern: str) -> re.Pattern[str]:
+def cache(pattern: str) -> re.Pattern[str]:
     """A pattern of ours. There are few, and which of them are needed is told by what is found."""
     return re.compile(pattern)
 
 
-def lowered(text: str) -> str:
+def lower(text: str) -> str:
     """The text with the letters of ASCII in lower case, and what is the same to `re`; each at its place."""
     if text.isascii():
         return text.lower()
@@ -66,7 +66,7 @@ class Text:
     @cached_property
     def lower(self) -> str:
         """The text without capitals."""
-        return lowered(self.text)
+        return lower(self.text)
 
     @cached_property
     def _lower_bytes(self) -> bytes:
@@ -80,7 +80,7 @@ class Text:
         if hint not in self._known:
             letters = _letters(hint)
             may_match = len(letters) < _SHORTEST or native.holds(self._lower_bytes, letters)
-            self._known[hint] = may_match and cached(hint).search(self.lower) is not None
+            self._known[hint] = may_match and cache(hint).search(self.lower) is not None
         return self._known[hint]
 
 
@@ -102,7 +102,7 @@ class Matcher:
         patterns = [pattern for hint, pattern in self._branches if not hint or text.has(hint)]
         if not (patterns and parts):
             return text
-        pattern, cleaned = cached("|".join(patterns)), None
+        pattern, cleaned = cache("|".join(patterns)), None
         if isinstance(self._instead, str) and len(patterns) == 1 and not (look.any_case or look.judge):
             cleaned = self._split(pattern, searched, self._instead)
         if cleaned is None:
@@ -153,7 +153,7 @@ class Matcher:
     def _instead_of(self, text: str) -> str:
         if isinstance(self._instead, str):
             return self._instead
-        return self._instead(meant(text) if self._on_sheets else text)
+        return self._instead(unescape(text) if self._on_sheets else text)
 
 
 def between(text: str, spans: Sequence[Span]) -> list[str]:
@@ -165,7 +165,7 @@ def between(text: str, spans: Sequence[Span]) -> list[str]:
 def _shaped(text: str, shape: str, between: str) -> list[Span]:
     """The lines in which there is something of this shape."""
     shapes = text.encode(errors="replace").translate(_KINDS, between.encode()).decode("latin-1")
-    lines = list(lines_of(cached(shape), shapes))
+    lines = list(lines_of(cache(shape), shapes))
     ends = list(accumulate(len(line) + 1 for line in text.split("\n"))) if lines else []
     return [(ends[line - 1] if line else 0, ends[line] - 1) for line in lines]
 

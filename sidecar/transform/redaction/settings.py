@@ -13,7 +13,7 @@ from pydantic import (
 )
 
 from sidecar.lib.settings_model import SECRET_FILE, SettingsModel
-from sidecar.lib.user_regex import compiled
+from sidecar.lib.user_regex import compile_user_regex
 from sidecar.model.records import Transform
 from sidecar.transform.redaction.detectors import DETECTORS
 from sidecar.transform.redaction.redactor import Action as What
@@ -24,7 +24,7 @@ from sidecar.transform.redaction.redactor import (
     RegexRule,
     Rule,
     drop,
-    hashed,
+    make_hash,
     mask,
 )
 
@@ -56,7 +56,7 @@ class RedactionRuleSettings(SettingsModel):
     @field_validator("pattern")
     @classmethod
     def _compiles(cls, pattern: str | None) -> str | None:
-        if pattern is not None and compiled(pattern).search("") is not None:
+        if pattern is not None and compile_user_regex(pattern).search("") is not None:
             raise ValueError("the pattern matches where there is nothing")
         return pattern
 
@@ -105,7 +105,7 @@ class RedactSettings(SettingsModel):
         """What does it. Raises `ValueError` if the salt cannot be read."""
         actions: dict[str, What] = {"mask": mask, "drop": drop}
         if self.salt_file is not None:
-            actions["hash"] = hashed(_salt(self.salt_file))
+            actions["hash"] = make_hash(_salt(self.salt_file))
         rules: list[Rule] = []
         for each in self.redact:
             wanted = each.action or self.action
