@@ -34,7 +34,7 @@ from sidecar.transform.redaction.settings import RedactionRuleSettings, RedactSe
 from sidecar.transform.registry import KINDS
 
 ROOT = Path(__file__).parents[1]
-ENRICHERS = (ROOT / "docs" / "enrichers.md").read_text()
+TRANSFORMS = (ROOT / "docs" / "transforms.md").read_text()
 CONFIGURATION = (ROOT / "docs" / "configuration.md").read_text()
 MODELS: list[type[BaseModel]] = [
     Settings,
@@ -80,16 +80,16 @@ def test_every_sink_and_parser_has_its_place() -> None:
     assert all(f"| `{name}` |" in CONFIGURATION for name in DETECTORS)
 
 
-def test_every_enricher_has_its_section() -> None:
-    assert all(f"\n## `{name}`\n" in ENRICHERS and f"](#{name})" in ENRICHERS for name in KINDS)
-    assert all(f"| `{kind}` |" in ENRICHERS for kind in get_args(Kind))
+def test_every_transform_has_its_section() -> None:
+    assert all(f"\n## `{name}`\n" in TRANSFORMS and f"](#{name})" in TRANSFORMS for name in KINDS)
+    assert all(f"| `{kind}` |" in TRANSFORMS for kind in get_args(Kind))
 
 
 @pytest.mark.parametrize("model", [HashFieldsOptions, SampleOptions, HostOptions, KubernetesOptions])
-def test_every_option_of_an_enricher_is_documented_with_its_meaning(model: type[BaseModel]) -> None:
+def test_every_option_of_a_transform_is_documented_with_its_meaning(model: type[BaseModel]) -> None:
     explained = field_descriptions(model)
     for name in model.model_fields:
-        assert f"| `{name}` |" in ENRICHERS, f"{model.__name__}.{name}"
+        assert f"| `{name}` |" in TRANSFORMS, f"{model.__name__}.{name}"
         assert explained.get(name), f"{model.__name__}.{name}"
 
 

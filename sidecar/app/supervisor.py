@@ -123,7 +123,7 @@ class Supervisor:
             if kept:
                 follower.change(
                     shippers, sweep, ignore_older=pipeline.ignore_older,
-                    held_deleted=settings.limits.held_deleted, links=self._links(pipeline),
+                    deleted_files=settings.limits.deleted_files, links=self._links(pipeline),
                     boundaries=_boundary_rules(pipeline),
                 )  # fmt: skip
             else:
@@ -139,7 +139,7 @@ class Supervisor:
         return FileTracker(
             name, self._ledger, self._clock, self._emit, self._descriptors, sweep,
             from_end=pipeline.read_from == "end", ignore_older=pipeline.ignore_older,
-            held_deleted=self._settings.limits.held_deleted, links=self._links(pipeline),
+            deleted_files=self._settings.limits.deleted_files, links=self._links(pipeline),
             boundaries=_boundary_rules(pipeline), beat=self._heartbeats.beat,
         )  # fmt: skip
 
@@ -267,7 +267,7 @@ class Supervisor:
             _list_files(watched, most_files), sums, self._balance(shippers),
             "notifications" if self._watcher.is_notified else "sweeps alone",
             len(self._descriptors), self._descriptors.limit, self._settings.limits.memory,
-            self._settings.limits.held_deleted,
+            self._settings.limits.deleted_files,
             self._ledger.letters_size(), self._settings.dead_letters.max_size,
             list(self._volumes(watched, sums)), configuration, _list_refused(watched),
             self._heartbeats.ages(),
@@ -287,7 +287,7 @@ class Supervisor:
 
     def _volumes(self, watched: Mapping[str, WatchedPipeline], sums: Sequence[FileTotals]) -> Iterator[VolumeStatus]:
         """Space where the logs and the state lie. What the kubelet counts for a `sizeLimit` is the size of files."""
-        told = self._settings.limits.volume
+        told = self._settings.limits.volume_size
         if told is not None:
             yield from (VolumeStatus(each.pipeline, each.bytes, told) for each in sums)
         else:

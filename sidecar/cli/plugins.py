@@ -1,4 +1,4 @@
-"""`sidecar plugins`: the sinks, parsers and enrichers that are installed."""
+"""`sidecar plugins`: the sinks, parsers and transforms that are installed."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from rich.table import Table
 from sidecar.cli.console import make_text, put
 from sidecar.parse.settings import BUILT_IN as PARSERS
 from sidecar.sinks import registry
-from sidecar.transform import registry as enrichers
-from sidecar.transform.registry import KINDS as ENRICHERS
+from sidecar.transform import registry as transforms
+from sidecar.transform.registry import KINDS as TRANSFORMS
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -27,9 +27,9 @@ def run(options: argparse.Namespace) -> int:
         table.add_row("sink", *map(make_text, (entry.name, entry.origin, entry.summary)))
     for name, summary in PARSERS.items():
         table.add_row("parser", name, "built in", summary)
-    for name, summary in ENRICHERS.items():
-        table.add_row("enricher", name, "built in", summary)
-    for own in enrichers.catalogue():
-        table.add_row("enricher", *map(make_text, (own.name, own.origin, own.summary)))
+    for name, summary in TRANSFORMS.items():
+        table.add_row("transform", name, "built in", summary)
+    for own in transforms.catalogue():
+        table.add_row("transform", *map(make_text, (own.name, own.origin, own.summary)))
     put(table)
     return 0

@@ -62,7 +62,7 @@ class AdminSettings(SettingsModel):
     """Whether a port that is in use at the start ends the sidecar; it goes on without unless told."""
 
     show_documents: bool = False
-    """Whether the page shows the newest dead letters with their documents, as the enrichers left them, and the words
+    """Whether the page shows the newest dead letters with their documents, as the transforms left them, and the words
     of the destination, which may repeat some of it. Their number and kind are shown always."""
 
 

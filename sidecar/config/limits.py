@@ -22,11 +22,11 @@ class ResourceLimits(SettingsModel):
     open_files: Annotated[int, Field(ge=16)] = 512
     """Files that may be open at once; beyond it the least lately read ones are closed for a while."""
 
-    volume: Size | None = None
+    volume_size: Size | None = None
     """What the files of each pipeline may take together, such as the `sizeLimit` of their volume: told beside what
     they take. Unless told, the size of the file system is."""
 
-    held_deleted: Size = 256 << 20
+    deleted_files: Size = 256 << 20
     """Unread bytes of deleted files that each pipeline holds for its sinks; beyond it the oldest file is given up."""
 
 

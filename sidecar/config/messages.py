@@ -9,7 +9,7 @@ from pydantic import BaseModel, ValidationError
 
 from sidecar.lib.suggestions import suggestion_for
 from sidecar.parse.settings import BUILT_IN as PARSERS
-from sidecar.transform.registry import KINDS as ENRICHERS
+from sidecar.transform.registry import KINDS as TRANSFORMS
 
 _MESSAGES = {
     "missing": "is missing",
@@ -31,7 +31,7 @@ _MESSAGES = {
     "string_pattern_mismatch": "has to begin with a letter or digit and hold no blanks",
 }
 
-_TAGS = frozenset((*ENRICHERS, "own", *PARSERS))
+_TAGS = frozenset((*TRANSFORMS, "own", *PARSERS))
 """Behind the number of an entry in a list, these only say which kind of thing it is."""
 
 

@@ -13,7 +13,7 @@ from pydantic import (
     Field,
 )
 
-from sidecar.config.transforms import AnyEnricher
+from sidecar.config.transforms import AnyTransform
 from sidecar.decode.settings import Encoding, MultilineSettings
 from sidecar.lib.settings_model import SHOWN, SettingsModel
 from sidecar.lib.units import Duration, Size
@@ -129,7 +129,7 @@ class PipelineSettings(SettingsModel):
     timestamp: TimestampSettings = TimestampSettings()
     """Where the time of an event stands."""
 
-    enrich: tuple[AnyEnricher, ...] = ()
+    transforms: tuple[AnyTransform, ...] = ()
     """What is added to each document, changed in it and taken out of it, in order: `kubernetes`,
     `{add: {name: value}}`, `{redact: [password]}`, `{rename: {old: new}}`, `{drop_when: 'level == "debug"'}`."""
 

@@ -122,7 +122,7 @@ def _hint_for(name: str, model: type[BaseModel]) -> str:
 
 
 _LISTS = frozenset(
-    {"paths", "exclude", "sinks", "parser", "enrich", "formats", "hosts", "include_lines", "exclude_lines"}
+    {"paths", "exclude", "sinks", "parser", "transforms", "formats", "hosts", "include_lines", "exclude_lines"}
 )
 
 

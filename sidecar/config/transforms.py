@@ -1,4 +1,4 @@
-"""What a pipeline can say about enriching."""
+"""What a pipeline can say about transforms."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ from sidecar.transform.registry import KINDS
 
 
 def _kind(value: object) -> str:
-    """The name of the enricher, which is that of its first setting."""
+    """The name of the transform, which is that of its first setting."""
     if isinstance(value, BaseModel):
         name, field = next(iter(type(value).model_fields.items()))
         name = field.alias or name
@@ -52,7 +52,7 @@ _ALONE = BeforeValidator(_with_no_options, json_schema_input_type=str | dict[str
 """Its name alone will do."""
 
 
-AnyEnricher = Annotated[
+AnyTransform = Annotated[
     Annotated[StaticFieldsSettings, Tag("add")]
     | Annotated[RedactSettings, Tag("redact")]
     | Annotated[KubernetesFieldsSettings, _ALONE, Tag("kubernetes")]

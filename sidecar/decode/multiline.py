@@ -84,8 +84,7 @@ class PresetRule:
 
 
 class PatternRule:
-    """A pattern of the user's own: `start` (a line that begins an event), `more` (a line that goes on with one), or
-    `end` (the last line of one)."""
+    """A custom pattern: `start` (first line of an event), `continuation` (later lines) or `end` (last line)."""
 
     def __init__(self, kind: str, pattern: str) -> None:
         found = re.compile(pattern.encode())
@@ -191,7 +190,7 @@ def _last_line(data: bytes) -> bytes:
 def make_grouper(
     preset: str | None, patterns: dict[str, str], *, timeout_s: float, max_lines: int, max_bytes: int
 ) -> EventGrouper:
-    """The grouping of a preset, or of the one pattern in `patterns` (`start`, `more` or `end`)."""
+    """The grouping of a preset, or of the one pattern in `patterns` (`start`, `continuation` or `end`)."""
     rule: MultilineRule
     if preset is not None:
         rule = PresetRule(PRESETS[preset])

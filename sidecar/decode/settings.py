@@ -36,8 +36,9 @@ class MultilineSettings(SettingsModel):
     start: str | None = None
     """Pattern of a line that begins an event, in the syntax of Python's `re`; it sees 512 bytes of a line."""
 
-    more: str | None = None
-    """Pattern of a line that goes on with the event before it."""
+    # Checkpoints hold these rules under the name that 0.1 gave it; another name would mean other boundaries.
+    continuation: Annotated[str | None, Field(serialization_alias="more")] = None
+    """Pattern of a line that continues the event before it."""
 
     end: str | None = None
     """Pattern of the last line of an event."""
@@ -55,7 +56,7 @@ class MultilineSettings(SettingsModel):
             raise ValueError(f"there is no preset {preset!r}; use one of {', '.join(PRESETS)}, or a pattern")
         return preset
 
-    @field_validator("start", "more", "end")
+    @field_validator("start", "continuation", "end")
     @classmethod
     def _bounded(cls, pattern: str | None) -> str | None:
         if pattern is not None:
@@ -69,13 +70,13 @@ class MultilineSettings(SettingsModel):
 
     @model_validator(mode="after")
     def _one(self) -> MultilineSettings:
-        if len([each for each in (self.preset, self.start, self.more, self.end) if each is not None]) != 1:
-            raise ValueError("needs one of preset, start, more and end")
+        if len([each for each in (self.preset, self.start, self.continuation, self.end) if each is not None]) != 1:
+            raise ValueError("needs one of preset, start, continuation and end")
         return self
 
     def grouping(self, max_bytes: int) -> EventGrouper:
         """What does it."""
-        patterns = {"start": self.start, "more": self.more, "end": self.end}
+        patterns = {"start": self.start, "continuation": self.continuation, "end": self.end}
         return make_grouper(
             self.preset, {kind: pattern for kind, pattern in patterns.items() if pattern is not None},
             timeout_s=self.timeout, max_lines=self.max_lines, max_bytes=max_bytes,
@@ -83,7 +84,7 @@ class MultilineSettings(SettingsModel):
 
     def rules(self) -> str:
         """What decides where an event begins and ends, as text: another one means other boundaries."""
-        return self.model_dump_json(exclude={"timeout"}, exclude_none=True)
+        return self.model_dump_json(exclude={"timeout"}, exclude_none=True, by_alias=True)
 
 
 def without_limit(pattern: str) -> str:

@@ -21,7 +21,7 @@ from sidecar.model.records import RecordBatch
 from sidecar.model.reserved_fields import METADATA, OWN
 
 LeafSource = Callable[[], dict[str, str]]
-"""An enricher: the leaves that it adds to every record now. It returns the same object while nothing changed."""
+"""A transform: the leaves that it adds to every record now. It returns the same object while nothing changed."""
 
 
 Notes = tuple[tuple[str, str], ...]
@@ -45,7 +45,7 @@ class _DocumentTemplate(msgspec.Struct, frozen=True):
     It is constant but for the marks. Files do not have one each: of thousands it would be megabytes.
 
     `log_tail` and `log_close` are the text behind records whose last member is an object `log`, without its brace:
-    there our fields of `log` come first. Empty where an enricher adds to `log`. One of `needles` is in every record
+    there our fields of `log` come first. Empty where a transform adds to `log`. One of `needles` is in every record
     that uses a name of ours without escapes; `below` are the beginnings of dotted names that stand below a leaf.
     `ours` is what the text is made of, `texts` each member of it.
     """
@@ -67,7 +67,7 @@ class _DocumentTemplate(msgspec.Struct, frozen=True):
 
 
 class DocumentBuilder:
-    """Makes the documents of one pipeline. `host` is `host.name`; `sources` are the enrichers, the last one wins."""
+    """Makes the documents of one pipeline. `host` is `host.name`; `sources` are the transforms, the last one wins."""
 
     def __init__(self, clock: Clock, host: str, sources: Sequence[LeafSource] = ()) -> None:
         self._clock = clock

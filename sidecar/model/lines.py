@@ -1,6 +1,6 @@
 """The nouns that travel through the rooms, in batches: Generation, Chunk, Lines, Records, Documents, Batch, Verdict.
 
-No noun here stands for one line. A chunk of some hundred lines is decoded, parsed, enriched and rendered as
+No noun here stands for one line. A chunk of some hundred lines is decoded, parsed, transformed and rendered as
 columns, because an object or a call for each line would cost more than everything else together.
 """
 

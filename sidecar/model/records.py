@@ -22,8 +22,8 @@ class RecordBatch(msgspec.Struct, frozen=True):
     `in_place`: the application wrote its time under `@timestamp` itself, so it already stands in the members.
     `errors`: index → why the line could not be parsed. `ends_in_log`: the last member of every record is an object
     `log`, not empty and without a name of ours, so that our own fields of `log` can be put at its end.
-    `notes`: index → what an enricher has to say of a record, as (path, JSON text) pairs. `filtered` are the records
-    that are left out because the user said so, by the name of the rule. `faults`: how many records an enricher could
+    `notes`: index → what a transform has to say of a record, as (path, JSON text) pairs. `filtered` are the records
+    that are left out because the user said so, by the name of the rule. `faults`: how many records a transform could
     not do its work on, by its name. `timeouts`: how often a pattern took longer than it may.
     """
 
@@ -60,8 +60,8 @@ class RecordBatch(msgspec.Struct, frozen=True):
             filtered=[*self.filtered, *gone],
         )
 
-    def complaining(self, complaints: Mapping[int, str], enricher: str) -> RecordBatch:
-        """The same records, of which some say why an enricher could not do its work on them."""
+    def complaining(self, complaints: Mapping[int, str], transform: str) -> RecordBatch:
+        """The same records, of which some say why a transform could not do its work on them."""
         if not complaints:
             return self
         notes = dict(self.notes)
@@ -69,12 +69,12 @@ class RecordBatch(msgspec.Struct, frozen=True):
             said = notes.get(index, {})
             before = msgspec.json.decode(said["error.message"], type=str) + "; " if "error.message" in said else ""
             notes[index] = {**said, "error.message": msgspec.json.encode(before + text).decode()}
-        faults = {**self.faults, enricher: self.faults.get(enricher, 0) + len(complaints)}
+        faults = {**self.faults, transform: self.faults.get(transform, 0) + len(complaints)}
         return msgspec.structs.replace(self, notes=notes, faults=faults)
 
 
 class Transform(NamedTuple):
-    """One enricher of a pipeline by its name: it takes records and hands on what becomes of them."""
+    """One transform of a pipeline by its name: it takes records and hands on what becomes of them."""
 
     name: str
     run: Callable[[RecordBatch], RecordBatch]

@@ -49,7 +49,7 @@ def make_grouping(pipeline: PipelineSettings) -> EventGrouper | None:
 def _field_sources(pipeline: PipelineSettings, environ: Mapping[str, str]) -> list[LeafSource]:
     """What adds the same fields to all records, in order."""
     found: list[LeafSource] = []
-    for item in pipeline.enrich:
+    for item in pipeline.transforms:
         if isinstance(item, StaticFieldsSettings):
             found.append(StaticFields(item.add).leaves)
         elif isinstance(item, HostSettings):
@@ -66,7 +66,7 @@ def _build_transforms(pipeline: PipelineSettings, clock: Clock) -> list[Transfor
     if pipeline.include_lines or pipeline.exclude_lines:
         steps.append(Transform("lines", LineFilter(pipeline.include_lines, pipeline.exclude_lines)))
     times = Timestamps(pipeline.timestamp.formats, pipeline.timestamp.zone, clock)
-    for item in pipeline.enrich:
+    for item in pipeline.transforms:
         if isinstance(item, ConvertSettings):
             steps.append(item.step(times.read))
         elif not isinstance(item, StaticFieldsSettings | HostSettings | KubernetesFieldsSettings):

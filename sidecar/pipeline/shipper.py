@@ -453,11 +453,11 @@ class Shipper(threading.Thread):
             self._landed.add(chunk.generation.number)
 
     def _tell_faults(self, faults: Mapping[str, int]) -> None:
-        """Each enricher is told of once, and counted always."""
+        """Each transform is told of once, and counted always."""
         for name, count in faults.items():
-            if name not in self.tally.enricher_faults:
-                self._emit(events.EnricherFault(self.pipeline, name, count))
-            add(self.tally.enricher_faults, name, count)
+            if name not in self.tally.transform_errors:
+                self._emit(events.TransformFailed(self.pipeline, name, count))
+            add(self.tally.transform_errors, name, count)
 
     # ── send ────────────────────────────────────────────────────────────────────────────────────────────────
 

@@ -31,12 +31,12 @@ class Stages(msgspec.Struct, frozen=True):
         return lines, records, self.finisher.documents(records)
 
     def records(self, lines: LineBatch) -> RecordBatch:
-        """Lines to fields, and to what the enrichers make of them."""
+        """Lines to fields, and to what the transforms make of them."""
         *_, (_, records) = self.stages(lines)
         return records
 
     def stages(self, lines: LineBatch) -> Iterator[tuple[str, RecordBatch]]:
-        """The same one by one: what the parser has made of the lines, and then each enricher by its name."""
+        """The same one by one: what the parser has made of the lines, and then each transform by its name."""
         records = self.parser.parse(lines)
         yield "parser", records
         for step in self.steps:

@@ -161,8 +161,8 @@ class _Turn:
 class FileTracker:
     """The lives of one pipeline. The watching thread calls the methods; `truncated` and `through` are for shippers.
 
-    `held_deleted` is how many unread bytes of deleted files may be held for the sinks. `grown_at`: when a file of the
-    pipeline last grew, by the monotonic clock, None before there is one; of a file that is new the file system says
+    `deleted_files` is how many unread bytes of deleted files may be held for the sinks. `grown_at`: when a file of
+    the pipeline last grew, by the monotonic clock, None before there is one; of a file that is new the file system says
     when that was. `scope`: which files belong to the pipeline; nothing else is read. `left_out`: files of earlier
     runs that are not delivered and do not belong to it now → why they are not read. `beat` is called for each file
     that is looked at, and each second in a thread that waits for another one to finish a scan.
@@ -171,7 +171,7 @@ class FileTracker:
     def __init__(
         self, pipeline: str, ledger: GenerationLog, clock: Clock, emit: events.Emit, descriptors: OpenFileLimiter,
         scope: SearchScope, *,
-        from_end: bool = False, ignore_older: float | None = None, held_deleted: int = 256 << 20,
+        from_end: bool = False, ignore_older: float | None = None, deleted_files: int = 256 << 20,
         links: HardLinks | None = None, boundaries: str = "", beat: Callable[[], None] = lambda: None,
     ) -> None:  # fmt: skip
         self.pipeline = pipeline
@@ -180,7 +180,7 @@ class FileTracker:
         self.grown_at: float | None = None
         self._ledger, self._clock, self._emit, self._descriptors = ledger, clock, emit, descriptors
         self._from_end, self._ignore_older = from_end, ignore_older
-        self._held_deleted, self._links, self._scope = held_deleted, links, scope
+        self._held_deleted, self._links, self._scope = deleted_files, links, scope
         self._allowance = ScanAllowance(_MAX_UNPACKED_PER_SCAN)
         self._postponed: dict[Key, Source] = {}
         self._resumed: set[Key] = set()
@@ -228,7 +228,7 @@ class FileTracker:
 
     def change(
         self, listeners: Mapping[str, FileSubscriber], scope: SearchScope, *,
-        ignore_older: float | None, held_deleted: int, links: HardLinks | None,
+        ignore_older: float | None, deleted_files: int, links: HardLinks | None,
         boundaries: str = "",
     ) -> None:  # fmt: skip
         """Go on under another configuration, with the same files and these shippers in the place of the old ones.
@@ -243,7 +243,7 @@ class FileTracker:
             if self._ledger.boundaries(self.pipeline) != boundaries:
                 self._ledger.renumber(self.pipeline, {}, boundaries)
             self._listeners = dict(listeners)
-            self._ignore_older, self._held_deleted, self._scope = ignore_older, held_deleted, scope
+            self._ignore_older, self._held_deleted, self._scope = ignore_older, deleted_files, scope
             self._through.clear()
             self.unreadable.keep_readers(listeners.keys())
             points = {known.generation.number: known.checkpoints for known in self._ledger.unfinished(self.pipeline)}

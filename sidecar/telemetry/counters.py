@@ -33,7 +33,7 @@ class Counters:
     """Bytes and lines as they were read, also those that were read again; `unparsed` are lines that no parser took,
     `parse_timeouts` how often a pattern took longer on a line than it may.
 
-    `enricher_faults`: records that an enricher could not do its work on, by its name.
+    `transform_errors`: records that a transform could not do its work on, by its name.
     `duplicates`: documents that the destination had already. `diverted`: documents that went to the fallback, because
     there were too many targets. `retries`: requests beyond the first of a batch, and
     batches that nothing was taken of. `latency` is in seconds from the first request of a batch to its verdict,
@@ -52,7 +52,7 @@ class Counters:
     diverted: int = 0
     retries: int = 0
     dead_letters_dropped: int = 0
-    enricher_faults: dict[str, int] = field(default_factory=dict)
+    transform_errors: dict[str, int] = field(default_factory=dict)
     refusals: dict[str, int] = field(default_factory=dict)
     faults: dict[str, int] = field(default_factory=dict)
     bytes: dict[str, int] = field(default_factory=dict)

@@ -165,17 +165,17 @@ class Rejected(Event, frozen=True):
         )
 
 
-class EnricherFault(Event, frozen=True):
-    """An enricher could not do its work on records; they are shipped as they were. Told once for each enricher."""
+class TransformFailed(Event, frozen=True):
+    """A transform could not do its work on records; they are shipped as they were. Told once for each transform."""
 
     level: ClassVar[str] = "warning"
     pipeline: str
-    enricher: str
+    transform: str
     records: int
 
     def text(self) -> str:
         return (
-            f"{self.pipeline}: {self.enricher} could not do its work on {self.records} records; they are shipped as"
+            f"{self.pipeline}: {self.transform} could not do its work on {self.records} records; they are shipped as"
             " they were, and say why in error.message"
         )
 

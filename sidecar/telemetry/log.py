@@ -86,7 +86,7 @@ class Log:
 
 def _cause(event: Event) -> tuple[object, ...]:
     """What an event has in common with its like; names of files do not count, of which there may be any number."""
-    return (type(event), *(getattr(event, name, "") for name in ("pipeline", "sink", "enricher", "where")))
+    return (type(event), *(getattr(event, name, "") for name in ("pipeline", "sink", "transform", "where")))
 
 
 def _clean(value: object) -> object:

@@ -89,10 +89,12 @@ def _of_shippers(shippers: Iterable[ShipperStatus]) -> Iterator[Metric]:
     yield counter("unparsed_lines", "Lines that no parser took; they are shipped as messages.", "unparsed")
     yield counter("parse_timeouts", "Lines on which a pattern of the user took longer than it may.", "parse_timeouts")
     yield counter("undecodable_lines", "Lines that were not valid in their encoding.", "undecodable")
-    faults = [((*place, name), n) for place, each in placed for name, n in sorted(each.tally.enricher_faults.items())]
+    faults = [
+        ((*place, name), n) for place, each in placed for name, n in sorted(each.tally.transform_errors.items())
+    ]
     yield _counter(
-        "enricher_faults", "Records that an enricher could not do its work on; they are shipped as they were.",
-        [*_PLACE, "enricher"], faults,
+        "transform_errors", "Records that a transform could not do its work on; they are shipped as they were.",
+        [*_PLACE, "transform"], faults,
     )  # fmt: skip
     yield counter("diverted_documents", "Documents for the fallback: beyond max_targets of the day.", "diverted")
     yield counter("duplicates", "Documents that the destination had already; not stored again.", "duplicates")

@@ -100,7 +100,7 @@ class BenchRun:
             records = step.run(records)
             clock.lap(step.name)
         documents = rooms.finisher.documents(records)
-        clock.lap("enrich")
+        clock.lap("transforms")
         if self._envelope:
             documents = EncodedDocuments.of(documents, self._envelope)
             clock.lap("render")

@@ -60,7 +60,7 @@ _SIGNS = {
 """A line that only programs in this language write where they write several for one event, by preset. None takes
 longer than a line is long, whatever stands in it."""
 _PRINTED = re.compile(rb"^\{[ \t]*\r?$", re.MULTILINE)
-_OVER_LINES = {"more": r"^[\s}]"}
+_OVER_LINES = {"continuation": r"^[\s}]"}
 """Joins JSON objects that are printed over several lines, and leaves lines of text between them alone."""
 
 Joining = str | dict[str, Any] | None

@@ -1,4 +1,4 @@
-"""Enrichers of the user's own: a function that is given the records of a chunk and changes their fields.
+"""Transforms of the user's own: a function that is given the records of a chunk and changes their fields.
 
 A fault in one loses nothing and holds nothing up: it would come again with the same lines for ever. What it did in
 the chunk is forgotten, it is given the records one by one, and those on which it fails are shipped without it and say

@@ -20,7 +20,7 @@ from sidecar.transform.registry import KINDS
 
 
 class PluginSettings(SettingsModel):
-    """A function that was installed beside the sidecar (entry point `log_sidecar.enrichers`)."""
+    """A function that was installed beside the sidecar (entry point `log_sidecar.transforms`)."""
 
     name: str
     """Name of its entry point."""
@@ -41,7 +41,7 @@ class PluginSettings(SettingsModel):
         known = [*KINDS, *registry.names()]
         if self.name not in known:
             advice = suggestion_for(self.name, known) or f"; known are {', '.join(known)}"
-            raise ValueError(f'there is no enricher "{self.name}"{advice}')
+            raise ValueError(f'there is no transform "{self.name}"{advice}')
         try:
             function = registry.resolve(self.name)
         except Exception as error:  # whatever the import of a plug-in raises

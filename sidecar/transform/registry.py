@@ -1,4 +1,4 @@
-"""Enrichers of the user's own, by entry point; none is imported before its use."""
+"""Transforms of the user's own, by entry point; none is imported before its use."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import cast
 
 from sidecar.transform.plugin import Function
 
-GROUP = "log_sidecar.enrichers"
+GROUP = "log_sidecar.transforms"
 """Entry point group of plug-ins: name → function."""
 
 
@@ -63,4 +63,4 @@ KINDS = {
     "host": "facts of the machine",
     "kubernetes": "where the Pod is, its labels and annotations",
 }
-"""What enrichers there are, and what each does."""
+"""What transforms there are, and what each does."""

@@ -72,10 +72,10 @@ def _parsers(options: argparse.Namespace, ratios: dict[str, float], plots: dict[
     results = _raced(options, [Entry(name, SIDECAR, workload) for name, workload in PARSERS.items()])
     ratios |= recorded.of_parsers(results)
     costs = costs_a_line(results, options.lines)
-    plots["parsers.svg"] = plot.bars("CPU time of a line by parser, preset and enricher", "µs", costs)
+    plots["parsers.svg"] = plot.bars("CPU time of a line by parser, preset and transform", "µs", costs)
     table = [*PARSERS_HEADER.splitlines(), *parser_rows(results, options.lines)]
     print("\n" + "\n".join(table), flush=True)
-    return ["## Parsers, presets, enrichers and ways of sending", "", *table, ""]
+    return ["## Parsers, presets, transforms and ways of sending", "", *table, ""]
 
 
 def _raced(options: argparse.Namespace, entries: list[Entry]) -> Results:

@@ -15,7 +15,9 @@ HEADER = (
     "| log | contender | CPU s | µs CPU a line | CPU ÷ bare job | CPU ÷ sidecar | wall s | lines/s | peak MiB"
     " | null server |\n| --- | --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: |"
 )
-PARSERS_HEADER = "| parser, preset, enricher or way of sending | µs CPU a line | CPU ÷ plain |\n| --- | ---: | ---: |"
+PARSERS_HEADER = (
+    "| parser, preset, transform or way of sending | µs CPU a line | CPU ÷ plain |\n| --- | ---: | ---: |"
+)
 
 NOTES = (
     "CPU, wall time and peak memory are those of the whole process, imports included, from the operating system."

@@ -16,8 +16,8 @@ from tests.bench.report import machine
 from tests.bench.servers import ROOT, null_server
 from tests.bench.workloads import PARSERS, Workload
 
-ROOMS = ("read", "decode", "parse", "steps", "enrich", "render", "deliver")
-"""As `sidecar bench` calls them; the steps that enrichers and limits are, together."""
+ROOMS = ("read", "decode", "parse", "steps", "transforms", "render", "deliver")
+"""As `sidecar bench` calls them; the steps that transforms and limits are, together."""
 
 HEADER = f"| µs CPU a line | {' | '.join(ROOMS)} | all |\n| --- |{' ---: |' * (len(ROOMS) + 1)}"
 

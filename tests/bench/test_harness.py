@@ -231,14 +231,14 @@ def _used(pipeline: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     for parser in wanted if isinstance(wanted, list) else [wanted]:
         yield "parser", parser if isinstance(parser, str) else parser["type"]
     yield "preset", pipeline.get("multiline", "")
-    for item in pipeline.get("enrich", []):
-        yield "enricher", item if isinstance(item, str) else next(iter(item))
+    for item in pipeline.get("transforms", []):
+        yield "transform", item if isinstance(item, str) else next(iter(item))
 
 
-def test_each_parser_preset_and_enricher_has_its_line_in_the_table() -> None:
+def test_each_parser_preset_and_transform_has_its_line_in_the_table() -> None:
     measured = {each for workload in PARSERS.values() for each in _used(workload.pipeline)}
     there = {("parser", name) for name in BUILT_IN} | {("preset", name) for name in PRESETS}
-    assert sorted((there | {("enricher", name) for name in KINDS}) - measured) == []
+    assert sorted((there | {("transform", name) for name in KINDS}) - measured) == []
 
 
 def test_only_a_ratio_that_moved_by_more_than_a_tenth_is_told(tmp_path: Path) -> None:

@@ -122,23 +122,25 @@ PARSERS: Mapping[str, Workload] = {
     "multiline java, no traces": Workload("plain", {"multiline": "java"}),
     "encoding latin-1": Workload("latin_1", {"encoding": "latin-1"}, says="plain"),
     "encoding utf-16": Workload("utf_16", {"encoding": "utf-16"}, says="plain"),
-    "redact, 3 patterns": Workload("secrets", {"enrich": [{"redact": _SECRETS}]}),
-    "redact, 3 patterns, no hit": Workload("plain", {"enrich": [{"redact": _SECRETS}]}),
-    "json, add": Workload("json", {**_JSON, "enrich": [{"add": {"team": "payments"}}]}),
-    "json, host": Workload("json", {**_JSON, "enrich": ["host"]}),
-    "json, rename": Workload("json", {**_JSON, "enrich": [{"rename": {"took_ms": "took"}}]}, says="text"),
-    "json, drop_fields": Workload("json", {**_JSON, "enrich": [{"drop_fields": ["cached"]}]}, says="text"),
-    "json, copy": Workload("json", {**_JSON, "enrich": [{"copy": {"took_ms": "took"}}]}),
-    "json, lowercase": Workload("json", {**_JSON, "enrich": [{"lowercase": ["logger"]}]}, says="text"),
-    "json, convert": Workload("json", {**_JSON, "enrich": [{"convert": {"seq": "string"}}]}, says="text"),
-    "json, keep_fields": Workload("json", {**_JSON, "enrich": [{"keep_fields": ["time", "message"]}]}, says="text"),
-    "json, kubernetes": Workload("json", {**_JSON, "enrich": ["kubernetes"]}),
-    "json, keep_when": Workload("json", {**_JSON, "enrich": [{"keep_when": 'level != "none"'}]}),
-    "json, sample": Workload("json", {**_JSON, "enrich": [{"sample": {"rate": 1 - 2**-53}}]}),
-    "nginx, user_agent": Workload("nginx", {"parser": "nginx", "enrich": ["user_agent"]}),
-    "json, drop_when": Workload("json", {**_JSON, "enrich": [{"drop_when": 'level == "none"'}]}),
+    "redact, 3 patterns": Workload("secrets", {"transforms": [{"redact": _SECRETS}]}),
+    "redact, 3 patterns, no hit": Workload("plain", {"transforms": [{"redact": _SECRETS}]}),
+    "json, add": Workload("json", {**_JSON, "transforms": [{"add": {"team": "payments"}}]}),
+    "json, host": Workload("json", {**_JSON, "transforms": ["host"]}),
+    "json, rename": Workload("json", {**_JSON, "transforms": [{"rename": {"took_ms": "took"}}]}, says="text"),
+    "json, drop_fields": Workload("json", {**_JSON, "transforms": [{"drop_fields": ["cached"]}]}, says="text"),
+    "json, copy": Workload("json", {**_JSON, "transforms": [{"copy": {"took_ms": "took"}}]}),
+    "json, lowercase": Workload("json", {**_JSON, "transforms": [{"lowercase": ["logger"]}]}, says="text"),
+    "json, convert": Workload("json", {**_JSON, "transforms": [{"convert": {"seq": "string"}}]}, says="text"),
+    "json, keep_fields": Workload(
+        "json", {**_JSON, "transforms": [{"keep_fields": ["time", "message"]}]}, says="text"
+    ),
+    "json, kubernetes": Workload("json", {**_JSON, "transforms": ["kubernetes"]}),
+    "json, keep_when": Workload("json", {**_JSON, "transforms": [{"keep_when": 'level != "none"'}]}),
+    "json, sample": Workload("json", {**_JSON, "transforms": [{"sample": {"rate": 1 - 2**-53}}]}),
+    "nginx, user_agent": Workload("nginx", {"parser": "nginx", "transforms": ["user_agent"]}),
+    "json, drop_when": Workload("json", {**_JSON, "transforms": [{"drop_when": 'level == "none"'}]}),
     "json, fingerprint": Workload(
-        "json", {**_JSON, "enrich": [{"fingerprint": {"fields": ["message"], "target": "hash"}}]}
+        "json", {**_JSON, "transforms": [{"fingerprint": {"fields": ["message"], "target": "hash"}}]}
     ),
 }
-"""What a line costs with each parser, preset, enricher and way of sending, as a multiple of plain."""
+"""What a line costs with each parser, preset, transform and way of sending, as a multiple of plain."""

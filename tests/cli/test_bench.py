@@ -46,7 +46,7 @@ def test_every_line_and_byte_is_counted_in_every_room(log: Path, capsys: pytest.
         "limits",
         "times",
         "aside",
-        "enrich",
+        "transforms",
         "render",
     ]
     assert found["lines_per_second"] > 0
@@ -92,7 +92,7 @@ def test_a_pipeline_of_the_configuration_is_measured_and_nothing_is_written(
     configuration = tmp_path / "sidecar.yaml"
     configuration.write_text(
         f'state_dir: {tmp_path}/state\nsinks: {{out: "sqlite:///{tmp_path}/logs.db"}}\n'
-        "pipelines: {a: {paths: [/a]}, b: {paths: [/b], parser: json, enrich: [{redact: [password]}]}}\n"
+        "pipelines: {a: {paths: [/a]}, b: {paths: [/b], parser: json, transforms: [{redact: [password]}]}}\n"
     )
     found = figures(capsys, "--config", str(configuration), "--pipeline", "b", "--file", str(log))
     assert "redact" in found["microseconds_of_cpu_per_line"]

@@ -68,10 +68,10 @@ def test_a_good_one_is_good(configuration: Configuration) -> None:
         ('paths: ["/var/log/app/*.log"]', "paths: [/a], timestamp: {zone: Europe/Berlim}", "no such zone"),
         (
             'paths: ["/var/log/app/*.log"]',
-            "paths: [/a], enrich: [{{add: {{log.offset: 1}}}}]",
-            "pipelines.app.enrich.0.add is wrong: log.offset is set by the sidecar",
+            "paths: [/a], transforms: [{{add: {{log.offset: 1}}}}]",
+            "pipelines.app.transforms.0.add is wrong: log.offset is set by the sidecar",
         ),
-        ('paths: ["/var/log/app/*.log"]', "paths: [/a], enrich: [kubernets]", "enrich"),
+        ('paths: ["/var/log/app/*.log"]', "paths: [/a], transforms: [kubernets]", "transforms"),
         (
             'paths: ["/var/log/app/*.log"]',
             "paths: [/a], parser: [plain, {{type: json, targt: a}}]",

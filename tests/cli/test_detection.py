@@ -64,7 +64,7 @@ EXPECTED: dict[str, dict[str, Any]] = {
         "timestamp": {"field": "time"},
     },
     "json-and-text": {"parser": ["json", "nginx", "python", "plain"]},
-    "json-pretty": {"parser": ["json", "plain"], "multiline": {"more": r"^[\s}]"}},
+    "json-pretty": {"parser": ["json", "plain"], "multiline": {"continuation": r"^[\s}]"}},
     "mysql-slow": {"parser": ["mysql_slow", "plain"]},
     "mysql-error": {"parser": ["mysql", "plain"]},
     "syslog-5424": {"parser": ["syslog", "plain"]},

@@ -43,7 +43,7 @@ def test_it_says_which_parser_took_an_event_of_how_many_lines_its_fields_and_wha
     configuration.write_text(
         f"sinks: {{out: 'sqlite:///{tmp_path}/logs.db'}}\n"
         f"pipelines: {{app: {{paths: [{sample}], multiline: indent, parser: [json, python], "
-        "enrich: [{redact: [password]}]}}\n"
+        "transforms: [{redact: [password]}]}}\n"
     )
     found = explained(capsys, str(sample), "--config", str(configuration))
     assert [(item["parser"], item["lines"]) for item in found] == [("json", 1), ("python", 2), ("", 1)]
@@ -130,7 +130,7 @@ def test_a_line_that_is_left_out_is_shown_with_its_parser_and_the_rule(
     sample.write_text('{"level":"debug"}\n')
     configuration.write_text(
         f"sinks: {{out: 'sqlite:///{tmp_path}/logs.db'}}\npipelines: {{app: {{paths: [{sample}], parser: json, "
-        "enrich: [{drop_when: 'level == \"debug\"'}]}}\n"
+        "transforms: [{drop_when: 'level == \"debug\"'}]}}\n"
     )
     (left_out,) = explained(capsys, str(sample), "--config", str(configuration))
     assert [left_out[name] for name in ("outcome", "parser", "reason")] == ["filtered", "json", "drop_when"]

@@ -96,7 +96,7 @@ def test_a_safe_connection_is_no_risk(folder: Path, sink: object) -> None:
         ("admin.token_file", "token", {"admin": {"listen": 9600, "token_file": "{folder}/token"}}),
         ("admin.tls.key_file", "key", {"admin": {"listen": 9600, "tls": {
             "cert_file": "/c", "key_file": "{folder}/key"}}}),
-        ("pipelines.app.enrich.0.salt_file", "salt", {"pipelines": {"app": {"paths": ["/a"], "enrich": [
+        ("pipelines.app.transforms.0.salt_file", "salt", {"pipelines": {"app": {"paths": ["/a"], "transforms": [
             {"redact": ["email"], "action": "hash", "salt_file": "{folder}/salt"}]}}}),
     ],
 )  # fmt: skip

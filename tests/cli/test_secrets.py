@@ -63,7 +63,7 @@ def test_no_text_is_shown_unless_its_type_says_so() -> None:
                 text = json.dumps(mask(settings))
                 (seen if MARK in text else hidden).add(f"{model.__name__}.{name}")
     assert seen == SHOWN
-    assert {"MongoDBSettings.url", "AddFields.add", "OwnEnricher.options", "Grok.pattern"} <= hidden
+    assert {"MongoDBSettings.url", "AddFields.add", "PluginSettings.options", "Grok.pattern"} <= hidden
 
 
 def configuration(folder: Path, port: int) -> Mapping[str, object]:
@@ -82,7 +82,7 @@ def configuration(folder: Path, port: int) -> Mapping[str, object]:
         },
         "pipelines": {"app": {
             "paths": [f"{folder}/app.log"], "exclude_lines": [MARK],
-            "enrich": [{"add": {"labels.api-key": MARK, "note": MARK}}, {"redact": [{"pattern": f"x{MARK}"}]}],
+            "transforms": [{"add": {"labels.api-key": MARK, "note": MARK}}, {"redact": [{"pattern": f"x{MARK}"}]}],
         }},
     }  # fmt: skip
 

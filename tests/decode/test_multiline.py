@@ -228,7 +228,7 @@ def test_boundaries_do_not_depend_on_what_else_is_there(name: str, lines: list[s
     [
         ({"start": r"^\d"}, [b"x\n", b"1\n  a\n\n", b"2\nb\n"]),
         ({"start": "[ab]"}, [b"x\n1\n", b"  a\n\n2\n", b"b\n"]),
-        ({"more": r"^\s|^$"}, [b"x\n", b"1\n  a\n\n", b"2\n", b"b\n"]),
+        ({"continuation": r"^\s|^$"}, [b"x\n", b"1\n  a\n\n", b"2\n", b"b\n"]),
         ({"end": "^$|b$"}, [b"x\n1\n  a\n\n", b"2\nb\n"]),
     ],
 )
@@ -247,7 +247,7 @@ def test_a_pattern_sees_one_line_and_its_beginning_only() -> None:
     grouping = MultilineSettings(start="END").grouping(1 << 20)
     far = b"x" * 600 + b"END\n"
     assert cut(grouping, b"a\n" + far + b"END\n") == [b"a\n" + far, b"END\n"]
-    assert cut(MultilineSettings(more=r"a\s*b").grouping(1 << 20), b"a\nb\na b\n") == [b"a\n", b"b\na b\n"]
+    assert cut(MultilineSettings(continuation=r"a\s*b").grouping(1 << 20), b"a\nb\na b\n") == [b"a\n", b"b\na b\n"]
 
 
 @pytest.mark.parametrize(
@@ -270,7 +270,7 @@ def test_ordinary_patterns_are_taken(pattern: str) -> None:
 @pytest.mark.parametrize(
     "wrong",
     [
-        {}, {"preset": "cobol"}, {"start": "("}, {"start": "a", "end": "b"}, {"preset": "java", "more": "x"},
+        {}, {"preset": "cobol"}, {"start": "("}, {"start": "a", "end": "b"}, {"preset": "java", "continuation": "x"},
         {"start": "[ä]"},
     ],
 )  # fmt: skip

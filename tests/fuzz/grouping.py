@@ -13,8 +13,8 @@ from tests.fuzz.material import Material
 
 _RULES = (
     *({"preset": name} for name in PRESETS),
-    {"start": r"^\d"}, {"start": "[ab]"}, {"more": r"^\s|^$"}, {"more": "^\\s+at |^Caused by"}, {"end": ";$"},
-    {"end": "^$|b$"},
+    {"start": r"^\d"}, {"start": "[ab]"}, {"continuation": r"^\s|^$"}, {"continuation": "^\\s+at |^Caused by"},
+    {"end": ";$"}, {"end": "^$|b$"},
 )  # fmt: skip
 _BEGINNINGS = (
     b"", b" ", b"\t", b"\tat A.b(A.java:1)", b"Caused by: x.Y", b"java.io.IOException: a", b"2026-11-23 10:00:00 ",

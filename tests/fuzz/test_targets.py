@@ -39,7 +39,7 @@ def test_what_was_found_once_is_not_found_again(seed: Path) -> None:
     TARGETS[seed.parent.name](seed.read_bytes())
 
 
-def test_each_parser_enricher_and_compiled_function_has_a_target() -> None:
+def test_each_parser_transform_and_compiled_function_has_a_target() -> None:
     compiled = {name for name in dir(_compiled) if not name.startswith("_")} | {"documents"}
     assert TARGETS.keys() >= {f"parser-{name}" for name in BUILT_IN}
     assert TARGETS.keys() >= {f"transform-{name}" for name in KINDS}

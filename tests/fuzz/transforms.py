@@ -1,4 +1,4 @@
-"""Records through each enricher: valid JSON on one line, and each record comes out as if it were the only one."""
+"""Records through each transform: valid JSON on one line, and each record comes out as if it were the only one."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ SETTINGS: Mapping[str, Sequence[Any]] = {
 
 @cache
 def _rooms(kind: str, which: int, parser: int) -> Stages:
-    settings = {"paths": ["/var/log/app/*.log"], "parser": _PARSERS[parser], "enrich": [SETTINGS[kind][which]]}
+    settings = {"paths": ["/var/log/app/*.log"], "parser": _PARSERS[parser], "transforms": [SETTINGS[kind][which]]}
     environ = {"NODE_NAME": "node-1", "POD_NAME": "shop-1", "POD_NAMESPACE": "shop"}
     return build_stages(PipelineSettings.model_validate(settings), ManualClock(), "web-1", environ)
 

@@ -46,7 +46,7 @@ PARSERS: list[Any] = [
 
 def rooms(parser: Any, **settings: Any) -> Stages:
     """The rooms of a pipeline in a Pod."""
-    given = {"paths": ["/var/log/app/*.log"], "parser": parser, "enrich": ["kubernetes"], **settings}
+    given = {"paths": ["/var/log/app/*.log"], "parser": parser, "transforms": ["kubernetes"], **settings}
     pipeline = PipelineSettings.model_validate(given)
     return build_stages(pipeline, ManualClock(), "web-1", KUBERNETES)
 

@@ -28,11 +28,11 @@ LOGFMT_OF_DOTS = b"a" + b".a" * 20_000 + b"=1\n"
     [
         (b"x\n", {}),
         (b"\n", {}),
-        (b"}\n", {"enrich": [{"add": LABELS}], "parser": "json"}),
-        (b'    "k": 12345,\n', {"enrich": [{"add": LABELS}]}),
+        (b"}\n", {"transforms": [{"add": LABELS}], "parser": "json"}),
+        (b'    "k": 12345,\n', {"transforms": [{"add": LABELS}]}),
         (b"\x01" * 40 + b"\n", {}),
-        (b"x\n", {"multiline": {"start": "^x"}, "enrich": [{"add": LABELS}]}),
-        (b"x\0\n\0", {"encoding": "utf-16le", "enrich": [{"add": LABELS}]}),
+        (b"x\n", {"multiline": {"start": "^x"}, "transforms": [{"add": LABELS}]}),
+        (b"x\0\n\0", {"encoding": "utf-16le", "transforms": [{"add": LABELS}]}),
         (LOGFMT_OF_DOTS, {"parser": "logfmt"}),
     ],
     ids=["short", "empty", "labels", "json-fragments", "escapes", "multiline", "utf-16", "dots"],
@@ -102,7 +102,7 @@ def test_no_batch_has_more_documents_than_batch_records(
 
 
 def test_the_bytes_of_a_batch_are_bounded_also_where_fields_make_documents_long(tmp_path: Path) -> None:
-    pipeline = {"enrich": [{"add": LABELS}]}
+    pipeline = {"transforms": [{"add": LABELS}]}
     sizes = count_batches(tmp_path, b"x\n" * 5_000, BatchLimits(10_000, 64 * 1024, 0.1, 1), pipeline=pipeline)
     assert max(size for _, size in sizes) <= 4 * 64 * 1024
 

@@ -105,7 +105,7 @@ class Scene:
         """A configuration with hostile names and values."""
         pipeline = {
             "paths": [f"{self.folder}/log/*"], "parser": ["json", "plain"],
-            "enrich": [{"add": {f"labels.{HOSTILE}": HOSTILE}}],
+            "transforms": [{"add": {f"labels.{HOSTILE}": HOSTILE}}],
         }  # fmt: skip
         whole = {
             "state_dir": str(self.state),

@@ -171,7 +171,7 @@ sinks:
   one: sqlite:///{tmp_path}/one.db
   two: {{type: sqlite, path: {tmp_path}/two.db, table: lines}}
 pipelines:
-  a: {{paths: ["{tmp_path}/a.log"], parser: json, sinks: [one, two], enrich: [{{add: {{from: a}}}}]}}
+  a: {{paths: ["{tmp_path}/a.log"], parser: json, sinks: [one, two], transforms: [{{add: {{from: a}}}}]}}
   b: {{paths: ["{tmp_path}/b.log"], parser: plain, sinks: [two]}}
 """)
     done = sidecar("run", "--config", f"{tmp_path}/sidecar.yaml", "--once", SIDECAR_PIPELINES__B__PARSER="json")
@@ -287,8 +287,8 @@ def test_two_pipelines_over_one_file_into_one_index_store_each_line_twice_and_no
 state_dir: {tmp_path}/state
 sinks: {{search: "{to.url}"}}
 pipelines:
-  one: {{paths: ["{log.path}"], enrich: [{{add: {{pipeline: one}}}}]}}
-  two: {{paths: ["{log.path}"], enrich: [{{add: {{pipeline: two}}}}]}}
+  one: {{paths: ["{log.path}"], transforms: [{{add: {{pipeline: one}}}}]}}
+  two: {{paths: ["{log.path}"], transforms: [{{add: {{pipeline: two}}}}]}}
 """)
     for _ in range(2):
         assert sidecar("run", "--config", f"{tmp_path}/sidecar.yaml", "--once").returncode == 0

@@ -24,7 +24,7 @@ def test_a_secret_is_in_no_file_that_the_sidecar_writes(tmp_path: Path) -> None:
                 "paths": [str(tmp_path / "app.log")],
                 "parser": "json",
                 "encoding_errors": "strict",
-                "enrich": [{"redact": ["password", "credit_card", "email"]}],
+                "transforms": [{"redact": ["password", "credit_card", "email"]}],
             }
         },
     }

@@ -1,4 +1,4 @@
-"""What is measured: what a pipeline makes of one line, by parser, by enricher, by preset and by encoding."""
+"""What is measured: what a pipeline makes of one line, by parser, by transform, by preset and by encoding."""
 
 from __future__ import annotations
 
@@ -42,9 +42,9 @@ class Case(NamedTuple):
     shape: Shape
 
 
-def pipeline(parser: Any, *enrich: Any, **settings: Any) -> Callable[[str], Work]:
+def pipeline(parser: Any, *transforms: Any, **settings: Any) -> Callable[[str], Work]:
     """Return what a pipeline does with a line, from bytes to the document."""
-    given = {"paths": ["/var/log/app/*.log"], "parser": parser, "enrich": ["kubernetes", *enrich], **settings}
+    given = {"paths": ["/var/log/app/*.log"], "parser": parser, "transforms": ["kubernetes", *transforms], **settings}
     rooms = build_stages(PipelineSettings.model_validate(given), ManualClock(), "web-1", _KUBERNETES)
 
     def work(line: str) -> Work:
@@ -210,7 +210,11 @@ _LONG_HEADS = (
 
 def _multiline(full: bool) -> Iterator[Case]:
     rules = {name: make_grouper(name, {}, timeout_s=1, max_lines=1000, max_bytes=1 << 20) for name in PRESETS}
-    for kind, pattern in {"start": r"^\d{4}-|[^,]*,[^,]*,\d", "more": r"^\s|.*\.$", "end": r";$|\w+-$"}.items():
+    for kind, pattern in {
+        "start": r"^\d{4}-|[^,]*,[^,]*,\d",
+        "continuation": r"^\s|.*\.$",
+        "end": r";$|\w+-$",
+    }.items():
         rules[kind] = make_grouper(None, {kind: pattern}, timeout_s=1, max_lines=1000, max_bytes=1 << 20)
         rules[f"{kind}, few lines"] = make_grouper(None, {kind: pattern}, timeout_s=1, max_lines=3, max_bytes=200)
     for name, rule in rules.items():

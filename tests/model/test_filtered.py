@@ -12,10 +12,10 @@ from tests.model.world import World
 
 LINE = st.sampled_from(["debug a", "info b", "", "error c", "debug", "info \xff"])
 PIPELINES: list[dict[str, Any]] = [
-    {"enrich": [{"drop_when": 'message ~ "^debug"'}]},
-    {"enrich": [{"keep_when": 'message ~ "^error"'}]},
-    {"enrich": [{"sample": {"rate": 0.4}}], "exclude_lines": ["info"]},
-    {"include_lines": ["b$"], "encoding_errors": "strict", "enrich": [{"drop_when": 'message == "debug a"'}]},
+    {"transforms": [{"drop_when": 'message ~ "^debug"'}]},
+    {"transforms": [{"keep_when": 'message ~ "^error"'}]},
+    {"transforms": [{"sample": {"rate": 0.4}}], "exclude_lines": ["info"]},
+    {"include_lines": ["b$"], "encoding_errors": "strict", "transforms": [{"drop_when": 'message == "debug a"'}]},
 ]
 
 
@@ -49,7 +49,7 @@ def test_every_byte_is_somewhere_in_the_balance_whatever_is_filtered(
 
 
 def test_a_file_of_which_nothing_is_wanted_moves_its_checkpoint_and_needs_no_destination(tmp_path: Path) -> None:
-    world = World(tmp_path, pipeline={"enrich": [{"drop_when": "exists message"}]})
+    world = World(tmp_path, pipeline={"transforms": [{"drop_when": "exists message"}]})
     world.destinations["sink"].is_down = True
     world.write(b"debug\n\n" * 1000)
     world.live(3)
@@ -58,7 +58,7 @@ def test_a_file_of_which_nothing_is_wanted_moves_its_checkpoint_and_needs_no_des
 
 
 def test_a_restart_draws_the_same_sample(tmp_path: Path) -> None:
-    pipeline: dict[str, Any] = {"enrich": [{"sample": {"rate": 0.25}}]}
+    pipeline: dict[str, Any] = {"transforms": [{"sample": {"rate": 0.25}}]}
     lines = b"".join(b"line %d\n" % number for number in range(4000))
     world = World(tmp_path, pipeline=pipeline)
     world.write(lines)

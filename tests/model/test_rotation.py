@@ -372,7 +372,7 @@ def test_a_copy_is_kept_by_a_link_too(tmp_path: Path) -> None:
 
 
 def test_deleted_files_are_held_within_the_budget_and_the_oldest_is_given_up(tmp_path: Path) -> None:
-    world = World(tmp_path, paths="*.log", held_deleted=len(MORE) + 100)
+    world = World(tmp_path, paths="*.log", deleted_files=len(MORE) + 100)
     world.destinations["sink"].is_down = True
     for name, content in (("a.log", OLD), ("b.log", MORE)):
         world.write(content, name)

@@ -272,7 +272,7 @@ class World:
             self.shippers = {name: self._shipper(name) for name in self.destinations}
             self.follower.change(
                 self.shippers, self.sweep, ignore_older=None,
-                held_deleted=self._options.get("held_deleted", 256 << 20), links=self._links,
+                deleted_files=self._options.get("deleted_files", 256 << 20), links=self._links,
                 boundaries=self._boundaries,
             )  # fmt: skip
 

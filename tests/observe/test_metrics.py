@@ -143,7 +143,7 @@ def test_metrics_are_named_as_prometheus_wants_it(here: Running) -> None:
         "result",
         "version",
         "hash",
-        "enricher",
+        "transform",
         "le",
         "loop",
     }

@@ -19,7 +19,7 @@ from sidecar.model.file import Generation
 from sidecar.model.lines import Chunk, LineBatch
 from sidecar.model.records import RecordBatch
 from sidecar.testing import ManualClock
-from tests.enrich.rooms import documents
+from tests.transform.rooms import documents
 
 GENERATION = Generation(35, "app", "/var/log/app/a.log", 0.0)
 TIME = "2026-11-23T01:00:00.123456789Z"

@@ -26,7 +26,7 @@ from sidecar.transform.redaction.redactor import (
     redact_member_by_member,
 )
 from sidecar.transform.redaction.search import Text, lower
-from tests.enrich.test_redact import records
+from tests.transform.test_redact import records
 
 PIECES = st.sampled_from(
     [

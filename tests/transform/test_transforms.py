@@ -14,7 +14,7 @@ from pydantic import ValidationError
 from sidecar.lib.jsontext.edit import insert, insert_all
 from sidecar.lib.jsontext.nested import DEEPEST
 from sidecar.transform.fields import CopyFields, DropFields, HashFields, KeepFields, RenameFields
-from tests.enrich.rooms import chunk, documents, enriched, members, rooms
+from tests.transform.rooms import chunk, documents, members, rooms, transformed
 
 NAMES = st.sampled_from(["a", "b", "c", "dd", "@x", "e f", "ü"])
 SCALARS = (
@@ -45,7 +45,7 @@ def object_of(text: str) -> Any:
 
 
 @pytest.mark.parametrize(
-    ("before", "enricher", "after"),
+    ("before", "transform", "after"),
     [
         ('{"a":64.40,"b":"x"}', {"rename": {"a": "z"}}, '"z":64.40,"b":"x"'),
         ('{"a":64.40,"b":"x"}', {"rename": {"a": "n.z"}}, '"b":"x","n":{"z":64.40}'),
@@ -72,8 +72,8 @@ def object_of(text: str) -> Any:
         ('{"a":{"b":{"c":{"d":{"e":1,"f":2}}}}}', {"drop_fields": ["a.b.c.d.e"]}, '"a":{"b":{"c":{"d":{"f":2}}}}'),
     ],
 )  # fmt: skip
-def test_a_transform_changes_what_it_names(before: str, enricher: Any, after: str) -> None:
-    assert members(before, enricher) == after
+def test_a_transform_changes_what_it_names(before: str, transform: Any, after: str) -> None:
+    assert members(before, transform) == after
 
 
 @pytest.mark.parametrize(
@@ -91,7 +91,7 @@ def test_a_transform_changes_what_it_names(before: str, enricher: Any, after: st
     ],
 )  # fmt: skip
 def test_a_value_becomes_one_of_another_type(kind: str, before: str, after: str) -> None:
-    found = enriched([f'{{"a":{before}}}'], {"convert": {"a": kind}})
+    found = transformed([f'{{"a":{before}}}'], {"convert": {"a": kind}})
     assert found.members == [f'"a":{after}']
     assert not found.faults
 
@@ -108,7 +108,7 @@ def test_a_value_becomes_one_of_another_type(kind: str, before: str, after: str)
 )  # fmt: skip
 def test_what_cannot_be_converted_stays_and_says_so_and_is_counted(kind: str, value: str) -> None:
     lines = [f'{{"a":{value}}}', '{"b":1}']
-    found = enriched(lines, {"convert": {"a": kind}})
+    found = transformed(lines, {"convert": {"a": kind}})
     assert found.members == [f'"a":{value}', '"b":1']
     assert found.faults == {"convert": 1}
     first, second = documents(lines, {"convert": {"a": kind}})
@@ -119,23 +119,23 @@ def test_what_cannot_be_converted_stays_and_says_so_and_is_counted(kind: str, va
 
 def test_a_date_is_read_in_the_zone_and_the_formats_of_the_pipeline() -> None:
     times = {"formats": ["%d.%m.%Y %H:%M"], "zone": "Europe/Berlin"}
-    found = enriched(['{"due":"23.11.2026 02:00"}'], {"convert": {"due": "date"}}, timestamp=times)
+    found = transformed(['{"due":"23.11.2026 02:00"}'], {"convert": {"due": "date"}}, timestamp=times)
     assert found.members == ['"due":"2026-11-23T02:00:00+01:00"']
 
 
 @pytest.mark.parametrize(
-    ("line", "enricher"),
+    ("line", "transform"),
     [
         ('{"a":1,"b":2}', {"rename": {"a": "b"}}), ('{"a":1,"b":{"c":2}}', {"rename": {"a": "b"}}),
         ('{"a":1,"b":2}', {"rename": {"a": "b.c"}}), ('{"a":1,"b.c.d":2}', {"rename": {"a": "b.c"}}),
         ('{"a":1,"b":null}', {"copy": {"a": "b"}}), ('{"a":1,"fingerprint":2}', {"fingerprint": {"fields": ["a"]}}),
     ],
 )  # fmt: skip
-def test_nothing_is_written_over_and_the_record_says_so(line: str, enricher: Any) -> None:
-    found = enriched([line], enricher)
+def test_nothing_is_written_over_and_the_record_says_so(line: str, transform: Any) -> None:
+    found = transformed([line], transform)
     assert found.members == [line[1:-1]]
     assert list(found.faults.values()) == [1]
-    assert "already" in documents([line], enricher)[0]["error"]["message"]
+    assert "already" in documents([line], transform)[0]["error"]["message"]
 
 
 def test_transforms_are_done_in_the_order_in_which_they_are_written() -> None:
@@ -154,9 +154,9 @@ OURS = ["log.offset", "log.file.path", "event.ingested", "_id", "@timestamp", "h
 
 @pytest.mark.parametrize("path", OURS)
 @pytest.mark.parametrize(
-    "enricher", ["rename", "drop_fields", "target", "copy", "sample", "drop_when", "fingerprint"]
+    "transform", ["rename", "drop_fields", "target", "copy", "sample", "drop_when", "fingerprint"]
 )
-def test_a_field_of_ours_cannot_be_renamed_or_dropped_or_set(path: str, enricher: str) -> None:
+def test_a_field_of_ours_cannot_be_renamed_or_dropped_or_set(path: str, transform: str) -> None:
     given: dict[str, Any] = {
         "rename": {"rename": {path: "x"}}, "drop_fields": {"drop_fields": ["x", path]},
         "target": {"rename": {"x": path}}, "copy": {"copy": {"x": path}},
@@ -164,7 +164,7 @@ def test_a_field_of_ours_cannot_be_renamed_or_dropped_or_set(path: str, enricher
         "fingerprint": {"fingerprint": {"fields": ["x"], "target": path}},
     }  # fmt: skip
     with pytest.raises(ValidationError, match=f"{path} is set by the sidecar itself"):
-        rooms(given[enricher])
+        rooms(given[transform])
 
 
 def test_what_the_application_wrote_beside_a_field_of_ours_can_be_dropped_and_ours_stay() -> None:
@@ -173,7 +173,7 @@ def test_what_the_application_wrote_beside_a_field_of_ours_can_be_dropped_and_ou
     assert "original" not in document
 
 
-def test_a_field_that_comes_to_stand_where_an_enricher_adds_one_moves_aside() -> None:
+def test_a_field_that_comes_to_stand_where_a_transform_adds_one_moves_aside() -> None:
     (document,) = documents(['{"a":1}'], {"rename": {"a": "team"}}, {"add": {"team": "payments"}})
     assert (document["team"], document["original"]["team"]) == ("payments", 1)
 
@@ -195,19 +195,19 @@ def test_a_line_that_could_not_be_parsed_says_so_after_all_transforms() -> None:
 
 @given(OBJECTS, st.sampled_from(["rename", "copy", "drop_fields", "lowercase", "convert"]))
 def test_a_transform_of_a_field_that_is_not_there_changes_no_byte(value: dict[str, Any], kind: str) -> None:
-    enricher: dict[str, Any] = {
+    transform: dict[str, Any] = {
         "rename": {"zz.a": "y"}, "copy": {"zz": "y.z"}, "drop_fields": ["zz", "a.zz"], "lowercase": ["b.zz"],
         "convert": {"zz": "integer"},
     }  # fmt: skip
     for separators in ((",", ":"), (", ", ": ")):
         line = json.dumps(value, separators=separators)
-        assert members(line, {kind: enricher[kind]}) == line[1:-1]
+        assert members(line, {kind: transform[kind]}) == line[1:-1]
 
 
 @given(OBJECTS, st.sampled_from(["a", "b.c", "dd.a.b"]), st.sampled_from(["z", "y.z", "b.z"]))
 def test_to_rename_there_and_back_is_to_do_nothing(value: dict[str, Any], old: str, new: str) -> None:
     there, back = {"rename": {old: new}}, {"rename": {new: old}}
-    found = enriched([written(value)], there, back)
+    found = transformed([written(value)], there, back)
     if not found.faults:
         assert sorted(leaves(object_of(found.members[0]))) == sorted(leaves(value))
 
@@ -228,12 +228,12 @@ def test_the_members_that_are_not_meant_keep_their_order(value: dict[str, Any], 
 
 
 def test_the_same_values_have_the_same_fingerprint_however_they_are_written() -> None:
-    enricher = {"fingerprint": {"fields": ["user", "url.path"], "target": "event.hash"}}
+    transform = {"fingerprint": {"fields": ["user", "url.path"], "target": "event.hash"}}
     lines = [
         '{"user":"ann","url":{"path":"/x"},"n":1}', '{"url.path":"/x","n":2,"user":"\\u0061nn"}',
         '{"user":"bob","url":{"path":"/x"}}', '{"user":"ann"}', '{"n":1}', '{"user":"\\"ann"}',
     ]  # fmt: skip
-    found = [document["event"].get("hash") for document in documents(lines, enricher)]
+    found = [document["event"].get("hash") for document in documents(lines, transform)]
     assert found[0] == found[1] == "08ab85d8e3e61037a43b60933c3bad93"
     assert len(set(found)) == 5
     assert found[4] is None

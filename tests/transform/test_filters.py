@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from sidecar.transform.expression import ExpressionError, parse_expression
-from tests.enrich.rooms import GENERATION, chunk, documents, enriched, rooms
+from tests.transform.rooms import GENERATION, chunk, documents, rooms, transformed
 
 RECORD = {
     "level": "debug", "n": 5, "f": 64.4, "text": "404", "yes": True, "no": False, "nothing": None, "quote": 'a"b',
@@ -21,7 +21,7 @@ RECORD = {
 
 
 def holds(expression: str, record: Any = RECORD) -> bool:
-    found = enriched([json.dumps(record)], {"drop_when": expression})
+    found = transformed([json.dumps(record)], {"drop_when": expression})
     return not found.members
 
 
@@ -100,8 +100,8 @@ LINES = ['{"level":"debug","n":1}', '{"level":"info","n":2.50}', "no json", '{"n
 
 
 def test_dropped_records_are_filtered_and_the_others_keep_offsets_and_text() -> None:
-    found = enriched(LINES, {"drop_when": 'level == "debug"'})
-    whole = enriched(LINES)
+    found = transformed(LINES, {"drop_when": 'level == "debug"'})
+    whole = transformed(LINES)
     assert found.members == [whole.members[i] for i in (1, 2, 3)]
     assert found.starts == [whole.starts[i] for i in (1, 2, 3)]
     assert found.errors == {1: "the line is not one JSON object"}
@@ -116,26 +116,26 @@ def test_a_line_that_could_not_be_parsed_is_kept_by_conditions() -> None:
 
 def test_one_rule_after_the_other_counts_each_line_once() -> None:
     steps = [{"drop_when": "n == 1"}, {"drop_when": "n == 2.5"}, {"keep_when": "n == 4"}]
-    found = enriched(LINES, *steps)
+    found = transformed(LINES, *steps)
     assert [gap.reason for gap in found.filtered] == ["drop_when", "drop_when", "keep_when"]
     sizes = [len(line) + 1 for line in LINES]
     assert [gap.end - gap.start for gap in found.filtered] == [sizes[0], sizes[1], sizes[3]]
 
 
-def test_a_condition_sees_what_the_enrichers_before_it_have_made() -> None:
+def test_a_condition_sees_what_the_transforms_before_it_have_made() -> None:
     steps = [{"convert": {"n": "string"}}, {"rename": {"n": "m"}}, {"drop_when": 'm == "2.50"'}]
-    assert len(enriched(LINES, *steps).members) == 4
+    assert len(transformed(LINES, *steps).members) == 4
 
 
 @pytest.mark.parametrize("settings", [{"include_lines": ["info", "json$"]}, {"exclude_lines": ["debug", '^{"n"']}])
 def test_lines_are_chosen_by_their_text(settings: dict[str, Any]) -> None:
-    found = enriched(LINES, **settings)
+    found = transformed(LINES, **settings)
     assert list(found.lines.texts) == [LINES[1], LINES[2]]
     assert {gap.reason for gap in found.filtered} == set(settings)
 
 
 def test_lines_are_included_first_and_then_excluded() -> None:
-    found = enriched(LINES, include_lines=["level"], exclude_lines=["info"])
+    found = transformed(LINES, include_lines=["level"], exclude_lines=["info"])
     assert list(found.lines.texts) == [LINES[0], LINES[4]]
 
 
@@ -156,7 +156,7 @@ def test_a_pattern_that_does_not_compile_is_refused(key: str) -> None:
 def test_a_pattern_that_takes_for_ever_keeps_the_record_and_holds_nothing_up() -> None:
     lines = [f'{{"a":"{"x" * 40}!","b":{number}}}' for number in range(200)]
     began = time.process_time()
-    found = enriched(lines, {"drop_when": r'a ~ "^(x|x)+$" or b == 7'})
+    found = transformed(lines, {"drop_when": r'a ~ "^(x|x)+$" or b == 7'})
     assert time.process_time() - began < 10
     assert len(found.members) == 200
     assert found.faults == {"drop_when": 200}
@@ -166,16 +166,16 @@ def test_a_pattern_that_takes_for_ever_keeps_the_record_and_holds_nothing_up() -
 def test_a_sample_is_a_part_of_all_and_the_same_each_time() -> None:
     lines = [f'{{"n":{number}}}' for number in range(10_000)]
     for rate in (0.01, 0.5, 0.9):
-        found = enriched(lines, {"sample": {"rate": rate}})
+        found = transformed(lines, {"sample": {"rate": rate}})
         assert abs(len(found.members) / 10_000 - rate) < 0.02
-        assert found.members == enriched(lines, {"sample": {"rate": rate}}).members
+        assert found.members == transformed(lines, {"sample": {"rate": rate}}).members
 
 
 def test_a_line_is_in_the_sample_or_not_whatever_chunk_it_is_read_in() -> None:
     from msgspec.structs import replace
 
     lines = [f'{{"n":{number}}}' for number in range(1000)]
-    whole = enriched(lines, {"sample": {"rate": 0.5}}).members
+    whole = transformed(lines, {"sample": {"rate": 0.5}}).members
     later = replace(chunk(lines[500:]), offset=len("\n".join(lines[:500])) + 1)
     assert whole[-len(rooms({"sample": {"rate": 0.5}}).documents(later)[1].members) :] == list(
         rooms({"sample": {"rate": 0.5}}).documents(later)[1].members
@@ -186,7 +186,8 @@ def test_a_line_is_in_the_sample_or_not_whatever_chunk_it_is_read_in() -> None:
 def test_a_sample_by_a_field_keeps_together_what_belongs_together() -> None:
     lines = [f'{{"trace":{{"id":"t{number % 100}"}},"n":{number}}}' for number in range(1000)]
     found = [
-        json.loads(f"{{{text}}}") for text in enriched(lines, {"sample": {"rate": 0.3, "field": "trace.id"}}).members
+        json.loads(f"{{{text}}}")
+        for text in transformed(lines, {"sample": {"rate": 0.3, "field": "trace.id"}}).members
     ]
     traces = {each["trace"]["id"] for each in found}
     assert 15 < len(traces) < 50
@@ -204,7 +205,7 @@ def test_what_is_filtered_and_what_is_left_are_all_lines(first: list[bool], seco
     lines = [json.dumps({"a": a, "b": b}) for a, b in zip(first, second, strict=False)]
     if not lines:
         return
-    found = enriched(lines, {"drop_when": "a == true"}, {"keep_when": "b == true"})
+    found = transformed(lines, {"drop_when": "a == true"}, {"keep_when": "b == true"})
     ends = {start: start + len(text) + 1 for start, text in zip(found.starts, found.lines.texts, strict=True)}
     spans = sorted([*ends.items(), *((gap.start, gap.end) for gap in found.filtered)])
     assert [start for start, _ in spans] == [0, *(end for _, end in spans[:-1])]

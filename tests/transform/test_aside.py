@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.enrich.rooms import chunk, documents, rooms
+from tests.transform.rooms import chunk, documents, rooms
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""The rooms of a pipeline with some enrichers, and what becomes of lines in them."""
+"""The rooms of a pipeline with some transforms, and what becomes of lines in them."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ from sidecar.testing import ManualClock
 GENERATION = Generation(35, "app", "/var/log/app/a.log", 0.0)
 
 
-def rooms(*enrich: Any, parser: Any = "json", **settings: Any) -> Stages:
-    """The rooms of a pipeline that has these enrichers."""
-    given = {"paths": ["/var/log/app/*.log"], "parser": parser, "enrich": list(enrich), **settings}
+def rooms(*transforms: Any, parser: Any = "json", **settings: Any) -> Stages:
+    """The rooms of a pipeline that has these transforms."""
+    given = {"paths": ["/var/log/app/*.log"], "parser": parser, "transforms": list(transforms), **settings}
     return build_stages(PipelineSettings.model_validate(given), ManualClock(), "web-1", {})
 
 
@@ -29,17 +29,17 @@ def chunk(lines: Sequence[str]) -> Chunk:
     return Chunk(GENERATION, 0, data, len(data))
 
 
-def enriched(lines: Sequence[str], *enrich: Any, parser: Any = "json", **settings: Any) -> RecordBatch:
+def transformed(lines: Sequence[str], *transforms: Any, parser: Any = "json", **settings: Any) -> RecordBatch:
     """The records that become of these lines."""
-    return rooms(*enrich, parser=parser, **settings).documents(chunk(lines))[1]
+    return rooms(*transforms, parser=parser, **settings).documents(chunk(lines))[1]
 
 
-def members(line: str, *enrich: Any) -> str:
+def members(line: str, *transforms: Any) -> str:
     """The members that become of one JSON object."""
-    return enriched([line], *enrich).members[0]
+    return transformed([line], *transforms).members[0]
 
 
-def documents(lines: Sequence[str], *enrich: Any, parser: Any = "json", **settings: Any) -> list[dict[str, Any]]:
+def documents(lines: Sequence[str], *transforms: Any, parser: Any = "json", **settings: Any) -> list[dict[str, Any]]:
     """The finished documents."""
-    found = rooms(*enrich, parser=parser, **settings).documents(chunk(lines))[2]
+    found = rooms(*transforms, parser=parser, **settings).documents(chunk(lines))[2]
     return [json.loads(text) for text in found.texts()]

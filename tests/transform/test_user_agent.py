@@ -7,7 +7,7 @@ import json
 import pytest
 
 from sidecar.transform.user_agent import recognize
-from tests.enrich.rooms import documents, members
+from tests.transform.rooms import documents, members
 
 MOZILLA = "Mozilla/5.0"
 WEBKIT = "AppleWebKit/537.36 (KHTML, like Gecko)"

@@ -14,9 +14,9 @@ from pathlib import Path
 import pytest
 
 from sidecar.transform.plugin import PluginTransform, Record
-from tests.enrich.rooms import enriched, rooms
+from tests.transform.rooms import rooms, transformed
 
-EXAMPLE = Path(__file__).parents[2] / "examples" / "custom-enricher"
+EXAMPLE = Path(__file__).parents[2] / "examples" / "custom-transform"
 LINES = ['{"customer":{"id":"G-17"},"n":64.40}', '{"customer":{"id":"X-1"},"n":1}', '{"n":2}', "no json"]
 
 
@@ -45,17 +45,17 @@ def sidecar(installed: Path, *arguments: str) -> subprocess.CompletedProcess[str
     return subprocess.run(command, env=environ, capture_output=True, text=True, check=False)
 
 
-def config(folder: Path, enricher: object) -> str:
+def config(folder: Path, transform: object) -> str:
     (folder / "app.log").write_text("".join(f"{line}\n" for line in LINES))
     given = {
         "state_dir": str(folder / "state"), "sinks": {"out": f"file://{folder}/out.ndjson"},
-        "pipelines": {"app": {"paths": [str(folder / "app.log")], "parser": "json", "enrich": [enricher]}},
+        "pipelines": {"app": {"paths": [str(folder / "app.log")], "parser": "json", "transforms": [transform]}},
     }  # fmt: skip
     (folder / "sidecar.yaml").write_text(json.dumps(given))
     return str(folder / "sidecar.yaml")
 
 
-def test_an_installed_enricher_is_listed_and_does_its_work(installed: Path, tmp_path: Path) -> None:
+def test_an_installed_transform_is_listed_and_does_its_work(installed: Path, tmp_path: Path) -> None:
     assert "log-sidecar-tier 0.1.0" in sidecar(installed, "plugins").stdout
     done = sidecar(installed, "run", "--once", "--config", config(tmp_path, {"tier": {"field": "customer.id"}}))
     assert done.returncode == 0, done.stderr
@@ -67,20 +67,20 @@ def test_an_installed_enricher_is_listed_and_does_its_work(installed: Path, tmp_
     assert second["error"]["message"] == "tier failed: KeyError"
     assert "error" not in third
     assert fourth["message"] == "no json"
-    (said,) = [line for line in map(json.loads, done.stderr.splitlines()) if line["event"] == "enricher_fault"]
-    assert (said["enricher"], said["records"], said["level"]) == ("tier", 1, "warning")
+    (said,) = [line for line in map(json.loads, done.stderr.splitlines()) if line["event"] == "transform_failed"]
+    assert (said["transform"], said["records"], said["level"]) == ("tier", 1, "warning")
 
 
 def test_options_that_it_does_not_take_are_refused_at_the_start(installed: Path, tmp_path: Path) -> None:
     done = sidecar(installed, "check", "--config", config(tmp_path, {"tier": {"feld": "x"}}))
     assert done.returncode == 2
-    assert "pipelines.app.enrich.0 is wrong: tier cannot be called so: got an unexpected keyword" in done.stderr
+    assert "pipelines.app.transforms.0 is wrong: tier cannot be called so: got an unexpected keyword" in done.stderr
 
 
-def test_an_enricher_that_is_not_installed_is_refused_with_a_suggestion(tmp_path: Path) -> None:
+def test_a_transform_that_is_not_installed_is_refused_with_a_suggestion(tmp_path: Path) -> None:
     done = sidecar(tmp_path, "check", "--config", config(tmp_path, {"renam": {"a": "b"}}))
     assert done.returncode == 2
-    assert 'there is no enricher "renam"; did you mean "rename"?' in done.stderr
+    assert 'there is no transform "renam"; did you mean "rename"?' in done.stderr
 
 
 def test_what_it_did_before_it_failed_is_forgotten() -> None:
@@ -91,8 +91,8 @@ def test_what_it_did_before_it_failed_is_forgotten() -> None:
                 record.drop("customer")
                 raise RuntimeError("with text of the application")
 
-    found = PluginTransform("half", half, {})(enriched(LINES))
-    plain = enriched(LINES)
+    found = PluginTransform("half", half, {})(transformed(LINES))
+    plain = transformed(LINES)
     assert found.members[1] == plain.members[1]
     assert [text.endswith('"calls":1') for text in found.members] == [True, False, True, True]
     assert found.notes == {1: {"error.message": '"half failed: RuntimeError"'}}
@@ -126,11 +126,11 @@ def test_a_record_refuses_what_cannot_be_set(path: str) -> None:
     assert record.members == '"e":1'
 
 
-def test_the_time_stands_once_in_a_document_whatever_an_enricher_does() -> None:
+def test_the_time_stands_once_in_a_document_whatever_a_transform_does() -> None:
     def marked(records: Sequence[Record], /) -> None:
         for record in records:
             record.set("x", 1)
 
-    found = PluginTransform("marked", marked, {})(enriched(['{"@timestamp":"2026-11-23T01:00:00Z","a":1}']))
+    found = PluginTransform("marked", marked, {})(transformed(['{"@timestamp":"2026-11-23T01:00:00Z","a":1}']))
     (text,) = rooms().finisher.documents(found).texts()
     assert text.count('"@timestamp"') == 1

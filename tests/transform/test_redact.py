@@ -23,7 +23,7 @@ from sidecar.parse.time.timestamps import Timestamps
 from sidecar.transform.redaction.detectors import DETECTORS
 from sidecar.transform.redaction.redactor import MASK
 from sidecar.transform.redaction.settings import RedactSettings
-from tests.enrich.rooms import documents, enriched
+from tests.transform.rooms import documents, transformed
 
 LIFE = Generation(1, "app", "/var/log/app.log", 0.0)
 
@@ -214,7 +214,7 @@ def test_a_flood_of_texts_on_which_a_pattern_takes_too_long_is_masked_and_counte
     slow = "!" + "a" * 40
     lines = [f'{{"m":"{slow}","n":{number}}}' for number in range(300)]
     began = time.process_time()
-    found = enriched(lines, {"redact": [{"pattern": ".(?:a|a)*!"}]})
+    found = transformed(lines, {"redact": [{"pattern": ".(?:a|a)*!"}]})
     assert time.process_time() - began < 20, "a tenth of a second for each would be thirty"
     assert found.timeouts == len(lines)
     assert all(json.loads(f"{{{body}}}")["m"] == "[REDACTED]" for body in found.members)

@@ -16,7 +16,7 @@ LINES = [
     "no json",
     "a comment",
 ]
-ENRICH: list[Any] = [
+TRANSFORMS: list[Any] = [
     {"rename": {"lvl": "log.level", "msg": "message"}},
     {"lowercase": ["log.level"]},
     {"drop_when": 'log.level == "debug" and url.path ~ "^/health"'},
@@ -32,7 +32,8 @@ def config(folder: Path) -> str:
         "sinks": {"out": f"file://{folder}/out.ndjson"},
         "pipelines": {
             "app": {
-                "paths": [str(folder / "app.log")], "parser": "json", "enrich": ENRICH, "exclude_lines": ["comment"],
+                "paths": [str(folder / "app.log")], "parser": "json", "transforms": TRANSFORMS,
+                "exclude_lines": ["comment"],
             }
         },
     }  # fmt: skip
@@ -56,8 +57,8 @@ def test_what_is_left_arrives_as_it_should_and_the_balance_adds_up(tmp_path: Pat
     assert '"took":64.40,"n":9007199254740993' in texts[0]
     assert (second["took"], second["error"]["message"]) == ("soon", "convert: took cannot be read as float")
     assert third["message"] == "no json"
-    (fault,) = [each for each in said if each["event"] == "enricher_fault"]
-    assert (fault["enricher"], fault["records"]) == ("convert", 1)
+    (fault,) = [each for each in said if each["event"] == "transform_failed"]
+    assert (fault["transform"], fault["records"]) == ("convert", 1)
 
 
 def test_explain_shows_what_is_left_out_and_by_which_rule(tmp_path: Path) -> None:
@@ -78,4 +79,4 @@ def test_a_wrong_expression_is_refused_with_its_place(tmp_path: Path) -> None:
     path.write_text(path.read_text().replace("and url.path", "und url.path"))
     done = sidecar("check", "--config", str(path))
     assert done.returncode == 2
-    assert "pipelines.app.enrich.2.drop_when is wrong: at character 22, before 'und url.path" in done.stderr
+    assert "pipelines.app.transforms.2.drop_when is wrong: at character 22, before 'und url.path" in done.stderr
