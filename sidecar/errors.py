@@ -18,26 +18,26 @@ from __future__ import annotations
 class SidecarError(Exception):
     """What went wrong, where it went wrong, and what to do about it.
 
-    `what` and `try_` are clauses without a full stop; `at` names a file, key, sink or address.
+    `message` and `hint` are clauses without a full stop; `location` names a file, key, sink or address.
     """
 
-    def __init__(self, what: str, *, at: str = "", try_: str = "") -> None:
-        super().__init__(what)
-        self.what = what
-        self.at = at
-        self.try_ = try_
+    def __init__(self, message: str, *, location: str = "", hint: str = "") -> None:
+        super().__init__(message)
+        self.message = message
+        self.location = location
+        self.hint = hint
 
     def __str__(self) -> str:
-        place = f"{self.at}: " if self.at else ""
-        advice = f"; {self.try_}" if self.try_ else ""
-        return f"{place}{self.what}{advice}"
+        place = f"{self.location}: " if self.location else ""
+        advice = f"; {self.hint}" if self.hint else ""
+        return f"{place}{self.message}{advice}"
 
 
 class ConfigurationError(SidecarError):
     """One or more things in the configuration cannot be; `problems` holds a sentence for each of them."""
 
-    def __init__(self, what: str, *, at: str = "", try_: str = "", problems: tuple[str, ...] = ()) -> None:
-        super().__init__(what, at=at, try_=try_)
+    def __init__(self, message: str, *, location: str = "", hint: str = "", problems: tuple[str, ...] = ()) -> None:
+        super().__init__(message, location=location, hint=hint)
         self.problems = problems or (str(self),)
 
 
@@ -52,8 +52,8 @@ class DeliveryError(SidecarError):
 class Retryable(DeliveryError):
     """The destination could not take the batch now; `retry_after` is its own wish in seconds, if it had one."""
 
-    def __init__(self, what: str, *, at: str = "", try_: str = "", retry_after: float | None = None) -> None:
-        super().__init__(what, at=at, try_=try_)
+    def __init__(self, message: str, *, location: str = "", hint: str = "", retry_after: float | None = None) -> None:
+        super().__init__(message, location=location, hint=hint)
         self.retry_after = retry_after
 
 

@@ -184,7 +184,7 @@ class SinkConformance:
         expected = list(range(5)) if under_test.effectively_once else sorted([*range(5), *range(5)])
         assert numbers(under_test) == expected
         if under_test.effectively_once:
-            assert again.already == 5
+            assert again.duplicates == 5
 
     def test_two_equal_lines_stay_two_documents(self, under_test: UnderTest) -> None:
         with open_sink(under_test) as sink:
@@ -205,7 +205,7 @@ class SinkConformance:
 
     def test_it_goes_on_after_it_was_closed_and_opened_again(self, under_test: UnderTest) -> None:
         with open_sink(under_test) as sink:
-            receipt = sink.write(numbered(3)).receipt
+            receipt = sink.write(numbered(3)).resume_token
         with open_sink(under_test, receipt) as sink:
             sink.write(numbered(3, first=3))
         assert numbers(under_test) == list(range(6))

@@ -33,7 +33,7 @@ class FolderSink:
 
     def open(self) -> None:
         if not self.path.is_dir():
-            raise Misconfigured("there is no such folder", at=str(self.path), try_="make it")
+            raise Misconfigured("there is no such folder", location=str(self.path), hint="make it")
 
     def write(self, batch: Batch) -> WriteResult:
         already = 0
@@ -43,7 +43,7 @@ class FolderSink:
                 already += file.exists()
                 file.write_text(document, encoding="utf-8")
         except OSError as error:  # nothing is settled: the same documents come again, under the same names
-            raise Retryable(f"cannot be written ({error.strerror})", at=str(self.path)) from error
+            raise Retryable(f"cannot be written ({error.strerror})", location=str(self.path)) from error
         return WriteResult(range(len(batch)), already=already)
 
     def close(self) -> None:

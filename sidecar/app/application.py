@@ -218,8 +218,8 @@ class Application:
             if admin.required:
                 raise ConfigurationError(
                     f"nothing can listen on {host}:{port} ({reason})",
-                    at="admin",
-                    try_="choose another port, or mend the file",
+                    location="admin",
+                    hint="choose another port, or mend the file",
                 ) from None
             self._log.emit(events.NoListener(f"{host}:{port}", reason))
 
@@ -261,7 +261,7 @@ class Application:
         try:
             settings = self._start.load()
             if settings.state_directory() != supervisor.state_dir:
-                raise ConfigurationError("state_dir cannot change while the sidecar runs", try_="start it again")
+                raise ConfigurationError("state_dir cannot change while the sidecar runs", hint="start it again")
             if settings != before:
                 supervisor.change(settings)
                 self._tell_elsewhere(before, supervisor)

@@ -203,8 +203,8 @@ class Supervisor:
         self._begin()
         if unsure:
             raise ConfigurationError(
-                "multiline cannot change while a destination does not answer", at=f"pipelines.{unsure[0]}",
-                try_="change it again later, or start the sidecar again",
+                "multiline cannot change while a destination does not answer", location=f"pipelines.{unsure[0]}",
+                hint="change it again later, or start the sidecar again",
             )  # fmt: skip
         self._emit(events.Reloaded(", ".join(settings.pipelines)))
 

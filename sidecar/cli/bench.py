@@ -42,7 +42,7 @@ def run(options: argparse.Namespace) -> int:
     settings = settings_of(options, [str(file)] if alone else [], options.to or (["stdout:"] if alone else []))
     name = options.pipeline or next(iter(settings.pipelines))
     if name not in settings.pipelines:
-        raise ConfigurationError(f'there is no pipeline "{name}"', try_=f"known are {', '.join(settings.pipelines)}")
+        raise ConfigurationError(f'there is no pipeline "{name}"', hint=f"known are {', '.join(settings.pipelines)}")
     tune_process()
     sink = next(iter(settings.sinks.values())) if options.to else None
     figures = BenchRun(settings.pipelines[name], os.environ, sink).run(file, options.seconds)

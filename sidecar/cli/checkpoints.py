@@ -40,10 +40,10 @@ def run(options: argparse.Namespace) -> int:
     wanted = CheckpointFilter(options.pipeline, options.sink, options.path)
     changes = options.action != "list"
     if changes and wanted == CheckpointFilter() and not options.all:
-        raise ConfigurationError(f"{options.action} without a choice means every file", try_="say which, or --all")
+        raise ConfigurationError(f"{options.action} without a choice means every file", hint="say which, or --all")
     if options.new_ids and (options.action != "rewind" or options.sink):
         raise ConfigurationError(
-            "--new-ids goes with rewind, and for all sinks of a file", try_="leave out --sink, or --new-ids"
+            "--new-ids goes with rewind, and for all sinks of a file", hint="leave out --sink, or --new-ids"
         )
     store = open_database(state_directory(options), exclusive=changes, create=False)
     try:

@@ -102,6 +102,6 @@ def _replay(letters: DeadLetterStore, wanted: DeadLetterFilter, options: argpars
 
 def _purge(letters: DeadLetterStore, wanted: DeadLetterFilter, options: argparse.Namespace) -> int:
     if wanted == DeadLetterFilter() and not options.all:
-        raise ConfigurationError("purge throws documents away for good", try_="say which ones, or --all")
+        raise ConfigurationError("purge throws documents away for good", hint="say which ones, or --all")
     put_line(f"{letters.purge(wanted)} thrown away")
     return 0

@@ -62,7 +62,7 @@ def run(options: argparse.Namespace) -> int:
     settings = settings_of(options, [options.file] if alone else [], options.to or (["stdout:"] if alone else []))
     name = options.pipeline or next(iter(settings.pipelines))
     if name not in settings.pipelines:
-        raise ConfigurationError(f'there is no pipeline "{name}"', try_=f"known are {', '.join(settings.pipelines)}")
+        raise ConfigurationError(f'there is no pipeline "{name}"', hint=f"known are {', '.join(settings.pipelines)}")
     if options.stats:
         return _stats(options, settings.pipelines[name])
     data = _sample(options.file, _LIMIT + 1)
@@ -99,11 +99,13 @@ def _stats(options: argparse.Namespace, pipeline: PipelineSettings) -> int:
 def _detect(options: argparse.Namespace) -> int:
     if options.parser or options.multiline or options.config or options.to:
         raise ConfigurationError(
-            "--detect finds out what to say", try_="leave --parser, --multiline, --to and --config out"
+            "--detect finds out what to say", hint="leave --parser, --multiline, --to and --config out"
         )
     data = _first_lines(_sample(options.file, _JUDGED + 1))
     if not data:
-        raise ConfigurationError("there is no whole line in it", at=options.file, try_="name a file with log lines")
+        raise ConfigurationError(
+            "there is no whole line in it", location=options.file, hint="name a file with log lines"
+        )
     found = propose(data, SystemClock())
     file = str(Path(options.file).absolute())
     paths = ["/var/log/app/*.log" if options.file == "-" else escape(file)]
@@ -154,7 +156,7 @@ def _file(name: str) -> Iterator[Path]:
             kept.flush()
         except OSError as error:
             raise ConfigurationError(
-                f"standard input cannot be kept in a file ({error.strerror})", try_="set TMPDIR, or name a file"
+                f"standard input cannot be kept in a file ({error.strerror})", hint="set TMPDIR, or name a file"
             ) from error
         yield Path(kept.name)
 
@@ -166,7 +168,9 @@ def _sample(file: str, size: int) -> bytes:
         with Path(file).open("rb") as lines:
             return lines.read(size)
     except OSError as error:
-        raise ConfigurationError(f"cannot be read ({error.strerror})", at=file, try_="name a file or -") from error
+        raise ConfigurationError(
+            f"cannot be read ({error.strerror})", location=file, hint="name a file or -"
+        ) from error
 
 
 def _show(item: ExplainedEvent) -> None:

@@ -61,17 +61,17 @@ def settings_of(options: argparse.Namespace, paths: list[str], to: list[str]) ->
         if config is None and not any(name.startswith(("SIDECAR_SINKS", "SIDECAR_PIPELINES")) for name in os.environ):
             raise ConfigurationError(
                 "there is nothing to read and nowhere to ship it",
-                try_="say `sidecar run PATH --to URL`, or name a configuration with --config FILE",
+                hint="say `sidecar run PATH --to URL`, or name a configuration with --config FILE",
             )
         return load(config, os.environ, overrides)
     if options.config:
         raise ConfigurationError(
             "paths, --to, --parser and --multiline cannot be combined with --config",
-            try_="put them into the file, or leave it out",
+            hint="put them into the file, or leave it out",
         )
     missing = [what for what, given in (("at least one path", paths), ("--to URL", to)) if not given]
     if missing:
-        raise ConfigurationError(f"{' and '.join(missing)} is missing", try_="see `sidecar run --help`")
+        raise ConfigurationError(f"{' and '.join(missing)} is missing", hint="see `sidecar run --help`")
     pipeline: dict[str, Any] = {"parser": options.parser.split(",")} if options.parser else {}
     if options.multiline:
         pipeline["multiline"] = options.multiline

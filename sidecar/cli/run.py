@@ -57,7 +57,7 @@ def parks(told: str | None) -> bool:
     """Whether a bad configuration parks the sidecar. Raises `ConfigurationError`."""
     value = told or os.environ.get("SIDECAR_ON_CONFIG_ERROR") or "exit"
     if value not in ("exit", "park"):
-        raise ConfigurationError("SIDECAR_ON_CONFIG_ERROR has to be exit or park", at="environment")
+        raise ConfigurationError("SIDECAR_ON_CONFIG_ERROR has to be exit or park", location="environment")
     return value == "park"
 
 

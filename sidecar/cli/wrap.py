@@ -38,7 +38,7 @@ def _become(options: argparse.Namespace) -> NoReturn:
     if not command or not options.tombstone:
         raise ConfigurationError(
             "wrap needs a file and a command",
-            try_="say `sidecar wrap --tombstone FILE -- COMMAND`, or --install FILE",
+            hint="say `sidecar wrap --tombstone FILE -- COMMAND`, or --install FILE",
         )
     os.execv("/bin/sh", ["sh", str(SCRIPT), options.tombstone, *command])  # noqa: S606 - the user's own command
 
@@ -51,4 +51,4 @@ def _install(script: bytes, target: Path) -> None:
         new.chmod(0o755)
         new.replace(target)
     except OSError as error:
-        raise ConfigurationError(f"the script cannot be written ({error.strerror})", at=str(target)) from None
+        raise ConfigurationError(f"the script cannot be written ({error.strerror})", location=str(target)) from None

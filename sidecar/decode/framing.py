@@ -36,7 +36,7 @@ class Framer(msgspec.Struct, frozen=True):
     def lines(self, chunk: Chunk) -> LineBatch:
         """The lines of a chunk whose data ends at the end of a line."""
         if not chunk.data:
-            return LineBatch(chunk, 0, whole=False, skipped=[SkippedRange(chunk.offset, chunk.end, "nul")])
+            return LineBatch(chunk, 0, is_uniform=False, skipped=[SkippedRange(chunk.offset, chunk.end, "nul")])
         if self.charset == UTF_8:
             return self._whole(chunk) or self._joined(chunk) or _LineByLineFramer(self, chunk, UTF_8).lines()
         charset = Charset(chunk.encoding) if chunk.encoding else self.charset.of(b"" if chunk.offset else chunk.data)
@@ -44,7 +44,9 @@ class Framer(msgspec.Struct, frozen=True):
 
     def _whole(self, chunk: Chunk) -> LineBatch | None:
         data = chunk.data
-        if not self._is_plain(chunk) or (chunk.events is not None and len(chunk.events) != data.count(b"\n")):
+        if not self._is_plain(chunk) or (
+            chunk.event_starts is not None and len(chunk.event_starts) != data.count(b"\n")
+        ):
             return None
         try:
             text, found = data.decode(), native.lines(data, chunk.offset)
@@ -55,7 +57,7 @@ class Framer(msgspec.Struct, frozen=True):
     def _whole_of(self, charset: Charset, chunk: Chunk) -> LineBatch | None:
         """The same in another encoding: what a parser sees of the chunk is UTF-8."""
         data = chunk.data
-        if not self._has_no_notes(chunk) or chunk.events is not None or chunk.offset % charset.width:
+        if not self._has_no_notes(chunk) or chunk.event_starts is not None or chunk.offset % charset.width:
             return None
         try:
             text = charset.without_mark(data, chunk.offset).decode(charset.name)
@@ -71,8 +73,8 @@ class Framer(msgspec.Struct, frozen=True):
 
     def _joined(self, chunk: Chunk) -> LineBatch | None:
         """Events of several lines, where nothing is to be said of any of them."""
-        data, begins = chunk.data, chunk.events
-        if begins is None or chunk.split or not self._is_plain(chunk):
+        data, begins = chunk.data, chunk.event_starts
+        if begins is None or chunk.split_events or not self._is_plain(chunk):
             return None
         try:
             texts = [data[begin:end].decode().rstrip("\n") for begin, end in pairwise((*begins, len(data)))]
@@ -80,13 +82,15 @@ class Framer(msgspec.Struct, frozen=True):
             return None
         if "" in texts:
             return None
-        return LineBatch(chunk, len(texts), texts, [chunk.offset + at for at in begins], whole=False)
+        return LineBatch(chunk, len(texts), texts, [chunk.offset + at for at in begins], is_uniform=False)
 
     def _is_plain(self, chunk: Chunk) -> bool:
         return self._has_no_notes(chunk) and b"\0" not in chunk.data and b"\r" not in chunk.data
 
     def _has_no_notes(self, chunk: Chunk) -> bool:
-        return not (chunk.closed or chunk.continuation or chunk.cut_bytes or len(chunk.data) > self.max_line)
+        return not (
+            chunk.is_unterminated or chunk.continuation or chunk.truncated_bytes or len(chunk.data) > self.max_line
+        )
 
 
 class _LineByLineFramer(msgspec.Struct):
@@ -104,7 +108,9 @@ class _LineByLineFramer(msgspec.Struct):
 
     def lines(self) -> LineBatch:
         chunk = self.chunk
-        for start, raw, end in self._raw_lines() if chunk.events is None else self._raw_events(chunk.events):
+        for start, raw, end in (
+            self._raw_lines() if chunk.event_starts is None else self._raw_events(chunk.event_starts)
+        ):
             self._take(start, raw, end)
         if chunk.continuation and self.starts and self.starts[0] == chunk.offset:
             self._note(0, "log.continuation", "true")
@@ -113,11 +119,11 @@ class _LineByLineFramer(msgspec.Struct):
             len(self.texts),
             self.texts,
             self.starts,
-            whole=False,
+            is_uniform=False,
             skipped=self.skipped,
-            notes=self.notes,
-            undecodable=frozenset(self.undecodable),
-            replaced=self.replaced,
+            annotations=self.notes,
+            invalid=frozenset(self.undecodable),
+            replacement_count=self.replaced,
         )
 
     def _raw_lines(self) -> Iterator[tuple[int, bytes, int]]:
@@ -140,9 +146,9 @@ class _LineByLineFramer(msgspec.Struct):
             before = len(self.texts)
             yield at + begin, raw, at + end if end < len(data) else self.chunk.end
             if len(self.texts) > before:
-                if index in self.chunk.split:
+                if index in self.chunk.split_events:
                     self._note(before, "log.split", "true")
-                if index - 1 in self.chunk.split:
+                if index - 1 in self.chunk.split_events:
                     self._note(before, "log.continuation", "true")
 
     def _take(self, start: int, raw: bytes, end: int) -> None:
@@ -151,7 +157,7 @@ class _LineByLineFramer(msgspec.Struct):
             line = raw[hole:]
             self.skipped.append(SkippedRange(start, start + hole, "nul"))
             start += hole
-        too_long = self.chunk.cut_bytes if end == self.chunk.end else 0
+        too_long = self.chunk.truncated_bytes if end == self.chunk.end else 0
         line, cut = self._shortened(line, start, too_long)
         if not cut:
             line = self.charset.without_return(line)
@@ -165,7 +171,7 @@ class _LineByLineFramer(msgspec.Struct):
         if cut:
             self._note(index, "truncated", "true")
             self._note(index, "original_bytes", str(len(line) + cut))
-        elif self.chunk.closed and end == self.chunk.end:
+        elif self.chunk.is_unterminated and end == self.chunk.end:
             self._note(index, "partial", "true")
         self.texts.append(self._decoded(index, line, start))
         self.starts.append(start)

@@ -63,7 +63,7 @@ class RetryingWriter:
             left = self._judge(verdict, len(batch), indexes, outcome)
             if not left:
                 return outcome
-            fault = verdict.fault or Retryable("the destination did not say what became of some documents")
+            fault = verdict.error or Retryable("the destination did not say what became of some documents")
             if isinstance(fault, Misconfigured) or outcome.attempts >= _PARTIAL_ATTEMPTS:
                 raise fault
             pause = wait.after(fault)
@@ -73,17 +73,17 @@ class RetryingWriter:
 
     def _judge(self, verdict: WriteResult, size: int, indexes: Sequence[int], outcome: DeliveryResult) -> list[int]:
         """Take what is settled into the outcome; returns the indexes that are not."""
-        outcome.already += verdict.already
+        outcome.already += verdict.duplicates
         outcome.failure_store += verdict.failure_store
         outcome.diverted += verdict.diverted
-        outcome.receipt = verdict.receipt or outcome.receipt
+        outcome.receipt = verdict.resume_token or outcome.receipt
         if not verdict.rejected and verdict.stored == range(size):
             self._refused_in_a_row = 0
             return []
         stored = set(verdict.stored).intersection(range(size))
         rejected = {r.index: r for r in verdict.rejected if r.index not in stored}
         if not stored and not rejected:
-            raise verdict.fault or Retryable("the destination took nothing and did not say why")
+            raise verdict.error or Retryable("the destination took nothing and did not say why")
         self._suspect(stored, rejected)
         outcome.rejected.update((indexes[i], replace(r, index=indexes[i])) for i, r in rejected.items() if i < size)
         contradicted = {r.index for r in verdict.rejected} & stored
@@ -99,8 +99,8 @@ class RetryingWriter:
         if len(kinds) == 1 and refused >= SUSPICIOUS:
             example = next(iter(rejected.values()))
             raise Misconfigured(
-                f"all documents are refused alike ({example.kind}: {example.reason})", at=example.target,
-                try_="mend the mapping or the settings of the destination; nothing is lost meanwhile",
+                f"all documents are refused alike ({example.kind}: {example.reason})", location=example.target,
+                hint="mend the mapping or the settings of the destination; nothing is lost meanwhile",
             )  # fmt: skip
         self._refused_in_a_row = refused
 
@@ -123,14 +123,14 @@ class RetryingWriter:
             raise
         except Exception as error:  # a plug-in's own fault must not end the shipping: its records come again
             raise Retryable(
-                f"the sink failed with {type(error).__name__}", try_="report this to its author"
+                f"the sink failed with {type(error).__name__}", hint="report this to its author"
             ) from error
 
     def _write_too_large(self, batch: Batch, fault: RequestTooLarge) -> WriteResult:
         """Send the halves. Nothing is learned from a batch that holds a document which is too large by itself."""
         size = len(batch)
         if size == 1:
-            return WriteResult((), [Rejection(0, TOO_LARGE, fault.what, 413)])
+            return WriteResult((), [Rejection(0, TOO_LARGE, fault.message, 413)])
         verdict = self._write_halves(batch)
         if all(rejection.kind != TOO_LARGE for rejection in verdict.rejected):
             self.limit = min(self.limit or size, size // 2)
@@ -143,13 +143,13 @@ class RetryingWriter:
         try:
             second = self._write_within_limit(batch.only(range(middle, size)))
         except DeliveryError as later:
-            second = WriteResult((), fault=later)
+            second = WriteResult((), error=later)
         return WriteResult(
             stored=[*first.stored, *(i + middle for i in second.stored)],
             rejected=[*first.rejected, *(replace(r, index=r.index + middle) for r in second.rejected)],
-            fault=first.fault or second.fault,
-            already=first.already + second.already,
+            error=first.error or second.error,
+            duplicates=first.duplicates + second.duplicates,
             failure_store=first.failure_store + second.failure_store,
-            receipt=second.receipt or first.receipt,
+            resume_token=second.resume_token or first.resume_token,
             diverted=first.diverted + second.diverted,
         )

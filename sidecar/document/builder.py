@@ -88,26 +88,26 @@ class DocumentBuilder:
     def overhead(self, generation: Generation) -> int:
         """Return about how many bytes a document of this file has in addition to the fields of its record."""
         frame = self._frame([source() for source in self._sources])
-        return len(frame.tail) + len(frame.close) + len(generation.shown) + AROUND_EACH
+        return len(frame.tail) + len(frame.close) + len(generation.display_path) + AROUND_EACH
 
     def documents(self, records: RecordBatch) -> Documents:
         """The finished documents of these records."""
         generation = records.lines.chunk.generation
         parts, now = [source() for source in self._sources], iso(self._clock.now())
-        frame, path = self._frame(parts), json_string(generation.shown)
+        frame, path = self._frame(parts), json_string(generation.display_path)
         known = records.times
         times = known if "" not in known else [time or now for time in known]
-        if records.ends_in_log and frame.log_tail and self._may_splice(records, frame, _LOG):
+        if records.ends_with_log_object and frame.log_tail and self._may_splice(records, frame, _LOG):
             tail, close = _fill(frame.log_tail, now, path), _fill(frame.log_close, now, path)
-            opened = [body[:-1] for body in records.members]
+            opened = [body[:-1] for body in records.bodies]
             return SplicedDocuments(generation, records.starts, opened, times, tail, close, known)
         if self._may_splice(records, frame):
             tail, close = _fill(frame.tail, now, path), _fill(frame.close, now, path)
             return SplicedDocuments(
-                generation, records.starts, records.members, times, tail, close, known, records.in_place
+                generation, records.starts, records.bodies, times, tail, close, known, records.has_own_timestamp
             )
         noted = self._noted(records, parts)
-        rows = zip(records.members, records.starts, times, strict=True)
+        rows = zip(records.bodies, records.starts, times, strict=True)
         texts = [
             _render(body, str(at), time, noted.get(index, frame), now, path)
             for index, (body, at, time) in enumerate(rows)
@@ -141,13 +141,19 @@ class DocumentBuilder:
 
     @staticmethod
     def _may_splice(records: RecordBatch, frame: _DocumentTemplate, apart: frozenset[str] = frozenset()) -> bool:
-        if records.names is None or records.errors or records.notes or records.lines.notes or "" in records.members:
+        if (
+            records.root_names is None
+            or records.errors
+            or records.annotations
+            or records.lines.annotations
+            or "" in records.bodies
+        ):
             return False
-        return (records.names - apart).isdisjoint(frame.reserved)
+        return (records.root_names - apart).isdisjoint(frame.reserved)
 
     def _noted(self, records: RecordBatch, parts: list[dict[str, str]]) -> dict[int, _DocumentTemplate]:
         """The frames of those records of which something is to be said, by index."""
-        of_lines, of_records, errors = records.lines.notes, records.notes, records.errors
+        of_lines, of_records, errors = records.lines.annotations, records.annotations, records.errors
         frames = {}
         for index in of_lines.keys() | of_records.keys() | errors.keys():
             notes = {**of_lines.get(index, {}), **of_records.get(index, {})}

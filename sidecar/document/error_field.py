@@ -22,15 +22,15 @@ _NAME = re.compile(rf"{_QUOTED}\s*+:")
 
 def move_scalar_error(records: RecordBatch) -> RecordBatch:
     """The records with such values moved; the very same if there is none."""
-    if records.names is not None and OBJECT not in records.names:
+    if records.root_names is not None and OBJECT not in records.root_names:
         return records
-    may_have = [i for i, body in enumerate(records.members) if _QUOTED in body or "\\u" in body]
-    moved = {i: after for i in may_have if (after := _move(records.members[i])) is not None}
+    may_have = [i for i, body in enumerate(records.bodies) if _QUOTED in body or "\\u" in body]
+    moved = {i: after for i in may_have if (after := _move(records.bodies[i])) is not None}
     if not moved:
         return records
-    members = [moved.get(i, body) for i, body in enumerate(records.members)]
-    names = None if records.names is None else records.names | {"original"}
-    return replace(records, members=members, names=names, ends_in_log=False)
+    members = [moved.get(i, body) for i, body in enumerate(records.bodies)]
+    names = None if records.root_names is None else records.root_names | {"original"}
+    return replace(records, bodies=members, root_names=names, ends_with_log_object=False)
 
 
 def _move(body: str) -> str | None:

@@ -37,16 +37,16 @@ class FieldLimiter:
         self._complaint = f"more than {max_fields} fields{levels}: the rest is in {NAME}"
 
     def __call__(self, records: RecordBatch) -> RecordBatch:
-        members = records.members
+        members = records.bodies
         if not members or not (self._may_be_wide(members) or self._may_be_deep(members)):
             return records
         changed = {i: self._flattened(body) for i, body in enumerate(members) if self._is_over(body)}
         if not changed:
             return records
         left = [changed.get(i, body) for i, body in enumerate(members)]
-        names = None if records.names is None else records.names | {NAME}
-        told = replace(records, members=left, names=names, ends_in_log=False)
-        return told.complaining(dict.fromkeys(changed, self._complaint), "limits")
+        names = None if records.root_names is None else records.root_names | {NAME}
+        told = replace(records, bodies=left, root_names=names, ends_with_log_object=False)
+        return told.annotate_failures(dict.fromkeys(changed, self._complaint), "limits")
 
     def _may_be_wide(self, members: Sequence[str]) -> bool:
         return max(map(len, members)) >= _SHORTEST * self._max_fields

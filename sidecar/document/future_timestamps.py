@@ -33,11 +33,11 @@ class FutureTimestampGuard:
         ahead = [index for index, time in enumerate(records.times) if time > suspect and _seconds(time) > latest]
         if not ahead:
             return records
-        times, notes = list(records.times), dict(records.notes)
+        times, notes = list(records.times), dict(records.annotations)
         for index in ahead:
             notes[index] = {**notes.get(index, {}), NOTE: json_string(times[index])}
             times[index] = ""
-        return replace(records, times=times, notes=notes)
+        return replace(records, times=times, annotations=notes)
 
 
 def _seconds(time: str) -> float:

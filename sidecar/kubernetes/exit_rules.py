@@ -151,14 +151,14 @@ def parse_exit_rule(text: str, pod: Pod, proc: Path = Path("/proc")) -> ExitRule
     if pod.mode == "native":
         raise ConfigurationError(
             "exit-when has no place in a native sidecar, which would only be started again",
-            at=text, try_="leave it out: Kubernetes ends the sidecar after the application",
+            location=text, hint="leave it out: Kubernetes ends the sidecar after the application",
         )  # fmt: skip
     if text == "app-exits":
         neighbours = OtherContainers(proc)
         if not neighbours.can_be_seen:
             raise ConfigurationError(
                 "exit-when app-exits: the processes of the application cannot be seen from here",
-                try_="set shareProcessNamespace: true in the Pod, or use file=PATH",
+                hint="set shareProcessNamespace: true in the Pod, or use file=PATH",
             )
         return ApplicationExits(neighbours, RESTART_S if pod.may_start_again else SETTLE_S, process_start_time())
     if name == "file" and value:
@@ -167,9 +167,9 @@ def parse_exit_rule(text: str, pod: Pod, proc: Path = Path("/proc")) -> ExitRule
         try:
             return Idle(parse_duration(value))
         except ValueError as error:
-            raise ConfigurationError(f"exit-when idle: {error}", at=text) from None
+            raise ConfigurationError(f"exit-when idle: {error}", location=text) from None
     raise ConfigurationError(
-        f'exit-when: there is no rule "{text}"', try_="say never, app-exits, file=PATH or idle=10s"
+        f'exit-when: there is no rule "{text}"', hint="say never, app-exits, file=PATH or idle=10s"
     )
 
 

@@ -39,7 +39,7 @@ class Batch(msgspec.Struct, frozen=True, dict=True):
     @cached_property
     def documents(self) -> list[str]:
         """Each document as JSON text without line ends."""
-        return [text for part in self.parts for text in part.texts()]
+        return [text for part in self.parts for text in part.json_lines()]
 
     def objects(self) -> list[dict[str, Any]]:
         """Each document as a dictionary. Of a key that was written twice the last value counts."""
@@ -48,7 +48,7 @@ class Batch(msgspec.Struct, frozen=True, dict=True):
 
     def rendered(self, envelope: BulkFraming) -> bytes:
         """All documents in their envelopes, in order, as UTF-8."""
-        return b"".join([part.rendered(envelope) for part in self.parts])
+        return b"".join([part.encode(envelope) for part in self.parts])
 
     @cached_property
     def event_times(self) -> list[str]:
@@ -57,7 +57,7 @@ class Batch(msgspec.Struct, frozen=True, dict=True):
         A line without a time of its own takes the moment at which its generation began, so that a document
         that is sent again next day goes to the same dated index.
         """
-        return [time or default_timestamp(part) for part in self.parts for time in part.event_times()]
+        return [time or default_timestamp(part) for part in self.parts for time in part.timestamps()]
 
     def only(self, indexes: Sequence[int]) -> Batch:
         """The documents with these indexes, renumbered from 0 in the order given."""
@@ -106,8 +106,8 @@ class WriteResult(msgspec.Struct, frozen=True):
 
     stored: Collection[int]
     rejected: Sequence[Rejection] = ()
-    fault: DeliveryError | None = None
-    already: int = 0
+    error: DeliveryError | None = None
+    duplicates: int = 0
     failure_store: int = 0
-    receipt: str | None = None
+    resume_token: str | None = None
     diverted: int = 0

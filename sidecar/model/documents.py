@@ -43,15 +43,15 @@ class Documents(Protocol):
         """The `_id` of each document: generation and offset."""
         ...
 
-    def texts(self) -> list[str]:
+    def json_lines(self) -> list[str]:
         """Each document as JSON text without line ends."""
         ...
 
-    def rendered(self, envelope: BulkFraming) -> bytes:
+    def encode(self, envelope: BulkFraming) -> bytes:
         """All documents in their envelopes, in order, as UTF-8."""
         ...
 
-    def event_times(self) -> list[str]:
+    def timestamps(self) -> list[str]:
         """The event time of each document as RFC 3339 text, or "" where the line had none."""
         ...
 
@@ -81,10 +81,10 @@ class SplicedDocuments(msgspec.Struct, frozen=True):
         return sum(map(len, self.members)) + len(self) * (len(self.tail) + len(self.close) + AROUND_EACH)
 
     def ids(self) -> list[str]:
-        head = self.generation.text
+        head = self.generation.id_prefix
         return [f"{head}-{start}" for start in self.starts]
 
-    def texts(self) -> list[str]:
+    def json_lines(self) -> list[str]:
         tail, close = self.tail, self.close
         if self.in_place:
             return [f"{{{body}{tail}{at}{close}" for body, at in zip(self.members, self.starts, strict=True)]
@@ -93,14 +93,14 @@ class SplicedDocuments(msgspec.Struct, frozen=True):
             for time, body, at in zip(self.times, self.members, self.starts, strict=True)
         ]
 
-    def rendered(self, envelope: BulkFraming) -> bytes:
-        head, close = f"{envelope.before}{self.generation.text}-", f"{self.close}\n"
+    def encode(self, envelope: BulkFraming) -> bytes:
+        head, close = f"{envelope.before}{self.generation.id_prefix}-", f"{self.close}\n"
         starts, members = list(self.starts), list(self.members)
         timed = (envelope.between + '{"@timestamp":"', list(self.times), '",')
         begun = (envelope.between + "{",) if self.in_place else timed
         return native.rendered(len(self), (head, starts, *begun, members, self.tail, starts, close))
 
-    def event_times(self) -> list[str]:
+    def timestamps(self) -> list[str]:
         return list(self.known_times)
 
 
@@ -123,17 +123,17 @@ class RenderedDocuments(msgspec.Struct, frozen=True):
     def ids(self) -> list[str]:
         if self.known_ids is not None:
             return list(self.known_ids)
-        head = self.generation.text
+        head = self.generation.id_prefix
         return [f"{head}-{start}" for start in self.starts]
 
-    def texts(self) -> list[str]:
+    def json_lines(self) -> list[str]:
         return list(self.documents)
 
-    def rendered(self, envelope: BulkFraming) -> bytes:
+    def encode(self, envelope: BulkFraming) -> bytes:
         pairs = zip(self.ids(), self.documents, strict=True)
         return "".join([f"{envelope.before}{name}{envelope.between}{text}\n" for name, text in pairs]).encode()
 
-    def event_times(self) -> list[str]:
+    def timestamps(self) -> list[str]:
         return list(self.times)
 
 
@@ -152,7 +152,7 @@ class EncodedDocuments(msgspec.Struct, frozen=True):
     @classmethod
     def of(cls, documents: Documents, envelope: BulkFraming) -> EncodedDocuments:
         """The same documents in these envelopes."""
-        body, times = documents.rendered(envelope), documents.event_times()
+        body, times = documents.encode(envelope), documents.timestamps()
         return cls(documents.generation, documents.starts, body, envelope, times)
 
     def __len__(self) -> int:
@@ -163,23 +163,23 @@ class EncodedDocuments(msgspec.Struct, frozen=True):
         return len(self.body)
 
     def ids(self) -> list[str]:
-        head = self.generation.text
+        head = self.generation.id_prefix
         return [f"{head}-{start}" for start in self.starts]
 
-    def texts(self) -> list[str]:
+    def json_lines(self) -> list[str]:
         lines_each = self.envelope.between.count("\n") + 1
         return self.body.decode().split("\n")[lines_each - 1 :: lines_each]
 
-    def rendered(self, envelope: BulkFraming) -> bytes:
-        return self.body if envelope == self.envelope else self._as_texts().rendered(envelope)
+    def encode(self, envelope: BulkFraming) -> bytes:
+        return self.body if envelope == self.envelope else self._as_texts().encode(envelope)
 
-    def event_times(self) -> list[str]:
+    def timestamps(self) -> list[str]:
         return list(self.known_times)
 
     def _as_texts(self) -> RenderedDocuments:
-        return RenderedDocuments(self.generation, self.starts, self.texts(), self.known_times)
+        return RenderedDocuments(self.generation, self.starts, self.json_lines(), self.known_times)
 
 
 def default_timestamp(part: Documents) -> str:
     """The moment at which the generation of these documents began, as RFC 3339 text in UTC."""
-    return iso(part.generation.born)
+    return iso(part.generation.created_at)

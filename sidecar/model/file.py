@@ -25,18 +25,18 @@ class Generation(msgspec.Struct, frozen=True):
     the epoch; `path` is the name under which the life began and stays the same when the file is renamed.
     """
 
-    number: int
+    id: int
     pipeline: str
     path: str
-    born: float
+    created_at: float
 
     @property
-    def text(self) -> str:
+    def id_prefix(self) -> str:
         """The number in base 36: the first half of every document's `_id`."""
-        return _base36(self.number)
+        return _base36(self.id)
 
     @property
-    def shown(self) -> str:
+    def display_path(self) -> str:
         """The path as text that any database takes: bytes that are not UTF-8 are written `\\xff`."""
         return os.fsencode(self.path).decode(errors="backslashreplace")
 

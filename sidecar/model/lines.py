@@ -32,11 +32,11 @@ class Chunk(msgspec.Struct, frozen=True):
     offset: int
     data: bytes
     end: int
-    closed: bool = False
+    is_unterminated: bool = False
     continuation: bool = False
-    cut_bytes: int = 0
-    events: Sequence[int] | None = None
-    split: frozenset[int] = frozenset()
+    truncated_bytes: int = 0
+    event_starts: Sequence[int] | None = None
+    split_events: frozenset[int] = frozenset()
     encoding: str = ""
 
 
@@ -81,17 +81,17 @@ class LineBatch(msgspec.Struct, frozen=True):
     texts: Sequence[str] = ()
     starts: Sequence[int] = ()
     text: str = ""
-    whole: bool = True
+    is_uniform: bool = True
     skipped: Sequence[SkippedRange] = ()
-    notes: dict[int, dict[str, str]] = {}
-    undecodable: frozenset[int] = frozenset()
-    replaced: int = 0
+    annotations: dict[int, dict[str, str]] = {}
+    invalid: frozenset[int] = frozenset()
+    replacement_count: int = 0
 
     def layout(self) -> RecordRanges:
         """Where everything is, without the text."""
         return RecordRanges(self.starts, self.skipped, self.chunk.end)
 
-    def only(self, indexes: Sequence[int]) -> LineBatch:
+    def select(self, indexes: Sequence[int]) -> LineBatch:
         """The lines with these indexes, renumbered from 0. What is skipped stays."""
         places = {index: place for place, index in enumerate(indexes)}
         return msgspec.structs.replace(
@@ -100,9 +100,9 @@ class LineBatch(msgspec.Struct, frozen=True):
             texts=[self.texts[i] for i in indexes],
             starts=[self.starts[i] for i in indexes],
             text="",
-            whole=False,
-            notes=renumber_annotations(self.notes, places),
-            undecodable=frozenset(places[i] for i in self.undecodable if i in places),
+            is_uniform=False,
+            annotations=renumber_annotations(self.annotations, places),
+            invalid=frozenset(places[i] for i in self.invalid if i in places),
         )
 
 

@@ -29,18 +29,18 @@ class RecordBatch(msgspec.Struct, frozen=True):
 
     lines: LineBatch
     starts: Sequence[int]
-    members: Sequence[str]
+    bodies: Sequence[str]
     times: Sequence[str]
-    names: frozenset[str] | None = None
-    in_place: bool = False
+    root_names: frozenset[str] | None = None
+    has_own_timestamp: bool = False
     errors: dict[int, str] = {}
-    ends_in_log: bool = False
-    notes: dict[int, dict[str, str]] = {}
+    ends_with_log_object: bool = False
+    annotations: dict[int, dict[str, str]] = {}
     filtered: Sequence[SkippedRange] = ()
-    faults: dict[str, int] = {}
+    failures: dict[str, int] = {}
     timeouts: int = 0
 
-    def without(self, dropped: Collection[int], rule: str) -> RecordBatch:
+    def drop(self, dropped: Collection[int], rule: str) -> RecordBatch:
         """The records but for those with these indexes, renumbered from 0; `rule` is why they are left out."""
         if not dropped:
             return self
@@ -51,26 +51,26 @@ class RecordBatch(msgspec.Struct, frozen=True):
         places = {index: place for place, index in enumerate(kept)}
         return msgspec.structs.replace(
             self,
-            lines=self.lines.only(kept),
+            lines=self.lines.select(kept),
             starts=[self.starts[i] for i in kept],
-            members=[self.members[i] for i in kept],
+            bodies=[self.bodies[i] for i in kept],
             times=[self.times[i] for i in kept],
             errors=renumber_annotations(self.errors, places),
-            notes=renumber_annotations(self.notes, places),
+            annotations=renumber_annotations(self.annotations, places),
             filtered=[*self.filtered, *gone],
         )
 
-    def complaining(self, complaints: Mapping[int, str], transform: str) -> RecordBatch:
+    def annotate_failures(self, complaints: Mapping[int, str], transform: str) -> RecordBatch:
         """The same records, of which some say why a transform could not do its work on them."""
         if not complaints:
             return self
-        notes = dict(self.notes)
+        notes = dict(self.annotations)
         for index, text in complaints.items():
             said = notes.get(index, {})
             before = msgspec.json.decode(said["error.message"], type=str) + "; " if "error.message" in said else ""
             notes[index] = {**said, "error.message": msgspec.json.encode(before + text).decode()}
-        faults = {**self.faults, transform: self.faults.get(transform, 0) + len(complaints)}
-        return msgspec.structs.replace(self, notes=notes, faults=faults)
+        faults = {**self.failures, transform: self.failures.get(transform, 0) + len(complaints)}
+        return msgspec.structs.replace(self, annotations=notes, failures=faults)
 
 
 class Transform(NamedTuple):

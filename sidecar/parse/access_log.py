@@ -47,7 +47,7 @@ class AccessLogParser:
 
     def parse(self, lines: LineBatch) -> RecordBatch:
         """One record for each line, at a stroke if every line is an ordinary one and nothing needs escaping."""
-        rows = self._rows(lines) if lines.whole else None
+        rows = self._rows(lines) if lines.is_uniform else None
         if rows is None:
             return self._line_by_line(lines)
         times = self._times.all([row[2] for row in rows])

@@ -41,19 +41,23 @@ def _retry_failed(found: RecordBatch, parser: Parser, lines: LineBatch) -> Recor
     rest = replace(
         lines,
         count=len(failed),
-        whole=False,
+        is_uniform=False,
         texts=[texts[i] for i in failed],
         starts=[starts[i] for i in failed],
         skipped=(),
-        notes={},
-        undecodable=frozenset(),
+        annotations={},
+        invalid=frozenset(),
     )
     second = parser.parse(rest)
-    members, times = list(found.members), list(found.times)
+    members, times = list(found.bodies), list(found.times)
     for place, index in enumerate(failed):
-        members[index], times[index] = second.members[place], second.times[place]
+        members[index], times[index] = second.bodies[place], second.times[place]
     errors = {failed[place]: reason for place, reason in second.errors.items()}
-    names = found.names | second.names if found.names is not None and second.names is not None else None
-    notes = {**found.notes, **{failed[place]: noted for place, noted in second.notes.items()}}
+    names = (
+        found.root_names | second.root_names
+        if found.root_names is not None and second.root_names is not None
+        else None
+    )
+    notes = {**found.annotations, **{failed[place]: noted for place, noted in second.annotations.items()}}
     timeouts = found.timeouts + second.timeouts
-    return RecordBatch(lines, starts, members, times, names, errors=errors, notes=notes, timeouts=timeouts)
+    return RecordBatch(lines, starts, members, times, names, errors=errors, annotations=notes, timeouts=timeouts)

@@ -64,8 +64,8 @@ class MessageParser:
         inner = self._parser.parse(_inside(lines, found))
         members = self._members(inner, found)
         times = [own or outer for own, outer in zip(inner.times, found.times, strict=True)]
-        notes = {**inner.notes, **{i: {**_PARTIAL, **inner.notes.get(i, {})} for i in found.partial}}
-        names = None if inner.names is None or found.more else inner.names | {STREAM}
+        notes = {**inner.annotations, **{i: {**_PARTIAL, **inner.annotations.get(i, {})} for i in found.partial}}
+        names = None if inner.root_names is None or found.more else inner.root_names | {STREAM}
         return replace(
             inner, lines=lines, starts=lines.starts, members=members, times=times, notes=notes, names=names
         )
@@ -76,25 +76,32 @@ class MessageParser:
         found = ContainerMessages.of([message for message in messages if message])
         if len(places) == lines.count:
             return self.records(lines, found)
-        inner = self.records(lines.only(places), found)
+        inner = self.records(lines.select(places), found)
         failed = [index for index, message in enumerate(messages) if message is None]
-        both = dict(zip(places, zip(inner.members, inner.times, strict=True), strict=True))
+        both = dict(zip(places, zip(inner.bodies, inner.times, strict=True), strict=True))
         both |= {
             i: (text, "") for i, text in zip(failed, message_bodies([lines.texts[i] for i in failed]), strict=True)
         }
         rows = [both[index] for index in range(lines.count)]
         errors = {places[at]: said for at, said in inner.errors.items()} | dict.fromkeys(failed, error)
-        notes = {places[at]: said for at, said in inner.notes.items()}
+        notes = {places[at]: said for at, said in inner.annotations.items()}
         members, times = [body for body, _ in rows], [time for _, time in rows]
-        return RecordBatch(lines, lines.starts, members, times, errors=errors, notes=notes, timeouts=inner.timeouts)
+        return RecordBatch(
+            lines, lines.starts, members, times, errors=errors, annotations=notes, timeouts=inner.timeouts
+        )
 
     @staticmethod
     def _members(inner: RecordBatch, found: ContainerMessages) -> list[str]:
         """The members of each record, ours in front."""
         heads = {stream: f'"{STREAM}":{text}' for stream, text in _quote(set(found.streams))}
-        if inner.names is not None and STREAM not in inner.names and "" not in inner.members and not found.more:
-            return [f"{heads[s]},{body}" for s, body in zip(found.streams, inner.members, strict=True)]
-        rows = enumerate(zip(found.streams, inner.members, strict=True))
+        if (
+            inner.root_names is not None
+            and STREAM not in inner.root_names
+            and "" not in inner.bodies
+            and not found.more
+        ):
+            return [f"{heads[s]},{body}" for s, body in zip(found.streams, inner.bodies, strict=True)]
+        rows = enumerate(zip(found.streams, inner.bodies, strict=True))
         return [_join_members((heads[stream], found.more.get(i, "")), body) for i, (stream, body) in rows]
 
 
@@ -114,6 +121,6 @@ def _inside(lines: LineBatch, found: ContainerMessages) -> LineBatch:
     """The messages as lines, which a parser may treat at a stroke if the lines round them could be."""
     text = "\n".join([*found.texts, ""])
     is_plain = "\r" not in text and "\0" not in text and text.count("\n") == lines.count
-    if not (lines.whole and is_plain and all(found.texts)):
-        return replace(lines, texts=found.texts, text="", whole=False)
+    if not (lines.is_uniform and is_plain and all(found.texts)):
+        return replace(lines, texts=found.texts, text="", is_uniform=False)
     return replace(lines, texts=found.texts, text=text, chunk=replace(lines.chunk, data=text.encode()))

@@ -28,7 +28,7 @@ class CriParser:
 
     def parse(self, lines: LineBatch) -> RecordBatch:
         """One record for each event, at a stroke if no line of the chunk is in parts."""
-        rows = _MANY.findall(lines.text) if lines.whole else ()
+        rows = _MANY.findall(lines.text) if lines.is_uniform else ()
         if rows and len(rows) == lines.count:
             times, streams, texts = zip(*rows, strict=True)
             read = self._timestamps.all(times)

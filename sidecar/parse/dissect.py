@@ -88,7 +88,7 @@ class DissectParser:
 
     def parse(self, lines: LineBatch) -> RecordBatch:
         """One record for each line, at a stroke if all are of the form."""
-        if lines.whole and "\n" not in self._one.pattern:
+        if lines.is_uniform and "\n" not in self._one.pattern:
             found = self._many.findall(lines.text)
             if len(found) == lines.count:
                 return self._records(lines, [row if isinstance(row, tuple) else (row,) for row in found], {})
@@ -111,7 +111,7 @@ class DissectParser:
     def _with_pairs(self, records: RecordBatch, columns: Columns, by_place: Sequence[Sequence[str]]) -> RecordBatch:
         """The same records with the fields whose names stand in the line."""
         rows = iter(range(records.lines.count))
-        members = list(records.members)
+        members = list(records.bodies)
         for index in range(records.lines.count):
             if index in records.errors:
                 continue
@@ -120,7 +120,7 @@ class DissectParser:
             said |= {by_place[name][row]: by_place[value][row] for name, value in self._pairs}
             leaves = {path: self._declared.value(path, text) for path, text in said.items() if path and text}
             members[index] = render_members(nest(leaves))
-        return msgspec.structs.replace(records, members=members, names=None)
+        return msgspec.structs.replace(records, bodies=members, root_names=None)
 
 
 def _parse_key(inner: str, after: str) -> DissectKey:

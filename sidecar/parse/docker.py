@@ -38,7 +38,7 @@ class DockerParser:
 
     def parse(self, lines: LineBatch) -> RecordBatch:
         """One record for each event, at a stroke if no line of the chunk is in parts."""
-        entries = self._at_once(lines) if lines.whole and strip_object_braces(lines) is not None else None
+        entries = self._at_once(lines) if lines.is_uniform and strip_object_braces(lines) is not None else None
         if entries is None:
             return self._content.mixed(lines, [self._message(event) for event in lines.texts], _ERROR)
         texts, times = [entry.log[:-1] for entry in entries], [entry.time for entry in entries]

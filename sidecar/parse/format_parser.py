@@ -46,7 +46,7 @@ class FormatParser:
 
     def parse(self, lines: LineBatch) -> RecordBatch:
         """One record for each line, at a stroke if all are of one pattern."""
-        if lines.whole:
+        if lines.is_uniform:
             for pattern in self._many:
                 rows = pattern.findall(lines.text)
                 if len(rows) == lines.count:
@@ -62,7 +62,7 @@ class FormatParser:
             members,
             self._written.all(columns, len(rows)),
             self._members.names,
-            ends_in_log=closes,
+            ends_with_log_object=closes,
         )
 
     def _line_by_line(self, lines: LineBatch) -> RecordBatch:
@@ -87,7 +87,7 @@ class FormatParser:
         for index, message in zip(errors, message_bodies(failed), strict=True):
             members[index] = message
         names = self._members.names | {"message"} if errors else self._members.names
-        return RecordBatch(lines, lines.starts, members, times, names, errors=errors, ends_in_log=all_close)
+        return RecordBatch(lines, lines.starts, members, times, names, errors=errors, ends_with_log_object=all_close)
 
 
 def _columns(pattern: re.Pattern[str], rows: Sequence[Row]) -> dict[str, Sequence[str]]:

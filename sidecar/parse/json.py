@@ -76,7 +76,7 @@ class JsonParser:
         return self._at_a_stroke(lines) or self._line_by_line(lines)
 
     def _at_a_stroke(self, lines: LineBatch) -> RecordBatch | None:
-        members = strip_object_braces(lines) if lines.whole and not self._target and not self._is_ours else None
+        members = strip_object_braces(lines) if lines.is_uniform and not self._target and not self._is_ours else None
         if members is None or not self._may_be_spliced(lines.chunk.data):
             return None
         for place, names in product(dict.fromkeys((self._at, *self._places)), _NAMES):
@@ -86,7 +86,7 @@ class JsonParser:
                     return None
                 self._at = place
                 in_place = place.name == "@timestamp"
-                return RecordBatch(lines, lines.starts, members, times, names, in_place=in_place)
+                return RecordBatch(lines, lines.starts, members, times, names, has_own_timestamp=in_place)
         return None
 
     def _may_be_spliced(self, data: bytes) -> bool:

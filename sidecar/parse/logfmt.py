@@ -93,7 +93,7 @@ class LogfmtParser:
 
     def parse(self, lines: LineBatch) -> RecordBatch:
         """One record for each line."""
-        if not lines.whole:
+        if not lines.is_uniform:
             found = [_ONE.findall(text) for text in lines.texts]
             return self._records(lines, [row for rows in found for row in rows], list(accumulate(map(len, found))))
         return self._of_usual_names(lines) or self._of_any_names(lines)
@@ -122,7 +122,7 @@ class LogfmtParser:
     def _records(self, lines: LineBatch, rows: Sequence[Row], ends: Sequence[int]) -> RecordBatch:
         """The records of lines that end behind these rows."""
         heads, bare, in_quotes, _ = zip(*rows, strict=True) if rows else ((), (), (), ())
-        have_escapes = "\\" in lines.text if lines.whole else any("\\" in text for text in lines.texts)
+        have_escapes = "\\" in lines.text if lines.is_uniform else any("\\" in text for text in lines.texts)
         values = _values(bare, in_quotes, have_escapes=have_escapes)
         written = self._written(heads, values)
         spans = list(pairwise((0, *ends)))
@@ -150,12 +150,12 @@ class LogfmtParser:
         if "" in quotes.values():
             pairs, between, last = list(map(add, pairs, map(quotes.__getitem__, heads))), ",", ""
         members = [between.join(pairs[begin:end]) + last for begin, end in spans]
-        if lines.whole and heads == heads[: spans[0][1]] * len(spans):
+        if lines.is_uniform and heads == heads[: spans[0][1]] * len(spans):
             self._remember(heads[: spans[0][1]])
         said = {name: [self._column(head, heads, values, spans)] for head, name in names.items()
                 if name in self._declared.judged and head != name}  # fmt: skip
         times, notes = self._declared.times(said, lines.count), self._declared.notes(said)
-        return RecordBatch(lines, lines.starts, members, times, frozenset(names.values()), notes=notes)
+        return RecordBatch(lines, lines.starts, members, times, frozenset(names.values()), annotations=notes)
 
     def _column(self, head: str, heads: Heads, values: Sequence[str], spans: Sequence[Span]) -> Sequence[str]:
         """The value of this name in each line, where it stands once at most; "" where it does not."""
@@ -176,12 +176,12 @@ class LogfmtParser:
         for index, message in zip(errors, message_bodies([lines.texts[index] for index in errors]), strict=True):
             members[index] = message
         distinct = set(shapes)
-        if len(distinct) == 1 and lines.whole:
+        if len(distinct) == 1 and lines.is_uniform:
             self._remember(heads[: spans[0][1]])
         said = _said(shapes, spans, values)
         times, notes = self._declared.times(said, lines.count), self._declared.notes(said)
         names = frozenset(name for shape in distinct for name in (shape.names if shape else ("message",)))
-        return RecordBatch(lines, lines.starts, members, times, names, errors=errors, notes=notes)
+        return RecordBatch(lines, lines.starts, members, times, names, errors=errors, annotations=notes)
 
     def _written(self, heads: Heads, values: Sequence[str]) -> Sequence[str]:
         """Each value as JSON, but for the quotes of a text."""

@@ -45,7 +45,9 @@ class RegexParser:
     def parse(self, lines: LineBatch) -> RecordBatch:
         """One record for each line, at a stroke if that comes to the same and takes no longer than one line may."""
         budget = RegexTimeBudget()
-        by_group, errors = (self._at_a_stroke(lines) if lines.whole else None) or self._line_by_line(lines, budget)
+        by_group, errors = (self._at_a_stroke(lines) if lines.is_uniform else None) or self._line_by_line(
+            lines, budget
+        )
         said = {path: [by_group[place] for place in places] for path, places in self._places.items()}
         lists = {path: found for path, found in said.items() if len(found) > 1}
         columns = {path: self._listed(path, found) if path in lists else found[0] for path, found in said.items()}

@@ -85,7 +85,7 @@ class TypedFields:
             notes, names = {places[place]: said for place, said in notes.items()}, names | {"message"}
         return RecordBatch(
             lines, lines.starts, members, times, names,
-            errors=errors, notes=notes, ends_in_log=closes and not errors,
+            errors=errors, annotations=notes, ends_with_log_object=closes and not errors,
         )  # fmt: skip
 
     def value(self, path: str, text: str) -> str:

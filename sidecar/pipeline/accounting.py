@@ -53,7 +53,7 @@ def _make_dead_letters(
         amounts.add("dead_letter", end - start, 1)
         letters.append(
             DeadLetter(
-                pipeline, sink, generation.number, generation.shown, start, end,
+                pipeline, sink, generation.id, generation.display_path, start, end,
                 batch.ids[rejection.index], rejection.target, batch.documents[rejection.index],
                 batch.event_times[rejection.index], rejection.status, rejection.kind, rejection.reason, now, attempts,
             )
@@ -67,7 +67,7 @@ def count_undecodable(part: BatchPart, refused: frozenset[int], pipeline: str, s
     rejections = [Rejection(index, "invalid_text", reason) for index in sorted(refused)]
     _make_dead_letters(part, 0, rejections, Batch([documents]), pipeline, sink, now, 1)
     rest = [i for i in range(len(documents)) if i not in refused]
-    texts, times = documents.texts(), documents.event_times()
+    texts, times = documents.json_lines(), documents.timestamps()
     return RenderedDocuments(
         documents.generation, [documents.starts[i] for i in rest], [texts[i] for i in rest], [times[i] for i in rest]
     )

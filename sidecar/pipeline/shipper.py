@@ -115,7 +115,7 @@ class Shipper(threading.Thread):
 
     def has_news(self, life: TrackedFile) -> None:
         """The life has grown, is closing, or has ended."""
-        self._owing.add(life.generation.number)
+        self._owing.add(life.generation.id)
         self._inbox.put(partial(self._make_ready, life))
 
     def adopt(self, life: TrackedFile, checkpoint: Checkpoint, *, skipped: int = 0) -> None:
@@ -176,9 +176,9 @@ class Shipper(threading.Thread):
 
     def _look_whether_it_owes(self, cursor: Cursor) -> None:
         """In this order, because the follower may announce a growth meanwhile."""
-        self._owing.discard(cursor.life.generation.number)
+        self._owing.discard(cursor.life.generation.id)
         if cursor.settled.offset < cursor.life.size:
-            self._owing.add(cursor.life.generation.number)
+            self._owing.add(cursor.life.generation.id)
 
     def _is_waiting(self, number: int, cursor: Cursor) -> bool:
         """Whether some of it can be delivered: an unterminated line, for instance, cannot."""
@@ -284,32 +284,32 @@ class Shipper(threading.Thread):
 
     def _adopt(self, life: TrackedFile, checkpoint: Checkpoint, skipped: int) -> None:
         if checkpoint.done:
-            self._after_commit.append(partial(self._follower.through, life.generation.number, self.sink_name, life))
+            self._after_commit.append(partial(self._follower.through, life.generation.id, self.sink_name, life))
             return
-        self._cursors[life.generation.number] = Cursor(life, checkpoint)
-        self._owing.add(life.generation.number)
+        self._cursors[life.generation.id] = Cursor(life, checkpoint)
+        self._owing.add(life.generation.id)
         if skipped:
             amounts = ByteCounts()
             amounts.add("skipped:read_from_end", skipped, 0)
-            self._steps.append(CheckpointUpdate(life.generation.number, checkpoint, life.size, amounts))
+            self._steps.append(CheckpointUpdate(life.generation.id, checkpoint, life.size, amounts))
         self._emit(events.FileFollowed(self.pipeline, life.name, checkpoint.offset))
         self._make_ready(life)
 
     def _make_ready(self, life: TrackedFile) -> None:
-        cursor = self._cursors.get(life.generation.number)
+        cursor = self._cursors.get(life.generation.id)
         if cursor is None:
-            self._owing.discard(life.generation.number)
-        elif life.ended or life.generation.number not in self._retry_at:
+            self._owing.discard(life.generation.id)
+        elif life.ended or life.generation.id not in self._retry_at:
             self._enqueue(cursor)
 
     def _enqueue(self, cursor: Cursor) -> None:
-        number = cursor.life.generation.number
+        number = cursor.life.generation.id
         if number not in self._queued:
             self._queued.add(number)
             self._ready.append(cursor)
 
     def _missing(self, remembered: KnownFile, reason: str) -> None:
-        number = remembered.generation.number
+        number = remembered.generation.id
         point = remembered.checkpoints.get(self.sink_name, ORIGIN)
         if point.done:
             self._after_commit.append(partial(self._follower.through, number, self.sink_name, None))
@@ -353,9 +353,9 @@ class Shipper(threading.Thread):
         if not self._may_read():
             return
         cursor = self._ready.popleft()
-        self._queued.discard(cursor.life.generation.number)
-        self._later.pop(cursor.life.generation.number, None)
-        self._retry_at.pop(cursor.life.generation.number, None)
+        self._queued.discard(cursor.life.generation.id)
+        self._later.pop(cursor.life.generation.id, None)
+        self._retry_at.pop(cursor.life.generation.id, None)
         moves = cursor.life.moves
         try:
             chunk = None if cursor.life.ended else self._next_chunk(cursor)
@@ -395,7 +395,7 @@ class Shipper(threading.Thread):
         elif cursor.searching:
             self._enqueue(cursor)
         elif cursor.due is not None:
-            self._later[cursor.life.generation.number] = cursor.due
+            self._later[cursor.life.generation.id] = cursor.due
         else:
             self._complete(cursor)
 
@@ -403,7 +403,7 @@ class Shipper(threading.Thread):
         """Pause the reading of this file; the others are not affected."""
         cursor.life.park()  # a stale handle (ESTALE) stays stale until the file is opened again
         retry_at = self._follower.unreadable.record(cursor.life.name, error, self.sink_name)
-        self._retry_at[cursor.life.generation.number] = retry_at
+        self._retry_at[cursor.life.generation.id] = retry_at
 
     def _retry(self, numbers: Sequence[int]) -> None:
         """Read these files again although their last read failed."""
@@ -436,12 +436,12 @@ class Shipper(threading.Thread):
         self.tally.lines_read += lines.count
         self.tally.unparsed += len(records.errors)
         self.tally.parse_timeouts += records.timeouts
-        self.tally.undecodable += lines.replaced
+        self.tally.undecodable += lines.replacement_count
         part = BatchPart(documents, lines.layout(), cursor.took(chunk), len(chunk.data))
         count_skipped(part.span, records)
-        if records.faults:
-            self._tell_faults(records.faults)
-        if refused := records.lines.undecodable:
+        if records.failures:
+            self._tell_faults(records.failures)
+        if refused := records.lines.invalid:
             part.documents = count_undecodable(part, refused, self.pipeline, self.sink_name, self._clock.now())
         if len(part.documents):
             if self._envelope:
@@ -450,7 +450,7 @@ class Shipper(threading.Thread):
             self._batch.add(part, self._clock.monotonic())
         else:
             part.span.settled = True
-            self._landed.add(chunk.generation.number)
+            self._landed.add(chunk.generation.id)
 
     def _tell_faults(self, faults: Mapping[str, int]) -> None:
         """Each transform is told of once, and counted always."""
@@ -536,7 +536,7 @@ class Shipper(threading.Thread):
         self.delivered_at = self._clock.monotonic()
         self._receipt = outcome.receipt or self._receipt
         settle(parts, batch, outcome, self.pipeline, self.sink_name, self._clock.now())
-        self._landed.update(part.documents.generation.number for part in parts)
+        self._landed.update(part.documents.generation.id for part in parts)
         if outcome.rejected:
             first = next(iter(outcome.rejected.values()))
             self._emit(
@@ -570,8 +570,8 @@ class Shipper(threading.Thread):
         self._wait_until = min([self._clock.monotonic() + self._backoff.after(fault), *chances])
 
     def _tell_down(self, fault: DeliveryError) -> None:
-        if self._told != fault.what:
-            self._told = fault.what
+        if self._told != fault.message:
+            self._told = fault.message
             self._state, self._state_since = self._state_of(fault), self._clock.now()
             self._error = str(fault)
             kind = events.SinkMisconfigured if isinstance(fault, Misconfigured) else events.SinkDown
@@ -658,7 +658,7 @@ class Shipper(threading.Thread):
 
     def _complete(self, cursor: Cursor) -> None:
         """A generation that is over is let go when this sink has had all of it that there is."""
-        life, number = cursor.life, cursor.life.generation.number
+        life, number = cursor.life, cursor.life.generation.id
         read_out = bool(life.ended) or (life.over and cursor.offset >= life.size)
         if cursor.spans or not read_out or number not in self._cursors:
             return

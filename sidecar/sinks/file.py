@@ -71,8 +71,8 @@ class FileSink:
         except OSError as error:
             raise Misconfigured(
                 f"cannot be written ({error.strerror})",
-                at=str(self._path),
-                try_="make its directory, or name another",
+                location=str(self._path),
+                hint="make its directory, or name another",
             ) from error
 
     def _settled_length(self, fd: int) -> int:
@@ -85,7 +85,7 @@ class FileSink:
 
     def write(self, batch: Batch) -> WriteResult:
         if self._fd is None:
-            raise Retryable("is not open", at=str(self._path))
+            raise Retryable("is not open", location=str(self._path))
         data = ("\n".join(batch.documents) + "\n").encode() if len(batch) else b""
         try:
             self._append(data)
@@ -93,9 +93,11 @@ class FileSink:
         except OSError as error:
             with suppress(OSError):
                 os.ftruncate(self._fd, self._length)
-            raise Retryable(f"cannot be written ({error.strerror})", at=str(self._path), try_="free space") from error
+            raise Retryable(
+                f"cannot be written ({error.strerror})", location=str(self._path), hint="free space"
+            ) from error
         self._length += len(data)
-        return WriteResult(range(len(batch)), receipt=self.receipt())
+        return WriteResult(range(len(batch)), resume_token=self.receipt())
 
     def _append(self, data: bytes) -> None:
         assert self._fd is not None
@@ -113,5 +115,5 @@ class FileSink:
         place = self._path if self._path.exists() else self._path.parent
         if not place.exists() or not os.access(place, os.W_OK):
             raise Misconfigured(
-                "cannot be written", at=str(place), try_="make it writable for this user, or name another path"
+                "cannot be written", location=str(place), hint="make it writable for this user, or name another path"
             )

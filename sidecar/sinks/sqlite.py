@@ -79,13 +79,13 @@ class SQLiteSink:
         path = self._settings.path
         if not path.parent.is_dir():
             raise Misconfigured(
-                "there is no such directory", at=str(path.parent), try_="make it, or name another path"
+                "there is no such directory", location=str(path.parent), hint="make it, or name another path"
             )
         try:
             os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
         except OSError as error:
             raise Misconfigured(
-                f"cannot be written ({error.strerror})", at=str(path), try_="name another path"
+                f"cannot be written ({error.strerror})", location=str(path), hint="name another path"
             ) from error
         db = sqlite3.connect(path, timeout=_BUSY_S, isolation_level=None, check_same_thread=False)
         db.execute("PRAGMA journal_mode=WAL")
@@ -99,7 +99,7 @@ class SQLiteSink:
 
     def _written(self, batch: Batch) -> WriteResult:
         if self._db is None:
-            raise Retryable("is not open", at=str(self._settings.path))
+            raise Retryable("is not open", location=str(self._settings.path))
         before = self._db.total_changes
         rows = zip(batch.ids, batch.event_times, batch.documents, strict=True)
         try:
@@ -110,7 +110,7 @@ class SQLiteSink:
             if self._db.in_transaction:
                 self._db.execute("ROLLBACK")
             raise
-        return WriteResult(range(len(batch)), already=len(batch) - (self._db.total_changes - before))
+        return WriteResult(range(len(batch)), duplicates=len(batch) - (self._db.total_changes - before))
 
     def close(self) -> None:
         if self._db is not None:
@@ -122,7 +122,7 @@ class SQLiteSink:
         place = path if path.exists() else path.parent
         if not place.exists() or not os.access(place, os.W_OK):
             raise Misconfigured(
-                "cannot be written", at=str(place), try_="make it writable for this user, or name another path"
+                "cannot be written", location=str(place), hint="make it writable for this user, or name another path"
             )
 
     @contextmanager
@@ -137,5 +137,7 @@ def translate_errors(error: sqlite3.Error, at: str) -> DeliveryError:
     """A fault of SQLite as one of ours, by its primary result code."""
     code = getattr(error, "sqlite_errorcode", None)
     if code is not None and code & 0xFF in _MISCONFIGURED:
-        return Misconfigured(f"the database refuses ({error})", at=at, try_="check the file and its permissions")
-    return Retryable(f"the database cannot take documents now ({error})", at=at, try_="free space or wait")
+        return Misconfigured(
+            f"the database refuses ({error})", location=at, hint="check the file and its permissions"
+        )
+    return Retryable(f"the database cannot take documents now ({error})", location=at, hint="free space or wait")

@@ -59,7 +59,7 @@ class StdoutSink:
                 rest = rest[os.write(self._fd, rest) :]
         except OSError as error:
             raise Misconfigured(
-                f"nobody reads it any more ({error.strerror})", at="stdout", try_="start again"
+                f"nobody reads it any more ({error.strerror})", location="stdout", hint="start again"
             ) from error
         return WriteResult(range(len(batch)))
 

@@ -35,7 +35,7 @@ class CheckpointRow:
     @property
     def text(self) -> str:
         """The generation as it stands in each `_id`."""
-        return Generation(self.generation, self.pipeline, self.path, 0.0).text
+        return Generation(self.generation, self.pipeline, self.path, 0.0).id_prefix
 
 
 @dataclass(frozen=True, slots=True)

@@ -132,7 +132,9 @@ def open_database(directory: Path, *, exclusive: bool = True, create: bool = Tru
     what else uses it goes on. Raises `StateError` with what to do; nothing is overwritten then.
     """
     if not (exclusive and create) and not (directory / "state.db").is_file():
-        raise StateError("there is no state here", at=str(directory), try_="name the state directory of the sidecar")
+        raise StateError(
+            "there is no state here", location=str(directory), hint="name the state directory of the sidecar"
+        )
     lock_fd = None
     try:
         directory.mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -146,8 +148,8 @@ def open_database(directory: Path, *, exclusive: bool = True, create: bool = Tru
     except OSError as error:
         raise StateError(
             f"the state directory cannot be used ({error.strerror})",
-            at=str(directory),
-            try_="make it writable for this user, or name another one with --state-dir",
+            location=str(directory),
+            hint="make it writable for this user, or name another one with --state-dir",
         ) from error
     finally:
         if lock_fd is not None:
@@ -162,8 +164,8 @@ def _lock(directory: Path) -> int:
         os.close(fd)
         raise StateError(
             "another sidecar is using this state directory",
-            at=str(directory),
-            try_="stop that one, or name another directory with --state-dir",
+            location=str(directory),
+            hint="stop that one, or name another directory with --state-dir",
         ) from error
     return fd
 
@@ -211,8 +213,8 @@ def _check(connection: sqlite3.Connection, directory: Path, version: int) -> Non
     if version > SCHEMA_VERSION:
         raise StateError(
             f"this state was written by a newer version (schema {version}, known here: {SCHEMA_VERSION})",
-            at=str(directory),
-            try_="run that version, or name another directory with --state-dir",
+            location=str(directory),
+            hint="run that version, or name another directory with --state-dir",
         )
     (finding,) = connection.execute("PRAGMA quick_check(1)").fetchone()
     if finding != "ok" or version < min(_UPGRADES):
@@ -230,8 +232,8 @@ def _refuse_foreign_directory(directory: Path) -> None:
         if reason := explain_distrust(place, lambda mode: stat.S_ISDIR(mode) or stat.S_ISLNK(mode)):
             raise StateError(
                 f"the state directory is not used: {reason}",
-                at=str(directory),
-                try_="give it to the user of the sidecar with chown, run as its owner, or name another directory",
+                location=str(directory),
+                hint="give it to the user of the sidecar with chown, run as its owner, or name another directory",
             )
 
 
@@ -242,8 +244,8 @@ def _refuse_foreign_files(directory: Path) -> None:
             if reason := explain_distrust(directory / name, stat.S_ISREG):
                 raise StateError(
                     f"the state is not used: {reason}",
-                    at=str(directory / name),
-                    try_="find out who has put it there; then remove it, or give it to the user of the sidecar",
+                    location=str(directory / name),
+                    hint="find out who has put it there; then remove it, or give it to the user of the sidecar",
                 )
 
 
@@ -252,8 +254,8 @@ def _refuse_remote(directory: Path) -> None:
     if kind in _REMOTE:
         raise StateError(
             f"the state directory is on a network file system ({kind}), where the database is not safe",
-            at=str(directory),
-            try_="name a directory on a local disk with --state-dir",
+            location=str(directory),
+            hint="name a directory on a local disk with --state-dir",
         )
 
 
@@ -273,14 +275,14 @@ def _file_system(directory: Path) -> str:
 def _damaged(directory: Path, finding: str) -> StateError:
     return StateError(
         f"the state database is damaged ({finding})",
-        at=str(directory / "state.db"),
-        try_="restore it, or move it away to ship everything again as new; nothing was overwritten",
+        location=str(directory / "state.db"),
+        hint="restore it, or move it away to ship everything again as new; nothing was overwritten",
     )
 
 
 def _unwritable(directory: Path, error: sqlite3.Error) -> StateError:
     return StateError(
         f"the state cannot be written ({error})",
-        at=str(directory),
-        try_="free space on its volume and make it writable for this user",
+        location=str(directory),
+        hint="free space on its volume and make it writable for this user",
     )

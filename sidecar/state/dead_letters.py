@@ -72,8 +72,8 @@ def enforce_limit(db: sqlite3.Connection, bound: DeadLetterLimit, added: int) ->
     if bound.when_full == "block":
         raise StateError(
             f"the dead letters are full ({kept} bytes of at most {bound.size})",
-            at="dead_letters.max_size",
-            try_="send them again or throw some away with `sidecar dead-letters`, or raise the limit",
+            location="dead_letters.max_size",
+            hint="send them again or throw some away with `sidecar dead-letters`, or raise the limit",
         )
     dropped = 0
     while kept > bound.size:

@@ -37,7 +37,7 @@ class Ledger:
                 "INSERT INTO generations (number, pipeline, path, born, device, inode, inode_generation,"
                 " covered, fingerprint, name) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
                 [
-                    (each.number, each.pipeline, path := column_of(each.path), each.born, str(file_id.device),
+                    (each.id, each.pipeline, path := column_of(each.path), each.created_at, str(file_id.device),
                      str(file_id.inode), file_id.inode_generation, fingerprint.covered, fingerprint.digest, path)
                     for each, file_id, fingerprint in generations
                 ],

@@ -93,12 +93,12 @@ class FinishedFiles:
 
     def numbers(self, keys: Iterable[Key]) -> list[int]:
         """The numbers of those whose files have these inodes."""
-        return [self._done[key].known.generation.number for key in keys if key in self._done]
+        return [self._done[key].known.generation.id for key in keys if key in self._done]
 
     def keep_only(self, numbers: Iterable[int]) -> None:
         """Forget all others."""
         kept = set(numbers)
-        self._done = {key: done for key, done in self._done.items() if done.known.generation.number in kept}
+        self._done = {key: done for key, done in self._done.items() if done.known.generation.id in kept}
 
 
 def key_of(file_id: FileId) -> Key:

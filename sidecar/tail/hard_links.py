@@ -72,4 +72,4 @@ class HardLinks:
 
 
 def _name(generation: Generation) -> str:
-    return f"{generation.text}.log-sidecar"
+    return f"{generation.id_prefix}.log-sidecar"

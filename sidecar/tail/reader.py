@@ -193,7 +193,7 @@ class Reader:
             self._want = max(_MIN_WANT, 2 * len(data))
         else:
             self._want = min(self._chunk, 2 * self._want)
-        return replace(self._made(cursor, data, closed=closed), events=starts, split=split)
+        return replace(self._made(cursor, data, closed=closed), event_starts=starts, split_events=split)
 
     @staticmethod
     def _checked(cursor: Cursor, want: int) -> tuple[bytes, int]:

@@ -272,11 +272,11 @@ class TrackedFile:
             if self._taken > end:
                 return False
             passed = min((point.offset for point in self.settled.values()), default=0)
-            self._ledger.cut(self.generation.number, start, end)
+            self._ledger.cut(self.generation.id, start, end)
             self._cuts = tuple(sorted((*self._cuts, end)))
             if len(self._cuts) > _MOST_CUTS:
                 self._cuts = self._cuts[bisect.bisect_left(self._cuts, min(passed, self._cuts[-_KEPT_CUTS])) :]
-                self._ledger.uncut(self.generation.number, self._cuts[0])
+                self._ledger.uncut(self.generation.id, self._cuts[0])
             return True
 
     def take(self, chunk: Chunk) -> bool:
@@ -303,5 +303,5 @@ class TrackedFile:
             known = len(self._head)
             if chunk.offset <= known < min(HEAD, chunk.offset + len(chunk.data)):
                 head = (self._head[: chunk.offset] + chunk.data)[:HEAD]
-                self._ledger.extend(self.generation.number, Fingerprint.of(head))
+                self._ledger.extend(self.generation.id, Fingerprint.of(head))
                 self._head = head

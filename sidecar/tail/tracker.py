@@ -162,8 +162,8 @@ class FileTracker:
     """The lives of one pipeline. The watching thread calls the methods; `truncated` and `through` are for shippers.
 
     `deleted_files` is how many unread bytes of deleted files may be held for the sinks. `grown_at`: when a file of
-    the pipeline last grew, by the monotonic clock, None before there is one; of a file that is new the file system says
-    when that was. `scope`: which files belong to the pipeline; nothing else is read. `left_out`: files of earlier
+    the pipeline last grew, by the monotonic clock, None before there is one; of a file that is new the file system
+    says when that was. `scope`: which files belong to the pipeline; nothing else is read. `left_out`: files of earlier
     runs that are not delivered and do not belong to it now → why they are not read. `beat` is called for each file
     that is looked at, and each second in a thread that waits for another one to finish a scan.
     """
@@ -192,7 +192,7 @@ class FileTracker:
         self._through: dict[int, set[str]] = {}
         self._listeners: dict[str, FileSubscriber] = {}
         self._renumber(boundaries)
-        self._pending = {r.generation.number: r for r in ledger.unfinished(pipeline)}
+        self._pending = {r.generation.id: r for r in ledger.unfinished(pipeline)}
         self._finished = FinishedFiles(ledger.finished_lately(pipeline))
         if links:
             for generation in self._finished.generations():
@@ -209,15 +209,13 @@ class FileTracker:
         if self._ledger.boundaries(self.pipeline) == boundaries:
             return
         renamed = {
-            known.generation: replace(known.generation, number=_drawn())
+            known.generation: replace(known.generation, id=_drawn())
             for known in self._ledger.unfinished(self.pipeline)
         }
         for before, after in renamed.items():
             if self._links:
                 self._links.again(before, after)
-        self._ledger.renumber(
-            self.pipeline, {before.number: after.number for before, after in renamed.items()}, boundaries
-        )
+        self._ledger.renumber(self.pipeline, {before.id: after.id for before, after in renamed.items()}, boundaries)
         for before in renamed:
             if self._links:
                 self._links.drop(before)
@@ -246,11 +244,11 @@ class FileTracker:
             self._ignore_older, self._held_deleted, self._scope = ignore_older, deleted_files, scope
             self._through.clear()
             self.unreadable.keep_readers(listeners.keys())
-            points = {known.generation.number: known.checkpoints for known in self._ledger.unfinished(self.pipeline)}
+            points = {known.generation.id: known.checkpoints for known in self._ledger.unfinished(self.pipeline)}
             lives = [*self._lives.values(), *(sought.life for sought in self._sought.values() if sought.life)]
             self._change_links(links, lives)
             for life in lives:
-                settled = points.get(life.generation.number, {})
+                settled = points.get(life.generation.id, {})
                 life.settled = {sink: settled.get(sink, ORIGIN) for sink in listeners}
                 for sink, listener in listeners.items():
                     listener.adopt(life, life.settled[sink])
@@ -445,7 +443,7 @@ class FileTracker:
         """Whether it is there. While it is closed, its name or even its inode may have gone to another file."""
         life.sighted = True
         if life.name != sighting.path:
-            self._ledger.renamed(life.generation.number, sighting.path, life.seen)
+            self._ledger.renamed(life.generation.id, sighting.path, life.seen)
             life.place = FileLocation(sighting.root, sighting.path)
             if not life.is_open:
                 self._announce(life)
@@ -486,13 +484,13 @@ class FileTracker:
 
     def _take_up(self, key: Key, place: FileLocation, opened: OwnedSource, pending: list[KnownFile]) -> None:
         for known in pending:
-            if known.generation.number not in self._pending:
+            if known.generation.id not in self._pending:
                 continue  # decided before the comparison with another one was postponed
             if key not in self._lives and continues_file(known, opened.open):
                 self._resume(known, opened, place)
             else:
                 self._miss(known, None, "truncated")
-            del self._pending[known.generation.number]
+            del self._pending[known.generation.id]
 
     def _meet_again(self, key: Key, done: FinishedFile, opened: OwnedSource, sighting: SeenFile) -> None:
         """A finished file: nothing to do while it is as it was; read on when it has grown, or for a new sink."""
@@ -502,7 +500,7 @@ class FileTracker:
         elif not source.holds(done.read + 1) and self._listeners.keys() <= known.checkpoints.keys():
             done.size, done.modified = sighting.size, sighting.modified
         else:
-            self._ledger.reopened(known.generation.number)
+            self._ledger.reopened(known.generation.id)
             self._resume(known, opened, FileLocation(sighting.root, sighting.path))
             self._finished.drop(key)
 
@@ -589,7 +587,7 @@ class FileTracker:
         known = self._finished.packed_as(source, place.name)
         if known is None:
             return False
-        self._ledger.moved(known.generation.number, source.identity, place.name, known.seen)
+        self._ledger.moved(known.generation.id, source.identity, place.name, known.seen)
         self._finished.moved(known, source.identity, place.name)
         return True
 
@@ -678,7 +676,7 @@ class FileTracker:
 
     def _resume(self, known: KnownFile, opened: OwnedSource, place: FileLocation) -> TrackedFile:
         if place.name != known.name:
-            self._ledger.renamed(known.generation.number, place.name, known.seen)
+            self._ledger.renamed(known.generation.id, place.name, known.seen)
         opened.open.limit(None)
         head = opened.open.pread(known.fingerprint.covered, 0)
         life = TrackedFile(known.generation, opened.take(), place, head, known.cuts, self._ledger, self._descriptors)
@@ -705,7 +703,7 @@ class FileTracker:
 
     def _take_up_again(self, life: TrackedFile) -> None:
         """It has grown after the sinks were through with it, and before it was let go."""
-        del self._through[life.generation.number]
+        del self._through[life.generation.id]
         for sink, listener in self._listeners.items():
             listener.adopt(life, life.settled[sink])
 
@@ -773,14 +771,14 @@ class FileTracker:
         with life.still(), OwnedSource(life.take_source()) as opened:
             self._unfollow(life)
             self._miss(known, life, "truncated")
-            self._seek_one(self._sought[known.generation.number])
+            self._seek_one(self._sought[known.generation.id])
             with self.unreadable.guard(place.name):
                 if opened.open.status().size:
                     self._begin(opened, place, sighted=life.sighted)
 
     def _miss(self, known: KnownFile, life: TrackedFile | None, reason: str) -> None:
         """The bytes are not where they were: look for them elsewhere, for a while."""
-        self._sought[known.generation.number] = _LostContent(known, life, reason, self._clock.monotonic())
+        self._sought[known.generation.id] = _LostContent(known, life, reason, self._clock.monotonic())
 
     def _seek(self) -> None:
         for sought in list(self._sought.values()):
@@ -797,8 +795,8 @@ class FileTracker:
         place, source = found
         with OwnedSource(source) as opened:
             known = sought.known
-            self._ledger.moved(known.generation.number, source.identity, place.name, known.seen)
-            del self._sought[known.generation.number]
+            self._ledger.moved(known.generation.id, source.identity, place.name, known.seen)
+            del self._sought[known.generation.id]
             self._emit(events.CopyTaken(self.pipeline, known.generation.path, place.name))
             if self._links:
                 self._links.drop(known.generation)
@@ -884,7 +882,7 @@ class FileTracker:
 
     def _give_up(self, sought: _LostContent) -> None:
         known, life = sought.known, sought.life
-        number = known.generation.number
+        number = known.generation.id
         self._ledger.ended(number, sought.reason, known.seen)
         self._sought.pop(number, None)
         if self._links:
@@ -936,7 +934,7 @@ class FileTracker:
             self.poll(life)  # which may take the held file for the copy that it is
             if self._is_followed(life):
                 return self._is_perhaps_copied(life, held.source)
-        sought = self._sought.get(held.like.number)
+        sought = self._sought.get(held.like.id)
         return sought is not None and self._may_become_complete(sought.known, held.source, held.place)
 
     # ── files that have left their name ─────────────────────────────────────────────────────────────────────
@@ -975,7 +973,7 @@ class FileTracker:
         with self._opened(each.place) as opened:
             if opened.source is None or opened.source.identity != life.file_id:
                 return False
-            self._ledger.renamed(life.generation.number, each.place.name, life.seen)
+            self._ledger.renamed(life.generation.id, each.place.name, life.seen)
             life.relocate(opened.take(), each.place)
         self._announce(life)
         return True
@@ -990,13 +988,13 @@ class FileTracker:
             unread = life.unsettled(life.unread_from)
             with suppress(OSError):
                 if unread > 0 and life.status().links == 0:
-                    held.append((life.generation.born, max(unread, least), life))
+                    held.append((life.generation.created_at, max(unread, least), life))
         total = sum(unread for _, unread, _ in held)
         for _, unread, life in sorted(held, key=lambda item: item[0]):
             if total <= self._held_deleted:
                 return
             total -= unread
-            self._ledger.ended(life.generation.number, "deleted", life.seen)
+            self._ledger.ended(life.generation.id, "deleted", life.seen)
             self._unfollow(life)
             life.end("deleted")
             self._announce(life)
@@ -1056,7 +1054,7 @@ class FileTracker:
             self._postpone(opened)
             return True
         self._resume(known, opened, place).sighted = False
-        del self._pending[known.generation.number]
+        del self._pending[known.generation.id]
         return True
 
     def _record_sizes(self) -> None:
@@ -1067,7 +1065,7 @@ class FileTracker:
         self._recorded_at = now
         grown = [(life, life.seen) for life in self._lives.values() if life.seen > life.recorded]
         if grown:
-            self._ledger.seen([(life.generation.number, size) for life, size in grown])
+            self._ledger.seen([(life.generation.id, size) for life, size in grown])
             for life, size in grown:
                 life.recorded = size
 
@@ -1079,7 +1077,7 @@ class FileTracker:
         self._reminded_at = now
         self._ledger.still_there(self._finished.numbers(seen), self._clock.now())
         self._ledger.forget(self.pipeline, self._clock.now())
-        self._finished.keep_only(known.generation.number for known in self._ledger.finished_lately(self.pipeline))
+        self._finished.keep_only(known.generation.id for known in self._ledger.finished_lately(self.pipeline))
 
     @staticmethod
     def _start(source: Source) -> Checkpoint:

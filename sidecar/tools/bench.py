@@ -66,7 +66,7 @@ class BenchRun:
                 self._once(file)
                 if self.figures.lines == before:
                     raise ConfigurationError(
-                        "there is no line in it", at=str(file), try_="name a file with log lines"
+                        "there is no line in it", location=str(file), hint="name a file with log lines"
                     )
                 self.figures.wall_s = time.monotonic() - began
         return self.figures
@@ -107,7 +107,7 @@ class BenchRun:
         figures.lines += lines.count
         figures.bytes += chunk.end - chunk.offset
         figures.unparsed += len(records.errors)
-        figures.at_a_stroke += lines.count if records.names is not None else 0
+        figures.at_a_stroke += lines.count if records.root_names is not None else 0
         self._batch.append(documents)
         self._size += len(chunk.data)
         if self._settings is None or self._size >= self._settings.batch_bytes:
@@ -121,9 +121,9 @@ class BenchRun:
         verdict = self._sink.write(batch)
         clock.lap("deliver")
         if len(verdict.stored) != len(batch):
-            first = verdict.fault or next((Retryable(each.reason) for each in verdict.rejected), None)
+            first = verdict.error or next((Retryable(each.reason) for each in verdict.rejected), None)
             missing = f"{len(batch) - len(verdict.stored)} of {len(batch)} documents were not taken"
-            raise Retryable(f"{missing}: {first.what if first else 'the sink does not say why'}")
+            raise Retryable(f"{missing}: {first.message if first else 'the sink does not say why'}")
         self.figures.stored += len(batch)
 
 

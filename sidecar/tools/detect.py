@@ -218,7 +218,7 @@ def _lines(data: bytes, preset: Joining) -> LineBatch:
         return Framer().lines(Chunk(generation, 0, data, len(data)))
     wanted = MultilineSettings(preset=preset) if isinstance(preset, str) else MultilineSettings(**preset)
     found = wanted.grouping(_LONGEST_EVENT).events(data, closed=True)
-    return Framer().lines(Chunk(generation, 0, data, len(data), events=found.starts, split=found.split))
+    return Framer().lines(Chunk(generation, 0, data, len(data), event_starts=found.starts, split_events=found.split))
 
 
 def _try_formats(parser: Any, preset: Joining, lines: LineBatch, clock: Clock) -> _Try:
@@ -232,7 +232,7 @@ def _others(first: _Try, clock: Clock) -> tuple[list[str], int]:
     found: list[str] = []
     count, records = first.records.lines.count, first.records
     while records.errors and len(found) < _SEVERAL - 1:
-        rest = records.lines.only(sorted(records.errors))
+        rest = records.lines.select(sorted(records.errors))
         tries = [_try_formats(name, first.preset, rest, clock) for name in _EXACT if name not in JOINING]
         enough = [tried for tried in tries if _is_meant(tried, count)]
         if not enough:
@@ -247,7 +247,7 @@ def _unwrap(found: _Try, clock: Clock) -> Any:
     """The parser; one of containers' files with the one for what is in them, if most of that can be read."""
     if found.parser not in ("cri", "docker"):
         return found.parser
-    messages = [flatten(f"{{{body}}}").get("message") for body in found.records.members]
+    messages = [flatten(f"{{{body}}}").get("message") for body in found.records.bodies]
     texts = [text.partition("\n")[0] for text in messages if isinstance(text, str) and text]
     inner = _best("".join(f"{text}\n" for text in texts).encode(errors="replace"), clock) if texts else None
     return {"type": found.parser, "content": inner.parser} if inner and inner.share >= _MOST else found.parser
@@ -290,7 +290,7 @@ def _time(records: RecordBatch, clock: Clock) -> dict[str, Any] | None:
 
 def _rows(records: RecordBatch) -> list[dict[str, Any]]:
     """The values by path of each record that could be read."""
-    bodies = [body for index, body in enumerate(records.members) if index not in records.errors]
+    bodies = [body for index, body in enumerate(records.bodies) if index not in records.errors]
     return [flatten(f"{{{body}}}") for body in bodies]
 
 

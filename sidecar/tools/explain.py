@@ -64,7 +64,7 @@ def explain(settings: Settings, pipeline: str, path: str, data: bytes, clock: Cl
                 lines=wrote[gap.start].count("\n") + 1)
         for gap in records.filtered
     ]  # fmt: skip
-    texts, ids, times, raw = documents.texts(), documents.ids(), documents.event_times(), records.lines.texts
+    texts, ids, times, raw = documents.json_lines(), documents.ids(), documents.timestamps(), records.lines.texts
     layout = lines.layout()
     for index, start in enumerate(documents.starts):
         end = layout.end_of(start)
@@ -83,13 +83,13 @@ def _chunk(pipeline: PipelineSettings, generation: Generation, data: bytes) -> C
     """All of the sample, its events as the reader would find them."""
     charset = lookup(pipeline.encoding).of(data)
     chunk = Chunk(
-        generation, 0, data, len(data), closed=not charset.ends_line(data, len(data)), encoding=charset.name
+        generation, 0, data, len(data), is_unterminated=not charset.ends_line(data, len(data)), encoding=charset.name
     )
     grouping = make_grouping(pipeline)
     if grouping is None:
         return chunk
     found = charset.events(grouping, data[: charset.after_last(data, 0, 0)], 0, closed=True)
-    return replace(chunk, events=found.starts or (0,), split=found.split)
+    return replace(chunk, event_starts=found.starts or (0,), split_events=found.split)
 
 
 def _redactions(rooms: Stages, lines: LineBatch) -> tuple[RecordBatch, dict[int, list[str]]]:
@@ -98,12 +98,12 @@ def _redactions(rooms: Stages, lines: LineBatch) -> tuple[RecordBatch, dict[int,
     before: dict[int, str] = {}
     for stage, records in rooms.stages(lines):
         if stage == "redact":
-            for start, body in zip(records.starts, records.members, strict=True):
+            for start, body in zip(records.starts, records.bodies, strict=True):
                 if before[start] != body:
                     old, new = flatten(f"{{{before[start]}}}"), flatten(f"{{{body}}}")
                     paths = [path for path, value in old.items() if path not in new or new[path] != value]
                     changed[start] = [*changed.get(start, []), *paths]
-        before = dict(zip(records.starts, records.members, strict=True))
+        before = dict(zip(records.starts, records.bodies, strict=True))
     return records, changed
 
 
@@ -133,9 +133,9 @@ def _kind(value: object) -> str:
 
 
 def _annotations(lines: LineBatch, index: int) -> str:
-    if index in lines.undecodable:
+    if index in lines.invalid:
         return "not valid in its encoding: goes to the dead letters"
-    return ", ".join(lines.notes.get(index, {}))
+    return ", ".join(lines.annotations.get(index, {}))
 
 
 def _targets(settings: Settings, sink: str, batch: Batch) -> list[str]:

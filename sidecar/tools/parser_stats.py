@@ -29,7 +29,7 @@ class ParserProbe:
             if not left:
                 break
             began = time.thread_time()
-            errors = parser.parse(lines if len(left) == lines.count else lines.only(left)).errors
+            errors = parser.parse(lines if len(left) == lines.count else lines.select(left)).errors
             self.seconds[name] = self.seconds.get(name, 0.0) + time.thread_time() - began
             self.lines[name] = self.lines.get(name, 0) + len(left)
             for place, index in enumerate(left):

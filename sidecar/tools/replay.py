@@ -41,8 +41,8 @@ def replay(store: DeadLetterStore, wanted: DeadLetterFilter, sinks: Mapping[str,
     for name in dict.fromkeys(letter.sink for _, letter in letters):
         if name not in sinks:
             raise ConfigurationError(
-                "there are dead letters for a sink that is not configured", at=name,
-                try_="name the configuration that they were made with, or choose with --sink",
+                "there are dead letters for a sink that is not configured", location=name,
+                hint="name the configuration that they were made with, or choose with --sink",
             )  # fmt: skip
         mine = [(number, letter) for number, letter in letters if letter.sink == name]
         _replay_to(sinks[name], store, mine, result, now)
@@ -53,7 +53,7 @@ def _replay_to(
     sink: Sink, store: DeadLetterStore, letters: Sequence[tuple[int, DeadLetter]], result: ReplayResult, now: float
 ) -> None:
     if isinstance(sink, ResumableSink):
-        raise ConfigurationError("cannot take single documents again", at=letters[0][1].sink, try_="purge them")
+        raise ConfigurationError("cannot take single documents again", location=letters[0][1].sink, hint="purge them")
     courier = RetryingWriter(sink, threading.Event())
     try:
         sink.open()

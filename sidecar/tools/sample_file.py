@@ -50,7 +50,7 @@ def _tracked_file(file: Path) -> Iterator[TrackedFile]:
         source = open_source(place.root, place.name)
     except OSError as error:
         raise ConfigurationError(
-            f"cannot be read ({error.strerror or error})", at=str(file), try_="name a file with log lines"
+            f"cannot be read ({error.strerror or error})", location=str(file), hint="name a file with log lines"
         ) from error
     generation = Generation(secrets.randbits(63), "sample", str(file), time.time())
     life = TrackedFile(generation, source, place, b"", (), _Unwritten(), OpenFileLimiter(16))

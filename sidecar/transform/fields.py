@@ -50,20 +50,20 @@ class _FieldTransform:
         self._roots = {path.partition(".")[0] for path in change.writes} | set(change.writes)
 
     def __call__(self, records: RecordBatch) -> RecordBatch:
-        if not self._may_touch("\n".join(records.members)):
+        if not self._may_touch("\n".join(records.bodies)):
             return records
         members, complaints = [], {}
-        for index, body in enumerate(records.members):
+        for index, body in enumerate(records.bodies):
             if self._may_touch(body):
                 told: list[str] = []
                 body = self._change.changed(body, told.append)
                 if told:
                     complaints[index] = "; ".join(told)
             members.append(body)
-        if members != records.members:
-            names = None if records.names is None else records.names | self._roots
-            records = replace(records, members=members, names=names, ends_in_log=False)
-        return records.complaining(complaints, self._change.name)
+        if members != records.bodies:
+            names = None if records.root_names is None else records.root_names | self._roots
+            records = replace(records, bodies=members, root_names=names, ends_with_log_object=False)
+        return records.annotate_failures(complaints, self._change.name)
 
     def _may_touch(self, text: str) -> bool:
         """An escape may hide any name."""

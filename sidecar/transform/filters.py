@@ -24,13 +24,13 @@ _MASK = 2**64 - 1
 def _filter(records: RecordBatch, rule: str, is_unwanted: Callable[[int], bool]) -> RecordBatch:
     """Without the records that are unwanted. One on which a pattern takes too long is kept, and says so."""
     dropped, slow = set(), {}
-    for index in range(len(records.members)):
+    for index in range(len(records.bodies)):
         try:
             if is_unwanted(index):
                 dropped.add(index)
         except TimeoutError:
             slow[index] = _TOO_SLOW.format(rule)
-    return records.complaining(slow, rule).without(dropped, rule)
+    return records.annotate_failures(slow, rule).drop(dropped, rule)
 
 
 class ConditionFilter:
@@ -42,7 +42,7 @@ class ConditionFilter:
         self._columns = _Columns(expression.fields)
 
     def __call__(self, records: RecordBatch) -> RecordBatch:
-        rows, search, errors = self._columns.of(records.members), RegexTimeBudget().search, records.errors
+        rows, search, errors = self._columns.of(records.bodies), RegexTimeBudget().search, records.errors
         return _filter(
             records, self._rule,
             lambda index: index not in errors and self._holds(rows[index], search) is not self._keeps,
@@ -80,13 +80,13 @@ class Sampler:
         self._field = field
 
     def __call__(self, records: RecordBatch) -> RecordBatch:
-        number = records.lines.chunk.generation.number
+        number = records.lines.chunk.generation.id
         chosen = [_scatter(number ^ _scatter(start)) for start in records.starts]
         if self._field is not None:
-            for index, body in enumerate(records.members):
+            for index, body in enumerate(records.bodies):
                 if found := read(body, self._field):
                     chosen[index] = _scatter(int.from_bytes(found[0].encode()) % (2**61 - 1))
-        return records.without({index for index, at in enumerate(chosen) if at >= self._below}, "sample")
+        return records.drop({index for index, at in enumerate(chosen) if at >= self._below}, "sample")
 
 
 def _scatter(number: int) -> int:

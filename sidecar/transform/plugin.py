@@ -77,19 +77,21 @@ class PluginTransform:
         self._name, self._function, self._options = name, function, dict(options)
 
     def __call__(self, records: RecordBatch) -> RecordBatch:
-        views = list(map(Record, records.members, records.lines.texts))
+        views = list(map(Record, records.bodies, records.lines.texts))
         complaints: dict[int, str] = {}
         try:
             self._function(views, **self._options)
         except Exception:  # whatever a plug-in raises: some of the records can do without
-            given = zip(records.members, records.lines.texts, strict=True)
+            given = zip(records.bodies, records.lines.texts, strict=True)
             views = [self._alone(index, record, complaints) for index, record in enumerate(given)]
         members = [view.members for view in views]
-        if members == records.members:
-            return records.complaining(complaints, self._name)
+        if members == records.bodies:
+            return records.annotate_failures(complaints, self._name)
         roots = {name for view in views for path in view.written for name in (path, path.partition(".")[0])}
-        names = None if records.names is None else records.names | roots
-        return replace(records, members=members, names=names, ends_in_log=False).complaining(complaints, self._name)
+        names = None if records.root_names is None else records.root_names | roots
+        return replace(records, bodies=members, root_names=names, ends_with_log_object=False).annotate_failures(
+            complaints, self._name
+        )
 
     def _alone(self, index: int, record: tuple[str, str], complaints: dict[int, str]) -> Record:
         view = Record(*record)

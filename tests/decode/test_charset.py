@@ -67,7 +67,7 @@ def test_every_event_begins_and_ends_with_a_line(lines: list[bytes], encoding: s
         assert {*events.starts, events.whole} <= {*begins, len(data)}
     assert events.whole == len(data), "a closed event is whole"
     if b"\0" not in data:
-        chunk = Chunk(GENERATION, 0, data, len(data), events=list(events.starts), encoding=charset.name)
+        chunk = Chunk(GENERATION, 0, data, len(data), event_starts=list(events.starts), encoding=charset.name)
         found = Framer(keep_empty=True, charset=charset).lines(chunk)
         assert list(found.starts) == list(events.starts)
         for text, start, end in zip(found.texts, events.starts, [*events.starts, len(data)][1:], strict=True):

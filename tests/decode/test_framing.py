@@ -17,7 +17,7 @@ def framed(data: bytes, offset: int = 0, **options: object) -> LineBatch:
 
 def test_ordinary_lines_stay_one_text_with_byte_offsets() -> None:
     lines = framed("ä\nbc\n".encode(), offset=10)
-    assert lines.whole
+    assert lines.is_uniform
     assert lines.texts == ["ä", "bc"]
     assert lines.starts == [10, 13]
 
@@ -47,23 +47,23 @@ def test_one_invalid_byte_is_replaced_and_spoils_only_its_own_line() -> None:
     lines = framed(b"a\nb\xffc\nd\n")
     assert lines.texts == ["a", "b�c", "d"]
     assert lines.starts == [0, 2, 6]
-    assert lines.replaced == 1
+    assert lines.replacement_count == 1
 
 
 def test_the_strict_policy_names_the_lines_that_it_refuses() -> None:
-    assert framed(b"a\nb\xffc\n", encoding_errors="strict").undecodable == {1}
+    assert framed(b"a\nb\xffc\n", encoding_errors="strict").invalid == {1}
 
 
 def test_a_line_that_is_too_long_keeps_its_head_and_says_how_long_it_was() -> None:
     lines = framed(b"abcdefghij\nkl\n", max_line=4)
     assert lines.texts == ["abcd", "kl"]
-    assert lines.notes == {0: {"truncated": "true", "original_bytes": "10"}}
+    assert lines.annotations == {0: {"truncated": "true", "original_bytes": "10"}}
 
 
 def test_a_character_that_was_cut_in_the_middle_is_left_out() -> None:
     lines = framed("abcä\n".encode(), max_line=4)
     assert lines.texts == ["abc"]
-    assert lines.replaced == 0
+    assert lines.replacement_count == 0
 
 
 BYTES = st.binary(max_size=60) | st.lists(

@@ -292,7 +292,7 @@ def test_no_line_takes_a_preset_long(name: str) -> None:
 
 def lines(data: bytes, grouping: EventGrouper, **chunk: object) -> LineBatch:
     found = grouping.events(data[: data.rfind(b"\n") + 1], closed=True)
-    made = Chunk(LIFE, 100, data, 100 + len(data), events=found.starts, split=found.split, **chunk)  # type: ignore[arg-type]
+    made = Chunk(LIFE, 100, data, 100 + len(data), event_starts=found.starts, split_events=found.split, **chunk)  # type: ignore[arg-type]
     return Framer().lines(made)
 
 
@@ -301,14 +301,14 @@ def test_an_event_is_one_text_at_the_offset_of_its_first_byte() -> None:
     found = lines("ä\n  b\nc\n".encode(), grouping)
     assert (found.texts, found.starts) == (["ä\n  b", "c"], [100, 107])
     alone = lines(b"a\nb\n", grouping)
-    assert (alone.whole, alone.texts) == (True, ["a", "b"])
+    assert (alone.is_uniform, alone.texts) == (True, ["a", "b"])
 
 
 def test_carriage_returns_blank_lines_and_wrong_bytes_within_an_event() -> None:
     grouping = MultilineSettings(start="^[a-z]").grouping(1 << 20)
     found = lines(b"a\r\n\r\n  \xff\r\n\r\nb\r\n", grouping)
     assert found.texts == ["a\n\n  \ufffd", "b"]
-    assert found.replaced == 1
+    assert found.replacement_count == 1
     blank = lines(b"\n\na\n", grouping)
     assert (blank.texts, blank.starts) == (["a"], [102])
     assert [(gap.start, gap.end, gap.reason) for gap in blank.skipped] == [(100, 102, "empty")]

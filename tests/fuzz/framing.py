@@ -89,7 +89,7 @@ class _Reading:
         ends = dict(zip(begins, [*begins[1:], chunk.end], strict=True))
         assert all(ends[start] == end > start for start, end in gaps)
         for index, (start, text) in enumerate(zip(starts, texts, strict=True)):
-            notes = found.notes.get(index, {})
+            notes = found.annotations.get(index, {})
             self._check(self.file.content[start : ends[start]], text, notes)
             self.lines.append((start, text, notes))
         self.gaps += gaps
@@ -110,9 +110,9 @@ class _Reading:
 
 def _check_both_ways(framing: Framer, chunk: Chunk, found: LineBatch) -> None:
     """A chunk that went as a whole is the same line by line, as the rest of a line has to go."""
-    if found.whole:
+    if found.is_uniform:
         apart = framing.lines(replace(chunk, continuation=True))
-        assert not apart.whole
+        assert not apart.is_uniform
         assert (apart.texts, apart.starts) == (found.texts, found.starts)
         assert not apart.skipped
 

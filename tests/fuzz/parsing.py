@@ -175,8 +175,8 @@ def check(data: bytes, wanted: str | None = None) -> None:
     lines = framed(written(material))
     records = pipeline.parser().parse(lines)
     documents = pipeline.finisher.documents(records)
-    texts = documents.texts()
-    assert len(texts) == len(records.members) == len(records.times) == lines.count
+    texts = documents.json_lines()
+    assert len(texts) == len(records.bodies) == len(records.times) == lines.count
     if isinstance(documents, SplicedDocuments) and pipeline.has_dotted_name_below_ours(lines):
         return
     for index, line in enumerate(lines.texts):
@@ -201,7 +201,7 @@ def _check_line(pipeline: Setup, records: RecordBatch, index: int, line: str, te
     }
     if index in records.errors:
         ours["error.message"] = repr(records.errors[index])
-    if noted := {**records.lines.notes.get(index, {}), **records.notes.get(index, {})}:
+    if noted := {**records.lines.annotations.get(index, {}), **records.annotations.get(index, {})}:
         ours |= {path: leaves(f'{{"v":{value}}}')[0][1] for path, value in noted.items()}
     check_document(text, wrote, ours)
 
@@ -222,11 +222,11 @@ def _wrote(pipeline: Setup, records: RecordBatch, index: int, line: str) -> list
     """What the application said, leaf by leaf; None if it nests too deeply to be looked at from here."""
     text = line.removeprefix("\ufeff").strip(" \t\r\n")
     if index in records.errors and pipeline.name in ("cri", "docker"):
-        return leaves(f"{{{records.members[index]}}}")
+        return leaves(f"{{{records.bodies[index]}}}")
     if index in records.errors or pipeline.name == "plain":
         assert pipeline.name != "json" or not is_object(text)
         return [("message", repr(line))]
-    said = f"{{{records.members[index]}}}"
+    said = f"{{{records.bodies[index]}}}"
     if pipeline.name == "json":
         said = text
     try:
@@ -269,10 +269,10 @@ def _bare(path: str) -> list[str]:
 
 def _check_one_by_one(pipeline: Setup, lines: LineBatch, documents: Documents) -> None:
     """What went at a stroke is the same to the byte when each line is looked at by itself."""
-    apart = replace(lines, whole=False, texts=lines.texts)
+    apart = replace(lines, is_uniform=False, texts=lines.texts)
     careful = pipeline.finisher.documents(replace(pipeline.parser().parse(apart), names=None))
     envelope = BulkFraming("<", ">\n")
-    assert careful.texts() == documents.texts()
+    assert careful.json_lines() == documents.json_lines()
     assert careful.ids() == documents.ids()
-    assert careful.event_times() == documents.event_times()
-    assert careful.rendered(envelope) == documents.rendered(envelope)
+    assert careful.timestamps() == documents.timestamps()
+    assert careful.encode(envelope) == documents.encode(envelope)

@@ -91,8 +91,8 @@ def check(data: bytes) -> None:
     material = Material(data)
     rules, planted = _rules(material)
     records = _records(material, planted)
-    members = Redactor(rules).redacted(records).members
-    assert list(members) == [redact_member_by_member(body, rules) for body in records.members]
+    members = Redactor(rules).redacted(records).bodies
+    assert list(members) == [redact_member_by_member(body, rules) for body in records.bodies]
     hides_field = any(isinstance(rule, FieldRule) for rule in rules)
     for body in members:
         left = list(_strings(json.loads(f"{{{body}}}")))

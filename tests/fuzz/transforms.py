@@ -84,7 +84,9 @@ def _shipped(rooms: Stages, offset: int, lines: Sequence[bytes]) -> tuple[dict[i
     """The documents by offset, and what was left out and why."""
     data = b"".join(b"%b\n" % line for line in lines)
     _, records, documents = rooms.documents(Chunk(GENERATION, offset, data, offset + len(data)))
-    return dict(zip(documents.starts, documents.texts(), strict=True)), {_place(each) for each in records.filtered}
+    return dict(zip(documents.starts, documents.json_lines(), strict=True)), {
+        _place(each) for each in records.filtered
+    }
 
 
 def _place(skipped: SkippedRange) -> tuple[int, str]:

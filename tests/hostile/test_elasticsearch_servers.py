@@ -224,7 +224,7 @@ def test_words_of_megabytes_are_told_shortly(error_type: str) -> None:
     with serving(sends(answer(body))) as server:
         verdict = sink_at(server, timeout=20).write(batch_of("{}"))
     assert all(len(rejection.reason) <= 300 for rejection in verdict.rejected)
-    assert len(str(verdict.fault)) < 1000
+    assert len(str(verdict.error)) < 1000
 
 
 def test_an_answer_that_is_left_over_is_not_taken_for_the_next_one() -> None:

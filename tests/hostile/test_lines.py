@@ -140,7 +140,7 @@ FORGERIES = [
 def test_no_line_forges_a_field_of_ours_and_what_it_wrote_is_kept_beside(forgery: str) -> None:
     lines = [GOOD, forgery.encode(), GOOD]
     _, documents = shipped(lines)
-    text = documents.texts()[1]
+    text = documents.json_lines()[1]
     found = leaves(text)
     said = dict(found)
     assert len(said) == len(found), "no path is there twice"
@@ -173,7 +173,7 @@ def test_what_nests_without_end_is_text_and_its_neighbours_are_fields() -> None:
     ]
     lines = [GOOD, *deep, GOOD]
     _, documents = shipped(lines)
-    found = [json.loads(text) for text in documents.texts()]
+    found = [json.loads(text) for text in documents.json_lines()]
     assert [document.get("level") for document in found] == ["info", None, None, None, None, "info"]
     for line, document in zip(deep, found[1:-1], strict=True):
         assert document["message"] == line.decode()
@@ -209,7 +209,7 @@ def test_numbers_and_times_beyond_all_bounds_stop_nothing(formats: tuple[str, ..
     began = time.process_time()
     _, _, documents = build_stages(pipeline, ManualClock(), "web-1", {}).documents(Chunk(LIFE, 0, data, len(data)))
     assert time.process_time() - began < 2
-    for line, text in zip(lines, documents.texts(), strict=True):
+    for line, text in zip(lines, documents.json_lines(), strict=True):
         assert text.startswith('{"@timestamp":"')
         said = text.partition('"time":')[2]
         assert said.startswith(line.decode()[8:-1]) or '"error":{"message":' in text
@@ -247,9 +247,9 @@ def test_a_line_that_chains_our_collisions_costs_no_more_than_others_of_its_size
     began = time.process_time()
     _, documents = shipped(lines, max_fields=1000)
     assert time.process_time() - began < 5
-    found = leaves(documents.texts()[1])
+    found = leaves(documents.json_lines()[1])
     assert sorted(int(value) for path, value in found if path.startswith("original.")) == list(range(450))
-    assert "_id" not in root_names(documents.texts()[1])
+    assert "_id" not in root_names(documents.json_lines()[1])
 
 
 def test_a_flood_of_lines_on_which_the_pattern_backtracks_for_ever_does_not_hide_the_ordinary_ones() -> None:
@@ -258,7 +258,7 @@ def test_a_flood_of_lines_on_which_the_pattern_backtracks_for_ever_does_not_hide
     began = time.process_time()
     _, documents = shipped(lines, {"type": "regex", "pattern": "(?P<word>.?(?:a|a)*)!"})
     assert time.process_time() - began < 20, "a tenth of a second for each would be eighty"
-    found = [json.loads(text) for text in documents.texts()]
+    found = [json.loads(text) for text in documents.json_lines()]
     assert [document["word"] for document in found if "word" in document] == ["aaa", "aaa"]
     assert sum("message" in document and "took longer" in document["error"]["message"] for document in found) == 800
 
@@ -268,7 +268,7 @@ def test_a_name_of_a_field_in_any_spelling_is_one_field() -> None:
     choices = product(*zip("log", escaped, strict=True))
     spellings = [f'"{"".join(choice)}"' for choice in choices]
     _, documents = shipped([f'{{{name}:{{"offset":-1}}}}'.encode() for name in spellings])
-    for text in documents.texts():
+    for text in documents.json_lines():
         assert dict(leaves(text))["original.log.offset"] == "-1"
         assert dict(leaves(text))["log.offset"] != "-1"
 
@@ -277,7 +277,7 @@ def test_bytes_of_a_compressed_file_under_the_name_of_a_log_are_text() -> None:
     noise = gzip.compress(bytes(range(256)) * 40)
     lines = [line for line in noise.replace(b"\0", b"").split(b"\n") if line.strip(b"\r")]
     _, documents = shipped([GOOD, *lines, GOOD])
-    assert [json.loads(text).get("level") for text in documents.texts()][:: len(lines) + 1] == ["info", "info"]
+    assert [json.loads(text).get("level") for text in documents.json_lines()][:: len(lines) + 1] == ["info", "info"]
 
 
 def test_an_object_that_is_written_twice_hides_no_field_of_ours_where_the_last_one_counts() -> None:

@@ -168,7 +168,7 @@ def fault_of(sink: MongoDBSink, document: str) -> DeliveryError | None:
         verdict = sink.write(batch_of(document))
     except DeliveryError as fault:
         return fault
-    return None if verdict.stored or verdict.rejected else verdict.fault
+    return None if verdict.stored or verdict.rejected else verdict.error
 
 
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")  # of the driver's own thread
@@ -195,7 +195,7 @@ def test_words_of_megabytes_are_told_shortly() -> None:
         with serving(error(index=0, code=code, errmsg=words)) as server:
             verdict = sink_at(server, 20).write(batch_of("{}"))
             assert all(len(rejection.reason) <= 300 for rejection in verdict.rejected)
-            assert len(str(verdict.fault)) < 1000
+            assert len(str(verdict.error)) < 1000
 
 
 PROBE = """

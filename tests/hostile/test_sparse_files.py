@@ -94,7 +94,7 @@ def test_sums_of_the_balance_stop_at_63_bits_and_are_exact_before(tmp_path: Path
 def _settle(ledger: Ledger, number: int, size: int) -> None:
     amounts = ByteCounts()
     amounts.add("stored", size, 1)
-    if number not in {known.generation.number for known in ledger.unfinished("app")}:
+    if number not in {known.generation.id for known in ledger.unfinished("app")}:
         generation = Generation(number, "app", f"/{number}", 0.0)
         ledger.begin([(generation, FileId(1, number, None), Fingerprint.of(b""))])
     ledger.commit("app", "sink", [CheckpointUpdate(number, ORIGIN, size, amounts)])

@@ -141,7 +141,7 @@ class Destination:
             raise Retryable("the connection broke in the middle")
         if fault == "half stored, half refused for now" and half:
             self._take(batch, range(half))
-            return WriteResult(range(half), fault=Misconfigured("something is not right"))
+            return WriteResult(range(half), error=Misconfigured("something is not right"))
         if fault == "one is poison" and batch.ids[0] not in self.documents:
             self._take(batch, range(1, len(batch)))
             return WriteResult(range(1, len(batch)), [Rejection(0, "poison", "never")])

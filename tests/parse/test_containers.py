@@ -42,7 +42,9 @@ def parsed(wanted: Any, lines: list[str], **settings: Any) -> tuple[LineBatch, R
     assert joining
     data = "".join(f"{line}\n" for line in lines).encode()
     found = joining.grouping(chosen.max_line).events(data, closed=True)
-    framed = Framer().lines(Chunk(GENERATION, 0, data, len(data), events=found.starts, split=found.split))
+    framed = Framer().lines(
+        Chunk(GENERATION, 0, data, len(data), event_starts=found.starts, split_events=found.split)
+    )
     return framed, build_stages(chosen, ManualClock(), "node", {}).parser.parse(framed)
 
 
@@ -68,7 +70,7 @@ def test_parts_of_a_line_are_one_record_at_the_offset_of_the_first(name: str, li
     assert [found["message"] for found in fields(records)] == ["one", "two three four", "", "six"]
     starts = [sum(len(line) + 1 for line in lines[:n]) for n in (0, 1, 4, 5)]
     assert list(records.starts) == list(framed.starts) == starts
-    assert not records.notes
+    assert not records.annotations
     assert not records.errors
 
 
@@ -84,7 +86,7 @@ def test_a_line_of_the_other_stream_between_the_parts_cuts_and_mixes_nothing(nam
     assert [(found["stream"], found["message"]) for found in fields(records)] == [
         ("stdout", "a "), ("stderr", "b"), ("stdout", "c")
     ]  # fmt: skip
-    assert records.notes == {0: {"partial": "true"}}
+    assert records.annotations == {0: {"partial": "true"}}
 
 
 @pytest.mark.parametrize("name", ["cri", "docker"])
@@ -98,12 +100,12 @@ def test_the_content_has_a_parser_of_its_own_and_its_time_wins(name: str) -> Non
         {"stream": "stdout", "message": "plain"},
         {"stream": "stdout", "n": 3},
     ]
-    assert "64.40" in records.members[0]
+    assert "64.40" in records.bodies[0]
     assert list(records.times) == ["2026-11-23T02:00:00Z", TIME, TIME, TIME]
     assert records.errors == {2: "the line is not one JSON object"}
     _, whole = parsed({"type": name, "content": "json"}, [wrap(inner[3])] * 2)
     assert fields(whole) == [{"stream": "stdout", "n": 3}] * 2
-    assert whole.names == frozenset({"stream"})
+    assert whole.root_names == frozenset({"stream"})
     _, below = parsed({"type": name, "content": "json"}, [wrap('{"stream.id":1}')] * 2)
     assert fields(below) == [{"stream.id": 1}] * 2
 

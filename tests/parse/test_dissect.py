@@ -51,7 +51,7 @@ def test_times_types_and_a_separator() -> None:
     ]
     assert list(records.times) == ["2026-11-23T01:00:00Z", "", ""]
     assert records.errors == {2: "the line is not of the form of the pattern"}
-    assert records.notes == {1: {"error.message": '"n cannot be read as integer"'}}
+    assert records.annotations == {1: {"error.message": '"n cannot be read as integer"'}}
 
 
 @pytest.mark.parametrize(
@@ -86,7 +86,7 @@ def test_lines_at_a_stroke_are_what_each_of_them_is_by_itself(lines: list[str]) 
     together = parsed(pattern, *texts)
     for index, text in enumerate(texts):
         alone = parsed(pattern, text, "\r")
-        assert together.members[index] == alone.members[0]
+        assert together.bodies[index] == alone.bodies[0]
         assert together.errors.get(index) == alone.errors.get(0)
 
 

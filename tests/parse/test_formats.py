@@ -33,7 +33,7 @@ def read(parser: Parser, line: str) -> tuple[dict[str, Any], str]:
     """The fields and the time of a line that parses."""
     records = parser.parse(framed(line))
     assert not records.errors
-    found: dict[str, Any] = json.loads("{" + records.members[0] + "}")
+    found: dict[str, Any] = json.loads("{" + records.bodies[0] + "}")
     return found, records.times[0]
 
 
@@ -189,8 +189,8 @@ def test_fields_of_ours_are_put_beside_those_of_log_at_a_stroke_as_one_by_one(na
     at_a_stroke = finisher.documents(parser(name).parse(framed(line)))
     assert isinstance(at_a_stroke, SplicedDocuments)
     beside_garbage = finisher.documents(parser(name).parse(framed(line, "garbage")))
-    assert at_a_stroke.texts()[0] == beside_garbage.texts()[0]
-    assert json.loads(at_a_stroke.texts()[0])["log"]["offset"] == 0
+    assert at_a_stroke.json_lines()[0] == beside_garbage.json_lines()[0]
+    assert json.loads(at_a_stroke.json_lines()[0])["log"]["offset"] == 0
 
 
 PIECE = st.sampled_from(
@@ -221,9 +221,9 @@ def test_lines_at_a_stroke_are_what_each_of_them_is_by_itself_beside_garbage(
     lines = [line[:place] + piece + line[place:] for line, place, piece in parts]
     together = parser(name).parse(framed(*lines))
     alone = [parser(name).parse(framed(line, "garbage")) for line in lines]
-    assert list(together.members) == [records.members[0] for records in alone]
+    assert list(together.bodies) == [records.bodies[0] for records in alone]
     assert list(together.times) == [records.times[0] for records in alone]
-    for members in together.members:
+    for members in together.bodies:
         json.loads("{" + members + "}")
     assert set(together.errors) == {index for index, records in enumerate(alone) if 0 in records.errors}
 
@@ -236,14 +236,14 @@ def test_an_event_of_several_lines_is_one_message() -> None:
     ]
     begins = (0, sum(len(line) + 1 for line in lines[:2]))
     records = parser("python").parse(framed(*lines, events=begins))
-    assert [json.loads("{" + members + "}")["message"] for members in records.members] == ["boom\nTraceback:", "on"]
+    assert [json.loads("{" + members + "}")["message"] for members in records.bodies] == ["boom\nTraceback:", "on"]
     assert isinstance(DocumentBuilder(ManualClock(), "node").documents(records), SplicedDocuments)
 
 
 def test_a_line_of_another_format_is_a_message_with_the_reason() -> None:
     records = parser("klog").parse(framed("hello", EXAMPLES[6][1]))
     assert records.errors == {0: "the line is not in the format of klog"}
-    assert records.members[0] == '"message":"hello"'
+    assert records.bodies[0] == '"message":"hello"'
     chain = ParserChain([parser("klog"), parser("postgresql"), PlainTextParser()])
     assert not chain.parse(framed("hello", EXAMPLES[6][1])).errors
 

@@ -31,7 +31,7 @@ def test_named_patterns_become_fields_with_paths_and_types() -> None:
     ]  # fmt: skip
     assert list(records.times) == ["2026-11-23T01:00:00Z", ""]
     assert records.errors == {1: "the line does not match the pattern"}
-    assert "12.50" in records.members[0]
+    assert "12.50" in records.bodies[0]
 
 
 def test_own_patterns_win_and_refer_to_each_other() -> None:
@@ -47,7 +47,7 @@ def test_what_is_there_twice_is_a_list_and_what_took_no_part_is_nothing() -> Non
 def test_what_does_not_convert_stays_text_and_is_told(kind: str) -> None:
     records = parsed(r"(?P<n>\S+) (?P<m>\S+)", "1 2", "x 3", kind=kind, types={"n": "integer", "m": "float"})
     assert fields(records) == [{"n": 1, "m": 2}, {"n": "x", "m": 3}]
-    assert records.notes == {1: {"error.message": '"n cannot be read as integer"'}}
+    assert records.annotations == {1: {"error.message": '"n cannot be read as integer"'}}
 
 
 @pytest.mark.parametrize(

@@ -33,7 +33,7 @@ def parsed(data: bytes, **options: str) -> RecordBatch:
 
 def test_the_members_are_the_applications_own_text() -> None:
     records = parsed(b'{"a":64.40,"b":12345678901234567890}\n{"c" : 1e5,"c":2}\n')
-    assert list(records.members) == ['"a":64.40,"b":12345678901234567890', '"c" : 1e5,"c":2']
+    assert list(records.bodies) == ['"a":64.40,"b":12345678901234567890', '"c" : 1e5,"c":2']
     assert list(records.starts) == [100, 137]
 
 
@@ -56,10 +56,10 @@ def test_a_number_is_an_epoch_and_a_field_may_be_named() -> None:
 def test_times_that_are_converted_are_the_same_at_a_stroke_and_line_by_line(name: str, written: str) -> None:
     lines = framed("".join(f'{{"{name}":{written},"n":{n}}}\n' for n in range(3)).encode())
     one, finisher = JsonParser(Timestamps(), RESERVED), DocumentBuilder(ManualClock(), "here")
-    together, apart = one.parse(lines), one.parse(replace(lines, whole=False))
+    together, apart = one.parse(lines), one.parse(replace(lines, is_uniform=False))
     assert together.times == apart.times == ["2026-11-23T01:00:00.123Z"] * 3
-    assert finisher.documents(together).texts() == finisher.documents(apart).texts()
-    assert (together.names is not None) is (name != "@timestamp" and "u0032" not in written)
+    assert finisher.documents(together).json_lines() == finisher.documents(apart).json_lines()
+    assert (together.root_names is not None) is (name != "@timestamp" and "u0032" not in written)
 
 
 AS_TIME = ["1", "1.5", '"2026-11-23 01:00:00"', f'"{TIME}"', "null", "true", "[1]", '""', "-1", "1e3"]
@@ -69,9 +69,9 @@ AS_TIME = ["1", "1.5", '"2026-11-23 01:00:00"', f'"{TIME}"', "null", "true", "[1
 def test_times_of_all_kinds_are_the_same_at_a_stroke_and_line_by_line(values: list[str]) -> None:
     lines = framed(b"".join(b'{"time":%s}\n' % value.encode() for value in values) or b'{"a":1}\n')
     one, finisher = JsonParser(Timestamps(), RESERVED), DocumentBuilder(ManualClock(), "here")
-    together, apart = one.parse(lines), one.parse(replace(lines, whole=False))
+    together, apart = one.parse(lines), one.parse(replace(lines, is_uniform=False))
     assert together.times == apart.times
-    assert finisher.documents(together).texts() == finisher.documents(apart).texts()
+    assert finisher.documents(together).json_lines() == finisher.documents(apart).json_lines()
 
 
 def test_a_time_that_would_inject_something_is_no_time() -> None:
@@ -86,8 +86,8 @@ def test_a_time_that_would_inject_something_is_no_time() -> None:
 def test_what_is_not_one_object_becomes_a_message_with_the_reason_and_spoils_no_neighbour(line: str) -> None:
     records = parsed(f'{{"a":1}}\n{line}\n{{"b":2}}\n'.encode())
     assert list(records.errors) == [1]
-    assert json.loads("{" + records.members[1] + "}") == {"message": line}
-    assert [records.members[0], records.members[2]] == ['"a":1', '"b":2']
+    assert json.loads("{" + records.bodies[1] + "}") == {"message": line}
+    assert [records.bodies[0], records.bodies[2]] == ['"a":1', '"b":2']
 
 
 def test_one_value_over_two_lines_is_two_lines_that_do_not_parse() -> None:
@@ -96,16 +96,16 @@ def test_one_value_over_two_lines_is_two_lines_that_do_not_parse() -> None:
 
 def test_an_empty_object_is_a_record_without_fields() -> None:
     records = parsed(b'{}\n{ }\n{"a":1}\n')
-    assert list(records.members) == ["", "", '"a":1']
+    assert list(records.bodies) == ["", "", '"a":1']
     assert not records.errors
 
 
 def test_a_byte_order_mark_and_windows_line_ends_do_no_harm() -> None:
-    assert list(parsed('\ufeff{"a":1}\r\n{"b":2}\r\n'.encode()).members) == ['"a":1', '"b":2']
+    assert list(parsed('\ufeff{"a":1}\r\n{"b":2}\r\n'.encode()).bodies) == ['"a":1', '"b":2']
 
 
 def test_fields_go_under_a_target_on_request() -> None:
-    assert list(parsed(b'{"a":1}\n', target="app.log").members) == ['"app":{"log":{"a":1}}']
+    assert list(parsed(b'{"a":1}\n', target="app.log").bodies) == ['"app":{"log":{"a":1}}']
 
 
 def test_a_reserved_name_sends_the_chunk_the_general_way() -> None:
@@ -115,25 +115,27 @@ def test_a_reserved_name_sends_the_chunk_the_general_way() -> None:
         b'{"l\\u006fg":1}\n',
         b'{"log.offset.x":1}\n',
     ):
-        assert parsed(b'{"a":1}\n' + line).names is None
+        assert parsed(b'{"a":1}\n' + line).root_names is None
     for line in (
         b'{"b":"say \\"hi\\""}\n',
         b'{"log.level":"info"}\n',
         b'{"error":{"message":"boom"}}\n{"error":null}\n',
     ):
-        assert parsed(b'{"a":1}\n' + line).names == frozenset()
+        assert parsed(b'{"a":1}\n' + line).root_names == frozenset()
 
 
 def test_a_value_under_error_leaves_the_chunk_together_and_is_told() -> None:
     for member, names in ((b'"error":"boom"', ["error"]), (b'"error":{}', []), (b'"error":null', [])):
         found = parsed(b'{"time":"%b",%b}\n{"time":"%b"}\n' % (TIME.encode(), member, TIME.encode()))
-        assert (found.names, list(found.times)) == (frozenset(names), [TIME, TIME])
+        assert (found.root_names, list(found.times)) == (frozenset(names), [TIME, TIME])
 
 
 @pytest.mark.parametrize("field", ["host", "log.offset"])
 def test_a_time_under_a_name_of_ours_moves_to_original_as_other_values_do(field: str) -> None:
     finisher = DocumentBuilder(ManualClock(), "here")
-    document = json.loads(finisher.documents(parsed(f'{{"{field}":"{TIME}"}}\n'.encode(), field=field)).texts()[0])
+    document = json.loads(
+        finisher.documents(parsed(f'{{"{field}":"{TIME}"}}\n'.encode(), field=field)).json_lines()[0]
+    )
     for part in ("original", *field.split(".")):
         document = document[part]
     assert document == TIME
@@ -141,7 +143,7 @@ def test_a_time_under_a_name_of_ours_moves_to_original_as_other_values_do(field:
 
 def test_lines_without_any_time_go_at_a_stroke_too() -> None:
     records = parsed(b'{"a":1}\n{"b":2}\n')
-    assert (records.names, list(records.times)) == (frozenset(), ["", ""])
+    assert (records.root_names, list(records.times)) == (frozenset(), ["", ""])
 
 
 NAMES = st.sampled_from(
@@ -169,13 +171,13 @@ LINES = st.builds(
 @given(st.lists(LINES, min_size=1, max_size=5))
 def test_documents_are_the_same_to_the_byte_whichever_lines_they_come_with(lines: list[str]) -> None:
     finisher = DocumentBuilder(ManualClock(), "here")
-    together = finisher.documents(parsed("".join(f"{line}\n" for line in lines).encode())).texts()
+    together = finisher.documents(parsed("".join(f"{line}\n" for line in lines).encode())).json_lines()
     one_by_one = []
     offset = 100
     for line in lines:
         data = f"{line}\n".encode()
         chunk = Chunk(GENERATION, offset, data, offset + len(data))
-        one_by_one += finisher.documents(JsonParser(Timestamps(), RESERVED).parse(Framer().lines(chunk))).texts()
+        one_by_one += finisher.documents(JsonParser(Timestamps(), RESERVED).parse(Framer().lines(chunk))).json_lines()
         offset += len(data)
     assert together == one_by_one
     for text in together:
@@ -184,6 +186,6 @@ def test_documents_are_the_same_to_the_byte_whichever_lines_they_come_with(lines
 
 def test_an_object_over_several_lines_of_one_event_is_one_line_in_the_document() -> None:
     text = '{\n  "a": 1,\n  "b": "x\\ny"\n}'
-    chunk = Chunk(Generation(1, "app", "/x", 0.0), 0, f"{text}\n".encode(), len(text) + 1, events=(0,))
+    chunk = Chunk(Generation(1, "app", "/x", 0.0), 0, f"{text}\n".encode(), len(text) + 1, event_starts=(0,))
     records = JsonParser(Timestamps()).parse(Framer().lines(chunk))
-    assert (records.members, records.errors) == (['   "a": 1,   "b": "x\\ny" '], {})
+    assert (records.bodies, records.errors) == (['   "a": 1,   "b": "x\\ny" '], {})

@@ -38,7 +38,7 @@ def parsed(data: str) -> RecordBatch:
     assert joining
     found = joining.grouping(pipeline.max_line).events(data.encode(), closed=True)
     life = Generation(35, "app", "/slow.log", 0.0)
-    chunk = Chunk(life, 0, data.encode(), len(data), events=found.starts)
+    chunk = Chunk(life, 0, data.encode(), len(data), event_starts=found.starts)
     return build_stages(pipeline, ManualClock(), "node", {}).parser.parse(Framer().lines(chunk))
 
 

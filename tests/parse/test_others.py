@@ -71,7 +71,7 @@ def test_a_line_is_the_same_at_a_stroke_and_beside_one_that_is_not_ordinary() ->
         (nginx(), ORDINARY.replace("ann", "-")),
         (nginx(), ORDINARY.replace("ann", "[")),
     ):
-        assert parser.parse(framed(line)).members[0] == parser.parse(framed(line, "garbage")).members[0]
+        assert parser.parse(framed(line)).bodies[0] == parser.parse(framed(line, "garbage")).bodies[0]
 
 
 FIELD = st.text(st.sampled_from('ab-1/?. "[]\t\u00a0\u2028ä\\é'), min_size=1, max_size=6)
@@ -96,7 +96,7 @@ def test_lines_at_a_stroke_are_what_each_of_them_is_by_itself_beside_garbage(
 ) -> None:
     together = server().parse(framed(*lines))
     alone = [server().parse(framed(line, "garbage")) for line in lines]
-    assert list(together.members) == [records.members[0] for records in alone]
+    assert list(together.bodies) == [records.bodies[0] for records in alone]
     assert list(together.times) == [records.times[0] for records in alone]
 
 

@@ -30,7 +30,14 @@ def parser(pattern: str, kind: str = "regex", **options: Any) -> Parser:
 
 
 def said(records: RecordBatch) -> Any:
-    return records.members, records.times, records.errors, records.notes, records.names, records.ends_in_log
+    return (
+        records.bodies,
+        records.times,
+        records.errors,
+        records.annotations,
+        records.root_names,
+        records.ends_with_log_object,
+    )
 
 
 ACCESS = (
@@ -110,7 +117,7 @@ def test_whatever_the_pattern_and_the_lines_are_matches_over_a_chunk_are_those_o
 def test_lines_at_a_stroke_are_what_each_of_them_is_by_itself(pattern: str, texts: list[str], is_grok: bool) -> None:
     lines = framed(*texts)
     one = parser(pattern, "grok" if is_grok else "regex", types={"a": "integer", "b": "float"})
-    together, alone = one.parse(lines), one.parse(replace(lines, whole=False, text="", texts=lines.texts))
+    together, alone = one.parse(lines), one.parse(replace(lines, is_uniform=False, text="", texts=lines.texts))
     assert said(together) == said(alone)
 
 
@@ -124,7 +131,7 @@ def test_lines_that_do_not_match_spoil_no_others() -> None:
     records = parser(r"(?P<n>\d+)").parse(framed("1", "one", "2", "2 "))
     assert fields(records) == [{"n": "1"}, {"message": "one"}, {"n": "2"}, {"message": "2 "}]
     assert records.errors == dict.fromkeys((1, 3), "the line does not match the pattern")
-    assert records.names == frozenset({"n", "message"})
+    assert records.root_names == frozenset({"n", "message"})
 
 
 def test_fields_of_log_leave_room_for_ours_unless_they_are_called_like_them() -> None:
@@ -132,8 +139,8 @@ def test_fields_of_log_leave_room_for_ours_unless_they_are_called_like_them() ->
         records = parser(f"{pattern} %{{GREEDYDATA:message}}", "grok").parse(framed("INFO up", "WARN down"))
         found = DocumentBuilder(ManualClock(), "node").documents(records)
         assert isinstance(found, SplicedDocuments) is splices
-        careful = DocumentBuilder(ManualClock(), "node").documents(replace(records, names=None))
-        assert found.texts() == careful.texts()
+        careful = DocumentBuilder(ManualClock(), "node").documents(replace(records, root_names=None))
+        assert found.json_lines() == careful.json_lines()
 
 
 def test_a_line_that_takes_too_long_is_told_and_the_others_are_parsed() -> None:

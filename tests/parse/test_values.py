@@ -37,7 +37,7 @@ def test_a_row_of_csv_becomes_the_columns_with_their_types_and_time() -> None:
     ]
     assert list(records.times) == ["2026-11-23T01:00:00Z", "2026-11-23T01:00:01Z"]
     assert not records.errors
-    assert not records.notes
+    assert not records.annotations
 
 
 def test_rows_that_are_none_are_messages_with_the_reason_and_spoil_no_others() -> None:
@@ -50,7 +50,7 @@ def test_rows_that_are_none_are_messages_with_the_reason_and_spoil_no_others() -
         1: "the line does not have 4 values, as there are columns, but 2",
     }
     assert fields(records)[3]["http"] == {"status": "many"}
-    assert records.notes == {3: {"error.message": '"http.status cannot be read as integer"'}}
+    assert records.annotations == {3: {"error.message": '"http.status cannot be read as integer"'}}
 
 
 def test_a_quoted_value_may_hold_line_ends_of_an_event() -> None:
@@ -63,7 +63,7 @@ def test_a_number_of_two_lines_is_none() -> None:
     lines = framed('t,b,"1', '2",x', "t,b,2,y", events=(0, 12))
     records = parser(ROWS).parse(lines)
     assert [found["http"]["status"] for found in fields(records)] == ["1\n2", 2]
-    assert records.notes == {0: {"error.message": '"http.status cannot be read as integer"'}}
+    assert records.annotations == {0: {"error.message": '"http.status cannot be read as integer"'}}
 
 
 def test_another_delimiter() -> None:
@@ -126,8 +126,11 @@ def test_a_value_that_does_not_convert_stays_text_and_is_told_in_a_list_of_parse
     lines = framed("{}", "n=many from=here b=1", "n=1")
     records = ParserChain([parser("json"), parser(PAIRS)]).parse(lines)
     assert fields(records)[1:] == [{"n": "many", "from": "here", "b": "1"}, {"n": 1}]
-    assert json.loads(records.notes[1]["error.message"]) == "from cannot be read as ip; n cannot be read as integer"
-    assert records.notes.keys() == {1}
+    assert (
+        json.loads(records.annotations[1]["error.message"])
+        == "from cannot be read as ip; n cannot be read as integer"
+    )
+    assert records.annotations.keys() == {1}
 
 
 WORD = st.text(st.sampled_from('a1.=", \\\t\u00a0\u2028ä-'), max_size=6)
@@ -146,13 +149,13 @@ def test_lines_at_a_stroke_are_what_each_of_them_is_by_itself(drawn: tuple[Any, 
     one = parser(wanted)
     together = one.parse(lines)
     again = one.parse(lines)
-    assert (again.members, again.times, again.notes) == (together.members, together.times, together.notes)
+    assert (again.bodies, again.times, again.annotations) == (together.bodies, together.times, together.annotations)
     for index in range(lines.count):
-        alone = parser(wanted).parse(replace(lines.only([index]), texts=[lines.texts[index]]))
-        assert together.members[index] == alone.members[0]
+        alone = parser(wanted).parse(replace(lines.select([index]), texts=[lines.texts[index]]))
+        assert together.bodies[index] == alone.bodies[0]
         assert together.times[index] == alone.times[0]
         assert together.errors.get(index) == alone.errors.get(0)
-        assert together.notes.get(index) == alone.notes.get(0)
+        assert together.annotations.get(index) == alone.annotations.get(0)
 
 
 def test_lines_with_other_names_or_quotes_than_before_come_out_as_they_are() -> None:
@@ -174,7 +177,7 @@ def test_a_long_word_is_looked_at_once_not_from_each_of_its_letters() -> None:
 @given(st.lists(st.sampled_from(["a", "b=", "=", '"', " ", "a=b ", 'c="d e" ', "x=1"]), max_size=12), st.booleans())
 def test_what_a_line_of_pairs_becomes_does_not_depend_on_its_neighbours(parts: list[str], second: bool) -> None:
     lines = framed("".join(parts) or "a", *(["n=1"] if second else []))
-    together, alone = parser("logfmt").parse(lines), parser("logfmt").parse(replace(lines, whole=False, text=""))
+    together, alone = parser("logfmt").parse(lines), parser("logfmt").parse(replace(lines, is_uniform=False, text=""))
     assert fields(together) == fields(alone)
     assert together.errors == alone.errors
 
@@ -192,12 +195,12 @@ def test_pairs_of_differing_names_come_out_the_same_beside_a_line_that_needs_its
     flat = parser(PAIRS).parse(framed(*texts))
     for needs_shape in ("a=1 a=2", "x=1 a.b=2"):
         shaped = parser(PAIRS).parse(framed(*texts, needs_shape))
-        assert flat.members == shaped.members[:-1]
+        assert flat.bodies == shaped.bodies[:-1]
         assert list(flat.times) == list(shaped.times)[:-1]
-        assert flat.notes == shaped.notes
-        assert flat.names is not None
-        assert shaped.names is not None
-        assert flat.names <= shaped.names
+        assert flat.annotations == shaped.annotations
+        assert flat.root_names is not None
+        assert shaped.root_names is not None
+        assert flat.root_names <= shaped.root_names
 
 
 OCTET = st.sampled_from(
@@ -213,7 +216,7 @@ def test_addresses_are_told_from_other_texts_for_a_column_as_for_each(texts: lis
     wanted = {"type": "regex", "pattern": "a(?P<a>.*)", "types": {"a": "ip"}}
     records = parser(wanted).parse(framed(*(f"a{text}" for text in texts)))
     assert [found["a"] for found in fields(records)] == texts
-    assert records.notes.keys() == {place for place, text in enumerate(texts) if text and not is_address(text)}
+    assert records.annotations.keys() == {place for place, text in enumerate(texts) if text and not is_address(text)}
 
 
 def is_address(text: str) -> bool:

@@ -83,7 +83,7 @@ def read(
             continue
         lines = framing.lines(piece)
         found += [
-            (at, text, lines.notes.get(i, {}))
+            (at, text, lines.annotations.get(i, {}))
             for i, (at, text) in enumerate(zip(lines.starts, lines.texts, strict=True))
         ]
         cursor.took(piece)
@@ -209,8 +209,8 @@ def test_wrong_bytes_are_replaced_and_counted(path: Path) -> None:
         life.close()
         assert chunk
         lines = Framer(charset=lookup(name)).lines(chunk)
-        assert (lines.texts, lines.replaced) == ([shown, "ok"], 1)
-        assert Framer(charset=lookup(name), encoding_errors="strict").lines(chunk).undecodable == {0}
+        assert (lines.texts, lines.replacement_count) == ([shown, "ok"], 1)
+        assert Framer(charset=lookup(name), encoding_errors="strict").lines(chunk).invalid == {0}
 
 
 def test_an_encoding_that_nobody_knows_is_told() -> None:

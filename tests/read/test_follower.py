@@ -63,7 +63,7 @@ class Run:
     def settle(self, life: TrackedFile, offset: int) -> None:
         before = life.pread(min(64, offset), max(0, offset - 64))
         life.settled["sink"] = point = Checkpoint(offset, OverlapDigest.of(before))
-        self.ledger.commit("app", "sink", [CheckpointUpdate(life.generation.number, point, life.size, ByteCounts())])
+        self.ledger.commit("app", "sink", [CheckpointUpdate(life.generation.id, point, life.size, ByteCounts())])
 
     def killed(self) -> None:
         for life in self.follower.lives():
@@ -71,7 +71,7 @@ class Run:
         self.store.close()
 
     def generations(self) -> dict[str, int]:
-        return {life.name: life.generation.number for life in self.follower.lives()}
+        return {life.name: life.generation.id for life in self.follower.lives()}
 
 
 LINES = b"".join(b"line %d\n" % n for n in range(300))
@@ -132,7 +132,7 @@ def test_a_truncation_that_is_seen_begins_a_new_generation_and_ends_the_old(tmp_
     (tmp_path / "a.log").write_bytes(b"new\n")
     run.look()
     assert old.ended == "truncated"
-    assert run.generations()[str(tmp_path / "a.log")] != old.generation.number
+    assert run.generations()[str(tmp_path / "a.log")] != old.generation.id
 
 
 def test_a_file_that_is_gone_after_a_restart_is_said_to_be_missing(tmp_path: Path) -> None:
@@ -237,7 +237,7 @@ class Watched:
 
     def begin(self, generations: Sequence[tuple[Generation, FileId, Fingerprint]]) -> None:
         if self.is_full:
-            raise StateError("the state cannot be written", at="state", try_="free space")
+            raise StateError("the state cannot be written", location="state", hint="free space")
         self.begun.append((len(generations), len(self.run.ear.adopted)))
         self.run.ledger.begin(generations)
 
@@ -254,7 +254,7 @@ def test_many_new_files_are_written_down_together_and_none_is_announced_before_t
     burst(tmp_path, 50)
     run.look()
     assert watched.begun == [(20, 0), (20, 20), (10, 40)]
-    assert {known.generation.number for known in run.ledger.unfinished("app")} == set(run.generations().values())
+    assert {known.generation.id for known in run.ledger.unfinished("app")} == set(run.generations().values())
     assert len(run.generations()) == 50
 
 

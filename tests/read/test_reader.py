@@ -81,7 +81,7 @@ def test_in_a_closing_life_the_last_line_is_shipped_and_its_end_written_down_fir
     next_chunk(cursor)
     last = next_chunk(cursor)
     assert last
-    assert (last.data, last.closed) == (b"tw", True)
+    assert (last.data, last.is_unterminated) == (b"tw", True)
     assert file.notebook.cuts == [(4, 6)]
 
 
@@ -92,7 +92,7 @@ def test_what_follows_a_shipped_beginning_is_a_continuation(tmp_path: Path) -> N
     second = next_chunk(cursor)
     assert first
     assert second
-    assert (first.data, first.closed) == (b"one\ntw", True)
+    assert (first.data, first.is_unterminated) == (b"one\ntw", True)
     assert (second.data, second.continuation) == (b"o\nthree\n", True)
 
 
@@ -135,7 +135,7 @@ def test_a_line_longer_than_the_limit_keeps_its_head_and_the_file_goes_on(tmp_pa
     cursor = file.cursor()
     first = next_chunk(cursor, max_line=100, chunk=1000)
     assert first
-    assert (len(first.data), first.cut_bytes, first.end) == (100, 49_900, 50_001)
+    assert (len(first.data), first.truncated_bytes, first.end) == (100, 49_900, 50_001)
     second = next_chunk(cursor, max_line=100, chunk=1000)
     assert second
     assert second.data == b"next\n"

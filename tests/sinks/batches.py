@@ -14,7 +14,7 @@ _NUMBERS = count(1 << 60)
 
 def generation(born: float = 1_782_000_000.0) -> Generation:
     """The life of a file that no other test uses; born on 2026-06-21 in UTC."""
-    return Generation(number=next(_NUMBERS), pipeline="app", path="/var/log/app/a.log", born=born)
+    return Generation(id=next(_NUMBERS), pipeline="app", path="/var/log/app/a.log", created_at=born)
 
 
 def batch_of(

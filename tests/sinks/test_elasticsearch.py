@@ -39,7 +39,7 @@ def test_documents_are_stored_as_they_are_under_the_ids_of_their_positions(
 ) -> None:
     batch = batch_of('{"a":64.40,"b":"ü"}', '{"a":1}')
     verdict = sink_at(elasticsearch_url, index=index_name).write(batch)
-    assert (verdict.stored, verdict.already, verdict.fault) == (range(2), 0, None)
+    assert (verdict.stored, verdict.duplicates, verdict.error) == (range(2), 0, None)
     assert stored(client, index_name) == {batch.ids[0]: {"a": 64.40, "b": "ü"}, batch.ids[1]: {"a": 1}}
 
 
@@ -49,7 +49,7 @@ def test_what_is_sent_again_is_found_to_be_there(
     sink, life = sink_at(elasticsearch_url, index=index_name), generation()
     sink.write(batch_of('{"n":1}', of=life))
     verdict = sink.write(batch_of('{"n":1}', '{"n":2}', of=life))
-    assert (verdict.stored, verdict.already) == (range(2), 1)
+    assert (verdict.stored, verdict.duplicates) == (range(2), 1)
     assert len(stored(client, index_name)) == 2
 
 
@@ -123,7 +123,7 @@ def test_a_refused_document_is_rejected_in_the_servers_words_and_its_neighbours_
     client.indices.create(index=index_name, mappings=LONG_N, settings=limit)
     batch = batch_of('{"n":1}', document, '{"n":3}')
     verdict = sink_at(elasticsearch_url, index=index_name).write(batch)
-    assert (list(verdict.stored), verdict.fault) == ([0, 2], None)
+    assert (list(verdict.stored), verdict.error) == ([0, 2], None)
     [rejection] = verdict.rejected
     assert (rejection.index, rejection.kind, rejection.status, rejection.target) == (1, kind, 400, index_name)
     assert words in rejection.reason
@@ -154,9 +154,9 @@ def test_a_blocked_index_is_a_matter_of_the_set_up(
     client.indices.put_settings(index=index_name, settings=block)
     verdict = sink_at(elasticsearch_url, index=index_name).write(batch_of('{"n":1}'))
     assert (list(verdict.stored), list(verdict.rejected)) == ([], [])
-    assert isinstance(verdict.fault, Misconfigured)
-    assert words in str(verdict.fault)
-    assert advice in str(verdict.fault)
+    assert isinstance(verdict.error, Misconfigured)
+    assert words in str(verdict.error)
+    assert advice in str(verdict.error)
 
 
 def test_an_index_on_a_full_disk_is_tried_again(
@@ -165,7 +165,7 @@ def test_an_index_on_a_full_disk_is_tried_again(
     client.indices.create(index=index_name)
     client.indices.put_settings(index=index_name, settings={"index.blocks.read_only_allow_delete": True})
     verdict = sink_at(elasticsearch_url, index=index_name).write(batch_of('{"n":1}'))
-    assert isinstance(verdict.fault, Retryable)
+    assert isinstance(verdict.error, Retryable)
     assert not verdict.rejected
 
 
@@ -176,9 +176,9 @@ def test_a_closed_index_and_a_missing_pipeline_are_matters_of_the_set_up(
     missing = sink_at(elasticsearch_url, index=index_name, pipeline="nowhere").write(batch_of('{"n":1}'))
     client.indices.close(index=index_name)
     closed = sink_at(elasticsearch_url, index=index_name).write(batch_of('{"n":1}'))
-    assert isinstance(missing.fault, Misconfigured)
-    assert "pipeline with id [nowhere] does not exist" in str(missing.fault)
-    assert isinstance(closed.fault, Misconfigured)
+    assert isinstance(missing.error, Misconfigured)
+    assert "pipeline with id [nowhere] does not exist" in str(missing.error)
+    assert isinstance(closed.error, Misconfigured)
     assert not missing.rejected
     assert not closed.rejected
 
@@ -205,8 +205,8 @@ def test_a_time_series_index_asks_for_ids_of_its_own(
     )  # fmt: skip
     document = '{"@timestamp":"2026-01-01T00:00:00Z","d":"x"}'
     verdict = sink_at(elasticsearch_url, index=index_name).write(batch_of(document))
-    assert isinstance(verdict.fault, Misconfigured)
-    assert "document_id: none" in str(verdict.fault)
+    assert isinstance(verdict.error, Misconfigured)
+    assert "document_id: none" in str(verdict.error)
 
 
 def test_a_probe_tries_a_write_and_leaves_no_document(

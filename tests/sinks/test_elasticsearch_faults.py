@@ -88,7 +88,7 @@ def test_every_item_is_judged_even_if_the_answer_says_that_there_was_no_error(ga
     gate.answer(200, b'{"errors":false,"items":[%b,%b]}' % (CREATED, busy))
     verdict = sink_at(gate).write(batch_of("{}", "{}"))
     assert list(verdict.stored) == [0]
-    assert isinstance(verdict.fault, Retryable)
+    assert isinstance(verdict.error, Retryable)
 
 
 @pytest.mark.parametrize("status", [429, 500, 502, 503, 504])
@@ -97,7 +97,7 @@ def test_a_document_that_cannot_be_taken_now_is_left_to_be_sent_again(gate: Gate
     gate.answer(200, b'{"errors":true,"items":[%b,%b]}' % (item, CREATED))
     verdict = sink_at(gate).write(batch_of("{}", "{}"))
     assert (list(verdict.stored), list(verdict.rejected)) == ([1], [])
-    assert isinstance(verdict.fault, Retryable)
+    assert isinstance(verdict.error, Retryable)
 
 
 @pytest.mark.parametrize(
@@ -113,7 +113,7 @@ def test_what_is_not_known_to_be_about_the_document_is_a_matter_of_the_set_up(
     gate.answer(200, b'{"errors":true,"items":[%b,%b,%b]}' % (busy, item, CREATED))
     verdict = sink_at(gate).write(batch_of("{}", "{}", "{}"))
     assert (list(verdict.stored), list(verdict.rejected)) == ([2], [])
-    assert isinstance(verdict.fault, Misconfigured)
+    assert isinstance(verdict.error, Misconfigured)
 
 
 def test_a_document_that_went_to_the_failure_store_is_stored_and_counted_apart(gate: Gate) -> None:

@@ -99,8 +99,8 @@ def test_url_and_yaml_forms_of_the_same_place_are_the_same_destination() -> None
 def test_a_contradiction_is_refused_by_the_name_of_its_key(fields: dict[str, Any], key: str) -> None:
     with pytest.raises(ConfigurationError) as refused:
         ElasticsearchSettings.model_validate(fields)
-    assert refused.value.at == key
-    assert refused.value.try_
+    assert refused.value.location == key
+    assert refused.value.hint
 
 
 @pytest.mark.parametrize(
@@ -127,7 +127,7 @@ def test_a_contradiction_is_refused_by_the_name_of_its_key(fields: dict[str, Any
 def test_a_name_that_no_index_can_have_is_refused(index: str) -> None:
     with pytest.raises(ConfigurationError) as refused:
         ElasticsearchSettings(url=HERE, index=index)
-    assert refused.value.at == "index"
+    assert refused.value.location == "index"
 
 
 def test_all_contradictions_are_told_at_once() -> None:

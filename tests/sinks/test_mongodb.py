@@ -60,7 +60,7 @@ def test_what_is_sent_again_is_found_to_be_there(database: Database[dict[str, An
     sink, life = sink_into(database), generation()
     sink.write(batch_of('{"n":1}', of=life))
     verdict = sink.write(batch_of('{"n":1}', '{"n":2}', of=life))
-    assert (verdict.stored, verdict.already, verdict.fault) == (range(2), 1, None)
+    assert (verdict.stored, verdict.duplicates, verdict.error) == (range(2), 1, None)
     assert database.logs.count_documents({}) == 2
 
 
@@ -90,7 +90,7 @@ def test_a_document_that_fails_validation_is_rejected_and_its_neighbours_are_sto
 ) -> None:
     database.create_collection("logs", validator={"n": {"$type": "int"}})
     verdict = sink_into(database).write(batch_of('{"n":1}', '{"n":"s3cret"}', '{"n":3}'))
-    assert (list(verdict.stored), verdict.fault) == ([0, 2], None)
+    assert (list(verdict.stored), verdict.error) == ([0, 2], None)
     [rejection] = verdict.rejected
     assert (rejection.index, rejection.kind, rejection.status) == (1, "DocumentValidationFailure", 121)
     assert (rejection.reason, rejection.target) == ("Document failed validation", "logs")
@@ -103,7 +103,7 @@ def test_a_double_in_another_unique_index_is_rejected_unless_the_document_itself
     sink, life = sink_into(database), generation()
     sink.write(batch_of('{"user":"s3cret"}', of=life))
     verdict = sink.write(batch_of('{"user":"s3cret"}', '{"user":"s3cret"}', '{"user":"b"}', of=life))
-    assert (sorted(verdict.stored), verdict.already) == ([0, 2], 1)
+    assert (sorted(verdict.stored), verdict.duplicates) == ([0, 2], 1)
     [rejection] = verdict.rejected
     assert (rejection.index, rejection.kind, rejection.status) == (1, "DuplicateKey", 11000)
     assert "index: user_1" in rejection.reason

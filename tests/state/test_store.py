@@ -22,7 +22,7 @@ GENERATION = Generation(2**62 + 5, "app", "/var/log/app/a.log", 1_000.0)
 
 def letter(start: int, document: str = "{}", sink: str = "search") -> DeadLetter:
     return DeadLetter(
-        "app", sink, GENERATION.number, GENERATION.path, start, start + 10, f"id-{start}", "logs", document, "", 400,
+        "app", sink, GENERATION.id, GENERATION.path, start, start + 10, f"id-{start}", "logs", document, "", 400,
         "mapping", "no", 5.0,
     )  # fmt: skip
 
@@ -85,7 +85,7 @@ def test_a_torn_last_write_costs_that_commit_and_nothing_else(tmp_path: Path) ->
     ledger = begun(tmp_path)
     wal = tmp_path / "state.db-wal"
     whole = wal.stat().st_size
-    ledger.finished(GENERATION.number, 5.0, True)
+    ledger.finished(GENERATION.id, 5.0, True)
     copies = {name: (tmp_path / name).read_bytes() for name in ("state.db", "state.db-wal")}
     for torn in (whole + 10, wal.stat().st_size - 1):
         other = tmp_path / f"torn-{torn}"
@@ -143,9 +143,9 @@ def test_a_checkpoint_its_dead_letters_and_the_balance_are_there_together_after_
     amounts = ByteCounts()
     amounts.add("stored", 90, 9)
     amounts.add("dead_letter", 10, 1)
-    step = CheckpointUpdate(GENERATION.number, Checkpoint(100, OverlapDigest.of(b"tail")), 120, amounts, [letter(90)])
+    step = CheckpointUpdate(GENERATION.id, Checkpoint(100, OverlapDigest.of(b"tail")), 120, amounts, [letter(90)])
     ledger.commit("app", "search", [step], receipt="r1")
-    ledger.cut(GENERATION.number, 100, 120)
+    ledger.cut(GENERATION.id, 100, 120)
     store.close()
 
     again = Ledger(open_database(tmp_path))
@@ -163,9 +163,9 @@ def test_a_finished_generation_is_forgotten_after_a_week_and_its_balance_is_not(
     amounts = ByteCounts()
     amounts.add("stored", 100, 10)
     ledger.commit(
-        "app", "search", [CheckpointUpdate(GENERATION.number, Checkpoint(100, OverlapDigest.of(b"")), 100, amounts)]
+        "app", "search", [CheckpointUpdate(GENERATION.id, Checkpoint(100, OverlapDigest.of(b"")), 100, amounts)]
     )
-    ledger.finished(GENERATION.number, 1_000.0, True)
+    ledger.finished(GENERATION.id, 1_000.0, True)
     ledger.forget("app", 1_000.0 + 8 * 86400)
     assert ledger.unfinished("app") == []
     assert ledger.balance()["search"].bytes_ == {"stored": 100}
@@ -185,7 +185,7 @@ def test_the_balance_is_that_of_the_database_whoever_changes_it(tmp_path: Path) 
             amounts.add("dead_letter", 10 * letters, letters)
         refused = [letter(offset + 10 * n, "x" * 10, sink) for n in range(letters)]
         step = CheckpointUpdate(
-            GENERATION.number, Checkpoint(offset + 100, OverlapDigest.of(b"")), offset + 100, amounts, refused
+            GENERATION.id, Checkpoint(offset + 100, OverlapDigest.of(b"")), offset + 100, amounts, refused
         )
         ledger.commit("app", sink, [step])
 
@@ -208,7 +208,7 @@ def test_the_balance_is_that_of_the_database_whoever_changes_it(tmp_path: Path) 
         commit(300, "search", 1)
     assert agrees()["search"] == {"stored": 190, "dead_letter": 10}
     commit(300, "search", 0)
-    ledger.finished(GENERATION.number, 1_000.0, True)
+    ledger.finished(GENERATION.id, 1_000.0, True)
     ledger.forget("app", 1_000.0 + 8 * 86400)
     assert agrees()["search"] == {"stored": 290, "dead_letter": 10}
     ledger.balance()["search"].add("stored", 1, 1)  # an answer belongs to whoever asked

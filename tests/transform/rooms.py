@@ -36,10 +36,10 @@ def transformed(lines: Sequence[str], *transforms: Any, parser: Any = "json", **
 
 def members(line: str, *transforms: Any) -> str:
     """The members that become of one JSON object."""
-    return transformed([line], *transforms).members[0]
+    return transformed([line], *transforms).bodies[0]
 
 
 def documents(lines: Sequence[str], *transforms: Any, parser: Any = "json", **settings: Any) -> list[dict[str, Any]]:
     """The finished documents."""
     found = rooms(*transforms, parser=parser, **settings).documents(chunk(lines))[2]
-    return [json.loads(text) for text in found.texts()]
+    return [json.loads(text) for text in found.json_lines()]

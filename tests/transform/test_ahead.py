@@ -22,7 +22,7 @@ def documents(*lines: str) -> list[dict[str, Any]]:
     data = "".join(f"{line}\n" for line in lines).encode()
     rooms = build_stages(PipelineSettings(paths=("*",), parser=("json",)), ManualClock(), "h", {})  # type: ignore[arg-type]
     records = rooms.records(rooms.framing.lines(Chunk(GENERATION, 0, data, len(data))))
-    return [json.loads(text) for text in rooms.finisher.documents(records).texts()]
+    return [json.loads(text) for text in rooms.finisher.documents(records).json_lines()]
 
 
 @pytest.mark.parametrize(

@@ -22,7 +22,7 @@ RECORD = {
 
 def holds(expression: str, record: Any = RECORD) -> bool:
     found = transformed([json.dumps(record)], {"drop_when": expression})
-    return not found.members
+    return not found.bodies
 
 
 @pytest.mark.parametrize(
@@ -102,7 +102,7 @@ LINES = ['{"level":"debug","n":1}', '{"level":"info","n":2.50}', "no json", '{"n
 def test_dropped_records_are_filtered_and_the_others_keep_offsets_and_text() -> None:
     found = transformed(LINES, {"drop_when": 'level == "debug"'})
     whole = transformed(LINES)
-    assert found.members == [whole.members[i] for i in (1, 2, 3)]
+    assert found.bodies == [whole.bodies[i] for i in (1, 2, 3)]
     assert found.starts == [whole.starts[i] for i in (1, 2, 3)]
     assert found.errors == {1: "the line is not one JSON object"}
     assert [(gap.start, gap.end, gap.reason) for gap in found.filtered] == [
@@ -124,7 +124,7 @@ def test_one_rule_after_the_other_counts_each_line_once() -> None:
 
 def test_a_condition_sees_what_the_transforms_before_it_have_made() -> None:
     steps = [{"convert": {"n": "string"}}, {"rename": {"n": "m"}}, {"drop_when": 'm == "2.50"'}]
-    assert len(transformed(LINES, *steps).members) == 4
+    assert len(transformed(LINES, *steps).bodies) == 4
 
 
 @pytest.mark.parametrize("settings", [{"include_lines": ["info", "json$"]}, {"exclude_lines": ["debug", '^{"n"']}])
@@ -158,36 +158,36 @@ def test_a_pattern_that_takes_for_ever_keeps_the_record_and_holds_nothing_up() -
     began = time.process_time()
     found = transformed(lines, {"drop_when": r'a ~ "^(x|x)+$" or b == 7'})
     assert time.process_time() - began < 10
-    assert len(found.members) == 200
-    assert found.faults == {"drop_when": 200}
-    assert found.notes[0] == {"error.message": '"drop_when: the pattern took too long, so the record is kept"'}
+    assert len(found.bodies) == 200
+    assert found.failures == {"drop_when": 200}
+    assert found.annotations[0] == {"error.message": '"drop_when: the pattern took too long, so the record is kept"'}
 
 
 def test_a_sample_is_a_part_of_all_and_the_same_each_time() -> None:
     lines = [f'{{"n":{number}}}' for number in range(10_000)]
     for rate in (0.01, 0.5, 0.9):
         found = transformed(lines, {"sample": {"rate": rate}})
-        assert abs(len(found.members) / 10_000 - rate) < 0.02
-        assert found.members == transformed(lines, {"sample": {"rate": rate}}).members
+        assert abs(len(found.bodies) / 10_000 - rate) < 0.02
+        assert found.bodies == transformed(lines, {"sample": {"rate": rate}}).bodies
 
 
 def test_a_line_is_in_the_sample_or_not_whatever_chunk_it_is_read_in() -> None:
     from msgspec.structs import replace
 
     lines = [f'{{"n":{number}}}' for number in range(1000)]
-    whole = transformed(lines, {"sample": {"rate": 0.5}}).members
+    whole = transformed(lines, {"sample": {"rate": 0.5}}).bodies
     later = replace(chunk(lines[500:]), offset=len("\n".join(lines[:500])) + 1)
-    assert whole[-len(rooms({"sample": {"rate": 0.5}}).documents(later)[1].members) :] == list(
-        rooms({"sample": {"rate": 0.5}}).documents(later)[1].members
+    assert whole[-len(rooms({"sample": {"rate": 0.5}}).documents(later)[1].bodies) :] == list(
+        rooms({"sample": {"rate": 0.5}}).documents(later)[1].bodies
     )
-    assert GENERATION.number == 35
+    assert GENERATION.id == 35
 
 
 def test_a_sample_by_a_field_keeps_together_what_belongs_together() -> None:
     lines = [f'{{"trace":{{"id":"t{number % 100}"}},"n":{number}}}' for number in range(1000)]
     found = [
         json.loads(f"{{{text}}}")
-        for text in transformed(lines, {"sample": {"rate": 0.3, "field": "trace.id"}}).members
+        for text in transformed(lines, {"sample": {"rate": 0.3, "field": "trace.id"}}).bodies
     ]
     traces = {each["trace"]["id"] for each in found}
     assert 15 < len(traces) < 50

@@ -36,7 +36,7 @@ def finished(found: RecordBatch, added: dict[str, Any] | None = None) -> Documen
 
 
 def only(documents: Documents) -> Any:
-    return json.loads(documents.texts()[0])
+    return json.loads(documents.json_lines()[0])
 
 
 def test_the_document_has_the_fields_of_the_application_and_ours() -> None:
@@ -52,7 +52,7 @@ def test_the_document_has_the_fields_of_the_application_and_ours() -> None:
 def test_a_line_without_a_time_gets_the_time_at_which_it_was_read() -> None:
     documents = finished(records(['"a":1']))
     assert only(documents)["@timestamp"] == "2026-11-23T01:00:00.000000Z"
-    assert documents.event_times() == [""]
+    assert documents.timestamps() == [""]
 
 
 def test_a_line_without_a_time_goes_to_the_day_on_which_its_generation_began() -> None:
@@ -64,7 +64,7 @@ def test_the_id_is_the_generation_and_the_offset() -> None:
 
 
 def test_a_timestamp_of_the_applications_own_stays_where_it_is() -> None:
-    text = finished(records([f'"a":1,"@timestamp":"{TIME}"'], [TIME])).texts()[0]
+    text = finished(records([f'"a":1,"@timestamp":"{TIME}"'], [TIME])).json_lines()[0]
     assert text.startswith(f'{{"a":1,"@timestamp":"{TIME}","event"')
 
 
@@ -79,7 +79,9 @@ def test_what_could_not_be_parsed_says_why() -> None:
 
 def test_notes_of_a_line_are_fields_of_its_document() -> None:
     found = records(['"message":"x"'])
-    noted = LineBatch(found.lines.chunk, 1, whole=False, notes={0: {"truncated": "true", "log.continuation": "true"}})
+    noted = LineBatch(
+        found.lines.chunk, 1, is_uniform=False, annotations={0: {"truncated": "true", "log.continuation": "true"}}
+    )
     document = only(finished(replace(found, lines=noted)))
     assert document["truncated"] is True
     assert document["log"]["continuation"] is True
@@ -100,11 +102,13 @@ def test_spliced_at_a_stroke_and_finished_one_by_one_are_the_same_to_the_byte(ro
     one_by_one = finished(records(members, times, None))
     assert isinstance(at_a_stroke, SplicedDocuments)
     assert not isinstance(one_by_one, SplicedDocuments)
-    assert [json.loads(text) for text in at_a_stroke.texts()] == [json.loads(text) for text in one_by_one.texts()]
-    for left, right, body in zip(at_a_stroke.texts(), one_by_one.texts(), members, strict=True):
+    assert [json.loads(text) for text in at_a_stroke.json_lines()] == [
+        json.loads(text) for text in one_by_one.json_lines()
+    ]
+    for left, right, body in zip(at_a_stroke.json_lines(), one_by_one.json_lines(), members, strict=True):
         assert left == right, body
-    pairs = zip(at_a_stroke.ids(), at_a_stroke.texts(), strict=True)
-    assert at_a_stroke.rendered(BulkFraming("<", ">\n")).decode() == "".join(
+    pairs = zip(at_a_stroke.ids(), at_a_stroke.json_lines(), strict=True)
+    assert at_a_stroke.encode(BulkFraming("<", ">\n")).decode() == "".join(
         f"<{name}>\n{text}\n" for name, text in pairs
     )
 
@@ -151,7 +155,7 @@ COLLIDING = st.lists(
 def test_a_record_with_names_of_ours_is_finished_by_the_rule_for_them(body: str, has_failed: bool) -> None:
     found = replace(records([body], [TIME]), errors={0: "not JSON"} if has_failed else {})
     leaves = {**LEAVES, "error.message": '"not JSON"'} if has_failed else LEAVES
-    assert finished(found, {"env": "prod", "log.kind": 1}).texts()[0] == f"{{{resolve_conflicts(body, leaves)}}}"
+    assert finished(found, {"env": "prod", "log.kind": 1}).json_lines()[0] == f"{{{resolve_conflicts(body, leaves)}}}"
 
 
 def test_fields_that_the_user_adds_may_be_dotted_or_nested() -> None:

@@ -27,8 +27,8 @@ def test_fields_up_to_the_limit_stay_and_the_rest_is_one_text() -> None:
     assert document["flattened"].startswith('{"f400":400.50,')
     assert list(json.loads(document["flattened"])) == [f"f{n}" for n in range(400, 700)]
     assert document["error"]["message"] == "more than 400 fields: the rest is in flattened"
-    assert found.faults == {"limits": 1}
-    assert found.members[0] == ""
+    assert found.failures == {"limits": 1}
+    assert found.bodies[0] == ""
 
 
 def test_levels_up_to_the_limit_stay() -> None:
@@ -45,7 +45,7 @@ def test_braces_and_colons_in_texts_and_repeated_objects_are_not_fields() -> Non
         json.dumps({"message": "{" * 100 + ":" * 3000}), json.dumps({"pods": [{"name": "a", "id": 1}] * 1000}),
         json.dumps({"a": [[{"b": {"c": 1}}]] * 50}),
     ]  # fmt: skip
-    assert transformed(lines, max_depth=16).members == [line[1:-1] for line in lines]
+    assert transformed(lines, max_depth=16).bodies == [line[1:-1] for line in lines]
 
 
 def test_the_applications_own_time_stays_and_its_own_flattened_is_flattened() -> None:
@@ -69,8 +69,8 @@ def test_a_line_that_is_made_to_be_slow_is_not() -> None:
         "{" + '"a":[' + ",".join(["{" + f'"k{n}":' + "[" * 50 + "]" * 50 + "}" for n in range(5000)]) + "]}",
     ]
     began = time.process_time()
-    assert transformed(lines, max_depth=16).faults == {"limits": 2}
-    assert transformed(lines).faults == {"limits": 1}
+    assert transformed(lines, max_depth=16).failures == {"limits": 2}
+    assert transformed(lines).failures == {"limits": 1}
     assert time.process_time() - began < 10
 
 
@@ -106,7 +106,7 @@ def depth(value: Any) -> int:
 
 @given(st.dictionaries(st.sampled_from("abcdef"), VALUES, min_size=1), st.integers(1, 8), st.integers(1, 4))
 def test_what_stays_and_what_is_flattened_are_all_there_is(value: dict[str, Any], fields: int, levels: int) -> None:
-    found = json.loads("{" + transformed([json.dumps(value)], max_fields=fields, max_depth=levels).members[0] + "}")
+    found = json.loads("{" + transformed([json.dumps(value)], max_fields=fields, max_depth=levels).bodies[0] + "}")
     rest = json.loads(found.pop("flattened", "{}"))
     assert {**found, **rest} == value
     assert not found.keys() & rest.keys()

@@ -93,10 +93,10 @@ def test_what_it_did_before_it_failed_is_forgotten() -> None:
 
     found = PluginTransform("half", half, {})(transformed(LINES))
     plain = transformed(LINES)
-    assert found.members[1] == plain.members[1]
-    assert [text.endswith('"calls":1') for text in found.members] == [True, False, True, True]
-    assert found.notes == {1: {"error.message": '"half failed: RuntimeError"'}}
-    assert found.faults == {"half": 1}
+    assert found.bodies[1] == plain.bodies[1]
+    assert [text.endswith('"calls":1') for text in found.bodies] == [True, False, True, True]
+    assert found.annotations == {1: {"error.message": '"half failed: RuntimeError"'}}
+    assert found.failures == {"half": 1}
 
 
 def test_a_record_lets_its_fields_be_read_and_changed_and_keeps_all_others() -> None:
@@ -132,5 +132,5 @@ def test_the_time_stands_once_in_a_document_whatever_a_transform_does() -> None:
             record.set("x", 1)
 
     found = PluginTransform("marked", marked, {})(transformed(['{"@timestamp":"2026-11-23T01:00:00Z","a":1}']))
-    (text,) = rooms().finisher.documents(found).texts()
+    (text,) = rooms().finisher.documents(found).json_lines()
     assert text.count('"@timestamp"') == 1

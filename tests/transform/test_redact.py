@@ -217,7 +217,7 @@ def test_a_flood_of_texts_on_which_a_pattern_takes_too_long_is_masked_and_counte
     found = transformed(lines, {"redact": [{"pattern": ".(?:a|a)*!"}]})
     assert time.process_time() - began < 20, "a tenth of a second for each would be thirty"
     assert found.timeouts == len(lines)
-    assert all(json.loads(f"{{{body}}}")["m"] == "[REDACTED]" for body in found.members)
+    assert all(json.loads(f"{{{body}}}")["m"] == "[REDACTED]" for body in found.bodies)
 
 
 def test_names_that_are_redacted_themselves_cost_no_more_in_a_line_that_has_none_of_them() -> None:

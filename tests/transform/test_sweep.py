@@ -130,7 +130,7 @@ RULES = st.one_of(
 
 def swept(rules: list[Rule], lines: list[str], as_json: bool) -> tuple[list[str], list[str]]:
     parsed = records(*lines, as_json=as_json)
-    return list(parsed.members), list(Redactor(rules).redacted(parsed).members)
+    return list(parsed.bodies), list(Redactor(rules).redacted(parsed).bodies)
 
 
 @given(rules=st.lists(RULES, min_size=1, max_size=4), lines=st.lists(json_lines(), min_size=1, max_size=8))

@@ -92,8 +92,8 @@ def test_a_transform_changes_what_it_names(before: str, transform: Any, after: s
 )  # fmt: skip
 def test_a_value_becomes_one_of_another_type(kind: str, before: str, after: str) -> None:
     found = transformed([f'{{"a":{before}}}'], {"convert": {"a": kind}})
-    assert found.members == [f'"a":{after}']
-    assert not found.faults
+    assert found.bodies == [f'"a":{after}']
+    assert not found.failures
 
 
 @pytest.mark.parametrize(
@@ -109,8 +109,8 @@ def test_a_value_becomes_one_of_another_type(kind: str, before: str, after: str)
 def test_what_cannot_be_converted_stays_and_says_so_and_is_counted(kind: str, value: str) -> None:
     lines = [f'{{"a":{value}}}', '{"b":1}']
     found = transformed(lines, {"convert": {"a": kind}})
-    assert found.members == [f'"a":{value}', '"b":1']
-    assert found.faults == {"convert": 1}
+    assert found.bodies == [f'"a":{value}', '"b":1']
+    assert found.failures == {"convert": 1}
     first, second = documents(lines, {"convert": {"a": kind}})
     assert first["error"] == {"message": f"convert: a cannot be read as {kind}"}
     assert first["a"] == json.loads(value)
@@ -120,7 +120,7 @@ def test_what_cannot_be_converted_stays_and_says_so_and_is_counted(kind: str, va
 def test_a_date_is_read_in_the_zone_and_the_formats_of_the_pipeline() -> None:
     times = {"formats": ["%d.%m.%Y %H:%M"], "zone": "Europe/Berlin"}
     found = transformed(['{"due":"23.11.2026 02:00"}'], {"convert": {"due": "date"}}, timestamp=times)
-    assert found.members == ['"due":"2026-11-23T02:00:00+01:00"']
+    assert found.bodies == ['"due":"2026-11-23T02:00:00+01:00"']
 
 
 @pytest.mark.parametrize(
@@ -133,8 +133,8 @@ def test_a_date_is_read_in_the_zone_and_the_formats_of_the_pipeline() -> None:
 )  # fmt: skip
 def test_nothing_is_written_over_and_the_record_says_so(line: str, transform: Any) -> None:
     found = transformed([line], transform)
-    assert found.members == [line[1:-1]]
-    assert list(found.faults.values()) == [1]
+    assert found.bodies == [line[1:-1]]
+    assert list(found.failures.values()) == [1]
     assert "already" in documents([line], transform)[0]["error"]["message"]
 
 
@@ -208,8 +208,8 @@ def test_a_transform_of_a_field_that_is_not_there_changes_no_byte(value: dict[st
 def test_to_rename_there_and_back_is_to_do_nothing(value: dict[str, Any], old: str, new: str) -> None:
     there, back = {"rename": {old: new}}, {"rename": {new: old}}
     found = transformed([written(value)], there, back)
-    if not found.faults:
-        assert sorted(leaves(object_of(found.members[0]))) == sorted(leaves(value))
+    if not found.failures:
+        assert sorted(leaves(object_of(found.bodies[0]))) == sorted(leaves(value))
 
 
 @given(OBJECTS, st.lists(st.sampled_from(["a", "b", "a.b", "b.c", "dd.a.b", "c.dd"]), min_size=1, unique=True))
@@ -313,7 +313,7 @@ def test_our_own_fields_are_right_and_once_whatever_is_changed(
     _, records, found = pipeline.documents(chunk(lines))
     starts = [sum(len(line) + 1 for line in lines[:number]) for number in range(len(lines))]
     assert sorted([*found.starts, *(gap.start for gap in records.filtered)]) == starts
-    for text, start, time in zip(found.texts(), found.starts, records.times, strict=True):
+    for text, start, time in zip(found.json_lines(), found.starts, records.times, strict=True):
         found_leaves = list(leaves(json.loads(text, object_pairs_hook=without_doubles)))
         ours = {
             "@timestamp": time or "2026-11-23T01:00:00.000000Z", "log.offset": start,

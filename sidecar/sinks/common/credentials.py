@@ -97,5 +97,5 @@ def _file_stamp(file: Path) -> tuple[int, int, int]:
 def _unreadable_error(file: Path, error: Exception) -> Misconfigured:
     reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8"
     return Misconfigured(
-        f"the file cannot be read ({reason})", at=str(file), try_="mount it, or let this user read it"
+        f"the file cannot be read ({reason})", location=str(file), hint="mount it, or let this user read it"
     )

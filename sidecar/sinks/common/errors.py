@@ -33,20 +33,20 @@ def shorten(text: str) -> str:
 def unreachable_error(reason: str, at: str) -> Retryable:
     """Nobody answers there."""
     advice = "check that it runs and that this host may connect to it"
-    return Retryable(f"cannot be reached ({shorten(reason)})", at=at, try_=advice)
+    return Retryable(f"cannot be reached ({shorten(reason)})", location=at, hint=advice)
 
 
 def dns_error(at: str) -> Retryable:
     """There is no address for the name."""
-    return Retryable("the host name cannot be resolved", at=at, try_="check its spelling and the DNS")
+    return Retryable("the host name cannot be resolved", location=at, hint="check its spelling and the DNS")
 
 
 def tls_error(reason: str, at: str) -> Retryable:
     """The server's certificate does not convince us."""
     return Retryable(
         f"the TLS certificate is not trusted ({shorten(reason).rstrip('.')})",
-        at=at,
-        try_="set ca_file to the authority that signed it, and use a host name that it holds",
+        location=at,
+        hint="set ca_file to the authority that signed it, and use a host name that it holds",
     )
 
 
@@ -61,7 +61,9 @@ def connection_error(
         if isinstance(cause, ssl.SSLCertVerificationError):
             return tls_error(cause.verify_message, at)
         if isinstance(cause, ssl.SSLError):
-            return Retryable(f"no TLS connection ({cause.reason})", at=at, try_="check that this port speaks TLS")
+            return Retryable(
+                f"no TLS connection ({cause.reason})", location=at, hint="check that this port speaks TLS"
+            )
     reasons = (cause.strerror for cause in causes if isinstance(cause, OSError) and cause.strerror)
     return otherwise(next(reasons, str(causes[-1])), at)
 

@@ -73,13 +73,13 @@ class TargetLimiter:
                 try:
                     self._admitted |= self._admit(day, wanted, self._most) & set(wanted)
                 except StateError as error:
-                    raise Retryable(error.what, at=error.at, try_=error.try_) from error
+                    raise Retryable(error.message, location=error.location, hint=error.hint) from error
             return set(wanted) - self._admitted
 
     def _fallbacks(self, batch: Batch) -> Iterator[str]:
         """Yield the fallback name of each document."""
         for part in batch.parts:
-            name = self._pattern.at(datetime.fromtimestamp(part.generation.born, UTC))
+            name = self._pattern.at(datetime.fromtimestamp(part.generation.created_at, UTC))
             yield from [name] * len(part)
 
 

@@ -37,7 +37,7 @@ def parse_url(url: str, *, key: str = "url") -> Address:
     """The pieces of `url`. Raises `ConfigurationError` that names `key` and shows nothing of the URL."""
     match = _URL.fullmatch(url.strip())
     if match is None:
-        raise ConfigurationError("is not a URL", at=key, try_="write it as scheme://host:port/name")
+        raise ConfigurationError("is not a URL", location=key, hint="write it as scheme://host:port/name")
     userinfo, at, hosts = match[2].rpartition("@")
     username, colon, password = userinfo.partition(":")
     return Address(
@@ -58,7 +58,7 @@ def host_and_port(text: str, default_port: int, *, key: str) -> str:
     except ValueError:
         host, port = None, 0
     if not host or pieces.netloc != text or "@" in text:
-        raise ConfigurationError("holds no valid host and port", at=key, try_=f"write host:port; {_ENCODE}")
+        raise ConfigurationError("holds no valid host and port", location=key, hint=f"write host:port; {_ENCODE}")
     return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
 
@@ -66,7 +66,9 @@ def merge_options(given: Mapping[str, Any], found: Mapping[str, Any]) -> dict[st
     """Fields as `given`, with those `found` in the URL. Raises `ConfigurationError` where the two disagree."""
     for key, value in found.items():
         if key in given and given[key] != value:
-            raise ConfigurationError("is given twice, here and in the URL", at=key, try_="leave one of them out")
+            raise ConfigurationError(
+                "is given twice, here and in the URL", location=key, hint="leave one of them out"
+            )
     return {**given, **found}
 
 
@@ -83,7 +85,7 @@ def settings_from(model: type[Settings], fields: Mapping[str, Any]) -> Settings:
 
 def refuse_url(problems: list[tuple[bool, str, str, str]]) -> None:
     """Raise one `ConfigurationError` for all rows (is it so?, key, what is wrong, what to do) whose answer is yes."""
-    found = [ConfigurationError(what, at=key, try_=advice) for wrong, key, what, advice in problems if wrong]
+    found = [ConfigurationError(what, location=key, hint=advice) for wrong, key, what, advice in problems if wrong]
     if len(found) == 1:
         raise found[0]
     if found:

@@ -125,7 +125,7 @@ def collect_results(answer: object, count: int, names: str | Sequence[str], at: 
     if not isinstance(answer, BulkResponse) or answer.errors is None or len(answer.items) != count:
         raise Retryable(
             f"the answer to a bulk request does not speak of each of its {count} documents",
-            at=at, try_="check the proxies in front of Elasticsearch",
+            location=at, hint="check the proxies in front of Elasticsearch",
         )  # fmt: skip
     return _Judgement(names, at).of([item.create for item in answer.items])
 
@@ -180,7 +180,7 @@ def _error_of(status: int, error: ErrorCause, target: str, at: str) -> DeliveryE
     what = f"documents for {target} are not taken: {describe_cause(error.reason or '') or 'no reason given'}"
     detail = f"{what} ({status} {shorten(error.type)})"
     if status in BUSY:
-        return Retryable(detail, at=at, try_=_ADVICE.get(error.type, "wait, or give the cluster more room"))
+        return Retryable(detail, location=at, hint=_ADVICE.get(error.type, "wait, or give the cluster more room"))
     if _SET_UP_AFTER_ALL in (error.reason or ""):
-        return Misconfigured(detail, at=at, try_="set document_id: none")
-    return Misconfigured(detail, at=at, try_=_ADVICE.get(error.type, _OTHER_ADVICE))
+        return Misconfigured(detail, location=at, hint="set document_id: none")
+    return Misconfigured(detail, location=at, hint=_ADVICE.get(error.type, _OTHER_ADVICE))

@@ -158,7 +158,7 @@ def _from_url(given: Mapping[str, Any]) -> dict[str, Any]:
     address = parse_url(given["url"])
     if address.scheme not in _TRANSPORTS:
         raise ConfigurationError(
-            "has an unknown scheme", at="url", try_="write elasticsearch:// or elasticsearch+https://"
+            "has an unknown scheme", location="url", hint="write elasticsearch:// or elasticsearch+https://"
         )
     prefix, _, index = address.path.rstrip("/").rpartition("/")
     hosts = [_host(f"{_TRANSPORTS[address.scheme]}://{host}/{prefix}", "url") for host in address.hosts]
@@ -190,7 +190,9 @@ def _host(url: str, key: str) -> str:
     """`http(s)://host:port[/path]`, as the client wants it."""
     scheme, _, rest = url.partition("://")
     if scheme not in ("http", "https"):
-        raise ConfigurationError("has an unknown scheme", at=key, try_="write http://host:9200 or https://host:9200")
+        raise ConfigurationError(
+            "has an unknown scheme", location=key, hint="write http://host:9200 or https://host:9200"
+        )
     host, _, path = rest.partition("/")
     return f"{scheme}://{host_and_port(host, _PORT, key=key)}/{path}".rstrip("/")
 

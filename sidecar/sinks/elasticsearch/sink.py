@@ -115,7 +115,7 @@ class ElasticsearchSink:
             answer = self._bulk(names if isinstance(names, str) else "", self._body(batch, names))
         except RequestTooLarge as fault:
             if len(batch) == 1 and isinstance(fault.__cause__, AnswerTooLarge):
-                raise Retryable(fault.what, at=fault.at, try_=fault.try_) from fault
+                raise Retryable(fault.message, location=fault.location, hint=fault.hint) from fault
             raise
         return routed.count(collect_results(answer, len(batch), names, self._at))
 
@@ -129,8 +129,8 @@ class ElasticsearchSink:
         name = self._index.at(datetime.fromtimestamp(self._clock.now(), UTC))
         body = f"{_action('', 'log-sidecar-probe' if self._has_ids else '')}\n{_REFUSED}\n".encode()
         verdict = collect_results(self._bulk(name, body), 1, name, self._at)
-        if verdict.fault is not None:
-            raise verdict.fault
+        if verdict.error is not None:
+            raise verdict.error
 
     def targets(self, batch: Batch) -> list[str]:
         """The index that each document goes to."""
@@ -231,18 +231,24 @@ def _error_of_status(error: elasticsearch.ApiError, at: str) -> DeliveryError:
     status, reason = error.status_code, _reason(error.body)
     what = f"answered {status}{reason}"
     if status == 413:
-        return RequestTooLarge(f"the request is too large ({what})", at=at, try_="raise http.max_content_length")
+        return RequestTooLarge(
+            f"the request is too large ({what})", location=at, hint="raise http.max_content_length"
+        )
     if status in BUSY or status == 408 or status > 504:
         return Retryable(
-            what, at=at, try_="wait for it", retry_after=_retry_after(error.meta.headers.get("retry-after"))
+            what, location=at, hint="wait for it", retry_after=_retry_after(error.meta.headers.get("retry-after"))
         )
     if status == 401:
         return Misconfigured(
-            f"does not accept the credentials ({what})", at=at, try_="check username and password, or api_key"
+            f"does not accept the credentials ({what})", location=at, hint="check username and password, or api_key"
         )
     if status == 403:
-        return Misconfigured(f"forbids to write ({what})", at=at, try_="give this user create_doc and auto_configure")
-    return Misconfigured(f"refuses the request ({what})", at=at, try_="check the URL and the settings of the sink")
+        return Misconfigured(
+            f"forbids to write ({what})", location=at, hint="give this user create_doc and auto_configure"
+        )
+    return Misconfigured(
+        f"refuses the request ({what})", location=at, hint="check the URL and the settings of the sink"
+    )
 
 
 def _reason(body: object) -> str:
@@ -272,27 +278,27 @@ def _insecure(error: elastic_transport.TlsError, at: str) -> DeliveryError:
 
 
 def _timed_out(_: elastic_transport.ConnectionTimeout, at: str) -> DeliveryError:
-    return Retryable("did not answer in time", at=at, try_="give the cluster more room, or raise timeout")
+    return Retryable("did not answer in time", location=at, hint="give the cluster more room, or raise timeout")
 
 
 def _unreadable(_: elastic_transport.TransportError, at: str) -> DeliveryError:
-    return Retryable("its answer cannot be read", at=at, try_="check the proxies in front of Elasticsearch")
+    return Retryable("its answer cannot be read", location=at, hint="check the proxies in front of Elasticsearch")
 
 
 def _endless_response(_: AnswerTooLarge, at: str) -> DeliveryError:
     """Ask for smaller batches: the answer to fewer documents is shorter."""
     return RequestTooLarge(
-        "its answer is larger than 8 MiB", at=at, try_="check the proxies in front of Elasticsearch"
+        "its answer is larger than 8 MiB", location=at, hint="check the proxies in front of Elasticsearch"
     )
 
 
 def _not_elasticsearch(_: elasticsearch.UnsupportedProductError, at: str) -> DeliveryError:
-    return Misconfigured("is not Elasticsearch", at=at, try_="check the address")
+    return Misconfigured("is not Elasticsearch", location=at, hint="check the address")
 
 
 def _bad_files(error: ssl.SSLError, at: str) -> DeliveryError:
     return Misconfigured(
-        f"the certificate files cannot be used ({error.reason})", at=at, try_="check that they are PEM"
+        f"the certificate files cannot be used ({error.reason})", location=at, hint="check that they are PEM"
     )
 
 

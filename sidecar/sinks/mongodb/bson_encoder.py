@@ -69,7 +69,7 @@ class Encoder:
     def rows(self, batch: Batch, names: str | Sequence[str], rejected: list[Rejection]) -> Rows:
         """All documents that can be sent; the others are added to `rejected`, with their collection from `names`."""
         rows = Rows([], [])
-        encoded = (data for part in batch.parts for data in self._encoded(part.rendered(LINES)))
+        encoded = (data for part in batch.parts for data in self._encoded(part.encode(LINES)))
         for index, data in enumerate(encoded):
             if isinstance(data, bytes) and len(data) <= MAX_BYTES:
                 rows.indexes.append(index)

@@ -78,5 +78,7 @@ def error_of(code: int | None, message: str, at: str) -> DeliveryError:
     """What an error that is not about a document means for the attempt."""
     what = f"refuses the documents: {describe_error(message)} ({code or 'no code'})"
     if code in BUSY:
-        return Retryable(what, at=at, try_="wait for it")
-    return Misconfigured(what, at=at, try_=_ADVICE.get(code or 0, "change the database or the settings of the sink"))
+        return Retryable(what, location=at, hint="wait for it")
+    return Misconfigured(
+        what, location=at, hint=_ADVICE.get(code or 0, "change the database or the settings of the sink")
+    )

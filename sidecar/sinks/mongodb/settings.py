@@ -161,7 +161,7 @@ def _from_url(given: Mapping[str, Any]) -> dict[str, Any]:
     """The fields with everything that the URL says about them, and the URL without it."""
     address = parse_url(given["url"])
     if address.scheme not in MongoDBSettings.schemes:
-        raise ConfigurationError("has an unknown scheme", at="url", try_="write mongodb:// or mongodb+srv://")
+        raise ConfigurationError("has an unknown scheme", location="url", hint="write mongodb:// or mongodb+srv://")
     found = {field: address.options[option] for option, field in _OURS.items() if option in address.options}
     credentials = {"username": address.username, "password": address.password}
     found |= {key: value for key, value in credentials.items() if value is not None}

@@ -150,7 +150,7 @@ class MongoDBSink:
                 if len(rows.data) == 1:
                     raise
                 raise RequestTooLarge(
-                    "its answer is too large", at=self._at, try_="make batch_bytes smaller"
+                    "its answer is too large", location=self._at, hint="make batch_bytes smaller"
                 ) from error
             else:
                 tally.stored.extend(rows.indexes)
@@ -287,29 +287,29 @@ def _misconfigured(error: pymongo.errors.ConfigurationError, at: str) -> Deliver
     if type(error.__cause__).__module__.startswith("dns."):
         return dns_error(at)
     return Misconfigured(
-        f"the driver does not take the settings ({shorten(str(error))})", at=at, try_="check the URL"
+        f"the driver does not take the settings ({shorten(str(error))})", location=at, hint="check the URL"
     )
 
 
 def _retry_later(error: Exception, at: str) -> DeliveryError:
-    return Retryable(f"the request failed ({type(error).__name__})", at=at, try_="wait for it")
+    return Retryable(f"the request failed ({type(error).__name__})", location=at, hint="wait for it")
 
 
 def _unreadable(_: Exception, at: str) -> DeliveryError:
-    return Retryable("its answer cannot be read", at=at, try_="check that this is MongoDB, and its proxies")
+    return Retryable("its answer cannot be read", location=at, hint="check that this is MongoDB, and its proxies")
 
 
 def _too_large(_: Exception, at: str) -> DeliveryError:
-    return RequestTooLarge("the request is too large", at=at, try_="make batch_bytes smaller")
+    return RequestTooLarge("the request is too large", location=at, hint="make batch_bytes smaller")
 
 
 def _driver_refuses(error: Exception, at: str) -> DeliveryError:
-    return Misconfigured(f"the driver refuses the request ({type(error).__name__})", at=at, try_=_NEVER)
+    return Misconfigured(f"the driver refuses the request ({type(error).__name__})", location=at, hint=_NEVER)
 
 
 def _bad_files(error: ssl.SSLError, at: str) -> DeliveryError:
     return Misconfigured(
-        f"the certificate files cannot be used ({error.reason})", at=at, try_="check that they are PEM"
+        f"the certificate files cannot be used ({error.reason})", location=at, hint="check that they are PEM"
     )
 
 

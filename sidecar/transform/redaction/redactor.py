@@ -199,14 +199,14 @@ class Redactor:
         """The same records without what the rules find."""
         for pattern in self._patterns:
             pattern.begin_chunk()
-        members = self._cleaned(records.members)
+        members = self._cleaned(records.bodies)
         if timeouts := sum(pattern.timeouts for pattern in self._patterns):
             records = replace(records, timeouts=records.timeouts + timeouts)
-        if members == records.members:
+        if members == records.bodies:
             return records
         # The application's own time may be among what was taken out, so it cannot stand for ours unseen.
-        names = None if records.in_place else records.names
-        return replace(records, members=members, names=names, in_place=False, ends_in_log=False)
+        names = None if records.has_own_timestamp else records.root_names
+        return replace(records, bodies=members, root_names=names, has_own_timestamp=False, ends_with_log_object=False)
 
     def _cleaned(self, members: Sequence[str]) -> Sequence[str]:
         text = pack("\n".join(members))
