@@ -161,10 +161,10 @@ class _Turn:
 class FileTracker:
     """The lives of one pipeline. The watching thread calls the methods; `truncated` and `through` are for shippers.
 
-    `deleted_files` is how many unread bytes of deleted files may be held for the sinks. `grown_at`: when a file of
-    the pipeline last grew, by the monotonic clock, None before there is one; of a file that is new the file system
-    says when that was. `scope`: which files belong to the pipeline; nothing else is read. `left_out`: files of earlier
-    runs that are not delivered and do not belong to it now → why they are not read. `beat` is called for each file
+    `deleted_files`: unread bytes of deleted files that may be held for the sinks. `grown_at`: when a file of the
+    pipeline last grew, by the monotonic clock, None before there is one; of a new file the file system says when
+    that was. `scope`: which files belong to the pipeline; nothing else is read. `left_out`: files of earlier runs
+    that are not delivered and do not belong to it now → why they are not read. `beat` is called for each file
     that is looked at, and each second in a thread that waits for another one to finish a scan.
     """
 
