@@ -7,6 +7,7 @@ application that flushes every line costs no more than one that writes in blocks
 from __future__ import annotations
 
 import threading
+import time
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
@@ -23,8 +24,12 @@ from sidecar.watch.scanner import FileScanner
 
 SWEEP_EVERY_S, _LONGEST_S = 1.0, 30.0
 _SHARE = 300
-"""A sweep comes after that many times its own duration, so that thousands of idle files cost next to nothing; so does
-a look at the files that were active in the last minute and are not just now."""
+"""A sweep comes after that many times the CPU time that it took, so that thousands of idle files cost next to
+nothing; so does a look at the files that were active in the last minute and are not just now."""
+
+_WAIT_SHARE = 10
+"""The same for the whole time of a sweep: on a slow disk it holds up the other pipelines. Waiting for the GIL, which
+other files keep busy, is no reason to look much later."""
 
 BUSY_S, CALM_S = 0.05, 0.2
 _SOONEST_S = 0.02
@@ -42,13 +47,15 @@ class WatchedPipeline:
     matches: int = 0
     swept_at: float = float("-inf")
     sweeping_s: float = 0.0
+    sweeping_cpu_s: float = 0.0
     looking_s: float = 0.0
     is_hinted: bool = False
-    """When it was swept last, how long that took, and with all that follows, and whether a name has changed since."""
+    """When it was swept last, how long that took, its CPU time, the time with all that follows, and whether a name
+    has changed since."""
 
     def is_due(self, now: float) -> bool:
         """Whether it is time to sweep. A pipeline with very many names waits longer, and no other one with it."""
-        due_s = min(_LONGEST_S, max(SWEEP_EVERY_S, _SHARE * self.sweeping_s))
+        due_s = min(_LONGEST_S, max(SWEEP_EVERY_S, _SHARE * self.sweeping_cpu_s, _WAIT_SHARE * self.sweeping_s))
         hinted_s = min(SWEEP_EVERY_S, max(BUSY_S, 10 * self.looking_s))
         return now - self.swept_at >= (hinted_s if self.is_hinted else due_s)
 
@@ -62,16 +69,14 @@ class Watcher(threading.Thread):
     """Runs until `stop`. `look` may be called from another thread once this one has ended or not yet begun."""
 
     def __init__(
-        self,
-        watched: Sequence[WatchedPipeline],
-        clock: Clock,
-        emit: events.Emit,
-        heartbeats: Heartbeats | None = None,
-    ) -> None:
+        self, watched: Sequence[WatchedPipeline], clock: Clock, emit: events.Emit,
+        heartbeats: Heartbeats | None = None, cpu_time: Callable[[], float] = time.thread_time,
+    ) -> None:  # fmt: skip
         super().__init__(name="watcher", daemon=True)
         self._watched = watched
         self._clock = clock
         self._emit = emit
+        self._cpu_time = cpu_time
         self._heartbeats = heartbeats or Heartbeats(clock)
         self._hint = threading.Event()
         self._ending = threading.Event()
@@ -79,12 +84,13 @@ class Watcher(threading.Thread):
         self._state_told = False
         self._is_calm, self._calm_at = False, float("-inf")
         self._notifier: Notifier | None = None
+        self._is_reported_unnotified = False
         self.failed = False
 
     @property
     def is_notified(self) -> bool:
         """Whether the system tells of new names; without that they are found by looking."""
-        return self._notifier is not None
+        return self._notifier is not None and self._notifier.is_alive
 
     def stop(self) -> None:
         """End soon; `join` waits for it."""
@@ -145,7 +151,9 @@ class Watcher(threading.Thread):
             try:
                 watched.is_hinted = False
                 watched.swept_at = self._clock.monotonic()
+                cpu_before = self._cpu_time()
                 sightings = watched.sweep.look()
+                watched.sweeping_cpu_s = self._cpu_time() - cpu_before
                 watched.sweeping_s = self._clock.monotonic() - watched.swept_at
                 watched.matches = len(sightings)
                 watched.follower.look(sightings)
@@ -195,18 +203,22 @@ class Watcher(threading.Thread):
         try:
             self._notifier.start()
         except OSError as error:
-            self._without_notifications(error)
+            self._notifier = None
+            self._report_no_notifications(error)
 
     def _watch_folders(self) -> None:
         if self._notifier is None:
             return
         try:
-            for watched in self._watched:
-                self._notifier.watch(watched.sweep.folders())
-        except OSError as error:
+            self._notifier.watch({path for watched in self._watched for path in watched.sweep.directories})
+        except OSError as error:  # what is watched already stays so
+            self._report_no_notifications(error)
+        if not self._notifier.is_alive:
             self._notifier.stop()
-            self._without_notifications(error)
+            self._notifier = None
+            self._report_no_notifications(OSError("the thread that waits for them has ended"))
 
-    def _without_notifications(self, error: OSError) -> None:
-        self._notifier = None
-        self._emit(events.NotificationsUnavailable(error.strerror or "no reason given"))
+    def _report_no_notifications(self, error: OSError) -> None:
+        if not self._is_reported_unnotified:
+            self._is_reported_unnotified = True
+            self._emit(events.NotificationsUnavailable(error.strerror or str(error)))

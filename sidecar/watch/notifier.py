@@ -1,73 +1,139 @@
-"""Hints from the operating system that names were created, moved or deleted, so that the sweep comes sooner.
+"""Hints from the operating system that names were created, moved or deleted, so that a scan comes sooner.
 
-Modified events are not asked for: one costs more than shipping the line (docs/architecture.md). No inotify
-left, or none at all: the sweep alone finds everything within its interval, and a warning says so once.
+Each directory has a watch of its own, since the scan knows them all. The observers of `watchdog` keep the paths of
+whole trees instead, and end silently when the application moves directories in an order that they do not expect.
+
+Modified events are not asked for: one costs more than shipping the line (docs/architecture.md). Without inotify a
+scan finds everything within its interval.
 """
 
 from __future__ import annotations
 
 import errno
-from collections.abc import Callable, Mapping
+import os
+from bisect import bisect_left
+from collections.abc import Callable, Set
 from contextlib import suppress
 
-from watchdog.events import (
-    DirCreatedEvent,
-    DirMovedEvent,
-    FileCreatedEvent,
-    FileDeletedEvent,
-    FileMovedEvent,
-    FileSystemEvent,
-    FileSystemEventHandler,
+from watchdog.observers.inotify_c import (
+    CallbackId,
+    InotifyConstants,
+    InotifyEvent,
+    InotifyFD,
+    Mask,
+    WatchDescriptor,
 )
-from watchdog.observers import Observer
-from watchdog.observers.api import BaseObserver
 
-_WANTED: list[type[FileSystemEvent]] = [
-    FileCreatedEvent,
-    FileMovedEvent,
-    FileDeletedEvent,
-    DirCreatedEvent,
-    DirMovedEvent,
-]
-
-
-class _Hint(FileSystemEventHandler):
-    def __init__(self, hint: Callable[[], None]) -> None:
-        self._hint = hint
-
-    def on_any_event(self, event: FileSystemEvent) -> None:
-        self._hint()
+_MASK = Mask(
+    InotifyConstants.IN_CREATE
+    | InotifyConstants.IN_DELETE
+    | InotifyConstants.IN_MOVE
+    | InotifyConstants.IN_MOVE_SELF
+    | InotifyConstants.IN_ONLYDIR
+    | InotifyConstants.IN_DONT_FOLLOW
+)
+_MAX_STALE = 64
+"""Directories that have moved between two scans, one by one; beyond it all are watched again."""
 
 
 class Notifier:
-    """Calls `hint` (which must not block) when a name below one of the folders changes."""
+    """Calls `hint` (which must not block) when a name changes in one of the directories."""
 
     def __init__(self, hint: Callable[[], None]) -> None:
-        self._handler = _Hint(hint)
-        self._observer: BaseObserver | None = None
-        self._watched: set[tuple[str, bool]] = set()
+        self._hint = hint
+        self._reader: InotifyFD | None = None
+        self._watches: dict[str, tuple[WatchDescriptor, CallbackId]] = {}
+        self._stale: set[str] = set()
+        self._last_id = 0
+
+    @property
+    def is_alive(self) -> bool:
+        """Whether hints can still come."""
+        return self._reader is not None and self._reader.is_alive()
 
     def start(self) -> None:
-        """Raises `OSError` when the system has no inotify instance to give (EMFILE)."""
-        self._observer = Observer()
-        self._observer.start()
+        """Raise `OSError` when the system has no inotify instance to give (EMFILE)."""
+        self._reader = InotifyFD()
+        self._reader.name = "notifier"
+        self._reader.start()
 
-    def watch(self, folders: Mapping[str, bool]) -> None:
-        """Watch these folders from now on, with all below them where told.
-
-        Raises `OSError` when no watch is left, or when the directories are nested too deeply for them.
-        """
-        for folder, deep in folders.items():
-            if self._observer and (folder, deep) not in self._watched:
-                try:
-                    self._observer.schedule(self._handler, folder, recursive=deep, event_filter=_WANTED)
-                except RecursionError:
-                    raise OSError(errno.ENAMETOOLONG, "directories are nested too deeply") from None
-                self._watched.add((folder, deep))
+    def watch(self, directories: Set[str]) -> None:
+        """Watch these directories from now on, and no others. Raise `OSError` when no watch is left (ENOSPC)."""
+        self._forget_moved()
+        for path in self._watches.keys() - directories:
+            self._remove(path)
+        for path in directories - self._watches.keys():
+            try:
+                self._add(path)
+            except OSError as error:
+                if error.errno == errno.ENOSPC:
+                    raise
 
     def stop(self) -> None:
         """Stop watching. Never raises."""
-        if self._observer:
-            with suppress(RuntimeError):
-                self._observer.stop()
-                self._observer.join(timeout=2)
+        if self._reader:
+            with suppress(Exception):  # whatever a library raises when it ends
+                self._reader.stop()
+                self._reader.join(timeout=2)
+            self._reader = None
+            self._watches.clear()
+
+    def mark_moved(self, path: str) -> None:
+        """Watch the directory at `path`, and those below it, again at the next scan: it may be another one now."""
+        if len(self._stale) < _MAX_STALE:
+            self._stale.add(path)
+        else:
+            self._stale.add("")
+
+    def hint(self) -> None:
+        """Say that a name has changed."""
+        self._hint()
+
+    def _add(self, path: str) -> None:
+        if self._reader:
+            self._last_id += 1
+            number = CallbackId(self._last_id)
+            watch = self._reader.add_callback(os.fsencode(path), _MASK, _Directory(self, path), number)
+            self._watches[path] = watch, number
+
+    def _remove(self, path: str) -> None:
+        watch = self._watches.pop(path)
+        with suppress(OSError):
+            if self._reader:
+                self._reader.remove_callbacks([watch])
+
+    def _forget_moved(self) -> None:
+        """Remove the watches of directories that have moved; those that are still wanted are added again."""
+        moved, self._stale = self._stale, set()
+        paths = sorted(self._watches) if moved else []
+        for path in moved:
+            below = f"{path}/" if path else ""
+            first = bisect_left(paths, below)
+            last = bisect_left(paths, below + "\U0010ffff") if path else len(paths)
+            for each in (path, *paths[first:last]):
+                if each in self._watches:
+                    self._remove(each)
+
+
+class _Directory:
+    """What happens in one directory. The thread of the reader calls it."""
+
+    def __init__(self, notifier: Notifier, path: str) -> None:
+        self._notifier, self._path = notifier, path
+
+    def on_event(self, event: InotifyEvent) -> None:
+        """Mark what has moved away, and hint."""
+        if event.is_move_self:
+            self._notifier.mark_moved(self._path)
+        elif event.is_moved_from and event.is_directory:
+            self._notifier.mark_moved(os.path.join(self._path, os.fsdecode(event.name)))
+        self._notifier.hint()
+
+    def on_watch_deleted(self, wd: WatchDescriptor) -> None:
+        """The directory is gone, or another one has its name."""
+        self._notifier.mark_moved(self._path)
+        self._notifier.hint()
+
+    def on_queue_overflow(self) -> None:
+        """Events were lost."""
+        self._notifier.hint()

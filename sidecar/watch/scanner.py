@@ -21,6 +21,9 @@ from sidecar.watch.directory_walk import DirectoryWalk, WalkedDirectory
 _MAGIC = re.compile(r"[*?\[]")
 _ANY = "*"
 _LINK = "a symbolic link"
+_MAX_DIRECTORIES, _MAX_WATCHED_PATH = 2_000, 500
+"""Directories that are watched for new names, and the characters of their paths; in others a scan finds them."""
+
 _MAX_PATH = 4095
 """Bytes of a path in Linux (limits.h), without the NUL at its end."""
 
@@ -65,7 +68,8 @@ class Glob:
 
 class FileScanner:
     """Looks at the disk. `refused`: paths that are links, FIFOs, devices or sockets → which of it. `unreadable`:
-    directories. `known` returns paths that were read in earlier runs. `beat` is called for each directory and file.
+    directories. `directories`: where new names that match may appear, as far as they are to be watched. `known`
+    returns paths that were read in earlier runs. `beat` is called for each directory and file.
     """
 
     def __init__(
@@ -80,29 +84,23 @@ class FileScanner:
         self._forbid = _matcher(forbidden) if forbidden else None
         self.refused: dict[str, str] = {}
         self.unreadable: set[str] = set()
+        self.directories: set[str] = set()
 
     def look(self) -> list[FoundFile]:
         """All regular files that match now, each path once, in the order of the patterns."""
         found: dict[str, FoundFile] = {}
         self.refused.clear()
         self.unreadable.clear()
+        self.directories.clear()
         for glob in self.globs:
             with glob.root.reach() as reached:
+                self.directories.add(reached.path)
                 if reached.error is not None:
                     self._cannot_reach(glob, reached.error)
                     continue
                 with closing(DirectoryWalk(reached.directory, reached.path)) as descent:
                     self._add_matches(found, descent, glob.parts)
         return list(found.values())
-
-    def folders(self) -> dict[str, bool]:
-        """The directories in which matching names may appear, as far as they exist → whether deeper ones count."""
-        found: dict[str, bool] = {}
-        for glob in self.globs:
-            with glob.root.reach() as reached:
-                is_deep = reached.error is None and len(glob.parts) > 1
-                found[reached.path] = found.get(reached.path, False) or is_deep
-        return found
 
     def leads_to(self, path: str) -> bool:
         """Return whether the path lies below the fixed part of a pattern, as it was at the last scan."""
@@ -170,6 +168,8 @@ class FileScanner:
     ) -> list[str]:  # fmt: skip
         """What a directory holds that matches, by name. What does not match is not kept: there may be any number."""
         matches, hidden = _matcher((pattern,)), pattern.startswith(".")
+        if len(self.directories) < _MAX_DIRECTORIES and len(folder.prefix) <= _MAX_WATCHED_PATH:
+            self.directories.add(folder.path)
         try:
             if len(folder.prefix) > _MAX_PATH // 4 and len(os.fsencode(folder.prefix)) > _MAX_PATH + 1:
                 raise OSError(errno.ENAMETOOLONG, "a path that is too long")

@@ -277,7 +277,7 @@ def test_a_directory_that_appears_as_a_link_after_the_start_is_refused(tmp_path:
     (tmp_path / "volume" / "web").symlink_to(secrets)
     assert sweep.look() == []
     assert list(sweep.refused) == [f"{tmp_path}/volume/web"]
-    assert sweep.folders() == {f"{tmp_path}/volume": False}
+    assert sweep.directories == {f"{tmp_path}/volume"}
 
 
 def test_a_directory_that_is_made_again_or_mounted_late_is_read(tmp_path: Path) -> None:
