@@ -95,7 +95,7 @@ def _hints(hinted: tuple[Notifier, Event], change: Callable[[], object]) -> bool
 def test_a_tree_that_is_moved_about_does_not_end_the_notifications(
     tmp_path: Path, hinted: tuple[Notifier, Event]
 ) -> None:
-    """The observers of watchdog 7.1 end at such moves, and no file of any pipeline is announced from then on."""
+    """The observers of watchdog 7.1 can end at that, and no file of any pipeline is announced from then on."""
     notifier, chance = hinted[0], random.Random(1)
     good, hostile = tmp_path / "good", tmp_path / "hostile"
     good.mkdir()
