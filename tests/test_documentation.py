@@ -34,8 +34,8 @@ from sidecar.transform.redaction.settings import RedactionRuleSettings, RedactSe
 from sidecar.transform.registry import KINDS
 
 ROOT = Path(__file__).parents[1]
-TRANSFORMS = (ROOT / "docs" / "transforms.md").read_text()
-CONFIGURATION = (ROOT / "docs" / "configuration.md").read_text()
+TRANSFORMS = (ROOT / "docs" / "reference" / "transforms.md").read_text()
+CONFIGURATION = (ROOT / "docs" / "reference" / "configuration.md").read_text()
 MODELS: list[type[BaseModel]] = [
     Settings,
     AdminSettings,
@@ -69,12 +69,12 @@ def test_every_setting_is_documented_with_its_meaning(model: type[BaseModel]) ->
 
 
 def test_every_setting_of_a_rule_test_is_documented() -> None:
-    page = (ROOT / "docs" / "explain.md").read_text()
+    page = (ROOT / "docs" / "testing-rules.md").read_text()
     assert all(f"| `{name}` |" in page and field_descriptions(RuleTest)[name] for name in RuleTest.model_fields)
 
 
 def test_every_sink_and_parser_has_its_place() -> None:
-    parsers = (ROOT / "docs" / "parsers.md").read_text()
+    parsers = (ROOT / "docs" / "reference" / "parsers.md").read_text()
     assert all(f"### `{name}`" in CONFIGURATION for name in registry.names())
     assert all(f"| `{name}` |" in parsers for name in [*PARSERS, *PRESETS])
     assert all(f"| `{name}` |" in CONFIGURATION for name in DETECTORS)
@@ -103,7 +103,7 @@ def test_the_readme_names_the_two_commands_and_links_to_what_is_there() -> None:
 
 
 def test_every_test_that_the_reliability_page_names_is_there() -> None:
-    named = re.findall(r"`(tests/[^`:]+\.py)::(test_\w+)`", (ROOT / "docs" / "reliability.md").read_text())
+    named = re.findall(r"`(tests/[^`:]+\.py)::(test_\w+)`", (ROOT / "docs" / "design" / "reliability.md").read_text())
     assert len(named) > 20
     for path, name in named:
         assert f"def {name}(" in (ROOT / path).read_text(), f"{path}::{name}"

@@ -1,4 +1,4 @@
-"""From JSON to BSON, row by row of the table in docs/mongodb.md, written once more so that the corpus can compare."""
+"""From JSON to BSON, as the table in docs/reference/mongodb.md says, written a second time for the corpus."""
 
 from __future__ import annotations
 

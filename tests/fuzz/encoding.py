@@ -73,7 +73,7 @@ class _Fraction(str):
 
 
 def _check_same(said: Any, stored: Any, path: str) -> None:
-    """Nothing but what docs/mongodb.md says is changed."""
+    """Nothing but what docs/reference/mongodb.md says is changed."""
     if isinstance(said, dict):
         assert len(said) == len(stored), f"names were lost at {path or 'the root'}"
         for (name, inner), (kept_as, kept) in zip(said.items(), stored.items(), strict=True):

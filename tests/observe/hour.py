@@ -159,7 +159,7 @@ def picture(browser: Browser, address: str, *, width: int, height: int, scheme: 
 
 def main() -> int:
     """Write the pictures."""
-    folder = Path(__file__).parents[2] / "docs"
+    folder = Path(__file__).parents[2] / "docs" / "images"
     with running_browser() as browser, shown() as address:
         for name, width, height, scheme in (
             ("light", 1280, 1580, "light"), ("dark", 1280, 1580, "dark"), ("narrow", 360, 900, "light"),

@@ -1,4 +1,4 @@
-"""How JSON becomes BSON: docs/mongodb.md, row by row, as a MongoDB server gives it back."""
+"""How JSON becomes BSON: docs/reference/mongodb.md, row by row, as a MongoDB server gives it back."""
 
 from __future__ import annotations
 

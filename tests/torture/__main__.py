@@ -1,4 +1,4 @@
-"""`make torture`: every rotation × every sink, with kills and chaos; prints the table of docs/reliability.md."""
+"""`make torture`: every rotation × every sink, with kills and chaos; prints the table of the reliability page."""
 
 from __future__ import annotations
 

@@ -5,7 +5,7 @@ The ConfigMap with sidecar.yaml, as an object of its own.
 {{- $values := index .Values "log-sidecar" -}}
 {{- range $name := list "sinks" "pipelines" -}}
 {{- if not (index $values.config $name) -}}
-{{- fail (printf "log-sidecar.config.%s is empty; docs/configuration.md of log-sidecar says what belongs there" $name) -}}
+{{- fail (printf "log-sidecar.config.%s is empty; docs/reference/configuration.md of log-sidecar says what belongs there" $name) -}}
 {{- end -}}
 {{- end -}}
 apiVersion: v1
