@@ -11,7 +11,7 @@ _M_TRIM_THRESHOLD, _M_TOP_PAD, _M_MMAP_THRESHOLD, _M_ARENA_MAX = -1, -2, -3, -8
 
 
 def tune_process() -> None:
-    """Settings of the process that make the difference (docs/architecture.md, "What things cost").
+    """Settings of the process that make the difference (docs/design/architecture.md, "What things cost").
 
     glibc gives every object over 128 KiB back to the system when it is freed; told to keep it, the whole job
     takes half of the time (mallopt(3); other C libraries do without); with one arena for all threads, what one of

@@ -1,7 +1,7 @@
 """One JSON object a line (RFC 8259), kept as the application wrote it.
 
 For a whole chunk at a stroke it has to be proved that each line is exactly one object, that no name of ours is
-used, and that each time can stand as it is (docs/architecture.md). Each proof is one scan in C; a chunk for
+used, and that each time can stand as it is (docs/design/architecture.md). Each proof is one scan in C; a chunk for
 which one fails goes line by line, and comes out the same.
 """
 

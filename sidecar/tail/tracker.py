@@ -1,7 +1,7 @@
 """Which lives does a pipeline follow? Decides once for all its shippers what is new, moved, truncated or gone.
 
-The rules are in docs/architecture.md ("Which file is this?"). In doubt a file begins a new generation: that may cost
-duplicates, a wrong resumption would cost lines.
+The rules are in docs/design/architecture.md ("Which file is this?"). In doubt a file begins a new generation:
+that may cost duplicates, a wrong resumption would cost lines.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Documents as BSON: the projection that is written down in docs/mongodb.md.
+"""Documents as BSON: the projection that is written down in docs/reference/mongodb.md.
 
 The documents of a chunk are encoded at a stroke: by `_bson.c` where a C compiler was at hand, else as one
 array. What that cannot do is encoded one by one, and only a document that cannot be encoded as it was decoded takes
