@@ -40,7 +40,7 @@ class _SnapshotCollector(Collector):
 
 
 def metric_families(facts: Snapshot) -> Iterator[Metric]:
-    """Every metric there is; docs/operations.md has the same list, and a test compares them."""
+    """Every metric there is; docs/reference/metrics.md has the same list, and a test compares them."""
     yield _gauge("build_info", "Version of the sidecar; always 1.", ["version"], [((facts.version,), 1)])
     yield _gauge(
         "start_time_seconds", "When it was started, in seconds since the epoch.", [], [((), facts.started_at)]

@@ -76,7 +76,7 @@ def test_rules_and_dashboard_name_only_metrics_that_are_exported(exported: Runni
 
 
 def test_every_alert_says_what_it_means_and_leads_to_a_heading_that_is_there() -> None:
-    headings = re.findall(r"^#+ (.+)$", (ROOT / "docs" / "operations.md").read_text(), re.MULTILINE)
+    headings = re.findall(r"^#+ (.+)$", (ROOT / "docs" / "troubleshooting.md").read_text(), re.MULTILINE)
     anchors = {re.sub(r"[^\w -]", "", heading).lower().replace(" ", "-") for heading in headings}
     for rule in ALERTS:
         notes = rule["annotations"]
