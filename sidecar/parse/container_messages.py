@@ -67,7 +67,13 @@ class MessageParser:
         notes = {**inner.annotations, **{i: {**_PARTIAL, **inner.annotations.get(i, {})} for i in found.partial}}
         names = None if inner.root_names is None or found.more else inner.root_names | {STREAM}
         return replace(
-            inner, lines=lines, starts=lines.starts, members=members, times=times, notes=notes, names=names
+            inner,
+            lines=lines,
+            starts=lines.starts,
+            bodies=members,
+            times=times,
+            annotations=notes,
+            root_names=names,
         )
 
     def mixed(self, lines: LineBatch, messages: Sequence[ContainerMessage | None], error: str) -> RecordBatch:

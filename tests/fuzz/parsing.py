@@ -270,7 +270,7 @@ def _bare(path: str) -> list[str]:
 def _check_one_by_one(pipeline: Setup, lines: LineBatch, documents: Documents) -> None:
     """What went at a stroke is the same to the byte when each line is looked at by itself."""
     apart = replace(lines, is_uniform=False, texts=lines.texts)
-    careful = pipeline.finisher.documents(replace(pipeline.parser().parse(apart), names=None))
+    careful = pipeline.finisher.documents(replace(pipeline.parser().parse(apart), root_names=None))
     envelope = BulkFraming("<", ">\n")
     assert careful.json_lines() == documents.json_lines()
     assert careful.ids() == documents.ids()

@@ -230,7 +230,7 @@ def is_address(text: str) -> bool:
 @pytest.mark.parametrize("texts", [["", "a=1"], ["a=1", ""], ["a=1", "", "b=2"], [""]])
 def test_a_text_of_nothing_is_no_logfmt_and_takes_nothing_of_its_neighbours(texts: list[str]) -> None:
     # A container may have written an empty line, which stands within another format.
-    lines = replace(framed(*(text or "x" for text in texts)), whole=False, text="", texts=texts)
+    lines = replace(framed(*(text or "x" for text in texts)), is_uniform=False, text="", texts=texts)
     records = parser("logfmt").parse(lines)
     assert fields(records) == [{text[0]: text[2:]} if text else {"message": ""} for text in texts]
     assert records.errors.keys() == {place for place, text in enumerate(texts) if not text}

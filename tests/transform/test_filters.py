@@ -142,7 +142,7 @@ def test_lines_are_included_first_and_then_excluded() -> None:
 def test_an_event_of_several_lines_is_judged_as_a_whole() -> None:
     from msgspec.structs import replace
 
-    events = replace(chunk(["start a", " more", "start b"]), events=(0, 14))
+    events = replace(chunk(["start a", " more", "start b"]), event_starts=(0, 14))
     found = rooms(parser="plain", include_lines=["more"]).documents(events)[1]
     assert list(found.lines.texts) == ["start a\n more"]
 
