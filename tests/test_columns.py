@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from sidecar.lib.native import _native as _compiled
 from sidecar.lib.native import fallback as reference
 
-NAMES = ("lines", "unwrapped", "rendered", "holds", "counted", "is_unescaped")
+NAMES = ("split_lines", "strip_braces", "join_columns", "contains", "count_byte", "needs_no_escaping")
 TEXT = st.text(st.characters(), max_size=20)
 """Halves of surrogate pairs included."""
 
@@ -47,38 +47,38 @@ def both(name: str, *given_: object) -> object:
 
 
 @given(SHORT_BYTES, st.integers(0, 2**62))
-def test_lines(data: bytes, offset: int) -> None:
-    both("lines", data, offset)
-    both("lines", data + b"\n", offset)
+def test_split_lines(data: bytes, offset: int) -> None:
+    both("split_lines", data, offset)
+    both("split_lines", data + b"\n", offset)
 
 
 @given(st.lists(st.text(st.characters(exclude_characters="\n", exclude_categories=["Cs"]), min_size=1), min_size=1))
-def test_lines_begin_where_they_stand_in_the_bytes(texts: list[str]) -> None:
+def test_lines_begin_at_their_offset(texts: list[str]) -> None:
     data = "".join(f"{text}\n" for text in texts).encode()
-    found, starts = _compiled.lines(data, 7) or ([], [])
+    found, starts = _compiled.split_lines(data, 7) or ([], [])
     assert found == texts
     assert [data[at - 7 :].split(b"\n")[0].decode() for at in starts] == texts
 
 
 @given(st.lists(TEXT | TEXT.map(lambda text: f"{{{text}}}"), max_size=5))
-def test_unwrapped(texts: list[str]) -> None:
-    both("unwrapped", texts, "{", "}")
+def test_strip_braces(texts: list[str]) -> None:
+    both("strip_braces", texts, "{", "}")
     wrapped = [f"{{{text}}}" for text in texts]
-    assert both("unwrapped", wrapped, "{", "}") == texts
+    assert both("strip_braces", wrapped, "{", "}") == texts
 
 
 @given(st.integers(0, 5).flatmap(lambda rows: st.tuples(st.just(rows), st.lists(
     TEXT | st.lists(TEXT, min_size=rows, max_size=rows)
     | st.lists(st.integers(0, 2**63 - 1), min_size=rows, max_size=rows), max_size=16,
 ))))  # fmt: skip
-def test_rendered(case: tuple[int, list[Any]]) -> None:
+def test_join_columns(case: tuple[int, list[Any]]) -> None:
     rows, columns = case
-    both("rendered", rows, tuple(columns))
+    both("join_columns", rows, tuple(columns))
 
 
 @pytest.mark.parametrize("number", [0, 9, 10, 99, 100, 10**18, 2**63 - 1])
-def test_numbers_are_rendered_in_full(number: int) -> None:
-    assert both("rendered", 2, ("a", [number, 7], "\n")) == b"a%d\na7\n" % number
+def test_numbers_are_joined_in_full(number: int) -> None:
+    assert both("join_columns", 2, ("a", [number, 7], "\n")) == b"a%d\na7\n" % number
 
 
 @pytest.mark.parametrize(
@@ -87,37 +87,37 @@ def test_numbers_are_rendered_in_full(number: int) -> None:
 )
 def test_columns_that_are_none_are_refused_and_nothing_is_written(columns: tuple[Any, ...]) -> None:
     with pytest.raises((ValueError, TypeError, OverflowError)):
-        _compiled.rendered(1, columns)
+        _compiled.join_columns(1, columns)
 
 
 @given(
     st.lists(SHORT_BYTES | st.sampled_from([b'"log.', b"offset", b'"', b"."])).map(b"".join),
     st.binary(max_size=3) | st.sampled_from([b'"_', b"\\u", b'"log.offset.', b"a" * 64, b"a" * 130]),
 )
-def test_holds(data: bytes, text: bytes) -> None:
-    both("holds", data, text)
+def test_contains(data: bytes, text: bytes) -> None:
+    both("contains", data, text)
     if len(text) > 1:
-        assert both("holds", data + text, text) is True
-        assert both("holds", data + text + data, text) is True
-        both("holds", text[:-1] + data, text)
+        assert both("contains", data + text, text) is True
+        assert both("contains", data + text + data, text) is True
+        both("contains", text[:-1] + data, text)
 
 
 @given(SHORT_BYTES, st.binary(min_size=1, max_size=1))
-def test_counted(data: bytes, byte: bytes) -> None:
-    both("counted", data, byte)
-    both("counted", byte * 300 + data, byte)
+def test_count_byte(data: bytes, byte: bytes) -> None:
+    both("count_byte", data, byte)
+    both("count_byte", byte * 300 + data, byte)
 
 
 @given(SHORT_BYTES)
-def test_is_unescaped(data: bytes) -> None:
-    both("is_unescaped", data)
+def test_needs_no_escaping(data: bytes) -> None:
+    both("needs_no_escaping", data)
     for escaped in (b"\\", b"\0", b"\t", b"\x1f"):
-        assert both("is_unescaped", data + escaped) is False
+        assert both("needs_no_escaping", data + escaped) is False
 
 
 @pytest.mark.parametrize("columns", [("\ud800",), ([],), ("a", [], "\ud800")])
 def test_text_that_is_in_no_row_may_hold_anything(columns: tuple[Any, ...]) -> None:
-    assert both("rendered", 0, columns) == b""
+    assert both("join_columns", 0, columns) == b""
 
 
 @pytest.mark.parametrize(
@@ -129,28 +129,28 @@ def test_text_that_is_in_no_row_may_hold_anything(columns: tuple[Any, ...]) -> N
 )  # fmt: skip
 def test_rows_that_no_memory_could_hold_are_refused(rows: int, columns: tuple[str, ...]) -> None:
     with pytest.raises(OverflowError):
-        _compiled.rendered(rows, columns)
+        _compiled.join_columns(rows, columns)
 
 
 @pytest.mark.parametrize("columns", [(), ("",), ("", "")])
 def test_any_number_of_rows_without_a_byte_is_no_work(columns: tuple[str, ...]) -> None:
-    assert _compiled.rendered(2**63 - 1, columns) == b""
+    assert _compiled.join_columns(2**63 - 1, columns) == b""
 
 
 @pytest.mark.parametrize("item", [True, Level.HIGH])
 def test_what_python_would_write_otherwise_is_no_number(item: int) -> None:
     with pytest.raises(TypeError):
-        _compiled.rendered(2, ([7, item],))
+        _compiled.join_columns(2, ([7, item],))
 
 
 @pytest.mark.parametrize("offset", [2**63 - 1, 2**63 - 4, 2**63, -(2**63) - 1])
 def test_an_offset_beyond_what_a_file_can_have_is_refused(offset: int) -> None:
     with pytest.raises(OverflowError):
-        _compiled.lines(b"a\nb\n", offset)
+        _compiled.split_lines(b"a\nb\n", offset)
 
 
 def test_the_largest_offset_is_that_of_the_last_line() -> None:
-    assert both("lines", b"a\nb\n", 2**63 - 5) == (["a", "b"], [2**63 - 5, 2**63 - 3])
+    assert both("split_lines", b"a\nb\n", 2**63 - 5) == (["a", "b"], [2**63 - 5, 2**63 - 3])
 
 
 class Index:
@@ -168,7 +168,7 @@ def test_a_column_that_changes_while_the_rows_are_counted_is_refused() -> None:
     column = ["a" * 1000] * 3
     rows: Any = Index(3, column)
     with pytest.raises(ValueError, match="an item for each row"):
-        _compiled.rendered(rows, (column,))
+        _compiled.join_columns(rows, (column,))
 
 
 # No number in between: so many rows would be had, and take all memory.
@@ -188,7 +188,7 @@ def test_whatever_it_is_called_with_it_answers_like_its_reference_or_refuses(nam
         answer = getattr(_compiled, name)(*given_)
     except (TypeError, ValueError, OverflowError, MemoryError):
         return
-    assume(not (name == "rendered" and given_[0] > 1000))  # those without a byte
+    assume(not (name == "join_columns" and given_[0] > 1000))  # those without a byte
     assert answer == getattr(reference, name)(*given_)
 
 

@@ -14,7 +14,7 @@ from sidecar.config.pipeline import PipelineSettings, RuleTest
 from sidecar.config.settings import Settings
 from sidecar.decode.presets import PRESETS
 from sidecar.decode.settings import MultilineSettings
-from sidecar.lib.conversions import Kind
+from sidecar.lib.conversions import FieldType
 from sidecar.lib.settings_model import field_descriptions
 from sidecar.parse.settings import BUILT_IN as PARSERS
 from sidecar.parse.settings import (
@@ -87,7 +87,7 @@ def test_every_sink_and_parser_has_its_place() -> None:
 
 def test_every_transform_has_its_section() -> None:
     assert all(f"\n## `{name}`\n" in TRANSFORMS and f"](#{name})" in TRANSFORMS for name in KINDS)
-    assert all(f"| `{kind}` |" in TRANSFORMS for kind in get_args(Kind))
+    assert all(f"| `{kind}` |" in TRANSFORMS for kind in get_args(FieldType))
 
 
 @pytest.mark.parametrize("model", [HashFieldsOptions, SampleOptions, HostOptions, KubernetesOptions])

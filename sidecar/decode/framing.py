@@ -49,7 +49,7 @@ class Framer(msgspec.Struct, frozen=True):
         ):
             return None
         try:
-            text, found = data.decode(), native.lines(data, chunk.offset)
+            text, found = data.decode(), native.split_lines(data, chunk.offset)
         except UnicodeDecodeError:
             return None
         return LineBatch(chunk, len(found[0]), *found, text) if found else None

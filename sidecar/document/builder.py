@@ -15,10 +15,10 @@ from sidecar.document.field_conflicts import resolve_conflicts
 from sidecar.lib.clock import Clock, iso
 from sidecar.lib.jsontext.members import split_pairs
 from sidecar.lib.jsontext.nested import Tree, json_string, nest, possible_root_names, render_members
-from sidecar.model.documents import AROUND_EACH, Documents, RenderedDocuments, SplicedDocuments
+from sidecar.model.documents import DOCUMENT_OVERHEAD_BYTES, Documents, RenderedDocuments, SplicedDocuments
 from sidecar.model.file import Generation
 from sidecar.model.records import RecordBatch
-from sidecar.model.reserved_fields import METADATA, OWN
+from sidecar.model.reserved_fields import RESERVED_NAMES, SIDECAR_FIELDS
 
 LeafSource = Callable[[], dict[str, str]]
 """A transform: the leaves that it adds to every record now. It returns the same object while nothing changed."""
@@ -63,7 +63,7 @@ class _DocumentTemplate(msgspec.Struct, frozen=True):
 
     def touches(self, key: str) -> bool:
         """Whether a member of this name at the root of a record is one of ours, or above or below one."""
-        return key in self.reserved or key.startswith(self.below) or key.partition(".")[0] in METADATA
+        return key in self.reserved or key.startswith(self.below) or key.partition(".")[0] in RESERVED_NAMES
 
 
 class DocumentBuilder:
@@ -83,12 +83,12 @@ class DocumentBuilder:
             if any(path.startswith("kubernetes.") for path in added)
             else []
         )
-        return possible_root_names([*OWN, *labels, *added]) | METADATA
+        return possible_root_names([*SIDECAR_FIELDS, *labels, *added]) | RESERVED_NAMES
 
     def overhead(self, generation: Generation) -> int:
         """Return about how many bytes a document of this file has in addition to the fields of its record."""
         frame = self._frame([source() for source in self._sources])
-        return len(frame.tail) + len(frame.close) + len(generation.display_path) + AROUND_EACH
+        return len(frame.tail) + len(frame.close) + len(generation.display_path) + DOCUMENT_OVERHEAD_BYTES
 
     def documents(self, records: RecordBatch) -> Documents:
         """The finished documents of these records."""
@@ -194,7 +194,7 @@ def _ours(names: tuple[str, ...]) -> tuple[frozenset[str], tuple[str, ...], tupl
     roots = sorted({name.split(".")[0] for name in names} | {"@timestamp"})
     needles = ('"_', *(f'"{root}{behind}' for root in roots for behind in ('"', ".")))
     below = tuple(f"{leaf}." for leaf in ("@timestamp", *names))
-    return possible_root_names([*names, "@timestamp"]) | METADATA, needles, below
+    return possible_root_names([*names, "@timestamp"]) | RESERVED_NAMES, needles, below
 
 
 class _Partition(msgspec.Struct):

@@ -14,15 +14,15 @@ from msgspec.structs import replace
 from sidecar.document.field_conflicts import resolve_conflicts
 from sidecar.lib.jsontext.edit import edit
 from sidecar.lib.jsontext.nested import nest, render_members
-from sidecar.model.records import OBJECT, RecordBatch
+from sidecar.model.records import ERROR_FIELD, RecordBatch
 
-_QUOTED = f'"{OBJECT}"'
+_QUOTED = f'"{ERROR_FIELD}"'
 _NAME = re.compile(rf"{_QUOTED}\s*+:")
 
 
 def move_scalar_error(records: RecordBatch) -> RecordBatch:
     """The records with such values moved; the very same if there is none."""
-    if records.root_names is not None and OBJECT not in records.root_names:
+    if records.root_names is not None and ERROR_FIELD not in records.root_names:
         return records
     may_have = [i for i, body in enumerate(records.bodies) if _QUOTED in body or "\\u" in body]
     moved = {i: after for i in may_have if (after := _move(records.bodies[i])) is not None}
@@ -42,10 +42,10 @@ def _move(body: str) -> str | None:
     def take(key: str, below: str, value: str) -> str | None:
         if below or value.startswith("{") or value == "null":
             return f"{key}:{value}"
-        found[f"original.{OBJECT}_{len(found)}" if found else f"original.{OBJECT}"] = value
+        found[f"original.{ERROR_FIELD}_{len(found)}" if found else f"original.{ERROR_FIELD}"] = value
         return None
 
-    rest = edit(body, OBJECT, take)
+    rest = edit(body, ERROR_FIELD, take)
     if not found:
         return None
     if '"original' in rest or "\\u" in rest:

@@ -14,7 +14,7 @@ from typing import TypeAlias
 
 from sidecar.lib.jsontext.members import Member, split_members
 from sidecar.lib.jsontext.nested import Tree, nest, path_prefixes, possible_root_names, render_members
-from sidecar.model.reserved_fields import METADATA
+from sidecar.model.reserved_fields import RESERVED_NAMES
 
 _ROUNDS = 4
 """So often a record is sifted again because what moved stands in the way of something else of the application."""
@@ -63,7 +63,7 @@ class _ConflictResolver:
         kept = self._objects.setdefault(place, [])
         for member in split_members(body):
             path, below = prefix + member.key, (*place, member.key)
-            within = member.inside() if path in self._above else None
+            within = member.body() if path in self._above else None
             if within is not None:
                 if below not in self._objects:
                     kept.append((member, self._objects.setdefault(below, [])))
@@ -71,7 +71,7 @@ class _ConflictResolver:
             elif path not in self.said and member.value == self._leaves.get(path):
                 self.said.add(path)
                 kept.append(member)
-            elif self._collides(path) or (not prefix and member.key.partition(".")[0] in METADATA):
+            elif self._collides(path) or (not prefix and member.key.partition(".")[0] in RESERVED_NAMES):
                 self._move(path, member.value)
             else:
                 kept.append(member)
@@ -98,7 +98,7 @@ def _join(kept: Kept, ours: Tree) -> str:
         member, below = item
         branch = ours.pop(member.key, {})
         within = _join(below, branch if isinstance(branch, dict) else {})
-        if within or not (member.inside() or "").strip():
+        if within or not (member.body() or "").strip():
             texts.append(f"{member.key_text}:{{{within}}}")
     if ours:
         texts.append(render_members(ours))

@@ -10,7 +10,7 @@ from pydantic import (
 )
 
 from sidecar.lib.settings_model import SettingsModel
-from sidecar.model.reserved_fields import METADATA
+from sidecar.model.reserved_fields import RESERVED_NAMES
 
 _OURS = ("@timestamp", "event.ingested", "log.offset", "log.file.path")
 
@@ -25,7 +25,11 @@ class StaticFieldsSettings(SettingsModel):
     @classmethod
     def _not_ours(cls, values: dict[str, Any]) -> dict[str, Any]:
         for path in _paths(values, ""):
-            if path in _OURS or path.split(".")[0] in METADATA or any(ours.startswith(f"{path}.") for ours in _OURS):
+            if (
+                path in _OURS
+                or path.split(".")[0] in RESERVED_NAMES
+                or any(ours.startswith(f"{path}.") for ours in _OURS)
+            ):
                 raise ValueError(f"{path} is set by the sidecar itself; choose another name")
         return values
 

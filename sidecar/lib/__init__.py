@@ -1,1 +1,1 @@
-"""Modules that know no file, line or sink of this product; each could be published on its own."""
+"""Libraries that know nothing of log files, pipelines or sinks; each could be published on its own."""

@@ -1,4 +1,4 @@
-"""Time comes in by the front door: whoever needs it takes a `Clock`, and a test brings its own."""
+"""Clocks: code that needs the time takes a `Clock`, so that tests can control it."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class Clock(Protocol):
 
 
 class SystemClock:
-    """The machine's own clocks."""
+    """The clocks of the machine."""
 
     def now(self) -> float:
         return time.time()
@@ -30,7 +30,7 @@ class SystemClock:
 
 
 class FixedClock:
-    """It is always the same time, in seconds since the epoch: for what has to come out the same on any day."""
+    """Always returns the same time, in seconds since the epoch, for reproducible results."""
 
     def __init__(self, at: float) -> None:
         self._at = at
@@ -43,5 +43,5 @@ class FixedClock:
 
 
 def iso(seconds: float) -> str:
-    """Seconds since the epoch as RFC 3339 text in UTC with microseconds, as it stands in documents."""
+    """Return RFC 3339 text in UTC with microseconds, as used in documents, for seconds since the epoch."""
     return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")

@@ -1,4 +1,4 @@
-"""Whose a file is: what belongs to another user may be changed by that user at any time, so it is not used."""
+"""Ownership of files: another user can change their files at any time, so the sidecar does not use them."""
 
 from __future__ import annotations
 
@@ -19,30 +19,30 @@ def may_trust(uid: int) -> bool:
 
 
 def become_owner(directory: Path) -> None:
-    """Stop being root and become the owner of `directory`, for commands that look into a sidecar's state.
+    """Switch from root to the owner of `directory`, for commands that inspect the state of a sidecar.
 
-    Whatever the owner has put there then has the owner's rights and no more. Nothing happens if this process is not
-    root, if there is no such directory, or if the container may not change its user (no CAP_SETUID).
+    Anything that the owner has put there then runs with the rights of the owner only. Do nothing if this process is
+    not root, if the directory does not exist, or if the container may not change its user (no CAP_SETUID).
     """
     if os.geteuid() != 0:
         return
     with suppress(OSError):
-        found = os.stat(directory)
-        if found.st_uid != 0:
-            os.setgroups([found.st_gid])
-            os.setgid(found.st_gid)
-            os.setuid(found.st_uid)
+        status = os.stat(directory)
+        if status.st_uid != 0:
+            os.setgroups([status.st_gid])
+            os.setgid(status.st_gid)
+            os.setuid(status.st_uid)
 
 
 def explain_distrust(path: Path | str, is_wanted: Callable[[int], bool]) -> str:
-    """Return why what is at `path` is not used, "" if it may be. Links are not followed.
+    """Return why the file at `path` is not used, or "" if it may be used. Links are not followed.
 
-    `is_wanted` looks at the mode, as `stat.S_ISREG` does. Raise `FileNotFoundError` if there is nothing.
+    `is_wanted` checks the mode, as `stat.S_ISREG` does. Raise `FileNotFoundError` if there is no file.
     """
-    found = os.lstat(path)
-    if not is_wanted(found.st_mode):
-        kind = next((name for is_so, name in _KINDS if is_so(found.st_mode)), "a special file")
+    status = os.lstat(path)
+    if not is_wanted(status.st_mode):
+        kind = next((name for is_kind, name in _KINDS if is_kind(status.st_mode)), "a special file")
         return f"it is {kind}"
-    if may_trust(found.st_uid):
+    if may_trust(status.st_uid):
         return ""
-    return f"it belongs to user {found.st_uid}, and this process is user {os.geteuid()}"
+    return f"it belongs to user {status.st_uid}, and this process is user {os.geteuid()}"

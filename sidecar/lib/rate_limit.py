@@ -1,4 +1,4 @@
-"""How often the same thing is said: a few times, and then how many times more it happened."""
+"""Limits how often the same event is logged: first the event itself, then how often it happened."""
 
 from __future__ import annotations
 
@@ -7,63 +7,63 @@ from typing import Generic, TypeVar
 
 from sidecar.lib.clock import Clock
 
-Said = TypeVar("Said")
+Event = TypeVar("Event")
 
-BURST, PERIOD_S = 10, 60.0
-"""So many of one cause are told within such a time, and the others counted."""
+MAX_EVENTS_PER_BURST, PERIOD_S = 10, 60.0
+"""Log at most `MAX_EVENTS_PER_BURST` events per cause within `PERIOD_S`; count the rest."""
 
-_MOST_CAUSES = 256
-
-
-class _Burst(Generic[Said]):
-    __slots__ = ("began", "last", "more", "told")
-
-    def __init__(self, began: float) -> None:
-        self.began, self.told, self.more = began, 0, 0
-        self.last: Said | None = None
+_MAX_CAUSES = 256
 
 
-class EventRateLimiter(Generic[Said]):
-    """Passes on what is said to `say`, with how many of the kind were held back before it. For one thread at a time.
+class _Burst(Generic[Event]):
+    __slots__ = ("held_back", "last", "started_at", "written")
 
-    What was held back is told when its time is over, by the last of it: call `due` now and then, and `rest` at the
-    end. Of more than some hundred causes the longest known one is told of and forgotten.
+    def __init__(self, started_at: float) -> None:
+        self.started_at, self.written, self.held_back = started_at, 0, 0
+        self.last: Event | None = None
+
+
+class EventRateLimiter(Generic[Event]):
+    """Passes events to `write`, with the number of similar events that were held back before. Not thread-safe.
+
+    Held back events are written at the end of their period, as the last one of them. Call `flush_due` regularly and
+    `flush_all` at the end. Above `_MAX_CAUSES` causes the oldest one is written and dropped.
     """
 
-    def __init__(self, clock: Clock, say: Callable[[Said, int], None]) -> None:
-        self._clock, self._say = clock, say
-        self._causes: dict[Hashable, _Burst[Said]] = {}
+    def __init__(self, clock: Clock, write: Callable[[Event, int], None]) -> None:
+        self._clock, self._write = clock, write
+        self._causes: dict[Hashable, _Burst[Event]] = {}
         self._due_at = float("inf")
 
-    def hear(self, cause: Hashable, what: Said) -> None:
-        """One more of this cause."""
+    def hear(self, cause: Hashable, event: Event) -> None:
+        """Write or hold back one event of this cause."""
         self.due()
-        known = self._causes.get(cause)
-        if known is None:
-            if len(self._causes) >= _MOST_CAUSES:
+        burst = self._causes.get(cause)
+        if burst is None:
+            if len(self._causes) >= _MAX_CAUSES:
                 self._close([next(iter(self._causes))])
-            known = self._causes[cause] = _Burst(self._clock.monotonic())
-            self._due_at = min(self._due_at, known.began + PERIOD_S)
-        if known.told < BURST:
-            known.told += 1
-            self._say(what, 0)
+            burst = self._causes[cause] = _Burst(self._clock.monotonic())
+            self._due_at = min(self._due_at, burst.started_at + PERIOD_S)
+        if burst.written < MAX_EVENTS_PER_BURST:
+            burst.written += 1
+            self._write(event, 0)
         else:
-            known.last, known.more = what, known.more + 1
+            burst.last, burst.held_back = event, burst.held_back + 1
 
     def due(self) -> None:
-        """Tell of what was held back for long enough. Costs a look at the clock when there is nothing."""
+        """Write what was held back in periods that are over. Costs one clock reading if there is none."""
         now = self._clock.monotonic()
         if now < self._due_at:
             return
-        self._close([cause for cause, known in self._causes.items() if now - known.began >= PERIOD_S])
-        self._due_at = min((known.began + PERIOD_S for known in self._causes.values()), default=float("inf"))
+        self._close([cause for cause, burst in self._causes.items() if now - burst.started_at >= PERIOD_S])
+        self._due_at = min((burst.started_at + PERIOD_S for burst in self._causes.values()), default=float("inf"))
 
     def rest(self) -> None:
-        """Tell of all that was held back."""
+        """Write everything that was held back."""
         self._close(list(self._causes))
 
     def _close(self, causes: Iterable[Hashable]) -> None:
         for cause in causes:
-            known = self._causes.pop(cause)
-            if known.last is not None:
-                self._say(known.last, known.more - 1)
+            burst = self._causes.pop(cause)
+            if burst.last is not None:
+                self._write(burst.last, burst.held_back - 1)

@@ -1,12 +1,12 @@
-"""Reaches directories without following a link that the administrator did not make.
+"""Opens directories without following links that the administrator did not make.
 
-The application owns the volume and is not trusted: each directory in it, also one that a pattern names literally, may
-be replaced by a symbolic link at any moment. So a path is walked component by component from `/`, each opened from
-the descriptor of the one above it and none through a link (openat(2), `O_NOFOLLOW`).
+The application owns the volume and is not trusted: it may replace any directory by a symbolic link at any moment,
+even one that a pattern names literally. So a path is walked component by component from `/`. Each component is opened
+from the descriptor of its parent, and links are refused (openat(2), `O_NOFOLLOW`).
 
-The administrator's own links are followed once, when the configuration is read. After that only two kinds may
-change: `..data`, as the kubelet writes it in a mounted volume, and a link to a directory below the one that holds it,
-such as `current -> releases/7`. Neither can lead out of the directory that holds it.
+Links of the administrator are followed once, when the configuration is read. After that only two kinds may change:
+`..data`, as the kubelet writes it in a mounted volume, and a link to a directory below its own parent, such as
+`current -> releases/7`. Neither can lead out of its parent directory.
 """
 
 from __future__ import annotations
@@ -24,19 +24,19 @@ _KUBERNETES_DATA = "..data"
 
 
 class LinkInPath(OSError):
-    """A component of the path is a symbolic link that may not be followed; `filename` says which."""
+    """A component of the path is a symbolic link that may not be followed; `filename` is its path."""
 
     def __init__(self, path: str) -> None:
         super().__init__(errno.ELOOP, "a symbolic link where a directory is expected", path)
 
 
 def enter_directory(directory: int, name: str) -> int:
-    """Return a descriptor of the directory `name` in `directory`. Raise `OSError` if it is none."""
+    """Return a descriptor of the directory `name` in `directory`. Raise `OSError` if it is not a directory."""
     return os.open(name, _DIRECTORY, dir_fd=directory)
 
 
 def open_listing(directory: int, name: str = ".") -> int:
-    """Return a descriptor through which the names in `directory`, or in the directory `name` of it, can be listed.
+    """Return a descriptor to list the names in `directory`, or in its subdirectory `name`.
 
     Raise `OSError` if it is a link or cannot be read.
     """
@@ -45,9 +45,9 @@ def open_listing(directory: int, name: str = ".") -> int:
 
 @contextmanager
 def open_directory(path: str) -> Iterator[int]:
-    """Yield a descriptor of the directory at an absolute path that holds no link.
+    """Yield a descriptor of the directory at an absolute path without links.
 
-    Raise `LinkInPath` if it holds one after all, and `OSError` as open(2) does.
+    Raise `LinkInPath` if the path contains one, and `OSError` as open(2) does.
     """
     walk = _PathWalk()
     try:
@@ -59,7 +59,7 @@ def open_directory(path: str) -> Iterator[int]:
 
 
 def has_directory(path: str) -> bool:
-    """Return whether there is a directory at this path, and no link on the way."""
+    """Return whether there is a directory at this path, without a link on the way."""
     try:
         with open_directory(path):
             return True
@@ -73,7 +73,7 @@ def parts_of(path: str) -> list[str]:
 
 
 class Reached(NamedTuple):
-    """The deepest directory that a walk came to: its descriptor, its path, and why it went no deeper."""
+    """The deepest directory of a walk: its descriptor, its path, and why the walk went no deeper."""
 
     directory: int
     path: str
@@ -94,7 +94,7 @@ class Root:
 
     @contextmanager
     def reach(self) -> Iterator[Reached]:
-        """Walk to the directory, or as far as it is there. Raise `OSError` if not even `/` can be opened."""
+        """Walk to the directory, or as far as it exists. Raise `OSError` if not even `/` can be opened."""
         walk = _PathWalk()
         error: OSError | None = None
         try:
@@ -104,28 +104,28 @@ class Root:
                 for name, may_be_link in self._rest:
                     walk.enter_or_follow(name) if may_be_link else walk.enter(name)
                 self.path = walk.path
-            except OSError as found:
-                error = found
+            except OSError as reason:
+                error = reason
             yield Reached(walk.directory, walk.path, error)
         finally:
             os.close(walk.directory)
 
 
 class Roots:
-    """The directories that the administrator named in the life of this process, each resolved once."""
+    """The directories that the administrator named during this process, each resolved once."""
 
     def __init__(self) -> None:
         self._roots: dict[str, Root] = {}
 
     def find(self, text: str, known: Callable[[], Iterable[str]] = tuple) -> Root:
-        """Return the directory that is written so in the configuration."""
+        """Return the directory that the configuration names like this."""
         if text not in self._roots:
             self._roots[text] = Root(text, known)
         return self._roots[text]
 
 
 class _PathWalk:
-    """A walk from `/`, holding the descriptor of the directory that it has come to."""
+    """A walk from `/` that holds the descriptor of its current directory."""
 
     def __init__(self) -> None:
         self.directory = os.open("/", _DIRECTORY)
@@ -147,7 +147,7 @@ class _PathWalk:
         self._names.append(name)
 
     def enter_or_follow(self, name: str) -> None:
-        """Enter a directory, or one below this one that a link in its place names."""
+        """Enter a directory, or the directory below the current one that a link in its place names."""
         if not _is_link(name, self.directory):
             self.enter(name)
             return
@@ -171,7 +171,7 @@ def _is_link(name: str, directory: int) -> bool:
 
 
 def _is_kubernetes(parts: list[str]) -> bool:
-    """Return whether a link `..data` leads where the kubelet makes it lead: to a directory next to it."""
+    """Return whether a link `..data` leads to a directory next to it, as the kubelet makes it."""
     return len(parts) == 1 and parts[0].startswith("..") and parts[0] not in ("..", _KUBERNETES_DATA)
 
 
@@ -180,27 +180,27 @@ def _stays_below(target: str) -> bool:
 
 
 def _resolve(parts: list[str], known: Callable[[], Iterable[str]]) -> tuple[str, list[tuple[str, bool]]]:
-    """Return a path without links, and the components below it, each with whether it may be a link at each scan."""
-    base, here = "/", "/"
+    """Return a path without links, and the components below it, each with whether it may be a link at a scan."""
+    base, current = "/", "/"
     rest: list[tuple[str, bool]] = []
     for number, name in enumerate(parts):
-        path = os.path.join(here, name)
+        path = os.path.join(current, name)
         if name == _KUBERNETES_DATA:
             rest.append((name, True))
-            here = os.path.realpath(path)
+            current = os.path.realpath(path)
             continue
         try:
             target = os.readlink(path)
         except OSError:
             rest.append((name, False))
-            here = path
+            current = path
             continue
-        if any(each.startswith(f"{path}/") for each in known()):
-            return base, rest + [(each, False) for each in parts[number:]]
-        after = os.path.realpath(path)
-        if _stays_below(target) and after == os.path.join(here, *parts_of(target)):
+        if any(known_path.startswith(f"{path}/") for known_path in known()):
+            return base, rest + [(known_path, False) for known_path in parts[number:]]
+        resolved = os.path.realpath(path)
+        if _stays_below(target) and resolved == os.path.join(current, *parts_of(target)):
             rest.append((name, True))
         else:
-            base, rest = after, []
-        here = after
+            base, rest = resolved, []
+        current = resolved
     return base, rest

@@ -1,4 +1,4 @@
-"""Settings whose meaning stands below each field, where readers of the source find it, and `sidecar schema`, too."""
+"""Base class of all settings. The docstring below each field is also its description in `sidecar schema`."""
 
 from __future__ import annotations
 
@@ -14,27 +14,27 @@ from typing import Any, Literal, get_args, get_origin
 from pydantic import BaseModel, ConfigDict, GetJsonSchemaHandler
 from pydantic_core import CoreSchema
 
-STARS = "**********"
+MASKED_VALUE = "**********"
 
 
 class Shown:
-    """Marks a text that everybody may see, such as the name of an index: in `Annotated[str, SHOWN]`."""
+    """Marks a text that is not secret, such as the name of an index: `Annotated[str, SHOWN]`."""
 
 
 SHOWN = Shown()
 
 
 class SecretFile:
-    """Marks a file that holds a secret, for its user alone to read: in `Annotated[Path, SECRET_FILE]`."""
+    """Marks a file with a secret, which only its user may read: `Annotated[Path, SECRET_FILE]`."""
 
 
 SECRET_FILE = SecretFile()
 
 
 class SettingsModel(BaseModel):
-    """Settings that nobody changes and that know all their names.
+    """Immutable settings that reject unknown names.
 
-    The meanings are read from the source when somebody asks for them: to do so for every start takes 0.1 s.
+    Descriptions are read from the source on demand, because doing so at every start takes 0.1 s.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
@@ -49,10 +49,10 @@ class SettingsModel(BaseModel):
 
 
 def mask(settings: SettingsModel) -> dict[str, Any]:
-    """Return the settings as everybody may see them: what could hold a secret is stars.
+    """Return the settings without values that could be secret.
 
-    Types decide, not names. Numbers, flags, fixed choices, paths of files and what is marked as `SHOWN` can be seen.
-    Any other text, such as a URL or a pattern, could hold a secret, and so could every value of a free mapping.
+    Types decide, not names. Numbers, flags, fixed choices, paths and values marked as `SHOWN` stay. Any other text,
+    such as a URL or a pattern, could hold a secret, and so could every value of a free mapping.
     """
     masked = {}
     for name, field in type(settings).model_fields.items():
@@ -65,18 +65,18 @@ def _mask(value: Any, *, is_shown: bool, is_free: bool = False) -> Any:
     if isinstance(value, SettingsModel):
         return mask(value)
     if isinstance(value, Mapping):
-        return {str(name): _mask(each, is_shown=False, is_free=True) for name, each in value.items()}
+        return {str(name): _mask(item, is_shown=False, is_free=True) for name, item in value.items()}
     if isinstance(value, list | tuple | set | frozenset):
-        return [_mask(each, is_shown=is_shown, is_free=is_free) for each in value]
+        return [_mask(item, is_shown=is_shown, is_free=is_free) for item in value]
     if value is None or value == "" or (isinstance(value, bool | int | float) and not is_free):
         return value
     if isinstance(value, PurePath) or (isinstance(value, str) and is_shown):
         return str(value)
-    return STARS
+    return MASKED_VALUE
 
 
 def _is_fixed(annotation: Any) -> bool:
-    """Return whether the type allows fixed texts and numbers only."""
+    """Return whether the type allows only fixed texts and numbers."""
     if get_origin(annotation) is Literal:
         return True
     parts = [part for part in get_args(annotation) if part is not Ellipsis]
@@ -84,12 +84,12 @@ def _is_fixed(annotation: Any) -> bool:
 
 
 def field_descriptions(model: type[BaseModel]) -> dict[str, str]:
-    """What each field means, by its name."""
-    found: dict[str, str] = {}
+    """Return the description of each field by its name."""
+    descriptions: dict[str, str] = {}
     for base in reversed(model.__mro__):
         if issubclass(base, SettingsModel):
-            found |= _docstrings_of_fields(base)
-    return {name: found[name] for name in model.model_fields if name in found}
+            descriptions |= _docstrings_of_fields(base)
+    return {name: descriptions[name] for name in model.model_fields if name in descriptions}
 
 
 def _docstrings_of_fields(model: type[BaseModel]) -> dict[str, str]:

@@ -1,4 +1,4 @@
-"""What somebody may have meant by a name that nobody knows."""
+"""Suggests a known name for a misspelled one."""
 
 from __future__ import annotations
 
@@ -7,6 +7,6 @@ from difflib import get_close_matches
 
 
 def suggestion_for(name: str, known: Iterable[str]) -> str:
-    """`; did you mean "…"?` for a name that is nearly one of those known, else ""."""
+    """Return `; did you mean "…"?` for a name that resembles a known one, else ""."""
     close = get_close_matches(name, list(known), n=1)
     return f'; did you mean "{close[0]}"?' if close else ""

@@ -1,35 +1,34 @@
-"""Text of applications, servers and files as a terminal, a log or a page may see it."""
+"""Escapes text from applications, servers and files for terminals, logs and pages."""
 
 from __future__ import annotations
 
 import re
 
 _FIRST_BYTE, _LAST_BYTE = "\udc80", "\udcff"
-"""What os.fsdecode makes of a byte that is not UTF-8 (PEP 383)."""
+"""Range of what os.fsdecode returns for a byte that is not UTF-8 (PEP 383)."""
 
 _BEYOND_ASCII = re.compile(r"[^ -~]+")
 
 
 def escape_control_characters(text: str) -> str:
-    """Return the text as one line, with an escape for each character that is no letter, sign or blank.
+    """Escape control and bidirectional-override characters, and return a single line.
 
-    Those are control characters, which a terminal obeys, marks that turn the direction of writing, marks without a
-    width, and what is no text at all. Letters of any script stay.
+    Also escapes characters without a width and lone surrogates. Letters of all scripts stay.
     """
     if text.isprintable():
         return text
-    return "".join(each if each.isprintable() else _escape(each) for each in text)
+    return "".join(character if character.isprintable() else _escape(character) for character in text)
 
 
 def escape_lines(text: str) -> str:
-    """Return the same with its newlines kept."""
+    """Escape the same characters, but keep newlines."""
     return text if text.isprintable() else "\n".join(map(escape_control_characters, text.split("\n")))
 
 
 def escape_json(text: str) -> str:
-    r"""Return the same JSON, with `\u202e` and the like for each character that is not printable.
+    r"""Escape every character of JSON text that is not printable, as in `\u202e`.
 
-    A byte of a file name that is not UTF-8 becomes the text `\xff`: readers of JSON refuse half of a surrogate pair.
+    A byte of a file name that is not UTF-8 becomes the text `\xff`, because JSON readers reject lone surrogates.
     """
     if text.isprintable():
         return text
@@ -43,7 +42,7 @@ def _escape(character: str) -> str:
 
 
 def _escape_in_json(character: str) -> str:
-    if character.isprintable() or character == "\n":  # between values; within a text it is escaped already
+    if character.isprintable() or character == "\n":  # between values; inside strings it is already escaped
         return character
     if "\ud800" <= character <= "\udfff":
         return f"\\{_escape(character)}"

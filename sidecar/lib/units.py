@@ -1,4 +1,4 @@
-"""Durations and sizes as people write them: `5s`, `250ms`, `2h`; `512KiB`, `16MiB`, `1GB`."""
+"""Durations and sizes as users write them: `5s`, `250ms`, `2h`; `512KiB`, `16MiB`, `1GB`."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def parse_duration(value: str) -> float: ...
 @overload
 def parse_duration(value: object) -> object: ...
 def parse_duration(value: object) -> object:
-    """`"5s"` as 5.0; a number is taken as seconds. Raises `ValueError` with an example."""
+    """Convert `"5s"` to 5.0; a number is a number of seconds. Raise `ValueError` with an example."""
     if not isinstance(value, str):
         return value
     match = _QUANTITY.fullmatch(value)
@@ -33,7 +33,7 @@ def parse_duration(value: object) -> object:
 
 
 def parse_size(value: object) -> object:
-    """`"16MiB"` as 16777216; a number is taken as bytes. Raises `ValueError` with an example."""
+    """Convert `"16MiB"` to 16777216; a number is a number of bytes. Raise `ValueError` with an example."""
     if not isinstance(value, str):
         return value
     match = _QUANTITY.fullmatch(value)

@@ -1,7 +1,7 @@
-"""Patterns from the configuration, with a time limit.
+"""Regexes from the configuration, with a time limit.
 
-They run in the `regex` library, which releases the GIL while it searches and has a time limit. It is imported when
-there is a pattern, because it takes 2 MiB of memory.
+They run in the `regex` library, which releases the GIL while it searches and has a time limit. It is imported on
+demand, because it takes 2 MiB of memory.
 """
 
 from __future__ import annotations
@@ -21,15 +21,15 @@ LINE_LIMIT_S = 0.1
 """Seconds for one line."""
 
 _CHUNK_LIMIT_S = 1.0
-"""Seconds that may be lost on the slow lines of one chunk; then each line has only `_MIN_LINE_LIMIT_S`."""
+"""Seconds for the slow lines of one chunk; after that each line has only `_MIN_LINE_LIMIT_S`."""
 
 _MIN_LINE_LIMIT_S = 0.001
 
 
 class RegexTimeBudget:
-    """How long patterns may search in the lines of one chunk, so that slow lines do not hold up the other files.
+    """Time budget of the patterns for one chunk, so that slow lines do not delay other files.
 
-    An ordinary line matches within microseconds, so it is found even when the time is used up.
+    An ordinary line matches within microseconds, so it is still matched when the budget is used up.
     """
 
     def __init__(self) -> None:
@@ -38,7 +38,7 @@ class RegexTimeBudget:
 
     @property
     def is_used_up(self) -> bool:
-        """Whether slow lines of this chunk have taken too long together."""
+        """Whether the slow lines of this chunk have used the budget."""
         return self._left_s <= 0
 
     @property
@@ -52,7 +52,7 @@ class RegexTimeBudget:
         self.timeouts += 1
 
     def search(self, pattern: Pattern, text: str) -> bool:
-        """Return whether the pattern is in the text. Raise `TimeoutError`."""
+        """Return whether the pattern matches anywhere in the text. Raise `TimeoutError`."""
         started_at = time.monotonic()
         try:
             return pattern.search(text, timeout=self.line_limit_s, concurrent=True) is not None
@@ -62,10 +62,10 @@ class RegexTimeBudget:
 
 
 def compile_user_regex(pattern: str) -> Pattern:
-    """The pattern, ready to search. Raises `ValueError` that says why it does not compile."""
+    """Compile the pattern. Raise `ValueError` that says why it does not compile."""
     library = import_module("regex")
     try:
-        found: Pattern = library.compile(pattern)
+        compiled: Pattern = library.compile(pattern)
     except library.error as error:
         raise ValueError(f"the pattern does not compile: {error}") from error
-    return found
+    return compiled

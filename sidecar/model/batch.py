@@ -1,4 +1,4 @@
-"""A batch of documents for a sink, and what the sink answered."""
+"""A batch of documents for a sink, and the result of writing it."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from sidecar.model.file import Generation
 
 
 class Batch(msgspec.Struct, frozen=True, dict=True):
-    """What a sink is asked to write: documents of one or several generations, in the order of their lines.
+    """Documents for a sink: of one or several generations, in the order of their lines.
 
-    A record is known by its index, 0 ≤ index < len(batch). `targets` is set when documents go where they
-    were meant to go once before (a replay); otherwise the sink decides.
+    A record is identified by its index, 0 ≤ index < len(batch).
     """
 
     parts: Sequence[Documents]
     targets: Sequence[str] | None = None
+    """Index or collection of each document in a replay; otherwise None, and the sink decides."""
 
     def __len__(self) -> int:
         return self._length
@@ -42,31 +42,31 @@ class Batch(msgspec.Struct, frozen=True, dict=True):
         return [text for part in self.parts for text in part.json_lines()]
 
     def objects(self) -> list[dict[str, Any]]:
-        """Each document as a dictionary. Of a key that was written twice the last value counts."""
+        """Return each document as a dictionary. The last value of a repeated key counts."""
         found: list[dict[str, Any]] = _OBJECTS.decode_lines("\n".join(self.documents))
         return found
 
-    def rendered(self, envelope: BulkFraming) -> bytes:
-        """All documents in their envelopes, in order, as UTF-8."""
-        return b"".join([part.encode(envelope) for part in self.parts])
+    def rendered(self, framing: BulkFraming) -> bytes:
+        """Return all documents in this framing, in order, as UTF-8."""
+        return b"".join([part.encode(framing) for part in self.parts])
 
     @cached_property
     def event_times(self) -> list[str]:
-        """The event time of each document as RFC 3339 text with zone.
+        """The timestamp of each document as RFC 3339 text with a zone.
 
-        A line without a time of its own takes the moment at which its generation began, so that a document
-        that is sent again next day goes to the same dated index.
+        A line without a timestamp gets the time at which its generation began, so that a document that is sent again
+        the next day goes to the same dated index.
         """
         return [time or default_timestamp(part) for part in self.parts for time in part.timestamps()]
 
     def only(self, indexes: Sequence[int]) -> Batch:
-        """The documents with these indexes, renumbered from 0 in the order given."""
+        """Return the documents with these indexes, renumbered from 0 in the order given."""
         generations = [part.generation for part in self.parts for _ in range(len(part))]
         groups = [list(group) for _, group in groupby(indexes, key=generations.__getitem__)]
-        chosen = [self._chosen(generations[group[0]], group) for group in groups]
+        chosen = [self._select_part(generations[group[0]], group) for group in groups]
         return Batch(chosen, None if self.targets is None else [self.targets[i] for i in indexes])
 
-    def _chosen(self, generation: Generation, indexes: Sequence[int]) -> RenderedDocuments:
+    def _select_part(self, generation: Generation, indexes: Sequence[int]) -> RenderedDocuments:
         names, texts, times = self.ids, self.documents, self.event_times
         return RenderedDocuments(
             generation,
@@ -81,33 +81,42 @@ _OBJECTS = msgspec.json.Decoder(dict[str, Any])
 
 
 class Rejection(msgspec.Struct, frozen=True):
-    """One record that the destination will never take as it is.
-
-    `kind` is the destination's own name for the error, `reason` its words, `status` its number if it has
-    one, `target` the index or collection the document was meant for.
-    """
+    """One record that the sink will never accept as it is."""
 
     index: int
     kind: str
+    """Name of the error, as the database calls it."""
+
     reason: str
+    """Message of the database."""
+
     status: int | None = None
+    """Status code, if the database sent one."""
+
     target: str = ""
+    """Index or collection of the document."""
 
 
 class WriteResult(msgspec.Struct, frozen=True):
-    """What became of each record of a batch, by index. Fail closed: what is not mentioned is retried.
-
-    `stored`: accepted, or found to be there already (`already` says how many were); `range(len(batch))` for all
-    of them is judged at a stroke. `rejected`: will never
-    be taken; goes to the dead letters. `fault`: why the others could not be taken, if the destination said.
-    `diverted`: how many of those that are stored went to the fallback, because there were too many targets.
-    `receipt`: a note of the sink's own that is committed with the checkpoint and handed back to `resume`.
-    """
+    """The outcome of each record of a batch, by index. A record that is not mentioned is retried."""
 
     stored: Collection[int]
+    """Records that are stored; `range(len(batch))` if all are."""
+
     rejected: Sequence[Rejection] = ()
+    """Records that will never be accepted; they become dead letters."""
+
     error: DeliveryError | None = None
+    """Why the other records could not be written, if known."""
+
     duplicates: int = 0
+    """How many of the stored records were there already."""
+
     failure_store: int = 0
+    """How many of the stored records went to the failure store of Elasticsearch."""
+
     resume_token: str | None = None
+    """Text of the sink that is committed with the checkpoint and passed to `resume`."""
+
     diverted: int = 0
+    """How many of the stored records went to the fallback target, because there were too many targets."""

@@ -1,4 +1,4 @@
-"""The nouns of durable positions: what makes a file itself, what is remembered of it, what a commit holds."""
+"""Checkpoints, and what the state remembers of a file."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from sidecar.model.fingerprint import NO_TAIL, Fingerprint, OverlapDigest
 
 
 class Checkpoint(msgspec.Struct, frozen=True):
-    """The gap-free settled prefix of a generation for a sink: everything before byte `offset` is settled."""
+    """The settled prefix of a generation for one sink: everything before `offset` is settled, without gaps."""
 
     offset: int
     tail: OverlapDigest
@@ -24,26 +24,30 @@ ORIGIN = Checkpoint(0, NO_TAIL)
 
 
 class KnownFile(msgspec.Struct, frozen=True):
-    """What the state knows of a generation that is not finished.
-
-    `name` is the last path the file was seen under, `seen` its size when we last wrote it down. `ended` is why
-    nothing more can be read of it ("truncated", "deleted"), "" while it can. `moved`: its bytes are in a copy, the
-    file itself was truncated. `cuts` are the offsets at which an unterminated line was shipped.
-    """
+    """What the state knows of a generation that is not finished."""
 
     generation: Generation
     file_id: FileId
     fingerprint: Fingerprint
     name: str
+    """Last path of the file."""
+
     seen: int
+    """Largest recorded size of the file."""
+
     ended: str
+    """Why nothing more can be read ("truncated", "deleted"); "" while it can."""
+
     moved: bool
+    """Whether the content is in a copy, because the file itself was truncated."""
+
     checkpoints: Mapping[str, Checkpoint]
     cuts: Sequence[int]
+    """Offsets at which an unterminated line was shipped."""
 
 
 class CheckpointUpdate(msgspec.Struct, frozen=True):
-    """One step of one checkpoint, with all that has to become durable together with it."""
+    """One step of one checkpoint, with everything that is committed together with it."""
 
     generation: int
     checkpoint: Checkpoint

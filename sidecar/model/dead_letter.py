@@ -1,4 +1,4 @@
-"""A document that a sink has rejected for good."""
+"""A document that a sink has rejected permanently."""
 
 from __future__ import annotations
 
@@ -6,10 +6,9 @@ import msgspec
 
 
 class DeadLetter(msgspec.Struct, frozen=True):
-    """A document that its destination will never take as it is, with all that is needed to send it again.
+    """A document that its sink will never accept as it is, with everything needed to send it again.
 
-    `start` and `end` are byte offsets of its line in the file `path`; `at` is in seconds since the epoch;
-    `document` is JSON text; `status`, `kind` and `reason` are the destination's words.
+    `document` is JSON text; `status`, `kind` and `reason` are the answer of the database.
     """
 
     pipeline: str
@@ -17,7 +16,11 @@ class DeadLetter(msgspec.Struct, frozen=True):
     generation: int
     path: str
     start: int
+    """Offset of its line in the file `path`."""
+
     end: int
+    """Offset after its line."""
+
     document_id: str
     target: str
     document: str
@@ -26,4 +29,6 @@ class DeadLetter(msgspec.Struct, frozen=True):
     kind: str
     reason: str
     at: float
+    """Seconds since the epoch."""
+
     attempts: int = 1

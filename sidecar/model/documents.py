@@ -1,4 +1,4 @@
-"""Documents: what is sent for each record, as text that is ready for a request."""
+"""Documents: the JSON text of each record, ready for a request."""
 
 from __future__ import annotations
 
@@ -13,18 +13,19 @@ from sidecar.model.file import Generation
 
 
 class BulkFraming(msgspec.Struct, frozen=True):
-    """What stands round each document in a request: `before` id `between` document newline. `between` ends a line."""
+    """Text around each document in a bulk request: `prefix + id + separator + document + "\\n"`."""
 
-    before: str
-    between: str
+    prefix: str
+    separator: str
+    """Ends with a line end if the document is on a line of its own."""
 
 
-AROUND_EACH = 100
-"""Bytes, about, of a document in addition to its fields: its time, its offset and its id."""
+DOCUMENT_OVERHEAD_BYTES = 100
+"""Approximate bytes of a document in addition to its fields: timestamp, offset and id."""
 
 
 class Documents(Protocol):
-    """Finished documents of one generation, with the positions that they came from."""
+    """Finished documents of one generation, with their offsets."""
 
     @property
     def generation(self) -> Generation: ...
@@ -36,49 +37,52 @@ class Documents(Protocol):
 
     @property
     def size(self) -> int:
-        """About how many bytes they take in a request."""
+        """Approximate bytes in a request."""
         ...
 
     def ids(self) -> list[str]:
-        """The `_id` of each document: generation and offset."""
+        """Return the `_id` of each document: generation and offset."""
         ...
 
     def json_lines(self) -> list[str]:
-        """Each document as JSON text without line ends."""
+        """Return each document as JSON text without line ends."""
         ...
 
-    def encode(self, envelope: BulkFraming) -> bytes:
-        """All documents in their envelopes, in order, as UTF-8."""
+    def encode(self, framing: BulkFraming) -> bytes:
+        """Return all documents in this framing, in order, as UTF-8."""
         ...
 
     def timestamps(self) -> list[str]:
-        """The event time of each document as RFC 3339 text, or "" where the line had none."""
+        """Return the timestamp of each document as RFC 3339 text, or "" if the line had none."""
         ...
 
 
 class SplicedDocuments(msgspec.Struct, frozen=True):
-    """Documents whose members are the application's own text between constant parts of ours.
+    """Documents made of the application's own text between constant parts.
 
-    document = `{"@timestamp":"` + time + `",` + members + `tail` + offset + `close`
-    (with `in_place` the application's own members hold the time, and `{` alone begins it). `times` are those
-    of the documents, `known_times` those of the events: "" where the line had none.
+    document = `{"@timestamp":"` + time + `",` + body + `tail` + offset + `close`
     """
 
     generation: Generation
     starts: Sequence[int]
-    members: Sequence[str]
+    bodies: Sequence[str]
     times: Sequence[str]
+    """Timestamps of the documents."""
+
     tail: str
     close: str
     known_times: Sequence[str]
-    in_place: bool = False
+    """Timestamps of the events; "" if the line had none."""
+
+    has_own_timestamp: bool = False
+    """Whether `@timestamp` is in the bodies, so that only `{` comes before them."""
 
     def __len__(self) -> int:
         return len(self.starts)
 
     @property
     def size(self) -> int:
-        return sum(map(len, self.members)) + len(self) * (len(self.tail) + len(self.close) + AROUND_EACH)
+        return sum(map(len, self.bodies)) + len(self) * (len(self.tail) + len(self.close) + DOCUMENT_OVERHEAD_BYTES)
 
     def ids(self) -> list[str]:
         head = self.generation.id_prefix
@@ -86,39 +90,40 @@ class SplicedDocuments(msgspec.Struct, frozen=True):
 
     def json_lines(self) -> list[str]:
         tail, close = self.tail, self.close
-        if self.in_place:
-            return [f"{{{body}{tail}{at}{close}" for body, at in zip(self.members, self.starts, strict=True)]
+        if self.has_own_timestamp:
+            return [f"{{{body}{tail}{start}{close}" for body, start in zip(self.bodies, self.starts, strict=True)]
         return [
-            f'{{"@timestamp":"{time}",{body}{tail}{at}{close}'
-            for time, body, at in zip(self.times, self.members, self.starts, strict=True)
+            f'{{"@timestamp":"{time}",{body}{tail}{start}{close}'
+            for time, body, start in zip(self.times, self.bodies, self.starts, strict=True)
         ]
 
-    def encode(self, envelope: BulkFraming) -> bytes:
-        head, close = f"{envelope.before}{self.generation.id_prefix}-", f"{self.close}\n"
-        starts, members = list(self.starts), list(self.members)
-        timed = (envelope.between + '{"@timestamp":"', list(self.times), '",')
-        begun = (envelope.between + "{",) if self.in_place else timed
-        return native.rendered(len(self), (head, starts, *begun, members, self.tail, starts, close))
+    def encode(self, framing: BulkFraming) -> bytes:
+        head, close = f"{framing.prefix}{self.generation.id_prefix}-", f"{self.close}\n"
+        starts, bodies = list(self.starts), list(self.bodies)
+        timed = (framing.separator + '{"@timestamp":"', list(self.times), '",')
+        opening = (framing.separator + "{",) if self.has_own_timestamp else timed
+        return native.join_columns(len(self), (head, starts, *opening, bodies, self.tail, starts, close))
 
     def timestamps(self) -> list[str]:
         return list(self.known_times)
 
 
 class RenderedDocuments(msgspec.Struct, frozen=True):
-    """Documents that were made one by one. `known_ids` is set for documents that come from the dead letters."""
+    """Documents that were made one by one."""
 
     generation: Generation
     starts: Sequence[int]
     documents: Sequence[str]
     times: Sequence[str]
     known_ids: Sequence[str] | None = None
+    """Ids of documents that come from the dead letters."""
 
     def __len__(self) -> int:
         return len(self.starts)
 
     @property
     def size(self) -> int:
-        return sum(map(len, self.documents)) + len(self) * AROUND_EACH
+        return sum(map(len, self.documents)) + len(self) * DOCUMENT_OVERHEAD_BYTES
 
     def ids(self) -> list[str]:
         if self.known_ids is not None:
@@ -129,31 +134,31 @@ class RenderedDocuments(msgspec.Struct, frozen=True):
     def json_lines(self) -> list[str]:
         return list(self.documents)
 
-    def encode(self, envelope: BulkFraming) -> bytes:
+    def encode(self, framing: BulkFraming) -> bytes:
         pairs = zip(self.ids(), self.documents, strict=True)
-        return "".join([f"{envelope.before}{name}{envelope.between}{text}\n" for name, text in pairs]).encode()
+        return "".join([f"{framing.prefix}{name}{framing.separator}{text}\n" for name, text in pairs]).encode()
 
     def timestamps(self) -> list[str]:
         return list(self.times)
 
 
 class EncodedDocuments(msgspec.Struct, frozen=True):
-    """Documents as the bytes of a request, made while their lines are still in the processor's cache.
+    """Documents as the bytes of a request.
 
-    A fraction of the memory of the texts that they were made of, which are not kept.
+    They are encoded while their lines are still in the CPU cache, and take a fraction of the memory of the texts.
     """
 
     generation: Generation
     starts: Sequence[int]
     body: bytes
-    envelope: BulkFraming
+    framing: BulkFraming
     known_times: Sequence[str]
 
     @classmethod
-    def of(cls, documents: Documents, envelope: BulkFraming) -> EncodedDocuments:
-        """The same documents in these envelopes."""
-        body, times = documents.encode(envelope), documents.timestamps()
-        return cls(documents.generation, documents.starts, body, envelope, times)
+    def of(cls, documents: Documents, framing: BulkFraming) -> EncodedDocuments:
+        """Return these documents encoded in this framing."""
+        body, times = documents.encode(framing), documents.timestamps()
+        return cls(documents.generation, documents.starts, body, framing, times)
 
     def __len__(self) -> int:
         return len(self.starts)
@@ -167,11 +172,11 @@ class EncodedDocuments(msgspec.Struct, frozen=True):
         return [f"{head}-{start}" for start in self.starts]
 
     def json_lines(self) -> list[str]:
-        lines_each = self.envelope.between.count("\n") + 1
-        return self.body.decode().split("\n")[lines_each - 1 :: lines_each]
+        lines_per_document = self.framing.separator.count("\n") + 1
+        return self.body.decode().split("\n")[lines_per_document - 1 :: lines_per_document]
 
-    def encode(self, envelope: BulkFraming) -> bytes:
-        return self.body if envelope == self.envelope else self._as_texts().encode(envelope)
+    def encode(self, framing: BulkFraming) -> bytes:
+        return self.body if framing == self.framing else self._as_texts().encode(framing)
 
     def timestamps(self) -> list[str]:
         return list(self.known_times)
@@ -181,5 +186,5 @@ class EncodedDocuments(msgspec.Struct, frozen=True):
 
 
 def default_timestamp(part: Documents) -> str:
-    """The moment at which the generation of these documents began, as RFC 3339 text in UTC."""
+    """Return when the generation of these documents began, as RFC 3339 text in UTC."""
     return iso(part.generation.created_at)

@@ -11,33 +11,35 @@ _DIGITS = "0123456789abcdefghijklmnopqrstuvwxyz"
 
 
 class FileId(msgspec.Struct, frozen=True):
-    """Which file this is, whatever it is called: device, inode, and the inode's generation where it has one."""
+    """Identifies a file independent of its name."""
 
     device: int
     inode: int
     inode_generation: int | None
+    """Generation of the inode, if the file system has one."""
 
 
 class Generation(msgspec.Struct, frozen=True):
-    """One life of one file in one pipeline, from creation or truncation to the next.
-
-    `number` is drawn at random (63 bits) and never derived from content or inode; `born` is in seconds since
-    the epoch; `path` is the name under which the life began and stays the same when the file is renamed.
-    """
+    """The content of one file in one pipeline, from creation or truncation to the next truncation."""
 
     id: int
+    """Random 63-bit number, never derived from content or inode."""
+
     pipeline: str
     path: str
+    """Path of the file when the generation began; a rename does not change it."""
+
     created_at: float
+    """Seconds since the epoch."""
 
     @property
     def id_prefix(self) -> str:
-        """The number in base 36: the first half of every document's `_id`."""
+        """The id in base 36: the first half of the `_id` of every document."""
         return _base36(self.id)
 
     @property
     def display_path(self) -> str:
-        """The path as text that any database takes: bytes that are not UTF-8 are written `\\xff`."""
+        """The path as text that every database accepts: bytes that are not UTF-8 are written as `\\xff`."""
         return os.fsencode(self.path).decode(errors="backslashreplace")
 
 

@@ -1,4 +1,4 @@
-"""Digests by which a file is recognized: of its beginning, and of the bytes before an offset."""
+"""Digests that identify a file: of its beginning, and of the bytes before an offset."""
 
 from __future__ import annotations
 
@@ -6,50 +6,52 @@ from hashlib import blake2b
 
 import msgspec
 
-HEAD = 1024
-"""Bytes of the beginning of a file that its fingerprint covers, once it has that many."""
+FINGERPRINT_BYTES = 1024
+"""Bytes at the beginning of a file that its fingerprint covers, once the file has that many."""
 
 
-OVERLAP = 64
-"""Bytes before a position that must still be what they were when the position was reached."""
+OVERLAP_BYTES = 64
+"""Bytes before an offset that must be unchanged when reading continues there."""
 
 
 def digest(data: bytes) -> bytes:
-    """16 bytes that stand for these bytes: the state never holds the application's text."""
+    """Return a digest of 16 bytes: the state never holds text of the application."""
     return blake2b(data, digest_size=16).digest()
 
 
 class Fingerprint(msgspec.Struct, frozen=True):
-    """How a file begins: the digest of its first `covered` bytes, at most `HEAD`."""
+    """The digest of the first `covered` bytes of a file, at most `FINGERPRINT_BYTES`."""
 
     covered: int
     digest: bytes
 
     @classmethod
     def of(cls, head: bytes) -> Fingerprint:
-        """The fingerprint of a file that begins with these bytes."""
-        head = head[:HEAD]
+        """Return the fingerprint of a file that begins with these bytes."""
+        head = head[:FINGERPRINT_BYTES]
         return cls(len(head), digest(head))
 
     def fits(self, head: bytes) -> bool:
-        """Whether a file that begins with `head` can be this one. A head shorter than `covered` does not fit."""
+        """Return whether a file that begins with `head` can be this one. A head shorter than `covered` does not
+        match.
+        """
         return len(head) >= self.covered and digest(head[: self.covered]) == self.digest
 
 
 class OverlapDigest(msgspec.Struct, frozen=True):
-    """The digest of the `length` bytes (at most `OVERLAP`) before a position."""
+    """The digest of the `length` bytes before an offset, at most `OVERLAP_BYTES`."""
 
     length: int
     digest: bytes
 
     @classmethod
     def of(cls, before: bytes) -> OverlapDigest:
-        """The tail of a position that these bytes stand before."""
-        before = before[-OVERLAP:]
+        """Return the digest for an offset after these bytes."""
+        before = before[-OVERLAP_BYTES:]
         return cls(len(before), digest(before))
 
     def fits(self, before: bytes) -> bool:
-        """Whether `before`, the bytes in front of the position, is what stood there."""
+        """Return whether `before`, the bytes before the offset, is unchanged."""
         return len(before) >= self.length and digest(before[len(before) - self.length :]) == self.digest
 
 

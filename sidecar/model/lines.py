@@ -1,8 +1,4 @@
-"""The nouns that travel through the rooms, in batches: Generation, Chunk, Lines, Records, Documents, Batch, Verdict.
-
-No noun here stands for one line. A chunk of some hundred lines is decoded, parsed, transformed and rendered as
-columns, because an object or a call for each line would cost more than everything else together.
-"""
+"""Chunks of bytes, and the lines in them."""
 
 from __future__ import annotations
 
@@ -18,31 +14,38 @@ Value = TypeVar("Value")
 
 
 class Chunk(msgspec.Struct, frozen=True):
-    """Bytes of whole lines from one position of one generation.
-
-    `data` begins at byte `offset` of the file. `end` is the offset of the byte after it, larger than
-    `offset + len(data)` where a line's tail was too long to be kept (`cut_bytes`) or a hole was skipped.
-    `closed`: the last line has no newline and is to be taken as it is. `continuation`: the first line is the
-    rest of one whose beginning was shipped before. `events`: where in `data` each event of one or several lines
-    begins, None if each line is one; `split` are the indexes of events that a limit has closed. `encoding`: what the
-    reader found the file to be in, "" if it did not look.
-    """
+    """Bytes of whole lines from one position of one generation."""
 
     generation: Generation
     offset: int
+    """Offset of `data` in the file."""
+
     data: bytes
     end: int
+    """Offset after the chunk; more than `offset + len(data)` if the rest of a long line was cut off or a hole was
+    skipped."""
+
     is_unterminated: bool = False
+    """Whether the last line has no newline and is complete anyway."""
+
     continuation: bool = False
+    """Whether the first line is the rest of one whose beginning was shipped before."""
+
     truncated_bytes: int = 0
+    """Bytes that were cut off the last line."""
+
     event_starts: Sequence[int] | None = None
+    """Where in `data` each event begins; None if each line is one event."""
+
     split_events: frozenset[int] = frozenset()
+    """Indexes of events that were closed by a limit."""
+
     encoding: str = ""
+    """Encoding that the reader detected; "" if it did not."""
 
 
 class SkippedRange(msgspec.Struct, frozen=True):
-    """Bytes of the file that no document holds, by rule: an empty line, a hole of NUL bytes, a record that the user
-    does not want."""
+    """Bytes of the file that no document holds, by rule: an empty line, NUL bytes, a filtered record."""
 
     start: int
     end: int
@@ -50,50 +53,55 @@ class SkippedRange(msgspec.Struct, frozen=True):
 
 
 class RecordRanges(msgspec.Struct, frozen=True):
-    """Where the records of a chunk begin, by offset in the file, what lies between them, and where the chunk ends."""
+    """Offsets of the records of a chunk, of the gaps between them, and of the end of the chunk."""
 
     starts: Sequence[int]
     skipped: Sequence[SkippedRange]
     end: int
 
     def end_of(self, start: int) -> int:
-        """The offset behind the bytes of the record that begins at `start`: there the next one begins, or a gap."""
+        """Return the end of the record that begins at `start`: the start of the next record or gap."""
         return self.ends_of([start])[0]
 
     def ends_of(self, starts: Iterable[int]) -> list[int]:
-        """The same for several of them."""
+        """Return the end of each of these records."""
         begins = sorted({*self.starts, *(gap.start for gap in self.skipped), self.end})
         return [begins[bisect_right(begins, start)] for start in starts]
 
 
 class LineBatch(msgspec.Struct, frozen=True):
-    """The lines of a chunk without their line ends, and the byte offset in the file at which each begins.
-
-    Whole means that each line of the chunk is one record as it stands: valid UTF-8, no empty line, no NUL,
-    no carriage return, nothing to note. Only then may a parser treat the chunk at a stroke, and only then there is
-    `text`, all of it with its line ends.
-    `notes` holds what is to be said of single lines in their documents: index → (path, JSON text) pairs.
-    `undecodable` holds the indexes of lines that the strict policy refuses.
-    """
+    """The lines of a chunk without their line ends."""
 
     chunk: Chunk
     count: int
     texts: Sequence[str] = ()
     starts: Sequence[int] = ()
+    """Offset in the file of each line."""
+
     text: str = ""
+    """All lines with their line ends; only if `is_uniform`."""
+
     is_uniform: bool = True
+    """Whether every line is valid UTF-8, not empty, free of NUL and CR, and without annotations. Only then may a
+    parser process the chunk in one pass."""
+
     skipped: Sequence[SkippedRange] = ()
     annotations: dict[int, dict[str, str]] = {}
-    invalid: frozenset[int] = frozenset()
-    replacement_count: int = 0
+    """Fields for the documents of single lines, by index: path → JSON text."""
 
-    def layout(self) -> RecordRanges:
-        """Where everything is, without the text."""
+    invalid: frozenset[int] = frozenset()
+    """Indexes of lines that the strict policy rejects."""
+
+    replacement_count: int = 0
+    """Lines in which invalid bytes were replaced."""
+
+    def ranges(self) -> RecordRanges:
+        """Return the offsets of all records and gaps, without the text."""
         return RecordRanges(self.starts, self.skipped, self.chunk.end)
 
     def select(self, indexes: Sequence[int]) -> LineBatch:
-        """The lines with these indexes, renumbered from 0. What is skipped stays."""
-        places = {index: place for place, index in enumerate(indexes)}
+        """Return the lines with these indexes, renumbered from 0. Skipped ranges stay."""
+        positions = {index: place for place, index in enumerate(indexes)}
         return msgspec.structs.replace(
             self,
             count=len(indexes),
@@ -101,10 +109,10 @@ class LineBatch(msgspec.Struct, frozen=True):
             starts=[self.starts[i] for i in indexes],
             text="",
             is_uniform=False,
-            annotations=renumber_annotations(self.annotations, places),
-            invalid=frozenset(places[i] for i in self.invalid if i in places),
+            annotations=renumber_annotations(self.annotations, positions),
+            invalid=frozenset(positions[i] for i in self.invalid if i in positions),
         )
 
 
-def renumber_annotations(noted: Mapping[int, Value], places: Mapping[int, int]) -> dict[int, Value]:
-    return {places[index]: value for index, value in noted.items() if index in places}
+def renumber_annotations(by_index: Mapping[int, Value], positions: Mapping[int, int]) -> dict[int, Value]:
+    return {positions[index]: value for index, value in by_index.items() if index in positions}

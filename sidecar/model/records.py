@@ -9,72 +9,88 @@ import msgspec
 
 from sidecar.model.lines import LineBatch, RecordRanges, SkippedRange, renumber_annotations
 
-OBJECT = "error"
-"""The name at the root under which some documents have an object of ours (`error.message`), and which is therefore no
-text in any: in one index of Elasticsearch a field is a value or an object."""
+ERROR_FIELD = "error"
+"""Root field `error`. The sidecar writes `error.message`, so a scalar `error` of an application must be moved:
+Elasticsearch allows a field to be an object or a value, not both."""
 
 
 class RecordBatch(msgspec.Struct, frozen=True):
-    """Lines as fields: for each the members of a JSON object as text, without the braces.
-
-    `times[i]` is the event time as RFC 3339 text with zone, or "" where the line has none. `names` are the
-    names of all fields at the root where the parser knows them, or of those that may have to move, else None.
-    `in_place`: the application wrote its time under `@timestamp` itself, so it already stands in the members.
-    `errors`: index → why the line could not be parsed. `ends_in_log`: the last member of every record is an object
-    `log`, not empty and without a name of ours, so that our own fields of `log` can be put at its end.
-    `notes`: index → what a transform has to say of a record, as (path, JSON text) pairs. `filtered` are the records
-    that are left out because the user said so, by the name of the rule. `faults`: how many records a transform could
-    not do its work on, by its name. `timeouts`: how often a pattern took longer than it may.
-    """
+    """Lines as fields. All columns have one item per record."""
 
     lines: LineBatch
     starts: Sequence[int]
+    """Offset in the file of each record."""
+
     bodies: Sequence[str]
+    """JSON text of each record without the braces."""
+
     times: Sequence[str]
+    """Timestamp of each record as RFC 3339 text with a zone; "" if it has none."""
+
     root_names: frozenset[str] | None = None
+    """All root field names, or at least those that may conflict with fields of the sidecar; None if unknown."""
+
     has_own_timestamp: bool = False
+    """Whether the application wrote its time as `@timestamp`, so that it is in the bodies."""
+
     errors: dict[int, str] = {}
+    """Why a line could not be parsed, by index."""
+
     ends_with_log_object: bool = False
+    """Whether every body ends with an object `log`, not empty and without reserved names, so that the sidecar's
+    fields of `log` can be appended to it."""
+
     annotations: dict[int, dict[str, str]] = {}
+    """Fields that parsers and transforms add to single records, by index: path → JSON text."""
+
     filtered: Sequence[SkippedRange] = ()
+    """Ranges of records that the user filtered out, with the name of the rule."""
+
     failures: dict[str, int] = {}
+    """Number of records on which a transform failed, by its name."""
+
     timeouts: int = 0
+    """How often a pattern exceeded its time limit."""
 
     def drop(self, dropped: Collection[int], rule: str) -> RecordBatch:
-        """The records but for those with these indexes, renumbered from 0; `rule` is why they are left out."""
+        """Return the records without those with these indexes, renumbered from 0; `rule` is the reason."""
         if not dropped:
             return self
         kept = [index for index in range(len(self.starts)) if index not in dropped]
         starts = [self.starts[index] for index in sorted(dropped)]
         ends = RecordRanges(self.starts, [*self.lines.skipped, *self.filtered], self.lines.chunk.end).ends_of(starts)
-        gone = [SkippedRange(start, end, rule) for start, end in zip(starts, ends, strict=True)]
-        places = {index: place for place, index in enumerate(kept)}
+        ranges = [SkippedRange(start, end, rule) for start, end in zip(starts, ends, strict=True)]
+        positions = {index: position for position, index in enumerate(kept)}
         return msgspec.structs.replace(
             self,
             lines=self.lines.select(kept),
             starts=[self.starts[i] for i in kept],
             bodies=[self.bodies[i] for i in kept],
             times=[self.times[i] for i in kept],
-            errors=renumber_annotations(self.errors, places),
-            annotations=renumber_annotations(self.annotations, places),
-            filtered=[*self.filtered, *gone],
+            errors=renumber_annotations(self.errors, positions),
+            annotations=renumber_annotations(self.annotations, positions),
+            filtered=[*self.filtered, *ranges],
         )
 
-    def annotate_failures(self, complaints: Mapping[int, str], transform: str) -> RecordBatch:
-        """The same records, of which some say why a transform could not do its work on them."""
-        if not complaints:
+    def annotate_failures(self, reasons: Mapping[int, str], transform: str) -> RecordBatch:
+        """Return the records with the reasons why a transform failed on some of them."""
+        if not reasons:
             return self
-        notes = dict(self.annotations)
-        for index, text in complaints.items():
-            said = notes.get(index, {})
-            before = msgspec.json.decode(said["error.message"], type=str) + "; " if "error.message" in said else ""
-            notes[index] = {**said, "error.message": msgspec.json.encode(before + text).decode()}
-        faults = {**self.failures, transform: self.failures.get(transform, 0) + len(complaints)}
-        return msgspec.structs.replace(self, annotations=notes, failures=faults)
+        annotations = dict(self.annotations)
+        for index, text in reasons.items():
+            annotation = annotations.get(index, {})
+            earlier = (
+                msgspec.json.decode(annotation["error.message"], type=str) + "; "
+                if "error.message" in annotation
+                else ""
+            )
+            annotations[index] = {**annotation, "error.message": msgspec.json.encode(earlier + text).decode()}
+        failures = {**self.failures, transform: self.failures.get(transform, 0) + len(reasons)}
+        return msgspec.structs.replace(self, annotations=annotations, failures=failures)
 
 
 class Transform(NamedTuple):
-    """One transform of a pipeline by its name: it takes records and hands on what becomes of them."""
+    """A transform of a pipeline by its name: records in, records out."""
 
     name: str
     run: Callable[[RecordBatch], RecordBatch]

@@ -1,4 +1,4 @@
-"""Names that documents keep for the sidecar and for the databases."""
+"""Field names that are reserved for the sidecar and for the databases."""
 
 from __future__ import annotations
 
@@ -9,14 +9,16 @@ _RESERVED_BY_DATABASES = """
 """
 
 
-METADATA = frozenset(_RESERVED_BY_DATABASES.split())
-"""Names that Elasticsearch keeps for itself at the root of a document, and MongoDB's `_id`. Most are refused there;
-`__soft_deletes` is taken and makes the document disappear, `_primary_term` spoils the document after it."""
+RESERVED_NAMES = frozenset(_RESERVED_BY_DATABASES.split())
+"""Root names that Elasticsearch reserves, and MongoDB's `_id`. Elasticsearch rejects most of them. It accepts
+`__soft_deletes` and hides the document, and `_primary_term` corrupts the next document."""
 
-OWN = ("@timestamp", "event.ingested", "log.file.path", "log.offset", "host.name")
-"""The leaves that every document has."""
+SIDECAR_FIELDS = ("@timestamp", "event.ingested", "log.file.path", "log.offset", "host.name")
+"""Fields that the sidecar sets in every document."""
 
 
 def is_reserved(path: str) -> bool:
-    """Whether this is a field that the sidecar sets itself, or below one."""
-    return path.partition(".")[0] in METADATA or any(f"{path}.".startswith(f"{own}.") for own in OWN)
+    """Return whether the sidecar sets this field, or one above it, or whether a database reserves its root."""
+    return path.partition(".")[0] in RESERVED_NAMES or any(
+        f"{path}.".startswith(f"{field}.") for field in SIDECAR_FIELDS
+    )

@@ -1,4 +1,4 @@
-"""A range of bytes that is on its way to a sink."""
+"""A range of bytes that is being delivered."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from sidecar.model.dead_letter import DeadLetter
 
 
 class PendingSpan(msgspec.Struct):
-    """The bytes of one chunk on their way: from `start` to `end` of the file, and what became of them."""
+    """The bytes of one chunk on their way to a sink, from `start` to `end` of the file, and their outcome."""
 
     start: int
     end: int
     before: bytes
-    """The last bytes of the chunk, at most `OVERLAP`: they stand before `end`."""
+    """The last bytes of the chunk, at most `OVERLAP_BYTES`, which are before `end`."""
 
     settled: bool = False
     amounts: ByteCounts = msgspec.field(default_factory=ByteCounts)

@@ -1,5 +1,10 @@
-"""Lines to fields: one format a module, each at a stroke over a whole chunk where nothing speaks against it.
+"""Turns lines into fields: one module for each log format.
 
-Takes `LineBatch`, hands on `RecordBatch`. A line that does not parse becomes its own text under `message`, with the
-reason; it is never dropped, and it never spoils its neighbours.
+In: `LineBatch`. Out: `RecordBatch`. A line that does not parse keeps its text in `message` and the reason in
+`error.message`; it is never dropped and never affects other lines.
+
+Every parser has one general path, `_parse_lines`, and at most one fast path for a whole chunk, `_parse_chunk`. Both
+return the same records.
+
+Not in here: what the user changes in records (`transform`) and the fields that the sidecar adds (`document`).
 """

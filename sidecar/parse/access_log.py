@@ -1,8 +1,8 @@
-"""Lines of web servers' access logs: nginx's `combined`, Apache's `common` and `combined`.
+"""Parses access logs of web servers: nginx's `combined`, Apache's `common` and `combined`.
 
-nginx: ngx_http_log_module. Apache: mod_log_config, "Common Log Format". Fields are named after the Elastic Common
-Schema; what the server writes as `-` is left out. A request that is no `METHOD URL HTTP/x`, as scanners send
-them, is kept whole in `url.original`.
+Formats: ngx_http_log_module of nginx, "Common Log Format" in Apache's mod_log_config. Fields have the names of the
+Elastic Common Schema. A value that the server writes as `-` makes no field. A request that is not `METHOD URL
+HTTP/x`, as scanners send it, stays unchanged in `url.original`.
 """
 
 from __future__ import annotations
@@ -28,76 +28,77 @@ _REQUEST = re.compile(r"([A-Z]++) (\S++) HTTP/([0-9.]++)")
 NAMES = frozenset({"source", "user", "http", "url", "user_agent"})
 
 Row = Sequence[str]
-"""Address, user, time, method, path, version, status, size, referrer, agent; escaped for JSON."""
+"""Address, user, time, method, path, version, status, size, referrer and agent, escaped for JSON."""
 
 
 class AccessLogParser:
-    """One server's format: with referrer and user agent, or also without them."""
+    """Parses the access log of one server. `may_be_short`: lines may end before referrer and user agent."""
 
     def __init__(self, name: str, *, may_be_short: bool) -> None:
         endings = [(_PLAIN_AGENT, ""), ("", "()()")] if may_be_short else [(_PLAIN_AGENT, "")]
-        self._at_once = [re.compile(f"{_PLAIN}{agent}{rest}$", re.MULTILINE) for agent, rest in endings]
-        quick = [(_ASCII_AGENT, "", 6), ("", "()()", 2)] if may_be_short else [(_ASCII_AGENT, "", 6)]
-        self._quick = [
-            (re.compile(f"{_ASCII}{agent}{rest}\n", re.MULTILINE), quotes) for agent, rest, quotes in quick
+        self._chunk_patterns = [re.compile(f"{_PLAIN}{agent}{rest}$", re.MULTILINE) for agent, rest in endings]
+        ascii_endings = [(_ASCII_AGENT, "", 6), ("", "()()", 2)] if may_be_short else [(_ASCII_AGENT, "", 6)]
+        self._ascii_chunk_patterns = [
+            (re.compile(f"{_ASCII}{agent}{rest}\n", re.MULTILINE), quotes) for agent, rest, quotes in ascii_endings
         ]
-        self._one = re.compile(_ANY + (f"(?:{_ANY_AGENT})?" if may_be_short else _ANY_AGENT))
+        self._line_pattern = re.compile(_ANY + (f"(?:{_ANY_AGENT})?" if may_be_short else _ANY_AGENT))
         self._error = f"the line is not in the format of {name}"
         self._times = CommonLog()
 
     def parse(self, lines: LineBatch) -> RecordBatch:
-        """One record for each line, at a stroke if every line is an ordinary one and nothing needs escaping."""
-        rows = self._rows(lines) if lines.is_uniform else None
+        """Return one record for each line."""
+        return self._parse_chunk(lines) or self._parse_lines(lines)
+
+    def _parse_chunk(self, lines: LineBatch) -> RecordBatch | None:
+        """Parse all lines in one pass, if each has an ordinary request and no field needs escaping."""
+        rows = self._find_rows(lines) if lines.is_uniform else None
         if rows is None:
-            return self._line_by_line(lines)
-        times = self._times.all([row[2] for row in rows])
+            return None
+        times = self._times.convert_all([row[2] for row in rows])
         return RecordBatch(lines, lines.starts, _render_members(rows), times, NAMES)
 
-    def _rows(self, lines: LineBatch) -> list[Row] | None:
-        """The rows of lines that are all ordinary ones, of which nothing needs escaping.
-
-        Looking for one character that ends a field is much quicker than for one of a class. In ASCII text it proves
-        as much: there are as many rows as lines, so none goes over a line; there are only the quotes that the
-        pattern has, so none is in a field; and any other white space would need escaping.
-        """
-        if not native.is_unescaped(lines.chunk.data):
+    def _find_rows(self, lines: LineBatch) -> list[Row] | None:
+        if not native.needs_no_escaping(lines.chunk.data):
             return None
-        quotes = native.counted(lines.chunk.data, b'"')
+        quotes = native.count_byte(lines.chunk.data, b'"')
         if lines.text.isascii():
-            for pattern, number in self._quick:
+            # Fields that end at one character are matched much faster than fields that end at a character class. In
+            # ASCII text both find the same: there are as many rows as lines, so no row spans two lines; there are
+            # only the quotes of the pattern, so no field holds one; other white space would need escaping.
+            for pattern, number in self._ascii_chunk_patterns:
                 if quotes == number * lines.count and len(rows := pattern.findall(lines.text)) == lines.count:
                     return rows
-        for pattern in self._at_once:
+        for pattern in self._chunk_patterns:
             if len(rows := pattern.findall(lines.text)) == lines.count:
                 return rows
         return None
 
-    def _line_by_line(self, lines: LineBatch) -> RecordBatch:
-        members: list[str] = []
-        stamps: list[str] = []
+    def _parse_lines(self, lines: LineBatch) -> RecordBatch:
+        bodies: list[str] = []
+        times: list[str] = []
         errors: dict[int, str] = {}
         for index, text in enumerate(lines.texts):
-            if match := self._one.fullmatch(text):
+            if match := self._line_pattern.fullmatch(text):
                 row = _parse_row([group or "" for group in match.groups()])
-                stamps.append(row[2])
-                members += _render_members([row]) if row[3] else [_odd_members(row)]
+                times.append(row[2])
+                bodies += _render_members([row]) if row[3] else [_render_unusual(row)]
             else:
                 errors[index] = self._error
-                stamps.append("")
-                members += message_bodies([text])
+                times.append("")
+                bodies += message_bodies([text])
         names = NAMES | {"message"} if errors else NAMES
-        return RecordBatch(lines, lines.starts, members, self._times.all(stamps), names, errors=errors)
+        return RecordBatch(lines, lines.starts, bodies, self._times.convert_all(times), names, errors=errors)
 
 
 def _parse_row(groups: Sequence[str]) -> Row:
     address, user, time, request, status, size, referrer, agent = [text[1:-1] for text in json_strings(groups)]
-    whole = _REQUEST.fullmatch(request)
-    method, path, version = whole.groups() if whole else ("", request, "")
+    match = _REQUEST.fullmatch(request)
+    method, path, version = match.groups() if match else ("", request, "")
     return address, user, time, method, path, version, status, size, referrer, agent
 
 
 def _render_members(rows: Sequence[Row]) -> list[str]:
-    """The members of rows whose request is an ordinary one."""
+    """Return the JSON body of each row whose request is `METHOD URL HTTP/x`."""
     return [
         f'''"source":{{"address":"{address}"}},{"" if user == "-" else f'"user":{{"name":"{user}"}},'}'''
         f'''"http":{{"request":{{"method":"{method}"{"" if referrer in _NONE else f',"referrer":"{referrer}"'}}},'''
@@ -108,23 +109,23 @@ def _render_members(rows: Sequence[Row]) -> list[str]:
     ]
 
 
-def _odd_members(row: Row) -> str:
-    """The same for a request that is no `METHOD URL HTTP/x`."""
-    ordinary = _render_members([row])[0]
+def _render_unusual(row: Row) -> str:
+    """Return the JSON body of a row whose request is not `METHOD URL HTTP/x`."""
+    body = _render_members([row])[0]
     if row[4] in _NONE:
         # The connection was closed, or timed out, before a request was read.
-        ordinary = ordinary.replace(f',"url":{{"original":"{row[4]}"}}', "")
-    return ordinary.replace('"method":"",', "").replace('"request":{"method":""},', "").replace('"version":"",', "")
+        body = body.replace(f',"url":{{"original":"{row[4]}"}}', "")
+    return body.replace('"method":"",', "").replace('"request":{"method":""},', "").replace('"version":"",', "")
 
 
 _NONE = frozenset({"-", ""})
 
 
 def nginx() -> AccessLogParser:
-    """nginx's `combined` format."""
+    """Return the parser of nginx's `combined` format."""
     return AccessLogParser("nginx's combined log", may_be_short=False)
 
 
 def apache() -> AccessLogParser:
-    """Apache's `common` and `combined` formats."""
+    """Return the parser of Apache's `common` and `combined` formats."""
     return AccessLogParser("Apache's common or combined log", may_be_short=True)

@@ -1,4 +1,4 @@
-"""Several parsers, tried in order for each line: JSON mixed with text, two formats in one file."""
+"""Tries several parsers in order for each line: JSON mixed with text, or two formats in one file."""
 
 from __future__ import annotations
 
@@ -12,33 +12,33 @@ from sidecar.model.records import RecordBatch
 
 
 class Parser(Protocol):
-    """Lines to fields."""
+    """Turns lines into records."""
 
     def parse(self, lines: LineBatch) -> RecordBatch:
-        """One record for each line, in order; a line that does not parse is in `errors`."""
+        """Return one record for each line, in order. A line that does not parse has an entry in `errors`."""
         ...
 
 
 class ParserChain:
-    """Each line is taken by the first parser that can; if none can, it is what the last one made of it."""
+    """Gives each line to the first parser that can parse it. If none can, the result of the last one counts."""
 
     def __init__(self, parsers: Sequence[Parser]) -> None:
         self._parsers = parsers
 
     def parse(self, lines: LineBatch) -> RecordBatch:
-        """One record for each line. What the first parser takes whole costs nothing more."""
-        found = self._parsers[0].parse(lines)
+        """Return one record for each line. Lines that the first parser takes are parsed once."""
+        records = self._parsers[0].parse(lines)
         for parser in self._parsers[1:]:
-            if found.errors:
-                found = _retry_failed(found, parser, lines)
-        return found
+            if records.errors:
+                records = _retry_failed(records, parser, lines)
+        return records
 
 
-def _retry_failed(found: RecordBatch, parser: Parser, lines: LineBatch) -> RecordBatch:
-    """Give the lines that failed to the next parser."""
-    failed = sorted(found.errors)
-    texts, starts = lines.texts, found.starts
-    rest = replace(
+def _retry_failed(records: RecordBatch, parser: Parser, lines: LineBatch) -> RecordBatch:
+    """Return the records after `parser` has tried the lines that failed."""
+    failed = sorted(records.errors)
+    texts, starts = lines.texts, records.starts
+    failed_lines = replace(
         lines,
         count=len(failed),
         is_uniform=False,
@@ -48,16 +48,19 @@ def _retry_failed(found: RecordBatch, parser: Parser, lines: LineBatch) -> Recor
         annotations={},
         invalid=frozenset(),
     )
-    second = parser.parse(rest)
-    members, times = list(found.bodies), list(found.times)
-    for place, index in enumerate(failed):
-        members[index], times[index] = second.bodies[place], second.times[place]
-    errors = {failed[place]: reason for place, reason in second.errors.items()}
+    retried = parser.parse(failed_lines)
+    bodies, times = list(records.bodies), list(records.times)
+    for position, index in enumerate(failed):
+        bodies[index], times[index] = retried.bodies[position], retried.times[position]
+    errors = {failed[position]: reason for position, reason in retried.errors.items()}
     names = (
-        found.root_names | second.root_names
-        if found.root_names is not None and second.root_names is not None
+        records.root_names | retried.root_names
+        if records.root_names is not None and retried.root_names is not None
         else None
     )
-    notes = {**found.annotations, **{failed[place]: noted for place, noted in second.annotations.items()}}
-    timeouts = found.timeouts + second.timeouts
-    return RecordBatch(lines, starts, members, times, names, errors=errors, annotations=notes, timeouts=timeouts)
+    notes = {
+        **records.annotations,
+        **{failed[position]: annotation for position, annotation in retried.annotations.items()},
+    }
+    timeouts = records.timeouts + retried.timeouts
+    return RecordBatch(lines, starts, bodies, times, names, errors=errors, annotations=notes, timeouts=timeouts)

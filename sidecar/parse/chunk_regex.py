@@ -1,9 +1,8 @@
-"""A pattern for one line as one for all lines of a chunk, where it is certain that it finds the same.
+"""Rewrites a single-line regex so that one match covers many lines, if that is provably equivalent.
 
-It is if nothing in the pattern takes a line end: to everything else a line end is what the end of a text is. So
-whatever could take one is written so that it cannot, and a pattern with anything that is not known is left alone. One
-match then goes over many lines, and the library keeps all that each group found: most of the time for a line goes
-into the beginning and the end of a match.
+It is equivalent if nothing in the pattern can match a line end, because every other token treats a line end like the
+end of the text. Tokens that could match a line end are rewritten so that they cannot. A pattern with a token that is
+not known is left alone. This saves time because most of the time for a line is spent entering and leaving a match.
 """
 
 from __future__ import annotations
@@ -24,8 +23,8 @@ from sidecar.parse.row_templates import Column
 _FLAGS = re.compile(r"\(\?([aimsu]+)\)")
 _TOKEN = re.compile(
     r"""(?P<kept>
-        [^\\\[(){?*+|.^$\n]                               # a character that stands for itself
-        | \\[dwSbBt] | \\[ !-/:-@\[-`{-~]                 # no line end, and what stands for itself behind a backslash
+        [^\\\[(){?*+|.^$\n]                               # a literal character
+        | \\[dwSbBt] | \\[ !-/:-@\[-`{-~]                 # never a line end, and escaped literals
         | [.^$]
     )
     | (?P<open>\((?![?*]) | \(\?(?: [:>=!] | <[=!] | P?<(?P<name>[A-Za-z_]\w*+)> | i: ))
@@ -41,76 +40,78 @@ _WITHOUT = {r"\s": r"[^\S\n]", r"\W": r"[^\w\n]", r"\D": r"[^\d\n]", r"\A": "^",
 
 
 class ChunkRegex(msgspec.Struct, frozen=True):
-    """`pattern` matches as many lines as it can, one after the other. `once` are the numbers of its groups that take
-    part once in each of them."""
+    """A pattern that matches as many consecutive lines as it can."""
 
     pattern: Pattern
-    once: frozenset[int]
+    single_groups: frozenset[int]
+    """Numbers of the groups that capture exactly once in each line."""
 
     @classmethod
-    def of(cls, pattern: str, *, anywhere: bool) -> ChunkRegex | None:
-        """What matches lines that `pattern` matches as a whole, or `anywhere` in them; None if none is sure to."""
+    def from_line_pattern(cls, pattern: str, *, anywhere: bool) -> ChunkRegex | None:
+        """Return a pattern equivalent to `pattern` on each line, as a whole or `anywhere`; None if none is provably
+        so.
+        """
         flags = _FLAGS.match(pattern)
-        # To a line without line ends, `m` and `s` mean nothing.
-        kept = "".join(sorted(set(flags[1]) - {"m", "s"})) if flags else ""
+        # `m` and `s` have no effect on a line without line ends.
+        inline_flags = "".join(sorted(set(flags[1]) - {"m", "s"})) if flags else ""
         tokens = _tokens(pattern, flags.end() if flags else 0)
         if tokens is None:
             return None
         text = "".join(_exclude_line_ends(token) for token in tokens)
         line = rf"[^\n]*?(?:{text})[^\n]*+\n" if anywhere else rf"(?:{text})\n"
-        found = compile_user_regex(f"(?m{kept})(?>{line})*+")
-        return cls(found, frozenset(range(1, found.groups + 1)) - _may_differ(tokens))
+        compiled = compile_user_regex(f"(?m{inline_flags})(?>{line})*+")
+        return cls(compiled, frozenset(range(1, compiled.groups + 1)) - _may_differ(tokens))
 
     def columns(self, lines: LineBatch, limit_s: float) -> tuple[list[Column], list[int]]:
-        """What each group found in each line that matches, None where it took no part, and the lines that do not.
+        """Return what each group captured in each matching line, and the indexes of the other lines.
 
-        Raises `TimeoutError` if all of it takes longer than `limit_s`.
+        A group that did not participate has None. Raise `TimeoutError` if the search takes longer than `limit_s`.
         """
-        until = monotonic() + limit_s
-        text, at, failed = lines.text, 0, list[int]()
+        deadline = monotonic() + limit_s
+        text, position, failed = lines.text, 0, list[int]()
         bounds = list(accumulate((len(line) + 1 for line in lines.texts), initial=0))
         columns: list[list[str | None]] = [[] for _ in range(self.pattern.groups)]
-        while at < len(text):
-            if (left := until - monotonic()) <= 0:
+        while position < len(text):
+            if (remaining_s := deadline - monotonic()) <= 0:
                 raise TimeoutError
-            match = self.pattern.match(text, at, timeout=left, concurrent=True)
-            assert match is not None  # no line at all matches, too
-            first, behind = bisect_left(bounds, at), bisect_left(bounds, match.end())
+            match = self.pattern.match(text, position, timeout=remaining_s, concurrent=True)
+            assert match is not None  # it also matches zero lines
+            first_line, failed_line = bisect_left(bounds, position), bisect_left(bounds, match.end())
             for number, column in enumerate(columns, 1):
-                is_once = number in self.once
+                is_single = number in self.single_groups
                 column += (
                     match.captures(number)
-                    if is_once
-                    else _last_capture_per_line(match, number, bounds[first : behind + 1])
+                    if is_single
+                    else _last_capture_per_line(match, number, bounds[first_line : failed_line + 1])
                 )
-            at = match.end()
-            if at < len(text):
-                failed.append(behind)
-                at = bounds[behind + 1]
+            position = match.end()
+            if position < len(text):
+                failed.append(failed_line)
+                position = bounds[failed_line + 1]
         return list(columns), failed
 
 
 def _last_capture_per_line(match: Match, number: int, bounds: Sequence[int]) -> Column:
-    """The last that a group found in each of the lines between these bounds."""
-    starts, found, ends = match.starts(number), match.captures(number), bounds[1:]
-    if len(found) == len(ends) and all(map(le, bounds, starts)) and all(map(lt, starts, ends)):
-        return found
+    """Return the last capture of a group in each of the lines between these bounds."""
+    starts, captures, ends = match.starts(number), match.captures(number), bounds[1:]
+    if len(captures) == len(ends) and all(map(le, bounds, starts)) and all(map(lt, starts, ends)):
+        return captures
     column: list[str | None] = [None] * len(ends)
-    for index, said in zip(map(bisect_right, repeat(ends), starts), found, strict=True):
-        column[index] = said
+    for index, capture in zip(map(bisect_right, repeat(ends), starts), captures, strict=True):
+        column[index] = capture
     return column
 
 
-def _tokens(pattern: str, at: int) -> list[re.Match[str]] | None:
-    """What the pattern is made of, from there on; None if not all of it is known."""
-    found = []
-    while at < len(pattern):
-        token = _TOKEN.match(pattern, at)
+def _tokens(pattern: str, position: int) -> list[re.Match[str]] | None:
+    """Return the tokens of the pattern from `position` on; None if one is unknown."""
+    tokens = []
+    while position < len(pattern):
+        token = _TOKEN.match(pattern, position)
         if token is None:
             return None
-        found.append(token)
-        at = token.end()
-    return found
+        tokens.append(token)
+        position = token.end()
+    return tokens
 
 
 def _exclude_line_ends(token: re.Match[str]) -> str:
@@ -123,23 +124,25 @@ def _exclude_line_ends(token: re.Match[str]) -> str:
 
 
 class _Scope(msgspec.Struct):
-    """What is between two parentheses: the numbers of the groups in it, and whether each takes part once."""
+    """A parenthesis: the numbers of the groups in it, and whether each captures exactly once."""
 
     groups: list[int]
     is_certain: bool
 
 
 def _may_differ(tokens: Sequence[re.Match[str]]) -> set[int]:
-    """The numbers of groups that may take no part in a match, or more than one: in alternatives, in what may repeat
-    or be left out, in what is only looked at, and those whose name is there twice."""
-    found: set[int] = set()
+    """Return the numbers of groups that may not capture exactly once.
+
+    These are in alternatives, optional or repeated parts and lookarounds, or their name is used twice.
+    """
+    uncertain: set[int] = set()
     numbers: dict[str, int] = {}
     scopes, closed = [_Scope([], is_certain=True)], _Scope([], is_certain=True)
     for token in tokens:
         if token.lastgroup == "open":
             scopes.append(_Scope([], is_certain=not token[0].endswith(("=", "!"))))
             if token["name"] in numbers:
-                found.add(numbers[token["name"]])
+                uncertain.add(numbers[token["name"]])
             elif token[0] == "(" or token["name"]:
                 name = token["name"] or str(len(numbers))
                 numbers[name] = len(numbers) + 1
@@ -147,8 +150,8 @@ def _may_differ(tokens: Sequence[re.Match[str]]) -> set[int]:
         elif token.lastgroup == "or":
             scopes[-1].is_certain = False
         elif token.lastgroup == "times":
-            found.update(closed.groups)
+            uncertain.update(closed.groups)
         closed = scopes.pop() if token.lastgroup == "close" else _Scope([], is_certain=True)
         scopes[-1].groups += closed.groups
-        found.update(() if closed.is_certain else closed.groups)
-    return found if scopes[0].is_certain else found.union(scopes[0].groups)
+        uncertain.update(() if closed.is_certain else closed.groups)
+    return uncertain if scopes[0].is_certain else uncertain.union(scopes[0].groups)

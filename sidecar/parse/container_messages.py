@@ -1,6 +1,6 @@
-"""What stands inside the lines of a container runtime: messages, given to a parser of their own if that is wanted.
+"""Extracts the message from CRI and Docker log lines and optionally parses it.
 
-The stream that a message was written to becomes `stream`, unless the message has a field of that name itself.
+The stream becomes the field `stream`, unless the message has a field of that name.
 """
 
 from __future__ import annotations
@@ -22,111 +22,125 @@ _OBJECT: msgspec.json.Decoder[Any] = msgspec.json.Decoder(dict[str, msgspec.Raw]
 
 
 class ContainerMessage(msgspec.Struct, frozen=True):
-    """One message; `is_whole` says that its end is there, too. `more` are members that the runtime adds."""
+    """One message of a container."""
 
     text: str
     stream: str
     time: str
     is_whole: bool = True
-    more: str = ""
+    """Whether the end of the message is present."""
+
+    extra_members: str = ""
+    """JSON members that the runtime adds."""
 
 
 class ContainerMessages(msgspec.Struct, frozen=True):
-    """The messages of some lines as columns. `more` are members that the runtime adds; `partial`: whose end is
-    missing."""
+    """The messages of a batch of lines, in columns."""
 
     texts: Sequence[str]
     streams: Sequence[str]
     times: Sequence[str]
-    more: Mapping[int, str] = {}
+    extra_members: Mapping[int, str] = {}
+    """JSON members that the runtime adds, by index."""
+
     partial: frozenset[int] = frozenset()
+    """Indexes of messages whose end is missing."""
 
     @classmethod
-    def of(cls, messages: Sequence[ContainerMessage]) -> ContainerMessages:
-        """The same in columns."""
+    def from_messages(cls, messages: Sequence[ContainerMessage]) -> ContainerMessages:
+        """Return these messages in columns."""
         return cls(
             [message.text for message in messages],
             [message.stream for message in messages],
             [message.time for message in messages],
-            {index: message.more for index, message in enumerate(messages) if message.more},
+            {index: message.extra_members for index, message in enumerate(messages) if message.extra_members},
             frozenset(index for index, message in enumerate(messages) if not message.is_whole),
         )
 
 
 class MessageParser:
-    """What reads the messages: a parser, or nothing but `message`."""
+    """Parses the messages: with a parser, or as plain text."""
 
     def __init__(self, parser: Parser | None = None) -> None:
         self._parser = parser or PlainTextParser()
 
-    def records(self, lines: LineBatch, found: ContainerMessages) -> RecordBatch:
-        """The records of lines that all hold a message."""
-        inner = self._parser.parse(_inside(lines, found))
-        members = self._members(inner, found)
-        times = [own or outer for own, outer in zip(inner.times, found.times, strict=True)]
-        notes = {**inner.annotations, **{i: {**_PARTIAL, **inner.annotations.get(i, {})} for i in found.partial}}
-        names = None if inner.root_names is None or found.more else inner.root_names | {STREAM}
+    def parse_all(self, lines: LineBatch, messages: ContainerMessages) -> RecordBatch:
+        """Return the records of lines that all hold a message."""
+        inner = self._parser.parse(_as_lines(lines, messages))
+        bodies = self._bodies(inner, messages)
+        times = [inner_time or outer_time for inner_time, outer_time in zip(inner.times, messages.times, strict=True)]
+        annotations = {
+            **inner.annotations,
+            **{i: {**_PARTIAL, **inner.annotations.get(i, {})} for i in messages.partial},
+        }
+        root_names = None if inner.root_names is None or messages.extra_members else inner.root_names | {STREAM}
         return replace(
             inner,
             lines=lines,
             starts=lines.starts,
-            bodies=members,
+            bodies=bodies,
             times=times,
-            annotations=notes,
-            root_names=names,
+            annotations=annotations,
+            root_names=root_names,
         )
 
-    def mixed(self, lines: LineBatch, messages: Sequence[ContainerMessage | None], error: str) -> RecordBatch:
-        """The records of lines of which some hold no message; those are messages themselves, with this error."""
-        places = [index for index, message in enumerate(messages) if message]
-        found = ContainerMessages.of([message for message in messages if message])
-        if len(places) == lines.count:
-            return self.records(lines, found)
-        inner = self.records(lines.select(places), found)
+    def parse_some(self, lines: LineBatch, messages: Sequence[ContainerMessage | None], error: str) -> RecordBatch:
+        """Return the records of lines of which some hold no message; those get `error`."""
+        indexes = [index for index, message in enumerate(messages) if message]
+        parsed = ContainerMessages.from_messages([message for message in messages if message])
+        if len(indexes) == lines.count:
+            return self.parse_all(lines, parsed)
+        inner = self.parse_all(lines.select(indexes), parsed)
         failed = [index for index, message in enumerate(messages) if message is None]
-        both = dict(zip(places, zip(inner.bodies, inner.times, strict=True), strict=True))
-        both |= {
+        rows_by_index = dict(zip(indexes, zip(inner.bodies, inner.times, strict=True), strict=True))
+        rows_by_index |= {
             i: (text, "") for i, text in zip(failed, message_bodies([lines.texts[i] for i in failed]), strict=True)
         }
-        rows = [both[index] for index in range(lines.count)]
-        errors = {places[at]: said for at, said in inner.errors.items()} | dict.fromkeys(failed, error)
-        notes = {places[at]: said for at, said in inner.annotations.items()}
-        members, times = [body for body, _ in rows], [time for _, time in rows]
+        rows = [rows_by_index[index] for index in range(lines.count)]
+        errors = {indexes[position]: entry for position, entry in inner.errors.items()} | dict.fromkeys(failed, error)
+        notes = {indexes[position]: entry for position, entry in inner.annotations.items()}
+        bodies, times = [body for body, _ in rows], [time for _, time in rows]
         return RecordBatch(
-            lines, lines.starts, members, times, errors=errors, annotations=notes, timeouts=inner.timeouts
+            lines, lines.starts, bodies, times, errors=errors, annotations=notes, timeouts=inner.timeouts
         )
 
     @staticmethod
-    def _members(inner: RecordBatch, found: ContainerMessages) -> list[str]:
-        """The members of each record, ours in front."""
-        heads = {stream: f'"{STREAM}":{text}' for stream, text in _quote(set(found.streams))}
+    def _bodies(inner: RecordBatch, messages: ContainerMessages) -> list[str]:
+        """Return the JSON body of each record, with `stream` first."""
+        stream_members = {stream: f'"{STREAM}":{text}' for stream, text in _quote(set(messages.streams))}
         if (
             inner.root_names is not None
             and STREAM not in inner.root_names
             and "" not in inner.bodies
-            and not found.more
+            and not messages.extra_members
         ):
-            return [f"{heads[s]},{body}" for s, body in zip(found.streams, inner.bodies, strict=True)]
-        rows = enumerate(zip(found.streams, inner.bodies, strict=True))
-        return [_join_members((heads[stream], found.more.get(i, "")), body) for i, (stream, body) in rows]
+            return [
+                f"{stream_members[stream]},{body}"
+                for stream, body in zip(messages.streams, inner.bodies, strict=True)
+            ]
+        rows = enumerate(zip(messages.streams, inner.bodies, strict=True))
+        return [
+            _join_members((stream_members[stream], messages.extra_members.get(i, "")), body)
+            for i, (stream, body) in rows
+        ]
 
 
 def _quote(texts: Iterable[str]) -> list[tuple[str, str]]:
-    listed = list(texts)
-    return list(zip(listed, json_strings(listed), strict=True))
+    distinct = list(texts)
+    return list(zip(distinct, json_strings(distinct), strict=True))
 
 
-def _join_members(ours: Sequence[str], body: str) -> str:
-    """Members of ours, each with one name, before those of a message, without what it has itself."""
-    has = {name.partition(".")[0] for name in _OBJECT.decode(f"{{{body}}}")}
-    kept = [member for member in ours if member and member[1 : member.index('"', 1)] not in has]
+def _join_members(added: Sequence[str], body: str) -> str:
+    """Return `added` members followed by a body, without those whose names the body uses."""
+    existing = {name.partition(".")[0] for name in _OBJECT.decode(f"{{{body}}}")}
+    kept = [member for member in added if member and member[1 : member.index('"', 1)] not in existing]
     return ",".join([*kept, body] if body.strip() else kept)
 
 
-def _inside(lines: LineBatch, found: ContainerMessages) -> LineBatch:
-    """The messages as lines, which a parser may treat at a stroke if the lines round them could be."""
-    text = "\n".join([*found.texts, ""])
+def _as_lines(lines: LineBatch, messages: ContainerMessages) -> LineBatch:
+    """Return the messages as lines; uniform if the surrounding lines are."""
+    text = "\n".join([*messages.texts, ""])
     is_plain = "\r" not in text and "\0" not in text and text.count("\n") == lines.count
-    if not (lines.is_uniform and is_plain and all(found.texts)):
-        return replace(lines, texts=found.texts, text="", is_uniform=False)
-    return replace(lines, texts=found.texts, text=text, chunk=replace(lines.chunk, data=text.encode()))
+    if not (lines.is_uniform and is_plain and all(messages.texts)):
+        return replace(lines, texts=messages.texts, text="", is_uniform=False)
+    return replace(lines, texts=messages.texts, text=text, chunk=replace(lines.chunk, data=text.encode()))

@@ -1,8 +1,7 @@
-"""Files of containers as containerd and CRI-O write them for Kubernetes: `time stream P message`.
+"""Parses container log files of containerd and CRI-O: `time stream P message`.
 
-The format is that of the kubelet's container runtime interface ("CRI logging"): RFC 3339 time with nanoseconds,
-`stdout` or `stderr`, tags of which the first one is `P` for a part of a line or `F` for its end, and the text. The
-preset `cri` of `multiline` makes one event of all parts of a line.
+The format is "CRI logging" of the kubelet: RFC 3339 time with nanoseconds, `stdout` or `stderr`, tags, and the text.
+The first tag is `P` for a part of a line or `F` for its end. The multiline preset `cri` joins the parts of a line.
 """
 
 from __future__ import annotations
@@ -14,35 +13,41 @@ from sidecar.model.records import RecordBatch
 from sidecar.parse.container_messages import ContainerMessage, ContainerMessages, MessageParser
 from sidecar.parse.time.timestamps import Timestamps
 
-_MANY = re.compile(r"^([^ \n]++) (stdout|stderr) F ([^\n]*+)$", re.MULTILINE)
-_ONE = re.compile(r"([^ \n]++) (stdout|stderr) ([PF])(?::[^ \n]*+)?+(?: ([^\n]*+))?+")
+_CHUNK = re.compile(r"^([^ \n]++) (stdout|stderr) F ([^\n]*+)$", re.MULTILINE)
+_LINE = re.compile(r"([^ \n]++) (stdout|stderr) ([PF])(?::[^ \n]*+)?+(?: ([^\n]*+))?+")
 _ERROR = "the line is not in the format of CRI"
 
 
 class CriParser:
-    """One record for each line that the container wrote, whatever number of parts it has."""
+    """Makes one record of each line that the container wrote, however many parts it has."""
 
     def __init__(self, content: MessageParser) -> None:
         self._content = content
         self._timestamps = Timestamps()
 
     def parse(self, lines: LineBatch) -> RecordBatch:
-        """One record for each event, at a stroke if no line of the chunk is in parts."""
-        rows = _MANY.findall(lines.text) if lines.is_uniform else ()
-        if rows and len(rows) == lines.count:
-            times, streams, texts = zip(*rows, strict=True)
-            read = self._timestamps.all(times)
-            return self._content.records(lines, ContainerMessages(texts, streams, read))
-        return self._content.mixed(lines, [self._message(event) for event in lines.texts], _ERROR)
+        """Return one record for each event."""
+        return self._parse_chunk(lines) or self._parse_lines(lines)
 
-    def _message(self, event: str) -> ContainerMessage | None:
-        """The message of an event: parts are joined as they are, whole lines with line ends between them."""
-        parts = [_ONE.fullmatch(line) for line in event.split("\n")]
-        found = [part.groups("") for part in parts if part]
-        if len(found) < len(parts):
+    def _parse_chunk(self, lines: LineBatch) -> RecordBatch | None:
+        """Parse all lines in one pass, if each is a whole message."""
+        rows = _CHUNK.findall(lines.text) if lines.is_uniform else ()
+        if not rows or len(rows) != lines.count:
             return None
-        text = "".join(said + ("\n" if tag == "F" else "") for _, _, tag, said in found)
-        time, stream, *_ = found[0]
+        times, streams, texts = zip(*rows, strict=True)
+        return self._content.parse_all(lines, ContainerMessages(texts, streams, self._timestamps.convert_all(times)))
+
+    def _parse_lines(self, lines: LineBatch) -> RecordBatch:
+        return self._content.parse_some(lines, [self._read_message(event) for event in lines.texts], _ERROR)
+
+    def _read_message(self, event: str) -> ContainerMessage | None:
+        """Return the message of an event: parts are joined, whole lines are separated by line ends."""
+        parts = [_LINE.fullmatch(line) for line in event.split("\n")]
+        fields = [part.groups("") for part in parts if part]
+        if len(fields) < len(parts):
+            return None
+        text = "".join(piece + ("\n" if tag == "F" else "") for _, _, tag, piece in fields)
+        time, stream, *_ = fields[0]
         return ContainerMessage(
-            text.removesuffix("\n"), stream, self._timestamps.read(time), is_whole=found[-1][2] == "F"
+            text.removesuffix("\n"), stream, self._timestamps.read(time), is_whole=fields[-1][2] == "F"
         )

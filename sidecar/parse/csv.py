@@ -1,8 +1,8 @@
-"""Values with commas, or another character, between them (RFC 4180), under names that the user declares.
+"""Parses values separated by commas, or another character (RFC 4180), under names that the user gives.
 
-The names cannot be taken from the first line of the file: reading begins anywhere in it. The lines of a chunk go
-through the reader of the standard library together, which is written in C. A quoted value may hold line ends where
-`multiline` joins them.
+The names are not taken from the first line, because reading may start anywhere in a file. All lines of a chunk go
+through the `csv` reader of the standard library, which is written in C. A quoted value may hold line ends if
+`multiline` joins the lines.
 """
 
 from __future__ import annotations
@@ -16,29 +16,39 @@ from sidecar.parse.typed_fields import TypedFields
 
 
 class CsvParser:
-    """One row an event, with as many values as there are columns. A value that is empty makes no field."""
+    """Parses one row for each event, with as many values as there are columns. An empty value makes no field."""
 
-    def __init__(self, columns: Sequence[str], delimiter: str, declared: TypedFields) -> None:
+    def __init__(self, columns: Sequence[str], delimiter: str, typed_fields: TypedFields) -> None:
         self._columns, self._delimiter = columns, delimiter
-        self._declared, self._members = declared, declared.members(columns)
+        self._typed_fields, self._formatter = typed_fields, typed_fields.formatter_for(columns)
 
     def parse(self, lines: LineBatch) -> RecordBatch:
-        """One record for each event, all of them at a stroke if every one is a row."""
-        rows = self._rows(lines.texts) if lines.count else []
+        """Return one record for each event."""
+        return self._parse_chunk(lines) or self._parse_lines(lines)
+
+    def _parse_chunk(self, lines: LineBatch) -> RecordBatch | None:
+        """Read all events in one pass, if each is one row."""
+        rows = self._read_rows(lines.texts) if lines.count else []
+        if len(rows) != lines.count or list(map(len, rows)).count(len(self._columns)) != lines.count:
+            return None
+        return self._records(lines, rows, {})
+
+    def _parse_lines(self, lines: LineBatch) -> RecordBatch:
         width = len(self._columns)
-        if len(rows) == lines.count and list(map(len, rows)).count(width) == lines.count:
-            return self._records(lines, rows, {})
-        alone = [self._rows([text]) for text in lines.texts]
-        errors = {index: _error(found, width) for index, found in enumerate(alone)
-                  if len(found) != 1 or len(found[0]) != width}  # fmt: skip
-        return self._records(lines, [found[0] for i, found in enumerate(alone) if i not in errors], errors)
+        results = [self._read_rows([text]) for text in lines.texts]
+        errors = {
+            index: _error(rows, width)
+            for index, rows in enumerate(results)
+            if len(rows) != 1 or len(rows[0]) != width
+        }
+        return self._records(lines, [rows[0] for i, rows in enumerate(results) if i not in errors], errors)
 
     def _records(self, lines: LineBatch, rows: Sequence[Sequence[str]], errors: dict[int, str]) -> RecordBatch:
-        by_place = list(zip(*rows, strict=True)) or [()] * len(self._columns)
-        columns = dict(zip(self._columns, by_place, strict=True))
-        return self._declared.records(lines, self._members, columns, errors)
+        by_column = list(zip(*rows, strict=True)) or [()] * len(self._columns)
+        columns = dict(zip(self._columns, by_column, strict=True))
+        return self._typed_fields.records(lines, self._formatter, columns, errors)
 
-    def _rows(self, texts: Sequence[str]) -> list[list[str]]:
+    def _read_rows(self, texts: Sequence[str]) -> list[list[str]]:
         try:
             return list(csv.reader(texts, delimiter=self._delimiter, strict=True))
         except csv.Error:

@@ -1,7 +1,7 @@
-"""Files of containers as Docker's `json-file` logging driver writes them: objects with `log`, `stream` and `time`.
+"""Parses container log files of Docker's `json-file` driver: objects with `log`, `stream` and `time`.
 
-A `log` that does not end with a line end goes on in the next line; the preset `docker` of `multiline` makes one event
-of all its parts. `attrs`, labels that Docker was told to add, stay a field.
+A `log` without a line end at its end continues in the next line; the multiline preset `docker` joins the parts.
+`attrs`, labels that Docker can add, stays a field.
 """
 
 from __future__ import annotations
@@ -26,29 +26,36 @@ class _DockerLine(msgspec.Struct, frozen=True, forbid_unknown_fields=True, gc=Fa
     attrs: dict[str, str] | None = None
 
 
-_ENTRIES = msgspec.json.Decoder(_DockerLine)
+_DECODER = msgspec.json.Decoder(_DockerLine)
 
 
 class DockerParser:
-    """One record for each line that the container wrote, whatever number of parts it has."""
+    """Makes one record of each line that the container wrote, however many parts it has."""
 
     def __init__(self, content: MessageParser) -> None:
         self._content = content
         self._timestamps = Timestamps()
 
     def parse(self, lines: LineBatch) -> RecordBatch:
-        """One record for each event, at a stroke if no line of the chunk is in parts."""
-        entries = self._at_once(lines) if lines.is_uniform and strip_object_braces(lines) is not None else None
+        """Return one record for each event."""
+        return self._parse_chunk(lines) or self._parse_lines(lines)
+
+    def _parse_chunk(self, lines: LineBatch) -> RecordBatch | None:
+        """Parse all lines in one pass, if each is a whole message without `attrs`."""
+        entries = self._decode_chunk(lines) if lines.is_uniform and strip_object_braces(lines) is not None else None
         if entries is None:
-            return self._content.mixed(lines, [self._message(event) for event in lines.texts], _ERROR)
-        texts, times = [entry.log[:-1] for entry in entries], [entry.time for entry in entries]
-        read = self._timestamps.all(times)
-        return self._content.records(lines, ContainerMessages(texts, [entry.stream for entry in entries], read))
+            return None
+        texts, streams = [entry.log[:-1] for entry in entries], [entry.stream for entry in entries]
+        times = self._timestamps.convert_all([entry.time for entry in entries])
+        return self._content.parse_all(lines, ContainerMessages(texts, streams, times))
+
+    def _parse_lines(self, lines: LineBatch) -> RecordBatch:
+        return self._content.parse_some(lines, [self._read_message(event) for event in lines.texts], _ERROR)
 
     @staticmethod
-    def _at_once(lines: LineBatch) -> Sequence[_DockerLine] | None:
+    def _decode_chunk(lines: LineBatch) -> Sequence[_DockerLine] | None:
         try:
-            entries = _ENTRIES.decode_lines(lines.chunk.data)
+            entries = _DECODER.decode_lines(lines.chunk.data)
         except (msgspec.MsgspecError, UnicodeDecodeError):
             return None
         ends = {entry.log[-2:] for entry in entries}
@@ -56,14 +63,18 @@ class DockerParser:
         is_plain = len(entries) == lines.count and has_ends and {entry.attrs is None for entry in entries} == {True}
         return entries if is_plain else None
 
-    def _message(self, event: str) -> ContainerMessage | None:
+    def _read_message(self, event: str) -> ContainerMessage | None:
         try:
-            entries = [_ENTRIES.decode(line) for line in event.split("\n")]
+            entries = [_DECODER.decode(line) for line in event.split("\n")]
         except (msgspec.MsgspecError, UnicodeEncodeError):
             return None
         first, text = entries[0], "".join(entry.log for entry in entries)
-        said = text.removesuffix("\n").removesuffix("\r") if text.endswith("\n") else text
-        more = f'"attrs":{msgspec.json.encode(first.attrs).decode()}' if first.attrs else ""
+        message = text.removesuffix("\n").removesuffix("\r") if text.endswith("\n") else text
+        extra_members = f'"attrs":{msgspec.json.encode(first.attrs).decode()}' if first.attrs else ""
         return ContainerMessage(
-            said, first.stream, self._timestamps.read(first.time), is_whole=text.endswith("\n"), more=more
+            message,
+            first.stream,
+            self._timestamps.read(first.time),
+            is_whole=text.endswith("\n"),
+            extra_members=extra_members,
         )

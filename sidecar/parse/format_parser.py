@@ -1,12 +1,12 @@
-"""A format that is known: patterns of ours, whose groups become typed fields, for a whole chunk at a stroke.
+"""Parser for built-in formats: regex groups become typed fields, one pass per chunk.
 
-Lines are matched together, then looked at column by column. A line that does not match is a message with an error.
+A line that does not match becomes a message with an error.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import msgspec
 
@@ -18,79 +18,87 @@ from sidecar.parse.time.format_times import FormatTimes
 
 
 class LogFormat(msgspec.Struct, frozen=True):
-    """What a program writes: `patterns` that are tried in order, and the fields that their groups become.
+    """What a program writes.
 
-    Patterns say `.` for what may go on over the lines of an event, and exclude line ends everywhere else. The groups
-    `time`, `fraction`, `zone` and `year` are the event's time. `shape` makes ISO 8601 without a zone of the text of
-    `time`, given the year or "" and the present; "" if it is none.
+    In patterns `.` may match line ends of an event; everything else excludes them. The groups `time`, `fraction`,
+    `zone` and `year` make the timestamp.
     """
 
     name: str
     patterns: Sequence[str]
-    leaves: Sequence[FieldSpec]
-    shape: Callable[[str, str, float], str]
+    """Regexes, tried in order."""
+
+    fields: Sequence[FieldSpec]
+    """Fields that the groups become."""
+
+    to_iso: Callable[[str, str, float], str]
+    """Converts the groups `time` and `year` ("" if absent), and the current time, to ISO 8601 without a zone. Returns
+    "" for text that is not a time."""
 
 
 Row = Sequence[str]
 
 
 class FormatParser:
-    """The parser of one format. `written` reads its times."""
+    """Parses lines of one format."""
 
-    def __init__(self, form: LogFormat, written: FormatTimes) -> None:
-        self._members = RowFormatter(form.leaves)
-        self._many = [re.compile(f"^(?:{pattern})$", re.MULTILINE | re.ASCII) for pattern in form.patterns]
-        self._one = [re.compile(pattern, re.DOTALL | re.ASCII) for pattern in form.patterns]
-        self._error = f"the line is not in the format of {form.name}"
-        self._written = written
+    def __init__(self, log_format: LogFormat, times: FormatTimes) -> None:
+        self._formatter = RowFormatter(log_format.fields)
+        self._chunk_patterns = [
+            re.compile(f"^(?:{pattern})$", re.MULTILINE | re.ASCII) for pattern in log_format.patterns
+        ]
+        self._line_patterns = [re.compile(pattern, re.DOTALL | re.ASCII) for pattern in log_format.patterns]
+        self._error = f"the line is not in the format of {log_format.name}"
+        self._times = times
 
     def parse(self, lines: LineBatch) -> RecordBatch:
-        """One record for each line, at a stroke if all are of one pattern."""
+        """Return one record for each line."""
+        return self._parse_chunk(lines) or self._parse_lines(lines)
+
+    def _parse_chunk(self, lines: LineBatch) -> RecordBatch | None:
+        """Parse all lines in one pass, if they match the same pattern."""
         if lines.is_uniform:
-            for pattern in self._many:
+            for pattern in self._chunk_patterns:
                 rows = pattern.findall(lines.text)
                 if len(rows) == lines.count:
-                    return self._records(lines, pattern, rows)
-        return self._line_by_line(lines)
+                    return self._records(lines, _columns(pattern, rows))
+        return None
 
-    def _records(self, lines: LineBatch, pattern: re.Pattern[str], rows: Sequence[Row]) -> RecordBatch:
-        columns = _columns(pattern, rows)
-        members, closes = self._members.of(columns, len(rows))
-        return RecordBatch(
-            lines,
-            lines.starts,
-            members,
-            self._written.all(columns, len(rows)),
-            self._members.names,
-            ends_with_log_object=closes,
-        )
+    def _records(self, lines: LineBatch, columns: Mapping[str, Sequence[str]]) -> RecordBatch:
+        bodies, ends_with_log = self._formatter.format_rows(columns, lines.count)
+        times, names = self._times.convert_all(columns, lines.count), self._formatter.names
+        return RecordBatch(lines, lines.starts, bodies, times, names, ends_with_log_object=ends_with_log)
 
-    def _line_by_line(self, lines: LineBatch) -> RecordBatch:
+    def _parse_lines(self, lines: LineBatch) -> RecordBatch:
         rows: dict[int, list[tuple[int, Row]]] = {}
         errors: dict[int, str] = {}
         for index, line in enumerate(lines.texts):
-            for which, pattern in enumerate(self._one):
+            for number, pattern in enumerate(self._line_patterns):
                 if match := pattern.fullmatch(line):
-                    rows.setdefault(which, []).append((index, match.groups("")))
+                    rows.setdefault(number, []).append((index, match.groups("")))
                     break
             else:
                 errors[index] = self._error
         failed = [lines.texts[index] for index in errors]
-        members, times = [""] * lines.count, [""] * lines.count
-        all_close = not errors
-        for which, found in rows.items():
-            columns = _columns(self._one[which], [row for _, row in found])
-            made, closes = self._members.of(columns, len(found))
-            all_close = all_close and closes
-            for (index, _), member, time in zip(found, made, self._written.all(columns, len(found)), strict=True):
-                members[index], times[index] = member, time
+        bodies, times = [""] * lines.count, [""] * lines.count
+        all_end_with_log = not errors
+        for number, matches in rows.items():
+            columns = _columns(self._line_patterns[number], [row for _, row in matches])
+            formatted, ends_with_log = self._formatter.format_rows(columns, len(matches))
+            all_end_with_log = all_end_with_log and ends_with_log
+            for (index, _), body, time in zip(
+                matches, formatted, self._times.convert_all(columns, len(matches)), strict=True
+            ):
+                bodies[index], times[index] = body, time
         for index, message in zip(errors, message_bodies(failed), strict=True):
-            members[index] = message
-        names = self._members.names | {"message"} if errors else self._members.names
-        return RecordBatch(lines, lines.starts, members, times, names, errors=errors, ends_with_log_object=all_close)
+            bodies[index] = message
+        names = self._formatter.names | {"message"} if errors else self._formatter.names
+        return RecordBatch(
+            lines, lines.starts, bodies, times, names, errors=errors, ends_with_log_object=all_end_with_log
+        )
 
 
 def _columns(pattern: re.Pattern[str], rows: Sequence[Row]) -> dict[str, Sequence[str]]:
-    """What each named group found in each row."""
-    by_place = list(zip(*rows, strict=True))
-    return {name: by_place[place - 1] for name, place in pattern.groupindex.items()}
+    """Return the captures of each named group, row by row."""
+    by_position = list(zip(*rows, strict=True))
+    return {name: by_position[position - 1] for name, position in pattern.groupindex.items()}

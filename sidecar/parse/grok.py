@@ -1,7 +1,7 @@
-"""Grok: patterns made of named ones, as Logstash documents them: `%{IP:source.ip} %{NUMBER:took:float}`.
+"""Grok: regexes built from named patterns, as in Logstash: `%{IP:source.ip} %{NUMBER:took:float}`.
 
-A pattern becomes one of the `regex` library and runs with its limit of time; like Logstash's it may match anywhere in
-the line. Only what has the name of a field becomes one.
+A pattern is compiled by the `regex` library and runs with its time limit. Like Logstash's it may match anywhere in a
+line. Only references with a field name become fields.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from collections.abc import Mapping
 
 import msgspec
 
-from sidecar.lib.conversions import Kind
+from sidecar.lib.conversions import FieldType
 from sidecar.lib.suggestions import suggestion_for
 from sidecar.lib.user_regex import compile_user_regex
 from sidecar.parse.grok_patterns import PATTERNS
@@ -19,72 +19,77 @@ from sidecar.parse.grok_patterns import PATTERNS
 _REFERENCE = re.compile(r"%\{([^{}]*)\}")
 _PARTS = re.compile(r"(\w+)(?::([^:\s]+))?(?::(\w+))?", re.ASCII)
 _NESTED = re.compile(r"(?:\[[^\[\]]+\])+")
-_KINDS: dict[str, Kind] = {
+_KINDS: dict[str, FieldType] = {
     "int": "integer", "integer": "integer", "long": "integer", "float": "float", "double": "float",
     "boolean": "boolean", "bool": "boolean", "string": "string", "date": "date", "ip": "ip",
 }  # fmt: skip
-_LONGEST = 100_000
-"""Characters of a pattern with everything put in; patterns that double each other grow without end."""
+_MAX_EXPANDED_CHARACTERS = 100_000
+"""Length of a pattern after expansion; patterns that refer to each other twice grow exponentially."""
 
 
 class ExpandedPattern(msgspec.Struct, frozen=True):
-    """A pattern with everything put in, the path of the field for each named group, and the types that were said."""
+    """A pattern without references."""
 
     pattern: str
     paths: dict[str, str]
-    kinds: dict[str, Kind]
+    """Field path of each named group."""
+
+    kinds: dict[str, FieldType]
+    """Types that the pattern gives, by field path."""
 
 
 class _Expansion:
-    def __init__(self, own: Mapping[str, str]) -> None:
-        self._patterns = {**PATTERNS, **own}
+    def __init__(self, custom: Mapping[str, str]) -> None:
+        self._patterns = {**PATTERNS, **custom}
         self.paths: dict[str, str] = {}
-        self.kinds: dict[str, Kind] = {}
+        self.kinds: dict[str, FieldType] = {}
         self._length = 0
 
-    def of(self, pattern: str, within: tuple[str, ...] = ()) -> str:
+    def expand(self, pattern: str, parents: tuple[str, ...] = ()) -> str:
         self._length += len(pattern)
-        if self._length > _LONGEST:
-            raise ValueError(f"the pattern has more than {_LONGEST:,} characters with all that it refers to")
-        return _REFERENCE.sub(lambda reference: self._one(reference[1], within), pattern)
+        if self._length > _MAX_EXPANDED_CHARACTERS:
+            raise ValueError(f"the pattern has more than {_MAX_EXPANDED_CHARACTERS:,} characters after expansion")
+        return _REFERENCE.sub(lambda reference: self._expand_reference(reference[1], parents), pattern)
 
-    def _one(self, reference: str, within: tuple[str, ...]) -> str:
+    def _expand_reference(self, reference: str, parents: tuple[str, ...]) -> str:
         parts = _PARTS.fullmatch(reference)
         if parts is None:
             raise ValueError(
-                f"%{{{reference}}} is no reference; write %{{NAME}}, %{{NAME:field}} or %{{NAME:field:int}}"
+                f"%{{{reference}}} is not a reference; write %{{NAME}}, %{{NAME:field}} or %{{NAME:field:int}}"
             )
         name, field, kind = parts.groups()
         if name not in self._patterns:
-            advice = suggestion_for(name.upper(), self._patterns) or "; own ones go into `patterns`"
-            raise ValueError(f"there is no grok pattern {name}{advice}")
-        if name in within:
-            raise ValueError(f"the pattern {name} is made of itself")
-        inner = self.of(self._patterns[name], (*within, name))
+            advice = suggestion_for(name.upper(), self._patterns) or "; define custom patterns in `patterns`"
+            raise ValueError(f"unknown grok pattern {name}{advice}")
+        if name in parents:
+            raise ValueError(f"the pattern {name} refers to itself")
+        inner = self.expand(self._patterns[name], (*parents, name))
         if field is None:
             return f"(?:{inner})"
         group, path = f"_{len(self.paths)}", _path(field)
         self.paths[group] = path
         if kind is not None:
             if kind not in _KINDS:
-                raise ValueError(f"%{{{reference}}}: there is no type {kind}; use int, float, boolean, date or ip")
+                raise ValueError(f"%{{{reference}}}: unknown type {kind}; use int, float, boolean, date or ip")
             self.kinds[path] = _KINDS[kind]
         return f"(?P<{group}>{inner})"
 
 
-def expand_pattern(pattern: str, own: Mapping[str, str]) -> ExpandedPattern:
-    """The pattern with all that it refers to; `own` patterns win over known ones. Raises `ValueError` with what is
-    wrong: an unknown name, no field, or what does not compile."""
-    found = _Expansion(own)
-    text = found.of(pattern)
+def expand_pattern(pattern: str, custom: Mapping[str, str]) -> ExpandedPattern:
+    """Expand all references; `custom` patterns take precedence over built-in ones.
+
+    Raise `ValueError` for an unknown name, a pattern without a field, or a regex that does not compile.
+    """
+    expansion = _Expansion(custom)
+    text = expansion.expand(pattern)
     groups = compile_user_regex(text).groupindex
     if not groups:
-        raise ValueError("the pattern has no field such as %{WORD:name}, so it would make none")
-    return ExpandedPattern(text, {name: found.paths.get(name, name) for name in groups}, found.kinds)
+        raise ValueError("the pattern has no field; add at least one, such as %{WORD:name}")
+    return ExpandedPattern(text, {name: expansion.paths.get(name, name) for name in groups}, expansion.kinds)
 
 
 def _path(field: str) -> str:
     path = ".".join(field[1:-1].split("][")) if _NESTED.fullmatch(field) else field
     if not all(path.split(".")) or "[" in path or "]" in path:
-        raise ValueError(f"{field} is not the path of a field; write a.b or [a][b]")
+        raise ValueError(f"{field} is not a field path; write a.b or [a][b]")
     return path

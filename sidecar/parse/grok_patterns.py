@@ -1,8 +1,8 @@
-"""The names of patterns that grok users know, and what each matches, in our own words.
+"""The named patterns of grok.
 
-The names and what they stand for are those of Logstash's `patterns-core` in its form for the Elastic Common Schema;
-the expressions are written for the `regex` library. What may repeat is possessive or bounded where that is the same
-whatever follows, and an alternative that cannot be one is left at its first character.
+Names and meanings are those of Logstash's `patterns-core` in its form for the Elastic Common Schema. The expressions
+are written independently for the `regex` library. Repetitions are possessive or bounded where that matches the same,
+and alternatives that cannot match fail at their first character.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
-"""One JSON object a line (RFC 8259), kept as the application wrote it.
+"""Parses one JSON object per line (RFC 8259) and keeps it as the application wrote it.
 
-For a whole chunk at a stroke it has to be proved that each line is exactly one object, that no name of ours is
-used, and that each time can stand as it is (docs/design/architecture.md). Each proof is one scan in C; a chunk for
-which one fails goes line by line, and comes out the same.
+The fast path takes the lines unchanged. It requires that each line is exactly one object, that no reserved name is
+used, and that each timestamp is valid as written (docs/design/architecture.md). Each check is one scan in C. A chunk that
+fails one takes the general path, which returns the same records.
 """
 
 from __future__ import annotations
@@ -16,42 +16,43 @@ import msgspec
 
 from sidecar.lib import native
 from sidecar.model.lines import LineBatch
-from sidecar.model.records import OBJECT, RecordBatch
+from sidecar.model.records import ERROR_FIELD, RecordBatch
 from sidecar.parse.plain import json_strings, message_bodies
 from sidecar.parse.time.timestamps import Timestamps
 
 TIME_FIELDS = ("@timestamp", "timestamp", "time", "ts")
-"""Where the time of an event is looked for unless told."""
+"""Names of the timestamp field, tried in this order by default."""
 
 _NOT_AN_OBJECT = "the line is not one JSON object"
-_NAMES = (frozenset[str](), frozenset({OBJECT}))
-"""Whether one of the lines has a value where others have an object, the usual case first."""
+_ROOT_NAMES = (frozenset[str](), frozenset({ERROR_FIELD}))
+"""Root names to report: none, or `error` if some lines have a scalar where others have an object. The usual case is
+first."""
 
-_FEW = 3
-"""So many leaves under one root are looked for one by one."""
+_MAX_LEAVES_PER_ROOT = 3
+"""Up to this many reserved fields of one root are searched one by one."""
 
 _BOM = "\ufeff"
 
 _Never = Annotated[int, msgspec.Meta(ge=2, le=1)]
-"""A type that no value fits, so that a reserved name anywhere fails the whole decoding."""
+"""A type that no value has: a reserved name anywhere makes the decoding of the chunk fail."""
 
 
 class _Object(msgspec.Struct):
-    """A type that any object fits, and that reads nothing in it."""
+    """A type that any object has; its members are not decoded."""
 
 
 class _TimeField(NamedTuple):
-    """The field at the root that has the time of each line, and what it is decoded as: text, or (`Raw`) a number."""
+    """Name of the root field with the timestamp of each line, and its type: text, or `Raw` for a number."""
 
     name: str | None
     kind: type
 
 
-_NOWHERE = _TimeField(None, str)
+_NO_TIME_FIELD = _TimeField(None, str)
 
 
 class JsonParser:
-    """One JSON object a line; fields at the root of the document or under `target`."""
+    """Parses one JSON object per line; its fields go to the root of the document or under `target`."""
 
     def __init__(
         self, timestamps: Timestamps, reserved: frozenset[str] = frozenset(), field: str | None = None,
@@ -59,146 +60,156 @@ class JsonParser:
     ) -> None:  # fmt: skip
         self._timestamps = timestamps
         self._reserved = frozenset(name for name in reserved if not name.startswith("_"))
-        self._below_ours = _below(self._reserved)
+        self._reserved_prefixes = _reserved_prefixes(self._reserved)
         self._target = target
-        # Where the time is a field of ours it has to move, which is not done at a stroke.
-        self._is_ours = field in {*self._reserved, OBJECT} - {"@timestamp"}
+        # A time field with a reserved name has to move, which the fast path cannot do.
+        self._has_reserved_time_field = field in {*self._reserved, ERROR_FIELD} - {"@timestamp"}
         self._candidates = (field,) if field else TIME_FIELDS
         self._decoders: dict[tuple[_TimeField, frozenset[str]], msgspec.json.Decoder[Any]] = {}
-        places = [_TimeField(name, kind) for name in self._candidates for kind in (str, msgspec.Raw)]
-        # A dotted name may stand inside other objects, where the decoder of a whole chunk does not look.
-        self._places = () if field and "." in field else (*places, _NOWHERE)
-        self._row = _row_decoder(self._candidates)
-        self._at = places[-2]
+        time_fields = [_TimeField(name, kind) for name in self._candidates for kind in (str, msgspec.Raw)]
+        # A dotted name may be in a nested object, which the decoder of a whole chunk does not read.
+        self._time_fields = () if field and "." in field else (*time_fields, _NO_TIME_FIELD)
+        self._time_decoder = _TimeDecoder(self._candidates)
+        self._last_time_field = time_fields[-2]
 
     def parse(self, lines: LineBatch) -> RecordBatch:
-        """One record for each line."""
-        return self._at_a_stroke(lines) or self._line_by_line(lines)
+        """Return one record for each line."""
+        return self._parse_chunk(lines) or self._parse_lines(lines)
 
-    def _at_a_stroke(self, lines: LineBatch) -> RecordBatch | None:
-        members = strip_object_braces(lines) if lines.is_uniform and not self._target and not self._is_ours else None
-        if members is None or not self._may_be_spliced(lines.chunk.data):
+    def _parse_chunk(self, lines: LineBatch) -> RecordBatch | None:
+        """Take all lines unchanged, if no field and no timestamp of any line has to be changed."""
+        may_take = lines.is_uniform and not self._target and not self._has_reserved_time_field
+        bodies = strip_object_braces(lines) if may_take else None
+        if bodies is None or not self._may_be_spliced(lines.chunk.data):
             return None
-        for place, names in product(dict.fromkeys((self._at, *self._places)), _NAMES):
-            times = self._times(place, names, lines)
+        for time_field, names in product(dict.fromkeys((self._last_time_field, *self._time_fields)), _ROOT_NAMES):
+            times = self._read_times(time_field, names, lines)
             if times is not None:
-                if place.name is None and not all(map(str.strip, members)):
+                if time_field.name is None and not all(map(str.strip, bodies)):
                     return None
-                self._at = place
-                in_place = place.name == "@timestamp"
-                return RecordBatch(lines, lines.starts, members, times, names, has_own_timestamp=in_place)
+                self._last_time_field = time_field
+                has_own_timestamp = time_field.name == "@timestamp"
+                return RecordBatch(lines, lines.starts, bodies, times, names, has_own_timestamp=has_own_timestamp)
         return None
 
     def _may_be_spliced(self, data: bytes) -> bool:
-        """No `\\u`, which could spell a name of ours in another way, no name that begins like those of the databases,
-        and none for something below a leaf of ours."""
-        return not any(native.holds(data, text) for text in (b"\\u", b'"_', *self._below_ours))
+        """Return whether no name in the data can be a reserved one.
 
-    def _times(self, place: _TimeField, names: frozenset[str], lines: LineBatch) -> list[str] | None:
-        """The time of each line if every line has one in this place, else None.
+        That excludes `\\u`, which could spell a reserved name, names that begin like those of the databases, and
+        dotted names below a reserved field.
+        """
+        return not any(native.contains(data, text) for text in (b"\\u", b'"_', *self._reserved_prefixes))
 
-        `names`: what may have any value. With no field, and only then, objects without members come through, too.
+    def _read_times(self, time_field: _TimeField, names: frozenset[str], lines: LineBatch) -> list[str] | None:
+        """Return the timestamp of each line if all have one in this field, else None.
+
+        `names` may have any value. Only without a time field are objects without members accepted.
         """
         try:
-            rows = self._decoder(place, names).decode_lines(lines.chunk.data)
+            rows = self._decoder(time_field, names).decode_lines(lines.chunk.data)
         except (msgspec.DecodeError, RecursionError):
             return None
         if len(rows) != lines.count:
             return None
-        if place.name is None:
+        if time_field.name is None:
             return [""] * lines.count
-        written = [row.time for row in rows] if place.kind is str else _numbers([row.time for row in rows])
-        times = self._timestamps.all(written) if written else [""]
-        # Under our own name it has to stand as it is written.
-        return None if "" in times or (place.name == "@timestamp" and times != written) else times
+        values = [row.time for row in rows] if time_field.kind is str else _numbers([row.time for row in rows])
+        times = self._timestamps.convert_all(values) if values else [""]
+        # `@timestamp` stays in the body, so it must not need a conversion.
+        return None if "" in times or (time_field.name == "@timestamp" and times != values) else times
 
-    def _decoder(self, place: _TimeField, names: frozenset[str]) -> Any:
-        if (place, names) not in self._decoders:
-            name = place.name
-            fields: list[Any] = [("time", place.kind, msgspec.field(name=name))] if name else []
-            forbidden = (self._reserved | set(self._before(name))) - {name}
-            for number, other in enumerate(sorted(forbidden)):
-                never = msgspec.field(name=other, default=msgspec.UNSET)
-                fields.append((f"never_{number}", _Never | msgspec.UnsetType, never))
-            if OBJECT not in names | forbidden:
-                either = msgspec.field(name=OBJECT, default=msgspec.UNSET)
-                fields.append(("object", _Object | None | msgspec.UnsetType, either))
-            self._decoders[place, names] = msgspec.json.Decoder(msgspec.defstruct("Row", fields, gc=False))
-        return self._decoders[place, names]
+    def _decoder(self, time_field: _TimeField, names: frozenset[str]) -> Any:
+        if (time_field, names) not in self._decoders:
+            name = time_field.name
+            fields: list[Any] = [("time", time_field.kind, msgspec.field(name=name))] if name else []
+            forbidden = (self._reserved | set(self._candidates_before(name))) - {name}
+            for number, forbidden_name in enumerate(sorted(forbidden)):
+                reject = msgspec.field(name=forbidden_name, default=msgspec.UNSET)
+                fields.append((f"never_{number}", _Never | msgspec.UnsetType, reject))
+            if ERROR_FIELD not in names | forbidden:
+                object_or_null = msgspec.field(name=ERROR_FIELD, default=msgspec.UNSET)
+                fields.append(("object", _Object | None | msgspec.UnsetType, object_or_null))
+            self._decoders[time_field, names] = msgspec.json.Decoder(msgspec.defstruct("Row", fields, gc=False))
+        return self._decoders[time_field, names]
 
-    def _before(self, field: str | None) -> Sequence[str]:
-        """The names that would have been taken for the time before this one; all of them if it is none."""
+    def _candidates_before(self, field: str | None) -> Sequence[str]:
+        """Return the names that take precedence over this time field; all of them if there is none."""
         return self._candidates[: self._candidates.index(field)] if field else self._candidates
 
-    def _line_by_line(self, lines: LineBatch) -> RecordBatch:
-        members: list[str] = []
+    def _parse_lines(self, lines: LineBatch) -> RecordBatch:
+        bodies: list[str] = []
         times: list[str] = []
         errors: dict[int, str] = {}
         texts = lines.texts
         for index, text in enumerate(texts):
-            body, time = self._one(text)
+            body, time = self._parse_line(text)
             if body is None:
                 errors[index] = _NOT_AN_OBJECT
                 body = message_bodies([text])[0]
-            members.append(body)
+            bodies.append(body)
             times.append(time)
-        return RecordBatch(lines, lines.starts, members, times, errors=errors)
+        return RecordBatch(lines, lines.starts, bodies, times, errors=errors)
 
-    def _one(self, line: str) -> tuple[str | None, str]:
+    def _parse_line(self, line: str) -> tuple[str | None, str]:
         text = line.removeprefix(_BOM).strip(" \t\r\n")
         if not (text.startswith("{") and text.endswith("}")):
             return None, ""
         try:
-            row = self._row.decode(text)
+            time_values = self._time_decoder.decode(text)
         except (msgspec.DecodeError, RecursionError, UnicodeEncodeError):
             return None, ""
-        # A line end can only stand between tokens: within a string it would have to be escaped.
+        # A line end can only be between tokens; in a string it would be escaped.
         body = text[1:-1].replace("\n", " ") if text[1:-1].strip() else ""
-        time = self._time_of(row, text)
+        time = self._time_of(time_values, text)
         return (body if self._target is None else wrap_in_path(self._target, f"{{{body}}}")), time
 
-    def _time_of(self, row: Any, text: str) -> str:
+    def _time_of(self, time_values: Any, text: str) -> str:
         for name in self._candidates:
-            value = row.get(name)
+            value = time_values.get(name)
             if value is None and "." in name:
-                value = _inside(text, name)
+                value = _value_at(text, name)
             if (
                 isinstance(value, str | int | float)
                 and not isinstance(value, bool)
-                and (found := self._timestamps.read(value))
+                and (time := self._timestamps.read(value))
             ):
-                return found
+                return time
         return ""
 
 
 def strip_object_braces(lines: LineBatch) -> list[str] | None:
-    """Each line without the braces that it begins and ends with; None if one does not.
+    """Return each line without its braces; None if a line does not begin and end with one.
 
-    After a closing brace JSON never goes on with an opening one, so no object spans two such lines; if there are as
-    many objects as lines, each line holds exactly one.
+    In JSON a closing brace is never followed by an opening one, so no object spans two such lines. If there are as
+    many objects as lines, each line is exactly one.
     """
-    return native.unwrapped(list(lines.texts), "{", "}")
+    return native.strip_braces(list(lines.texts), "{", "}")
 
 
 def _numbers(values: Sequence[msgspec.Raw]) -> list[str] | None:
-    """The text of each value if all are numbers."""
+    """Return the text of each value if all are numbers, else None."""
     texts = b"\n".join(map(bytes, values)).decode().split("\n")
     return texts if len(texts) == len(values) and all(text[0] in "-0123456789" for text in texts) else None
 
 
-def _below(reserved: frozenset[str]) -> Sequence[bytes]:
-    """How a dotted name begins that stands for something below a leaf of ours, or below the root of many of them.
+def _reserved_prefixes(reserved: frozenset[str]) -> Sequence[bytes]:
+    """Return the prefixes of dotted names that would collide with reserved fields.
 
-    Each is looked for in all of the text, so there must not be one for each label of a Pod.
+    The whole chunk is searched for each prefix, so a root with many fields, such as the labels of a Pod, has only
+    one.
     """
     leaves = [name for name in reserved if not any(other.startswith(f"{name}.") for other in reserved)]
-    many = Counter(leaf.partition(".")[0] for leaf in leaves)
-    above = {root if many[root] > _FEW else leaf for leaf in leaves for root in [leaf.partition(".")[0]]}
-    return [f"{name[:-1]}.".encode() for name in json_strings(sorted(above))]
+    leaves_of_root = Counter(leaf.partition(".")[0] for leaf in leaves)
+    prefixes = {
+        root if leaves_of_root[root] > _MAX_LEAVES_PER_ROOT else leaf
+        for leaf in leaves
+        for root in [leaf.partition(".")[0]]
+    }
+    return [f"{name[:-1]}.".encode() for name in json_strings(sorted(prefixes))]
 
 
-class _Row:
-    """Only the time fields of one line, decoded; everything else is checked and passed over."""
+class _TimeDecoder:
+    """Decodes only the time fields of a line; everything else is validated and skipped."""
 
     def __init__(self, names: Sequence[str]) -> None:
         fields: list[Any] = [
@@ -210,12 +221,8 @@ class _Row:
 
     def decode(self, text: str) -> Mapping[str, Any]:
         row = self._decoder.decode(text)
-        found = {name: getattr(row, f"time_{number}") for number, name in enumerate(self._names)}
-        return {name: _value(raw) for name, raw in found.items() if bytes(raw)}
-
-
-def _row_decoder(names: Sequence[str]) -> _Row:
-    return _Row(names)
+        raw_values = {name: getattr(row, f"time_{number}") for number, name in enumerate(self._names)}
+        return {name: _value(raw) for name, raw in raw_values.items() if bytes(raw)}
 
 
 def _value(raw: msgspec.Raw) -> Any:
@@ -228,19 +235,19 @@ def _value(raw: msgspec.Raw) -> Any:
         return None
 
 
-def _inside(text: str, path: str) -> Any:
-    """The value at a dotted path of nested objects."""
+def _value_at(text: str, path: str) -> Any:
+    """Return the value at a dotted path of nested objects."""
     try:
-        here: Any = msgspec.json.decode(text)
+        value: Any = msgspec.json.decode(text)
     except (msgspec.MsgspecError, RecursionError):
         return None
     for name in path.split("."):
-        here = here.get(name) if isinstance(here, dict) else None
-    return here
+        value = value.get(name) if isinstance(value, dict) else None
+    return value
 
 
 def wrap_in_path(path: str, value: str) -> str:
-    """The members of an object that has only this value (JSON text), under a dotted path."""
+    """Return the body of an object with only this value (JSON text) under a dotted path."""
     first, *rest = json_strings(path.split("."))
     closing = "}" * len(rest)
     return f"{first}:" + "".join(f"{{{name}:" for name in rest) + value + closing

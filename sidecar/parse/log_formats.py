@@ -1,6 +1,6 @@
-"""What programs write when nobody told them otherwise; fields are named after the Elastic Common Schema.
+"""Default formats of widespread programs; fields have the names of the Elastic Common Schema.
 
-In a pattern `.` may go on over the lines of an event; everything else stays on its line.
+In a pattern `.` may match the line ends of an event; everything else stays on its line.
 """
 
 from __future__ import annotations
@@ -31,22 +31,22 @@ _PARAMETER = re.compile(r' ([^ =\]"]++)="((?:[^"\\\]]++|\\.)*+)"', re.DOTALL)
 _ESCAPED = re.compile(r'\\(["\\\]])')
 
 
-def _structured(data: str) -> str:
-    """RFC 5424 §6.3: elements with their parameters, `{id: {name: value}}`. A parameter given twice is a list."""
+def _parse_structured_data(data: str) -> str:
+    """Return `{id: {name: value}}` (RFC 5424 §6.3). A parameter that is given twice has a list."""
     elements: dict[str, dict[str, list[str]]] = {}
     for name, parameters in _ELEMENT.findall(data):
         element = elements.setdefault(name, {})
         for key, written in _PARAMETER.findall(parameters):
             element.setdefault(key, []).append(_ESCAPED.sub(r"\1", written))
-    found = {
+    values_of = {
         name: {key: values if len(values) > 1 else values[0] for key, values in element.items()}
         for name, element in elements.items()
     }
-    return msgspec.json.encode(found).decode()
+    return msgspec.json.encode(values_of).decode()
 
 
-def _pri(pri: str) -> tuple[int, int]:
-    """RFC 5424 §6.2.1: the facility and the severity, since the number is 8 × facility + severity."""
+def _split_priority(pri: str) -> tuple[int, int]:
+    """Return facility and severity: the number is 8 × facility + severity (RFC 5424 §6.2.1)."""
     return divmod(int(pri), 8)
 
 
@@ -68,24 +68,24 @@ SYSLOG = LogFormat(
     ),
     (
         text_field("message", "message"),
-        text_field("log.level", "pri", lambda pri: _SEVERITIES[_pri(pri)[1]]),
+        text_field("log.level", "pri", lambda pri: _SEVERITIES[_split_priority(pri)[1]]),
         number_field("log.syslog.priority", "pri"),
-        json_field("log.syslog.facility.code", "pri", lambda pri: str(_pri(pri)[0])),
-        text_field("log.syslog.facility.name", "pri", lambda pri: _FACILITIES[_pri(pri)[0]]),
-        json_field("log.syslog.severity.code", "pri", lambda pri: str(_pri(pri)[1])),
-        text_field("log.syslog.severity.name", "pri", lambda pri: _SEVERITIES[_pri(pri)[1]]),
+        json_field("log.syslog.facility.code", "pri", lambda pri: str(_split_priority(pri)[0])),
+        text_field("log.syslog.facility.name", "pri", lambda pri: _FACILITIES[_split_priority(pri)[0]]),
+        json_field("log.syslog.severity.code", "pri", lambda pri: str(_split_priority(pri)[1])),
+        text_field("log.syslog.severity.name", "pri", lambda pri: _SEVERITIES[_split_priority(pri)[1]]),
         number_field("log.syslog.version", "version"),
         text_field("log.syslog.hostname", "host"),
         text_field("log.syslog.appname", "app"),
         text_field("log.syslog.procid", "proc"),
         text_field("log.syslog.msgid", "msgid"),
-        json_field("log.syslog.structured_data", "data", _structured),
+        json_field("log.syslog.structured_data", "data", _parse_structured_data),
     ),
     lambda time, year, now: iso_times(time, year, now) if time[:1].isdigit() else month_first_times(time, year, now),
 )
-"""RFC 5424 §6, also with nine digits of a second where it has six; RFC 3164 §4.1, with or without the priority, which
-files lack; and the latter with RFC 3339 times, as rsyslog's `RSYSLOG_FileFormat` has them. The last pattern is of
-messages without a tag, as in `last message repeated 3 times`."""
+"""RFC 5424 §6, also with nine digits of a second where the RFC allows six. RFC 3164 §4.1, also without the priority,
+which files lack, and with RFC 3339 times, as rsyslog's `RSYSLOG_FileFormat` writes them. The last pattern matches
+messages without a tag, such as `last message repeated 3 times`."""
 
 KLOG = LogFormat(
     "klog",
@@ -102,7 +102,7 @@ KLOG = LogFormat(
     ),
     digits_first_times,
 )
-"""`Lmmdd hh:mm:ss.uuuuuu threadid file:line] msg`: the header of k8s.io/klog, written by Kubernetes components."""
+"""`Lmmdd hh:mm:ss.uuuuuu threadid file:line] msg`: the header of k8s.io/klog, used by Kubernetes components."""
 
 
 PYTHON = LogFormat(
@@ -164,7 +164,7 @@ POSTGRESQL = LogFormat(
     ),
     iso_times,
 )
-"""`log_line_prefix = '%m [%p] '`, the default, and with `%u@%d `; "Error Reporting and Logging" in its manual."""
+"""`log_line_prefix = '%m [%p] '`, the default, also with `%u@%d `; "Error Reporting and Logging" in its manual."""
 
 MYSQL = LogFormat(
     "MySQL's error log",
@@ -183,12 +183,12 @@ MYSQL = LogFormat(
     ),
     lambda time, year, now: iso_times(time.replace("  ", " 0"), year, now),
 )
-"""`time thread [label] [err_code] [subsystem] msg`, from "The Error Log" in its manual; without code and subsystem in
-MySQL 5.7. And MariaDB's `yyyy-mm-dd hh:mm:ss thread [type] msg`, in local time, whose hours have no zero in front."""
+"""`time thread [label] [err_code] [subsystem] msg`, from "The Error Log" in its manual; MySQL 5.7 has no code and no
+subsystem. MariaDB writes `yyyy-mm-dd hh:mm:ss thread [type] msg` in local time, with hours padded by a blank."""
 
 
-def _seconds(uptime: str) -> str:
-    """The JVM writes the decimal point of its locale."""
+def _normalize_uptime(uptime: str) -> str:
+    """Return the uptime with a decimal point; the JVM uses the one of its locale."""
     whole, fraction = uptime.replace(",", ".").split(".")
     return f"{int(whole)}.{fraction}"
 
@@ -204,7 +204,7 @@ JAVA_GC = LogFormat(
         text_field("message", "message"),
         number_field("process.pid", "pid"),
         number_field("process.thread.id", "thread"),
-        json_field("jvm.uptime", "uptime", _seconds),
+        json_field("jvm.uptime", "uptime", _normalize_uptime),
         json_field("jvm.log.tags", "tags", lambda tags: msgspec.json.encode(tags.split(",")).decode()),
         text_field("log.level", "level"),
     ),
@@ -259,8 +259,8 @@ APACHE_ERROR = LogFormat(
     ),
     month_first_times,
 )
-"""The default `ErrorLogFormat` of core, threaded or not, and that of Apache 2.2. `status` is its `%E`: what the
-system said, as in `(13)Permission denied`."""
+"""The default `ErrorLogFormat`, threaded or not, and that of Apache 2.2. `status` is `%E`, the error of the operating
+system, such as `(13)Permission denied`."""
 
 FORMATS = {
     "syslog": SYSLOG,

@@ -1,9 +1,11 @@
-"""Pairs of names and values, as Heroku's logfmt has them: `level=info msg="it is up" n=3`.
+"""Parses pairs of keys and values, as in Heroku's logfmt: `level=info msg="it is up" n=3`.
 
-There is no standard; this reads what the libraries of Go and Ruby write. A quoted value has the escapes of JSON; a
-name without a value is true, and may stand anywhere but at the beginning, so that ordinary words are no logfmt. A
-name that stands several times has a list of values. One search goes over a whole chunk: for the names that all of its
-lines had before, or for any pairs, where lines with the same names in the same order are made in the same way.
+There is no standard; this reads what the libraries of Go and Ruby write. A quoted value has the escapes of JSON. A
+key without a value is true; it may not come first, so that ordinary words are not logfmt. A repeated key has a list
+of values.
+
+The fast path searches for the keys that all lines of an earlier chunk had. The general path searches for any pairs;
+lines with the same keys in the same order share a layout.
 """
 
 from __future__ import annotations
@@ -23,221 +25,235 @@ from sidecar.parse.row_templates import FieldSpec, RowFormatter, escape_json, ro
 from sidecar.parse.typed_fields import TypedFields
 
 _ERROR = "the line is not logfmt"
-_REMEMBERED, _WIDEST, _LONGEST = 256, 128, 2048
-"""Shapes that are remembered, and how many names, and characters of them, one has at most: the application decides on
-all three."""
+# The application chooses the keys of its lines, so the memory for them is limited.
+_MAX_LAYOUTS, _MAX_KEYS, _MAX_KEY_CHARACTERS = 256, 128, 2048
 
 _TEXT = msgspec.json.Decoder(str)
 
 
-def _value(line_end: str, any_one: str) -> str:
-    """A value without quotes, or in them, as two groups."""
-    return rf'(?:([^\s"]++)|"((?:[^"\\{line_end}]++|\\{any_one})*+)"|)'
+def _value_regex(line_end: str, any_character: str) -> str:
+    """Return the regex of a bare or quoted value, as two groups."""
+    return rf'(?:([^\s"]++)|"((?:[^"\\{line_end}]++|\\{any_character})*+)"|)'
 
 
-def _split_pairs(blank: str, end: str, line_end: str, any_one: str) -> re.Pattern[str]:
-    """Finds all pairs, and what is none up to the end of its line.
+def _split_pairs(blank: str, end: str, line_end: str, any_character: str) -> re.Pattern[str]:
+    """Return a regex that finds all pairs, and text that is not a pair up to the end of its line.
 
-    Groups: the name, with `=` if it has a value; the value without quotes, or in them; and what is behind it.
+    Groups: the key, with `=` if it has a value; the bare value; the quoted value; the text after the pair.
     """
-    name, value = r'([^\s="]++(?:=|(?=\s|\Z)))', _value(line_end, any_one)
-    return re.compile(rf"{blank}*+{name}{value}( (?!\s)|{blank}*+{end}|{blank}++)|{any_one}++{end}", re.ASCII)
+    name, value = r'([^\s="]++(?:=|(?=\s|\Z)))', _value_regex(line_end, any_character)
+    return re.compile(rf"{blank}*+{name}{value}( (?!\s)|{blank}*+{end}|{blank}++)|{any_character}++{end}", re.ASCII)
 
 
-_MANY, _ONE = _split_pairs(r"[ \t\v\f]", r"\n", r"\n", r"[^\n]"), _split_pairs(r"\s", r"\Z", "", r"[\s\S]")
+_CHUNK_PAIRS, _EVENT_PAIRS = (
+    _split_pairs(r"[ \t\v\f]", r"\n", r"\n", r"[^\n]"),
+    _split_pairs(r"\s", r"\Z", "", r"[\s\S]"),
+)
 
-Heads = tuple[str, ...]
-"""Names in their order, each with `=` if a value follows; "" is what is no pair."""
+Keys = tuple[str, ...]
+"""Keys in their order, each with `=` if a value follows; "" is text that is not a pair."""
 
 Row = tuple[str, str, str, str]
 
 Span = tuple[int, int]
-"""Where the pairs of a line begin and end."""
+"""First pair of a line, and the one after its last."""
 
 
 class _KeyLayout(msgspec.Struct, frozen=True, eq=False):
-    """How lines with the same names become records.
-
-    `template` makes the members of the values that `picked` takes. `texts` are the paths and places of the values
-    that say a time, or have a type. `lists` are the places of each name where one stands several times; `are_text`
-    says which values are not yet JSON.
-    """
+    """How lines with the same keys become records."""
 
     names: frozenset[str]
     template: str
-    picked: Callable[[Sequence[str]], tuple[str, ...]]
-    texts: Sequence[tuple[str, int]]
-    lists: Sequence[Sequence[int]]
+    """`%` template of the JSON body."""
+
+    pick: Callable[[Sequence[str]], tuple[str, ...]]
+    """Orders the values for the template."""
+
+    judged: Sequence[tuple[str, int]]
+    """Path and position of each value that is a timestamp or has a type."""
+
+    repeated: Sequence[Sequence[int]]
+    """Positions of the values of each key, if a key is repeated."""
+
     are_text: Sequence[bool]
+    """Which values are not JSON yet."""
 
-    def members(self, values: Sequence[str]) -> str:
-        """The members of one line."""
-        if not self.lists:
-            return self.template % self.picked(values)
-        return self.template % self.picked([self._listed(values, places) for places in self.lists])
+    def format_line(self, values: Sequence[str]) -> str:
+        if not self.repeated:
+            return self.template % self.pick(values)
+        return self.template % self.pick([self._as_list(values, positions) for positions in self.repeated])
 
-    def _listed(self, values: Sequence[str], places: Sequence[int]) -> str:
-        if len(places) == 1:
-            return values[places[0]]
-        shown = [f'"{values[at]}"' if self.are_text[at] else values[at] for at in places]
-        return f"[{','.join(shown)}]"
+    def _as_list(self, values: Sequence[str], positions: Sequence[int]) -> str:
+        if len(positions) == 1:
+            return values[positions[0]]
+        items = [f'"{values[position]}"' if self.are_text[position] else values[position] for position in positions]
+        return f"[{','.join(items)}]"
 
 
 class LogfmtParser:
-    """The pairs of each line as fields."""
+    """Makes a field of each pair."""
 
-    def __init__(self, declared: TypedFields) -> None:
-        self._declared = declared
-        self._shapes: dict[Heads, _KeyLayout | None] = {}
-        self._usual: tuple[Heads, re.Pattern[str], RowFormatter] | None = None
+    def __init__(self, typed_fields: TypedFields) -> None:
+        self._typed_fields = typed_fields
+        self._layouts: dict[Keys, _KeyLayout | None] = {}
+        self._last_keys: tuple[Keys, re.Pattern[str], RowFormatter] | None = None
 
     def parse(self, lines: LineBatch) -> RecordBatch:
-        """One record for each line."""
-        if not lines.is_uniform:
-            found = [_ONE.findall(text) for text in lines.texts]
-            return self._records(lines, [row for rows in found for row in rows], list(accumulate(map(len, found))))
-        return self._of_usual_names(lines) or self._of_any_names(lines)
+        """Return one record for each line."""
+        return self._parse_chunk(lines) or self._parse_lines(lines)
 
-    def _of_usual_names(self, lines: LineBatch) -> RecordBatch | None:
-        """Lines with the names that all of a chunk had before: to look for these is much quicker than for any."""
-        if self._usual is None:
+    def _parse_chunk(self, lines: LineBatch) -> RecordBatch | None:
+        """Parse all lines in one pass, if they have the keys that all lines of an earlier chunk had.
+
+        A search for known keys is much faster than one for any keys.
+        """
+        if self._last_keys is None or not lines.is_uniform:
             return None
-        names, pattern, members = self._usual
+        names, pattern, formatter = self._last_keys
         rows = pattern.findall(lines.text)
         if len(rows) != lines.count:
-            self._usual = None
+            self._last_keys = None
             return None
-        by_place = list(zip(*rows, strict=True))
+        by_position = list(zip(*rows, strict=True))
         have_escapes = "\\" in lines.text
         columns = [
-            _values(*both, have_escapes=have_escapes) for both in zip(by_place[::2], by_place[1::2], strict=True)
+            _values(bare, quoted, have_escapes=have_escapes)
+            for bare, quoted in zip(by_position[::2], by_position[1::2], strict=True)
         ]
-        return self._declared.records(lines, members, dict(zip(names, columns, strict=True)), {})
+        return self._typed_fields.records(lines, formatter, dict(zip(names, columns, strict=True)), {})
 
-    def _of_any_names(self, lines: LineBatch) -> RecordBatch:
-        rows = _MANY.findall(lines.text)
+    def _parse_lines(self, lines: LineBatch) -> RecordBatch:
+        if not lines.is_uniform:
+            pairs = [_EVENT_PAIRS.findall(text) for text in lines.texts]
+            return self._records(lines, [row for rows in pairs for row in rows], list(accumulate(map(len, pairs))))
+        rows = _CHUNK_PAIRS.findall(lines.text)
         ends = [place for place, row in enumerate(rows, 1) if (end := row[3]) != " " and (not end or end[-1] == "\n")]
         return self._records(lines, rows, ends)
 
     def _records(self, lines: LineBatch, rows: Sequence[Row], ends: Sequence[int]) -> RecordBatch:
-        """The records of lines that end behind these rows."""
-        heads, bare, in_quotes, _ = zip(*rows, strict=True) if rows else ((), (), (), ())
+        """Return the records of lines that end after these rows."""
+        keys, bare, quoted, _ = zip(*rows, strict=True) if rows else ((), (), (), ())
         have_escapes = "\\" in lines.text if lines.is_uniform else any("\\" in text for text in lines.texts)
-        values = _values(bare, in_quotes, have_escapes=have_escapes)
-        written = self._written(heads, values)
+        values = _values(bare, quoted, have_escapes=have_escapes)
+        encoded = self._encode(keys, values)
         spans = list(pairwise((0, *ends)))
-        return self._flat(lines, heads, values, written, spans) or self._shaped(lines, heads, values, written, spans)
-
-    def _flat(
-        self, lines: LineBatch, heads: Heads, values: Sequence[str], written: Sequence[str], spans: Sequence[Span]
-    ) -> RecordBatch | None:
-        """The records, pair by pair, if no name has a dot or stands twice in its line and each line is logfmt."""
-        distinct = set(heads)
-        if "" in distinct or "." in "".join(distinct):
-            return None
-        if not all(begin < end and heads[begin][-1] == "=" for begin, end in spans):
-            return None
-        if any(len(set(heads[begin:end])) < end - begin for begin, end in spans):
-            return None
-        names = {head: head.removesuffix("=") for head in distinct}
-        # With and without a value a name is two heads.
-        if len(set(names.values())) < len(names):
-            return None
-        quotes = {head: '"' if self._is_text(head) else "" for head in distinct}
-        opening = {head: f"{json_string(name)}:{quotes[head]}" for head, name in names.items()}
-        pairs = list(map(add, map(opening.__getitem__, heads), written))
-        between, last = '",', '"'
-        if "" in quotes.values():
-            pairs, between, last = list(map(add, pairs, map(quotes.__getitem__, heads))), ",", ""
-        members = [between.join(pairs[begin:end]) + last for begin, end in spans]
-        if lines.is_uniform and heads == heads[: spans[0][1]] * len(spans):
-            self._remember(heads[: spans[0][1]])
-        said = {name: [self._column(head, heads, values, spans)] for head, name in names.items()
-                if name in self._declared.judged and head != name}  # fmt: skip
-        times, notes = self._declared.times(said, lines.count), self._declared.notes(said)
-        return RecordBatch(lines, lines.starts, members, times, frozenset(names.values()), annotations=notes)
-
-    def _column(self, head: str, heads: Heads, values: Sequence[str], spans: Sequence[Span]) -> Sequence[str]:
-        """The value of this name in each line, where it stands once at most; "" where it does not."""
-        found = list(compress(values, map(head.__eq__, heads)))
-        if len(found) == len(spans):
-            return found
-        texts = iter(found)
-        return [next(texts) if head in heads[begin:end] else "" for begin, end in spans]
-
-    def _shaped(
-        self, lines: LineBatch, heads: Heads, values: Sequence[str], written: Sequence[str], spans: Sequence[Span]
-    ) -> RecordBatch:
-        """The records, each by the shape of its line."""
-        shapes = [self._shape(heads[begin:end]) for begin, end in spans]
-        members = [shape.members(written[begin:end]) if shape else ""
-                   for shape, (begin, end) in zip(shapes, spans, strict=True)]  # fmt: skip
-        errors = {index: _ERROR for index, shape in enumerate(shapes) if shape is None}
-        for index, message in zip(errors, message_bodies([lines.texts[index] for index in errors]), strict=True):
-            members[index] = message
-        distinct = set(shapes)
-        if len(distinct) == 1 and lines.is_uniform:
-            self._remember(heads[: spans[0][1]])
-        said = _said(shapes, spans, values)
-        times, notes = self._declared.times(said, lines.count), self._declared.notes(said)
-        names = frozenset(name for shape in distinct for name in (shape.names if shape else ("message",)))
-        return RecordBatch(lines, lines.starts, members, times, names, errors=errors, annotations=notes)
-
-    def _written(self, heads: Heads, values: Sequence[str]) -> Sequence[str]:
-        """Each value as JSON, but for the quotes of a text."""
-        escaped = escape_json(values)
-        others = {head for head in set(heads) if not self._is_text(head)}
-        if not others:
-            return escaped
-        rows = zip(heads, values, escaped, strict=True)
-        return [self._made(head, value) if head in others else text for head, value, text in rows]
-
-    def _is_text(self, head: str) -> bool:
-        return head.endswith("=") and head[:-1] not in self._declared.types
-
-    def _made(self, head: str, value: str) -> str:
-        return self._declared.value(head[:-1], value) if head.endswith("=") else "true"
-
-    def _shape(self, heads: Heads) -> _KeyLayout | None:
-        """The shape of a line with these names; None if it is no logfmt."""
-        if heads in self._shapes:
-            return self._shapes[heads]
-        found = self._shape_of(heads) if heads and heads[0].endswith("=") and "" not in heads else None
-        if _may_be_remembered(heads):
-            if len(self._shapes) >= _REMEMBERED:
-                self._shapes.clear()
-            self._shapes[heads] = found
-        return found
-
-    def _shape_of(self, heads: Heads) -> _KeyLayout:
-        places: dict[str, list[int]] = {}
-        for place, head in enumerate(heads):
-            places.setdefault(head.removesuffix("="), []).append(place)
-        are_text = [self._is_text(head) for head in heads]
-        leaves = [FieldSpec(name, name, is_text=len(at) == 1 and are_text[at[0]]) for name, at in places.items()]
-        template, picked = row_template(leaves)
-        last = {name: at[-1] for name, at in places.items() if heads[at[-1]].endswith("=")}
-        texts = [(name, last[name]) for name in last.keys() & self._declared.judged]
-        lists = list(places.values()) if len(places) < len(heads) else []
-        return _KeyLayout(
-            frozenset(name.partition(".")[0] for name in places), template, picked, texts, lists, are_text
+        return self._format_pairs(lines, keys, values, encoded, spans) or self._format_layouts(
+            lines, keys, values, encoded, spans
         )
 
-    def _remember(self, heads: Heads) -> None:
-        """The names of all lines of a chunk, if lines with these are told by them alone."""
-        names = tuple(head.removesuffix("=") for head in heads)
-        if all(head.endswith("=") for head in heads) and len(set(names)) == len(names) and _may_be_remembered(heads):
-            value = _value(r"\n", r"[^\n]")
-            pattern = re.compile(f"^{' '.join(re.escape(head) + value for head in heads)}$", re.MULTILINE | re.ASCII)
-            self._usual = (names, pattern, self._declared.members(names, keeps_empty=True))
+    def _format_pairs(
+        self, lines: LineBatch, keys: Keys, values: Sequence[str], encoded: Sequence[str], spans: Sequence[Span]
+    ) -> RecordBatch | None:
+        """Format pair by pair; None if a key has a dot or is repeated in its line, or if a line is not logfmt."""
+        distinct = set(keys)
+        if "" in distinct or "." in "".join(distinct):
+            return None
+        if not all(begin < end and keys[begin][-1] == "=" for begin, end in spans):
+            return None
+        if any(len(set(keys[begin:end])) < end - begin for begin, end in spans):
+            return None
+        names = {key: key.removesuffix("=") for key in distinct}
+        # A name with a value and the same name without one are two keys.
+        if len(set(names.values())) < len(names):
+            return None
+        quotes = {key: '"' if self._is_text(key) else "" for key in distinct}
+        opening = {key: f"{json_string(name)}:{quotes[key]}" for key, name in names.items()}
+        pairs = list(map(add, map(opening.__getitem__, keys), encoded))
+        separator, suffix = '",', '"'
+        if "" in quotes.values():
+            pairs, separator, suffix = list(map(add, pairs, map(quotes.__getitem__, keys))), ",", ""
+        bodies = [separator.join(pairs[begin:end]) + suffix for begin, end in spans]
+        if lines.is_uniform and keys == keys[: spans[0][1]] * len(spans):
+            self._remember_keys(keys[: spans[0][1]])
+        columns = {name: [self._column(key, keys, values, spans)] for key, name in names.items()
+                if name in self._typed_fields.judged and key != name}  # fmt: skip
+        times, annotations = self._typed_fields.times(columns, lines.count), self._typed_fields.annotations(columns)
+        return RecordBatch(lines, lines.starts, bodies, times, frozenset(names.values()), annotations=annotations)
+
+    def _column(self, key: str, keys: Keys, values: Sequence[str], spans: Sequence[Span]) -> Sequence[str]:
+        """Return the value of this key in each line; "" where it is missing. It occurs at most once per line."""
+        present = list(compress(values, map(key.__eq__, keys)))
+        if len(present) == len(spans):
+            return present
+        texts = iter(present)
+        return [next(texts) if key in keys[begin:end] else "" for begin, end in spans]
+
+    def _format_layouts(
+        self, lines: LineBatch, keys: Keys, values: Sequence[str], encoded: Sequence[str], spans: Sequence[Span]
+    ) -> RecordBatch:
+        """Format each line by its layout."""
+        layouts = [self._layout_of(keys[begin:end]) for begin, end in spans]
+        bodies = [layout.format_line(encoded[begin:end]) if layout else ""
+                   for layout, (begin, end) in zip(layouts, spans, strict=True)]  # fmt: skip
+        errors = {index: _ERROR for index, layout in enumerate(layouts) if layout is None}
+        for index, message in zip(errors, message_bodies([lines.texts[index] for index in errors]), strict=True):
+            bodies[index] = message
+        distinct = set(layouts)
+        if len(distinct) == 1 and lines.is_uniform:
+            self._remember_keys(keys[: spans[0][1]])
+        columns = _judged_columns(layouts, spans, values)
+        times, annotations = self._typed_fields.times(columns, lines.count), self._typed_fields.annotations(columns)
+        names = frozenset(name for layout in distinct for name in (layout.names if layout else ("message",)))
+        return RecordBatch(lines, lines.starts, bodies, times, names, errors=errors, annotations=annotations)
+
+    def _encode(self, keys: Keys, values: Sequence[str]) -> Sequence[str]:
+        """Return each value as JSON, without the quotes of a text."""
+        escaped = escape_json(values)
+        converted = {key for key in set(keys) if not self._is_text(key)}
+        if not converted:
+            return escaped
+        rows = zip(keys, values, escaped, strict=True)
+        return [self._encode_value(key, value) if key in converted else text for key, value, text in rows]
+
+    def _is_text(self, key: str) -> bool:
+        return key.endswith("=") and key[:-1] not in self._typed_fields.types
+
+    def _encode_value(self, key: str, value: str) -> str:
+        return self._typed_fields.value(key[:-1], value) if key.endswith("=") else "true"
+
+    def _layout_of(self, keys: Keys) -> _KeyLayout | None:
+        """Return the layout of lines with these keys; None if they are not logfmt."""
+        if keys in self._layouts:
+            return self._layouts[keys]
+        layout = self._make_layout(keys) if keys and keys[0].endswith("=") and "" not in keys else None
+        if _may_be_cached(keys):
+            if len(self._layouts) >= _MAX_LAYOUTS:
+                self._layouts.clear()
+            self._layouts[keys] = layout
+        return layout
+
+    def _make_layout(self, keys: Keys) -> _KeyLayout:
+        positions: dict[str, list[int]] = {}
+        for position, key in enumerate(keys):
+            positions.setdefault(key.removesuffix("="), []).append(position)
+        are_text = [self._is_text(key) for key in keys]
+        leaves = [
+            FieldSpec(name, name, is_text=len(of_name) == 1 and are_text[of_name[0]])
+            for name, of_name in positions.items()
+        ]
+        template, pick = row_template(leaves)
+        last_position = {name: of_name[-1] for name, of_name in positions.items() if keys[of_name[-1]].endswith("=")}
+        judged = [(name, last_position[name]) for name in last_position.keys() & self._typed_fields.judged]
+        repeated = list(positions.values()) if len(positions) < len(keys) else []
+        return _KeyLayout(
+            frozenset(name.partition(".")[0] for name in positions), template, pick, judged, repeated, are_text
+        )
+
+    def _remember_keys(self, keys: Keys) -> None:
+        """Store the keys of a chunk for `_parse_chunk`, if every key has a value and occurs once."""
+        names = tuple(key.removesuffix("=") for key in keys)
+        if all(key.endswith("=") for key in keys) and len(set(names)) == len(names) and _may_be_cached(keys):
+            value = _value_regex(r"\n", r"[^\n]")
+            pattern = re.compile(f"^{' '.join(re.escape(key) + value for key in keys)}$", re.MULTILINE | re.ASCII)
+            self._last_keys = (names, pattern, self._typed_fields.formatter_for(names, keeps_empty=True))
 
 
-def _may_be_remembered(heads: Heads) -> bool:
-    return len(heads) <= _WIDEST and len("".join(heads)) <= _LONGEST
+def _may_be_cached(keys: Keys) -> bool:
+    return len(keys) <= _MAX_KEYS and len("".join(keys)) <= _MAX_KEY_CHARACTERS
 
 
 def _values(bare: Sequence[str], quoted: Sequence[str], *, have_escapes: bool) -> tuple[str, ...]:
-    """What each value says, with quotes or without. Escapes that JSON does not have stay as they are."""
+    """Return each value, bare or quoted, without escapes. Escapes that JSON does not have stay unchanged."""
     if have_escapes:
         quoted = [_decode(text) if "\\" in text else text for text in quoted]
     return tuple(map(add, bare, quoted))
@@ -250,14 +266,14 @@ def _decode(text: str) -> str:
         return text
 
 
-def _said(
-    shapes: Sequence[_KeyLayout | None], spans: Sequence[Span], values: Sequence[str]
+def _judged_columns(
+    layouts: Sequence[_KeyLayout | None], spans: Sequence[Span], values: Sequence[str]
 ) -> dict[str, list[list[str]]]:
-    """The texts that say a time or have a type, as columns by path; "" where there is none."""
-    said: dict[str, list[list[str]]] = {}
-    for index, (shape, (begin, _)) in enumerate(zip(shapes, spans, strict=True)):
-        for path, place in shape.texts if shape else ():
-            if path not in said:
-                said[path] = [[""] * len(spans)]
-            said[path][0][index] = values[begin + place]
-    return said
+    """Return the values that are timestamps or have a type, as columns by path; "" where a line has none."""
+    columns: dict[str, list[list[str]]] = {}
+    for index, (layout, (begin, _)) in enumerate(zip(layouts, spans, strict=True)):
+        for path, position in layout.judged if layout else ():
+            if path not in columns:
+                columns[path] = [[""] * len(spans)]
+            columns[path][0][index] = values[begin + position]
+    return columns

@@ -1,8 +1,8 @@
-"""The slow query log of MySQL 5.7 and later and of MariaDB, as their manuals show it ("The Slow Query Log").
+"""Slow query logs of MySQL 5.7 and later, and of MariaDB ("The Slow Query Log" in their manuals).
 
-An event is several lines: `# Time:` where the second is a new one (MariaDB) or always (MySQL), `# User@Host:`,
-`# Query_time:`, perhaps more lines with `#`, `use`, `SET timestamp`, and the statement. The preset `mysql_slow` of
-`multiline` makes one event of them. The time is that of `SET timestamp` where `# Time:` is none of ISO 8601.
+An event has several lines: `# Time:` (MySQL: always; MariaDB: when the second changed), `# User@Host:`, `#
+Query_time:`, optional lines with `#`, `use`, `SET timestamp`, and the statement. The multiline preset `mysql_slow`
+joins them. The timestamp is `# Time:` if that is ISO 8601, otherwise `SET timestamp`.
 """
 
 from __future__ import annotations
@@ -28,8 +28,8 @@ _HEAD = (
 )
 
 
-def _written(time: str, year: str, now: float) -> str:
-    """ISO 8601, or seconds since the epoch, which are in UTC whatever the zone of the log is."""
+def _to_iso(time: str, year: str, now: float) -> str:
+    """Return ISO 8601; seconds since the epoch are always in UTC."""
     if not time.isdigit():
         return iso_times(time, year, now)
     return f"{datetime.fromtimestamp(int(time), UTC):%Y-%m-%dT%H:%M:%S}Z"
@@ -56,6 +56,6 @@ MYSQL_SLOW = LogFormat(
         number_field("mysql.slow.rows_sent", "sent"),
         number_field("mysql.slow.rows_examined", "examined"),
     ),
-    _written,
+    _to_iso,
 )  # fmt: skip
-"""Times of queries and locks are in seconds, as they are written."""
+"""Durations of queries and locks stay in seconds, with the digits of the log."""

@@ -1,4 +1,4 @@
-"""Any text: the whole line is the message."""
+"""Parses any text: the whole line is the message."""
 
 from __future__ import annotations
 
@@ -15,19 +15,19 @@ _NAMES = frozenset({"message"})
 
 
 def json_strings(texts: Sequence[str]) -> list[str]:
-    """Each text as a JSON string, escaped in C for all of them at once."""
-    found = native.lines(_ENCODER.encode_lines(list(texts)), 0)
-    return found[0] if found else []
+    """Return each text as a JSON string. All are escaped by one call into C."""
+    encoded_lines = native.split_lines(_ENCODER.encode_lines(list(texts)), 0)
+    return encoded_lines[0] if encoded_lines else []
 
 
 def message_bodies(texts: Sequence[str]) -> list[str]:
-    """Each text as the members of an object that has only a message."""
+    """Return for each text the JSON body of a record with only a message."""
     return [f'"message":{text}' for text in json_strings(texts)]
 
 
 class PlainTextParser:
-    """The whole line is `message`."""
+    """Puts the whole line into `message`."""
 
     def parse(self, lines: LineBatch) -> RecordBatch:
-        """One record for each line; a line of text has no time of its own."""
+        """Return one record for each line, without a timestamp."""
         return RecordBatch(lines, lines.starts, message_bodies(lines.texts), [""] * lines.count, _NAMES)

@@ -1,7 +1,7 @@
-"""A pattern of the user's own: its named groups become fields.
+"""Parses lines with a regex from the configuration: its named groups become fields.
 
-It runs in the `regex` library, which gives the interpreter back while it searches and has a time limit: the
-standard library's `re` would stop every file, the probes and the signals while it backtracks.
+The pattern runs in the `regex` library, which releases the GIL while it searches and has a time limit. The standard
+library's `re` would stop all files, probes and signals while it backtracks.
 """
 
 from __future__ import annotations
@@ -23,53 +23,53 @@ _TOO_SLOW_TOGETHER = "the pattern took longer than 1 ms on the line, after 1 s o
 
 
 class RegexParser:
-    """Named groups of a pattern as fields. A group that took no part makes no field; several of one path make a list.
+    """Makes a field of each named group.
 
-    `paths` are the fields of groups that are not called like them. The pattern has to match the whole line, or
-    `anywhere` in it.
+    A group that did not participate makes no field; several groups with one path make a list. `paths` maps group
+    names to field paths where they differ. The pattern must match the whole line, or `anywhere` in it.
     """
 
     def __init__(
-        self, pattern: str, declared: TypedFields, paths: Mapping[str, str] | None = None, *, anywhere: bool = False
+        self,
+        pattern: str,
+        typed_fields: TypedFields,
+        paths: Mapping[str, str] | None = None,
+        *,
+        anywhere: bool = False,
     ) -> None:
-        found = compile_user_regex(pattern)
-        self._match = found.search if anywhere else found.fullmatch
-        self._spanning, self._groups = ChunkRegex.of(pattern, anywhere=anywhere), found.groups
-        self._places: dict[str, list[int]] = {}
-        for group, number in found.groupindex.items():
-            self._places.setdefault((paths or {}).get(group, group), []).append(number - 1)
-        lists = [path for path, places in self._places.items() if len(places) > 1]
-        self._declared = declared
-        self._members = declared.members(list(self._places), keeps_empty=True, made=lists)
+        compiled = compile_user_regex(pattern)
+        self._match_line = compiled.search if anywhere else compiled.fullmatch
+        self._chunk_regex = ChunkRegex.from_line_pattern(pattern, anywhere=anywhere)
+        self._group_count = compiled.groups
+        self._groups_of: dict[str, list[int]] = {}
+        for group, number in compiled.groupindex.items():
+            self._groups_of.setdefault((paths or {}).get(group, group), []).append(number - 1)
+        lists = [path for path, groups in self._groups_of.items() if len(groups) > 1]
+        self._typed_fields = typed_fields
+        self._formatter = typed_fields.formatter_for(list(self._groups_of), keeps_empty=True, json_columns=lists)
 
     def parse(self, lines: LineBatch) -> RecordBatch:
-        """One record for each line, at a stroke if that comes to the same and takes no longer than one line may."""
-        budget = RegexTimeBudget()
-        by_group, errors = (self._at_a_stroke(lines) if lines.is_uniform else None) or self._line_by_line(
-            lines, budget
-        )
-        said = {path: [by_group[place] for place in places] for path, places in self._places.items()}
-        lists = {path: found for path, found in said.items() if len(found) > 1}
-        columns = {path: self._listed(path, found) if path in lists else found[0] for path, found in said.items()}
-        records = self._declared.records(lines, self._members, columns, errors, lists)
-        return replace(records, timeouts=budget.timeouts) if budget.timeouts else records
+        """Return one record for each line."""
+        return self._parse_chunk(lines) or self._parse_lines(lines)
 
-    def _at_a_stroke(self, lines: LineBatch) -> tuple[Sequence[Column], dict[int, str]] | None:
-        if self._spanning is None:
+    def _parse_chunk(self, lines: LineBatch) -> RecordBatch | None:
+        """Parse all lines in one pass, if the pattern allows it and it takes no longer than one line may."""
+        if self._chunk_regex is None or not lines.is_uniform:
             return None
         try:
-            columns, failed = self._spanning.columns(lines, LINE_LIMIT_S)
+            columns, failed = self._chunk_regex.columns(lines, LINE_LIMIT_S)
         except TimeoutError:
             return None
-        return columns, dict.fromkeys(failed, _NO_MATCH)
+        return self._records(lines, columns, dict.fromkeys(failed, _NO_MATCH))
 
-    def _line_by_line(self, lines: LineBatch, budget: RegexTimeBudget) -> tuple[Sequence[Column], dict[int, str]]:
+    def _parse_lines(self, lines: LineBatch) -> RecordBatch:
+        budget = RegexTimeBudget()
         rows: list[Column] = []
         errors: dict[int, str] = {}
         for index, text in enumerate(lines.texts):
             limit = budget.line_limit_s
             try:
-                match = self._match(text, timeout=limit, concurrent=True)
+                match = self._match_line(text, timeout=limit, concurrent=True)
             except TimeoutError:
                 errors[index] = _TOO_SLOW_TOGETHER if budget.is_used_up else _TOO_SLOW
                 budget.record_timeout(limit)
@@ -78,12 +78,22 @@ class RegexParser:
                 errors[index] = _NO_MATCH
             else:
                 rows.append(match.groups())
-        return list(zip(*rows, strict=True)) or [()] * self._groups, errors
+        records = self._records(lines, list(zip(*rows, strict=True)) or [()] * self._group_count, errors)
+        return replace(records, timeouts=budget.timeouts) if budget.timeouts else records
 
-    def _listed(self, path: str, columns: Sequence[Column]) -> Column:
-        """Several columns of texts as one of JSON: a value, or a list where there are several."""
-        return [self._list(path, [said for said in row if said is not None]) for row in zip(*columns, strict=True)]
+    def _records(self, lines: LineBatch, by_group: Sequence[Column], errors: dict[int, str]) -> RecordBatch:
+        texts = {path: [by_group[group] for group in groups] for path, groups in self._groups_of.items()}
+        lists = {path: columns for path, columns in texts.items() if len(columns) > 1}
+        columns = {
+            path: self._join_columns(path, text_columns) if path in lists else text_columns[0]
+            for path, text_columns in texts.items()
+        }
+        return self._typed_fields.records(lines, self._formatter, columns, errors, lists)
 
-    def _list(self, path: str, found: Sequence[str]) -> str | None:
-        values = [self._declared.value(path, said) for said in found]
+    def _join_columns(self, path: str, columns: Sequence[Column]) -> Column:
+        """Return several columns of texts as one of JSON: a value, or a list if a row has several."""
+        return [self._encode(path, [text for text in row if text is not None]) for row in zip(*columns, strict=True)]
+
+    def _encode(self, path: str, texts: Sequence[str]) -> str | None:
+        values = [self._typed_fields.value(path, text) for text in texts]
         return values[0] if len(values) == 1 else f"[{','.join(values)}]" if values else None

@@ -1,4 +1,4 @@
-"""Which parsers there are, and the one that a pipeline asks for."""
+"""Creates the parser that a pipeline is configured with."""
 
 from __future__ import annotations
 
@@ -36,10 +36,10 @@ from sidecar.parse.time.timestamps import Timestamps
 from sidecar.parse.typed_fields import TypedFields
 
 _SIMPLE: dict[str, Callable[[], Parser]] = {"plain": PlainTextParser, "nginx": nginx, "apache": apache}
-_FORMS = {**FORMATS, "mysql_slow": MYSQL_SLOW}
+_LOG_FORMATS = {**FORMATS, "mysql_slow": MYSQL_SLOW}
 _CONTAINERS: dict[str, Callable[[MessageParser], Parser]] = {"cri": CriParser, "docker": DockerParser}
 
-Wanted = (
+ParserSettings = (
     SimpleParserSettings
     | JsonSettings
     | RegexSettings
@@ -52,14 +52,19 @@ Wanted = (
 
 
 def create_parser(
-    wanted: Sequence[Wanted], timestamp: TimestampSettings, reserved: frozenset[str], clock: Clock
+    chain: Sequence[ParserSettings], timestamp: TimestampSettings, reserved: frozenset[str], clock: Clock
 ) -> Parser:
-    """The parser of a pipeline. `reserved` are the names at the root that documents need for themselves."""
-    parsers = [_create_one(settings, timestamp, reserved, clock) for settings in wanted]
+    """Return the parser of a pipeline; several make a chain.
+
+    `reserved` are the root names that documents need for the sidecar.
+    """
+    parsers = [_create_one(settings, timestamp, reserved, clock) for settings in chain]
     return parsers[0] if len(parsers) == 1 else ParserChain(parsers)
 
 
-def _create_one(settings: Wanted, timestamp: TimestampSettings, reserved: frozenset[str], clock: Clock) -> Parser:
+def _create_one(
+    settings: ParserSettings, timestamp: TimestampSettings, reserved: frozenset[str], clock: Clock
+) -> Parser:
     if isinstance(settings, ContainerSettings):
         inner = _create_one(settings.content, timestamp, reserved | {STREAM}, clock) if settings.content else None
         return _CONTAINERS[settings.type](MessageParser(inner))
@@ -69,18 +74,18 @@ def _create_one(settings: Wanted, timestamp: TimestampSettings, reserved: frozen
     if isinstance(settings, RegexSettings):
         return RegexParser(settings.pattern, TypedFields(settings.types, timestamps, timestamp.field))
     if isinstance(settings, GrokSettings):
-        found = expand_pattern(settings.pattern, settings.patterns)
-        declared = TypedFields({**found.kinds, **settings.types}, timestamps, timestamp.field)
-        return RegexParser(found.pattern, declared, found.paths, anywhere=True)
+        expanded = expand_pattern(settings.pattern, settings.patterns)
+        typed_fields = TypedFields({**expanded.kinds, **settings.types}, timestamps, timestamp.field)
+        return RegexParser(expanded.pattern, typed_fields, expanded.paths, anywhere=True)
     if isinstance(settings, DissectSettings):
-        declared = TypedFields(settings.types, timestamps, timestamp.field)
-        return DissectParser(Dissection.of(settings.pattern), settings.append_separator, declared)
+        typed_fields = TypedFields(settings.types, timestamps, timestamp.field)
+        return DissectParser(Dissection.from_pattern(settings.pattern), settings.append_separator, typed_fields)
     if isinstance(settings, CsvSettings):
-        declared = TypedFields(settings.types, timestamps, timestamp.field)
-        return CsvParser(settings.columns, settings.delimiter, declared)
+        typed_fields = TypedFields(settings.types, timestamps, timestamp.field)
+        return CsvParser(settings.columns, settings.delimiter, typed_fields)
     if isinstance(settings, LogfmtSettings):
         return LogfmtParser(TypedFields(settings.types, timestamps, timestamp.field))
     if settings.type in _SIMPLE:
         return _SIMPLE[settings.type]()
-    form = _FORMS[settings.type]
-    return FormatParser(form, FormatTimes(form.shape, timestamp.zone, clock))
+    log_format = _LOG_FORMATS[settings.type]
+    return FormatParser(log_format, FormatTimes(log_format.to_iso, timestamp.zone, clock))

@@ -1,6 +1,6 @@
-"""Rows of texts as the members of records: columns in, one `%` a row out.
+"""Formats rows of texts as JSON bodies of records: columns in, one `%` operation per row out.
 
-What has to be escaped or converted is, once for each value of a column that differs.
+Values are escaped and converted once for each distinct value of a column.
 """
 
 from __future__ import annotations
@@ -13,123 +13,134 @@ from typing import NamedTuple, cast
 
 import msgspec
 
-from sidecar.lib.jsontext.nested import DEEPEST, nest, render_members
+from sidecar.lib.jsontext.nested import MAX_PATH_DEPTH, nest, render_members
 from sidecar.parse.plain import json_strings
 
-_REMEMBERED = 1024
-_OURS = re.compile(r"log(?:\.file|\.offset|)(?:\.|$)(?<!log\.)")
-"""Paths that are in the way of our own fields of `log`, or of the object itself."""
+_MAX_TEMPLATES = 1024
+_LOG_FIELDS = re.compile(r"log(?:\.file|\.offset|)(?:\.|$)(?<!log\.)")
+"""Paths that conflict with the sidecar's own fields of `log`, or with the object itself."""
 
 
 class FieldSpec(msgspec.Struct, frozen=True):
-    """One field: its dotted path, the group that it is taken from, and what is made of the group's text.
-
-    A text is written as a string, anything else as the JSON that it is; "" makes no field. Of texts that each match
-    `plain` with a line end behind it nothing has to be made.
-    """
+    """One field of a record."""
 
     path: str
+    """Dotted path."""
+
     group: str
-    made: Callable[[str], str] | None = None
+    """Name of the regex group that the text is taken from; "" makes no field."""
+
+    convert: Callable[[str], str] | None = None
+    """Converts the group's text; None keeps it."""
+
     is_text: bool = True
-    plain: re.Pattern[str] | None = None
+    """Whether the value is written as a string; otherwise it is JSON already."""
+
+    unchanged: re.Pattern[str] | None = None
+    """Matches columns, one text per line, whose texts need no conversion."""
 
 
-def text_field(path: str, group: str, made: Callable[[str], str] | None = None) -> FieldSpec:
-    """A field whose value is text."""
-    return FieldSpec(path, group, made)
+def text_field(path: str, group: str, convert: Callable[[str], str] | None = None) -> FieldSpec:
+    """Return a field whose value is text."""
+    return FieldSpec(path, group, convert)
 
 
 def number_field(path: str, group: str) -> FieldSpec:
-    """A field whose value is a whole number. The group has to be of few digits."""
+    """Return a field whose value is a whole number. The group must match few digits."""
     return FieldSpec(path, group, lambda digits: str(int(digits)), is_text=False)
 
 
-def json_field(path: str, group: str, made: Callable[[str], str], plain: re.Pattern[str] | None = None) -> FieldSpec:
-    """A field whose value is the JSON that is made of the text."""
-    return FieldSpec(path, group, made, is_text=False, plain=plain)
+def json_field(
+    path: str, group: str, convert: Callable[[str], str], unchanged: re.Pattern[str] | None = None
+) -> FieldSpec:
+    """Return a field whose value is the JSON that `convert` returns."""
+    return FieldSpec(path, group, convert, is_text=False, unchanged=unchanged)
 
 
 Column = Sequence[str | None]
-"""What one group found in each row."""
+"""Capture of one group in each row."""
 
 Columns = Mapping[str, Column]
-"""What each group found in each row; "" or None where nothing, see `RowFormatter`."""
+"""Capture of each group in each row; "" or None where it is missing, see `RowFormatter`."""
 
 
 class RowFormatter:
-    """Makes the members of records that have these leaves.
+    """Formats the bodies of records with these fields.
 
-    A text that is empty makes no field; with `keeps_empty` it does, and None is what makes none.
+    An empty text makes no field. With `keeps_empty` it does, and None makes none.
     """
 
-    def __init__(self, leaves: Sequence[FieldSpec], *, keeps_empty: bool = False) -> None:
-        self._leaves = _sort_fields(leaves)
-        self._nothing = None if keeps_empty else ""
+    def __init__(self, fields: Sequence[FieldSpec], *, keeps_empty: bool = False) -> None:
+        self._fields = _sort_fields(fields)
+        self._missing = None if keeps_empty else ""
         self._templates: dict[tuple[bool, ...], str] = {}
-        self.names = frozenset(leaf.path.partition(".")[0] for leaf in self._leaves)
-        self._may_end_in_log = not any(_OURS.match(leaf.path) for leaf in self._leaves)
+        self.names = frozenset(field.path.partition(".")[0] for field in self._fields)
+        self._may_end_with_log = not any(_LOG_FIELDS.match(field.path) for field in self._fields)
 
-    def of(self, columns: Columns, count: int) -> tuple[list[str], bool]:
-        """The members of each row, and whether each ends with an object `log`."""
-        if not self._leaves:
+    def format_rows(self, columns: Columns, count: int) -> tuple[list[str], bool]:
+        """Return the body of each row, and whether every body ends with an object `log`."""
+        if not self._fields:
             return [""] * count, False
-        nothing, absent = self._nothing, [self._nothing] * count
-        values = [_values(leaf, columns.get(leaf.group, absent), nothing) for leaf in self._leaves]
+        missing, missing_column = self._missing, [self._missing] * count
+        values = [_values(field, columns.get(field.group, missing_column), missing) for field in self._fields]
         present = [self._is_everywhere(column) for column in values]
-        ends_in_log = self._may_end_in_log and any(
-            there for there, leaf in zip(present, self._leaves, strict=True) if leaf.path.startswith("log.")
+        ends_with_log = self._may_end_with_log and any(
+            is_present
+            for is_present, field in zip(present, self._fields, strict=True)
+            if field.path.startswith("log.")
         )
         rows = zip(*values, strict=True)
         if None not in present:
             template = self._template(tuple(map(bool, present)))
-            return [template % row for row in rows], ends_in_log
-        there = zip(*map(self._is_there, values, present), strict=False)
-        return [self._template(which) % row for which, row in zip(there, rows, strict=False)], ends_in_log
+            return [template % row for row in rows], ends_with_log
+        is_present = zip(*map(self._is_there, values, present), strict=False)
+        return [
+            self._template(row_presence) % row for row_presence, row in zip(is_present, rows, strict=False)
+        ], ends_with_log
 
     def _is_everywhere(self, column: Column) -> bool | None:
-        """Whether there is a value in every row; None if in some of them."""
-        missing = column.count(self._nothing)
-        return None if 0 < missing < len(column) else not missing
+        """Return whether every row has a value; None if only some have."""
+        missing_count = column.count(self._missing)
+        return None if 0 < missing_count < len(column) else not missing_count
 
-    def _is_there(self, column: Column, everywhere: bool | None) -> Iterator[bool]:
-        """Whether there is a value, row by row."""
-        if everywhere is not None:
-            return repeat(everywhere)
-        return map(bool, column) if self._nothing == "" else map(is_not, column, repeat(None))
+    def _is_there(self, column: Column, is_everywhere: bool | None) -> Iterator[bool]:
+        """Return row by row whether there is a value."""
+        if is_everywhere is not None:
+            return repeat(is_everywhere)
+        return map(bool, column) if self._missing == "" else map(is_not, column, repeat(None))
 
     def _template(self, present: tuple[bool, ...]) -> str:
-        found = self._templates.get(present)
-        if found is None:
-            if len(self._templates) >= _REMEMBERED:
+        template = self._templates.get(present)
+        if template is None:
+            if len(self._templates) >= _MAX_TEMPLATES:
                 self._templates.clear()
-            found = self._templates[present] = _template(self._leaves, present)
-        return found
+            template = self._templates[present] = _template(self._fields, present)
+        return template
 
 
-def _values(leaf: FieldSpec, column: Column, nothing: str | None) -> Column:
-    """The value of a leaf in each row as JSON, without the quotes of a text; as it is where there is none."""
-    if leaf.made is None:
-        return _escape(column) if leaf.is_text else column
-    if all_match(leaf.plain, column):
+def _values(field: FieldSpec, column: Column, missing: str | None) -> Column:
+    """Return the value of a field in each row as JSON, without the quotes of a text; a missing one unchanged."""
+    if field.convert is None:
+        return _escape(column) if field.is_text else column
+    if all_match(field.unchanged, column):
         return column
-    distinct = [said for said in set(column) if said is not None and said != nothing]
-    made = [leaf.made(said) for said in distinct]
-    values: dict[str | None, str | None] = {nothing: nothing}
-    values.update(zip(distinct, escape_json(made) if leaf.is_text else made, strict=True))
-    return [values[said] for said in column]
+    distinct = [text for text in set(column) if text is not None and text != missing]
+    converted = [field.convert(text) for text in distinct]
+    values: dict[str | None, str | None] = {missing: missing}
+    values.update(zip(distinct, escape_json(converted) if field.is_text else converted, strict=True))
+    return [values[text] for text in column]
 
 
-def all_match(plain: re.Pattern[str] | None, column: Column) -> bool:
-    """Whether each of the texts can stand as it is; a text of several lines cannot."""
-    if plain is None or None in column:
+def all_match(pattern: re.Pattern[str] | None, column: Column) -> bool:
+    """Return whether the pattern matches the column, one text per line. No text has several lines."""
+    if pattern is None or None in column:
         return False
     joined = "\n".join([*cast("Sequence[str]", column), ""])
-    return plain.fullmatch(joined) is not None and joined.count("\n") == len(column)
+    return pattern.fullmatch(joined) is not None and joined.count("\n") == len(column)
 
 
 def escape_json(texts: Sequence[str]) -> Sequence[str]:
-    """The same texts as they stand between quotes in JSON; mostly nothing of them needs escaping."""
+    """Return the texts as they are between quotes in JSON; usually no text needs escaping."""
     joined = "".join(texts)
     if joined.isascii() and len(msgspec.json.encode(joined)) == len(joined) + 2:
         return texts
@@ -137,59 +148,59 @@ def escape_json(texts: Sequence[str]) -> Sequence[str]:
 
 
 def _escape(column: Column) -> Column:
-    """The same for texts of which some are not there."""
+    """Return the same for a column in which texts may be missing."""
     if None not in column:
         return escape_json(cast("Sequence[str]", column))
-    texts = iter(escape_json([said for said in column if said is not None]))
-    return [None if said is None else next(texts) for said in column]
+    texts = iter(escape_json([text for text in column if text is not None]))
+    return [None if text is None else next(texts) for text in column]
 
 
-def _sort_fields(leaves: Sequence[FieldSpec]) -> list[FieldSpec]:
-    """The leaves in the order of the members that they make: those of one object together, `log` at the end."""
-    if not any("." in leaf.path for leaf in leaves):
-        return list(leaves)
-    places = _places([leaf.path for leaf in leaves])
-    ordered = sorted(zip(leaves, places, strict=True), key=lambda row: (row[0].path.startswith("log."), row[1]))
-    return [leaf for leaf, _ in ordered]
+def _sort_fields(fields: Sequence[FieldSpec]) -> list[FieldSpec]:
+    """Sort fields so that members of one object are adjacent and `log` comes last."""
+    if not any("." in field.path for field in fields):
+        return list(fields)
+    order = _sort_keys([field.path for field in fields])
+    ordered = sorted(zip(fields, order, strict=True), key=lambda row: (row[0].path.startswith("log."), row[1]))
+    return [field for field, _ in ordered]
 
 
-def _places(paths: Sequence[str]) -> list[list[int]]:
-    """Return for each path, and each object that it goes down through, the first path that goes there."""
+def _sort_keys(paths: Sequence[str]) -> list[list[int]]:
+    """Return for each path the position of the first path that shares each of its prefixes."""
     root = _Branch(0, {})
-    found = []
-    for place, path in enumerate(paths):
-        here, way = root, []
-        for name in path.split(".", DEEPEST):
-            here = here.below.setdefault(name, _Branch(place, {}))
-            way.append(here.first)
-        found.append(way)
-    return found
+    keys = []
+    for position, path in enumerate(paths):
+        branch, key = root, []
+        for name in path.split(".", MAX_PATH_DEPTH):
+            branch = branch.children.setdefault(name, _Branch(position, {}))
+            key.append(branch.first)
+        keys.append(key)
+    return keys
 
 
 class _Branch(NamedTuple):
-    """The number of the path that is the first to go through here, and what is below, by name."""
+    """Position of the first path through a prefix, and its continuations by name."""
 
     first: int
-    below: dict[str, _Branch]
+    children: dict[str, _Branch]
 
 
-def row_template(leaves: Sequence[FieldSpec]) -> tuple[str, Callable[[Sequence[str]], tuple[str, ...]]]:
-    """What `%` makes the members of a row of, and what takes its values in that order from those of `leaves`."""
-    ordered = _sort_fields(leaves)
+def row_template(fields: Sequence[FieldSpec]) -> tuple[str, Callable[[Sequence[str]], tuple[str, ...]]]:
+    """Return a `%` template for a row's JSON body, and a function that orders the values for it."""
+    ordered = _sort_fields(fields)
     template = _template(ordered, [True] * len(ordered))
-    if ordered == leaves:
+    if ordered == fields:
         return template, tuple
-    return template, itemgetter(*(leaves.index(leaf) for leaf in ordered))
+    return template, itemgetter(*(fields.index(field) for field in ordered))
 
 
-def _template(leaves: Sequence[FieldSpec], present: Sequence[bool]) -> str:
-    """What `%` fills with the values of all leaves; those that are not there are taken and not shown."""
-    nothing = ""
-    shown: dict[str, str] = {}
-    for leaf, there in zip(leaves, present, strict=True):
-        if there:
-            shown[leaf.path.replace("%", "%%")] = nothing + ('"%s"' if leaf.is_text else "%s")
-            nothing = ""
+def _template(fields: Sequence[FieldSpec], present: Sequence[bool]) -> str:
+    """Return a template that consumes the values of all fields and omits those that are not present."""
+    skipped = ""
+    values: dict[str, str] = {}
+    for field, is_present in zip(fields, present, strict=True):
+        if is_present:
+            values[field.path.replace("%", "%%")] = skipped + ('"%s"' if field.is_text else "%s")
+            skipped = ""
         else:
-            nothing += "%.0s"
-    return render_members(nest(shown)) + nothing
+            skipped += "%.0s"
+    return render_members(nest(values)) + skipped

@@ -1,6 +1,6 @@
-"""Fields whose names and types the user declares, and the time among them.
+"""Fields with names and types from the configuration, and the timestamp among them.
 
-What does not convert stays the text that it is, and the record says so in `error.message`; it is parsed all the same.
+A value that cannot be converted stays text, and the record says so in `error.message`. It still counts as parsed.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ import re
 from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import cast
 
-from sidecar.lib.conversions import Conversion, Kind, converter_for
+from sidecar.lib.conversions import Conversion, FieldType, converter_for
 from sidecar.lib.jsontext.nested import json_string
 from sidecar.model.lines import LineBatch
 from sidecar.model.records import RecordBatch
@@ -18,115 +18,122 @@ from sidecar.parse.plain import message_bodies
 from sidecar.parse.row_templates import Column, Columns, FieldSpec, RowFormatter, all_match, json_field, text_field
 from sidecar.parse.time.timestamps import Timestamps
 
-_REMEMBERED = 4096
+_MAX_CACHED_VALUES = 4096
 _BYTE = r"(?:25[0-5]|2[0-4]\d|1\d\d|[1-9]?\d)"
-_PLAIN: dict[Kind, re.Pattern[str]] = {
+_UNCHANGED: dict[FieldType, re.Pattern[str]] = {
     "integer": re.compile(r"(?:(?:0|[1-9]\d{0,17}+)\n)*+", re.ASCII),
     "float": re.compile(r"(?:-?(?:0|[1-9]\d{0,17}+)(?:\.\d{1,30}+)?+\n)*+", re.ASCII),
     "ip": re.compile(rf"(?:(?:{_BYTE}\.){{3}}{_BYTE}\n)*+", re.ASCII),
 }
-"""Columns of numbers that are written as JSON writes them, and of IPv4 addresses: nothing is to be said of these."""
+"""Columns, one text per line, that need no conversion: numbers as JSON writes them, and IPv4 addresses."""
 
-_STAY_TEXT: frozenset[Kind] = frozenset(("ip", "string"))
-"""Kinds whose values are the text, converted or not."""
+_STAY_TEXT: frozenset[FieldType] = frozenset(("ip", "string"))
+"""Types whose values are written as text, converted or not."""
 
-Said = Mapping[str, Sequence[Column]]
-"""The texts of each path: columns, of which more than one where it stands several times."""
+TextColumns = Mapping[str, Sequence[Column]]
+"""The texts of each path: several columns if it occurs several times."""
 
 
 class TypedFields:
-    """What a pipeline says of fields: their types by path, and the field of the time."""
+    """The types of fields by path, and the timestamp field, of one pipeline."""
 
-    def __init__(self, kinds: Mapping[str, Kind], timestamps: Timestamps, field: str | None = None) -> None:
+    def __init__(self, kinds: Mapping[str, FieldType], timestamps: Timestamps, field: str | None = None) -> None:
         self._kinds = dict(kinds)
         self.types = frozenset(kinds)
         self._conversions = {path: converter_for(kind, timestamps.read) for path, kind in kinds.items()}
-        self._known: dict[tuple[str, str], str | None] = {}
+        self._cached: dict[tuple[str, str], str | None] = {}
         self._timestamps = timestamps
         self._candidates = (field,) if field else TIME_FIELDS
         self.judged = self.types | set(self._candidates)
 
-    def members(self, paths: Sequence[str], *, keeps_empty: bool = False, made: Collection[str] = ()) -> RowFormatter:
-        """What makes members of columns that are named after these paths. The columns of `made` are JSON already.
+    def formatter_for(
+        self, paths: Sequence[str], *, keeps_empty: bool = False, json_columns: Collection[str] = ()
+    ) -> RowFormatter:
+        """Return a formatter for rows with these fields. Columns listed in `json_columns` are already JSON.
 
-        A text that is empty makes no field; with `keeps_empty` it does, and None is what makes none.
+        An empty text makes no field. With `keeps_empty` it does, and None makes none.
         """
-        leaves = [FieldSpec(path, path, is_text=False) if path in made else self._leaf(path) for path in paths]
-        return RowFormatter(leaves, keeps_empty=keeps_empty)
+        fields = [
+            FieldSpec(path, path, is_text=False) if path in json_columns else self._field_spec(path) for path in paths
+        ]
+        return RowFormatter(fields, keeps_empty=keeps_empty)
 
-    def _leaf(self, path: str) -> FieldSpec:
+    def _field_spec(self, path: str) -> FieldSpec:
         kind = self._kinds.get(path)
         if kind is None or kind in _STAY_TEXT:
             return text_field(path, path)
-        return json_field(path, path, self._maker(path), _PLAIN.get(kind))
+        return json_field(path, path, self._converter(path), _UNCHANGED.get(kind))
 
     def records(
         self,
         lines: LineBatch,
-        made_by: RowFormatter,
+        formatter: RowFormatter,
         columns: Columns,
         errors: dict[int, str],
-        lists: Said | None = None,
+        lists: TextColumns | None = None,
     ) -> RecordBatch:
-        """One record for each line: a row of the columns, or a message for those with errors, which have no row.
+        """Return one record for each line: a row of the columns, or a message for a line with an error.
 
-        `lists` are the columns of text that a column of JSON was made of.
+        Lines with errors have no row. `lists` holds the text columns from which a column of JSON was made.
         """
         count = lines.count - len(errors)
-        members, closes = made_by.of(columns, count)
-        said = {path: [column] for path, column in columns.items()} | dict(lists or {})
-        times, notes, names = self.times(said, count), self.notes(said), made_by.names
+        bodies, ends_with_log = formatter.format_rows(columns, count)
+        texts = {path: [column] for path, column in columns.items()} | dict(lists or {})
+        times, annotations, names = self.times(texts, count), self.annotations(texts), formatter.names
         if errors:
-            places = [index for index in range(lines.count) if index not in errors]
+            indexes = [index for index in range(lines.count) if index not in errors]
             failed = zip(errors, message_bodies([lines.texts[index] for index in errors]), strict=True)
-            rows = dict(zip(places, zip(members, times, strict=True), strict=True))
+            rows = dict(zip(indexes, zip(bodies, times, strict=True), strict=True))
             rows |= {index: (message, "") for index, message in failed}
-            members, times = [rows[i][0] for i in range(lines.count)], [rows[i][1] for i in range(lines.count)]
-            notes, names = {places[place]: said for place, said in notes.items()}, names | {"message"}
+            bodies, times = [rows[i][0] for i in range(lines.count)], [rows[i][1] for i in range(lines.count)]
+            annotations = {indexes[row]: annotation for row, annotation in annotations.items()}
+            names = names | {"message"}
         return RecordBatch(
-            lines, lines.starts, members, times, names,
-            errors=errors, annotations=notes, ends_with_log_object=closes and not errors,
+            lines, lines.starts, bodies, times, names,
+            errors=errors, annotations=annotations, ends_with_log_object=ends_with_log and not errors,
         )  # fmt: skip
 
     def value(self, path: str, text: str) -> str:
-        """The value of a field as JSON: converted, or the text."""
-        found = self._converted(path, text) if path in self._kinds else None
-        return json_string(text) if found is None else found
+        """Return the value of a field as JSON: converted, or as text."""
+        converted = self._convert(path, text) if path in self._kinds else None
+        return json_string(text) if converted is None else converted
 
-    def notes(self, said: Said) -> dict[int, dict[str, str]]:
-        """What is to be said of rows in which something does not convert."""
-        complaints: dict[int, set[str]] = {}
-        for path in self._kinds.keys() & said.keys():
+    def annotations(self, texts: TextColumns) -> dict[int, dict[str, str]]:
+        """Return `error.message` for each row with a value that cannot be converted."""
+        reasons: dict[int, set[str]] = {}
+        for path in self._kinds.keys() & texts.keys():
             kind = self._kinds[path]
-            for column in said[path]:
-                if all_match(_PLAIN.get(kind), column):
+            for column in texts[path]:
+                if all_match(_UNCHANGED.get(kind), column):
                     continue
-                failed = {found for found in set(column) if found and self._converted(path, found) is None}
-                for index in [place for place, found in enumerate(column) if found in failed] if failed else ():
-                    complaints.setdefault(index, set()).add(f"{path} cannot be read as {kind}")
-        return {index: {"error.message": json_string("; ".join(sorted(told)))} for index, told in complaints.items()}
+                failed = {text for text in set(column) if text and self._convert(path, text) is None}
+                for row in [row for row, text in enumerate(column) if text in failed] if failed else ():
+                    reasons.setdefault(row, set()).add(f"{path} cannot be read as {kind}")
+        return {row: {"error.message": json_string("; ".join(sorted(of_row)))} for row, of_row in reasons.items()}
 
-    def times(self, said: Said, count: int) -> list[str]:
-        """The time of each row, from the first of the time's fields that has one; "" for none."""
-        found = [""] * count
-        for column in [column for path in self._candidates for column in said.get(path, ())]:
+    def times(self, texts: TextColumns, count: int) -> list[str]:
+        """Return the timestamp of each row, from the first timestamp field that has one; "" for none."""
+        times = [""] * count
+        for column in [column for path in self._candidates for column in texts.get(path, ())]:
             read = self._read(column)
-            found = [before or now for before, now in zip(found, read, strict=True)] if any(found) else read
-            if "" not in found:
+            times = [earlier or new for earlier, new in zip(times, read, strict=True)] if any(times) else read
+            if "" not in times:
                 break
-        return found
+        return times
 
     def _read(self, column: Column) -> list[str]:
-        return self._timestamps.all([text or "" for text in column] if None in column else cast("list[str]", column))
+        return self._timestamps.convert_all(
+            [text or "" for text in column] if None in column else cast("list[str]", column)
+        )
 
-    def _maker(self, path: str) -> Callable[[str], str]:
+    def _converter(self, path: str) -> Callable[[str], str]:
         return lambda text: self.value(path, text)
 
-    def _converted(self, path: str, text: str) -> str | None:
+    def _convert(self, path: str, text: str) -> str | None:
         key = (path, text)
-        if key not in self._known:
-            if len(self._known) >= _REMEMBERED:
-                self._known.clear()
+        if key not in self._cached:
+            if len(self._cached) >= _MAX_CACHED_VALUES:
+                self._cached.clear()
             convert: Conversion = self._conversions[path]
-            self._known[key] = convert(json_string(text))
-        return self._known[key]
+            self._cached[key] = convert(json_string(text))
+        return self._cached[key]

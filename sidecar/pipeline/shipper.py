@@ -437,7 +437,7 @@ class Shipper(threading.Thread):
         self.tally.unparsed += len(records.errors)
         self.tally.parse_timeouts += records.timeouts
         self.tally.undecodable += lines.replacement_count
-        part = BatchPart(documents, lines.layout(), cursor.took(chunk), len(chunk.data))
+        part = BatchPart(documents, lines.ranges(), cursor.took(chunk), len(chunk.data))
         count_skipped(part.span, records)
         if records.failures:
             self._tell_faults(records.failures)

@@ -15,7 +15,7 @@ from typing import NamedTuple, Protocol
 
 from sidecar.lib.roots import LinkInPath, open_directory, open_listing
 from sidecar.model.checkpoint import KnownFile
-from sidecar.model.fingerprint import HEAD, OVERLAP
+from sidecar.model.fingerprint import FINGERPRINT_BYTES, OVERLAP_BYTES
 from sidecar.tail.rotation_names import COMPRESSED, find_originals, is_rotation_of
 from sidecar.tail.source import Source, read_head
 from sidecar.tail.tracked_file import FileLocation, TrackedFile
@@ -144,13 +144,13 @@ def max_offset(known: KnownFile) -> int:
 
 def matches_content(known: KnownFile, source: Source) -> bool:
     """Whether the file begins as the known one did, and is the same before each checkpoint that lies within it."""
-    head = source.pread(HEAD, 0)
+    head = source.pread(FINGERPRINT_BYTES, 0)
     if not known.fingerprint.covered or not known.fingerprint.fits(head):
         return False
     for point in sorted(known.checkpoints.values(), key=lambda point: point.offset):
         if point.done:
             continue  # passed without reading: there is nothing to compare
-        back = min(OVERLAP, point.offset)
+        back = min(OVERLAP_BYTES, point.offset)
         before = source.pread(back, point.offset - back)
         if len(before) == back and not point.tail.fits(before):
             return False
@@ -169,7 +169,7 @@ def is_copy(
     read = max_offset(known)
     if not matches_content(known, source):
         return False
-    if known.fingerprint.covered < _TELLING and read < OVERLAP and not has_related_name(known, path):
+    if known.fingerprint.covered < _TELLING and read < OVERLAP_BYTES and not has_related_name(known, path):
         return False
     is_little_known = known.fingerprint.covered < _TELLING
     if is_little_known and not_before is not None and source.modified_at() < not_before - _TIME_SLACK_S:
@@ -191,5 +191,5 @@ def may_become_copy_of(life: TrackedFile, source: Source) -> bool:
     head = read_head(source)
     if not head or size > life.size:
         return False
-    back = min(OVERLAP, size)
+    back = min(OVERLAP_BYTES, size)
     return life.pread(len(head), 0) == head and life.pread(back, size - back) == source.pread(back, size - back)

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from sidecar.lib.charset import Charset
 from sidecar.model.checkpoint import Checkpoint
-from sidecar.model.fingerprint import OVERLAP, OverlapDigest
+from sidecar.model.fingerprint import OVERLAP_BYTES, OverlapDigest
 from sidecar.model.lines import Chunk
 from sidecar.model.span import PendingSpan
 from sidecar.tail.tracked_file import TrackedFile, Truncated
@@ -50,8 +50,8 @@ class Cursor:
     def took(self, chunk: Chunk) -> PendingSpan:
         """The chunk goes on its way; the next one begins behind it."""
         plain = chunk.end == chunk.offset + len(chunk.data)
-        last = chunk.data[-OVERLAP:]
-        self.before = ((self.before or b"") + last)[-OVERLAP:] if plain else self.scanned_tail
+        last = chunk.data[-OVERLAP_BYTES:]
+        self.before = ((self.before or b"") + last)[-OVERLAP_BYTES:] if plain else self.scanned_tail
         span = PendingSpan(chunk.offset, chunk.end, self.before)
         self.spans.append(span)
         self.offset = chunk.end

@@ -15,7 +15,7 @@ from msgspec.structs import replace
 from sidecar.lib import native
 from sidecar.lib.charset import UTF_8, Charset, Grouped, LineGrouping
 from sidecar.lib.clock import Clock, SystemClock
-from sidecar.model.fingerprint import HEAD, OVERLAP
+from sidecar.model.fingerprint import FINGERPRINT_BYTES, OVERLAP_BYTES
 from sidecar.model.lines import Chunk
 from sidecar.tail.cursor import Cursor
 from sidecar.tail.tracked_file import TrackedFile, Truncated
@@ -121,7 +121,7 @@ class Reader:
         if self._grouping is not None:
             return self._of_events(cursor, self._grouping, part, end - begin)
         last = end
-        if native.counted(raw, b"\n") > part.max_records:
+        if native.count_byte(raw, b"\n") > part.max_records:
             last = charset.after_nth(raw, begin, end, cursor.offset - begin, part.max_records)
         if last < end:
             self._want = max(_MIN_WANT, 2 * (last - begin))
@@ -198,13 +198,13 @@ class Reader:
     @staticmethod
     def _checked(cursor: Cursor, want: int) -> tuple[bytes, int]:
         """What was read, and where in it the bytes begin that are asked for: copies are made of lines only."""
-        back = min(OVERLAP, cursor.offset)
+        back = min(OVERLAP_BYTES, cursor.offset)
         raw = cursor.life.pread(back + want, cursor.offset - back)
         if len(raw) < back + want:
             raise _unexpected_end(cursor.life, cursor.offset + want)
         cursor.check(raw[:back])
         cursor.before = raw[:back]
-        cursor.life.check_head(cursor.offset, raw[back : back + HEAD])
+        cursor.life.check_head(cursor.offset, raw[back : back + FINGERPRINT_BYTES])
         return raw, back
 
     def _made(self, cursor: Cursor, data: bytes, *, closed: bool = False, end: int = 0, cut_bytes: int = 0) -> Chunk:
@@ -228,7 +228,7 @@ class Reader:
         head = data[: charset.aligned(self._max_line, cursor.offset)]
         at = cursor.offset + len(data)
         if cursor.scanned < at:
-            cursor.scanned, cursor.scanned_tail = at, data[-OVERLAP:]
+            cursor.scanned, cursor.scanned_tail = at, data[-OVERLAP_BYTES:]
         found = self._scan(
             cursor, charset.aligned(bound, 0), lambda piece: charset.after_first(piece, 0, cursor.scanned)
         )
@@ -241,7 +241,7 @@ class Reader:
             return None
         if end < bound:
             # Half a code unit at the end of a file that is over.
-            cursor.scanned_tail = (cursor.scanned_tail + cursor.life.pread(bound - end, end))[-OVERLAP:]
+            cursor.scanned_tail = (cursor.scanned_tail + cursor.life.pread(bound - end, end))[-OVERLAP_BYTES:]
             end = cursor.scanned = bound
         if not at_cut and not (cursor.life.closing and cursor.life.cut(cursor.offset, end)):
             return None
@@ -275,7 +275,7 @@ class Reader:
             here = passed(piece)
             taken = piece[: here or None] if here >= 0 else b""
             cursor.scanned += len(taken)
-            cursor.scanned_tail = (cursor.scanned_tail + taken)[-OVERLAP:]
+            cursor.scanned_tail = (cursor.scanned_tail + taken)[-OVERLAP_BYTES:]
             if here:
                 return True
         return False
@@ -285,16 +285,16 @@ class Reader:
         """Over the hole that begins here, if one does: it reads as NUL bytes."""
         there = min(cursor.life.data_after(cursor.scanned), bound)
         if there > cursor.scanned:
-            nul = bytes(min(OVERLAP, there - cursor.scanned))
-            cursor.scanned, cursor.scanned_tail = there, (cursor.scanned_tail + nul)[-OVERLAP:]
+            nul = bytes(min(OVERLAP_BYTES, there - cursor.scanned))
+            cursor.scanned, cursor.scanned_tail = there, (cursor.scanned_tail + nul)[-OVERLAP_BYTES:]
 
     @staticmethod
     def _still_begins(cursor: Cursor, head: bytes) -> None:
         """The reads of a scan have to be of one life: what stood before them must still be there after them."""
         if cursor.life.packed:
             return
-        expected = (cursor.before or b"") + head[:OVERLAP]
-        back = min(OVERLAP, cursor.offset)
+        expected = (cursor.before or b"") + head[:OVERLAP_BYTES]
+        back = min(OVERLAP_BYTES, cursor.offset)
         if cursor.life.pread(len(expected), cursor.offset - back) != expected:
             raise Truncated
 

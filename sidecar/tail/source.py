@@ -10,7 +10,7 @@ from contextlib import suppress
 from typing import NamedTuple, Protocol
 
 from sidecar.model.file import FileId
-from sidecar.model.fingerprint import HEAD, OVERLAP
+from sidecar.model.fingerprint import FINGERPRINT_BYTES, OVERLAP_BYTES
 from sidecar.tail.identity import file_id
 from sidecar.tail.safe_open import open_regular
 
@@ -121,7 +121,7 @@ class PlainFile:
         while end < length and (piece := os.pread(self.fd, length - end, offset + end)):
             pieces.append(piece)
             end += len(piece)
-        if len(pieces) > 1 and not first.startswith(os.pread(self.fd, min(len(first), OVERLAP), offset)):
+        if len(pieces) > 1 and not first.startswith(os.pread(self.fd, min(len(first), OVERLAP_BYTES), offset)):
             return first  # the file was written again meanwhile: the pieces may be of two contents
         return b"".join(pieces)
 
@@ -193,7 +193,7 @@ class GzipFile:
         kept = self._kept.get((offset, length))
         if kept is None:
             kept = self._stream(offset).read(length, offset, self._allowance)
-            if len(kept) == length <= HEAD and len(self._kept) < _MAX_KEPT:
+            if len(kept) == length <= FINGERPRINT_BYTES and len(self._kept) < _MAX_KEPT:
                 self._kept[offset, length] = kept  # so that a comparison that continues need not begin again
         return kept
 
@@ -324,7 +324,7 @@ def open_source(root: str, path: str) -> Source:
 
 def read_head(source: Source) -> bytes:
     """How the file begins. NUL bytes at the end of it may be a place that is yet to be written."""
-    return source.pread(HEAD, 0).rstrip(b"\0")
+    return source.pread(FINGERPRINT_BYTES, 0).rstrip(b"\0")
 
 
 class OwnedSource:

@@ -13,7 +13,7 @@ import msgspec
 
 from sidecar.model.checkpoint import Checkpoint, KnownFile
 from sidecar.model.file import Generation
-from sidecar.model.fingerprint import HEAD, Fingerprint
+from sidecar.model.fingerprint import FINGERPRINT_BYTES, Fingerprint
 from sidecar.model.lines import Chunk
 from sidecar.tail.open_files import OpenFileLimiter
 from sidecar.tail.safe_open import NotRegular
@@ -297,11 +297,11 @@ class TrackedFile:
 
     def cover(self, chunk: Chunk) -> None:
         """Let the fingerprint grow over the chunk, before any document of it leaves. Durable when this returns."""
-        if chunk.offset >= HEAD or chunk.end <= len(self._head):
+        if chunk.offset >= FINGERPRINT_BYTES or chunk.end <= len(self._head):
             return
         with self._turn:
             known = len(self._head)
-            if chunk.offset <= known < min(HEAD, chunk.offset + len(chunk.data)):
-                head = (self._head[: chunk.offset] + chunk.data)[:HEAD]
+            if chunk.offset <= known < min(FINGERPRINT_BYTES, chunk.offset + len(chunk.data)):
+                head = (self._head[: chunk.offset] + chunk.data)[:FINGERPRINT_BYTES]
                 self._ledger.extend(self.generation.id, Fingerprint.of(head))
                 self._head = head

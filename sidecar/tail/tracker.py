@@ -22,7 +22,7 @@ from sidecar.lib.clock import Clock
 from sidecar.lib.roots import has_directory
 from sidecar.model.checkpoint import ORIGIN, Checkpoint, KnownFile
 from sidecar.model.file import FileId, Generation
-from sidecar.model.fingerprint import OVERLAP, Fingerprint, OverlapDigest
+from sidecar.model.fingerprint import OVERLAP_BYTES, Fingerprint, OverlapDigest
 from sidecar.tail.copy_matching import (
     Key,
     SearchScope,
@@ -1089,7 +1089,7 @@ class FileTracker:
             piece = source.pread(back, at - back)
             if newline := piece.rfind(b"\n") + 1:
                 offset = at - back + newline
-                before = min(OVERLAP, offset)
+                before = min(OVERLAP_BYTES, offset)
                 return Checkpoint(offset, OverlapDigest.of(source.pread(before, offset - before)))
             at -= back
         return ORIGIN

@@ -65,7 +65,7 @@ def explain(settings: Settings, pipeline: str, path: str, data: bytes, clock: Cl
         for gap in records.filtered
     ]  # fmt: skip
     texts, ids, times, raw = documents.json_lines(), documents.ids(), documents.timestamps(), records.lines.texts
-    layout = lines.layout()
+    layout = lines.ranges()
     for index, start in enumerate(documents.starts):
         end = layout.end_of(start)
         places = {name: where[index] for name, where in targets.items()}

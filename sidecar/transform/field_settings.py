@@ -7,12 +7,12 @@ from typing import Annotated
 
 from pydantic import AfterValidator, Field, model_validator
 
-from sidecar.lib.conversions import Kind, converter_for
-from sidecar.lib.jsontext.nested import DEEPEST
+from sidecar.lib.conversions import FieldType, converter_for
+from sidecar.lib.jsontext.nested import MAX_PATH_DEPTH
 from sidecar.lib.settings_model import SettingsModel
 from sidecar.lib.user_regex import compile_user_regex
 from sidecar.model.records import Transform
-from sidecar.model.reserved_fields import OWN, is_reserved
+from sidecar.model.reserved_fields import SIDECAR_FIELDS, is_reserved
 from sidecar.transform import fields as transforms
 from sidecar.transform import user_agent
 from sidecar.transform.expression import parse_expression
@@ -20,8 +20,8 @@ from sidecar.transform.filters import ConditionFilter, Sampler
 
 
 def _path(path: str) -> str:
-    if not all(path.split(".")) or path.count(".") >= DEEPEST:
-        raise ValueError(f"{path!r} is not the path of a field; write for instance url.path")
+    if not all(path.split(".")) or path.count(".") >= MAX_PATH_DEPTH:
+        raise ValueError(f"{path!r} is not a field path; write for example url.path")
     return path
 
 
@@ -34,7 +34,7 @@ def _source(path: str) -> str:
 
 
 def _target(path: str) -> str:
-    if is_reserved(path) or any(own.startswith(f"{path}.") for own in OWN):
+    if is_reserved(path) or any(own.startswith(f"{path}.") for own in SIDECAR_FIELDS):
         raise ValueError(f"{path} is set by the sidecar itself; choose another name")
     return _path(path)
 
@@ -116,7 +116,7 @@ class LowercaseSettings(SettingsModel):
 class ConvertSettings(SettingsModel):
     """Values of another type."""
 
-    convert: Annotated[dict[Source, Kind], Field(min_length=1)]
+    convert: Annotated[dict[Source, FieldType], Field(min_length=1)]
     """Path and type: `integer`, `float`, `boolean`, `string`, `date` (RFC 3339), `ip` (which is only checked). What
     cannot be read so stays as it is."""
 

@@ -65,7 +65,7 @@ def test_a_good_one_is_good(configuration: Configuration) -> None:
             "paths: [/a], parser: {type: regex, pattern: '(?P<a>x'}",
             "pattern is wrong: the pattern does not compile: missing )",
         ),
-        ('paths: ["/var/log/app/*.log"]', "paths: [/a], timestamp: {zone: Europe/Berlim}", "no such zone"),
+        ('paths: ["/var/log/app/*.log"]', "paths: [/a], timestamp: {zone: Europe/Berlim}", "unknown time zone"),
         (
             'paths: ["/var/log/app/*.log"]',
             "paths: [/a], transforms: [{{add: {{log.offset: 1}}}}]",

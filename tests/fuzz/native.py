@@ -54,23 +54,23 @@ def _wrapped(material: Material) -> str:
 
 
 _ARGUMENTS: Mapping[str, Callable[[Material], list[Any]]] = {
-    "lines": lambda material: [_bytes(material), material.one_of(_OFFSETS)],
-    "unwrapped": lambda material: [[_wrapped(material) for _ in range(material.below(9))], "{", "}"],
-    "rendered": _rows_and_columns,
-    "holds": lambda material: [_bytes(material) + (text := _bytes(material)), text[material.below(200) :]],
-    "counted": lambda material: [_bytes(material), material.take(1)],
-    "is_unescaped": lambda material: [_bytes(material)],
+    "split_lines": lambda material: [_bytes(material), material.one_of(_OFFSETS)],
+    "strip_braces": lambda material: [[_wrapped(material) for _ in range(material.below(9))], "{", "}"],
+    "join_columns": _rows_and_columns,
+    "contains": lambda material: [_bytes(material) + (text := _bytes(material)), text[material.below(200) :]],
+    "count_byte": lambda material: [_bytes(material), material.take(1)],
+    "needs_no_escaping": lambda material: [_bytes(material)],
 }
 
 
 def check(name: str, data: bytes) -> None:
-    """Call one function of the columns."""
+    """Call one compiled function."""
     given = _ARGUMENTS[name](Material(data))
     try:
         answer = getattr(_compiled, name)(*given)
     except (TypeError, ValueError, OverflowError, MemoryError):
         return
-    if name != "rendered" or given[0] < _MANY:
+    if name != "join_columns" or given[0] < _MANY:
         assert answer == getattr(reference, name)(*given)
 
 

@@ -18,7 +18,7 @@ from sidecar.model.documents import BulkFraming, Documents, SplicedDocuments
 from sidecar.model.file import Generation
 from sidecar.model.lines import Chunk, LineBatch
 from sidecar.model.records import RecordBatch
-from sidecar.model.reserved_fields import METADATA, OWN
+from sidecar.model.reserved_fields import RESERVED_NAMES, SIDECAR_FIELDS
 from sidecar.parse.access_log import apache, nginx
 from sidecar.parse.chain import Parser, ParserChain
 from sidecar.parse.container_messages import STREAM, MessageParser
@@ -46,7 +46,7 @@ NOW = "2026-11-23T01:00:00.000000Z"
 _ADDED = {"service.name": "shop", "team": {"of": [1]}}
 _PATTERN = r"(?P<time>[^ ]*) (?P<level>[A-Z]+)(?: (?P<message>.*))?"
 _GROK = expand_pattern("%{NOTSPACE:time} %{WORD:log.level}(?: %{INT:log.offset:int})?", {})
-_DISSECTION = Dissection.of("%{time} %{level->} %{log.offset} - %{+log.offset}")
+_DISSECTION = Dissection.from_pattern("%{time} %{level->} %{log.offset} - %{+log.offset}")
 _RFC3339 = re.compile(r"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)(?:\.\d{1,9})?(Z|[+-]\d\d:\d\d)", re.ASCII)
 _FORMS = {**FORMATS, "mysql_slow": MYSQL_SLOW}
 _FORMATS = ((), ("iso8601",), ("epoch_ms", "iso8601"), ("%d/%b/%Y %H:%M:%S", "%Y-%m-%d %H:%M:%S", "%H:%M %z"))
@@ -64,7 +64,7 @@ class Setup:
 
     def has_dotted_name_below_ours(self, lines: LineBatch) -> bool:
         """Whether JSON has a name such as `log.offset.x` at its root, which is not looked for at a stroke."""
-        starts = tuple(f"{path}." for path in (*OWN, *self.added))
+        starts = tuple(f"{path}." for path in (*SIDECAR_FIELDS, *self.added))
         return any(name.startswith(starts) for line in lines.texts if is_object(line) for name in root_names(line))
 
 
@@ -88,7 +88,7 @@ def setup(material: Material, wanted: str | None = None) -> Setup:
             _GROK.pattern, TypedFields(_GROK.kinds, times, field), _GROK.paths, anywhere=True
         ),
         "dissect": lambda: DissectParser(_DISSECTION, "", TypedFields({"level": "ip"}, times, field)),
-        "format": lambda: FormatParser(form, FormatTimes(form.shape, zone, ManualClock())),
+        "format": lambda: FormatParser(form, FormatTimes(form.to_iso, zone, ManualClock())),
         "csv": lambda: CsvParser(
             ("time", "level", "log.offset", "n"), ",", TypedFields({"n": "integer"}, times, field)
         ),
@@ -253,7 +253,7 @@ def check_document(text: str, wrote: list[Leaf], ours: Mapping[str, str]) -> Non
             assert moved, f"{path} = {value} is missing in {text}"
             left[moved[0]] -= 1
     assert not +left, f"{list(+left)} were made up in {text}"
-    assert not METADATA & {name.partition(".")[0] for name in root_names(text)}
+    assert not RESERVED_NAMES & {name.partition(".")[0] for name in root_names(text)}
     if are_consistent(wrote):
         assert are_consistent(found), f"no database can hold {text}"
 

@@ -9,10 +9,10 @@ from sidecar.parse.settings import BUILT_IN
 from sidecar.transform.registry import KINDS
 from tests.fuzz import encoding, framing, grouping, native, parsing, redaction, transforms
 
-_COLUMNS = ("lines", "unwrapped", "rendered", "holds", "counted", "is_unescaped")
+_COMPILED = ("split_lines", "strip_braces", "join_columns", "contains", "count_byte", "needs_no_escaping")
 
 TARGETS: Mapping[str, Callable[[bytes], None]] = {
-    **{f"native-{name}": partial(native.check, name) for name in _COLUMNS},
+    **{f"native-{name}": partial(native.check, name) for name in _COMPILED},
     "native-documents": native.check_documents,
     "framing": framing.check,
     "multiline": grouping.check,

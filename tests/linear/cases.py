@@ -259,7 +259,7 @@ def _letters() -> Iterator[Case]:
         outcome = DeliveryResult({index: Rejection(index, "a", "b") for index in everything}, attempts=1)
 
         def work() -> None:
-            part = BatchPart(documents, lines.layout(), PendingSpan(0, chunk.end, b""), chunk.end)
+            part = BatchPart(documents, lines.ranges(), PendingSpan(0, chunk.end, b""), chunk.end)
             settle([part], batch, outcome, "app", "out", 0.0)
             count_undecodable(part, frozenset(everything), "app", "out", 0.0)
 

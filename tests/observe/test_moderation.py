@@ -6,7 +6,7 @@ import io
 import json
 from typing import Any
 
-from sidecar.lib.rate_limit import BURST, PERIOD_S
+from sidecar.lib.rate_limit import MAX_EVENTS_PER_BURST, PERIOD_S
 from sidecar.telemetry import events
 from sidecar.telemetry.log import Log
 from sidecar.testing import ManualClock
@@ -30,43 +30,46 @@ class Said:
 
 def test_of_one_cause_a_few_are_said_and_then_how_many_more() -> None:
     said = Said()
-    for number in range(BURST + 4313):
+    for number in range(MAX_EVENTS_PER_BURST + 4313):
         said.log.emit(events.FileRefused("app", f"/var/log/{number}", "not a regular file"))
-    assert len(said.new()) == BURST
+    assert len(said.new()) == MAX_EVENTS_PER_BURST
     said.log.tell_more()
     assert said.new() == []
     said.clock.advance(PERIOD_S)
     said.log.tell_more()
     (last,) = said.new()
-    assert last["path"] == f"/var/log/{BURST + 4312}"
+    assert last["path"] == f"/var/log/{MAX_EVENTS_PER_BURST + 4312}"
     assert last["more"] == 4312
     assert last["message"].endswith("(and 4,312 more)")
 
 
 def test_other_causes_are_said_meanwhile_and_the_first_again_later() -> None:
     said = Said()
-    for _ in range(2 * BURST):
+    for _ in range(2 * MAX_EVENTS_PER_BURST):
         said.log.emit(events.SinkDown("app", "a", "refused"))
     said.log.emit(events.SinkDown("app", "b", "refused"))
-    assert len(said.new()) == BURST + 1
+    assert len(said.new()) == MAX_EVENTS_PER_BURST + 1
     said.clock.advance(PERIOD_S)
     said.log.emit(events.SinkDown("app", "a", "again"))
-    assert [(event["sink"], event.get("more")) for event in said.new()] == [("a", BURST - 1), ("a", None)]
+    assert [(event["sink"], event.get("more")) for event in said.new()] == [
+        ("a", MAX_EVENTS_PER_BURST - 1),
+        ("a", None),
+    ]
 
 
 def test_any_number_of_causes_is_told_and_few_are_remembered() -> None:
     said = Said()
     for number in range(1000):
-        for _ in range(BURST + 2):
+        for _ in range(MAX_EVENTS_PER_BURST + 2):
             said.log.emit(events.SinkDown(f"pipeline {number}", "a", "refused"))
     said.log.end([])
     found = said.new()
-    assert sum(1 + event.get("more", 0) for event in found) == 1000 * (BURST + 2)
+    assert sum(1 + event.get("more", 0) for event in found) == 1000 * (MAX_EVENTS_PER_BURST + 2)
 
 
 def test_the_last_words_are_the_last() -> None:
     said = Said()
-    for _ in range(BURST + 2):
+    for _ in range(MAX_EVENTS_PER_BURST + 2):
         said.log.emit(events.StateUnwritable("full"))
     said.new()
     said.log.end([BALANCE])

@@ -57,16 +57,16 @@ def test_times_types_and_a_separator() -> None:
 @pytest.mark.parametrize(
     ("pattern", "reason"),
     [
-        ("%{a}%{b}", "need some text between"),
-        ("%{a} %{a}", "two fields a"),
-        ("no field", "has no field such as"),
-        ("%{} %{?a}", "has no field such as"),
-        ("%{*a} %{b}", "needs one %{&name}"),
-        ("%{&a} %{b}", "needs one %{&name}"),
-        ("%{a b} x", "is no field"),
-        ("%{+}", "is no field"),
-        ("%{a/2}", "is no field"),
-        ("%{a..b}", "not the path of a field"),
+        ("%{a}%{b}", "have no text between"),
+        ("%{a} %{a}", "the field a is there twice"),
+        ("no field", "has no field; add at least one"),
+        ("%{} %{?a}", "has no field; add at least one"),
+        ("%{*a} %{b}", "needs exactly one %{&name}"),
+        ("%{&a} %{b}", "needs exactly one %{&name}"),
+        ("%{a b} x", "is not a field"),
+        ("%{+}", "is not a field"),
+        ("%{a/2}", "is not a field"),
+        ("%{a..b}", "not a field path"),
     ],
 )
 def test_what_is_wrong_with_a_pattern_is_told(pattern: str, reason: str) -> None:

@@ -26,7 +26,7 @@ NOVEMBER = 1795395600.0
 
 
 def parser(name: str, zone: str = "UTC", now: float = NOVEMBER) -> FormatParser:
-    return FormatParser(FORMATS[name], FormatTimes(FORMATS[name].shape, zone, ManualClock(now)))
+    return FormatParser(FORMATS[name], FormatTimes(FORMATS[name].to_iso, zone, ManualClock(now)))
 
 
 def read(parser: Parser, line: str) -> tuple[dict[str, Any], str]:
@@ -264,7 +264,7 @@ def test_a_line_of_another_format_is_a_message_with_the_reason() -> None:
 )
 def test_a_time_without_its_year_is_the_last_one_that_is_not_ahead(now: str, written: str, expected: str) -> None:
     times = FormatTimes(month_first_times, "UTC", ManualClock(datetime.fromisoformat(f"{now}+00:00").timestamp()))
-    assert times.all({"time": [written]}, 1) == [expected]
+    assert times.convert_all({"time": [written]}, 1) == [expected]
 
 
 def test_a_clock_alone_is_of_today_or_of_yesterday() -> None:
@@ -285,7 +285,7 @@ def test_a_clock_alone_is_of_today_or_of_yesterday() -> None:
     ],
 )
 def test_a_time_without_its_zone_is_in_the_one_that_was_told(written: str, expected: str) -> None:
-    assert FormatTimes(iso_times, "Europe/Berlin", ManualClock()).all({"time": [written]}, 1) == [expected]
+    assert FormatTimes(iso_times, "Europe/Berlin", ManualClock()).convert_all({"time": [written]}, 1) == [expected]
 
 
 def test_a_zone_by_a_name_that_is_no_offset_is_the_one_that_was_told() -> None:
@@ -296,5 +296,5 @@ def test_a_zone_by_a_name_that_is_no_offset_is_the_one_that_was_told() -> None:
 def test_what_was_converted_is_forgotten_before_there_is_too_much_of_it() -> None:
     times = FormatTimes(iso_times, "UTC", ManualClock())
     many = [f"2026-11-23 {n // 3600:02}:{n // 60 % 60:02}:{n % 60:02}" for n in range(5000)]
-    assert times.all({"time": many}, 5000)[-1] == "2026-11-23T01:23:19Z"
-    assert times.all({"time": many[:1]}, 1) == ["2026-11-23T00:00:00Z"]
+    assert times.convert_all({"time": many}, 5000)[-1] == "2026-11-23T01:23:19Z"
+    assert times.convert_all({"time": many[:1]}, 1) == ["2026-11-23T00:00:00Z"]

@@ -53,20 +53,20 @@ def test_what_does_not_convert_stays_text_and_is_told(kind: str) -> None:
 @pytest.mark.parametrize(
     ("pattern", "own", "reason"),
     [
-        ("%{IPP:a}", {}, 'there is no grok pattern IPP; did you mean "IP"'),
+        ("%{IPP:a}", {}, 'unknown grok pattern IPP; did you mean "IP"'),
         ("%{COMBINEDAPACHLOG}", {}, 'did you mean "COMBINEDAPACHELOG"'),
-        ("%{QQQQQQ:a}", {}, "own ones go into `patterns`"),
-        ("%{WORD}", {}, "no field such as"),
-        ("%{WORD:a:number}", {}, "there is no type number"),
-        ("%{A:a}", {"A": "%{B}", "B": "%{A}"}, "is made of itself"),
+        ("%{QQQQQQ:a}", {}, "define custom patterns in `patterns`"),
+        ("%{WORD}", {}, "has no field; add at least one"),
+        ("%{WORD:a:number}", {}, "unknown type number"),
+        ("%{A:a}", {"A": "%{B}", "B": "%{A}"}, "refers to itself"),
         (
             "%{A9:a}",
             {"A0": "xxxxxxxxxx", **{f"A{n}": f"%{{A{n - 1}}}" * 9 for n in range(1, 10)}},
             "more than 100,000",
         ),
         ("%{WORD:a}(", {}, "does not compile"),
-        ("%{foo-bar}", {}, "is no reference"),
-        ("%{WORD:[a]b}", {}, "not the path of a field"),
+        ("%{foo-bar}", {}, "is not a reference"),
+        ("%{WORD:[a]b}", {}, "not a field path"),
     ],
 )
 def test_what_is_wrong_with_a_pattern_is_told(pattern: str, own: dict[str, str], reason: str) -> None:

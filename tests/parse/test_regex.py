@@ -72,13 +72,13 @@ APART = [
 
 @pytest.mark.parametrize("pattern", SPANNING)
 def test_patterns_that_are_known_go_over_a_chunk(pattern: str) -> None:
-    assert ChunkRegex.of(pattern, anywhere=False)
-    assert ChunkRegex.of(pattern, anywhere=True)
+    assert ChunkRegex.from_line_pattern(pattern, anywhere=False)
+    assert ChunkRegex.from_line_pattern(pattern, anywhere=True)
 
 
 @pytest.mark.parametrize("pattern", APART)
 def test_patterns_with_anything_else_go_line_by_line(pattern: str) -> None:
-    assert ChunkRegex.of(pattern, anywhere=False) is None
+    assert ChunkRegex.from_line_pattern(pattern, anywhere=False) is None
     assert fields(parser(pattern, "grok").parse(framed("ab", "ab")))[0]["a"]
 
 
@@ -103,7 +103,7 @@ TEXT = st.text(st.sampled_from('aabbc  ]-.1\tä\u2028\u0085\x0b\x1c"\\'), min_si
 def test_whatever_the_pattern_and_the_lines_are_matches_over_a_chunk_are_those_of_each_line(
     pattern: str, texts: list[str], anywhere: bool
 ) -> None:
-    many, one = ChunkRegex.of(pattern, anywhere=anywhere), regex.compile(pattern)
+    many, one = ChunkRegex.from_line_pattern(pattern, anywhere=anywhere), regex.compile(pattern)
     if many is None:
         return
     alone = [one.search(line) if anywhere else one.fullmatch(line) for line in texts]

@@ -106,11 +106,11 @@ def test_a_time_costs_little_once_its_second_is_known(form: str, shape: str) -> 
     times = Timestamps([form], "Europe/Berlin", ManualClock())
     many = [shape.format(n // 3600, n // 60 % 60, n % 1000) for n in range(20_000)]
     assert all(map(times.read, many))
-    assert all(times.all(many))
+    assert all(times.convert_all(many))
     # One or two µs each, and less than one together; the bounds are for a machine that is busy, and a conversion for
     # each takes more than that.
     assert min(_took(lambda: list(map(times.read, many))) for _ in range(5)) < len(many) * 5e-6
-    assert min(_took(lambda: times.all(many)) for _ in range(5)) < len(many) * 3e-6
+    assert min(_took(lambda: times.convert_all(many)) for _ in range(5)) < len(many) * 3e-6
 
 
 def _took(read: Callable[[], list[str]]) -> float:
@@ -144,6 +144,6 @@ def test_times_that_are_read_together_are_those_of_each_by_itself(
     if is_one:
         texts = [texts[0]] * 3
     times = Timestamps(formats, "Europe/Berlin", clock("2026-11-23T12:00:00"))
-    together = times.all(texts)
+    together = times.convert_all(texts)
     assert together == [Timestamps(formats, "Europe/Berlin", clock("2026-11-23T12:00:00")).read(t) for t in texts]
-    assert times.all(texts) == together
+    assert times.convert_all(texts) == together

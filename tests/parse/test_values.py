@@ -75,9 +75,9 @@ def test_another_delimiter() -> None:
     ("wanted", "reason"),
     [
         ({"type": "csv"}, "Field required"),
-        ({"type": "csv", "columns": ["a", "a"]}, "the same name"),
-        ({"type": "csv", "columns": ["a"], "types": {"b": "integer"}}, "there is no column b"),
-        ({"type": "csv", "columns": ["a..b"]}, "not the path of a field"),
+        ({"type": "csv", "columns": ["a", "a"]}, "duplicate column name"),
+        ({"type": "csv", "columns": ["a"], "types": {"b": "integer"}}, "unknown column b"),
+        ({"type": "csv", "columns": ["a..b"]}, "not a field path"),
         ({"type": "csv", "columns": ["a"], "delimiter": ",,"}, "match pattern"),
         ({"type": "logfmt", "types": {"a": "int"}}, "'integer'"),
     ],

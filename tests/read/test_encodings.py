@@ -15,7 +15,7 @@ from sidecar.decode.multiline import make_grouper
 from sidecar.lib.charset import CODECS, Charset, lookup
 from sidecar.model.checkpoint import Checkpoint
 from sidecar.model.file import Generation
-from sidecar.model.fingerprint import NO_TAIL, OVERLAP, OverlapDigest
+from sidecar.model.fingerprint import NO_TAIL, OVERLAP_BYTES, OverlapDigest
 from sidecar.tail.cursor import Cursor
 from sidecar.tail.open_files import OpenFileLimiter
 from sidecar.tail.reader import Reader
@@ -88,7 +88,7 @@ def read(
         ]
         cursor.took(piece)
         if restart:
-            before = life.pread(min(OVERLAP, cursor.offset), cursor.offset - min(OVERLAP, cursor.offset))
+            before = life.pread(min(OVERLAP_BYTES, cursor.offset), cursor.offset - min(OVERLAP_BYTES, cursor.offset))
             cursor = Cursor(life, Checkpoint(cursor.offset, OverlapDigest.of(before)))
     life.close()
     return found
@@ -214,5 +214,5 @@ def test_wrong_bytes_are_replaced_and_counted(path: Path) -> None:
 
 
 def test_an_encoding_that_nobody_knows_is_told() -> None:
-    with pytest.raises(ValueError, match="there is no encoding 'klingon'; use one of utf-8"):
+    with pytest.raises(ValueError, match="unknown encoding 'klingon'; use one of utf-8"):
         lookup("klingon")

@@ -14,7 +14,7 @@ from sidecar.decode.multiline import make_grouper
 from sidecar.lib.charset import lookup
 from sidecar.model.checkpoint import Checkpoint
 from sidecar.model.file import Generation
-from sidecar.model.fingerprint import OVERLAP, Fingerprint, OverlapDigest
+from sidecar.model.fingerprint import OVERLAP_BYTES, Fingerprint, OverlapDigest
 from sidecar.tail.cursor import Cursor
 from sidecar.tail.open_files import OpenFileLimiter
 from sidecar.tail.reader import MAX_RECORDS, Reader
@@ -79,7 +79,7 @@ def read_all(
     file = CountingFile(os.open(path, os.O_RDONLY))
     place = FileLocation(str(path.parent), str(path))
     life = TrackedFile(Generation(1, "app", str(path), 0.0), file, place, b"", (), Journal(), OpenFileLimiter(16))
-    before = path.read_bytes()[max(0, start - OVERLAP) : start]
+    before = path.read_bytes()[max(0, start - OVERLAP_BYTES) : start]
     cursor, found = Cursor(life, Checkpoint(start, OverlapDigest.of(before))), Documents()
     for size in sizes:
         life.size, life.closing = size, size == sizes[-1]

@@ -15,7 +15,7 @@ from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
-from sidecar.model.fingerprint import HEAD, Fingerprint
+from sidecar.model.fingerprint import FINGERPRINT_BYTES, Fingerprint
 from tests.servers import ComponentMissing
 
 Rotate = Callable[[Path], None]
@@ -111,7 +111,7 @@ def _is_known(path: Path) -> bool:
         with closing(sqlite3.connect(f"file:{state}?mode=ro", uri=True)) as db:
             query = "SELECT covered, fingerprint FROM generations WHERE inode = ? AND ended = '' AND moved = 0"
             lives = db.execute(query, (str(path.stat().st_ino),)).fetchall()
-            head = path.read_bytes()[:HEAD]
+            head = path.read_bytes()[:FINGERPRINT_BYTES]
             return any(covered and Fingerprint(covered, digest).fits(head) for covered, digest in lives)
     except sqlite3.Error:
         return False

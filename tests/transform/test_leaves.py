@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from sidecar.document.field_conflicts import resolve_conflicts
 from sidecar.lib.jsontext.nested import possible_root_names
-from sidecar.model.reserved_fields import METADATA
+from sidecar.model.reserved_fields import RESERVED_NAMES
 
 OURS = {
     "@timestamp": '"2026-11-23T01:00:00Z"',
@@ -117,7 +117,7 @@ def test_whatever_the_application_writes_ours_is_right_and_each_of_its_values_is
     paths = dict(flat(document))
     for path, value in OURS.items():
         assert paths[path] == value
-    assert not METADATA & document.keys()
+    assert not RESERVED_NAMES & document.keys()
     values = sorted(value for _, value in flat(document))
     for _, value in flat(fields):
         if value != "{}":

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from sidecar.lib.jsontext.edit import insert, insert_all
-from sidecar.lib.jsontext.nested import DEEPEST
+from sidecar.lib.jsontext.nested import MAX_PATH_DEPTH
 from sidecar.transform.fields import CopyFields, DropFields, HashFields, KeepFields, RenameFields
 from tests.transform.rooms import chunk, documents, members, rooms, transformed
 
@@ -241,7 +241,7 @@ def test_the_same_values_have_the_same_fingerprint_however_they_are_written() ->
 
 @pytest.mark.parametrize("path", ["", ".a", "a..b", "a.", ".".join("a" * 40)])
 def test_what_is_no_path_is_refused(path: str) -> None:
-    with pytest.raises(ValidationError, match="is not the path of a field"):
+    with pytest.raises(ValidationError, match="is not a field path"):
         rooms({"drop_fields": [path]})
 
 
@@ -333,7 +333,7 @@ def test_a_renamed_name_of_many_parts_makes_no_more_levels_than_databases_read()
             ((_, text),) = text.items()
             deepest += 1
         assert text == 1
-        assert deepest <= DEEPEST + 1
+        assert deepest <= MAX_PATH_DEPTH + 1
 
 
 def test_fields_that_are_put_together_come_out_as_one_after_another() -> None:

@@ -1,4 +1,4 @@
-"""Leaves as an object: dotted paths and their values, nested, as JSON text."""
+"""Dotted paths and their values as a nested object in JSON text."""
 
 from __future__ import annotations
 
@@ -7,34 +7,34 @@ from typing import TypeAlias
 
 import msgspec
 
-DEEPEST = 32
-"""Levels of a path that are told apart; what is below them stays one dotted name. More than a database maps."""
+MAX_PATH_DEPTH = 32
+"""Levels into which a path is split; the rest stays one dotted name. Databases map fewer."""
 
 Tree: TypeAlias = "dict[str, str | Tree]"
 
 
 def nest(leaves: Mapping[str, str]) -> Tree:
-    """Leaves as nested dictionaries; a leaf that stands where an object has to be gets a `_` behind its name."""
+    """Return nested dictionaries; a leaf in the place of an object gets a `_` appended to its name."""
     root: Tree = {}
     for path, value in leaves.items():
-        *folders, name = path.split(".", DEEPEST)
-        here = root
-        for folder in folders:
-            here = _folder(here, folder)
-        while name in here:
+        *parents, name = path.split(".", MAX_PATH_DEPTH)
+        branch = root
+        for parent in parents:
+            branch = _child(branch, parent)
+        while name in branch:
             name += "_"
-        here[name] = value
+        branch[name] = value
     return root
 
 
-def _folder(here: Tree, name: str) -> Tree:
-    while not isinstance(found := here.setdefault(name, {}), dict):
+def _child(branch: Tree, name: str) -> Tree:
+    while not isinstance(child := branch.setdefault(name, {}), dict):
         name += "_"
-    return found
+    return child
 
 
 def render_members(branch: Tree) -> str:
-    """The members of a tree as JSON text, without the braces."""
+    """Return the body of a tree as JSON text."""
     return ",".join(
         f"{json_string(name)}:{value if isinstance(value, str) else '{' + render_members(value) + '}'}"
         for name, value in branch.items()
@@ -42,21 +42,21 @@ def render_members(branch: Tree) -> str:
 
 
 def json_string(name: str) -> str:
-    """A text as a JSON string."""
+    """Return a text as a JSON string."""
     return msgspec.json.encode(name).decode()
 
 
 def possible_root_names(paths: Iterable[str]) -> frozenset[str]:
-    """Every name at the root of an object that could touch one of these leaves: `a`, `a.b`, `a.b.c` for `a.b.c`."""
+    """Return every root name that could touch one of these paths: `a`, `a.b`, `a.b.c` for `a.b.c`."""
     return frozenset(spelling for path in paths for spelling in path_prefixes(path))
 
 
 def path_prefixes(path: str) -> Iterator[str]:
     """Yield each path above this one, from the root down, and the path itself."""
-    at = path.find(".")
-    for _ in range(DEEPEST):
-        if at < 0:
+    dot = path.find(".")
+    for _ in range(MAX_PATH_DEPTH):
+        if dot < 0:
             break
-        yield path[:at]
-        at = path.find(".", at + 1)
+        yield path[:dot]
+        dot = path.find(".", dot + 1)
     yield path

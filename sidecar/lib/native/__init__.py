@@ -1,12 +1,28 @@
-"""Lines to columns, and columns to the bytes of a request: the loops that a line costs most in.
+"""The innermost loops, compiled: bytes to lines, columns to the bytes of a request, searches over a whole chunk.
 
-Compiled where a C compiler was at hand (`_native.c`), in Python (`fallback.py`) otherwise, with the same results
-to the byte. Nothing here knows what a line means.
+In: bytes, texts and numbers. Out: the same. `_native.c` is used if a C compiler was available at installation,
+`fallback.py` otherwise; both return the same results to the byte.
+
+Not in here: anything that knows what a line means.
 """
 
 try:
-    from sidecar.lib.native._native import counted, holds, is_unescaped, lines, rendered, unwrapped
+    from sidecar.lib.native._native import (
+        contains,
+        count_byte,
+        join_columns,
+        needs_no_escaping,
+        split_lines,
+        strip_braces,
+    )
 except ImportError:
-    from sidecar.lib.native.fallback import counted, holds, is_unescaped, lines, rendered, unwrapped
+    from sidecar.lib.native.fallback import (
+        contains,
+        count_byte,
+        join_columns,
+        needs_no_escaping,
+        split_lines,
+        strip_braces,
+    )
 
-__all__ = ["counted", "holds", "is_unescaped", "lines", "rendered", "unwrapped"]
+__all__ = ["contains", "count_byte", "join_columns", "needs_no_escaping", "split_lines", "strip_braces"]

@@ -1,5 +1,5 @@
-/* fallback.py, compiled: it says what each function means, and tests/test_columns.py compares the two. Only the limited
- * API is used, so that one build serves every CPython from 3.11 on. */
+/* The functions of fallback.py, compiled. fallback.py documents each function, and tests/test_columns.py compares both.
+ * Only the limited API is used, so one build works with every CPython from 3.11 on. */
 
 #define PY_SSIZE_T_CLEAN
 #define Py_LIMITED_API 0x030b0000
@@ -7,7 +7,7 @@
 #include <limits.h>
 #include <string.h>
 
-/* ── lines ───────────────────────────────────────────────────────────────────────────────────────────────────── */
+/* ── split_lines ─────────────────────────────────────────────────────────────────────────────────────────────── */
 
 static Py_ssize_t count_lines(const char *at, const char *end)
 {
@@ -19,7 +19,8 @@ static Py_ssize_t count_lines(const char *at, const char *end)
     return lines;
 }
 
-/* Fills `texts` and `starts`; no start exceeds a long long. Returns 1, 0 if a line is empty or no UTF-8, or -1 with an exception. */
+/* Fills `texts` and `starts`; every start fits a long long. Returns 1 on success, 0 if a line is empty or not UTF-8, -1
+ * with an exception. */
 static int fill_lines(const char *data, Py_ssize_t size, long long offset, PyObject *texts, PyObject *starts)
 {
     const char *at = data, *end = data + size;
@@ -42,13 +43,13 @@ static int fill_lines(const char *data, Py_ssize_t size, long long offset, PyObj
     return 1;
 }
 
-static PyObject *native_lines(PyObject *Py_UNUSED(module), PyObject *args)
+static PyObject *native_split_lines(PyObject *Py_UNUSED(module), PyObject *args)
 {
     PyObject *bytes;
     char *data;
     Py_ssize_t size;
     long long offset;
-    if (!PyArg_ParseTuple(args, "SL:lines", &bytes, &offset) || PyBytes_AsStringAndSize(bytes, &data, &size) < 0)
+    if (!PyArg_ParseTuple(args, "SL:split_lines", &bytes, &offset) || PyBytes_AsStringAndSize(bytes, &data, &size) < 0)
         return NULL;
     if (offset > LLONG_MAX - size) {
         PyErr_SetString(PyExc_OverflowError, "the offset of the last line exceeds 63 bits");
@@ -70,9 +71,9 @@ static PyObject *native_lines(PyObject *Py_UNUSED(module), PyObject *args)
     return found;
 }
 
-/* ── unwrapped ───────────────────────────────────────────────────────────────────────────────────────────────── */
+/* ── strip_braces ────────────────────────────────────────────────────────────────────────────────────────────── */
 
-/* Whether the text has at least two characters and these two at its ends; -1 with an exception. */
+/* Returns 1 if the text has at least two characters and begins and ends with these, 0 if not, -1 with an exception. */
 static int is_wrapped(PyObject *text, Py_UCS4 first, Py_UCS4 last)
 {
     Py_ssize_t length = PyUnicode_GetLength(text);
@@ -81,11 +82,11 @@ static int is_wrapped(PyObject *text, Py_UCS4 first, Py_UCS4 last)
     return PyUnicode_ReadChar(text, 0) == first && PyUnicode_ReadChar(text, length - 1) == last;
 }
 
-static PyObject *native_unwrapped(PyObject *Py_UNUSED(module), PyObject *args)
+static PyObject *native_strip_braces(PyObject *Py_UNUSED(module), PyObject *args)
 {
     PyObject *texts;
     int first, last;
-    if (!PyArg_ParseTuple(args, "O!CC:unwrapped", &PyList_Type, &texts, &first, &last))
+    if (!PyArg_ParseTuple(args, "O!CC:strip_braces", &PyList_Type, &texts, &first, &last))
         return NULL;
     Py_ssize_t many = PyList_Size(texts);
     PyObject *found = PyList_New(many);
@@ -103,15 +104,15 @@ static PyObject *native_unwrapped(PyObject *Py_UNUSED(module), PyObject *args)
     return found;
 }
 
-/* ── rendered ────────────────────────────────────────────────────────────────────────────────────────────────── */
+/* ── join_columns ────────────────────────────────────────────────────────────────────────────────────────────── */
 
-#define MOST_COLUMNS 16
-#define MOST_DIGITS 19
+#define MAX_COLUMNS 16
+#define MAX_DIGITS 19
 
 typedef struct {
-    PyObject *list;   /* of strings or of numbers, one for each row; NULL: the same text in each */
-    int is_numbers;
-    const char *text; /* of a column that is the same in each row */
+    PyObject *list;   /* strings or numbers, one for each row; NULL if the text is constant */
+    int is_numeric;
+    const char *text; /* of a constant column */
     Py_ssize_t size;
 } Column;
 
@@ -125,14 +126,14 @@ static int digits_of(unsigned long long number)
     return digits;
 }
 
-/* The number in this row, or -1 with an exception. Only an int itself is asked, so that no Python code runs meanwhile. */
+/* Returns the number in this row, or -1 with an exception. Accepts exact ints only, so that no Python code can run. */
 static long long number_at(PyObject *list, Py_ssize_t row)
 {
     PyObject *item = PyList_GetItem(list, row);
     if (item == NULL)
         return -1;
     if (!PyLong_CheckExact(item)) {
-        PyErr_SetString(PyExc_TypeError, "a column of numbers holds something else");
+        PyErr_SetString(PyExc_TypeError, "a column of numbers holds another type");
         return -1;
     }
     long long number = PyLong_AsLongLong(item);
@@ -147,25 +148,25 @@ static const char *text_at(PyObject *list, Py_ssize_t row, Py_ssize_t *size)
     return item == NULL ? NULL : PyUnicode_AsUTF8AndSize(item, size);
 }
 
-/* The sum, or -1 with an exception if there is no such size. Neither is negative. */
+/* Returns the sum, or -1 with an exception on overflow. Neither argument is negative. */
 static Py_ssize_t add_sizes(Py_ssize_t one, Py_ssize_t other)
 {
     if (one <= PY_SSIZE_T_MAX - other)
         return one + other;
-    PyErr_SetString(PyExc_OverflowError, "the rows are larger than memory can be");
+    PyErr_SetString(PyExc_OverflowError, "the rows exceed the largest possible size");
     return -1;
 }
 
-/* The product, or -1 with an exception if there is no such size. Neither is negative. */
+/* Returns the product, or -1 with an exception on overflow. Neither argument is negative. */
 static Py_ssize_t multiply_size(Py_ssize_t size, Py_ssize_t rows)
 {
     if (rows == 0 || size <= PY_SSIZE_T_MAX / rows)
         return size * rows;
-    PyErr_SetString(PyExc_OverflowError, "the rows are larger than memory can be");
+    PyErr_SetString(PyExc_OverflowError, "the rows exceed the largest possible size");
     return -1;
 }
 
-/* The bytes of one column in all rows, or -1 with an exception. */
+/* Returns the bytes of one column in all rows, or -1 with an exception. */
 static Py_ssize_t size_of(const Column *column, Py_ssize_t rows)
 {
     if (column->list == NULL)
@@ -173,7 +174,7 @@ static Py_ssize_t size_of(const Column *column, Py_ssize_t rows)
     Py_ssize_t total = 0;
     for (Py_ssize_t row = 0; total >= 0 && row < rows; row++) {
         Py_ssize_t size;
-        if (column->is_numbers) {
+        if (column->is_numeric) {
             long long number = number_at(column->list, row);
             if (number < 0)
                 return -1;
@@ -186,58 +187,57 @@ static Py_ssize_t size_of(const Column *column, Py_ssize_t rows)
     return total;
 }
 
-/* Where rows are written to, and where the room for them ends. */
+/* The free part of the output buffer. */
 typedef struct {
     char *at, *end;
-} Room;
+} Buffer;
 
-/* Zero if there is no room for it. */
-static int write_text(Room *room, const char *text, Py_ssize_t size)
+/* Returns 0 if the text does not fit. */
+static int write_text(Buffer *buffer, const char *text, Py_ssize_t size)
 {
-    if (size > room->end - room->at)
+    if (size > buffer->end - buffer->at)
         return 0;
-    memcpy(room->at, text, (size_t)size);
-    room->at += size;
+    memcpy(buffer->at, text, (size_t)size);
+    buffer->at += size;
     return 1;
 }
 
-static int write_number(Room *room, unsigned long long number)
+static int write_number(Buffer *buffer, unsigned long long number)
 {
-    char digits[MOST_DIGITS + 1];
-    int at = MOST_DIGITS + 1;
+    char digits[MAX_DIGITS + 1];
+    int at = MAX_DIGITS + 1;
     do {
         digits[--at] = (char)('0' + number % 10);
         number /= 10;
     } while (number != 0);
-    return write_text(room, digits + at, MOST_DIGITS + 1 - at);
+    return write_text(buffer, digits + at, MAX_DIGITS + 1 - at);
 }
 
-static int write_cell(Room *room, const Column *column, Py_ssize_t row)
+static int write_cell(Buffer *buffer, const Column *column, Py_ssize_t row)
 {
     if (column->list == NULL)
-        return write_text(room, column->text, column->size);
-    if (column->is_numbers) {
+        return write_text(buffer, column->text, column->size);
+    if (column->is_numeric) {
         long long number = number_at(column->list, row);
-        return number >= 0 && write_number(room, (unsigned long long)number);
+        return number >= 0 && write_number(buffer, (unsigned long long)number);
     }
     Py_ssize_t size;
     const char *text = text_at(column->list, row, &size);
-    return text != NULL && write_text(room, text, size);
+    return text != NULL && write_text(buffer, text, size);
 }
 
-/* Fills the room with all rows, of which it is known how long they are. Zero, perhaps with an exception, if they are not
- * so long. */
-static int write_rows(Room room, const Column *columns, Py_ssize_t many, Py_ssize_t rows)
+/* Fills the buffer with all rows. Returns 0, possibly with an exception, if they do not have exactly its length. */
+static int write_rows(Buffer buffer, const Column *columns, Py_ssize_t many, Py_ssize_t rows)
 {
-    /* Rows of no bytes at all are not counted out: there may be any number of them. */
-    for (Py_ssize_t row = 0; row < rows && room.at < room.end; row++)
+    /* Rows without bytes are skipped, because there may be any number of them. */
+    for (Py_ssize_t row = 0; row < rows && buffer.at < buffer.end; row++)
         for (Py_ssize_t i = 0; i < many; i++)
-            if (!write_cell(&room, &columns[i], row))
+            if (!write_cell(&buffer, &columns[i], row))
                 return 0;
-    return room.at == room.end;
+    return buffer.at == buffer.end;
 }
 
-/* A text that is in no row may hold anything. */
+/* Reads one column. Without rows a constant text is not encoded, so it may hold a lone surrogate. */
 static int read_column(PyObject *given, Py_ssize_t rows, Column *column)
 {
     *column = (Column){NULL, 0, "", 0};
@@ -247,15 +247,15 @@ static int read_column(PyObject *given, Py_ssize_t rows, Column *column)
         return column->text == NULL ? -1 : 0;
     }
     if (!PyList_Check(given) || PyList_Size(given) != rows) {
-        PyErr_SetString(PyExc_ValueError, "a column is one text, or a list with an item for each row");
+        PyErr_SetString(PyExc_ValueError, "a column must be one text, or a list with an item for each row");
         return -1;
     }
     column->list = given;
-    column->is_numbers = rows > 0 && PyLong_CheckExact(PyList_GetItem(given, 0));
+    column->is_numeric = rows > 0 && PyLong_CheckExact(PyList_GetItem(given, 0));
     return 0;
 }
 
-/* The bytes of all columns in all rows, or -1 with an exception. */
+/* Reads all columns. Returns their bytes in all rows, or -1 with an exception. */
 static Py_ssize_t read_columns(PyObject *given, Py_ssize_t rows, Column *columns, Py_ssize_t many)
 {
     Py_ssize_t total = 0;
@@ -270,16 +270,16 @@ static Py_ssize_t read_columns(PyObject *given, Py_ssize_t rows, Column *columns
     return total;
 }
 
-static PyObject *native_rendered(PyObject *Py_UNUSED(module), PyObject *args)
+static PyObject *native_join_columns(PyObject *Py_UNUSED(module), PyObject *args)
 {
     PyObject *given;
     Py_ssize_t rows;
-    Column columns[MOST_COLUMNS];
-    if (!PyArg_ParseTuple(args, "nO!:rendered", &rows, &PyTuple_Type, &given))
+    Column columns[MAX_COLUMNS];
+    if (!PyArg_ParseTuple(args, "nO!:join_columns", &rows, &PyTuple_Type, &given))
         return NULL;
     Py_ssize_t many = PyTuple_Size(given);
-    if (many > MOST_COLUMNS || rows < 0) {
-        PyErr_SetString(PyExc_ValueError, "too many columns, or fewer than no rows");
+    if (many > MAX_COLUMNS || rows < 0) {
+        PyErr_SetString(PyExc_ValueError, "too many columns, or a negative number of rows");
         return NULL;
     }
     Py_ssize_t total = read_columns(given, rows, columns, many);
@@ -287,21 +287,21 @@ static PyObject *native_rendered(PyObject *Py_UNUSED(module), PyObject *args)
     if (found == NULL)
         return NULL;
     char *begin = PyBytes_AsString(found);
-    if (!write_rows((Room){begin, begin + total}, columns, many, rows)) {
+    if (!write_rows((Buffer){begin, begin + total}, columns, many, rows)) {
         Py_DECREF(found);
         if (!PyErr_Occurred())
-            PyErr_SetString(PyExc_RuntimeError, "a column has changed meanwhile");
+            PyErr_SetString(PyExc_RuntimeError, "a column changed during the call");
         return NULL;
     }
     return found;
 }
 
-/* ── looked for in all bytes at once ─────────────────────────────────────────────────────────────────────────────── */
+/* ── searches ──────────────────────────────────────────────────────────────────────────────────────────────────── */
 
-/* So many bytes are looked at without a way out of the loop between them, so that the compiler makes vectors of it. */
-#define BLOCK 64
+/* Bytes per loop without a branch, so that the compiler vectorizes the loop. */
+#define BLOCK_BYTES 64
 
-/* Whether the text begins anywhere in these places. */
+/* Returns whether the text begins at one of the first `places` bytes. */
 static int begins_within(const char *data, Py_ssize_t places, const char *text, Py_ssize_t width)
 {
     for (Py_ssize_t at = 0; at < places; at++)
@@ -310,41 +310,41 @@ static int begins_within(const char *data, Py_ssize_t places, const char *text, 
     return 0;
 }
 
-/* A block in which its first byte and its last two stand as far apart as in the text is looked at again. */
-static PyObject *native_holds(PyObject *Py_UNUSED(module), PyObject *args)
+/* Compares the first byte and the last two of the text at each place of a block; only blocks with a hit are searched. */
+static PyObject *native_contains(PyObject *Py_UNUSED(module), PyObject *args)
 {
     PyObject *bytes, *wanted;
     char *data, *text;
     Py_ssize_t size, width, at = 0;
-    if (!PyArg_ParseTuple(args, "SS:holds", &bytes, &wanted) || PyBytes_AsStringAndSize(bytes, &data, &size) < 0
+    if (!PyArg_ParseTuple(args, "SS:contains", &bytes, &wanted) || PyBytes_AsStringAndSize(bytes, &data, &size) < 0
         || PyBytes_AsStringAndSize(wanted, &text, &width) < 0)
         return NULL;
     if (width < 2) {
-        PyErr_SetString(PyExc_ValueError, "at least two bytes are looked for");
+        PyErr_SetString(PyExc_ValueError, "the searched text must have at least two bytes");
         return NULL;
     }
     const Py_ssize_t last = width - 1, places = size - last;
-    for (; places - at >= BLOCK; at += BLOCK) {
+    for (; places - at >= BLOCK_BYTES; at += BLOCK_BYTES) {
         unsigned char found = 0;
-        for (int i = 0; i < BLOCK; i++)
+        for (int i = 0; i < BLOCK_BYTES; i++)
             found |= (unsigned char)((data[at + i] == text[0]) & (data[at + i + last - 1] == text[last - 1]) &
                                      (data[at + i + last] == text[last]));
-        if (found && begins_within(data + at, BLOCK, text, width))
+        if (found && begins_within(data + at, BLOCK_BYTES, text, width))
             Py_RETURN_TRUE;
     }
     return PyBool_FromLong(begins_within(data + at, places - at, text, width));
 }
 
-static PyObject *native_counted(PyObject *Py_UNUSED(module), PyObject *args)
+static PyObject *native_count_byte(PyObject *Py_UNUSED(module), PyObject *args)
 {
     PyObject *bytes;
     char *data, byte;
     Py_ssize_t size, at = 0, many = 0;
-    if (!PyArg_ParseTuple(args, "Sc:counted", &bytes, &byte) || PyBytes_AsStringAndSize(bytes, &data, &size) < 0)
+    if (!PyArg_ParseTuple(args, "Sc:count_byte", &bytes, &byte) || PyBytes_AsStringAndSize(bytes, &data, &size) < 0)
         return NULL;
-    for (; size - at >= BLOCK; at += BLOCK) {
+    for (; size - at >= BLOCK_BYTES; at += BLOCK_BYTES) {
         unsigned char found = 0;
-        for (int i = 0; i < BLOCK; i++)
+        for (int i = 0; i < BLOCK_BYTES; i++)
             found = (unsigned char)(found + (data[at + i] == byte));
         many += found;
     }
@@ -353,16 +353,16 @@ static PyObject *native_counted(PyObject *Py_UNUSED(module), PyObject *args)
     return PyLong_FromSsize_t(many);
 }
 
-static PyObject *native_is_unescaped(PyObject *Py_UNUSED(module), PyObject *args)
+static PyObject *native_needs_no_escaping(PyObject *Py_UNUSED(module), PyObject *args)
 {
     PyObject *bytes;
     char *data;
     Py_ssize_t size, at = 0;
-    if (!PyArg_ParseTuple(args, "S:is_unescaped", &bytes) || PyBytes_AsStringAndSize(bytes, &data, &size) < 0)
+    if (!PyArg_ParseTuple(args, "S:needs_no_escaping", &bytes) || PyBytes_AsStringAndSize(bytes, &data, &size) < 0)
         return NULL;
     unsigned char found = 0;
-    for (; size - at >= BLOCK && !found; at += BLOCK)
-        for (int i = 0; i < BLOCK; i++) {
+    for (; size - at >= BLOCK_BYTES && !found; at += BLOCK_BYTES)
+        for (int i = 0; i < BLOCK_BYTES; i++) {
             unsigned char byte = (unsigned char)data[at + i];
             found |= (unsigned char)((byte == '\\') | ((byte < ' ') & (byte != '\n')));
         }
@@ -374,12 +374,12 @@ static PyObject *native_is_unescaped(PyObject *Py_UNUSED(module), PyObject *args
 }
 
 static PyMethodDef methods[] = {
-    {"lines", native_lines, METH_VARARGS, NULL},
-    {"unwrapped", native_unwrapped, METH_VARARGS, NULL},
-    {"rendered", native_rendered, METH_VARARGS, NULL},
-    {"holds", native_holds, METH_VARARGS, NULL},
-    {"counted", native_counted, METH_VARARGS, NULL},
-    {"is_unescaped", native_is_unescaped, METH_VARARGS, NULL},
+    {"split_lines", native_split_lines, METH_VARARGS, NULL},
+    {"strip_braces", native_strip_braces, METH_VARARGS, NULL},
+    {"join_columns", native_join_columns, METH_VARARGS, NULL},
+    {"contains", native_contains, METH_VARARGS, NULL},
+    {"count_byte", native_count_byte, METH_VARARGS, NULL},
+    {"needs_no_escaping", native_needs_no_escaping, METH_VARARGS, NULL},
     {NULL, NULL, 0, NULL},
 };
 

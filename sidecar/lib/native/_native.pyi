@@ -1,6 +1,6 @@
-from sidecar.lib.native.fallback import counted as counted
-from sidecar.lib.native.fallback import holds as holds
-from sidecar.lib.native.fallback import is_unescaped as is_unescaped
-from sidecar.lib.native.fallback import lines as lines
-from sidecar.lib.native.fallback import rendered as rendered
-from sidecar.lib.native.fallback import unwrapped as unwrapped
+from sidecar.lib.native.fallback import contains as contains
+from sidecar.lib.native.fallback import count_byte as count_byte
+from sidecar.lib.native.fallback import join_columns as join_columns
+from sidecar.lib.native.fallback import needs_no_escaping as needs_no_escaping
+from sidecar.lib.native.fallback import split_lines as split_lines
+from sidecar.lib.native.fallback import strip_braces as strip_braces

@@ -1,4 +1,4 @@
-"""What the compiled part does, in Python: its reference, and its place where there was no compiler."""
+"""The functions of the compiled module in Python: their specification, and their replacement without a C compiler."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from operator import add
 _ESCAPED = re.compile(rb"[\x00-\x09\x0b-\x1f\\]")
 
 
-def lines(data: bytes, offset: int) -> tuple[list[str], list[int]] | None:
-    """The lines of UTF-8 text without their line ends, and where each begins, if `data` begins at `offset`.
+def split_lines(data: bytes, offset: int) -> tuple[list[str], list[int]] | None:
+    """Return the lines of UTF-8 text without line ends, and the offset of each if `data` begins at `offset`.
 
-    None if one is empty or no UTF-8, or the last one has no line end.
+    Return None if a line is empty or not UTF-8, or if the last one has no line end.
     """
     try:
         text = data.decode()
@@ -21,41 +21,41 @@ def lines(data: bytes, offset: int) -> tuple[list[str], list[int]] | None:
     texts = text.split("\n")
     if texts.pop() or not texts or not all(texts):
         return None
-    # Each line begins behind the bytes of those before it and their line ends.
+    # A line begins after the bytes and line ends of all lines before it.
     lengths = map(len, texts if text.isascii() else data.split(b"\n"))
     return texts, list(map(add, accumulate(lengths, initial=offset), count()))[: len(texts)]
 
 
-def unwrapped(texts: list[str], first: str, last: str) -> list[str] | None:
-    """Each text without its first and its last character, which are these (ASCII); None if one has others."""
+def strip_braces(texts: list[str], first: str, last: str) -> list[str] | None:
+    """Return each text without its first and last character, which are these (ASCII); None if a text has others."""
     if all(len(text) > 1 and text[0] == first and text[-1] == last for text in texts):
         return [text[1:-1] for text in texts]
     return None
 
 
-def rendered(rows: int, columns: tuple[str | list[str] | list[int], ...]) -> bytes:
-    """The rows one after the other as UTF-8. A column is a text that all rows have, or a list with one item for each:
-    texts, or numbers that are not negative and have 63 bits at most.
+def join_columns(rows: int, columns: tuple[str | list[str] | list[int], ...]) -> bytes:
+    """Return the concatenated rows as UTF-8.
 
-    Raises `UnicodeEncodeError` for half a surrogate pair.
+    A column is a text that all rows share, or a list with one item for each row: texts, or numbers from 0 to 2^63 -
+    1. Raise `UnicodeEncodeError` for a lone surrogate.
     """
     sources = [repeat(column, rows) if isinstance(column, str) else column for column in columns]
     template = "%s" * len(columns)
     return "".join([template % row for row in zip(*sources, strict=False)]).encode()
 
 
-def holds(data: bytes, text: bytes) -> bool:
-    """Whether this text, of at least two bytes, is anywhere. Raises `ValueError` if it is shorter."""
+def contains(data: bytes, text: bytes) -> bool:
+    """Return whether `data` contains `text`. Raise `ValueError` if `text` is shorter than two bytes."""
     if len(text) < 2:
-        raise ValueError("at least two bytes are looked for")
+        raise ValueError("the searched text must have at least two bytes")
     return text in data
 
 
-def counted(data: bytes, byte: bytes) -> int:
-    """How many times this byte is there."""
+def count_byte(data: bytes, byte: bytes) -> int:
+    """Return how often this byte occurs."""
     return data.count(byte)
 
 
-def is_unescaped(data: bytes) -> bool:
-    """Whether JSON would escape nothing but quotes and line ends in this UTF-8 text (RFC 8259, 7)."""
+def needs_no_escaping(data: bytes) -> bool:
+    """Return whether JSON escapes nothing but quotes and line ends in this UTF-8 text (RFC 8259, 7)."""
     return not _ESCAPED.search(data)

@@ -1,4 +1,4 @@
-"""Times as numbers since 1970-01-01T00:00:00Z, with the digits of the second that they have."""
+"""Timestamps as numbers since 1970-01-01T00:00:00Z; the digits of the fraction are kept."""
 
 from __future__ import annotations
 
@@ -8,72 +8,75 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from math import floor
 
-from sidecar.parse.time.second_cache import Ends, SecondCache
+from sidecar.parse.time.second_cache import SecondCache, TimeAffixes
 
 EPOCHS: dict[str, int | None] = {"epoch": None, "epoch_ms": 3, "epoch_us": 6, "epoch_ns": 9}
-"""Decimal places of the numbers of each format; None is told by how many digits there are."""
+"""Decimals of the numbers of each format; None: guess from the number of digits."""
 
 _GUESSES = ((11, 0), (14, 3), (17, 6), (20, 9))
-"""(digits before the point up to, decimal places): 10-digit numbers are seconds until the year 5138. But for those of
-few seconds, 9 to 11 digits say the second."""
+"""(maximum digits before the point, decimals): a 10-digit number is seconds until the year 5138."""
 
-_LEAST, _MOST = -20, 12
-"""Powers of ten between which a number of seconds has to be, so that its digits are few."""
+_MIN_EXPONENT, _MAX_DIGITS = -20, 12
+"""Powers of ten that limit a number of seconds, so that it has few digits."""
 
 
 class Epoch:
-    """Numbers of seconds × 10^places; without `places`, those that the digits before the point suggest."""
+    """Converts numbers of seconds × 10^decimals; without `decimals`, guesses them from the number of digits."""
 
-    def __init__(self, places: int | None) -> None:
-        self._places = places
+    def __init__(self, decimals: int | None) -> None:
+        self._places = decimals
         widths = (
-            [(at, "9,11" if at else "1,11") for _, at in _GUESSES] if places is None else [(places, f"1,{_MOST}")]
+            [(decimals, "9,11" if decimals else "1,11") for _, decimals in _GUESSES]
+            if decimals is None
+            else [(decimals, f"1,{_MAX_DIGITS}")]
         )
-        self._lines = [re.compile(_lines(at, width), re.ASCII | re.MULTILINE) for at, width in widths]
-        self._seconds = SecondCache(_whole)
+        self._lines = [
+            re.compile(_lines_regex(decimals, width), re.ASCII | re.MULTILINE) for decimals, width in widths
+        ]
+        self._seconds = SecondCache(_convert_second)
 
-    def one(self, text: str) -> str:
-        """The time of a number."""
-        places = self._places
-        if places is None:
+    def convert(self, text: str) -> str:
+        """Return the timestamp of a number."""
+        decimals = self._places
+        if decimals is None:
             digits = len(text.lstrip("-").partition(".")[0])
-            places = next((at for most, at in _GUESSES if digits <= most), None)
-        return "" if places is None else self._scaled(places, text)
+            decimals = next((decimals for most, decimals in _GUESSES if digits <= most), None)
+        return "" if decimals is None else self._convert_scaled(decimals, text)
 
-    def all(self, texts: Sequence[str]) -> list[str] | None:
-        """The times of numbers with as many places all of them."""
+    def convert_all(self, texts: Sequence[str]) -> list[str] | None:
+        """Return the timestamps of numbers that have the same number of digits; else None."""
         joined = "\n".join(texts)
         for pattern in self._lines:
             if pattern.match(joined):
                 rows = pattern.findall(joined)
                 if len(rows) < len(texts):
                     return None
-                return self._seconds.all([whole for whole, _ in rows], [fraction for _, fraction in rows])
+                return self._seconds.convert_all([whole for whole, _ in rows], [fraction for _, fraction in rows])
         return None
 
-    def _scaled(self, places: int, text: str) -> str:
-        whole, _, fraction = (text[:-places], "", text[-places:]) if places else text.partition(".")
+    def _convert_scaled(self, decimals: int, text: str) -> str:
+        whole, _, fraction = (text[:-decimals], "", text[-decimals:]) if decimals else text.partition(".")
         digits = whole + fraction
-        if not (digits.isdigit() and digits.isascii() and 0 < len(whole) <= _MOST) or text[-1] == ".":
-            return _scaled(places, text)
-        return self._seconds.one(whole, fraction[:9])
+        if not (digits.isdigit() and digits.isascii() and 0 < len(whole) <= _MAX_DIGITS) or text[-1] == ".":
+            return _to_rfc3339(decimals, text)
+        return self._seconds.convert(whole, fraction[:9])
 
 
-def _lines(places: int, width: str) -> str:
-    """Numbers with so many places that have a line each: whole seconds of so many digits, and what is behind them."""
-    behind = rf"(\d{{{places}}})" if places else r"(?:\.(\d{1,9})\d*)?"
-    return rf"^(\d{{{width}}}){behind}$"
+def _lines_regex(decimals: int, width: str) -> str:
+    """Return a regex of numbers, one per line: whole seconds with `width` digits, and the decimals."""
+    rest = rf"(\d{{{decimals}}})" if decimals else r"(?:\.(\d{1,9})\d*)?"
+    return rf"^(\d{{{width}}}){rest}$"
 
 
-def _whole(seconds: str) -> Ends:
-    return _scaled(0, seconds)[:-1], "Z"
+def _convert_second(seconds: str) -> TimeAffixes:
+    return _to_rfc3339(0, seconds)[:-1], "Z"
 
 
-def _scaled(places: int, text: str) -> str:
-    """RFC 3339 text for a number of seconds × 10^places since the epoch, with the digits that it has."""
+def _to_rfc3339(decimals: int, text: str) -> str:
+    """Return RFC 3339 text for a number of seconds × 10^decimals since the epoch, with its digits."""
     try:
-        number = Decimal(text).scaleb(-places)
-        if not (number.is_finite() and _LEAST <= number.adjusted() < _MOST):
+        number = Decimal(text).scaleb(-decimals)
+        if not (number.is_finite() and _MIN_EXPONENT <= number.adjusted() < _MAX_DIGITS):
             return ""
         seconds = floor(number)
         fraction = f"{number - seconds:f}".partition(".")[2][:9]

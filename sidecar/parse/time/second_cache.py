@@ -1,4 +1,4 @@
-"""Times that are converted once for each second, with the fraction as it is written."""
+"""Caches the conversion of timestamps per second; the fraction is kept as written."""
 
 from __future__ import annotations
 
@@ -6,45 +6,45 @@ from collections.abc import Callable, Sequence
 from typing import Generic, TypeVar
 
 Key = TypeVar("Key")
-_CACHED = 4096
+_MAX_CACHED_SECONDS = 4096
 
-Ends = tuple[str, str]
-"""What stands before and after the fraction of a time as RFC 3339 has it; nothing for no time."""
+TimeAffixes = tuple[str, str]
+"""RFC 3339 text before and after the fraction; ("", "") if it is not a timestamp."""
 
 
 class SecondCache(Generic[Key]):
-    """Knows what `convert` made of what stands for a second."""
+    """Caches what `convert` returns for each second."""
 
-    def __init__(self, convert: Callable[[Key], Ends]) -> None:
-        self._convert = convert
-        self._known: dict[Key, Ends] = {}
+    def __init__(self, convert: Callable[[Key], TimeAffixes]) -> None:
+        self._convert_second = convert
+        self._cached: dict[Key, TimeAffixes] = {}
 
-    def one(self, key: Key, fraction: str = "") -> str:
-        """The time, or "" if there is none."""
-        found = self._known.get(key)
-        if found is None:
-            if len(self._known) >= _CACHED:
-                self._known.clear()
-            found = self._known[key] = self._convert(key)
-        head, tail = found
+    def convert(self, key: Key, fraction: str = "") -> str:
+        """Return the timestamp, or "" if there is none."""
+        affixes = self._cached.get(key)
+        if affixes is None:
+            if len(self._cached) >= _MAX_CACHED_SECONDS:
+                self._cached.clear()
+            affixes = self._cached[key] = self._convert_second(key)
+        head, tail = affixes
         return f"{head}.{fraction}{tail}" if fraction and head else head + tail
 
-    def all(self, keys: Sequence[Key], fractions: Sequence[str] = ()) -> list[str]:
-        """The same for several, of which many are alike. With no fractions at all, none of them has one."""
-        known = self._known
-        if len(known) > _CACHED:
-            known.clear()
+    def convert_all(self, keys: Sequence[Key], fractions: Sequence[str] = ()) -> list[str]:
+        """Return the timestamps of several keys, many of them equal. Empty `fractions`: none has a fraction."""
+        cached = self._cached
+        if len(cached) > _MAX_CACHED_SECONDS:
+            cached.clear()
         distinct = set(keys)
-        for key in distinct - known.keys():
-            known[key] = self._convert(key)
+        for key in distinct - cached.keys():
+            cached[key] = self._convert_second(key)
         if not fractions:
-            whole = {key: "".join(known[key]) for key in distinct}
+            whole = {key: "".join(cached[key]) for key in distinct}
             return [whole[key] for key in keys]
         return [
             f"{head}.{fraction}{tail}" if fraction and head else head + tail
-            for (head, tail), fraction in zip([known[key] for key in keys], fractions, strict=True)
+            for (head, tail), fraction in zip([cached[key] for key in keys], fractions, strict=True)
         ]
 
     def clear(self) -> None:
-        """From now on another second may be meant."""
-        self._known.clear()
+        """Forget all conversions, because the same text may mean another second."""
+        self._cached.clear()

@@ -1,7 +1,7 @@
-"""Times in a format of the user's own: converted once for each second, the fraction kept as it is written.
+"""Parses timestamps in a strptime format; caches one conversion per second and keeps the fraction verbatim.
 
-The directives are those of Python's `datetime.strptime`, but `%f` takes up to nine digits and `%Z` takes names of the
-zone database.
+The directives are those of Python's `datetime.strptime`. In addition, `%f` takes up to nine digits and `%Z` takes
+names of the IANA database.
 """
 
 from __future__ import annotations
@@ -14,120 +14,122 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from sidecar.lib.clock import Clock
 from sidecar.parse.time.missing_dates import latest_day, latest_year
 from sidecar.parse.time.rfc3339 import is_rfc3339
-from sidecar.parse.time.second_cache import Ends, SecondCache
+from sidecar.parse.time.second_cache import SecondCache, TimeAffixes
 
 _HOUR_S = 3600
 _FRACTION = re.compile(r"\d{1,9}", re.ASCII)
-_SET_APART = re.compile(r"[.,;:]")
-_YEARS = frozenset("YyGcxsDF")
-_DAYS = frozenset("mbBdjUWVuwaA") | _YEARS
+_SEPARATOR = re.compile(r"[.,;:]")
+_YEAR_DIRECTIVES = frozenset("YyGcxsDF")
+_DAY_DIRECTIVES = frozenset("mbBdjUWVuwaA") | _YEAR_DIRECTIVES
 
 
 class Strptime:
-    """Reads one format. `zone` is that of times without one; `clock` says which year those without a year are of."""
+    """Converts one format. `zone` is the zone of times without one; `clock` gives the year of times without one."""
 
-    def __init__(self, form: str, zone: ZoneInfo, clock: Clock) -> None:
+    def __init__(self, format_text: str, zone: ZoneInfo, clock: Clock) -> None:
         self._zone, self._clock = zone, clock
-        self._form, self._apart, self._before = _without_fraction(form)
-        words = self._form.split()
-        self._named = words.index("%Z") if words.count("%Z") == 1 else None
-        if self._named is not None:
-            del words[self._named]
-            self._form = " ".join(words)
-        directives = frozenset(re.findall(r"%(.)", self._form.replace("%%", "")))
-        self._has_year, self._has_day = bool(directives & _YEARS), bool(directives & _DAYS)
-        self._lines = re.compile(_of_lines(self._apart, self._before), re.ASCII | re.MULTILINE)
-        self._seconds = SecondCache(self._ends)
-        self._until = 0.0
+        self._format, self._separator, self._separator_count = _split_fraction(format_text)
+        words = self._format.split()
+        self._zone_word = words.index("%Z") if words.count("%Z") == 1 else None
+        if self._zone_word is not None:
+            del words[self._zone_word]
+            self._format = " ".join(words)
+        directives = frozenset(re.findall(r"%(.)", self._format.replace("%%", "")))
+        self._has_year, self._has_day = bool(directives & _YEAR_DIRECTIVES), bool(directives & _DAY_DIRECTIVES)
+        self._lines = re.compile(_lines_regex(self._separator, self._separator_count), re.ASCII | re.MULTILINE)
+        self._seconds = SecondCache(self._convert_parts)
+        self._expires_at = 0.0
 
-    def one(self, text: str) -> str:
-        """The time as RFC 3339 text, or "" if it is not written so."""
-        self._forget()
+    def convert(self, text: str) -> str:
+        """Return RFC 3339 text, or "" if the text does not have this format."""
+        self._expire()
         fraction, key = "", (text, "")
-        if self._apart:
-            pieces = text.split(self._apart, self._before)
-            match = _FRACTION.match(pieces[-1]) if len(pieces) > self._before else None
+        if self._separator:
+            pieces = text.split(self._separator, self._separator_count)
+            match = _FRACTION.match(pieces[-1]) if len(pieces) > self._separator_count else None
             if match is None:
                 return ""
             fraction = match[0]
             key = (text[: -len(pieces[-1]) - 1], pieces[-1][match.end() :])
-        return self._seconds.one(key, fraction)
+        return self._seconds.convert(key, fraction)
 
-    def all(self, texts: Sequence[str]) -> list[str] | None:
-        """The times of several without line ends."""
-        self._forget()
-        if not self._apart:
-            return self._seconds.all([(text, "") for text in texts])
+    def convert_all(self, texts: Sequence[str]) -> list[str] | None:
+        """Return the timestamps of several texts without line ends; None if some do not have this format."""
+        self._expire()
+        if not self._separator:
+            return self._seconds.convert_all([(text, "") for text in texts])
         rows = self._lines.findall("\n".join(texts))
         if len(rows) != len(texts):
             return None
-        return self._seconds.all([(head, tail) for head, _, tail in rows], [fraction for _, fraction, _ in rows])
+        return self._seconds.convert_all(
+            [(head, tail) for head, _, tail in rows], [fraction for _, fraction, _ in rows]
+        )
 
-    def _forget(self) -> None:
-        """A time without its year means another one in another hour, perhaps."""
-        if not self._has_year and (now := self._clock.now()) >= self._until:
+    def _expire(self) -> None:
+        """Drop cached times without a year every hour, because they may mean another year."""
+        if not self._has_year and (now := self._clock.now()) >= self._expires_at:
             self._seconds.clear()
-            self._until = (now // _HOUR_S + 1) * _HOUR_S
+            self._expires_at = (now // _HOUR_S + 1) * _HOUR_S
 
-    def _ends(self, parts: tuple[str, str]) -> Ends:
-        """What stands before and after the fraction, given the same of the text."""
+    def _convert_parts(self, parts: tuple[str, str]) -> TimeAffixes:
+        """Return the text before and after the fraction, given the same of the source text."""
         text = "".join(parts)
         zone = self._zone
-        if self._named is not None:
+        if self._zone_word is not None:
             words = text.split()
-            if len(words) <= self._named:
+            if len(words) <= self._zone_word:
                 return "", ""
-            zone = _zone(words.pop(self._named), zone)
+            zone = _find_zone(words.pop(self._zone_word), zone)
             text = " ".join(words)
-        found = self._read(text)
-        if found is None:
+        time = self._read(text)
+        if time is None:
             return "", ""
-        written = (found if found.tzinfo else found.replace(tzinfo=zone)).isoformat()
-        whole, tail = written[:19], written[19:]
+        iso = (time if time.tzinfo else time.replace(tzinfo=zone)).isoformat()
+        head, tail = iso[:19], iso[19:]
         if tail.startswith("."):
-            # Where nothing sets the fraction apart, it is read together with the rest.
-            whole, tail = written[:26], written[26:]
+            # Without a separator the fraction is read together with the rest.
+            head, tail = iso[:26], iso[26:]
         tail = "Z" if tail == "+00:00" else tail
-        return (whole, tail) if is_rfc3339(whole + tail) else ("", "")
+        return (head, tail) if is_rfc3339(head + tail) else ("", "")
 
     def _read(self, text: str) -> datetime | None:
         try:
             if self._has_year:
-                return datetime.strptime(text, self._form)
+                return datetime.strptime(text, self._format)
             if not self._has_day:
-                return latest_day(datetime.strptime(text, self._form), self._clock.now())
+                return latest_day(datetime.strptime(text, self._format), self._clock.now())
         except ValueError:
             return None
-        # The year is given with the text: of the year that strptime assumes there is no 29th of February.
+        # The year is appended to the text, because the year that strptime assumes has no 29th of February.
         return latest_year(
-            lambda year: datetime.strptime(f"{text} {year}", f"{self._form} %Y").replace(tzinfo=None),
+            lambda year: datetime.strptime(f"{text} {year}", f"{self._format} %Y").replace(tzinfo=None),
             self._clock.now(),
         )
 
 
-def _without_fraction(form: str) -> tuple[str, str, int]:
-    """The format without its `%f`, the character that sets it apart, and how many of it stand up to there."""
-    at = form.find("%f")
-    apart = form[at - 1 : at] if at > 0 else ""
-    if not _SET_APART.fullmatch(apart) or form[at - 2 : at - 1] == "%":
-        return form, "", 0
-    return form[: at - 1] + form[at + 2 :], apart, form[:at].count(apart)
+def _split_fraction(format_text: str) -> tuple[str, str, int]:
+    """Return the format without `%f`, the separator before it, and how often that occurs up to there."""
+    at = format_text.find("%f")
+    separator = format_text[at - 1 : at] if at > 0 else ""
+    if not _SEPARATOR.fullmatch(separator) or format_text[at - 2 : at - 1] == "%":
+        return format_text, "", 0
+    return format_text[: at - 1] + format_text[at + 2 :], separator, format_text[:at].count(separator)
 
 
-def _of_lines(apart: str, before: int) -> str:
-    """A pattern of texts that have a line each: the fraction, set apart by this, and what stands round it."""
-    one = re.escape(apart)
-    upto = f"(?:[^{one}\\n]*+{one}){{{before - 1}}}" if before > 1 else ""
-    return rf"^({upto}[^{one}\n]*+){one}(\d{{1,9}}+)(.*+)$" if apart else ""
+def _lines_regex(separator: str, separator_count: int) -> str:
+    """Return a regex of texts, one per line: before the fraction, the fraction, after it."""
+    escaped = re.escape(separator)
+    head = f"(?:[^{escaped}\\n]*+{escaped}){{{separator_count - 1}}}" if separator_count > 1 else ""
+    return rf"^({head}[^{escaped}\n]*+){escaped}(\d{{1,9}}+)(.*+)$" if separator else ""
 
 
-def _zone(name: str, otherwise: ZoneInfo) -> ZoneInfo:
-    """The zone of this IANA name. Short names such as CET or EST mean several zones, or one without summer time."""
+def _find_zone(name: str, default: ZoneInfo) -> ZoneInfo:
+    """Return the zone with this IANA name. Short names such as CET or EST are ambiguous and not used."""
     if name in ("UTC", "GMT", "Z"):
         return ZoneInfo("UTC")
     if "/" not in name:
-        return otherwise
+        return default
     try:
         return ZoneInfo(name)
     except (ZoneInfoNotFoundError, ValueError, OSError):
-        return otherwise
+        return default

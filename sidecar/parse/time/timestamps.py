@@ -1,6 +1,6 @@
-"""Event times: whatever an application writes, as RFC 3339 text that a database takes.
+"""Converts timestamps of applications to RFC 3339, which every database accepts.
 
-ISO 8601 with a zone stays as it is written, nanoseconds included; everything else is put into that form.
+ISO 8601 with a zone stays as written, nanoseconds included; everything else is converted.
 """
 
 from __future__ import annotations
@@ -14,83 +14,80 @@ from zoneinfo import ZoneInfo
 from sidecar.lib.clock import Clock, SystemClock
 from sidecar.parse.time.epoch import EPOCHS, Epoch
 from sidecar.parse.time.rfc3339 import all_rfc3339, any_rfc3339, is_rfc3339
-from sidecar.parse.time.second_cache import Ends, SecondCache
+from sidecar.parse.time.second_cache import SecondCache, TimeAffixes
 from sidecar.parse.time.strptime import Strptime
 
 _LOOSE = re.compile(
     r"(\d{4}-\d\d-\d\d[T ]\d\d:\d\d(?::\d\d)?)(?:[.,](\d{1,9})\d*)?\s?(Z|z|UTC|[+-]\d\d(?::?\d\d)?)?", re.ASCII
 )
 _LOOSE_LINES = re.compile(f"^{_LOOSE.pattern}$".replace(r"\s", "[ \t\f\v]"), re.ASCII | re.MULTILINE)
-_CLF = re.compile(r"(\d\d)/([A-Z][a-z]{2})/(\d{4}):(\d\d:\d\d:\d\d) ([+-]\d\d)(\d\d)", re.ASCII)
+_COMMON_LOG = re.compile(r"(\d\d)/([A-Z][a-z]{2})/(\d{4}):(\d\d:\d\d:\d\d) ([+-]\d\d)(\d\d)", re.ASCII)
 _NAMES = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 MONTHS = {name: f"{n:02}" for n, name in enumerate(_NAMES, 1)}
-"""The number of a month by its English name, as two digits."""
+"""Number of a month as two digits, by its English abbreviation."""
 
-_TO_THE_MINUTE = len("2026-11-23T01:00")
+_LENGTH_WITHOUT_SECONDS = len("2026-11-23T01:00")
 
-_LONGEST = 128
-"""No time is longer. The application may put a whole line there, and what is read is remembered."""
+_MAX_LENGTH = 128
+"""Characters of a timestamp. The application may put a whole line there, and conversions are cached."""
 
 
 class TimeFormat(Protocol):
-    """One way to write times. What it makes of them is RFC 3339 text, or "" where they are not written so."""
+    """One format of timestamps. Converts to RFC 3339, or "" for text that does not have the format."""
 
-    def one(self, text: str) -> str:
-        """The time of one text without blanks round it."""
+    def convert(self, text: str) -> str:
+        """Return the timestamp of one text without surrounding blanks."""
         ...
 
-    def all(self, texts: Sequence[str]) -> list[str] | None:
-        """The same for several that have no line ends, at a stroke; None if they have to be looked at one by one.
-
-        No format but this one takes any of them, then, or it is asked before.
-        """
+    def convert_all(self, texts: Sequence[str]) -> list[str] | None:
+        """Return the timestamps of several texts without line ends; None if they must be converted one by one."""
         ...
 
 
 class Timestamps:
-    """Reads event times. `formats` are tried in order; without any, ISO 8601 and epoch numbers are.
+    """Converts event timestamps. `formats` are tried in order; by default ISO 8601 and epoch numbers.
 
-    `zone` is that of times without one; `clock` says which year those without a year are of.
+    `zone` is the zone of times without one; `clock` gives the year of times without one.
     """
 
     def __init__(self, formats: Sequence[str] = (), zone: str = "UTC", clock: Clock | None = None) -> None:
         self._zone, self._clock = ZoneInfo(zone), clock or SystemClock()
         self._formats = [self._format(name) for name in formats or ("iso8601", "epoch")]
-        # No text is both ISO 8601 and a number; of other formats, the first one has to have its say before others.
-        self._together = self._formats[: None if not formats else 1]
-        self.as_written = not formats or formats[0] == "iso8601"
+        # No text is both ISO 8601 and a number, so their order does not matter. Custom formats are tried in order.
+        self._batch_formats = self._formats[: None if not formats else 1]
+        self._keeps_rfc3339 = not formats or formats[0] == "iso8601"
 
     def read(self, value: str | float | int) -> str:
-        """RFC 3339 text for what the application wrote, or "" if it cannot be read."""
+        """Return RFC 3339 text for a value of the application, or "" if it is not a timestamp."""
         text = value if isinstance(value, str) else str(value)
-        if len(text) > _LONGEST:
+        if len(text) > _MAX_LENGTH:
             return ""
-        if self.as_written and is_rfc3339(text):
+        if self._keeps_rfc3339 and is_rfc3339(text):
             return text
         text = text.strip()
-        for form in self._formats:
-            if found := form.one(text):
-                return found
+        for time_format in self._formats:
+            if converted := time_format.convert(text):
+                return converted
         return ""
 
-    def all(self, texts: Sequence[str]) -> list[str]:
-        """The same for each of several texts."""
-        return self._at_a_stroke(texts) or [self.read(text) if text else "" for text in texts]
+    def convert_all(self, texts: Sequence[str]) -> list[str]:
+        """Return RFC 3339 text for each of several texts, or ""."""
+        return self._convert_chunk(texts) or [self.read(text) if text else "" for text in texts]
 
-    def _at_a_stroke(self, texts: Sequence[str]) -> list[str] | None:
+    def _convert_chunk(self, texts: Sequence[str]) -> list[str] | None:
         if not texts or not all(texts):
             return None
-        if self.as_written and all_rfc3339(texts):
+        if self._keeps_rfc3339 and all_rfc3339(texts):
             return list(texts)
         joined = "\n".join(texts)
-        if joined.count("\n") >= len(texts) or max(map(len, texts)) > _LONGEST:
+        if joined.count("\n") >= len(texts) or max(map(len, texts)) > _MAX_LENGTH:
             return None
-        if self.as_written and "T" in joined and any_rfc3339(joined):
+        if self._keeps_rfc3339 and "T" in joined and any_rfc3339(joined):
             return None
         bare = list(map(str.strip, texts))
-        for form in self._together:
-            if found := form.all(bare):
-                return found if "" not in found else None
+        for time_format in self._batch_formats:
+            if converted := time_format.convert_all(bare):
+                return converted if "" not in converted else None
         return None
 
     def _format(self, name: str) -> TimeFormat:
@@ -104,48 +101,52 @@ class Timestamps:
 
 
 class Iso8601:
-    """ISO 8601 as it is written by people: a blank for the `T`, a comma before the fraction, no zone, no seconds."""
+    """Loose ISO 8601: a blank for the `T`, a comma before the fraction, no zone, no seconds."""
 
     def __init__(self, zone: ZoneInfo) -> None:
         self._zone = zone
-        self._seconds = SecondCache(self._ends)
+        self._seconds = SecondCache(self._convert)
 
-    def one(self, text: str) -> str:
-        """The time of one text."""
+    def convert(self, text: str) -> str:
+        """Return the timestamp of one text."""
         match = _LOOSE.fullmatch(text)
         if not match:
             return ""
-        whole, fraction, zone = match.groups("")
-        return self._seconds.one((whole, zone), fraction)
+        local, fraction, zone = match.groups("")
+        return self._seconds.convert((local, zone), fraction)
 
-    def all(self, texts: Sequence[str]) -> list[str] | None:
-        """The times of several, if all are written so."""
+    def convert_all(self, texts: Sequence[str]) -> list[str] | None:
+        """Return the timestamps of several texts; None if one does not have this format."""
         joined = "\n".join(texts)
         rows = _LOOSE_LINES.findall(joined) if _LOOSE_LINES.match(joined) else ()
         if len(rows) != len(texts):
             return None
-        return self._seconds.all([(whole, zone) for whole, _, zone in rows], [fraction for _, fraction, _ in rows])
+        return self._seconds.convert_all(
+            [(local, zone) for local, _, zone in rows], [fraction for _, fraction, _ in rows]
+        )
 
-    def _ends(self, key: tuple[str, str]) -> Ends:
+    def _convert(self, key: tuple[str, str]) -> TimeAffixes:
         written, zone = key
-        whole = f"{written[:10]}T{written[11:]}" + (":00" if len(written) == _TO_THE_MINUTE else "")
-        offset = offset_text(zone) if zone else offset_at(whole, self._zone)
-        return (whole, offset) if is_rfc3339(whole + offset) else ("", "")
+        local = f"{written[:10]}T{written[11:]}" + (":00" if len(written) == _LENGTH_WITHOUT_SECONDS else "")
+        offset = offset_text(zone) if zone else offset_at(local, self._zone)
+        return (local, offset) if is_rfc3339(local + offset) else ("", "")
 
 
-def offset_at(whole: str, zone: ZoneInfo) -> str:
-    """The offset of a zone at a time in ISO 8601 without one, as RFC 3339 has it; "" if there is no such time, which
-    is not looked at in UTC."""
+def offset_at(local: str, zone: ZoneInfo) -> str:
+    """Return the UTC offset of a zone at a local time in ISO 8601; "" if there is no such time.
+
+    In UTC the time is not validated.
+    """
     if zone.key == "UTC":
         return "Z"
     try:
-        return offset_text(datetime.fromisoformat(whole).replace(tzinfo=zone).strftime("%z"))
+        return offset_text(datetime.fromisoformat(local).replace(tzinfo=zone).strftime("%z"))
     except ValueError:
         return ""
 
 
 def offset_text(zone: str) -> str:
-    """An offset from UTC as RFC 3339 has it: `+01`, `+0100`, `+01:00` are `+01:00`."""
+    """Return a UTC offset as in RFC 3339: `+01`, `+0100` and `+01:00` become `+01:00`."""
     if zone in ("Z", "z", "UTC", "+0000", "+00:00", "+00", "-0000"):
         return "Z"
     digits = zone[1:].replace(":", "").ljust(4, "0")
@@ -153,26 +154,26 @@ def offset_text(zone: str) -> str:
 
 
 class CommonLog:
-    """Times as nginx and Apache write them (`23/Nov/2026:01:00:00 +0000`), one conversion for each second."""
+    """Timestamps of nginx and Apache (`23/Nov/2026:01:00:00 +0000`), one conversion per second."""
 
     def __init__(self) -> None:
-        self._seconds = SecondCache(_of_common_log)
+        self._seconds = SecondCache(_convert_common_log)
 
-    def all(self, texts: Sequence[str]) -> list[str]:
-        """The time of each text; "" for one that cannot be read."""
-        if texts and max(map(len, texts)) > _LONGEST:
-            texts = [text if len(text) <= _LONGEST else "" for text in texts]
-        return self._seconds.all(texts)
+    def convert_all(self, texts: Sequence[str]) -> list[str]:
+        """Return the timestamp of each text; "" for one that is not a timestamp."""
+        if texts and max(map(len, texts)) > _MAX_LENGTH:
+            texts = [text if len(text) <= _MAX_LENGTH else "" for text in texts]
+        return self._seconds.convert_all(texts)
 
-    def one(self, text: str) -> str:
-        """The same for one of them, which is not long."""
-        return self._seconds.one(text)
+    def convert(self, text: str) -> str:
+        """Return the timestamp of one short text."""
+        return self._seconds.convert(text)
 
 
-def _of_common_log(text: str) -> Ends:
-    match = _CLF.fullmatch(text)
+def _convert_common_log(text: str) -> TimeAffixes:
+    match = _COMMON_LOG.fullmatch(text)
     if not match or match[2] not in MONTHS:
         return "", ""
     day, month, year, clock, hours, minutes = match.groups()
-    whole, offset = f"{year}-{MONTHS[month]}-{day}T{clock}", offset_text(hours + minutes)
-    return (whole, offset) if is_rfc3339(whole + offset) else ("", "")
+    local, offset = f"{year}-{MONTHS[month]}-{day}T{clock}", offset_text(hours + minutes)
+    return (local, offset) if is_rfc3339(local + offset) else ("", "")

@@ -79,7 +79,7 @@ class Text:
         """
         if hint not in self._known:
             letters = _letters(hint)
-            may_match = len(letters) < _SHORTEST or native.holds(self._lower_bytes, letters)
+            may_match = len(letters) < _SHORTEST or native.contains(self._lower_bytes, letters)
             self._known[hint] = may_match and cache(hint).search(self.lower) is not None
         return self._known[hint]
 
