@@ -18,8 +18,10 @@ from msgspec.structs import replace
 
 from sidecar.deliver.backoff import Backoff
 from sidecar.deliver.batcher import Batcher, BatchLimits, BatchPart
+from sidecar.deliver.context import SinkContext
 from sidecar.deliver.retry import DeliveryResult, RetryingWriter
-from sidecar.errors import DeliveryError, Misconfigured, RequestTooLarge, Retryable, SidecarError, StateError
+from sidecar.deliver.sink_status import SinkStatus
+from sidecar.errors import DeliveryError, Retryable, SidecarError, StateError
 from sidecar.lib.clock import Clock
 from sidecar.model.batch import Batch
 from sidecar.model.checkpoint import ORIGIN, Checkpoint, CheckpointUpdate, KnownFile
@@ -98,18 +100,13 @@ class Shipper(threading.Thread):
         self._after_commit: deque[Callable[[], None]] = deque()
         self._is_open = False
         self._fault: DeliveryError | None = None
-        self._told: str | None = ""
-        self._state, self._state_since, self._error, self._error_class = "new", clock.now(), "", ""
         self._in_flight_bytes = 0
         self.tally = Counters()
-        self._diverted_day = 0.0
+        self._status = SinkStatus(SinkContext(pipeline, sink_name, clock, emit, self.tally))
         self._backoff = Backoff()
         self._wait_until = float("-inf")
         self._last_chances: tuple[float, ...] = ()
         """When the sink is tried at the end, if it was not tried since."""
-
-        self._blocked: tuple[float, str] | None = None
-        """Since when nothing can be made durable, and why: then nothing goes on."""
 
         self._is_durable = True
 
@@ -143,18 +140,17 @@ class Shipper(threading.Thread):
     @property
     def is_down(self) -> bool:
         """Whether the destination took nothing when it was last tried."""
-        return bool(self._told)
+        return self._status.is_down
 
     def facts(self, destination: str) -> ShipperStatus:
         """What there is to know of it, read without a pause of its work."""
         now = self._clock.monotonic()
-        state = self._state, self._state_since, self._error
-        if blocked := self._blocked:
-            state = "blocked", *blocked
+        state = self._status.snapshot()
         behind = [(cursor, size) for number, cursor, size in self._unsettled() if self._is_waiting(number, cursor)]
         appeared = [cursor.life.appeared(cursor.settled.offset) for cursor, _ in behind]
         return ShipperStatus(
-            self.pipeline, self.sink_name, destination, *state, self._error_class,
+            self.pipeline, self.sink_name, destination,
+            state=state.state, since=state.since, error=state.error, error_class=state.error_class,
             lag_bytes=sum([size for _, size in behind]),
             lag_s=max((now - at for at in appeared if at is not None), default=0.0),
             in_flight_bytes=self._in_flight_bytes, tally=self.tally,
@@ -521,17 +517,16 @@ class Shipper(threading.Thread):
         self._in_flight_bytes -= _size_of(parts)
         if isinstance(outcome, DeliveryError):
             self.tally.retries += 1
-            self._error_class = _class_of(outcome)
-            add(self.tally.faults, self._error_class, 1)
+            self._status.count_failure(outcome)
             self._fault = self._fault or outcome
             return
         self.tally.retries += outcome.attempts - 1
         self.tally.duplicates += outcome.already
-        self._tell_diverted(outcome.diverted)
+        self._status.count_diverted(outcome.diverted)
         self.tally.latency.add(took)
         self.tally.attempts.add(outcome.attempts - 1)
         self.tally.documents.add(len(batch))
-        self._tell_up()
+        self._status.up()
         self._backoff.reset()
         self.delivered_at = self._clock.monotonic()
         self._receipt = outcome.receipt or self._receipt
@@ -543,20 +538,12 @@ class Shipper(threading.Thread):
                 events.Rejected(self.pipeline, self.sink_name, len(outcome.rejected), first.kind, first.reason)
             )
 
-    def _tell_diverted(self, count: int) -> None:
-        """Count each, and log one event a day."""
-        self.tally.diverted += count
-        day = self._clock.now() // 86400
-        if count and day != self._diverted_day:
-            self._diverted_day = day
-            self._emit(events.TooManyTargets(self.pipeline, self.sink_name, count))
-
     def _retreat(self) -> None:
         """After a fault: when nothing is under way any more, drop what is held and read it again later."""
         fault = self._fault
         if fault is None or self._in_flight:
             return
-        self._tell_down(fault)
+        self._status.down(fault)
         if not self._commit(now_or_never=True):
             return
         self._batch = Batcher()
@@ -568,24 +555,6 @@ class Shipper(threading.Thread):
         self._is_open = self._is_open and not isinstance(self._sink, ResumableSink)
         chances = [at for at in self._last_chances if at > self._sent_at]
         self._wait_until = min([self._clock.monotonic() + self._backoff.after(fault), *chances])
-
-    def _tell_down(self, fault: DeliveryError) -> None:
-        if self._told != fault.message:
-            self._told = fault.message
-            self._state, self._state_since = self._state_of(fault), self._clock.now()
-            self._error = str(fault)
-            kind = events.SinkMisconfigured if isinstance(fault, Misconfigured) else events.SinkDown
-            self._emit(kind(self.pipeline, self.sink_name, str(fault)))
-
-    @staticmethod
-    def _state_of(fault: DeliveryError) -> str:
-        return "misconfigured" if isinstance(fault, Misconfigured) else "retrying"
-
-    def _tell_up(self) -> None:
-        if self._told is not None:
-            self._told = None
-            self._state, self._state_since, self._error = "up", self._clock.now(), ""
-            self._emit(events.SinkUp(self.pipeline, self.sink_name))
 
     # ── commit ──────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -642,7 +611,7 @@ class Shipper(threading.Thread):
         except StateError as error:
             self._state_failed(error)
             return False
-        self._blocked = None
+        self._status.unblock()
         return True
 
     def _is_uncommitted(self) -> bool:
@@ -680,17 +649,8 @@ class Shipper(threading.Thread):
         self._after_commit.append(partial(self._follower.through, number, self.sink_name, life))
 
     def _state_failed(self, error: StateError) -> None:
-        if self._blocked is None:
-            self._blocked = self._clock.now(), str(error)
-            self._emit(events.StateUnwritable(str(error)))
+        self._status.block(error)
         self._wait_until = self._clock.monotonic() + COMMIT_EVERY_S
-
-
-def _class_of(fault: DeliveryError) -> str:
-    """The kind of a fault in one word, of which there are few."""
-    if isinstance(fault, Misconfigured):
-        return "misconfigured"
-    return "too_large" if isinstance(fault, RequestTooLarge) else "unavailable"
 
 
 def _size_of(parts: Sequence[BatchPart]) -> int:

@@ -1,0 +1,101 @@
+"""The status of one sink: what `sidecar status` shows, and which changes of it were reported in events."""
+
+from __future__ import annotations
+
+import msgspec
+
+from sidecar.deliver.context import SinkContext
+from sidecar.errors import DeliveryError, Misconfigured, RequestTooLarge, StateError
+from sidecar.telemetry import events
+from sidecar.telemetry.counters import add
+
+
+class SinkState(msgspec.Struct, frozen=True):
+    """The state of a sink at one moment."""
+
+    state: str
+    """"new", "up", "retrying", "misconfigured", or "blocked" while the state directory cannot be written."""
+
+    since: float
+    """When this state began, in seconds since the epoch."""
+
+    error: str
+    """Why the sink is not up, "" if it is."""
+
+    error_class: str
+    """The kind of the last error, "" if there was none since the start."""
+
+
+class SinkStatus:
+    """The shipper's thread reports to it; `snapshot` and `is_down` may be called by any thread."""
+
+    def __init__(self, context: SinkContext) -> None:
+        self._context = context
+        self._state, self._since, self._error, self._error_class = "new", context.clock.now(), "", ""
+        self._reported_error: str | None = ""
+        """The error that was reported last, None if the sink was reported as up since."""
+
+        self._blocked: tuple[float, str] | None = None
+        """Since when the state directory cannot be written, and why."""
+
+        self._diverted_day = 0.0
+
+    @property
+    def is_down(self) -> bool:
+        """Return whether the last attempt to write failed as a whole."""
+        return bool(self._reported_error)
+
+    def snapshot(self) -> SinkState:
+        """Return the current state; a state directory that cannot be written is shown first."""
+        state = self._state, self._since, self._error
+        if blocked := self._blocked:
+            state = "blocked", *blocked
+        return SinkState(*state, self._error_class)
+
+    def count_failure(self, error: DeliveryError) -> None:
+        """Count a failed attempt by the class of its error."""
+        self._error_class = _class_of(error)
+        add(self._context.counters.faults, self._error_class, 1)
+
+    def count_diverted(self, count: int) -> None:
+        """Count documents that went to the fallback target. Report them once a day."""
+        self._context.counters.diverted += count
+        day = self._context.clock.now() // 86400
+        if count and day != self._diverted_day:
+            self._diverted_day = day
+            self._context.emit(events.TooManyTargets(self._context.pipeline, self._context.sink, count))
+
+    def down(self, error: DeliveryError) -> None:
+        """Report that the sink is down, unless this error was the last one reported."""
+        if self._reported_error == error.message:
+            return
+        self._reported_error = error.message
+        self._state = "misconfigured" if isinstance(error, Misconfigured) else "retrying"
+        self._since, self._error = self._context.clock.now(), str(error)
+        event = events.SinkMisconfigured if isinstance(error, Misconfigured) else events.SinkDown
+        self._context.emit(event(self._context.pipeline, self._context.sink, str(error)))
+
+    def up(self) -> None:
+        """Report that the sink is up, unless that was the last report."""
+        if self._reported_error is None:
+            return
+        self._reported_error = None
+        self._state, self._since, self._error = "up", self._context.clock.now(), ""
+        self._context.emit(events.SinkUp(self._context.pipeline, self._context.sink))
+
+    def block(self, error: StateError) -> None:
+        """Report that the state directory cannot be written, unless it is known."""
+        if self._blocked is None:
+            self._blocked = self._context.clock.now(), str(error)
+            self._context.emit(events.StateUnwritable(str(error)))
+
+    def unblock(self) -> None:
+        """Record that the state directory can be written again."""
+        self._blocked = None
+
+
+def _class_of(error: DeliveryError) -> str:
+    """Return the class of an error in one word from a small set, for counters."""
+    if isinstance(error, Misconfigured):
+        return "misconfigured"
+    return "too_large" if isinstance(error, RequestTooLarge) else "unavailable"
