@@ -17,8 +17,9 @@ import msgspec
 
 from sidecar.admin.health import Health, ProbeResult
 from sidecar.admin.socket_server import Query, Reply, Routes, SocketAdmin
+from sidecar.app import status
 from sidecar.app.signals import StopRequests
-from sidecar.app.supervisor import RunOptions, Supervisor, hash_settings, hostname
+from sidecar.app.supervisor import RunOptions, Supervisor
 from sidecar.app.tuning import tune_process
 from sidecar.config.admin import AdminSettings
 from sidecar.config.paths import find_state_directory
@@ -32,6 +33,7 @@ from sidecar.kubernetes.pod import Pod
 from sidecar.lib.clock import SystemClock
 from sidecar.lib.settings_model import mask
 from sidecar.lib.terminal import escape_json
+from sidecar.pipeline.builder import hostname
 from sidecar.telemetry import events
 from sidecar.telemetry.heartbeats import MAIN_LOOP, Heartbeats
 from sidecar.telemetry.history import History
@@ -131,7 +133,7 @@ class Application:
         tune_process()
         self._open_admin(supervisor.state_dir)
         self._open_http(supervisor.settings.admin)
-        self._health.down = supervisor.down
+        self._health.down = lambda: status.down_sinks(supervisor)
         self._push(supervisor)
         self._warn(supervisor.settings)
         supervisor.start()
@@ -179,7 +181,7 @@ class Application:
         settings = self._start.load()
         manner = self._start.manner()
         self._log.least(settings.log_level)
-        self._configuration = ConfigurationStatus(hash_settings(settings), self._clock.now())
+        self._configuration = ConfigurationStatus(status.hash_settings(settings), self._clock.now())
         self._supervisor = Supervisor(settings, manner, self._log.emit, self._clock, os.environ, self._heartbeats)
         self._health.parked = ""
         return self._supervisor, manner
@@ -229,7 +231,7 @@ class Application:
             return
 
         def facts() -> Snapshot:
-            return supervisor.facts(self._configuration, most_files=0)
+            return status.snapshot(supervisor, self._configuration, most_files=0)
 
         pusher = import_module("sidecar.telemetry.otlp").Pusher(
             otlp.endpoint, otlp.interval, facts, hostname(os.environ), self._log.emit
@@ -249,7 +251,7 @@ class Application:
             self._log.tell_more()
             supervisor.show_progress()
             if self._history:
-                self._history.watch(supervisor.shipper_facts)
+                self._history.watch(lambda: status.shipper_statuses(supervisor))
             if reason := supervisor.why_end():
                 self._wishes.ask(reason)
             elif self._changes.happened() or self._wishes.reload.is_set():
@@ -269,7 +271,7 @@ class Application:
                 self._log.least(settings.log_level)
                 taken = self._configuration.taken + 1
                 self._configuration = replace(
-                    self._configuration, hash=hash_settings(settings), since=self._clock.now(), taken=taken
+                    self._configuration, hash=status.hash_settings(settings), since=self._clock.now(), taken=taken
                 )
             self._configuration = replace(self._configuration, is_last_good=True)
         except ConfigurationError as error:
@@ -309,7 +311,7 @@ class Application:
     def _page_routes(self, history: History) -> Routes:
         """Only a browser asks for these."""
         return {
-            "GET /": lambda query: _import_page().document(),
+            "GET /": lambda query: _import_page().render_page(),
             "GET /status.json": lambda query: self._about(self._for_the_page, most_files=_import_page().MOST_FILES),
             "GET /history.json": lambda query: Reply(200, history.told()),
         }
@@ -317,14 +319,16 @@ class Application:
     def _for_the_page(self, facts: Snapshot) -> Reply:
         assert self._supervisor is not None
         settings, page = self._supervisor.settings, _import_page()
-        letters = self._supervisor.newest_letters(page.MOST_LETTERS) if settings.admin.show_documents else None
-        reply: Reply = page.status(facts, mask(settings), letters)
+        letters = (
+            status.recent_dead_letters(self._supervisor, page.MOST_LETTERS) if settings.admin.show_documents else None
+        )
+        reply: Reply = page.render_status(facts, mask(settings), letters)
         return reply
 
     def _about(self, answer: Callable[[Snapshot], Reply], *, most_files: int | None) -> Reply:
         if self._supervisor is None:
             return Reply(503, {"text": f"parked: {self._health.parked}"})
-        return answer(self._supervisor.facts(self._configuration, most_files=most_files))
+        return answer(status.snapshot(self._supervisor, self._configuration, most_files=most_files))
 
     def _drained(self, query: Query) -> Reply:
         if self._supervisor is None:
@@ -337,10 +341,15 @@ class Application:
     # ── the end ─────────────────────────────────────────────────────────────────────────────────────────────
 
     def _last_word(self, supervisor: Supervisor, manner: RunOptions) -> int:
-        failed, down, unreadable = supervisor.has_failed(), supervisor.down(), supervisor.unreadable()
+        failed, down, unreadable = (
+            supervisor.has_failed(),
+            status.down_sinks(supervisor),
+            status.unreadable_files(supervisor),
+        )
         if self._pusher:
             self._pusher.close()
-        balances = supervisor.close()
+        balances = [status.balance_event(each) for each in status.balance(supervisor, supervisor.shippers)]
+        supervisor.close()
         self._log.end(balances)
         unsettled = any(balance.unsettled for balance in balances)
         strict = self._start.strict or manner.once
@@ -375,7 +384,7 @@ def _parse_count(text: str) -> int | None:
 def _metrics_reply(facts: Snapshot) -> Reply:
     """The library that writes the format is imported when somebody asks for the first time."""
     metrics = import_module("sidecar.telemetry.prometheus")
-    return Reply(200, metrics.rendered(facts), metrics.CONTENT_TYPE)
+    return Reply(200, metrics.render(facts), metrics.CONTENT_TYPE)
 
 
 def _termination_message(

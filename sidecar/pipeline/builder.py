@@ -1,12 +1,18 @@
-"""From the settings of a pipeline to the rooms that its lines pass."""
+"""Builds a pipeline from its settings: scanner, tracker, and for each sink the stages and the shipper."""
 
 from __future__ import annotations
 
+import socket
 from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import partial
+from typing import NamedTuple
 
 from sidecar.config.pipeline import PipelineSettings
+from sidecar.config.settings import Settings
 from sidecar.decode.framing import Framer
 from sidecar.decode.multiline import EventGrouper
+from sidecar.deliver.batcher import EXPANSION, BatchLimits
 from sidecar.document.builder import DocumentBuilder, LeafSource
 from sidecar.document.error_field import move_scalar_error
 from sidecar.document.field_limits import FieldLimiter
@@ -17,21 +23,138 @@ from sidecar.document.settings import StaticFieldsSettings
 from sidecar.document.static_fields import StaticFields
 from sidecar.lib.charset import lookup
 from sidecar.lib.clock import Clock
+from sidecar.lib.roots import Roots
 from sidecar.model.records import Transform
 from sidecar.parse import registry as parsers
 from sidecar.parse.settings import RegexSettings, SimpleParserSettings
 from sidecar.parse.time.timestamps import Timestamps
+from sidecar.pipeline.shipper import Shipper
 from sidecar.pipeline.stages import Stages
+from sidecar.sinks import registry as sinks
+from sidecar.sinks.contract import SinkSettings, TargetLimitingSink
+from sidecar.state.dead_letters import DeadLetterLimit
+from sidecar.state.ledger import Ledger
+from sidecar.tail.hard_links import HardLinks
+from sidecar.tail.open_files import OpenFileLimiter
 from sidecar.tail.reader import CHUNK, Reader
+from sidecar.tail.tracker import FileTracker
+from sidecar.telemetry import events
+from sidecar.telemetry.heartbeats import Heartbeats
 from sidecar.transform.field_settings import ConvertSettings, KubernetesFieldsSettings
 from sidecar.transform.field_settings import HostSettings as HostSettings
 from sidecar.transform.filters import LineFilter
+from sidecar.watch.scanner import FileScanner
+
+_MIN_BATCH_BYTES = 64 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class SharedParts:
+    """What all pipelines of one process have in common."""
+
+    ledger: Ledger
+    clock: Clock
+    emit: events.Emit
+    environ: Mapping[str, str]
+    open_files: OpenFileLimiter
+    roots: Roots
+    heartbeats: Heartbeats
+
+
+class PipelineParts(NamedTuple):
+    """The parts of one pipeline, with one shipper for each of its sinks."""
+
+    scanner: FileScanner
+    tracker: FileTracker
+    shippers: list[Shipper]
+    linger_s: float
+    """The shortest time that a sink of this pipeline lets a line wait for more lines."""
+
+
+def build_pipeline(
+    name: str, settings: Settings, shared: SharedParts, tracker: FileTracker | None = None
+) -> PipelineParts:
+    """Return the parts of the pipeline `name`. Hand the new shippers to `tracker` if the pipeline has one already."""
+    pipeline, known_paths = settings.pipelines[name], partial(shared.ledger.paths, name)
+    scanner = FileScanner(pipeline.paths, pipeline.exclude, shared.roots, known_paths, shared.heartbeats.beat)
+    tracker_before, tracker = tracker, tracker or _build_tracker(name, settings, shared, scanner)
+    shippers = {sink: _build_shipper(name, sink, settings, shared, tracker) for sink in settings.sinks_of(name)}
+    if tracker_before:
+        tracker_before.change(
+            shippers, scanner, ignore_older=pipeline.ignore_older, deleted_files=settings.limits.deleted_files,
+            links=_build_links(pipeline, shared), boundaries=boundary_rules(pipeline),
+        )  # fmt: skip
+    else:
+        for sink, shipper in shippers.items():
+            tracker.listen(sink, shipper)
+    linger_s = min((settings.sinks[sink].linger for sink in shippers), default=1.0)
+    return PipelineParts(scanner, tracker, list(shippers.values()), linger_s)
+
+
+def _build_tracker(name: str, settings: Settings, shared: SharedParts, scanner: FileScanner) -> FileTracker:
+    pipeline = settings.pipelines[name]
+    return FileTracker(
+        name, shared.ledger, shared.clock, shared.emit, shared.open_files, scanner,
+        from_end=pipeline.read_from == "end", ignore_older=pipeline.ignore_older,
+        deleted_files=settings.limits.deleted_files, links=_build_links(pipeline, shared),
+        boundaries=boundary_rules(pipeline), beat=shared.heartbeats.beat,
+    )  # fmt: skip
+
+
+def _build_links(pipeline: PipelineSettings, shared: SharedParts) -> HardLinks | None:
+    return HardLinks(pipeline.keep_links, shared.roots) if pipeline.keep_links else None
+
+
+def _build_shipper(
+    name: str, sink_name: str, settings: Settings, shared: SharedParts, tracker: FileTracker
+) -> Shipper:
+    sink_settings = settings.sinks[sink_name]
+    sink = sinks.create_sink(sink_settings)
+    if isinstance(sink, TargetLimitingSink):
+        sink.keep_targets(partial(shared.ledger.admit_targets, sink_name))
+    limits = batch_limits(settings, sink_settings, sinks.resolve(sink_settings.type).concurrency)
+    stages = build_stages(
+        settings.pipelines[name], shared.clock, hostname(shared.environ), shared.environ, min(CHUNK, limits.bytes)
+    )
+    return Shipper(
+        name, sink_name, sink, stages, limits, tracker, shared.ledger, shared.clock, shared.emit,
+        heartbeats=shared.heartbeats,
+    )  # fmt: skip
+
+
+def batch_limits(settings: Settings, sink: SinkSettings, concurrency: int) -> BatchLimits:
+    """Return the limits of the batches for `sink`, of which each shipper may have `concurrency` under way."""
+    # Each shipper has a share of the memory that no other shipper can use: its batches under way and the open one.
+    shippers = sum(len(settings.sinks_of(name)) for name in settings.pipelines)
+    share = settings.limits.memory // (shippers * (concurrency + 1) * EXPANSION)
+    max_bytes = max(_MIN_BATCH_BYTES, min(sink.batch_bytes, share))
+    return BatchLimits(sink.batch_records, max_bytes, sink.linger, concurrency)
+
+
+def dead_letter_limit(settings: Settings) -> DeadLetterLimit:
+    """Return the limit of the dead letters in the state."""
+    return DeadLetterLimit(settings.dead_letters.max_size, settings.dead_letters.when_full)
+
+
+def boundary_rules(pipeline: PipelineSettings) -> str:
+    """Return a text that changes whenever the lines of a file would be grouped into other events."""
+    joining = pipeline.joining()
+    grouped = f"{pipeline.max_line} {joining.rules()}" if joining else ""
+    return grouped if pipeline.encoding == "utf-8" else f"{pipeline.encoding} {grouped}"
+
+
+def hostname(environ: Mapping[str, str]) -> str:
+    """Return the name of the Kubernetes node, or of this machine outside of Kubernetes."""
+    return environ.get("NODE_NAME") or socket.gethostname()
 
 
 def build_stages(
     pipeline: PipelineSettings, clock: Clock, host: str, environ: Mapping[str, str], chunk: int = CHUNK
 ) -> Stages:
-    """Return the rooms of one pipeline for one shipper, shared with no other. `chunk`: bytes read at a time."""
+    """Return the stages of one pipeline for one shipper, which shares them with no other shipper.
+
+    `chunk`: bytes read at a time.
+    """
     finisher = DocumentBuilder(clock, host, _field_sources(pipeline, environ))
     charset = lookup(pipeline.encoding)
     framing = Framer(pipeline.max_line, pipeline.keep_empty, pipeline.encoding_errors, charset)
@@ -41,27 +164,27 @@ def build_stages(
 
 
 def make_grouping(pipeline: PipelineSettings) -> EventGrouper | None:
-    """What decides which lines are one event, None if each is. An event is measured in UTF-8."""
+    """Return what groups lines into events, None if each line is an event."""
+    # The limit counts bytes of UTF-8, which can be fewer than the bytes in the file.
     joining = pipeline.joining()
     return joining.grouping(pipeline.max_line // lookup(pipeline.encoding).shrinks) if joining else None
 
 
 def _field_sources(pipeline: PipelineSettings, environ: Mapping[str, str]) -> list[LeafSource]:
-    """What adds the same fields to all records, in order."""
-    found: list[LeafSource] = []
+    sources: list[LeafSource] = []
     for item in pipeline.transforms:
         if isinstance(item, StaticFieldsSettings):
-            found.append(StaticFields(item.add).leaves)
+            sources.append(StaticFields(item.add).leaves)
         elif isinstance(item, HostSettings):
-            found.append(HostFields(item.host.name).leaves)
+            sources.append(HostFields(item.host.name).leaves)
         elif isinstance(item, KubernetesFieldsSettings):
-            wanted = item.kubernetes
-            found.append(KubernetesFields(environ, labels=wanted.labels, annotations=wanted.annotations).leaves)
-    return found
+            labels, annotations = item.kubernetes.labels, item.kubernetes.annotations
+            sources.append(KubernetesFields(environ, labels=labels, annotations=annotations).leaves)
+    return sources
 
 
 def _build_transforms(pipeline: PipelineSettings, clock: Clock) -> list[Transform]:
-    """What changes records or leaves them out, in order. What simple parsers make has few fields and no levels."""
+    """Return the transforms in the order in which records pass them."""
     steps = []
     if pipeline.include_lines or pipeline.exclude_lines:
         steps.append(Transform("lines", LineFilter(pipeline.include_lines, pipeline.exclude_lines)))
@@ -71,6 +194,7 @@ def _build_transforms(pipeline: PipelineSettings, clock: Clock) -> list[Transfor
             steps.append(item.step(times.read))
         elif not isinstance(item, StaticFieldsSettings | HostSettings | KubernetesFieldsSettings):
             steps.append(item.step())
+    # The records of simple parsers have few fields and no nested ones, so they need no limits.
     if not all(isinstance(parser, SimpleParserSettings | RegexSettings) for parser in pipeline.parser):
         steps.append(Transform("limits", FieldLimiter(pipeline.max_fields, pipeline.max_depth)))
     steps.append(Transform("times", FutureTimestampGuard(clock).corrected))

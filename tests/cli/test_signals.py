@@ -15,9 +15,9 @@ from tests.journey.processes import ENVIRON, ended, eventually, running, sidecar
 _AT_EACH_INSTRUCTION = """
 import signal, sys
 from sidecar.lib.clock import SystemClock
-from sidecar.app.signals import Wishes
+from sidecar.app.signals import StopRequests
 
-wishes = Wishes(SystemClock())
+wishes = StopRequests(SystemClock())
 wishes.listen()
 left = 0
 

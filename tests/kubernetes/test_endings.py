@@ -227,8 +227,8 @@ def test_the_start_of_the_process_is_known_to_the_kernel() -> None:
     before = time.monotonic()
     source = (
         "import time\n"
-        "from sidecar.kubernetes.exit_rules import process_began\n"
-        "print(process_began(), time.monotonic())"
+        "from sidecar.kubernetes.exit_rules import process_start_time\n"
+        "print(process_start_time(), time.monotonic())"
     )
     out = subprocess.run([sys.executable, "-c", source], capture_output=True, text=True, check=True).stdout.split()
     began, asked = map(float, out)

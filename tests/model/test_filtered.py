@@ -77,7 +77,7 @@ def test_a_restart_draws_the_same_sample(tmp_path: Path) -> None:
 
 
 def test_the_last_word_counts_what_was_filtered() -> None:
-    from sidecar.app.supervisor import balance_event
+    from sidecar.app.status import balance_event
     from sidecar.telemetry.snapshot import BalanceStatus
 
     facts = BalanceStatus("db", {"stored": 5, "filtered:sample": 7, "filtered:drop_when": 1}, {"stored": 1}, 2)

@@ -12,6 +12,7 @@ from types import FrameType
 
 import pytest
 
+from sidecar.app import status
 from sidecar.app.signals import StopRequests
 from sidecar.app.supervisor import RunOptions, Supervisor
 from sidecar.config.settings import Settings
@@ -55,7 +56,7 @@ class Composed:
         eventually(lambda: not self.facts().balance[0].unsettled, "all is delivered")
 
     def facts(self, most_files: int | None = 0) -> Snapshot:
-        return self.supervisor.facts(ConfigurationStatus("", 0.0), most_files=most_files)
+        return status.snapshot(self.supervisor, ConfigurationStatus("", 0.0), most_files=most_files)
 
     def end(self) -> None:
         self.supervisor.end(self.wishes)

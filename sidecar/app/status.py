@@ -1,0 +1,207 @@
+"""What a running sidecar reports of itself: functions over a supervisor, which any thread may call.
+
+None of them waits for a scan, a read or a delivery.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import heapq
+import json
+import os
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
+from itertools import islice
+from operator import attrgetter
+
+from sidecar import __version__
+from sidecar.app.supervisor import Supervisor
+from sidecar.app.watcher import WatchedPipeline
+from sidecar.config.settings import Settings
+from sidecar.model.counts import ByteCounts
+from sidecar.model.dead_letter import DeadLetter
+from sidecar.pipeline.shipper import Shipper
+from sidecar.state.dead_letters import DeadLetterStore
+from sidecar.tail.tracked_file import TrackedFile
+from sidecar.telemetry import events
+from sidecar.telemetry.snapshot import (
+    BalanceStatus,
+    ConfigurationStatus,
+    FileStatus,
+    FileTotals,
+    RefusedPath,
+    ShipperStatus,
+    Snapshot,
+    VolumeStatus,
+)
+
+_MAX_REFUSED = 100
+"""Refused paths of a pipeline that a snapshot names; an application can make any number of them."""
+
+_OFFSET = attrgetter("offset")
+
+
+def snapshot(
+    supervisor: Supervisor, configuration: ConfigurationStatus, *, most_files: int | None = None
+) -> Snapshot:
+    """Return all that is known now.
+
+    `most_files` limits the listed files: the `most_files` furthest behind, the largest, and the first by name.
+    """
+    shippers, pipelines = list(supervisor.shippers), dict(supervisor.pipelines)
+    totals = [_file_totals(name, pipeline) for name, pipeline in pipelines.items()]
+    settings = supervisor.settings
+    return Snapshot(
+        version=__version__, started_at=supervisor.started_at, now=supervisor.clock.now(), pid=os.getpid(),
+        state_dir=str(supervisor.state_dir), shippers=_shipper_statuses(shippers, settings),
+        files=files(pipelines, most_files), sums=totals, balance=balance(supervisor, shippers),
+        watches="notifications" if supervisor.watcher.is_notified else "sweeps alone",
+        open_files=len(supervisor.open_files), open_files_limit=supervisor.open_files.limit,
+        memory_limit=settings.limits.memory, held_limit=settings.limits.deleted_files,
+        dead_letters_size=supervisor.ledger.letters_size(), dead_letters_limit=settings.dead_letters.max_size,
+        volumes=list(volumes(supervisor, pipelines, totals)), configuration=configuration,
+        refused=_refused_paths(pipelines), loops=supervisor.heartbeats.ages(),
+    )  # fmt: skip
+
+
+def shipper_statuses(supervisor: Supervisor) -> list[ShipperStatus]:
+    """Return the part of a snapshot that changes most."""
+    return _shipper_statuses(list(supervisor.shippers), supervisor.settings)
+
+
+def _shipper_statuses(shippers: Sequence[Shipper], settings: Settings) -> list[ShipperStatus]:
+    # A reload may have removed the sink of a shipper that is listed still.
+    known = [shipper for shipper in shippers if shipper.sink_name in settings.sinks]
+    return [shipper.facts(settings.sinks[shipper.sink_name].destination()) for shipper in known]
+
+
+def down_sinks(supervisor: Supervisor) -> list[str]:
+    """Return the names of the sinks whose last attempt failed."""
+    return sorted({shipper.sink_name for shipper in supervisor.shippers if shipper.is_down})
+
+
+def unreadable_files(supervisor: Supervisor) -> list[str]:
+    """Return the files that match and cannot be read now."""
+    pipelines = supervisor.pipelines.values()
+    return sorted(path for pipeline in pipelines for path in pipeline.follower.unreadable.reasons())
+
+
+def recent_dead_letters(supervisor: Supervisor, limit: int) -> Sequence[tuple[int, DeadLetter]]:
+    """Return at most `limit` dead letters with their numbers, the newest first. Raise `StateError`."""
+    return DeadLetterStore(supervisor.store).newest(limit)
+
+
+# ── the balance ─────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def balance(supervisor: Supervisor, shippers: Sequence[Shipper]) -> list[BalanceStatus]:
+    """Return for each sink of `shippers` what became of every byte that was seen."""
+    counts = supervisor.ledger.balance()
+    statuses = []
+    for sink in dict.fromkeys(shipper.sink_name for shipper in shippers):
+        unsettled = sum(shipper.unsettled() for shipper in shippers if shipper.sink_name == sink)
+        settled = counts.get(sink, ByteCounts())
+        statuses.append(BalanceStatus(sink, settled.bytes_, settled.lines, unsettled))
+    return statuses
+
+
+def balance_event(status: BalanceStatus) -> events.Balance:
+    """Return the balance of a sink as an event, with the outcomes of one kind added up."""
+    by_kind: dict[str, int] = {}
+    for outcome, size in status.bytes.items():
+        kind = outcome.partition(":")[0]
+        by_kind[kind] = by_kind.get(kind, 0) + size
+    return events.Balance(
+        status.sink,
+        seen=sum(by_kind.values()) + status.unsettled,
+        stored=by_kind.get("stored", 0),
+        dead_letters=by_kind.get("dead_letter", 0),
+        filtered=by_kind.get("filtered", 0),
+        skipped=by_kind.get("skipped", 0),
+        lost=by_kind.get("lost", 0),
+        unsettled=status.unsettled,
+        lines_stored=status.lines.get("stored", 0),
+        lines_dead=status.lines.get("dead_letter", 0),
+    )
+
+
+# ── files and volumes ───────────────────────────────────────────────────────────────────────────────────────
+
+
+def files(pipelines: Mapping[str, WatchedPipeline], most: int | None) -> list[FileStatus]:
+    """Return the tracked files; with `most`, only those that come first by backlog, by size or by name."""
+    if most == 0:
+        return []
+    tracked = [(name, file) for name, pipeline in pipelines.items() for file in pipeline.follower.lives()]
+    if most is not None and len(tracked) > most:
+        tracked = [tracked[index] for index in _first_in_some_order([file for _, file in tracked], most)]
+    return [_file_status(name, file) for name, file in tracked]
+
+
+def _first_in_some_order(tracked: Sequence[TrackedFile], most: int) -> Iterable[int]:
+    backlogs, sizes = [_backlog(file) for file in tracked], [file.size for file in tracked]
+    names, indexes = [file.place.name for file in tracked], range(len(tracked))
+    return dict.fromkeys([
+        *heapq.nlargest(most, indexes, backlogs.__getitem__),
+        *heapq.nlargest(most, indexes, sizes.__getitem__),
+        *heapq.nsmallest(most, indexes, names.__getitem__),
+    ])  # fmt: skip
+
+
+def _backlog(file: TrackedFile) -> int:
+    """Return the bytes that at least one sink has not settled."""
+    return file.unsettled(min(map(_OFFSET, file.settled.values()), default=0))
+
+
+def _file_status(pipeline: str, file: TrackedFile) -> FileStatus:
+    settled = {sink: checkpoint.offset for sink, checkpoint in file.settled.items()}
+    return FileStatus(pipeline, _as_text(file.name), file.size, settled, file.is_open, not file.sighted)
+
+
+def _as_text(path: str) -> str:
+    return os.fsencode(path).decode(errors="backslashreplace")
+
+
+def _file_totals(name: str, pipeline: WatchedPipeline) -> FileTotals:
+    tracked = pipeline.follower.lives()
+    held = [file for file in tracked if not file.sighted]
+    # Lists and not generators: with very many files half of the time.
+    return FileTotals(
+        name, len(tracked), sum([file.size for file in tracked]), len(held), sum(_backlog(file) for file in held),
+        len(pipeline.refused),
+    )  # fmt: skip
+
+
+def _refused_paths(pipelines: Mapping[str, WatchedPipeline]) -> list[RefusedPath]:
+    return [
+        RefusedPath(name, _as_text(path), reason)
+        for name, pipeline in pipelines.items()
+        for path, reason in islice(pipeline.refused.items(), _MAX_REFUSED)
+    ]
+
+
+def volumes(
+    supervisor: Supervisor, pipelines: Mapping[str, WatchedPipeline], totals: Sequence[FileTotals]
+) -> Iterator[VolumeStatus]:
+    """Yield the space on the volumes of the logs and of the state."""
+    limit = supervisor.settings.limits.volume_size
+    if limit is not None:  # the kubelet compares a `sizeLimit` with the size of the files
+        yield from (VolumeStatus(total.pipeline, total.bytes, limit) for total in totals)
+    else:
+        for name, pipeline in pipelines.items():
+            if pipeline.sweep.globs:
+                with pipeline.sweep.globs[0].root.reach() as reached:
+                    yield from _read_volume(name, reached.directory)
+    yield from _read_volume("", str(supervisor.state_dir))
+
+
+def _read_volume(pipeline: str, directory: str | int) -> Iterator[VolumeStatus]:
+    with suppress(OSError):
+        space = os.statvfs(directory)
+        used = (space.f_blocks - space.f_bfree) * space.f_frsize
+        yield VolumeStatus(pipeline, used, used + space.f_bavail * space.f_frsize)
+
+
+def hash_settings(settings: Settings) -> str:
+    """Return a short hash that tells configurations apart. Secrets are hashed as stars."""
+    return hashlib.sha256(json.dumps(settings.model_dump(mode="json"), sort_keys=True).encode()).hexdigest()[:16]

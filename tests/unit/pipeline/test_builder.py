@@ -1,0 +1,51 @@
+"""What the settings of several pipelines and sinks come to."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from sidecar.config.pipeline import PipelineSettings
+from sidecar.deliver.batcher import EXPANSION
+from sidecar.pipeline.builder import batch_limits, boundary_rules, hostname
+from tests.unit.app.builders import build_settings
+
+MEMORY = 64 << 20
+
+
+def limits_of(folder: Path, pipelines: int, concurrency: int) -> int:
+    names = [f"app{number}" for number in range(pipelines)]
+    settings = build_settings(
+        folder, limits={"memory": MEMORY}, pipelines={name: {"paths": [f"{folder}/{name}.log"]} for name in names},
+        sinks={"db": {"type": "sqlite", "path": f"{folder}/logs.db", "batch_bytes": 1 << 30}},
+    )  # fmt: skip
+    return batch_limits(settings, settings.sinks["db"], concurrency).bytes
+
+
+@pytest.mark.parametrize(("pipelines", "concurrency"), [(1, 1), (1, 3), (4, 1)])
+def test_all_batches_together_fit_into_the_memory(tmp_path: Path, pipelines: int, concurrency: int) -> None:
+    batches = pipelines * (concurrency + 1)
+    assert limits_of(tmp_path, pipelines, concurrency) * batches * EXPANSION == pytest.approx(MEMORY, rel=0.01)
+
+
+def test_a_batch_has_64_kib_in_any_case(tmp_path: Path) -> None:
+    assert limits_of(tmp_path, 500, 3) == 64 * 1024
+
+
+def rules_of(**settings: Any) -> str:
+    return boundary_rules(PipelineSettings.model_validate({"paths": ["*.log"], **settings}))
+
+
+def test_only_settings_that_group_lines_change_the_boundary_rules() -> None:
+    assert rules_of() == rules_of(max_line="1KiB") == rules_of(parser="json") == ""
+    python = rules_of(multiline="python")
+    assert python not in ("", rules_of(multiline="java"))
+    assert python != rules_of(multiline="python", max_line="1KiB")
+    assert rules_of(encoding="latin-1") != ""
+
+
+def test_the_node_gives_its_name_to_the_documents_in_kubernetes() -> None:
+    assert hostname({"NODE_NAME": "node-1"}) == "node-1"
+    assert hostname({}) == hostname({"NODE_NAME": ""}) != ""
