@@ -18,6 +18,7 @@ import msgspec
 from sidecar.admin.health import Health, ProbeResult
 from sidecar.admin.socket_server import Query, Reply, Routes, SocketAdmin
 from sidecar.app import status
+from sidecar.app.shutdown import Shutdown
 from sidecar.app.signals import StopRequests
 from sidecar.app.supervisor import RunOptions, Supervisor
 from sidecar.app.tuning import tune_process
@@ -111,7 +112,7 @@ class Application:
         self._start = start
         self._clock = SystemClock()
         self._log = Log(self._clock)
-        self._wishes = StopRequests(self._clock)
+        self._stop = StopRequests(self._clock)
         self._heartbeats = Heartbeats(self._clock)
         self._health = Health(self._heartbeats)
         self._changes = ConfigFileWatch(start.config, self._clock)
@@ -124,7 +125,7 @@ class Application:
 
     def until_the_end(self) -> int:
         """From the first look at the settings to the exit code."""
-        self._wishes.listen()
+        self._stop.listen()
         self._heartbeats.begin(MAIN_LOOP)
         made = self._supervised()
         if made is None:
@@ -140,7 +141,7 @@ class Application:
         self._health.follows = True
         self._follow(supervisor, manner)
         self._health.ends = True
-        supervisor.end(self._wishes)
+        Shutdown(self._stop, manner, self._clock, self._log.emit).run(supervisor, supervisor.settings.drain.timeout)
         return self._last_word(supervisor, manner)
 
     def close(self) -> None:
@@ -170,10 +171,10 @@ class Application:
     def _may_be_better(self) -> bool:
         """Waits until the settings have changed, or the state may be usable again. False: it is to end."""
         again_at = self._clock.monotonic() + _TRY_AGAIN_S
-        while not self._wishes.end.wait(_BEAT_S):
+        while not self._stop.shutdown.wait(_BEAT_S):
             self._heartbeats.beat()
-            if self._changes.happened() or self._wishes.reload.is_set() or self._clock.monotonic() >= again_at:
-                self._wishes.reload.clear()
+            if self._changes.happened() or self._stop.reload.is_set() or self._clock.monotonic() >= again_at:
+                self._stop.reload.clear()
                 return True
         return False
 
@@ -246,16 +247,16 @@ class Application:
     # ── while it runs ───────────────────────────────────────────────────────────────────────────────────────
 
     def _follow(self, supervisor: Supervisor, manner: RunOptions) -> None:
-        while not (manner.once or self._wishes.end.wait(_BEAT_S) or supervisor.has_failed()):
+        while not (manner.once or self._stop.shutdown.wait(_BEAT_S) or supervisor.has_failed()):
             self._heartbeats.beat()
             self._log.tell_more()
             supervisor.show_progress()
             if self._history:
                 self._history.watch(lambda: status.shipper_statuses(supervisor))
-            if reason := supervisor.why_end():
-                self._wishes.ask(reason)
-            elif self._changes.happened() or self._wishes.reload.is_set():
-                self._wishes.reload.clear()
+            if reason := manner.rule.reason(self._clock.monotonic(), supervisor.grown_at()):
+                self._stop.request_shutdown(reason)
+            elif self._changes.happened() or self._stop.reload.is_set():
+                self._stop.reload.clear()
                 self._reload(supervisor)
 
     def _reload(self, supervisor: Supervisor) -> None:
@@ -333,7 +334,7 @@ class Application:
     def _drained(self, query: Query) -> Reply:
         if self._supervisor is None:
             return Reply(503, {"text": f"parked: {self._health.parked}"})
-        missing = self._supervisor.await_delivery(float(query.get("timeout", _DRAIN_S)))
+        missing = self._supervisor.wait_until_delivered(float(query.get("timeout", _DRAIN_S)))
         if missing:
             return Reply(504, {"text": f"{missing} bytes are not delivered yet"})
         return Reply(200, {"text": "everything is delivered"})

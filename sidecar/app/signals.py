@@ -1,7 +1,7 @@
-"""What signals ask of the sidecar, and how the main thread waits for it.
+"""Signals as requests to the main thread, and how that thread waits for them.
 
-A signal handler of Python runs in the main thread between any two instructions, also while that thread holds a lock.
-So the handlers here take none: they set attributes. Python's own C handler writes a byte to a pipe at the same time
+Python runs a signal handler in the main thread between any two instructions, also while that thread holds a lock.
+So these handlers take no lock: they set attributes. Python's own C handler also writes a byte to a pipe
 (`signal.set_wakeup_fd`), which ends the wait of the main thread.
 """
 
@@ -11,7 +11,6 @@ import os
 import select
 import signal
 import sys
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
@@ -19,14 +18,14 @@ from types import FrameType
 
 from sidecar.lib.clock import Clock
 
-ENDING = (signal.SIGTERM, signal.SIGINT)
-HANDLED = (*ENDING, signal.SIGHUP)
-"""The signals that `run` reacts to."""
+STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT)
+HANDLED = (*STOP_SIGNALS, signal.SIGHUP)
+"""The signals that `run` handles."""
 
 
 @contextmanager
 def hold_back() -> Iterator[None]:
-    """Keep the signals that `run` reacts to pending until the block ends or `StopRequests.listen` takes them."""
+    """Keep the handled signals pending until the block ends or `StopRequests.listen` takes them."""
     before = signal.pthread_sigmask(signal.SIG_BLOCK, HANDLED)
     try:
         yield
@@ -35,9 +34,9 @@ def hold_back() -> Iterator[None]:
 
 
 class Waker:
-    """A pipe that ends the wait of one thread. `wake` may be called by any thread and by a signal handler.
+    """A pipe that ends the wait of one thread. Any thread and any signal handler may call `wake`.
 
-    It stays open as long as the process lives, because a signal may come at any moment.
+    It is never closed, because a signal may come at any moment.
     """
 
     def __init__(self) -> None:
@@ -45,11 +44,11 @@ class Waker:
 
     def wake(self) -> None:
         """End the present wait, or the next one."""
-        with suppress(BlockingIOError):  # the pipe is full: the wait ends anyway
+        with suppress(BlockingIOError):  # the pipe is full, so the wait ends anyway
             os.write(self.writable, b"\0")
 
     def wait(self, timeout_s: float) -> None:
-        """Return when there was a `wake`, or after `timeout_s` seconds."""
+        """Return after a `wake`, or after `timeout_s` seconds."""
         poller = select.poll()
         poller.register(self._readable, select.POLLIN)
         poller.poll(timeout_s * 1000)
@@ -57,71 +56,82 @@ class Waker:
             os.read(self._readable, 4096)
 
 
-class StopRequest:
-    """Something that was asked for or not: like `threading.Event`, without a lock. Only one thread may wait."""
+class Request:
+    """A flag like `threading.Event`, without a lock. Only one thread may wait for it."""
 
-    def __init__(self, waker: Waker) -> None:
-        self._waker = waker
+    def __init__(self, waker: Waker, clock: Clock) -> None:
+        self._waker, self._clock = waker, clock
         self._is_set = False
 
     def is_set(self) -> bool:
-        """Return whether it was asked for."""
+        """Return whether the request was made."""
         return self._is_set
 
     def set(self) -> None:
-        """Ask for it."""
+        """Make the request."""
         self._is_set = True
         self._waker.wake()
 
     def clear(self) -> None:
-        """Forget the request: it was done."""
+        """Forget the request once it is fulfilled."""
         self._is_set = False
 
     def wait(self, timeout_s: float) -> bool:
-        """Wait at most `timeout_s` seconds. Return whether it was asked for."""
-        give_up_at = time.monotonic() + timeout_s
-        while not self._is_set and (left_s := give_up_at - time.monotonic()) > 0:
+        """Wait at most `timeout_s` seconds. Return whether the request was made."""
+        give_up_at = self._clock.monotonic() + timeout_s
+        while not self._is_set and (left_s := give_up_at - self._clock.monotonic()) > 0:
             self._waker.wait(left_s)
         return self._is_set
 
 
 @dataclass(slots=True)
 class StopRequests:
-    """`end`: orderly. `at_once`: without waiting for anything. `reload`: read the configuration again."""
+    """What signals and exit rules ask of the main thread."""
 
     clock: Clock
     waker: Waker = field(default_factory=Waker)
     reason: str = ""
-    asked_at: float = 0.0
-    by_signal: bool = False
-    end: StopRequest = field(init=False)
-    at_once: StopRequest = field(init=False)
-    reload: StopRequest = field(init=False)
+    """Why to shut down."""
+
+    requested_at: float = 0.0
+    """When the shutdown was requested, by the monotonic clock."""
+
+    is_from_signal: bool = False
+    """Whether a signal requested the shutdown."""
+
+    shutdown: Request = field(init=False)
+    """Deliver what is there, then end."""
+
+    immediate: Request = field(init=False)
+    """End without waiting for any delivery."""
+
+    reload: Request = field(init=False)
+    """Read the configuration again."""
 
     def __post_init__(self) -> None:
-        self.end, self.at_once, self.reload = (StopRequest(self.waker) for _ in range(3))
+        self.shutdown, self.immediate, self.reload = (Request(self.waker, self.clock) for _ in range(3))
 
     def listen(self) -> None:
-        """Take signals from now on, those included that have waited. Only the main thread may call it."""
+        """Handle signals from now on, pending ones included. Only the main thread may call it."""
         signal.set_wakeup_fd(self.waker.writable, warn_on_full_buffer=False)
-        for number in ENDING:
-            signal.signal(number, self._on_end)
-        # A terminal that is closed takes its sidecar along; without one, the signal is the wish of a person.
-        signal.signal(signal.SIGHUP, self._on_end if sys.stderr.isatty() else self._on_reload)
+        for number in STOP_SIGNALS:
+            signal.signal(number, self._on_stop)
+        # A closing terminal sends SIGHUP, and its sidecar ends with it. Without a terminal it is a request to reload.
+        signal.signal(signal.SIGHUP, self._on_stop if sys.stderr.isatty() else self._on_reload)
         signal.pthread_sigmask(signal.SIG_UNBLOCK, HANDLED)
 
-    def ask(self, reason: str) -> None:
-        """Ask for an orderly end."""
-        if not self.end.is_set():
-            self.reason, self.asked_at = reason, self.clock.monotonic()
-            self.end.set()
+    def request_shutdown(self, reason: str) -> None:
+        """Ask for an orderly end. Only the first reason counts."""
+        if not self.shutdown.is_set():
+            self.reason, self.requested_at = reason, self.clock.monotonic()
+            self.shutdown.set()
 
-    def _on_end(self, number: int, frame: FrameType | None) -> None:
-        """The first signal asks for an orderly end, the second for the end."""
-        if self.end.is_set() and self.by_signal:
-            self.at_once.set()
-        self.by_signal = True
-        self.ask(f"asked to end ({signal.Signals(number).name})")
+    def _on_stop(self, number: int, frame: FrameType | None) -> None:
+        # The first signal asks for an orderly end, the second for an immediate one.
+        if self.shutdown.is_set() and self.is_from_signal:
+            self.immediate.set()
+        self.is_from_signal = True
+        self.request_shutdown(f"asked to end ({signal.Signals(number).name})")
 
     def _on_reload(self, number: int, frame: FrameType | None) -> None:
         self.reload.set()

@@ -1,4 +1,4 @@
-"""Puts the rooms together, runs the shippers, and ends them well. The only place where composition happens."""
+"""Runs the pipelines of one configuration at a time: their trackers and shippers, and the watcher of their files."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from queue import Empty
 
 from sidecar import __version__
-from sidecar.app.signals import StopRequests
 from sidecar.app.watcher import WatchedPipeline, Watcher, poll_interval
 from sidecar.config.settings import Settings
 from sidecar.errors import ConfigurationError, StateError
@@ -21,59 +20,59 @@ from sidecar.pipeline.shipper import Shipper
 from sidecar.state.database import open_database
 from sidecar.state.ledger import Ledger
 from sidecar.tail.open_files import OpenFileLimiter
-from sidecar.tail.tracker import QUIET_S
 from sidecar.telemetry import events
 from sidecar.telemetry.heartbeats import Heartbeats
 
-_TIMEOUT_S = 25.0
-_RETIRE_S = 10.0
-_QUIET_FOR_S = 5.0
-_LAST_S = 2.0
-"""So much of the time to end is left for the last delivery when the application does not fall quiet."""
+_RETIRE_TIMEOUT_S = 10.0
+"""Seconds that a reload gives the shippers to deliver what they hold; what is left is read again."""
 
-_NATIVE_QUIET_FOR_S = 0.3
-_NATIVE_LONGEST_S = 1.2
-"""A native sidecar is told to end up to a second before an application that used up its grace period is killed; two
-seconds after the signal it is killed itself."""
-
-_STEP_S = 0.05
+_JOIN_TIMEOUT_S = 2.0
+_POLL_S = 0.05
 
 Progress = Callable[[int, int], None]
-"""Told (bytes settled, bytes seen) ten times a second."""
+"""Takes the bytes that are settled and the bytes that were seen."""
 
 
 @dataclass(frozen=True, slots=True)
 class RunOptions:
-    """How one run goes. `once`: it ends when everything that is there is delivered."""
+    """How one run goes."""
 
     rule: ExitRule
+    """When the sidecar ends without a signal."""
+
     pod: Pod
+    """The Pod around the sidecar."""
+
     once: bool = False
+    """Whether to end when everything that is there now is delivered."""
+
     progress: Progress | None = None
+    """Shows how much is delivered, if there is a terminal."""
 
 
 class Supervisor:
-    """The shippers of one configuration at a time, over one state."""
+    """The pipelines of one configuration at a time, over one state directory.
+
+    The public attributes are for `status`, which reads them in any thread; only the main thread changes them.
+    """
 
     def __init__(
-        self, settings: Settings, manner: RunOptions, emit: events.Emit, clock: Clock, environ: Mapping[str, str],
+        self, settings: Settings, options: RunOptions, emit: events.Emit, clock: Clock, environ: Mapping[str, str],
         heartbeats: Heartbeats | None = None,
     ) -> None:  # fmt: skip
-        self.settings, self._manner = settings, manner
+        self.settings, self._options = settings, options
         self._emit, self.clock = emit, clock
         self.heartbeats = heartbeats or Heartbeats(clock)
-        self.state_dir = settings.state_directory()
-        self.started_at = clock.now()
+        self.state_dir, self.started_at = settings.state_directory(), clock.now()
         self.store = open_database(self.state_dir)
         self.ledger = Ledger(self.store, dead_letter_limit(settings))
         self.open_files = OpenFileLimiter(settings.limits.open_files)
+        self._shared = SharedParts(self.ledger, clock, emit, environ, self.open_files, Roots(), self.heartbeats)
         self.shippers: list[Shipper] = []
         self.pipelines: dict[str, WatchedPipeline] = {}
-        self._shared = SharedParts(self.ledger, clock, emit, environ, self.open_files, Roots(), self.heartbeats)
-        self._build(settings)
-        self.watcher = Watcher(list(self.pipelines.values()), clock, emit, self.heartbeats)
+        self.watcher = self._build(settings)
 
-    def _build(self, settings: Settings) -> None:
+    def _build(self, settings: Settings) -> Watcher:
         """Build trackers and shippers for these settings. A pipeline that exists already keeps its tracker."""
         before, self.settings = self.pipelines, settings
         self.shippers, self.pipelines = [], {}
@@ -84,50 +83,63 @@ class Supervisor:
             self.pipelines[name] = WatchedPipeline(parts.scanner, parts.tracker, poll_interval(parts.linger_s))
         for removed in before.values():
             removed.follower.release()
+        return Watcher(list(self.pipelines.values()), self.clock, self._emit, self.heartbeats)
 
-    # ── the run ─────────────────────────────────────────────────────────────────────────────────────────────
+    # ── start and reload ────────────────────────────────────────────────────────────────────────────────────
 
     def start(self) -> None:
-        """Follow the files from now on."""
+        """Start to tail the files."""
         names = ", ".join(self.settings.pipelines)
         self._emit(events.Started(__version__, str(self.state_dir), names))
-        self._begin()
+        self._start_threads()
+
+    def _start_threads(self) -> None:
+        for shipper in self.shippers:
+            shipper.start()
+        self.scan()
+        for name, pipeline in self.pipelines.items():
+            if not pipeline.matches:
+                self._emit(events.NothingMatches(name, ", ".join(glob.pattern for glob in pipeline.sweep.globs)))
+        if not self._options.once:
+            self.watcher.start()
 
     def change(self, settings: Settings) -> None:
-        """Go on under these settings: what is under way is delivered or read again, and no file is let go.
+        """Continue with these settings. What is under way is delivered or read again, and no file is closed.
 
-        Raises `ConfigurationError` if it cannot be done now; the old settings go on then.
+        Raise `ConfigurationError` if that is impossible now; the settings before stay in force.
         """
         self.watcher.stop()
         self.watcher.join()
+        self._retire_shippers()
+        unsafe = self._unsafe_to_regroup(settings)
+        if unsafe:
+            settings = self.settings
+        self.ledger.bound = dead_letter_limit(settings)
+        self.open_files.limit = settings.limits.open_files
+        self.watcher = self._build(settings)
+        self._start_threads()
+        if unsafe:
+            raise ConfigurationError(
+                "multiline cannot change while a destination does not answer", location=f"pipelines.{unsafe[0]}",
+                hint="change it again later, or start the sidecar again",
+            )  # fmt: skip
+        self._emit(events.Reloaded(", ".join(settings.pipelines)))
+
+    def _retire_shippers(self) -> None:
         for shipper in self.shippers:
             shipper.retire()
-        give_up_at = self.clock.monotonic() + _RETIRE_S
+        give_up_at = self.clock.monotonic() + _RETIRE_TIMEOUT_S
         for shipper in self.shippers:
             shipper.join(timeout=max(0.0, give_up_at - self.clock.monotonic()))
         for shipper in self.shippers:
             shipper.stop()
         for shipper in self.shippers:
             self.heartbeats.beat()
-            shipper.join(timeout=2)
-            self.heartbeats.end(shipper.ident)  # one that hangs is replaced
-        unsure = self._unsure_of(settings)
-        if unsure:
-            settings = self.settings
-        self.ledger.bound = dead_letter_limit(settings)
-        self.open_files.limit = settings.limits.open_files
-        self._build(settings)
-        self.watcher = Watcher(list(self.pipelines.values()), self.clock, self._emit, self.heartbeats)
-        self._begin()
-        if unsure:
-            raise ConfigurationError(
-                "multiline cannot change while a destination does not answer", location=f"pipelines.{unsure[0]}",
-                hint="change it again later, or start the sidecar again",
-            )  # fmt: skip
-        self._emit(events.Reloaded(", ".join(settings.pipelines)))
+            shipper.join(timeout=_JOIN_TIMEOUT_S)
+            self.heartbeats.end(shipper.ident)  # a shipper that hangs is replaced and no longer counts
 
-    def _unsure_of(self, settings: Settings) -> list[str]:
-        """Pipelines of which nobody knows what became of the documents under way, and that are to part them anew."""
+    def _unsafe_to_regroup(self, settings: Settings) -> list[str]:
+        """Return the pipelines with unacknowledged batches whose multiline rules would change."""
         before, after = self.settings.pipelines, settings.pipelines
         return [
             shipper.pipeline
@@ -137,117 +149,82 @@ class Supervisor:
             and boundary_rules(before[shipper.pipeline]) != boundary_rules(after[shipper.pipeline])
         ]
 
-    def _begin(self) -> None:
-        for shipper in self.shippers:
-            shipper.start()
-        self.watcher.look()
-        for watched in self.pipelines.values():
-            if not watched.matches:
-                paths = ", ".join(glob.pattern for glob in watched.sweep.globs)
-                self._emit(events.NothingMatches(watched.follower.pipeline, paths))
-        if not self._manner.once:
-            self.watcher.start()
+    # ── while it runs ───────────────────────────────────────────────────────────────────────────────────────
 
     def has_failed(self) -> bool:
-        """Whether a part of it has ended that should not have."""
+        """Return whether a thread has crashed."""
         return self.watcher.failed or any(shipper.failed for shipper in self.shippers)
 
-    def why_end(self) -> str:
-        """What the exit rule says."""
-        return self._manner.rule.reason(self.clock.monotonic(), self._grown_at())
-
-    def _grown_at(self) -> float | None:
-        moments = [watched.follower.grown_at for watched in self.pipelines.values()]
+    def grown_at(self) -> float | None:
+        """Return when a file last grew, by the monotonic clock; None if none has."""
+        moments = [pipeline.follower.grown_at for pipeline in self.pipelines.values()]
         return max((moment for moment in moments if moment is not None), default=None)
 
     def show_progress(self) -> None:
-        """On the terminal, if there is one."""
-        if self._manner.progress:
+        """Show on the terminal how much is delivered, if there is a terminal."""
+        if self._options.progress:
             settled, seen = zip(*(shipper.progress() for shipper in self.shippers), strict=True)
-            self._manner.progress(sum(settled), sum(seen))
+            self._options.progress(sum(settled), sum(seen))
 
-    def await_delivery(self, timeout_s: float) -> int:
-        """Wait until all lines that are there now are delivered. Returns the bytes that are not, in all sinks.
+    def wait_until_delivered(self, timeout_s: float) -> int:
+        """Wait until all lines that are there now are delivered. Return the bytes that are not, in all sinks.
 
-        Called by another thread than the main one. The sidecar goes on meanwhile.
+        Any thread but the main one may call it. Meanwhile the sidecar works on.
         """
         give_up_at = self.clock.monotonic() + timeout_s
         shippers = list(self.shippers)
         if self.watcher.look_soon().wait(timeout_s):
-            owed = [_pending_of(shipper, None) for shipper in shippers]
-            while any(owed) and self.clock.monotonic() < give_up_at:
-                time.sleep(_STEP_S)
-                owed = [_pending_of(shipper, sizes) for shipper, sizes in zip(shippers, owed, strict=True)]
-            if not any(owed):
+            pending = [_pending_of(shipper, None) for shipper in shippers]
+            while any(pending) and self.clock.monotonic() < give_up_at:
+                time.sleep(_POLL_S)
+                pending = [_pending_of(shipper, sizes) for shipper, sizes in zip(shippers, pending, strict=True)]
+            if not any(pending):
                 return sum(shipper.unreadable() for shipper in shippers)
         return sum(shipper.unsettled() for shipper in shippers)
 
-    # ── the end ─────────────────────────────────────────────────────────────────────────────────────────────
+    # ── the shutdown, step by step (see `Shutdown`) ─────────────────────────────────────────────────────────
 
-    def end(self, wishes: StopRequests) -> None:
-        """Look once more, read every file to its end, deliver; give up when the time is over."""
-        once = self._manner.once
-        timeout = self._timeout_s()
-        if not once:
-            self._outlive(wishes, max(0.0, timeout - _LAST_S))
-            self._emit(events.Draining(wishes.reason or "a part of the sidecar failed", timeout))
-            self.watcher.stop()
-            self.watcher.join()
-            self.watcher.look()
-        self._decide(wishes, timeout)
-        for watched in self.pipelines.values():
+    def scan(self) -> None:
+        """Compare the files with what is known, in the calling thread. The watcher must not run."""
+        self.watcher.look()
+
+    def stop_watching(self) -> None:
+        """End the watcher and scan once more."""
+        self.watcher.stop()
+        self.watcher.join()
+        self.scan()
+
+    def has_undecided_files(self) -> bool:
+        """Return whether there are files that may be copies and are not known to be."""
+        return any(pipeline.follower.undecided for pipeline in self.pipelines.values())
+
+    def finish_files(self) -> None:
+        """Take every file as complete: an unterminated last line is a line, too."""
+        for pipeline in self.pipelines.values():
             try:
-                watched.follower.finish_all()
+                pipeline.follower.finish_all()
             except StateError as error:
                 self._emit(events.StateUnwritable(str(error)))
-        began = wishes.asked_at if wishes.end.is_set() else self.clock.monotonic()
+
+    def drain(self, give_up_at: float) -> None:
+        """Let each shipper end once it has delivered everything."""
         for shipper in self.shippers:
-            shipper.drain(began + timeout)
-        while any(shipper.is_alive() for shipper in self.shippers) and not wishes.at_once.is_set():
-            since = max([began, *(s.delivered_at for s in self.shippers)]) if once else began
-            if self.clock.monotonic() - since >= timeout or (once and wishes.end.is_set()):
-                break
-            self.show_progress()
-            wishes.at_once.wait(_STEP_S / 2)
+            shipper.drain(give_up_at)
+
+    def is_draining(self) -> bool:
+        """Return whether a shipper still runs."""
+        return any(shipper.is_alive() for shipper in self.shippers)
+
+    def delivered_at(self) -> float:
+        """Return when a sink last took something, by the monotonic clock."""
+        return max(shipper.delivered_at for shipper in self.shippers)
+
+    def stop(self) -> None:
+        """End all shippers now, with what is delivered as their checkpoints."""
         for shipper in self.shippers:
             shipper.stop()
         for shipper in self.shippers:
-            shipper.join(timeout=2)
-        self.show_progress()
-
-    def _timeout_s(self) -> float:
-        told = self.settings.drain.timeout
-        return self._manner.pod.deadline_s(_TIMEOUT_S) if told is None else told
-
-    def _outlive(self, wishes: StopRequests, longest: float) -> None:
-        """Reads on while the application may be there: it may write to its last instant.
-
-        A classic sidecar is told to end together with it. A native one is told after it, but for an application that
-        used up its grace period or was deleted by force: then the signal comes while it still writes.
-        """
-        mode, quiet_for = self._manner.pod.mode, _QUIET_FOR_S
-        if not mode or not wishes.by_signal:
-            return
-        if mode == "native":
-            longest, quiet_for = min(longest, _NATIVE_LONGEST_S), _NATIVE_QUIET_FOR_S
-        else:
-            self._emit(events.Waiting(wishes.reason, longest))
-        quiet_from = wishes.asked_at
-        while not wishes.at_once.wait(_STEP_S) and not self._manner.rule.is_gone() and not self.has_failed():
-            now = self.clock.monotonic()
-            quiet_from = max(quiet_from, self._grown_at() or 0.0)
-            if now - wishes.asked_at >= longest or now - quiet_from >= quiet_for:
-                return
-
-    def _decide(self, wishes: StopRequests, timeout: float) -> None:
-        """A file that may be a copy in the making is known for one, or for none, after a while."""
-        began = self.clock.monotonic()
-        while any(watched.follower.undecided for watched in self.pipelines.values()):
-            if self.clock.monotonic() - began > min(2 * QUIET_S, timeout / 2):
-                return
-            if wishes.at_once.wait(0.1):
-                return
-            self.watcher.look()
+            shipper.join(timeout=_JOIN_TIMEOUT_S)
 
     def close(self) -> None:
         """Close the state."""
@@ -255,7 +232,7 @@ class Supervisor:
 
 
 def _pending_of(shipper: Shipper, sizes: Mapping[int, int] | None) -> dict[int, int]:
-    """What this shipper still owes. One that has ended owes nothing."""
+    """Return what this shipper still has to deliver: nothing if it has ended."""
     try:
         return shipper.owed(sizes).get(timeout=2)
     except Empty:

@@ -17,8 +17,8 @@ import signal, sys
 from sidecar.lib.clock import SystemClock
 from sidecar.app.signals import StopRequests
 
-wishes = StopRequests(SystemClock())
-wishes.listen()
+requests = StopRequests(SystemClock())
+requests.listen()
 left = 0
 
 def trace(frame, event, argument):
@@ -31,11 +31,11 @@ def trace(frame, event, argument):
     return trace
 
 def wait():
-    wishes.end.wait(0.001)
-    wishes.at_once.set()
-    wishes.at_once.wait(0.001)
-    wishes.at_once.clear()
-    wishes.reload.wait(0.001)
+    requests.shutdown.wait(0.001)
+    requests.immediate.set()
+    requests.immediate.wait(0.001)
+    requests.immediate.clear()
+    requests.reload.wait(0.001)
 
 tried = 0
 while left <= 0:
@@ -44,7 +44,7 @@ while left <= 0:
     sys.settrace(trace)
     wait()
     sys.settrace(None)
-print(tried, wishes.end.is_set() or wishes.reload.is_set())
+print(tried, requests.shutdown.is_set() or requests.reload.is_set())
 """
 
 

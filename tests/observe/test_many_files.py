@@ -13,6 +13,7 @@ from types import FrameType
 import pytest
 
 from sidecar.app import status
+from sidecar.app.shutdown import Shutdown
 from sidecar.app.signals import StopRequests
 from sidecar.app.supervisor import RunOptions, Supervisor
 from sidecar.config.settings import Settings
@@ -49,9 +50,8 @@ class Composed:
             "pipelines": {"app": {"paths": [f"{folder}/log/*/*.log"]}},
         })  # fmt: skip
         clock = SystemClock()
-        manner = RunOptions(Never(), Pod(), once=True)
-        self.wishes = StopRequests(clock)
-        self.supervisor = Supervisor(settings, manner, lambda event: None, clock, {})
+        self.options = RunOptions(Never(), Pod(), once=True)
+        self.supervisor = Supervisor(settings, self.options, lambda event: None, clock, {})
         self.supervisor.start()
         eventually(lambda: not self.facts().balance[0].unsettled, "all is delivered")
 
@@ -59,7 +59,8 @@ class Composed:
         return status.snapshot(self.supervisor, ConfigurationStatus("", 0.0), most_files=most_files)
 
     def end(self) -> None:
-        self.supervisor.end(self.wishes)
+        clock = self.supervisor.clock
+        Shutdown(StopRequests(clock), self.options, clock, lambda event: None).run(self.supervisor, None)
         self.supervisor.close()
 
 
