@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
 from typing import Any, Protocol
@@ -18,13 +18,13 @@ import msgspec
 from sidecar.admin.health import Health, ProbeResult
 from sidecar.admin.socket_server import Query, Reply, Routes, SocketAdmin
 from sidecar.app import status
+from sidecar.app.reload import ConfigReloader
 from sidecar.app.shutdown import Shutdown
 from sidecar.app.signals import StopRequests
 from sidecar.app.supervisor import RunOptions, Supervisor
 from sidecar.app.tuning import tune_process
 from sidecar.config.admin import AdminSettings
 from sidecar.config.paths import find_state_directory
-from sidecar.config.reload_watch import ConfigFileWatch
 from sidecar.config.risks import find_risks
 from sidecar.config.settings import Settings
 from sidecar.errors import ConfigurationError, SidecarError, StateError
@@ -39,7 +39,7 @@ from sidecar.telemetry import events
 from sidecar.telemetry.heartbeats import MAIN_LOOP, Heartbeats
 from sidecar.telemetry.history import History
 from sidecar.telemetry.log import Log
-from sidecar.telemetry.snapshot import ConfigurationStatus, Snapshot
+from sidecar.telemetry.snapshot import Snapshot
 
 ENDED, CRASHED, UNDELIVERED = 0, 1, 3
 
@@ -115,13 +115,12 @@ class Application:
         self._stop = StopRequests(self._clock)
         self._heartbeats = Heartbeats(self._clock)
         self._health = Health(self._heartbeats)
-        self._changes = ConfigFileWatch(start.config, self._clock)
+        self._reloader = ConfigReloader(start.load, start.config, self._stop.reload, self._clock, self._log.emit)
         self._supervisor: Supervisor | None = None
         self._admin: SocketAdmin | None = None
         self._http: _Closable | None = None
         self._history: History | None = None
         self._pusher: _Closable | None = None
-        self._configuration = ConfigurationStatus("", self._clock.now())
 
     def until_the_end(self) -> int:
         """From the first look at the settings to the exit code."""
@@ -173,16 +172,14 @@ class Application:
         again_at = self._clock.monotonic() + _TRY_AGAIN_S
         while not self._stop.shutdown.wait(_BEAT_S):
             self._heartbeats.beat()
-            if self._changes.happened() or self._stop.reload.is_set() or self._clock.monotonic() >= again_at:
-                self._stop.reload.clear()
+            if self._reloader.is_due() or self._clock.monotonic() >= again_at:
                 return True
         return False
 
     def _made(self) -> tuple[Supervisor, RunOptions]:
-        settings = self._start.load()
+        settings = self._reloader.load()
         manner = self._start.manner()
         self._log.least(settings.log_level)
-        self._configuration = ConfigurationStatus(status.hash_settings(settings), self._clock.now())
         self._supervisor = Supervisor(settings, manner, self._log.emit, self._clock, os.environ, self._heartbeats)
         self._health.parked = ""
         return self._supervisor, manner
@@ -232,7 +229,7 @@ class Application:
             return
 
         def facts() -> Snapshot:
-            return status.snapshot(supervisor, self._configuration, most_files=0)
+            return status.snapshot(supervisor, self._reloader.status, most_files=0)
 
         pusher = import_module("sidecar.telemetry.otlp").Pusher(
             otlp.endpoint, otlp.interval, facts, hostname(os.environ), self._log.emit
@@ -255,30 +252,20 @@ class Application:
                 self._history.watch(lambda: status.shipper_statuses(supervisor))
             if reason := manner.rule.reason(self._clock.monotonic(), supervisor.grown_at()):
                 self._stop.request_shutdown(reason)
-            elif self._changes.happened() or self._stop.reload.is_set():
-                self._stop.reload.clear()
-                self._reload(supervisor)
+            elif settings := self._reloader.poll(supervisor.settings):
+                self._apply(settings, supervisor)
 
-    def _reload(self, supervisor: Supervisor) -> None:
+    def _apply(self, settings: Settings, supervisor: Supervisor) -> None:
         before = supervisor.settings
         try:
-            settings = self._start.load()
-            if settings.state_directory() != supervisor.state_dir:
-                raise ConfigurationError("state_dir cannot change while the sidecar runs", hint="start it again")
-            if settings != before:
-                supervisor.change(settings)
-                self._tell_elsewhere(before, supervisor)
-                self._warn(settings)
-                self._log.least(settings.log_level)
-                taken = self._configuration.taken + 1
-                self._configuration = replace(
-                    self._configuration, hash=status.hash_settings(settings), since=self._clock.now(), taken=taken
-                )
-            self._configuration = replace(self._configuration, is_last_good=True)
+            supervisor.change(settings)
+            self._tell_elsewhere(before, supervisor)
         except ConfigurationError as error:
-            refused = self._configuration.refused + 1
-            self._configuration = replace(self._configuration, refused=refused, is_last_good=False)
-            self._log.emit(events.ConfigurationKept(_one_line(error)))
+            self._reloader.refuse(error)
+            return
+        self._warn(settings)
+        self._log.least(settings.log_level)
+        self._reloader.accept(settings)
 
     def _tell_elsewhere(self, before: Settings, supervisor: Supervisor) -> None:
         """Listen and send as the settings say now. A sidecar that runs goes on also where nothing can listen."""
@@ -329,7 +316,7 @@ class Application:
     def _about(self, answer: Callable[[Snapshot], Reply], *, most_files: int | None) -> Reply:
         if self._supervisor is None:
             return Reply(503, {"text": f"parked: {self._health.parked}"})
-        return answer(status.snapshot(self._supervisor, self._configuration, most_files=most_files))
+        return answer(status.snapshot(self._supervisor, self._reloader.status, most_files=most_files))
 
     def _drained(self, query: Query) -> Reply:
         if self._supervisor is None:

@@ -1,0 +1,73 @@
+"""Reads the configuration again when its file changes or a signal asks for it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+from sidecar.app.signals import Request
+from sidecar.app.status import hash_settings
+from sidecar.config.reload_watch import ConfigFileWatch
+from sidecar.config.settings import Settings
+from sidecar.errors import ConfigurationError
+from sidecar.lib.clock import Clock
+from sidecar.telemetry import events
+from sidecar.telemetry.snapshot import ConfigurationStatus
+
+
+class ConfigReloader:
+    """Knows which configuration is in force, and when there may be another one.
+
+    `load` reads the settings, from `file` and elsewhere. `request` asks to read them again.
+    """
+
+    def __init__(
+        self, load: Callable[[], Settings], file: Path | None, request: Request, clock: Clock, emit: events.Emit
+    ) -> None:
+        self._load, self._request = load, request
+        self._clock, self._emit = clock, emit
+        self._watch = ConfigFileWatch(file, clock)
+        self._state_dir = Path()
+        self.status = ConfigurationStatus("", clock.now())
+
+    def load(self) -> Settings:
+        """Return the settings that the sidecar starts with. Raise `ConfigurationError`."""
+        settings = self._load()
+        self._state_dir = settings.state_directory()
+        self.status = ConfigurationStatus(hash_settings(settings), self._clock.now())
+        return settings
+
+    def is_due(self) -> bool:
+        """Return whether the file has changed or a signal asked for a reload, and forget both."""
+        is_due = self._watch.happened() or self._request.is_set()
+        if is_due:
+            self._request.clear()
+        return is_due
+
+    def poll(self, current: Settings) -> Settings | None:
+        """Return the new settings if a reload is due and they differ from `current`; report those that are bad."""
+        if not self.is_due():
+            return None
+        try:
+            settings = self._load()
+            if settings.state_directory() != self._state_dir:
+                raise ConfigurationError("state_dir cannot change while the sidecar runs", hint="start it again")
+        except ConfigurationError as error:
+            self.refuse(error)
+            return None
+        if settings != current:
+            return settings
+        self.status = replace(self.status, is_last_good=True)
+        return None
+
+    def accept(self, settings: Settings) -> None:
+        """Record that these settings are in force."""
+        self.status = ConfigurationStatus(
+            hash_settings(settings), self._clock.now(), self.status.taken + 1, self.status.refused
+        )
+
+    def refuse(self, error: ConfigurationError) -> None:
+        """Report that the new settings are bad and those before them stay in force."""
+        self.status = replace(self.status, refused=self.status.refused + 1, is_last_good=False)
+        self._emit(events.ConfigurationKept("; ".join(error.problems)))
