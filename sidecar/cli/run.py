@@ -44,7 +44,7 @@ def run(options: argparse.Namespace) -> int:
         return application.run(
             RunRequest(
                 load=lambda: _settings(options),
-                manner=lambda: _manner(options, progress),
+                options=lambda: _run_options(options, progress),
                 config=config_file(options),
                 state_dir=lambda: find_state_directory(options.state_dir, os.environ),
                 strict=options.strict_exit,
@@ -65,7 +65,7 @@ def _settings(options: argparse.Namespace) -> Settings:
     return settings_of(options, options.paths, options.to)
 
 
-def _manner(options: argparse.Namespace, progress: Progress | None) -> RunOptions:
+def _run_options(options: argparse.Namespace, progress: Progress | None) -> RunOptions:
     pod = Pod.of(os.environ)
     rule = parse_exit_rule(options.exit_when or os.environ.get("SIDECAR_EXIT_WHEN", ""), pod)
     return RunOptions(rule, pod, options.once, progress)

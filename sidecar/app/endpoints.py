@@ -1,0 +1,214 @@
+"""Everything through which a running sidecar is asked or reports: admin socket, HTTP, and metrics by OTLP.
+
+What only some sidecars need is imported when it is needed: HTTP, the page, the metrics format, OTLP.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from importlib import import_module
+from pathlib import Path
+from typing import Any, Protocol
+
+import msgspec
+
+from sidecar.admin.health import Health, ProbeResult
+from sidecar.admin.socket_server import Query, Reply, Routes, SocketAdmin
+from sidecar.app import status
+from sidecar.app.supervisor import Supervisor
+from sidecar.config.admin import AdminSettings, MetricsSettings
+from sidecar.config.settings import Settings
+from sidecar.errors import ConfigurationError
+from sidecar.lib.clock import Clock
+from sidecar.lib.settings_model import mask
+from sidecar.lib.terminal import escape_json
+from sidecar.telemetry import events
+from sidecar.telemetry.history import History
+from sidecar.telemetry.snapshot import ConfigurationStatus, Snapshot
+
+_DRAIN_TIMEOUT_S = 25.0
+
+
+class _Closable(Protocol):
+    def close(self) -> None: ...
+
+
+class Endpoints:
+    """Answers questions about one supervisor, or without one says why the sidecar is parked."""
+
+    def __init__(
+        self, health: Health, configuration: Callable[[], ConfigurationStatus], host: str, clock: Clock,
+        emit: events.Emit,
+    ) -> None:  # fmt: skip
+        self._health, self._configuration = health, configuration
+        self._host, self._clock, self._emit = host, clock, emit
+        self._supervisor: Supervisor | None = None
+        self._socket: SocketAdmin | None = None
+        self._http: _Closable | None = None
+        self._history: History | None = None
+        self._pusher: _Closable | None = None
+
+    def open_socket(self, directory: Path) -> None:
+        """Answer on the socket in this state directory, and on no other one. Warn if that is impossible."""
+        if self._socket and self._socket.directory == directory:
+            return
+        if self._socket:
+            self._socket.close()
+        self._socket = SocketAdmin(directory, self.routes())
+        try:
+            directory.mkdir(parents=True, exist_ok=True, mode=0o700)
+            self._socket.open()
+        except OSError as error:
+            self._emit(events.NoSocket(error.strerror or "no reason given"))
+
+    def has_socket(self) -> bool:
+        """Return whether `open_socket` was called."""
+        return self._socket is not None
+
+    def open(self, supervisor: Supervisor) -> None:
+        """Answer for this supervisor, and push its metrics. Raise `ConfigurationError` if `admin` is required."""
+        self._supervisor = supervisor
+        self._health.down = lambda: status.down_sinks(supervisor)
+        self.open_socket(supervisor.state_dir)
+        self._open_http(supervisor.settings.admin)
+        self._start_pusher(supervisor.settings.metrics)
+
+    def apply(self, before: Settings, after: Settings) -> None:
+        """Listen and push as the new settings say. A sidecar that runs continues where it cannot listen."""
+        if after.admin != before.admin:
+            self._close_http()
+            self._open_http(after.admin.model_copy(update={"required": False}))
+        if after.metrics != before.metrics:
+            self.stop_pushing()
+            self._start_pusher(after.metrics)
+
+    def sample(self) -> None:
+        """Add a sample to the history if one is due."""
+        if self._history and (supervisor := self._supervisor):
+            self._history.watch(lambda: status.shipper_statuses(supervisor))
+
+    def stop_pushing(self) -> None:
+        """Push the metrics once more, and then no more."""
+        if self._pusher:
+            self._pusher.close()
+        self._pusher = None
+
+    def close(self) -> None:
+        """Answer no more requests."""
+        if self._socket:
+            self._socket.close()
+        self._close_http()
+
+    # ── listeners and pusher ────────────────────────────────────────────────────────────────────────────────
+
+    def _open_http(self, admin: AdminSettings) -> None:
+        if admin.listen is None:
+            self._history = None
+            return
+        host, port = admin.listen
+        history = self._history = self._history or History(self._clock)
+        try:
+            self._http = _listen(admin, host, port, {**self.routes(), **self._page_routes(history)})
+        except OSError as error:
+            reason = ": ".join(filter(None, (error.filename, error.strerror))) or "no reason given"
+            if admin.required:
+                raise ConfigurationError(
+                    f"nothing can listen on {host}:{port} ({reason})",
+                    location="admin",
+                    hint="choose another port, or mend the file",
+                ) from None
+            self._emit(events.NoListener(f"{host}:{port}", reason))
+
+    def _close_http(self) -> None:
+        if self._http:
+            self._http.close()
+        self._http = None
+
+    def _start_pusher(self, metrics: MetricsSettings) -> None:
+        supervisor, otlp = self._supervisor, metrics.otlp
+        if supervisor is None or otlp is None:
+            return
+
+        def read_snapshot() -> Snapshot:
+            return status.snapshot(supervisor, self._configuration(), most_files=0)
+
+        pusher = import_module("sidecar.telemetry.otlp").Pusher(
+            otlp.endpoint, otlp.interval, read_snapshot, self._host, self._emit
+        )
+        pusher.start()
+        self._pusher = pusher
+
+    # ── routes ──────────────────────────────────────────────────────────────────────────────────────────────
+
+    def routes(self) -> Routes:
+        """Return what both listeners answer."""
+        return {
+            "GET /startupz": lambda query: _probe_reply(self._health.startup()),
+            "GET /livez": lambda query: _probe_reply(self._health.live()),
+            "GET /readyz": lambda query: _probe_reply(self._health.ready(sinks=query.get("sinks") == "1")),
+            "GET /status": lambda query: self._reply(_status_reply, most_files=_parse_count(query.get("files", ""))),
+            "GET /metrics": lambda query: self._reply(_metrics_reply, most_files=0),
+            "POST /drain": self._drain,
+        }
+
+    def _page_routes(self, history: History) -> Routes:
+        return {
+            "GET /": lambda query: _import_page().render_page(),
+            "GET /status.json": lambda query: self._reply(self._page_reply, most_files=_import_page().MOST_FILES),
+            "GET /history.json": lambda query: Reply(200, history.told()),
+        }
+
+    def _reply(self, answer: Callable[[Supervisor, Snapshot], Reply], *, most_files: int | None) -> Reply:
+        if self._supervisor is None:
+            return self._parked_reply()
+        snapshot = status.snapshot(self._supervisor, self._configuration(), most_files=most_files)
+        return answer(self._supervisor, snapshot)
+
+    def _parked_reply(self) -> Reply:
+        return Reply(503, {"text": f"parked: {self._health.parked}"})
+
+    def _page_reply(self, supervisor: Supervisor, snapshot: Snapshot) -> Reply:
+        settings, page = supervisor.settings, _import_page()
+        shows = settings.admin.show_documents
+        letters = status.recent_dead_letters(supervisor, page.MOST_LETTERS) if shows else None
+        reply: Reply = page.render_status(snapshot, mask(settings), letters)
+        return reply
+
+    def _drain(self, query: Query) -> Reply:
+        if self._supervisor is None:
+            return self._parked_reply()
+        undelivered = self._supervisor.wait_until_delivered(float(query.get("timeout", _DRAIN_TIMEOUT_S)))
+        if undelivered:
+            return Reply(504, {"text": f"{undelivered} bytes are not delivered yet"})
+        return Reply(200, {"text": "everything is delivered"})
+
+
+def _listen(settings: AdminSettings, host: str, port: int, routes: Routes) -> _Closable:
+    """Return a listener on HTTP. Raise `OSError`."""
+    tls = settings.tls
+    access = import_module("sidecar.admin.access").Access(
+        settings.hosts, settings.token_file, (tls.cert_file, tls.key_file) if tls else None
+    )
+    listener: _Closable = import_module("sidecar.admin.http_server").HttpAdmin(host, port, routes, access)
+    return listener
+
+
+def _import_page() -> Any:
+    return import_module("sidecar.admin.page")
+
+
+def _probe_reply(result: ProbeResult) -> Reply:
+    return Reply(200 if result.good else 503, {"text": result.text})
+
+
+def _status_reply(_: Supervisor, snapshot: Snapshot) -> Reply:
+    return Reply(200, escape_json(msgspec.json.encode(snapshot).decode()).encode() + b"\n")
+
+
+def _metrics_reply(_: Supervisor, snapshot: Snapshot) -> Reply:
+    prometheus = import_module("sidecar.telemetry.prometheus")
+    return Reply(200, prometheus.render(snapshot), prometheus.CONTENT_TYPE)
+
+
+def _parse_count(text: str) -> int | None:
+    return int(text) if text.isascii() and text.isdigit() and len(text) < 10 else None
