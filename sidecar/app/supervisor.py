@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from queue import Empty
 
 from sidecar import __version__
+from sidecar.app.volumes import VolumeReadings
 from sidecar.app.watcher import WatchedPipeline, Watcher, poll_interval
 from sidecar.config.settings import Settings
 from sidecar.errors import ConfigurationError, StateError
@@ -70,6 +71,7 @@ class Supervisor:
         self._shared = SharedParts(self.ledger, clock, emit, environ, self.open_files, Roots(), self.heartbeats)
         self.shippers: list[Shipper] = []
         self.pipelines: dict[str, WatchedPipeline] = {}
+        self.volumes = VolumeReadings(self.state_dir, clock)
         self.watcher = self._build(settings)
 
     def _build(self, settings: Settings) -> Watcher:
@@ -83,7 +85,10 @@ class Supervisor:
             self.pipelines[name] = WatchedPipeline(parts.scanner, parts.tracker, poll_interval(parts.linger_s))
         for removed in before.values():
             removed.follower.release()
-        return Watcher(list(self.pipelines.values()), self.clock, self._emit, self.heartbeats)
+        has_size_limit = settings.limits.volume_size is not None
+        self.volumes.scanners = {} if has_size_limit else {name: p.sweep for name, p in self.pipelines.items()}
+        pipelines = list(self.pipelines.values())
+        return Watcher(pipelines, self.clock, self._emit, self.heartbeats, self.volumes.refresh)
 
     # ── start and reload ────────────────────────────────────────────────────────────────────────────────────
 

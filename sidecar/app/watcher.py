@@ -70,7 +70,8 @@ class Watcher(threading.Thread):
 
     def __init__(
         self, watched: Sequence[WatchedPipeline], clock: Clock, emit: events.Emit,
-        heartbeats: Heartbeats | None = None, cpu_time: Callable[[], float] = time.thread_time,
+        heartbeats: Heartbeats | None = None, after_scan: Callable[[], None] = lambda: None,
+        cpu_time: Callable[[], float] = time.thread_time,
     ) -> None:  # fmt: skip
         super().__init__(name="watcher", daemon=True)
         self._watched = watched
@@ -78,6 +79,7 @@ class Watcher(threading.Thread):
         self._emit = emit
         self._cpu_time = cpu_time
         self._heartbeats = heartbeats or Heartbeats(clock)
+        self._after_scan = after_scan
         self._hint = threading.Event()
         self._ending = threading.Event()
         self._asked: deque[threading.Event] = deque()
@@ -168,6 +170,7 @@ class Watcher(threading.Thread):
                 continue
             self._tell_refused(watched)
         self._watch_folders()
+        self._after_scan()
 
     def poll(self) -> float:
         """Look at the sizes of active files; returns how long to wait before the next time."""

@@ -11,6 +11,7 @@ import pytest
 from sidecar.app import status
 from sidecar.app.supervisor import Supervisor
 from sidecar.telemetry.snapshot import BalanceStatus, ConfigurationStatus, Snapshot
+from sidecar.testing import ManualClock
 from tests.unit.app.builders import build_settings, built_supervisor, scan
 
 SIZES = {"a": 10, "b": 40, "c": 20, "d": 30}
@@ -68,13 +69,28 @@ def test_a_refused_path_is_listed_with_its_reason(tmp_path: Path, logs: Path) ->
 
 def test_space_is_that_of_the_file_system_or_of_the_size_limit(tmp_path: Path, logs: Path) -> None:
     with built_supervisor(build_settings(tmp_path)) as supervisor:
+        scan(supervisor)
         logs_volume, state_volume = snapshot(supervisor).volumes
         assert (logs_volume.pipeline, state_volume.pipeline) == ("app", "")
         assert 0 < logs_volume.used <= logs_volume.limit
     with built_supervisor(build_settings(tmp_path, limits={"volume_size": "1MiB"})) as supervisor:
         scan(supervisor)
-        logs_volume, _ = snapshot(supervisor).volumes
+        logs_volume, state_volume = snapshot(supervisor).volumes
         assert (logs_volume.used, logs_volume.limit) == (sum(SIZES.values()), 1 << 20)
+        assert state_volume.pipeline == ""
+
+
+def test_volumes_are_read_by_the_scan_and_not_by_who_asks(tmp_path: Path, logs: Path) -> None:
+    clock = ManualClock()
+    with built_supervisor(build_settings(tmp_path), clock) as supervisor:
+        assert snapshot(supervisor).volumes == []
+        scan(supervisor)
+        latest = supervisor.volumes.latest
+        scan(supervisor)
+        assert supervisor.volumes.latest is latest, "once a second is enough"
+        clock.advance(1.0)
+        scan(supervisor)
+        assert supervisor.volumes.latest is not latest
 
 
 def test_a_sink_that_was_not_tried_is_not_down(supervisor: Supervisor) -> None:
