@@ -260,7 +260,7 @@ def test_a_wish_when_to_come_again_that_makes_no_sense_does_no_harm(header: str)
 PROBE = """
 import sys
 from pathlib import Path
-from sidecar.deliver.sinks.elasticsearch import ElasticsearchSettings, ElasticsearchSink
+from sidecar.sinks.elasticsearch.sink import ElasticsearchSettings, ElasticsearchSink
 from sidecar.errors import DeliveryError
 from tests.sinks.batches import batch_of
 

@@ -201,7 +201,7 @@ def test_words_of_megabytes_are_told_shortly() -> None:
 PROBE = """
 import sys
 from pathlib import Path
-from sidecar.deliver.sinks.mongodb import MongoDBSettings, MongoDBSink
+from sidecar.sinks.mongodb.sink import MongoDBSettings, MongoDBSink
 from sidecar.errors import DeliveryError
 from tests.sinks.batches import batch_of
 

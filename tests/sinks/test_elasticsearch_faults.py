@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import base64
+import gc
 import gzip
 import inspect
 import ssl
-from collections.abc import Iterator
+import threading
+import warnings
+from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -15,11 +19,16 @@ import elastic_transport
 import elasticsearch
 import pytest
 import trustme
+from elastic_transport import NodeConfig
 
 from sidecar.errors import DeliveryError, Misconfigured, RequestTooLarge, Retryable
-from sidecar.sinks.elasticsearch.sink import FAULTS, ElasticsearchSettings, ElasticsearchSink
+from sidecar.sinks.common.errors import Table
+from sidecar.sinks.elasticsearch.control_plane import CLIENT_ERRORS
+from sidecar.sinks.elasticsearch.errors import TRANSPORT_ERRORS
+from sidecar.sinks.elasticsearch.node import BoundedHttpNode
+from sidecar.sinks.elasticsearch.sink import ElasticsearchSettings, ElasticsearchSink
 from tests.sinks.batches import batch_of
-from tests.sinks.gate import JSON, Gate, opened
+from tests.sinks.gate import JSON, Gate, Request, opened
 
 CREATED = b'{"create":{"status":201}}'
 
@@ -39,10 +48,10 @@ def basic(text: str) -> str:
     return f"Basic {base64.b64encode(text.encode()).decode()}"
 
 
-@pytest.mark.parametrize("module", [elastic_transport, elasticsearch])
-def test_every_exception_of_the_client_has_an_entry(module: ModuleType) -> None:
+@pytest.mark.parametrize(("module", "table"), [(elastic_transport, TRANSPORT_ERRORS), (elasticsearch, CLIENT_ERRORS)])
+def test_every_exception_of_transport_and_client_has_an_entry(module: ModuleType, table: Table) -> None:
     classes = [found for _, found in inspect.getmembers(module, inspect.isclass) if issubclass(found, Exception)]
-    missing = [each.__name__ for each in classes if not issubclass(each, Warning) and each not in FAULTS]
+    missing = [each.__name__ for each in classes if not issubclass(each, Warning) and each not in table]
     assert not missing
 
 
@@ -157,6 +166,31 @@ def test_a_stranger_is_not_taken_for_elasticsearch(gate: Gate) -> None:
         sink_at(gate).write(batch_of("{}"))
 
 
+REFUSED_PROBE = b"""{"errors":true,"items":[{"create":{"status":400,"error":
+    {"type":"document_parsing_exception","reason":"[1:1] Field [_field_names] is a metadata field"}}}]}"""
+
+
+def test_a_probe_goes_the_way_of_a_write_and_asks_nothing_else(gate: Gate) -> None:
+    gate.answer(200, REFUSED_PROBE)
+    gate.answer(200, b'{"errors":false,"items":[%b]}' % CREATED)
+    sink = sink_at(gate, pipeline="geo", username="u", password="p")
+    sink.probe()
+    sink.write(batch_of("{}"))
+    probe, write = gate.requests
+    assert probe.path == write.path
+    same = ("accept", "content-type", "authorization", "user-agent")
+    assert [probe.headers.get(name) for name in same] == [write.headers.get(name) for name in same]
+
+
+def test_a_probe_tells_a_refusal_and_a_stranger_as_a_write_does(gate: Gate) -> None:
+    gate.answer(401, b'{"error":{"type":"security_exception","reason":"no such user"},"status":401}')
+    gate.answer(200, b"<html>welcome</html>", {"Content-Type": "text/html"})
+    with pytest.raises(Misconfigured, match=r"does not accept the credentials.*no such user"):
+        sink_at(gate).probe()
+    with pytest.raises(Misconfigured, match="is not Elasticsearch"):
+        sink_at(gate).probe()
+
+
 def test_one_batch_is_one_request_and_nothing_else_is_asked(gate: Gate) -> None:
     gate.answer(200, b'{"errors":false,"items":[%b]}' % CREATED)
     sink = sink_at(gate, pipeline="geo")
@@ -196,8 +230,6 @@ def test_a_connection_that_breaks_off_is_tried_again() -> None:
 
 
 def test_a_server_that_is_too_slow_is_tried_again(gate: Gate) -> None:
-    import threading
-
     answered = threading.Event()
 
     class Slow(Gate):
@@ -225,6 +257,26 @@ def test_another_host_is_asked_when_one_is_down(gate: Gate) -> None:
             continue
         break
     assert outcomes == [range(1)]
+
+
+def test_a_connection_beyond_those_that_are_kept_is_closed() -> None:
+    both = threading.Barrier(2)
+
+    class Together(Gate):
+        def reply(self, request: Request) -> tuple[int, bytes, Mapping[str, str]]:
+            both.wait(10)
+            return 200, b'{"errors":false,"items":[]}', JSON
+
+    with opened(Together()) as gate, warnings.catch_warnings(record=True) as warned:
+        warnings.simplefilter("always", ResourceWarning)
+        node = BoundedHttpNode(NodeConfig("http", "127.0.0.1", gate.port, connections_per_node=1))
+        with ThreadPoolExecutor(2) as threads:
+            answers = [threads.submit(node.perform_request, "POST", "/_bulk", b"{}") for _ in range(2)]
+        assert [answer.result().meta.status for answer in answers] == [200, 200]
+        node.close()
+        gc.collect()
+    dropped = [str(each.message) for each in warned if f"'127.0.0.1', {gate.port})" in str(each.message)]
+    assert dropped == []
 
 
 def test_a_server_without_tls_is_said_to_have_none(gate: Gate) -> None:
@@ -296,6 +348,8 @@ def test_a_file_that_is_no_certificate_is_a_matter_of_the_set_up(gate: Gate, tmp
 def test_a_missing_secret_is_found_when_the_sink_is_opened(gate: Gate, tmp_path: Path) -> None:
     with pytest.raises(Misconfigured, match=r"no-such: the file cannot be read"):
         sink_at(gate, username="u", password_file=tmp_path / "no-such").open()
+    with pytest.raises(Misconfigured, match=r"no-such: the file cannot be read"):
+        sink_at(gate, "https", ca_file=tmp_path / "no-such").probe()
 
 
 @pytest.mark.parametrize(

@@ -54,7 +54,7 @@ class BoundedHttpNode(elastic_transport.BaseNode):
 
     def __init__(self, config: elastic_transport.NodeConfig) -> None:
         super().__init__(config)
-        self._idle: deque[socket.socket] = deque(maxlen=config.connections_per_node)
+        self._idle: deque[socket.socket] = deque()
 
     def perform_request(
         self,
@@ -105,8 +105,15 @@ class BoundedHttpNode(elastic_transport.BaseNode):
             if not is_reusable:
                 sock.close()
         if is_reusable:
-            self._idle.append(sock)
+            self._keep(sock)
         return found
+
+    def _keep(self, sock: socket.socket) -> None:
+        # Two threads at once may keep one connection too many, which does no harm.
+        if len(self._idle) < self.config.connections_per_node:
+            self._idle.append(sock)
+        else:
+            sock.close()
 
     def _kept(self) -> socket.socket | None:
         """Return an idle connection with nothing to read: bytes would be its end, or an answer to no request."""
