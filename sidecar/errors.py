@@ -34,11 +34,18 @@ class SidecarError(Exception):
 
 
 class ConfigurationError(SidecarError):
-    """One or more things in the configuration cannot be; `problems` holds a sentence for each of them."""
+    """One or more things in the configuration cannot be; `problems` holds a sentence for each of them.
 
-    def __init__(self, message: str, *, location: str = "", hint: str = "", problems: tuple[str, ...] = ()) -> None:
+    `causes` are the same as errors of their own, where each names the setting that is wrong.
+    """
+
+    def __init__(
+        self, message: str, *, location: str = "", hint: str = "", problems: tuple[str, ...] = (),
+        causes: tuple[ConfigurationError, ...] = (),
+    ) -> None:  # fmt: skip
         super().__init__(message, location=location, hint=hint)
-        self.problems = problems or (str(self),)
+        self.problems = problems or tuple(map(str, causes)) or (str(self),)
+        self.causes = causes
 
 
 class StateError(SidecarError):

@@ -8,7 +8,7 @@ import resource
 from pathlib import Path
 
 from sidecar.app.tuning import tune_process
-from sidecar.cli.options import add_pipeline_options, settings_of
+from sidecar.cli.options import add_pipeline_options, config_file, settings_of
 from sidecar.cli.output import put_json, put_line
 from sidecar.config.settings import Settings
 from sidecar.errors import ConfigurationError
@@ -37,7 +37,7 @@ def run(options: argparse.Namespace) -> int:
     """Print what was measured. No speed is told if a document was not taken."""
     if len(options.to) > 1:
         raise ConfigurationError("only one --to can be measured at a time")
-    alone = not options.config and not os.environ.get("SIDECAR_CONFIG")
+    alone = config_file(options) is None
     file = options.file.absolute()
     settings = settings_of(options, [str(file)] if alone else [], options.to or (["stdout:"] if alone else []))
     name = options.pipeline or next(iter(settings.pipelines))

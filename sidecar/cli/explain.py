@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import os
 import sys
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
@@ -19,7 +18,7 @@ from rich.table import Table
 from rich.text import Text
 
 from sidecar.cli.console import PrintableConsole, make_text
-from sidecar.cli.options import add_pipeline_options, settings_of
+from sidecar.cli.options import add_pipeline_options, config_file, settings_of
 from sidecar.cli.output import put_error, put_json, put_json_text, put_line, put_lines
 from sidecar.cli.stats_table import show
 from sidecar.config.loader import from_command_line
@@ -58,7 +57,7 @@ def run(options: argparse.Namespace) -> int:
     """Print every line with its document, its id and where it would go; or figures, or a proposal."""
     if options.detect:
         return _detect(options)
-    alone = not options.config and not os.environ.get("SIDECAR_CONFIG")
+    alone = config_file(options) is None
     settings = settings_of(options, [options.file] if alone else [], options.to or (["stdout:"] if alone else []))
     name = options.pipeline or next(iter(settings.pipelines))
     if name not in settings.pipelines:
@@ -117,7 +116,7 @@ def _detect(options: argparse.Namespace) -> int:
     if "encoding" not in found.pipeline and "\ufffd" in data.decode(errors="replace"):
         put_line("# not all of it is UTF-8: say the encoding, as windows-1252 or shift-jis")
     put_lines(_as_yaml(configuration))
-    settings = from_command_line([file], ["stdout:"], found.pipeline, {}, {})
+    settings = from_command_line([file], ["stdout:"], found.pipeline, {})
     shown = [
         item
         for item in explain(settings, next(iter(settings.pipelines)), file, data, SystemClock())

@@ -8,27 +8,48 @@ from pathlib import Path
 from typing import Any
 
 from sidecar.cli.state import add_state_option, become_user_of, open_state_directory
-from sidecar.config.loader import from_command_line, load
+from sidecar.config.loader import CommandLine, from_command_line, load
 from sidecar.config.settings import Settings
+from sidecar.config.sources import may_have_pipeline
 from sidecar.errors import ConfigurationError
+
+LOG_LEVELS = ("debug", "info", "warning", "error")
 
 
 def add_pipeline_options(parser: argparse.ArgumentParser) -> None:
-    """`--config`, or a pipeline on the command line."""
-    parser.add_argument("--to", metavar="URL", action="append", default=[], help="a destination; may be given again")
+    """Add the options for settings: `--config` and what overrides it, or a pipeline on the command line."""
+    parser.add_argument("--config", metavar="FILE", type=Path, help="read the settings from this YAML file")
     parser.add_argument(
-        "--parser",
-        metavar="NAME",
-        help="plain, json, nginx, syslog or another of `sidecar plugins`; several with commas are tried in order",
-    )
+        "--set", dest="assignments", metavar="NAME=VALUE", action="append", default=[],
+        help="override one setting, as in limits.memory=32MiB or pipelines.app.parser=json; may be repeated",
+    )  # fmt: skip
     parser.add_argument(
-        "--multiline",
-        metavar="NAME",
-        help="java, python, go, ruby, node, dotnet, php, rust, postgresql, mysql_slow or indent",
-    )
-    parser.add_argument("--config", metavar="FILE", type=Path, help="a YAML file instead of paths and --to")
-    parser.add_argument("--log-level", choices=["debug", "info", "warning", "error"], help="the least to say")
+        "--env-file", metavar="FILE", type=Path,
+        help="read SIDECAR_ variables from this file too; the environment overrides them",
+    )  # fmt: skip
+    parser.add_argument(
+        "--to", metavar="URL", action="append", default=[],
+        help="without --config: ship to this sink, such as elasticsearch://host:9200/logs; may be repeated",
+    )  # fmt: skip
+    parser.add_argument(
+        "--parser", metavar="NAME",
+        help="without --config: plain (default), json, nginx or another of `sidecar plugins`; json,plain tries both",
+    )  # fmt: skip
+    parser.add_argument(
+        "--multiline", metavar="NAME",
+        help="without --config: join the lines of one event: java, python, go, ruby, node, dotnet, php, rust, "
+        "postgresql, mysql_slow or indent",
+    )  # fmt: skip
+    parser.add_argument(
+        "--log-level", metavar="LEVEL", type=_log_level, choices=LOG_LEVELS,
+        help="least severe level of sidecar's own log: debug, info (default), warning or error",
+    )  # fmt: skip
     add_state_option(parser)
+
+
+def _log_level(text: str) -> str:
+    level = text.lower()
+    return "warning" if level == "warn" else level
 
 
 def state_directory(options: argparse.Namespace) -> Path:
@@ -44,35 +65,39 @@ def state_directory(options: argparse.Namespace) -> Path:
 
 
 def config_file(options: argparse.Namespace) -> Path | None:
-    """The configuration file, if one is named."""
+    """Return the configuration file of `--config` or `SIDECAR_CONFIG`, None if neither is there."""
     named = options.config or os.environ.get("SIDECAR_CONFIG")
     return Path(named) if named else None
 
 
 def settings_of(options: argparse.Namespace, paths: list[str], to: list[str]) -> Settings:
-    """The settings that the options, the environment and the file say together. Raises `ConfigurationError`."""
-    overrides: dict[str, Any] = {}
-    if options.state_dir:
-        overrides["state_dir"] = options.state_dir
-    if options.log_level:
-        overrides["log_level"] = options.log_level
+    """Return the settings of the options, the variables and the file. Raises `ConfigurationError`."""
+    named = {"state_dir": options.state_dir, "log_level": options.log_level}
+    values = {name: value for name, value in named.items() if value}
+    command_line = CommandLine(values, options.assignments, options.env_file)
     config = config_file(options)
     if not (paths or to or options.parser or options.multiline):
-        if config is None and not any(name.startswith(("SIDECAR_SINKS", "SIDECAR_PIPELINES")) for name in os.environ):
+        if config is None and not _has_other_source(options):
             raise ConfigurationError(
-                "there is nothing to read and nowhere to ship it",
-                hint="say `sidecar run PATH --to URL`, or name a configuration with --config FILE",
+                "there is nothing to read and no sink to ship to",
+                hint="write `sidecar run PATH --to URL`, or name a configuration with --config FILE",
             )
-        return load(config, os.environ, overrides)
+        return load(config, os.environ, command_line)
     if options.config:
         raise ConfigurationError(
             "paths, --to, --parser and --multiline cannot be combined with --config",
-            hint="put them into the file, or leave it out",
+            hint="use --set to override settings of the file, or leave --config out",
         )
     missing = [what for what, given in (("at least one path", paths), ("--to URL", to)) if not given]
     if missing:
         raise ConfigurationError(f"{' and '.join(missing)} is missing", hint="see `sidecar run --help`")
-    pipeline: dict[str, Any] = {"parser": options.parser.split(",")} if options.parser else {}
+    pipeline: dict[str, Any] = {"parser": options.parser} if options.parser else {}
     if options.multiline:
         pipeline["multiline"] = options.multiline
-    return from_command_line(paths, to, pipeline, os.environ, overrides)
+    return from_command_line(paths, to, pipeline, os.environ, command_line)
+
+
+def _has_other_source(options: argparse.Namespace) -> bool:
+    """Return whether settings may come from elsewhere than the YAML file and named options."""
+    has_secrets = bool(os.environ.get("SIDECAR_SECRETS_DIR"))
+    return bool(options.assignments or options.env_file) or has_secrets or may_have_pipeline(os.environ)

@@ -13,7 +13,7 @@ from pydantic import (
     Field,
 )
 
-from sidecar.lib.settings_model import SECRET_FILE, SHOWN, SettingsModel
+from sidecar.lib.settings_model import COMMAS, SECRET_FILE, SHOWN, SettingsModel
 from sidecar.lib.units import Duration
 
 
@@ -48,7 +48,7 @@ class AdminSettings(SettingsModel):
     """Address and port, as in `127.0.0.1:9600`; nothing listens unless told. A port alone, as in `9600`, is that of
     this machine alone; probes and scrapers from outside of the Pod need `0.0.0.0:9600`."""
 
-    hosts: Annotated[tuple[str, ...], SHOWN] = ()
+    hosts: Annotated[tuple[str, ...], SHOWN, COMMAS] = ()
     """Names that clients may ask for beside addresses and `localhost`, such as that of a Service."""
 
     token_file: Annotated[Path | None, SECRET_FILE] = None

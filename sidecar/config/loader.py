@@ -1,72 +1,137 @@
-"""Loads settings from the command line, the environment and YAML."""
+"""Loads settings from their sources, with every problem at once."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from pydantic import (
-    ValidationError,
-)
+from pydantic import ValidationError
 
-from sidecar.config import sources
-from sidecar.config.messages import describe_errors
+from sidecar.config.messages import Key, describe_errors
 from sidecar.config.settings import Settings
+from sidecar.config.sources import (
+    EnvFileSource,
+    EnvironmentSource,
+    OptionsSource,
+    SecretsSource,
+    SetOptionSource,
+    SettingsSource,
+    VariablesSource,
+    YamlSource,
+)
+from sidecar.config.yaml_file import read_yaml_file
 from sidecar.errors import ConfigurationError
 from sidecar.sinks import registry
 from sidecar.sinks.contract import SinkSettings
 
+_OPTIONS: Mapping[Key, str] = {
+    ("state_dir",): "--state-dir",
+    ("log_level",): "--log-level",
+    ("pipelines", "default", "paths"): "PATH",
+    ("pipelines", "default", "parser"): "--parser",
+    ("pipelines", "default", "multiline"): "--multiline",
+    ("sinks",): "--to",
+}
+"""The options that set something, by the setting."""
 
-def load(config: Path | None, environ: Mapping[str, str], overrides: Mapping[str, Any] | None = None) -> Settings:
-    """The settings from file, environment and command line, the later ones winning.
+
+@dataclass(frozen=True, slots=True)
+class CommandLine:
+    """What the command line says about settings."""
+
+    values: Mapping[str, Any] = field(default_factory=dict)
+    """Settings of options with a name of their own, such as `--state-dir`."""
+
+    assignments: Sequence[str] = ()
+    """`NAME=VALUE` of each `--set`."""
+
+    env_file: Path | None = None
+    """The file of `--env-file`."""
+
+
+def load(config: Path | None, environ: Mapping[str, str], command_line: CommandLine = CommandLine()) -> Settings:
+    """Return the settings of the command line, the variables and the file; an earlier source wins.
 
     Raises `ConfigurationError` whose `problems` hold a sentence for each thing that is wrong.
     """
     problems: list[str] = []
-    origin = str(config) if config else "the configuration"
-    values = sources.from_file(config, problems) if config else {}
-    if problems:
-        raise ConfigurationError("the configuration cannot be read", problems=tuple(problems))
-    sources.deep_merge(values, sources.from_environment(environ, Settings, problems))
-    sources.deep_merge(values, overrides or {})
-    return _validate(values, origin, problems)
+    sources = _open_sources(command_line, environ, problems)
+    if config is not None:
+        file = read_yaml_file(config)
+        if file.problem:
+            raise ConfigurationError("the configuration cannot be read", problems=(*problems, file.problem))
+        sources.append(YamlSource(Settings, file))
+    return _build(sources, problems)
 
 
 def from_command_line(
     paths: Sequence[str], to: Sequence[str], pipeline: Mapping[str, Any], environ: Mapping[str, str],
-    overrides: Mapping[str, Any],
+    command_line: CommandLine = CommandLine(),
 ) -> Settings:  # fmt: skip
-    """The settings of a run that needs no file: one pipeline named `default`, sinks named by their URLs.
+    """Return the settings of a run that needs no file: one pipeline named `default`, sinks named by their URLs.
 
     A sink's name in the state is its URL without secrets and query, so that the order of `--to` means nothing.
     """
     problems: list[str] = []
-    values = sources.from_environment(environ, Settings, problems)
     sinks: dict[str, SinkSettings] = {}
-    for url in to:
+    for number, url in enumerate(to, 1):
+        option = "--to" if len(to) == 1 else f"--to: URL {number}"
         try:
-            found = registry.settings_for(url)
-            sinks[found.destination()] = found
-        except ConfigurationError as error:
-            problems.extend(f"--to: {problem}" for problem in error.problems)
-        except ValidationError as error:
-            problems.extend(describe_errors(error, "--to", Settings))
-    sources.deep_merge(values, {"pipelines": {"default": {"paths": list(paths), **pipeline}}})
-    sources.deep_merge(values, overrides)
-    values["sinks"] = {**values.get("sinks", {}), **sinks}
-    if problems and not values["sinks"]:
+            settings = registry.settings_for(url)
+            sinks[settings.destination()] = settings
+        except (ConfigurationError, ValidationError) as error:
+            problems.extend(_describe_url(error, option))
+    values = {
+        **command_line.values,
+        "pipelines": {"default": {"paths": list(paths), **pipeline}},
+        **({"sinks": sinks} if sinks else {}),
+    }
+    options = CommandLine(values, command_line.assignments, command_line.env_file)
+    if problems and not sinks:
         raise ConfigurationError("the configuration is wrong", problems=tuple(problems))
-    return _validate(values, "the command line", problems)
+    return _build(_open_sources(options, environ, problems), problems)
 
 
-def _validate(values: dict[str, Any], origin: str, problems: list[str]) -> Settings:
+def _describe_url(error: ConfigurationError | ValidationError, option: str) -> list[str]:
+    source = OptionsSource(Settings, {}, {})
+    source.fallback = option
+    cause = error if isinstance(error, ValidationError) else error.__cause__
+    if isinstance(cause, ValidationError):
+        return describe_errors(cause, [source], SinkSettings)
+    assert isinstance(error, ConfigurationError)
+    return [f"{option}: {problem}" for problem in error.problems]
+
+
+def _open_sources(command_line: CommandLine, environ: Mapping[str, str], problems: list[str]) -> list[SettingsSource]:
+    """Return the sources above the YAML file, in their order. What cannot be opened is left out and a problem."""
+    secrets, env_file = environ.get("SIDECAR_SECRETS_DIR"), command_line.env_file
+    opening: list[Callable[[], SettingsSource] | None] = [
+        lambda: OptionsSource(Settings, dict(command_line.values), _OPTIONS),
+        lambda: SetOptionSource(Settings, command_line.assignments),
+        lambda: EnvironmentSource(Settings, environ),
+        (lambda: EnvFileSource(Settings, env_file)) if env_file else None,
+        (lambda: SecretsSource(Settings, Path(secrets))) if secrets else None,
+    ]
+    sources: list[SettingsSource] = []
+    for open_source in filter(None, opening):
+        try:
+            sources.append(open_source())
+        except ConfigurationError as error:
+            problems.extend(error.problems)
+    for source in sources:
+        if isinstance(source, VariablesSource):
+            problems.extend(source.strays())
+    return sources
+
+
+def _build(sources: Sequence[SettingsSource], problems: list[str]) -> Settings:
+    settings = None
     try:
-        settings = Settings.model_validate(values)
-    except ConfigurationError as error:
-        problems.extend(f"{origin}: {problem}" for problem in error.problems)
+        settings = Settings.from_sources(tuple(sources))
     except ValidationError as error:
-        problems.extend(describe_errors(error, origin, Settings))
-    if problems:
+        problems.extend(describe_errors(error, sources, Settings))
+    if problems or settings is None:
         raise ConfigurationError("the configuration is wrong", problems=tuple(dict.fromkeys(problems)))
     return settings

@@ -15,14 +15,28 @@ from pydantic import (
 
 from sidecar.config.transforms import AnyTransform
 from sidecar.decode.settings import Encoding, MultilineSettings
-from sidecar.lib.settings_model import SHOWN, SettingsModel
+from sidecar.lib.settings_model import COMMAS, SHOWN, SettingsModel, split_commas
 from sidecar.lib.units import Duration, Size
 from sidecar.parse.settings import JOINING, AnyParser, TimestampSettings
 from sidecar.transform.field_settings import validate_pattern
 
 
 def _as_list(value: object) -> object:
-    return value if isinstance(value, list | tuple) else [value]
+    """Return a list of parsers: from a text with commas, or from one mapping."""
+    parsers = split_commas(value)
+    return parsers if isinstance(parsers, list | tuple) else [parsers]
+
+
+def _as_patterns(value: object) -> object:
+    """Return a list of patterns. A text is one pattern; a comma could be part of it, or separate two."""
+    if isinstance(value, str):
+        if "," in value:
+            raise ValueError("a comma may be part of a pattern; write a list, as in ['a{1,3}', 'b']")
+        return [value]
+    return value
+
+
+_PATTERNS = BeforeValidator(_as_patterns, json_schema_input_type=str | tuple[str, ...])
 
 
 def _expand_preset(value: object) -> object:
@@ -69,10 +83,10 @@ class RuleTest(SettingsModel):
 class PipelineSettings(SettingsModel):
     """Which files, what their lines are, and where they go."""
 
-    paths: Annotated[tuple[str, ...], SHOWN, Field(min_length=1)]
+    paths: Annotated[tuple[str, ...], SHOWN, COMMAS, Field(min_length=1)]
     """Globs; `**` stands for any number of directories. A relative one begins in the working directory."""
 
-    exclude: Annotated[tuple[str, ...], SHOWN] = ("*.gz",)
+    exclude: Annotated[tuple[str, ...], SHOWN, COMMAS] = ("*.gz",)
     """Globs for names or whole paths that are left out."""
 
     read_from: Literal["beginning", "end"] = "beginning"
@@ -98,11 +112,11 @@ class PipelineSettings(SettingsModel):
     keep_empty: bool = False
     """Ship empty lines too. They are skipped and counted unless told."""
 
-    include_lines: tuple[LinePattern, ...] = ()
+    include_lines: Annotated[tuple[LinePattern, ...], _PATTERNS] = ()
     """Patterns, in the syntax of the `regex` library: only lines or events in which one of them is found are shipped.
     The others are counted as filtered."""
 
-    exclude_lines: tuple[LinePattern, ...] = ()
+    exclude_lines: Annotated[tuple[LinePattern, ...], _PATTERNS] = ()
     """Patterns: lines or events in which one of them is found are not shipped, and counted as filtered."""
 
     encoding: Annotated[Encoding, SHOWN] = "utf-8"
@@ -129,11 +143,11 @@ class PipelineSettings(SettingsModel):
     timestamp: TimestampSettings = TimestampSettings()
     """Where the time of an event stands."""
 
-    transforms: tuple[AnyTransform, ...] = ()
+    transforms: Annotated[tuple[AnyTransform, ...], BeforeValidator(split_commas)] = ()
     """What is added to each document, changed in it and taken out of it, in order: `kubernetes`,
     `{add: {name: value}}`, `{redact: [password]}`, `{rename: {old: new}}`, `{drop_when: 'level == "debug"'}`."""
 
-    sinks: Annotated[tuple[str, ...] | None, SHOWN] = None
+    sinks: Annotated[tuple[str, ...] | None, SHOWN, COMMAS] = None
     """Names of the sinks that get the lines; all of them unless told."""
 
     tests: tuple[RuleTest, ...] = ()

@@ -1,8 +1,4 @@
-"""The configuration: one root model, read from YAML, environment and command line, with every problem said at once.
-
-The environment wins over the file, the command line over both. A key or variable that nobody knows is an error
-with "did you mean"; no secret is ever shown.
-"""
+"""The root model of the configuration. `load` in `loader.py` reads it from its sources."""
 
 from __future__ import annotations
 
@@ -10,17 +6,12 @@ import os
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import (
-    AfterValidator,
-    BeforeValidator,
-    Field,
-    SerializeAsAny,
-    model_validator,
-)
+from pydantic import AfterValidator, BeforeValidator, Field, SerializeAsAny, model_validator
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
-from sidecar.config import sources
 from sidecar.config.admin import AdminSettings, MetricsSettings
 from sidecar.config.limits import DeadLetterSettings, DrainSettings, ResourceLimits
+from sidecar.config.messages import Key, as_validation_error, suggest, validation_error
 from sidecar.config.paths import default_state_directory
 from sidecar.config.pipeline import PipelineSettings
 from sidecar.errors import ConfigurationError
@@ -29,8 +20,22 @@ from sidecar.sinks import registry
 from sidecar.sinks.contract import SinkSettings
 
 
-def _sink(value: object, info: Any) -> object:
-    return registry.settings_for(value) if isinstance(value, str | dict) else value
+def _sink(value: object) -> object:
+    if not isinstance(value, str | dict):
+        return value
+    kind = value.get("type") if isinstance(value, dict) else None
+    if isinstance(kind, str) and kind not in (names := registry.names()):
+        raise validation_error([(("type",), f': there is no sink "{kind}"{suggest(kind, names)}')])
+    try:
+        return registry.settings_for(value)
+    except ConfigurationError as error:
+        raise as_validation_error(error) from None
+
+
+def _log_level(value: object) -> object:
+    """Return the level in lower case, as other programs write it in capitals, and `warn` in full."""
+    level = value.lower() if isinstance(value, str) else value
+    return "warning" if level == "warn" else level
 
 
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][^\s\x00-\x1f]*$")]
@@ -47,15 +52,19 @@ def _not_empty(value: dict[str, Any]) -> dict[str, Any]:
     return value
 
 
-class Settings(SettingsModel):
+class Settings(SettingsModel, BaseSettings):
     """The whole configuration."""
+
+    model_config = SettingsConfigDict(
+        frozen=True, extra="forbid", defer_build=True, validate_default=False, arbitrary_types_allowed=False
+    )
 
     state_dir: Path | None = None
     """Directory of checkpoints, dead letters and balance. `/var/lib/sidecar` where that is writable, else
     `log-sidecar` in the user's XDG state directory."""
 
-    log_level: Literal["debug", "info", "warning", "error"] = "info"
-    """The least that the sidecar writes to its own log on stderr."""
+    log_level: Annotated[Literal["debug", "info", "warning", "error"], BeforeValidator(_log_level)] = "info"
+    """The least severe level that the sidecar writes to its own log on stderr."""
 
     admin: AdminSettings = AdminSettings()
     """Metrics and probes over HTTP."""
@@ -78,31 +87,51 @@ class Settings(SettingsModel):
     pipelines: Annotated[dict[Name, PipelineSettings], AfterValidator(_not_empty)]
     """Pipelines by name."""
 
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Read nothing but the given values, so that settings in tests and tools do not depend on the environment."""
+        return (init_settings,)
+
+    @classmethod
+    def from_sources(cls, sources: tuple[PydanticBaseSettingsSource, ...]) -> Settings:
+        """Return the settings of these sources, of which an earlier one wins. Raises `ValidationError`."""
+        build: dict[str, Any] = {"_build_sources": (sources, {})}
+        return cls(**build)
+
     @model_validator(mode="after")
-    def _consistent(self) -> Settings:
-        problems = []
-        takers: dict[str, list[str]] = {name: [] for name in self.sinks}
+    def _check_sinks(self) -> Settings:
+        problems: list[tuple[Key, str]] = []
+        pipelines: dict[str, list[str]] = {name: [] for name in self.sinks}
         for name, pipeline in self.pipelines.items():
             for sink in pipeline.sinks or ():
                 if sink not in self.sinks:
-                    problems.append(f"pipelines.{name}.sinks: {sources.unknown_name('sink', sink, self.sinks)}")
+                    cause = f': there is no sink "{sink}"{suggest(sink, self.sinks)}'
+                    problems.append((("pipelines", name, "sinks"), cause))
             for sink in self.sinks_of(name):
-                takers.get(sink, []).append(name)
-        for sink, names in takers.items():
+                pipelines.get(sink, []).append(name)
+        for sink, names in pipelines.items():
             if self.sinks[sink].single_pipeline and len(names) > 1:
-                problems.append(
-                    f"sinks.{sink}: a {self.sinks[sink].type} sink takes the lines of one pipeline,"
-                    f" but {' and '.join(names)} name it; give each its own"
+                cause = (
+                    f": a {self.sinks[sink].type} sink takes the lines of one pipeline,"
+                    f" but {' and '.join(names)} use it; give each its own"
                 )
+                problems.append((("sinks", sink), cause))
         if problems:
-            raise ConfigurationError("contradictions", problems=tuple(problems))
+            raise validation_error(problems)
         return self
 
     def sinks_of(self, pipeline: str) -> tuple[str, ...]:
-        """The names of the sinks that a pipeline ships to."""
+        """Return the names of the sinks that a pipeline ships to."""
         named = self.pipelines[pipeline].sinks
         return tuple(dict.fromkeys(self.sinks if named is None else named))
 
     def state_directory(self) -> Path:
-        """The directory of the state, with its default resolved."""
+        """Return the directory of the state, with its default resolved."""
         return self.state_dir or default_state_directory(os.environ)

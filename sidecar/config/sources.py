@@ -1,20 +1,31 @@
-"""The places that settings come from: a YAML file and the environment."""
+"""The sources of settings, each of which knows the true origin of its values.
+
+`load` in `loader.py` puts them in their order: options of the command line, `--set`, environment, `--env-file`,
+directory of secrets, YAML file. What pydantic-settings lacks is here: stray variables, origins of values, and a sink
+in its short form that a higher source adds a setting to.
+"""
 
 from __future__ import annotations
 
 import json
 import re
-from collections.abc import Hashable, Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from io import StringIO
 from pathlib import Path
 from typing import Any
 
-import yaml
-from pydantic import BaseModel
+from dotenv import dotenv_values
+from dotenv.parser import parse_stream
+from pydantic.fields import FieldInfo
+from pydantic_settings import BaseSettings, EnvSettingsSource, InitSettingsSource, PydanticBaseSettingsSource
 
-from sidecar.config.messages import suggest
+from sidecar.config.messages import Origin, suggest
+from sidecar.config.yaml_file import Key, YamlFile
+from sidecar.errors import ConfigurationError
 
 PREFIX = "SIDECAR_"
-OTHERS = frozenset(
+NON_SETTING_VARIABLES = frozenset(
     {
         "SIDECAR_CONFIG",
         "SIDECAR_EXIT_WHEN",
@@ -22,142 +33,302 @@ OTHERS = frozenset(
         "SIDECAR_MODE",
         "SIDECAR_ON_CONFIG_ERROR",
         "SIDECAR_POD_RESTART_POLICY",
+        "SIDECAR_SECRETS_DIR",
     }
 )
-"""Variables of ours that are not settings."""
+"""Variables of the sidecar that are not settings."""
 
-_OF_A_SERVICE = re.compile(
+_KUBERNETES_SERVICE = re.compile(
     r"SIDECAR_((?!.*__)\w+_)?(SERVICE_(HOST|PORT(_\w+)?)|PORT(_\d+_(TCP|UDP|SCTP)\w*)?)", re.ASCII
 )
-"""What Kubernetes sets in every Pod beside a Service whose name happens to be, or to begin with, sidecar."""
+"""What Kubernetes sets in every Pod for a Service whose name is, or begins with, sidecar."""
+
+UNKNOWN = "the configuration"
+"""The place of a value that no source has."""
 
 
-class _Loader(yaml.SafeLoader):
-    """Safe YAML that refuses a key written twice; a character may be written as two escapes, as in JSON."""
+@dataclass(frozen=True, slots=True)
+class Variable:
+    """A text that sets something: a variable, an option or a file."""
 
-    def construct_scalar(self, node: yaml.ScalarNode | yaml.MappingNode) -> Any:
-        value = super().construct_scalar(node)
-        return _PAIR.sub(_join_pair, value) if isinstance(value, str) else value
+    name: str
+    """The variable with its prefix, or the path given to `--set`."""
 
+    value: str
+    """Its text."""
 
-_PAIR = re.compile("[\ud800-\udbff][\udc00-\udfff]")
-
-
-def _join_pair(found: re.Match[str]) -> str:
-    return found[0].encode("utf-16-be", "surrogatepass").decode("utf-16-be")
-
-
-def _mapping(loader: _Loader, node: yaml.MappingNode) -> dict[Any, Any]:
-    seen: set[Any] = set()
-    for key_node, _ in node.value:
-        key = loader.construct_object(key_node)
-        if not isinstance(key, Hashable):
-            raise yaml.constructor.ConstructorError(None, None, "a list or mapping is no key", key_node.start_mark)
-        if key in seen:
-            raise yaml.constructor.ConstructorError(None, None, f'the key "{key}" stands twice', key_node.start_mark)
-        seen.add(key)
-    return loader.construct_mapping(node, deep=True)
+    place: str
+    """What a message begins with: `environment`, the line of a file, or the file."""
 
 
-_Loader.add_constructor(yaml.resolver.BaseResolver.DEFAULT_MAPPING_TAG, _mapping)
+class SettingsSource(PydanticBaseSettingsSource):
+    """A source of pydantic-settings that knows where its values come from."""
+
+    data: dict[str, Any]
+    """What the source returned last."""
+
+    def depth(self, key: Key) -> int:
+        """Return how many parts of the key lead to something in this source."""
+        return len(list(self._walk(key))) - 1
+
+    def value(self, key: Key) -> Any:
+        """Return the value to which the key leads, None if this source has none."""
+        values = list(self._walk(key))
+        return values[-1] if len(values) > len(key) else None
+
+    def origin(self, key: Key) -> Origin:
+        """Return where the source has the value of this key."""
+        raise NotImplementedError
+
+    def secret_text(self, key: Key) -> str:
+        """Return the secrets at, above and below this key, of which no word may be shown."""
+        return ""
+
+    def _walk(self, key: Key) -> Iterator[Any]:
+        value: Any = self.data
+        yield value
+        for part in key:
+            try:
+                value = _child(value, part)
+            except (LookupError, TypeError):
+                return
+            yield value
 
 
-def from_file(path: Path, problems: list[str]) -> dict[str, Any]:
-    """The mapping in a YAML file; adds to `problems` what is wrong with the file itself."""
-    try:
-        found = yaml.load(path.read_text(encoding="utf-8"), Loader=_Loader)  # noqa: S506 - a SafeLoader
-    except OSError as error:
-        problems.append(f"{path}: cannot be read ({error.strerror}); name another file with --config")
-        return {}
-    except UnicodeDecodeError:
-        problems.append(f"{path}: is not UTF-8 text")
-        return {}
-    except (yaml.YAMLError, ValueError, AttributeError, RecursionError) as error:
-        problems.append(f"{path}: {_problem(error)}")
-        return {}
-    if found is not None and not isinstance(found, dict):
-        problems.append(f"{path}: has to be a mapping of names to values")
-        return {}
-    return found or {}
+class OptionsSource(SettingsSource, InitSettingsSource):
+    """Values of options that have a name of their own, such as `--state-dir`."""
+
+    def __init__(self, settings: type[BaseSettings], values: dict[str, Any], options: Mapping[Key, str]) -> None:
+        super().__init__(settings, values)
+        self.data, self._options = values, options
+        self.fallback = UNKNOWN
+
+    def origin(self, key: Key) -> Origin:
+        """Return the option that gave the value."""
+        named = (option for length in range(len(key), 0, -1) if (option := self._options.get(key[:length])))
+        return Origin(next(named, self.fallback))
 
 
-_QUOTED = re.compile(r"(['\"]).{2,}\1", re.DOTALL)
+class VariablesSource(SettingsSource, EnvSettingsSource):
+    """Settings from texts, with a delimiter between the names of a path.
 
-
-def _problem(error: Exception) -> str:
-    """Return what is wrong with the text, and on which line. What the library quotes may be a password."""
-    if isinstance(error, yaml.MarkedYAMLError):
-        line = f"line {error.problem_mark.line + 1}: " if error.problem_mark else ""
-        if str(error.problem).startswith("the key"):
-            return f"{line}{error.problem}"
-        problem = _QUOTED.sub("…", str(error.problem))
-        return f"{line}{problem}" + (
-            "; put a text that begins with one of * & ! into quotes" if "…" in problem else ""
-        )
-    if isinstance(error, yaml.reader.ReaderError):
-        return f"holds a character that YAML does not allow (U+{error.character:04X})"
-    return "is nested too deeply" if isinstance(error, RecursionError) else "holds a value that is not valid"
-
-
-def from_environment(environ: Mapping[str, str], model: type[BaseModel], problems: list[str]) -> dict[str, Any]:
-    """The settings in `SIDECAR_…` variables, `__` for nesting; adds to `problems` each variable nobody knows.
-
-    Names of sinks and pipelines are lower case with `-` for `_` left as it is. A value that is JSON is taken as
-    such; for a list, commas do too.
+    A value that is a JSON list or mapping is taken as such, any other is a text that the type of the setting reads.
     """
-    values: dict[str, Any] = {}
-    for name in sorted(environ):
-        if not name.startswith(PREFIX) or name in OTHERS or _OF_A_SERVICE.fullmatch(name):
-            continue
-        path = name.removeprefix(PREFIX).lower().split("__")
-        if path[0] not in model.model_fields:
-            problems.append(f"environment: {name} is not a setting{_hint_for(path[0], model)}")
-        else:
-            _put(values, path, _value(environ[name], path))
-    return values
+
+    def __init__(
+        self, settings: type[BaseSettings], variables: Iterable[Variable], *, prefix: str, delimiter: str = "__",
+        case_sensitive: bool = False, is_secret: bool = False,
+    ) -> None:  # fmt: skip
+        super().__init__(settings, case_sensitive=case_sensitive, env_prefix=prefix, env_nested_delimiter=delimiter)
+        self._is_secret = is_secret
+        self.data = {}
+        named = {self._apply_case_sensitive(variable.name): variable for variable in variables}
+        self.variables = {self._normalize(name, named): named[name] for name in sorted(named)}
+        self.env_vars = {name: variable.value for name, variable in self.variables.items()}
+
+    def __call__(self) -> dict[str, Any]:
+        self.data = super().__call__()
+        _open_short_forms(self.data, self.current_state)
+        return self.data
+
+    def decode_complex_value(self, field_name: str, field: FieldInfo, value: Any) -> Any:
+        """Decode a JSON list or mapping; leave any other text to the type of the setting, and to its message."""
+        if isinstance(value, str) and value[:1] in ("[", "{"):
+            try:
+                return json.loads(value)
+            except ValueError:
+                return value
+        return value
+
+    def strays(self) -> Iterator[str]:
+        """Yield a sentence for each variable that is not a setting."""
+        prefix, delimiter = self.env_prefix, self.env_nested_delimiter or ""
+        known = self.settings_cls.model_fields
+        for name, variable in self.variables.items():
+            root = name.removeprefix(self._apply_case_sensitive(prefix)).partition(delimiter)[0]
+            if root not in known:
+                names = [f"{prefix}{field.upper() if prefix else field}" for field in known]
+                stray = variable.name.partition(delimiter)[0]
+                yield f"{variable.place}: {variable.name} is not a setting{suggest(stray, names)}"
+
+    def origin(self, key: Key) -> Origin:
+        """Return the variable that holds the value, with the path inside of its JSON."""
+        names = [str(part) for part in key]
+        for length in range(len(names), 0, -1):
+            if variable := self._find(names[:length]):
+                if self._is_secret:
+                    return Origin(variable.place, ".".join(names[:length]))
+                return Origin(variable.place, ".".join((variable.name, *names[length:])))
+        return Origin(next((variable.place for variable in self.variables.values()), UNKNOWN))
+
+    def secret_text(self, key: Key) -> str:
+        """Return the secrets at, above and below this key, of which no word may be shown."""
+        if not self._is_secret:
+            return ""
+        path = f"{self._join(map(str, key))}{self.env_nested_delimiter}"
+        names = ((f"{name}{self.env_nested_delimiter}", variable) for name, variable in self.variables.items())
+        return "\n".join(variable.value for name, variable in names if name.startswith(path) or path.startswith(name))
+
+    def _join(self, names: Iterable[str]) -> str:
+        return self._apply_case_sensitive(self.env_prefix + (self.env_nested_delimiter or "").join(names))
+
+    def _find(self, names: list[str]) -> Variable | None:
+        """Return the variable of this path, also under the full name that its short form was given."""
+        key = _short_form_key(tuple(names))
+        short, full = self._join(names), self._join([*names, key])
+        return self.variables.get(short) or (self.variables.get(full) if key else None)
+
+    def _normalize(self, name: str, names: Mapping[str, Variable]) -> str:
+        """Return the full name for a short form (`SINKS__OUT`) that has others below it (`SINKS__OUT__PASSWORD`)."""
+        delimiter = self.env_nested_delimiter or ""
+        parts = tuple(name.removeprefix(self._apply_case_sensitive(self.env_prefix)).split(delimiter))
+        is_parent = any(other.startswith(f"{name}{delimiter}") for other in names)
+        if is_parent and not names[name].value.startswith("{") and (key := _short_form_key(parts)):
+            return f"{name}{delimiter}{key}"
+        return name
 
 
-def _hint_for(name: str, model: type[BaseModel]) -> str:
-    return suggest(f"{PREFIX}{name.upper()}", [f"{PREFIX}{field.upper()}" for field in model.model_fields])
+class SetOptionSource(VariablesSource):
+    """Settings of `--set NAME=VALUE`, with dots between the names."""
+
+    def __init__(self, settings: type[BaseSettings], assignments: Iterable[str]) -> None:
+        variables = []
+        for assignment in assignments:
+            name, equals, value = assignment.partition("=")
+            if not equals or not all(name.split(".")):
+                raise ConfigurationError(
+                    "is not of the form NAME=VALUE", location="--set", hint="write it as --set limits.memory=32MiB"
+                )
+            variables.append(Variable(name, value, "--set"))
+        super().__init__(settings, variables, prefix="", delimiter=".", case_sensitive=True)
 
 
-_LISTS = frozenset(
-    {"paths", "exclude", "sinks", "parser", "transforms", "formats", "hosts", "include_lines", "exclude_lines"}
-)
+class EnvironmentSource(VariablesSource):
+    """Settings of the environment. An empty variable counts as not set."""
+
+    def __init__(self, settings: type[BaseSettings], environ: Mapping[str, str]) -> None:
+        variables = (Variable(name, value, "environment") for name, value in environ.items())
+        super().__init__(settings, filter(_is_setting, variables), prefix=PREFIX)
 
 
-def _value(text: str, path: list[str]) -> Any:
-    if text[:1] in "[{" and text:
+class EnvFileSource(VariablesSource):
+    """Settings of a file with lines `SIDECAR_NAME=VALUE`. Variables without the prefix are left to others."""
+
+    def __init__(self, settings: type[BaseSettings], file: Path) -> None:
+        text = _read(file, "name another file with --env-file")
+        lines = {}
+        for binding in parse_stream(StringIO(text)):
+            line = binding.original.line + _leading_lines(binding.original.string)
+            if binding.error:
+                raise ConfigurationError(
+                    "is not of the form NAME=VALUE", location=f"{file}:{line}", hint="check the name and the quotes"
+                )
+            if binding.key:
+                lines[binding.key] = line
+        values = dotenv_values(stream=StringIO(text))
+        variables = (Variable(name, values[name] or "", f"{file}:{line}") for name, line in lines.items())
+        super().__init__(settings, filter(_is_setting, variables), prefix=PREFIX)
+
+
+class SecretsSource(VariablesSource):
+    """Settings of a directory with one file for each, named as the variable without its prefix.
+
+    Kubernetes mounts a Secret so: the files are links to `..data/NAME`, and `..data` is a link to a directory that
+    changes. Names that begin with a dot and directories are not settings.
+    """
+
+    def __init__(self, settings: type[BaseSettings], directory: Path) -> None:
         try:
-            return json.loads(text)
-        except ValueError:
-            return text
-    if path[-1] in _LISTS and len(path) > 1:
-        return [item.strip() for item in text.split(",") if item.strip()]
-    return text
+            files = sorted(file for file in directory.iterdir() if file.name[0] != "." and not file.is_dir())
+        except OSError as error:
+            raise ConfigurationError(
+                f"the directory {directory} cannot be read ({error.strerror})",
+                location="environment: SIDECAR_SECRETS_DIR", hint="name the directory where the Secret is mounted",
+            ) from None  # fmt: skip
+        hint = "let the user of the sidecar read it, or unset SIDECAR_SECRETS_DIR"
+        variables = (Variable(file.name, _read(file, hint).strip(), str(file)) for file in files)
+        present = (variable for variable in variables if variable.value)
+        super().__init__(settings, present, prefix="", is_secret=True)
+
+    def strays(self) -> Iterator[str]:
+        """Yield a sentence for each file that is not named as a setting."""
+        known = self.settings_cls.model_fields
+        for variable in self.variables.values():
+            root = variable.name.lower().partition("__")[0]
+            if root not in known:
+                hint = suggest(root.upper(), [field.upper() for field in known])
+                yield f"{variable.place}: the name of this file is not a setting{hint}"
 
 
-def _put(values: dict[str, Any], path: list[str], value: Any) -> None:
-    for part in path[:-1]:
-        inner = values.setdefault(part, {})
-        if not isinstance(inner, dict):
-            inner = values[part] = {"url": inner}
-        values = inner
-    values[path[-1]] = value
+class YamlSource(SettingsSource, InitSettingsSource):
+    """Settings of the YAML file."""
+
+    def __init__(self, settings: type[BaseSettings], file: YamlFile) -> None:
+        super().__init__(settings, file.data)
+        self.data, self._file = file.data, file
+
+    def __call__(self) -> dict[str, Any]:
+        _open_short_forms(self.data, self.current_state)
+        return self.data
+
+    def origin(self, key: Key) -> Origin:
+        """Return the file with the line of the key."""
+        return Origin(f"{self._file.path}:{self._file.line_of(key)}" if key else str(self._file.path))
 
 
-def deep_merge(below: dict[str, Any], above: Mapping[str, Any]) -> None:
-    """Put `above` over `below`: mappings merge, all else is replaced. A sink in its short form counts as its URL."""
-    for name, value in above.items():
-        here = below.get(name)
-        if isinstance(value, Mapping) and isinstance(here, str):
-            here = below[name] = {"url": here}
-        if isinstance(value, Mapping) and isinstance(here, dict):
-            deep_merge(here, value)
-        else:
-            below[name] = value
+def _child(value: Any, part: str | int) -> Any:
+    """Return the value of a key or an index. Raises `LookupError` or `TypeError`, also for a text."""
+    if isinstance(value, str):
+        raise TypeError(part)
+    return value[part]
+
+
+def may_have_pipeline(environ: Mapping[str, str]) -> bool:
+    """Return whether the environment has a setting of a sink or a pipeline."""
+    return any(name.startswith(("SIDECAR_SINKS", "SIDECAR_PIPELINES")) and environ[name] for name in environ)
 
 
 def unknown_name(what: str, name: str, known: Iterable[str]) -> str:
-    """A sentence for a name that nobody knows."""
+    """Return a sentence for a name that does not exist."""
     return f'there is no {what} "{name}"{suggest(name, known)}'
+
+
+def _is_setting(variable: Variable) -> bool:
+    name = variable.name
+    is_other = name in NON_SETTING_VARIABLES or _KUBERNETES_SERVICE.fullmatch(name)
+    return name.startswith(PREFIX) and bool(variable.value) and not is_other
+
+
+def _short_form_key(path: Key) -> str:
+    """Return the key that a text at this path stands for; empty if it stands for itself."""
+    match path:
+        case ("sinks", _):
+            return "url"
+        case ("pipelines", _, "multiline"):
+            return "preset"
+    return ""
+
+
+def _open_short_forms(data: dict[str, Any], above: Mapping[str, Any], path: Key = ()) -> None:
+    """Write short forms in full where a higher source has settings for the same sink or multiline."""
+    for name, value in data.items():
+        higher, key = above.get(name), (*path, name)
+        if not isinstance(higher, Mapping):
+            continue
+        if isinstance(value, dict):
+            _open_short_forms(value, higher, key)
+        elif isinstance(value, str) and (full := _short_form_key(key)):
+            data[name] = {full: value}
+
+
+def _read(file: Path, hint: str) -> str:
+    try:
+        return file.read_text(encoding="utf-8")
+    except OSError as error:
+        raise ConfigurationError(f"cannot be read ({error.strerror})", location=str(file), hint=hint) from None
+    except UnicodeDecodeError:
+        raise ConfigurationError("is not UTF-8 text", location=str(file), hint="save it as UTF-8") from None
+
+
+def _leading_lines(text: str) -> int:
+    return text[: len(text) - len(text.lstrip())].count("\n")

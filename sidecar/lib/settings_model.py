@@ -11,7 +11,7 @@ from pathlib import PurePath
 from types import NoneType
 from typing import Any, Literal, get_args, get_origin
 
-from pydantic import BaseModel, ConfigDict, GetJsonSchemaHandler
+from pydantic import BaseModel, BeforeValidator, ConfigDict, GetJsonSchemaHandler
 from pydantic_core import CoreSchema
 
 MASKED_VALUE = "**********"
@@ -29,6 +29,15 @@ class SecretFile:
 
 
 SECRET_FILE = SecretFile()
+
+
+def split_commas(value: object) -> object:
+    """Return the parts of a text between commas as a list; return any other value as it is."""
+    return [part.strip() for part in value.split(",") if part.strip()] if isinstance(value, str) else value
+
+
+COMMAS = BeforeValidator(split_commas, json_schema_input_type=str | tuple[str, ...])
+"""Marks a list that may be written as a text with commas: in `Annotated[tuple[str, ...], COMMAS]`."""
 
 
 class SettingsModel(BaseModel):

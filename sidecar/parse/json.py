@@ -1,8 +1,8 @@
 """Parses one JSON object per line (RFC 8259) and keeps it as the application wrote it.
 
 The fast path takes the lines unchanged. It requires that each line is exactly one object, that no reserved name is
-used, and that each timestamp is valid as written (docs/design/architecture.md). Each check is one scan in C. A chunk that
-fails one takes the general path, which returns the same records.
+used, and that each timestamp is valid as written (docs/design/architecture.md). Each check is one scan in C. A chunk
+that fails one takes the general path, which returns the same records.
 """
 
 from __future__ import annotations

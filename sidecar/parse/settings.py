@@ -9,7 +9,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, field_validator, mo
 
 from sidecar.lib.conversions import FieldType
 from sidecar.lib.jsontext.nested import MAX_PATH_DEPTH
-from sidecar.lib.settings_model import SHOWN, SettingsModel
+from sidecar.lib.settings_model import COMMAS, SHOWN, SettingsModel
 from sidecar.lib.user_regex import compile_user_regex
 from sidecar.parse.dissect import Dissection
 from sidecar.parse.grok import expand_pattern
@@ -229,7 +229,7 @@ class TimestampSettings(SettingsModel):
     field: str | None = None
     """Name of the field. Default for JSON: `@timestamp`, `timestamp`, `time` and `ts` are tried."""
 
-    formats: tuple[str, ...] = ()
+    formats: Annotated[tuple[str, ...], COMMAS] = ()
     """Tried in order: `iso8601`, `epoch`, `epoch_ms`, `epoch_us`, `epoch_ns`, `common_log`, or a strptime format such
     as `%d/%b/%Y %H:%M:%S`. Default: ISO 8601 and epoch."""
 

@@ -3,8 +3,8 @@
 Each directory has a watch of its own, since the scan knows them all. The observers of `watchdog` keep the paths of
 whole trees instead, and end silently when the application moves directories in an order that they do not expect.
 
-Modified events are not asked for: one costs more than shipping the line (docs/design/architecture.md). Without inotify a
-scan finds everything within its interval.
+Modified events are not asked for: one costs more than shipping the line (docs/design/architecture.md). Without
+inotify a scan finds everything within its interval.
 """
 
 from __future__ import annotations

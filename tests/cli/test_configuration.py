@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -78,8 +79,12 @@ def test_a_good_one_is_good(configuration: Configuration) -> None:
             'pipelines.app.parser.1.targt is not a setting; did you mean "target"?',
         ),
         ("app: {{", "mysql: {{limit: 1, ", "pipelines.mysql.limit is not a setting"),
-        ("state_dir: {folder}/state", "state_dir: a\nstate_dir: b", 'line 3: the key "state_dir" stands twice'),
-        ("state_dir: {folder}/state", "state_dir: [", "line"),
+        (
+            "state_dir: {folder}/state",
+            "state_dir: a\nstate_dir: b",
+            '3: the key "state_dir" is there twice; remove one',
+        ),
+        ("state_dir: {folder}/state", "state_dir: [", "no closing ]"),
     ],
 )
 def test_each_mistake_is_one_sentence_that_says_where_and_what(
@@ -88,7 +93,7 @@ def test_each_mistake_is_one_sentence_that_says_where_and_what(
     assert wrong in GOOD
     problems = configuration.problems(GOOD.replace(wrong, right))
     assert [problem for problem in problems if said in problem]
-    assert all(problem.startswith("sidecar.yaml: ") for problem in problems)
+    assert all(re.match(r"sidecar\.yaml:\d+: ", problem) for problem in problems)
     assert "pydantic" not in str(problems)
 
 
@@ -113,7 +118,7 @@ def test_the_environment_wins_over_the_file(configuration: Configuration) -> Non
 def test_a_file_sink_takes_the_lines_of_one_pipeline(configuration: Configuration) -> None:
     text = GOOD.replace("sqlite:///", "file:///").replace('*.log"]}', '*.log"]}}, b: {{paths: [/b]}')
     (problem,) = configuration.problems(text)
-    assert "sinks.out: a file sink takes the lines of one pipeline, but app and b name it" in problem
+    assert "sinks.out: a file sink takes the lines of one pipeline, but app and b use it" in problem
 
 
 @pytest.mark.parametrize(
@@ -133,12 +138,12 @@ def test_no_secret_is_ever_shown(tmp_path: Path, capsys: pytest.CaptureFixture[s
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (["run"], "say `sidecar run PATH --to URL`, or name a configuration"),
+        (["run"], "write `sidecar run PATH --to URL`, or name a configuration"),
         (["run", "/a.log"], "--to URL is missing"),
         (["run", "--to", "stdout:"], "at least one path is missing"),
         (["run", "/a.log", "--to", "stdout:", "--config", "x"], "cannot be combined with --config"),
         (["check", "--config", "/no/such/file"], "/no/such/file: cannot be read (No such file or directory)"),
-        (["check", "/a", "--to", "stdout:", "--to", "sqlite:nonsense"], "--to: "),
+        (["check", "/a", "--to", "stdout:", "--to", "sqlite:nonsense"], "--to: URL 2: "),
     ],
 )
 def test_wrong_usage_ends_with_2_and_a_sentence(
@@ -195,8 +200,8 @@ def test_explain_shows_documents_ids_targets_and_what_is_skipped(
 def test_the_schema_knows_every_sink_and_every_setting_of_a_pipeline() -> None:
     found = schema()
     assert {"sink_elasticsearch", "sink_mongodb", "sink_sqlite", "sink_file", "sink_stdout"} <= found["$defs"].keys()
-    assert "paths" in found["$defs"]["Pipeline"]["properties"]
-    assert all("description" in item for item in found["$defs"]["Pipeline"]["properties"].values())
+    assert "paths" in found["$defs"]["PipelineSettings"]["properties"]
+    assert all("description" in item for item in found["$defs"]["PipelineSettings"]["properties"].values())
 
 
 def test_plugins_lists_what_is_built_in(capsys: pytest.CaptureFixture[str]) -> None:

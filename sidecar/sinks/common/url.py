@@ -80,7 +80,7 @@ def settings_from(model: type[Settings], fields: Mapping[str, Any]) -> Settings:
         problems = tuple(
             f"{'.'.join(map(str, each['loc']))}: {each['msg']}" for each in error.errors(include_input=False)
         )
-        raise ConfigurationError("; ".join(problems), problems=problems) from None
+        raise ConfigurationError("; ".join(problems), problems=problems) from error
 
 
 def refuse_url(problems: list[tuple[bool, str, str, str]]) -> None:
@@ -89,5 +89,4 @@ def refuse_url(problems: list[tuple[bool, str, str, str]]) -> None:
     if len(found) == 1:
         raise found[0]
     if found:
-        sentences = tuple(map(str, found))
-        raise ConfigurationError("; and ".join(sentences), problems=sentences)
+        raise ConfigurationError("; and ".join(map(str, found)), causes=tuple(found))

@@ -1,0 +1,151 @@
+"""Reads a YAML file strictly, and remembers the line of each key."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Hashable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+_MERGE_TAG = "tag:yaml.org,2002:merge"
+_SURROGATES = re.compile("[\ud800-\udbff][\udc00-\udfff]")
+
+Key = tuple[str | int, ...]
+"""Names and list indexes that lead to a value."""
+
+
+@dataclass(frozen=True, slots=True)
+class YamlFile:
+    """The content of a YAML file: its mapping, the line of each key, and what is wrong with the file."""
+
+    path: Path
+    """The file."""
+
+    data: dict[str, Any] = field(default_factory=dict)
+    """The mapping in it, empty if the file is wrong."""
+
+    lines: dict[Key, int] = field(default_factory=dict)
+    """Line numbers, from 1, by key."""
+
+    problem: str = ""
+    """A sentence with the place in the file; empty if the file can be used."""
+
+    def line_of(self, key: Key) -> int:
+        """Return the line of the key, or of the nearest key above it."""
+        while key and key not in self.lines:
+            key = key[:-1]
+        return self.lines.get(key, 1)
+
+
+def read_yaml_file(path: Path) -> YamlFile:
+    """Return the mapping in a YAML file. A problem is part of the result and never quotes a value."""
+    try:
+        loader = _Loader(path.read_text(encoding="utf-8"))
+        node = loader.get_single_node()
+        data = None if node is None else loader.construct_document(node)
+    except OSError as error:
+        return YamlFile(path, problem=f"{path}: cannot be read ({error.strerror}); name another file with --config")
+    except UnicodeDecodeError:
+        return YamlFile(path, problem=f"{path}: is not UTF-8 text; save it as UTF-8")
+    except (yaml.YAMLError, ValueError, AttributeError, RecursionError) as error:
+        return YamlFile(path, problem=_describe(path, error))
+    if data is not None and not isinstance(data, dict):
+        return YamlFile(path, problem=f"{path}: has to be a mapping of names to values, such as `sinks:`")
+    lines: dict[Key, int] = {}
+    _record_lines(node, (), lines, set())
+    return YamlFile(path, {str(name): value for name, value in (data or {}).items()}, lines)
+
+
+class _Loader(yaml.SafeLoader):
+    """Safe YAML that refuses a key written twice; a character may be written as two escapes, as in JSON."""
+
+    def construct_scalar(self, node: yaml.ScalarNode | yaml.MappingNode) -> Any:
+        value = super().construct_scalar(node)
+        return _SURROGATES.sub(_join_surrogates, value) if isinstance(value, str) else value
+
+
+def _join_surrogates(pair: re.Match[str]) -> str:
+    return pair[0].encode("utf-16-be", "surrogatepass").decode("utf-16-be")
+
+
+class _KeyProblem(yaml.constructor.ConstructorError):
+    """A key that the sidecar refuses, in the sidecar's own words."""
+
+
+def _construct_mapping(loader: _Loader, node: yaml.MappingNode) -> dict[Any, Any]:
+    seen: set[Any] = set()
+    for key_node, _ in node.value:
+        if key_node.tag == _MERGE_TAG:
+            continue
+        key = loader.construct_object(key_node)
+        if not isinstance(key, Hashable):
+            raise _KeyProblem(None, None, "a list or mapping cannot be a key", key_node.start_mark)
+        if key in seen:
+            raise _KeyProblem(None, None, f'the key "{key}" is there twice; remove one', key_node.start_mark)
+        seen.add(key)
+    return loader.construct_mapping(node, deep=True)
+
+
+_Loader.add_constructor(yaml.resolver.BaseResolver.DEFAULT_MAPPING_TAG, _construct_mapping)
+
+
+def _record_lines(node: yaml.Node | None, key: Key, lines: dict[Key, int], seen: set[int]) -> None:
+    """Record the line of every key below the node. Each node counts once, since aliases can repeat it without end."""
+    if id(node) in seen:
+        return
+    seen.add(id(node))
+    children: list[tuple[str | int, yaml.Node, yaml.Node]]
+    if isinstance(node, yaml.MappingNode):
+        children = [(str(name.value), name, value) for name, value in node.value]
+    elif isinstance(node, yaml.SequenceNode):
+        children = [(index, value, value) for index, value in enumerate(node.value)]
+    else:
+        return
+    for part, place, value in children:
+        lines[*key, part] = place.start_mark.line + 1
+        _record_lines(value, (*key, part), lines, seen)
+
+
+_QUOTE = "put the text into quotes"
+_PROBLEMS = (
+    ("mapping values are not allowed", f"a colon is not expected here; check the indentation, or {_QUOTE}"),
+    (r"found character '\\t'", "a tab is used for the indentation; use spaces"),
+    ("found a tab", "a tab is used for the indentation; use spaces"),
+    ("found character '", f"a text begins with a character that YAML reserves, such as % or @; {_QUOTE}"),
+    ("expected alphabetic or numeric character", f"a text begins with * or &, which YAML reserves; {_QUOTE}"),
+    ("found undefined alias", f"a text begins with *, which refers to an anchor that is not there; {_QUOTE}"),
+    ("found duplicate anchor", "the same anchor (&) is there twice; rename one"),
+    ("could not determine a constructor", f"a text begins with !, which YAML reserves for types; {_QUOTE}"),
+    ("could not find expected ':'", "a line is not of the form `name: value`; check the colon and the indentation"),
+    (r"expected ',' or '\]'", "a list that begins with [ has no comma or no closing ]"),
+    ("expected ',' or '}'", "a mapping that begins with { has no comma or no closing }"),
+    ("expected the node content", "a value or a closing bracket is missing"),
+    ("expected <block end>", "the indentation does not fit the lines above it"),
+    ("did not find expected", "the indentation does not fit the lines above it"),
+    ("found unexpected end of stream", "a quote is not closed"),
+    ("found unexpected document separator", "a quote is not closed before the line with ---"),
+    ("found unknown escape character", "a backslash in double quotes begins an escape; use single quotes"),
+    ("expected escape sequence", "a backslash in double quotes begins an escape; use single quotes"),
+    ("but found another document", "there is more than one document; keep what is above the line with ---"),
+    ("sequence entries are not allowed", "a list begins in the line of its name; write the - on a line of its own"),
+)
+
+
+def _describe(path: Path, error: Exception) -> str:
+    """Return what is wrong with the text, and on which line. What the library quotes may be a password."""
+    if isinstance(error, yaml.MarkedYAMLError):
+        mark = error.problem_mark or error.context_mark
+        place = f"{path}:{mark.line + 1}" if mark else str(path)
+        if isinstance(error, _KeyProblem):
+            return f"{place}: {error.problem}"
+        text = f"{error.problem} {error.context}"
+        known = (sentence for pattern, sentence in _PROBLEMS if re.search(pattern, text))
+        return f"{place}: {next(known, 'this is not valid YAML; check indentation, quotes and brackets')}"
+    if isinstance(error, yaml.reader.ReaderError):
+        return f"{path}: holds a character that YAML does not allow (U+{error.character:04X}); remove it"
+    if isinstance(error, RecursionError):
+        return f"{path}: is nested too deeply; at most a few hundred levels are possible"
+    return f"{path}: holds a date or number that does not exist; put it into quotes"
