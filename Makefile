@@ -9,13 +9,14 @@ FUZZ_READY := $(VENV)/.fuzz-ready-$(shell cksum < requirements/fuzz.txt | cut -d
 SECONDS ?= 60
 MINUTES ?= 60
 
-.PHONY: help demo test test-cluster check format bench fuzz soak torture components image bench-check requirements linear soak-hostile
+.PHONY: help demo test test-cluster check format bench fuzz soak torture components image bench-check requirements linear soak-hostile docs
 
 help:
 	@echo "make demo    the main job on the embedded database: an application, a kill, a balance"
 	@echo "make test    all tests, with the real Elasticsearch and a MongoDB-protocol server"
 	@echo "make test-cluster   the tests on a real Kubernetes node; needs root"
 	@echo "make check   formatting, lint, types, import contracts, warnings of the C compiler"
+	@echo "make docs    writes the tables of docs/reference/configuration.md from the settings"
 	@echo "make bench   CPU, time and memory for 1,000,000 lines, beside the bare job and the peers; BENCH=--quick is short"
 	@echo "make bench-check   is anything slower than it was recorded? Says so, and never fails for it"
 	@echo "make fuzz    bytes that reach new code, SECONDS=60 for each target: is every property kept? TARGETS=... for some"
@@ -68,6 +69,9 @@ check: $(READY)
 format: $(READY)
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
+
+docs: $(READY)
+	$(BIN)/python -m tests.support.settings_reference
 
 bench: $(READY)
 	mkdir -p build

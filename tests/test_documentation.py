@@ -8,30 +8,16 @@ import pytest
 from pydantic import BaseModel
 
 from sidecar.cli import COMMANDS
-from sidecar.config.admin import AdminSettings, MetricsSettings, OtlpSettings, TlsSettings
-from sidecar.config.limits import DeadLetterSettings, DrainSettings, ResourceLimits
-from sidecar.config.pipeline import PipelineSettings, RuleTest
-from sidecar.config.settings import Settings
+from sidecar.config.pipeline import RuleTest
 from sidecar.decode.presets import PRESETS
-from sidecar.decode.settings import MultilineSettings
 from sidecar.lib.conversions import FieldType
 from sidecar.lib.settings_model import field_descriptions
 from sidecar.parse.settings import BUILT_IN as PARSERS
-from sidecar.parse.settings import (
-    ContainerSettings,
-    CsvSettings,
-    DissectSettings,
-    GrokSettings,
-    JsonSettings,
-    LogfmtSettings,
-    RegexSettings,
-    TimestampSettings,
-)
 from sidecar.sinks import registry
 from sidecar.transform.field_settings import HashFieldsOptions, HostOptions, KubernetesOptions, SampleOptions
 from sidecar.transform.redaction.detectors import DETECTORS
-from sidecar.transform.redaction.settings import RedactionRuleSettings, RedactSettings
 from sidecar.transform.registry import KINDS
+from tests.support.settings_reference import TABLES, table_names, with_tables
 
 ROOT = Path(__file__).parents[1]
 PAGES = sorted(
@@ -41,36 +27,20 @@ PAGES = sorted(
 )
 TRANSFORMS = (ROOT / "docs" / "reference" / "transforms.md").read_text()
 CONFIGURATION = (ROOT / "docs" / "reference" / "configuration.md").read_text()
-MODELS: list[type[BaseModel]] = [
-    Settings,
-    AdminSettings,
-    TlsSettings,
-    MetricsSettings,
-    OtlpSettings,
-    ResourceLimits,
-    DeadLetterSettings,
-    DrainSettings,
-    PipelineSettings,
-    MultilineSettings,
-    RedactSettings,
-    RedactionRuleSettings,
-    JsonSettings,
-    RegexSettings,
-    GrokSettings,
-    DissectSettings,
-    CsvSettings,
-    LogfmtSettings,
-    ContainerSettings,
-    TimestampSettings,
-]
 
 
-@pytest.mark.parametrize("model", [*MODELS, *(registry.resolve(name).settings for name in registry.names())])
-def test_every_setting_is_documented_with_its_meaning(model: type[BaseModel]) -> None:
-    explained = field_descriptions(model)
-    for name in model.model_fields:
-        assert f"`{name}`" in CONFIGURATION, f"{model.__name__}.{name}"
-        assert explained.get(name), f"{model.__name__}.{name}"
+def test_the_tables_of_settings_are_those_of_the_source() -> None:
+    assert with_tables(CONFIGURATION) == CONFIGURATION, "run make docs"
+
+
+def test_every_model_and_sink_has_a_table() -> None:
+    with_settings = [name for name in registry.names() if len(registry.resolve(name).settings.model_fields) > 4]
+    assert sorted(table_names(CONFIGURATION)) == sorted([*TABLES, *(f"sink {name}" for name in with_settings)])
+
+
+@pytest.mark.parametrize("model", [*TABLES.values(), *(registry.resolve(name).settings for name in registry.names())])
+def test_every_setting_has_a_meaning(model: type[BaseModel]) -> None:
+    assert all(field_descriptions(model).get(name) for name in model.model_fields)
 
 
 def test_every_setting_of_a_rule_test_is_documented() -> None:
