@@ -1,4 +1,4 @@
-"""One run of the process: the supervisor, the signals, the reload of the configuration, and the shutdown.
+"""One run of the process: application, supervisor, watcher, endpoints, status, reload, shutdown and signals.
 
 In: validated settings. Out: an exit code. Nothing here parses a line or writes to a sink.
 """

@@ -115,7 +115,7 @@ class Shutdown:
                 return
 
     def _is_over(self, pipelines: Drainable) -> bool:
-        return self._options.rule.is_gone() or pipelines.has_failed()
+        return self._options.rule.has_application_ended() or pipelines.has_failed()
 
     def wait_for_copies(self, pipelines: Drainable, max_wait_s: float) -> None:
         """Scan until each file that may be a copy in the making is known to be one or not."""

@@ -82,7 +82,7 @@ def down_sinks(supervisor: Supervisor) -> list[str]:
 def unreadable_files(supervisor: Supervisor) -> list[str]:
     """Return the files that match and cannot be read now."""
     pipelines = supervisor.pipelines.values()
-    return sorted(path for pipeline in pipelines for path in pipeline.follower.unreadable.reasons())
+    return sorted(path for pipeline in pipelines for path in pipeline.tracker.unreadable.reasons())
 
 
 def recent_dead_letters(supervisor: Supervisor, limit: int) -> Sequence[tuple[int, DeadLetter]]:
@@ -131,7 +131,7 @@ def files(pipelines: Mapping[str, WatchedPipeline], most: int | None) -> list[Fi
     """Return the tracked files; with `most`, only those that come first by backlog, by size or by name."""
     if most == 0:
         return []
-    tracked = [(name, file) for name, pipeline in pipelines.items() for file in pipeline.follower.lives()]
+    tracked = [(name, file) for name, pipeline in pipelines.items() for file in pipeline.tracker.lives()]
     if most is not None and len(tracked) > most:
         tracked = [tracked[index] for index in _first_in_some_order([file for _, file in tracked], most)]
     return [_file_status(name, file) for name, file in tracked]
@@ -162,7 +162,7 @@ def _as_text(path: str) -> str:
 
 
 def _file_totals(name: str, pipeline: WatchedPipeline) -> FileTotals:
-    tracked = pipeline.follower.lives()
+    tracked = pipeline.tracker.lives()
     held = [file for file in tracked if not file.sighted]
     # A list is summed twice as fast as a generator, which counts with thousands of files.
     return FileTotals(

@@ -80,13 +80,13 @@ class Supervisor:
         self.shippers, self.pipelines = [], {}
         for name in settings.pipelines:
             kept = before.pop(name, None)
-            parts = build_pipeline(name, settings, self._shared, kept.follower if kept else None)
+            parts = build_pipeline(name, settings, self._shared, kept.tracker if kept else None)
             self.shippers += parts.shippers
             self.pipelines[name] = WatchedPipeline(parts.scanner, parts.tracker, poll_interval(parts.linger_s))
         for removed in before.values():
-            removed.follower.release()
+            removed.tracker.release()
         has_size_limit = settings.limits.volume_size is not None
-        self.volumes.scanners = {} if has_size_limit else {name: p.sweep for name, p in self.pipelines.items()}
+        self.volumes.scanners = {} if has_size_limit else {name: p.scanner for name, p in self.pipelines.items()}
         pipelines = list(self.pipelines.values())
         return Watcher(pipelines, self.clock, self._emit, self.heartbeats, self.volumes.refresh)
 
@@ -104,7 +104,7 @@ class Supervisor:
         self.scan()
         for name, pipeline in self.pipelines.items():
             if not pipeline.matches:
-                self._emit(events.NothingMatches(name, ", ".join(glob.pattern for glob in pipeline.sweep.globs)))
+                self._emit(events.NothingMatches(name, ", ".join(glob.pattern for glob in pipeline.scanner.globs)))
         if not self._options.once:
             self.watcher.start()
 
@@ -162,7 +162,7 @@ class Supervisor:
 
     def grown_at(self) -> float | None:
         """Return when a file last grew, by the monotonic clock; None if none has."""
-        moments = [pipeline.follower.grown_at for pipeline in self.pipelines.values()]
+        moments = [pipeline.tracker.grown_at for pipeline in self.pipelines.values()]
         return max((moment for moment in moments if moment is not None), default=None)
 
     def show_progress(self) -> None:
@@ -178,7 +178,7 @@ class Supervisor:
         """
         give_up_at = self.clock.monotonic() + timeout_s
         shippers = list(self.shippers)
-        if self.watcher.look_soon().wait(timeout_s):
+        if self.watcher.request_scan().wait(timeout_s):
             pending = [_pending_of(shipper, None) for shipper in shippers]
             while any(pending) and self.clock.monotonic() < give_up_at:
                 time.sleep(_POLL_S)
@@ -191,7 +191,7 @@ class Supervisor:
 
     def scan(self) -> None:
         """Compare the files with what is known, in the calling thread. The watcher must not run."""
-        self.watcher.look()
+        self.watcher.scan()
 
     def stop_watching(self) -> None:
         """End the watcher and scan once more."""
@@ -201,13 +201,13 @@ class Supervisor:
 
     def has_undecided_files(self) -> bool:
         """Return whether there are files that may be copies and are not known to be."""
-        return any(pipeline.follower.undecided for pipeline in self.pipelines.values())
+        return any(pipeline.tracker.undecided for pipeline in self.pipelines.values())
 
     def finish_files(self) -> None:
         """Take every file as complete: an unterminated last line is a line, too."""
         for pipeline in self.pipelines.values():
             try:
-                pipeline.follower.finish_all()
+                pipeline.tracker.finish_all()
             except StateError as error:
                 self._emit(events.StateUnwritable(str(error)))
 

@@ -1,7 +1,7 @@
-"""The thread that looks at the disk for all pipelines: sweeps for names, and polls the sizes of active files.
+"""The thread that watches the disk for all pipelines: it scans for names, and polls the sizes of active files.
 
-A file that grows is simply looked at again, soon while it is busy and once a second when it is quiet; so an
-application that flushes every line costs no more than one that writes in blocks.
+A growing file is polled again soon while it is hot and a few times a second while it is warm. So an application that
+flushes every line costs no more than one that writes in blocks.
 """
 
 from __future__ import annotations
@@ -22,96 +22,113 @@ from sidecar.telemetry.heartbeats import Heartbeats
 from sidecar.watch.notifier import Notifier
 from sidecar.watch.scanner import FileScanner
 
-SWEEP_EVERY_S, _LONGEST_S = 1.0, 30.0
-_SHARE = 300
-"""A sweep comes after that many times the CPU time that it took, so that thousands of idle files cost next to
-nothing; so does a look at the files that were active in the last minute and are not just now."""
+_MIN_SCAN_INTERVAL_S, _MAX_SCAN_INTERVAL_S = 1.0, 30.0
 
-_WAIT_SHARE = 10
-"""The same for the whole time of a sweep: on a slow disk it holds up the other pipelines. Waiting for the GIL, which
-other files keep busy, is no reason to look much later."""
+_COST_FACTOR = 300
+"""The next scan comes after this many times the CPU time of the last one, so that thousands of idle files cost
+nearly nothing. The same holds for the duration of polls of warm files."""
 
-BUSY_S, CALM_S = 0.05, 0.2
-_SOONEST_S = 0.02
+_DURATION_FACTOR = 10
+"""The same for the duration of a scan: on a slow disk it delays the other pipelines. Waiting for the GIL, which other
+files keep busy, must not delay the next scan much."""
+
+_HOT_INTERVAL_S, _WARM_INTERVAL_S = 0.05, 0.2
+_MIN_POLL_INTERVAL_S = 0.02
 
 
 @dataclass(slots=True)
 class WatchedPipeline:
-    """One pipeline as the watcher sees it. `busy_s`: how soon a file that has just grown is looked at again.
-    `refused`: paths that match and are not read, and why."""
+    """One pipeline as the watcher sees it."""
 
-    sweep: FileScanner
-    follower: FileTracker
-    busy_s: float = BUSY_S
+    scanner: FileScanner
+    tracker: FileTracker
+    poll_s: float = _HOT_INTERVAL_S
+    """Seconds until a file that has just grown is polled again."""
+
     refused: Mapping[str, str] = field(default_factory=dict)
+    """Paths that match and are not read, and the reasons."""
+
     matches: int = 0
-    swept_at: float = float("-inf")
-    sweeping_s: float = 0.0
-    sweeping_cpu_s: float = 0.0
-    looking_s: float = 0.0
+    """Files that the last scan found."""
+
+    scanned_at: float = float("-inf")
+    """When the last scan began, by the monotonic clock."""
+
+    scan_s: float = 0.0
+    """How long the last scan took."""
+
+    scan_cpu_s: float = 0.0
+    """CPU time of the last scan."""
+
+    cycle_s: float = 0.0
+    """How long the last scan took with all that the tracker did about it."""
+
     is_hinted: bool = False
-    """When it was swept last, how long that took, its CPU time, the time with all that follows, and whether a name
-    has changed since."""
+    """Whether a name has changed since the last scan."""
 
     def is_due(self, now: float) -> bool:
-        """Whether it is time to sweep. A pipeline with very many names waits longer, and no other one with it."""
-        due_s = min(_LONGEST_S, max(SWEEP_EVERY_S, _SHARE * self.sweeping_cpu_s, _WAIT_SHARE * self.sweeping_s))
-        hinted_s = min(SWEEP_EVERY_S, max(BUSY_S, 10 * self.looking_s))
-        return now - self.swept_at >= (hinted_s if self.is_hinted else due_s)
+        """Return whether it is time to scan. A pipeline with very many names waits longer than the others."""
+        wanted_s = max(_COST_FACTOR * self.scan_cpu_s, _DURATION_FACTOR * self.scan_s)
+        due_s = min(_MAX_SCAN_INTERVAL_S, max(_MIN_SCAN_INTERVAL_S, wanted_s))
+        hinted_s = min(_MIN_SCAN_INTERVAL_S, max(_HOT_INTERVAL_S, 10 * self.cycle_s))
+        return now - self.scanned_at >= (hinted_s if self.is_hinted else due_s)
 
 
 def poll_interval(linger_s: float) -> float:
-    """Seconds between two looks at a file that grows, where its lines wait for company no longer than `linger_s`."""
-    return min(BUSY_S, max(_SOONEST_S, linger_s / 2))
+    """Return the seconds between two polls of a growing file whose sinks collect lines for `linger_s`."""
+    return min(_HOT_INTERVAL_S, max(_MIN_POLL_INTERVAL_S, linger_s / 2))
 
 
 class Watcher(threading.Thread):
-    """Runs until `stop`. `look` may be called from another thread once this one has ended or not yet begun."""
+    """Scans and polls until `stop`. Another thread may call `scan` before the start and after the end."""
 
     def __init__(
-        self, watched: Sequence[WatchedPipeline], clock: Clock, emit: events.Emit,
-        heartbeats: Heartbeats | None = None, after_scan: Callable[[], None] = lambda: None,
+        self,
+        pipelines: Sequence[WatchedPipeline],
+        clock: Clock,
+        emit: events.Emit,
+        heartbeats: Heartbeats | None = None,
+        after_scan: Callable[[], None] = lambda: None,
         cpu_time: Callable[[], float] = time.thread_time,
-    ) -> None:  # fmt: skip
+    ) -> None:
         super().__init__(name="watcher", daemon=True)
-        self._watched = watched
-        self._clock = clock
-        self._emit = emit
-        self._cpu_time = cpu_time
+        self._pipelines, self._clock, self._emit = pipelines, clock, emit
         self._heartbeats = heartbeats or Heartbeats(clock)
         self._after_scan = after_scan
+        self._cpu_time = cpu_time
         self._hint = threading.Event()
-        self._ending = threading.Event()
-        self._asked: deque[threading.Event] = deque()
-        self._state_told = False
-        self._is_calm, self._calm_at = False, float("-inf")
+        self._stopping = threading.Event()
+        self._requests: deque[threading.Event] = deque()
+        self._is_state_error_reported = False
+        self._has_warm_files, self._poll_warm_at = False, float("-inf")
         self._notifier: Notifier | None = None
-        self._is_reported_unnotified = False
+        self._is_notification_error_reported = False
         self.failed = False
+        """Whether the thread has crashed."""
 
     @property
     def is_notified(self) -> bool:
-        """Whether the system tells of new names; without that they are found by looking."""
+        """Return whether the kernel notifies of new names. Otherwise scans find them."""
         return self._notifier is not None and self._notifier.is_alive
 
     def stop(self) -> None:
-        """End soon; `join` waits for it."""
-        self._ending.set()
+        """Ask the thread to end."""
+        self._stopping.set()
         self._hint.set()
 
-    def look_soon(self) -> threading.Event:
-        """Ask for a look. The event is set when one is over that began after this call."""
+    def request_scan(self) -> threading.Event:
+        """Ask for a scan. Return an event that is set when a scan has ended that began after this call."""
         done = threading.Event()
-        self._asked.append(done)
+        self._requests.append(done)
         self._hint.set()
         return done
 
     def run(self) -> None:
-        """Sweep once a second or when a name changes; between sweeps poll what is active."""
+        """Scan once a second and when a name changes; between scans poll what is active."""
         self._heartbeats.begin(self.name)
         try:
             self._watch()
-        except Exception as error:  # the thread's last resort: said aloud, and the process ends with code 1
+        except Exception as error:  # the last resort of the thread: it is logged, and the process ends with code 1
             self.failed = True
             self._emit(events.Crashed(self.name, events.describe_crash(error)))
         finally:
@@ -120,108 +137,122 @@ class Watcher(threading.Thread):
                 self._notifier.stop()
 
     def _watch(self) -> None:
-        self._notify()
-        while not self._ending.is_set():
+        self._start_notifier()
+        while not self._stopping.is_set():
             self._heartbeats.beat()
             self._take_hint()
             now = self._clock.monotonic()
-            if self._asked:
-                self.look()
-            elif due := [watched for watched in self._watched if watched.is_due(now)]:
-                self._look_at(due)
-            wait = self.poll()
-            if any(watched.is_hinted for watched in self._watched):
-                self._ending.wait(min(wait, BUSY_S))
+            if self._requests:
+                self.scan()
+            elif due := [pipeline for pipeline in self._pipelines if pipeline.is_due(now)]:
+                self._scan(due)
+            wait_s = self.poll()
+            if any(pipeline.is_hinted for pipeline in self._pipelines):
+                # Not for a hint: each would end the wait, and an application may make any number of them.
+                self._stopping.wait(min(wait_s, _HOT_INTERVAL_S))
             else:
-                self._hint.wait(wait)
+                self._hint.wait(wait_s)
 
     def _take_hint(self) -> None:
         if self._hint.is_set():
             self._hint.clear()
-            for watched in self._watched:
-                watched.is_hinted = True
+            for pipeline in self._pipelines:
+                pipeline.is_hinted = True
 
-    def look(self) -> None:
-        """One sweep of every pipeline."""
-        asked = [self._asked.popleft() for _ in range(len(self._asked))]
-        self._look_at(self._watched)
-        for done in asked:
+    # ── scan ────────────────────────────────────────────────────────────────────────────────────────────────
+
+    def scan(self) -> None:
+        """Scan for every pipeline."""
+        requests = [self._requests.popleft() for _ in range(len(self._requests))]
+        self._scan(self._pipelines)
+        for done in requests:
             done.set()
 
-    def _look_at(self, pipelines: Sequence[WatchedPipeline]) -> None:
-        for watched in pipelines:
+    def _scan(self, pipelines: Sequence[WatchedPipeline]) -> None:
+        for pipeline in pipelines:
             try:
-                watched.is_hinted = False
-                watched.swept_at = self._clock.monotonic()
-                cpu_before = self._cpu_time()
-                sightings = watched.sweep.look()
-                watched.sweeping_cpu_s = self._cpu_time() - cpu_before
-                watched.sweeping_s = self._clock.monotonic() - watched.swept_at
-                watched.matches = len(sightings)
-                watched.follower.look(sightings)
-                watched.looking_s = self._clock.monotonic() - watched.swept_at
-                self._state_told = False
+                self._scan_one(pipeline)
+                self._is_state_error_reported = False
             except StateError as error:
-                if not self._state_told:
-                    self._state_told = True
+                if not self._is_state_error_reported:
+                    self._is_state_error_reported = True
                     self._emit(events.StateUnwritable(str(error)))
-            except OSError as error:  # no descriptor is left, for instance: this pipeline is looked at again later
-                self._tell_refused(watched, {glob.pattern: str(error.strerror) for glob in watched.sweep.globs})
+            except OSError as error:  # no descriptor is left, for instance; the next scan tries again
+                patterns = [glob.pattern for glob in pipeline.scanner.globs]
+                self._report_refused(pipeline, dict.fromkeys(patterns, str(error.strerror)))
                 continue
-            self._tell_refused(watched)
-        self._watch_folders()
+            self._report_refused(pipeline)
+        self._watch_directories()
         self._after_scan()
 
+    def _scan_one(self, pipeline: WatchedPipeline) -> None:
+        pipeline.is_hinted = False
+        pipeline.scanned_at = self._clock.monotonic()
+        cpu_before = self._cpu_time()
+        files = pipeline.scanner.look()
+        pipeline.scan_cpu_s = self._cpu_time() - cpu_before
+        pipeline.scan_s = self._clock.monotonic() - pipeline.scanned_at
+        pipeline.matches = len(files)
+        pipeline.tracker.look(files)
+        pipeline.cycle_s = self._clock.monotonic() - pipeline.scanned_at
+
+    def _report_refused(
+        self, pipeline: WatchedPipeline, unreachable: Mapping[str, str] = MappingProxyType({})
+    ) -> None:
+        scanner, tracker = pipeline.scanner, pipeline.tracker
+        refused = {**scanner.refused, **unreachable}
+        refused |= dict.fromkeys(scanner.unreadable, "the directory cannot be read")
+        refused |= tracker.unreadable.reasons() | tracker.left_out
+        for path in refused.keys() - pipeline.refused.keys():
+            self._emit(events.FileRefused(tracker.pipeline, path, refused[path]))
+        pipeline.refused = refused
+
+    # ── poll ────────────────────────────────────────────────────────────────────────────────────────────────
+
     def poll(self) -> float:
-        """Look at the sizes of active files; returns how long to wait before the next time."""
-        busy = self._those_with(FileTracker.poll_busy)
-        began = self._clock.monotonic()
-        waits = [SWEEP_EVERY_S, *(watched.busy_s for watched in busy)]
-        if began >= self._calm_at:
-            self._is_calm = bool(self._those_with(FileTracker.poll_calm))
-            took = self._clock.monotonic() - began
-            self._calm_at = began + min(SWEEP_EVERY_S, max(CALM_S, _SHARE * took))
-        if self._is_calm:
-            waits.append(max(0.0, self._calm_at - began))
+        """Read the sizes of active files. Return the seconds until the next poll."""
+        waits = [_MIN_SCAN_INTERVAL_S, *(pipeline.poll_s for pipeline in self._poll_each(FileTracker.poll_busy))]
+        now = self._clock.monotonic()
+        if now >= self._poll_warm_at:
+            self._has_warm_files = bool(self._poll_each(FileTracker.poll_calm))
+            poll_s = self._clock.monotonic() - now
+            self._poll_warm_at = now + min(_MIN_SCAN_INTERVAL_S, max(_WARM_INTERVAL_S, _COST_FACTOR * poll_s))
+        if self._has_warm_files:
+            waits.append(max(0.0, self._poll_warm_at - now))
         return min(waits)
 
-    def _those_with(self, poll: Callable[[FileTracker], bool]) -> list[WatchedPipeline]:
-        found = []
-        for watched in self._watched:
+    def _poll_each(self, poll: Callable[[FileTracker], bool]) -> list[WatchedPipeline]:
+        """Return the pipelines with files that are hot, or warm."""
+        active = []
+        for pipeline in self._pipelines:
             with suppress(StateError):
-                if poll(watched.follower):
-                    found.append(watched)
-        return found
+                if poll(pipeline.tracker):
+                    active.append(pipeline)
+        return active
 
-    def _tell_refused(self, watched: WatchedPipeline, failed: Mapping[str, str] = MappingProxyType({})) -> None:
-        refused = {**watched.sweep.refused, **failed}
-        refused |= dict.fromkeys(watched.sweep.unreadable, "the directory cannot be read")
-        refused |= watched.follower.unreadable.reasons() | watched.follower.left_out
-        for path in refused.keys() - watched.refused.keys():
-            self._emit(events.FileRefused(watched.follower.pipeline, path, refused[path]))
-        watched.refused = refused
+    # ── notifications ───────────────────────────────────────────────────────────────────────────────────────
 
-    def _notify(self) -> None:
+    def _start_notifier(self) -> None:
         self._notifier = Notifier(self._hint.set)
         try:
             self._notifier.start()
         except OSError as error:
             self._notifier = None
-            self._report_no_notifications(error)
+            self._report_notification_error(error)
 
-    def _watch_folders(self) -> None:
+    def _watch_directories(self) -> None:
         if self._notifier is None:
             return
         try:
-            self._notifier.watch({path for watched in self._watched for path in watched.sweep.directories})
-        except OSError as error:  # what is watched already stays so
-            self._report_no_notifications(error)
+            self._notifier.watch({path for pipeline in self._pipelines for path in pipeline.scanner.directories})
+        except OSError as error:  # no watch is left; what is watched already stays watched
+            self._report_notification_error(error)
         if not self._notifier.is_alive:
             self._notifier.stop()
             self._notifier = None
-            self._report_no_notifications(OSError("the thread that waits for them has ended"))
+            self._report_notification_error(OSError("its thread has ended"))
 
-    def _report_no_notifications(self, error: OSError) -> None:
-        if not self._is_reported_unnotified:
-            self._is_reported_unnotified = True
+    def _report_notification_error(self, error: OSError) -> None:
+        if not self._is_notification_error_reported:
+            self._is_notification_error_reported = True
             self._emit(events.NotificationsUnavailable(error.strerror or str(error)))

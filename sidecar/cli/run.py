@@ -66,7 +66,7 @@ def _settings(options: argparse.Namespace) -> Settings:
 
 
 def _run_options(options: argparse.Namespace, progress: Progress | None) -> RunOptions:
-    pod = Pod.of(os.environ)
+    pod = Pod.from_environ(os.environ)
     rule = parse_exit_rule(options.exit_when or os.environ.get("SIDECAR_EXIT_WHEN", ""), pod)
     return RunOptions(rule, pod, options.once, progress)
 

@@ -1,5 +1,6 @@
-"""What the sidecar knows of the Pod around it, without any access to the Kubernetes API.
+"""What the sidecar knows of the Pod around it, without access to the Kubernetes API.
 
-Not on the path of a line, and imports none of the rooms that are: how long the Pod may take to end, whether the
-application is still there, and the last word that `kubectl describe pod` shows.
+In: environment variables, `/proc`, and files on shared volumes. Out: how long the Pod may take to end, whether the
+application has ended, and the message that `kubectl describe pod` shows. No log line passes here, and nothing here
+imports a stage that lines pass.
 """

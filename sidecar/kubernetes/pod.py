@@ -1,4 +1,4 @@
-"""How the Pod treats the sidecar, as its manifest says it in environment variables."""
+"""How the Pod treats the sidecar, as its manifest says in environment variables."""
 
 from __future__ import annotations
 
@@ -8,56 +8,59 @@ from dataclasses import dataclass
 from sidecar.errors import ConfigurationError
 
 MODES = ("native", "classic")
-POLICIES = ("Always", "OnFailure", "Never")
+RESTART_POLICIES = ("Always", "OnFailure", "Never")
 
-_SPARE_S = 2.0
-"""The kubelet gives no more than this when an application has used up the grace period (KEP-753); so much is left of
-it when the sidecar ends by itself."""
+_KILL_RESERVE_S = 2.0
+"""Seconds of the grace period that are left when the sidecar ends by itself. The kubelet gives a sidecar no more than
+this after an application that has used up the grace period (KEP-753)."""
 
 
 @dataclass(frozen=True, slots=True)
 class Pod:
-    """What is known of the Pod; outside of one, nothing is.
-
-    `mode`: "native" (an init container with `restartPolicy: Always`, told to end after the application) or "classic"
-    (an ordinary container, told to end together with it). `grace_s`: its terminationGracePeriodSeconds.
-    `restart_policy`: of the Pod, one of `POLICIES`, "" if nobody
-    said it.
-    """
+    """What is known of the Pod. Outside of a Pod nothing is."""
 
     mode: str = ""
+    """`native`: an init container with `restartPolicy: Always`; it gets its signal after the application has ended.
+    `classic`: an ordinary container; it gets its signal together with the application."""
+
     grace_s: float | None = None
+    """`terminationGracePeriodSeconds` of the Pod."""
+
     restart_policy: str = ""
+    """`restartPolicy` of the Pod, one of `RESTART_POLICIES`; "" if unknown."""
 
     @classmethod
-    def of(cls, environ: Mapping[str, str]) -> Pod:
-        """From `SIDECAR_MODE`, `SIDECAR_GRACE` and `SIDECAR_POD_RESTART_POLICY`. Raises `ConfigurationError`."""
+    def from_environ(cls, environ: Mapping[str, str]) -> Pod:
+        """Return what `SIDECAR_MODE`, `SIDECAR_GRACE` and `SIDECAR_POD_RESTART_POLICY` say.
+
+        Raise `ConfigurationError`.
+        """
         problems: list[str] = []
-        mode = _one_of("SIDECAR_MODE", MODES, environ, problems)
-        policy = _one_of("SIDECAR_POD_RESTART_POLICY", POLICIES, environ, problems)
-        grace = _seconds("SIDECAR_GRACE", environ, problems)
+        mode = _parse_choice("SIDECAR_MODE", MODES, environ, problems)
+        policy = _parse_choice("SIDECAR_POD_RESTART_POLICY", RESTART_POLICIES, environ, problems)
+        grace_s = _parse_seconds("SIDECAR_GRACE", environ, problems)
         if problems:
             raise ConfigurationError("the environment is wrong", problems=tuple(problems))
-        return cls(mode, grace, policy)
+        return cls(mode, grace_s, policy)
 
     @property
     def may_start_again(self) -> bool:
-        """Whether an application that failed may be started again in this Pod: yes, unless it is known not to."""
+        """Return whether the kubelet may restart an application that failed in this Pod."""
         return self.restart_policy != "Never"
 
-    def deadline_s(self, otherwise: float) -> float:
-        """Seconds from the signal to the end of the sidecar."""
-        return otherwise if self.grace_s is None else max(1.0, self.grace_s - _SPARE_S)
+    def deadline_s(self, default_s: float) -> float:
+        """Return the seconds from the signal to the end of the sidecar."""
+        return default_s if self.grace_s is None else max(1.0, self.grace_s - _KILL_RESERVE_S)
 
 
-def _one_of(name: str, known: tuple[str, ...], environ: Mapping[str, str], problems: list[str]) -> str:
+def _parse_choice(name: str, choices: tuple[str, ...], environ: Mapping[str, str], problems: list[str]) -> str:
     value = environ.get(name, "")
-    if value and value not in known:
-        problems.append(f"environment: {name} has to be {', '.join(known[:-1])} or {known[-1]}")
+    if value and value not in choices:
+        problems.append(f"environment: {name} has to be {', '.join(choices[:-1])} or {choices[-1]}")
     return value
 
 
-def _seconds(name: str, environ: Mapping[str, str], problems: list[str]) -> float | None:
+def _parse_seconds(name: str, environ: Mapping[str, str], problems: list[str]) -> float | None:
     value = environ.get(name, "")
     if not value:
         return None

@@ -1,8 +1,7 @@
 """Whether processes of other containers run, in a Pod with `shareProcessNamespace: true`.
 
-Processes are told apart by their control groups, which differ from container to container and can be read without
-any privilege; that one of them has ended is told by its pidfd (pidfd_open(2)), so that a number that is used again
-means nothing. PID 1 of such a Pod is the pause process, which belongs to no container of the user.
+Containers differ in their control groups, which any process may read. A pidfd (pidfd_open(2)) tells when a process
+has ended, so a process ID that is used again does no harm. PID 1 of such a Pod is the pause process of Kubernetes.
 """
 
 from __future__ import annotations
@@ -18,41 +17,42 @@ class OtherContainers:
 
     def __init__(self, proc: Path = Path("/proc")) -> None:
         self._proc = proc
-        self._ours = {_container(proc / "self"), _container(proc / "1")}
+        self._excluded = {_control_group(proc / "self"), _control_group(proc / "1")}
         self._witness: int | None = None
+        """The pidfd of a process that was running when it was last looked for."""
 
     @property
-    def can_be_seen(self) -> bool:
-        """Whether this process shares its process namespace with other containers."""
-        return len(self._ours) == 2 and "" not in self._ours
+    def are_visible(self) -> bool:
+        """Return whether this process shares its process namespace with other containers."""
+        return len(self._excluded) == 2 and "" not in self._excluded
 
     def are_running(self) -> bool:
-        """Whether any of them runs. Costs a system call or two while one that was seen before goes on."""
+        """Return whether any of them runs. Costs one system call or two while the process seen last still runs."""
         if self._witness is not None:
             if not _has_ended(self._witness):
                 return True
             os.close(self._witness)
             self._witness = None
-        self._witness = next(self._living(), None)
+        self._witness = next(self._running(), None)
         return self._witness is not None
 
-    def _living(self) -> Iterator[int]:
+    def _running(self) -> Iterator[int]:
         for name in os.listdir(self._proc):
             if not name.isdigit():
                 continue
             try:
                 process = os.pidfd_open(int(name))
             except OSError:
-                continue  # ended meanwhile
-            container = _container(self._proc / name)
-            if container and container not in self._ours and not _has_ended(process):
+                continue  # it has ended meanwhile
+            group = _control_group(self._proc / name)
+            if group and group not in self._excluded and not _has_ended(process):
                 yield process
                 return
             os.close(process)
 
 
-def _container(process: Path) -> str:
-    """What tells the container of a process from others, "" when it is gone."""
+def _control_group(process: Path) -> str:
+    """Return the control group of a process, "" if the process has ended."""
     try:
         return (process / "cgroup").read_text(errors="replace")
     except OSError:

@@ -1,6 +1,6 @@
-"""The last word, where `kubectl describe pod` shows it.
+"""Writes the message that `kubectl describe pod` shows for a container that has ended.
 
-The kubelet makes the file before the container starts, and takes at most 4,096 bytes from it (Kubernetes
+The kubelet makes the file before the container starts, and reads at most 4,096 bytes of it (Kubernetes
 documentation, "Determine the Reason for Pod Failure").
 """
 
@@ -15,11 +15,11 @@ from typing import Any
 from sidecar.lib.terminal import escape_json
 
 FILE = Path("/dev/termination-log")
-_MOST = 4096
+_MAX_BYTES = 4096
 
 
 def write_termination_message(message: Mapping[str, Any], file: Path = FILE) -> None:
-    """Write one line of JSON, if there is a Pod to write it for. What is too long is cut."""
+    """Write one line of JSON if the kubelet has made the file. Cut off what is too long."""
     with suppress(OSError):
         if file.is_file() and not file.is_symlink():
-            file.write_bytes(escape_json(json.dumps(message, ensure_ascii=False)).encode()[:_MOST])
+            file.write_bytes(escape_json(json.dumps(message, ensure_ascii=False)).encode()[:_MAX_BYTES])

@@ -87,7 +87,7 @@ def test_the_rule_by_which_it_ends_is_taken(path: Path) -> None:
         for container in podcheck.sidecars(spec):
             said = podcheck.environment(container)
             if said.get("SIDECAR_EXIT_WHEN") != "app-exits":  # which looks at the processes of this machine
-                rule = parse_exit_rule(said.get("SIDECAR_EXIT_WHEN", ""), Pod.of(said))
+                rule = parse_exit_rule(said.get("SIDECAR_EXIT_WHEN", ""), Pod.from_environ(said))
                 assert isinstance(rule, Never) is ("SIDECAR_EXIT_WHEN" not in said)
 
 

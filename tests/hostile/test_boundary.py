@@ -380,7 +380,7 @@ def test_what_is_refused_is_logged_once_and_counted(tmp_path: Path) -> None:
     watched = WatchedPipeline(world.sweep, world.follower)
     watcher = Watcher([watched], world.clock, world.said.append)
     for _ in range(3):
-        watcher.look()
+        watcher.scan()
     refused = [event for event in world.said if isinstance(event, FileRefused)]
     assert [(event.path, "link" in event.reason) for event in refused] == [(str(world.path("web")), True)]
     assert len(watched.refused) == 1

@@ -62,10 +62,10 @@ def test_a_directory_that_becomes_a_link_holds_no_word_of_the_application(tmp_pa
     rule = FileAppears(tmp_path / "volume" / "ended", Pod(restart_policy="Never"))
     (tmp_path / "volume").rmdir()
     (tmp_path / "volume").symlink_to(tmp_path / "secrets")
-    assert not rule.is_gone()
+    assert not rule.has_application_ended()
     (tmp_path / "volume").unlink()
     (tmp_path / "secrets").rename(tmp_path / "volume")
-    assert rule.is_gone()
+    assert rule.has_application_ended()
 
 
 def test_the_application_ends_when_its_last_process_has_been_gone_for_a_while(namespace: Namespace) -> None:
@@ -77,7 +77,7 @@ def test_the_application_ends_when_its_last_process_has_been_gone_for_a_while(na
             first.wait()
             assert rule.reason(200, None) == ""
         assert not rule.reason(300, None)
-        assert rule.is_gone()
+        assert rule.has_application_ended()
     assert not rule.reason(300 + SETTLE_S - 0.1, None)
     assert rule.reason(300 + SETTLE_S, None) == "the application has ended"
 
@@ -88,7 +88,7 @@ def test_a_process_that_nobody_has_waited_for_counts_as_ended(namespace: Namespa
         assert rule.reason(0, None) == ""
         process.kill()
         os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT)
-        assert rule.is_gone()
+        assert rule.has_application_ended()
 
 
 def test_a_restart_in_time_keeps_the_sidecar(namespace: Namespace) -> None:
@@ -114,7 +114,7 @@ def test_an_application_that_has_not_started_is_waited_for(namespace: Namespace)
     rule = ApplicationExits(namespace.neighbours, SETTLE_S, 0)
     assert not rule.reason(0, None)
     assert not rule.reason(10 * RESTART_S, None)
-    assert not rule.is_gone()
+    assert not rule.has_application_ended()
 
 
 def test_an_application_that_nobody_saw_is_known_by_its_log(namespace: Namespace) -> None:
@@ -158,22 +158,22 @@ def test_what_the_file_says_decides_with_the_restart_policy(
     tmp_path: Path, content: str, policy: str, *, gone: bool
 ) -> None:
     rule = FileAppears(tmp_path / "ended", Pod(restart_policy=policy))
-    assert (rule.is_gone(), rule.reason(0, 0)) == (False, "")
+    assert (rule.has_application_ended(), rule.reason(0, 0)) == (False, "")
     (tmp_path / "ended").write_text(content)
-    assert rule.is_gone() is gone
+    assert rule.has_application_ended() is gone
     assert bool(rule.reason(0, 0)) is gone
 
 
 def test_only_a_regular_file_counts(tmp_path: Path) -> None:
     rule = FileAppears(tmp_path / "ended", Pod(restart_policy="Never"))
     (tmp_path / "ended").symlink_to("/etc/passwd")
-    assert not rule.is_gone()
+    assert not rule.has_application_ended()
     (tmp_path / "ended").unlink()
     os.mkfifo(tmp_path / "ended")
-    assert not rule.is_gone()
+    assert not rule.has_application_ended()
     (tmp_path / "ended").unlink()
     (tmp_path / "ended").mkdir()
-    assert not rule.is_gone()
+    assert not rule.has_application_ended()
 
 
 def test_idle_counts_from_the_start_until_a_file_has_grown() -> None:
@@ -191,7 +191,7 @@ def test_without_a_rule_it_never_ends_by_itself(text: str) -> None:
 
 @pytest.mark.parametrize("text", ["idle=5s", "file=/x", "app-exits"])
 def test_a_native_sidecar_has_no_rule(text: str) -> None:
-    with pytest.raises(ConfigurationError, match="would only be started again"):
+    with pytest.raises(ConfigurationError, match="which Kubernetes would restart"):
         parse_exit_rule(text, Pod(mode="native"))
 
 
@@ -203,12 +203,12 @@ def test_a_rule_that_does_not_exist_is_told(text: str) -> None:
 
 def test_the_pod_is_known_from_the_environment() -> None:
     environ = {"SIDECAR_MODE": "native", "SIDECAR_GRACE": "30", "SIDECAR_POD_RESTART_POLICY": "Never"}
-    pod = Pod.of(environ)
+    pod = Pod.from_environ(environ)
     assert pod == Pod("native", 30.0, "Never")
     assert (pod.deadline_s(25), Pod().deadline_s(25), Pod(grace_s=0).deadline_s(25)) == (28, 25, 1)
     assert (pod.may_start_again, Pod().may_start_again) == (False, True)
     with pytest.raises(ConfigurationError) as refused:
-        Pod.of({"SIDECAR_MODE": "Native", "SIDECAR_GRACE": "-1", "SIDECAR_POD_RESTART_POLICY": "never"})
+        Pod.from_environ({"SIDECAR_MODE": "Native", "SIDECAR_GRACE": "-1", "SIDECAR_POD_RESTART_POLICY": "never"})
     assert len(refused.value.problems) == 3
 
 

@@ -156,9 +156,9 @@ def test_a_scan_that_waits_for_the_interpreter_comes_again_soon() -> None:
     """While another pipeline is busy; on a slow disk it comes later, and later still if it costs much itself."""
     scanner = FileScanner([])
     tracker = cast(FileTracker, None)
-    watched = WatchedPipeline(scanner, tracker, swept_at=0.0, sweeping_s=0.1, sweeping_cpu_s=0.001)
+    watched = WatchedPipeline(scanner, tracker, scanned_at=0.0, scan_s=0.1, scan_cpu_s=0.001)
     assert (watched.is_due(0.9), watched.is_due(1.0)) == (False, True)
-    watched.sweeping_s = 0.5
+    watched.scan_s = 0.5
     assert (watched.is_due(4.9), watched.is_due(5.0)) == (False, True)
-    watched.sweeping_cpu_s = 0.05
+    watched.scan_cpu_s = 0.05
     assert (watched.is_due(14.9), watched.is_due(15.0)) == (False, True)

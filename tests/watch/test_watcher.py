@@ -30,13 +30,13 @@ def test_the_busiest_pipeline_says_how_long_the_watcher_sleeps(tmp_path: Path) -
         follower = FileTracker(name, ledger, clock, said.append, OpenFileLimiter(16), sweep)
         watched.append(WatchedPipeline(sweep, follower, step))
     watcher = Watcher(watched, clock, said.append)
-    watcher.look()
+    watcher.scan()
     assert watcher.poll() == 1.0
     (tmp_path / "later" / "a.log").write_text("a line\n")
-    watcher.look()
+    watcher.scan()
     assert watcher.poll() == 0.05
     (tmp_path / "soon" / "a.log").write_text("a line\n")
-    watcher.look()
+    watcher.scan()
     assert watcher.poll() == 0.01
     clock.advance(3)
     assert watcher.poll() == pytest.approx(0.2)

@@ -38,6 +38,6 @@ def built_supervisor(
 
 def scan(supervisor: Supervisor) -> None:
     """One scan, of which every shipper learns."""
-    supervisor.watcher.look()
+    supervisor.scan()
     for shipper in supervisor.shippers:
         shipper.turn(0.0)
