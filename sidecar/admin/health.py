@@ -36,32 +36,32 @@ class Health:
     heartbeats: Heartbeats
     parked: str = ""
     """Why the sidecar waits for another configuration, if it does."""
-    follows: bool = False
-    """Whether the first look at the files is over."""
-    ends: bool = False
-    """Whether it was asked to end, and delivers what is left."""
-    down: Callable[[], Sequence[str]] = field(default=tuple)
-    """The sinks that take nothing now."""
+    is_following: bool = False
+    """Whether the first scan is over and the files are tailed."""
+    is_stopping: bool = False
+    """Whether the sidecar was asked to end and delivers what is left."""
+    down_sinks: Callable[[], Sequence[str]] = field(default=tuple)
+    """Returns the names of the sinks whose last attempt failed."""
 
     def startup(self) -> ProbeResult:
         """Passes once the files are followed; also for a parked sidecar, which must not hold up the application."""
         if self.parked:
             return ProbeResult(good=True, text=f"parked: {self.parked}")
-        return ProbeResult(self.follows, "follows its files" if self.follows else "still starts")
+        return ProbeResult(self.is_following, "follows its files" if self.is_following else "still starts")
 
     def live(self) -> ProbeResult:
         """Fail when a loop is stuck, and name it."""
         ages = sorted(self.heartbeats.ages().items())
         stuck = [f"{name} has been stuck for {age_s:.0f} s" for name, age_s in ages if age_s >= STUCK_AFTER_S]
-        if not stuck or self.ends:
-            return ProbeResult(good=True, text="gets on")
+        if not stuck or self.is_stopping:
+            return ProbeResult(good=True, text="ok")
         return ProbeResult(good=False, text="; ".join(stuck))
 
     def ready(self, *, sinks: bool = False) -> ProbeResult:
         """Passes when the configuration is good and the files are followed; with `sinks` no sink may be down."""
         if self.parked:
             return ProbeResult(good=False, text=f"parked: {self.parked}")
-        if not self.follows:
+        if not self.is_following:
             return ProbeResult(good=False, text="still starts")
-        down = self.down() if sinks else ()
+        down = self.down_sinks() if sinks else ()
         return ProbeResult(not down, f"down: {', '.join(down)}" if down else "ready")

@@ -124,9 +124,9 @@ class Application:
         self._endpoints.open(supervisor)
         self._warn_of_risks(supervisor.settings)
         supervisor.start()
-        self._health.follows = True
+        self._health.is_following = True
         self._serve(supervisor, options)
-        self._health.ends = True
+        self._health.is_stopping = True
         Shutdown(self._stop, options, self._clock, self._log.emit).run(supervisor, supervisor.settings.drain.timeout)
         return self._conclude(supervisor, strict=self._request.strict or options.once)
 

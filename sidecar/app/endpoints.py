@@ -68,7 +68,7 @@ class Endpoints:
     def open(self, supervisor: Supervisor) -> None:
         """Answer for this supervisor, and push its metrics. Raise `ConfigurationError` if `admin` is required."""
         self._supervisor = supervisor
-        self._health.down = lambda: status.down_sinks(supervisor)
+        self._health.down_sinks = lambda: status.down_sinks(supervisor)
         self.open_socket(supervisor.state_dir)
         self._open_http(supervisor.settings.admin)
         self._start_pusher(supervisor.settings.metrics)
