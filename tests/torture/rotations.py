@@ -164,7 +164,9 @@ ROTATIONS = {
     "logrotate compress": Rotation(lambda: logrotate("create", "compress"), packed=True),
     "logrotate delaycompress": Rotation(lambda: logrotate("create", "compress", "delaycompress"), packed=True),
     "logrotate copytruncate": Rotation(lambda: logrotate("copytruncate")),
-    "logrotate copytruncate, copies beside": Rotation(lambda: once_known(logrotate("copytruncate")), all_match=False),
+    "logrotate copytruncate, copies not in paths": Rotation(
+        lambda: once_known(logrotate("copytruncate")), all_match=False
+    ),
     "logrotate copytruncate compress": Rotation(lambda: logrotate("copytruncate", "compress"), packed=True),
     "logrotate copytruncate, copies elsewhere": Rotation(
         lambda: once_known(logrotate("copytruncate", "olddir ../elsewhere", "createolddir 755")),
