@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from importlib.util import find_spec
-from pathlib import Path
 from typing import Annotated
 from urllib.parse import urlsplit
 
@@ -13,6 +12,7 @@ from pydantic import (
     Field,
 )
 
+from sidecar.config.shell_syntax import LocalPath
 from sidecar.lib.settings_model import COMMAS, SECRET_FILE, SHOWN, SettingsModel
 from sidecar.lib.units import Duration
 
@@ -32,10 +32,10 @@ def _address(value: object) -> object:
 class TlsSettings(SettingsModel):
     """The certificate of the listener; both files are read again when they change."""
 
-    cert_file: Path
+    cert_file: LocalPath
     """File with the certificate and those that lead to its root, in PEM."""
 
-    key_file: Annotated[Path, SECRET_FILE]
+    key_file: Annotated[LocalPath, SECRET_FILE]
     """File with the key of the certificate, in PEM, without a password."""
 
 
@@ -51,7 +51,7 @@ class AdminSettings(SettingsModel):
     hosts: Annotated[tuple[str, ...], SHOWN, COMMAS] = ()
     """Names that clients may ask for beside addresses and `localhost`, such as that of a Service."""
 
-    token_file: Annotated[Path | None, SECRET_FILE] = None
+    token_file: Annotated[LocalPath | None, SECRET_FILE] = None
     """File with a token that clients have to send, as `Authorization: Bearer …` or as the password of basic
     authentication; `/livez`, `/readyz` and `/startupz` are answered without. It is read again for each request."""
 

@@ -9,8 +9,9 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from sidecar.config.messages import Key, describe_errors
+from sidecar.config.messages import Key, as_validation_error, describe_errors, validation_error
 from sidecar.config.settings import Settings
+from sidecar.config.shell_syntax import find_shell_syntax
 from sidecar.config.sources import (
     EnvFileSource,
     EnvironmentSource,
@@ -79,10 +80,12 @@ def from_command_line(
     for number, url in enumerate(to, 1):
         option = "--to" if len(to) == 1 else f"--to: URL {number}"
         try:
+            if cause := find_shell_syntax(url):
+                raise validation_error([((), cause)])
             settings = registry.settings_for(url)
             sinks[settings.destination()] = settings
         except (ConfigurationError, ValidationError) as error:
-            problems.extend(_describe_url(error, option))
+            problems.extend(_describe_url(url, error, option))
     values = {
         **command_line.values,
         "pipelines": {"default": {"paths": list(paths), **pipeline}},
@@ -94,14 +97,15 @@ def from_command_line(
     return _build(_open_sources(options, environ, problems), problems)
 
 
-def _describe_url(error: ConfigurationError | ValidationError, option: str) -> list[str]:
+def _describe_url(url: str, error: ConfigurationError | ValidationError, option: str) -> list[str]:
     source = OptionsSource(Settings, {}, {})
     source.fallback = option
-    cause = error if isinstance(error, ValidationError) else error.__cause__
-    if isinstance(cause, ValidationError):
-        return describe_errors(cause, [source], SinkSettings)
-    assert isinstance(error, ConfigurationError)
-    return [f"{option}: {problem}" for problem in error.problems]
+    cause = error if isinstance(error, ValidationError) else as_validation_error(error)
+    try:
+        model = registry.for_url(url).settings
+    except ConfigurationError:
+        model = SinkSettings
+    return describe_errors(cause, [source], model)
 
 
 def _open_sources(command_line: CommandLine, environ: Mapping[str, str], problems: list[str]) -> list[SettingsSource]:

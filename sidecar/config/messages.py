@@ -21,7 +21,7 @@ from sidecar.sinks import registry
 from sidecar.transform.registry import KINDS as TRANSFORMS
 
 _MESSAGES = {
-    "missing": "is missing",
+    "missing": "is missing; add it",
     "string_type": "has to be text",
     "string_too_short": "is too short",
     "string_pattern_mismatch": "has a form that is not allowed here",
@@ -58,6 +58,8 @@ _TAGS = frozenset((*TRANSFORMS, "own", *PARSERS))
 """After the index of a list entry, or after `content`, these only say which kind of thing it is."""
 
 _OWN_KIND = "sidecar"
+_MAX_NAMES = 24
+"""A longer list of known names is not shown."""
 
 Key = tuple[str | int, ...]
 
@@ -69,8 +71,8 @@ class Origin:
     place: str
     """What a message begins with: file and line, `environment`, or an option."""
 
-    name: str = ""
-    """The name of the value in its source; empty if that is the dotted path."""
+    name: str | None = None
+    """The name of the value in its source, None if that is the dotted path; empty if the place says it all."""
 
 
 class ValueSource(Protocol):
@@ -96,13 +98,18 @@ class ValueSource(Protocol):
 def describe_errors(error: ValidationError, sources: Sequence[ValueSource], model: type[BaseModel]) -> list[str]:
     """Return a sentence for each thing that is wrong. The sources are in order of precedence."""
     sentences: dict[tuple[str, str], list[str]] = {}
-    for item in error.errors(include_url=False):
-        key = _resolve(item, sources)
+    items = [(item, _resolve(item, sources)) for item in error.errors(include_url=False)]
+    for item, key in items:
+        # A list whose entries are all wrong counts as empty, too.
+        if item["type"] == "too_short" and any(
+            len(other) > len(key) and other[: len(key)] == key for _, other in items
+        ):
+            continue
         origin = _find_source(key, sources).origin(key)
         cause = _describe(item, _known_names(item, key, sources, model))
         if any(_words(source.secret_text(key)) & _words(cause) for source in sources):
             cause = "has a value that is not valid here; the value is a secret and is not shown"
-        where = origin.name or ".".join(map(str, key))
+        where = ".".join(map(str, key)) if origin.name is None else origin.name
         sentences.setdefault((origin.place, where), []).append(cause)
     return [_join(place, where, causes) for (place, where), causes in sentences.items()]
 
@@ -142,7 +149,7 @@ def suggest(name: str, known: Iterable[str]) -> str:
     names = sorted(known)
     if suggestion := suggestion_for(name, names):
         return suggestion
-    return f"; known are {', '.join(names)}" if names and len(names) <= 12 else ""
+    return f"; known are {', '.join(names)}" if names and len(names) <= _MAX_NAMES else ""
 
 
 def _without_place(error: ConfigurationError) -> str:
@@ -177,8 +184,10 @@ def _resolve(item: Any, sources: Sequence[ValueSource]) -> Key:
 
 
 def _is_mapping(key: Key, sources: Sequence[ValueSource]) -> bool:
-    """Return whether a source has a mapping there, of which a name may be missing."""
-    return not key or any(isinstance(source.value(key), Mapping) for source in sources)
+    """Return whether a source has a mapping there, of which a name may be missing; the URL of a sink is one."""
+    values = [source.value(key) for source in sources]
+    is_url = len(key) == 2 and key[0] == "sinks" and any(isinstance(value, str) for value in values)
+    return not key or is_url or any(isinstance(value, Mapping) for value in values)
 
 
 def _describe(item: Any, known_names: set[str]) -> str:
@@ -192,7 +201,7 @@ def _describe(item: Any, known_names: set[str]) -> str:
         return f"is not a setting{suggest(name, known_names)}"
     if kind == "union_tag_invalid":
         known = [tag.strip(" '") for tag in str(context["expected_tags"]).split(",")]
-        return f'"{context["tag"]}" is not known{suggest(str(context["tag"]), known)}'
+        return f': "{context["tag"]}" is not known{suggest(str(context["tag"]), known)}'
     if kind == "union_tag_not_found":
         return "needs a `type`"
     if kind == "value_error":
@@ -223,12 +232,13 @@ def _known_names(item: Any, key: Key, sources: Sequence[ValueSource], model: typ
 def _names_of_sink(key: Key, sources: Sequence[ValueSource]) -> set[str]:
     """Return the settings of the sink of this name, with those that its type adds."""
     kinds = [source.value((*key, "type")) for source in sources]
-    urls = [source.value((*key, "url")) for source in sources]
+    urls = [source.value((*key, "url")) or source.value(key) for source in sources]
     with suppress(ConfigurationError):
         for kind in filter(None, kinds):
             return set(registry.resolve(str(kind)).settings.model_fields)
-        for url in filter(None, urls):
-            return set(registry.for_url(str(url)).settings.model_fields)
+        for url in urls:
+            if isinstance(url, str):
+                return set(registry.for_url(url).settings.model_fields)
     return set()
 
 

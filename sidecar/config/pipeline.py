@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from datetime import date
-from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from pydantic import (
@@ -13,6 +12,7 @@ from pydantic import (
     Field,
 )
 
+from sidecar.config.shell_syntax import GlobPattern, LocalPath
 from sidecar.config.transforms import AnyTransform
 from sidecar.decode.settings import Encoding, MultilineSettings
 from sidecar.lib.settings_model import COMMAS, SHOWN, SettingsModel, split_commas
@@ -83,10 +83,10 @@ class RuleTest(SettingsModel):
 class PipelineSettings(SettingsModel):
     """Which files, what their lines are, and where they go."""
 
-    paths: Annotated[tuple[str, ...], SHOWN, COMMAS, Field(min_length=1)]
+    paths: Annotated[tuple[GlobPattern, ...], SHOWN, COMMAS, Field(min_length=1)]
     """Globs; `**` stands for any number of directories. A relative one begins in the working directory."""
 
-    exclude: Annotated[tuple[str, ...], SHOWN, COMMAS] = ("*.gz",)
+    exclude: Annotated[tuple[GlobPattern, ...], SHOWN, COMMAS] = ("*.gz",)
     """Globs for names or whole paths that are left out."""
 
     read_from: Literal["beginning", "end"] = "beginning"
@@ -95,7 +95,7 @@ class PipelineSettings(SettingsModel):
     ignore_older: Duration | None = None
     """Leave out files that were last changed longer ago than this and never read; all are read unless told."""
 
-    keep_links: Path | None = None
+    keep_links: LocalPath | None = None
     """A directory on the volume of the logs, in which each file has a hard link of ours until it is delivered: then a
     deletion and a crash together lose nothing. It has to be writable."""
 

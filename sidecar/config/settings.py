@@ -14,6 +14,7 @@ from sidecar.config.limits import DeadLetterSettings, DrainSettings, ResourceLim
 from sidecar.config.messages import Key, as_validation_error, suggest, validation_error
 from sidecar.config.paths import default_state_directory
 from sidecar.config.pipeline import PipelineSettings
+from sidecar.config.shell_syntax import LocalPath, find_in_sink
 from sidecar.errors import ConfigurationError
 from sidecar.lib.settings_model import SettingsModel
 from sidecar.sinks import registry
@@ -21,10 +22,14 @@ from sidecar.sinks.contract import SinkSettings
 
 
 def _sink(value: object) -> object:
-    if not isinstance(value, str | dict):
+    if isinstance(value, SinkSettings):
         return value
+    if not isinstance(value, str | dict) or (isinstance(value, str) and ":" not in value):
+        raise validation_error([((), "has to be a URL such as elasticsearch://host:9200/logs, or a mapping")])
+    if problems := list(find_in_sink(value)):
+        raise validation_error(problems)
     kind = value.get("type") if isinstance(value, dict) else None
-    if isinstance(kind, str) and kind not in (names := registry.names()):
+    if isinstance(kind, str) and kind not in registry.BUILT_IN and kind not in (names := registry.names()):
         raise validation_error([(("type",), f': there is no sink "{kind}"{suggest(kind, names)}')])
     try:
         return registry.settings_for(value)
@@ -48,7 +53,7 @@ AnySink = Annotated[
 
 def _not_empty(value: dict[str, Any]) -> dict[str, Any]:
     if not value:
-        raise ValueError("there is none; name at least one")
+        raise validation_error([((), "is empty; name at least one")])
     return value
 
 
@@ -59,7 +64,7 @@ class Settings(SettingsModel, BaseSettings):
         frozen=True, extra="forbid", defer_build=True, validate_default=False, arbitrary_types_allowed=False
     )
 
-    state_dir: Path | None = None
+    state_dir: LocalPath | None = None
     """Directory of checkpoints, dead letters and balance. `/var/lib/sidecar` where that is writable, else
     `log-sidecar` in the user's XDG state directory."""
 

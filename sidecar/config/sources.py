@@ -105,8 +105,10 @@ class OptionsSource(SettingsSource, InitSettingsSource):
 
     def origin(self, key: Key) -> Origin:
         """Return the option that gave the value."""
-        named = (option for length in range(len(key), 0, -1) if (option := self._options.get(key[:length])))
-        return Origin(next(named, self.fallback))
+        for length in range(len(key), 0, -1):
+            if option := self._options.get(key[:length]):
+                return Origin(option, ".".join(map(str, key[length:])))
+        return Origin(self.fallback)
 
 
 class VariablesSource(SettingsSource, EnvSettingsSource):
@@ -159,7 +161,11 @@ class VariablesSource(SettingsSource, EnvSettingsSource):
                 if self._is_secret:
                     return Origin(variable.place, ".".join(names[:length]))
                 return Origin(variable.place, ".".join((variable.name, *names[length:])))
-        return Origin(next((variable.place for variable in self.variables.values()), UNKNOWN))
+        path = f"{self._join(names)}{self.env_nested_delimiter}"
+        below = (variable for name, variable in self.variables.items() if name.startswith(path))
+        if variable := next(below, None):
+            return Origin(variable.place if self._is_secret else f"{variable.place}: {variable.name}")
+        return Origin(UNKNOWN)
 
     def secret_text(self, key: Key) -> str:
         """Return the secrets at, above and below this key, of which no word may be shown."""

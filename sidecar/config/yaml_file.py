@@ -133,17 +133,19 @@ _PROBLEMS = (
     ("sequence entries are not allowed", "a list begins in the line of its name; write the - on a line of its own"),
 )
 
+_UNKNOWN_PROBLEM = "this is not valid YAML; check indentation, quotes and brackets"
+
 
 def _describe(path: Path, error: Exception) -> str:
     """Return what is wrong with the text, and on which line. What the library quotes may be a password."""
     if isinstance(error, yaml.MarkedYAMLError):
-        mark = error.problem_mark or error.context_mark
-        place = f"{path}:{mark.line + 1}" if mark else str(path)
-        if isinstance(error, _KeyProblem):
-            return f"{place}: {error.problem}"
         text = f"{error.problem} {error.context}"
         known = (sentence for pattern, sentence in _PROBLEMS if re.search(pattern, text))
-        return f"{place}: {next(known, 'this is not valid YAML; check indentation, quotes and brackets')}"
+        cause = error.problem if isinstance(error, _KeyProblem) else next(known, _UNKNOWN_PROBLEM)
+        # What is never closed is found at the end of the file, and has to be mended where it begins.
+        is_unclosed = "no closing" in str(cause) or "not closed" in str(cause)
+        mark = (error.context_mark if is_unclosed else None) or error.problem_mark or error.context_mark
+        return f"{path}:{mark.line + 1}: {cause}" if mark else f"{path}: {cause}"
     if isinstance(error, yaml.reader.ReaderError):
         return f"{path}: holds a character that YAML does not allow (U+{error.character:04X}); remove it"
     if isinstance(error, RecursionError):

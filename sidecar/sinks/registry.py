@@ -33,6 +33,16 @@ SCHEMES = {
     "stdout": "stdout",
 }
 
+_MISTAKEN_SCHEMES = {
+    "http": "elasticsearch",
+    "https": "elasticsearch+https",
+    "elasticsearch+http": "elasticsearch",
+    "opensearch": "elasticsearch",
+    "es": "elasticsearch",
+    "mongo": "mongodb",
+}
+"""Schemes that look right, and the ones that are."""
+
 
 @dataclass(frozen=True, slots=True)
 class SinkInfo:
@@ -70,7 +80,9 @@ def for_url(url: str) -> SinkType:
         if scheme in sink.settings.schemes:
             return sink
         known += sink.settings.schemes
-    raise ConfigurationError(f'no sink has URLs that begin with "{scheme}:"{_suggestion(scheme, known)}')
+    meant = _MISTAKEN_SCHEMES.get(scheme)
+    suggestion = f'; did you mean "{meant}"?' if meant else _suggestion(scheme, known)
+    raise ConfigurationError(f'no sink has URLs that begin with "{scheme}:"{suggestion}')
 
 
 def settings_for(value: str | Mapping[str, Any]) -> SinkSettings:
@@ -85,7 +97,7 @@ def settings_for(value: str | Mapping[str, Any]) -> SinkSettings:
         return resolve(kind).settings.model_validate(value)
     if isinstance(url, str):
         return for_url(url).settings.model_validate(value)
-    raise ConfigurationError("a sink needs a `type` or a `url`")
+    raise ConfigurationError("needs a `type` or a `url`", hint=f"types are {', '.join(sorted(names()))}")
 
 
 def create_sink(settings: SinkSettings) -> Sink:

@@ -167,7 +167,7 @@ def test_a_problem_names_the_line_of_the_yaml_key(sources: Sources) -> None:
     sources.yaml.write_text(FILE.replace("1MiB", "lots").replace("paths:", "pahts:"))
     assert sources.problems() == [
         f"sidecar.yaml:2: limits.memory is {WRONG}",
-        "sidecar.yaml:6: pipelines.app.paths is missing",
+        "sidecar.yaml:6: pipelines.app.paths is missing; add it",
         'sidecar.yaml:7: pipelines.app.pahts is not a setting; did you mean "paths"?',
     ]
 

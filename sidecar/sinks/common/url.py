@@ -38,6 +38,8 @@ def parse_url(url: str, *, key: str = "url") -> Address:
     match = _URL.fullmatch(url.strip())
     if match is None:
         raise ConfigurationError("is not a URL", location=key, hint="write it as scheme://host:port/name")
+    if "@" in match[3]:
+        raise ConfigurationError("has an @ after the first /", location=key, hint=_ENCODE)
     userinfo, at, hosts = match[2].rpartition("@")
     username, colon, password = userinfo.partition(":")
     return Address(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal, Self
 from urllib.parse import quote, urlencode
@@ -162,6 +163,7 @@ def _from_url(given: Mapping[str, Any]) -> dict[str, Any]:
     address = parse_url(given["url"])
     if address.scheme not in MongoDBSettings.schemes:
         raise ConfigurationError("has an unknown scheme", location="url", hint="write mongodb:// or mongodb+srv://")
+    _refuse_misspelt_options(address.options)
     found = {field: address.options[option] for option, field in _OURS.items() if option in address.options}
     credentials = {"username": address.username, "password": address.password}
     found |= {key: value for key, value in credentials.items() if value is not None}
@@ -169,6 +171,13 @@ def _from_url(given: Mapping[str, Any]) -> dict[str, Any]:
     hosts = ",".join(_host(host, address.scheme) for host in address.hosts)
     plain = f"{address.scheme}://{hosts}/{quote(address.path, safe='')}{'?' if left else ''}{left}"
     return merge_options({**given, "url": plain}, found)
+
+
+def _refuse_misspelt_options(options: Mapping[str, str]) -> None:
+    """Refuse an option that is nearly `collection`; the driver, which gets all others, would ignore it."""
+    for option in options:
+        if option not in _OURS and get_close_matches(option.lower(), ["collection"], cutoff=0.8):
+            raise ConfigurationError("has an unknown option", location="url", hint="did you mean collection=?")
 
 
 def _host(host: str, scheme: str) -> str:

@@ -1,0 +1,58 @@
+"""Refuses what a shell would replace and the sidecar does not: `${NAME}`, `$NAME/…` and `~/…`."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Annotated, Any
+
+from pydantic import AfterValidator
+
+from sidecar.config.messages import Key, validation_error
+
+_VARIABLE = re.compile(r"\$\{(\w+)[^}]*\}|^\$(\w+)(?=/)", re.ASCII)
+_HOME = re.compile(r"(?:^|:///)~/")
+
+
+def find_shell_syntax(text: str) -> str:
+    """Return what is wrong with a text that a shell would change; empty if nothing is. No value is repeated."""
+    if found := _VARIABLE.search(text):
+        name = f"${{{found[1]}}}" if found[1] else f"${found[2]}"
+        return f"contains {name}, which is not replaced; write the value, or use a SIDECAR_ variable"
+    return "begins with ~, which is not replaced; write the whole path" if _HOME.search(text) else ""
+
+
+def find_in_sink(value: Any, key: Key = ()) -> Iterator[tuple[Key, str]]:
+    """Yield the key of each text of a sink that a shell would change, and what is wrong with it."""
+    if isinstance(value, Mapping):
+        for name, child in value.items():
+            yield from find_in_sink(child, (*key, str(name)))
+    elif isinstance(value, list | tuple):
+        for index, child in enumerate(value):
+            yield from find_in_sink(child, (*key, index))
+    elif isinstance(value, str) and (not _may_contain_anything(key, value)) and (cause := find_shell_syntax(value)):
+        yield key, cause
+
+
+def _may_contain_anything(key: Key, value: str) -> bool:
+    """Return whether this is a secret; one that is nothing but a reference to a variable is a mistake, too."""
+    return key[-1:] in (("password",), ("api_key",)) and not _VARIABLE.fullmatch(value)
+
+
+def _check_text(text: str) -> str:
+    if cause := find_shell_syntax(text):
+        raise validation_error([((), cause)])
+    return text
+
+
+def _check_path(path: Path) -> Path:
+    _check_text(str(path))
+    return path
+
+
+GlobPattern = Annotated[str, AfterValidator(_check_text)]
+"""A pattern of file names."""
+
+LocalPath = Annotated[Path, AfterValidator(_check_path)]
+"""The path of a file or directory."""

@@ -1,0 +1,176 @@
+"""Mistakes that people make: each is one sentence with the source, the place, the cause and what to do."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from sidecar.cli import main
+
+SINK = '"stdout:"'
+PATHS = "[/var/log/app/*.log]"
+LIBRARY_WORDS = re.compile(
+    r"pydantic|extra inputs|input should|valid dictionary|extract fields|constructor|alphabetic|block end|"
+    r"validation error|dotenv|could not find expected|Errno|Traceback",
+    re.IGNORECASE,
+)
+
+
+def written(sink: str = SINK, paths: str = PATHS, more: str = "") -> str:
+    return f"sinks:\n  out: {sink}\npipelines:\n  app:\n    paths: {paths}\n{more}"
+
+
+MISTAKES = [
+    # The file.
+    ("", "1: sinks is missing; add it"),
+    ("- a\n", " has to be a mapping of names to values"),
+    (written(paths="[*.log]"), "5: a text begins with * or &, which YAML reserves; put the text into quotes"),
+    (written(sink="stdout:"), "2: a colon is not expected here; check the indentation, or put the text into quotes"),
+    (written(more="    parser: {type: grok, pattern: %{IP:a}}"), "6: a text begins with a character that YAML"),
+    (written(more="\tlog_level: info"), "6: a tab is used for the indentation; use spaces"),
+    (written(paths="[/a"), "5: a list that begins with [ has no comma or no closing ]"),
+    (written(paths='["/a]'), "5: a quote is not closed"),
+    (written(sink="!secret out"), "2: a text begins with !, which YAML reserves for types; put the text into quotes"),
+    (written(more="sinks: {}\n"), '6: the key "sinks" is there twice; remove one'),
+    (written(more="---\na: 1\n"), "6: there is more than one document; keep what is above the line with ---"),
+    (written(sink="!!timestamp 2026-13-45"), " holds a date or number that does not exist"),
+    # Names of settings.
+    (written(more="    parsr: json"), '6: pipelines.app.parsr is not a setting; did you mean "parser"?'),
+    (written(more="limts: {memory: 1MiB}"), '6: limts is not a setting; did you mean "limits"?'),
+    (written(more="limits: {memry: 1MiB}"), '6: limits.memry is not a setting; did you mean "memory"?'),
+    (
+        written(sink="{type: sqlite, path: /a, tabel: b}"),
+        '2: sinks.out.tabel is not a setting; did you mean "table"?',
+    ),
+    (
+        written(sink="{type: sqlite, path: /a, ssl: true}"),
+        "2: sinks.out.ssl is not a setting; known are batch_bytes,",
+    ),
+    (
+        written(sink='"elasticsearch://h/l?compres=true"'),
+        '2: sinks.out.compres is not a setting; did you mean "compr',
+    ),
+    (written(more="    parser: {type: json, targt: a}"), "6: pipelines.app.parser.targt is not a setting; did you"),
+    (
+        written(more="    transforms: [{drop_fields: [a], rename: {b: c}}]"),
+        "6: pipelines.app.transforms.0.drop_fields is a second transform in one item of the list; make it an item of",
+    ),
+    # What a shell would replace.
+    (
+        written(sink='"elasticsearch://${ES_HOST}/logs"'),
+        "2: sinks.out contains ${ES_HOST}, which is not replaced; wr",
+    ),
+    (
+        written(sink='{type: elasticsearch, hosts: h, username: u, password: "${ES_PASSWORD:-x}"}'),
+        "2: sinks.out.password contains ${ES_PASSWORD}, which is not replaced; write the value, or use a SIDECAR_",
+    ),
+    (written(paths='["~/logs/*.log"]'), "5: pipelines.app.paths.0 begins with ~, which is not replaced; write the w"),
+    (written(paths='["$HOME/*.log"]'), "5: pipelines.app.paths.0 contains $HOME, which is not replaced; write the "),
+    (
+        written(sink='"sqlite:///~/logs.db"'),
+        "2: sinks.out begins with ~, which is not replaced; write the whole path",
+    ),
+    # Sinks.
+    (written(sink="5"), "2: sinks.out has to be a URL such as elasticsearch://host:9200/logs, or a mapping"),
+    (written(sink="localhost"), "2: sinks.out has to be a URL such as elasticsearch://host:9200/logs, or a mapping"),
+    (written(sink="{hosts: h}"), "2: sinks.out: needs a `type` or a `url`; types are elasticsearch, file, mongodb,"),
+    (written(sink="{type: kafka}"), '2: sinks.out.type: there is no sink "kafka"; known are elasticsearch, file,'),
+    (written(sink='"kafka://h/logs"'), '2: sinks.out: no sink has URLs that begin with "kafka:"; known are'),
+    (written(sink='"http://h:9200/logs"'), 'no sink has URLs that begin with "http:"; did you mean "elasticsearch"?'),
+    (written(sink='"elasticsearch+http://h/l"'), '"elasticsearch+http:"; did you mean "elasticsearch"?'),
+    (written(sink='"elasticsearch://u:p@ss/word@h/l"'), "2: sinks.out.url has an @ after the first /; write special"),
+    (written(sink='"elasticsearch://u:p/ss@h/l"'), "2: sinks.out.url has an @ after the first /; write special"),
+    (
+        written(sink='"mongodb://h/db?colection=a"'),
+        "2: sinks.out.url has an unknown option; did you mean collection=",
+    ),
+    (written(sink="{type: elasticsearch, hosts: h, index: Logs}"), "2: sinks.out.index is not a name that Elasticse"),
+    (
+        written(sink='{type: elasticsearch, hosts: h, index: "logs-%{+yyyy.MM.dd}"}'),
+        "2: sinks.out.index is not a name with a date",
+    ),
+    (written(sink="{type: elasticsearch, hosts: h, password: p}"), "2: sinks.out.password has no username; add user"),
+    (written(sink="{type: sqlite}"), "2: sinks.out.path is missing; add it"),
+    (
+        written(sink="{type: sqlite, path: /a, batch_records: lots}"),
+        "2: sinks.out.batch_records has to be a whole nu",
+    ),
+    ("sinks: {}\npipelines: {app: {paths: [/a]}}", "1: sinks is empty; name at least one"),
+    # Values.
+    (written(paths="[]"), "5: pipelines.app.paths needs at least one entry"),
+    (written(more="    parser: jsn"), '6: pipelines.app.parser: "jsn" is not known; did you mean "json"?'),
+    (written(more="    parser: 5"), "6: pipelines.app.parser has to be a name, or a mapping of names to values"),
+    (written(more="    parser: {pattern: a}"), "6: pipelines.app.parser needs a `type`"),
+    (
+        written(more="    max_line: lots"),
+        "6: pipelines.app.max_line is wrong: not a size; write it as 64KiB, 16MiB or",
+    ),
+    (
+        written(more="    ignore_older: 5 days"),
+        "6: pipelines.app.ignore_older is wrong: not a duration; write it as 5",
+    ),
+    (
+        written(more="    timestamp: {zone: CEST}"),
+        "6: pipelines.app.timestamp.zone is wrong: no such zone; use an IAN",
+    ),
+    (
+        written(more="    timestamp: {formats: yyyy-MM-dd}"),
+        "6: pipelines.app.timestamp.formats is wrong: 'yyyy-MM-dd'",
+    ),
+    (written(more="    multiline: jva"), "6: pipelines.app.multiline is wrong: there is no preset 'jva'; use one of"),
+    (written(more="    transforms: kubernets"), 'no transform "kubernets"; did you mean "kubernetes"?'),
+    (written(more="    sinks: [oot]"), '6: pipelines.app.sinks: there is no sink "oot"; did you mean "out"?'),
+    (written(more="    tests: [{name: a, input: 5, expect: []}]"), "tests.0.input has to be text or a list"),
+    (written(more="log_level: loud"), "6: log_level has to be 'debug', 'info', 'warning' or 'error'"),
+    (written(more="admin: {listen: 99999}"), "6: admin.listen is wrong: not an address; write it as 127.0.0.1:9600"),
+    (written(more="drain: {timeout: 25 sec}"), "6: drain.timeout is wrong: not a duration; write it as 500ms, 5s"),
+]
+
+
+@pytest.mark.parametrize(("text", "said"), MISTAKES)
+def test_a_mistake_is_one_sentence_of_plain_words(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], text: str, said: str
+) -> None:
+    file = tmp_path / "sidecar.yaml"
+    file.write_text(text)
+    assert main(["check", "--config", str(file), "--state-dir", str(tmp_path / "state")]) == 2
+    problems = capsys.readouterr().err.splitlines()
+    assert [problem for problem in problems if said in problem], problems
+    assert all(problem.startswith(f"sidecar: {file}:") for problem in problems)
+    assert not LIBRARY_WORDS.search("\n".join(problems))
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["/a.log"], "--to URL is missing"),
+        (["--to", "stdout:"], "at least one path is missing"),
+        (["/a.log", "--to", "kafka://h"], '--to: no sink has URLs that begin with "kafka:"; known are'),
+        (
+            ["/a.log", "--to", "elasticsearch://h/l?compres=1"],
+            '--to: compres is not a setting; did you mean "compress',
+        ),
+        (["/a.log", "--to", "elasticsearch://${H}/l"], "--to: contains ${H}, which is not replaced"),
+        (
+            ["/a.log", "--to", "stdout:", "--parser", "jsn"],
+            '--parser: "jsn" is not known; did you',
+        ),
+        (
+            ["/a.log", "--to", "stdout:", "--multiline", "jva"],
+            "--multiline: is wrong: there is no preset",
+        ),
+        (
+            ["--config", "/no/such.yaml"],
+            "/no/such.yaml: cannot be read (No such file or directory); name another file",
+        ),
+    ],
+)
+def test_a_mistake_on_the_command_line_names_the_option(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], arguments: list[str], said: str
+) -> None:
+    assert main(["check", *arguments, "--state-dir", str(tmp_path)]) == 2
+    problems = capsys.readouterr().err
+    assert said in problems
+    assert not LIBRARY_WORDS.search(problems)
