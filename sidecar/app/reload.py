@@ -40,7 +40,7 @@ class ConfigReloader:
 
     def is_due(self) -> bool:
         """Return whether the file has changed or a signal asked for a reload, and forget both."""
-        is_due = self._watch.happened() or self._request.is_set()
+        is_due = self._watch.has_changed() or self._request.is_set()
         if is_due:
             self._request.clear()
         return is_due

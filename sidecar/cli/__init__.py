@@ -1,6 +1,6 @@
-"""The command line: one module a command, argument parsing and printing only.
+"""The command line: one module for each command, with argument parsing and printing only.
 
-A command is imported when it is asked for, so that `sidecar version` does not pay for `sidecar run`.
+Only the module of the command that runs is imported, so that `sidecar version` does not load what `run` needs.
 """
 
 from __future__ import annotations
@@ -23,29 +23,39 @@ from sidecar.cli import output
 from sidecar.errors import ConfigurationError, SidecarError
 
 COMMANDS = {
-    "run": "follow files and store every line",
-    "check": "validate the configuration; with --connect also try each sink",
-    "explain": "show what would become of sample lines, without a network",
-    "bench": "how fast this machine ships lines like yours, and where the time goes",
-    "dead-letters": "list, show, send again or throw away what a destination refused",
-    "checkpoints": "list how far each sink is in each file; ship files again; forget them",
-    "status": "what a running sidecar is doing: sinks, balance, files",
-    "top": "the same, live",
-    "probe": "ask a running sidecar whether it is up, gets on, could work: for Kubernetes",
-    "drain": "wait until a running sidecar has delivered everything that is there",
-    "wait-ready": "wait until a running sidecar follows its files",
-    "wrap": "run an application and leave a file behind when it has ended",
-    "demo": "an application, a kill -9, and the balance, in under half a minute",
+    "run": "tail files and ship every line to the sinks",
+    "check": "validate the configuration; --connect also tests each sink",
+    "explain": "show the documents that sample lines become; needs no network",
+    "bench": "measure how fast this machine ships lines like yours",
+    "dead-letters": "list, show, replay or purge documents that a sink rejected",
+    "checkpoints": "list the offset of each sink in each file; rewind or forget files",
+    "status": "show sinks, byte balance and files of a running sidecar",
+    "top": "show the status of a running sidecar, live",
+    "probe": "ask a running sidecar for its health, as a Kubernetes probe does",
+    "drain": "wait until a running sidecar has delivered everything",
+    "wait-ready": "wait until a running sidecar tails its files",
+    "wrap": "run an application and write a file when it exits",
+    "demo": "show that no line is lost or stored twice when the sidecar is killed",
     "schema": "print the JSON Schema of the configuration",
-    "plugins": "list sinks and parsers that are installed",
+    "plugins": "list the installed sinks, parsers and transforms",
     "version": "print the version",
 }
 
 USAGE = 2
 
+EPILOG = """\
+examples:
+  sidecar run '/var/log/app/*.log' --to elasticsearch://localhost:9200/logs
+  sidecar run --config sidecar.yaml --set log_level=debug
+  sidecar check --config sidecar.yaml --connect
+  sidecar explain app.log --parser json
+
+`sidecar COMMAND --help` lists the options of a command.
+"""
+
 
 class _ArgumentParser(argparse.ArgumentParser):
-    """Says what is wrong with the arguments as one line, whatever they hold."""
+    """Reports wrong arguments as one printable line, whatever they contain."""
 
     def error(self, message: str) -> NoReturn:
         self.print_usage(sys.stderr)
@@ -54,13 +64,13 @@ class _ArgumentParser(argparse.ArgumentParser):
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run one command. Returns the exit code: 0 good, 1 crash, 2 usage or configuration, 3 undelivered."""
+    """Run one command and return its exit code: 0 good, 1 crash, 2 usage or configuration, 3 undelivered."""
     arguments = list(sys.argv[1:] if argv is None else argv)
-    if argv is None:  # the process is this command's
+    if argv is None:  # the process runs nothing else
         sys.excepthook = output.put_traceback
         threading.excepthook = lambda failed: output.put_traceback(*failed[:3])
     output.make_streams_lenient()
-    gc.disable()  # importing makes many objects and no garbage; a command that runs for long turns it on again
+    gc.disable()  # imports make many objects and no garbage; a command that runs for long turns it on again
     try:
         with hold_back() if arguments[:1] == ["run"] else nullcontext():
             return _main(arguments)
@@ -69,20 +79,21 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _main(arguments: list[str]) -> int:
-    # The clients of databases warn in their own words; what matters of it is said in ours.
+    # The clients of databases log warnings of their own; the sidecar reports what matters itself.
     logging.getLogger().addHandler(logging.NullHandler())
     warnings.simplefilter("ignore")
     parser = _ArgumentParser(
         prog="sidecar",
-        description="Follows log files and stores every line once in Elasticsearch, MongoDB or other sinks.",
-        epilog="`sidecar COMMAND --help` tells more of each.",
+        description="Tails log files and stores every line once in Elasticsearch, MongoDB or another sink.",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        epilog=EPILOG,
     )
     parser.add_argument("--version", action="version", version=f"log-sidecar {__version__}")
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
     for name, summary in COMMANDS.items():
         command = commands.add_parser(name, help=summary, description=summary, add_help=name not in arguments[:1])
         if name in arguments[:1]:
-            command.add_argument("-h", "--help", action="help", help="show this help")
+            command.add_argument("-h", "--help", action="help", help="show this help and exit")
             import_module(f"sidecar.cli.{name.replace('-', '_')}").configure(command)
     return _run(parser, arguments)
 

@@ -1,4 +1,4 @@
-"""`sidecar bench`: how fast this machine ships lines like yours, and where the time goes."""
+"""`sidecar bench`: measures how fast this machine ships lines like yours, and which stage takes the time."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import resource
 from pathlib import Path
 
 from sidecar.app.tuning import tune_process
-from sidecar.cli.options import add_pipeline_options, config_file, settings_of
+from sidecar.cli.options import add_pipeline_options, find_config_file, load_settings
 from sidecar.cli.output import put_json, put_line
 from sidecar.config.settings import Settings
 from sidecar.errors import ConfigurationError
@@ -16,30 +16,34 @@ from sidecar.tools.bench import BenchResult, BenchRun
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
-    """The options of this command."""
-    parser.add_argument("--file", metavar="FILE", type=Path, required=True, help="a log like those that will come")
+    """Add the options of this command."""
+    parser.add_argument(
+        "--file", metavar="FILE", type=Path, required=True, help="a log file like those that will be shipped"
+    )
     add_pipeline_options(parser)
+    parser.add_argument("--pipeline", metavar="NAME", help="pipeline of the configuration (default: the first)")
     parser.add_argument(
-        "--pipeline", metavar="NAME", help="which pipeline of the configuration; the first unless told"
+        "--seconds",
+        metavar="N",
+        type=float,
+        default=5.0,
+        help="seconds to measure; the file is read repeatedly (default: 5)",
     )
-    parser.add_argument(
-        "--seconds", metavar="N", type=float, default=5.0, help="how long; the file is read again and again (5)"
-    )
-    parser.add_argument("--json", action="store_true", help="for machines")
+    parser.add_argument("--json", action="store_true", help="print one JSON object")
     parser.epilog = (
-        "With --to the documents are really written, again and again under new ids: name an index or a collection "
-        "that can be thrown away. With --config nothing is written."
+        "With --to the documents are written to the sink, repeatedly and under new ids: use an index or collection "
+        "that can be deleted. With --config nothing is written."
     )
     parser.set_defaults(run=run)
 
 
 def run(options: argparse.Namespace) -> int:
-    """Print what was measured. No speed is told if a document was not taken."""
+    """Print the result. Raise an error instead of a result if a document was not stored."""
     if len(options.to) > 1:
-        raise ConfigurationError("only one --to can be measured at a time")
-    alone = config_file(options) is None
+        raise ConfigurationError("only one --to can be measured at a time", hint="run the command once for each")
+    alone = find_config_file(options) is None
     file = options.file.absolute()
-    settings = settings_of(options, [str(file)] if alone else [], options.to or (["stdout:"] if alone else []))
+    settings = load_settings(options, [str(file)] if alone else [], options.to or (["stdout:"] if alone else []))
     name = options.pipeline or next(iter(settings.pipelines))
     if name not in settings.pipelines:
         raise ConfigurationError(f'there is no pipeline "{name}"', hint=f"known are {', '.join(settings.pipelines)}")
@@ -48,17 +52,17 @@ def run(options: argparse.Namespace) -> int:
     figures = BenchRun(settings.pipelines[name], os.environ, sink).run(file, options.seconds)
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     if options.json:
-        put_json(_as_object(figures, peak))
+        put_json(_as_json(figures, peak))
     else:
-        _show(figures, peak, file, _parsers(settings, name), sink.destination() if sink else "")
+        _print_result(figures, peak, file, _parser_names(settings, name), sink.destination() if sink else "")
     return 0
 
 
-def _parsers(settings: Settings, name: str) -> str:
+def _parser_names(settings: Settings, name: str) -> str:
     return ", ".join(parser.type for parser in settings.pipelines[name].parser)
 
 
-def _as_object(figures: BenchResult, peak: float) -> dict[str, object]:
+def _as_json(figures: BenchResult, peak: float) -> dict[str, object]:
     each = {room: round(seconds / figures.lines * 1e6, 3) for room, seconds in figures.rooms.items()}
     return {
         "lines": figures.lines,
@@ -71,7 +75,7 @@ def _as_object(figures: BenchResult, peak: float) -> dict[str, object]:
     }
 
 
-def _show(figures: BenchResult, peak: float, file: Path, parsers: str, target: str) -> None:
+def _print_result(figures: BenchResult, peak: float, file: Path, parsers: str, target: str) -> None:
     lines, total = figures.lines, sum(figures.rooms.values())
     put_line(f"{file.name}, parsed as {parsers}: {lines:,} lines of {figures.bytes / lines:.0f} bytes")
     if figures.unparsed:

@@ -1,13 +1,13 @@
-"""`sidecar check`: validate the configuration and do the tests of its rules; try a file, or what each sink needs."""
+"""`sidecar check`: validates the configuration and runs its tests; can also read a file and test each sink."""
 
 from __future__ import annotations
 
 import argparse
 from pathlib import Path
 
-from sidecar.cli.options import add_pipeline_options, config_file, settings_of
+from sidecar.cli.options import add_pipeline_options, find_config_file, load_settings
 from sidecar.cli.output import put_error, put_line, put_note
-from sidecar.cli.stats_table import show
+from sidecar.cli.stats_table import print_stats
 from sidecar.config.risks import find_risks
 from sidecar.config.settings import Settings
 from sidecar.errors import DeliveryError
@@ -18,35 +18,39 @@ from sidecar.tools.stats import collect_stats
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
-    """The options of this command."""
-    parser.add_argument("paths", metavar="PATH", nargs="*", help="globs of files, as for `sidecar run`")
+    """Add the options of this command."""
+    parser.add_argument("paths", metavar="PATH", nargs="*", help="glob of files to tail, as for `sidecar run`")
     add_pipeline_options(parser)
-    parser.add_argument("--connect", action="store_true", help="also try each sink: address, credentials, permission")
-    parser.add_argument("--try", dest="tried", metavar="FILE", help="also read this file as each pipeline would")
+    parser.add_argument(
+        "--connect", action="store_true", help="also test address, credentials and permissions of each sink"
+    )
+    parser.add_argument(
+        "--try", dest="tried", metavar="FILE", help="also parse this file with each pipeline and print statistics"
+    )
     parser.set_defaults(run=run)
 
 
 def run(options: argparse.Namespace) -> int:
-    """0 if everything is good, 2 with a sentence for each thing that is not."""
-    settings = settings_of(options, options.paths, options.to)
+    """Return 0 if everything is good, 2 after a sentence for each problem."""
+    settings = load_settings(options, options.paths, options.to)
     put_line(f"configuration is good; state in {settings.state_directory()}")
     for name, pipeline in settings.pipelines.items():
         parsers = ", ".join(parser.type for parser in pipeline.parser)
         put_line(f"  {name}: {', '.join(pipeline.paths)} ({parsers})")
         for sink in settings.sinks_of(name):
-            put_line(f"    to {_named(sink, settings)}")
-    for risk in find_risks(settings, config_file(options)):
+            put_line(f"    to {_describe_sink(sink, settings)}")
+    for risk in find_risks(settings, find_config_file(options)):
         put_note(f"warning: {risk.at}: {risk.reason}")
-    code = _test(settings)
+    code = _run_tests(settings)
     if options.tried:
         for name, pipeline in settings.pipelines.items():
             put_line(f"{options.tried} as pipeline {name}:")
-            show(collect_stats(pipeline, Path(options.tried).absolute(), SystemClock()))
-    return max(code, _connect(settings) if options.connect else 0)
+            print_stats(collect_stats(pipeline, Path(options.tried).absolute(), SystemClock()))
+    return max(code, _probe_sinks(settings) if options.connect else 0)
 
 
-def _test(settings: Settings) -> int:
-    """The tests that the configuration has for its own rules."""
+def _run_tests(settings: Settings) -> int:
+    """Run the tests of the pipelines and return the exit code."""
     count = sum(len(pipeline.tests) for pipeline in settings.pipelines.values())
     found = list(run_rule_tests(settings)) if count else []
     for failure in found:
@@ -56,12 +60,12 @@ def _test(settings: Settings) -> int:
     return 2 if found else 0
 
 
-def _named(sink: str, settings: Settings) -> str:
+def _describe_sink(sink: str, settings: Settings) -> str:
     destination = settings.sinks[sink].destination()
     return destination if destination == sink else f"{sink}: {destination}"
 
 
-def _connect(settings: Settings) -> int:
+def _probe_sinks(settings: Settings) -> int:
     code = 0
     for name, sink in settings.sinks.items():
         try:

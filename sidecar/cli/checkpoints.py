@@ -1,4 +1,4 @@
-"""`sidecar checkpoints`: how far each sink is in each file; to be read again, or forgotten."""
+"""`sidecar checkpoints`: lists the offset of each sink in each file, rewinds files, or forgets them."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from dataclasses import asdict
 from rich.table import Table
 
 from sidecar.cli.console import make_text, put
-from sidecar.cli.options import add_pipeline_options, state_directory
+from sidecar.cli.options import add_pipeline_options, choose_state_directory
 from sidecar.cli.output import put_json, put_line, put_note
 from sidecar.errors import ConfigurationError
 from sidecar.state.checkpoints import CheckpointFilter, CheckpointRow, Checkpoints
@@ -17,49 +17,52 @@ from sidecar.state.database import open_database
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
-    """The options of this command."""
+    """Add the options of this command."""
     add_pipeline_options(parser)
     parser.add_argument(
         "action", choices=["list", "rewind", "forget"],
-        help="list them; ship files again from their beginning; or forget what is known of them",
+        help="list checkpoints; rewind: ship files again from the beginning; forget: delete checkpoints",
     )  # fmt: skip
-    parser.add_argument("--pipeline", metavar="NAME", help="only those of this pipeline")
-    parser.add_argument("--sink", metavar="NAME", help="only those of this sink")
-    parser.add_argument("--path", metavar="FILE", help="only those of this file")
-    parser.add_argument("--all", action="store_true", help="for rewind and forget without any other choice: all")
+    parser.add_argument("--pipeline", metavar="NAME", help="only checkpoints of this pipeline")
+    parser.add_argument("--sink", metavar="NAME", help="only checkpoints of this sink")
+    parser.add_argument("--path", metavar="FILE", help="only checkpoints of this file")
+    parser.add_argument("--all", action="store_true", help="rewind or forget every file")
     parser.add_argument(
         "--new-ids", action="store_true",
-        help="for rewind: ship everything as new documents, for all sinks, for instance after a parser was mended",
+        help="with rewind: ship all lines as new documents to all sinks, for example after a parser was fixed",
     )  # fmt: skip
-    parser.add_argument("--json", action="store_true", help="one JSON object a line")
+    parser.add_argument("--json", action="store_true", help="print one JSON object for each checkpoint")
     parser.set_defaults(run=run)
 
 
 def run(options: argparse.Namespace) -> int:
-    """`list` works while a sidecar runs; the others take the lock of the state."""
+    """Run the action. `list` works while a sidecar runs; the others need the lock of the state."""
     wanted = CheckpointFilter(options.pipeline, options.sink, options.path)
     changes = options.action != "list"
     if changes and wanted == CheckpointFilter() and not options.all:
-        raise ConfigurationError(f"{options.action} without a choice means every file", hint="say which, or --all")
+        raise ConfigurationError(
+            f"{options.action} needs to know which files",
+            hint="add --pipeline, --sink or --path, or --all for every file",
+        )
     if options.new_ids and (options.action != "rewind" or options.sink):
         raise ConfigurationError(
-            "--new-ids goes with rewind, and for all sinks of a file", hint="leave out --sink, or --new-ids"
+            "--new-ids works with rewind and for all sinks of a file only", hint="leave out --sink or --new-ids"
         )
-    store = open_database(state_directory(options), exclusive=changes, create=False)
+    store = open_database(choose_state_directory(options), exclusive=changes, create=False)
     try:
         checkpoints = Checkpoints(store)
         if options.action == "list":
             _print(checkpoints.places(wanted), as_json=options.json)
         elif options.action == "rewind" and not options.new_ids:
-            _tell(checkpoints.rewind(wanted), "will be shipped again under the same ids")
+            _print_summary(checkpoints.rewind(wanted), "will be shipped again under the same ids")
         else:
-            _tell(checkpoints.forget(wanted), "forgotten; what is still there will be shipped as new")
+            _print_summary(checkpoints.forget(wanted), "forgotten; what is still there will be shipped as new")
     finally:
         store.close()
     return 0
 
 
-def _tell(places: Sequence[CheckpointRow], what: str) -> None:
+def _print_summary(places: Sequence[CheckpointRow], what: str) -> None:
     put_line(f"{len({place.generation for place in places})} files, {len(places)} checkpoints: {what}")
 
 

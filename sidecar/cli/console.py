@@ -1,4 +1,4 @@
-"""Tables and live screens; `output` has what is plain text. Imported only by the commands that draw."""
+"""Tables and live screens. Plain text is written by `output`; only commands that draw import this module."""
 
 from __future__ import annotations
 
@@ -15,11 +15,10 @@ NO_TERMINAL_COLUMNS = 10_000
 
 
 class PrintableConsole(Console):
-    """Writes what is printable and its own colours: text is never markup, an emoji name or a command.
+    """Writes printable text and its own colours only; text is never read as markup, emoji names or commands.
 
-    A row of a table is one line in a file or a pipe, so that `grep` finds a path as a whole.
-
-    `stderr`: write to standard error.
+    Without a terminal, each row of a table is one line, so that `grep` finds a whole path.
+    `stderr` writes to standard error.
     """
 
     def __init__(self, *, stderr: bool = False) -> None:
@@ -28,14 +27,14 @@ class PrintableConsole(Console):
             self.width = NO_TERMINAL_COLUMNS
 
     def render(self, renderable: RenderableType, options: ConsoleOptions | None = None) -> Iterable[Segment]:
-        """Render the parts of all tables and texts; whatever they hold, it is made printable here."""
+        """Render the parts of all tables and texts, with control characters escaped."""
         for segment in super().render(renderable, options):
             text, style, control = segment
             yield segment if control or text.isprintable() else Segment(escape_lines(text), style)
 
 
 def make_text(text: str, style: str = "") -> Text:
-    """Return text for a cell as it will be shown, so that its width is right."""
+    """Return text for a cell, escaped as it will be shown, so that its width is right."""
     return Text(escape_control_characters(text), style)
 
 

@@ -1,4 +1,4 @@
-"""`sidecar dead-letters`: what a destination refused, to be looked at, sent again or thrown away."""
+"""`sidecar dead-letters`: lists, shows, replays or purges documents that a sink rejected."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from msgspec.structs import asdict
 from rich.table import Table
 
 from sidecar.cli.console import make_text, put
-from sidecar.cli.options import add_pipeline_options, settings_of, state_directory
+from sidecar.cli.options import add_pipeline_options, choose_state_directory, load_settings
 from sidecar.cli.output import put_error, put_json, put_line, put_note
 from sidecar.config.settings import Settings
 from sidecar.errors import ConfigurationError
@@ -22,43 +22,51 @@ from sidecar.state.dead_letters import DeadLetterFilter, DeadLetterStore
 from sidecar.tools.replay import replay
 
 _MAX_REASON = 120
-"""Characters of a reason in the list; `show` has all of it."""
+"""Characters of a reason in the list; `show` prints all of it."""
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
-    """The options of this command."""
+    """Add the options of this command."""
     add_pipeline_options(parser)
-    parser.add_argument("action", choices=["list", "show", "replay", "purge"], help="what to do")
+    parser.add_argument("action", choices=["list", "show", "replay", "purge"],
+        help="list them; show documents; replay: send them to their sink again; purge: delete them",
+    )  # fmt: skip
     parser.add_argument(
-        "numbers", metavar="NUMBER", nargs="*", type=int, help="which ones; all that match unless told"
+        "numbers",
+        metavar="NUMBER",
+        nargs="*",
+        type=int,
+        help="dead letters of these numbers (default: all that match)",
     )
-    parser.add_argument("--pipeline", metavar="NAME", help="only those of this pipeline")
-    parser.add_argument("--sink", metavar="NAME", help="only those of this sink")
-    parser.add_argument("--kind", metavar="KIND", help="only those refused for this kind of error")
-    parser.add_argument("--path", metavar="FILE", help="only those from this file")
-    parser.add_argument("--limit", metavar="N", type=int, default=100, help="how many to list (100)")
-    parser.add_argument("--all", action="store_true", help="for purge without any other choice: really all of them")
-    parser.add_argument("--json", action="store_true", help="one JSON object a line")
+    parser.add_argument("--pipeline", metavar="NAME", help="only dead letters of this pipeline")
+    parser.add_argument("--sink", metavar="NAME", help="only dead letters of this sink")
+    parser.add_argument("--kind", metavar="KIND", help="only dead letters with this kind of error")
+    parser.add_argument("--path", metavar="FILE", help="only dead letters of this file")
+    parser.add_argument(
+        "--limit", metavar="N", type=int, default=100, help="with list and show: at most N (default: 100)"
+    )
+    parser.add_argument("--all", action="store_true", help="purge every dead letter")
+    parser.add_argument("--json", action="store_true", help="print one JSON object for each")
     parser.set_defaults(run=run)
 
 
 def run(options: argparse.Namespace) -> int:
-    """0, or 3 if something that was sent again is still not stored."""
+    """Return 0, or 3 if a replayed document is still not stored."""
     wanted = DeadLetterFilter(tuple(options.numbers), options.pipeline, options.sink, options.kind, options.path)
-    store = open_database(state_directory(options), exclusive=False)
+    store = open_database(choose_state_directory(options), exclusive=False)
     try:
         letters = DeadLetterStore(store)
-        actions = {"list": _list, "show": _show, "replay": _replay, "purge": _purge}
+        actions = {"list": _run_list, "show": _run_show, "replay": _run_replay, "purge": _run_purge}
         return actions[options.action](letters, wanted, options)
     finally:
         store.close()
 
 
-def _settings(options: argparse.Namespace) -> Settings:
-    return settings_of(options, ["-"] if options.to else [], options.to)
+def _load(options: argparse.Namespace) -> Settings:
+    return load_settings(options, ["-"] if options.to else [], options.to)
 
 
-def _list(letters: DeadLetterStore, wanted: DeadLetterFilter, options: argparse.Namespace) -> int:
+def _run_list(letters: DeadLetterStore, wanted: DeadLetterFilter, options: argparse.Namespace) -> int:
     found = list(letters.list(wanted, options.limit))
     if options.json:
         for number, letter in found:
@@ -76,13 +84,13 @@ def _list(letters: DeadLetterStore, wanted: DeadLetterFilter, options: argparse.
     return 0
 
 
-def _show(letters: DeadLetterStore, wanted: DeadLetterFilter, options: argparse.Namespace) -> int:
+def _run_show(letters: DeadLetterStore, wanted: DeadLetterFilter, options: argparse.Namespace) -> int:
     for number, letter in letters.list(wanted, options.limit):
-        put_json({"number": number, **_readable(letter)}, indent=2)
+        put_json({"number": number, **_as_json(letter)}, indent=2)
     return 0
 
 
-def _readable(letter: DeadLetter) -> dict[str, object]:
+def _as_json(letter: DeadLetter) -> dict[str, object]:
     try:
         document = json.loads(letter.document)
     except ValueError:
@@ -90,8 +98,8 @@ def _readable(letter: DeadLetter) -> dict[str, object]:
     return {**asdict(letter), "at": iso(letter.at), "document": document}
 
 
-def _replay(letters: DeadLetterStore, wanted: DeadLetterFilter, options: argparse.Namespace) -> int:
-    settings = _settings(options)
+def _run_replay(letters: DeadLetterStore, wanted: DeadLetterFilter, options: argparse.Namespace) -> int:
+    settings = _load(options)
     sinks = {name: registry.create_sink(sink) for name, sink in settings.sinks.items()}
     result = replay(letters, wanted, sinks, time.time())
     put_line(f"{result.stored} stored, {result.refused} refused again")
@@ -100,8 +108,11 @@ def _replay(letters: DeadLetterStore, wanted: DeadLetterFilter, options: argpars
     return 3 if result.refused or result.failed else 0
 
 
-def _purge(letters: DeadLetterStore, wanted: DeadLetterFilter, options: argparse.Namespace) -> int:
+def _run_purge(letters: DeadLetterStore, wanted: DeadLetterFilter, options: argparse.Namespace) -> int:
     if wanted == DeadLetterFilter() and not options.all:
-        raise ConfigurationError("purge throws documents away for good", hint="say which ones, or --all")
-    put_line(f"{letters.purge(wanted)} thrown away")
+        raise ConfigurationError(
+            "purge deletes documents for good and needs to know which",
+            hint="add NUMBER, --pipeline, --sink, --kind or --path, or --all for every dead letter",
+        )
+    put_line(f"{letters.purge(wanted)} deleted")
     return 0

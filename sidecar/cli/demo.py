@@ -1,4 +1,4 @@
-"""`sidecar demo`: an application that rotates its log, a sidecar that is killed in the middle, and the balance."""
+"""`sidecar demo`: an application rotates its log, the sidecar is killed in between, and every line is counted."""
 
 from __future__ import annotations
 
@@ -22,24 +22,29 @@ _NEWEST = "SELECT document FROM logs ORDER BY time DESC LIMIT 3"
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
-    """The options of this command."""
-    parser.add_argument("--folder", metavar="DIR", type=Path, help="where to play; a new temporary one unless told")
-    parser.add_argument("--lines", metavar="N", type=int, default=LINES, help=f"lines to write ({LINES})")
+    """Add the options of this command."""
+    parser.add_argument(
+        "--folder",
+        metavar="DIR",
+        type=Path,
+        help="directory for the files of the demo (default: a new temporary one)",
+    )
+    parser.add_argument("--lines", metavar="N", type=int, default=LINES, help=f"lines to write (default: {LINES})")
     parser.set_defaults(run=run)
 
 
 def run(options: argparse.Namespace) -> int:
-    """0 if every line is stored once, else 1."""
+    """Return 0 if every line is stored once, else 1."""
     folder = options.folder or Path(tempfile.mkdtemp(prefix="log-sidecar-demo-"))
     put_line(f"An application writes {options.lines} lines into {folder}/log and rotates them by rename;")
     put_lines("a sidecar stores them in SQLite, and is killed in the middle with kill -9.\n")
-    with (_live if sys.stdout.isatty() else _plain)(options.lines) as show:
+    with (_show_bars if sys.stdout.isatty() else _show_lines)(options.lines) as show:
         ending = run_demo(folder, show, options.lines)
-    _tell(ending, folder)
+    _print_result(ending, folder)
     return 0 if ending.is_good else 1
 
 
-def _tell(ending: DemoResult, folder: Path) -> None:
+def _print_result(ending: DemoResult, folder: Path) -> None:
     put_line()
     put_line(
         f"written {ending.written} = stored {ending.stored}" if ending.is_good else "THE BALANCE DOES NOT ADD UP"
@@ -49,11 +54,11 @@ def _tell(ending: DemoResult, folder: Path) -> None:
     put_line(f"  sqlite3 {folder}/logs.db '{_NEWEST}'")
     query = "SELECT count(*), min(time), max(time) FROM logs"
     put_line(f"  python3 -c \"import sqlite3; print(*sqlite3.connect('{folder}/logs.db').execute('{query}'))\"")
-    put_line(f"What the sidecar said of itself: {folder}/sidecar.log")
+    put_line(f"The sidecar's own log: {folder}/sidecar.log")
 
 
 @contextmanager
-def _plain(lines: int) -> Iterator[Show]:
+def _show_lines(lines: int) -> Iterator[Show]:
     said: list[str] = []
 
     def show(scene: DemoStatus) -> None:
@@ -65,12 +70,12 @@ def _plain(lines: int) -> Iterator[Show]:
 
 
 @contextmanager
-def _live(lines: int) -> Iterator[Show]:
+def _show_bars(lines: int) -> Iterator[Show]:
     with Live(console=PrintableConsole(), refresh_per_second=8) as live:
-        yield lambda scene: live.update(_drawn(scene, lines))
+        yield lambda scene: live.update(_render(scene, lines))
 
 
-def _drawn(scene: DemoStatus, lines: int) -> Table:
+def _render(scene: DemoStatus, lines: int) -> Table:
     table = Table.grid(padding=(0, 2))
     table.add_row("written", ProgressBar(lines, scene.written, width=40), f"{scene.written:6} in {scene.files} files")
     table.add_row("stored", ProgressBar(lines, scene.stored, width=40), f"{scene.stored:6}")

@@ -1,4 +1,4 @@
-"""`sidecar drain`: wait until a running sidecar has delivered what is there. For a preStop hook, or a person."""
+"""`sidecar drain`: waits until a running sidecar has delivered everything. For a preStop hook or a person."""
 
 from __future__ import annotations
 
@@ -9,27 +9,27 @@ from sidecar.cli.output import put_error, put_line
 from sidecar.cli.state import add_state_option, open_state_directory
 from sidecar.lib.units import parse_duration
 
-_SPARE_S = 5.0
+_ANSWER_MARGIN_S = 5.0
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
-    """The options of this command."""
+    """Add the options of this command."""
     parser.add_argument(
         "--timeout",
         metavar="TIME",
         type=parse_duration,
         default=25.0,
-        help="how long to wait, as in 20s; 25s unless told",
+        help="longest time to wait, as in 20s (default: 25s)",
     )
     add_state_option(parser)
     parser.set_defaults(run=run)
 
 
 def run(options: argparse.Namespace) -> int:
-    """0 when everything is delivered, 1 when the time is over before. The sidecar goes on in either case."""
+    """Return 0 when everything is delivered, 1 after the timeout. The sidecar continues in either case."""
     directory = open_state_directory(options)
     try:
-        status, told = ask(directory, f"POST /drain?timeout={options.timeout}", options.timeout + _SPARE_S)
+        status, told = ask(directory, f"POST /drain?timeout={options.timeout}", options.timeout + _ANSWER_MARGIN_S)
     except (SidecarNotRunning, TimeoutError) as error:
         reason = "the sidecar does not answer in time" if isinstance(error, TimeoutError) else str(error)
         put_error(f"{reason} ({directory}); name its state directory with --state-dir")

@@ -1,4 +1,4 @@
-"""`sidecar explain`: what would become of sample lines, without a network, a state or a sink."""
+"""`sidecar explain`: shows the documents that sample lines become, without a network, a state or a sink."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ from rich.table import Table
 from rich.text import Text
 
 from sidecar.cli.console import PrintableConsole, make_text
-from sidecar.cli.options import add_pipeline_options, config_file, settings_of
+from sidecar.cli.options import add_pipeline_options, find_config_file, load_settings
 from sidecar.cli.output import put_error, put_json, put_json_text, put_line, put_lines
-from sidecar.cli.stats_table import show
+from sidecar.cli.stats_table import print_stats
 from sidecar.config.loader import from_command_line
 from sidecar.config.pipeline import PipelineSettings
 from sidecar.config.settings import Settings
@@ -32,48 +32,50 @@ from sidecar.tools.detect import propose
 from sidecar.tools.explain import ExplainedEvent, explain
 from sidecar.tools.stats import collect_stats
 
-_LIMIT = 16 << 20
-"""Bytes of which each event is shown."""
-_JUDGED = 64 << 10
-"""Bytes of a file that a proposal is made of."""
+_MAX_SHOWN_BYTES = 16 << 20
+"""Each event of this many bytes at the beginning is shown."""
+_MAX_DETECTION_BYTES = 64 << 10
+"""Bytes of a file that the detection reads."""
 _SHOWN = 3
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
-    """The options of this command."""
-    parser.add_argument("file", metavar="FILE", nargs="?", default="-", help="sample lines; - is standard input")
-    add_pipeline_options(parser)
+    """Add the options of this command."""
     parser.add_argument(
-        "--pipeline", metavar="NAME", help="which pipeline of the configuration; the first unless told"
+        "file", metavar="FILE", nargs="?", default="-", help="file with sample lines (default: standard input)"
     )
-    parser.add_argument("--json", action="store_true", help="one JSON object a line")
+    add_pipeline_options(parser)
+    parser.add_argument("--pipeline", metavar="NAME", help="pipeline of the configuration (default: the first)")
+    parser.add_argument("--json", action="store_true", help="print one JSON object for each event")
     what = parser.add_mutually_exclusive_group()
-    what.add_argument("--stats", action="store_true", help="figures of a whole file instead of each event")
-    what.add_argument("--detect", action="store_true", help="propose a configuration for the file")
+    what.add_argument("--stats", action="store_true", help="print statistics of the whole file instead of each event")
+    what.add_argument("--detect", action="store_true", help="propose a configuration that reads this file")
     parser.set_defaults(run=run)
 
 
 def run(options: argparse.Namespace) -> int:
-    """Print every line with its document, its id and where it would go; or figures, or a proposal."""
+    """Print each event with its document, id and target; with options, statistics or a proposal."""
     if options.detect:
         return _detect(options)
-    alone = config_file(options) is None
-    settings = settings_of(options, [options.file] if alone else [], options.to or (["stdout:"] if alone else []))
+    alone = find_config_file(options) is None
+    settings = load_settings(options, [options.file] if alone else [], options.to or (["stdout:"] if alone else []))
     name = options.pipeline or next(iter(settings.pipelines))
     if name not in settings.pipelines:
         raise ConfigurationError(f'there is no pipeline "{name}"', hint=f"known are {', '.join(settings.pipelines)}")
     if options.stats:
         return _stats(options, settings.pipelines[name])
-    data = _sample(options.file, _LIMIT + 1)
-    shown = data if len(data) <= _LIMIT else _whole_lines(settings.pipelines[name], data[:_LIMIT])
+    data = _read_sample(options.file, _MAX_SHOWN_BYTES + 1)
+    shown = (
+        data if len(data) <= _MAX_SHOWN_BYTES else _trim_to_lines(settings.pipelines[name], data[:_MAX_SHOWN_BYTES])
+    )
     _explain(settings, name, options.file, shown, as_json=options.json)
     if len(shown) < len(data):
         put_error(f"only the first {len(shown):,} bytes are shown; --stats reads all of them")
     return 0
 
 
-def _whole_lines(pipeline: PipelineSettings, data: bytes) -> bytes:
-    """The data up to its last line end, all of it where there is none."""
+def _trim_to_lines(pipeline: PipelineSettings, data: bytes) -> bytes:
+    """Return the data up to its last line end, or all of it if there is none."""
     return data[: lookup(pipeline.encoding).of(data).after_last(data, 0, 0)] or data
 
 
@@ -82,28 +84,28 @@ def _explain(settings: Settings, pipeline: str, file: str, data: bytes, *, as_js
         if as_json:
             put_json(asdict(item))
         else:
-            _show(item)
+            _print_event(item)
 
 
 def _stats(options: argparse.Namespace, pipeline: PipelineSettings) -> int:
-    with _file(options.file) as file:
+    with _open_file(options.file) as file:
         found = collect_stats(pipeline, file.absolute(), SystemClock())
     if options.json:
         put_json_text(msgspec.json.encode({**msgspec.structs.asdict(found), "slowest": found.slowest}).decode())
     else:
-        show(found)
+        print_stats(found)
     return 0
 
 
 def _detect(options: argparse.Namespace) -> int:
     if options.parser or options.multiline or options.config or options.to:
         raise ConfigurationError(
-            "--detect finds out what to say", hint="leave --parser, --multiline, --to and --config out"
+            "--detect finds parser and multiline itself", hint="leave out --parser, --multiline, --to and --config"
         )
-    data = _first_lines(_sample(options.file, _JUDGED + 1))
+    data = _first_whole_lines(_read_sample(options.file, _MAX_DETECTION_BYTES + 1))
     if not data:
         raise ConfigurationError(
-            "there is no whole line in it", location=options.file, hint="name a file with log lines"
+            "contains no complete line", location=options.file, hint="name a file with log lines"
         )
     found = propose(data, SystemClock())
     file = str(Path(options.file).absolute())
@@ -114,8 +116,8 @@ def _detect(options: argparse.Namespace) -> int:
         return 0
     put_line(f"# reads {found.confidence:.0%} of the events in the first {len(data):,} bytes")
     if "encoding" not in found.pipeline and "\ufffd" in data.decode(errors="replace"):
-        put_line("# not all of it is UTF-8: say the encoding, as windows-1252 or shift-jis")
-    put_lines(_as_yaml(configuration))
+        put_line("# not all of it is UTF-8: set the encoding, such as windows-1252 or shift-jis")
+    put_lines(_format_yaml(configuration))
     settings = from_command_line([file], ["stdout:"], found.pipeline, {})
     shown = [
         item
@@ -123,11 +125,11 @@ def _detect(options: argparse.Namespace) -> int:
         if item.outcome == "document"
     ]
     for item in shown[:_SHOWN]:
-        _show(item)
+        _print_event(item)
     return 0
 
 
-def _as_yaml(configuration: object) -> str:
+def _format_yaml(configuration: object) -> str:
     """Return the configuration as YAML, with letters of any script unescaped and all else escaped."""
     text = yaml.safe_dump(configuration, sort_keys=False, allow_unicode=True)
     if not text.replace("\n", "").isprintable():
@@ -135,16 +137,16 @@ def _as_yaml(configuration: object) -> str:
     return text
 
 
-def _first_lines(data: bytes) -> bytes:
-    """Whole lines, so many as are enough to judge by; the last one may lack its end where that is all there is."""
+def _first_whole_lines(data: bytes) -> bytes:
+    """Return the complete lines at the beginning; a last line without an end counts if it is the only one."""
     charset = from_bom(data)
-    whole = charset.after_last(data[:_JUDGED], 0, 0)
-    return data[:whole] or (data + charset.newline if data and len(data) <= _JUDGED else b"")
+    whole = charset.after_last(data[:_MAX_DETECTION_BYTES], 0, 0)
+    return data[:whole] or (data + charset.newline if data and len(data) <= _MAX_DETECTION_BYTES else b"")
 
 
 @contextmanager
-def _file(name: str) -> Iterator[Path]:
-    """The file of this name. Standard input becomes one for as long as it takes, so that it may be of any size."""
+def _open_file(name: str) -> Iterator[Path]:
+    """Yield the file of this name. Standard input is copied to a temporary file, so that it may have any size."""
     if name != "-":
         yield Path(name)
         return
@@ -160,7 +162,7 @@ def _file(name: str) -> Iterator[Path]:
         yield Path(kept.name)
 
 
-def _sample(file: str, size: int) -> bytes:
+def _read_sample(file: str, size: int) -> bytes:
     try:
         if file == "-":
             return sys.stdin.buffer.read(size)
@@ -172,7 +174,7 @@ def _sample(file: str, size: int) -> bytes:
         ) from error
 
 
-def _show(item: ExplainedEvent) -> None:
+def _print_event(item: ExplainedEvent) -> None:
     console = PrintableConsole()
     table = Table.grid(padding=(0, 2))
     table.add_column(style="bold", no_wrap=True)
@@ -183,14 +185,14 @@ def _show(item: ExplainedEvent) -> None:
     if item.parser:
         table.add_row("parser", make_text(item.parser, "green"))
     if item.outcome == "document":
-        _show_document(table, item)
+        _add_document(table, item)
     else:
         table.add_row(item.outcome, make_text(f"by {item.reason}", "yellow"))
     console.print(table)
     console.print()
 
 
-def _show_document(table: Table, item: ExplainedEvent) -> None:
+def _add_document(table: Table, item: ExplainedEvent) -> None:
     if not item.parser:
         table.add_row("parser", Text("none could read it", style="red"))
     for name, value in (("not parsed", item.error), ("noted", item.reason)):

@@ -1,4 +1,4 @@
-"""The options that several commands share: what to read, where to ship it, and where the state is."""
+"""The options that several commands share: settings, a pipeline on the command line, and the state directory."""
 
 from __future__ import annotations
 
@@ -52,30 +52,30 @@ def _log_level(text: str) -> str:
     return "warning" if level == "warn" else level
 
 
-def state_directory(options: argparse.Namespace) -> Path:
-    """Return the state directory of a command that looks into a state: named, configured, or the default.
+def choose_state_directory(options: argparse.Namespace) -> Path:
+    """Return the state directory of a command that reads a state: named, configured, or the default.
 
     Root becomes the owner of the state, as in `open_state_directory`.
     """
     if options.state_dir or not (options.config or options.to):
         return open_state_directory(options)
-    directory = settings_of(options, ["-"] if options.to else [], options.to).state_directory()
+    directory = load_settings(options, ["-"] if options.to else [], options.to).state_directory()
     become_user_of(directory)
     return directory
 
 
-def config_file(options: argparse.Namespace) -> Path | None:
+def find_config_file(options: argparse.Namespace) -> Path | None:
     """Return the configuration file of `--config` or `SIDECAR_CONFIG`, None if neither is there."""
     named = options.config or os.environ.get("SIDECAR_CONFIG")
     return Path(named) if named else None
 
 
-def settings_of(options: argparse.Namespace, paths: list[str], to: list[str]) -> Settings:
+def load_settings(options: argparse.Namespace, paths: list[str], to: list[str]) -> Settings:
     """Return the settings of the options, the variables and the file. Raises `ConfigurationError`."""
     named = {"state_dir": options.state_dir, "log_level": options.log_level}
     values = {name: value for name, value in named.items() if value}
     command_line = CommandLine(values, options.assignments, options.env_file)
-    config = config_file(options)
+    config = find_config_file(options)
     if not (paths or to or options.parser or options.multiline):
         if config is None and not _has_other_source(options):
             raise ConfigurationError(

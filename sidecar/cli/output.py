@@ -1,6 +1,6 @@
-"""The only place where a command writes text: nothing that a terminal obeys passes here.
+"""The only place where a command writes text; it escapes everything that would control a terminal.
 
-Names of files, words of servers and what the user typed may hold anything. Tables are written by `console`.
+Names of files, messages of servers and arguments may contain anything. Tables are written by `console`.
 """
 
 from __future__ import annotations
@@ -14,11 +14,11 @@ from typing import Any
 from sidecar.lib.terminal import escape_control_characters, escape_json, escape_lines
 
 MAX_ERROR_LENGTH = 4096
-"""Characters of one error; a message may repeat what a server or a file says."""
+"""Characters of one error; a message may repeat the text of a server or a file."""
 
 
 def make_streams_lenient() -> None:
-    """Write what the encoding of the terminal does not know as an escape, instead of failing."""
+    """Write characters that the encoding of the terminal lacks as escapes, instead of failing."""
     for stream in (sys.stdout, sys.stderr):
         if reconfigure := getattr(stream, "reconfigure", None):
             reconfigure(errors="backslashreplace")
@@ -30,17 +30,17 @@ def put_line(text: str = "", *, flush: bool = False) -> None:
 
 
 def put_lines(text: str) -> None:
-    """Write several lines that the sidecar composed to standard output. Only their newlines are not escaped."""
+    """Write several lines to standard output, with everything but their newlines escaped."""
     print(escape_lines(text))
 
 
 def put_json(value: Any, *, indent: int | None = None) -> None:
-    """Write a value as JSON that every reader takes and every terminal shows."""
+    """Write a value as JSON that every reader accepts and every terminal shows."""
     put_json_text(json.dumps(value, ensure_ascii=False, indent=indent))
 
 
 def put_json_text(text: str) -> None:
-    """Write JSON that was made elsewhere."""
+    """Write JSON text, with control characters escaped."""
     print(escape_json(text))
 
 
@@ -51,10 +51,10 @@ def put_note(text: str) -> None:
 
 
 def put_error(problem: object) -> None:
-    """Write what went wrong as one line to standard error."""
+    """Write an error as one line to standard error."""
     put_note(f"sidecar: {problem}")
 
 
 def put_traceback(kind: type[BaseException], error: BaseException | None, trace: TracebackType | None) -> None:
-    """Write an error that the sidecar does not expect, for `sys.excepthook`."""
+    """Write an unexpected error with its traceback, for `sys.excepthook`."""
     print(escape_lines("".join(traceback.format_exception(kind, error, trace)).rstrip()), file=sys.stderr)

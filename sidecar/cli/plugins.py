@@ -1,4 +1,4 @@
-"""`sidecar plugins`: the sinks, parsers and transforms that are installed."""
+"""`sidecar plugins`: lists the installed sinks, parsers and transforms."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ from sidecar.transform.registry import KINDS as TRANSFORMS
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
-    """The options of this command."""
+    """Add the options of this command."""
     parser.set_defaults(run=run)
 
 
 def run(options: argparse.Namespace) -> int:
     """Print a table."""
     table = Table(box=None, pad_edge=False)
-    for heading in ("kind", "name", "from", "what it is"):
-        table.add_column(heading, no_wrap=heading != "what it is")
+    for heading in ("kind", "name", "from", "description"):
+        table.add_column(heading, no_wrap=heading != "description")
     for entry in registry.catalogue():
         table.add_row("sink", *map(make_text, (entry.name, entry.origin, entry.summary)))
     for name, summary in PARSERS.items():

@@ -1,4 +1,4 @@
-"""`sidecar probe`: whether a running sidecar is up, gets on, and could work. For probes of Kubernetes."""
+"""`sidecar probe`: asks a running sidecar for its health. For probes of Kubernetes."""
 
 from __future__ import annotations
 
@@ -11,36 +11,35 @@ from sidecar.cli.state import add_state_option, open_state_directory
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
-    """The options of this command."""
+    """Add the options of this command."""
     parser.add_argument(
         "kind", choices=["startup", "live", "ready"],
-        help="startup: it follows its files. live: it is not stuck. ready: its configuration is good",
+        help="startup: it tails its files; live: it makes progress; ready: its configuration is in use",
     )  # fmt: skip
-    parser.add_argument("--sinks", action="store_true", help="for ready: and no destination is down")
+    parser.add_argument("--sinks", action="store_true", help="with ready: also fail while a sink is down")
     add_state_option(parser)
     parser.set_defaults(run=run)
 
 
 def run(options: argparse.Namespace) -> int:
-    """0 if all is well, else 1. One sentence for those who read the events of the Pod."""
+    """Return 0 if the sidecar is healthy, else 1, and print a sentence for the events of the Pod."""
     directory = open_state_directory(options)
-    good, text = answer(directory, f"GET /{options.kind}z{'?sinks=1' if options.sinks else ''}", options.kind)
+    good, text = ask_probe(directory, f"GET /{options.kind}z{'?sinks=1' if options.sinks else ''}", options.kind)
     put_line(text)
     return 0 if good else 1
 
 
-def answer(directory: Path, request: str, kind: str) -> tuple[bool, str]:
-    """Whether all is well, and a sentence.
+def ask_probe(directory: Path, request: str, kind: str) -> tuple[bool, str]:
+    """Return whether the sidecar is healthy, and a sentence.
 
-    A sidecar that is parked because its state directory cannot be used has no socket there either, and must not be
-    taken for a dead one.
+    A sidecar that is parked because of an unusable state directory has no socket there, but is not dead.
     """
     try:
         status, told = ask(directory, request)
     except TimeoutError:
         return False, "the sidecar does not answer in time"
-    except SidecarNotRunning as nobody:
-        if nobody.could_be:
-            return False, f"{nobody} ({directory})"
+    except SidecarNotRunning as error:
+        if error.could_be:
+            return False, f"{error} ({directory})"
         return kind != "ready", f"the state directory {directory} cannot be used"
     return status == 200, str(told["text"])

@@ -13,7 +13,7 @@ from sidecar.cli.console import PrintableConsole
 
 @contextmanager
 def progress_bar() -> Iterator[supervisor.Progress]:
-    """Shows how much of what was seen is delivered."""
+    """Show how many of the bytes that were seen are delivered."""
     columns = (TextColumn("delivered"), BarColumn(), DownloadColumn(), TransferSpeedColumn(), TimeRemainingColumn())
     with Progress(*columns, console=PrintableConsole(stderr=True), transient=True) as bar:
         task = bar.add_task("delivered")

@@ -1,4 +1,4 @@
-"""`sidecar schema`: the JSON Schema of the configuration, with the settings of every sink that is installed."""
+"""`sidecar schema`: prints the JSON Schema of the configuration, with the settings of every installed sink."""
 
 from __future__ import annotations
 
@@ -11,18 +11,18 @@ from sidecar.sinks import registry
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
-    """The options of this command."""
+    """Add the options of this command."""
     parser.set_defaults(run=run)
 
 
 def run(options: argparse.Namespace) -> int:
     """Print the schema."""
-    put_json(schema(), indent=2)
+    put_json(build_schema(), indent=2)
     return 0
 
 
-def schema() -> dict[str, Any]:
-    """JSON Schema (draft 2020-12) of the whole configuration."""
+def build_schema() -> dict[str, Any]:
+    """Return the JSON Schema (draft 2020-12) of the whole configuration."""
     found = Settings.model_json_schema(mode="validation")
     definitions = found["$defs"]
     choices: list[dict[str, Any]] = [{"type": "string", "description": "the URL of a sink"}]

@@ -1,4 +1,4 @@
-"""The state directory that a command looks into; light to import, since probes run every few seconds."""
+"""The state directory of a command. Light to import, since probes run every few seconds."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from sidecar.lib.ownership import become_owner
 
 
 def add_state_option(parser: argparse.ArgumentParser) -> None:
-    """`--state-dir`."""
+    """Add `--state-dir`."""
     parser.add_argument(
-        "--state-dir", metavar="DIR", type=Path, help="where checkpoints, dead letters and the socket are"
+        "--state-dir", metavar="DIR", type=Path, help="directory of checkpoints, dead letters and the admin socket"
     )
 
 
@@ -30,7 +30,7 @@ def open_state_directory(options: argparse.Namespace) -> Path:
 
 
 def become_user_of(directory: Path) -> None:
-    """Let root become the owner of the directory, unless a sidecar of another user listens there (parked)."""
+    """Let root become the owner of the directory, unless a parked sidecar of another user listens there."""
     with suppress(OSError):
         owner = directory.stat().st_uid
         socket = directory / NAME

@@ -1,4 +1,4 @@
-"""A survey as people read it."""
+"""Statistics of a file as a table."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from sidecar.lib.terminal import escape_control_characters
 from sidecar.tools.stats import FileStats
 
 
-def show(found: FileStats) -> None:
-    """How many events each parser took, what was left out, and what nobody could read."""
+def print_stats(found: FileStats) -> None:
+    """Print how many events each parser read, what was filtered or skipped, and samples that no parser could read."""
     console = PrintableConsole()
     table = Table.grid(padding=(0, 2))
     table.add_column(style="bold", no_wrap=True)

@@ -1,4 +1,4 @@
-"""`sidecar top`: what `sidecar status` shows, live. On a terminal with keys, elsewhere one screen after the other."""
+"""`sidecar top`: shows `sidecar status` live; on a terminal with keys, elsewhere one screen after the other."""
 
 from __future__ import annotations
 
@@ -21,70 +21,70 @@ from rich.text import Text
 from sidecar.cli.console import PrintableConsole
 from sidecar.cli.output import put_error
 from sidecar.cli.state import add_state_option, open_state_directory
-from sidecar.cli.status import ORDERS, StatusUnavailable, facts_of, screen
+from sidecar.cli.status import ORDERS, StatusUnavailable, fetch_status, render_status
 from sidecar.lib.units import parse_duration
 
-_HELP = "q ends, p pauses, s sorts files by {next}"
+_HELP = "q quits, p pauses, s sorts files by {next}"
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
-    """The options of this command."""
+    """Add the options of this command."""
     add_state_option(parser)
     parser.add_argument(
-        "--every", metavar="TIME", type=parse_duration, default=1.0, help="how often, as in 2s; 1s unless told"
+        "--every", metavar="TIME", type=parse_duration, default=1.0, help="refresh interval, as in 2s (default: 1s)"
     )
     parser.set_defaults(run=run)
 
 
 def run(options: argparse.Namespace) -> int:
-    """Until `q` or Ctrl-C, or until the sidecar has ended: then 1 if there never was one."""
+    """Run until `q`, Ctrl-C or the end of the sidecar. Return 1 if no sidecar answers at first."""
     directory = open_state_directory(options)
     try:
-        first = facts_of(directory)
+        first = fetch_status(directory)
     except StatusUnavailable as error:
         put_error(error)
         return 1
     try:
         if sys.stdin.isatty() and sys.stdout.isatty():
-            _live(directory, first, options.every)
+            _run_live(directory, first, options.every)
         else:
-            _plain(directory, first, options.every)
+            _run_plain(directory, first, options.every)
     except (KeyboardInterrupt, StatusUnavailable):
         return 0
     return 0
 
 
-def _plain(directory: Path, first: Mapping[str, Any], every_s: float) -> None:
+def _run_plain(directory: Path, first: Mapping[str, Any], every_s: float) -> None:
     console, before, facts = PrintableConsole(), first, first
     while True:
-        console.print(screen(facts, before))
+        console.print(render_status(facts, before))
         sys.stdout.flush()
         time.sleep(every_s)
-        before, facts = facts, facts_of(directory)
+        before, facts = facts, fetch_status(directory)
 
 
-def _live(directory: Path, first: Mapping[str, Any], every_s: float) -> None:
+def _run_live(directory: Path, first: Mapping[str, Any], every_s: float) -> None:
     before, facts, order, paused = first, first, 0, False
-    with _keys(), Live(console=PrintableConsole(), auto_refresh=False, screen=True) as live:
+    with _raw_keys(), Live(console=PrintableConsole(), auto_refresh=False, screen=True) as live:
         while True:
-            live.update(_with_help(screen(facts, before, ORDERS[order]), order, paused=paused), refresh=True)
-            key = _key(every_s)
+            live.update(_add_help(render_status(facts, before, ORDERS[order]), order, paused=paused), refresh=True)
+            key = _read_key(every_s)
             if key == "q":
                 return
             paused ^= key == "p"
             order = (order + (key == "s")) % len(ORDERS)
             if not (paused or key):
-                before, facts = facts, facts_of(directory)
+                before, facts = facts, fetch_status(directory)
 
 
-def _with_help(shown: RenderableType, order: int, *, paused: bool) -> RenderableType:
+def _add_help(shown: RenderableType, order: int, *, paused: bool) -> RenderableType:
     text = _HELP.format(next=ORDERS[(order + 1) % len(ORDERS)])
     return Group(shown, Text(), Text(f"paused; {text}" if paused else text, "dim"))
 
 
 @contextmanager
-def _keys() -> Iterator[None]:
-    """Keys come at once and are not shown, until the block ends."""
+def _raw_keys() -> Iterator[None]:
+    """Read keys without Enter and without echo until the block ends."""
     before = termios.tcgetattr(sys.stdin)
     try:
         tty.setcbreak(sys.stdin)
@@ -93,6 +93,6 @@ def _keys() -> Iterator[None]:
         termios.tcsetattr(sys.stdin, termios.TCSADRAIN, before)
 
 
-def _key(timeout_s: float) -> str:
+def _read_key(timeout_s: float) -> str:
     ready, _, _ = select.select([sys.stdin], [], [], timeout_s)
     return os.read(sys.stdin.fileno(), 1).decode(errors="replace") if ready else ""

@@ -1,4 +1,4 @@
-"""`sidecar version`."""
+"""`sidecar version`: prints the version."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from sidecar.cli.output import put_line
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
-    """The options of this command."""
+    """Add the options of this command."""
     parser.set_defaults(run=run)
 
 

@@ -17,7 +17,7 @@ from sidecar.lib.settings_model import COMMAS, SECRET_FILE, SHOWN, SettingsModel
 from sidecar.lib.units import Duration
 
 
-def _address(value: object) -> object:
+def _parse_address(value: object) -> object:
     """`9600` for this machine alone, `127.0.0.1:9600`, `:9600` for every address of this machine, `[::1]:9600`."""
     if isinstance(value, int) or (isinstance(value, str) and value.isascii() and value.isdigit()):
         value = f"127.0.0.1:{value}"
@@ -43,7 +43,7 @@ class AdminSettings(SettingsModel):
     """Where metrics and probes can be had over HTTP, beside the Unix socket in the state directory."""
 
     listen: Annotated[
-        tuple[str, int] | None, SHOWN, BeforeValidator(_address, json_schema_input_type=str | int | None)
+        tuple[str, int] | None, SHOWN, BeforeValidator(_parse_address, json_schema_input_type=str | int | None)
     ] = None
     """Address and port, as in `127.0.0.1:9600`; nothing listens unless told. A port alone, as in `9600`, is that of
     this machine alone; probes and scrapers from outside of the Pod need `0.0.0.0:9600`."""
@@ -66,7 +66,7 @@ class AdminSettings(SettingsModel):
     of the destination, which may repeat some of it. Their number and kind are shown always."""
 
 
-def _endpoint(value: str) -> str:
+def _check_endpoint(value: str) -> str:
     found = urlsplit(value)
     if found.scheme not in ("http", "https") or not found.hostname:
         raise ValueError("not an address of a receiver; write it as http://collector:4318/v1/metrics")
@@ -84,7 +84,7 @@ def _endpoint(value: str) -> str:
 class OtlpSettings(SettingsModel):
     """Where the sidecar's own metrics are sent to by OTLP over HTTP."""
 
-    endpoint: Annotated[str, AfterValidator(_endpoint)]
+    endpoint: Annotated[str, AfterValidator(_check_endpoint)]
     """URL of the receiver with its path, as in `http://collector:4318/v1/metrics`."""
 
     interval: Annotated[Duration, Field(gt=0)] = 60.0

@@ -49,11 +49,11 @@ LinePattern = Annotated[str, AfterValidator(validate_pattern)]
 AnyMultiline = str | MultilineSettings
 
 
-def _without_times(value: Any) -> Any:
+def _refuse_times(value: Any) -> Any:
     if isinstance(value, date):
         raise ValueError(f"{value} is a time to YAML; put it into quotes, as it stands in the document")
     for each in value.values() if isinstance(value, dict) else value if isinstance(value, list) else ():
-        _without_times(each)
+        _refuse_times(each)
     return value
 
 
@@ -66,7 +66,7 @@ class RuleTest(SettingsModel):
     input: str | tuple[str, ...]
     """The text of a file, or its lines."""
 
-    expect: Annotated[tuple[dict[str, Any], ...], BeforeValidator(_without_times)]
+    expect: Annotated[tuple[dict[str, Any], ...], BeforeValidator(_refuse_times)]
     """A mapping for each document, in order, with the fields that it must have, nested or with dots; null for one
     that it must not have. Other fields may be there."""
 
@@ -153,7 +153,7 @@ class PipelineSettings(SettingsModel):
     tests: tuple[RuleTest, ...] = ()
     """Examples of lines with the documents that they become, which `sidecar check` tries."""
 
-    def joining(self) -> MultilineSettings | None:
+    def effective_multiline(self) -> MultilineSettings | None:
         """What decides which lines are one event: what was said, or what a parser needs."""
         needed = (JOINING.get(parser.type) for parser in self.parser)
         preset = next(filter(None, needed), None)

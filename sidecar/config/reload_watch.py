@@ -18,7 +18,7 @@ class ConfigFileWatch:
         self._known = self._last = self._stamp()
         self._looked_at = clock.monotonic()
 
-    def happened(self) -> bool:
+    def has_changed(self) -> bool:
         """Whether the file is another one than at the last change, and has been the same for a second."""
         now = self._clock.monotonic()
         if self._file is None or now - self._looked_at < _EVERY_S:

@@ -21,7 +21,7 @@ from sidecar.sinks import registry
 from sidecar.sinks.contract import SinkSettings
 
 
-def _sink(value: object) -> object:
+def _parse_sink(value: object) -> object:
     if isinstance(value, SinkSettings):
         return value
     if not isinstance(value, str | dict) or (isinstance(value, str) and ":" not in value):
@@ -37,7 +37,7 @@ def _sink(value: object) -> object:
         raise as_validation_error(error) from None
 
 
-def _log_level(value: object) -> object:
+def _normalize_log_level(value: object) -> object:
     """Return the level in lower case, as other programs write it in capitals, and `warn` in full."""
     level = value.lower() if isinstance(value, str) else value
     return "warning" if level == "warn" else level
@@ -47,11 +47,11 @@ Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][^\s\x00-\x1f]*$")]
 
 
 AnySink = Annotated[
-    SerializeAsAny[SinkSettings], BeforeValidator(_sink, json_schema_input_type=str | dict[str, object])
+    SerializeAsAny[SinkSettings], BeforeValidator(_parse_sink, json_schema_input_type=str | dict[str, object])
 ]
 
 
-def _not_empty(value: dict[str, Any]) -> dict[str, Any]:
+def _check_not_empty(value: dict[str, Any]) -> dict[str, Any]:
     if not value:
         raise validation_error([((), "is empty; name at least one")])
     return value
@@ -68,7 +68,7 @@ class Settings(SettingsModel, BaseSettings):
     """Directory of checkpoints, dead letters and balance. `/var/lib/sidecar` where that is writable, else
     `log-sidecar` in the user's XDG state directory."""
 
-    log_level: Annotated[Literal["debug", "info", "warning", "error"], BeforeValidator(_log_level)] = "info"
+    log_level: Annotated[Literal["debug", "info", "warning", "error"], BeforeValidator(_normalize_log_level)] = "info"
     """The least severe level that the sidecar writes to its own log on stderr."""
 
     admin: AdminSettings = AdminSettings()
@@ -86,10 +86,10 @@ class Settings(SettingsModel, BaseSettings):
     drain: DrainSettings = DrainSettings()
     """How it ends."""
 
-    sinks: Annotated[dict[Name, AnySink], AfterValidator(_not_empty)]
+    sinks: Annotated[dict[Name, AnySink], AfterValidator(_check_not_empty)]
     """Destinations by name: a URL, or a mapping with `type` and that sink's settings."""
 
-    pipelines: Annotated[dict[Name, PipelineSettings], AfterValidator(_not_empty)]
+    pipelines: Annotated[dict[Name, PipelineSettings], AfterValidator(_check_not_empty)]
     """Pipelines by name."""
 
     @classmethod

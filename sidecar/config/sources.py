@@ -89,7 +89,7 @@ class SettingsSource(PydanticBaseSettingsSource):
         yield value
         for part in key:
             try:
-                value = _child(value, part)
+                value = _get_child(value, part)
             except (LookupError, TypeError):
                 return
             yield value
@@ -221,7 +221,7 @@ class EnvFileSource(VariablesSource):
     """Settings of a file with lines `SIDECAR_NAME=VALUE`. Variables without the prefix are left to others."""
 
     def __init__(self, settings: type[BaseSettings], file: Path) -> None:
-        text = _read(file, "name another file with --env-file")
+        text = _read_text(file, "name another file with --env-file")
         lines = {}
         for binding in parse_stream(StringIO(text)):
             line = binding.original.line + _leading_lines(binding.original.string)
@@ -252,7 +252,7 @@ class SecretsSource(VariablesSource):
                 location="environment: SIDECAR_SECRETS_DIR", hint="name the directory where the Secret is mounted",
             ) from None  # fmt: skip
         hint = "let the user of the sidecar read it, or unset SIDECAR_SECRETS_DIR"
-        variables = (Variable(file.name, _read(file, hint).strip(), str(file)) for file in files)
+        variables = (Variable(file.name, _read_text(file, hint).strip(), str(file)) for file in files)
         present = (variable for variable in variables if variable.value)
         super().__init__(settings, present, prefix="", is_secret=True)
 
@@ -282,7 +282,7 @@ class YamlSource(SettingsSource, InitSettingsSource):
         return Origin(f"{self._file.path}:{self._file.line_of(key)}" if key else str(self._file.path))
 
 
-def _child(value: Any, part: str | int) -> Any:
+def _get_child(value: Any, part: str | int) -> Any:
     """Return the value of a key or an index. Raises `LookupError` or `TypeError`, also for a text."""
     if isinstance(value, str):
         raise TypeError(part)
@@ -327,7 +327,7 @@ def _open_short_forms(data: dict[str, Any], above: Mapping[str, Any], path: Key 
             data[name] = {full: value}
 
 
-def _read(file: Path, hint: str) -> str:
+def _read_text(file: Path, hint: str) -> str:
     try:
         return file.read_text(encoding="utf-8")
     except OSError as error:

@@ -33,7 +33,7 @@ from sidecar.transform.redaction.settings import RedactSettings
 from sidecar.transform.registry import KINDS
 
 
-def _kind(value: object) -> str:
+def _select_kind(value: object) -> str:
     """The name of the transform, which is that of its first setting."""
     if isinstance(value, BaseModel):
         name, field = next(iter(type(value).model_fields.items()))
@@ -44,11 +44,11 @@ def _kind(value: object) -> str:
     return name if name in KINDS else "own"
 
 
-def _with_no_options(value: object) -> object:
+def _expand_name(value: object) -> object:
     return {value: {}} if isinstance(value, str) else value
 
 
-_ALONE = BeforeValidator(_with_no_options, json_schema_input_type=str | dict[str, object])
+_ALONE = BeforeValidator(_expand_name, json_schema_input_type=str | dict[str, object])
 """Its name alone will do."""
 
 
@@ -69,5 +69,5 @@ AnyTransform = Annotated[
     | Annotated[DropWhenSettings, Tag("drop_when")]
     | Annotated[KeepWhenSettings, Tag("keep_when")]
     | Annotated[PluginSettings, _ALONE, Tag("own")],
-    Discriminator(_kind),
+    Discriminator(_select_kind),
 ]

@@ -138,7 +138,7 @@ def dead_letter_limit(settings: Settings) -> DeadLetterLimit:
 
 def boundary_rules(pipeline: PipelineSettings) -> str:
     """Return a text that changes whenever the lines of a file would be grouped into other events."""
-    joining = pipeline.joining()
+    joining = pipeline.effective_multiline()
     grouped = f"{pipeline.max_line} {joining.rules()}" if joining else ""
     return grouped if pipeline.encoding == "utf-8" else f"{pipeline.encoding} {grouped}"
 
@@ -166,7 +166,7 @@ def build_stages(
 def make_grouping(pipeline: PipelineSettings) -> EventGrouper | None:
     """Return what groups lines into events, None if each line is an event."""
     # The limit counts bytes of UTF-8, which can be fewer than the bytes in the file.
-    joining = pipeline.joining()
+    joining = pipeline.effective_multiline()
     return joining.grouping(pipeline.max_line // lookup(pipeline.encoding).shrinks) if joining else None
 
 

@@ -177,7 +177,7 @@ def test_what_is_proposed_passes_the_check_and_shows_three_documents(
 def test_an_empty_file_is_refused_in_a_sentence(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "empty.log").touch()
     assert main(["explain", "--detect", str(tmp_path / "empty.log")]) == 2
-    assert "no whole line" in capsys.readouterr().err
+    assert "no complete line" in capsys.readouterr().err
 
 
 def test_every_parser_and_preset_is_tried_or_needs_options() -> None:

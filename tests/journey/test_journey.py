@@ -271,7 +271,7 @@ pipelines: {{app: {{paths: ["{tmp_path}/app.log"], encoding_errors: strict}}}}
     config = ("--config", f"{tmp_path}/sidecar.yaml")
     assert sidecar("run", *config, "--once").returncode == 0
     assert sidecar("dead-letters", "purge", *config).returncode == 2
-    assert sidecar("dead-letters", "purge", *config, "--kind", "invalid_text").stdout == "1 thrown away\n"
+    assert sidecar("dead-letters", "purge", *config, "--kind", "invalid_text").stdout == "1 deleted\n"
     last = json.loads(sidecar("run", *config, "--once").stderr.splitlines()[-1])
     assert (last["stored"], last["lost"], last["dead_letters"], last["seen"]) == (5, 5, 0, 10)
 

@@ -8,7 +8,7 @@ from dataclasses import asdict
 
 from rich.console import Console
 
-from sidecar.cli.status import screen
+from sidecar.cli.status import render_status
 from sidecar.telemetry.counters import Counters
 from sidecar.telemetry.snapshot import (
     BalanceStatus,
@@ -28,7 +28,7 @@ def shown(tally: Counters, balance: dict[str, int], refused: Sequence[RefusedPat
         0, 0, 0, [], ConfigurationStatus("", 0), refused,
     )  # fmt: skip
     stream = io.StringIO()
-    Console(file=stream, width=160).print(screen(asdict(facts)))
+    Console(file=stream, width=160).print(render_status(asdict(facts)))
     return stream.getvalue()
 
 

@@ -38,7 +38,7 @@ def docker(text: str, stream: str = "stdout", **more: Any) -> str:
 def parsed(wanted: Any, lines: list[str], **settings: Any) -> tuple[LineBatch, RecordBatch]:
     """Lines grouped as the pipeline groups them, and read by its parser."""
     chosen = pipeline(wanted, **settings)
-    joining = chosen.joining()
+    joining = chosen.effective_multiline()
     assert joining
     data = "".join(f"{line}\n" for line in lines).encode()
     found = joining.grouping(chosen.max_line).events(data, closed=True)

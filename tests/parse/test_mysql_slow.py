@@ -34,7 +34,7 @@ def parsed(data: str) -> RecordBatch:
     pipeline = PipelineSettings.model_validate(
         {"paths": ["/slow.log"], "parser": "mysql_slow", "timestamp": {"zone": "Europe/Berlin"}}
     )
-    joining = pipeline.joining()
+    joining = pipeline.effective_multiline()
     assert joining
     found = joining.grouping(pipeline.max_line).events(data.encode(), closed=True)
     life = Generation(35, "app", "/slow.log", 0.0)
