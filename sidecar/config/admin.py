@@ -18,7 +18,7 @@ from sidecar.lib.units import Duration
 
 
 def _parse_address(value: object) -> object:
-    """`9600` for this machine alone, `127.0.0.1:9600`, `:9600` for every address of this machine, `[::1]:9600`."""
+    """Return host and port of `9600` (localhost only), `127.0.0.1:9600`, `:9600` (all addresses) or `[::1]:9600`."""
     if isinstance(value, int) or (isinstance(value, str) and value.isascii() and value.isdigit()):
         value = f"127.0.0.1:{value}"
     if not isinstance(value, str):
@@ -26,52 +26,52 @@ def _parse_address(value: object) -> object:
     host, colon, port = value.rpartition(":")
     if not colon or not port.isascii() or not port.isdigit() or int(port) > 65535:
         raise ValueError("not an address; write it as 127.0.0.1:9600, or 0.0.0.0:9600 for every address of the Pod")
-    return (host.strip("[]") or "0.0.0.0", int(port))  # noqa: S104 - what the user says
+    return (host.strip("[]") or "0.0.0.0", int(port))  # noqa: S104 - the user asked for it
 
 
 class TlsSettings(SettingsModel):
-    """The certificate of the listener; both files are read again when they change."""
+    """The certificate of the HTTP server."""
 
     cert_file: LocalPath
-    """File with the certificate and those that lead to its root, in PEM."""
+    """File with the certificate and its chain (PEM). Both files are read again when they change."""
 
     key_file: Annotated[LocalPath, SECRET_FILE]
-    """File with the key of the certificate, in PEM, without a password."""
+    """File with the private key of the certificate (PEM), without a password."""
 
 
 class AdminSettings(SettingsModel):
-    """Where metrics and probes can be had over HTTP, beside the Unix socket in the state directory."""
+    """The HTTP server for metrics, probes and the page, in addition to the Unix socket in the state directory."""
 
     listen: Annotated[
         tuple[str, int] | None, SHOWN, BeforeValidator(_parse_address, json_schema_input_type=str | int | None)
     ] = None
-    """Address and port, as in `127.0.0.1:9600`; nothing listens unless told. A port alone, as in `9600`, is that of
-    this machine alone; probes and scrapers from outside of the Pod need `0.0.0.0:9600`."""
+    """Address and port, as in `127.0.0.1:9600`. By default nothing listens. A port alone, as in `9600`, listens on
+    localhost only; probes and scrapers from outside the Pod need `0.0.0.0:9600`."""
 
     hosts: Annotated[tuple[str, ...], SHOWN, COMMAS] = ()
-    """Names that clients may ask for beside addresses and `localhost`, such as that of a Service."""
+    """Host names that clients may use in addition to addresses and `localhost`, such as the name of a Service."""
 
     token_file: Annotated[LocalPath | None, SECRET_FILE] = None
-    """File with a token that clients have to send, as `Authorization: Bearer …` or as the password of basic
-    authentication; `/livez`, `/readyz` and `/startupz` are answered without. It is read again for each request."""
+    """File with a token that clients must send, as `Authorization: Bearer …` or as the password of basic
+    authentication. `/livez`, `/readyz` and `/startupz` need no token. The file is read again for each request."""
 
     tls: TlsSettings | None = None
-    """The certificate of the listener; plain HTTP unless told."""
+    """Certificate of the server, as `{cert_file: FILE, key_file: FILE}`. Plain HTTP by default."""
 
     required: bool = False
-    """Whether a port that is in use at the start ends the sidecar; it goes on without unless told."""
+    """Exit at the start if the port is in use. By default the sidecar continues without the server."""
 
     show_documents: bool = False
-    """Whether the page shows the newest dead letters with their documents, as the transforms left them, and the words
-    of the destination, which may repeat some of it. Their number and kind are shown always."""
+    """Show the newest dead letters with their documents and the sink's error text on the page. Their number and kind
+    are always shown. The documents are redacted as the pipeline says."""
 
 
 def _check_endpoint(value: str) -> str:
     found = urlsplit(value)
     if found.scheme not in ("http", "https") or not found.hostname:
-        raise ValueError("not an address of a receiver; write it as http://collector:4318/v1/metrics")
+        raise ValueError("not a URL of a collector; write it as http://collector:4318/v1/metrics")
     if "@" in found.netloc:
-        raise ValueError("a user or a password has no place here")
+        raise ValueError("contains a user or a password, which is not allowed here; remove it")
     try:
         is_there = find_spec("opentelemetry.proto") is not None
     except ModuleNotFoundError:
@@ -82,17 +82,17 @@ def _check_endpoint(value: str) -> str:
 
 
 class OtlpSettings(SettingsModel):
-    """Where the sidecar's own metrics are sent to by OTLP over HTTP."""
+    """Pushes the sidecar's own metrics by OTLP over HTTP."""
 
     endpoint: Annotated[str, AfterValidator(_check_endpoint)]
-    """URL of the receiver with its path, as in `http://collector:4318/v1/metrics`."""
+    """URL of the collector with its path, as in `http://collector:4318/v1/metrics`."""
 
     interval: Annotated[Duration, Field(gt=0)] = 60.0
-    """How often they are sent; once more at the end."""
+    """Time between two pushes. The last push happens at the end."""
 
 
 class MetricsSettings(SettingsModel):
-    """Metrics that are sent, beside those that can be fetched from `admin.listen`."""
+    """Metrics that are pushed, in addition to those that can be scraped from `admin.listen`."""
 
     otlp: OtlpSettings | None = None
-    """Sent to a receiver of OpenTelemetry; needs `pip install 'log-sidecar[otlp]'`. Not unless told."""
+    """OpenTelemetry collector that receives the metrics; needs `pip install 'log-sidecar[otlp]'`. None by default."""

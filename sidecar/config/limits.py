@@ -13,36 +13,37 @@ from sidecar.lib.units import Duration, Size
 
 
 class ResourceLimits(SettingsModel):
-    """What the sidecar may take."""
+    """Resources that the sidecar may use."""
 
     memory: Size = 16 << 20
-    """Bytes that the documents of all batches may take together. It is divided among all pairs of a pipeline and a
-    sink, and within a pair among its batches; a batch may have 64 KiB of log in any case."""
+    """Bytes that the documents of all batches may take together. They are divided among all pairs of a pipeline and a
+    sink, and then among the batches of a pair. A batch may always have 64 KiB of log."""
 
     open_files: Annotated[int, Field(ge=16)] = 512
-    """Files that may be open at once; beyond it the least lately read ones are closed for a while."""
+    """Files that may be open at once. Beyond it the least recently read files are closed for a while."""
 
     volume_size: Size | None = None
-    """What the files of each pipeline may take together, such as the `sizeLimit` of their volume: told beside what
-    they take. Unless told, the size of the file system is."""
+    """Bytes that the files of each pipeline may take together, such as the `sizeLimit` of their volume. It is
+    reported next to what they take. By default the size of the file system is reported."""
 
     deleted_files: Size = 256 << 20
-    """Unread bytes of deleted files that each pipeline holds for its sinks; beyond it the oldest file is given up."""
+    """Unread bytes of deleted files that each pipeline keeps for its sinks. Beyond it the oldest file is given up."""
 
 
 class DeadLetterSettings(SettingsModel):
-    """What a destination refused, kept in the state."""
+    """Documents that a sink rejected, kept in the state."""
 
     max_size: Size = 256 << 20
-    """Bytes of documents that may lie in the dead letters."""
+    """Bytes of documents that the dead letters may take."""
 
     when_full: Literal["block", "drop_oldest"] = "block"
-    """`block`: a sink whose refused documents find no place waits. `drop_oldest`: the oldest are lost and counted."""
+    """`block`: a sink waits while its rejected documents do not fit. `drop_oldest`: the oldest are dropped and
+    counted as lost."""
 
 
 class DrainSettings(SettingsModel):
-    """How it ends."""
+    """How the sidecar shuts down."""
 
     timeout: Duration | None = None
-    """Seconds to read every file to its end and deliver after SIGTERM; with `--once`, seconds without progress. Two
-    less than `SIDECAR_GRACE` in a Pod that says it, else 25, unless told."""
+    """Time after SIGTERM to read every file to its end and deliver; with `--once`, time without progress. By default
+    `SIDECAR_GRACE` minus 2 seconds if that variable is set, else 25 seconds."""

@@ -1,4 +1,4 @@
-"""Where things are, for commands that do without the whole configuration."""
+"""Finds the state directory for commands that do not read the configuration."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path
 
 
 def default_state_directory(environ: Mapping[str, str]) -> Path:
-    """`/var/lib/sidecar` where it is (or can be made) writable, else the XDG state directory of the user."""
+    """Return `/var/lib/sidecar` if it is or can be made writable, else the XDG state directory of the user."""
     system = Path("/var/lib/sidecar")
     probe = system if system.exists() else system.parent
     if os.access(probe, os.W_OK | os.X_OK):
@@ -17,7 +17,7 @@ def default_state_directory(environ: Mapping[str, str]) -> Path:
     return Path(home) / "log-sidecar"
 
 
-def find_state_directory(told: Path | None, environ: Mapping[str, str]) -> Path:
-    """Without looking at a configuration, which may be wrong: told, `SIDECAR_STATE_DIR`, or the default."""
+def find_state_directory(explicit: Path | None, environ: Mapping[str, str]) -> Path:
+    """Return the explicit directory, that of `SIDECAR_STATE_DIR`, or the default; read no configuration."""
     named = environ.get("SIDECAR_STATE_DIR")
-    return told or (Path(named) if named else default_state_directory(environ))
+    return explicit or (Path(named) if named else default_state_directory(environ))

@@ -51,14 +51,14 @@ AnyMultiline = str | MultilineSettings
 
 def _refuse_times(value: Any) -> Any:
     if isinstance(value, date):
-        raise ValueError(f"{value} is a time to YAML; put it into quotes, as it stands in the document")
+        raise ValueError(f"{value} is a time in YAML; put it into quotes, as it is in the document")
     for each in value.values() if isinstance(value, dict) else value if isinstance(value, list) else ():
         _refuse_times(each)
     return value
 
 
 class RuleTest(SettingsModel):
-    """Lines, and the documents that they have to become; done by `sidecar check`."""
+    """A test of a pipeline: lines and the documents that they become. `sidecar check` runs it."""
 
     name: str
     """What it shows, in words."""
@@ -71,53 +71,56 @@ class RuleTest(SettingsModel):
     that it must not have. Other fields may be there."""
 
     now: AwareDatetime | None = None
-    """The time at which the lines are read, as in `2026-11-24T12:00:00Z`; the present unless told. Needed where a
+    """The time at which the lines are read, as in `2026-11-24T12:00:00Z`; by default the present. Needed if a
     time is written without its year or its day."""
 
     def data(self) -> bytes:
-        """The input as a file in UTF-8, whose last line is whole."""
+        """Return the input as a UTF-8 file with a newline after the last line."""
         text = self.input if isinstance(self.input, str) else "\n".join(self.input)
         return (text if text.endswith("\n") else f"{text}\n").encode()
 
 
 class PipelineSettings(SettingsModel):
-    """Which files, what their lines are, and where they go."""
+    """Which files to tail, how to parse them, and which sinks get the lines."""
 
     paths: Annotated[tuple[GlobPattern, ...], SHOWN, COMMAS, Field(min_length=1)]
-    """Globs; `**` stands for any number of directories. A relative one begins in the working directory."""
+    """Globs of the files to tail; `**` matches any number of directories. A relative glob starts in the working
+    directory."""
 
     exclude: Annotated[tuple[GlobPattern, ...], SHOWN, COMMAS] = ("*.gz",)
-    """Globs for names or whole paths that are left out."""
+    """Globs of file names or whole paths that are left out."""
 
     read_from: Literal["beginning", "end"] = "beginning"
-    """Where to begin in files that are there when the sidecar first sees the pipeline; later files are read whole."""
+    """Where to start in files that exist when the sidecar first sees the pipeline. Later files are read from their
+    beginning."""
 
     ignore_older: Duration | None = None
-    """Leave out files that were last changed longer ago than this and never read; all are read unless told."""
+    """Skip files that were last changed longer ago than this and were never read. By default all files are read."""
 
     keep_links: LocalPath | None = None
-    """A directory on the volume of the logs, in which each file has a hard link of ours until it is delivered: then a
-    deletion and a crash together lose nothing. It has to be writable."""
+    """Directory on the volume of the logs, in which the sidecar keeps a hard link to each file until it is delivered.
+    Then a deletion together with a crash loses nothing. It has to be writable."""
 
     max_line: Size = 1 << 20
-    """The longest line in bytes; of a longer one the head is kept, tagged `truncated`. Also the longest event of
-    several lines, which is closed before the line that is too much."""
+    """Bytes of the longest line. The head of a longer line is kept and tagged `truncated`. It also bounds an event of
+    several lines, which ends before the line that would exceed it."""
 
     multiline: Annotated[
         MultilineSettings | None, BeforeValidator(_expand_preset, json_schema_input_type=AnyMultiline)
     ] = None
-    """Which lines are one event: the name of a preset, or a pattern. Each line is one unless told; the parsers `cri`,
-    `docker` and `mysql_slow` have presets of their own."""
+    """How lines are joined to events: the name of a preset, or a pattern. By default each line is one event, except
+    that the parsers `cri`, `docker` and `mysql_slow` imply a preset."""
 
     keep_empty: bool = False
-    """Ship empty lines too. They are skipped and counted unless told."""
+    """Ship empty lines. By default they are skipped and counted."""
 
     include_lines: Annotated[tuple[LinePattern, ...], _PATTERNS] = ()
-    """Patterns, in the syntax of the `regex` library: only lines or events in which one of them is found are shipped.
-    The others are counted as filtered."""
+    """Patterns in the syntax of the `regex` library. Only lines or events that contain a match are shipped; the
+    others are counted as filtered."""
 
     exclude_lines: Annotated[tuple[LinePattern, ...], _PATTERNS] = ()
-    """Patterns: lines or events in which one of them is found are not shipped, and counted as filtered."""
+    """Patterns in the syntax of the `regex` library. Lines or events that contain a match are not shipped and are
+    counted as filtered."""
 
     encoding: Annotated[Encoding, SHOWN] = "utf-8"
     """What the files are in: `utf-8`, `utf-16` (the mark at the beginning says the byte order), `utf-16le`,
@@ -125,36 +128,36 @@ class PipelineSettings(SettingsModel):
     `big5`, `shift-jis`, `euc-jp`, `euc-kr`."""
 
     encoding_errors: Literal["replace", "backslashreplace", "strict"] = "replace"
-    """What becomes of bytes that are no text in this encoding; `strict` sends the line to the dead letters."""
+    """What happens to bytes that are invalid in this encoding. `strict` sends the line to the dead letters."""
 
     parser: Annotated[tuple[AnyParser, ...], BeforeValidator(_as_list), Field(min_length=1)] = Field(
         default=("plain",), validate_default=True
     )
-    """A parser by name or with options, or a list of them that is tried in order for each line."""
+    """Parser by name or with options, or a list of parsers that are tried in order for each line."""
 
     max_fields: Annotated[int, Field(ge=1)] = 400
-    """Fields with different names that one record may have; what is more goes as JSON text into the field
-    `flattened`, so that one line cannot fill the mapping of an index."""
+    """Different field names that one record may have. Further fields go as JSON text into the field `flattened`, so
+    that one line cannot fill the mapping of an index."""
 
     max_depth: Annotated[int, Field(ge=1, le=64)] | None = None
-    """Levels of objects that one record may have; what is deeper goes into `flattened`, too. Unless told it is for
-    the database to say: Elasticsearch refuses more than 20, and the document goes to the dead letters."""
+    """Levels of objects that one record may have. Deeper objects go into `flattened`. By default the sink decides:
+    Elasticsearch rejects more than 20 levels, and the document goes to the dead letters."""
 
     timestamp: TimestampSettings = TimestampSettings()
-    """Where the time of an event stands."""
+    """Where the time of an event is found and how it is written."""
 
     transforms: Annotated[tuple[AnyTransform, ...], BeforeValidator(split_commas)] = ()
-    """What is added to each document, changed in it and taken out of it, in order: `kubernetes`,
-    `{add: {name: value}}`, `{redact: [password]}`, `{rename: {old: new}}`, `{drop_when: 'level == "debug"'}`."""
+    """Changes to each record, in order: `kubernetes`, `{add: {name: value}}`, `{redact: [password]}`, `{rename: {old:
+    new}}`, `{drop_when: 'level == "debug"'}`."""
 
     sinks: Annotated[tuple[str, ...] | None, SHOWN, COMMAS] = None
-    """Names of the sinks that get the lines; all of them unless told."""
+    """Names of the sinks that get the lines. All sinks by default."""
 
     tests: tuple[RuleTest, ...] = ()
     """Examples of lines with the documents that they become, which `sidecar check` tries."""
 
     def effective_multiline(self) -> MultilineSettings | None:
-        """What decides which lines are one event: what was said, or what a parser needs."""
+        """Return how lines are joined: as configured, or as a parser needs it."""
         needed = (JOINING.get(parser.type) for parser in self.parser)
         preset = next(filter(None, needed), None)
         return MultilineSettings(preset=preset) if self.multiline is None and preset else self.multiline

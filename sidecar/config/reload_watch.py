@@ -1,4 +1,4 @@
-"""Has the configuration file changed?"""
+"""Notices that the configuration file has changed."""
 
 from __future__ import annotations
 
@@ -6,12 +6,14 @@ from pathlib import Path
 
 from sidecar.lib.clock import Clock
 
-_EVERY_S = 1.0
+_CHECK_INTERVAL_S = 1.0
 
 
 class ConfigFileWatch:
-    """Looks at the status of a file, links followed: Kubernetes puts a new ConfigMap in its place by turning the link
-    `..data` in the directory, an editor by writing or renaming."""
+    """Compares inode, time and size of a file, with links followed.
+
+    Kubernetes replaces a ConfigMap by changing the link `..data` in the directory, an editor by writing or renaming.
+    """
 
     def __init__(self, file: Path | None, clock: Clock) -> None:
         self._file, self._clock = file, clock
@@ -19,9 +21,9 @@ class ConfigFileWatch:
         self._looked_at = clock.monotonic()
 
     def has_changed(self) -> bool:
-        """Whether the file is another one than at the last change, and has been the same for a second."""
+        """Return whether the file differs from the last one that was reported, and has been stable for a second."""
         now = self._clock.monotonic()
-        if self._file is None or now - self._looked_at < _EVERY_S:
+        if self._file is None or now - self._looked_at < _CHECK_INTERVAL_S:
             return False
         self._looked_at = now
         stamp = self._stamp()

@@ -65,29 +65,29 @@ class Settings(SettingsModel, BaseSettings):
     )
 
     state_dir: LocalPath | None = None
-    """Directory of checkpoints, dead letters and balance. `/var/lib/sidecar` where that is writable, else
-    `log-sidecar` in the user's XDG state directory."""
+    """Directory of checkpoints, dead letters and the byte balance. By default `/var/lib/sidecar` if that is writable,
+    else `log-sidecar` in the user's XDG state directory."""
 
     log_level: Annotated[Literal["debug", "info", "warning", "error"], BeforeValidator(_normalize_log_level)] = "info"
     """The least severe level that the sidecar writes to its own log on stderr."""
 
     admin: AdminSettings = AdminSettings()
-    """Metrics and probes over HTTP."""
+    """HTTP server for metrics, probes and the status page."""
 
     metrics: MetricsSettings = MetricsSettings()
-    """Metrics that are sent."""
+    """Where the sidecar pushes its own metrics."""
 
     limits: ResourceLimits = ResourceLimits()
-    """What the sidecar may take."""
+    """Bounds for memory, open files and deleted files."""
 
     dead_letters: DeadLetterSettings = DeadLetterSettings()
-    """What a destination refused, kept in the state."""
+    """Documents that a sink rejected, which are kept in the state directory."""
 
     drain: DrainSettings = DrainSettings()
-    """How it ends."""
+    """How the sidecar shuts down."""
 
     sinks: Annotated[dict[Name, AnySink], AfterValidator(_check_not_empty)]
-    """Destinations by name: a URL, or a mapping with `type` and that sink's settings."""
+    """Sinks by name: a URL, or a mapping with `type` and the settings of that sink."""
 
     pipelines: Annotated[dict[Name, PipelineSettings], AfterValidator(_check_not_empty)]
     """Pipelines by name."""

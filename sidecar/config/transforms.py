@@ -1,4 +1,4 @@
-"""What a pipeline can say about transforms."""
+"""The transforms that a pipeline may use, as a type."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ from sidecar.transform.registry import KINDS
 
 
 def _select_kind(value: object) -> str:
-    """The name of the transform, which is that of its first setting."""
+    """Return the name of the transform, which is the name of its first setting."""
     if isinstance(value, BaseModel):
         name, field = next(iter(type(value).model_fields.items()))
         name = field.alias or name
@@ -49,7 +49,7 @@ def _expand_name(value: object) -> object:
 
 
 _ALONE = BeforeValidator(_expand_name, json_schema_input_type=str | dict[str, object])
-"""Its name alone will do."""
+"""Accepts the name of the transform without options."""
 
 
 AnyTransform = Annotated[
