@@ -24,13 +24,11 @@ from sidecar.deliver.sink_status import SinkStatus
 from sidecar.errors import DeliveryError, Retryable, SidecarError, StateError
 from sidecar.lib.clock import Clock
 from sidecar.model.batch import Batch
-from sidecar.model.checkpoint import ORIGIN, Checkpoint, CheckpointUpdate, KnownFile
-from sidecar.model.counts import ByteCounts
+from sidecar.model.checkpoint import Checkpoint, KnownFile
 from sidecar.model.documents import EncodedDocuments
-from sidecar.model.fingerprint import NO_TAIL
 from sidecar.model.lines import Chunk
-from sidecar.model.span import PendingSpan
 from sidecar.pipeline.accounting import count_skipped, count_undecodable, settle
+from sidecar.pipeline.committer import Committer
 from sidecar.pipeline.stages import Stages
 from sidecar.sinks.contract import BulkEncodingSink, ResumableSink, Sink
 from sidecar.state.ledger import Ledger
@@ -93,22 +91,20 @@ class Shipper(threading.Thread):
 
         self._in_flight = 0
         self._sent_at = float("-inf")
-        self._committed_at = clock.monotonic()
-        self._landed: set[int] = set()
-        self._receipt: str | None = None
-        self._steps: list[CheckpointUpdate] = []
-        self._after_commit: deque[Callable[[], None]] = deque()
         self._is_open = False
         self._fault: DeliveryError | None = None
         self._in_flight_bytes = 0
         self.tally = Counters()
-        self._status = SinkStatus(SinkContext(pipeline, sink_name, clock, emit, self.tally))
+        context = SinkContext(pipeline, sink_name, clock, emit, self.tally)
+        self._status = SinkStatus(context)
+        self._committer = Committer(
+            context, self._cursors, self._look_whether_it_owes, ledger, self._status,
+            lambda file_id, file: follower.through(file_id, sink_name, file),
+        )  # fmt: skip
         self._backoff = Backoff()
         self._wait_until = float("-inf")
         self._last_chances: tuple[float, ...] = ()
         """When the sink is tried at the end, if it was not tried since."""
-
-        self._is_durable = True
 
     def has_news(self, life: TrackedFile) -> None:
         """The life has grown, is closing, or has ended."""
@@ -121,7 +117,7 @@ class Shipper(threading.Thread):
 
     def missing(self, remembered: KnownFile, reason: str) -> None:
         """What the sink has not had of this generation cannot be read any more."""
-        self._inbox.put(partial(self._missing, remembered, reason))
+        self._inbox.put(partial(self._committer.add_lost, remembered, reason))
 
     def drain(self, give_up_at: float = float("inf")) -> None:
         """End when everything that is known is settled. A sink that fails is tried again at once, whatever its
@@ -173,7 +169,7 @@ class Shipper(threading.Thread):
     def _look_whether_it_owes(self, cursor: Cursor) -> None:
         """In this order, because the follower may announce a growth meanwhile."""
         self._owing.discard(cursor.life.generation.id)
-        if cursor.settled.offset < cursor.life.size:
+        if cursor.settled.offset < cursor.life.size and cursor.life.generation.id in self._cursors:
             self._owing.add(cursor.life.generation.id)
 
     def _is_waiting(self, number: int, cursor: Cursor) -> bool:
@@ -228,22 +224,22 @@ class Shipper(threading.Thread):
                 self._inbox.get_nowait()()
             except queue.Empty:
                 break
-        if self._commit(now_or_never=True) and self.is_retired:
+        if self._committer.commit(force=True) and self.is_retired:
             for cursor in [cursor for cursor in self._cursors.values() if cursor.life.ended]:
                 cursor.rewind()  # whoever comes after this shipper is not told of it any more
-                self._complete(cursor)
-            self._commit(now_or_never=True)
+                self._committer.complete(cursor)
+            self._committer.commit(force=True)
 
     @property
     def is_drained(self) -> bool:
         """Whether it was asked to drain and everything that is known is settled."""
-        busy = self._in_flight or self._ready or self._later or self._batch.parts or self._is_uncommitted()
+        busy = self._in_flight or self._ready or self._later or self._batch.parts or not self._committer.is_clean
         return self._draining and not busy and self._fault is None and self._inbox.empty()
 
     @property
     def is_retired(self) -> bool:
         """Whether it was asked to retire and holds nothing any more."""
-        busy = self._in_flight or self._batch.parts or self._landed
+        busy = self._in_flight or self._batch.parts or self._committer.has_settled_spans
         return self._retiring and not busy and self._fault is None
 
     # ── listen ──────────────────────────────────────────────────────────────────────────────────────────────
@@ -267,9 +263,7 @@ class Shipper(threading.Thread):
             return self._sent_at + _UNDISTURBED_S - now
         if self._may_read() or self._is_due(now):
             return 0.0
-        moments = [now + 1.0]
-        if self._is_uncommitted():
-            moments.append(self._committed_at + COMMIT_EVERY_S)
+        moments = [now + 1.0, self._committer.due_at(now)]
         if self._batch.parts and self._in_flight < self._slots():
             moments.append(self._batch.opened_at + self._limits.linger_s)
         if self._wait_until > now:
@@ -280,14 +274,12 @@ class Shipper(threading.Thread):
 
     def _adopt(self, life: TrackedFile, checkpoint: Checkpoint, skipped: int) -> None:
         if checkpoint.done:
-            self._after_commit.append(partial(self._follower.through, life.generation.id, self.sink_name, life))
+            self._committer.finish(life.generation.id, life)
             return
         self._cursors[life.generation.id] = Cursor(life, checkpoint)
         self._owing.add(life.generation.id)
         if skipped:
-            amounts = ByteCounts()
-            amounts.add("skipped:read_from_end", skipped, 0)
-            self._steps.append(CheckpointUpdate(life.generation.id, checkpoint, life.size, amounts))
+            self._committer.add_skipped(life, checkpoint, skipped)
         self._emit(events.FileFollowed(self.pipeline, life.name, checkpoint.offset))
         self._make_ready(life)
 
@@ -304,21 +296,13 @@ class Shipper(threading.Thread):
             self._queued.add(number)
             self._ready.append(cursor)
 
-    def _missing(self, remembered: KnownFile, reason: str) -> None:
-        number = remembered.generation.id
-        point = remembered.checkpoints.get(self.sink_name, ORIGIN)
-        if point.done:
-            self._after_commit.append(partial(self._follower.through, number, self.sink_name, None))
-        else:
-            lost = max(0, remembered.seen - point.offset)
-            self._finish(number, point.offset + lost, lost, reason, remembered.name, None)
-
     def _start_draining(self, give_up_at: float) -> None:
         now = self._clock.monotonic()
         self._draining = True
         self._retry(list(self._retry_at))
         self._last_chances = (now, give_up_at - _LAST_ATTEMPT_S)
         self._wait_until = min(self._wait_until, now)
+        self._committer.end_pause()
 
     def _start_retiring(self) -> None:
         self._retiring = True
@@ -342,7 +326,8 @@ class Shipper(threading.Thread):
 
     def _is_available(self) -> bool:
         """What cannot be committed must not grow, so nothing is read or sent while the state fails."""
-        return self._fault is None and self._is_durable and self._clock.monotonic() >= self._wait_until
+        now = self._clock.monotonic()
+        return self._fault is None and now >= self._wait_until and self._committer.is_available(now)
 
     def _read(self) -> None:
         """One chunk of the next file that has news."""
@@ -366,7 +351,7 @@ class Shipper(threading.Thread):
         except FileMoved:
             return  # the next look finds it, and tells
         except StateError as error:
-            self._state_failed(error)
+            self._committer.block(error)
             self._enqueue(cursor)
             return
         except OSError as error:
@@ -387,13 +372,13 @@ class Shipper(threading.Thread):
 
     def _wait_or_complete(self, cursor: Cursor) -> None:
         if cursor.life.ended:
-            self._complete(cursor)
+            self._committer.complete(cursor)
         elif cursor.searching:
             self._enqueue(cursor)
         elif cursor.due is not None:
             self._later[cursor.life.generation.id] = cursor.due
         else:
-            self._complete(cursor)
+            self._committer.complete(cursor)
 
     def _read_failed(self, cursor: Cursor, error: OSError) -> None:
         """Pause the reading of this file; the others are not affected."""
@@ -423,7 +408,7 @@ class Shipper(threading.Thread):
         try:
             self._follower.truncated(cursor.life, moves)
         except StateError as error:
-            self._state_failed(error)
+            self._committer.block(error)
         self._enqueue(cursor)
 
     def _take(self, cursor: Cursor, chunk: Chunk) -> None:
@@ -446,7 +431,7 @@ class Shipper(threading.Thread):
             self._batch.add(part, self._clock.monotonic())
         else:
             part.span.settled = True
-            self._landed.add(chunk.generation.id)
+            self._committer.add_settled([chunk.generation.id])
 
     def _tell_faults(self, faults: Mapping[str, int]) -> None:
         """Each transform is told of once, and counted always."""
@@ -529,9 +514,8 @@ class Shipper(threading.Thread):
         self._status.up()
         self._backoff.reset()
         self.delivered_at = self._clock.monotonic()
-        self._receipt = outcome.receipt or self._receipt
         settle(parts, batch, outcome, self.pipeline, self.sink_name, self._clock.now())
-        self._landed.update(part.documents.generation.id for part in parts)
+        self._committer.add_settled([part.documents.generation.id for part in parts], outcome.receipt)
         if outcome.rejected:
             first = next(iter(outcome.rejected.values()))
             self._emit(
@@ -544,7 +528,7 @@ class Shipper(threading.Thread):
         if fault is None or self._in_flight:
             return
         self._status.down(fault)
-        if not self._commit(now_or_never=True):
+        if not self._committer.commit(force=True):
             return
         self._batch = Batcher()
         for cursor in self._cursors.values():
@@ -558,99 +542,10 @@ class Shipper(threading.Thread):
 
     # ── commit ──────────────────────────────────────────────────────────────────────────────────────────────
 
-    def _commit(self, *, now_or_never: bool = False) -> bool:
-        """Make durable what is settled, at most once a second. Returns whether all of it is durable."""
-        now = self._clock.monotonic()
-        waited = now - self._committed_at >= COMMIT_EVERY_S
-        if not self._is_uncommitted():
-            return True
+    def _commit(self) -> None:
+        """Make durable what is settled, at most once a second, or now if nothing else is left to do."""
         ending = self._retiring or (self._draining and not self._ready)
-        hurry = now_or_never or (ending and not self._in_flight)
-        if not (waited or hurry):
-            return False
-        self._committed_at = now
-        settled = {
-            number: self._cursors[number].settled_prefix() for number in self._landed if number in self._cursors
-        }
-        steps = {number: self._advance(number, spans) for number, spans in settled.items() if spans}
-        try:
-            dropped = self._ledger.commit(
-                self.pipeline, self.sink_name, [*self._steps, *steps.values()], self._receipt
-            )
-        except StateError as error:
-            self._is_durable = False
-            self._state_failed(error)
-            return False
-        self._is_durable = True
-        for step in (*self._steps, *steps.values()):
-            self.tally.became(step.amounts.bytes_, step.amounts.lines)
-            for letter in step.dead_letters:
-                add(self.tally.refusals, letter.kind, 1)
-        if dropped:
-            self.tally.dead_letters_dropped += dropped
-            self._emit(events.DeadLettersDropped(self.pipeline, self.sink_name, dropped))
-        self._steps.clear()
-        self._landed.clear()
-        for number, step in steps.items():
-            cursor = self._cursors[number]
-            cursor.passed(settled[number])
-            cursor.life.settled[self.sink_name] = cursor.settled
-            cursor.life.recorded = max(cursor.life.recorded, step.seen)
-            self._look_whether_it_owes(cursor)
-            self._complete(cursor)
-        if not self._steps:
-            return self._tell_through()
-        return True
-
-    def _tell_through(self) -> bool:
-        """What is to be said once all that was settled is durable."""
-        try:
-            while self._after_commit:
-                self._after_commit[0]()
-                self._after_commit.popleft()
-        except StateError as error:
-            self._state_failed(error)
-            return False
-        self._status.unblock()
-        return True
-
-    def _is_uncommitted(self) -> bool:
-        return bool(self._landed or self._steps or self._after_commit)
-
-    def _advance(self, number: int, spans: Sequence[PendingSpan]) -> CheckpointUpdate:
-        amounts = ByteCounts()
-        for span in spans:
-            amounts.merge(span.amounts)
-        letters = [letter for span in spans for letter in span.dead_letters]
-        cursor = self._cursors[number]
-        return CheckpointUpdate(number, cursor.checkpoint_after(spans), cursor.life.seen, amounts, letters)
-
-    def _complete(self, cursor: Cursor) -> None:
-        """A generation that is over is let go when this sink has had all of it that there is."""
-        life, number = cursor.life, cursor.life.generation.id
-        read_out = bool(life.ended) or (life.over and cursor.offset >= life.size)
-        if cursor.spans or not read_out or number not in self._cursors:
-            return
-        lost = max(0, life.seen - cursor.settled.offset)
-        del self._cursors[number]
-        self._owing.discard(number)
-        if lost:
-            self._finish(number, life.seen, lost, life.ended or "truncated", life.name, life)
-        else:
-            self._after_commit.append(partial(self._follower.through, number, self.sink_name, life))
-
-    def _finish(self, number: int, size: int, lost: int, reason: str, name: str, life: TrackedFile | None) -> None:
-        """The sink needs no more of this generation, as soon as that is durable."""
-        amounts = ByteCounts()
-        if lost:
-            amounts.add(f"lost:{reason}", lost, 0)
-            self._emit(events.BytesLost(self.pipeline, self.sink_name, name, lost, reason))
-        self._steps.append(CheckpointUpdate(number, Checkpoint(size, NO_TAIL, done=True), size, amounts))
-        self._after_commit.append(partial(self._follower.through, number, self.sink_name, life))
-
-    def _state_failed(self, error: StateError) -> None:
-        self._status.block(error)
-        self._wait_until = self._clock.monotonic() + COMMIT_EVERY_S
+        self._committer.commit(force=ending and not self._in_flight)
 
 
 def _size_of(parts: Sequence[BatchPart]) -> int:

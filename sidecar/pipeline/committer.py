@@ -1,0 +1,188 @@
+"""Makes durable what a sink has settled: checkpoints, dead letters, the balance, and which files are finished."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Iterable, Sequence
+from functools import partial
+
+from sidecar.deliver.context import SinkContext
+from sidecar.deliver.sink_status import SinkStatus
+from sidecar.errors import StateError
+from sidecar.model.checkpoint import ORIGIN, Checkpoint, CheckpointUpdate, KnownFile
+from sidecar.model.counts import ByteCounts
+from sidecar.model.fingerprint import NO_TAIL
+from sidecar.model.span import PendingSpan
+from sidecar.state.ledger import Ledger
+from sidecar.tail.cursor import Cursor
+from sidecar.tail.tracked_file import TrackedFile
+from sidecar.telemetry import events
+from sidecar.telemetry.counters import add
+
+COMMIT_EVERY_S = 1.0
+
+OnFinished = Callable[[int, TrackedFile | None], None]
+"""Reports that the sink needs no more of a generation: its id, and its file if it is tracked. May raise `StateError`,
+and is called again with the next commit then."""
+
+
+class Committer:
+    """Collects what is settled and writes it to the state about once a second. Used by the shipper's thread alone."""
+
+    def __init__(
+        self, context: SinkContext, cursors: dict[int, Cursor], refresh_behind: Callable[[Cursor], None],
+        ledger: Ledger, status: SinkStatus, on_finished: OnFinished,
+    ) -> None:  # fmt: skip
+        self._context, self._cursors, self._refresh_behind = context, cursors, refresh_behind
+        self._ledger, self._status, self._on_finished = ledger, status, on_finished
+        self._is_durable = True
+        """False from a failed commit until the next one that succeeds."""
+
+        self._retry_at = float("-inf")
+        self._last_commit_at = context.clock.monotonic()
+        self._settled_files: set[int] = set()
+        self._resume_token: str | None = None
+        self._pending_updates: list[CheckpointUpdate] = []
+        self._after_commit: deque[Callable[[], None]] = deque()
+        """What to report once everything settled before is durable."""
+
+    @property
+    def is_clean(self) -> bool:
+        """Return whether nothing waits for a commit."""
+        return not (self._settled_files or self._pending_updates or self._after_commit)
+
+    @property
+    def has_settled_spans(self) -> bool:
+        """Return whether spans of a batch or a chunk wait for a commit."""
+        return bool(self._settled_files)
+
+    def is_available(self, now: float) -> bool:
+        """Return whether the state can be written. Nothing is read or sent while it cannot."""
+        return self._is_durable and now >= self._retry_at
+
+    def due_at(self, now: float) -> float:
+        """Return when to commit next, or when to try the state again; infinity if there is nothing to do."""
+        commit_at = float("inf") if self.is_clean else self._last_commit_at + COMMIT_EVERY_S
+        return min(commit_at, self._retry_at) if self._retry_at > now else commit_at
+
+    def block(self, error: StateError) -> None:
+        """Report that the state cannot be written, and pause before it is tried again."""
+        self._status.block(error)
+        self._retry_at = self._context.clock.monotonic() + COMMIT_EVERY_S
+
+    def end_pause(self) -> None:
+        """Try the state again without waiting for the end of the pause."""
+        self._retry_at = min(self._retry_at, self._context.clock.monotonic())
+
+    def add_settled(self, file_ids: Iterable[int], resume_token: str | None = None) -> None:
+        """Commit the settled spans of these files, and the position of a sink that keeps its own."""
+        self._settled_files.update(file_ids)
+        self._resume_token = resume_token or self._resume_token
+
+    def add_skipped(self, file: TrackedFile, checkpoint: Checkpoint, size: int) -> None:
+        """Commit a checkpoint after `size` bytes that the pipeline does not read, because it starts at the end."""
+        amounts = ByteCounts()
+        amounts.add("skipped:read_from_end", size, 0)
+        self._pending_updates.append(CheckpointUpdate(file.generation.id, checkpoint, file.size, amounts))
+
+    def add_lost(self, known: KnownFile, reason: str) -> None:
+        """Finish a generation that cannot be read any more, and count what the sink has not had of it as lost."""
+        checkpoint = known.checkpoints.get(self._context.sink, ORIGIN)
+        if checkpoint.done:
+            self.finish(known.generation.id, None)
+            return
+        lost = max(0, known.seen - checkpoint.offset)
+        self._add_final(known.generation.id, known.name, checkpoint.offset + lost, lost, reason)
+        self.finish(known.generation.id, None)
+
+    def finish(self, file_id: int, file: TrackedFile | None) -> None:
+        """Report after the next commit that the sink needs no more of this generation."""
+        self._after_commit.append(partial(self._on_finished, file_id, file))
+
+    def complete(self, cursor: Cursor) -> None:
+        """Finish a generation that is over, if the sink has had all of it that can be read."""
+        file, file_id = cursor.life, cursor.life.generation.id
+        is_read = bool(file.ended) or (file.over and cursor.offset >= file.size)
+        if cursor.spans or not is_read or file_id not in self._cursors:
+            return
+        lost = max(0, file.seen - cursor.settled.offset)
+        del self._cursors[file_id]
+        self._refresh_behind(cursor)
+        if lost:
+            self._add_final(file_id, file.name, file.seen, lost, file.ended or "truncated")
+        self.finish(file_id, file)
+
+    def commit(self, *, force: bool = False) -> bool:
+        """Write what is settled if a commit is due or forced. Return whether all of it is durable now."""
+        if self.is_clean:
+            return True
+        now = self._context.clock.monotonic()
+        if not force and now - self._last_commit_at < COMMIT_EVERY_S:
+            return False
+        self._last_commit_at = now
+        cursors = {file_id: self._cursors[file_id] for file_id in self._settled_files if file_id in self._cursors}
+        settled = {file_id: cursor.settled_prefix() for file_id, cursor in cursors.items()}
+        advances = {file_id: _advance(cursors[file_id], spans) for file_id, spans in settled.items() if spans}
+        if not self._write([*self._pending_updates, *advances.values()]):
+            return False
+        self._pending_updates.clear()
+        self._settled_files.clear()
+        for file_id, update in advances.items():
+            self._move_checkpoint(cursors[file_id], settled[file_id], update)
+        if self._pending_updates:
+            return True  # of files that were completed just now: the next commit writes them, and then reports
+        return self._run_after_commit()
+
+    def _write(self, updates: Sequence[CheckpointUpdate]) -> bool:
+        context = self._context
+        try:
+            dropped = self._ledger.commit(context.pipeline, context.sink, updates, self._resume_token)
+        except StateError as error:
+            self._is_durable = False
+            self.block(error)
+            return False
+        self._is_durable = True
+        for update in updates:
+            context.counters.became(update.amounts.bytes_, update.amounts.lines)
+            for letter in update.dead_letters:
+                add(context.counters.refusals, letter.kind, 1)
+        if dropped:
+            context.counters.dead_letters_dropped += dropped
+            context.emit(events.DeadLettersDropped(context.pipeline, context.sink, dropped))
+        return True
+
+    def _move_checkpoint(self, cursor: Cursor, spans: Sequence[PendingSpan], update: CheckpointUpdate) -> None:
+        cursor.passed(spans)
+        cursor.life.settled[self._context.sink] = cursor.settled
+        cursor.life.recorded = max(cursor.life.recorded, update.seen)
+        self._refresh_behind(cursor)
+        self.complete(cursor)
+
+    def _run_after_commit(self) -> bool:
+        try:
+            while self._after_commit:
+                self._after_commit[0]()
+                self._after_commit.popleft()
+        except StateError as error:
+            self.block(error)
+            return False
+        self._status.unblock()
+        return True
+
+    def _add_final(self, file_id: int, path: str, size: int, lost: int, reason: str) -> None:
+        """Add the last checkpoint of a generation of `size` bytes, the last `lost` of which cannot be read."""
+        amounts = ByteCounts()
+        if lost:
+            amounts.add(f"lost:{reason}", lost, 0)
+            self._context.emit(events.BytesLost(self._context.pipeline, self._context.sink, path, lost, reason))
+        self._pending_updates.append(CheckpointUpdate(file_id, Checkpoint(size, NO_TAIL, done=True), size, amounts))
+
+
+def _advance(cursor: Cursor, spans: Sequence[PendingSpan]) -> CheckpointUpdate:
+    amounts = ByteCounts()
+    for span in spans:
+        amounts.merge(span.amounts)
+    letters = [letter for span in spans for letter in span.dead_letters]
+    return CheckpointUpdate(
+        cursor.life.generation.id, cursor.checkpoint_after(spans), cursor.life.seen, amounts, letters
+    )

@@ -1,0 +1,65 @@
+"""Real files that a tracker hands to one sink, for the parts of a shipper that need cursors."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+from sidecar.model.checkpoint import Checkpoint, KnownFile
+from sidecar.model.lines import Chunk
+from sidecar.model.span import PendingSpan
+from sidecar.state.database import open_database
+from sidecar.state.ledger import Ledger
+from sidecar.tail.cursor import Cursor
+from sidecar.tail.open_files import OpenFileLimiter
+from sidecar.tail.tracked_file import TrackedFile
+from sidecar.tail.tracker import FileTracker
+from sidecar.watch.scanner import FileScanner
+from tests.unit.deliver.builders import ContextFixture
+
+
+class FilesFixture(ContextFixture):
+    """A folder of log files, each with a cursor at its beginning, and their real tracker and ledger."""
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__()
+        self.folder = folder
+        self.store = open_database(folder / "state")
+        self.ledger = Ledger(self.store)
+        self.scanner = FileScanner([str(folder / "*.log")])
+        self.tracker = FileTracker(
+            "app", self.ledger, self.clock, self.events.append, OpenFileLimiter(16), self.scanner
+        )
+        self.cursors: dict[str, Cursor] = {}
+        self.on_growth: Callable[[TrackedFile], None] = lambda file: None
+        self.tracker.listen("db", self)
+
+    def has_news(self, life: TrackedFile) -> None:
+        self.on_growth(life)
+
+    def adopt(self, life: TrackedFile, checkpoint: Checkpoint, *, skipped: int = 0) -> None:
+        self.cursors[Path(life.name).name] = Cursor(life, checkpoint)
+
+    def missing(self, remembered: KnownFile, reason: str) -> None:
+        """Not needed: every file is there."""
+
+    def write(self, name: str, data: bytes) -> Cursor:
+        """Append to a file and let the tracker see it; returns the cursor of the file."""
+        with (self.folder / name).open("ab") as file:
+            file.write(data)
+        self.tracker.look(self.scanner.look())
+        return self.cursors[name]
+
+
+def read(cursor: Cursor, size: int) -> PendingSpan:
+    """Read `size` bytes from the cursor on, as the shipper does; the span is not settled."""
+    file, offset = cursor.life, cursor.offset
+    chunk = Chunk(file.generation, offset, file.pread(size, offset), offset + size)
+    assert file.take(chunk)
+    return cursor.took(chunk)
+
+
+def settle(span: PendingSpan) -> None:
+    """Count all of the span as one stored line."""
+    span.settled = True
+    span.amounts.add("stored", span.end - span.start, 1)
