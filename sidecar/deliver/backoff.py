@@ -1,20 +1,23 @@
-"""How long to wait before the next attempt: exponential with full jitter, the destination's own wish first."""
+"""How long to wait before the next attempt: exponential with full jitter, or what the sink asked for."""
 
 from __future__ import annotations
 
 import random
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from sidecar.errors import DeliveryError, Misconfigured, Retryable
 
 MAX_RETRY_AFTER_S = 300.0
-"""So long a destination may ask to be left alone; it is tried again then, whatever it asked for."""
+"""The longest pause a sink may ask for. It is tried again then, whatever it asked for."""
+
+LAST_ATTEMPT_BEFORE_END_S = 2.0
+"""A sink that fails during a drain is tried once more this long before the drain ends."""
 
 
 @dataclass(slots=True)
 class Backoff:
-    """Seconds to wait after each failure in a row. `chance` gives 0 ≤ x < 1."""
+    """Seconds to wait after each failure in a row. `chance` returns 0 ≤ x < 1."""
 
     first_s: float = 0.5
     longest_s: float = 30.0
@@ -22,15 +25,44 @@ class Backoff:
     chance: Callable[[], float] = random.random
     failures: int = 0
 
-    def after(self, fault: DeliveryError) -> float:
-        """The wait after this fault; at least half of the current step, so that jitter never means at once."""
+    def after(self, error: DeliveryError) -> float:
+        """Return how long to wait after this error. Without a wish of the sink it is at least half of the step."""
         self.failures += 1
-        if isinstance(fault, Retryable) and fault.retry_after is not None:
-            return min(MAX_RETRY_AFTER_S, max(0.0, fault.retry_after)) + self.chance()
-        first = self.misconfigured_s if isinstance(fault, Misconfigured) else self.first_s
+        if isinstance(error, Retryable) and error.retry_after is not None:
+            return min(MAX_RETRY_AFTER_S, max(0.0, error.retry_after)) + self.chance()
+        first = self.misconfigured_s if isinstance(error, Misconfigured) else self.first_s
         step = min(self.longest_s, first * 2.0 ** min(self.failures - 1, 16))
         return step * (0.5 + 0.5 * self.chance())
 
     def reset(self) -> None:
-        """An attempt has succeeded."""
+        """Begin again at the first step, after an attempt that succeeded."""
         self.failures = 0
+
+
+@dataclass(slots=True)
+class RetryPause:
+    """When a sink that failed is tried again. A drain tries it at once, and once more before it ends."""
+
+    backoff: Backoff = field(default_factory=Backoff)
+    ends_at: float = float("-inf")
+    _last_chances: tuple[float, ...] = ()
+    """When a drain tries the sink, if it was not tried since."""
+
+    @property
+    def failures(self) -> int:
+        """Return the number of failures in a row."""
+        return self.backoff.failures
+
+    def start(self, error: DeliveryError, now: float, last_send_at: float) -> None:
+        """Begin the pause after this error."""
+        chances = [at for at in self._last_chances if at > last_send_at]
+        self.ends_at = min([now + self.backoff.after(error), *chances])
+
+    def reset(self) -> None:
+        """Forget the failures, after an attempt that succeeded."""
+        self.backoff.reset()
+
+    def drain(self, now: float, give_up_at: float) -> None:
+        """End the pause now, since the sidecar ends at `give_up_at`."""
+        self._last_chances = (now, give_up_at - LAST_ATTEMPT_BEFORE_END_S)
+        self.ends_at = min(self.ends_at, now)

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import msgspec
+from msgspec.structs import replace
 
 from sidecar.model.documents import Documents
 from sidecar.model.lines import RecordRanges
@@ -49,18 +52,73 @@ class BatchPart(msgspec.Struct):
         return max(self.size, self.documents.size // EXPANSION)
 
 
-class Batcher(msgspec.Struct):
-    """What waits to be sent."""
+class Batcher:
+    """Collects parts until the batch is full or old enough to be sent.
 
-    opened_at: float = 0.0
-    parts: list[BatchPart] = []
-    records: int = 0
-    bytes: int = 0
+    `learned_limit` returns how many records the sink takes in one request, None while that is unknown.
+    """
+
+    def __init__(self, limits: BatchLimits, learned_limit: Callable[[], int | None] = lambda: None) -> None:
+        self._limits, self._learned_limit = limits, learned_limit
+        self._parts: list[BatchPart] = []
+        self._opened_at = 0.0
+        self._records = 0
+        self._bytes = 0
+        self._overhead = 0
+        """Bytes that each document of the last part had in addition to its line."""
+
+    @property
+    def is_empty(self) -> bool:
+        """Return whether nothing waits to be sent."""
+        return not self._parts
+
+    @property
+    def is_full(self) -> bool:
+        """Return whether nothing may be added."""
+        return self._bytes >= self._limits.bytes or self._records >= self._max_records()
+
+    def _max_records(self) -> int:
+        return min(self._limits.records, self._learned_limit() or self._limits.records)
+
+    def max_chunk_records(self, overhead: int) -> int:
+        """Return how many records the next chunk may have, if each document is `overhead` bytes longer than its line.
+
+        So memory is bounded before anything is parsed. The overhead that was seen last counts if it is larger.
+        """
+        limits = replace(self._limits, records=self._max_records())
+        return limits.chunk_records(max(self._overhead, overhead), self._records)
 
     def add(self, part: BatchPart, now: float) -> None:
-        """Take one more part; the first one opens the batch."""
-        if not self.parts:
-            self.opened_at = now
-        self.parts.append(part)
-        self.records += len(part.documents)
-        self.bytes += part.weight
+        """Add documents; the first ones open the batch."""
+        if not self._parts:
+            self._opened_at = now
+        count = len(part.documents)
+        self._overhead = (part.documents.size - part.size) // count
+        self._parts.append(part)
+        self._records += count
+        self._bytes += part.weight
+
+    def is_due(self, now: float, *, quiet_since: float, is_last: bool) -> bool:
+        """Return whether to send the batch now: it is full, old enough, the last one, or the first one after silence.
+
+        `quiet_since`: when a batch was last sent, if none is in flight and nothing can be read; infinity otherwise.
+        """
+        if not self._parts:
+            return False
+        linger_s = self._limits.linger_s
+        is_old = now - self._opened_at >= linger_s
+        return is_last or is_old or now - quiet_since >= linger_s or self.is_full
+
+    def due_at(self) -> float:
+        """Return when the batch is old enough to be sent, infinity if it is empty."""
+        return self._opened_at + self._limits.linger_s if self._parts else float("inf")
+
+    def take(self) -> list[BatchPart]:
+        """Return the parts of the batch, and begin the next one."""
+        parts = self._parts
+        self.clear()
+        return parts
+
+    def clear(self) -> None:
+        """Drop the batch."""
+        self._parts, self._records, self._bytes = [], 0, 0

@@ -7,21 +7,18 @@ and read again later, so that it costs lag and no memory.
 
 from __future__ import annotations
 
-import gc
 import queue
 import threading
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 
-from msgspec.structs import replace
-
-from sidecar.deliver.backoff import Backoff
 from sidecar.deliver.batcher import Batcher, BatchLimits, BatchPart
 from sidecar.deliver.context import SinkContext
-from sidecar.deliver.retry import DeliveryResult, RetryingWriter
+from sidecar.deliver.retry import DeliveryResult
+from sidecar.deliver.sender import Sender, Spawn
 from sidecar.deliver.sink_status import SinkStatus
-from sidecar.errors import DeliveryError, Retryable, SidecarError, StateError
+from sidecar.errors import StateError
 from sidecar.lib.clock import Clock
 from sidecar.model.batch import Batch
 from sidecar.model.checkpoint import Checkpoint, KnownFile
@@ -30,7 +27,7 @@ from sidecar.model.lines import Chunk
 from sidecar.pipeline.accounting import count_skipped, count_undecodable, settle
 from sidecar.pipeline.committer import Committer
 from sidecar.pipeline.stages import Stages
-from sidecar.sinks.contract import BulkEncodingSink, ResumableSink, Sink
+from sidecar.sinks.contract import BulkEncodingSink, Sink
 from sidecar.state.ledger import Ledger
 from sidecar.tail.cursor import Cursor
 from sidecar.tail.tracked_file import FileMoved, TrackedFile, Truncated
@@ -39,18 +36,6 @@ from sidecar.telemetry import events
 from sidecar.telemetry.counters import Counters, add
 from sidecar.telemetry.heartbeats import Heartbeats
 from sidecar.telemetry.snapshot import ShipperStatus
-
-COMMIT_EVERY_S = 1.0
-
-_UNDISTURBED_S = 0.02
-"""So long after a batch has left, nothing is read: two threads at once would take turns with the interpreter, many
-times a batch. What is not answered by then goes on beside the reading."""
-
-_LAST_ATTEMPT_S = 2.0
-"""So long before the end of a drain a sink that fails is tried once more."""
-
-Spawn = Callable[[Callable[[], None]], None]
-"""Runs a task beside the caller, which must not wait for it."""
 
 
 class Shipper(threading.Thread):
@@ -64,15 +49,12 @@ class Shipper(threading.Thread):
         super().__init__(name=f"{pipeline} to {sink_name}", daemon=True)
         self.pipeline, self.sink_name = pipeline, sink_name
         self.failed = False
-        self.delivered_at = clock.monotonic()
-        self._sink, self._rooms, self._limits = sink, rooms, limits
-        self._follower, self._ledger, self._clock, self._emit = follower, ledger, clock, emit
-        self._spawn = spawn or self._in_a_thread
+        self._rooms = rooms
+        self._follower, self._clock, self._emit = follower, clock, emit
         self._heartbeats = heartbeats or Heartbeats(clock)
         self._at_once = threading.Event()
         self._draining = False
         self._retiring = False
-        self._courier = RetryingWriter(sink, self._at_once)
         self._envelope = sink.envelope if isinstance(sink, BulkEncodingSink) else None
         self._inbox: queue.SimpleQueue[Callable[[], None]] = queue.SimpleQueue()
         self._cursors: dict[int, Cursor] = {}
@@ -85,15 +67,6 @@ class Shipper(threading.Thread):
         self._owing: set[int] = set()
         """Every file with bytes that are not settled, and perhaps some without."""
 
-        self._batch = Batcher()
-        self._overhead = 0
-        """Bytes that each document of the last chunk had in addition to its line."""
-
-        self._in_flight = 0
-        self._sent_at = float("-inf")
-        self._is_open = False
-        self._fault: DeliveryError | None = None
-        self._in_flight_bytes = 0
         self.tally = Counters()
         context = SinkContext(pipeline, sink_name, clock, emit, self.tally)
         self._status = SinkStatus(context)
@@ -101,10 +74,11 @@ class Shipper(threading.Thread):
             context, self._cursors, self._look_whether_it_owes, ledger, self._status,
             lambda file_id, file: follower.through(file_id, sink_name, file),
         )  # fmt: skip
-        self._backoff = Backoff()
-        self._wait_until = float("-inf")
-        self._last_chances: tuple[float, ...] = ()
-        """When the sink is tried at the end, if it was not tried since."""
+        self._sender = Sender(
+            context, sink, limits.concurrency, ledger, self._status, self._at_once, self._inbox.put, self._delivered,
+            spawn,
+        )  # fmt: skip
+        self._batcher = Batcher(limits, lambda: self._sender.writer.limit)
 
     def has_news(self, life: TrackedFile) -> None:
         """The life has grown, is closing, or has ended."""
@@ -134,6 +108,11 @@ class Shipper(threading.Thread):
         self._inbox.put(lambda: None)
 
     @property
+    def delivered_at(self) -> float:
+        """Return when a batch was last delivered, by the monotonic clock."""
+        return self._sender.delivered_at
+
+    @property
     def is_down(self) -> bool:
         """Whether the destination took nothing when it was last tried."""
         return self._status.is_down
@@ -149,7 +128,7 @@ class Shipper(threading.Thread):
             state=state.state, since=state.since, error=state.error, error_class=state.error_class,
             lag_bytes=sum([size for _, size in behind]),
             lag_s=max((now - at for at in appeared if at is not None), default=0.0),
-            in_flight_bytes=self._in_flight_bytes, tally=self.tally,
+            in_flight_bytes=self._sender.in_flight_bytes, tally=self.tally,
         )  # fmt: skip
 
     def unsettled(self) -> int:
@@ -204,8 +183,7 @@ class Shipper(threading.Thread):
             self._emit(events.Crashed(self.name, events.describe_crash(error)))
         finally:
             self._heartbeats.end()
-            if not self._in_flight:
-                self._sink.close()
+            self._sender.close()
 
     def turn(self, patience: float) -> None:
         """Once around the loop. Waits at most `patience` seconds for something to do."""
@@ -233,14 +211,14 @@ class Shipper(threading.Thread):
     @property
     def is_drained(self) -> bool:
         """Whether it was asked to drain and everything that is known is settled."""
-        busy = self._in_flight or self._ready or self._later or self._batch.parts or not self._committer.is_clean
-        return self._draining and not busy and self._fault is None and self._inbox.empty()
+        is_done = self._sender.is_idle and self._batcher.is_empty and self._committer.is_clean
+        return self._draining and is_done and not (self._ready or self._later) and self._inbox.empty()
 
     @property
     def is_retired(self) -> bool:
         """Whether it was asked to retire and holds nothing any more."""
-        busy = self._in_flight or self._batch.parts or self._committer.has_settled_spans
-        return self._retiring and not busy and self._fault is None
+        is_done = self._sender.is_idle and self._batcher.is_empty and not self._committer.has_settled_spans
+        return self._retiring and is_done
 
     # ── listen ──────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -259,15 +237,15 @@ class Shipper(threading.Thread):
     def _idle_for(self) -> float:
         """Seconds until there is something to do without being told."""
         now = self._clock.monotonic()
-        if self._in_flight and now - self._sent_at < _UNDISTURBED_S:
-            return self._sent_at + _UNDISTURBED_S - now
+        if pause := self._sender.read_pause(now):
+            return pause
         if self._may_read() or self._is_due(now):
             return 0.0
         moments = [now + 1.0, self._committer.due_at(now)]
-        if self._batch.parts and self._in_flight < self._slots():
-            moments.append(self._batch.opened_at + self._limits.linger_s)
-        if self._wait_until > now:
-            moments.append(self._wait_until)
+        if self._sender.has_slot:
+            moments.append(self._batcher.due_at())
+        if self._sender.pause.ends_at > now:
+            moments.append(self._sender.pause.ends_at)
         moments += self._later.values()
         moments += self._retry_at.values()
         return max(0.001, min(moments) - now)
@@ -297,11 +275,9 @@ class Shipper(threading.Thread):
             self._ready.append(cursor)
 
     def _start_draining(self, give_up_at: float) -> None:
-        now = self._clock.monotonic()
         self._draining = True
         self._retry(list(self._retry_at))
-        self._last_chances = (now, give_up_at - _LAST_ATTEMPT_S)
-        self._wait_until = min(self._wait_until, now)
+        self._sender.pause.drain(self._clock.monotonic(), give_up_at)
         self._committer.end_pause()
 
     def _start_retiring(self) -> None:
@@ -318,16 +294,12 @@ class Shipper(threading.Thread):
     # ── read ────────────────────────────────────────────────────────────────────────────────────────────────
 
     def _may_read(self) -> bool:
-        full = self._batch.bytes >= self._limits.bytes or self._batch.records >= self._record_limit()
-        return bool(self._ready) and not full and not self._retiring and self._is_available()
-
-    def _record_limit(self) -> int:
-        return min(self._limits.records, self._courier.limit or self._limits.records)
+        return bool(self._ready) and not self._batcher.is_full and not self._retiring and self._is_available()
 
     def _is_available(self) -> bool:
         """What cannot be committed must not grow, so nothing is read or sent while the state fails."""
         now = self._clock.monotonic()
-        return self._fault is None and now >= self._wait_until and self._committer.is_available(now)
+        return self._sender.is_available(now) and self._committer.is_available(now)
 
     def _read(self) -> None:
         """One chunk of the next file that has news."""
@@ -366,9 +338,8 @@ class Shipper(threading.Thread):
         self._take(cursor, chunk)
 
     def _next_chunk(self, cursor: Cursor) -> Chunk | None:
-        overhead = max(self._overhead, self._rooms.finisher.overhead(cursor.life.generation))
-        limits = replace(self._limits, records=self._record_limit())
-        return self._rooms.reader.next_chunk(cursor, limits.chunk_records(overhead, self._batch.records))
+        overhead = self._rooms.finisher.overhead(cursor.life.generation)
+        return self._rooms.reader.next_chunk(cursor, self._batcher.max_chunk_records(overhead))
 
     def _wait_or_complete(self, cursor: Cursor) -> None:
         if cursor.life.ended:
@@ -427,8 +398,7 @@ class Shipper(threading.Thread):
         if len(part.documents):
             if self._envelope:
                 part.documents = EncodedDocuments.of(part.documents, self._envelope)
-            self._overhead = (part.documents.size - part.size) // len(part.documents)
-            self._batch.add(part, self._clock.monotonic())
+            self._batcher.add(part, self._clock.monotonic())
         else:
             part.span.settled = True
             self._committer.add_settled([chunk.generation.id])
@@ -443,110 +413,37 @@ class Shipper(threading.Thread):
     # ── send ────────────────────────────────────────────────────────────────────────────────────────────────
 
     def _is_due(self, now: float) -> bool:
-        batch, limits = self._batch, self._limits
-        if not batch.parts or not self._is_available() or self._in_flight >= self._slots():
+        if self._batcher.is_empty or not self._is_available() or not self._sender.has_slot:
             return False
-        if batch.bytes >= limits.bytes or batch.records >= self._record_limit():
-            return True
-        aged = now - batch.opened_at >= limits.linger_s
-        after_silence = not self._in_flight and not self._ready and now - self._sent_at >= limits.linger_s
-        return aged or after_silence or self._retiring or (self._draining and not self._ready)
+        is_quiet = not self._sender.in_flight and not self._ready
+        return self._batcher.is_due(
+            now, quiet_since=self._sender.last_send_at if is_quiet else float("inf"), is_last=self._is_ending()
+        )
 
-    def _slots(self) -> int:
-        """A destination that was down gets one batch at a time until it has taken one."""
-        return 1 if self._backoff.failures else self._limits.concurrency
+    def _is_ending(self) -> bool:
+        """Whether nothing more will be read."""
+        return self._retiring or (self._draining and not self._ready)
 
     def _send(self) -> None:
-        if not self._is_due(self._clock.monotonic()):
-            return
-        parts, self._batch = self._batch.parts, Batcher()
-        self._sent_at = self._clock.monotonic()
-        self._in_flight += 1
-        self._in_flight_bytes += _size_of(parts)
-        self._spawn(partial(self._deliver, parts))
+        if self._is_due(self._clock.monotonic()):
+            self._sender.send(self._batcher.take())
 
-    def _in_a_thread(self, task: Callable[[], None]) -> None:
-        threading.Thread(target=task, name=f"{self.name} (batch)", daemon=True).start()
-
-    def _deliver(self, parts: Sequence[BatchPart]) -> None:
-        """In a thread of its own, which may be left behind when the sidecar has to end."""
-        outcome: DeliveryResult | DeliveryError
-        batch = Batch([part.documents for part in parts])
-        began = self._clock.monotonic()
-        try:
-            self._open()
-            outcome = self._courier.deliver(batch)
-        except DeliveryError as fault:
-            outcome = fault
-        except Exception as error:  # a plug-in's own fault, or the state's: the records come again
-            outcome = Retryable(str(error) if isinstance(error, SidecarError) else type(error).__name__)
-        took = self._clock.monotonic() - began
-        self._inbox.put(partial(self._settle, parts, batch, outcome, took))
-
-    def _open(self) -> None:
-        if self._is_open:
-            return
-        if isinstance(self._sink, ResumableSink):
-            self._sink.resume(self._ledger.receipt(self.pipeline, self.sink_name))
-        self._sink.open()
-        if isinstance(self._sink, ResumableSink):
-            self._ledger.commit(self.pipeline, self.sink_name, [], self._sink.receipt())
-        self._is_open = True
-
-    # ── settle ──────────────────────────────────────────────────────────────────────────────────────────────
-
-    def _settle(
-        self, parts: Sequence[BatchPart], batch: Batch, outcome: DeliveryResult | DeliveryError, took: float
-    ) -> None:
-        self._in_flight -= 1
-        self._in_flight_bytes -= _size_of(parts)
-        if isinstance(outcome, DeliveryError):
-            self.tally.retries += 1
-            self._status.count_failure(outcome)
-            self._fault = self._fault or outcome
-            return
-        self.tally.retries += outcome.attempts - 1
-        self.tally.duplicates += outcome.already
-        self._status.count_diverted(outcome.diverted)
-        self.tally.latency.add(took)
-        self.tally.attempts.add(outcome.attempts - 1)
-        self.tally.documents.add(len(batch))
-        self._status.up()
-        self._backoff.reset()
-        self.delivered_at = self._clock.monotonic()
-        settle(parts, batch, outcome, self.pipeline, self.sink_name, self._clock.now())
-        self._committer.add_settled([part.documents.generation.id for part in parts], outcome.receipt)
-        if outcome.rejected:
-            first = next(iter(outcome.rejected.values()))
-            self._emit(
-                events.Rejected(self.pipeline, self.sink_name, len(outcome.rejected), first.kind, first.reason)
-            )
+    def _delivered(self, parts: Sequence[BatchPart], batch: Batch, result: DeliveryResult) -> None:
+        settle(parts, batch, result, self.pipeline, self.sink_name, self._clock.now())
+        self._committer.add_settled([part.documents.generation.id for part in parts], result.receipt)
 
     def _retreat(self) -> None:
-        """After a fault: when nothing is under way any more, drop what is held and read it again later."""
-        fault = self._fault
-        if fault is None or self._in_flight:
+        """After a failure: when nothing is under way any more, drop what is held and read it again later."""
+        if not self._sender.report_failure() or not self._committer.commit(force=True):
             return
-        self._status.down(fault)
-        if not self._committer.commit(force=True):
-            return
-        self._batch = Batcher()
+        self._batcher.clear()
         for cursor in self._cursors.values():
             cursor.rewind()
             self._make_ready(cursor.life)
-        self._fault = None
-        gc.collect()  # an exception holds the frames of its traceback in a cycle, and with them the batch
-        self._is_open = self._is_open and not isinstance(self._sink, ResumableSink)
-        chances = [at for at in self._last_chances if at > self._sent_at]
-        self._wait_until = min([self._clock.monotonic() + self._backoff.after(fault), *chances])
+        self._sender.back_off()
 
     # ── commit ──────────────────────────────────────────────────────────────────────────────────────────────
 
     def _commit(self) -> None:
         """Make durable what is settled, at most once a second, or now if nothing else is left to do."""
-        ending = self._retiring or (self._draining and not self._ready)
-        self._committer.commit(force=ending and not self._in_flight)
-
-
-def _size_of(parts: Sequence[BatchPart]) -> int:
-    return sum(part.size for part in parts)
+        self._committer.commit(force=self._is_ending() and not self._sender.in_flight)

@@ -1,0 +1,165 @@
+"""Sends batches to one sink, each in a thread of its own, and pauses after an attempt that failed as a whole."""
+
+from __future__ import annotations
+
+import gc
+import threading
+from collections.abc import Callable, Sequence
+from functools import partial
+
+from sidecar.deliver.backoff import RetryPause
+from sidecar.deliver.batcher import BatchPart
+from sidecar.deliver.context import SinkContext
+from sidecar.deliver.retry import DeliveryResult, RetryingWriter
+from sidecar.deliver.sink_status import SinkStatus
+from sidecar.errors import DeliveryError, Retryable, SidecarError
+from sidecar.model.batch import Batch
+from sidecar.sinks.contract import ResumableSink, Sink
+from sidecar.state.ledger import Ledger
+from sidecar.telemetry import events
+
+READ_PAUSE_AFTER_SEND_S = 0.02
+"""Pause reading this long after sending a batch, so that reader and sender do not compete for the interpreter lock.
+A sink that has not answered by then is waited for while reading continues."""
+
+Task = Callable[[], None]
+
+Spawn = Callable[[Task], None]
+"""Runs a task without waiting for it."""
+
+OnDelivered = Callable[[Sequence[BatchPart], Batch, DeliveryResult], None]
+"""Called for each batch of which every document was stored or rejected."""
+
+
+class Sender:
+    """Owns a sink and the batches in flight. The shipper's thread calls all methods.
+
+    `post` makes the shipper's thread run a task. By default `spawn` starts a thread for each batch.
+    """
+
+    def __init__(
+        self, context: SinkContext, sink: Sink, concurrency: int, ledger: Ledger, status: SinkStatus,
+        stop: threading.Event, post: Callable[[Task], None], on_delivered: OnDelivered, spawn: Spawn | None = None,
+    ) -> None:  # fmt: skip
+        self._context, self._sink, self._concurrency = context, sink, concurrency
+        self._ledger, self._status = ledger, status
+        self._post, self._on_delivered, self._spawn = post, on_delivered, spawn or self._spawn_thread
+        self.writer = RetryingWriter(sink, stop)
+        self.pause = RetryPause()
+        self.delivered_at = context.clock.monotonic()
+        self.last_send_at = float("-inf")
+        self.in_flight = 0
+        self.in_flight_bytes = 0
+        self._failure: DeliveryError | None = None
+        """The first error since the last `back_off`. Nothing is sent until it is dealt with."""
+
+        self._is_open = False
+
+    @property
+    def is_idle(self) -> bool:
+        """Return whether no batch is in flight and no failure has to be dealt with."""
+        return not self.in_flight and self._failure is None
+
+    @property
+    def has_slot(self) -> bool:
+        """Return whether one more batch may be in flight. A sink that was down gets one at a time at first."""
+        return self.in_flight < (1 if self.pause.failures else self._concurrency)
+
+    def is_available(self, now: float) -> bool:
+        """Return whether the sink is worth reading for: it did not fail, or its pause is over."""
+        return self._failure is None and now >= self.pause.ends_at
+
+    def read_pause(self, now: float) -> float:
+        """Return how many seconds reading should wait for the batch that was sent last."""
+        return max(0.0, self.last_send_at + READ_PAUSE_AFTER_SEND_S - now) if self.in_flight else 0.0
+
+    def send(self, parts: Sequence[BatchPart]) -> None:
+        """Start to write a batch; `on_delivered` is called when the sink has taken it."""
+        self.last_send_at = self._context.clock.monotonic()
+        self.in_flight += 1
+        self.in_flight_bytes += _size_of(parts)
+        self._spawn(partial(self._deliver, parts))
+
+    def report_failure(self) -> bool:
+        """Report that the sink is down if a batch failed and none is in flight any more. Return whether it did."""
+        if self._failure is None or self.in_flight:
+            return False
+        self._status.down(self._failure)
+        return True
+
+    def back_off(self) -> None:
+        """Pause after a failure, and forget the batch. What was in it has to be read again."""
+        if self._failure is None:
+            return
+        self._is_open = self._is_open and not isinstance(self._sink, ResumableSink)
+        self.pause.start(self._failure, self._context.clock.monotonic(), self.last_send_at)
+        self._failure = None
+        gc.collect()  # an exception holds the frames of its traceback in a cycle, and with them the batch
+
+    def close(self) -> None:
+        """Close the sink, unless a thread still writes to it."""
+        if not self.in_flight:
+            self._sink.close()
+
+    def _spawn_thread(self, task: Task) -> None:
+        name = f"{self._context.pipeline} to {self._context.sink} (batch)"
+        threading.Thread(target=task, name=name, daemon=True).start()
+
+    def _deliver(self, parts: Sequence[BatchPart]) -> None:
+        """Run in a thread that may outlive the shipper, when the sidecar has to exit."""
+        result: DeliveryResult | DeliveryError
+        batch = Batch([part.documents for part in parts])
+        began = self._context.clock.monotonic()
+        try:
+            self._open()
+            result = self.writer.deliver(batch)
+        except DeliveryError as error:
+            result = error
+        except Exception as error:  # of a plug-in or of the state: the documents are sent again
+            result = Retryable(str(error) if isinstance(error, SidecarError) else type(error).__name__)
+        took = self._context.clock.monotonic() - began
+        self._post(partial(self._on_result, parts, batch, result, took))
+
+    def _open(self) -> None:
+        if self._is_open:
+            return
+        pipeline, name = self._context.pipeline, self._context.sink
+        if isinstance(self._sink, ResumableSink):
+            self._sink.resume(self._ledger.receipt(pipeline, name))
+        self._sink.open()
+        if isinstance(self._sink, ResumableSink):
+            self._ledger.commit(pipeline, name, [], self._sink.receipt())
+        self._is_open = True
+
+    def _on_result(
+        self, parts: Sequence[BatchPart], batch: Batch, result: DeliveryResult | DeliveryError, took: float
+    ) -> None:
+        self.in_flight -= 1
+        self.in_flight_bytes -= _size_of(parts)
+        counters = self._context.counters
+        if isinstance(result, DeliveryError):
+            counters.retries += 1
+            self._status.count_failure(result)
+            self._failure = self._failure or result
+            return
+        counters.retries += result.attempts - 1
+        counters.duplicates += result.already
+        self._status.count_diverted(result.diverted)
+        counters.latency.add(took)
+        counters.attempts.add(result.attempts - 1)
+        counters.documents.add(len(batch))
+        self._status.up()
+        self.pause.reset()
+        self.delivered_at = self._context.clock.monotonic()
+        self._on_delivered(parts, batch, result)
+        if result.rejected:
+            first = next(iter(result.rejected.values()))
+            self._context.emit(
+                events.Rejected(
+                    self._context.pipeline, self._context.sink, len(result.rejected), first.kind, first.reason
+                )
+            )
+
+
+def _size_of(parts: Sequence[BatchPart]) -> int:
+    return sum(part.size for part in parts)

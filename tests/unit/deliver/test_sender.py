@@ -1,0 +1,238 @@
+"""Batches on their way to one sink, without threads: tasks run when the test says so."""
+
+import threading
+import weakref
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+
+from sidecar.deliver.batcher import BatchPart
+from sidecar.deliver.retry import DeliveryResult
+from sidecar.deliver.sender import READ_PAUSE_AFTER_SEND_S, Sender, Task
+from sidecar.deliver.sink_status import SinkStatus
+from sidecar.errors import Misconfigured, Retryable, StateError
+from sidecar.model.batch import Batch, WriteResult
+from sidecar.model.lines import RecordRanges
+from sidecar.model.span import PendingSpan
+from sidecar.sinks.contract import Sink
+from sidecar.state.database import open_database
+from sidecar.state.ledger import Ledger
+from sidecar.testing import ScriptedSink, numbered, rejected, stored
+from tests.unit.deliver.builders import ContextFixture
+
+
+class SenderFixture(ContextFixture):
+    """A sender whose worker threads and whose inbox are lists of tasks."""
+
+    def __init__(self, folder: Path, sink: Sink, concurrency: int = 2) -> None:
+        super().__init__()
+        self.store = open_database(folder)
+        self.ledger = Ledger(self.store)
+        self.status = SinkStatus(self.context)
+        self.working: list[Task] = []
+        self.inbox: list[Task] = []
+        self.delivered: list[DeliveryResult] = []
+        self.sender = Sender(
+            self.context, sink, concurrency, self.ledger, self.status, threading.Event(), self.inbox.append,
+            self._on_delivered, self.working.append,
+        )  # fmt: skip
+
+    def _on_delivered(self, parts: Sequence[BatchPart], batch: Batch, result: DeliveryResult) -> None:
+        self.delivered.append(result)
+
+    def work(self) -> None:
+        """Run what worker threads would do, and take in their results."""
+        for tasks in (self.working, self.inbox):
+            while tasks:
+                tasks.pop(0)()
+
+    def send(self) -> None:
+        self.sender.send(parts_of(3))
+        self.work()
+
+    def fail(self) -> None:
+        self.send()
+        assert self.sender.report_failure()
+        self.sender.back_off()
+
+
+def parts_of(records: int) -> list[BatchPart]:
+    return [BatchPart(numbered(records).parts[0], RecordRanges([], [], 300), PendingSpan(0, 300, b""), 300)]
+
+
+def test_a_batch_is_in_flight_until_its_result_is_taken_in(tmp_path: Path) -> None:
+    fixture = SenderFixture(tmp_path, ScriptedSink())
+    fixture.sender.send(parts_of(3))
+    assert (fixture.sender.in_flight, fixture.sender.in_flight_bytes) == (1, 300)
+    was_idle = fixture.sender.is_idle
+    fixture.working.pop()()
+    assert fixture.sender.in_flight == 1
+    fixture.work()
+    assert (fixture.sender.in_flight, fixture.sender.in_flight_bytes) == (0, 0)
+    assert (was_idle, fixture.sender.is_idle) == (False, True)
+    assert len(fixture.delivered) == 1
+
+
+def test_only_so_many_batches_are_in_flight_as_the_sink_allows(tmp_path: Path) -> None:
+    sender = SenderFixture(tmp_path, ScriptedSink(), concurrency=2).sender
+    sender.send(parts_of(1))
+    assert sender.has_slot
+    sender.send(parts_of(1))
+    assert not sender.has_slot
+
+
+def test_reading_pauses_shortly_after_a_batch_was_sent(tmp_path: Path) -> None:
+    fixture = SenderFixture(tmp_path, ScriptedSink())
+    now = fixture.clock.monotonic()
+    assert fixture.sender.read_pause(now) == 0
+    fixture.sender.send(parts_of(1))
+    assert fixture.sender.read_pause(now) == pytest.approx(READ_PAUSE_AFTER_SEND_S)
+    assert fixture.sender.read_pause(now + 1) == 0
+    fixture.work()
+    assert fixture.sender.read_pause(now) == 0
+
+
+def test_a_delivery_is_counted_and_the_sink_reported_up(tmp_path: Path) -> None:
+    fixture = SenderFixture(tmp_path, ScriptedSink())
+    fixture.clock.advance(5.0)
+    fixture.send()
+    assert fixture.event_names() == ["SinkUp"]
+    assert fixture.sender.delivered_at == fixture.clock.monotonic()
+    assert (sum(fixture.counters.latency.counts), fixture.counters.documents.sum) == (1, 3)
+
+
+def test_rejected_documents_are_reported_with_an_example(tmp_path: Path) -> None:
+    fixture = SenderFixture(tmp_path, ScriptedSink([[stored, rejected, stored]]))
+    fixture.send()
+    assert set(fixture.delivered[0].rejected) == {1}
+    assert fixture.event_names() == ["SinkUp", "Rejected"]
+
+
+def test_after_a_failure_nothing_is_sent_until_the_pause_is_over(tmp_path: Path) -> None:
+    fixture = SenderFixture(tmp_path, ScriptedSink([Retryable("down", retry_after=10.0)]))
+    fixture.send()
+    assert not fixture.delivered
+    was_idle = fixture.sender.is_idle
+    assert not fixture.sender.is_available(fixture.clock.monotonic())
+    assert fixture.sender.report_failure()
+    assert fixture.status.is_down
+    fixture.sender.back_off()
+    assert (was_idle, fixture.sender.is_idle) == (False, True)
+    assert not fixture.sender.is_available(fixture.clock.monotonic() + 9.9)
+    assert fixture.sender.is_available(fixture.clock.monotonic() + 11.1)
+    assert fixture.counters.retries == 1
+    assert fixture.counters.faults == {"unavailable": 1}
+
+
+def test_a_failure_waits_for_the_other_batches_in_flight(tmp_path: Path) -> None:
+    fixture = SenderFixture(tmp_path, ScriptedSink([Retryable("down")]))
+    fixture.sender.send(parts_of(1))
+    fixture.sender.send(parts_of(1))
+    fixture.working.pop(0)()
+    fixture.inbox.pop(0)()
+    assert not fixture.sender.report_failure()
+    fixture.work()
+    assert fixture.sender.report_failure()
+
+
+def test_the_first_of_several_failures_is_reported(tmp_path: Path) -> None:
+    fixture = SenderFixture(tmp_path, ScriptedSink([Misconfigured("401"), Retryable("down")]))
+    fixture.sender.send(parts_of(1))
+    fixture.sender.send(parts_of(1))
+    fixture.work()
+    fixture.sender.report_failure()
+    assert fixture.status.snapshot().error == "401"
+
+
+def test_a_sink_that_was_down_gets_one_batch_at_a_time_until_it_takes_one(tmp_path: Path) -> None:
+    fixture = SenderFixture(tmp_path, ScriptedSink([Retryable("down")]))
+    fixture.fail()
+    fixture.sender.send(parts_of(1))
+    assert not fixture.sender.has_slot
+    fixture.work()
+    fixture.sender.send(parts_of(1))
+    assert fixture.sender.has_slot
+
+
+class Marker:
+    """Lives as long as the frame of a failed write."""
+
+
+class MarkingSink(ScriptedSink):
+    alive: weakref.ref[Marker]
+
+    def write(self, batch: Batch) -> WriteResult:
+        marker = Marker()
+        self.alive = weakref.ref(marker)
+        raise Retryable("down")
+
+
+def test_a_failed_batch_is_not_kept_in_memory(tmp_path: Path) -> None:
+    sink = MarkingSink()
+    SenderFixture(tmp_path, sink).fail()
+    assert sink.alive() is None
+
+
+def test_an_error_that_is_not_the_sinks_contract_is_retried_too(tmp_path: Path) -> None:
+    class BrokenSink(ScriptedSink):
+        def open(self) -> None:
+            raise ZeroDivisionError
+
+    fixture = SenderFixture(tmp_path, BrokenSink())
+    fixture.send()
+    fixture.sender.report_failure()
+    assert fixture.status.snapshot().error == "ZeroDivisionError"
+
+
+def test_a_state_that_fails_while_the_sink_is_opened_is_retried_too(tmp_path: Path) -> None:
+    class StatefulSink(ScriptedSink):
+        def open(self) -> None:
+            raise StateError("disk full")
+
+    fixture = SenderFixture(tmp_path, StatefulSink())
+    fixture.send()
+    fixture.sender.report_failure()
+    assert fixture.status.snapshot().error == "disk full"
+
+
+class PositionedSink(ScriptedSink):
+    """Keeps its own position, as a file does."""
+
+    def __init__(self, *failures: Retryable) -> None:
+        super().__init__(list(failures))
+        self.resumed: list[str | None] = []
+
+    def resume(self, receipt: str | None) -> None:
+        self.resumed.append(receipt)
+
+    def receipt(self) -> str:
+        return f"opened {len(self.resumed)}"
+
+
+def test_a_sink_with_a_position_is_resumed_once_and_again_after_a_failure(tmp_path: Path) -> None:
+    sink = PositionedSink(Retryable("down"))
+    fixture = SenderFixture(tmp_path, sink)
+    fixture.fail()
+    fixture.send()
+    fixture.send()
+    assert sink.resumed == [None, "opened 1"]
+    assert fixture.ledger.receipt("app", "db") == "opened 2"
+
+
+class ClosingSink(ScriptedSink):
+    closed = 0
+
+    def close(self) -> None:
+        self.closed += 1
+
+
+def test_a_sink_is_closed_unless_a_batch_is_still_in_flight(tmp_path: Path) -> None:
+    sink = ClosingSink()
+    fixture = SenderFixture(tmp_path, sink)
+    fixture.sender.send(parts_of(1))
+    fixture.sender.close()
+    assert sink.closed == 0
+    fixture.work()
+    fixture.sender.close()
+    assert sink.closed == 1
