@@ -13,6 +13,7 @@ from sidecar.model.checkpoint import ORIGIN, Checkpoint, CheckpointUpdate, Known
 from sidecar.model.counts import ByteCounts
 from sidecar.model.fingerprint import NO_TAIL
 from sidecar.model.span import PendingSpan
+from sidecar.pipeline.read_queue import ReadQueue
 from sidecar.state.ledger import Ledger
 from sidecar.tail.cursor import Cursor
 from sidecar.tail.tracked_file import TrackedFile
@@ -30,11 +31,10 @@ class Committer:
     """Collects what is settled and writes it to the state about once a second. Used by the shipper's thread alone."""
 
     def __init__(
-        self, context: SinkContext, cursors: dict[int, Cursor], refresh_behind: Callable[[Cursor], None],
-        ledger: Ledger, status: SinkStatus, on_finished: OnFinished,
+        self, context: SinkContext, queue: ReadQueue, ledger: Ledger, status: SinkStatus, on_finished: OnFinished,
     ) -> None:  # fmt: skip
-        self._context, self._cursors, self._refresh_behind = context, cursors, refresh_behind
-        self._ledger, self._status, self._on_finished = ledger, status, on_finished
+        self._context, self._queue, self._ledger = context, queue, ledger
+        self._status, self._on_finished = status, on_finished
         self._is_durable = True
         """False from a failed commit until the next one that succeeds."""
 
@@ -103,11 +103,10 @@ class Committer:
         """Finish a generation that is over, if the sink has had all of it that can be read."""
         file, file_id = cursor.life, cursor.life.generation.id
         is_read = bool(file.ended) or (file.over and cursor.offset >= file.size)
-        if cursor.spans or not is_read or file_id not in self._cursors:
+        if cursor.spans or not is_read or file_id not in self._queue:
             return
         lost = max(0, file.seen - cursor.settled.offset)
-        del self._cursors[file_id]
-        self._refresh_behind(cursor)
+        self._queue.remove(cursor)
         if lost:
             self._add_final(file_id, file.name, file.seen, lost, file.ended or "truncated")
         self.finish(file_id, file)
@@ -120,7 +119,8 @@ class Committer:
         if not force and now - self._last_commit_at < COMMIT_EVERY_S:
             return False
         self._last_commit_at = now
-        cursors = {file_id: self._cursors[file_id] for file_id in self._settled_files if file_id in self._cursors}
+        found = [(file_id, self._queue.get(file_id)) for file_id in self._settled_files]
+        cursors = {file_id: cursor for file_id, cursor in found if cursor is not None}
         settled = {file_id: cursor.settled_prefix() for file_id, cursor in cursors.items()}
         advances = {file_id: _advance(cursors[file_id], spans) for file_id, spans in settled.items() if spans}
         if not self._write([*self._pending_updates, *advances.values()]):
@@ -155,7 +155,7 @@ class Committer:
         cursor.passed(spans)
         cursor.life.settled[self._context.sink] = cursor.settled
         cursor.life.recorded = max(cursor.life.recorded, update.seen)
-        self._refresh_behind(cursor)
+        self._queue.refresh_behind(cursor)
         self.complete(cursor)
 
     def _run_after_commit(self) -> bool:

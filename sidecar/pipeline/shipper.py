@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import queue
 import threading
-from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 
@@ -26,6 +25,7 @@ from sidecar.model.documents import EncodedDocuments
 from sidecar.model.lines import Chunk
 from sidecar.pipeline.accounting import count_skipped, count_undecodable, settle
 from sidecar.pipeline.committer import Committer
+from sidecar.pipeline.read_queue import ReadQueue
 from sidecar.pipeline.stages import Stages
 from sidecar.sinks.contract import BulkEncodingSink, Sink
 from sidecar.state.ledger import Ledger
@@ -57,21 +57,12 @@ class Shipper(threading.Thread):
         self._retiring = False
         self._envelope = sink.envelope if isinstance(sink, BulkEncodingSink) else None
         self._inbox: queue.SimpleQueue[Callable[[], None]] = queue.SimpleQueue()
-        self._cursors: dict[int, Cursor] = {}
-        self._ready: deque[Cursor] = deque()
-        self._queued: set[int] = set()
-        self._later: dict[int, float] = {}
-        self._retry_at: dict[int, float] = {}
-        """When to read again each file whose last read failed. They hold up neither the others nor the end."""
-
-        self._owing: set[int] = set()
-        """Every file with bytes that are not settled, and perhaps some without."""
-
+        self._queue = ReadQueue()
         self.tally = Counters()
         context = SinkContext(pipeline, sink_name, clock, emit, self.tally)
         self._status = SinkStatus(context)
         self._committer = Committer(
-            context, self._cursors, self._look_whether_it_owes, ledger, self._status,
+            context, self._queue, ledger, self._status,
             lambda file_id, file: follower.through(file_id, sink_name, file),
         )  # fmt: skip
         self._sender = Sender(
@@ -82,8 +73,8 @@ class Shipper(threading.Thread):
 
     def has_news(self, life: TrackedFile) -> None:
         """The life has grown, is closing, or has ended."""
-        self._owing.add(life.generation.id)
-        self._inbox.put(partial(self._make_ready, life))
+        self._queue.mark_behind(life)
+        self._inbox.put(partial(self._queue.notify, life))
 
     def adopt(self, life: TrackedFile, checkpoint: Checkpoint, *, skipped: int = 0) -> None:
         """Follow this life from the checkpoint on."""
@@ -121,39 +112,21 @@ class Shipper(threading.Thread):
         """What there is to know of it, read without a pause of its work."""
         now = self._clock.monotonic()
         state = self._status.snapshot()
-        behind = [(cursor, size) for number, cursor, size in self._unsettled() if self._is_waiting(number, cursor)]
-        appeared = [cursor.life.appeared(cursor.settled.offset) for cursor, _ in behind]
+        lag_bytes, lag_s = self._queue.lag(now)
         return ShipperStatus(
             self.pipeline, self.sink_name, destination,
             state=state.state, since=state.since, error=state.error, error_class=state.error_class,
-            lag_bytes=sum([size for _, size in behind]),
-            lag_s=max((now - at for at in appeared if at is not None), default=0.0),
+            lag_bytes=lag_bytes, lag_s=lag_s,
             in_flight_bytes=self._sender.in_flight_bytes, tally=self.tally,
         )  # fmt: skip
 
     def unsettled(self) -> int:
         """Bytes that were seen of the files that are followed now, and are not settled."""
-        return sum([size for _, _, size in self._unsettled()])
+        return self._queue.unsettled()
 
     def unreadable(self) -> int:
         """Return the bytes that are not settled of files whose last read failed."""
-        return sum([size for number, _, size in self._unsettled() if number in self._retry_at])
-
-    def _unsettled(self) -> list[tuple[int, Cursor, int]]:
-        """The files that have such bytes, and how many; the others cost nothing, of which there may be very many."""
-        owing = [(number, self._cursors.get(number)) for number in list(self._owing)]
-        sizes = [(number, c, c.life.unsettled(c.settled.offset)) for number, c in owing if c is not None]
-        return [each for each in sizes if each[2] > 0]
-
-    def _look_whether_it_owes(self, cursor: Cursor) -> None:
-        """In this order, because the follower may announce a growth meanwhile."""
-        self._owing.discard(cursor.life.generation.id)
-        if cursor.settled.offset < cursor.life.size and cursor.life.generation.id in self._cursors:
-            self._owing.add(cursor.life.generation.id)
-
-    def _is_waiting(self, number: int, cursor: Cursor) -> bool:
-        """Whether some of it can be delivered: an unterminated line, for instance, cannot."""
-        return number in self._queued or number in self._later or bool(cursor.spans)
+        return self._queue.unreadable()
 
     def owed(self, sizes: Mapping[int, int] | None) -> queue.SimpleQueue[dict[int, int]]:
         """Asks what can be delivered and is not yet: generation → size up to which it is wanted.
@@ -161,15 +134,12 @@ class Shipper(threading.Thread):
         `sizes` is an earlier answer, which this one is a part of; None asks for all that is there now.
         """
         answer: queue.SimpleQueue[dict[int, int]] = queue.SimpleQueue()
-        self._inbox.put(lambda: answer.put(self._owed(sizes)))
+        self._inbox.put(lambda: answer.put(self._queue.pending(sizes)))
         return answer
 
     def progress(self) -> tuple[int, int]:
         """(bytes settled, bytes seen) of all files that are followed now."""
-        pairs = [(cursor.settled.offset, cursor.life.size) for cursor in list(self._cursors.values())]
-        return sum([offset for offset, _ in pairs]), sum(
-            [size if size > offset else offset for offset, size in pairs]
-        )
+        return self._queue.progress()
 
     def run(self) -> None:
         """The loop: listen, read, send, commit; until drained or stopped."""
@@ -189,7 +159,7 @@ class Shipper(threading.Thread):
         """Once around the loop. Waits at most `patience` seconds for something to do."""
         self._heartbeats.beat()
         self._listen(patience)
-        self._wake()
+        self._queue.requeue_due(self._clock.monotonic())
         self._read()
         self._send()
         self._retreat()
@@ -203,8 +173,7 @@ class Shipper(threading.Thread):
             except queue.Empty:
                 break
         if self._committer.commit(force=True) and self.is_retired:
-            for cursor in [cursor for cursor in self._cursors.values() if cursor.life.ended]:
-                cursor.rewind()  # whoever comes after this shipper is not told of it any more
+            for cursor in self._queue.rewind_ended():  # the next shipper is not told of them any more
                 self._committer.complete(cursor)
             self._committer.commit(force=True)
 
@@ -212,7 +181,7 @@ class Shipper(threading.Thread):
     def is_drained(self) -> bool:
         """Whether it was asked to drain and everything that is known is settled."""
         is_done = self._sender.is_idle and self._batcher.is_empty and self._committer.is_clean
-        return self._draining and is_done and not (self._ready or self._later) and self._inbox.empty()
+        return self._draining and is_done and self._queue.is_done and self._inbox.empty()
 
     @property
     def is_retired(self) -> bool:
@@ -241,60 +210,36 @@ class Shipper(threading.Thread):
             return pause
         if self._may_read() or self._is_due(now):
             return 0.0
-        moments = [now + 1.0, self._committer.due_at(now)]
+        moments = [now + 1.0, self._committer.due_at(now), self._queue.due_at()]
         if self._sender.has_slot:
             moments.append(self._batcher.due_at())
         if self._sender.pause.ends_at > now:
             moments.append(self._sender.pause.ends_at)
-        moments += self._later.values()
-        moments += self._retry_at.values()
         return max(0.001, min(moments) - now)
 
     def _adopt(self, life: TrackedFile, checkpoint: Checkpoint, skipped: int) -> None:
         if checkpoint.done:
             self._committer.finish(life.generation.id, life)
             return
-        self._cursors[life.generation.id] = Cursor(life, checkpoint)
-        self._owing.add(life.generation.id)
+        self._queue.add(Cursor(life, checkpoint))
         if skipped:
             self._committer.add_skipped(life, checkpoint, skipped)
         self._emit(events.FileFollowed(self.pipeline, life.name, checkpoint.offset))
-        self._make_ready(life)
-
-    def _make_ready(self, life: TrackedFile) -> None:
-        cursor = self._cursors.get(life.generation.id)
-        if cursor is None:
-            self._owing.discard(life.generation.id)
-        elif life.ended or life.generation.id not in self._retry_at:
-            self._enqueue(cursor)
-
-    def _enqueue(self, cursor: Cursor) -> None:
-        number = cursor.life.generation.id
-        if number not in self._queued:
-            self._queued.add(number)
-            self._ready.append(cursor)
+        self._queue.notify(life)
 
     def _start_draining(self, give_up_at: float) -> None:
         self._draining = True
-        self._retry(list(self._retry_at))
+        self._queue.retry_all()
         self._sender.pause.drain(self._clock.monotonic(), give_up_at)
         self._committer.end_pause()
 
     def _start_retiring(self) -> None:
         self._retiring = True
 
-    def _owed(self, sizes: Mapping[int, int] | None) -> dict[int, int]:
-        owed: dict[int, int] = {}
-        for number, cursor in self._cursors.items():
-            wanted = cursor.life.size if sizes is None else sizes.get(number, 0)
-            if self._is_waiting(number, cursor) and cursor.settled.offset < wanted:
-                owed[number] = wanted
-        return owed
-
     # ── read ────────────────────────────────────────────────────────────────────────────────────────────────
 
     def _may_read(self) -> bool:
-        return bool(self._ready) and not self._batcher.is_full and not self._retiring and self._is_available()
+        return self._queue.has_ready and not self._batcher.is_full and not self._retiring and self._is_available()
 
     def _is_available(self) -> bool:
         """What cannot be committed must not grow, so nothing is read or sent while the state fails."""
@@ -305,16 +250,13 @@ class Shipper(threading.Thread):
         """One chunk of the next file that has news."""
         if not self._may_read():
             return
-        cursor = self._ready.popleft()
-        self._queued.discard(cursor.life.generation.id)
-        self._later.pop(cursor.life.generation.id, None)
-        self._retry_at.pop(cursor.life.generation.id, None)
+        cursor = self._queue.next()
         moves = cursor.life.moves
         try:
             chunk = None if cursor.life.ended else self._next_chunk(cursor)
             if chunk is not None:
                 if not cursor.life.take(chunk):
-                    self._enqueue(cursor)
+                    self._queue.enqueue(cursor)
                     return
                 cursor.life.cover(chunk)
         except Truncated:
@@ -324,17 +266,17 @@ class Shipper(threading.Thread):
             return  # the next look finds it, and tells
         except StateError as error:
             self._committer.block(error)
-            self._enqueue(cursor)
+            self._queue.enqueue(cursor)
             return
         except OSError as error:
             self._read_failed(cursor, error)
             return
         self._follower.unreadable.clear(cursor.life.name, self.sink_name)
         if chunk is None:
-            self._look_whether_it_owes(cursor)
+            self._queue.refresh_behind(cursor)
             self._wait_or_complete(cursor)
             return
-        self._enqueue(cursor)
+        self._queue.enqueue(cursor)
         self._take(cursor, chunk)
 
     def _next_chunk(self, cursor: Cursor) -> Chunk | None:
@@ -345,42 +287,23 @@ class Shipper(threading.Thread):
         if cursor.life.ended:
             self._committer.complete(cursor)
         elif cursor.searching:
-            self._enqueue(cursor)
+            self._queue.enqueue(cursor)
         elif cursor.due is not None:
-            self._later[cursor.life.generation.id] = cursor.due
+            self._queue.defer(cursor, cursor.due)
         else:
             self._committer.complete(cursor)
 
     def _read_failed(self, cursor: Cursor, error: OSError) -> None:
         """Pause the reading of this file; the others are not affected."""
         cursor.life.park()  # a stale handle (ESTALE) stays stale until the file is opened again
-        retry_at = self._follower.unreadable.record(cursor.life.name, error, self.sink_name)
-        self._retry_at[cursor.life.generation.id] = retry_at
-
-    def _retry(self, numbers: Sequence[int]) -> None:
-        """Read these files again although their last read failed."""
-        for number in numbers:
-            del self._retry_at[number]
-            if cursor := self._cursors.get(number):
-                self._enqueue(cursor)
-
-    def _wake(self) -> None:
-        """Read files whose last event has been silent for so long that it is whole, or that may be tried again."""
-        if not (self._later or self._retry_at):
-            return
-        now = self._clock.monotonic()
-        self._retry([number for number, due in self._retry_at.items() if due <= now])
-        for number in [number for number, due in self._later.items() if due <= now]:
-            del self._later[number]
-            if cursor := self._cursors.get(number):
-                self._enqueue(cursor)
+        self._queue.retry(cursor, self._follower.unreadable.record(cursor.life.name, error, self.sink_name))
 
     def _not_what_it_was(self, cursor: Cursor, moves: int) -> None:
         try:
             self._follower.truncated(cursor.life, moves)
         except StateError as error:
             self._committer.block(error)
-        self._enqueue(cursor)
+        self._queue.enqueue(cursor)
 
     def _take(self, cursor: Cursor, chunk: Chunk) -> None:
         lines, records, documents = self._rooms.documents(chunk)
@@ -415,14 +338,14 @@ class Shipper(threading.Thread):
     def _is_due(self, now: float) -> bool:
         if self._batcher.is_empty or not self._is_available() or not self._sender.has_slot:
             return False
-        is_quiet = not self._sender.in_flight and not self._ready
+        is_quiet = not self._sender.in_flight and not self._queue.has_ready
         return self._batcher.is_due(
             now, quiet_since=self._sender.last_send_at if is_quiet else float("inf"), is_last=self._is_ending()
         )
 
     def _is_ending(self) -> bool:
         """Whether nothing more will be read."""
-        return self._retiring or (self._draining and not self._ready)
+        return self._retiring or (self._draining and not self._queue.has_ready)
 
     def _send(self) -> None:
         if self._is_due(self._clock.monotonic()):
@@ -437,9 +360,7 @@ class Shipper(threading.Thread):
         if not self._sender.report_failure() or not self._committer.commit(force=True):
             return
         self._batcher.clear()
-        for cursor in self._cursors.values():
-            cursor.rewind()
-            self._make_ready(cursor.life)
+        self._queue.rewind_all()
         self._sender.back_off()
 
     # ── commit ──────────────────────────────────────────────────────────────────────────────────────────────

@@ -9,6 +9,7 @@ from sidecar.errors import StateError
 from sidecar.model.checkpoint import Checkpoint
 from sidecar.model.dead_letter import DeadLetter
 from sidecar.pipeline.committer import COMMIT_EVERY_S, Committer
+from sidecar.pipeline.read_queue import ReadQueue
 from sidecar.tail.cursor import Cursor
 from sidecar.tail.tracked_file import TrackedFile
 from tests.unit.pipeline.builders import FilesFixture, read, settle
@@ -19,14 +20,11 @@ class CommitterFixture(FilesFixture):
 
     def __init__(self, folder: Path) -> None:
         super().__init__(folder)
-        self.queue: dict[int, Cursor] = {}
-        self.refreshed: list[Cursor] = []
+        self.queue = ReadQueue()
         self.status = SinkStatus(self.context)
         self.finished: list[int] = []
         self.finish_error: StateError | None = None
-        self.committer = Committer(
-            self.context, self.queue, self.refreshed.append, self.ledger, self.status, self._on_finished
-        )
+        self.committer = Committer(self.context, self.queue, self.ledger, self.status, self._on_finished)
 
     def _on_finished(self, file_id: int, file: TrackedFile | None) -> None:
         if self.finish_error:
@@ -35,7 +33,7 @@ class CommitterFixture(FilesFixture):
 
     def follow(self, name: str, data: bytes) -> Cursor:
         cursor = self.write(name, data)
-        self.queue[cursor.life.generation.id] = cursor
+        self.queue.add(cursor)
         return cursor
 
     def settle_all(self, cursor: Cursor) -> None:
@@ -97,10 +95,11 @@ def test_only_the_settled_prefix_without_a_gap_is_committed(fixture: CommitterFi
 def test_counters_and_the_file_know_what_is_durable(fixture: CommitterFixture) -> None:
     cursor = fixture.follow("a.log", b"a line\n")
     fixture.settle_all(cursor)
+    assert fixture.queue.unsettled() == 7
     fixture.committer.commit(force=True)
     assert fixture.counters.bytes == {"stored": 7}
     assert cursor.life.settled["db"] == cursor.settled
-    assert fixture.refreshed == [cursor]
+    assert fixture.queue.unsettled() == 0
 
 
 def test_dead_letters_are_written_with_the_checkpoint_and_counted(fixture: CommitterFixture) -> None:
