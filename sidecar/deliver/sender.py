@@ -69,6 +69,10 @@ class Sender:
         """Return whether the sink is worth reading for: it did not fail, or its pause is over."""
         return self._failure is None and now >= self.pause.ends_at
 
+    def due_at(self, now: float) -> float:
+        """Return when a pause after a failure ends, infinity if there is none."""
+        return self.pause.ends_at if self.pause.ends_at > now else float("inf")
+
     def read_pause(self, now: float) -> float:
         """Return how many seconds reading should wait for the batch that was sent last."""
         return max(0.0, self.last_send_at + READ_PAUSE_AFTER_SEND_S - now) if self.in_flight else 0.0

@@ -1,0 +1,49 @@
+"""Makes documents of a chunk, and counts what came of its lines."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from sidecar.deliver.batcher import BatchPart
+from sidecar.deliver.context import SinkContext
+from sidecar.model.documents import BulkFraming, EncodedDocuments
+from sidecar.model.lines import Chunk
+from sidecar.pipeline.accounting import count_skipped, count_undecodable
+from sidecar.pipeline.stages import Stages
+from sidecar.tail.cursor import Cursor
+from sidecar.telemetry import events
+from sidecar.telemetry.counters import add
+
+
+class ChunkProcessor:
+    """Runs chunks through the stages. Used by the shipper's thread alone."""
+
+    def __init__(self, context: SinkContext, stages: Stages, framing: BulkFraming | None) -> None:
+        self._context, self._stages, self._framing = context, stages, framing
+
+    def process(self, cursor: Cursor, chunk: Chunk) -> BatchPart:
+        """Return the documents of a chunk, and move the cursor after it. There may be none: then all is settled."""
+        context, counters = self._context, self._context.counters
+        lines, records, documents = self._stages.documents(chunk)
+        counters.bytes_read += chunk.end - chunk.offset
+        counters.lines_read += lines.count
+        counters.unparsed += len(records.errors)
+        counters.parse_timeouts += records.timeouts
+        counters.undecodable += lines.replacement_count
+        part = BatchPart(documents, lines.ranges(), cursor.took(chunk), len(chunk.data))
+        count_skipped(part.span, records)
+        if records.failures:
+            self._count_transform_failures(records.failures)
+        if invalid := records.lines.invalid:
+            part.documents = count_undecodable(part, invalid, context.pipeline, context.sink, context.clock.now())
+        if not len(part.documents):
+            part.span.settled = True
+        elif self._framing:
+            part.documents = EncodedDocuments.of(part.documents, self._framing)
+        return part
+
+    def _count_transform_failures(self, failures: Mapping[str, int]) -> None:
+        for name, count in failures.items():
+            if name not in self._context.counters.transform_errors:  # report each transform once
+                self._context.emit(events.TransformFailed(self._context.pipeline, name, count))
+            add(self._context.counters.transform_errors, name, count)

@@ -1,0 +1,77 @@
+"""Reads the next chunk of the files of one sink, and decides what becomes of a file that has none."""
+
+from __future__ import annotations
+
+from sidecar.deliver.batcher import Batcher
+from sidecar.errors import StateError
+from sidecar.model.lines import Chunk
+from sidecar.pipeline.committer import Committer
+from sidecar.pipeline.read_queue import ReadQueue
+from sidecar.pipeline.stages import Stages
+from sidecar.tail.cursor import Cursor
+from sidecar.tail.tracked_file import FileMoved, Truncated
+from sidecar.tail.tracker import FileTracker
+
+
+class ChunkReader:
+    """Takes files from the queue. Used by the shipper's thread alone."""
+
+    def __init__(
+        self, sink_name: str, stages: Stages, queue: ReadQueue, committer: Committer, tracker: FileTracker
+    ) -> None:
+        self._sink_name, self._stages = sink_name, stages
+        self._queue, self._committer, self._tracker = queue, committer, tracker
+
+    def next_chunk(self, batcher: Batcher) -> tuple[Cursor, Chunk] | None:
+        """Return a chunk of the next file that fits into the batch, and its cursor; None if it has no chunk now."""
+        cursor = self._queue.next()
+        relocations = cursor.life.moves
+        try:
+            chunk = None if cursor.life.ended else self._read(cursor, batcher)
+            if chunk is not None:
+                if not cursor.life.take(chunk):
+                    self._queue.enqueue(cursor)  # another sink was sent the first part of it as a document
+                    return None
+                cursor.life.cover(chunk)
+        except Truncated:
+            self._on_truncated(cursor, relocations)
+            return None
+        except FileMoved:
+            return None  # the next scan finds it, and notifies the queue
+        except StateError as error:
+            self._committer.block(error)
+            self._queue.enqueue(cursor)
+            return None
+        except OSError as error:
+            self._on_read_error(cursor, error)
+            return None
+        self._tracker.unreadable.clear(cursor.life.name, self._sink_name)
+        if chunk is None:
+            self._on_no_chunk(cursor)
+            return None
+        self._queue.enqueue(cursor)
+        return cursor, chunk
+
+    def _read(self, cursor: Cursor, batcher: Batcher) -> Chunk | None:
+        overhead = self._stages.finisher.overhead(cursor.life.generation)
+        return self._stages.reader.next_chunk(cursor, batcher.max_chunk_records(overhead))
+
+    def _on_no_chunk(self, cursor: Cursor) -> None:
+        self._queue.refresh_behind(cursor)
+        if cursor.searching and not cursor.life.ended:
+            self._queue.enqueue(cursor)  # the search for a line end stopped so that other files have their turn
+        elif cursor.due is not None and not cursor.life.ended:
+            self._queue.defer(cursor, cursor.due)
+        else:
+            self._committer.complete(cursor)
+
+    def _on_read_error(self, cursor: Cursor, error: OSError) -> None:
+        cursor.life.park()  # a stale handle (ESTALE) stays stale until the file is opened again
+        self._queue.retry(cursor, self._tracker.unreadable.record(cursor.life.name, error, self._sink_name))
+
+    def _on_truncated(self, cursor: Cursor, relocations: int) -> None:
+        try:
+            self._tracker.truncated(cursor.life, relocations)
+        except StateError as error:
+            self._committer.block(error)
+        self._queue.enqueue(cursor)
