@@ -71,7 +71,7 @@ def shipper_statuses(supervisor: Supervisor) -> list[ShipperStatus]:
 def _shipper_statuses(shippers: Sequence[Shipper], settings: Settings) -> list[ShipperStatus]:
     # A reload may have removed the sink of a shipper that is still listed.
     known = [shipper for shipper in shippers if shipper.sink_name in settings.sinks]
-    return [shipper.facts(settings.sinks[shipper.sink_name].destination()) for shipper in known]
+    return [shipper.status(settings.sinks[shipper.sink_name].destination()) for shipper in known]
 
 
 def down_sinks(supervisor: Supervisor) -> list[str]:

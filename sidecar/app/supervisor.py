@@ -132,7 +132,7 @@ class Supervisor:
 
     def _retire_shippers(self) -> None:
         for shipper in self.shippers:
-            shipper.retire()
+            shipper.hand_over()
         give_up_at = self.clock.monotonic() + _RETIRE_TIMEOUT_S
         for shipper in self.shippers:
             shipper.join(timeout=max(0.0, give_up_at - self.clock.monotonic()))
@@ -149,7 +149,7 @@ class Supervisor:
         return [
             shipper.pipeline
             for shipper in self.shippers
-            if not shipper.is_retired
+            if not shipper.is_handed_over
             and shipper.pipeline in after
             and boundary_rules(before[shipper.pipeline]) != boundary_rules(after[shipper.pipeline])
         ]
@@ -239,6 +239,6 @@ class Supervisor:
 def _pending_of(shipper: Shipper, sizes: Mapping[int, int] | None) -> dict[int, int]:
     """Return what this shipper still has to deliver: nothing if it has ended."""
     try:
-        return shipper.owed(sizes).get(timeout=2)
+        return shipper.pending(sizes).get(timeout=2)
     except Empty:
         return dict(sizes or {}) if shipper.is_alive() else {}

@@ -42,14 +42,14 @@ class BatchPart(msgspec.Struct):
     """The documents of one chunk of `size` bytes, where its records are, and the span that they settle."""
 
     documents: Documents
-    layout: RecordRanges
+    ranges: RecordRanges
     span: PendingSpan
-    size: int
+    log_bytes: int
 
     @property
     def weight(self) -> int:
         """What counts against the limit of a batch in bytes."""
-        return max(self.size, self.documents.size // EXPANSION)
+        return max(self.log_bytes, self.documents.size // EXPANSION)
 
 
 class Batcher:
@@ -93,7 +93,7 @@ class Batcher:
         if not self._parts:
             self._opened_at = now
         count = len(part.documents)
-        self._overhead = (part.documents.size - part.size) // count
+        self._overhead = (part.documents.size - part.log_bytes) // count
         self._parts.append(part)
         self._records += count
         self._bytes += part.weight

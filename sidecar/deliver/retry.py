@@ -17,7 +17,7 @@ from sidecar.errors import DeliveryError, Misconfigured, RequestTooLarge, Retrya
 from sidecar.model.batch import Batch, Rejection, WriteResult
 from sidecar.sinks.contract import Sink
 
-SUSPICIOUS = 10
+UNIFORM_REJECTION_LIMIT = 10
 """So many records in a row refused alike, and none stored, are not bad records but a bad set-up."""
 
 TOO_LARGE = "too_large"
@@ -32,11 +32,11 @@ class DeliveryResult(msgspec.Struct):
     """What became of a batch: everything that is not in `rejected` (by index) is stored."""
 
     rejected: dict[int, Rejection] = {}
-    already: int = 0
+    duplicates: int = 0
     failure_store: int = 0
     diverted: int = 0
     attempts: int = 0
-    receipt: str | None = None
+    resume_token: str | None = None
 
 
 class RetryingWriter:
@@ -60,7 +60,7 @@ class RetryingWriter:
         while True:
             outcome.attempts += 1
             verdict = self._write_within_limit(batch)
-            left = self._judge(verdict, len(batch), indexes, outcome)
+            left = self._collect(verdict, len(batch), indexes, outcome)
             if not left:
                 return outcome
             fault = verdict.error or Retryable("the destination did not say what became of some documents")
@@ -71,12 +71,12 @@ class RetryingWriter:
                 raise fault
             batch, indexes = batch.only(left), [indexes[i] for i in left]
 
-    def _judge(self, verdict: WriteResult, size: int, indexes: Sequence[int], outcome: DeliveryResult) -> list[int]:
+    def _collect(self, verdict: WriteResult, size: int, indexes: Sequence[int], outcome: DeliveryResult) -> list[int]:
         """Take what is settled into the outcome; returns the indexes that are not."""
-        outcome.already += verdict.duplicates
+        outcome.duplicates += verdict.duplicates
         outcome.failure_store += verdict.failure_store
         outcome.diverted += verdict.diverted
-        outcome.receipt = verdict.resume_token or outcome.receipt
+        outcome.resume_token = verdict.resume_token or outcome.resume_token
         if not verdict.rejected and verdict.stored == range(size):
             self._refused_in_a_row = 0
             return []
@@ -84,19 +84,19 @@ class RetryingWriter:
         rejected = {r.index: r for r in verdict.rejected if r.index not in stored}
         if not stored and not rejected:
             raise verdict.error or Retryable("the destination took nothing and did not say why")
-        self._suspect(stored, rejected)
+        self._check_uniform_rejection(stored, rejected)
         outcome.rejected.update((indexes[i], replace(r, index=indexes[i])) for i, r in rejected.items() if i < size)
         contradicted = {r.index for r in verdict.rejected} & stored
         return [i for i in range(size) if i in contradicted or (i not in stored and i not in rejected)]
 
-    def _suspect(self, stored: set[int], rejected: dict[int, Rejection]) -> None:
+    def _check_uniform_rejection(self, stored: set[int], rejected: dict[int, Rejection]) -> None:
         """A whole batch refused alike is no flood of dead letters, but a destination that is set up wrongly."""
         if stored:
             self._refused_in_a_row = 0
             return
         kinds = {r.kind for r in rejected.values()}
         refused = self._refused_in_a_row + len(rejected)
-        if len(kinds) == 1 and refused >= SUSPICIOUS:
+        if len(kinds) == 1 and refused >= UNIFORM_REJECTION_LIMIT:
             example = next(iter(rejected.values()))
             raise Misconfigured(
                 f"all documents are refused alike ({example.kind}: {example.reason})", location=example.target,
@@ -107,16 +107,16 @@ class RetryingWriter:
     def _write_within_limit(self, batch: Batch) -> WriteResult:
         """Make one attempt, in parts of `limit` records; halve what the sink finds too large."""
         if self.limit is not None and len(batch) > self.limit:
-            return self._write_halves(batch)
+            return self._split_batch(batch)
         try:
-            verdict = self._write(batch)
+            verdict = self._attempt(batch)
         except RequestTooLarge as fault:
             return self._write_too_large(batch, fault)
         if self.limit is not None and 2 * len(batch) > self.limit:
             self.limit += 1 + self.limit // _GROWTH
         return verdict
 
-    def _write(self, batch: Batch) -> WriteResult:
+    def _attempt(self, batch: Batch) -> WriteResult:
         try:
             return self._sink.write(batch)
         except DeliveryError:
@@ -131,12 +131,12 @@ class RetryingWriter:
         size = len(batch)
         if size == 1:
             return WriteResult((), [Rejection(0, TOO_LARGE, fault.message, 413)])
-        verdict = self._write_halves(batch)
+        verdict = self._split_batch(batch)
         if all(rejection.kind != TOO_LARGE for rejection in verdict.rejected):
             self.limit = min(self.limit or size, size // 2)
         return verdict
 
-    def _write_halves(self, batch: Batch) -> WriteResult:
+    def _split_batch(self, batch: Batch) -> WriteResult:
         size = len(batch)
         middle = size // 2
         first = self._write_within_limit(batch.only(range(middle)))

@@ -147,7 +147,7 @@ class Sender:
             self._failure = self._failure or result
             return
         counters.retries += result.attempts - 1
-        counters.duplicates += result.already
+        counters.duplicates += result.duplicates
         self._status.count_diverted(result.diverted)
         counters.latency.add(took)
         counters.attempts.add(result.attempts - 1)
@@ -166,4 +166,4 @@ class Sender:
 
 
 def _size_of(parts: Sequence[BatchPart]) -> int:
-    return sum(part.size for part in parts)
+    return sum(part.log_bytes for part in parts)

@@ -49,7 +49,7 @@ def _make_dead_letters(
         return
     generation, amounts, letters = part.documents.generation, part.span.amounts, part.span.dead_letters
     starts = [part.documents.starts[rejection.index - first] for rejection in refused]
-    for rejection, start, end in zip(refused, starts, part.layout.ends_of(starts), strict=True):
+    for rejection, start, end in zip(refused, starts, part.ranges.ends_of(starts), strict=True):
         amounts.add("dead_letter", end - start, 1)
         letters.append(
             DeadLetter(

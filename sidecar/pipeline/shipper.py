@@ -56,8 +56,8 @@ class Shipper(threading.Thread):
         self.failed = False
         """Whether the thread has ended with an error."""
 
-        self.tally = Counters()
-        self._context = context = SinkContext(pipeline, sink_name, clock, emit, self.tally)
+        self.counters = Counters()
+        self._context = context = SinkContext(pipeline, sink_name, clock, emit, self.counters)
         self._heartbeats = heartbeats or Heartbeats(clock)
         self._inbox: queue.SimpleQueue[Callable[[], None]] = queue.SimpleQueue()
         """Requests of other threads, to be carried out by this one."""
@@ -82,16 +82,16 @@ class Shipper(threading.Thread):
 
     # ── requests of other threads ───────────────────────────────────────────────────────────────────────────
 
-    def has_news(self, file: TrackedFile) -> None:
+    def on_growth(self, file: TrackedFile) -> None:
         """Read a file that has grown, is closing, or has ended."""
         self._queue.mark_behind(file)
         self._inbox.put(partial(self._queue.notify, file))
 
-    def adopt(self, file: TrackedFile, checkpoint: Checkpoint, *, skipped: int = 0) -> None:
+    def follow(self, file: TrackedFile, checkpoint: Checkpoint, *, skipped: int = 0) -> None:
         """Read a file from this checkpoint on. `skipped`: bytes before it that the pipeline does not read."""
         self._inbox.put(partial(self._follow, file, checkpoint, skipped))
 
-    def missing(self, known: KnownFile, reason: str) -> None:
+    def on_lost(self, known: KnownFile, reason: str) -> None:
         """Count as lost what the sink has not had of a file that cannot be read any more."""
         self._inbox.put(partial(self._committer.add_lost, known, reason))
 
@@ -102,7 +102,7 @@ class Shipper(threading.Thread):
         """
         self._inbox.put(partial(self._start_draining, give_up_at))
 
-    def retire(self) -> None:
+    def hand_over(self) -> None:
         """Deliver what was read, read nothing more, then end. Another shipper continues from the checkpoints."""
         self._inbox.put(self._start_handing_over)
 
@@ -111,7 +111,7 @@ class Shipper(threading.Thread):
         self._stop_now.set()
         self._inbox.put(lambda: None)
 
-    def owed(self, sizes: Mapping[int, int] | None) -> queue.SimpleQueue[dict[int, int]]:
+    def pending(self, sizes: Mapping[int, int] | None) -> queue.SimpleQueue[dict[int, int]]:
         """Ask for the size up to which each file can be delivered and is not, by generation.
 
         `sizes` is an earlier answer, of which the rest is returned. None asks for all that is there now.
@@ -132,13 +132,13 @@ class Shipper(threading.Thread):
         """Return whether the last attempt to write to the sink failed as a whole."""
         return self._status.is_down
 
-    def facts(self, destination: str) -> ShipperStatus:
+    def status(self, destination: str) -> ShipperStatus:
         """Return the status of the sink, which is at `destination`, and how far it is behind."""
         sink = self._status.snapshot()
         lag_bytes, lag_s = self._queue.lag(self._context.clock.monotonic())
         return ShipperStatus(
             self.pipeline, self.sink_name, destination, sink.state, sink.since, sink.error, sink.error_class,
-            lag_bytes, lag_s, self._sender.in_flight_bytes, self.tally,
+            lag_bytes, lag_s, self._sender.in_flight_bytes, self.counters,
         )  # fmt: skip
 
     def unsettled(self) -> int:
@@ -160,7 +160,7 @@ class Shipper(threading.Thread):
         return self._is_draining and is_done and self._queue.is_done and self._inbox.empty()
 
     @property
-    def is_retired(self) -> bool:
+    def is_handed_over(self) -> bool:
         """Return whether the shipper was asked to hand over, and everything that it has read is settled."""
         is_done = self._sender.is_idle and self._batcher.is_empty and not self._committer.has_settled_spans
         return self._is_handing_over and is_done
@@ -171,9 +171,9 @@ class Shipper(threading.Thread):
         """Ship until the shipper is drained, has handed over, or is stopped."""
         self._heartbeats.begin(self.name)
         try:
-            while not (self._stop_now.is_set() or self.is_drained or self.is_retired):
-                self.turn(self._idle_s())
-            self.conclude()
+            while not (self._stop_now.is_set() or self.is_drained or self.is_handed_over):
+                self.run_once(self._idle_s())
+            self.finish()
         except Exception as error:  # the last resort of the thread: the process exits with code 1
             self.failed = True
             self._context.emit(events.Crashed(self.name, events.describe_crash(error)))
@@ -181,7 +181,7 @@ class Shipper(threading.Thread):
             self._heartbeats.end()
             self._sender.close()
 
-    def turn(self, patience: float) -> None:
+    def run_once(self, patience: float) -> None:
         """Run one step of the loop. Wait at most `patience` seconds for something to do."""
         self._heartbeats.beat()
         self._drain_inbox(patience)
@@ -194,10 +194,10 @@ class Shipper(threading.Thread):
             self._back_off()
         self._committer.commit(force=self._is_last_batch() and not self._sender.in_flight)
 
-    def conclude(self) -> None:
+    def finish(self) -> None:
         """Run the last step of all: take in what was requested meanwhile, and commit what is settled."""
         self._drain_inbox(0)
-        if self._committer.commit(force=True) and self.is_retired:
+        if self._committer.commit(force=True) and self.is_handed_over:
             for cursor in self._queue.rewind_ended():  # the next shipper is not notified of them any more
                 self._committer.complete(cursor)
             self._committer.commit(force=True)
@@ -263,7 +263,7 @@ class Shipper(threading.Thread):
 
     def _on_delivered(self, parts: Sequence[BatchPart], batch: Batch, result: DeliveryResult) -> None:
         settle(parts, batch, result, self.pipeline, self.sink_name, self._context.clock.now())
-        self._committer.add_settled([part.documents.generation.id for part in parts], result.receipt)
+        self._committer.add_settled([part.documents.generation.id for part in parts], result.resume_token)
 
     def _follow(self, file: TrackedFile, checkpoint: Checkpoint, skipped: int) -> None:
         if checkpoint.done:

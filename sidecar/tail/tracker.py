@@ -101,15 +101,15 @@ class GenerationLog(Protocol):
 class FileSubscriber(Protocol):
     """A shipper, as far as the follower knows it."""
 
-    def has_news(self, life: TrackedFile) -> None:
+    def on_growth(self, life: TrackedFile) -> None:
         """The life has grown, is closing, or has ended. Must not block."""
         ...
 
-    def adopt(self, life: TrackedFile, checkpoint: Checkpoint, *, skipped: int = 0) -> None:
+    def follow(self, life: TrackedFile, checkpoint: Checkpoint, *, skipped: int = 0) -> None:
         """Follow this life from the checkpoint on; `skipped` bytes before it are not wanted. Must not block."""
         ...
 
-    def missing(self, remembered: KnownFile, reason: str) -> None:
+    def on_lost(self, remembered: KnownFile, reason: str) -> None:
         """What the sink has not had of this generation cannot be read any more. Must not block."""
         ...
 
@@ -251,7 +251,7 @@ class FileTracker:
                 settled = points.get(life.generation.id, {})
                 life.settled = {sink: settled.get(sink, ORIGIN) for sink in listeners}
                 for sink, listener in listeners.items():
-                    listener.adopt(life, life.settled[sink])
+                    listener.follow(life, life.settled[sink])
 
     def _change_links(self, links: HardLinks | None, lives: Iterable[TrackedFile]) -> None:
         before, self._links = self._links, links
@@ -697,7 +697,7 @@ class FileTracker:
         life.settled, life.closing = points, self._ending
         self._lives[key_of(life.file_id)] = life
         for sink, listener in self._listeners.items():
-            listener.adopt(life, points[sink], skipped=skipped)
+            listener.follow(life, points[sink], skipped=skipped)
         with suppress(StateError):  # the next look finds it as it is
             self.poll(life)
 
@@ -705,7 +705,7 @@ class FileTracker:
         """It has grown after the sinks were through with it, and before it was let go."""
         del self._through[life.generation.id]
         for sink, listener in self._listeners.items():
-            listener.adopt(life, life.settled[sink])
+            listener.follow(life, life.settled[sink])
 
     @staticmethod
     def _is_there(life: TrackedFile) -> bool:
@@ -892,7 +892,7 @@ class FileTracker:
             self._announce(life)
         else:
             for listener in self._listeners.values():
-                listener.missing(known, sought.reason)
+                listener.on_lost(known, sought.reason)
 
     def _reconsider_held(self) -> None:
         """A held file is a copy in the making until it differs, is quiet, or has been held for too long."""
@@ -1010,7 +1010,7 @@ class FileTracker:
             if known.ended:
                 del self._pending[number]
                 for listener in self._listeners.values():
-                    listener.missing(known, known.ended)
+                    listener.on_lost(known, known.ended)
             elif (place := self._place_of(known)) is None:
                 self.left_out[known.name] = (
                     "not delivered by an earlier run, and left out by `paths` or `exclude` now"
@@ -1096,4 +1096,4 @@ class FileTracker:
 
     def _announce(self, life: TrackedFile) -> None:
         for listener in self._listeners.values():
-            listener.has_news(life)
+            listener.on_growth(life)

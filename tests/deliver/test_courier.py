@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 
 import pytest
 
-from sidecar.deliver.retry import SUSPICIOUS, RetryingWriter
+from sidecar.deliver.retry import UNIFORM_REJECTION_LIMIT, RetryingWriter
 from sidecar.errors import DeliveryError, Misconfigured, RequestTooLarge, Retryable
 from sidecar.model.batch import Batch, Rejection, WriteResult
 from sidecar.model.documents import RenderedDocuments
@@ -179,7 +179,7 @@ def test_a_single_document_that_is_too_large_is_a_dead_letter() -> None:
 
 
 def test_a_whole_batch_refused_alike_is_a_bad_set_up_and_no_flood_of_dead_letters() -> None:
-    size = SUSPICIOUS + 1
+    size = UNIFORM_REJECTION_LIMIT + 1
     with pytest.raises(Misconfigured, match="refused alike"):
         courier(Destination(verdict(rejected=range(size)))).deliver(batch_of(size))
 
@@ -191,7 +191,7 @@ def test_a_few_bad_documents_by_themselves_are_dead_letters() -> None:
 
 def test_bad_documents_one_by_one_without_a_good_one_between_them_are_a_bad_set_up_too() -> None:
     carrier = courier(Destination(verdict(rejected=[0])))
-    for _ in range(SUSPICIOUS - 1):
+    for _ in range(UNIFORM_REJECTION_LIMIT - 1):
         carrier.deliver(batch_of(1))
     with pytest.raises(Misconfigured):
         carrier.deliver(batch_of(1))

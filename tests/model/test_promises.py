@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from sidecar.deliver.retry import SUSPICIOUS
+from sidecar.deliver.retry import UNIFORM_REJECTION_LIMIT
 from sidecar.telemetry.events import TooManyTargets
 from tests.model.test_rotation import MORE, NEW, OLD, expected, lines
 from tests.model.world import World
@@ -86,7 +86,7 @@ def test_documents_for_too_many_targets_are_counted_always_and_told_of_once_a_da
         world.write(lines(10 * number, 10))
         world.live(2)
     told = [event for event in world.said if isinstance(event, TooManyTargets)]
-    assert (len(told), world.shippers["sink"].tally.diverted) == (1, 30)
+    assert (len(told), world.shippers["sink"].counters.diverted) == (1, 30)
     world.clock.at += 86400
     world.write(lines(100, 10))
     world.live(2)
@@ -113,13 +113,13 @@ def test_a_truncation_between_the_look_and_the_read_is_seen_by_the_read(tmp_path
 def test_every_document_refused_alike_waits_and_floods_no_dead_letters(tmp_path: Path, kind: str) -> None:
     world = World(tmp_path)
     world.destinations["sink"].refuses = kind
-    world.write(lines(0, 10 * SUSPICIOUS))
+    world.write(lines(0, 10 * UNIFORM_REJECTION_LIMIT))
     world.live(30)
     assert world.dead("sink") == []
     assert world.messages() in ([], [""])
     world.destinations["sink"].refuses = ""
     world.settle()
-    assert world.messages() == expected(lines(0, 10 * SUSPICIOUS))
+    assert world.messages() == expected(lines(0, 10 * UNIFORM_REJECTION_LIMIT))
 
 
 def test_a_new_sink_gets_what_was_finished_already(tmp_path: Path) -> None:

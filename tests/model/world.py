@@ -263,12 +263,12 @@ class World:
 
         def reloading() -> None:
             for shipper in self.shippers.values():
-                shipper.retire()
+                shipper.hand_over()
                 for _ in range(100):
-                    shipper.turn(0)
-                    if shipper.is_retired:
+                    shipper.run_once(0)
+                    if shipper.is_handed_over:
                         break
-                shipper.conclude()
+                shipper.finish()
             self.shippers = {name: self._shipper(name) for name in self.destinations}
             self.follower.change(
                 self.shippers, self.sweep, ignore_older=None,
@@ -309,7 +309,7 @@ class World:
         def turning() -> None:
             for _ in range(turns):
                 for shipper in self.shippers.values():
-                    shipper.turn(0)
+                    shipper.run_once(0)
 
         return self.alive and self._mortally(turning)
 

@@ -30,13 +30,13 @@ class Ear:
     adopted: list[tuple[TrackedFile, Checkpoint]] = field(default_factory=list)
     gone: list[tuple[KnownFile, str]] = field(default_factory=list)
 
-    def has_news(self, life: TrackedFile) -> None:
+    def on_growth(self, life: TrackedFile) -> None:
         pass
 
-    def adopt(self, life: TrackedFile, checkpoint: Checkpoint, *, skipped: int = 0) -> None:
+    def follow(self, life: TrackedFile, checkpoint: Checkpoint, *, skipped: int = 0) -> None:
         self.adopted.append((life, checkpoint))
 
-    def missing(self, remembered: KnownFile, reason: str) -> None:
+    def on_lost(self, remembered: KnownFile, reason: str) -> None:
         self.gone.append((remembered, reason))
 
 

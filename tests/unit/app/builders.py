@@ -40,4 +40,4 @@ def scan(supervisor: Supervisor) -> None:
     """One scan, of which every shipper learns."""
     supervisor.scan()
     for shipper in supervisor.shippers:
-        shipper.turn(0.0)
+        shipper.run_once(0.0)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 
 from sidecar.model.checkpoint import Checkpoint, KnownFile
@@ -31,16 +30,15 @@ class FilesFixture(ContextFixture):
             "app", self.ledger, self.clock, self.events.append, OpenFileLimiter(16), self.scanner
         )
         self.cursors: dict[str, Cursor] = {}
-        self.on_growth: Callable[[TrackedFile], None] = lambda file: None
         self.tracker.listen("db", self)
 
-    def has_news(self, life: TrackedFile) -> None:
-        self.on_growth(life)
+    def on_growth(self, life: TrackedFile) -> None:
+        """Not needed: each test says when the queue is notified."""
 
-    def adopt(self, life: TrackedFile, checkpoint: Checkpoint, *, skipped: int = 0) -> None:
+    def follow(self, life: TrackedFile, checkpoint: Checkpoint, *, skipped: int = 0) -> None:
         self.cursors[Path(life.name).name] = Cursor(life, checkpoint)
 
-    def missing(self, remembered: KnownFile, reason: str) -> None:
+    def on_lost(self, remembered: KnownFile, reason: str) -> None:
         """Not needed: every file is there."""
 
     def write(self, name: str, data: bytes) -> Cursor:

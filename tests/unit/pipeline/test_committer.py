@@ -31,7 +31,7 @@ class CommitterFixture(FilesFixture):
             raise self.finish_error
         self.finished.append(file_id)
 
-    def follow(self, name: str, data: bytes) -> Cursor:
+    def track(self, name: str, data: bytes) -> Cursor:
         cursor = self.write(name, data)
         self.queue.add(cursor)
         return cursor
@@ -60,7 +60,7 @@ def test_nothing_to_commit_is_durable(fixture: CommitterFixture) -> None:
 
 
 def test_a_commit_is_due_a_second_after_the_last_one(fixture: CommitterFixture) -> None:
-    cursor = fixture.follow("a.log", b"a line\n")
+    cursor = fixture.track("a.log", b"a line\n")
     began = fixture.clock.monotonic()
     fixture.settle_all(cursor)
     assert fixture.committer.due_at(began) == began + COMMIT_EVERY_S
@@ -73,13 +73,13 @@ def test_a_commit_is_due_a_second_after_the_last_one(fixture: CommitterFixture) 
 
 
 def test_a_forced_commit_does_not_wait(fixture: CommitterFixture) -> None:
-    fixture.settle_all(fixture.follow("a.log", b"a line\n"))
+    fixture.settle_all(fixture.track("a.log", b"a line\n"))
     assert fixture.committer.commit(force=True)
     assert fixture.stored_offset() == 7
 
 
 def test_only_the_settled_prefix_without_a_gap_is_committed(fixture: CommitterFixture) -> None:
-    cursor = fixture.follow("a.log", b"one\ntwo\nsix\n")
+    cursor = fixture.track("a.log", b"one\ntwo\nsix\n")
     spans = [read(cursor, 4) for _ in range(3)]
     for span in (spans[0], spans[2]):
         settle(span)
@@ -93,7 +93,7 @@ def test_only_the_settled_prefix_without_a_gap_is_committed(fixture: CommitterFi
 
 
 def test_counters_and_the_file_know_what_is_durable(fixture: CommitterFixture) -> None:
-    cursor = fixture.follow("a.log", b"a line\n")
+    cursor = fixture.track("a.log", b"a line\n")
     fixture.settle_all(cursor)
     assert fixture.queue.unsettled() == 7
     fixture.committer.commit(force=True)
@@ -103,7 +103,7 @@ def test_counters_and_the_file_know_what_is_durable(fixture: CommitterFixture) -
 
 
 def test_dead_letters_are_written_with_the_checkpoint_and_counted(fixture: CommitterFixture) -> None:
-    cursor = fixture.follow("a.log", b"a line\n")
+    cursor = fixture.track("a.log", b"a line\n")
     span = read(cursor, 7)
     span.settled = True
     span.amounts.add("dead_letter", 7, 1)
@@ -117,7 +117,7 @@ def test_dead_letters_are_written_with_the_checkpoint_and_counted(fixture: Commi
 
 
 def test_the_position_of_a_sink_is_committed_with_the_checkpoints(fixture: CommitterFixture) -> None:
-    cursor = fixture.follow("a.log", b"a line\n")
+    cursor = fixture.track("a.log", b"a line\n")
     settle(read(cursor, 7))
     fixture.committer.add_settled([cursor.life.generation.id], "at 7")
     fixture.committer.add_settled([cursor.life.generation.id], None)
@@ -126,7 +126,7 @@ def test_the_position_of_a_sink_is_committed_with_the_checkpoints(fixture: Commi
 
 
 def test_bytes_before_the_first_position_are_counted_as_skipped(fixture: CommitterFixture) -> None:
-    cursor = fixture.follow("a.log", b"a line\n")
+    cursor = fixture.track("a.log", b"a line\n")
     fixture.committer.add_skipped(cursor.life, Checkpoint(7, cursor.settled.tail), 7)
     fixture.committer.commit(force=True)
     assert fixture.bytes_by_outcome() == {"skipped:read_from_end": 7}
@@ -134,7 +134,7 @@ def test_bytes_before_the_first_position_are_counted_as_skipped(fixture: Committ
 
 
 def test_a_state_that_cannot_be_written_blocks_and_is_tried_again(fixture: CommitterFixture) -> None:
-    cursor = fixture.follow("a.log", b"a line\n")
+    cursor = fixture.track("a.log", b"a line\n")
     fixture.settle_all(cursor)
     fixture.store.close()
     assert not fixture.committer.commit(force=True)
@@ -156,7 +156,7 @@ def test_a_pause_of_the_state_ends_by_itself_or_with_a_drain(fixture: CommitterF
 
 
 def test_a_finished_file_is_reported_once_everything_before_is_durable(fixture: CommitterFixture) -> None:
-    cursor = fixture.follow("a.log", b"a line\n")
+    cursor = fixture.track("a.log", b"a line\n")
     fixture.settle_all(cursor)
     cursor.life.over = True
     fixture.committer.complete(cursor)
@@ -167,7 +167,7 @@ def test_a_finished_file_is_reported_once_everything_before_is_durable(fixture: 
 
 
 def test_what_cannot_be_read_any_more_is_committed_as_lost_before_it_is_reported(fixture: CommitterFixture) -> None:
-    cursor = fixture.follow("a.log", b"a line\n")
+    cursor = fixture.track("a.log", b"a line\n")
     cursor.life.seen = cursor.life.size
     cursor.life.end("deleted")
     fixture.committer.complete(cursor)
@@ -179,7 +179,7 @@ def test_what_cannot_be_read_any_more_is_committed_as_lost_before_it_is_reported
 
 
 def test_a_file_that_ends_with_its_last_commit_needs_one_more(fixture: CommitterFixture) -> None:
-    cursor = fixture.follow("a.log", b"one\ntwo\n")
+    cursor = fixture.track("a.log", b"one\ntwo\n")
     settle(read(cursor, 4))
     fixture.committer.add_settled([cursor.life.generation.id])
     cursor.life.seen = cursor.life.size
