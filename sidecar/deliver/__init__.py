@@ -1,4 +1,4 @@
-"""Sends batches to one sink until it has answered for each document: retries and back-off.
+"""Collects documents in batches and sends them to one sink, with retries, back-off and the status of the sink.
 
-In: batches of documents. Out: one result for each document. Nothing here knows the protocol of a sink.
+In: documents of chunks. Out: one result for each document. Nothing here knows files or the protocol of a sink.
 """

@@ -1,4 +1,4 @@
-"""The batch that waits to be sent, and the limits that say when it is full."""
+"""The batch that waits to be sent, and the rule when it is full and when it is due."""
 
 from __future__ import annotations
 
@@ -12,43 +12,49 @@ from sidecar.model.lines import RecordRanges
 from sidecar.model.span import PendingSpan
 
 EXPANSION = 2
-"""Documents of usual lines are up to this many times as long as the lines; of others they count instead."""
+"""Documents may be this many times as long as their lines. If they are longer, they count instead of the lines."""
 
 MAX_CHUNK_DOCUMENTS = 1 << 20
-"""Bytes that the documents of one chunk have at most, apart from the text of its lines."""
+"""Bytes that the documents of one chunk may have in addition to the text of its lines."""
 
 
 class BatchLimits(msgspec.Struct, frozen=True):
-    """When a batch is full, and how many may be under way at once.
-
-    `bytes` are those of the log, and half of those of the documents where that is more.
-    """
+    """When a batch is full or due, and how many may be in flight at once."""
 
     records: int
     bytes: int
+    """Bytes of log, or half of the bytes of the documents where that is more."""
+
     linger_s: float
+    """How long the first record of a batch waits for others."""
+
     concurrency: int
+    """Batches in flight at once."""
 
     def chunk_records(self, overhead: int, records: int) -> int:
-        """Return how many records a chunk may have if each document has this overhead and the batch these records.
+        """Return how many records the next chunk may have, for a batch that has `records` of them already.
 
-        So memory is bounded before anything is parsed, whatever the length of lines and of what is added to them.
+        `overhead`: bytes by which a document is longer than its line.
         """
+        # Memory is bounded before anything is parsed, however short the lines are and however many fields are added.
         documents = EXPANSION * min(self.bytes, MAX_CHUNK_DOCUMENTS // EXPANSION)
         return max(1, min(self.records - records, documents // overhead))
 
 
 class BatchPart(msgspec.Struct):
-    """The documents of one chunk of `size` bytes, where its records are, and the span that they settle."""
+    """The documents of one chunk, and the span that is settled when they are."""
 
     documents: Documents
     ranges: RecordRanges
+    """Where the records of the chunk are in the file."""
+
     span: PendingSpan
     log_bytes: int
+    """The size of the chunk."""
 
     @property
     def weight(self) -> int:
-        """What counts against the limit of a batch in bytes."""
+        """Return the bytes that count against the limit of a batch."""
         return max(self.log_bytes, self.documents.size // EXPANSION)
 
 
@@ -83,7 +89,7 @@ class Batcher:
     def max_chunk_records(self, overhead: int) -> int:
         """Return how many records the next chunk may have, if each document is `overhead` bytes longer than its line.
 
-        So memory is bounded before anything is parsed. The overhead that was seen last counts if it is larger.
+        The overhead of the documents that were added last counts if it is larger.
         """
         limits = replace(self._limits, records=self._max_records())
         return limits.chunk_records(max(self._overhead, overhead), self._records)

@@ -1,4 +1,4 @@
-"""What became of the bytes of each span: the arithmetic between an outcome and the balance."""
+"""Counts the bytes of each span by outcome, and makes dead letters of rejected documents."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from sidecar.model.span import PendingSpan
 
 
 def count_skipped(span: PendingSpan, records: RecordBatch) -> None:
-    """Count the bytes that no document holds, by reason."""
+    """Count the bytes of a span that are in no document, by reason."""
     for gap in records.lines.skipped:
         span.amounts.add(f"skipped:{gap.reason}", gap.end - gap.start, int(gap.reason == "empty"))
     for gap in records.filtered:
@@ -24,7 +24,7 @@ def count_skipped(span: PendingSpan, records: RecordBatch) -> None:
 def settle(
     parts: Sequence[BatchPart], batch: Batch, outcome: DeliveryResult, pipeline: str, sink: str, now: float
 ) -> None:
-    """Settle the span of each part: what is not rejected is stored."""
+    """Settle the span of each part of a delivered batch: what is not rejected is stored."""
     first = 0
     for part in parts:
         size = len(part.documents)
@@ -44,7 +44,7 @@ def _make_dead_letters(
     part: BatchPart, first: int, refused: Sequence[Rejection], batch: Batch, pipeline: str, sink: str, now: float,
     attempts: int,
 ) -> None:  # fmt: skip
-    """Make dead letters of these documents of a part, whose first one has the index `first` in the batch."""
+    """Make dead letters of the rejected documents of a part, the first of which has index `first` in the batch."""
     if not refused:
         return
     generation, amounts, letters = part.documents.generation, part.span.amounts, part.span.dead_letters
@@ -61,7 +61,7 @@ def _make_dead_letters(
 
 
 def count_undecodable(part: BatchPart, refused: frozenset[int], pipeline: str, sink: str, now: float) -> Documents:
-    """Lines that the strict policy refuses, by index, become dead letters; returns the documents that remain."""
+    """Make dead letters of the lines with invalid text, by index. Return the documents that remain."""
     documents = part.documents
     reason = "the line is not valid in its encoding and encoding_errors is strict"
     rejections = [Rejection(index, "invalid_text", reason) for index in sorted(refused)]

@@ -16,7 +16,7 @@ from sidecar.tail.reader import Reader
 
 
 class Stages(msgspec.Struct, frozen=True):
-    """The rooms that a line of this pipeline passes, in order."""
+    """The stages of one pipeline, in the order in which a chunk passes them."""
 
     reader: Reader
     framing: Framer
@@ -25,18 +25,18 @@ class Stages(msgspec.Struct, frozen=True):
     finisher: DocumentBuilder
 
     def documents(self, chunk: Chunk) -> tuple[LineBatch, RecordBatch, Documents]:
-        """A chunk all the way to finished documents."""
+        """Run a chunk through all stages. Return its lines, records and documents."""
         lines = self.framing.lines(chunk)
         records = self.records(lines)
         return lines, records, self.finisher.documents(records)
 
     def records(self, lines: LineBatch) -> RecordBatch:
-        """Lines to fields, and to what the transforms make of them."""
+        """Parse lines and apply all transforms."""
         *_, (_, records) = self.stages(lines)
         return records
 
     def stages(self, lines: LineBatch) -> Iterator[tuple[str, RecordBatch]]:
-        """The same one by one: what the parser has made of the lines, and then each transform by its name."""
+        """Yield the records after the parser, and after each transform, with the name of that stage."""
         records = self.parser.parse(lines)
         yield "parser", records
         for step in self.steps:

@@ -180,7 +180,7 @@ def test_a_single_document_that_is_too_large_is_a_dead_letter() -> None:
 
 def test_a_whole_batch_refused_alike_is_a_bad_set_up_and_no_flood_of_dead_letters() -> None:
     size = UNIFORM_REJECTION_LIMIT + 1
-    with pytest.raises(Misconfigured, match="refused alike"):
+    with pytest.raises(Misconfigured, match="rejected with the same error"):
         courier(Destination(verdict(rejected=range(size)))).deliver(batch_of(size))
 
 
