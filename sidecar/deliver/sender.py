@@ -1,4 +1,4 @@
-"""Sends batches to one sink, each in a thread of its own, and pauses after an attempt that failed as a whole."""
+"""Sends batches to one sink, each in a separate thread, and pauses after an attempt that failed as a whole."""
 
 from __future__ import annotations
 
@@ -44,8 +44,8 @@ class Sender:
         self._context, self._sink, self._concurrency = context, sink, concurrency
         self._ledger, self._status = ledger, status
         self._post, self._on_delivered, self._spawn = post, on_delivered, spawn or self._spawn_thread
-        self.writer = RetryingWriter(sink, stop)
-        self.pause = RetryPause()
+        self._writer = RetryingWriter(sink, stop)
+        self._pause = RetryPause()
         self.delivered_at = context.clock.monotonic()
         self.last_send_at = float("-inf")
         self.in_flight = 0
@@ -63,15 +63,19 @@ class Sender:
     @property
     def has_slot(self) -> bool:
         """Return whether one more batch may be in flight. A sink that was down gets one at a time at first."""
-        return self.in_flight < (1 if self.pause.failures else self._concurrency)
+        return self.in_flight < (1 if self._pause.failures else self._concurrency)
 
     def is_available(self, now: float) -> bool:
         """Return whether the sink is worth reading for: it did not fail, or its pause is over."""
-        return self._failure is None and now >= self.pause.ends_at
+        return self._failure is None and now >= self._pause.ends_at
 
     def due_at(self, now: float) -> float:
         """Return when a pause after a failure ends, infinity if there is none."""
-        return self.pause.ends_at if self.pause.ends_at > now else float("inf")
+        return self._pause.ends_at if self._pause.ends_at > now else float("inf")
+
+    def learned_limit(self) -> int | None:
+        """Return how many records the sink takes in one request, None while no request was too large."""
+        return self._writer.limit
 
     def read_pause(self, now: float) -> float:
         """Return how many seconds reading should wait for the batch that was sent last."""
@@ -96,9 +100,13 @@ class Sender:
         if self._failure is None:
             return
         self._is_open = self._is_open and not isinstance(self._sink, ResumableSink)
-        self.pause.start(self._failure, self._context.clock.monotonic(), self.last_send_at)
+        self._pause.start(self._failure, self._context.clock.monotonic(), self.last_send_at)
         self._failure = None
         gc.collect()  # an exception holds the frames of its traceback in a cycle, and with them the batch
+
+    def drain(self, give_up_at: float) -> None:
+        """Try a sink that failed again at once, and once more just before `give_up_at`."""
+        self._pause.drain(self._context.clock.monotonic(), give_up_at)
 
     def close(self) -> None:
         """Close the sink, unless a thread still writes to it."""
@@ -116,7 +124,7 @@ class Sender:
         began = self._context.clock.monotonic()
         try:
             self._open()
-            result = self.writer.deliver(batch)
+            result = self._writer.deliver(batch)
         except DeliveryError as error:
             result = error
         except Exception as error:  # of a plug-in or of the state: the documents are sent again
@@ -153,7 +161,7 @@ class Sender:
         counters.attempts.add(result.attempts - 1)
         counters.documents.add(len(batch))
         self._status.up()
-        self.pause.reset()
+        self._pause.reset()
         self.delivered_at = self._context.clock.monotonic()
         self._on_delivered(parts, batch, result)
         if result.rejected:

@@ -1,4 +1,4 @@
-"""The files of one sink: which to read next, which to read later, and how far each is behind."""
+"""The files of one sink: which to read next, which to read later, and the lag of each."""
 
 from __future__ import annotations
 

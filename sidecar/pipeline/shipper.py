@@ -1,6 +1,6 @@
 """Ships the lines of one pipeline to one sink: reads, processes, sends and commits in one loop.
 
-One thread runs the loop; each batch in flight has a thread of its own. A checkpoint moves only when the sink has
+One thread runs the loop, and one more writes each batch in flight. A checkpoint moves only when the sink has
 answered for every document before it. A sink that fails makes the shipper drop what it has read and read it again
 later: an outage costs lag and no memory.
 """
@@ -78,7 +78,7 @@ class Shipper(threading.Thread):
             context, sink, limits.concurrency, ledger, self._status, self._stop_now, self._inbox.put,
             self._on_delivered, spawn,
         )  # fmt: skip
-        self._batcher = Batcher(limits, lambda: self._sender.writer.limit)
+        self._batcher = Batcher(limits, self._sender.learned_limit)
 
     # ── requests of other threads ───────────────────────────────────────────────────────────────────────────
 
@@ -133,7 +133,7 @@ class Shipper(threading.Thread):
         return self._status.is_down
 
     def status(self, destination: str) -> ShipperStatus:
-        """Return the status of the sink, which is at `destination`, and how far it is behind."""
+        """Return the status and the lag of the sink. `destination`: where its documents go."""
         sink = self._status.snapshot()
         lag_bytes, lag_s = self._queue.lag(self._context.clock.monotonic())
         return ShipperStatus(
@@ -278,7 +278,7 @@ class Shipper(threading.Thread):
     def _start_draining(self, give_up_at: float) -> None:
         self._is_draining = True
         self._queue.retry_all()
-        self._sender.pause.drain(self._context.clock.monotonic(), give_up_at)
+        self._sender.drain(give_up_at)
         self._committer.end_pause()
 
     def _start_handing_over(self) -> None:

@@ -11,7 +11,7 @@ from sidecar.deliver.batcher import BatchPart
 from sidecar.deliver.retry import DeliveryResult
 from sidecar.deliver.sender import READ_PAUSE_AFTER_SEND_S, Sender, Task
 from sidecar.deliver.sink_status import SinkStatus
-from sidecar.errors import Misconfigured, Retryable, StateError
+from sidecar.errors import Misconfigured, RequestTooLarge, Retryable, StateError
 from sidecar.model.batch import Batch, WriteResult
 from sidecar.model.lines import RecordRanges
 from sidecar.model.span import PendingSpan
@@ -218,6 +218,24 @@ def test_a_sink_with_a_position_is_resumed_once_and_again_after_a_failure(tmp_pa
     fixture.send()
     assert sink.resumed == [None, "opened 1"]
     assert fixture.ledger.receipt("app", "db") == "opened 2"
+
+
+def test_a_drain_tries_a_sink_that_failed_at_once(tmp_path: Path) -> None:
+    fixture = SenderFixture(tmp_path, ScriptedSink([Retryable("down", retry_after=10.0)]))
+    fixture.fail()
+    now = fixture.clock.monotonic()
+    assert fixture.sender.due_at(now) >= now + 10.0
+    fixture.sender.drain(now + 25.0)
+    assert fixture.sender.is_available(now)
+    assert fixture.sender.due_at(now) == float("inf")
+
+
+def test_the_sender_knows_how_many_records_the_sink_takes_in_one_request(tmp_path: Path) -> None:
+    fixture = SenderFixture(tmp_path, ScriptedSink([RequestTooLarge("413")]))
+    assert fixture.sender.learned_limit() is None
+    fixture.sender.send(parts_of(8))
+    fixture.work()
+    assert fixture.sender.learned_limit() == 4
 
 
 class ClosingSink(ScriptedSink):

@@ -1,0 +1,71 @@
+"""A chunk becomes documents, and everything that came of its lines is counted."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from sidecar.config.pipeline import PipelineSettings
+from sidecar.deliver.batcher import BatchPart
+from sidecar.model.documents import BulkFraming, EncodedDocuments
+from sidecar.model.lines import Chunk
+from sidecar.pipeline.builder import build_stages
+from sidecar.pipeline.chunk_processor import ChunkProcessor
+from tests.unit.pipeline.builders import FilesFixture
+
+
+class ProcessorFixture(FilesFixture):
+    """The stages of a pipeline, and one file whose lines go through them."""
+
+    def __init__(self, folder: Path, framing: BulkFraming | None = None, **pipeline: Any) -> None:
+        super().__init__(folder)
+        settings = PipelineSettings.model_validate({"paths": [str(folder / "*.log")], **pipeline})
+        self.processor = ChunkProcessor(self.context, build_stages(settings, self.clock, "host", {}), framing)
+
+    def process(self, data: bytes) -> BatchPart:
+        cursor = self.write("a.log", data)
+        chunk = Chunk(cursor.life.generation, cursor.offset, data, cursor.offset + len(data))
+        return self.processor.process(cursor, chunk)
+
+
+@pytest.fixture
+def fixture(tmp_path: Path) -> ProcessorFixture:
+    return ProcessorFixture(tmp_path)
+
+
+def test_each_line_is_a_document_of_an_unsettled_span(fixture: ProcessorFixture) -> None:
+    part = fixture.process(b"one\ntwo\n")
+    assert (len(part.documents), part.log_bytes) == (2, 8)
+    assert (part.span.start, part.span.end, part.span.settled) == (0, 8, False)
+    assert (fixture.counters.bytes_read, fixture.counters.lines_read) == (8, 2)
+
+
+def test_a_chunk_without_documents_is_settled_and_counted(fixture: ProcessorFixture) -> None:
+    part = fixture.process(b"\n\n")
+    assert part.span.settled
+    assert part.span.amounts.bytes_ == {"skipped:empty": 2}
+
+
+def test_lines_of_invalid_text_become_dead_letters_where_the_encoding_is_strict(tmp_path: Path) -> None:
+    part = ProcessorFixture(tmp_path, encoding_errors="strict").process(b"good\n\xff\n")
+    assert len(part.documents) == 1
+    assert [letter.kind for letter in part.span.dead_letters] == ["invalid_text"]
+
+
+def test_lines_that_the_parser_does_not_match_are_counted(tmp_path: Path) -> None:
+    fixture = ProcessorFixture(tmp_path, parser="json")
+    fixture.process(b'{"a": 1}\nno json\n')
+    assert fixture.counters.unparsed == 1
+
+
+def test_a_transform_that_fails_is_reported_once_and_counted_always(tmp_path: Path) -> None:
+    fixture = ProcessorFixture(tmp_path, parser="json", transforms=[{"convert": {"n": "integer"}}])
+    fixture.process(b'{"n": "x"}\n{"n": "y"}\n')
+    fixture.process(b'{"n": "z"}\n')
+    assert fixture.event_names().count("TransformFailed") == 1
+    assert list(fixture.counters.transform_errors.values()) == [3]
+
+
+def test_documents_are_encoded_at_once_for_a_sink_that_wants_text_around_them(tmp_path: Path) -> None:
+    part = ProcessorFixture(tmp_path, BulkFraming("<", ">\n")).process(b"one\n")
+    assert isinstance(part.documents, EncodedDocuments)
