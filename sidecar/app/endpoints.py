@@ -113,9 +113,9 @@ class Endpoints:
             reason = ": ".join(filter(None, (error.filename, error.strerror))) or "no reason given"
             if admin.required:
                 raise ConfigurationError(
-                    f"nothing can listen on {host}:{port} ({reason})",
+                    f"cannot listen on {host}:{port}: {reason}",
                     location="admin",
-                    hint="choose another port, or mend the file",
+                    hint="choose another port, or correct the file",
                 ) from None
             self._emit(events.NoListener(f"{host}:{port}", reason))
 

@@ -52,7 +52,7 @@ class ConfigReloader:
         try:
             settings = self._load()
             if settings.state_directory() != self._state_dir:
-                raise ConfigurationError("state_dir cannot change while the sidecar runs", hint="start it again")
+                raise ConfigurationError("state_dir cannot change while the sidecar runs", hint="restart the sidecar")
         except ConfigurationError as error:
             self.refuse(error)
             return None

@@ -89,7 +89,7 @@ class Shutdown:
             timeout_s = self._options.pod.deadline_s(_DEFAULT_TIMEOUT_S)
         if not self._options.once:
             self.wait_for_application(pipelines, max(0.0, timeout_s - _DELIVERY_RESERVE_S))
-            self._emit(events.Draining(self._requests.reason or "a part of the sidecar failed", timeout_s))
+            self._emit(events.Draining(self._requests.reason or "a thread of the sidecar has crashed", timeout_s))
             pipelines.stop_watching()
         self.wait_for_copies(pipelines, min(2 * QUIET_S, timeout_s / 2))
         pipelines.finish_files()

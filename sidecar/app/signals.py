@@ -131,7 +131,7 @@ class StopRequests:
         if self.shutdown.is_set() and self.is_from_signal:
             self.immediate.set()
         self.is_from_signal = True
-        self.request_shutdown(f"asked to end ({signal.Signals(number).name})")
+        self.request_shutdown(f"received {signal.Signals(number).name}")
 
     def _on_reload(self, number: int, frame: FrameType | None) -> None:
         self.reload.set()

@@ -45,7 +45,7 @@ def snapshot(
 ) -> Snapshot:
     """Return all that is known now.
 
-    `most_files` limits the listed files: the `most_files` furthest behind, the largest, and the first by name.
+    `most_files` limits the list of files: that many with the largest backlog, the largest ones, the first by name.
     """
     shippers, pipelines = list(supervisor.shippers), dict(supervisor.pipelines)
     totals = [_file_totals(name, pipeline) for name, pipeline in pipelines.items()]

@@ -125,8 +125,8 @@ class Supervisor:
         self._start_threads()
         if unsafe:
             raise ConfigurationError(
-                "multiline cannot change while a destination does not answer", location=f"pipelines.{unsafe[0]}",
-                hint="change it again later, or start the sidecar again",
+                "multiline cannot change while a sink is unavailable", location=f"pipelines.{unsafe[0]}",
+                hint="change it again later, or restart the sidecar",
             )  # fmt: skip
         self._emit(events.Reloaded(", ".join(settings.pipelines)))
 

@@ -47,7 +47,7 @@ def test_only_the_first_reason_to_shut_down_counts() -> None:
     assert not requests.immediate.is_set()
 
 
-def test_a_pipe_that_is_full_blocks_nobody_and_ends_the_next_wait() -> None:
+def test_a_pipe_that_is_full_does_not_block_and_ends_the_next_wait() -> None:
     waker = Waker()
     for _ in range(100_000):
         waker.wake()
