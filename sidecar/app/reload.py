@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
 from sidecar.app.signals import Request
-from sidecar.app.status import hash_settings
 from sidecar.config.reload_watch import ConfigFileWatch
 from sidecar.config.settings import Settings
 from sidecar.errors import ConfigurationError
@@ -71,3 +72,8 @@ class ConfigReloader:
         """Report that the new settings are bad and those before them stay in force."""
         self.status = replace(self.status, refused=self.status.refused + 1, is_last_good=False)
         self._emit(events.ConfigurationKept("; ".join(error.problems)))
+
+
+def hash_settings(settings: Settings) -> str:
+    """Return a short hash that tells configurations apart. Secrets are hashed as stars."""
+    return hashlib.sha256(json.dumps(settings.model_dump(mode="json"), sort_keys=True).encode()).hexdigest()[:16]

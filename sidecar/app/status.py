@@ -5,9 +5,7 @@ None of them waits for a scan, a read or a delivery.
 
 from __future__ import annotations
 
-import hashlib
 import heapq
-import json
 import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import islice
@@ -185,8 +183,3 @@ def volumes(supervisor: Supervisor, totals: Sequence[FileTotals]) -> Iterator[Vo
     if limit is not None:  # the kubelet compares a `sizeLimit` with the size of the files
         yield from (VolumeStatus(total.pipeline, total.bytes, limit) for total in totals)
     yield from supervisor.volumes.latest
-
-
-def hash_settings(settings: Settings) -> str:
-    """Return a short hash that tells configurations apart. Secrets are hashed as stars."""
-    return hashlib.sha256(json.dumps(settings.model_dump(mode="json"), sort_keys=True).encode()).hexdigest()[:16]

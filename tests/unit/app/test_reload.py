@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from sidecar.app.reload import ConfigReloader
+from sidecar.app.reload import ConfigReloader, hash_settings
 from sidecar.app.signals import StopRequests
 from sidecar.config.settings import Settings
 from sidecar.errors import ConfigurationError
@@ -96,3 +96,12 @@ def test_another_state_directory_is_refused(here: Reloading) -> None:
     here.request.set()
     assert here.poll() is None
     assert "state_dir" in here.emitted[0].text()
+
+
+def test_the_hash_tells_settings_apart_and_knows_no_secret(tmp_path: Path) -> None:
+    def hash_with(**sink: str) -> str:
+        sinks = {"db": {"type": "elasticsearch", "hosts": ["https://es:9200"], "index": "logs", **sink}}
+        return hash_settings(build_settings(tmp_path, sinks=sinks))
+
+    assert hash_with(api_key="one") == hash_with(api_key="two")
+    assert hash_with(api_key="one") != hash_with(api_key="one", index="other")

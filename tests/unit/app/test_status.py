@@ -103,12 +103,3 @@ def test_outcomes_of_one_kind_are_added_up_in_the_last_message() -> None:
     outcomes = {"stored": 5, "lost:truncated": 2, "lost:deleted": 1, "skipped:empty": 1}
     event = status.balance_event(BalanceStatus("db", outcomes, {"stored": 1, "dead_letter": 0}, 4))
     assert (event.stored, event.lost, event.skipped, event.unsettled, event.seen) == (5, 3, 1, 4, 13)
-
-
-def test_the_hash_tells_settings_apart_and_knows_no_secret(tmp_path: Path) -> None:
-    def hash_with(**sink: str) -> str:
-        sinks = {"db": {"type": "elasticsearch", "hosts": ["https://es:9200"], "index": "logs", **sink}}
-        return status.hash_settings(build_settings(tmp_path, sinks=sinks))
-
-    assert hash_with(api_key="one") == hash_with(api_key="two")
-    assert hash_with(api_key="one") != hash_with(api_key="one", index="other")
