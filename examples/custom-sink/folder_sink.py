@@ -3,15 +3,13 @@
 from pathlib import Path
 from typing import ClassVar, Literal, Self
 
-from sidecar.errors import Misconfigured, Retryable
-from sidecar.model.batch import Batch, WriteResult
-from sidecar.sinks.contract import SinkSettings
+from sidecar.sinks import Batch, Misconfigured, Retryable, SinkSettings, WriteResult
 
 
 class FolderSettings(SinkSettings):
     type: Literal["folder"] = "folder"
     path: Path
-    """The folder that takes the files."""
+    """The folder for the files."""
     schemes: ClassVar[tuple[str, ...]] = ("folder",)
 
     @classmethod
@@ -33,18 +31,18 @@ class FolderSink:
 
     def open(self) -> None:
         if not self.path.is_dir():
-            raise Misconfigured("there is no such folder", location=str(self.path), hint="make it")
+            raise Misconfigured("there is no such folder", location=str(self.path), hint="create it")
 
     def write(self, batch: Batch) -> WriteResult:
-        already = 0
+        duplicates = 0
         try:
             for name, document in zip(batch.ids, batch.documents, strict=True):
                 file = self.path / f"{name}.json"
-                already += file.exists()
+                duplicates += file.exists()
                 file.write_text(document, encoding="utf-8")
         except OSError as error:  # nothing is settled: the same documents come again, under the same names
             raise Retryable(f"cannot be written ({error.strerror})", location=str(self.path)) from error
-        return WriteResult(range(len(batch)), already=already)
+        return WriteResult(range(len(batch)), duplicates=duplicates)
 
     def close(self) -> None:
         pass

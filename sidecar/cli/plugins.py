@@ -7,8 +7,9 @@ import argparse
 from rich.table import Table
 
 from sidecar.cli.console import make_text, put
+from sidecar.parse import plugin as parsers
 from sidecar.parse.settings import BUILT_IN as PARSERS
-from sidecar.sinks import registry
+from sidecar.sinks import registry as sinks
 from sidecar.transform import registry as transforms
 from sidecar.transform.registry import KINDS as TRANSFORMS
 
@@ -23,13 +24,15 @@ def run(options: argparse.Namespace) -> int:
     table = Table(box=None, pad_edge=False)
     for heading in ("kind", "name", "from", "description"):
         table.add_column(heading, no_wrap=heading != "description")
-    for entry in registry.catalogue():
-        table.add_row("sink", *map(make_text, (entry.name, entry.origin, entry.summary)))
+    for info in sinks.catalogue():
+        table.add_row("sink", *map(make_text, info))
     for name, summary in PARSERS.items():
         table.add_row("parser", name, "built in", summary)
+    for info in parsers.PLUGINS.catalogue():
+        table.add_row("parser", *map(make_text, info))
     for name, summary in TRANSFORMS.items():
         table.add_row("transform", name, "built in", summary)
-    for own in transforms.catalogue():
-        table.add_row("transform", *map(make_text, (own.name, own.origin, own.summary)))
+    for info in transforms.PLUGINS.catalogue():
+        table.add_row("transform", *map(make_text, info))
     put(table)
     return 0

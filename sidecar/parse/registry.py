@@ -19,6 +19,7 @@ from sidecar.parse.log_formats import FORMATS
 from sidecar.parse.logfmt import LogfmtParser
 from sidecar.parse.mysql_slow import MYSQL_SLOW
 from sidecar.parse.plain import PlainTextParser
+from sidecar.parse.plugin import PluginParser
 from sidecar.parse.regex import RegexParser
 from sidecar.parse.settings import (
     ContainerSettings,
@@ -27,6 +28,7 @@ from sidecar.parse.settings import (
     GrokSettings,
     JsonSettings,
     LogfmtSettings,
+    PluginParserSettings,
     RegexSettings,
     SimpleParserSettings,
     TimestampSettings,
@@ -48,6 +50,7 @@ ParserSettings = (
     | CsvSettings
     | LogfmtSettings
     | ContainerSettings
+    | PluginParserSettings
 )
 
 
@@ -71,6 +74,9 @@ def _create_one(
     timestamps = Timestamps(timestamp.formats, timestamp.zone, clock)
     if isinstance(settings, JsonSettings):
         return JsonParser(timestamps, reserved, timestamp.field, settings.target)
+    if isinstance(settings, PluginParserSettings):
+        json_parser = JsonParser(timestamps, reserved, timestamp.field)
+        return PluginParser(settings.type, settings.create(), json_parser)
     if isinstance(settings, RegexSettings):
         return RegexParser(settings.pattern, TypedFields(settings.types, timestamps, timestamp.field))
     if isinstance(settings, GrokSettings):

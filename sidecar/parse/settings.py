@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal, get_args
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from pydantic import AfterValidator, BeforeValidator, Field, field_validator, model_validator
+from pydantic import AfterValidator, BeforeValidator, Discriminator, Field, Tag, field_validator, model_validator
 
+from sidecar.errors import ConfigurationError
 from sidecar.lib.conversions import FieldType
 from sidecar.lib.jsontext.nested import MAX_PATH_DEPTH
 from sidecar.lib.settings_model import COMMAS, SHOWN, SettingsModel
+from sidecar.lib.suggestions import suggestion_for
 from sidecar.lib.user_regex import compile_user_regex
 from sidecar.parse.dissect import Dissection
 from sidecar.parse.grok import expand_pattern
+from sidecar.parse.plugin import PLUGINS, ParseLine, resolve
 
 BUILT_IN = {
     "plain": "any text: the whole line is the message",
@@ -178,16 +182,75 @@ def _expand_name(value: object) -> object:
     return {"type": value} if isinstance(value, str) else value
 
 
+class PluginParserSettings(SettingsModel):
+    """A parser that was installed next to the sidecar (entry point `log_sidecar.parsers`), with its own options."""
+
+    type: str
+    """Name of its entry point."""
+
+    options: dict[str, Any] = Field(default_factory=dict)
+    """What its factory is called with; in the configuration they are next to `type`."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _collect_options(cls, given: Any) -> Any:
+        if not isinstance(given, Mapping):
+            return given
+        return {"type": given.get("type"), "options": {key: value for key, value in given.items() if key != "type"}}
+
+    @model_validator(mode="after")
+    def _check_plugin(self) -> PluginParserSettings:
+        self.create()
+        return self
+
+    def create(self) -> ParseLine:
+        """Return the function that parses a line. Raise `ValueError` with the reason if there is none."""
+        try:
+            factory = resolve(self.type)
+        except LookupError:
+            known = {*BUILT_IN, *PLUGINS.names()} - {self.type}
+            raise ValueError(f'"{self.type}" is not known{suggestion_for(self.type, known)}') from None
+        except ConfigurationError as error:
+            raise ValueError(str(error)) from error
+        try:
+            parse_line = factory(**self.options)
+        except Exception as error:  # the code of a plug-in may raise anything
+            reason = str(error) or type(error).__name__
+            raise ValueError(f"{self.type} does not accept its options: {reason}") from error
+        if not callable(parse_line):
+            raise ValueError(f"the factory of {self.type} returned no function")
+        return parse_line
+
+
+_SIMPLE = frozenset(get_args(SimpleParserSettings.model_fields["type"].annotation))
+
+
+def _tag_of(value: object) -> str | None:
+    """Return the tag of the model that reads these settings, None if they have no `type`."""
+    name = value.get("type") if isinstance(value, Mapping) else getattr(value, "type", None)
+    if not isinstance(name, str):
+        return None
+    if name in ("cri", "docker"):
+        return "cri"
+    return "plain" if name in _SIMPLE else name if name in BUILT_IN else "own"
+
+
+def _tag_of_content(value: object) -> str | None:
+    tag = _tag_of(value)
+    return "own" if tag == "cri" else tag
+
+
 Content = Annotated[
     Annotated[
-        SimpleParserSettings
-        | JsonSettings
-        | RegexSettings
-        | GrokSettings
-        | DissectSettings
-        | CsvSettings
-        | LogfmtSettings,
-        Field(discriminator="type"),
+        Annotated[SimpleParserSettings, Tag("plain")]
+        | Annotated[JsonSettings, Tag("json")]
+        | Annotated[RegexSettings, Tag("regex")]
+        | Annotated[GrokSettings, Tag("grok")]
+        | Annotated[DissectSettings, Tag("dissect")]
+        | Annotated[CsvSettings, Tag("csv")]
+        | Annotated[LogfmtSettings, Tag("logfmt")]
+        | Annotated[PluginParserSettings, Tag("own")],
+        Discriminator(_tag_of_content),
     ],
     BeforeValidator(_expand_name, json_schema_input_type=str | dict[str, object]),
 ]
@@ -209,15 +272,16 @@ JOINING = {"cri": "cri", "docker": "docker", "mysql_slow": "mysql_slow"}
 
 AnyParser = Annotated[
     Annotated[
-        SimpleParserSettings
-        | JsonSettings
-        | RegexSettings
-        | GrokSettings
-        | DissectSettings
-        | CsvSettings
-        | LogfmtSettings
-        | ContainerSettings,
-        Field(discriminator="type"),
+        Annotated[SimpleParserSettings, Tag("plain")]
+        | Annotated[JsonSettings, Tag("json")]
+        | Annotated[RegexSettings, Tag("regex")]
+        | Annotated[GrokSettings, Tag("grok")]
+        | Annotated[DissectSettings, Tag("dissect")]
+        | Annotated[CsvSettings, Tag("csv")]
+        | Annotated[LogfmtSettings, Tag("logfmt")]
+        | Annotated[ContainerSettings, Tag("cri")]
+        | Annotated[PluginParserSettings, Tag("own")],
+        Discriminator(_tag_of),
     ],
     BeforeValidator(_expand_name, json_schema_input_type=str | dict[str, object]),
 ]

@@ -1,19 +1,18 @@
-"""Which sinks there are: built-in ones as lines of data, others by entry point; none is imported before its use."""
+"""The sinks: built-in ones as lines of data, plug-ins by entry point; none is imported before its use."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from importlib import import_module
-from importlib.metadata import EntryPoint, entry_points
 from typing import Any, cast
 
 from sidecar.errors import ConfigurationError
+from sidecar.lib.plugins import PluginGroup, PluginInfo, summary_of
 from sidecar.lib.suggestions import suggestion_for
 from sidecar.sinks.contract import Sink, SinkSettings, SinkType
 
-GROUP = "log_sidecar.sinks"
-"""Entry point group of plug-ins: name → class of the sink."""
+PLUGINS = PluginGroup("log_sidecar.sinks", "sink")
+"""Plug-ins: name → class of the sink."""
 
 BUILT_IN = {
     "elasticsearch": "sidecar.sinks.elasticsearch.sink:ElasticsearchSink",
@@ -44,51 +43,47 @@ _MISTAKEN_SCHEMES = {
 """Schemes that look right, and the ones that are."""
 
 
-@dataclass(frozen=True, slots=True)
-class SinkInfo:
-    """One sink for `sidecar plugins`."""
-
-    name: str
-    origin: str
-    summary: str
-
-
 def names() -> list[str]:
-    """The names of all sinks that are installed."""
-    return [*BUILT_IN, *(point.name for point in _plugins() if point.name not in BUILT_IN)]
+    """Return the names of all sinks that are installed."""
+    return [*BUILT_IN, *_plugin_names()]
 
 
 def resolve(name: str) -> SinkType:
-    """The sink with this name. Raises `ConfigurationError` with a suggestion for an unknown one."""
+    """Return the sink with this name. Raise `ConfigurationError` for an unknown one, with a suggestion, and for a
+    plug-in that cannot be imported."""
     if name in BUILT_IN:
         module, _, attribute = BUILT_IN[name].partition(":")
         return cast(SinkType, getattr(import_module(module), attribute))
-    for point in _plugins():
-        if point.name == name:
-            return cast(SinkType, point.load())
+    if name in _plugin_names():
+        return _load_plugin(name)
     raise ConfigurationError(f'there is no sink "{name}"{_suggestion(name, names())}')
 
 
 def for_url(url: str) -> SinkType:
-    """The sink that a URL means by its scheme. Raises `ConfigurationError` without showing the rest of the URL."""
+    """Return the sink that a URL means by its scheme. Raise `ConfigurationError` without the rest of the URL."""
     scheme = url.partition(":")[0].lower()
     if scheme in SCHEMES:
         return resolve(SCHEMES[scheme])
-    known = list(SCHEMES)
-    for point in _plugins():
-        sink = cast(SinkType, point.load())
+    known, broken = list(SCHEMES), []
+    for name in _plugin_names():
+        try:
+            sink = _load_plugin(name)
+        except ConfigurationError as error:
+            broken.append(error.message)
+            continue
         if scheme in sink.settings.schemes:
             return sink
         known += sink.settings.schemes
     meant = _MISTAKEN_SCHEMES.get(scheme)
     suggestion = f'; did you mean "{meant}"?' if meant else _suggestion(scheme, known)
-    raise ConfigurationError(f'no sink has URLs that begin with "{scheme}:"{suggestion}')
+    reasons = "".join(f"; {reason}" for reason in broken)
+    raise ConfigurationError(f'no sink has URLs that begin with "{scheme}:"{suggestion}{reasons}')
 
 
 def settings_for(value: str | Mapping[str, Any]) -> SinkSettings:
-    """Settings from the short form, a URL, or from a mapping with `type` or `url`.
+    """Return settings from the short form, a URL, or from a mapping with `type` or `url`.
 
-    Raises `ConfigurationError`, or pydantic's `ValidationError` for the fields.
+    Raise `ConfigurationError`, or pydantic's `ValidationError` for the fields.
     """
     if isinstance(value, str):
         return for_url(value).settings.from_url(value)
@@ -101,21 +96,30 @@ def settings_for(value: str | Mapping[str, Any]) -> SinkSettings:
 
 
 def create_sink(settings: SinkSettings) -> Sink:
-    """The sink for these settings, not yet connected."""
+    """Return the sink for these settings, not yet connected."""
     return resolve(settings.type)(settings)
 
 
-def catalogue() -> Iterator[SinkInfo]:
-    """Every sink that is installed, with where it comes from and what it says of itself."""
-    points = {point.name: point for point in _plugins()}
-    for name in names():
-        distribution = points[name].dist if name not in BUILT_IN else None
-        origin = f"{distribution.name} {distribution.version}" if distribution else "built in"
-        yield SinkInfo(name, origin, (resolve(name).__doc__ or "").strip().partition("\n")[0])
+def catalogue() -> Iterator[PluginInfo]:
+    """Yield every sink that is installed; one that cannot be imported has the reason as its summary."""
+    for name in BUILT_IN:
+        yield PluginInfo(name, "built in", summary_of(resolve(name)))
+    yield from (info for info in PLUGINS.catalogue() if info.name not in BUILT_IN)
 
 
-def _plugins() -> list[EntryPoint]:
-    return sorted(entry_points(group=GROUP), key=lambda point: point.name)
+def _plugin_names() -> list[str]:
+    return [name for name in PLUGINS.names() if name not in BUILT_IN]
+
+
+def _load_plugin(name: str) -> SinkType:
+    sink = PLUGINS.load(name)
+    missing = [attribute for attribute in ("settings", "concurrency") if not hasattr(sink, attribute)]
+    if missing:
+        raise ConfigurationError(
+            f'the sink "{name}" has no `{missing[0]}`',
+            hint="its entry point has to name a class with `settings` and `concurrency`",
+        )
+    return cast(SinkType, sink)
 
 
 def _suggestion(name: str, known: list[str]) -> str:

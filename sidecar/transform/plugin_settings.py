@@ -11,6 +11,7 @@ from pydantic import (
     model_validator,
 )
 
+from sidecar.errors import ConfigurationError
 from sidecar.lib.settings_model import SettingsModel
 from sidecar.lib.suggestions import suggestion_for
 from sidecar.model.records import Transform
@@ -38,14 +39,14 @@ class PluginSettings(SettingsModel):
 
     @model_validator(mode="after")
     def _can_be_called(self) -> PluginSettings:
-        known = [*KINDS, *registry.names()]
+        known = [*KINDS, *registry.PLUGINS.names()]
         if self.name not in known:
             advice = suggestion_for(self.name, known) or f"; known are {', '.join(known)}"
             raise ValueError(f'there is no transform "{self.name}"{advice}')
         try:
             function = registry.resolve(self.name)
-        except Exception as error:  # whatever the import of a plug-in raises
-            raise ValueError(f"{self.name} cannot be imported: {type(error).__name__}: {error}") from error
+        except ConfigurationError as error:
+            raise ValueError(str(error)) from error
         try:
             signature(function).bind([], **self.options)
         except TypeError as error:

@@ -24,7 +24,8 @@ SHOWN = {
     "ElasticsearchSettings.pipeline", "ElasticsearchSettings.username", "MongoDBSettings.collection",
     "MongoDBSettings.database", "MongoDBSettings.username", "MongoDBSettings.write_concern",
     "MultilineSettings.preset", "PipelineSettings.encoding", "PipelineSettings.exclude", "PipelineSettings.paths",
-    "PipelineSettings.sinks", "SQLiteSettings.table", "SinkSettings.type", "TimestampSettings.zone",
+    "PipelineSettings.sinks", "PluginParserSettings.type", "SQLiteSettings.table", "SinkSettings.type",
+    "TimestampSettings.zone",
 }  # fmt: skip
 """Texts that the page shows. Whatever else is a text could hold a secret."""
 
@@ -67,6 +68,7 @@ def test_no_text_is_shown_unless_its_type_says_so() -> None:
         "MongoDBSettings.url",
         "StaticFieldsSettings.add",
         "PluginSettings.options",
+        "PluginParserSettings.options",
         "GrokSettings.pattern",
     } <= hidden
 

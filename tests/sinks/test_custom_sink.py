@@ -1,10 +1,6 @@
 """The example plug-in: installed as a user would, found by its scheme, and conformant."""
 
 import json
-import os
-import shutil
-import subprocess
-import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -13,52 +9,31 @@ import pytest
 
 from sidecar.sinks import registry
 from sidecar.testing import SinkConformance, UnderTest
-
-EXAMPLE = Path(__file__).parents[2] / "examples" / "custom-sink"
+from tests.plugins import EXAMPLES, install_example, run_sidecar
 
 
 @pytest.fixture(scope="session")
 def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("plugin")
-    shutil.copytree(EXAMPLE, folder / "source")
-    options = ["--quiet", "--no-deps", "--no-build-isolation", "--disable-pip-version-check"]
-    command = [
-        sys.executable,
-        "-m",
-        "pip",
-        "install",
-        *options,
-        "--target",
-        str(folder / "site"),
-        str(folder / "source"),
-    ]
-    subprocess.run(command, check=True)
-    return folder / "site"
-
-
-def sidecar(installed: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    environ = {**os.environ, "PYTHONPATH": str(installed)}
-    command = [sys.executable, "-m", "sidecar", *arguments]
-    return subprocess.run(command, env=environ, capture_output=True, text=True, check=False)
+    return install_example("custom-sink", tmp_path_factory.mktemp("plugin"))
 
 
 def test_the_example_is_short_enough_to_be_read_at_a_glance() -> None:
-    assert len((EXAMPLE / "folder_sink.py").read_text().splitlines()) < 70
+    assert len((EXAMPLES / "custom-sink" / "folder_sink.py").read_text().splitlines()) < 70
 
 
 def test_an_installed_plug_in_is_listed_and_ships_a_log(installed: Path, tmp_path: Path) -> None:
-    assert "log-sidecar-folder 0.1.0" in sidecar(installed, "plugins").stdout
+    assert "log-sidecar-folder 0.1.0" in run_sidecar(installed, "plugins").stdout
     (tmp_path / "a.log").write_text('{"number":1}\n{"number":2}\n')
     out = tmp_path / "documents"
     out.mkdir()
     arguments = ["run", str(tmp_path / "a.log"), "--parser", "json", "--to", f"folder://{out}", "--once"]
-    done = sidecar(installed, *arguments, "--state-dir", str(tmp_path / "state"))
+    done = run_sidecar(installed, *arguments, "--state-dir", str(tmp_path / "state"))
     assert done.returncode == 0, done.stderr
     assert sorted(json.loads(path.read_text())["number"] for path in out.iterdir()) == [1, 2]
 
 
 def test_a_plug_in_that_is_not_installed_is_an_unknown_scheme_with_a_suggestion(tmp_path: Path) -> None:
-    done = sidecar(tmp_path, "check", "/var/log/*.log", "--to", "sqlit:///x.db")
+    done = run_sidecar(tmp_path, "check", "/var/log/*.log", "--to", "sqlit:///x.db")
     assert done.returncode == 2
     assert 'did you mean "sqlite"?' in done.stderr
 

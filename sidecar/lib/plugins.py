@@ -1,0 +1,70 @@
+"""Plug-ins by entry point: found by name, imported when first used, and named with the reason if that fails."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from importlib.metadata import EntryPoint, entry_points
+from typing import NamedTuple
+
+from sidecar.errors import ConfigurationError
+
+
+class PluginInfo(NamedTuple):
+    """One plug-in or built-in part, for a list."""
+
+    name: str
+    origin: str
+    """Distribution and version, or `built in`."""
+    summary: str
+    """First line of its docstring, or the reason why it cannot be imported."""
+
+
+class PluginGroup:
+    """The plug-ins of one entry point group. `kind` is what one of them is called in messages."""
+
+    def __init__(self, group: str, kind: str) -> None:
+        self._group, self._kind = group, kind
+
+    def names(self) -> list[str]:
+        """Return the names of all that are installed; none is imported."""
+        return [point.name for point in self._points()]
+
+    def load(self, name: str) -> object:
+        """Return what the entry point names. Raise `LookupError` for an unknown name, `ConfigurationError` if the
+        import fails."""
+        for point in self._points():
+            if point.name == name:
+                return self._load(point)
+        raise LookupError(name)
+
+    def catalogue(self) -> Iterator[PluginInfo]:
+        """Yield every plug-in; one that cannot be imported has the reason as its summary."""
+        for point in self._points():
+            try:
+                summary = summary_of(self._load(point))
+            except ConfigurationError as error:
+                summary = error.message
+            yield PluginInfo(point.name, _origin(point), summary)
+
+    def _load(self, point: EntryPoint) -> object:
+        try:
+            return point.load()
+        except Exception as error:  # the code of a plug-in may raise anything
+            reason = " ".join(f"{type(error).__name__}: {error}".split())
+            origin = _origin(point)
+            raise ConfigurationError(
+                f'the {self._kind} "{point.name}"{f" of {origin}" if origin else ""} cannot be imported ({reason})',
+                hint="install what it needs, or another version of it",
+            ) from error
+
+    def _points(self) -> list[EntryPoint]:
+        return sorted(entry_points(group=self._group), key=lambda point: point.name)
+
+
+def summary_of(plugin: object) -> str:
+    """Return the first line of its docstring."""
+    return (plugin.__doc__ or "").strip().partition("\n")[0]
+
+
+def _origin(point: EntryPoint) -> str:
+    return f"{point.dist.name} {point.dist.version}" if point.dist else ""

@@ -1,0 +1,160 @@
+"""The conformance kits accept what is allowed, refuse what is not, and say in words what is wrong."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import pytest
+
+from sidecar.sinks import Batch, WriteResult
+from sidecar.testing import ParserConformance, ParserUnderTest, SinkConformance, UnderTest
+
+
+class MemorySink:
+    """Stores documents under their ids, and does not say which were there before."""
+
+    def __init__(self, documents: dict[str, str]) -> None:
+        self.documents = documents
+
+    def open(self) -> None: ...
+
+    def close(self) -> None: ...
+
+    def probe(self) -> None: ...
+
+    def write(self, batch: Batch) -> WriteResult:
+        self.documents.update(zip(batch.ids, batch.documents, strict=True))
+        return WriteResult(range(len(batch)))
+
+
+class ListSink(MemorySink):
+    """Stores a document that comes again once more."""
+
+    def write(self, batch: Batch) -> WriteResult:
+        for name, document in zip(batch.ids, batch.documents, strict=True):
+            self.documents[f"{name}-{len(self.documents)}"] = document
+        return WriteResult(range(len(batch)))
+
+
+class ByTextSink(MemorySink):
+    def write(self, batch: Batch) -> WriteResult:
+        self.documents.update({document: document for document in batch.documents})
+        return WriteResult(range(len(batch)))
+
+
+class ForgetfulSink(MemorySink):
+    def write(self, batch: Batch) -> WriteResult:
+        super().write(batch.only(range(len(batch) - 1)))
+        return WriteResult(range(len(batch)))
+
+
+class SilentSink(MemorySink):
+    def write(self, batch: Batch) -> WriteResult:
+        new = [index for index, name in enumerate(batch.ids) if name not in self.documents]
+        super().write(batch)
+        return WriteResult(new)
+
+
+class MiscountingSink(MemorySink):
+    def write(self, batch: Batch) -> WriteResult:
+        return WriteResult(super().write(batch).stored, duplicates=3)
+
+
+class NoisySink(MemorySink):
+    def close(self) -> None:
+        raise RuntimeError("not open")
+
+
+class CuriousSink(MemorySink):
+    def probe(self) -> None:
+        self.documents["probe"] = '{"number":0}'
+
+
+def sink_under_test(kind: type[MemorySink]) -> UnderTest:
+    documents: dict[str, str] = {}
+    return UnderTest(lambda: kind(documents), lambda: {name: json.loads(text) for name, text in documents.items()})
+
+
+def failures(kit: object, make: Callable[[], Any]) -> list[str]:
+    """Do every test of a kit. Return what those that fail say."""
+    found = []
+    for name in dir(kit):
+        if name.startswith("test_"):
+            try:
+                getattr(kit, name)(make())
+            except AssertionError as error:
+                found.append(str(error))
+    return found
+
+
+def test_a_sink_that_is_idempotent_without_saying_so_passes() -> None:
+    assert failures(SinkConformance(), lambda: sink_under_test(MemorySink)) == []
+
+
+@pytest.mark.parametrize(
+    ("kind", "words"),
+    [
+        (ListSink, "must not be stored twice; the destination holds the numbers .*; use the ids of `Batch.ids`"),
+        (ByTextSink, "two lines with the same text have different ids"),
+        (
+            ForgetfulSink,
+            "`WriteResult.stored` names 25 documents, so the destination has to hold the numbers 0 to 24",
+        ),
+        (SilentSink, "a batch that comes again under the same ids counts as stored"),
+        (MiscountingSink, "`WriteResult.duplicates` says how many .* it says 3"),
+        (NoisySink, r"close\(\) must not raise, .*; it raised RuntimeError: not open"),
+        (CuriousSink, r"probe\(\) must not leave a document; the destination holds 1"),
+    ],
+)
+def test_what_a_sink_does_wrong_is_said_in_words(kind: type[MemorySink], words: str) -> None:
+    if kind is NoisySink:
+        with pytest.raises(AssertionError, match=words):
+            SinkConformance().test_closing_what_was_never_opened_is_nothing(sink_under_test(kind))
+        return
+    found = failures(SinkConformance(), lambda: sink_under_test(kind))
+    assert any(re.search(words, each) for each in found), found
+
+
+def pair(line: str) -> Mapping[str, Any]:
+    key, found, value = line.partition("=")
+    if not found:
+        raise ValueError("the line is no pair")
+    return {key: value}
+
+
+def parser_under_test(function: Callable[[str], Any], foreign: str | None = "no pair") -> ParserUnderTest:
+    return ParserUnderTest(lambda: function, "a=1", {"a": "1"}, foreign)
+
+
+def test_a_parser_that_keeps_the_rules_passes() -> None:
+    assert failures(ParserConformance(), lambda: parser_under_test(pair)) == []
+    assert failures(ParserConformance(), lambda: parser_under_test(lambda _: {"a": "1"}, None)) == []
+
+
+def test_what_a_parser_does_wrong_is_said_in_words() -> None:
+    lines: list[str] = []
+
+    def numbering(line: str) -> Mapping[str, Any]:
+        lines.append(line)
+        return {**pair(line), "line": len(lines)}
+
+    def nameless(line: str) -> Mapping[str, Any]:
+        if "=" not in line:
+            raise ValueError
+        return pair(line)
+
+    wrong: list[tuple[Callable[[str], Any], str]] = [
+        (lambda line: line, "a parser returns a mapping of fields; this one returned 'a=1'"),
+        (lambda _: {"b": 1}, "became other fields than expected"),
+        (numbering, "has to give the same fields, whatever lines came between"),
+        (lambda _: {"a": object()}, "cannot be written as JSON"),
+        (lambda _: {"a": "1"}, "'no pair' became {'a': '1'}"),
+        (lambda line: {line.split("=")[0]: line.split("=")[1]}, "raised IndexError"),
+        (nameless, "has no text; say why"),
+    ]
+    for function, words in wrong:
+        found = failures(ParserConformance(), lambda function=function: parser_under_test(function))  # type: ignore[misc]
+        assert any(words in each for each in found), (words, found)
