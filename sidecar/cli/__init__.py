@@ -21,6 +21,7 @@ from sidecar import __version__
 from sidecar.app.signals import hold_back
 from sidecar.cli import output
 from sidecar.errors import ConfigurationError, SidecarError
+from sidecar.lib.suggestions import suggestion_for
 
 COMMANDS = {
     "run": "tail files and ship every line to the sinks",
@@ -95,6 +96,12 @@ def _main(arguments: list[str]) -> int:
         if name in arguments[:1]:
             command.add_argument("-h", "--help", action="help", help="show this help and exit")
             import_module(f"sidecar.cli.{name.replace('-', '_')}").configure(command)
+    if not arguments:
+        parser.print_help(sys.stderr)
+        return USAGE
+    if not arguments[0].startswith("-") and arguments[0] not in COMMANDS:
+        known = suggestion_for(arguments[0], COMMANDS) or f"; commands are {', '.join(COMMANDS)}"
+        parser.error(f'there is no command "{arguments[0]}"{known}')
     return _run(parser, arguments)
 
 

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import argparse
+import os
+from collections.abc import Iterator
+from fnmatch import fnmatch
 from pathlib import Path
 
 from sidecar.cli.options import add_pipeline_options, find_config_file, load_settings
@@ -39,6 +42,8 @@ def run(options: argparse.Namespace) -> int:
         put_line(f"  {name}: {', '.join(pipeline.paths)} ({parsers})")
         for sink in settings.sinks_of(name):
             put_line(f"    to {_describe_sink(sink, settings)}")
+    for warning in _path_warnings(settings):
+        put_note(f"warning: {warning}")
     for risk in find_risks(settings, find_config_file(options)):
         put_note(f"warning: {risk.at}: {risk.reason}")
     code = _run_tests(settings)
@@ -47,6 +52,19 @@ def run(options: argparse.Namespace) -> int:
             put_line(f"{options.tried} as pipeline {name}:")
             print_stats(collect_stats(pipeline, Path(options.tried).absolute(), SystemClock()))
     return max(code, _probe_sinks(settings) if options.connect else 0)
+
+
+def _path_warnings(settings: Settings) -> Iterator[str]:
+    """Yield a sentence for each path that cannot match a file that is tailed."""
+    for name, pipeline in settings.pipelines.items():
+        for path in pipeline.paths:
+            excluding = [glob for glob in pipeline.exclude if fnmatch(Path(path).name, glob) or fnmatch(path, glob)]
+            if Path(path).is_dir():
+                yield f"pipelines.{name}.paths: {path} is a directory and matches no file; write {Path(path) / '*'}"
+            elif excluding:
+                yield f"pipelines.{name}.paths: {path} is left out by {excluding[0]} in pipelines.{name}.exclude"
+            elif Path(path).is_file() and not os.access(path, os.R_OK):
+                yield f"pipelines.{name}.paths: {path} cannot be read by this user; change its mode or owner"
 
 
 def _run_tests(settings: Settings) -> int:

@@ -10,7 +10,7 @@ from rich.table import Table
 
 from sidecar.cli.console import make_text, put
 from sidecar.cli.options import add_pipeline_options, choose_state_directory
-from sidecar.cli.output import put_json, put_line, put_note
+from sidecar.cli.output import count_of, put_error, put_json, put_line, put_note
 from sidecar.errors import ConfigurationError
 from sidecar.state.checkpoints import CheckpointFilter, CheckpointRow, Checkpoints
 from sidecar.state.database import open_database
@@ -53,17 +53,23 @@ def run(options: argparse.Namespace) -> int:
         checkpoints = Checkpoints(store)
         if options.action == "list":
             _print(checkpoints.places(wanted), as_json=options.json)
-        elif options.action == "rewind" and not options.new_ids:
-            _print_summary(checkpoints.rewind(wanted), "will be shipped again under the same ids")
+            return 0
+        if options.action == "rewind" and not options.new_ids:
+            rows, what = checkpoints.rewind(wanted), "will be shipped again under the same ids"
         else:
-            _print_summary(checkpoints.forget(wanted), "forgotten; what is still there will be shipped as new")
+            rows, what = checkpoints.forget(wanted), "forgotten; files that still exist will be shipped as new"
     finally:
         store.close()
+    if not rows and not options.all:
+        put_error("no checkpoint matches; `sidecar checkpoints list` shows all of them")
+        return 2
+    _print_summary(rows, what)
     return 0
 
 
 def _print_summary(places: Sequence[CheckpointRow], what: str) -> None:
-    put_line(f"{len({place.generation for place in places})} files, {len(places)} checkpoints: {what}")
+    files = len({place.generation for place in places})
+    put_line(f"{count_of(files, 'file')}, {count_of(len(places), 'checkpoint')}: {what}")
 
 
 def _print(places: Sequence[CheckpointRow], *, as_json: bool) -> None:
@@ -80,4 +86,4 @@ def _print(places: Sequence[CheckpointRow], *, as_json: bool) -> None:
         cells = (place.text, place.pipeline, place.sink, place.shown(place.name), str(place.offset), str(place.seen))
         table.add_row(*map(make_text, (*cells, place.state)))
     put(table)
-    put_note(f"{len(places)} checkpoints")
+    put_note(count_of(len(places), "checkpoint"))

@@ -21,6 +21,7 @@ from sidecar.state.database import open_database
 from sidecar.state.dead_letters import DeadLetterFilter, DeadLetterStore
 from sidecar.tools.replay import replay
 
+_MAX_LISTED = 100
 _MAX_REASON = 120
 """Characters of a reason in the list; `show` prints all of it."""
 
@@ -42,9 +43,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--sink", metavar="NAME", help="only dead letters of this sink")
     parser.add_argument("--kind", metavar="KIND", help="only dead letters with this kind of error")
     parser.add_argument("--path", metavar="FILE", help="only dead letters of this file")
-    parser.add_argument(
-        "--limit", metavar="N", type=int, default=100, help="with list and show: at most N (default: 100)"
-    )
+    parser.add_argument("--limit", metavar="N", type=int, help="with list and show: at most N (default: 100)")
     parser.add_argument("--all", action="store_true", help="purge every dead letter")
     parser.add_argument("--json", action="store_true", help="print one JSON object for each")
     parser.set_defaults(run=run)
@@ -53,6 +52,11 @@ def configure(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     """Return 0, or 3 if a replayed document is still not stored."""
     wanted = DeadLetterFilter(tuple(options.numbers), options.pipeline, options.sink, options.kind, options.path)
+    if options.limit is not None and options.action not in ("list", "show"):
+        raise ConfigurationError(
+            f"--limit does not work with {options.action}",
+            hint="name the dead letters by NUMBER, or leave --limit out",
+        )
     store = open_database(choose_state_directory(options), exclusive=False)
     try:
         letters = DeadLetterStore(store)
@@ -67,7 +71,7 @@ def _load(options: argparse.Namespace) -> Settings:
 
 
 def _run_list(letters: DeadLetterStore, wanted: DeadLetterFilter, options: argparse.Namespace) -> int:
-    found = list(letters.list(wanted, options.limit))
+    found = list(letters.list(wanted, options.limit or _MAX_LISTED))
     if options.json:
         for number, letter in found:
             put_json({"number": number, **asdict(letter)})
@@ -85,8 +89,12 @@ def _run_list(letters: DeadLetterStore, wanted: DeadLetterFilter, options: argpa
 
 
 def _run_show(letters: DeadLetterStore, wanted: DeadLetterFilter, options: argparse.Namespace) -> int:
-    for number, letter in letters.list(wanted, options.limit):
+    matches = list(letters.list(wanted, options.limit or _MAX_LISTED))
+    for number, letter in matches:
         put_json({"number": number, **_as_json(letter)}, indent=2)
+    if not matches and wanted != DeadLetterFilter():
+        put_error("no dead letter matches; `sidecar dead-letters list` shows all of them")
+        return 2
     return 0
 
 

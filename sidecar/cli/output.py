@@ -50,6 +50,11 @@ def put_note(text: str) -> None:
     print(line if len(line) <= MAX_ERROR_LENGTH else f"{line[:MAX_ERROR_LENGTH]}…", file=sys.stderr)
 
 
+def count_of(number: int, noun: str) -> str:
+    """Return the number with its noun, as in `1 file` and `2 files`."""
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
+
+
 def put_error(problem: object) -> None:
     """Write an error as one line to standard error."""
     put_note(f"sidecar: {problem}")

@@ -294,11 +294,6 @@ def may_have_pipeline(environ: Mapping[str, str]) -> bool:
     return any(name.startswith(("SIDECAR_SINKS", "SIDECAR_PIPELINES")) and environ[name] for name in environ)
 
 
-def unknown_name(what: str, name: str, known: Iterable[str]) -> str:
-    """Return a sentence for a name that does not exist."""
-    return f'there is no {what} "{name}"{suggest(name, known)}'
-
-
 def _is_setting(variable: Variable) -> bool:
     name = variable.name
     is_other = name in NON_SETTING_VARIABLES or _KUBERNETES_SERVICE.fullmatch(name)

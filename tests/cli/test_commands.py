@@ -1,0 +1,69 @@
+"""Mistakes with commands and their arguments are answered with what to do."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from sidecar.cli import COMMANDS, main
+from sidecar.state.database import open_database
+
+
+@pytest.fixture
+def state(tmp_path: Path) -> str:
+    """An empty state directory."""
+    open_database(tmp_path / "state", exclusive=True).close()
+    return str(tmp_path / "state")
+
+
+def test_without_a_command_all_of_them_are_listed(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main([]) == 2
+    said = capsys.readouterr().err
+    assert all(command in said for command in COMMANDS)
+    assert "sidecar run '/var/log/app/*.log' --to" in said
+
+
+@pytest.mark.parametrize(
+    ("command", "said"),
+    [
+        ("chek", 'there is no command "chek"; did you mean "check"?'),
+        ("tail", 'there is no command "tail"; commands are run,'),
+    ],
+)
+def test_a_misspelt_command_gets_a_suggestion(command: str, said: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main([command])
+    assert (ended.value.code, said in capsys.readouterr().err) == (2, True)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["dead-letters", "show", "999"], "no dead letter matches"),
+        (["dead-letters", "replay", "--limit", "5", "--to", "stdout:"], "--limit does not work with replay"),
+        (["dead-letters", "purge"], "add NUMBER, --pipeline, --sink, --kind or --path, or --all"),
+        (["checkpoints", "rewind", "--path", "/nope"], "no checkpoint matches"),
+        (["checkpoints", "forget"], "add --pipeline, --sink or --path, or --all"),
+    ],
+)
+def test_a_choice_that_matches_nothing_is_an_error(
+    arguments: list[str], said: str, state: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main([*arguments, "--state-dir", state]) == 2
+    assert said in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("path", "said"),
+    [
+        ("logs", "logs is a directory and matches no file; write"),
+        ("app.log.gz", "app.log.gz is left out by *.gz in pipelines.default.exclude"),
+    ],
+)
+def test_check_warns_of_a_path_that_matches_no_file(
+    tmp_path: Path, path: str, said: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "logs").mkdir()
+    assert main(["check", str(tmp_path / path), "--to", "stdout:", "--state-dir", str(tmp_path)]) == 0
+    assert f"warning: pipelines.default.paths: {tmp_path / said}" in capsys.readouterr().err
