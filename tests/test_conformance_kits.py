@@ -47,7 +47,7 @@ class ByTextSink(MemorySink):
 
 class ForgetfulSink(MemorySink):
     def write(self, batch: Batch) -> WriteResult:
-        super().write(batch.only(range(len(batch) - 1)))
+        super().write(batch.select(range(len(batch) - 1)))
         return WriteResult(range(len(batch)))
 
 

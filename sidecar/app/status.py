@@ -55,7 +55,7 @@ def snapshot(
         watches="notifications" if supervisor.watcher.is_notified else "sweeps alone",
         open_files=len(supervisor.open_files), open_files_limit=supervisor.open_files.limit,
         memory_limit=settings.limits.memory, held_limit=settings.limits.deleted_files,
-        dead_letters_size=supervisor.ledger.letters_size(), dead_letters_limit=settings.dead_letters.max_size,
+        dead_letters_size=supervisor.ledger.dead_letter_bytes(), dead_letters_limit=settings.dead_letters.max_size,
         volumes=list(volumes(supervisor, totals)), configuration=configuration,
         refused=_refused_paths(pipelines), loops=supervisor.heartbeats.ages(),
     )  # fmt: skip

@@ -119,7 +119,7 @@ class Supervisor:
         unsafe = self._unsafe_to_regroup(settings)
         if unsafe:
             settings = self.settings
-        self.ledger.bound = dead_letter_limit(settings)
+        self.ledger.limit = dead_letter_limit(settings)
         self.open_files.limit = settings.limits.open_files
         self.watcher = self._build(settings)
         self._start_threads()

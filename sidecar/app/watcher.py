@@ -189,7 +189,7 @@ class Watcher(threading.Thread):
         pipeline.is_hinted = False
         pipeline.scanned_at = self._clock.monotonic()
         cpu_before = self._cpu_time()
-        files = pipeline.scanner.look()
+        files = pipeline.scanner.scan()
         pipeline.scan_cpu_s = self._cpu_time() - cpu_before
         pipeline.scan_s = self._clock.monotonic() - pipeline.scanned_at
         pipeline.matches = len(files)

@@ -52,7 +52,7 @@ def run(options: argparse.Namespace) -> int:
     try:
         checkpoints = Checkpoints(store)
         if options.action == "list":
-            _print(checkpoints.places(wanted), as_json=options.json)
+            _print(checkpoints.find_rows(wanted), as_json=options.json)
             return 0
         if options.action == "rewind" and not options.new_ids:
             rows, what = checkpoints.rewind(wanted), "will be shipped again under the same ids"
@@ -75,15 +75,22 @@ def _print_summary(places: Sequence[CheckpointRow], what: str) -> None:
 def _print(places: Sequence[CheckpointRow], *, as_json: bool) -> None:
     if as_json:
         for place in places:
-            shown = {"path": place.shown(place.path), "name": place.shown(place.name)}
-            put_json({"id": place.text, **asdict(place), **shown})
+            shown = {"path": place.display_path(place.path), "name": place.display_path(place.name)}
+            put_json({"id": place.id_prefix, **asdict(place), **shown})
         return
     table = Table(box=None, pad_edge=False)
     for heading in ("generation", "pipeline", "sink", "file", "settled", "seen", "state"):
         right = heading in ("settled", "seen")
         table.add_column(heading, overflow="fold", justify="right" if right else "left", no_wrap=right)
     for place in places:
-        cells = (place.text, place.pipeline, place.sink, place.shown(place.name), str(place.offset), str(place.seen))
+        cells = (
+            place.id_prefix,
+            place.pipeline,
+            place.sink,
+            place.display_path(place.name),
+            str(place.offset),
+            str(place.seen),
+        )
         table.add_row(*map(make_text, (*cells, place.state)))
     put(table)
     put_note(count_of(len(places), "checkpoint"))

@@ -76,7 +76,7 @@ def run(options: argparse.Namespace) -> int:
 
 def _trim_to_lines(pipeline: PipelineSettings, data: bytes) -> bytes:
     """Return the data up to its last line end, or all of it if there is none."""
-    return data[: lookup(pipeline.encoding).of(data).after_last(data, 0, 0)] or data
+    return data[: lookup(pipeline.encoding).resolve(data).find_last_line_end(data, 0, 0)] or data
 
 
 def _explain(settings: Settings, pipeline: str, file: str, data: bytes, *, as_json: bool) -> None:
@@ -140,7 +140,7 @@ def _format_yaml(configuration: object) -> str:
 def _first_whole_lines(data: bytes) -> bytes:
     """Return the complete lines at the beginning; a last line without an end counts if it is the only one."""
     charset = from_bom(data)
-    whole = charset.after_last(data[:_MAX_DETECTION_BYTES], 0, 0)
+    whole = charset.find_last_line_end(data[:_MAX_DETECTION_BYTES], 0, 0)
     return data[:whole] or (data + charset.newline if data and len(data) <= _MAX_DETECTION_BYTES else b"")
 
 

@@ -33,16 +33,20 @@ class Framer(msgspec.Struct, frozen=True):
     encoding_errors: EncodingErrors = "replace"
     charset: Charset = UTF_8
 
-    def lines(self, chunk: Chunk) -> LineBatch:
+    def frame(self, chunk: Chunk) -> LineBatch:
         """The lines of a chunk whose data ends at the end of a line."""
         if not chunk.data:
             return LineBatch(chunk, 0, is_uniform=False, skipped=[SkippedRange(chunk.offset, chunk.end, "nul")])
         if self.charset == UTF_8:
-            return self._whole(chunk) or self._joined(chunk) or _LineByLineFramer(self, chunk, UTF_8).lines()
-        charset = Charset(chunk.encoding) if chunk.encoding else self.charset.of(b"" if chunk.offset else chunk.data)
-        return self._whole_of(charset, chunk) or _LineByLineFramer(self, chunk, charset).lines()
+            return (
+                self._frame_chunk(chunk) or self._frame_events(chunk) or _LineByLineFramer(self, chunk, UTF_8).frame()
+            )
+        charset = (
+            Charset(chunk.encoding) if chunk.encoding else self.charset.resolve(b"" if chunk.offset else chunk.data)
+        )
+        return self._frame_decoded_chunk(charset, chunk) or _LineByLineFramer(self, chunk, charset).frame()
 
-    def _whole(self, chunk: Chunk) -> LineBatch | None:
+    def _frame_chunk(self, chunk: Chunk) -> LineBatch | None:
         data = chunk.data
         if not self._is_plain(chunk) or (
             chunk.event_starts is not None and len(chunk.event_starts) != data.count(b"\n")
@@ -54,24 +58,24 @@ class Framer(msgspec.Struct, frozen=True):
             return None
         return LineBatch(chunk, len(found[0]), *found, text) if found else None
 
-    def _whole_of(self, charset: Charset, chunk: Chunk) -> LineBatch | None:
+    def _frame_decoded_chunk(self, charset: Charset, chunk: Chunk) -> LineBatch | None:
         """The same in another encoding: what a parser sees of the chunk is UTF-8."""
         data = chunk.data
         if not self._has_no_notes(chunk) or chunk.event_starts is not None or chunk.offset % charset.width:
             return None
         try:
-            text = charset.without_mark(data, chunk.offset).decode(charset.name)
+            text = charset.strip_bom(data, chunk.offset).decode(charset.name)
         except UnicodeDecodeError:
             return None
         texts = text.split("\n")
         texts.pop()
         if "\0" in text or "\r" in text or not all(texts):
             return None
-        starts = list(accumulate(map(len, charset.lines(data, chunk.offset)), initial=chunk.offset))
+        starts = list(accumulate(map(len, charset.split_lines(data, chunk.offset)), initial=chunk.offset))
         seen = replace(chunk, data=text.encode())
         return LineBatch(seen, len(texts), texts, starts[: len(texts)], text)
 
-    def _joined(self, chunk: Chunk) -> LineBatch | None:
+    def _frame_events(self, chunk: Chunk) -> LineBatch | None:
         """Events of several lines, where nothing is to be said of any of them."""
         data, begins = chunk.data, chunk.event_starts
         if begins is None or chunk.split_events or not self._is_plain(chunk):
@@ -102,16 +106,16 @@ class _LineByLineFramer(msgspec.Struct):
     texts: list[str] = []
     starts: list[int] = []
     skipped: list[SkippedRange] = []
-    notes: dict[int, dict[str, str]] = {}
-    undecodable: set[int] = set()
-    replaced: int = 0
+    annotations: dict[int, dict[str, str]] = {}
+    invalid: set[int] = set()
+    replacement_count: int = 0
 
-    def lines(self) -> LineBatch:
+    def frame(self) -> LineBatch:
         chunk = self.chunk
         for start, raw, end in (
             self._raw_lines() if chunk.event_starts is None else self._raw_events(chunk.event_starts)
         ):
-            self._take(start, raw, end)
+            self._add(start, raw, end)
         if chunk.continuation and self.starts and self.starts[0] == chunk.offset:
             self._note(0, "log.continuation", "true")
         return LineBatch(
@@ -121,15 +125,15 @@ class _LineByLineFramer(msgspec.Struct):
             self.starts,
             is_uniform=False,
             skipped=self.skipped,
-            annotations=self.notes,
-            invalid=frozenset(self.undecodable),
-            replacement_count=self.replaced,
+            annotations=self.annotations,
+            invalid=frozenset(self.invalid),
+            replacement_count=self.replacement_count,
         )
 
     def _raw_lines(self) -> Iterator[tuple[int, bytes, int]]:
         """(offset, bytes without newline, offset after the newline) for each line."""
         at, chunk = self.chunk.offset, self.chunk
-        *pieces, tail = [b""] if not chunk.data else self.charset.lines(chunk.data, chunk.offset)
+        *pieces, tail = [b""] if not chunk.data else self.charset.split_lines(chunk.data, chunk.offset)
         if self.charset.ends_line(tail, chunk.offset + len(chunk.data)):
             pieces, tail = [*pieces, tail], b""
         for piece in pieces:
@@ -142,7 +146,7 @@ class _LineByLineFramer(msgspec.Struct):
         """The same for each event; line ends within it are newlines, blank lines at its end are not part of it."""
         at, data = self.chunk.offset, self.chunk.data
         for index, (begin, end) in enumerate(pairwise((*begins, len(data)))):
-            raw = self.charset.tidied(data[begin:end], at + begin)
+            raw = self.charset.normalize_newlines(data[begin:end], at + begin)
             before = len(self.texts)
             yield at + begin, raw, at + end if end < len(data) else self.chunk.end
             if len(self.texts) > before:
@@ -151,18 +155,18 @@ class _LineByLineFramer(msgspec.Struct):
                 if index - 1 in self.chunk.split_events:
                     self._note(before, "log.continuation", "true")
 
-    def _take(self, start: int, raw: bytes, end: int) -> None:
+    def _add(self, start: int, raw: bytes, end: int) -> None:
         line = raw
-        if raw.startswith(b"\0") and (hole := self.charset.nuls(raw, start)):
+        if raw.startswith(b"\0") and (hole := self.charset.count_nul_bytes(raw, start)):
             line = raw[hole:]
             self.skipped.append(SkippedRange(start, start + hole, "nul"))
             start += hole
         too_long = self.chunk.truncated_bytes if end == self.chunk.end else 0
-        line, cut = self._shortened(line, start, too_long)
+        line, cut = self._shorten(line, start, too_long)
         if not cut:
-            line = self.charset.without_return(line)
+            line = self.charset.strip_return(line)
         if start == 0:
-            line = self.charset.without_mark(line, start)
+            line = self.charset.strip_bom(line, start)
         if not line and not self.framing.keep_empty:
             if end > start:
                 self.skipped.append(SkippedRange(start, end, "empty"))
@@ -173,36 +177,36 @@ class _LineByLineFramer(msgspec.Struct):
             self._note(index, "original_bytes", str(len(line) + cut))
         elif self.chunk.is_unterminated and end == self.chunk.end:
             self._note(index, "partial", "true")
-        self.texts.append(self._decoded(index, line, start))
+        self.texts.append(self._decode(index, line, start))
         self.starts.append(start)
 
-    def _shortened(self, line: bytes, at: int, cut: int) -> tuple[bytes, int]:
+    def _shorten(self, line: bytes, at: int, cut: int) -> tuple[bytes, int]:
         """As much of a line as is kept, and how many bytes are not."""
         if len(line) <= self.framing.max_line:
             return line, cut
-        most = self.charset.aligned(self.framing.max_line, at)
+        most = self.charset.align(self.framing.max_line, at)
         return line[:most], len(line) - most + cut
 
-    def _decoded(self, index: int, line: bytes, at: int) -> str:
+    def _decode(self, index: int, line: bytes, at: int) -> str:
         try:
-            return self.charset.decoded(line, at)
+            return self.charset.decode(line, at)
         except UnicodeDecodeError:
-            if self.notes.get(index, {}).get("truncated"):
+            if self.annotations.get(index, {}).get("truncated"):
                 line = _count_whole_characters(line, self.charset.name)
-            return self._forgiven(index, line, at)
+            return self._decode_leniently(index, line, at)
 
-    def _forgiven(self, index: int, line: bytes, at: int) -> str:
+    def _decode_leniently(self, index: int, line: bytes, at: int) -> str:
         try:
-            return self.charset.decoded(line, at)
+            return self.charset.decode(line, at)
         except UnicodeDecodeError:
-            self.replaced += 1
+            self.replacement_count += 1
         if self.framing.encoding_errors == "strict":
-            self.undecodable.add(index)
-            return self.charset.decoded(line, at, "backslashreplace")
-        return self.charset.decoded(line, at, self.framing.encoding_errors)
+            self.invalid.add(index)
+            return self.charset.decode(line, at, "backslashreplace")
+        return self.charset.decode(line, at, self.framing.encoding_errors)
 
     def _note(self, index: int, path: str, value: str) -> None:
-        self.notes.setdefault(index, {})[path] = value
+        self.annotations.setdefault(index, {})[path] = value
 
 
 def _count_whole_characters(line: bytes, codec: str) -> bytes:

@@ -30,26 +30,26 @@ class Events(NamedTuple):
     """
 
     starts: Sequence[int]
-    whole: int
+    complete_bytes: int
     split: frozenset[int] = frozenset()
 
 
 class MultilineRule(Protocol):
     """What makes a line the first or the last one of an event."""
 
-    def starts(self, data: bytes) -> list[int]:
+    def find_starts(self, data: bytes) -> list[int]:
         """Where the events of `data` begin, which consists of whole lines and begins with an event."""
         ...
 
-    def end(self, data: bytes, at: int, stop: int) -> int:
+    def find_end(self, data: bytes, at: int, stop: int) -> int:
         """Where the event that begins at `at` ends, as far as the whole lines up to `stop` tell."""
         ...
 
-    def begins(self, line: bytes) -> bool:
+    def is_first_line(self, line: bytes) -> bool:
         """Whether a line is the first one of an event, by itself."""
         ...
 
-    def ends(self, line: bytes) -> bool:
+    def is_last_line(self, line: bytes) -> bool:
         """Whether no line can follow this one in its event."""
         ...
 
@@ -58,27 +58,27 @@ class PresetRule:
     """The grammar of a language's messages, in one pattern for a whole event."""
 
     def __init__(self, preset: Preset) -> None:
-        self._event, self._more = re.compile(preset.event), re.compile(preset.more)
-        self._last, self._rare = re.compile(preset.last), preset.rare
+        self._event, self._more = re.compile(preset.event), re.compile(preset.continuation)
+        self._last, self._rare = re.compile(preset.last), preset.required_texts
 
-    def starts(self, data: bytes) -> list[int]:
+    def find_starts(self, data: bytes) -> list[int]:
         """One match for each event, if there can be one of several lines."""
         if not any(text in data for text in self._rare):
             lengths = map(len, data.split(b"\n")[:-2])
             return list(map(add, accumulate(lengths, initial=0), count()))
         return [match.start() for match in self._event.finditer(data)]
 
-    def end(self, data: bytes, at: int, stop: int) -> int:
+    def find_end(self, data: bytes, at: int, stop: int) -> int:
         """One match."""
         match = self._event.match(data, at, stop)
         assert match is not None  # every line can begin an event
         return match.end()
 
-    def begins(self, line: bytes) -> bool:
+    def is_first_line(self, line: bytes) -> bool:
         """Whether it could not go on with an event."""
         return self._more.match(line + b"\n") is None
 
-    def ends(self, line: bytes) -> bool:
+    def is_last_line(self, line: bytes) -> bool:
         """Where that is known: mostly it is not."""
         return self._last.match(line + b"\n") is not None
 
@@ -91,39 +91,39 @@ class PatternRule:
         self._kind = kind
         self._seek = found.match if pattern.startswith("^") else found.search
 
-    def _fits(self, data: bytes, start: int, end: int) -> bool:
+    def _matches(self, data: bytes, start: int, end: int) -> bool:
         # A line of its own, for `^` and `$` and so that no pattern looks beyond its end.
         return self._seek(data[start : min(end, start + MOST_JUDGED)]) is not None
 
-    def starts(self, data: bytes) -> list[int]:
+    def find_starts(self, data: bytes) -> list[int]:
         """One look at each line."""
         found, at = [], 0
         while at < len(data):
             found.append(at)
-            at = self.end(data, at, len(data))
+            at = self.find_end(data, at, len(data))
         return found
 
-    def end(self, data: bytes, at: int, stop: int) -> int:
+    def find_end(self, data: bytes, at: int, stop: int) -> int:
         """Looks at each line until one is the last of its event or the first of the next."""
         after = data.index(b"\n", at) + 1
         if self._kind == "end":
-            while after < stop and not self._fits(data, at, after - 1):
+            while after < stop and not self._matches(data, at, after - 1):
                 at, after = after, data.index(b"\n", after) + 1
             return after
         while after < stop:
             line_end = data.index(b"\n", after)
-            if self._fits(data, after, line_end) is (self._kind == "start"):
+            if self._matches(data, after, line_end) is (self._kind == "start"):
                 break
             after = line_end + 1
         return after
 
-    def begins(self, line: bytes) -> bool:
+    def is_first_line(self, line: bytes) -> bool:
         """Every line may, where only the last one of an event is known."""
-        return self._kind == "end" or self._fits(line, 0, len(line)) is (self._kind == "start")
+        return self._kind == "end" or self._matches(line, 0, len(line)) is (self._kind == "start")
 
-    def ends(self, line: bytes) -> bool:
+    def is_last_line(self, line: bytes) -> bool:
         """Whether it is the last one, where that is known."""
-        return self._kind == "end" and self._fits(line, 0, len(line))
+        return self._kind == "end" and self._matches(line, 0, len(line))
 
 
 class EventGrouper(msgspec.Struct, frozen=True):
@@ -134,32 +134,32 @@ class EventGrouper(msgspec.Struct, frozen=True):
     max_lines: int = 1000
     max_bytes: int = 1 << 20
 
-    def begins(self, data: bytes) -> bool:
+    def begins_event(self, data: bytes) -> bool:
         """Whether the first line of `data` begins an event, or goes on with one that was begun before."""
-        return self.rule.begins(data.partition(b"\n")[0])
+        return self.rule.is_first_line(data.partition(b"\n")[0])
 
-    def events(self, data: bytes, *, closed: bool = False) -> Events:
+    def split_events(self, data: bytes, *, closed: bool = False) -> Events:
         """The whole events of `data`, which consists of whole lines and begins with an event.
 
         `closed`: nothing can follow the last one.
         """
         if not data:
             return Events([], 0)
-        starts = self.rule.starts(data)
+        starts = self.rule.find_starts(data)
         bounds = [*starts, len(data)]
         split: frozenset[int] = frozenset()
-        if self._is_over(data, bounds):
-            bounds, split = self._limited(data)
-        if not (closed or self.rule.ends(_last_line(data))):
+        if self._may_exceed_limit(data, bounds):
+            bounds, split = self._apply_limits(data)
+        if not (closed or self.rule.is_last_line(_last_line(data))):
             bounds.pop()
         return Events(bounds[:-1], bounds[-1], split)
 
-    def _is_over(self, data: bytes, bounds: Sequence[int]) -> bool:
+    def _may_exceed_limit(self, data: bytes, bounds: Sequence[int]) -> bool:
         """Whether some event may be over a limit: no event has more lines than bytes."""
         longest = max(map(int.__sub__, bounds[1:], bounds))
         return longest > self.max_bytes or (longest >= self.max_lines and data.count(b"\n") >= self.max_lines)
 
-    def _limited(self, data: bytes) -> tuple[list[int], frozenset[int]]:
+    def _apply_limits(self, data: bytes) -> tuple[list[int], frozenset[int]]:
         """The bounds with those at which a limit closes an event: before the first line that is too many.
 
         What comes behind such a bound is judged as if the file began there, as it will be when reading goes on there.
@@ -167,15 +167,15 @@ class EventGrouper(msgspec.Struct, frozen=True):
         bounds, split, at = [], set[int](), 0
         while at < len(data):
             bounds.append(at)
-            most = self._most(data, at)
+            most = self._limit_of_event(data, at)
             stop = data.find(b"\n", most) + 1 or most
-            end = self.rule.end(data, at, stop)
+            end = self.rule.find_end(data, at, stop)
             if end > most:
                 split.add(len(bounds) - 1)
             at = min(end, most)
         return [*bounds, len(data)], frozenset(split)
 
-    def _most(self, data: bytes, at: int) -> int:
+    def _limit_of_event(self, data: bytes, at: int) -> int:
         """Where a limit closes an event that begins at `at`; its first line may be of any length."""
         after, lines = data.index(b"\n", at) + 1, 1
         while lines < self.max_lines and 0 < (following := data.find(b"\n", after) + 1) <= at + self.max_bytes:

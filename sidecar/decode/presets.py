@@ -22,9 +22,9 @@ class Preset:
     """
 
     event: bytes
-    more: bytes
+    continuation: bytes
     last: bytes = rb"(?!)"
-    rare: tuple[bytes, ...] = (b"\n",)
+    required_texts: tuple[bytes, ...] = (b"\n",)
 
 
 def _preset(*more: bytes, first: bytes = rb"(?!)", once: bytes = rb"(?!)", before: bytes = _INDENTED) -> Preset:

@@ -74,7 +74,7 @@ class MultilineSettings(SettingsModel):
             raise ValueError("needs one of preset, start, continuation and end")
         return self
 
-    def grouping(self, max_bytes: int) -> EventGrouper:
+    def make_grouper(self, max_bytes: int) -> EventGrouper:
         """What does it."""
         patterns = {"start": self.start, "continuation": self.continuation, "end": self.end}
         return make_grouper(
@@ -82,7 +82,7 @@ class MultilineSettings(SettingsModel):
             timeout_s=self.timeout, max_lines=self.max_lines, max_bytes=max_bytes,
         )  # fmt: skip
 
-    def rules(self) -> str:
+    def boundary_rules(self) -> str:
         """What decides where an event begins and ends, as text: another one means other boundaries."""
         return self.model_dump_json(exclude={"timeout"}, exclude_none=True, by_alias=True)
 

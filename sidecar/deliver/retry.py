@@ -80,7 +80,7 @@ class RetryingWriter:
             pause = backoff.after(error)
             if pause > _MAX_PAUSE_S or self._stop.wait(pause):
                 raise error
-            batch, indexes = batch.only(remaining), [indexes[i] for i in remaining]
+            batch, indexes = batch.select(remaining), [indexes[i] for i in remaining]
 
     def _collect(self, written: WriteResult, size: int, indexes: Sequence[int], result: DeliveryResult) -> list[int]:
         """Add one attempt to the result. Return the indexes of the records that are neither stored nor rejected."""
@@ -153,9 +153,9 @@ class RetryingWriter:
     def _split_batch(self, batch: Batch) -> WriteResult:
         size = len(batch)
         middle = size // 2
-        first = self._write_within_limit(batch.only(range(middle)))
+        first = self._write_within_limit(batch.select(range(middle)))
         try:
-            second = self._write_within_limit(batch.only(range(middle, size)))
+            second = self._write_within_limit(batch.select(range(middle, size)))
         except DeliveryError as error:  # the first half is settled all the same
             second = WriteResult((), error=error)
         return WriteResult(

@@ -137,7 +137,7 @@ class Sender:
             return
         pipeline, name = self._context.pipeline, self._context.sink
         if isinstance(self._sink, ResumableSink):
-            self._sink.resume(self._ledger.receipt(pipeline, name))
+            self._sink.resume(self._ledger.resume_token(pipeline, name))
         self._sink.open()
         if isinstance(self._sink, ResumableSink):
             self._ledger.commit(pipeline, name, [], self._sink.receipt())

@@ -73,9 +73,9 @@ class DocumentBuilder:
         self._clock = clock
         self._host = host
         self._sources = list(sources)
-        self._frames: dict[Notes, tuple[list[dict[str, str]], _DocumentTemplate]] = {}
+        self._templates: dict[Notes, tuple[list[dict[str, str]], _DocumentTemplate]] = {}
 
-    def reserved(self) -> frozenset[str]:
+    def reserved_names(self) -> frozenset[str]:
         """Every name at the root of a record that touches a leaf of ours."""
         added = [path for source in self._sources for path in source()]
         labels = (
@@ -85,16 +85,16 @@ class DocumentBuilder:
         )
         return possible_root_names([*SIDECAR_FIELDS, *labels, *added]) | RESERVED_NAMES
 
-    def overhead(self, generation: Generation) -> int:
+    def document_overhead(self, generation: Generation) -> int:
         """Return about how many bytes a document of this file has in addition to the fields of its record."""
-        frame = self._frame([source() for source in self._sources])
+        frame = self._template([source() for source in self._sources])
         return len(frame.tail) + len(frame.close) + len(generation.display_path) + DOCUMENT_OVERHEAD_BYTES
 
-    def documents(self, records: RecordBatch) -> Documents:
+    def build(self, records: RecordBatch) -> Documents:
         """The finished documents of these records."""
         generation = records.lines.chunk.generation
         parts, now = [source() for source in self._sources], iso(self._clock.now())
-        frame, path = self._frame(parts), json_string(generation.display_path)
+        frame, path = self._template(parts), json_string(generation.display_path)
         known = records.times
         times = known if "" not in known else [time or now for time in known]
         if records.ends_with_log_object and frame.log_tail and self._may_splice(records, frame, _LOG):
@@ -106,7 +106,7 @@ class DocumentBuilder:
             return SplicedDocuments(
                 generation, records.starts, records.bodies, times, tail, close, known, records.has_own_timestamp
             )
-        noted = self._noted(records, parts)
+        noted = self._templates_by_record(records, parts)
         rows = zip(records.bodies, records.starts, times, strict=True)
         texts = [
             _render(body, str(at), time, noted.get(index, frame), now, path)
@@ -114,17 +114,17 @@ class DocumentBuilder:
         ]
         return RenderedDocuments(generation, records.starts, texts, known)
 
-    def _frame(self, parts: list[dict[str, str]], notes: Notes = ()) -> _DocumentTemplate:
-        cached = self._frames.get(notes)
+    def _template(self, parts: list[dict[str, str]], notes: Notes = ()) -> _DocumentTemplate:
+        cached = self._templates.get(notes)
         if cached and len(cached[0]) == len(parts) and all(a is b for a, b in zip(cached[0], parts, strict=True)):
             return cached[1]
-        if len(self._frames) >= _REMEMBERED:
-            self._frames.clear()
-        frame = self._built(parts, notes)
-        self._frames[notes] = (parts, frame)
+        if len(self._templates) >= _REMEMBERED:
+            self._templates.clear()
+        frame = self._make_template(parts, notes)
+        self._templates[notes] = (parts, frame)
         return frame
 
-    def _built(self, parts: Sequence[Mapping[str, str]], notes: Notes) -> _DocumentTemplate:
+    def _make_template(self, parts: Sequence[Mapping[str, str]], notes: Notes) -> _DocumentTemplate:
         leaves = {"event.ingested": f'"{_INGESTED}"', "host.name": json_string(self._host)}
         for part in parts:
             leaves |= part
@@ -151,7 +151,7 @@ class DocumentBuilder:
             return False
         return (records.root_names - apart).isdisjoint(frame.reserved)
 
-    def _noted(self, records: RecordBatch, parts: list[dict[str, str]]) -> dict[int, _DocumentTemplate]:
+    def _templates_by_record(self, records: RecordBatch, parts: list[dict[str, str]]) -> dict[int, _DocumentTemplate]:
         """The frames of those records of which something is to be said, by index."""
         of_lines, of_records, errors = records.lines.annotations, records.annotations, records.errors
         frames = {}
@@ -159,7 +159,7 @@ class DocumentBuilder:
             notes = {**of_lines.get(index, {}), **of_records.get(index, {})}
             if index in errors:
                 notes["error.message"] = json_string(errors[index])
-            frames[index] = self._frame(parts, tuple(notes.items()))
+            frames[index] = self._template(parts, tuple(notes.items()))
         return frames
 
 

@@ -24,7 +24,7 @@ class FutureTimestampGuard:
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
 
-    def corrected(self, records: RecordBatch) -> RecordBatch:
+    def clear_future_times(self, records: RecordBatch) -> RecordBatch:
         """The records, of which those from the future have no time, and a note with the one that was written."""
         now = self._clock.now()
         if not records.times or max(records.times) <= (suspect := iso(now + _AHEAD_S - _ZONE_S)):

@@ -33,7 +33,7 @@ class Grouped(Protocol):
     @property
     def starts(self) -> Sequence[int]: ...
     @property
-    def whole(self) -> int: ...
+    def complete_bytes(self) -> int: ...
     @property
     def split(self) -> frozenset[int]: ...
 
@@ -41,13 +41,13 @@ class Grouped(Protocol):
 class LineGrouping(Protocol):
     """Decides which lines form one event; the lines are in UTF-8."""
 
-    def begins(self, data: bytes) -> bool: ...
-    def events(self, data: bytes, *, closed: bool = False) -> Grouped: ...
+    def begins_event(self, data: bytes) -> bool: ...
+    def split_events(self, data: bytes, *, closed: bool = False) -> Grouped: ...
 
 
 class _EventBounds(NamedTuple):
     starts: Sequence[int]
-    whole: int
+    complete_bytes: int
     split: frozenset[int]
 
 
@@ -63,7 +63,7 @@ class Charset:
         return _UTF16_UNIT_BYTES if self.name.startswith(_BY_BOM) else 1
 
     @property
-    def is_by_mark(self) -> bool:
+    def needs_bom(self) -> bool:
         """Whether the byte order has to come from the file."""
         return self.name == _BY_BOM
 
@@ -73,26 +73,26 @@ class Charset:
         return self._encode("\n")
 
     @cached_property
-    def shrinks(self) -> int:
+    def max_utf8_ratio(self) -> int:
         """Largest factor by which a text is shorter in UTF-8."""
         return 2 if self.name in _SHRINK_IN_UTF8 else 1
 
-    def of(self, head: bytes) -> Charset:
+    def resolve(self, head: bytes) -> Charset:
         """Return this encoding with the byte order of a BOM in `head`; little-endian without one."""
-        return Charset(_BOMS.get(head[:2], "utf-16-le")) if self.is_by_mark else self
+        return Charset(_BOMS.get(head[:2], "utf-16-le")) if self.needs_bom else self
 
-    def aligned(self, length: int, offset: int) -> int:
+    def align(self, length: int, offset: int) -> int:
         """Return `length`, or one less if a code unit would be split."""
         return length - (offset + length) % self.width
 
-    def after_first(self, data: bytes, start: int, offset: int) -> int:
+    def find_line_end(self, data: bytes, start: int, offset: int) -> int:
         """Return the index after the first line end from `start` on; 0 if there is none. `offset`: of `data[0]`."""
         line_end = data.find(self.newline, start)
         while line_end >= 0 and (offset + line_end) % self.width:
             line_end = data.find(self.newline, line_end + 1)
         return line_end + self.width if line_end >= 0 else 0
 
-    def after_nth(self, data: bytes, start: int, end: int, offset: int, count: int) -> int:
+    def find_nth_line_end(self, data: bytes, start: int, end: int, offset: int, count: int) -> int:
         """Return the index after line end number `count`, from 1 on, before `end`; `end` if there are fewer.
 
         Line ends are only counted if there are not more of them.
@@ -100,52 +100,52 @@ class Charset:
         if data.count(self.newline, start, end) <= count:
             return end
         for _ in range(count):
-            start = self.after_first(data, start, offset)
+            start = self.find_line_end(data, start, offset)
             if not start:
                 return end  # some of the counted bytes are parts of other characters
         return start
 
-    def after_last(self, data: bytes, start: int, offset: int) -> int:
+    def find_last_line_end(self, data: bytes, start: int, offset: int) -> int:
         """Return the index after the last line end from `start` on; 0 if there is none."""
         line_end = data.rfind(self.newline, start)
         while line_end >= 0 and (offset + line_end) % self.width:
             line_end = data.rfind(self.newline, start, line_end + 1)
         return line_end + self.width if line_end >= 0 else 0
 
-    def nuls(self, data: bytes, offset: int) -> int:
+    def count_nul_bytes(self, data: bytes, offset: int) -> int:
         """Return how many bytes of NUL characters `data` begins with."""
-        return max(0, self.aligned(len(data) - len(data.lstrip(b"\0")), offset))
+        return max(0, self.align(len(data) - len(data.lstrip(b"\0")), offset))
 
     def ends_line(self, data: bytes, end: int) -> bool:
         """Return whether these bytes, whose end is at the offset `end`, end with a line end."""
         return data.endswith(self.newline) and end % self.width == 0
 
-    def lines(self, data: bytes, offset: int) -> list[bytes]:
+    def split_lines(self, data: bytes, offset: int) -> list[bytes]:
         """Return the lines with their line ends; the last one may have none."""
         if self.width == 1:
             pieces = data.split(b"\n")
             tail = pieces.pop()
             return [piece + b"\n" for piece in pieces] + ([tail] if tail else [])
         lines, start = [], 0
-        while end := self.after_first(data, start, offset):
+        while end := self.find_line_end(data, start, offset):
             lines.append(data[start:end])
             start = end
         return [*lines, data[start:]] if start < len(data) else lines
 
-    def tidied(self, event: bytes, offset: int) -> bytes:
+    def normalize_newlines(self, event: bytes, offset: int) -> bytes:
         """Return an event with newlines for all its line ends and none at its end."""
         if self.width == 1:
             return event.replace(b"\r\n", b"\n").rstrip(b"\n")
         newline, windows_newline = self.newline, self._encode("\r\n")
         lines = [
             line.removesuffix(windows_newline) + newline if line.endswith(windows_newline) else line
-            for line in self.lines(event, offset)
+            for line in self.split_lines(event, offset)
         ]
         while lines and lines[-1] == newline:
             lines.pop()
         return b"".join(lines).removesuffix(newline) if lines and event.endswith(newline) else b"".join(lines)
 
-    def without_return(self, line: bytes) -> bytes:
+    def strip_return(self, line: bytes) -> bytes:
         """Return a line without the carriage return at its end."""
         return line.removesuffix(self._return)
 
@@ -153,7 +153,7 @@ class Charset:
     def _return(self) -> bytes:
         return self._encode("\r")
 
-    def without_mark(self, line: bytes, offset: int) -> bytes:
+    def strip_bom(self, line: bytes, offset: int) -> bytes:
         """Return a line without the BOM at the beginning of a file in UTF-16."""
         return (
             line[_UTF16_UNIT_BYTES:]
@@ -161,21 +161,23 @@ class Charset:
             else line
         )
 
-    def decoded(self, line: bytes, offset: int, errors: str = "strict") -> str:
+    def decode(self, line: bytes, offset: int, errors: str = "strict") -> str:
         """Return the text. Raise `UnicodeDecodeError` if `errors` is "strict" and the bytes are invalid.
 
         A broken character never swallows a line end, unlike in Python's decoders of multi-byte encodings.
         """
         if errors == "strict" or self.name == UTF_8.name or self.newline not in line:
-            return self._text(line, offset, errors)
+            return self._decode_text(line, offset, errors)
         texts = []
-        for piece in self.lines(line, offset):
+        for piece in self.split_lines(line, offset):
             is_ended = self.ends_line(piece, offset + len(piece))
-            texts.append(self._text(piece[: -self.width] if is_ended else piece, offset, errors) + "\n" * is_ended)
+            texts.append(
+                self._decode_text(piece[: -self.width] if is_ended else piece, offset, errors) + "\n" * is_ended
+            )
             offset += len(piece)
         return "".join(texts)
 
-    def _text(self, line: bytes, offset: int, errors: str) -> str:
+    def _decode_text(self, line: bytes, offset: int, errors: str) -> str:
         if self.width > 1 and offset % _UTF16_UNIT_BYTES and line:
             # The rest of a code unit whose first byte was the last one of the file when that was shipped.
             if errors == "strict":
@@ -184,31 +186,31 @@ class Charset:
             return half + line[1:].decode(self.name, errors)
         return line.decode(self.name, errors)
 
-    def begins(self, grouping: LineGrouping, data: bytes, offset: int) -> bool:
+    def begins_event(self, grouping: LineGrouping, data: bytes, offset: int) -> bool:
         """Return whether the first line of `data` begins an event."""
         if self.name == "utf-8":
-            return grouping.begins(data)
-        return grouping.begins(self._as_utf8(self.lines(data, offset)[0], offset))
+            return grouping.begins_event(data)
+        return grouping.begins_event(self._as_utf8(self.split_lines(data, offset)[0], offset))
 
-    def events(self, grouping: LineGrouping, data: bytes, offset: int, *, closed: bool = False) -> Grouped:
+    def split_events(self, grouping: LineGrouping, data: bytes, offset: int, *, closed: bool = False) -> Grouped:
         """Return the whole events of `data`, which consists of whole lines and begins with an event."""
         if self.name == "utf-8":
-            return grouping.events(data, closed=closed)
-        lines = self.lines(data, offset)
+            return grouping.split_events(data, closed=closed)
+        lines = self.split_lines(data, offset)
         starts = list(accumulate(map(len, lines), initial=0))
         texts = [self._as_utf8(line, offset + start) for line, start in zip(lines, starts, strict=False)]
-        events = grouping.events(b"".join(texts), closed=closed)
+        events = grouping.split_events(b"".join(texts), closed=closed)
         offset_in_data = dict(zip(accumulate(map(len, texts), initial=0), starts, strict=True))
         return _EventBounds(
-            [offset_in_data[start] for start in events.starts], offset_in_data[events.whole], events.split
+            [offset_in_data[start] for start in events.starts], offset_in_data[events.complete_bytes], events.split
         )
 
     def _as_utf8(self, line: bytes, offset: int) -> bytes:
-        return self.decoded(self.without_mark(line, offset), offset, "replace").encode()
+        return self.decode(self.strip_bom(line, offset), offset, "replace").encode()
 
     def _encode(self, text: str) -> bytes:
         """Return the bytes; little-endian while the byte order is unknown."""
-        return text.encode("utf-16-le" if self.is_by_mark else self.name)
+        return text.encode("utf-16-le" if self.needs_bom else self.name)
 
 
 UTF_8 = Charset()

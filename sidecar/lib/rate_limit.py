@@ -35,9 +35,9 @@ class EventRateLimiter(Generic[Event]):
         self._causes: dict[Hashable, _Burst[Event]] = {}
         self._due_at = float("inf")
 
-    def hear(self, cause: Hashable, event: Event) -> None:
+    def submit(self, cause: Hashable, event: Event) -> None:
         """Write or hold back one event of this cause."""
-        self.due()
+        self.flush_due()
         burst = self._causes.get(cause)
         if burst is None:
             if len(self._causes) >= _MAX_CAUSES:
@@ -50,7 +50,7 @@ class EventRateLimiter(Generic[Event]):
         else:
             burst.last, burst.held_back = event, burst.held_back + 1
 
-    def due(self) -> None:
+    def flush_due(self) -> None:
         """Write what was held back in periods that are over. Costs one clock reading if there is none."""
         now = self._clock.monotonic()
         if now < self._due_at:
@@ -58,7 +58,7 @@ class EventRateLimiter(Generic[Event]):
         self._close([cause for cause, burst in self._causes.items() if now - burst.started_at >= PERIOD_S])
         self._due_at = min((burst.started_at + PERIOD_S for burst in self._causes.values()), default=float("inf"))
 
-    def rest(self) -> None:
+    def flush_all(self) -> None:
         """Write everything that was held back."""
         self._close(list(self._causes))
 

@@ -46,7 +46,7 @@ class Batch(msgspec.Struct, frozen=True, dict=True):
         found: list[dict[str, Any]] = _OBJECTS.decode_lines("\n".join(self.documents))
         return found
 
-    def rendered(self, framing: BulkFraming) -> bytes:
+    def encode(self, framing: BulkFraming) -> bytes:
         """Return all documents in this framing, in order, as UTF-8."""
         return b"".join([part.encode(framing) for part in self.parts])
 
@@ -59,7 +59,7 @@ class Batch(msgspec.Struct, frozen=True, dict=True):
         """
         return [time or default_timestamp(part) for part in self.parts for time in part.timestamps()]
 
-    def only(self, indexes: Sequence[int]) -> Batch:
+    def select(self, indexes: Sequence[int]) -> Batch:
         """Return the documents with these indexes, renumbered from 0 in the order given."""
         generations = [part.generation for part in self.parts for _ in range(len(part))]
         groups = [list(group) for _, group in groupby(indexes, key=generations.__getitem__)]

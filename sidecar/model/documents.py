@@ -155,7 +155,7 @@ class EncodedDocuments(msgspec.Struct, frozen=True):
     known_times: Sequence[str]
 
     @classmethod
-    def of(cls, documents: Documents, framing: BulkFraming) -> EncodedDocuments:
+    def from_documents(cls, documents: Documents, framing: BulkFraming) -> EncodedDocuments:
         """Return these documents encoded in this framing."""
         body, times = documents.encode(framing), documents.timestamps()
         return cls(documents.generation, documents.starts, body, framing, times)

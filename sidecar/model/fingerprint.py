@@ -26,12 +26,12 @@ class Fingerprint(msgspec.Struct, frozen=True):
     digest: bytes
 
     @classmethod
-    def of(cls, head: bytes) -> Fingerprint:
+    def from_head(cls, head: bytes) -> Fingerprint:
         """Return the fingerprint of a file that begins with these bytes."""
         head = head[:FINGERPRINT_BYTES]
         return cls(len(head), digest(head))
 
-    def fits(self, head: bytes) -> bool:
+    def matches(self, head: bytes) -> bool:
         """Return whether a file that begins with `head` can be this one. A head shorter than `covered` does not
         match.
         """
@@ -45,14 +45,14 @@ class OverlapDigest(msgspec.Struct, frozen=True):
     digest: bytes
 
     @classmethod
-    def of(cls, before: bytes) -> OverlapDigest:
+    def from_bytes(cls, before: bytes) -> OverlapDigest:
         """Return the digest for an offset after these bytes."""
         before = before[-OVERLAP_BYTES:]
         return cls(len(before), digest(before))
 
-    def fits(self, before: bytes) -> bool:
+    def matches(self, before: bytes) -> bool:
         """Return whether `before`, the bytes before the offset, is unchanged."""
         return len(before) >= self.length and digest(before[len(before) - self.length :]) == self.digest
 
 
-NO_TAIL = OverlapDigest.of(b"")
+NO_TAIL = OverlapDigest.from_bytes(b"")

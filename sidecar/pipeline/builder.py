@@ -139,7 +139,7 @@ def dead_letter_limit(settings: Settings) -> DeadLetterLimit:
 def boundary_rules(pipeline: PipelineSettings) -> str:
     """Return a text that changes whenever the lines of a file would be grouped into other events."""
     joining = pipeline.effective_multiline()
-    grouped = f"{pipeline.max_line} {joining.rules()}" if joining else ""
+    grouped = f"{pipeline.max_line} {joining.boundary_rules()}" if joining else ""
     return grouped if pipeline.encoding == "utf-8" else f"{pipeline.encoding} {grouped}"
 
 
@@ -158,7 +158,7 @@ def build_stages(
     finisher = DocumentBuilder(clock, host, _field_sources(pipeline, environ))
     charset = lookup(pipeline.encoding)
     framing = Framer(pipeline.max_line, pipeline.keep_empty, pipeline.encoding_errors, charset)
-    parser = parsers.create_parser(pipeline.parser, pipeline.timestamp, finisher.reserved(), clock)
+    parser = parsers.create_parser(pipeline.parser, pipeline.timestamp, finisher.reserved_names(), clock)
     reader = Reader(pipeline.max_line, chunk, grouping=make_grouping(pipeline), clock=clock, charset=charset)
     return Stages(reader, framing, parser, _build_transforms(pipeline, clock), finisher)
 
@@ -167,7 +167,7 @@ def make_grouping(pipeline: PipelineSettings) -> EventGrouper | None:
     """Return what groups lines into events, None if each line is an event."""
     # The limit counts bytes of UTF-8, which can be fewer than the bytes in the file.
     joining = pipeline.effective_multiline()
-    return joining.grouping(pipeline.max_line // lookup(pipeline.encoding).shrinks) if joining else None
+    return joining.make_grouper(pipeline.max_line // lookup(pipeline.encoding).max_utf8_ratio) if joining else None
 
 
 def _field_sources(pipeline: PipelineSettings, environ: Mapping[str, str]) -> list[LeafSource]:
@@ -197,6 +197,6 @@ def _build_transforms(pipeline: PipelineSettings, clock: Clock) -> list[Transfor
     # The records of simple parsers have few fields and no nested ones, so they need no limits.
     if not all(isinstance(parser, SimpleParserSettings | RegexSettings) for parser in pipeline.parser):
         steps.append(Transform("limits", FieldLimiter(pipeline.max_fields, pipeline.max_depth)))
-    steps.append(Transform("times", FutureTimestampGuard(clock).corrected))
+    steps.append(Transform("times", FutureTimestampGuard(clock).clear_future_times))
     steps.append(Transform("aside", move_scalar_error))
     return steps

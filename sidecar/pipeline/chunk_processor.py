@@ -39,7 +39,7 @@ class ChunkProcessor:
         if not len(part.documents):
             part.span.settled = True
         elif self._framing:
-            part.documents = EncodedDocuments.of(part.documents, self._framing)
+            part.documents = EncodedDocuments.from_documents(part.documents, self._framing)
         return part
 
     def _count_transform_failures(self, failures: Mapping[str, int]) -> None:

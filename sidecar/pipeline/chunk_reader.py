@@ -53,7 +53,7 @@ class ChunkReader:
         return cursor, chunk
 
     def _read(self, cursor: Cursor, batcher: Batcher) -> Chunk | None:
-        overhead = self._stages.finisher.overhead(cursor.life.generation)
+        overhead = self._stages.finisher.document_overhead(cursor.life.generation)
         return self._stages.reader.next_chunk(cursor, batcher.max_chunk_records(overhead))
 
     def _on_no_chunk(self, cursor: Cursor) -> None:

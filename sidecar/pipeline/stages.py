@@ -26,9 +26,9 @@ class Stages(msgspec.Struct, frozen=True):
 
     def documents(self, chunk: Chunk) -> tuple[LineBatch, RecordBatch, Documents]:
         """Run a chunk through all stages. Return its lines, records and documents."""
-        lines = self.framing.lines(chunk)
+        lines = self.framing.frame(chunk)
         records = self.records(lines)
-        return lines, records, self.finisher.documents(records)
+        return lines, records, self.finisher.build(records)
 
     def records(self, lines: LineBatch) -> RecordBatch:
         """Parse lines and apply all transforms."""

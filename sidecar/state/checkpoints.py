@@ -28,12 +28,12 @@ class CheckpointRow:
     state: str
 
     @staticmethod
-    def shown(path: str) -> str:
+    def display_path(path: str) -> str:
         """A path of it for people: bytes that are not UTF-8 are written `\\xff`."""
         return os.fsencode(path).decode(errors="backslashreplace")
 
     @property
-    def text(self) -> str:
+    def id_prefix(self) -> str:
         """The generation as it stands in each `_id`."""
         return Generation(self.generation, self.pipeline, self.path, 0.0).id_prefix
 
@@ -54,7 +54,7 @@ class Checkpoints:
     def __init__(self, store: Database) -> None:
         self._store = store
 
-    def places(self, wanted: CheckpointFilter) -> list[CheckpointRow]:
+    def find_rows(self, wanted: CheckpointFilter) -> list[CheckpointRow]:
         """Those that match, the oldest generation first."""
         with self._store.reading() as db:
             rows = db.execute(
@@ -76,7 +76,7 @@ class Checkpoints:
         What a database still has is recognised and not stored twice. Files that are gone are left out. The balance
         and the dead letters of what is rewound begin anew.
         """
-        places = [place for place in self.places(wanted) if _is_there(place)]
+        places = [place for place in self.find_rows(wanted) if _is_there(place)]
         with self._store.transaction() as db:
             for place in places:
                 key = (place.generation, place.sink)
@@ -91,8 +91,8 @@ class Checkpoints:
         A file that is still there is shipped as new, under new ids. What became of the bytes stays in the balance,
         and so do the dead letters.
         """
-        numbers = {place.generation for place in self.places(wanted)}
-        places = [place for place in self.places(CheckpointFilter()) if place.generation in numbers]
+        numbers = {place.generation for place in self.find_rows(wanted)}
+        places = [place for place in self.find_rows(CheckpointFilter()) if place.generation in numbers]
         with self._store.transaction() as db:
             drop(db, numbers)
         return places

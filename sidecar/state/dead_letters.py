@@ -114,7 +114,7 @@ class DeadLetterFilter:
     kind: str | None = None
     path: str | None = None
 
-    def where(self) -> tuple[str, list[Any]]:
+    def to_sql(self) -> tuple[str, list[Any]]:
         """A condition for SQL with its values."""
         if self.numbers:
             return f"number IN ({', '.join('?' * len(self.numbers))})", list(self.numbers)
@@ -131,7 +131,7 @@ class DeadLetterStore:
 
     def list(self, wanted: DeadLetterFilter, limit: int = 1_000_000) -> Iterator[tuple[int, DeadLetter]]:
         """(number, letter) of those that match, the oldest first."""
-        condition, values = wanted.where()
+        condition, values = wanted.to_sql()
         last = 0
         while limit > 0:
             with self._store.reading() as db:

@@ -24,13 +24,13 @@ class Ledger:
 
     def __init__(self, store: Database, bound: DeadLetterLimit | None = None) -> None:
         self._store = store
-        self.bound = bound or DeadLetterLimit()
+        self.limit = bound or DeadLetterLimit()
         self._balance: dict[str, ByteCounts] | None = None
         self._balance_of = -1
         """Which version of the database the balance was read from; changes of ours are not counted."""
         self._balancing = threading.Lock()
 
-    def begin(self, generations: Iterable[tuple[Generation, FileId, Fingerprint]]) -> None:
+    def add_generations(self, generations: Iterable[tuple[Generation, FileId, Fingerprint]]) -> None:
         """New generations. Have to be durable before the first of their documents leaves."""
         with self._store.transaction() as db:
             db.executemany(
@@ -51,17 +51,17 @@ class Ledger:
                 (fingerprint.covered, fingerprint.digest, number),
             )
 
-    def cut(self, number: int, start: int, end: int) -> None:
+    def add_boundary(self, number: int, start: int, end: int) -> None:
         """What begins at `start` is shipped up to `end`, as it is; whatever follows is a document of its own."""
         with self._store.transaction() as db:
             db.execute("INSERT OR IGNORE INTO cuts VALUES (?, ?, ?)", (number, end, start))
 
-    def uncut(self, number: int, before: int) -> None:
+    def prune_boundaries(self, number: int, before: int) -> None:
         """Forget the cuts before this offset; every sink is beyond them."""
         with self._store.transaction() as db:
             db.execute("DELETE FROM cuts WHERE generation = ? AND end < ?", (number, before))
 
-    def renamed(self, number: int, name: str, seen: int) -> None:
+    def record_rename(self, number: int, name: str, seen: int) -> None:
         """The file is now called `name`."""
         with self._store.transaction() as db:
             db.execute(
@@ -69,7 +69,7 @@ class Ledger:
                 (column_of(name), seen, number),
             )
 
-    def moved(self, number: int, file_id: FileId, name: str, seen: int) -> None:
+    def record_move(self, number: int, file_id: FileId, name: str, seen: int) -> None:
         """The bytes of the generation are in another file now: a copy that was made before the truncation."""
         with self._store.transaction() as db:
             db.execute(
@@ -78,7 +78,7 @@ class Ledger:
                 (str(file_id.device), str(file_id.inode), file_id.inode_generation, column_of(name), seen, number),
             )
 
-    def ended(self, number: int, reason: str, seen: int) -> None:
+    def record_end(self, number: int, reason: str, seen: int) -> None:
         """Nothing more can be read of the generation; `seen` is the largest size it was known to have."""
         with self._store.transaction() as db:
             db.execute(
@@ -86,25 +86,25 @@ class Ledger:
                 (reason, seen, number),
             )
 
-    def seen(self, sizes: Iterable[tuple[int, int]]) -> None:
+    def record_sizes(self, sizes: Iterable[tuple[int, int]]) -> None:
         """These generations (number, bytes) were seen to be so large."""
         with self._store.transaction() as db:
             db.executemany(
                 "UPDATE generations SET seen = max(seen, ?) WHERE number = ?", [(size, n) for n, size in sizes]
             )
 
-    def finished(self, number: int, at: float, is_there: bool) -> None:
+    def mark_finished(self, number: int, at: float, is_there: bool) -> None:
         """All sinks are through with the generation. It is forgotten a week later, or an hour if its file is gone."""
         at -= 0 if is_there else _FORGET_AFTER_S - _FORGET_DELETED_AFTER_S
         with self._store.transaction() as db:
             db.execute("UPDATE generations SET finished = ? WHERE number = ?", (at, number))
 
-    def reopened(self, number: int) -> None:
+    def mark_unfinished(self, number: int) -> None:
         """The file of a finished generation has grown, or there is a new sink for it."""
         with self._store.transaction() as db:
             db.execute("UPDATE generations SET finished = NULL WHERE number = ?", (number,))
 
-    def still_there(self, numbers: Iterable[int], at: float) -> None:
+    def touch_finished(self, numbers: Iterable[int], at: float) -> None:
         """The files of these finished generations are still there: remember them for another week."""
         with self._store.transaction() as db:
             db.executemany(
@@ -132,12 +132,12 @@ class Ledger:
         with self._store.transaction() as db:
             added = sum(_advance(db, sink, step) for step in advances)
             if added:
-                dropped = letters.enforce_limit(db, self.bound, added)
+                dropped = letters.enforce_limit(db, self.limit, added)
             if receipt is not None:
                 db.execute("INSERT OR REPLACE INTO receipts VALUES (?, ?, ?)", (pipeline, sink, receipt))
         return dropped
 
-    def receipt(self, pipeline: str, sink: str) -> str | None:
+    def resume_token(self, pipeline: str, sink: str) -> str | None:
         """The last receipt that was committed for this sink."""
         with self._store.reading() as db:
             row = db.execute(
@@ -160,7 +160,7 @@ class Ledger:
                 db.execute("DELETE FROM targets WHERE sink = ? AND day < ?", (sink, before))
         return {*(name for _, name in rows), *new}
 
-    def boundaries(self, pipeline: str) -> str:
+    def boundary_rules(self, pipeline: str) -> str:
         """The rules by which the documents of this pipeline were parted so far, "" for one a line."""
         with self._store.reading() as db:
             row = db.execute("SELECT boundaries FROM pipelines WHERE name = ?", (pipeline,)).fetchone()
@@ -179,7 +179,7 @@ class Ledger:
         """All generations of a pipeline that are not finished, the youngest first."""
         return self._known(pipeline, "finished IS NULL")
 
-    def finished_lately(self, pipeline: str) -> list[KnownFile]:
+    def recently_finished(self, pipeline: str) -> list[KnownFile]:
         """The generations that were finished to their end and are not forgotten yet, the youngest first."""
         return self._known(pipeline, "finished IS NOT NULL AND ended = ''")
 
@@ -211,7 +211,7 @@ class Ledger:
                 sink: ByteCounts(dict(amounts.bytes_), dict(amounts.lines)) for sink, amounts in self._balance.items()
             }
 
-    def letters_size(self) -> int:
+    def dead_letter_bytes(self) -> int:
         """Bytes of documents in the dead letters, also of those that another process added or took away."""
         with self._store.reading() as db:
             return letters.total_size(db)

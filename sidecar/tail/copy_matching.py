@@ -145,14 +145,14 @@ def max_offset(known: KnownFile) -> int:
 def matches_content(known: KnownFile, source: Source) -> bool:
     """Whether the file begins as the known one did, and is the same before each checkpoint that lies within it."""
     head = source.pread(FINGERPRINT_BYTES, 0)
-    if not known.fingerprint.covered or not known.fingerprint.fits(head):
+    if not known.fingerprint.covered or not known.fingerprint.matches(head):
         return False
     for point in sorted(known.checkpoints.values(), key=lambda point: point.offset):
         if point.done:
             continue  # passed without reading: there is nothing to compare
         back = min(OVERLAP_BYTES, point.offset)
         before = source.pread(back, point.offset - back)
-        if len(before) == back and not point.tail.fits(before):
+        if len(before) == back and not point.tail.matches(before):
             return False
     return True
 

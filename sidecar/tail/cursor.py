@@ -42,7 +42,7 @@ class Cursor:
         """Raises `Truncated` unless `before` is what stands in front of `offset`."""
         known = self.before
         if known is None:
-            if not self.settled.tail.fits(before):
+            if not self.settled.tail.matches(before):
                 raise Truncated
         elif known and not before.endswith(known):
             raise Truncated
@@ -69,7 +69,7 @@ class Cursor:
     @staticmethod
     def checkpoint_after(spans: Sequence[PendingSpan]) -> Checkpoint:
         """The checkpoint behind these spans."""
-        return Checkpoint(spans[-1].end, OverlapDigest.of(spans[-1].before))
+        return Checkpoint(spans[-1].end, OverlapDigest.from_bytes(spans[-1].before))
 
     def passed(self, spans: Sequence[PendingSpan]) -> None:
         """The checkpoint behind these spans is durable."""

@@ -96,12 +96,12 @@ class Reader:
         at_cut = stop is not None and stop <= life.size
         charset = self._look(cursor)
         if not (at_cut or life.closing):
-            bound = charset.aligned(bound, 0)
+            bound = charset.align(bound, 0)
         want = self._want
         while cursor.offset < bound:
             want = min(want + (cursor.offset + want) % charset.width, bound - cursor.offset)
             raw, begin = self._checked(cursor, want)
-            if raw.startswith(b"\0", begin) and charset.nuls(raw[begin:], cursor.offset):
+            if raw.startswith(b"\0", begin) and charset.count_nul_bytes(raw[begin:], cursor.offset):
                 return self._hole(cursor, bound)
             part = _ReadPart(raw, begin, bound, at_cut, want >= self._most, max_records)
             if head := self._over_long_head(cursor, part):
@@ -115,14 +115,14 @@ class Reader:
     def _cut_part(self, cursor: Cursor, part: _ReadPart) -> Chunk | None:
         """Return the chunk that these bytes begin with, None if they do not show its end yet."""
         charset, raw, begin = self._in(cursor), part.raw, part.begin
-        end = charset.after_last(raw, begin, cursor.offset - begin)
+        end = charset.find_last_line_end(raw, begin, cursor.offset - begin)
         if not end:
             return self._unterminated(cursor, raw[begin:], part.at_cut) if part.is_complete(cursor) else None
         if self._grouping is not None:
             return self._of_events(cursor, self._grouping, part, end - begin)
         last = end
         if native.count_byte(raw, b"\n") > part.max_records:
-            last = charset.after_nth(raw, begin, end, cursor.offset - begin, part.max_records)
+            last = charset.find_nth_line_end(raw, begin, end, cursor.offset - begin, part.max_records)
         if last < end:
             self._want = max(_MIN_WANT, 2 * (last - begin))
             return self._made(cursor, raw[begin:last])
@@ -137,7 +137,7 @@ class Reader:
         An over-long line is no part of an event, so that an event and the line after it fit into `_most` bytes.
         """
         charset, raw, begin = self._in(cursor), part.raw, part.begin
-        end = charset.after_first(raw, begin, cursor.offset - begin)
+        end = charset.find_line_end(raw, begin, cursor.offset - begin)
         if not end:
             return raw[begin:] if len(raw) - begin > self._max_line else b""
         is_over_long = self._grouping is not None and end - begin - charset.width > self._max_line
@@ -145,14 +145,14 @@ class Reader:
 
     def _look(self, cursor: Cursor) -> Charset:
         """The encoding with the byte order of this file, which its first bytes say as soon as they are there."""
-        if cursor.charset is None and not self._charset.is_by_mark:
+        if cursor.charset is None and not self._charset.needs_bom:
             cursor.charset = self._charset
         elif cursor.charset is None and len(mark := cursor.life.pread(2, 0)) == len(b"\xff\xfe"):
-            cursor.charset = self._charset.of(mark)
+            cursor.charset = self._charset.resolve(mark)
         return self._in(cursor)
 
     def _in(self, cursor: Cursor) -> Charset:
-        return cursor.charset or self._charset.of(b"")
+        return cursor.charset or self._charset.resolve(b"")
 
     @property
     def _most(self) -> int:
@@ -163,11 +163,11 @@ class Reader:
         """Return the whole events of the part, whose lines end at `newline`, or the last one if it is over."""
         data, at_cut = part.raw[part.begin :], part.at_cut
         is_closed = len(data) - newline > self._max_line
-        found = self._in(cursor).events(grouping, data[:newline], cursor.offset, closed=is_closed)
-        if not found.whole and part.is_largest and not part.is_complete(cursor):
-            found = self._in(cursor).events(grouping, data[:newline], cursor.offset, closed=True)
-        if found.whole:
-            return self._with_events(cursor, data[: found.whole], found, part.max_records)
+        found = self._in(cursor).split_events(grouping, data[:newline], cursor.offset, closed=is_closed)
+        if not found.complete_bytes and part.is_largest and not part.is_complete(cursor):
+            found = self._in(cursor).split_events(grouping, data[:newline], cursor.offset, closed=True)
+        if found.complete_bytes:
+            return self._with_events(cursor, data[: found.complete_bytes], found, part.max_records)
         if not part.is_complete(cursor):
             return None
         if at_cut or cursor.life.closing:
@@ -180,7 +180,7 @@ class Reader:
         if not at_cut and not cursor.life.cut(cursor.offset, cursor.offset + end):
             cursor.due = self._clock.monotonic()  # it has grown meanwhile
             return None
-        found = self._in(cursor).events(grouping, data[:newline], cursor.offset, closed=True)
+        found = self._in(cursor).split_events(grouping, data[:newline], cursor.offset, closed=True)
         return self._with_events(cursor, data[:end], found, part.max_records, closed=newline < end)
 
     def _with_events(
@@ -211,7 +211,7 @@ class Reader:
         life, charset = cursor.life, self._in(cursor)
         continued = life.is_cut(cursor.offset) and not charset.ends_line(cursor.before or b"", cursor.offset)
         if self._grouping is not None and data and cursor.offset:
-            continued = continued or not charset.begins(self._grouping, data, cursor.offset)
+            continued = continued or not charset.begins_event(self._grouping, data, cursor.offset)
         end = end or cursor.offset + len(data)
         return Chunk(
             life.generation, cursor.offset, data, end, closed, continued, cut_bytes, encoding=charset.name
@@ -225,12 +225,12 @@ class Reader:
     def _over_long(self, cursor: Cursor, data: bytes, bound: int, at_cut: bool) -> Chunk | None:
         """The head of a line that is longer than `max_line`, once its end is known. Needs no more memory."""
         charset = self._in(cursor)
-        head = data[: charset.aligned(self._max_line, cursor.offset)]
+        head = data[: charset.align(self._max_line, cursor.offset)]
         at = cursor.offset + len(data)
         if cursor.scanned < at:
             cursor.scanned, cursor.scanned_tail = at, data[-OVERLAP_BYTES:]
         found = self._scan(
-            cursor, charset.aligned(bound, 0), lambda piece: charset.after_first(piece, 0, cursor.scanned)
+            cursor, charset.align(bound, 0), lambda piece: charset.find_line_end(piece, 0, cursor.scanned)
         )
         self._still_begins(cursor, head)
         end = cursor.scanned
@@ -308,5 +308,5 @@ def _unexpected_end(life: TrackedFile, needed: int) -> Exception:
 
 def _after_hole(piece: bytes, at: int, charset: Charset) -> int:
     """How many bytes of NUL the piece begins with if something follows them: 0 for all of it, -1 for none."""
-    hole = charset.nuls(piece, at)
+    hole = charset.count_nul_bytes(piece, at)
     return 0 if hole == len(piece) else hole or -1

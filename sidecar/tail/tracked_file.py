@@ -25,9 +25,9 @@ class FileJournal(Protocol):
 
     def extend(self, number: int, fingerprint: Fingerprint) -> None: ...
 
-    def cut(self, number: int, start: int, end: int) -> None: ...
+    def add_boundary(self, number: int, start: int, end: int) -> None: ...
 
-    def uncut(self, number: int, before: int) -> None: ...
+    def prune_boundaries(self, number: int, before: int) -> None: ...
 
 
 class Truncated(Exception):
@@ -232,8 +232,8 @@ class TrackedFile:
     def remembered(self) -> KnownFile:
         """What the state knows of it, as of now."""
         return KnownFile(
-            self.generation, self.file_id, Fingerprint.of(self._head), self.name, self.seen, self.ended, self.moved,
-            dict(self.settled), self._cuts,
+            self.generation, self.file_id, Fingerprint.from_head(self._head), self.name, self.seen, self.ended,
+            self.moved, dict(self.settled), self._cuts,
         )  # fmt: skip
 
     def grew(self, at: float) -> None:
@@ -272,11 +272,11 @@ class TrackedFile:
             if self._taken > end:
                 return False
             passed = min((point.offset for point in self.settled.values()), default=0)
-            self._ledger.cut(self.generation.id, start, end)
+            self._ledger.add_boundary(self.generation.id, start, end)
             self._cuts = tuple(sorted((*self._cuts, end)))
             if len(self._cuts) > _MOST_CUTS:
                 self._cuts = self._cuts[bisect.bisect_left(self._cuts, min(passed, self._cuts[-_KEPT_CUTS])) :]
-                self._ledger.uncut(self.generation.id, self._cuts[0])
+                self._ledger.prune_boundaries(self.generation.id, self._cuts[0])
             return True
 
     def take(self, chunk: Chunk) -> bool:
@@ -303,5 +303,5 @@ class TrackedFile:
             known = len(self._head)
             if chunk.offset <= known < min(FINGERPRINT_BYTES, chunk.offset + len(chunk.data)):
                 head = (self._head[: chunk.offset] + chunk.data)[:FINGERPRINT_BYTES]
-                self._ledger.extend(self.generation.id, Fingerprint.of(head))
+                self._ledger.extend(self.generation.id, Fingerprint.from_head(head))
                 self._head = head

@@ -80,22 +80,22 @@ class SeenFile(Protocol):
 class GenerationLog(Protocol):
     """What this room writes down."""
 
-    def begin(self, generations: Iterable[tuple[Generation, FileId, Fingerprint]]) -> None: ...
+    def add_generations(self, generations: Iterable[tuple[Generation, FileId, Fingerprint]]) -> None: ...
     def extend(self, number: int, fingerprint: Fingerprint) -> None: ...
-    def cut(self, number: int, start: int, end: int) -> None: ...
-    def uncut(self, number: int, before: int) -> None: ...
-    def renamed(self, number: int, name: str, seen: int) -> None: ...
-    def moved(self, number: int, file_id: FileId, name: str, seen: int) -> None: ...
-    def ended(self, number: int, reason: str, seen: int) -> None: ...
-    def seen(self, sizes: Iterable[tuple[int, int]]) -> None: ...
-    def finished(self, number: int, at: float, is_there: bool) -> None: ...
-    def reopened(self, number: int) -> None: ...
-    def still_there(self, numbers: Iterable[int], at: float) -> None: ...
+    def add_boundary(self, number: int, start: int, end: int) -> None: ...
+    def prune_boundaries(self, number: int, before: int) -> None: ...
+    def record_rename(self, number: int, name: str, seen: int) -> None: ...
+    def record_move(self, number: int, file_id: FileId, name: str, seen: int) -> None: ...
+    def record_end(self, number: int, reason: str, seen: int) -> None: ...
+    def record_sizes(self, sizes: Iterable[tuple[int, int]]) -> None: ...
+    def mark_finished(self, number: int, at: float, is_there: bool) -> None: ...
+    def mark_unfinished(self, number: int) -> None: ...
+    def touch_finished(self, numbers: Iterable[int], at: float) -> None: ...
     def forget(self, pipeline: str, now: float) -> None: ...
-    def boundaries(self, pipeline: str) -> str: ...
+    def boundary_rules(self, pipeline: str) -> str: ...
     def renumber(self, pipeline: str, numbers: Mapping[int, int], boundaries: str) -> None: ...
     def unfinished(self, pipeline: str) -> list[KnownFile]: ...
-    def finished_lately(self, pipeline: str) -> list[KnownFile]: ...
+    def recently_finished(self, pipeline: str) -> list[KnownFile]: ...
 
 
 class FileSubscriber(Protocol):
@@ -193,7 +193,7 @@ class FileTracker:
         self._listeners: dict[str, FileSubscriber] = {}
         self._renumber(boundaries)
         self._pending = {r.generation.id: r for r in ledger.unfinished(pipeline)}
-        self._finished = FinishedFiles(ledger.finished_lately(pipeline))
+        self._finished = FinishedFiles(ledger.recently_finished(pipeline))
         if links:
             for generation in self._finished.generations():
                 links.drop(generation)
@@ -206,7 +206,7 @@ class FileTracker:
         come to stand for other lines, and a database that has it would not take them. So what is not delivered goes
         on under other numbers: that may cost duplicates, never lines.
         """
-        if self._ledger.boundaries(self.pipeline) == boundaries:
+        if self._ledger.boundary_rules(self.pipeline) == boundaries:
             return
         renamed = {
             known.generation: replace(known.generation, id=_drawn())
@@ -237,8 +237,8 @@ class FileTracker:
         """
         with self._turn:
             if not listeners.keys() <= self._listeners.keys():
-                self._finished = FinishedFiles(self._ledger.finished_lately(self.pipeline))
-            if self._ledger.boundaries(self.pipeline) != boundaries:
+                self._finished = FinishedFiles(self._ledger.recently_finished(self.pipeline))
+            if self._ledger.boundary_rules(self.pipeline) != boundaries:
                 self._ledger.renumber(self.pipeline, {}, boundaries)
             self._listeners = dict(listeners)
             self._ignore_older, self._held_deleted, self._scope = ignore_older, deleted_files, scope
@@ -409,7 +409,7 @@ class FileTracker:
                 self._take_up_again(life)
                 return
             is_there = life is not None and self._is_there(life)
-            self._ledger.finished(number, self._clock.now(), is_there)
+            self._ledger.mark_finished(number, self._clock.now(), is_there)
             del self._through[number]
             self._sought.pop(number, None)
             if life is not None:
@@ -443,7 +443,7 @@ class FileTracker:
         """Whether it is there. While it is closed, its name or even its inode may have gone to another file."""
         life.sighted = True
         if life.name != sighting.path:
-            self._ledger.renamed(life.generation.id, sighting.path, life.seen)
+            self._ledger.record_rename(life.generation.id, sighting.path, life.seen)
             life.place = FileLocation(sighting.root, sighting.path)
             if not life.is_open:
                 self._announce(life)
@@ -500,7 +500,7 @@ class FileTracker:
         elif not source.holds(done.read + 1) and self._listeners.keys() <= known.checkpoints.keys():
             done.size, done.modified = sighting.size, sighting.modified
         else:
-            self._ledger.reopened(known.generation.id)
+            self._ledger.mark_unfinished(known.generation.id)
             self._resume(known, opened, FileLocation(sighting.root, sighting.path))
             self._finished.drop(key)
 
@@ -587,7 +587,7 @@ class FileTracker:
         known = self._finished.packed_as(source, place.name)
         if known is None:
             return False
-        self._ledger.moved(known.generation.id, source.identity, place.name, known.seen)
+        self._ledger.record_move(known.generation.id, source.identity, place.name, known.seen)
         self._finished.moved(known, source.identity, place.name)
         return True
 
@@ -663,8 +663,8 @@ class FileTracker:
         """No document of a generation leaves before it is durable. When that fails, the next look tries again."""
         if not self._newborn:
             return
-        self._ledger.begin(
-            [(life.generation, life.file_id, Fingerprint.of(life.head)) for life, _ in self._newborn.values()]
+        self._ledger.add_generations(
+            [(life.generation, life.file_id, Fingerprint.from_head(life.head)) for life, _ in self._newborn.values()]
         )
         newborn, self._newborn = self._newborn, {}
         for life, start in newborn.values():
@@ -676,7 +676,7 @@ class FileTracker:
 
     def _resume(self, known: KnownFile, opened: OwnedSource, place: FileLocation) -> TrackedFile:
         if place.name != known.name:
-            self._ledger.renamed(known.generation.id, place.name, known.seen)
+            self._ledger.record_rename(known.generation.id, place.name, known.seen)
         opened.open.limit(None)
         head = opened.open.pread(known.fingerprint.covered, 0)
         life = TrackedFile(known.generation, opened.take(), place, head, known.cuts, self._ledger, self._descriptors)
@@ -761,7 +761,7 @@ class FileTracker:
         if life.pread(len(life.head), 0) != life.head:
             return False
         points = {(p.offset, p.tail) for p in life.settled.values() if not p.done and p.offset <= life.size}
-        return all(tail.fits(life.pread(tail.length, offset - tail.length)) for offset, tail in points)
+        return all(tail.matches(life.pread(tail.length, offset - tail.length)) for offset, tail in points)
 
     # ── truncation: the old life may go on in a copy ────────────────────────────────────────────────────────
 
@@ -795,7 +795,7 @@ class FileTracker:
         place, source = found
         with OwnedSource(source) as opened:
             known = sought.known
-            self._ledger.moved(known.generation.id, source.identity, place.name, known.seen)
+            self._ledger.record_move(known.generation.id, source.identity, place.name, known.seen)
             del self._sought[known.generation.id]
             self._emit(events.CopyTaken(self.pipeline, known.generation.path, place.name))
             if self._links:
@@ -883,7 +883,7 @@ class FileTracker:
     def _give_up(self, sought: _LostContent) -> None:
         known, life = sought.known, sought.life
         number = known.generation.id
-        self._ledger.ended(number, sought.reason, known.seen)
+        self._ledger.record_end(number, sought.reason, known.seen)
         self._sought.pop(number, None)
         if self._links:
             self._links.drop(known.generation)
@@ -973,7 +973,7 @@ class FileTracker:
         with self._opened(each.place) as opened:
             if opened.source is None or opened.source.identity != life.file_id:
                 return False
-            self._ledger.renamed(life.generation.id, each.place.name, life.seen)
+            self._ledger.record_rename(life.generation.id, each.place.name, life.seen)
             life.relocate(opened.take(), each.place)
         self._announce(life)
         return True
@@ -994,7 +994,7 @@ class FileTracker:
             if total <= self._held_deleted:
                 return
             total -= unread
-            self._ledger.ended(life.generation.id, "deleted", life.seen)
+            self._ledger.record_end(life.generation.id, "deleted", life.seen)
             self._unfollow(life)
             life.end("deleted")
             self._announce(life)
@@ -1065,7 +1065,7 @@ class FileTracker:
         self._recorded_at = now
         grown = [(life, life.seen) for life in self._lives.values() if life.seen > life.recorded]
         if grown:
-            self._ledger.seen([(life.generation.id, size) for life, size in grown])
+            self._ledger.record_sizes([(life.generation.id, size) for life, size in grown])
             for life, size in grown:
                 life.recorded = size
 
@@ -1075,9 +1075,9 @@ class FileTracker:
         if not seen or now - self._reminded_at < _REMIND_EVERY_S:
             return
         self._reminded_at = now
-        self._ledger.still_there(self._finished.numbers(seen), self._clock.now())
+        self._ledger.touch_finished(self._finished.numbers(seen), self._clock.now())
         self._ledger.forget(self.pipeline, self._clock.now())
-        self._finished.keep_only(known.generation.id for known in self._ledger.finished_lately(self.pipeline))
+        self._finished.keep_only(known.generation.id for known in self._ledger.recently_finished(self.pipeline))
 
     @staticmethod
     def _start(source: Source) -> Checkpoint:
@@ -1090,7 +1090,7 @@ class FileTracker:
             if newline := piece.rfind(b"\n") + 1:
                 offset = at - back + newline
                 before = min(OVERLAP_BYTES, offset)
-                return Checkpoint(offset, OverlapDigest.of(source.pread(before, offset - before)))
+                return Checkpoint(offset, OverlapDigest.from_bytes(source.pread(before, offset - before)))
             at -= back
         return ORIGIN
 

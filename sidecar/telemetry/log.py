@@ -51,17 +51,17 @@ class Log:
             if event.level == "debug":
                 self._write(event)
             else:
-                self._moderation.hear(_cause(event), event)
+                self._moderation.submit(_cause(event), event)
 
     def tell_more(self) -> None:
         """Write how many more there were, of what was held back for long enough. Call it now and then."""
         with self._turn:
-            self._moderation.due()
+            self._moderation.flush_due()
 
     def end(self, last: Iterable[Event]) -> None:
         """Write what was held back, these as the last words, and nothing after them."""
         with self._turn:
-            self._moderation.rest()
+            self._moderation.flush_all()
             for event in last:
                 if LEVELS.index(event.level) >= self._least:
                     self._write(event)

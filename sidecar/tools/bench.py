@@ -92,17 +92,17 @@ class BenchRun:
 
     def _through(self, chunk: Chunk, clock: _Laps) -> None:
         rooms, figures = self._rooms, self.figures
-        lines = rooms.framing.lines(chunk)
+        lines = rooms.framing.frame(chunk)
         clock.lap("decode")
         records = rooms.parser.parse(lines)
         clock.lap("parse")
         for step in rooms.steps:
             records = step.run(records)
             clock.lap(step.name)
-        documents = rooms.finisher.documents(records)
+        documents = rooms.finisher.build(records)
         clock.lap("transforms")
         if self._envelope:
-            documents = EncodedDocuments.of(documents, self._envelope)
+            documents = EncodedDocuments.from_documents(documents, self._envelope)
             clock.lap("render")
         figures.lines += lines.count
         figures.bytes += chunk.end - chunk.offset

@@ -215,10 +215,10 @@ def _groupings(data: bytes) -> Iterator[tuple[Joining, LineBatch]]:
 def _lines(data: bytes, preset: Joining) -> LineBatch:
     generation = Generation(0, "sample", "/sample.log", 0.0)
     if preset is None:
-        return Framer().lines(Chunk(generation, 0, data, len(data)))
+        return Framer().frame(Chunk(generation, 0, data, len(data)))
     wanted = MultilineSettings(preset=preset) if isinstance(preset, str) else MultilineSettings(**preset)
-    found = wanted.grouping(_LONGEST_EVENT).events(data, closed=True)
-    return Framer().lines(Chunk(generation, 0, data, len(data), event_starts=found.starts, split_events=found.split))
+    found = wanted.make_grouper(_LONGEST_EVENT).split_events(data, closed=True)
+    return Framer().frame(Chunk(generation, 0, data, len(data), event_starts=found.starts, split_events=found.split))
 
 
 def _try_formats(parser: Any, preset: Joining, lines: LineBatch, clock: Clock) -> _Try:

@@ -52,10 +52,10 @@ def explain(settings: Settings, pipeline: str, path: str, data: bytes, clock: Cl
     """Each line of `data`, as if it stood at the beginning of the file `path` of this pipeline."""
     rooms = build_stages(settings.pipelines[pipeline], clock, "this-host", {})
     generation = Generation(0, pipeline, path, clock.now())
-    lines = rooms.framing.lines(_chunk(settings.pipelines[pipeline], generation, data))
+    lines = rooms.framing.frame(_chunk(settings.pipelines[pipeline], generation, data))
     records, redacted = _redactions(rooms, lines)
     takers = dict(zip(lines.starts, ParserProbe(settings.pipelines[pipeline], clock).of(lines), strict=True))
-    documents = rooms.finisher.documents(records)
+    documents = rooms.finisher.build(records)
     targets = {name: _targets(settings, name, Batch([documents])) for name in settings.sinks_of(pipeline)}
     shown = [ExplainedEvent(gap.start, gap.end, "", "skipped", gap.reason) for gap in lines.skipped]
     wrote = dict(zip(lines.starts, lines.texts, strict=True))
@@ -81,14 +81,14 @@ def explain(settings: Settings, pipeline: str, path: str, data: bytes, clock: Cl
 
 def _chunk(pipeline: PipelineSettings, generation: Generation, data: bytes) -> Chunk:
     """All of the sample, its events as the reader would find them."""
-    charset = lookup(pipeline.encoding).of(data)
+    charset = lookup(pipeline.encoding).resolve(data)
     chunk = Chunk(
         generation, 0, data, len(data), is_unterminated=not charset.ends_line(data, len(data)), encoding=charset.name
     )
     grouping = make_grouping(pipeline)
     if grouping is None:
         return chunk
-    found = charset.events(grouping, data[: charset.after_last(data, 0, 0)], 0, closed=True)
+    found = charset.split_events(grouping, data[: charset.find_last_line_end(data, 0, 0)], 0, closed=True)
     return replace(chunk, event_starts=found.starts or (0,), split_events=found.split)
 
 

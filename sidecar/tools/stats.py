@@ -60,7 +60,7 @@ def collect_stats(pipeline: PipelineSettings, file: Path, clock: Clock) -> FileS
 
 
 def _add(found: FileStats, rooms: Stages, takers: ParserProbe, chunk: Chunk) -> None:
-    lines = rooms.framing.lines(chunk)
+    lines = rooms.framing.frame(chunk)
     found.bytes += chunk.end - chunk.offset
     found.events += lines.count
     for name in takers.of(lines):
@@ -69,7 +69,7 @@ def _add(found: FileStats, rooms: Stages, takers: ParserProbe, chunk: Chunk) -> 
     for stage, records in rooms.stages(lines):
         if stage == "parser":
             _count_failures(found, records)
-    found.documents += len(rooms.finisher.documents(records))
+    found.documents += len(rooms.finisher.build(records))
     found.timed += len(records.times) - records.times.count("")
     for gaps, counts in ((records.filtered, found.filtered), (lines.skipped, found.skipped)):
         for gap in gaps:

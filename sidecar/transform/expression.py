@@ -59,7 +59,7 @@ class ExpressionError(ValueError):
 class Expression(NamedTuple):
     """A condition and the dotted paths of the fields that it asks for, in the order of its argument."""
 
-    holds: Condition
+    condition: Condition
     fields: Sequence[str]
 
 
@@ -67,7 +67,7 @@ def parse_expression(text: str) -> Expression:
     """The expression. Raises `ExpressionError` that says at which character it is wrong."""
     if len(text) > _LONGEST:
         raise ExpressionError(f"the expression is longer than {_LONGEST} characters")
-    return _ExpressionParser(text).all()
+    return _ExpressionParser(text).parse()
 
 
 class _Token(NamedTuple):
@@ -86,35 +86,35 @@ class _ExpressionParser:
         self._depth = 0
         self._fields: list[str] = []
 
-    def all(self) -> Expression:
+    def parse(self) -> Expression:
         condition = self._or()
-        if self._here.kind != "end":
-            raise self._wrong("expected `and`, `or` or the end")
+        if self._current.kind != "end":
+            raise self._error("expected `and`, `or` or the end")
         return Expression(condition, self._fields)
 
     def _or(self) -> Condition:
         found = [self._and()]
-        while self._is("or"):
+        while self._accept("or"):
             found.append(self._and())
         return found[0] if len(found) == 1 else lambda fields, search: any(each(fields, search) for each in found)
 
     def _and(self) -> Condition:
         found = [self._not()]
-        while self._is("and"):
+        while self._accept("and"):
             found.append(self._not())
         return found[0] if len(found) == 1 else lambda fields, search: all(each(fields, search) for each in found)
 
     def _not(self) -> Condition:
         self._depth += 1
         if self._depth > _DEEPEST:
-            raise self._wrong(f"nested deeper than {_DEEPEST} levels")
-        if self._is("not"):
+            raise self._error(f"nested deeper than {_DEEPEST} levels")
+        if self._accept("not"):
             inner = self._not()
             found: Condition = lambda fields, search: not inner(fields, search)  # noqa: E731
-        elif self._is("("):
+        elif self._accept("("):
             found = self._or()
             self._expect(")")
-        elif self._is("exists"):
+        elif self._accept("exists"):
             field = self._field()
             found = lambda fields, _: fields[field] is not None  # noqa: E731
         else:
@@ -123,34 +123,34 @@ class _ExpressionParser:
         return found
 
     def _comparison(self) -> Condition:
-        field, sign = self._field(), self._here
-        if self._is("in"):
+        field, sign = self._field(), self._current
+        if self._accept("in"):
             return _is_one_of(field, self._list())
-        if self._is("~"):
+        if self._accept("~"):
             return _matches(field, self._pattern())
-        if self._is("=="):
+        if self._accept("=="):
             return _is_one_of(field, [self._value()])
-        if self._is("!="):
+        if self._accept("!="):
             same = _is_one_of(field, [self._value()])
             return lambda fields, search: not same(fields, search)
-        if sign.text in _ORDER and self._is(sign.text):
+        if sign.text in _ORDER and self._accept(sign.text):
             return self._ordered(field, sign.text)
-        raise self._wrong("expected ==, !=, <, <=, >, >=, ~ or `in`")
+        raise self._error("expected ==, !=, <, <=, >, >=, ~ or `in`")
 
     def _ordered(self, field: int, sign: str) -> Condition:
-        at = self._here
+        at = self._current
         value = self._value()
         if isinstance(value, str):
             return _is_ordered_text(field, sign, value)
         if isinstance(value, bool) or value is None:
-            raise self._wrong("expected a number or a text", at)
+            raise self._error("expected a number or a text", at)
         return _is_ordered_number(field, sign, value)
 
     def _field(self) -> int:
         """Where the field stands among those that are asked for."""
-        if self._here.kind != "word" or self._here.text in _WORDS:
-            raise self._wrong("expected the name of a field")
-        name = self._take().text
+        if self._current.kind != "word" or self._current.text in _WORDS:
+            raise self._error("expected the name of a field")
+        name = self._advance().text
         if name not in self._fields:
             self._fields.append(name)
         return self._fields.index(name)
@@ -158,51 +158,51 @@ class _ExpressionParser:
     def _list(self) -> list[Literal]:
         self._expect("[")
         found = [self._value()]
-        while self._is(","):
+        while self._accept(","):
             found.append(self._value())
         self._expect("]")
         return found
 
     def _value(self) -> Literal:
-        token = self._here
+        token = self._current
         if token.kind == "text":
-            return _unquote(self._take().text)
+            return _unquote(self._advance().text)
         if token.kind == "number":
-            return float(self._take().text)
+            return float(self._advance().text)
         if token.kind == "word" and token.text in _CONSTANTS:
-            return _CONSTANTS[self._take().text]
-        raise self._wrong("expected a text in quotes, a number, true, false or null")
+            return _CONSTANTS[self._advance().text]
+        raise self._error("expected a text in quotes, a number, true, false or null")
 
     def _pattern(self) -> Pattern:
-        token = self._here
+        token = self._current
         if token.kind != "text":
-            raise self._wrong("expected a pattern in quotes")
-        text = _unquote(self._take().text)
+            raise self._error("expected a pattern in quotes")
+        text = _unquote(self._advance().text)
         try:
             return compile_user_regex(text)
         except ValueError as error:
-            raise self._wrong(str(error), token) from error
+            raise self._error(str(error), token) from error
 
     @property
-    def _here(self) -> _Token:
+    def _current(self) -> _Token:
         return self._tokens[self._next]
 
-    def _take(self) -> _Token:
+    def _advance(self) -> _Token:
         self._next += 1
         return self._tokens[self._next - 1]
 
-    def _is(self, text: str) -> bool:
+    def _accept(self, text: str) -> bool:
         """Whether this comes next; it is taken then."""
-        found = self._here.kind in ("sign", "word") and self._here.text == text
+        found = self._current.kind in ("sign", "word") and self._current.text == text
         self._next += found
         return found
 
     def _expect(self, text: str) -> None:
-        if not self._is(text):
-            raise self._wrong(f"expected {text}")
+        if not self._accept(text):
+            raise self._error(f"expected {text}")
 
-    def _wrong(self, what: str, at: _Token | None = None) -> ExpressionError:
-        return _wrong(self._text, (at or self._here).at, what)
+    def _error(self, what: str, at: _Token | None = None) -> ExpressionError:
+        return _wrong(self._text, (at or self._current).at, what)
 
 
 def _tokens(text: str) -> list[_Token]:

@@ -33,7 +33,7 @@ class FieldChange(Protocol):
     reads: Sequence[str] = ()
     writes: Sequence[str] = ()
 
-    def changed(self, body: str, complain: Complain) -> str:
+    def apply(self, body: str, complain: Complain) -> str:
         """The members as they are to be; the same text if nothing is to be done."""
         ...
 
@@ -56,7 +56,7 @@ class _FieldTransform:
         for index, body in enumerate(records.bodies):
             if self._may_touch(body):
                 told: list[str] = []
-                body = self._change.changed(body, told.append)
+                body = self._change.apply(body, told.append)
                 if told:
                     complaints[index] = "; ".join(told)
             members.append(body)
@@ -86,13 +86,13 @@ class RenameFields(FieldChange):
         self._pairs = list(paths.items())
         self.reads, self.writes = list(paths), list(paths.values())
 
-    def changed(self, body: str, complain: Complain) -> str:
+    def apply(self, body: str, complain: Complain) -> str:
         for old, new in self._pairs:
-            body = self._one(body, old, new, complain)
+            body = self._rename(body, old, new, complain)
         return body
 
     @staticmethod
-    def _one(body: str, old: str, new: str, complain: Complain) -> str:
+    def _rename(body: str, old: str, new: str, complain: Complain) -> str:
         has_same_parent = old.rpartition(".")[0] == new.rpartition(".")[0]
         rest, found = (_in_place(body, old, new), []) if has_same_parent else remove(body, old)
         if rest == body:
@@ -123,7 +123,7 @@ class CopyFields(FieldChange):
         self._pairs = list(paths.items())
         self.reads, self.writes = list(paths), list(paths.values())
 
-    def changed(self, body: str, complain: Complain) -> str:
+    def apply(self, body: str, complain: Complain) -> str:
         for source, target in self._pairs:
             found = _found(body, source)
             if found and not can_insert(body, target):
@@ -154,7 +154,7 @@ class DropFields(FieldChange):
     def __init__(self, paths: Iterable[str]) -> None:
         self.reads = list(paths)
 
-    def changed(self, body: str, complain: Complain) -> str:
+    def apply(self, body: str, complain: Complain) -> str:
         for path in self.reads:
             body, _ = remove(body, path)
         return body
@@ -168,7 +168,7 @@ class KeepFields(FieldChange):
     def __init__(self, paths: Iterable[str]) -> None:
         self._paths = frozenset((*paths, "@timestamp"))
 
-    def changed(self, body: str, complain: Complain) -> str:
+    def apply(self, body: str, complain: Complain) -> str:
         return keep(body, self._paths)
 
 
@@ -180,7 +180,7 @@ class LowercaseFields(FieldChange):
     def __init__(self, paths: Iterable[str]) -> None:
         self.reads = list(paths)
 
-    def changed(self, body: str, complain: Complain) -> str:
+    def apply(self, body: str, complain: Complain) -> str:
         for path in self.reads:
             body = edit(body, path, _lower)
         return body
@@ -203,7 +203,7 @@ class ConvertFields(FieldChange):
         self._conversions = dict(conversions)
         self.reads = list(conversions)
 
-    def changed(self, body: str, complain: Complain) -> str:
+    def apply(self, body: str, complain: Complain) -> str:
         for path, (kind, convert) in self._conversions.items():
 
             def as_kind(
@@ -229,7 +229,7 @@ class HashFields(FieldChange):
         self._target = target
         self.writes = (target,)
 
-    def changed(self, body: str, complain: Complain) -> str:
+    def apply(self, body: str, complain: Complain) -> str:
         found = {path: [_plain(value) for value in read(body, path)] for path in self.reads}
         if not any(found.values()):
             return body

@@ -37,12 +37,12 @@ class ConditionFilter:
     """Drops the records for which an expression holds, or keeps no others (`keeps`)."""
 
     def __init__(self, expression: Expression, *, keeps: bool) -> None:
-        self._holds, self._keeps = expression.holds, keeps
+        self._holds, self._keeps = expression.condition, keeps
         self._rule = "keep_when" if keeps else "drop_when"
         self._columns = _Columns(expression.fields)
 
     def __call__(self, records: RecordBatch) -> RecordBatch:
-        rows, search, errors = self._columns.of(records.bodies), RegexTimeBudget().search, records.errors
+        rows, search, errors = self._columns.read_values(records.bodies), RegexTimeBudget().search, records.errors
         return _filter(
             records, self._rule,
             lambda index: index not in errors and self._holds(rows[index], search) is not self._keeps,
@@ -114,7 +114,7 @@ class _Columns:
         ]
         """For each path where it may begin: the column of its first name, and what of it is within that."""
 
-    def of(self, members: Sequence[str]) -> list[list[str | None]]:
+    def read_values(self, members: Sequence[str]) -> list[list[str | None]]:
         """For each record the values of the paths as JSON text, None for one that is not there."""
         try:
             rows = self._decoder.decode_lines("\n".join([f"{{{body}}}" for body in members]))

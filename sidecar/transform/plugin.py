@@ -83,7 +83,7 @@ class PluginTransform:
             self._function(views, **self._options)
         except Exception:  # whatever a plug-in raises: some of the records can do without
             given = zip(records.bodies, records.lines.texts, strict=True)
-            views = [self._alone(index, record, complaints) for index, record in enumerate(given)]
+            views = [self._run_single(index, record, complaints) for index, record in enumerate(given)]
         members = [view.members for view in views]
         if members == records.bodies:
             return records.annotate_failures(complaints, self._name)
@@ -93,7 +93,7 @@ class PluginTransform:
             complaints, self._name
         )
 
-    def _alone(self, index: int, record: tuple[str, str], complaints: dict[int, str]) -> Record:
+    def _run_single(self, index: int, record: tuple[str, str], complaints: dict[int, str]) -> Record:
         view = Record(*record)
         try:
             self._function([view], **self._options)

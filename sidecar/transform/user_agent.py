@@ -78,17 +78,17 @@ class ParseUserAgent:
     def __init__(self) -> None:
         self._objects: dict[str, str] = {}
 
-    def changed(self, body: str, complain: object) -> str:
+    def apply(self, body: str, complain: object) -> str:
         """The members with those fields."""
         at = _at_the_end(body)
         if at >= 0:
-            return body[:at] + self._within(_KEY, "", body[at + len(_KEY) + 1 :])
+            return body[:at] + self._extend_object(_KEY, "", body[at + len(_KEY) + 1 :])
         if '"user_agent.' in body or "\\u" in body:
             return _add(body, _FIELD, "user_agent.")
-        found = edit(body, "user_agent", self._within)
+        found = edit(body, "user_agent", self._extend_object)
         return found if found != body else _add(body, _FIELD, "user_agent.")
 
-    def _within(self, key: str, below: str, value: str) -> str:
+    def _extend_object(self, key: str, below: str, value: str) -> str:
         if below or value[0] != "{":
             return f"{key}:{value}"
         known = self._objects.get(value)

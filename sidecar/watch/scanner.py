@@ -51,7 +51,7 @@ class Glob:
     parts: tuple[str, ...]
 
     @classmethod
-    def of(cls, pattern: str, roots: Roots, known: Callable[[], Iterable[str]] = tuple) -> Glob:
+    def from_pattern(cls, pattern: str, roots: Roots, known: Callable[[], Iterable[str]] = tuple) -> Glob:
         """A pattern as it stands in the configuration; a relative one begins in the working directory."""
         parts = PurePath(os.path.abspath(pattern)).parts
         fixed = next((i for i, part in enumerate(parts) if _MAGIC.search(part)), len(parts) - 1)
@@ -78,7 +78,7 @@ class FileScanner:
     ) -> None:  # fmt: skip
         self._beat = beat
         roots = roots or Roots()
-        self.globs = [Glob.of(path, roots, known) for path in paths]
+        self.globs = [Glob.from_pattern(path, roots, known) for path in paths]
         forbidden = tuple(each for each in exclude if not _COMPRESSED.fullmatch(each))
         self._exclude = _matcher(tuple(exclude)) if exclude else None
         self._forbid = _matcher(forbidden) if forbidden else None
@@ -86,7 +86,7 @@ class FileScanner:
         self.unreadable: set[str] = set()
         self.directories: set[str] = set()
 
-    def look(self) -> list[FoundFile]:
+    def scan(self) -> list[FoundFile]:
         """All regular files that match now, each path once, in the order of the patterns."""
         found: dict[str, FoundFile] = {}
         self.refused.clear()

@@ -45,10 +45,10 @@ def byte_lines(data: bytes, charset: Charset) -> list[tuple[int, bytes]]:
 def test_every_line_is_where_its_bytes_are(lines: list[bytes], encoding: str) -> None:
     charset = lookup(encoding)
     data = joined(lines, charset)
-    found = Framer(keep_empty=True, charset=charset).lines(Chunk(GENERATION, 0, data, len(data)))
+    found = Framer(keep_empty=True, charset=charset).frame(Chunk(GENERATION, 0, data, len(data)))
     nul, wanted = b"\0" * charset.width, byte_lines(data, charset)
     # NUL bytes at the beginning of a line are skipped.
-    starts = [at + charset.nuls(line, at) if line.startswith(nul) else at for at, line in wanted]
+    starts = [at + charset.count_nul_bytes(line, at) if line.startswith(nul) else at for at, line in wanted]
     assert list(found.starts) == starts
     assert not any("\n" in text for text in found.texts)
 
@@ -63,15 +63,15 @@ def test_every_event_begins_and_ends_with_a_line(lines: list[bytes], encoding: s
     data = joined(lines, charset)
     begins = [at for at, _ in byte_lines(data, charset)]
     for closed in (False, True):
-        events = charset.events(rule, data, 0, closed=closed)
-        assert {*events.starts, events.whole} <= {*begins, len(data)}
-    assert events.whole == len(data), "a closed event is whole"
+        events = charset.split_events(rule, data, 0, closed=closed)
+        assert {*events.starts, events.complete_bytes} <= {*begins, len(data)}
+    assert events.complete_bytes == len(data), "a closed event is whole"
     if b"\0" not in data:
         chunk = Chunk(GENERATION, 0, data, len(data), event_starts=list(events.starts), encoding=charset.name)
-        found = Framer(keep_empty=True, charset=charset).lines(chunk)
+        found = Framer(keep_empty=True, charset=charset).frame(chunk)
         assert list(found.starts) == list(events.starts)
         for text, start, end in zip(found.texts, events.starts, [*events.starts, len(data)][1:], strict=True):
-            blank = charset.tidied(data[start:end], start)
+            blank = charset.normalize_newlines(data[start:end], start)
             assert text.count("\n") == blank.count(charset.newline)
 
 
@@ -81,5 +81,5 @@ def test_a_broken_character_takes_no_line_end_with_it(lines: list[bytes], encodi
     charset = lookup(encoding)
     data = joined(lines, charset)
     for errors in ("replace", "backslashreplace"):
-        text = charset.decoded(data, 0, errors)
+        text = charset.decode(data, 0, errors)
         assert text.count("\n") == len(byte_lines(data, charset))

@@ -12,7 +12,7 @@ GENERATION = Generation(1, "app", "/var/log/app/a.log", 0.0)
 
 def framed(data: bytes, offset: int = 0, **options: object) -> LineBatch:
     framing = Framer(**options)  # type: ignore[arg-type]  # the test names the options
-    return framing.lines(Chunk(GENERATION, offset, data, offset + len(data)))
+    return framing.frame(Chunk(GENERATION, offset, data, offset + len(data)))
 
 
 def test_ordinary_lines_stay_one_text_with_byte_offsets() -> None:

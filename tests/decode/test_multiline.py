@@ -123,7 +123,7 @@ EVENTS = {
 
 
 def cut(grouping: EventGrouper, data: bytes) -> list[bytes]:
-    found = grouping.events(data, closed=True)
+    found = grouping.split_events(data, closed=True)
     return [data[begin:end] for begin, end in pairwise((*found.starts, len(data)))]
 
 
@@ -162,7 +162,7 @@ THREADS = {
 
 @pytest.mark.parametrize("name", THREADS)
 def test_events_of_several_threads_that_follow_one_another_are_not_glued(name: str) -> None:
-    rule = MultilineSettings(preset=name).grouping(1 << 20)
+    rule = MultilineSettings(preset=name).make_grouper(1 << 20)
     assert cut(rule, "".join(THREADS[name]).encode()) == [event.encode() for event in THREADS[name]]
 
 
@@ -186,7 +186,7 @@ def test_no_event_has_the_first_lines_of_two_threads_however_these_write(name: s
             written += b"2026-11-23 10:00:%02d ERROR [t1] order failed\n" % count
         else:
             written += f"{line}\n".encode()
-    events = cut(MultilineSettings(preset=name).grouping(1 << 20), written) if written else []
+    events = cut(MultilineSettings(preset=name).make_grouper(1 << 20), written) if written else []
     assert b"".join(events) == written
     assert [len(DATED.findall(event)) for event in events if DATED.search(event)] == [1] * count
     assert all(DATED.match(event) for event in events if DATED.search(event))
@@ -194,11 +194,11 @@ def test_no_event_has_the_first_lines_of_two_threads_however_these_write(name: s
 
 @pytest.mark.parametrize("name", PRESETS)
 def test_a_preset_parts_the_messages_of_its_language(name: str) -> None:
-    grouping = MultilineSettings(preset=name).grouping(1 << 20)
+    grouping = MultilineSettings(preset=name).make_grouper(1 << 20)
     data = "".join(EVENTS[name]).encode()
     assert cut(grouping, data) == [each.encode() for each in EVENTS[name]]
     for each in EVENTS[name]:
-        assert grouping.begins(each.encode())
+        assert grouping.begins_event(each.encode())
 
 
 LINES = sorted({line for events in EVENTS.values() for event in events for line in event.splitlines()})
@@ -209,15 +209,19 @@ LINES = sorted({line for events in EVENTS.values() for event in events for line 
 @given(lines=st.lists(st.sampled_from(LINES), min_size=1, max_size=30), most=st.integers(2, 12))
 def test_boundaries_do_not_depend_on_what_else_is_there(name: str, lines: list[str], most: int) -> None:
     """Reading on from any boundary, with as much or as little as there is, finds the same events."""
-    grouping = MultilineSettings(preset=name, max_lines=most).grouping(300)
+    grouping = MultilineSettings(preset=name, max_lines=most).make_grouper(300)
     data = "".join(f"{line}\n" for line in lines).encode()
     whole = cut(grouping, data)
     ends = [match.end() for match in re.finditer(rb"\n", data)]
     at, found = 0, []
     for end in ends:
-        part = grouping.events(data[at:end])
-        found += [data[at:end][a:b] for a, b in pairwise((*part.starts, part.whole))] if part.whole else []
-        at += part.whole
+        part = grouping.split_events(data[at:end])
+        found += (
+            [data[at:end][a:b] for a, b in pairwise((*part.starts, part.complete_bytes))]
+            if part.complete_bytes
+            else []
+        )
+        at += part.complete_bytes
     assert found == whole[: len(found)]
     assert b"".join(found) == data[:at]
     assert cut(grouping, data[at:]) == whole[len(found) :]
@@ -233,21 +237,24 @@ def test_boundaries_do_not_depend_on_what_else_is_there(name: str, lines: list[s
     ],
 )
 def test_patterns_of_the_users_own(rule: dict[str, str], expected: list[bytes]) -> None:
-    grouping = MultilineSettings.model_validate(rule).grouping(1 << 20)
+    grouping = MultilineSettings.model_validate(rule).make_grouper(1 << 20)
     assert cut(grouping, b"x\n1\n  a\n\n2\nb\n") == expected
 
 
 def test_with_a_last_line_known_nothing_is_held_back() -> None:
-    grouping = MultilineSettings(end=r";$").grouping(1 << 20)
-    assert grouping.events(b"select\n1;\n") == ([0], 10, frozenset())
-    assert grouping.events(b"select\n1;\nselect\n").whole == 10
+    grouping = MultilineSettings(end=r";$").make_grouper(1 << 20)
+    assert grouping.split_events(b"select\n1;\n") == ([0], 10, frozenset())
+    assert grouping.split_events(b"select\n1;\nselect\n").complete_bytes == 10
 
 
 def test_a_pattern_sees_one_line_and_its_beginning_only() -> None:
-    grouping = MultilineSettings(start="END").grouping(1 << 20)
+    grouping = MultilineSettings(start="END").make_grouper(1 << 20)
     far = b"x" * 600 + b"END\n"
     assert cut(grouping, b"a\n" + far + b"END\n") == [b"a\n" + far, b"END\n"]
-    assert cut(MultilineSettings(continuation=r"a\s*b").grouping(1 << 20), b"a\nb\na b\n") == [b"a\n", b"b\na b\n"]
+    assert cut(MultilineSettings(continuation=r"a\s*b").make_grouper(1 << 20), b"a\nb\na b\n") == [
+        b"a\n",
+        b"b\na b\n",
+    ]
 
 
 @pytest.mark.parametrize(
@@ -282,22 +289,22 @@ def test_what_cannot_be_is_told(wrong: dict[str, str]) -> None:
 @pytest.mark.parametrize("name", PRESETS)
 def test_no_line_takes_a_preset_long(name: str) -> None:
     """Half a megabyte in one line, of everything that patterns repeat, takes no more than a moment."""
-    grouping = MultilineSettings(preset=name).grouping(1 << 20)
+    grouping = MultilineSettings(preset=name).make_grouper(1 << 20)
     for unit in (b"a.", b"a", b" ", b"(", b"#1 ", b"x: ", b"thread 'x' ", b"com.a$.", b"[1] PHP ", b"\t"):
         data = unit * (500_000 // len(unit)) + b"\n"
         began = time.process_time()
-        grouping.events(data + b"ok\n" + data)
+        grouping.split_events(data + b"ok\n" + data)
         assert time.process_time() - began < 2
 
 
 def lines(data: bytes, grouping: EventGrouper, **chunk: object) -> LineBatch:
-    found = grouping.events(data[: data.rfind(b"\n") + 1], closed=True)
+    found = grouping.split_events(data[: data.rfind(b"\n") + 1], closed=True)
     made = Chunk(LIFE, 100, data, 100 + len(data), event_starts=found.starts, split_events=found.split, **chunk)  # type: ignore[arg-type]
-    return Framer().lines(made)
+    return Framer().frame(made)
 
 
 def test_an_event_is_one_text_at_the_offset_of_its_first_byte() -> None:
-    grouping = MultilineSettings(preset="indent").grouping(1 << 20)
+    grouping = MultilineSettings(preset="indent").make_grouper(1 << 20)
     found = lines("ä\n  b\nc\n".encode(), grouping)
     assert (found.texts, found.starts) == (["ä\n  b", "c"], [100, 107])
     alone = lines(b"a\nb\n", grouping)
@@ -305,7 +312,7 @@ def test_an_event_is_one_text_at_the_offset_of_its_first_byte() -> None:
 
 
 def test_carriage_returns_blank_lines_and_wrong_bytes_within_an_event() -> None:
-    grouping = MultilineSettings(start="^[a-z]").grouping(1 << 20)
+    grouping = MultilineSettings(start="^[a-z]").make_grouper(1 << 20)
     found = lines(b"a\r\n\r\n  \xff\r\n\r\nb\r\n", grouping)
     assert found.texts == ["a\n\n  \ufffd", "b"]
     assert found.replacement_count == 1

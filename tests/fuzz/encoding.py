@@ -32,7 +32,7 @@ def check(data: bytes) -> None:
             parts.append(RenderedDocuments(GENERATION, range(len(texts)), texts, [""] * len(texts)))
         else:
             pipeline = setup(material)
-            parts.append(pipeline.finisher.documents(pipeline.parser().parse(framed(written(material)))))
+            parts.append(pipeline.finisher.build(pipeline.parser().parse(framed(written(material)))))
     batch = Batch(parts)
     assert len(batch) == len(batch.ids) == len(batch.documents) == len(batch.event_times)
     _check_bulk(batch)
@@ -40,7 +40,7 @@ def check(data: bytes) -> None:
 
 
 def _check_bulk(batch: Batch) -> None:
-    body = batch.rendered(BulkFraming('{"create":{"_id":"', '"}}\n'))
+    body = batch.encode(BulkFraming('{"create":{"_id":"', '"}}\n'))
     *lines, end = body.split(b"\n")
     assert end == b""
     assert [json.loads(line) for line in lines[::2]] == [{"create": {"_id": name}} for name in batch.ids]

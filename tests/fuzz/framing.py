@@ -33,10 +33,10 @@ class _Forgetful:
     def extend(self, number: int, fingerprint: Fingerprint) -> None:
         """The fingerprint has grown."""
 
-    def cut(self, number: int, start: int, end: int) -> None:
+    def add_boundary(self, number: int, start: int, end: int) -> None:
         """An unterminated line is shipped."""
 
-    def uncut(self, number: int, before: int) -> None:
+    def prune_boundaries(self, number: int, before: int) -> None:
         """Nobody comes back to these."""
 
 
@@ -78,7 +78,7 @@ class _Reading:
             self._take(chunk)
 
     def _take(self, chunk: Chunk) -> None:
-        found = self.framing.lines(chunk)
+        found = self.framing.frame(chunk)
         _check_both_ways(self.framing, chunk, found)
         texts, starts = found.texts, list(found.starts)
         assert len(texts) == len(starts) == found.count
@@ -111,7 +111,7 @@ class _Reading:
 def _check_both_ways(framing: Framer, chunk: Chunk, found: LineBatch) -> None:
     """A chunk that went as a whole is the same line by line, as the rest of a line has to go."""
     if found.is_uniform:
-        apart = framing.lines(replace(chunk, continuation=True))
+        apart = framing.frame(replace(chunk, continuation=True))
         assert not apart.is_uniform
         assert (apart.texts, apart.starts) == (found.texts, found.starts)
         assert not apart.skipped

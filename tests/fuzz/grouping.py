@@ -32,7 +32,7 @@ _BEGINNINGS = (
 
 @cache
 def _grouping(rule: int, max_lines: int, max_bytes: int) -> EventGrouper:
-    return MultilineSettings.model_validate({**_RULES[rule], "max_lines": max_lines}).grouping(max_bytes)
+    return MultilineSettings.model_validate({**_RULES[rule], "max_lines": max_lines}).make_grouper(max_bytes)
 
 
 def _line(material: Material) -> bytes:
@@ -47,26 +47,26 @@ def check(data: bytes) -> None:
     written = b""
     while material.is_left and len(written) < 1 << 13:
         written += _line(material) + b"\n"
-    whole = _cut(grouping.events(written, closed=True), written, closed=True)
+    whole = _cut(grouping.split_events(written, closed=True), written, closed=True)
     at, found = 0, []
     for match in re.finditer(rb"\n", written):
         part = written[at : match.end()]
-        events = grouping.events(part)
+        events = grouping.split_events(part)
         found += _cut(events, part)
-        at += events.whole
+        at += events.complete_bytes
     assert found == whole[: len(found)]
     rest = written[at:]
-    assert _cut(grouping.events(rest, closed=True), rest, closed=True) == whole[len(found) :]
+    assert _cut(grouping.split_events(rest, closed=True), rest, closed=True) == whole[len(found) :]
 
 
 def _cut(events: Events, data: bytes, *, closed: bool = False) -> list[tuple[bytes, bool]]:
     """The events, and whether a limit has closed each."""
-    assert 0 <= events.whole <= len(data)
-    assert not closed or events.whole == len(data)
+    assert 0 <= events.complete_bytes <= len(data)
+    assert not closed or events.complete_bytes == len(data)
     if not events.starts:
-        assert events.whole == 0
+        assert events.complete_bytes == 0
         return []
-    bounds = [*events.starts, events.whole]
+    bounds = [*events.starts, events.complete_bytes]
     assert bounds[0] == 0
     assert all(begin < end and data[end - 1 : end] == b"\n" for begin, end in pairwise(bounds))
     assert all(0 <= index < len(events.starts) for index in events.split)

@@ -72,7 +72,7 @@ def setup(material: Material, wanted: str | None = None) -> Setup:
     """One of the pipelines that can be set up, or one with the parser that is `wanted`, a name of the registry."""
     added = StaticFields(_ADDED if material.below(2) else {})
     finisher = DocumentBuilder(ManualClock(), "web-1", [added.leaves])
-    reserved = finisher.reserved()
+    reserved = finisher.reserved_names()
     zone = material.one_of(("UTC", "Europe/Berlin"))
     times = Timestamps(material.one_of(_FORMATS), zone)
     field = material.one_of((None, "when", "log.at", "@timestamp"))
@@ -165,7 +165,7 @@ def _as_values(material: Material) -> bytes:
 
 def framed(data: bytes) -> LineBatch:
     """The lines of a chunk somewhere in a file."""
-    return Framer().lines(Chunk(GENERATION, 100, data, 100 + len(data)))
+    return Framer().frame(Chunk(GENERATION, 100, data, 100 + len(data)))
 
 
 def check(data: bytes, wanted: str | None = None) -> None:
@@ -174,7 +174,7 @@ def check(data: bytes, wanted: str | None = None) -> None:
     pipeline = setup(material, wanted)
     lines = framed(written(material))
     records = pipeline.parser().parse(lines)
-    documents = pipeline.finisher.documents(records)
+    documents = pipeline.finisher.build(records)
     texts = documents.json_lines()
     assert len(texts) == len(records.bodies) == len(records.times) == lines.count
     if isinstance(documents, SplicedDocuments) and pipeline.has_dotted_name_below_ours(lines):
@@ -270,7 +270,7 @@ def _bare(path: str) -> list[str]:
 def _check_one_by_one(pipeline: Setup, lines: LineBatch, documents: Documents) -> None:
     """What went at a stroke is the same to the byte when each line is looked at by itself."""
     apart = replace(lines, is_uniform=False, texts=lines.texts)
-    careful = pipeline.finisher.documents(replace(pipeline.parser().parse(apart), root_names=None))
+    careful = pipeline.finisher.build(replace(pipeline.parser().parse(apart), root_names=None))
     envelope = BulkFraming("<", ">\n")
     assert careful.json_lines() == documents.json_lines()
     assert careful.ids() == documents.ids()

@@ -89,7 +89,7 @@ def swap_while_it_runs(scene: Scene) -> None:
 
 def swap_between_the_scan_and_the_opening(scene: Scene) -> None:
     (scene.log.with_name("app-1.log")).write_bytes(b"new\n")
-    sightings = scene.world.sweep.look()
+    sightings = scene.world.sweep.scan()
     scene.swap()
     scene.world.follower.look(sightings)
     scene.world.turn(6)
@@ -99,10 +99,10 @@ def swap_while_the_file_is_closed(scene: Scene) -> None:
     scene.world.descriptors.limit = 1
     for life in scene.world.follower.lives():
         life.park()
-    sightings = scene.world.sweep.look()
+    sightings = scene.world.sweep.scan()
     with scene.log.open("ab") as log:
         log.write(b"more\n")
-    later = scene.world.sweep.look()
+    later = scene.world.sweep.scan()
     scene.swap()
     scene.world.follower.look(sightings)
     scene.world.follower.look(later)
@@ -119,7 +119,7 @@ def swap_before_a_truncation(scene: Scene) -> None:
 
 
 def swap_after_a_truncation(scene: Scene) -> None:
-    sightings = scene.world.sweep.look()
+    sightings = scene.world.sweep.scan()
     os.truncate(scene.log, 0)
     scene.swap()
     scene.world.poll()
@@ -240,10 +240,10 @@ def test_a_link_of_the_administrator_is_followed_once(tmp_path: Path) -> None:
     (tmp_path / "logs" / "web").symlink_to(tmp_path / "disk")
     sweep = FileScanner([f"{tmp_path}/logs/web/*.log"])
     (tmp_path / "disk" / "good.log").write_text("good\n")
-    assert [sighting.path for sighting in sweep.look()] == [f"{tmp_path}/disk/good.log"]
+    assert [sighting.path for sighting in sweep.scan()] == [f"{tmp_path}/disk/good.log"]
     (tmp_path / "logs" / "web").unlink()
     (tmp_path / "logs" / "web").symlink_to(secrets)
-    assert [sighting.path for sighting in sweep.look()] == [f"{tmp_path}/disk/good.log"]
+    assert [sighting.path for sighting in sweep.scan()] == [f"{tmp_path}/disk/good.log"]
 
 
 def test_a_link_that_stays_below_its_directory_may_be_switched_and_may_not_leave_it(tmp_path: Path) -> None:
@@ -260,7 +260,7 @@ def test_a_link_that_stays_below_its_directory_may_be_switched_and_may_not_leave
     def look(target: str | Path) -> list[str]:
         current.unlink()
         current.symlink_to(target)
-        return [os.path.relpath(sighting.path, logs) for sighting in sweep.look()]
+        return [os.path.relpath(sighting.path, logs) for sighting in sweep.scan()]
 
     assert look("releases/1") == ["releases/1/app.log"]
     assert look("releases/2") == ["releases/2/app.log"]
@@ -275,7 +275,7 @@ def test_a_directory_that_appears_as_a_link_after_the_start_is_refused(tmp_path:
     sweep = FileScanner([f"{tmp_path}/volume/web/*.log"])
     (tmp_path / "volume").mkdir()
     (tmp_path / "volume" / "web").symlink_to(secrets)
-    assert sweep.look() == []
+    assert sweep.scan() == []
     assert list(sweep.refused) == [f"{tmp_path}/volume/web"]
     assert sweep.directories == {f"{tmp_path}/volume"}
 

@@ -83,7 +83,7 @@ def test_sums_of_the_balance_stop_at_63_bits_and_are_exact_before(tmp_path: Path
         _settle(ledger, number, MAX_COUNT)
     assert ledger.balance()["sink"].bytes_["stored"] == MAX_COUNT
     for number in range(1, 8):
-        ledger.finished(number, at=0.0, is_there=False)
+        ledger.mark_finished(number, at=0.0, is_there=False)
     ledger.forget("app", now=1e9)
     store.close()
     store = open_database(tmp_path / "state")
@@ -96,7 +96,7 @@ def _settle(ledger: Ledger, number: int, size: int) -> None:
     amounts.add("stored", size, 1)
     if number not in {known.generation.id for known in ledger.unfinished("app")}:
         generation = Generation(number, "app", f"/{number}", 0.0)
-        ledger.begin([(generation, FileId(1, number, None), Fingerprint.of(b""))])
+        ledger.add_generations([(generation, FileId(1, number, None), Fingerprint.from_head(b""))])
     ledger.commit("app", "sink", [CheckpointUpdate(number, ORIGIN, size, amounts)])
 
 

@@ -64,7 +64,7 @@ def test_directories_nested_without_end_do_not_end_the_sweep(deep: Path, levels:
     (deep / "z").mkdir()
     (deep / "z" / "good.log").write_text("good\n")
     sweep = FileScanner([f"{deep}/**/*.log"])
-    depths = [sighting.path.count("/d") for sighting in sweep.look()]
+    depths = [sighting.path.count("/d") for sighting in sweep.scan()]
     assert depths[-1] <= 2, "the good one is the last"
     assert (len(depths), len(sweep.unreadable)) == ((2, 0) if levels == DEEPER_THAN_CALLS else (1, 1))
 
@@ -196,7 +196,7 @@ def test_a_file_that_was_closed_for_a_while_and_whose_name_is_a_trap_now_stops_n
     world.live(2)
     for name in names:
         world.write(b"second\n", name)
-    sightings = world.sweep.look()
+    sightings = world.sweep.scan()
     if swap == "a link in the path":
         world.path("folder").rename(tmp_path / "away")
         world.path("folder").symlink_to(tmp_path / "away")

@@ -48,7 +48,7 @@ def test_a_file_that_becomes_a_link_between_look_and_open_is_not_followed(tmp_pa
     for name in ("a.log", "folder/b.log", "good.log"):
         world.path(name).parent.mkdir(exist_ok=True)
         world.path(name).write_text("harmless\n")
-    sightings = world.sweep.look()
+    sightings = world.sweep.scan()
     world.path("a.log").unlink()
     world.path("a.log").symlink_to(tmp_path / "secret")
     world.path("folder").rename(tmp_path / "away")

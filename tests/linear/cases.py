@@ -241,7 +241,7 @@ def _encodings() -> Iterator[Case]:
 
         def group(text: str, charset: Charset = charset, rule: Any = rule) -> Work:
             data = (text + "\n").encode(charset.name, "replace")
-            return lambda: charset.events(rule, data, 0)
+            return lambda: charset.split_events(rule, data, 0)
 
         for unit in ("a\n", " a\n", "a", "ਊ\n", "é\n"):
             yield Case(f"events of {name}: {unit!r}", group, repeated(unit))
@@ -253,8 +253,8 @@ def _letters() -> Iterator[Case]:
 
     def letters(text: str) -> Work:
         chunk = Chunk(_GENERATION, 0, text.encode(), len(text.encode()))
-        lines = Framer().lines(chunk)
-        documents = finisher.documents(PlainTextParser().parse(lines))
+        lines = Framer().frame(chunk)
+        documents = finisher.build(PlainTextParser().parse(lines))
         batch, everything = Batch([documents]), range(len(documents))
         outcome = DeliveryResult({index: Rejection(index, "a", "b") for index in everything}, attempts=1)
 

@@ -76,15 +76,15 @@ class MortalLedger(Ledger):
     def __init__(self, store: Database, bound: DeadLetterLimit | None, fuse: Fuse) -> None:
         super().__init__(store, bound)
         for name in (
-            "begin",
+            "add_generations",
             "extend",
-            "cut",
+            "add_boundary",
             "renumber",
-            "renamed",
-            "moved",
-            "ended",
-            "finished",
-            "reopened",
+            "record_rename",
+            "record_move",
+            "record_end",
+            "mark_finished",
+            "mark_unfinished",
             "commit",
         ):
             setattr(self, name, mortal(getattr(self, name), fuse))
@@ -294,7 +294,7 @@ class World:
     # ── what it does ────────────────────────────────────────────────────────────────────────────────────────
 
     def look(self) -> bool:
-        return self.alive and self._mortally(lambda: self.follower.look(self.sweep.look()))
+        return self.alive and self._mortally(lambda: self.follower.look(self.sweep.scan()))
 
     def poll(self) -> bool:
         def polling() -> None:

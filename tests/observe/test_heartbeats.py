@@ -51,7 +51,7 @@ def test_a_scan_beats_at_each_file(tmp_path: Path) -> None:
     for number in range(20):
         (tmp_path / f"{number}.log").write_text("line\n")
     beats: list[None] = []
-    FileScanner([f"{tmp_path}/*.log"], beat=lambda: beats.append(None)).look()
+    FileScanner([f"{tmp_path}/*.log"], beat=lambda: beats.append(None)).scan()
     assert len(beats) >= 20
 
 

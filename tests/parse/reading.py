@@ -20,7 +20,7 @@ GENERATION = Generation(35, "app", "/a.log", 0.0)
 def framed(*lines: str, events: tuple[int, ...] | None = None) -> LineBatch:
     """The lines of a file, or its events where those begin at these bytes."""
     data = "".join(f"{line}\n" for line in lines).encode()
-    return Framer().lines(Chunk(GENERATION, 0, data, len(data), event_starts=events))
+    return Framer().frame(Chunk(GENERATION, 0, data, len(data), event_starts=events))
 
 
 def parsed(parser: dict[str, Any], *lines: str) -> RecordBatch:

@@ -41,8 +41,8 @@ def parsed(wanted: Any, lines: list[str], **settings: Any) -> tuple[LineBatch, R
     joining = chosen.effective_multiline()
     assert joining
     data = "".join(f"{line}\n" for line in lines).encode()
-    found = joining.grouping(chosen.max_line).events(data, closed=True)
-    framed = Framer().lines(
+    found = joining.make_grouper(chosen.max_line).split_events(data, closed=True)
+    framed = Framer().frame(
         Chunk(GENERATION, 0, data, len(data), event_starts=found.starts, split_events=found.split)
     )
     return framed, build_stages(chosen, ManualClock(), "node", {}).parser.parse(framed)
@@ -53,7 +53,7 @@ def test_a_line_of_a_container_is_its_message_with_stream_and_time(name: str, li
     _, records = parsed(name, [line, line])
     assert fields(records) == [{"stream": "stdout", "message": 'say "hi"'}] * 2
     assert list(records.times) == [TIME] * 2
-    assert isinstance(DocumentBuilder(ManualClock(), "node").documents(records), SplicedDocuments)
+    assert isinstance(DocumentBuilder(ManualClock(), "node").build(records), SplicedDocuments)
 
 
 @pytest.mark.parametrize(

@@ -186,9 +186,9 @@ def test_every_format_is_known_by_its_name_and_has_an_example() -> None:
 @pytest.mark.parametrize(("name", "line"), [(name, line) for name, line, *_ in EXAMPLES])
 def test_fields_of_ours_are_put_beside_those_of_log_at_a_stroke_as_one_by_one(name: str, line: str) -> None:
     finisher = DocumentBuilder(ManualClock(), "node")
-    at_a_stroke = finisher.documents(parser(name).parse(framed(line)))
+    at_a_stroke = finisher.build(parser(name).parse(framed(line)))
     assert isinstance(at_a_stroke, SplicedDocuments)
-    beside_garbage = finisher.documents(parser(name).parse(framed(line, "garbage")))
+    beside_garbage = finisher.build(parser(name).parse(framed(line, "garbage")))
     assert at_a_stroke.json_lines()[0] == beside_garbage.json_lines()[0]
     assert json.loads(at_a_stroke.json_lines()[0])["log"]["offset"] == 0
 
@@ -237,7 +237,7 @@ def test_an_event_of_several_lines_is_one_message() -> None:
     begins = (0, sum(len(line) + 1 for line in lines[:2]))
     records = parser("python").parse(framed(*lines, events=begins))
     assert [json.loads("{" + members + "}")["message"] for members in records.bodies] == ["boom\nTraceback:", "on"]
-    assert isinstance(DocumentBuilder(ManualClock(), "node").documents(records), SplicedDocuments)
+    assert isinstance(DocumentBuilder(ManualClock(), "node").build(records), SplicedDocuments)
 
 
 def test_a_line_of_another_format_is_a_message_with_the_reason() -> None:

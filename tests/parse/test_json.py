@@ -19,12 +19,12 @@ from sidecar.parse.time.timestamps import Timestamps
 from sidecar.testing import ManualClock
 
 GENERATION = Generation(35, "app", "/a.log", 0.0)
-RESERVED = DocumentBuilder(SystemClock(), "here").reserved()
+RESERVED = DocumentBuilder(SystemClock(), "here").reserved_names()
 TIME = "2026-11-23T01:00:00.123456789Z"
 
 
 def framed(data: bytes) -> LineBatch:
-    return Framer().lines(Chunk(GENERATION, 100, data, 100 + len(data)))
+    return Framer().frame(Chunk(GENERATION, 100, data, 100 + len(data)))
 
 
 def parsed(data: bytes, **options: str) -> RecordBatch:
@@ -58,7 +58,7 @@ def test_times_that_are_converted_are_the_same_at_a_stroke_and_line_by_line(name
     one, finisher = JsonParser(Timestamps(), RESERVED), DocumentBuilder(ManualClock(), "here")
     together, apart = one.parse(lines), one.parse(replace(lines, is_uniform=False))
     assert together.times == apart.times == ["2026-11-23T01:00:00.123Z"] * 3
-    assert finisher.documents(together).json_lines() == finisher.documents(apart).json_lines()
+    assert finisher.build(together).json_lines() == finisher.build(apart).json_lines()
     assert (together.root_names is not None) is (name != "@timestamp" and "u0032" not in written)
 
 
@@ -71,7 +71,7 @@ def test_times_of_all_kinds_are_the_same_at_a_stroke_and_line_by_line(values: li
     one, finisher = JsonParser(Timestamps(), RESERVED), DocumentBuilder(ManualClock(), "here")
     together, apart = one.parse(lines), one.parse(replace(lines, is_uniform=False))
     assert together.times == apart.times
-    assert finisher.documents(together).json_lines() == finisher.documents(apart).json_lines()
+    assert finisher.build(together).json_lines() == finisher.build(apart).json_lines()
 
 
 def test_a_time_that_would_inject_something_is_no_time() -> None:
@@ -133,9 +133,7 @@ def test_a_value_under_error_leaves_the_chunk_together_and_is_told() -> None:
 @pytest.mark.parametrize("field", ["host", "log.offset"])
 def test_a_time_under_a_name_of_ours_moves_to_original_as_other_values_do(field: str) -> None:
     finisher = DocumentBuilder(ManualClock(), "here")
-    document = json.loads(
-        finisher.documents(parsed(f'{{"{field}":"{TIME}"}}\n'.encode(), field=field)).json_lines()[0]
-    )
+    document = json.loads(finisher.build(parsed(f'{{"{field}":"{TIME}"}}\n'.encode(), field=field)).json_lines()[0])
     for part in ("original", *field.split(".")):
         document = document[part]
     assert document == TIME
@@ -171,13 +169,13 @@ LINES = st.builds(
 @given(st.lists(LINES, min_size=1, max_size=5))
 def test_documents_are_the_same_to_the_byte_whichever_lines_they_come_with(lines: list[str]) -> None:
     finisher = DocumentBuilder(ManualClock(), "here")
-    together = finisher.documents(parsed("".join(f"{line}\n" for line in lines).encode())).json_lines()
+    together = finisher.build(parsed("".join(f"{line}\n" for line in lines).encode())).json_lines()
     one_by_one = []
     offset = 100
     for line in lines:
         data = f"{line}\n".encode()
         chunk = Chunk(GENERATION, offset, data, offset + len(data))
-        one_by_one += finisher.documents(JsonParser(Timestamps(), RESERVED).parse(Framer().lines(chunk))).json_lines()
+        one_by_one += finisher.build(JsonParser(Timestamps(), RESERVED).parse(Framer().frame(chunk))).json_lines()
         offset += len(data)
     assert together == one_by_one
     for text in together:
@@ -187,5 +185,5 @@ def test_documents_are_the_same_to_the_byte_whichever_lines_they_come_with(lines
 def test_an_object_over_several_lines_of_one_event_is_one_line_in_the_document() -> None:
     text = '{\n  "a": 1,\n  "b": "x\\ny"\n}'
     chunk = Chunk(Generation(1, "app", "/x", 0.0), 0, f"{text}\n".encode(), len(text) + 1, event_starts=(0,))
-    records = JsonParser(Timestamps()).parse(Framer().lines(chunk))
+    records = JsonParser(Timestamps()).parse(Framer().frame(chunk))
     assert (records.bodies, records.errors) == (['   "a": 1,   "b": "x\\ny" '], {})

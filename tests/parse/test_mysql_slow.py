@@ -36,10 +36,10 @@ def parsed(data: str) -> RecordBatch:
     )
     joining = pipeline.effective_multiline()
     assert joining
-    found = joining.grouping(pipeline.max_line).events(data.encode(), closed=True)
+    found = joining.make_grouper(pipeline.max_line).split_events(data.encode(), closed=True)
     life = Generation(35, "app", "/slow.log", 0.0)
     chunk = Chunk(life, 0, data.encode(), len(data), event_starts=found.starts)
-    return build_stages(pipeline, ManualClock(), "node", {}).parser.parse(Framer().lines(chunk))
+    return build_stages(pipeline, ManualClock(), "node", {}).parser.parse(Framer().frame(chunk))
 
 
 def test_an_event_of_mysql_has_its_statement_user_and_figures() -> None:

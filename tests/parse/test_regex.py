@@ -137,9 +137,9 @@ def test_lines_that_do_not_match_spoil_no_others() -> None:
 def test_fields_of_log_leave_room_for_ours_unless_they_are_called_like_them() -> None:
     for pattern, splices in (("%{WORD:log.level}", True), ("%{WORD:log.offset}", False), ("%{WORD:log}", False)):
         records = parser(f"{pattern} %{{GREEDYDATA:message}}", "grok").parse(framed("INFO up", "WARN down"))
-        found = DocumentBuilder(ManualClock(), "node").documents(records)
+        found = DocumentBuilder(ManualClock(), "node").build(records)
         assert isinstance(found, SplicedDocuments) is splices
-        careful = DocumentBuilder(ManualClock(), "node").documents(replace(records, root_names=None))
+        careful = DocumentBuilder(ManualClock(), "node").build(replace(records, root_names=None))
         assert found.json_lines() == careful.json_lines()
 
 

@@ -43,7 +43,7 @@ class _NoLedger:
     def extend(self, *_: object) -> None:
         """Nobody reads it."""
 
-    cut = uncut = extend
+    add_boundary = prune_boundaries = extend
 
 
 def a_life(path: Path, content: bytes, cuts: tuple[int, ...] = (), *, closing: bool = True) -> TrackedFile:
@@ -71,7 +71,7 @@ def read(
     `restart`: with a new cursor at the checkpoint for each chunk.
     """
     events = (
-        make_grouper(preset, {}, timeout_s=1, max_lines=100, max_bytes=max_line // charset.shrinks)
+        make_grouper(preset, {}, timeout_s=1, max_lines=100, max_bytes=max_line // charset.max_utf8_ratio)
         if preset
         else None
     )
@@ -81,7 +81,7 @@ def read(
     while (piece := reader.next_chunk(cursor)) or cursor.searching:
         if piece is None:
             continue
-        lines = framing.lines(piece)
+        lines = framing.frame(piece)
         found += [
             (at, text, lines.annotations.get(i, {}))
             for i, (at, text) in enumerate(zip(lines.starts, lines.texts, strict=True))
@@ -89,7 +89,7 @@ def read(
         cursor.took(piece)
         if restart:
             before = life.pread(min(OVERLAP_BYTES, cursor.offset), cursor.offset - min(OVERLAP_BYTES, cursor.offset))
-            cursor = Cursor(life, Checkpoint(cursor.offset, OverlapDigest.of(before)))
+            cursor = Cursor(life, Checkpoint(cursor.offset, OverlapDigest.from_bytes(before)))
     life.close()
     return found
 
@@ -110,7 +110,7 @@ def expected(texts: list[str], codec: str, mark: bytes = b"", newline: str = "\n
 @pytest.mark.parametrize("name", CODECS)
 @pytest.mark.parametrize("newline", ["\n", "\r\n"])
 def test_lines_are_cut_and_decoded_at_their_offsets_in_bytes(path: Path, name: str, newline: str) -> None:
-    charset = lookup(name).of(b"")
+    charset = lookup(name).resolve(b"")
     texts = ["first", SAMPLES.get(name, "last one"), "", "x" * 70, SAMPLES.get(name, "end")]
     content = "".join(text + newline for text in texts).encode(charset.name)
     for chunk in (1, 7, 64, 1 << 17):
@@ -208,9 +208,9 @@ def test_wrong_bytes_are_replaced_and_counted(path: Path) -> None:
         chunk = Reader(charset=lookup(name)).next_chunk(Cursor(life, Checkpoint(0, NO_TAIL)))
         life.close()
         assert chunk
-        lines = Framer(charset=lookup(name)).lines(chunk)
+        lines = Framer(charset=lookup(name)).frame(chunk)
         assert (lines.texts, lines.replacement_count) == ([shown, "ok"], 1)
-        assert Framer(charset=lookup(name), encoding_errors="strict").lines(chunk).invalid == {0}
+        assert Framer(charset=lookup(name), encoding_errors="strict").frame(chunk).invalid == {0}
 
 
 def test_an_encoding_that_nobody_knows_is_told() -> None:

@@ -58,11 +58,11 @@ class Run:
         self.look()
 
     def look(self) -> None:
-        self.follower.look(self.sweep.look())
+        self.follower.look(self.sweep.scan())
 
     def settle(self, life: TrackedFile, offset: int) -> None:
         before = life.pread(min(64, offset), max(0, offset - 64))
-        life.settled["sink"] = point = Checkpoint(offset, OverlapDigest.of(before))
+        life.settled["sink"] = point = Checkpoint(offset, OverlapDigest.from_bytes(before))
         self.ledger.commit("app", "sink", [CheckpointUpdate(life.generation.id, point, life.size, ByteCounts())])
 
     def killed(self) -> None:
@@ -185,7 +185,7 @@ def test_a_rename_between_the_look_and_the_opening_makes_no_second_generation(tm
     run = Run(tmp_path)
     (tmp_path / "a.log").write_bytes(LINES)
     (tmp_path / "b.log").write_bytes(b"older\n")
-    sightings = run.sweep.look()
+    sightings = run.sweep.scan()
 
     class RotatingMeanwhile(ManualClock):
         """The application rotates while the first file, which is open, is given its generation."""
@@ -235,11 +235,11 @@ class Watched:
     def __getattr__(self, name: str) -> Any:
         return getattr(self.run.ledger, name)
 
-    def begin(self, generations: Sequence[tuple[Generation, FileId, Fingerprint]]) -> None:
+    def add_generations(self, generations: Sequence[tuple[Generation, FileId, Fingerprint]]) -> None:
         if self.is_full:
             raise StateError("the state cannot be written", location="state", hint="free space")
         self.begun.append((len(generations), len(self.run.ear.adopted)))
-        self.run.ledger.begin(generations)
+        self.run.ledger.add_generations(generations)
 
 
 def burst(folder: Path, files: int) -> None:

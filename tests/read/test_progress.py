@@ -56,9 +56,9 @@ class Journal:
 
     def extend(self, number: int, fingerprint: Fingerprint) -> None: ...
 
-    def cut(self, number: int, start: int, end: int) -> None: ...
+    def add_boundary(self, number: int, start: int, end: int) -> None: ...
 
-    def uncut(self, number: int, before: int) -> None: ...
+    def prune_boundaries(self, number: int, before: int) -> None: ...
 
 
 Documents = list[tuple[int, str]]
@@ -72,7 +72,7 @@ def read_all(
     charset, clock = lookup(encoding), ManualClock(0.0)
     preset = "java" if multiline == "java" else None
     groups = make_grouper(
-        preset, {"start": "^2026"}, timeout_s=2.0, max_lines=5, max_bytes=max_line // charset.shrinks
+        preset, {"start": "^2026"}, timeout_s=2.0, max_lines=5, max_bytes=max_line // charset.max_utf8_ratio
     )
     reader = Reader(max_line, chunk, groups if multiline else None, clock, charset)
     framing = Framer(max_line, charset=charset)
@@ -80,7 +80,7 @@ def read_all(
     place = FileLocation(str(path.parent), str(path))
     life = TrackedFile(Generation(1, "app", str(path), 0.0), file, place, b"", (), Journal(), OpenFileLimiter(16))
     before = path.read_bytes()[max(0, start - OVERLAP_BYTES) : start]
-    cursor, found = Cursor(life, Checkpoint(start, OverlapDigest.of(before))), Documents()
+    cursor, found = Cursor(life, Checkpoint(start, OverlapDigest.from_bytes(before))), Documents()
     for size in sizes:
         life.size, life.closing = size, size == sizes[-1]
         while True:
@@ -92,7 +92,7 @@ def read_all(
             if part is None:
                 break
             assert part.offset == cursor.offset < part.end <= size
-            lines = framing.lines(part)
+            lines = framing.frame(part)
             assert lines.count <= max_records + 1
             found += zip(lines.starts, lines.texts, strict=True)
             assert life.take(part)

@@ -26,10 +26,10 @@ class Notebook:
     def extend(self, number: int, fingerprint: Fingerprint) -> None:
         self.fingerprints.append(fingerprint)
 
-    def cut(self, number: int, start: int, end: int) -> None:
+    def add_boundary(self, number: int, start: int, end: int) -> None:
         self.cuts.append((start, end))
 
-    def uncut(self, number: int, before: int) -> None:
+    def prune_boundaries(self, number: int, before: int) -> None:
         self.cuts = [cut for cut in self.cuts if cut[1] >= before]
 
 
@@ -122,12 +122,12 @@ def test_a_file_that_shrinks_while_it_is_read_is_truncated_not_endless(tmp_path:
 
 def test_a_resumed_position_is_checked_against_the_digest_of_what_stood_before_it(tmp_path: Path) -> None:
     file = File(tmp_path / "a.log", b"one\ntwo\n")
-    good = Cursor(file.life, Checkpoint(4, OverlapDigest.of(b"one\n")))
+    good = Cursor(file.life, Checkpoint(4, OverlapDigest.from_bytes(b"one\n")))
     chunk = next_chunk(good)
     assert chunk
     assert chunk.data == b"two\n"
     with pytest.raises(Truncated):
-        next_chunk(Cursor(file.life, Checkpoint(4, OverlapDigest.of(b"xxx\n"))))
+        next_chunk(Cursor(file.life, Checkpoint(4, OverlapDigest.from_bytes(b"xxx\n"))))
 
 
 def test_a_line_longer_than_the_limit_keeps_its_head_and_the_file_goes_on(tmp_path: Path) -> None:
@@ -173,7 +173,7 @@ def test_the_fingerprint_grows_before_a_line_from_beyond_it_leaves(tmp_path: Pat
     more = next_chunk(cursor)
     assert more
     file.life.cover(more)
-    assert file.notebook.fingerprints == [Fingerprint.of(b"one\ntwo\n")]
+    assert file.notebook.fingerprints == [Fingerprint.from_head(b"one\ntwo\n")]
 
 
 def test_a_rewound_cursor_reads_the_same_lines_again(tmp_path: Path) -> None:

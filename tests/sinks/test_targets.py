@@ -107,7 +107,7 @@ def test_a_document_keeps_its_fallback_when_only_some_of_its_batch_are_sent_agai
     batch = Batch([*of_services("a", "b", of=old).parts, *of_services("c", "d", of=new).parts])
     found = process.names(batch)
     assert found[1:] == ["logs-other-2023.11.14", "logs-other-2026.06.21", "logs-other-2026.06.21"]
-    assert process.names(batch.only([1, 3])) == [found[1], found[3]]
+    assert process.names(batch.select([1, 3])) == [found[1], found[3]]
 
 
 def test_a_name_that_never_changes_is_neither_counted_nor_kept() -> None:

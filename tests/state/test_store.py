@@ -29,7 +29,7 @@ def letter(start: int, document: str = "{}", sink: str = "search") -> DeadLetter
 
 def begun(directory: Path) -> Ledger:
     ledger = Ledger(open_database(directory))
-    ledger.begin([(GENERATION, FileId(1, 2, None), Fingerprint.of(b"head"))])
+    ledger.add_generations([(GENERATION, FileId(1, 2, None), Fingerprint.from_head(b"head"))])
     return ledger
 
 
@@ -62,7 +62,7 @@ def test_a_torn_database_is_refused(tmp_path: Path) -> None:
     ledger = Ledger(store)
     for number in range(2000):
         generation = Generation(number + 1, "app", f"/var/log/{number}.log", 0.0)
-        ledger.begin([(generation, FileId(1, number, 1), Fingerprint.of(b""))])
+        ledger.add_generations([(generation, FileId(1, number, 1), Fingerprint.from_head(b""))])
     store.close()
     size = (tmp_path / "state.db").stat().st_size
     os.truncate(tmp_path / "state.db", size // 2)
@@ -72,7 +72,7 @@ def test_a_torn_database_is_refused(tmp_path: Path) -> None:
 
 def test_half_of_a_state_is_refused(tmp_path: Path) -> None:
     store = open_database(tmp_path)
-    Ledger(store).begin([(GENERATION, FileId(1, 2, 3), Fingerprint.of(b""))])
+    Ledger(store).add_generations([(GENERATION, FileId(1, 2, 3), Fingerprint.from_head(b""))])
     (tmp_path / "kept").write_bytes((tmp_path / "state.db-wal").read_bytes())
     store.close()
     (tmp_path / "state.db").unlink()
@@ -85,7 +85,7 @@ def test_a_torn_last_write_costs_that_commit_and_nothing_else(tmp_path: Path) ->
     ledger = begun(tmp_path)
     wal = tmp_path / "state.db-wal"
     whole = wal.stat().st_size
-    ledger.finished(GENERATION.id, 5.0, True)
+    ledger.mark_finished(GENERATION.id, 5.0, True)
     copies = {name: (tmp_path / name).read_bytes() for name in ("state.db", "state.db-wal")}
     for torn in (whole + 10, wal.stat().st_size - 1):
         other = tmp_path / f"torn-{torn}"
@@ -99,7 +99,9 @@ def test_a_torn_last_write_costs_that_commit_and_nothing_else(tmp_path: Path) ->
 def test_an_older_state_is_upgraded_and_keeps_what_it_knows(tmp_path: Path) -> None:
     ledger = begun(tmp_path)
     ledger.commit(
-        "app", "search", [CheckpointUpdate(1, Checkpoint(100, OverlapDigest.of(b"")), 100, ByteCounts(), [letter(0)])]
+        "app",
+        "search",
+        [CheckpointUpdate(1, Checkpoint(100, OverlapDigest.from_bytes(b"")), 100, ByteCounts(), [letter(0)])],
     )
     with sqlite3.connect(tmp_path / "state.db", isolation_level=None) as db:
         db.executescript(
@@ -139,23 +141,25 @@ def test_a_file_in_place_of_the_directory_is_said_in_one_sentence(tmp_path: Path
 def test_a_checkpoint_its_dead_letters_and_the_balance_are_there_together_after_a_restart(tmp_path: Path) -> None:
     store = open_database(tmp_path)
     ledger = Ledger(store)
-    ledger.begin([(GENERATION, FileId(1, 2, 3), Fingerprint.of(b"head"))])
+    ledger.add_generations([(GENERATION, FileId(1, 2, 3), Fingerprint.from_head(b"head"))])
     amounts = ByteCounts()
     amounts.add("stored", 90, 9)
     amounts.add("dead_letter", 10, 1)
-    step = CheckpointUpdate(GENERATION.id, Checkpoint(100, OverlapDigest.of(b"tail")), 120, amounts, [letter(90)])
+    step = CheckpointUpdate(
+        GENERATION.id, Checkpoint(100, OverlapDigest.from_bytes(b"tail")), 120, amounts, [letter(90)]
+    )
     ledger.commit("app", "search", [step], receipt="r1")
-    ledger.cut(GENERATION.id, 100, 120)
+    ledger.add_boundary(GENERATION.id, 100, 120)
     store.close()
 
     again = Ledger(open_database(tmp_path))
     (known,) = again.unfinished("app")
     assert known.generation == GENERATION
     assert known.file_id == FileId(1, 2, 3)
-    assert known.checkpoints["search"] == Checkpoint(100, OverlapDigest.of(b"tail"))
+    assert known.checkpoints["search"] == Checkpoint(100, OverlapDigest.from_bytes(b"tail"))
     assert (known.seen, known.cuts, known.ended) == (120, [120], "")
     assert again.balance()["search"].bytes_ == {"stored": 90, "dead_letter": 10}
-    assert again.receipt("app", "search") == "r1"
+    assert again.resume_token("app", "search") == "r1"
 
 
 def test_a_finished_generation_is_forgotten_after_a_week_and_its_balance_is_not(tmp_path: Path) -> None:
@@ -163,9 +167,11 @@ def test_a_finished_generation_is_forgotten_after_a_week_and_its_balance_is_not(
     amounts = ByteCounts()
     amounts.add("stored", 100, 10)
     ledger.commit(
-        "app", "search", [CheckpointUpdate(GENERATION.id, Checkpoint(100, OverlapDigest.of(b"")), 100, amounts)]
+        "app",
+        "search",
+        [CheckpointUpdate(GENERATION.id, Checkpoint(100, OverlapDigest.from_bytes(b"")), 100, amounts)],
     )
-    ledger.finished(GENERATION.id, 1_000.0, True)
+    ledger.mark_finished(GENERATION.id, 1_000.0, True)
     ledger.forget("app", 1_000.0 + 8 * 86400)
     assert ledger.unfinished("app") == []
     assert ledger.balance()["search"].bytes_ == {"stored": 100}
@@ -175,7 +181,7 @@ def test_the_balance_is_that_of_the_database_whoever_changes_it(tmp_path: Path) 
     """It is kept from one question to the next: after commits, also those that fail or make place for dead letters,
     and after what another process does to the dead letters."""
     ledger = Ledger(open_database(tmp_path), DeadLetterLimit(30, "drop_oldest"))
-    ledger.begin([(GENERATION, FileId(1, 2, None), Fingerprint.of(b"head"))])
+    ledger.add_generations([(GENERATION, FileId(1, 2, None), Fingerprint.from_head(b"head"))])
     other = open_database(tmp_path, exclusive=False)
 
     def commit(offset: int, sink: str, letters: int) -> None:
@@ -185,7 +191,7 @@ def test_the_balance_is_that_of_the_database_whoever_changes_it(tmp_path: Path) 
             amounts.add("dead_letter", 10 * letters, letters)
         refused = [letter(offset + 10 * n, "x" * 10, sink) for n in range(letters)]
         step = CheckpointUpdate(
-            GENERATION.id, Checkpoint(offset + 100, OverlapDigest.of(b"")), offset + 100, amounts, refused
+            GENERATION.id, Checkpoint(offset + 100, OverlapDigest.from_bytes(b"")), offset + 100, amounts, refused
         )
         ledger.commit("app", sink, [step])
 
@@ -202,13 +208,13 @@ def test_the_balance_is_that_of_the_database_whoever_changes_it(tmp_path: Path) 
     assert agrees()["other"]["lost:dead_letters_full"] == 10
     DeadLetterStore(other).purge(DeadLetterFilter())
     assert agrees()["other"] == {"stored": 160, "dead_letter": 0, "lost:dead_letters_full": 10, "lost:purged": 30}
-    ledger.bound = DeadLetterLimit(5, "block")
+    ledger.limit = DeadLetterLimit(5, "block")
     commit(200, "search", 1)
     with pytest.raises(StateError, match="are full"):
         commit(300, "search", 1)
     assert agrees()["search"] == {"stored": 190, "dead_letter": 10}
     commit(300, "search", 0)
-    ledger.finished(GENERATION.id, 1_000.0, True)
+    ledger.mark_finished(GENERATION.id, 1_000.0, True)
     ledger.forget("app", 1_000.0 + 8 * 86400)
     assert agrees()["search"] == {"stored": 290, "dead_letter": 10}
     ledger.balance()["search"].add("stored", 1, 1)  # an answer belongs to whoever asked
@@ -222,7 +228,7 @@ def test_a_full_disk_is_an_error_and_nothing_half_written(tmp_path: Path) -> Non
         (pages,) = db.execute("PRAGMA page_count").fetchone()
         db.execute(f"PRAGMA max_page_count={pages}")
     many = [letter(start) for start in range(5000)]
-    step = CheckpointUpdate(1, Checkpoint(100, OverlapDigest.of(b"")), 100, ByteCounts(), many)
+    step = CheckpointUpdate(1, Checkpoint(100, OverlapDigest.from_bytes(b"")), 100, ByteCounts(), many)
     with pytest.raises(StateError, match="cannot be written"):
         ledger.commit("app", "search", [step])
     with store.reading() as db:

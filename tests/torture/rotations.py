@@ -112,7 +112,7 @@ def _is_known(path: Path) -> bool:
             query = "SELECT covered, fingerprint FROM generations WHERE inode = ? AND ended = '' AND moved = 0"
             lives = db.execute(query, (str(path.stat().st_ino),)).fetchall()
             head = path.read_bytes()[:FINGERPRINT_BYTES]
-            return any(covered and Fingerprint(covered, digest).fits(head) for covered, digest in lives)
+            return any(covered and Fingerprint(covered, digest).matches(head) for covered, digest in lives)
     except sqlite3.Error:
         return False
 

@@ -21,8 +21,8 @@ NOW = "2026-11-23T01:00:00.000000Z"
 def documents(*lines: str) -> list[dict[str, Any]]:
     data = "".join(f"{line}\n" for line in lines).encode()
     rooms = build_stages(PipelineSettings(paths=("*",), parser=("json",)), ManualClock(), "h", {})  # type: ignore[arg-type]
-    records = rooms.records(rooms.framing.lines(Chunk(GENERATION, 0, data, len(data))))
-    return [json.loads(text) for text in rooms.finisher.documents(records).json_lines()]
+    records = rooms.records(rooms.framing.frame(Chunk(GENERATION, 0, data, len(data))))
+    return [json.loads(text) for text in rooms.finisher.build(records).json_lines()]
 
 
 @pytest.mark.parametrize(

@@ -93,7 +93,7 @@ def test_an_expression_is_read_or_refused_and_nothing_else_happens(text: str) ->
         found = parse_expression(text)
     except ExpressionError:
         return
-    assert found.holds([None] * len(found.fields), lambda pattern, text: False) in (True, False)
+    assert found.condition([None] * len(found.fields), lambda pattern, text: False) in (True, False)
 
 
 LINES = ['{"level":"debug","n":1}', '{"level":"info","n":2.50}', "no json", '{"n":3}', '{"level":"debug","n":4}']

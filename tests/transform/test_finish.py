@@ -27,12 +27,12 @@ TIME = "2026-11-23T01:00:00.123456789Z"
 
 def records(members: list[str], times: list[str] | None = None, names: frozenset[str] | None = None) -> RecordBatch:
     data = b"".join(b"{%b}\n" % member.encode() for member in members)
-    lines = Framer().lines(Chunk(GENERATION, 0, data, len(data)))
+    lines = Framer().frame(Chunk(GENERATION, 0, data, len(data)))
     return RecordBatch(lines, lines.starts, members, times or [""] * len(members), names)
 
 
 def finished(found: RecordBatch, added: dict[str, Any] | None = None) -> Documents:
-    return DocumentBuilder(ManualClock(), "web-1", [StaticFields(added or {}).leaves]).documents(found)
+    return DocumentBuilder(ManualClock(), "web-1", [StaticFields(added or {}).leaves]).build(found)
 
 
 def only(documents: Documents) -> Any:
@@ -164,7 +164,7 @@ def test_fields_that_the_user_adds_may_be_dotted_or_nested() -> None:
         "web-1",
         [StaticFields({"team": "payments", "service": {"name": "shop"}, "log.kind": 1}).leaves],
     )
-    document = only(finisher.documents(records(['"a":1'], names=frozenset({"a"}))))
+    document = only(finisher.build(records(['"a":1'], names=frozenset({"a"}))))
     assert (document["team"], document["service"], document["log"]["kind"]) == ("payments", {"name": "shop"}, 1)
 
 
@@ -175,7 +175,7 @@ def test_kubernetes_fields_come_from_the_environment_and_labels_are_read_again_w
     labels.write_text('app.kubernetes.io/name="web"\ntier="a \\"b\\""\n')
     source = KubernetesFields({"POD_NAME": "web-0", "POD_NAMESPACE": "shop"}, tmp_path)
     finisher = DocumentBuilder(ManualClock(), "node-1", [source.leaves])
-    first = only(finisher.documents(records(['"a":1'])))["kubernetes"]
+    first = only(finisher.build(records(['"a":1'])))["kubernetes"]
     assert first == {
         "namespace": "shop",
         "pod": {"name": "web-0"},
@@ -183,7 +183,7 @@ def test_kubernetes_fields_come_from_the_environment_and_labels_are_read_again_w
     }
     (tmp_path / "new").write_text('tier="c"\n')
     (tmp_path / "new").rename(labels)
-    assert only(finisher.documents(records(['"a":1'])))["kubernetes"]["labels"] == {"tier": "c"}
+    assert only(finisher.build(records(['"a":1'])))["kubernetes"]["labels"] == {"tier": "c"}
 
 
 def test_a_downward_api_file_with_a_broken_line_does_not_spoil_the_others() -> None:

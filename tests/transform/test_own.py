@@ -132,5 +132,5 @@ def test_the_time_stands_once_in_a_document_whatever_a_transform_does() -> None:
             record.set("x", 1)
 
     found = PluginTransform("marked", marked, {})(transformed(['{"@timestamp":"2026-11-23T01:00:00Z","a":1}']))
-    (text,) = rooms().finisher.documents(found).json_lines()
+    (text,) = rooms().finisher.build(found).json_lines()
     assert text.count('"@timestamp"') == 1

@@ -30,7 +30,7 @@ LIFE = Generation(1, "app", "/var/log/app.log", 0.0)
 
 def records(*lines: str, as_json: bool = False) -> RecordBatch:
     data = "".join(f"{line}\n" for line in lines).encode()
-    framed = Framer().lines(Chunk(LIFE, 0, data, len(data)))
+    framed = Framer().frame(Chunk(LIFE, 0, data, len(data)))
     return (JsonParser(Timestamps()) if as_json else PlainTextParser()).parse(framed)
 
 
@@ -39,12 +39,12 @@ def redactor(*what: Any, **options: Any) -> Any:
 
 
 def message(name: str, line: str) -> str:
-    (body,) = redactor(name).redacted(records(line)).members
+    (body,) = redactor(name).redact(records(line)).bodies
     return str(json.loads(f"{{{body}}}")["message"])
 
 
 def document(line: str, *what: Any, **options: Any) -> str:
-    (body,) = redactor(*what, **options).redacted(records(line, as_json=True)).members
+    (body,) = redactor(*what, **options).redact(records(line, as_json=True)).bodies
     json.loads(f"{{{body}}}")
     return f"{{{body}}}"
 
@@ -166,7 +166,7 @@ def test_what_is_nested_too_deep_to_look_at_goes_as_a_whole() -> None:
 
 def test_records_without_a_hit_are_the_same_objects() -> None:
     before = records(*ORDINARY)
-    assert redactor("private_key", "jwt").redacted(before) is before
+    assert redactor("private_key", "jwt").redact(before) is before
 
 
 @pytest.mark.parametrize(
@@ -195,7 +195,7 @@ def test_a_record_stays_valid_and_nothing_else_of_it_changes(value: dict[str, An
     parsed = records(line, as_json=True)
     if parsed.errors or "\n" in line:
         return
-    (body,) = redactor("email").redacted(parsed).members
+    (body,) = redactor("email").redact(parsed).bodies
     found = json.loads(f"{{{body}}}")
     assert found.pop("planted") == [{"in": f"x {MASK}"}]
     value.pop("planted", None)

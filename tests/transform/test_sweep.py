@@ -130,7 +130,7 @@ RULES = st.one_of(
 
 def swept(rules: list[Rule], lines: list[str], as_json: bool) -> tuple[list[str], list[str]]:
     parsed = records(*lines, as_json=as_json)
-    return list(parsed.bodies), list(Redactor(rules).redacted(parsed).bodies)
+    return list(parsed.bodies), list(Redactor(rules).redact(parsed).bodies)
 
 
 @given(rules=st.lists(RULES, min_size=1, max_size=4), lines=st.lists(json_lines(), min_size=1, max_size=8))
@@ -216,7 +216,7 @@ def test_a_line_that_is_made_to_be_slow_is_not(name: str, again: str) -> None:
 
 
 HINTS = {
-    *(hint for detector in DETECTORS.values() for look in detector.looks for hint, _ in look.branches if hint),
+    *(hint for detector in DETECTORS.values() for look in detector.patterns for hint, _ in look.branches if hint),
     *(end for detector in DETECTORS.values() for end in detector.key_ends),
     *("colou?r", "pw{2}", "ab*", "x", "://?", re.escape("user.name|id"), re.escape("größe"), r"\|a"),
 }

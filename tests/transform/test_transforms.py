@@ -267,12 +267,12 @@ def test_a_field_is_found_at_once_or_by_reading_all_members_with_the_same_result
 
     for change in (RenameFields({old: new}), CopyFields({old: new}), DropFields([old]), HashFields([old], new)):
         # With a backslash somewhere nothing can be told at once.
-        quickly, slowly = change.changed(body, silent), change.changed(body + escaped, silent)
+        quickly, slowly = change.apply(body, silent), change.apply(body + escaped, silent)
         fields = json.loads(f"{{{slowly}}}")
         assert fields.pop("zz") == "\n"
         assert json.loads(f"{{{quickly}}}") == fields
     keep = KeepFields([old, new])
-    assert keep.changed(body, silent) == keep.changed(body + escaped, silent)
+    assert keep.apply(body, silent) == keep.apply(body + escaped, silent)
 
 
 OURS_TOO = st.sampled_from(["a", "log", "offset", "file", "host", "@timestamp", "event", "team", "log.offset", "b.c"])

@@ -111,11 +111,11 @@ def test_a_tree_that_is_moved_about_does_not_end_the_notifications(
             else:
                 (name / "/".join("d" * chance.randrange(1, 40))).mkdir(parents=True)
         if chance.random() < 0.5:
-            scanner.look()
+            scanner.scan()
             notifier.watch(scanner.directories)
     assert notifier.is_alive
     assert _hints(hinted, (good / "new.log").touch)
-    scanner.look()
+    scanner.scan()
     notifier.watch(scanner.directories)
     (deepest,) = sorted(scanner.directories, key=len)[-1:]
     assert _hints(hinted, (Path(deepest) / "new.log").touch)
@@ -128,7 +128,7 @@ def test_a_directory_in_the_place_of_another_is_watched_after_the_next_scan(
     notifier, logs = hinted[0], tmp_path / "web" / "v1" / "logs"
     logs.mkdir(parents=True)
     scanner = FileScanner([f"{tmp_path}/**/*.log"])
-    scanner.look()
+    scanner.scan()
     notifier.watch(scanner.directories)
 
     def replace() -> None:
@@ -136,7 +136,7 @@ def test_a_directory_in_the_place_of_another_is_watched_after_the_next_scan(
         logs.mkdir(parents=True)
 
     assert _hints(hinted, replace)
-    scanner.look()
+    scanner.scan()
     notifier.watch(scanner.directories)
     assert _hints(hinted, (logs / "app.log").touch)
 
@@ -147,7 +147,7 @@ def test_no_application_has_all_watches_and_memory(tmp_path: Path) -> None:
     (tmp_path / ("n" * 200) / ("n" * 200) / ("n" * 200)).mkdir(parents=True)
     (tmp_path / "1" / "a.log").touch()
     scanner = FileScanner([f"{tmp_path}/**/*.log"])
-    assert len(scanner.look()) == 1
+    assert len(scanner.scan()) == 1
     assert len(scanner.directories) == 2_000
     assert max(map(len, scanner.directories)) <= 500
 

@@ -108,7 +108,7 @@ class ElasticsearchSink:
     def _body(self, batch: Batch, names: str | Sequence[str]) -> bytes:
         if isinstance(names, str):
             if self._has_ids:
-                return batch.rendered(_CREATE)
+                return batch.encode(_CREATE)
             names = [""] * len(batch)
         ids = batch.ids if self._has_ids else [""] * len(batch)
         rows = zip(names, ids, batch.documents, strict=True)

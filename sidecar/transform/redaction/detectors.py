@@ -52,7 +52,7 @@ class Detector:
     `keys` are in lower case and without `-` and `_`; as it is written, such a name ends with one of the `key_ends`.
     """
 
-    looks: Sequence[SearchPattern]
+    patterns: Sequence[SearchPattern]
     keys: frozenset[str] = frozenset()
     key_ends: Sequence[str] = ()
 

@@ -71,11 +71,11 @@ class DetectorRule:
         self.action = action
         self.keys, self._key_ends = detector.keys, detector.key_ends
         self._is_key = lru_cache(maxsize=1024)(self._is_key_at_all)
-        looks = [(look, look.shorten or _instead(action)) for look in detector.looks]
+        looks = [(look, look.shorten or _instead(action)) for look in detector.patterns]
         self._on_sheets = [Matcher(look, instead, on_sheets=True) for look, instead in looks]
         self._in_strings = [Matcher(look, instead, on_sheets=False) for look, instead in looks]
 
-    def takes(self, path: str) -> bool:
+    def matches_field(self, path: str) -> bool:
         """Whether the value of this field has to go, whatever it is."""
         return bool(self.keys) and self._is_key(path.rpartition(".")[2])
 
@@ -85,7 +85,7 @@ class DetectorRule:
             cache(rf"{end}\Z").search(lower) for end in self._key_ends
         )
 
-    def lines_with_keys(self, sheet: Text, nested: bool = False) -> set[int]:
+    def lines_with_field(self, sheet: Text, nested: bool = False) -> set[int]:
         """The lines in which there may be a field whose value has to go; `nested`: only if that is no simple one."""
         found: set[int] = set()
         for end in self._key_ends:
@@ -94,29 +94,29 @@ class DetectorRule:
                 found.update(lines_of(cache(pattern), sheet.lower))
         return found
 
-    def with_fields_masked(self, sheet: Text) -> Text:
+    def mask_fields(self, sheet: Text) -> Text:
         """The sheet with `MASK` as the value of each field that has to go and has a simple one."""
         spans: list[Span] = []
         for end in self._key_ends:
             if sheet.has(end):
                 for match in cache(rf'{end}("){_COLON}("[^"]*+"|[^\s,"\[\]{{}}]++)').finditer(sheet.lower):
                     quote = match.start(1)
-                    if self.takes(sheet.text[sheet.text.rfind('"', 0, quote) + 1 : quote]):
+                    if self.matches_field(sheet.text[sheet.text.rfind('"', 0, quote) + 1 : quote]):
                         spans.append(match.span(2))
         return Text(f'"{MASK}"'.join(between(sheet.text, sorted(spans)))) if spans else sheet
 
-    def cleaned(self, text: str) -> str:
+    def redact_text(self, text: str) -> str:
         """The text without what was found."""
         return _found(self._in_strings, Text(text)).text
 
-    def swept(self, sheet: Text) -> Text:
+    def redact_chunk(self, sheet: Text) -> Text:
         """The sheet without what was found in strings and keys, and with `NUMBER` where it was found elsewhere."""
         return _found(self._on_sheets, sheet)
 
 
 def _found(finders: Sequence[Matcher], text: Text) -> Text:
     for finder in finders:
-        text = finder.without(text)
+        text = finder.redact(text)
     return text
 
 
@@ -136,11 +136,11 @@ class RegexRule:
         """Forget how long the texts of the last chunk took."""
         self._left, self.timeouts = _ALL_LIMIT_S, 0
 
-    def takes(self, path: str) -> bool:
+    def matches_field(self, path: str) -> bool:
         """It knows no fields."""
         return False
 
-    def cleaned(self, text: str) -> str:
+    def redact_text(self, text: str) -> str:
         """The text without what matches, or without its last group."""
         found, at = [], 0
         limit, began = _LIMIT_S if self._left > 0 else _LEAST_S, monotonic()
@@ -163,15 +163,15 @@ class FieldRule:
         self._path, self.action = path, action
         self._hint = re.escape(lower(pack(json_string(path.rpartition(".")[2])[1:-1])))
 
-    def takes(self, path: str) -> bool:
+    def matches_field(self, path: str) -> bool:
         """Whether it is this field."""
         return path == self._path
 
-    def lines_with_keys(self, sheet: Text, nested: bool = False) -> set[int]:
+    def lines_with_field(self, sheet: Text, nested: bool = False) -> set[int]:
         """The lines in which its name occurs, whatever its value is."""
         return set(lines_of(cache(self._hint), sheet.lower)) if sheet.has(self._hint) else set()
 
-    def cleaned(self, text: str) -> str:
+    def redact_text(self, text: str) -> str:
         """What a text says means nothing."""
         return text
 
@@ -184,22 +184,22 @@ class Redactor:
 
     def __init__(self, rules: Sequence[Rule]) -> None:
         self._rules = list(rules)
-        self._named = [rule for rule in rules if isinstance(rule, DetectorRule)]
-        self._takers = [
+        self._detector_rules = [rule for rule in rules if isinstance(rule, DetectorRule)]
+        self._field_rules = [
             rule for rule in rules if isinstance(rule, FieldRule) or (isinstance(rule, DetectorRule) and rule.keys)
         ]
         self._patterns = [rule for rule in rules if isinstance(rule, RegexRule)]
-        self._has_own = bool(self._patterns)
+        self._has_patterns = bool(self._patterns)
         # A mark in place of a value is not to be looked at by other rules. Of ours none finds anything in `MASK`.
-        self._masks_fields = not self._has_own and all(
-            isinstance(rule, DetectorRule) and rule.action is mask for rule in self._takers
+        self._masks_fields = not self._has_patterns and all(
+            isinstance(rule, DetectorRule) and rule.action is mask for rule in self._field_rules
         )
 
-    def redacted(self, records: RecordBatch) -> RecordBatch:
+    def redact(self, records: RecordBatch) -> RecordBatch:
         """The same records without what the rules find."""
         for pattern in self._patterns:
             pattern.begin_chunk()
-        members = self._cleaned(records.bodies)
+        members = self._redact(records.bodies)
         if timeouts := sum(pattern.timeouts for pattern in self._patterns):
             records = replace(records, timeouts=records.timeouts + timeouts)
         if members == records.bodies:
@@ -208,48 +208,50 @@ class Redactor:
         names = None if records.has_own_timestamp else records.root_names
         return replace(records, bodies=members, root_names=names, has_own_timestamp=False, ends_with_log_object=False)
 
-    def _cleaned(self, members: Sequence[str]) -> Sequence[str]:
+    def _redact(self, members: Sequence[str]) -> Sequence[str]:
         text = pack("\n".join(members))
         if text.count("\n") != len(members) - 1:
             return [redact_member_by_member(body, self._rules) for body in members]
         hidden: set[int] = set()
         unread: set[int] = set()
         if "\\" in text:
-            text, hidden, unread = self._resolved(text)
+            text, hidden, unread = self._expand_escapes(text)
         sheet = Text(text)
-        swept = self._swept(sheet)
-        keyed = {place for rule in self._takers for place in rule.lines_with_keys(sheet, nested=self._masks_fields)}
+        swept = self._redact_packed(sheet)
+        keyed = {
+            place for rule in self._field_rules for place in rule.lines_with_field(sheet, nested=self._masks_fields)
+        }
         if swept is sheet and not (keyed or unread):
             return members
         found = unpack(swept.text).split("\n")
         for place in hidden:
             found[place] = members[place]
-        spoilt = unread | self._spoilt(sheet.text, swept.text, keyed, hidden)
+        spoilt = unread | self._unsafe_lines(sheet.text, swept.text, keyed, hidden)
         for place in keyed - spoilt:
-            found[place] = _without_fields(members[place], found[place], "", self._takers)
+            found[place] = _without_fields(members[place], found[place], "", self._field_rules)
         for place in spoilt:
             found[place] = redact_member_by_member(members[place], self._rules)
         return found
 
-    def _resolved(self, text: str) -> tuple[str, set[int], set[int]]:
+    def _expand_escapes(self, text: str) -> tuple[str, set[int], set[int]]:
         """The sheet with what escapes stand for, the lines in which it is so, and those of them that are left out."""
         lines = text.split("\n")
         hidden = set(lines_of(_ESCAPE, text))
         for place in hidden:
             # A pattern of the user's own is sought in the strings of JSON, which such a line is no more.
-            lines[place] = "" if self._has_own else expand_escapes(lines[place])
+            lines[place] = "" if self._has_patterns else expand_escapes(lines[place])
         return "\n".join(lines), hidden, {place for place in hidden if not lines[place]}
 
-    def _swept(self, sheet: Text) -> Text:
+    def _redact_packed(self, sheet: Text) -> Text:
         if self._masks_fields:
-            for named in self._named:
-                sheet = named.with_fields_masked(sheet)
+            for named in self._detector_rules:
+                sheet = named.mask_fields(sheet)
         for is_own, group in groupby(self._rules, lambda rule: isinstance(rule, RegexRule)):
             rules = list(group)
             sheet = _redact_with_patterns(sheet, rules) if is_own else _redact_with_detectors(sheet, rules)
         return sheet
 
-    def _spoilt(self, sheet: str, swept: str, keyed: set[int], hidden: set[int]) -> set[int]:
+    def _unsafe_lines(self, sheet: str, swept: str, keyed: set[int], hidden: set[int]) -> set[int]:
         """The lines that cannot be what the sweep has made of them: more was found than values that are strings, or
         they cannot be written back."""
         if not (keyed or hidden) and (key := single_key(sheet)) and swept.startswith(f"{key}:"):
@@ -263,21 +265,23 @@ class Redactor:
         if NUMBER in swept:
             found |= {place for place in changed if NUMBER in after[place]}
         names = {place: keys([line]) for place, line in changed.items()}
-        touched = {key[1:-1] for key in self._touched([f'"{key}"' for key in set().union(*names.values())])}
+        touched = {
+            key[1:-1] for key in self._names_with_matches([f'"{key}"' for key in set().union(*names.values())])
+        }
         return found | {place for place, here in names.items() if not touched.isdisjoint(here)}
 
-    def _touched(self, names: Sequence[str]) -> list[str]:
+    def _names_with_matches(self, names: Sequence[str]) -> list[str]:
         """Those in which something is found."""
         if not names:
             return []
-        swept = _redact_with_detectors(Text("\n".join(names)), self._named).text.split("\n")
+        swept = _redact_with_detectors(Text("\n".join(names)), self._detector_rules).text.split("\n")
         return [name for name, new in zip(names, swept, strict=True) if name != new]
 
 
 def _redact_with_detectors(sheet: Text, rules: Sequence[Rule]) -> Text:
     for rule in rules:
         if isinstance(rule, DetectorRule):
-            sheet = rule.swept(sheet)
+            sheet = rule.redact_chunk(sheet)
     return sheet
 
 
@@ -304,7 +308,7 @@ def _without_fields(body: str, swept: str, path: str, takers: Sequence[Rule]) ->
 
 def _without_fields_in(text: str, swept: str, path: str, takers: Sequence[Rule]) -> str | None:
     for taker in takers:
-        if taker.takes(path):
+        if taker.matches_field(path):
             return _taken(text, taker)
     if text.startswith("{"):
         return f"{{{_without_fields(text[1:-1], swept[1:-1], path, takers)}}}"
@@ -355,7 +359,7 @@ def _written(body: str, values: Sequence[tuple[str, str, str | None]]) -> str:
 
 def _value(text: str, path: str, rules: Sequence[Rule], depth: int) -> str | None:
     for rule in rules:
-        if rule.takes(path):
+        if rule.matches_field(path):
             return _taken(text, rule)
     if text[:1] in "{[" and depth >= _DEEPEST:
         return json_string(MASK)
@@ -366,7 +370,7 @@ def _value(text: str, path: str, rules: Sequence[Rule], depth: int) -> str | Non
     plain = _plain(text)
     cleaned = plain
     for rule in rules:
-        cleaned = rule.cleaned(cleaned)
+        cleaned = rule.redact_text(cleaned)
     return text if cleaned == plain else json_string(cleaned)
 
 

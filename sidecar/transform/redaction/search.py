@@ -88,14 +88,14 @@ class Matcher:
     """One look, and what stands instead of what it finds; on sheets or in single strings."""
 
     def __init__(self, look: SearchPattern, instead: Instead, on_sheets: bool) -> None:
-        self._look, self._instead = look, instead
-        self._on_sheets = on_sheets
+        self._pattern, self._replacement = look, instead
+        self._is_packed = on_sheets
         reading = ON_SHEET if on_sheets else IN_STRING
         self._branches = [(hint, pattern % reading) for hint, pattern in look.branches]
 
-    def without(self, text: Text) -> Text:
+    def redact(self, text: Text) -> Text:
         """The text without what is found; the same one if there is nothing."""
-        look, searched = self._look, text.lower if self._look.any_case else text.text
+        look, searched = self._pattern, text.lower if self._pattern.any_case else text.text
         parts = [(0, len(searched))] if not look.shape[0] else _shaped(searched, *look.shape)
         # Of several patterns only those that may match: one alone begins with a letter that is written out, and so
         # is found several times as quickly as one of many.
@@ -103,17 +103,17 @@ class Matcher:
         if not (patterns and parts):
             return text
         pattern, cleaned = cache("|".join(patterns)), None
-        if isinstance(self._instead, str) and len(patterns) == 1 and not (look.any_case or look.judge):
-            cleaned = self._split(pattern, searched, self._instead)
+        if isinstance(self._replacement, str) and len(patterns) == 1 and not (look.any_case or look.judge):
+            cleaned = self._split(pattern, searched, self._replacement)
         if cleaned is None:
-            cleaned = self._replaced(text.text, self._spans(pattern, searched, parts))
+            cleaned = self._replace(text.text, self._spans(pattern, searched, parts))
         return text if cleaned == text.text else Text(cleaned)
 
     def _split(self, pattern: re.Pattern[str], text: str, instead: str) -> str | None:
         """What else comes of the spans, in half of the time; None if that may not be the same."""
         parts = pattern.split(text)
-        if self._look.lead is not None:
-            letters, most = self._look.lead
+        if self._pattern.lead is not None:
+            letters, most = self._pattern.lead
             trimmed = [part.rstrip(letters) for part in parts[:-1]]
             lengths = set(map(sub, map(len, parts), map(len, trimmed)))
             if lengths and not 0 < min(lengths) <= max(lengths) <= most:
@@ -130,30 +130,30 @@ class Matcher:
             for start, end in parts
             for match in pattern.finditer(text, start, end)
         ]
-        if self._look.lead is not None:
-            spans = _led(spans, text, *self._look.lead)
-        if self._look.judge is not None:
-            judge = self._look.judge
+        if self._pattern.lead is not None:
+            spans = _led(spans, text, *self._pattern.lead)
+        if self._pattern.judge is not None:
+            judge = self._pattern.judge
             spans = [(start, end) for start, end in spans if judge(text[start:end])]
         return spans
 
-    def _replaced(self, text: str, spans: Sequence[Span]) -> str:
+    def _replace(self, text: str, spans: Sequence[Span]) -> str:
         if not spans:
             return text
         parts = between(text, spans)
-        if isinstance(self._instead, str) and not (self._on_sheets and self._look.numbers):
-            return self._instead.join(parts)
-        found = [self._instead_of(text[start:end]) for start, end in spans]
-        if self._on_sheets and self._look.numbers:
+        if isinstance(self._replacement, str) and not (self._is_packed and self._pattern.numbers):
+            return self._replacement.join(parts)
+        found = [self._replacement_of(text[start:end]) for start, end in spans]
+        if self._is_packed and self._pattern.numbers:
             # Lines have an even number of quotes, so the first lines of a sheet do not matter.
             quotes = accumulate(part.count('"') for part in parts)
             found = [mark if before % 2 else NUMBER for mark, before in zip(found, quotes, strict=False)]
         return "".join([part for pair in zip(parts, [*found, ""], strict=True) for part in pair])
 
-    def _instead_of(self, text: str) -> str:
-        if isinstance(self._instead, str):
-            return self._instead
-        return self._instead(unescape(text) if self._on_sheets else text)
+    def _replacement_of(self, text: str) -> str:
+        if isinstance(self._replacement, str):
+            return self._replacement
+        return self._replacement(unescape(text) if self._is_packed else text)
 
 
 def between(text: str, spans: Sequence[Span]) -> list[str]:

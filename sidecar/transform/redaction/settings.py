@@ -99,7 +99,7 @@ class RedactSettings(SettingsModel):
 
     def step(self) -> Transform:
         """What does it."""
-        return Transform("redact", self.redactor().redacted)
+        return Transform("redact", self.redactor().redact)
 
     def redactor(self) -> Redactor:
         """What does it. Raises `ValueError` if the salt cannot be read."""

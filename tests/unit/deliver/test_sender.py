@@ -217,7 +217,7 @@ def test_a_sink_with_a_position_is_resumed_once_and_again_after_a_failure(tmp_pa
     fixture.send()
     fixture.send()
     assert sink.resumed == [None, "opened 1"]
-    assert fixture.ledger.receipt("app", "db") == "opened 2"
+    assert fixture.ledger.resume_token("app", "db") == "opened 2"
 
 
 def test_a_drain_tries_a_sink_that_failed_at_once(tmp_path: Path) -> None:

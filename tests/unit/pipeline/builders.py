@@ -45,7 +45,7 @@ class FilesFixture(ContextFixture):
         """Append to a file and let the tracker see it; returns the cursor of the file."""
         with (self.folder / name).open("ab") as file:
             file.write(data)
-        self.tracker.look(self.scanner.look())
+        self.tracker.look(self.scanner.scan())
         return self.cursors[name]
 
 

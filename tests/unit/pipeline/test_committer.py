@@ -122,7 +122,7 @@ def test_the_position_of_a_sink_is_committed_with_the_checkpoints(fixture: Commi
     fixture.committer.add_settled([cursor.life.generation.id], "at 7")
     fixture.committer.add_settled([cursor.life.generation.id], None)
     fixture.committer.commit(force=True)
-    assert fixture.ledger.receipt("app", "db") == "at 7"
+    assert fixture.ledger.resume_token("app", "db") == "at 7"
 
 
 def test_bytes_before_the_first_position_are_counted_as_skipped(fixture: CommitterFixture) -> None:
