@@ -37,7 +37,7 @@ TIME = "2026-11-23T01:00:00.123456Z"
 
 @dataclass
 class ManualClock:
-    """A clock that stands still until it is told to move; both readings move together."""
+    """A clock that moves only by `advance`; both readings move together."""
 
     at: float = 1_795_395_600.0
 
@@ -53,9 +53,9 @@ class ManualClock:
 
 
 def batch_of(documents: Sequence[str | Mapping[str, Any]], *, first: int = 0, generation: int = 35) -> Batch:
-    """A batch of these documents (JSON text, or what becomes it), `first` being the offset of the first one.
+    """Return a batch of these documents, as JSON text or as mappings. `first` is the offset of the first one.
 
-    Each is 100 bytes behind the one before it, so the ids of the same call are the same.
+    The offsets are 100 bytes apart, so the same call gives the same ids.
     """
     texts = [item if isinstance(item, str) else json.dumps(item, ensure_ascii=False) for item in documents]
     life = Generation(generation, "app", "/var/log/app/app.log", 1_795_395_600.0)
@@ -64,18 +64,18 @@ def batch_of(documents: Sequence[str | Mapping[str, Any]], *, first: int = 0, ge
 
 
 def numbered(count: int, *, first: int = 0) -> Batch:
-    """A batch of `count` documents `{"@timestamp": …, "number": n}`, numbered from `first`."""
+    """Return a batch of `count` documents `{"@timestamp": …, "number": n}`, numbered from `first`."""
     return batch_of([{"@timestamp": TIME, "number": first + n} for n in range(count)], first=100 * first)
 
 
 stored, rejected, retry, forgotten = "stored", "rejected", "retry", "forgotten"
-"""What a scripted attempt can do with a record. A fault in place of a list is raised."""
+"""What a scripted attempt can do with a record. An error in place of a list is raised."""
 
 Script = Sequence[Sequence[str] | DeliveryError]
 
 
 class ScriptedSink:
-    """Answers attempt by attempt as the script says; after its end it stores everything. Keeps what it stored."""
+    """Does what the script says, attempt by attempt, and stores everything after its end. Keeps what it stored."""
 
     def __init__(self, attempts: Script = ()) -> None:
         self.documents: dict[str, str] = {}
@@ -92,7 +92,7 @@ class ScriptedSink:
         """Nothing to try."""
 
     def write(self, batch: Batch) -> WriteResult:
-        """The next attempt of the script."""
+        """Do the next attempt of the script."""
         self.sent.append(batch.ids)
         attempt = self._attempts.pop(0) if self._attempts else [stored] * len(batch)
         if isinstance(attempt, DeliveryError):
@@ -107,7 +107,7 @@ class ScriptedSink:
 
 @dataclass
 class LogFile:
-    """A real log file, and all that was ever written into it."""
+    """A real log file, and every line that was written to it."""
 
     path: Path
     written: list[str] = field(default_factory=list)
@@ -118,12 +118,12 @@ class LogFile:
         self.write_partial("".join(f"{line}\n" for line in lines))
 
     def write_partial(self, text: str) -> None:
-        """Append text as it is; for lines that are not finished. Not counted in `written`."""
+        """Append text as it is, for an unfinished line. It is not counted in `written`."""
         with self.path.open("a", encoding="utf-8") as file:
             file.write(text)
 
     def rotate(self) -> Path:
-        """Rename the file to the next free `.1`, `.2` …, as logrotate with `create` does; returns the new name."""
+        """Rename the file to the next free `.1`, `.2` …, as logrotate with `create` does. Return the new name."""
         number = 1
         while (older := self.path.with_name(f"{self.path.name}.{number}")).exists():
             number += 1
@@ -153,11 +153,11 @@ class UnderTest:
 
 
 @contextmanager
-def open_sink(under_test: UnderTest, receipt: str | None = None) -> Iterator[Sink]:
-    """Open a new sink, continue from the receipt if it can, and close it at the end."""
+def open_sink(under_test: UnderTest, token: str | None = None) -> Iterator[Sink]:
+    """Open a new sink, let it continue from the token if it can, and close it at the end."""
     sink = under_test.make()
     if isinstance(sink, ResumableSink):
-        sink.resume(receipt)
+        sink.resume(token)
     sink.open()
     try:
         yield sink

@@ -140,7 +140,7 @@ class Sender:
             self._sink.resume(self._ledger.resume_token(pipeline, name))
         self._sink.open()
         if isinstance(self._sink, ResumableSink):
-            self._ledger.commit(pipeline, name, [], self._sink.receipt())
+            self._ledger.commit(pipeline, name, [], self._sink.resume_token())
         self._is_open = True
 
     def _on_result(

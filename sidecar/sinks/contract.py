@@ -1,8 +1,8 @@
-"""The contract of a sink: four methods, and what each outcome means.
+"""The contract of a sink: four methods, and what each result means.
 
-Who calls: one courier for each pipeline × sink, from its worker threads. `open` is called first, and again
-with back-off until it returns; `write` may be called by as many threads at once as `Sink.concurrency` says;
-`close` once, after the last `write` has returned.
+A sink is called by the worker threads of one pipeline. `open` is called first, and again with back-off until it
+returns. `write` is called by up to `SinkType.concurrency` threads at once. `close` is called once, after the last
+`write` has returned.
 """
 
 from __future__ import annotations
@@ -24,63 +24,63 @@ class Sink(Protocol):
     """Stores batches of documents."""
 
     def open(self) -> None:
-        """Get ready to write; called again with back-off until it returns. Raise `Retryable` or `Misconfigured`."""
+        """Prepare to write. Called again with back-off until it returns. Raise `Retryable` or `Misconfigured`."""
         ...
 
     def write(self, batch: Batch) -> WriteResult:
-        """Write the batch, which is never empty, and say what became of each record.
+        """Write the batch, which is never empty, and return what became of each document.
 
-        Partial success is in the verdict, never in an exception. `Retryable` and `Misconfigured` mean that nothing
-        is known to be stored; the same records come again under the same ids.
+        Partial success is a result, never an exception. Raise `Retryable` or `Misconfigured` if nothing is known to
+        be stored. The same documents come again under the same ids.
         """
         ...
 
     def close(self) -> None:
-        """Let go of everything. Never raises, and may be called without `open` having returned."""
+        """Release everything. It never raises, and may be called before `open` has returned."""
         ...
 
     def probe(self) -> None:
-        """Try what a write needs (address, credentials, permission) and nothing more; raises as `open` does."""
+        """Try what a write needs: address, credentials, permission. Raise as `open` does. Leave nothing behind."""
         ...
 
 
 @runtime_checkable
 class ResumableSink(Protocol):
-    """A sink that keeps its own position, such as the length of a file, with the checkpoint."""
+    """A sink whose own position, such as the length of a file, is committed with the checkpoint."""
 
-    def resume(self, receipt: str | None) -> None:
-        """Called before each `open` with the last committed `WriteResult.receipt`, None if there never was one.
+    def resume(self, token: str | None) -> None:
+        """Go back to the last committed `WriteResult.resume_token`, or None. Called before each `open`.
 
-        What was written after that receipt comes again, so the sink goes back to it.
+        What was written after that token comes again.
         """
         ...
 
-    def receipt(self) -> str:
-        """Where the sink is now. Committed after each `open`, before anything is written."""
+    def resume_token(self) -> str:
+        """Return the sink's position now. It is committed after each `open`, before anything is written."""
         ...
 
 
 @runtime_checkable
 class BulkEncodingSink(Protocol):
-    """A sink that wants documents with constant text round them, to send them so or to make something else of them.
+    """A sink that sends documents with constant text around each.
 
-    They are put into it as soon as they are made: `Batch.rendered` of this envelope then costs next to nothing.
+    The text is added when the documents are made, so `Batch.rendered` with this framing costs next to nothing.
     """
 
     @property
     def envelope(self) -> BulkFraming | None:
-        """That of most batches, None if there is none; a batch may still be asked for anything else."""
+        """The framing of most batches, None if there is none. A batch can still be rendered with another one."""
         ...
 
 
 AdmitTargets = Callable[[str, Sequence[str], int], AbstractSet[str]]
-"""Keeps as many of these names for this day (`2026-11-28`) as there is room for, which is so many in all, and returns
-those that may be used: all names of this day and of the day before. Raises `StateError`."""
+"""Adds names of targets to those of a day (`2026-11-28`), up to a limit in all. Returns the names that may be used:
+those of this day and of the day before. Raises `StateError`."""
 
 
 @runtime_checkable
 class TargetLimitingSink(Protocol):
-    """A sink whose documents choose where they go, within a limit that outlives the process."""
+    """A sink whose documents choose their index or collection, within a limit that is kept in the state."""
 
     def keep_targets(self, admit: AdmitTargets) -> None:
         """Use `admit` for new names. Called once, before `open`."""
@@ -88,7 +88,7 @@ class TargetLimitingSink(Protocol):
 
 
 class SinkSettings(SettingsModel):
-    """What every sink can be told. A sink's own settings inherit from this and are frozen and closed."""
+    """Settings of every sink. The settings of one sink inherit from these, are frozen and allow no other names."""
 
     type: str
     """Name of the sink as `sidecar plugins` lists it."""
@@ -112,7 +112,7 @@ class SinkSettings(SettingsModel):
 
     @classmethod
     def from_url(cls, url: str) -> Self:
-        """Settings from a URL whose scheme is one of `schemes`. Raises `ConfigurationError`."""
+        """Return settings from a URL whose scheme is one of `schemes`. Raise `ConfigurationError`."""
         return cls.model_validate({"url": url})
 
     def warnings(self) -> list[str]:
@@ -120,12 +120,12 @@ class SinkSettings(SettingsModel):
         return []
 
     def secrets(self) -> list[str]:
-        """Return the secrets that the settings hold, to look for them in a file; never to be shown."""
+        """Return the secrets in these settings, to look for them in a file. They must never be shown."""
         values = (getattr(self, name) for name in type(self).model_fields)
         return [value.get_secret_value() for value in values if isinstance(value, SecretStr)]
 
     def destination(self) -> str:
-        """Where the documents go, for people and for the state: never with a secret or a query."""
+        """Return where the documents go, for people and for the state, without secrets and without the query."""
         raise NotImplementedError
 
 
@@ -136,8 +136,8 @@ class SinkType(Protocol):
     """The model of its settings."""
 
     concurrency: ClassVar[int]
-    """How many `write` calls may be under way at once."""
+    """Maximum number of `write` calls at once."""
 
     def __call__(self, settings: Any) -> Sink:
-        """A sink that is not yet connected."""
+        """Return a sink that is not yet connected."""
         ...

@@ -49,16 +49,16 @@ class FileSink:
 
     def __init__(self, settings: FileSettings) -> None:
         self._path = settings.path
-        self._receipt: str | None = None
+        self._token: str | None = None
         self._fd: int | None = None
         self._length = 0
 
-    def resume(self, receipt: str | None) -> None:
-        """Go back to the length in the receipt, which also names the file by its inode."""
-        self._receipt = receipt
+    def resume(self, token: str | None) -> None:
+        """Go back to the length in the token, which also names the file by its inode."""
+        self._token = token
 
-    def receipt(self) -> str:
-        """The inode and the length of the file, as JSON."""
+    def resume_token(self) -> str:
+        """Return the inode and the length of the file, as JSON."""
         assert self._fd is not None
         return json.dumps({"inode": os.fstat(self._fd).st_ino, "length": self._length})
 
@@ -76,9 +76,9 @@ class FileSink:
             ) from error
 
     def _settled_length(self, fd: int) -> int:
-        """How much of the file is ours to keep. What was there before the first receipt stays."""
+        """Return the length to keep. What was in the file before the first token stays."""
         status = os.fstat(fd)
-        known = json.loads(self._receipt) if self._receipt else None
+        known = json.loads(self._token) if self._token else None
         if known is None or known["inode"] != status.st_ino or known["length"] > status.st_size:
             return status.st_size
         return int(known["length"])
@@ -97,7 +97,7 @@ class FileSink:
                 f"cannot be written ({error.strerror})", location=str(self._path), hint="free space"
             ) from error
         self._length += len(data)
-        return WriteResult(range(len(batch)), resume_token=self.receipt())
+        return WriteResult(range(len(batch)), resume_token=self.resume_token())
 
     def _append(self, data: bytes) -> None:
         assert self._fd is not None

@@ -1,4 +1,4 @@
-"""The embedded destination: one SQLite file with one table, to be queried with any SQLite tool."""
+"""The embedded sink: one SQLite file with one table, to be queried with any SQLite tool."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _MISCONFIGURED = frozenset(
     {sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_PERM, sqlite3.SQLITE_NOTADB,
      sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_ERROR, sqlite3.SQLITE_AUTH, sqlite3.SQLITE_SCHEMA}
 )  # fmt: skip
-"""Primary result codes that a person has to mend (sqlite.org/rescode.html); all others pass by themselves."""
+"""Primary result codes that an operator has to resolve (sqlite.org/rescode.html). All others are retried."""
 
 
 class SQLiteSettings(SinkSettings):
@@ -66,8 +66,8 @@ class SQLiteSink:
 
     def open(self) -> None:
         self.close()
-        with self._faults():
-            self._db = self._connected()
+        with self._translated_errors():
+            self._db = self._connect()
             table = self._settings.table
             self._db.execute(
                 f"CREATE TABLE IF NOT EXISTS {table}"
@@ -75,7 +75,7 @@ class SQLiteSink:
             )
             self._db.execute(f"CREATE INDEX IF NOT EXISTS {table}_by_time ON {table} (time)")
 
-    def _connected(self) -> sqlite3.Connection:
+    def _connect(self) -> sqlite3.Connection:
         path = self._settings.path
         if not path.parent.is_dir():
             raise Misconfigured(
@@ -94,10 +94,10 @@ class SQLiteSink:
         return db
 
     def write(self, batch: Batch) -> WriteResult:
-        with self._faults():
-            return self._written(batch)
+        with self._translated_errors():
+            return self._insert(batch)
 
-    def _written(self, batch: Batch) -> WriteResult:
+    def _insert(self, batch: Batch) -> WriteResult:
         if self._db is None:
             raise Retryable("is not open", location=str(self._settings.path))
         before = self._db.total_changes
@@ -126,7 +126,7 @@ class SQLiteSink:
             )
 
     @contextmanager
-    def _faults(self) -> Iterator[None]:
+    def _translated_errors(self) -> Iterator[None]:
         try:
             yield
         except sqlite3.Error as error:
@@ -134,7 +134,7 @@ class SQLiteSink:
 
 
 def translate_errors(error: sqlite3.Error, at: str) -> DeliveryError:
-    """A fault of SQLite as one of ours, by its primary result code."""
+    """Return the delivery error for an error of SQLite, by its primary result code."""
     code = getattr(error, "sqlite_errorcode", None)
     if code is not None and code & 0xFF in _MISCONFIGURED:
         return Misconfigured(

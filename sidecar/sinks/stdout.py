@@ -1,6 +1,6 @@
-"""NDJSON on standard output: for a look, or for a pipe. At least once: a pipe cannot be cut back.
+"""NDJSON on standard output, for a terminal or a pipe. At least once: a pipe cannot be truncated.
 
-A pipe gets the documents as they are. On a terminal the same JSON has escapes for what a terminal would obey.
+A pipe gets the documents as they are. For a terminal, control characters are escaped.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from sidecar.sinks.contract import SinkSettings
 
 
 class StdoutSettings(SinkSettings):
-    """Nothing to tell it."""
+    """Standard output has no settings of its own."""
 
     type: Literal["stdout"] = "stdout"
     """Standard output."""
@@ -49,7 +49,7 @@ class StdoutSink:
         self._is_terminal = os.isatty(self._fd)
 
     def open(self) -> None:
-        """Nothing to do: standard output is open already."""
+        """Do nothing: standard output is open already."""
 
     def write(self, batch: Batch) -> WriteResult:
         documents = map(escape_json, batch.documents) if self._is_terminal else batch.documents
@@ -59,12 +59,14 @@ class StdoutSink:
                 rest = rest[os.write(self._fd, rest) :]
         except OSError as error:
             raise Misconfigured(
-                f"nobody reads it any more ({error.strerror})", location="stdout", hint="start again"
+                f"cannot be written ({error.strerror})",
+                location="stdout",
+                hint="check the program that reads the output",
             ) from error
         return WriteResult(range(len(batch)))
 
     def close(self) -> None:
-        """Nothing to do: standard output belongs to the process."""
+        """Do nothing: standard output belongs to the process."""
 
     def probe(self) -> None:
-        """Nothing to try."""
+        """Do nothing: standard output needs no permission."""

@@ -93,10 +93,10 @@ def test_a_file_is_cut_back_to_what_was_committed_when_it_is_opened_again(tmp_pa
     first: Any = registry.create_sink(settings)
     first.resume(None)
     first.open()
-    receipt = first.receipt()
+    token = first.resume_token()
     os.write(os.open(path, os.O_WRONLY | os.O_APPEND), b'{"never":"committed"}\n')
     again: Any = registry.create_sink(settings)
-    again.resume(receipt)
+    again.resume(token)
     again.open()
     assert path.read_text() == "what was there before\n"
 

@@ -32,7 +32,7 @@ def test_a_secret_is_the_file_without_its_last_line_end(tmp_path: Path) -> None:
 
 def test_a_missing_file_is_named(tmp_path: Path) -> None:
     client, _ = renewed(tmp_path / "missing")
-    with pytest.raises(Misconfigured, match=r"missing: .*No such file"), client.lent():
+    with pytest.raises(Misconfigured, match=r"missing: .*No such file"), client.lend():
         pass
     with pytest.raises(Misconfigured, match="missing"):
         read_secret(None, tmp_path / "missing")
@@ -41,10 +41,10 @@ def test_a_missing_file_is_named(tmp_path: Path) -> None:
 def test_the_same_client_is_lent_until_a_file_changes(tmp_path: Path) -> None:
     (tmp_path / "p").write_text("one")
     client, closed = renewed(tmp_path / "p")
-    with client.lent() as first, client.lent() as second:
+    with client.lend() as first, client.lend() as second:
         assert first is second
     replace(tmp_path / "p", "two")
-    with client.lent() as third:
+    with client.lend() as third:
         assert third == "two"
     assert closed == ["one"]
 
@@ -52,9 +52,9 @@ def test_the_same_client_is_lent_until_a_file_changes(tmp_path: Path) -> None:
 def test_an_old_client_is_closed_when_its_last_user_gives_it_back(tmp_path: Path) -> None:
     (tmp_path / "p").write_text("one")
     client, closed = renewed(tmp_path / "p")
-    with client.lent():
+    with client.lend():
         replace(tmp_path / "p", "two")
-        with client.lent() as new:
+        with client.lend() as new:
             assert (new, closed) == ("two", [])
     assert closed == ["one"]
 
@@ -63,7 +63,7 @@ def test_closing_closes_the_client_and_may_be_done_twice(tmp_path: Path) -> None
     (tmp_path / "p").write_text("one")
     client, closed = renewed(tmp_path / "p")
     client.close()
-    with client.lent():
+    with client.lend():
         pass
     client.close()
     client.close()

@@ -9,7 +9,7 @@ from tests.sinks.batches import batch_of
 
 
 def names(pattern: str, *times: str) -> object:
-    return TargetTemplate(pattern).names(batch_of(*["{}"] * len(times), times=times))
+    return TargetTemplate(pattern).for_batch(batch_of(*["{}"] * len(times), times=times))
 
 
 def test_a_name_without_a_date_is_itself() -> None:
@@ -42,8 +42,8 @@ def test_a_document_without_a_time_takes_the_day_its_generation_began() -> None:
 
 
 def test_a_replay_goes_where_it_was_meant_to_go() -> None:
-    assert TargetTemplate("l-%Y").names(batch_of("{}", "{}", targets=["a", "b"])) == ["a", "b"]
-    assert TargetTemplate("l-%Y").names(batch_of("{}", "{}", targets=["a", "a"])) == "a"
+    assert TargetTemplate("l-%Y").for_batch(batch_of("{}", "{}", targets=["a", "b"])) == ["a", "b"]
+    assert TargetTemplate("l-%Y").for_batch(batch_of("{}", "{}", targets=["a", "a"])) == "a"
 
 
 @pytest.mark.parametrize("pattern", ["%", "x-%B", "%%%", "%-d", "%S"])
@@ -53,7 +53,7 @@ def test_what_is_not_a_date_is_refused(pattern: str) -> None:
 
 
 def by_field(pattern: str, *documents: str, lower: bool = True) -> object:
-    return TargetTemplate(pattern, lower=lower).names(
+    return TargetTemplate(pattern, lower=lower).for_batch(
         batch_of(*documents, times=["2026-01-02T00:00:00Z"] * len(documents))
     )
 

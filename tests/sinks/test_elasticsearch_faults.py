@@ -22,7 +22,7 @@ import trustme
 from elastic_transport import NodeConfig
 
 from sidecar.errors import DeliveryError, Misconfigured, RequestTooLarge, Retryable
-from sidecar.sinks.common.errors import Table
+from sidecar.sinks.common.errors import ErrorTable
 from sidecar.sinks.elasticsearch.control_plane import CLIENT_ERRORS
 from sidecar.sinks.elasticsearch.errors import TRANSPORT_ERRORS
 from sidecar.sinks.elasticsearch.node import BoundedHttpNode
@@ -49,7 +49,7 @@ def basic(text: str) -> str:
 
 
 @pytest.mark.parametrize(("module", "table"), [(elastic_transport, TRANSPORT_ERRORS), (elasticsearch, CLIENT_ERRORS)])
-def test_every_exception_of_transport_and_client_has_an_entry(module: ModuleType, table: Table) -> None:
+def test_every_exception_of_transport_and_client_has_an_entry(module: ModuleType, table: ErrorTable) -> None:
     classes = [found for _, found in inspect.getmembers(module, inspect.isclass) if issubclass(found, Exception)]
     missing = [each.__name__ for each in classes if not issubclass(each, Warning) and each not in table]
     assert not missing

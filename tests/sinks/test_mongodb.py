@@ -18,7 +18,7 @@ from pymongo.database import Database
 
 from sidecar.errors import DeliveryError, Misconfigured, Retryable
 from sidecar.sinks.mongodb.replies import MAX_REPLY_BYTES
-from sidecar.sinks.mongodb.sink import FAULTS, MongoDBSettings, MongoDBSink
+from sidecar.sinks.mongodb.sink import DRIVER_ERRORS, MongoDBSettings, MongoDBSink
 from tests.sinks.batches import batch_of, generation
 
 pytestmark = pytest.mark.mongodb
@@ -52,7 +52,7 @@ def sink_into(database: Database[dict[str, Any]], **settings: Any) -> MongoDBSin
 @pytest.mark.parametrize("module", [pymongo.errors, bson.errors])
 def test_every_exception_of_the_driver_has_an_entry(module: ModuleType) -> None:
     own = [found for _, found in inspect.getmembers(module, inspect.isclass) if found.__module__ == module.__name__]
-    missing = [found.__name__ for found in own if issubclass(found, Exception) and found not in FAULTS]
+    missing = [found.__name__ for found in own if issubclass(found, Exception) and found not in DRIVER_ERRORS]
     assert not missing
 
 

@@ -1,7 +1,7 @@
-"""Secrets and certificates in files, and a client that is made anew when one of them changes.
+"""Secrets and certificates in files, and a client that is created again when one of them changes.
 
-A mounted Secret of Kubernetes is renewed by swapping a symbolic link, so a look at each file's inode and time before
-each request is enough. A client that is still in use elsewhere is closed when its last user gives it back.
+Kubernetes renews a mounted Secret by replacing a symbolic link. So inode, time and size of each file are compared
+before each request. A client that is still in use is closed when its last user returns it.
 """
 
 from __future__ import annotations
@@ -36,11 +36,11 @@ class _PooledClient(Generic[Client]):
     client: Client
     stamp: _Stamp
     users: int = 0
-    retired: bool = False
+    is_retired: bool = False
 
 
 class ReloadingClient(Generic[Client]):
-    """Lends a client, made by `make` when it is first wanted and again whenever one of `files` has changed."""
+    """Lends a client. `make` creates it on first use, and again after one of `files` has changed."""
 
     def __init__(
         self, files: Sequence[Path | None], make: Callable[[], Client], close: Callable[[Client], None]
@@ -49,41 +49,41 @@ class ReloadingClient(Generic[Client]):
         self._make = make
         self._close = close
         self._lock = threading.Lock()
-        self._held: _PooledClient[Client] | None = None
+        self._pooled: _PooledClient[Client] | None = None
 
     @contextmanager
-    def lent(self) -> Iterator[Client]:
-        """The client of the moment. Raises `Misconfigured` if a file cannot be read, and whatever `make` raises."""
+    def lend(self) -> Iterator[Client]:
+        """Lend the current client. Raise `Misconfigured` if a file cannot be read, and whatever `make` raises."""
         with self._lock:
-            held = self._current()
-            held.users += 1
+            pooled = self._current()
+            pooled.users += 1
         try:
-            yield held.client
+            yield pooled.client
         finally:
             with self._lock:
-                held.users -= 1
-                if held.retired and not held.users:
-                    self._close(held.client)
+                pooled.users -= 1
+                if pooled.is_retired and not pooled.users:
+                    self._close(pooled.client)
 
     def close(self) -> None:
-        """Close the client as soon as no thread uses it. The next use makes another one."""
+        """Close the client as soon as no thread uses it. The next use creates another one."""
         with self._lock:
             self._retire()
 
     def _current(self) -> _PooledClient[Client]:
         stamp = tuple(map(_file_stamp, self._files))
-        if self._held is None or self._held.stamp != stamp:
+        if self._pooled is None or self._pooled.stamp != stamp:
             renewed = _PooledClient(self._make(), stamp)
             self._retire()
-            self._held = renewed
-        return self._held
+            self._pooled = renewed
+        return self._pooled
 
     def _retire(self) -> None:
-        held, self._held = self._held, None
-        if held is not None:
-            held.retired = True
-            if not held.users:
-                self._close(held.client)
+        pooled, self._pooled = self._pooled, None
+        if pooled is not None:
+            pooled.is_retired = True
+            if not pooled.users:
+                self._close(pooled.client)
 
 
 def _file_stamp(file: Path) -> tuple[int, int, int]:

@@ -1,4 +1,4 @@
-"""Foreign exceptions become our own at one door, by a table; what is said of them is short and holds no log text."""
+"""Translates exceptions of client libraries by a table, to short messages without log text."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from typing import Any
 
 from sidecar.errors import DeliveryError, Retryable
 
-Table = Mapping[type[Exception], Callable[[Any, str], DeliveryError]]
-_LONGEST = 300
+ErrorTable = Mapping[type[Exception], Callable[[Any, str], DeliveryError]]
+_MAX_CHARACTERS = 300
 
 
 @contextmanager
-def translate_errors(table: Table, at: str) -> Iterator[None]:
-    """Raise what the nearest entry of `table` makes of an exception that is, or inherits from, one of its keys."""
+def translate_errors(table: ErrorTable, at: str) -> Iterator[None]:
+    """Translate an exception by the entry of its class, or of its nearest base class in `table`."""
     try:
         yield
     except tuple(table) as error:
@@ -25,24 +25,24 @@ def translate_errors(table: Table, at: str) -> Iterator[None]:
 
 
 def shorten(text: str) -> str:
-    """One line of at most 300 characters."""
-    line = " ".join(text[: 4 * _LONGEST].split())
-    return line if len(line) <= _LONGEST else f"{line[: _LONGEST - 1]}…"
+    """Return the text as one line of at most 300 characters."""
+    line = " ".join(text[: 4 * _MAX_CHARACTERS].split())
+    return line if len(line) <= _MAX_CHARACTERS else f"{line[: _MAX_CHARACTERS - 1]}…"
 
 
 def unreachable_error(reason: str, at: str) -> Retryable:
-    """Nobody answers there."""
+    """Return the error for a server that does not answer."""
     advice = "check that it runs and that this host may connect to it"
     return Retryable(f"cannot be reached ({shorten(reason)})", location=at, hint=advice)
 
 
 def dns_error(at: str) -> Retryable:
-    """There is no address for the name."""
+    """Return the error for a host name without an address."""
     return Retryable("the host name cannot be resolved", location=at, hint="check its spelling and the DNS")
 
 
 def tls_error(reason: str, at: str) -> Retryable:
-    """The server's certificate does not convince us."""
+    """Return the error for a certificate that is not trusted."""
     return Retryable(
         f"the TLS certificate is not trusted ({shorten(reason).rstrip('.')})",
         location=at,
@@ -53,7 +53,7 @@ def tls_error(reason: str, at: str) -> Retryable:
 def connection_error(
     error: Exception, at: str, otherwise: Callable[[str, str], Retryable] = unreachable_error
 ) -> Retryable:
-    """Why a server cannot be talked to, told by the first cause that is a matter of names or of TLS."""
+    """Return the error for a failed connection, by its first cause that is about names or TLS."""
     causes = list(_causes(error))
     for cause in causes:
         if isinstance(cause, socket.gaierror):

@@ -1,4 +1,4 @@
-"""Whether others could read credentials on their way: sentences for `sidecar check` and the start."""
+"""Warnings about credentials that go over the network without TLS, for `sidecar check` and the start."""
 
 from __future__ import annotations
 

@@ -1,10 +1,9 @@
-"""How many indexes or collections the documents may choose.
+"""The limit on indexes or collections that documents can create.
 
-A name with a field or a date in it comes from the application, which could ask for a new index with every line. So
-the names of a day are kept in the state before the first document leaves for them, up to `max_targets`. What would
-make one more goes to the fallback: the pattern with the defaults of missing fields, and with the day on which the
-sidecar first saw the file. That name depends on the document's file only: a document that is sent again goes there
-again.
+A name with a field or a date comes from the application, which could ask for a new index with every line. So the
+names of a day are kept in the state before the first document is sent to them, up to `max_targets`. Documents for
+further names go to the fallback: the template with the defaults of missing fields and the day on which the sidecar
+first saw the file. The fallback depends on the file only, so a document that is sent again goes to the same name.
 """
 
 from __future__ import annotations
@@ -24,35 +23,35 @@ from sidecar.sinks.contract import AdmitTargets
 
 
 class Routed(msgspec.Struct, frozen=True):
-    """The one name that all documents of a batch share, or one for each; and which of them go to the fallback."""
+    """One name for all documents of a batch, or one for each, and the indexes of those that go to the fallback."""
 
     names: str | Sequence[str]
     diverted: frozenset[int] = frozenset()
 
-    def count(self, verdict: WriteResult) -> WriteResult:
-        """Return the verdict with how many stored documents were diverted."""
+    def count(self, result: WriteResult) -> WriteResult:
+        """Return the result with the number of stored documents that went to the fallback."""
         if not self.diverted:
-            return verdict
-        return msgspec.structs.replace(verdict, diverted=sum(i in self.diverted for i in verdict.stored))
+            return result
+        return msgspec.structs.replace(result, diverted=sum(i in self.diverted for i in result.stored))
 
 
 class TargetLimiter:
-    """Names the target of each document, and lets no more than `most` new names begin on a day of UTC."""
+    """Names the target of each document, with at most `limit` new names on a day of UTC."""
 
-    def __init__(self, pattern: TargetTemplate, most: int, clock: Clock) -> None:
-        self._pattern, self._most, self._clock = pattern, most, clock
+    def __init__(self, template: TargetTemplate, limit: int, clock: Clock) -> None:
+        self._template, self._limit, self._clock = template, limit, clock
         self._admit: AdmitTargets = _Memory().admit
         self._day, self._admitted = "", set[str]()
         self._lock = threading.Lock()
 
     def keep(self, admit: AdmitTargets) -> None:
-        """Keep names there from now on, instead of in memory."""
+        """Keep names by `admit` from now on, instead of in memory."""
         self._admit = admit
 
     def route(self, batch: Batch) -> Routed:
         """Name the target of each document. Raise `Retryable` if a new name cannot be kept."""
-        names = self._pattern.names(batch)
-        if self._pattern.fixed is not None or batch.targets is not None:
+        names = self._template.for_batch(batch)
+        if self._template.fixed is not None or batch.targets is not None:
             return Routed(names)
         shared = isinstance(names, str)
         wanted = [names] if isinstance(names, str) else list(dict.fromkeys(names))
@@ -71,7 +70,7 @@ class TargetLimiter:
                 self._day, self._admitted = day, set()
             if not self._admitted.issuperset(wanted):
                 try:
-                    self._admitted |= self._admit(day, wanted, self._most) & set(wanted)
+                    self._admitted |= self._admit(day, wanted, self._limit) & set(wanted)
                 except StateError as error:
                     raise Retryable(error.message, location=error.location, hint=error.hint) from error
             return set(wanted) - self._admitted
@@ -79,7 +78,7 @@ class TargetLimiter:
     def _fallbacks(self, batch: Batch) -> Iterator[str]:
         """Yield the fallback name of each document."""
         for part in batch.parts:
-            name = self._pattern.at(datetime.fromtimestamp(part.generation.created_at, UTC))
+            name = self._template.render(datetime.fromtimestamp(part.generation.created_at, UTC))
             yield from [name] * len(part)
 
 

@@ -1,4 +1,4 @@
-"""Names of indexes and collections that hold the day of the event, as `logs-%Y.%m.%d`, or values of its fields."""
+"""Names of indexes and collections with the day of the event, as `logs-%Y.%m.%d`, or with values of its fields."""
 
 from __future__ import annotations
 
@@ -20,18 +20,18 @@ _ROW = msgspec.json.Decoder(dict[str, msgspec.Raw])
 _ANY = msgspec.json.Decoder()
 _FIELD = re.compile(r"\{([^{}:]+):([^{}:]+)\}")
 _STRANGE = re.compile(r"[^A-Za-z0-9_.-]")
-LONGEST = 64
-"""Characters of a field's value that go into a name."""
+MAX_FIELD_CHARACTERS = 64
+"""Maximum length of a field's value in a name."""
 
 
 class TargetTemplate:
-    """A name with strftime directives (`%Y %y %m %d %H %j %G %V %u`), filled in from event times in UTC, and with
-    fields and what stands for one that is missing (`logs-{service.name:other}`), filled in from each document.
+    """A name with dates and fields.
 
-    Of a field only letters, digits and `_.-` are taken, in lower case if names have to be (`lower`), and `_` for all
-    else. The name begins with a text of its own, so that no document can choose a name outside of it.
-    Raises `ValueError` for a directive that is not one of these (none of them depends on a locale or is finer than an
-    hour), and for a field that is not written so.
+    Dates are strftime directives (`%Y %y %m %d %H %j %G %V %u`), filled in from event times in UTC. None of them
+    depends on a locale or is finer than an hour. Fields have a default (`logs-{service.name:other}`) and are filled
+    in from each document: letters, digits and `_.-` are kept, in lower case with `lower`, and any other character
+    becomes `_`. The name begins with a constant, so no document can choose a name without it. Raises `ValueError` for
+    anything else.
     """
 
     def __init__(self, pattern: str, *, lower: bool = False) -> None:
@@ -47,10 +47,10 @@ class TargetTemplate:
             raise ValueError("a name with a field begins with a text of its own, as in logs-{service.name:other}")
         self._is_dated = _DIRECTIVE.search("".join(self._texts)) is not None
         self.fixed = None if self._fields or self._is_dated else pattern
-        """The name, if it is always the same."""
+        """The name if it is constant, else None."""
 
-    def at(self, moment: datetime, values: Sequence[str] | None = None) -> str:
-        """The name for one moment and these values; for fields that are missing unless told."""
+    def render(self, moment: datetime, values: Sequence[str] | None = None) -> str:
+        """Return the name for a time and these values of the fields; by default all fields are missing."""
         texts = self._texts
         if self._is_dated:
             texts = [moment.astimezone(UTC).strftime(text) for text in texts]
@@ -58,26 +58,26 @@ class TargetTemplate:
         return texts[0] + "".join(f"{value}{text}" for value, text in zip(chosen, texts[1:], strict=True))
 
     def extremes(self) -> list[str]:
-        """Return an ordinary name, and the longest and oddest ones that the pattern may make."""
+        """Return a usual name, and the longest and most unusual ones that are possible."""
         moment = datetime(2026, 1, 1, tzinfo=UTC)
-        values = (character * LONGEST for character in ("x", ".", "-", "_"))
-        return [self.at(moment), *(self.at(moment, [value for _ in self._fields]) for value in values)]
+        values = (character * MAX_FIELD_CHARACTERS for character in ("x", ".", "-", "_"))
+        return [self.render(moment), *(self.render(moment, [value for _ in self._fields]) for value in values)]
 
-    def names(self, batch: Batch) -> str | Sequence[str]:
-        """The one name that all documents of the batch share, or one for each of them."""
+    def for_batch(self, batch: Batch) -> str | Sequence[str]:
+        """Return one name for all documents of the batch, or one for each of them."""
         if batch.targets is not None:
             return _shared(batch.targets)
         if self.fixed is not None:
             return self.fixed
         hours = _hours(batch.event_times) if self._is_dated else [""] * len(batch)
         if not self._fields:
-            return self._of(hours, [()] * len(batch))
+            return self._render_each(hours, [()] * len(batch))
         rows = map(_members, batch.documents)
-        return self._of(hours, [tuple([field.of(row) for field in self._fields]) for row in rows])
+        return self._render_each(hours, [tuple([field.value_in(row) for field in self._fields]) for row in rows])
 
-    def _of(self, hours: Sequence[str], values: Sequence[tuple[str, ...]]) -> str | Sequence[str]:
+    def _render_each(self, hours: Sequence[str], values: Sequence[tuple[str, ...]]) -> str | Sequence[str]:
         keys = list(zip(hours, values, strict=True))
-        known = {(hour, chosen): self.at(_moment(hour), chosen) for hour, chosen in set(keys)}
+        known = {(hour, chosen): self.render(_moment(hour), chosen) for hour, chosen in set(keys)}
         return next(iter(known.values())) if len(set(known.values())) == 1 else [known[key] for key in keys]
 
 
@@ -90,25 +90,25 @@ class _Field:
         parts = path.split(".")
         self._ways = [(".".join(parts[:size]), ".".join(parts[size:])) for size in range(len(parts), 0, -1)]
 
-    def of(self, row: Mapping[str, msgspec.Raw]) -> str:
-        """The value in this document as it may stand in a name."""
+    def value_in(self, row: Mapping[str, msgspec.Raw]) -> str:
+        """Return the value in this document, in a form that is allowed in a name."""
         found = next((text for name, rest in self._ways if (text := _text(_below(row.get(name), rest)))), "")
-        return _STRANGE.sub("_", found.lower() if self._lower else found)[:LONGEST] or self.missing
+        return _STRANGE.sub("_", found.lower() if self._lower else found)[:MAX_FIELD_CHARACTERS] or self.missing
 
 
 def _members(document: str) -> dict[str, msgspec.Raw]:
     try:
         return _ROW.decode(document)
     except (msgspec.DecodeError, RecursionError):
-        return {}  # nested too deeply to be read: the database has to say what becomes of it
+        return {}  # nested too deeply to be read; the database rejects it if it has to
 
 
 def _below(raw: msgspec.Raw | None, rest: str) -> Any:
-    """What is at this path below a value, a dotted name being the same as a nested one; None if there is nothing."""
+    """Return the value at a path below a value, None if there is none. Names may be nested or dotted."""
     try:
         here = None if raw is None else _ANY.decode(raw)
     except (msgspec.DecodeError, RecursionError):
-        return None  # a number that no machine can hold names nothing
+        return None  # a number that is too large makes no name
     return _within(here, rest)
 
 
@@ -131,7 +131,7 @@ def _moment(hour: str) -> datetime:
 
 
 def _hours(times: Sequence[str]) -> list[str]:
-    """The hour of each time in UTC."""
+    """Return the hour of each time in UTC."""
     if not set(map(_ZONE, times)) <= {"Z"}:
         times = [_in_utc(time) for time in times]
     return list(map(_HOUR, times))

@@ -1,7 +1,7 @@
-"""The answer to a bulk request, decoded at the speed of C, and what it says of each document.
+"""The response to a bulk request, and the result for each document.
 
-`DOCUMENT_FAULTS` is the list of errors that are known to be about the document. Whatever is not listed is taken as a
-matter of the set-up: shouted about and tried again, and never a flood of dead letters.
+`DOCUMENT_ERRORS` lists the errors that are known to be about the document. Every other error counts as a wrong
+set-up: it is logged and retried, so that a wrong set-up cannot fill the dead letters.
 """
 
 from __future__ import annotations
@@ -16,13 +16,13 @@ from sidecar.errors import DeliveryError, Misconfigured, Retryable
 from sidecar.model.batch import Rejection, WriteResult
 from sidecar.sinks.common.errors import shorten
 
-WANTED = "errors,items.*.status,items.*.error,items.*.failure_store"
-"""The `filter_path` that asks for exactly what is decoded here."""
+FILTER_PATH = "errors,items.*.status,items.*.error,items.*.failure_store"
+"""The `filter_path` for exactly the fields that are decoded here."""
 
-BUSY = frozenset({429, 500, 502, 503, 504})
-"""Statuses, of an item as of a whole request, that mean: later."""
+RETRYABLE_STATUSES = frozenset({429, 500, 502, 503, 504})
+"""Statuses of an item or of a whole request that mean: try again later."""
 
-DOCUMENT_FAULTS: dict[str, tuple[str, ...]] = {
+DOCUMENT_ERRORS: dict[str, tuple[str, ...]] = {
     "document_parsing_exception": ("",),
     "mapper_parsing_exception": ("",),  # servers before 8.9, and OpenSearch
     "strict_dynamic_mapping_exception": ("",),
@@ -42,10 +42,10 @@ DOCUMENT_FAULTS: dict[str, tuple[str, ...]] = {
     "x_content_parse_exception": ("",),  # text that cannot be read, found on the way to an ingest pipeline
     "fail_processor_exception": ("",),  # an ingest pipeline that refuses the document on purpose
 }
-"""`error.type` → beginnings or parts of `error.reason`, one of which must occur."""
+"""`error.type` → parts of `error.reason`, one of which must occur."""
 
-_SET_UP_AFTER_ALL = "is in time_series mode"
-_ADVICE = {
+_TIME_SERIES_REASON = "is in time_series mode"
+_HINTS = {
     "cluster_block_exception": "lift the block of the index, or free disk space first",
     "index_closed_exception": "open the index, or write to another one",
     "index_not_found_exception": "create the index, or allow action.auto_create_index",
@@ -53,13 +53,13 @@ _ADVICE = {
     "security_exception": "give this user the privileges create_doc and auto_configure on the index",
     "routing_missing_exception": "write to an index that needs no routing",
 }
-_OTHER_ADVICE = "change the index or the settings of the sink; nothing is lost meanwhile"
+_DEFAULT_HINT = "change the index or the settings of the sink; nothing is lost meanwhile"
 # What a server quotes from a document: the value (Preview …), the source text (at [Source …), the bytes of a term.
 _QUOTED = re.compile(
     r"\.?\s*(Preview of field's value: |at \[Source: | The prefix of the first immense term is: ).*", re.DOTALL
 )
-_LONGEST_REASON = 4096
-"""Characters of a reason that are looked at; what is told of it is shorter still."""
+_MAX_REASON_CHARACTERS = 4096
+"""Characters of a reason that are read; the message is shorter."""
 _CREATED = b'{"create":{"status":201}}'
 _HEAD, _TAIL = b'{"errors":false,"items":[', b"]}"
 
@@ -72,7 +72,7 @@ class ErrorCause(msgspec.Struct, gc=False):
 
 
 class BulkItemStatus(msgspec.Struct, gc=False):
-    """What an item says of its document."""
+    """Result of one document."""
 
     status: Annotated[int, msgspec.Meta(ge=100, le=999)]
     error: ErrorCause | None = None
@@ -80,20 +80,20 @@ class BulkItemStatus(msgspec.Struct, gc=False):
 
 
 class Item(msgspec.Struct, gc=False):
-    """One item; only `create` is ever sent."""
+    """One item. `create` is the only action that is sent."""
 
     create: BulkItemStatus
 
 
 class BulkResponse(msgspec.Struct, gc=False):
-    """The whole answer; `error` is set instead when the request was refused as a whole."""
+    """The whole response. If the whole request was rejected, `error` is set instead."""
 
     errors: bool | None = None
     items: list[Item] = []
     error: msgspec.Raw = msgspec.Raw()
 
     def cause(self) -> ErrorCause:
-        """Return `error`, an empty one if it is not written as Elasticsearch does."""
+        """Return `error`, or an empty one if it has another form than that of Elasticsearch."""
         try:
             return _CAUSES.decode(self.error)
         except msgspec.DecodeError:
@@ -101,25 +101,25 @@ class BulkResponse(msgspec.Struct, gc=False):
 
 
 class Created(msgspec.Struct, frozen=True):
-    """The answer of nearly every request: all of `count` documents were created."""
+    """The usual response: all `count` documents were created."""
 
     count: int
 
 
-_ANSWERS = msgspec.json.Decoder(BulkResponse)
+_RESPONSES = msgspec.json.Decoder(BulkResponse)
 _CAUSES = msgspec.json.Decoder(ErrorCause)
 
 
 def decode_response(data: bytes) -> BulkResponse | Created:
-    """The answer to a bulk request that asked for `WANTED`. Raises `ValueError` if it is not one."""
+    """Decode the response to a request with `FILTER_PATH`. Raise `ValueError` if it is not one."""
     count, rest = divmod(len(data) - len(_HEAD) - len(_TAIL) + 1, len(_CREATED) + 1)
     if not rest and data == _HEAD + b",".join([_CREATED] * count) + _TAIL:
         return Created(count)
-    return _ANSWERS.decode(data)
+    return _RESPONSES.decode(data)
 
 
 def collect_results(answer: object, count: int, names: str | Sequence[str], at: str) -> WriteResult:
-    """What became of each of `count` documents. Raises `Retryable` if the answer does not speak of just these."""
+    """Return the result of each document. Raise `Retryable` if the response has not `count` items."""
     if isinstance(answer, Created) and answer.count == count:
         return WriteResult(range(count))
     if not isinstance(answer, BulkResponse) or answer.errors is None or len(answer.items) != count:
@@ -127,60 +127,60 @@ def collect_results(answer: object, count: int, names: str | Sequence[str], at: 
             f"the answer to a bulk request does not speak of each of its {count} documents",
             location=at, hint="check the proxies in front of Elasticsearch",
         )  # fmt: skip
-    return _Judgement(names, at).of([item.create for item in answer.items])
+    return _ResultCollector(names, at).collect([item.create for item in answer.items])
 
 
-class _Judgement:
-    """Goes through the items one by one."""
+class _ResultCollector:
+    """Collects the results of single items."""
 
     def __init__(self, names: str | Sequence[str], at: str) -> None:
         self._names = names
         self._at = at
         self._stored: list[int] = []
         self._rejected: list[Rejection] = []
-        self._fault: DeliveryError | None = None
-        self._already = 0
+        self._error: DeliveryError | None = None
+        self._duplicates = 0
 
-    def of(self, outcomes: Sequence[BulkItemStatus]) -> WriteResult:
-        for index, outcome in enumerate(outcomes):
-            self._take(index, outcome)
-        stored = range(len(outcomes)) if len(self._stored) == len(outcomes) else self._stored
-        diverted = sum(outcome.failure_store == "used" for outcome in outcomes)
-        return WriteResult(stored, self._rejected, self._fault, self._already, diverted)
+    def collect(self, statuses: Sequence[BulkItemStatus]) -> WriteResult:
+        for index, status in enumerate(statuses):
+            self._add(index, status)
+        stored = range(len(statuses)) if len(self._stored) == len(statuses) else self._stored
+        in_failure_store = sum(status.failure_store == "used" for status in statuses)
+        return WriteResult(stored, self._rejected, self._error, self._duplicates, in_failure_store)
 
-    def _take(self, index: int, outcome: BulkItemStatus) -> None:
-        error = outcome.error or ErrorCause()
-        if 200 <= outcome.status < 300:
+    def _add(self, index: int, status: BulkItemStatus) -> None:
+        error = status.error or ErrorCause()
+        if 200 <= status.status < 300:
             self._stored.append(index)
-        elif outcome.status == 409 and error.type in ("version_conflict_engine_exception", ""):
+        elif status.status == 409 and error.type in ("version_conflict_engine_exception", ""):
             self._stored.append(index)
-            self._already += 1
-        elif outcome.status == 400 and _about_the_document(error):
+            self._duplicates += 1
+        elif status.status == 400 and _is_document_error(error):
             reason = describe_cause(error.reason or error.type)
-            self._rejected.append(Rejection(index, error.type, reason, outcome.status, self._target(index)))
-        elif self._fault is None or (isinstance(self._fault, Retryable) and outcome.status not in BUSY):
-            self._fault = _error_of(outcome.status, error, self._target(index), self._at)
+            self._rejected.append(Rejection(index, error.type, reason, status.status, self._target(index)))
+        elif self._error is None or (isinstance(self._error, Retryable) and status.status not in RETRYABLE_STATUSES):
+            self._error = _error_of(status.status, error, self._target(index), self._at)
 
     def _target(self, index: int) -> str:
         return self._names if isinstance(self._names, str) else self._names[index]
 
 
 def describe_cause(reason: str) -> str:
-    """The server's words, shortened, without what they quote from the document."""
-    return shorten(_QUOTED.sub("", reason[:_LONGEST_REASON]))
+    """Return the server's reason, shortened, without what it quotes from the document."""
+    return shorten(_QUOTED.sub("", reason[:_MAX_REASON_CHARACTERS]))
 
 
-def _about_the_document(error: ErrorCause) -> bool:
+def _is_document_error(error: ErrorCause) -> bool:
     reason = error.reason or ""
-    known = any(part in reason for part in DOCUMENT_FAULTS.get(error.type, ()))
-    return known and _SET_UP_AFTER_ALL not in reason
+    known = any(part in reason for part in DOCUMENT_ERRORS.get(error.type, ()))
+    return known and _TIME_SERIES_REASON not in reason
 
 
 def _error_of(status: int, error: ErrorCause, target: str, at: str) -> DeliveryError:
     what = f"documents for {target} are not taken: {describe_cause(error.reason or '') or 'no reason given'}"
     detail = f"{what} ({status} {shorten(error.type)})"
-    if status in BUSY:
-        return Retryable(detail, location=at, hint=_ADVICE.get(error.type, "wait, or give the cluster more room"))
-    if _SET_UP_AFTER_ALL in (error.reason or ""):
+    if status in RETRYABLE_STATUSES:
+        return Retryable(detail, location=at, hint=_HINTS.get(error.type, "wait, or give the cluster more room"))
+    if _TIME_SERIES_REASON in (error.reason or ""):
         return Misconfigured(detail, location=at, hint="set document_id: none")
-    return Misconfigured(detail, location=at, hint=_ADVICE.get(error.type, _OTHER_ADVICE))
+    return Misconfigured(detail, location=at, hint=_HINTS.get(error.type, _DEFAULT_HINT))

@@ -16,7 +16,7 @@ from isal import isal_zlib
 
 from sidecar import __version__
 from sidecar.sinks.common.credentials import read_secret
-from sidecar.sinks.elasticsearch.bulk_response import WANTED, decode_response
+from sidecar.sinks.elasticsearch.bulk_response import FILTER_PATH, decode_response
 from sidecar.sinks.elasticsearch.node import BoundedHttpNode
 from sidecar.sinks.elasticsearch.settings import ElasticsearchSettings
 
@@ -92,7 +92,7 @@ def create_node_configs(settings: ElasticsearchSettings, connections: int) -> li
 def create_bulk_request(settings: ElasticsearchSettings, index: str, body: bytes) -> BulkRequest:
     """Return a request with these documents. With an empty `index` each document names its own."""
     path = f"/{quote(index, safe='')}/_bulk" if index else "/_bulk"
-    query = {"filter_path": WANTED, **({"pipeline": settings.pipeline} if settings.pipeline else {})}
+    query = {"filter_path": FILTER_PATH, **({"pipeline": settings.pipeline} if settings.pipeline else {})}
     target = f"{path}?{urlencode(query, safe=',*', quote_via=quote)}"
     if settings.compress:
         return BulkRequest(target, _COMPRESSED_HEADERS, isal_zlib.compress(body, _COMPRESSION_LEVEL, _GZIP))

@@ -10,13 +10,13 @@ from contextlib import closing
 
 import elasticsearch
 
-from sidecar.sinks.common.errors import Table, translate_errors
+from sidecar.sinks.common.errors import ErrorTable, translate_errors
 from sidecar.sinks.elasticsearch.connection import SERIALIZERS, USER_AGENT, BulkRequest, create_node_configs
 from sidecar.sinks.elasticsearch.errors import TRANSPORT_ERRORS, error_of_status, not_elasticsearch
 from sidecar.sinks.elasticsearch.node import BoundedHttpNode
 from sidecar.sinks.elasticsearch.settings import ElasticsearchSettings
 
-CLIENT_ERRORS: Table = {
+CLIENT_ERRORS: ErrorTable = {
     **TRANSPORT_ERRORS,
     elasticsearch.ApiError: error_of_status,
     elasticsearch.BadRequestError: error_of_status,

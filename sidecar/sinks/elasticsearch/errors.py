@@ -10,9 +10,9 @@ from email.utils import parsedate_to_datetime
 import elastic_transport
 
 from sidecar.errors import DeliveryError, Misconfigured, RequestTooLarge, Retryable
-from sidecar.sinks.common.errors import Table, connection_error, tls_error
-from sidecar.sinks.elasticsearch.bulk_response import BUSY, BulkResponse, ErrorCause, describe_cause
-from sidecar.sinks.elasticsearch.node import AnswerTooLarge, AnswerUnreadable
+from sidecar.sinks.common.errors import ErrorTable, connection_error, tls_error
+from sidecar.sinks.elasticsearch.bulk_response import RETRYABLE_STATUSES, BulkResponse, ErrorCause, describe_cause
+from sidecar.sinks.elasticsearch.node import ResponseTooLarge, ResponseUnreadable
 
 _DIGITS = re.compile(r"[0-9]{1,300}")
 _MAX_DATE_CHARACTERS = 64
@@ -33,7 +33,7 @@ def error_of_response(meta: elastic_transport.ApiResponseMeta, body: object, at:
         return RequestTooLarge(
             f"the request is too large ({what})", location=at, hint="raise http.max_content_length"
         )
-    if status in BUSY or status == 408 or status > 504:
+    if status in RETRYABLE_STATUSES or status == 408 or status > 504:
         return Retryable(
             what, location=at, hint="wait for it", retry_after=_retry_after(meta.headers.get("retry-after"))
         )
@@ -95,7 +95,7 @@ def _unreadable(_: elastic_transport.TransportError, at: str) -> DeliveryError:
     return Retryable("its answer cannot be read", location=at, hint="check the proxies in front of Elasticsearch")
 
 
-def _answer_too_large(_: AnswerTooLarge, at: str) -> DeliveryError:
+def _response_too_large(_: ResponseTooLarge, at: str) -> DeliveryError:
     # The answer to fewer documents is shorter, so this asks for smaller batches.
     return RequestTooLarge(
         "its answer is larger than 8 MiB", location=at, hint="check the proxies in front of Elasticsearch"
@@ -108,7 +108,7 @@ def _bad_files(error: ssl.SSLError, at: str) -> DeliveryError:
     )
 
 
-TRANSPORT_ERRORS: Table = {
+TRANSPORT_ERRORS: ErrorTable = {
     elastic_transport.ApiError: error_of_status,
     elastic_transport.TransportError: _not_connected,
     elastic_transport.ConnectionError: _not_connected,
@@ -116,8 +116,8 @@ TRANSPORT_ERRORS: Table = {
     elastic_transport.SniffingError: _not_connected,
     elastic_transport.ConnectionTimeout: _timed_out,
     elastic_transport.SerializationError: _unreadable,
-    AnswerUnreadable: _unreadable,
-    AnswerTooLarge: _answer_too_large,
+    ResponseUnreadable: _unreadable,
+    ResponseTooLarge: _response_too_large,
     ssl.SSLError: _bad_files,
 }
 """What each exception of the transport means; a test fails for a class that is missing here."""

@@ -1,8 +1,8 @@
-"""HTTP to one node of Elasticsearch: each request ends by a deadline, and each answer has a largest size.
+"""HTTP to one node of Elasticsearch: each request has a deadline, and each response a maximum size.
 
-The nodes of `elastic_transport` bound single operations of a socket only, so that a server that sends a byte a second
-holds a request for ever, and keep whatever a server sends. Here one deadline counts for connection, TLS, request and
-answer together. The resolution of the host's name alone is left to the resolver of the system and its timeouts.
+The nodes of `elastic_transport` limit single socket operations only: a server that sends one byte a second holds a
+request forever. They also keep whatever a server sends. Here one deadline covers connection, TLS, request and
+response. Only the resolution of the host name is left to the system's resolver and its timeouts.
 """
 
 from __future__ import annotations
@@ -26,29 +26,29 @@ from elastic_transport.client_utils import DEFAULT
 
 from sidecar.sinks.elasticsearch.bulk_response import decode_response
 
-MAX_ANSWER_BYTES = 8 << 20
-"""Ten times what a bulk request of 10,000 documents gets that are all refused for the same reason. Headers count."""
+MAX_RESPONSE_BYTES = 8 << 20
+"""Ten times the response to 10,000 documents that are all rejected for the same reason. Headers count."""
 
 MAX_ERROR_BYTES = 64 << 10
-"""Of the answer to a request that is refused as a whole; a longer one is judged by its status alone."""
+"""Maximum body of an error response. Of a longer one only the status counts."""
 
-_LONGEST_TIMEOUT_S = 3600.0
-_PIECE_BYTES = 64 << 10
+_MAX_TIMEOUT_S = 3600.0
+_READ_BYTES = 64 << 10
 _GZIP = 31
 _KEPT_HEADERS = ("content-type", "retry-after", "x-elastic-product")
 _PLAIN = {"content-type": "text/plain"}
 
 
-class AnswerTooLarge(elastic_transport.ConnectionError):
-    """The answer is larger than `MAX_ANSWER_BYTES`."""
+class ResponseTooLarge(elastic_transport.ConnectionError):
+    """The response is larger than `MAX_RESPONSE_BYTES`."""
 
 
-class AnswerUnreadable(elastic_transport.ConnectionError):
-    """The answer is not HTTP, breaks off, or has an encoding that was not asked for."""
+class ResponseUnreadable(elastic_transport.ConnectionError):
+    """The response is not HTTP, is incomplete, or has an encoding that was not requested."""
 
 
 class BoundedHttpNode(elastic_transport.BaseNode):
-    """One host, and the connections to it that wait for their next request."""
+    """One host, and its idle connections."""
 
     _CLIENT_META_HTTP_CLIENT: ClassVar = ("hc", "3")
 
@@ -66,11 +66,11 @@ class BoundedHttpNode(elastic_transport.BaseNode):
     ) -> NodeApiResponse:
         timeout = self.config.request_timeout if request_timeout is DEFAULT else request_timeout
         began = time.monotonic()
-        give_up_at = began + (timeout or _LONGEST_TIMEOUT_S)
+        deadline = began + (timeout or _MAX_TIMEOUT_S)
         sent = self._headers.copy()
         sent.update(headers or {})
         try:
-            status, kept, data = self._exchange(method, f"{self.path_prefix}{target}", body, dict(sent), give_up_at)
+            status, kept, data = self._exchange(method, f"{self.path_prefix}{target}", body, dict(sent), deadline)
         except TimeoutError as error:
             raise elastic_transport.ConnectionTimeout("no answer in time") from error
         except ssl.SSLError as error:
@@ -78,7 +78,7 @@ class BoundedHttpNode(elastic_transport.BaseNode):
         except OSError as error:
             raise elastic_transport.ConnectionError(str(error)) from error
         except (http.HTTPException, zlib.error) as error:
-            raise AnswerUnreadable(type(error).__name__) from error
+            raise ResponseUnreadable(type(error).__name__) from error
         meta = elastic_transport.ApiResponseMeta(
             status, "1.1", elastic_transport.HttpHeaders(kept), time.monotonic() - began, self.config
         )
@@ -89,14 +89,14 @@ class BoundedHttpNode(elastic_transport.BaseNode):
             self._idle.pop().close()
 
     def _exchange(
-        self, method: str, target: str, body: bytes | None, headers: dict[str, str], give_up_at: float
+        self, method: str, target: str, body: bytes | None, headers: dict[str, str], deadline: float
     ) -> tuple[int, dict[str, str], bytes]:
-        """Return status, headers and body of the answer. Keep the connection if it can take another request."""
-        sock = self._kept() or self._connected(give_up_at)
+        """Return status, headers and body of the response. Keep the connection if it can be reused."""
+        sock = self._take_idle() or self._connect(deadline)
         is_reusable = False
         try:
             connection = http.HTTPConnection(self.host, self.port)
-            connection.sock = _TimedSocket(sock, give_up_at)
+            connection.sock = _TimedSocket(sock, deadline)
             is_sent = _send(connection, method, target, body, headers)
             answer = connection.getresponse()
             found = _read(answer, asked=headers.get("accept-encoding", "identity"))
@@ -115,8 +115,8 @@ class BoundedHttpNode(elastic_transport.BaseNode):
         else:
             sock.close()
 
-    def _kept(self) -> socket.socket | None:
-        """Return an idle connection with nothing to read: bytes would be its end, or an answer to no request."""
+    def _take_idle(self) -> socket.socket | None:
+        """Return an idle connection with nothing to read: bytes would be its end, or a stray response."""
         while self._idle:
             sock = self._idle.pop()
             if not _is_readable(sock):
@@ -124,14 +124,14 @@ class BoundedHttpNode(elastic_transport.BaseNode):
             sock.close()
         return None
 
-    def _connected(self, give_up_at: float) -> socket.socket:
-        """Return a new connection, to the first address of the host that takes one."""
+    def _connect(self, deadline: float) -> socket.socket:
+        """Return a new connection to the first address of the host that accepts one."""
         addresses = socket.getaddrinfo(self.host, self.port, type=socket.SOCK_STREAM)
         failure = OSError("the host has no address")
         for tried, (family, kind, protocol, _, address) in enumerate(addresses):
             sock = socket.socket(family, kind, protocol)
             try:
-                sock.settimeout(_time_left(give_up_at) / (len(addresses) - tried))
+                sock.settimeout(_time_left(deadline) / (len(addresses) - tried))
                 sock.connect(address)
                 sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
                 break
@@ -140,14 +140,14 @@ class BoundedHttpNode(elastic_transport.BaseNode):
                 failure = error
         else:
             raise failure
-        return self._secured(sock, give_up_at)
+        return self._wrap_in_tls(sock, deadline)
 
-    def _secured(self, sock: socket.socket, give_up_at: float) -> socket.socket:
+    def _wrap_in_tls(self, sock: socket.socket, deadline: float) -> socket.socket:
         context = self.config.ssl_context
         if context is None:
             return sock
         try:
-            sock.settimeout(_time_left(give_up_at))  # of the whole handshake
+            sock.settimeout(_time_left(deadline))  # of the whole handshake
             secured: socket.socket = context.wrap_socket(sock, server_hostname=self.host)
         except BaseException:
             sock.close()
@@ -156,45 +156,45 @@ class BoundedHttpNode(elastic_transport.BaseNode):
 
 
 class _TimedSocket:
-    """What `http.client` needs of a socket; every operation ends by one moment. Its owner closes the socket."""
+    """The part of a socket that `http.client` needs, with one deadline. The owner closes the socket."""
 
-    def __init__(self, sock: socket.socket, give_up_at: float) -> None:
-        self._sock, self._give_up_at = sock, give_up_at
+    def __init__(self, sock: socket.socket, deadline: float) -> None:
+        self._sock, self._deadline = sock, deadline
 
     def sendall(self, data: bytes) -> None:
         left = memoryview(data)
         while left:
-            self._sock.settimeout(_time_left(self._give_up_at))
+            self._sock.settimeout(_time_left(self._deadline))
             left = left[self._sock.send(left) :]
 
     def makefile(self, _: str) -> io.BufferedReader:
-        return io.BufferedReader(_Incoming(self._sock, self._give_up_at))
+        return io.BufferedReader(_Incoming(self._sock, self._deadline))
 
     def close(self) -> None:
-        """Do nothing: the answer may not be read yet."""
+        """Do nothing: the response may not be read yet."""
 
 
 class _Incoming(io.RawIOBase):
-    """The bytes of one answer, up to the deadline and up to its largest size."""
+    """The bytes of one response, up to the deadline and the maximum size."""
 
-    def __init__(self, sock: socket.socket, give_up_at: float) -> None:
-        self._sock, self._give_up_at, self._room = sock, give_up_at, MAX_ANSWER_BYTES
+    def __init__(self, sock: socket.socket, deadline: float) -> None:
+        self._sock, self._deadline, self._bytes_left = sock, deadline, MAX_RESPONSE_BYTES
 
     def readable(self) -> bool:
         return True
 
     def readinto(self, buffer: Any) -> int:
-        if self._room <= 0:
-            raise AnswerTooLarge(f"more than {MAX_ANSWER_BYTES} bytes")
-        self._sock.settimeout(_time_left(self._give_up_at))
+        if self._bytes_left <= 0:
+            raise ResponseTooLarge(f"more than {MAX_RESPONSE_BYTES} bytes")
+        self._sock.settimeout(_time_left(self._deadline))
         size = self._sock.recv_into(buffer)
-        self._room -= size
+        self._bytes_left -= size
         return size
 
 
-def _time_left(give_up_at: float) -> float:
+def _time_left(deadline: float) -> float:
     """Return the seconds until then. Raise `TimeoutError` if there are none."""
-    left = give_up_at - time.monotonic()
+    left = deadline - time.monotonic()
     if left <= 0:
         raise TimeoutError("the deadline has passed")
     return left
@@ -203,7 +203,7 @@ def _time_left(give_up_at: float) -> float:
 def _send(
     connection: http.HTTPConnection, method: str, target: str, body: bytes | None, headers: Mapping[str, str]
 ) -> bool:
-    """Return whether all of it was sent. A server that refuses a request need not read it, and may answer still."""
+    """Return whether the whole request was sent. A server may reject a request before it has read all of it."""
     try:
         connection.request(method, target, body, headers)
     except (BrokenPipeError, ConnectionResetError):
@@ -212,24 +212,24 @@ def _send(
 
 
 def _read(answer: http.HTTPResponse, asked: str) -> tuple[int, dict[str, str], bytes]:
-    """Return status, headers and body. Raise `AnswerTooLarge` or `AnswerUnreadable` if a needed body is that."""
+    """Return status, headers and body. Raise `ResponseTooLarge` or `ResponseUnreadable`."""
     kept = {name: value for name in _KEPT_HEADERS if (value := answer.getheader(name))}
     if not 200 <= answer.status < 300:
-        return _error_answer(answer, kept)
+        return _read_error(answer, kept)
     encoding = answer.getheader("content-encoding", "identity").lower()
     if encoding not in ("identity", asked):
-        raise AnswerUnreadable("its encoding was not asked for")
-    pieces = _pieces(answer)
-    data = _join_pieces(_decompress(pieces) if encoding == "gzip" else pieces, MAX_ANSWER_BYTES)
+        raise ResponseUnreadable("an encoding that was not requested")
+    pieces = _read_pieces(answer)
+    data = _join_pieces(_decompress(pieces) if encoding == "gzip" else pieces, MAX_RESPONSE_BYTES)
     if data is None:
-        raise AnswerTooLarge(f"more than {MAX_ANSWER_BYTES} bytes")
+        raise ResponseTooLarge(f"more than {MAX_RESPONSE_BYTES} bytes")
     return answer.status, kept, data
 
 
-def _error_answer(answer: http.HTTPResponse, kept: dict[str, str]) -> tuple[int, dict[str, str], bytes]:
-    """Return the status, with the body if it is an error of Elasticsearch; any other body is not kept."""
+def _read_error(answer: http.HTTPResponse, kept: dict[str, str]) -> tuple[int, dict[str, str], bytes]:
+    """Return status and headers, and the body only if it is an error of Elasticsearch."""
     is_plain = answer.getheader("content-encoding", "identity") == "identity"
-    data = _join_pieces(_pieces(answer), MAX_ERROR_BYTES) if is_plain else None
+    data = _join_pieces(_read_pieces(answer), MAX_ERROR_BYTES) if is_plain else None
     with suppress(msgspec.DecodeError, ValueError, RecursionError):
         if data and "json" in kept.get("content-type", ""):
             decode_response(data)
@@ -237,11 +237,11 @@ def _error_answer(answer: http.HTTPResponse, kept: dict[str, str]) -> tuple[int,
     return answer.status, {**kept, **_PLAIN}, b""
 
 
-def _pieces(answer: http.HTTPResponse) -> Iterator[bytes]:
-    while piece := answer.read(_PIECE_BYTES):
+def _read_pieces(answer: http.HTTPResponse) -> Iterator[bytes]:
+    while piece := answer.read(_READ_BYTES):
         yield piece
     if answer.length:
-        raise AnswerUnreadable("it breaks off")
+        raise ResponseUnreadable("incomplete")
 
 
 def _decompress(pieces: Iterable[bytes]) -> Iterator[bytes]:
@@ -249,14 +249,14 @@ def _decompress(pieces: Iterable[bytes]) -> Iterator[bytes]:
     for piece in pieces:
         packed = piece
         while packed and not inflater.eof:
-            yield inflater.decompress(packed, _PIECE_BYTES)
+            yield inflater.decompress(packed, _READ_BYTES)
             packed = inflater.unconsumed_tail
     if not inflater.eof:
-        raise AnswerUnreadable("it breaks off")
+        raise ResponseUnreadable("incomplete")
 
 
 def _join_pieces(pieces: Iterable[bytes], most: int) -> bytes | None:
-    """Return all of them, or None if that is more than `most` bytes; the rest is not read then."""
+    """Return the joined pieces, or None as soon as they have more than `most` bytes."""
     whole = io.BytesIO()
     for piece in pieces:
         if whole.tell() + len(piece) > most:

@@ -1,7 +1,8 @@
-"""Elasticsearch, by bulk requests of prepared bytes whose every item is judged.
+"""The Elasticsearch sink: bulk requests of prepared bytes, with a result for each document.
 
-`create` under an id that is the document's position, so that what is sent again is found to be there (409).
-Only `_bulk` is ever asked for: a user who may only write is enough, and so is a proxy that lets nothing else through.
+Documents are created under ids that are their positions, so a document that is sent again already exists (409).
+`_bulk` is the only endpoint that is used: a user with write permission is enough, and a proxy may block everything
+else.
 """
 
 from __future__ import annotations
@@ -25,18 +26,18 @@ from sidecar.sinks.contract import AdmitTargets
 from sidecar.sinks.elasticsearch.bulk_response import collect_results
 from sidecar.sinks.elasticsearch.connection import create_bulk_request, create_transport
 from sidecar.sinks.elasticsearch.errors import TRANSPORT_ERRORS, check_response
-from sidecar.sinks.elasticsearch.node import AnswerTooLarge
+from sidecar.sinks.elasticsearch.node import ResponseTooLarge
 from sidecar.sinks.elasticsearch.settings import ElasticsearchSettings
 
 __all__ = ["ElasticsearchSettings", "ElasticsearchSink"]
 
-# Holds a field that is the server's own, which no mapping takes and no pipeline knows.
+# Has a field that is reserved for the server, so that every mapping rejects it.
 _REFUSED = '{"@timestamp":"1970-01-01T00:00:00Z","_field_names":"log-sidecar-probe"}'
 _CREATE = BulkFraming('{"create":{"_id":"', '"}}\n')
 
 
 class ElasticsearchSink:
-    """Writes batches into an index, or into one for each day."""
+    """Writes batches to an index, or to one for each day or value of a field."""
 
     settings: ClassVar = ElasticsearchSettings
     concurrency: ClassVar[int] = 2
@@ -58,7 +59,7 @@ class ElasticsearchSink:
 
     @property
     def envelope(self) -> BulkFraming | None:
-        """The action line, which is the same for all documents but for their ids, and in batches of one index."""
+        """The action line: only the id differs between documents of a batch for one index."""
         return _CREATE if self._has_ids else None
 
     def write(self, batch: Batch) -> WriteResult:
@@ -67,23 +68,22 @@ class ElasticsearchSink:
         try:
             answer = self._send(names if isinstance(names, str) else "", self._body(batch, names))
         except RequestTooLarge as fault:
-            if len(batch) == 1 and isinstance(fault.__cause__, AnswerTooLarge):
+            if len(batch) == 1 and isinstance(fault.__cause__, ResponseTooLarge):
                 raise Retryable(fault.message, location=fault.location, hint=fault.hint) from fault
             raise
         return routed.count(collect_results(answer, len(batch), names, self._at))
 
     def probe(self) -> None:
-        """Send a document that no index takes, and expect to be told just that.
+        """Send a document that every index rejects, and expect that rejection.
 
-        It goes the way of every write (address, TLS, credentials, privilege, pipeline, blocks) and leaves no
-        document, unless in the failure store of a data stream that has one. An index that does not exist yet is
-        made, as the first write would.
+        It tests what a write needs: address, TLS, credentials, privilege, pipeline, blocks. It leaves a document only
+        in the failure store of a data stream that has one. An index that does not exist is created, as by a write.
         """
         # Imported here: a process that ships documents never needs the client, which takes memory.
         from sidecar.sinks.elasticsearch.control_plane import send_once  # noqa: PLC0415
 
         self.open()  # reports a file that cannot be read
-        name = self._index.at(datetime.fromtimestamp(self._clock.now(), UTC))
+        name = self._index.render(datetime.fromtimestamp(self._clock.now(), UTC))
         body = f"{_action('', 'log-sidecar-probe' if self._has_ids else '')}\n{_REFUSED}\n".encode()
         answer = send_once(self._settings, create_bulk_request(self._settings, name, body))
         result = collect_results(answer, 1, name, self._at)
@@ -91,7 +91,7 @@ class ElasticsearchSink:
             raise result.error
 
     def targets(self, batch: Batch) -> list[str]:
-        """The index that each document goes to."""
+        """Return the index of each document."""
         names = self._limiter.route(batch).names
         return [names] * len(batch) if isinstance(names, str) else list(names)
 
@@ -115,7 +115,7 @@ class ElasticsearchSink:
         return "".join([f"{_action(name, key)}\n{text}\n" for name, key, text in rows]).encode()
 
     def _send(self, index: str, body: bytes) -> object:
-        """Return the decoded answer. Raise `DeliveryError` when the request failed as a whole."""
+        """Return the decoded response. Raise `DeliveryError` if the whole request failed."""
         request = create_bulk_request(self._settings, index, body)
         with self._borrow_transport() as transport:
             meta, answer = transport.perform_request(
@@ -126,7 +126,7 @@ class ElasticsearchSink:
 
     @contextmanager
     def _borrow_transport(self) -> Iterator[elastic_transport.Transport]:
-        with translate_errors(TRANSPORT_ERRORS, self._at), self._transport.lent() as transport:
+        with translate_errors(TRANSPORT_ERRORS, self._at), self._transport.lend() as transport:
             yield transport
 
     def _connect(self) -> elastic_transport.Transport:
@@ -134,7 +134,7 @@ class ElasticsearchSink:
 
 
 def _action(index: str, name: str) -> str:
-    """The line before a document; what is empty is left to the URL or to the server. Nothing here needs escaping."""
+    """Return the action line. An empty index is in the URL, and an empty id is made by the server."""
     where = f'"_index":"{index}"' if index else ""
     what = f'"_id":"{name}"' if name else ""
     return f'{{"create":{{{where}{"," if where and what else ""}{what}}}}}'

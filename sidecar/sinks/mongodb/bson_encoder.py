@@ -1,9 +1,8 @@
-"""Documents as BSON: the projection that is written down in docs/reference/mongodb.md.
+"""Documents as BSON: the projection that docs/reference/mongodb.md describes.
 
-The documents of a chunk are encoded at a stroke: by `_bson.c` where a C compiler was at hand, else as one
-array. What that cannot do is encoded one by one, and only a document that cannot be encoded as it was decoded takes
-the long way, value by value. Where several ways are open to a document, they lead to the same bytes.
-What BSON's own library has to offer comes in from outside, since only the sink's module may know the driver.
+The documents of a chunk are encoded in one pass: by `_bson.c` if it is compiled, else as one array. A document that
+needs more care is encoded by itself, and value by value if that fails, too. Every way leads to the same bytes.
+Functions of the driver are arguments, since only the sink's module may import the driver.
 """
 
 from __future__ import annotations
@@ -30,10 +29,10 @@ MAX_DEPTH = 100
 """Levels of nesting that MongoDB supports, the document itself being the first."""
 
 MAX_BYTES = 16 << 20
-"""Size of a document that MongoDB takes."""
+"""Maximum size of a document in MongoDB."""
 
 LINES = BulkFraming("", "\n")
-"""Documents as they are taken here: the `_id` of each on a line of its own, and the document on the next."""
+"""The input of the encoder: the `_id` of each document on one line, and the document on the next."""
 
 _INT64 = range(-(2**63), 2**63)
 _INFINITE = (float("inf"), float("-inf"))
@@ -47,7 +46,7 @@ class TooDeep(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Rows:
-    """Documents on their way, as columns: the index of each in its batch, and its BSON."""
+    """Documents to be sent, as columns: the index of each in its batch, and its BSON."""
 
     indexes: list[int]
     data: list[bytes]
@@ -67,7 +66,7 @@ class Encoder:
     compiled: Callable[[bytes], list[bytes | None]] | None = compiled
 
     def rows(self, batch: Batch, names: str | Sequence[str], rejected: list[Rejection]) -> Rows:
-        """All documents that can be sent; the others are added to `rejected`, with their collection from `names`."""
+        """Return the documents that can be sent. Add the others to `rejected`, with their collection from `names`."""
         rows = Rows([], [])
         encoded = (data for part in batch.parts for data in self._encoded(part.encode(LINES)))
         for index, data in enumerate(encoded):
@@ -79,39 +78,39 @@ class Encoder:
         return rows
 
     def at_a_stroke(self, lines: bytes) -> list[bytes | None]:
-        """What `compiled` does, in Python: all documents or none of them, by way of one array."""
-        names, texts = _apart(lines)
+        """Do what `compiled` does, in Python: encode all documents as one array, or none of them."""
+        names, texts = _split_lines(lines)
         try:
             documents = _decode([f'{{"_id":"",{text[1:]}' for text in texts])
             for document, name in zip(documents, names, strict=True):
                 document["_id"] = name
-                set_dates(document, _date)
+                set_dates(document, _parse_date)
             array = self.encode({"": documents})
         except self._unusual:
             return [None] * len(texts)
-        return [array[begin:end] for begin, end in _places(array, len(texts))]
+        return [array[begin:end] for begin, end in _find_documents(array, len(texts))]
 
     @property
     def _unusual(self) -> tuple[type[Exception], ...]:
         return (msgspec.MsgspecError, RecursionError, TooDeep, *self.faults)
 
     def _encoded(self, lines: bytes) -> Sequence[bytes | Exception]:
-        """Each document as BSON, or why it cannot be that."""
+        """Return each document as BSON, or the reason why it cannot be encoded."""
         found = self.compiled(lines) if self.compiled else self.at_a_stroke(lines)
         usual = [data for data in found if data is not None]
         if len(usual) == len(found):
             return usual
-        rows = zip(found, *_apart(lines), strict=True)
+        rows = zip(found, *_split_lines(lines), strict=True)
         return [self._alone(name, text) if data is None else data for data, name, text in rows]
 
     def _alone(self, name: str, text: str) -> bytes | Exception:
-        """The document as BSON, or why it cannot be that."""
+        """Return the document as BSON, or the reason why it cannot be encoded."""
         try:
-            return self._with_id(name, _decode([text])[0], _date)
+            return self._with_id(name, _decode([text])[0], _parse_date)
         except self._unusual:
             pass  # told below, if the careful way fails as well
         try:
-            return self._with_id(name, encode_carefully(text, self.decimal), _date_in_range)
+            return self._with_id(name, encode_carefully(text, self.decimal), _parse_date_in_range)
         except TooDeep as error:
             return error
         except self.faults as error:
@@ -132,14 +131,14 @@ def _rejection(index: int, data: bytes | Exception, target: str) -> Rejection:
     return Rejection(index, "InvalidBSON", f"BSON cannot hold it ({type(data).__name__})", 22, target)
 
 
-def _apart(lines: bytes) -> tuple[list[str], list[str]]:
-    """Ids and documents of `LINES`."""
+def _split_lines(lines: bytes) -> tuple[list[str], list[str]]:
+    """Return ids and documents of `LINES`."""
     apart = lines.decode().split("\n")
     return apart[:-1:2], apart[1::2]
 
 
 def _decode(texts: Sequence[str]) -> list[dict[str, Any]]:
-    """Each document as a dictionary. Raises `TooDeep` if one of them may be that, judged by its brackets alone."""
+    """Return each document as a dictionary. Raise `TooDeep` if the number of brackets allows too many levels."""
     joined = "\n".join(texts)
     further = joined.count("{") + joined.count("[") - len(texts)  # each of them has one
     if further >= MAX_DEPTH and max(text.count("{") + text.count("[") for text in texts) > MAX_DEPTH:
@@ -148,8 +147,8 @@ def _decode(texts: Sequence[str]) -> list[dict[str, Any]]:
     return found
 
 
-def _places(array: bytes, count: int) -> Iterator[tuple[int, int]]:
-    """Where each document begins and ends in the BSON of `{"": documents}`."""
+def _find_documents(array: bytes, count: int) -> Iterator[tuple[int, int]]:
+    """Yield begin and end of each document in the BSON of `{"": documents}`."""
     end = 10  # behind two lengths, a type and an empty name
     for _ in range(count):
         begin = array.index(b"\0", end) + 1  # behind a type, and the document's index in digits
@@ -158,17 +157,17 @@ def _places(array: bytes, count: int) -> Iterator[tuple[int, int]]:
 
 
 def set_dates(document: dict[str, Any], date: Callable[[str], datetime | str]) -> None:
-    """Make our two times dates, where they are times; anything else in their place stays what it is."""
+    """Convert `@timestamp` and `event.ingested` to dates if they are times; leave any other value."""
     written = document.get("@timestamp")
     if type(written) is str:
         document["@timestamp"] = date(written)
     event = document.get("event")
     if type(event) is dict and type(event.get("ingested")) is str:
-        event["ingested"] = _repeated_date(event["ingested"])
+        event["ingested"] = _parse_repeated_date(event["ingested"])
 
 
 def encode_carefully(text: str, decimal: Callable[[str], Any]) -> dict[str, Any]:
-    """The document with every value and key in a form that BSON can hold. Raises `TooDeep`."""
+    """Return the document with every value and key in a form that BSON can represent. Raise `TooDeep`."""
     walk = _BsonWalk(decimal)
     try:
         found = json.loads(text, parse_int=walk.integer, parse_float=walk.fraction)
@@ -179,7 +178,7 @@ def encode_carefully(text: str, decimal: Callable[[str], Any]) -> dict[str, Any]
 
 
 class _BsonWalk:
-    """Goes through a document that BSON cannot hold as it is."""
+    """Converts a document that BSON cannot represent as it is."""
 
     def __init__(self, decimal: Callable[[str], Any]) -> None:
         self._decimal = decimal
@@ -195,7 +194,7 @@ class _BsonWalk:
 
     def value(self, value: Any, depth: int) -> Any:
         if isinstance(value, str):
-            return _text(value)
+            return _escape_surrogates(value)
         if not isinstance(value, dict | list):
             return value
         if depth > MAX_DEPTH:
@@ -204,7 +203,7 @@ class _BsonWalk:
             return [self.value(each, depth + 1) for each in value]
         members: dict[str, Any] = {}
         for key, each in value.items():
-            members[_free(_key(key), key, value, members)] = self.value(each, depth + 1)
+            members[_unused_key(_escape_key(key), key, value, members)] = self.value(each, depth + 1)
         return members
 
     def _exact(self, digits: str) -> Any:
@@ -214,36 +213,36 @@ class _BsonWalk:
             return digits
 
 
-def _text(text: str) -> str:
-    """Half a surrogate pair, which UTF-8 cannot express, as the escape that stood in the log."""
+def _escape_surrogates(text: str) -> str:
+    """Return the text with half a surrogate pair, which UTF-8 cannot express, as the escape in the log."""
     return text.encode("utf-8", "backslashreplace").decode()
 
 
-def _key(key: str) -> str:
-    """A key of BSON ends at the first NUL, so a NUL is written as the escape that stood in the log."""
-    return _text(key).replace("\0", "\\u0000")
+def _escape_key(key: str) -> str:
+    """Return the key with each NUL as the escape in the log: a key of BSON ends at the first NUL."""
+    return _escape_surrogates(key).replace("\0", "\\u0000")
 
 
-def _free(wanted: str, key: str, value: dict[str, Any], members: dict[str, Any]) -> str:
+def _unused_key(wanted: str, key: str, value: dict[str, Any], members: dict[str, Any]) -> str:
     while wanted != key and (wanted in value or wanted in members):
         wanted += "_"
     return wanted
 
 
-def _date(text: str) -> datetime | str:
+def _parse_date(text: str) -> datetime | str:
     try:
         return datetime.fromisoformat(text)
     except ValueError:
         return text
 
 
-def _date_in_range(text: str) -> datetime | str:
-    """The same, but a moment that is outside the years 1 to 9999 in UTC stays text."""
-    found = _date(text)
+def _parse_date_in_range(text: str) -> datetime | str:
+    """Return a date, or the text if the date is outside the years 1 to 9999 in UTC."""
+    found = _parse_date(text)
     try:
         return found.astimezone(UTC) if isinstance(found, datetime) else found
     except OverflowError:
         return text
 
 
-_repeated_date = lru_cache(maxsize=64)(_date)
+_parse_repeated_date = lru_cache(maxsize=64)(_parse_date)

@@ -1,7 +1,7 @@
-"""MongoDB, by unordered inserts whose every write error is judged.
+"""The MongoDB sink: unordered inserts, with a result for each document.
 
-The `_id` is the document's position, so that what is sent again is found to be there (E11000). Documents are encoded
-here, once: a document that BSON cannot hold, or that is too large, is known before anything is sent.
+The `_id` is the document's position, so a document that is sent again already exists (E11000). Documents are encoded
+here, once: one that BSON cannot represent, or that is too large, is rejected before anything is sent.
 """
 
 from __future__ import annotations
@@ -28,25 +28,25 @@ from sidecar.lib.clock import Clock, SystemClock
 from sidecar.model.batch import Batch, Rejection, WriteResult
 from sidecar.model.documents import BulkFraming
 from sidecar.sinks.common.credentials import ReloadingClient, read_secret
-from sidecar.sinks.common.errors import Table, dns_error, shorten, tls_error, translate_errors, unreachable_error
+from sidecar.sinks.common.errors import ErrorTable, dns_error, shorten, tls_error, translate_errors, unreachable_error
 from sidecar.sinks.common.target_limit import TargetLimiter
 from sidecar.sinks.common.target_name import TargetTemplate
 from sidecar.sinks.contract import AdmitTargets
-from sidecar.sinks.mongodb import errors as answer
+from sidecar.sinks.mongodb import errors as codes
 from sidecar.sinks.mongodb.bson_encoder import LINES, Encoder, Rows
 from sidecar.sinks.mongodb.replies import OWN_CLIENT, ReplyTooLarge, bound_replies
 from sidecar.sinks.mongodb.settings import MongoDBSettings
 
-__all__ = ["FAULTS", "MongoDBSettings", "MongoDBSink"]
+__all__ = ["DRIVER_ERRORS", "MongoDBSettings", "MongoDBSink"]
 
 _SELECTION_MS = 5000
 _CLOSE_S = 1.0
 _IDS_PER_REPLY = 10_000
 _INDEX_DIFFERS = (85, 86)
 _UNRESOLVED = re.compile(r"\[Errno -\d+\]|nodename nor servname")
-_NEVER = "check the settings of the sink"
-_SENSELESS = (LookupError, TypeError, ValueError, AttributeError, RecursionError, SystemError)
-"""What the driver raises for answers of another form than MongoDB's."""
+_CHECK_SETTINGS = "check the settings of the sink"
+_UNREADABLE_RESPONSE_ERRORS = (LookupError, TypeError, ValueError, AttributeError, RecursionError, SystemError)
+"""What the driver raises for responses in another form than that of MongoDB."""
 
 _ENCODER = Encoder(bson.encode, Decimal128, (bson.errors.BSONError, OverflowError, UnicodeEncodeError))
 _Client = pymongo.MongoClient[dict[str, Any]]
@@ -54,20 +54,20 @@ _Client = pymongo.MongoClient[dict[str, Any]]
 
 @dataclass(slots=True)
 class _BatchOutcome:
-    """What is known of the records of one batch so far."""
+    """The results of one batch so far."""
 
     stored: list[int] = field(default_factory=list)
     rejected: list[Rejection] = field(default_factory=list)
-    fault: DeliveryError | None = None
-    already: int = 0
+    error: DeliveryError | None = None
+    duplicates: int = 0
 
-    def verdict(self, count: int) -> WriteResult:
+    def result(self, count: int) -> WriteResult:
         stored = range(count) if len(self.stored) == count else self.stored
-        return WriteResult(stored, self.rejected, self.fault, self.already)
+        return WriteResult(stored, self.rejected, self.error, self.duplicates)
 
 
 class MongoDBSink:
-    """Writes batches into a collection, or into one for each day."""
+    """Writes batches to a collection, or to one for each day or value of a field."""
 
     settings: ClassVar = MongoDBSettings
     concurrency: ClassVar[int] = 2
@@ -80,55 +80,54 @@ class MongoDBSink:
         self._limiter = TargetLimiter(self._collection, settings.max_targets, self._clock)
         self._expiring: set[str] = set()
         files = (settings.password_file, settings.ca_file)
-        self._client = ReloadingClient(files, self._connected, _close)
+        self._client = ReloadingClient(files, self._connect, _close)
 
     def open(self) -> None:
-        """Connect and authenticate; make the index that lets documents expire."""
-        with self._borrowed() as client:
+        """Connect and authenticate. Create the index by which documents expire."""
+        with self._borrow_client() as client:
             client.admin.command("ping")
             if self._collection.fixed is not None:
                 self._let_expire(client[self._settings.database][self._collection.fixed])
 
     @property
     def envelope(self) -> BulkFraming:
-        """The form in which documents are taken to be encoded."""
+        """The form in which documents are encoded to BSON."""
         return LINES
 
     def write(self, batch: Batch) -> WriteResult:
         routed = self._limiter.route(batch)
         names = routed.names
-        tally = _BatchOutcome()
-        rows = _ENCODER.rows(batch, names, tally.rejected)
-        with self._borrowed() as client:
+        outcome = _BatchOutcome()
+        rows = _ENCODER.rows(batch, names, outcome.rejected)
+        with self._borrow_client() as client:
             database = client[self._settings.database]
             for name, group in _group_by_target(names, rows).items():
                 try:
-                    self._insert(database[name], group, tally)
-                except DeliveryError as fault:
-                    if not tally.stored:
+                    self._insert(database[name], group, outcome)
+                except DeliveryError as error:
+                    if not outcome.stored:
                         raise
-                    tally.fault = fault
-        return routed.count(tally.verdict(len(batch)))
+                    outcome.error = error
+        return routed.count(outcome.result(len(batch)))
 
     def probe(self) -> None:
-        """Insert a document whose `_id` no server may take (an array), and expect to be told just that.
+        """Insert a document with an `_id` that every server rejects (an array), and expect that rejection.
 
-        It needs the address, the credentials, a primary and the permission to insert. A server that takes it after
-        all is asked to delete it.
+        It tests address, credentials, primary and the permission to insert. If a server stores it, it is deleted.
         """
-        name = self._collection.at(datetime.fromtimestamp(self._clock.now(), UTC))
+        name = self._collection.render(datetime.fromtimestamp(self._clock.now(), UTC))
         refused = {"_id": ["log-sidecar-probe"]}
-        tally = _BatchOutcome()
-        with self._borrowed() as client:
+        outcome = _BatchOutcome()
+        with self._borrow_client() as client:
             collection = client[self._settings.database][name]
-            self._insert(collection, Rows([0], [bson.encode(refused)]), tally)
-            if tally.stored:
+            self._insert(collection, Rows([0], [bson.encode(refused)]), outcome)
+            if outcome.stored:
                 collection.delete_one(refused)
-        if tally.fault is not None:
-            raise tally.fault
+        if outcome.error is not None:
+            raise outcome.error
 
     def targets(self, batch: Batch) -> list[str]:
-        """The collection that each document goes to."""
+        """Return the collection of each document."""
         names = self._limiter.route(batch).names
         return [names] * len(batch) if isinstance(names, str) else list(names)
 
@@ -138,14 +137,14 @@ class MongoDBSink:
     def close(self) -> None:
         self._client.close()
 
-    def _insert(self, collection: Collection[dict[str, Any]], rows: Rows, tally: _BatchOutcome) -> None:
-        """Insert and judge. Raises `DeliveryError` when nothing is known of these rows."""
-        with self._translated():
+    def _insert(self, collection: Collection[dict[str, Any]], rows: Rows, outcome: _BatchOutcome) -> None:
+        """Insert rows and collect their results. Raise `DeliveryError` if nothing is known of them."""
+        with self._translate():
             self._let_expire(collection)
             try:
                 collection.insert_many(list(map(RawBSONDocument, rows.data)), ordered=False)
             except pymongo.errors.BulkWriteError as error:
-                self._judge(error.details, collection, rows, tally)
+                self._collect(error.details, collection, rows, outcome)
             except ReplyTooLarge as error:
                 if len(rows.data) == 1:
                     raise
@@ -153,12 +152,14 @@ class MongoDBSink:
                     "its answer is too large", location=self._at, hint="make batch_bytes smaller"
                 ) from error
             else:
-                tally.stored.extend(rows.indexes)
+                outcome.stored.extend(rows.indexes)
 
-    def _judge(self, details: Any, collection: Collection[dict[str, Any]], rows: Rows, tally: _BatchOutcome) -> None:
-        """Rows without a write error are stored, unless a concern was not met: then nobody knows for how long."""
+    def _collect(
+        self, details: Any, collection: Collection[dict[str, Any]], rows: Rows, outcome: _BatchOutcome
+    ) -> None:
+        """Collect the results. Rows without an error are stored, unless the write concern was not met."""
         for unmet in details["writeConcernErrors"]:
-            raise answer.error_of(
+            raise codes.error_of(
                 unmet.get("code"), f"the write concern was not met, {unmet.get('errmsg', '')}", self._at
             )
         errors = {error["index"]: error for error in details["writeErrors"]}
@@ -167,23 +168,23 @@ class MongoDBSink:
         there = _already_stored(collection, rows, errors)
         for position, index in enumerate(rows.indexes):
             if position not in errors:
-                tally.stored.append(index)
+                outcome.stored.append(index)
             elif position in there:
-                tally.stored.append(index)
-                tally.already += 1
+                outcome.stored.append(index)
+                outcome.duplicates += 1
             else:
-                self._refuse(errors[position], index, collection.name, tally)
+                self._reject(errors[position], index, collection.name, outcome)
 
-    def _refuse(self, error: Any, index: int, target: str, tally: _BatchOutcome) -> None:
+    def _reject(self, error: Any, index: int, target: str, outcome: _BatchOutcome) -> None:
         code, message = error.get("code"), error.get("errmsg", "")
-        kind = "DuplicateKey" if code in answer.DUPLICATE else answer.is_about_the_document(error)
+        kind = "DuplicateKey" if code in codes.DUPLICATE_KEY_CODES else codes.document_error_name(error)
         if kind:
-            tally.rejected.append(Rejection(index, kind, answer.describe_error(message), code, target))
-        elif not isinstance(tally.fault, Misconfigured):
-            tally.fault = answer.error_of(code, message, self._at)
+            outcome.rejected.append(Rejection(index, kind, codes.describe_error(message), code, target))
+        elif not isinstance(outcome.error, Misconfigured):
+            outcome.error = codes.error_of(code, message, self._at)
 
     def _let_expire(self, collection: Collection[dict[str, Any]]) -> None:
-        """Make sure that documents of this collection expire as they should."""
+        """Create or change the index by which documents of this collection expire."""
         if self._settings.expire_after is None or collection.name in self._expiring:
             return
         seconds = int(self._settings.expire_after)
@@ -197,30 +198,30 @@ class MongoDBSink:
         self._expiring.add(collection.name)
 
     @contextmanager
-    def _borrowed(self) -> Iterator[_Client]:
-        """Lend the client. All that is done with it together has to end within the timeout."""
-        with self._translated(), self._client.lent() as client, pymongo.timeout(self._settings.timeout):
+    def _borrow_client(self) -> Iterator[_Client]:
+        """Lend the client. Everything that is done with it has to end within the timeout."""
+        with self._translate(), self._client.lend() as client, pymongo.timeout(self._settings.timeout):
             if not client.topology_description.has_writable_server():
                 with pymongo.timeout(client.options.server_selection_timeout):
                     client.admin.command("ping")
             yield client
 
     @contextmanager
-    def _translated(self) -> Iterator[None]:
-        with translate_errors(FAULTS, self._at):
+    def _translate(self) -> Iterator[None]:
+        with translate_errors(DRIVER_ERRORS, self._at):
             try:
                 yield
-            except (pymongo.errors.ServerSelectionTimeoutError, *_SENSELESS):
-                self._client.close()  # the driver never forgets a greeting that made no sense, nor looks again
+            except (pymongo.errors.ServerSelectionTimeoutError, *_UNREADABLE_RESPONSE_ERRORS):
+                self._client.close()  # the driver keeps the first description of a server, also if that was senseless
                 raise
 
-    def _connected(self) -> _Client:
+    def _connect(self) -> _Client:
         given = self._settings
         options: dict[str, Any] = {
             "appname": "log-sidecar",
             "driver": OWN_CLIENT,
             "serverSelectionTimeoutMS": _SELECTION_MS,
-            "retryWrites": False,  # within its deadline the driver would try for ever; the courier does better
+            "retryWrites": False,  # the sidecar retries itself; the driver would use up the deadline
             "retryReads": False,
             "connectTimeoutMS": int(given.timeout * 1000) or 1,
             "socketTimeoutMS": int(given.timeout * 1000) or 1,
@@ -237,13 +238,13 @@ class MongoDBSink:
 
 
 def _close(client: _Client) -> None:
-    """Close the client, and do not wait for a server that does not answer: its sessions end by themselves."""
+    """Close the client without waiting for a server that does not answer; its sessions time out."""
     with pymongo.timeout(_CLOSE_S):
         client.close()
 
 
 def _group_by_target(names: str | Sequence[str], rows: Rows) -> dict[str, Rows]:
-    """The rows of each collection; none for a collection that gets no row."""
+    """Return the rows of each collection that gets any."""
     if isinstance(names, str):
         return {names: rows} if rows.data else {}
     groups: dict[str, Rows] = {}
@@ -255,21 +256,23 @@ def _group_by_target(names: str | Sequence[str], rows: Rows) -> dict[str, Rows]:
 
 
 def _already_stored(collection: Collection[dict[str, Any]], rows: Rows, errors: dict[int, Any]) -> set[int]:
-    """Positions of rows that are stored already.
+    """Return the positions of rows that are already stored.
 
-    With another unique index a server may name that one although the very document is there, so it is looked for.
+    A server may name another unique index although the same document exists, so unclear ids are looked up.
     """
-    doubles = [position for position, error in errors.items() if error.get("code") in answer.DUPLICATE]
-    there = {position for position in doubles if answer.is_already_stored(errors[position])}
-    unclear = {RawBSONDocument(rows.data[position])["_id"]: position for position in doubles if position not in there}
+    duplicates = [position for position, error in errors.items() if error.get("code") in codes.DUPLICATE_KEY_CODES]
+    stored = {position for position in duplicates if codes.is_already_stored(errors[position])}
+    unclear = {
+        RawBSONDocument(rows.data[position])["_id"]: position for position in duplicates if position not in stored
+    }
     if unclear:
         found = collection.find({"_id": {"$in": list(unclear)}}, {"_id": 1}, batch_size=_IDS_PER_REPLY)
-        there |= {unclear[document["_id"]] for document in found}
-    return there
+        stored |= {unclear[document["_id"]] for document in found}
+    return stored
 
 
 def _unreachable(error: pymongo.errors.PyMongoError, at: str) -> DeliveryError:
-    """No server: the driver tells the causes as text only, the same once for each host."""
+    """Return the error without a server. The driver gives causes as text only, once for each host."""
     text = re.split(r" \(configured timeouts|, Timeout: ", str(error))[0]
     if "CERTIFICATE_VERIFY_FAILED" in text:
         return tls_error(re.sub(r".*certificate verify failed: |\(_ssl\.c.*", "", text), at)
@@ -279,11 +282,11 @@ def _unreachable(error: pymongo.errors.PyMongoError, at: str) -> DeliveryError:
 
 
 def _refused(error: pymongo.errors.OperationFailure, at: str) -> DeliveryError:
-    return answer.error_of(error.code, str((error.details or {}).get("errmsg", "")), at)
+    return codes.error_of(error.code, str((error.details or {}).get("errmsg", "")), at)
 
 
 def _misconfigured(error: pymongo.errors.ConfigurationError, at: str) -> DeliveryError:
-    """The driver cannot work with the URL, or has not found the servers that a mongodb+srv:// name stands for."""
+    """Return the error for a URL that the driver refuses, or for a mongodb+srv:// name without servers."""
     if type(error.__cause__).__module__.startswith("dns."):
         return dns_error(at)
     return Misconfigured(
@@ -304,7 +307,9 @@ def _too_large(_: Exception, at: str) -> DeliveryError:
 
 
 def _driver_refuses(error: Exception, at: str) -> DeliveryError:
-    return Misconfigured(f"the driver refuses the request ({type(error).__name__})", location=at, hint=_NEVER)
+    return Misconfigured(
+        f"the driver refuses the request ({type(error).__name__})", location=at, hint=_CHECK_SETTINGS
+    )
 
 
 def _bad_files(error: ssl.SSLError, at: str) -> DeliveryError:
@@ -313,7 +318,7 @@ def _bad_files(error: ssl.SSLError, at: str) -> DeliveryError:
     )
 
 
-FAULTS: Table = {
+DRIVER_ERRORS: ErrorTable = {
     pymongo.errors.PyMongoError: _retry_later,
     pymongo.errors.ProtocolError: _retry_later,
     pymongo.errors.ConnectionFailure: _unreachable,
@@ -347,6 +352,6 @@ FAULTS: Table = {
     pymongo.errors.DocumentTooLarge: _too_large,
     ssl.SSLError: _bad_files,
     ReplyTooLarge: _unreadable,
-    **dict.fromkeys(_SENSELESS, _unreadable),
+    **dict.fromkeys(_UNREADABLE_RESPONSE_ERRORS, _unreadable),
 }
 """What each exception of the driver means; a test fails for a class that is missing here."""

@@ -206,7 +206,7 @@ class PositionedSink(ScriptedSink):
     def resume(self, receipt: str | None) -> None:
         self.resumed.append(receipt)
 
-    def receipt(self) -> str:
+    def resume_token(self) -> str:
         return f"opened {len(self.resumed)}"
 
 
