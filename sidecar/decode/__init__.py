@@ -1,4 +1,4 @@
-"""Bytes to lines: which bytes are one line, in which charset, and at which offset each begins.
+"""Turns bytes into lines: where each line or event begins, its encoding, and its offset in the file.
 
-Takes a `Chunk`, hands on `LineBatch`. What a line means is no business of this room.
+In: `Chunk`. Out: `LineBatch`. Not in here: what a line means (`parse`), and reading the file (`tail`).
 """

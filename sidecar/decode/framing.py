@@ -1,8 +1,8 @@
-"""Cuts a chunk into lines, as a whole where nothing speaks against it.
+"""Splits a chunk into lines, in one pass if no line needs special treatment.
 
-The boundaries depend on the bytes of the file alone, never on where a chunk happened to begin: NUL bytes at
-the beginning of a line and a carriage return at its end never belong to it, an empty line is skipped, and a
-line longer than `max_line` keeps its head. Where several lines are one event, the chunk says where each begins.
+Boundaries depend only on the bytes of the file, never on where a chunk begins. NUL bytes at the beginning of a line
+and a carriage return at its end do not belong to it. An empty line is skipped. A line longer than `max_line` keeps
+its beginning. If events have several lines, the chunk says where each event begins.
 """
 
 from __future__ import annotations
@@ -19,22 +19,27 @@ from sidecar.lib import native
 from sidecar.lib.charset import UTF_8, Charset
 from sidecar.model.lines import Chunk, LineBatch, SkippedRange
 
-_LONGEST_CHARACTER = 4
+_MAX_CHARACTER_BYTES = 4
 
 EncodingErrors = Literal["replace", "backslashreplace", "strict"]
 
 
 class Framer(msgspec.Struct, frozen=True):
-    """How lines are cut: the longest line in bytes, whether empty ones count, what to do with bytes that are no text
-    in `charset`."""
+    """How a chunk is split into lines."""
 
     max_line: int = 1 << 20
+    """Largest line in bytes; the rest of a longer one is cut off."""
+
     keep_empty: bool = False
+    """Whether an empty line makes a record."""
+
     encoding_errors: EncodingErrors = "replace"
+    """What to do with bytes that are invalid in `charset`."""
+
     charset: Charset = UTF_8
 
     def frame(self, chunk: Chunk) -> LineBatch:
-        """The lines of a chunk whose data ends at the end of a line."""
+        """Return the lines of a chunk whose data ends with the end of a line."""
         if not chunk.data:
             return LineBatch(chunk, 0, is_uniform=False, skipped=[SkippedRange(chunk.offset, chunk.end, "nul")])
         if self.charset == UTF_8:
@@ -53,13 +58,13 @@ class Framer(msgspec.Struct, frozen=True):
         ):
             return None
         try:
-            text, found = data.decode(), native.split_lines(data, chunk.offset)
+            text, lines = data.decode(), native.split_lines(data, chunk.offset)
         except UnicodeDecodeError:
             return None
-        return LineBatch(chunk, len(found[0]), *found, text) if found else None
+        return LineBatch(chunk, len(lines[0]), *lines, text) if lines else None
 
     def _frame_decoded_chunk(self, charset: Charset, chunk: Chunk) -> LineBatch | None:
-        """The same in another encoding: what a parser sees of the chunk is UTF-8."""
+        """Split a chunk in another encoding in one pass; parsers see it as UTF-8."""
         data = chunk.data
         if not self._has_no_notes(chunk) or chunk.event_starts is not None or chunk.offset % charset.width:
             return None
@@ -72,21 +77,21 @@ class Framer(msgspec.Struct, frozen=True):
         if "\0" in text or "\r" in text or not all(texts):
             return None
         starts = list(accumulate(map(len, charset.split_lines(data, chunk.offset)), initial=chunk.offset))
-        seen = replace(chunk, data=text.encode())
-        return LineBatch(seen, len(texts), texts, starts[: len(texts)], text)
+        decoded = replace(chunk, data=text.encode())
+        return LineBatch(decoded, len(texts), texts, starts[: len(texts)], text)
 
     def _frame_events(self, chunk: Chunk) -> LineBatch | None:
-        """Events of several lines, where nothing is to be said of any of them."""
-        data, begins = chunk.data, chunk.event_starts
-        if begins is None or chunk.split_events or not self._is_plain(chunk):
+        """Split a chunk into events of several lines, if none needs an annotation."""
+        data, event_starts = chunk.data, chunk.event_starts
+        if event_starts is None or chunk.split_events or not self._is_plain(chunk):
             return None
         try:
-            texts = [data[begin:end].decode().rstrip("\n") for begin, end in pairwise((*begins, len(data)))]
+            texts = [data[start:end].decode().rstrip("\n") for start, end in pairwise((*event_starts, len(data)))]
         except UnicodeDecodeError:
             return None
         if "" in texts:
             return None
-        return LineBatch(chunk, len(texts), texts, [chunk.offset + at for at in begins], is_uniform=False)
+        return LineBatch(chunk, len(texts), texts, [chunk.offset + start for start in event_starts], is_uniform=False)
 
     def _is_plain(self, chunk: Chunk) -> bool:
         return self._has_no_notes(chunk) and b"\0" not in chunk.data and b"\r" not in chunk.data
@@ -98,7 +103,7 @@ class Framer(msgspec.Struct, frozen=True):
 
 
 class _LineByLineFramer(msgspec.Struct):
-    """One chunk that has to be taken apart line by line."""
+    """Splits one chunk line by line."""
 
     framing: Framer
     chunk: Chunk
@@ -131,39 +136,39 @@ class _LineByLineFramer(msgspec.Struct):
         )
 
     def _raw_lines(self) -> Iterator[tuple[int, bytes, int]]:
-        """(offset, bytes without newline, offset after the newline) for each line."""
-        at, chunk = self.chunk.offset, self.chunk
+        """Yield (offset, bytes without newline, offset after the newline) for each line."""
+        offset, chunk = self.chunk.offset, self.chunk
         *pieces, tail = [b""] if not chunk.data else self.charset.split_lines(chunk.data, chunk.offset)
         if self.charset.ends_line(tail, chunk.offset + len(chunk.data)):
             pieces, tail = [*pieces, tail], b""
         for piece in pieces:
-            yield at, piece[: -self.charset.width], at + len(piece)
-            at += len(piece)
-        if tail or at < chunk.end:
-            yield at, tail, chunk.end
+            yield offset, piece[: -self.charset.width], offset + len(piece)
+            offset += len(piece)
+        if tail or offset < chunk.end:
+            yield offset, tail, chunk.end
 
     def _raw_events(self, begins: Sequence[int]) -> Iterator[tuple[int, bytes, int]]:
-        """The same for each event; line ends within it are newlines, blank lines at its end are not part of it."""
-        at, data = self.chunk.offset, self.chunk.data
+        """Yield the same for each event, with newlines as line ends and without blank lines at its end."""
+        offset, data = self.chunk.offset, self.chunk.data
         for index, (begin, end) in enumerate(pairwise((*begins, len(data)))):
-            raw = self.charset.normalize_newlines(data[begin:end], at + begin)
-            before = len(self.texts)
-            yield at + begin, raw, at + end if end < len(data) else self.chunk.end
-            if len(self.texts) > before:
+            raw = self.charset.normalize_newlines(data[begin:end], offset + begin)
+            count_before = len(self.texts)
+            yield offset + begin, raw, offset + end if end < len(data) else self.chunk.end
+            if len(self.texts) > count_before:
                 if index in self.chunk.split_events:
-                    self._note(before, "log.split", "true")
+                    self._note(count_before, "log.split", "true")
                 if index - 1 in self.chunk.split_events:
-                    self._note(before, "log.continuation", "true")
+                    self._note(count_before, "log.continuation", "true")
 
     def _add(self, start: int, raw: bytes, end: int) -> None:
         line = raw
-        if raw.startswith(b"\0") and (hole := self.charset.count_nul_bytes(raw, start)):
-            line = raw[hole:]
-            self.skipped.append(SkippedRange(start, start + hole, "nul"))
-            start += hole
-        too_long = self.chunk.truncated_bytes if end == self.chunk.end else 0
-        line, cut = self._shorten(line, start, too_long)
-        if not cut:
+        if raw.startswith(b"\0") and (nul_bytes := self.charset.count_nul_bytes(raw, start)):
+            line = raw[nul_bytes:]
+            self.skipped.append(SkippedRange(start, start + nul_bytes, "nul"))
+            start += nul_bytes
+        truncated = self.chunk.truncated_bytes if end == self.chunk.end else 0
+        line, cut_bytes = self._shorten(line, start, truncated)
+        if not cut_bytes:
             line = self.charset.strip_return(line)
         if start == 0:
             line = self.charset.strip_bom(line, start)
@@ -172,52 +177,52 @@ class _LineByLineFramer(msgspec.Struct):
                 self.skipped.append(SkippedRange(start, end, "empty"))
             return
         index = len(self.texts)
-        if cut:
+        if cut_bytes:
             self._note(index, "truncated", "true")
-            self._note(index, "original_bytes", str(len(line) + cut))
+            self._note(index, "original_bytes", str(len(line) + cut_bytes))
         elif self.chunk.is_unterminated and end == self.chunk.end:
             self._note(index, "partial", "true")
         self.texts.append(self._decode(index, line, start))
         self.starts.append(start)
 
-    def _shorten(self, line: bytes, at: int, cut: int) -> tuple[bytes, int]:
-        """As much of a line as is kept, and how many bytes are not."""
+    def _shorten(self, line: bytes, offset: int, cut_bytes: int) -> tuple[bytes, int]:
+        """Return the part of a line that is kept, and the number of bytes that are not."""
         if len(line) <= self.framing.max_line:
-            return line, cut
-        most = self.charset.align(self.framing.max_line, at)
-        return line[:most], len(line) - most + cut
+            return line, cut_bytes
+        kept_bytes = self.charset.align(self.framing.max_line, offset)
+        return line[:kept_bytes], len(line) - kept_bytes + cut_bytes
 
-    def _decode(self, index: int, line: bytes, at: int) -> str:
+    def _decode(self, index: int, line: bytes, offset: int) -> str:
         try:
-            return self.charset.decode(line, at)
+            return self.charset.decode(line, offset)
         except UnicodeDecodeError:
             if self.annotations.get(index, {}).get("truncated"):
-                line = _count_whole_characters(line, self.charset.name)
-            return self._decode_leniently(index, line, at)
+                line = _drop_partial_character(line, self.charset.name)
+            return self._decode_leniently(index, line, offset)
 
-    def _decode_leniently(self, index: int, line: bytes, at: int) -> str:
+    def _decode_leniently(self, index: int, line: bytes, offset: int) -> str:
         try:
-            return self.charset.decode(line, at)
+            return self.charset.decode(line, offset)
         except UnicodeDecodeError:
             self.replacement_count += 1
         if self.framing.encoding_errors == "strict":
             self.invalid.add(index)
-            return self.charset.decode(line, at, "backslashreplace")
-        return self.charset.decode(line, at, self.framing.encoding_errors)
+            return self.charset.decode(line, offset, "backslashreplace")
+        return self.charset.decode(line, offset, self.framing.encoding_errors)
 
     def _note(self, index: int, path: str, value: str) -> None:
         self.annotations.setdefault(index, {})[path] = value
 
 
-def _count_whole_characters(line: bytes, codec: str) -> bytes:
-    """The line without a character at its end that was cut in the middle."""
-    for back in range(1, min(_LONGEST_CHARACTER, len(line)) + 1):
+def _drop_partial_character(line: bytes, codec: str) -> bytes:
+    """Return the line without a character that was cut in the middle at its end."""
+    for length in range(1, min(_MAX_CHARACTER_BYTES, len(line)) + 1):
         if codec != "utf-8":
             with suppress(UnicodeDecodeError):
-                line[:-back].decode(codec)
-                return line[:-back]
-        elif line[-back] >= 0xC0:
-            return line[:-back]
-        elif line[-back] < 0x80:
+                line[:-length].decode(codec)
+                return line[:-length]
+        elif line[-length] >= 0xC0:
+            return line[:-length]
+        elif line[-length] < 0x80:
             break
     return line

@@ -1,7 +1,7 @@
-"""How many ways a pattern may try on one line before it gives up, computed from the pattern alone.
+"""Computes how many ways a pattern may try on one line before it fails, from the pattern alone.
 
-Whether a line begins an event must not depend on a clock: with other boundaries after a restart, an id would be that
-of other bytes. So a pattern of `multiline` has no time limit; one that could try too many ways is refused instead.
+Event boundaries must not depend on a clock: with other boundaries after a restart, an id would mean other bytes. So
+patterns of `multiline` have no time limit, and patterns that could try too many ways are rejected.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ _CATEGORIES = {
 
 
 class _PatternPart(NamedTuple):
-    """What may begin a part of a pattern, whether it may be empty, and the binary logarithm of its ways."""
+    """The first bytes of a part, whether it may be empty, and the binary logarithm of its ways."""
 
     first: frozenset[int]
     may_be_empty: bool
@@ -33,23 +33,23 @@ _EMPTY = _PatternPart(_NONE, may_be_empty=True, bits=0.0)
 
 
 def count_ways(pattern: bytes, longest: int) -> float:
-    """Return the binary logarithm of the ways that a search may try on a line of `longest` bytes, or a larger one."""
-    # The parser of `re` has no public name; there is no other way to see a pattern as it is read.
+    """Return an upper bound of the ways that a search may try on a line of `longest` bytes, as binary logarithm."""
+    # The parser of `re` is private, but there is no other way to get a parsed pattern.
     tree = import_module("re._parser").parse(pattern)
     at_each_byte = 0.0 if pattern.startswith(b"^") else log2(longest)
     return at_each_byte + _sequence(tree, _NONE, longest).bits
 
 
 def _sequence(items: Iterable[Any], follow: frozenset[int], longest: int) -> _PatternPart:
-    found = _PatternPart(follow, may_be_empty=True, bits=0.0)
-    may_be_empty, own = True, _NONE
+    rest = _PatternPart(follow, may_be_empty=True, bits=0.0)
+    may_be_empty, own_first = True, _NONE
     for op, argument in reversed(list(items)):
-        part = _part(str(op), argument, found.first, longest)
-        first = part.first | found.first if part.may_be_empty else part.first
-        own = part.first | own if part.may_be_empty else part.first
+        part = _part(str(op), argument, rest.first, longest)
+        first = part.first | rest.first if part.may_be_empty else part.first
+        own_first = part.first | own_first if part.may_be_empty else part.first
         may_be_empty = may_be_empty and part.may_be_empty
-        found = _PatternPart(first, may_be_empty=True, bits=found.bits + part.bits)
-    return _PatternPart(own, may_be_empty, found.bits)
+        rest = _PatternPart(first, may_be_empty=True, bits=rest.bits + part.bits)
+    return _PatternPart(own_first, may_be_empty, rest.bits)
 
 
 def _part(op: str, argument: Any, follow: frozenset[int], longest: int) -> _PatternPart:
@@ -67,7 +67,7 @@ def _part(op: str, argument: Any, follow: frozenset[int], longest: int) -> _Patt
     if op == "BRANCH":
         return _branch([_sequence(each, follow, longest) for each in argument[1]])
     if op in ("ASSERT", "ASSERT_NOT"):
-        # What is before it in the pattern tries it again at each place.
+        # The pattern before it tries it again at each place.
         return _PatternPart(_ALL, may_be_empty=True, bits=_sequence(argument[1], _NONE, longest).bits)
     return _EMPTY if op == "AT" else _PatternPart(_in_any_case(_bytes(op, argument)), may_be_empty=False, bits=0.0)
 
@@ -75,27 +75,27 @@ def _part(op: str, argument: Any, follow: frozenset[int], longest: int) -> _Patt
 def _repeat(least: int, most: Any, body: Any, follow: frozenset[int], longest: int) -> _PatternPart:
     most = min(int(most), longest)
     inner = _sequence(body, _ALL, longest)
-    # Where it ends is plain if what follows is nothing that it could go on with.
+    # It ends at one place only, if what follows cannot be part of the repetition.
     ends = log2(most - least + 1) if most > least and inner.first & follow else 0.0
     return _PatternPart(inner.first, inner.may_be_empty or least == 0, ends + most * inner.bits)
 
 
 def _branch(parts: Sequence[_PatternPart]) -> _PatternPart:
-    begin = [part.first for part in parts]
-    is_plain = sum(map(len, begin)) == len(_NONE.union(*begin)) and not any(part.may_be_empty for part in parts)
+    firsts = [part.first for part in parts]
+    is_plain = sum(map(len, firsts)) == len(_NONE.union(*firsts)) and not any(part.may_be_empty for part in parts)
     choice = 0.0 if is_plain else log2(len(parts))
     return _PatternPart(
-        _NONE.union(*begin), any(part.may_be_empty for part in parts), choice + max(part.bits for part in parts)
+        _NONE.union(*firsts), any(part.may_be_empty for part in parts), choice + max(part.bits for part in parts)
     )
 
 
 def _in_any_case(found: frozenset[int]) -> frozenset[int]:
-    """Return these bytes in both cases: a flag may make the pattern ignore case."""
+    """Return these bytes in both cases, because a flag may make the pattern ignore case."""
     return found.union(bytes(found).swapcase())
 
 
 def _bytes(op: str, argument: Any) -> frozenset[int]:
-    """Return the bytes that one character of a pattern may be; all of them where that is not known."""
+    """Return the bytes that one character of a pattern may match; all of them if unknown."""
     if op == "LITERAL":
         return frozenset({argument})
     if op == "NOT_LITERAL":

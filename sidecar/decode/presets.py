@@ -1,8 +1,8 @@
-"""How the messages of several lines look in which language. One pattern a language, over bytes.
+"""Multiline presets: the message format of each language, as a pattern over bytes.
 
-Each pattern takes the first line of an event and all that go on with it. Every quantifier is possessive and every
-alternative takes whole lines, so nothing is tried twice; and every beginning of what matches matches, too, so that an
-event never ends earlier because not all of it is there yet.
+Each pattern matches the first line of an event and all lines that continue it. Every quantifier is possessive and
+every alternative matches whole lines, so nothing is tried twice. Every beginning of a match matches too, so that an
+event never ends earlier because its end is not there yet.
 """
 
 from __future__ import annotations
@@ -15,25 +15,32 @@ _INDENTED = rb"[ \t]" + _LINE
 
 @dataclass(frozen=True, slots=True)
 class Preset:
-    """Patterns, not compiled before they are wanted.
-
-    `event`: a whole event. `more`: a line that goes on with one. `last`: a line that none can follow in its event.
-    `rare`: texts, no patterns, of which one stands in every event of several lines.
-    """
+    """Patterns of a preset, compiled on demand."""
 
     event: bytes
+    """A whole event."""
+
     continuation: bytes
+    """A line that continues an event."""
+
     last: bytes = rb"(?!)"
+    """A line that no other line of its event can follow."""
+
     required_texts: tuple[bytes, ...] = (b"\n",)
+    """Texts, not patterns; every event of several lines contains one of them."""
 
 
-def _preset(*more: bytes, first: bytes = rb"(?!)", once: bytes = rb"(?!)", before: bytes = _INDENTED) -> Preset:
-    """Lines that go on with an event, beside indented ones. `first`: several lines that can only begin one. `once`:
-    those that can begin one, or come once behind the line that says what is the matter; the next ones are of another
-    thread. `before`: what may stand between that line and them."""
-    going_on = b"|".join((_INDENTED, *more))
-    event = rb"(?:%s|%s|%s(?:%s)*+(?:%s)?+)(?:%s)*+" % (first, once, _LINE, before, once, going_on)
-    return Preset(event, going_on)
+def _preset(
+    *continuations: bytes, first: bytes = rb"(?!)", once: bytes = rb"(?!)", before: bytes = _INDENTED
+) -> Preset:
+    """Return a preset of indented lines and `continuations`.
+
+    `first`: several lines that can only begin an event. `once`: lines that can begin an event, or follow once after
+    the line with the message; the next ones belong to another thread. `before`: lines between that line and `once`.
+    """
+    continuation = b"|".join((_INDENTED, *continuations))
+    event = rb"(?:%s|%s|%s(?:%s)*+(?:%s)?+)(?:%s)*+" % (first, once, _LINE, before, once, continuation)
+    return Preset(event, continuation)
 
 
 # "Traceback …:", the indented frames, and the one line with the exception, which is not indented.
@@ -54,22 +61,22 @@ _RUST_PANIC = rb"thread '[^'\n]*+' (?:\([^)\n]*+\) )?+panicked at (?:[^\n]*:\n(?
 
 
 def _of_parts(part: bytes, end: bytes, rare: tuple[bytes, ...] = (b"\n",)) -> Preset:
-    """Lines of a container in parts: those of one stream that follow each other.
+    """Return a preset for lines of a container in parts: lines of one stream that follow each other.
 
-    `part` and `end` have a place for the name of the stream. By itself every line may begin an event.
+    `part` and `end` have a placeholder for the stream. By itself every line may begin an event.
     """
     streams = [rb"(?:%s)++(?:%s)?+" % (part % stream, end % stream) for stream in (b"stdout", b"stderr")]
     event = b"|".join((*streams, _LINE))
     return Preset(event, rb"(?!)", rb"(?!%s)" % (part % rb"(?:stdout|stderr)"), rare)
 
 
-# What follows on "# Time: …" and "# User@Host: …", of which a slow query has both or only the latter.
+# Lines after "# Time: …" and "# User@Host: …"; a slow query has both or only the latter.
 _QUERY = rb"(?!# Time: |# User@Host: )" + _LINE
 
-# Of containerd and CRI-O, "time stream P text".
+# containerd and CRI-O: "time stream P text".
 _CRI = _of_parts(rb"[^ \n]++ %s P[: ]" + _LINE, rb"[^ \n]++ %s F[: ]" + _LINE, (b" stdout P", b" stderr P"))
 
-# Of Docker, "log" that does not end with a line end.
+# Docker: a "log" without a line end at its end.
 _DOCKER = _of_parts(
     rb'\{"log":"[^"\\\n]*+(?:\\(?:[^n\n]|n(?!"))[^"\\\n]*+)*+","stream":"%s"' + _LINE,
     rb'\{"log":"[^"\\\n]*+(?:\\[^\n][^"\\\n]*+)*+","stream":"%s"' + _LINE,
@@ -82,7 +89,7 @@ PRESETS: dict[str, Preset] = {
         rb"Suppressed: " + _LINE,
         rb"\n",
         once=rb"[A-Za-z_$][\w$]*+\.[\w$.]*?(?:Exception|Error|Throwable|Failure)(?::[^\n]*+)?+\n",
-        # Spring Boot puts a blank line before the exception, and one behind its frames.
+        # Spring Boot writes a blank line before the exception, and one after its frames.
         before=_INDENTED + rb"|\n",
     ),
     "python": _preset(

@@ -1,4 +1,4 @@
-"""What a pipeline can say about events of several lines."""
+"""Settings of events with several lines, and of encodings."""
 
 from __future__ import annotations
 
@@ -7,15 +7,15 @@ from typing import Annotated
 
 from pydantic import AfterValidator, Field, field_validator, model_validator
 
-from sidecar.decode.multiline import MOST_JUDGED, EventGrouper, make_grouper
+from sidecar.decode.multiline import MAX_JUDGED_BYTES, EventGrouper, make_grouper
 from sidecar.decode.pattern_cost import count_ways
 from sidecar.decode.presets import PRESETS
 from sidecar.lib import charset
 from sidecar.lib.settings_model import SHOWN, SettingsModel
 from sidecar.lib.units import Duration
 
-_MOST_WAYS = 20.0
-"""Binary logarithm: two gaps that may end anywhere in what is judged of a line are a quarter of it."""
+_MAX_WAYS_BITS = 20.0
+"""Binary logarithm: two gaps that may end anywhere in the judged bytes are a quarter of it."""
 
 
 def _known_encoding(name: str) -> str:
@@ -27,14 +27,15 @@ Encoding = Annotated[str, AfterValidator(_known_encoding)]
 
 
 class MultilineSettings(SettingsModel):
-    """Which lines are one event: a preset, or one pattern."""
+    """Which lines form one event: a preset, or one pattern."""
 
     preset: Annotated[str | None, SHOWN] = None
     """`java`, `python`, `go`, `ruby`, `node`, `dotnet`, `php`, `rust`, `postgresql`, `mysql_slow`, `cri`, `docker`,
-    or `indent`: indented lines belong to the one before them."""
+    or `indent`: an indented line belongs to the line before it."""
 
     start: str | None = None
-    """Pattern of a line that begins an event, in the syntax of Python's `re`; it sees 512 bytes of a line."""
+    """Pattern of a line that begins an event, in the syntax of Python's `re`. It sees the first 512 bytes of a line.
+    """
 
     # Checkpoints hold these rules under the name that 0.1 gave it; another name would mean other boundaries.
     continuation: Annotated[str | None, Field(serialization_alias="more")] = None
@@ -44,16 +45,16 @@ class MultilineSettings(SettingsModel):
     """Pattern of the last line of an event."""
 
     timeout: Duration = 2.0
-    """Seconds without a new byte after which the last event is whole."""
+    """Seconds without new bytes after which the last event is complete."""
 
     max_lines: Annotated[int, Field(ge=2)] = 1000
-    """The most lines of one event; what comes after them is an event of its own, and both say so."""
+    """Maximum number of lines of one event; the rest becomes another event, and both are marked."""
 
     @field_validator("preset")
     @classmethod
     def _known(cls, preset: str | None) -> str | None:
         if preset is not None and preset not in PRESETS:
-            raise ValueError(f"there is no preset {preset!r}; use one of {', '.join(PRESETS)}, or a pattern")
+            raise ValueError(f"unknown preset {preset!r}; use one of {', '.join(PRESETS)}, or a pattern")
         return preset
 
     @field_validator("start", "continuation", "end")
@@ -64,18 +65,18 @@ class MultilineSettings(SettingsModel):
                 re.compile(pattern.encode())
             except re.error as error:
                 raise ValueError(f"the pattern does not compile: {error}") from error
-            if problem := without_limit(pattern):
+            if problem := explain_unbounded(pattern):
                 raise ValueError(problem)
         return pattern
 
     @model_validator(mode="after")
     def _one(self) -> MultilineSettings:
         if len([each for each in (self.preset, self.start, self.continuation, self.end) if each is not None]) != 1:
-            raise ValueError("needs one of preset, start, continuation and end")
+            raise ValueError("exactly one of preset, start, continuation and end is required")
         return self
 
     def make_grouper(self, max_bytes: int) -> EventGrouper:
-        """What does it."""
+        """Return the grouper for these settings."""
         patterns = {"start": self.start, "continuation": self.continuation, "end": self.end}
         return make_grouper(
             self.preset, {kind: pattern for kind, pattern in patterns.items() if pattern is not None},
@@ -83,32 +84,32 @@ class MultilineSettings(SettingsModel):
         )  # fmt: skip
 
     def boundary_rules(self) -> str:
-        """What decides where an event begins and ends, as text: another one means other boundaries."""
+        """Return the settings that decide event boundaries, as text; a change means other boundaries."""
         return self.model_dump_json(exclude={"timeout"}, exclude_none=True, by_alias=True)
 
 
-def without_limit(pattern: str) -> str:
-    """Why this pattern could take for ever on some line, or judge a line by others; "" if it cannot.
+def explain_unbounded(pattern: str) -> str:
+    """Return why this pattern could take unbounded time or depend on other lines; "" if it cannot.
 
-    Repetitions of what itself repeats or chooses, and several gaps that may each end at many places, are refused: a
-    custom pattern holds up the files of its pipeline, and has no time limit (see `effort`).
+    A pattern has no time limit here and blocks the files of its pipeline. So nested repetitions and several gaps that
+    may end at many places are rejected (see `count_ways`).
     """
     for needle, what in (("(?<=", "looks behind"), ("(?<!", "looks behind"), ("(?P=", "refers to a group")):
         if needle in pattern:
-            return f"a pattern that {what} cannot be used here; the line is judged by itself"
+            return f"a pattern that {what} is not allowed; each line is matched on its own"
     if re.search(r"(?<!\\)(?:\\\\)*\\[1-9]", pattern):
-        return "a pattern that refers to a group cannot be used here; the line is judged by itself"
+        return "a pattern that refers to a group is not allowed; each line is matched on its own"
     if not pattern.isascii() and "[" in pattern:
-        return "characters beyond ASCII and [sets] do not go together here; write them as (?:ä|ö)"
+        return "non-ASCII characters cannot be combined with [sets]; write them as (?:ä|ö)"
     if _repeats_what_repeats(re.sub(r"\\.", "x", pattern)):
-        return "a repetition within a repetition can take for ever; write ^[\\w.]+ for ^(\\w+\\.?)+"
-    if count_ways(pattern.encode(), MOST_JUDGED) > _MOST_WAYS:
-        return "several gaps such as .*,.*,.*, can take for ever; write what a gap does not hold: [^,]*,[^,]*,[^,]*,"
+        return "a repetition within a repetition can take exponential time; write ^[\\w.]+ instead of ^(\\w+\\.?)+"
+    if count_ways(pattern.encode(), MAX_JUDGED_BYTES) > _MAX_WAYS_BITS:
+        return "several gaps such as .*,.*,.*, can take very long; exclude the separator: [^,]*,[^,]*,[^,]*,"
     return ""
 
 
 def _repeats_what_repeats(pattern: str) -> bool:
-    """`pattern` is without escapes."""
+    """Return whether a repetition contains another one; `pattern` has no escapes."""
     text = re.sub(r"\[\^?\]?[^\]]*\]", "x", pattern)
     while group := re.search(r"\((?:\?(?:[:=!>]|P<\w+>|[aimsux-]+:))?([^()]*)\)(\*|\+|\{\d*,?\d*\})?", text):
         repeats = re.search(r"[*+\0]|\{\d*,", group[1]) is not None

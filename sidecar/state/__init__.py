@@ -1,4 +1,5 @@
-"""Verdicts to durable positions: checkpoints, generations, dead letters and the balance in one SQLite database.
+"""Keeps checkpoints, generations, dead letters and the balance in one SQLite database.
 
-What must be true together commits together. Nothing in here reads a log file or talks to a destination.
+In: what sinks answered. Out: positions that survive a restart. What must be true together is committed together. Not
+in here: reading log files (`tail`) and talking to a database of the user (`sinks`).
 """

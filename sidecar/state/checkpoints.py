@@ -1,4 +1,4 @@
-"""Checkpoints as people handle them while no sidecar runs: list, read again, forget."""
+"""Checkpoint commands for a stopped sidecar: list, rewind, forget."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from sidecar.state.ledger import column_of, drop, path_of
 
 @dataclass(frozen=True, slots=True)
 class CheckpointRow:
-    """Where one sink is in one generation; offsets and `seen` are bytes.
+    """The position of one sink in one generation; offsets and sizes are bytes.
 
     `state` is "open", "finished" or why nothing more can be read ("truncated", "deleted").
     """
@@ -29,23 +29,23 @@ class CheckpointRow:
 
     @staticmethod
     def display_path(path: str) -> str:
-        """A path of it for people: bytes that are not UTF-8 are written `\\xff`."""
+        """Return a path as text: bytes that are not UTF-8 are written as `\\xff`."""
         return os.fsencode(path).decode(errors="backslashreplace")
 
     @property
     def id_prefix(self) -> str:
-        """The generation as it stands in each `_id`."""
+        """The generation as it is written in every `_id`."""
         return Generation(self.generation, self.pipeline, self.path, 0.0).id_prefix
 
 
 @dataclass(frozen=True, slots=True)
 class CheckpointFilter:
-    """Which places are meant; what is None does not matter."""
+    """Selects checkpoints; None matches everything."""
 
     pipeline: str | None = None
     sink: str | None = None
     path: str | None = None
-    """The name under which the file began, or its last one."""
+    """The first or the last path of the file."""
 
 
 class Checkpoints:
@@ -55,7 +55,7 @@ class Checkpoints:
         self._store = store
 
     def find_rows(self, wanted: CheckpointFilter) -> list[CheckpointRow]:
-        """Those that match, the oldest generation first."""
+        """Return the matching checkpoints, the oldest generation first."""
         with self._store.reading() as db:
             rows = db.execute(
                 "SELECT g.number, g.pipeline, c.sink, g.path, g.name, g.inode, c.offset, g.seen,"
@@ -71,12 +71,12 @@ class Checkpoints:
         ]
 
     def rewind(self, wanted: CheckpointFilter) -> list[CheckpointRow]:
-        """Ship what matches again from its beginning, under the same ids. Returns what is rewound.
+        """Ship the matching files again from their beginning, under the same ids. Return what was rewound.
 
-        What a database still has is recognised and not stored twice. Files that are gone are left out. The balance
-        and the dead letters of what is rewound begin anew.
+        Documents that a database still has are recognized and not stored twice. Files that are gone are left out.
+        Balance and dead letters of the rewound files start again.
         """
-        places = [place for place in self.find_rows(wanted) if _is_there(place)]
+        places = [place for place in self.find_rows(wanted) if _has_file(place)]
         with self._store.transaction() as db:
             for place in places:
                 key = (place.generation, place.sink)
@@ -86,10 +86,9 @@ class Checkpoints:
         return places
 
     def forget(self, wanted: CheckpointFilter) -> list[CheckpointRow]:
-        """Forget the generations that match, for all sinks. Returns what is forgotten.
+        """Forget the matching generations, for all sinks. Return what was forgotten.
 
-        A file that is still there is shipped as new, under new ids. What became of the bytes stays in the balance,
-        and so do the dead letters.
+        A file that still exists is shipped as a new one, under new ids. Balance and dead letters stay.
         """
         numbers = {place.generation for place in self.find_rows(wanted)}
         places = [place for place in self.find_rows(CheckpointFilter()) if place.generation in numbers]
@@ -98,7 +97,7 @@ class Checkpoints:
         return places
 
 
-def _is_there(place: CheckpointRow) -> bool:
+def _has_file(place: CheckpointRow) -> bool:
     try:
         return place.state in ("open", "finished") and os.lstat(place.name).st_ino == place.inode
     except OSError:

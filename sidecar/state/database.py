@@ -1,9 +1,10 @@
-"""The state database: opened by one sidecar at a time, checked before use, never started over silently.
+"""The state database: used by one sidecar at a time, checked before use, never replaced silently.
 
-SQLite in WAL mode with `synchronous=FULL`: a commit survives the process and the machine. Other commands may
-read it, and change dead letters in it, while the sidecar runs; the lock only keeps two sidecars apart.
+SQLite in WAL mode with `synchronous=FULL`: a commit survives the process and the machine. Other commands may read it,
+and change dead letters, while the sidecar runs; the lock only excludes a second sidecar.
 
-The directory and its files belong to the user of the sidecar or to root: any other owner could change them.
+The directory and its files must belong to the user of the sidecar or to root, because any other owner could change
+them.
 """
 
 from __future__ import annotations
@@ -72,14 +73,14 @@ CREATE INDEX dead_letter_sizes ON dead_letters (size);
     3: "CREATE TABLE targets (sink TEXT NOT NULL, day TEXT NOT NULL, name TEXT NOT NULL,"
     " PRIMARY KEY (sink, day, name)) WITHOUT ROWID;",
 }
-"""Schema version → what makes the next one of it."""
+"""Schema version → statements that upgrade it to the next one."""
 
 _REMOTE = frozenset({"nfs", "nfs4", "cifs", "smb3", "9p", "ceph", "glusterfs", "fuse.sshfs", "fuse.glusterfs"})
 """File systems on which SQLite's write-ahead log is not safe (sqlite.org/wal.html: all users on one host)."""
 
 
 class Database:
-    """The open database. Its connection is shared by all threads; `transaction` lets one at a time in."""
+    """The open database. All threads share its connection; `transaction` admits one at a time."""
 
     def __init__(self, directory: Path, connection: sqlite3.Connection, lock_fd: int | None) -> None:
         self.directory = directory
@@ -89,7 +90,7 @@ class Database:
 
     @contextmanager
     def transaction(self) -> Iterator[sqlite3.Connection]:
-        """All or nothing. Raises `StateError` when the disk is full or the volume is gone."""
+        """Commit all or nothing. Raise `StateError` when the disk is full or the volume is gone."""
         with self._turn:
             try:
                 self._connection.execute("BEGIN IMMEDIATE")
@@ -109,7 +110,7 @@ class Database:
 
     @contextmanager
     def reading(self) -> Iterator[sqlite3.Connection]:
-        """The connection for queries. Raises `StateError` when the database is damaged."""
+        """Yield the connection for queries. Raise `StateError` when the database is damaged."""
         with self._turn:
             try:
                 yield self._connection
@@ -117,7 +118,7 @@ class Database:
                 raise _damaged(self.directory, str(error)) from error
 
     def close(self) -> None:
-        """Give up the connection and the lock."""
+        """Close the connection and release the lock."""
         with self._turn:
             self._connection.close()
             if self._lock_fd is not None:
@@ -126,14 +127,16 @@ class Database:
 
 
 def open_database(directory: Path, *, exclusive: bool = True, create: bool = True) -> Database:
-    """The state in `directory`, with `create` made if it is not there.
+    """Open the state in `directory`; with `create` it is created if missing.
 
-    `exclusive` keeps other sidecars out until `close`. Without it the database has to be there already, and
-    what else uses it goes on. Raises `StateError` with what to do; nothing is overwritten then.
+    `exclusive` excludes other sidecars until `close`. Without it the database must exist, and other processes may use
+    it. Raise `StateError` with a hint; nothing is overwritten then.
     """
     if not (exclusive and create) and not (directory / "state.db").is_file():
         raise StateError(
-            "there is no state here", location=str(directory), hint="name the state directory of the sidecar"
+            "no state database found",
+            location=str(directory),
+            hint="pass the state directory of the sidecar with --state-dir",
         )
     lock_fd = None
     try:
@@ -142,14 +145,14 @@ def open_database(directory: Path, *, exclusive: bool = True, create: bool = Tru
         _refuse_remote(directory)
         _refuse_foreign_files(directory)
         lock_fd = _lock(directory) if exclusive else None
-        store = Database(directory, _connect(directory), lock_fd)
-        lock_fd = None  # the store closes it
-        return store
+        database = Database(directory, _connect(directory), lock_fd)
+        lock_fd = None  # closed by the database from now on
+        return database
     except OSError as error:
         raise StateError(
-            f"the state directory cannot be used ({error.strerror})",
+            f"cannot use the state directory ({error.strerror})",
             location=str(directory),
-            hint="make it writable for this user, or name another one with --state-dir",
+            hint="make it writable for this user, or choose another one with --state-dir",
         ) from error
     finally:
         if lock_fd is not None:
@@ -165,7 +168,7 @@ def _lock(directory: Path) -> int:
         raise StateError(
             "another sidecar is using this state directory",
             location=str(directory),
-            hint="stop that one, or name another directory with --state-dir",
+            hint="stop the other one, or choose another directory with --state-dir",
         ) from error
     return fd
 
@@ -181,7 +184,7 @@ def _connect(directory: Path) -> sqlite3.Connection:
         connection.execute("PRAGMA journal_mode=WAL")
         connection.execute("PRAGMA synchronous=FULL")
         (version,) = connection.execute("PRAGMA user_version").fetchone()
-        _refuse_foreign_files(directory)  # SQLite follows links, and a name may have changed since the first look
+        _refuse_foreign_files(directory)  # SQLite follows links, and a name may have changed since the first check
         _check(connection, directory, version)
     except sqlite3.DatabaseError as error:
         connection.close()
@@ -195,9 +198,9 @@ def _connect(directory: Path) -> sqlite3.Connection:
 
 
 def _create(directory: Path, path: Path) -> None:
-    """A new database takes its name only when it is complete, so one that is empty or half made is a damaged one."""
+    """Create a database under a temporary name, so that an empty or incomplete `state.db` means damage."""
     if path.with_name("state.db-wal").exists():
-        raise _damaged(directory, "it is missing, and its state.db-wal is not")
+        raise _damaged(directory, "it is missing, but its state.db-wal exists")
     new = path.with_name("state.db.new")
     new.unlink(missing_ok=True)
     os.close(os.open(new, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
@@ -214,7 +217,7 @@ def _check(connection: sqlite3.Connection, directory: Path, version: int) -> Non
         raise StateError(
             f"this state was written by a newer version (schema {version}, known here: {SCHEMA_VERSION})",
             location=str(directory),
-            hint="run that version, or name another directory with --state-dir",
+            hint="run that version, or choose another directory with --state-dir",
         )
     (finding,) = connection.execute("PRAGMA quick_check(1)").fetchone()
     if finding != "ok" or version < min(_UPGRADES):
@@ -227,25 +230,25 @@ _FILES = ("lock", "state.db", "state.db-wal", "state.db-shm", "state.db-journal"
 
 
 def _refuse_foreign_directory(directory: Path) -> None:
-    """Raise `StateError` unless the directory, and the link that leads to it, belong to this user or root."""
+    """Raise `StateError` unless the directory, and a link that leads to it, belong to this user or root."""
     for place in (directory, directory.resolve()):
         if reason := explain_distrust(place, lambda mode: stat.S_ISDIR(mode) or stat.S_ISLNK(mode)):
             raise StateError(
                 f"the state directory is not used: {reason}",
                 location=str(directory),
-                hint="give it to the user of the sidecar with chown, run as its owner, or name another directory",
+                hint="chown it to the user of the sidecar, run as its owner, or choose another directory",
             )
 
 
 def _refuse_foreign_files(directory: Path) -> None:
-    """Raise `StateError` unless each is a regular file of this user or root, and no link to somewhere else."""
+    """Raise `StateError` unless each is a regular file of this user or root."""
     for name in _FILES:
         with suppress(FileNotFoundError):
             if reason := explain_distrust(directory / name, stat.S_ISREG):
                 raise StateError(
                     f"the state is not used: {reason}",
                     location=str(directory / name),
-                    hint="find out who has put it there; then remove it, or give it to the user of the sidecar",
+                    hint="find out which process created it; then remove it, or chown it to the user of the sidecar",
                 )
 
 
@@ -255,20 +258,20 @@ def _refuse_remote(directory: Path) -> None:
         raise StateError(
             f"the state directory is on a network file system ({kind}), where the database is not safe",
             location=str(directory),
-            hint="name a directory on a local disk with --state-dir",
+            hint="choose a directory on a local disk with --state-dir",
         )
 
 
 def _file_system(directory: Path) -> str:
-    """The type of the file system that holds `directory`, as proc_pid_mountinfo(5) names it; "" if unknown."""
-    best, kind = -1, ""
+    """Return the type of the file system of `directory`, as in proc_pid_mountinfo(5); "" if unknown."""
+    depth, kind = -1, ""
     target = directory.resolve()
     with suppress(OSError), Path("/proc/self/mountinfo").open(encoding="utf-8", errors="replace") as lines:
         for line in lines:
             mount, _, rest = line.partition(" - ")
             point = Path(mount.split()[4])
-            if target.is_relative_to(point) and len(point.parts) > best:
-                best, kind = len(point.parts), rest.split()[0]
+            if target.is_relative_to(point) and len(point.parts) > depth:
+                depth, kind = len(point.parts), rest.split()[0]
     return kind
 
 
@@ -276,7 +279,7 @@ def _damaged(directory: Path, finding: str) -> StateError:
     return StateError(
         f"the state database is damaged ({finding})",
         location=str(directory / "state.db"),
-        hint="restore it, or move it away to ship everything again as new; nothing was overwritten",
+        hint="restore it, or move it away to ship all files again as new; nothing was overwritten",
     )
 
 

@@ -19,33 +19,35 @@ from sidecar.model.counts import MAX_COUNT
 from sidecar.model.dead_letter import DeadLetter
 from sidecar.state.database import Database
 
-_PAGE = 500
+_ROWS_PER_QUERY = 500
 _COLUMNS = ", ".join(field.name for field in fields(DeadLetter))
 
 WhenFull = Literal["block", "drop_oldest"]
 
 
 class DeadLetterLimit(msgspec.Struct, frozen=True):
-    """How many bytes of documents may lie in the dead letters, and what happens beyond that."""
+    """Maximum bytes of documents in the dead letters, and what happens when they are full."""
 
     size: int = 256 << 20
     when_full: WhenFull = "block"
 
 
-ADD_UP = f"ON CONFLICT DO UPDATE SET bytes = min({MAX_COUNT}, bytes + excluded.bytes), lines = lines + excluded.lines"
-"""How an entry of the balance grows. SQLite would go on in floating point beyond 63 bits."""
+ADD_TO_ROW = (
+    f"ON CONFLICT DO UPDATE SET bytes = min({MAX_COUNT}, bytes + excluded.bytes), lines = lines + excluded.lines"
+)
+"""Adds to a row of the balance. Beyond 63 bits SQLite would continue in floating point."""
 
 
 def add_to_balance(db: sqlite3.Connection, generation: int, sink: str, what: str, size: int, lines: int) -> None:
-    """Add to one entry of the balance."""
+    """Add to one row of the balance."""
     db.execute(
-        f"INSERT INTO balance VALUES (?, ?, ?, ?, ?) {ADD_UP}",  # noqa: S608 - a constant
+        f"INSERT INTO balance VALUES (?, ?, ?, ?, ?) {ADD_TO_ROW}",  # noqa: S608 - a constant
         (generation, sink, what, size, lines),
     )
 
 
 def add(db: sqlite3.Connection, letters: Sequence[DeadLetter]) -> int:
-    """Append letters, in the transaction of the checkpoint that passes them. Returns the size of their documents."""
+    """Append letters in the transaction of their checkpoint. Return the size of their documents."""
     sizes = [len(letter.document.encode()) for letter in letters]
     db.executemany(
         "INSERT INTO dead_letters (pipeline, sink, generation, path, start, end, document_id, target, document,"
@@ -61,19 +63,19 @@ def add(db: sqlite3.Connection, letters: Sequence[DeadLetter]) -> int:
 
 
 def enforce_limit(db: sqlite3.Connection, bound: DeadLetterLimit, added: int) -> int:
-    """Called after `added` bytes were added. Returns how many of the oldest were dropped, all counted as lost.
+    """Drop the oldest letters if the limit is exceeded after `added` bytes. Return how many; all are counted as lost.
 
-    Raises `StateError` when there is no place and nothing may be dropped. Where there was nothing before, there is
-    always place: what came at once cannot be parted.
+    Raise `StateError` if it is exceeded and nothing may be dropped. A single batch always fits into empty dead
+    letters, because it cannot be split.
     """
     kept = total_size(db)
     if kept <= bound.size or (bound.when_full == "block" and kept == added):
         return 0
     if bound.when_full == "block":
         raise StateError(
-            f"the dead letters are full ({kept} bytes of at most {bound.size})",
+            f"the dead letters are full ({kept} of {bound.size} bytes)",
             location="dead_letters.max_size",
-            hint="send them again or throw some away with `sidecar dead-letters`, or raise the limit",
+            hint="replay or purge some with `sidecar dead-letters`, or raise the limit",
         )
     dropped = 0
     while kept > bound.size:
@@ -87,7 +89,7 @@ def enforce_limit(db: sqlite3.Connection, bound: DeadLetterLimit, added: int) ->
 
 
 def remove(db: sqlite3.Connection, number: int, generation: int, sink: str, size: int, what: str) -> None:
-    """The letter is no letter any more; its `size` bytes of log become `what` in the balance."""
+    """Delete a letter; the `size` bytes of its line become `what` in the balance."""
     if not db.execute("DELETE FROM dead_letters WHERE number = ?", (number,)).rowcount:
         return
     known = db.execute(
@@ -99,14 +101,14 @@ def remove(db: sqlite3.Connection, number: int, generation: int, sink: str, size
 
 
 def total_size(db: sqlite3.Connection) -> int:
-    """Bytes of all documents that are kept."""
+    """Return the bytes of all documents in the dead letters."""
     (total,) = db.execute("SELECT coalesce(sum(size), 0) FROM dead_letters").fetchone()
     return int(total)
 
 
 @dataclass(frozen=True, slots=True)
 class DeadLetterFilter:
-    """Which dead letters are meant; what is None does not matter. `numbers` wins over everything else."""
+    """Selects dead letters; None matches everything. `numbers` takes precedence over all other fields."""
 
     numbers: tuple[int, ...] = ()
     pipeline: str | None = None
@@ -115,7 +117,7 @@ class DeadLetterFilter:
     path: str | None = None
 
     def to_sql(self) -> tuple[str, list[Any]]:
-        """A condition for SQL with its values."""
+        """Return a SQL condition and its values."""
         if self.numbers:
             return f"number IN ({', '.join('?' * len(self.numbers))})", list(self.numbers)
         wanted = {"pipeline": self.pipeline, "sink": self.sink, "kind": self.kind, "path": self.path}
@@ -130,7 +132,7 @@ class DeadLetterStore:
         self._store = store
 
     def list(self, wanted: DeadLetterFilter, limit: int = 1_000_000) -> Iterator[tuple[int, DeadLetter]]:
-        """(number, letter) of those that match, the oldest first."""
+        """Yield (number, letter) of the matching letters, the oldest first."""
         condition, values = wanted.to_sql()
         last = 0
         while limit > 0:
@@ -138,7 +140,7 @@ class DeadLetterStore:
                 rows = db.execute(
                     f"SELECT number, {_COLUMNS} FROM dead_letters"  # noqa: S608 - column names are constants
                     f" WHERE number > ? AND {condition} ORDER BY number LIMIT ?",
-                    [last, *values, min(limit, _PAGE)],
+                    [last, *values, min(limit, _ROWS_PER_QUERY)],
                 ).fetchall()
             if not rows:
                 return
@@ -147,7 +149,7 @@ class DeadLetterStore:
             last, limit = rows[-1][0], limit - len(rows)
 
     def newest(self, limit: int) -> Sequence[tuple[int, DeadLetter]]:
-        """(number, letter) of so many, the newest first."""
+        """Return (number, letter) of the last `limit` letters, the newest first."""
         with self._store.reading() as db:
             rows = db.execute(
                 f"SELECT number, {_COLUMNS} FROM dead_letters ORDER BY number DESC LIMIT ?",  # noqa: S608 - constants
@@ -156,13 +158,13 @@ class DeadLetterStore:
         return [(number, DeadLetter(*values)) for number, *values in rows]
 
     def count(self) -> int:
-        """How many there are."""
+        """Return the number of dead letters."""
         with self._store.reading() as db:
             (number,) = db.execute("SELECT count(*) FROM dead_letters").fetchone()
         return int(number)
 
     def purge(self, wanted: DeadLetterFilter) -> int:
-        """Throw away those that match; in the balance their bytes are lost. Returns how many there were."""
+        """Delete the matching letters, whose bytes are counted as lost. Return how many there were."""
         letters = list(self.list(wanted))
         with self._store.transaction() as db:
             for number, letter in letters:
@@ -172,7 +174,7 @@ class DeadLetterStore:
     def record_replay(
         self, letters: Sequence[tuple[int, DeadLetter]], rejected: Mapping[int, Rejection], now: float
     ) -> None:
-        """Remove the letters that a sink has stored; keep those it rejected again (by index), with the new reason."""
+        """Remove the letters that a sink has stored; keep those it rejected again, by index, with the new reason."""
         with self._store.transaction() as db:
             for index, (number, letter) in enumerate(letters):
                 if again := rejected.get(index):

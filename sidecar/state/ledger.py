@@ -1,4 +1,4 @@
-"""What the rooms write down in the state: generations, cuts, and the steps of checkpoints."""
+"""The state of the running sidecar: generations, boundaries and checkpoints."""
 
 from __future__ import annotations
 
@@ -26,25 +26,26 @@ class Ledger:
         self._store = store
         self.limit = bound or DeadLetterLimit()
         self._balance: dict[str, ByteCounts] | None = None
-        self._balance_of = -1
-        """Which version of the database the balance was read from; changes of ours are not counted."""
-        self._balancing = threading.Lock()
+        self._balance_version = -1
+        """Version of the database from which the balance was read; own changes do not count."""
+        self._balance_lock = threading.Lock()
 
     def add_generations(self, generations: Iterable[tuple[Generation, FileId, Fingerprint]]) -> None:
-        """New generations. Have to be durable before the first of their documents leaves."""
+        """Add new generations. Must be durable before the first of their documents is sent."""
         with self._store.transaction() as db:
             db.executemany(
                 "INSERT INTO generations (number, pipeline, path, born, device, inode, inode_generation,"
                 " covered, fingerprint, name) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
                 [
-                    (each.id, each.pipeline, path := column_of(each.path), each.created_at, str(file_id.device),
-                     str(file_id.inode), file_id.inode_generation, fingerprint.covered, fingerprint.digest, path)
-                    for each, file_id, fingerprint in generations
+                    (generation.id, generation.pipeline, path := column_of(generation.path), generation.created_at,
+                     str(file_id.device), str(file_id.inode), file_id.inode_generation,
+                     fingerprint.covered, fingerprint.digest, path)
+                    for generation, file_id, fingerprint in generations
                 ],
             )  # fmt: skip
 
     def extend(self, number: int, fingerprint: Fingerprint) -> None:
-        """The fingerprint has grown. Has to be durable before a document from beyond the old one leaves."""
+        """Store a longer fingerprint. Must be durable before a document beyond the old one is sent."""
         with self._store.transaction() as db:
             db.execute(
                 "UPDATE generations SET covered = ?, fingerprint = ? WHERE number = ?",
@@ -52,17 +53,17 @@ class Ledger:
             )
 
     def add_boundary(self, number: int, start: int, end: int) -> None:
-        """What begins at `start` is shipped up to `end`, as it is; whatever follows is a document of its own."""
+        """Record that the line at `start` is shipped unterminated up to `end`; the rest is another document."""
         with self._store.transaction() as db:
             db.execute("INSERT OR IGNORE INTO cuts VALUES (?, ?, ?)", (number, end, start))
 
     def prune_boundaries(self, number: int, before: int) -> None:
-        """Forget the cuts before this offset; every sink is beyond them."""
+        """Delete boundaries before this offset, once every sink has passed them."""
         with self._store.transaction() as db:
             db.execute("DELETE FROM cuts WHERE generation = ? AND end < ?", (number, before))
 
     def record_rename(self, number: int, name: str, seen: int) -> None:
-        """The file is now called `name`."""
+        """Record that the file is now called `name`."""
         with self._store.transaction() as db:
             db.execute(
                 "UPDATE generations SET name = ?, seen = max(seen, ?) WHERE number = ?",
@@ -70,7 +71,7 @@ class Ledger:
             )
 
     def record_move(self, number: int, file_id: FileId, name: str, seen: int) -> None:
-        """The bytes of the generation are in another file now: a copy that was made before the truncation."""
+        """Record that the content is now in another file: a copy made before the truncation."""
         with self._store.transaction() as db:
             db.execute(
                 "UPDATE generations SET device = ?, inode = ?, inode_generation = ?, name = ?, moved = 1,"
@@ -79,7 +80,7 @@ class Ledger:
             )
 
     def record_end(self, number: int, reason: str, seen: int) -> None:
-        """Nothing more can be read of the generation; `seen` is the largest size it was known to have."""
+        """Record that nothing more can be read of the generation; `seen` is its largest known size."""
         with self._store.transaction() as db:
             db.execute(
                 "UPDATE generations SET ended = ?, seen = max(seen, ?) WHERE number = ? AND ended = ''",
@@ -87,50 +88,52 @@ class Ledger:
             )
 
     def record_sizes(self, sizes: Iterable[tuple[int, int]]) -> None:
-        """These generations (number, bytes) were seen to be so large."""
+        """Record the sizes (number, bytes) that were seen of these generations."""
         with self._store.transaction() as db:
             db.executemany(
                 "UPDATE generations SET seen = max(seen, ?) WHERE number = ?", [(size, n) for n, size in sizes]
             )
 
     def mark_finished(self, number: int, at: float, is_there: bool) -> None:
-        """All sinks are through with the generation. It is forgotten a week later, or an hour if its file is gone."""
+        """Record that all sinks have settled the generation. It is dropped after a week, or after an hour if its file
+        is gone.
+        """
         at -= 0 if is_there else _FORGET_AFTER_S - _FORGET_DELETED_AFTER_S
         with self._store.transaction() as db:
             db.execute("UPDATE generations SET finished = ? WHERE number = ?", (at, number))
 
     def mark_unfinished(self, number: int) -> None:
-        """The file of a finished generation has grown, or there is a new sink for it."""
+        """Record that a finished generation has new content, or a new sink."""
         with self._store.transaction() as db:
             db.execute("UPDATE generations SET finished = NULL WHERE number = ?", (number,))
 
     def touch_finished(self, numbers: Iterable[int], at: float) -> None:
-        """The files of these finished generations are still there: remember them for another week."""
+        """Keep these finished generations for another week, because their files still exist."""
         with self._store.transaction() as db:
             db.executemany(
                 "UPDATE generations SET finished = max(finished, ?) WHERE number = ?", [(at, n) for n in numbers]
             )
 
     def commit(
-        self, pipeline: str, sink: str, advances: Sequence[CheckpointUpdate], receipt: str | None = None
+        self, pipeline: str, sink: str, updates: Sequence[CheckpointUpdate], receipt: str | None = None
     ) -> int:
-        """Checkpoints, the dead letters that they pass, the balance and the sink's own receipt, all at once.
+        """Commit checkpoints, their dead letters, the balance and the resume token of the sink together.
 
-        Returns how many old dead letters were dropped for it. Raises `StateError` if there is no place for new ones.
+        Return how many old dead letters were dropped. Raise `StateError` if there is no space for new ones.
         """
-        with self._balancing:
-            balance, self._balance = self._balance, None  # nobody knows it until this is durable
-            dropped = self._commit(pipeline, sink, advances, receipt)
+        with self._balance_lock:
+            balance, self._balance = self._balance, None  # unknown until the commit is durable
+            dropped = self._commit(pipeline, sink, updates, receipt)
             if balance is not None and not dropped:
-                for step in advances:
-                    balance.setdefault(sink, ByteCounts()).merge(step.amounts)
+                for update in updates:
+                    balance.setdefault(sink, ByteCounts()).merge(update.amounts)
                 self._balance = balance
         return dropped
 
-    def _commit(self, pipeline: str, sink: str, advances: Sequence[CheckpointUpdate], receipt: str | None) -> int:
+    def _commit(self, pipeline: str, sink: str, updates: Sequence[CheckpointUpdate], receipt: str | None) -> int:
         dropped = 0
         with self._store.transaction() as db:
-            added = sum(_advance(db, sink, step) for step in advances)
+            added = sum(_write_update(db, sink, update) for update in updates)
             if added:
                 dropped = letters.enforce_limit(db, self.limit, added)
             if receipt is not None:
@@ -138,36 +141,39 @@ class Ledger:
         return dropped
 
     def resume_token(self, pipeline: str, sink: str) -> str | None:
-        """The last receipt that was committed for this sink."""
+        """Return the last token that was committed for this sink."""
         with self._store.reading() as db:
             row = db.execute(
                 "SELECT receipt FROM receipts WHERE pipeline = ? AND sink = ?", (pipeline, sink)
             ).fetchone()
         return row[0] if row else None
 
-    def admit_targets(self, sink: str, day: str, names: Sequence[str], most: int) -> set[str]:
-        """Keep these names for the day, up to `most` in all. Return those of that day and of the day before.
+    def admit_targets(self, sink: str, day: str, names: Sequence[str], max_targets: int) -> set[str]:
+        """Store these target names for the day, up to `max_targets` in total. Return those of that day and the day
+        before.
 
-        Has to be durable before the first document with a new name leaves.
+        Must be durable before the first document with a new name is sent.
         """
-        before = str(date.fromisoformat(day) - timedelta(days=1))
+        day_before = str(date.fromisoformat(day) - timedelta(days=1))
         with self._store.transaction() as db:
-            rows = db.execute("SELECT day, name FROM targets WHERE sink = ? AND day >= ?", (sink, before)).fetchall()
+            rows = db.execute(
+                "SELECT day, name FROM targets WHERE sink = ? AND day >= ?", (sink, day_before)
+            ).fetchall()
             today = {name for kept, name in rows if kept >= day}
-            new = [name for name in names if name not in today][: max(0, most - len(today))]
+            new = [name for name in names if name not in today][: max(0, max_targets - len(today))]
             if new:
                 db.executemany("INSERT INTO targets VALUES (?, ?, ?)", [(sink, day, name) for name in new])
-                db.execute("DELETE FROM targets WHERE sink = ? AND day < ?", (sink, before))
+                db.execute("DELETE FROM targets WHERE sink = ? AND day < ?", (sink, day_before))
         return {*(name for _, name in rows), *new}
 
     def boundary_rules(self, pipeline: str) -> str:
-        """The rules by which the documents of this pipeline were parted so far, "" for one a line."""
+        """Return the rules by which this pipeline split its events so far; "" for one event per line."""
         with self._store.reading() as db:
             row = db.execute("SELECT boundaries FROM pipelines WHERE name = ?", (pipeline,)).fetchone()
         return str(row[0]) if row else ""
 
     def renumber(self, pipeline: str, numbers: Mapping[int, int], boundaries: str) -> None:
-        """Other rules from now on: generations go on under other numbers (old → new), and so under other ids."""
+        """Switch to other boundary rules: generations continue under other numbers (old → new), and so other ids."""
         with self._store.transaction() as db:
             db.execute("INSERT OR REPLACE INTO pipelines VALUES (?, ?)", (pipeline, boundaries))
             for old, new in numbers.items():
@@ -176,15 +182,15 @@ class Ledger:
                     db.execute(f"UPDATE {table} SET generation = ? WHERE generation = ?", (new, old))  # noqa: S608 - constants
 
     def unfinished(self, pipeline: str) -> list[KnownFile]:
-        """All generations of a pipeline that are not finished, the youngest first."""
+        """Return all unfinished generations of a pipeline, the newest first."""
         return self._known(pipeline, "finished IS NULL")
 
     def recently_finished(self, pipeline: str) -> list[KnownFile]:
-        """The generations that were finished to their end and are not forgotten yet, the youngest first."""
+        """Return the completely read generations that are not dropped yet, the newest first."""
         return self._known(pipeline, "finished IS NOT NULL AND ended = ''")
 
     def paths(self, pipeline: str) -> list[str]:
-        """Return the path of each generation of a pipeline when it began, and its last path."""
+        """Return the first and the last path of each generation of a pipeline."""
         with self._store.reading() as db:
             rows = db.execute("SELECT path, name FROM generations WHERE pipeline = ?", (pipeline,)).fetchall()
         return [path_of(column) for row in rows for column in row]
@@ -199,25 +205,25 @@ class Ledger:
             return [_known_file(db, pipeline, row) for row in rows]
 
     def balance(self) -> dict[str, ByteCounts]:
-        """Sink → what became of all bytes and lines that were ever settled for it.
+        """Return per sink the outcome of all bytes and lines that were ever settled.
 
-        Added up once, and again when another process has changed it: there is a row for each file of a week.
+        The sum is cached until another process changes the database, because there is a row for each file of a week.
         """
-        with self._balancing, self._store.reading() as db:
+        with self._balance_lock, self._store.reading() as db:
             (version,) = db.execute("PRAGMA data_version").fetchone()
-            if self._balance is None or version != self._balance_of:
-                self._balance, self._balance_of = _add_up(db), version
+            if self._balance is None or version != self._balance_version:
+                self._balance, self._balance_version = _add_up(db), version
             return {
                 sink: ByteCounts(dict(amounts.bytes_), dict(amounts.lines)) for sink, amounts in self._balance.items()
             }
 
     def dead_letter_bytes(self) -> int:
-        """Bytes of documents in the dead letters, also of those that another process added or took away."""
+        """Return the bytes of all documents in the dead letters, including changes by other processes."""
         with self._store.reading() as db:
             return letters.total_size(db)
 
     def forget(self, pipeline: str, now: float) -> None:
-        """Drop generations that were finished a week ago; what became of their bytes stays in the balance."""
+        """Drop generations that were finished a week ago; their bytes stay in the balance."""
         with self._store.transaction() as db:
             old = db.execute(
                 "SELECT number FROM generations WHERE pipeline = ? AND finished < ?",
@@ -227,25 +233,25 @@ class Ledger:
 
 
 def _add_up(db: sqlite3.Connection) -> dict[str, ByteCounts]:
-    found: dict[str, ByteCounts] = {}
+    balance: dict[str, ByteCounts] = {}
     # sum() fails beyond 63 bits, so the upper and the lower half of each number are added up apart.
     rows = db.execute(
         "SELECT sink, what, sum(bytes >> 32), sum(bytes & 0xffffffff), sum(lines) FROM balance GROUP BY sink, what"
     ).fetchall()
     for sink, what, upper, lower, lines in rows:
-        found.setdefault(sink, ByteCounts()).add(what, (upper << 32) + lower, lines)
-    return found
+        balance.setdefault(sink, ByteCounts()).add(what, (upper << 32) + lower, lines)
+    return balance
 
 
 def drop(db: sqlite3.Connection, numbers: Iterable[int]) -> None:
-    """Forget these generations; what became of their bytes stays in the balance."""
+    """Delete these generations; their bytes stay in the balance."""
     keys = [(number,) for number in numbers]
-    for statement in _FORGETTING:
+    for statement in _FORGET_STATEMENTS:
         db.executemany(statement, keys)
 
 
-_FORGETTING = (
-    f"INSERT INTO balance SELECT 0, sink, what, bytes, lines FROM balance WHERE generation = ? {letters.ADD_UP}",  # noqa: S608 - a constant
+_FORGET_STATEMENTS = (
+    f"INSERT INTO balance SELECT 0, sink, what, bytes, lines FROM balance WHERE generation = ? {letters.ADD_TO_ROW}",  # noqa: S608 - a constant
     "DELETE FROM balance WHERE generation = ?",
     "DELETE FROM checkpoints WHERE generation = ?",
     "DELETE FROM cuts WHERE generation = ?",
@@ -253,21 +259,21 @@ _FORGETTING = (
 )
 
 
-def _advance(db: sqlite3.Connection, sink: str, step: CheckpointUpdate) -> int:
-    """Returns the size of the dead letters that were added."""
-    point = step.checkpoint
+def _write_update(db: sqlite3.Connection, sink: str, update: CheckpointUpdate) -> int:
+    """Write one update. Return the size of the dead letters that were added."""
+    checkpoint = update.checkpoint
     db.execute(
         "INSERT OR REPLACE INTO checkpoints VALUES (?, ?, ?, ?, ?, ?)",
-        (step.generation, sink, point.offset, point.tail.length, point.tail.digest, point.done),
+        (update.generation, sink, checkpoint.offset, checkpoint.tail.length, checkpoint.tail.digest, checkpoint.done),
     )
-    db.execute("UPDATE generations SET seen = max(seen, ?) WHERE number = ?", (step.seen, step.generation))
-    for what, size in step.amounts.bytes_.items():
-        letters.add_to_balance(db, step.generation, sink, what, size, step.amounts.lines[what])
-    return letters.add(db, step.dead_letters)
+    db.execute("UPDATE generations SET seen = max(seen, ?) WHERE number = ?", (update.seen, update.generation))
+    for what, size in update.amounts.bytes_.items():
+        letters.add_to_balance(db, update.generation, sink, what, size, update.amounts.lines[what])
+    return letters.add(db, update.dead_letters)
 
 
 def column_of(path: str) -> str | bytes:
-    """A path as it stands in the state: text, or a blob if it is not UTF-8."""
+    """Return a path as a column of the state: text, or a blob if it is not UTF-8."""
     data = os.fsencode(path)
     try:
         return data.decode()
@@ -276,13 +282,13 @@ def column_of(path: str) -> str | bytes:
 
 
 def path_of(column: object) -> str:
-    """The path that stands in a column of the state."""
+    """Return the path in a column of the state."""
     return os.fsdecode(column) if isinstance(column, bytes) else str(column)
 
 
 def _known_file(db: sqlite3.Connection, pipeline: str, row: Sequence[object]) -> KnownFile:
     number, path, born, device, inode, inode_generation, covered, fingerprint, name, seen, ended, moved = row
-    points = db.execute(
+    checkpoints = db.execute(
         "SELECT sink, offset, tail_length, tail, done FROM checkpoints WHERE generation = ?", (number,)
     ).fetchall()
     cuts = db.execute("SELECT end FROM cuts WHERE generation = ? ORDER BY end", (number,)).fetchall()
@@ -296,7 +302,7 @@ def _known_file(db: sqlite3.Connection, pipeline: str, row: Sequence[object]) ->
         bool(moved),
         {
             sink: Checkpoint(offset, OverlapDigest(length, tail), bool(done))
-            for sink, offset, length, tail, done in points
+            for sink, offset, length, tail, done in checkpoints
         },
         [cut for (cut,) in cuts],
     )

@@ -1,4 +1,4 @@
-"""Finds the files that match the patterns now.
+"""Finds the files that match the patterns of a pipeline.
 
-In: glob patterns and change notifications. Out: paths with their status. Nothing here opens a log file.
+In: glob patterns. Out: `FoundFile`. Not in here: opening or reading a file (`tail`), and deciding which file it is.
 """

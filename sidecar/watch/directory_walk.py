@@ -1,4 +1,4 @@
-"""Directories below one that is open, each opened by way of the one above it, with few descriptors at a time."""
+"""Opens directories below an open one, each from its parent, with few descriptors at a time."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ import os
 from sidecar.lib.roots import open_listing
 
 _MAX_OPEN = 32
-"""However deep the application nests directories, and however many are in one directory."""
+"""Open descriptors, however deep the application nests directories and however many there are."""
 
 
 class WalkedDirectory:
-    """A directory by its name in the one above it. `prefix` is its path with the slash at the end."""
+    """A directory by its name in its parent. `prefix` is its path with a slash at the end."""
 
     __slots__ = ("above", "name", "prefix")
 
@@ -24,12 +24,12 @@ class WalkedDirectory:
         return self.prefix.rstrip("/") or "/"
 
     def find_below(self, name: str) -> WalkedDirectory:
-        """Return the directory of that name in this one."""
+        """Return the subdirectory with this name."""
         return WalkedDirectory(self, name, f"{self.prefix}{name}/")
 
 
 class DirectoryWalk:
-    """Keeps the directories open that were used last. One that was closed is reached again from the nearest above."""
+    """Keeps recently used directories open. A closed one is opened again from its nearest open ancestor."""
 
     def __init__(self, directory: int, path: str) -> None:
         self.top = WalkedDirectory(None, "", path.rstrip("/") + "/")
@@ -37,7 +37,7 @@ class DirectoryWalk:
         self._open: dict[WalkedDirectory, int] = {}
 
     def open(self, folder: WalkedDirectory) -> int:
-        """Return a descriptor of the directory, good until the next call. Raise `OSError` as open(2) does."""
+        """Return a descriptor of the directory, valid until the next call. Raise `OSError` as open(2) does."""
         if folder in self._open:
             found = self._open[folder] = self._open.pop(folder)
             return found
@@ -59,6 +59,6 @@ class DirectoryWalk:
         return found
 
     def close(self) -> None:
-        """Close all but the directory that it began at."""
+        """Close all descriptors but the one of the top directory."""
         while self._open:
             os.close(self._open.popitem()[1])

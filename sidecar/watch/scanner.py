@@ -1,4 +1,4 @@
-"""Finds the files that match globs, without following a link anywhere below the fixed part of a glob."""
+"""Finds the files that match globs, without following links below the fixed part of a glob."""
 
 from __future__ import annotations
 
@@ -18,21 +18,21 @@ import msgspec
 from sidecar.lib.roots import LinkInPath, Root, Roots
 from sidecar.watch.directory_walk import DirectoryWalk, WalkedDirectory
 
-_MAGIC = re.compile(r"[*?\[]")
-_ANY = "*"
+_WILDCARD = re.compile(r"[*?\[]")
+_ANY_NAME = "*"
 _LINK = "a symbolic link"
 _MAX_DIRECTORIES, _MAX_WATCHED_PATH = 2_000, 500
-"""Directories that are watched for new names, and the characters of their paths; in others a scan finds them."""
+"""Directories that are watched for new names, and characters of their paths. In others a scan finds new names."""
 
-_MAX_PATH = 4095
-"""Bytes of a path in Linux (limits.h), without the NUL at its end."""
+_MAX_PATH_BYTES = 4095
+"""Bytes of a path in Linux without the terminating NUL (limits.h)."""
 
 _COMPRESSED = re.compile(r"(?:.*/)?\*\.(?:gz|bz2|xz|zst|lz4|zip)")
-"""A pattern that leaves out compressed files, and says nothing of what was compressed."""
+"""A pattern that excludes all files of a compressed format, rather than certain files."""
 
 
 class FoundFile(msgspec.Struct, frozen=True, gc=False):
-    """A name that matches, and what lstat(2) says of it. `root` is the directory above the pattern, without links."""
+    """A matching name with its lstat(2) result. `root` is the directory above the pattern, without links."""
 
     path: str
     root: str
@@ -44,7 +44,7 @@ class FoundFile(msgspec.Struct, frozen=True, gc=False):
 
 @dataclass(frozen=True, slots=True)
 class Glob:
-    """One pattern: a fixed directory and the components below it. `**` stands for any number of directories."""
+    """One pattern: a fixed directory and the components below it. `**` matches any number of directories."""
 
     pattern: str
     root: Root
@@ -52,13 +52,13 @@ class Glob:
 
     @classmethod
     def from_pattern(cls, pattern: str, roots: Roots, known: Callable[[], Iterable[str]] = tuple) -> Glob:
-        """A pattern as it stands in the configuration; a relative one begins in the working directory."""
+        """Return the glob of a pattern from the configuration; relative to the working directory."""
         parts = PurePath(os.path.abspath(pattern)).parts
-        fixed = next((i for i, part in enumerate(parts) if _MAGIC.search(part)), len(parts) - 1)
+        fixed = next((i for i, part in enumerate(parts) if _WILDCARD.search(part)), len(parts) - 1)
         return cls(pattern, roots.find(str(PurePath(*parts[:fixed])), known), parts[fixed:])
 
     def leads_to(self, path: str) -> bool:
-        """Return whether the path lies below the fixed directory."""
+        """Return whether the path is below the fixed directory."""
         return path.startswith(self.root.path.rstrip("/") + "/")
 
     def matches(self, path: str) -> bool:
@@ -67,9 +67,11 @@ class Glob:
 
 
 class FileScanner:
-    """Looks at the disk. `refused`: paths that are links, FIFOs, devices or sockets → which of it. `unreadable`:
-    directories. `directories`: where new names that match may appear, as far as they are to be watched. `known`
-    returns paths that were read in earlier runs. `beat` is called for each directory and file.
+    """Lists the matching files on disk.
+
+    `refused`: paths that are links, FIFOs, devices or sockets, with the reason. `unreadable`: directories that cannot
+    be listed. `directories`: where new matching names may appear, as far as they should be watched. `known` returns
+    paths that were read in earlier runs. `beat` is called for each directory and file.
     """
 
     def __init__(
@@ -79,15 +81,15 @@ class FileScanner:
         self._beat = beat
         roots = roots or Roots()
         self.globs = [Glob.from_pattern(path, roots, known) for path in paths]
-        forbidden = tuple(each for each in exclude if not _COMPRESSED.fullmatch(each))
+        explicit = tuple(each for each in exclude if not _COMPRESSED.fullmatch(each))
         self._exclude = _matcher(tuple(exclude)) if exclude else None
-        self._forbid = _matcher(forbidden) if forbidden else None
+        self._explicit_exclude = _matcher(explicit) if explicit else None
         self.refused: dict[str, str] = {}
         self.unreadable: set[str] = set()
         self.directories: set[str] = set()
 
     def scan(self) -> list[FoundFile]:
-        """All regular files that match now, each path once, in the order of the patterns."""
+        """Return all regular files that match now, each path once, in the order of the patterns."""
         found: dict[str, FoundFile] = {}
         self.refused.clear()
         self.unreadable.clear()
@@ -98,21 +100,21 @@ class FileScanner:
                 if reached.error is not None:
                     self._cannot_reach(glob, reached.error)
                     continue
-                with closing(DirectoryWalk(reached.directory, reached.path)) as descent:
-                    self._add_matches(found, descent, glob.parts)
+                with closing(DirectoryWalk(reached.directory, reached.path)) as walk:
+                    self._add_matches(found, walk, glob.parts)
         return list(found.values())
 
     def leads_to(self, path: str) -> bool:
-        """Return whether the path lies below the fixed part of a pattern, as it was at the last scan."""
+        """Return whether the path is below the fixed part of a pattern, as of the last scan."""
         return any(glob.leads_to(path) for glob in self.globs)
 
     def covers(self, path: str) -> bool:
-        """Return whether a file of this path belongs to the pipeline."""
+        """Return whether a file with this path belongs to the pipeline."""
         return any(glob.matches(path) for glob in self.globs) and not _is_named(self._exclude, path)
 
     def forbids(self, path: str) -> bool:
-        """Return whether `exclude` names the file, and not merely all compressed ones."""
-        return _is_named(self._forbid, path)
+        """Return whether `exclude` names this file, rather than all compressed ones."""
+        return _is_named(self._explicit_exclude, path)
 
     def _cannot_reach(self, glob: Glob, error: OSError) -> None:
         if isinstance(error, LinkInPath):
@@ -120,10 +122,10 @@ class FileScanner:
         elif not isinstance(error, FileNotFoundError):
             self.unreadable.add(glob.root.path)
 
-    def _add_matches(self, found: dict[str, FoundFile], descent: DirectoryWalk, parts: tuple[str, ...]) -> None:
-        root, exclude = descent.top.path, self._exclude
-        for folder, names in self._below(descent, parts):
-            directory, prefix = descent.open(folder), folder.prefix
+    def _add_matches(self, found: dict[str, FoundFile], walk: DirectoryWalk, parts: tuple[str, ...]) -> None:
+        root, exclude = walk.top.path, self._exclude
+        for folder, names in self._below(walk, parts):
+            directory, prefix = walk.open(folder), folder.prefix
             for name in names:
                 self._beat()
                 path = prefix + name
@@ -146,34 +148,38 @@ class FileScanner:
             self.unreadable.add(folder.path)
             return None
 
-    def _below(self, descent: DirectoryWalk, parts: tuple[str, ...]) -> Iterator[tuple[WalkedDirectory, list[str]]]:
-        """Depth first. The stack is ours: the application may nest directories deeper than Python nests calls."""
-        waiting = [(descent.top, parts)]
+    def _below(self, walk: DirectoryWalk, parts: tuple[str, ...]) -> Iterator[tuple[WalkedDirectory, list[str]]]:
+        """Yield directories with matching names, depth first. Not recursive: directories may be nested deeper than
+        calls.
+        """
+        waiting = [(walk.top, parts)]
         while waiting:
             self._beat()
             folder, (first, *rest) = waiting.pop()
             if first == "**":
-                below = self._names(descent, folder, _ANY, of=self._is_folder)
+                below = self._names(walk, folder, _ANY_NAME, of=self._is_folder)
                 waiting += [(folder.find_below(name), (first, *rest)) for name in reversed(below)]
-                waiting.append((folder, tuple(rest or (_ANY,))))
+                waiting.append((folder, tuple(rest or (_ANY_NAME,))))
             elif rest:
-                below = self._names(descent, folder, first, of=self._is_folder)
+                below = self._names(walk, folder, first, of=self._is_folder)
                 waiting += [(folder.find_below(name), tuple(rest)) for name in reversed(below)]
-            elif names := self._names(descent, folder, first):
+            elif names := self._names(walk, folder, first):
                 yield folder, names
 
     def _names(
-        self, descent: DirectoryWalk, folder: WalkedDirectory, pattern: str,
+        self, walk: DirectoryWalk, folder: WalkedDirectory, pattern: str,
         of: Callable[[WalkedDirectory, os.DirEntry[str]], bool] | None = None,
     ) -> list[str]:  # fmt: skip
-        """What a directory holds that matches, by name. What does not match is not kept: there may be any number."""
+        """Return the matching names in a directory, sorted. Other names are not kept, because there may be any
+        number.
+        """
         matches, hidden = _matcher((pattern,)), pattern.startswith(".")
         if len(self.directories) < _MAX_DIRECTORIES and len(folder.prefix) <= _MAX_WATCHED_PATH:
             self.directories.add(folder.path)
         try:
-            if len(folder.prefix) > _MAX_PATH // 4 and len(os.fsencode(folder.prefix)) > _MAX_PATH + 1:
-                raise OSError(errno.ENAMETOOLONG, "a path that is too long")
-            with os.scandir(descent.open(folder)) as entries:
+            if len(folder.prefix) > _MAX_PATH_BYTES // 4 and len(os.fsencode(folder.prefix)) > _MAX_PATH_BYTES + 1:
+                raise OSError(errno.ENAMETOOLONG, "the path is too long")
+            with os.scandir(walk.open(folder)) as entries:
                 return sorted(
                     entry.name
                     for entry in entries
@@ -196,7 +202,7 @@ class FileScanner:
 
 @lru_cache
 def _matcher(patterns: tuple[str, ...]) -> Callable[[str], object]:
-    """Return a function that tells whether a text fits one of the patterns."""
+    """Return a function that matches a text against these patterns."""
     return re.compile("|".join(map(translate, patterns))).match
 
 
@@ -205,15 +211,15 @@ def _is_named(matcher: Callable[[str], object] | None, path: str) -> bool:
 
 
 def _matches(parts: tuple[str, ...], names: Sequence[str]) -> bool:
-    """Return whether these components lead to these names; `**` is any number of directories."""
+    """Return whether these components match these names; `**` matches any number of directories."""
     if parts[-1] == "**":
-        parts = (*parts, _ANY)
+        parts = (*parts, _ANY_NAME)
     places = {0}
     for name in names:
         after = set()
         for place in places:
             while place < len(parts) and parts[place] == "**":
-                if _fits(_ANY, name):
+                if _fits(_ANY_NAME, name):
                     after.add(place)
                 place += 1
             if place < len(parts) and _fits(parts[place], name):
@@ -223,6 +229,6 @@ def _matches(parts: tuple[str, ...], names: Sequence[str]) -> bool:
 
 
 def _fits(pattern: str, name: str) -> bool:
-    """Return whether a name fits, as the shell does it: a leading dot is matched only by a leading dot."""
+    """Return whether a name matches like in a shell: only a leading dot matches a leading dot."""
     is_hidden = name.startswith(".") and not pattern.startswith(".")
     return not is_hidden and _matcher((pattern,))(name) is not None

@@ -262,7 +262,7 @@ def test_a_pattern_sees_one_line_and_its_beginning_only() -> None:
     [r"^(\w+\.?)+:", r"(a|b)*c", r"((?:x)+y?)+", r"(?P<a>.+)+x", r"(?:(?:a{1,9}){2,}b)", r"(.)\1", "(?<=x)y"],
 )
 def test_a_pattern_that_could_take_for_ever_is_refused(pattern: str) -> None:
-    with pytest.raises(ValidationError, match=r"can take for ever|cannot be used"):
+    with pytest.raises(ValidationError, match=r"can take|is not allowed"):
         MultilineSettings(start=pattern)
 
 
@@ -330,7 +330,7 @@ def test_carriage_returns_blank_lines_and_wrong_bytes_within_an_event() -> None:
     ],
 )  # fmt: skip
 def test_a_pattern_that_may_try_too_many_ways_on_a_line_is_refused(pattern: str) -> None:
-    with pytest.raises(ValidationError, match="can take for ever"):
+    with pytest.raises(ValidationError, match="can take"):
         MultilineSettings(start=pattern)
 
 

@@ -61,7 +61,7 @@ def test_checkpoints_are_changed_only_when_somebody_says_which_and_no_sidecar_ru
 ) -> None:
     state = ("--state-dir", f"{tmp_path}/state")
     nowhere = sidecar("checkpoints", "rewind", "--all", *state)
-    assert (nowhere.returncode, "there is no state here" in nowhere.stderr) == (2, True)
+    assert (nowhere.returncode, "no state database found" in nowhere.stderr) == (2, True)
     with running(tmp_path / "own.log", *arguments):
         eventually(lambda: len(stored(tmp_path)) == LINES, "all is stored")
         assert sidecar("checkpoints", "list", *state).returncode == 0

@@ -120,7 +120,7 @@ def test_an_older_state_is_upgraded_and_keeps_what_it_knows(tmp_path: Path) -> N
 
 
 def test_a_state_that_cannot_be_written_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(StateError, match="cannot be used"):
+    with pytest.raises(StateError, match="cannot use the state directory"):
         open_database(Path("/proc/state"))
 
 
@@ -134,7 +134,7 @@ def test_a_state_from_a_newer_version_is_refused(tmp_path: Path) -> None:
 
 def test_a_file_in_place_of_the_directory_is_said_in_one_sentence(tmp_path: Path) -> None:
     (tmp_path / "state").write_text("a file")
-    with pytest.raises(StateError, match="cannot be used"):
+    with pytest.raises(StateError, match="cannot use the state directory"):
         open_database(tmp_path / "state")
 
 
