@@ -29,10 +29,12 @@ def run(options: argparse.Namespace) -> int:
     """Return 0 when everything is delivered, 1 after the timeout. The sidecar continues in either case."""
     directory = open_state_directory(options)
     try:
-        status, told = ask(directory, f"POST /drain?timeout={options.timeout}", options.timeout + _ANSWER_MARGIN_S)
+        status, response = ask(
+            directory, f"POST /drain?timeout={options.timeout}", options.timeout + _ANSWER_MARGIN_S
+        )
     except (SidecarNotRunning, TimeoutError) as error:
         reason = "the sidecar does not answer in time" if isinstance(error, TimeoutError) else str(error)
         put_error(f"{reason} ({directory}); name its state directory with --state-dir")
         return 1
-    put_line(str(told["text"]))
+    put_line(str(response["text"]))
     return 0 if status == 200 else 1

@@ -35,11 +35,11 @@ def ask_probe(directory: Path, request: str, kind: str) -> tuple[bool, str]:
     A sidecar that is parked because of an unusable state directory has no socket there, but is not dead.
     """
     try:
-        status, told = ask(directory, request)
+        status, response = ask(directory, request)
     except TimeoutError:
         return False, "the sidecar does not answer in time"
     except SidecarNotRunning as error:
         if error.could_be:
             return False, f"{error} ({directory})"
         return kind != "ready", f"the state directory {directory} cannot be used"
-    return status == 200, str(told["text"])
+    return status == 200, str(response["text"])

@@ -83,16 +83,16 @@ def _describe_problems(facts: Mapping[str, Any]) -> Iterator[Text]:
         yield make_text(f"not read: {more:,} more paths", "yellow")
     for each in facts["shippers"]:
         if refused := each["tally"]["refusals"]:
-            told = ", ".join(f"{count:,} {kind}" for kind, count in sorted(refused.items()))
+            counts = ", ".join(f"{count:,} {kind}" for kind, count in sorted(refused.items()))
             place = f"{each['pipeline']} to {each['sink']}"
             yield make_text(
-                f"{place}: dead letters since the start: {told}; see `sidecar dead-letters list`", "yellow"
+                f"{place}: dead letters since the start: {counts}; see `sidecar dead-letters list`", "yellow"
             )
     for each in facts["balance"]:
         lost = {what[5:]: size for what, size in each["bytes"].items() if what.startswith("lost:") and size}
         if lost:
-            told = ", ".join(f"{_size_text(size)} {reason}" for reason, size in sorted(lost.items()))
-            yield make_text(f"{each['sink']}: lost: {told}", "bold red")
+            counts = ", ".join(f"{_size_text(size)} {reason}" for reason, size in sorted(lost.items()))
+            yield make_text(f"{each['sink']}: lost: {counts}", "bold red")
 
 
 def _sinks_table(facts: Mapping[str, Any], before: Mapping[str, Any] | None) -> Table:

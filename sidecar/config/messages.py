@@ -203,7 +203,7 @@ def _describe(item: Any, known_names: set[str]) -> str:
         known = [tag.strip(" '") for tag in str(context["expected_tags"]).split(",")]
         return f': "{context["tag"]}" is not known{suggest(str(context["tag"]), known)}'
     if kind == "union_tag_not_found":
-        return "needs a `type`"
+        return "needs a `type`" if isinstance(item["input"], Mapping) else _MESSAGES["model_attributes_type"]
     if kind == "value_error":
         return f"is wrong: {context['error']}"
     if kind == "string_pattern_mismatch" and item["loc"][-1:] == ("[key]",):
