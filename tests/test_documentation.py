@@ -111,6 +111,18 @@ def test_the_index_links_to_every_page() -> None:
     assert missing == ["index.md"]
 
 
+def test_the_architecture_has_a_row_for_each_package_and_names_modules_that_exist() -> None:
+    rows = re.findall(
+        r"^\| `(\w+)` \| (.*) \|$", (ROOT / "docs" / "design" / "architecture.md").read_text(), re.MULTILINE
+    )
+    package = ROOT / "sidecar"
+    packages = [path.parent.name for path in package.glob("*/__init__.py")]
+    assert sorted(name for name, _ in rows) == sorted([*packages, "testing", "errors"])
+    for name, cells in rows:
+        for module in re.findall(r"`([a-z_]+)/?`", cells.rpartition(" | ")[2]):
+            assert any((package / name).glob(f"{module}*")), f"{name}: {module}"
+
+
 def test_the_decisions_are_listed_and_numbered() -> None:
     folder = ROOT / "docs" / "design" / "decisions"
     listed = re.findall(r"\| \[(\d{4})\]\((\1-[a-z0-9-]+\.md)\) \|", (folder / "README.md").read_text())
