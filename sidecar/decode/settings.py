@@ -31,11 +31,10 @@ class MultilineSettings(SettingsModel):
 
     preset: Annotated[str | None, SHOWN] = None
     """`java`, `python`, `go`, `ruby`, `node`, `dotnet`, `php`, `rust`, `postgresql`, `mysql_slow`, `cri`, `docker`,
-    or `indent`: an indented line belongs to the line before it."""
+    or `indent`, which joins indented lines to the line before them."""
 
     start: str | None = None
-    """Pattern of a line that begins an event, in the syntax of Python's `re`. It sees the first 512 bytes of a line.
-    """
+    """Pattern of a line that starts an event (Python's `re`); it sees the first 512 bytes of a line."""
 
     # Checkpoints hold these rules under the name that 0.1 gave it; another name would mean other boundaries.
     continuation: Annotated[str | None, Field(serialization_alias="more")] = None
@@ -45,10 +44,10 @@ class MultilineSettings(SettingsModel):
     """Pattern of the last line of an event."""
 
     timeout: Duration = 2.0
-    """Seconds without new bytes after which the last event is complete."""
+    """Time without a new byte after which the last event is complete."""
 
     max_lines: Annotated[int, Field(ge=2)] = 1000
-    """Maximum number of lines of one event; the rest becomes another event, and both are marked."""
+    """Maximum lines of one event. The rest becomes a separate event, and both are marked."""
 
     @field_validator("preset")
     @classmethod

@@ -61,7 +61,7 @@ class JsonSettings(SettingsModel):
     """Name of the parser."""
 
     target: str | None = None
-    """Dotted path under which the fields go. Default: the root of the document."""
+    """Dotted path under which the fields are put. Default: the root of the document."""
 
 
 def _validate_path(path: str) -> str:
@@ -83,11 +83,11 @@ class RegexSettings(SettingsModel):
     """Name of the parser."""
 
     pattern: str
-    """The pattern, in the syntax of Python's `re` and of the `regex` library. It must match the whole line."""
+    """The pattern (`regex` library, a superset of Python's `re`); it must match the whole line."""
 
     types: Types = Field(default_factory=dict)
-    """Types of fields that are not text: name of the group, and `integer`, `float`, `boolean`, `date`, `ip` or
-    `string`. A value that cannot be converted stays text and is reported in `error.message`."""
+    """Types by group: `integer`, `float`, `boolean`, `date`, `ip` or `string` (default). A value that does not
+    convert stays a string, and `error.message` reports it."""
 
     @field_validator("pattern")
     @classmethod
@@ -104,14 +104,14 @@ class GrokSettings(SettingsModel):
     """Name of the parser."""
 
     pattern: str
-    """The pattern, with `%{NAME:field}` or `%{NAME:field:int}` for each field. It may match anywhere in the line.
+    """The pattern, with `%{NAME:field}` or `%{NAME:field:int}` for each field; it may match anywhere in the line.
     `[a][b]` and `a.b` are the same field."""
 
     patterns: dict[Annotated[str, Field(pattern=r"^\w+$")], str] = Field(default_factory=dict)
-    """Custom patterns by name, for `pattern` and each other. They take precedence over built-in ones."""
+    """Custom patterns by name, which `pattern` and each other may use. They take precedence over built-in ones."""
 
     types: Types = Field(default_factory=dict)
-    """Types of fields as for `regex`, in addition to those in the pattern."""
+    """Types as for `regex`, in addition to those in the pattern."""
 
     @model_validator(mode="after")
     def _check_references(self) -> GrokSettings:
@@ -126,13 +126,13 @@ class DissectSettings(SettingsModel):
     """Name of the parser."""
 
     pattern: str
-    """The pattern, with `%{field}` for each field. It must match the whole line."""
+    """The pattern, with `%{field}` for each field; it must match the whole line."""
 
     append_separator: str = ""
-    """Text between the parts of a field that `%{+field}` appends to."""
+    """Text between the parts of a field with `%{+field}`."""
 
     types: Types = Field(default_factory=dict)
-    """Types of fields that are not text, as for `regex`."""
+    """Types, as for `regex`."""
 
     @field_validator("pattern")
     @classmethod
@@ -148,15 +148,15 @@ class CsvSettings(SettingsModel):
     """Name of the parser."""
 
     columns: Annotated[tuple[FieldPath, ...], Field(min_length=1)]
-    """Name of each value, in their order; a dotted name is nested. A header line is not read, because reading may
-    start anywhere in a file."""
+    """Names of the values, in order; a dotted one is nested. A header in the file is not used, because reading may
+    start anywhere."""
 
     delimiter: Annotated[str, Field(pattern=r'^[^\r\n"\x00]$')] = ","
-    """The character between values, such as `;` or a tab (`"\\t"`)."""
+    """One character between values, such as `;` or a tab (`"\\t"`)."""
 
     types: Types = Field(default_factory=dict)
-    """Types of fields that are not text: path, and `integer`, `float`, `boolean`, `date`, `ip` or `string`. A value
-    that cannot be converted stays text and is reported in `error.message`."""
+    """Types by column: `integer`, `float`, `boolean`, `date`, `ip` or `string` (default). A value that does not
+    convert stays a string, and `error.message` reports it."""
 
     @model_validator(mode="after")
     def _check_columns(self) -> CsvSettings:
@@ -175,7 +175,7 @@ class LogfmtSettings(SettingsModel):
     """Name of the parser."""
 
     types: Types = Field(default_factory=dict)
-    """Types of fields that are not text, as for `csv`."""
+    """Types, as for `csv`."""
 
 
 def _expand_name(value: object) -> object:
@@ -263,8 +263,7 @@ class ContainerSettings(SettingsModel):
     """Name of the parser."""
 
     content: Content | None = None
-    """Parser of the message that the container wrote, by name or with options. Default: the text goes to `message`.
-    """
+    """Parser of the container's message, by name or with options. Default: the message is stored as `message`."""
 
 
 JOINING = {"cri": "cri", "docker": "docker", "mysql_slow": "mysql_slow"}
@@ -291,14 +290,14 @@ class TimestampSettings(SettingsModel):
     """Which field holds the timestamp of an event, and in which format."""
 
     field: str | None = None
-    """Name of the field. Default for JSON: `@timestamp`, `timestamp`, `time` and `ts` are tried."""
+    """Name of the field. Default for JSON: the first of `@timestamp`, `timestamp`, `time` and `ts`."""
 
     formats: Annotated[tuple[str, ...], COMMAS] = ()
-    """Tried in order: `iso8601`, `epoch`, `epoch_ms`, `epoch_us`, `epoch_ns`, `common_log`, or a strptime format such
-    as `%d/%b/%Y %H:%M:%S`. Default: ISO 8601 and epoch."""
+    """Formats, tried in order: `iso8601`, `epoch`, `epoch_ms`, `epoch_us`, `epoch_ns`, `common_log`, or a strptime
+    format such as `%d/%b/%Y %H:%M:%S`. Default: `iso8601` and `epoch`."""
 
     zone: Annotated[str, SHOWN] = "UTC"
-    """IANA name of the time zone of timestamps without one."""
+    """IANA name of the zone of times without one."""
 
     @field_validator("zone")
     @classmethod

@@ -94,15 +94,15 @@ class SinkSettings(SettingsModel):
     """Name of the sink as `sidecar plugins` lists it."""
 
     batch_records: PositiveInt = 10_000
-    """Send when this many documents wait. No batch has more."""
+    """Maximum number of documents in a batch. A full batch is sent at once."""
 
     batch_bytes: Size = 1 << 20
-    """Send when this many bytes wait: bytes of log, or half of the bytes of the documents where that is more.
-    `limits.memory` may make it less."""
+    """Send when this many bytes wait: bytes of log, or half of the bytes of the documents if that is more.
+    `limits.memory` may lower the limit."""
 
     linger: Duration = 0.1
-    """Seconds that a document waits for others before it is sent; the first one after silence never waits. With less
-    than `0.1s` a file that grows is looked at sooner, too, down to every 20 ms."""
+    """Time that a document waits for others before it is sent; the first one after a pause does not wait. With less
+    than `0.1s`, growing files are also polled more often, up to every 20 ms."""
 
     single_pipeline: ClassVar[bool] = False
     """Whether the sink can take the lines of one pipeline only."""

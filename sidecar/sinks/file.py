@@ -22,7 +22,7 @@ class FileSettings(SinkSettings):
     """A file of newline-delimited JSON."""
 
     path: Path
-    """The file; made if it is not there. In a URL: `file:///absolute/out.ndjson`."""
+    """The file; created if it is missing. In a URL: `file:///absolute/out.ndjson`."""
 
     single_pipeline: ClassVar[bool] = True
     schemes: ClassVar[tuple[str, ...]] = ("file",)

@@ -31,10 +31,11 @@ class SQLiteSettings(SinkSettings):
     """SQLite, embedded in the sidecar."""
 
     path: Path
-    """The database file; made if it is not there. In a URL: `sqlite:///relative.db` or `sqlite:////absolute.db`."""
+    """The database file; created if it is missing. In a URL: `sqlite:///relative.db` or `sqlite:////absolute.db`."""
 
     table: Annotated[str, SHOWN, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")] = "logs"
-    """The table, with the columns `id`, `time` (event time as written) and `document` (JSON). `?table=` in a URL."""
+    """The table, with the columns `id`, `time` (time of the event, as written) and `document` (JSON). `?table=` in a
+    URL."""
 
     schemes: ClassVar[tuple[str, ...]] = ("sqlite",)
 

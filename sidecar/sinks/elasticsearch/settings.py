@@ -34,61 +34,60 @@ class ElasticsearchSettings(SinkSettings):
     """Elasticsearch 8 or 9, through the official client."""
 
     url: str = ""
-    """Everything in one: `elasticsearch://user:password@host:9200,host2/index`, or `elasticsearch+https://…`; other
-    settings of this sink may follow as `?pipeline=…&compress=true`. User and password are taken out of it."""
+    """Everything in one: `elasticsearch://user:password@host:9200,host2/index`, or `elasticsearch+https://…`. Other
+    settings of this sink may follow as `?pipeline=…&compress=true`. User and password are never shown."""
 
     hosts: Annotated[tuple[str, ...], SHOWN] = ()
-    """The same as a list: `https://host:9200`, with a path if a proxy stands in front. Port 9200 if none is given."""
+    """The hosts as a list: `https://host:9200`, with a path if there is a proxy. Default port: 9200."""
 
     index: Annotated[str, SHOWN] = "logs"
-    """Index, alias or data stream. `%Y.%m.%d` and the like are filled in from the event's time in UTC, and
-    `{service.name:other}` from the document: the value of a field, or what stands for one that is missing."""
+    """Index, alias or data stream. `%Y.%m.%d` is the time of the event in UTC, `{service.name:other}` the value of a
+    field, or the word after the colon if the field is missing."""
 
     max_targets: PositiveInt = 1000
-    """Indexes that documents may begin to use on one day (UTC), by a date or a field in the name. Documents for
-    further ones go to the name with what stands for missing fields and the day on which the sidecar first saw their
-    file."""
+    """Indexes that dates and fields in the name may start to use on one day (UTC). Other documents go to the name
+    with the word for missing fields and the day on which the sidecar first saw their file."""
 
     username: Annotated[str, SHOWN] = ""
     """User for basic authentication."""
 
     password: SecretStr | None = None
-    """Password of that user. Better given as a file."""
+    """Password of that user. Prefer `password_file`."""
 
     password_file: Annotated[Path | None, SECRET_FILE] = None
-    """File that holds the password; read again when it changes."""
+    """File with the password; read again when it changes."""
 
     api_key: SecretStr | None = None
     """API key, encoded or as `id:key`, instead of user and password."""
 
     api_key_file: Annotated[Path | None, SECRET_FILE] = None
-    """File that holds the API key; read again when it changes."""
+    """File with the API key; read again when it changes."""
 
     ca_file: Path | None = None
-    """Certificate authorities that may sign the server's certificate (PEM), instead of the well-known ones."""
+    """Certificate authorities that may sign the server's certificate (PEM). Default: the well-known ones."""
 
     client_certificate_file: Path | None = None
-    """Certificate that we show to the server (PEM); it may hold the key as well."""
+    """Client certificate (PEM); it may include the key."""
 
     client_key_file: Annotated[Path | None, SECRET_FILE] = None
-    """Key of that certificate (PEM)."""
+    """Key of the client certificate (PEM)."""
 
     verify: bool = True
-    """Whether the server's certificate is checked. Without it anybody on the way can read and change the logs."""
+    """Verify the server's certificate. Without it, anyone on the network path can read and change the logs."""
 
     pipeline: Annotated[str, SHOWN] = ""
-    """Ingest pipeline that the documents go through."""
+    """Ingest pipeline for the documents."""
 
     document_id: Literal["position", "none"] = "position"
-    """`position`: each document has the id of its place in the file, so that nothing is stored twice. `none`: the
-    server makes ids, which is faster, and a retry may store a document again."""
+    """`position`: the id of a document is its position in the file, so nothing is stored twice. `none`: the server
+    generates ids, which is faster, and a retry may store a document twice."""
 
     timeout: Duration = 30.0
-    """Seconds that one request may take, from the connection to the end of the answer. Only the resolution of the
-    host name is left to the timeouts of the system's resolver."""
+    """Limit for one request, from the connection to the end of the response. The resolution of the host name has the
+    time limit of the system's resolver."""
 
     compress: bool = False
-    """Send requests with gzip: less network, more processor time."""
+    """Compress requests with gzip: less network, more CPU."""
 
     schemes: ClassVar[tuple[str, ...]] = ("elasticsearch", "elasticsearch+https")
 

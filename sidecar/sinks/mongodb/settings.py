@@ -45,49 +45,49 @@ class MongoDBSettings(SinkSettings):
     """MongoDB 5 or newer, through the official driver."""
 
     batch_bytes: Size = 384 << 10
-    """Send when this many bytes wait, counted as for other sinks. Less than for those, because the driver holds a
-    request three times while it is made."""
+    """Send when this many bytes wait, counted as for other sinks. Lower than for those, because the driver holds a
+    request three times while it builds it."""
 
     url: str
-    """Connection string: `mongodb://user:password@host:27017,host2/database?collection=c`, or `mongodb+srv://…`. Any
-    option of the driver may follow. User and password are taken out of it."""
+    """Connection string: `mongodb://user:password@host:27017,host2/database?collection=c`, or `mongodb+srv://…`.
+    Options of the driver may follow. User and password are never shown."""
 
     database: Annotated[str, SHOWN] = "logs"
     """Database. If the URL has one too, that one only says where the user is defined."""
 
     collection: Annotated[str, SHOWN] = "logs"
-    """Collection. `%Y.%m.%d` and the like are filled in from the event's time in UTC, and `{service.name:other}` from
-    the document: the value of a field, or what stands for one that is missing."""
+    """Collection. `%Y.%m.%d` is the time of the event in UTC, `{service.name:other}` the value of a field, or the
+    word after the colon if the field is missing."""
 
     max_targets: PositiveInt = 1000
-    """Collections that documents may begin to use on one day (UTC), by a date or a field in the name. Documents for
-    further ones go to the name with what stands for missing fields and the day on which the sidecar first saw their
-    file."""
+    """Collections that dates and fields in the name may start to use on one day (UTC). Other documents go to the name
+    with the word for missing fields and the day on which the sidecar first saw their file."""
 
     username: Annotated[str, SHOWN] = ""
-    """User; the method of authentication is negotiated, or given as `authMechanism` in the URL."""
+    """User. The authentication method is negotiated, or set as `authMechanism` in the URL."""
 
     password: SecretStr | None = None
-    """Password of that user. Better given as a file."""
+    """Password of that user. Prefer `password_file`."""
 
     password_file: Annotated[Path | None, SECRET_FILE] = None
-    """File that holds the password; read again when it changes."""
+    """File with the password; read again when it changes."""
 
     ca_file: Path | None = None
-    """Certificate authorities that may sign the server's certificate (PEM); turns TLS on."""
+    """Certificate authorities that may sign the server's certificate (PEM); enables TLS."""
 
     write_concern: Annotated[str | int, SHOWN] = "majority"
-    """How many members of the replica set must have a document before it counts as stored: a number, `majority`, or
-    the name of a custom concern. With less than `majority` a change of primary can lose documents."""
+    """Members of the replica set that must have a document before it counts as stored: a number, `majority`, or the
+    name of a custom concern. With less than `majority`, a change of the primary can lose documents."""
 
     journal: bool = True
-    """Whether a document must be in the journal on disk before it counts as stored."""
+    """Require a document to be in the journal on disk before it counts as stored."""
 
     expire_after: Duration | None = None
-    """Delete documents when their event is so long ago, by an index on `@timestamp` that is made if it is missing."""
+    """Delete documents this long after the time of their event, by an index on `@timestamp` that is created if it is
+    missing."""
 
     timeout: Duration = 30.0
-    """Seconds that writing one batch may take, from the connection to the last answer."""
+    """Limit for writing one batch, from the connection to the last response."""
 
     schemes: ClassVar[tuple[str, ...]] = ("mongodb", _SRV)
 

@@ -35,16 +35,16 @@ class RedactionRuleSettings(SettingsModel):
     """One thing that has to go, where its name alone does not say enough."""
 
     name: str | None = None
-    """One of the known names."""
+    """Name of a built-in detector."""
 
     pattern: str | None = None
-    """A pattern of your own, in the syntax of the `regex` library; with groups only the last one goes."""
+    """A custom pattern (`regex` library). With groups, only the last group is redacted."""
 
     field: str | None = None
-    """Dotted path of a field; all of its value goes."""
+    """Dotted path of a field; its whole value is redacted."""
 
     action: Action | None = None
-    """What becomes of it; as for all others unless told."""
+    """Action for this item. Default: the action of the transform."""
 
     @field_validator("name")
     @classmethod
@@ -83,13 +83,13 @@ class RedactSettings(SettingsModel):
         ],
         Field(min_length=1),
     ]
-    """Names, patterns and fields."""
+    """Detectors, patterns and fields."""
 
     action: Action = "mask"
-    """`mask` writes `[REDACTED]`, `hash` a mark that is the same for the same text, `drop` nothing."""
+    """`mask` writes `[REDACTED]`, `hash` a keyed hash that is equal for equal text, `drop` nothing."""
 
     salt_file: Annotated[Path | None, SECRET_FILE] = None
-    """File with the secret that makes marks unguessable; at least 16 bytes. `hash` needs it."""
+    """File with the key of the hash, at least 16 bytes. Required by `hash`."""
 
     @model_validator(mode="after")
     def _salted(self) -> RedactSettings:
