@@ -125,10 +125,10 @@ def test_the_architecture_has_a_row_for_each_package_and_names_modules_that_exis
 
 def test_the_decisions_are_listed_and_numbered() -> None:
     folder = ROOT / "docs" / "design" / "decisions"
-    listed = re.findall(r"\| \[(\d{4})\]\((\1-[a-z0-9-]+\.md)\) \|", (folder / "README.md").read_text())
-    assert [name for _, name in listed] == sorted(path.name for path in folder.glob("[0-9]*.md"))
-    for number, name in listed:
-        assert (folder / name).read_text().startswith(f"# {int(number)}. ")
+    listed = re.findall(r"\| \[(\d{4})\]\((\1-[a-z0-9-]+\.md)\) \| (.*) \|", (folder / "README.md").read_text())
+    assert [name for _, name, _ in listed] == sorted(path.name for path in folder.glob("[0-9]*.md"))
+    for number, name, title in listed:
+        assert (folder / name).read_text().startswith(f"# {int(number)}. {title}\n")
 
 
 @pytest.mark.parametrize("command", COMMANDS)
