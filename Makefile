@@ -1,4 +1,4 @@
-# One target for each habit. Each prepares what it needs; a fresh machine needs Python >= 3.11 and make.
+# Each target prepares what it needs; a fresh machine needs Python >= 3.11 and make.
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
@@ -12,22 +12,22 @@ MINUTES ?= 60
 .PHONY: help demo test test-cluster check format bench fuzz soak torture components image bench-check requirements linear soak-hostile docs
 
 help:
-	@echo "make demo    the main job on the embedded database: an application, a kill, a balance"
+	@echo "make demo    an application, a kill -9, and the balance, on the embedded database"
 	@echo "make test    all tests, with the real Elasticsearch and a MongoDB-protocol server"
 	@echo "make test-cluster   the tests on a real Kubernetes node; needs root"
 	@echo "make check   formatting, lint, types, import contracts, warnings of the C compiler"
-	@echo "make docs    writes the tables of docs/reference/configuration.md from the settings"
-	@echo "make bench   CPU, time and memory for 1,000,000 lines, beside the bare job and the peers; BENCH=--quick is short"
-	@echo "make bench-check   is anything slower than it was recorded? Says so, and never fails for it"
-	@echo "make fuzz    bytes that reach new code, SECONDS=60 for each target: is every property kept? TARGETS=... for some"
-	@echo "make requirements  pins the requirements again, with the hashes of their files; UPGRADE=--upgrade takes newer ones"
-	@echo "make linear  does the work for a line grow with its length? All parsers and transforms; takes an hour"
-	@echo "make soak    a sidecar for MINUTES=60, with rotation and outages: does it grow, is every line there?"
-	@echo "make soak-hostile  a hostile application beside a well-behaved one for MINUTES=60"
-	@echo "make torture every kind of rotation, with kills and chaos; TORTURE=--help tells its options"
+	@echo "make docs    write the tables of docs/reference/configuration.md from the settings"
+	@echo "make bench   CPU, time and memory for 1,000,000 lines, compared with peers; BENCH=--quick is short"
+	@echo "make bench-check   compare with recorded benchmark ratios (informational)"
+	@echo "make fuzz    coverage-guided fuzzing, SECONDS=60 for each target; TARGETS=... selects targets"
+	@echo "make requirements  pin the requirements with hashes; UPGRADE=--upgrade takes newer versions"
+	@echo "make linear  check that the work for a line grows linearly with its length; takes an hour"
+	@echo "make soak    run a sidecar for MINUTES=60 with rotation and outages; checks memory and every line"
+	@echo "make soak-hostile  run a hostile application next to a well-behaved one for MINUTES=60"
+	@echo "make torture every kind of rotation, with kills and outages; TORTURE=--help prints its options"
 
 $(READY): $(REQUIREMENTS) pyproject.toml $(COMPILED)
-	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "log-sidecar needs Python 3.11 or newer; say make PYTHON=/path/to/python3.11")'
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "log-sidecar needs Python 3.11 or newer; run make PYTHON=/path/to/python3.11")'
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes $(addprefix -r ,$(REQUIREMENTS))
 	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
