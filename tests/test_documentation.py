@@ -131,6 +131,27 @@ def test_the_decisions_are_listed_and_numbered() -> None:
         assert (folder / name).read_text().startswith(f"# {int(number)}. {title}\n")
 
 
+def configurations() -> list[str]:
+    """Every block of YAML in the documentation that is a whole configuration."""
+    blocks = [
+        block
+        for page in PAGES
+        for block in re.findall(r"^```yaml\n(.*?)^```", (ROOT / page).read_text(), re.M | re.S)
+    ]
+    return [
+        block for block in blocks if re.search(r"^sinks:", block, re.M) and re.search(r"^pipelines:", block, re.M)
+    ]
+
+
+@pytest.mark.parametrize("configuration", configurations())
+def test_every_configuration_in_the_documentation_is_valid(configuration: str, tmp_path: Path) -> None:
+    from sidecar.cli import main
+
+    file = tmp_path / "sidecar.yaml"
+    file.write_text(re.sub(r"^state_dir: .*$", f"state_dir: {tmp_path}/state", configuration, flags=re.M))
+    assert main(["check", "--config", str(file)]) == 0
+
+
 @pytest.mark.parametrize("command", COMMANDS)
 def test_every_command_and_option_is_documented(command: str, capsys: pytest.CaptureFixture[str]) -> None:
     from sidecar.cli import main
