@@ -1,4 +1,4 @@
-"""What the Elasticsearch sink can be told, by URL or by YAML."""
+"""Settings of the Elasticsearch sink, by URL or by YAML."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _INDEX_BYTES = 255
 
 
 class ElasticsearchSettings(SinkSettings):
-    """Where Elasticsearch is, who we are to it, and which index takes the documents."""
+    """Address, credentials and index of Elasticsearch."""
 
     model_config = ConfigDict(hide_input_in_errors=True)
 

@@ -149,9 +149,9 @@ def _decode(texts: Sequence[str]) -> list[dict[str, Any]]:
 
 def _find_documents(array: bytes, count: int) -> Iterator[tuple[int, int]]:
     """Yield begin and end of each document in the BSON of `{"": documents}`."""
-    end = 10  # behind two lengths, a type and an empty name
+    end = 10  # after two lengths, a type and an empty name
     for _ in range(count):
-        begin = array.index(b"\0", end) + 1  # behind a type, and the document's index in digits
+        begin = array.index(b"\0", end) + 1  # after a type, and the document's index in digits
         end = begin + _LENGTH.unpack_from(array, begin)[0]
         yield begin, end
 

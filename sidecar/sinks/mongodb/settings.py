@@ -1,4 +1,4 @@
-"""What the MongoDB sink can be told, by URL or by YAML."""
+"""Settings of the MongoDB sink, by URL or by YAML."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _SRV = "mongodb+srv"
 _DATABASE = re.compile(r'[^/\\. "$*<>:|?\0]{1,63}')
 _COLLECTION = re.compile(r"(?!system\.)[^$\0]{1,200}")
 _LONGEST_EXPIRY_S = 2**31 - 1
-# Options of a connection string that are settings of ours.
+# Options of a connection string that are settings of the sink.
 _OURS = {"collection": "collection", "w": "write_concern", "journal": "journal"}
 # Those that leave a part of the check of the server's certificate out.
 _UNCHECKED = (
@@ -37,7 +37,7 @@ _SECRET_OPTIONS = frozenset({"authmechanismproperties", "tlscertificatekeyfilepa
 
 
 class MongoDBSettings(SinkSettings):
-    """Where MongoDB is, who we are to it, and which collection takes the documents."""
+    """Address, credentials and collection of MongoDB."""
 
     model_config = ConfigDict(hide_input_in_errors=True)
 
@@ -148,7 +148,7 @@ class MongoDBSettings(SinkSettings):
             (password and not user, "password", "has no username", "add username"),
             (not _DATABASE.fullmatch(self.database), "database", "is not a name that MongoDB takes",
              'use up to 63 characters without / \\ . " $ * < > : | ? or blanks'),
-            (number < 1, "write_concern", "must be at least 1, or nobody says whether a document was stored",
+            (number < 1, "write_concern", "must be at least 1, because the server has to confirm each document",
              "leave it at majority"),
             (expiry is not None and not 1 <= expiry <= _LONGEST_EXPIRY_S, "expire_after",
              "must be between a second and 68 years", "write for instance 14d"),
