@@ -1,4 +1,4 @@
 """Turns records into documents: adds the fields of the sidecar, resolves name conflicts, enforces limits.
 
-In: records. Out: documents. What the user wants changed belongs to `transform`.
+In: `RecordBatch`. Out: `Documents`. Not in here: what the user changes in records (`transform`).
 """

@@ -1,7 +1,7 @@
-"""Records to documents: our fields go round the application's own text.
+"""Turns records into documents: fields of the sidecar around the application's own text.
 
-Where no record of a chunk uses a name of ours, the application's text is spliced between two constant texts.
-Otherwise each record is looked at by itself; records without a collision come out the same to the byte.
+If no record of a chunk uses a reserved name, its text is spliced between two constant texts. Otherwise each record is
+handled on its own; records without a conflict come out the same to the byte.
 """
 
 from __future__ import annotations
@@ -21,53 +21,68 @@ from sidecar.model.records import RecordBatch
 from sidecar.model.reserved_fields import RESERVED_NAMES, SIDECAR_FIELDS
 
 LeafSource = Callable[[], dict[str, str]]
-"""A transform: the leaves that it adds to every record now. It returns the same object while nothing changed."""
+"""Returns the fields that are added to every record; the same object while nothing changed."""
 
 
 Notes = tuple[tuple[str, str], ...]
-"""What is to be said of one record: (path, JSON text)."""
+"""Annotations of one record: (path, JSON text)."""
 
 
-_LOG = frozenset({"log"})
+_LOG_NAME = frozenset({"log"})
 
 
-_OFFSET, _INGESTED, _PATH = "\x00", "\x01", "\x02"
-"""What stands for a value that is not the same in all documents; JSON text has no such character."""
+_OFFSET_MARK, _INGESTED_MARK, _PATH_MARK = "\x00", "\x01", "\x02"
+"""Marks for values that differ between documents; no such character occurs in JSON text."""
 
 
-_REMEMBERED = 128
-"""Frames, of which each has 3 KiB."""
+_MAX_TEMPLATES = 128
+"""Number of templates, of 3 KiB each."""
 
 
 class _DocumentTemplate(msgspec.Struct, frozen=True):
-    """The text behind the members of each record, and the names that no record may use for it to hold.
+    """The text after the body of each record, constant but for the marks.
 
-    It is constant but for the marks. Files do not have one each: of thousands it would be megabytes.
-
-    `log_tail` and `log_close` are the text behind records whose last member is an object `log`, without its brace:
-    there our fields of `log` come first. Empty where a transform adds to `log`. One of `needles` is in every record
-    that uses a name of ours without escapes; `below` are the beginnings of dotted names that stand below a leaf.
-    `ours` is what the text is made of, `texts` each member of it.
+    Templates are shared by files; one for each of thousands of files would take megabytes.
     """
 
     leaves: Mapping[str, str]
+    """Added fields: path → JSON text."""
+
     ours: Tree
+    """The same as nested objects."""
+
     texts: Mapping[str, str]
+    """JSON text of each root member."""
+
     tail: str
+    """Text between the body and the offset."""
+
     close: str
+    """Text after the offset."""
+
     log_tail: str
+    """Like `tail`, for bodies that end with an object `log`, whose brace is removed. Empty if a source adds to `log`.
+    """
+
     log_close: str
+    """Like `close`, for the same bodies."""
+
     reserved: frozenset[str]
+    """Root names that conflict with an added field."""
+
     needles: tuple[str, ...]
+    """Every record that uses such a name without escapes contains one of these texts."""
+
     below: tuple[str, ...]
+    """Beginnings of dotted names below an added field."""
 
     def touches(self, key: str) -> bool:
-        """Whether a member of this name at the root of a record is one of ours, or above or below one."""
+        """Return whether a root member with this name is an added field, or above or below one."""
         return key in self.reserved or key.startswith(self.below) or key.partition(".")[0] in RESERVED_NAMES
 
 
 class DocumentBuilder:
-    """Makes the documents of one pipeline. `host` is `host.name`; `sources` are the transforms, the last one wins."""
+    """Builds the documents of one pipeline. `host` is `host.name`; the last of the `sources` takes precedence."""
 
     def __init__(self, clock: Clock, host: str, sources: Sequence[LeafSource] = ()) -> None:
         self._clock = clock
@@ -76,7 +91,7 @@ class DocumentBuilder:
         self._templates: dict[Notes, tuple[list[dict[str, str]], _DocumentTemplate]] = {}
 
     def reserved_names(self) -> frozenset[str]:
-        """Every name at the root of a record that touches a leaf of ours."""
+        """Return every root name that conflicts with an added field."""
         added = [path for source in self._sources for path in source()]
         labels = (
             ["kubernetes.labels", "kubernetes.annotations"]
@@ -86,61 +101,63 @@ class DocumentBuilder:
         return possible_root_names([*SIDECAR_FIELDS, *labels, *added]) | RESERVED_NAMES
 
     def document_overhead(self, generation: Generation) -> int:
-        """Return about how many bytes a document of this file has in addition to the fields of its record."""
-        frame = self._template([source() for source in self._sources])
-        return len(frame.tail) + len(frame.close) + len(generation.display_path) + DOCUMENT_OVERHEAD_BYTES
+        """Return the approximate bytes of a document of this file in addition to the fields of its record."""
+        template = self._template([source() for source in self._sources])
+        return len(template.tail) + len(template.close) + len(generation.display_path) + DOCUMENT_OVERHEAD_BYTES
 
     def build(self, records: RecordBatch) -> Documents:
-        """The finished documents of these records."""
+        """Return the documents of these records."""
         generation = records.lines.chunk.generation
-        parts, now = [source() for source in self._sources], iso(self._clock.now())
-        frame, path = self._template(parts), json_string(generation.display_path)
-        known = records.times
-        times = known if "" not in known else [time or now for time in known]
-        if records.ends_with_log_object and frame.log_tail and self._may_splice(records, frame, _LOG):
-            tail, close = _fill(frame.log_tail, now, path), _fill(frame.log_close, now, path)
+        added, now = [source() for source in self._sources], iso(self._clock.now())
+        template, path = self._template(added), json_string(generation.display_path)
+        known_times = records.times
+        times = known_times if "" not in known_times else [time or now for time in known_times]
+        if records.ends_with_log_object and template.log_tail and self._may_splice(records, template, _LOG_NAME):
+            tail, close = _fill(template.log_tail, now, path), _fill(template.log_close, now, path)
             opened = [body[:-1] for body in records.bodies]
-            return SplicedDocuments(generation, records.starts, opened, times, tail, close, known)
-        if self._may_splice(records, frame):
-            tail, close = _fill(frame.tail, now, path), _fill(frame.close, now, path)
+            return SplicedDocuments(generation, records.starts, opened, times, tail, close, known_times)
+        if self._may_splice(records, template):
+            tail, close = _fill(template.tail, now, path), _fill(template.close, now, path)
             return SplicedDocuments(
-                generation, records.starts, records.bodies, times, tail, close, known, records.has_own_timestamp
+                generation, records.starts, records.bodies, times, tail, close, known_times, records.has_own_timestamp
             )
-        noted = self._templates_by_record(records, parts)
+        templates = self._templates_by_record(records, added)
         rows = zip(records.bodies, records.starts, times, strict=True)
         texts = [
-            _render(body, str(at), time, noted.get(index, frame), now, path)
-            for index, (body, at, time) in enumerate(rows)
+            _render(body, str(offset), time, templates.get(index, template), now, path)
+            for index, (body, offset, time) in enumerate(rows)
         ]
-        return RenderedDocuments(generation, records.starts, texts, known)
+        return RenderedDocuments(generation, records.starts, texts, known_times)
 
     def _template(self, parts: list[dict[str, str]], notes: Notes = ()) -> _DocumentTemplate:
         cached = self._templates.get(notes)
         if cached and len(cached[0]) == len(parts) and all(a is b for a, b in zip(cached[0], parts, strict=True)):
             return cached[1]
-        if len(self._templates) >= _REMEMBERED:
+        if len(self._templates) >= _MAX_TEMPLATES:
             self._templates.clear()
-        frame = self._make_template(parts, notes)
-        self._templates[notes] = (parts, frame)
-        return frame
+        template = self._make_template(parts, notes)
+        self._templates[notes] = (parts, template)
+        return template
 
     def _make_template(self, parts: Sequence[Mapping[str, str]], notes: Notes) -> _DocumentTemplate:
-        leaves = {"event.ingested": f'"{_INGESTED}"', "host.name": json_string(self._host)}
+        leaves = {"event.ingested": f'"{_INGESTED_MARK}"', "host.name": json_string(self._host)}
         for part in parts:
             leaves |= part
-        leaves |= {"log.file.path": _PATH, "log.offset": _OFFSET, **dict(notes)}
+        leaves |= {"log.file.path": _PATH_MARK, "log.offset": _OFFSET_MARK, **dict(notes)}
         ours = nest(leaves)
         texts = {name: render_members({name: branch}) for name, branch in ours.items()}
-        tail, close = f",{','.join(texts.values())}}}".split(_OFFSET)
+        tail, close = f",{','.join(texts.values())}}}".split(_OFFSET_MARK)
         log_tail = log_close = ""
         log = ours["log"]
         if not isinstance(log, str) and log.keys() == {"file", "offset"}:
             others = ",".join(text for name, text in texts.items() if name != "log")
-            log_tail, log_close = f",{render_members(log)}}},{others}}}".split(_OFFSET)
-        return _DocumentTemplate(leaves, ours, texts, tail, close, log_tail, log_close, *_ours(tuple(leaves)))
+            log_tail, log_close = f",{render_members(log)}}},{others}}}".split(_OFFSET_MARK)
+        return _DocumentTemplate(
+            leaves, ours, texts, tail, close, log_tail, log_close, *_conflicting_names(tuple(leaves))
+        )
 
     @staticmethod
-    def _may_splice(records: RecordBatch, frame: _DocumentTemplate, apart: frozenset[str] = frozenset()) -> bool:
+    def _may_splice(records: RecordBatch, template: _DocumentTemplate, apart: frozenset[str] = frozenset()) -> bool:
         if (
             records.root_names is None
             or records.errors
@@ -149,97 +166,102 @@ class DocumentBuilder:
             or "" in records.bodies
         ):
             return False
-        return (records.root_names - apart).isdisjoint(frame.reserved)
+        return (records.root_names - apart).isdisjoint(template.reserved)
 
     def _templates_by_record(self, records: RecordBatch, parts: list[dict[str, str]]) -> dict[int, _DocumentTemplate]:
-        """The frames of those records of which something is to be said, by index."""
+        """Return the templates of records with annotations, by index."""
         of_lines, of_records, errors = records.lines.annotations, records.annotations, records.errors
-        frames = {}
+        templates = {}
         for index in of_lines.keys() | of_records.keys() | errors.keys():
             notes = {**of_lines.get(index, {}), **of_records.get(index, {})}
             if index in errors:
                 notes["error.message"] = json_string(errors[index])
-            frames[index] = self._template(parts, tuple(notes.items()))
-        return frames
+            templates[index] = self._template(parts, tuple(notes.items()))
+        return templates
 
 
-def _fill(ours: str, now: str, path: str) -> str:
-    """Text of ours with the time of reading, and the path as JSON, in their places."""
-    return ours.replace(_INGESTED, now).replace(_PATH, path)
+def _fill(text: str, now: str, path: str) -> str:
+    """Replace the marks of the ingestion time and of the path, which is JSON text."""
+    return text.replace(_INGESTED_MARK, now).replace(_PATH_MARK, path)
 
 
-def _render(body: str, at: str, time: str, frame: _DocumentTemplate, now: str, path: str) -> str:
-    """The document of one record."""
+def _render(body: str, offset: str, time: str, template: _DocumentTemplate, now: str, path: str) -> str:
+    """Return the document of one record."""
 
-    def filled(ours: str) -> str:
-        return _fill(ours, now, path).replace(_OFFSET, at)
+    def fill(text: str) -> str:
+        return _fill(text, now, path).replace(_OFFSET_MARK, offset)
 
-    ours_first = f'{{"@timestamp":"{time}",'
-    if body and "\\u" not in body and not any(needle in body for needle in frame.needles):
-        return f"{ours_first}{body}{filled(frame.tail)}{at}{filled(frame.close)}"
-    sorted_out = _partition(body, time, frame, filled) if body else None
-    if sorted_out is None:
-        leaves = {"@timestamp": f'"{time}"'} | {path: filled(value) for path, value in frame.leaves.items()}
+    timestamp = f'{{"@timestamp":"{time}",'
+    if body and "\\u" not in body and not any(needle in body for needle in template.needles):
+        return f"{timestamp}{body}{fill(template.tail)}{offset}{fill(template.close)}"
+    partition = _partition(body, time, template, fill) if body else None
+    if partition is None:
+        leaves = {"@timestamp": f'"{time}"'} | {path: fill(value) for path, value in template.leaves.items()}
         return f"{{{resolve_conflicts(body, leaves)}}}"
-    start = "{" if sorted_out.has_time else ours_first
-    if not sorted_out.moved and not sorted_out.joined:
-        return f"{start}{body}{filled(frame.tail)}{at}{filled(frame.close)}"
-    return f"{start}{_rejoin(sorted_out, frame, filled)}}}"
+    start = "{" if partition.has_time else timestamp
+    if not partition.moved and not partition.joined:
+        return f"{start}{body}{fill(template.tail)}{offset}{fill(template.close)}"
+    return f"{start}{_rejoin(partition, template, fill)}}}"
 
 
 @lru_cache(maxsize=8)
-def _ours(names: tuple[str, ...]) -> tuple[frozenset[str], tuple[str, ...], tuple[str, ...]]:
-    """What is reserved for these names, how each of them may begin, and how what is below one begins. The same for
-    thousands of files."""
+def _conflicting_names(names: tuple[str, ...]) -> tuple[frozenset[str], tuple[str, ...], tuple[str, ...]]:
+    """Return reserved names, needles and prefixes for these fields. Shared by thousands of files."""
     roots = sorted({name.split(".")[0] for name in names} | {"@timestamp"})
-    needles = ('"_', *(f'"{root}{behind}' for root in roots for behind in ('"', ".")))
+    needles = ('"_', *(f'"{root}{suffix}' for root in roots for suffix in ('"', ".")))
     below = tuple(f"{leaf}." for leaf in ("@timestamp", *names))
     return possible_root_names([*names, "@timestamp"]) | RESERVED_NAMES, needles, below
 
 
 class _Partition(msgspec.Struct):
-    """The members of a record of which some are ours: those that stay, as text, and the values that move.
-
-    `joined` are our objects that stand within the application's own; `has_time` says that it has the very same time.
-    """
+    """The members of a record: those that stay, as text, and the values that move."""
 
     kept: list[str]
     moved: dict[str, str | Tree]
     joined: set[str]
+    """Added objects that were merged into objects of the application."""
+
     has_time: bool = False
+    """Whether the record already has exactly this `@timestamp`."""
 
 
-def _partition(body: str, time: str, frame: _DocumentTemplate, filled: Callable[[str], str]) -> _Partition | None:
-    """What `resolve_conflicts` would do with these members, for the usual collisions; None for all others.
+def _partition(body: str, time: str, template: _DocumentTemplate, fill: Callable[[str], str]) -> _Partition | None:
+    """Do what `resolve_conflicts` does for common conflicts; return None for all others.
 
-    Usual are names at the root, without a dot, each once: a value moves, or an object has nothing in it of ours.
+    Common are root names without a dot that occur once: a value moves, or an object shares no name with the added
+    one.
     """
-    found = _Partition([], {}, set())
+    partition = _Partition([], {}, set())
     for key, key_text, value in split_pairs(body):
-        if not frame.touches(key):
-            found.kept.append(f"{key_text}:{value}")
-        elif "." in key or key in found.moved or key in found.joined or (key == "@timestamp" and found.has_time):
+        if not template.touches(key):
+            partition.kept.append(f"{key_text}:{value}")
+        elif (
+            "." in key
+            or key in partition.moved
+            or key in partition.joined
+            or (key == "@timestamp" and partition.has_time)
+        ):
             return None
         elif key == "@timestamp" and value == f'"{time}"':
-            found.has_time = True
-            found.kept.append(f"{key_text}:{value}")
-        elif value.startswith("{") and isinstance(branch := frame.ours.get(key), dict):
-            within = split_pairs(value[1:-1])
-            if key in frame.leaves or any(name.partition(".")[0] in branch for name, _, _ in within):
+            partition.has_time = True
+            partition.kept.append(f"{key_text}:{value}")
+        elif value.startswith("{") and isinstance(branch := template.ours.get(key), dict):
+            inner_members = split_pairs(value[1:-1])
+            if key in template.leaves or any(name.partition(".")[0] in branch for name, _, _ in inner_members):
                 return None
-            texts = [*(f"{name_text}:{inner}" for _, name_text, inner in within), filled(render_members(branch))]
-            found.joined.add(key)
-            found.kept.append(f"{key_text}:{{{','.join(texts)}}}")
-        elif value == frame.leaves.get(key):
+            texts = [*(f"{name_text}:{inner}" for _, name_text, inner in inner_members), fill(render_members(branch))]
+            partition.joined.add(key)
+            partition.kept.append(f"{key_text}:{{{','.join(texts)}}}")
+        elif value == template.leaves.get(key):
             return None
         else:
-            found.moved[key] = value
-    is_taken = found.moved and ("original" in frame.ours or '"original' in body or "\\u" in body)
-    return None if is_taken else found
+            partition.moved[key] = value
+    is_taken = partition.moved and ("original" in template.ours or '"original' in body or "\\u" in body)
+    return None if is_taken else partition
 
 
-def _rejoin(found: _Partition, frame: _DocumentTemplate, filled: Callable[[str], str]) -> str:
-    """The members that stay, ours behind them, and at the end what moved."""
-    ours = [filled(text) for name, text in frame.texts.items() if name not in found.joined]
-    moved = [render_members({"original": found.moved})] if found.moved else []
-    return ",".join([*found.kept, *ours, *moved])
+def _rejoin(partition: _Partition, template: _DocumentTemplate, fill: Callable[[str], str]) -> str:
+    """Return the members that stay, the added ones, and at the end the moved values."""
+    added = [fill(text) for name, text in template.texts.items() if name not in partition.joined]
+    moved = [render_members({"original": partition.moved})] if partition.moved else []
+    return ",".join([*partition.kept, *added, *moved])

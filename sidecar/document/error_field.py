@@ -1,8 +1,8 @@
-"""A value under `error` that is no object goes to `original.error`.
+"""Moves a scalar value of `error` to `original.error`.
 
-Documents of lines that do not parse have an object there, with `error.message`, and in one index of Elasticsearch a
-field is a value or an object: whichever came second would be refused. This is the last step of all, so that a user
-who wants the value elsewhere can have it there before. `null` can be beside an object and stays.
+Documents of lines that do not parse have an object `error` with `error.message`. In one Elasticsearch index a field
+is either a value or an object, so the later one would be rejected. This runs last, so that users can move the value
+elsewhere before. `null` is compatible with an object and stays.
 """
 
 from __future__ import annotations
@@ -16,15 +16,15 @@ from sidecar.lib.jsontext.edit import edit
 from sidecar.lib.jsontext.nested import nest, render_members
 from sidecar.model.records import ERROR_FIELD, RecordBatch
 
-_QUOTED = f'"{ERROR_FIELD}"'
-_NAME = re.compile(rf"{_QUOTED}\s*+:")
+_QUOTED_NAME = f'"{ERROR_FIELD}"'
+_MEMBER_NAME = re.compile(rf"{_QUOTED_NAME}\s*+:")
 
 
 def move_scalar_error(records: RecordBatch) -> RecordBatch:
-    """The records with such values moved; the very same if there is none."""
+    """Return the records with scalar values of `error` moved; the same object if there are none."""
     if records.root_names is not None and ERROR_FIELD not in records.root_names:
         return records
-    may_have = [i for i, body in enumerate(records.bodies) if _QUOTED in body or "\\u" in body]
+    may_have = [i for i, body in enumerate(records.bodies) if _QUOTED_NAME in body or "\\u" in body]
     moved = {i: after for i in may_have if (after := _move(records.bodies[i])) is not None}
     if not moved:
         return records
@@ -34,20 +34,20 @@ def move_scalar_error(records: RecordBatch) -> RecordBatch:
 
 
 def _move(body: str) -> str | None:
-    """The members with what has to move elsewhere, None if that is nothing."""
-    if not _NAME.search(body) and "\\u" not in body:
+    """Return the body with the moved value; None if nothing has to move."""
+    if not _MEMBER_NAME.search(body) and "\\u" not in body:
         return None
-    found: dict[str, str] = {}
+    moved: dict[str, str] = {}
 
     def take(key: str, below: str, value: str) -> str | None:
         if below or value.startswith("{") or value == "null":
             return f"{key}:{value}"
-        found[f"original.{ERROR_FIELD}_{len(found)}" if found else f"original.{ERROR_FIELD}"] = value
+        moved[f"original.{ERROR_FIELD}_{len(moved)}" if moved else f"original.{ERROR_FIELD}"] = value
         return None
 
     rest = edit(body, ERROR_FIELD, take)
-    if not found:
+    if not moved:
         return None
     if '"original' in rest or "\\u" in rest:
-        return resolve_conflicts(rest, found)
-    return f"{rest},{render_members(nest(found))}" if rest.strip() else render_members(nest(found))
+        return resolve_conflicts(rest, moved)
+    return f"{rest},{render_members(nest(moved))}" if rest.strip() else render_members(nest(moved))

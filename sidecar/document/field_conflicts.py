@@ -1,9 +1,8 @@
-"""Our fields as a tree of leaves, and the rule for an application that uses the same names.
+"""The rule for an application that uses the same field names as the sidecar.
 
-A leaf is a dotted path and its value as JSON text. Collisions are judged by leaf path, a dotted name being
-the same as a nested one: objects merge; where the application uses a leaf of ours, or something below or
-above one that cannot merge, ours is written and its value moves to `original.<path>`. Where it says the very
-same as ours, its own text stays.
+A leaf is a dotted path with its value as JSON text. A dotted name equals a nested one. Objects merge. If the
+application uses a leaf of the sidecar, or a field below or above it that cannot merge, the sidecar's value is written
+and the application's moves to `original.<path>`. An equal value of the application stays.
 """
 
 from __future__ import annotations
@@ -16,32 +15,32 @@ from sidecar.lib.jsontext.members import Member, split_members
 from sidecar.lib.jsontext.nested import Tree, nest, path_prefixes, possible_root_names, render_members
 from sidecar.model.reserved_fields import RESERVED_NAMES
 
-_ROUNDS = 4
-"""So often a record is sifted again because what moved stands in the way of something else of the application."""
+_MAX_ROUNDS = 4
+"""How often a record is sorted again because a moved value conflicts with another field."""
 
 
 def resolve_conflicts(body: str, leaves: Mapping[str, str]) -> str:
-    """The members of the application (`body`) and of ours as one text, by the rule at the top.
+    """Return the body of the application merged with `leaves`, by the rule above.
 
-    What moves may stand where the application has something, which has to move in turn. After some rounds everything
-    that it has under `original` moves, so that a line that plays this game costs no more than a few others.
+    A moved value may conflict with a field of the application, which then moves too. After `_MAX_ROUNDS` rounds
+    everything under `original` moves, which bounds the cost of a hostile line.
     """
     ours = dict(leaves)
-    for left in range(_ROUNDS, -1, -1):
-        sifter = _ConflictResolver(ours if left else {**ours, "original": ""}, leaves)
-        kept = sifter.sift(body, "")
-        wanted = {**leaves, **sifter.originals()}
+    for rounds_left in range(_MAX_ROUNDS, -1, -1):
+        resolver = _ConflictResolver(ours if rounds_left else {**ours, "original": ""}, leaves)
+        kept = resolver.sort_members(body, "")
+        wanted = {**leaves, **resolver.originals()}
         if wanted.keys() == ours.keys():
             break
         ours = wanted
-    return _join(kept, nest({path: wanted[path] for path in wanted if path not in sifter.said}))
+    return _join(kept, nest({path: wanted[path] for path in wanted if path not in resolver.already_equal}))
 
 
 Kept: TypeAlias = "list[Member | tuple[Member, Kept]]"
 
 
 class _ConflictResolver:
-    """Tells the members that may stay from those that have to move."""
+    """Separates members that stay from members that move."""
 
     def __init__(self, ours: Mapping[str, str], leaves: Mapping[str, str]) -> None:
         self._ours = ours
@@ -50,26 +49,26 @@ class _ConflictResolver:
         self._moved: dict[str, str] = {}
         self._times_moved: Counter[str] = Counter()
         self._objects: dict[tuple[str, ...], Kept] = {}
-        self.said: set[str] = set()
+        self.already_equal: set[str] = set()
 
     def originals(self) -> dict[str, str]:
         return {f"original.{path}": value for path, value in self._moved.items()}
 
-    def sift(self, body: str, prefix: str, place: tuple[str, ...] = ()) -> Kept:
-        """What stays in the object at `place`.
+    def sort_members(self, body: str, prefix: str, place: tuple[str, ...] = ()) -> Kept:
+        """Return what stays in the object at `place`.
 
-        One in which ours go may be written twice; it becomes one, or a database would take the last, without ours.
+        A repeated object with fields of the sidecar becomes one, because a database would take only the last.
         """
         kept = self._objects.setdefault(place, [])
         for member in split_members(body):
             path, below = prefix + member.key, (*place, member.key)
-            within = member.body() if path in self._above else None
-            if within is not None:
+            inner = member.body() if path in self._above else None
+            if inner is not None:
                 if below not in self._objects:
                     kept.append((member, self._objects.setdefault(below, [])))
-                self.sift(within, path + ".", below)
-            elif path not in self.said and member.value == self._leaves.get(path):
-                self.said.add(path)
+                self.sort_members(inner, path + ".", below)
+            elif path not in self.already_equal and member.value == self._leaves.get(path):
+                self.already_equal.add(path)
                 kept.append(member)
             elif self._collides(path) or (not prefix and member.key.partition(".")[0] in RESERVED_NAMES):
                 self._move(path, member.value)
@@ -88,18 +87,18 @@ class _ConflictResolver:
         self._moved[free] = value
 
 
-def _join(kept: Kept, ours: Tree) -> str:
-    first = {"@timestamp": ours.pop("@timestamp")} if "@timestamp" in ours else {}
-    texts = [render_members(first)] if first else []
+def _join(kept: Kept, added: Tree) -> str:
+    timestamp = {"@timestamp": added.pop("@timestamp")} if "@timestamp" in added else {}
+    texts = [render_members(timestamp)] if timestamp else []
     for item in kept:
         if isinstance(item, Member):
             texts.append(item.text)
             continue
-        member, below = item
-        branch = ours.pop(member.key, {})
-        within = _join(below, branch if isinstance(branch, dict) else {})
-        if within or not (member.body() or "").strip():
-            texts.append(f"{member.key_text}:{{{within}}}")
-    if ours:
-        texts.append(render_members(ours))
+        member, inner_members = item
+        branch = added.pop(member.key, {})
+        inner = _join(inner_members, branch if isinstance(branch, dict) else {})
+        if inner or not (member.body() or "").strip():
+            texts.append(f"{member.key_text}:{{{inner}}}")
+    if added:
+        texts.append(render_members(added))
     return ",".join(text for text in texts if text)

@@ -1,8 +1,8 @@
-"""Records with too many fields or too many levels: what is too much goes as one text into `flattened`.
+"""Limits the fields and levels of a record; what exceeds the limits goes into `flattened` as one text.
 
-One line must not fill the mapping of an index, which is shared by all. Elasticsearch takes 1,000 fields, of which
-each text is two unless told, and 20 levels (its manual, "Mapping limit settings"). A record that is short cannot have
-many fields; the braces of records have to be counted only where levels are limited, too.
+One line must not fill the mapping of an index, which all lines share. Elasticsearch accepts 1,000 fields, where each
+text counts as two by default, and 20 levels ("Mapping limit settings" in its manual). A short record cannot have many
+fields; braces are counted only if levels are limited.
 """
 
 from __future__ import annotations
@@ -17,39 +17,39 @@ from sidecar.lib.jsontext.nested import json_string
 from sidecar.model.records import RecordBatch
 
 NAME = "flattened"
-_DEEPEST = 64
-"""Levels down to which fields are told apart; the databases take fewer."""
+_MAX_DEPTH = 64
+"""Levels down to which fields are counted; databases accept fewer."""
 
-_SHORTEST = 5
-"""Characters of a member and its comma, as in `"":0,`."""
+_MIN_MEMBER_CHARACTERS = 5
+"""Characters of the shortest member and its comma: `"":0,`."""
 
 _STRING = re.compile(r'"[^"\\]*+(?:\\.[^"\\]*+)*+"')
 _BRACE = re.compile(r"[{}]")
 
 
 class FieldLimiter:
-    """At most so many fields with names of their own in a record, and so many levels of objects if that is said."""
+    """Limits the number of distinct fields in a record, and optionally the levels of objects."""
 
     def __init__(self, max_fields: int, max_depth: int | None = None) -> None:
-        self._max_fields, self._max_depth = max_fields, max_depth or _DEEPEST
+        self._max_fields, self._max_depth = max_fields, max_depth or _MAX_DEPTH
         self._levels_matter = max_depth is not None
         levels = f" or {max_depth} levels" if max_depth else ""
-        self._complaint = f"more than {max_fields} fields{levels}: the rest is in {NAME}"
+        self._reason = f"more than {max_fields} fields{levels}: the rest is in {NAME}"
 
     def __call__(self, records: RecordBatch) -> RecordBatch:
         members = records.bodies
         if not members or not (self._may_be_wide(members) or self._may_be_deep(members)):
             return records
-        changed = {i: self._flattened(body) for i, body in enumerate(members) if self._is_over(body)}
+        changed = {i: self._flatten(body) for i, body in enumerate(members) if self._is_over(body)}
         if not changed:
             return records
         left = [changed.get(i, body) for i, body in enumerate(members)]
         names = None if records.root_names is None else records.root_names | {NAME}
-        told = replace(records, bodies=left, root_names=names, ends_with_log_object=False)
-        return told.annotate_failures(dict.fromkeys(changed, self._complaint), "limits")
+        limited = replace(records, bodies=left, root_names=names, ends_with_log_object=False)
+        return limited.annotate_failures(dict.fromkeys(changed, self._reason), "limits")
 
     def _may_be_wide(self, members: Sequence[str]) -> bool:
-        return max(map(len, members)) >= _SHORTEST * self._max_fields
+        return max(map(len, members)) >= _MIN_MEMBER_CHARACTERS * self._max_fields
 
     def _may_be_deep(self, members: Sequence[str]) -> bool:
         return self._levels_matter and max([body.count("{") for body in members]) >= self._max_depth
@@ -64,8 +64,8 @@ class FieldLimiter:
             return False
         return self._fields(split_pairs(body)) > self._max_fields
 
-    def _flattened(self, body: str) -> str:
-        """What is within the limits, in order, and the rest as one text."""
+    def _flatten(self, body: str) -> str:
+        """Return what is within the limits, in order, and the rest as one text."""
         kept, rest, fields = [], [], 0
         for key, key_text, value in split_pairs(body):
             added = self._fields([(key, key_text, value)])
@@ -77,12 +77,12 @@ class FieldLimiter:
         return ",".join([*kept, f'"{NAME}":{json_string("{" + ",".join(rest) + "}")}'])
 
     def _fields(self, members: Sequence[tuple[str, str, str]]) -> int:
-        """How many different paths there are down to the deepest level that is allowed; objects count, too."""
+        """Return the number of distinct paths down to the deepest counted level; objects count too."""
         paths: set[str] = set()
         waiting = [("", 1, members)]
         while waiting:
-            prefix, level, here = waiting.pop()
-            for key, _, value in here:
+            prefix, level, object_members = waiting.pop()
+            for key, _, value in object_members:
                 path = prefix + key
                 paths.add(path)
                 if level < self._max_depth:
@@ -91,7 +91,7 @@ class FieldLimiter:
 
 
 def _objects(value: str) -> list[str]:
-    """The members of this object, or of each object in this array."""
+    """Return the body of this object, or of each object in this array."""
     if value[0] == "{":
         return [value[1:-1]]
     if value[0] == "[" and "{" in value:
@@ -100,9 +100,9 @@ def _objects(value: str) -> list[str]:
 
 
 def _depth(text: str) -> int:
-    """How many objects are within each other."""
-    deepest = level = 0
+    """Return how deeply objects are nested."""
+    max_level = level = 0
     for brace in _BRACE.findall(_STRING.sub("", text)):
         level += 1 if brace == "{" else -1
-        deepest = max(deepest, level)
-    return deepest
+        max_level = max(max_level, level)
+    return max_level

@@ -1,4 +1,4 @@
-"""What is known of the machine without asking anybody: names as the Elastic Common Schema has them (`host.*`)."""
+"""Fields of the machine, named as in the Elastic Common Schema (`host.*`)."""
 
 from __future__ import annotations
 
@@ -8,17 +8,17 @@ from sidecar.lib.jsontext.nested import json_string
 
 
 class HostFields:
-    """Constant leaves under `host.`; `name` instead of the name that it would have."""
+    """Constant fields below `host.`; `name` replaces `host.name`."""
 
     def __init__(self, name: str | None = None) -> None:
-        facts = {
+        values = {
             "host.name": name,
             "host.architecture": platform.machine(),
             "host.os.type": platform.system().lower(),
             "host.os.kernel": platform.release(),
         }
-        self._leaves = {path: json_string(text) for path, text in facts.items() if text}
+        self._leaves = {path: json_string(text) for path, text in values.items() if text}
 
     def leaves(self) -> dict[str, str]:
-        """Path → JSON text; the same object each time."""
+        """Return path → JSON text; the same object each time."""
         return self._leaves

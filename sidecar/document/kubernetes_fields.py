@@ -1,7 +1,7 @@
-"""Which Pod and container a line comes from, as the Downward API tells it: no access to the API server.
+"""Fields of the Pod and container, from the Downward API: no access to the API server.
 
-Identity comes from environment variables, labels and annotations from the files that a `downwardAPI` volume keeps up
-to date (Kubernetes documentation, "Downward API": lines of the form `key="escaped value"`).
+The identity comes from environment variables. Labels and annotations come from the files of a `downwardAPI` volume,
+which Kubernetes updates ("Downward API": lines of the form `key="escaped value"`).
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ VARIABLES = {
 
 
 class KubernetesFields:
-    """Leaves under `kubernetes.`; labels and annotations of these names or globs are read again when they change."""
+    """Fields below `kubernetes.`; labels and annotations matching these globs are read again when they change."""
 
     def __init__(
         self, environ: Mapping[str, str], podinfo: Path = Path("/etc/podinfo"), labels: Sequence[str] = ("*",),
@@ -39,7 +39,7 @@ class KubernetesFields:
         self._leaves = self._identity
 
     def leaves(self) -> dict[str, str]:
-        """Path → JSON text. The same object as before while nothing has changed."""
+        """Return path → JSON text; the same object while nothing changed."""
         changed = [file.has_changed() for file in self._files]
         if any(changed):
             self._leaves = self._identity | {path: text for file in self._files for path, text in file.leaf.items()}
@@ -55,7 +55,7 @@ class _DownwardApiFile:
         self.leaf: dict[str, str] = {}
 
     def has_changed(self) -> bool:
-        """Whether the file is another one than before, or is gone; it is read then."""
+        """Read the file if it changed, and return whether its content did. A missing file has no content."""
         try:
             status = self._file.stat()
             seen = (status.st_mtime_ns, status.st_ino)
@@ -73,7 +73,7 @@ class _DownwardApiFile:
 
 
 def parse_downward_api(text: str) -> dict[str, str]:
-    """The content of a Downward API file as a dictionary. A line that cannot be read is passed over."""
+    """Return the content of a Downward API file. Lines that cannot be parsed are skipped."""
     found: dict[str, str] = {}
     for line in text.splitlines():
         key, equals, value = line.partition("=")
@@ -86,8 +86,10 @@ def parse_downward_api(text: str) -> dict[str, str]:
 
 
 def _as_leaf(path: str, texts: Mapping[str, str]) -> dict[str, str]:
-    """Labels or annotations as one leaf. A dot in a name becomes `_`, because `app` and `app.kubernetes.io/name`
-    cannot both be fields of one Elasticsearch index otherwise."""
+    """Return labels or annotations as one field.
+
+    Dots in names become `_`, because `app` and `app.kubernetes.io/name` cannot both be fields of one index.
+    """
     if not texts:
         return {}
     flat = {key.replace(".", "_"): value for key, value in sorted(texts.items())}

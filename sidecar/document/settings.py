@@ -12,7 +12,7 @@ from pydantic import (
 from sidecar.lib.settings_model import SettingsModel
 from sidecar.model.reserved_fields import RESERVED_NAMES
 
-_OURS = ("@timestamp", "event.ingested", "log.offset", "log.file.path")
+_SET_BY_SIDECAR = ("@timestamp", "event.ingested", "log.offset", "log.file.path")
 
 
 class StaticFieldsSettings(SettingsModel):
@@ -23,12 +23,12 @@ class StaticFieldsSettings(SettingsModel):
 
     @field_validator("add")
     @classmethod
-    def _not_ours(cls, values: dict[str, Any]) -> dict[str, Any]:
+    def _check_reserved(cls, values: dict[str, Any]) -> dict[str, Any]:
         for path in _paths(values, ""):
             if (
-                path in _OURS
+                path in _SET_BY_SIDECAR
                 or path.split(".")[0] in RESERVED_NAMES
-                or any(ours.startswith(f"{path}.") for ours in _OURS)
+                or any(field.startswith(f"{path}.") for field in _SET_BY_SIDECAR)
             ):
                 raise ValueError(f"{path} is set by the sidecar itself; choose another name")
         return values

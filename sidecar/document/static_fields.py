@@ -1,4 +1,4 @@
-"""Fields that the user wants in every document."""
+"""Constant fields from the configuration."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ import msgspec
 
 
 class StaticFields:
-    """Constant leaves from a nested or dotted mapping."""
+    """Constant fields from a nested or dotted mapping."""
 
     def __init__(self, values: Mapping[str, Any]) -> None:
         self._leaves = dict(_flatten(values, ""))
 
     def leaves(self) -> dict[str, str]:
-        """Path → JSON text; the same object each time."""
+        """Return path → JSON text; the same object each time."""
         return self._leaves
 
 

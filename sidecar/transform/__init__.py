@@ -1,4 +1,4 @@
-"""What the user changes in records or drops: fields, filters, redaction, custom transforms.
+"""Changes and drops records as configured: fields, filters, redaction, custom transforms.
 
-In: records. Out: records. The fields that the sidecar adds and the conflicts between names belong to `document`.
+In: `RecordBatch`. Out: `RecordBatch`. Not in here: the fields that the sidecar adds, and name conflicts (`document`).
 """

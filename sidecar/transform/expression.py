@@ -1,13 +1,12 @@
-"""A small language of conditions on fields, read once and turned into functions; nothing of it is run as Python.
+"""A small language of conditions on fields, parsed once into functions; nothing of it is evaluated as Python.
 
     expression = and ("or" and)*                     comparison = field ("==" "!=" "<" "<=" ">" ">=") value
     and        = not ("and" not)*                               | field "in" "[" value ("," value)* "]"
-    not        = "not" not | "(" expression ")"                 | field "~" text     the pattern is found in it
+    not        = "not" not | "(" expression ")"                 | field "~" text     the pattern matches in it
                | comparison                                     | "exists" field
 
-A value is a text in quotes, a number, `true`, `false` or `null`. In a text a backslash stands for itself, except
-before the quote, so that patterns can be written as they are. A comparison with a field that is missing is false, and
-`!=` is true just where `==` is not.
+A value is a quoted text, a number, `true`, `false` or `null`. In a text a backslash is literal, except before the
+quote, so that patterns need no escaping. A comparison with a missing field is false. `!=` is the negation of `==`.
 """
 
 from __future__ import annotations
@@ -23,15 +22,15 @@ from sidecar.lib.jsontext.nested import json_string
 from sidecar.lib.user_regex import Pattern, compile_user_regex
 
 Fields = Sequence[str | None]
-"""The value of each field that an expression names, as JSON text, or None where the record does not have it."""
+"""JSON text of each field in an expression; None if the record does not have it."""
 
 Search = Callable[[Pattern, str], bool]
-"""Looks for a pattern in a text; raises `TimeoutError` when it has looked for long enough."""
+"""Searches a pattern in a text; raises `TimeoutError` after its time limit."""
 
 Condition = Callable[[Fields, Search], bool]
 Literal = str | float | bool | None
 
-_LONGEST, _DEEPEST = 4096, 50
+_MAX_CHARACTERS, _MAX_NESTING = 4096, 50
 _TOKEN = re.compile(
     r"""\s*(?:(?P<text>"(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*')
           |(?P<number>-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?(?![\w.]))
@@ -39,7 +38,7 @@ _TOKEN = re.compile(
           |(?P<word>[A-Za-z_@][\w@\-]*(?:\.[\w@\-]+)*))""",
     re.VERBOSE | re.DOTALL,
 )
-_ORDER: dict[str, Callable[[float, float], bool]] = {
+_NUMBER_ORDER: dict[str, Callable[[float, float], bool]] = {
     "<": operator.lt, "<=": operator.le, ">": operator.gt, ">=": operator.ge,
 }  # fmt: skip
 _TEXT_ORDER: dict[str, Callable[[str, str], bool]] = {
@@ -57,16 +56,16 @@ class ExpressionError(ValueError):
 
 
 class Expression(NamedTuple):
-    """A condition and the dotted paths of the fields that it asks for, in the order of its argument."""
+    """A condition, and the dotted paths of its fields in the order of its argument."""
 
     condition: Condition
     fields: Sequence[str]
 
 
 def parse_expression(text: str) -> Expression:
-    """The expression. Raises `ExpressionError` that says at which character it is wrong."""
-    if len(text) > _LONGEST:
-        raise ExpressionError(f"the expression is longer than {_LONGEST} characters")
+    """Parse an expression. Raise `ExpressionError` with the character at which it is wrong."""
+    if len(text) > _MAX_CHARACTERS:
+        raise ExpressionError(f"the expression is longer than {_MAX_CHARACTERS} characters")
     return _ExpressionParser(text).parse()
 
 
@@ -77,7 +76,7 @@ class _Token(NamedTuple):
 
 
 class _ExpressionParser:
-    """By recursive descent, a method for each line of the grammar at the top."""
+    """Recursive descent, with a method for each rule of the grammar above."""
 
     def __init__(self, text: str) -> None:
         self._text = text
@@ -96,18 +95,18 @@ class _ExpressionParser:
         found = [self._and()]
         while self._accept("or"):
             found.append(self._and())
-        return found[0] if len(found) == 1 else lambda fields, search: any(each(fields, search) for each in found)
+        return found[0] if len(found) == 1 else lambda fields, search: any(item(fields, search) for item in found)
 
     def _and(self) -> Condition:
         found = [self._not()]
         while self._accept("and"):
             found.append(self._not())
-        return found[0] if len(found) == 1 else lambda fields, search: all(each(fields, search) for each in found)
+        return found[0] if len(found) == 1 else lambda fields, search: all(item(fields, search) for item in found)
 
     def _not(self) -> Condition:
         self._depth += 1
-        if self._depth > _DEEPEST:
-            raise self._error(f"nested deeper than {_DEEPEST} levels")
+        if self._depth > _MAX_NESTING:
+            raise self._error(f"nested deeper than {_MAX_NESTING} levels")
         if self._accept("not"):
             inner = self._not()
             found: Condition = lambda fields, search: not inner(fields, search)  # noqa: E731
@@ -133,7 +132,7 @@ class _ExpressionParser:
         if self._accept("!="):
             same = _is_one_of(field, [self._value()])
             return lambda fields, search: not same(fields, search)
-        if sign.text in _ORDER and self._accept(sign.text):
+        if sign.text in _NUMBER_ORDER and self._accept(sign.text):
             return self._ordered(field, sign.text)
         raise self._error("expected ==, !=, <, <=, >, >=, ~ or `in`")
 
@@ -147,7 +146,7 @@ class _ExpressionParser:
         return _is_ordered_number(field, sign, value)
 
     def _field(self) -> int:
-        """Where the field stands among those that are asked for."""
+        """Return the index of the field among those of the expression."""
         if self._current.kind != "word" or self._current.text in _WORDS:
             raise self._error("expected the name of a field")
         name = self._advance().text
@@ -192,7 +191,7 @@ class _ExpressionParser:
         return self._tokens[self._next - 1]
 
     def _accept(self, text: str) -> bool:
-        """Whether this comes next; it is taken then."""
+        """Consume this token if it is next, and return whether it was."""
         found = self._current.kind in ("sign", "word") and self._current.text == text
         self._next += found
         return found
@@ -227,10 +226,10 @@ def _unquote(text: str) -> str:
 
 
 def _is_one_of(field: int, wanted: Sequence[Literal]) -> Condition:
-    texts = {each for each in wanted if isinstance(each, str)}
-    spelled = {json_string(each) for each in texts}
-    numbers = {each for each in wanted if isinstance(each, float)}
-    constants = {name for name, each in _CONSTANTS.items() if any(each is one for one in wanted)}
+    texts = {item for item in wanted if isinstance(item, str)}
+    spelled = {json_string(item) for item in texts}
+    numbers = {item for item in wanted if isinstance(item, float)}
+    constants = {name for name, item in _CONSTANTS.items() if any(item is one for one in wanted)}
 
     def holds(fields: Fields, _: Search) -> bool:
         value = fields[field]
@@ -246,7 +245,7 @@ def _is_one_of(field: int, wanted: Sequence[Literal]) -> Condition:
 
 
 def _is_ordered_number(field: int, sign: str, wanted: float) -> Condition:
-    order = _ORDER[sign]
+    order = _NUMBER_ORDER[sign]
 
     def holds(fields: Fields, _: Search) -> bool:
         value = fields[field]
@@ -275,12 +274,12 @@ def _matches(field: int, pattern: Pattern) -> Condition:
 
 
 def _plain(value: str) -> str:
-    """What a value says: a text without quotes and escapes, anything else as it is written."""
+    """Return the content of a text without quotes and escapes; another value as written."""
     if value[0] != '"':
         return value
     return str(_ANY.decode(value)) if "\\" in value else value[1:-1]
 
 
 def _number(value: str) -> float | None:
-    """A number, also one that is written as a text: parsers make texts of what stands in a line."""
+    """Return a number, also from a text, because parsers store numbers of lines as text."""
     return float(text) if value[0] in _BEGINS and _NUMBER.fullmatch(text := _plain(value)) else None

@@ -1,4 +1,4 @@
-"""What a pipeline can say about changing fields, and about records that it does not want."""
+"""Settings of transforms of fields, and of filters."""
 
 from __future__ import annotations
 
@@ -27,14 +27,12 @@ def _path(path: str) -> str:
 
 def _source(path: str) -> str:
     if is_reserved(path):
-        raise ValueError(
-            f"{path} is set by the sidecar itself, after all that is done here; it always stays as it is"
-        )
+        raise ValueError(f"{path} is set by the sidecar after all transforms; it cannot be changed here")
     return _path(path)
 
 
 def _target(path: str) -> str:
-    if is_reserved(path) or any(own.startswith(f"{path}.") for own in SIDECAR_FIELDS):
+    if is_reserved(path) or any(field.startswith(f"{path}.") for field in SIDECAR_FIELDS):
         raise ValueError(f"{path} is set by the sidecar itself; choose another name")
     return _path(path)
 
@@ -46,126 +44,127 @@ Sources = Annotated[tuple[Source, ...], Field(min_length=1)]
 
 
 def validate_pattern(text: str) -> str:
-    """The pattern. Raises `ValueError` if it does not compile."""
+    """Return the pattern. Raise `ValueError` if it does not compile."""
     compile_user_regex(text)
     return text
 
 
 class RenameSettings(SettingsModel):
-    """Fields under other names."""
+    """Rename fields."""
 
     rename: Annotated[dict[Source, Target], Field(min_length=1)]
-    """Old path and new path. Where there is a field at the new path already, the old one keeps its name."""
+    """Old path and new path. If the new path already exists, the field keeps its name."""
 
     @model_validator(mode="after")
     def _differ(self) -> RenameSettings:
         for old, new in self.rename.items():
             if old == new:
-                raise ValueError(f"{old} is renamed to itself")
+                raise ValueError(f"{old} is renamed to itself; choose another name")
         return self
 
     def step(self) -> Transform:
-        """What does it."""
+        """Return the transform."""
         return transforms.make_transform(transforms.RenameFields(self.rename))
 
 
 class CopySettings(SettingsModel):
-    """Fields under other names as well."""
+    """Copy fields."""
 
     paths: Annotated[dict[Source, Target], Field(min_length=1, alias="copy")]
-    """Path of the field, and that of its copy. Where there is a field already, nothing is copied."""
+    """Path of the field, and path of its copy. If that already exists, nothing is copied."""
 
     def step(self) -> Transform:
-        """What does it."""
+        """Return the transform."""
         return transforms.make_transform(transforms.CopyFields(self.paths))
 
 
 class DropFieldsSettings(SettingsModel):
-    """Without these fields."""
+    """Drop fields."""
 
     drop_fields: Sources
-    """Paths; all that is below them goes, too."""
+    """Paths; everything below them is dropped too."""
 
     def step(self) -> Transform:
-        """What does it."""
+        """Return the transform."""
         return transforms.make_transform(transforms.DropFields(self.drop_fields))
 
 
 class KeepFieldsSettings(SettingsModel):
-    """Nothing but these fields."""
+    """Drop all other fields."""
 
     keep_fields: Annotated[tuple[Path, ...], Field(min_length=1)]
-    """Paths; all that is below them stays, too. So does what the sidecar adds, and `@timestamp`."""
+    """Paths; everything below them is kept too. `@timestamp` and the fields of the sidecar are always kept."""
 
     def step(self) -> Transform:
-        """What does it."""
+        """Return the transform."""
         return transforms.make_transform(transforms.KeepFields(self.keep_fields))
 
 
 class LowercaseSettings(SettingsModel):
-    """Texts in lower case."""
+    """Convert texts to lower case."""
 
     lowercase: Sources
-    """Paths. What is no text stays as it is."""
+    """Paths. Values that are not text stay unchanged."""
 
     def step(self) -> Transform:
-        """What does it."""
+        """Return the transform."""
         return transforms.make_transform(transforms.LowercaseFields(self.lowercase))
 
 
 class ConvertSettings(SettingsModel):
-    """Values of another type."""
+    """Convert values to another type."""
 
     convert: Annotated[dict[Source, FieldType], Field(min_length=1)]
-    """Path and type: `integer`, `float`, `boolean`, `string`, `date` (RFC 3339), `ip` (which is only checked). What
-    cannot be read so stays as it is."""
+    """Path and type: `integer`, `float`, `boolean`, `string`, `date` (RFC 3339) or `ip` (only validated). A value
+    that cannot be converted stays unchanged."""
 
     def step(self, read: Callable[[str], str]) -> Transform:
-        """What does it; `read` reads dates."""
+        """Return the transform; `read` parses dates."""
         return transforms.make_transform(
             transforms.ConvertFields({path: (kind, converter_for(kind, read)) for path, kind in self.convert.items()})
         )
 
 
 class HashFieldsOptions(SettingsModel):
-    """Which fields, and where the hash goes."""
+    """Fields to hash, and target of the hash."""
 
     fields: Sources
-    """Paths of the fields that the hash is made of."""
+    """Paths of the fields to hash."""
 
     target: Target = "fingerprint"
     """Path of the hash."""
 
 
 class HashFieldsSettings(SettingsModel):
-    """A hash over fields."""
+    """Add a hash over fields."""
 
     fingerprint: HashFieldsOptions
-    """`fields` and `target`. The same values give the same hash; it is no id of the document."""
+    """`fields` and `target`. Equal values give equal hashes; it does not become the id of the document."""
 
     def step(self) -> Transform:
-        """What does it."""
+        """Return the transform."""
         return transforms.make_transform(transforms.HashFields(self.fingerprint.fields, self.fingerprint.target))
 
 
 class SampleOptions(SettingsModel):
-    """Which part is kept."""
+    """Which records are kept."""
 
     rate: Annotated[float, Field(gt=0, lt=1)]
-    """The part of the records that is kept, as 0.1."""
+    """Fraction of the records that is kept, such as 0.1."""
 
     field: Source | None = None
-    """Keep or drop together what has the same value here, as `trace.id`; else each record is for itself."""
+    """Keep or drop together all records with the same value of this field, such as `trace.id`. Default: each record
+    on its own."""
 
 
 class SampleSettings(SettingsModel):
-    """A part of the records only."""
+    """Keep a sample of the records."""
 
     sample: SampleOptions
-    """`rate` and `field`. The others are counted as filtered; the same ones are chosen again after a restart."""
+    """`rate` and `field`. Other records are counted as filtered; after a restart the same ones are chosen."""
 
     def step(self) -> Transform:
-        """What does it."""
+        """Return the transform."""
         return Transform("sample", Sampler(self.sample.rate, self.sample.field))
 
 
@@ -179,68 +178,68 @@ Condition = Annotated[str, AfterValidator(_expression)]
 
 
 class DropWhenSettings(SettingsModel):
-    """Without the records for which an expression holds."""
+    """Drop the records that match an expression."""
 
     drop_when: Condition
-    """Expression, as `level == "debug" and url.path ~ "^/health"`. These records are counted as filtered."""
+    """Expression, such as `level == "debug" and url.path ~ "^/health"`. Dropped records are counted as filtered."""
 
     def step(self) -> Transform:
-        """What does it."""
+        """Return the transform."""
         return Transform("drop_when", ConditionFilter(parse_expression(self.drop_when), keeps=False))
 
 
 class KeepWhenSettings(SettingsModel):
-    """Nothing but the records for which an expression holds."""
+    """Keep only the records that match an expression."""
 
     keep_when: Condition
-    """Expression, as `status >= 400`. All other records are counted as filtered."""
+    """Expression, such as `status >= 400`. All other records are counted as filtered."""
 
     def step(self) -> Transform:
-        """What does it."""
+        """Return the transform."""
         return Transform("keep_when", ConditionFilter(parse_expression(self.keep_when), keeps=True))
 
 
 class UserAgentOptions(SettingsModel):
-    """It has none."""
+    """No options."""
 
 
 class UserAgentSettings(SettingsModel):
-    """Name, version, system and device of a client, from `user_agent.original`."""
+    """Add name, version, system and device of a client, from `user_agent.original`."""
 
     user_agent: UserAgentOptions
     """No options."""
 
     def step(self) -> Transform:
-        """What does it."""
+        """Return the transform."""
         return transforms.make_transform(user_agent.ParseUserAgent())
 
 
 class HostOptions(SettingsModel):
-    """What is said of the machine."""
+    """Fields of the machine."""
 
     name: Annotated[str, Field(min_length=1)] | None = None
-    """`host.name`, instead of the name of the node or of the machine."""
+    """`host.name`. Default: the name of the node or of the machine."""
 
 
 class HostSettings(SettingsModel):
-    """Facts of the machine."""
+    """Add fields of the machine."""
 
     host: HostOptions
-    """`name`. Adds `host.architecture`, `host.os.type` and `host.os.kernel` as well."""
+    """`name`. Also adds `host.architecture`, `host.os.type` and `host.os.kernel`."""
 
 
 class KubernetesOptions(SettingsModel):
-    """Which labels and annotations."""
+    """Which labels and annotations are added."""
 
     labels: tuple[str, ...] = ("*",)
-    """Names of labels, or globs; all of them unless told."""
+    """Names of labels, or globs. Default: all."""
 
     annotations: tuple[str, ...] = ()
-    """Names of annotations, or globs; none unless told. They are read from `/etc/podinfo/annotations`."""
+    """Names of annotations, or globs, read from `/etc/podinfo/annotations`. Default: none."""
 
 
 class KubernetesFieldsSettings(SettingsModel):
-    """Where the Pod is, with labels and annotations of choice."""
+    """Add fields of the Pod, with its labels and annotations."""
 
     kubernetes: KubernetesOptions
     """`labels` and `annotations`."""

@@ -1,7 +1,7 @@
-"""Fields renamed, copied, dropped, converted: on the text of each record, so that what is not meant stays as it is.
+"""Renames, copies, drops and converts fields in the text of records, so that other fields stay as they are.
 
-A chunk is looked at as a whole first, then each record: one in which no name of such a field occurs is not read.
-What a transform cannot do it leaves undone, and says so in `error.message` of the record.
+A chunk is searched as a whole first, then each record; a record without the name of such a field is not parsed. If a
+transform fails on a record, the record stays unchanged and `error.message` gives the reason.
 """
 
 from __future__ import annotations
@@ -18,28 +18,27 @@ from sidecar.lib.jsontext.edit import can_insert, edit, insert, insert_all, keep
 from sidecar.lib.jsontext.nested import json_string
 from sidecar.model.records import RecordBatch, Transform
 
-Complain = Callable[[str], None]
+ReportFailure = Callable[[str], None]
 _STRING = msgspec.json.Decoder(str)
 
 
 class FieldChange(Protocol):
-    """What is done to one record.
-
-    `reads`: dotted paths of which one has to be there, or nothing is done; empty if it has work with any record.
-    `writes`: dotted paths that may be there afterwards and were not before.
-    """
+    """A change of the fields of one record."""
 
     name: ClassVar[str]
     reads: Sequence[str] = ()
-    writes: Sequence[str] = ()
+    """Dotted paths; a record without any of them is skipped. Empty: every record is changed."""
 
-    def apply(self, body: str, complain: Complain) -> str:
-        """The members as they are to be; the same text if nothing is to be done."""
+    writes: Sequence[str] = ()
+    """Dotted paths that may be new in the record."""
+
+    def apply(self, body: str, report_failure: ReportFailure) -> str:
+        """Return the changed body; the same text if nothing changes."""
         ...
 
 
 def make_transform(change: FieldChange) -> Transform:
-    """The change as a step on whole chunks."""
+    """Return a transform of whole chunks that applies this change."""
     return Transform(change.name, _FieldTransform(change))
 
 
@@ -52,33 +51,33 @@ class _FieldTransform:
     def __call__(self, records: RecordBatch) -> RecordBatch:
         if not self._may_touch("\n".join(records.bodies)):
             return records
-        members, complaints = [], {}
+        members, failures = [], {}
         for index, body in enumerate(records.bodies):
             if self._may_touch(body):
-                told: list[str] = []
-                body = self._change.apply(body, told.append)
-                if told:
-                    complaints[index] = "; ".join(told)
+                reasons: list[str] = []
+                body = self._change.apply(body, reasons.append)
+                if reasons:
+                    failures[index] = "; ".join(reasons)
             members.append(body)
         if members != records.bodies:
             names = None if records.root_names is None else records.root_names | self._roots
             records = replace(records, bodies=members, root_names=names, ends_with_log_object=False)
-        return records.annotate_failures(complaints, self._change.name)
+        return records.annotate_failures(failures, self._change.name)
 
     def _may_touch(self, text: str) -> bool:
-        """An escape may hide any name."""
+        """Return whether the text may contain a field; an escape may hide any name."""
         hints = self._hints
         return not hints or any(hint in text for hint in hints) or "\\u" in text or "\\/" in text
 
 
 def _hint(path: str) -> str:
-    """The last name of a path, as it stands in a record."""
+    """Return the last name of a path as it is written in a record."""
     name = json_string(path.rpartition(".")[2])[1:-1]
     return "" if "\\" in name else name
 
 
 class RenameFields(FieldChange):
-    """Fields under other names."""
+    """Renames fields."""
 
     name = "rename"
 
@@ -86,24 +85,24 @@ class RenameFields(FieldChange):
         self._pairs = list(paths.items())
         self.reads, self.writes = list(paths), list(paths.values())
 
-    def apply(self, body: str, complain: Complain) -> str:
+    def apply(self, body: str, report_failure: ReportFailure) -> str:
         for old, new in self._pairs:
-            body = self._rename(body, old, new, complain)
+            body = self._rename(body, old, new, report_failure)
         return body
 
     @staticmethod
-    def _rename(body: str, old: str, new: str, complain: Complain) -> str:
+    def _rename(body: str, old: str, new: str, report_failure: ReportFailure) -> str:
         has_same_parent = old.rpartition(".")[0] == new.rpartition(".")[0]
-        rest, found = (_in_place(body, old, new), []) if has_same_parent else remove(body, old)
+        rest, moved = (_rename_in_place(body, old, new), []) if has_same_parent else remove(body, old)
         if rest == body:
             return body
         if not can_insert(body if has_same_parent else rest, new):
-            complain(f"rename: there is a field {new} already, so {old} keeps its name")
+            report_failure(f"rename: there is a field {new} already, so {old} keeps its name")
             return body
-        return insert_all(rest, [(new + below, value) for below, value in found]) if found else rest
+        return insert_all(rest, [(new + below, value) for below, value in moved]) if moved else rest
 
 
-def _in_place(body: str, old: str, new: str) -> str:
+def _rename_in_place(body: str, old: str, new: str) -> str:
     last = len(old.rpartition(".")[2])
     name = new.rpartition(".")[2]
 
@@ -115,7 +114,7 @@ def _in_place(body: str, old: str, new: str) -> str:
 
 
 class CopyFields(FieldChange):
-    """Fields under other names as well."""
+    """Copies fields."""
 
     name = "copy"
 
@@ -123,64 +122,64 @@ class CopyFields(FieldChange):
         self._pairs = list(paths.items())
         self.reads, self.writes = list(paths), list(paths.values())
 
-    def apply(self, body: str, complain: Complain) -> str:
+    def apply(self, body: str, report_failure: ReportFailure) -> str:
         for source, target in self._pairs:
-            found = _found(body, source)
-            if found and not can_insert(body, target):
-                complain(f"copy: there is a field {target} already, so {source} is not copied")
+            values = _read_below(body, source)
+            if values and not can_insert(body, target):
+                report_failure(f"copy: there is a field {target} already, so {source} is not copied")
                 continue
-            if found:
-                body = insert_all(body, [(target + below, value) for below, value in found])
+            if values:
+                body = insert_all(body, [(target + below, value) for below, value in values])
         return body
 
 
-def _found(body: str, path: str) -> list[tuple[str, str]]:
-    """What of their names is below the path, and the values, of all that is there."""
-    found: list[tuple[str, str]] = []
+def _read_below(body: str, path: str) -> list[tuple[str, str]]:
+    """Return (rest of the name below the path, value) of everything at this path."""
+    values: list[tuple[str, str]] = []
 
-    def look(key_text: str, below: str, value: str) -> str:
-        found.append((below, value))
+    def collect(key_text: str, below: str, value: str) -> str:
+        values.append((below, value))
         return f"{key_text}:{value}"
 
-    edit(body, path, look)
-    return found
+    edit(body, path, collect)
+    return values
 
 
 class DropFields(FieldChange):
-    """Without these fields and all that is below them."""
+    """Drops these fields and everything below them."""
 
     name = "drop_fields"
 
     def __init__(self, paths: Iterable[str]) -> None:
         self.reads = list(paths)
 
-    def apply(self, body: str, complain: Complain) -> str:
+    def apply(self, body: str, report_failure: ReportFailure) -> str:
         for path in self.reads:
             body, _ = remove(body, path)
         return body
 
 
 class KeepFields(FieldChange):
-    """Nothing but these fields and all that is below them, and the time where the application wrote it."""
+    """Keeps only these fields, everything below them, and `@timestamp`."""
 
     name = "keep_fields"
 
     def __init__(self, paths: Iterable[str]) -> None:
         self._paths = frozenset((*paths, "@timestamp"))
 
-    def apply(self, body: str, complain: Complain) -> str:
+    def apply(self, body: str, report_failure: ReportFailure) -> str:
         return keep(body, self._paths)
 
 
 class LowercaseFields(FieldChange):
-    """Texts in lower case. What is no text stays as it is."""
+    """Converts texts to lower case; other values stay."""
 
     name = "lowercase"
 
     def __init__(self, paths: Iterable[str]) -> None:
         self.reads = list(paths)
 
-    def apply(self, body: str, complain: Complain) -> str:
+    def apply(self, body: str, report_failure: ReportFailure) -> str:
         for path in self.reads:
             body = edit(body, path, _lower)
         return body
@@ -195,7 +194,7 @@ def _lower(key_text: str, below: str, value: str) -> str:
 
 
 class ConvertFields(FieldChange):
-    """Values of another type."""
+    """Converts values to another type."""
 
     name = "convert"
 
@@ -203,24 +202,24 @@ class ConvertFields(FieldChange):
         self._conversions = dict(conversions)
         self.reads = list(conversions)
 
-    def apply(self, body: str, complain: Complain) -> str:
+    def apply(self, body: str, report_failure: ReportFailure) -> str:
         for path, (kind, convert) in self._conversions.items():
 
-            def as_kind(
+            def convert_member(
                 key_text: str, below: str, value: str,
                 path: str = path, kind: str = kind, convert: Conversion = convert,
             ) -> str:  # fmt: skip
-                found = value if below or value == "null" else convert(value)
-                if found is None:
-                    complain(f"convert: {path} cannot be read as {kind}")
-                return f"{key_text}:{value if found is None else found}"
+                converted = value if below or value == "null" else convert(value)
+                if converted is None:
+                    report_failure(f"convert: {path} cannot be read as {kind}")
+                return f"{key_text}:{value if converted is None else converted}"
 
-            body = edit(body, path, as_kind)
+            body = edit(body, path, convert_member)
         return body
 
 
 class HashFields(FieldChange):
-    """A hash over fields (BLAKE2b, 128 bits of it, as RFC 7693 defines it), the same for the same values."""
+    """Adds a hash over fields: 128 bits of BLAKE2b (RFC 7693). Equal values give equal hashes."""
 
     name = "fingerprint"
 
@@ -229,17 +228,17 @@ class HashFields(FieldChange):
         self._target = target
         self.writes = (target,)
 
-    def apply(self, body: str, complain: Complain) -> str:
-        found = {path: [_plain(value) for value in read(body, path)] for path in self.reads}
-        if not any(found.values()):
+    def apply(self, body: str, report_failure: ReportFailure) -> str:
+        values = {path: [_plain(value) for value in read(body, path)] for path in self.reads}
+        if not any(values.values()):
             return body
         if not can_insert(body, self._target):
-            complain(f"fingerprint: there is a field {self._target} already")
+            report_failure(f"fingerprint: there is a field {self._target} already")
             return body
-        digest = blake2b(msgspec.json.encode(found), digest_size=16).hexdigest()
+        digest = blake2b(msgspec.json.encode(values), digest_size=16).hexdigest()
         return insert(body, self._target, json_string(digest))
 
 
 def _plain(value: str) -> str:
-    """A value by which equal ones are told: without escapes if it is a text, else as it is written."""
+    """Return a normal form of a value: a text without escapes, another value as written."""
     return f'"{_STRING.decode(value)}' if value[0] == '"' else value

@@ -1,8 +1,8 @@
-"""Records that the user does not want: by a condition on their fields, by the text of the line, or all but a sample.
+"""Filters: by a condition on fields, by the text of the line, or by sampling.
 
-They are counted as `filtered` in the balance, and the records around them keep their offsets and ids. The same line
-is always judged alike, so that a restart filters what it would have filtered before. A line that could not be parsed
-has no fields to judge by, and is kept by conditions.
+Filtered records are counted as `filtered` in the balance; the other records keep their offsets and ids. The same line
+is always judged alike, so a restart filters the same records. Conditions keep a line that could not be parsed,
+because it has no fields.
 """
 
 from __future__ import annotations
@@ -17,24 +17,24 @@ from sidecar.lib.user_regex import RegexTimeBudget, compile_user_regex
 from sidecar.model.records import RecordBatch
 from sidecar.transform.expression import Expression
 
-_TOO_SLOW = "{}: the pattern took too long, so the record is kept"
+_TIMEOUT_MESSAGE = "{}: the pattern took too long, so the record is kept"
 _MASK = 2**64 - 1
 
 
 def _filter(records: RecordBatch, rule: str, is_unwanted: Callable[[int], bool]) -> RecordBatch:
-    """Without the records that are unwanted. One on which a pattern takes too long is kept, and says so."""
-    dropped, slow = set(), {}
+    """Return the records that are wanted. A record on which a pattern times out is kept and annotated."""
+    dropped, timed_out = set(), {}
     for index in range(len(records.bodies)):
         try:
             if is_unwanted(index):
                 dropped.add(index)
         except TimeoutError:
-            slow[index] = _TOO_SLOW.format(rule)
-    return records.annotate_failures(slow, rule).drop(dropped, rule)
+            timed_out[index] = _TIMEOUT_MESSAGE.format(rule)
+    return records.annotate_failures(timed_out, rule).drop(dropped, rule)
 
 
 class ConditionFilter:
-    """Drops the records for which an expression holds, or keeps no others (`keeps`)."""
+    """Drops the records that match an expression; with `keeps` it drops all others."""
 
     def __init__(self, expression: Expression, *, keeps: bool) -> None:
         self._holds, self._keeps = expression.condition, keeps
@@ -50,30 +50,34 @@ class ConditionFilter:
 
 
 class LineFilter:
-    """Drops the records whose text matches none of `include`, if there are any, or one of `exclude`."""
+    """Drops the records whose text matches no `include` pattern, if there are any, or an `exclude` pattern."""
 
     def __init__(self, include: Sequence[str], exclude: Sequence[str]) -> None:
         self._include, self._exclude = (
-            [compile_user_regex(each) for each in include],
-            [compile_user_regex(each) for each in exclude],
+            [compile_user_regex(pattern) for pattern in include],
+            [compile_user_regex(pattern) for pattern in exclude],
         )
 
     def __call__(self, records: RecordBatch) -> RecordBatch:
         texts, search = records.lines.texts, RegexTimeBudget().search
         if self._include:
             records = _filter(
-                records, "include_lines", lambda index: not any(search(each, texts[index]) for each in self._include)
+                records,
+                "include_lines",
+                lambda index: not any(search(pattern, texts[index]) for pattern in self._include),
             )
         if self._exclude:
-            left = records.lines.texts
+            remaining = records.lines.texts
             records = _filter(
-                records, "exclude_lines", lambda index: any(search(each, left[index]) for each in self._exclude)
+                records,
+                "exclude_lines",
+                lambda index: any(search(pattern, remaining[index]) for pattern in self._exclude),
             )
         return records
 
 
 class Sampler:
-    """Keeps this part of all records, chosen by generation and offset, or by the value of a field if there is one."""
+    """Keeps a fraction of the records, chosen by generation and offset, or by the value of a field."""
 
     def __init__(self, rate: float, field: str | None = None) -> None:
         self._below = int(rate * 2**64)
@@ -90,7 +94,7 @@ class Sampler:
 
 
 def _scatter(number: int) -> int:
-    """64 bits that look like chance, and are the same for the same number (the finalizer of SplitMix64)."""
+    """Return a pseudorandom number of 64 bits for this number (the finalizer of SplitMix64)."""
     mixed = (number + 0x9E3779B97F4A7C15) & _MASK
     mixed = ((mixed ^ (mixed >> 30)) * 0xBF58476D1CE4E5B9) & _MASK
     mixed = ((mixed ^ (mixed >> 27)) * 0x94D049BB133111EB) & _MASK
@@ -98,7 +102,7 @@ def _scatter(number: int) -> int:
 
 
 class _Columns:
-    """The values of some fields in records, read at a stroke. Of one that is written twice the last one counts."""
+    """Reads fields of many records in one pass. The last value of a repeated field counts."""
 
     def __init__(self, paths: Sequence[str]) -> None:
         self._paths = paths
@@ -108,24 +112,24 @@ class _Columns:
             for number, name in enumerate(names)
         ]
         self._decoder = msgspec.json.Decoder(msgspec.defstruct("Row", fields, gc=False))
-        self._ways = [
+        self._lookups = [
             [(names.index(name), path[len(name) + 1 :]) for name in sorted(possible_root_names([path]), reverse=True)]
             for path in paths
         ]
-        """For each path where it may begin: the column of its first name, and what of it is within that."""
+        """For pattern path where it may begin: the column of its first name, and what of it is within that."""
 
     def read_values(self, members: Sequence[str]) -> list[list[str | None]]:
-        """For each record the values of the paths as JSON text, None for one that is not there."""
+        """Return the JSON text of each path in each record; None if it is missing."""
         try:
             rows = self._decoder.decode_lines("\n".join([f"{{{body}}}" for body in members]))
         except (msgspec.DecodeError, RecursionError):
             return [[_last(read(body, path)) for path in self._paths] for body in members]
         columns = [msgspec.structs.astuple(row) for row in rows]
-        return [[_found(row, ways) for ways in self._ways] for row in columns]
+        return [[_read_value(row, lookups) for lookups in self._lookups] for row in columns]
 
 
-def _found(row: Sequence[msgspec.Raw], ways: Sequence[tuple[int, str]]) -> str | None:
-    for column, rest in ways:
+def _read_value(row: Sequence[msgspec.Raw], lookups: Sequence[tuple[int, str]]) -> str | None:
+    for column, rest in lookups:
         text = bytes(row[column]).decode()
         if text and not rest:
             return text

@@ -1,8 +1,8 @@
-"""Transforms of the user's own: a function that is given the records of a chunk and changes their fields.
+"""Custom transforms: a function that receives the records of a chunk and changes their fields.
 
-A fault in one loses nothing and holds nothing up: it would come again with the same lines for ever. What it did in
-the chunk is forgotten, it is given the records one by one, and those on which it fails are shipped without it and say
-so.
+An exception in one must neither lose nor block records, because it would repeat forever with the same lines. The
+changes of that call are discarded, and the function is called with each record on its own. Records on which it fails
+are shipped unchanged, with the reason in `error.message`.
 """
 
 from __future__ import annotations
@@ -21,28 +21,28 @@ _ANY = msgspec.json.Decoder()
 
 
 class Record:
-    """The fields of one line. A path is a dotted name: `url.path` is `path` within `url`, however it is written.
+    """The fields of one line. A path is a dotted name: `url.path` is `path` in `url`, nested or dotted.
 
-    What is not set or dropped keeps its text to the byte, numbers and the order of fields included.
+    Fields that are not set or dropped stay the same to the byte, including numbers and the order of fields.
     """
 
     def __init__(self, members: str, line: str) -> None:
         self.line = line
-        """The line or event as it stands in the file."""
+        """The line or event as it is in the file."""
         self.members = members
         """All fields, as the members of a JSON object."""
         self.written: set[str] = set()
         """The paths that were set."""
 
     def get(self, path: str, default: Any = None) -> Any:
-        """The value at the path."""
+        """Return the value at the path."""
         found = read(self.members, path)
         return _ANY.decode(found[-1]) if found else default
 
     def set(self, path: str, value: Any) -> None:
-        """Put a value there, instead of the one that is there.
+        """Set the value at the path.
 
-        Raises `ValueError` for a field that the sidecar sets itself, and where something above the path is no object.
+        Raise `ValueError` for a field that the sidecar sets, or if a field above the path is not an object.
         """
         _check(path)
         rest, _ = remove(self.members, path)
@@ -51,12 +51,12 @@ class Record:
             self.members = edit(self.members, path, lambda key, below, _: None if below else f"{key}:{text}")
             return
         if not can_insert(rest, path):
-            raise ValueError(f"what is above {path} is no object")
+            raise ValueError(f"a field above {path} is not an object")
         self.members = insert(rest, path, text)
         self.written.add(path)
 
     def drop(self, path: str) -> None:
-        """Take away the field and all that is below it. Raises `ValueError` for one that the sidecar sets itself."""
+        """Drop the field and everything below it. Raise `ValueError` for a field that the sidecar sets."""
         _check(path)
         self.members, _ = remove(self.members, path)
 
@@ -67,37 +67,38 @@ def _check(path: str) -> None:
 
 
 Function = Callable[..., None]
-"""Takes a sequence of `Record`, some hundred in the order of their lines, and options by name; changes these."""
+"""Receives some hundred `Record` in the order of their lines, and options by name; changes the records."""
 
 
 class PluginTransform:
-    """One of these functions with its options, as a step."""
+    """Calls a custom function with its options."""
 
     def __init__(self, name: str, function: Function, options: Mapping[str, Any]) -> None:
         self._name, self._function, self._options = name, function, dict(options)
 
     def __call__(self, records: RecordBatch) -> RecordBatch:
-        views = list(map(Record, records.bodies, records.lines.texts))
-        complaints: dict[int, str] = {}
+        plugin_records = list(map(Record, records.bodies, records.lines.texts))
+        failures: dict[int, str] = {}
         try:
-            self._function(views, **self._options)
-        except Exception:  # whatever a plug-in raises: some of the records can do without
+            self._function(plugin_records, **self._options)
+        except Exception:  # a plug-in may raise anything; it may still work on some of the records
             given = zip(records.bodies, records.lines.texts, strict=True)
-            views = [self._run_single(index, record, complaints) for index, record in enumerate(given)]
-        members = [view.members for view in views]
+            plugin_records = [self._run_single(index, record, failures) for index, record in enumerate(given)]
+        members = [plugin_record.members for plugin_record in plugin_records]
         if members == records.bodies:
-            return records.annotate_failures(complaints, self._name)
-        roots = {name for view in views for path in view.written for name in (path, path.partition(".")[0])}
+            return records.annotate_failures(failures, self._name)
+        written = {path for plugin_record in plugin_records for path in plugin_record.written}
+        roots = written | {path.partition(".")[0] for path in written}
         names = None if records.root_names is None else records.root_names | roots
         return replace(records, bodies=members, root_names=names, ends_with_log_object=False).annotate_failures(
-            complaints, self._name
+            failures, self._name
         )
 
-    def _run_single(self, index: int, record: tuple[str, str], complaints: dict[int, str]) -> Record:
-        view = Record(*record)
+    def _run_single(self, index: int, record: tuple[str, str], failures: dict[int, str]) -> Record:
+        plugin_record = Record(*record)
         try:
-            self._function([view], **self._options)
+            self._function([plugin_record], **self._options)
         except Exception as error:
-            complaints[index] = f"{self._name} failed: {type(error).__name__}"
+            failures[index] = f"{self._name} failed: {type(error).__name__}"
             return Record(*record)
-        return view
+        return plugin_record

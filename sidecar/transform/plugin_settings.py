@@ -21,17 +21,17 @@ from sidecar.transform.registry import KINDS
 
 
 class PluginSettings(SettingsModel):
-    """A function that was installed beside the sidecar (entry point `log_sidecar.transforms`)."""
+    """A function of an installed package (entry point `log_sidecar.transforms`)."""
 
     name: str
     """Name of its entry point."""
 
     options: dict[str, Any] = Field(default_factory=dict)
-    """What it is called with, beside the records."""
+    """Arguments of the function, in addition to the records."""
 
     @model_validator(mode="before")
     @classmethod
-    def _as_written(cls, given: Any) -> Any:
+    def _expand_short_form(cls, given: Any) -> Any:
         if isinstance(given, Mapping) and len(given) == 1:
             ((name, options),) = given.items()
             return {"name": name, "options": options or {}}
@@ -42,7 +42,7 @@ class PluginSettings(SettingsModel):
         known = [*KINDS, *registry.PLUGINS.names()]
         if self.name not in known:
             advice = suggestion_for(self.name, known) or f"; known are {', '.join(known)}"
-            raise ValueError(f'there is no transform "{self.name}"{advice}')
+            raise ValueError(f'unknown transform "{self.name}"{advice}')
         try:
             function = registry.resolve(self.name)
         except ConfigurationError as error:
@@ -50,9 +50,9 @@ class PluginSettings(SettingsModel):
         try:
             signature(function).bind([], **self.options)
         except TypeError as error:
-            raise ValueError(f"{self.name} cannot be called so: {error}") from error
+            raise ValueError(f"{self.name} cannot be called with these options: {error}") from error
         return self
 
     def step(self) -> Transform:
-        """What does it."""
+        """Return the transform."""
         return Transform(self.name, PluginTransform(self.name, registry.resolve(self.name), self.options))

@@ -18,20 +18,20 @@ def resolve(name: str) -> Function:
 
 
 KINDS = {
-    "rename": "fields under other names",
-    "copy": "fields under other names as well",
-    "drop_fields": "without these fields",
-    "keep_fields": "nothing but these fields",
-    "lowercase": "texts in lower case",
-    "convert": "values of another type",
-    "fingerprint": "a hash over fields",
-    "drop_when": "without records for which an expression holds",
-    "keep_when": "only records for which an expression holds",
-    "sample": "a part of the records",
-    "user_agent": "name, version, system and device of a client",
-    "redact": "without secrets and personal data",
-    "add": "constant fields",
-    "host": "facts of the machine",
-    "kubernetes": "where the Pod is, its labels and annotations",
+    "rename": "rename fields",
+    "copy": "copy fields",
+    "drop_fields": "drop fields",
+    "keep_fields": "drop all other fields",
+    "lowercase": "convert texts to lower case",
+    "convert": "convert values to another type",
+    "fingerprint": "add a hash over fields",
+    "drop_when": "drop records that match an expression",
+    "keep_when": "drop records that do not match an expression",
+    "sample": "keep a sample of the records",
+    "user_agent": "add name, version, system and device of a client",
+    "redact": "redact secrets and personal data",
+    "add": "add constant fields",
+    "host": "add fields of the machine",
+    "kubernetes": "add fields of the Pod, its labels and annotations",
 }
-"""What transforms there are, and what each does."""
+"""The transforms, and what each does."""

@@ -1,8 +1,7 @@
-"""What a browser, a tool or a crawler says of itself, as fields of the Elastic Common Schema.
+"""Parses the user agent of a browser, tool or crawler into fields of the Elastic Common Schema.
 
-The texts are of the shape of RFC 9110 §10.1.5: products with versions, and comments. The table knows widespread
-programs by their own tokens; there is no file of data to keep up to date, and what the table does not know keeps the
-name of its first product.
+The text has the form of RFC 9110 §10.1.5: products with versions, and comments. The table knows widespread programs
+by their own tokens, so there is no data file to update. An unknown program keeps the name of its first product.
 """
 
 from __future__ import annotations
@@ -17,19 +16,19 @@ from sidecar.lib.jsontext.edit import can_insert, edit, insert, read
 from sidecar.lib.jsontext.nested import json_string
 
 _FIELD = "user_agent.original"
-_KEY = '"user_agent"'
-_LAST = '"user_agent":{"original":"'
-_CACHED = 4096
-_LONGEST_CACHED = 2048
-_JUDGED = 512
-"""Characters of the text that are looked at, which the client chooses."""
+_KEY_TEXT = '"user_agent"'
+_ONLY_MEMBER = '"user_agent":{"original":"'
+_MAX_CACHED = 4096
+_MAX_CACHED_CHARACTERS = 2048
+_MAX_JUDGED_CHARACTERS = 512
+"""Characters of the text that are parsed, because the client chooses its length."""
 
 _STRING = msgspec.json.Decoder(str)
 _VERSION = r"v?(\d[\w.]{0,30})"
 _CRAWLER = re.compile(
     r"\b([\w.-]{0,40}(?:bot|crawler|spider|slurp)[\w-]{0,20})(?:/v?(\d[\w.]{0,30}))?", re.IGNORECASE
 )
-_FIRST = re.compile(rf"([A-Za-z][\w.+ -]{{0,40}}?)(?:/{_VERSION}|$|[ ;(])")
+_FIRST_PRODUCT = re.compile(rf"([A-Za-z][\w.+ -]{{0,40}}?)(?:/{_VERSION}|$|[ ;(])")
 _BROWSERS = [
     (name, re.compile(pattern))
     for name, pattern in (
@@ -47,7 +46,7 @@ _BROWSERS = [
         ("Internet Explorer", rf"\bTrident/[^)]*\brv:{_VERSION}"),
     )
 ]
-"""From the one that names others beside itself to the one that is named by them."""
+"""Browsers that also name others come before the browsers that they name."""
 
 _SYSTEMS = [
     (name, re.compile(pattern))
@@ -66,9 +65,9 @@ _DEVICES = re.compile(r"\b(?:(iPhone|iPad|iPod)|Android[^;)]{0,20}; (?:wv; )?([^
 
 
 class ParseUserAgent:
-    """Adds `user_agent.name`, `.version`, `.os.name`, `.os.version` and `.device.name` to `user_agent.original`.
+    """Adds `user_agent.name`, `.version`, `.os.name`, `.os.version` and `.device.name`.
 
-    What the record has there already stays. Each text is looked at once, as long as it is remembered.
+    They come from `user_agent.original`. Existing fields stay. Each text is parsed once while it is cached.
     """
 
     name: ClassVar[str] = "user_agent"
@@ -78,11 +77,11 @@ class ParseUserAgent:
     def __init__(self) -> None:
         self._objects: dict[str, str] = {}
 
-    def apply(self, body: str, complain: object) -> str:
-        """The members with those fields."""
-        at = _at_the_end(body)
+    def apply(self, body: str, report_failure: object) -> str:
+        """Return the body with those fields."""
+        at = _find_last_member(body)
         if at >= 0:
-            return body[:at] + self._extend_object(_KEY, "", body[at + len(_KEY) + 1 :])
+            return body[:at] + self._extend_object(_KEY_TEXT, "", body[at + len(_KEY_TEXT) + 1 :])
         if '"user_agent.' in body or "\\u" in body:
             return _add(body, _FIELD, "user_agent.")
         found = edit(body, "user_agent", self._extend_object)
@@ -94,21 +93,22 @@ class ParseUserAgent:
         known = self._objects.get(value)
         if known is None:
             known = f"{{{_add(value[1:-1], 'original', '')}}}"
-            if len(self._objects) >= _CACHED:
+            if len(self._objects) >= _MAX_CACHED:
                 self._objects.clear()
-            if len(value) <= _LONGEST_CACHED:
+            if len(value) <= _MAX_CACHED_CHARACTERS:
                 self._objects[value] = known
         return f"{key}:{known}"
 
 
-def _at_the_end(body: str) -> int:
-    """Where the member `user_agent` begins if it is the last one, has nothing but the text, and is the only one that
-    is called so; -1 if that is not plain. What ends with the object that it opens is within no other.
+def _find_last_member(body: str) -> int:
+    """Return where the member `user_agent` begins, if it is the last one, unique, and holds only `original`; else -1.
+
+    A body that ends with the object that this member opens has no other object around it.
     """
-    at = body.rfind(_LAST)
+    at = body.rfind(_ONLY_MEMBER)
     if at < 0 or not body.endswith('"}') or body.count('"user_agent') > 1 or "\\" in body:
         return -1
-    return at if body.find('"', at + len(_LAST)) == len(body) - 2 else -1
+    return at if body.find('"', at + len(_ONLY_MEMBER)) == len(body) - 2 else -1
 
 
 def _add(body: str, field: str, prefix: str) -> str:
@@ -122,8 +122,8 @@ def _add(body: str, field: str, prefix: str) -> str:
 
 
 def recognize(text: str) -> Mapping[str, str]:
-    """The fields below `user_agent` that this text tells, without those that it does not."""
-    text = text[:_JUDGED]
+    """Return the fields below `user_agent` that this text reveals."""
+    text = text[:_MAX_JUDGED_CHARACTERS]
     name, version, is_crawler = _program(text)
     system, release = _system(text)
     found = {"name": name, "version": version, "os.name": system, "os.version": release}
@@ -132,13 +132,13 @@ def recognize(text: str) -> Mapping[str, str]:
 
 
 def _program(text: str) -> tuple[str, str, bool]:
-    """Its name, its version, and whether it is a crawler."""
+    """Return its name, its version, and whether it is a crawler."""
     if match := _CRAWLER.search(text):
         return match[1], match[2] or "", True
     for name, pattern in _BROWSERS:
         if match := pattern.search(text):
             return name, match[1], False
-    match = _FIRST.match(text)
+    match = _FIRST_PRODUCT.match(text)
     return (match[1], match[2] or "", False) if match and match[1] != "Mozilla" else ("", "", False)
 
 

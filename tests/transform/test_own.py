@@ -74,13 +74,16 @@ def test_an_installed_transform_is_listed_and_does_its_work(installed: Path, tmp
 def test_options_that_it_does_not_take_are_refused_at_the_start(installed: Path, tmp_path: Path) -> None:
     done = sidecar(installed, "check", "--config", config(tmp_path, {"tier": {"feld": "x"}}))
     assert done.returncode == 2
-    assert "pipelines.app.transforms.0 is wrong: tier cannot be called so: got an unexpected keyword" in done.stderr
+    assert (
+        "pipelines.app.transforms.0 is wrong: tier cannot be called with these options: got an unexpected keyword"
+        in done.stderr
+    )
 
 
 def test_a_transform_that_is_not_installed_is_refused_with_a_suggestion(tmp_path: Path) -> None:
     done = sidecar(tmp_path, "check", "--config", config(tmp_path, {"renam": {"a": "b"}}))
     assert done.returncode == 2
-    assert 'there is no transform "renam"; did you mean "rename"?' in done.stderr
+    assert 'unknown transform "renam"; did you mean "rename"?' in done.stderr
 
 
 def test_what_it_did_before_it_failed_is_forgotten() -> None:
@@ -119,7 +122,7 @@ def test_a_record_lets_its_fields_be_read_and_changed_and_keeps_all_others() -> 
 @pytest.mark.parametrize("path", ["log.offset", "_id", "@timestamp", "", "e.f"])
 def test_a_record_refuses_what_cannot_be_set(path: str) -> None:
     record = Record('"e":1', "")
-    with pytest.raises(ValueError, match=r"cannot be set|is no object"):
+    with pytest.raises(ValueError, match=r"cannot be set|is not an object"):
         record.set(path, 1)
     with pytest.raises(ValueError, match="cannot be set or dropped") if path != "e.f" else nullcontext():
         record.drop(path)

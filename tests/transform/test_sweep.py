@@ -23,7 +23,7 @@ from sidecar.transform.redaction.redactor import (
     drop,
     make_hash,
     mask,
-    redact_member_by_member,
+    redact_members,
 )
 from sidecar.transform.redaction.search import Text, lower
 from tests.transform.test_redact import records
@@ -136,7 +136,7 @@ def swept(rules: list[Rule], lines: list[str], as_json: bool) -> tuple[list[str]
 @given(rules=st.lists(RULES, min_size=1, max_size=4), lines=st.lists(json_lines(), min_size=1, max_size=8))
 def test_objects_come_out_as_if_each_value_had_been_looked_at_alone(rules: list[Rule], lines: list[str]) -> None:
     before, after = swept(rules, lines, as_json=True)
-    assert after == [redact_member_by_member(body, rules) for body in before]
+    assert after == [redact_members(body, rules) for body in before]
     for body in after:
         json.loads(f"{{{body}}}")
 
@@ -147,7 +147,7 @@ def test_objects_come_out_as_if_each_value_had_been_looked_at_alone(rules: list[
 @example(rules=[DetectorRule(DETECTORS["credit_card"], mask)], lines=["4111 1111", "1111 1111"])
 def test_lines_of_text_do_so_too_and_nothing_is_found_across_two_of_them(rules: list[Rule], lines: list[str]) -> None:
     before, after = swept(rules, [line.replace("\n", " ") for line in lines], as_json=False)
-    assert after == [redact_member_by_member(body, rules) for body in before]
+    assert after == [redact_members(body, rules) for body in before]
 
 
 @pytest.mark.parametrize("name", DETECTORS)
@@ -157,7 +157,7 @@ def test_each_name_is_found_wherever_a_string_begins_and_ends(name: str, parts: 
     before, after = swept(
         rules, [json.dumps({"a": part, "b": [part, 1]}, ensure_ascii=False) for part in parts], True
     )
-    assert after == [redact_member_by_member(body, rules) for body in before]
+    assert after == [redact_members(body, rules) for body in before]
 
 
 @given(value=OBJECTS)

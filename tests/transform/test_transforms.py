@@ -163,7 +163,7 @@ def test_a_field_of_ours_cannot_be_renamed_or_dropped_or_set(path: str, transfor
         "sample": {"sample": {"rate": 0.5, "field": path}}, "drop_when": {"drop_when": f"exists {path}"},
         "fingerprint": {"fingerprint": {"fields": ["x"], "target": path}},
     }  # fmt: skip
-    with pytest.raises(ValidationError, match=f"{path} is set by the sidecar itself"):
+    with pytest.raises(ValidationError, match=f"{path} is set by the sidecar"):
         rooms(given[transform])
 
 

@@ -1,4 +1,4 @@
-"""Removes secrets and personal data from records before anything of them is sent or stored.
+"""Redacts secrets and personal data before a record is sent or stored.
 
-In: records. Out: records without what the rules match.
+In: `RecordBatch`. Out: `RecordBatch` without what the rules match. Not in here: other changes of fields.
 """

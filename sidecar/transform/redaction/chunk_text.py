@@ -1,9 +1,8 @@
-"""The members of all records of a chunk as one text, in which each character of a string is one character.
+"""Packs the bodies of all records of a chunk into one text, in which a character of a string is one character.
 
-On a sheet a record is a line. A quote stands only where a string begins or ends, so what holds neither a quote nor a
-line end lies within one string, or outside of all. What is found there and taken out needs no JSON to be read.
-The escapes that are more than a way to write a quote, a backslash or white space stay as they are, with their
-backslash, and nothing can be said of their lines.
+Each record is one line of the packed text. Quotes occur only where a string begins or ends. So a match without a
+quote and without a line end is within one string, or outside of all, and can be removed without parsing JSON. Other
+escapes stay as they are, with their backslash; their lines need the general path.
 """
 
 from __future__ import annotations
@@ -13,81 +12,83 @@ import re
 from collections.abc import Iterable, Iterator
 
 QUOTE = "\x01"
-"""A quote within a string. No raw control character is in a string of JSON."""
+"""A quote within a string. JSON strings contain no raw control characters."""
 
 NUMBER = "\x03"
-"""Stands for a number from outside of strings that has to go; such a line cannot be written back."""
+"""Replaces a number outside of strings that must be redacted; such a line cannot be unpacked."""
 
-_ONE_CHARACTER = (
-    # First, or the second of two backslashes would be taken for the beginning of an escape.
+_PACKED_ESCAPES = (
+    # First, because the second of two backslashes would look like the beginning of an escape.
     (r"\\", "\x02"),
     (r"\"", QUOTE),
-    # As the characters that they stand for, these are white space in patterns.
+    # These characters are white space in patterns, like those that they replace.
     (r"\n", "\x1c"), (r"\t", "\x1d"), (r"\r", "\x1e"), (r"\f", "\f"), (r"\b", "\b"),
 )  # fmt: skip
 _STRUCTURAL = "\x04"
-_OURS = re.compile(r"(?i)\\u00(?:0[1-4]|1[c-e])")
-_HERE = (("\\", "\x02"), ('"', QUOTE), ("\n", "\x1c"))
+_RESERVED_ESCAPE = re.compile(r"(?i)\\u00(?:0[1-4]|1[c-e])")
+_PACKED = (("\\", "\x02"), ('"', QUOTE), ("\n", "\x1c"))
 _LENIENT = json.JSONDecoder(strict=False)
-_MEANT = str.maketrans({QUOTE: '"', "\x02": "\\", "\x1c": "\n", "\x1d": "\t", "\x1e": "\r"})
+_UNPACKED = str.maketrans({QUOTE: '"', "\x02": "\\", "\x1c": "\n", "\x1d": "\t", "\x1e": "\r"})
 _KEY = re.compile(r'"(?=([^"]*+)"[ \t\r]*+:)')
 
 
 def pack(text: str) -> str:
-    """Members as they are on a sheet."""
+    """Return bodies as packed text."""
     if "\\" in text:
-        for escape, character in _ONE_CHARACTER:
+        for escape, character in _PACKED_ESCAPES:
             text = text.replace(escape, character)
     return text
 
 
-def unpack(sheet: str) -> str:
-    """Members as they are in JSON."""
-    for escape, character in _ONE_CHARACTER:
-        if character in sheet:
-            sheet = sheet.replace(character, escape)
-    return sheet
+def unpack(packed: str) -> str:
+    """Return packed text as bodies."""
+    for escape, character in _PACKED_ESCAPES:
+        if character in packed:
+            packed = packed.replace(character, escape)
+    return packed
 
 
 def expand_escapes(line: str) -> str:
-    """A line with what its other escapes stand for, good to be searched and not to be written back; "" if it cannot
-    be had, because one stands for a character that has a meaning here."""
-    if _OURS.search(line):
+    """Return a packed line with its other escapes expanded, to be searched but not unpacked.
+
+    Return "" if an escape stands for a character with a special meaning.
+    """
+    if _RESERVED_ESCAPE.search(line):
         return ""
     text: str = _LENIENT.decode(f'"{line.replace(chr(34), _STRUCTURAL)}"')
-    for character, ours in _HERE:
-        text = text.replace(character, ours)
+    for character, mark in _PACKED:
+        text = text.replace(character, mark)
     return text.replace(_STRUCTURAL, '"')
 
 
 def unescape(text: str) -> str:
-    """What a part of a string says."""
-    return text.translate(_MEANT)
+    """Return the content of a part of a string."""
+    return text.translate(_UNPACKED)
 
 
-def lines_of(pattern: re.Pattern[str], sheet: str) -> Iterator[int]:
-    """The numbers of the lines in which it occurs."""
+def lines_of(pattern: re.Pattern[str], packed: str) -> Iterator[int]:
+    """Yield the numbers of the lines that match."""
     number = at = 0
-    while match := pattern.search(sheet, at):
-        number += sheet.count("\n", at, match.start())
+    while match := pattern.search(packed, at):
+        number += packed.count("\n", at, match.start())
         yield number
-        at = sheet.find("\n", match.start())
+        at = packed.find("\n", match.start())
         if at < 0:
             return
 
 
 def keys(lines: Iterable[str]) -> set[str]:
-    """All keys in lines of a sheet, and some texts that are none."""
+    """Return all keys in packed lines, and some texts that are not keys."""
     return {key for key in _KEY.findall("\n".join(lines)) if "\n" not in key}
 
 
-def single_key(sheet: str) -> str:
-    """The key, with its quotes, if each line is one member with it and a string: text that no parser took apart."""
-    key = sheet[: sheet.find('"', 1) + 1]
-    line_ends = sheet.count("\n")
+def single_key(packed: str) -> str:
+    """Return the key, with its quotes, if each line is one member with it and a string; else ""."""
+    key = packed[: packed.find('"', 1) + 1]
+    line_ends = packed.count("\n")
     is_only = (
-        sheet.startswith(f'{key}:"')
-        and sheet.count(f'"\n{key}:"') == line_ends
-        and sheet.count('"') == 4 * (line_ends + 1)
+        packed.startswith(f'{key}:"')
+        and packed.count(f'"\n{key}:"') == line_ends
+        and packed.count('"') == 4 * (line_ends + 1)
     )
     return key if is_only else ""

@@ -19,51 +19,58 @@ from sidecar.transform.redaction.chunk_text import QUOTE
 Judge = Callable[[str], bool]
 Shorten = Callable[[str], str]
 
-ON_SHEET: Mapping[str, str] = {"quote": QUOTE, "outside": '"', "any": '[^"]', "end": '(?=")'}
+IN_PACKED_TEXT: Mapping[str, str] = {"quote": QUOTE, "outside": '"', "any": '[^"]', "end": '(?=")'}
 IN_STRING: Mapping[str, str] = {"quote": '"', "outside": "", "any": "(?s:.)", "end": r"\Z"}
-"""How patterns are to be read: a quote within the string, what ends it, any character of it, and its end."""
+"""Placeholders of patterns: a quote in the string, what ends it, any character of it, its end."""
 
 
 @dataclass(frozen=True, slots=True)
 class SearchPattern:
-    """One search, for any of the `branches`: a pattern without which there is no match, "" for none, and the pattern
-    itself. What it matches has to go, but for its group, which is what stands before.
-
-    `any_case`: patterns are in lower case, and capitals match as well. `shape`: what has to be in a line for a search
-    to be worth it, 0 being a digit and A a capital, and the characters that are left out for that. `lead`: letters,
-    and how many of them at most stand before a match and go with it; there has to be one, and no quick pattern begins
-    with them. `judge`: whether it has to go. `shorten`: what stands in its place, None for what the action says.
-    `numbers`: not only in strings something may be found.
+    """One search for any of the `branches`. A match is redacted, except for its group, which is the text before the
+    secret.
     """
 
     branches: Sequence[tuple[str, str]]
+    """(pattern without which there is no match, or ""; the pattern itself)."""
+
     any_case: bool = False
+    """Whether case is ignored; patterns are in lower case."""
+
     shape: tuple[str, str] = ("", "")
+    """Required shape of a line (0 is a digit, A a capital), and characters to ignore."""
+
     lead: tuple[str, int] | None = None
+    """Characters before a match that belong to it, and their maximum number; at least one is required."""
+
     judge: Judge | None = None
+    """Decides whether a match is redacted."""
+
     shorten: str | Shorten | None = None
+    """Replacement instead of that of the action."""
+
     numbers: bool = False
+    """Whether numbers outside of strings are searched too."""
 
 
 @dataclass(frozen=True, slots=True)
 class Detector:
-    """Searches, one after another, and names of fields whose values have to go whatever they are.
-
-    `keys` are in lower case and without `-` and `_`; as it is written, such a name ends with one of the `key_ends`.
-    """
+    """Searches, one after another, and names of fields whose values are redacted completely."""
 
     patterns: Sequence[SearchPattern]
     keys: frozenset[str] = frozenset()
+    """Field names in lower case, without `-` and `_`."""
+
     key_ends: Sequence[str] = ()
+    """Patterns of which one matches the end of each of these names as written."""
 
 
-def _any_before(*patterns: str) -> str:
-    """That one of these stands before, each of one length."""
+def _any_lookbehind(*patterns: str) -> str:
+    """Return a pattern that requires one of these before it, each of fixed length."""
     return f"(?:{'|'.join(f'(?<={pattern})' for pattern in patterns)})"
 
 
 def _luhn(text: str) -> bool:
-    """Whether the digits are the number of a payment card (ISO/IEC 7812: a known length, issuer and check digit)."""
+    """Return whether the digits are a payment card number (ISO/IEC 7812: length, issuer, check digit)."""
     digits = [int(char) for char in text if char.isdigit()]
     if not 13 <= len(digits) <= 19 or digits[0] not in (2, 3, 4, 5, 6) or len(set(digits)) < 2:
         return False
@@ -72,7 +79,7 @@ def _luhn(text: str) -> bool:
 
 
 def _iban(text: str) -> bool:
-    """Whether the check digits are right (ISO 13616: the number, turned round, leaves 1 when divided by 97)."""
+    """Return whether the check digits are valid (ISO 13616: the rearranged number modulo 97 is 1)."""
     plain = text.replace(" ", "")
     if not 15 <= len(plain) <= 34:
         return False
@@ -80,7 +87,7 @@ def _iban(text: str) -> bool:
 
 
 _BYTE = "(?:25[0-5]|2[0-4][0-9]|1[0-9]{2}|[1-9]?[0-9])"
-_LONG_BYTE = _any_before(r"1[0-9]{2}\.", r"2[0-4][0-9]\.", r"25[0-5]\.")
+_LONG_BYTE = _any_lookbehind(r"1[0-9]{2}\.", r"2[0-4][0-9]\.", r"25[0-5]\.")
 _FIRST_BYTE = (
     r"(?:(?<=[0-9]\.)(?<![\w.:].\.)|(?<=[1-9][0-9]\.)(?<![\w.:]..\.)"
     rf"|{_LONG_BYTE}(?<![\w.:]...\.))"
@@ -96,7 +103,7 @@ _OTHER_GROUPS = (
 
 
 def _is_ipv6(text: str) -> bool:
-    """Whether it is one; of what `a::b` could be in source code, only that with digits and a first group of three."""
+    """Return whether it is an address; of texts like `a::b` only those with digits and three characters first."""
     try:
         ip_address(text)
     except ValueError:
@@ -105,13 +112,13 @@ def _is_ipv6(text: str) -> bool:
 
 
 def _network(text: str) -> str:
-    """The network of an IPv6 address: all but the first three groups are gone."""
+    """Return the network of an IPv6 address: only its first three groups stay."""
     return str(IPv6Network((int(ip_address(text)) >> 80 << 80, 48)).network_address)
 
 
 _GIVEN = r"[%(quote)s']?\s{0,3}[=:]\s{0,3}[%(quote)s']?"
 _VALUE = r"[^\s%(quote)s%(outside)s'&,;)}\]]+"
-_TOKENS = _any_before(*(f"{kind}{line}token" for kind in ("access", "refresh", "auth") for line in ("[_-]", "")))
+_TOKENS = _any_lookbehind(*(f"{kind}{line}token" for kind in ("access", "refresh", "auth") for line in ("[_-]", "")))
 _SECRET_NAMES = ("pass(?:word|wd|phrase)", "pwd", "secret", "api[_-]?key", f"token{_TOKENS}")
 _SCHEMES = "(?:basic|bearer|digest|token|negotiate)"
 _AWS_NAMES = ("aws_secret_access_key", "secretaccesskey")
@@ -130,7 +137,7 @@ _AUTHORIZATION = SearchPattern(
     ),
     any_case=True,
 )
-# With no point behind it, it is matched as well, so that what begins the same again within it is not read to its end.
+# Also matches without a point after it, so that a text that repeats the beginning is not scanned repeatedly.
 _JWT = SearchPattern(
     [("", r"eyJ(?<=\beyJ)[A-Za-z0-9_-]{5,}+(?:\.[A-Za-z0-9_-]{5,}+(?:\.[A-Za-z0-9_-]*+)?)?")],
     judge=lambda text: "." in text,

@@ -1,4 +1,4 @@
-"""The looks of detectors at work: what has to go is found in a text, and taken out of it."""
+"""Finds and removes the matches of detectors in text."""
 
 from __future__ import annotations
 
@@ -11,44 +11,44 @@ from string import ascii_uppercase, digits
 
 from sidecar.lib import native
 from sidecar.transform.redaction.chunk_text import NUMBER, lines_of, unescape
-from sidecar.transform.redaction.detectors import IN_STRING, ON_SHEET, SearchPattern
+from sidecar.transform.redaction.detectors import IN_PACKED_TEXT, IN_STRING, SearchPattern
 
 Span = tuple[int, int]
-Instead = str | Callable[[str], str]
-"""What stands in the place of a text, or what tells it."""
+Replacement = str | Callable[[str], str]
+"""Replacement text, or a function that returns it."""
 
 _SAME_LETTERS = (("İ", "i"), ("ı", "i"), ("ſ", "s"), ("\u212a", "k"))
-"""What `re` takes for a letter of ASCII where capitals do not matter."""
+"""Characters that `re` treats as ASCII letters when it ignores case."""
 
-_KIND = (
+_SHAPE_OF = (
     {ord("\n"): "\n"}
     | dict.fromkeys(ascii_uppercase.encode(), "A")
-    # What is not ASCII may be a digit, too.
+    # Characters beyond ASCII may be digits too.
     | dict.fromkeys([*digits.encode(), *range(128, 256)], "0")
 )
-_KINDS = "".join(_KIND.get(byte, "x") for byte in range(256)).encode()
+_SHAPE_TABLE = "".join(_SHAPE_OF.get(byte, "x") for byte in range(256)).encode()
 
 
 _LETTERS = re.compile(r"(?:[a-z]|://)*+(?![?*{])|[a-z]*(?=[a-z][?*{])")
-_SHORTEST = 2
-"""So few letters are not looked for without the rest."""
+_MIN_LITERAL_LENGTH = 2
+"""Fewer letters are not searched separately."""
 
 
 @lru_cache(maxsize=256)
 def _letters(hint: str) -> bytes:
-    """The letters that all matches of a pattern begin with, as far as it is easily told."""
+    """Return the literal beginning of all matches of a pattern, as far as it is easy to tell."""
     match = _LETTERS.match(hint)
     return match[0].encode() if match else b""
 
 
 @lru_cache(maxsize=256)
 def cache(pattern: str) -> re.Pattern[str]:
-    """A pattern of ours. There are few, and which of them are needed is told by what is found."""
+    """Return the compiled pattern. There are few built-in patterns, and they are compiled on demand."""
     return re.compile(pattern)
 
 
 def lower(text: str) -> str:
-    """The text with the letters of ASCII in lower case, and what is the same to `re`; each at its place."""
+    """Return the text with ASCII letters, and their equivalents in `re`, in lower case; positions stay."""
     if text.isascii():
         return text.lower()
     for letter, plain in _SAME_LETTERS:
@@ -57,7 +57,7 @@ def lower(text: str) -> str:
 
 
 class Text:
-    """A text that is searched again and again, so that the same is not looked for twice."""
+    """A text that is searched repeatedly; results of searches are cached."""
 
     def __init__(self, text: str) -> None:
         self.text = text
@@ -65,7 +65,7 @@ class Text:
 
     @cached_property
     def lower(self) -> str:
-        """The text without capitals."""
+        """The text in lower case."""
         return lower(self.text)
 
     @cached_property
@@ -73,32 +73,32 @@ class Text:
         return self.lower.encode(errors="surrogatepass")
 
     def has(self, hint: str) -> bool:
-        """Whether this pattern, in lower case, matches anywhere, whatever the case of the text.
+        """Return whether this pattern, in lower case, matches anywhere, ignoring case.
 
-        Only its groups may have alternatives: the letters that it begins with are looked for first, which is quicker.
+        Alternatives are allowed in groups only, because the literal beginning is searched first, which is faster.
         """
         if hint not in self._known:
             letters = _letters(hint)
-            may_match = len(letters) < _SHORTEST or native.contains(self._lower_bytes, letters)
+            may_match = len(letters) < _MIN_LITERAL_LENGTH or native.contains(self._lower_bytes, letters)
             self._known[hint] = may_match and cache(hint).search(self.lower) is not None
         return self._known[hint]
 
 
 class Matcher:
-    """One look, and what stands instead of what it finds; on sheets or in single strings."""
+    """One search and its replacement, for packed text or for single strings."""
 
-    def __init__(self, look: SearchPattern, instead: Instead, on_sheets: bool) -> None:
-        self._pattern, self._replacement = look, instead
-        self._is_packed = on_sheets
-        reading = ON_SHEET if on_sheets else IN_STRING
+    def __init__(self, look: SearchPattern, replacement: Replacement, is_packed: bool) -> None:
+        self._pattern, self._replacement = look, replacement
+        self._is_packed = is_packed
+        reading = IN_PACKED_TEXT if is_packed else IN_STRING
         self._branches = [(hint, pattern % reading) for hint, pattern in look.branches]
 
     def redact(self, text: Text) -> Text:
-        """The text without what is found; the same one if there is nothing."""
+        """Return the text without the matches; the same object if there are none."""
         look, searched = self._pattern, text.lower if self._pattern.any_case else text.text
-        parts = [(0, len(searched))] if not look.shape[0] else _shaped(searched, *look.shape)
-        # Of several patterns only those that may match: one alone begins with a letter that is written out, and so
-        # is found several times as quickly as one of many.
+        parts = [(0, len(searched))] if not look.shape[0] else _lines_with_shape(searched, *look.shape)
+        # Search only patterns that may match: a single one begins with a literal letter, which is found several times
+        # as fast as an alternative.
         patterns = [pattern for hint, pattern in self._branches if not hint or text.has(hint)]
         if not (patterns and parts):
             return text
@@ -109,8 +109,8 @@ class Matcher:
             cleaned = self._replace(text.text, self._spans(pattern, searched, parts))
         return text if cleaned == text.text else Text(cleaned)
 
-    def _split(self, pattern: re.Pattern[str], text: str, instead: str) -> str | None:
-        """What else comes of the spans, in half of the time; None if that may not be the same."""
+    def _split(self, pattern: re.Pattern[str], text: str, replacement: str) -> str | None:
+        """Faster equivalent of `_spans` and `_replace`; None if the result could differ."""
         parts = pattern.split(text)
         if self._pattern.lead is not None:
             letters, most = self._pattern.lead
@@ -120,8 +120,8 @@ class Matcher:
                 return None
             parts[:-1] = trimmed
         if not pattern.groups:
-            return instead.join(parts)
-        parts[1::2] = [kept + instead for kept in parts[1::2]]
+            return replacement.join(parts)
+        parts[1::2] = [kept + replacement for kept in parts[1::2]]
         return "".join(parts)
 
     def _spans(self, pattern: re.Pattern[str], text: str, parts: Iterable[Span]) -> list[Span]:
@@ -131,7 +131,7 @@ class Matcher:
             for match in pattern.finditer(text, start, end)
         ]
         if self._pattern.lead is not None:
-            spans = _led(spans, text, *self._pattern.lead)
+            spans = _with_lead(spans, text, *self._pattern.lead)
         if self._pattern.judge is not None:
             judge = self._pattern.judge
             spans = [(start, end) for start, end in spans if judge(text[start:end])]
@@ -145,7 +145,7 @@ class Matcher:
             return self._replacement.join(parts)
         found = [self._replacement_of(text[start:end]) for start, end in spans]
         if self._is_packed and self._pattern.numbers:
-            # Lines have an even number of quotes, so the first lines of a sheet do not matter.
+            # Every line has an even number of quotes, so earlier lines do not matter.
             quotes = accumulate(part.count('"') for part in parts)
             found = [mark if before % 2 else NUMBER for mark, before in zip(found, quotes, strict=False)]
         return "".join([part for pair in zip(parts, [*found, ""], strict=True) for part in pair])
@@ -157,21 +157,21 @@ class Matcher:
 
 
 def between(text: str, spans: Sequence[Span]) -> list[str]:
-    """What is before, between and behind these parts of a text."""
+    """Return the parts of a text before, between and after these spans."""
     starts, ends = zip(*spans, strict=True)
     return [text[start:end] for start, end in zip((0, *ends), (*starts, len(text)), strict=True)]
 
 
-def _shaped(text: str, shape: str, between: str) -> list[Span]:
-    """The lines in which there is something of this shape."""
-    shapes = text.encode(errors="replace").translate(_KINDS, between.encode()).decode("latin-1")
+def _lines_with_shape(text: str, shape: str, between: str) -> list[Span]:
+    """Return the lines that contain this shape."""
+    shapes = text.encode(errors="replace").translate(_SHAPE_TABLE, between.encode()).decode("latin-1")
     lines = list(lines_of(cache(shape), shapes))
     ends = list(accumulate(len(line) + 1 for line in text.split("\n"))) if lines else []
     return [(ends[line - 1] if line else 0, ends[line] - 1) for line in lines]
 
 
-def _led(spans: Sequence[Span], text: str, letters: str, most: int) -> list[Span]:
-    """The spans with the letters before them; without those that have none."""
+def _with_lead(spans: Sequence[Span], text: str, letters: str, most: int) -> list[Span]:
+    """Return the spans extended by the characters before them; spans without such characters are dropped."""
     found, last = [], 0
     for at, end in spans:
         before = text[max(last, at - most) : at]

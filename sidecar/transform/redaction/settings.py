@@ -16,7 +16,7 @@ from sidecar.lib.settings_model import SECRET_FILE, SettingsModel
 from sidecar.lib.user_regex import compile_user_regex
 from sidecar.model.records import Transform
 from sidecar.transform.redaction.detectors import DETECTORS
-from sidecar.transform.redaction.redactor import Action as What
+from sidecar.transform.redaction.redactor import Action as RedactAction
 from sidecar.transform.redaction.redactor import (
     DetectorRule,
     FieldRule,
@@ -32,7 +32,7 @@ Action = Literal["mask", "hash", "drop"]
 
 
 class RedactionRuleSettings(SettingsModel):
-    """One thing that has to go, where its name alone does not say enough."""
+    """One redaction rule: a built-in detector, a pattern, or a field."""
 
     name: str | None = None
     """Name of a built-in detector."""
@@ -50,34 +50,35 @@ class RedactionRuleSettings(SettingsModel):
     @classmethod
     def _known(cls, name: str | None) -> str | None:
         if name is not None and name not in DETECTORS:
-            raise ValueError(f"no such name as {name!r}; use one of {', '.join(DETECTORS)}, or a pattern")
+            raise ValueError(f"unknown detector {name!r}; use one of {', '.join(DETECTORS)}, or a pattern")
         return name
 
     @field_validator("pattern")
     @classmethod
     def _compiles(cls, pattern: str | None) -> str | None:
         if pattern is not None and compile_user_regex(pattern).search("") is not None:
-            raise ValueError("the pattern matches where there is nothing")
+            raise ValueError("the pattern matches the empty text; make it require at least one character")
         return pattern
 
     @model_validator(mode="after")
     def _one(self) -> RedactionRuleSettings:
         if len([each for each in (self.name, self.pattern, self.field) if each]) != 1:
-            raise ValueError("needs one of name, pattern and field")
+            raise ValueError("exactly one of name, pattern and field is required")
         return self
 
 
-def _named(value: object) -> object:
+def _expand_name(value: object) -> object:
     return {"name": value} if isinstance(value, str) else value
 
 
 class RedactSettings(SettingsModel):
-    """What is taken out of every record before anything of it leaves or is kept."""
+    """Redacts secrets and personal data before a record is sent or stored."""
 
     redact: Annotated[
         tuple[
             Annotated[
-                RedactionRuleSettings, BeforeValidator(_named, json_schema_input_type=str | RedactionRuleSettings)
+                RedactionRuleSettings,
+                BeforeValidator(_expand_name, json_schema_input_type=str | RedactionRuleSettings),
             ],
             ...,
         ],
@@ -92,25 +93,25 @@ class RedactSettings(SettingsModel):
     """File with the key of the hash, at least 16 bytes. Required by `hash`."""
 
     @model_validator(mode="after")
-    def _salted(self) -> RedactSettings:
+    def _check_salt(self) -> RedactSettings:
         if any((each.action or self.action) == "hash" for each in self.redact):
             self.redactor()
         return self
 
     def step(self) -> Transform:
-        """What does it."""
+        """Return the transform."""
         return Transform("redact", self.redactor().redact)
 
     def redactor(self) -> Redactor:
-        """What does it. Raises `ValueError` if the salt cannot be read."""
-        actions: dict[str, What] = {"mask": mask, "drop": drop}
+        """Return the redactor. Raise `ValueError` if the salt cannot be read."""
+        actions: dict[str, RedactAction] = {"mask": mask, "drop": drop}
         if self.salt_file is not None:
-            actions["hash"] = make_hash(_salt(self.salt_file))
+            actions["hash"] = make_hash(_read_salt(self.salt_file))
         rules: list[Rule] = []
         for each in self.redact:
             wanted = each.action or self.action
             if wanted not in actions:
-                raise ValueError("the action hash needs a salt_file")
+                raise ValueError("the action hash requires salt_file")
             action = actions[wanted]
             if each.name is not None:
                 rules.append(DetectorRule(DETECTORS[each.name], action))
@@ -119,11 +120,11 @@ class RedactSettings(SettingsModel):
         return Redactor(rules)
 
 
-def _salt(path: Path) -> bytes:
+def _read_salt(path: Path) -> bytes:
     try:
         salt = path.read_bytes().strip()
     except OSError as error:
-        raise ValueError(f"the salt_file {path} cannot be read ({error.strerror})") from error
+        raise ValueError(f"cannot read the salt_file {path}: {error.strerror}") from error
     if len(salt) < 16:
-        raise ValueError(f"the salt_file {path} has less than 16 bytes")
+        raise ValueError(f"the salt_file {path} has fewer than 16 bytes; make it longer")
     return salt
