@@ -194,12 +194,12 @@ _SERVERS = {
 
 
 def _perhaps(*references: str) -> str:
-    """Values behind each other, each of which may be a dash for none."""
+    """Return a pattern of adjacent values, each of which may be a dash."""
     return " ".join(f"(?:-|{reference})" for reference in references)
 
 
 def _waits(*fields: str) -> str:
-    """Milliseconds as HAProxy writes them behind each other: -1 for what did not come to that."""
+    """Return a pattern of HAProxy's timers in milliseconds; -1 if a phase was not reached."""
     return "/".join(f"(?:-1|%{{INT:[haproxy]{field}:int}})" for field in fields)
 
 
