@@ -119,8 +119,8 @@ MISTAKES = [
         written(more="    timestamp: {formats: yyyy-MM-dd}"),
         "6: pipelines.app.timestamp.formats is wrong: 'yyyy-MM-dd'",
     ),
-    (written(more="    multiline: jva"), "6: pipelines.app.multiline is wrong: there is no preset 'jva'; use one of"),
-    (written(more="    transforms: kubernets"), 'no transform "kubernets"; did you mean "kubernetes"?'),
+    (written(more="    multiline: jva"), "6: pipelines.app.multiline is wrong: unknown preset 'jva'; use one of"),
+    (written(more="    transforms: kubernets"), 'unknown transform "kubernets"; did you mean "kubernetes"?'),
     (written(more="    sinks: [oot]"), '6: pipelines.app.sinks: there is no sink "oot"; did you mean "out"?'),
     (written(more="    tests: [{name: a, input: 5, expect: []}]"), "tests.0.input has to be text or a list"),
     (written(more="log_level: loud"), "6: log_level has to be 'debug', 'info', 'warning' or 'error'"),
@@ -159,7 +159,7 @@ def test_a_mistake_is_one_sentence_of_plain_words(
         ),
         (
             ["/a.log", "--to", "stdout:", "--multiline", "jva"],
-            "--multiline: is wrong: there is no preset",
+            "--multiline: is wrong: unknown preset",
         ),
         (
             ["--config", "/no/such.yaml"],
