@@ -41,7 +41,10 @@ class VolumeReadings:
     def _read(self) -> Iterator[VolumeStatus]:
         for name, scanner in self.scanners.items():
             if scanner.globs:
-                with scanner.globs[0].root.reach() as reached:
+                with (
+                    suppress(OSError),
+                    scanner.globs[0].root.reach() as reached,
+                ):  # no descriptor is left, for instance
                     yield from _read_volume(name, reached.directory)
         yield from _read_volume("", self._state_dir)
 

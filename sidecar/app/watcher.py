@@ -135,6 +135,7 @@ class Watcher(threading.Thread):
             self._heartbeats.end()
             if self._notifier:
                 self._notifier.stop()
+                self._notifier = None
 
     def _watch(self) -> None:
         self._start_notifier()
