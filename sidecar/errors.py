@@ -36,7 +36,7 @@ class SidecarError(Exception):
 class ConfigurationError(SidecarError):
     """One or more things in the configuration cannot be; `problems` holds a sentence for each of them.
 
-    `causes` are the same as errors of their own, where each names the setting that is wrong.
+    `causes` are the same as separate errors, if each names the setting that is wrong.
     """
 
     def __init__(

@@ -15,9 +15,9 @@ from pathlib import Path
 class Access:
     """All files are read again when they change.
 
-    `hosts`: names that clients may use beside addresses and `localhost`. `token_file`: what clients have to send, as
-    a bearer token or as the password of basic authentication. `certificate`: the files of the chain and of the key.
-    Raises `OSError` if a file cannot be used.
+    `hosts`: names that clients may use in addition to addresses and `localhost`. `token_file`: what clients have to
+    send, as a bearer token or as the password of basic authentication. `certificate`: the files of the chain and of
+    the key. Raises `OSError` if a file cannot be used.
     """
 
     def __init__(
@@ -30,8 +30,10 @@ class Access:
             raise OSError(0, f"{token_file} holds no token")
 
     def is_direct(self, host: str) -> bool:
-        """Whether the client meant this machine: a page of somebody else's may make a browser ask here under a name
-        of its own (DNS rebinding)."""
+        """Return whether the client addressed this machine.
+
+        A foreign page can make a browser send requests here under a foreign name (DNS rebinding).
+        """
         name = host[1:].partition("]")[0] if host.startswith("[") else host.partition(":")[0]
         name = name.lower()
         if name in ("localhost", "") or name in self._hosts:
@@ -58,7 +60,7 @@ class Access:
         context = self._context(self._certificate)
 
         def renewed(connection: ssl.SSLObject, name: str | None, original: ssl.SSLContext) -> None:
-            """Called for each handshake, also if the client names nobody. What cannot be used changes nothing."""
+            """Called for each handshake, also if the client names no host. What cannot be used changes nothing."""
             nonlocal context
             with suppress(OSError):
                 if self._certificate and _file_stamps(self._certificate) != self._stamp:

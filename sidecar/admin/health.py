@@ -31,7 +31,7 @@ class ProbeResult(NamedTuple):
 
 @dataclass(slots=True)
 class Health:
-    """Written by the main loop, read by whoever asks."""
+    """Written by the main loop, read by the threads that answer requests."""
 
     heartbeats: Heartbeats
     parked: str = ""

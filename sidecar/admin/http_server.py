@@ -1,9 +1,8 @@
 """Answers over HTTP, for scrapers, probes and browsers; nothing can be changed here.
 
-One thread for all connections, and one that makes the larger answers, beside the shippers. A client that is slow, or
-one of very many, costs a few KiB and for ten seconds at most: the head of a request is bounded, and beyond so many
-connections, or so many larger answers under way, the one that has waited longest makes place. However much is asked
-for, the making of answers rests most of the time. A connection has one request (RFC 9112, 9.6).
+One thread serves all connections, another one makes the larger answers. Limits: a few KiB and ten seconds per
+request; above the maximum of connections, or of larger answers in progress, the oldest is closed. Answers are made in
+a small share of the time, however many are requested. A connection has one request (RFC 9112, 9.6).
 """
 
 from __future__ import annotations
@@ -70,7 +69,7 @@ class HttpAdmin:
         self._tls = self._access.tls()
         self._socket = _listen(host, port)
         self.port: int = self._socket.getsockname()[1]
-        """The port it listens on, also when it was told 0."""
+        """The port it listens on, also if the configured port is 0."""
         self._loop = asyncio.new_event_loop()
         self._open: dict[asyncio.Task[None], None] = {}
         self._large: dict[asyncio.Task[None], None] = {}
@@ -81,7 +80,7 @@ class HttpAdmin:
         self._thread.start()
 
     def close(self) -> None:
-        """Answer nobody any more."""
+        """Stop answering."""
         with suppress(RuntimeError):  # the loop has ended before
             self._loop.call_soon_threadsafe(self._over.set)
         self._thread.join(timeout=1.0)
@@ -147,7 +146,7 @@ class HttpAdmin:
         await self._write(reader, writer, _encode_reply(reply, method))
 
     async def _made(self, request: HttpRequest) -> Reply:
-        """One of the larger answers, made beside this thread."""
+        """One of the larger answers, made in another thread."""
         await self._turn.acquire()
         began = self._loop.time()
         try:
@@ -176,7 +175,7 @@ class HttpAdmin:
             return Reply(404, {"text": "there is nothing under this name"})
         try:
             return route({name: values[-1] for name, values in parse_qs(target.query).items()})
-        except Exception:  # a route's own fault: whoever asks is told, and the sidecar goes on
+        except Exception:  # a fault of a route: the client gets 500, and the sidecar continues
             return Reply(500, {"text": "this cannot be answered now"})
 
     async def _write(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, answer: bytes) -> None:
@@ -207,7 +206,7 @@ def _admit_or_evict(taken: dict[asyncio.Task[None], None], task: asyncio.Task[No
 
 
 def _listen(host: str, port: int) -> socket.socket:
-    """Nobody can send more at a stroke than a connection may have; what is accepted has the same buffers."""
+    """Limit what a client can send at once; accepted connections inherit the buffers."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     listener = socket.create_server((host, port), family=family, backlog=_MOST_CONNECTIONS)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 2 * _MOST_HEAD)

@@ -1,6 +1,6 @@
 """Answers questions about the sidecar over the Unix socket in the state directory; `http` does so over the network.
 
-Only the socket, which nobody but the owner can reach, takes requests that do something. Whoever asks has ten seconds
+Only the socket, which the owner alone can reach, takes requests that change something. A client has ten seconds
 for it and one of a few places, so that slow or many clients hold nothing up.
 """
 
@@ -29,7 +29,7 @@ Query = Mapping[str, str]
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """An answer: JSON from an object, or a text as it is; `headers` beside the usual ones."""
+    """An answer: JSON from an object, or a text as it is; `headers` in addition to the usual ones."""
 
     status: int
     body: Mapping[str, Any] | bytes
@@ -38,7 +38,7 @@ class Reply:
 
 
 Route = Callable[[Query], Reply]
-"""Takes the query of a request. Called in a thread of its own."""
+"""Takes the query of a request. Called in a separate thread."""
 
 Routes = Mapping[str, Route]
 """Method and path, as in "GET /livez", to what answers it."""
@@ -71,7 +71,7 @@ class SocketAdmin:
         self._server.begin("admin socket")
 
     def close(self) -> None:
-        """Answer nobody any more."""
+        """Stop answering."""
         if self._server is not None:
             self._server.end()
             self._server = None
@@ -90,7 +90,7 @@ def _is_answered(path: str) -> bool:
 
 
 class _Bounded(socketserver.ThreadingMixIn, socketserver.TCPServer):
-    """A thread for each request, and a few at most; whoever comes beyond them is sent away."""
+    """A thread for each request, and a few at most; further clients are refused."""
 
     daemon_threads = True
     block_on_close = False
@@ -106,10 +106,10 @@ class _Bounded(socketserver.ThreadingMixIn, socketserver.TCPServer):
         self._thread.start()
 
     def end(self) -> None:
-        """Answer nobody any more, without the half a second that `shutdown` may take."""
+        """Stop answering, without the half a second that `shutdown` may take."""
         self._is_over = True
         with suppress(OSError):
-            self.socket.shutdown(socket.SHUT_RDWR)  # wakes who waits for somebody to ask
+            self.socket.shutdown(socket.SHUT_RDWR)  # wakes the thread that waits for clients
         self._thread.join(timeout=1.0)
         self.server_close()
 
@@ -132,7 +132,7 @@ class _Bounded(socketserver.ThreadingMixIn, socketserver.TCPServer):
             self._places.release()
 
     def handle_error(self, request: Any, client_address: Any) -> None:
-        """Whoever asked has gone away; nobody else needs to know."""
+        """Ignore a client that has closed its connection."""
 
 
 class _UnixServer(_Bounded):
@@ -143,7 +143,7 @@ class _UnixServer(_Bounded):
         super().__init__(path, _Handler)
 
     def server_bind(self) -> None:
-        """The mode of an unbound socket becomes that of its name: nobody else can ever reach it."""
+        """The mode of an unbound socket becomes that of its name: other users can never reach it."""
         os.fchmod(self.socket.fileno(), 0o600)
         super().server_bind()
 

@@ -80,7 +80,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _main(arguments: list[str]) -> int:
-    # The clients of databases log warnings of their own; the sidecar reports what matters itself.
+    # The clients of databases log warnings; the sidecar reports what matters itself.
     logging.getLogger().addHandler(logging.NullHandler())
     warnings.simplefilter("ignore")
     parser = _ArgumentParser(

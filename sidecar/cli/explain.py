@@ -206,6 +206,6 @@ def _add_document(table: Table, item: ExplainedEvent) -> None:
         table.add_row("redacted", make_text(", ".join(item.redacted), "yellow"))
     table.add_row("document", Text(escape_json(item.document)))
     table.add_row("_id", item.id)
-    table.add_row("event time", item.event_time or "none of its own: the time at which it is read")
+    table.add_row("event time", item.event_time or "none: the time of reading is used")
     places = dict.fromkeys((item.target or {}).values())
     table.add_row("goes to", make_text(", ".join(places)))

@@ -25,7 +25,7 @@ def print_stats(found: FileStats) -> None:
             f"  {name}", f"{count:,}", "" if cost is None else f"{cost:.1f} µs for an event that it looked at"
         )
     table.add_row("not parsed", f"{found.unparsed:,}", "")
-    table.add_row("with a time", f"{found.timed:,}", "of their own")
+    table.add_row("with a time", f"{found.timed:,}", "in the line")
     for what, counts in (("filtered", found.filtered), ("skipped", found.skipped)):
         for reason, count in counts.items():
             table.add_row(what, f"{count:,}", f"by {reason}")

@@ -43,7 +43,7 @@ class CommandLine:
     """What the command line says about settings."""
 
     values: Mapping[str, Any] = field(default_factory=dict)
-    """Settings of options with a name of their own, such as `--state-dir`."""
+    """Settings that have an option, such as `--state-dir`."""
 
     assignments: Sequence[str] = ()
     """`NAME=VALUE` of each `--set`."""

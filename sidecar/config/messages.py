@@ -197,7 +197,7 @@ def _describe(item: Any, known_names: set[str]) -> str:
     if kind == "extra_forbidden":
         name = str(item["loc"][-1])
         if name in TRANSFORMS and "transforms" in item["loc"]:
-            return "is a second transform in one item of the list; make it an item of its own"
+            return "is a second transform in one item of the list; make it a separate item"
         return f"is not a setting{suggest(name, known_names)}"
     if kind == "union_tag_invalid":
         known = [tag.strip(" '") for tag in str(context["expected_tags"]).split(",")]

@@ -50,7 +50,7 @@ def _risks_of_config(settings: Settings, config: Path | None) -> Iterator[Risk]:
         for name, sink in settings.sinks.items():
             if any(secret in text or quote(secret, safe="") in text for secret in sink.secrets() if secret):
                 what = f"{config} holds a secret of this sink and {reason}"
-                yield Risk(f"sinks.{name}", f"{what}; chmod it to 0600, or put the secret into a file of its own")
+                yield Risk(f"sinks.{name}", f"{what}; chmod it to 0600, or put the secret into a separate file")
 
 
 def _risks_of_listener(admin: AdminSettings) -> Iterator[Risk]:

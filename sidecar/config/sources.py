@@ -96,7 +96,7 @@ class SettingsSource(PydanticBaseSettingsSource):
 
 
 class OptionsSource(SettingsSource, InitSettingsSource):
-    """Values of options that have a name of their own, such as `--state-dir`."""
+    """Values of settings that have an option, such as `--state-dir`."""
 
     def __init__(self, settings: type[BaseSettings], values: dict[str, Any], options: Mapping[Key, str]) -> None:
         super().__init__(settings, values)
@@ -301,7 +301,7 @@ def _is_setting(variable: Variable) -> bool:
 
 
 def _short_form_key(path: Key) -> str:
-    """Return the key that a text at this path stands for; empty if it stands for itself."""
+    """Return the key that a text at this path abbreviates; empty if the text is the value itself."""
     match path:
         case ("sinks", _):
             return "url"

@@ -130,7 +130,7 @@ _PROBLEMS = (
     ("found unknown escape character", "a backslash in double quotes begins an escape; use single quotes"),
     ("expected escape sequence", "a backslash in double quotes begins an escape; use single quotes"),
     ("but found another document", "there is more than one document; keep what is above the line with ---"),
-    ("sequence entries are not allowed", "a list begins in the line of its name; write the - on a line of its own"),
+    ("sequence entries are not allowed", "a list begins in the line of its name; write the - on the next line"),
 )
 
 _UNKNOWN_PROBLEM = "this is not valid YAML; check indentation, quotes and brackets"

@@ -17,7 +17,7 @@ class BulkFraming(msgspec.Struct, frozen=True):
 
     prefix: str
     separator: str
-    """Ends with a line end if the document is on a line of its own."""
+    """Ends with a line end if the document is on a separate line."""
 
 
 DOCUMENT_OVERHEAD_BYTES = 100

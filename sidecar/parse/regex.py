@@ -19,7 +19,7 @@ from sidecar.parse.typed_fields import TypedFields
 
 _NO_MATCH = "the line does not match the pattern"
 _TOO_SLOW = "the pattern took longer than 0.1 s on the line"
-_TOO_SLOW_TOGETHER = "the pattern took longer than 1 ms on the line, after 1 s on others beside it"
+_TOO_SLOW_TOGETHER = "the pattern took longer than 1 ms on the line, after 1 s on other lines of the chunk"
 
 
 class RegexParser:

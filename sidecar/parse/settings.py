@@ -267,7 +267,7 @@ class ContainerSettings(SettingsModel):
 
 
 JOINING = {"cri": "cri", "docker": "docker", "mysql_slow": "mysql_slow"}
-"""Parsers whose events are of several lines, and the preset that joins them unless another one is told."""
+"""Parsers whose events are of several lines, and the preset that joins them by default."""
 
 AnyParser = Annotated[
     Annotated[

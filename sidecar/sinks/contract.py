@@ -40,7 +40,7 @@ class Sink(Protocol):
         ...
 
     def probe(self) -> None:
-        """Try what a write needs: address, credentials, permission. Raise as `open` does. Leave nothing behind."""
+        """Try what a write needs: address, credentials, permission. Raise as `open` does; store nothing."""
         ...
 
 

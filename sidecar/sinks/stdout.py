@@ -18,7 +18,7 @@ from sidecar.sinks.contract import SinkSettings
 
 
 class StdoutSettings(SinkSettings):
-    """Standard output has no settings of its own."""
+    """Standard output has no settings."""
 
     type: Literal["stdout"] = "stdout"
     """Standard output."""

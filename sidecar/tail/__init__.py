@@ -1,15 +1,15 @@
-"""Bytes of one file from one position: which file this is, where each sink is in it, and what comes next.
+"""Follows files through growth, rotation and truncation, and reads the bytes that come next.
 
-Takes sightings, hands on `Chunk`s of whole lines. No chunk passes an unterminated line unless the file is
-finished, and no position moves because something was read: only verdicts move positions.
+In: matching files of a scan. Out: chunks of whole lines, one file and one position at a time. A chunk ends with an
+unterminated line only if the file is finished. Reading moves no checkpoint; only the results of a sink do. Nothing
+here knows what a line means.
 
 Known losses, none of them silent unless it says so:
 
 - A file that is truncated before its bytes were read, and of which there is no copy in its directory. What was beyond
-  the last position is counted as `lost: truncated`, as far as its size was ever seen; what was written after our
-  last look nobody can know.
-- A file that is created, written and deleted between two looks (at most a second, mostly far less) is never
-  seen. A file that is deleted while the sidecar is down is counted as `lost: deleted`, unless there is a link to it
-  of our own.
-- A file that is truncated and refilled with the very same bytes cannot be told from one that was not.
+  the last position is counted as `lost: truncated`, as far as its size was ever seen. What was written after the last
+  scan is not known.
+- A file that is created, written and deleted between two scans (at most a second, mostly far less) is never seen. A
+  file that is deleted while the sidecar is down is counted as `lost: deleted`, unless `keep_links` has a link to it.
+- A file that is truncated and refilled with the very same bytes looks like one that was not.
 """

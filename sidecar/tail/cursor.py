@@ -13,7 +13,7 @@ from sidecar.tail.tracked_file import TrackedFile, Truncated
 
 
 class Cursor:
-    """Where one sink is in one life: `offset` is what was read, `settled` the checkpoint behind it."""
+    """Where one sink is in one life: `offset` is what was read, `settled` the checkpoint of what is settled."""
 
     __slots__ = (
         "_settled_before", "before", "charset", "due", "life", "offset", "scanned", "scanned_tail", "searching",
@@ -28,10 +28,10 @@ class Cursor:
         self.charset: Charset | None = None
         """What the file is in, as soon as it was looked at."""
         self.scanned = 0
-        """Up to here an over-long line or a hole was searched for its end; `scanned_tail` stands before it."""
+        """Up to here an over-long line or a hole was searched for its end; `scanned_tail` is before it."""
         self.scanned_tail = b""
         self.due: float | None = None
-        """When what is there is whole, unless it goes on before: by the monotonic clock."""
+        """When an event is complete if nothing is added to it, by the monotonic clock."""
         self.searching = False
         """Whether there is more to search: it stopped to let other files have their turn."""
 
@@ -39,7 +39,7 @@ class Cursor:
         self._settled_before = self.before
 
     def check(self, before: bytes) -> None:
-        """Raises `Truncated` unless `before` is what stands in front of `offset`."""
+        """Raise `Truncated` unless `before` are the bytes before `offset`."""
         known = self.before
         if known is None:
             if not self.settled.tail.matches(before):
@@ -48,7 +48,7 @@ class Cursor:
             raise Truncated
 
     def took(self, chunk: Chunk) -> PendingSpan:
-        """The chunk goes on its way; the next one begins behind it."""
+        """Return the span of a chunk that is being sent; the next chunk begins after it."""
         plain = chunk.end == chunk.offset + len(chunk.data)
         last = chunk.data[-OVERLAP_BYTES:]
         self.before = ((self.before or b"") + last)[-OVERLAP_BYTES:] if plain else self.scanned_tail
@@ -68,11 +68,11 @@ class Cursor:
 
     @staticmethod
     def checkpoint_after(spans: Sequence[PendingSpan]) -> Checkpoint:
-        """The checkpoint behind these spans."""
+        """Return the checkpoint after these spans."""
         return Checkpoint(spans[-1].end, OverlapDigest.from_bytes(spans[-1].before))
 
     def passed(self, spans: Sequence[PendingSpan]) -> None:
-        """The checkpoint behind these spans is durable."""
+        """Take the checkpoint after these spans as durable."""
         del self.spans[: len(spans)]
         self._settled_before = spans[-1].before
         self.settled = self.checkpoint_after(spans)

@@ -34,7 +34,7 @@ class PrefixIndex:
         self._lives.setdefault((folder, start), []).append(life)
 
     def like(self, name: str, begins: bytes) -> list[TrackedFile]:
-        """Those in the directory of `name` whose beginning is one of `begins`, or the other way round."""
+        """Those in the directory of `name` whose beginning is one of `begins`, or begins with one of them."""
         folder = os.path.dirname(name)
         lengths = sorted(self._lengths.get(folder, ()), reverse=True)
         starts = [begins[:length] for length in lengths if 0 < length <= len(begins)]

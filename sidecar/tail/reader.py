@@ -1,6 +1,6 @@
 """The next chunk of one file for one sink: whole lines, and nothing that could have changed meanwhile.
 
-Each read is one `pread` that begins before the position and compares what stands there with what was there
+Each read is one `pread` that begins before the position and compares the bytes there with what was there
 when the position was reached; so nothing can change between the check and the read.
 """
 
@@ -63,7 +63,7 @@ class _ReadPart(NamedTuple):
 class Reader:
     """Reads chunks. `max_line` is the longest line in bytes that is kept whole, and the longest event.
 
-    With a `grouping` a chunk holds whole events. One that may go on is waited for, until `cursor.due`.
+    With a `grouping` a chunk holds whole events. The reader waits until `cursor.due` for one that may continue.
     """
 
     def __init__(

@@ -67,7 +67,7 @@ class FileStat(NamedTuple):
 
 
 class Source(Protocol):
-    """An open file. `identity` says which one it is; `packed`: nobody writes into it in place."""
+    """An open file. `identity` says which one it is; `packed`: it is compressed, and not written in place."""
 
     packed: bool
 
@@ -169,7 +169,7 @@ class PlainFile:
 class GzipFile:
     """A gzip file (RFC 1952) by positions in what was packed, in constant memory.
 
-    Each thread has a stream of its own, so that two sinks at two places do not make each other begin anew.
+    Each thread has a separate stream, so that two sinks at two places do not make each other start again.
     A file that breaks off counts as far as it can be unpacked. Its size is found bit by bit, as if it were growing,
     because a small file may hold any number of bytes.
     """
@@ -249,7 +249,7 @@ class GzipFile:
 
 
 class _Stream:
-    """Unpacks forward. `base` is the position of the first byte that is still at hand."""
+    """Unpacks forward. `base` is the position of the first byte that is still in memory."""
 
     def __init__(self, fd: int) -> None:
         self.base = 0
@@ -328,7 +328,7 @@ def read_head(source: Source) -> bytes:
 
 
 class OwnedSource:
-    """An open file that is closed at the end of the block unless somebody took it."""
+    """An open file that is closed at the end of the block unless it was taken."""
 
     def __init__(self, source: Source | None) -> None:
         self.source = source

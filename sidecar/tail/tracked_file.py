@@ -21,7 +21,7 @@ from sidecar.tail.source import FileStat, Source, open_source
 
 
 class FileJournal(Protocol):
-    """What this room writes down before it lets bytes go on."""
+    """What has to be recorded before bytes are sent."""
 
     def extend(self, number: int, fingerprint: Fingerprint) -> None: ...
 
@@ -166,14 +166,14 @@ class TrackedFile:
         return self._source
 
     def keep(self, keep: Callable[[Source], None]) -> None:
-        """Call `keep` with the open file, while nobody can close it. Raises `FileMoved` and what `keep` raises."""
+        """Call `keep` with the open file; no other thread can close it. Raise `FileMoved` and what `keep` raises."""
         with self._file:
             keep(self._opened())
         self._descriptors.used(self)
 
     @contextmanager
     def still(self) -> Iterator[None]:
-        """Nobody else reads the file until the block ends."""
+        """Keep other threads from reading the file until the block ends."""
         with self._file:
             yield
 
@@ -187,7 +187,7 @@ class TrackedFile:
         return source
 
     def relocate(self, source: Source, place: FileLocation) -> None:
-        """Go on reading there: it holds the same bytes at the same positions, as far as it goes."""
+        """Continue in that file: it holds the same bytes at the same positions, as far as it goes."""
         with self._file:
             self.close()
             self._source, self.place, self.file_id, self.packed = source, place, source.identity, source.packed
@@ -197,7 +197,7 @@ class TrackedFile:
         self._descriptors.used(self)
 
     def park(self) -> bool:
-        """Close the file for a while, if it can be found again and nobody is reading it."""
+        """Close the file for a while, if it can be found again and no thread is reading it."""
         if not self.sighted or not self._file.acquire(blocking=False):
             return False
         try:
@@ -250,7 +250,7 @@ class TrackedFile:
         self._grown = grown
 
     def appeared(self, offset: int) -> float | None:
-        """When the byte at `offset` was first seen, or somewhat earlier; None if nobody has seen it."""
+        """When the byte at `offset` was first seen, or somewhat earlier; None if it was not seen."""
         return next((at for size, at in self._grown if size > offset), None)
 
     def next_cut(self, offset: int) -> int | None:
@@ -263,8 +263,8 @@ class TrackedFile:
         return offset in self._cuts
 
     def cut(self, start: int, end: int) -> bool:
-        """Write down that what begins at `start` is shipped up to `end`, although it may go on. Durable when this
-        returns. Returns whether it may be: not if some sink has had more of it at a stroke.
+        """Write down that what begins at `start` is shipped up to `end`, although it may continue. Durable when this
+        returns. Returns whether it may be: not if a sink has had more of it in one batch.
         """
         with self._turn:
             if end in self._cuts:
@@ -280,7 +280,7 @@ class TrackedFile:
             return True
 
     def take(self, chunk: Chunk) -> bool:
-        """Called before a chunk goes on its way. Returns whether it may: not if it was cut in two meanwhile."""
+        """Return whether a chunk may be sent: not if it was cut in two meanwhile."""
         with self._turn:
             cut = self.next_cut(chunk.offset)
             if cut is not None and cut < chunk.end:

@@ -202,9 +202,10 @@ class FileTracker:
         self._turn, self._beat = _Turn(beat), beat
 
     def _renumber(self, boundaries: str) -> None:
-        """Where the documents of a pipeline are parted by other rules than before, an id that was sent already might
-        come to stand for other lines, and a database that has it would not take them. So what is not delivered goes
-        on under other numbers: that may cost duplicates, never lines.
+        """Give unfinished files new ids if the rules that divide lines into events have changed.
+
+        An old id could refer to other lines, and a sink that has it would drop them as duplicates. New ids may cost
+        duplicates, never lines.
         """
         if self._ledger.boundary_rules(self.pipeline) == boundaries:
             return
@@ -229,7 +230,7 @@ class FileTracker:
         ignore_older: float | None, deleted_files: int, links: HardLinks | None,
         boundaries: str = "",
     ) -> None:  # fmt: skip
-        """Go on under another configuration, with the same files and these shippers in the place of the old ones.
+        """Take another configuration, with the same files and these shippers instead of the old ones.
 
         Only when the old shippers have ended, and other `boundaries` only when they left nothing half done. The new
         ones begin at the durable checkpoints, as after a restart; but what is only in our hands, a deleted file,
@@ -289,7 +290,7 @@ class FileTracker:
         return bool(self._held or self._sought)
 
     def look(self, sightings: Iterable[SeenFile]) -> None:
-        """Compare a complete sweep with what is known. Raises `StateError`; the next look goes on from there."""
+        """Compare a complete sweep with what is known. Raises `StateError`; the next scan continues from there."""
         with self._turn:
             seen: dict[Key, SeenFile] = {}
             for sighting in sightings:
@@ -763,7 +764,7 @@ class FileTracker:
         points = {(p.offset, p.tail) for p in life.settled.values() if not p.done and p.offset <= life.size}
         return all(tail.matches(life.pread(tail.length, offset - tail.length)) for offset, tail in points)
 
-    # ── truncation: the old life may go on in a copy ────────────────────────────────────────────────────────
+    # ── truncation: the old life may continue in a copy ────────────────────────────────────────────────────────
 
     def _empty(self, life: TrackedFile) -> None:
         """The file was truncated. What was not read of its old life is in a copy, or lost; it begins a new one."""
@@ -1081,7 +1082,7 @@ class FileTracker:
 
     @staticmethod
     def _start(source: Source) -> Checkpoint:
-        """For `read_from: end`: behind the last complete line, unless the last one is of absurd length."""
+        """For `read_from: end`: after the last complete line, unless the last one is of absurd length."""
         at = source.status().size
         stop = max(0, at - _SEARCHED_BACK)
         while at > stop:

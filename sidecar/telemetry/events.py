@@ -69,7 +69,7 @@ class FileRefused(Event, frozen=True):
     reason: str
 
     def text(self) -> str:
-        return f"{self.pipeline}: cannot read {self.path!a} ({self.reason}); the other files go on"
+        return f"{self.pipeline}: cannot read {self.path!a} ({self.reason}); other files are read as before"
 
 
 class CopyTaken(Event, frozen=True):
@@ -121,7 +121,7 @@ class BytesLost(Event, frozen=True):
 
 
 class SinkDown(Event, frozen=True):
-    """A destination takes nothing. The files wait."""
+    """A sink is unavailable or rejects all documents. The files wait."""
 
     level: ClassVar[str] = "warning"
     pipeline: str
@@ -252,13 +252,13 @@ class Parked(Event, frozen=True):
 
 
 class ConfigurationKept(Event, frozen=True):
-    """The configuration has changed for the worse; the old one goes on."""
+    """The changed configuration is invalid; the old one stays in force."""
 
     level: ClassVar[str] = "error"
     problem: str
 
     def text(self) -> str:
-        return f"the new configuration cannot be used, the old one goes on: {self.problem}"
+        return f"the new configuration cannot be used, the old one stays in force: {self.problem}"
 
 
 class Reloaded(Event, frozen=True):
@@ -281,14 +281,14 @@ class NoSocket(Event, frozen=True):
 
 
 class NoListener(Event, frozen=True):
-    """Metrics and probes over HTTP cannot be had."""
+    """Metrics and probes over HTTP are not available."""
 
     level: ClassVar[str] = "warning"
     address: str
     reason: str
 
     def text(self) -> str:
-        return f"nothing listens on {self.address} ({self.reason}); shipping goes on without metrics over HTTP"
+        return f"nothing listens on {self.address} ({self.reason}); shipping continues without metrics over HTTP"
 
 
 class MetricsNotSent(Event, frozen=True):
@@ -299,9 +299,7 @@ class MetricsNotSent(Event, frozen=True):
     reason: str
 
     def text(self) -> str:
-        return (
-            f"the metrics could not be sent to {self.endpoint} ({self.reason}); shipping goes on, the next ones come"
-        )
+        return f"the metrics could not be sent to {self.endpoint} ({self.reason}); the next ones are tried"
 
 
 class Waiting(Event, frozen=True):
@@ -315,7 +313,7 @@ class Waiting(Event, frozen=True):
 
 
 class Crashed(Event, frozen=True):
-    """A thread of ours failed in a way that nobody foresaw."""
+    """A thread of the sidecar failed in an unforeseen way."""
 
     level: ClassVar[str] = "error"
     where: str

@@ -1,4 +1,4 @@
-"""Rates and lag of the last hour, in so little memory that nobody has to think of it.
+"""Rates and lag of the last hour, in a small and fixed amount of memory.
 
 A shipper has 360 samples of five numbers, 14 KiB; one that is gone with a new configuration leaves nothing.
 """
@@ -29,7 +29,7 @@ class _Track:
     def take(self, at: float, now: float, facts: ShipperStatus) -> None:
         """A sample at `at`, in seconds since the epoch, and `now`, of a clock that never goes back.
 
-        The first one has nothing to compare with. Counters that begin anew are those of a new shipper.
+        The first one has nothing to compare with. Counters that start again are those of a new shipper.
         """
         before, lines, bytes_ = self._before, facts.tally.lines_read, facts.tally.bytes_read
         self._before = now, lines, bytes_

@@ -42,7 +42,7 @@ class Log:
         self._least = LEVELS.index(level)
 
     def emit(self, event: Event) -> None:
-        """Write one event, now or later. Never raises: who cannot write a log goes on shipping."""
+        """Write one event, now or later. Never raises: shipping continues if the log cannot be written."""
         if LEVELS.index(event.level) < self._least:
             return
         with self._turn:

@@ -60,7 +60,7 @@ class Pusher(threading.Thread):
         except OSError as error:
             cause = getattr(error, "reason", error)
             reason = getattr(cause, "strerror", None) or type(cause).__name__
-        except Exception as error:  # whatever it is, shipping goes on, and so does the next attempt
+        except Exception as error:  # whatever it is, shipping continues, and there is a next attempt
             reason = events.describe_crash(error)
         self._emit(events.MetricsNotSent(self._endpoint.partition("?")[0], reason))
 

@@ -1,7 +1,7 @@
 """The facts as metrics, in the text format of Prometheus.
 
 Names follow its conventions: base units, `_total` for what only grows. No label holds the name of a file. Each scrape
-makes them anew from the facts, so nothing is counted twice and shipping costs nothing more.
+makes them again from the snapshot, so nothing is counted twice and shipping costs nothing more.
 """
 
 from __future__ import annotations

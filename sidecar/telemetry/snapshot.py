@@ -12,8 +12,8 @@ from sidecar.telemetry.counters import Counters
 class ShipperStatus:
     """One pipeline × one sink.
 
-    `state` is "new" (nothing was sent yet), "up", "retrying", "misconfigured" or "blocked" (the state of the sidecar
-    takes nothing more, so nothing is sent), `since` in seconds since the epoch and `error` why.
+    `state` is "new" (nothing was sent yet), "up", "retrying", "misconfigured" or "blocked" (the state cannot take
+    more dead letters, so nothing is sent), `since` in seconds since the epoch and `error` why.
     `error_class`: the kind of the last fault, "" if there never was one. `lag_bytes` and `lag_s`: what could be
     delivered and is not, and the age of its oldest line. `in_flight_bytes`: bytes of log in requests that have no
     verdict.

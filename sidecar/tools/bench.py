@@ -1,7 +1,7 @@
 """How fast this machine ships lines like these: the very rooms that `run` uses, timed one by one.
 
 One thread does everything in turn, so that the time of each room is its own CPU time; `run` does the same work, and
-waits for destinations beside it.
+waits for sinks in parallel.
 """
 
 from __future__ import annotations
@@ -55,7 +55,7 @@ class BenchRun:
         self.figures = BenchResult()
 
     def run(self, file: Path, seconds: float) -> BenchResult:
-        """Go on until so many seconds are over; the file is shipped once at least.
+        """Continue until so many seconds are over; the file is shipped once at least.
 
         Raises `ConfigurationError` if there is nothing in the file, `DeliveryError` if the sink does not take all.
         """

@@ -1,6 +1,6 @@
 """The demonstration: an application that rotates its log, a sidecar that is killed in the middle, and the balance.
 
-Everything is real: two processes, files in a folder of their own, `kill -9`, and SQLite as the destination.
+Everything is real: two processes, files in a separate folder, `kill -9`, and SQLite as the destination.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ _GIVE_UP_AFTER_S = 60.0
 
 @dataclass(frozen=True, slots=True)
 class DemoStatus:
-    """One moment of the demonstration, for whoever shows it."""
+    """One moment of the demonstration, as the command shows it."""
 
     written: int
     stored: int
@@ -85,7 +85,7 @@ def run_demo(folder: Path, show: Show, lines: int = LINES) -> DemoResult:
         first.send_signal(signal.SIGKILL)
         first.wait()
         resume_at = time.monotonic() + _DOWN_FOR_S
-        stage.wait(lambda: time.monotonic() >= resume_at, "kill -9: nobody ships, the application goes on")
+        stage.wait(lambda: time.monotonic() >= resume_at, "kill -9: nothing is shipped, the application continues")
         before = stored(folder)
         with _start_sidecar(folder, "sidecar") as second:
             stage.wait(

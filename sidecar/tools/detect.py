@@ -1,4 +1,4 @@
-"""Proposes how to read a file: the parser, the preset for events of several lines, and where the time stands.
+"""Proposes how to read a file: the parser, the preset for events of several lines, and the field of the time.
 
 Every parser that needs no options is tried on the first lines of the file, alone and with each preset of whose
 language there is a sign; the one that reads the largest part of the events wins, and where several read as much, the
@@ -30,7 +30,7 @@ from sidecar.parse.time.timestamps import Timestamps
 from sidecar.tools.explain import flatten
 
 _LEAST = 0.02
-"""The part of the events that a parser has to read to be proposed, alone or beside others."""
+"""The part of the events that a parser has to read to be proposed, alone or together with others."""
 _LEAST_PAIRS = 0.2
 """The same for logfmt, which is in many a sentence."""
 _LEAST_DATED = 0.4
@@ -58,7 +58,7 @@ _SIGNS = {
     "postgresql": rb"(?:DETAIL|HINT|QUERY|CONTEXT|LOCATION|STATEMENT):  ",
 }
 """A line that only programs in this language write where they write several for one event, by preset. None takes
-longer than a line is long, whatever stands in it."""
+longer than a line is long, whatever is in it."""
 _PRINTED = re.compile(rb"^\{[ \t]*\r?$", re.MULTILINE)
 _OVER_LINES = {"continuation": r"^[\s}]"}
 """Joins JSON objects that are printed over several lines, and leaves lines of text between them alone."""
@@ -134,7 +134,7 @@ def _propose_for(data: bytes, clock: Clock) -> Proposal:
 
 
 def _detect_times(data: bytes, clock: Clock) -> Proposal | None:
-    """For a file whose lines begin with a time and go on in a form of their own: the time, the level if there is one,
+    """For a file whose lines begin with a time, followed by a custom form: the time, the level if there is one,
     and the rest.
 
     Where not every line does, the time is where an event begins, unless there are signs of a language.
@@ -166,7 +166,7 @@ def _pattern(before: str) -> dict[str, str]:
 
 
 def _unread(data: bytes) -> dict[str, Any]:
-    """For a file that nobody reads: plain text, with what joins most lines."""
+    """For a file that no parser reads: plain text, with what joins most lines."""
     joined = {preset: lines.count for preset, lines in _groupings(data) if isinstance(preset, str)}
     return {"parser": "plain", **({"multiline": min(joined, key=lambda name: joined[name])} if joined else {})}
 
@@ -192,7 +192,7 @@ def _best(data: bytes, clock: Clock) -> _Try | None:
 
 
 def _is_meant(tried: _Try, count: int) -> bool:
-    """Whether it reads so many of all these events that it is no chance; most lines of logfmt have several pairs."""
+    """Return whether it reads more events than by chance; most lines of logfmt have several pairs."""
     if tried.parser != "logfmt":
         return tried.read >= max(1, _LEAST * count)
     rows = _rows(tried.records)
@@ -273,7 +273,7 @@ def _csv(lines: LineBatch) -> list[dict[str, Any]]:
 
 
 def _time(records: RecordBatch, clock: Clock) -> dict[str, Any] | None:
-    """Where the time stands, if the parser has not found it by itself in most of the events it could read."""
+    """Return the field of the time, if the parser has not found it by itself in most of the events it could read."""
     good = [index for index in range(len(records.starts)) if index not in records.errors]
     if sum(1 for index in good if records.times[index]) * 2 > len(good):
         return None

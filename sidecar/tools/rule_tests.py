@@ -1,4 +1,4 @@
-"""The tests that users keep beside their rules: lines, and the documents that they have to become."""
+"""The tests that users keep with their rules: lines, and the documents that they have to become."""
 
 from __future__ import annotations
 

@@ -22,7 +22,7 @@ from sidecar.tail.tracked_file import FileLocation, TrackedFile
 
 
 class _Unwritten:
-    """A ledger of nothing: no other reader goes on where this one was."""
+    """A ledger that records nothing: no later reader continues where this one was."""
 
     def extend(self, number: int, fingerprint: Fingerprint) -> None: ...
 

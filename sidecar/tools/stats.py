@@ -29,7 +29,7 @@ class Unparsed(msgspec.Struct, frozen=True):
 
 class FileStats(msgspec.Struct):
     """`events` are lines, or events of several; `parsers` is how many each parser took, and `microseconds` the CPU
-    time of each parser for an event that it looked at. `timed` events have a time of their own.
+    time of each parser for an event that it looked at. `timed` events contain a time.
     `filtered` and `skipped` are by rule. `samples` are the first that no parser took."""
 
     bytes: int = 0

@@ -1,6 +1,6 @@
 """Hints from the operating system that names were created, moved or deleted, so that a scan comes sooner.
 
-Each directory has a watch of its own, since the scan knows them all. The observers of `watchdog` keep the paths of
+Each directory has a separate watch, since the scan knows them all. The observers of `watchdog` keep the paths of
 whole trees instead, and end silently when the application moves directories in an order that they do not expect.
 
 Modified events are not asked for: one costs more than shipping the line (docs/design/architecture.md). Without

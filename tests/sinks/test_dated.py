@@ -93,5 +93,5 @@ def test_names_with_fields_and_dates_are_made_for_each_document() -> None:
     ["{a:b}", "%Y{a:b}", "-{a:b}", "logs-{a}", "logs-{:b}", "logs-{a:}", "logs-{a:b", "logs-a:b}", "logs-{}"],
 )
 def test_a_field_without_a_prefix_or_without_a_name_for_what_is_missing_is_refused(pattern: str) -> None:
-    with pytest.raises(ValueError, match=r"a field is written|begins with a text of its own"):
+    with pytest.raises(ValueError, match=r"a field is written|begin with fixed text"):
         TargetTemplate(pattern)

@@ -1,4 +1,4 @@
-"""The page at `/`, and what it asks for: one document that asks nobody else for anything.
+"""The page at `/`, and what it asks for: one document without requests to other hosts.
 
 The document is the same for everybody and holds no facts, so its policy (Content Security Policy Level 3) can name
 each script and style by its hash. Facts come as JSON and are shown as text, whatever a file's name may look like.
@@ -35,7 +35,7 @@ _HEADERS = {
 
 @cache
 def render_page() -> Reply:
-    """The page itself, put together when somebody asks for the first time."""
+    """Return the page, put together at the first request."""
     styles, scripts = [_read_part(name) for name in _STYLES], [_read_part(name) for name in _SCRIPTS]
     policy = "; ".join((
         "default-src 'none'",
@@ -59,7 +59,7 @@ def render_status(
     """What the page shows now: the facts of `sidecar status --json`, with the files that are furthest behind alone.
 
     `files_total` says how many there are, also if not all of them are among the facts. `settings` are those in force,
-    masked; `letters` the newest dead letters with numbers, None where nobody may see them.
+    masked; `letters` the newest dead letters with numbers, None if they must not be shown.
     """
     worst = heapq.nlargest(MOST_FILES, facts.files, key=_behind)
     body = {

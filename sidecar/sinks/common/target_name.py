@@ -44,7 +44,7 @@ class TargetTemplate:
         if any("{" in text or "}" in text for text in self._texts):
             raise ValueError("a field is written {path:name if it is missing}, as in logs-{service.name:other}")
         if self._fields and not re.search("[A-Za-z0-9]", _DIRECTIVE.sub("", first)):
-            raise ValueError("a name with a field begins with a text of its own, as in logs-{service.name:other}")
+            raise ValueError("a name with a field has to begin with fixed text, as in logs-{service.name:other}")
         self._is_dated = _DIRECTIVE.search("".join(self._texts)) is not None
         self.fixed = None if self._fields or self._is_dated else pattern
         """The name if it is constant, else None."""

@@ -1,7 +1,7 @@
 """URLs of sinks, taken apart: several hosts, percent-encoded credentials, a path and options.
 
 `urllib.parse` knows one host only, so the authority is taken apart here (RFC 3986, and the comma of MongoDB's
-connection strings). No message repeats a piece of the URL: a password that was not encoded may stand anywhere.
+connection strings). No message repeats a piece of the URL: a password that was not encoded may be anywhere.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ _ENCODE = "write special characters of user and password percent-encoded (@ as %
 
 @dataclass(frozen=True, slots=True)
 class Address:
-    """A URL in pieces, decoded; `hosts` as they stand, `path` without its first slash, None for what is missing."""
+    """A URL in pieces, decoded; `hosts` as written, `path` without its first slash, None for what is missing."""
 
     scheme: str
     username: str | None

@@ -30,7 +30,7 @@ CLIENT_ERRORS: ErrorTable = {
 
 
 def send_once(settings: ElasticsearchSettings, request: BulkRequest) -> object:
-    """Send one request over a connection of its own and return the decoded answer. Raise `DeliveryError`."""
+    """Send one request over a new connection and return the decoded answer. Raise `DeliveryError`."""
     with translate_errors(CLIENT_ERRORS, settings.destination()), closing(_create_client(settings)) as client:
         return client.perform_request("POST", request.target, headers=request.headers, body=request.body).body
 

@@ -51,7 +51,7 @@ def unpack(packed: str) -> str:
 def expand_escapes(line: str) -> str:
     """Return a packed line with its other escapes expanded, to be searched but not unpacked.
 
-    Return "" if an escape stands for a character with a special meaning.
+    Return "" if an escape represents a character with a special meaning.
     """
     if _RESERVED_ESCAPE.search(line):
         return ""
