@@ -240,18 +240,19 @@ def _tag_of_content(value: object) -> str | None:
     return "own" if tag == "cri" else tag
 
 
+_LineParser = (
+    Annotated[SimpleParserSettings, Tag("plain")]
+    | Annotated[JsonSettings, Tag("json")]
+    | Annotated[RegexSettings, Tag("regex")]
+    | Annotated[GrokSettings, Tag("grok")]
+    | Annotated[DissectSettings, Tag("dissect")]
+    | Annotated[CsvSettings, Tag("csv")]
+    | Annotated[LogfmtSettings, Tag("logfmt")]
+    | Annotated[PluginParserSettings, Tag("own")]
+)
+
 Content = Annotated[
-    Annotated[
-        Annotated[SimpleParserSettings, Tag("plain")]
-        | Annotated[JsonSettings, Tag("json")]
-        | Annotated[RegexSettings, Tag("regex")]
-        | Annotated[GrokSettings, Tag("grok")]
-        | Annotated[DissectSettings, Tag("dissect")]
-        | Annotated[CsvSettings, Tag("csv")]
-        | Annotated[LogfmtSettings, Tag("logfmt")]
-        | Annotated[PluginParserSettings, Tag("own")],
-        Discriminator(_tag_of_content),
-    ],
+    Annotated[_LineParser, Discriminator(_tag_of_content)],
     BeforeValidator(_expand_name, json_schema_input_type=str | dict[str, object]),
 ]
 
@@ -270,18 +271,7 @@ JOINING = {"cri": "cri", "docker": "docker", "mysql_slow": "mysql_slow"}
 """Parsers whose events are of several lines, and the preset that joins them by default."""
 
 AnyParser = Annotated[
-    Annotated[
-        Annotated[SimpleParserSettings, Tag("plain")]
-        | Annotated[JsonSettings, Tag("json")]
-        | Annotated[RegexSettings, Tag("regex")]
-        | Annotated[GrokSettings, Tag("grok")]
-        | Annotated[DissectSettings, Tag("dissect")]
-        | Annotated[CsvSettings, Tag("csv")]
-        | Annotated[LogfmtSettings, Tag("logfmt")]
-        | Annotated[ContainerSettings, Tag("cri")]
-        | Annotated[PluginParserSettings, Tag("own")],
-        Discriminator(_tag_of),
-    ],
+    Annotated[_LineParser | Annotated[ContainerSettings, Tag("cri")], Discriminator(_tag_of)],
     BeforeValidator(_expand_name, json_schema_input_type=str | dict[str, object]),
 ]
 
