@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import errno
 import os
+import threading
 from bisect import bisect_left
 from collections.abc import Callable, Set
 from contextlib import suppress
@@ -44,6 +45,7 @@ class Notifier:
         self._reader: InotifyFD | None = None
         self._watches: dict[str, tuple[WatchDescriptor, CallbackId]] = {}
         self._stale: set[str] = set()
+        self._stale_lock = threading.Lock()  # the reader's thread adds, the watcher's takes
         self._last_id = 0
 
     @property
@@ -80,10 +82,8 @@ class Notifier:
 
     def mark_moved(self, path: str) -> None:
         """Watch the directory at `path`, and those below it, again at the next scan: it may be another one now."""
-        if len(self._stale) < _MAX_STALE:
-            self._stale.add(path)
-        else:
-            self._stale.add("")
+        with self._stale_lock:
+            self._stale.add(path if len(self._stale) < _MAX_STALE else "")
 
     def hint(self) -> None:
         """Say that a name has changed."""
@@ -104,7 +104,8 @@ class Notifier:
 
     def _forget_moved(self) -> None:
         """Remove the watches of directories that have moved; those that are still wanted are added again."""
-        moved, self._stale = self._stale, set()
+        with self._stale_lock:
+            moved, self._stale = self._stale, set()
         paths = sorted(self._watches) if moved else []
         for path in moved:
             below = f"{path}/" if path else ""
