@@ -14,7 +14,7 @@ Tree: TypeAlias = "dict[str, str | Tree]"
 
 
 def nest(leaves: Mapping[str, str]) -> Tree:
-    """Return nested dictionaries; a leaf in the place of an object gets a `_` appended to its name."""
+    """Return nested dictionaries; a leaf with the path of an object gets a `_` appended to its name."""
     root: Tree = {}
     for path, value in leaves.items():
         *parents, name = path.split(".", MAX_PATH_DEPTH)
