@@ -55,7 +55,8 @@ MISTAKES = [
     (written(more="    parser: {type: json, targt: a}"), "6: pipelines.app.parser.targt is not a setting; did you"),
     (
         written(more="    transforms: [{drop_fields: [a], rename: {b: c}}]"),
-        "6: pipelines.app.transforms.0.drop_fields is a second transform in one item of the list; make it an item of",
+        "6: pipelines.app.transforms.0.drop_fields is a second transform in one item of the list; "
+        "make it a separate item",
     ),
     # What a shell would replace.
     (
