@@ -38,17 +38,17 @@ demo: $(READY)
 
 components: $(READY)
 	@failed=0; for each in "real_elasticsearch --prepare" go_programs; do \
-		$(BIN)/python -m tests.servers.$$each || failed=1; \
+		$(BIN)/python -m tests.support.servers.$$each || failed=1; \
 	done; exit $$failed
 
 test: $(READY)
 	-@$(MAKE) --no-print-directory components
-	$(BIN)/python -m pytest -n 2 --dist loadfile --ignore=tests/cluster
+	$(BIN)/python -m pytest -n 2 --dist loadfile --ignore=tests/kubernetes/cluster
 
 # LIFECYCLE_TABLE=FILE keeps the table of what was measured.
 test-cluster: $(READY)
 	-@$(MAKE) --no-print-directory components
-	$(BIN)/python -m pytest tests/cluster
+	$(BIN)/python -m pytest tests/kubernetes/cluster
 
 # pip never stops at a warning, since other compilers have others: here each is an error. GCC also follows every path
 # (-fanalyzer), which clang does not know.
@@ -75,22 +75,22 @@ docs: $(READY)
 
 bench: $(READY)
 	mkdir -p build
-	$(BIN)/python -m tests.bench $(BENCH) --markdown build/bench.md --plots build/bench
-	$(BIN)/python -m tests.bench.measures $(BENCH) --markdown build/measures.md --plots build/bench
+	$(BIN)/python -m tests.benchmarks $(BENCH) --markdown build/bench.md --plots build/bench
+	$(BIN)/python -m tests.benchmarks.measures $(BENCH) --markdown build/measures.md --plots build/bench
 
 bench-check: $(READY)
-	$(BIN)/python -m tests.bench --quick --contenders yardstick,sidecar --check
+	$(BIN)/python -m tests.benchmarks --quick --contenders yardstick,sidecar --check
 
 torture: $(READY)
 	-@$(MAKE) --no-print-directory components
-	$(BIN)/python -m tests.torture $(TORTURE)
+	$(BIN)/python -m tests.chaos.torture $(TORTURE)
 
 $(FUZZ_READY): requirements/fuzz.txt | $(READY)
 	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements/fuzz.txt
 	@rm -f $(VENV)/.fuzz-ready-* && touch $@
 
 fuzz: $(READY) $(FUZZ_READY)
-	$(BIN)/python -m tests.fuzz --seconds $(SECONDS) $(TARGETS)
+	$(BIN)/python -m tests.chaos.fuzz --seconds $(SECONDS) $(TARGETS)
 
 # Pins all requirements with the hashes of their files, for every platform: those of the image as pyproject.toml asks for
 # them, the others as they are pinned already. UPGRADE=--upgrade takes newer versions, UPGRADE="--upgrade-package NAME" one.
@@ -106,14 +106,14 @@ requirements:
 	done
 
 soak: $(READY)
-	$(BIN)/python -m tests.soak $(MINUTES)
+	$(BIN)/python -m tests.chaos.soak $(MINUTES)
 
 soak-hostile: $(READY)
-	$(BIN)/python -m tests.soak.hostile $(MINUTES)
+	$(BIN)/python -m tests.chaos.soak.hostile $(MINUTES)
 
 # Every parser, preset, transform and detector over every hostile shape; `make test` takes one case in sixteen.
 linear: $(READY)
 	mkdir -p build/linear
-	$(CC) -O1 -shared -fPIC -o build/linear/counter.so tests/linear/counter.c
+	$(CC) -O1 -shared -fPIC -o build/linear/counter.so tests/benchmarks/linear/counter.c
 	PYTHONHASHSEED=0 valgrind -q --tool=massif --time-unit=i --depth=1 --detailed-freq=1000000 --massif-out-file=/dev/null \
-		$(BIN)/python -m tests.linear build/linear/counter.so build/linear --full --enough 20000000
+		$(BIN)/python -m tests.benchmarks.linear build/linear/counter.so build/linear --full --enough 20000000

@@ -8,11 +8,11 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.servers import ComponentMissing
-from tests.servers.chromium import Browser
-from tests.servers.chromium import running as running_chromium
-from tests.servers.real_elasticsearch import running as running_elasticsearch
-from tests.servers.wire_mongodb import running as running_mongodb
+from tests.support.servers import ComponentMissing
+from tests.support.servers.chromium import Browser
+from tests.support.servers.chromium import running as running_chromium
+from tests.support.servers.real_elasticsearch import running as running_elasticsearch
+from tests.support.servers.wire_mongodb import running as running_mongodb
 
 
 def unavailable(missing: ComponentMissing) -> None:

@@ -17,7 +17,7 @@ from bson.codec_options import CodecOptions
 from pymongo import MongoClient
 
 from tests.corpus.kinds import Kind, offset_of, without_what_differs
-from tests.journey.processes import sidecar
+from tests.support.processes import sidecar
 
 _AWARE: CodecOptions[dict[str, Any]] = CodecOptions(tz_aware=True, tzinfo=UTC)
 

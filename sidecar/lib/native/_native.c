@@ -1,4 +1,4 @@
-/* The functions of fallback.py, compiled. fallback.py documents each function, and tests/test_columns.py compares both.
+/* The functions of fallback.py, compiled. fallback.py documents each function, and tests/unit/lib/test_native.py compares both.
  * Only the limited API is used, so one build works with every CPython from 3.11 on. */
 
 #define PY_SSIZE_T_CLEAN

@@ -1,1 +1,0 @@
-"""What the product costs beside the bare job. `python -m tests.bench`, or `make bench`."""

@@ -1,0 +1,78 @@
+"""Null servers in processes of their own, and what they say has come."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, Any
+
+from tests.benchmarks import null_mongodb
+
+ROOT = Path(__file__).parents[2]
+
+
+def as_installed() -> dict[str, str]:
+    """The environment of a contender: what Python compiled once is kept, as it is where the product is installed."""
+    return {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
+
+
+@dataclass(frozen=True, slots=True)
+class Null:
+    """A null server that is running; `what` is the name of its module without the `null_`."""
+
+    what: str
+    port: int
+    asked: IO[bytes]
+    told: IO[bytes]
+
+    def stats(self) -> dict[str, float]:
+        """What came so far: requests, documents, bytes, and the CPU seconds of the server."""
+        found: dict[str, float] = json.loads(self._answer("stats"))
+        return found
+
+    def documents(self) -> list[tuple[str, Mapping[str, Any]]]:
+        """(id, document) of each, if they are kept; OTLP has no ids."""
+        whole = self.told.read(int(self._answer("received")))
+        if self.what == "mongodb":
+            return list(null_mongodb.documents(whole))
+        if self.what == "otlp":
+            return [("", json.loads(line)) for line in whole.splitlines()]
+        lines = iter(whole.split(b"\n"))
+        pairs = zip(lines, lines, strict=False)  # what stands after the last line end is no action
+        return [(_id(json.loads(action)), json.loads(document)) for action, document in pairs]
+
+    def _answer(self, word: str) -> bytes:
+        self.asked.write(f"{word}\n".encode())
+        self.asked.flush()
+        return self.told.readline()
+
+
+def _id(action: Mapping[str, Mapping[str, str]]) -> str:
+    return next(iter(action.values())).get("_id", "")
+
+
+@contextmanager
+def null_server(what: str, *, keep: bool = False) -> Iterator[Null]:
+    """A null server of this name in a process of its own."""
+    command = [sys.executable, "-m", f"tests.benchmarks.null_{what}", *(["--keep"] if keep else [])]
+    server = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, cwd=ROOT)
+    with server:
+        assert server.stdin is not None
+        assert server.stdout is not None
+        try:
+            yield Null(what, int(server.stdout.readline()), server.stdin, server.stdout)
+        finally:
+            server.kill()
+
+
+@contextmanager
+def null_servers(names: Sequence[str], *, keep: bool = False) -> Iterator[dict[str, Null]]:
+    """One of each name."""
+    with ExitStack() as stack:
+        yield {name: stack.enter_context(null_server(name, keep=keep)) for name in names}

@@ -1,0 +1,51 @@
+"""The peers that are here deliver every line of a small log; those that are not are said in a sentence."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.benchmarks.__main__ import main
+from tests.benchmarks.contenders import Job
+from tests.benchmarks.logs import generate
+from tests.benchmarks.peers import PEERS
+from tests.benchmarks.race import Entry
+from tests.benchmarks.workloads import WORKLOADS
+from tests.conftest import unavailable
+from tests.support.servers import ComponentMissing
+
+_ROWS = [(peer, workload) for peer, given in PEERS.items() for workload in given.configurations]
+
+
+@pytest.mark.parametrize(("peer", "workload"), _ROWS)
+def test_configurations_are_there_and_filled_in(peer: str, workload: str, tmp_path: Path) -> None:
+    contender = PEERS[peer].contender(Path("/bin/true"))
+    given = WORKLOADS[workload]
+    assert contender.takes(given)
+    contender.command(Job(given, Path("/var/log/app.log"), dict.fromkeys(contender.needs(given), 4711), tmp_path))
+    text = (tmp_path / PEERS[peer].configurations[workload]).read_text()
+    assert "/var/log/app.log" in text
+    assert "4711" in text
+    assert not any(mark in text for mark in ("@LOG@", "@PORT@", "@STATE@"))
+
+
+@pytest.mark.parametrize("workload", PEERS["rsyslog"].configurations)
+def test_rsyslog_delivers_every_line(workload: str, tmp_path: Path) -> None:
+    program = PEERS["rsyslog"].found()
+    if isinstance(program, str):
+        unavailable(ComponentMissing(program))
+        return
+    entry = Entry("rsyslog", PEERS["rsyslog"].contender(program), WORKLOADS[workload])
+    entry.verify(generate(WORKLOADS[workload].log, 500, tmp_path))
+
+
+def test_a_peer_that_is_not_there_is_said_in_a_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    options = ["--lines", "50", "--runs", "1", "--cache", str(tmp_path), "--contenders", "sidecar"]
+    assert main([*options, "--only", "plain", "--table", "race"]) == 0
+    assert "not taking part: vector is not on the PATH and LOG_SIDECAR_BENCH_VECTOR does not name it" in (
+        capsys.readouterr().out
+    )

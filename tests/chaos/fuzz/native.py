@@ -1,0 +1,101 @@
+"""Each compiled function: it answers as its reference in Python does, or refuses; the sanitizers see the rest."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import bson
+
+from sidecar.lib.native import _native as _compiled
+from sidecar.lib.native import fallback as reference
+from sidecar.model.batch import Batch
+from sidecar.model.documents import RenderedDocuments
+from sidecar.sinks.mongodb._bson import documents
+from sidecar.sinks.mongodb.bson_encoder import Encoder
+from sidecar.sinks.mongodb.sink import _ENCODER
+from tests.chaos.fuzz.material import Material
+from tests.chaos.fuzz.parsing import GENERATION
+
+_IN_PYTHON = Encoder(_ENCODER.encode, _ENCODER.decimal, _ENCODER.faults, None)
+_OFFSETS = (0, 7, 2**31, 2**62, 2**63 - 1, 2**63 - 5, -1, 2**64)
+_ROWS = (0, 1, 2, 3, 2**63 - 30, 2**63 - 1, -1)
+_ODD: tuple[Any, ...] = (None, 1.5, True, [], ["a", 1], [-1], [2**63], "\ud800", ["\ud800"], ("a",), b"a", [[]])
+_MANY = 1000
+
+
+def _text(material: Material) -> str:
+    return material.piece().decode(errors=("replace", "surrogateescape")[material.below(2)])
+
+
+def _bytes(material: Material) -> bytes:
+    return b"".join(material.piece() * (1 + material.below(70)) for _ in range(material.below(40)))
+
+
+def _column(material: Material, rows: int) -> Any:
+    kind, rows = material.below(5), rows if 0 <= rows < _MANY else 2
+    if kind == 0:
+        return _text(material)
+    if kind == 1:
+        return [_text(material) for _ in range(rows)]
+    if kind == 2:
+        return [int.from_bytes(material.take(material.below(10))) for _ in range(rows)]
+    return material.one_of(_ODD) if kind == 3 else [_text(material)] * material.below(4)
+
+
+def _rows_and_columns(material: Material) -> list[Any]:
+    rows = material.one_of(_ROWS)
+    return [rows, tuple(_column(material, rows) for _ in range(material.below(19)))]
+
+
+def _wrapped(material: Material) -> str:
+    return f"{{{_text(material)}}}" if material.below(4) else _text(material)
+
+
+_ARGUMENTS: Mapping[str, Callable[[Material], list[Any]]] = {
+    "split_lines": lambda material: [_bytes(material), material.one_of(_OFFSETS)],
+    "strip_braces": lambda material: [[_wrapped(material) for _ in range(material.below(9))], "{", "}"],
+    "join_columns": _rows_and_columns,
+    "contains": lambda material: [_bytes(material) + (text := _bytes(material)), text[material.below(200) :]],
+    "count_byte": lambda material: [_bytes(material), material.take(1)],
+    "needs_no_escaping": lambda material: [_bytes(material)],
+}
+
+
+def check(name: str, data: bytes) -> None:
+    """Call one compiled function."""
+    given = _ARGUMENTS[name](Material(data))
+    try:
+        answer = getattr(_compiled, name)(*given)
+    except (TypeError, ValueError, OverflowError, MemoryError):
+        return
+    if name != "join_columns" or given[0] < _MANY:
+        assert answer == getattr(reference, name)(*given)
+
+
+def check_documents(data: bytes) -> None:
+    """Encode one document, of which the bytes are the text or what it is made of."""
+    material = Material(data)
+    kind = material.below(4)
+    text = material.json_object() if kind == 1 else _text_of(material) if kind == 2 else _left(material)
+    line = text.replace("\n", "").encode(errors="replace")
+    [found] = documents(b"35-0\n%b\n" % line)
+    documents(data + b"\n" * (2 - data.count(b"\n") % 2))
+    if found is None:
+        return
+    assert isinstance(json.loads(line), dict)
+    assert bson.is_valid(found)
+    rows = _IN_PYTHON.rows(Batch([RenderedDocuments(GENERATION, range(1), [line.decode()], [""])]), "logs", [])
+    assert [found[found.index(b"35-0") + 4 :]] == [each[each.index(_ID) + len(_ID) :] for each in rows.data]
+
+
+_ID = RenderedDocuments(GENERATION, range(1), [""], [""]).ids()[0].encode()
+
+
+def _text_of(material: Material) -> str:
+    return "{" + "".join(_text(material) for _ in range(material.below(30))) + "}"
+
+
+def _left(material: Material) -> str:
+    return material.take(1 << 16).decode(errors="replace")

@@ -1,0 +1,227 @@
+"""A server in the place of MongoDB that holds, floods or cheats: the sink gives up in time."""
+
+from __future__ import annotations
+
+import os
+import socket
+import struct
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import bson
+import pytest
+
+from sidecar.errors import DeliveryError, RequestTooLarge
+from sidecar.sinks.mongodb.sink import MongoDBSettings, MongoDBSink
+from tests.chaos.hostile.servers import Behaviour, Peer, Server, recovers, serving
+from tests.support.batches import batch_of
+
+HELLO = {
+    "ok": 1, "isWritablePrimary": True, "ismaster": True, "helloOk": True, "minWireVersion": 0, "maxWireVersion": 21,
+    "maxBsonObjectSize": 16 << 20, "maxMessageSizeBytes": 48_000_000, "maxWriteBatchSize": 100_000,
+}  # fmt: skip
+QUERY, REPLY, MESSAGE = 2004, 1, 2013
+Command = dict[str, Any]
+
+
+def command(peer: Peer) -> tuple[int, int, Command]:
+    """The next request: its number, its kind, and its first document."""
+    length, number, _, kind = struct.unpack("<iiii", peer.read(16))
+    body = peer.read(length - 16)
+    start = body.index(b"\0", 4) + 9 if kind == QUERY else 5
+    size = struct.unpack_from("<i", body, start)[0]
+    return number, kind, bson.decode(body[start : start + size])
+
+
+def reply(number: int, kind: int, document: bytes) -> bytes:
+    body = struct.pack("<iqii", 8, 0, 0, 1) if kind == QUERY else struct.pack("<iB", 0, 0)
+    header = struct.pack("<iiii", 16 + len(body) + len(document), 1, number, REPLY if kind == QUERY else MESSAGE)
+    return header + body + document
+
+
+def is_hello(asked: Command) -> bool:
+    return next(iter(asked)).lower() in ("hello", "ismaster")
+
+
+def speaking(insert: Callable[[Peer, int, int], None], hello: Command = HELLO) -> Behaviour:
+    """MongoDB as far as anybody asks, but for what it does with an insert."""
+
+    def behave(peer: Peer) -> None:
+        while True:
+            number, kind, asked = command(peer)
+            if is_hello(asked):
+                if "topologyVersion" in asked:
+                    peer.wait()
+                peer.send(reply(number, kind, bson.encode(hello)))
+            elif "insert" in asked:
+                insert(peer, number, kind)
+            else:
+                peer.send(reply(number, kind, bson.encode({"ok": 1})))
+
+    return behave
+
+
+def answers(document: Command) -> Callable[[Peer, int, int], None]:
+    return lambda peer, number, kind: peer.send(reply(number, kind, bson.encode(document)))
+
+
+def error(**members: Any) -> Behaviour:
+    return speaking(answers({"ok": 1, "n": 0, "writeErrors": [members]}))
+
+
+good = speaking(answers({"ok": 1, "n": 1}))
+
+
+def trickles(peer: Peer, number: int, kind: int) -> None:
+    peer.trickle(reply(number, kind, bson.encode({"ok": 1, "n": 1, "pad": "x" * 900})))
+
+
+def announces(length: int) -> Callable[[Peer, int, int], None]:
+    def behave(peer: Peer, number: int, kind: int) -> None:
+        peer.send(struct.pack("<iiii", length, 1, number, kind))
+        peer.flood(bytes(65536))
+
+    return behave
+
+
+def first(data: bytes) -> Behaviour:
+    """Answers the first request of each connection so."""
+
+    def behave(peer: Peer) -> None:
+        command(peer)
+        peer.send(data)
+        peer.wait()
+
+    return behave
+
+
+def slow_to_read(peer: Peer) -> None:
+    def insert(_: Peer, __: int, ___: int) -> None:
+        """Not reached: a document of 8 MB is not read in time."""
+
+    while True:
+        size = struct.unpack("<i", peer.sock.recv(4, socket.MSG_PEEK).ljust(4, b"\0"))[0]
+        if size > 1_000_000:
+            peer.read_slowly()
+        number, kind, asked = command(peer)
+        peer.send(reply(number, kind, bson.encode(HELLO if is_hello(asked) else {"ok": 1})))
+
+
+def greets_slowly(peer: Peer) -> None:
+    command(peer)
+    peer.trickle(struct.pack("<iiii", 1000, 1, 0, REPLY) + bytes(900))
+
+
+NESTED = b"\x05\0\0\0\0"
+for _ in range(20_000):
+    NESTED = struct.pack("<i", len(NESTED) + 8) + b"\x03a\0" + NESTED + b"\0"
+
+FAULTY: dict[str, Behaviour] = {
+    "never answers": Peer.wait,
+    "closes at once": lambda peer: None,
+    "resets": Peer.reset,
+    "is rubbish": lambda peer: peer.send(os.urandom(65536)),
+    "is HTTP": first(b"HTTP/1.1 400 Bad Request\r\n\r\n"),
+    "announces 2 GiB at first": first(struct.pack("<iiii", 2**31 - 1, 1, 0, REPLY) + bytes(1 << 20)),
+    "announces 47 MB at first": first(struct.pack("<iiii", 47_000_000, 1, 0, REPLY) + bytes(1 << 20)),
+    "announces nothing": first(struct.pack("<iiii", 0, 1, 0, REPLY) + bytes(60)),
+    "announces less than nothing": first(struct.pack("<iiii", -5, 1, 0, REPLY) + bytes(60)),
+    "greets a byte at a time": greets_slowly,
+    "reads a byte at a time": slow_to_read,
+    "never answers an insert": speaking(lambda peer, number, kind: peer.wait()),
+    "answers a byte at a time": speaking(trickles),
+    "announces 2 GiB, as it said it may": speaking(announces(2**31 - 1), {**HELLO, "maxMessageSizeBytes": 2**31 - 1}),
+    "announces 47 MB": speaking(announces(47_000_000)),
+    "announces -1": speaking(announces(-1)),
+    "answers another request": speaking(
+        lambda peer, number, kind: peer.send(reply(7777, kind, bson.encode({"ok": 1})))
+    ),
+    "nests deeply": speaking(lambda peer, number, kind: peer.send(reply(number, kind, NESTED))),
+    "answers what is no BSON": speaking(lambda peer, number, kind: peer.send(reply(number, kind, os.urandom(99)))),
+    "says not ok": speaking(answers({"ok": 0, "errmsg": "no" * 1_000_000, "code": 91})),
+    "says nothing": speaking(answers({})),
+    "answers with words": speaking(answers({"ok": 1, "n": "one", "writeErrors": "none"})),
+    "has an error without a place": error(code=1, errmsg="x"),
+    "has an error at a place in words": error(index="0", code=1, errmsg="x"),
+    "has an error behind the end": error(index=7, code=1, errmsg="x"),
+    "has an error before the beginning": error(index=-1, code=1, errmsg="x"),
+    "has an error without words": error(index=0, code=91, errmsg=1),
+    "takes no bytes": speaking(answers({"ok": 1, "n": 1}), {**HELLO, "maxMessageSizeBytes": -1}),
+    "introduces itself in words": speaking(
+        answers({"ok": 1, "n": 1}),
+        {**HELLO, "maxMessageSizeBytes": "x", "maxWriteBatchSize": [], "maxWireVersion": "y", "minWireVersion": {}},
+    ),
+}
+
+
+def sink_at(server: Server, timeout: float = 0.3) -> MongoDBSink:
+    given = {"url": f"mongodb://127.0.0.1:{server.port}/?directConnection=true", "timeout": timeout}
+    return MongoDBSink(MongoDBSettings.model_validate(given))
+
+
+def fault_of(sink: MongoDBSink, document: str) -> DeliveryError | None:
+    """Why nothing is stored; None if it is."""
+    try:
+        verdict = sink.write(batch_of(document))
+    except DeliveryError as fault:
+        return fault
+    return None if verdict.stored or verdict.rejected else verdict.error
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")  # of the driver's own thread
+@pytest.mark.parametrize("name", FAULTY)
+def test_a_server_in_the_place_of_mongodb_cannot_hold_the_sink(name: str) -> None:
+    document = '{"text":"%s"}' % ("x" * (8 << 20 if "reads" in name else 1))
+    with serving(FAULTY[name]) as server:
+        sink = sink_at(server)
+        fault = fault_of(sink, document)
+        assert fault is not None
+        assert not isinstance(fault, RequestTooLarge)
+        assert len(str(fault)) < 1000
+        assert recovers(server, sink, good)
+
+
+def test_a_reply_that_is_too_large_for_several_documents_is_asked_for_in_parts() -> None:
+    with serving(FAULTY["announces 47 MB"]) as server, pytest.raises(RequestTooLarge):
+        sink_at(server, 20).write(batch_of("{}", "{}"))
+
+
+def test_words_of_megabytes_are_told_shortly() -> None:
+    words = "no " * 1000 + " " * 2_000_000 + "words"
+    for code in (1, 121):
+        with serving(error(index=0, code=code, errmsg=words)) as server:
+            verdict = sink_at(server, 20).write(batch_of("{}"))
+            assert all(len(rejection.reason) <= 300 for rejection in verdict.rejected)
+            assert len(str(verdict.error)) < 1000
+
+
+PROBE = """
+import sys
+from pathlib import Path
+from sidecar.sinks.mongodb.sink import MongoDBSettings, MongoDBSink
+from sidecar.errors import DeliveryError
+from tests.support.batches import batch_of
+
+def peak():
+    [line] = [line for line in Path("/proc/self/status").read_text().splitlines() if line.startswith("VmHWM")]
+    return int(line.split()[1]) >> 10
+
+url = f"mongodb://127.0.0.1:{sys.argv[1]}/?directConnection=true"
+sink = MongoDBSink(MongoDBSettings.model_validate({"url": url, "timeout": 2}))
+before = peak()
+try:
+    sink.write(batch_of("{}"))
+except DeliveryError:
+    print(peak() - before)
+"""
+
+
+@pytest.mark.parametrize("name", ["announces 47 MB at first", "announces 2 GiB, as it said it may"])
+def test_no_reply_takes_much_memory(name: str) -> None:
+    with serving(FAULTY[name]) as server:
+        command = [sys.executable, "-c", PROBE, str(server.port)]
+        grown = subprocess.run(command, capture_output=True, text=True, check=True, cwd=Path.cwd()).stdout
+    assert int(grown) < 40

@@ -1,0 +1,64 @@
+"""`make torture`: every rotation × every sink, with kills and chaos; prints the table of the reliability page."""
+
+from __future__ import annotations
+
+import argparse
+import shutil
+import sys
+import tempfile
+from pathlib import Path
+
+from tests.chaos.torture.rotations import ROTATIONS
+from tests.chaos.torture.torture import Case, Result, Servers, table, torture
+from tests.support.servers.real_elasticsearch import running as running_elasticsearch
+from tests.support.servers.wire_mongodb import running as running_mongodb
+
+
+def main() -> int:
+    """0 if nothing was lost, twice, altered or out of place in any case."""
+    parser = argparse.ArgumentParser(prog="python -m tests.chaos.torture")
+    parser.add_argument("--lines", type=int, default=1_000_000, help="lines of each case")
+    parser.add_argument("--per-second", type=int, default=8_000, help="lines a second that the application writes")
+    parser.add_argument("--kills", type=int, default=30)
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--rotation", action="append", choices=list(ROTATIONS), default=[])
+    parser.add_argument("--sink", action="append", choices=["sqlite", "elasticsearch", "mongodb"], default=[])
+    parser.add_argument("--together", action="store_true", help="one case with all sinks in place of one for each")
+    parser.add_argument("--dead", choices=["elasticsearch", "mongodb"], default="", help="down for half of the run")
+    options = parser.parse_args()
+    sinks = tuple(options.sink or ["sqlite", "elasticsearch", "mongodb"])
+    groups = [sinks] if options.together or options.dead else [(sink,) for sink in sinks]
+    results: list[Result] = []
+    with running_elasticsearch() as elasticsearch, running_mongodb() as mongodb:
+        servers = Servers(elasticsearch, mongodb)
+        for rotation in options.rotation or ROTATIONS:
+            for group in groups:
+                case = Case(
+                    rotation, group, options.lines, options.per_second, options.kills, options.seed,
+                    dead=options.dead,
+                )  # fmt: skip
+                results.append(_tortured(case, servers))
+    print(table(results))
+    return 0 if all(result.is_good for result in results) else 1
+
+
+def _tortured(case: Case, servers: Servers) -> Result:
+    folder = Path(tempfile.mkdtemp(prefix="torture-"))
+    result = torture(case, folder, servers)
+    verdict = "good" if result.is_good else f"BAD, see {folder}"
+    print(f"{case.rotation} to {', '.join(case.sinks)}: {verdict} ({result.seconds:.0f} s)", file=sys.stderr)
+    for sink, found in result.findings.items():
+        for example in found.examples:
+            print(f"  {sink}: {example}", file=sys.stderr)
+        if found.lost:
+            said = result.balance[sink]["lost"]
+            print(f"  {sink}: {found.lost_bytes} bytes lost, {said} of them by the balance", file=sys.stderr)
+    if result.is_good:
+        shutil.rmtree(folder)
+    else:
+        print(f"  {result.balance}", file=sys.stderr)
+    return result
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,328 @@
+"""Write, rotate, kill, truncate, restart; then every line is there once, and each field is what it has to be."""
+
+from __future__ import annotations
+
+import json
+import signal
+import sqlite3
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Mapping
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pymongo import MongoClient
+
+from sidecar.testing import LogFile
+from tests.support.processes import ended, eventually, running, sidecar
+
+
+@dataclass(frozen=True)
+class Destination:
+    url: str
+    stored: Callable[[], list[Mapping[str, Any]]]
+
+
+def sqlite(folder: Path) -> Destination:
+    path = folder / "logs.db"
+
+    def stored() -> list[Mapping[str, Any]]:
+        if not path.exists():
+            return []
+        with closing(sqlite3.connect(path)) as db:
+            try:
+                return [json.loads(text) for (text,) in db.execute("SELECT document FROM logs")]
+            except sqlite3.OperationalError:
+                return []
+
+    return Destination(f"sqlite:///{path}", stored)
+
+
+def file(folder: Path) -> Destination:
+    path = folder / "out.ndjson"
+    return Destination(
+        f"file://{path}", lambda: [json.loads(x) for x in path.read_text().splitlines()] if path.exists() else []
+    )
+
+
+def elasticsearch(url: str, index: str) -> Destination:
+    def stored() -> list[Mapping[str, Any]]:
+        try:
+            urllib.request.urlopen(urllib.request.Request(f"{url}/{index}/_refresh", method="POST")).close()
+        except urllib.error.HTTPError:
+            return []
+        with urllib.request.urlopen(f"{url}/{index}/_search?size=10000") as answer:
+            return [hit["_source"] for hit in json.load(answer)["hits"]["hits"]]
+
+    return Destination(f"elasticsearch://{url.removeprefix('http://')}/{index}", stored)
+
+
+def mongodb(uri: str, database: str) -> Destination:
+    def stored() -> list[Mapping[str, Any]]:
+        with MongoClient[dict[str, Any]](uri) as client:
+            return list(client[database]["app"].find())
+
+    return Destination(f"{uri.rstrip('/')}/{database}?collection=app", stored)
+
+
+@pytest.fixture(
+    params=[
+        "sqlite",
+        "file",
+        pytest.param("elasticsearch", marks=pytest.mark.elasticsearch),
+        pytest.param("mongodb", marks=pytest.mark.mongodb),
+    ]
+)
+def destination(request: pytest.FixtureRequest, tmp_path: Path) -> Destination:
+    if request.param == "elasticsearch":
+        return elasticsearch(request.getfixturevalue("elasticsearch_url"), request.getfixturevalue("index_name"))
+    if request.param == "mongodb":
+        return mongodb(request.getfixturevalue("mongodb_uri"), request.getfixturevalue("database_name"))
+    return {"sqlite": sqlite, "file": file}[request.param](tmp_path)
+
+
+def line(number: int) -> str:
+    when = f"2026-11-23T01:{number // 60 % 60:02}:{number % 60:02}.123Z"
+    return json.dumps({"time": when, "level": "info", "message": f'order "{number}" ä', "number": number})
+
+
+def numbers(destination: Destination) -> list[int]:
+    return sorted(document["number"] for document in destination.stored())
+
+
+def test_every_line_is_stored_once_over_rotation_kill_truncation_and_restart(
+    tmp_path: Path, destination: Destination
+) -> None:
+    logs = tmp_path / "log"
+    logs.mkdir()
+    log = LogFile(logs / "app.log")
+    own_log, state = tmp_path / "sidecar.log", str(tmp_path / "state")
+    arguments = (f"{logs}/*.log", "--parser", "json", "--to", destination.url, "--state-dir", state)
+    log.write(*map(line, range(100)))
+    with running(own_log, *arguments) as first:
+        eventually(lambda: numbers(destination) == list(range(100)), "the first hundred are stored")
+        log.rotate()
+        log.write(*map(line, range(100, 200)))
+        eventually(lambda: len(numbers(destination)) >= 200, "the new file is followed")
+        log.write(*map(line, range(200, 250)))
+        first.send_signal(signal.SIGKILL)
+        first.wait()
+    log.write(*map(line, range(250, 300)))
+    log.rotate()
+    log.write(*map(line, range(300, 400)))
+    with running(own_log, *arguments) as second:
+        eventually(lambda: len(numbers(destination)) >= 400, "what was written meanwhile is stored")
+        eventually(lambda: sidecar_has_settled(state, 400), "and committed")
+        log.truncate()
+        log.write(*map(line, range(400, 450)))
+        log.write_partial(line(450))
+        eventually(lambda: len(numbers(destination)) >= 450, "the truncated file is read from its beginning")
+        assert ended(second) == 0
+    assert numbers(destination) == list(range(451)), own_log.read_text()[-2000:]
+    compare(destination.stored(), logs)
+    balance = [json.loads(text) for text in own_log.read_text().splitlines() if '"balance"' in text][-1]
+    assert balance["seen"] == balance["stored"]
+    assert (balance["lost"], balance["unsettled"], balance["dead_letters"], balance["lines_stored"]) == (0, 0, 0, 451)
+
+
+def sidecar_has_settled(state: str, lines: int) -> bool:
+    with closing(sqlite3.connect(f"file:{state}/state.db?mode=ro", uri=True)) as db:
+        (found,) = db.execute("SELECT coalesce(sum(lines), 0) FROM balance WHERE what = 'stored'").fetchone()
+        return int(found) >= lines
+
+
+def compare(documents: list[Mapping[str, Any]], logs: Path) -> None:
+    for document in documents:
+        number = document["number"]
+        expected = json.loads(line(number))
+        assert {name: document[name] for name in expected} == expected
+        assert str(document["@timestamp"]).replace("T", " ")[:23] == expected["time"].replace("T", " ")[:23]
+        assert document["log"]["file"]["path"] == str(logs / "app.log")
+        assert isinstance(document["log"]["offset"], int)
+        assert document["event"]["ingested"]
+        assert document["host"]["name"]
+        extra = {"partial"} if number == 450 else set()
+        assert set(document) == {*expected, "@timestamp", "log", "event", "host", *extra} | (set(document) & {"_id"})
+
+
+def test_once_reads_what_is_there_with_its_unterminated_last_line_and_ends(tmp_path: Path) -> None:
+    (tmp_path / "app.log").write_text(f"{line(0)}\n{line(1)}")
+    to = sqlite(tmp_path)
+    arguments = ("run", f"{tmp_path}/app.log", "--parser", "json", "--to", to.url, "--once")
+    done = sidecar(*arguments, "--state-dir", str(tmp_path / "state"))
+    assert done.returncode == 0, done.stderr
+    assert numbers(to) == [0, 1]
+    with (tmp_path / "app.log").open("a") as log:
+        log.write(" and the rest of it\n")
+    assert sidecar(*arguments, "--state-dir", str(tmp_path / "state")).returncode == 0
+    (rest,) = [document for document in to.stored() if document.get("message") == " and the rest of it"]
+    assert rest["log"]["continuation"] is True
+
+
+def test_several_pipelines_and_sinks_from_a_file_and_the_environment(tmp_path: Path) -> None:
+    for name in ("a", "b"):
+        (tmp_path / f"{name}.log").write_text("".join(f"{line(n)}\n" for n in range(20)))
+    (tmp_path / "sidecar.yaml").write_text(f"""
+state_dir: {tmp_path}/state
+sinks:
+  one: sqlite:///{tmp_path}/one.db
+  two: {{type: sqlite, path: {tmp_path}/two.db, table: lines}}
+pipelines:
+  a: {{paths: ["{tmp_path}/a.log"], parser: json, sinks: [one, two], transforms: [{{add: {{from: a}}}}]}}
+  b: {{paths: ["{tmp_path}/b.log"], parser: plain, sinks: [two]}}
+""")
+    done = sidecar("run", "--config", f"{tmp_path}/sidecar.yaml", "--once", SIDECAR_PIPELINES__B__PARSER="json")
+    assert done.returncode == 0, done.stderr
+    with closing(sqlite3.connect(tmp_path / "one.db")) as one, closing(sqlite3.connect(tmp_path / "two.db")) as two:
+        assert one.execute("SELECT count(*) FROM logs").fetchone() == (20,)
+        assert two.execute("SELECT count(*) FROM lines").fetchone() == (40,)
+        assert two.execute("SELECT count(*) FROM lines WHERE json_extract(document, '$.from') = 'a'").fetchone() == (
+            20,
+        )
+
+
+def test_a_dead_sink_holds_back_no_other_and_does_not_keep_it_from_ending(tmp_path: Path) -> None:
+    log = LogFile(tmp_path / "app.log")
+    log.write(*map(line, range(50)))
+    to = sqlite(tmp_path)
+    (tmp_path / "sidecar.yaml").write_text(f"""
+state_dir: {tmp_path}/state
+drain: {{timeout: 1s}}
+sinks: {{dead: "elasticsearch://127.0.0.1:1/logs", alive: "{to.url}"}}
+pipelines: {{app: {{paths: ["{tmp_path}/app.log"], parser: json}}}}
+""")
+    own_log = tmp_path / "sidecar.log"
+    with running(own_log, "--config", f"{tmp_path}/sidecar.yaml", "--strict-exit") as process:
+        eventually(lambda: numbers(to) == list(range(50)), "the living sink has everything")
+        assert ended(process, timeout=15) == 3
+    said = [json.loads(text) for text in own_log.read_text().splitlines()]
+    assert [event["sink"] for event in said if event["event"] == "sink_down"] == ["dead"]
+    balances = {event["sink"]: event for event in said if event["event"] == "balance"}
+    assert balances["dead"]["unsettled"] == balances["alive"]["stored"] == balances["dead"]["seen"]
+
+
+def test_a_second_signal_stops_at_once(tmp_path: Path) -> None:
+    (tmp_path / "app.log").write_text("one\n")
+    arguments = (
+        f"{tmp_path}/app.log",
+        "--to",
+        "elasticsearch://127.0.0.1:1/logs",
+        "--state-dir",
+        f"{tmp_path}/state",
+    )
+    own_log = tmp_path / "sidecar.log"
+    with running(own_log, *arguments) as process:
+        eventually(lambda: own_log.exists() and "sink_down" in own_log.read_text(), "it has tried")
+        process.send_signal(signal.SIGINT)
+        eventually(lambda: "draining" in own_log.read_text(), "it drains")
+        assert ended(process, signal.SIGINT, timeout=5) == 0
+
+
+def test_two_sinks_on_the_command_line_in_the_other_order_swap_nothing(tmp_path: Path) -> None:
+    (tmp_path / "app.log").write_text("".join(f"{line(n)}\n" for n in range(5)))
+    a, b = f"sqlite:///{tmp_path}/a.db", f"sqlite:///{tmp_path}/b.db"
+    common = ("run", f"{tmp_path}/app.log", "--parser", "json", "--once", "--state-dir", f"{tmp_path}/state")
+    assert sidecar(*common, "--to", a, "--to", b).returncode == 0
+    (tmp_path / "a.db").unlink()
+    assert sidecar(*common, "--to", b, "--to", a).returncode == 0
+    with closing(sqlite3.connect(tmp_path / "b.db")) as db:
+        assert db.execute("SELECT count(*) FROM logs").fetchone() == (5,)
+
+
+@pytest.mark.elasticsearch
+def test_a_refused_document_is_a_dead_letter_until_the_mapping_is_mended_and_it_is_sent_again(
+    tmp_path: Path, elasticsearch_url: str, index_name: str
+) -> None:
+    (tmp_path / "app.log").write_text('{"number":1}\n{"number":"secret text"}\n{"number":3}\n')
+    to = elasticsearch(elasticsearch_url, index_name)
+    common = ("--to", to.url, "--state-dir", f"{tmp_path}/state")
+    done = sidecar("run", f"{tmp_path}/app.log", "--parser", "json", "--once", *common)
+    assert done.returncode == 0, done.stderr
+    assert numbers(to) == [1, 3]
+    assert "secret text" not in done.stderr
+    balance = json.loads(done.stderr.splitlines()[-1])
+    assert balance["seen"] == balance["stored"] + balance["dead_letters"]
+    assert balance["lines_dead"] == 1
+
+    listed = sidecar("dead-letters", "list", "--json", "--state-dir", f"{tmp_path}/state")
+    (letter,) = [json.loads(text) for text in listed.stdout.splitlines()]
+    assert (letter["status"], letter["start"], letter["end"], letter["target"]) == (400, 13, 38, index_name)
+    assert '"secret text"' in sidecar("dead-letters", "show", "--state-dir", f"{tmp_path}/state").stdout
+
+    again = sidecar("dead-letters", "replay", *common)
+    assert (again.returncode, again.stdout.strip()) == (3, "0 stored, 1 refused again")
+    urllib.request.urlopen(urllib.request.Request(f"{elasticsearch_url}/{index_name}", method="DELETE")).close()
+    mended = sidecar("dead-letters", "replay", *common)
+    assert (mended.returncode, mended.stdout.strip()) == (0, "1 stored, 0 refused again")
+    assert [document["number"] for document in to.stored()] == ["secret text"]
+    assert sidecar("dead-letters", "list", "--json", "--state-dir", f"{tmp_path}/state").stdout == ""
+
+
+def test_dead_letters_are_thrown_away_only_when_somebody_says_which(tmp_path: Path) -> None:
+    (tmp_path / "app.log").write_bytes(b"good\nb\xffad\n")
+    (tmp_path / "sidecar.yaml").write_text(f"""
+state_dir: {tmp_path}/state
+sinks: {{out: "sqlite:///{tmp_path}/logs.db"}}
+pipelines: {{app: {{paths: ["{tmp_path}/app.log"], encoding_errors: strict}}}}
+""")
+    config = ("--config", f"{tmp_path}/sidecar.yaml")
+    assert sidecar("run", *config, "--once").returncode == 0
+    assert sidecar("dead-letters", "purge", *config).returncode == 2
+    assert sidecar("dead-letters", "purge", *config, "--kind", "invalid_text").stdout == "1 deleted\n"
+    last = json.loads(sidecar("run", *config, "--once").stderr.splitlines()[-1])
+    assert (last["stored"], last["lost"], last["dead_letters"], last["seen"]) == (5, 5, 0, 10)
+
+
+@pytest.mark.elasticsearch
+def test_two_pipelines_over_one_file_into_one_index_store_each_line_twice_and_no_line_less(
+    tmp_path: Path, elasticsearch_url: str, index_name: str
+) -> None:
+    log = LogFile(tmp_path / "app.log")
+    log.write(*(f"line {n}" for n in range(100)))
+    to = elasticsearch(elasticsearch_url, index_name)
+    (tmp_path / "sidecar.yaml").write_text(f"""
+state_dir: {tmp_path}/state
+sinks: {{search: "{to.url}"}}
+pipelines:
+  one: {{paths: ["{log.path}"], transforms: [{{add: {{pipeline: one}}}}]}}
+  two: {{paths: ["{log.path}"], transforms: [{{add: {{pipeline: two}}}}]}}
+""")
+    for _ in range(2):
+        assert sidecar("run", "--config", f"{tmp_path}/sidecar.yaml", "--once").returncode == 0
+        log.rotate()
+        log.write("after the rotation")
+    found = sorted((document["pipeline"], document["message"]) for document in to.stored())
+    expected = sorted((pipeline, message) for pipeline in ("one", "two") for message in log.written[:101])
+    assert found == expected
+
+
+def test_dead_letters_are_handled_while_a_sidecar_runs(tmp_path: Path) -> None:
+    log = LogFile(tmp_path / "app.log")
+    (tmp_path / "app.log").write_bytes(b"good\nb\xffad\n")
+    (tmp_path / "sidecar.yaml").write_text(f"""
+state_dir: {tmp_path}/state
+sinks: {{out: "sqlite:///{tmp_path}/logs.db"}}
+pipelines: {{app: {{paths: ["{tmp_path}/app.log"], encoding_errors: strict}}}}
+""")
+    config = ("--config", f"{tmp_path}/sidecar.yaml")
+    state = ("--state-dir", f"{tmp_path}/state")
+    with running(tmp_path / "own.log", *config) as process:
+        eventually(
+            lambda: sidecar("dead-letters", "list", "--json", *state).stdout.count("\n") == 1, "one is refused"
+        )
+        assert sidecar("dead-letters", "replay", *config).stdout == "1 stored, 0 refused again\n"
+        log.write("more")
+        eventually(lambda: len(sqlite(tmp_path).stored()) == 3, "it goes on")
+        assert ended(process) == 0
+    balance = json.loads((tmp_path / "own.log").read_text().splitlines()[-1])
+    assert (balance["stored"], balance["dead_letters"], balance["seen"]) == (15, 0, 15)
+
+
+@pytest.mark.slow
+def test_the_demonstration_ends_with_a_balance_that_adds_up() -> None:
+    done = sidecar("demo", "--lines", "4000")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "written 4000 = stored 4000\nlost 0, stored twice 0" in done.stdout

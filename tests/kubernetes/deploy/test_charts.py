@@ -1,0 +1,200 @@
+"""The Helm chart and the Kustomize component: rendered with the real tools, always the sidecar of the examples."""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+import subprocess
+from copy import deepcopy
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from sidecar import __version__
+from tests.conftest import unavailable
+from tests.kubernetes.deploy import kubernetes_tools, podcheck
+from tests.kubernetes.deploy.podcheck import Object
+from tests.kubernetes.deploy.test_manifests import EXAMPLES, VERSIONS, objects, pods, taken, valid
+from tests.support.servers import ComponentMissing
+
+ROOT = EXAMPLES.parent
+CHART = ROOT / "deploy" / "helm" / "log-sidecar"
+NATIVE = EXAMPLES / "kubernetes" / "03-native-deployment.yaml"
+CLASSIC = EXAMPLES / "kubernetes" / "05-classic-job-share-pid.yaml"
+
+
+@pytest.fixture(scope="module")
+def tools() -> Path:
+    """The folder with `helm` and `kubectl`."""
+    try:
+        return kubernetes_tools.prepared()
+    except ComponentMissing as missing:
+        unavailable(missing)
+        raise
+
+
+class Helm:
+    """Helm with a copy of both charts, the dependency built, and settings of nobody else."""
+
+    def __init__(self, program: Path, folder: Path) -> None:
+        self._program, self._folder = program, folder
+        for place in ("deploy/helm", "examples/helm"):
+            shutil.copytree(ROOT / place, folder / place, ignore=shutil.ignore_patterns("charts", "Chart.lock"))
+        self.run("dependency", "build", "examples/helm/shop")
+
+    def run(self, *arguments: str) -> str:
+        """What it prints. Raises `CalledProcessError`."""
+        environ = {"HOME": str(self._folder), "PATH": "/usr/bin:/bin"}
+        command = [str(self._program), *arguments]
+        return subprocess.run(
+            command, cwd=self._folder, env=environ, capture_output=True, text=True, check=True
+        ).stdout
+
+    def rendered(self, **values: Any) -> dict[str, Object]:
+        """The objects of the user's chart by kind, with values of the library chart."""
+        (self._folder / "values.json").write_text(json.dumps({"log-sidecar": values}))
+        text = self.run("template", "shop", "examples/helm/shop", "--values", "values.json")
+        return {item["kind"]: item for item in yaml.safe_load_all(text)}
+
+
+@pytest.fixture(scope="module")
+def helm(tools: Path, tmp_path_factory: pytest.TempPathFactory) -> Helm:
+    return Helm(tools / "helm", tmp_path_factory.mktemp("helm"))
+
+
+@pytest.fixture(scope="module")
+def kustomized(tools: Path) -> dict[str, Object]:
+    """What `kubectl kustomize` makes of the example, by kind."""
+    command = [str(tools / "kubectl"), "kustomize", str(EXAMPLES / "kustomize")]
+    text = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    return {item["kind"]: item for item in yaml.safe_load_all(text)}
+
+
+def pod(rendered: dict[str, Object]) -> Object:
+    spec = podcheck.pod_spec(rendered["Deployment"])
+    assert spec
+    return spec
+
+
+def sidecar(path: Path) -> Object:
+    """The one of an example."""
+    (found,) = podcheck.sidecars(pods(path)[0])
+    return deepcopy(found)
+
+
+def volumes(spec: Object) -> dict[str, Object]:
+    """By name; only the name of the ConfigMap differs from example to example."""
+    found = {volume["name"]: volume for volume in deepcopy(spec["volumes"])}
+    found["config"]["configMap"]["name"] = "any"
+    return found
+
+
+def works(rendered: dict[str, Object], folder: Path) -> None:
+    """Raises where one of the objects would not do on a cluster."""
+    for item in rendered.values():
+        for version in VERSIONS:
+            valid(item, version)
+    spec = pod(rendered)
+    assert podcheck.problems(spec) == []
+    assert podcheck.security_level(spec) == "restricted"
+    (container,) = podcheck.sidecars(spec)
+    taken(rendered["ConfigMap"]["data"]["sidecar.yaml"], container, folder)
+    named = [volume["configMap"]["name"] for volume in spec["volumes"] if "configMap" in volume]
+    assert named == [rendered["ConfigMap"]["metadata"]["name"]]
+
+
+def test_the_charts_pass_lint(helm: Helm) -> None:
+    helm.run("lint", "--strict", "deploy/helm/log-sidecar")
+    helm.run("lint", "--strict", "examples/helm/shop")
+
+
+def test_the_chart_adds_the_sidecar_of_the_examples(helm: Helm, tmp_path: Path) -> None:
+    rendered = helm.rendered()
+    works(rendered, tmp_path)
+    assert pod(rendered)["initContainers"] == [sidecar(NATIVE)]
+    assert volumes(pod(rendered)) == volumes(pods(NATIVE)[0])
+
+
+def test_the_classic_container_is_that_of_the_examples(helm: Helm) -> None:
+    values = {"mode": "classic", "exitWhen": "app-exits", "podRestartPolicy": "Never", "containerName": "import"}
+    assert pod(helm.rendered(**values))["initContainers"] == [sidecar(CLASSIC)]
+
+
+def test_values_arrive(helm: Helm, tmp_path: Path) -> None:
+    config = {
+        "limits": {"memory": 1000000},
+        "sinks": {"search": {"type": "elasticsearch", "hosts": ["https://es:9200"], "batch_bytes": "1MiB"}},
+    }
+    rendered = helm.rendered(
+        config=config,
+        secretName="credentials",
+        configMapName="shipping",
+        terminationGracePeriodSeconds=60,
+        extraEnv=[{"name": "SIDECAR_LOG_LEVEL", "value": "debug"}],
+        image={"repository": "registry.example/log-sidecar", "tag": "0.1.0"},
+    )
+    works(rendered, tmp_path)
+    (container,) = podcheck.sidecars(pod(rendered))
+    assert container["image"] == "registry.example/log-sidecar:0.1.0"
+    assert podcheck.environment(container)["SIDECAR_LOG_LEVEL"] == "debug"
+    assert {"name": "secret", "mountPath": "/etc/sidecar-secret", "readOnly": True} in container["volumeMounts"]
+    stored = yaml.safe_load(rendered["ConfigMap"]["data"]["sidecar.yaml"])
+    assert stored["sinks"] == config["sinks"]
+    assert stored["limits"] == config["limits"]
+
+
+@pytest.mark.parametrize(
+    ("values", "told"),
+    [
+        ({"mod": "native"}, "'mod' not allowed"),
+        ({"mode": "modern"}, "must be one of 'native', 'classic'"),
+        ({"config": {"sinks": None}}, "log-sidecar.config.sinks is empty"),
+    ],
+)
+def test_a_wrong_value_is_told(helm: Helm, values: dict[str, Any], told: str) -> None:
+    with pytest.raises(subprocess.CalledProcessError) as failed:
+        helm.rendered(**values)
+    assert told in failed.value.stderr
+
+
+def test_every_value_has_a_comment_and_a_schema() -> None:
+    text = (CHART / "values.yaml").read_text()
+    schema = json.loads((CHART / "values.schema.json").read_text())
+
+    def leaves(values: Object, known: Object) -> list[str]:
+        assert values.keys() <= known.keys()
+        nested = {name for name, value in values.items() if known[name].get("additionalProperties") is False}
+        deeper = [leaf for name in nested for leaf in leaves(values[name], known[name]["properties"])]
+        return [*(values.keys() - nested), *deeper]
+
+    for name in leaves(yaml.safe_load(text), schema["properties"]):
+        assert re.search(rf"^ *#.*\n *{name}:", text, re.MULTILINE), name
+
+
+def test_the_chart_has_the_version_of_the_sidecar() -> None:
+    chart = yaml.safe_load((CHART / "Chart.yaml").read_text())
+    values = yaml.safe_load((CHART / "values.yaml").read_text())
+    assert {chart["version"], chart["appVersion"], values["image"]["tag"]} == {__version__}
+
+
+def test_the_component_adds_the_sidecar_of_the_examples_first(kustomized: dict[str, Object], tmp_path: Path) -> None:
+    works(kustomized, tmp_path)
+    wanted = sidecar(NATIVE)
+    wanted["env"] = [item for item in wanted["env"] if item["name"] != "CONTAINER_NAME"]
+    first, *others = pod(kustomized)["initContainers"]
+    assert first == wanted
+    assert [each["name"] for each in others] == ["migrate"]
+    assert volumes(pod(kustomized)) == volumes(pods(NATIVE)[0])
+
+
+def test_a_deployment_without_the_label_stays_as_it_is(tools: Path, tmp_path: Path) -> None:
+    plain = next(item for item in objects(NATIVE) if item["kind"] == "Deployment")
+    (tmp_path / "plain.yaml").write_text(yaml.safe_dump(plain))
+    shutil.copytree(ROOT / "deploy" / "kustomize" / "component", tmp_path / "component")
+    (tmp_path / "kustomization.yaml").write_text("resources: [plain.yaml]\ncomponents: [component]\n")
+    command = [str(tools / "kubectl"), "kustomize", str(tmp_path)]
+    made = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    assert yaml.safe_load(made) == plain

@@ -1,0 +1,141 @@
+"""cri and docker: what containers wrote, its parts joined as the bytes say, and read by a parser of its own."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+from pydantic import ValidationError
+
+from sidecar.config.pipeline import PipelineSettings
+from sidecar.decode.framing import Framer
+from sidecar.document.builder import DocumentBuilder
+from sidecar.model.documents import SplicedDocuments
+from sidecar.model.file import Generation
+from sidecar.model.lines import Chunk, LineBatch
+from sidecar.model.records import RecordBatch
+from sidecar.pipeline.builder import build_stages
+from sidecar.testing import ManualClock
+from tests.support.lines import fields
+
+GENERATION = Generation(35, "app", "/a.log", 0.0)
+TIME = "2026-11-23T01:00:00.123456789Z"
+
+
+def pipeline(wanted: Any, **settings: Any) -> PipelineSettings:
+    return PipelineSettings.model_validate({"paths": ["/a.log"], "parser": wanted, **settings})
+
+
+def cri(text: str, tag: str = "F", stream: str = "stdout") -> str:
+    return f"{TIME} {stream} {tag} {text}"
+
+
+def docker(text: str, stream: str = "stdout", **more: Any) -> str:
+    return json.dumps({"log": text, "stream": stream, **more, "time": TIME}, separators=(",", ":"))
+
+
+def parsed(wanted: Any, lines: list[str], **settings: Any) -> tuple[LineBatch, RecordBatch]:
+    """Lines grouped as the pipeline groups them, and read by its parser."""
+    chosen = pipeline(wanted, **settings)
+    joining = chosen.effective_multiline()
+    assert joining
+    data = "".join(f"{line}\n" for line in lines).encode()
+    found = joining.make_grouper(chosen.max_line).split_events(data, closed=True)
+    framed = Framer().frame(
+        Chunk(GENERATION, 0, data, len(data), event_starts=found.starts, split_events=found.split)
+    )
+    return framed, build_stages(chosen, ManualClock(), "node", {}).parser.parse(framed)
+
+
+@pytest.mark.parametrize(("name", "line"), [("cri", cri('say "hi"')), ("docker", docker('say "hi"\n'))])
+def test_a_line_of_a_container_is_its_message_with_stream_and_time(name: str, line: str) -> None:
+    _, records = parsed(name, [line, line])
+    assert fields(records) == [{"stream": "stdout", "message": 'say "hi"'}] * 2
+    assert list(records.times) == [TIME] * 2
+    assert isinstance(DocumentBuilder(ManualClock(), "node").build(records), SplicedDocuments)
+
+
+@pytest.mark.parametrize(
+    ("name", "lines"),
+    [
+        ("cri", [cri("one"), cri("two ", "P"), cri("three ", "P:x"), cri("four"), cri("", stream="stderr"),
+                 cri("six")]),
+        ("docker", [docker("one\n"), docker("two "), docker("three "), docker("four\n"), docker("\n", "stderr"),
+                    docker("six\r\n")]),
+    ],
+)  # fmt: skip
+def test_parts_of_a_line_are_one_record_at_the_offset_of_the_first(name: str, lines: list[str]) -> None:
+    framed, records = parsed(name, lines)
+    assert [found["message"] for found in fields(records)] == ["one", "two three four", "", "six"]
+    starts = [sum(len(line) + 1 for line in lines[:n]) for n in (0, 1, 4, 5)]
+    assert list(records.starts) == list(framed.starts) == starts
+    assert not records.annotations
+    assert not records.errors
+
+
+@pytest.mark.parametrize(
+    ("name", "lines"),
+    [
+        ("cri", [cri("a ", "P"), cri("b", stream="stderr"), cri("c")]),
+        ("docker", [docker("a "), docker("b\n", "stderr"), docker("c\n")]),
+    ],
+)
+def test_a_line_of_the_other_stream_between_the_parts_cuts_and_mixes_nothing(name: str, lines: list[str]) -> None:
+    _, records = parsed(name, lines)
+    assert [(found["stream"], found["message"]) for found in fields(records)] == [
+        ("stdout", "a "), ("stderr", "b"), ("stdout", "c")
+    ]  # fmt: skip
+    assert records.annotations == {0: {"partial": "true"}}
+
+
+@pytest.mark.parametrize("name", ["cri", "docker"])
+def test_the_content_has_a_parser_of_its_own_and_its_time_wins(name: str) -> None:
+    wrap = cri if name == "cri" else lambda text: docker(f"{text}\n")
+    inner = ['{"time":"2026-11-23T02:00:00Z","n":64.40}', '{"n":2,"stream":"mine"}', "plain", '{"n":3}']
+    _, records = parsed({"type": name, "content": "json"}, [wrap(text) for text in inner])
+    assert fields(records) == [
+        {"stream": "stdout", "time": "2026-11-23T02:00:00Z", "n": 64.4},
+        {"n": 2, "stream": "mine"},
+        {"stream": "stdout", "message": "plain"},
+        {"stream": "stdout", "n": 3},
+    ]
+    assert "64.40" in records.bodies[0]
+    assert list(records.times) == ["2026-11-23T02:00:00Z", TIME, TIME, TIME]
+    assert records.errors == {2: "the line is not one JSON object"}
+    _, whole = parsed({"type": name, "content": "json"}, [wrap(inner[3])] * 2)
+    assert fields(whole) == [{"stream": "stdout", "n": 3}] * 2
+    assert whole.root_names == frozenset({"stream"})
+    _, below = parsed({"type": name, "content": "json"}, [wrap('{"stream.id":1}')] * 2)
+    assert fields(below) == [{"stream.id": 1}] * 2
+
+
+def test_another_multiline_joins_whole_lines_of_a_container() -> None:
+    start = {"start": r"^\S+ \S+ [PF] (?! )"}
+    _, records = parsed("cri", [cri("Error", "P"), cri(": no"), cri("  at a"), cri("next")], multiline=start)
+    assert [found["message"] for found in fields(records)] == ["Error", ": no\n  at a", "next"]
+
+
+@pytest.mark.parametrize(
+    ("name", "line"),
+    [
+        ("cri", "hello"), ("cri", f"{TIME} stdin F x"), ("docker", "hello"), ("docker", '{"log":"x"}'),
+        ("docker", '{"log":"x\\n","stream":"stdout","time":"t","other":1}'),
+    ],
+)  # fmt: skip
+def test_a_line_of_no_container_is_a_message_with_the_reason(name: str, line: str) -> None:
+    good = cri("good") if name == "cri" else docker("good\n")
+    _, records = parsed(name, [good, line])
+    assert fields(records) == [{"stream": "stdout", "message": "good"}, {"message": line}]
+    assert list(records.errors) == [1]
+    assert "the line is not in the format of" in records.errors[1]
+
+
+def test_labels_that_docker_adds_stay() -> None:
+    _, records = parsed("docker", [docker("a\n", attrs={"tag": "x"})])
+    assert fields(records) == [{"stream": "stdout", "attrs": {"tag": "x"}, "message": "a"}]
+
+
+def test_a_container_within_a_container_is_refused() -> None:
+    with pytest.raises(ValidationError):
+        pipeline({"type": "cri", "content": {"type": "cri"}})

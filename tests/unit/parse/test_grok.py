@@ -1,0 +1,250 @@
+"""grok: known patterns, fields with paths and types, own patterns, and what is wrong told before anything runs."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+import regex
+from hypothesis import given
+from hypothesis import strategies as st
+from pydantic import ValidationError
+
+from sidecar.model.records import RecordBatch
+from sidecar.parse.grok import expand_pattern
+from sidecar.parse.grok_patterns import PATTERNS
+from tests.support.lines import fields
+from tests.support.lines import parsed as of_parser
+
+
+def parsed(pattern: str, *lines: str, **options: Any) -> RecordBatch:
+    return of_parser({"type": options.pop("kind", "grok"), "pattern": pattern, **options}, *lines)
+
+
+def test_named_patterns_become_fields_with_paths_and_types() -> None:
+    pattern = r"%{TIMESTAMP_ISO8601:time} %{LOGLEVEL:log.level} %{IP:[source][ip]} %{NUMBER:took:float} (?<rest>.*)"
+    records = parsed(pattern, "2026-11-23T01:00:00Z ERROR 203.0.113.7 12.50 it failed", "nothing")
+    assert fields(records) == [
+        {"time": "2026-11-23T01:00:00Z", "log": {"level": "ERROR"}, "source": {"ip": "203.0.113.7"}, "took": 12.5,
+         "rest": "it failed"},
+        {"message": "nothing"},
+    ]  # fmt: skip
+    assert list(records.times) == ["2026-11-23T01:00:00Z", ""]
+    assert records.errors == {1: "the line does not match the pattern"}
+    assert "12.50" in records.bodies[0]
+
+
+def test_own_patterns_win_and_refer_to_each_other() -> None:
+    own = {"ORDER": r"%{PREFIX}-\d+", "PREFIX": "[A-Z]{2}", "WORD": "x+"}
+    assert fields(parsed("%{ORDER:order} %{WORD:a}", "see AB-12 xx", patterns=own)) == [{"order": "AB-12", "a": "xx"}]
+
+
+def test_what_is_there_twice_is_a_list_and_what_took_no_part_is_nothing() -> None:
+    assert fields(parsed("%{INT:n:int} %{INT:n:int}|%{WORD:w}", "1 2", "up")) == [{"n": [1, 2]}, {"w": "up"}]
+
+
+@pytest.mark.parametrize("kind", ["grok", "regex"])
+def test_what_does_not_convert_stays_text_and_is_told(kind: str) -> None:
+    records = parsed(r"(?P<n>\S+) (?P<m>\S+)", "1 2", "x 3", kind=kind, types={"n": "integer", "m": "float"})
+    assert fields(records) == [{"n": 1, "m": 2}, {"n": "x", "m": 3}]
+    assert records.annotations == {1: {"error.message": '"n cannot be read as integer"'}}
+
+
+@pytest.mark.parametrize(
+    ("pattern", "own", "reason"),
+    [
+        ("%{IPP:a}", {}, 'unknown grok pattern IPP; did you mean "IP"'),
+        ("%{COMBINEDAPACHLOG}", {}, 'did you mean "COMBINEDAPACHELOG"'),
+        ("%{QQQQQQ:a}", {}, "define custom patterns in `patterns`"),
+        ("%{WORD}", {}, "has no field; add at least one"),
+        ("%{WORD:a:number}", {}, "unknown type number"),
+        ("%{A:a}", {"A": "%{B}", "B": "%{A}"}, "refers to itself"),
+        (
+            "%{A9:a}",
+            {"A0": "xxxxxxxxxx", **{f"A{n}": f"%{{A{n - 1}}}" * 9 for n in range(1, 10)}},
+            "more than 100,000",
+        ),
+        ("%{WORD:a}(", {}, "does not compile"),
+        ("%{foo-bar}", {}, "is not a reference"),
+        ("%{WORD:[a]b}", {}, "not a field path"),
+    ],
+)
+def test_what_is_wrong_with_a_pattern_is_told(pattern: str, own: dict[str, str], reason: str) -> None:
+    with pytest.raises(ValidationError, match=regex.escape(reason)):
+        parsed(pattern, "x", patterns=own)
+
+
+EXAMPLES = [
+    ("USERNAME", "ann.b-c_1"), ("EMAILADDRESS", "ann+x@shop.example"), ("INT", "-12"), ("NUMBER", "-1.50"),
+    ("BASE16NUM", "0xfF"), ("BASE16FLOAT", "0x1f.a"), ("POSINT", "12"), ("NONNEGINT", "0"), ("WORD", "up"),
+    ("NOTSPACE", "a/b"), ("GREEDYDATA", "all of it"), ("QS", r'"a \"b\""'), ("QS", "'a'"),
+    ("UUID", "01234567-89ab-cdef-0123-456789abcdef"), ("URN", "urn:isbn:0451450523"), ("MAC", "00:1a:2B:3c:4d:5e"),
+    ("MAC", "001a.2b3c.4d5e"), ("MAC", "00-1a-2b-3c-4d-5e"), ("IP", "203.0.113.7"), ("IP", "2001:db8::1"),
+    ("IP", "::"), ("IP", "::ffff:203.0.113.7"), ("IP", "1:2:3:4:5:6:7:8"), ("HOSTNAME", "web-1.shop.example"),
+    ("HOSTPORT", "shop.example:8080"), ("UNIXPATH", "/var/log/a.log"), ("WINPATH", r"C:\logs\a.log"),
+    ("TTY", "/dev/pts/1"), ("URI", "https://ann:x@shop.example:8/a/b?c=d"), ("URIPATHPARAM", "/a?b=c"),
+    ("MONTH", "September"), ("MONTHDAY", "31"), ("DAY", "Monday"), ("YEAR", "2026"), ("TIME", "23:59:60.5"),
+    ("DATE_US", "11/23/2026"), ("DATE_EU", "23.11.2026"), ("DATESTAMP", "23.11.2026 01:00:00"),
+    ("TIMESTAMP_ISO8601", "2026-11-23 01:00:00,123+01:00"), ("TIMESTAMP_ISO8601", "2026-11-23T01:00Z"),
+    ("DATESTAMP_RFC822", "Mon Nov 23 2026 01:00:00 UTC"), ("DATESTAMP_OTHER", "Mon Nov 23 01:00:00 UTC 2026"),
+    ("DATESTAMP_RFC2822", "Mon, 23 Nov 2026 01:00:00 +0100"), ("DATESTAMP_EVENTLOG", "20261123010000"),
+    ("SYSLOGTIMESTAMP", "Nov  3 01:00:00"), ("HTTPDATE", "23/Nov/2026:01:00:00 +0000"), ("LOGLEVEL", "Warning"),
+    ("PROG", "cron"), ("SYSLOGFACILITY", "<3.4>"), ("SYSLOGBASE", "Nov 23 01:00:00 node cron[7]:"),
+    ("JAVACLASS", "com.example.Shop$Order"), ("JAVAMETHOD", "<init>"), ("JAVAFILE", "Shop.java"),
+    ("SYSLOGBASE2", "2026-11-23T01:00:00Z node cron[7]:"), ("SYSLOG5424PRINTASCII", "a!~"), ("SYSLOG5424PRI", "<34>"),
+    ("SYSLOGLINE", "Nov 23 01:00:00 node cron[7]: done"), ("SYSLOG5424SD", r'[a@1 b="c\] \"d\""][e@2]'),
+    ("SYSLOG5424BASE", '<34>1 2026-11-23T01:00:00Z node su 7 ID47 [a@1 b="c"]'),
+    ("SYSLOG5424LINE", "<34>1 - - - - - - done"), ("CRON_ACTION", "END EDIT"),
+    ("CRONLOG", "Nov 23 01:00:00 node CRON[7]: (root) CMD (run (all))"),
+    ("SYSLOGPAMSESSION", "Nov 23 01:00:00 node sshd[7]: pam_unix(sshd:session): session opened for user ann"),
+    ("HTTPDERROR_DATE", "Mon Nov 23 01:00:00.123456 2026"),
+    ("HTTPD_ERRORLOG", "[Mon Nov 23 01:00:00 2026] [error] [client 203.0.113.7] File does not exist: /a"),
+    ("HTTPD_ERRORLOG", "[Mon Nov 23 01:00:00.1 2026] [core:error] [pid 35:tid 43] [client 203.0.113.7:51] AH001: no"),
+    ("JAVATHREAD", "TP-Processor4"), ("JAVASTACKTRACEPART", "\tat c.e.Shop.<init>(Shop.java:42)"),
+    ("JAVASTACKTRACEPART", "at c.e.Shop.run(Native Method)"), ("CATALINA_DATESTAMP", "Nov 23, 2026 1:00:00 AM"),
+    ("CATALINALOG", "Nov 23, 2026 1:00:00 AM o.a.c.Catalina start INFO: up"),
+    ("CATALINALOG", "23-Nov-2026 01:00:00.123 INFO [main] o.a.c.Catalina.start up in [7] ms"),
+    ("HAPROXYHTTPREQUESTLINE", "<BADREQ>"), ("MONGO3_SEVERITY", "I"), ("MONGO3_COMPONENT", "-"),
+    ("MONGO_LOG", "Nov 23 01:00:00 [conn7] end connection"),
+    ("POSTGRESQL", "23.11.2026 01:00:00 UTC ann 5f2d.1a 4711"),
+    ("HAPROXYDATE", "23/Nov/2026:01:00:00.655"), ("REDISTIMESTAMP", "23 Nov 2026 01:00:00.123"),
+    ("RUBY_LOGLEVEL", "FATAL"), ("NAGIOSTIME", "[1795395600]"),
+    ("COMMONAPACHELOG", '203.0.113.7 - ann [23/Nov/2026:01:00:00 +0000] "GET /a HTTP/1.1" 200 -'),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("name", "text"), EXAMPLES)
+def test_a_known_pattern_takes_all_of_what_it_stands_for(name: str, text: str) -> None:
+    assert fields(parsed(f"^%{{{name}:found}}$", text))[0]["found"] == text
+
+
+@pytest.mark.parametrize(
+    ("name", "text"), [("IP", "256.1.1.1"), ("MONTHDAY", "32"), ("POSINT", "0"), ("UUID", "0-1")]
+)
+def test_a_known_pattern_takes_nothing_else(name: str, text: str) -> None:
+    assert parsed(f"^%{{{name}:found}}$", text).errors
+
+
+@pytest.mark.parametrize("name", PATTERNS)
+def test_every_known_pattern_compiles(name: str) -> None:
+    assert expand_pattern(f"%{{{name}:found}}", {}).paths
+
+
+def test_an_access_log_has_the_fields_of_the_common_schema() -> None:
+    line = '203.0.113.7 - ann [23/Nov/2026:01:00:00 +0000] "GET /a HTTP/1.1" 200 512 "-" "curl/8.5"'
+    records = parsed("%{COMBINEDAPACHELOG}", line)
+    assert fields(records) == [
+        {
+            "source": {"address": "203.0.113.7"}, "user": {"name": "ann"}, "timestamp": "23/Nov/2026:01:00:00 +0000",
+            "http": {"request": {"method": "GET"}, "version": "1.1",
+                     "response": {"status_code": 200, "body": {"bytes": 512}}},
+            "url": {"original": "/a"}, "user_agent": {"original": "curl/8.5"},
+        }
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("name", "line", "found"),
+    [
+        ("HTTPD_ERRORLOG", "[Mon Nov 23 01:00:00 2026] [core:warn] [pid 35] [client 203.0.113.7:51] AH001: no",
+         {"timestamp": "Mon Nov 23 01:00:00 2026", "apache": {"error": {"module": "core", "code": "AH001"}},
+          "log": {"level": "warn"}, "process": {"pid": 35}, "source": {"address": "203.0.113.7", "port": 51},
+          "message": "no"}),
+        ("SYSLOG5424LINE", '<34>1 2026-11-23T01:00:00Z node su - ID47 [a@1 b="c"] failed',
+         {"timestamp": "2026-11-23T01:00:00Z", "process": {"name": "su"}, "message": "failed",
+          "log": {"syslog": {"priority": 34, "version": "1", "hostname": "node", "msgid": "ID47",
+                             "structured_data": '[a@1 b="c"]'}}}),
+        ("CATALINALOG", "23-Nov-2026 01:00:00.123 INFO [main] o.a.Catalina.start up",
+         {"timestamp": "23-Nov-2026 01:00:00.123", "log": {"level": "INFO", "origin": {"function": "start"}},
+          "java": {"log": {"origin": {"thread": {"name": "main"}, "class": {"name": "o.a.Catalina"}}}},
+          "message": "up"}),
+        ("HAPROXYHTTP", "Nov 23 01:00:00 lb haproxy[7]: 203.0.113.7:51 [23/Nov/2026:01:00:00.655] web app/s1"
+         ' 10/0/-1/69/+109 200 2750 - - ---- 4/3/2/1/+0 5/6 {shop.example} {text} "GET /a HTTP/1.1"',
+         {"timestamp": "Nov 23 01:00:00", "host": {"hostname": "lb"}, "process": {"name": "haproxy", "pid": 7},
+          "source": {"address": "203.0.113.7", "port": 51, "bytes": 2750}, "url": {"original": "/a"},
+          "http": {"request": {"method": "GET"}, "version": "1.1", "response": {"status_code": 200}},
+          "haproxy": {"request_date": "23/Nov/2026:01:00:00.655", "frontend_name": "web", "backend_name": "app",
+                      "server_name": "s1", "total_waiting_time_ms": 0, "total_time_ms": 109,
+                      "http": {"request": {"time_wait_ms": 10, "time_wait_without_data_ms": 69,
+                                           "captured_headers": "shop.example"},
+                               "response": {"captured_headers": "text"}}, "termination_state": "----",
+                      "connections": {"active": 4, "frontend": 3, "backend": 2, "server": 1, "retries": 0},
+                      "server_queue": 5, "backend_queue": 6}}),
+        ("HAPROXYTCP", "2026-11-23T01:00:00Z lb haproxy[7]: 2001:db8::1:51 [23/Nov/2026:01:00:00.655] db db/<NOSRV>"
+         " -1/-1/0 0 SC 1/1/0/0/0 0/0",
+         {"timestamp": "2026-11-23T01:00:00Z", "host": {"hostname": "lb"}, "process": {"name": "haproxy", "pid": 7},
+          "source": {"address": "2001:db8::1", "port": 51, "bytes": 0},
+          "haproxy": {"request_date": "23/Nov/2026:01:00:00.655", "frontend_name": "db", "backend_name": "db",
+                      "total_time_ms": 0, "termination_state": "SC",
+                      "connections": {"active": 1, "frontend": 1, "backend": 0, "server": 0, "retries": 0},
+                      "server_queue": 0, "backend_queue": 0}}),
+        ("SQUID3", "1795395600.123    157 203.0.113.7 TCP_MISS/200 3107 GET http://shop.example/a -"
+         " HIER_DIRECT/198.51.100.9 text/html",
+         {"timestamp": "1795395600.123", "source": {"ip": "203.0.113.7"}, "url": {"original": "http://shop.example/a"},
+          "http": {"request": {"method": "GET"}, "response": {"status_code": 200, "body": {"bytes": 3107}}},
+          "squid": {"request": {"duration": 157, "content_type": "text/html"}, "cache_result_code": "TCP_MISS",
+                    "hierarchy_code": "HIER_DIRECT"}, "destination": {"address": "198.51.100.9"}}),
+        ("S3_ACCESS_LOG", "79a59d shop-logs [23/Nov/2026:01:00:00 +0000] 203.0.113.7 - 3E57427F3 REST.GET.OBJECT a"
+         ' "GET /a HTTP/1.1" 200 - 2662 3462 70 10 "-" "S3Con/0.4" - s9l= SigV4 TLS AuthHeader s3.example TLSv1.2',
+         {"timestamp": "23/Nov/2026:01:00:00 +0000", "client": {"ip": "203.0.113.7"}, "url": {"original": "/a"},
+          "http": {"request": {"method": "GET"}, "version": "1.1", "response": {"status_code": 200}},
+          "event": {"duration": 70}, "user_agent": {"original": "S3Con/0.4"},
+          "aws": {"s3access": {"bucket_owner": "79a59d", "bucket": "shop-logs", "request_id": "3E57427F3",
+                               "operation": "REST.GET.OBJECT", "key": "a", "request_uri": "GET /a HTTP/1.1",
+                               "bytes_sent": 2662, "object_size": 3462, "turn_around_time": 10, "host_id": "s9l=",
+                               "signature_version": "SigV4", "cipher_suite": "TLS", "host_header": "s3.example",
+                               "authentication_type": "AuthHeader", "tls_version": "TLSv1.2"}}}),
+        ("MONGO3_LOG", "2026-11-23T01:00:00.123+0000 I NETWORK  [conn7] end connection",
+         {"timestamp": "2026-11-23T01:00:00.123+0000", "log": {"level": "I"}, "message": "end connection",
+          "mongodb": {"component": "NETWORK", "context": "conn7"}}),
+        ("SYSLOGPAMSESSION", "Nov 23 01:00:00 node sshd[7]: pam_unix(sshd:session): session closed for user ann",
+         {"timestamp": "Nov 23 01:00:00", "log": {"syslog": {"hostname": "node"}}, "user": {"name": "ann"},
+          "process": {"name": "sshd", "pid": 7},
+          "message": "pam_unix(sshd:session): session closed for user ann",
+          "system": {"auth": {"pam": {"module": "pam_unix", "origin": "sshd:session", "session_state": "closed"}}}}),
+    ],
+)  # fmt: skip
+def test_a_pattern_of_a_whole_line_has_the_fields_that_it_names(name: str, line: str, found: dict[str, Any]) -> None:
+    assert fields(parsed(f"^%{{{name}}}$", line)) == [found]
+
+
+def test_a_pattern_that_backtracks_stops_after_its_time() -> None:
+    records = parsed("(?:(?:%{WORD}a?)+)*!%{INT:n}", "a" * 40)
+    assert records.errors[0].startswith(("the pattern took longer", "the line does not match"))
+
+
+_ATOM = r"[a-zA-Z0-9!#$%&'*+/=?^_`{|}~-]"
+_OCTET, _GROUP = r"(?:25[0-5]|2[0-4]\d|1?\d?\d)", r"[0-9A-Fa-f]{1,4}"
+PLAINLY = {
+    "WORD": r"\b\w+\b",
+    "POSINT": r"\b[1-9]\d*\b",
+    "NONNEGINT": r"\b\d+\b",
+    "EMAILADDRESS": rf"{_ATOM}{{1,64}}(?:\.{_ATOM}{{1,62}}){{0,63}}@%{{HOSTNAME}}",
+    "MONTH": (
+        r"\b(?:Jan(?:uary)?|Feb(?:ruary)?|Mar(?:ch)?|Apr(?:il)?|May|June?|July?|Aug(?:ust)?|Sep(?:t(?:ember)?)?"
+        r"|Oct(?:ober)?|Nov(?:ember)?|Dec(?:ember)?)\b"
+    ),
+    "IPV6": (
+        rf"(?:(?:{_GROUP}:){{6}}(?:{_OCTET}\.){{3}}{_OCTET}|(?:{_GROUP}:){{7}}{_GROUP}"
+        rf"|(?:{_GROUP}(?::{_GROUP}){{0,6}})?::(?:(?:{_GROUP}:){{0,5}}(?:{_OCTET}\.){{3}}{_OCTET}"
+        rf"|{_GROUP}(?::{_GROUP}){{0,6}})?)(?:%\w+)?"
+    ),
+}
+"""Known patterns as one would write them who does not think of the time that they take."""
+
+BITS = {
+    "WORD": "ab1_ -\u00e4", "POSINT": "0129 .a", "NONNEGINT": "019 .a\u0663", "EMAILADDRESS": "a1.@- +",
+    "MONTH": ["J", "an", "uary", "une", "ul", "y", "Feb", "Ma", "r", "ch", "A", "ug", "ust", "Sep", "t", "ember",
+              " "],
+    "IPV6": ["::", ":", "1", "ff", "2001", "%", "eth0", ".", "203.0.113.7", " ", "1:2:3:4:5:6:", "g"],
+}  # fmt: skip
+AROUND = ["{}", "^{}$", "{} ", ".*{}", "{}{}", "(?:{}|.)+x?", "{}(?=.)"]
+
+
+@given(st.data())
+def test_known_patterns_that_do_not_go_back_take_what_the_plain_ones_take(data: st.DataObject) -> None:
+    name, around = data.draw(st.sampled_from(list(PLAINLY))), data.draw(st.sampled_from(AROUND))
+    line = data.draw(st.lists(st.sampled_from(BITS[name]), max_size=10).map("".join))
+    pattern = around.replace("{}", f"%{{{name}:found}}")
+    ours, plain = (regex.compile(expand_pattern(pattern, own).pattern).search(line) for own in ({}, PLAINLY))
+    assert (ours and (ours.span(), ours.groups())) == (plain and (plain.span(), plain.groups()))
