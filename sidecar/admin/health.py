@@ -4,7 +4,7 @@ None of it depends on a destination, unless that is asked for: a database that i
 application from starting nor restart the sidecar (Kubernetes documentation, "Sidecar Containers": probes of a sidecar
 count for the Pod).
 
-Alive means that each loop that ships makes progress: the main loop, the watcher and the shippers. A thread that
+Alive means that each loop that ships makes progress: the main loop, the watchers and the shippers. A thread that
 delivers a batch does not count, because it may wait for its sink; its shipper comes around meanwhile. Neither do the
 threads that answer over HTTP or push metrics: a sidecar that ships is not restarted because one of them hangs. The
 history has no thread, the main loop keeps it.

@@ -40,7 +40,7 @@ class Drainable(Protocol):
         ...
 
     def stop_watching(self) -> None:
-        """End the watcher and scan once more."""
+        """End the watchers and scan once more."""
         ...
 
     def scan(self) -> None:

@@ -52,7 +52,7 @@ def snapshot(
         version=__version__, started_at=supervisor.started_at, now=supervisor.clock.now(), pid=os.getpid(),
         state_dir=str(supervisor.state_dir), shippers=_shipper_statuses(shippers, settings),
         files=files(pipelines, most_files), sums=totals, balance=balance(supervisor, shippers),
-        watches="notifications" if supervisor.watcher.is_notified else "sweeps alone",
+        watches="notifications" if supervisor.watchers.is_notified else "sweeps alone",
         open_files=len(supervisor.open_files), open_files_limit=supervisor.open_files.limit,
         memory_limit=settings.limits.memory, held_limit=settings.limits.deleted_files,
         dead_letters_size=supervisor.ledger.dead_letter_bytes(), dead_letters_limit=settings.dead_letters.max_size,
@@ -182,4 +182,4 @@ def volumes(supervisor: Supervisor, totals: Sequence[FileTotals]) -> Iterator[Vo
     limit = supervisor.settings.limits.volume_size
     if limit is not None:  # the kubelet compares a `sizeLimit` with the size of the files
         yield from (VolumeStatus(total.pipeline, total.bytes, limit) for total in totals)
-    yield from supervisor.volumes.latest
+    yield from supervisor.volumes.latest()

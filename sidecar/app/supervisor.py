@@ -1,4 +1,4 @@
-"""Runs the pipelines of one configuration at a time: their trackers and shippers, and the watcher of their files."""
+"""Runs the pipelines of one configuration at a time: their trackers and shippers, and the watchers of their files."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from queue import Empty
 
 from sidecar import __version__
 from sidecar.app.volumes import VolumeReadings
-from sidecar.app.watcher import WatchedPipeline, Watcher, poll_interval
+from sidecar.app.watcher import WatchedPipeline, Watchers, poll_interval
 from sidecar.config.settings import Settings
 from sidecar.errors import ConfigurationError, StateError
 from sidecar.kubernetes.exit_rules import ExitRule
@@ -72,9 +72,9 @@ class Supervisor:
         self.shippers: list[Shipper] = []
         self.pipelines: dict[str, WatchedPipeline] = {}
         self.volumes = VolumeReadings(self.state_dir, clock)
-        self.watcher = self._build(settings)
+        self.watchers = self._build(settings)
 
-    def _build(self, settings: Settings) -> Watcher:
+    def _build(self, settings: Settings) -> Watchers:
         """Build trackers and shippers for these settings. A pipeline that exists already keeps its tracker."""
         before, self.settings = self.pipelines, settings
         self.shippers, self.pipelines = [], {}
@@ -88,7 +88,7 @@ class Supervisor:
         has_size_limit = settings.limits.volume_size is not None
         self.volumes.scanners = {} if has_size_limit else {name: p.scanner for name, p in self.pipelines.items()}
         pipelines = list(self.pipelines.values())
-        return Watcher(pipelines, self.clock, self._emit, self.heartbeats, self.volumes.refresh)
+        return Watchers(pipelines, self.clock, self._emit, self.heartbeats, self.volumes.refresh)
 
     # ── start and reload ────────────────────────────────────────────────────────────────────────────────────
 
@@ -106,22 +106,22 @@ class Supervisor:
             if not pipeline.matches:
                 self._emit(events.NothingMatches(name, ", ".join(glob.pattern for glob in pipeline.scanner.globs)))
         if not self._options.once:
-            self.watcher.start()
+            self.watchers.start()
 
     def change(self, settings: Settings) -> None:
         """Continue with these settings. What is under way is delivered or read again, and no file is closed.
 
         Raise `ConfigurationError` if that is impossible now; the settings before stay in force.
         """
-        self.watcher.stop()
-        self.watcher.join()
+        self.watchers.stop()
+        self.watchers.join()
         self._retire_shippers()
         unsafe = self._unsafe_to_regroup(settings)
         if unsafe:
             settings = self.settings
         self.ledger.limit = dead_letter_limit(settings)
         self.open_files.limit = settings.limits.open_files
-        self.watcher = self._build(settings)
+        self.watchers = self._build(settings)
         self._start_threads()
         if unsafe:
             raise ConfigurationError(
@@ -158,7 +158,7 @@ class Supervisor:
 
     def has_failed(self) -> bool:
         """Return whether a thread has crashed."""
-        return self.watcher.failed or any(shipper.failed for shipper in self.shippers)
+        return self.watchers.failed or any(shipper.failed for shipper in self.shippers)
 
     def grown_at(self) -> float | None:
         """Return when a file last grew, by the monotonic clock; None if none has."""
@@ -178,7 +178,7 @@ class Supervisor:
         """
         give_up_at = self.clock.monotonic() + timeout_s
         shippers = list(self.shippers)
-        if self.watcher.request_scan().wait(timeout_s):
+        if self.watchers.scan_soon(timeout_s):
             pending = [_pending_of(shipper, None) for shipper in shippers]
             while any(pending) and self.clock.monotonic() < give_up_at:
                 time.sleep(_POLL_S)
@@ -190,13 +190,13 @@ class Supervisor:
     # ── the shutdown, step by step (see `Shutdown`) ─────────────────────────────────────────────────────────
 
     def scan(self) -> None:
-        """Compare the files with what is known, in the calling thread. The watcher must not run."""
-        self.watcher.scan()
+        """Compare the files with what is known, in the calling thread. The watchers must not run."""
+        self.watchers.scan()
 
     def stop_watching(self) -> None:
-        """End the watcher and scan once more."""
-        self.watcher.stop()
-        self.watcher.join()
+        """End the watchers and scan once more."""
+        self.watchers.stop()
+        self.watchers.join()
         self.scan()
 
     def has_undecided_files(self) -> bool:

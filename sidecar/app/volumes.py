@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 
@@ -12,45 +12,51 @@ from sidecar.telemetry.snapshot import VolumeStatus
 from sidecar.watch.scanner import FileScanner
 
 _READ_EVERY_S = 1.0
+_STATE = ""
+"""The name under which the volume of the state is reported, beside those of pipelines."""
 
 
 class VolumeReadings:
     """The last reading of each volume.
 
-    statvfs(2) on a network volume hangs while its server is gone. The thread that scans the volume reads it, since it
-    hangs there in any case; a report takes the last values and never hangs.
+    statvfs(2) on a network volume hangs while its server is gone. The thread that scans a pipeline reads its volume,
+    since it hangs there in any case; a report takes the last values and never hangs.
     """
 
     def __init__(self, state_dir: Path, clock: Clock) -> None:
         self.scanners: Mapping[str, FileScanner] = {}
-        """The pipelines whose volumes are read. The thread that scans takes new ones at its next reading."""
-
-        self.latest: tuple[VolumeStatus, ...] = ()
-        """The volumes of the pipelines, then the one of the state; without those that cannot be read."""
+        """The pipelines whose volumes are read. Their threads take new ones at the next reading."""
 
         self._state_dir, self._clock = str(state_dir), clock
-        self._read_at = float("-inf")
+        self._latest: dict[str, VolumeStatus | None] = {}
+        self._read_at: dict[str, float] = {}
 
-    def refresh(self) -> None:
-        """Read all volumes, at most once a second. Called after each scan, in its thread."""
+    def latest(self) -> tuple[VolumeStatus, ...]:
+        """Return the volumes of the pipelines, then the one of the state; without those that could not be read."""
+        volumes = [self._latest.get(name) for name in (*self.scanners, _STATE)]
+        return tuple(volume for volume in volumes if volume)
+
+    def refresh(self, pipeline: str) -> None:
+        """Read the volumes of this pipeline and of the state, at most once a second. Called after each scan."""
         now = self._clock.monotonic()
-        if now - self._read_at >= _READ_EVERY_S:
-            self._read_at = now
-            self.latest = tuple(self._read())
-
-    def _read(self) -> Iterator[VolumeStatus]:
-        for name, scanner in self.scanners.items():
-            if scanner.globs:
-                with (
-                    suppress(OSError),
-                    scanner.globs[0].root.reach() as reached,
-                ):  # no descriptor is left, for instance
-                    yield from _read_volume(name, reached.directory)
-        yield from _read_volume("", self._state_dir)
+        if now - self._read_at.get(pipeline, float("-inf")) >= _READ_EVERY_S:
+            self._read_at[pipeline] = now
+            if scanner := self.scanners.get(pipeline):
+                self._latest[pipeline] = _read_logs(pipeline, scanner)
+            self._latest[_STATE] = _read_volume(_STATE, self._state_dir)
 
 
-def _read_volume(pipeline: str, directory: str | int) -> Iterator[VolumeStatus]:
-    with suppress(OSError):
+def _read_logs(pipeline: str, scanner: FileScanner) -> VolumeStatus | None:
+    if scanner.globs:
+        with suppress(OSError), scanner.globs[0].root.reach() as reached:  # no descriptor is left, for instance
+            return _read_volume(pipeline, reached.directory)
+    return None
+
+
+def _read_volume(pipeline: str, directory: str | int) -> VolumeStatus | None:
+    try:
         space = os.statvfs(directory)
-        used = (space.f_blocks - space.f_bfree) * space.f_frsize
-        yield VolumeStatus(pipeline, used, used + space.f_bavail * space.f_frsize)
+    except OSError:
+        return None
+    used = (space.f_blocks - space.f_bfree) * space.f_frsize
+    return VolumeStatus(pipeline, used, used + space.f_bavail * space.f_frsize)

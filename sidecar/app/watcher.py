@@ -1,7 +1,10 @@
-"""The thread that watches the disk for all pipelines: it scans for names, and polls the sizes of active files.
+"""The threads that watch the disk, one for each pipeline: they scan for names, and poll the sizes of active files.
 
 A growing file is polled again soon while it is hot and a few times a second while it is warm. So an application that
 flushes every line costs no more than one that writes in blocks.
+
+A scan takes long where an application makes many names, and hangs where the server of a volume is gone. Neither
+delays another pipeline, since each has its own thread.
 """
 
 from __future__ import annotations
@@ -9,7 +12,7 @@ from __future__ import annotations
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence, Set
 from contextlib import suppress
 from dataclasses import dataclass, field
 from types import MappingProxyType
@@ -29,8 +32,8 @@ _COST_FACTOR = 300
 nearly nothing. The same holds for the duration of polls of warm files."""
 
 _DURATION_FACTOR = 10
-"""The same for the duration of a scan: on a slow disk it delays the other pipelines. Waiting for the GIL, which other
-files keep busy, must not delay the next scan much."""
+"""The same for the duration of a scan: on a slow disk it delays the polls of the files. Waiting for the GIL, which
+other files keep busy, must not delay the next scan much."""
 
 _HOT_INTERVAL_S, _WARM_INTERVAL_S = 0.05, 0.2
 _MIN_POLL_INTERVAL_S = 0.02
@@ -79,8 +82,8 @@ def poll_interval(linger_s: float) -> float:
     return min(_HOT_INTERVAL_S, max(_MIN_POLL_INTERVAL_S, linger_s / 2))
 
 
-class Watcher(threading.Thread):
-    """Scans and polls until `stop`. Another thread may call `scan` before the start and after the end."""
+class Watchers:
+    """The watching threads of all pipelines. They share one notifier, since the system has few inotify instances."""
 
     def __init__(
         self,
@@ -88,32 +91,112 @@ class Watcher(threading.Thread):
         clock: Clock,
         emit: events.Emit,
         heartbeats: Heartbeats | None = None,
-        after_scan: Callable[[], None] = lambda: None,
+        after_scan: Callable[[str], None] = lambda _: None,
+    ) -> None:
+        self._emit = emit
+        self._notifier = Notifier()
+        self._notifier_lock = threading.Lock()
+        self._is_notification_error_reported = False
+        heartbeats = heartbeats or Heartbeats(clock)
+        self._threads = [
+            Watcher(pipeline, clock, emit, heartbeats, after_scan, self._watch_directories) for pipeline in pipelines
+        ]
+
+    @property
+    def is_notified(self) -> bool:
+        """Return whether the kernel notifies of new names. Otherwise scans find them."""
+        return self._notifier.is_alive
+
+    @property
+    def failed(self) -> bool:
+        """Return whether a thread has crashed."""
+        return any(thread.failed for thread in self._threads)
+
+    def start(self) -> None:
+        """Start to watch, with notifications if the system has any to give."""
+        try:
+            self._notifier.start()
+        except OSError as error:
+            self._report_notification_error(error)
+        for thread in self._threads:
+            thread.start()
+
+    def stop(self) -> None:
+        """Ask all threads to end."""
+        for thread in self._threads:
+            thread.stop()
+
+    def join(self) -> None:
+        """Wait until all threads have ended."""
+        for thread in self._threads:
+            thread.join()
+        self._notifier.stop()
+
+    def scan(self) -> None:
+        """Scan for every pipeline, in the calling thread. The threads must not run."""
+        for thread in self._threads:
+            thread.scan()
+
+    def scan_soon(self, timeout_s: float) -> bool:
+        """Have every pipeline scanned by its thread. Return whether all of these scans have ended in time."""
+        give_up_at = time.monotonic() + timeout_s
+        requests = [thread.request_scan() for thread in self._threads]
+        return all(done.wait(max(0.0, give_up_at - time.monotonic())) for done in requests)
+
+    def _watch_directories(self, watcher: Watcher, directories: Set[str]) -> None:
+        with self._notifier_lock:
+            if not self._notifier.is_started:
+                return
+            try:
+                self._notifier.watch(watcher, directories)
+            except OSError as error:  # no watch is left; what is watched already stays watched
+                self._report_notification_error(error)
+            if not self._notifier.is_alive:
+                self._notifier.stop()
+                self._report_notification_error(OSError("its thread has ended"))
+
+    def _report_notification_error(self, error: OSError) -> None:
+        if not self._is_notification_error_reported:
+            self._is_notification_error_reported = True
+            self._emit(events.NotificationsUnavailable(error.strerror or str(error)))
+
+
+class Watcher(threading.Thread):
+    """Scans and polls one pipeline until `stop`. Another thread may call `scan` before the start and after the end.
+
+    `after_scan` gets the name of the pipeline; `watch_directories` the watcher and the directories of the last scan.
+    """
+
+    def __init__(
+        self,
+        pipeline: WatchedPipeline,
+        clock: Clock,
+        emit: events.Emit,
+        heartbeats: Heartbeats,
+        after_scan: Callable[[str], None],
+        watch_directories: Callable[[Watcher, Set[str]], None],
         cpu_time: Callable[[], float] = time.thread_time,
     ) -> None:
-        super().__init__(name="watcher", daemon=True)
-        self._pipelines, self._clock, self._emit = pipelines, clock, emit
-        self._heartbeats = heartbeats or Heartbeats(clock)
-        self._after_scan = after_scan
+        super().__init__(name=f"watcher of {pipeline.tracker.pipeline}", daemon=True)
+        self._pipeline, self._clock, self._emit = pipeline, clock, emit
+        self._heartbeats = heartbeats
+        self._after_scan, self._watch_directories = after_scan, watch_directories
         self._cpu_time = cpu_time
         self._hint = threading.Event()
         self._stopping = threading.Event()
         self._requests: deque[threading.Event] = deque()
         self._is_state_error_reported = False
         self._has_warm_files, self._poll_warm_at = False, float("-inf")
-        self._notifier: Notifier | None = None
-        self._is_notification_error_reported = False
         self.failed = False
         """Whether the thread has crashed."""
-
-    @property
-    def is_notified(self) -> bool:
-        """Return whether the kernel notifies of new names. Otherwise scans find them."""
-        return self._notifier is not None and self._notifier.is_alive
 
     def stop(self) -> None:
         """Ask the thread to end."""
         self._stopping.set()
+        self._hint.set()
+
+    def hint(self) -> None:
+        """Say that a name has changed in one of the directories. Any thread may call it."""
         self._hint.set()
 
     def request_scan(self) -> threading.Event:
@@ -133,60 +216,49 @@ class Watcher(threading.Thread):
             self._emit(events.Crashed(self.name, events.describe_crash(error)))
         finally:
             self._heartbeats.end()
-            if self._notifier:
-                self._notifier.stop()
-                self._notifier = None
 
     def _watch(self) -> None:
-        self._start_notifier()
         while not self._stopping.is_set():
             self._heartbeats.beat()
-            self._take_hint()
-            now = self._clock.monotonic()
-            if self._requests:
+            if self._hint.is_set():
+                self._hint.clear()
+                self._pipeline.is_hinted = True
+            if self._requests or self._pipeline.is_due(self._clock.monotonic()):
                 self.scan()
-            elif due := [pipeline for pipeline in self._pipelines if pipeline.is_due(now)]:
-                self._scan(due)
             wait_s = self.poll()
-            if any(pipeline.is_hinted for pipeline in self._pipelines):
+            if self._pipeline.is_hinted:
                 # Not for a hint: each would end the wait, and an application may make any number of them.
                 self._stopping.wait(min(wait_s, _HOT_INTERVAL_S))
             else:
                 self._hint.wait(wait_s)
 
-    def _take_hint(self) -> None:
-        if self._hint.is_set():
-            self._hint.clear()
-            for pipeline in self._pipelines:
-                pipeline.is_hinted = True
-
     # ── scan ────────────────────────────────────────────────────────────────────────────────────────────────
 
     def scan(self) -> None:
-        """Scan for every pipeline."""
+        """Scan once."""
         requests = [self._requests.popleft() for _ in range(len(self._requests))]
-        self._scan(self._pipelines)
+        self._scan()
         for done in requests:
             done.set()
 
-    def _scan(self, pipelines: Sequence[WatchedPipeline]) -> None:
-        for pipeline in pipelines:
-            try:
-                self._scan_one(pipeline)
-                self._is_state_error_reported = False
-            except StateError as error:
-                if not self._is_state_error_reported:
-                    self._is_state_error_reported = True
-                    self._emit(events.StateUnwritable(str(error)))
-            except OSError as error:  # no descriptor is left, for instance; the next scan tries again
-                patterns = [glob.pattern for glob in pipeline.scanner.globs]
-                self._report_refused(pipeline, dict.fromkeys(patterns, str(error.strerror)))
-                continue
-            self._report_refused(pipeline)
-        self._watch_directories()
-        self._after_scan()
+    def _scan(self) -> None:
+        scanner = self._pipeline.scanner
+        try:
+            self._update()
+            self._is_state_error_reported = False
+        except StateError as error:
+            if not self._is_state_error_reported:
+                self._is_state_error_reported = True
+                self._emit(events.StateUnwritable(str(error)))
+        except OSError as error:  # no descriptor is left, for instance; the next scan tries again
+            self._report_refused(dict.fromkeys([glob.pattern for glob in scanner.globs], str(error.strerror)))
+            return
+        self._report_refused()
+        self._watch_directories(self, scanner.directories)
+        self._after_scan(self._pipeline.tracker.pipeline)
 
-    def _scan_one(self, pipeline: WatchedPipeline) -> None:
+    def _update(self) -> None:
+        pipeline = self._pipeline
         pipeline.is_hinted = False
         pipeline.scanned_at = self._clock.monotonic()
         cpu_before = self._cpu_time()
@@ -197,10 +269,8 @@ class Watcher(threading.Thread):
         pipeline.tracker.look(files)
         pipeline.cycle_s = self._clock.monotonic() - pipeline.scanned_at
 
-    def _report_refused(
-        self, pipeline: WatchedPipeline, unreachable: Mapping[str, str] = MappingProxyType({})
-    ) -> None:
-        scanner, tracker = pipeline.scanner, pipeline.tracker
+    def _report_refused(self, unreachable: Mapping[str, str] = MappingProxyType({})) -> None:
+        pipeline, scanner, tracker = self._pipeline, self._pipeline.scanner, self._pipeline.tracker
         refused = {**scanner.refused, **unreachable}
         refused |= dict.fromkeys(scanner.unreadable, "the directory cannot be read")
         refused |= tracker.unreadable.reasons() | tracker.left_out
@@ -212,48 +282,22 @@ class Watcher(threading.Thread):
 
     def poll(self) -> float:
         """Read the sizes of active files. Return the seconds until the next poll."""
-        waits = [_MIN_SCAN_INTERVAL_S, *(pipeline.poll_s for pipeline in self._poll_each(FileTracker.poll_busy))]
+        tracker = self._pipeline.tracker
+        waits = [_MIN_SCAN_INTERVAL_S]
+        if _poll(tracker.poll_busy):
+            waits.append(self._pipeline.poll_s)
         now = self._clock.monotonic()
         if now >= self._poll_warm_at:
-            self._has_warm_files = bool(self._poll_each(FileTracker.poll_calm))
+            self._has_warm_files = _poll(tracker.poll_calm)
             poll_s = self._clock.monotonic() - now
             self._poll_warm_at = now + min(_MIN_SCAN_INTERVAL_S, max(_WARM_INTERVAL_S, _COST_FACTOR * poll_s))
         if self._has_warm_files:
             waits.append(max(0.0, self._poll_warm_at - now))
         return min(waits)
 
-    def _poll_each(self, poll: Callable[[FileTracker], bool]) -> list[WatchedPipeline]:
-        """Return the pipelines with files that are hot, or warm."""
-        active = []
-        for pipeline in self._pipelines:
-            with suppress(StateError):
-                if poll(pipeline.tracker):
-                    active.append(pipeline)
-        return active
 
-    # ── notifications ───────────────────────────────────────────────────────────────────────────────────────
-
-    def _start_notifier(self) -> None:
-        self._notifier = Notifier(self._hint.set)
-        try:
-            self._notifier.start()
-        except OSError as error:
-            self._notifier = None
-            self._report_notification_error(error)
-
-    def _watch_directories(self) -> None:
-        if self._notifier is None:
-            return
-        try:
-            self._notifier.watch({path for pipeline in self._pipelines for path in pipeline.scanner.directories})
-        except OSError as error:  # no watch is left; what is watched already stays watched
-            self._report_notification_error(error)
-        if not self._notifier.is_alive:
-            self._notifier.stop()
-            self._notifier = None
-            self._report_notification_error(OSError("its thread has ended"))
-
-    def _report_notification_error(self, error: OSError) -> None:
-        if not self._is_notification_error_reported:
-            self._is_notification_error_reported = True
-            self._emit(events.NotificationsUnavailable(error.strerror or str(error)))
+def _poll(poll: Callable[[], bool]) -> bool:
+    """Return whether there are active files; False if the state cannot be written, which the next scan reports."""
+    with suppress(StateError):
+        return poll()
+    return False

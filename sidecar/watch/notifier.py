@@ -13,8 +13,9 @@ import errno
 import os
 import threading
 from bisect import bisect_left
-from collections.abc import Callable, Set
+from collections.abc import Set
 from contextlib import suppress
+from typing import Protocol
 
 from watchdog.observers.inotify_c import (
     CallbackId,
@@ -37,20 +38,33 @@ _MAX_STALE = 64
 """Directories that have moved between two scans, one by one; beyond it all are watched again."""
 
 
-class Notifier:
-    """Calls `hint` (which must not block) when a name changes in one of the directories."""
+class Hinted(Protocol):
+    """Somebody who scans directories. Hashed by identity."""
 
-    def __init__(self, hint: Callable[[], None]) -> None:
-        self._hint = hint
+    def hint(self) -> None:
+        """Scan sooner: a name has changed. Must not block."""
+        ...
+
+
+class Notifier:
+    """Hints to those who scan a directory when a name in it changes. One thread at a time may call `watch`."""
+
+    def __init__(self) -> None:
         self._reader: InotifyFD | None = None
+        self._wanted: dict[Hinted, Set[str]] = {}
         self._watches: dict[str, tuple[WatchDescriptor, CallbackId]] = {}
         self._stale: set[str] = set()
-        self._stale_lock = threading.Lock()  # the reader's thread adds, the watcher's takes
+        self._stale_lock = threading.Lock()  # the reader's thread adds, those that scan take
         self._last_id = 0
 
     @property
+    def is_started(self) -> bool:
+        """Return whether there is a thread that reads notifications, or was one that has ended."""
+        return self._reader is not None
+
+    @property
     def is_alive(self) -> bool:
-        """Whether hints can still come."""
+        """Return whether hints can still come."""
         return self._reader is not None and self._reader.is_alive()
 
     def start(self) -> None:
@@ -59,12 +73,17 @@ class Notifier:
         self._reader.name = "notifier"
         self._reader.start()
 
-    def watch(self, directories: Set[str]) -> None:
-        """Watch these directories from now on, and no others. Raise `OSError` when no watch is left (ENOSPC)."""
+    def watch(self, scanner: Hinted, directories: Set[str]) -> None:
+        """Hint to this scanner for these directories from now on, and for no others.
+
+        Raise `OSError` when no watch is left (ENOSPC).
+        """
+        self._wanted = {**self._wanted, scanner: directories}
         self._forget_moved()
-        for path in self._watches.keys() - directories:
+        wanted = frozenset[str]().union(*self._wanted.values())
+        for path in self._watches.keys() - wanted:
             self._remove(path)
-        for path in directories - self._watches.keys():
+        for path in wanted - self._watches.keys():
             try:
                 self._add(path)
             except OSError as error:
@@ -85,9 +104,11 @@ class Notifier:
         with self._stale_lock:
             self._stale.add(path if len(self._stale) < _MAX_STALE else "")
 
-    def hint(self) -> None:
-        """Say that a name has changed."""
-        self._hint()
+    def hint(self, path: str) -> None:
+        """Tell those who scan the directory at `path` that a name in it has changed."""
+        for scanner, directories in self._wanted.items():
+            if path in directories:
+                scanner.hint()
 
     def _add(self, path: str) -> None:
         if self._reader:
@@ -128,13 +149,13 @@ class _Directory:
             self._notifier.mark_moved(self._path)
         elif event.is_moved_from and event.is_directory:
             self._notifier.mark_moved(os.path.join(self._path, os.fsdecode(event.name)))
-        self._notifier.hint()
+        self._notifier.hint(self._path)
 
     def on_watch_deleted(self, wd: WatchDescriptor) -> None:
         """The directory is gone, or another one has its name."""
         self._notifier.mark_moved(self._path)
-        self._notifier.hint()
+        self._notifier.hint(self._path)
 
     def on_queue_overflow(self) -> None:
         """Events were lost."""
-        self._notifier.hint()
+        self._notifier.hint(self._path)

@@ -14,7 +14,7 @@ from threading import Event, Thread
 
 import pytest
 
-from sidecar.app.watcher import WatchedPipeline, Watcher
+from sidecar.app.watcher import WatchedPipeline, Watchers
 from sidecar.lib.roots import open_directory
 from sidecar.tail.source import MAX_COMPRESSION, Postponed, ScanAllowance, Source, open_source
 from sidecar.telemetry.events import CopyTaken, FileRefused
@@ -378,9 +378,9 @@ def test_what_is_refused_is_logged_once_and_counted(tmp_path: Path) -> None:
     world.path("web").mkdir()
     scene.swap()
     watched = WatchedPipeline(world.sweep, world.follower)
-    watcher = Watcher([watched], world.clock, world.said.append)
+    watchers = Watchers([watched], world.clock, world.said.append)
     for _ in range(3):
-        watcher.scan()
+        watchers.scan()
     refused = [event for event in world.said if isinstance(event, FileRefused)]
     assert [(event.path, "link" in event.reason) for event in refused] == [(str(world.path("web")), True)]
     assert len(watched.refused) == 1

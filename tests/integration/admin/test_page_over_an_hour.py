@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 
 from sidecar.telemetry.history import EVERY_S, MOST
-from tests.integration.admin import hour
+from tests.support import page_history as hour
 from tests.support.servers.chromium import Browser, Page
 
 pytestmark = pytest.mark.browser

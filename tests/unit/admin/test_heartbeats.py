@@ -78,11 +78,13 @@ def test_a_loop_that_hangs_in_a_file_is_seen_and_the_others_are_not_blamed(tmp_p
         return dict(json.loads(done.stdout)["loops"]) if done.returncode == 0 else {}
 
     with running(tmp_path / "own.log", f"{logs}/*.log", "--to", sink, "--state-dir", str(state), **faults.environ):
-        eventually(lambda: ages().keys() == {"main loop", "watcher", f"default to {sink}"}, "each loop is known")
+        eventually(
+            lambda: ages().keys() == {"main loop", "watcher of default", f"default to {sink}"}, "each loop is known"
+        )
         faults.set([("hang", "bad.log", 1)])
         (logs / "bad.log").write_text("two\n")
-        eventually(lambda: ages().get("watcher", 0.0) > 4.0, "the watcher hangs in the file")
+        eventually(lambda: ages().get("watcher of default", 0.0) > 4.0, "the watcher hangs in the file")
         found = ages()
-        assert found.pop("watcher") > max(found.values()) + 1.0
+        assert found.pop("watcher of default") > max(found.values()) + 1.0
         faults.set([])
         eventually(lambda: max(ages().values()) < 3.0, "it comes round again")

@@ -85,12 +85,12 @@ def test_volumes_are_read_by_the_scan_and_not_by_who_asks(tmp_path: Path, logs: 
     with built_supervisor(build_settings(tmp_path), clock) as supervisor:
         assert snapshot(supervisor).volumes == []
         scan(supervisor)
-        latest = supervisor.volumes.latest
+        (reading, _) = supervisor.volumes.latest()
         scan(supervisor)
-        assert supervisor.volumes.latest is latest, "once a second is enough"
+        assert supervisor.volumes.latest()[0] is reading, "once a second is enough"
         clock.advance(1.0)
         scan(supervisor)
-        assert supervisor.volumes.latest is not latest
+        assert supervisor.volumes.latest()[0] is not reading
 
 
 def test_a_sink_that_was_not_tried_is_not_down(supervisor: Supervisor) -> None:

@@ -73,30 +73,35 @@ def _paths(out: Path) -> set[str]:
         return set()
 
 
+class _Hints(Event):
+    """Somebody who scans, and the event that hints to them set."""
+
+    def hint(self) -> None:
+        self.set()
+
+
 @pytest.fixture
-def hinted() -> Iterator[tuple[Notifier, Event]]:
-    """A notifier, and the event that its hints set."""
-    event = Event()
-    notifier = Notifier(event.set)
+def hinted() -> Iterator[tuple[Notifier, _Hints]]:
+    """A notifier, and who gets its hints."""
+    notifier = Notifier()
     notifier.start()
-    yield notifier, event
+    yield notifier, _Hints()
     notifier.stop()
 
 
-def _hints(hinted: tuple[Notifier, Event], change: Callable[[], object]) -> bool:
+def _is_hinted(hints: _Hints, change: Callable[[], object]) -> bool:
     """Return whether a change leads to a hint, after all hints of earlier changes."""
-    _, event = hinted
-    while event.wait(0.1):
-        event.clear()
+    while hints.wait(0.1):
+        hints.clear()
     change()
-    return event.wait(5)
+    return hints.wait(5)
 
 
 def test_a_tree_that_is_moved_about_does_not_end_the_notifications(
-    tmp_path: Path, hinted: tuple[Notifier, Event]
+    tmp_path: Path, hinted: tuple[Notifier, _Hints]
 ) -> None:
     """The observers of watchdog 7.1 can end at that, and no file of any pipeline is announced from then on."""
-    notifier, chance = hinted[0], random.Random(1)
+    (notifier, hints), chance = hinted, random.Random(1)
     good, hostile = tmp_path / "good", tmp_path / "hostile"
     good.mkdir()
     hostile.mkdir()
@@ -112,33 +117,33 @@ def test_a_tree_that_is_moved_about_does_not_end_the_notifications(
                 (name / "/".join("d" * chance.randrange(1, 40))).mkdir(parents=True)
         if chance.random() < 0.5:
             scanner.scan()
-            notifier.watch(scanner.directories)
+            notifier.watch(hints, scanner.directories)
     assert notifier.is_alive
-    assert _hints(hinted, (good / "new.log").touch)
+    assert _is_hinted(hints, (good / "new.log").touch)
     scanner.scan()
-    notifier.watch(scanner.directories)
+    notifier.watch(hints, scanner.directories)
     (deepest,) = sorted(scanner.directories, key=len)[-1:]
-    assert _hints(hinted, (Path(deepest) / "new.log").touch)
+    assert _is_hinted(hints, (Path(deepest) / "new.log").touch)
 
 
 @pytest.mark.parametrize("part", ["web", "web/v1", "web/v1/logs"])
 def test_a_directory_in_the_place_of_another_is_watched_after_the_next_scan(
-    tmp_path: Path, hinted: tuple[Notifier, Event], part: str
+    tmp_path: Path, hinted: tuple[Notifier, _Hints], part: str
 ) -> None:
-    notifier, logs = hinted[0], tmp_path / "web" / "v1" / "logs"
+    (notifier, hints), logs = hinted, tmp_path / "web" / "v1" / "logs"
     logs.mkdir(parents=True)
     scanner = FileScanner([f"{tmp_path}/**/*.log"])
     scanner.scan()
-    notifier.watch(scanner.directories)
+    notifier.watch(hints, scanner.directories)
 
     def replace() -> None:
         (tmp_path / part).rename(tmp_path / "web-before")
         logs.mkdir(parents=True)
 
-    assert _hints(hinted, replace)
+    assert _is_hinted(hints, replace)
     scanner.scan()
-    notifier.watch(scanner.directories)
-    assert _hints(hinted, (logs / "app.log").touch)
+    notifier.watch(hints, scanner.directories)
+    assert _is_hinted(hints, (logs / "app.log").touch)
 
 
 def test_no_application_has_all_watches_and_memory(tmp_path: Path) -> None:
