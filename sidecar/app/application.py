@@ -151,7 +151,7 @@ class Application:
 
     def _build(self) -> tuple[Supervisor, RunOptions]:
         settings, options = self._reloader.load(), self._request.options()
-        self._log.least(settings.log_level)
+        self._log.set_level(settings.log_level)
         supervisor = Supervisor(settings, options, self._log.emit, self._clock, os.environ, self._heartbeats)
         self._health.parked = ""
         return supervisor, options
@@ -179,7 +179,7 @@ class Application:
     def _serve(self, supervisor: Supervisor, options: RunOptions) -> None:
         while not (options.once or self._stop.shutdown.wait(_LOOP_S) or supervisor.has_failed()):
             self._heartbeats.beat()
-            self._log.tell_more()
+            self._log.flush_suppressed()
             supervisor.show_progress()
             self._endpoints.sample()
             if reason := options.rule.reason(self._clock.monotonic(), supervisor.grown_at()):
@@ -196,7 +196,7 @@ class Application:
             self._reloader.refuse(error)
             return
         self._warn_of_risks(settings)
-        self._log.least(settings.log_level)
+        self._log.set_level(settings.log_level)
         self._reloader.accept(settings)
 
     def _warn_of_risks(self, settings: Settings) -> None:
@@ -211,7 +211,7 @@ class Application:
         self._endpoints.stop_pushing()
         balances = [status.balance_event(each) for each in status.balance(supervisor, supervisor.shippers)]
         supervisor.close()
-        self._log.end(balances)
+        self._log.close(balances)
         is_undelivered = unreadable or any(balance.unsettled for balance in balances)
         code = EXIT_CRASHED if has_failed else EXIT_UNDELIVERED if strict and is_undelivered else EXIT_OK
         write_termination_message(_termination_message(code, balances, down, unreadable))

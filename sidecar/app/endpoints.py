@@ -85,7 +85,7 @@ class Endpoints:
     def sample(self) -> None:
         """Add a sample to the history if one is due."""
         if self._history and (supervisor := self._supervisor):
-            self._history.watch(lambda: status.shipper_statuses(supervisor))
+            self._history.sample(lambda: status.shipper_statuses(supervisor))
 
     def stop_pushing(self) -> None:
         """Push the metrics once more, and then no more."""
@@ -155,7 +155,7 @@ class Endpoints:
         return {
             "GET /": lambda query: _import_page().render_page(),
             "GET /status.json": lambda query: self._reply(self._page_reply, most_files=_import_page().MOST_FILES),
-            "GET /history.json": lambda query: Reply(200, history.told()),
+            "GET /history.json": lambda query: Reply(200, history.as_json()),
         }
 
     def _reply(self, answer: Callable[[Supervisor, Snapshot], Reply], *, most_files: int | None) -> Reply:
@@ -206,8 +206,8 @@ def _status_reply(_: Supervisor, snapshot: Snapshot) -> Reply:
 
 
 def _metrics_reply(_: Supervisor, snapshot: Snapshot) -> Reply:
-    prometheus = import_module("sidecar.telemetry.prometheus")
-    return Reply(200, prometheus.render(snapshot), prometheus.CONTENT_TYPE)
+    metrics = import_module("sidecar.telemetry.metrics")
+    return Reply(200, metrics.render(snapshot), metrics.CONTENT_TYPE)
 
 
 def _parse_count(text: str) -> int | None:

@@ -143,7 +143,7 @@ class Committer:
             return False
         self._is_durable = True
         for update in updates:
-            context.counters.became(update.amounts.bytes_, update.amounts.lines)
+            context.counters.add_settled(update.amounts.bytes_, update.amounts.lines)
             for letter in update.dead_letters:
                 add(context.counters.refusals, letter.kind, 1)
         if dropped:

@@ -1,4 +1,4 @@
-"""What a shipper has done since it began, counted by chunk and by batch, never by line."""
+"""Counters of a shipper since its start. They are updated once for each chunk and batch, never for each line."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ DOCUMENTS = (1.0, 10.0, 100.0, 500.0, 1000.0, 2500.0, 5000.0, 10_000.0)
 
 @dataclass(slots=True)
 class Histogram:
-    """How many values were at most as large as each bound, and the sum of all."""
+    """The number of values between each two bounds, and the sum of all values."""
 
     bounds: Sequence[float]
     counts: list[int] = field(default_factory=list)
@@ -23,51 +23,73 @@ class Histogram:
         self.counts = self.counts or [0] * (len(self.bounds) + 1)
 
     def add(self, value: float) -> None:
-        """One more value."""
+        """Count one value."""
         self.counts[bisect_left(self.bounds, value)] += 1
         self.sum += value
 
 
 @dataclass(slots=True)
 class Counters:
-    """Bytes and lines as they were read, also those that were read again; `unparsed` are lines that no parser took,
-    `parse_timeouts` how often a pattern took longer on a line than it may.
-
-    `transform_errors`: records that a transform could not do its work on, by its name.
-    `duplicates`: documents that the destination had already. `diverted`: documents that went to the fallback, because
-    there were too many targets. `retries`: requests beyond the first of a batch, and
-    batches that nothing was taken of. `latency` is in seconds from the first request of a batch to its verdict,
-    `attempts` how many requests beyond the first a batch took that was settled. `bytes` and `lines`: what became of
-    them, durably, by what it is called in the balance. `refusals`: dead letters by the kind of the reason, durable as
-    well. `dead_letters_dropped`: those that made place for others. `faults`: attempts that failed as a whole, by
-    reason.
-    """
+    """The counters of one shipper. Its threads write them, and any thread may read them."""
 
     bytes_read: int = 0
-    lines_read: int = 0
-    unparsed: int = 0
-    parse_timeouts: int = 0
-    undecodable: int = 0
-    duplicates: int = 0
-    diverted: int = 0
-    retries: int = 0
-    dead_letters_dropped: int = 0
-    transform_errors: dict[str, int] = field(default_factory=dict)
-    refusals: dict[str, int] = field(default_factory=dict)
-    faults: dict[str, int] = field(default_factory=dict)
-    bytes: dict[str, int] = field(default_factory=dict)
-    lines: dict[str, int] = field(default_factory=dict)
-    latency: Histogram = field(default_factory=lambda: Histogram(SECONDS))
-    attempts: Histogram = field(default_factory=lambda: Histogram(ATTEMPTS))
-    documents: Histogram = field(default_factory=lambda: Histogram(DOCUMENTS))
+    """Bytes of log that were read, counted again if they were read again."""
 
-    def became(self, bytes_: Mapping[str, int], lines: Mapping[str, int]) -> None:
-        """So much was settled, durably."""
-        for what, size in bytes_.items():
-            add(self.bytes, what, size)
-            add(self.lines, what, lines[what])
+    lines_read: int = 0
+    """Lines or events that were read, counted again if they were read again."""
+
+    unparsed: int = 0
+    """Lines or events that no parser accepted."""
+
+    parse_timeouts: int = 0
+    """Times that a configured pattern exceeded its time limit."""
+
+    undecodable: int = 0
+    """Lines that are not valid in their encoding."""
+
+    duplicates: int = 0
+    """Documents that the sink already had."""
+
+    diverted: int = 0
+    """Documents that went to the fallback target because of `max_targets`."""
+
+    retries: int = 0
+    """Requests after the first of a batch, and batches that failed as a whole."""
+
+    dead_letters_dropped: int = 0
+    """Dead letters that were dropped to make room for new ones."""
+
+    transform_errors: dict[str, int] = field(default_factory=dict)
+    """Records on which a transform failed, by the name of the transform."""
+
+    refusals: dict[str, int] = field(default_factory=dict)
+    """Documents that became dead letters, by the kind of the reason; counted once they are durable."""
+
+    faults: dict[str, int] = field(default_factory=dict)
+    """Attempts to deliver that failed as a whole, by the class of the error."""
+
+    bytes: dict[str, int] = field(default_factory=dict)
+    """Settled bytes by outcome, such as `stored` or `lost:truncated`; counted once they are durable."""
+
+    lines: dict[str, int] = field(default_factory=dict)
+    """Settled lines by outcome; counted once they are durable."""
+
+    latency: Histogram = field(default_factory=lambda: Histogram(SECONDS))
+    """Seconds from the first request of a batch to its result."""
+
+    attempts: Histogram = field(default_factory=lambda: Histogram(ATTEMPTS))
+    """Requests after the first of each settled batch."""
+
+    documents: Histogram = field(default_factory=lambda: Histogram(DOCUMENTS))
+    """Documents in each settled batch."""
+
+    def add_settled(self, bytes_: Mapping[str, int], lines: Mapping[str, int]) -> None:
+        """Add bytes and lines that a durable checkpoint covers, by outcome."""
+        for outcome, size in bytes_.items():
+            add(self.bytes, outcome, size)
+            add(self.lines, outcome, lines[outcome])
 
 
 def add(counts: dict[str, int], name: str, count: int) -> None:
-    """Count under this name, which belongs to a small set. A reader may look at the same time."""
+    """Add to the count of this name. Names come from a small set; another thread may read at the same time."""
     counts[name] = counts.get(name, 0) + count

@@ -1,7 +1,7 @@
-"""What the sidecar says about itself: typed happenings, one class for one log line.
+"""The log events of the sidecar, one class for each kind of log line.
 
-Warning: nothing is lost and we recover. Error: something is lost, or a person is needed. No event holds the
-text of the application's log or a secret.
+Warning: nothing is lost and the sidecar recovers. Error: log lines are lost, or a person has to act. No event holds
+the text of the application's log or a secret.
 """
 
 from __future__ import annotations
@@ -15,12 +15,12 @@ import msgspec
 
 
 class Event(msgspec.Struct, frozen=True):
-    """One happening. Fields become fields of the log line; the docstring of each class is its meaning."""
+    """One event. Its fields become fields of the log line; the docstring of its class is its meaning."""
 
     level: ClassVar[str] = "info"
 
     def text(self) -> str:
-        """One sentence for a person."""
+        """Return the message of the log line: one sentence."""
         raise NotImplementedError
 
 
@@ -28,14 +28,14 @@ Emit = Callable[[Event], None]
 
 
 class Started(Event, frozen=True):
-    """The sidecar follows its files from now on."""
+    """The sidecar has started to tail its files."""
 
     version: str
     state_dir: str
     pipelines: str
 
     def text(self) -> str:
-        return f"log-sidecar {self.version} follows {self.pipelines}; state in {self.state_dir}"
+        return f"log-sidecar {self.version} tails {self.pipelines}; state in {self.state_dir}"
 
 
 class NothingMatches(Event, frozen=True):
@@ -49,7 +49,7 @@ class NothingMatches(Event, frozen=True):
 
 
 class FileFollowed(Event, frozen=True):
-    """A file is read from now on."""
+    """The sidecar has started to tail a file."""
 
     level: ClassVar[str] = "debug"
     pipeline: str
@@ -57,11 +57,11 @@ class FileFollowed(Event, frozen=True):
     offset: int
 
     def text(self) -> str:
-        return f"{self.pipeline}: follows {self.path!a} from byte {self.offset}"
+        return f"{self.pipeline}: tails {self.path!a} from byte {self.offset}"
 
 
 class FileRefused(Event, frozen=True):
-    """A name matches, but is a link, a FIFO, a device or cannot be opened."""
+    """A path matches, but is a link, a FIFO or a device, or cannot be opened."""
 
     level: ClassVar[str] = "warning"
     pipeline: str
@@ -69,22 +69,22 @@ class FileRefused(Event, frozen=True):
     reason: str
 
     def text(self) -> str:
-        return f"{self.pipeline}: cannot read {self.path!a} ({self.reason}); other files are read as before"
+        return f"{self.pipeline}: cannot read {self.path!a} ({self.reason}); other files are not affected"
 
 
 class CopyTaken(Event, frozen=True):
-    """A file was truncated or is gone; what was not read of it is read from a copy."""
+    """A file was truncated or deleted; its unread lines are read from a copy of it."""
 
     pipeline: str
     path: str
     copy: str
 
     def text(self) -> str:
-        return f"{self.pipeline}: {self.path!a} was rotated by copy; its rest is read from {self.copy!a}"
+        return f"{self.pipeline}: {self.path!a} was rotated by copy; its unread lines are read from {self.copy!a}"
 
 
 class LinkRefused(Event, frozen=True):
-    """A file cannot be kept from being deleted."""
+    """The sidecar cannot make the hard link that keeps the content of a file if the file is deleted."""
 
     level: ClassVar[str] = "warning"
     pipeline: str
@@ -92,21 +92,24 @@ class LinkRefused(Event, frozen=True):
     reason: str
 
     def text(self) -> str:
-        return f"{self.pipeline}: cannot keep a link to {self.path!a} ({self.reason}); a deletion and a crash lose it"
+        return (
+            f"{self.pipeline}: cannot make a hard link to {self.path!a} ({self.reason}); if the file is deleted and"
+            " the sidecar restarts, its unread lines are lost"
+        )
 
 
 class NotificationsUnavailable(Event, frozen=True):
-    """The system gives no notifications, so new files are found by the sweep alone."""
+    """The kernel does not report new files, so only scans find them."""
 
     level: ClassVar[str] = "warning"
     reason: str
 
     def text(self) -> str:
-        return f"no file notifications ({self.reason}); new files are found by looking once a second"
+        return f"no file notifications ({self.reason}); new files are found by a scan once a second"
 
 
 class BytesLost(Event, frozen=True):
-    """Bytes were gone before they could be read."""
+    """Bytes disappeared before they could be read."""
 
     level: ClassVar[str] = "error"
     pipeline: str
@@ -121,7 +124,7 @@ class BytesLost(Event, frozen=True):
 
 
 class SinkDown(Event, frozen=True):
-    """A sink is unavailable or rejects all documents. The files wait."""
+    """A sink is unavailable or rejects all documents. Its checkpoints stay until it accepts documents again."""
 
     level: ClassVar[str] = "warning"
     pipeline: str
@@ -129,23 +132,23 @@ class SinkDown(Event, frozen=True):
     reason: str
 
     def text(self) -> str:
-        return f"{self.pipeline} to {self.sink}: {self.reason}; keeps its place and tries again"
+        return f"{self.pipeline} to {self.sink}: {self.reason}; retries from its checkpoints"
 
 
 class SinkMisconfigured(SinkDown, frozen=True):
-    """A destination refuses what we are or ask; a person has to change something. Nothing is lost meanwhile."""
+    """A sink rejects the credentials, the target or the requests; a person has to change a setting or a right."""
 
     level: ClassVar[str] = "error"
 
 
 class SinkUp(Event, frozen=True):
-    """A destination takes documents, for the first time or again."""
+    """A sink accepts documents, for the first time or again."""
 
     pipeline: str
     sink: str
 
     def text(self) -> str:
-        return f"{self.pipeline} to {self.sink}: the destination takes documents"
+        return f"{self.pipeline} to {self.sink}: the sink accepts documents"
 
 
 class Rejected(Event, frozen=True):
@@ -160,13 +163,13 @@ class Rejected(Event, frozen=True):
 
     def text(self) -> str:
         return (
-            f"{self.pipeline} to {self.sink}: {self.documents} documents refused ({self.kind}: {self.reason});"
+            f"{self.pipeline} to {self.sink}: {self.documents} documents rejected ({self.kind}: {self.reason});"
             " see `sidecar dead-letters list`"
         )
 
 
 class TransformFailed(Event, frozen=True):
-    """A transform could not do its work on records; they are shipped as they were. Told once for each transform."""
+    """A transform failed on records; they are shipped without the failed change. Logged once for each transform."""
 
     level: ClassVar[str] = "warning"
     pipeline: str
@@ -175,13 +178,13 @@ class TransformFailed(Event, frozen=True):
 
     def text(self) -> str:
         return (
-            f"{self.pipeline}: {self.transform} could not do its work on {self.records} records; they are shipped as"
-            " they were, and say why in error.message"
+            f"{self.pipeline}: {self.transform} failed on {self.records} records; they are shipped without the"
+            " failed change, with the reason in error.message"
         )
 
 
 class DeadLettersDropped(Event, frozen=True):
-    """There was no place for new dead letters, so the oldest were thrown away, as the configuration says."""
+    """The dead letters were full, so the oldest were dropped, as configured."""
 
     level: ClassVar[str] = "error"
     pipeline: str
@@ -196,7 +199,7 @@ class DeadLettersDropped(Event, frozen=True):
 
 
 class TooManyTargets(Event, frozen=True):
-    """Documents would have made more indexes or collections on this day than `max_targets`. Logged once a day."""
+    """Documents named more indexes or collections on this day than `max_targets` allows. Logged once a day."""
 
     level: ClassVar[str] = "warning"
     pipeline: str
@@ -206,22 +209,22 @@ class TooManyTargets(Event, frozen=True):
     def text(self) -> str:
         return (
             f"{self.pipeline} to {self.sink}: {self.documents} documents name more indexes or collections than"
-            " max_targets allows on a day; these and further ones go to the fallback name; nothing is lost"
+            " max_targets allows on a day; these and further ones are stored under the fallback name"
         )
 
 
 class StateUnwritable(Event, frozen=True):
-    """The state cannot be written; shipping waits, nothing is lost."""
+    """The state directory cannot be written, so shipping pauses."""
 
     level: ClassVar[str] = "error"
     reason: str
 
     def text(self) -> str:
-        return f"{self.reason}; shipping waits until then and nothing is lost"
+        return f"{self.reason}; shipping pauses until the state can be written, then continues from its checkpoints"
 
 
 class RiskySetting(Event, frozen=True):
-    """A setting is allowed, and another one would be safer. Logged at each start."""
+    """A setting is allowed, but another value would be safer. Logged at each start and reload."""
 
     level: ClassVar[str] = "warning"
     where: str
@@ -232,52 +235,57 @@ class RiskySetting(Event, frozen=True):
 
 
 class Draining(Event, frozen=True):
-    """The sidecar was asked to end: it reads every file to its end and delivers."""
+    """The sidecar shuts down: it reads every file to its end and delivers it."""
 
     reason: str
     timeout_s: float
 
     def text(self) -> str:
-        return f"{self.reason}: reads every file to its end and delivers, within {self.timeout_s:g} s"
+        return (
+            f"{self.reason}: shutting down; reads every file to its end and delivers it, for at most"
+            f" {self.timeout_s:g} s"
+        )
 
 
 class Parked(Event, frozen=True):
-    """The configuration cannot be used; the sidecar waits for another one and does nothing."""
+    """The sidecar cannot start with this configuration or state; it waits until that changes."""
 
     level: ClassVar[str] = "error"
     problem: str
 
     def text(self) -> str:
-        return f"{self.problem}; nothing is shipped until that is mended, and nothing is lost"
+        return f"{self.problem}; the sidecar ships nothing until this is fixed, then continues from its checkpoints"
 
 
 class ConfigurationKept(Event, frozen=True):
-    """The changed configuration is invalid; the old one stays in force."""
+    """The changed configuration is invalid; the old one stays in use."""
 
     level: ClassVar[str] = "error"
     problem: str
 
     def text(self) -> str:
-        return f"the new configuration cannot be used, the old one stays in force: {self.problem}"
+        return f"the new configuration cannot be used, the old one stays in use: {self.problem}"
 
 
 class Reloaded(Event, frozen=True):
-    """The configuration has changed, and is in force."""
+    """The changed configuration is in use."""
 
     pipelines: str
 
     def text(self) -> str:
-        return f"the configuration has changed: follows {self.pipelines}"
+        return f"reloaded the configuration: tails {self.pipelines}"
 
 
 class NoSocket(Event, frozen=True):
-    """Other commands and probes cannot ask this sidecar."""
+    """Other commands and probes cannot reach this sidecar."""
 
     level: ClassVar[str] = "warning"
     reason: str
 
     def text(self) -> str:
-        return f"no socket in the state directory ({self.reason}); probes and `sidecar drain` cannot ask this sidecar"
+        return (
+            f"no socket in the state directory ({self.reason}); probes and `sidecar drain` cannot reach this sidecar"
+        )
 
 
 class NoListener(Event, frozen=True):
@@ -288,28 +296,28 @@ class NoListener(Event, frozen=True):
     reason: str
 
     def text(self) -> str:
-        return f"nothing listens on {self.address} ({self.reason}); shipping continues without metrics over HTTP"
+        return f"cannot listen on {self.address} ({self.reason}); shipping continues without metrics and HTTP probes"
 
 
 class MetricsNotSent(Event, frozen=True):
-    """The receiver of our own metrics did not take them; the next ones hold all that these did."""
+    """The OTLP receiver did not accept the metrics. The next ones include the same counters."""
 
     level: ClassVar[str] = "warning"
     endpoint: str
     reason: str
 
     def text(self) -> str:
-        return f"the metrics could not be sent to {self.endpoint} ({self.reason}); the next ones are tried"
+        return f"cannot send the metrics to {self.endpoint} ({self.reason}); they are sent again at the next interval"
 
 
 class Waiting(Event, frozen=True):
-    """Asked to end together with the application: it reads on until that has ended or is quiet."""
+    """The sidecar got its stop signal together with the application: it reads until that has ended or is quiet."""
 
     reason: str
     longest_s: float
 
     def text(self) -> str:
-        return f"{self.reason}: reads on until the application has ended, for {self.longest_s:g} s at most"
+        return f"{self.reason}: tails its files until the application has ended, for at most {self.longest_s:g} s"
 
 
 class Crashed(Event, frozen=True):
@@ -320,11 +328,11 @@ class Crashed(Event, frozen=True):
     reason: str
 
     def text(self) -> str:
-        return f"{self.where} failed: {self.reason}; this is a fault of the sidecar, please report it"
+        return f"{self.where} failed: {self.reason}; this is a bug of the sidecar, please report it"
 
 
 class Balance(Event, frozen=True):
-    """What became of every byte for one sink, as the last word."""
+    """The outcome of every byte for one sink; the last event of a run."""
 
     sink: str
     seen: int
@@ -347,7 +355,10 @@ class Balance(Event, frozen=True):
 
 
 def describe_crash(error: BaseException) -> str:
-    """The class of an unforeseen fault and where it arose. Its message could hold what the application wrote."""
+    """Return the class of an unforeseen error and the line that raised it.
+
+    The message of the error is left out, because it may contain text of the application's log.
+    """
     frames = traceback.extract_tb(error.__traceback__)
     place = f" at {PurePath(frames[-1].filename).name}:{frames[-1].lineno}" if frames else ""
     return f"{type(error).__name__}{place}"

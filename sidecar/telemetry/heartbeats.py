@@ -1,4 +1,4 @@
-"""The heartbeats of the threads that ship: which loops there are, and when each was last at work."""
+"""Heartbeats of the threads that ship: the name of each loop, and when it last made progress."""
 
 from __future__ import annotations
 
@@ -18,19 +18,19 @@ class Heartbeats:
         self._lock = threading.Lock()
 
     def begin(self, name: str) -> None:
-        """Count the calling thread from now on, as the loop of this name."""
+        """Watch the calling thread from now on, as the loop with this name."""
         with self._lock:
             self._beats[threading.get_ident()] = name, self._clock.monotonic()
 
     def beat(self) -> None:
-        """Record that the calling thread makes progress. Do nothing in a thread that does not count."""
+        """Record that the calling thread makes progress. Do nothing in a thread that did not call `begin`."""
         thread = threading.get_ident()
         with self._lock:
             if beat := self._beats.get(thread):
                 self._beats[thread] = beat[0], self._clock.monotonic()
 
     def end(self, thread: int | None = None) -> None:
-        """Stop counting this thread, by default the calling one."""
+        """Stop watching this thread, by default the calling one."""
         with self._lock:
             self._beats.pop(threading.get_ident() if thread is None else thread, None)
 

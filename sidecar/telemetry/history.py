@@ -1,6 +1,6 @@
-"""Rates and lag of the last hour, in a small and fixed amount of memory.
+"""Keeps the rates and the lag of each shipper over the last hour, in a fixed amount of memory.
 
-A shipper has 360 samples of five numbers, 14 KiB; one that is gone with a new configuration leaves nothing.
+A shipper has at most 360 samples of five numbers, 14 KiB. The samples of a shipper that a reload removes are dropped.
 """
 
 from __future__ import annotations
@@ -13,64 +13,65 @@ from typing import Any
 from sidecar.lib.clock import Clock
 from sidecar.telemetry.snapshot import ShipperStatus
 
-EVERY_S = 10.0
-MOST = 360
+INTERVAL_S = 10.0
+MAX_SAMPLES = 360
 
 _COLUMNS = ("at", "lines_s", "bytes_s", "lag_bytes", "lag_s")
+"""Seconds since the epoch, lines and bytes per second, lag in bytes and in seconds."""
 
 
 class _Track:
-    """The samples of one shipper, and what it had read at the last of them."""
+    """The samples of one shipper, and its counters at the last sample."""
 
     def __init__(self) -> None:
         self.columns = {name: array("d") for name in _COLUMNS}
         self._before: tuple[float, int, int] | None = None
 
-    def take(self, at: float, now: float, facts: ShipperStatus) -> None:
-        """A sample at `at`, in seconds since the epoch, and `now`, of a clock that never goes back.
+    def add(self, at: float, now: float, status: ShipperStatus) -> None:
+        """Add a sample. `at` is in seconds since the epoch, `now` the time of a monotonic clock.
 
-        The first one has nothing to compare with. Counters that start again are those of a new shipper.
+        The first call adds none, because a rate needs two readings. Smaller counters are those of a new shipper.
         """
-        before, lines, bytes_ = self._before, facts.tally.lines_read, facts.tally.bytes_read
+        before, lines, bytes_ = self._before, status.tally.lines_read, status.tally.bytes_read
         self._before = now, lines, bytes_
         if before is None or now <= before[0]:
             return
-        passed = now - before[0]
+        elapsed_s = now - before[0]
         new_lines = lines - before[1] if lines >= before[1] else lines
         new_bytes = bytes_ - before[2] if bytes_ >= before[2] else bytes_
-        values = at, new_lines / passed, new_bytes / passed, float(facts.lag_bytes), facts.lag_s
+        values = at, new_lines / elapsed_s, new_bytes / elapsed_s, float(status.lag_bytes), status.lag_s
         for column, value in zip(self.columns.values(), values, strict=True):
             column.append(value)
-            del column[:-MOST]
+            del column[:-MAX_SAMPLES]
 
 
 class History:
-    """A ring of samples for each shipper. Filled by one thread and read by others."""
+    """The last samples of each shipper. One thread adds samples, others read them."""
 
-    def __init__(self, clock: Clock, every_s: float = EVERY_S) -> None:
+    def __init__(self, clock: Clock, every_s: float = INTERVAL_S) -> None:
         self._clock, self._every_s = clock, every_s
         self._due_at = float("-inf")
         self._tracks: dict[tuple[str, str], _Track] = {}
-        self._turn = threading.Lock()
+        self._lock = threading.Lock()
 
-    def watch(self, look: Callable[[], Sequence[ShipperStatus]]) -> None:
-        """Called as often as one likes; `look` is called when a sample is due."""
+    def sample(self, read_statuses: Callable[[], Sequence[ShipperStatus]]) -> None:
+        """Call `read_statuses` and add a sample of each shipper, if one is due."""
         now = self._clock.monotonic()
         if now < self._due_at:
             return
         self._due_at = now + self._every_s
-        facts, at = look(), self._clock.now()
-        with self._turn:
-            self._tracks = {(each.pipeline, each.sink): self._track_of(each) for each in facts}
-            for each in facts:
-                self._tracks[each.pipeline, each.sink].take(at, now, each)
+        statuses, at = read_statuses(), self._clock.now()
+        with self._lock:
+            self._tracks = {(each.pipeline, each.sink): self._track_of(each) for each in statuses}
+            for each in statuses:
+                self._tracks[each.pipeline, each.sink].add(at, now, each)
 
-    def _track_of(self, facts: ShipperStatus) -> _Track:
-        return self._tracks.get((facts.pipeline, facts.sink)) or _Track()
+    def _track_of(self, status: ShipperStatus) -> _Track:
+        return self._tracks.get((status.pipeline, status.sink)) or _Track()
 
-    def told(self) -> dict[str, Any]:
-        """All samples as columns, the oldest first: seconds since the epoch, lines/s, bytes/s, bytes, seconds."""
-        with self._turn:
+    def as_json(self) -> dict[str, Any]:
+        """Return the samples of each shipper as columns, the oldest sample first."""
+        with self._lock:
             tracks = [
                 {
                     "pipeline": pipeline,

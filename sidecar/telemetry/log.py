@@ -23,49 +23,49 @@ _COLOURS = {"debug": "2", "info": "36", "warning": "33", "error": "31"}
 
 
 class Log:
-    """Writes events to stderr: JSON lines, or coloured text on a terminal. `level` is the least that is written.
+    """Writes events of at least `level` to stderr: JSON lines, or coloured text on a terminal.
 
-    The same from the same place is written a few times a minute, and then how many more there were; what only those
-    read who asked for it (debug) is written always.
+    Similar events are written a few times a minute, followed by the number of those that were suppressed. Debug
+    events are never suppressed.
     """
 
     def __init__(self, clock: Clock, level: str = "info", stream: TextIO | None = None) -> None:
         self._clock = clock
-        self._least = LEVELS.index(level)
+        self._min_level = LEVELS.index(level)
         self._stream = stream or sys.stderr
-        self._moderation: EventRateLimiter[Event] = EventRateLimiter(clock, self._write)
-        self._is_over = False
-        self._turn = threading.Lock()
+        self._rate_limiter: EventRateLimiter[Event] = EventRateLimiter(clock, self._write)
+        self._is_closed = False
+        self._lock = threading.Lock()
 
-    def least(self, level: str) -> None:
-        """Write nothing below this level from now on."""
-        self._least = LEVELS.index(level)
+    def set_level(self, level: str) -> None:
+        """Write no events below this level from now on."""
+        self._min_level = LEVELS.index(level)
 
     def emit(self, event: Event) -> None:
-        """Write one event, now or later. Never raises: shipping continues if the log cannot be written."""
-        if LEVELS.index(event.level) < self._least:
+        """Write one event, or suppress it. Never raises: shipping continues if the log cannot be written."""
+        if LEVELS.index(event.level) < self._min_level:
             return
-        with self._turn:
-            if self._is_over:
+        with self._lock:
+            if self._is_closed:
                 return
             if event.level == "debug":
                 self._write(event)
             else:
-                self._moderation.submit(_cause(event), event)
+                self._rate_limiter.submit(_cause(event), event)
 
-    def tell_more(self) -> None:
-        """Write how many more there were, of what was held back for long enough. Call it now and then."""
-        with self._turn:
-            self._moderation.flush_due()
+    def flush_suppressed(self) -> None:
+        """Write the number of suppressed events whose period has ended. Call it regularly."""
+        with self._lock:
+            self._rate_limiter.flush_due()
 
-    def end(self, last: Iterable[Event]) -> None:
-        """Write what was held back, these as the last words, and nothing after them."""
-        with self._turn:
-            self._moderation.flush_all()
+    def close(self, last: Iterable[Event]) -> None:
+        """Write the numbers of suppressed events, then the `last` events, and ignore all later ones."""
+        with self._lock:
+            self._rate_limiter.flush_all()
             for event in last:
-                if LEVELS.index(event.level) >= self._least:
+                if LEVELS.index(event.level) >= self._min_level:
                     self._write(event)
-            self._is_over = True
+            self._is_closed = True
 
     def _write(self, event: Event, more: int = 0) -> None:
         with suppress(OSError, ValueError):
@@ -73,24 +73,24 @@ class Log:
             self._stream.flush()
 
     def _line(self, event: Event, more: int) -> str:
-        when, said = iso(self._clock.now()), event.text() + (f" (and {more:,} more)" if more else "")
+        when, message = iso(self._clock.now()), event.text() + (f" (and {more:,} more)" if more else "")
         if self._stream.isatty():
             head = f"\x1b[2m{when[11:19]}\x1b[0m \x1b[{_COLOURS[event.level]}m{event.level:7}\x1b[0m"
-            return f"{head} {escape_control_characters(said)}"
+            return f"{head} {escape_control_characters(message)}"
         name = "".join(f"_{c.lower()}" if c.isupper() else c for c in type(event).__name__).lstrip("_")
         fields = {key: _clean(value) for key, value in msgspec.structs.asdict(event).items()}
         if more:
             fields["more"] = more
-        return json.dumps({"time": when, "level": event.level, "event": name, "message": _clean(said), **fields})
+        return json.dumps({"time": when, "level": event.level, "event": name, "message": _clean(message), **fields})
 
 
 def _cause(event: Event) -> tuple[object, ...]:
-    """What an event has in common with its like; names of files do not count, of which there may be any number."""
+    """Return the key by which events count as similar. It has no file names, because their number is unlimited."""
     return (type(event), *(getattr(event, name, "") for name in ("pipeline", "sink", "transform", "where")))
 
 
 def _clean(value: object) -> object:
-    """A name of a file may be any bytes; what is not UTF-8 of it is written as `\\xff`."""
+    """Return the value with bytes of a file name that are not UTF-8 as `\\xff`."""
     if isinstance(value, str):
         return value.encode(errors="surrogateescape").decode(errors="backslashreplace")
     return value

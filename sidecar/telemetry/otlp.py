@@ -16,7 +16,7 @@ from typing import Any
 from prometheus_client.core import Metric
 
 from sidecar.telemetry import events
-from sidecar.telemetry.prometheus import metric_families
+from sidecar.telemetry.metrics import metric_families
 from sidecar.telemetry.snapshot import Snapshot
 
 _CUMULATIVE = 2

@@ -1,4 +1,4 @@
-"""What is known of a running sidecar at one moment: the one source of `status`, the metrics and the page."""
+"""The state of a running sidecar at one moment: the only source of `status`, the metrics and the page."""
 
 from __future__ import annotations
 
@@ -10,43 +10,57 @@ from sidecar.telemetry.counters import Counters
 
 @dataclass(frozen=True, slots=True)
 class ShipperStatus:
-    """One pipeline × one sink.
-
-    `state` is "new" (nothing was sent yet), "up", "retrying", "misconfigured" or "blocked" (the state cannot take
-    more dead letters, so nothing is sent), `since` in seconds since the epoch and `error` why.
-    `error_class`: the kind of the last fault, "" if there never was one. `lag_bytes` and `lag_s`: what could be
-    delivered and is not, and the age of its oldest line. `in_flight_bytes`: bytes of log in requests that have no
-    verdict.
-    """
+    """The status of the shipper of one pipeline and one sink."""
 
     pipeline: str
     sink: str
     destination: str
+    """Address of the sink and target of its documents, without credentials."""
+
     state: str
+    """`new` (nothing was sent yet), `up`, `retrying`, `misconfigured`, or `blocked`: the state directory cannot be
+    written or the dead letters are full, so nothing is sent."""
+
     since: float
+    """When the sink entered this state, in seconds since the epoch."""
+
     error: str
+    """Why the sink is not up; "" if it is."""
+
     error_class: str
+    """The class of the last error: `unavailable`, `too_large` or `misconfigured`; "" if no attempt has failed."""
+
     lag_bytes: int
+    """Bytes that are ready for delivery and not settled."""
+
     lag_s: float
+    """Seconds since the oldest of these bytes was seen."""
+
     in_flight_bytes: int
+    """Bytes of log in requests without a result."""
+
     tally: Counters
+    """The counters since the start of the shipper."""
 
 
 @dataclass(frozen=True, slots=True)
 class FileStatus:
-    """One file that is followed. `settled`: sink → bytes from the beginning on that are settled there."""
+    """The status of one tracked file."""
 
     pipeline: str
     path: str
     size: int
     settled: Mapping[str, int]
+    """For each sink, the offset up to which the file is settled."""
+
     is_open: bool
     is_deleted: bool
+    """Whether it was deleted or renamed out of `paths`."""
 
 
 @dataclass(frozen=True, slots=True)
 class RefusedPath:
-    """One path that matches and is not read now, and why: a link, or the error of the last attempt."""
+    """A path that matches and is not read now, and the reason: a link, or the error of the last attempt."""
 
     pipeline: str
     path: str
@@ -55,31 +69,39 @@ class RefusedPath:
 
 @dataclass(frozen=True, slots=True)
 class BalanceStatus:
-    """What became of the bytes of one sink: `bytes` and `lines` by what, such as `stored` or `lost:truncated`."""
+    """The balance of one sink: every byte that was seen, by outcome."""
 
     sink: str
     bytes: Mapping[str, int]
+    """Settled bytes by outcome, such as `stored` or `lost:truncated`."""
+
     lines: Mapping[str, int]
+    """Settled lines by outcome."""
+
     unsettled: int
+    """Bytes that were seen and have no outcome yet."""
 
 
 @dataclass(frozen=True, slots=True)
 class FileTotals:
-    """The files of one pipeline together: how many, their size in bytes, and of those that were deleted or left their
-    paths how many are still read and what is not delivered everywhere. `refused`: paths that match and are not read.
-    """
+    """The tracked files of one pipeline as numbers."""
 
     pipeline: str
     files: int
     bytes: int
     held: int
+    """Files that were deleted or renamed out of `paths` and are still read."""
+
     held_bytes: int
+    """Bytes of these files that at least one sink has not settled."""
+
     refused: int = 0
+    """Paths that match and are not read."""
 
 
 @dataclass(frozen=True, slots=True)
 class VolumeStatus:
-    """The space on a volume, in bytes: that of the logs of a pipeline, or with "" as pipeline that of the state."""
+    """The space in bytes on the volume with the logs of a pipeline, or with the state if `pipeline` is ""."""
 
     pipeline: str
     used: int
@@ -88,26 +110,27 @@ class VolumeStatus:
 
 @dataclass(frozen=True, slots=True)
 class ConfigurationStatus:
-    """The configuration in force: a hash over it without secrets, and since when.
-
-    `taken` and `refused` count the new ones that came since the start; `is_last_good`: the newest is in force.
-    """
+    """The configuration in use, and the reloads since the start."""
 
     hash: str
+    """A hash of the configuration without secrets."""
+
     since: float
+    """When it was loaded, in seconds since the epoch."""
+
     taken: int = 0
+    """Reloads that were applied."""
+
     refused: int = 0
+    """Reloads that were refused."""
+
     is_last_good: bool = True
+    """Whether the newest configuration is in use."""
 
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """All of it.
-
-    `held_limit`: unread bytes of deleted files that each pipeline may hold. `dead_letters_size`: bytes of documents.
-    `refused`: some of the paths that are not read; `sums` has their number. `loops`: seconds since each loop was
-    last at work.
-    """
+    """Everything that `status`, the metrics and the page show."""
 
     version: str
     started_at: float
@@ -117,15 +140,26 @@ class Snapshot:
     shippers: Sequence[ShipperStatus]
     files: Sequence[FileStatus]
     sums: Sequence[FileTotals]
+    """The totals of each pipeline."""
+
     balance: Sequence[BalanceStatus]
     watches: str
+    """`notifications` if the kernel reports new files, `sweeps alone` if only scans find them."""
+
     open_files: int
     open_files_limit: int
     memory_limit: int
     held_limit: int
+    """Limit of the undelivered bytes of deleted files, for each pipeline."""
+
     dead_letters_size: int
+    """Bytes of the documents in the dead letters."""
+
     dead_letters_limit: int
     volumes: Sequence[VolumeStatus]
     configuration: ConfigurationStatus
     refused: Sequence[RefusedPath] = ()
+    """Some of the paths that match and are not read; `sums` has their number."""
+
     loops: Mapping[str, float] = field(default_factory=dict)
+    """Seconds since each loop last made progress."""

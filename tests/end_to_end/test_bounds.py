@@ -45,7 +45,9 @@ def test_a_long_backlog_and_dead_sinks_take_no_more_memory_than_the_budget(tmp_p
         arguments += ["--to", url]
     own_log = tmp_path / "own.log"
     with running(own_log, *arguments) as process:
-        eventually(lambda: own_log.read_text().count("keeps its place") >= 2, "both are said to be down")
+        eventually(
+            lambda: own_log.read_text().count("retries from its checkpoints") >= 2, "both are reported as down"
+        )
         chances = iter(range(60))
         eventually(lambda: next(chances, None) is None, "they are tried again and again")
         assert memory(process.pid) < BASE_AND_BUDGET

@@ -375,7 +375,7 @@ def test_a_classic_sidecar_reads_on_until_the_application_is_quiet(here: Setting
             eventually(lambda n=n: len(here.stored()) > n, "each line is stored")  # type: ignore[misc]
         assert process.wait(20) == 0
     assert here.stored() == expected(40)
-    assert "reads on until the application has ended" in str(here.said("waiting")[0]["message"])
+    assert "tails its files until the application has ended" in str(here.said("waiting")[0]["message"])
 
 
 def test_a_classic_sidecar_that_knows_of_the_end_does_not_wait_for_quiet(here: Setting) -> None:

@@ -53,7 +53,7 @@ class Hour:
         self._down_since = 0.0
         for self._sample in range(SAMPLES):
             self._pass()
-            self.history.watch(lambda: self._shippers())
+            self.history.sample(lambda: self._shippers())
             self.seconds += EVERY_S
         self.seconds -= EVERY_S
 
@@ -142,7 +142,7 @@ def shown() -> Iterator[str]:
     admin = HttpAdmin("127.0.0.1", 0, {
         "GET /": lambda query: page.render_page(),
         "GET /status.json": lambda query: page.render_status(hour.facts(), told, None),
-        "GET /history.json": lambda query: Reply(200, hour.history.told()),
+        "GET /history.json": lambda query: Reply(200, hour.history.as_json()),
     })  # fmt: skip
     try:
         yield f"http://127.0.0.1:{admin.port}/"

@@ -20,7 +20,7 @@ from sidecar.config.settings import Settings
 from sidecar.kubernetes.exit_rules import Never
 from sidecar.kubernetes.pod import Pod
 from sidecar.lib.clock import SystemClock
-from sidecar.telemetry.prometheus import render
+from sidecar.telemetry.metrics import render
 from sidecar.telemetry.snapshot import ConfigurationStatus, Snapshot
 from tests.integration.admin.test_metrics import Running
 from tests.support.processes import ENVIRON, eventually, running, sidecar

@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from sidecar.telemetry.prometheus import metric_families
+from sidecar.telemetry.metrics import metric_families
 from sidecar.telemetry.snapshot import ConfigurationStatus, Snapshot
 from tests.support.processes import ended, eventually, running, sidecar
 from tests.support.servers.real_elasticsearch import free_port

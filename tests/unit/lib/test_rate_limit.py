@@ -33,10 +33,10 @@ def test_of_one_cause_a_few_are_said_and_then_how_many_more() -> None:
     for number in range(MAX_EVENTS_PER_BURST + 4313):
         said.log.emit(events.FileRefused("app", f"/var/log/{number}", "not a regular file"))
     assert len(said.new()) == MAX_EVENTS_PER_BURST
-    said.log.tell_more()
+    said.log.flush_suppressed()
     assert said.new() == []
     said.clock.advance(PERIOD_S)
-    said.log.tell_more()
+    said.log.flush_suppressed()
     (last,) = said.new()
     assert last["path"] == f"/var/log/{MAX_EVENTS_PER_BURST + 4312}"
     assert last["more"] == 4312
@@ -62,7 +62,7 @@ def test_any_number_of_causes_is_told_and_few_are_remembered() -> None:
     for number in range(1000):
         for _ in range(MAX_EVENTS_PER_BURST + 2):
             said.log.emit(events.SinkDown(f"pipeline {number}", "a", "refused"))
-    said.log.end([])
+    said.log.close([])
     found = said.new()
     assert sum(1 + event.get("more", 0) for event in found) == 1000 * (MAX_EVENTS_PER_BURST + 2)
 
@@ -72,9 +72,9 @@ def test_the_last_words_are_the_last() -> None:
     for _ in range(MAX_EVENTS_PER_BURST + 2):
         said.log.emit(events.StateUnwritable("full"))
     said.new()
-    said.log.end([BALANCE])
+    said.log.close([BALANCE])
     said.log.emit(events.SinkUp("app", "late"))
-    said.log.tell_more()
+    said.log.flush_suppressed()
     assert [(event["event"], event.get("more")) for event in said.new()] == [
         ("state_unwritable", 1), ("balance", None),
     ]  # fmt: skip

@@ -28,9 +28,9 @@ def facts(lines: int, *, sink: str = "db", lag: int = 0) -> ShipperStatus:
 def told(clock: Wound, *looks: ShipperStatus) -> dict[str, list[float]]:
     history = History(clock)
     for look in looks:
-        history.watch(lambda look=look: [look])  # type: ignore[misc]
+        history.sample(lambda look=look: [look])  # type: ignore[misc]
         clock.seconds += 10
-    (track,) = history.told()["tracks"]
+    (track,) = history.as_json()["tracks"]
     return {name: column for name, column in track.items() if isinstance(column, list)}
 
 
@@ -56,7 +56,7 @@ def test_nobody_looks_more_often_than_every_ten_seconds() -> None:
         return [facts(looks)]
 
     for _ in range(100):
-        history.watch(look)
+        history.sample(look)
         clock.seconds += 0.5
     assert looks == 5
 
@@ -71,6 +71,6 @@ def test_a_shipper_that_is_gone_leaves_nothing_and_a_new_one_begins() -> None:
     clock = Wound()
     history = History(clock)
     for look in ([facts(1)], [facts(2)], [facts(1, sink="other")], [facts(11, sink="other")]):
-        history.watch(lambda look=look: look)  # type: ignore[misc]
+        history.sample(lambda look=look: look)  # type: ignore[misc]
         clock.seconds += 10
-    assert [(track["sink"], track["lines_s"]) for track in history.told()["tracks"]] == [("other", [1])]
+    assert [(track["sink"], track["lines_s"]) for track in history.as_json()["tracks"]] == [("other", [1])]
