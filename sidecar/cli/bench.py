@@ -31,8 +31,8 @@ def configure(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--json", action="store_true", help="print one JSON object")
     parser.epilog = (
-        "With --to the documents are written to the sink, repeatedly and under new ids: use an index or collection "
-        "that can be deleted. With --config nothing is written."
+        "With --to the documents are written to the sink, repeatedly and with new ids: use an index or collection "
+        "that can be deleted. With --config alone nothing is written."
     )
     parser.set_defaults(run=run)
 
@@ -46,7 +46,9 @@ def run(options: argparse.Namespace) -> int:
     settings = load_settings(options, [str(file)] if alone else [], options.to or (["stdout:"] if alone else []))
     name = options.pipeline or next(iter(settings.pipelines))
     if name not in settings.pipelines:
-        raise ConfigurationError(f'there is no pipeline "{name}"', hint=f"known are {', '.join(settings.pipelines)}")
+        raise ConfigurationError(
+            f'the configuration has no pipeline "{name}"', hint=f"use one of {', '.join(settings.pipelines)}"
+        )
     tune_process()
     sink = next(iter(settings.sinks.values())) if options.to else None
     figures = BenchRun(settings.pipelines[name], os.environ, sink).run(file, options.seconds)
@@ -63,7 +65,7 @@ def _parser_names(settings: Settings, name: str) -> str:
 
 
 def _as_json(figures: BenchResult, peak: float) -> dict[str, object]:
-    each = {room: round(seconds / figures.lines * 1e6, 3) for room, seconds in figures.rooms.items()}
+    each = {stage: round(seconds / figures.lines * 1e6, 3) for stage, seconds in figures.stages.items()}
     return {
         "lines": figures.lines,
         "bytes": figures.bytes,
@@ -76,19 +78,20 @@ def _as_json(figures: BenchResult, peak: float) -> dict[str, object]:
 
 
 def _print_result(figures: BenchResult, peak: float, file: Path, parsers: str, target: str) -> None:
-    lines, total = figures.lines, sum(figures.rooms.values())
-    put_line(f"{file.name}, parsed as {parsers}: {lines:,} lines of {figures.bytes / lines:.0f} bytes")
+    lines, total = figures.lines, sum(figures.stages.values())
+    put_line(f"{file.name}, parsed as {parsers}: {lines:,} lines of {figures.bytes / lines:.0f} bytes on average")
     if figures.unparsed:
-        put_line(f"{figures.unparsed:,} of them ({figures.unparsed / lines:.0%}) do not parse: see `sidecar explain`")
-    if figures.at_a_stroke < lines:
-        put_line(f"{1 - figures.at_a_stroke / lines:.0%} went line by line, which is slower")
+        share = figures.unparsed / lines
+        put_line(f"{figures.unparsed:,} of them ({share:.0%}) cannot be parsed: run `sidecar explain` to see why")
+    if figures.in_one_pass < lines:
+        put_line(f"{1 - figures.in_one_pass / lines:.0%} were parsed line by line, which is slower")
     put_line()
-    put_line(f"{'room':10}{'µs CPU a line':>16}{'of all':>10}")
-    for room, seconds in {**figures.rooms, "all": total}.items():
-        put_line(f"{room:10}{seconds / lines * 1e6:16.2f}{seconds / total:10.0%}")
+    put_line(f"{'stage':12}{'µs CPU per line':>16}{'share':>10}")
+    for stage, seconds in {**figures.stages, "total": total}.items():
+        put_line(f"{stage:12}{seconds / lines * 1e6:16.2f}{seconds / total:10.0%}")
     put_line()
-    where = f"into {target}" if target else "delivered nowhere"
+    where = f"delivered to {target}" if target else "not delivered to a sink"
     put_line(
-        f"{lines / figures.wall_s:,.0f} lines and {figures.bytes / figures.wall_s / 1e6:,.0f} MB a second, {where}"
+        f"{lines / figures.wall_s:,.0f} lines and {figures.bytes / figures.wall_s / 1e6:,.0f} MB per second, {where}"
     )
-    put_line(f"{peak:.0f} MiB of memory at most")
+    put_line(f"peak memory: {peak:.0f} MiB")

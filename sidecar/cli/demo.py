@@ -59,12 +59,12 @@ def _print_result(ending: DemoResult, folder: Path) -> None:
 
 @contextmanager
 def _show_lines(lines: int) -> Iterator[Show]:
-    said: list[str] = []
+    shown: list[str] = []
 
-    def show(scene: DemoStatus) -> None:
-        if scene.happening not in said[-1:]:
-            said.append(scene.happening)
-            put_line(f"written {scene.written:6}  stored {scene.stored:6}  {scene.happening}", flush=True)
+    def show(status: DemoStatus) -> None:
+        if status.activity not in shown[-1:]:
+            shown.append(status.activity)
+            put_line(f"written {status.written:6}  stored {status.stored:6}  {status.activity}", flush=True)
 
     yield show
 
@@ -72,13 +72,15 @@ def _show_lines(lines: int) -> Iterator[Show]:
 @contextmanager
 def _show_bars(lines: int) -> Iterator[Show]:
     with Live(console=PrintableConsole(), refresh_per_second=8) as live:
-        yield lambda scene: live.update(_render(scene, lines))
+        yield lambda status: live.update(_render(status, lines))
 
 
-def _render(scene: DemoStatus, lines: int) -> Table:
+def _render(status: DemoStatus, lines: int) -> Table:
     table = Table.grid(padding=(0, 2))
-    table.add_row("written", ProgressBar(lines, scene.written, width=40), f"{scene.written:6} in {scene.files} files")
-    table.add_row("stored", ProgressBar(lines, scene.stored, width=40), f"{scene.stored:6}")
-    style = "bold red" if scene.happening.startswith("kill") else "bold green"
-    table.add_row("", Text(scene.happening, style=style), "")
+    table.add_row(
+        "written", ProgressBar(lines, status.written, width=40), f"{status.written:6} in {status.files} files"
+    )
+    table.add_row("stored", ProgressBar(lines, status.stored, width=40), f"{status.stored:6}")
+    style = "bold red" if status.activity.startswith("kill") else "bold green"
+    table.add_row("", Text(status.activity, style=style), "")
     return table

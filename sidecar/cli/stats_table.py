@@ -10,30 +10,30 @@ from sidecar.lib.terminal import escape_control_characters
 from sidecar.tools.stats import FileStats
 
 
-def print_stats(found: FileStats) -> None:
-    """Print how many events each parser read, what was filtered or skipped, and samples that no parser could read."""
+def print_stats(stats: FileStats) -> None:
+    """Print the events of each parser, the filtered and skipped ones, and samples that no parser could parse."""
     console = PrintableConsole()
     table = Table.grid(padding=(0, 2))
     table.add_column(style="bold", no_wrap=True)
     table.add_column(justify="right")
     table.add_column(overflow="fold")
-    table.add_row("bytes", f"{found.bytes:,}", "")
-    table.add_row("events", f"{found.events:,}", "")
-    for name, count in found.parsers.items():
-        cost = found.microseconds.get(name)
+    table.add_row("bytes", f"{stats.bytes:,}", "")
+    table.add_row("events", f"{stats.events:,}", "")
+    for name, count in stats.parsers.items():
+        cost = stats.microseconds.get(name)
         table.add_row(
-            f"  {name}", f"{count:,}", "" if cost is None else f"{cost:.1f} µs for an event that it looked at"
+            f"  {name}", f"{count:,}", "" if cost is None else f"{cost:.1f} µs of CPU per event that it tried"
         )
-    table.add_row("not parsed", f"{found.unparsed:,}", "")
-    table.add_row("with a time", f"{found.timed:,}", "in the line")
-    for what, counts in (("filtered", found.filtered), ("skipped", found.skipped)):
+    table.add_row("not parsed", f"{stats.unparsed:,}", "")
+    table.add_row("with a timestamp", f"{stats.timed:,}", "")
+    for what, counts in (("filtered", stats.filtered), ("skipped", stats.skipped)):
         for reason, count in counts.items():
             table.add_row(what, f"{count:,}", f"by {reason}")
-    table.add_row("documents", f"{found.documents:,}", "")
+    table.add_row("documents", f"{stats.documents:,}", "")
     console.print(table)
-    if len(found.microseconds) > 1:
-        console.print(f"slowest parser: {found.slowest}")
-    for sample in found.samples:
+    if len(stats.microseconds) > 1:
+        console.print(f"slowest parser: {stats.slowest}")
+    for sample in stats.samples:
         error = (escape_control_characters(sample.error), "yellow")
         console.print(
             Text.assemble((f"byte {sample.offset}: ", "bold"), escape_control_characters(sample.text), "  ", error)

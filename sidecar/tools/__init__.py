@@ -1,4 +1,4 @@
-"""What the commands do besides `run`: explain, statistics, format detection, rule tests, benchmark, demo, replay.
+"""The commands other than `run`: explain, statistics, format detection, rule tests, benchmark, demo, replay.
 
-In: settings and files. Out: values that `cli` prints. Nothing here is part of a running sidecar.
+In: settings and files. Out: values that `cli` prints. Not in here: anything that a running sidecar needs.
 """

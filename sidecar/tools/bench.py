@@ -1,7 +1,7 @@
-"""How fast this machine ships lines like these: the very rooms that `run` uses, timed one by one.
+"""Measures how fast this machine ships the lines of a file, and the CPU time of each stage.
 
-One thread does everything in turn, so that the time of each room is its own CPU time; `run` does the same work, and
-waits for sinks in parallel.
+It uses the same stages as `run`. One thread runs them in turn, so that each CPU time belongs to one stage; `run`
+also waits for sinks in parallel.
 """
 
 from __future__ import annotations
@@ -24,29 +24,36 @@ from sidecar.sinks import registry
 from sidecar.sinks.contract import BulkEncodingSink, ResumableSink, Sink, SinkSettings
 from sidecar.tools.sample_file import read_chunks
 
-_PLAIN = BulkFraming('{"create":{"_id":"', '"}}\n')
-"""Where nothing is delivered, documents are made ready for Elasticsearch."""
+_DEFAULT_FRAMING = BulkFraming('{"create":{"_id":"', '"}}\n')
+"""Without a sink, documents are encoded for the bulk API of Elasticsearch."""
 
 
 class BenchResult(msgspec.Struct):
-    """What was measured. `rooms` are CPU seconds by room, in the order of a line's way; `wall_s` is all the time."""
+    """The result of a measurement."""
 
     lines: int = 0
     bytes: int = 0
     unparsed: int = 0
-    at_a_stroke: int = 0
+    in_one_pass: int = 0
+    """Lines that were parsed in one pass over their chunk, which is faster than line by line."""
+
     stored: int = 0
+    """Documents that the sink stored."""
+
     wall_s: float = 0.0
-    rooms: dict[str, float] = {}
+    """Duration of the measurement."""
+
+    stages: dict[str, float] = {}
+    """CPU seconds of each stage, in the order in which a line passes them."""
 
 
 class BenchRun:
-    """Ships a file again and again, as a new one each time. Without a `sink` documents are made and thrown away."""
+    """Ships a file repeatedly, each time as a new file. Without a `sink` the documents are built and discarded."""
 
     def __init__(
         self, pipeline: PipelineSettings, environ: Mapping[str, str], sink: SinkSettings | None = None
     ) -> None:
-        self._rooms = build_stages(pipeline, SystemClock(), "this-host", environ)
+        self._stages = build_stages(pipeline, SystemClock(), "this-host", environ)
         self._settings = sink
         self._sink = registry.create_sink(sink) if sink else None
         self._envelope = _framing_of(self._sink)
@@ -55,24 +62,24 @@ class BenchRun:
         self.figures = BenchResult()
 
     def run(self, file: Path, seconds: float) -> BenchResult:
-        """Continue until so many seconds are over; the file is shipped once at least.
+        """Ship the file for at least this many seconds, at least once, and return the result.
 
-        Raises `ConfigurationError` if there is nothing in the file, `DeliveryError` if the sink does not take all.
+        Raise `ConfigurationError` if the file contains no line, `DeliveryError` if a document was not stored.
         """
-        began = time.monotonic()
-        with self._opened():
+        started_at = time.monotonic()
+        with self._open_sink():
             while not self.figures.wall_s or self.figures.wall_s < seconds:
                 before = self.figures.lines
-                self._once(file)
+                self._run_once(file)
                 if self.figures.lines == before:
                     raise ConfigurationError(
-                        "there is no line in it", location=str(file), hint="name a file with log lines"
+                        "contains no line", location=str(file), hint="choose a file with log lines"
                     )
-                self.figures.wall_s = time.monotonic() - began
+                self.figures.wall_s = time.monotonic() - started_at
         return self.figures
 
     @contextmanager
-    def _opened(self) -> Iterator[None]:
+    def _open_sink(self) -> Iterator[None]:
         sink = self._sink
         if sink is None:
             yield
@@ -83,23 +90,23 @@ class BenchRun:
             sink.open()
             yield
 
-    def _once(self, file: Path) -> None:
-        clock = _Laps(self.figures.rooms)
-        for chunk in read_chunks(file, self._rooms.reader):
+    def _run_once(self, file: Path) -> None:
+        clock = _Laps(self.figures.stages)
+        for chunk in read_chunks(file, self._stages.reader):
             clock.lap("read")
-            self._through(chunk, clock)
+            self._process(chunk, clock)
         self._deliver(clock)
 
-    def _through(self, chunk: Chunk, clock: _Laps) -> None:
-        rooms, figures = self._rooms, self.figures
-        lines = rooms.framing.frame(chunk)
+    def _process(self, chunk: Chunk, clock: _Laps) -> None:
+        stages, figures = self._stages, self.figures
+        lines = stages.framing.frame(chunk)
         clock.lap("decode")
-        records = rooms.parser.parse(lines)
+        records = stages.parser.parse(lines)
         clock.lap("parse")
-        for step in rooms.steps:
+        for step in stages.steps:
             records = step.run(records)
             clock.lap(step.name)
-        documents = rooms.finisher.build(records)
+        documents = stages.finisher.build(records)
         clock.lap("transforms")
         if self._envelope:
             documents = EncodedDocuments.from_documents(documents, self._envelope)
@@ -107,7 +114,7 @@ class BenchRun:
         figures.lines += lines.count
         figures.bytes += chunk.end - chunk.offset
         figures.unparsed += len(records.errors)
-        figures.at_a_stroke += lines.count if records.root_names is not None else 0
+        figures.in_one_pass += lines.count if records.root_names is not None else 0
         self._batch.append(documents)
         self._size += len(chunk.data)
         if self._settings is None or self._size >= self._settings.batch_bytes:
@@ -118,24 +125,24 @@ class BenchRun:
         if self._sink is None or not parts:
             return
         batch = Batch(parts)
-        verdict = self._sink.write(batch)
+        result = self._sink.write(batch)
         clock.lap("deliver")
-        if len(verdict.stored) != len(batch):
-            first = verdict.error or next((Retryable(each.reason) for each in verdict.rejected), None)
-            missing = f"{len(batch) - len(verdict.stored)} of {len(batch)} documents were not taken"
-            raise Retryable(f"{missing}: {first.message if first else 'the sink does not say why'}")
+        if len(result.stored) != len(batch):
+            error = result.error or next((Retryable(each.reason) for each in result.rejected), None)
+            missing = f"{len(batch) - len(result.stored)} of {len(batch)} documents were not stored"
+            raise Retryable(f"{missing}: {error.message if error else 'the sink gave no reason'}")
         self.figures.stored += len(batch)
 
 
 class _Laps:
-    """CPU time of this thread, by what it did last."""
+    """Adds up the CPU time of this thread by stage."""
 
     def __init__(self, into: dict[str, float]) -> None:
         self._into = into
         self._at = time.thread_time()
 
     def lap(self, name: str) -> None:
-        """What was done since the last lap has this name."""
+        """Add the CPU time since the last call to the stage with this name."""
         now = time.thread_time()
         self._into[name] = self._into.get(name, 0.0) + now - self._at
         self._at = now
@@ -143,5 +150,5 @@ class _Laps:
 
 def _framing_of(sink: Sink | None) -> BulkFraming | None:
     if sink is None:
-        return _PLAIN
+        return _DEFAULT_FRAMING
     return sink.envelope if isinstance(sink, BulkEncodingSink) else None

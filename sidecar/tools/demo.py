@@ -1,6 +1,6 @@
-"""The demonstration: an application that rotates its log, a sidecar that is killed in the middle, and the balance.
+"""The demonstration: an application that rotates its log, a sidecar that is killed and restarted, and the balance.
 
-Everything is real: two processes, files in a separate folder, `kill -9`, and SQLite as the destination.
+It runs real processes, log files in a separate folder, `kill -9`, and SQLite as the sink.
 """
 
 from __future__ import annotations
@@ -33,21 +33,28 @@ class DemoStatus:
     written: int
     stored: int
     files: int
-    happening: str
+    activity: str
 
 
 @dataclass(frozen=True, slots=True)
 class DemoResult:
-    """How it ended: lines written, lines stored, lines missing, lines stored more than once."""
+    """The balance of the demonstration."""
 
     written: int
+    """Lines that the application wrote."""
+
     stored: int
+    """Documents that the database holds."""
+
     lost: int
+    """Lines without a document."""
+
     twice: int
+    """Documents beyond the first of their line."""
 
     @property
     def is_good(self) -> bool:
-        """Every line is stored, and stored once."""
+        """Whether every line is stored exactly once."""
         return self.written == self.stored and not self.lost and not self.twice
 
 
@@ -55,7 +62,7 @@ Show = Callable[[DemoStatus], None]
 
 
 def demo_application(folder: Path, lines: int = LINES, per_second: int = _PER_SECOND) -> None:
-    """Writes numbered JSON lines into `folder/app.log` and rotates it by rename, as logrotate does."""
+    """Write numbered JSON lines into `folder/app.log`, and rotate it by rename as logrotate does."""
     path = folder / "app.log"
     log = path.open("a", encoding="utf-8")
     began = time.monotonic()
@@ -73,7 +80,7 @@ def demo_application(folder: Path, lines: int = LINES, per_second: int = _PER_SE
 
 
 def run_demo(folder: Path, show: Show, lines: int = LINES) -> DemoResult:
-    """The whole demonstration in `folder`; takes some fifteen seconds."""
+    """Run the demonstration in `folder`, which takes about fifteen seconds."""
     logs = folder / "log"
     logs.mkdir(parents=True)
     with _start_sidecar(folder, "sidecar") as first, _start_sidecar(folder, "application", str(lines)) as app:
@@ -90,35 +97,37 @@ def run_demo(folder: Path, show: Show, lines: int = LINES) -> DemoResult:
         with _start_sidecar(folder, "sidecar") as second:
             stage.wait(
                 lambda: app.poll() is not None and stored(folder) > before,
-                "a new sidecar takes up where the killed one was settled",
+                "a new sidecar continues from the last checkpoint of the killed one",
             )
             second.send_signal(signal.SIGTERM)
-            stage.wait(lambda: second.poll() is not None, "SIGTERM: it reads to the end and delivers")
+            stage.wait(
+                lambda: second.poll() is not None, "SIGTERM: the sidecar reads the files to their end and delivers"
+            )
         stage.wait(lambda: True, "done")
-    return _ending(folder, logs)
+    return _count_result(folder, logs)
 
 
 class _DemoRun:
-    """Looks at the files and the database while something is going on."""
+    """Shows the counts of the files and of the database until the next step can begin."""
 
     def __init__(self, folder: Path, logs: Path, show: Show) -> None:
         self.written = 0
         self._folder, self._logs, self._show = folder, logs, show
 
-    def wait(self, is_over: Callable[[], bool], happening: str) -> None:
+    def wait(self, is_done: Callable[[], bool], activity: str) -> None:
         give_up_at = time.monotonic() + _GIVE_UP_AFTER_S
         while True:
             files = list(self._logs.iterdir())
             self.written = sum(_count(path) for path in files)
-            self._show(DemoStatus(self.written, stored(self._folder), len(files), happening))
-            if is_over() or time.monotonic() > give_up_at:
+            self._show(DemoStatus(self.written, stored(self._folder), len(files), activity))
+            if is_done() or time.monotonic() > give_up_at:
                 return
             time.sleep(0.2)
 
 
 @contextmanager
 def _start_sidecar(folder: Path, what: str, *arguments: str) -> Iterator[subprocess.Popen[bytes]]:
-    """A process of the demonstration, ended with it."""
+    """Start a process of the demonstration, and kill it when the block ends."""
     commands = {
         "application": [sys.executable, "-m", "sidecar.tools.demo", str(folder / "log"), *arguments],
         "sidecar": [
@@ -127,8 +136,8 @@ def _start_sidecar(folder: Path, what: str, *arguments: str) -> Iterator[subproc
         ],
     }  # fmt: skip
     environ = {name: value for name, value in os.environ.items() if not name.startswith("SIDECAR_")}
-    with (folder / f"{what}.log").open("ab") as own_log:
-        process = subprocess.Popen(commands[what], stdout=own_log, stderr=own_log, env=environ)
+    with (folder / f"{what}.log").open("ab") as output:
+        process = subprocess.Popen(commands[what], stdout=output, stderr=output, env=environ)
         try:
             yield process
         finally:
@@ -144,7 +153,7 @@ def _count(path: Path) -> int:
 
 
 def stored(folder: Path) -> int:
-    """How many documents the database holds now."""
+    """Return the number of documents in the database; 0 while there is no database."""
     try:
         with closing(sqlite3.connect(f"file:{folder}/logs.db?mode=ro", uri=True)) as db:
             (number,) = db.execute("SELECT count(*) FROM logs").fetchone()
@@ -153,11 +162,12 @@ def stored(folder: Path) -> int:
         return 0
 
 
-def _ending(folder: Path, logs: Path) -> DemoResult:
+def _count_result(folder: Path, logs: Path) -> DemoResult:
     written = [json.loads(line)["number"] for path in logs.iterdir() for line in path.read_bytes().splitlines()]
     with closing(sqlite3.connect(f"file:{folder}/logs.db?mode=ro", uri=True)) as db:
-        found = [row[0] for row in db.execute("SELECT json_extract(document, '$.number') FROM logs")]
-    return DemoResult(len(written), len(found), len(set(written) - set(found)), len(found) - len(set(found)))
+        numbers = [row[0] for row in db.execute("SELECT json_extract(document, '$.number') FROM logs")]
+    stored_once = set(numbers)
+    return DemoResult(len(written), len(numbers), len(set(written) - stored_once), len(numbers) - len(stored_once))
 
 
 if __name__ == "__main__":

@@ -1,8 +1,8 @@
-"""Proposes how to read a file: the parser, the preset for events of several lines, and the field of the time.
+"""Proposes settings for a file: the parser, the preset for multiline events, and the field with the timestamp.
 
-Every parser that needs no options is tried on the first lines of the file, alone and with each preset of whose
-language there is a sign; the one that reads the largest part of the events wins, and where several read as much, the
-one that asks for most. What it cannot read is given to the others.
+Every parser that needs no options is tried on the first lines of the file, alone and with the preset of each language
+whose typical lines occur. The parser that parses most events wins; among equals, the one with the strictest format.
+The events that it cannot parse are tried with the other parsers.
 """
 
 from __future__ import annotations
@@ -17,7 +17,6 @@ import msgspec
 
 from sidecar.config.pipeline import PipelineSettings
 from sidecar.decode.framing import Framer
-from sidecar.decode.presets import PRESETS
 from sidecar.decode.settings import MultilineSettings
 from sidecar.lib.charset import UTF_8, from_bom
 from sidecar.lib.clock import Clock
@@ -25,28 +24,27 @@ from sidecar.model.file import Generation
 from sidecar.model.lines import Chunk, LineBatch
 from sidecar.model.records import RecordBatch
 from sidecar.parse import registry
-from sidecar.parse.settings import BUILT_IN, JOINING, TimestampSettings
+from sidecar.parse.settings import JOINING, TimestampSettings
 from sidecar.parse.time.timestamps import Timestamps
 from sidecar.tools.explain import flatten
 
-_LEAST = 0.02
-"""The part of the events that a parser has to read to be proposed, alone or together with others."""
-_LEAST_PAIRS = 0.2
-"""The same for logfmt, which is in many a sentence."""
-_LEAST_DATED = 0.4
-"""The part of the lines that has to begin with a time for a pattern to be proposed that says so."""
-_MOST = 0.5
-"""The part of what is in containers' files that a parser has to read to be proposed for all of it; and the part of
-the values of a field that has to be a time."""
-_SEVERAL = 4
-"""No more parsers are proposed for one file, `plain` not counted."""
-_EXACT = (
+_MIN_SHARE = 0.02
+"""A parser is proposed only if it parses at least this share of the events."""
+_MIN_LOGFMT_SHARE = 0.2
+"""The minimum share for logfmt. It is higher because a `key=value` pair also occurs in ordinary sentences."""
+_MIN_TIMED_SHARE = 0.4
+"""A pattern that begins with a timestamp is proposed only if it matches at least this share of the lines."""
+_MAJORITY = 0.5
+"""Minimum share of the messages in a container log that their parser must parse, and share of the values of a field
+that must be timestamps, to be proposed."""
+_MAX_PARSERS = 4
+"""Maximum number of parsers that are proposed for one file, without `plain`."""
+PARSERS = (
     "cri", "docker", "json", "nginx", "apache", "nginx_error", "apache_error", "klog", "mysql_slow", "postgresql",
     "mysql", "java_gc", "log4j", "python", "syslog", "logfmt",
 )  # fmt: skip
-"""Those without options, the ones that ask for most first."""
-_OWN_PRESETS = frozenset(JOINING.values())
-_SIGNS = {
+"""Parsers that need no options, in the order in which they are tried: the strictest format first."""
+LANGUAGE_PATTERNS = {
     "java": rb"^[ \t]+at [\w$.<>/@]+\((?:[\w$]+\.(?:java|kt|scala|groovy):\d+|Native Method|Unknown Source)\)",
     "python": rb"^[ +|]*(?:Exception Group )?Traceback \(most recent call last\):\r?$",
     "go": rb"^goroutine \d+ \[|^panic: |^fatal error: ",
@@ -57,18 +55,19 @@ _SIGNS = {
     "rust": rb"^thread '[^'\n]*' [^\n]*panicked at |^note: run with `RUST_BACKTRACE",
     "postgresql": rb"(?:DETAIL|HINT|QUERY|CONTEXT|LOCATION|STATEMENT):  ",
 }
-"""A line that only programs in this language write where they write several for one event, by preset. None takes
-longer than a line is long, whatever is in it."""
-_PRINTED = re.compile(rb"^\{[ \t]*\r?$", re.MULTILINE)
-_OVER_LINES = {"continuation": r"^[\s}]"}
-"""Joins JSON objects that are printed over several lines, and leaves lines of text between them alone."""
+"""By preset: a pattern for lines that only programs of this language write, as part of a multiline event. The time of
+each match is linear in the length of the line, whatever it contains."""
+_PRINTED_JSON = re.compile(rb"^\{[ \t]*\r?$", re.MULTILINE)
+_PRINTED_JSON_MULTILINE = {"continuation": r"^[\s}]"}
+"""Joins the lines of pretty-printed JSON objects, but not the lines of text between them."""
 
-Joining = str | dict[str, Any] | None
-_NEED_OPTIONS = ("regex", "grok", "dissect", "csv", "plain")
+Multiline = str | dict[str, Any] | None
+"""The setting `multiline` of a pipeline: a preset, options, or None."""
+
 _DELIMITERS = ",;\t|"
-_LONGEST_EVENT = 1 << 20
-_EARLIEST = "1990"
-_AHEAD_S = 86400.0
+_MAX_EVENT_BYTES = 1 << 20
+_MIN_YEAR = "1990"
+_MAX_AHEAD_S = 86400.0
 _TIME_NAMES = re.compile(r"time|date|stamp|_at$|^@?(?:ts|t|at|when)$", re.IGNORECASE)
 _FORMATS = (
     "iso8601", "epoch", "common_log", "%Y/%m/%d %H:%M:%S", "%Y/%m/%d %H:%M:%S.%f", "%d.%m.%Y %H:%M:%S",
@@ -83,22 +82,23 @@ _DATES = (
     (r"\d\d-[A-Z][a-z]{2}-\d{4}", f" {_CLOCK}", ("%d-%b-%Y %H:%M:%S", "%d-%b-%Y %H:%M:%S.%f")),
     (r"\d\d [A-Z][a-z]{2} \d{4}", f" {_CLOCK}", ("%d %b %Y %H:%M:%S", "%d %b %Y %H:%M:%S.%f")),
 )
-"""Times with which lines begin in logs that no parser knows: the day, the rest, and their formats."""
+"""Timestamps at the beginning of lines that no parser can parse: patterns of date and time, and their formats."""
 _LEVELS = (
     r"(?:\[?(?P<level>(?i:trace|debug|info|notice|warn|warning|error|err|critical|crit|fatal|severe))\]?:?[ \t]+)?"
 )
 
 
 class Proposal(msgspec.Struct, frozen=True):
-    """What a pipeline could say, and the part of the sample's events that it reads: 0 ≤ `confidence` ≤ 1."""
+    """Proposed settings of a pipeline."""
 
     pipeline: dict[str, Any]
     confidence: float
+    """Share of the events in the sample that its parsers can parse, from 0 to 1."""
 
 
 class _Try(msgspec.Struct, frozen=True):
     parser: Any
-    preset: Joining
+    preset: Multiline
     records: RecordBatch
 
     @property
@@ -111,49 +111,48 @@ class _Try(msgspec.Struct, frozen=True):
 
 
 def propose(data: bytes, clock: Clock) -> Proposal:
-    """What fits the whole lines of this sample, of which there is one at least; in UTF-8, or UTF-16 with its mark."""
+    """Return settings that fit this sample, which has at least one complete line, in UTF-8 or UTF-16 with a BOM."""
     if from_bom(data) != UTF_8:
-        found = propose(data.decode("utf-16", "replace").encode(), clock)
-        return Proposal({"encoding": "utf-16", **found.pipeline}, found.confidence)
+        proposal = propose(data.decode("utf-16", "replace").encode(), clock)
+        return Proposal({"encoding": "utf-16", **proposal.pipeline}, proposal.confidence)
     return _propose_for(data, clock)
 
 
 def _propose_for(data: bytes, clock: Clock) -> Proposal:
-    found = _best(data, clock)
-    if found is None:
-        return _detect_times(data, clock) or Proposal(_unread(data), 0.0)
+    best = _find_best(data, clock)
+    if best is None:
+        return _propose_pattern(data, clock) or Proposal(_propose_plain(data), 0.0)
     pipeline: dict[str, Any] = {}
-    if found.preset and JOINING.get(_name(found.parser)) != found.preset:
-        pipeline["multiline"] = found.preset
-    others, left = _others(found, clock)
-    parsers = [_unwrap(found, clock), *others, *(["plain"] if left else [])]
+    if best.preset and JOINING.get(_name(best.parser)) != best.preset:
+        pipeline["multiline"] = best.preset
+    others, unparsed = _find_other_parsers(best, clock)
+    parsers = [_parser_with_content(best, clock), *others, *(["plain"] if unparsed else [])]
     pipeline["parser"] = parsers[0] if len(parsers) == 1 else parsers
-    if time := _time(found.records, clock):
+    if time := _detect_time_field(best.records, clock):
         pipeline["timestamp"] = time
-    return Proposal(pipeline, 1 - left / found.records.lines.count)
+    return Proposal(pipeline, 1 - unparsed / best.records.lines.count)
 
 
-def _detect_times(data: bytes, clock: Clock) -> Proposal | None:
-    """For a file whose lines begin with a time, followed by a custom form: the time, the level if there is one,
-    and the rest.
+def _propose_pattern(data: bytes, clock: Clock) -> Proposal | None:
+    """Return a `regex` parser for a file whose lines begin with a timestamp, followed by a level (optional) and text.
 
-    Where not every line does, the time is where an event begins, unless there are signs of a language.
+    If some lines have no timestamp, an event begins at each timestamp, unless typical lines of a language occur.
     """
     for day, rest, formats in _DATES:
         time = rf"\[?(?P<time>{day}{rest})\]?[ \t]*"
-        tried = _try_formats(_pattern(time + _LEVELS), None, _lines(data, None), clock)
-        if tried.share < _LEAST_DATED:
+        tried = _try_parser(_regex_parser(time + _LEVELS), None, _frame(data, None), clock)
+        if tried.share < _MIN_TIMED_SHARE:
             continue
         if tried.share < 1:
-            preset: Joining = _unread(data).get("multiline", {"start": rf"^\[?{day}"})
-            tried = _try_formats(_pattern(f"(?s){time}{_LEVELS}"), preset, _lines(data, preset), clock)
+            preset: Multiline = _propose_plain(data).get("multiline", {"start": rf"^\[?{day}"})
+            tried = _try_parser(_regex_parser(f"(?s){time}{_LEVELS}"), preset, _frame(data, preset), clock)
         rows = _rows(tried.records)
         values = [row["time"] for row in rows]
-        read = [form for form in formats if _hits(values, form, clock)]
+        read = [form for form in formats if _count_times(values, form, clock)]
         if not read:
             continue
         several = "(?s)" if tried.preset else ""
-        parser = _pattern(several + time + (_LEVELS if any("level" in row for row in rows) else ""))
+        parser = _regex_parser(several + time + (_LEVELS if any("level" in row for row in rows) else ""))
         pipeline: dict[str, Any] = {"multiline": tried.preset} if tried.preset else {}
         pipeline["parser"] = [parser, "plain"] if tried.records.errors else parser
         pipeline["timestamp"] = {"field": "time", **({} if read == ["iso8601"] else {"formats": read})}
@@ -161,100 +160,102 @@ def _detect_times(data: bytes, clock: Clock) -> Proposal | None:
     return None
 
 
-def _pattern(before: str) -> dict[str, str]:
+def _regex_parser(before: str) -> dict[str, str]:
     return {"type": "regex", "pattern": f"{before}(?P<message>.*)"}
 
 
-def _unread(data: bytes) -> dict[str, Any]:
-    """For a file that no parser reads: plain text, with what joins most lines."""
-    joined = {preset: lines.count for preset, lines in _groupings(data) if isinstance(preset, str)}
-    return {"parser": "plain", **({"multiline": min(joined, key=lambda name: joined[name])} if joined else {})}
+def _propose_plain(data: bytes) -> dict[str, Any]:
+    """Return `plain` for a file that no parser can parse, with the preset that joins most lines."""
+    counts = {preset: lines.count for preset, lines in _groupings(data) if isinstance(preset, str)}
+    return {"parser": "plain", **({"multiline": min(counts, key=lambda name: counts[name])} if counts else {})}
 
 
 def _name(parser: Any) -> str:
     return str(parser["type"] if isinstance(parser, dict) else parser)
 
 
-def _best(data: bytes, clock: Clock) -> _Try | None:
-    """The first one that reads most, with as few presets as do it."""
+def _find_best(data: bytes, clock: Clock) -> _Try | None:
+    """Return the first attempt that parses the largest share of the events; without a preset if that is enough."""
     best: _Try | None = None
     for preset, lines in _groupings(data):
-        for parser in (*_EXACT, *_csv(lines)):
-            own = JOINING.get(_name(parser))
-            if own is not None and preset is not None:
+        for parser in (*PARSERS, *_csv_candidates(lines)):
+            implied = JOINING.get(_name(parser))
+            if implied is not None and preset is not None:
                 continue
-            tried = _try_formats(parser, own or preset, lines if own is None else _lines(data, own), clock)
-            if _is_meant(tried, lines.count) and (best is None or tried.share > best.share):
+            tried = _try_parser(parser, implied or preset, lines if implied is None else _frame(data, implied), clock)
+            if _reads_enough(tried, lines.count) and (best is None or tried.share > best.share):
                 best = tried
         if best is not None and best.share == 1:
             break
     return best
 
 
-def _is_meant(tried: _Try, count: int) -> bool:
-    """Return whether it reads more events than by chance; most lines of logfmt have several pairs."""
+def _reads_enough(tried: _Try, count: int) -> bool:
+    """Return whether it parses more events than by chance; in logfmt most lines must have several pairs."""
     if tried.parser != "logfmt":
-        return tried.read >= max(1, _LEAST * count)
+        return tried.read >= max(1, _MIN_SHARE * count)
     rows = _rows(tried.records)
-    return len(rows) >= max(1, _LEAST_PAIRS * count) and 2 * sum(len(row) > 1 for row in rows) >= len(rows)
+    return len(rows) >= max(1, _MIN_LOGFMT_SHARE * count) and 2 * sum(len(row) > 1 for row in rows) >= len(rows)
 
 
-def _groupings(data: bytes) -> Iterator[tuple[Joining, LineBatch]]:
-    """The lines as they are, and as each joins them of which there is a sign, the one with most signs first."""
-    single = _lines(data, None)
+def _groupings(data: bytes) -> Iterator[tuple[Multiline, LineBatch]]:
+    """Yield the single lines, then the events of each preset whose typical lines occur, the most frequent first."""
+    single = _frame(data, None)
     yield None, single
-    signs = {name: len(re.findall(sign, data, re.MULTILINE)) for name, sign in _SIGNS.items()}
-    likely = sorted((name for name in signs if signs[name]), key=lambda name: -signs[name])
-    presets: list[Joining] = [*likely, "indent", *([_OVER_LINES] if _PRINTED.search(data) else [])]
+    counts = {name: len(re.findall(line, data, re.MULTILINE)) for name, line in LANGUAGE_PATTERNS.items()}
+    likely = sorted((name for name in counts if counts[name]), key=lambda name: -counts[name])
+    presets: list[Multiline] = [*likely, "indent", *([_PRINTED_JSON_MULTILINE] if _PRINTED_JSON.search(data) else [])]
     for preset in presets:
-        joined = _lines(data, preset)
+        joined = _frame(data, preset)
         if joined.count < single.count:
             yield preset, joined
 
 
-def _lines(data: bytes, preset: Joining) -> LineBatch:
+def _frame(data: bytes, preset: Multiline) -> LineBatch:
     generation = Generation(0, "sample", "/sample.log", 0.0)
     if preset is None:
         return Framer().frame(Chunk(generation, 0, data, len(data)))
-    wanted = MultilineSettings(preset=preset) if isinstance(preset, str) else MultilineSettings(**preset)
-    found = wanted.make_grouper(_LONGEST_EVENT).split_events(data, closed=True)
-    return Framer().frame(Chunk(generation, 0, data, len(data), event_starts=found.starts, split_events=found.split))
+    settings = MultilineSettings(preset=preset) if isinstance(preset, str) else MultilineSettings(**preset)
+    events = settings.make_grouper(_MAX_EVENT_BYTES).split_events(data, closed=True)
+    return Framer().frame(
+        Chunk(generation, 0, data, len(data), event_starts=events.starts, split_events=events.split)
+    )
 
 
-def _try_formats(parser: Any, preset: Joining, lines: LineBatch, clock: Clock) -> _Try:
-    wanted = PipelineSettings(paths=("-",), parser=(parser,))
-    made = registry.create_parser(wanted.parser, TimestampSettings(), frozenset(), clock)
-    return _Try(parser, preset, made.parse(lines))
+def _try_parser(parser: Any, preset: Multiline, lines: LineBatch, clock: Clock) -> _Try:
+    settings = PipelineSettings(paths=("-",), parser=(parser,))
+    instance = registry.create_parser(settings.parser, TimestampSettings(), frozenset(), clock)
+    return _Try(parser, preset, instance.parse(lines))
 
 
-def _others(first: _Try, clock: Clock) -> tuple[list[str], int]:
-    """The parsers of what the first one cannot read, the one that reads most of it first; and how much is left."""
-    found: list[str] = []
+def _find_other_parsers(first: _Try, clock: Clock) -> tuple[list[str], int]:
+    """Return parsers for the events that the first one cannot parse, and how many events none of them can parse."""
+    parsers: list[str] = []
     count, records = first.records.lines.count, first.records
-    while records.errors and len(found) < _SEVERAL - 1:
-        rest = records.lines.select(sorted(records.errors))
-        tries = [_try_formats(name, first.preset, rest, clock) for name in _EXACT if name not in JOINING]
-        enough = [tried for tried in tries if _is_meant(tried, count)]
+    while records.errors and len(parsers) < _MAX_PARSERS - 1:
+        unparsed = records.lines.select(sorted(records.errors))
+        tries = [_try_parser(name, first.preset, unparsed, clock) for name in PARSERS if name not in JOINING]
+        enough = [tried for tried in tries if _reads_enough(tried, count)]
         if not enough:
             break
         best = max(enough, key=lambda tried: tried.read)
-        found.append(str(best.parser))
+        parsers.append(str(best.parser))
         records = best.records
-    return found, len(records.errors)
+    return parsers, len(records.errors)
 
 
-def _unwrap(found: _Try, clock: Clock) -> Any:
-    """The parser; one of containers' files with the one for what is in them, if most of that can be read."""
-    if found.parser not in ("cri", "docker"):
-        return found.parser
-    messages = [flatten(f"{{{body}}}").get("message") for body in found.records.bodies]
+def _parser_with_content(best: _Try, clock: Clock) -> Any:
+    """Return the parser; that of a container log with a parser for its messages, if that parses most of them."""
+    if best.parser not in ("cri", "docker"):
+        return best.parser
+    messages = [flatten(f"{{{body}}}").get("message") for body in best.records.bodies]
     texts = [text.partition("\n")[0] for text in messages if isinstance(text, str) and text]
-    inner = _best("".join(f"{text}\n" for text in texts).encode(errors="replace"), clock) if texts else None
-    return {"type": found.parser, "content": inner.parser} if inner and inner.share >= _MOST else found.parser
+    inner = _find_best("".join(f"{text}\n" for text in texts).encode(errors="replace"), clock) if texts else None
+    return {"type": best.parser, "content": inner.parser} if inner and inner.share >= _MAJORITY else best.parser
 
 
-def _csv(lines: LineBatch) -> list[dict[str, Any]]:
-    """CSV with the columns that the first line names, or numbered ones, if all lines have as many values."""
+def _csv_candidates(lines: LineBatch) -> list[dict[str, Any]]:
+    """Return CSV, if all lines have the same number of values; the first line names the columns if it can."""
     for delimiter in _DELIMITERS:
         try:
             rows = list(csv.reader(lines.texts, delimiter=delimiter, strict=True))
@@ -262,7 +263,7 @@ def _csv(lines: LineBatch) -> list[dict[str, Any]]:
             continue
         widths = set(map(len, rows))
         if any(value.startswith(" ") for row in rows for value in row):
-            continue  # it is a sentence, in which a blank follows the comma
+            continue  # a sentence: a space follows the comma
         if len(widths) == 1 and (width := widths.pop()) > 2 and len(rows) > 1:
             names = rows[0]
             titled = len(set(names)) == width and all(re.fullmatch(r"[A-Za-z_][\w-]*", name) for name in names)
@@ -272,8 +273,8 @@ def _csv(lines: LineBatch) -> list[dict[str, Any]]:
     return []
 
 
-def _time(records: RecordBatch, clock: Clock) -> dict[str, Any] | None:
-    """Return the field of the time, if the parser has not found it by itself in most of the events it could read."""
+def _detect_time_field(records: RecordBatch, clock: Clock) -> dict[str, Any] | None:
+    """Return the field with the timestamp, or None if the parser finds it by itself in most of the events."""
     good = [index for index in range(len(records.starts)) if index not in records.errors]
     if sum(1 for index in good if records.times[index]) * 2 > len(good):
         return None
@@ -282,34 +283,27 @@ def _time(records: RecordBatch, clock: Clock) -> dict[str, Any] | None:
     likely = [path for path in names if _TIME_NAMES.search(path.rpartition(".")[2])]
     for path in likely:
         values = [row[path] for row in rows if isinstance(row.get(path), str | int | float)]
-        if form := _format(values, clock):
+        if form := _detect_format(values, clock):
             known = form in ("iso8601", "epoch")
             return {"field": path, **({} if known else {"formats": [form]})}
     return None
 
 
 def _rows(records: RecordBatch) -> list[dict[str, Any]]:
-    """The values by path of each record that could be read."""
+    """Return the values by path of each parsed record."""
     bodies = [body for index, body in enumerate(records.bodies) if index not in records.errors]
     return [flatten(f"{{{body}}}") for body in bodies]
 
 
-def _format(values: Sequence[Any], clock: Clock) -> str | None:
-    """The first format that reads most of the values as times that a log may have, if that is the larger part."""
-    hits = {form: _hits(values, form, clock) for form in _FORMATS}
+def _detect_format(values: Sequence[Any], clock: Clock) -> str | None:
+    """Return the format that reads most of the values as plausible timestamps; None if it reads less than half."""
+    hits = {form: _count_times(values, form, clock) for form in _FORMATS}
     best = max(hits, key=lambda form: hits[form])
-    return best if hits[best] > _MOST * len(values) else None
+    return best if hits[best] > _MAJORITY * len(values) else None
 
 
-def _hits(values: Sequence[Any], form: str, clock: Clock) -> int:
-    """How many of the values this format reads as times that a log may have."""
-    latest = str(datetime.fromtimestamp(clock.now() + _AHEAD_S, UTC).year)
+def _count_times(values: Sequence[Any], form: str, clock: Clock) -> int:
+    """Return how many of the values this format reads as timestamps from 1990 until tomorrow."""
+    latest = str(datetime.fromtimestamp(clock.now() + _MAX_AHEAD_S, UTC).year)
     read = Timestamps((form,), "UTC", clock).read
-    return sum(1 for value in values if _EARLIEST <= read(value)[:4] <= latest)
-
-
-def untried() -> frozenset[str]:
-    """The parsers and presets that detection knows nothing of; none, as a test sees to."""
-    return (frozenset(BUILT_IN) - {*_EXACT, *_NEED_OPTIONS}) | (
-        frozenset(PRESETS) - {*_SIGNS, *_OWN_PRESETS, "indent"}
-    )
+    return sum(1 for value in values if _MIN_YEAR <= read(value)[:4] <= latest)

@@ -1,4 +1,4 @@
-"""What the sidecar would make of sample lines: the rooms without a file to follow, a state or a network."""
+"""Explains what the sidecar would do with sample lines: runs the stages without a tracked file, state or network."""
 
 from __future__ import annotations
 
@@ -25,62 +25,81 @@ from sidecar.tools.parser_stats import ParserProbe
 
 @dataclass(frozen=True, slots=True)
 class ExplainedEvent:
-    """What would become of one line or event: `outcome` is "document", "skipped" or "filtered".
-
-    `offset` and `end` are byte offsets in the sample; `lines` is how many lines the event was made of, `parser` which
-    one took it ("" for none). `fields` are the paths of the document's fields with their JSON types, `redacted` those
-    of which something was taken out. `target` says for each sink where the document would go.
-    """
+    """The result for one line or event."""
 
     offset: int
+    """Byte offset of its beginning in the sample."""
+
     end: int
+    """Byte offset after it."""
+
     line: str
+    """Its text; "" if it was skipped."""
+
     outcome: str
+    """`document`, `skipped` or `filtered`."""
+
     reason: str = ""
+    """Why it was skipped or filtered; for a document the names of its annotations."""
+
     document: str = ""
+    """The document as JSON."""
+
     id: str = ""
     event_time: str = ""
     error: str = ""
+    """Why no parser could parse it; "" if one did."""
+
     target: Mapping[str, str] | None = None
+    """For each sink, the target of the document."""
+
     lines: int = 1
+    """Number of lines in the event."""
+
     parser: str = ""
+    """The parser that parsed it; "" if none could."""
+
     fields: Mapping[str, str] | None = None
+    """JSON type of each field of the document, by path."""
+
     redacted: Sequence[str] = ()
+    """Paths of the fields that a redaction changed."""
 
 
 def explain(settings: Settings, pipeline: str, path: str, data: bytes, clock: Clock) -> Iterator[ExplainedEvent]:
-    """Each line of `data`, as if it stood at the beginning of the file `path` of this pipeline."""
-    rooms = build_stages(settings.pipelines[pipeline], clock, "this-host", {})
+    """Yield the result for each line of `data`, as if `data` were the content of the file `path` of this pipeline."""
+    stages = build_stages(settings.pipelines[pipeline], clock, "this-host", {})
     generation = Generation(0, pipeline, path, clock.now())
-    lines = rooms.framing.frame(_chunk(settings.pipelines[pipeline], generation, data))
-    records, redacted = _redactions(rooms, lines)
-    takers = dict(zip(lines.starts, ParserProbe(settings.pipelines[pipeline], clock).of(lines), strict=True))
-    documents = rooms.finisher.build(records)
+    lines = stages.framing.frame(_chunk(settings.pipelines[pipeline], generation, data))
+    records, redacted = _redactions(stages, lines)
+    probe = ParserProbe(settings.pipelines[pipeline], clock)
+    parsers = dict(zip(lines.starts, probe.first_matches(lines), strict=True))
+    documents = stages.finisher.build(records)
     targets = {name: _targets(settings, name, Batch([documents])) for name in settings.sinks_of(pipeline)}
-    shown = [ExplainedEvent(gap.start, gap.end, "", "skipped", gap.reason) for gap in lines.skipped]
-    wrote = dict(zip(lines.starts, lines.texts, strict=True))
-    shown += [
-        ExplainedEvent(gap.start, gap.end, wrote[gap.start], "filtered", gap.reason, parser=takers[gap.start],
-                lines=wrote[gap.start].count("\n") + 1)
+    events = [ExplainedEvent(gap.start, gap.end, "", "skipped", gap.reason) for gap in lines.skipped]
+    line_texts = dict(zip(lines.starts, lines.texts, strict=True))
+    events += [
+        ExplainedEvent(gap.start, gap.end, line_texts[gap.start], "filtered", gap.reason, parser=parsers[gap.start],
+                lines=line_texts[gap.start].count("\n") + 1)
         for gap in records.filtered
     ]  # fmt: skip
     texts, ids, times, raw = documents.json_lines(), documents.ids(), documents.timestamps(), records.lines.texts
     layout = lines.ranges()
     for index, start in enumerate(documents.starts):
         end = layout.end_of(start)
-        places = {name: where[index] for name, where in targets.items()}
-        shown.append(
+        target = {name: of_sink[index] for name, of_sink in targets.items()}
+        events.append(
             ExplainedEvent(
                 start, end, raw[index], "document", _annotations(records.lines, index), texts[index], ids[index],
-                times[index], records.errors.get(index, ""), places, raw[index].count("\n") + 1, takers[start],
+                times[index], records.errors.get(index, ""), target, raw[index].count("\n") + 1, parsers[start],
                 {path: _kind(value) for path, value in flatten(texts[index]).items()}, redacted.get(start, ()),
             )
         )  # fmt: skip
-    yield from sorted(shown, key=lambda item: item.offset)
+    yield from sorted(events, key=lambda event: event.offset)
 
 
 def _chunk(pipeline: PipelineSettings, generation: Generation, data: bytes) -> Chunk:
-    """All of the sample, its events as the reader would find them."""
+    """Return the sample as one chunk, divided into events as the reader would do it."""
     charset = lookup(pipeline.encoding).resolve(data)
     chunk = Chunk(
         generation, 0, data, len(data), is_unterminated=not charset.ends_line(data, len(data)), encoding=charset.name
@@ -88,15 +107,15 @@ def _chunk(pipeline: PipelineSettings, generation: Generation, data: bytes) -> C
     grouping = make_grouping(pipeline)
     if grouping is None:
         return chunk
-    found = charset.split_events(grouping, data[: charset.find_last_line_end(data, 0, 0)], 0, closed=True)
-    return replace(chunk, event_starts=found.starts or (0,), split_events=found.split)
+    events = charset.split_events(grouping, data[: charset.find_last_line_end(data, 0, 0)], 0, closed=True)
+    return replace(chunk, event_starts=events.starts or (0,), split_events=events.split)
 
 
-def _redactions(rooms: Stages, lines: LineBatch) -> tuple[RecordBatch, dict[int, list[str]]]:
-    """The records, and by offset the paths of the fields that a redaction has changed."""
+def _redactions(stages: Stages, lines: LineBatch) -> tuple[RecordBatch, dict[int, list[str]]]:
+    """Return the records, and for each offset the paths of the fields that a redaction changed."""
     changed: dict[int, list[str]] = {}
     before: dict[int, str] = {}
-    for stage, records in rooms.stages(lines):
+    for stage, records in stages.stages(lines):
         if stage == "redact":
             for start, body in zip(records.starts, records.bodies, strict=True):
                 if before[start] != body:
@@ -108,21 +127,21 @@ def _redactions(rooms: Stages, lines: LineBatch) -> tuple[RecordBatch, dict[int,
 
 
 def flatten(document: str) -> dict[str, Any]:
-    """The values of a JSON object by dotted path; arrays are values. Empty if it cannot be read."""
+    """Return the values of a JSON object by dotted path; arrays are values. Return {} if it cannot be decoded."""
     try:
-        whole = msgspec.json.decode(document)
+        decoded = msgspec.json.decode(document)
     except (msgspec.MsgspecError, RecursionError):
         return {}
-    found: dict[str, Any] = {}
-    waiting = [("", whole)]
-    while waiting:
-        path, value = waiting.pop()
+    values: dict[str, Any] = {}
+    pending = [("", decoded)]
+    while pending:
+        path, value = pending.pop()
         if isinstance(value, dict) and value:
-            inner = [(f"{path}.{name}" if path else name, each) for name, each in value.items()]
-            waiting += reversed(inner)
+            members = [(f"{path}.{name}" if path else name, each) for name, each in value.items()]
+            pending += reversed(members)
         elif path:
-            found[path] = value
-    return found
+            values[path] = value
+    return values
 
 
 _KINDS = {str: "string", bool: "boolean", int: "integer", float: "number", list: "array", dict: "object"}
@@ -134,11 +153,11 @@ def _kind(value: object) -> str:
 
 def _annotations(lines: LineBatch, index: int) -> str:
     if index in lines.invalid:
-        return "not valid in its encoding: goes to the dead letters"
+        return "not valid in its encoding: becomes a dead letter"
     return ", ".join(lines.annotations.get(index, {}))
 
 
 def _targets(settings: Settings, sink: str, batch: Batch) -> list[str]:
-    """Where each document would go. A sink without a choice has one target for all."""
+    """Return the target of each document. A sink without targets has one destination for all documents."""
     target_of = getattr(registry.create_sink(settings.sinks[sink]), "targets", None)
     return list(target_of(batch)) if target_of else [settings.sinks[sink].destination()] * len(batch)

@@ -1,4 +1,4 @@
-"""Which of a pipeline's parsers takes which line, for people who try their rules; `run` has no need to know."""
+"""Finds out which parser of a pipeline parses which line, and its CPU time, for `explain` and statistics."""
 
 from __future__ import annotations
 
@@ -11,29 +11,32 @@ from sidecar.parse import registry
 
 
 class ParserProbe:
-    """The parsers of a pipeline one by one. `seconds`: CPU time of each so far; `lines`: how many it looked at."""
+    """Runs the parsers of a pipeline one by one."""
 
     def __init__(self, pipeline: PipelineSettings, clock: Clock) -> None:
         self._parsers = [
-            (wanted.type, registry.create_parser([wanted], pipeline.timestamp, frozenset(), clock))
-            for wanted in pipeline.parser
+            (settings.type, registry.create_parser([settings], pipeline.timestamp, frozenset(), clock))
+            for settings in pipeline.parser
         ]
         self.seconds: dict[str, float] = {}
-        self.lines: dict[str, int] = {}
+        """CPU time of each parser so far."""
 
-    def of(self, lines: LineBatch) -> list[str]:
-        """The name of the first parser that can read each line, "" for none."""
+        self.lines: dict[str, int] = {}
+        """Lines that each parser tried so far."""
+
+    def first_matches(self, lines: LineBatch) -> list[str]:
+        """Return for each line the name of the first parser that can parse it, "" if none can."""
         names = [""] * lines.count
-        left = list(range(lines.count))
+        remaining = list(range(lines.count))
         for name, parser in self._parsers:
-            if not left:
+            if not remaining:
                 break
-            began = time.thread_time()
-            errors = parser.parse(lines if len(left) == lines.count else lines.select(left)).errors
-            self.seconds[name] = self.seconds.get(name, 0.0) + time.thread_time() - began
-            self.lines[name] = self.lines.get(name, 0) + len(left)
-            for place, index in enumerate(left):
-                if place not in errors:
+            started_at = time.thread_time()
+            errors = parser.parse(lines if len(remaining) == lines.count else lines.select(remaining)).errors
+            self.seconds[name] = self.seconds.get(name, 0.0) + time.thread_time() - started_at
+            self.lines[name] = self.lines.get(name, 0) + len(remaining)
+            for position, index in enumerate(remaining):
+                if position not in errors:
                     names[index] = name
-            left = [left[place] for place in sorted(errors)]
+            remaining = [remaining[position] for position in sorted(errors)]
         return names

@@ -1,7 +1,7 @@
-"""Sends dead letters again.
+"""Replays dead letters.
 
-Sending again is idempotent: a document goes to the target and under the id that it had, and a letter leaves the state
-only when the sink has stored the document.
+A replay is idempotent: each document is sent with its original target and id, and a dead letter is removed only after
+the sink has stored its document.
 """
 
 from __future__ import annotations
@@ -24,28 +24,35 @@ _BATCH = 500
 
 @dataclass(slots=True)
 class ReplayResult:
-    """How many letters were stored and rejected again, and why the rest was not sent."""
+    """The result of a replay."""
 
     stored: int = 0
+    """Letters whose documents the sink stored; they are removed."""
+
     refused: int = 0
+    """Letters whose documents the sink rejected again; they are kept."""
+
     failed: str = ""
+    """Why the remaining letters were not sent; "" if all were sent."""
 
 
-def replay(store: DeadLetterStore, wanted: DeadLetterFilter, sinks: Mapping[str, Sink], now: float) -> ReplayResult:
-    """Send the letters that match again, each to its sink.
+def replay(
+    store: DeadLetterStore, selection: DeadLetterFilter, sinks: Mapping[str, Sink], now: float
+) -> ReplayResult:
+    """Send the selected letters again, each to its sink.
 
-    Raise `ConfigurationError` when a letter's sink is not in `sinks`.
+    Raise `ConfigurationError` if the sink of a letter is not in `sinks`.
     """
     result = ReplayResult()
-    letters = list(store.list(wanted))
+    letters = list(store.list(selection))
     for name in dict.fromkeys(letter.sink for _, letter in letters):
         if name not in sinks:
             raise ConfigurationError(
                 "there are dead letters for a sink that is not configured", location=name,
-                hint="name the configuration that they were made with, or choose with --sink",
+                hint="pass the configuration that contains this sink with --config, or replay only the dead letters"
+                " of another sink with --sink",
             )  # fmt: skip
-        mine = [(number, letter) for number, letter in letters if letter.sink == name]
-        _replay_to(sinks[name], store, mine, result, now)
+        _replay_to(sinks[name], store, [row for row in letters if row[1].sink == name], result, now)
     return result
 
 
@@ -53,13 +60,16 @@ def _replay_to(
     sink: Sink, store: DeadLetterStore, letters: Sequence[tuple[int, DeadLetter]], result: ReplayResult, now: float
 ) -> None:
     if isinstance(sink, ResumableSink):
-        raise ConfigurationError("cannot take single documents again", location=letters[0][1].sink, hint="purge them")
-    courier = RetryingWriter(sink, threading.Event())
+        raise ConfigurationError(
+            "this sink stores documents only in the order of its files, so dead letters cannot be replayed",
+            location=letters[0][1].sink, hint="purge them with `sidecar dead-letters purge`",
+        )  # fmt: skip
+    writer = RetryingWriter(sink, threading.Event())
     try:
         sink.open()
         for first in range(0, len(letters), _BATCH):
             batch = letters[first : first + _BATCH]
-            rejected = courier.deliver(batch_of([letter for _, letter in batch])).rejected
+            rejected = writer.deliver(batch_of([letter for _, letter in batch])).rejected
             store.record_replay(batch, rejected, now)
             result.refused += len(rejected)
             result.stored += len(batch) - len(rejected)
@@ -72,7 +82,7 @@ def _replay_to(
 
 
 def batch_of(letters: Sequence[DeadLetter]) -> Batch:
-    """A batch that sends these documents to the targets and under the ids that they had."""
+    """Return a batch of the documents of these letters, with their original targets and ids."""
     documents = RenderedDocuments(
         Generation(0, "", "", 0.0),
         [0] * len(letters),

@@ -1,4 +1,4 @@
-"""A file that is read once as it is now, without a state: for `bench`, and for what rules make of a whole file."""
+"""Reads a file once, up to its current end and without a state, for `bench` and for statistics."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ from sidecar.tail.source import open_source
 from sidecar.tail.tracked_file import FileLocation, TrackedFile
 
 
-class _Unwritten:
-    """A ledger that records nothing: no later reader continues where this one was."""
+class _NullJournal:
+    """A file journal that records nothing, because no later reader continues from it."""
 
     def extend(self, number: int, fingerprint: Fingerprint) -> None: ...
 
@@ -32,9 +32,9 @@ class _Unwritten:
 
 
 def read_chunks(file: Path, reader: Reader) -> Iterator[Chunk]:
-    """All of the file in chunks. Raises `ConfigurationError` if it cannot be read."""
-    with _tracked_file(file) as life:
-        cursor = Cursor(life, ORIGIN)
+    """Yield the whole file in chunks. Raise `ConfigurationError` if it cannot be read."""
+    with _track(file) as tracked:
+        cursor = Cursor(tracked, ORIGIN)
         while (chunk := reader.next_chunk(cursor)) is not None:
             cursor.took(chunk)
             cursor.spans.clear()
@@ -42,21 +42,21 @@ def read_chunks(file: Path, reader: Reader) -> Iterator[Chunk]:
 
 
 @contextmanager
-def _tracked_file(file: Path) -> Iterator[TrackedFile]:
-    """The file as a new generation, which ends where it ends now."""
-    folder = os.path.realpath(file.parent)  # the user names it, with the links on its way
+def _track(file: Path) -> Iterator[TrackedFile]:
+    """Yield the file as a new generation that ends at its current size."""
+    folder = os.path.realpath(file.parent)  # links are followed, because the user chose the path
     place = FileLocation(folder, os.path.join(folder, file.name))
     try:
         source = open_source(place.root, place.name)
     except OSError as error:
         raise ConfigurationError(
-            f"cannot be read ({error.strerror or error})", location=str(file), hint="name a file with log lines"
+            f"cannot be read ({error.strerror or error})", location=str(file), hint="choose a file with log lines"
         ) from error
     generation = Generation(secrets.randbits(63), "sample", str(file), time.time())
-    life = TrackedFile(generation, source, place, b"", (), _Unwritten(), OpenFileLimiter(16))
+    tracked = TrackedFile(generation, source, place, b"", (), _NullJournal(), OpenFileLimiter(16))
     try:
-        life.size = life.status().size
-        life.closing = True
-        yield life
+        tracked.size = tracked.status().size
+        tracked.closing = True
+        yield tracked
     finally:
-        life.close()
+        tracked.close()

@@ -1,4 +1,4 @@
-"""What becomes of a whole file in one pipeline, in figures: the rooms of `run` without a destination."""
+"""Statistics of one file in one pipeline: it passes the stages of `run`, but is not delivered."""
 
 from __future__ import annotations
 
@@ -15,69 +15,84 @@ from sidecar.pipeline.stages import Stages
 from sidecar.tools.parser_stats import ParserProbe
 from sidecar.tools.sample_file import read_chunks
 
-_SAMPLES = 3
-_SHOWN = 200
+_MAX_SAMPLES = 3
+_MAX_SHOWN_CHARACTERS = 200
 
 
 class Unparsed(msgspec.Struct, frozen=True):
-    """A line or event that no parser took: its byte offset, the beginning of its text, and why."""
+    """A line or event that no parser could parse."""
 
     offset: int
     text: str
+    """The beginning of its text."""
+
     error: str
 
 
 class FileStats(msgspec.Struct):
-    """`events` are lines, or events of several; `parsers` is how many each parser took, and `microseconds` the CPU
-    time of each parser for an event that it looked at. `timed` events contain a time.
-    `filtered` and `skipped` are by rule. `samples` are the first that no parser took."""
+    """Statistics of one file in one pipeline."""
 
     bytes: int = 0
     events: int = 0
+    """Lines, or multiline events."""
+
     documents: int = 0
     timed: int = 0
+    """Events with a timestamp."""
+
     unparsed: int = 0
+    """Events that no parser could parse."""
+
     parsers: dict[str, int] = {}
+    """Events that each parser parsed."""
+
     microseconds: dict[str, float] = {}
+    """CPU time of each parser per event that it tried."""
+
     filtered: dict[str, int] = {}
+    """Filtered events by rule."""
+
     skipped: dict[str, int] = {}
+    """Skipped ranges of bytes by reason."""
+
     samples: list[Unparsed] = []
+    """The first events that no parser could parse."""
 
     @property
     def slowest(self) -> str:
-        """The name of the parser that takes longest for an event, "" where there was none."""
+        """The parser that needs the most CPU time per event; "" if no parser was tried."""
         return max(self.microseconds, key=lambda name: self.microseconds[name], default="")
 
 
 def collect_stats(pipeline: PipelineSettings, file: Path, clock: Clock) -> FileStats:
-    """All of the file. Raises `ConfigurationError` if it cannot be read."""
-    rooms, takers, found = build_stages(pipeline, clock, "this-host", {}), ParserProbe(pipeline, clock), FileStats()
-    found.parsers = {wanted.type: 0 for wanted in pipeline.parser}
-    for chunk in read_chunks(file, rooms.reader):
-        _add(found, rooms, takers, chunk)
-    found.microseconds = {name: 1e6 * spent / takers.lines[name] for name, spent in takers.seconds.items()}
-    return found
+    """Return the statistics of the whole file. Raise `ConfigurationError` if it cannot be read."""
+    stages, probe, stats = build_stages(pipeline, clock, "this-host", {}), ParserProbe(pipeline, clock), FileStats()
+    stats.parsers = {parser.type: 0 for parser in pipeline.parser}
+    for chunk in read_chunks(file, stages.reader):
+        _add(stats, stages, probe, chunk)
+    stats.microseconds = {name: 1e6 * spent / probe.lines[name] for name, spent in probe.seconds.items()}
+    return stats
 
 
-def _add(found: FileStats, rooms: Stages, takers: ParserProbe, chunk: Chunk) -> None:
-    lines = rooms.framing.frame(chunk)
-    found.bytes += chunk.end - chunk.offset
-    found.events += lines.count
-    for name in takers.of(lines):
+def _add(stats: FileStats, stages: Stages, probe: ParserProbe, chunk: Chunk) -> None:
+    lines = stages.framing.frame(chunk)
+    stats.bytes += chunk.end - chunk.offset
+    stats.events += lines.count
+    for name in probe.first_matches(lines):
         if name:
-            found.parsers[name] += 1
-    for stage, records in rooms.stages(lines):
+            stats.parsers[name] += 1
+    for stage, records in stages.stages(lines):
         if stage == "parser":
-            _count_failures(found, records)
-    found.documents += len(rooms.finisher.build(records))
-    found.timed += len(records.times) - records.times.count("")
-    for gaps, counts in ((records.filtered, found.filtered), (lines.skipped, found.skipped)):
+            _count_failures(stats, records)
+    stats.documents += len(stages.finisher.build(records))
+    stats.timed += len(records.times) - records.times.count("")
+    for gaps, counts in ((records.filtered, stats.filtered), (lines.skipped, stats.skipped)):
         for gap in gaps:
             counts[gap.reason] = counts.get(gap.reason, 0) + 1
 
 
-def _count_failures(found: FileStats, records: RecordBatch) -> None:
-    found.unparsed += len(records.errors)
-    for index in sorted(records.errors)[: _SAMPLES - len(found.samples)]:
-        text = records.lines.texts[index][:_SHOWN]
-        found.samples.append(Unparsed(records.starts[index], text, records.errors[index]))
+def _count_failures(stats: FileStats, records: RecordBatch) -> None:
+    stats.unparsed += len(records.errors)
+    for index in sorted(records.errors)[: _MAX_SAMPLES - len(stats.samples)]:
+        text = records.lines.texts[index][:_MAX_SHOWN_CHARACTERS]
+        stats.samples.append(Unparsed(records.starts[index], text, records.errors[index]))

@@ -12,8 +12,10 @@ import pytest
 import yaml
 
 from sidecar.cli import main
+from sidecar.decode.presets import PRESETS
 from sidecar.lib.clock import FixedClock
-from sidecar.tools.detect import propose, untried
+from sidecar.parse.settings import BUILT_IN, JOINING
+from sidecar.tools.detect import LANGUAGE_PATTERNS, PARSERS, propose
 from tests.corpus.kinds import HERE as CORPUS
 
 CLOCK = r"\d\d:\d\d:\d\d(?:[.,]\d{1,9})?"
@@ -181,7 +183,9 @@ def test_an_empty_file_is_refused_in_a_sentence(tmp_path: Path, capsys: pytest.C
 
 
 def test_every_parser_and_preset_is_tried_or_needs_options() -> None:
-    assert not untried()
+    need_options = {"regex", "grok", "dissect", "csv", "plain"}
+    assert frozenset(BUILT_IN) <= {*PARSERS, *need_options}
+    assert frozenset(PRESETS) <= {*LANGUAGE_PATTERNS, *JOINING.values(), "indent"}
 
 
 def test_a_log_of_its_own_form_has_its_times_and_levels_and_loses_no_word(

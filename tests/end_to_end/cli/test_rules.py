@@ -34,13 +34,13 @@ def test_tests_that_hold_are_counted(tmp_path: Path, capsys: pytest.CaptureFixtu
     ("line", "expect", "said"),
     [
         ('{"level":"INFO"}', [{"level": "info"}], 'document 1: level: expected "info", is "INFO"'),
-        ('{"n":1}', [{"level": "info"}], 'document 1: level: expected "info", is not there'),
+        ('{"n":1}', [{"level": "info"}], 'document 1: level: expected "info", is missing'),
         ('{"n":true}', [{"n": 1}], "document 1: n: expected 1, is true"),
-        ('{"a":{"b":1}}', [{"a": None}], 'document 1: a: must not be there, is {"b":1}'),
+        ('{"a":{"b":1}}', [{"a": None}], 'document 1: a: must be absent, is {"b":1}'),
         ('{"a":{"b":1}}', [{"a": {}}], 'document 1: a: expected {}, is {"b":1}'),
         ('{"a":[{"b":true}]}', [{"a": [{"b": 1}]}], 'document 1: a: expected [{"b":1}], is [{"b":true}]'),
-        ("???", [{"error.message": None}], "document 1: error.message: must not be there"),
-        ('{"n":1}\n{"n":2}', [{"n": 1}], "1 document expected, 2 documents made"),
+        ("???", [{"error.message": None}], "document 1: error.message: must be absent"),
+        ('{"n":1}\n{"n":2}', [{"n": 1}], "expected 1 document, got 2 documents"),
     ],
 )
 def test_a_difference_is_told_by_its_field(
