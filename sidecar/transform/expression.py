@@ -1,8 +1,8 @@
-"""A small language of conditions on fields, parsed once into functions; nothing of it is evaluated as Python.
+"""Parses conditions on fields into functions. An expression is never evaluated as Python.
 
     expression = and ("or" and)*                     comparison = field ("==" "!=" "<" "<=" ">" ">=") value
     and        = not ("and" not)*                               | field "in" "[" value ("," value)* "]"
-    not        = "not" not | "(" expression ")"                 | field "~" text     the pattern matches in it
+    not        = "not" not | "(" expression ")"                 | field "~" text     a pattern, found anywhere
                | comparison                                     | "exists" field
 
 A value is a quoted text, a number, `true`, `false` or `null`. In a text a backslash is literal, except before the
@@ -52,18 +52,19 @@ _ANY = msgspec.json.Decoder()
 
 
 class ExpressionError(ValueError):
-    """What is wrong with an expression, and where."""
+    """The text of an expression is invalid. The message names the character."""
 
 
 class Expression(NamedTuple):
-    """A condition, and the dotted paths of its fields in the order of its argument."""
+    """A parsed expression."""
 
     condition: Condition
     fields: Sequence[str]
+    """Dotted paths of the fields that the condition needs, in the order of its first argument."""
 
 
 def parse_expression(text: str) -> Expression:
-    """Parse an expression. Raise `ExpressionError` with the character at which it is wrong."""
+    """Parse an expression. Raise `ExpressionError` if it is invalid."""
     if len(text) > _MAX_CHARACTERS:
         raise ExpressionError(f"the expression is longer than {_MAX_CHARACTERS} characters")
     return _ExpressionParser(text).parse()
@@ -76,7 +77,7 @@ class _Token(NamedTuple):
 
 
 class _ExpressionParser:
-    """Recursive descent, with a method for each rule of the grammar above."""
+    """A recursive descent parser, with a method for each rule of the grammar above."""
 
     def __init__(self, text: str) -> None:
         self._text = text
@@ -88,38 +89,38 @@ class _ExpressionParser:
     def parse(self) -> Expression:
         condition = self._or()
         if self._current.kind != "end":
-            raise self._error("expected `and`, `or` or the end")
+            raise self._error("expected `and`, `or` or the end of the expression")
         return Expression(condition, self._fields)
 
     def _or(self) -> Condition:
-        found = [self._and()]
+        parts = [self._and()]
         while self._accept("or"):
-            found.append(self._and())
-        return found[0] if len(found) == 1 else lambda fields, search: any(item(fields, search) for item in found)
+            parts.append(self._and())
+        return parts[0] if len(parts) == 1 else lambda fields, search: any(part(fields, search) for part in parts)
 
     def _and(self) -> Condition:
-        found = [self._not()]
+        parts = [self._not()]
         while self._accept("and"):
-            found.append(self._not())
-        return found[0] if len(found) == 1 else lambda fields, search: all(item(fields, search) for item in found)
+            parts.append(self._not())
+        return parts[0] if len(parts) == 1 else lambda fields, search: all(part(fields, search) for part in parts)
 
     def _not(self) -> Condition:
         self._depth += 1
         if self._depth > _MAX_NESTING:
-            raise self._error(f"nested deeper than {_MAX_NESTING} levels")
+            raise self._error(f"the expression is nested deeper than {_MAX_NESTING} levels")
         if self._accept("not"):
             inner = self._not()
-            found: Condition = lambda fields, search: not inner(fields, search)  # noqa: E731
+            condition: Condition = lambda fields, search: not inner(fields, search)  # noqa: E731
         elif self._accept("("):
-            found = self._or()
+            condition = self._or()
             self._expect(")")
         elif self._accept("exists"):
             field = self._field()
-            found = lambda fields, _: fields[field] is not None  # noqa: E731
+            condition = lambda fields, _: fields[field] is not None  # noqa: E731
         else:
-            found = self._comparison()
+            condition = self._comparison()
         self._depth -= 1
-        return found
+        return condition
 
     def _comparison(self) -> Condition:
         field, sign = self._field(), self._current
@@ -146,7 +147,7 @@ class _ExpressionParser:
         return _is_ordered_number(field, sign, value)
 
     def _field(self) -> int:
-        """Return the index of the field among those of the expression."""
+        """Return the index of the field in `Expression.fields`."""
         if self._current.kind != "word" or self._current.text in _WORDS:
             raise self._error("expected the name of a field")
         name = self._advance().text
@@ -156,11 +157,11 @@ class _ExpressionParser:
 
     def _list(self) -> list[Literal]:
         self._expect("[")
-        found = [self._value()]
+        values = [self._value()]
         while self._accept(","):
-            found.append(self._value())
+            values.append(self._value())
         self._expect("]")
-        return found
+        return values
 
     def _value(self) -> Literal:
         token = self._current
@@ -191,32 +192,32 @@ class _ExpressionParser:
         return self._tokens[self._next - 1]
 
     def _accept(self, text: str) -> bool:
-        """Consume this token if it is next, and return whether it was."""
-        found = self._current.kind in ("sign", "word") and self._current.text == text
-        self._next += found
-        return found
+        """Return whether the next token has this text, and consume it if so."""
+        is_next = self._current.kind in ("sign", "word") and self._current.text == text
+        self._next += is_next
+        return is_next
 
     def _expect(self, text: str) -> None:
         if not self._accept(text):
             raise self._error(f"expected {text}")
 
     def _error(self, what: str, at: _Token | None = None) -> ExpressionError:
-        return _wrong(self._text, (at or self._current).at, what)
+        return _error_at(self._text, (at or self._current).at, what)
 
 
 def _tokens(text: str) -> list[_Token]:
-    found, at = [], 0
+    tokens, at = [], 0
     while match := _TOKEN.match(text, at):
         kind = match.lastgroup or ""
-        found.append(_Token(kind, match[kind], match.start(kind)))
+        tokens.append(_Token(kind, match[kind], match.start(kind)))
         at = match.end()
-    rest = text[at:].lstrip()
-    if rest:
-        raise _wrong(text, len(text) - len(rest), "cannot be read")
-    return [*found, _Token("end", "", len(text))]
+    remaining = text[at:].lstrip()
+    if remaining:
+        raise _error_at(text, len(text) - len(remaining), "this is not a field, operator or value")
+    return [*tokens, _Token("end", "", len(text))]
 
 
-def _wrong(text: str, at: int, what: str) -> ExpressionError:
+def _error_at(text: str, at: int, what: str) -> ExpressionError:
     shown = f"before {text[at : at + 20]!r}" if text[at:].strip() else "at the end"
     return ExpressionError(f"at character {at + 1}, {shown}: {what}")
 
@@ -225,61 +226,61 @@ def _unquote(text: str) -> str:
     return text[1:-1].replace(f"\\{text[0]}", text[0])
 
 
-def _is_one_of(field: int, wanted: Sequence[Literal]) -> Condition:
-    texts = {item for item in wanted if isinstance(item, str)}
-    spelled = {json_string(item) for item in texts}
-    numbers = {item for item in wanted if isinstance(item, float)}
-    constants = {name for name, item in _CONSTANTS.items() if any(item is one for one in wanted)}
+def _is_one_of(field: int, literals: Sequence[Literal]) -> Condition:
+    texts = {item for item in literals if isinstance(item, str)}
+    json_texts = {json_string(item) for item in texts}
+    numbers = {item for item in literals if isinstance(item, float)}
+    constants = {name for name, item in _CONSTANTS.items() if any(item is literal for literal in literals)}
 
-    def holds(fields: Fields, _: Search) -> bool:
+    def is_one_of(fields: Fields, _: Search) -> bool:
         value = fields[field]
         if value is None:
             return False
-        if value in spelled or value in constants:
+        if value in json_texts or value in constants:
             return True
         if "\\" in value and value[0] == '"' and _plain(value) in texts:
             return True
         return bool(numbers) and _number(value) in numbers
 
-    return holds
+    return is_one_of
 
 
-def _is_ordered_number(field: int, sign: str, wanted: float) -> Condition:
+def _is_ordered_number(field: int, sign: str, limit: float) -> Condition:
     order = _NUMBER_ORDER[sign]
 
-    def holds(fields: Fields, _: Search) -> bool:
+    def is_ordered(fields: Fields, _: Search) -> bool:
         value = fields[field]
         number = None if value is None else _number(value)
-        return number is not None and order(number, wanted)
+        return number is not None and order(number, limit)
 
-    return holds
+    return is_ordered
 
 
-def _is_ordered_text(field: int, sign: str, wanted: str) -> Condition:
+def _is_ordered_text(field: int, sign: str, limit: str) -> Condition:
     order = _TEXT_ORDER[sign]
 
-    def holds(fields: Fields, _: Search) -> bool:
+    def is_ordered(fields: Fields, _: Search) -> bool:
         value = fields[field]
-        return value is not None and value[0] == '"' and order(_plain(value), wanted)
+        return value is not None and value[0] == '"' and order(_plain(value), limit)
 
-    return holds
+    return is_ordered
 
 
 def _matches(field: int, pattern: Pattern) -> Condition:
-    def holds(fields: Fields, search: Search) -> bool:
+    def matches(fields: Fields, search: Search) -> bool:
         value = fields[field]
         return value is not None and search(pattern, _plain(value))
 
-    return holds
+    return matches
 
 
 def _plain(value: str) -> str:
-    """Return the content of a text without quotes and escapes; another value as written."""
+    """Return the content of a JSON string without quotes and escapes; any other value unchanged."""
     if value[0] != '"':
         return value
     return str(_ANY.decode(value)) if "\\" in value else value[1:-1]
 
 
 def _number(value: str) -> float | None:
-    """Return a number, also from a text, because parsers store numbers of lines as text."""
+    """Return the value as a number, None if it is not one. A text may hold one: parsers store numbers as text."""
     return float(text) if value[0] in _BEGINS and _NUMBER.fullmatch(text := _plain(value)) else None

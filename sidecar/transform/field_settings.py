@@ -1,4 +1,4 @@
-"""Settings of transforms of fields, and of filters."""
+"""Settings of the transforms that change fields, and of the filters."""
 
 from __future__ import annotations
 
@@ -21,19 +21,21 @@ from sidecar.transform.filters import ConditionFilter, Sampler
 
 def _path(path: str) -> str:
     if not all(path.split(".")) or path.count(".") >= MAX_PATH_DEPTH:
-        raise ValueError(f"{path!r} is not a field path; write for example url.path")
+        raise ValueError(
+            f"{path!r} is not a field path: at most {MAX_PATH_DEPTH} names, separated by dots, such as url.path"
+        )
     return path
 
 
 def _source(path: str) -> str:
     if is_reserved(path):
-        raise ValueError(f"{path} is set by the sidecar after all transforms; it cannot be changed here")
+        raise ValueError(f"{path} is set by the sidecar after all transforms, so a transform cannot use it")
     return _path(path)
 
 
 def _target(path: str) -> str:
     if is_reserved(path) or any(field.startswith(f"{path}.") for field in SIDECAR_FIELDS):
-        raise ValueError(f"{path} is set by the sidecar itself; choose another name")
+        raise ValueError(f"{path} is set by the sidecar; choose another name")
     return _path(path)
 
 
@@ -53,7 +55,7 @@ class RenameSettings(SettingsModel):
     """Rename fields."""
 
     rename: Annotated[dict[Source, Target], Field(min_length=1)]
-    """Old path and new path. If the new path already exists, the field keeps its name."""
+    """Current path and new path of each field. A field keeps its name if the new path already exists."""
 
     @model_validator(mode="after")
     def _differ(self) -> RenameSettings:
@@ -71,7 +73,7 @@ class CopySettings(SettingsModel):
     """Copy fields."""
 
     paths: Annotated[dict[Source, Target], Field(min_length=1, alias="copy")]
-    """Path of the field, and path of its copy. If that already exists, nothing is copied."""
+    """Path of each field and path of its copy. A field is not copied if the path of its copy already exists."""
 
     def step(self) -> Transform:
         """Return the transform."""
@@ -82,7 +84,7 @@ class DropFieldsSettings(SettingsModel):
     """Drop fields."""
 
     drop_fields: Sources
-    """Paths; everything below them is dropped too."""
+    """Paths of the fields. Fields below them are dropped too."""
 
     def step(self) -> Transform:
         """Return the transform."""
@@ -93,7 +95,8 @@ class KeepFieldsSettings(SettingsModel):
     """Drop all other fields."""
 
     keep_fields: Annotated[tuple[Path, ...], Field(min_length=1)]
-    """Paths; everything below them is kept too. `@timestamp` and the fields of the sidecar are always kept."""
+    """Paths of the fields. Fields below them are kept too. `@timestamp` and the fields of the sidecar are always
+    kept."""
 
     def step(self) -> Transform:
         """Return the transform."""
@@ -104,7 +107,7 @@ class LowercaseSettings(SettingsModel):
     """Convert texts to lower case."""
 
     lowercase: Sources
-    """Paths. Values that are not text stay unchanged."""
+    """Paths of the fields. Values that are not text stay unchanged."""
 
     def step(self) -> Transform:
         """Return the transform."""
@@ -115,8 +118,8 @@ class ConvertSettings(SettingsModel):
     """Convert values to another type."""
 
     convert: Annotated[dict[Source, FieldType], Field(min_length=1)]
-    """Path and type: `integer`, `float`, `boolean`, `string`, `date` (RFC 3339) or `ip` (only validated). A value
-    that cannot be converted stays unchanged."""
+    """Path and type of each field: `integer`, `float`, `boolean`, `string`, `date` (RFC 3339) or `ip` (only
+    validated). A value that cannot be converted stays unchanged."""
 
     def step(self, read: Callable[[str], str]) -> Transform:
         """Return the transform; `read` parses dates."""
@@ -126,20 +129,20 @@ class ConvertSettings(SettingsModel):
 
 
 class HashFieldsOptions(SettingsModel):
-    """Fields to hash, and target of the hash."""
+    """Options of `fingerprint`."""
 
     fields: Sources
     """Paths of the fields to hash."""
 
     target: Target = "fingerprint"
-    """Path of the hash."""
+    """Path of the field that receives the hash."""
 
 
 class HashFieldsSettings(SettingsModel):
-    """Add a hash over fields."""
+    """Add a hash of several fields."""
 
     fingerprint: HashFieldsOptions
-    """`fields` and `target`. Equal values give equal hashes; it does not become the id of the document."""
+    """`fields` and `target`. Equal values give equal hashes. The hash does not become the id of the document."""
 
     def step(self) -> Transform:
         """Return the transform."""
@@ -147,21 +150,21 @@ class HashFieldsSettings(SettingsModel):
 
 
 class SampleOptions(SettingsModel):
-    """Which records are kept."""
+    """Options of `sample`."""
 
     rate: Annotated[float, Field(gt=0, lt=1)]
     """Fraction of the records that is kept, such as 0.1."""
 
     field: Source | None = None
-    """Keep or drop together all records with the same value of this field, such as `trace.id`. Default: each record
-    on its own."""
+    """Keep or drop all records with the same value of this field together, such as `trace.id`. Default: decide for
+    each record separately."""
 
 
 class SampleSettings(SettingsModel):
     """Keep a sample of the records."""
 
     sample: SampleOptions
-    """`rate` and `field`. Other records are counted as filtered; after a restart the same ones are chosen."""
+    """`rate` and `field`. The other records are counted as filtered. A restart chooses the same records."""
 
     def step(self) -> Transform:
         """Return the transform."""
@@ -204,7 +207,7 @@ class UserAgentOptions(SettingsModel):
 
 
 class UserAgentSettings(SettingsModel):
-    """Add name, version, system and device of a client, from `user_agent.original`."""
+    """Add name, version, operating system and device of a client, from `user_agent.original`."""
 
     user_agent: UserAgentOptions
     """No options."""
@@ -215,7 +218,7 @@ class UserAgentSettings(SettingsModel):
 
 
 class HostOptions(SettingsModel):
-    """Fields of the machine."""
+    """Options of `host`."""
 
     name: Annotated[str, Field(min_length=1)] | None = None
     """`host.name`. Default: the name of the node or of the machine."""
@@ -229,13 +232,13 @@ class HostSettings(SettingsModel):
 
 
 class KubernetesOptions(SettingsModel):
-    """Which labels and annotations are added."""
+    """Options of `kubernetes`."""
 
     labels: tuple[str, ...] = ("*",)
-    """Names of labels, or globs. Default: all."""
+    """Names or globs of the labels to add. Default: all."""
 
     annotations: tuple[str, ...] = ()
-    """Names of annotations, or globs, read from `/etc/podinfo/annotations`. Default: none."""
+    """Names or globs of the annotations to add, read from `/etc/podinfo/annotations`. Default: none."""
 
 
 class KubernetesFieldsSettings(SettingsModel):

@@ -1,7 +1,7 @@
-"""Renames, copies, drops and converts fields in the text of records, so that other fields stay as they are.
+"""Renames, copies, drops and converts fields in the JSON text of records, so that other fields keep their exact text.
 
-A chunk is searched as a whole first, then each record; a record without the name of such a field is not parsed. If a
-transform fails on a record, the record stays unchanged and `error.message` gives the reason.
+The text of the whole chunk is searched first, then that of each record, so records without these fields are not
+parsed. If a change fails on a record, the other changes apply and `error.message` gives the reason.
 """
 
 from __future__ import annotations
@@ -27,18 +27,19 @@ class FieldChange(Protocol):
 
     name: ClassVar[str]
     reads: Sequence[str] = ()
-    """Dotted paths; a record without any of them is skipped. Empty: every record is changed."""
+    """Dotted paths of fields. A record without any of them is skipped. If empty, `apply` is called for every record.
+    """
 
     writes: Sequence[str] = ()
-    """Dotted paths that may be new in the record."""
+    """Dotted paths of fields that the change may add to a record."""
 
     def apply(self, body: str, report_failure: ReportFailure) -> str:
-        """Return the changed body; the same text if nothing changes."""
+        """Return the changed body; the same text if nothing changes. Call `report_failure` with reasons."""
         ...
 
 
 def make_transform(change: FieldChange) -> Transform:
-    """Return a transform of whole chunks that applies this change."""
+    """Return a transform that applies this change to the records of a chunk."""
     return Transform(change.name, _FieldTransform(change))
 
 
@@ -65,13 +66,16 @@ class _FieldTransform:
         return records.annotate_failures(failures, self._change.name)
 
     def _may_touch(self, text: str) -> bool:
-        """Return whether the text may contain a field; an escape may hide any name."""
+        """Return whether the text may contain one of the fields.
+
+        It may if it has escapes: these can spell any name.
+        """
         hints = self._hints
         return not hints or any(hint in text for hint in hints) or "\\u" in text or "\\/" in text
 
 
 def _hint(path: str) -> str:
-    """Return the last name of a path as it is written in a record."""
+    """Return the last name of a path as JSON without quotes; "" if it needs escapes."""
     name = json_string(path.rpartition(".")[2])[1:-1]
     return "" if "\\" in name else name
 
@@ -93,13 +97,17 @@ class RenameFields(FieldChange):
     @staticmethod
     def _rename(body: str, old: str, new: str, report_failure: ReportFailure) -> str:
         has_same_parent = old.rpartition(".")[0] == new.rpartition(".")[0]
-        rest, moved = (_rename_in_place(body, old, new), []) if has_same_parent else remove(body, old)
-        if rest == body:
+        changed, moved = (_rename_in_place(body, old, new), []) if has_same_parent else remove(body, old)
+        if changed == body:
             return body
-        if not can_insert(body if has_same_parent else rest, new):
-            report_failure(f"rename: there is a field {new} already, so {old} keeps its name")
+        if not can_insert(body if has_same_parent else changed, new):
+            report_failure(f"rename: {_is_taken(new)}, so {old} keeps its name")
             return body
-        return insert_all(rest, [(new + below, value) for below, value in moved]) if moved else rest
+        return insert_all(changed, [(new + below, value) for below, value in moved]) if moved else changed
+
+
+def _is_taken(path: str) -> str:
+    return f"the record already has the field {path}, or a field above it that is not an object"
 
 
 def _rename_in_place(body: str, old: str, new: str) -> str:
@@ -126,7 +134,7 @@ class CopyFields(FieldChange):
         for source, target in self._pairs:
             values = _read_below(body, source)
             if values and not can_insert(body, target):
-                report_failure(f"copy: there is a field {target} already, so {source} is not copied")
+                report_failure(f"copy: {_is_taken(target)}, so {source} is not copied")
                 continue
             if values:
                 body = insert_all(body, [(target + below, value) for below, value in values])
@@ -134,7 +142,7 @@ class CopyFields(FieldChange):
 
 
 def _read_below(body: str, path: str) -> list[tuple[str, str]]:
-    """Return (rest of the name below the path, value) of everything at this path."""
+    """Return the field at this path and all fields below it, each as (rest of its path, value)."""
     values: list[tuple[str, str]] = []
 
     def collect(key_text: str, below: str, value: str) -> str:
@@ -172,7 +180,7 @@ class KeepFields(FieldChange):
 
 
 class LowercaseFields(FieldChange):
-    """Converts texts to lower case; other values stay."""
+    """Converts texts to lower case; other values stay unchanged."""
 
     name = "lowercase"
 
@@ -219,7 +227,7 @@ class ConvertFields(FieldChange):
 
 
 class HashFields(FieldChange):
-    """Adds a hash over fields: 128 bits of BLAKE2b (RFC 7693). Equal values give equal hashes."""
+    """Adds a hash of several fields: 128 bits of BLAKE2b (RFC 7693). Equal values give equal hashes."""
 
     name = "fingerprint"
 
@@ -233,12 +241,12 @@ class HashFields(FieldChange):
         if not any(values.values()):
             return body
         if not can_insert(body, self._target):
-            report_failure(f"fingerprint: there is a field {self._target} already")
+            report_failure(f"fingerprint: {_is_taken(self._target)}; choose another target")
             return body
         digest = blake2b(msgspec.json.encode(values), digest_size=16).hexdigest()
         return insert(body, self._target, json_string(digest))
 
 
 def _plain(value: str) -> str:
-    """Return a normal form of a value: a text without escapes, another value as written."""
+    """Return a text without its escapes, so that equal texts give equal hashes; any other value unchanged."""
     return f'"{_STRING.decode(value)}' if value[0] == '"' else value

@@ -1,8 +1,8 @@
 """Filters: by a condition on fields, by the text of the line, or by sampling.
 
-Filtered records are counted as `filtered` in the balance; the other records keep their offsets and ids. The same line
-is always judged alike, so a restart filters the same records. Conditions keep a line that could not be parsed,
-because it has no fields.
+Filtered records are counted as `filtered` in the balance; the other records keep their offsets and ids. The decision
+depends only on the line, so the same records are filtered after a restart. Conditions keep a line that could not be
+parsed, because it has no fields.
 """
 
 from __future__ import annotations
@@ -17,12 +17,15 @@ from sidecar.lib.user_regex import RegexTimeBudget, compile_user_regex
 from sidecar.model.records import RecordBatch
 from sidecar.transform.expression import Expression
 
-_TIMEOUT_MESSAGE = "{}: the pattern took too long, so the record is kept"
+_TIMEOUT_MESSAGE = "{}: the pattern exceeded its time limit, so the record is kept"
 _MASK = 2**64 - 1
 
 
 def _filter(records: RecordBatch, rule: str, is_unwanted: Callable[[int], bool]) -> RecordBatch:
-    """Return the records that are wanted. A record on which a pattern times out is kept and annotated."""
+    """Return the records for which `is_unwanted` is false.
+
+    A record on which a pattern times out is kept and annotated.
+    """
     dropped, timed_out = set(), {}
     for index in range(len(records.bodies)):
         try:
@@ -34,10 +37,10 @@ def _filter(records: RecordBatch, rule: str, is_unwanted: Callable[[int], bool])
 
 
 class ConditionFilter:
-    """Drops the records that match an expression; with `keeps` it drops all others."""
+    """Drops the records that match an expression; with `keeps` it drops the records that do not match."""
 
     def __init__(self, expression: Expression, *, keeps: bool) -> None:
-        self._holds, self._keeps = expression.condition, keeps
+        self._matches, self._keeps = expression.condition, keeps
         self._rule = "keep_when" if keeps else "drop_when"
         self._columns = _Columns(expression.fields)
 
@@ -45,12 +48,15 @@ class ConditionFilter:
         rows, search, errors = self._columns.read_values(records.bodies), RegexTimeBudget().search, records.errors
         return _filter(
             records, self._rule,
-            lambda index: index not in errors and self._holds(rows[index], search) is not self._keeps,
+            lambda index: index not in errors and self._matches(rows[index], search) is not self._keeps,
         )  # fmt: skip
 
 
 class LineFilter:
-    """Drops the records whose text matches no `include` pattern, if there are any, or an `exclude` pattern."""
+    """Drops the records that match none of the `include` patterns, and those that match an `exclude` pattern.
+
+    Without `include` patterns, no record has to match one.
+    """
 
     def __init__(self, include: Sequence[str], exclude: Sequence[str]) -> None:
         self._include, self._exclude = (
@@ -85,12 +91,12 @@ class Sampler:
 
     def __call__(self, records: RecordBatch) -> RecordBatch:
         number = records.lines.chunk.generation.id
-        chosen = [_scatter(number ^ _scatter(start)) for start in records.starts]
+        hashes = [_scatter(number ^ _scatter(start)) for start in records.starts]
         if self._field is not None:
             for index, body in enumerate(records.bodies):
-                if found := read(body, self._field):
-                    chosen[index] = _scatter(int.from_bytes(found[0].encode()) % (2**61 - 1))
-        return records.drop({index for index, at in enumerate(chosen) if at >= self._below}, "sample")
+                if values := read(body, self._field):
+                    hashes[index] = _scatter(int.from_bytes(values[0].encode()) % (2**61 - 1))
+        return records.drop({index for index, hash_ in enumerate(hashes) if hash_ >= self._below}, "sample")
 
 
 def _scatter(number: int) -> int:
@@ -116,10 +122,10 @@ class _Columns:
             [(names.index(name), path[len(name) + 1 :]) for name in sorted(possible_root_names([path]), reverse=True)]
             for path in paths
         ]
-        """For pattern path where it may begin: the column of its first name, and what of it is within that."""
+        """For each path: the columns in which it may be, each with the part of the path below the column."""
 
     def read_values(self, members: Sequence[str]) -> list[list[str | None]]:
-        """Return the JSON text of each path in each record; None if it is missing."""
+        """Return for each record the JSON text of each path, None if the path is missing."""
         try:
             rows = self._decoder.decode_lines("\n".join([f"{{{body}}}" for body in members]))
         except (msgspec.DecodeError, RecursionError):
@@ -129,14 +135,14 @@ class _Columns:
 
 
 def _read_value(row: Sequence[msgspec.Raw], lookups: Sequence[tuple[int, str]]) -> str | None:
-    for column, rest in lookups:
+    for column, below in lookups:
         text = bytes(row[column]).decode()
-        if text and not rest:
+        if text and not below:
             return text
-        if text[:1] == "{" and (found := read(text[1:-1], rest)):
-            return found[-1]
+        if text[:1] == "{" and (values := read(text[1:-1], below)):
+            return values[-1]
     return None
 
 
-def _last(found: Sequence[str]) -> str | None:
-    return found[-1] if found else None
+def _last(values: Sequence[str]) -> str | None:
+    return values[-1] if values else None

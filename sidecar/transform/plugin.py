@@ -1,8 +1,8 @@
 """Custom transforms: a function that receives the records of a chunk and changes their fields.
 
-An exception in one must neither lose nor block records, because it would repeat forever with the same lines. The
-changes of that call are discarded, and the function is called with each record on its own. Records on which it fails
-are shipped unchanged, with the reason in `error.message`.
+An exception must neither lose records nor stop shipping, because the same lines would raise it again after each
+retry. So the changes of the failed call are discarded, and the function is called with each record separately.
+Records on which it fails again are shipped unchanged, with the reason in `error.message`.
 """
 
 from __future__ import annotations
@@ -23,21 +23,21 @@ _ANY = msgspec.json.Decoder()
 class Record:
     """The fields of one line. A path is a dotted name: `url.path` is `path` in `url`, nested or dotted.
 
-    Fields that are not set or dropped stay the same to the byte, including numbers and the order of fields.
+    Fields that are not set or dropped keep their exact text: the digits of numbers, and the order of fields.
     """
 
     def __init__(self, members: str, line: str) -> None:
         self.line = line
-        """The line or event as it is in the file."""
+        """The text of the line or event in the file."""
         self.members = members
-        """All fields, as the members of a JSON object."""
+        """All fields, as the text of a JSON object without its braces."""
         self.written: set[str] = set()
         """The paths that were set."""
 
     def get(self, path: str, default: Any = None) -> Any:
         """Return the value at the path."""
-        found = read(self.members, path)
-        return _ANY.decode(found[-1]) if found else default
+        values = read(self.members, path)
+        return _ANY.decode(values[-1]) if values else default
 
     def set(self, path: str, value: Any) -> None:
         """Set the value at the path.
@@ -45,14 +45,14 @@ class Record:
         Raise `ValueError` for a field that the sidecar sets, or if a field above the path is not an object.
         """
         _check(path)
-        rest, _ = remove(self.members, path)
+        remaining, _ = remove(self.members, path)
         text = msgspec.json.encode(value).decode()
         if len(read(self.members, path)) == 1:
             self.members = edit(self.members, path, lambda key, below, _: None if below else f"{key}:{text}")
             return
-        if not can_insert(rest, path):
-            raise ValueError(f"a field above {path} is not an object")
-        self.members = insert(rest, path, text)
+        if not can_insert(remaining, path):
+            raise ValueError(f"{path} cannot be set, because a field above it is not an object")
+        self.members = insert(remaining, path, text)
         self.written.add(path)
 
     def drop(self, path: str) -> None:
@@ -62,12 +62,15 @@ class Record:
 
 
 def _check(path: str) -> None:
-    if is_reserved(path) or not all(path.split(".")):
-        raise ValueError(f"{path} cannot be set or dropped")
+    if is_reserved(path):
+        raise ValueError(f"{path} cannot be set or dropped, because the sidecar sets it; use another field")
+    if not all(path.split(".")):
+        raise ValueError(f"{path!r} is not a field path: a name between the dots is empty")
 
 
 Function = Callable[..., None]
-"""Receives some hundred `Record` in the order of their lines, and options by name; changes the records."""
+"""Receives the records of a chunk in the order of their lines, and the options as keyword arguments. It changes the
+records in place."""
 
 
 class PluginTransform:
@@ -81,9 +84,9 @@ class PluginTransform:
         failures: dict[int, str] = {}
         try:
             self._function(plugin_records, **self._options)
-        except Exception:  # a plug-in may raise anything; it may still work on some of the records
-            given = zip(records.bodies, records.lines.texts, strict=True)
-            plugin_records = [self._run_single(index, record, failures) for index, record in enumerate(given)]
+        except Exception:  # a plug-in may raise anything, and may still succeed on some of the records
+            originals = zip(records.bodies, records.lines.texts, strict=True)
+            plugin_records = [self._run_single(index, record, failures) for index, record in enumerate(originals)]
         members = [plugin_record.members for plugin_record in plugin_records]
         if members == records.bodies:
             return records.annotate_failures(failures, self._name)

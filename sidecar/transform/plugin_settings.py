@@ -31,17 +31,17 @@ class PluginSettings(SettingsModel):
 
     @model_validator(mode="before")
     @classmethod
-    def _expand_short_form(cls, given: Any) -> Any:
-        if isinstance(given, Mapping) and len(given) == 1:
-            ((name, options),) = given.items()
+    def _expand_short_form(cls, value: Any) -> Any:
+        if isinstance(value, Mapping) and len(value) == 1:
+            ((name, options),) = value.items()
             return {"name": name, "options": options or {}}
-        return given
+        return value
 
     @model_validator(mode="after")
-    def _can_be_called(self) -> PluginSettings:
+    def _check_call(self) -> PluginSettings:
         known = [*KINDS, *registry.PLUGINS.names()]
         if self.name not in known:
-            advice = suggestion_for(self.name, known) or f"; known are {', '.join(known)}"
+            advice = suggestion_for(self.name, known) or f"; use one of {', '.join(known)}"
             raise ValueError(f'unknown transform "{self.name}"{advice}')
         try:
             function = registry.resolve(self.name)

@@ -1,4 +1,4 @@
-"""The transforms: built-in ones by name, and functions of plug-ins, none of which is imported before its use."""
+"""Lists the built-in transforms, and imports the functions of plug-ins when they are used."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from sidecar.lib.plugins import PluginGroup
 from sidecar.transform.plugin import Function
 
 PLUGINS = PluginGroup("log_sidecar.transforms", "transform")
-"""Plug-ins: name → function."""
+"""The installed plug-ins: entry points whose values are functions."""
 
 
 def resolve(name: str) -> Function:
@@ -24,7 +24,7 @@ KINDS = {
     "keep_fields": "drop all other fields",
     "lowercase": "convert texts to lower case",
     "convert": "convert values to another type",
-    "fingerprint": "add a hash over fields",
+    "fingerprint": "add a hash of several fields",
     "drop_when": "drop records that match an expression",
     "keep_when": "drop records that do not match an expression",
     "sample": "keep a sample of the records",
@@ -34,4 +34,4 @@ KINDS = {
     "host": "add fields of the machine",
     "kubernetes": "add fields of the Pod, its labels and annotations",
 }
-"""The transforms, and what each does."""
+"""Name of each built-in transform → its effect."""

@@ -1,8 +1,8 @@
-"""Packs the bodies of all records of a chunk into one text, in which a character of a string is one character.
+"""Packs the bodies of all records of a chunk into one text, in which common JSON escapes are single characters.
 
-Each record is one line of the packed text. Quotes occur only where a string begins or ends. So a match without a
-quote and without a line end is within one string, or outside of all, and can be removed without parsing JSON. Other
-escapes stay as they are, with their backslash; their lines need the general path.
+Each record is one line of the packed text. Quotes occur only at the beginning and end of strings. So a match without
+quote and line end is inside one string or outside of all strings, and can be removed without parsing JSON. Other
+escapes, such as `\\u00e9`, are left in place; lines with these need the general path.
 """
 
 from __future__ import annotations
@@ -15,13 +15,13 @@ QUOTE = "\x01"
 """A quote within a string. JSON strings contain no raw control characters."""
 
 NUMBER = "\x03"
-"""Replaces a number outside of strings that must be redacted; such a line cannot be unpacked."""
+"""Replaces a number outside of strings that must be redacted. A line with it cannot be unpacked."""
 
 _PACKED_ESCAPES = (
-    # First, because the second of two backslashes would look like the beginning of an escape.
+    # Comes first, because otherwise the second of two backslashes would count as the beginning of an escape.
     (r"\\", "\x02"),
     (r"\"", QUOTE),
-    # These characters are white space in patterns, like those that they replace.
+    # The replacements match `\s` in patterns, like the characters that they replace.
     (r"\n", "\x1c"), (r"\t", "\x1d"), (r"\r", "\x1e"), (r"\f", "\f"), (r"\b", "\b"),
 )  # fmt: skip
 _STRUCTURAL = "\x04"
@@ -33,7 +33,7 @@ _KEY = re.compile(r'"(?=([^"]*+)"[ \t\r]*+:)')
 
 
 def pack(text: str) -> str:
-    """Return bodies as packed text."""
+    """Return the bodies of records, one per line, as packed text."""
     if "\\" in text:
         for escape, character in _PACKED_ESCAPES:
             text = text.replace(escape, character)
@@ -41,7 +41,7 @@ def pack(text: str) -> str:
 
 
 def unpack(packed: str) -> str:
-    """Return packed text as bodies."""
+    """Return packed text as the bodies of records, one per line."""
     for escape, character in _PACKED_ESCAPES:
         if character in packed:
             packed = packed.replace(character, escape)
@@ -49,25 +49,25 @@ def unpack(packed: str) -> str:
 
 
 def expand_escapes(line: str) -> str:
-    """Return a packed line with its other escapes expanded, to be searched but not unpacked.
+    """Return a packed line with its remaining escapes expanded. It can be searched, but not unpacked.
 
-    Return "" if an escape represents a character with a special meaning.
+    Return "" if an escape represents a character that packed text uses as a replacement.
     """
     if _RESERVED_ESCAPE.search(line):
         return ""
     text: str = _LENIENT.decode(f'"{line.replace(chr(34), _STRUCTURAL)}"')
-    for character, mark in _PACKED:
-        text = text.replace(character, mark)
+    for character, replacement in _PACKED:
+        text = text.replace(character, replacement)
     return text.replace(_STRUCTURAL, '"')
 
 
 def unescape(text: str) -> str:
-    """Return the content of a part of a string."""
+    """Return the characters that a part of a packed string represents."""
     return text.translate(_UNPACKED)
 
 
 def lines_of(pattern: re.Pattern[str], packed: str) -> Iterator[int]:
-    """Yield the numbers of the lines that match."""
+    """Yield the numbers of the lines in which the pattern matches."""
     number = at = 0
     while match := pattern.search(packed, at):
         number += packed.count("\n", at, match.start())
@@ -78,12 +78,12 @@ def lines_of(pattern: re.Pattern[str], packed: str) -> Iterator[int]:
 
 
 def keys(lines: Iterable[str]) -> set[str]:
-    """Return all keys in packed lines, and some texts that are not keys."""
+    """Return a superset of the keys in packed lines: some texts that are not keys are included."""
     return {key for key in _KEY.findall("\n".join(lines)) if "\n" not in key}
 
 
 def single_key(packed: str) -> str:
-    """Return the key, with its quotes, if each line is one member with it and a string; else ""."""
+    """Return the key with its quotes if every line has only this member, with a string as its value; else ""."""
     key = packed[: packed.find('"', 1) + 1]
     line_ends = packed.count("\n")
     is_only = (

@@ -1,10 +1,8 @@
-"""What secrets and personal data look like in logs, by name.
+"""Detectors: patterns of secrets and personal data in logs, by name.
 
-Each detector says what it covers and what it leaves alone; tests hold it to both.
-
-A pattern matches in the text of a chunk (`chunk_text.py`) and in a single string; `%(quote)s` and others are replaced
-by what differs between the two. No pattern matches a line end. A search is fast if the pattern begins with one or two
-literal letters; what comes before them is checked by looking back.
+Each pattern is used for packed text (`chunk_text.py`) and for a single string. Placeholders such as `%(quote)s` stand
+for the parts that differ between the two. No pattern matches a line end. A search is fast if the pattern begins with
+one or two literal letters; a look-behind checks the characters before them.
 """
 
 from __future__ import annotations
@@ -16,56 +14,62 @@ from string import ascii_letters, digits, hexdigits
 
 from sidecar.transform.redaction.chunk_text import QUOTE
 
-Judge = Callable[[str], bool]
+IsMatch = Callable[[str], bool]
 Shorten = Callable[[str], str]
 
 IN_PACKED_TEXT: Mapping[str, str] = {"quote": QUOTE, "outside": '"', "any": '[^"]', "end": '(?=")'}
 IN_STRING: Mapping[str, str] = {"quote": '"', "outside": "", "any": "(?s:.)", "end": r"\Z"}
-"""Placeholders of patterns: a quote in the string, what ends it, any character of it, its end."""
+"""Placeholders of patterns: a quote inside the string, the quote that ends it, any of its characters, and its end."""
 
 
 @dataclass(frozen=True, slots=True)
 class SearchPattern:
-    """One search for any of the `branches`. A match is redacted, except for its group, which is the text before the
-    secret.
+    """A search for any of the `branches`.
+
+    If a pattern has a group, the text of the group is kept and the text after it is redacted; otherwise the whole
+    match is redacted.
     """
 
     branches: Sequence[tuple[str, str]]
-    """(pattern without which there is no match, or ""; the pattern itself)."""
+    """Pairs of a hint and a pattern. The hint is a simpler pattern in lower case: the pattern is searched only in
+    texts where the hint matches, ignoring case. "" means always."""
 
     any_case: bool = False
-    """Whether case is ignored; patterns are in lower case."""
+    """Whether case is ignored. If so, the patterns are in lower case."""
 
     shape: tuple[str, str] = ("", "")
-    """Required shape of a line (0 is a digit, A a capital), and characters to ignore."""
+    """Required shape of a line (0 is a digit, A a capital letter), and the characters that are ignored in it."""
 
-    lead: tuple[str, int] | None = None
-    """Characters before a match that belong to it, and their maximum number; at least one is required."""
+    prefix: tuple[str, int] | None = None
+    """Characters that belong to a match if they are directly before it, and their maximum number. A match without
+    such a character does not count."""
 
-    judge: Judge | None = None
-    """Decides whether a match is redacted."""
+    is_match: IsMatch | None = None
+    """Checks the text of a match, such as its check digits; the match counts only if this returns true."""
 
     shorten: str | Shorten | None = None
-    """Replacement instead of that of the action."""
+    """Replacement that is used instead of the replacement of the action."""
 
     numbers: bool = False
-    """Whether numbers outside of strings are searched too."""
+    """Whether the pattern also matches numbers outside of strings."""
 
 
 @dataclass(frozen=True, slots=True)
 class Detector:
-    """Searches, one after another, and names of fields whose values are redacted completely."""
+    """Search patterns for texts, and names of fields whose values are redacted completely."""
 
     patterns: Sequence[SearchPattern]
+    """Applied one after another."""
+
     keys: frozenset[str] = frozenset()
-    """Field names in lower case, without `-` and `_`."""
+    """Names of fields in lower case, without `-` and `_`."""
 
     key_ends: Sequence[str] = ()
-    """Patterns of which one matches the end of each of these names as written."""
+    """Patterns for the end of these names with `-` and `_`: each name matches one of them."""
 
 
 def _any_lookbehind(*patterns: str) -> str:
-    """Return a pattern that requires one of these before it, each of fixed length."""
+    """Return a look-behind for any of these patterns, each of which has a fixed length."""
     return f"(?:{'|'.join(f'(?<={pattern})' for pattern in patterns)})"
 
 
@@ -103,7 +107,8 @@ _OTHER_GROUPS = (
 
 
 def _is_ipv6(text: str) -> bool:
-    """Return whether it is an address; of texts like `a::b` only those with digits and three characters first."""
+    """Return whether the text is an address. Require a digit, and three characters before the first colon, because
+    `a::b` is more often code."""
     try:
         ip_address(text)
     except ValueError:
@@ -112,7 +117,7 @@ def _is_ipv6(text: str) -> bool:
 
 
 def _network(text: str) -> str:
-    """Return the network of an IPv6 address: only its first three groups stay."""
+    """Return the network of an IPv6 address: its first three groups, followed by zeros."""
     return str(IPv6Network((int(ip_address(text)) >> 80 << 80, 48)).network_address)
 
 
@@ -137,24 +142,24 @@ _AUTHORIZATION = SearchPattern(
     ),
     any_case=True,
 )
-# Also matches without a point after it, so that a text that repeats the beginning is not scanned repeatedly.
+# Also matches a token without a point, so that a long text of repeated beginnings is scanned only once.
 _JWT = SearchPattern(
     [("", r"eyJ(?<=\beyJ)[A-Za-z0-9_-]{5,}+(?:\.[A-Za-z0-9_-]{5,}+(?:\.[A-Za-z0-9_-]*+)?)?")],
-    judge=lambda text: "." in text,
+    is_match=lambda text: "." in text,
 )
 _CARD = SearchPattern(
     [("", r"\d(?=[\d -]{12})(?<![\d.-]\d)(?:[ -]?\d){12,18}(?![\d-]|\.\d)")],
-    shape=("0" * 13, " -"), judge=_luhn, numbers=True,
+    shape=("0" * 13, " -"), is_match=_luhn, numbers=True,
 )  # fmt: skip
 _EMAIL = SearchPattern(
-    [("", r"@[A-Za-z0-9-]{1,63}+(?:\.[A-Za-z0-9-]{1,63}+)+")], lead=(f"{ascii_letters}{digits}._%+-", 64)
+    [("", r"@[A-Za-z0-9-]{1,63}+(?:\.[A-Za-z0-9-]{1,63}+)+")], prefix=(f"{ascii_letters}{digits}._%+-", 64)
 )
 _IPV4 = SearchPattern(
     [("", rf"(\.(?=[0-9]{{1,3}}\.[0-9]){_FIRST_BYTE}{_BYTE}\.{_BYTE}\.){_BYTE}(?!\w|\.\d)")], shorten="0"
 )  # fmt: skip
 _IPV6 = SearchPattern(
     [("", f":(?=:|{_GROUP}:(?::|{_GROUP}:)){_FIRST_GROUP}{_OTHER_GROUPS}")],
-    lead=(hexdigits, 4), judge=_is_ipv6, shorten=_network,
+    prefix=(hexdigits, 4), is_match=_is_ipv6, shorten=_network,
 )  # fmt: skip
 _AWS_SECRET = SearchPattern([(name, f"({name}{_GIVEN})[a-z0-9/+=]{{40}}") for name in _AWS_NAMES], any_case=True)
 _AWS_ID = SearchPattern([("", r"A(?=[KS]IA)(?<=\bA)[A-Z]{3}[A-Z0-9]{16}\b")])
@@ -167,7 +172,9 @@ _PRIVATE_KEY = SearchPattern(
     ]
 )
 _IBAN = SearchPattern(
-    [("", r"[A-Z]{2}\d{2}(?<!\w.{4})(?: ?[A-Z0-9]{4}){2,7}(?: ?[A-Z0-9]{1,3})?\b")], shape=("AA00", ""), judge=_iban
+    [("", r"[A-Z]{2}\d{2}(?<!\w.{4})(?: ?[A-Z0-9]{4}){2,7}(?: ?[A-Z0-9]{1,3})?\b")],
+    shape=("AA00", ""),
+    is_match=_iban,
 )
 
 _PASSWORDS = (

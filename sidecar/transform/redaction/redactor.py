@@ -1,8 +1,8 @@
 """Redacts secrets and personal data in records.
 
-Each string is judged without the escapes of JSON, and the rest of a record stays as it is. Detectors search the
-packed text of a chunk, all its records in one pass. A record for which that is not safe takes the general path,
-member by member, which returns the same wherever both apply.
+Patterns see the strings of a record without JSON escapes; text that does not match stays the same to the byte.
+Detectors search the packed text of a chunk: all its records in one pass. A record for which this is not safe takes
+the general path, member by member. Both paths return the same result wherever both apply.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from sidecar.lib.user_regex import compile_user_regex
 from sidecar.model.records import RecordBatch
 from sidecar.transform.redaction.chunk_text import NUMBER, expand_escapes, keys, lines_of, pack, single_key, unpack
 from sidecar.transform.redaction.detectors import Detector
-from sidecar.transform.redaction.search import Matcher, Replacement, Span, Text, between, cache, lower
+from sidecar.transform.redaction.search import Matcher, Replacement, Span, Text, between, compile_cached, lower
 
 MASK = "[REDACTED]"
 _TEXT_LIMIT_S, _MIN_TEXT_LIMIT_S = 0.1, 0.001
@@ -34,7 +34,7 @@ _COLON = r"[ \t\r]*+:[ \t\r]*+"
 _STRING = msgspec.json.Decoder(str)
 
 Action = Callable[[str], str | None]
-"""Returns the replacement of a text; None drops the field, or the text from its string."""
+"""Returns the replacement of a text. None drops the field whose value it is, or removes the text from its string."""
 
 
 def mask(text: str) -> str | None:
@@ -50,17 +50,17 @@ def drop(text: str) -> str | None:
 def make_hash(salt: bytes) -> Action:
     """Return an action that replaces a text by a salted hash, so that equal texts can be correlated.
 
-    Without the salt the text cannot be found by trying (RFC 2104, 64 bits of HMAC with SHA-256).
+    Without the salt, an attacker cannot find the text by hashing guesses (RFC 2104, 64 bits of HMAC with SHA-256).
     """
 
-    def mark(text: str) -> str | None:
+    def hash_text(text: str) -> str | None:
         return f"[sha256:{hmac.digest(salt, text.encode(errors='replace'), 'sha256').hex()[:16]}]"
 
-    return mark
+    return hash_text
 
 
 def _replacement_for(action: Action) -> Replacement:
-    """Return the action as a replacement: a text if it is constant."""
+    """Return the replacement of an action: its text if that is constant (a faster path), else a function."""
     if action is mask or action is drop:
         return action("") or ""
     return lambda text: action(text) or ""
@@ -84,35 +84,37 @@ class DetectorRule:
     def _matches_key(self, name: str) -> bool:
         lower = name.lower()
         return lower.replace("_", "").replace("-", "") in self.keys and any(
-            cache(rf"{end}\Z").search(lower) for end in self._key_ends
+            compile_cached(rf"{end}\Z").search(lower) for end in self._key_ends
         )
 
     def lines_with_field(self, packed: Text, nested: bool = False) -> set[int]:
-        """Return the lines that may have such a field; `nested`: only those whose value is an object or array."""
-        found: set[int] = set()
+        """Return the lines that may have a field of this detector; with `nested`, one whose value is an object or
+        array.
+        """
+        lines: set[int] = set()
         for end in self._key_ends:
             if packed.has(end):
                 pattern = rf'{end}"{_COLON}[\[{{]' if nested else rf'{end}"{_COLON}'
-                found.update(lines_of(cache(pattern), packed.lower))
-        return found
+                lines.update(lines_of(compile_cached(pattern), packed.lower))
+        return lines
 
     def mask_fields(self, packed: Text) -> Text:
-        """Return the packed text with `MASK` as the value of each such field with a simple value."""
+        """Return the packed text with `MASK` as the value of each field of this detector, except objects and arrays."""
         spans: list[Span] = []
         for end in self._key_ends:
             if packed.has(end):
-                for match in cache(rf'{end}("){_COLON}("[^"]*+"|[^\s,"\[\]{{}}]++)').finditer(packed.lower):
+                for match in compile_cached(rf'{end}("){_COLON}("[^"]*+"|[^\s,"\[\]{{}}]++)').finditer(packed.lower):
                     quote = match.start(1)
                     if self.matches_field(packed.text[packed.text.rfind('"', 0, quote) + 1 : quote]):
                         spans.append(match.span(2))
         return Text(f'"{MASK}"'.join(between(packed.text, sorted(spans)))) if spans else packed
 
     def redact_text(self, text: str) -> str:
-        """Return the text without matches."""
+        """Return the text of one string with its matches replaced."""
         return _apply_matchers(self._in_strings, Text(text)).text
 
     def redact_chunk(self, packed: Text) -> Text:
-        """Return the packed text without matches in strings and keys, and with `NUMBER` for other matches."""
+        """Return the packed text with the matches in strings and keys replaced, and `NUMBER` for other matches."""
         return _apply_matchers(self._in_packed_text, packed)
 
 
@@ -125,7 +127,7 @@ def _apply_matchers(matchers: Sequence[Matcher], text: Text) -> Text:
 class RegexRule:
     """A custom pattern. A text on which it times out is redacted completely and counted in `timeouts`.
 
-    A text has a tenth of a second, and less after others of the same chunk took long.
+    The time limit is 0.1 s for each text, and 1 ms once slow texts of the same chunk have used up 1 s.
     """
 
     def __init__(self, pattern: str, action: Action) -> None:
@@ -135,31 +137,31 @@ class RegexRule:
         self.timeouts = 0
 
     def begin_chunk(self) -> None:
-        """Reset the time budget."""
+        """Reset the time budget and the count of timeouts."""
         self._remaining_s, self.timeouts = _CHUNK_LIMIT_S, 0
 
     def matches_field(self, path: str) -> bool:
-        """Return False: a pattern applies to all fields."""
+        """Return False: this rule never redacts a field as a whole. Its pattern is searched in every text."""
         return False
 
     def redact_text(self, text: str) -> str:
-        """Return the text without the matches, or without their last group."""
-        found, at = [], 0
+        """Return the text with each match replaced, or only its last group if the pattern has groups."""
+        parts, at = [], 0
         limit, began = _TEXT_LIMIT_S if self._remaining_s > 0 else _MIN_TEXT_LIMIT_S, monotonic()
         try:
             for match in self._pattern.finditer(text, timeout=limit, concurrent=True):
                 group = match.lastindex or 0
-                found += [text[at : match.start(group)], self.action(match[group]) or ""]
+                parts += [text[at : match.start(group)], self.action(match[group]) or ""]
                 at = match.end(group)
         except TimeoutError:
             self._remaining_s -= monotonic() - began
             self.timeouts += 1
             return MASK
-        return "".join([*found, text[at:]]) if found else text
+        return "".join([*parts, text[at:]]) if parts else text
 
 
 class FieldRule:
-    """A field by its dotted path, with everything below it."""
+    """Redacts one field, given by its dotted path, with everything below it."""
 
     def __init__(self, path: str, action: Action) -> None:
         self._path, self.action = path, action
@@ -170,11 +172,11 @@ class FieldRule:
         return path == self._path
 
     def lines_with_field(self, packed: Text, nested: bool = False) -> set[int]:
-        """Return the lines that contain its name."""
-        return set(lines_of(cache(self._hint), packed.lower)) if packed.has(self._hint) else set()
+        """Return the lines that contain the name of the field."""
+        return set(lines_of(compile_cached(self._hint), packed.lower)) if packed.has(self._hint) else set()
 
     def redact_text(self, text: str) -> str:
-        """Return the text unchanged: only the path of a field counts."""
+        """Return the text unchanged: this rule looks at the path of a field only."""
         return text
 
 
@@ -182,7 +184,7 @@ Rule = DetectorRule | RegexRule | FieldRule
 
 
 class Redactor:
-    """All rules of one pipeline, in order."""
+    """Applies the rules of one `redact` transform in order."""
 
     def __init__(self, rules: Sequence[Rule]) -> None:
         self._rules = list(rules)
@@ -192,13 +194,13 @@ class Redactor:
         ]
         self._patterns = [rule for rule in rules if isinstance(rule, RegexRule)]
         self._has_patterns = bool(self._patterns)
-        # Other rules must not change the replacement of a value. No built-in rule matches `MASK`.
+        # Values are masked before the other rules run, so these must not match `MASK`. No built-in detector does.
         self._masks_fields = not self._has_patterns and all(
             isinstance(rule, DetectorRule) and rule.action is mask for rule in self._field_rules
         )
 
     def redact(self, records: RecordBatch) -> RecordBatch:
-        """Return the records without what the rules match."""
+        """Return the records with everything that the rules match replaced."""
         for pattern in self._patterns:
             pattern.begin_chunk()
         members = self._redact(records.bodies)
@@ -206,7 +208,7 @@ class Redactor:
             records = replace(records, timeouts=records.timeouts + timeouts)
         if members == records.bodies:
             return records
-        # The application's own timestamp may have been redacted, so it must be validated again.
+        # A timestamp that the application wrote may have been redacted, so it must be validated again.
         names = None if records.has_own_timestamp else records.root_names
         return replace(records, bodies=members, root_names=names, has_own_timestamp=False, ends_with_log_object=False)
 
@@ -214,70 +216,69 @@ class Redactor:
         text = pack("\n".join(members))
         if text.count("\n") != len(members) - 1:
             return [redact_members(body, self._rules) for body in members]
-        hidden: set[int] = set()
-        unread: set[int] = set()
+        escaped: set[int] = set()
+        unexpanded: set[int] = set()
         if "\\" in text:
-            text, hidden, unread = self._expand_escapes(text)
+            text, escaped, unexpanded = self._expand_escapes(text)
         packed = Text(text)
         redacted = self._redact_packed(packed)
         lines_with_fields = {
             index for rule in self._field_rules for index in rule.lines_with_field(packed, nested=self._masks_fields)
         }
-        if redacted is packed and not (lines_with_fields or unread):
+        if redacted is packed and not (lines_with_fields or unexpanded):
             return members
-        found = unpack(redacted.text).split("\n")
-        for index in hidden:
-            found[index] = members[index]
-        unsafe = unread | self._unsafe_lines(packed.text, redacted.text, lines_with_fields, hidden)
+        bodies = unpack(redacted.text).split("\n")
+        for index in escaped:
+            bodies[index] = members[index]
+        unsafe = unexpanded | self._unsafe_lines(packed.text, redacted.text, lines_with_fields, escaped)
         for index in lines_with_fields - unsafe:
-            found[index] = _without_fields(members[index], found[index], "", self._field_rules)
+            bodies[index] = _without_fields(members[index], bodies[index], "", self._field_rules)
         for index in unsafe:
-            found[index] = redact_members(members[index], self._rules)
-        return found
+            bodies[index] = redact_members(members[index], self._rules)
+        return bodies
 
     def _expand_escapes(self, text: str) -> tuple[str, set[int], set[int]]:
-        """Return the text with escapes expanded, the lines that have any, and those that cannot be expanded."""
+        """Return the text with escapes expanded, the lines with escapes, and those of them that cannot be expanded."""
         lines = text.split("\n")
-        hidden = set(lines_of(_ESCAPE, text))
-        for index in hidden:
-            # Custom patterns are searched in JSON strings, but such a line is not JSON any more.
+        escaped = set(lines_of(_ESCAPE, text))
+        for index in escaped:
+            # Custom patterns need JSON strings, and a line with expanded escapes is not JSON any more.
             lines[index] = "" if self._has_patterns else expand_escapes(lines[index])
-        return "\n".join(lines), hidden, {index for index in hidden if not lines[index]}
+        return "\n".join(lines), escaped, {index for index in escaped if not lines[index]}
 
     def _redact_packed(self, packed: Text) -> Text:
         if self._masks_fields:
-            for named in self._detector_rules:
-                packed = named.mask_fields(packed)
-        for is_own, group in groupby(self._rules, lambda rule: isinstance(rule, RegexRule)):
+            for rule in self._detector_rules:
+                packed = rule.mask_fields(packed)
+        for has_patterns, group in groupby(self._rules, lambda rule: isinstance(rule, RegexRule)):
             rules = list(group)
-            packed = _redact_with_patterns(packed, rules) if is_own else _redact_with_detectors(packed, rules)
+            packed = _redact_with_patterns(packed, rules) if has_patterns else _redact_with_detectors(packed, rules)
         return packed
 
-    def _unsafe_lines(self, packed: str, redacted: str, lines_with_fields: set[int], hidden: set[int]) -> set[int]:
-        """Return the lines for which the packed text is not reliable.
-
-        In these a match was found outside of string values, or they cannot be unpacked.
+    def _unsafe_lines(self, packed: str, redacted: str, lines_with_fields: set[int], escaped: set[int]) -> set[int]:
+        """Return the lines that need the general path: a match is outside of a string value, or unpacking is
+        impossible.
         """
-        if not (lines_with_fields or hidden) and (key := single_key(packed)) and redacted.startswith(f"{key}:"):
+        if not (lines_with_fields or escaped) and (key := single_key(packed)) and redacted.startswith(f"{key}:"):
             return set()
         before, after = packed.split("\n"), redacted.split("\n")
         changed = {index: line for index, (line, new) in enumerate(zip(before, after, strict=True)) if line != new}
-        found = hidden & changed.keys()
-        found |= {
+        unsafe = escaped & changed.keys()
+        unsafe |= {
             index
             for index in {*changed, *lines_with_fields}
             if before[index].count("{") + before[index].count("[") >= _MAX_DEPTH
         }
         if NUMBER in redacted:
-            found |= {index for index in changed if NUMBER in after[index]}
+            unsafe |= {index for index in changed if NUMBER in after[index]}
         names = {index: keys([line]) for index, line in changed.items()}
         touched = {
             key[1:-1] for key in self._names_with_matches([f'"{key}"' for key in set().union(*names.values())])
         }
-        return found | {index for index, here in names.items() if not touched.isdisjoint(here)}
+        return unsafe | {index for index, in_line in names.items() if not touched.isdisjoint(in_line)}
 
     def _names_with_matches(self, names: Sequence[str]) -> list[str]:
-        """Return the names in which a rule finds a match."""
+        """Return the names that a detector changes."""
         if not names:
             return []
         redacted = _redact_with_detectors(Text("\n".join(names)), self._detector_rules).text.split("\n")
@@ -292,14 +293,14 @@ def _redact_with_detectors(packed: Text, rules: Sequence[Rule]) -> Text:
 
 
 def _redact_with_patterns(packed: Text, patterns: Sequence[Rule]) -> Text:
-    """Return the packed text redacted by custom patterns, which see one string at a time."""
+    """Return the packed text redacted by custom patterns, each of which sees one string at a time."""
     lines = unpack(packed.text).split("\n")
-    found = pack("\n".join([line if NUMBER in line else redact_members(line, patterns) for line in lines]))
-    return packed if found == packed.text else Text(found)
+    redacted = pack("\n".join([line if NUMBER in line else redact_members(line, patterns) for line in lines]))
+    return packed if redacted == packed.text else Text(redacted)
 
 
 def _without_fields(body: str, redacted: str, path: str, rules: Sequence[Rule]) -> str:
-    """Return the redacted body without the fields that rules match, given the body before."""
+    """Return `redacted` with the values replaced of the fields that the rules match. `body` is the text before."""
     before = split_pairs(body)
     after = before if redacted == body else split_pairs(redacted)
     return _join(
@@ -344,22 +345,23 @@ def _array(body: str, path: str, rules: Sequence[Rule], depth: int) -> str:
 
 
 def _join(body: str, values: Sequence[tuple[str, str, str | None]]) -> str:
-    """Return the body or array with other values, each given as (key or "", value, new value).
+    """Return the members or elements in `body` with new values, given as (key text or "", value, new value).
 
-    Text between them stays. Return the same text if nothing changes.
+    A new value of None removes the member. Text between the values stays; if nothing changes, the same text is
+    returned.
     """
     if all(text == value for _, text, value in values):
         return body
-    found: list[str] = []
+    parts: list[str] = []
     at = 0
     for key_text, text, value in values:
         start = body.find(key_text or text, at)
-        begin = body.find(text, start + len(key_text))
+        value_start = body.find(text, start + len(key_text))
         if value is not None:
-            before = body[at:start] if found or not at else ""
-            found += [before, body[start:begin], value]
-        at = begin + len(text)
-    return "".join([*found, body[at:]])
+            before = body[at:start] if parts or not at else ""
+            parts += [before, body[start:value_start], value]
+        at = value_start + len(text)
+    return "".join([*parts, body[at:]])
 
 
 def _value(text: str, path: str, rules: Sequence[Rule], depth: int) -> str | None:
@@ -373,10 +375,10 @@ def _value(text: str, path: str, rules: Sequence[Rule], depth: int) -> str | Non
     if text.startswith("["):
         return f"[{_array(text[1:-1], path, rules, depth + 1)}]"
     plain = _plain(text)
-    clean = plain
+    redacted = plain
     for rule in rules:
-        clean = rule.redact_text(clean)
-    return text if clean == plain else json_string(clean)
+        redacted = rule.redact_text(redacted)
+    return text if redacted == plain else json_string(redacted)
 
 
 def _replace_value(text: str, rule: Rule) -> str | None:
@@ -386,5 +388,5 @@ def _replace_value(text: str, rule: Rule) -> str | None:
 
 
 def _plain(text: str) -> str:
-    """Return the content of a string without quotes and escapes; another value as written."""
+    """Return the content of a JSON string without quotes and escapes; any other value unchanged."""
     return _STRING.decode(text) if text.startswith('"') else text

@@ -1,4 +1,4 @@
-"""Finds and removes the matches of detectors in text."""
+"""Finds the matches of a detector in a text, and replaces them."""
 
 from __future__ import annotations
 
@@ -31,24 +31,27 @@ _SHAPE_TABLE = "".join(_SHAPE_OF.get(byte, "x") for byte in range(256)).encode()
 
 _LETTERS = re.compile(r"(?:[a-z]|://)*+(?![?*{])|[a-z]*(?=[a-z][?*{])")
 _MIN_LITERAL_LENGTH = 2
-"""Fewer letters are not searched separately."""
+"""Minimum length of a literal text for which a separate search is worthwhile."""
 
 
 @lru_cache(maxsize=256)
 def _letters(hint: str) -> bytes:
-    """Return the literal beginning of all matches of a pattern, as far as it is easy to tell."""
+    """Return a literal text with which all matches of a pattern begin; b"" if the pattern does not begin with one."""
     match = _LETTERS.match(hint)
     return match[0].encode() if match else b""
 
 
 @lru_cache(maxsize=256)
-def cache(pattern: str) -> re.Pattern[str]:
-    """Return the compiled pattern. There are few built-in patterns, and they are compiled on demand."""
+def compile_cached(pattern: str) -> re.Pattern[str]:
+    """Return the compiled pattern. Patterns are compiled on demand and cached, because there are few."""
     return re.compile(pattern)
 
 
 def lower(text: str) -> str:
-    """Return the text with ASCII letters, and their equivalents in `re`, in lower case; positions stay."""
+    """Return the text in lower case, for ASCII letters and the letters that `re` equates with them.
+
+    The length stays.
+    """
     if text.isascii():
         return text.lower()
     for letter, plain in _SAME_LETTERS:
@@ -57,11 +60,11 @@ def lower(text: str) -> str:
 
 
 class Text:
-    """A text that is searched repeatedly; results of searches are cached."""
+    """A text that is searched repeatedly, with a cache of search results."""
 
     def __init__(self, text: str) -> None:
         self.text = text
-        self._known: dict[str, bool] = {}
+        self._results: dict[str, bool] = {}
 
     @cached_property
     def lower(self) -> str:
@@ -73,47 +76,47 @@ class Text:
         return self.lower.encode(errors="surrogatepass")
 
     def has(self, hint: str) -> bool:
-        """Return whether this pattern, in lower case, matches anywhere, ignoring case.
+        """Return whether this pattern matches anywhere, ignoring case. The pattern must be in lower case.
 
-        Alternatives are allowed in groups only, because the literal beginning is searched first, which is faster.
+        It may have alternatives only inside groups, because its literal beginning is searched first, which is faster.
         """
-        if hint not in self._known:
+        if hint not in self._results:
             letters = _letters(hint)
             may_match = len(letters) < _MIN_LITERAL_LENGTH or native.contains(self._lower_bytes, letters)
-            self._known[hint] = may_match and cache(hint).search(self.lower) is not None
-        return self._known[hint]
+            self._results[hint] = may_match and compile_cached(hint).search(self.lower) is not None
+        return self._results[hint]
 
 
 class Matcher:
-    """One search and its replacement, for packed text or for single strings."""
+    """Replaces the matches of one search pattern, either in packed text or in single strings."""
 
-    def __init__(self, look: SearchPattern, replacement: Replacement, is_packed: bool) -> None:
-        self._pattern, self._replacement = look, replacement
+    def __init__(self, search: SearchPattern, replacement: Replacement, is_packed: bool) -> None:
+        self._pattern, self._replacement = search, replacement
         self._is_packed = is_packed
         reading = IN_PACKED_TEXT if is_packed else IN_STRING
-        self._branches = [(hint, pattern % reading) for hint, pattern in look.branches]
+        self._branches = [(hint, pattern % reading) for hint, pattern in search.branches]
 
     def redact(self, text: Text) -> Text:
-        """Return the text without the matches; the same object if there are none."""
-        look, searched = self._pattern, text.lower if self._pattern.any_case else text.text
-        parts = [(0, len(searched))] if not look.shape[0] else _lines_with_shape(searched, *look.shape)
-        # Search only patterns that may match: a single one begins with a literal letter, which is found several times
-        # as fast as an alternative.
+        """Return the text with the matches replaced; the same object if there are none."""
+        search, searched = self._pattern, text.lower if self._pattern.any_case else text.text
+        parts = [(0, len(searched))] if not search.shape[0] else _lines_with_shape(searched, *search.shape)
+        # Leave out patterns that cannot match: a single pattern begins with a literal letter, and `re` finds it
+        # several times as fast as alternatives.
         patterns = [pattern for hint, pattern in self._branches if not hint or text.has(hint)]
         if not (patterns and parts):
             return text
-        pattern, cleaned = cache("|".join(patterns)), None
-        if isinstance(self._replacement, str) and len(patterns) == 1 and not (look.any_case or look.judge):
-            cleaned = self._split(pattern, searched, self._replacement)
-        if cleaned is None:
-            cleaned = self._replace(text.text, self._spans(pattern, searched, parts))
-        return text if cleaned == text.text else Text(cleaned)
+        pattern, redacted = compile_cached("|".join(patterns)), None
+        if isinstance(self._replacement, str) and len(patterns) == 1 and not (search.any_case or search.is_match):
+            redacted = self._split(pattern, searched, self._replacement)
+        if redacted is None:
+            redacted = self._replace(text.text, self._spans(pattern, searched, parts))
+        return text if redacted == text.text else Text(redacted)
 
     def _split(self, pattern: re.Pattern[str], text: str, replacement: str) -> str | None:
-        """Faster equivalent of `_spans` and `_replace`; None if the result could differ."""
+        """Return the result of `_spans` and `_replace` faster; None if it could differ."""
         parts = pattern.split(text)
-        if self._pattern.lead is not None:
-            letters, most = self._pattern.lead
+        if self._pattern.prefix is not None:
+            letters, most = self._pattern.prefix
             trimmed = [part.rstrip(letters) for part in parts[:-1]]
             lengths = set(map(sub, map(len, parts), map(len, trimmed)))
             if lengths and not 0 < min(lengths) <= max(lengths) <= most:
@@ -130,11 +133,11 @@ class Matcher:
             for start, end in parts
             for match in pattern.finditer(text, start, end)
         ]
-        if self._pattern.lead is not None:
-            spans = _with_lead(spans, text, *self._pattern.lead)
-        if self._pattern.judge is not None:
-            judge = self._pattern.judge
-            spans = [(start, end) for start, end in spans if judge(text[start:end])]
+        if self._pattern.prefix is not None:
+            spans = _with_prefix(spans, text, *self._pattern.prefix)
+        if self._pattern.is_match is not None:
+            is_match = self._pattern.is_match
+            spans = [(start, end) for start, end in spans if is_match(text[start:end])]
         return spans
 
     def _replace(self, text: str, spans: Sequence[Span]) -> str:
@@ -143,12 +146,14 @@ class Matcher:
         parts = between(text, spans)
         if isinstance(self._replacement, str) and not (self._is_packed and self._pattern.numbers):
             return self._replacement.join(parts)
-        found = [self._replacement_of(text[start:end]) for start, end in spans]
+        replacements = [self._replacement_of(text[start:end]) for start, end in spans]
         if self._is_packed and self._pattern.numbers:
-            # Every line has an even number of quotes, so earlier lines do not matter.
+            # A match after an even number of quotes is outside of strings. Each line has an even number of quotes.
             quotes = accumulate(part.count('"') for part in parts)
-            found = [mark if before % 2 else NUMBER for mark, before in zip(found, quotes, strict=False)]
-        return "".join([part for pair in zip(parts, [*found, ""], strict=True) for part in pair])
+            replacements = [
+                text if before % 2 else NUMBER for text, before in zip(replacements, quotes, strict=False)
+            ]
+        return "".join([part for pair in zip(parts, [*replacements, ""], strict=True) for part in pair])
 
     def _replacement_of(self, text: str) -> str:
         if isinstance(self._replacement, str):
@@ -163,20 +168,23 @@ def between(text: str, spans: Sequence[Span]) -> list[str]:
 
 
 def _lines_with_shape(text: str, shape: str, between: str) -> list[Span]:
-    """Return the lines that contain this shape."""
+    """Return the span of each line that contains `shape`: a sequence of character classes (0 a digit, A a capital).
+
+    Characters in `between` are ignored.
+    """
     shapes = text.encode(errors="replace").translate(_SHAPE_TABLE, between.encode()).decode("latin-1")
-    lines = list(lines_of(cache(shape), shapes))
+    lines = list(lines_of(compile_cached(shape), shapes))
     ends = list(accumulate(len(line) + 1 for line in text.split("\n"))) if lines else []
     return [(ends[line - 1] if line else 0, ends[line] - 1) for line in lines]
 
 
-def _with_lead(spans: Sequence[Span], text: str, letters: str, most: int) -> list[Span]:
-    """Return the spans extended by the characters before them; spans without such characters are dropped."""
-    found, last = [], 0
+def _with_prefix(spans: Sequence[Span], text: str, letters: str, most: int) -> list[Span]:
+    """Return the spans extended to the left by up to `most` of these letters; drop spans without such a letter."""
+    extended, last = [], 0
     for at, end in spans:
         before = text[max(last, at - most) : at]
         length = len(before) - len(before.rstrip(letters))
         if length:
-            found.append((at - length, end))
+            extended.append((at - length, end))
             last = end
-    return found
+    return extended

@@ -38,32 +38,32 @@ class RedactionRuleSettings(SettingsModel):
     """Name of a built-in detector."""
 
     pattern: str | None = None
-    """A custom pattern (`regex` library). With groups, only the last group is redacted."""
+    """A custom pattern (`regex` library). If the pattern has groups, only the last one is redacted."""
 
     field: str | None = None
-    """Dotted path of a field; its whole value is redacted."""
+    """Dotted path of a field, whose whole value is redacted."""
 
     action: Action | None = None
-    """Action for this item. Default: the action of the transform."""
+    """Action of this rule. Default: the action of the transform."""
 
     @field_validator("name")
     @classmethod
-    def _known(cls, name: str | None) -> str | None:
+    def _check_name(cls, name: str | None) -> str | None:
         if name is not None and name not in DETECTORS:
             raise ValueError(f"unknown detector {name!r}; use one of {', '.join(DETECTORS)}, or a pattern")
         return name
 
     @field_validator("pattern")
     @classmethod
-    def _compiles(cls, pattern: str | None) -> str | None:
+    def _check_pattern(cls, pattern: str | None) -> str | None:
         if pattern is not None and compile_user_regex(pattern).search("") is not None:
             raise ValueError("the pattern matches the empty text; make it require at least one character")
         return pattern
 
     @model_validator(mode="after")
-    def _one(self) -> RedactionRuleSettings:
+    def _check_kind(self) -> RedactionRuleSettings:
         if len([each for each in (self.name, self.pattern, self.field) if each]) != 1:
-            raise ValueError("exactly one of name, pattern and field is required")
+            raise ValueError("a redaction rule needs exactly one of name, pattern and field")
         return self
 
 
@@ -87,7 +87,7 @@ class RedactSettings(SettingsModel):
     """Detectors, patterns and fields."""
 
     action: Action = "mask"
-    """`mask` writes `[REDACTED]`, `hash` a keyed hash that is equal for equal text, `drop` nothing."""
+    """`mask` replaces by `[REDACTED]`, `hash` by a keyed hash that is equal for equal text; `drop` removes."""
 
     salt_file: Annotated[Path | None, SECRET_FILE] = None
     """File with the key of the hash, at least 16 bytes. Required by `hash`."""
@@ -109,10 +109,10 @@ class RedactSettings(SettingsModel):
             actions["hash"] = make_hash(_read_salt(self.salt_file))
         rules: list[Rule] = []
         for each in self.redact:
-            wanted = each.action or self.action
-            if wanted not in actions:
+            name = each.action or self.action
+            if name not in actions:
                 raise ValueError("the action hash requires salt_file")
-            action = actions[wanted]
+            action = actions[name]
             if each.name is not None:
                 rules.append(DetectorRule(DETECTORS[each.name], action))
             else:
@@ -126,5 +126,5 @@ def _read_salt(path: Path) -> bytes:
     except OSError as error:
         raise ValueError(f"cannot read the salt_file {path}: {error.strerror}") from error
     if len(salt) < 16:
-        raise ValueError(f"the salt_file {path} has fewer than 16 bytes; make it longer")
+        raise ValueError(f"the salt_file {path} has fewer than 16 bytes; write at least 16 random bytes into it")
     return salt
