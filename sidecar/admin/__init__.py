@@ -1,4 +1,4 @@
-"""Answers questions about a running sidecar: health, the socket, the HTTP server, access, the status page.
+"""Answers requests about a running sidecar: health, the Unix socket, the HTTP server, access, the status page.
 
-In: requests. Out: answers, made by functions that are passed in. Nothing here changes what is shipped.
+In: requests. Out: replies, which functions of the caller build. Not in here: anything that changes what is shipped.
 """

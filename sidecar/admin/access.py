@@ -1,4 +1,4 @@
-"""Who may ask over HTTP: by which names, with which token, over which certificate."""
+"""Controls access over HTTP: by the host name of a request, its token, and TLS."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from pathlib import Path
 
 
 class Access:
-    """All files are read again when they change.
+    """Decides which requests are answered. Its files are read again when they change.
 
-    `hosts`: names that clients may use in addition to addresses and `localhost`. `token_file`: what clients have to
-    send, as a bearer token or as the password of basic authentication. `certificate`: the files of the chain and of
-    the key. Raises `OSError` if a file cannot be used.
+    `hosts`: names that clients may use in addition to IP addresses and `localhost`. `token_file`: file with the token
+    that clients must send as a bearer token or as the password of basic authentication. `certificate`: the files with
+    the certificate chain and the key. Raises `OSError` if a file cannot be used.
     """
 
     def __init__(
@@ -27,12 +27,13 @@ class Access:
         self._token_file, self._certificate = token_file, certificate
         self._stamp: tuple[int, ...] = ()
         if token_file is not None and not _token(token_file):
-            raise OSError(0, f"{token_file} holds no token")
+            raise OSError(0, f"{token_file} is empty; write the token into it")
 
     def is_direct(self, host: str) -> bool:
-        """Return whether the client addressed this machine.
+        """Return whether the host name of a request is an IP address, `localhost` or an allowed name.
 
-        A foreign page can make a browser send requests here under a foreign name (DNS rebinding).
+        A page of another site can make a browser send requests to this server under a name of that site (DNS
+        rebinding).
         """
         name = host[1:].partition("]")[0] if host.startswith("[") else host.partition(":")[0]
         name = name.lower()
@@ -45,29 +46,32 @@ class Access:
         return True
 
     def has_token(self, authorization: str) -> bool:
-        """Whether this is the token that the file holds now; none is when it cannot be read."""
+        """Return whether the header has the token that the file holds now. No token is right if it cannot be read."""
         if self._token_file is None:
             return True
         with suppress(OSError):
-            wanted = _token(self._token_file)
-            return bool(wanted) and hmac.compare_digest(_read_token_sent(authorization), wanted)
+            token = _token(self._token_file)
+            return bool(token) and hmac.compare_digest(_read_token_sent(authorization), token)
         return False
 
     def tls(self) -> ssl.SSLContext | None:
-        """What connections are secured with, if they are. Raises `OSError` if a file cannot be used."""
+        """Return the TLS context of connections, None without a certificate.
+
+        Raise `OSError` if a file cannot be used.
+        """
         if self._certificate is None:
             return None
         context = self._context(self._certificate)
 
-        def renewed(connection: ssl.SSLObject, name: str | None, original: ssl.SSLContext) -> None:
-            """Called for each handshake, also if the client names no host. What cannot be used changes nothing."""
+        def renew(connection: ssl.SSLObject, name: str | None, original: ssl.SSLContext) -> None:
+            # Called for each handshake, even if the client names no host. Files that cannot be used change nothing.
             nonlocal context
             with suppress(OSError):
                 if self._certificate and _file_stamps(self._certificate) != self._stamp:
                     context = self._context(self._certificate)
             connection.context = context
 
-        context.sni_callback = renewed
+        context.sni_callback = renew
         return context
 
     def _context(self, files: tuple[Path, Path]) -> ssl.SSLContext:
@@ -78,7 +82,7 @@ class Access:
             context.load_cert_chain(*files)
         except OSError as error:
             names = " and ".join(map(str, files))
-            raise OSError(error.errno, f"{names} are no certificate and its key: {error.strerror}") from None
+            raise OSError(error.errno, f"{names} are not a certificate and its key: {error.strerror}") from None
         self._stamp = stamp
         return context
 
@@ -98,5 +102,5 @@ def _read_token_sent(authorization: str) -> bytes:
 
 
 def _file_stamps(files: tuple[Path, Path]) -> tuple[int, ...]:
-    found = [file.stat() for file in files]
-    return tuple(part for status in found for part in (status.st_ino, status.st_mtime_ns, status.st_size))
+    statuses = [file.stat() for file in files]
+    return tuple(part for status in statuses for part in (status.st_ino, status.st_mtime_ns, status.st_size))

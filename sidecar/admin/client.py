@@ -1,7 +1,7 @@
-"""The Unix socket in the state directory, through which other commands talk to a running sidecar.
+"""Asks a running sidecar through the Unix socket in its state directory.
 
-Its path may be longer than the 108 bytes that an address can hold (unix(7)), so it is reached through the open
-directory. A request is HTTP/1.0, an answer is JSON, so that curl can ask, too.
+The path of the socket may be longer than the 108 bytes of a socket address (unix(7)), so it is reached through the
+open directory. Requests are HTTP/1.0 and replies are JSON, so that curl can be used instead.
 """
 
 from __future__ import annotations
@@ -20,32 +20,35 @@ from typing import Any
 from sidecar.lib.ownership import explain_distrust, may_trust
 
 NAME = "sidecar.sock"
-_MOST = 64 << 20
-"""Some hundred bytes a file, of which there may be very many."""
+_MAX_REPLY_BYTES = 64 << 20
+"""A status has some hundred bytes for each file, and there may be very many files."""
 
 
 class SidecarNotRunning(Exception):
-    """No sidecar answers in this state directory; `could_be` tells whether one could have made its socket there."""
+    """No sidecar answers in this state directory. `can_exist`: whether a sidecar can create its socket there."""
 
-    def __init__(self, reason: str = "no sidecar answers here", *, could_be: bool) -> None:
+    def __init__(self, reason: str = "no sidecar runs with this state directory", *, can_exist: bool) -> None:
         super().__init__(reason)
-        self.could_be = could_be
+        self.can_exist = can_exist
 
 
 @contextmanager
 def short_address(directory: Path) -> Iterator[str]:
-    """A short path of the socket, good until the block ends. Raises `OSError`."""
-    folder = os.open(directory, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
+    """Yield a short path of the socket, valid until the block ends.
+
+    Raise `OSError` if the directory cannot be opened.
+    """
+    descriptor = os.open(directory, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
-        yield f"/proc/self/fd/{folder}/{NAME}"
+        yield f"/proc/self/fd/{descriptor}/{NAME}"
     finally:
-        os.close(folder)
+        os.close(descriptor)
 
 
 def ask(directory: Path, request: str, timeout_s: float = 5.0) -> tuple[int, dict[str, Any]]:
-    """`request` is a method and a target: "GET /live". Returns status and answer.
+    """Send a request, such as "GET /livez", and return the HTTP status and the reply.
 
-    Raises `SidecarNotRunning`, and `TimeoutError` when the sidecar is there and does not answer in time.
+    Raise `SidecarNotRunning` if no sidecar answers, `TimeoutError` if it runs and does not answer in time.
     """
     try:
         with short_address(directory) as path, socket.socket(socket.AF_UNIX) as connection:
@@ -54,19 +57,19 @@ def ask(directory: Path, request: str, timeout_s: float = 5.0) -> tuple[int, dic
             connection.connect(path)
             _refuse_foreign(_explain_peer(connection))
             connection.sendall(f"{request} HTTP/1.0\r\n\r\n".encode())
-            answer = _read(connection)
+            reply = _read(connection)
     except TimeoutError:
         raise
     except OSError:
-        raise SidecarNotRunning(could_be=_could_be(directory)) from None
-    head, _, body = answer.partition(b"\r\n\r\n")
+        raise SidecarNotRunning(can_exist=_can_have_socket(directory)) from None
+    head, _, body = reply.partition(b"\r\n\r\n")
     status = head.split(b" ", 2)[1:2]
     if not status or not status[0].isdigit():
-        raise SidecarNotRunning(could_be=True)
+        raise SidecarNotRunning(can_exist=True)
     try:
         return int(status[0]), json.loads(body)
     except ValueError:
-        raise SidecarNotRunning("what answers here is no sidecar", could_be=True) from None
+        raise SidecarNotRunning(f"the process that listens on {NAME} is not a sidecar", can_exist=True) from None
 
 
 _CREDENTIALS = struct.Struct("iII")
@@ -74,27 +77,29 @@ _CREDENTIALS = struct.Struct("iII")
 
 
 def _explain_peer(connection: socket.socket) -> str:
-    """Return why the process at the other end is not asked anything, "" if it may be."""
-    found = connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _CREDENTIALS.size)
-    _, uid, _ = _CREDENTIALS.unpack(found)
+    """Return why the process at the other end is not trusted, "" if it is."""
+    credentials = connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _CREDENTIALS.size)
+    _, uid, _ = _CREDENTIALS.unpack(credentials)
     return "" if may_trust(uid) else f"user {uid} listens on it, and this process is user {os.geteuid()}"
 
 
 def _refuse_foreign(reason: str) -> None:
     if reason:
-        raise SidecarNotRunning(f"{NAME} is not used: {reason}", could_be=True)
+        raise SidecarNotRunning(
+            f"this command does not trust {NAME}: {reason}; run it as the user of the sidecar", can_exist=True
+        )
 
 
-def _could_be(directory: Path) -> bool:
-    """Whether a socket could be made there, the directory included."""
-    there = next(place for place in (directory, *directory.absolute().parents) if os.path.lexists(place))
-    return there.is_dir() and os.access(there, os.W_OK)
+def _can_have_socket(directory: Path) -> bool:
+    """Return whether this process could create a socket in the directory, or could create the directory."""
+    existing = next(path for path in (directory, *directory.absolute().parents) if os.path.lexists(path))
+    return existing.is_dir() and os.access(existing, os.W_OK)
 
 
 def _read(connection: socket.socket) -> bytes:
-    answer = b""
+    reply = b""
     while piece := connection.recv(65536):
-        answer += piece
-        if len(answer) > _MOST:
-            raise OSError(errno.EMSGSIZE, "the answer is too long")
-    return answer
+        reply += piece
+        if len(reply) > _MAX_REPLY_BYTES:
+            raise OSError(errno.EMSGSIZE, "the reply is too large")
+    return reply

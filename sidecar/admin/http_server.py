@@ -1,8 +1,9 @@
-"""Answers over HTTP, for scrapers, probes and browsers; nothing can be changed here.
+"""Answers requests of scrapers, probes and browsers over HTTP. No request changes anything.
 
-One thread serves all connections, another one makes the larger answers. Limits: a few KiB and ten seconds per
-request; above the maximum of connections, or of larger answers in progress, the oldest is closed. Answers are made in
-a small share of the time, however many are requested. A connection has one request (RFC 9112, 9.6).
+One thread serves all connections; a second thread builds the larger replies. Each request is limited to a few KiB and
+ten seconds. Above the maximum number of connections, or of larger replies in progress, the oldest is closed. Larger
+replies are built only a small share of the time, however many are requested. Each connection serves one request
+(RFC 9112, 9.6).
 """
 
 from __future__ import annotations
@@ -21,33 +22,34 @@ from urllib.parse import parse_qs, urlsplit
 from sidecar.admin.access import Access
 from sidecar.admin.socket_server import Reply, Routes
 
-_PATIENCE_S, _LINGER_S = 10.0, 1.0
-_MOST_HEAD = 8 * 1024
-_MOST_CONNECTIONS, _MOST_SECURED = 128, 32
-"""With TLS each has a buffer of 256 KiB (asyncio.sslproto), from the first byte of its handshake on."""
+_CLIENT_TIMEOUT_S, _LINGER_S = 10.0, 1.0
+_MAX_HEAD_BYTES = 8 * 1024
+_MAX_CONNECTIONS, _MAX_TLS_CONNECTIONS = 128, 32
+"""Fewer with TLS: each such connection has a buffer of 256 KiB from its handshake on (asyncio.sslproto)."""
 
-_MOST_LARGE = 4
-_REST, _LONGEST_REST_S = 4, 1.0
-"""After a larger answer was made, none is for so many times as long: shippers want the interpreter, too."""
+_MAX_LARGE_REPLIES = 4
+_PAUSE_FACTOR, _MAX_PAUSE_S = 4, 1.0
+"""After a larger reply, none is built for this many times its duration, because shippers need the GIL."""
 
-_BETWEEN_FAULTS_S = 0.5
+_ACCEPT_RETRY_S = 0.5
 
 _METHODS = ("GET", "HEAD")
-_KNOWN = (*_METHODS, "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "CONNECT")
+_KNOWN_METHODS = (*_METHODS, "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "CONNECT")
 _PROBES = ("/livez", "/readyz", "/startupz")
-"""Asked by the kubelet, which has no token, and answered also while large answers are under way."""
+"""Paths that need no token, because the kubelet has none. They are answered even while larger replies are built."""
 
 
 class HttpRequest(NamedTuple):
-    """The head of a request; names of headers in lower case."""
+    """The request line and the headers of a request."""
 
     method: str
     target: str
     headers: Mapping[str, str]
+    """Header names are in lower case."""
 
 
 class RequestRefused(Exception):
-    """A request that gets no answer but this."""
+    """The request is answered with this error."""
 
     def __init__(self, status: int, text: str, headers: Mapping[str, str] | None = None) -> None:
         super().__init__(text)
@@ -55,40 +57,41 @@ class RequestRefused(Exception):
 
 
 class HttpAdmin:
-    """Listens from its making until `close`. Raises `OSError` if it cannot.
+    """An HTTP server that listens until `close`. Raises `OSError` if it cannot listen.
 
-    `patience_s`: how long a client may take for the head of its request, and again for taking the answer.
+    `timeout_s`: seconds in which a client must send the head of its request, and again in which it must read the
+    reply.
     """
 
     def __init__(
-        self, host: str, port: int, routes: Routes, access: Access | None = None, patience_s: float = _PATIENCE_S
+        self, host: str, port: int, routes: Routes, access: Access | None = None, timeout_s: float = _CLIENT_TIMEOUT_S
     ) -> None:
-        self._patience_s = patience_s
+        self._timeout_s = timeout_s
         self._routes = {name[4:]: route for name, route in routes.items() if name.startswith("GET ")}
         self._access = access or Access()
         self._tls = self._access.tls()
         self._socket = _listen(host, port)
         self.port: int = self._socket.getsockname()[1]
-        """The port it listens on, also if the configured port is 0."""
+        """The port that it listens on, even if the configured port is 0."""
         self._loop = asyncio.new_event_loop()
         self._open: dict[asyncio.Task[None], None] = {}
         self._large: dict[asyncio.Task[None], None] = {}
-        self._turn = asyncio.Lock()
-        self._worker = ThreadPoolExecutor(1, "admin answers")
-        self._over = asyncio.Event()
+        self._large_reply_lock = asyncio.Lock()
+        self._worker = ThreadPoolExecutor(1, "admin replies")
+        self._closed = asyncio.Event()
         self._thread = threading.Thread(target=self._run, name="admin", daemon=True)
         self._thread.start()
 
     def close(self) -> None:
-        """Stop answering."""
-        with suppress(RuntimeError):  # the loop has ended before
-            self._loop.call_soon_threadsafe(self._over.set)
+        """Stop answering requests, and close the port."""
+        with suppress(RuntimeError):  # the loop has already ended
+            self._loop.call_soon_threadsafe(self._closed.set)
         self._thread.join(timeout=1.0)
         self._worker.shutdown(wait=False, cancel_futures=True)
         self._socket.close()
 
     def _run(self) -> None:
-        # What a client does to its connection, such as a broken handshake, is no word of our own log worth.
+        # Errors that a client causes, such as a broken handshake, are not logged.
         self._loop.set_exception_handler(lambda loop, context: None)
         try:
             self._loop.run_until_complete(self._serve())
@@ -97,32 +100,32 @@ class HttpAdmin:
 
     async def _serve(self) -> None:
         accepting = self._loop.create_task(self._accept())
-        await self._over.wait()
+        await self._closed.wait()
         for task in (accepting, *self._open):
             task.cancel()
         await asyncio.wait((accepting, *self._open))
 
     async def _accept(self) -> None:
-        """Each connection is counted before anything is read of it, also of its handshake."""
-        most = _MOST_SECURED if self._tls else _MOST_CONNECTIONS
+        # Each connection counts before anything is read from it, even its handshake.
+        most = _MAX_TLS_CONNECTIONS if self._tls else _MAX_CONNECTIONS
         while True:
             try:
                 connection, _ = await self._loop.sock_accept(self._socket)
-            except OSError:  # no descriptor is left, for instance
-                await asyncio.sleep(_BETWEEN_FAULTS_S)
+            except OSError:  # for example, too many open files
+                await asyncio.sleep(_ACCEPT_RETRY_S)
                 continue
-            _admit_or_evict(self._open, self._loop.create_task(self._connected(connection)), most)
+            _admit_or_evict(self._open, self._loop.create_task(self._handle_connection(connection)), most)
 
-    async def _connected(self, connection: socket.socket) -> None:
-        reader = asyncio.StreamReader(_MOST_HEAD, self._loop)
+    async def _handle_connection(self, connection: socket.socket) -> None:
+        reader = asyncio.StreamReader(_MAX_HEAD_BYTES, self._loop)
         protocol = asyncio.StreamReaderProtocol(reader, loop=self._loop)
         transport: asyncio.BaseTransport | None = None
         try:
             with suppress(OSError, TimeoutError, asyncio.IncompleteReadError):
-                async with asyncio.timeout(3 * self._patience_s):
+                async with asyncio.timeout(3 * self._timeout_s):
                     transport, _ = await self._loop.connect_accepted_socket(
                         lambda: protocol, connection, ssl=self._tls,
-                        ssl_handshake_timeout=self._patience_s if self._tls else None,
+                        ssl_handshake_timeout=self._timeout_s if self._tls else None,
                         ssl_shutdown_timeout=_LINGER_S if self._tls else None,
                     )  # fmt: skip
                     writer = asyncio.StreamWriter(transport, protocol, reader, self._loop)
@@ -133,98 +136,106 @@ class HttpAdmin:
     async def _answer(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         method = "GET"
         try:
-            async with asyncio.timeout(self._patience_s):
+            async with asyncio.timeout(self._timeout_s):
                 request = _parse_request(await reader.readuntil(b"\r\n\r\n"))
             method = request.method
             self._admit(request)
             path = urlsplit(request.target).path
-            reply = self._reply(request) if path in _PROBES else await self._made(request)
+            reply = self._reply(request) if path in _PROBES else await self._reply_in_worker(request)
         except RequestRefused as refused:
             reply = refused.reply
         except asyncio.LimitOverrunError:
-            reply = RequestRefused(431, "the head of the request is too long").reply
+            reply = RequestRefused(431, "the request line and headers are too long").reply
         await self._write(reader, writer, _encode_reply(reply, method))
 
-    async def _made(self, request: HttpRequest) -> Reply:
-        """One of the larger answers, made in another thread."""
-        await self._turn.acquire()
-        began = self._loop.time()
+    async def _reply_in_worker(self, request: HttpRequest) -> Reply:
+        """Return a larger reply, which is built in the worker thread."""
+        await self._large_reply_lock.acquire()
+        started_at = self._loop.time()
         try:
             reply = await self._loop.run_in_executor(self._worker, self._reply, request)
         finally:
-            rest_s = min(_LONGEST_REST_S, _REST * (self._loop.time() - began))
-            self._loop.call_later(rest_s, self._turn.release)
+            pause_s = min(_MAX_PAUSE_S, _PAUSE_FACTOR * (self._loop.time() - started_at))
+            self._loop.call_later(pause_s, self._large_reply_lock.release)
         if task := asyncio.current_task():
-            _admit_or_evict(self._large, task, _MOST_LARGE)
+            _admit_or_evict(self._large, task, _MAX_LARGE_REPLIES)
         return reply
 
     def _admit(self, request: HttpRequest) -> None:
         if not self._access.is_direct(request.headers.get("host", "")):
-            raise RequestRefused(403, "ask by address or as localhost, or name this host in admin.hosts")
+            raise RequestRefused(
+                403, "this host name is not allowed; use an IP address or localhost, or add the name to admin.hosts"
+            )
         if request.method not in _METHODS:
-            raise RequestRefused(405, "nothing can be changed here; ask with GET", {"Allow": ", ".join(_METHODS)})
+            raise RequestRefused(405, "only GET and HEAD are supported", {"Allow": ", ".join(_METHODS)})
         path = urlsplit(request.target).path
         if path not in _PROBES and not self._access.has_token(request.headers.get("authorization", "")):
-            wanted = 'Basic realm="log-sidecar", charset="UTF-8"'
-            raise RequestRefused(401, "send the token of admin.token_file", {"WWW-Authenticate": wanted})
+            challenge = 'Basic realm="log-sidecar", charset="UTF-8"'
+            raise RequestRefused(
+                401, "the token is missing or wrong; send the token of admin.token_file",
+                {"WWW-Authenticate": challenge},
+            )  # fmt: skip
 
     def _reply(self, request: HttpRequest) -> Reply:
         target = urlsplit(request.target)
         route = self._routes.get(target.path)
         if route is None:
-            return Reply(404, {"text": "there is nothing under this name"})
+            return Reply(404, {"text": "unknown path"})
         try:
             return route({name: values[-1] for name, values in parse_qs(target.query).items()})
-        except Exception:  # a fault of a route: the client gets 500, and the sidecar continues
-            return Reply(500, {"text": "this cannot be answered now"})
+        except Exception:  # a bug in a route: the client gets status 500, and the sidecar continues
+            return Reply(500, {"text": "the reply could not be built; this is a bug of the sidecar"})
 
-    async def _write(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, answer: bytes) -> None:
-        """All of it, as fast as the client takes it. What it still sends, such as a body or further requests, is read
-        for a while, since closing a connection with unread bytes would take the answer back (RFC 9112, 9.6)."""
+    async def _write(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, reply: bytes) -> None:
+        """Send the reply as fast as the client reads it.
+
+        Then read for a while what the client still sends, such as a body or further requests: closing a connection
+        with unread bytes would discard the reply (RFC 9112, 9.6).
+        """
         writer.transport.set_write_buffer_limits(0)
-        async with asyncio.timeout(self._patience_s):
-            writer.write(answer)
+        async with asyncio.timeout(self._timeout_s):
+            writer.write(reply)
             await writer.drain()
             if writer.can_write_eof():
                 writer.write_eof()
         with suppress(TimeoutError):
             async with asyncio.timeout(_LINGER_S):
-                while not self._tls and await reader.read(_MOST_HEAD):
+                while not self._tls and await reader.read(_MAX_HEAD_BYTES):
                     pass
                 writer.close()
                 await writer.wait_closed()
 
 
-def _admit_or_evict(taken: dict[asyncio.Task[None], None], task: asyncio.Task[None], most: int) -> None:
-    """Give the task a place until it ends; beyond so many the one that has been there longest ends now."""
-    while len(taken) >= most:
-        oldest = next(iter(taken))
-        del taken[oldest]
+def _admit_or_evict(active: dict[asyncio.Task[None], None], task: asyncio.Task[None], most: int) -> None:
+    """Add the task to the active ones until it ends. Cancel the oldest ones if there are `most` already."""
+    while len(active) >= most:
+        oldest = next(iter(active))
+        del active[oldest]
         oldest.cancel()
-    taken[task] = None
-    task.add_done_callback(lambda task: taken.pop(task, None))
+    active[task] = None
+    task.add_done_callback(lambda task: active.pop(task, None))
 
 
 def _listen(host: str, port: int) -> socket.socket:
-    """Limit what a client can send at once; accepted connections inherit the buffers."""
+    """Return a listening socket. Its connections inherit a small receive buffer, which limits unread requests."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    listener = socket.create_server((host, port), family=family, backlog=_MOST_CONNECTIONS)
-    listener.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 2 * _MOST_HEAD)
+    listener = socket.create_server((host, port), family=family, backlog=_MAX_CONNECTIONS)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 2 * _MAX_HEAD_BYTES)
     listener.setblocking(False)
     return listener
 
 
 def _parse_request(head: bytes) -> HttpRequest:
-    """The request line and the fields (RFC 9112, 3 and 5). Raises `RequestRefused`."""
-    first, *lines = head[:-4].decode("latin-1").split("\r\n")
-    method, _, rest = first.partition(" ")
-    target, _, version = rest.partition(" ")
+    """Return the parsed request line and headers (RFC 9112, 3 and 5). Raise `RequestRefused` if they are invalid."""
+    request_line, *lines = head[:-4].decode("latin-1").split("\r\n")
+    method, _, target_and_version = request_line.partition(" ")
+    target, _, version = target_and_version.partition(" ")
     if not (method.isascii() and method.isupper() and target.startswith("/") and version.startswith("HTTP/")):
-        raise RequestRefused(400, "this is no HTTP request")
+        raise RequestRefused(400, "not an HTTP request")
     if version not in ("HTTP/1.0", "HTTP/1.1"):
-        raise RequestRefused(505, "HTTP/1.1 is spoken here")
-    if method not in _KNOWN:
-        raise RequestRefused(501, "no such method is known here")
+        raise RequestRefused(505, "only HTTP/1.0 and 1.1 are supported")
+    if method not in _KNOWN_METHODS:
+        raise RequestRefused(501, "unknown HTTP method")
     headers: dict[str, str] = {}
     for line in lines:
         name, colon, value = line.partition(":")

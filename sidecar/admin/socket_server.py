@@ -1,7 +1,7 @@
-"""Answers questions about the sidecar over the Unix socket in the state directory; `http` does so over the network.
+"""Answers requests over the Unix socket in the state directory. `http_server` answers them over the network.
 
-Only the socket, which the owner alone can reach, takes requests that change something. A client has ten seconds
-for it and one of a few places, so that slow or many clients hold nothing up.
+Only the owner of the state can reach the socket, so only the socket accepts requests that have an effect. The number
+of clients and the time for each are limited, so that slow or many clients do not delay shipping.
 """
 
 from __future__ import annotations
@@ -29,26 +29,29 @@ Query = Mapping[str, str]
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """An answer: JSON from an object, or a text as it is; `headers` in addition to the usual ones."""
+    """The reply to a request."""
 
     status: int
     body: Mapping[str, Any] | bytes
+    """An object, which is sent as JSON, or the bytes to send."""
+
     content_type: str = "application/json"
     headers: Mapping[str, str] = field(default_factory=dict)
+    """Headers in addition to the usual ones."""
 
 
 Route = Callable[[Query], Reply]
-"""Takes the query of a request. Called in a separate thread."""
+"""Returns the reply for the query of a request. Called in a separate thread."""
 
 Routes = Mapping[str, Route]
-"""Method and path, as in "GET /livez", to what answers it."""
+"""Method and path, such as "GET /livez" → the function that answers the request."""
 
-_IDLE_S = 10.0
-_MOST_AT_ONCE = 16
+_REQUEST_TIMEOUT_S = 10.0
+_MAX_CLIENTS = 16
 
 
 class SocketAdmin:
-    """The socket of one running sidecar."""
+    """The admin socket of this process."""
 
     def __init__(self, directory: Path, routes: Routes) -> None:
         self.directory = directory
@@ -56,24 +59,24 @@ class SocketAdmin:
         self._routes = routes
 
     def open(self) -> None:
-        """Listen from now on. Raise `OSError` when there is no place for it, or when another process listens here.
+        """Start to listen. Raise `OSError` if the socket cannot be created or another process listens on it.
 
-        What is no socket, or belongs to another user, is left where it is.
+        A file that is not a socket or belongs to another user is not replaced.
         """
         with short_address(self.directory) as path:
             with suppress(FileNotFoundError):
                 if reason := explain_distrust(path, stat.S_ISSOCK):
-                    raise OSError(errno.EEXIST, f"{NAME} is in the way: {reason}")
+                    raise OSError(errno.EEXIST, f"{NAME} exists and is not replaced: {reason}")
                 if _is_answered(path):
                     raise OSError(errno.EADDRINUSE, f"another process listens on {NAME}")
                 os.unlink(path)
             self._server = _UnixServer(path, self._routes)
-        self._server.begin("admin socket")
+        self._server.start("admin socket")
 
     def close(self) -> None:
-        """Stop answering."""
+        """Stop answering requests, and remove the socket."""
         if self._server is not None:
-            self._server.end()
+            self._server.stop()
             self._server = None
             with suppress(OSError):
                 (self.directory / NAME).unlink()
@@ -89,53 +92,53 @@ def _is_answered(path: str) -> bool:
         return True
 
 
-class _Bounded(socketserver.ThreadingMixIn, socketserver.TCPServer):
-    """A thread for each request, and a few at most; further clients are refused."""
+class _BoundedServer(socketserver.ThreadingMixIn, socketserver.TCPServer):
+    """Answers each request in a thread. Above the maximum number of threads, clients are refused."""
 
     daemon_threads = True
     block_on_close = False
 
     def __init__(self, *arguments: Any) -> None:
-        self._places = threading.BoundedSemaphore(_MOST_AT_ONCE)
-        self._is_over = False
+        self._slots = threading.BoundedSemaphore(_MAX_CLIENTS)
+        self._is_stopping = False
         super().__init__(*arguments)
 
-    def begin(self, name: str) -> None:
-        """Answer from now on, in a thread with this name."""
+    def start(self, name: str) -> None:
+        """Start to answer requests, in a thread with this name."""
         self._thread = threading.Thread(target=self._serve, name=name, daemon=True)
         self._thread.start()
 
-    def end(self) -> None:
-        """Stop answering, without the half a second that `shutdown` may take."""
-        self._is_over = True
+    def stop(self) -> None:
+        """Stop answering requests. Unlike `shutdown`, this does not wait for the next poll of up to half a second."""
+        self._is_stopping = True
         with suppress(OSError):
             self.socket.shutdown(socket.SHUT_RDWR)  # wakes the thread that waits for clients
         self._thread.join(timeout=1.0)
         self.server_close()
 
     def _serve(self) -> None:
-        while not self._is_over:
+        while not self._is_stopping:
             self.handle_request()
 
     def process_request(self, request: Any, client_address: Any) -> None:
-        """Take it if there is a place."""
-        if self._places.acquire(blocking=False):
+        """Start a thread for the request if the number of threads allows it; else close the connection."""
+        if self._slots.acquire(blocking=False):
             super().process_request(request, client_address)
         else:
             self.shutdown_request(request)
 
     def process_request_thread(self, request: Any, client_address: Any) -> None:
-        """Answer it, and give the place back."""
+        """Answer the request, and free its slot."""
         try:
             super().process_request_thread(request, client_address)
         finally:
-            self._places.release()
+            self._slots.release()
 
     def handle_error(self, request: Any, client_address: Any) -> None:
         """Ignore a client that has closed its connection."""
 
 
-class _UnixServer(_Bounded):
+class _UnixServer(_BoundedServer):
     address_family = socket.AF_UNIX
 
     def __init__(self, path: str, routes: Routes) -> None:
@@ -143,13 +146,13 @@ class _UnixServer(_Bounded):
         super().__init__(path, _Handler)
 
     def server_bind(self) -> None:
-        """The mode of an unbound socket becomes that of its name: other users can never reach it."""
+        """Bind the socket. Its mode is set before, so that other users cannot reach it at any moment."""
         os.fchmod(self.socket.fileno(), 0o600)
         super().server_bind()
 
 
 class _Handler(BaseHTTPRequestHandler):
-    timeout = _IDLE_S
+    timeout = _REQUEST_TIMEOUT_S
     server_version, sys_version = "log-sidecar", ""
     server: _UnixServer
 
@@ -175,13 +178,13 @@ class _Handler(BaseHTTPRequestHandler):
         route = self.server.routes.get(f"{self.command} {target.path}")
         if route is None:
             known = any(name.endswith(f" {target.path}") for name in self.server.routes)
-            return Reply(405 if known else 404, {"text": "there is nothing under this name"})
+            return Reply(405 if known else 404, {"text": "unknown method" if known else "unknown path"})
         query = {name: values[-1] for name, values in parse_qs(target.query).items()}
         return route(query)
 
     def address_string(self) -> str:
-        """Who asks is not written down."""
+        """Return nothing, because the address of a client is not logged."""
         return ""
 
     def log_message(self, format: str, *arguments: Any) -> None:  # noqa: A002 - the name is the base class's
-        """Requests are not worth a line."""
+        """Ignore the message, because requests are not logged."""

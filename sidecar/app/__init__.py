@@ -1,4 +1,4 @@
 """One run of the process: application, supervisor, watcher, endpoints, status, reload, shutdown and signals.
 
-In: validated settings. Out: an exit code. Nothing here parses a line or writes to a sink.
+In: validated settings. Out: an exit code. Not in here: parsing lines and writing to sinks.
 """

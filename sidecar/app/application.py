@@ -1,7 +1,7 @@
 """One run of the sidecar as a process: from its configuration to its exit code.
 
-A configuration that cannot be used ends the sidecar, or parks it: then it waits for a better one, so that neither the
-application in its Pod nor a Job suffers. A running sidecar applies a changed configuration if that is valid.
+An invalid configuration ends the sidecar, or parks it: then it waits for a valid one, so that it does not disturb the
+application in its Pod, or a Job. A running sidecar applies a changed configuration if it is valid.
 """
 
 from __future__ import annotations
@@ -38,42 +38,42 @@ from sidecar.telemetry.log import Log
 EXIT_OK, EXIT_CRASHED, EXIT_REFUSED, EXIT_UNDELIVERED = 0, 1, 2, 3
 
 _LOOP_S = 0.5
-"""Seconds between two rounds of the main loop. A signal ends the wait."""
+"""Seconds between two iterations of the main loop. A signal ends the wait."""
 
 _PARKED_RETRY_S = 10.0
-"""Seconds after which a parked sidecar tries again, because its state directory may be usable by then."""
+"""Seconds after which a parked sidecar tries to start again: its state directory may be usable by then."""
 
 _MAX_NAMES = 5
-"""Sinks and files that the termination message names."""
+"""Maximum number of sinks, and of files, that the termination message names."""
 
 
 @dataclass(frozen=True, slots=True)
 class RunRequest:
-    """What a run starts with."""
+    """What `run` needs: functions that load the settings and the options, and flags of the command line."""
 
     load: Callable[[], Settings]
-    """Reads the settings; called again for each reload. Raises `ConfigurationError`."""
+    """Loads the settings; also called for each reload. Raises `ConfigurationError`."""
 
     options: Callable[[], RunOptions]
-    """Returns how to run them. Raises `ConfigurationError`."""
+    """Loads the options of the run. Raises `ConfigurationError`."""
 
     config: Path | None
     """The configuration file, if there is one."""
 
     state_dir: Callable[[], Path]
-    """Where a sidecar without valid settings opens its socket."""
+    """Returns the directory in which a sidecar without valid settings opens its socket."""
 
     strict: bool = False
-    """Whether to end with code 3 if something could not be delivered or read."""
+    """Whether to exit with code 3 if lines could not be delivered or a file could not be read."""
 
     park: bool = False
     """Whether to wait for valid settings instead of ending."""
 
 
 def run(request: RunRequest) -> int:
-    """Run the sidecar in this process until it is asked to end. Return the exit code.
+    """Run the sidecar in this process until it is told to end by a signal or an exit rule. Return the exit code.
 
-    Raise `StateError` or `ConfigurationError` before anything is started, unless the request says to park.
+    Raise `StateError` or `ConfigurationError` before anything is started, unless `park` is set.
     """
     application = Application(request)
     try:
@@ -86,7 +86,7 @@ def run(request: RunRequest) -> int:
 
 
 def run_parked(problem: str) -> int:
-    """Park for a reason that no other configuration can remove, until asked to end."""
+    """Park until a signal ends the sidecar, because of a problem that no change of the configuration can fix."""
 
     def refuse() -> Settings:
         raise ConfigurationError(problem)
@@ -113,7 +113,7 @@ class Application:
         )
 
     def run(self) -> int:
-        """Run from the first reading of the settings to the exit code."""
+        """Load the settings, run until the shutdown, and return the exit code."""
         self._stop.listen()
         self._heartbeats.begin(MAIN_LOOP)
         built = self._build_or_park()
@@ -124,21 +124,21 @@ class Application:
         self._endpoints.open(supervisor)
         self._warn_of_risks(supervisor.settings)
         supervisor.start()
-        self._health.is_following = True
+        self._health.is_tailing = True
         self._serve(supervisor, options)
         self._health.is_stopping = True
         Shutdown(self._stop, options, self._clock, self._log.emit).run(supervisor, supervisor.settings.drain.timeout)
         return self._conclude(supervisor, strict=self._request.strict or options.once)
 
     def close(self) -> None:
-        """Answer no more requests."""
+        """Stop answering requests."""
         self._endpoints.close()
 
     # ── build or park ───────────────────────────────────────────────────────────────────────────────────────
 
     def _build_or_park(self) -> tuple[Supervisor, RunOptions] | None:
-        """Return what to run; None if the sidecar was asked to end while it was parked."""
-        # A signal that came earlier does not prevent the start: what is there is delivered all the same.
+        """Return the supervisor and its options; None if the sidecar was stopped while it was parked."""
+        # A signal that arrived before does not prevent the start: the existing lines are delivered first.
         while True:
             try:
                 return self._build()
@@ -166,7 +166,7 @@ class Application:
             self._endpoints.open_socket(self._request.state_dir())
 
     def _wait_for_change(self) -> bool:
-        """Wait until the settings changed or the state may be usable again. Return False if asked to end."""
+        """Wait until the configuration changes or the time for another attempt has come. Return False on shutdown."""
         retry_at = self._clock.monotonic() + _PARKED_RETRY_S
         while not self._stop.shutdown.wait(_LOOP_S):
             self._heartbeats.beat()
@@ -221,7 +221,7 @@ class Application:
 def _termination_message(
     code: int, balances: Sequence[events.Balance], down: Sequence[str], unreadable: Sequence[str]
 ) -> dict[str, Any]:
-    """Return the balance for `kubectl describe pod`."""
+    """Return the termination message, which `kubectl describe pod` shows: the exit code and the balance."""
     message: dict[str, Any] = {"exit": code, "sinks": {}}
     for balance in balances:
         fields = msgspec.structs.asdict(balance)

@@ -1,6 +1,6 @@
-"""Everything through which a running sidecar is asked or reports: admin socket, HTTP, and metrics by OTLP.
+"""Opens the interfaces of a running sidecar: the admin socket, the HTTP server, and the OTLP exporter of metrics.
 
-What only some sidecars need is imported when it is needed: HTTP, the page, the metrics format, OTLP.
+Modules that only some sidecars need are imported on demand: HTTP server, page, metrics and OTLP.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ class _Closable(Protocol):
 
 
 class Endpoints:
-    """Answers questions about one supervisor, or without one says why the sidecar is parked."""
+    """Answers requests about one supervisor. Without a supervisor, the replies say why the sidecar is parked."""
 
     def __init__(
         self, health: Health, configuration: Callable[[], ConfigurationStatus], host: str, clock: Clock,
@@ -49,7 +49,7 @@ class Endpoints:
         self._pusher: _Closable | None = None
 
     def open_socket(self, directory: Path) -> None:
-        """Answer on the socket in this state directory, and on no other one. Warn if that is impossible."""
+        """Listen on the socket in this state directory, and close any other one. Log a warning if that fails."""
         if self._socket and self._socket.directory == directory:
             return
         if self._socket:
@@ -66,7 +66,10 @@ class Endpoints:
         return self._socket is not None
 
     def open(self, supervisor: Supervisor) -> None:
-        """Answer for this supervisor, and push its metrics. Raise `ConfigurationError` if `admin` is required."""
+        """Answer requests about this supervisor, and push its metrics.
+
+        Raise `ConfigurationError` if the HTTP server cannot listen and `admin.required` is set.
+        """
         self._supervisor = supervisor
         self._health.down_sinks = lambda: status.down_sinks(supervisor)
         self.open_socket(supervisor.state_dir)
@@ -74,7 +77,7 @@ class Endpoints:
         self._start_pusher(supervisor.settings.metrics)
 
     def apply(self, before: Settings, after: Settings) -> None:
-        """Listen and push as the new settings say. A sidecar that runs continues where it cannot listen."""
+        """Apply the new settings. If the HTTP server cannot listen, log a warning even if `admin.required` is set."""
         if after.admin != before.admin:
             self._close_http()
             self._open_http(after.admin.model_copy(update={"required": False}))
@@ -88,13 +91,13 @@ class Endpoints:
             self._history.sample(lambda: status.shipper_statuses(supervisor))
 
     def stop_pushing(self) -> None:
-        """Push the metrics once more, and then no more."""
+        """Push the metrics once more, then stop pushing."""
         if self._pusher:
             self._pusher.close()
         self._pusher = None
 
     def close(self) -> None:
-        """Answer no more requests."""
+        """Stop answering requests."""
         if self._socket:
             self._socket.close()
         self._close_http()
@@ -115,7 +118,7 @@ class Endpoints:
                 raise ConfigurationError(
                     f"cannot listen on {host}:{port}: {reason}",
                     location="admin",
-                    hint="choose another port, or correct the file",
+                    hint="choose another port, or correct the file that the message names",
                 ) from None
             self._emit(events.NoListener(f"{host}:{port}", reason))
 
@@ -141,7 +144,7 @@ class Endpoints:
     # ── routes ──────────────────────────────────────────────────────────────────────────────────────────────
 
     def routes(self) -> Routes:
-        """Return what both listeners answer."""
+        """Return the routes of the socket and of the HTTP server."""
         return {
             "GET /startupz": lambda query: _probe_reply(self._health.startup()),
             "GET /livez": lambda query: _probe_reply(self._health.live()),
@@ -154,7 +157,7 @@ class Endpoints:
     def _page_routes(self, history: History) -> Routes:
         return {
             "GET /": lambda query: _import_page().render_page(),
-            "GET /status.json": lambda query: self._reply(self._page_reply, most_files=_import_page().MOST_FILES),
+            "GET /status.json": lambda query: self._reply(self._page_reply, most_files=_import_page().MAX_FILES),
             "GET /history.json": lambda query: Reply(200, history.as_json()),
         }
 
@@ -170,7 +173,7 @@ class Endpoints:
     def _page_reply(self, supervisor: Supervisor, snapshot: Snapshot) -> Reply:
         settings, page = supervisor.settings, _import_page()
         shows = settings.admin.show_documents
-        letters = status.recent_dead_letters(supervisor, page.MOST_LETTERS) if shows else None
+        letters = status.recent_dead_letters(supervisor, page.MAX_LETTERS) if shows else None
         reply: Reply = page.render_status(snapshot, mask(settings), letters)
         return reply
 
@@ -179,12 +182,15 @@ class Endpoints:
             return self._parked_reply()
         undelivered = self._supervisor.wait_until_delivered(float(query.get("timeout", _DRAIN_TIMEOUT_S)))
         if undelivered:
-            return Reply(504, {"text": f"{undelivered} bytes are not delivered yet"})
+            return Reply(504, {"text": f"{undelivered} bytes are not delivered yet; see `sidecar status`"})
         return Reply(200, {"text": "everything is delivered"})
 
 
 def _listen(settings: AdminSettings, host: str, port: int, routes: Routes) -> _Closable:
-    """Return a listener on HTTP. Raise `OSError`."""
+    """Return an HTTP server that listens.
+
+    Raise `OSError` if it cannot listen or a file of its settings is unusable.
+    """
     tls = settings.tls
     access = import_module("sidecar.admin.access").Access(
         settings.hosts, settings.token_file, (tls.cert_file, tls.key_file) if tls else None

@@ -1,4 +1,4 @@
-"""Reads the configuration again when its file changes or a signal asks for it."""
+"""Reloads the configuration when its file changes or a signal requests it."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ from sidecar.telemetry.snapshot import ConfigurationStatus
 
 
 class ConfigReloader:
-    """Knows which configuration is in force, and when there may be another one.
+    """Reloads the settings and keeps the status of the configuration.
 
-    `load` reads the settings, from `file` and elsewhere. `request` asks to read them again.
+    `load` reads the settings from all sources; `file` is watched for changes; `request` is a request to reload.
     """
 
     def __init__(
@@ -40,20 +40,22 @@ class ConfigReloader:
         return settings
 
     def is_due(self) -> bool:
-        """Return whether the file has changed or a signal asked for a reload, and forget both."""
+        """Return whether the file has changed or a reload was requested since the last call."""
         is_due = self._watch.has_changed() or self._request.is_set()
         if is_due:
             self._request.clear()
         return is_due
 
     def poll(self, current: Settings) -> Settings | None:
-        """Return the new settings if a reload is due and they differ from `current`; report those that are bad."""
+        """Return the new settings if a reload is due and they differ from `current`. Report invalid ones."""
         if not self.is_due():
             return None
         try:
             settings = self._load()
             if settings.state_directory() != self._state_dir:
-                raise ConfigurationError("state_dir cannot change while the sidecar runs", hint="restart the sidecar")
+                raise ConfigurationError(
+                    "state_dir cannot change while the sidecar runs", hint="restart the sidecar, or undo the change"
+                )
         except ConfigurationError as error:
             self.refuse(error)
             return None
@@ -63,17 +65,17 @@ class ConfigReloader:
         return None
 
     def accept(self, settings: Settings) -> None:
-        """Record that these settings are in force."""
+        """Record that these settings are in use."""
         self.status = ConfigurationStatus(
             hash_settings(settings), self._clock.now(), self.status.taken + 1, self.status.refused
         )
 
     def refuse(self, error: ConfigurationError) -> None:
-        """Report that the new settings are bad and those before them stay in force."""
+        """Report that the new settings are invalid and the previous ones stay in use."""
         self.status = replace(self.status, refused=self.status.refused + 1, is_last_good=False)
         self._emit(events.ConfigurationKept("; ".join(error.problems)))
 
 
 def hash_settings(settings: Settings) -> str:
-    """Return a short hash that tells configurations apart. Secrets are hashed as stars."""
+    """Return a short hash that differs between configurations. Secrets are masked before hashing."""
     return hashlib.sha256(json.dumps(settings.model_dump(mode="json"), sort_keys=True).encode()).hexdigest()[:16]

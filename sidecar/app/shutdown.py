@@ -1,4 +1,4 @@
-"""The end of a run: wait for the application, then for copies in the making, and drain until the deadline."""
+"""Shuts down a run: waits for the application, then for copies that are being made, and drains until the deadline."""
 
 from __future__ import annotations
 
@@ -13,15 +13,17 @@ from sidecar.telemetry import events
 _DEFAULT_TIMEOUT_S = 25.0
 
 _DELIVERY_RESERVE_S = 2.0
-"""Seconds before the deadline that are kept for the last delivery while the application still writes."""
+"""Seconds before the deadline at which the wait for the application ends, so that its last lines can be delivered."""
 
 _APPLICATION_QUIET_S = 5.0
-"""The application is taken for ended when no file has grown for this long."""
+"""The application counts as ended when no file has grown for this long."""
 
 _NATIVE_QUIET_S = 0.3
+"""The same for a native sidecar."""
+
 _NATIVE_MAX_WAIT_S = 1.2
-"""The same for a native sidecar, and how long it waits at most. It may get its signal up to a second before an
-application that used up the grace period is killed, and is killed itself two seconds after the signal."""
+"""Maximum wait of a native sidecar. If the application uses up the grace period, the sidecar may get its signal up to
+a second before the application is killed, and is killed itself two seconds after the signal."""
 
 _POLL_S = 0.05
 _DRAIN_POLL_S = 0.025
@@ -29,7 +31,7 @@ _SCAN_EVERY_S = 0.1
 
 
 class Drainable(Protocol):
-    """What is shut down: the part of a supervisor that a shutdown needs."""
+    """The part of a supervisor that a shutdown needs."""
 
     def has_failed(self) -> bool:
         """Return whether a thread has crashed."""
@@ -44,19 +46,19 @@ class Drainable(Protocol):
         ...
 
     def scan(self) -> None:
-        """Compare the files with what is known, in the calling thread."""
+        """Scan all pipelines in the calling thread."""
         ...
 
     def has_undecided_files(self) -> bool:
-        """Return whether there are files that may be copies and are not known to be."""
+        """Return whether it is still open for some files if they are copies of tracked files."""
         ...
 
     def finish_files(self) -> None:
-        """Take every file as complete: an unterminated last line is a line, too."""
+        """Treat every file as complete: an unterminated last line is shipped as a line."""
         ...
 
     def drain(self, give_up_at: float) -> None:
-        """Let each shipper end once it has delivered everything."""
+        """Let each shipper end once it has delivered everything; it retries until `give_up_at` (monotonic clock)."""
         ...
 
     def is_draining(self) -> bool:
@@ -64,27 +66,30 @@ class Drainable(Protocol):
         ...
 
     def delivered_at(self) -> float:
-        """Return when a sink last took something, by the monotonic clock."""
+        """Return when a sink last accepted documents, by the monotonic clock."""
         ...
 
     def show_progress(self) -> None:
-        """Show on the terminal how much is delivered."""
+        """Update the progress bar, if there is one."""
         ...
 
     def stop(self) -> None:
-        """End all shippers now, with what is delivered as their checkpoints."""
+        """Stop all shippers now. Each commits what is settled."""
         ...
 
 
 class Shutdown:
-    """Ends one run within the time that the settings or the Pod allow."""
+    """Shuts down one run within the time that the settings or the Pod allow."""
 
     def __init__(self, requests: StopRequests, options: RunOptions, clock: Clock, emit: events.Emit) -> None:
         self._requests, self._options = requests, options
         self._clock, self._emit = clock, emit
 
     def run(self, pipelines: Drainable, timeout_s: float | None) -> None:
-        """Read every file to its end, deliver, and give up after `timeout_s`, by default what the Pod allows."""
+        """Read every file to its end and deliver.
+
+        Give up after `timeout_s`; None means the time that the Pod allows.
+        """
         if timeout_s is None:
             timeout_s = self._options.pod.deadline_s(_DEFAULT_TIMEOUT_S)
         if not self._options.once:
@@ -98,7 +103,7 @@ class Shutdown:
         pipelines.show_progress()
 
     def wait_for_application(self, pipelines: Drainable, max_wait_s: float) -> None:
-        """Wait until the application has ended or writes no more: it may write to its last instant."""
+        """Wait until the application has ended or no file grows, because it may write until it ends."""
         mode, quiet_s = self._options.pod.mode, _APPLICATION_QUIET_S
         if not mode or not self._requests.is_from_signal:
             return
@@ -108,30 +113,33 @@ class Shutdown:
         else:  # a classic sidecar gets its signal together with the application
             self._emit(events.Waiting(self._requests.reason, max_wait_s))
         requested_at = quiet_since = self._requests.requested_at
-        while not self._requests.immediate.wait(_POLL_S) and not self._is_over(pipelines):
+        while not self._requests.immediate.wait(_POLL_S) and not self._can_stop_waiting(pipelines):
             now = self._clock.monotonic()
             quiet_since = max(quiet_since, pipelines.grown_at() or 0.0)
             if now - requested_at >= max_wait_s or now - quiet_since >= quiet_s:
                 return
 
-    def _is_over(self, pipelines: Drainable) -> bool:
+    def _can_stop_waiting(self, pipelines: Drainable) -> bool:
         return self._options.rule.has_application_ended() or pipelines.has_failed()
 
     def wait_for_copies(self, pipelines: Drainable, max_wait_s: float) -> None:
-        """Scan until each file that may be a copy in the making is known to be one or not."""
-        began = self._clock.monotonic()
-        while pipelines.has_undecided_files() and self._clock.monotonic() - began <= max_wait_s:
+        """Scan until it is decided for each file if it is a copy that is being made, for at most `max_wait_s`."""
+        started_at = self._clock.monotonic()
+        while pipelines.has_undecided_files() and self._clock.monotonic() - started_at <= max_wait_s:
             if self._requests.immediate.wait(_SCAN_EVERY_S):
                 return
             pipelines.scan()
 
     def drain(self, pipelines: Drainable, timeout_s: float) -> None:
-        """Wait until everything is delivered. With `once` the time counts from the last delivery."""
+        """Wait until everything is delivered or the time is up.
+
+        With `once` the time counts from the last delivery.
+        """
         once, stop = self._options.once, self._requests.shutdown
-        began = self._requests.requested_at if stop.is_set() else self._clock.monotonic()
-        pipelines.drain(began + timeout_s)
+        started_at = self._requests.requested_at if stop.is_set() else self._clock.monotonic()
+        pipelines.drain(started_at + timeout_s)
         while pipelines.is_draining() and not self._requests.immediate.is_set():
-            since = max(began, pipelines.delivered_at()) if once else began
+            since = max(started_at, pipelines.delivered_at()) if once else started_at
             if self._clock.monotonic() - since >= timeout_s or (once and stop.is_set()):
                 return
             pipelines.show_progress()

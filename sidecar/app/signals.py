@@ -1,7 +1,7 @@
-"""Signals as requests to the main thread, and how that thread waits for them.
+"""Turns signals into requests that the main thread waits for.
 
-Python runs a signal handler in the main thread between any two instructions, also while that thread holds a lock.
-So these handlers take no lock: they set attributes. Python's own C handler also writes a byte to a pipe
+Python runs a signal handler in the main thread between any two instructions, even while that thread holds a lock. So
+these handlers take no lock and only set attributes. Python's own C handler also writes a byte to a pipe
 (`signal.set_wakeup_fd`), which ends the wait of the main thread.
 """
 
@@ -25,7 +25,7 @@ HANDLED = (*STOP_SIGNALS, signal.SIGHUP)
 
 @contextmanager
 def hold_back() -> Iterator[None]:
-    """Keep the handled signals pending until the block ends or `StopRequests.listen` takes them."""
+    """Keep the handled signals pending until the block ends or `StopRequests.listen` is called."""
     before = signal.pthread_sigmask(signal.SIG_BLOCK, HANDLED)
     try:
         yield
@@ -36,19 +36,19 @@ def hold_back() -> Iterator[None]:
 class Waker:
     """A pipe that ends the wait of one thread. Any thread and any signal handler may call `wake`.
 
-    It is never closed, because a signal may come at any moment.
+    It is never closed, because a signal may arrive at any moment.
     """
 
     def __init__(self) -> None:
         self._readable, self.writable = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
 
     def wake(self) -> None:
-        """End the present wait, or the next one."""
+        """End the current wait, or the next one if no thread waits."""
         with suppress(BlockingIOError):  # the pipe is full, so the wait ends anyway
             os.write(self.writable, b"\0")
 
     def wait(self, timeout_s: float) -> None:
-        """Return after a `wake`, or after `timeout_s` seconds."""
+        """Wait for a `wake`, for at most `timeout_s` seconds."""
         poller = select.poll()
         poller.register(self._readable, select.POLLIN)
         poller.poll(timeout_s * 1000)
@@ -86,12 +86,12 @@ class Request:
 
 @dataclass(slots=True)
 class StopRequests:
-    """What signals and exit rules ask of the main thread."""
+    """Requests of signals and exit rules to the main thread."""
 
     clock: Clock
     waker: Waker = field(default_factory=Waker)
     reason: str = ""
-    """Why to shut down."""
+    """The reason of the shutdown."""
 
     requested_at: float = 0.0
     """When the shutdown was requested, by the monotonic clock."""
@@ -100,34 +100,35 @@ class StopRequests:
     """Whether a signal requested the shutdown."""
 
     shutdown: Request = field(init=False)
-    """Deliver what is there, then end."""
+    """Request to deliver all lines, then end."""
 
     immediate: Request = field(init=False)
-    """End without waiting for any delivery."""
+    """Request to end without waiting for deliveries."""
 
     reload: Request = field(init=False)
-    """Read the configuration again."""
+    """Request to reload the configuration."""
 
     def __post_init__(self) -> None:
         self.shutdown, self.immediate, self.reload = (Request(self.waker, self.clock) for _ in range(3))
 
     def listen(self) -> None:
-        """Handle signals from now on, pending ones included. Only the main thread may call it."""
+        """Handle signals from now on, including pending ones. Only the main thread may call this."""
         signal.set_wakeup_fd(self.waker.writable, warn_on_full_buffer=False)
         for number in STOP_SIGNALS:
             signal.signal(number, self._on_stop)
-        # A closing terminal sends SIGHUP, and its sidecar ends with it. Without a terminal it is a request to reload.
+        # On a terminal, SIGHUP means that the terminal is closed, so the sidecar ends. Elsewhere it requests a
+        # reload.
         signal.signal(signal.SIGHUP, self._on_stop if sys.stderr.isatty() else self._on_reload)
         signal.pthread_sigmask(signal.SIG_UNBLOCK, HANDLED)
 
     def request_shutdown(self, reason: str) -> None:
-        """Ask for an orderly end. Only the first reason counts."""
+        """Request an orderly shutdown. Only the first reason is kept."""
         if not self.shutdown.is_set():
             self.reason, self.requested_at = reason, self.clock.monotonic()
             self.shutdown.set()
 
     def _on_stop(self, number: int, frame: FrameType | None) -> None:
-        # The first signal asks for an orderly end, the second for an immediate one.
+        # The first signal requests an orderly shutdown, the second an immediate one.
         if self.shutdown.is_set() and self.is_from_signal:
             self.immediate.set()
         self.is_from_signal = True

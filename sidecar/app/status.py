@@ -1,4 +1,4 @@
-"""What a running sidecar reports of itself: functions over a supervisor, which any thread may call.
+"""Builds the status of a running sidecar from its supervisor. Any thread may call these functions.
 
 None of them waits for a scan, a read or a delivery.
 """
@@ -33,7 +33,7 @@ from sidecar.telemetry.snapshot import (
 )
 
 _MAX_REFUSED = 100
-"""Refused paths of a pipeline that a snapshot names; an application can make any number of them."""
+"""Maximum number of refused paths of a pipeline in a snapshot: an application can create any number of them."""
 
 _OFFSET = attrgetter("offset")
 
@@ -41,9 +41,10 @@ _OFFSET = attrgetter("offset")
 def snapshot(
     supervisor: Supervisor, configuration: ConfigurationStatus, *, most_files: int | None = None
 ) -> Snapshot:
-    """Return all that is known now.
+    """Return a snapshot of the sidecar.
 
-    `most_files` limits the list of files: that many with the largest backlog, the largest ones, the first by name.
+    `most_files` limits the list of files: that many with the largest backlog, that many of the largest, and that many
+    of the first by name.
     """
     shippers, pipelines = list(supervisor.shippers), dict(supervisor.pipelines)
     totals = [_file_totals(name, pipeline) for name, pipeline in pipelines.items()]
@@ -62,7 +63,7 @@ def snapshot(
 
 
 def shipper_statuses(supervisor: Supervisor) -> list[ShipperStatus]:
-    """Return the part of a snapshot that changes most."""
+    """Return the status of each shipper, as in a snapshot."""
     return _shipper_statuses(list(supervisor.shippers), supervisor.settings)
 
 
@@ -78,7 +79,7 @@ def down_sinks(supervisor: Supervisor) -> list[str]:
 
 
 def unreadable_files(supervisor: Supervisor) -> list[str]:
-    """Return the files that match and cannot be read now."""
+    """Return the paths of the files that match and cannot be read now."""
     pipelines = supervisor.pipelines.values()
     return sorted(path for pipeline in pipelines for path in pipeline.tracker.unreadable.reasons())
 
@@ -92,7 +93,7 @@ def recent_dead_letters(supervisor: Supervisor, limit: int) -> Sequence[tuple[in
 
 
 def balance(supervisor: Supervisor, shippers: Sequence[Shipper]) -> list[BalanceStatus]:
-    """Return for each sink of `shippers` what became of every byte that was seen."""
+    """Return the balance of each sink of these shippers."""
     counts = supervisor.ledger.balance()
     statuses = []
     for sink in dict.fromkeys(shipper.sink_name for shipper in shippers):
@@ -103,7 +104,7 @@ def balance(supervisor: Supervisor, shippers: Sequence[Shipper]) -> list[Balance
 
 
 def balance_event(status: BalanceStatus) -> events.Balance:
-    """Return the balance of a sink as an event, with the outcomes of one kind added up."""
+    """Return the balance of a sink as an event: the sums over the reasons of each outcome."""
     by_kind: dict[str, int] = {}
     for outcome, size in status.bytes.items():
         kind = outcome.partition(":")[0]
@@ -126,7 +127,7 @@ def balance_event(status: BalanceStatus) -> events.Balance:
 
 
 def files(pipelines: Mapping[str, WatchedPipeline], most: int | None) -> list[FileStatus]:
-    """Return the tracked files; with `most`, only those that come first by backlog, by size or by name."""
+    """Return the tracked files; with `most`, only the first `most` each by backlog, by size and by name."""
     if most == 0:
         return []
     tracked = [(name, file) for name, pipeline in pipelines.items() for file in pipeline.tracker.lives()]

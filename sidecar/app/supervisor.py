@@ -1,4 +1,4 @@
-"""Runs the pipelines of one configuration at a time: their trackers and shippers, and the watchers of their files."""
+"""Runs the pipelines of the current configuration: their trackers and shippers, and the watchers of their files."""
 
 from __future__ import annotations
 
@@ -25,36 +25,36 @@ from sidecar.telemetry import events
 from sidecar.telemetry.heartbeats import Heartbeats
 
 _RETIRE_TIMEOUT_S = 10.0
-"""Seconds that a reload gives the shippers to deliver what they hold; what is left is read again."""
+"""Seconds that a reload waits for the shippers to deliver their batches. Undelivered lines are read again."""
 
 _JOIN_TIMEOUT_S = 2.0
 _POLL_S = 0.05
 
 Progress = Callable[[int, int], None]
-"""Takes the bytes that are settled and the bytes that were seen."""
+"""Called with the bytes that are settled and the bytes that were seen."""
 
 
 @dataclass(frozen=True, slots=True)
 class RunOptions:
-    """How one run goes."""
+    """Options of one run."""
 
     rule: ExitRule
-    """When the sidecar ends without a signal."""
+    """The rule that decides when the sidecar ends without a signal."""
 
     pod: Pod
-    """The Pod around the sidecar."""
+    """The Pod in which the sidecar runs."""
 
     once: bool = False
-    """Whether to end when everything that is there now is delivered."""
+    """Whether to end once the lines that exist at the start are delivered."""
 
     progress: Progress | None = None
-    """Shows how much is delivered, if there is a terminal."""
+    """Updates a progress bar; None without one."""
 
 
 class Supervisor:
-    """The pipelines of one configuration at a time, over one state directory.
+    """Owns the pipelines of the current configuration, and the state directory.
 
-    The public attributes are for `status`, which reads them in any thread; only the main thread changes them.
+    `status` reads the public attributes in any thread; only the main thread changes them.
     """
 
     def __init__(
@@ -109,9 +109,9 @@ class Supervisor:
             self.watchers.start()
 
     def change(self, settings: Settings) -> None:
-        """Continue with these settings. What is under way is delivered or read again, and no file is closed.
+        """Replace the settings. Batches in flight are delivered or read again, and no file is closed.
 
-        Raise `ConfigurationError` if that is impossible now; the settings before stay in force.
+        Raise `ConfigurationError` if that is impossible now; then the previous settings stay in use.
         """
         self.watchers.stop()
         self.watchers.join()
@@ -126,7 +126,7 @@ class Supervisor:
         if unsafe:
             raise ConfigurationError(
                 "multiline cannot change while a sink is unavailable", location=f"pipelines.{unsafe[0]}",
-                hint="change it again later, or restart the sidecar",
+                hint="repeat the change when the sink is available, or restart the sidecar",
             )  # fmt: skip
         self._emit(events.Reloaded(", ".join(settings.pipelines)))
 
@@ -166,15 +166,15 @@ class Supervisor:
         return max((moment for moment in moments if moment is not None), default=None)
 
     def show_progress(self) -> None:
-        """Show on the terminal how much is delivered, if there is a terminal."""
+        """Update the progress bar, if there is one."""
         if self._options.progress:
             settled, seen = zip(*(shipper.progress() for shipper in self.shippers), strict=True)
             self._options.progress(sum(settled), sum(seen))
 
     def wait_until_delivered(self, timeout_s: float) -> int:
-        """Wait until all lines that are there now are delivered. Return the bytes that are not, in all sinks.
+        """Wait until all lines that exist now are delivered. Return the bytes that are not, summed over all sinks.
 
-        Any thread but the main one may call it. Meanwhile the sidecar works on.
+        Any thread but the main one may call this. The sidecar keeps shipping meanwhile.
         """
         give_up_at = self.clock.monotonic() + timeout_s
         shippers = list(self.shippers)
@@ -190,7 +190,7 @@ class Supervisor:
     # ── the shutdown, step by step (see `Shutdown`) ─────────────────────────────────────────────────────────
 
     def scan(self) -> None:
-        """Compare the files with what is known, in the calling thread. The watchers must not run."""
+        """Scan all pipelines in the calling thread. The watchers must not run."""
         self.watchers.scan()
 
     def stop_watching(self) -> None:
@@ -200,11 +200,11 @@ class Supervisor:
         self.scan()
 
     def has_undecided_files(self) -> bool:
-        """Return whether there are files that may be copies and are not known to be."""
+        """Return whether it is still open for some files if they are copies of tracked files."""
         return any(pipeline.tracker.undecided for pipeline in self.pipelines.values())
 
     def finish_files(self) -> None:
-        """Take every file as complete: an unterminated last line is a line, too."""
+        """Treat every file as complete: an unterminated last line is shipped as a line."""
         for pipeline in self.pipelines.values():
             try:
                 pipeline.tracker.finish_all()
@@ -212,7 +212,7 @@ class Supervisor:
                 self._emit(events.StateUnwritable(str(error)))
 
     def drain(self, give_up_at: float) -> None:
-        """Let each shipper end once it has delivered everything."""
+        """Let each shipper end once it has delivered everything; it retries until `give_up_at` (monotonic clock)."""
         for shipper in self.shippers:
             shipper.drain(give_up_at)
 
@@ -221,23 +221,23 @@ class Supervisor:
         return any(shipper.is_alive() for shipper in self.shippers)
 
     def delivered_at(self) -> float:
-        """Return when a sink last took something, by the monotonic clock."""
+        """Return when a sink last accepted documents, by the monotonic clock."""
         return max(shipper.delivered_at for shipper in self.shippers)
 
     def stop(self) -> None:
-        """End all shippers now, with what is delivered as their checkpoints."""
+        """Stop all shippers now. Each commits what is settled."""
         for shipper in self.shippers:
             shipper.stop()
         for shipper in self.shippers:
             shipper.join(timeout=_JOIN_TIMEOUT_S)
 
     def close(self) -> None:
-        """Close the state."""
+        """Close the state database."""
         self.store.close()
 
 
 def _pending_of(shipper: Shipper, sizes: Mapping[int, int] | None) -> dict[int, int]:
-    """Return what this shipper still has to deliver: nothing if it has ended."""
+    """Return the size up to which the shipper must deliver each file; nothing if it has ended."""
     try:
         return shipper.pending(sizes).get(timeout=2)
     except Empty:

@@ -11,21 +11,21 @@ _M_TRIM_THRESHOLD, _M_TOP_PAD, _M_MMAP_THRESHOLD, _M_ARENA_MAX = -1, -2, -3, -8
 
 
 def tune_process() -> None:
-    """Set what makes a difference; docs/design/architecture.md, "What things cost", has the figures."""
-    # glibc returns every object over 128 KiB to the system when it is freed. Keeping them halves the time of the
-    # whole job. With one arena for all threads, one thread can use what another one has freed (mallopt(3)). Other C
-    # libraries do without.
+    """Apply the options that measurably matter; docs/design/architecture.md, "What things cost", has the figures."""
+    # glibc returns every object over 128 KiB to the system when it is freed. Keeping this memory halves the total
+    # time. With one arena for all threads, a thread can use memory that another one has freed (mallopt(3)). Other C
+    # libraries have no mallopt.
     with suppress(OSError, AttributeError):
         libc = ctypes.CDLL(None)
         libc.mallopt(_M_MMAP_THRESHOLD, 1 << 28)
         libc.mallopt(_M_TRIM_THRESHOLD, 1 << 29)
         libc.mallopt(_M_TOP_PAD, 1 << 25)
         libc.mallopt(_M_ARENA_MAX, 1)
-    # The collector finds nothing in batches of text, so it runs rarely.
+    # The collector finds no garbage in batches of text, so it runs rarely.
     gc.enable()
     gc.freeze()
     gc.set_threshold(200_000, 50, 100)
-    # As many files may be open as the system allows.
+    # Raise the limit of open files to the maximum that the system allows.
     with suppress(OSError, ValueError):
         _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
         resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))

@@ -19,20 +19,20 @@ _STATE = ""
 class VolumeReadings:
     """The last reading of each volume.
 
-    statvfs(2) on a network volume hangs while its server is gone. The thread that scans a pipeline reads its volume,
-    since it hangs there in any case; a report takes the last values and never hangs.
+    statvfs(2) on a network volume hangs while its server is unreachable. So the thread that scans a pipeline reads its
+    volume, which would hang anyway; the status uses the last readings and never hangs.
     """
 
     def __init__(self, state_dir: Path, clock: Clock) -> None:
         self.scanners: Mapping[str, FileScanner] = {}
-        """The pipelines whose volumes are read. Their threads take new ones at the next reading."""
+        """The scanners of the pipelines whose volumes are read. A change counts from the next reading on."""
 
         self._state_dir, self._clock = str(state_dir), clock
         self._latest: dict[str, VolumeStatus | None] = {}
         self._read_at: dict[str, float] = {}
 
     def latest(self) -> tuple[VolumeStatus, ...]:
-        """Return the volumes of the pipelines, then the one of the state; without those that could not be read."""
+        """Return the volumes of the pipelines, then that of the state, without those that cannot be read."""
         volumes = [self._latest.get(name) for name in (*self.scanners, _STATE)]
         return tuple(volume for volume in volumes if volume)
 
@@ -48,7 +48,7 @@ class VolumeReadings:
 
 def _read_logs(pipeline: str, scanner: FileScanner) -> VolumeStatus | None:
     if scanner.globs:
-        with suppress(OSError), scanner.globs[0].root.reach() as reached:  # no descriptor is left, for instance
+        with suppress(OSError), scanner.globs[0].root.reach() as reached:  # for example, too many open files
             return _read_volume(pipeline, reached.directory)
     return None
 

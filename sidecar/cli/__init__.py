@@ -1,6 +1,7 @@
-"""The command line: one module for each command, with argument parsing and printing only.
+"""The command line: one module for each command, which parses its options and prints results.
 
-Only the module of the command that runs is imported, so that `sidecar version` does not load what `run` needs.
+In: arguments. Out: text and an exit code. Not in here: the work of a command (`app`, `tools`). Only the module of the
+command that runs is imported, so that `sidecar version` does not load the modules of `run`.
 """
 
 from __future__ import annotations
@@ -27,12 +28,12 @@ COMMANDS = {
     "run": "tail files and ship every line to the sinks",
     "check": "validate the configuration; --connect also tests each sink",
     "explain": "show the documents that sample lines become; needs no network",
-    "bench": "measure how fast this machine ships lines like yours",
+    "bench": "measure how fast this machine ships the lines of a file",
     "dead-letters": "list, show, replay or purge documents that a sink rejected",
     "checkpoints": "list the offset of each sink in each file; rewind or forget files",
     "status": "show sinks, byte balance and files of a running sidecar",
     "top": "show the status of a running sidecar, live",
-    "probe": "ask a running sidecar for its health, as a Kubernetes probe does",
+    "probe": "check the health of a running sidecar, for Kubernetes probes",
     "drain": "wait until a running sidecar has delivered everything",
     "wait-ready": "wait until a running sidecar tails its files",
     "wrap": "run an application and write a file when it exits",
@@ -56,7 +57,7 @@ examples:
 
 
 class _ArgumentParser(argparse.ArgumentParser):
-    """Reports wrong arguments as one printable line, whatever they contain."""
+    """Reports invalid arguments in one line, with control characters escaped."""
 
     def error(self, message: str) -> NoReturn:
         self.print_usage(sys.stderr)
@@ -65,13 +66,13 @@ class _ArgumentParser(argparse.ArgumentParser):
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run one command and return its exit code: 0 good, 1 crash, 2 usage or configuration, 3 undelivered."""
+    """Run one command. Return its exit code: 0 success, 1 failure, 2 usage or configuration, 3 undelivered lines."""
     arguments = list(sys.argv[1:] if argv is None else argv)
     if argv is None:  # the process runs nothing else
         sys.excepthook = output.put_traceback
         threading.excepthook = lambda failed: output.put_traceback(*failed[:3])
     output.make_streams_lenient()
-    gc.disable()  # imports make many objects and no garbage; a command that runs for long turns it on again
+    gc.disable()  # imports create many objects and no garbage; `run` turns the collector on again
     try:
         with hold_back() if arguments[:1] == ["run"] else nullcontext():
             return _main(arguments)
@@ -80,7 +81,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _main(arguments: list[str]) -> int:
-    # The clients of databases log warnings; the sidecar reports what matters itself.
+    # Database clients log warnings. The sidecar reports the relevant ones in its own log.
     logging.getLogger().addHandler(logging.NullHandler())
     warnings.simplefilter("ignore")
     parser = _ArgumentParser(
@@ -100,8 +101,8 @@ def _main(arguments: list[str]) -> int:
         parser.print_help(sys.stderr)
         return USAGE
     if not arguments[0].startswith("-") and arguments[0] not in COMMANDS:
-        known = suggestion_for(arguments[0], COMMANDS) or f"; commands are {', '.join(COMMANDS)}"
-        parser.error(f'there is no command "{arguments[0]}"{known}')
+        advice = suggestion_for(arguments[0], COMMANDS) or f"; use one of {', '.join(COMMANDS)}"
+        parser.error(f'unknown command "{arguments[0]}"{advice}')
     return _run(parser, arguments)
 
 

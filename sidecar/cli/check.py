@@ -9,7 +9,7 @@ from fnmatch import fnmatch
 from pathlib import Path
 
 from sidecar.cli.options import add_pipeline_options, find_config_file, load_settings
-from sidecar.cli.output import put_error, put_line, put_note
+from sidecar.cli.output import count_of, put_error, put_line, put_note
 from sidecar.cli.stats_table import print_stats
 from sidecar.config.risks import find_risks
 from sidecar.config.settings import Settings
@@ -34,9 +34,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    """Return 0 if everything is good, 2 after a sentence for each problem."""
+    """Print the configuration and all problems. Return 0 if there is none, else 2."""
     settings = load_settings(options, options.paths, options.to)
-    put_line(f"configuration is good; state in {settings.state_directory()}")
+    put_line(f"the configuration is valid; state in {settings.state_directory()}")
     for name, pipeline in settings.pipelines.items():
         parsers = ", ".join(parser.type for parser in pipeline.parser)
         put_line(f"  {name}: {', '.join(pipeline.paths)} ({parsers})")
@@ -55,14 +55,14 @@ def run(options: argparse.Namespace) -> int:
 
 
 def _path_warnings(settings: Settings) -> Iterator[str]:
-    """Yield a sentence for each path that cannot match a file that is tailed."""
+    """Yield a warning for each path that matches no file that the sidecar can tail."""
     for name, pipeline in settings.pipelines.items():
         for path in pipeline.paths:
             excluding = [glob for glob in pipeline.exclude if fnmatch(Path(path).name, glob) or fnmatch(path, glob)]
             if Path(path).is_dir():
                 yield f"pipelines.{name}.paths: {path} is a directory and matches no file; write {Path(path) / '*'}"
             elif excluding:
-                yield f"pipelines.{name}.paths: {path} is left out by {excluding[0]} in pipelines.{name}.exclude"
+                yield f"pipelines.{name}.paths: {path} is excluded by {excluding[0]} in pipelines.{name}.exclude"
             elif Path(path).is_file() and not os.access(path, os.R_OK):
                 yield f"pipelines.{name}.paths: {path} cannot be read by this user; change its mode or owner"
 
@@ -70,12 +70,12 @@ def _path_warnings(settings: Settings) -> Iterator[str]:
 def _run_tests(settings: Settings) -> int:
     """Run the tests of the pipelines and return the exit code."""
     count = sum(len(pipeline.tests) for pipeline in settings.pipelines.values())
-    found = list(run_rule_tests(settings)) if count else []
-    for failure in found:
+    failures = list(run_rule_tests(settings)) if count else []
+    for failure in failures:
         put_error(failure)
-    if count and not found:
-        put_line(f"{count} test{'' if count == 1 else 's'} of the rules hold{'s' if count == 1 else ''}")
-    return 2 if found else 0
+    if count and not failures:
+        put_line(f"{count_of(count, 'rule test')} passed")
+    return 2 if failures else 0
 
 
 def _describe_sink(sink: str, settings: Settings) -> str:
@@ -88,8 +88,8 @@ def _probe_sinks(settings: Settings) -> int:
     for name, sink in settings.sinks.items():
         try:
             registry.create_sink(sink).probe()
-            put_line(f"{name}: takes documents")
-        except DeliveryError as fault:
-            put_error(f"{name}: {fault}")
+            put_line(f"{name}: accepts documents")
+        except DeliveryError as error:
+            put_error(f"{name}: {error}")
             code = 2
     return code

@@ -36,61 +36,58 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    """Run the action. `list` works while a sidecar runs; the others need the lock of the state."""
-    wanted = CheckpointFilter(options.pipeline, options.sink, options.path)
+    """Run the action.
+
+    `list` works while a sidecar runs; the other actions need its state directory for themselves.
+    """
+    selection = CheckpointFilter(options.pipeline, options.sink, options.path)
     changes = options.action != "list"
-    if changes and wanted == CheckpointFilter() and not options.all:
+    if changes and selection == CheckpointFilter() and not options.all:
         raise ConfigurationError(
-            f"{options.action} needs to know which files",
+            f"{options.action} must be limited to some files",
             hint="add --pipeline, --sink or --path, or --all for every file",
         )
     if options.new_ids and (options.action != "rewind" or options.sink):
         raise ConfigurationError(
-            "--new-ids works with rewind and for all sinks of a file only", hint="leave out --sink or --new-ids"
+            "--new-ids works only with rewind, and for all sinks of a file", hint="remove --sink or --new-ids"
         )
     store = open_database(choose_state_directory(options), exclusive=changes, create=False)
     try:
         checkpoints = Checkpoints(store)
         if options.action == "list":
-            _print(checkpoints.find_rows(wanted), as_json=options.json)
+            _print(checkpoints.find_rows(selection), as_json=options.json)
             return 0
         if options.action == "rewind" and not options.new_ids:
-            rows, what = checkpoints.rewind(wanted), "will be shipped again under the same ids"
+            rows, effect = checkpoints.rewind(selection), "will be shipped again with the same ids"
         else:
-            rows, what = checkpoints.forget(wanted), "forgotten; files that still exist will be shipped as new"
+            rows, effect = checkpoints.forget(selection), "forgotten; files that still exist will be shipped as new"
     finally:
         store.close()
     if not rows and not options.all:
         put_error("no checkpoint matches; `sidecar checkpoints list` shows all of them")
         return 2
-    _print_summary(rows, what)
+    _print_summary(rows, effect)
     return 0
 
 
-def _print_summary(places: Sequence[CheckpointRow], what: str) -> None:
-    files = len({place.generation for place in places})
-    put_line(f"{count_of(files, 'file')}, {count_of(len(places), 'checkpoint')}: {what}")
+def _print_summary(rows: Sequence[CheckpointRow], effect: str) -> None:
+    files = len({row.generation for row in rows})
+    put_line(f"{count_of(files, 'file')}, {count_of(len(rows), 'checkpoint')}: {effect}")
 
 
-def _print(places: Sequence[CheckpointRow], *, as_json: bool) -> None:
+def _print(rows: Sequence[CheckpointRow], *, as_json: bool) -> None:
     if as_json:
-        for place in places:
-            shown = {"path": place.display_path(place.path), "name": place.display_path(place.name)}
-            put_json({"id": place.id_prefix, **asdict(place), **shown})
+        for row in rows:
+            paths = {"path": row.display_path(row.path), "name": row.display_path(row.name)}
+            put_json({"id": row.id_prefix, **asdict(row), **paths})
         return
     table = Table(box=None, pad_edge=False)
     for heading in ("generation", "pipeline", "sink", "file", "settled", "seen", "state"):
         right = heading in ("settled", "seen")
         table.add_column(heading, overflow="fold", justify="right" if right else "left", no_wrap=right)
-    for place in places:
-        cells = (
-            place.id_prefix,
-            place.pipeline,
-            place.sink,
-            place.display_path(place.name),
-            str(place.offset),
-            str(place.seen),
-        )
-        table.add_row(*map(make_text, (*cells, place.state)))
+    for row in rows:
+        name = row.display_path(row.name)
+        cells = (row.id_prefix, row.pipeline, row.sink, name, str(row.offset), str(row.seen), row.state)
+        table.add_row(*map(make_text, cells))
     put(table)
-    put_note(count_of(len(places), "checkpoint"))
+    put_note(count_of(len(rows), "checkpoint"))

@@ -1,4 +1,4 @@
-"""Tables and live screens. Plain text is written by `output`; only commands that draw import this module."""
+"""Writes tables and live screens. `output` writes plain text; only commands that draw tables import this module."""
 
 from __future__ import annotations
 
@@ -14,10 +14,11 @@ NO_TERMINAL_COLUMNS = 10_000
 
 
 class PrintableConsole(Console):
-    """Writes printable text and its own colours only; text is never read as markup, emoji names or commands.
+    """Writes printable text and colours. Text is never interpreted as markup, as emoji names or as control
+    characters.
 
-    Without a terminal, each row of a table is one line, so that `grep` finds a whole path.
-    `stderr` writes to standard error.
+    Without a terminal, each row of a table is one line, so that `grep` finds a whole path. With `stderr` it writes to
+    standard error.
     """
 
     def __init__(self, *, stderr: bool = False) -> None:
@@ -33,10 +34,10 @@ class PrintableConsole(Console):
 
 
 def make_text(text: str, style: str = "") -> Text:
-    """Return text for a cell, escaped as it will be shown, so that its width is right."""
+    """Return text for a cell. It is escaped first, so that the width of the cell is right."""
     return Text(escape_control_characters(text), style)
 
 
-def put(shown: RenderableType) -> None:
+def put(renderable: RenderableType) -> None:
     """Write a table or a text to standard output."""
-    PrintableConsole().print(shown)
+    PrintableConsole().print(renderable)

@@ -23,21 +23,22 @@ from sidecar.tools.replay import replay
 
 _MAX_LISTED = 100
 _MAX_REASON = 120
-"""Characters of a reason in the list; `show` prints all of it."""
+"""Characters of a reason in the list; `show` prints the whole reason."""
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Add the options of this command."""
     add_pipeline_options(parser)
     parser.add_argument("action", choices=["list", "show", "replay", "purge"],
-        help="list them; show documents; replay: send them to their sink again; purge: delete them",
+        help="list: list dead letters; show: print their documents; replay: send them to their sink again; "
+        "purge: delete them",
     )  # fmt: skip
     parser.add_argument(
         "numbers",
         metavar="NUMBER",
         nargs="*",
         type=int,
-        help="dead letters of these numbers (default: all that match)",
+        help="only dead letters with these numbers",
     )
     parser.add_argument("--pipeline", metavar="NAME", help="only dead letters of this pipeline")
     parser.add_argument("--sink", metavar="NAME", help="only dead letters of this sink")
@@ -45,23 +46,23 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--path", metavar="FILE", help="only dead letters of this file")
     parser.add_argument("--limit", metavar="N", type=int, help="with list and show: at most N (default: 100)")
     parser.add_argument("--all", action="store_true", help="purge every dead letter")
-    parser.add_argument("--json", action="store_true", help="print one JSON object for each")
+    parser.add_argument("--json", action="store_true", help="with list: print one JSON object for each dead letter")
     parser.set_defaults(run=run)
 
 
 def run(options: argparse.Namespace) -> int:
-    """Return 0, or 3 if a replayed document is still not stored."""
-    wanted = DeadLetterFilter(tuple(options.numbers), options.pipeline, options.sink, options.kind, options.path)
+    """Run the action. Return 0, or 3 if a replayed document was not stored."""
+    selection = DeadLetterFilter(tuple(options.numbers), options.pipeline, options.sink, options.kind, options.path)
     if options.limit is not None and options.action not in ("list", "show"):
         raise ConfigurationError(
             f"--limit does not work with {options.action}",
-            hint="name the dead letters by NUMBER, or leave --limit out",
+            hint="choose the dead letters by NUMBER, or remove --limit",
         )
     store = open_database(choose_state_directory(options), exclusive=False)
     try:
         letters = DeadLetterStore(store)
         actions = {"list": _run_list, "show": _run_show, "replay": _run_replay, "purge": _run_purge}
-        return actions[options.action](letters, wanted, options)
+        return actions[options.action](letters, selection, options)
     finally:
         store.close()
 
@@ -70,29 +71,29 @@ def _load(options: argparse.Namespace) -> Settings:
     return load_settings(options, ["-"] if options.to else [], options.to)
 
 
-def _run_list(letters: DeadLetterStore, wanted: DeadLetterFilter, options: argparse.Namespace) -> int:
-    found = list(letters.list(wanted, options.limit or _MAX_LISTED))
+def _run_list(letters: DeadLetterStore, selection: DeadLetterFilter, options: argparse.Namespace) -> int:
+    rows = list(letters.list(selection, options.limit or _MAX_LISTED))
     if options.json:
-        for number, letter in found:
+        for number, letter in rows:
             put_json({"number": number, **asdict(letter)})
         return 0
     table = Table(box=None, pad_edge=False)
     for heading in ("number", "when", "sink", "file", "byte", "kind", "reason"):
         table.add_column(heading, overflow="fold", no_wrap=heading in ("number", "byte"))
-    for number, letter in found:
-        place = (letter.sink, letter.path, str(letter.start))
-        cells = (str(number), iso(letter.at)[:19], *place, letter.kind, letter.reason[:_MAX_REASON])
+    for number, letter in rows:
+        line = (letter.sink, letter.path, str(letter.start))
+        cells = (str(number), iso(letter.at)[:19], *line, letter.kind, letter.reason[:_MAX_REASON])
         table.add_row(*map(make_text, cells))
     put(table)
-    put_note(f"{len(found)} of {letters.count()} dead letters")
+    put_note(f"{len(rows)} of {letters.count()} dead letters")
     return 0
 
 
-def _run_show(letters: DeadLetterStore, wanted: DeadLetterFilter, options: argparse.Namespace) -> int:
-    matches = list(letters.list(wanted, options.limit or _MAX_LISTED))
+def _run_show(letters: DeadLetterStore, selection: DeadLetterFilter, options: argparse.Namespace) -> int:
+    matches = list(letters.list(selection, options.limit or _MAX_LISTED))
     for number, letter in matches:
         put_json({"number": number, **_as_json(letter)}, indent=2)
-    if not matches and wanted != DeadLetterFilter():
+    if not matches and selection != DeadLetterFilter():
         put_error("no dead letter matches; `sidecar dead-letters list` shows all of them")
         return 2
     return 0
@@ -106,21 +107,21 @@ def _as_json(letter: DeadLetter) -> dict[str, object]:
     return {**asdict(letter), "at": iso(letter.at), "document": document}
 
 
-def _run_replay(letters: DeadLetterStore, wanted: DeadLetterFilter, options: argparse.Namespace) -> int:
+def _run_replay(letters: DeadLetterStore, selection: DeadLetterFilter, options: argparse.Namespace) -> int:
     settings = _load(options)
     sinks = {name: registry.create_sink(sink) for name, sink in settings.sinks.items()}
-    result = replay(letters, wanted, sinks, time.time())
-    put_line(f"{result.stored} stored, {result.refused} refused again")
+    result = replay(letters, selection, sinks, time.time())
+    put_line(f"{result.stored} stored, {result.refused} rejected again")
     if result.failed:
         put_error(result.failed)
     return 3 if result.refused or result.failed else 0
 
 
-def _run_purge(letters: DeadLetterStore, wanted: DeadLetterFilter, options: argparse.Namespace) -> int:
-    if wanted == DeadLetterFilter() and not options.all:
+def _run_purge(letters: DeadLetterStore, selection: DeadLetterFilter, options: argparse.Namespace) -> int:
+    if selection == DeadLetterFilter() and not options.all:
         raise ConfigurationError(
-            "purge deletes documents for good and needs to know which",
+            "purge deletes dead letters for good, so it must be limited",
             hint="add NUMBER, --pipeline, --sink, --kind or --path, or --all for every dead letter",
         )
-    put_line(f"{letters.purge(wanted)} deleted")
+    put_line(f"{letters.purge(selection)} deleted")
     return 0

@@ -1,4 +1,4 @@
-"""`sidecar demo`: an application rotates its log, the sidecar is killed in between, and every line is counted."""
+"""`sidecar demo`: an application rotates its log, the sidecar is killed and restarted, and every line is counted."""
 
 from __future__ import annotations
 
@@ -34,27 +34,26 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    """Return 0 if every line is stored once, else 1."""
+    """Run the demonstration and print the balance. Return 0 if every line is stored exactly once, else 1."""
     folder = options.folder or Path(tempfile.mkdtemp(prefix="log-sidecar-demo-"))
-    put_line(f"An application writes {options.lines} lines into {folder}/log and rotates them by rename;")
-    put_lines("a sidecar stores them in SQLite, and is killed in the middle with kill -9.\n")
+    put_line(f"An application writes {options.lines} lines to {folder}/log and rotates the file by rename.")
+    put_lines("A sidecar stores the lines in SQLite. After a while it is killed with kill -9, and restarted.\n")
     with (_show_bars if sys.stdout.isatty() else _show_lines)(options.lines) as show:
-        ending = run_demo(folder, show, options.lines)
-    _print_result(ending, folder)
-    return 0 if ending.is_good else 1
+        result = run_demo(folder, show, options.lines)
+    _print_result(result, folder)
+    return 0 if result.is_good else 1
 
 
-def _print_result(ending: DemoResult, folder: Path) -> None:
+def _print_result(result: DemoResult, folder: Path) -> None:
     put_line()
-    put_line(
-        f"written {ending.written} = stored {ending.stored}" if ending.is_good else "THE BALANCE DOES NOT ADD UP"
-    )
-    put_lines(f"lost {ending.lost}, stored twice {ending.twice}\n")
-    put_line("Look at what was stored:")
+    sign = "=" if result.is_good else "≠"
+    put_line(f"written {result.written} {sign} stored {result.stored}")
+    put_lines(f"lost {result.lost}, stored twice {result.twice}\n")
+    put_line("To see the stored documents:")
     put_line(f"  sqlite3 {folder}/logs.db '{_NEWEST}'")
     query = "SELECT count(*), min(time), max(time) FROM logs"
     put_line(f"  python3 -c \"import sqlite3; print(*sqlite3.connect('{folder}/logs.db').execute('{query}'))\"")
-    put_line(f"The sidecar's own log: {folder}/sidecar.log")
+    put_line(f"The log of the sidecar: {folder}/sidecar.log")
 
 
 @contextmanager

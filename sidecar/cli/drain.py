@@ -1,4 +1,4 @@
-"""`sidecar drain`: waits until a running sidecar has delivered everything. For a preStop hook or a person."""
+"""`sidecar drain`: waits until a running sidecar has delivered everything. A preStop hook or a person calls it."""
 
 from __future__ import annotations
 
@@ -26,15 +26,15 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    """Return 0 when everything is delivered, 1 after the timeout. The sidecar continues in either case."""
+    """Return 0 when everything is delivered, 1 after the timeout. The sidecar keeps running in both cases."""
     directory = open_state_directory(options)
     try:
         status, response = ask(
             directory, f"POST /drain?timeout={options.timeout}", options.timeout + _ANSWER_MARGIN_S
         )
     except (SidecarNotRunning, TimeoutError) as error:
-        reason = "the sidecar does not answer in time" if isinstance(error, TimeoutError) else str(error)
-        put_error(f"{reason} ({directory}); name its state directory with --state-dir")
+        reason = "the sidecar did not answer in time" if isinstance(error, TimeoutError) else str(error)
+        put_error(f"{reason} ({directory}); pass its state directory with --state-dir")
         return 1
     put_line(str(response["text"]))
     return 0 if status == 200 else 1

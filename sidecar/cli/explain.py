@@ -1,4 +1,4 @@
-"""`sidecar explain`: shows the documents that sample lines become, without a network, a state or a sink."""
+"""`sidecar explain`: shows the documents that sample lines become, without network, state or sink."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import asdict
 from glob import escape
+from itertools import islice
 from pathlib import Path
 from shutil import copyfileobj
 from tempfile import NamedTemporaryFile
@@ -33,10 +34,10 @@ from sidecar.tools.explain import ExplainedEvent, explain
 from sidecar.tools.stats import collect_stats
 
 _MAX_SHOWN_BYTES = 16 << 20
-"""Each event of this many bytes at the beginning is shown."""
+"""Bytes at the beginning of a sample whose events are shown one by one."""
 _MAX_DETECTION_BYTES = 64 << 10
 """Bytes of a file that the detection reads."""
-_SHOWN = 3
+_MAX_DETECTION_EXAMPLES = 3
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -54,14 +55,16 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    """Print each event with its document, id and target; with options, statistics or a proposal."""
+    """Print each event with its document, id and target; with `--stats` statistics, with `--detect` a proposal."""
     if options.detect:
         return _detect(options)
     alone = find_config_file(options) is None
     settings = load_settings(options, [options.file] if alone else [], options.to or (["stdout:"] if alone else []))
     name = options.pipeline or next(iter(settings.pipelines))
     if name not in settings.pipelines:
-        raise ConfigurationError(f'there is no pipeline "{name}"', hint=f"known are {', '.join(settings.pipelines)}")
+        raise ConfigurationError(
+            f'the configuration has no pipeline "{name}"', hint=f"use one of {', '.join(settings.pipelines)}"
+        )
     if options.stats:
         return _stats(options, settings.pipelines[name])
     data = _read_sample(options.file, _MAX_SHOWN_BYTES + 1)
@@ -70,7 +73,7 @@ def run(options: argparse.Namespace) -> int:
     )
     _explain(settings, name, options.file, shown, as_json=options.json)
     if len(shown) < len(data):
-        put_error(f"only the first {len(shown):,} bytes are shown; --stats reads all of them")
+        put_error(f"only the first {len(shown):,} bytes are shown; --stats reads the whole file")
     return 0
 
 
@@ -89,48 +92,48 @@ def _explain(settings: Settings, pipeline: str, file: str, data: bytes, *, as_js
 
 def _stats(options: argparse.Namespace, pipeline: PipelineSettings) -> int:
     with _open_file(options.file) as file:
-        found = collect_stats(pipeline, file.absolute(), SystemClock())
+        stats = collect_stats(pipeline, file.absolute(), SystemClock())
     if options.json:
-        put_json_text(msgspec.json.encode({**msgspec.structs.asdict(found), "slowest": found.slowest}).decode())
+        put_json_text(msgspec.json.encode({**msgspec.structs.asdict(stats), "slowest": stats.slowest}).decode())
     else:
-        print_stats(found)
+        print_stats(stats)
     return 0
 
 
 def _detect(options: argparse.Namespace) -> int:
     if options.parser or options.multiline or options.config or options.to:
         raise ConfigurationError(
-            "--detect finds parser and multiline itself", hint="leave out --parser, --multiline, --to and --config"
+            "--detect proposes the settings, so it accepts none",
+            hint="remove --parser, --multiline, --to and --config",
         )
     data = _first_whole_lines(_read_sample(options.file, _MAX_DETECTION_BYTES + 1))
     if not data:
         raise ConfigurationError(
-            "contains no complete line", location=options.file, hint="name a file with log lines"
+            "contains no complete line", location=options.file, hint="choose a file with log lines"
         )
-    found = propose(data, SystemClock())
+    proposal = propose(data, SystemClock())
     file = str(Path(options.file).absolute())
     paths = ["/var/log/app/*.log" if options.file == "-" else escape(file)]
-    configuration = {"sinks": {"out": "stdout:"}, "pipelines": {"app": {"paths": paths, **found.pipeline}}}
+    configuration = {"sinks": {"out": "stdout:"}, "pipelines": {"app": {"paths": paths, **proposal.pipeline}}}
     if options.json:
-        put_json({"confidence": found.confidence, "configuration": configuration})
+        put_json({"confidence": proposal.confidence, "configuration": configuration})
         return 0
-    put_line(f"# reads {found.confidence:.0%} of the events in the first {len(data):,} bytes")
-    if "encoding" not in found.pipeline and "\ufffd" in data.decode(errors="replace"):
-        put_line("# not all of it is UTF-8: set the encoding, such as windows-1252 or shift-jis")
+    put_line(f"# parses {proposal.confidence:.0%} of the events in the first {len(data):,} bytes")
+    if "encoding" not in proposal.pipeline and "\ufffd" in data.decode(errors="replace"):
+        put_line("# the file is not valid UTF-8: set the encoding, such as windows-1252 or shift-jis")
     put_lines(_format_yaml(configuration))
-    settings = from_command_line([file], ["stdout:"], found.pipeline, {})
-    shown = [
-        item
-        for item in explain(settings, next(iter(settings.pipelines)), file, data, SystemClock())
-        if item.outcome == "document"
-    ]
-    for item in shown[:_SHOWN]:
-        _print_event(item)
+    settings = from_command_line([file], ["stdout:"], proposal.pipeline, {})
+    events = explain(settings, next(iter(settings.pipelines)), file, data, SystemClock())
+    for event in islice((event for event in events if event.outcome == "document"), _MAX_DETECTION_EXAMPLES):
+        _print_event(event)
     return 0
 
 
 def _format_yaml(configuration: object) -> str:
-    """Return the configuration as YAML, with letters of any script unescaped and all else escaped."""
+    """Return the configuration as YAML.
+
+    Letters of all scripts are not escaped, unless it has unprintable characters.
+    """
     text = yaml.safe_dump(configuration, sort_keys=False, allow_unicode=True)
     if not text.replace("\n", "").isprintable():
         text = yaml.safe_dump(configuration, sort_keys=False)
@@ -138,28 +141,29 @@ def _format_yaml(configuration: object) -> str:
 
 
 def _first_whole_lines(data: bytes) -> bytes:
-    """Return the complete lines at the beginning; a last line without an end counts if it is the only one."""
+    """Return the complete lines at the beginning. An unterminated line counts as complete if it is the only one."""
     charset = from_bom(data)
-    whole = charset.find_last_line_end(data[:_MAX_DETECTION_BYTES], 0, 0)
-    return data[:whole] or (data + charset.newline if data and len(data) <= _MAX_DETECTION_BYTES else b"")
+    end = charset.find_last_line_end(data[:_MAX_DETECTION_BYTES], 0, 0)
+    return data[:end] or (data + charset.newline if data and len(data) <= _MAX_DETECTION_BYTES else b"")
 
 
 @contextmanager
 def _open_file(name: str) -> Iterator[Path]:
-    """Yield the file of this name. Standard input is copied to a temporary file, so that it may have any size."""
+    """Yield the path of the file. Standard input is copied to a temporary file, so that it may have any size."""
     if name != "-":
         yield Path(name)
         return
     with ExitStack() as stack:
         try:
-            kept = stack.enter_context(NamedTemporaryFile(prefix="log-sidecar-"))
-            copyfileobj(sys.stdin.buffer, kept)
-            kept.flush()
+            copy = stack.enter_context(NamedTemporaryFile(prefix="log-sidecar-"))
+            copyfileobj(sys.stdin.buffer, copy)
+            copy.flush()
         except OSError as error:
             raise ConfigurationError(
-                f"standard input cannot be kept in a file ({error.strerror})", hint="set TMPDIR, or name a file"
+                f"cannot copy standard input to a temporary file ({error.strerror})",
+                hint="set TMPDIR to a directory with free space, or pass a file",
             ) from error
-        yield Path(kept.name)
+        yield Path(copy.name)
 
 
 def _read_sample(file: str, size: int) -> bytes:
@@ -170,7 +174,9 @@ def _read_sample(file: str, size: int) -> bytes:
             return lines.read(size)
     except OSError as error:
         raise ConfigurationError(
-            f"cannot be read ({error.strerror})", location=file, hint="name a file or -"
+            f"cannot be read ({error.strerror})",
+            location=file,
+            hint="choose a file with log lines, or - for standard input",
         ) from error
 
 
@@ -194,7 +200,7 @@ def _print_event(item: ExplainedEvent) -> None:
 
 def _add_document(table: Table, item: ExplainedEvent) -> None:
     if not item.parser:
-        table.add_row("parser", Text("none could read it", style="red"))
+        table.add_row("parser", Text("none could parse it", style="red"))
     for name, value in (("not parsed", item.error), ("noted", item.reason)):
         if value:
             table.add_row(name, make_text(value, "yellow"))
@@ -207,5 +213,5 @@ def _add_document(table: Table, item: ExplainedEvent) -> None:
     table.add_row("document", Text(escape_json(item.document)))
     table.add_row("_id", item.id)
     table.add_row("event time", item.event_time or "none: the time of reading is used")
-    places = dict.fromkeys((item.target or {}).values())
-    table.add_row("goes to", make_text(", ".join(places)))
+    targets = dict.fromkeys((item.target or {}).values())
+    table.add_row("goes to", make_text(", ".join(targets)))

@@ -1,4 +1,4 @@
-"""The options that several commands share: settings, a pipeline on the command line, and the state directory."""
+"""Options that several commands share: settings, a pipeline on the command line, and the state directory."""
 
 from __future__ import annotations
 
@@ -17,15 +17,15 @@ LOG_LEVELS = ("debug", "info", "warning", "error")
 
 
 def add_pipeline_options(parser: argparse.ArgumentParser) -> None:
-    """Add the options for settings: `--config` and what overrides it, or a pipeline on the command line."""
+    """Add the options for settings: `--config` and its overrides, or a pipeline on the command line."""
     parser.add_argument("--config", metavar="FILE", type=Path, help="read the settings from this YAML file")
     parser.add_argument(
         "--set", dest="assignments", metavar="NAME=VALUE", action="append", default=[],
-        help="override one setting, as in limits.memory=32MiB or pipelines.app.parser=json; may be repeated",
+        help="override one setting, such as limits.memory=32MiB or pipelines.app.parser=json; may be repeated",
     )  # fmt: skip
     parser.add_argument(
         "--env-file", metavar="FILE", type=Path,
-        help="read SIDECAR_ variables from this file too; the environment overrides them",
+        help="also read SIDECAR_ variables from this file; the environment overrides them",
     )  # fmt: skip
     parser.add_argument(
         "--to", metavar="URL", action="append", default=[],
@@ -33,7 +33,8 @@ def add_pipeline_options(parser: argparse.ArgumentParser) -> None:
     )  # fmt: skip
     parser.add_argument(
         "--parser", metavar="NAME",
-        help="without --config: plain (default), json, nginx or another of `sidecar plugins`; json,plain tries both",
+        help="without --config: plain (default), json, nginx or another parser that `sidecar plugins` lists; "
+        "json,plain tries both in this order",
     )  # fmt: skip
     parser.add_argument(
         "--multiline", metavar="NAME",
@@ -42,7 +43,7 @@ def add_pipeline_options(parser: argparse.ArgumentParser) -> None:
     )  # fmt: skip
     parser.add_argument(
         "--log-level", metavar="LEVEL", type=_log_level, choices=LOG_LEVELS,
-        help="least severe level of sidecar's own log: debug, info (default), warning or error",
+        help="minimum level of the sidecar's own log: debug, info (default), warning or error",
     )  # fmt: skip
     add_state_option(parser)
 
@@ -53,7 +54,7 @@ def _log_level(text: str) -> str:
 
 
 def choose_state_directory(options: argparse.Namespace) -> Path:
-    """Return the state directory of a command that reads a state: named, configured, or the default.
+    """Return the state directory for a command that reads the state: from its option, the settings, or the default.
 
     Root becomes the owner of the state, as in `open_state_directory`.
     """
@@ -65,32 +66,38 @@ def choose_state_directory(options: argparse.Namespace) -> Path:
 
 
 def find_config_file(options: argparse.Namespace) -> Path | None:
-    """Return the configuration file of `--config` or `SIDECAR_CONFIG`, None if neither is there."""
-    named = options.config or os.environ.get("SIDECAR_CONFIG")
-    return Path(named) if named else None
+    """Return the configuration file that `--config` or `SIDECAR_CONFIG` names, None if neither is set."""
+    file = options.config or os.environ.get("SIDECAR_CONFIG")
+    return Path(file) if file else None
 
 
 def load_settings(options: argparse.Namespace, paths: list[str], to: list[str]) -> Settings:
-    """Return the settings of the options, the variables and the file. Raises `ConfigurationError`."""
-    named = {"state_dir": options.state_dir, "log_level": options.log_level}
-    values = {name: value for name, value in named.items() if value}
+    """Return the settings merged from the options, the environment variables and the configuration file.
+
+    Raise `ConfigurationError` if they are invalid.
+    """
+    overrides = {"state_dir": options.state_dir, "log_level": options.log_level}
+    values = {name: value for name, value in overrides.items() if value}
     command_line = CommandLine(values, options.assignments, options.env_file)
     config = find_config_file(options)
     if not (paths or to or options.parser or options.multiline):
         if config is None and not _has_other_source(options):
             raise ConfigurationError(
-                "there is nothing to read and no sink to ship to",
-                hint="write `sidecar run PATH --to URL`, or name a configuration with --config FILE",
+                "no files and no sink are given",
+                hint="write `sidecar run PATH --to URL`, or pass a configuration with --config FILE",
             )
         return load(config, os.environ, command_line)
     if options.config:
         raise ConfigurationError(
             "paths, --to, --parser and --multiline cannot be combined with --config",
-            hint="use --set to override settings of the file, or leave --config out",
+            hint="use --set to override settings of the file, or remove --config",
         )
-    missing = [what for what, given in (("at least one path", paths), ("--to URL", to)) if not given]
+    missing = [name for name, values_ in (("PATH", paths), ("--to URL", to)) if not values_]
     if missing:
-        raise ConfigurationError(f"{' and '.join(missing)} is missing", hint="see `sidecar run --help`")
+        raise ConfigurationError(
+            f"{' and '.join(missing)} {'is' if len(missing) == 1 else 'are'} missing",
+            hint="write for example `sidecar run '/var/log/app/*.log' --to elasticsearch://localhost:9200/logs`",
+        )
     pipeline: dict[str, Any] = {"parser": options.parser} if options.parser else {}
     if options.multiline:
         pipeline["multiline"] = options.multiline
@@ -98,6 +105,6 @@ def load_settings(options: argparse.Namespace, paths: list[str], to: list[str]) 
 
 
 def _has_other_source(options: argparse.Namespace) -> bool:
-    """Return whether settings may come from elsewhere than the YAML file and named options."""
+    """Return whether settings may come from `--set`, `--env-file`, a secrets directory or the environment."""
     has_secrets = bool(os.environ.get("SIDECAR_SECRETS_DIR"))
     return bool(options.assignments or options.env_file) or has_secrets or may_have_pipeline(os.environ)

@@ -1,6 +1,6 @@
-"""The only place where a command writes text; it escapes everything that would control a terminal.
+"""Writes the text of commands, with all characters escaped that would control a terminal.
 
-Names of files, messages of servers and arguments may contain anything. Tables are written by `console`.
+File names, messages of servers and arguments may contain any characters. `console` writes tables.
 """
 
 from __future__ import annotations
@@ -14,11 +14,11 @@ from typing import Any
 from sidecar.lib.terminal import escape_control_characters, escape_json, escape_lines
 
 MAX_ERROR_LENGTH = 4096
-"""Characters of one error; a message may repeat the text of a server or a file."""
+"""Maximum characters of one error: a message may contain text of a server or a file."""
 
 
 def make_streams_lenient() -> None:
-    """Write characters that the encoding of the terminal lacks as escapes, instead of failing."""
+    """Make the output streams escape characters that the encoding of the terminal lacks, instead of failing."""
     for stream in (sys.stdout, sys.stderr):
         if reconfigure := getattr(stream, "reconfigure", None):
             reconfigure(errors="backslashreplace")
@@ -35,7 +35,7 @@ def put_lines(text: str) -> None:
 
 
 def put_json(value: Any, *, indent: int | None = None) -> None:
-    """Write a value as JSON that every reader accepts and every terminal shows."""
+    """Write a value as JSON, with control characters escaped."""
     put_json_text(json.dumps(value, ensure_ascii=False, indent=indent))
 
 

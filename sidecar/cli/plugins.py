@@ -20,7 +20,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    """Print a table."""
+    """Print a table of the sinks, parsers and transforms."""
     table = Table(box=None, pad_edge=False)
     for heading in ("kind", "name", "from", "description"):
         table.add_column(heading, no_wrap=heading != "description")

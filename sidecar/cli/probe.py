@@ -1,4 +1,4 @@
-"""`sidecar probe`: asks a running sidecar for its health. For probes of Kubernetes."""
+"""`sidecar probe`: asks a running sidecar for its health. Kubernetes probes call it."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     """Add the options of this command."""
     parser.add_argument(
         "kind", choices=["startup", "live", "ready"],
-        help="startup: it tails its files; live: it makes progress; ready: its configuration is in use",
+        help="startup: the sidecar tails its files; live: it makes progress; ready: its configuration is in use",
     )  # fmt: skip
     parser.add_argument("--sinks", action="store_true", help="with ready: also fail while a sink is down")
     add_state_option(parser)
@@ -22,7 +22,10 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    """Return 0 if the sidecar is healthy, else 1, and print a sentence for the events of the Pod."""
+    """Print the result, which Kubernetes shows in the events of the Pod.
+
+    Return 0 if the sidecar is healthy, else 1.
+    """
     directory = open_state_directory(options)
     good, text = ask_probe(directory, f"GET /{options.kind}z{'?sinks=1' if options.sinks else ''}", options.kind)
     put_line(text)
@@ -30,16 +33,16 @@ def run(options: argparse.Namespace) -> int:
 
 
 def ask_probe(directory: Path, request: str, kind: str) -> tuple[bool, str]:
-    """Return whether the sidecar is healthy, and a sentence.
+    """Return whether the sidecar is healthy, and a sentence that says so.
 
-    A sidecar that is parked because of an unusable state directory has no socket there, but is not dead.
+    A sidecar that is parked because its state directory is unusable has no socket. It counts as alive, not as ready.
     """
     try:
         status, response = ask(directory, request)
     except TimeoutError:
-        return False, "the sidecar does not answer in time"
+        return False, "the sidecar did not answer in time"
     except SidecarNotRunning as error:
-        if error.could_be:
+        if error.can_exist:
             return False, f"{error} ({directory})"
         return kind != "ready", f"the state directory {directory} cannot be used"
     return status == 200, str(response["text"])

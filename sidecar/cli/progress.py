@@ -13,7 +13,10 @@ from sidecar.cli.console import PrintableConsole
 
 @contextmanager
 def progress_bar() -> Iterator[supervisor.Progress]:
-    """Show how many of the bytes that were seen are delivered."""
+    """Show a progress bar until the block ends.
+
+    Yield the function that updates it with bytes delivered and bytes seen.
+    """
     columns = (TextColumn("delivered"), BarColumn(), DownloadColumn(), TransferSpeedColumn(), TimeRemainingColumn())
     with Progress(*columns, console=PrintableConsole(stderr=True), transient=True) as bar:
         task = bar.add_task("delivered")

@@ -31,7 +31,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
         help="exit after the application: app-exits (needs a shared process namespace), file=PATH, or idle=10s",
     )  # fmt: skip
     parser.add_argument(
-        "--strict-exit", action="store_true", help="exit with code 3 if something could not be delivered or read"
+        "--strict-exit",
+        action="store_true",
+        help="exit with code 3 if lines could not be delivered or a file not read",
     )
     parser.add_argument(
         "--on-config-error", choices=["exit", "park"],
@@ -56,10 +58,10 @@ def run(options: argparse.Namespace) -> int:
 
 
 def should_park(option: str | None) -> bool:
-    """Return whether an invalid configuration parks the sidecar. Raises `ConfigurationError`."""
+    """Return whether an invalid configuration parks the sidecar. Raise `ConfigurationError` for an unknown value."""
     value = option or os.environ.get("SIDECAR_ON_CONFIG_ERROR") or "exit"
     if value not in ("exit", "park"):
-        raise ConfigurationError("SIDECAR_ON_CONFIG_ERROR has to be exit or park", location="environment")
+        raise ConfigurationError("SIDECAR_ON_CONFIG_ERROR must be exit or park", location="environment")
     return value == "park"
 
 
@@ -74,7 +76,7 @@ def _run_options(options: argparse.Namespace, progress: Progress | None) -> RunO
 
 
 def _progress_bar(*, wanted: bool) -> AbstractContextManager[Progress | None]:
-    """Return a progress bar; without a terminal it is not even imported."""
+    """Return the context of a progress bar. Its module is imported only if one is wanted."""
     if not wanted:
         return nullcontext()
     bar: AbstractContextManager[Progress] = import_module("sidecar.cli.progress").progress_bar()

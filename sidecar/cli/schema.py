@@ -23,8 +23,8 @@ def run(options: argparse.Namespace) -> int:
 
 def build_schema() -> dict[str, Any]:
     """Return the JSON Schema (draft 2020-12) of the whole configuration."""
-    found = Settings.model_json_schema(mode="validation")
-    definitions = found["$defs"]
+    schema: dict[str, Any] = Settings.model_json_schema(mode="validation")
+    definitions = schema["$defs"]
     choices: list[dict[str, Any]] = [{"type": "string", "description": "the URL of a sink"}]
     for name in registry.names():
         model = registry.resolve(name).settings.model_json_schema(mode="validation")
@@ -33,6 +33,6 @@ def build_schema() -> dict[str, Any]:
         model["required"] = [field for field in model.get("required", []) if field == "type"]
         definitions[f"sink_{name}"] = model
         choices.append({"$ref": f"#/$defs/sink_{name}"})
-    found["properties"]["sinks"]["additionalProperties"] = {"anyOf": choices}
-    found["$schema"] = "https://json-schema.org/draft/2020-12/schema"
-    return found
+    schema["properties"]["sinks"]["additionalProperties"] = {"anyOf": choices}
+    schema["$schema"] = "https://json-schema.org/draft/2020-12/schema"
+    return schema

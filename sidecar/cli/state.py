@@ -1,4 +1,4 @@
-"""The state directory of a command. Light to import, since probes run every few seconds."""
+"""Finds the state directory of a command. It imports little, because probes run every few seconds."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ def add_state_option(parser: argparse.ArgumentParser) -> None:
 
 
 def open_state_directory(options: argparse.Namespace) -> Path:
-    """Return the state directory: named, from the environment, or the default. No configuration is read.
+    """Return the state directory from the option, the environment, or the default, without reading a configuration.
 
-    Root becomes the owner of the state, since `kubectl debug` makes its users root and the sidecar has another user.
+    Root becomes the owner of the state: `kubectl debug` runs its users as root, and the sidecar has another user.
     """
     directory = find_state_directory(options.state_dir, os.environ)
     become_user_of(directory)
@@ -30,7 +30,7 @@ def open_state_directory(options: argparse.Namespace) -> Path:
 
 
 def become_user_of(directory: Path) -> None:
-    """Let root become the owner of the directory, unless a parked sidecar of another user listens there."""
+    """Change from root to the owner of the directory, unless the socket in it belongs to another user."""
     with suppress(OSError):
         owner = directory.stat().st_uid
         socket = directory / NAME

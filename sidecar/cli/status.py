@@ -1,4 +1,4 @@
-"""`sidecar status`: shows what a running sidecar does, on one screen."""
+"""`sidecar status`: shows the sinks, the balance and the files of a running sidecar on one screen."""
 
 from __future__ import annotations
 
@@ -30,19 +30,19 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 class StatusUnavailable(Exception):
-    """No sidecar reports its status here; the message says why, and what to do."""
+    """No sidecar with this state directory reports its status. The message says why, and what to do."""
 
 
 def fetch_status(directory: Path, *, all_files: bool = False) -> Mapping[str, Any]:
-    """Return the status of the sidecar with this state directory. Raises `StatusUnavailable`.
+    """Return the status of the sidecar with this state directory. Raise `StatusUnavailable` if none answers.
 
-    Without `all_files` it has only as many files as `render_status` shows, in any of its orders.
+    Without `all_files` it contains only the files that `render_status` may show in one of its orders.
     """
     try:
         status, facts = ask(directory, "GET /status" if all_files else f"GET /status?files={_MAX_FILES}")
     except (SidecarNotRunning, TimeoutError) as error:
-        reason = "the sidecar does not answer in time" if isinstance(error, TimeoutError) else str(error)
-        raise StatusUnavailable(f"{reason} ({directory}); name its state directory with --state-dir") from None
+        reason = "the sidecar did not answer in time" if isinstance(error, TimeoutError) else str(error)
+        raise StatusUnavailable(f"{reason} ({directory}); pass its state directory with --state-dir") from None
     if status != 200:
         raise StatusUnavailable(str(facts["text"]))
     return facts
@@ -65,7 +65,7 @@ def run(options: argparse.Namespace) -> int:
 def render_status(
     facts: Mapping[str, Any], before: Mapping[str, Any] | None = None, order: str = "behind"
 ) -> RenderableType:
-    """Return the status as tables of sinks, balance and files. With an earlier status, rates are recent ones."""
+    """Return the status as tables of sinks, balance and files. Rates are those since `before`, or since the start."""
     up_s = facts["now"] - facts["started_at"]
     head = make_text(f"log-sidecar {facts['version']}, up for {_age_text(up_s)}, state in {facts['state_dir']}")
     parts: list[RenderableType] = [head, Text(), _sinks_table(facts, before), Text(), _balance_table(facts)]
@@ -75,7 +75,7 @@ def render_status(
 
 
 def _describe_problems(facts: Mapping[str, Any]) -> Iterator[Text]:
-    """Yield why paths are not read, why sinks rejected documents, and why bytes were lost."""
+    """Yield the reasons for paths that are not read, for dead letters and for lost bytes."""
     shown = facts["refused"][:_MAX_UNREADABLE]
     for each in shown:
         yield make_text(f"not read: {each['path']}: {each['reason']}", "yellow")
@@ -111,14 +111,14 @@ def _sinks_table(facts: Mapping[str, Any], before: Mapping[str, Any] | None) -> 
 
 
 def _format_rate(facts: Mapping[str, Any], before: Mapping[str, Any] | None, shipper: Mapping[str, Any]) -> str:
-    """Return lines a second since the earlier status, or since the start."""
-    passed, lines = facts["now"] - facts["started_at"], shipper["tally"]["lines_read"]
+    """Return the lines per second since `before`, or since the start."""
+    elapsed_s, lines = facts["now"] - facts["started_at"], shipper["tally"]["lines_read"]
     if before is not None and before is not facts:
-        passed = facts["now"] - before["now"]
+        elapsed_s = facts["now"] - before["now"]
         for each in before["shippers"]:
             if (each["pipeline"], each["sink"]) == (shipper["pipeline"], shipper["sink"]):
                 lines -= each["tally"]["lines_read"]
-    return f"{max(0.0, lines) / passed:,.0f}" if passed > 0 else ""
+    return f"{max(0.0, lines) / elapsed_s:,.0f}" if elapsed_s > 0 else ""
 
 
 def _balance_table(facts: Mapping[str, Any]) -> Table:
@@ -142,7 +142,7 @@ def _files_table(facts: Mapping[str, Any], order: str) -> Table:
     files: Sequence[Mapping[str, Any]] = sorted(facts["files"], key=_SORT_KEYS[order], reverse=order != "name")
     for file in files[:_MAX_FILES]:
         least = file["size"] - _unsettled_bytes(file)
-        remark = "deleted, or out of the paths" if file["is_deleted"] else "" if file["is_open"] else "closed for now"
+        remark = "deleted or renamed" if file["is_deleted"] else "" if file["is_open"] else "closed while idle"
         table.add_row(make_text(file["path"]), _size_text(file["size"]), _size_text(least), remark)
     if more := sum(each["files"] for each in facts["sums"]) - len(files[:_MAX_FILES]):
         table.add_row(f"and {more:,} more", "", "", "")
@@ -175,7 +175,7 @@ def _size_text(size: float) -> str:
         if size < 1024 or unit == _UNITS[-1]:
             return f"{size:.0f} {unit}" if unit == "B" else f"{size:.1f} {unit}"
         size /= 1024
-    raise AssertionError("the last unit takes everything")
+    raise AssertionError("the last unit has no upper bound")
 
 
 def _age_text(seconds: float) -> str:

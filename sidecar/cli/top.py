@@ -1,4 +1,4 @@
-"""`sidecar top`: shows `sidecar status` live; on a terminal with keys, elsewhere one screen after the other."""
+"""`sidecar top`: repeats `sidecar status`: in place and with keys on a terminal, else one status after another."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    """Run until `q`, Ctrl-C or the end of the sidecar. Return 1 if no sidecar answers at first."""
+    """Run until `q`, Ctrl-C or the end of the sidecar. Return 1 if no sidecar answers the first request."""
     directory = open_state_directory(options)
     try:
         first = fetch_status(directory)

@@ -1,4 +1,4 @@
-"""`sidecar wait-ready`: waits until a running sidecar tails its files. For a postStart hook.
+"""`sidecar wait-ready`: waits until a running sidecar tails its files. A postStart hook calls it.
 
 The kubelet starts the containers of a Pod in order and waits for the postStart hook of each. So a classic sidecar
 that is the first container is ready before the application starts.
@@ -31,12 +31,16 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    """Return 0 in any case, since a postStart hook that fails kills the container."""
+    """Wait, and return 0 even after the timeout: Kubernetes kills a container whose postStart hook fails."""
     directory = open_state_directory(options)
     give_up_at = time.monotonic() + options.timeout
     while True:
         good, text = ask_probe(directory, "GET /startupz", "startup")
         if good or time.monotonic() >= give_up_at:
-            put_line(text if good else f"{text}; the application starts without waiting any longer")
+            put_line(
+                text
+                if good
+                else f"{text}; wait-ready gives up after {options.timeout:g} s, so the application starts"
+            )
             return 0
         time.sleep(_POLL_INTERVAL_S)

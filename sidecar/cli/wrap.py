@@ -26,7 +26,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    """Install the script, or replace this process with it; it exits with the exit code of the command."""
+    """Install the script, or replace this process by it. The script exits with the exit code of the command."""
     if options.install is None:
         _run_script(options)
     _install(SCRIPT.read_bytes(), options.install)
@@ -37,14 +37,14 @@ def _run_script(options: argparse.Namespace) -> NoReturn:
     command = options.command_line[1:] if options.command_line[:1] == ["--"] else options.command_line
     if not command or not options.tombstone:
         raise ConfigurationError(
-            "wrap needs a file and a command",
-            hint="write `sidecar wrap --tombstone FILE -- COMMAND`, or --install FILE",
+            "wrap needs a tombstone file and a command",
+            hint="write `sidecar wrap --tombstone FILE -- COMMAND`, or `sidecar wrap --install FILE`",
         )
     os.execv("/bin/sh", ["sh", str(SCRIPT), options.tombstone, *command])  # noqa: S606 - the user's own command
 
 
 def _install(script: bytes, target: Path) -> None:
-    """Write the script in one step, since an application may start at the same time."""
+    """Write the script atomically, because an application may start it at the same time."""
     new = target.with_name(f"{target.name}.new")
     try:
         new.write_bytes(script)
@@ -52,5 +52,7 @@ def _install(script: bytes, target: Path) -> None:
         new.replace(target)
     except OSError as error:
         raise ConfigurationError(
-            f"the script cannot be written ({error.strerror})", location=str(target), hint="name a writable directory"
+            f"the script cannot be written ({error.strerror})",
+            location=str(target),
+            hint="choose a file in a writable directory",
         ) from None

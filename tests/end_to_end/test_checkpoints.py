@@ -42,7 +42,7 @@ def test_what_was_shipped_can_be_shipped_again_under_the_same_ids(tmp_path: Path
     with closing(sqlite3.connect(tmp_path / "logs.db")) as db, db:
         db.execute("DELETE FROM logs WHERE id IN (SELECT id FROM logs LIMIT 20)")
     rewound = sidecar("checkpoints", "rewind", "--path", f"{tmp_path}/app.log", "--state-dir", f"{tmp_path}/state")
-    assert rewound.stdout == "1 file, 1 checkpoint: will be shipped again under the same ids\n"
+    assert rewound.stdout == "1 file, 1 checkpoint: will be shipped again with the same ids\n"
     done = sidecar("run", *arguments, "--once")
     assert stored(tmp_path) == before
     balance = json.loads(done.stderr.splitlines()[-1])
@@ -98,7 +98,7 @@ def test_a_full_disk_under_the_state_makes_it_wait_and_lose_nothing(
         resource.prlimit(process.pid, resource.RLIMIT_FSIZE, (size, resource.RLIM_INFINITY))
         with (tmp_path / "app.log").open("a") as log:
             log.write("x" * 30 + "\n")
-        eventually(lambda: "shipping waits" in own_log.read_text(), "it says that the state cannot be written")
+        eventually(lambda: "shipping pauses" in own_log.read_text(), "it says that the state cannot be written")
         resource.prlimit(process.pid, resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
         with (tmp_path / "app.log").open("a") as log:
             log.write("the last\n")

@@ -253,10 +253,10 @@ def test_a_refused_document_is_a_dead_letter_until_the_mapping_is_mended_and_it_
     assert '"secret text"' in sidecar("dead-letters", "show", "--state-dir", f"{tmp_path}/state").stdout
 
     again = sidecar("dead-letters", "replay", *common)
-    assert (again.returncode, again.stdout.strip()) == (3, "0 stored, 1 refused again")
+    assert (again.returncode, again.stdout.strip()) == (3, "0 stored, 1 rejected again")
     urllib.request.urlopen(urllib.request.Request(f"{elasticsearch_url}/{index_name}", method="DELETE")).close()
     mended = sidecar("dead-letters", "replay", *common)
-    assert (mended.returncode, mended.stdout.strip()) == (0, "1 stored, 0 refused again")
+    assert (mended.returncode, mended.stdout.strip()) == (0, "1 stored, 0 rejected again")
     assert [document["number"] for document in to.stored()] == ["secret text"]
     assert sidecar("dead-letters", "list", "--json", "--state-dir", f"{tmp_path}/state").stdout == ""
 
@@ -313,7 +313,7 @@ pipelines: {{app: {{paths: ["{tmp_path}/app.log"], encoding_errors: strict}}}}
         eventually(
             lambda: sidecar("dead-letters", "list", "--json", *state).stdout.count("\n") == 1, "one is refused"
         )
-        assert sidecar("dead-letters", "replay", *config).stdout == "1 stored, 0 refused again\n"
+        assert sidecar("dead-letters", "replay", *config).stdout == "1 stored, 0 rejected again\n"
         log.write("more")
         eventually(lambda: len(sqlite(tmp_path).stored()) == 3, "it goes on")
         assert ended(process) == 0

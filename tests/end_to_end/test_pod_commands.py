@@ -114,7 +114,7 @@ def test_probes_pass_while_the_destination_is_down_unless_it_is_asked_for(here: 
         process.send_signal(signal.SIGTERM)
         process.wait(20)
     gone = here.ask("probe", "live")
-    assert (gone.returncode, "no sidecar answers here" in gone.stdout) == (1, True)
+    assert (gone.returncode, "no sidecar runs with this state directory" in gone.stdout) == (1, True)
 
 
 def test_a_sidecar_that_is_stopped_fails_its_probe(here: Setting) -> None:
@@ -123,7 +123,7 @@ def test_a_sidecar_that_is_stopped_fails_its_probe(here: Setting) -> None:
         process.send_signal(signal.SIGSTOP)
         answer = here.ask("probe", "live")
         process.send_signal(signal.SIGCONT)
-        assert (answer.returncode, answer.stdout) == (1, "the sidecar does not answer in time\n")
+        assert (answer.returncode, answer.stdout) == (1, "the sidecar did not answer in time\n")
         assert here.ask("probe", "live").returncode == 0
 
 
@@ -151,7 +151,7 @@ def test_a_socket_left_by_a_killed_sidecar_is_replaced_also_under_a_long_path(tm
 
 def test_wait_ready_gives_up_with_code_0_because_a_failing_hook_kills_the_container(here: Setting) -> None:
     done = here.ask("wait-ready", "--timeout", "200ms")
-    assert (done.returncode, "starts without waiting any longer" in done.stdout) == (0, True)
+    assert (done.returncode, "so the application starts" in done.stdout) == (0, True)
 
 
 # ── drain ───────────────────────────────────────────────────────────────────────────────────────────────────
@@ -184,7 +184,7 @@ def test_drain_gives_up_when_its_time_is_over(here: Setting) -> None:
 def test_drain_of_nothing_says_so(here: Setting) -> None:
     done = here.ask("drain")
     assert done.returncode == 1
-    assert "no sidecar answers here" in done.stderr
+    assert "no sidecar runs with this state directory" in done.stderr
 
 
 # ── park and reload ─────────────────────────────────────────────────────────────────────────────────────────

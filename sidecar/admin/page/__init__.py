@@ -1,7 +1,7 @@
-"""The page at `/`, and what it asks for: one document without requests to other hosts.
+"""The status page at `/`: one document without requests to other hosts, and the JSON that it loads.
 
-The document is the same for everybody and holds no facts, so its policy (Content Security Policy Level 3) can name
-each script and style by its hash. Facts come as JSON and are shown as text, whatever a file's name may look like.
+The document is the same for every sidecar, so its policy (Content Security Policy Level 3) can allow each script and
+style by its hash. The status is loaded as JSON and shown as text, so a file name cannot become markup.
 """
 
 from __future__ import annotations
@@ -22,9 +22,9 @@ from sidecar.telemetry.snapshot import FileStatus, Snapshot
 
 _STYLES = ("vendor/uPlot.min.css", "page.css")
 _SCRIPTS = ("vendor/uPlot.iife.min.js", "format.js", "charts.js", "page.js")
-MOST_FILES = 30
-MOST_LETTERS = 10
-_MOST_TEXT = 4096
+MAX_FILES = 30
+MAX_LETTERS = 10
+_MAX_TEXT_CHARACTERS = 4096
 
 _HEADERS = {
     "Referrer-Policy": "no-referrer",
@@ -35,7 +35,7 @@ _HEADERS = {
 
 @cache
 def render_page() -> Reply:
-    """Return the page, put together at the first request."""
+    """Return the page. It is built at the first request."""
     styles, scripts = [_read_part(name) for name in _STYLES], [_read_part(name) for name in _SCRIPTS]
     policy = "; ".join((
         "default-src 'none'",
@@ -54,17 +54,17 @@ def render_page() -> Reply:
 
 
 def render_status(
-    facts: Snapshot, settings: Mapping[str, Any], letters: Sequence[tuple[int, DeadLetter]] | None
+    snapshot: Snapshot, settings: Mapping[str, Any], letters: Sequence[tuple[int, DeadLetter]] | None
 ) -> Reply:
-    """What the page shows now: the facts of `sidecar status --json`, with the files that are furthest behind alone.
+    """Return the content of the page: the status as in `sidecar status --json`, but only the files with most backlog.
 
-    `files_total` says how many there are, also if not all of them are among the facts. `settings` are those in force,
-    masked; `letters` the newest dead letters with numbers, None if they must not be shown.
+    `files_total` is the number of all files. `settings`: the masked settings in use. `letters`: the newest dead
+    letters with their numbers, None if they must not be shown.
     """
-    worst = heapq.nlargest(MOST_FILES, facts.files, key=_behind)
+    worst = heapq.nlargest(MAX_FILES, snapshot.files, key=_backlog)
     body = {
-        **asdict(replace(facts, files=worst)),
-        "files_total": sum(each.files for each in facts.sums),
+        **asdict(replace(snapshot, files=worst)),
+        "files_total": sum(each.files for each in snapshot.sums),
         "settings": settings,
         "letters": None if letters is None else [_letter_as_json(*each) for each in letters],
     }
@@ -74,13 +74,13 @@ def render_status(
 def _letter_as_json(number: int, letter: DeadLetter) -> dict[str, Any]:
     return {
         "number": number, "pipeline": letter.pipeline, "sink": letter.sink, "path": letter.path,
-        "start": letter.start, "at": letter.at, "kind": letter.kind, "reason": letter.reason[:_MOST_TEXT],
-        "document": letter.document[:_MOST_TEXT], "is_cut": len(letter.document) > _MOST_TEXT,
+        "start": letter.start, "at": letter.at, "kind": letter.kind, "reason": letter.reason[:_MAX_TEXT_CHARACTERS],
+        "document": letter.document[:_MAX_TEXT_CHARACTERS], "is_cut": len(letter.document) > _MAX_TEXT_CHARACTERS,
     }  # fmt: skip
 
 
 def _make_printable(value: Any) -> Any:
-    """Escape names of files and words of servers, which could turn the direction of the text next to them."""
+    """Return the value with its texts escaped: a file name could reverse the direction of the text next to it."""
     if isinstance(value, Mapping):
         return {_make_printable(name): _make_printable(each) for name, each in value.items()}
     if isinstance(value, list | tuple):
@@ -88,7 +88,7 @@ def _make_printable(value: Any) -> Any:
     return escape_lines(value) if isinstance(value, str) else value
 
 
-def _behind(file: FileStatus) -> int:
+def _backlog(file: FileStatus) -> int:
     return max((file.size - offset for offset in file.settled.values()), default=0)
 
 

@@ -108,7 +108,7 @@ function progressOf(file) {
   return element("span", { class: "progress" }, element("span", { class: "gauge", "aria-hidden": "true" }, filled), told);
 }
 
-const remark = (file) => (file.is_deleted ? "deleted, or out of the paths" : file.is_open ? "" : "closed for now");
+const remark = (file) => (file.is_deleted ? "deleted or renamed" : file.is_open ? "" : "closed while idle");
 
 const files = new Sorted(byId("files"), "Files", [
   ["file", (file) => file.path, (file) => file.path],
@@ -131,7 +131,7 @@ function rateOf(shipper) {
 
 function faultOf(shipper) {
   if (shipper.error) return element("span", { class: STYLES[shipper.state] || "bad" }, shipper.error);
-  return shipper.error_class ? `none now; the last one: ${shipper.error_class.replace("_", " ")}` : "";
+  return shipper.error_class ? `none now; the last one was ${shipper.error_class.replace("_", " ")}` : "";
 }
 
 const sinks = new Sorted(byId("sinks"), "Sinks", [
@@ -167,11 +167,11 @@ function verdicts(facts) {
   const dead = sum(facts.balance.map((each) => segments(facts, each).dead_letter.lines));
   const oldest = Math.max(0, ...facts.shippers.map((each) => each.lag_s));
   return [
-    lost ? verdict("bad", `${format.size(lost)} lost`, "The balance says which and why.") : verdict("good", "Nothing is lost", "Every byte is in the balance."),
+    lost ? verdict("bad", `${format.size(lost)} lost`, "The balance below shows the reasons.") : verdict("good", "Nothing is lost", "The balance accounts for every byte."),
     down.length ? verdict("bad", `${down.length} of ${facts.shippers.length} down`, down.map((each) => `${each.pipeline} → ${each.sink}`).join(", "))
-      : verdict("good", facts.shippers.length > 1 ? "All sinks take lines" : "The sink takes lines", "None has to be tried again."),
-    verdict(oldest > 60 ? "warn" : "good", oldest > 0 ? `${format.duration(oldest)} behind` : "Up to date", `${format.size(sum(facts.shippers.map((each) => each.lag_bytes)))} could be delivered and are not.`),
-    dead ? verdict("warn", `${format.count(dead)} dead letters`, "Documents that were refused.") : verdict("good", "No dead letters", "No destination refused a document."),
+      : verdict("good", facts.shippers.length > 1 ? "All sinks accept lines" : "The sink accepts lines", "No sink is being retried."),
+    verdict(oldest > 60 ? "warn" : "good", oldest > 0 ? `${format.duration(oldest)} behind` : "Up to date", `${format.size(sum(facts.shippers.map((each) => each.lag_bytes)))} are ready for delivery and not settled.`),
+    dead ? verdict("warn", `${format.count(dead)} dead letters`, "Documents that a sink rejected.") : verdict("good", "No dead letters", "No sink rejected a document."),
   ];
 }
 
@@ -188,9 +188,9 @@ function deadLetters(facts) {
   byId("refusals").hidden = !rows.length;
   refusals.fill(rows);
   const kept = sum(facts.balance.map((each) => segments(facts, each).dead_letter.lines));
-  const seeing = facts.letters ? "The newest ones are below." : "Their contents are shown only with admin.show_documents.";
+  const seeing = facts.letters ? "The newest ones are below." : "Set admin.show_documents to show their content here.";
   byId("letters-note").textContent = kept || rows.length
-    ? `${format.count(kept)} are kept; sidecar dead-letters lists them. ${seeing}` : "There are none.";
+    ? `${format.count(kept)} are kept; \`sidecar dead-letters list\` lists them. ${seeing}` : "There are no dead letters.";
   const key = JSON.stringify((facts.letters || []).map((letter) => letter.number));
   if (byId("letters").dataset.key !== key) {
     byId("letters").replaceChildren(...(facts.letters || []).map(letterOf));
@@ -206,10 +206,10 @@ function display(facts) {
   sinks.fill(facts.shippers);
   files.fill(facts.files);
   const more = facts.files_total - facts.files.length;
-  byId("files-more").textContent = more ? `and ${format.count(more)} more, which are no further behind` : "";
+  byId("files-more").textContent = more ? `and ${format.count(more)} more, with no larger backlog` : "";
   deadLetters(facts);
   const of = facts.configuration;
-  byId("settings-note").textContent = `${of.hash}, in force since ${format.moment(of.since)}${of.is_last_good ? "" : "; a newer one was refused"}`;
+  byId("settings-note").textContent = `${of.hash}, in use since ${format.moment(of.since)}${of.is_last_good ? "" : "; a newer one was refused"}`;
   const text = JSON.stringify(facts.settings, null, 2);
   if (byId("settings").textContent !== text) byId("settings").textContent = text;
 }
@@ -240,8 +240,8 @@ async function refresh() {
     }
     trouble("");
   } catch (error) {
-    const last = state.facts ? ` What is shown is of ${format.moment(state.facts.now)}.` : "";
-    trouble(`No good answer from the sidecar (${error.message}); asking again.${last}`);
+    const last = state.facts ? ` The page shows the status of ${format.moment(state.facts.now)}.` : "";
+    trouble(`The sidecar does not answer (${error.message}); retrying.${last}`);
   }
 }
 

@@ -99,7 +99,7 @@ class DetectorRule:
         return lines
 
     def mask_fields(self, packed: Text) -> Text:
-        """Return the packed text with `MASK` as the value of each field of this detector, except objects and arrays."""
+        """Return the packed text with `MASK` as the value of this detector's fields, except objects and arrays."""
         spans: list[Span] = []
         for end in self._key_ends:
             if packed.has(end):
@@ -238,7 +238,7 @@ class Redactor:
         return bodies
 
     def _expand_escapes(self, text: str) -> tuple[str, set[int], set[int]]:
-        """Return the text with escapes expanded, the lines with escapes, and those of them that cannot be expanded."""
+        """Return the text with escapes expanded, the lines with escapes, and those that cannot be expanded."""
         lines = text.split("\n")
         escaped = set(lines_of(_ESCAPE, text))
         for index in escaped:
@@ -256,8 +256,9 @@ class Redactor:
         return packed
 
     def _unsafe_lines(self, packed: str, redacted: str, lines_with_fields: set[int], escaped: set[int]) -> set[int]:
-        """Return the lines that need the general path: a match is outside of a string value, or unpacking is
-        impossible.
+        """Return the lines that need the general path.
+
+        In these a match is outside of the string values, or the line cannot be unpacked.
         """
         if not (lines_with_fields or escaped) and (key := single_key(packed)) and redacted.startswith(f"{key}:"):
             return set()

@@ -82,7 +82,7 @@ def test_people_see_what_does_not_parse(log: Path, capsys: pytest.CaptureFixture
     code, out, _ = told(capsys, "--file", str(log), "--parser", "json")
     assert code == 0
     assert f"{2 * LINES:,} lines" in out
-    assert f"{LINES:,} of them (50%) do not parse: see `sidecar explain`" in out
+    assert f"{LINES:,} of them (50%) cannot be parsed: run `sidecar explain` to see why" in out
     assert "not delivered to a sink" in out
 
 
@@ -98,7 +98,7 @@ def test_a_pipeline_of_the_configuration_is_measured_and_nothing_is_written(
     assert "redact" in found["microseconds_of_cpu_per_line"]
     assert sorted(path.name for path in tmp_path.iterdir()) == ["app.log", "sidecar.yaml"]
     code, _, err = told(capsys, "--config", str(configuration), "--pipeline", "c", "--file", str(log))
-    assert (code, err) == (2, 'sidecar: there is no pipeline "c"; known are a, b\n')
+    assert (code, err) == (2, 'sidecar: the configuration has no pipeline "c"; use one of a, b\n')
 
 
 @pytest.mark.parametrize(

@@ -27,8 +27,8 @@ def test_without_a_command_all_of_them_are_listed(capsys: pytest.CaptureFixture[
 @pytest.mark.parametrize(
     ("command", "said"),
     [
-        ("chek", 'there is no command "chek"; did you mean "check"?'),
-        ("tail", 'there is no command "tail"; commands are run,'),
+        ("chek", 'unknown command "chek"; did you mean "check"?'),
+        ("tail", 'unknown command "tail"; use one of run,'),
     ],
 )
 def test_a_misspelt_command_gets_a_suggestion(command: str, said: str, capsys: pytest.CaptureFixture[str]) -> None:
@@ -58,7 +58,7 @@ def test_a_choice_that_matches_nothing_is_an_error(
     ("path", "said"),
     [
         ("logs", "logs is a directory and matches no file; write"),
-        ("app.log.gz", "app.log.gz is left out by *.gz in pipelines.default.exclude"),
+        ("app.log.gz", "app.log.gz is excluded by *.gz in pipelines.default.exclude"),
     ],
 )
 def test_check_warns_of_a_path_that_matches_no_file(

@@ -138,9 +138,9 @@ def test_no_secret_is_ever_shown(tmp_path: Path, capsys: pytest.CaptureFixture[s
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (["run"], "write `sidecar run PATH --to URL`, or name a configuration"),
+        (["run"], "write `sidecar run PATH --to URL`, or pass a configuration"),
         (["run", "/a.log"], "--to URL is missing"),
-        (["run", "--to", "stdout:"], "at least one path is missing"),
+        (["run", "--to", "stdout:"], "PATH is missing"),
         (["run", "/a.log", "--to", "stdout:", "--config", "x"], "cannot be combined with --config"),
         (["check", "--config", "/no/such/file"], "/no/such/file: cannot be read (No such file or directory)"),
         (["check", "/a", "--to", "stdout:", "--to", "sqlite:nonsense"], "--to: URL 2: "),
@@ -165,7 +165,7 @@ def test_check_connect_tells_why_a_sink_takes_nothing(tmp_path: Path, capsys: py
     assert main(["check", "/a.log", *options, "--connect", "--state-dir", str(tmp_path)]) == 2
     said = capsys.readouterr()
     assert "127.0.0.1:1" in said.err
-    assert "takes documents" in said.out
+    assert "accepts documents" in said.out
 
 
 def test_check_warns_of_a_write_concern_that_can_lose_documents(

@@ -147,7 +147,7 @@ def test_a_mistake_is_one_sentence_of_plain_words(
     ("arguments", "said"),
     [
         (["/a.log"], "--to URL is missing"),
-        (["--to", "stdout:"], "at least one path is missing"),
+        (["--to", "stdout:"], "PATH is missing"),
         (["/a.log", "--to", "kafka://h"], '--to: no sink has URLs that begin with "kafka:"; known are'),
         (
             ["/a.log", "--to", "elasticsearch://h/l?compres=1"],

@@ -159,7 +159,7 @@ def test_what_detection_would_not_heed_is_refused(
     option: tuple[str, str], capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert main(["explain", "--detect", *option]) == 2
-    assert "leave out --parser, --multiline, --to and --config" in capsys.readouterr().err
+    assert "remove --parser, --multiline, --to and --config" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("kind", ["log4j2", "containerd-cri-json", "json-and-text", "encoding-utf-16"])

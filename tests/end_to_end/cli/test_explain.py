@@ -98,7 +98,7 @@ def test_a_file_that_is_too_long_to_be_shown_ends_with_a_whole_line_and_a_word_a
     assert main(["explain", str(file), "--json"]) == 0
     shown = capfd.readouterr()
     assert [len(json.loads(line)["line"]) for line in shown.out.splitlines()] == [999_999] * 16
-    assert shown.err == "sidecar: only the first 16,000,000 bytes are shown; --stats reads all of them\n"
+    assert shown.err == "sidecar: only the first 16,000,000 bytes are shown; --stats reads the whole file\n"
 
 
 def test_a_terminal_sees_every_script_and_no_commands(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:

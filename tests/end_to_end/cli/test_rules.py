@@ -27,7 +27,7 @@ def test_tests_that_hold_are_counted(tmp_path: Path, capsys: pytest.CaptureFixtu
     line = '{"level":"info","n":64.40,"a":{"b":[1]}}'
     expected = {"level": "info", "n": 64.4, "a.b": [1], "log": {"offset": 0}, "error.message": None}
     assert check(tmp_path, rule(input=line, expect=[expected])) == 0
-    assert "1 test of the rules holds" in capsys.readouterr().out
+    assert "1 rule test passed" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(

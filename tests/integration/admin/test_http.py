@@ -253,7 +253,7 @@ def test_the_token_is_wanted_for_everything_but_probes_and_is_read_again(listens
     assert [with_(b"Bearer s3cret"), with_(b"Bearer other")] == [401, 200]
     file.write_text("")
     assert [with_(b"Bearer "), with_(b"Bearer other")] == [401, 401]
-    with pytest.raises(OSError, match="holds no token"):
+    with pytest.raises(OSError, match="is empty"):
         Access(token_file=file)
 
 
@@ -284,7 +284,7 @@ def test_the_certificate_is_read_again_when_it_changes(listens: Made, tmp_path: 
     (tmp_path / "tls.crt").write_text("nothing")
     assert serial() == second
     assert b"HTTP" not in asked(admin, b"GET /livez HTTP/1.0\r\n\r\n")
-    with pytest.raises(OSError, match="are no certificate and its key"):
+    with pytest.raises(OSError, match="are not a certificate and its key"):
         Access(certificate=(tmp_path / "tls.crt", tmp_path / "tls.key")).tls()
 
 

@@ -173,7 +173,7 @@ def test_status_says_the_same_for_people_and_for_machines(here: Running) -> None
 
 def test_status_of_nothing_says_so(tmp_path: Path) -> None:
     done = sidecar("status", "--state-dir", str(tmp_path))
-    assert (done.returncode, "no sidecar answers here" in done.stderr) == (1, True)
+    assert (done.returncode, "no sidecar runs with this state directory" in done.stderr) == (1, True)
 
 
 def test_probes_over_http(here: Running) -> None:

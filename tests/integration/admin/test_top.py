@@ -78,7 +78,7 @@ def test_it_shows_files_and_takes_keys(tmp_path: Path) -> None:
 @pytest.mark.parametrize("command", ["top", "status"])
 def test_without_a_sidecar_it_says_so(tmp_path: Path, command: str) -> None:
     done = sidecar(command, "--state-dir", str(tmp_path))
-    assert (done.returncode, "no sidecar answers here" in done.stderr) == (1, True)
+    assert (done.returncode, "no sidecar runs with this state directory" in done.stderr) == (1, True)
 
 
 def test_without_a_terminal_one_screen_follows_the_other_until_the_sidecar_ends(tmp_path: Path) -> None:

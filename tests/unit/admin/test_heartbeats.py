@@ -24,7 +24,7 @@ def in_a_thread(heartbeats: Heartbeats, name: str) -> None:
 def test_a_loop_that_has_not_beaten_for_a_minute_is_named_and_the_others_are_not() -> None:
     clock = ManualClock()
     heartbeats = Heartbeats(clock)
-    health = Health(heartbeats, is_following=True)
+    health = Health(heartbeats, is_tailing=True)
     heartbeats.begin(MAIN_LOOP)
     in_a_thread(heartbeats, "app to search")
     clock.advance(STUCK_AFTER_S - 1)

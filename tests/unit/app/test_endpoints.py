@@ -64,7 +64,7 @@ def test_a_parked_sidecar_says_why(here: Asked, route: str) -> None:
 def test_probes_answer_with_and_without_a_supervisor(here: Asked, supervisor: Supervisor) -> None:
     assert here.ask("GET /startupz").status == 503
     here.endpoints.open(supervisor)
-    here.health.is_following = True
+    here.health.is_tailing = True
     for route in ("GET /startupz", "GET /livez", "GET /readyz"):
         assert here.ask(route).status == 200
     assert here.ask("GET /readyz", sinks="1").status == 200
