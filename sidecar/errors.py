@@ -1,24 +1,24 @@
-"""The faults of the sidecar, as a tree. An outcome of a record is a value (`WriteResult`), never one of these.
+"""The errors of the sidecar, as a tree. The outcome of a record is a value (`WriteResult`), never an error.
 
 SidecarError
-├── ConfigurationError    the user asked for something that cannot be; exit 2, nothing was started
-├── StateError            the state directory cannot be used; exit 2, nothing in it was changed
-└── DeliveryError         an attempt to deliver failed as a whole; no record of the attempt is settled
-    ├── Retryable         the destination could not take it now: back off and read the file again
-    │   └── TooLarge      the destination refuses a request of this size: send less at a time
-    └── Fatal             the destination refuses what we are (credentials, target): shout, try again slowly
+├── ConfigurationError     the settings are invalid; exit code 2, nothing was started
+├── StateError             the state directory cannot be used; at the start exit code 2, nothing in it was changed
+└── DeliveryError          an attempt to deliver failed as a whole; no record of the attempt is settled
+    ├── Retryable          the sink is unavailable now: back off, then read the file again
+    │   └── RequestTooLarge  the sink rejects requests of this size: send smaller ones
+    └── Misconfigured      the sink rejects the credentials or the target: log an error, retry slowly
 
-Each says what happened, where, and what to do about it, in one sentence. No message holds a secret or the
-text of the application's log.
+Each message says in one sentence what happened, where, and what to do. No message contains a secret or text of the
+application's log.
 """
 
 from __future__ import annotations
 
 
 class SidecarError(Exception):
-    """What went wrong, where it went wrong, and what to do about it.
+    """An error with its cause (`message`), its `location` and what to do about it (`hint`).
 
-    `message` and `hint` are clauses without a full stop; `location` names a file, key, sink or address.
+    `message` and `hint` are clauses without a full stop. `location` names a file, setting, sink or address.
     """
 
     def __init__(self, message: str, *, location: str = "", hint: str = "") -> None:
@@ -34,9 +34,9 @@ class SidecarError(Exception):
 
 
 class ConfigurationError(SidecarError):
-    """One or more things in the configuration cannot be; `problems` holds a sentence for each of them.
+    """The configuration is invalid. `problems` has a sentence for each problem.
 
-    `causes` are the same as separate errors, if each names the setting that is wrong.
+    `causes` has the same problems as separate errors, if each of them names its setting.
     """
 
     def __init__(
@@ -57,7 +57,10 @@ class DeliveryError(SidecarError):
 
 
 class Retryable(DeliveryError):
-    """The destination could not take the batch now; `retry_after` is its own wish in seconds, if it had one."""
+    """The sink cannot accept the batch now.
+
+    `retry_after`: seconds that the sink asked to wait, None if it did not.
+    """
 
     def __init__(self, message: str, *, location: str = "", hint: str = "", retry_after: float | None = None) -> None:
         super().__init__(message, location=location, hint=hint)
@@ -65,8 +68,8 @@ class Retryable(DeliveryError):
 
 
 class RequestTooLarge(Retryable):
-    """The destination refuses a request of this size (HTTP 413 and its like); a smaller one may pass."""
+    """The sink rejects a request of this size, for example with HTTP status 413. A smaller one may be accepted."""
 
 
 class Misconfigured(DeliveryError):
-    """Trying again will not help before a person changes something: credentials, target, permissions."""
+    """The sink rejects every request until a person changes something: credentials, target or permissions."""

@@ -1,7 +1,7 @@
-"""Turns records into documents: fields of the sidecar around the application's own text.
+"""Turns records into documents: adds the fields of the sidecar to the text of each record.
 
-If no record of a chunk uses a reserved name, its text is spliced between two constant texts. Otherwise each record is
-handled on its own; records without a conflict come out the same to the byte.
+If no record of a chunk uses a reserved name, the text of each record is spliced between two constant texts. Otherwise
+each record is rendered separately, and records without a conflict give the same bytes.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from sidecar.model.records import RecordBatch
 from sidecar.model.reserved_fields import RESERVED_NAMES, SIDECAR_FIELDS
 
 LeafSource = Callable[[], dict[str, str]]
-"""Returns the fields that are added to every record; the same object while nothing changed."""
+"""Returns the fields that are added to every record: path → JSON text. Returns the same object until they change."""
 
 
 Notes = tuple[tuple[str, str], ...]
@@ -32,37 +32,37 @@ _LOG_NAME = frozenset({"log"})
 
 
 _OFFSET_MARK, _INGESTED_MARK, _PATH_MARK = "\x00", "\x01", "\x02"
-"""Marks for values that differ between documents; no such character occurs in JSON text."""
+"""Placeholders for values that differ between documents. JSON text contains no such character."""
 
 
 _MAX_TEMPLATES = 128
-"""Number of templates, of 3 KiB each."""
+"""Maximum number of cached templates, of 3 KiB each."""
 
 
 class _DocumentTemplate(msgspec.Struct, frozen=True):
-    """The text after the body of each record, constant but for the marks.
+    """The text after the body of each record, with placeholders for the values that differ between documents.
 
-    Templates are shared by files; one for each of thousands of files would take megabytes.
+    All files share the templates, because one for each of thousands of files would take megabytes.
     """
 
     leaves: Mapping[str, str]
     """Added fields: path → JSON text."""
 
     ours: Tree
-    """The same as nested objects."""
+    """The added fields as nested objects."""
 
     texts: Mapping[str, str]
-    """JSON text of each root member."""
+    """JSON text of each root member of the added fields."""
 
     tail: str
-    """Text between the body and the offset."""
+    """Text between the body and the offset of the record."""
 
     close: str
     """Text after the offset."""
 
     log_tail: str
-    """Like `tail`, for bodies that end with an object `log`, whose brace is removed. Empty if a source adds to `log`.
-    """
+    """Like `tail`, for bodies that end with an object `log` whose closing brace was removed. Empty if the added
+    fields of `log` are not the usual ones."""
 
     log_close: str
     """Like `close`, for the same bodies."""
@@ -71,18 +71,21 @@ class _DocumentTemplate(msgspec.Struct, frozen=True):
     """Root names that conflict with an added field."""
 
     needles: tuple[str, ...]
-    """Every record that uses such a name without escapes contains one of these texts."""
+    """A record that uses such a name without escapes contains one of these texts."""
 
     below: tuple[str, ...]
-    """Beginnings of dotted names below an added field."""
+    """Prefixes of dotted names below an added field."""
 
     def touches(self, key: str) -> bool:
-        """Return whether a root member with this name is an added field, or above or below one."""
+        """Return whether a root member with this name can conflict: it is an added field, or above or below one."""
         return key in self.reserved or key.startswith(self.below) or key.partition(".")[0] in RESERVED_NAMES
 
 
 class DocumentBuilder:
-    """Builds the documents of one pipeline. `host` is `host.name`; the last of the `sources` takes precedence."""
+    """Builds the documents of one pipeline.
+
+    `host`: value of `host.name`. `sources`: sources of added fields; a later one takes precedence.
+    """
 
     def __init__(self, clock: Clock, host: str, sources: Sequence[LeafSource] = ()) -> None:
         self._clock = clock
@@ -101,7 +104,7 @@ class DocumentBuilder:
         return possible_root_names([*SIDECAR_FIELDS, *labels, *added]) | RESERVED_NAMES
 
     def document_overhead(self, generation: Generation) -> int:
-        """Return the approximate bytes of a document of this file in addition to the fields of its record."""
+        """Return about how many bytes a document of this file has in addition to the fields of its record."""
         template = self._template([source() for source in self._sources])
         return len(template.tail) + len(template.close) + len(generation.display_path) + DOCUMENT_OVERHEAD_BYTES
 
@@ -169,7 +172,7 @@ class DocumentBuilder:
         return (records.root_names - apart).isdisjoint(template.reserved)
 
     def _templates_by_record(self, records: RecordBatch, parts: list[dict[str, str]]) -> dict[int, _DocumentTemplate]:
-        """Return the templates of records with annotations, by index."""
+        """Return the template of each record with annotations or an error, by index."""
         of_lines, of_records, errors = records.lines.annotations, records.annotations, records.errors
         templates = {}
         for index in of_lines.keys() | of_records.keys() | errors.keys():
@@ -181,7 +184,7 @@ class DocumentBuilder:
 
 
 def _fill(text: str, now: str, path: str) -> str:
-    """Replace the marks of the ingestion time and of the path, which is JSON text."""
+    """Replace the placeholders of the ingestion time and of the path. `path` is a JSON string."""
     return text.replace(_INGESTED_MARK, now).replace(_PATH_MARK, path)
 
 
@@ -206,7 +209,10 @@ def _render(body: str, offset: str, time: str, template: _DocumentTemplate, now:
 
 @lru_cache(maxsize=8)
 def _conflicting_names(names: tuple[str, ...]) -> tuple[frozenset[str], tuple[str, ...], tuple[str, ...]]:
-    """Return reserved names, needles and prefixes for these fields. Shared by thousands of files."""
+    """Return `reserved`, `needles` and `below` of `_DocumentTemplate` for these fields.
+
+    Cached, because thousands of files have the same fields.
+    """
     roots = sorted({name.split(".")[0] for name in names} | {"@timestamp"})
     needles = ('"_', *(f'"{root}{suffix}' for root in roots for suffix in ('"', ".")))
     below = tuple(f"{leaf}." for leaf in ("@timestamp", *names))
@@ -214,22 +220,26 @@ def _conflicting_names(names: tuple[str, ...]) -> tuple[frozenset[str], tuple[st
 
 
 class _Partition(msgspec.Struct):
-    """The members of a record: those that stay, as text, and the values that move."""
+    """The members of a record, divided into those that stay and those that move to `original`."""
 
     kept: list[str]
+    """Text of the members that stay."""
+
     moved: dict[str, str | Tree]
+    """Values that move to `original`, by name."""
+
     joined: set[str]
-    """Added objects that were merged into objects of the application."""
+    """Names of added objects that were merged into objects of the application."""
 
     has_time: bool = False
-    """Whether the record already has exactly this `@timestamp`."""
+    """Whether the record already has this `@timestamp`."""
 
 
 def _partition(body: str, time: str, template: _DocumentTemplate, fill: Callable[[str], str]) -> _Partition | None:
-    """Do what `resolve_conflicts` does for common conflicts; return None for all others.
+    """Return the members divided as `resolve_conflicts` would do it, but faster; None if the conflict is not common.
 
-    Common are root names without a dot that occur once: a value moves, or an object shares no name with the added
-    one.
+    Common are conflicts of a root name without a dot that occurs once: a value that moves, or an object that has no
+    name in common with the added object.
     """
     partition = _Partition([], {}, set())
     for key, key_text, value in split_pairs(body):
@@ -261,7 +271,7 @@ def _partition(body: str, time: str, template: _DocumentTemplate, fill: Callable
 
 
 def _rejoin(partition: _Partition, template: _DocumentTemplate, fill: Callable[[str], str]) -> str:
-    """Return the members that stay, the added ones, and at the end the moved values."""
+    """Return the members that stay, then the added members, then `original` with the moved values."""
     added = [fill(text) for name, text in template.texts.items() if name not in partition.joined]
     moved = [render_members({"original": partition.moved})] if partition.moved else []
     return ",".join([*partition.kept, *added, *moved])

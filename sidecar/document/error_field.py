@@ -1,8 +1,8 @@
 """Moves a scalar value of `error` to `original.error`.
 
-Documents of lines that do not parse have an object `error` with `error.message`. In one Elasticsearch index a field
-is either a value or an object, so the later one would be rejected. This runs last, so that users can move the value
-elsewhere before. `null` is compatible with an object and stays.
+Documents of lines that cannot be parsed have an object `error` with `error.message`. In one Elasticsearch index a
+field is either a value or an object, so documents with the other kind would be rejected. This step runs after the
+transforms, so that users can move the value elsewhere. `null` is compatible with an object and stays.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ _MEMBER_NAME = re.compile(rf"{_QUOTED_NAME}\s*+:")
 
 
 def move_scalar_error(records: RecordBatch) -> RecordBatch:
-    """Return the records with scalar values of `error` moved; the same object if there are none."""
+    """Return the records with scalar values of `error` moved to `original.error`; the same object without any."""
     if records.root_names is not None and ERROR_FIELD not in records.root_names:
         return records
     may_have = [i for i, body in enumerate(records.bodies) if _QUOTED_NAME in body or "\\u" in body]
@@ -34,7 +34,7 @@ def move_scalar_error(records: RecordBatch) -> RecordBatch:
 
 
 def _move(body: str) -> str | None:
-    """Return the body with the moved value; None if nothing has to move."""
+    """Return the body with the value moved; None if it has no scalar `error`."""
     if not _MEMBER_NAME.search(body) and "\\u" not in body:
         return None
     moved: dict[str, str] = {}

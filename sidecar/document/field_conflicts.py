@@ -1,8 +1,8 @@
-"""The rule for an application that uses the same field names as the sidecar.
+"""Resolves name conflicts between the fields of the application and those of the sidecar.
 
-A leaf is a dotted path with its value as JSON text. A dotted name equals a nested one. Objects merge. If the
-application uses a leaf of the sidecar, or a field below or above it that cannot merge, the sidecar's value is written
-and the application's moves to `original.<path>`. An equal value of the application stays.
+A leaf is a dotted path with its value as JSON text. A dotted name equals a nested one. Objects are merged. If the
+application uses a leaf of the sidecar, or a field above or below it that cannot be merged, the sidecar's value is
+written and the application's value moves to `original.<path>`. If both values are equal, the field stays.
 """
 
 from __future__ import annotations
@@ -16,31 +16,31 @@ from sidecar.lib.jsontext.nested import Tree, nest, path_prefixes, possible_root
 from sidecar.model.reserved_fields import RESERVED_NAMES
 
 _MAX_ROUNDS = 4
-"""How often a record is sorted again because a moved value conflicts with another field."""
+"""Maximum number of times that a record is processed again because a moved value conflicts with another field."""
 
 
 def resolve_conflicts(body: str, leaves: Mapping[str, str]) -> str:
     """Return the body of the application merged with `leaves`, by the rule above.
 
-    A moved value may conflict with a field of the application, which then moves too. After `_MAX_ROUNDS` rounds
-    everything under `original` moves, which bounds the cost of a hostile line.
+    A moved value may conflict with another field of the application, which then moves too. After `_MAX_ROUNDS` rounds
+    every field of the application below `original` moves, which limits the cost of a hostile line.
     """
     ours = dict(leaves)
     for rounds_left in range(_MAX_ROUNDS, -1, -1):
         resolver = _ConflictResolver(ours if rounds_left else {**ours, "original": ""}, leaves)
         kept = resolver.sort_members(body, "")
-        wanted = {**leaves, **resolver.originals()}
-        if wanted.keys() == ours.keys():
+        added = {**leaves, **resolver.originals()}
+        if added.keys() == ours.keys():
             break
-        ours = wanted
-    return _join(kept, nest({path: wanted[path] for path in wanted if path not in resolver.already_equal}))
+        ours = added
+    return _join(kept, nest({path: added[path] for path in added if path not in resolver.already_equal}))
 
 
 Kept: TypeAlias = "list[Member | tuple[Member, Kept]]"
 
 
 class _ConflictResolver:
-    """Separates members that stay from members that move."""
+    """Divides the members of a record into those that stay and those that move."""
 
     def __init__(self, ours: Mapping[str, str], leaves: Mapping[str, str]) -> None:
         self._ours = ours
@@ -55,9 +55,10 @@ class _ConflictResolver:
         return {f"original.{path}": value for path, value in self._moved.items()}
 
     def sort_members(self, body: str, prefix: str, place: tuple[str, ...] = ()) -> Kept:
-        """Return what stays in the object at `place`.
+        """Return the members that stay in the object at `place`; note the other ones as moved.
 
-        A repeated object with fields of the sidecar becomes one, because a database would take only the last.
+        If an object into which the sidecar adds fields is repeated, merge its occurrences, because a database would
+        keep only the last one.
         """
         kept = self._objects.setdefault(place, [])
         for member in split_members(body):

@@ -1,8 +1,8 @@
-"""Limits the fields and levels of a record; what exceeds the limits goes into `flattened` as one text.
+"""Limits the fields and levels of a record. Members above the limits go into the field `flattened` as one text.
 
-One line must not fill the mapping of an index, which all lines share. Elasticsearch accepts 1,000 fields, where each
-text counts as two by default, and 20 levels ("Mapping limit settings" in its manual). A short record cannot have many
-fields; braces are counted only if levels are limited.
+One line must not fill the mapping of an index, because all lines share it. Elasticsearch accepts 1,000 fields, where
+each text counts as two by default, and 20 levels ("Mapping limit settings" in its manual). Most records are too short
+for that many fields, and braces are counted only if levels are limited, so the usual check is cheap.
 """
 
 from __future__ import annotations
@@ -18,17 +18,17 @@ from sidecar.model.records import RecordBatch
 
 NAME = "flattened"
 _MAX_DEPTH = 64
-"""Levels down to which fields are counted; databases accept fewer."""
+"""Number of levels in which fields are counted. Databases accept fewer levels."""
 
 _MIN_MEMBER_CHARACTERS = 5
-"""Characters of the shortest member and its comma: `"":0,`."""
+"""Length of the shortest member with its comma: `"":0,`."""
 
 _STRING = re.compile(r'"[^"\\]*+(?:\\.[^"\\]*+)*+"')
 _BRACE = re.compile(r"[{}]")
 
 
 class FieldLimiter:
-    """Limits the number of distinct fields in a record, and optionally the levels of objects."""
+    """Limits the number of distinct fields of a record and, optionally, how deep its objects are nested."""
 
     def __init__(self, max_fields: int, max_depth: int | None = None) -> None:
         self._max_fields, self._max_depth = max_fields, max_depth or _MAX_DEPTH
@@ -40,12 +40,12 @@ class FieldLimiter:
         members = records.bodies
         if not members or not (self._may_be_wide(members) or self._may_be_deep(members)):
             return records
-        changed = {i: self._flatten(body) for i, body in enumerate(members) if self._is_over(body)}
+        changed = {i: self._flatten(body) for i, body in enumerate(members) if self._exceeds_limits(body)}
         if not changed:
             return records
-        left = [changed.get(i, body) for i, body in enumerate(members)]
+        bodies = [changed.get(i, body) for i, body in enumerate(members)]
         names = None if records.root_names is None else records.root_names | {NAME}
-        limited = replace(records, bodies=left, root_names=names, ends_with_log_object=False)
+        limited = replace(records, bodies=bodies, root_names=names, ends_with_log_object=False)
         return limited.annotate_failures(dict.fromkeys(changed, self._reason), "limits")
 
     def _may_be_wide(self, members: Sequence[str]) -> bool:
@@ -57,7 +57,7 @@ class FieldLimiter:
     def _is_deep(self, text: str) -> bool:
         return self._levels_matter and text.count("{") >= self._max_depth and 1 + _depth(text) > self._max_depth
 
-    def _is_over(self, body: str) -> bool:
+    def _exceeds_limits(self, body: str) -> bool:
         if self._is_deep(body):
             return True
         if body.count(":") <= self._max_fields:
@@ -65,19 +65,19 @@ class FieldLimiter:
         return self._fields(split_pairs(body)) > self._max_fields
 
     def _flatten(self, body: str) -> str:
-        """Return what is within the limits, in order, and the rest as one text."""
-        kept, rest, fields = [], [], 0
+        """Return the members within the limits in their order, and `flattened` with the other ones."""
+        kept, flattened, fields = [], [], 0
         for key, key_text, value in split_pairs(body):
             added = self._fields([(key, key_text, value)])
             if key == "@timestamp" or not (self._is_deep(value) or key == NAME or fields + added > self._max_fields):
                 kept.append(f"{key_text}:{value}")
                 fields += added
             else:
-                rest.append(f"{key_text}:{value}")
-        return ",".join([*kept, f'"{NAME}":{json_string("{" + ",".join(rest) + "}")}'])
+                flattened.append(f"{key_text}:{value}")
+        return ",".join([*kept, f'"{NAME}":{json_string("{" + ",".join(flattened) + "}")}'])
 
     def _fields(self, members: Sequence[tuple[str, str, str]]) -> int:
-        """Return the number of distinct paths down to the deepest counted level; objects count too."""
+        """Return the number of distinct paths in the counted levels. The path of an object counts too."""
         paths: set[str] = set()
         waiting = [("", 1, members)]
         while waiting:
@@ -100,7 +100,7 @@ def _objects(value: str) -> list[str]:
 
 
 def _depth(text: str) -> int:
-    """Return how deeply objects are nested."""
+    """Return the number of levels of nested objects."""
     max_level = level = 0
     for brace in _BRACE.findall(_STRING.sub("", text)):
         level += 1 if brace == "{" else -1

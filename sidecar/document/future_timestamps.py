@@ -15,17 +15,17 @@ FUTURE_TIME_FIELD = "log.time_ahead"
 
 _MAX_AHEAD_S = 24 * 3600
 _MAX_ZONE_OFFSET_S = 14 * 3600
-"""No time zone is farther from UTC, so an earlier text needs no conversion."""
+"""No time zone is farther from UTC. So a text that is earlier by this margin needs no conversion."""
 
 
 class FutureTimestampGuard:
-    """Finds timestamps in the future; the latest text of a chunk is checked first."""
+    """Removes timestamps in the future. Only if the latest text of a chunk is suspicious, each one is checked."""
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
 
     def clear_future_times(self, records: RecordBatch) -> RecordBatch:
-        """Return the records without timestamps of the future; these go into an annotation."""
+        """Return the records with timestamps in the future moved to the annotation `log.time_ahead`."""
         now = self._clock.now()
         if not records.times or max(records.times) <= (suspect := iso(now + _MAX_AHEAD_S - _MAX_ZONE_OFFSET_S)):
             return records
@@ -41,7 +41,7 @@ class FutureTimestampGuard:
 
 
 def _seconds(time: str) -> float:
-    """Return seconds since the epoch."""
+    """Return the timestamp as seconds since the epoch."""
     try:
         return datetime.fromisoformat(time).timestamp()
     except OverflowError:

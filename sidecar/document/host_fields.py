@@ -20,5 +20,5 @@ class HostFields:
         self._leaves = {path: json_string(text) for path, text in values.items() if text}
 
     def leaves(self) -> dict[str, str]:
-        """Return path → JSON text; the same object each time."""
+        """Return the fields: path → JSON text. Always return the same object."""
         return self._leaves

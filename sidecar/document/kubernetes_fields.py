@@ -1,7 +1,7 @@
-"""Fields of the Pod and container, from the Downward API: no access to the API server.
+"""Fields of the Pod and the container, from the Downward API, without access to the API server.
 
-The identity comes from environment variables. Labels and annotations come from the files of a `downwardAPI` volume,
-which Kubernetes updates ("Downward API": lines of the form `key="escaped value"`).
+Names come from environment variables. Labels and annotations come from the files of a `downwardAPI` volume, which
+Kubernetes updates (its documentation, "Downward API": lines of the form `key="escaped value"`).
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ VARIABLES = {
 
 
 class KubernetesFields:
-    """Fields below `kubernetes.`; labels and annotations matching these globs are read again when they change."""
+    """Fields below `kubernetes.`. Labels and annotations that match the globs are read again when they change."""
 
     def __init__(
         self, environ: Mapping[str, str], podinfo: Path = Path("/etc/podinfo"), labels: Sequence[str] = ("*",),
@@ -32,14 +32,14 @@ class KubernetesFields:
     ) -> None:  # fmt: skip
         self._identity = {path: json_string(environ[name]) for name, path in VARIABLES.items() if environ.get(name)}
         self._files = [
-            _DownwardApiFile(podinfo / name, f"kubernetes.{name}", wanted)
-            for name, wanted in (("labels", labels), ("annotations", annotations))
-            if wanted
+            _DownwardApiFile(podinfo / name, f"kubernetes.{name}", globs)
+            for name, globs in (("labels", labels), ("annotations", annotations))
+            if globs
         ]
         self._leaves = self._identity
 
     def leaves(self) -> dict[str, str]:
-        """Return path → JSON text; the same object while nothing changed."""
+        """Return the fields: path → JSON text. Return the same object until they change."""
         changed = [file.has_changed() for file in self._files]
         if any(changed):
             self._leaves = self._identity | {path: text for file in self._files for path, text in file.leaf.items()}
@@ -47,42 +47,42 @@ class KubernetesFields:
 
 
 class _DownwardApiFile:
-    """The labels, or the annotations, of the Pod."""
+    """The file with the labels, or with the annotations, of the Pod."""
 
-    def __init__(self, file: Path, path: str, wanted: Sequence[str]) -> None:
-        self._file, self._path, self._wanted = file, path, wanted
-        self._seen: tuple[int, int] | None = None
+    def __init__(self, file: Path, path: str, globs: Sequence[str]) -> None:
+        self._file, self._path, self._globs = file, path, globs
+        self._stamp: tuple[int, int] | None = None
         self.leaf: dict[str, str] = {}
 
     def has_changed(self) -> bool:
-        """Read the file if it changed, and return whether its content did. A missing file has no content."""
+        """Read the file if it changed. Return whether the field changed. A missing file counts as empty."""
         try:
             status = self._file.stat()
-            seen = (status.st_mtime_ns, status.st_ino)
-            if seen == self._seen:
+            stamp = (status.st_mtime_ns, status.st_ino)
+            if stamp == self._stamp:
                 return False
-            found = parse_downward_api(self._file.read_text(encoding="utf-8", errors="replace"))
-            self._seen, before = seen, self.leaf
-            self.leaf = _as_leaf(self._path, {key: text for key, text in found.items() if self._wants(key)})
+            values = parse_downward_api(self._file.read_text(encoding="utf-8", errors="replace"))
+            self._stamp, before = stamp, self.leaf
+            self.leaf = _as_leaf(self._path, {key: text for key, text in values.items() if self._matches(key)})
         except OSError:
-            self._seen, before, self.leaf = None, self.leaf, {}
+            self._stamp, before, self.leaf = None, self.leaf, {}
         return self.leaf != before
 
-    def _wants(self, name: str) -> bool:
-        return any(fnmatchcase(name, wanted) for wanted in self._wanted)
+    def _matches(self, name: str) -> bool:
+        return any(fnmatchcase(name, glob) for glob in self._globs)
 
 
 def parse_downward_api(text: str) -> dict[str, str]:
-    """Return the content of a Downward API file. Lines that cannot be parsed are skipped."""
-    found: dict[str, str] = {}
+    """Return the keys and values in a Downward API file. Lines without `=` are skipped."""
+    values: dict[str, str] = {}
     for line in text.splitlines():
         key, equals, value = line.partition("=")
         try:
             if equals:
-                found[key] = msgspec.json.decode(value, type=str)
+                values[key] = msgspec.json.decode(value, type=str)
         except msgspec.DecodeError:
-            found[key] = value.strip('"')
-    return found
+            values[key] = value.strip('"')
+    return values
 
 
 def _as_leaf(path: str, texts: Mapping[str, str]) -> dict[str, str]:

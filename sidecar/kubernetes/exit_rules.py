@@ -1,6 +1,6 @@
-"""Rules for when a sidecar ends without a signal: an ordinary container next to a Job has to.
+"""Rules that end the sidecar without a signal. A sidecar that is an ordinary container of a Job needs one.
 
-A native sidecar needs no rule, since Kubernetes ends it after the application.
+A native sidecar needs no rule, because Kubernetes ends it after the application.
 """
 
 from __future__ import annotations
@@ -18,20 +18,20 @@ from sidecar.lib.roots import Root
 from sidecar.lib.units import parse_duration
 
 SETTLE_S = 2.0
-"""The application has ended when none of its processes was there for this long."""
+"""The application counts as ended when it has had no process for this long."""
 
 RESTART_S = 330.0
-"""The same where the kubelet may restart the application: it waits up to 300 s before it does."""
+"""The same if the kubelet may restart the application, for which it waits up to 300 s."""
 
 _MAX_FILE_BYTES = 64
 _FLAGS = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 
 
 class ExitRule(Protocol):
-    """When the sidecar ends without a signal."""
+    """A rule that decides when the sidecar ends without a signal."""
 
     def reason(self, now: float, grown_at: float | None) -> str:
-        """Return why the sidecar has to end now, "" if it does not.
+        """Return why the sidecar must end now, "" if it must not.
 
         `grown_at`: when a file last grew, by the same clock as `now`.
         """
@@ -50,12 +50,12 @@ class Never:
         return ""
 
     def has_application_ended(self) -> bool:
-        """Return False: this rule does not know."""
+        """Return False, because this rule cannot know."""
         return False
 
 
 class ApplicationExits:
-    """Ends the sidecar when no process of another container is left in the Pod."""
+    """Ends the sidecar when no process of another container runs in the Pod any more."""
 
     def __init__(self, others: OtherContainers, settle_s: float, started_at: float) -> None:
         self._others, self._settle_s, self._started_at = others, settle_s, started_at
@@ -63,22 +63,22 @@ class ApplicationExits:
         self._gone_since: float | None = None
 
     def reason(self, now: float, grown_at: float | None) -> str:
-        """Return a reason once the processes are gone. If none was ever seen, the log decides."""
+        """Return a reason once all processes have ended. If none was ever seen, the growth of the log decides."""
         if self._others.are_running():
             self._was_seen, self._gone_since = True, None
             return ""
         self._gone_since = now if self._gone_since is None else self._gone_since
         if self._was_seen:
-            is_over = now - self._gone_since >= self._settle_s
+            has_ended = now - self._gone_since >= self._settle_s
         elif grown_at is None:
-            is_over = False
+            has_ended = False
         else:
-            # All init containers had ended when this process started. So lines written since then are those of the
-            # application. Older lines may be those of an init container or an earlier attempt, and then the
-            # application may still start.
+            # All init containers had ended when this process started, so the application wrote the lines since then.
+            # Older lines may come from an init container or an earlier attempt. In that case the application may
+            # still start.
             settle_s = self._settle_s if grown_at >= self._started_at else RESTART_S
-            is_over = now - max(grown_at, self._gone_since) >= settle_s
-        return "the application has ended" if is_over else ""
+            has_ended = now - max(grown_at, self._gone_since) >= settle_s
+        return "the application has ended" if has_ended else ""
 
     def has_application_ended(self) -> bool:
         """Return whether a process of another container was seen and none runs now."""
@@ -86,10 +86,10 @@ class ApplicationExits:
 
 
 class FileAppears:
-    """Ends the sidecar when the application, or `sidecar wrap` around it, has written a file.
+    """Ends the sidecar when the application, or `sidecar wrap`, has written a file.
 
-    The file may hold an exit code. After a code other than 0 the application may be restarted, so the sidecar stays.
-    Any other content means that the application has succeeded.
+    The file may contain an exit code. After a code other than 0 the kubelet may restart the application, so the
+    sidecar keeps running. Any other content means that the application has succeeded.
     """
 
     def __init__(self, path: Path, pod: Pod) -> None:
@@ -97,18 +97,18 @@ class FileAppears:
         self._root = Root(os.path.abspath(path.parent))
 
     def reason(self, now: float, grown_at: float | None) -> str:
-        """Return a reason once the file is there: the application writes it after its last line."""
+        """Return a reason once the file exists: the application writes it after its last line."""
         return f"{str(self._path)!a} says that the application has ended" if self.has_application_ended() else ""
 
     def has_application_ended(self) -> bool:
-        """Return whether the file is there and the application will not be restarted."""
+        """Return whether the file exists and the application will not be restarted."""
         code = self._exit_code()
         if code is None:
             return False
         return not self._pod.may_start_again or (code == 0 and self._pod.restart_policy != "Always")
 
     def _exit_code(self) -> int | None:
-        # The application owns the volume, so the name may be a link, a pipe or a device. Only a regular file is read.
+        # The application may replace the file by a link, a pipe or a device. Only a regular file is read.
         try:
             with self._root.reach() as reached:
                 if reached.error is not None:
@@ -135,25 +135,28 @@ class Idle:
         self._started_at: float | None = None
 
     def reason(self, now: float, grown_at: float | None) -> str:
-        """Return a reason after that time without growth, counted from the first call while there is no file."""
+        """Return a reason after that time without growth.
+
+        Until a file has grown, the time counts from the first call.
+        """
         self._started_at = now if self._started_at is None else self._started_at
-        is_over = now - max(self._started_at, grown_at or 0.0) >= self._idle_s
-        return f"no file has grown for {self._idle_s:g} s" if is_over else ""
+        is_idle = now - max(self._started_at, grown_at or 0.0) >= self._idle_s
+        return f"no file has grown for {self._idle_s:g} s" if is_idle else ""
 
     def has_application_ended(self) -> bool:
-        """Return False: this rule does not know."""
+        """Return False, because this rule cannot know."""
         return False
 
 
 def parse_exit_rule(text: str, pod: Pod, proc: Path = Path("/proc")) -> ExitRule:
-    """Return the rule of `--exit-when` or `SIDECAR_EXIT_WHEN`. Raise `ConfigurationError`."""
+    """Return the rule of `--exit-when` or `SIDECAR_EXIT_WHEN`. Raise `ConfigurationError` if it cannot be used."""
     name, _, value = text.partition("=")
     if not text or text == "never":
         return Never()
     if pod.mode == "native":
         raise ConfigurationError(
-            "exit-when cannot be used in a native sidecar, which Kubernetes would restart",
-            location=text, hint="remove it: Kubernetes ends the sidecar after the application",
+            f"exit-when: {text} cannot be used in a native sidecar, because Kubernetes would restart it",
+            hint="remove exit-when: Kubernetes ends the sidecar after the application",
         )  # fmt: skip
     if text == "app-exits":
         others = OtherContainers(proc)
@@ -175,7 +178,7 @@ def parse_exit_rule(text: str, pod: Pod, proc: Path = Path("/proc")) -> ExitRule
 
 def process_start_time() -> float:
     """Return when this process started, by the monotonic clock."""
-    # The kernel knows it in ticks since boot, as field 22 (proc(5)).
+    # The kernel reports it in clock ticks since boot, in field 22 (proc(5)).
     after_name = Path("/proc/self/stat").read_text(errors="replace").rpartition(")")[2].split()
     age_s = time.clock_gettime(time.CLOCK_BOOTTIME) - int(after_name[19]) / os.sysconf("SC_CLK_TCK")
     return time.monotonic() - age_s

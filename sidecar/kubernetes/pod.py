@@ -1,4 +1,4 @@
-"""How the Pod treats the sidecar, as its manifest says in environment variables."""
+"""Reads environment variables with which the manifest of the Pod says how Kubernetes treats the sidecar."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ MODES = ("native", "classic")
 RESTART_POLICIES = ("Always", "OnFailure", "Never")
 
 _KILL_RESERVE_S = 2.0
-"""Seconds of the grace period that are left when the sidecar ends by itself. The kubelet gives a sidecar no more than
-this after an application that has used up the grace period (KEP-753)."""
+"""Seconds before the end of the grace period at which the sidecar ends by itself. After an application that has used
+up the grace period, the kubelet gives a sidecar no more than this (KEP-753)."""
 
 
 @dataclass(frozen=True, slots=True)
 class Pod:
-    """What is known of the Pod. Outside of a Pod nothing is."""
+    """The Pod in which the sidecar runs. Outside of a Pod, all fields have their defaults."""
 
     mode: str = ""
-    """`native`: an init container with `restartPolicy: Always`; it gets its signal after the application has ended.
-    `classic`: an ordinary container; it gets its signal together with the application."""
+    """`native`: an init container with `restartPolicy: Always`, which gets its signal after the application has
+    ended. `classic`: an ordinary container, which gets its signal together with the application."""
 
     grace_s: float | None = None
     """`terminationGracePeriodSeconds` of the Pod."""
@@ -31,21 +31,21 @@ class Pod:
 
     @classmethod
     def from_environ(cls, environ: Mapping[str, str]) -> Pod:
-        """Return what `SIDECAR_MODE`, `SIDECAR_GRACE` and `SIDECAR_POD_RESTART_POLICY` say.
+        """Return the Pod that `SIDECAR_MODE`, `SIDECAR_GRACE` and `SIDECAR_POD_RESTART_POLICY` describe.
 
-        Raise `ConfigurationError`.
+        Raise `ConfigurationError` if a value is invalid.
         """
         problems: list[str] = []
         mode = _parse_choice("SIDECAR_MODE", MODES, environ, problems)
         policy = _parse_choice("SIDECAR_POD_RESTART_POLICY", RESTART_POLICIES, environ, problems)
         grace_s = _parse_seconds("SIDECAR_GRACE", environ, problems)
         if problems:
-            raise ConfigurationError("the environment is wrong", problems=tuple(problems))
+            raise ConfigurationError("the environment is invalid", problems=tuple(problems))
         return cls(mode, grace_s, policy)
 
     @property
     def may_start_again(self) -> bool:
-        """Return whether the kubelet may restart an application that failed in this Pod."""
+        """Whether the kubelet may restart an application that failed in this Pod."""
         return self.restart_policy != "Never"
 
     def deadline_s(self, default_s: float) -> float:
@@ -56,7 +56,7 @@ class Pod:
 def _parse_choice(name: str, choices: tuple[str, ...], environ: Mapping[str, str], problems: list[str]) -> str:
     value = environ.get(name, "")
     if value and value not in choices:
-        problems.append(f"environment: {name} has to be {', '.join(choices[:-1])} or {choices[-1]}")
+        problems.append(f"environment: {name} must be {', '.join(choices[:-1])} or {choices[-1]}")
     return value
 
 
@@ -65,6 +65,8 @@ def _parse_seconds(name: str, environ: Mapping[str, str], problems: list[str]) -
     if not value:
         return None
     if not value.isascii() or not value.isdigit():
-        problems.append(f"environment: {name} has to be seconds, as in terminationGracePeriodSeconds: 30")
+        problems.append(
+            f"environment: {name} must be a number of seconds, such as the terminationGracePeriodSeconds of the Pod"
+        )
         return None
     return float(value)

@@ -1,7 +1,7 @@
-"""Whether processes of other containers run, in a Pod with `shareProcessNamespace: true`.
+"""Finds out whether processes of other containers run, in a Pod with `shareProcessNamespace: true`.
 
-Containers differ in their control groups, which any process may read. A pidfd (pidfd_open(2)) tells when a process
-has ended, so a process ID that is used again does no harm. PID 1 of such a Pod is the pause process of Kubernetes.
+Containers differ in their control groups, which any process may read. A pidfd (pidfd_open(2)) shows when its process
+has ended, even if the process ID is used again. PID 1 of such a Pod is the pause process of Kubernetes.
 """
 
 from __future__ import annotations
@@ -19,15 +19,15 @@ class OtherContainers:
         self._proc = proc
         self._excluded = {_control_group(proc / "self"), _control_group(proc / "1")}
         self._witness: int | None = None
-        """The pidfd of a process that was running when it was last looked for."""
+        """The pidfd of the process that was found last, None if there was none."""
 
     @property
     def are_visible(self) -> bool:
-        """Return whether this process shares its process namespace with other containers."""
+        """Whether this process shares its process namespace with other containers."""
         return len(self._excluded) == 2 and "" not in self._excluded
 
     def are_running(self) -> bool:
-        """Return whether any of them runs. Costs one system call or two while the process seen last still runs."""
+        """Return whether any of them runs. This costs one or two system calls while the last one found still runs."""
         if self._witness is not None:
             if not _has_ended(self._witness):
                 return True
@@ -43,7 +43,7 @@ class OtherContainers:
             try:
                 process = os.pidfd_open(int(name))
             except OSError:
-                continue  # it has ended meanwhile
+                continue  # the process has ended meanwhile
             group = _control_group(self._proc / name)
             if group and group not in self._excluded and not _has_ended(process):
                 yield process

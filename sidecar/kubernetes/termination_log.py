@@ -1,6 +1,6 @@
 """Writes the message that `kubectl describe pod` shows for a container that has ended.
 
-The kubelet makes the file before the container starts, and reads at most 4,096 bytes of it (Kubernetes
+The kubelet creates the file before the container starts, and reads at most 4,096 bytes of it (Kubernetes
 documentation, "Determine the Reason for Pod Failure").
 """
 
@@ -19,7 +19,7 @@ _MAX_BYTES = 4096
 
 
 def write_termination_message(message: Mapping[str, Any], file: Path = FILE) -> None:
-    """Write one line of JSON if the kubelet has made the file. Cut off what is too long."""
+    """Write the message as one line of JSON, if the kubelet has created the file. Cut it at 4,096 bytes."""
     with suppress(OSError):
         if file.is_file() and not file.is_symlink():
             file.write_bytes(escape_json(json.dumps(message, ensure_ascii=False)).encode()[:_MAX_BYTES])

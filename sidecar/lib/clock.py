@@ -8,14 +8,14 @@ from typing import Protocol
 
 
 class Clock(Protocol):
-    """Both readings of time that the sidecar uses."""
+    """The two clocks that the sidecar uses."""
 
     def now(self) -> float:
-        """Seconds since the epoch; may jump in both directions."""
+        """Return the seconds since the epoch. They may jump in both directions."""
         ...
 
     def monotonic(self) -> float:
-        """Seconds from an arbitrary start; never goes back. All intervals are measured with this one."""
+        """Return the seconds from an arbitrary start, which never go back. All intervals are measured with these."""
         ...
 
 

@@ -1,4 +1,4 @@
-"""Converts JSON values from one type to another; None for a value that cannot be converted."""
+"""Converts JSON values from one type to another. A conversion returns None for a value that it cannot convert."""
 
 from __future__ import annotations
 
@@ -29,12 +29,12 @@ _TRUE, _FALSE = frozenset(("true", "yes", "on", "1")), frozenset(("false", "no",
 
 
 def to_text(value: str) -> str:
-    """Return the content of a text without quotes, escapes and surrounding blanks; another value as written."""
+    """Return the content of a JSON string without quotes, escapes and outer blanks; any other value unchanged."""
     return _STRING.decode(value).strip() if value[0] == '"' else value
 
 
 def to_integer(value: str) -> str | None:
-    """Convert to a whole number of 64 bits, the largest that the databases hold."""
+    """Convert to a whole number of 64 bits, the largest type of the databases."""
     text = to_text(value)
     match = _INTEGER.fullmatch(text) if len(text) <= _MAX_NUMBER_LENGTH else None
     if match is None or (number := int(match[1] + match[2])) not in _INT64:
@@ -43,7 +43,7 @@ def to_integer(value: str) -> str | None:
 
 
 def to_float(value: str) -> str | None:
-    """Convert to a number; its digits stay as written where JSON allows."""
+    """Convert to a number. Its digits stay as written if they are valid JSON."""
     text = to_text(value)
     if len(text) > _MAX_NUMBER_LENGTH or not _LOOSE_NUMBER.fullmatch(text) or not math.isfinite(float(text)):
         return None

@@ -1,4 +1,4 @@
-"""Ownership of files: another user can change their files at any time, so the sidecar does not use them."""
+"""Checks the owners of files. The sidecar uses no file of another user, who could change it at any time."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ def may_trust(uid: int) -> bool:
 def become_owner(directory: Path) -> None:
     """Switch from root to the owner of `directory`, for commands that inspect the state of a sidecar.
 
-    Anything that the owner has put there then runs with the rights of the owner only. Do nothing if this process is
-    not root, if the directory does not exist, or if the container may not change its user (no CAP_SETUID).
+    So a file that the owner put there cannot make the command act with the rights of root. Do nothing if this process
+    is not root, if the directory does not exist, or if the container may not change its user (no CAP_SETUID).
     """
     if os.geteuid() != 0:
         return

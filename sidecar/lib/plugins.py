@@ -1,4 +1,4 @@
-"""Plug-ins by entry point: found by name, imported when first used, and named with the reason if that fails."""
+"""Loads plug-ins by their entry points. A plug-in is imported on first use; if that fails, the error says why."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from sidecar.errors import ConfigurationError
 
 
 class PluginInfo(NamedTuple):
-    """One plug-in or built-in part, for a list."""
+    """An entry in the list of plug-ins and built-in parts."""
 
     name: str
     origin: str
@@ -20,25 +20,27 @@ class PluginInfo(NamedTuple):
 
 
 class PluginGroup:
-    """The plug-ins of one entry point group. `kind` is what one of them is called in messages."""
+    """The plug-ins of one entry point group. `kind`: the word for one of them in messages, such as `sink`."""
 
     def __init__(self, group: str, kind: str) -> None:
         self._group, self._kind = group, kind
 
     def names(self) -> list[str]:
-        """Return the names of all that are installed; none is imported."""
+        """Return the names of all installed plug-ins, without importing them."""
         return [point.name for point in self._points()]
 
     def load(self, name: str) -> object:
-        """Return what the entry point names. Raise `LookupError` for an unknown name, `ConfigurationError` if the
-        import fails."""
+        """Return the object to which the entry point with this name refers.
+
+        Raise `LookupError` for an unknown name, `ConfigurationError` if the import fails.
+        """
         for point in self._points():
             if point.name == name:
                 return self._load(point)
         raise LookupError(name)
 
     def catalogue(self) -> Iterator[PluginInfo]:
-        """Yield every plug-in; one that cannot be imported has the reason as its summary."""
+        """Yield every installed plug-in. If one cannot be imported, its summary is the reason."""
         for point in self._points():
             try:
                 summary = summary_of(self._load(point))
@@ -54,7 +56,7 @@ class PluginGroup:
             origin = _origin(point)
             raise ConfigurationError(
                 f'the {self._kind} "{point.name}"{f" of {origin}" if origin else ""} cannot be imported ({reason})',
-                hint="install what it needs, or another version of it",
+                hint=f"install the packages that this {self._kind} needs, or another version of it",
             ) from error
 
     def _points(self) -> list[EntryPoint]:
@@ -62,7 +64,7 @@ class PluginGroup:
 
 
 def summary_of(plugin: object) -> str:
-    """Return the first line of its docstring."""
+    """Return the first line of the docstring of a plug-in."""
     return (plugin.__doc__ or "").strip().partition("\n")[0]
 
 

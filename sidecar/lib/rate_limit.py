@@ -1,4 +1,4 @@
-"""Limits how often the same event is logged: first the event itself, then how often it happened."""
+"""Limits how often similar events are logged: the first ones as they are, later ones as a number."""
 
 from __future__ import annotations
 
@@ -16,18 +16,18 @@ _MAX_CAUSES = 256
 
 
 class _Burst(Generic[Event]):
-    __slots__ = ("held_back", "last", "started_at", "written")
+    __slots__ = ("last", "started_at", "suppressed", "written")
 
     def __init__(self, started_at: float) -> None:
-        self.started_at, self.written, self.held_back = started_at, 0, 0
+        self.started_at, self.written, self.suppressed = started_at, 0, 0
         self.last: Event | None = None
 
 
 class EventRateLimiter(Generic[Event]):
-    """Passes events to `write`, with the number of similar events that were held back before. Not thread-safe.
+    """Passes events to `write`, and suppresses events above a number per cause and period. Not thread-safe.
 
-    Held back events are written at the end of their period, as the last one of them. Call `flush_due` regularly and
-    `flush_all` at the end. Above `_MAX_CAUSES` causes the oldest one is written and dropped.
+    At the end of a period, the last suppressed event is written with the number of the other ones. Call `flush_due`
+    regularly and `flush_all` at the end. Above `_MAX_CAUSES` causes, the period of the oldest one ends.
     """
 
     def __init__(self, clock: Clock, write: Callable[[Event, int], None]) -> None:
@@ -36,7 +36,7 @@ class EventRateLimiter(Generic[Event]):
         self._due_at = float("inf")
 
     def submit(self, cause: Hashable, event: Event) -> None:
-        """Write or hold back one event of this cause."""
+        """Write or suppress one event of this cause."""
         self.flush_due()
         burst = self._causes.get(cause)
         if burst is None:
@@ -48,10 +48,10 @@ class EventRateLimiter(Generic[Event]):
             burst.written += 1
             self._write(event, 0)
         else:
-            burst.last, burst.held_back = event, burst.held_back + 1
+            burst.last, burst.suppressed = event, burst.suppressed + 1
 
     def flush_due(self) -> None:
-        """Write what was held back in periods that are over. Costs one clock reading if there is none."""
+        """Write the suppressed events of periods that have ended. If there are none, this costs one clock reading."""
         now = self._clock.monotonic()
         if now < self._due_at:
             return
@@ -59,11 +59,11 @@ class EventRateLimiter(Generic[Event]):
         self._due_at = min((burst.started_at + PERIOD_S for burst in self._causes.values()), default=float("inf"))
 
     def flush_all(self) -> None:
-        """Write everything that was held back."""
+        """Write the suppressed events of all periods."""
         self._close(list(self._causes))
 
     def _close(self, causes: Iterable[Hashable]) -> None:
         for cause in causes:
             burst = self._causes.pop(cause)
             if burst.last is not None:
-                self._write(burst.last, burst.held_back - 1)
+                self._write(burst.last, burst.suppressed - 1)

@@ -1,8 +1,8 @@
-"""Opens directories without following links that the administrator did not make.
+"""Opens directories without following symbolic links of the application.
 
-The application owns the volume and is not trusted: it may replace any directory by a symbolic link at any moment,
-even one that a pattern names literally. So a path is walked component by component from `/`. Each component is opened
-from the descriptor of its parent, and links are refused (openat(2), `O_NOFOLLOW`).
+The application can write to the volume and is not trusted: it may replace any directory by a symbolic link at any
+moment, even one that a pattern names literally. So a path is walked component by component from `/`. Each component
+is opened from the descriptor of its parent, and links are refused (openat(2), `O_NOFOLLOW`).
 
 Links of the administrator are followed once, when the configuration is read. After that only two kinds may change:
 `..data`, as the kubelet writes it in a mounted volume, and a link to a directory below its own parent, such as
@@ -81,12 +81,16 @@ class Reached(NamedTuple):
 
 
 class Root:
-    """A directory that the administrator named: `text` as written, `path` where it was last found, without links."""
+    """A directory that the configuration names.
+
+    `text`: its path as written. `path`: its last known path without links.
+    """
 
     def __init__(self, text: str, known: Callable[[], Iterable[str]] = tuple) -> None:
-        """`known` returns paths without links that were read in earlier runs.
+        """Resolve the links of the administrator in the path.
 
-        What such a path passes through was a directory then, so a link in its place is not the administrator's.
+        `known` returns the paths without links that were read in earlier runs. A component of such a path was a
+        directory then. So if it is a link now, the administrator did not create it.
         """
         self.text = text
         self._base, self._rest = _resolve(parts_of(text), known)
@@ -118,7 +122,7 @@ class Roots:
         self._roots: dict[str, Root] = {}
 
     def find(self, text: str, known: Callable[[], Iterable[str]] = tuple) -> Root:
-        """Return the directory that the configuration names like this."""
+        """Return the directory for a path in the configuration."""
         if text not in self._roots:
             self._roots[text] = Root(text, known)
         return self._roots[text]
@@ -147,7 +151,11 @@ class _PathWalk:
         self._names.append(name)
 
     def enter_or_follow(self, name: str) -> None:
-        """Enter a directory, or the directory below the current one that a link in its place names."""
+        """Enter the directory `name`. If it is a symbolic link, enter its target, which must be below the current
+        one.
+
+        Raise `LinkInPath` for any other link.
+        """
         if not _is_link(name, self.directory):
             self.enter(name)
             return
@@ -171,7 +179,7 @@ def _is_link(name: str, directory: int) -> bool:
 
 
 def _is_kubernetes(parts: list[str]) -> bool:
-    """Return whether a link `..data` leads to a directory next to it, as the kubelet makes it."""
+    """Return whether a link `..data` with this target is one of the kubelet: to a directory next to the link."""
     return len(parts) == 1 and parts[0].startswith("..") and parts[0] not in ("..", _KUBERNETES_DATA)
 
 
@@ -180,7 +188,7 @@ def _stays_below(target: str) -> bool:
 
 
 def _resolve(parts: list[str], known: Callable[[], Iterable[str]]) -> tuple[str, list[tuple[str, bool]]]:
-    """Return a path without links, and the components below it, each with whether it may be a link at a scan."""
+    """Return a path without links, and the components below it, each with whether it may become a link later."""
     base, current = "/", "/"
     rest: list[tuple[str, bool]] = []
     for number, name in enumerate(parts):

@@ -11,9 +11,9 @@ _BEYOND_ASCII = re.compile(r"[^ -~]+")
 
 
 def escape_control_characters(text: str) -> str:
-    """Escape control and bidirectional-override characters, and return a single line.
+    """Return the text as a single line, with control and bidirectional-override characters escaped.
 
-    Also escapes characters without a width and lone surrogates. Letters of all scripts stay.
+    Characters without a width and lone surrogates are escaped too. Letters of all scripts stay.
     """
     if text.isprintable():
         return text
@@ -21,18 +21,18 @@ def escape_control_characters(text: str) -> str:
 
 
 def escape_lines(text: str) -> str:
-    """Escape the same characters, but keep newlines."""
+    """Return the text with the same characters escaped as `escape_control_characters` does, except newlines."""
     return text if text.isprintable() else "\n".join(map(escape_control_characters, text.split("\n")))
 
 
 def escape_json(text: str) -> str:
-    r"""Escape every character of JSON text that is not printable, as in `\u202e`.
+    r"""Return JSON text with every character escaped that is not printable, such as `\u202e`.
 
     A byte of a file name that is not UTF-8 becomes the text `\xff`, because JSON readers reject lone surrogates.
     """
     if text.isprintable():
         return text
-    return _BEYOND_ASCII.sub(lambda found: "".join(map(_escape_in_json, found[0])), text)
+    return _BEYOND_ASCII.sub(lambda match: "".join(map(_escape_in_json, match[0])), text)
 
 
 def _escape(character: str) -> str:

@@ -47,12 +47,12 @@ class RegexTimeBudget:
         return _MIN_LINE_LIMIT_S if self.is_used_up else LINE_LIMIT_S
 
     def record_timeout(self, seconds: float) -> None:
-        """Count a line that took too long."""
+        """Count a line that exceeded its time limit, and subtract its time from the budget."""
         self._left_s -= seconds
         self.timeouts += 1
 
     def search(self, pattern: Pattern, text: str) -> bool:
-        """Return whether the pattern matches anywhere in the text. Raise `TimeoutError`."""
+        """Return whether the pattern matches anywhere in the text. Raise `TimeoutError` if that takes too long."""
         started_at = time.monotonic()
         try:
             return pattern.search(text, timeout=self.line_limit_s, concurrent=True) is not None
@@ -62,7 +62,7 @@ class RegexTimeBudget:
 
 
 def compile_user_regex(pattern: str) -> Pattern:
-    """Compile the pattern. Raise `ValueError` that says why it does not compile."""
+    """Return the compiled pattern. Raise `ValueError` with the reason if it does not compile."""
     library = import_module("regex")
     try:
         compiled: Pattern = library.compile(pattern)

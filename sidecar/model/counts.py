@@ -5,7 +5,7 @@ from __future__ import annotations
 import msgspec
 
 MAX_COUNT = (1 << 63) - 1
-"""The largest number in the state. Sums of bytes stop there, because each sparse file may claim that much."""
+"""The largest number in the state. Sums of bytes stop there, because a single sparse file may be that large."""
 
 
 class ByteCounts(msgspec.Struct):
@@ -14,12 +14,12 @@ class ByteCounts(msgspec.Struct):
     bytes_: dict[str, int] = {}
     lines: dict[str, int] = {}
 
-    def add(self, what: str, size: int, lines: int) -> None:
-        """Add `size` bytes, up to `MAX_COUNT` in total, and `lines` lines to the outcome `what`."""
-        self.bytes_[what] = min(MAX_COUNT, self.bytes_.get(what, 0) + size)
-        self.lines[what] = self.lines.get(what, 0) + lines
+    def add(self, outcome: str, size: int, lines: int) -> None:
+        """Add `size` bytes, up to `MAX_COUNT` in total, and `lines` lines to an outcome."""
+        self.bytes_[outcome] = min(MAX_COUNT, self.bytes_.get(outcome, 0) + size)
+        self.lines[outcome] = self.lines.get(outcome, 0) + lines
 
     def merge(self, other: ByteCounts) -> None:
         """Add all counts of `other`."""
-        for what, size in other.bytes_.items():
-            self.add(what, size, other.lines[what])
+        for outcome, size in other.bytes_.items():
+            self.add(outcome, size, other.lines[outcome])

@@ -8,7 +8,7 @@ import msgspec
 class DeadLetter(msgspec.Struct, frozen=True):
     """A document that its sink will never accept as it is, with everything needed to send it again.
 
-    `document` is JSON text; `status`, `kind` and `reason` are the answer of the database.
+    `document` is JSON text; `status`, `kind` and `reason` come from the reply of the database.
     """
 
     pipeline: str

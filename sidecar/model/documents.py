@@ -58,7 +58,7 @@ class Documents(Protocol):
 
 
 class SplicedDocuments(msgspec.Struct, frozen=True):
-    """Documents made of the application's own text between constant parts.
+    """Documents that are the text of each record between constant parts.
 
     document = `{"@timestamp":"` + time + `",` + body + `tail` + offset + `close`
     """
@@ -109,7 +109,7 @@ class SplicedDocuments(msgspec.Struct, frozen=True):
 
 
 class RenderedDocuments(msgspec.Struct, frozen=True):
-    """Documents that were made one by one."""
+    """Documents that were rendered one by one."""
 
     generation: Generation
     starts: Sequence[int]
@@ -145,7 +145,7 @@ class RenderedDocuments(msgspec.Struct, frozen=True):
 class EncodedDocuments(msgspec.Struct, frozen=True):
     """Documents as the bytes of a request.
 
-    They are encoded while their lines are still in the CPU cache, and take a fraction of the memory of the texts.
+    They are encoded while their lines are still in the CPU cache, and need a fraction of the memory of the texts.
     """
 
     generation: Generation

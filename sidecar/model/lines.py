@@ -26,16 +26,16 @@ class Chunk(msgspec.Struct, frozen=True):
     skipped."""
 
     is_unterminated: bool = False
-    """Whether the last line has no newline and is complete anyway."""
+    """Whether the last line has no newline but counts as complete."""
 
     continuation: bool = False
-    """Whether the first line is the rest of one whose beginning was shipped before."""
+    """Whether the first line continues a line whose beginning was shipped before."""
 
     truncated_bytes: int = 0
     """Bytes that were cut off the last line."""
 
     event_starts: Sequence[int] | None = None
-    """Where in `data` each event begins; None if each line is one event."""
+    """Offset in `data` at which each event begins; None if each line is one event."""
 
     split_events: frozenset[int] = frozenset()
     """Indexes of events that were closed by a limit."""
@@ -45,7 +45,7 @@ class Chunk(msgspec.Struct, frozen=True):
 
 
 class SkippedRange(msgspec.Struct, frozen=True):
-    """Bytes of the file that no document holds, by rule: an empty line, NUL bytes, a filtered record."""
+    """Bytes of the file that are in no document, and the reason: an empty line, NUL bytes, a filtered record."""
 
     start: int
     end: int
@@ -79,7 +79,7 @@ class LineBatch(msgspec.Struct, frozen=True):
     """Offset in the file of each line."""
 
     text: str = ""
-    """All lines with their line ends; only if `is_uniform`."""
+    """All lines with their line ends, if `is_uniform`; else ""."""
 
     is_uniform: bool = True
     """Whether every line is valid UTF-8, not empty, free of NUL and CR, and without annotations. Only then may a

@@ -28,13 +28,14 @@ class RecordBatch(msgspec.Struct, frozen=True):
     """Timestamp of each record as RFC 3339 text with a zone; "" if it has none."""
 
     root_names: frozenset[str] | None = None
-    """All root field names, or at least those that may conflict with fields of the sidecar; None if unknown."""
+    """All root field names of the records, or at least those that may conflict with fields of the sidecar; None if
+    unknown."""
 
     has_own_timestamp: bool = False
     """Whether the application wrote its time as `@timestamp`, so that it is in the bodies."""
 
     errors: dict[int, str] = {}
-    """Why a line could not be parsed, by index."""
+    """Reason for each line that could not be parsed, by index."""
 
     ends_with_log_object: bool = False
     """Whether every body ends with an object `log`, not empty and without reserved names, so that the sidecar's
@@ -44,13 +45,13 @@ class RecordBatch(msgspec.Struct, frozen=True):
     """Fields that parsers and transforms add to single records, by index: path → JSON text."""
 
     filtered: Sequence[SkippedRange] = ()
-    """Ranges of records that the user filtered out, with the name of the rule."""
+    """Ranges of the records that a rule of the user dropped, with the name of the rule."""
 
     failures: dict[str, int] = {}
     """Number of records on which a transform failed, by its name."""
 
     timeouts: int = 0
-    """How often a pattern exceeded its time limit."""
+    """Number of times that a pattern exceeded its time limit."""
 
     def drop(self, dropped: Collection[int], rule: str) -> RecordBatch:
         """Return the records without those with these indexes, renumbered from 0; `rule` is the reason."""
@@ -73,7 +74,7 @@ class RecordBatch(msgspec.Struct, frozen=True):
         )
 
     def annotate_failures(self, reasons: Mapping[int, str], transform: str) -> RecordBatch:
-        """Return the records with the reasons why a transform failed on some of them."""
+        """Return the records with `error.message` added to those on which a transform failed; `reasons` by index."""
         if not reasons:
             return self
         annotations = dict(self.annotations)

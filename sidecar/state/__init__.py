@@ -1,5 +1,5 @@
 """Keeps checkpoints, generations, dead letters and the balance in one SQLite database.
 
-In: what sinks answered. Out: positions that survive a restart. What must be true together is committed together. Not
-in here: reading log files (`tail`) and talking to a database of the user (`sinks`).
+In: results of deliveries. Out: checkpoints and dead letters, which survive restarts. Data that must stay consistent
+is committed in one transaction. Not in here: reading log files (`tail`) and writing to sinks (`sinks`).
 """

@@ -12,9 +12,9 @@ from sidecar.state.ledger import column_of, drop, path_of
 
 @dataclass(frozen=True, slots=True)
 class CheckpointRow:
-    """The position of one sink in one generation; offsets and sizes are bytes.
+    """The checkpoint of one sink in one generation. Offsets and sizes are in bytes.
 
-    `state` is "open", "finished" or why nothing more can be read ("truncated", "deleted").
+    `state` is `open`, `finished`, or why nothing more can be read: `truncated` or `deleted`.
     """
 
     generation: int
@@ -34,7 +34,7 @@ class CheckpointRow:
 
     @property
     def id_prefix(self) -> str:
-        """The generation as it is written in every `_id`."""
+        """The id of the generation as it appears in the `_id` of its documents."""
         return Generation(self.generation, self.pipeline, self.path, 0.0).id_prefix
 
 
@@ -54,7 +54,7 @@ class Checkpoints:
     def __init__(self, store: Database) -> None:
         self._store = store
 
-    def find_rows(self, wanted: CheckpointFilter) -> list[CheckpointRow]:
+    def find_rows(self, selection: CheckpointFilter) -> list[CheckpointRow]:
         """Return the matching checkpoints, the oldest generation first."""
         with self._store.reading() as db:
             rows = db.execute(
@@ -63,42 +63,43 @@ class Checkpoints:
                 " FROM generations g JOIN checkpoints c ON c.generation = g.number"
                 " WHERE (?1 IS NULL OR g.pipeline = ?1) AND (?2 IS NULL OR c.sink = ?2)"
                 " AND (?3 IS NULL OR ?3 IN (g.path, g.name)) ORDER BY g.born, g.number, c.sink",
-                (wanted.pipeline, wanted.sink, wanted.path and column_of(wanted.path)),
+                (selection.pipeline, selection.sink, selection.path and column_of(selection.path)),
             ).fetchall()
         return [
             CheckpointRow(number, pipeline, sink, path_of(path), path_of(name), int(inode), offset, seen, state)
             for number, pipeline, sink, path, name, inode, offset, seen, state in rows
         ]
 
-    def rewind(self, wanted: CheckpointFilter) -> list[CheckpointRow]:
-        """Ship the matching files again from their beginning, under the same ids. Return what was rewound.
+    def rewind(self, selection: CheckpointFilter) -> list[CheckpointRow]:
+        """Reset the matching checkpoints, so that the files are shipped again with the same ids. Return these
+        checkpoints.
 
-        Documents that a database still has are recognized and not stored twice. Files that are gone are left out.
-        Balance and dead letters of the rewound files start again.
+        Documents that a database still has are recognized and not stored twice. Files that no longer exist are left
+        out. Balance and dead letters of the rewound files are deleted.
         """
-        places = [place for place in self.find_rows(wanted) if _has_file(place)]
+        rows = [row for row in self.find_rows(selection) if _has_file(row)]
         with self._store.transaction() as db:
-            for place in places:
-                key = (place.generation, place.sink)
+            for row in rows:
+                key = (row.generation, row.sink)
                 for table in ("checkpoints", "balance", "dead_letters"):
                     db.execute(f"DELETE FROM {table} WHERE generation = ? AND sink = ?", key)  # noqa: S608 - constants
-                db.execute("UPDATE generations SET finished = NULL WHERE number = ?", (place.generation,))
-        return places
+                db.execute("UPDATE generations SET finished = NULL WHERE number = ?", (row.generation,))
+        return rows
 
-    def forget(self, wanted: CheckpointFilter) -> list[CheckpointRow]:
-        """Forget the matching generations, for all sinks. Return what was forgotten.
+    def forget(self, selection: CheckpointFilter) -> list[CheckpointRow]:
+        """Delete the checkpoints of the matching generations for all sinks. Return these checkpoints.
 
-        A file that still exists is shipped as a new one, under new ids. Balance and dead letters stay.
+        A file that still exists is then shipped as a new one, with new ids. Balance and dead letters stay.
         """
-        numbers = {place.generation for place in self.find_rows(wanted)}
-        places = [place for place in self.find_rows(CheckpointFilter()) if place.generation in numbers]
+        numbers = {row.generation for row in self.find_rows(selection)}
+        rows = [row for row in self.find_rows(CheckpointFilter()) if row.generation in numbers]
         with self._store.transaction() as db:
             drop(db, numbers)
-        return places
+        return rows
 
 
-def _has_file(place: CheckpointRow) -> bool:
+def _has_file(row: CheckpointRow) -> bool:
     try:
-        return place.state in ("open", "finished") and os.lstat(place.name).st_ino == place.inode
+        return row.state in ("open", "finished") and os.lstat(row.name).st_ino == row.inode
     except OSError:
         return False

@@ -1,9 +1,9 @@
-"""The state database: used by one sidecar at a time, checked before use, never replaced silently.
+"""Opens the state database. One sidecar at a time uses it; it is checked before use and never replaced silently.
 
-SQLite in WAL mode with `synchronous=FULL`: a commit survives the process and the machine. Other commands may read it,
-and change dead letters, while the sidecar runs; the lock only excludes a second sidecar.
+SQLite runs in WAL mode with `synchronous=FULL`, so a commit survives a crash of the process or the machine. While the
+sidecar runs, other commands may read the database and change dead letters; the lock only excludes a second sidecar.
 
-The directory and its files must belong to the user of the sidecar or to root, because any other owner could change
+The directory and its files must belong to the user of the sidecar or to root, because another owner could change
 them.
 """
 
@@ -90,7 +90,10 @@ class Database:
 
     @contextmanager
     def transaction(self) -> Iterator[sqlite3.Connection]:
-        """Commit all or nothing. Raise `StateError` when the disk is full or the volume is gone."""
+        """Commit all changes of the block or none.
+
+        Raise `StateError` if that fails, for example if the disk is full.
+        """
         with self._turn:
             try:
                 self._connection.execute("BEGIN IMMEDIATE")
@@ -110,7 +113,7 @@ class Database:
 
     @contextmanager
     def reading(self) -> Iterator[sqlite3.Connection]:
-        """Yield the connection for queries. Raise `StateError` when the database is damaged."""
+        """Yield the connection for queries. Raise `StateError` if the database is damaged."""
         with self._turn:
             try:
                 yield self._connection
@@ -127,10 +130,10 @@ class Database:
 
 
 def open_database(directory: Path, *, exclusive: bool = True, create: bool = True) -> Database:
-    """Open the state in `directory`; with `create` it is created if missing.
+    """Return the open database in `directory`. With `create`, a missing one is created.
 
-    `exclusive` excludes other sidecars until `close`. Without it the database must exist, and other processes may use
-    it. Raise `StateError` with a hint; nothing is overwritten then.
+    `exclusive` excludes other sidecars until `close`. Without it, the database must exist, and other processes may
+    use it. Raise `StateError` if the state cannot be used; then nothing in it has changed.
     """
     if not (exclusive and create) and not (directory / "state.db").is_file():
         raise StateError(
@@ -215,7 +218,7 @@ def _create(directory: Path, path: Path) -> None:
 def _check(connection: sqlite3.Connection, directory: Path, version: int) -> None:
     if version > SCHEMA_VERSION:
         raise StateError(
-            f"this state was written by a newer version (schema {version}, known here: {SCHEMA_VERSION})",
+            f"a newer version wrote this state (schema {version}; this version supports up to {SCHEMA_VERSION})",
             location=str(directory),
             hint="run that version, or choose another directory with --state-dir",
         )
@@ -241,7 +244,7 @@ def _refuse_foreign_directory(directory: Path) -> None:
 
 
 def _refuse_foreign_files(directory: Path) -> None:
-    """Raise `StateError` unless each is a regular file of this user or root."""
+    """Raise `StateError` unless each file of the state is a regular file of this user or root."""
     for name in _FILES:
         with suppress(FileNotFoundError):
             if reason := explain_distrust(directory / name, stat.S_ISREG):

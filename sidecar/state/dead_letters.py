@@ -1,6 +1,6 @@
-"""Dead letters in the state database.
+"""Stores dead letters in the state database.
 
-The functions run in a transaction of the ledger. `DeadLetterStore` serves commands and works while a sidecar runs.
+The functions run in a transaction of the ledger. Commands use `DeadLetterStore`, which works while a sidecar runs.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ class DeadLetterLimit(msgspec.Struct, frozen=True):
 ADD_TO_ROW = (
     f"ON CONFLICT DO UPDATE SET bytes = min({MAX_COUNT}, bytes + excluded.bytes), lines = lines + excluded.lines"
 )
-"""Adds to a row of the balance. Beyond 63 bits SQLite would continue in floating point."""
+"""Adds to an existing row of the balance. Sums stop at 63 bits, where SQLite would continue in floating point."""
 
 
 def add_to_balance(db: sqlite3.Connection, generation: int, sink: str, what: str, size: int, lines: int) -> None:
@@ -47,7 +47,7 @@ def add_to_balance(db: sqlite3.Connection, generation: int, sink: str, what: str
 
 
 def add(db: sqlite3.Connection, letters: Sequence[DeadLetter]) -> int:
-    """Append letters in the transaction of their checkpoint. Return the size of their documents."""
+    """Insert letters in the transaction of their checkpoint. Return the bytes of their documents."""
     sizes = [len(letter.document.encode()) for letter in letters]
     db.executemany(
         "INSERT INTO dead_letters (pipeline, sink, generation, path, start, end, document_id, target, document,"
@@ -63,10 +63,10 @@ def add(db: sqlite3.Connection, letters: Sequence[DeadLetter]) -> int:
 
 
 def enforce_limit(db: sqlite3.Connection, bound: DeadLetterLimit, added: int) -> int:
-    """Drop the oldest letters if the limit is exceeded after `added` bytes. Return how many; all are counted as lost.
+    """Drop the oldest letters while the limit is exceeded. Return their number; their bytes are counted as lost.
 
-    Raise `StateError` if it is exceeded and nothing may be dropped. A single batch always fits into empty dead
-    letters, because it cannot be split.
+    `added`: bytes that the current batch has added. Raise `StateError` if the limit is exceeded and nothing may be
+    dropped. A single batch always fits into empty dead letters, because it cannot be split.
     """
     kept = total_size(db)
     if kept <= bound.size or (bound.when_full == "block" and kept == added):
@@ -89,7 +89,7 @@ def enforce_limit(db: sqlite3.Connection, bound: DeadLetterLimit, added: int) ->
 
 
 def remove(db: sqlite3.Connection, number: int, generation: int, sink: str, size: int, what: str) -> None:
-    """Delete a letter; the `size` bytes of its line become `what` in the balance."""
+    """Delete a letter, and move the `size` bytes of its line to the outcome `what` in the balance."""
     if not db.execute("DELETE FROM dead_letters WHERE number = ?", (number,)).rowcount:
         return
     known = db.execute(
@@ -132,7 +132,7 @@ class DeadLetterStore:
         self._store = store
 
     def list(self, wanted: DeadLetterFilter, limit: int = 1_000_000) -> Iterator[tuple[int, DeadLetter]]:
-        """Yield (number, letter) of the matching letters, the oldest first."""
+        """Yield the matching letters with their numbers, the oldest first."""
         condition, values = wanted.to_sql()
         last = 0
         while limit > 0:
@@ -149,7 +149,7 @@ class DeadLetterStore:
             last, limit = rows[-1][0], limit - len(rows)
 
     def newest(self, limit: int) -> Sequence[tuple[int, DeadLetter]]:
-        """Return (number, letter) of the last `limit` letters, the newest first."""
+        """Return the last `limit` letters with their numbers, the newest first."""
         with self._store.reading() as db:
             rows = db.execute(
                 f"SELECT number, {_COLUMNS} FROM dead_letters ORDER BY number DESC LIMIT ?",  # noqa: S608 - constants
@@ -164,7 +164,7 @@ class DeadLetterStore:
         return int(number)
 
     def purge(self, wanted: DeadLetterFilter) -> int:
-        """Delete the matching letters, whose bytes are counted as lost. Return how many there were."""
+        """Delete the matching letters, and count their bytes as lost. Return the number of letters."""
         letters = list(self.list(wanted))
         with self._store.transaction() as db:
             for number, letter in letters:
@@ -174,7 +174,7 @@ class DeadLetterStore:
     def record_replay(
         self, letters: Sequence[tuple[int, DeadLetter]], rejected: Mapping[int, Rejection], now: float
     ) -> None:
-        """Remove the letters that a sink has stored; keep those it rejected again, by index, with the new reason."""
+        """Remove the letters that a sink has stored. Keep the `rejected` ones (by index) with their new reason."""
         with self._store.transaction() as db:
             for index, (number, letter) in enumerate(letters):
                 if again := rejected.get(index):

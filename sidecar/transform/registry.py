@@ -12,8 +12,10 @@ PLUGINS = PluginGroup("log_sidecar.transforms", "transform")
 
 
 def resolve(name: str) -> Function:
-    """Return the function with this name. Raise `LookupError` for an unknown name, `ConfigurationError` if the import
-    fails."""
+    """Return the function with this name.
+
+    Raise `LookupError` for an unknown name, `ConfigurationError` if the import fails.
+    """
     return cast(Function, PLUGINS.load(name))
 
 

@@ -20,7 +20,7 @@ from sidecar.admin.socket_server import Reply
 from sidecar.config.settings import Settings
 from sidecar.lib.settings_model import mask
 from sidecar.telemetry.counters import Counters
-from sidecar.telemetry.history import EVERY_S, MOST, History
+from sidecar.telemetry.history import INTERVAL_S, MAX_SAMPLES, History
 from sidecar.telemetry.snapshot import (
     BalanceStatus,
     ConfigurationStatus,
@@ -32,7 +32,7 @@ from sidecar.telemetry.snapshot import (
 from tests.support.servers.chromium import Browser
 from tests.support.servers.chromium import running as running_browser
 
-BEGAN, SAMPLES, LINE = 1_790_000_000.0, MOST + 1, 180
+BEGAN, SAMPLES, LINE = 1_790_000_000.0, MAX_SAMPLES + 1, 180
 OUTAGES = (range(120, 150), range(352, SAMPLES))
 """Samples at which the search cannot be reached."""
 
@@ -54,8 +54,8 @@ class Hour:
         for self._sample in range(SAMPLES):
             self._pass()
             self.history.sample(lambda: self._shippers())
-            self.seconds += EVERY_S
-        self.seconds -= EVERY_S
+            self.seconds += INTERVAL_S
+        self.seconds -= INTERVAL_S
 
     def now(self) -> float:
         return BEGAN + self.seconds
@@ -71,10 +71,10 @@ class Hour:
         """Ten seconds of the application and of its sinks."""
         wave = 700 + 500 * math.sin(self.seconds / 500) + 150 * self._chance.random()
         rush = 1500 if 225 <= self._sample < 240 else 0
-        self.written += int(EVERY_S * (wave + rush))
+        self.written += int(INTERVAL_S * (wave + rush))
         self.stored["archive"] = self.written - self._chance.randrange(40)
         if not self.is_down:
-            caught_up = self.stored["search"] + int(EVERY_S * _CATCHING_UP)
+            caught_up = self.stored["search"] + int(INTERVAL_S * _CATCHING_UP)
             self.stored["search"] = min(self.written - self._chance.randrange(40), caught_up)
         elif self._behind_since is None:
             self._behind_since = self._down_since = self.seconds

@@ -1,7 +1,7 @@
-"""Edits single fields of a JSON object by path; the text of everything else stays the same to the byte.
+"""Edits single fields of a JSON object by path. The text of all other fields stays the same to the byte.
 
-A path is a dotted name. `a.b` is the member `b` of the object `a` as well as the member `a.b`, with everything below
-it. Objects in arrays are not searched. If the position of a member can be found directly, the others are not read.
+A path is a dotted name. `a.b` means the member `b` of the object `a` and also the member `a.b`, with everything below
+them. Objects in arrays are not searched. If a member can be located directly, the other members are not read.
 """
 
 from __future__ import annotations
@@ -12,13 +12,14 @@ from sidecar.lib.jsontext.members import NOWHERE, MemberSpan, locate, split_pair
 from sidecar.lib.jsontext.nested import MAX_PATH_DEPTH, json_string
 
 Edit = Callable[[str, str, str], str | None]
-"""(key as written, rest of its name below the path, value) → new member, or None to remove it."""
+"""Receives (key as written, rest of its name below the path, value). Returns the new member, or None to remove it."""
 
 
 def edit(body: str, path: str, change: Edit) -> str:
-    """Return the body with each member at `path` as returned by `change`; the same text if nothing changed.
+    """Return the body with each member at `path` replaced by the result of `change`; the same text if nothing
+    changed.
 
-    An object that loses its last member is removed.
+    An object that becomes empty is removed.
     """
     name, _, rest = path.partition(".")
     span = locate(body, name)
@@ -66,7 +67,9 @@ def _object(key_text: str, inner: str) -> str | None:
 
 
 def remove(body: str, path: str) -> tuple[str, list[tuple[str, str]]]:
-    """Return the body without the members at `path`, and these as (rest of the name below the path, value)."""
+    """Return the body without the members at `path`, and the removed ones as (rest of the name below the path,
+    value).
+    """
     removed: list[tuple[str, str]] = []
 
     def take(_: str, suffix: str, value: str) -> None:
@@ -110,7 +113,7 @@ def _keep_members(body: str, paths: Collection[str]) -> str:
 
 
 def read(body: str, path: str) -> list[str]:
-    """Return the values at `path`, as written; several if the application repeated the name."""
+    """Return the values at `path` as written. There are several if the application repeated the name."""
     name, _, rest = path.partition(".")
     span = locate(body, name)
     if span is not None:
@@ -128,7 +131,7 @@ def read(body: str, path: str) -> list[str]:
 
 
 def can_insert(body: str, path: str) -> bool:
-    """Return whether a value can be inserted at `path`: it is free, and everything above it is an object."""
+    """Return whether a value can be inserted at `path`: no field exists there, and all fields above are objects."""
     if locate(body, path.partition(".")[0]) is NOWHERE:
         return True
     for key, _, value in split_pairs(body):
@@ -140,7 +143,7 @@ def can_insert(body: str, path: str) -> bool:
 
 
 def insert(body: str, path: str, value: str) -> str:
-    """Return the body with one more member at a free path: in the existing object, or at the end.
+    """Return the body with a new member at a free path: in an existing object if there is one, else at the end.
 
     At most `MAX_PATH_DEPTH` objects are nested; a deeper path stays one dotted name.
     """
@@ -148,7 +151,7 @@ def insert(body: str, path: str, value: str) -> str:
 
 
 def insert_all(body: str, leaves: Iterable[tuple[str, str]]) -> str:
-    """Insert several (path, value) one after another; each sees the ones before it."""
+    """Return the body with several (path, value) inserted one after another."""
     insertions = [(path.split(".", MAX_PATH_DEPTH), value) for path, value in leaves]
     roots = {names[0] for names, _ in insertions}
     is_new = all(locate(body, root) is NOWHERE for root in roots)
@@ -160,13 +163,13 @@ def insert_all(body: str, leaves: Iterable[tuple[str, str]]) -> str:
 
 
 class _OpenObject:
-    """The members of one object during insertions; nested objects are read when a member goes there."""
+    """The members of one object during insertions. A nested object is split when a member is inserted into it."""
 
     def __init__(self, body: str = "") -> None:
         self._keys: list[str] = []
         self._values: list[str | _OpenObject] = []
         self._objects: dict[str, int] = {}
-        """Where the first object of each name is."""
+        """Index of the first object with each name."""
         for key, key_text, value in split_pairs(body):
             self._append(key, key_text, value, is_object=value[0] == "{")
 

@@ -12,7 +12,7 @@ _STRING = r'"[^"\\]*+(?:\\.[^"\\]*+)*+"'
 _LEAF = rf'(?:{_STRING}|[^\s,"\[\]{{}}]++)'
 _SHALLOW = rf'[\[{{](?:[^"\[\]{{}}]++|{_STRING})*+[\]}}]'
 _DEEPER = rf'[\[{{](?:[^"\[\]{{}}]++|{_STRING}|{_SHALLOW})*+[\]}}]'
-# Text that is not a pair consumes the rest; otherwise the search would start again at each character after it.
+# Text that is not a pair matches up to the end, so that the search does not start again at each of its characters.
 _PAIR = re.compile(rf"([ \t\r\n]*+({_STRING})[ \t\r\n]*+:[ \t\r\n]*+({_LEAF}|{_DEEPER})[ \t\r\n]*+(?:,|\Z))|[\s\S]++")
 _STRUCTURAL = re.compile(r'[",:]')
 _FOLLOWED = re.compile(rf"[ \t\r\n]*+:[ \t\r\n]*+({_LEAF}|{_DEEPER})")
@@ -60,7 +60,7 @@ def split_members(text: str) -> Iterator[Member]:
 
 
 def split_pairs(text: str) -> list[tuple[str, str, str]]:
-    """Return (key, key as written, value as written) of each member; faster than `split_members`.
+    """Return each member as (key, key as written, value as written); faster than `split_members`.
 
     One scan in C reads all members, unless a value is nested deeper than two levels.
     """
@@ -71,7 +71,7 @@ def split_pairs(text: str) -> list[tuple[str, str, str]]:
 
 
 class MemberSpan(NamedTuple):
-    """Where a member is in its text."""
+    """The position of a member in its text."""
 
     start: int
     """Start of the key."""
@@ -87,11 +87,12 @@ NOWHERE = MemberSpan(-1, -1, -1)
 
 
 def locate(text: str, name: str) -> MemberSpan | None:
-    """Return where the only member with this name is, or with a dotted name that begins with it.
+    """Return the position of the only member with this name, without reading the other members.
 
-    Return `NOWHERE` if there is none, and None if only a scan of all members can tell. Without backslashes a quote is
-    never inside a string, and the text between two strings holds a comma or a colon. So a name without these, between
-    quotes and before a colon, is the name of a member.
+    Return `NOWHERE` if there is no member with this name or with a dotted name that begins with it. Return None if
+    that cannot be decided without a scan of all members. Without backslashes a quote is never inside a string, and
+    the text between two strings contains a comma or a colon. So a name without these, between quotes and before a
+    colon, is the name of a member.
     """
     if "\\" in text or _STRUCTURAL.search(name):
         return None
@@ -114,7 +115,7 @@ def _is_at_the_root(text: str, position: int) -> bool:
 
 
 def split_elements(text: str) -> Iterator[str]:
-    """Yield the values in `text`, the inside of a valid JSON array, as written."""
+    """Yield the values in `text` as written. `text` is a valid JSON array without its brackets."""
     position = len(text) - len(text.lstrip(" \t\r\n"))
     while position < len(text):
         end = _value_end(text, position)

@@ -1,4 +1,4 @@
-"""Dotted paths and their values as a nested object in JSON text."""
+"""Turns dotted paths and their values into a nested JSON object."""
 
 from __future__ import annotations
 
@@ -8,13 +8,14 @@ from typing import TypeAlias
 import msgspec
 
 MAX_PATH_DEPTH = 32
-"""Levels into which a path is split; the rest stays one dotted name. Databases map fewer."""
+"""Maximum number of levels into which a path is split; the rest of it stays one dotted name. Databases allow fewer.
+"""
 
 Tree: TypeAlias = "dict[str, str | Tree]"
 
 
 def nest(leaves: Mapping[str, str]) -> Tree:
-    """Return nested dictionaries; a leaf with the path of an object gets a `_` appended to its name."""
+    """Return the leaves as nested dictionaries. A leaf with the path of an object gets a `_` appended to its name."""
     root: Tree = {}
     for path, value in leaves.items():
         *parents, name = path.split(".", MAX_PATH_DEPTH)
@@ -47,7 +48,7 @@ def json_string(name: str) -> str:
 
 
 def possible_root_names(paths: Iterable[str]) -> frozenset[str]:
-    """Return every root name that could touch one of these paths: `a`, `a.b`, `a.b.c` for `a.b.c`."""
+    """Return every root name under which one of these paths can begin: `a`, `a.b` and `a.b.c` for `a.b.c`."""
     return frozenset(spelling for path in paths for spelling in path_prefixes(path))
 
 

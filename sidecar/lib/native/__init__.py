@@ -1,9 +1,7 @@
-"""The innermost loops, compiled: bytes to lines, columns to the bytes of a request, searches over a whole chunk.
+"""The innermost loops, compiled: split bytes into lines, write columns into the bytes of a request, search a chunk.
 
-In: bytes, texts and numbers. Out: the same. `_native.c` is used if a C compiler was available at installation,
-`fallback.py` otherwise; both return the same results to the byte.
-
-Not in here: anything that knows what a line means.
+In: bytes, texts and numbers. Out: the same types. `_native.c` is used if a C compiler was available at installation,
+else `fallback.py`; both return the same results to the byte. Not in here: the meaning of lines.
 """
 
 try:

@@ -1,4 +1,4 @@
-"""The functions of the compiled module in Python: their specification, and their replacement without a C compiler."""
+"""The functions of the compiled module in Python. They specify it, and replace it if there is no C compiler."""
 
 from __future__ import annotations
 
@@ -27,7 +27,10 @@ def split_lines(data: bytes, offset: int) -> tuple[list[str], list[int]] | None:
 
 
 def strip_braces(texts: list[str], first: str, last: str) -> list[str] | None:
-    """Return each text without its first and last character, which are these (ASCII); None if a text has others."""
+    """Return each text without its first and last character.
+
+    Return None if a text does not begin with `first` and end with `last`, which are ASCII characters.
+    """
     if all(len(text) > 1 and text[0] == first and text[-1] == last for text in texts):
         return [text[1:-1] for text in texts]
     return None
@@ -52,7 +55,7 @@ def contains(data: bytes, text: bytes) -> bool:
 
 
 def count_byte(data: bytes, byte: bytes) -> int:
-    """Return how often this byte occurs."""
+    """Return the number of times that this byte occurs."""
     return data.count(byte)
 
 

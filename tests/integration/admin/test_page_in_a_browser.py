@@ -217,5 +217,5 @@ def test_it_says_when_the_sidecar_no_longer_answers(browser: Browser, tmp_path: 
             page.call("Page.navigate", url=f"http://127.0.0.1:{port}/")
             page.shows(FILLED)
             assert page.value("document.querySelector('#trouble').hidden")
-        page.shows("document.querySelector('#trouble').textContent.includes('asking again')")
+        page.shows("document.querySelector('#trouble').textContent.includes('retrying')")
         assert page.value(FILLED), "what was known is still there"

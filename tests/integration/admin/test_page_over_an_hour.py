@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from sidecar.telemetry.history import EVERY_S, MOST
+from sidecar.telemetry.history import INTERVAL_S, MAX_SAMPLES
 from tests.support import page_history as hour
 from tests.support.servers.chromium import Browser, Page
 
@@ -31,13 +31,13 @@ def page(browser: Browser, address: str) -> Iterator[Page]:
 
 def test_every_sample_of_the_hour_is_drawn(page: Page) -> None:
     moments = page.value("charts.made[0].plot.data[0]")
-    assert len(moments) == MOST
-    assert moments[-1] == hour.BEGAN + MOST * EVERY_S
+    assert len(moments) == MAX_SAMPLES
+    assert moments[-1] == hour.BEGAN + MAX_SAMPLES * INTERVAL_S
     least, most = page.value("[charts.made[0].plot.scales.x.min, charts.made[0].plot.scales.x.max]")
     assert (least, most) == (moments[0], moments[-1])
     for column in ("lines_s", "bytes_s", "lag_bytes", "lag_s"):
         drawn = page.value(f"charts.made.find(each => each.column === '{column}').plot.data.slice(1)")
-        assert [len(values) for values in drawn] == [MOST, MOST]
+        assert [len(values) for values in drawn] == [MAX_SAMPLES, MAX_SAMPLES]
         assert max(drawn[1]) > 2 * max(drawn[0]), "the sink that was down and caught up stands out"
     assert page.complaints() == []
 

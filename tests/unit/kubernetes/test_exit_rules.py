@@ -191,7 +191,7 @@ def test_without_a_rule_it_never_ends_by_itself(text: str) -> None:
 
 @pytest.mark.parametrize("text", ["idle=5s", "file=/x", "app-exits"])
 def test_a_native_sidecar_has_no_rule(text: str) -> None:
-    with pytest.raises(ConfigurationError, match="which Kubernetes would restart"):
+    with pytest.raises(ConfigurationError, match="because Kubernetes would restart it"):
         parse_exit_rule(text, Pod(mode="native"))
 
 

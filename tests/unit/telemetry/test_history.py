@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from sidecar.telemetry.counters import Counters
-from sidecar.telemetry.history import MOST, History
+from sidecar.telemetry.history import MAX_SAMPLES, History
 from sidecar.telemetry.snapshot import ShipperStatus
 
 
@@ -62,9 +62,9 @@ def test_nobody_looks_more_often_than_every_ten_seconds() -> None:
 
 
 def test_an_hour_is_kept_and_no_more() -> None:
-    found = told(Wound(), *(facts(n * 10) for n in range(MOST + 50)))
-    assert {name: len(column) for name, column in found.items()} == dict.fromkeys(found, MOST)
-    assert found["at"][-1] - found["at"][0] == (MOST - 1) * 10
+    found = told(Wound(), *(facts(n * 10) for n in range(MAX_SAMPLES + 50)))
+    assert {name: len(column) for name, column in found.items()} == dict.fromkeys(found, MAX_SAMPLES)
+    assert found["at"][-1] - found["at"][0] == (MAX_SAMPLES - 1) * 10
 
 
 def test_a_shipper_that_is_gone_leaves_nothing_and_a_new_one_begins() -> None:

@@ -160,7 +160,9 @@ def test_a_pattern_that_takes_for_ever_keeps_the_record_and_holds_nothing_up() -
     assert time.process_time() - began < 10
     assert len(found.bodies) == 200
     assert found.failures == {"drop_when": 200}
-    assert found.annotations[0] == {"error.message": '"drop_when: the pattern exceeded its time limit, so the record is kept"'}
+    assert found.annotations[0] == {
+        "error.message": '"drop_when: the pattern exceeded its time limit, so the record is kept"'
+    }
 
 
 def test_a_sample_is_a_part_of_all_and_the_same_each_time() -> None:
