@@ -1,4 +1,5 @@
-"""Settings: where they come from, their model, and the messages about what is wrong with them.
+"""Loads and validates the settings: their model, their sources, and the messages about problems.
 
-In: command line, environment and YAML. Out: `Settings`, or one error that names every problem.
+In: command line, environment, secrets and YAML. Out: `Settings`, or one error that names every problem. Not in here:
+the settings of a stage, which are in the package of the stage.
 """

@@ -45,25 +45,25 @@ class AdminSettings(SettingsModel):
     listen: Annotated[
         tuple[str, int] | None, SHOWN, BeforeValidator(_parse_address, json_schema_input_type=str | int | None)
     ] = None
-    """Address and port, as in `127.0.0.1:9600`. By default nothing listens. A port alone, as in `9600`, listens on
-    localhost only; probes and scrapers from outside the Pod need `0.0.0.0:9600`."""
+    """Address and port, such as `127.0.0.1:9600`. By default there is no HTTP server. A port alone, such as `9600`,
+    listens on localhost only; probes and scrapers from outside the Pod need `0.0.0.0:9600`."""
 
     hosts: Annotated[tuple[str, ...], SHOWN, COMMAS] = ()
     """Host names that clients may use in addition to addresses and `localhost`, such as the name of a Service."""
 
     token_file: Annotated[LocalPath | None, SECRET_FILE] = None
-    """File with a token that clients must send, as `Authorization: Bearer …` or as the password of basic
+    """File with a token that clients must send as `Authorization: Bearer …` or as the password of basic
     authentication. `/livez`, `/readyz` and `/startupz` need no token. The file is read again for each request."""
 
     tls: TlsSettings | None = None
-    """Certificate of the server, as `{cert_file: FILE, key_file: FILE}`. Plain HTTP by default."""
+    """Certificate of the server: `{cert_file: FILE, key_file: FILE}`. By default the server uses plain HTTP."""
 
     required: bool = False
     """Exit at the start if the port is in use. By default the sidecar continues without the server."""
 
     show_documents: bool = False
     """Show the newest dead letters with their documents and the sink's error text on the page. Their number and kind
-    are always shown. The documents are redacted as the pipeline says."""
+    are always shown. The documents are those of the pipeline after its redaction."""
 
 
 def _check_endpoint(value: str) -> str:

@@ -1,4 +1,8 @@
-"""Settings that bound memory, files, dead letters and the time of a shutdown."""
+"""Settings that limit memory, files, dead letters and the time of a shutdown.
+
+Limits of one file or line, such as `max_line`, are settings of a pipeline. These here are set once: `memory` and
+`open_files` apply to the whole process, `volume_size` and `deleted_files` to each pipeline separately.
+"""
 
 from __future__ import annotations
 
@@ -16,34 +20,35 @@ class ResourceLimits(SettingsModel):
     """Resources that the sidecar may use."""
 
     memory: Size = 16 << 20
-    """Bytes that the documents of all batches may take together. They are divided among all pairs of a pipeline and a
+    """Maximum bytes of the documents in all batches together. They are divided among all pairs of a pipeline and a
     sink, and then among the batches of a pair. A batch may always have 64 KiB of log."""
 
     open_files: Annotated[int, Field(ge=16)] = 512
-    """Files that may be open at once. Beyond it the least recently read files are closed for a while."""
+    """Maximum number of open files. Above it, the least recently read files are closed until they are read again."""
 
     volume_size: Size | None = None
-    """Bytes that the files of each pipeline may take together, such as the `sizeLimit` of their volume. It is
-    reported next to what they take. By default the size of the file system is reported."""
+    """Size of the volume of each pipeline's files, such as its `sizeLimit` in Kubernetes. The status and the metrics
+    show it next to the size of the files. By default they show the size and use of the file system."""
 
     deleted_files: Size = 256 << 20
-    """Unread bytes of deleted files that each pipeline keeps for its sinks. Beyond it the oldest file is given up."""
+    """Maximum undelivered bytes of deleted files that each pipeline keeps for its sinks. Above it, the oldest file is
+    given up and counted as lost."""
 
 
 class DeadLetterSettings(SettingsModel):
     """Documents that a sink rejected, kept in the state."""
 
     max_size: Size = 256 << 20
-    """Bytes of documents that the dead letters may take."""
+    """Maximum bytes of the documents in the dead letters."""
 
     when_full: Literal["block", "drop_oldest"] = "block"
-    """`block`: a sink waits while its rejected documents do not fit. `drop_oldest`: the oldest are dropped and
-    counted as lost."""
+    """`block`: delivery to a sink pauses while its rejected documents do not fit. `drop_oldest`: the oldest dead
+    letters are dropped and counted as lost."""
 
 
 class DrainSettings(SettingsModel):
     """How the sidecar shuts down."""
 
     timeout: Duration | None = None
-    """Time after SIGTERM to read every file to its end and deliver; with `--once`, time without progress. By default
-    `SIDECAR_GRACE` minus 2 seconds if that variable is set, else 25 seconds."""
+    """Time after SIGTERM in which every file is read to its end and delivered; with `--once`, the time without
+    progress. By default `SIDECAR_GRACE` minus 2 seconds if that variable is set, else 25 seconds."""

@@ -1,4 +1,4 @@
-"""Loads settings from their sources, with every problem at once."""
+"""Loads settings from their sources, and reports all problems at once."""
 
 from __future__ import annotations
 
@@ -35,12 +35,12 @@ _OPTIONS: Mapping[Key, str] = {
     ("pipelines", "default", "multiline"): "--multiline",
     ("sinks",): "--to",
 }
-"""The options that set something, by the setting."""
+"""Setting → the command line option that sets it."""
 
 
 @dataclass(frozen=True, slots=True)
 class CommandLine:
-    """What the command line says about settings."""
+    """The settings on the command line."""
 
     values: Mapping[str, Any] = field(default_factory=dict)
     """Settings that have an option, such as `--state-dir`."""
@@ -53,9 +53,9 @@ class CommandLine:
 
 
 def load(config: Path | None, environ: Mapping[str, str], command_line: CommandLine = CommandLine()) -> Settings:
-    """Return the settings of the command line, the variables and the file; an earlier source wins.
+    """Return the settings of the command line, the variables and the file; an earlier source takes precedence.
 
-    Raises `ConfigurationError` whose `problems` hold a sentence for each thing that is wrong.
+    Raise `ConfigurationError` with a sentence for each problem in `problems`.
     """
     problems: list[str] = []
     sources = _open_sources(command_line, environ, problems)
@@ -71,9 +71,9 @@ def from_command_line(
     paths: Sequence[str], to: Sequence[str], pipeline: Mapping[str, Any], environ: Mapping[str, str],
     command_line: CommandLine = CommandLine(),
 ) -> Settings:  # fmt: skip
-    """Return the settings of a run that needs no file: one pipeline named `default`, sinks named by their URLs.
+    """Return the settings of a run without a file: one pipeline named `default`, and sinks named by their URLs.
 
-    A sink's name in the state is its URL without secrets and query, so that the order of `--to` means nothing.
+    The name of a sink in the state is its URL without secrets and query, so the order of `--to` does not matter.
     """
     problems: list[str] = []
     sinks: dict[str, SinkSettings] = {}
@@ -109,7 +109,7 @@ def _describe_url(url: str, error: ConfigurationError | ValidationError, option:
 
 
 def _open_sources(command_line: CommandLine, environ: Mapping[str, str], problems: list[str]) -> list[SettingsSource]:
-    """Return the sources above the YAML file, in their order. What cannot be opened is left out and a problem."""
+    """Return the sources above the YAML file, in their order. Add a problem for each source that cannot be opened."""
     secrets, env_file = environ.get("SIDECAR_SECRETS_DIR"), command_line.env_file
     opening: list[Callable[[], SettingsSource] | None] = [
         lambda: OptionsSource(Settings, dict(command_line.values), _OPTIONS),

@@ -1,6 +1,6 @@
-"""Validation errors as sentences: the source, the place, the cause, and "did you mean".
+"""Turns validation errors into sentences: the source, the setting, the cause, and "did you mean".
 
-No value that could be a secret is part of a message.
+No message contains a value that could be a secret.
 """
 
 from __future__ import annotations
@@ -22,85 +22,86 @@ from sidecar.transform.registry import KINDS as TRANSFORMS
 
 _MESSAGES = {
     "missing": "is missing; add it",
-    "string_type": "has to be text",
+    "string_type": "must be text",
     "string_too_short": "is too short",
-    "string_pattern_mismatch": "has a form that is not allowed here",
-    "int_parsing": "has to be a whole number",
+    "string_pattern_mismatch": "has a form that this setting does not allow",
+    "int_parsing": "must be a whole number",
     "int_parsing_size": "is too large a number",
-    "int_type": "has to be a whole number",
-    "int_from_float": "has to be a whole number",
-    "float_parsing": "has to be a number",
-    "float_type": "has to be a number",
-    "finite_number": "has to be a finite number",
-    "bool_parsing": "has to be true or false",
-    "bool_type": "has to be true or false",
-    "dict_type": "has to be a mapping of names to values",
-    "model_type": "has to be a mapping of names to values",
-    "model_attributes_type": "has to be a name, or a mapping of names to values",
-    "tuple_type": "has to be a list",
-    "list_type": "has to be a list",
-    "path_type": "has to be the path of a file or directory",
+    "int_type": "must be a whole number",
+    "int_from_float": "must be a whole number",
+    "float_parsing": "must be a number",
+    "float_type": "must be a number",
+    "finite_number": "must be a finite number",
+    "bool_parsing": "must be true or false",
+    "bool_type": "must be true or false",
+    "dict_type": "must be a mapping of names to values",
+    "model_type": "must be a mapping of names to values",
+    "model_attributes_type": "must be a name, or a mapping of names to values",
+    "tuple_type": "must be a list",
+    "list_type": "must be a list",
+    "path_type": "must be the path of a file or directory",
     "too_short": "needs at least one entry",
-    "greater_than": "has to be greater than {gt}",
-    "greater_than_equal": "has to be at least {ge}",
-    "less_than": "has to be less than {lt}",
-    "less_than_equal": "has to be at most {le}",
-    "literal_error": "has to be {expected}",
-    "datetime_type": "has to be a time such as 2026-11-24T12:00:00Z",
-    "datetime_parsing": "has to be a time such as 2026-11-24T12:00:00Z",
-    "datetime_from_date_parsing": "has to be a time such as 2026-11-24T12:00:00Z",
+    "greater_than": "must be greater than {gt}",
+    "greater_than_equal": "must be at least {ge}",
+    "less_than": "must be less than {lt}",
+    "less_than_equal": "must be at most {le}",
+    "literal_error": "must be {expected}",
+    "datetime_type": "must be a time such as 2026-11-24T12:00:00Z",
+    "datetime_parsing": "must be a time such as 2026-11-24T12:00:00Z",
+    "datetime_from_date_parsing": "must be a time such as 2026-11-24T12:00:00Z",
     "timezone_aware": "needs a zone, as in 2026-11-24T12:00:00Z",
 }
-"""What to say for an error of the library, whose own words are never shown."""
+"""Kind of an error of the library → its cause in a message. The texts of the library are never shown."""
 
-_NAME_RULE = "is not a name; begin with a letter or digit and use no blanks"
+_NAME_RULE = "is not a valid name; begin with a letter or digit, and use no spaces"
 _TAGS = frozenset((*TRANSFORMS, "own", *PARSERS))
-"""After the index of a list entry, or after `content`, these only say which kind of thing it is."""
+"""Parts of an error's location that are not written by the user: they follow the index of a list entry or `content`.
+"""
 
 _OWN_KIND = "sidecar"
 _MAX_NAMES = 24
-"""A longer list of known names is not shown."""
+"""Maximum number of known names that a message lists."""
 
 Key = tuple[str | int, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class Origin:
-    """Where a value comes from."""
+    """The origin of a value."""
 
     place: str
-    """What a message begins with: file and line, `environment`, or an option."""
+    """Beginning of a message about the value: a file and line, `environment`, or an option."""
 
     name: str | None = None
-    """The name of the value in its source, None if that is the dotted path; empty if the place says it all."""
+    """Name of the value in its source; None if that is its dotted path, "" if `place` is enough."""
 
 
 class ValueSource(Protocol):
-    """A source of settings that knows where its values come from."""
+    """A source of settings that knows the origin of its values."""
 
     def depth(self, key: Key) -> int:
-        """Return how many parts of the key lead to something in this source."""
+        """Return the number of leading parts of the key that exist in this source."""
         ...
 
     def value(self, key: Key) -> Any:
-        """Return the value to which the key leads, None if this source has none."""
+        """Return the value of this key, None if this source has none."""
         ...
 
     def origin(self, key: Key) -> Origin:
-        """Return where the source has the value of this key."""
+        """Return the origin of the value of this key."""
         ...
 
     def secret_text(self, key: Key) -> str:
-        """Return the secrets at, above and below this key, of which no word may be shown."""
+        """Return the secrets at, above and below this key. A message must not contain any of their words."""
         ...
 
 
 def describe_errors(error: ValidationError, sources: Sequence[ValueSource], model: type[BaseModel]) -> list[str]:
-    """Return a sentence for each thing that is wrong. The sources are in order of precedence."""
+    """Return a sentence for each problem. The sources are in order of precedence."""
     sentences: dict[tuple[str, str], list[str]] = {}
     items = [(item, _resolve(item, sources)) for item in error.errors(include_url=False)]
     for item, key in items:
-        # A list whose entries are all wrong counts as empty, too.
+        # If all entries of a list are invalid, the library also reports that the list is empty.
         if item["type"] == "too_short" and any(
             len(other) > len(key) and other[: len(key)] == key for _, other in items
         ):
@@ -108,14 +109,14 @@ def describe_errors(error: ValidationError, sources: Sequence[ValueSource], mode
         origin = _find_source(key, sources).origin(key)
         cause = _describe(item, _known_names(item, key, sources, model))
         if any(_words(source.secret_text(key)) & _words(cause) for source in sources):
-            cause = "has a value that is not valid here; the value is a secret and is not shown"
+            cause = "has an invalid value, which is not shown because it is a secret"
         where = ".".join(map(str, key)) if origin.name is None else origin.name
         sentences.setdefault((origin.place, where), []).append(cause)
     return [_join(place, where, causes) for (place, where), causes in sentences.items()]
 
 
 def _find_source(key: Key, sources: Sequence[ValueSource]) -> ValueSource:
-    """Return the source whose value counts; for a value that is missing, the lowest one that could have it."""
+    """Return the source whose value takes precedence; for a missing value, the lowest source that could have it."""
     depths = [source.depth(key) for source in sources]
     deepest = max(depths)
     if deepest == len(key) and key:
@@ -124,7 +125,7 @@ def _find_source(key: Key, sources: Sequence[ValueSource]) -> ValueSource:
 
 
 def validation_error(problems: Iterable[tuple[Key, str]]) -> ValidationError:
-    """Return an error for validators to raise, with a sentence for each key."""
+    """Return an error that a validator can raise, with a sentence for each key."""
     return ValidationError.from_exception_data(
         "settings",
         [
@@ -135,7 +136,7 @@ def validation_error(problems: Iterable[tuple[Key, str]]) -> ValidationError:
 
 
 def as_validation_error(error: ConfigurationError) -> ValidationError:
-    """Return the error with the setting that it names as its place, for validators to raise."""
+    """Return the error in a form that a validator can raise, located at the setting that it names."""
     if isinstance(error.__cause__, ValidationError):
         return error.__cause__
     return validation_error(
@@ -157,8 +158,8 @@ def _without_place(error: ConfigurationError) -> str:
 
 
 def _join(place: str, where: str, causes: list[str]) -> str:
-    """Return one sentence for one value; alternatives of its type become one choice."""
-    begin = "has to be "
+    """Return one sentence for one value. Causes that name alternatives are joined by "or"."""
+    begin = "must be "
     unique = list(dict.fromkeys(causes))
     if len(unique) > 1 and all(cause.startswith(begin) for cause in unique):
         unique = [begin + " or ".join(cause.removeprefix(begin) for cause in unique)]
@@ -167,7 +168,7 @@ def _join(place: str, where: str, causes: list[str]) -> str:
 
 
 def _resolve(item: Any, sources: Sequence[ValueSource]) -> Key:
-    """Return the key of an error as the user wrote it, without the library's marks for alternatives and tags."""
+    """Return the key of an error as the user wrote it, without the parts that pydantic inserts for a union."""
     key: Key = ()
     before: str | int = ""
     for index, part in enumerate(item["loc"], 1):
@@ -184,7 +185,10 @@ def _resolve(item: Any, sources: Sequence[ValueSource]) -> Key:
 
 
 def _is_mapping(key: Key, sources: Sequence[ValueSource]) -> bool:
-    """Return whether a source has a mapping there, of which a name may be missing; the URL of a sink is one."""
+    """Return whether a source has a mapping at this key, so that a name in it may be missing.
+
+    The URL of a sink counts as a mapping.
+    """
     values = [source.value(key) for source in sources]
     is_url = len(key) == 2 and key[0] == "sinks" and any(isinstance(value, str) for value in values)
     return not key or is_url or any(isinstance(value, Mapping) for value in values)
@@ -197,7 +201,7 @@ def _describe(item: Any, known_names: set[str]) -> str:
     if kind == "extra_forbidden":
         name = str(item["loc"][-1])
         if name in TRANSFORMS and "transforms" in item["loc"]:
-            return "is a second transform in one item of the list; make it a separate item"
+            return "is a second transform in one item of the list; write it as a separate item"
         return f"is not a setting{suggest(name, known_names)}"
     if kind == "union_tag_invalid":
         known = [tag.strip(" '") for tag in str(context["expected_tags"]).split(",")]
@@ -210,7 +214,7 @@ def _describe(item: Any, known_names: set[str]) -> str:
         return _NAME_RULE
     if kind == "string_type" and item["loc"][-1:] == ("[key]",):
         return "is not text; put the name into quotes"
-    return _MESSAGES.get(kind, "is not valid here").format(**context)
+    return _MESSAGES.get(kind, "has an invalid value").format(**context)
 
 
 def _words(text: str) -> set[str]:
@@ -218,7 +222,7 @@ def _words(text: str) -> set[str]:
 
 
 def _known_names(item: Any, key: Key, sources: Sequence[ValueSource], model: type[BaseModel]) -> set[str]:
-    """Return the names that are known next to an unknown one; empty for any other error."""
+    """Return the valid names in the place of an unknown one; empty for any other error."""
     if item["type"] != "extra_forbidden":
         return set()
     if key[:1] == ("sinks",):
@@ -230,7 +234,7 @@ def _known_names(item: Any, key: Key, sources: Sequence[ValueSource], model: typ
 
 
 def _names_of_sink(key: Key, sources: Sequence[ValueSource]) -> set[str]:
-    """Return the settings of the sink of this name, with those that its type adds."""
+    """Return the names of the settings of this sink, including those of its type."""
     kinds = [source.value((*key, "type")) for source in sources]
     urls = [source.value((*key, "url")) or source.value(key) for source in sources]
     with suppress(ConfigurationError):

@@ -8,7 +8,7 @@ from pathlib import Path
 
 
 def default_state_directory(environ: Mapping[str, str]) -> Path:
-    """Return `/var/lib/sidecar` if it is or can be made writable, else the XDG state directory of the user."""
+    """Return `/var/lib/sidecar` if this user can write to it or create it, else the user's XDG state directory."""
     system = Path("/var/lib/sidecar")
     probe = system if system.exists() else system.parent
     if os.access(probe, os.W_OK | os.X_OK):
@@ -18,6 +18,6 @@ def default_state_directory(environ: Mapping[str, str]) -> Path:
 
 
 def find_state_directory(explicit: Path | None, environ: Mapping[str, str]) -> Path:
-    """Return the explicit directory, that of `SIDECAR_STATE_DIR`, or the default; read no configuration."""
-    named = environ.get("SIDECAR_STATE_DIR")
-    return explicit or (Path(named) if named else default_state_directory(environ))
+    """Return the explicit directory, that of `SIDECAR_STATE_DIR`, or the default, without reading a configuration."""
+    variable = environ.get("SIDECAR_STATE_DIR")
+    return explicit or (Path(variable) if variable else default_state_directory(environ))

@@ -61,18 +61,18 @@ class RuleTest(SettingsModel):
     """A test of a pipeline: lines and the documents that they become. `sidecar check` runs it."""
 
     name: str
-    """What it shows, in words."""
+    """Description of the test, which its failures show."""
 
     input: str | tuple[str, ...]
     """The text of a file, or its lines."""
 
     expect: Annotated[tuple[dict[str, Any], ...], BeforeValidator(_refuse_times)]
-    """A mapping for each document, in order, with the fields that it must have, nested or with dots; null for one
-    that it must not have. Other fields may be there."""
+    """A mapping for each document, in order, with the fields that the document must have, nested or with dots. The
+    value null means that the field must be absent. The document may have other fields."""
 
     now: AwareDatetime | None = None
-    """The time at which the lines are read, as in `2026-11-24T12:00:00Z`; by default the present. Needed if a
-    time is written without its year or its day."""
+    """The time at which the lines are read, such as `2026-11-24T12:00:00Z`; by default the current time. Needed if a
+    timestamp is written without its year or day."""
 
     def data(self) -> bytes:
         """Return the input as a UTF-8 file with a newline after the last line."""
@@ -88,7 +88,7 @@ class PipelineSettings(SettingsModel):
     directory."""
 
     exclude: Annotated[tuple[GlobPattern, ...], SHOWN, COMMAS] = ("*.gz",)
-    """Globs of file names or whole paths that are left out."""
+    """Globs of the file names or full paths that are not tailed."""
 
     read_from: Literal["beginning", "end"] = "beginning"
     """Where to start in files that exist when the sidecar first sees the pipeline. Later files are read from their
@@ -99,11 +99,11 @@ class PipelineSettings(SettingsModel):
 
     keep_links: LocalPath | None = None
     """Directory on the volume of the logs, in which the sidecar keeps a hard link to each file until it is delivered.
-    Then a deletion together with a crash loses nothing. It has to be writable."""
+    Then no line is lost if a file is deleted and the sidecar crashes. The directory must be writable."""
 
     max_line: Size = 1 << 20
-    """Bytes of the longest line. The head of a longer line is kept and tagged `truncated`. It also bounds an event of
-    several lines, which ends before the line that would exceed it."""
+    """Maximum bytes of a line. The beginning of a longer line is kept and tagged `truncated`. It also limits a
+    multiline event, which ends before the line that would exceed it."""
 
     multiline: Annotated[
         MultilineSettings | None, BeforeValidator(_expand_preset, json_schema_input_type=AnyMultiline)
@@ -123,12 +123,12 @@ class PipelineSettings(SettingsModel):
     counted as filtered."""
 
     encoding: Annotated[Encoding, SHOWN] = "utf-8"
-    """What the files are in: `utf-8`, `utf-16` (the mark at the beginning says the byte order), `utf-16le`,
+    """Encoding of the files: `utf-8`, `utf-16` (the BOM at the beginning gives the byte order), `utf-16le`,
     `utf-16be`, `latin-1`, `iso-8859-2`, `iso-8859-15`, `windows-1250` to `windows-1258`, `koi8-r`, `gbk`, `gb18030`,
     `big5`, `shift-jis`, `euc-jp`, `euc-kr`."""
 
     encoding_errors: Literal["replace", "backslashreplace", "strict"] = "replace"
-    """What happens to bytes that are invalid in this encoding. `strict` sends the line to the dead letters."""
+    """How bytes are handled that are invalid in this encoding. With `strict` the line becomes a dead letter."""
 
     parser: Annotated[tuple[AnyParser, ...], BeforeValidator(_as_list), Field(min_length=1)] = Field(
         default=("plain",), validate_default=True
@@ -136,15 +136,15 @@ class PipelineSettings(SettingsModel):
     """Parser by name or with options, or a list of parsers that are tried in order for each line."""
 
     max_fields: Annotated[int, Field(ge=1)] = 400
-    """Different field names that one record may have. Further fields go as JSON text into the field `flattened`, so
-    that one line cannot fill the mapping of an index."""
+    """Maximum number of distinct field names in a record. Further fields go as JSON text into the field `flattened`,
+    so that one line cannot fill the mapping of an index."""
 
     max_depth: Annotated[int, Field(ge=1, le=64)] | None = None
-    """Levels of objects that one record may have. Deeper objects go into `flattened`. By default the sink decides:
-    Elasticsearch rejects more than 20 levels, and the document goes to the dead letters."""
+    """Maximum number of nested levels in a record. Deeper objects go into `flattened`. By default the sink decides:
+    Elasticsearch rejects more than 20 levels, and the document becomes a dead letter."""
 
     timestamp: TimestampSettings = TimestampSettings()
-    """Where the time of an event is found and how it is written."""
+    """Field and format of the timestamp of an event."""
 
     transforms: Annotated[tuple[AnyTransform, ...], BeforeValidator(split_commas)] = ()
     """Changes to each record, in order: `kubernetes`, `{add: {name: value}}`, `{redact: [password]}`, `{rename: {old:
@@ -154,10 +154,10 @@ class PipelineSettings(SettingsModel):
     """Names of the sinks that get the lines. All sinks by default."""
 
     tests: tuple[RuleTest, ...] = ()
-    """Examples of lines with the documents that they become, which `sidecar check` tries."""
+    """Tests of this pipeline: lines and the documents that they must become. `sidecar check` runs them."""
 
     def effective_multiline(self) -> MultilineSettings | None:
-        """Return how lines are joined: as configured, or as a parser needs it."""
-        needed = (JOINING.get(parser.type) for parser in self.parser)
-        preset = next(filter(None, needed), None)
+        """Return how lines are joined: as configured, else by the preset that a parser implies, else None."""
+        implied = (JOINING.get(parser.type) for parser in self.parser)
+        preset = next(filter(None, implied), None)
         return MultilineSettings(preset=preset) if self.multiline is None and preset else self.multiline

@@ -10,32 +10,33 @@ _CHECK_INTERVAL_S = 1.0
 
 
 class ConfigFileWatch:
-    """Compares inode, time and size of a file, with links followed.
+    """Notices that the configuration file changed, by its inode, time and size. Links are followed.
 
-    Kubernetes replaces a ConfigMap by changing the link `..data` in the directory, an editor by writing or renaming.
+    Kubernetes replaces a ConfigMap by changing the link `..data` in its directory; an editor writes or renames a
+    file.
     """
 
     def __init__(self, file: Path | None, clock: Clock) -> None:
         self._file, self._clock = file, clock
-        self._known = self._last = self._stamp()
-        self._looked_at = clock.monotonic()
+        self._reported = self._last = self._stamp()
+        self._checked_at = clock.monotonic()
 
     def has_changed(self) -> bool:
-        """Return whether the file differs from the last one that was reported, and has been stable for a second."""
+        """Return whether the file changed since the last report, and has not changed again for a second."""
         now = self._clock.monotonic()
-        if self._file is None or now - self._looked_at < _CHECK_INTERVAL_S:
+        if self._file is None or now - self._checked_at < _CHECK_INTERVAL_S:
             return False
-        self._looked_at = now
+        self._checked_at = now
         stamp = self._stamp()
-        is_still, self._last = stamp == self._last, stamp
-        if stamp is None or stamp == self._known or not is_still:
+        is_stable, self._last = stamp == self._last, stamp
+        if stamp is None or stamp == self._reported or not is_stable:
             return False
-        self._known = stamp
+        self._reported = stamp
         return True
 
     def _stamp(self) -> tuple[int, int, int] | None:
         try:
-            found = self._file.stat() if self._file else None
+            status = self._file.stat() if self._file else None
         except OSError:
             return None
-        return (found.st_ino, found.st_mtime_ns, found.st_size) if found else None
+        return (status.st_ino, status.st_mtime_ns, status.st_size) if status else None

@@ -1,4 +1,4 @@
-"""Settings that are allowed and risky: `sidecar check` prints them, and each start logs them."""
+"""Finds settings that are allowed but risky. `sidecar check` prints them, and each start logs them."""
 
 from __future__ import annotations
 
@@ -20,14 +20,17 @@ _ADVICE = "chmod it to 0400, or set defaultMode: 0400 for a Secret of Kubernetes
 
 @dataclass(frozen=True, slots=True)
 class Risk:
-    """One thing that could be safer: the setting, and a sentence with what to do about it."""
+    """A risky setting."""
 
     at: str
+    """The name of the setting."""
+
     reason: str
+    """A sentence with the risk and what to do about it."""
 
 
 def find_risks(settings: Settings, config: Path | None) -> list[Risk]:
-    """Return what is risky in these settings, with the files that they name as they are now."""
+    """Return the risks of these settings, and of the files that they name."""
     found = [Risk(f"sinks.{name}", reason) for name, sink in settings.sinks.items() for reason in sink.warnings()]
     return [
         *found, *_risks_of_files(settings), *_risks_of_config(settings, config), *_risks_of_listener(settings.admin),
@@ -42,7 +45,10 @@ def _risks_of_files(settings: Settings) -> Iterator[Risk]:
 
 
 def _risks_of_config(settings: Settings, config: Path | None) -> Iterator[Risk]:
-    """Yield secrets in a file that others may read; those of the environment are not in it."""
+    """Yield the secrets in the configuration file if other users may read it.
+
+    Secrets of other sources are not in it.
+    """
     if config is None or not (reason := _explain_mode(config)):
         return
     with suppress(OSError, UnicodeError):
@@ -61,20 +67,23 @@ def _risks_of_listener(admin: AdminSettings) -> Iterator[Risk]:
     if admin.show_documents and not admin.token_file:
         yield Risk(
             "admin.show_documents",
-            "every client that reaches the listener can read refused documents; set admin.token_file and admin.tls",
+            "every client of the HTTP server can read rejected documents; set admin.token_file and admin.tls",
         )
 
 
 def _risks_of_state(directory: Path) -> Iterator[Risk]:
-    """Yield a directory that is open to all, unless it belongs to root: an emptyDir of Kubernetes does."""
+    """Yield the state directory if every user can write to it.
+
+    One of root is allowed, such as a Kubernetes emptyDir.
+    """
     with suppress(OSError):
-        found = directory.stat()
-        if found.st_uid and found.st_mode & stat.S_IWOTH and not found.st_mode & stat.S_ISVTX:
+        status = directory.stat()
+        if status.st_uid and status.st_mode & stat.S_IWOTH and not status.st_mode & stat.S_ISVTX:
             yield Risk("state_dir", f"every user can remove files from {directory}; chmod it to 0700")
 
 
 def _explain_mode(file: Path) -> str:
-    """Return which other users may read or change the file, "" if none may or it is not there."""
+    """Return which other users may read or change the file, "" if none may or the file does not exist."""
     try:
         mode = file.stat().st_mode
     except OSError:
@@ -85,7 +94,7 @@ def _explain_mode(file: Path) -> str:
 
 
 def _secret_files(value: Any, at: str) -> Iterator[tuple[str, Path]]:
-    """Yield files that hold a secret, by the setting that names them."""
+    """Yield the setting and the path of each file that holds a secret."""
     if isinstance(value, SettingsModel):
         for name, field in type(value).model_fields.items():
             inner = getattr(value, name)

@@ -25,7 +25,7 @@ def _parse_sink(value: object) -> object:
     if isinstance(value, SinkSettings):
         return value
     if not isinstance(value, str | dict) or (isinstance(value, str) and ":" not in value):
-        raise validation_error([((), "has to be a URL such as elasticsearch://host:9200/logs, or a mapping")])
+        raise validation_error([((), "must be a URL such as elasticsearch://host:9200/logs, or a mapping")])
     if problems := list(find_in_sink(value)):
         raise validation_error(problems)
     kind = value.get("type") if isinstance(value, dict) else None
@@ -65,8 +65,8 @@ class Settings(SettingsModel, BaseSettings):
     )
 
     state_dir: LocalPath | None = None
-    """Directory of checkpoints, dead letters and the byte balance. By default `/var/lib/sidecar` if that is writable,
-    else `log-sidecar` in the user's XDG state directory."""
+    """Directory for checkpoints, dead letters and the byte balance. By default `/var/lib/sidecar` if that is
+    writable, else `log-sidecar` in the user's XDG state directory."""
 
     log_level: Annotated[Literal["debug", "info", "warning", "error"], BeforeValidator(_normalize_log_level)] = "info"
     """The least severe level that the sidecar writes to its own log on stderr."""
@@ -75,10 +75,10 @@ class Settings(SettingsModel, BaseSettings):
     """HTTP server for metrics, probes and the status page."""
 
     metrics: MetricsSettings = MetricsSettings()
-    """Where the sidecar pushes its own metrics."""
+    """Receiver to which the sidecar pushes its own metrics."""
 
     limits: ResourceLimits = ResourceLimits()
-    """Bounds for memory, open files and deleted files."""
+    """Limits of memory, open files and deleted files."""
 
     dead_letters: DeadLetterSettings = DeadLetterSettings()
     """Documents that a sink rejected, which are kept in the state directory."""
@@ -106,7 +106,7 @@ class Settings(SettingsModel, BaseSettings):
 
     @classmethod
     def from_sources(cls, sources: tuple[PydanticBaseSettingsSource, ...]) -> Settings:
-        """Return the settings of these sources, of which an earlier one wins. Raises `ValidationError`."""
+        """Return the settings of these sources; an earlier one takes precedence. Raise `ValidationError`."""
         build: dict[str, Any] = {"_build_sources": (sources, {})}
         return cls(**build)
 
@@ -124,8 +124,8 @@ class Settings(SettingsModel, BaseSettings):
         for sink, names in pipelines.items():
             if self.sinks[sink].single_pipeline and len(names) > 1:
                 cause = (
-                    f": a {self.sinks[sink].type} sink takes the lines of one pipeline,"
-                    f" but {' and '.join(names)} use it; give each its own"
+                    f": a {self.sinks[sink].type} sink accepts the lines of one pipeline only,"
+                    f" but {' and '.join(names)} use it; configure a separate sink for each pipeline"
                 )
                 problems.append((("sinks", sink), cause))
         if problems:

@@ -1,4 +1,4 @@
-"""Refuses what a shell would replace and the sidecar does not: `${NAME}`, `$NAME/…` and `~/…`."""
+"""Rejects texts that a shell would expand and the sidecar does not: `${NAME}`, `$NAME/…` and `~/…`."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ _HOME = re.compile(r"(?:^|:///)~/")
 
 
 def find_shell_syntax(text: str) -> str:
-    """Return what is wrong with a text that a shell would change; empty if nothing is. No value is repeated."""
+    """Return the problem if a shell would expand the text, else "". The problem does not quote the text."""
     if found := _VARIABLE.search(text):
         name = f"${{{found[1]}}}" if found[1] else f"${found[2]}"
-        return f"contains {name}, which is not replaced; write the value, or use a SIDECAR_ variable"
-    return "begins with ~, which is not replaced; write the whole path" if _HOME.search(text) else ""
+        return f"contains {name}, which is not expanded; write the value, or use a SIDECAR_ variable"
+    return "begins with ~, which is not expanded; write the full path" if _HOME.search(text) else ""
 
 
 def find_in_sink(value: Any, key: Key = ()) -> Iterator[tuple[Key, str]]:
-    """Yield the key of each text of a sink that a shell would change, and what is wrong with it."""
+    """Yield the key and the problem of each text in a sink that a shell would expand."""
     if isinstance(value, Mapping):
         for name, child in value.items():
             yield from find_in_sink(child, (*key, str(name)))
@@ -36,7 +36,10 @@ def find_in_sink(value: Any, key: Key = ()) -> Iterator[tuple[Key, str]]:
 
 
 def _may_contain_anything(key: Key, value: str) -> bool:
-    """Return whether this is a secret; one that is nothing but a reference to a variable is a mistake, too."""
+    """Return whether this is a secret that may contain `$`.
+
+    One that is only a reference to a variable is a mistake.
+    """
     return key[-1:] in (("password",), ("api_key",)) and not _VARIABLE.fullmatch(value)
 
 

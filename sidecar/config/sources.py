@@ -1,8 +1,8 @@
-"""The sources of settings, each of which knows the true origin of its values.
+"""The sources of settings. Each source knows the origin of its values.
 
-`load` in `loader.py` puts them in their order: options of the command line, `--set`, environment, `--env-file`,
-directory of secrets, YAML file. What pydantic-settings lacks is here: stray variables, origins of values, and a sink
-in its short form that a higher source adds a setting to.
+`load` in `loader.py` sets their order: options of the command line, `--set`, environment, `--env-file`, directory of
+secrets, YAML file. This module adds to pydantic-settings: the detection of stray variables, the origins of values,
+and sinks in their short form to which a higher source adds a setting.
 """
 
 from __future__ import annotations
@@ -41,47 +41,47 @@ NON_SETTING_VARIABLES = frozenset(
 _KUBERNETES_SERVICE = re.compile(
     r"SIDECAR_((?!.*__)\w+_)?(SERVICE_(HOST|PORT(_\w+)?)|PORT(_\d+_(TCP|UDP|SCTP)\w*)?)", re.ASCII
 )
-"""What Kubernetes sets in every Pod for a Service whose name is, or begins with, sidecar."""
+"""Variables that Kubernetes sets in every Pod for a Service whose name is `sidecar` or begins with it."""
 
 UNKNOWN = "the configuration"
-"""The place of a value that no source has."""
+"""The beginning of a message about a value that no source has."""
 
 
 @dataclass(frozen=True, slots=True)
 class Variable:
-    """A text that sets something: a variable, an option or a file."""
+    """A setting as text: a variable, an option or a file."""
 
     name: str
     """The variable with its prefix, or the path given to `--set`."""
 
     value: str
-    """Its text."""
+    """The text."""
 
     place: str
-    """What a message begins with: `environment`, the line of a file, or the file."""
+    """Where the value comes from, as messages name it: `environment`, `--set`, a file, or a line of a file."""
 
 
 class SettingsSource(PydanticBaseSettingsSource):
-    """A source of pydantic-settings that knows where its values come from."""
+    """A source of pydantic-settings that knows the origin of its values."""
 
     data: dict[str, Any]
-    """What the source returned last."""
+    """The values that the source returned last."""
 
     def depth(self, key: Key) -> int:
-        """Return how many parts of the key lead to something in this source."""
+        """Return the number of leading parts of the key that exist in this source."""
         return len(list(self._walk(key))) - 1
 
     def value(self, key: Key) -> Any:
-        """Return the value to which the key leads, None if this source has none."""
+        """Return the value of this key, None if this source has none."""
         values = list(self._walk(key))
         return values[-1] if len(values) > len(key) else None
 
     def origin(self, key: Key) -> Origin:
-        """Return where the source has the value of this key."""
+        """Return the origin of the value of this key."""
         raise NotImplementedError
 
     def secret_text(self, key: Key) -> str:
-        """Return the secrets at, above and below this key, of which no word may be shown."""
+        """Return the secrets at, above and below this key. A message must not contain any of their words."""
         return ""
 
     def _walk(self, key: Key) -> Iterator[Any]:
@@ -114,7 +114,7 @@ class OptionsSource(SettingsSource, InitSettingsSource):
 class VariablesSource(SettingsSource, EnvSettingsSource):
     """Settings from texts, with a delimiter between the names of a path.
 
-    A value that is a JSON list or mapping is taken as such, any other is a text that the type of the setting reads.
+    A JSON list or mapping is decoded. Any other text is left to the type of the setting.
     """
 
     def __init__(
@@ -134,7 +134,7 @@ class VariablesSource(SettingsSource, EnvSettingsSource):
         return self.data
 
     def decode_complex_value(self, field_name: str, field: FieldInfo, value: Any) -> Any:
-        """Decode a JSON list or mapping; leave any other text to the type of the setting, and to its message."""
+        """Return a JSON list or mapping decoded, and any other text unchanged for the type of the setting."""
         if isinstance(value, str) and value[:1] in ("[", "{"):
             try:
                 return json.loads(value)
@@ -154,7 +154,7 @@ class VariablesSource(SettingsSource, EnvSettingsSource):
                 yield f"{variable.place}: {variable.name} is not a setting{suggest(stray, names)}"
 
     def origin(self, key: Key) -> Origin:
-        """Return the variable that holds the value, with the path inside of its JSON."""
+        """Return the variable with the value, and the path inside its JSON."""
         names = [str(part) for part in key]
         for length in range(len(names), 0, -1):
             if variable := self._find(names[:length]):
@@ -168,7 +168,7 @@ class VariablesSource(SettingsSource, EnvSettingsSource):
         return Origin(UNKNOWN)
 
     def secret_text(self, key: Key) -> str:
-        """Return the secrets at, above and below this key, of which no word may be shown."""
+        """Return the secrets at, above and below this key. A message must not contain any of their words."""
         if not self._is_secret:
             return ""
         path = f"{self._join(map(str, key))}{self.env_nested_delimiter}"
@@ -179,13 +179,13 @@ class VariablesSource(SettingsSource, EnvSettingsSource):
         return self._apply_case_sensitive(self.env_prefix + (self.env_nested_delimiter or "").join(names))
 
     def _find(self, names: list[str]) -> Variable | None:
-        """Return the variable of this path, also under the full name that its short form was given."""
+        """Return the variable of this path, even if its short form was replaced by the full name."""
         key = _short_form_key(tuple(names))
         short, full = self._join(names), self._join([*names, key])
         return self.variables.get(short) or (self.variables.get(full) if key else None)
 
     def _normalize(self, name: str, names: Mapping[str, Variable]) -> str:
-        """Return the full name for a short form (`SINKS__OUT`) that has others below it (`SINKS__OUT__PASSWORD`)."""
+        """Return the full name of a short form (`SINKS__OUT`) that has others below it (`SINKS__OUT__PASSWORD`)."""
         delimiter = self.env_nested_delimiter or ""
         parts = tuple(name.removeprefix(self._apply_case_sensitive(self.env_prefix)).split(delimiter))
         is_parent = any(other.startswith(f"{name}{delimiter}") for other in names)
@@ -203,7 +203,9 @@ class SetOptionSource(VariablesSource):
             name, equals, value = assignment.partition("=")
             if not equals or not all(name.split(".")):
                 raise ConfigurationError(
-                    "is not of the form NAME=VALUE", location="--set", hint="write it as --set limits.memory=32MiB"
+                    "is not of the form NAME=VALUE",
+                    location="--set",
+                    hint="write for example --set limits.memory=32MiB",
                 )
             variables.append(Variable(name, value, "--set"))
         super().__init__(settings, variables, prefix="", delimiter=".", case_sensitive=True)
@@ -218,10 +220,10 @@ class EnvironmentSource(VariablesSource):
 
 
 class EnvFileSource(VariablesSource):
-    """Settings of a file with lines `SIDECAR_NAME=VALUE`. Variables without the prefix are left to others."""
+    """Settings of a file with lines `SIDECAR_NAME=VALUE`. Variables without the prefix are ignored."""
 
     def __init__(self, settings: type[BaseSettings], file: Path) -> None:
-        text = _read_text(file, "name another file with --env-file")
+        text = _read_text(file, "pass another file with --env-file")
         lines = {}
         for binding in parse_stream(StringIO(text)):
             line = binding.original.line + _leading_lines(binding.original.string)
@@ -237,10 +239,11 @@ class EnvFileSource(VariablesSource):
 
 
 class SecretsSource(VariablesSource):
-    """Settings of a directory with one file for each, named as the variable without its prefix.
+    """Settings of a directory with one file per setting. The name of a file is that of the variable without its
+    prefix.
 
-    Kubernetes mounts a Secret so: the files are links to `..data/NAME`, and `..data` is a link to a directory that
-    changes. Names that begin with a dot and directories are not settings.
+    Kubernetes mounts a Secret like this: the files are links to `..data/NAME`, and `..data` is a link to a directory
+    that changes. Directories and names that begin with a dot are ignored.
     """
 
     def __init__(self, settings: type[BaseSettings], directory: Path) -> None:
@@ -249,7 +252,7 @@ class SecretsSource(VariablesSource):
         except OSError as error:
             raise ConfigurationError(
                 f"the directory {directory} cannot be read ({error.strerror})",
-                location="environment: SIDECAR_SECRETS_DIR", hint="name the directory where the Secret is mounted",
+                location="environment: SIDECAR_SECRETS_DIR", hint="set it to the directory of the mounted Secret",
             ) from None  # fmt: skip
         hint = "let the user of the sidecar read it, or unset SIDECAR_SECRETS_DIR"
         variables = (Variable(file.name, _read_text(file, hint).strip(), str(file)) for file in files)
@@ -257,7 +260,7 @@ class SecretsSource(VariablesSource):
         super().__init__(settings, present, prefix="", is_secret=True)
 
     def strays(self) -> Iterator[str]:
-        """Yield a sentence for each file that is not named as a setting."""
+        """Yield a sentence for each file whose name is not a setting."""
         known = self.settings_cls.model_fields
         for variable in self.variables.values():
             root = variable.name.lower().partition("__")[0]
@@ -278,12 +281,12 @@ class YamlSource(SettingsSource, InitSettingsSource):
         return self.data
 
     def origin(self, key: Key) -> Origin:
-        """Return the file with the line of the key."""
+        """Return the file and the line of the key."""
         return Origin(f"{self._file.path}:{self._file.line_of(key)}" if key else str(self._file.path))
 
 
 def _get_child(value: Any, part: str | int) -> Any:
-    """Return the value of a key or an index. Raises `LookupError` or `TypeError`, also for a text."""
+    """Return the value of a key or an index. Raise `LookupError` or `TypeError`, even if the value is a text."""
     if isinstance(value, str):
         raise TypeError(part)
     return value[part]
@@ -301,7 +304,7 @@ def _is_setting(variable: Variable) -> bool:
 
 
 def _short_form_key(path: Key) -> str:
-    """Return the key that a text at this path abbreviates; empty if the text is the value itself."""
+    """Return the key for which a text at this path is the short form; "" if a text there is an ordinary value."""
     match path:
         case ("sinks", _):
             return "url"
@@ -311,7 +314,7 @@ def _short_form_key(path: Key) -> str:
 
 
 def _open_short_forms(data: dict[str, Any], above: Mapping[str, Any], path: Key = ()) -> None:
-    """Write short forms in full where a higher source has settings for the same sink or multiline."""
+    """Expand short forms in `data` if a higher source has settings for the same sink or `multiline`."""
     for name, value in data.items():
         higher, key = above.get(name), (*path, name)
         if not isinstance(higher, Mapping):

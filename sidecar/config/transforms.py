@@ -1,4 +1,4 @@
-"""The transforms that a pipeline may use, as a type."""
+"""The type of an item in the list `transforms` of a pipeline."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def _expand_name(value: object) -> object:
 
 
 _ALONE = BeforeValidator(_expand_name, json_schema_input_type=str | dict[str, object])
-"""Accepts the name of the transform without options."""
+"""Also accepts the name of the transform alone, without options."""
 
 
 AnyTransform = Annotated[

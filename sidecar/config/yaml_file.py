@@ -1,4 +1,4 @@
-"""Reads a YAML file strictly, and remembers the line of each key."""
+"""Reads a YAML file strictly, and records the line of each key."""
 
 from __future__ import annotations
 
@@ -19,19 +19,19 @@ Key = tuple[str | int, ...]
 
 @dataclass(frozen=True, slots=True)
 class YamlFile:
-    """The content of a YAML file: its mapping, the line of each key, and what is wrong with the file."""
+    """The content of a YAML file: its mapping, the line of each key, and its problem if it has one."""
 
     path: Path
     """The file."""
 
     data: dict[str, Any] = field(default_factory=dict)
-    """The mapping in it, empty if the file is wrong."""
+    """The mapping in the file; empty if the file cannot be used."""
 
     lines: dict[Key, int] = field(default_factory=dict)
     """Line numbers, from 1, by key."""
 
     problem: str = ""
-    """A sentence with the place in the file; empty if the file can be used."""
+    """Why the file cannot be used, with the file and line; "" if it can."""
 
     def line_of(self, key: Key) -> int:
         """Return the line of the key, or of the nearest key above it."""
@@ -41,26 +41,26 @@ class YamlFile:
 
 
 def read_yaml_file(path: Path) -> YamlFile:
-    """Return the mapping in a YAML file. A problem is part of the result and never quotes a value."""
+    """Return the content of a YAML file, or the problem with it. The problem never quotes a value."""
     try:
         loader = _Loader(path.read_text(encoding="utf-8"))
         node = loader.get_single_node()
         data = None if node is None else loader.construct_document(node)
     except OSError as error:
-        return YamlFile(path, problem=f"{path}: cannot be read ({error.strerror}); name another file with --config")
+        return YamlFile(path, problem=f"{path}: cannot be read ({error.strerror}); pass another file with --config")
     except UnicodeDecodeError:
         return YamlFile(path, problem=f"{path}: is not UTF-8 text; save it as UTF-8")
     except (yaml.YAMLError, ValueError, AttributeError, RecursionError) as error:
         return YamlFile(path, problem=_describe(path, error))
     if data is not None and not isinstance(data, dict):
-        return YamlFile(path, problem=f"{path}: has to be a mapping of names to values, such as `sinks:`")
+        return YamlFile(path, problem=f"{path}: must be a mapping of names to values, such as `sinks:`")
     lines: dict[Key, int] = {}
     _record_lines(node, (), lines, set())
     return YamlFile(path, {str(name): value for name, value in (data or {}).items()}, lines)
 
 
 class _Loader(yaml.SafeLoader):
-    """Safe YAML that refuses a key written twice; a character may be written as two escapes, as in JSON."""
+    """A safe YAML loader that rejects repeated keys, and accepts a character written as two escapes, as in JSON."""
 
     def construct_scalar(self, node: yaml.ScalarNode | yaml.MappingNode) -> Any:
         value = super().construct_scalar(node)
@@ -72,7 +72,7 @@ def _join_surrogates(pair: re.Match[str]) -> str:
 
 
 class _KeyProblem(yaml.constructor.ConstructorError):
-    """A key that the sidecar refuses, in the sidecar's own words."""
+    """An error about a key. The sidecar wrote its text, so the text may be shown, unlike the messages of PyYAML."""
 
 
 def _construct_mapping(loader: _Loader, node: yaml.MappingNode) -> dict[Any, Any]:
@@ -84,7 +84,7 @@ def _construct_mapping(loader: _Loader, node: yaml.MappingNode) -> dict[Any, Any
         if not isinstance(key, Hashable):
             raise _KeyProblem(None, None, "a list or mapping cannot be a key", key_node.start_mark)
         if key in seen:
-            raise _KeyProblem(None, None, f'the key "{key}" is there twice; remove one', key_node.start_mark)
+            raise _KeyProblem(None, None, f'the key "{key}" occurs twice; remove one', key_node.start_mark)
         seen.add(key)
     return loader.construct_mapping(node, deep=True)
 
@@ -93,7 +93,10 @@ _Loader.add_constructor(yaml.resolver.BaseResolver.DEFAULT_MAPPING_TAG, _constru
 
 
 def _record_lines(node: yaml.Node | None, key: Key, lines: dict[Key, int], seen: set[int]) -> None:
-    """Record the line of every key below the node. Each node counts once, since aliases can repeat it without end."""
+    """Record the line of every key below the node.
+
+    Each node is visited once, because aliases can repeat it forever.
+    """
     if id(node) in seen:
         return
     seen.add(id(node))
@@ -116,8 +119,8 @@ _PROBLEMS = (
     ("found a tab", "a tab is used for the indentation; use spaces"),
     ("found character '", f"a text begins with a character that YAML reserves, such as % or @; {_QUOTE}"),
     ("expected alphabetic or numeric character", f"a text begins with * or &, which YAML reserves; {_QUOTE}"),
-    ("found undefined alias", f"a text begins with *, which refers to an anchor that is not there; {_QUOTE}"),
-    ("found duplicate anchor", "the same anchor (&) is there twice; rename one"),
+    ("found undefined alias", f"a text begins with *, which refers to an anchor that does not exist; {_QUOTE}"),
+    ("found duplicate anchor", "the same anchor (&) occurs twice; rename one"),
     ("could not determine a constructor", f"a text begins with !, which YAML reserves for types; {_QUOTE}"),
     ("could not find expected ':'", "a line is not of the form `name: value`; check the colon and the indentation"),
     (r"expected ',' or '\]'", "a list that begins with [ has no comma or no closing ]"),
@@ -129,7 +132,7 @@ _PROBLEMS = (
     ("found unexpected document separator", "a quote is not closed before the line with ---"),
     ("found unknown escape character", "a backslash in double quotes begins an escape; use single quotes"),
     ("expected escape sequence", "a backslash in double quotes begins an escape; use single quotes"),
-    ("but found another document", "there is more than one document; keep what is above the line with ---"),
+    ("but found another document", "the file has more than one document; keep only the part above the line with ---"),
     ("sequence entries are not allowed", "a list begins in the line of its name; write the - on the next line"),
 )
 
@@ -137,17 +140,17 @@ _UNKNOWN_PROBLEM = "this is not valid YAML; check indentation, quotes and bracke
 
 
 def _describe(path: Path, error: Exception) -> str:
-    """Return what is wrong with the text, and on which line. What the library quotes may be a password."""
+    """Return the problem and its line. The message of the library is not used, because it may quote a password."""
     if isinstance(error, yaml.MarkedYAMLError):
         text = f"{error.problem} {error.context}"
         known = (sentence for pattern, sentence in _PROBLEMS if re.search(pattern, text))
         cause = error.problem if isinstance(error, _KeyProblem) else next(known, _UNKNOWN_PROBLEM)
-        # What is never closed is found at the end of the file, and has to be mended where it begins.
+        # A missing end is detected at the end of the file, and has to be added where the text begins.
         is_unclosed = "no closing" in str(cause) or "not closed" in str(cause)
         mark = (error.context_mark if is_unclosed else None) or error.problem_mark or error.context_mark
         return f"{path}:{mark.line + 1}: {cause}" if mark else f"{path}: {cause}"
     if isinstance(error, yaml.reader.ReaderError):
-        return f"{path}: holds a character that YAML does not allow (U+{error.character:04X}); remove it"
+        return f"{path}: contains a character that YAML does not allow (U+{error.character:04X}); remove it"
     if isinstance(error, RecursionError):
-        return f"{path}: is nested too deeply; at most a few hundred levels are possible"
-    return f"{path}: holds a date or number that does not exist; put it into quotes"
+        return f"{path}: is nested too deeply; use at most a few hundred levels"
+    return f"{path}: contains a date or number that does not exist; put it into quotes"

@@ -54,7 +54,7 @@ def test_a_good_one_is_good(configuration: Configuration) -> None:
         ("sqlite:///", "sqlit:///", 'no sink has URLs that begin with "sqlit:"; did you mean "sqlite"?'),
         ('paths: ["/var/log/app/*.log"]', 'paths: ["/a"], parser: jsn', '"jsn" is not known; did you mean "json"?'),
         ('paths: ["/var/log/app/*.log"]', 'paths: ["/a"], max_line: lots', "max_line is wrong: not a size"),
-        ('paths: ["/var/log/app/*.log"]', 'paths: ["/a"], keep_empty: 7', "keep_empty has to be true or false"),
+        ('paths: ["/var/log/app/*.log"]', 'paths: ["/a"], keep_empty: 7', "keep_empty must be true or false"),
         ('paths: ["/var/log/app/*.log"]', "paths: []", "paths needs at least one entry"),
         (
             'paths: ["/var/log/app/*.log"]',
@@ -82,7 +82,7 @@ def test_a_good_one_is_good(configuration: Configuration) -> None:
         (
             "state_dir: {folder}/state",
             "state_dir: a\nstate_dir: b",
-            '3: the key "state_dir" is there twice; remove one',
+            '3: the key "state_dir" occurs twice; remove one',
         ),
         ("state_dir: {folder}/state", "state_dir: [", "no closing ]"),
     ],
@@ -118,7 +118,7 @@ def test_the_environment_wins_over_the_file(configuration: Configuration) -> Non
 def test_a_file_sink_takes_the_lines_of_one_pipeline(configuration: Configuration) -> None:
     text = GOOD.replace("sqlite:///", "file:///").replace('*.log"]}', '*.log"]}}, b: {{paths: [/b]}')
     (problem,) = configuration.problems(text)
-    assert "sinks.out: a file sink takes the lines of one pipeline, but app and b use it" in problem
+    assert "sinks.out: a file sink accepts the lines of one pipeline only, but app and b use it" in problem
 
 
 @pytest.mark.parametrize(

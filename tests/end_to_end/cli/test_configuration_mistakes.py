@@ -25,7 +25,7 @@ def written(sink: str = SINK, paths: str = PATHS, more: str = "") -> str:
 MISTAKES = [
     # The file.
     ("", "1: sinks is missing; add it"),
-    ("- a\n", " has to be a mapping of names to values"),
+    ("- a\n", " must be a mapping of names to values"),
     (written(paths="[*.log]"), "5: a text begins with * or &, which YAML reserves; put the text into quotes"),
     (written(sink="stdout:"), "2: a colon is not expected here; check the indentation, or put the text into quotes"),
     (written(more="    parser: {type: grok, pattern: %{IP:a}}"), "6: a text begins with a character that YAML"),
@@ -33,9 +33,12 @@ MISTAKES = [
     (written(paths="[/a"), "5: a list that begins with [ has no comma or no closing ]"),
     (written(paths='["/a]'), "5: a quote is not closed"),
     (written(sink="!secret out"), "2: a text begins with !, which YAML reserves for types; put the text into quotes"),
-    (written(more="sinks: {}\n"), '6: the key "sinks" is there twice; remove one'),
-    (written(more="---\na: 1\n"), "6: there is more than one document; keep what is above the line with ---"),
-    (written(sink="!!timestamp 2026-13-45"), " holds a date or number that does not exist"),
+    (written(more="sinks: {}\n"), '6: the key "sinks" occurs twice; remove one'),
+    (
+        written(more="---\na: 1\n"),
+        "6: the file has more than one document; keep only the part above the line with ---",
+    ),
+    (written(sink="!!timestamp 2026-13-45"), " contains a date or number that does not exist"),
     # Names of settings.
     (written(more="    parsr: json"), '6: pipelines.app.parsr is not a setting; did you mean "parser"?'),
     (written(more="limts: {memory: 1MiB}"), '6: limts is not a setting; did you mean "limits"?'),
@@ -56,26 +59,26 @@ MISTAKES = [
     (
         written(more="    transforms: [{drop_fields: [a], rename: {b: c}}]"),
         "6: pipelines.app.transforms.0.drop_fields is a second transform in one item of the list; "
-        "make it a separate item",
+        "write it as a separate item",
     ),
     # What a shell would replace.
     (
         written(sink='"elasticsearch://${ES_HOST}/logs"'),
-        "2: sinks.out contains ${ES_HOST}, which is not replaced; wr",
+        "2: sinks.out contains ${ES_HOST}, which is not expanded; wr",
     ),
     (
         written(sink='{type: elasticsearch, hosts: h, username: u, password: "${ES_PASSWORD:-x}"}'),
-        "2: sinks.out.password contains ${ES_PASSWORD}, which is not replaced; write the value, or use a SIDECAR_",
+        "2: sinks.out.password contains ${ES_PASSWORD}, which is not expanded; write the value, or use a SIDECAR_",
     ),
-    (written(paths='["~/logs/*.log"]'), "5: pipelines.app.paths.0 begins with ~, which is not replaced; write the w"),
-    (written(paths='["$HOME/*.log"]'), "5: pipelines.app.paths.0 contains $HOME, which is not replaced; write the "),
+    (written(paths='["~/logs/*.log"]'), "5: pipelines.app.paths.0 begins with ~, which is not expanded; write the f"),
+    (written(paths='["$HOME/*.log"]'), "5: pipelines.app.paths.0 contains $HOME, which is not expanded; write the "),
     (
         written(sink='"sqlite:///~/logs.db"'),
-        "2: sinks.out begins with ~, which is not replaced; write the whole path",
+        "2: sinks.out begins with ~, which is not expanded; write the full path",
     ),
     # Sinks.
-    (written(sink="5"), "2: sinks.out has to be a URL such as elasticsearch://host:9200/logs, or a mapping"),
-    (written(sink="localhost"), "2: sinks.out has to be a URL such as elasticsearch://host:9200/logs, or a mapping"),
+    (written(sink="5"), "2: sinks.out must be a URL such as elasticsearch://host:9200/logs, or a mapping"),
+    (written(sink="localhost"), "2: sinks.out must be a URL such as elasticsearch://host:9200/logs, or a mapping"),
     (written(sink="{hosts: h}"), "2: sinks.out: needs a `type` or a `url`; types are elasticsearch, file, mongodb,"),
     (written(sink="{type: kafka}"), '2: sinks.out.type: there is no sink "kafka"; known are elasticsearch, file,'),
     (written(sink='"kafka://h/logs"'), '2: sinks.out: no sink has URLs that begin with "kafka:"; known are'),
@@ -96,13 +99,13 @@ MISTAKES = [
     (written(sink="{type: sqlite}"), "2: sinks.out.path is missing; add it"),
     (
         written(sink="{type: sqlite, path: /a, batch_records: lots}"),
-        "2: sinks.out.batch_records has to be a whole nu",
+        "2: sinks.out.batch_records must be a whole nu",
     ),
     ("sinks: {}\npipelines: {app: {paths: [/a]}}", "1: sinks is empty; name at least one"),
     # Values.
     (written(paths="[]"), "5: pipelines.app.paths needs at least one entry"),
     (written(more="    parser: jsn"), '6: pipelines.app.parser is wrong: "jsn" is not known; did you mean "json"?'),
-    (written(more="    parser: 5"), "6: pipelines.app.parser has to be a name, or a mapping of names to values"),
+    (written(more="    parser: 5"), "6: pipelines.app.parser must be a name, or a mapping of names to values"),
     (written(more="    parser: {pattern: a}"), "6: pipelines.app.parser needs a `type`"),
     (
         written(more="    max_line: lots"),
@@ -123,8 +126,8 @@ MISTAKES = [
     (written(more="    multiline: jva"), "6: pipelines.app.multiline is wrong: unknown preset 'jva'; use one of"),
     (written(more="    transforms: kubernets"), 'unknown transform "kubernets"; did you mean "kubernetes"?'),
     (written(more="    sinks: [oot]"), '6: pipelines.app.sinks: there is no sink "oot"; did you mean "out"?'),
-    (written(more="    tests: [{name: a, input: 5, expect: []}]"), "tests.0.input has to be text or a list"),
-    (written(more="log_level: loud"), "6: log_level has to be 'debug', 'info', 'warning' or 'error'"),
+    (written(more="    tests: [{name: a, input: 5, expect: []}]"), "tests.0.input must be text or a list"),
+    (written(more="log_level: loud"), "6: log_level must be 'debug', 'info', 'warning' or 'error'"),
     (written(more="admin: {listen: 99999}"), "6: admin.listen is wrong: not an address; write it as 127.0.0.1:9600"),
     (written(more="drain: {timeout: 25 sec}"), "6: drain.timeout is wrong: not a duration; write it as 500ms, 5s"),
 ]
@@ -153,7 +156,7 @@ def test_a_mistake_is_one_sentence_of_plain_words(
             ["/a.log", "--to", "elasticsearch://h/l?compres=1"],
             '--to: compres is not a setting; did you mean "compress',
         ),
-        (["/a.log", "--to", "elasticsearch://${H}/l"], "--to: contains ${H}, which is not replaced"),
+        (["/a.log", "--to", "elasticsearch://${H}/l"], "--to: contains ${H}, which is not expanded"),
         (
             ["/a.log", "--to", "stdout:", "--parser", "jsn"],
             '--parser: is wrong: "jsn" is not known; did',
@@ -164,7 +167,7 @@ def test_a_mistake_is_one_sentence_of_plain_words(
         ),
         (
             ["--config", "/no/such.yaml"],
-            "/no/such.yaml: cannot be read (No such file or directory); name another file",
+            "/no/such.yaml: cannot be read (No such file or directory); pass another file",
         ),
     ],
 )
