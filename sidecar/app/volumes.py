@@ -19,8 +19,8 @@ _STATE = ""
 class VolumeReadings:
     """The last reading of each volume.
 
-    statvfs(2) on a network volume hangs while its server is unreachable. So the thread that scans a pipeline reads its
-    volume, which would hang anyway; the status uses the last readings and never hangs.
+    statvfs(2) on a network volume hangs while its server is unreachable. So the thread that scans a pipeline reads
+    its volume, which would hang anyway; the status uses the last readings and never hangs.
     """
 
     def __init__(self, state_dir: Path, clock: Clock) -> None:
