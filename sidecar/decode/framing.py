@@ -1,8 +1,8 @@
 """Splits a chunk into lines, in one pass if no line needs special treatment.
 
-Boundaries depend only on the bytes of the file, never on where a chunk begins. NUL bytes at the beginning of a line
-and a carriage return at its end do not belong to it. An empty line is skipped. A line longer than `max_line` keeps
-its beginning. If events have several lines, the chunk says where each event begins.
+Boundaries depend only on the bytes of the file, never on where a chunk begins. A carriage return at the end of a line
+does not belong to it, and neither does a byte order mark at the beginning of the file. An empty line is skipped. A
+line longer than `max_line` keeps its beginning. If events have several lines, the chunk says where each event begins.
 """
 
 from __future__ import annotations
@@ -94,7 +94,8 @@ class Framer(msgspec.Struct, frozen=True):
         return LineBatch(chunk, len(texts), texts, [chunk.offset + start for start in event_starts], is_uniform=False)
 
     def _is_plain(self, chunk: Chunk) -> bool:
-        return self._has_no_notes(chunk) and b"\0" not in chunk.data and b"\r" not in chunk.data
+        has_bom = UTF_8.bom_length(chunk.data, chunk.offset)
+        return self._has_no_notes(chunk) and not has_bom and b"\0" not in chunk.data and b"\r" not in chunk.data
 
     def _has_no_notes(self, chunk: Chunk) -> bool:
         return not (
@@ -161,13 +162,8 @@ class _LineByLineFramer(msgspec.Struct):
                     self._note(count_before, "log.continuation", "true")
 
     def _add(self, start: int, raw: bytes, end: int) -> None:
-        line = raw
-        if raw.startswith(b"\0") and (nul_bytes := self.charset.count_nul_bytes(raw, start)):
-            line = raw[nul_bytes:]
-            self.skipped.append(SkippedRange(start, start + nul_bytes, "nul"))
-            start += nul_bytes
         truncated = self.chunk.truncated_bytes if end == self.chunk.end else 0
-        line, cut_bytes = self._shorten(line, start, truncated)
+        line, cut_bytes = self._shorten(raw, start, truncated)
         if not cut_bytes:
             line = self.charset.strip_return(line)
         if start == 0:

@@ -7,6 +7,7 @@ offset.
 
 from __future__ import annotations
 
+import codecs
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -105,12 +106,19 @@ class Charset:
                 return end  # some of the counted bytes are parts of other characters
         return start
 
-    def find_last_line_end(self, data: bytes, start: int, offset: int) -> int:
-        """Return the index after the last line end from `start` on; 0 if there is none."""
-        line_end = data.rfind(self.newline, start)
+    def find_last_line_end(self, data: bytes, start: int, offset: int, end: int | None = None) -> int:
+        """Return the index after the last line end between `start` and `end`; 0 if there is none."""
+        line_end = data.rfind(self.newline, start, end)
         while line_end >= 0 and (offset + line_end) % self.width:
             line_end = data.rfind(self.newline, start, line_end + 1)
         return line_end + self.width if line_end >= 0 else 0
+
+    def find_nul(self, data: bytes, start: int, offset: int) -> int:
+        """Return the index of the first NUL character from `start` on; -1 if there is none."""
+        nul = data.find(bytes(self.width), start)
+        while nul >= 0 and (offset + nul) % self.width:
+            nul = data.find(bytes(self.width), nul + 1)
+        return nul
 
     def count_nul_bytes(self, data: bytes, offset: int) -> int:
         """Return how many bytes of NUL characters `data` begins with."""
@@ -153,13 +161,32 @@ class Charset:
     def _return(self) -> bytes:
         return self._encode("\r")
 
+    def bom_length(self, data: bytes, offset: int) -> int:
+        """Return the length of the byte order mark that `data` begins with. It is one only where a file begins."""
+        if offset:
+            return 0
+        if self.width > 1:
+            return _UTF16_UNIT_BYTES if data[:_UTF16_UNIT_BYTES] in _BOMS else 0
+        return len(codecs.BOM_UTF8) if self.name == "utf-8" and data.startswith(codecs.BOM_UTF8) else 0
+
     def strip_bom(self, line: bytes, offset: int) -> bytes:
-        """Return a line without the BOM at the beginning of a file in UTF-16."""
-        return (
-            line[_UTF16_UNIT_BYTES:]
-            if offset == 0 and self.width == _UTF16_UNIT_BYTES and line[:_UTF16_UNIT_BYTES] in _BOMS
-            else line
-        )
+        """Return a line without the byte order mark at the beginning of a file."""
+        return line[self.bom_length(line, offset) :]
+
+    def contradicts_bom(self, head: bytes) -> bool:
+        """Return whether a file begins with the byte order mark of UTF-16, and this is another encoding."""
+        return self.width == 1 and head[:_UTF16_UNIT_BYTES] in _BOMS
+
+    def count_partial_bytes(self, data: bytes, offset: int) -> int:
+        """Return how many bytes at the end of `data` are the beginning of a character that is not complete.
+
+        Where `data` does not begin with a line, its last 64 bytes are enough.
+        """
+        # The bytes below 0x30 are whole characters in each encoding with bytes as code units.
+        start = -offset % self.width if self.width > 1 else max(map(data.rfind, range(0x30))) + 1
+        decoder = codecs.getincrementaldecoder(self.name)("replace")
+        decoder.decode(data[start:])
+        return len(decoder.getstate()[0])
 
     def decode(self, line: bytes, offset: int, errors: str = "strict") -> str:
         """Return the text. Raise `UnicodeDecodeError` if `errors` is "strict" and the bytes are invalid.
@@ -195,7 +222,10 @@ class Charset:
     def split_events(self, grouping: LineGrouping, data: bytes, offset: int, *, closed: bool = False) -> Grouped:
         """Return the whole events of `data`, which consists of whole lines and begins with an event."""
         if self.name == "utf-8":
-            return grouping.split_events(data, closed=closed)
+            bom = self.bom_length(data, offset)
+            return (
+                _split_after_bom(grouping, data, bom, closed) if bom else grouping.split_events(data, closed=closed)
+            )
         lines = self.split_lines(data, offset)
         starts = list(accumulate(map(len, lines), initial=0))
         texts = [self._as_utf8(line, offset + start) for line, start in zip(lines, starts, strict=False)]
@@ -211,6 +241,12 @@ class Charset:
     def _encode(self, text: str) -> bytes:
         """Return the bytes; little-endian while the byte order is unknown."""
         return text.encode("utf-16-le" if self.needs_bom else self.name)
+
+
+def _split_after_bom(grouping: LineGrouping, data: bytes, bom: int, closed: bool) -> Grouped:
+    events = grouping.split_events(data[bom:], closed=closed)
+    starts = [0, *(bom + start for start in events.starts[1:])]
+    return _EventBounds(starts, bom + events.complete_bytes, events.split) if events.complete_bytes else events
 
 
 UTF_8 = Charset()

@@ -70,7 +70,7 @@ class FinishedFiles:
         """The one whose whole content the packed file `name` holds."""
         if name.endswith(".gz"):
             for done in (*self._done.values(), *self._deleted):
-                if is_copy(done.known, source, name) and not source.holds(done.read + 1):
+                if is_copy(done.known, source, name) and not source.has_content_after(done.read):
                     return done.known
         return None
 

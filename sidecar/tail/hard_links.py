@@ -14,7 +14,8 @@ from pathlib import Path
 
 from sidecar.lib.roots import Roots, enter_directory
 from sidecar.model.file import Generation
-from sidecar.tail.source import PlainFile, Source, open_source
+from sidecar.tail.plain_file import PlainFile
+from sidecar.tail.source import Source, open_source
 from sidecar.tail.tracked_file import FileLocation
 
 

@@ -2,6 +2,11 @@
 
 Each read is one `pread` that begins before the position and compares the bytes there with what was there
 when the position was reached; so nothing can change between the check and the read.
+
+NUL bytes are decided here and nowhere else. At the beginning of a line they are a hole, which is a chunk without
+data; no other chunk holds one, so an event never continues over a hole. Within a line they are text. Either way they
+count only once they have been seen for a moment, because NFS may show a hole before the bytes that belong there.
+NUL bytes at the end of a file are not even part of its size.
 """
 
 from __future__ import annotations
@@ -33,6 +38,13 @@ MAX_RECORDS = 1 << 20
 _MIN_WANT = 4096
 """Bytes to ask for at least where lines are so short that a chunk has as many as it may."""
 
+NUL_GRACE_S = 1.0
+"""NUL bytes before other bytes count when they have been seen for so long. NFS writes the pages of a file in any
+order."""
+
+PARTIAL_GRACE_S = 60.0
+"""A file that ends within a character is cut before it, unless nothing has been added to the file for so long."""
+
 
 class TimedGrouping(LineGrouping, Protocol):
     """Which lines are one event; see the decode room."""
@@ -42,22 +54,34 @@ class TimedGrouping(LineGrouping, Protocol):
 
 
 class _ReadPart(NamedTuple):
-    """What was read for one chunk: the overlap, and from `begin` on the bytes after it.
-
-    `bound`: the chunk ends there at the latest, and `at_cut` because a cut is there. `is_largest`: no more is read
-    than this to see the end of a line or event.
-    """
+    """What was read for one chunk: the overlap, and from `begin` on the bytes after it."""
 
     raw: bytes
     begin: int
     bound: int
+    """Offset where the chunk ends at the latest."""
+
     at_cut: bool
+    """Whether the last line or event ends there in any case: at a cut, or before a hole."""
+
     is_largest: bool
+    """Whether no more is read than this to see the end of a line or event."""
+
     max_records: int
+    due: float | None = None
+    """When the bytes after `bound` count, if they are too new now."""
 
     def is_complete(self, cursor: Cursor) -> bool:
         """Return whether nothing follows before `bound`."""
         return cursor.offset + len(self.raw) - self.begin >= self.bound
+
+
+class _Gap(NamedTuple):
+    """NUL bytes that end a chunk. `end`: the index of the line that they begin, or that they are in."""
+
+    end: int
+    is_hole: bool
+    due: float | None
 
 
 class Reader:
@@ -92,18 +116,19 @@ class Reader:
         life = cursor.life
         cursor.searching, cursor.due = False, None
         stop = life.next_cut(cursor.offset)
-        bound = life.size if stop is None else min(stop, life.size)
-        at_cut = stop is not None and stop <= life.size
         charset = self._look(cursor)
-        if not (at_cut or life.closing):
-            bound = charset.align(bound, 0)
+        size = self._readable_size(cursor)
+        bound = size if stop is None else min(stop, size)
+        at_cut = stop is not None and stop <= size
         want = self._want
         while cursor.offset < bound:
             want = min(want + (cursor.offset + want) % charset.width, bound - cursor.offset)
             raw, begin = self._checked(cursor, want)
-            if raw.startswith(b"\0", begin) and charset.count_nul_bytes(raw[begin:], cursor.offset):
-                return self._hole(cursor, bound)
             part = _ReadPart(raw, begin, bound, at_cut, want >= self._most, max_records)
+            if gap := self._find_gap(cursor, part):
+                if gap.end == begin:
+                    return self._hole(cursor, bound, gap.due)
+                part = _end_at_gap(cursor, part, gap)
             if head := self._over_long_head(cursor, part):
                 return self._over_long(cursor, head, bound, at_cut)
             chunk = self._cut_part(cursor, part)
@@ -112,12 +137,39 @@ class Reader:
             want = min(want * 4, self._most)
         return None
 
+    def _readable_size(self, cursor: Cursor) -> int:
+        """Return the size of the file in whole code units, or in bytes if it is over."""
+        file, charset = cursor.life, self._in(cursor)
+        if charset.width > 1 and file.size % charset.width and file.pread(1, file.size) == b"\0":
+            return file.size + 1  # the size ends with the last byte that is not NUL, a character may end with one
+        return file.size if file.closing else charset.align(file.size, 0)
+
+    def _find_gap(self, cursor: Cursor, part: _ReadPart) -> _Gap | None:
+        """Return the first hole at the beginning of a line, or the first line with NUL bytes that are too new."""
+        charset, raw, begin = self._in(cursor), part.raw, part.begin
+        at = cursor.offset - begin
+        nul = charset.find_nul(raw, begin, at)
+        while nul >= 0:
+            line = charset.find_last_line_end(raw, begin, at, nul) or begin
+            due = self._due_of_nul(cursor, at + nul)
+            if nul == line or due is not None:
+                return _Gap(line, nul == line, due)
+            line_end = charset.find_line_end(raw, nul, at)
+            nul = charset.find_nul(raw, line_end, at) if line_end else -1
+        return None
+
+    def _due_of_nul(self, cursor: Cursor, offset: int) -> float | None:
+        """Return when a NUL byte counts; None if it does."""
+        appeared = None if cursor.life.packed else cursor.life.appeared(offset)
+        due = appeared + NUL_GRACE_S if appeared is not None else 0.0
+        return due if due > self._clock.monotonic() else None
+
     def _cut_part(self, cursor: Cursor, part: _ReadPart) -> Chunk | None:
         """Return the chunk that these bytes begin with, None if they do not show its end yet."""
         charset, raw, begin = self._in(cursor), part.raw, part.begin
         end = charset.find_last_line_end(raw, begin, cursor.offset - begin)
         if not end:
-            return self._unterminated(cursor, raw[begin:], part.at_cut) if part.is_complete(cursor) else None
+            return self._unterminated(cursor, part) if part.is_complete(cursor) else None
         if self._grouping is not None:
             return self._of_events(cursor, self._grouping, part, end - begin)
         last = end
@@ -170,7 +222,11 @@ class Reader:
             return self._with_events(cursor, data[: found.complete_bytes], found, part.max_records)
         if not part.is_complete(cursor):
             return None
+        if part.due is not None:
+            cursor.due = part.due
+            return None
         if at_cut or cursor.life.closing:
+            data = data if at_cut else data[:newline] + self._drop_partial_character(cursor, data[newline:])
             end = len(data)
         elif self._clock.monotonic() >= (due := cursor.life.grown_at + grouping.timeout_s):
             end = newline
@@ -195,8 +251,7 @@ class Reader:
             self._want = min(self._chunk, 2 * self._want)
         return replace(self._made(cursor, data, closed=closed), event_starts=starts, split_events=split)
 
-    @staticmethod
-    def _checked(cursor: Cursor, want: int) -> tuple[bytes, int]:
+    def _checked(self, cursor: Cursor, want: int) -> tuple[bytes, int]:
         """What was read, and where in it the bytes begin that are asked for: copies are made of lines only."""
         back = min(OVERLAP_BYTES, cursor.offset)
         raw = cursor.life.pread(back + want, cursor.offset - back)
@@ -205,6 +260,8 @@ class Reader:
         cursor.check(raw[:back])
         cursor.before = raw[:back]
         cursor.life.check_head(cursor.offset, raw[back : back + FINGERPRINT_BYTES])
+        if cursor.offset == 0 and self._charset.contradicts_bom(raw):
+            raise OSError(errno.EILSEQ, "it begins with the byte order mark of UTF-16; set `encoding: utf-16`")
         return raw, back
 
     def _made(self, cursor: Cursor, data: bytes, *, closed: bool = False, end: int = 0, cut_bytes: int = 0) -> Chunk:
@@ -217,10 +274,23 @@ class Reader:
             life.generation, cursor.offset, data, end, closed, continued, cut_bytes, encoding=charset.name
         )  # fmt: skip
 
-    def _unterminated(self, cursor: Cursor, data: bytes, at_cut: bool) -> Chunk | None:
-        if not at_cut and not (cursor.life.closing and cursor.life.cut(cursor.offset, cursor.offset + len(data))):
-            return None
+    def _unterminated(self, cursor: Cursor, part: _ReadPart) -> Chunk | None:
+        data = part.raw[part.begin :]
+        if not part.at_cut:
+            data = self._drop_partial_character(cursor, data)
+            if not (data and cursor.life.closing and cursor.life.cut(cursor.offset, cursor.offset + len(data))):
+                return None
         return self._made(cursor, data, closed=True)
+
+    def _drop_partial_character(self, cursor: Cursor, data: bytes) -> bytes:
+        """Return the end of the file without a character that is not complete yet; the next run reads it whole."""
+        if not self._may_complete_character(cursor):
+            return data
+        return data[: len(data) - self._in(cursor).count_partial_bytes(data, cursor.offset)]
+
+    def _may_complete_character(self, cursor: Cursor) -> bool:
+        file = cursor.life
+        return file.closing and not file.over and self._clock.now() - file.modified < PARTIAL_GRACE_S
 
     def _over_long(self, cursor: Cursor, data: bytes, bound: int, at_cut: bool) -> Chunk | None:
         """The head of a line that is longer than `max_line`, once its end is known. Needs no more memory."""
@@ -243,20 +313,32 @@ class Reader:
             # Half a code unit at the end of a file that is over.
             cursor.scanned_tail = (cursor.scanned_tail + cursor.life.pread(bound - end, end))[-OVERLAP_BYTES:]
             end = cursor.scanned = bound
+        if not at_cut and self._may_complete_character(cursor):
+            tail = cursor.scanned_tail
+            partial = charset.count_partial_bytes(tail, end - len(tail))
+            partial = min(partial, end - cursor.offset - len(head))
+            end, cursor.scanned_tail = end - partial, tail[: len(tail) - partial]
         if not at_cut and not (cursor.life.closing and cursor.life.cut(cursor.offset, end)):
             return None
         return self._made(cursor, head, closed=True, end=end, cut_bytes=end - cursor.offset - len(head))
 
-    def _hole(self, cursor: Cursor, bound: int) -> Chunk | None:
-        """Passes NUL bytes at the beginning of a line in constant memory, as soon as something follows them."""
-        if cursor.scanned < cursor.offset:
+    def _hole(self, cursor: Cursor, bound: int, due: float | None) -> Chunk | None:
+        """Return the NUL bytes at the beginning of a line as a chunk without data, in constant memory.
+
+        None while nothing follows them, and until they count: then they are searched again.
+        """
+        if due is not None:
+            cursor.due = due
+            return None
+        if cursor.scanned <= cursor.offset:
             cursor.scanned, cursor.scanned_tail = cursor.offset, cursor.before or b""
         charset = self._in(cursor)
-        found = self._scan(cursor, bound, lambda piece: _after_hole(piece, cursor.scanned, charset))
+        is_passed = self._scan(cursor, bound, lambda piece: _after_hole(piece, cursor.scanned, charset))
         self._still_begins(cursor, b"\0")
-        if found or (cursor.life.closing and not cursor.searching):
-            return self._made(cursor, b"", end=cursor.scanned)
-        return None
+        if is_passed and (due := self._due_of_nul(cursor, cursor.scanned - 1)) is not None:
+            cursor.due, cursor.scanned = due, cursor.offset
+            return None
+        return self._made(cursor, b"", end=cursor.scanned) if is_passed else None
 
     def _scan(self, cursor: Cursor, bound: int, passed: Callable[[bytes], int]) -> bool:
         """Move `scanned` on until `passed` says how many bytes of a piece belong to what is passed (0: all of it).
@@ -304,6 +386,12 @@ def _unexpected_end(life: TrackedFile, needed: int) -> Exception:
     if life.status().size < needed:
         return Truncated()
     return OSError(errno.EIO, "the file ends before its size")
+
+
+def _end_at_gap(cursor: Cursor, part: _ReadPart, gap: _Gap) -> _ReadPart:
+    """Return the bytes before a gap. A hole ends the event before it, a line that is too new does not."""
+    bound, at_cut = cursor.offset + gap.end - part.begin, gap.is_hole
+    return part._replace(raw=part.raw[: gap.end], bound=bound, at_cut=at_cut, due=None if at_cut else gap.due)
 
 
 def _after_hole(piece: bytes, at: int, charset: Charset) -> int:

@@ -300,8 +300,9 @@ class TrackedFile:
         if chunk.offset >= FINGERPRINT_BYTES or chunk.end <= len(self._head):
             return
         with self._turn:
-            known = len(self._head)
-            if chunk.offset <= known < min(FINGERPRINT_BYTES, chunk.offset + len(chunk.data)):
-                head = (self._head[: chunk.offset] + chunk.data)[:FINGERPRINT_BYTES]
+            # A chunk without data is a hole. Bytes after it are about to be sent, so it is not filled any more.
+            known, data = len(self._head), chunk.data or bytes(min(FINGERPRINT_BYTES, chunk.end - chunk.offset))
+            if chunk.offset <= known < min(FINGERPRINT_BYTES, chunk.offset + len(data)):
+                head = (self._head[: chunk.offset] + data)[:FINGERPRINT_BYTES]
                 self._ledger.extend(self.generation.id, Fingerprint.from_head(head))
                 self._head = head

@@ -498,7 +498,7 @@ class FileTracker:
         source, known = opened.open, done.known
         if not continues_file(known, source):
             self._finished.drop(key)  # another file has the inode now
-        elif not source.holds(done.read + 1) and self._listeners.keys() <= known.checkpoints.keys():
+        elif not source.has_content_after(done.read) and self._listeners.keys() <= known.checkpoints.keys():
             done.size, done.modified = sighting.size, sighting.modified
         else:
             self._ledger.mark_unfinished(known.generation.id)

@@ -16,7 +16,8 @@ import pytest
 
 from sidecar.app.watcher import WatchedPipeline, Watchers
 from sidecar.lib.roots import open_directory
-from sidecar.tail.source import MAX_COMPRESSION, Postponed, ScanAllowance, Source, open_source
+from sidecar.tail.plain_file import MAX_COMPRESSION
+from sidecar.tail.source import Postponed, ScanAllowance, Source, open_source
 from sidecar.telemetry.events import CopyTaken, FileRefused
 from sidecar.watch.directory_walk import DirectoryWalk
 from sidecar.watch.scanner import FileScanner

@@ -17,7 +17,8 @@ from sidecar.model.file import FileId, Generation
 from sidecar.model.fingerprint import Fingerprint
 from sidecar.state.database import open_database
 from sidecar.state.ledger import Ledger
-from sidecar.tail.source import MAX_COMPRESSION, open_source
+from sidecar.tail.plain_file import MAX_COMPRESSION
+from sidecar.tail.source import open_source
 from tests.support.processes import ended, eventually, running, sidecar
 
 GIANT = (1 << 63) - 1
@@ -104,10 +105,16 @@ def test_the_real_size_leaves_out_an_implausible_hole_and_nothing_else(tmp_path:
     path = volume / "app.log"
     path.write_bytes(b"x" * 4096)
     assert _real_size(path) == 4096
-    os.truncate(path, 1 << 20)
-    assert _real_size(path) == 1 << 20, "space that an application reserves may be written soon"
-    os.truncate(path, 1 << 40)
-    assert _real_size(path) <= MAX_COMPRESSION * 4096
+    _write_at(path, 1 << 20)
+    assert _real_size(path) == (1 << 20) + 1, "space that an application reserves may be written soon"
+    _write_at(path, 1 << 40)
+    assert _real_size(path) <= 3 * MAX_COMPRESSION * 4096
+
+
+def _write_at(path: Path, offset: int) -> None:
+    with path.open("r+b") as file:
+        file.seek(offset)
+        file.write(b"x")
 
 
 def _real_size(path: Path) -> int:

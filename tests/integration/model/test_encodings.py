@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Any
 
@@ -46,18 +47,23 @@ def test_a_death_at_any_moment_loses_no_line_and_no_byte_order(
     world.check_balance()
 
 
-def test_a_file_whose_last_character_is_half_there_ends_and_goes_on(tmp_path: Path) -> None:
+@pytest.mark.parametrize(("age", "pieces"), [(3600.0, ["tw�", "�"]), (0.0, ["tw", "o"])])
+def test_a_file_whose_last_character_is_half_there_ends_and_goes_on(
+    tmp_path: Path, age: float, pieces: list[str]
+) -> None:
+    """The character is complete in the next run if the application may still be writing it, and broken otherwise."""
     world = World(tmp_path, pipeline={"encoding": "utf-16"})
     data = MARKED["utf-16-le"] + "one\ntwo\nthree\n".encode("utf-16-le")
     world.write(data[:15])
     world.live(1)
     assert [message for _, message in world.stored("sink")] == ["one"]
+    os.utime(world.path(), (0, world.clock.now() - age))
     world.drain()
     world.write(data[15:])
     world.start()
     world.settle()
     messages = [message for _, message in world.stored("sink")]
-    assert messages == ["one", "tw�", "three"]
+    assert messages == ["one", *pieces, "three"]
     world.check_balance()
 
 

@@ -508,3 +508,58 @@ def test_a_hole_of_nul_bytes_after_a_truncation_under_a_writer_that_does_not_app
         world.settle()
     assert world.messages() == expected(OLD, NEW)
     assert world.balance()["sink"] == {"stored": len(OLD + NEW), "skipped:nul": len(OLD)}
+
+
+def write_at(world: World, offset: int, data: bytes) -> None:
+    with world.path().open("r+b") as file:
+        file.seek(offset)
+        file.write(data)
+    world.touched()
+
+
+def test_a_file_that_begins_with_nul_bytes_comes_once_also_after_restarts(tmp_path: Path) -> None:
+    world = World(tmp_path)
+    world.write(bytes(3000) + OLD)
+    world.live(3)
+    world.restart()
+    world.live(3)
+    world.drain()
+    world.start()
+    world.write(NEW)
+    world.settle()
+    assert world.messages() == expected(OLD, NEW)
+    assert world.balance()["sink"] == {"stored": len(OLD + NEW), "skipped:nul": 3000}
+
+
+def test_reserved_space_is_filled_in_several_runs_and_trimmed_at_the_end(tmp_path: Path) -> None:
+    world = World(tmp_path)
+    world.write(bytes(1 << 20))
+    lines = [f"line {number}\n".encode() for number in range(60)]
+    written = 0
+    for number, line in enumerate(lines):
+        write_at(world, written, line)
+        written += len(line)
+        if number % 10 == 5:
+            world.live(1)
+        if number in (20, 40):
+            world.drain()
+            world.start()
+        if number == 50:
+            world.restart()
+    world.live(2)
+    os.truncate(world.path(), written)
+    world.touched()
+    world.settle()
+    assert world.messages() == expected(b"".join(lines))
+    assert world.balance()["sink"] == {"stored": written}
+    assert not [event for event in world.said if "Lost" in type(event).__name__]
+
+
+def test_a_hole_that_is_filled_a_moment_later_is_read(tmp_path: Path) -> None:
+    world = World(tmp_path)
+    world.write(OLD + bytes(len(NEW)) + b"the last\n")
+    world.live(0.5)
+    write_at(world, len(OLD), NEW)
+    world.settle()
+    assert world.messages() == expected(OLD, NEW, b"the last\n")
+    assert world.balance()["sink"] == {"stored": len(OLD + NEW) + 9}

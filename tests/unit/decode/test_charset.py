@@ -46,10 +46,7 @@ def test_every_line_is_where_its_bytes_are(lines: list[bytes], encoding: str) ->
     charset = lookup(encoding)
     data = joined(lines, charset)
     found = Framer(keep_empty=True, charset=charset).frame(Chunk(GENERATION, 0, data, len(data)))
-    nul, wanted = b"\0" * charset.width, byte_lines(data, charset)
-    # NUL bytes at the beginning of a line are skipped.
-    starts = [at + charset.count_nul_bytes(line, at) if line.startswith(nul) else at for at, line in wanted]
-    assert list(found.starts) == starts
+    assert list(found.starts) == [at for at, _ in byte_lines(data, charset)]
     assert not any("\n" in text for text in found.texts)
 
 
@@ -66,13 +63,36 @@ def test_every_event_begins_and_ends_with_a_line(lines: list[bytes], encoding: s
         events = charset.split_events(rule, data, 0, closed=closed)
         assert {*events.starts, events.complete_bytes} <= {*begins, len(data)}
     assert events.complete_bytes == len(data), "a closed event is whole"
-    if b"\0" not in data:
-        chunk = Chunk(GENERATION, 0, data, len(data), event_starts=list(events.starts), encoding=charset.name)
-        found = Framer(keep_empty=True, charset=charset).frame(chunk)
-        assert list(found.starts) == list(events.starts)
-        for text, start, end in zip(found.texts, events.starts, [*events.starts, len(data)][1:], strict=True):
-            blank = charset.normalize_newlines(data[start:end], start)
-            assert text.count("\n") == blank.count(charset.newline)
+    chunk = Chunk(GENERATION, 0, data, len(data), event_starts=list(events.starts), encoding=charset.name)
+    found = Framer(keep_empty=True, charset=charset).frame(chunk)
+    assert list(found.starts) == list(events.starts)
+    for text, start, end in zip(found.texts, events.starts, [*events.starts, len(data)][1:], strict=True):
+        blank = charset.normalize_newlines(data[start:end], start)
+        assert text.count("\n") == blank.count(charset.newline)
+
+
+@settings(max_examples=300, deadline=None)
+@given(text=st.text(max_size=100), encoding=ENCODINGS, end=st.integers(0, 8))
+def test_a_text_that_is_cut_within_a_character_is_whole_without_the_part(text: str, encoding: str, end: int) -> None:
+    charset = lookup(encoding)
+    data = text.encode(charset.name, "ignore")
+    cut = data[: max(0, len(data) - end)]
+    for tail in (cut, cut[-64:]):
+        partial = charset.count_partial_bytes(tail, len(cut) - len(tail))
+        assert (
+            text.encode(charset.name, "ignore")
+            .decode(charset.name)
+            .startswith(cut[: len(cut) - partial].decode(charset.name))
+        )
+        assert partial <= 3
+    assert charset.count_partial_bytes(data, 0) == 0
+
+
+def test_the_byte_order_mark_is_no_part_of_an_event() -> None:
+    data = b"\xef\xbb\xbfS one\n two\nS three\n"
+    events = lookup("utf-8").split_events(START, data, 0, closed=True)
+    assert (list(events.starts), events.complete_bytes) == ([0, 14], len(data))
+    assert lookup("utf-8").split_events(START, data[:9], 0).complete_bytes == 0
 
 
 @settings(max_examples=300, deadline=None)

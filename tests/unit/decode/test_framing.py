@@ -36,11 +36,14 @@ def test_the_carriage_return_of_a_windows_line_end_is_not_part_of_the_line() -> 
     assert framed(b"a\r\nb\r\n").texts == ["a", "b"]
 
 
-def test_nul_bytes_before_a_line_are_a_hole_and_inside_it_are_data() -> None:
-    lines = framed(b"\0\0a\nb\0c\n")
-    assert lines.texts == ["a", "b\0c"]
-    assert lines.starts == [2, 4]
-    assert [(gap.start, gap.end, gap.reason) for gap in lines.skipped] == [(0, 2, "nul")]
+def test_nul_bytes_within_a_line_are_text() -> None:
+    assert framed(b"a\nb\0c\n").texts == ["a", "b\0c"]
+
+
+def test_a_byte_order_mark_is_stripped_where_the_file_begins_and_nowhere_else() -> None:
+    assert framed(b"\xef\xbb\xbfa\n\xef\xbb\xbfb\n").texts == ["a", "\ufeffb"]
+    assert framed(b"\xef\xbb\xbfb\n", 10).texts == ["\ufeffb"]
+    assert framed(b"\xef\xbb\xbf\n").texts == []
 
 
 def test_one_invalid_byte_is_replaced_and_spoils_only_its_own_line() -> None:

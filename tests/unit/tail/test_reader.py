@@ -1,19 +1,25 @@
 """Chunks of whole lines from a real file, and nothing that changed under our hands."""
 
 import os
+import time
 from pathlib import Path
 
 import pytest
 
+from sidecar.decode.framing import Framer
+from sidecar.decode.multiline import make_grouper
+from sidecar.lib.charset import lookup
+from sidecar.lib.clock import Clock, SystemClock
 from sidecar.model.checkpoint import Checkpoint
 from sidecar.model.file import Generation
 from sidecar.model.fingerprint import NO_TAIL, Fingerprint, OverlapDigest
 from sidecar.model.lines import Chunk
 from sidecar.tail.cursor import Cursor
 from sidecar.tail.open_files import OpenFileLimiter
-from sidecar.tail.reader import CHUNK, Reader
-from sidecar.tail.source import open_source
+from sidecar.tail.reader import CHUNK, NUL_GRACE_S, PARTIAL_GRACE_S, Reader
+from sidecar.tail.source import open_source, read_head
 from sidecar.tail.tracked_file import FileLocation, TrackedFile, Truncated
+from sidecar.testing import ManualClock
 
 
 class Notebook:
@@ -39,23 +45,30 @@ class File:
         path.write_bytes(content)
         self.notebook = Notebook()
         place = FileLocation(str(path.parent), str(path))
+        source = open_source(place.root, place.name)
         self.life = TrackedFile(
-            Generation(1, "app", str(path), 0.0), open_source(place.root, place.name), place, content[:1024], cuts,
-            self.notebook, OpenFileLimiter(16),
+            Generation(1, "app", str(path), 0.0), source, place, read_head(source), cuts, self.notebook,
+            OpenFileLimiter(16),
         )  # fmt: skip
         self.life.size = len(content)
 
     def append(self, data: bytes) -> None:
         with self.path.open("ab") as file:
             file.write(data)
-        self.life.size += len(data)
+        self.life.size = self.life.status().size
 
     def cursor(self) -> Cursor:
         return Cursor(self.life, Checkpoint(0, NO_TAIL))
 
 
-def next_chunk(cursor: Cursor, max_line: int = 1 << 20, chunk: int = CHUNK) -> Chunk | None:
-    found = Reader(max_line, chunk).next_chunk(cursor)
+def next_chunk(
+    cursor: Cursor, max_line: int = 1 << 20, chunk: int = CHUNK, clock: Clock | None = None, multiline: str = "",
+    encoding: str = "utf-8",
+) -> Chunk | None:  # fmt: skip
+    """Return the next chunk. `multiline`: the pattern of the first line of an event."""
+    groups = make_grouper(None, {"start": multiline}, timeout_s=2.0, max_lines=100, max_bytes=max_line)
+    reader = Reader(max_line, chunk, groups if multiline else None, clock, lookup(encoding))
+    found = reader.next_chunk(cursor)
     if found:
         cursor.took(found)
     return found
@@ -182,3 +195,145 @@ def test_a_rewound_cursor_reads_the_same_lines_again(tmp_path: Path) -> None:
     first = next_chunk(cursor)
     cursor.rewind()
     assert next_chunk(cursor) == first
+
+
+def test_a_hole_between_two_lines_ends_the_chunk_before_it_and_the_event(tmp_path: Path) -> None:
+    content = b"S one\n more\n" + bytes(100) + b" not one\nS two\n"
+    for multiline in ("", "^S"):
+        cursor = File(tmp_path / "a.log", content).cursor()
+        chunks = [next_chunk(cursor, multiline=multiline) for _ in range(3)]
+        assert [(part.offset, part.data) for part in chunks if part][:2] == [(0, content[:12]), (12, b"")]
+        assert chunks[2] is not None
+        assert chunks[2].offset == 112
+        assert chunks[2].continuation is (multiline != "")
+
+
+def test_where_an_event_ends_does_not_depend_on_the_chunk_in_which_a_hole_is(tmp_path: Path) -> None:
+    content = b"S one\n" + b" more and more\n" * 3 + bytes(70) + b" other\n" * 12 + bytes(3) + b"S two\nS three\n"
+
+    def records(chunk: int) -> list[tuple[int, str]]:
+        file, found = File(tmp_path / "a.log", content), list[tuple[int, str]]()
+        cursor, file.life.closing = file.cursor(), True
+        while part := next_chunk(cursor, max_line=60, chunk=chunk, multiline="^S"):
+            lines = Framer(60).frame(part)
+            found += zip(lines.starts, lines.texts, strict=True)
+        assert cursor.offset == len(content)
+        return found
+
+    wanted = records(1 << 17)
+    assert all(records(chunk) == wanted for chunk in range(1, 130))
+
+
+@pytest.mark.parametrize("multiline", ["", "^[a-z]"])
+@pytest.mark.parametrize("hole", [slice(4, 8), slice(6, 12), slice(4, 18)])
+def test_a_hole_that_is_filled_a_moment_later_is_not_lost(tmp_path: Path, hole: slice, multiline: str) -> None:
+    clock, filled = ManualClock(100.0), b"one\ntwo\nthree\nfour\nfive\n"
+    content = bytearray(filled)
+    content[hole] = bytes(hole.stop - hole.start)
+    file = File(tmp_path / "a.log", bytes(content))
+    file.life.grew(clock.monotonic())
+    cursor, read = file.cursor(), b""
+    while part := next_chunk(cursor, clock=clock, multiline=multiline):
+        read += part.data
+    assert read == b"one\n" or multiline
+    assert cursor.due is not None
+    file.path.write_bytes(filled)
+    clock.advance(NUL_GRACE_S)
+    file.life.closing = True
+    while part := next_chunk(cursor, clock=clock, multiline=multiline):
+        read += part.data
+    assert read == filled
+
+
+def test_a_hole_that_stays_is_passed_after_a_moment_also_at_the_end_of_a_run(tmp_path: Path) -> None:
+    clock, file = ManualClock(100.0), File(tmp_path / "a.log", b"one\n" + bytes(4) + b"three\nfo\0ur\n")
+    file.life.grew(clock.monotonic())
+    cursor, file.life.closing = file.cursor(), True
+    assert next_chunk(cursor, clock=clock) is not None
+    assert next_chunk(cursor, clock=clock) is None
+    clock.advance(NUL_GRACE_S)
+    parts = [next_chunk(cursor, clock=clock) for _ in range(2)]
+    assert [(part.end, part.data) for part in parts if part] == [(8, b""), (20, b"three\nfo\0ur\n")]
+
+
+def test_nul_bytes_at_the_end_are_not_passed_at_the_end_of_a_run(tmp_path: Path) -> None:
+    file = File(tmp_path / "a.log", b"one\ntwo" + bytes(1 << 20))
+    file.life.size, file.life.closing = file.life.status().size, True
+    cursor = file.cursor()
+    assert [part.data for part in iter(lambda: next_chunk(cursor), None)] == [b"one\n", b"two"]
+    assert cursor.offset == 7
+
+
+@pytest.mark.parametrize("order", ["utf-16le", "utf-16be"])
+def test_reserved_space_after_utf_16(tmp_path: Path, order: str) -> None:
+    content = "one\nčtyři\n".encode(lookup(order).name)
+    file = File(tmp_path / "a.log", content + bytes(5000))
+    file.life.size = file.life.status().size
+    cursor = file.cursor()
+    part = next_chunk(cursor, encoding=order)
+    assert part is not None
+    assert part.data == content
+    assert next_chunk(cursor, encoding=order) is None
+
+
+def test_the_fingerprint_covers_a_hole_once_something_after_it_is_read(tmp_path: Path) -> None:
+    file = File(tmp_path / "a.log")
+    file.append(bytes(5000) + b"one\n")
+    cursor = file.cursor()
+    hole = next_chunk(cursor)
+    assert hole is not None
+    file.life.cover(hole)
+    assert file.notebook.fingerprints == [Fingerprint.from_head(bytes(1024))]
+    assert file.life.head == bytes(1024)
+
+
+EURO = "price 5 €".encode()
+
+
+@pytest.mark.parametrize("multiline", ["", "^p"])
+@pytest.mark.parametrize("at", [1, 2])
+def test_the_end_of_a_run_cuts_before_a_character_that_is_not_complete(
+    tmp_path: Path, at: int, multiline: str
+) -> None:
+    file = File(tmp_path / "a.log", EURO[:-at])
+    file.life.closing, file.life.modified = True, time.time()
+    cursor = file.cursor()
+    first = next_chunk(cursor, multiline=multiline)
+    assert first is not None
+    assert (first.data, first.end) == (b"price 5 ", 8)
+    assert next_chunk(cursor, multiline=multiline) is None
+    file.append(EURO[-at:] + b" paid\n")
+    rest = next_chunk(cursor, multiline=multiline)
+    assert rest is not None
+    assert (rest.offset, rest.data.decode(), rest.continuation) == (8, "€ paid\n", True)
+
+
+def test_a_broken_character_is_shipped_when_the_file_is_over_or_has_not_changed_for_long(tmp_path: Path) -> None:
+    for is_over, modified in [(True, time.time()), (False, time.time() - PARTIAL_GRACE_S)]:
+        file = File(tmp_path / "a.log", EURO[:-1])
+        file.life.closing, file.life.over, file.life.modified = True, is_over, modified
+        part = next_chunk(file.cursor())
+        assert part is not None
+        assert part.data == EURO[:-1]
+
+
+def test_the_rest_of_an_over_long_line_is_not_cut_within_a_character(tmp_path: Path) -> None:
+    file = File(tmp_path / "a.log", b"x" * 200 + "€€".encode()[:-1])
+    file.life.closing, file.life.modified = True, time.time()
+    cursor = file.cursor()
+    part = next_chunk(cursor, max_line=100, clock=SystemClock())
+    assert part is not None
+    assert part.end == 203
+    file.append(b"\xac paid\n")
+    rest = next_chunk(cursor, max_line=100)
+    assert rest is not None
+    assert rest.data.decode() == "€ paid\n"
+
+
+def test_a_file_with_the_mark_of_utf_16_is_refused_in_another_encoding(tmp_path: Path) -> None:
+    file = File(tmp_path / "a.log", "\ufeffone\n".encode("utf-16-le"))
+    with pytest.raises(OSError, match="utf-16"):
+        next_chunk(file.cursor())
+    part = next_chunk(file.cursor(), encoding="utf-16")
+    assert part is not None
+    assert Framer(charset=lookup("utf-16")).frame(part).texts == ["one"]
