@@ -10,12 +10,11 @@ from functools import partial
 from sidecar.deliver.backoff import RetryPause
 from sidecar.deliver.batcher import BatchPart
 from sidecar.deliver.context import SinkContext
-from sidecar.deliver.retry import DeliveryResult, RetryingWriter
+from sidecar.deliver.retry import DeliveryResult
+from sidecar.deliver.sink_session import SinkSession
 from sidecar.deliver.sink_status import SinkStatus
-from sidecar.errors import DeliveryError, Retryable, SidecarError
+from sidecar.errors import DeliveryError
 from sidecar.model.batch import Batch
-from sidecar.sinks.contract import ResumableSink, Sink
-from sidecar.state.ledger import Ledger
 from sidecar.telemetry import events
 
 READ_PAUSE_AFTER_SEND_S = 0.02
@@ -32,19 +31,17 @@ OnDelivered = Callable[[Sequence[BatchPart], Batch, DeliveryResult], None]
 
 
 class Sender:
-    """Owns a sink and the batches in flight. The shipper's thread calls all methods.
+    """Owns the batches in flight to one sink. The shipper's thread calls all methods.
 
     `post` makes the shipper's thread run a task. By default `spawn` starts a thread for each batch.
     """
 
     def __init__(
-        self, context: SinkContext, sink: Sink, concurrency: int, ledger: Ledger, status: SinkStatus,
-        stop: threading.Event, post: Callable[[Task], None], on_delivered: OnDelivered, spawn: Spawn | None = None,
+        self, context: SinkContext, session: SinkSession, concurrency: int, status: SinkStatus,
+        post: Callable[[Task], None], on_delivered: OnDelivered, spawn: Spawn | None = None,
     ) -> None:  # fmt: skip
-        self._context, self._sink, self._concurrency = context, sink, concurrency
-        self._ledger, self._status = ledger, status
+        self._context, self._session, self._concurrency, self._status = context, session, concurrency, status
         self._post, self._on_delivered, self._spawn = post, on_delivered, spawn or self._spawn_thread
-        self._writer = RetryingWriter(sink, stop)
         self._pause = RetryPause()
         self.delivered_at = context.clock.monotonic()
         self.last_send_at = float("-inf")
@@ -52,8 +49,6 @@ class Sender:
         self.in_flight_bytes = 0
         self._failure: DeliveryError | None = None
         """The first error since the last `back_off`. Nothing is sent until it is dealt with."""
-
-        self._is_open = False
 
     @property
     def is_idle(self) -> bool:
@@ -72,10 +67,6 @@ class Sender:
     def due_at(self, now: float) -> float:
         """Return when a pause after a failure ends, infinity if there is none."""
         return self._pause.ends_at if self._pause.ends_at > now else float("inf")
-
-    def learned_limit(self) -> int | None:
-        """Return how many records the sink takes in one request, None while no request was too large."""
-        return self._writer.limit
 
     def read_pause(self, now: float) -> float:
         """Return how many seconds reading should wait for the batch that was sent last."""
@@ -99,7 +90,7 @@ class Sender:
         """Pause after a failure, and forget the batch. What was in it has to be read again."""
         if self._failure is None:
             return
-        self._is_open = self._is_open and not isinstance(self._sink, ResumableSink)
+        self._session.suspend()
         self._pause.start(self._failure, self._context.clock.monotonic(), self.last_send_at)
         self._failure = None
         gc.collect()  # an exception holds the frames of its traceback in a cycle, and with them the batch
@@ -108,40 +99,17 @@ class Sender:
         """Try a sink that failed again at once, and once more just before `give_up_at`."""
         self._pause.drain(self._context.clock.monotonic(), give_up_at)
 
-    def close(self) -> None:
-        """Close the sink, unless a thread still writes to it."""
-        if not self.in_flight:
-            self._sink.close()
-
     def _spawn_thread(self, task: Task) -> None:
         name = f"{self._context.pipeline} to {self._context.sink} (batch)"
         threading.Thread(target=task, name=name, daemon=True).start()
 
     def _deliver(self, parts: Sequence[BatchPart]) -> None:
         """Run in a thread that may outlive the shipper, when the sidecar has to exit."""
-        result: DeliveryResult | DeliveryError
         batch = Batch([part.documents for part in parts])
         began = self._context.clock.monotonic()
-        try:
-            self._open()
-            result = self._writer.deliver(batch)
-        except DeliveryError as error:
-            result = error
-        except Exception as error:  # of a plug-in or of the state: the documents are sent again
-            result = Retryable(str(error) if isinstance(error, SidecarError) else type(error).__name__)
+        result = self._session.deliver(batch)
         took = self._context.clock.monotonic() - began
         self._post(partial(self._on_result, parts, batch, result, took))
-
-    def _open(self) -> None:
-        if self._is_open:
-            return
-        pipeline, name = self._context.pipeline, self._context.sink
-        if isinstance(self._sink, ResumableSink):
-            self._sink.resume(self._ledger.resume_token(pipeline, name))
-        self._sink.open()
-        if isinstance(self._sink, ResumableSink):
-            self._ledger.commit(pipeline, name, [], self._sink.resume_token())
-        self._is_open = True
 
     def _on_result(
         self, parts: Sequence[BatchPart], batch: Batch, result: DeliveryResult | DeliveryError, took: float

@@ -16,6 +16,7 @@ from sidecar.deliver.batcher import Batcher, BatchLimits, BatchPart
 from sidecar.deliver.context import SinkContext
 from sidecar.deliver.retry import DeliveryResult
 from sidecar.deliver.sender import Sender, Spawn
+from sidecar.deliver.sink_session import SinkSession
 from sidecar.deliver.sink_status import SinkStatus
 from sidecar.lib.clock import Clock
 from sidecar.model.batch import Batch
@@ -74,11 +75,11 @@ class Shipper(threading.Thread):
         self._reader = ChunkReader(sink_name, stages, self._queue, self._committer, tracker)
         framing = sink.envelope if isinstance(sink, BulkEncodingSink) else None
         self._processor = ChunkProcessor(context, stages, framing)
+        self._session = SinkSession(context, sink, ledger, self._stop_now)
         self._sender = Sender(
-            context, sink, limits.concurrency, ledger, self._status, self._stop_now, self._inbox.put,
-            self._on_delivered, spawn,
-        )  # fmt: skip
-        self._batcher = Batcher(limits, self._sender.learned_limit)
+            context, self._session, limits.concurrency, self._status, self._inbox.put, self._on_delivered, spawn
+        )
+        self._batcher = Batcher(limits, self._session.learned_limit)
 
     # ── requests of other threads ───────────────────────────────────────────────────────────────────────────
 
@@ -179,7 +180,7 @@ class Shipper(threading.Thread):
             self._context.emit(events.Crashed(self.name, events.describe_crash(error)))
         finally:
             self._heartbeats.end()
-            self._sender.close()
+            self._session.close()
 
     def run_once(self, patience: float) -> None:
         """Run one step of the loop. Wait at most `patience` seconds for something to do."""

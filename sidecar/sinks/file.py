@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 from contextlib import suppress
@@ -66,6 +67,7 @@ class FileSink:
         self.close()
         try:
             self._fd = os.open(self._path, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+            self._lock(self._fd)
             self._length = self._settled_length(self._fd)
             os.ftruncate(self._fd, self._length)
         except OSError as error:
@@ -74,6 +76,18 @@ class FileSink:
                 location=str(self._path),
                 hint="make its directory, or name another",
             ) from error
+
+    def _lock(self, fd: int) -> None:
+        """Exclude other writers until the file is closed: another sidecar, or a write that hung before a reload."""
+        try:
+            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise Retryable(
+                "is still being written by another sidecar or an earlier write", location=str(self._path),
+                hint="stop the other one, or name another file",
+            ) from None  # fmt: skip
+        except OSError:
+            return  # some network file systems have no locks
 
     def _settled_length(self, fd: int) -> int:
         """Return the length to keep. What was in the file before the first token stays."""
@@ -86,6 +100,8 @@ class FileSink:
     def write(self, batch: Batch) -> WriteResult:
         if self._fd is None:
             raise Retryable("is not open", location=str(self._path))
+        if not self._has_its_name(self._fd):
+            raise Retryable("was moved or deleted", location=str(self._path), hint="it is created again")
         data = ("\n".join(batch.documents) + "\n").encode() if len(batch) else b""
         try:
             self._append(data)
@@ -96,8 +112,16 @@ class FileSink:
             raise Retryable(
                 f"cannot be written ({error.strerror})", location=str(self._path), hint="free space"
             ) from error
+        if not os.fstat(self._fd).st_nlink:
+            raise Retryable("was deleted meanwhile", location=str(self._path), hint="it is created again")
         self._length += len(data)
         return WriteResult(range(len(batch)), resume_token=self.resume_token())
+
+    def _has_its_name(self, fd: int) -> bool:
+        try:
+            return os.path.samestat(os.fstat(fd), os.stat(self._path))
+        except OSError:
+            return False
 
     def _append(self, data: bytes) -> None:
         assert self._fd is not None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal
@@ -13,7 +13,7 @@ from pydantic import Field, model_validator
 
 from sidecar.errors import DeliveryError, Misconfigured, Retryable
 from sidecar.lib.settings_model import SHOWN
-from sidecar.model.batch import Batch, WriteResult
+from sidecar.model.batch import Batch, Rejection, WriteResult
 from sidecar.sinks.contract import SinkSettings
 
 _BUSY_S = 10.0
@@ -22,6 +22,8 @@ _MISCONFIGURED = frozenset(
      sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_ERROR, sqlite3.SQLITE_AUTH, sqlite3.SQLITE_SCHEMA}
 )  # fmt: skip
 """Primary result codes that an operator has to resolve (sqlite.org/rescode.html). All others are retried."""
+
+_Row = tuple[str, str, str]
 
 
 class SQLiteSettings(SinkSettings):
@@ -64,11 +66,14 @@ class SQLiteSink:
     def __init__(self, settings: SQLiteSettings) -> None:
         self._settings = settings
         self._db: sqlite3.Connection | None = None
+        self._file: tuple[int, int] | None = None
+        """Device and inode of the open database."""
 
     def open(self) -> None:
         self.close()
         with self._translated_errors():
             self._db = self._connect()
+            self._file = self._find_file()
             table = self._settings.table
             self._db.execute(
                 f"CREATE TABLE IF NOT EXISTS {table}"
@@ -94,24 +99,74 @@ class SQLiteSink:
         db.execute("PRAGMA synchronous=FULL")
         return db
 
-    def write(self, batch: Batch) -> WriteResult:
-        with self._translated_errors():
-            return self._insert(batch)
+    def _find_file(self) -> tuple[int, int] | None:
+        """Return the device and the inode of the file that has the name of the database now."""
+        try:
+            status = os.stat(self._settings.path)
+        except OSError:
+            return None
+        return status.st_dev, status.st_ino
 
-    def _insert(self, batch: Batch) -> WriteResult:
+    def write(self, batch: Batch) -> WriteResult:
         if self._db is None:
             raise Retryable("is not open", location=str(self._settings.path))
-        before = self._db.total_changes
-        rows = zip(batch.ids, batch.event_times, batch.documents, strict=True)
+        if self._find_file() != self._file:
+            self.open()
+        with self._translated_errors():
+            result = self._insert(self._db, list(zip(batch.ids, batch.event_times, batch.documents, strict=True)))
+        if self._find_file() != self._file:
+            raise Retryable("the database was moved or deleted meanwhile", location=str(self._settings.path))
+        return result
+
+    def _insert(self, db: sqlite3.Connection, rows: Sequence[_Row]) -> WriteResult:
         try:
-            self._db.execute("BEGIN IMMEDIATE")
-            self._db.executemany(f"INSERT OR IGNORE INTO {self._settings.table} VALUES (?, ?, ?)", rows)  # noqa: S608 - checked by the settings
-            self._db.execute("COMMIT")
+            db.execute("BEGIN IMMEDIATE")
+            try:
+                inserted, rejected = db.executemany(self._statement, rows).rowcount, dict[int, Rejection]()
+            except sqlite3.IntegrityError:
+                if not db.in_transaction:  # the constraint has rolled back all rows, and would do so again
+                    raise
+                db.execute("ROLLBACK")
+                db.execute("BEGIN IMMEDIATE")
+                inserted, rejected = self._insert_one_by_one(db, rows)
+            if inserted + len(rejected) < len(rows):
+                rejected |= self._find_ignored(db, rows, rejected)
+            db.execute("COMMIT")
         except sqlite3.Error:
-            if self._db.in_transaction:
-                self._db.execute("ROLLBACK")
+            if db.in_transaction:
+                db.execute("ROLLBACK")
             raise
-        return WriteResult(range(len(batch)), duplicates=len(batch) - (self._db.total_changes - before))
+        stored = [index for index in range(len(rows)) if index not in rejected] if rejected else range(len(rows))
+        return WriteResult(stored, list(rejected.values()), duplicates=len(stored) - inserted)
+
+    @property
+    def _statement(self) -> str:
+        # An id that is there already is the same document. Any other constraint rejects a document.
+        return f"INSERT INTO {self._settings.table} VALUES (?, ?, ?) ON CONFLICT (id) DO NOTHING"  # noqa: S608 - checked by the settings
+
+    def _insert_one_by_one(self, db: sqlite3.Connection, rows: Sequence[_Row]) -> tuple[int, dict[int, Rejection]]:
+        """Return how many rows were inserted, and those that a constraint of the table rejects."""
+        inserted, rejected = 0, dict[int, Rejection]()
+        for index, row in enumerate(rows):
+            try:
+                inserted += db.execute(self._statement, row).rowcount
+            except sqlite3.IntegrityError as error:
+                if not db.in_transaction:
+                    raise
+                rejected[index] = Rejection(index, "constraint", str(error))
+        return inserted, rejected
+
+    def _find_ignored(
+        self, db: sqlite3.Connection, rows: Sequence[_Row], rejected: Mapping[int, Rejection]
+    ) -> dict[int, Rejection]:
+        """Return the rows that are neither new nor there already: a trigger of the table ignores them."""
+        query = f"SELECT 1 FROM {self._settings.table} WHERE id = ?"  # noqa: S608 - checked by the settings
+        missing = [
+            index
+            for index, row in enumerate(rows)
+            if index not in rejected and db.execute(query, row[:1]).fetchone() is None
+        ]
+        return {index: Rejection(index, "ignored", "a trigger of the table ignores it") for index in missing}
 
     def close(self) -> None:
         if self._db is not None:

@@ -6,6 +6,7 @@ A pipe gets the documents as they are. For a terminal, control characters are es
 from __future__ import annotations
 
 import os
+import select
 import sys
 from typing import Any, ClassVar, Literal
 
@@ -56,7 +57,7 @@ class StdoutSink:
         rest = memoryview("".join(f"{text}\n" for text in documents).encode())
         try:
             while rest:
-                rest = rest[os.write(self._fd, rest) :]
+                rest = rest[self._write_some(rest) :]
         except OSError as error:
             raise Misconfigured(
                 f"cannot be written ({error.strerror})",
@@ -64,6 +65,15 @@ class StdoutSink:
                 hint="check the program that reads the output",
             ) from error
         return WriteResult(range(len(batch)))
+
+    def _write_some(self, data: memoryview) -> int:
+        try:
+            return os.write(self._fd, data)
+        except BlockingIOError:  # the pipe is full, and another process made it non-blocking
+            poller = select.poll()
+            poller.register(self._fd, select.POLLOUT)
+            poller.poll()
+            return 0
 
     def close(self) -> None:
         """Do nothing: standard output belongs to the process."""

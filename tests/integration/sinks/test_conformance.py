@@ -95,6 +95,7 @@ def test_a_file_is_cut_back_to_what_was_committed_when_it_is_opened_again(tmp_pa
     first.open()
     token = first.resume_token()
     os.write(os.open(path, os.O_WRONLY | os.O_APPEND), b'{"never":"committed"}\n')
+    first.close()
     again: Any = registry.create_sink(settings)
     again.resume(token)
     again.open()

@@ -10,8 +10,9 @@ import pytest
 from sidecar.deliver.batcher import BatchPart
 from sidecar.deliver.retry import DeliveryResult
 from sidecar.deliver.sender import READ_PAUSE_AFTER_SEND_S, Sender, Task
+from sidecar.deliver.sink_session import SinkSession
 from sidecar.deliver.sink_status import SinkStatus
-from sidecar.errors import Misconfigured, RequestTooLarge, Retryable, StateError
+from sidecar.errors import Misconfigured, Retryable, StateError
 from sidecar.model.batch import Batch, WriteResult
 from sidecar.model.lines import RecordRanges
 from sidecar.model.span import PendingSpan
@@ -33,9 +34,10 @@ class SenderFixture(ContextFixture):
         self.working: list[Task] = []
         self.inbox: list[Task] = []
         self.delivered: list[DeliveryResult] = []
+        self.session = SinkSession(self.context, sink, self.ledger, threading.Event())
         self.sender = Sender(
-            self.context, sink, concurrency, self.ledger, self.status, threading.Event(), self.inbox.append,
-            self._on_delivered, self.working.append,
+            self.context, self.session, concurrency, self.status, self.inbox.append, self._on_delivered,
+            self.working.append,
         )  # fmt: skip
 
     def _on_delivered(self, parts: Sequence[BatchPart], batch: Batch, result: DeliveryResult) -> None:
@@ -228,29 +230,3 @@ def test_a_drain_tries_a_sink_that_failed_at_once(tmp_path: Path) -> None:
     fixture.sender.drain(now + 25.0)
     assert fixture.sender.is_available(now)
     assert fixture.sender.due_at(now) == float("inf")
-
-
-def test_the_sender_knows_how_many_records_the_sink_takes_in_one_request(tmp_path: Path) -> None:
-    fixture = SenderFixture(tmp_path, ScriptedSink([RequestTooLarge("413")]))
-    assert fixture.sender.learned_limit() is None
-    fixture.sender.send(parts_of(8))
-    fixture.work()
-    assert fixture.sender.learned_limit() == 4
-
-
-class ClosingSink(ScriptedSink):
-    closed = 0
-
-    def close(self) -> None:
-        self.closed += 1
-
-
-def test_a_sink_is_closed_unless_a_batch_is_still_in_flight(tmp_path: Path) -> None:
-    sink = ClosingSink()
-    fixture = SenderFixture(tmp_path, sink)
-    fixture.sender.send(parts_of(1))
-    fixture.sender.close()
-    assert sink.closed == 0
-    fixture.work()
-    fixture.sender.close()
-    assert sink.closed == 1

@@ -1,0 +1,79 @@
+"""One sink from its first batch to its last: opened when it is needed, and closed when no thread writes to it."""
+
+from __future__ import annotations
+
+import threading
+
+from sidecar.deliver.context import SinkContext
+from sidecar.deliver.retry import DeliveryResult, RetryingWriter
+from sidecar.errors import DeliveryError, Retryable, SidecarError
+from sidecar.model.batch import Batch
+from sidecar.sinks.contract import ResumableSink, Sink
+from sidecar.state.ledger import Ledger
+
+
+class SinkSession:
+    """Owns a sink. Up to `SinkType.concurrency` threads call `deliver` at once."""
+
+    def __init__(self, context: SinkContext, sink: Sink, ledger: Ledger, stop: threading.Event) -> None:
+        self._context, self._sink, self._ledger = context, sink, ledger
+        self._writer = RetryingWriter(sink, stop)
+        self._is_open = self._is_closed = False
+        self._opening, self._counting = threading.Lock(), threading.Lock()
+        self._writing = 0
+        """Threads in `deliver`."""
+
+    def learned_limit(self) -> int | None:
+        """Return how many records the sink takes in one request, None while no request was too large."""
+        return self._writer.limit
+
+    def deliver(self, batch: Batch) -> DeliveryResult | DeliveryError:
+        """Return what became of a batch, or why none of it is settled. Open the sink first if it is not."""
+        if not self._begin():
+            return Retryable("the sink is closed")
+        try:
+            self._open()
+            return self._writer.deliver(batch)
+        except DeliveryError as error:
+            return error
+        except Exception as error:  # of a plug-in or of the state: the documents are sent again
+            return Retryable(str(error) if isinstance(error, SidecarError) else type(error).__name__)
+        finally:
+            self._end()
+
+    def suspend(self) -> None:
+        """Let a sink that keeps its own position return to the committed one before the next batch."""
+        self._is_open = self._is_open and not isinstance(self._sink, ResumableSink)
+
+    def close(self) -> None:
+        """Close the sink now, or when the threads that still write to it have returned."""
+        with self._counting:
+            self._is_closed = True
+            is_idle = not self._writing
+        if is_idle:
+            self._sink.close()
+
+    def _begin(self) -> bool:
+        with self._counting:
+            if not self._is_closed:
+                self._writing += 1
+            return not self._is_closed
+
+    def _end(self) -> None:
+        with self._counting:
+            self._writing -= 1
+            is_last = self._is_closed and not self._writing
+        if is_last:
+            self._sink.close()
+
+    def _open(self) -> None:
+        with self._opening:
+            if self._is_open:
+                return
+            pipeline, name = self._context.pipeline, self._context.sink
+            if isinstance(self._sink, ResumableSink):
+                self._sink.resume(self._ledger.resume_token(pipeline, name))
+            self._sink.open()
+            if isinstance(self._sink, ResumableSink):
+                self._ledger.commit(pipeline, name, [], self._sink.resume_token())
+            self._is_open = True
