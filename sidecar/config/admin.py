@@ -71,18 +71,21 @@ def _check_endpoint(value: str) -> str:
     if found.scheme not in ("http", "https") or not found.hostname:
         raise ValueError("not a URL of a collector; write it as http://collector:4318/v1/metrics")
     if "@" in found.netloc:
-        raise ValueError("contains a user or a password, which is not allowed here; remove it")
+        raise ValueError("contains a user or a password; use the variable OTEL_EXPORTER_OTLP_HEADERS instead")
     try:
-        is_there = find_spec("opentelemetry.proto") is not None
+        is_installed = find_spec("opentelemetry.exporter.otlp.proto.http") is not None
     except ModuleNotFoundError:
-        is_there = False
-    if not is_there:
+        is_installed = False
+    if not is_installed:
         raise ValueError("needs a package that is not installed; pip install 'log-sidecar[otlp]'")
     return value
 
 
 class OtlpSettings(SettingsModel):
-    """Pushes the sidecar's own metrics by OTLP over HTTP."""
+    """Pushes the sidecar's own metrics by OTLP over HTTP.
+
+    Headers, compression, certificates and the timeout come from the variables `OTEL_EXPORTER_OTLP_*`.
+    """
 
     endpoint: Annotated[str, AfterValidator(_check_endpoint)]
     """URL of the collector with its path, as in `http://collector:4318/v1/metrics`."""

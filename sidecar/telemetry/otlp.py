@@ -1,131 +1,172 @@
-"""The metrics by OTLP over HTTP, for those who collect with OpenTelemetry (opentelemetry.io/docs/specs/otlp, 1.5).
+"""Pushes the metrics by OTLP over HTTP with the exporter of OpenTelemetry, for its collectors.
 
-Imported only when it is configured; needs the messages of `opentelemetry-proto`. One thread that mostly sleeps: a
-receiver that is slow or down costs one request at a time and holds nothing up.
+Imported only when it is configured. The numbers are those of the snapshot, so no instruments are kept: each push
+hands them to the exporter, which encodes, compresses, sends and retries them as `OTEL_EXPORTER_OTLP_*` says.
 """
 
 from __future__ import annotations
 
 import threading
-import urllib.error
-import urllib.request
-from collections.abc import Callable, Mapping
-from importlib import import_module
+from collections.abc import Callable, Iterable, Iterator
+from itertools import groupby, pairwise
 from typing import Any
 
-from prometheus_client.core import Metric
+import requests
+from opentelemetry.exporter.otlp.proto.http.metric_exporter import OTLPMetricExporter
+from opentelemetry.sdk.metrics.export import (
+    AggregationTemporality,
+    DataT,
+    Gauge,
+    Histogram,
+    HistogramDataPoint,
+    Metric,
+    MetricExportResult,
+    MetricsData,
+    NumberDataPoint,
+    ResourceMetrics,
+    ScopeMetrics,
+    Sum,
+)
+from opentelemetry.sdk.resources import Resource
+from opentelemetry.sdk.util.instrumentation import InstrumentationScope
+from prometheus_client import Metric as MetricFamily
+from prometheus_client.samples import Sample
 
 from sidecar.telemetry import events
 from sidecar.telemetry.metrics import metric_families
 from sidecar.telemetry.snapshot import Snapshot
 
-_CUMULATIVE = 2
-"""AGGREGATION_TEMPORALITY_CUMULATIVE: each value counts from the start on."""
+_CUMULATIVE = AggregationTemporality.CUMULATIVE
 
-_TIMEOUT_S, _LAST_TIMEOUT_S = 10.0, 1.0
+_UNKNOWN: Any = None
+"""Left out by the exporter, although its type is a number."""
+
+_LAST_PUSH_TIMEOUT_S = 1.0
 
 
 class Pusher(threading.Thread):
-    """Sends the metrics every `interval_s` seconds until `close`, which sends them once more."""
+    """Pushes the metrics every `interval_s` seconds until `close`, which pushes them once more.
+
+    The thread mostly sleeps. A collector that is slow or down delays only this thread.
+    """
 
     def __init__(
-        self, endpoint: str, interval_s: float, facts: Callable[[], Snapshot], host: str, emit: events.Emit
+        self, endpoint: str, interval_s: float, read_snapshot: Callable[[], Snapshot], host: str, emit: events.Emit
     ) -> None:
         super().__init__(name="otlp", daemon=True)
         self._endpoint, self._interval_s = endpoint, interval_s
-        self._facts, self._host, self._emit = facts, host, emit
-        self._over = threading.Event()
+        self._read_snapshot, self._host, self._emit = read_snapshot, host, emit
+        self._exporter: OTLPMetricExporter | None = None
+        self._is_closing = threading.Event()
+        self._is_abandoned = False
 
     def run(self) -> None:
-        """Send, wait, and so on."""
-        while not self._over.wait(self._interval_s):
-            self._send(_TIMEOUT_S)
+        """Push after each interval, and once more at the end."""
+        while not self._is_closing.wait(self._interval_s):
+            self._push(None)
+        self._push(_LAST_PUSH_TIMEOUT_S)
 
     def close(self) -> None:
-        """Send what is known now, within a second, and nothing more."""
-        if self._over.is_set():
-            return
-        self._over.set()
-        self._send(_LAST_TIMEOUT_S)
+        """Push what is known now. Return after a second even if the collector does not answer."""
+        exporter = self._exporter
+        self._is_closing.set()
+        if exporter:
+            exporter.shutdown()  # ends the wait before another attempt
+        self.join(_LAST_PUSH_TIMEOUT_S)
+        self._is_abandoned = True
 
-    def _send(self, timeout_s: float) -> None:
-        headers = {"Content-Type": "application/x-protobuf"}
+    def _push(self, timeout_s: float | None) -> None:
+        if not self._is_abandoned and (reason := self._export(timeout_s)) and not self._is_abandoned:
+            self._emit(events.MetricsNotSent(self._endpoint.partition("?")[0], reason))
+
+    def _export(self, timeout_s: float | None) -> str:
+        """Return why the metrics could not be sent; empty if they were. The default timeout is the exporter's."""
+        with _Session() as session:
+            try:
+                self._exporter = OTLPMetricExporter(self._endpoint, timeout=timeout_s, session=session)
+                result = self._exporter.export(convert(self._read_snapshot(), self._host))
+            except Exception as error:  # whatever it is, shipping continues, and there is a next attempt
+                return events.describe_crash(error)
+        return session.reason or ("" if result is MetricExportResult.SUCCESS else "the exporter gave up")
+
+
+class _Session(requests.Session):
+    """Knows why the last request failed, which the exporter writes only to its log, together with the URL."""
+
+    reason = ""
+
+    def send(self, request: requests.PreparedRequest, **options: Any) -> requests.Response:
         try:
-            body = encode_snapshot(self._facts(), self._host)
-            request = urllib.request.Request(self._endpoint, body, headers)  # noqa: S310 - the setting is a http URL
-            with urllib.request.urlopen(request, timeout=timeout_s):  # noqa: S310 - see above
-                return
-        except urllib.error.HTTPError as error:
-            reason = f"HTTP status {error.code}"
-        except OSError as error:
-            cause = getattr(error, "reason", error)
-            reason = getattr(cause, "strerror", None) or type(cause).__name__
-        except Exception as error:  # whatever it is, shipping continues, and there is a next attempt
-            reason = events.describe_crash(error)
-        self._emit(events.MetricsNotSent(self._endpoint.partition("?")[0], reason))
+            response = super().send(request, **{**options, "stream": True})
+        except Exception as error:
+            self.reason = _describe(error)
+            raise
+        response.close()  # its body may be of any length, and is not used
+        is_taken = 200 <= response.status_code < 300  # the exporter follows no redirect, and takes one for a success
+        self.reason = "" if is_taken else f"HTTP status {response.status_code}"
+        return response
 
 
-def encode_snapshot(facts: Snapshot, host: str) -> bytes:
-    """An ExportMetricsServiceRequest."""
-    service = import_module("opentelemetry.proto.collector.metrics.v1.metrics_service_pb2")
-    request = service.ExportMetricsServiceRequest()
-    of_resource = request.resource_metrics.add()
-    _describe(
-        of_resource.resource.attributes,
-        {"service.name": "log-sidecar", "service.version": facts.version, "host.name": host,
-         "service.instance.id": f"{host}:{facts.pid}"},
-    )  # fmt: skip
-    of_scope = of_resource.scope_metrics.add()
-    of_scope.scope.name, of_scope.scope.version = "log-sidecar", facts.version
-    started, now = int(facts.started_at * 1e9), int(facts.now * 1e9)
-    for family in metric_families(facts):
-        if family.samples:
-            _add(of_scope.metrics.add(), family, started, now)
-    data: bytes = request.SerializeToString()
-    return data
+def _describe(error: Exception) -> str:
+    """Return the system's words for the cause of a failed request. The library's own words hold the URL."""
+    cause: BaseException | None = error
+    while cause is not None:
+        if isinstance(cause, OSError) and cause.strerror:
+            return cause.strerror
+        cause = cause.__cause__ or cause.__context__
+    return type(error).__name__
 
 
-def _add(metric: Any, family: Metric, started: int, now: int) -> None:
-    """One metric under the name of Prometheus without `_total`, which a receiver adds where it needs it."""
-    metric.name, metric.description = family.name, family.documentation
+def convert(snapshot: Snapshot, host: str) -> MetricsData:
+    """Return all metrics as the exporter takes them."""
+    started, now = int(snapshot.started_at * 1e9), int(snapshot.now * 1e9)
+    metrics = [_metric(family, started, now) for family in metric_families(snapshot) if family.samples]
+    resource = Resource(
+        {
+            "service.name": "log-sidecar",
+            "service.version": snapshot.version,
+            "host.name": host,
+            "service.instance.id": f"{host}:{snapshot.pid}",
+        }
+    )
+    scope = ScopeMetrics(InstrumentationScope("log-sidecar", snapshot.version), metrics, "")
+    return MetricsData([ResourceMetrics(resource, [scope], "")])
+
+
+def _metric(family: MetricFamily, started: int, now: int) -> Metric:
+    """Return a metric under the name of Prometheus without `_total`, which a collector adds where it is needed."""
+    data: DataT
     if family.type == "histogram":
-        metric.histogram.aggregation_temporality = _CUMULATIVE
-        _add_histogram(metric.histogram, family, started, now)
-        return
-    points = metric.gauge.data_points
-    if family.type == "counter":
-        metric.sum.aggregation_temporality, metric.sum.is_monotonic = _CUMULATIVE, True
-        points = metric.sum.data_points
-    for sample in family.samples:
-        point = points.add(time_unix_nano=now, as_double=sample.value)
-        if family.type == "counter":
-            point.start_time_unix_nano = started
-        _describe(point.attributes, sample.labels)
+        data = Histogram(list(_histogram_points(family.samples, started, now)), _CUMULATIVE)
+    elif family.type == "counter":
+        data = Sum(_number_points(family.samples, started, now), _CUMULATIVE, is_monotonic=True)
+    else:
+        data = Gauge(_number_points(family.samples, 0, now))
+    return Metric(family.name, family.documentation, None, data)
 
 
-def _add_histogram(histogram: Any, family: Metric, started: int, now: int) -> None:
-    """Prometheus counts what is at most as large as each bound, OTLP what lies between two of them."""
-    points: dict[tuple[tuple[str, str], ...], Any] = {}
-    before = 0
-    for sample in family.samples:
-        labels = {name: value for name, value in sample.labels.items() if name != "le"}
-        key = tuple(sorted(labels.items()))
-        if key not in points:
-            points[key] = histogram.data_points.add(start_time_unix_nano=started, time_unix_nano=now)
-            _describe(points[key].attributes, labels)
-            before = 0
-        point = points[key]
-        if sample.name.endswith("_bucket"):
-            if sample.labels["le"] != "+Inf":
-                point.explicit_bounds.append(float(sample.labels["le"]))
-            point.bucket_counts.append(int(sample.value) - before)
-            before = int(sample.value)
-        elif sample.name.endswith("_count"):
-            point.count = int(sample.value)
-        else:
-            point.sum = sample.value
+def _number_points(samples: Iterable[Sample], started: int, now: int) -> list[NumberDataPoint]:
+    return [NumberDataPoint(sample.labels, started, now, float(sample.value)) for sample in samples]
 
 
-def _describe(attributes: Any, values: Mapping[str, str]) -> None:
-    for key, value in values.items():
-        attributes.add(key=key).value.string_value = value
+def _histogram_points(samples: Iterable[Sample], started: int, now: int) -> Iterator[HistogramDataPoint]:
+    """Yield a point for each set of labels.
+
+    Prometheus counts what is at most as large as each bound, OTLP what lies between two of them.
+    """
+    for labels, group in groupby(samples, _labels_without_bound):
+        *buckets, count, total = group
+        counts = [0, *(int(bucket.value) for bucket in buckets)]
+        yield HistogramDataPoint(
+            labels, started, now,
+            count=int(count.value),
+            sum=total.value,
+            bucket_counts=[after - before for before, after in pairwise(counts)],
+            explicit_bounds=[float(bucket.labels["le"]) for bucket in buckets[:-1]],
+            min=_UNKNOWN,
+            max=_UNKNOWN,
+        )  # fmt: skip
+
+
+def _labels_without_bound(sample: Sample) -> dict[str, str]:
+    return {name: value for name, value in sample.labels.items() if name != "le"}

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from importlib import import_module
+from importlib.util import find_spec
 from typing import Annotated
 
 from pydantic import AfterValidator, Field, model_validator
@@ -14,7 +16,6 @@ from sidecar.lib.user_regex import compile_user_regex
 from sidecar.model.records import Transform
 from sidecar.model.reserved_fields import SIDECAR_FIELDS, is_reserved
 from sidecar.transform import fields as transforms
-from sidecar.transform import user_agent
 from sidecar.transform.expression import parse_expression
 from sidecar.transform.filters import ConditionFilter, Sampler
 
@@ -212,9 +213,15 @@ class UserAgentSettings(SettingsModel):
     user_agent: UserAgentOptions
     """No options."""
 
+    @model_validator(mode="after")
+    def _is_installed(self) -> UserAgentSettings:
+        if find_spec("ua_parser_rs") is None:
+            raise ValueError("user_agent needs a package; pip install 'log-sidecar[user-agent]'")
+        return self
+
     def step(self) -> Transform:
         """Return the transform."""
-        return transforms.make_transform(user_agent.ParseUserAgent())
+        return transforms.make_transform(import_module("sidecar.transform.user_agent").ParseUserAgent())
 
 
 class HostOptions(SettingsModel):

@@ -1,12 +1,18 @@
-"""Clients by what they say of themselves."""
+"""Clients by what they say of themselves: the fields, the caches, and hostile texts."""
 
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
+import time
+import tracemalloc
+from pathlib import Path
 
 import pytest
 
-from sidecar.transform.user_agent import recognize
+from sidecar.cli import main
+from sidecar.transform.user_agent import ParseUserAgent, recognize
 from tests.support.stages import documents, members
 
 MOZILLA = "Mozilla/5.0"
@@ -23,26 +29,26 @@ EXAMPLES = [
     ),
     (
         f"{MOZILLA} (iPhone; CPU iPhone OS 17_5 like Mac OS X) {APPLE} Version/17.5 Mobile/15E148 Safari/604.1",
-        "Safari 17.5|iOS 17.5|iPhone",
+        "Mobile Safari 17.5|iOS 17.5|iPhone",
     ),
     (
         f"{MOZILLA} (iPad; CPU OS 17_5 like Mac OS X) {APPLE} CriOS/126.0.1 Mobile/15E148 Safari/604.1",
-        "Chrome 126.0.1|iOS 17.5|iPad",
+        "Chrome Mobile iOS 126.0.1|iOS 17.5|iPad",
     ),
     (
         f"{MOZILLA} (Linux; Android 14; Pixel 8 Build/UQ1A) {WEBKIT} Chrome/126.0.0.0 Mobile Safari/537.36",
-        "Chrome 126.0.0.0|Android 14|Pixel 8",
+        "Chrome Mobile 126.0.0.0|Android 14|Pixel 8",
     ),
     (
         f"{MOZILLA} (Linux; Android 13; SM-S901B) {WEBKIT} SamsungBrowser/25.0 Chrome/121.0.0.0 Mobile Safari/537.36",
-        "Samsung Internet 25.0|Android 13|SM-S901B",
+        "Samsung Internet 25.0|Android 13|Samsung SM-S901B",
     ),
-    (f"{MOZILLA} (Windows NT 6.1; Trident/7.0; rv:11.0) like Gecko", "Internet Explorer 11.0|Windows 7|"),
-    (f"{MOZILLA} (X11; CrOS x86_64 1.0) {WEBKIT} Chrome/126.0.0.0 Safari/537.36", "Chrome 126.0.0.0|Chrome OS|"),
+    (f"{MOZILLA} (Windows NT 6.1; Trident/7.0; rv:11.0) like Gecko", "IE 11.0|Windows 7|"),
+    (f"{MOZILLA} (X11; CrOS x86_64 1.0) {WEBKIT} Chrome/126.0.0.0 Safari/537.36", "Chrome 126.0.0.0|Chrome OS 1.0|"),
     (f"{MOZILLA} (compatible; Googlebot/2.1; +http://www.google.com/bot.html)", "Googlebot 2.1||Spider"),
     ("curl/8.5.0", "curl 8.5.0||"),
-    ("kube-probe/1.29", "kube-probe 1.29||"),
-    ("python-requests/2.31.0", "python-requests 2.31.0||"),
+    ("kube-probe/1.29", "||"),
+    ("python-requests/2.31.0", "Python Requests 2.31||"),
     ("Go-http-client/1.1", "Go-http-client 1.1||"),
     ("-", "||"),
     ("", "||"),
@@ -89,6 +95,44 @@ def test_a_record_without_such_a_text_is_the_same_to_the_byte(line: str) -> None
 
 
 def test_any_number_of_different_clients_is_remembered_within_bounds() -> None:
-    lines = [json.dumps({"user_agent": {"original": f"tool-{n}/1.0 " + "x" * (n % 3000)}}) for n in range(9000)]
-    found = documents(lines, "user_agent")
-    assert [item["user_agent"]["name"] for item in found] == [f"tool-{n}" for n in range(9000)]
+    transform = ParseUserAgent()
+    bodies = [f'"user_agent":{{"original":"curl/{n}.0 {"x" * (n % 3000)}"}}' for n in range(3000)]
+    assert all(f'"version":"{n}.0"' in transform.apply(body, print) for n, body in enumerate(bodies))
+    tracemalloc.start()
+    for body in bodies:
+        transform.apply(body, print)
+    used, _ = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert used < 2 << 20
+
+
+@pytest.mark.parametrize(
+    "pattern", ["bot ", "Nokia" + "x" * 20, "Android 9; Build ", "iPhone OS 1_", "a/1.", "; ", "a"]
+)
+def test_the_time_for_a_hostile_client_has_a_bound(pattern: str) -> None:
+    hostile = (pattern * (1 << 16))[: 1 << 16]
+    recognize(hostile)
+    began = time.process_time()
+    for _ in range(10):
+        recognize(hostile)
+    assert (time.process_time() - began) / 10 < 0.02
+
+
+def test_without_the_library_the_configuration_names_the_package(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setitem(sys.modules, "ua_parser_rs", None)
+    (tmp_path / "sidecar.yaml").write_text(
+        "sinks: {out: 'stdout:'}\npipelines:\n  app:\n    paths: [/a.log]\n    transforms: [user_agent]\n"
+    )
+    assert main(["check", "--config", str(tmp_path / "sidecar.yaml")]) == 2
+    (problem,) = capsys.readouterr().err.splitlines()
+    assert problem.endswith(
+        "sidecar.yaml:5: pipelines.app.transforms.0 is wrong: user_agent needs a package; "
+        "pip install 'log-sidecar[user-agent]'"
+    )
+
+
+def test_nothing_of_the_library_is_imported_unless_it_is_configured() -> None:
+    code = "import sys, sidecar.config.settings, sidecar.pipeline.builder; print('ua_parser' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True, check=True).stdout == b"False\n"
