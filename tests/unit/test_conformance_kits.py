@@ -4,13 +4,21 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import pytest
 
 from sidecar.sinks import Batch, WriteResult
-from sidecar.testing import ParserConformance, ParserUnderTest, SinkConformance, UnderTest
+from sidecar.testing import (
+    ParserConformance,
+    ParserUnderTest,
+    SinkConformance,
+    TransformConformance,
+    TransformUnderTest,
+    UnderTest,
+)
+from sidecar.transform.plugin import Function, Record
 
 
 class MemorySink:
@@ -158,3 +166,74 @@ def test_what_a_parser_does_wrong_is_said_in_words() -> None:
     for function, words in wrong:
         found = failures(ParserConformance(), lambda function=function: parser_under_test(function))  # type: ignore[misc]
         assert any(words in each for each in found), (words, found)
+
+
+def double(records: Sequence[Record], /, *, field: str = "n") -> None:
+    for record in records:
+        value = record.get(field)
+        if value is not None:
+            record.set("twice", 2 * value)  # fails for a mapping, which is allowed
+
+
+def transform_under_test(function: Function, **options: object) -> TransformUnderTest:
+    return TransformUnderTest(function, {"n": 2}, {"n": 2, "twice": 4}, options)
+
+
+def test_a_transform_that_keeps_the_rules_passes() -> None:
+    assert failures(TransformConformance(), lambda: transform_under_test(double)) == []
+    assert failures(TransformConformance(), lambda: transform_under_test(double, field="n")) == []
+
+
+def change_last(records: Sequence[Record]) -> None:
+    double(records[-1:])
+
+
+def number(records: Sequence[Record]) -> None:
+    for index, record in enumerate(records):
+        record.set("twice", 4 + index)
+
+
+class Remembering:
+    """Changes later records in another way than the first ones."""
+
+    def __init__(self) -> None:
+        self.seen = 0
+
+    def __call__(self, records: Sequence[Record]) -> None:
+        self.seen += len(records)
+        for record in records:
+            record.set("twice", 4 if self.seen < 5 else 5)
+
+
+def return_records(records: Sequence[Record]) -> Sequence[Record]:
+    double(records)
+    return records
+
+
+def write_members(records: Sequence[Record]) -> None:
+    for record in records:
+        record.members += ',"twice":4'
+
+
+def set_reserved(records: Sequence[Record]) -> None:
+    records[0].set("log.offset", 1)
+
+
+@pytest.mark.parametrize(
+    ("make", "options", "words"),
+    [
+        (lambda: double, {"feld": "n"}, "that is impossible: got an unexpected keyword argument 'feld'"),
+        (lambda: lambda records: None, {}, "other fields than expected: {'n': 2} instead of {'n': 2, 'twice': 4}"),
+        (lambda: set_reserved, {}, "the transform raised ValueError: log.offset cannot be set or dropped"),
+        (lambda: change_last, {}, "as number 1 of 2 equal records it became {'n': 2}"),
+        (lambda: number, {}, "as number 2 of 2 equal records it became {'n': 2, 'twice': 5}"),
+        (Remembering, {}, "whatever records came between; it became {'n': 2, 'twice': 5}"),
+        (lambda: return_records, {}, "what it returns is ignored; it returned [<"),
+        (lambda: write_members, {}, "only `set` and `drop` may change them; '' became ',\"twice\":4'"),
+    ],
+)
+def test_what_a_transform_does_wrong_is_said_in_words(
+    make: Callable[[], Function], options: dict[str, object], words: str
+) -> None:
+    found = failures(TransformConformance(), lambda: transform_under_test(make(), **options))
+    assert any(words in each for each in found), found

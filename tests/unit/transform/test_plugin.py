@@ -3,46 +3,24 @@
 from __future__ import annotations
 
 import json
-import os
-import shutil
-import subprocess
-import sys
 from collections.abc import Sequence
 from contextlib import nullcontext
 from pathlib import Path
 
 import pytest
 
+from sidecar.testing import TransformConformance, TransformUnderTest
+from sidecar.transform import registry
 from sidecar.transform.plugin import PluginTransform, Record
+from tests.support.plugins import install_example, run_sidecar
 from tests.support.stages import rooms, transformed
 
-EXAMPLE = Path(__file__).parents[3] / "examples" / "custom-transform"
 LINES = ['{"customer":{"id":"G-17"},"n":64.40}', '{"customer":{"id":"X-1"},"n":1}', '{"n":2}', "no json"]
 
 
 @pytest.fixture(scope="session")
 def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("plugin")
-    shutil.copytree(EXAMPLE, folder / "source")
-    options = ["--quiet", "--no-deps", "--no-build-isolation", "--disable-pip-version-check"]
-    command = [
-        sys.executable,
-        "-m",
-        "pip",
-        "install",
-        *options,
-        "--target",
-        str(folder / "site"),
-        str(folder / "source"),
-    ]
-    subprocess.run(command, check=True)
-    return folder / "site"
-
-
-def sidecar(installed: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    environ = {**os.environ, "PYTHONPATH": os.pathsep.join([str(installed), os.environ.get("PYTHONPATH", "")])}
-    command = [sys.executable, "-m", "sidecar", *arguments]
-    return subprocess.run(command, env=environ, capture_output=True, text=True, check=False)
+    return install_example("custom-transform", tmp_path_factory.mktemp("plugin"))
 
 
 def config(folder: Path, transform: object) -> str:
@@ -56,8 +34,8 @@ def config(folder: Path, transform: object) -> str:
 
 
 def test_an_installed_transform_is_listed_and_does_its_work(installed: Path, tmp_path: Path) -> None:
-    assert "log-sidecar-tier 0.1.0" in sidecar(installed, "plugins").stdout
-    done = sidecar(installed, "run", "--once", "--config", config(tmp_path, {"tier": {"field": "customer.id"}}))
+    assert "log-sidecar-tier 0.1.0" in run_sidecar(installed, "plugins").stdout
+    done = run_sidecar(installed, "run", "--once", "--config", config(tmp_path, {"tier": {"field": "customer.id"}}))
     assert done.returncode == 0, done.stderr
     texts = (tmp_path / "out.ndjson").read_text().splitlines()
     first, second, third, fourth = map(json.loads, texts)
@@ -71,8 +49,16 @@ def test_an_installed_transform_is_listed_and_does_its_work(installed: Path, tmp
     assert (said["transform"], said["records"], said["level"]) == ("tier", 1, "warning")
 
 
+class TestTier(TransformConformance):
+    @pytest.fixture
+    def under_test(self, installed: Path, monkeypatch: pytest.MonkeyPatch) -> TransformUnderTest:
+        monkeypatch.syspath_prepend(str(installed))
+        fields, expected = {"owner": "S-1", "n": 2}, {"owner": "S-1", "n": 2, "customer": {"tier": "silver"}}
+        return TransformUnderTest(registry.resolve("tier"), fields, expected, {"field": "owner"})
+
+
 def test_options_that_it_does_not_take_are_refused_at_the_start(installed: Path, tmp_path: Path) -> None:
-    done = sidecar(installed, "check", "--config", config(tmp_path, {"tier": {"feld": "x"}}))
+    done = run_sidecar(installed, "check", "--config", config(tmp_path, {"tier": {"feld": "x"}}))
     assert done.returncode == 2
     assert (
         "pipelines.app.transforms.0 is wrong: tier cannot be called with these options: got an unexpected keyword"
@@ -81,7 +67,7 @@ def test_options_that_it_does_not_take_are_refused_at_the_start(installed: Path,
 
 
 def test_a_transform_that_is_not_installed_is_refused_with_a_suggestion(tmp_path: Path) -> None:
-    done = sidecar(tmp_path, "check", "--config", config(tmp_path, {"renam": {"a": "b"}}))
+    done = run_sidecar(tmp_path, "check", "--config", config(tmp_path, {"renam": {"a": "b"}}))
     assert done.returncode == 2
     assert 'unknown transform "renam"; did you mean "rename"?' in done.stderr
 

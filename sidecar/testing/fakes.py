@@ -1,0 +1,117 @@
+"""A clock, batches, a scripted sink and a log file for tests of plug-ins."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from sidecar.errors import DeliveryError
+from sidecar.model.batch import Batch, Rejection, WriteResult
+from sidecar.model.documents import RenderedDocuments
+from sidecar.model.file import Generation
+
+TIME = "2026-11-23T01:00:00.123456Z"
+
+
+@dataclass
+class ManualClock:
+    """A clock that moves only by `advance`; both readings move together."""
+
+    at: float = 1_795_395_600.0
+
+    def now(self) -> float:
+        return self.at
+
+    def monotonic(self) -> float:
+        return self.at
+
+    def advance(self, seconds: float) -> None:
+        """Let this many seconds pass."""
+        self.at += seconds
+
+
+def batch_of(documents: Sequence[str | Mapping[str, Any]], *, first: int = 0, generation: int = 35) -> Batch:
+    """Return a batch of these documents, as JSON text or as mappings. `first` is the offset of the first one.
+
+    The offsets are 100 bytes apart, so the same call gives the same ids.
+    """
+    texts = [item if isinstance(item, str) else json.dumps(item, ensure_ascii=False) for item in documents]
+    life = Generation(generation, "app", "/var/log/app/app.log", 1_795_395_600.0)
+    starts = [first + 100 * number for number in range(len(texts))]
+    return Batch([RenderedDocuments(life, starts, texts, [TIME] * len(texts))])
+
+
+def numbered(count: int, *, first: int = 0) -> Batch:
+    """Return a batch of `count` documents `{"@timestamp": …, "number": n}`, numbered from `first`."""
+    return batch_of([{"@timestamp": TIME, "number": first + n} for n in range(count)], first=100 * first)
+
+
+stored, rejected, retry, forgotten = "stored", "rejected", "retry", "forgotten"
+"""What a scripted attempt can do with a record. An error in place of a list is raised."""
+
+Script = Sequence[Sequence[str] | DeliveryError]
+
+
+class ScriptedSink:
+    """Does what the script says, attempt by attempt, and stores everything after its end. Keeps what it stored."""
+
+    def __init__(self, attempts: Script = ()) -> None:
+        self.documents: dict[str, str] = {}
+        self.sent: list[list[str]] = []
+        self._attempts = list(attempts)
+
+    def open(self) -> None:
+        """Nothing to do."""
+
+    def close(self) -> None:
+        """Nothing to do."""
+
+    def probe(self) -> None:
+        """Nothing to try."""
+
+    def write(self, batch: Batch) -> WriteResult:
+        """Do the next attempt of the script."""
+        self.sent.append(batch.ids)
+        attempt = self._attempts.pop(0) if self._attempts else [stored] * len(batch)
+        if isinstance(attempt, DeliveryError):
+            raise attempt
+        taken = [i for i, what in enumerate(attempt) if what == stored]
+        self.documents.update((batch.ids[i], batch.documents[i]) for i in taken)
+        refused = [
+            Rejection(i, "scripted", "as the script says") for i, what in enumerate(attempt) if what == rejected
+        ]
+        return WriteResult(taken, refused)
+
+
+@dataclass
+class LogFile:
+    """A real log file, and every line that was written to it."""
+
+    path: Path
+    written: list[str] = field(default_factory=list)
+
+    def write(self, *lines: str) -> None:
+        """Append whole lines."""
+        self.written += lines
+        self.write_partial("".join(f"{line}\n" for line in lines))
+
+    def write_partial(self, text: str) -> None:
+        """Append text as it is, for an unfinished line. It is not counted in `written`."""
+        with self.path.open("a", encoding="utf-8") as file:
+            file.write(text)
+
+    def rotate(self) -> Path:
+        """Rename the file to the next free `.1`, `.2` …, as logrotate with `create` does. Return the new name."""
+        number = 1
+        while (older := self.path.with_name(f"{self.path.name}.{number}")).exists():
+            number += 1
+        self.path.rename(older)
+        return older
+
+    def truncate(self) -> None:
+        """Empty the file, as logrotate with `copytruncate` does after the copy."""
+        os.truncate(self.path, 0)

@@ -1,0 +1,171 @@
+"""The conformance kit for sinks."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+from sidecar.sinks.contract import ResumableSink, Sink
+from sidecar.testing.fakes import TIME, batch_of, numbered
+from sidecar.testing.words import shorten
+
+
+@dataclass(frozen=True)
+class UnderTest:
+    """A sink as the kit sees it."""
+
+    make: Callable[[], Sink]
+    """Returns a new sink for the same destination."""
+
+    stored: Callable[[], Mapping[Any, Mapping[str, Any]]]
+    """Reads the destination: id → document, or number → document where no ids are kept."""
+
+    effectively_once: bool = True
+    """Whether the same batch twice is stored once."""
+
+    refused: str | None = None
+    """A document that the destination always rejects, if there is one."""
+
+
+@contextmanager
+def open_sink(under_test: UnderTest, token: str | None = None) -> Iterator[Sink]:
+    """Open a new sink, let it continue from the token if it can, and close it at the end."""
+    sink = under_test.make()
+    if isinstance(sink, ResumableSink):
+        sink.resume(token)
+    sink.open()
+    try:
+        yield sink
+    finally:
+        sink.close()
+
+
+def numbers(under_test: UnderTest) -> list[int]:
+    """Return the numbers of the documents that are stored."""
+    return sorted(int(document["number"]) for document in under_test.stored().values())
+
+
+class SinkConformance:
+    """Tests what every sink has to do. Subclasses define the fixture `under_test`.
+
+    Messages name the rule and what the sink did: pytest shows nothing else of a failure in an installed package.
+    """
+
+    def test_every_document_is_stored(self, under_test: UnderTest) -> None:
+        with open_sink(under_test) as sink:
+            result = sink.write(numbered(25))
+        assert sorted(result.stored) == list(range(25)), (
+            "write() got 25 documents that the destination accepts, so `WriteResult.stored` has to hold the indexes "
+            f"0 to 24; it holds {shorten(sorted(result.stored))}"
+        )
+        found = numbers(under_test)
+        assert found == list(range(25)), (
+            "`WriteResult.stored` names 25 documents, so the destination has to hold the numbers 0 to 24; "
+            f"it holds {shorten(found)}"
+        )
+
+    def test_a_verdict_mentions_no_record_twice(self, under_test: UnderTest) -> None:
+        with open_sink(under_test) as sink:
+            result = sink.write(numbered(5))
+        mentioned = [*result.stored, *(rejection.index for rejection in result.rejected)]
+        assert len(mentioned) == len(set(mentioned)), (
+            "a document is either stored or rejected, so no index may be in `WriteResult` twice; "
+            f"it names {shorten(sorted(mentioned))}"
+        )
+
+    def test_the_same_batch_again_is_stored_and_stored_once(self, under_test: UnderTest) -> None:
+        with open_sink(under_test) as sink:
+            sink.write(numbered(5))
+            again = sink.write(numbered(5))
+        assert sorted(again.stored) == list(range(5)), (
+            "a batch that comes again under the same ids counts as stored, also if every document was there before; "
+            f"`WriteResult.stored` holds {shorten(sorted(again.stored))} instead of 0 to 4"
+        )
+        found = numbers(under_test)
+        if not under_test.effectively_once:
+            assert found == sorted([*range(5), *range(5)]), (
+                f"without `effectively_once` a batch that comes again is stored again; the destination holds {found}"
+            )
+            return
+        assert found == list(range(5)), (
+            "a batch that comes again under the same ids must not be stored twice; the destination holds the numbers "
+            f"{shorten(found)}; use the ids of `Batch.ids` as keys, or set `effectively_once=False`"
+        )
+        assert again.duplicates in (0, 5), (
+            "`WriteResult.duplicates` says how many of the stored documents were there before: 5 here, or 0 from a "
+            f"sink that cannot tell; it says {again.duplicates}"
+        )
+
+    def test_two_equal_lines_stay_two_documents(self, under_test: UnderTest) -> None:
+        with open_sink(under_test) as sink:
+            sink.write(batch_of([{"@timestamp": TIME, "number": 1}] * 2))
+        found = numbers(under_test)
+        assert found == [1, 1], (
+            "two lines with the same text have different ids, so both have to be stored; "
+            f"the destination holds {found}; use `Batch.ids` as keys, not the text"
+        )
+
+    def test_what_the_application_wrote_comes_back_as_it_was(self, under_test: UnderTest) -> None:
+        document = {
+            "@timestamp": TIME,
+            "number": 1,
+            "text": 'ä "quoted" \\ \t\x01 \U0001f600',
+            "list": [1, None, 2],
+        }
+        with open_sink(under_test) as sink:
+            sink.write(batch_of([document]))
+        stored = list(under_test.stored().values())
+        assert len(stored) == 1, f"one document was written, and the destination holds {len(stored)}"
+        for name in ("text", "list"):
+            assert stored[0].get(name) == document[name], (
+                f"the field {name!r} was written as {document[name]!r} and came back as {stored[0].get(name)!r}"
+            )
+
+    def test_it_goes_on_after_it_was_closed_and_opened_again(self, under_test: UnderTest) -> None:
+        with open_sink(under_test) as sink:
+            token = sink.write(numbered(3)).resume_token
+        with open_sink(under_test, token) as sink:
+            sink.write(numbered(3, first=3))
+        found = numbers(under_test)
+        assert found == list(range(6)), (
+            "a new sink for the same destination adds to what is there: the numbers 0 to 5; "
+            f"the destination holds {shorten(found)}"
+        )
+
+    def test_closing_what_was_never_opened_is_nothing(self, under_test: UnderTest) -> None:
+        sink = under_test.make()
+        for _ in range(2):
+            try:
+                sink.close()
+            except Exception as error:
+                raise AssertionError(
+                    "close() must not raise, also if open() was never called, or close() was called before; "
+                    f"it raised {type(error).__name__}: {error}"
+                ) from error
+
+    def test_a_probe_leaves_nothing_behind(self, under_test: UnderTest) -> None:
+        with open_sink(under_test) as sink:
+            sink.probe()
+        found = under_test.stored()
+        assert not found, f"probe() must not leave a document; the destination holds {len(found)}"
+
+    def test_a_refused_document_does_not_hold_back_its_neighbours(self, under_test: UnderTest) -> None:
+        if under_test.refused is None:
+            return
+        with open_sink(under_test) as sink:
+            sink.write(numbered(1))
+            good = json.dumps({"@timestamp": TIME, "number": 8})
+            result = sink.write(batch_of([good, under_test.refused, good.replace("8", "9")], first=10_000))
+        rejected = [rejection.index for rejection in result.rejected]
+        assert (sorted(result.stored), rejected) == ([0, 2], [1]), (
+            "of three documents the destination rejects the one in the middle, so `stored` has to be [0, 2] and "
+            f"`rejected` has to name index 1; they are {sorted(result.stored)} and {rejected}"
+        )
+        assert result.rejected[0].kind, "`Rejection.kind` is empty; it has to be the destination's name for the error"
+        found = numbers(under_test)
+        assert found == [0, 8, 9], (
+            f"the neighbours of a rejected document have to be stored: 0, 8 and 9; the destination holds {found}"
+        )

@@ -1,0 +1,142 @@
+"""The conformance kit for transforms of plug-ins."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from inspect import signature
+from typing import Any
+
+import msgspec
+
+from sidecar.testing.words import shorten
+from sidecar.transform.plugin import Function, Record
+
+
+@dataclass(frozen=True)
+class TransformUnderTest:
+    """A transform of a plug-in as the kit sees it."""
+
+    function: Function
+    """What the entry point names."""
+
+    fields: Mapping[str, Any]
+    """The fields of a record that it changes."""
+
+    expected: Mapping[str, Any]
+    """What it makes of these fields."""
+
+    options: Mapping[str, Any] = field(default_factory=dict)
+    """Options that are to be tested."""
+
+
+_ODD_VALUES: tuple[Any, ...] = (
+    None,
+    "",
+    0,
+    -1.5,
+    True,
+    [],
+    {},
+    [1, "x"],
+    {"a": {"b": "c"}},
+    "x" * 100_000,
+    "\ud83d\ude00",
+)
+
+
+class TransformConformance:
+    """Tests what every transform of a plug-in has to do. Subclasses define the fixture `under_test`."""
+
+    def test_it_can_be_called_with_its_options(self, under_test: TransformUnderTest) -> None:
+        try:
+            signature(under_test.function).bind([], **under_test.options)
+        except TypeError as error:
+            raise AssertionError(
+                "a transform is called with the records as its only positional argument and its options by name; "
+                f"with {shorten(dict(under_test.options))} that is impossible: {error}"
+            ) from error
+
+    def test_a_record_becomes_what_is_expected(self, under_test: TransformUnderTest) -> None:
+        found = _fields(_change(under_test, [_record(under_test.fields)])[0])
+        assert found == dict(under_test.expected), (
+            f"the record {shorten(dict(under_test.fields))} became other fields than expected: {shorten(found)} "
+            f"instead of {shorten(dict(under_test.expected))}"
+        )
+
+    def test_it_changes_the_records_in_place(self, under_test: TransformUnderTest) -> None:
+        returned = _call(under_test, [_record(under_test.fields)])
+        assert returned is None, (
+            "a transform changes the records in place by `set` and `drop`, and what it returns is ignored; "
+            f"it returned {shorten(returned)}"
+        )
+
+    def test_a_record_does_not_depend_on_its_neighbours(self, under_test: TransformUnderTest) -> None:
+        for count in (2, 500):
+            records = _change(under_test, [_record(under_test.fields) for _ in range(count)])
+            for index, record in enumerate(records):
+                found = _fields(record)
+                assert found == dict(under_test.expected), (
+                    "how many records a call gets, and which, depends on the reading of the file, so a record has to "
+                    f"become the same in any of them; as number {index + 1} of {count} equal records it became "
+                    f"{shorten(found)} instead of {shorten(dict(under_test.expected))}"
+                )
+
+    def test_the_same_record_gives_the_same_fields_again(self, under_test: TransformUnderTest) -> None:
+        for record in _odd_records(under_test.fields):
+            with suppress(Exception):  # a transform may fail on these; such a record is shipped unchanged
+                under_test.function([record], **under_test.options)
+        found = _fields(_change(under_test, [_record(under_test.fields)])[0])
+        assert found == dict(under_test.expected), (
+            "a record may come again after an error or a restart and has to become the same, whatever records came "
+            f"between; it became {shorten(found)} instead of {shorten(dict(under_test.expected))}"
+        )
+
+    def test_what_it_changes_stays_valid(self, under_test: TransformUnderTest) -> None:
+        for record in _odd_records(under_test.fields):
+            before = record.members
+            with suppress(Exception):  # such a record is shipped unchanged
+                under_test.function([record], **under_test.options)
+                try:
+                    msgspec.json.decode(f"{{{record.members}}}")
+                except msgspec.DecodeError:
+                    break
+        else:
+            return
+        raise AssertionError(
+            "`members` are the fields of a record as JSON text, and only `set` and `drop` may change them; "
+            f"{shorten(before)} became {shorten(record.members)}"
+        )
+
+
+def _record(fields: Mapping[str, Any]) -> Record:
+    return Record(json.dumps(dict(fields), ensure_ascii=False)[1:-1], "")
+
+
+def _fields(record: Record) -> dict[str, Any]:
+    fields: dict[str, Any] = json.loads(f"{{{record.members}}}")
+    return fields
+
+
+def _change(under_test: TransformUnderTest, records: Sequence[Record]) -> Sequence[Record]:
+    _call(under_test, records)
+    return records
+
+
+def _call(under_test: TransformUnderTest, records: Sequence[Record]) -> object:
+    call: Callable[..., object] = under_test.function
+    try:
+        return call(records, **under_test.options)
+    except Exception as error:
+        raise AssertionError(
+            f"the record {shorten(dict(under_test.fields))} has to be changed; the transform raised "
+            f"{type(error).__name__}: {error}"
+        ) from error
+
+
+def _odd_records(fields: Mapping[str, Any]) -> list[Record]:
+    """Return records without the fields, and with odd values in each of them."""
+    odd = [_record({}), *(_record({**fields, name: value}) for name in fields for value in _ODD_VALUES)]
+    return odd + [_record({name: value for name, value in fields.items() if name != left_out}) for left_out in fields]
