@@ -361,8 +361,6 @@ def test_the_wrapper_passes_signals_input_and_the_exit_code_on(here: Setting) ->
 
 
 def path_of_sidecar() -> str:
-    import sys
-
     return f"{Path(sys.executable).parent}:{os.environ['PATH']}"
 
 

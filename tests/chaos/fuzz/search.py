@@ -27,7 +27,7 @@ def main() -> None:
     if options.sanitized:
         sanitized.load()
     if options.again:
-        from tests.chaos.fuzz.targets import TARGETS
+        from tests.chaos.fuzz.targets import TARGETS  # noqa: PLC0415 - after the sanitized library
 
         TARGETS[options.name](options.again.read_bytes())
     else:
@@ -36,11 +36,11 @@ def main() -> None:
 
 def _search(name: str, seconds: int, *, is_compiled: bool) -> None:
     """Compiled code says by itself what is reached; of the rest, Python is looked at."""
-    import atheris
+    import atheris  # noqa: PLC0415 - to repeat an input needs no fuzzer
 
     with nullcontext() if is_compiled else atheris.instrument_imports(include=["sidecar"]):
-        from tests.chaos.fuzz.targets import TARGETS
-    from tests.chaos.fuzz.material import TOKENS
+        from tests.chaos.fuzz.targets import TARGETS  # noqa: PLC0415 - instrumented as it is imported
+    from tests.chaos.fuzz.material import TOKENS  # noqa: PLC0415 - it imports what has to be instrumented
 
     corpus = KEPT / name
     corpus.mkdir(parents=True, exist_ok=True)

@@ -8,6 +8,8 @@ from typing import Any
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from sidecar.app.status import balance_event
+from sidecar.telemetry.snapshot import BalanceStatus
 from tests.integration.model.world import World
 
 LINE = st.sampled_from(["debug a", "info b", "", "error c", "debug", "info \xff"])
@@ -77,9 +79,6 @@ def test_a_restart_draws_the_same_sample(tmp_path: Path) -> None:
 
 
 def test_the_last_word_counts_what_was_filtered() -> None:
-    from sidecar.app.status import balance_event
-    from sidecar.telemetry.snapshot import BalanceStatus
-
     facts = BalanceStatus("db", {"stored": 5, "filtered:sample": 7, "filtered:drop_when": 1}, {"stored": 1}, 2)
     said = balance_event(facts)
     assert (said.filtered, said.seen) == (8, 15)

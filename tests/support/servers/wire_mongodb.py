@@ -36,7 +36,7 @@ def running(port: int = 0, host: str = "127.0.0.1") -> Iterator[str]:
 
 def main() -> None:
     """Serve until standard input ends."""
-    from secantus import SecantusDBServer
+    from secantus import SecantusDBServer  # noqa: PLC0415 - may be missing, and is needed in the server process alone
 
     storage, host, port = sys.argv[1:]
     with SecantusDBServer(host, int(port), storage) as server:

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 from pydantic import ValidationError
 
 from sidecar.transform.expression import ExpressionError, parse_expression
@@ -140,8 +141,6 @@ def test_lines_are_included_first_and_then_excluded() -> None:
 
 
 def test_an_event_of_several_lines_is_judged_as_a_whole() -> None:
-    from msgspec.structs import replace
-
     events = replace(chunk(["start a", " more", "start b"]), event_starts=(0, 14))
     found = rooms(parser="plain", include_lines=["more"]).documents(events)[1]
     assert list(found.lines.texts) == ["start a\n more"]
@@ -174,8 +173,6 @@ def test_a_sample_is_a_part_of_all_and_the_same_each_time() -> None:
 
 
 def test_a_line_is_in_the_sample_or_not_whatever_chunk_it_is_read_in() -> None:
-    from msgspec.structs import replace
-
     lines = [f'{{"n":{number}}}' for number in range(1000)]
     whole = transformed(lines, {"sample": {"rate": 0.5}}).bodies
     later = replace(chunk(lines[500:]), offset=len("\n".join(lines[:500])) + 1)
