@@ -19,12 +19,16 @@ TIME = "2026-11-23T01:00:00.123456Z"
 
 @dataclass
 class ManualClock:
-    """A clock that moves only by `advance`; both readings move together."""
+    """A clock that moves only by `advance`; both readings move together.
+
+    A change of `wall_offset` is a jump of the wall clock.
+    """
 
     at: float = 1_795_395_600.0
+    wall_offset: float = 0.0
 
     def now(self) -> float:
-        return self.at
+        return self.at + self.wall_offset
 
     def monotonic(self) -> float:
         return self.at

@@ -6,7 +6,6 @@ from collections.abc import Callable, Iterator
 from functools import partial
 from typing import Any, NamedTuple
 
-from sidecar.config.pipeline import PipelineSettings
 from sidecar.decode.framing import Framer
 from sidecar.decode.multiline import make_grouper
 from sidecar.decode.presets import PRESETS
@@ -16,19 +15,16 @@ from sidecar.document.builder import DocumentBuilder
 from sidecar.lib.charset import CODECS, Charset
 from sidecar.model.batch import Batch, Rejection
 from sidecar.model.documents import RenderedDocuments
-from sidecar.model.file import Generation
-from sidecar.model.lines import Chunk
 from sidecar.model.span import PendingSpan
 from sidecar.parse.plain import PlainTextParser
 from sidecar.pipeline.accounting import count_undecodable, settle
-from sidecar.pipeline.builder import build_stages
 from sidecar.sinks.mongodb.bson_encoder import Encoder
 from sidecar.sinks.mongodb.sink import _ENCODER as ENCODER
 from sidecar.testing import ManualClock
 from sidecar.transform.redaction.detectors import DETECTORS
 from tests.benchmarks.linear.shapes import DETECTED, JSON, UNITS, Shape, repeated
+from tests.support.builders.records import GENERATION, chunk, stages
 
-_GENERATION = Generation(35, "app", "/var/log/app/app.log", 0.0)
 _KUBERNETES = {"POD_NAMESPACE": "shop", "POD_NAME": "shop-7d4b9"}
 
 Work = Callable[[], object]
@@ -44,12 +40,11 @@ class Case(NamedTuple):
 
 def pipeline(parser: Any, *transforms: Any, **settings: Any) -> Callable[[str], Work]:
     """Return what a pipeline does with a line, from bytes to the document."""
-    given = {"paths": ["/var/log/app/*.log"], "parser": parser, "transforms": ["kubernetes", *transforms], **settings}
-    rooms = build_stages(PipelineSettings.model_validate(given), ManualClock(), "web-1", _KUBERNETES)
+    in_pod = stages("kubernetes", *transforms, parser=parser, environ=_KUBERNETES, **settings)
 
     def work(line: str) -> Work:
         data = line.encode(settings.get("encoding", "utf-8"), "replace") + b"\n"
-        return partial(rooms.documents, Chunk(_GENERATION, 0, data, len(data)))
+        return partial(in_pod.documents, chunk(data))
 
     return work
 
@@ -252,14 +247,14 @@ def _letters() -> Iterator[Case]:
     finisher = DocumentBuilder(ManualClock(), "web-1")
 
     def letters(text: str) -> Work:
-        chunk = Chunk(_GENERATION, 0, text.encode(), len(text.encode()))
-        lines = Framer().frame(chunk)
+        data = text.encode()
+        lines = Framer().frame(chunk(data))
         documents = finisher.build(PlainTextParser().parse(lines))
         batch, everything = Batch([documents]), range(len(documents))
         outcome = DeliveryResult({index: Rejection(index, "a", "b") for index in everything}, attempts=1)
 
         def work() -> None:
-            part = BatchPart(documents, lines.ranges(), PendingSpan(0, chunk.end, b""), chunk.end)
+            part = BatchPart(documents, lines.ranges(), PendingSpan(0, len(data), b""), len(data))
             settle([part], batch, outcome, "app", "out", 0.0)
             count_undecodable(part, frozenset(everything), "app", "out", 0.0)
 
@@ -270,7 +265,7 @@ def _letters() -> Iterator[Case]:
     encoder = Encoder(ENCODER.encode, ENCODER.decimal, ENCODER.faults, None)
 
     def encode(text: str) -> Work:
-        batch = Batch([RenderedDocuments(_GENERATION, [0], [text], [""])])
+        batch = Batch([RenderedDocuments(GENERATION, [0], [text], [""])])
         return lambda: encoder.rows(batch, "logs", [])
 
     for name, shape in JSON.items():

@@ -15,8 +15,9 @@ from sidecar.model.batch import Batch, Rejection
 from sidecar.model.documents import BulkFraming, Documents, RenderedDocuments
 from sidecar.sinks.mongodb.bson_encoder import MAX_DEPTH, Encoder
 from sidecar.sinks.mongodb.sink import _ENCODER
-from tests.chaos.fuzz.material import Material
-from tests.chaos.fuzz.parsing import GENERATION, framed, setup, written
+from tests.chaos.fuzz.fuzzed_input import FuzzedInput
+from tests.chaos.fuzz.parsing import framed, setup, written
+from tests.support.builders.records import GENERATION
 
 _IN_PYTHON = Encoder(_ENCODER.encode, _ENCODER.decimal, _ENCODER.faults, None)
 _CODEC: CodecOptions[dict[str, Any]] = CodecOptions(datetime_conversion=DatetimeConversion.DATETIME_AUTO)
@@ -24,15 +25,15 @@ _CODEC: CodecOptions[dict[str, Any]] = CodecOptions(datetime_conversion=Datetime
 
 def check(data: bytes) -> None:
     """Documents of a pipeline, and documents as no pipeline makes them, in one batch."""
-    material = Material(data)
+    fuzzed = FuzzedInput(data)
     parts: list[Documents] = []
-    for _ in range(1 + material.below(3)):
-        if material.below(2):
-            texts = [material.json_object() for _ in range(material.below(4))]
+    for _ in range(1 + fuzzed.below(3)):
+        if fuzzed.below(2):
+            texts = [fuzzed.json_object() for _ in range(fuzzed.below(4))]
             parts.append(RenderedDocuments(GENERATION, range(len(texts)), texts, [""] * len(texts)))
         else:
-            pipeline = setup(material)
-            parts.append(pipeline.finisher.build(pipeline.parser().parse(framed(written(material)))))
+            pipeline = setup(fuzzed)
+            parts.append(pipeline.finisher.build(pipeline.parser().parse(framed(written(fuzzed)))))
     batch = Batch(parts)
     assert len(batch) == len(batch.ids) == len(batch.documents) == len(batch.event_times)
     _check_bulk(batch)

@@ -20,7 +20,7 @@ from sidecar.tail.open_files import OpenFileLimiter
 from sidecar.tail.reader import Reader
 from sidecar.tail.source import open_source
 from sidecar.tail.tracked_file import FileLocation, TrackedFile
-from tests.chaos.fuzz.material import Material
+from tests.chaos.fuzz.fuzzed_input import FuzzedInput
 
 _LINES = (8, 1, 3, 64, 1 << 20)
 _CHUNKS = (16, 1, 5, 200, 128 * 1024)
@@ -135,14 +135,14 @@ def _empty_file() -> Iterator[_File]:
 
 def check(data: bytes) -> None:
     """Write and read in turn, with an orderly end now and then; then read it all again with another chunk size."""
-    material = Material(data)
-    framing = Framer(material.one_of(_LINES), bool(material.below(2)), material.one_of(_ERRORS))
-    sizes = material.one_of(_CHUNKS), material.one_of(_CHUNKS)
+    fuzzed = FuzzedInput(data)
+    framing = Framer(fuzzed.one_of(_LINES), bool(fuzzed.below(2)), fuzzed.one_of(_ERRORS))
+    sizes = fuzzed.one_of(_CHUNKS), fuzzed.one_of(_CHUNKS)
     with _empty_file() as file:
         first = _Reading.of(file, framing, sizes[0])
-        while material.is_left:
-            file.append(material.piece())
-            what = material.below(4)
+        while fuzzed.is_left:
+            file.append(fuzzed.piece())
+            what = fuzzed.below(4)
             if what:
                 file.life.closing = what == 3
                 first.go_on()

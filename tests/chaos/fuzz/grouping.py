@@ -9,7 +9,7 @@ from itertools import pairwise
 from sidecar.decode.multiline import EventGrouper, Events
 from sidecar.decode.presets import PRESETS
 from sidecar.decode.settings import MultilineSettings
-from tests.chaos.fuzz.material import Material
+from tests.chaos.fuzz.fuzzed_input import FuzzedInput
 
 _RULES = (
     *({"preset": name} for name in PRESETS),
@@ -35,18 +35,18 @@ def _grouping(rule: int, max_lines: int, max_bytes: int) -> EventGrouper:
     return MultilineSettings.model_validate({**_RULES[rule], "max_lines": max_lines}).make_grouper(max_bytes)
 
 
-def _line(material: Material) -> bytes:
-    return material.one_of(_BEGINNINGS) + material.take(material.below(8)).replace(b"\n", b"")
+def _line(fuzzed: FuzzedInput) -> bytes:
+    return fuzzed.one_of(_BEGINNINGS) + fuzzed.take(fuzzed.below(8)).replace(b"\n", b"")
 
 
 def check(data: bytes) -> None:
     """Group all lines at once, and again as they come."""
-    material = Material(data)
-    rule, limits = material.below(len(_RULES)), (2 + material.below(12), material.one_of((1 << 20, 300, 40, 1)))
+    fuzzed = FuzzedInput(data)
+    rule, limits = fuzzed.below(len(_RULES)), (2 + fuzzed.below(12), fuzzed.one_of((1 << 20, 300, 40, 1)))
     grouping = _grouping(rule, *limits)
     written = b""
-    while material.is_left and len(written) < 1 << 13:
-        written += _line(material) + b"\n"
+    while fuzzed.is_left and len(written) < 1 << 13:
+        written += _line(fuzzed) + b"\n"
     whole = _cut(grouping.split_events(written, closed=True), written, closed=True)
     at, found = 0, []
     for match in re.finditer(rb"\n", written):

@@ -15,8 +15,8 @@ from sidecar.model.documents import RenderedDocuments
 from sidecar.sinks.mongodb._bson import documents
 from sidecar.sinks.mongodb.bson_encoder import Encoder
 from sidecar.sinks.mongodb.sink import _ENCODER
-from tests.chaos.fuzz.material import Material
-from tests.chaos.fuzz.parsing import GENERATION
+from tests.chaos.fuzz.fuzzed_input import FuzzedInput
+from tests.support.builders.records import GENERATION
 
 _IN_PYTHON = Encoder(_ENCODER.encode, _ENCODER.decimal, _ENCODER.faults, None)
 _OFFSETS = (0, 7, 2**31, 2**62, 2**63 - 1, 2**63 - 5, -1, 2**64)
@@ -25,47 +25,47 @@ _ODD: tuple[Any, ...] = (None, 1.5, True, [], ["a", 1], [-1], [2**63], "\ud800",
 _MANY = 1000
 
 
-def _text(material: Material) -> str:
-    return material.piece().decode(errors=("replace", "surrogateescape")[material.below(2)])
+def _text(fuzzed: FuzzedInput) -> str:
+    return fuzzed.piece().decode(errors=("replace", "surrogateescape")[fuzzed.below(2)])
 
 
-def _bytes(material: Material) -> bytes:
-    return b"".join(material.piece() * (1 + material.below(70)) for _ in range(material.below(40)))
+def _bytes(fuzzed: FuzzedInput) -> bytes:
+    return b"".join(fuzzed.piece() * (1 + fuzzed.below(70)) for _ in range(fuzzed.below(40)))
 
 
-def _column(material: Material, rows: int) -> Any:
-    kind, rows = material.below(5), rows if 0 <= rows < _MANY else 2
+def _column(fuzzed: FuzzedInput, rows: int) -> Any:
+    kind, rows = fuzzed.below(5), rows if 0 <= rows < _MANY else 2
     if kind == 0:
-        return _text(material)
+        return _text(fuzzed)
     if kind == 1:
-        return [_text(material) for _ in range(rows)]
+        return [_text(fuzzed) for _ in range(rows)]
     if kind == 2:
-        return [int.from_bytes(material.take(material.below(10))) for _ in range(rows)]
-    return material.one_of(_ODD) if kind == 3 else [_text(material)] * material.below(4)
+        return [int.from_bytes(fuzzed.take(fuzzed.below(10))) for _ in range(rows)]
+    return fuzzed.one_of(_ODD) if kind == 3 else [_text(fuzzed)] * fuzzed.below(4)
 
 
-def _rows_and_columns(material: Material) -> list[Any]:
-    rows = material.one_of(_ROWS)
-    return [rows, tuple(_column(material, rows) for _ in range(material.below(19)))]
+def _rows_and_columns(fuzzed: FuzzedInput) -> list[Any]:
+    rows = fuzzed.one_of(_ROWS)
+    return [rows, tuple(_column(fuzzed, rows) for _ in range(fuzzed.below(19)))]
 
 
-def _wrapped(material: Material) -> str:
-    return f"{{{_text(material)}}}" if material.below(4) else _text(material)
+def _wrapped(fuzzed: FuzzedInput) -> str:
+    return f"{{{_text(fuzzed)}}}" if fuzzed.below(4) else _text(fuzzed)
 
 
-_ARGUMENTS: Mapping[str, Callable[[Material], list[Any]]] = {
-    "split_lines": lambda material: [_bytes(material), material.one_of(_OFFSETS)],
-    "strip_braces": lambda material: [[_wrapped(material) for _ in range(material.below(9))], "{", "}"],
+_ARGUMENTS: Mapping[str, Callable[[FuzzedInput], list[Any]]] = {
+    "split_lines": lambda fuzzed: [_bytes(fuzzed), fuzzed.one_of(_OFFSETS)],
+    "strip_braces": lambda fuzzed: [[_wrapped(fuzzed) for _ in range(fuzzed.below(9))], "{", "}"],
     "join_columns": _rows_and_columns,
-    "contains": lambda material: [_bytes(material) + (text := _bytes(material)), text[material.below(200) :]],
-    "count_byte": lambda material: [_bytes(material), material.take(1)],
-    "needs_no_escaping": lambda material: [_bytes(material)],
+    "contains": lambda fuzzed: [_bytes(fuzzed) + (text := _bytes(fuzzed)), text[fuzzed.below(200) :]],
+    "count_byte": lambda fuzzed: [_bytes(fuzzed), fuzzed.take(1)],
+    "needs_no_escaping": lambda fuzzed: [_bytes(fuzzed)],
 }
 
 
 def check(name: str, data: bytes) -> None:
     """Call one compiled function."""
-    given = _ARGUMENTS[name](Material(data))
+    given = _ARGUMENTS[name](FuzzedInput(data))
     try:
         answer = getattr(_compiled, name)(*given)
     except (TypeError, ValueError, OverflowError, MemoryError):
@@ -76,9 +76,9 @@ def check(name: str, data: bytes) -> None:
 
 def check_documents(data: bytes) -> None:
     """Encode one document, of which the bytes are the text or what it is made of."""
-    material = Material(data)
-    kind = material.below(4)
-    text = material.json_object() if kind == 1 else _text_of(material) if kind == 2 else _left(material)
+    fuzzed = FuzzedInput(data)
+    kind = fuzzed.below(4)
+    text = fuzzed.json_object() if kind == 1 else _text_of(fuzzed) if kind == 2 else _left(fuzzed)
     line = text.replace("\n", "").encode(errors="replace")
     [found] = documents(b"35-0\n%b\n" % line)
     documents(data + b"\n" * (2 - data.count(b"\n") % 2))
@@ -93,9 +93,9 @@ def check_documents(data: bytes) -> None:
 _ID = RenderedDocuments(GENERATION, range(1), [""], [""]).ids()[0].encode()
 
 
-def _text_of(material: Material) -> str:
-    return "{" + "".join(_text(material) for _ in range(material.below(30))) + "}"
+def _text_of(fuzzed: FuzzedInput) -> str:
+    return "{" + "".join(_text(fuzzed) for _ in range(fuzzed.below(30))) + "}"
 
 
-def _left(material: Material) -> str:
-    return material.take(1 << 16).decode(errors="replace")
+def _left(fuzzed: FuzzedInput) -> str:
+    return fuzzed.take(1 << 16).decode(errors="replace")

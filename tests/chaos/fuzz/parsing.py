@@ -15,8 +15,7 @@ from sidecar.decode.framing import Framer
 from sidecar.document.builder import DocumentBuilder
 from sidecar.document.static_fields import StaticFields
 from sidecar.model.documents import BulkFraming, Documents, SplicedDocuments
-from sidecar.model.file import Generation
-from sidecar.model.lines import Chunk, LineBatch
+from sidecar.model.lines import LineBatch
 from sidecar.model.records import RecordBatch
 from sidecar.model.reserved_fields import RESERVED_NAMES, SIDECAR_FIELDS
 from sidecar.parse.access_log import apache, nginx
@@ -38,10 +37,10 @@ from sidecar.parse.time.format_times import FormatTimes
 from sidecar.parse.time.timestamps import Timestamps
 from sidecar.parse.typed_fields import TypedFields
 from sidecar.testing import ManualClock
+from tests.chaos.fuzz.fuzzed_input import FuzzedInput
 from tests.chaos.fuzz.json_leaves import Leaf, are_consistent, is_object, leaves, root_names
-from tests.chaos.fuzz.material import Material
+from tests.support.builders.records import GENERATION, chunk
 
-GENERATION = Generation(35, "app", "/var/log/app/a.log", 0.0)
 NOW = "2026-11-23T01:00:00.000000Z"
 _ADDED = {"service.name": "shop", "team": {"of": [1]}}
 _PATTERN = r"(?P<time>[^ ]*) (?P<level>[A-Z]+)(?: (?P<message>.*))?"
@@ -68,16 +67,16 @@ class Setup:
         return any(name.startswith(starts) for line in lines.texts if is_object(line) for name in root_names(line))
 
 
-def setup(material: Material, wanted: str | None = None) -> Setup:
+def setup(fuzzed: FuzzedInput, wanted: str | None = None) -> Setup:
     """One of the pipelines that can be set up, or one with the parser that is `wanted`, a name of the registry."""
-    added = StaticFields(_ADDED if material.below(2) else {})
+    added = StaticFields(_ADDED if fuzzed.below(2) else {})
     finisher = DocumentBuilder(ManualClock(), "web-1", [added.leaves])
     reserved = finisher.reserved_names()
-    zone = material.one_of(("UTC", "Europe/Berlin"))
-    times = Timestamps(material.one_of(_FORMATS), zone)
-    field = material.one_of((None, "when", "log.at", "@timestamp"))
-    target = material.one_of((None, None, "app", "log.app", "log.file"))
-    form = material.one_of(tuple(_FORMS.values())) if wanted is None else _FORMS.get(wanted, MYSQL_SLOW)
+    zone = fuzzed.one_of(("UTC", "Europe/Berlin"))
+    times = Timestamps(fuzzed.one_of(_FORMATS), zone)
+    field = fuzzed.one_of((None, "when", "log.at", "@timestamp"))
+    target = fuzzed.one_of((None, None, "app", "log.app", "log.file"))
+    form = fuzzed.one_of(tuple(_FORMS.values())) if wanted is None else _FORMS.get(wanted, MYSQL_SLOW)
     parsers: dict[str, Callable[[], Parser]] = {
         "json": lambda: JsonParser(times, reserved, field, target),
         "plain": PlainTextParser,
@@ -99,45 +98,45 @@ def setup(material: Material, wanted: str | None = None) -> Setup:
             [JsonParser(times, reserved, field, target), nginx(), RegexParser(_PATTERN, TypedFields({}, times))]
         ),
     }
-    name = material.one_of(("json", *parsers)) if wanted is None else "format" if wanted in _FORMS else wanted
+    name = fuzzed.one_of(("json", *parsers)) if wanted is None else "format" if wanted in _FORMS else wanted
     return Setup(name, parsers[name], finisher, added.leaves(), target)
 
 
-def written(material: Material) -> bytes:
+def written(fuzzed: FuzzedInput) -> bytes:
     """Some lines, as one application writes them, or as no application should."""
-    kinds = (_as_json, _as_access, _as_words, _as_format, _as_values, Material.piece)
-    kind, found = material.one_of((None, *kinds)), b""
-    while material.is_left and len(found) < 1 << 16:
-        found += (kind or material.one_of(kinds))(material)
-        found += b"\n" if kind else material.one_of((b"\n", b"\n", b"\n", b"\r\n", b""))
+    kinds = (_as_json, _as_access, _as_words, _as_format, _as_values, FuzzedInput.piece)
+    kind, found = fuzzed.one_of((None, *kinds)), b""
+    while fuzzed.is_left and len(found) < 1 << 16:
+        found += (kind or fuzzed.one_of(kinds))(fuzzed)
+        found += b"\n" if kind else fuzzed.one_of((b"\n", b"\n", b"\n", b"\r\n", b""))
     return found + b"\n" if not found.endswith(b"\n") else found
 
 
-def _as_json(material: Material) -> bytes:
-    return material.json_object().encode()
+def _as_json(fuzzed: FuzzedInput) -> bytes:
+    return fuzzed.json_object().encode()
 
 
-def _as_access(material: Material) -> bytes:
-    user, request, agent = (material.one_of(("-", "ann", "", material.text())) for _ in range(3))
-    size = material.one_of(("-", "5", "007", "٣"))
-    zone = material.one_of(("+0000", "+0130", "-9900"))
-    request = material.one_of(("GET /a HTTP/1.1", "-", request))
+def _as_access(fuzzed: FuzzedInput) -> bytes:
+    user, request, agent = (fuzzed.one_of(("-", "ann", "", fuzzed.text())) for _ in range(3))
+    size = fuzzed.one_of(("-", "5", "007", "٣"))
+    zone = fuzzed.one_of(("+0000", "+0130", "-9900"))
+    request = fuzzed.one_of(("GET /a HTTP/1.1", "-", request))
     head = f'203.0.113.7 - {user} [23/Nov/2026:01:00:00 {zone}] "{request}" 200 {size}'
-    return (head if material.below(2) else f'{head} "-" "{agent}"').encode()
+    return (head if fuzzed.below(2) else f'{head} "-" "{agent}"').encode()
 
 
-def _as_words(material: Material) -> bytes:
-    time = material.one_of(("2026-11-23T01:00:00Z", "1795395600", "1850-01-01 00:00:00", material.text()))
-    return f"{time} INFO {material.text()}".encode()
+def _as_words(fuzzed: FuzzedInput) -> bytes:
+    time = fuzzed.one_of(("2026-11-23T01:00:00Z", "1795395600", "1850-01-01 00:00:00", fuzzed.text()))
+    return f"{time} INFO {fuzzed.text()}".encode()
 
 
-def _as_format(material: Material) -> bytes:
-    word, said = material.text(), material.text()
-    day = material.one_of(("1123", "0229", "0000", "1399"))
-    time = material.one_of(("2026-11-23 01:00:00", "2026-11-23T01:00:00.123456Z", "2026-13-45 61:00:00,5+0130"))
-    return material.one_of(
+def _as_format(fuzzed: FuzzedInput) -> bytes:
+    word, said = fuzzed.text(), fuzzed.text()
+    day = fuzzed.one_of(("1123", "0229", "0000", "1399"))
+    time = fuzzed.one_of(("2026-11-23 01:00:00", "2026-11-23T01:00:00.123456Z", "2026-13-45 61:00:00,5+0130"))
+    return fuzzed.one_of(
         (
-            f'<{material.below(200)}>1 {time} {word} app - - [a {word}="{word}"] {said}',
+            f'<{fuzzed.below(200)}>1 {time} {word} app - - [a {word}="{word}"] {said}',
             f"<13>Nov 23 01:00:00 {word} cron[{word}]: {said}",
             f"E{day} 01:00:00.123456 7 a.go:42] {said}",
             f"{time} - {word} - INFO - {said}",
@@ -151,28 +150,28 @@ def _as_format(material: Material) -> bytes:
     ).encode()
 
 
-def _as_values(material: Material) -> bytes:
+def _as_values(fuzzed: FuzzedInput) -> bytes:
     """Rows and pairs."""
-    time = material.one_of(("2026-11-23T01:00:00Z", "1795395600", ""))
-    level, number = material.one_of(("info", material.text())), material.one_of(("7", "07", "-1.5e3", "x", ""))
+    time = fuzzed.one_of(("2026-11-23T01:00:00Z", "1795395600", ""))
+    level, number = fuzzed.one_of(("info", fuzzed.text())), fuzzed.one_of(("7", "07", "-1.5e3", "x", ""))
     rows = (f"{time},{level},5,{number}", f'"{time}","{level}",,{number}', f"{time},{level}")
     pairs = (f"time={time} log={level} n={number}", f'log.offset="{level}" n={number} up n={number} log.x=1')
-    cri = f"2026-11-23T01:00:00.1Z stdout {material.one_of('FP')} {level}"
-    said = material.one_of((level, material.json_object()))
-    docker = json.dumps({"log": said + material.one_of(("\n", "")), "stream": "stdout", "time": time})
-    return material.one_of((*rows, *pairs, cri, docker.replace(", ", ","))).encode()
+    cri = f"2026-11-23T01:00:00.1Z stdout {fuzzed.one_of('FP')} {level}"
+    said = fuzzed.one_of((level, fuzzed.json_object()))
+    docker = json.dumps({"log": said + fuzzed.one_of(("\n", "")), "stream": "stdout", "time": time})
+    return fuzzed.one_of((*rows, *pairs, cri, docker.replace(", ", ","))).encode()
 
 
 def framed(data: bytes) -> LineBatch:
     """The lines of a chunk somewhere in a file."""
-    return Framer().frame(Chunk(GENERATION, 100, data, 100 + len(data)))
+    return Framer().frame(chunk(data, 100))
 
 
 def check(data: bytes, wanted: str | None = None) -> None:
     """Some lines through one pipeline, at a stroke if it likes, and one by one."""
-    material = Material(data)
-    pipeline = setup(material, wanted)
-    lines = framed(written(material))
+    fuzzed = FuzzedInput(data)
+    pipeline = setup(fuzzed, wanted)
+    lines = framed(written(fuzzed))
     records = pipeline.parser().parse(lines)
     documents = pipeline.finisher.build(records)
     texts = documents.json_lines()

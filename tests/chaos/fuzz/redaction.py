@@ -23,7 +23,7 @@ from sidecar.transform.redaction.redactor import (
     mask,
     redact_members,
 )
-from tests.chaos.fuzz.material import Material
+from tests.chaos.fuzz.fuzzed_input import FuzzedInput
 from tests.chaos.fuzz.parsing import framed
 
 _SECRETS = {
@@ -46,41 +46,41 @@ _ACTIONS: tuple[Action, ...] = (mask, drop, make_hash(b"0123456789abcdef"))
 _AROUND = (" ", " \t", "\n ", ' "', " '", " (", " é ", " \\ ", " , ", " \U0001f600 ")
 
 
-def _rules(material: Material) -> tuple[list[Rule], list[tuple[str, str]]]:
+def _rules(fuzzed: FuzzedInput) -> tuple[list[Rule], list[tuple[str, str]]]:
     """Some rules, and what they are to find."""
     rules: list[Rule] = []
     planted = []
     for name in DETECTORS:
-        if material.below(3) == 0:
-            rules.append(DetectorRule(DETECTORS[name], material.one_of(_ACTIONS)))
+        if fuzzed.below(3) == 0:
+            rules.append(DetectorRule(DETECTORS[name], fuzzed.one_of(_ACTIONS)))
             planted.append(_SECRETS[name])
-    if not rules or material.below(2):
-        rules.append(RegexRule(_PATTERN, material.one_of(_ACTIONS)))
+    if not rules or fuzzed.below(2):
+        rules.append(RegexRule(_PATTERN, fuzzed.one_of(_ACTIONS)))
         planted.append((_BY_PATTERN, _BY_PATTERN))
-    if material.below(2):
-        rules.append(FieldRule(_FIELD, material.one_of(_ACTIONS)))
+    if fuzzed.below(2):
+        rules.append(FieldRule(_FIELD, fuzzed.one_of(_ACTIONS)))
     return rules, planted
 
 
-def _message(material: Material, secret: str) -> str:
-    around = material.one_of(_AROUND)
-    return f"{material.text()}{around}{secret}{around[::-1]}{material.text()}"
+def _message(fuzzed: FuzzedInput, secret: str) -> str:
+    around = fuzzed.one_of(_AROUND)
+    return f"{fuzzed.text()}{around}{secret}{around[::-1]}{fuzzed.text()}"
 
 
-def _object(material: Material, planted: list[tuple[str, str]]) -> str:
-    secret, _ = material.one_of(planted)
-    value: Any = _message(material, secret)
-    for _ in range(material.below(4)):
-        value = [value, material.below(9)] if material.below(2) else {material.text(): value, "n": 1.5}
-    said: dict[str, Any] = {material.text() or "a": value, "user": {"id": _BY_FIELD, "name": material.text()}}
-    return json.dumps(said, ensure_ascii=bool(material.below(2)))
+def _object(fuzzed: FuzzedInput, planted: list[tuple[str, str]]) -> str:
+    secret, _ = fuzzed.one_of(planted)
+    value: Any = _message(fuzzed, secret)
+    for _ in range(fuzzed.below(4)):
+        value = [value, fuzzed.below(9)] if fuzzed.below(2) else {fuzzed.text(): value, "n": 1.5}
+    said: dict[str, Any] = {fuzzed.text() or "a": value, "user": {"id": _BY_FIELD, "name": fuzzed.text()}}
+    return json.dumps(said, ensure_ascii=bool(fuzzed.below(2)))
 
 
-def _records(material: Material, planted: list[tuple[str, str]]) -> RecordBatch:
-    is_json = bool(material.below(3))
+def _records(fuzzed: FuzzedInput, planted: list[tuple[str, str]]) -> RecordBatch:
+    is_json = bool(fuzzed.below(3))
     lines: list[str] = []
-    while material.is_left and len(lines) < 20:
-        text = _object(material, planted) if is_json else _message(material, material.one_of(planted)[0])
+    while fuzzed.is_left and len(lines) < 20:
+        text = _object(fuzzed, planted) if is_json else _message(fuzzed, fuzzed.one_of(planted)[0])
         lines.append(text.replace("\n", " ").replace("\r", " "))
     parser = JsonParser(Timestamps(), frozenset()) if is_json else PlainTextParser()
     return parser.parse(framed("".join(f"{line}\n" for line in lines).encode(errors="replace")))
@@ -88,9 +88,9 @@ def _records(material: Material, planted: list[tuple[str, str]]) -> RecordBatch:
 
 def check(data: bytes) -> None:
     """Redact a chunk, and each of its records alone."""
-    material = Material(data)
-    rules, planted = _rules(material)
-    records = _records(material, planted)
+    fuzzed = FuzzedInput(data)
+    rules, planted = _rules(fuzzed)
+    records = _records(fuzzed, planted)
     members = Redactor(rules).redact(records).bodies
     assert list(members) == [redact_members(body, rules) for body in records.bodies]
     hides_field = any(isinstance(rule, FieldRule) for rule in rules)

@@ -40,7 +40,7 @@ def _search(name: str, seconds: int, *, is_compiled: bool) -> None:
 
     with nullcontext() if is_compiled else atheris.instrument_imports(include=["sidecar"]):
         from tests.chaos.fuzz.targets import TARGETS  # noqa: PLC0415 - instrumented as it is imported
-    from tests.chaos.fuzz.material import TOKENS  # noqa: PLC0415 - it imports what has to be instrumented
+    from tests.chaos.fuzz.fuzzed_input import TOKENS  # noqa: PLC0415 - it imports what has to be instrumented
 
     corpus = KEPT / name
     corpus.mkdir(parents=True, exist_ok=True)

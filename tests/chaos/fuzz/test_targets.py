@@ -14,7 +14,7 @@ from sidecar.lib.native import _native as _compiled
 from sidecar.parse.settings import BUILT_IN
 from sidecar.transform.registry import KINDS
 from tests.chaos.fuzz import sanitized
-from tests.chaos.fuzz.material import TOKENS
+from tests.chaos.fuzz.fuzzed_input import TOKENS
 from tests.chaos.fuzz.targets import TARGETS
 from tests.chaos.fuzz.transforms import SETTINGS
 from tests.conftest import unavailable
@@ -51,7 +51,7 @@ _WITH_SANITIZERS = """
 import random
 from tests.chaos.fuzz import sanitized
 sanitized.load()
-from tests.chaos.fuzz.material import TOKENS
+from tests.chaos.fuzz.fuzzed_input import TOKENS
 from tests.chaos.fuzz.targets import NATIVE, TARGETS
 for name in sorted(NATIVE):
     draw = random.Random(name)

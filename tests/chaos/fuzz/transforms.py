@@ -7,14 +7,12 @@ from collections.abc import Mapping, Sequence
 from functools import cache
 from typing import Any
 
-from sidecar.config.pipeline import PipelineSettings
-from sidecar.model.lines import Chunk, SkippedRange
-from sidecar.pipeline.builder import build_stages
+from sidecar.model.lines import SkippedRange
 from sidecar.pipeline.stages import Stages
-from sidecar.testing import ManualClock
+from tests.chaos.fuzz.fuzzed_input import FuzzedInput
 from tests.chaos.fuzz.json_leaves import is_object
-from tests.chaos.fuzz.material import Material
-from tests.chaos.fuzz.parsing import GENERATION, written
+from tests.chaos.fuzz.parsing import written
+from tests.support.builders.records import chunk, stages
 
 _PARSERS: tuple[Any, ...] = ("json", "logfmt", "plain", {"type": "csv", "columns": ["time", "level", "log.x", "n"]})
 _CLIENTS = (
@@ -51,20 +49,19 @@ SETTINGS: Mapping[str, Sequence[Any]] = {
 
 
 @cache
-def _rooms(kind: str, which: int, parser: int) -> Stages:
-    settings = {"paths": ["/var/log/app/*.log"], "parser": _PARSERS[parser], "transforms": [SETTINGS[kind][which]]}
+def _stages(kind: str, which: int, parser: int) -> Stages:
     environ = {"NODE_NAME": "node-1", "POD_NAME": "shop-1", "POD_NAMESPACE": "shop"}
-    return build_stages(PipelineSettings.model_validate(settings), ManualClock(), "web-1", environ)
+    return stages(SETTINGS[kind][which], parser=_PARSERS[parser], environ=environ)
 
 
 def check(kind: str, data: bytes) -> None:
     """Some lines in one chunk, and each in a chunk of its own."""
-    material = Material(data)
-    rooms = _rooms(kind, material.below(len(SETTINGS[kind])), material.below(len(_PARSERS)))
-    lines = written(material).replace(b"\0", b"").split(b"\n")[:-1]
+    fuzzed = FuzzedInput(data)
+    pipeline = _stages(kind, fuzzed.below(len(SETTINGS[kind])), fuzzed.below(len(_PARSERS)))
+    lines = written(fuzzed).replace(b"\0", b"").split(b"\n")[:-1]
     if kind == "user_agent":
-        lines.append(json.dumps({"user_agent": {"original": material.one_of(_CLIENTS) + material.text()}}).encode())
-    texts, filtered = _shipped(rooms, 100, lines)
+        lines.append(json.dumps({"user_agent": {"original": fuzzed.one_of(_CLIENTS) + fuzzed.text()}}).encode())
+    texts, filtered = _shipped(pipeline, 100, lines)
     for text in texts.values():
         assert is_object(text) or "\\ud" in text.lower(), text
         assert "\n" not in text
@@ -72,7 +69,7 @@ def check(kind: str, data: bytes) -> None:
     left_out: set[tuple[int, str]] = set()
     offset = 100
     for line in lines:
-        one, skipped = _shipped(rooms, offset, [line])
+        one, skipped = _shipped(pipeline, offset, [line])
         alone |= one
         left_out |= skipped
         offset += len(line) + 1
@@ -80,10 +77,9 @@ def check(kind: str, data: bytes) -> None:
     assert filtered == left_out
 
 
-def _shipped(rooms: Stages, offset: int, lines: Sequence[bytes]) -> tuple[dict[int, str], set[tuple[int, str]]]:
+def _shipped(pipeline: Stages, offset: int, lines: Sequence[bytes]) -> tuple[dict[int, str], set[tuple[int, str]]]:
     """The documents by offset, and what was left out and why."""
-    data = b"".join(b"%b\n" % line for line in lines)
-    _, records, documents = rooms.documents(Chunk(GENERATION, offset, data, offset + len(data)))
+    _, records, documents = pipeline.documents(chunk(b"".join(b"%b\n" % line for line in lines), offset))
     return dict(zip(documents.starts, documents.json_lines(), strict=True)), {
         _place(each) for each in records.filtered
     }

@@ -12,7 +12,7 @@ from typing import Any
 
 from sidecar.errors import DeliveryError
 from sidecar.sinks.contract import Sink
-from tests.support.batches import batch_of
+from tests.support.builders.batches import batch_of
 
 Behaviour = Callable[["Peer"], None]
 

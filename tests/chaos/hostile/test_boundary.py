@@ -22,7 +22,7 @@ from sidecar.telemetry.events import CopyTaken, FileRefused
 from sidecar.watch.directory_walk import DirectoryWalk
 from sidecar.watch.scanner import FileScanner
 from tests.integration.model.test_rotation import NEW, OLD, expected, lines
-from tests.integration.model.world import World
+from tests.support.simulated_sidecar import SimulatedSidecar
 
 KNOWN = b"ey"
 SECRET = KNOWN + b"J THE SECRET\n"
@@ -63,10 +63,10 @@ PLACES = {
 
 
 @dataclass
-class Scene:
+class LinkAttack:
     """A world that has read the known bytes of a file, and secrets beside the volume."""
 
-    world: World
+    world: SimulatedSidecar
     place: Place
     secrets: Path
 
@@ -83,70 +83,70 @@ class Scene:
         return "\n".join(self.world.messages())
 
 
-def swap_while_it_runs(scene: Scene) -> None:
-    scene.swap()
-    scene.world.live(8)
+def swap_while_it_runs(attack: LinkAttack) -> None:
+    attack.swap()
+    attack.world.live(8)
 
 
-def swap_between_the_scan_and_the_opening(scene: Scene) -> None:
-    (scene.log.with_name("app-1.log")).write_bytes(b"new\n")
-    sightings = scene.world.sweep.scan()
-    scene.swap()
-    scene.world.follower.look(sightings)
-    scene.world.turn(6)
+def swap_between_the_scan_and_the_opening(attack: LinkAttack) -> None:
+    (attack.log.with_name("app-1.log")).write_bytes(b"new\n")
+    sightings = attack.world.sweep.scan()
+    attack.swap()
+    attack.world.follower.look(sightings)
+    attack.world.turn(6)
 
 
-def swap_while_the_file_is_closed(scene: Scene) -> None:
-    scene.world.descriptors.limit = 1
-    for life in scene.world.follower.lives():
+def swap_while_the_file_is_closed(attack: LinkAttack) -> None:
+    attack.world.descriptors.limit = 1
+    for life in attack.world.follower.lives():
         life.park()
-    sightings = scene.world.sweep.scan()
-    with scene.log.open("ab") as log:
+    sightings = attack.world.sweep.scan()
+    with attack.log.open("ab") as log:
         log.write(b"more\n")
-    later = scene.world.sweep.scan()
-    scene.swap()
-    scene.world.follower.look(sightings)
-    scene.world.follower.look(later)
-    scene.world.turn(6)
+    later = attack.world.sweep.scan()
+    attack.swap()
+    attack.world.follower.look(sightings)
+    attack.world.follower.look(later)
+    attack.world.turn(6)
 
 
-def swap_before_a_truncation(scene: Scene) -> None:
-    log = os.open(scene.log, os.O_WRONLY)
-    scene.swap()
+def swap_before_a_truncation(attack: LinkAttack) -> None:
+    log = os.open(attack.log, os.O_WRONLY)
+    attack.swap()
     os.ftruncate(log, 0)
     os.close(log)
-    scene.world.poll()
-    scene.world.live(8)
+    attack.world.poll()
+    attack.world.live(8)
 
 
-def swap_after_a_truncation(scene: Scene) -> None:
-    sightings = scene.world.sweep.scan()
-    os.truncate(scene.log, 0)
-    scene.swap()
-    scene.world.poll()
-    scene.world.follower.look(sightings)
-    scene.world.live(8)
+def swap_after_a_truncation(attack: LinkAttack) -> None:
+    sightings = attack.world.sweep.scan()
+    os.truncate(attack.log, 0)
+    attack.swap()
+    attack.world.poll()
+    attack.world.follower.look(sightings)
+    attack.world.live(8)
 
 
-def swap_before_a_restart(scene: Scene) -> None:
-    scene.world.kill()
-    scene.swap()
-    scene.world.start()
-    scene.world.live(8)
+def swap_before_a_restart(attack: LinkAttack) -> None:
+    attack.world.kill()
+    attack.swap()
+    attack.world.start()
+    attack.world.live(8)
 
 
-def swap_before_a_restart_with_a_rest(scene: Scene) -> None:
-    scene.world.destinations["sink"].is_down = True
-    with scene.log.open("ab") as log:
+def swap_before_a_restart_with_a_rest(attack: LinkAttack) -> None:
+    attack.world.destinations["sink"].is_down = True
+    with attack.log.open("ab") as log:
         log.write(b"rest\n")
-    scene.world.live(1)
-    swap_before_a_restart(scene)
+    attack.world.live(1)
+    swap_before_a_restart(attack)
 
 
-def swap_before_a_new_configuration(scene: Scene) -> None:
-    scene.swap()
-    assert scene.world.reload()
-    scene.world.live(8)
+def swap_before_a_new_configuration(attack: LinkAttack) -> None:
+    attack.swap()
+    assert attack.world.reload()
+    attack.world.live(8)
 
 
 MOMENTS = [
@@ -163,17 +163,19 @@ MOMENTS = [
 
 @pytest.mark.parametrize("moment", MOMENTS)
 @pytest.mark.parametrize("place", PLACES.values(), ids=PLACES)
-def test_what_becomes_a_link_leads_nowhere(tmp_path: Path, place: Place, moment: Callable[[Scene], None]) -> None:
-    world = World(tmp_path, paths=place.paths, exclude=())
-    scene = Scene(world, place, write_secrets(tmp_path / "secrets"))
-    scene.log.parent.mkdir(parents=True, exist_ok=True)
-    scene.log.write_bytes(KNOWN)
+def test_what_becomes_a_link_leads_nowhere(
+    tmp_path: Path, place: Place, moment: Callable[[LinkAttack], None]
+) -> None:
+    world = SimulatedSidecar(tmp_path, paths=place.paths, exclude=())
+    attack = LinkAttack(world, place, write_secrets(tmp_path / "secrets"))
+    attack.log.parent.mkdir(parents=True, exist_ok=True)
+    attack.log.write_bytes(KNOWN)
     world.live(2)
-    moment(scene)
+    moment(attack)
     world.look()
     assert str(world.path(place.swapped)) in world.sweep.refused
     world.settle()
-    assert "SECRET" not in scene.shipped()
+    assert "SECRET" not in attack.shipped()
 
 
 @pytest.mark.parametrize("swapped", [".kept", "folder/.kept", "folder"])
@@ -182,7 +184,7 @@ def test_a_directory_for_links_or_one_above_it_that_becomes_a_link_leads_nowhere
 ) -> None:
     folder = "folder" if "folder" in swapped else "."
     (tmp_path / "logs" / folder).mkdir(parents=True)
-    world = World(tmp_path, paths="*.log", keep_links=folder)
+    world = SimulatedSidecar(tmp_path, paths="*.log", keep_links=folder)
     world.destinations["sink"].is_down = True
     world.write(OLD)
     world.live(1)
@@ -205,7 +207,7 @@ def test_a_directory_for_links_or_one_above_it_that_becomes_a_link_leads_nowhere
 
 
 def test_a_directory_of_the_kubelet_is_followed_where_the_pattern_names_it(tmp_path: Path) -> None:
-    world = World(tmp_path, paths="..data/*.log")
+    world = SimulatedSidecar(tmp_path, paths="..data/*.log")
     for number in (1, 2):
         (world.logs / f"..2026_{number}").mkdir()
         (world.logs / f"..2026_{number}" / "app.log").write_text(f"of {number}\n")
@@ -221,7 +223,7 @@ def test_a_directory_of_the_kubelet_is_followed_where_the_pattern_names_it(tmp_p
 )
 def test_a_directory_of_the_kubelet_that_leads_elsewhere_is_refused(tmp_path: Path, target: str) -> None:
     secrets = write_secrets(tmp_path / "secrets")
-    world = World(tmp_path, paths="..data/*.log")
+    world = SimulatedSidecar(tmp_path, paths="..data/*.log")
     for name in ("plain", "..2026/below"):
         world.path(name).mkdir(parents=True)
         (world.path(name) / "app.log").write_bytes(SECRET)
@@ -282,7 +284,7 @@ def test_a_directory_that_appears_as_a_link_after_the_start_is_refused(tmp_path:
 
 
 def test_a_directory_that_is_made_again_or_mounted_late_is_read(tmp_path: Path) -> None:
-    world = World(tmp_path, paths="web/*.log")
+    world = SimulatedSidecar(tmp_path, paths="web/*.log")
     world.live(1)
     for number in range(3):
         world.path("web").mkdir()
@@ -295,7 +297,7 @@ def test_a_directory_that_is_made_again_or_mounted_late_is_read(tmp_path: Path) 
 
 def test_a_directory_above_in_a_pattern_is_the_one_that_the_text_says(tmp_path: Path) -> None:
     secrets = write_secrets(tmp_path / "secrets" / "deep")
-    world = World(tmp_path, paths="sub/../*.log")
+    world = SimulatedSidecar(tmp_path, paths="sub/../*.log")
     world.path("sub").symlink_to(secrets)
     world.write(b"good\n", "good.log")
     world.settle()
@@ -304,8 +306,8 @@ def test_a_directory_above_in_a_pattern_is_the_one_that_the_text_says(tmp_path: 
 
 def test_links_that_come_and_go_at_random_lead_nowhere(tmp_path: Path) -> None:
     chance = random.Random(7)
-    world = World(tmp_path, paths="web/**/*.log", exclude=(), open_files=2)
-    scene = Scene(world, PLACES["the fixed part"], write_secrets(tmp_path / "secrets"))
+    world = SimulatedSidecar(tmp_path, paths="web/**/*.log", exclude=(), open_files=2)
+    attack = LinkAttack(world, PLACES["the fixed part"], write_secrets(tmp_path / "secrets"))
     links = [world.path(name) for name in ("web", "web/sub", "web/sub/app.log", "web/app.log")]
     for _ in range(300):
         link = chance.choice(links)
@@ -316,7 +318,7 @@ def test_links_that_come_and_go_at_random_lead_nowhere(tmp_path: Path) -> None:
                 away = tmp_path / f"away-{chance.randrange(5)}"
                 shutil.rmtree(away) if away.is_dir() else away.unlink(missing_ok=True)
                 link.rename(away)
-                link.symlink_to(scene.secrets / ("app.log" if link.suffix else ""))
+                link.symlink_to(attack.secrets / ("app.log" if link.suffix else ""))
             elif not any(each.is_symlink() for each in link.parents):
                 (link if not link.suffix else link.parent).mkdir(parents=True, exist_ok=True)
                 with (link if link.suffix else link / "app.log").open(chance.choice(["ab", "wb"])) as log:
@@ -326,19 +328,19 @@ def test_links_that_come_and_go_at_random_lead_nowhere(tmp_path: Path) -> None:
     for link in links:
         link.unlink() if link.is_symlink() else None
     world.settle()
-    assert "SECRET" not in scene.shipped()
+    assert "SECRET" not in attack.shipped()
 
 
 def test_a_race_of_swaps_against_scans_leads_nowhere(tmp_path: Path) -> None:
-    world = World(tmp_path, paths="web/*/*.log")
-    scene = Scene(world, PLACES["the fixed part"], write_secrets(tmp_path / "secrets"))
+    world = SimulatedSidecar(tmp_path, paths="web/*/*.log")
+    attack = LinkAttack(world, PLACES["the fixed part"], write_secrets(tmp_path / "secrets"))
     world.path("web/sub").mkdir(parents=True)
     world.write(b"good\n", "web/sub/good.log")
     is_over = Event()
 
     def swap() -> None:
         while not is_over.is_set():
-            for name, target in (("web", scene.secrets), ("web/sub", scene.secrets / "sub")):
+            for name, target in (("web", attack.secrets), ("web/sub", attack.secrets / "sub")):
                 path = world.path(name)
                 path.rename(tmp_path / "away")
                 path.symlink_to(target)
@@ -353,31 +355,31 @@ def test_a_race_of_swaps_against_scans_leads_nowhere(tmp_path: Path) -> None:
     is_over.set()
     swapping.join()
     world.settle()
-    assert "SECRET" not in scene.shipped()
+    assert "SECRET" not in attack.shipped()
     assert "good" in world.messages()
 
 
 def test_what_is_refused_is_reached_when_it_is_no_link_any_more(tmp_path: Path) -> None:
-    world = World(tmp_path, paths="web/*.log")
-    scene = Scene(world, PLACES["the fixed part"], write_secrets(tmp_path / "secrets"))
+    world = SimulatedSidecar(tmp_path, paths="web/*.log")
+    attack = LinkAttack(world, PLACES["the fixed part"], write_secrets(tmp_path / "secrets"))
     world.path("web").mkdir()
-    scene.log.write_bytes(b"one\n")
+    attack.log.write_bytes(b"one\n")
     world.live(1)
-    scene.swap()
+    attack.swap()
     world.live(3)
     world.path("web").unlink()
     world.path(".away").rename(world.path("web"))
-    with scene.log.open("ab") as log:
+    with attack.log.open("ab") as log:
         log.write(b"two\n")
     world.settle()
     assert world.messages() == ["one", "two"]
 
 
 def test_what_is_refused_is_logged_once_and_counted(tmp_path: Path) -> None:
-    world = World(tmp_path, paths="web/*.log")
-    scene = Scene(world, PLACES["the fixed part"], write_secrets(tmp_path / "secrets"))
+    world = SimulatedSidecar(tmp_path, paths="web/*.log")
+    attack = LinkAttack(world, PLACES["the fixed part"], write_secrets(tmp_path / "secrets"))
     world.path("web").mkdir()
-    scene.swap()
+    attack.swap()
     watched = WatchedPipeline(world.sweep, world.follower)
     watchers = Watchers([watched], world.clock, world.said.append)
     for _ in range(3):
@@ -396,7 +398,7 @@ def test_what_is_refused_is_logged_once_and_counted(tmp_path: Path) -> None:
     "name", ["app-secret.log", "app.log.secret", "app.logs", "application.log", "app", "app.txt", "my-app.log"]
 )
 def test_a_file_that_merely_begins_alike_is_not_taken_for_the_copy(tmp_path: Path, name: str, banner: bytes) -> None:
-    world = World(tmp_path, paths="app.log")
+    world = SimulatedSidecar(tmp_path, paths="app.log")
     world.write(banner)
     world.live(2)
     world.write(banner + b"card number 1\n", name)
@@ -413,7 +415,7 @@ def test_a_file_that_merely_begins_alike_is_not_taken_for_the_copy(tmp_path: Pat
 def test_a_copy_that_an_exclude_names_is_not_read(
     tmp_path: Path, exclude: list[str], *, is_read: bool, is_packed: bool
 ) -> None:
-    world = World(tmp_path, paths="app.log", exclude=exclude)
+    world = SimulatedSidecar(tmp_path, paths="app.log", exclude=exclude)
     world.destinations["sink"].is_down = True
     world.write(OLD)
     world.live(1)
@@ -430,7 +432,7 @@ def test_a_copy_that_an_exclude_names_is_not_read(
 
 
 def test_an_older_part_with_the_same_few_bytes_is_not_taken_for_the_copy(tmp_path: Path) -> None:
-    world = World(tmp_path, paths="app.log")
+    world = SimulatedSidecar(tmp_path, paths="app.log")
     world.write(b"starting\nof yesterday\n", "app.log.1")
     os.utime(world.path("app.log.1"), (1e9, 1e9))
     world.write(b"starting\n")
@@ -443,7 +445,7 @@ def test_an_older_part_with_the_same_few_bytes_is_not_taken_for_the_copy(tmp_pat
 
 
 def test_what_another_configuration_leaves_out_is_not_opened_after_a_restart(tmp_path: Path) -> None:
-    world = World(tmp_path, paths="*.log")
+    world = SimulatedSidecar(tmp_path, paths="*.log")
     world.destinations["sink"].is_down = True
     for name in ("app.log", "other.log"):
         world.write(b"%b\n" % name.encode(), name)
@@ -467,7 +469,7 @@ HOLE = 200 << 20
 MANY_SCANS = 8
 
 
-def truncate_sparse(world: World, size: int) -> None:
+def truncate_sparse(world: SimulatedSidecar, size: int) -> None:
     """A file with a hole at its end that was seen, and that is empty now."""
     world.destinations["sink"].is_down = True
     world.write(OLD)
@@ -489,7 +491,7 @@ def pack(content: bytes, size: int) -> bytes:
 
 
 def test_a_large_compressed_copy_is_compared_in_pieces_and_found(tmp_path: Path) -> None:
-    world = World(tmp_path, paths="*.log")
+    world = SimulatedSidecar(tmp_path, paths="*.log")
     truncate_sparse(world, HOLE)
     world.path("app.log.1.gz").write_bytes(pack(OLD, HOLE))
     world.write(b"another\n", "other.log")

@@ -21,7 +21,7 @@ from sidecar.deliver.backoff import MAX_RETRY_AFTER_S, Backoff
 from sidecar.errors import Misconfigured, RequestTooLarge, Retryable
 from sidecar.sinks.elasticsearch.sink import ElasticsearchSettings, ElasticsearchSink
 from tests.chaos.hostile.servers import Behaviour, Peer, Server, recovers, serving
-from tests.support.batches import batch_of
+from tests.support.builders.batches import batch_of
 
 CREATED = b'{"errors":false,"items":[{"create":{"status":201}}]}'
 HEAD = b"HTTP/1.1 200 OK\r\nX-Elastic-Product: Elasticsearch\r\nContent-Type: application/json\r\n"
@@ -262,7 +262,7 @@ import sys
 from pathlib import Path
 from sidecar.sinks.elasticsearch.sink import ElasticsearchSettings, ElasticsearchSink
 from sidecar.errors import DeliveryError
-from tests.support.batches import batch_of
+from tests.support.builders.batches import batch_of
 
 def peak():
     [line] = [line for line in Path("/proc/self/status").read_text().splitlines() if line.startswith("VmHWM")]

@@ -13,17 +13,13 @@ from typing import Any
 import msgspec
 import pytest
 
-from sidecar.config.pipeline import PipelineSettings
 from sidecar.model.batch import Batch
 from sidecar.model.documents import BulkFraming, Documents
-from sidecar.model.file import Generation
-from sidecar.model.lines import Chunk, LineBatch
-from sidecar.pipeline.builder import build_stages
+from sidecar.model.lines import LineBatch
 from sidecar.pipeline.stages import Stages
-from sidecar.testing import ManualClock
 from tests.chaos.fuzz.json_leaves import leaves, root_names
+from tests.support.builders.records import GENERATION, chunk, stages
 
-LIFE = Generation(35, "app", "/var/log/app/app.log", 0.0)
 KUBERNETES = {"POD_NAMESPACE": "shop", "POD_NAME": "shop-7d4b9"}
 GOOD = b'{"time":"2026-11-23T01:00:00Z","level":"info"}'
 PARSERS: list[Any] = [
@@ -44,17 +40,14 @@ PARSERS: list[Any] = [
 ]
 
 
-def rooms(parser: Any, **settings: Any) -> Stages:
-    """The rooms of a pipeline in a Pod."""
-    given = {"paths": ["/var/log/app/*.log"], "parser": parser, "transforms": ["kubernetes"], **settings}
-    pipeline = PipelineSettings.model_validate(given)
-    return build_stages(pipeline, ManualClock(), "web-1", KUBERNETES)
+def pod_stages(parser: Any, **settings: Any) -> Stages:
+    """Return the stages of a pipeline in a Pod."""
+    return stages("kubernetes", parser=parser, environ=KUBERNETES, **settings)
 
 
 def shipped(lines: Sequence[bytes], parser: Any = "json", **settings: Any) -> tuple[LineBatch, Documents]:
     """What becomes of these lines."""
-    data = b"".join(line + b"\n" for line in lines)
-    lines_, _, documents = rooms(parser, **settings).documents(Chunk(LIFE, 0, data, len(data)))
+    lines_, _, documents = pod_stages(parser, **settings).documents(chunk(b"".join(line + b"\n" for line in lines)))
     return lines_, documents
 
 
@@ -149,7 +142,7 @@ def test_no_line_forges_a_field_of_ours_and_what_it_wrote_is_kept_beside(forgery
     ours = {
         "kubernetes.namespace": "shop",
         "kubernetes.pod.name": "shop-7d4b9",
-        "log.file.path": LIFE.path,
+        "log.file.path": GENERATION.path,
         "host.name": "web-1",
         "event.ingested": "2026-11-23T01:00:00.000000Z",
     }
@@ -201,13 +194,10 @@ NUMBERS = [
 
 @pytest.mark.parametrize("formats", [(), ("epoch",), ("epoch_ns", "iso8601"), ("%Y", "%s", "%H:%M")], ids=str)
 def test_numbers_and_times_beyond_all_bounds_stop_nothing(formats: tuple[str, ...]) -> None:
-    pipeline = PipelineSettings.model_validate(
-        {"paths": ["a"], "parser": "json", "timestamp": {"formats": formats, "zone": "America/New_York"}}
-    )
+    timestamp = {"formats": formats, "zone": "America/New_York"}
     lines = [b'{"time":%b,"n":%b}' % (number, number) for number in NUMBERS]
-    data = b"".join(line + b"\n" for line in lines)
     began = time.process_time()
-    _, _, documents = build_stages(pipeline, ManualClock(), "web-1", {}).documents(Chunk(LIFE, 0, data, len(data)))
+    _, _, documents = stages(timestamp=timestamp).documents(chunk(b"".join(line + b"\n" for line in lines)))
     assert time.process_time() - began < 2
     for line, text in zip(lines, documents.json_lines(), strict=True):
         assert text.startswith('{"@timestamp":"')
@@ -229,11 +219,11 @@ def long_times(parser: Any) -> Iterator[bytes]:
     "parser", ["json", "nginx", {"type": "regex", "pattern": '.*"time":"(?P<time>.*)".*'}], ids=str
 )
 def test_what_stands_in_place_of_a_time_is_not_kept_in_memory(parser: Any) -> None:
-    here = rooms(parser)
+    here = pod_stages(parser)
     tracemalloc.start()
     try:
         for line in long_times(parser):
-            here.documents(Chunk(LIFE, 0, line + b"\n", len(line) + 1))
+            here.documents(chunk(line + b"\n"))
         kept, _ = tracemalloc.get_traced_memory()
     finally:
         tracemalloc.stop()
@@ -290,5 +280,5 @@ def test_an_object_that_is_written_twice_hides_no_field_of_ours_where_the_last_o
     for document, start in zip(Batch([documents]).objects(), starts(twice), strict=True):
         assert document["kubernetes"]["namespace"] == "shop"
         assert document["kubernetes"]["pod"]["name"] == "shop-7d4b9"
-        assert document["log"] == {"offset": start, "file": {"path": LIFE.path}}
+        assert document["log"] == {"offset": start, "file": {"path": GENERATION.path}}
         assert document["host"] == {"name": "web-1"}

@@ -14,8 +14,8 @@ import pytest
 from sidecar.deliver.batcher import MAX_CHUNK_DOCUMENTS, BatchLimits
 from sidecar.model.batch import Batch, WriteResult
 from tests.benchmarks.servers import null_server
-from tests.integration.model.world import Destination, World
 from tests.support.processes import ENVIRON
+from tests.support.simulated_sidecar import Destination, SimulatedSidecar
 
 CEILING_MIB = 96
 SIZE = 1 << 20
@@ -81,8 +81,8 @@ class CountingSink(Destination):
 
 
 def count_batches(tmp_path: Path, data: bytes, limits: BatchLimits, **options: Any) -> list[tuple[int, int]]:
-    world = World(tmp_path, **options)
-    sink = CountingSink(world.fuse)
+    world = SimulatedSidecar(tmp_path, **options)
+    sink = CountingSink(world.crash_after)
     world.destinations["sink"] = sink
     world.limits = limits
     world.write(data)

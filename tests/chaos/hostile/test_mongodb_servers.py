@@ -17,7 +17,7 @@ import pytest
 from sidecar.errors import DeliveryError, RequestTooLarge
 from sidecar.sinks.mongodb.sink import MongoDBSettings, MongoDBSink
 from tests.chaos.hostile.servers import Behaviour, Peer, Server, recovers, serving
-from tests.support.batches import batch_of
+from tests.support.builders.batches import batch_of
 
 HELLO = {
     "ok": 1, "isWritablePrimary": True, "ismaster": True, "helloOk": True, "minWireVersion": 0, "maxWireVersion": 21,
@@ -203,7 +203,7 @@ import sys
 from pathlib import Path
 from sidecar.sinks.mongodb.sink import MongoDBSettings, MongoDBSink
 from sidecar.errors import DeliveryError
-from tests.support.batches import batch_of
+from tests.support.builders.batches import batch_of
 
 def peak():
     [line] = [line for line in Path("/proc/self/status").read_text().splitlines() if line.startswith("VmHWM")]

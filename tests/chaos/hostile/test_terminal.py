@@ -77,7 +77,7 @@ class Server(BaseHTTPRequestHandler):
         """Nothing is worth a line."""
 
 
-class Scene:
+class HostileFiles:
     """A sidecar that follows files with hostile names and lines, and ships them to a server with hostile words."""
 
     def __init__(self, folder: Path, port: int) -> None:
@@ -126,49 +126,53 @@ class Scene:
 
 
 @pytest.fixture(scope="module")
-def scene(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scene]:
+def hostile(tmp_path_factory: pytest.TempPathFactory) -> Iterator[HostileFiles]:
     server = ThreadingHTTPServer(("127.0.0.1", 0), Server)
     threading.Thread(target=server.serve_forever, daemon=True).start()
-    scene = Scene(tmp_path_factory.mktemp("scene"), server.server_port)
+    hostile = HostileFiles(tmp_path_factory.mktemp("hostile"), server.server_port)
     try:
-        with running(scene.folder / "own.log", "--config", scene.config):
-            eventually(scene.is_complete, "everything hostile is said")
-            yield scene
+        with running(hostile.folder / "own.log", "--config", hostile.config):
+            eventually(hostile.is_complete, "everything hostile is said")
+            yield hostile
     finally:
         server.shutdown()
         server.server_close()
 
 
-def calls(scene: Scene) -> dict[str, list[list[str]]]:
+def calls(hostile: HostileFiles) -> dict[str, list[list[str]]]:
     """How each command is called; a new command has to be added here."""
-    state, file, missing = ["--state-dir", str(scene.state)], str(scene.file), str(scene.folder / IN_NAMES / "x")
-    wrong = scene.configure("wrong.yaml", limits={HOSTILE: 1}, sinks={"a": {"type": HOSTILE}}, log_level=HOSTILE)
-    broken = scene.folder / "broken.yaml"
+    state, file, missing = (
+        ["--state-dir", str(hostile.state)],
+        str(hostile.file),
+        str(hostile.folder / IN_NAMES / "x"),
+    )
+    wrong = hostile.configure("wrong.yaml", limits={HOSTILE: 1}, sinks={"a": {"type": HOSTILE}}, log_level=HOSTILE)
+    broken = hostile.folder / "broken.yaml"
     broken.write_text(f"sinks: *{HOSTILE}\n", newline="")
-    tagged = scene.folder / "tagged.yaml"
+    tagged = hostile.folder / "tagged.yaml"
     tagged.write_text(f'"{HOSTILE}": !{HOSTILE} x\n'.replace("\r", ""), newline="")
-    once = [f"{scene.folder}/log/*", "--to", f"sqlite:///{scene.folder}/once.db", "--once", "--parser", "json"]
-    played = scene.folder / f"demo{IN_NAMES}"  # where it has been played already
+    once = [f"{hostile.folder}/log/*", "--to", f"sqlite:///{hostile.folder}/once.db", "--once", "--parser", "json"]
+    played = hostile.folder / f"demo{IN_NAMES}"  # where it has been played already
     (played / "log").mkdir(parents=True, exist_ok=True)
-    copied = ["--state-dir", str(scene.folder / "copied")]
+    copied = ["--state-dir", str(hostile.folder / "copied")]
     sidecar("run", *once, *copied)
     return {
         "run": [
-            [*once, "--state-dir", f"{scene.folder}/once", "--log-level", "debug"],
-            [file, "--to", "stdout:", "--once", "--state-dir", f"{scene.folder}/out", "--parser", "json"],
+            [*once, "--state-dir", f"{hostile.folder}/once", "--log-level", "debug"],
+            [file, "--to", "stdout:", "--once", "--state-dir", f"{hostile.folder}/out", "--parser", "json"],
             ["--config", wrong], ["--config", missing], [file, "--to", f"{HOSTILE}://x"], ["--exit-when", HOSTILE],
             [file, "--to", f"sqlite:///{missing}", "--once", "--state-dir", missing.replace("x", "y") + "\0"],
         ],
-        "check": [["--config", scene.config, "--connect", "--try", file], ["--config", wrong], ["--config", missing],
-                  ["--config", str(broken)], ["--config", str(tagged)],
+        "check": [["--config", hostile.config, "--connect", "--try", file], ["--config", wrong],
+                  ["--config", missing], ["--config", str(broken)], ["--config", str(tagged)],
                   [file, "--to", f"sqlite:///{missing}", "--connect"]],
-        "explain": [[file, "--config", scene.config], [file, "--parser", "json,plain", "--json"],
+        "explain": [[file, "--config", hostile.config], [file, "--parser", "json,plain", "--json"],
                     [file, "--parser", "json", "--stats"], [file, "--parser", "json", "--stats", "--json"],
                     [file, "--detect"], [file, "--detect", "--json"], [missing], [file, "--parser", HOSTILE]],
-        "bench": [["--file", str(scene.plain), "--seconds", "0.05", "--parser", "json"],
+        "bench": [["--file", str(hostile.plain), "--seconds", "0.05", "--parser", "json"],
                   ["--file", file, "--seconds", "0.05", "--json"], ["--file", missing]],
         "dead-letters": [["list", *state], ["list", "--json", *state], ["show", *state], ["show", "--json", *state],
-                         ["replay", "1", "--config", scene.config], ["purge", "--sink", HOSTILE, *state],
+                         ["replay", "1", "--config", hostile.config], ["purge", "--sink", HOSTILE, *state],
                          ["purge", *state], ["list", "--state-dir", missing]],
         "checkpoints": [["list", *state], ["list", "--json", *state], ["list", "--state-dir", missing],
                         ["rewind", "--path", file, *copied], ["forget", "--path", file, *copied],
@@ -206,8 +210,8 @@ def obeyed(output: str, *, is_terminal: bool) -> str:
 
 
 @pytest.mark.parametrize("is_terminal", [False, True], ids=["pipe", "terminal"])
-def test_no_command_writes_what_a_terminal_obeys(scene: Scene, is_terminal: bool) -> None:
-    called = calls(scene)
+def test_no_command_writes_what_a_terminal_obeys(hostile: HostileFiles, is_terminal: bool) -> None:
+    called = calls(hostile)
     assert list(called) == list(COMMANDS)
     wanted = [
         ([name, *arguments], is_terminal, "up for" if name == "top" and "--every" in arguments else "")
@@ -262,10 +266,10 @@ def test_json_stays_the_same_json_without_what_a_terminal_obeys() -> None:
     assert json.loads(text) == {HOSTILE: [HOSTILE, "é😀"], "\\xff": "\\ud800"}
 
 
-def test_documents_on_a_terminal_are_the_same_json_with_escapes(scene: Scene) -> None:
+def test_documents_on_a_terminal_are_the_same_json_with_escapes(hostile: HostileFiles) -> None:
     (_, output), (_, piped) = results([
-        (["run", f"{scene.folder}/log/plain.log", "--to", "stdout:", "--once", "--parser", "json", "--state-dir",
-          f"{scene.folder}/{name}", "--log-level", "error"], name == "terminal", "")
+        (["run", f"{hostile.folder}/log/plain.log", "--to", "stdout:", "--once", "--parser", "json", "--state-dir",
+          f"{hostile.folder}/{name}", "--log-level", "error"], name == "terminal", "")
         for name in ("terminal", "piped")
     ])  # fmt: skip
     for text in (OWN_SEQUENCES.sub("", output), piped):
@@ -276,18 +280,18 @@ def test_documents_on_a_terminal_are_the_same_json_with_escapes(scene: Scene) ->
 
 
 @pytest.mark.parametrize("path", ["/metrics", "/status", "/status.json", "/readyz?sinks=1", "/livez"])
-def test_no_answer_over_http_holds_what_a_terminal_obeys(scene: Scene, path: str) -> None:
+def test_no_answer_over_http_holds_what_a_terminal_obeys(hostile: HostileFiles, path: str) -> None:
     try:
-        answer = urllib.request.urlopen(f"http://127.0.0.1:{scene.port}{path}", timeout=10).read()
+        answer = urllib.request.urlopen(f"http://127.0.0.1:{hostile.port}{path}", timeout=10).read()
     except urllib.error.HTTPError as refused:
         answer = refused.read()
     assert answer
     assert obeyed(answer.decode(), is_terminal=False) == ""
 
 
-def test_what_the_page_gets_cannot_turn_the_direction_of_writing(scene: Scene) -> None:
+def test_what_the_page_gets_cannot_turn_the_direction_of_writing(hostile: HostileFiles) -> None:
     """Also after the escapes of JSON have become characters."""
-    answer = urllib.request.urlopen(f"http://127.0.0.1:{scene.port}/status.json", timeout=10).read()
+    answer = urllib.request.urlopen(f"http://127.0.0.1:{hostile.port}/status.json", timeout=10).read()
     waiting, texts = [json.loads(answer)], []
     while waiting:
         value = waiting.pop()

@@ -17,8 +17,8 @@ from sidecar.watch.scanner import FileScanner
 from tests.chaos.hostile.test_volume import stored
 from tests.end_to_end.test_bounds import BASE_AND_BUDGET, descriptors, memory
 from tests.integration.model.test_rotation import OLD
-from tests.integration.model.world import World
 from tests.support.processes import ended, eventually, running
+from tests.support.simulated_sidecar import SimulatedSidecar
 
 DEEPER_THAN_CALLS = 1500
 LONGER_THAN_PATHS = 2100
@@ -150,7 +150,7 @@ def test_ten_thousand_files_that_come_and_go_harm_no_other_and_take_no_memory(tm
         assert memory(process.pid) < BASE_AND_BUDGET
 
 
-def swapped(world: World, elsewhere: Path) -> Path:
+def swapped(world: SimulatedSidecar, elsewhere: Path) -> Path:
     """A world whose directory for links became a link to another one, with a file there of the name of a link."""
     world.destinations["sink"].is_down = True
     world.write(OLD)
@@ -169,7 +169,7 @@ def swapped(world: World, elsewhere: Path) -> Path:
 
 
 def test_nothing_is_read_or_made_through_a_directory_for_links_that_was_swapped(tmp_path: Path) -> None:
-    world = World(tmp_path, keep_links=True)
+    world = SimulatedSidecar(tmp_path, keep_links=True)
     there = swapped(world, tmp_path / "elsewhere")
     assert not [message for message in world.messages() if "secret" in message]
     assert "another file" in world.messages()
@@ -177,7 +177,7 @@ def test_nothing_is_read_or_made_through_a_directory_for_links_that_was_swapped(
 
 
 def test_nothing_is_removed_through_a_directory_for_links_that_was_swapped(tmp_path: Path) -> None:
-    assert swapped(World(tmp_path, keep_links=True), tmp_path / "elsewhere").exists()
+    assert swapped(SimulatedSidecar(tmp_path, keep_links=True), tmp_path / "elsewhere").exists()
 
 
 SWAPS = ["a link", "a FIFO", "a directory", "a link in the path"]
@@ -188,7 +188,7 @@ def test_a_file_that_was_closed_for_a_while_and_whose_name_is_a_trap_now_stops_n
     tmp_path: Path, swap: str
 ) -> None:
     (tmp_path / "secret").write_text("secret\n")
-    world = World(tmp_path, paths="**/*.log", open_files=1)
+    world = SimulatedSidecar(tmp_path, paths="**/*.log", open_files=1)
     world.path("folder").mkdir()
     names = [f"folder/{number}.log" for number in range(3)]
     for name in names:
@@ -237,7 +237,7 @@ def test_a_gzip_bomb_of_many_gigabytes_costs_its_neighbours_no_time(tmp_path: Pa
 
 
 def test_files_that_are_delivered_and_deleted_take_no_memory(tmp_path: Path) -> None:
-    world = World(tmp_path, paths="*.log", open_files=2000)
+    world = SimulatedSidecar(tmp_path, paths="*.log", open_files=2000)
 
     names = [f"{number}.log" for number in range(200)]
 

@@ -12,8 +12,8 @@ import pytest
 from sidecar.telemetry.events import LinkRefused
 from tests.end_to_end.test_bounds import BASE_AND_BUDGET, memory
 from tests.integration.model.test_rotation import OLD, expected, lines
-from tests.integration.model.world import World
 from tests.support.processes import eventually, running, sidecar
+from tests.support.simulated_sidecar import SimulatedSidecar
 
 NAMES = [
     b"in\xff\xfevalid.log",
@@ -27,7 +27,7 @@ NAMES = [
 
 @pytest.mark.parametrize("name", NAMES, ids=ascii)
 def test_any_name_is_followed_over_a_kill_and_a_rename(tmp_path: Path, name: bytes) -> None:
-    world = World(tmp_path, paths="*.log*")
+    world = SimulatedSidecar(tmp_path, paths="*.log*")
     path = world.path(os.fsdecode(name))
     path.write_bytes(OLD)
     world.live(1)
@@ -44,7 +44,7 @@ def test_any_name_is_followed_over_a_kill_and_a_rename(tmp_path: Path, name: byt
 
 def test_a_file_that_becomes_a_link_between_look_and_open_is_not_followed(tmp_path: Path) -> None:
     (tmp_path / "secret").write_text("the token of the sidecar\n")
-    world = World(tmp_path, paths="**/*.log")
+    world = SimulatedSidecar(tmp_path, paths="**/*.log")
     for name in ("a.log", "folder/b.log", "good.log"):
         world.path(name).parent.mkdir(exist_ok=True)
         world.path(name).write_text("harmless\n")
@@ -61,7 +61,7 @@ def test_a_file_that_becomes_a_link_between_look_and_open_is_not_followed(tmp_pa
 
 
 def test_links_fifos_devices_and_loops_are_refused_and_the_others_go_on(tmp_path: Path) -> None:
-    world = World(tmp_path, paths="**/*.log")
+    world = SimulatedSidecar(tmp_path, paths="**/*.log")
     (tmp_path / "secret.log").write_text("secret\n")
     for name, target in (("a", tmp_path / "secret.log"), ("b", "/dev/zero"), ("c", "/proc/self/environ")):
         world.path(f"{name}.log").symlink_to(target)
@@ -74,7 +74,7 @@ def test_links_fifos_devices_and_loops_are_refused_and_the_others_go_on(tmp_path
 
 
 def test_a_truncation_again_and_again_leaves_nothing_open(tmp_path: Path) -> None:
-    world = World(tmp_path)
+    world = SimulatedSidecar(tmp_path)
     before = len(os.listdir("/proc/self/fd"))
     for number in range(200):
         world.write(b"%d\n" % number * 50)
@@ -90,7 +90,7 @@ def test_a_truncation_again_and_again_leaves_nothing_open(tmp_path: Path) -> Non
 def test_a_flood_of_files_that_begin_like_a_followed_one_is_held_for_a_moment_and_not_all_of_it(
     tmp_path: Path,
 ) -> None:
-    world = World(tmp_path, paths="*.log")
+    world = SimulatedSidecar(tmp_path, paths="*.log")
     world.write(OLD)
     world.live(1)
     before = len(os.listdir("/proc/self/fd"))
@@ -104,7 +104,7 @@ def test_a_flood_of_files_that_begin_like_a_followed_one_is_held_for_a_moment_an
 
 def test_a_directory_for_links_that_became_a_link_is_not_written_through(tmp_path: Path) -> None:
     (tmp_path / "elsewhere").mkdir()
-    world = World(tmp_path, keep_links=True)
+    world = SimulatedSidecar(tmp_path, keep_links=True)
     world.path(".kept").symlink_to(tmp_path / "elsewhere")
     world.write(OLD)
     world.settle()
@@ -114,7 +114,7 @@ def test_a_directory_for_links_that_became_a_link_is_not_written_through(tmp_pat
 
 
 def test_a_directory_of_a_hundred_thousand_names_does_not_stop_the_one_that_matters(tmp_path: Path) -> None:
-    world = World(tmp_path)
+    world = SimulatedSidecar(tmp_path)
     for number in range(100_000):
         os.close(os.open(world.path(f"{number}.tmp"), os.O_CREAT | os.O_WRONLY))
     world.write(OLD)

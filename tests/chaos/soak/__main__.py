@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.benchmarks.servers import Null, null_server
-from tests.chaos.soak.outages import Gate, Outages
+from tests.chaos.soak.outages import Outages, TcpProxy
 from tests.chaos.soak.programs import run_program
 from tests.chaos.soak.samples import HEADER, Sample, courses, sample
 from tests.support.processes import ended, running
@@ -108,10 +108,10 @@ def soak(plan: Plan, folder: Path) -> Found:
     """One life of a sidecar."""
     logs, database, said = folder / "logs", folder / "logs.db", folder / "sidecar.log"
     logs.mkdir()
-    with null_server("elasticsearch") as null, _gate(null) as gate:
-        to = ["--to", f"elasticsearch://127.0.0.1:{gate.port}/logs", "--to", f"sqlite:///{database}"]
+    with null_server("elasticsearch") as null, _proxy(null) as proxy:
+        to = ["--to", f"elasticsearch://127.0.0.1:{proxy.port}/logs", "--to", f"sqlite:///{database}"]
         with running(said, str(logs / "app-*.log*"), *to, "--state-dir", str(folder / "state")) as process:
-            outages = Outages(gate, database, plan.outage_every, plan.outage)
+            outages = Outages(proxy, database, plan.outage_every, plan.outage)
             given = (str(logs), str(plan.lines_per_s), str(plan.rotate_every))
             with run_program("tests.chaos.soak.application", *given) as application:
                 outages.start()
@@ -125,13 +125,13 @@ def soak(plan: Plan, folder: Path) -> Found:
 
 
 @contextmanager
-def _gate(null: Null) -> Iterator[Gate]:
-    gate = Gate(null.port)
-    gate.open()
+def _proxy(null: Null) -> Iterator[TcpProxy]:
+    proxy = TcpProxy(null.port)
+    proxy.open()
     try:
-        yield gate
+        yield proxy
     finally:
-        gate.shut()
+        proxy.shut()
 
 
 def _samples(pid: int, plan: Plan) -> Iterator[Sample]:

@@ -1,4 +1,4 @@
-"""Destinations that go down now and then: a gate before a server, and a lock on a database."""
+"""Destinations that go down now and then: a proxy before a server, and a lock on a database."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from pathlib import Path
 
 
 @dataclass(slots=True)
-class Gate:
+class TcpProxy:
     """Passes connections on to `upstream`. While it is shut, those that are open break and new ones are refused."""
 
     upstream: int
@@ -74,7 +74,7 @@ def locked(database: Path) -> Iterator[None]:
 class Outages:
     """Takes the two destinations down in turn, `length_s` out of every `period_s` seconds, until it is stopped."""
 
-    gate: Gate
+    proxy: TcpProxy
     database: Path
     period_s: float
     length_s: float
@@ -96,9 +96,9 @@ class Outages:
     def _run(self) -> None:
         rest = (self.period_s - 2 * self.length_s) / 2
         while not self._over.wait(rest):
-            self.gate.shut()
+            self.proxy.shut()
             self._over.wait(self.length_s)
-            self.gate.open()
+            self.proxy.open()
             self.count += 1
             if self._over.wait(rest):
                 return

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 
 from sidecar.telemetry.history import INTERVAL_S, MAX_SAMPLES
-from tests.support import page_history as hour
+from tests.support import one_hour
 from tests.support.servers.chromium import Browser, Page
 
 pytestmark = pytest.mark.browser
@@ -18,7 +18,7 @@ HOME, LEFT = ("Home", 36), ("ArrowLeft", 37)
 
 @pytest.fixture(scope="module")
 def address() -> Iterator[str]:
-    with hour.shown() as address:
+    with one_hour.shown() as address:
         yield address
 
 
@@ -32,7 +32,7 @@ def page(browser: Browser, address: str) -> Iterator[Page]:
 def test_every_sample_of_the_hour_is_drawn(page: Page) -> None:
     moments = page.value("charts.made[0].plot.data[0]")
     assert len(moments) == MAX_SAMPLES
-    assert moments[-1] == hour.BEGAN + MAX_SAMPLES * INTERVAL_S
+    assert moments[-1] == one_hour.BEGAN + MAX_SAMPLES * INTERVAL_S
     least, most = page.value("[charts.made[0].plot.scales.x.min, charts.made[0].plot.scales.x.max]")
     assert (least, most) == (moments[0], moments[-1])
     for column in ("lines_s", "bytes_s", "lag_bytes", "lag_s"):
@@ -80,6 +80,6 @@ def test_large_numbers_leave_the_words_beside_them_whole_on_a_narrow_screen(brow
 
 
 def test_the_picture_is_one(browser: Browser, address: str) -> None:
-    data = hour.picture(browser, address, width=1280, height=1580, scheme="dark")
+    data = one_hour.picture(browser, address, width=1280, height=1580, scheme="dark")
     assert data.startswith(b"\x89PNG")
     assert len(data) > 50_000

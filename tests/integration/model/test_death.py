@@ -8,19 +8,19 @@ import pytest
 
 from sidecar.state.dead_letters import DeadLetterLimit
 from tests.integration.model.test_rotation import MORE, NEW, OLD, expected, renamed
-from tests.integration.model.world import World, streams
+from tests.support.simulated_sidecar import SimulatedSidecar, streams
 
 MOMENTS = 70
 """More than a whole life has; beyond its last moment the process simply ends in order."""
 
 
-def lived(world: World) -> bool:
+def lived(world: SimulatedSidecar) -> bool:
     """A life with everything in it. Whether it came to its end."""
     world.destinations["one"].faults += ["everything, then silence", "one is poison"]
     return world.look() and world.turn(12) and world.live(3) and rotated(world) and world.live(8) and world.drain()
 
 
-def rotated(world: World) -> bool:
+def rotated(world: SimulatedSidecar) -> bool:
     world.copytruncate("app.log.1")
     world.write(NEW + b"half a li")
     return True
@@ -28,9 +28,9 @@ def rotated(world: World) -> bool:
 
 @pytest.mark.parametrize("moment", range(1, MOMENTS))
 def test_a_death_at_any_moment_loses_nothing_and_stores_nothing_twice(tmp_path: Path, moment: int) -> None:
-    world = World(tmp_path, sinks=("one", "two"))
+    world = SimulatedSidecar(tmp_path, sinks=("one", "two"))
     world.write(OLD + MORE)
-    world.fuse.left = moment
+    world.crash_after.left = moment
     if not lived(world):
         world.start()
         if world.path().stat().st_size > len(NEW) + 100:
@@ -45,14 +45,14 @@ def test_a_death_at_any_moment_loses_nothing_and_stores_nothing_twice(tmp_path: 
 
 
 def test_a_life_has_fewer_moments_than_are_tried(tmp_path: Path) -> None:
-    world = World(tmp_path, sinks=("one", "two"))
+    world = SimulatedSidecar(tmp_path, sinks=("one", "two"))
     world.write(OLD + MORE)
     assert lived(world)
-    assert 20 < world.fuse.passed < MOMENTS
+    assert 20 < world.crash_after.passed < MOMENTS
 
 
 def test_a_death_while_the_next_one_starts_is_no_different(tmp_path: Path) -> None:
-    world = World(tmp_path)
+    world = SimulatedSidecar(tmp_path)
     world.write(OLD)
     world.destinations["sink"].is_down = True
     world.live(1)
@@ -61,7 +61,7 @@ def test_a_death_while_the_next_one_starts_is_no_different(tmp_path: Path) -> No
     world.write(NEW)
     for moment in range(1, 8):
         world.start()
-        world.fuse.left = moment
+        world.crash_after.left = moment
         world.look()
         world.kill()
     world.settle()
@@ -69,7 +69,7 @@ def test_a_death_while_the_next_one_starts_is_no_different(tmp_path: Path) -> No
 
 
 def test_full_dead_letters_block_the_sink_that_has_refused_and_no_other(tmp_path: Path) -> None:
-    world = World(tmp_path, sinks=("one", "two"), bound=DeadLetterLimit(300, "block"))
+    world = SimulatedSidecar(tmp_path, sinks=("one", "two"), bound=DeadLetterLimit(300, "block"))
     for number in range(6):
         world.destinations["one"].faults = ["one is poison"]
         world.write(b"line %d\n" % number)
@@ -84,7 +84,7 @@ def test_full_dead_letters_block_the_sink_that_has_refused_and_no_other(tmp_path
 
 
 def test_full_dead_letters_drop_the_oldest_and_count_them(tmp_path: Path) -> None:
-    world = World(tmp_path, bound=DeadLetterLimit(500, "drop_oldest"))
+    world = SimulatedSidecar(tmp_path, bound=DeadLetterLimit(500, "drop_oldest"))
     for number in range(6):
         world.destinations["sink"].faults = ["one is poison"]
         world.write(b"line %d\n" % number)

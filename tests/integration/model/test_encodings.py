@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tests.integration.model.world import World
+from tests.support.simulated_sidecar import SimulatedSidecar
 
 MARKED = {"utf-16-le": b"\xff\xfe", "utf-16-be": b"\xfe\xff"}
 
@@ -31,10 +31,10 @@ def expected(first: int, last: int, multiline: Any) -> list[str]:
 def test_a_death_at_any_moment_loses_no_line_and_no_byte_order(
     tmp_path: Path, moment: int, order: str, multiline: dict[str, Any] | None
 ) -> None:
-    world = World(tmp_path, multiline=multiline, pipeline={"encoding": "utf-16"})
+    world = SimulatedSidecar(tmp_path, multiline=multiline, pipeline={"encoding": "utf-16"})
     data = MARKED[order] + text(0, 9).encode(order)
     world.write(data[:101])
-    world.fuse.left = moment
+    world.crash_after.left = moment
     if not world.live(1):
         world.start()
     world.write(data[101:])
@@ -52,7 +52,7 @@ def test_a_file_whose_last_character_is_half_there_ends_and_goes_on(
     tmp_path: Path, age: float, pieces: list[str]
 ) -> None:
     """The character is complete in the next run if the application may still be writing it, and broken otherwise."""
-    world = World(tmp_path, pipeline={"encoding": "utf-16"})
+    world = SimulatedSidecar(tmp_path, pipeline={"encoding": "utf-16"})
     data = MARKED["utf-16-le"] + "one\ntwo\nthree\n".encode("utf-16-le")
     world.write(data[:15])
     world.live(1)
@@ -68,7 +68,7 @@ def test_a_file_whose_last_character_is_half_there_ends_and_goes_on(
 
 
 def test_a_truncated_file_may_come_back_in_another_byte_order(tmp_path: Path) -> None:
-    world = World(tmp_path, pipeline={"encoding": "utf-16"})
+    world = SimulatedSidecar(tmp_path, pipeline={"encoding": "utf-16"})
     for order, mark in MARKED.items():
         world.write(mark + text(0, 3).encode(order))
         world.live(1)

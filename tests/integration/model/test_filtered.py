@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from sidecar.app.status import balance_event
 from sidecar.telemetry.snapshot import BalanceStatus
-from tests.integration.model.world import World
+from tests.support.simulated_sidecar import SimulatedSidecar
 
 LINE = st.sampled_from(["debug a", "info b", "", "error c", "debug", "info \xff"])
 PIPELINES: list[dict[str, Any]] = [
@@ -33,7 +33,7 @@ def data_of(lines: list[str]) -> bytes:
 def test_every_byte_is_somewhere_in_the_balance_whatever_is_filtered(
     tmp_path_factory: Any, first: list[str], then: list[str], pipeline: dict[str, Any], faults: list[str]
 ) -> None:
-    world = World(tmp_path_factory.mktemp("filtered"), pipeline=pipeline)
+    world = SimulatedSidecar(tmp_path_factory.mktemp("filtered"), pipeline=pipeline)
     world.destinations["sink"].faults = faults
     world.write(data_of(first))
     world.live(2)
@@ -42,7 +42,7 @@ def test_every_byte_is_somewhere_in_the_balance_whatever_is_filtered(
     world.settle()
     world.check_balance()
     assert sum(world.balance()["sink"].values()) == len(data_of(first + then))
-    whole = World(tmp_path_factory.mktemp("whole"))
+    whole = SimulatedSidecar(tmp_path_factory.mktemp("whole"))
     whole.write(data_of(first + then))
     whole.settle()
     everything = {name.partition("-")[2]: text for name, text in [*whole.stored("sink"), *whole.dead("sink")]}
@@ -51,7 +51,7 @@ def test_every_byte_is_somewhere_in_the_balance_whatever_is_filtered(
 
 
 def test_a_file_of_which_nothing_is_wanted_moves_its_checkpoint_and_needs_no_destination(tmp_path: Path) -> None:
-    world = World(tmp_path, pipeline={"transforms": [{"drop_when": "exists message"}]})
+    world = SimulatedSidecar(tmp_path, pipeline={"transforms": [{"drop_when": "exists message"}]})
     world.destinations["sink"].is_down = True
     world.write(b"debug\n\n" * 1000)
     world.live(3)
@@ -62,7 +62,7 @@ def test_a_file_of_which_nothing_is_wanted_moves_its_checkpoint_and_needs_no_des
 def test_a_restart_draws_the_same_sample(tmp_path: Path) -> None:
     pipeline: dict[str, Any] = {"transforms": [{"sample": {"rate": 0.25}}]}
     lines = b"".join(b"line %d\n" % number for number in range(4000))
-    world = World(tmp_path, pipeline=pipeline)
+    world = SimulatedSidecar(tmp_path, pipeline=pipeline)
     world.write(lines)
     world.live(3)
     chosen = dict(world.stored("sink"))

@@ -12,7 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from sidecar.tail.tracked_file import TrackedFile
-from tests.integration.model.world import World, streams
+from tests.support.simulated_sidecar import SimulatedSidecar, streams
 
 RULE: dict[str, Any] = {"preset": "indent", "timeout": 2}
 
@@ -25,12 +25,12 @@ def texts(*events: bytes) -> list[str]:
     return sorted(each.decode().rstrip("\n") for each in events)
 
 
-def found(world: World, sink: str = "sink") -> list[str]:
+def found(world: SimulatedSidecar, sink: str = "sink") -> list[str]:
     return sorted(text for _, text in world.stored(sink))
 
 
 def test_an_event_goes_out_when_the_next_one_begins_and_the_last_one_when_it_has_been_silent(tmp_path: Path) -> None:
-    world = World(tmp_path, multiline=RULE)
+    world = SimulatedSidecar(tmp_path, multiline=RULE)
     world.write(event(1) + event(2, 0) + event(3))
     world.live(1)
     assert found(world) == texts(event(1), event(2, 0))
@@ -45,7 +45,7 @@ def test_an_event_goes_out_when_the_next_one_begins_and_the_last_one_when_it_has
 def test_killed_after_an_event_was_closed_by_idle_time_and_then_the_event_goes_on(
     tmp_path: Path, *, orderly: bool
 ) -> None:
-    world = World(tmp_path, multiline=RULE, sinks=("one", "two"))
+    world = SimulatedSidecar(tmp_path, multiline=RULE, sinks=("one", "two"))
     world.destinations["two"].is_down = True
     world.write(event(1))
     world.live(4)
@@ -66,10 +66,10 @@ def test_killed_after_an_event_was_closed_by_idle_time_and_then_the_event_goes_o
 
 @pytest.mark.parametrize("moment", range(1, 60))
 def test_a_death_at_any_moment_cuts_no_event_in_another_place(tmp_path: Path, moment: int) -> None:
-    world = World(tmp_path, multiline=RULE, sinks=("one", "two"))
+    world = SimulatedSidecar(tmp_path, multiline=RULE, sinks=("one", "two"))
     world.destinations["one"].faults += ["everything, then silence", "half, then silence"]
     world.write(event(1) + event(2))
-    world.fuse.left = moment
+    world.crash_after.left = moment
     if not world.live(4):
         world.start()
     world.write(b"  at late frame\n" + event(3))
@@ -88,7 +88,7 @@ def test_a_death_at_any_moment_cuts_no_event_in_another_place(tmp_path: Path, mo
 
 
 def test_a_partial_last_line_and_the_event_before_it_are_one_at_the_end(tmp_path: Path) -> None:
-    world = World(tmp_path, multiline=RULE)
+    world = SimulatedSidecar(tmp_path, multiline=RULE)
     world.write(event(1) + event(2) + b"  at the la")
     world.look()
     world.turn(4)
@@ -101,7 +101,7 @@ def test_a_partial_last_line_and_the_event_before_it_are_one_at_the_end(tmp_path
 
 
 def test_an_event_that_is_rotated_away_is_whole(tmp_path: Path) -> None:
-    world = World(tmp_path, multiline={**RULE, "timeout": "1h"})
+    world = SimulatedSidecar(tmp_path, multiline={**RULE, "timeout": "1h"})
     world.write(event(1) + event(2))
     world.live(2)
     world.path().rename(world.path("app.log.1"))
@@ -113,7 +113,7 @@ def test_an_event_that_is_rotated_away_is_whole(tmp_path: Path) -> None:
 
 
 def test_events_longer_than_a_chunk_and_than_the_limits(tmp_path: Path) -> None:
-    world = World(tmp_path, multiline={**RULE, "max_lines": 5000})
+    world = SimulatedSidecar(tmp_path, multiline={**RULE, "max_lines": 5000})
     long, longer = event(1, 4999), event(2, 12_000)
     world.write(long + event(3) + longer + event(4))
     world.settle()
@@ -126,12 +126,12 @@ def test_events_longer_than_a_chunk_and_than_the_limits(tmp_path: Path) -> None:
     world.check_balance()
 
 
-def all_of(world: World) -> list[dict[str, Any]]:
+def all_of(world: SimulatedSidecar) -> list[dict[str, Any]]:
     return list(world.destinations["sink"].documents.values())
 
 
 def test_a_line_that_is_too_long_stands_alone(tmp_path: Path) -> None:
-    world = World(tmp_path, multiline=RULE)
+    world = SimulatedSidecar(tmp_path, multiline=RULE)
     world.write(event(1) + b"  " + b"x" * (3 << 20) + b"\n" + event(2))
     world.settle()
     kept = (b"  " + b"x" * (3 << 20))[: 1 << 20]
@@ -142,7 +142,7 @@ def test_a_line_that_is_too_long_stands_alone(tmp_path: Path) -> None:
 def test_another_rule_goes_on_under_other_ids_so_that_no_line_is_taken_for_one_that_is_there(
     tmp_path: Path, *, killed: bool
 ) -> None:
-    world = World(tmp_path, keep_links=True)
+    world = SimulatedSidecar(tmp_path, keep_links=True)
     world.write(event(1))
     world.destinations["sink"].faults += ["half, then silence"] * 3
     world.look()
@@ -165,7 +165,7 @@ def test_another_rule_goes_on_under_other_ids_so_that_no_line_is_taken_for_one_t
 
 
 def test_a_new_rule_while_it_runs_parts_what_comes_and_nothing_twice(tmp_path: Path) -> None:
-    world = World(tmp_path)
+    world = SimulatedSidecar(tmp_path)
     world.write(event(1))
     world.live(1)
     world.multiline = RULE
@@ -181,7 +181,7 @@ def test_a_new_rule_while_it_runs_parts_what_comes_and_nothing_twice(tmp_path: P
 def test_thousands_of_cuts_are_not_remembered_for_ever(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("sidecar.tail.tracked_file._MOST_CUTS", 20)
     monkeypatch.setattr("sidecar.tail.tracked_file._KEPT_CUTS", 10)
-    world = World(tmp_path, multiline=RULE)
+    world = SimulatedSidecar(tmp_path, multiline=RULE)
     for number in range(60):
         world.write(event(number))
         world.live(3)
@@ -193,18 +193,18 @@ def test_thousands_of_cuts_are_not_remembered_for_ever(tmp_path: Path, monkeypat
 
 
 FAULTS = st.sampled_from(["down", "half, then silence"])
-DEEDS: dict[str, Callable[[World, st.DataObject], object]] = {
+DEEDS: dict[str, Callable[[SimulatedSidecar, st.DataObject], object]] = {
     "live": lambda world, data: world.live(data.draw(st.sampled_from([0.5, 3.0]))),
     "wait": lambda world, data: waited(world),
     "kill": lambda world, data: world.restart(),
     "reload": lambda world, data: world.reload(),
     "drain": lambda world, data: world.drain(),
     "fault": lambda world, data: world.destinations["one"].faults.append(data.draw(FAULTS)),
-    "burn": lambda world, data: setattr(world.fuse, "left", data.draw(st.integers(1, 12))),
+    "burn": lambda world, data: setattr(world.crash_after, "left", data.draw(st.integers(1, 12))),
 }
 
 
-def waited(world: World) -> None:
+def waited(world: SimulatedSidecar) -> None:
     world.clock.at += 3
     world.look()
     world.turn(2)
@@ -215,7 +215,9 @@ def waited(world: World) -> None:
 def test_however_it_is_written_and_killed_no_line_is_lost_or_doubled(
     tmp_path_factory: pytest.TempPathFactory, data: st.DataObject
 ) -> None:
-    world = World(tmp_path_factory.mktemp("multiline"), multiline={**RULE, "max_lines": 4}, sinks=("one", "two"))
+    world = SimulatedSidecar(
+        tmp_path_factory.mktemp("multiline"), multiline={**RULE, "max_lines": 4}, sinks=("one", "two")
+    )
     written = b""
     for turn in range(data.draw(st.integers(1, 8))):
         sizes = data.draw(st.lists(st.integers(0, 6), min_size=1, max_size=3))

@@ -11,11 +11,11 @@ import pytest
 from sidecar.deliver.retry import UNIFORM_REJECTION_LIMIT
 from sidecar.telemetry.events import TooManyTargets
 from tests.integration.model.test_rotation import MORE, NEW, OLD, expected, lines
-from tests.integration.model.world import World
+from tests.support.simulated_sidecar import SimulatedSidecar
 
 
 def test_a_file_with_a_long_backlog_does_not_keep_the_others_waiting(tmp_path: Path) -> None:
-    world = World(tmp_path, paths="*.log")
+    world = SimulatedSidecar(tmp_path, paths="*.log")
     world.write(lines(0, 100_000), "a.log")
     world.write(NEW, "b.log")
     world.look()
@@ -25,7 +25,7 @@ def test_a_file_with_a_long_backlog_does_not_keep_the_others_waiting(tmp_path: P
 
 
 def test_a_dead_sink_keeps_its_place_and_the_other_gets_everything_on_time(tmp_path: Path) -> None:
-    world = World(tmp_path, sinks=("up", "dead"))
+    world = SimulatedSidecar(tmp_path, sinks=("up", "dead"))
     world.destinations["dead"].is_down = True
     for number in range(20):
         world.write(lines(1000 * number, 1000))
@@ -38,7 +38,7 @@ def test_a_dead_sink_keeps_its_place_and_the_other_gets_everything_on_time(tmp_p
 
 
 def test_a_sink_that_asked_to_be_left_alone_is_tried_again_when_the_sidecar_ends(tmp_path: Path) -> None:
-    world = World(tmp_path)
+    world = SimulatedSidecar(tmp_path)
     destination, shipper = world.destinations["sink"], world.shippers["sink"]
     destination.is_down, destination.retry_after = True, 86400.0
     world.write(lines(0, 10))
@@ -52,7 +52,7 @@ def test_a_sink_that_asked_to_be_left_alone_is_tried_again_when_the_sidecar_ends
 
 
 def test_a_sink_that_still_fails_at_the_end_is_tried_once_more_before_the_time_is_over(tmp_path: Path) -> None:
-    world = World(tmp_path)
+    world = SimulatedSidecar(tmp_path)
     destination, shipper = world.destinations["sink"], world.shippers["sink"]
     destination.is_down, destination.retry_after = True, 86400.0
     world.write(lines(0, 10))
@@ -69,7 +69,7 @@ def test_a_sink_that_still_fails_at_the_end_is_tried_once_more_before_the_time_i
 
 
 def test_a_sink_is_left_alone_for_five_minutes_at_most(tmp_path: Path) -> None:
-    world = World(tmp_path)
+    world = SimulatedSidecar(tmp_path)
     destination = world.destinations["sink"]
     destination.is_down, destination.retry_after = True, float("inf")
     world.write(lines(0, 10))
@@ -80,7 +80,7 @@ def test_a_sink_is_left_alone_for_five_minutes_at_most(tmp_path: Path) -> None:
 
 
 def test_documents_for_too_many_targets_are_counted_always_and_told_of_once_a_day(tmp_path: Path) -> None:
-    world = World(tmp_path)
+    world = SimulatedSidecar(tmp_path)
     world.destinations["sink"].diverts = True
     for number in range(3):
         world.write(lines(10 * number, 10))
@@ -94,7 +94,7 @@ def test_documents_for_too_many_targets_are_counted_always_and_told_of_once_a_da
 
 
 def test_a_truncation_between_the_look_and_the_read_is_seen_by_the_read(tmp_path: Path) -> None:
-    world = World(tmp_path)
+    world = SimulatedSidecar(tmp_path)
     world.write(OLD)
     world.live(2)
     world.write(MORE)
@@ -111,7 +111,7 @@ def test_a_truncation_between_the_look_and_the_read_is_seen_by_the_read(tmp_path
 
 @pytest.mark.parametrize("kind", ["read-only index", "missing pipeline", "limit of fields"])
 def test_every_document_refused_alike_waits_and_floods_no_dead_letters(tmp_path: Path, kind: str) -> None:
-    world = World(tmp_path)
+    world = SimulatedSidecar(tmp_path)
     world.destinations["sink"].refuses = kind
     world.write(lines(0, 10 * UNIFORM_REJECTION_LIMIT))
     world.live(30)
@@ -123,7 +123,7 @@ def test_every_document_refused_alike_waits_and_floods_no_dead_letters(tmp_path:
 
 
 def test_a_new_sink_gets_what_was_finished_already(tmp_path: Path) -> None:
-    world = World(tmp_path)
+    world = SimulatedSidecar(tmp_path)
     world.write(OLD)
     world.live(1)
     world.path().rename(world.path("app.log.1"))
@@ -135,7 +135,7 @@ def test_a_new_sink_gets_what_was_finished_already(tmp_path: Path) -> None:
 
 
 def test_equal_lines_stay_two_documents_also_across_a_restart(tmp_path: Path) -> None:
-    world = World(tmp_path)
+    world = SimulatedSidecar(tmp_path)
     world.write(b"the same\n" * 3)
     world.live(1)
     world.restart()
@@ -145,7 +145,7 @@ def test_equal_lines_stay_two_documents_also_across_a_restart(tmp_path: Path) ->
 
 
 def test_a_small_file_is_read_from_its_first_byte(tmp_path: Path) -> None:
-    world = World(tmp_path, paths="*.log")
+    world = SimulatedSidecar(tmp_path, paths="*.log")
     for number in range(10):
         world.write(b"a\n", f"{number}.log")
     world.settle()
@@ -153,7 +153,7 @@ def test_a_small_file_is_read_from_its_first_byte(tmp_path: Path) -> None:
 
 
 def test_a_new_file_in_an_old_inode_begins_at_its_first_line(tmp_path: Path) -> None:
-    world = World(tmp_path)
+    world = SimulatedSidecar(tmp_path)
     contents = []
     for number in range(10):
         contents.append(lines(100 * number, 50))
@@ -168,7 +168,7 @@ def test_a_new_file_in_an_old_inode_begins_at_its_first_line(tmp_path: Path) -> 
 
 
 def test_idle_files_are_not_opened_again_by_a_look(tmp_path: Path) -> None:
-    world = World(tmp_path, paths="*.log", open_files=16)
+    world = SimulatedSidecar(tmp_path, paths="*.log", open_files=16)
     for number in range(300):
         world.write(b"a line\n", f"{number}.log")
     world.live(90)

@@ -8,12 +8,12 @@ from pathlib import Path
 import pytest
 
 from tests.integration.model.test_rotation import MORE, NEW, OLD, expected, renamed
-from tests.integration.model.world import World
+from tests.support.simulated_sidecar import SimulatedSidecar
 
 
 @pytest.mark.parametrize("turns", range(8))
 def test_what_is_under_way_is_delivered_or_read_again(tmp_path: Path, turns: int) -> None:
-    world = World(tmp_path)
+    world = SimulatedSidecar(tmp_path)
     world.write(OLD + b"half a li")
     world.look()
     world.turn(turns)
@@ -27,7 +27,7 @@ def test_what_is_under_way_is_delivered_or_read_again(tmp_path: Path, turns: int
 
 @pytest.mark.parametrize("is_down", [False, True])
 def test_a_deleted_file_stays_in_hand(tmp_path: Path, *, is_down: bool) -> None:
-    world = World(tmp_path)
+    world = SimulatedSidecar(tmp_path)
     world.destinations["sink"].is_down = is_down
     world.write(OLD)
     world.look()
@@ -42,7 +42,7 @@ def test_a_deleted_file_stays_in_hand(tmp_path: Path, *, is_down: bool) -> None:
 
 
 def test_a_truncated_file_whose_copy_is_being_made_is_not_forgotten(tmp_path: Path) -> None:
-    world = World(tmp_path)
+    world = SimulatedSidecar(tmp_path)
     world.destinations["sink"].is_down = True
     world.write(OLD)
     world.look()
@@ -60,7 +60,7 @@ def test_a_truncated_file_whose_copy_is_being_made_is_not_forgotten(tmp_path: Pa
 
 
 def test_what_was_truncated_without_a_copy_is_counted_once(tmp_path: Path) -> None:
-    world = World(tmp_path)
+    world = SimulatedSidecar(tmp_path)
     world.destinations["sink"].is_down = True
     world.write(OLD)
     world.look()
@@ -78,7 +78,7 @@ def test_what_was_truncated_without_a_copy_is_counted_once(tmp_path: Path) -> No
 
 
 def test_a_new_sink_gets_the_finished_files_too_and_an_old_one_nothing_twice(tmp_path: Path) -> None:
-    world = World(tmp_path)
+    world = SimulatedSidecar(tmp_path)
     world.write(OLD)
     world.live(2)
     renamed(world)
@@ -95,7 +95,7 @@ def test_a_new_sink_gets_the_finished_files_too_and_an_old_one_nothing_twice(tmp
 
 
 def test_a_sink_that_is_gone_holds_no_file(tmp_path: Path) -> None:
-    world = World(tmp_path, sinks=("one", "two"))
+    world = SimulatedSidecar(tmp_path, sinks=("one", "two"))
     world.destinations["two"].is_down = True
     world.write(OLD)
     world.live(1)
@@ -110,11 +110,11 @@ def test_a_sink_that_is_gone_holds_no_file(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("moment", range(1, 40))
 def test_a_death_in_the_middle_of_it_is_as_any_other(tmp_path: Path, moment: int) -> None:
-    world = World(tmp_path, sinks=("one", "two"))
+    world = SimulatedSidecar(tmp_path, sinks=("one", "two"))
     world.write(OLD + MORE)
     world.look()
     world.turn(2)
-    world.fuse.left = moment
+    world.crash_after.left = moment
     if world.reload() and world.turn(3):
         world.reload()
     world.write(NEW)

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.integration.model.world import World
+from tests.support.simulated_sidecar import SimulatedSidecar
 
 
 def lines(first: int, count: int, width: int = 40) -> bytes:
@@ -23,47 +23,47 @@ def expected(*pieces: bytes) -> list[str]:
 OLD, MORE, NEW = lines(0, 300), lines(1000, 200), lines(5000, 100)
 
 
-def packed(world: World, name: str, as_name: str) -> None:
+def packed(world: SimulatedSidecar, name: str, as_name: str) -> None:
     """As gzip(1) does it: the packed copy first, then the plain file goes."""
     world.path(as_name).write_bytes(gzip.compress(world.path(name).read_bytes()))
     world.path(name).unlink()
 
 
-def renamed(world: World) -> None:
+def renamed(world: SimulatedSidecar) -> None:
     world.path().rename(world.path("app.log.1"))
 
 
-def dated(world: World) -> None:
+def dated(world: SimulatedSidecar) -> None:
     world.path().rename(world.path("app.log-20261123"))
 
 
-def moved_out_of_sight(world: World) -> None:
+def moved_out_of_sight(world: SimulatedSidecar) -> None:
     world.path().rename(world.path("old-app.log"))
 
 
-def copied(world: World) -> None:
+def copied(world: SimulatedSidecar) -> None:
     world.copytruncate("app.log.1")
 
 
-def copied_dated(world: World) -> None:
+def copied_dated(world: SimulatedSidecar) -> None:
     world.copytruncate("app.log-20261123")
 
 
-def copied_beside(world: World) -> None:
+def copied_beside(world: SimulatedSidecar) -> None:
     world.copytruncate("app-1.log")
 
 
-def copied_and_packed(world: World) -> None:
+def copied_and_packed(world: SimulatedSidecar) -> None:
     world.copytruncate("app.log.1")
     packed(world, "app.log.1", "app.log.1.gz")
 
 
-def renamed_and_packed(world: World) -> None:
+def renamed_and_packed(world: SimulatedSidecar) -> None:
     renamed(world)
     packed(world, "app.log.1", "app.log.1.gz")
 
 
-def renamed_twice(world: World) -> None:
+def renamed_twice(world: SimulatedSidecar) -> None:
     renamed(world)
     world.write(MORE)
     world.path("app.log.1").rename(world.path("app.log.2"))
@@ -83,11 +83,11 @@ ROTATIONS = [
 
 
 @pytest.fixture(params=["app.log*", "app.log"], ids=["rotated files match", "rotated files do not match"])
-def world(request: pytest.FixtureRequest, tmp_path: Path) -> World:
-    return World(tmp_path, paths=request.param)
+def world(request: pytest.FixtureRequest, tmp_path: Path) -> SimulatedSidecar:
+    return SimulatedSidecar(tmp_path, paths=request.param)
 
 
-def known_and_partly_delivered(world: World) -> None:
+def known_and_partly_delivered(world: SimulatedSidecar) -> None:
     """The first part is delivered; the second is seen, and its destination is down."""
     world.write(OLD)
     world.live(3)
@@ -98,7 +98,9 @@ def known_and_partly_delivered(world: World) -> None:
 
 
 @pytest.mark.parametrize("rotate", ROTATIONS)
-def test_a_rotation_that_happens_before_the_rest_is_delivered(world: World, rotate: Callable[[World], None]) -> None:
+def test_a_rotation_that_happens_before_the_rest_is_delivered(
+    world: SimulatedSidecar, rotate: Callable[[SimulatedSidecar], None]
+) -> None:
     known_and_partly_delivered(world)
     rotate(world)
     world.write(NEW)
@@ -109,7 +111,9 @@ def test_a_rotation_that_happens_before_the_rest_is_delivered(world: World, rota
 
 
 @pytest.mark.parametrize("rotate", ROTATIONS)
-def test_a_rotation_while_the_sidecar_is_down(world: World, rotate: Callable[[World], None]) -> None:
+def test_a_rotation_while_the_sidecar_is_down(
+    world: SimulatedSidecar, rotate: Callable[[SimulatedSidecar], None]
+) -> None:
     known_and_partly_delivered(world)
     world.kill()
     rotate(world)
@@ -120,7 +124,9 @@ def test_a_rotation_while_the_sidecar_is_down(world: World, rotate: Callable[[Wo
 
 
 @pytest.mark.parametrize("rotate", ROTATIONS)
-def test_a_rotation_before_anything_is_delivered(world: World, rotate: Callable[[World], None]) -> None:
+def test_a_rotation_before_anything_is_delivered(
+    world: SimulatedSidecar, rotate: Callable[[SimulatedSidecar], None]
+) -> None:
     world.destinations["sink"].is_down = True
     world.write(OLD)
     world.live(1)
@@ -134,7 +140,9 @@ def test_a_rotation_before_anything_is_delivered(world: World, rotate: Callable[
 
 
 @pytest.mark.parametrize("rotate", ROTATIONS)
-def test_a_rotation_of_what_is_delivered_already(world: World, rotate: Callable[[World], None]) -> None:
+def test_a_rotation_of_what_is_delivered_already(
+    world: SimulatedSidecar, rotate: Callable[[SimulatedSidecar], None]
+) -> None:
     world.write(OLD)
     world.live(3)
     rotate(world)
@@ -146,7 +154,7 @@ def test_a_rotation_of_what_is_delivered_already(world: World, rotate: Callable[
 
 
 def test_several_rotations_while_the_sidecar_is_down(tmp_path: Path) -> None:
-    world = World(tmp_path)
+    world = SimulatedSidecar(tmp_path)
     world.write(OLD)
     world.live(1)
     world.kill()
@@ -157,7 +165,7 @@ def test_several_rotations_while_the_sidecar_is_down(tmp_path: Path) -> None:
 
 
 def test_a_rotated_file_that_is_renamed_again_after_it_was_finished_is_not_shipped_again(tmp_path: Path) -> None:
-    world = World(tmp_path)
+    world = SimulatedSidecar(tmp_path)
     world.write(OLD)
     world.live(1)
     for number in range(1, 4):
@@ -170,7 +178,7 @@ def test_a_rotated_file_that_is_renamed_again_after_it_was_finished_is_not_shipp
 
 
 def test_a_finished_file_that_grows_is_read_on(tmp_path: Path) -> None:
-    world = World(tmp_path)
+    world = SimulatedSidecar(tmp_path)
     world.write(OLD)
     renamed(world)
     world.live(30)
@@ -184,7 +192,7 @@ def test_a_finished_file_that_grows_is_read_on(tmp_path: Path) -> None:
 
 
 def test_the_application_goes_on_writing_into_the_old_descriptor_after_a_rename(tmp_path: Path) -> None:
-    world = World(tmp_path, paths="app.log")
+    world = SimulatedSidecar(tmp_path, paths="app.log")
     world.write(OLD)
     world.live(1)
     with world.path().open("ab", buffering=0) as descriptor:
@@ -198,7 +206,7 @@ def test_the_application_goes_on_writing_into_the_old_descriptor_after_a_rename(
     assert world.messages() == expected(OLD, MORE, NEW, b"the last one\n")
 
 
-def test_a_copy_that_is_still_growing_is_waited_for(world: World) -> None:
+def test_a_copy_that_is_still_growing_is_waited_for(world: SimulatedSidecar) -> None:
     known_and_partly_delivered(world)
     world.restart()
     copy, content = world.path("app.log.1"), world.path().read_bytes()
@@ -215,7 +223,7 @@ def test_a_copy_that_is_still_growing_is_waited_for(world: World) -> None:
     assert world.messages() == expected(OLD, MORE, NEW)
 
 
-def test_a_copy_that_is_complete_only_after_the_truncation_is_waited_for(world: World) -> None:
+def test_a_copy_that_is_complete_only_after_the_truncation_is_waited_for(world: SimulatedSidecar) -> None:
     known_and_partly_delivered(world)
     content = world.path().read_bytes()
     world.path("app.log.1").write_bytes(content[: len(OLD) // 2])
@@ -227,7 +235,7 @@ def test_a_copy_that_is_complete_only_after_the_truncation_is_waited_for(world: 
     assert world.messages() == expected(OLD, MORE)
 
 
-def test_a_file_that_was_refilled_beyond_its_old_size_between_two_looks(world: World) -> None:
+def test_a_file_that_was_refilled_beyond_its_old_size_between_two_looks(world: SimulatedSidecar) -> None:
     known_and_partly_delivered(world)
     copied(world)
     big = lines(20_000, 1000)
@@ -237,7 +245,7 @@ def test_a_file_that_was_refilled_beyond_its_old_size_between_two_looks(world: W
     assert world.lost() == 0
 
 
-def test_a_file_that_was_refilled_to_the_same_size_between_two_looks(world: World) -> None:
+def test_a_file_that_was_refilled_to_the_same_size_between_two_looks(world: SimulatedSidecar) -> None:
     known_and_partly_delivered(world)
     copied(world)
     other = (OLD + MORE).replace(b"x", b"y")
@@ -247,7 +255,7 @@ def test_a_file_that_was_refilled_to_the_same_size_between_two_looks(world: Worl
 
 
 def test_a_file_that_is_gone_while_it_might_have_been_a_copy_is_read_all_the_same(tmp_path: Path) -> None:
-    world = World(tmp_path)
+    world = SimulatedSidecar(tmp_path)
     world.write(OLD)
     world.look()
     world.path().unlink()
@@ -261,7 +269,7 @@ def test_a_file_that_is_gone_while_it_might_have_been_a_copy_is_read_all_the_sam
 
 
 def test_a_file_that_might_become_a_copy_is_read_at_the_end_if_it_is_none(tmp_path: Path) -> None:
-    world = World(tmp_path)
+    world = SimulatedSidecar(tmp_path)
     world.write(OLD)
     world.look()
     world.path().unlink()
@@ -276,7 +284,7 @@ def test_a_file_that_might_become_a_copy_is_read_at_the_end_if_it_is_none(tmp_pa
     world.kill()
 
 
-def test_what_was_truncated_without_a_copy_is_counted_and_said(world: World) -> None:
+def test_what_was_truncated_without_a_copy_is_counted_and_said(world: SimulatedSidecar) -> None:
     known_and_partly_delivered(world)
     os.truncate(world.path(), 0)
     world.write(NEW)
@@ -287,7 +295,7 @@ def test_what_was_truncated_without_a_copy_is_counted_and_said(world: World) -> 
 
 def test_two_files_that_merely_begin_alike_stay_two(tmp_path: Path) -> None:
     banner = b"the same banner at every start of the application\n" * 30
-    world = World(tmp_path, paths="*.log")
+    world = SimulatedSidecar(tmp_path, paths="*.log")
     world.write(banner + OLD)
     world.live(1)
     world.write(banner, "other.log")
@@ -299,7 +307,7 @@ def test_two_files_that_merely_begin_alike_stay_two(tmp_path: Path) -> None:
     assert world.messages() == expected(banner, OLD, banner, MORE, banner, NEW)
 
 
-def test_an_editor_that_replaces_the_file_makes_a_new_one(world: World) -> None:
+def test_an_editor_that_replaces_the_file_makes_a_new_one(world: SimulatedSidecar) -> None:
     world.write(OLD)
     world.live(1)
     world.destinations["sink"].is_down = True
@@ -312,7 +320,7 @@ def test_an_editor_that_replaces_the_file_makes_a_new_one(world: World) -> None:
 
 
 def test_a_sink_that_is_down_across_two_truncations_while_another_reads_on(tmp_path: Path) -> None:
-    world = World(tmp_path, sinks=("up", "down"))
+    world = SimulatedSidecar(tmp_path, sinks=("up", "down"))
     world.destinations["down"].is_down = True
     world.write(OLD)
     world.live(2)
@@ -333,7 +341,7 @@ def test_a_sink_that_is_down_across_two_truncations_while_another_reads_on(tmp_p
     assert world.messages("down") == expected(OLD, MORE, NEW)
 
 
-def test_a_deleted_file_is_read_to_its_end(world: World) -> None:
+def test_a_deleted_file_is_read_to_its_end(world: SimulatedSidecar) -> None:
     known_and_partly_delivered(world)
     world.path().unlink()
     world.live(20)
@@ -341,7 +349,7 @@ def test_a_deleted_file_is_read_to_its_end(world: World) -> None:
     assert world.messages() == expected(OLD, MORE)
 
 
-def test_deletion_and_crash_without_links_lose_what_was_not_delivered_and_say_so(world: World) -> None:
+def test_deletion_and_crash_without_links_lose_what_was_not_delivered_and_say_so(world: SimulatedSidecar) -> None:
     known_and_partly_delivered(world)
     world.path().unlink()
     world.restart()
@@ -351,7 +359,7 @@ def test_deletion_and_crash_without_links_lose_what_was_not_delivered_and_say_so
 
 
 def test_deletion_and_crash_with_links_lose_nothing(tmp_path: Path) -> None:
-    world = World(tmp_path, keep_links=True)
+    world = SimulatedSidecar(tmp_path, keep_links=True)
     known_and_partly_delivered(world)
     world.path().unlink()
     world.restart()
@@ -361,7 +369,7 @@ def test_deletion_and_crash_with_links_lose_nothing(tmp_path: Path) -> None:
 
 
 def test_a_copy_is_kept_by_a_link_too(tmp_path: Path) -> None:
-    world = World(tmp_path, keep_links=True, paths="app.log")
+    world = SimulatedSidecar(tmp_path, keep_links=True, paths="app.log")
     known_and_partly_delivered(world)
     copied(world)
     world.live(1)
@@ -372,7 +380,7 @@ def test_a_copy_is_kept_by_a_link_too(tmp_path: Path) -> None:
 
 
 def test_deleted_files_are_held_within_the_budget_and_the_oldest_is_given_up(tmp_path: Path) -> None:
-    world = World(tmp_path, paths="*.log", deleted_files=len(MORE) + 100)
+    world = SimulatedSidecar(tmp_path, paths="*.log", deleted_files=len(MORE) + 100)
     world.destinations["sink"].is_down = True
     for name, content in (("a.log", OLD), ("b.log", MORE)):
         world.write(content, name)
@@ -385,7 +393,7 @@ def test_deleted_files_are_held_within_the_budget_and_the_oldest_is_given_up(tmp
 
 
 def test_more_files_than_may_be_open_are_all_read(tmp_path: Path) -> None:
-    world = World(tmp_path, paths="*.log", open_files=16)
+    world = SimulatedSidecar(tmp_path, paths="*.log", open_files=16)
     contents = [lines(1000 * n, 20) for n in range(60)]
     for round_ in (slice(0, 300), slice(300, None)):
         for n, content in enumerate(contents):
@@ -401,7 +409,7 @@ def test_more_files_than_may_be_open_are_all_read(tmp_path: Path) -> None:
 
 
 def test_hard_links_are_one_file(tmp_path: Path) -> None:
-    world = World(tmp_path, paths="*.log")
+    world = SimulatedSidecar(tmp_path, paths="*.log")
     world.write(OLD)
     world.path("b.log").hardlink_to(world.path())
     world.live(1)
@@ -412,7 +420,7 @@ def test_hard_links_are_one_file(tmp_path: Path) -> None:
 
 
 def test_a_packed_file_that_was_shipped_when_it_was_not_packed_is_not_shipped_again(tmp_path: Path) -> None:
-    world = World(tmp_path, exclude=())
+    world = SimulatedSidecar(tmp_path, exclude=())
     world.write(OLD)
     world.live(1)
     renamed(world)
@@ -428,7 +436,7 @@ def test_a_packed_file_that_was_shipped_when_it_was_not_packed_is_not_shipped_ag
 
 @pytest.mark.parametrize("killed", [False, True])
 def test_a_packed_file_that_was_partly_shipped_is_read_on_in_the_packed_one(tmp_path: Path, *, killed: bool) -> None:
-    world = World(tmp_path, exclude=())
+    world = SimulatedSidecar(tmp_path, exclude=())
     known_and_partly_delivered(world)
     renamed_and_packed(world)
     if killed:
@@ -440,7 +448,7 @@ def test_a_packed_file_that_was_partly_shipped_is_read_on_in_the_packed_one(tmp_
 
 
 def test_a_copy_in_the_inode_of_a_copy_that_was_deleted_just_before(tmp_path: Path) -> None:
-    world = World(tmp_path)
+    world = SimulatedSidecar(tmp_path)
     contents = [lines(1000 * number, count) for number, count in enumerate((100, 100, 150, 80, 80, 120))]
     for number, content in enumerate(contents):
         world.write(content)
@@ -455,7 +463,7 @@ def test_a_copy_in_the_inode_of_a_copy_that_was_deleted_just_before(tmp_path: Pa
 
 
 def test_a_new_file_in_the_inode_of_one_that_was_closed_and_deleted(tmp_path: Path) -> None:
-    world = World(tmp_path, paths="*.log", open_files=2)
+    world = SimulatedSidecar(tmp_path, paths="*.log", open_files=2)
     contents = []
     for number in range(12):
         contents.append(lines(1000 * number, 30))
@@ -468,15 +476,15 @@ def test_a_new_file_in_the_inode_of_one_that_was_closed_and_deleted(tmp_path: Pa
 
 
 def test_a_packed_file_of_its_own_is_read_on_request(tmp_path: Path) -> None:
-    world = World(tmp_path, exclude=())
+    world = SimulatedSidecar(tmp_path, exclude=())
     world.path("app.log.9.gz").write_bytes(gzip.compress(OLD))
     world.settle()
     assert world.messages() == expected(OLD)
 
 
-def test_the_wall_clock_may_jump(world: World) -> None:
+def test_the_wall_clock_may_jump(world: SimulatedSidecar) -> None:
     for jump in (-86_400.0, 3 * 86_400.0, -40 * 86_400.0, 365 * 86_400.0):
-        world.clock.ahead += jump
+        world.clock.wall_offset += jump
         world.write(lines(int(abs(jump)), 10))
         world.live(2)
         world.restart()
@@ -485,7 +493,7 @@ def test_the_wall_clock_may_jump(world: World) -> None:
     assert len(set(world.messages())) == 40
 
 
-def test_a_partial_line_that_was_shipped_at_the_end_goes_on_afterwards(world: World) -> None:
+def test_a_partial_line_that_was_shipped_at_the_end_goes_on_afterwards(world: SimulatedSidecar) -> None:
     world.write(OLD + b"half of a li")
     world.drain()
     world.write(b"ne\nthe next\n")
@@ -497,7 +505,7 @@ def test_a_partial_line_that_was_shipped_at_the_end_goes_on_afterwards(world: Wo
 
 
 def test_a_hole_of_nul_bytes_after_a_truncation_under_a_writer_that_does_not_append(tmp_path: Path) -> None:
-    world = World(tmp_path)
+    world = SimulatedSidecar(tmp_path)
     with world.path().open("wb", buffering=0) as writer:
         writer.write(OLD)
         world.live(2)
@@ -510,7 +518,7 @@ def test_a_hole_of_nul_bytes_after_a_truncation_under_a_writer_that_does_not_app
     assert world.balance()["sink"] == {"stored": len(OLD + NEW), "skipped:nul": len(OLD)}
 
 
-def write_at(world: World, offset: int, data: bytes) -> None:
+def write_at(world: SimulatedSidecar, offset: int, data: bytes) -> None:
     with world.path().open("r+b") as file:
         file.seek(offset)
         file.write(data)
@@ -518,7 +526,7 @@ def write_at(world: World, offset: int, data: bytes) -> None:
 
 
 def test_a_file_that_begins_with_nul_bytes_comes_once_also_after_restarts(tmp_path: Path) -> None:
-    world = World(tmp_path)
+    world = SimulatedSidecar(tmp_path)
     world.write(bytes(3000) + OLD)
     world.live(3)
     world.restart()
@@ -532,7 +540,7 @@ def test_a_file_that_begins_with_nul_bytes_comes_once_also_after_restarts(tmp_pa
 
 
 def test_reserved_space_is_filled_in_several_runs_and_trimmed_at_the_end(tmp_path: Path) -> None:
-    world = World(tmp_path)
+    world = SimulatedSidecar(tmp_path)
     world.write(bytes(1 << 20))
     lines = [f"line {number}\n".encode() for number in range(60)]
     written = 0
@@ -556,7 +564,7 @@ def test_reserved_space_is_filled_in_several_runs_and_trimmed_at_the_end(tmp_pat
 
 
 def test_a_hole_that_is_filled_a_moment_later_is_read(tmp_path: Path) -> None:
-    world = World(tmp_path)
+    world = SimulatedSidecar(tmp_path)
     world.write(OLD + bytes(len(NEW)) + b"the last\n")
     world.live(0.5)
     write_at(world, len(OLD), NEW)

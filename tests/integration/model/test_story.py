@@ -19,7 +19,7 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from tests.integration.model.world import World, streams
+from tests.support.simulated_sidecar import SimulatedSidecar, streams
 
 SINKS = ("one", "two")
 FAULTS = [
@@ -40,7 +40,7 @@ class Story(RuleBasedStateMachine):
         self.folder = Path(tempfile.mkdtemp(prefix="story-"))
         self.state = Path(tempfile.mkdtemp(prefix="story-", dir=MEMORY if MEMORY.is_dir() else None))
         self.links = links
-        self.world = World(
+        self.world = SimulatedSidecar(
             self.folder, state=self.state, paths=paths, sinks=SINKS, keep_links=links, open_files=2 if few else 64
         )
         self.all_match = paths == "app.log*"
@@ -204,7 +204,7 @@ class Story(RuleBasedStateMachine):
 
     @rule(moments=st.integers(1, 40))
     def burn(self, moments: int) -> None:
-        self.world.fuse.left = moments
+        self.world.crash_after.left = moments
 
     @rule(orderly=st.booleans())
     def restart(self, *, orderly: bool) -> None:
@@ -226,7 +226,7 @@ class Story(RuleBasedStateMachine):
 
     @rule(jump=st.sampled_from([-1e6, -3600.0, 60.0, 1e6]))
     def jump(self, jump: float) -> None:
-        self.world.clock.ahead += jump
+        self.world.clock.wall_offset += jump
 
     # ── what must be ────────────────────────────────────────────────────────────────────────────────────────
 

@@ -10,7 +10,7 @@ from elasticsearch import Elasticsearch
 
 from sidecar.errors import Misconfigured, Retryable
 from sidecar.sinks.elasticsearch.sink import ElasticsearchSettings, ElasticsearchSink
-from tests.support.batches import batch_of, generation
+from tests.support.builders.batches import batch_of, generation
 
 pytestmark = pytest.mark.elasticsearch
 LONG_N = {"properties": {"n": {"type": "long"}, "d": {"type": "date"}, "k": {"type": "keyword"}}}

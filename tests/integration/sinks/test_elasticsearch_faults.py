@@ -27,20 +27,20 @@ from sidecar.sinks.elasticsearch.control_plane import CLIENT_ERRORS
 from sidecar.sinks.elasticsearch.errors import TRANSPORT_ERRORS
 from sidecar.sinks.elasticsearch.node import BoundedHttpNode
 from sidecar.sinks.elasticsearch.sink import ElasticsearchSettings, ElasticsearchSink
-from tests.support.batches import batch_of
-from tests.support.servers.elasticsearch_gate import JSON, Gate, Request, opened
+from tests.support.builders.batches import batch_of
+from tests.support.servers.elasticsearch_proxy import JSON, ElasticsearchProxy, Request, opened
 
 CREATED = b'{"create":{"status":201}}'
 
 
 @pytest.fixture
-def gate() -> Iterator[Gate]:
-    with opened(Gate()) as gate:
-        yield gate
+def proxy() -> Iterator[ElasticsearchProxy]:
+    with opened(ElasticsearchProxy()) as proxy:
+        yield proxy
 
 
-def sink_at(gate: Gate, scheme: str = "http", **settings: Any) -> ElasticsearchSink:
-    given = {"hosts": [f"{scheme}://127.0.0.1:{gate.port}"], "index": "app", **settings}
+def sink_at(proxy: ElasticsearchProxy, scheme: str = "http", **settings: Any) -> ElasticsearchSink:
+    given = {"hosts": [f"{scheme}://127.0.0.1:{proxy.port}"], "index": "app", **settings}
     return ElasticsearchSink(ElasticsearchSettings.model_validate(given))
 
 
@@ -55,14 +55,14 @@ def test_every_exception_of_transport_and_client_has_an_entry(module: ModuleType
     assert not missing
 
 
-def test_a_compressed_request_and_its_compressed_answer_are_the_same_as_plain_ones(gate: Gate) -> None:
+def test_a_compressed_request_and_its_compressed_answer_are_the_same_as_plain_ones(proxy: ElasticsearchProxy) -> None:
     batch = batch_of('{"n":1}', '{"n":2}')
     answer = b'{"errors":false,"items":[%b,%b]}' % (CREATED, CREATED)
-    gate.answer(200, answer)
-    gate.answer(200, gzip.compress(answer), {**JSON, "Content-Encoding": "gzip"})
+    proxy.answer(200, answer)
+    proxy.answer(200, gzip.compress(answer), {**JSON, "Content-Encoding": "gzip"})
     for compress in (False, True):
-        assert sink_at(gate, compress=compress).write(batch).stored == range(2)
-    plain, compressed = gate.requests
+        assert sink_at(proxy, compress=compress).write(batch).stored == range(2)
+    plain, compressed = proxy.requests
     assert gzip.decompress(compressed.body) == plain.body
     told = {"content-encoding": "gzip", "accept-encoding": "gzip"}
     assert {name: compressed.headers.get(name) for name in told} == told
@@ -71,40 +71,42 @@ def test_a_compressed_request_and_its_compressed_answer_are_the_same_as_plain_on
 
 @pytest.mark.parametrize("items", [b"", CREATED, CREATED + b"," + CREATED + b"," + CREATED])
 @pytest.mark.parametrize("errors", [b"false", b"true"])
-def test_an_answer_about_another_number_of_documents_settles_nothing(gate: Gate, items: bytes, errors: bytes) -> None:
-    gate.answer(200, b'{"errors":%b,"items":[%b]}' % (errors, items))
+def test_an_answer_about_another_number_of_documents_settles_nothing(
+    proxy: ElasticsearchProxy, items: bytes, errors: bytes
+) -> None:
+    proxy.answer(200, b'{"errors":%b,"items":[%b]}' % (errors, items))
     with pytest.raises(Retryable, match="each of its 2 documents"):
-        sink_at(gate).write(batch_of("{}", "{}"))
+        sink_at(proxy).write(batch_of("{}", "{}"))
 
 
 @pytest.mark.parametrize("body", [b"{}", b"[]", b"", b"<html>welcome</html>", b'{"errors":false}', b'{"took":1}'])
-def test_an_answer_that_is_none_settles_nothing(gate: Gate, body: bytes) -> None:
-    gate.answer(200, body)
+def test_an_answer_that_is_none_settles_nothing(proxy: ElasticsearchProxy, body: bytes) -> None:
+    proxy.answer(200, body)
     with pytest.raises(Retryable) as fault:
-        sink_at(gate).write(batch_of("{}"))
+        sink_at(proxy).write(batch_of("{}"))
     assert "welcome" not in str(fault.value)
 
 
-def test_a_web_page_instead_of_an_answer_is_not_repeated(gate: Gate) -> None:
-    gate.answer(200, b"<html>welcome</html>", {"Content-Type": "text/html"})
+def test_a_web_page_instead_of_an_answer_is_not_repeated(proxy: ElasticsearchProxy) -> None:
+    proxy.answer(200, b"<html>welcome</html>", {"Content-Type": "text/html"})
     with pytest.raises(DeliveryError) as fault:
-        sink_at(gate).write(batch_of("{}"))
+        sink_at(proxy).write(batch_of("{}"))
     assert "welcome" not in str(fault.value)
 
 
-def test_every_item_is_judged_even_if_the_answer_says_that_there_was_no_error(gate: Gate) -> None:
+def test_every_item_is_judged_even_if_the_answer_says_that_there_was_no_error(proxy: ElasticsearchProxy) -> None:
     busy = b'{"create":{"status":429,"error":{"type":"es_rejected_execution_exception","reason":"full"}}}'
-    gate.answer(200, b'{"errors":false,"items":[%b,%b]}' % (CREATED, busy))
-    verdict = sink_at(gate).write(batch_of("{}", "{}"))
+    proxy.answer(200, b'{"errors":false,"items":[%b,%b]}' % (CREATED, busy))
+    verdict = sink_at(proxy).write(batch_of("{}", "{}"))
     assert list(verdict.stored) == [0]
     assert isinstance(verdict.error, Retryable)
 
 
 @pytest.mark.parametrize("status", [429, 500, 502, 503, 504])
-def test_a_document_that_cannot_be_taken_now_is_left_to_be_sent_again(gate: Gate, status: int) -> None:
+def test_a_document_that_cannot_be_taken_now_is_left_to_be_sent_again(proxy: ElasticsearchProxy, status: int) -> None:
     item = b'{"create":{"status":%d,"error":{"type":"some_exception","reason":"r"}}}' % status
-    gate.answer(200, b'{"errors":true,"items":[%b,%b]}' % (item, CREATED))
-    verdict = sink_at(gate).write(batch_of("{}", "{}"))
+    proxy.answer(200, b'{"errors":true,"items":[%b,%b]}' % (item, CREATED))
+    verdict = sink_at(proxy).write(batch_of("{}", "{}"))
     assert (list(verdict.stored), list(verdict.rejected)) == ([1], [])
     assert isinstance(verdict.error, Retryable)
 
@@ -115,19 +117,19 @@ def test_a_document_that_cannot_be_taken_now_is_left_to_be_sent_again(gate: Gate
      (404, "index_not_found_exception"), (409, "some_other_conflict"), (418, "x")],
 )  # fmt: skip
 def test_what_is_not_known_to_be_about_the_document_is_a_matter_of_the_set_up(
-    gate: Gate, status: int, kind: str
+    proxy: ElasticsearchProxy, status: int, kind: str
 ) -> None:
     busy = b'{"create":{"status":503,"error":{"type":"x","reason":"r"}}}'
     item = b'{"create":{"status":%d,"error":{"type":"%b","reason":"r"}}}' % (status, kind.encode())
-    gate.answer(200, b'{"errors":true,"items":[%b,%b,%b]}' % (busy, item, CREATED))
-    verdict = sink_at(gate).write(batch_of("{}", "{}", "{}"))
+    proxy.answer(200, b'{"errors":true,"items":[%b,%b,%b]}' % (busy, item, CREATED))
+    verdict = sink_at(proxy).write(batch_of("{}", "{}", "{}"))
     assert (list(verdict.stored), list(verdict.rejected)) == ([2], [])
     assert isinstance(verdict.error, Misconfigured)
 
 
-def test_a_document_that_went_to_the_failure_store_is_stored_and_counted_apart(gate: Gate) -> None:
-    gate.answer(200, b'{"errors":false,"items":[%b,{"create":{"status":201,"failure_store":"used"}}]}' % CREATED)
-    verdict = sink_at(gate).write(batch_of("{}", "{}"))
+def test_a_document_that_went_to_the_failure_store_is_stored_and_counted_apart(proxy: ElasticsearchProxy) -> None:
+    proxy.answer(200, b'{"errors":false,"items":[%b,{"create":{"status":201,"failure_store":"used"}}]}' % CREATED)
+    verdict = sink_at(proxy).write(batch_of("{}", "{}"))
     assert (verdict.stored, verdict.failure_store) == (range(2), 1)
 
 
@@ -139,12 +141,12 @@ def test_a_document_that_went_to_the_failure_store_is_stored_and_counted_apart(g
 )  # fmt: skip
 @pytest.mark.parametrize("kind", ["application/json", "text/html"])
 def test_a_request_that_is_refused_as_a_whole_settles_nothing(
-    gate: Gate, status: int, fault: type[DeliveryError], kind: str
+    proxy: ElasticsearchProxy, status: int, fault: type[DeliveryError], kind: str
 ) -> None:
     body = b'{"error":{"type":"t","reason":"r"},"status":1}' if kind == "application/json" else b"<html>hello</html>"
-    gate.answer(status, body, {**JSON, "Content-Type": kind})
+    proxy.answer(status, body, {**JSON, "Content-Type": kind})
     with pytest.raises(DeliveryError) as refused:
-        sink_at(gate).write(batch_of("{}"))
+        sink_at(proxy).write(batch_of("{}"))
     assert type(refused.value) is fault
     assert str(status) in str(refused.value)
     assert "hello" not in str(refused.value)
@@ -153,59 +155,61 @@ def test_a_request_that_is_refused_as_a_whole_settles_nothing(
 @pytest.mark.parametrize(
     ("header", "seconds"), [("7", 7.0), ("Thu, 01 Jan 1970 00:00:00 GMT", 0.0), ("soon", None), ("", None)]
 )
-def test_the_servers_own_wish_when_to_come_again_is_honoured(gate: Gate, header: str, seconds: float | None) -> None:
-    gate.answer(429, b"{}", {**JSON, "Retry-After": header})
+def test_the_servers_own_wish_when_to_come_again_is_honoured(
+    proxy: ElasticsearchProxy, header: str, seconds: float | None
+) -> None:
+    proxy.answer(429, b"{}", {**JSON, "Retry-After": header})
     with pytest.raises(Retryable) as fault:
-        sink_at(gate).write(batch_of("{}"))
+        sink_at(proxy).write(batch_of("{}"))
     assert fault.value.retry_after == seconds
 
 
-def test_a_stranger_is_not_taken_for_elasticsearch(gate: Gate) -> None:
-    gate.answer(200, b'{"errors":false,"items":[%b]}' % CREATED, {"Content-Type": "application/json"})
+def test_a_stranger_is_not_taken_for_elasticsearch(proxy: ElasticsearchProxy) -> None:
+    proxy.answer(200, b'{"errors":false,"items":[%b]}' % CREATED, {"Content-Type": "application/json"})
     with pytest.raises(Misconfigured, match="is not Elasticsearch"):
-        sink_at(gate).write(batch_of("{}"))
+        sink_at(proxy).write(batch_of("{}"))
 
 
 REFUSED_PROBE = b"""{"errors":true,"items":[{"create":{"status":400,"error":
     {"type":"document_parsing_exception","reason":"[1:1] Field [_field_names] is a metadata field"}}}]}"""
 
 
-def test_a_probe_goes_the_way_of_a_write_and_asks_nothing_else(gate: Gate) -> None:
-    gate.answer(200, REFUSED_PROBE)
-    gate.answer(200, b'{"errors":false,"items":[%b]}' % CREATED)
-    sink = sink_at(gate, pipeline="geo", username="u", password="p")
+def test_a_probe_goes_the_way_of_a_write_and_asks_nothing_else(proxy: ElasticsearchProxy) -> None:
+    proxy.answer(200, REFUSED_PROBE)
+    proxy.answer(200, b'{"errors":false,"items":[%b]}' % CREATED)
+    sink = sink_at(proxy, pipeline="geo", username="u", password="p")
     sink.probe()
     sink.write(batch_of("{}"))
-    probe, write = gate.requests
+    probe, write = proxy.requests
     assert probe.path == write.path
     same = ("accept", "content-type", "authorization", "user-agent")
     assert [probe.headers.get(name) for name in same] == [write.headers.get(name) for name in same]
 
 
-def test_a_probe_tells_a_refusal_and_a_stranger_as_a_write_does(gate: Gate) -> None:
-    gate.answer(401, b'{"error":{"type":"security_exception","reason":"no such user"},"status":401}')
-    gate.answer(200, b"<html>welcome</html>", {"Content-Type": "text/html"})
+def test_a_probe_tells_a_refusal_and_a_stranger_as_a_write_does(proxy: ElasticsearchProxy) -> None:
+    proxy.answer(401, b'{"error":{"type":"security_exception","reason":"no such user"},"status":401}')
+    proxy.answer(200, b"<html>welcome</html>", {"Content-Type": "text/html"})
     with pytest.raises(Misconfigured, match=r"does not accept the credentials.*no such user"):
-        sink_at(gate).probe()
+        sink_at(proxy).probe()
     with pytest.raises(Misconfigured, match="is not Elasticsearch"):
-        sink_at(gate).probe()
+        sink_at(proxy).probe()
 
 
-def test_one_batch_is_one_request_and_nothing_else_is_asked(gate: Gate) -> None:
-    gate.answer(200, b'{"errors":false,"items":[%b]}' % CREATED)
-    sink = sink_at(gate, pipeline="geo")
+def test_one_batch_is_one_request_and_nothing_else_is_asked(proxy: ElasticsearchProxy) -> None:
+    proxy.answer(200, b'{"errors":false,"items":[%b]}' % CREATED)
+    sink = sink_at(proxy, pipeline="geo")
     sink.open()
     batch = batch_of('{"n":1}')
     sink.write(batch)
     sink.close()
-    [request] = gate.requests
+    [request] = proxy.requests
     assert request.body == b'{"create":{"_id":"%b"}}\n{"n":1}\n' % batch.ids[0].encode()
     assert request.path.startswith("/app/_bulk?")
     assert "pipeline=geo" in request.path
 
 
 def test_a_refused_connection_names_the_host_and_says_what_to_do() -> None:
-    with opened(Gate()) as closed:
+    with opened(ElasticsearchProxy()) as closed:
         sink = sink_at(closed)
     with pytest.raises(
         Retryable, match=rf"127.0.0.1:{closed.port}/app: cannot be reached \(Connection refused\); check"
@@ -221,18 +225,18 @@ def test_a_name_that_does_not_resolve_is_said_to_be_that() -> None:
 
 
 def test_a_connection_that_breaks_off_is_tried_again() -> None:
-    class Silent(Gate):
+    class Silent(ElasticsearchProxy):
         def reply(self, request: Any) -> Any:
             raise ConnectionAbortedError
 
-    with opened(Silent()) as gate, pytest.raises(Retryable, match="cannot be reached"):
-        sink_at(gate).write(batch_of("{}"))
+    with opened(Silent()) as proxy, pytest.raises(Retryable, match="cannot be reached"):
+        sink_at(proxy).write(batch_of("{}"))
 
 
-def test_a_server_that_is_too_slow_is_tried_again(gate: Gate) -> None:
+def test_a_server_that_is_too_slow_is_tried_again(proxy: ElasticsearchProxy) -> None:
     answered = threading.Event()
 
-    class Slow(Gate):
+    class Slow(ElasticsearchProxy):
         def reply(self, request: Any) -> Any:
             answered.wait(10)
             return 200, b"{}", JSON
@@ -243,11 +247,11 @@ def test_a_server_that_is_too_slow_is_tried_again(gate: Gate) -> None:
         answered.set()
 
 
-def test_another_host_is_asked_when_one_is_down(gate: Gate) -> None:
-    gate.answer(200, b'{"errors":false,"items":[%b]}' % CREATED)
-    with opened(Gate()) as closed:
+def test_another_host_is_asked_when_one_is_down(proxy: ElasticsearchProxy) -> None:
+    proxy.answer(200, b'{"errors":false,"items":[%b]}' % CREATED)
+    with opened(ElasticsearchProxy()) as closed:
         pass
-    hosts = [f"http://127.0.0.1:{port}" for port in (closed.port, gate.port)]
+    hosts = [f"http://127.0.0.1:{port}" for port in (closed.port, proxy.port)]
     sink = ElasticsearchSink(ElasticsearchSettings.model_validate({"hosts": hosts}))
     outcomes = []
     for _ in range(2):
@@ -262,26 +266,26 @@ def test_another_host_is_asked_when_one_is_down(gate: Gate) -> None:
 def test_a_connection_beyond_those_that_are_kept_is_closed() -> None:
     both = threading.Barrier(2)
 
-    class Together(Gate):
+    class Together(ElasticsearchProxy):
         def reply(self, request: Request) -> tuple[int, bytes, Mapping[str, str]]:
             both.wait(10)
             return 200, b'{"errors":false,"items":[]}', JSON
 
-    with opened(Together()) as gate, warnings.catch_warnings(record=True) as warned:
+    with opened(Together()) as proxy, warnings.catch_warnings(record=True) as warned:
         warnings.simplefilter("always", ResourceWarning)
-        node = BoundedHttpNode(NodeConfig("http", "127.0.0.1", gate.port, connections_per_node=1))
+        node = BoundedHttpNode(NodeConfig("http", "127.0.0.1", proxy.port, connections_per_node=1))
         with ThreadPoolExecutor(2) as threads:
             answers = [threads.submit(node.perform_request, "POST", "/_bulk", b"{}") for _ in range(2)]
         assert [answer.result().meta.status for answer in answers] == [200, 200]
         node.close()
         gc.collect()
-    dropped = [str(each.message) for each in warned if f"'127.0.0.1', {gate.port})" in str(each.message)]
+    dropped = [str(each.message) for each in warned if f"'127.0.0.1', {proxy.port})" in str(each.message)]
     assert dropped == []
 
 
-def test_a_server_without_tls_is_said_to_have_none(gate: Gate) -> None:
+def test_a_server_without_tls_is_said_to_have_none(proxy: ElasticsearchProxy) -> None:
     with pytest.raises(Retryable, match="no TLS connection"):
-        sink_at(gate, "https").write(batch_of("{}"))
+        sink_at(proxy, "https").write(batch_of("{}"))
 
 
 @pytest.fixture(scope="module")
@@ -290,38 +294,40 @@ def authority() -> trustme.CA:
 
 
 @pytest.fixture
-def secure_gate(authority: trustme.CA) -> Iterator[Gate]:
+def secure_proxy(authority: trustme.CA) -> Iterator[ElasticsearchProxy]:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     authority.issue_cert("127.0.0.1").configure_cert(context)
     authority.configure_trust(context)
     context.verify_mode = ssl.CERT_OPTIONAL
-    with opened(Gate(), context) as gate:
-        gate.answer(200, b'{"errors":false,"items":[%b]}' % CREATED)
-        yield gate
+    with opened(ElasticsearchProxy(), context) as proxy:
+        proxy.answer(200, b'{"errors":false,"items":[%b]}' % CREATED)
+        yield proxy
 
 
-def test_a_certificate_that_is_not_trusted_is_said_to_be_that(secure_gate: Gate) -> None:
+def test_a_certificate_that_is_not_trusted_is_said_to_be_that(secure_proxy: ElasticsearchProxy) -> None:
     with pytest.raises(
-        Retryable, match=rf"127.0.0.1:{secure_gate.port}/app: the TLS certificate is not trusted.*ca_file"
+        Retryable, match=rf"127.0.0.1:{secure_proxy.port}/app: the TLS certificate is not trusted.*ca_file"
     ):
-        sink_at(secure_gate, "https").write(batch_of("{}"))
+        sink_at(secure_proxy, "https").write(batch_of("{}"))
 
 
 def test_a_certificate_for_another_name_is_not_trusted(authority: trustme.CA, tmp_path: Path) -> None:
     authority.cert_pem.write_to_path(str(tmp_path / "ca.pem"))
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     authority.issue_cert("elsewhere.example").configure_cert(context)
-    with opened(Gate(), context) as gate, pytest.raises(Retryable, match=r"not trusted.*127\.0\.0\.1"):
-        sink_at(gate, "https", ca_file=tmp_path / "ca.pem").write(batch_of("{}"))
+    with opened(ElasticsearchProxy(), context) as proxy, pytest.raises(Retryable, match=r"not trusted.*127\.0\.0\.1"):
+        sink_at(proxy, "https", ca_file=tmp_path / "ca.pem").write(batch_of("{}"))
 
 
-def test_the_authority_of_a_file_is_trusted(secure_gate: Gate, authority: trustme.CA, tmp_path: Path) -> None:
+def test_the_authority_of_a_file_is_trusted(
+    secure_proxy: ElasticsearchProxy, authority: trustme.CA, tmp_path: Path
+) -> None:
     authority.cert_pem.write_to_path(str(tmp_path / "ca.pem"))
-    assert sink_at(secure_gate, "https", ca_file=tmp_path / "ca.pem").write(batch_of("{}")).stored == range(1)
+    assert sink_at(secure_proxy, "https", ca_file=tmp_path / "ca.pem").write(batch_of("{}")).stored == range(1)
 
 
-def test_verification_can_be_turned_off(secure_gate: Gate) -> None:
-    assert sink_at(secure_gate, "https", verify=False).write(batch_of("{}")).stored == range(1)
+def test_verification_can_be_turned_off(secure_proxy: ElasticsearchProxy) -> None:
+    assert sink_at(secure_proxy, "https", verify=False).write(batch_of("{}")).stored == range(1)
 
 
 def test_a_client_certificate_is_shown(authority: trustme.CA, tmp_path: Path) -> None:
@@ -333,23 +339,23 @@ def test_a_client_certificate_is_shown(authority: trustme.CA, tmp_path: Path) ->
     authority.issue_cert("127.0.0.1").configure_cert(context)
     authority.configure_trust(context)
     context.verify_mode = ssl.CERT_REQUIRED
-    with opened(Gate(), context) as gate:
-        gate.answer(200, b'{"errors":false,"items":[%b]}' % CREATED)
+    with opened(ElasticsearchProxy(), context) as proxy:
+        proxy.answer(200, b'{"errors":false,"items":[%b]}' % CREATED)
         shown = {"client_certificate_file": tmp_path / "cert.pem", "client_key_file": tmp_path / "key.pem"}
-        assert sink_at(gate, "https", ca_file=tmp_path / "ca.pem", **shown).write(batch_of("{}")).stored == range(1)
+        assert sink_at(proxy, "https", ca_file=tmp_path / "ca.pem", **shown).write(batch_of("{}")).stored == range(1)
 
 
-def test_a_file_that_is_no_certificate_is_a_matter_of_the_set_up(gate: Gate, tmp_path: Path) -> None:
+def test_a_file_that_is_no_certificate_is_a_matter_of_the_set_up(proxy: ElasticsearchProxy, tmp_path: Path) -> None:
     (tmp_path / "ca.pem").write_text("nothing of the kind")
     with pytest.raises(Misconfigured, match="certificate files"):
-        sink_at(gate, "https", ca_file=tmp_path / "ca.pem").open()
+        sink_at(proxy, "https", ca_file=tmp_path / "ca.pem").open()
 
 
-def test_a_missing_secret_is_found_when_the_sink_is_opened(gate: Gate, tmp_path: Path) -> None:
+def test_a_missing_secret_is_found_when_the_sink_is_opened(proxy: ElasticsearchProxy, tmp_path: Path) -> None:
     with pytest.raises(Misconfigured, match=r"no-such: the file cannot be read"):
-        sink_at(gate, username="u", password_file=tmp_path / "no-such").open()
+        sink_at(proxy, username="u", password_file=tmp_path / "no-such").open()
     with pytest.raises(Misconfigured, match=r"no-such: the file cannot be read"):
-        sink_at(gate, "https", ca_file=tmp_path / "no-such").probe()
+        sink_at(proxy, "https", ca_file=tmp_path / "no-such").probe()
 
 
 @pytest.mark.parametrize(
@@ -360,10 +366,10 @@ def test_a_missing_secret_is_found_when_the_sink_is_opened(gate: Gate, tmp_path:
         ({"api_key": "id:key"}, "ApiKey aWQ6a2V5"),
     ],
 )
-def test_credentials_are_sent(gate: Gate, given: dict[str, str], header: str) -> None:
-    gate.answer(200, b'{"errors":false,"items":[%b]}' % CREATED)
-    sink_at(gate, **given).write(batch_of("{}"))
-    assert gate.requests[0].headers["authorization"] == header
+def test_credentials_are_sent(proxy: ElasticsearchProxy, given: dict[str, str], header: str) -> None:
+    proxy.answer(200, b'{"errors":false,"items":[%b]}' % CREATED)
+    sink_at(proxy, **given).write(batch_of("{}"))
+    assert proxy.requests[0].headers["authorization"] == header
 
 
 @pytest.mark.elasticsearch
@@ -371,8 +377,8 @@ def test_a_password_that_changed_in_its_file_is_used_at_once(
     elasticsearch_url: str, index_name: str, tmp_path: Path
 ) -> None:
     (tmp_path / "password").write_text("old\n")
-    with opened(Gate(elasticsearch_url, authorization=basic("u:new"))) as gate:
-        sink = sink_at(gate, index=index_name, username="u", password_file=tmp_path / "password")
+    with opened(ElasticsearchProxy(elasticsearch_url, authorization=basic("u:new"))) as proxy:
+        sink = sink_at(proxy, index=index_name, username="u", password_file=tmp_path / "password")
         sink.open()
         with pytest.raises(
             Misconfigured, match=r"does not accept the credentials.*unable to authenticate.*check username"

@@ -19,7 +19,7 @@ from pymongo.database import Database
 from sidecar.errors import DeliveryError, Misconfigured, Retryable
 from sidecar.sinks.mongodb.replies import MAX_REPLY_BYTES
 from sidecar.sinks.mongodb.sink import DRIVER_ERRORS, MongoDBSettings, MongoDBSink
-from tests.support.batches import batch_of, generation
+from tests.support.builders.batches import batch_of, generation
 
 pytestmark = pytest.mark.mongodb
 

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from sidecar.model.batch import Batch, Rejection
 from sidecar.sinks.mongodb._bson import documents
 from sidecar.sinks.mongodb.bson_encoder import Encoder, Rows
-from tests.support.batches import batch_of, generation
+from tests.support.builders.batches import batch_of, generation
 
 FAULTS = (bson.errors.BSONError, OverflowError, UnicodeEncodeError)
 COMPILED = Encoder(bson.encode, Decimal128, FAULTS, documents)

@@ -13,7 +13,7 @@ from pymongo import MongoClient
 
 from sidecar.model.batch import WriteResult
 from sidecar.sinks.mongodb.sink import MongoDBSettings, MongoDBSink
-from tests.support.batches import batch_of
+from tests.support.builders.batches import batch_of
 
 pytestmark = pytest.mark.mongodb
 AWARE: CodecOptions[dict[str, Any]] = CodecOptions(tz_aware=True, tzinfo=UTC)

@@ -10,7 +10,7 @@ from tests.conftest import unavailable
 from tests.kubernetes.cluster.cluster import ADDRESS, Cluster, Namespace, running
 from tests.kubernetes.cluster.databases import Elasticsearch, MongoDB
 from tests.kubernetes.cluster.measured import Table, Timeline
-from tests.kubernetes.cluster.scene import Scene
+from tests.kubernetes.cluster.pod_fixture import PodFixture
 from tests.support.servers import ComponentMissing
 from tests.support.servers.real_elasticsearch import running as running_elasticsearch
 from tests.support.servers.wire_mongodb import running as running_mongodb
@@ -70,14 +70,14 @@ def namespace(cluster: Cluster) -> Iterator[Namespace]:
 
 
 @pytest.fixture
-def scene(namespace: Namespace, elasticsearch: Elasticsearch, pytestconfig: pytest.Config) -> Scene:
+def pods(namespace: Namespace, elasticsearch: Elasticsearch, pytestconfig: pytest.Config) -> PodFixture:
     """A namespace whose sidecars ship to Elasticsearch."""
     timeline = Timeline(namespace.cluster.home / "logs/containerd.log")
-    return Scene(namespace, elasticsearch, timeline, pytestconfig.stash[_TABLE])
+    return PodFixture(namespace, elasticsearch, timeline, pytestconfig.stash[_TABLE])
 
 
 @pytest.fixture
-def mongodb_scene(namespace: Namespace, mongodb: MongoDB, pytestconfig: pytest.Config) -> Scene:
+def mongodb_pods(namespace: Namespace, mongodb: MongoDB, pytestconfig: pytest.Config) -> PodFixture:
     """A namespace whose sidecars ship to MongoDB."""
     timeline = Timeline(namespace.cluster.home / "logs/containerd.log")
-    return Scene(namespace, mongodb, timeline, pytestconfig.stash[_TABLE])
+    return PodFixture(namespace, mongodb, timeline, pytestconfig.stash[_TABLE])

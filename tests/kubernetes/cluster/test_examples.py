@@ -18,7 +18,7 @@ import yaml
 from tests.kubernetes.cluster.cluster import ADDRESS, Cluster, KubectlFailed, Namespace, Object, Pod, wait
 from tests.kubernetes.cluster.databases import Database, Elasticsearch, MongoDB, endpoint, endpoint_of, service
 from tests.kubernetes.cluster.manifests import SIDECAR
-from tests.support.servers.elasticsearch_gate import Gate, opened
+from tests.support.servers.elasticsearch_proxy import ElasticsearchProxy, opened
 
 pytestmark = [pytest.mark.cluster, pytest.mark.elasticsearch, pytest.mark.mongodb, pytest.mark.slow]
 
@@ -321,17 +321,17 @@ def test_a_password_and_an_authority_that_rotate(
         lambda: '"sink_misconfigured"' in shown.namespace.logs("shop-tls", SIDECAR),
         90,
     )
-    with opened(Gate(elasticsearch.url, basic("change-me")), context, ADDRESS) as gate:
+    with opened(ElasticsearchProxy(elasticsearch.url, basic("change-me")), context, ADDRESS) as proxy:
         front = {"apiVersion": "v1", "kind": "Service", "metadata": {"name": name}}
         for item in (
-            front | {"spec": {"ports": [{"port": 9200, "targetPort": gate.port}]}},
-            endpoint_of(name, gate.port),
+            front | {"spec": {"ports": [{"port": 9200, "targetPort": proxy.port}]}},
+            endpoint_of(name, proxy.port),
         ):
             cluster.kubectl("apply", "--namespace=logging", "--filename=-", given=json.dumps(item))
         secret["stringData"]["ca.crt"] = authority.cert_pem.bytes().decode()
         shown.namespace.apply(secret)
         shown.documents("logs-tls", 3, within=180)
-        gate.authorization = basic("another one")
+        proxy.authorization = basic("another one")
         secret["stringData"]["password"] = "another one"
         shown.namespace.apply(secret)
         before = len(shown.documents("logs-tls", 3))

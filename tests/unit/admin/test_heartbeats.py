@@ -11,8 +11,8 @@ from sidecar.telemetry.heartbeats import MAIN_LOOP, Heartbeats
 from sidecar.testing import ManualClock
 from sidecar.watch.scanner import FileScanner
 from tests.chaos.hostile.faults import Faults
-from tests.integration.model.world import World
 from tests.support.processes import eventually, running, sidecar
+from tests.support.simulated_sidecar import SimulatedSidecar
 
 
 def in_a_thread(heartbeats: Heartbeats, name: str) -> None:
@@ -56,7 +56,7 @@ def test_a_scan_beats_at_each_file(tmp_path: Path) -> None:
 
 
 def test_a_dead_sink_for_ten_minutes_leaves_the_shipper_alive(tmp_path: Path) -> None:
-    world = World(tmp_path)
+    world = SimulatedSidecar(tmp_path)
     world.destinations["sink"].is_down = True
     world.heartbeats.begin("app to sink")
     health = Health(world.heartbeats)

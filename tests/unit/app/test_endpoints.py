@@ -18,7 +18,7 @@ from sidecar.telemetry.events import Event, NoListener, NoSocket
 from sidecar.telemetry.heartbeats import Heartbeats
 from sidecar.telemetry.snapshot import ConfigurationStatus
 from sidecar.testing import ManualClock
-from tests.unit.app.builders import build_settings, built_supervisor
+from tests.support.builders.supervisor import build_settings, built_supervisor
 
 NOBODY_LISTENS_HERE = "203.0.113.1:9"
 """An address of no machine (RFC 5737), where bind(2) fails."""

@@ -13,7 +13,7 @@ from sidecar.config.settings import Settings
 from sidecar.errors import ConfigurationError
 from sidecar.telemetry.events import ConfigurationKept, Event
 from sidecar.testing import ManualClock
-from tests.unit.app.builders import build_settings
+from tests.support.builders.supervisor import build_settings
 
 
 class Reloading:

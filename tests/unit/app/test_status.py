@@ -12,7 +12,7 @@ from sidecar.app import status
 from sidecar.app.supervisor import Supervisor
 from sidecar.telemetry.snapshot import BalanceStatus, ConfigurationStatus, Snapshot
 from sidecar.testing import ManualClock
-from tests.unit.app.builders import build_settings, built_supervisor, scan
+from tests.support.builders.supervisor import build_settings, built_supervisor, scan
 
 SIZES = {"a": 10, "b": 40, "c": 20, "d": 30}
 

@@ -11,7 +11,7 @@ from sidecar.app.supervisor import RunOptions, Supervisor
 from sidecar.kubernetes.exit_rules import Never
 from sidecar.kubernetes.pod import Pod
 from sidecar.testing import LogFile, ManualClock
-from tests.unit.app.builders import build_settings, built_supervisor, scan
+from tests.support.builders.supervisor import build_settings, built_supervisor, scan
 
 
 @pytest.fixture

@@ -8,10 +8,8 @@ from hypothesis import strategies as st
 from sidecar.decode.framing import Framer
 from sidecar.decode.multiline import EventGrouper, make_grouper
 from sidecar.lib.charset import CODECS, Charset, lookup
-from sidecar.model.file import Generation
-from sidecar.model.lines import Chunk
+from tests.support.builders.records import chunk
 
-GENERATION = Generation(35, "app", "/var/log/app/a.log", 0.0)
 INDENT = make_grouper("indent", {}, timeout_s=2, max_lines=1000, max_bytes=1 << 20)
 START = make_grouper(None, {"start": "^S"}, timeout_s=2, max_lines=1000, max_bytes=1 << 20)
 END = make_grouper(None, {"end": "E$"}, timeout_s=2, max_lines=1000, max_bytes=1 << 20)
@@ -45,7 +43,7 @@ def byte_lines(data: bytes, charset: Charset) -> list[tuple[int, bytes]]:
 def test_every_line_is_where_its_bytes_are(lines: list[bytes], encoding: str) -> None:
     charset = lookup(encoding)
     data = joined(lines, charset)
-    found = Framer(keep_empty=True, charset=charset).frame(Chunk(GENERATION, 0, data, len(data)))
+    found = Framer(keep_empty=True, charset=charset).frame(chunk(data))
     assert list(found.starts) == [at for at, _ in byte_lines(data, charset)]
     assert not any("\n" in text for text in found.texts)
 
@@ -63,8 +61,8 @@ def test_every_event_begins_and_ends_with_a_line(lines: list[bytes], encoding: s
         events = charset.split_events(rule, data, 0, closed=closed)
         assert {*events.starts, events.complete_bytes} <= {*begins, len(data)}
     assert events.complete_bytes == len(data), "a closed event is whole"
-    chunk = Chunk(GENERATION, 0, data, len(data), event_starts=list(events.starts), encoding=charset.name)
-    found = Framer(keep_empty=True, charset=charset).frame(chunk)
+    grouped = chunk(data, event_starts=list(events.starts), encoding=charset.name)
+    found = Framer(keep_empty=True, charset=charset).frame(grouped)
     assert list(found.starts) == list(events.starts)
     for text, start, end in zip(found.texts, events.starts, [*events.starts, len(data)][1:], strict=True):
         blank = charset.normalize_newlines(data[start:end], start)

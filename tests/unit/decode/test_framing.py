@@ -4,15 +4,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sidecar.decode.framing import Framer
-from sidecar.model.file import Generation
-from sidecar.model.lines import Chunk, LineBatch
-
-GENERATION = Generation(1, "app", "/var/log/app/a.log", 0.0)
+from sidecar.model.lines import LineBatch
+from tests.support.builders.records import chunk
 
 
 def framed(data: bytes, offset: int = 0, **options: object) -> LineBatch:
     framing = Framer(**options)  # type: ignore[arg-type]  # the test names the options
-    return framing.frame(Chunk(GENERATION, offset, data, offset + len(data)))
+    return framing.frame(chunk(data, offset))
 
 
 def test_ordinary_lines_stay_one_text_with_byte_offsets() -> None:

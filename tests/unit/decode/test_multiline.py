@@ -15,11 +15,8 @@ from sidecar.decode.framing import Framer
 from sidecar.decode.multiline import EventGrouper
 from sidecar.decode.presets import PRESETS
 from sidecar.decode.settings import MultilineSettings
-from sidecar.lib.clock import SystemClock
-from sidecar.model.file import Generation
-from sidecar.model.lines import Chunk, LineBatch
-
-LIFE = Generation(1, "app", "/var/log/app.log", SystemClock().now())
+from sidecar.model.lines import LineBatch
+from tests.support.builders.records import chunk
 
 EVENTS = {
     "indent": ["one\n\ttwo\n   three\n", "four\n"],
@@ -297,10 +294,9 @@ def test_no_line_takes_a_preset_long(name: str) -> None:
         assert time.process_time() - began < 2
 
 
-def lines(data: bytes, grouping: EventGrouper, **chunk: object) -> LineBatch:
+def lines(data: bytes, grouping: EventGrouper, **attributes: object) -> LineBatch:
     found = grouping.split_events(data[: data.rfind(b"\n") + 1], closed=True)
-    made = Chunk(LIFE, 100, data, 100 + len(data), event_starts=found.starts, split_events=found.split, **chunk)  # type: ignore[arg-type]
-    return Framer().frame(made)
+    return Framer().frame(chunk(data, 100, event_starts=found.starts, split_events=found.split, **attributes))
 
 
 def test_an_event_is_one_text_at_the_offset_of_its_first_byte() -> None:

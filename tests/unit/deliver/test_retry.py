@@ -9,7 +9,7 @@ from sidecar.deliver.retry import UNIFORM_REJECTION_LIMIT, RetryingWriter
 from sidecar.errors import DeliveryError, Misconfigured, RequestTooLarge, Retryable
 from sidecar.model.batch import Batch, Rejection, WriteResult
 from sidecar.model.documents import RenderedDocuments
-from sidecar.model.file import Generation
+from tests.support.builders.records import GENERATION
 
 Answer = Callable[[Batch], WriteResult]
 
@@ -42,7 +42,7 @@ class Hurry(threading.Event):
 
 def batch_of(size: int) -> Batch:
     texts = [f'{{"n":{n}}}' for n in range(size)]
-    return Batch([RenderedDocuments(Generation(35, "app", "/a.log", 0.0), range(size), texts, [""] * size)])
+    return Batch([RenderedDocuments(GENERATION, range(size), texts, [""] * size)])
 
 
 def everything(batch: Batch) -> WriteResult:

@@ -13,7 +13,7 @@ from sidecar.sinks.contract import Sink
 from sidecar.state.database import open_database
 from sidecar.state.ledger import Ledger
 from sidecar.testing import ScriptedSink, numbered
-from tests.unit.deliver.builders import ContextFixture
+from tests.support.builders.files import ContextFixture
 
 
 def session_of(folder: Path, sink: Sink) -> SinkSession:

@@ -4,7 +4,7 @@ import pytest
 
 from sidecar.deliver.sink_status import SinkStatus
 from sidecar.errors import DeliveryError, Misconfigured, RequestTooLarge, Retryable, StateError
-from tests.unit.deliver.builders import ContextFixture
+from tests.support.builders.files import ContextFixture
 
 
 @pytest.fixture

@@ -8,26 +8,22 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from sidecar.decode.framing import Framer
 from sidecar.document.builder import DocumentBuilder
 from sidecar.document.field_conflicts import resolve_conflicts
 from sidecar.document.kubernetes_fields import KubernetesFields, parse_downward_api
 from sidecar.document.static_fields import StaticFields
 from sidecar.model.batch import Batch
 from sidecar.model.documents import BulkFraming, Documents, SplicedDocuments
-from sidecar.model.file import Generation
-from sidecar.model.lines import Chunk, LineBatch
+from sidecar.model.lines import LineBatch
 from sidecar.model.records import RecordBatch
 from sidecar.testing import ManualClock
-from tests.support.stages import documents
+from tests.support.builders.records import documents, framed
 
-GENERATION = Generation(35, "app", "/var/log/app/a.log", 0.0)
 TIME = "2026-11-23T01:00:00.123456789Z"
 
 
 def records(members: list[str], times: list[str] | None = None, names: frozenset[str] | None = None) -> RecordBatch:
-    data = b"".join(b"{%b}\n" % member.encode() for member in members)
-    lines = Framer().frame(Chunk(GENERATION, 0, data, len(data)))
+    lines = framed(*(f"{{{member}}}" for member in members))
     return RecordBatch(lines, lines.starts, members, times or [""] * len(members), names)
 
 

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.support.stages import chunk, documents, rooms
+from tests.support.builders.records import chunk, documents, stages
 
 
 @pytest.mark.parametrize(
@@ -31,10 +31,11 @@ def test_a_text_under_error_moves_whichever_parser_found_it(parser: Any, line: s
 
 def test_objects_and_null_stay_and_all_else_moves_with_the_text_that_it_has() -> None:
     for value in ('{"message":"mine"}', "{}", "null"):
-        assert f'"error" : {value}' in rooms().documents(chunk([f'{{"error" : {value},"n":1}}']))[2].json_lines()[0]
+        assert f'"error" : {value}' in stages().documents(chunk([f'{{"error" : {value},"n":1}}']))[2].json_lines()[0]
     for value in ('"b\\no\\"m"', "64.40", "false", "[]", '[{"error":1}]'):
         assert (
-            f'"original":{{"error":{value}}}' in rooms().documents(chunk([f'{{"error":{value}}}']))[2].json_lines()[0]
+            f'"original":{{"error":{value}}}'
+            in stages().documents(chunk([f'{{"error":{value}}}']))[2].json_lines()[0]
         )
     assert documents(['{"a":{"error":"boom"}}'])[0]["a"] == {"error": "boom"}
     assert documents(['{"err\\u006fr":"boom"}'])[0]["original"] == {"error": "boom"}
@@ -76,10 +77,10 @@ LINES = st.builds(
 
 @given(st.lists(LINES, min_size=1, max_size=5))
 def test_documents_are_the_same_to_the_byte_whichever_lines_they_come_with(lines: list[str]) -> None:
-    together = rooms().documents(chunk(lines))[2].json_lines()
+    together = stages().documents(chunk(lines))[2].json_lines()
     data = chunk(lines).data
     starts = [0, *(at + 1 for at, byte in enumerate(data) if byte == 10)][: len(lines)]
-    alone = [rooms().documents(chunk([line]))[2].json_lines()[0] for line in lines]
+    alone = [stages().documents(chunk([line]))[2].json_lines()[0] for line in lines]
     assert [json.loads(text) | {"log": 0} for text in together] == [json.loads(text) | {"log": 0} for text in alone]
     for start, one, other in zip(starts, together, alone, strict=True):
         assert one == other.replace('"offset":0}', f'"offset":{start}}}')

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from sidecar.model.batch import Batch
 from sidecar.sinks.elasticsearch.sink import ElasticsearchSettings, ElasticsearchSink
-from tests.support.stages import chunk, documents, rooms, transformed
+from tests.support.builders.records import chunk, documents, stages, transformed
 
 
 def nested(levels: int) -> str:
@@ -77,7 +77,7 @@ def test_a_line_that_is_made_to_be_slow_is_not() -> None:
 def wide(sink: Any, **settings: Any) -> Any:
     """The verdict on a line with more fields than an index may have."""
     line = "{" + ",".join(f'"f{number}":"x"' for number in range(1200)) + "}"
-    return sink.write(Batch([rooms(**settings).documents(chunk([line]))[2]]))
+    return sink.write(Batch([stages(**settings).documents(chunk([line]))[2]]))
 
 
 @pytest.mark.elasticsearch

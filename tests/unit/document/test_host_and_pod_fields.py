@@ -8,7 +8,7 @@ import platform
 from pathlib import Path
 
 from sidecar.document.kubernetes_fields import KubernetesFields
-from tests.support.stages import documents
+from tests.support.builders.records import documents
 
 LABELS = 'app="shop"\napp.kubernetes.io/name="shop"\nsecret="x"\n'
 ANNOTATIONS = 'example.com/team="payments"\nkubernetes.io/config.seen="2026"\n'

@@ -9,17 +9,14 @@ import pytest
 from pydantic import ValidationError
 
 from sidecar.config.pipeline import PipelineSettings
-from sidecar.decode.framing import Framer
 from sidecar.document.builder import DocumentBuilder
 from sidecar.model.documents import SplicedDocuments
-from sidecar.model.file import Generation
-from sidecar.model.lines import Chunk, LineBatch
+from sidecar.model.lines import LineBatch
 from sidecar.model.records import RecordBatch
 from sidecar.pipeline.builder import build_stages
 from sidecar.testing import ManualClock
-from tests.support.lines import fields
+from tests.support.builders.records import fields, framed_events
 
-GENERATION = Generation(35, "app", "/a.log", 0.0)
 TIME = "2026-11-23T01:00:00.123456789Z"
 
 
@@ -38,13 +35,7 @@ def docker(text: str, stream: str = "stdout", **more: Any) -> str:
 def parsed(wanted: Any, lines: list[str], **settings: Any) -> tuple[LineBatch, RecordBatch]:
     """Lines grouped as the pipeline groups them, and read by its parser."""
     chosen = pipeline(wanted, **settings)
-    joining = chosen.effective_multiline()
-    assert joining
-    data = "".join(f"{line}\n" for line in lines).encode()
-    found = joining.make_grouper(chosen.max_line).split_events(data, closed=True)
-    framed = Framer().frame(
-        Chunk(GENERATION, 0, data, len(data), event_starts=found.starts, split_events=found.split)
-    )
+    framed = framed_events(chosen, lines)
     return framed, build_stages(chosen, ManualClock(), "node", {}).parser.parse(framed)
 
 

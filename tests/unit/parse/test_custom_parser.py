@@ -15,7 +15,7 @@ from sidecar.parse.json import JsonParser
 from sidecar.parse.plugin import PluginParser
 from sidecar.parse.time.timestamps import Timestamps
 from sidecar.testing import ParserConformance, ParserUnderTest
-from tests.support.lines import framed
+from tests.support.builders.records import framed
 from tests.support.plugins import EXAMPLES, install_example, run_sidecar
 
 LINES = ["2026-11-23T01:00:00Z|WARN|id=7|took=12ms|disk almost full", "no such line", "2026-11-23T01:00:01Z|INFO|up"]

@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from sidecar.model.records import RecordBatch
-from tests.support.lines import fields
-from tests.support.lines import parsed as of_parser
+from tests.support.builders.records import fields
+from tests.support.builders.records import parsed as of_parser
 
 
 def parsed(pattern: str, *lines: str, **options: Any) -> RecordBatch:

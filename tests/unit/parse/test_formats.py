@@ -19,7 +19,7 @@ from sidecar.parse.plain import PlainTextParser
 from sidecar.parse.settings import BUILT_IN
 from sidecar.parse.time.format_times import FormatTimes, iso_times, month_first_times
 from sidecar.testing import ManualClock
-from tests.support.lines import framed
+from tests.support.builders.records import framed
 
 NOVEMBER = 1795395600.0
 """2026-11-23T01:00:00Z."""

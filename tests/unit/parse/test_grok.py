@@ -13,8 +13,8 @@ from pydantic import ValidationError
 from sidecar.model.records import RecordBatch
 from sidecar.parse.grok import expand_pattern
 from sidecar.parse.grok_patterns import PATTERNS
-from tests.support.lines import fields
-from tests.support.lines import parsed as of_parser
+from tests.support.builders.records import fields
+from tests.support.builders.records import parsed as of_parser
 
 
 def parsed(pattern: str, *lines: str, **options: Any) -> RecordBatch:

@@ -10,21 +10,19 @@ from msgspec.structs import replace
 
 from sidecar.decode.framing import Framer
 from sidecar.document.builder import DocumentBuilder
-from sidecar.lib.clock import SystemClock
-from sidecar.model.file import Generation
-from sidecar.model.lines import Chunk, LineBatch
+from sidecar.model.lines import LineBatch
 from sidecar.model.records import RecordBatch
 from sidecar.parse.json import JsonParser
 from sidecar.parse.time.timestamps import Timestamps
 from sidecar.testing import ManualClock
+from tests.support.builders.records import chunk
 
-GENERATION = Generation(35, "app", "/a.log", 0.0)
-RESERVED = DocumentBuilder(SystemClock(), "here").reserved_names()
+RESERVED = DocumentBuilder(ManualClock(), "here").reserved_names()
 TIME = "2026-11-23T01:00:00.123456789Z"
 
 
 def framed(data: bytes) -> LineBatch:
-    return Framer().frame(Chunk(GENERATION, 100, data, 100 + len(data)))
+    return Framer().frame(chunk(data, 100))
 
 
 def parsed(data: bytes, **options: str) -> RecordBatch:
@@ -174,8 +172,8 @@ def test_documents_are_the_same_to_the_byte_whichever_lines_they_come_with(lines
     offset = 100
     for line in lines:
         data = f"{line}\n".encode()
-        chunk = Chunk(GENERATION, offset, data, offset + len(data))
-        one_by_one += finisher.build(JsonParser(Timestamps(), RESERVED).parse(Framer().frame(chunk))).json_lines()
+        records = JsonParser(Timestamps(), RESERVED).parse(Framer().frame(chunk(data, offset)))
+        one_by_one += finisher.build(records).json_lines()
         offset += len(data)
     assert together == one_by_one
     for text in together:
@@ -184,6 +182,5 @@ def test_documents_are_the_same_to_the_byte_whichever_lines_they_come_with(lines
 
 def test_an_object_over_several_lines_of_one_event_is_one_line_in_the_document() -> None:
     text = '{\n  "a": 1,\n  "b": "x\\ny"\n}'
-    chunk = Chunk(Generation(1, "app", "/x", 0.0), 0, f"{text}\n".encode(), len(text) + 1, event_starts=(0,))
-    records = JsonParser(Timestamps()).parse(Framer().frame(chunk))
+    records = JsonParser(Timestamps()).parse(Framer().frame(chunk([text], event_starts=(0,))))
     assert (records.bodies, records.errors) == (['   "a": 1,   "b": "x\\ny" '], {})

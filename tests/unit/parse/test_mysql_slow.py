@@ -5,13 +5,10 @@ from __future__ import annotations
 import pytest
 
 from sidecar.config.pipeline import PipelineSettings
-from sidecar.decode.framing import Framer
-from sidecar.model.file import Generation
-from sidecar.model.lines import Chunk
 from sidecar.model.records import RecordBatch
 from sidecar.pipeline.builder import build_stages
 from sidecar.testing import ManualClock
-from tests.support.lines import fields
+from tests.support.builders.records import fields, framed_events
 
 MYSQL = (
     "# Time: 2026-11-23T01:00:02.123456Z\n"
@@ -34,12 +31,7 @@ def parsed(data: str) -> RecordBatch:
     pipeline = PipelineSettings.model_validate(
         {"paths": ["/slow.log"], "parser": "mysql_slow", "timestamp": {"zone": "Europe/Berlin"}}
     )
-    joining = pipeline.effective_multiline()
-    assert joining
-    found = joining.make_grouper(pipeline.max_line).split_events(data.encode(), closed=True)
-    life = Generation(35, "app", "/slow.log", 0.0)
-    chunk = Chunk(life, 0, data.encode(), len(data), event_starts=found.starts)
-    return build_stages(pipeline, ManualClock(), "node", {}).parser.parse(Framer().frame(chunk))
+    return build_stages(pipeline, ManualClock(), "node", {}).parser.parse(framed_events(pipeline, data.encode()))
 
 
 def test_an_event_of_mysql_has_its_statement_user_and_figures() -> None:

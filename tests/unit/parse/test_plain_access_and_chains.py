@@ -14,7 +14,7 @@ from sidecar.parse.regex import RegexParser
 from sidecar.parse.time.rfc3339 import all_rfc3339, is_rfc3339
 from sidecar.parse.time.timestamps import Timestamps
 from sidecar.parse.typed_fields import TypedFields
-from tests.support.lines import fields, framed
+from tests.support.builders.records import fields, framed
 
 ORDINARY = (
     '203.0.113.7 - ann [23/Nov/2026:01:00:00 +0000] "GET /a?b=1 HTTP/1.1" 200 512 "https://shop.example/" "curl/8.5"'

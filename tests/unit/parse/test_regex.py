@@ -11,22 +11,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from sidecar.config.pipeline import PipelineSettings
 from sidecar.document.builder import DocumentBuilder
 from sidecar.model.documents import SplicedDocuments
 from sidecar.model.records import RecordBatch
 from sidecar.parse.chain import Parser
 from sidecar.parse.chunk_regex import ChunkRegex
-from sidecar.parse.registry import create_parser
-from sidecar.parse.settings import TimestampSettings
 from sidecar.testing import ManualClock
-from tests.support.lines import fields, framed
+from tests.support.builders.records import fields, framed, make_parser
 
 
 def parser(pattern: str, kind: str = "regex", **options: Any) -> Parser:
-    wanted = {"type": kind, "pattern": pattern, **options}
-    settings = PipelineSettings.model_validate({"paths": ["/a.log"], "parser": wanted})
-    return create_parser(settings.parser, TimestampSettings(), frozenset(), ManualClock())
+    return make_parser({"type": kind, "pattern": pattern, **options})
 
 
 def said(records: RecordBatch) -> Any:

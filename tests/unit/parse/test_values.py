@@ -13,24 +13,17 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 from pydantic import ValidationError
 
-from sidecar.config.pipeline import PipelineSettings
-from sidecar.parse.chain import Parser, ParserChain
-from sidecar.parse.registry import create_parser
-from sidecar.parse.settings import TimestampSettings
-from sidecar.testing import ManualClock
-from tests.support.lines import fields, framed
+from sidecar.parse.chain import ParserChain
+from tests.support.builders.records import fields, framed, make_parser
 
 ROWS = {"type": "csv", "columns": ["time", "level", "http.status", "a%s"], "types": {"http.status": "integer"}}
 PAIRS = {"type": "logfmt", "types": {"n": "integer", "took": "float", "ok": "boolean", "at": "date", "from": "ip"}}
 
 
-def parser(wanted: Any) -> Parser:
-    settings = PipelineSettings.model_validate({"paths": ["/a.log"], "parser": wanted})
-    return create_parser(settings.parser, TimestampSettings(), frozenset(), ManualClock())
-
-
 def test_a_row_of_csv_becomes_the_columns_with_their_types_and_time() -> None:
-    records = parser(ROWS).parse(framed('2026-11-23T01:00:00Z,"a ""b"", c",200,x', "2026-11-23T01:00:01Z,info,404,"))
+    records = make_parser(ROWS).parse(
+        framed('2026-11-23T01:00:00Z,"a ""b"", c",200,x', "2026-11-23T01:00:01Z,info,404,")
+    )
     assert fields(records) == [
         {"time": "2026-11-23T01:00:00Z", "level": 'a "b", c', "http": {"status": 200}, "a%s": "x"},
         {"time": "2026-11-23T01:00:01Z", "level": "info", "http": {"status": 404}},
@@ -41,7 +34,7 @@ def test_a_row_of_csv_becomes_the_columns_with_their_types_and_time() -> None:
 
 
 def test_rows_that_are_none_are_messages_with_the_reason_and_spoil_no_others() -> None:
-    records = parser(ROWS).parse(framed('"open,b,1,d', "a,b", ",b,1,d", ",b,many,d"))
+    records = make_parser(ROWS).parse(framed('"open,b,1,d', "a,b", ",b,1,d", ",b,many,d"))
     assert fields(records)[:3] == [
         {"message": '"open,b,1,d'}, {"message": "a,b"}, {"level": "b", "http": {"status": 1}, "a%s": "d"}
     ]  # fmt: skip
@@ -55,20 +48,20 @@ def test_rows_that_are_none_are_messages_with_the_reason_and_spoil_no_others() -
 
 def test_a_quoted_value_may_hold_line_ends_of_an_event() -> None:
     lines = framed('t,"one', 'two",1,x', "t,b,2,y", events=(0, 16))
-    records = parser(ROWS).parse(lines)
+    records = make_parser(ROWS).parse(lines)
     assert [found["level"] for found in fields(records)] == ["one\ntwo", "b"]
 
 
 def test_a_number_of_two_lines_is_none() -> None:
     lines = framed('t,b,"1', '2",x', "t,b,2,y", events=(0, 12))
-    records = parser(ROWS).parse(lines)
+    records = make_parser(ROWS).parse(lines)
     assert [found["http"]["status"] for found in fields(records)] == ["1\n2", 2]
     assert records.annotations == {0: {"error.message": '"http.status cannot be read as integer"'}}
 
 
 def test_another_delimiter() -> None:
     wanted = {"type": "csv", "columns": ["a", "b"], "delimiter": "\t"}
-    assert fields(parser(wanted).parse(framed("1\t2,3"))) == [{"a": "1", "b": "2,3"}]
+    assert fields(make_parser(wanted).parse(framed("1\t2,3"))) == [{"a": "1", "b": "2,3"}]
 
 
 @pytest.mark.parametrize(
@@ -84,14 +77,14 @@ def test_another_delimiter() -> None:
 )
 def test_what_cannot_be_meant_is_refused(wanted: Any, reason: str) -> None:
     with pytest.raises(ValidationError, match=reason):
-        parser(wanted)
+        make_parser(wanted)
 
 
 def test_pairs_of_logfmt_become_typed_fields() -> None:
     line = (
         'time=2026-11-23T01:00:00Z msg="it is up" n=7 took=1.50 ok=true at=1795395600 from=::1 url=/a?b=c http.code=5'
     )
-    records = parser(PAIRS).parse(framed(line, line))
+    records = make_parser(PAIRS).parse(framed(line, line))
     assert fields(records)[1] == {
         "time": "2026-11-23T01:00:00Z", "msg": "it is up", "n": 7, "took": 1.5, "ok": True,
         "at": "2026-11-23T01:00:00Z", "from": "::1", "url": "/a?b=c", "http": {"code": "5"},
@@ -110,21 +103,21 @@ def test_pairs_of_logfmt_become_typed_fields() -> None:
     ],
 )  # fmt: skip
 def test_lines_of_logfmt_that_are_looked_at_one_by_one(line: str, expected: Any) -> None:
-    records = parser(PAIRS).parse(framed(line))
+    records = make_parser(PAIRS).parse(framed(line))
     assert fields(records) == [expected]
     assert not records.errors
 
 
 @pytest.mark.parametrize("line", ["hello world", "hello a=1", 'a="open', 'a="x"y', "=1", 'a=b"c', " "])
 def test_what_is_no_logfmt_is_a_message(line: str) -> None:
-    records = parser(PAIRS).parse(framed("a=1", line))
+    records = make_parser(PAIRS).parse(framed("a=1", line))
     assert records.errors == {1: "the line is not logfmt"}
     assert fields(records) == [{"a": "1"}, {"message": line}]
 
 
 def test_a_value_that_does_not_convert_stays_text_and_is_told_in_a_list_of_parsers_too() -> None:
     lines = framed("{}", "n=many from=here b=1", "n=1")
-    records = ParserChain([parser("json"), parser(PAIRS)]).parse(lines)
+    records = ParserChain([make_parser("json"), make_parser(PAIRS)]).parse(lines)
     assert fields(records)[1:] == [{"n": "many", "from": "here", "b": "1"}, {"n": 1}]
     assert (
         json.loads(records.annotations[1]["error.message"])
@@ -146,12 +139,12 @@ CSV = st.builds(",{},{},{}".format, WORD, NUMBER, WORD) | st.builds(',"{}",{},'.
 def test_lines_at_a_stroke_are_what_each_of_them_is_by_itself(drawn: tuple[Any, list[str]]) -> None:
     wanted, texts = drawn
     lines = framed(*texts)
-    one = parser(wanted)
+    one = make_parser(wanted)
     together = one.parse(lines)
     again = one.parse(lines)
     assert (again.bodies, again.times, again.annotations) == (together.bodies, together.times, together.annotations)
     for index in range(lines.count):
-        alone = parser(wanted).parse(replace(lines.select([index]), texts=[lines.texts[index]]))
+        alone = make_parser(wanted).parse(replace(lines.select([index]), texts=[lines.texts[index]]))
         assert together.bodies[index] == alone.bodies[0]
         assert together.times[index] == alone.times[0]
         assert together.errors.get(index) == alone.errors.get(0)
@@ -159,7 +152,7 @@ def test_lines_at_a_stroke_are_what_each_of_them_is_by_itself(drawn: tuple[Any, 
 
 
 def test_lines_with_other_names_or_quotes_than_before_come_out_as_they_are() -> None:
-    one = parser(PAIRS)
+    one = make_parser(PAIRS)
     for _ in range(2):
         assert fields(one.parse(framed("a=1 n=2", 'a="x y" n=3'))) == [{"a": "1", "n": 2}, {"a": "x y", "n": 3}]
     assert fields(one.parse(framed("a=1 n=2", "b=1"))) == [{"a": "1", "n": 2}, {"b": "1"}]
@@ -169,7 +162,7 @@ def test_lines_with_other_names_or_quotes_than_before_come_out_as_they_are() -> 
 
 def test_a_long_word_is_looked_at_once_not_from_each_of_its_letters() -> None:
     word, began = "x" * 250_000, time.process_time()
-    assert parser(PAIRS).parse(framed(word, f"a=1 {word}")).errors.keys() == {0}
+    assert make_parser(PAIRS).parse(framed(word, f"a=1 {word}")).errors.keys() == {0}
     assert time.process_time() - began < 5
 
 
@@ -177,7 +170,10 @@ def test_a_long_word_is_looked_at_once_not_from_each_of_its_letters() -> None:
 @given(st.lists(st.sampled_from(["a", "b=", "=", '"', " ", "a=b ", 'c="d e" ', "x=1"]), max_size=12), st.booleans())
 def test_what_a_line_of_pairs_becomes_does_not_depend_on_its_neighbours(parts: list[str], second: bool) -> None:
     lines = framed("".join(parts) or "a", *(["n=1"] if second else []))
-    together, alone = parser("logfmt").parse(lines), parser("logfmt").parse(replace(lines, is_uniform=False, text=""))
+    together, alone = (
+        make_parser("logfmt").parse(lines),
+        make_parser("logfmt").parse(replace(lines, is_uniform=False, text="")),
+    )
     assert fields(together) == fields(alone)
     assert together.errors == alone.errors
 
@@ -192,9 +188,9 @@ def test_pairs_of_differing_names_come_out_the_same_beside_a_line_that_needs_its
     lines: list[list[str]],
 ) -> None:
     texts = [" ".join(pairs) for pairs in lines]
-    flat = parser(PAIRS).parse(framed(*texts))
+    flat = make_parser(PAIRS).parse(framed(*texts))
     for needs_shape in ("a=1 a=2", "x=1 a.b=2"):
-        shaped = parser(PAIRS).parse(framed(*texts, needs_shape))
+        shaped = make_parser(PAIRS).parse(framed(*texts, needs_shape))
         assert flat.bodies == shaped.bodies[:-1]
         assert list(flat.times) == list(shaped.times)[:-1]
         assert flat.annotations == shaped.annotations
@@ -214,7 +210,7 @@ ADDRESS = st.lists(OCTET, min_size=3, max_size=5).map(".".join) | st.sampled_fro
 @given(st.lists(ADDRESS, min_size=1, max_size=4))
 def test_addresses_are_told_from_other_texts_for_a_column_as_for_each(texts: list[str]) -> None:
     wanted = {"type": "regex", "pattern": "a(?P<a>.*)", "types": {"a": "ip"}}
-    records = parser(wanted).parse(framed(*(f"a{text}" for text in texts)))
+    records = make_parser(wanted).parse(framed(*(f"a{text}" for text in texts)))
     assert [found["a"] for found in fields(records)] == texts
     assert records.annotations.keys() == {place for place, text in enumerate(texts) if text and not is_address(text)}
 
@@ -231,6 +227,6 @@ def is_address(text: str) -> bool:
 def test_a_text_of_nothing_is_no_logfmt_and_takes_nothing_of_its_neighbours(texts: list[str]) -> None:
     # A container may have written an empty line, which stands within another format.
     lines = replace(framed(*(text or "x" for text in texts)), is_uniform=False, text="", texts=texts)
-    records = parser("logfmt").parse(lines)
+    records = make_parser("logfmt").parse(lines)
     assert fields(records) == [{text[0]: text[2:]} if text else {"message": ""} for text in texts]
     assert records.errors.keys() == {place for place, text in enumerate(texts) if not text}

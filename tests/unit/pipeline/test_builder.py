@@ -10,7 +10,7 @@ import pytest
 from sidecar.config.pipeline import PipelineSettings
 from sidecar.deliver.batcher import EXPANSION
 from sidecar.pipeline.builder import batch_limits, boundary_rules, hostname
-from tests.unit.app.builders import build_settings
+from tests.support.builders.supervisor import build_settings
 
 MEMORY = 64 << 20
 

@@ -11,7 +11,7 @@ from sidecar.model.documents import BulkFraming, EncodedDocuments
 from sidecar.model.lines import Chunk
 from sidecar.pipeline.builder import build_stages
 from sidecar.pipeline.chunk_processor import ChunkProcessor
-from tests.unit.pipeline.builders import FilesFixture
+from tests.support.builders.files import FilesFixture
 
 
 class ProcessorFixture(FilesFixture):

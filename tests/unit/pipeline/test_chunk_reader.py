@@ -13,7 +13,7 @@ from sidecar.pipeline.chunk_reader import ChunkReader
 from sidecar.pipeline.committer import Committer
 from sidecar.pipeline.read_queue import ReadQueue
 from sidecar.tail.cursor import Cursor
-from tests.unit.pipeline.builders import FilesFixture
+from tests.support.builders.files import FilesFixture
 
 LIMITS = BatchLimits(records=10, bytes=64 * 1024, linger_s=0.1, concurrency=1)
 

@@ -12,7 +12,7 @@ from sidecar.pipeline.committer import COMMIT_EVERY_S, Committer
 from sidecar.pipeline.read_queue import ReadQueue
 from sidecar.tail.cursor import Cursor
 from sidecar.tail.tracked_file import TrackedFile
-from tests.unit.pipeline.builders import FilesFixture, read, settle
+from tests.support.builders.files import FilesFixture, read, settle
 
 
 class CommitterFixture(FilesFixture):

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from sidecar.pipeline.read_queue import ReadQueue
-from tests.unit.pipeline.builders import FilesFixture, read
+from tests.support.builders.files import FilesFixture, read
 
 
 @pytest.fixture

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from sidecar.sinks.common.target_name import TargetTemplate
-from tests.support.batches import batch_of
+from tests.support.builders.batches import batch_of
 
 
 def names(pattern: str, *times: str) -> object:

@@ -19,7 +19,7 @@ from sidecar.sinks.mongodb.sink import MongoDBSink
 from sidecar.state.database import open_database
 from sidecar.state.ledger import Ledger
 from sidecar.testing import ManualClock
-from tests.support.batches import batch_of, generation
+from tests.support.builders.batches import batch_of, generation
 
 DAY_S = 86400.0
 

@@ -24,7 +24,7 @@ from sidecar.watch.scanner import FileScanner
 
 
 @dataclass
-class Ear:
+class RecordingSubscriber:
     """A shipper that only remembers what it was told."""
 
     adopted: list[tuple[TrackedFile, Checkpoint]] = field(default_factory=list)
@@ -47,14 +47,14 @@ class Run:
         self.store: Database = open_database(folder / "state")
         self.ledger = Ledger(self.store)
         self.clock = ManualClock(1_000.0)
-        self.ear = Ear()
+        self.subscriber = RecordingSubscriber()
         self.said: list[Event] = []
         self.descriptors = OpenFileLimiter(open_files)
         self.sweep = FileScanner([str(folder / glob)])
         self.follower = FileTracker(
             "app", self.ledger, self.clock, self.said.append, self.descriptors, self.sweep, **options
         )
-        self.follower.listen("sink", self.ear)
+        self.follower.listen("sink", self.subscriber)
         self.look()
 
     def look(self) -> None:
@@ -85,7 +85,7 @@ def test_a_restart_takes_up_the_same_generation_at_its_checkpoint(tmp_path: Path
     first.killed()
     again = Run(tmp_path)
     assert again.generations() == before
-    assert again.ear.adopted[0][1].offset == 700
+    assert again.subscriber.adopted[0][1].offset == 700
 
 
 def test_a_file_renamed_while_the_sidecar_was_down_is_read_on_under_its_new_name(tmp_path: Path) -> None:
@@ -98,7 +98,7 @@ def test_a_file_renamed_while_the_sidecar_was_down_is_read_on_under_its_new_name
     again = Run(tmp_path)
     assert again.generations()[str(tmp_path / "a.log.1")] == number
     assert again.generations()[str(tmp_path / "a.log")] != number
-    assert not again.ear.gone
+    assert not again.subscriber.gone
 
 
 def test_killed_before_the_first_checkpoint_then_refilled_with_lines_of_the_same_length_is_a_new_generation(
@@ -112,7 +112,7 @@ def test_killed_before_the_first_checkpoint_then_refilled_with_lines_of_the_same
     again = Run(tmp_path)
     assert again.generations().keys() == before.keys()
     assert again.generations() != before
-    assert again.ear.gone[0][1] == "truncated"
+    assert again.subscriber.gone[0][1] == "truncated"
 
 
 def test_a_file_refilled_behind_its_first_kilobyte_is_told_by_the_bytes_before_the_checkpoint(tmp_path: Path) -> None:
@@ -139,7 +139,7 @@ def test_a_file_that_is_gone_after_a_restart_is_said_to_be_missing(tmp_path: Pat
     (tmp_path / "a.log").write_bytes(LINES)
     Run(tmp_path).killed()
     (tmp_path / "a.log").unlink()
-    assert [reason for _, reason in Run(tmp_path).ear.gone] == ["deleted"]
+    assert [reason for _, reason in Run(tmp_path).subscriber.gone] == ["deleted"]
 
 
 def test_a_volume_that_is_not_mounted_yet_does_not_mean_that_its_files_are_gone(tmp_path: Path) -> None:
@@ -150,7 +150,7 @@ def test_a_volume_that_is_not_mounted_yet_does_not_mean_that_its_files_are_gone(
     run.killed()
     (tmp_path / "logs").rename(tmp_path / "unmounted")
     again = Run(tmp_path, glob="logs/*.log")
-    assert not again.ear.gone
+    assert not again.subscriber.gone
     (tmp_path / "unmounted").rename(tmp_path / "logs")
     again.look()
     assert again.generations()[str(tmp_path / "logs" / "a.log")] == number
@@ -198,7 +198,7 @@ def test_a_rename_between_the_look_and_the_opening_makes_no_second_generation(tm
     run.follower._clock = RotatingMeanwhile()
     run.follower.look(sightings)
     run.look()
-    assert [life.file_id.inode for life, _ in run.ear.adopted] == [(tmp_path / "b.log").stat().st_ino]
+    assert [life.file_id.inode for life, _ in run.subscriber.adopted] == [(tmp_path / "b.log").stat().st_ino]
 
 
 def test_reading_from_the_end_begins_behind_the_last_line_and_only_for_files_that_were_there(tmp_path: Path) -> None:
@@ -206,7 +206,10 @@ def test_reading_from_the_end_begins_behind_the_last_line_and_only_for_files_tha
     run = Run(tmp_path, from_end=True)
     (tmp_path / "b.log").write_bytes(b"new\n")
     run.look()
-    assert [(Path(life.name).name, point.offset) for life, point in run.ear.adopted] == [("a.log", 4), ("b.log", 0)]
+    assert [(Path(life.name).name, point.offset) for life, point in run.subscriber.adopted] == [
+        ("a.log", 4),
+        ("b.log", 0),
+    ]
 
 
 @pytest.mark.parametrize("kind", ["link", "fifo", "folder"])
@@ -238,7 +241,7 @@ class Watched:
     def add_generations(self, generations: Sequence[tuple[Generation, FileId, Fingerprint]]) -> None:
         if self.is_full:
             raise StateError("the state cannot be written", location="state", hint="free space")
-        self.begun.append((len(generations), len(self.run.ear.adopted)))
+        self.begun.append((len(generations), len(self.run.subscriber.adopted)))
         self.run.ledger.add_generations(generations)
 
 
@@ -265,12 +268,12 @@ def test_new_files_that_cannot_be_written_down_are_followed_when_they_can(tmp_pa
     for _ in range(3):
         with pytest.raises(StateError):
             run.look()
-    assert not run.ear.adopted
+    assert not run.subscriber.adopted
     (tmp_path / "10-new.log").unlink()  # one that is open already
     watched.is_full = False
     run.look()
-    assert len({life.name for life, _ in run.ear.adopted}) == len(run.ear.adopted) == 50
-    assert all(life.size for life, _ in run.ear.adopted)
+    assert len({life.name for life, _ in run.subscriber.adopted}) == len(run.subscriber.adopted) == 50
+    assert all(life.size for life, _ in run.subscriber.adopted)
 
 
 def test_a_copy_of_a_file_that_is_as_new_is_held_all_the_same(tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ from msgspec.structs import replace
 from pydantic import ValidationError
 
 from sidecar.transform.expression import ExpressionError, parse_expression
-from tests.support.stages import GENERATION, chunk, documents, rooms, transformed
+from tests.support.builders.records import GENERATION, chunk, documents, stages, transformed
 
 RECORD = {
     "level": "debug", "n": 5, "f": 64.4, "text": "404", "yes": True, "no": False, "nothing": None, "quote": 'a"b',
@@ -85,7 +85,7 @@ def test_a_wrong_expression_is_refused_with_the_place_of_the_mistake(expression:
         parse_expression(expression)
     assert said in str(error.value)
     with pytest.raises(ValidationError, match="drop_when"):
-        rooms({"drop_when": expression})
+        stages({"drop_when": expression})
 
 
 @given(st.text(alphabet="abn=!<>~()[],\"'. 01orandnotexistsin\\", max_size=40))
@@ -142,14 +142,15 @@ def test_lines_are_included_first_and_then_excluded() -> None:
 
 def test_an_event_of_several_lines_is_judged_as_a_whole() -> None:
     events = replace(chunk(["start a", " more", "start b"]), event_starts=(0, 14))
-    found = rooms(parser="plain", include_lines=["more"]).documents(events)[1]
+    found = stages(parser="plain", include_lines=["more"]).documents(events)[1]
     assert list(found.lines.texts) == ["start a\n more"]
 
 
 @pytest.mark.parametrize("key", ["include_lines", "exclude_lines"])
 def test_a_pattern_that_does_not_compile_is_refused(key: str) -> None:
+    settings: dict[str, Any] = {key: ["("]}
     with pytest.raises(ValidationError, match="does not compile"):
-        rooms(**{key: ["("]})
+        stages(**settings)
 
 
 def test_a_pattern_that_takes_for_ever_keeps_the_record_and_holds_nothing_up() -> None:
@@ -176,8 +177,8 @@ def test_a_line_is_in_the_sample_or_not_whatever_chunk_it_is_read_in() -> None:
     lines = [f'{{"n":{number}}}' for number in range(1000)]
     whole = transformed(lines, {"sample": {"rate": 0.5}}).bodies
     later = replace(chunk(lines[500:]), offset=len("\n".join(lines[:500])) + 1)
-    assert whole[-len(rooms({"sample": {"rate": 0.5}}).documents(later)[1].bodies) :] == list(
-        rooms({"sample": {"rate": 0.5}}).documents(later)[1].bodies
+    assert whole[-len(stages({"sample": {"rate": 0.5}}).documents(later)[1].bodies) :] == list(
+        stages({"sample": {"rate": 0.5}}).documents(later)[1].bodies
     )
     assert GENERATION.id == 35
 
@@ -196,7 +197,7 @@ def test_a_sample_by_a_field_keeps_together_what_belongs_together() -> None:
 @pytest.mark.parametrize("rate", [0, 1, -1, 1.5])
 def test_a_rate_is_a_part(rate: float) -> None:
     with pytest.raises(ValidationError, match=r"sample\.sample\.rate"):
-        rooms({"sample": {"rate": rate}})
+        stages({"sample": {"rate": rate}})
 
 
 @given(st.lists(st.booleans(), max_size=30), st.lists(st.booleans(), max_size=30))

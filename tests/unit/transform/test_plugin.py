@@ -12,8 +12,8 @@ import pytest
 from sidecar.testing import TransformConformance, TransformUnderTest
 from sidecar.transform import registry
 from sidecar.transform.plugin import PluginTransform, Record
+from tests.support.builders.records import stages, transformed
 from tests.support.plugins import install_example, run_sidecar
-from tests.support.stages import rooms, transformed
 
 LINES = ['{"customer":{"id":"G-17"},"n":64.40}', '{"customer":{"id":"X-1"},"n":1}', '{"n":2}', "no json"]
 
@@ -121,5 +121,5 @@ def test_the_time_stands_once_in_a_document_whatever_a_transform_does() -> None:
             record.set("x", 1)
 
     found = PluginTransform("marked", marked, {})(transformed(['{"@timestamp":"2026-11-23T01:00:00Z","a":1}']))
-    (text,) = rooms().finisher.build(found).json_lines()
+    (text,) = stages().finisher.build(found).json_lines()
     assert text.count('"@timestamp"') == 1

@@ -13,9 +13,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from sidecar.decode.framing import Framer
-from sidecar.model.file import Generation
-from sidecar.model.lines import Chunk
 from sidecar.model.records import RecordBatch
 from sidecar.parse.json import JsonParser
 from sidecar.parse.plain import PlainTextParser
@@ -23,15 +20,11 @@ from sidecar.parse.time.timestamps import Timestamps
 from sidecar.transform.redaction.detectors import DETECTORS
 from sidecar.transform.redaction.redactor import MASK
 from sidecar.transform.redaction.settings import RedactSettings
-from tests.support.stages import documents, transformed
-
-LIFE = Generation(1, "app", "/var/log/app.log", 0.0)
+from tests.support.builders.records import documents, framed, transformed
 
 
 def records(*lines: str, as_json: bool = False) -> RecordBatch:
-    data = "".join(f"{line}\n" for line in lines).encode()
-    framed = Framer().frame(Chunk(LIFE, 0, data, len(data)))
-    return (JsonParser(Timestamps()) if as_json else PlainTextParser()).parse(framed)
+    return (JsonParser(Timestamps()) if as_json else PlainTextParser()).parse(framed(*lines))
 
 
 def redactor(*what: Any, **options: Any) -> Any:

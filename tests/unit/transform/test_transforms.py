@@ -14,7 +14,7 @@ from pydantic import ValidationError
 from sidecar.lib.jsontext.edit import insert, insert_all
 from sidecar.lib.jsontext.nested import MAX_PATH_DEPTH
 from sidecar.transform.fields import CopyFields, DropFields, HashFields, KeepFields, RenameFields
-from tests.support.stages import chunk, documents, members, rooms, transformed
+from tests.support.builders.records import chunk, documents, members, stages, transformed
 
 NAMES = st.sampled_from(["a", "b", "c", "dd", "@x", "e f", "ü"])
 SCALARS = (
@@ -164,7 +164,7 @@ def test_a_field_of_ours_cannot_be_renamed_or_dropped_or_set(path: str, transfor
         "fingerprint": {"fingerprint": {"fields": ["x"], "target": path}},
     }  # fmt: skip
     with pytest.raises(ValidationError, match=f"{path} is set by the sidecar"):
-        rooms(given[transform])
+        stages(given[transform])
 
 
 def test_what_the_application_wrote_beside_a_field_of_ours_can_be_dropped_and_ours_stay() -> None:
@@ -242,7 +242,7 @@ def test_the_same_values_have_the_same_fingerprint_however_they_are_written() ->
 @pytest.mark.parametrize("path", ["", ".a", "a..b", "a.", ".".join("a" * 40)])
 def test_what_is_no_path_is_refused(path: str) -> None:
     with pytest.raises(ValidationError, match="is not a field path"):
-        rooms({"drop_fields": [path]})
+        stages({"drop_fields": [path]})
 
 
 ODD = st.sampled_from(["a", "b", "a.b", ":", ",", "a:b", "{", "[", " ", "aa", "b.a"])
@@ -309,7 +309,7 @@ def test_our_own_fields_are_right_and_once_whatever_is_changed(
     values: list[dict[str, Any]], changes: list[Any], adds: bool
 ) -> None:
     lines = [written(value) for value in values]
-    pipeline = rooms(*changes, *([{"add": {"team": "payments"}}] if adds else []))
+    pipeline = stages(*changes, *([{"add": {"team": "payments"}}] if adds else []))
     _, records, found = pipeline.documents(chunk(lines))
     starts = [sum(len(line) + 1 for line in lines[:number]) for number in range(len(lines))]
     assert sorted([*found.starts, *(gap.start for gap in records.filtered)]) == starts

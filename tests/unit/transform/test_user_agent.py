@@ -13,7 +13,7 @@ import pytest
 
 from sidecar.cli import main
 from sidecar.transform.user_agent import ParseUserAgent, recognize
-from tests.support.stages import documents, members
+from tests.support.builders.records import documents, members
 
 MOZILLA = "Mozilla/5.0"
 WEBKIT = "AppleWebKit/537.36 (KHTML, like Gecko)"

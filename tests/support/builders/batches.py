@@ -1,4 +1,4 @@
-"""Batches for sinks, as short as a test wants to write them."""
+"""Batches for sinks."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _NUMBERS = count(1 << 60)
 
 
 def generation(born: float = 1_782_000_000.0) -> Generation:
-    """The life of a file that no other test uses; born on 2026-06-21 in UTC."""
+    """Return a generation that no other test uses; by default its file was created on 2026-06-21 in UTC."""
     return Generation(id=next(_NUMBERS), pipeline="app", path="/var/log/app/a.log", created_at=born)
 
 
@@ -23,6 +23,6 @@ def batch_of(
     of: Generation | None = None,
     targets: Sequence[str] | None = None,
 ) -> Batch:
-    """One document after the other, each ten bytes from the next."""
+    """Return a batch of these documents; each begins ten bytes after the one before."""
     starts = [10 * n for n in range(len(documents))]
     return Batch([RenderedDocuments(of or generation(), starts, documents, times or [""] * len(documents))], targets)

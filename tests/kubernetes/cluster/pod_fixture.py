@@ -13,7 +13,7 @@ DRAIN_S = 2.0
 """What a sidecar may have left when the application took the whole grace period: it has to be through by then."""
 
 
-class Scene:
+class PodFixture:
     """One test's Pods and their database. Lines are stored under the name of the namespace."""
 
     def __init__(self, namespace: Namespace, database: Database, timeline: Timeline, table: Table) -> None:

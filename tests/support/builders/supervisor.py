@@ -16,7 +16,7 @@ from sidecar.testing import ManualClock
 
 
 def build_settings(folder: Path, **changes: Any) -> Settings:
-    """Settings of one pipeline `app` with one sink `db`, both below `folder`."""
+    """Return settings of one pipeline `app` with one sink `db`, both below `folder`."""
     return Settings.model_validate({
         "state_dir": f"{folder}/state", "sinks": {"db": f"sqlite:///{folder}/logs.db"},
         "pipelines": {"app": {"paths": [f"{folder}/log/*.log"]}}, **changes,
@@ -27,7 +27,7 @@ def build_settings(folder: Path, **changes: Any) -> Settings:
 def built_supervisor(
     settings: Settings, clock: ManualClock | None = None, emitted: list[Event] | None = None
 ) -> Iterator[Supervisor]:
-    """A supervisor whose events go to `emitted`; closed after the block."""
+    """Yield a supervisor whose events go to `emitted`; it is closed after the block."""
     emit = [] if emitted is None else emitted
     supervisor = Supervisor(settings, RunOptions(Never(), Pod()), emit.append, clock or ManualClock(), {})
     try:
@@ -37,7 +37,7 @@ def built_supervisor(
 
 
 def scan(supervisor: Supervisor) -> None:
-    """One scan, of which every shipper learns."""
+    """Scan once, and run each shipper once."""
     supervisor.scan()
     for shipper in supervisor.shippers:
         shipper.run_once(0.0)

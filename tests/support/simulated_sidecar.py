@@ -1,7 +1,7 @@
-"""A sidecar in one thread, with real files, a real state and its real shippers; only time and destinations are ours.
+"""A sidecar in one thread, with real files, real state and real shippers; only time and sinks are simulated.
 
-It can be killed at any moment that matters (`fuse`): before and after each transaction of the state, and before,
-in the middle of and after each write of a sink. What it finds again after that is what a new process would find.
+It can crash at each moment that matters (`crash_after`): before and after each transaction of the state, and before,
+in the middle of and after each write of a sink. The next start finds what a new process would find.
 """
 
 from __future__ import annotations
@@ -30,37 +30,25 @@ from sidecar.tail.open_files import OpenFileLimiter
 from sidecar.tail.tracker import QUIET_S, FileTracker
 from sidecar.telemetry.events import Event
 from sidecar.telemetry.heartbeats import Heartbeats
+from sidecar.testing import ManualClock
 from sidecar.watch.scanner import FileScanner
 
 FIRST_NOW = 1_795_395_600.0
 
 
 class Killed(BaseException):
-    """The process ends here, as `kill -9` ends it."""
+    """The process ends here, as `kill -9` would end it."""
 
 
 @dataclass
-class Clock:
-    """Time that goes when it is told to. The wall clock may jump, the monotonic one never does."""
-
-    at: float = 1_000.0
-    ahead: float = FIRST_NOW
-
-    def now(self) -> float:
-        return self.at + self.ahead
-
-    def monotonic(self) -> float:
-        return self.at
-
-
-@dataclass
-class Fuse:
-    """Counts moments. After `left` of them the process dies; None means that it lives."""
+class CrashAfter:
+    """Counts the moments at which the process may crash. It crashes after `left` of them; None means never."""
 
     left: int | None = None
     passed: int = 0
 
     def moment(self) -> None:
+        """Pass one moment. Raise `Killed` if it is the last one."""
         self.passed += 1
         if self.left is None:
             return
@@ -70,41 +58,36 @@ class Fuse:
             raise Killed
 
 
-class MortalLedger(Ledger):
-    """The real ledger; the process may die just before and just after each of its transactions."""
+class CrashingDatabase(Database):
+    """The open database; the process may crash just before and just after each transaction.
 
-    def __init__(self, store: Database, bound: DeadLetterLimit | None, fuse: Fuse) -> None:
-        super().__init__(store, bound)
-        for name in (
-            "add_generations",
-            "extend",
-            "add_boundary",
-            "renumber",
-            "record_rename",
-            "record_move",
-            "record_end",
-            "mark_finished",
-            "mark_unfinished",
-            "commit",
-        ):
-            setattr(self, name, mortal(getattr(self, name), fuse))
+    All writes of the state are transactions, so a new method of the ledger needs no entry here.
+    """
 
+    def __init__(self, database: Database, crash_after: CrashAfter) -> None:
+        self._database, self._crash_after = database, crash_after
 
-def mortal(method: Callable[..., Any], fuse: Fuse) -> Callable[..., Any]:
-    def called(*arguments: Any) -> Any:
-        fuse.moment()
-        result = method(*arguments)
-        fuse.moment()
-        return result
+    @contextmanager
+    def transaction(self) -> Iterator[sqlite3.Connection]:
+        self._crash_after.moment()
+        with self._database.transaction() as db:
+            yield db
+        self._crash_after.moment()
 
-    return called
+    @contextmanager
+    def reading(self) -> Iterator[sqlite3.Connection]:
+        with self._database.reading() as db:
+            yield db
+
+    def close(self) -> None:
+        self._database.close()
 
 
 @dataclass
 class Destination:
     """A database that outlives the sidecar: stores by id, and fails as it is told to, attempt by attempt."""
 
-    fuse: Fuse
+    crash_after: CrashAfter
     documents: dict[str, dict[str, Any]] = field(default_factory=dict)
     faults: list[str] = field(default_factory=list)
     is_down: bool = False
@@ -129,7 +112,7 @@ class Destination:
         """Nothing to try."""
 
     def write(self, batch: Batch) -> WriteResult:
-        self.fuse.moment()
+        self.crash_after.moment()
         fault = "down" if self.is_down else self.faults.pop(0) if self.faults else ""
         if fault == "down":
             raise Retryable("the destination is down", retry_after=self.retry_after)
@@ -146,9 +129,9 @@ class Destination:
             self._take(batch, range(1, len(batch)))
             return WriteResult(range(1, len(batch)), [Rejection(0, "poison", "never")])
         self._take(batch, range(half))
-        self.fuse.moment()
+        self.crash_after.moment()
         self._take(batch, range(half, len(batch)))
-        self.fuse.moment()
+        self.crash_after.moment()
         if fault == "everything, then silence":
             raise Retryable("the connection broke after everything was stored")
         return WriteResult(range(len(batch)), diverted=len(batch) if self.diverts else 0)
@@ -180,8 +163,8 @@ def _joined(pieces: list[tuple[int, str]]) -> str:
     return text
 
 
-class World:
-    """A folder of logs, the sidecar that follows it, and its destinations."""
+class SimulatedSidecar:
+    """A folder of logs, a sidecar that tails it, and its sinks."""
 
     def __init__(
         self, folder: Path, *, state: Path | None = None, paths: str = "app.log*", exclude: Sequence[str] = ("*.gz",),
@@ -192,9 +175,9 @@ class World:
         self.logs = folder / "logs"
         self.logs.mkdir(exist_ok=True)
         self.state = state or folder / "state"
-        self.clock, self.fuse = Clock(), Fuse()
+        self.clock, self.crash_after = ManualClock(1_000.0, wall_offset=FIRST_NOW), CrashAfter()
         self.heartbeats = Heartbeats(self.clock)
-        self.destinations = {name: Destination(self.fuse) for name in sinks}
+        self.destinations = {name: Destination(self.crash_after) for name in sinks}
         self.said: list[Event] = []
         self._changes = 0
         self.paths, self._exclude, self._open_files = [paths], exclude, open_files
@@ -209,10 +192,10 @@ class World:
     # ── the process ─────────────────────────────────────────────────────────────────────────────────────────
 
     def start(self) -> None:
-        """A new process. Killed at once if the fuse burns down while it starts."""
+        """A new process. It may crash while it starts."""
         self.alive = True
         self.store = open_database(self.state)
-        self.ledger = MortalLedger(self.store, self._bound, self.fuse)
+        self.ledger = Ledger(CrashingDatabase(self.store, self.crash_after), self._bound)
         self.descriptors = OpenFileLimiter(self._open_files)
         self.sweep = FileScanner(self._full_paths, self._exclude, known=lambda: self.ledger.paths("app"))
         self.follower = FileTracker(
@@ -276,14 +259,14 @@ class World:
                 boundaries=self._boundaries,
             )  # fmt: skip
 
-        return self.alive and self._mortally(reloading)
+        return self.alive and self._survives(reloading)
 
     def add_sink(self, name: str) -> None:
         """The configuration has one more sink from the next start on."""
-        self.destinations[name] = Destination(self.fuse)
+        self.destinations[name] = Destination(self.crash_after)
 
-    def _mortally(self, action: Callable[[], None]) -> bool:
-        """Whether the process outlived it."""
+    def _survives(self, action: Callable[[], None]) -> bool:
+        """Return whether the process is alive after the action."""
         try:
             action()
         except Killed:
@@ -294,14 +277,14 @@ class World:
     # ── what it does ────────────────────────────────────────────────────────────────────────────────────────
 
     def look(self) -> bool:
-        return self.alive and self._mortally(lambda: self.follower.look(self.sweep.scan()))
+        return self.alive and self._survives(lambda: self.follower.look(self.sweep.scan()))
 
     def poll(self) -> bool:
         def polling() -> None:
             for life in self.follower.lives():
                 self.follower.poll(life)
 
-        return self.alive and self._mortally(polling)
+        return self.alive and self._survives(polling)
 
     def turn(self, turns: int = 1) -> bool:
         """So many turns of each shipper's loop."""
@@ -311,7 +294,7 @@ class World:
                 for shipper in self.shippers.values():
                     shipper.run_once(0)
 
-        return self.alive and self._mortally(turning)
+        return self.alive and self._survives(turning)
 
     def live(self, seconds: float, step: float = 0.5) -> bool:
         """Let time pass while the sidecar does what it does."""
@@ -332,7 +315,7 @@ class World:
             self.clock.at += 0.5
             if not self.look():
                 return False
-        if not self._mortally(self.follower.finish_all):
+        if not self._survives(self.follower.finish_all):
             return False
         for shipper in self.shippers.values():
             shipper.drain()
@@ -347,7 +330,7 @@ class World:
 
     def settle(self) -> None:
         """Everything well again, and long enough for every decision; then an orderly end."""
-        self.fuse.left = None
+        self.crash_after.left = None
         for destination in self.destinations.values():
             destination.is_down = False
             destination.faults.clear()

@@ -1,4 +1,4 @@
-"""An hour of a sidecar that never ran, for the page; `python -m tests.support.page_history` draws the docs' pictures.
+"""An hour of a sidecar that never ran, for the page; `python -m tests.support.one_hour` draws the docs' pictures.
 
 A shop is watched. Its application writes in waves; for some minutes the search cannot be reached, and catches up; and
 at the end it is down again.
@@ -40,7 +40,7 @@ _CATCHING_UP = 6_000
 """Lines a second, when there is something to catch up with."""
 
 
-class Hour:
+class SimulatedHour:
     """The clock, and what each sink has had by now. `history` is as it is after the hour."""
 
     def __init__(self) -> None:
@@ -138,7 +138,7 @@ def settings() -> Mapping[str, object]:
 @contextmanager
 def shown() -> Iterator[str]:
     """The address of a page that shows the hour, until the block ends."""
-    hour, told = Hour(), settings()
+    hour, told = SimulatedHour(), settings()
     admin = HttpAdmin("127.0.0.1", 0, {
         "GET /": lambda query: page.render_page(),
         "GET /status.json": lambda query: page.render_status(hour.facts(), told, None),

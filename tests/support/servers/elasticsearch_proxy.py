@@ -1,4 +1,4 @@
-"""A gate before a real Elasticsearch: asks for credentials, speaks TLS, or answers by itself what it was told to."""
+"""A proxy before a real Elasticsearch: asks for credentials, speaks TLS, or answers by itself what it was told to."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class Request:
 
 
 @dataclass
-class Gate:
+class ElasticsearchProxy:
     """`answers` are given first, one for each request; after them requests with the right `authorization` pass."""
 
     upstream: str = ""
@@ -59,15 +59,17 @@ class Gate:
 
 
 @contextmanager
-def opened(gate: Gate, tls: ssl.SSLContext | None = None, host: str = "127.0.0.1") -> Iterator[Gate]:
-    """Serve on an address of this machine until the block ends; `gate.port` is where."""
+def opened(
+    proxy: ElasticsearchProxy, tls: ssl.SSLContext | None = None, host: str = "127.0.0.1"
+) -> Iterator[ElasticsearchProxy]:
+    """Serve on an address of this machine until the block ends; `proxy.port` is where."""
 
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
 
         def do_POST(self) -> None:
             body = self.rfile.read(int(self.headers["Content-Length"]))
-            status, answer, headers = gate.reply(
+            status, answer, headers = proxy.reply(
                 Request(self.path, {name.lower(): value for name, value in self.headers.items()}, body)
             )
             self.send_response(status)
@@ -84,11 +86,11 @@ def opened(gate: Gate, tls: ssl.SSLContext | None = None, host: str = "127.0.0.1
     server.daemon_threads = True
     if tls is not None:
         server.socket = tls.wrap_socket(server.socket, server_side=True)
-    gate.port = server.server_address[1]
+    proxy.port = server.server_address[1]
     thread = threading.Thread(target=server.serve_forever, args=(0.02,))
     thread.start()
     try:
-        yield gate
+        yield proxy
     finally:
         server.shutdown()
         thread.join()

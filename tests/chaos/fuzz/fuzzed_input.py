@@ -1,4 +1,4 @@
-"""Bytes taken apart into choices, so that one string of bytes is a whole case: settings, lines, and what happens."""
+"""Takes bytes apart into choices, so that one byte string is a whole case: settings, lines, and events."""
 
 from __future__ import annotations
 
@@ -32,11 +32,11 @@ TOKENS = tuple(
         '{"a":' * 1200, '203.0.113.7 - ann [23/Nov/2026:01:00:00 +0000] "GET /a HTTP/1.1" 200 5 "-" "curl/8.5"',
     )
 )  # fmt: skip
-"""Pieces of input that mean something to one of the rooms."""
+"""Pieces of input that mean something to one of the stages."""
 
 
-class Material:
-    """Choices out of bytes; when the bytes are used up, every choice is the first one."""
+class FuzzedInput:
+    """Choices made from bytes. When the bytes are used up, each choice is the first one."""
 
     def __init__(self, data: bytes) -> None:
         self._data = data

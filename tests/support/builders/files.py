@@ -1,9 +1,10 @@
-"""Real files that a tracker hands to one sink, for the parts of a shipper that need cursors."""
+"""The parts that shippers share: the context of one sink, and real files that a tracker hands to it."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
+from sidecar.deliver.context import SinkContext
 from sidecar.model.checkpoint import Checkpoint, KnownFile
 from sidecar.model.lines import Chunk
 from sidecar.model.span import PendingSpan
@@ -13,8 +14,24 @@ from sidecar.tail.cursor import Cursor
 from sidecar.tail.open_files import OpenFileLimiter
 from sidecar.tail.tracked_file import TrackedFile
 from sidecar.tail.tracker import FileTracker
+from sidecar.telemetry.counters import Counters
+from sidecar.telemetry.events import Event
+from sidecar.testing import ManualClock
 from sidecar.watch.scanner import FileScanner
-from tests.unit.deliver.builders import ContextFixture
+
+
+class ContextFixture:
+    """The context of one pipeline and one sink, with a clock that tests move, and the events and counters."""
+
+    def __init__(self) -> None:
+        self.clock = ManualClock(1_000.0)
+        self.counters = Counters()
+        self.events: list[Event] = []
+        self.context = SinkContext("app", "db", self.clock, self.events.append, self.counters)
+
+    def event_names(self) -> list[str]:
+        """Return the class name of each event, in order."""
+        return [type(event).__name__ for event in self.events]
 
 
 class FilesFixture(ContextFixture):
