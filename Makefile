@@ -79,7 +79,7 @@ bench: $(READY)
 	$(BIN)/python -m tests.benchmarks.measures $(BENCH) --markdown build/measures.md --plots build/bench
 
 bench-check: $(READY)
-	$(BIN)/python -m tests.benchmarks --quick --contenders yardstick,sidecar --check
+	$(BIN)/python -m tests.benchmarks --quick --competitors yardstick,sidecar --check
 
 torture: $(READY)
 	-@$(MAKE) --no-print-directory components

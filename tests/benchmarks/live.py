@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tests.benchmarks.race import Incomplete
+from tests.benchmarks.comparison import Incomplete
 from tests.benchmarks.servers import ROOT, Null, as_installed, null_server
 
 _TICKS = os.sysconf("SC_CLK_TCK")

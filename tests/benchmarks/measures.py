@@ -17,10 +17,10 @@ from typing import Any
 from urllib.request import urlopen
 
 from tests.benchmarks import plot
-from tests.benchmarks.contenders import SIDECAR
+from tests.benchmarks.comparison import Entry, Incomplete
+from tests.benchmarks.competitors import SIDECAR
 from tests.benchmarks.live import running, sidecar, written
 from tests.benchmarks.logs import generate
-from tests.benchmarks.race import Entry, Incomplete
 from tests.benchmarks.report import machine
 from tests.benchmarks.servers import ROOT, as_installed
 from tests.benchmarks.workloads import WORKLOADS, Workload

@@ -15,7 +15,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.benchmarks.contenders import Contender, Job
+from tests.benchmarks.competitors import Competitor, Job
 from tests.benchmarks.workloads import WORKLOADS, Workload
 from tests.support.servers.real_elasticsearch import cache
 
@@ -34,7 +34,7 @@ class Peer:
     """The file in `tests/benchmarks/peers/` for each workload that it takes part in."""
     servers: tuple[str, ...] = ()
 
-    def contender(self, program: Path) -> Contender:
+    def competitor(self, program: Path) -> Competitor:
         """How it takes part."""
 
         def command(job: Job) -> list[str]:
@@ -50,7 +50,7 @@ class Peer:
         def takes(workload: Workload) -> bool:
             return _name(workload) in self.configurations
 
-        return Contender(command, takes, ends=False, tells_offsets=False, servers=self.servers)
+        return Competitor(command, takes, ends=False, tells_offsets=False, servers=self.servers)
 
 
 def _name(workload: Workload) -> str:
@@ -122,13 +122,13 @@ PEERS: Mapping[str, Peer] = {
 }
 
 
-def present() -> tuple[dict[str, Contender], list[str]]:
+def present() -> tuple[dict[str, Competitor], list[str]]:
     """The peers that can take part, and a sentence for each that cannot."""
-    contenders, missing = {}, []
+    competitors, missing = {}, []
     for name, peer in PEERS.items():
         found = peer.found()
         if isinstance(found, str):
             missing.append(found)
         else:
-            contenders[name] = peer.contender(found)
-    return contenders, missing
+            competitors[name] = peer.competitor(found)
+    return competitors, missing

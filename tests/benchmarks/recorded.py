@@ -1,4 +1,4 @@
-"""The ratios of a race, kept, and compared with those of a later one: a guard against getting slower.
+"""The ratios of a comparison, kept, and compared with those of a later one: a guard against getting slower.
 
 Ratios within a run do not depend on the machine as times do. A ratio is only compared with one that was taken with
 the same number of lines, since the start weighs more in a short run.
@@ -20,7 +20,7 @@ TOLERANCE = 0.10
 
 @dataclass(frozen=True, slots=True)
 class Recorded:
-    """Ratios by name, of a race over so many lines."""
+    """Ratios by name, of a comparison over so many lines."""
 
     lines: int
     ratios: Mapping[str, float]
@@ -38,8 +38,8 @@ class Recorded:
         return cls(found["lines"], found["ratios"])
 
 
-def of_race(workload: str, results: Results) -> dict[str, float]:
-    """The ratios that a workload of the race gives: to the bare job, and of the peers to the product."""
+def of_comparison(workload: str, results: Results) -> dict[str, float]:
+    """The ratios that a workload of the comparison gives: to the bare job, and of the peers to the product."""
     pairs = [("sidecar", "yardstick")] + [
         (name, "sidecar") for name in results if name not in ("sidecar", "yardstick")
     ]
@@ -64,8 +64,8 @@ def changes(before: Recorded, after: Recorded) -> list[str]:
     return [f"{name}: {before.ratios[name]:.2f} → {after.ratios[name]:.2f} ({moved[name]:+.0%})" for name in told]
 
 
-def comparison(before: Recorded, after: Recorded) -> str:
-    """All that is to be said about two races."""
+def describe_changes(before: Recorded, after: Recorded) -> str:
+    """All that is to be said about two comparisons."""
     if before.lines != after.lines:
         return f"not compared: recorded with {before.lines:,} lines, this run has {after.lines:,}"
     compared = sum(1 for name in after.ratios if name in before.ratios)

@@ -9,10 +9,10 @@ from collections.abc import Mapping, Sequence
 from importlib.metadata import version
 from pathlib import Path
 
-from tests.benchmarks.race import Run
+from tests.benchmarks.comparison import Run
 
 HEADER = (
-    "| log | contender | CPU s | µs CPU a line | CPU ÷ bare job | CPU ÷ sidecar | wall s | lines/s | peak MiB"
+    "| log | competitor | CPU s | µs CPU a line | CPU ÷ bare job | CPU ÷ sidecar | wall s | lines/s | peak MiB"
     " | null server |\n| --- | --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: |"
 )
 PARSERS_HEADER = (
@@ -24,14 +24,14 @@ NOTES = (
     " Medians; a ratio is the median of the ratios within each round (lowest and highest in brackets). The bare"
     " job (`tests/benchmarks/yardstick.py`) keeps none of the product's promises. Wall time of a peer ends when the"
     " last line has come; its CPU time includes its end. *null server*: CPU time of the null servers in their own"
-    " processes, as a part of the wall time; near 100 % it would be what is measured. Before the race every"
-    " contender's documents are compared with the lines of a smaller log; in each timed run they are counted."
+    " processes, as a part of the wall time; near 100 % it would be what is measured. Before the comparison every"
+    " competitor's documents are compared with the lines of a smaller log; in each timed run they are counted."
 )
 Results = Mapping[str, Sequence[Run]]
 
 
 def rows(workload: str, results: Results, lines: int) -> list[str]:
-    """A row for each contender."""
+    """A row for each competitor."""
     return [_row(workload, name, runs, results, lines) for name, runs in results.items()]
 
 
@@ -48,7 +48,7 @@ def _row(workload: str, name: str, runs: Sequence[Run], results: Results, lines:
 
 
 def ratios(runs: Sequence[Run], others: Sequence[Run]) -> list[float]:
-    """CPU time of each run over that of the other contender in the same round."""
+    """CPU time of each run over that of the other competitor in the same round."""
     return [one.cpu_s / other.cpu_s for one, other in zip(runs, others, strict=True)]
 
 

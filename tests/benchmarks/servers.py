@@ -18,7 +18,7 @@ ROOT = Path(__file__).parents[2]
 
 
 def as_installed() -> dict[str, str]:
-    """The environment of a contender: what Python compiled once is kept, as it is where the product is installed."""
+    """The environment of a competitor: what Python compiled once is kept, as it is where the product is installed."""
     return {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
 
 

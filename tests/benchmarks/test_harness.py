@@ -18,12 +18,12 @@ from sidecar.decode.presets import PRESETS
 from sidecar.parse.settings import BUILT_IN
 from sidecar.transform.registry import KINDS
 from tests.benchmarks.__main__ import main
-from tests.benchmarks.contenders import SIDECAR, YARDSTICK, Contender, Job
+from tests.benchmarks.comparison import Entry, Incomplete
+from tests.benchmarks.competitors import SIDECAR, YARDSTICK, Competitor, Job
 from tests.benchmarks.logs import EVENTS, LOGS, generate
-from tests.benchmarks.proof import findings, peer_findings
-from tests.benchmarks.race import Entry, Incomplete
-from tests.benchmarks.recorded import Recorded, comparison
+from tests.benchmarks.recorded import Recorded, describe_changes
 from tests.benchmarks.servers import null_server, null_servers
+from tests.benchmarks.verify import findings, peer_findings
 from tests.benchmarks.workloads import PARSERS, WORKLOADS
 
 LINES = 300
@@ -132,7 +132,7 @@ def test_a_whole_run_prints_figures_for_each_kind_and_writes_them_as_markdown(
 ) -> None:
     report = tmp_path / "benchmarks.md"
     options = ["--lines", str(LINES), "--runs", "1", "--cache", str(tmp_path), "--markdown", str(report)]
-    assert main([*options, "--contenders", "yardstick,sidecar", "--table", "race"]) == 0
+    assert main([*options, "--competitors", "yardstick,sidecar", "--table", "comparison"]) == 0
     printed = [line for line in capsys.readouterr().out.splitlines() if line.startswith("| ")]
     assert len(printed) == 2 + len(WORKLOADS) + 3
     assert [line for line in report.read_text().splitlines() if line.startswith("| ")] == printed
@@ -145,8 +145,19 @@ def test_a_whole_run_prints_figures_for_each_kind_and_writes_them_as_markdown(
 def test_a_run_that_loses_a_line_or_fails_gets_no_speed(
     loser: Callable[[Job], list[str]], said: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    options = ["--lines", str(LINES), "--runs", "1", "--cache", str(tmp_path), "--only", "plain", "--table", "race"]
-    assert main(options, {"loser": Contender(loser)}) == 1
+    options = [
+        "--lines",
+        str(LINES),
+        "--runs",
+        "1",
+        "--cache",
+        str(tmp_path),
+        "--only",
+        "plain",
+        "--table",
+        "comparison",
+    ]
+    assert main(options, {"loser": Competitor(loser)}) == 1
     told = capsys.readouterr()
     assert said in told.err
     assert "| plain |" not in told.out
@@ -166,21 +177,21 @@ def test_a_loss_in_the_timed_run_alone_is_refused_too(tmp_path: Path, capsys: py
         "--only",
         "json",
         "--table",
-        "race",
+        "comparison",
     ]
-    assert main(options, {"loser": Contender(loses_late)}) == 1
+    assert main(options, {"loser": Competitor(loses_late)}) == 1
     assert "300 lines or events, 299 documents, 1 missing" in capsys.readouterr().err
 
 
 def test_a_run_that_does_not_end_is_given_up(tmp_path: Path) -> None:
     log = generate("plain", LINES, tmp_path)
     with null_servers(["elasticsearch"]) as nulls, pytest.raises(Incomplete, match="had not ended after 1 s"):
-        Entry("stuck", Contender(_stuck), WORKLOADS["plain"]).run(log, nulls, limit_s=1)
+        Entry("stuck", Competitor(_stuck), WORKLOADS["plain"]).run(log, nulls, limit_s=1)
 
 
 def test_a_peer_that_delivers_too_little_is_given_up(tmp_path: Path) -> None:
     log = generate("plain", LINES, tmp_path)
-    peer = Entry("stuck", Contender(_stuck, ends=False), WORKLOADS["plain"])
+    peer = Entry("stuck", Competitor(_stuck, ends=False), WORKLOADS["plain"])
     with null_servers(["elasticsearch"]) as nulls, pytest.raises(Incomplete, match="had not delivered everything"):
         peer.run(log, nulls, limit_s=1)
 
@@ -212,7 +223,7 @@ def test_documents_of_a_peer_are_compared_with_the_lines_too(tmp_path: Path) -> 
 def test_memory_of_the_harness_is_not_taken_for_memory_of_the_contender(tmp_path: Path) -> None:
     ballast = bytearray(b"x") * (300 << 20)
     log = generate("plain", LINES, tmp_path)
-    nothing = Contender(lambda _: [sys.executable, "-c", "pass"])
+    nothing = Competitor(lambda _: [sys.executable, "-c", "pass"])
     with null_servers(["elasticsearch"]) as nulls:
         small = Entry("small", nothing, WORKLOADS["plain"]).run(log, nulls)
     assert len(ballast) > 0
@@ -245,7 +256,7 @@ def test_only_a_ratio_that_moved_by_more_than_a_tenth_is_told(tmp_path: Path) ->
     file = tmp_path / "bench" / "recorded.json"
     Recorded(100, {"json": 1.2, "plain": 1.1, "gone": 2.0}).write(file)
     before = Recorded.read(file)
-    assert comparison(before, Recorded(100, {"json": 1.5, "plain": 1.15, "new": 9.0})) == (
+    assert describe_changes(before, Recorded(100, {"json": 1.5, "plain": 1.15, "new": 9.0})) == (
         "1 of 2 ratios changed by more than 10%\njson: 1.20 → 1.50 (+25%)"
     )
-    assert comparison(before, Recorded(7, {})) == "not compared: recorded with 100 lines, this run has 7"
+    assert describe_changes(before, Recorded(7, {})) == "not compared: recorded with 100 lines, this run has 7"

@@ -9,9 +9,9 @@ from xml.etree import ElementTree
 import pytest
 
 from tests.benchmarks import plot
+from tests.benchmarks.comparison import Incomplete
 from tests.benchmarks.live import running, written
 from tests.benchmarks.measures import MEASURES, main
-from tests.benchmarks.race import Incomplete
 
 _SMALL = ["--largest", "10", "--most-files", "1", "--seconds", "0.1"]
 

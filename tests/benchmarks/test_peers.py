@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 
 from tests.benchmarks.__main__ import main
-from tests.benchmarks.contenders import Job
+from tests.benchmarks.comparison import Entry
+from tests.benchmarks.competitors import Job
 from tests.benchmarks.logs import generate
 from tests.benchmarks.peers import PEERS
-from tests.benchmarks.race import Entry
 from tests.benchmarks.workloads import WORKLOADS
 from tests.conftest import unavailable
 from tests.support.servers import ComponentMissing
@@ -20,10 +20,10 @@ _ROWS = [(peer, workload) for peer, given in PEERS.items() for workload in given
 
 @pytest.mark.parametrize(("peer", "workload"), _ROWS)
 def test_configurations_are_there_and_filled_in(peer: str, workload: str, tmp_path: Path) -> None:
-    contender = PEERS[peer].contender(Path("/bin/true"))
+    competitor = PEERS[peer].competitor(Path("/bin/true"))
     given = WORKLOADS[workload]
-    assert contender.takes(given)
-    contender.command(Job(given, Path("/var/log/app.log"), dict.fromkeys(contender.needs(given), 4711), tmp_path))
+    assert competitor.takes(given)
+    competitor.command(Job(given, Path("/var/log/app.log"), dict.fromkeys(competitor.needs(given), 4711), tmp_path))
     text = (tmp_path / PEERS[peer].configurations[workload]).read_text()
     assert "/var/log/app.log" in text
     assert "4711" in text
@@ -36,7 +36,7 @@ def test_rsyslog_delivers_every_line(workload: str, tmp_path: Path) -> None:
     if isinstance(program, str):
         unavailable(ComponentMissing(program))
         return
-    entry = Entry("rsyslog", PEERS["rsyslog"].contender(program), WORKLOADS[workload])
+    entry = Entry("rsyslog", PEERS["rsyslog"].competitor(program), WORKLOADS[workload])
     entry.verify(generate(WORKLOADS[workload].log, 500, tmp_path))
 
 
@@ -44,8 +44,8 @@ def test_a_peer_that_is_not_there_is_said_in_a_line(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
-    options = ["--lines", "50", "--runs", "1", "--cache", str(tmp_path), "--contenders", "sidecar"]
-    assert main([*options, "--only", "plain", "--table", "race"]) == 0
+    options = ["--lines", "50", "--runs", "1", "--cache", str(tmp_path), "--competitors", "sidecar"]
+    assert main([*options, "--only", "plain", "--table", "comparison"]) == 0
     assert "not taking part: vector is not on the PATH and LOG_SIDECAR_BENCH_VECTOR does not name it" in (
         capsys.readouterr().out
     )

@@ -23,7 +23,7 @@ class Workload:
     sinks: Mapping[str, Mapping[str, Any]] = field(default_factory=lambda: {"elasticsearch": {}})
     """Further settings by the name of the null server."""
     says: str = ""
-    """How documents are compared with the log: a name in `tests/benchmarks/proof.py`; that of the log unless told."""
+    """How documents are compared with the log: a name in `tests/benchmarks/verify.py`, by default that of the log."""
 
 
 _DISSECTED = "%{level_and_day} %{clock} %{} %{source}] %{message}"
@@ -54,7 +54,7 @@ WORKLOADS: Mapping[str, Workload] = {
     "plain": Workload("plain", {"parser": "plain"}),
     "json-mongodb": Workload("json", _JSON, {"mongodb": {}}),
 }
-"""The race, beside the bare job and the peers."""
+"""The workloads of the comparison with the bare job and the peers."""
 
 PARSERS: Mapping[str, Workload] = {
     "plain": Workload("plain", {"parser": "plain"}),

@@ -1,4 +1,4 @@
-"""Where the time of a line goes: `sidecar bench` over the log of each workload, a column for each room."""
+"""Where the time of a line goes: `sidecar bench` over the log of each workload, a column for each stage."""
 
 from __future__ import annotations
 
@@ -10,27 +10,27 @@ import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from tests.benchmarks.contenders import Job, configuration
+from tests.benchmarks.competitors import Job, configuration
 from tests.benchmarks.logs import generate
 from tests.benchmarks.report import machine
 from tests.benchmarks.servers import ROOT, null_server
 from tests.benchmarks.workloads import PARSERS, Workload
 
-ROOMS = ("read", "decode", "parse", "steps", "transforms", "render", "deliver")
+STAGES = ("read", "decode", "parse", "steps", "transforms", "render", "deliver")
 """As `sidecar bench` calls them; the steps that transforms and limits are, together."""
 
-HEADER = f"| µs CPU a line | {' | '.join(ROOMS)} | all |\n| --- |{' ---: |' * (len(ROOMS) + 1)}"
+HEADER = f"| µs CPU a line | {' | '.join(STAGES)} | all |\n| --- |{' ---: |' * (len(STAGES) + 1)}"
 
 
 def measured(workload: Workload, log: Path, seconds: float) -> Mapping[str, float]:
-    """Microseconds of CPU time a line by room. What MongoDB takes is made and sent, everything else only made."""
+    """Microseconds of CPU time a line by stage. What MongoDB takes is made and sent, everything else only made."""
     with tempfile.TemporaryDirectory() as folder:
         settings = Path(folder) / "sidecar.yaml"
         job = Job(workload, log, dict.fromkeys(workload.sinks, 9), Path(folder))
         settings.write_text(json.dumps(configuration(job)))
         asked = ["--config", str(settings), "--file", str(log), "--seconds", str(seconds), "--json"]
         told = _told(asked) if list(workload.sinks) != ["mongodb"] else _delivered(workload, log, seconds)
-    costs: dict[str, float] = dict.fromkeys(ROOMS, 0.0)
+    costs: dict[str, float] = dict.fromkeys(STAGES, 0.0)
     for name, cost in told["microseconds_of_cpu_per_line"].items():
         costs[name if name in costs else "steps"] += cost
     return costs
@@ -52,13 +52,13 @@ def _told(arguments: Sequence[str]) -> Mapping[str, Mapping[str, float]]:
 
 def row(name: str, costs: Mapping[str, float]) -> str:
     """One line of the table."""
-    shown = " | ".join(f"{costs[room]:.2f}" if costs[room] else "–" for room in ROOMS)
+    shown = " | ".join(f"{costs[stage]:.2f}" if costs[stage] else "–" for stage in STAGES)
     return f"| {name} | {shown} | {sum(costs.values()):.2f} |"
 
 
 def main(arguments: Sequence[str]) -> int:
     """Print the table."""
-    parser = argparse.ArgumentParser(prog="python -m tests.benchmarks.rooms", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m tests.benchmarks.stages", description=__doc__)
     parser.add_argument("--only", choices=PARSERS, action="append", metavar="NAME", help="only this workload")
     parser.add_argument("--seconds", type=float, default=3.0, help="how long each of them")
     parser.add_argument("--lines", type=int, default=100_000, help="lines of each log")

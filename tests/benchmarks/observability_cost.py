@@ -1,6 +1,6 @@
 """What it costs to be watched: how long a scrape takes over many files; CPU and memory with the listener on and
 scraped every second, beside off, in turn; and, since CPU times differ by more than that from run to run, the same in
-instructions, of which there are as many each time. Run it with `python -m tests.benchmarks.watched`."""
+instructions, of which there are as many each time. Run it with `python -m tests.benchmarks.observability_cost`."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ from contextlib import closing, contextmanager, suppress
 from http.client import HTTPConnection
 from pathlib import Path
 
-from tests.benchmarks.contenders import SIDECAR, Contender, Job
+from tests.benchmarks.comparison import Entry, Run
+from tests.benchmarks.competitors import SIDECAR, Competitor, Job
 from tests.benchmarks.logs import generate
-from tests.benchmarks.race import Entry, Run
 from tests.benchmarks.servers import null_servers
 from tests.benchmarks.workloads import WORKLOADS
 from tests.support.processes import eventually, running
@@ -73,7 +73,7 @@ def asked(port: int, every_s: Mapping[str, float]) -> Iterator[None]:
             thread.join()
 
 
-def race(lines: int, runs: int, folder: Path) -> dict[str, list[Run]]:
+def measure(lines: int, runs: int, folder: Path) -> dict[str, list[Run]]:
     """Off, scraped, and scraped with an open page in turn, over the same log."""
     log = generate("json", lines, folder)
     asks: dict[str, Mapping[str, float]] = {"off": {}, "scraped": _SCRAPE, "with a page": {**_SCRAPE, **_PAGE}}
@@ -85,9 +85,9 @@ def race(lines: int, runs: int, folder: Path) -> dict[str, list[Run]]:
             def on(job: Job, port: int = port) -> list[str]:
                 return ["env", f"SIDECAR_ADMIN__LISTEN={port}", *SIDECAR.command(job)]
 
-            contender = Contender(on) if every_s else SIDECAR
+            competitor = Competitor(on) if every_s else SIDECAR
             with asked(port, every_s):
-                results[name].append(Entry(name, contender, WORKLOADS["json"]).counted(log))
+                results[name].append(Entry(name, competitor, WORKLOADS["json"]).counted(log))
             print(f"{name}: {results[name][-1]}", flush=True)
     return results
 
@@ -161,7 +161,7 @@ def _tell(what: str, count: float) -> None:
 
 def main(arguments: Sequence[str]) -> int:
     """Print what was measured."""
-    parser = argparse.ArgumentParser(prog="python -m tests.benchmarks.watched", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m tests.benchmarks.observability_cost", description=__doc__)
     parser.add_argument("--lines", type=int, default=1_000_000, help="lines of the log")
     parser.add_argument("--runs", type=int, default=5, help="runs of each")
     parser.add_argument("--files", type=int, default=10_000, help="files that are followed")
@@ -174,7 +174,7 @@ def main(arguments: Sequence[str]) -> int:
         print(f"scrape, {options.files:,} files: median {statistics.median(took) * 1000:.1f} ms, "
               f"shortest {min(took) * 1000:.1f} ms, longest {max(took) * 1000:.1f} ms", flush=True)  # fmt: skip
     with tempfile.TemporaryDirectory() as folder:
-        results = race(options.lines, options.runs, Path(folder))
+        results = measure(options.lines, options.runs, Path(folder))
     for name in list(results)[1:]:
         pairs = list(zip(results["off"], results[name], strict=True))
         ratio = statistics.median(on.cpu_s / off.cpu_s for off, on in pairs)

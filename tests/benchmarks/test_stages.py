@@ -1,4 +1,4 @@
-"""The table of rooms adds up, and has a figure for each room that a workload has."""
+"""The table of stages adds up, and has a figure for each stage that a workload has."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.benchmarks.rooms import ROOMS, main
+from tests.benchmarks.stages import STAGES, main
 
 
 @pytest.mark.parametrize(
@@ -15,10 +15,10 @@ from tests.benchmarks.rooms import ROOMS, main
 def test_each_room_has_its_figure(
     name: str, missing: set[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    report = tmp_path / "rooms.md"
+    report = tmp_path / "stages.md"
     assert main(["--only", name, "--seconds", "0.1", "--lines", "1000", "--markdown", str(report)]) == 0
     told = capsys.readouterr().out.splitlines()[-1]
     assert report.read_text().splitlines()[-1] == told
-    shown = dict(zip(["name", *ROOMS, "all"], told.strip("| ").split(" | "), strict=True))
-    assert {room for room in ROOMS if shown[room] == "–"} <= missing
-    assert float(shown["all"]) == pytest.approx(sum(float(shown[r]) for r in ROOMS if shown[r] != "–"), abs=0.05)
+    shown = dict(zip(["name", *STAGES, "all"], told.strip("| ").split(" | "), strict=True))
+    assert {stage for stage in STAGES if shown[stage] == "–"} <= missing
+    assert float(shown["all"]) == pytest.approx(sum(float(shown[r]) for r in STAGES if shown[r] != "–"), abs=0.05)

@@ -1,4 +1,4 @@
-"""Who takes part, and how a user would start each of them."""
+"""The programs that take part in the comparison, and the command that starts each of them."""
 
 from __future__ import annotations
 
@@ -25,12 +25,12 @@ class Job:
 
 
 @dataclass(frozen=True, slots=True)
-class Contender:
+class Competitor:
     """Somebody who does the job; `command` gives the command line."""
 
     command: Callable[[Job], list[str]]
     takes: Callable[[Workload], bool] = lambda _: True
-    """Whether this contender can do it at all."""
+    """Whether this competitor can do it at all."""
     ends: bool = True
     """Whether it ends by itself; others are ended by SIGTERM when all has come."""
     tells_offsets: bool = True
@@ -73,8 +73,8 @@ def _sidecar(job: Job) -> list[str]:
     return [sys.executable, "-m", "sidecar", "run", "--config", str(file), "--once"]
 
 
-YARDSTICK = Contender(_yardstick, takes=lambda workload: workload in _BARE)
+YARDSTICK = Competitor(_yardstick, takes=lambda workload: workload in _BARE)
 """The bare job."""
 
-SIDECAR = Contender(_sidecar)
+SIDECAR = Competitor(_sidecar)
 """The product."""

@@ -1,4 +1,4 @@
-"""Contenders in turn over the same log, each against fresh null servers, and none without a proof."""
+"""Run competitors in turn over the same log, each with new null servers, after their documents were verified."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.benchmarks.contenders import Contender, Job
+from tests.benchmarks.competitors import Competitor, Job
 from tests.benchmarks.logs import generate
-from tests.benchmarks.proof import expected, findings, peer_findings
 from tests.benchmarks.servers import ROOT, Null, as_installed, null_servers
+from tests.benchmarks.verify import expected, findings, peer_findings
 from tests.benchmarks.workloads import Workload
 
 _STOPWATCH = Path(__file__).parent / "stopwatch.py"
@@ -31,7 +31,7 @@ class Incomplete(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """One run of one contender: CPU and wall seconds and peak resident MiB; `server_cpu_s` is the null servers'."""
+    """One run of one competitor: CPU and wall seconds and peak resident MiB; `server_cpu_s` is the null servers'."""
 
     cpu_s: float
     wall_s: float
@@ -41,19 +41,19 @@ class Run:
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """A contender at a workload, by the name that is printed."""
+    """A competitor at a workload, by the name that is printed."""
 
     name: str
-    contender: Contender
+    competitor: Competitor
     workload: Workload
 
     def run(self, log: Path, nulls: Mapping[str, Null], limit_s: float = LIMIT_S) -> Run:
         """One run. Raises `Incomplete` if it fails or takes longer than `limit_s`."""
         ports = {what: null.port for what, null in nulls.items()}
         wanted = expected(log, self.workload.log)
-        is_done = (lambda: False) if self.contender.ends else (lambda: self._count(nulls) >= wanted)
+        is_done = (lambda: False) if self.competitor.ends else (lambda: self._count(nulls) >= wanted)
         with tempfile.TemporaryDirectory() as state:
-            command = self.contender.command(Job(self.workload, log, ports, Path(state)))
+            command = self.competitor.command(Job(self.workload, log, ports, Path(state)))
             told, errors = self._timed(command, is_done, limit_s)
         if told["exit"]:
             raise Incomplete(f"{self.name} ended with exit code {told['exit']:.0f}:\n{errors.strip()[-2000:]}")
@@ -85,7 +85,7 @@ class Entry:
     def _waited(self, process: subprocess.Popen[bytes], is_done: Callable[[], bool], limit_s: float) -> float | None:
         """Wait for the end; the seconds until all had come, if that is not the end."""
         began = time.monotonic()
-        if self.contender.ends:
+        if self.competitor.ends:
             self._ended(process, limit_s, limit_s)
             return None
         while not is_done():
@@ -108,15 +108,15 @@ class Entry:
             raise Incomplete(f"{self.name} had not ended after {min(wait_s, limit_s):.0f} s") from None
 
     def verify(self, log: Path) -> None:
-        """A run outside the race in which every document is kept and looked at. Raises `Incomplete`."""
+        """A run outside the comparison in which every document is kept and looked at. Raises `Incomplete`."""
         kind = self.workload.log
-        with null_servers(self.contender.needs(self.workload), keep=True) as nulls:
+        with null_servers(self.competitor.needs(self.workload), keep=True) as nulls:
             self.run(log, nulls)
             for what, null in nulls.items():
                 pairs = null.documents()
                 wrong = (
                     findings(log, kind, self.workload.says or kind, pairs)
-                    if self.contender.tells_offsets
+                    if self.competitor.tells_offsets
                     else peer_findings(log, kind, pairs)
                 )
                 if wrong:
@@ -124,7 +124,7 @@ class Entry:
 
     def counted(self, log: Path) -> Run:
         """A timed run in which the documents are counted. Raises `Incomplete`."""
-        with null_servers(self.contender.needs(self.workload)) as nulls:
+        with null_servers(self.competitor.needs(self.workload)) as nulls:
             result = self.run(log, nulls)
             counts = {what: int(null.stats()["documents"]) for what, null in nulls.items()}
         wanted = expected(log, self.workload.log)
@@ -135,7 +135,7 @@ class Entry:
         return result
 
 
-def race(entries: list[Entry], lines: int, runs: int, verified_lines: int, folder: Path) -> dict[str, list[Run]]:
+def compare(entries: list[Entry], lines: int, runs: int, verified_lines: int, folder: Path) -> dict[str, list[Run]]:
     """The runs of each entry, taken in turn (A B A B …) after each has been verified. Raises `Incomplete`."""
     for entry in entries:
         entry.verify(generate(entry.workload.log, min(lines, verified_lines), folder))
