@@ -2,28 +2,15 @@
 
 from __future__ import annotations
 
-import os
 import sqlite3
 from contextlib import closing
 from pathlib import Path
 
 import pytest
 
-from tests.support.processes import ended, eventually, running
+from tests.support.processes import BASE_AND_BUDGET, descriptors, ended, eventually, memory, running
 
 BACKLOG = 300 << 20
-BASE_AND_BUDGET = 110 << 20
-"""Bytes: the interpreter with the clients of the databases, and the budget for what is on its way."""
-
-
-def memory(pid: int) -> int:
-    """The most that the process ever had in memory, in bytes (proc_pid_status(5), VmHWM)."""
-    status = Path(f"/proc/{pid}/status").read_text()
-    return int(status.partition("VmHWM:")[2].split()[0]) * 1024
-
-
-def descriptors(pid: int) -> int:
-    return len(os.listdir(f"/proc/{pid}/fd"))
 
 
 def stored(out: Path) -> int:

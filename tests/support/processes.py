@@ -49,3 +49,17 @@ def eventually(is_so: Callable[[], bool], what: str, timeout: float = 40) -> Non
     while not is_so():
         assert time.monotonic() < give_up_at, f"never happened: {what}"
         time.sleep(0.05)
+
+
+BASE_AND_BUDGET = 110 << 20
+"""Bytes: the interpreter with the clients of the databases, and the budget for what is on its way."""
+
+
+def memory(pid: int) -> int:
+    """The most that the process ever had in memory, in bytes (proc_pid_status(5), VmHWM)."""
+    status = Path(f"/proc/{pid}/status").read_text()
+    return int(status.partition("VmHWM:")[2].split()[0]) * 1024
+
+
+def descriptors(pid: int) -> int:
+    return len(os.listdir(f"/proc/{pid}/fd"))

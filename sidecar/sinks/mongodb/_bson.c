@@ -1,7 +1,7 @@
 /* JSON to BSON (https://bsonspec.org/spec.html, RFC 8259) for documents that need no care: the projection of
- * docs/reference/mongodb.md. Lines are UTF-8, since they are made of texts. What mongodb_documents.py says is what counts, and
- * tests/integration/sinks/test_mongodb_compiled.py compares the two; a document about which there could be two opinions is left to
- * it. Only the limited API is used. */
+ * docs/reference/mongodb.md. Lines are UTF-8, since they are made of texts. bson_encoder.py decides, and
+ * tests/unit/sinks/mongodb/test_bson_encoder.py compares both; a document that could be read in two ways is left to it.
+ * Only the limited API is used. */
 
 #define PY_SSIZE_T_CLEAN
 #define Py_LIMITED_API 0x030b0000

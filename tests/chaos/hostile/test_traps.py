@@ -15,9 +15,8 @@ import pytest
 
 from sidecar.watch.scanner import FileScanner
 from tests.chaos.hostile.test_volume import stored
-from tests.end_to_end.test_bounds import BASE_AND_BUDGET, descriptors, memory
 from tests.integration.model.test_rotation import OLD
-from tests.support.processes import ended, eventually, running
+from tests.support.processes import BASE_AND_BUDGET, descriptors, ended, eventually, memory, running
 from tests.support.simulated_sidecar import SimulatedSidecar
 
 DEEPER_THAN_CALLS = 1500

@@ -10,9 +10,8 @@ from pathlib import Path
 import pytest
 
 from sidecar.telemetry.events import LinkRefused
-from tests.end_to_end.test_bounds import BASE_AND_BUDGET, memory
 from tests.integration.model.test_rotation import OLD, expected, lines
-from tests.support.processes import eventually, running, sidecar
+from tests.support.processes import BASE_AND_BUDGET, eventually, memory, running, sidecar
 from tests.support.simulated_sidecar import SimulatedSidecar
 
 NAMES = [

@@ -22,8 +22,7 @@ from typing import NamedTuple
 
 from tests.chaos.hostile.faults import Faults
 from tests.chaos.soak.programs import run_program
-from tests.end_to_end.test_bounds import memory
-from tests.support.processes import eventually, running, sidecar
+from tests.support.processes import eventually, memory, running, sidecar
 
 _SECRET = "the-token-of-the-sidecar"
 _SAMPLE_EVERY_S = 5.0

@@ -1,9 +1,10 @@
-"""What nobody asked for is not loaded: it would take memory and time in every Pod."""
+"""A start loads only what it needs, because the rest would take memory and time in every Pod."""
 
 from __future__ import annotations
 
 import subprocess
 import sys
+import time
 
 _SINK = "sidecar.cli.run, sidecar.sinks.elasticsearch.sink"
 
@@ -18,3 +19,21 @@ def test_a_run_without_patterns_does_without_their_library() -> None:
 
 def test_a_process_that_ships_to_elasticsearch_does_without_the_client() -> None:
     assert _python(f"import sys, {_SINK}; print('elasticsearch' in sys.modules)") == "False"
+
+
+def test_the_start_time_of_the_process_is_that_of_the_kernel() -> None:
+    before = time.monotonic()
+    source = (
+        "import time\n"
+        "from sidecar.kubernetes.exit_rules import process_start_time\n"
+        "print(process_start_time(), time.monotonic())"
+    )
+    began, asked = map(float, _python(source).split())
+    assert before - 0.02 <= began <= asked
+
+
+def test_an_import_of_the_sinks_package_loads_nothing_else() -> None:
+    program = "import sys; before = set(sys.modules); import sidecar.sinks; print(*(set(sys.modules) - before))"
+    loaded = _python(program).split()
+    assert [name for name in loaded if name.startswith("sidecar.") and name != "sidecar.sinks"] == []
+    assert not {"pydantic", "msgspec"} & set(loaded)

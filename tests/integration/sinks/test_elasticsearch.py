@@ -9,8 +9,10 @@ import pytest
 from elasticsearch import Elasticsearch
 
 from sidecar.errors import Misconfigured, Retryable
+from sidecar.model.batch import Batch
 from sidecar.sinks.elasticsearch.sink import ElasticsearchSettings, ElasticsearchSink
 from tests.support.builders.batches import batch_of, generation
+from tests.support.builders.records import chunk, stages
 
 pytestmark = pytest.mark.elasticsearch
 LONG_N = {"properties": {"n": {"type": "long"}, "d": {"type": "date"}, "k": {"type": "keyword"}}}
@@ -227,3 +229,20 @@ def test_a_probe_finds_a_blocked_index_and_a_missing_pipeline(
     client.indices.put_settings(index=index_name, settings={"index.blocks.write": True})
     with pytest.raises(Misconfigured, match="blocked"):
         sink_at(elasticsearch_url, index=index_name).probe()
+
+
+def wide(sink: Any, **settings: Any) -> Any:
+    """The verdict on a line with more fields than an index may have."""
+    line = "{" + ",".join(f'"f{number}":"x"' for number in range(1200)) + "}"
+    return sink.write(Batch([stages(**settings).documents(chunk([line]))[2]]))
+
+
+@pytest.mark.elasticsearch
+def test_a_line_with_more_fields_than_an_index_may_have_is_stored(elasticsearch_url: str, index_name: str) -> None:
+    sink = ElasticsearchSink(ElasticsearchSettings.from_url(f"{elasticsearch_url}/{index_name}"))
+    sink.open()
+    try:
+        assert len(wide(sink, max_fields=2000).rejected) == 1
+        assert len(wide(sink).stored) == 1
+    finally:
+        sink.close()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 from threading import Event
+from typing import cast
 
 import pytest
 
@@ -105,3 +106,15 @@ class _Hinted:
 
     def hint(self) -> None:
         self.event.set()
+
+
+def test_a_scan_that_waits_for_the_interpreter_comes_again_soon() -> None:
+    """While another pipeline is busy; on a slow disk it comes later, and later still if it costs much itself."""
+    scanner = FileScanner([])
+    tracker = cast(FileTracker, None)
+    watched = WatchedPipeline(scanner, tracker, scanned_at=0.0, scan_s=0.1, scan_cpu_s=0.001)
+    assert (watched.is_due(0.9), watched.is_due(1.0)) == (False, True)
+    watched.scan_s = 0.5
+    assert (watched.is_due(4.9), watched.is_due(5.0)) == (False, True)
+    watched.scan_cpu_s = 0.05
+    assert (watched.is_due(14.9), watched.is_due(15.0)) == (False, True)

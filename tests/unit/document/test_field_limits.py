@@ -6,13 +6,10 @@ import json
 import time
 from typing import Any
 
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sidecar.model.batch import Batch
-from sidecar.sinks.elasticsearch.sink import ElasticsearchSettings, ElasticsearchSink
-from tests.support.builders.records import chunk, documents, stages, transformed
+from tests.support.builders.records import documents, transformed
 
 
 def nested(levels: int) -> str:
@@ -72,23 +69,6 @@ def test_a_line_that_is_made_to_be_slow_is_not() -> None:
     assert transformed(lines, max_depth=16).failures == {"limits": 2}
     assert transformed(lines).failures == {"limits": 1}
     assert time.process_time() - began < 10
-
-
-def wide(sink: Any, **settings: Any) -> Any:
-    """The verdict on a line with more fields than an index may have."""
-    line = "{" + ",".join(f'"f{number}":"x"' for number in range(1200)) + "}"
-    return sink.write(Batch([stages(**settings).documents(chunk([line]))[2]]))
-
-
-@pytest.mark.elasticsearch
-def test_a_line_with_more_fields_than_an_index_may_have_is_stored(elasticsearch_url: str, index_name: str) -> None:
-    sink = ElasticsearchSink(ElasticsearchSettings.from_url(f"{elasticsearch_url}/{index_name}"))
-    sink.open()
-    try:
-        assert len(wide(sink, max_fields=2000).rejected) == 1
-        assert len(wide(sink).stored) == 1
-    finally:
-        sink.close()
 
 
 VALUES = st.recursive(

@@ -16,6 +16,9 @@ from sidecar.model.documents import SplicedDocuments
 from sidecar.model.records import RecordBatch
 from sidecar.parse.chain import Parser
 from sidecar.parse.chunk_regex import ChunkRegex
+from sidecar.parse.regex import RegexParser
+from sidecar.parse.time.timestamps import Timestamps
+from sidecar.parse.typed_fields import TypedFields
 from sidecar.testing import ManualClock
 from tests.support.builders.records import fields, framed, make_parser
 
@@ -146,3 +149,21 @@ def test_a_line_that_takes_too_long_is_told_and_the_others_are_parsed() -> None:
     assert records.timeouts == 1
     assert fields(records)[2] == {"a": "a", "b": "!"}
     assert time.process_time() - began < 2
+
+
+def test_named_groups_become_fields_and_a_group_without_a_part_becomes_none() -> None:
+    parser = RegexParser(r"(?P<time>\S+) (?P<level>[A-Z]+)(?: (?P<code>\d+))?", TypedFields({}, Timestamps()))
+    records = parser.parse(framed("2026-11-23T01:00:00Z INFO 7", "2026-11-23T01:00:00Z WARN", "no"))
+    assert fields(records) == [
+        {"time": "2026-11-23T01:00:00Z", "level": "INFO", "code": "7"},
+        {"time": "2026-11-23T01:00:00Z", "level": "WARN"},
+        {"message": "no"},
+    ]
+    assert list(records.times) == ["2026-11-23T01:00:00Z", "2026-11-23T01:00:00Z", ""]
+
+
+def test_a_pattern_that_backtracks_for_ever_costs_a_tenth_of_a_second_and_no_line() -> None:
+    records = RegexParser(r"(?P<a>.?(?:a|a)*)!", TypedFields({}, Timestamps())).parse(framed("!" + "a" * 40, "aa!"))
+    assert "0.1 s" in records.errors[0]
+    assert records.timeouts == 1
+    assert fields(records)[1] == {"a": "aa"}

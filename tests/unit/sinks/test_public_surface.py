@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -55,12 +53,3 @@ def test_the_names_are_enough_for_a_sink() -> None:
     assert issubclass(RequestTooLarge, Retryable)
     assert issubclass(Misconfigured, DeliveryError)
     assert SinkSettings.model_fields["batch_records"].default == 10_000
-
-
-def test_to_import_the_package_imports_nothing_else() -> None:
-    program = "import sys; before = set(sys.modules); import sidecar.sinks; print(*(set(sys.modules) - before))"
-    loaded = subprocess.run(
-        [sys.executable, "-c", program], capture_output=True, text=True, check=True
-    ).stdout.split()
-    assert [name for name in loaded if name.startswith("sidecar.") and name != "sidecar.sinks"] == []
-    assert not {"pydantic", "msgspec"} & set(loaded)

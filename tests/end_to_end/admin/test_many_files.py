@@ -22,7 +22,7 @@ from sidecar.kubernetes.pod import Pod
 from sidecar.lib.clock import SystemClock
 from sidecar.telemetry.metrics import render
 from sidecar.telemetry.snapshot import ConfigurationStatus, Snapshot
-from tests.integration.admin.test_metrics import Running
+from tests.support.monitored import MonitoredSidecar
 from tests.support.processes import ENVIRON, eventually, running, sidecar
 from tests.support.servers.real_elasticsearch import free_port
 
@@ -116,7 +116,7 @@ def test_of_many_files_those_are_there_that_come_first_in_some_order(composed: C
 
 
 @pytest.fixture(scope="module")
-def crowded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
+def crowded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[MonitoredSidecar]:
     folder, port = tmp_path_factory.mktemp("crowded"), free_port()
     size = sum(path.stat().st_size for path in written(folder, FILES))
     arguments = (f"{folder}/log/*/*.log", "--to", f"sqlite:///{folder}/logs.db", "--state-dir", f"{folder}/state")
@@ -124,8 +124,8 @@ def crowded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
         assert (
             sidecar("wait-ready", "--timeout", "120s", "--state-dir", f"{folder}/state", timeout=150).returncode == 0
         )
-        (folder / "app.log").touch()  # no file of this sidecar; `Running` asks for its size
-        here = Running(folder, process, port)
+        (folder / "app.log").touch()  # no file of this sidecar; `MonitoredSidecar` asks for its size
+        here = MonitoredSidecar(folder, process, port)
         here.size = size
         eventually(lambda: sum(
             value for key, value in here.metrics().items() if key[0] == "stored_bytes_total") == size,
@@ -144,7 +144,7 @@ def cpu_s(process: subprocess.Popen[bytes]) -> float:
 @pytest.mark.parametrize(
     ("target", "most_ms"), [("/metrics", 50), ("/status.json", 100), ("/history.json", 50), ("/status", 400)]
 )
-def test_no_answer_takes_long_over_very_many_files(crowded: Running, target: str, most_ms: float) -> None:
+def test_no_answer_takes_long_over_very_many_files(crowded: MonitoredSidecar, target: str, most_ms: float) -> None:
     """In CPU time of the sidecar, because others use this machine, too; it does something else meanwhile as well."""
     found, times = [], 10
     for _ in range(3):
@@ -157,7 +157,9 @@ def test_no_answer_takes_long_over_very_many_files(crowded: Running, target: str
 
 
 @pytest.mark.slow
-def test_status_shows_the_first_of_very_many_files_and_has_all_of_them_for_machines(crowded: Running) -> None:
+def test_status_shows_the_first_of_very_many_files_and_has_all_of_them_for_machines(
+    crowded: MonitoredSidecar,
+) -> None:
     state = ("--state-dir", f"{crowded.folder}/state")
     shown = sidecar("status", *state, COLUMNS="200")
     assert f"and {FILES - 20:,} more" in shown.stdout, shown.stdout + shown.stderr
@@ -166,7 +168,7 @@ def test_status_shows_the_first_of_very_many_files_and_has_all_of_them_for_machi
 
 
 @pytest.mark.slow
-def test_top_gets_on_with_very_many_files(crowded: Running) -> None:
+def test_top_gets_on_with_very_many_files(crowded: MonitoredSidecar) -> None:
     command = [sys.executable, "-m", "sidecar", "top", "--every", "100ms", "--state-dir", f"{crowded.folder}/state"]
     shown = crowded.folder / "top.txt"
     with shown.open("wb") as out, subprocess.Popen(command, stdout=out, env=ENVIRON) as top:
@@ -175,6 +177,6 @@ def test_top_gets_on_with_very_many_files(crowded: Running) -> None:
 
 
 @pytest.mark.slow
-def test_the_page_gets_few_of_very_many_files_and_their_number(crowded: Running) -> None:
+def test_the_page_gets_few_of_very_many_files_and_their_number(crowded: MonitoredSidecar) -> None:
     facts = json.loads(crowded.get("/status.json")[1])
     assert (len(facts["files"]), facts["files_total"]) == (30, FILES)

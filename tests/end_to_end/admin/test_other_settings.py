@@ -11,8 +11,8 @@ from typing import Any
 
 import pytest
 
-from tests.integration.admin.test_metrics import Running
-from tests.integration.admin.test_otlp import receiving
+from tests.end_to_end.admin.test_otlp import receiving
+from tests.support.monitored import MonitoredSidecar
 from tests.support.processes import ended, eventually, running, sidecar
 from tests.support.servers.real_elasticsearch import free_port
 
@@ -44,14 +44,14 @@ class Reloading:
 def answers(folder: Path, process: subprocess.Popen[bytes], port: int, target: str = "/metrics") -> int:
     """The status, 0 where nobody listens."""
     try:
-        return Running(folder, process, port).get(target)[0]
+        return MonitoredSidecar(folder, process, port).get(target)[0]
     except OSError:
         return 0
 
 
 def moments(folder: Path, process: subprocess.Popen[bytes], port: int) -> list[float]:
     """Those that the page has charts of."""
-    tracks = json.loads(Running(folder, process, port).get("/history.json")[1])["tracks"]
+    tracks = json.loads(MonitoredSidecar(folder, process, port).get("/history.json")[1])["tracks"]
     return [at for track in tracks for at in track["at"]]
 
 

@@ -14,7 +14,7 @@ import pytest
 import yaml
 
 from tests.conftest import unavailable
-from tests.integration.admin.test_metrics import Running, started
+from tests.support.monitored import MonitoredSidecar, started
 from tests.support.servers import ComponentMissing
 from tests.support.servers.go_programs import DASHBOARDS, PROMTOOL, GoProgram
 
@@ -26,7 +26,7 @@ DASHBOARD: dict[str, Any] = json.loads((MONITORING / "dashboard.json").read_text
 
 
 @pytest.fixture(scope="module")
-def exported(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
+def exported(tmp_path_factory: pytest.TempPathFactory) -> Iterator[MonitoredSidecar]:
     with started(tmp_path_factory.mktemp("monitored")) as here:
         yield here
 
@@ -64,7 +64,7 @@ def expressions() -> list[str]:
     return [*(rule["expr"] for rule in ALERTS), *targets(), *variables()]
 
 
-def test_rules_and_dashboard_name_only_metrics_that_are_exported(exported: Running) -> None:
+def test_rules_and_dashboard_name_only_metrics_that_are_exported(exported: MonitoredSidecar) -> None:
     text = exported.get("/metrics")[1]
     known = set(re.findall(r"^(log_sidecar_\w+)[{ ]", text, re.MULTILINE))
     # A metric whose labels are known only when something happens is announced, and has no sample yet.
@@ -180,7 +180,7 @@ def test_one_command_makes_every_link_to_the_runbook_an_address(name: str) -> No
 
 
 @pytest.mark.promtool
-def test_promtool_finds_the_metrics_clean(promtool: str, exported: Running) -> None:
+def test_promtool_finds_the_metrics_clean(promtool: str, exported: MonitoredSidecar) -> None:
     text = exported.get("/metrics")[1]
     done = subprocess.run([promtool, "check", "metrics"], input=text, capture_output=True, text=True, check=False)
     assert (done.returncode, done.stdout + done.stderr) == (0, "")

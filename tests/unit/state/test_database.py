@@ -10,27 +10,11 @@ import pytest
 from sidecar.errors import StateError
 from sidecar.model.checkpoint import Checkpoint, CheckpointUpdate
 from sidecar.model.counts import ByteCounts
-from sidecar.model.dead_letter import DeadLetter
 from sidecar.model.file import FileId, Generation
 from sidecar.model.fingerprint import Fingerprint, OverlapDigest
 from sidecar.state.database import open_database
-from sidecar.state.dead_letters import DeadLetterFilter, DeadLetterLimit, DeadLetterStore
 from sidecar.state.ledger import Ledger
-
-GENERATION = Generation(2**62 + 5, "app", "/var/log/app/a.log", 1_000.0)
-
-
-def letter(start: int, document: str = "{}", sink: str = "search") -> DeadLetter:
-    return DeadLetter(
-        "app", sink, GENERATION.id, GENERATION.path, start, start + 10, f"id-{start}", "logs", document, "", 400,
-        "mapping", "no", 5.0,
-    )  # fmt: skip
-
-
-def begun(directory: Path) -> Ledger:
-    ledger = Ledger(open_database(directory))
-    ledger.add_generations([(GENERATION, FileId(1, 2, None), Fingerprint.from_head(b"head"))])
-    return ledger
+from tests.support.builders.state import GENERATION, dead_letter, new_ledger
 
 
 def test_a_second_sidecar_is_kept_out_and_told_what_to_do(tmp_path: Path) -> None:
@@ -82,7 +66,7 @@ def test_half_of_a_state_is_refused(tmp_path: Path) -> None:
 
 
 def test_a_torn_last_write_costs_that_commit_and_nothing_else(tmp_path: Path) -> None:
-    ledger = begun(tmp_path)
+    ledger = new_ledger(tmp_path)
     wal = tmp_path / "state.db-wal"
     whole = wal.stat().st_size
     ledger.mark_finished(GENERATION.id, 5.0, True)
@@ -97,11 +81,11 @@ def test_a_torn_last_write_costs_that_commit_and_nothing_else(tmp_path: Path) ->
 
 
 def test_an_older_state_is_upgraded_and_keeps_what_it_knows(tmp_path: Path) -> None:
-    ledger = begun(tmp_path)
+    ledger = new_ledger(tmp_path)
     ledger.commit(
         "app",
         "search",
-        [CheckpointUpdate(1, Checkpoint(100, OverlapDigest.from_bytes(b"")), 100, ByteCounts(), [letter(0)])],
+        [CheckpointUpdate(1, Checkpoint(100, OverlapDigest.from_bytes(b"")), 100, ByteCounts(), [dead_letter(0)])],
     )
     with sqlite3.connect(tmp_path / "state.db", isolation_level=None) as db:
         db.executescript(
@@ -116,7 +100,7 @@ def test_an_older_state_is_upgraded_and_keeps_what_it_knows(tmp_path: Path) -> N
     (known,) = Ledger(store).unfinished("app")
     assert (known.generation, known.moved) == (GENERATION, False)
     with store.reading() as db:
-        assert db.execute("SELECT size FROM dead_letters").fetchone() == (len(letter(0).document.encode()),)
+        assert db.execute("SELECT size FROM dead_letters").fetchone() == (len(dead_letter(0).document.encode()),)
 
 
 def test_a_state_that_cannot_be_written_is_refused(tmp_path: Path) -> None:
@@ -138,96 +122,13 @@ def test_a_file_in_place_of_the_directory_is_said_in_one_sentence(tmp_path: Path
         open_database(tmp_path / "state")
 
 
-def test_a_checkpoint_its_dead_letters_and_the_balance_are_there_together_after_a_restart(tmp_path: Path) -> None:
-    store = open_database(tmp_path)
-    ledger = Ledger(store)
-    ledger.add_generations([(GENERATION, FileId(1, 2, 3), Fingerprint.from_head(b"head"))])
-    amounts = ByteCounts()
-    amounts.add("stored", 90, 9)
-    amounts.add("dead_letter", 10, 1)
-    step = CheckpointUpdate(
-        GENERATION.id, Checkpoint(100, OverlapDigest.from_bytes(b"tail")), 120, amounts, [letter(90)]
-    )
-    ledger.commit("app", "search", [step], receipt="r1")
-    ledger.add_boundary(GENERATION.id, 100, 120)
-    store.close()
-
-    again = Ledger(open_database(tmp_path))
-    (known,) = again.unfinished("app")
-    assert known.generation == GENERATION
-    assert known.file_id == FileId(1, 2, 3)
-    assert known.checkpoints["search"] == Checkpoint(100, OverlapDigest.from_bytes(b"tail"))
-    assert (known.seen, known.cuts, known.ended) == (120, [120], "")
-    assert again.balance()["search"].bytes_ == {"stored": 90, "dead_letter": 10}
-    assert again.resume_token("app", "search") == "r1"
-
-
-def test_a_finished_generation_is_forgotten_after_a_week_and_its_balance_is_not(tmp_path: Path) -> None:
-    ledger = begun(tmp_path)
-    amounts = ByteCounts()
-    amounts.add("stored", 100, 10)
-    ledger.commit(
-        "app",
-        "search",
-        [CheckpointUpdate(GENERATION.id, Checkpoint(100, OverlapDigest.from_bytes(b"")), 100, amounts)],
-    )
-    ledger.mark_finished(GENERATION.id, 1_000.0, True)
-    ledger.forget("app", 1_000.0 + 8 * 86400)
-    assert ledger.unfinished("app") == []
-    assert ledger.balance()["search"].bytes_ == {"stored": 100}
-
-
-def test_the_balance_is_that_of_the_database_whoever_changes_it(tmp_path: Path) -> None:
-    """It is kept from one question to the next: after commits, also those that fail or make place for dead letters,
-    and after what another process does to the dead letters."""
-    ledger = Ledger(open_database(tmp_path), DeadLetterLimit(30, "drop_oldest"))
-    ledger.add_generations([(GENERATION, FileId(1, 2, None), Fingerprint.from_head(b"head"))])
-    other = open_database(tmp_path, exclusive=False)
-
-    def commit(offset: int, sink: str, letters: int) -> None:
-        amounts = ByteCounts()
-        amounts.add("stored", 100 - 10 * letters, 10)
-        if letters:
-            amounts.add("dead_letter", 10 * letters, letters)
-        refused = [letter(offset + 10 * n, "x" * 10, sink) for n in range(letters)]
-        step = CheckpointUpdate(
-            GENERATION.id, Checkpoint(offset + 100, OverlapDigest.from_bytes(b"")), offset + 100, amounts, refused
-        )
-        ledger.commit("app", sink, [step])
-
-    def agrees() -> dict[str, dict[str, int]]:
-        found = {sink: amounts.bytes_ for sink, amounts in ledger.balance().items()}
-        assert found == {sink: amounts.bytes_ for sink, amounts in Ledger(other).balance().items()}
-        return found
-
-    assert agrees() == {}
-    commit(0, "search", 0)
-    commit(0, "other", 1)
-    assert agrees() == {"search": {"stored": 100}, "other": {"stored": 90, "dead_letter": 10}}
-    commit(100, "other", 3)
-    assert agrees()["other"]["lost:dead_letters_full"] == 10
-    DeadLetterStore(other).purge(DeadLetterFilter())
-    assert agrees()["other"] == {"stored": 160, "dead_letter": 0, "lost:dead_letters_full": 10, "lost:purged": 30}
-    ledger.limit = DeadLetterLimit(5, "block")
-    commit(200, "search", 1)
-    with pytest.raises(StateError, match="are full"):
-        commit(300, "search", 1)
-    assert agrees()["search"] == {"stored": 190, "dead_letter": 10}
-    commit(300, "search", 0)
-    ledger.mark_finished(GENERATION.id, 1_000.0, True)
-    ledger.forget("app", 1_000.0 + 8 * 86400)
-    assert agrees()["search"] == {"stored": 290, "dead_letter": 10}
-    ledger.balance()["search"].add("stored", 1, 1)  # an answer belongs to whoever asked
-    agrees()
-
-
 def test_a_full_disk_is_an_error_and_nothing_half_written(tmp_path: Path) -> None:
     store = open_database(tmp_path)
     ledger = Ledger(store)
     with store.reading() as db:
         (pages,) = db.execute("PRAGMA page_count").fetchone()
         db.execute(f"PRAGMA max_page_count={pages}")
-    many = [letter(start) for start in range(5000)]
+    many = [dead_letter(start) for start in range(5000)]
     step = CheckpointUpdate(1, Checkpoint(100, OverlapDigest.from_bytes(b"")), 100, ByteCounts(), many)
     with pytest.raises(StateError, match="cannot be written"):
         ledger.commit("app", "search", [step])

@@ -6,11 +6,8 @@ import json
 import re
 import resource
 import socket
-import subprocess
-import urllib.error
-import urllib.request
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import ExitStack, suppress
 from pathlib import Path
 
 import pytest
@@ -18,76 +15,18 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from sidecar.telemetry.metrics import metric_families
 from sidecar.telemetry.snapshot import ConfigurationStatus, Snapshot
+from tests.support.monitored import LINES, MonitoredSidecar, config, started
 from tests.support.processes import ended, eventually, running, sidecar
 from tests.support.servers.real_elasticsearch import free_port
 
-LINES = 500
-
-
-class Running:
-    """A sidecar with a good and a dead sink, whose HTTP listener is on `port`."""
-
-    def __init__(self, folder: Path, process: subprocess.Popen[bytes], port: int) -> None:
-        self.folder, self.process, self.port = folder, process, port
-        self.size = (folder / "app.log").stat().st_size
-
-    def get(self, target: str, host: str = "", method: str = "GET") -> tuple[int, str]:
-        headers = {"Host": host} if host else {}
-        request = urllib.request.Request(f"http://127.0.0.1:{self.port}{target}", headers=headers, method=method)
-        try:
-            with urllib.request.urlopen(request, timeout=20) as answer:
-                return answer.status, answer.read().decode()
-        except urllib.error.HTTPError as error:
-            return error.code, error.read().decode()
-
-    def metrics(self) -> dict[tuple[str, ...], float]:
-        """(name, label values …) → value."""
-        status, text = self.get("/metrics")
-        assert status == 200, text
-        return {
-            (
-                sample.name.removeprefix("log_sidecar_"),
-                *(value for _, value in sorted(sample.labels.items()) if value),
-            ): (sample.value)
-            for family in text_string_to_metric_families(text)
-            for sample in family.samples
-        }
-
-    def is_settled(self) -> bool:
-        return self.metrics().get(("balance_bytes", "db", "stored")) == self.size
-
-
-def config(folder: Path, port: int, **admin: object) -> Path:
-    text = {
-        "state_dir": str(folder / "state"),
-        "admin": {"listen": f"127.0.0.1:{port}", **admin},
-        "sinks": {"db": f"sqlite:///{folder}/logs.db", "dead": "elasticsearch://127.0.0.1:9/logs"},
-        "pipelines": {"app": {"paths": [str(folder / "app.log")], "parser": "json"}},
-    }
-    path = folder / "sidecar.yaml"
-    path.write_text(json.dumps(text))
-    return path
-
-
-@contextmanager
-def started(folder: Path) -> Iterator[Running]:
-    lines = [json.dumps({"number": n}) for n in range(LINES - 1)] + ["not json"]
-    (folder / "app.log").write_text("\n".join(lines) + "\n")
-    port = free_port()
-    with running(folder / "own.log", "--config", str(config(folder, port))) as process:
-        sidecar("wait-ready", "--state-dir", str(folder / "state"))
-        here = Running(folder, process, port)
-        eventually(here.is_settled, "everything is stored")
-        yield here
-
 
 @pytest.fixture(scope="module")
-def here(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
+def here(tmp_path_factory: pytest.TempPathFactory) -> Iterator[MonitoredSidecar]:
     with started(tmp_path_factory.mktemp("admin")) as running_one:
         yield running_one
 
 
-def test_metrics_tell_what_became_of_every_byte(here: Running) -> None:
+def test_metrics_tell_what_became_of_every_byte(here: MonitoredSidecar) -> None:
     eventually(lambda: here.metrics()["retries_total", "app", "dead"] >= 1, "the dead sink is tried")
     found = here.metrics()
     size = here.size
@@ -116,7 +55,7 @@ def test_metrics_tell_what_became_of_every_byte(here: Running) -> None:
     assert found["config_last_reload_successful",] == 1
 
 
-def test_no_metric_has_the_name_of_a_file_and_all_begin_alike(here: Running) -> None:
+def test_no_metric_has_the_name_of_a_file_and_all_begin_alike(here: MonitoredSidecar) -> None:
     _, text = here.get("/metrics")
     assert "app.log" not in text
     names = re.findall(r"^# HELP (\S+)", text, re.MULTILINE)
@@ -124,7 +63,7 @@ def test_no_metric_has_the_name_of_a_file_and_all_begin_alike(here: Running) -> 
     assert all(name.startswith("log_sidecar_") for name in names)
 
 
-def test_metrics_are_named_as_prometheus_wants_it(here: Running) -> None:
+def test_metrics_are_named_as_prometheus_wants_it(here: MonitoredSidecar) -> None:
     _, text = here.get("/metrics")
     labels = set()
     for family in text_string_to_metric_families(text):
@@ -159,7 +98,7 @@ def test_every_metric_is_documented() -> None:
         assert f"| `{name}` |" in page, name
 
 
-def test_status_says_the_same_for_people_and_for_machines(here: Running) -> None:
+def test_status_says_the_same_for_people_and_for_machines(here: MonitoredSidecar) -> None:
     state = ("--state-dir", str(here.folder / "state"))
     facts = json.loads(sidecar("status", "--json", *state).stdout)
     (file,) = facts["files"]
@@ -176,7 +115,7 @@ def test_status_of_nothing_says_so(tmp_path: Path) -> None:
     assert (done.returncode, "no sidecar runs with this state directory" in done.stderr) == (1, True)
 
 
-def test_probes_over_http(here: Running) -> None:
+def test_probes_over_http(here: MonitoredSidecar) -> None:
     assert [here.get(path)[0] for path in ("/livez", "/startupz", "/readyz", "/readyz?sinks=1")] == [
         200,
         200,
@@ -185,14 +124,14 @@ def test_probes_over_http(here: Running) -> None:
     ]
 
 
-def test_only_addresses_and_localhost_are_answered(here: Running) -> None:
+def test_only_addresses_and_localhost_are_answered(here: MonitoredSidecar) -> None:
     for host in ("localhost", "10.1.2.3:9600", "[::1]:9600", f"127.0.0.1:{here.port}"):
         assert here.get("/livez", host)[0] == 200
     for host in ("evil.example", "localhost.evil.example:80", "[evil]"):
         assert here.get("/livez", host)[0] == 403
 
 
-def test_nothing_can_be_changed_over_http(here: Running) -> None:
+def test_nothing_can_be_changed_over_http(here: MonitoredSidecar) -> None:
     for method in ("POST", "PUT", "DELETE", "PATCH", "OPTIONS"):
         assert here.get("/drain", method=method)[0] == here.get("/livez", method=method)[0] == 405
     assert here.get("/livez", method="BREW")[0] == 501
@@ -201,7 +140,7 @@ def test_nothing_can_be_changed_over_http(here: Running) -> None:
         assert here.get(path)[0] == 404, path
 
 
-def test_slow_and_many_clients_hold_nothing_up(here: Running) -> None:
+def test_slow_and_many_clients_hold_nothing_up(here: MonitoredSidecar) -> None:
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (min(hard, 8192), hard))
     with ExitStack() as stack:
@@ -219,14 +158,14 @@ def test_slow_and_many_clients_hold_nothing_up(here: Running) -> None:
     assert "marked" not in (here.folder / "own.log").read_text()
 
 
-def answers(here: Running) -> bool:
+def answers(here: MonitoredSidecar) -> bool:
     try:
         return here.get("/livez")[0] == 200
     except OSError:
         return False
 
 
-def test_garbage_is_answered_or_dropped(here: Running) -> None:
+def test_garbage_is_answered_or_dropped(here: MonitoredSidecar) -> None:
     for request in (b"\0\xff\r\n\r\n", b"GET / HTTP/9.9\r\n\r\n", b"GET " + b"a" * 100_000 + b" HTTP/1.0\r\n\r\n",
                     b"GET /livez HTTP/1.0\r\n" + b"X: y\r\n" * 5000 + b"\r\n"):  # fmt: skip
         with socket.create_connection(("127.0.0.1", here.port), timeout=15) as client, suppress(OSError):
@@ -256,7 +195,7 @@ def test_lines_that_are_no_text_are_dead_letters_with_a_reason(tmp_path: Path) -
     pipeline |= {"parser": "plain", "encoding_errors": "strict"}
     (tmp_path / "strict.json").write_text(json.dumps(told))
     with running(tmp_path / "own.log", "--config", f"{tmp_path}/strict.json") as process:
-        here = Running(tmp_path, process, port)
+        here = MonitoredSidecar(tmp_path, process, port)
         sidecar("wait-ready", "--state-dir", f"{tmp_path}/state")
         (name,) = told["pipelines"]
         eventually(lambda: here.metrics().get(("dead_letters_total", name, "invalid_text", "db")) == 2, "both count")
@@ -273,7 +212,7 @@ def test_full_dead_letters_that_may_not_be_dropped_block_the_sink_until_there_is
     log.write_bytes(b"\xff" * 500 + b"\n")
     with running(tmp_path / "own.log", "--config", f"{tmp_path}/sidecar.yaml") as process:
         sidecar("wait-ready", *state)
-        here = Running(tmp_path, process, port)
+        here = MonitoredSidecar(tmp_path, process, port)
         eventually(lambda: here.metrics().get(("dead_letters_total", "app", "invalid_text", "db")) == 1, "it is kept")
         found = here.metrics()
         assert found["sink_state", "app", "db", "blocked"] == 0

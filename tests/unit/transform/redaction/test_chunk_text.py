@@ -26,7 +26,7 @@ from sidecar.transform.redaction.redactor import (
     redact_members,
 )
 from sidecar.transform.redaction.search import Text, lower
-from tests.unit.transform.test_redactor import records
+from tests.support.builders.records import parsed
 
 PIECES = st.sampled_from(
     [
@@ -129,8 +129,8 @@ RULES = st.one_of(
 
 
 def swept(rules: list[Rule], lines: list[str], as_json: bool) -> tuple[list[str], list[str]]:
-    parsed = records(*lines, as_json=as_json)
-    return list(parsed.bodies), list(Redactor(rules).redact(parsed).bodies)
+    records = parsed("json" if as_json else "plain", *lines)
+    return list(records.bodies), list(Redactor(rules).redact(records).bodies)
 
 
 @given(rules=st.lists(RULES, min_size=1, max_size=4), lines=st.lists(json_lines(), min_size=1, max_size=8))

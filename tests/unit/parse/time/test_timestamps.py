@@ -147,3 +147,35 @@ def test_times_that_are_read_together_are_those_of_each_by_itself(
     together = times.convert_all(texts)
     assert together == [Timestamps(formats, "Europe/Berlin", clock("2026-11-23T12:00:00")).read(t) for t in texts]
     assert times.convert_all(texts) == together
+
+
+@pytest.mark.parametrize(
+    ("written", "expected"),
+    [
+        ("2026-11-23T01:00:00.123456789+01:00", "2026-11-23T01:00:00.123456789+01:00"),
+        ("2026-11-23 01:00:00,123", "2026-11-23T01:00:00.123Z"),
+        ("2026-11-23T01:00:00+0530", "2026-11-23T01:00:00+05:30"),
+        ("2026-11-23T01:00z", "2026-11-23T01:00:00Z"),
+        ("1795395600", "2026-11-23T01:00:00Z"),
+        ("1795395600123", "2026-11-23T01:00:00.123Z"),
+        ("1795395600123456789", "2026-11-23T01:00:00.123456789Z"),
+        ("2026-13-23T01:00:00Z", ""),
+        ("2026-02-30T01:00:00Z", ""),
+        ("yesterday", ""),
+        ("", ""),
+    ],
+)
+def test_times_of_all_usual_shapes(written: str, expected: str) -> None:
+    assert Timestamps().read(written) == expected
+
+
+def test_a_time_without_a_zone_is_in_the_one_that_was_told() -> None:
+    assert Timestamps(zone="Europe/Berlin").read("2026-07-01 12:00:00") == "2026-07-01T12:00:00+02:00"
+    berlin = Timestamps(["%d/%b/%Y %H:%M:%S"], "Europe/Berlin")
+    assert berlin.read("23/Nov/2026 01:00:00") == "2026-11-23T01:00:00+01:00"
+    assert berlin.read("2026-11-23T01:00:00Z") == ""
+
+
+def test_an_offset_with_seconds_is_no_time_because_no_database_takes_it() -> None:
+    assert Timestamps(["%Y-%m-%d %H:%M:%S"], "Europe/Berlin").read("1850-01-01 00:00:00") == ""
+    assert Timestamps(["%Y-%m-%d %H:%M:%S%z"]).read("2026-11-23 01:00:00+00:00:01") == ""

@@ -2,75 +2,17 @@
 
 from __future__ import annotations
 
-import ctypes
-import os
 import random
 import shutil
-import sqlite3
 from collections.abc import Callable, Iterator
-from contextlib import closing, suppress
+from contextlib import suppress
 from pathlib import Path
-from threading import Event, Thread
-from typing import cast
+from threading import Event
 
 import pytest
 
-from sidecar.app.watcher import WatchedPipeline
-from sidecar.tail.tracker import FileTracker
 from sidecar.watch.notifier import Notifier
 from sidecar.watch.scanner import FileScanner
-from tests.support.processes import eventually, running
-
-MOST = 4096
-
-
-@pytest.fixture
-def no_inotify_left() -> Iterator[None]:
-    """All inotify instances that this user may have are taken.
-
-    So are those that become free meanwhile: the kernel gives back what a process had some time after its end.
-    """
-    libc = ctypes.CDLL(None)
-    taken: list[int] = []
-
-    def take() -> None:
-        while len(taken) < MOST and (fd := libc.inotify_init1(os.O_CLOEXEC)) >= 0:
-            taken.append(fd)
-
-    def go_on_taking() -> None:
-        while not is_over.wait(0.005):
-            take()
-
-    take()
-    assert len(taken) < MOST, "the limit of instances (fs.inotify.max_user_instances) was never reached"
-    is_over = Event()
-    taker = Thread(target=go_on_taking)
-    taker.start()
-    yield
-    is_over.set()
-    taker.join()
-    for fd in taken:
-        os.close(fd)
-
-
-@pytest.mark.usefixtures("no_inotify_left")
-def test_without_inotify_new_files_are_found_by_looking_and_it_says_so_once(tmp_path: Path) -> None:
-    out, own_log = tmp_path / "logs.db", tmp_path / "own.log"
-    arguments = (f"{tmp_path}/*.txt", "--to", f"sqlite:///{out}", "--state-dir", f"{tmp_path}/state")
-    with running(own_log, *arguments):
-        eventually(lambda: "notifications_unavailable" in own_log.read_text(), "it says so")
-        for name in ("a.txt", "b.txt"):
-            (tmp_path / name).write_text("line\n")
-            eventually(lambda name=name: _paths(out) >= {f"{tmp_path}/{name}"}, "the file is found")  # type: ignore[misc]
-    assert own_log.read_text().count("notifications_unavailable") == 1
-
-
-def _paths(out: Path) -> set[str]:
-    try:
-        with closing(sqlite3.connect(f"file:{out}?mode=ro", uri=True)) as db:
-            return {path for (path,) in db.execute("SELECT json_extract(document, '$.log.file.path') FROM logs")}
-    except sqlite3.Error:
-        return set()
 
 
 class _Hints(Event):
@@ -155,15 +97,3 @@ def test_no_application_has_all_watches_and_memory(tmp_path: Path) -> None:
     assert len(scanner.scan()) == 1
     assert len(scanner.directories) == 2_000
     assert max(map(len, scanner.directories)) <= 500
-
-
-def test_a_scan_that_waits_for_the_interpreter_comes_again_soon() -> None:
-    """While another pipeline is busy; on a slow disk it comes later, and later still if it costs much itself."""
-    scanner = FileScanner([])
-    tracker = cast(FileTracker, None)
-    watched = WatchedPipeline(scanner, tracker, scanned_at=0.0, scan_s=0.1, scan_cpu_s=0.001)
-    assert (watched.is_due(0.9), watched.is_due(1.0)) == (False, True)
-    watched.scan_s = 0.5
-    assert (watched.is_due(4.9), watched.is_due(5.0)) == (False, True)
-    watched.scan_cpu_s = 0.05
-    assert (watched.is_due(14.9), watched.is_due(15.0)) == (False, True)

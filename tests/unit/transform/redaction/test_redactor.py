@@ -13,18 +13,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from sidecar.model.records import RecordBatch
-from sidecar.parse.json import JsonParser
-from sidecar.parse.plain import PlainTextParser
-from sidecar.parse.time.timestamps import Timestamps
 from sidecar.transform.redaction.detectors import DETECTORS
 from sidecar.transform.redaction.redactor import MASK
 from sidecar.transform.redaction.settings import RedactSettings
-from tests.support.builders.records import documents, framed, transformed
-
-
-def records(*lines: str, as_json: bool = False) -> RecordBatch:
-    return (JsonParser(Timestamps()) if as_json else PlainTextParser()).parse(framed(*lines))
+from tests.support.builders.records import documents, parsed, transformed
 
 
 def redactor(*what: Any, **options: Any) -> Any:
@@ -32,12 +24,12 @@ def redactor(*what: Any, **options: Any) -> Any:
 
 
 def message(name: str, line: str) -> str:
-    (body,) = redactor(name).redact(records(line)).bodies
+    (body,) = redactor(name).redact(parsed("plain", line)).bodies
     return str(json.loads(f"{{{body}}}")["message"])
 
 
 def document(line: str, *what: Any, **options: Any) -> str:
-    (body,) = redactor(*what, **options).redact(records(line, as_json=True)).bodies
+    (body,) = redactor(*what, **options).redact(parsed("json", line)).bodies
     json.loads(f"{{{body}}}")
     return f"{{{body}}}"
 
@@ -158,7 +150,7 @@ def test_what_is_nested_too_deep_to_look_at_goes_as_a_whole() -> None:
 
 
 def test_records_without_a_hit_are_the_same_objects() -> None:
-    before = records(*ORDINARY)
+    before = parsed("plain", *ORDINARY)
     assert redactor("private_key", "jwt").redact(before) is before
 
 
@@ -185,10 +177,10 @@ VALUES = st.recursive(
 @given(value=st.dictionaries(st.text(max_size=8), VALUES, max_size=4), secret=st.sampled_from(["ann@example.com"]))
 def test_a_record_stays_valid_and_nothing_else_of_it_changes(value: dict[str, Any], secret: str) -> None:
     line = json.dumps({**value, "planted": [{"in": f"x {secret}"}]}, ensure_ascii=False)
-    parsed = records(line, as_json=True)
-    if parsed.errors or "\n" in line:
+    records = parsed("json", line)
+    if records.errors or "\n" in line:
         return
-    (body,) = redactor("email").redact(parsed).bodies
+    (body,) = redactor("email").redact(records).bodies
     found = json.loads(f"{{{body}}}")
     assert found.pop("planted") == [{"in": f"x {MASK}"}]
     value.pop("planted", None)
