@@ -107,7 +107,7 @@ def test_a_bulk_that_was_cut_off_is_refused_and_not_counted() -> None:
         assert null.stats()["documents"] == 0
 
 
-def test_ids_that_come_twice_are_told_from_distinct_ones() -> None:
+def test_repeated_ids_are_counted_apart() -> None:
     with null_server("elasticsearch", keep=True) as null, Elasticsearch(f"http://127.0.0.1:{null.port}") as client:
         client.bulk(index="logs", operations=_operations(10, ids=8))
         ids = [name for name, _ in null.documents()]
@@ -220,7 +220,7 @@ def test_documents_of_a_peer_are_compared_with_the_lines_too(tmp_path: Path) -> 
     ]
 
 
-def test_memory_of_the_harness_is_not_taken_for_memory_of_the_contender(tmp_path: Path) -> None:
+def test_memory_of_the_harness_does_not_count_for_the_competitor(tmp_path: Path) -> None:
     ballast = bytearray(b"x") * (300 << 20)
     log = generate("plain", LINES, tmp_path)
     nothing = Competitor(lambda _: [sys.executable, "-c", "pass"])
@@ -231,7 +231,7 @@ def test_memory_of_the_harness_is_not_taken_for_memory_of_the_contender(tmp_path
 
 
 @pytest.mark.parametrize("name", PARSERS)
-def test_what_each_parser_makes_of_its_log_is_proved(name: str, tmp_path: Path) -> None:
+def test_the_documents_of_each_parser_are_verified(name: str, tmp_path: Path) -> None:
     workload = PARSERS[name]
     Entry(name, SIDECAR, workload).verify(generate(workload.log, LINES, tmp_path))
 
@@ -252,7 +252,7 @@ def test_each_parser_preset_and_transform_has_its_line_in_the_table() -> None:
     assert sorted((there | {("transform", name) for name in KINDS}) - measured) == []
 
 
-def test_only_a_ratio_that_moved_by_more_than_a_tenth_is_told(tmp_path: Path) -> None:
+def test_only_ratios_that_changed_by_more_than_a_tenth_are_reported(tmp_path: Path) -> None:
     file = tmp_path / "bench" / "recorded.json"
     Recorded(100, {"json": 1.2, "plain": 1.1, "gone": 2.0}).write(file)
     before = Recorded.read(file)

@@ -20,7 +20,7 @@ _SMALL = ["--largest", "10", "--most-files", "1", "--seconds", "0.1"]
 @pytest.mark.parametrize(
     "name", [pytest.param(name, marks=pytest.mark.elasticsearch if name == "real" else ()) for name in MEASURES]
 )
-def test_each_measure_gives_figures_beside_its_goals(
+def test_each_measure_prints_figures_with_their_goals(
     name: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     report = tmp_path / "measures.md"

@@ -40,7 +40,7 @@ def test_rsyslog_delivers_every_line(workload: str, tmp_path: Path) -> None:
     entry.verify(generate(WORKLOADS[workload].log, 500, tmp_path))
 
 
-def test_a_peer_that_is_not_there_is_said_in_a_line(
+def test_a_missing_peer_is_reported_in_one_line(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))

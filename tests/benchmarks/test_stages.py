@@ -12,7 +12,7 @@ from tests.benchmarks.stages import STAGES, main
 @pytest.mark.parametrize(
     ("name", "missing"), [("json", {"deliver"}), ("json → MongoDB", {"render"}), ("redact, 3 patterns", {"deliver"})]
 )
-def test_each_room_has_its_figure(
+def test_each_stage_has_its_figure(
     name: str, missing: set[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     report = tmp_path / "stages.md"

@@ -56,7 +56,7 @@ def test_with_new_ids_everything_is_shipped_as_new_documents(tmp_path: Path, arg
     assert len(stored(tmp_path)) == 2 * LINES
 
 
-def test_checkpoints_are_changed_only_when_somebody_says_which_and_no_sidecar_runs(
+def test_checkpoints_are_changed_only_with_a_filter_and_while_no_sidecar_runs(
     tmp_path: Path, arguments: tuple[str, ...]
 ) -> None:
     state = ("--state-dir", f"{tmp_path}/state")

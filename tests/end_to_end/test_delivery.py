@@ -261,7 +261,7 @@ def test_a_refused_document_is_a_dead_letter_until_the_mapping_is_mended_and_it_
     assert sidecar("dead-letters", "list", "--json", "--state-dir", f"{tmp_path}/state").stdout == ""
 
 
-def test_dead_letters_are_thrown_away_only_when_somebody_says_which(tmp_path: Path) -> None:
+def test_dead_letters_are_purged_only_with_a_filter(tmp_path: Path) -> None:
     (tmp_path / "app.log").write_bytes(b"good\nb\xffad\n")
     (tmp_path / "sidecar.yaml").write_text(f"""
 state_dir: {tmp_path}/state

@@ -97,7 +97,7 @@ def test_a_conflict_with_the_mapping_is_a_dead_letter_and_its_neighbours_are_sto
     "name",
     ["log.offset.x", "log.file.path.x", "event.ingested.x", "host.name.x.y", "@timestamp.x", "log.file", "host.name"],
 )
-def test_a_dotted_name_that_reaches_into_ours_moves_to_original_when_it_stands_alone(shipped: Any, name: str) -> None:
+def test_a_dotted_name_below_a_field_of_the_sidecar_moves_to_original(shipped: Any, name: str) -> None:
     documents, balance = shipped(b'{"time":"%b","%b":1}\n' % (TIME.encode(), name.encode()))
     assert balance["lines_dead"] == 0
     found: Any = documents[0]["original"]

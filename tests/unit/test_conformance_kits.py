@@ -117,7 +117,7 @@ def test_a_sink_that_is_idempotent_without_saying_so_passes() -> None:
         (CuriousSink, r"probe\(\) must not leave a document; the destination holds 1"),
     ],
 )
-def test_what_a_sink_does_wrong_is_said_in_words(kind: type[MemorySink], words: str) -> None:
+def test_the_kit_explains_what_a_sink_does_wrong(kind: type[MemorySink], words: str) -> None:
     if kind is NoisySink:
         with pytest.raises(AssertionError, match=words):
             SinkConformance().test_closing_what_was_never_opened_is_nothing(sink_under_test(kind))
@@ -142,7 +142,7 @@ def test_a_parser_that_keeps_the_rules_passes() -> None:
     assert failures(ParserConformance(), lambda: parser_under_test(lambda _: {"a": "1"}, None)) == []
 
 
-def test_what_a_parser_does_wrong_is_said_in_words() -> None:
+def test_the_kit_explains_what_a_parser_does_wrong() -> None:
     lines: list[str] = []
 
     def numbering(line: str) -> Mapping[str, Any]:

@@ -63,7 +63,7 @@ for name in sorted(NATIVE):
 """
 
 
-def test_the_sanitizers_have_nothing_to_say_of_the_compiled_parts() -> None:
+def test_the_sanitizers_find_nothing_in_the_compiled_parts() -> None:
     """The same bytes each time, with AddressSanitizer and UndefinedBehaviorSanitizer compiled in."""
     try:
         sanitized.build()

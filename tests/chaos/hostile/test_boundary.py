@@ -397,7 +397,9 @@ def test_what_is_refused_is_logged_once_and_counted(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "name", ["app-secret.log", "app.log.secret", "app.logs", "application.log", "app", "app.txt", "my-app.log"]
 )
-def test_a_file_that_merely_begins_alike_is_not_taken_for_the_copy(tmp_path: Path, name: str, banner: bytes) -> None:
+def test_a_file_that_only_begins_with_the_same_bytes_is_not_the_copy(
+    tmp_path: Path, name: str, banner: bytes
+) -> None:
     world = SimulatedSidecar(tmp_path, paths="app.log")
     world.write(banner)
     world.live(2)
@@ -431,7 +433,7 @@ def test_a_copy_that_an_exclude_names_is_not_read(
     assert world.messages() == (expected(OLD, NEW) if is_read else expected(NEW))
 
 
-def test_an_older_part_with_the_same_few_bytes_is_not_taken_for_the_copy(tmp_path: Path) -> None:
+def test_an_older_part_with_the_same_few_bytes_is_not_the_copy(tmp_path: Path) -> None:
     world = SimulatedSidecar(tmp_path, paths="app.log")
     world.write(b"starting\nof yesterday\n", "app.log.1")
     os.utime(world.path("app.log.1"), (1e9, 1e9))

@@ -218,7 +218,7 @@ def test_no_redirect_is_followed(status: int) -> None:
 
 
 @pytest.mark.parametrize("error_type", ["document_parsing_exception", "x" * 1_000_000])
-def test_words_of_megabytes_are_told_shortly(error_type: str) -> None:
+def test_error_messages_of_megabytes_are_shortened(error_type: str) -> None:
     error = {"type": error_type, "reason": "long " * 1000 + " " * 3_000_000 + "words " * 100_000}
     body = json.dumps({"errors": True, "items": [{"create": {"status": 400, "error": error}}]}).encode()
     with serving(sends(answer(body))) as server:
@@ -227,7 +227,7 @@ def test_words_of_megabytes_are_told_shortly(error_type: str) -> None:
     assert len(str(verdict.error)) < 1000
 
 
-def test_an_answer_that_is_left_over_is_not_taken_for_the_next_one() -> None:
+def test_a_late_response_is_not_used_for_the_next_request() -> None:
     """The second request is about two documents, of which the server stores none."""
     busy = b'{"create":{"status":429}}'
     full = answer(b'{"errors":true,"items":[%b,%b]}' % (busy, busy))
@@ -250,7 +250,7 @@ def test_an_answer_that_is_left_over_is_not_taken_for_the_next_one() -> None:
     ["99999999999999999999", "9" * 400, "\u00b2", "-5", "1e3", "nan", "Fri, 31 Dec 9999 23:59:59 GMT", "Fri, 99 Foo",
      "Fri, 31 Dec 99999999999 23:59:59 GMT", "Fri, 31 Dec 2026 23:59:59 -9999999999", ", " * 999, "x" * 30_000],
 )  # fmt: skip
-def test_a_wish_when_to_come_again_that_makes_no_sense_does_no_harm(header: str) -> None:
+def test_an_absurd_retry_after_does_no_harm(header: str) -> None:
     head = b"HTTP/1.1 503 Busy\r\nContent-Length: 0\r\nRetry-After: %b\r\n\r\n" % header.encode("latin-1")
     with serving(sends(head)) as server, pytest.raises(Retryable) as fault:
         sink_at(server, timeout=20).write(batch_of("{}"))

@@ -130,7 +130,7 @@ FORGERIES = [
 
 
 @pytest.mark.parametrize("forgery", FORGERIES)
-def test_no_line_forges_a_field_of_ours_and_what_it_wrote_is_kept_beside(forgery: str) -> None:
+def test_no_line_forges_a_field_of_the_sidecar_and_its_value_is_kept(forgery: str) -> None:
     lines = [GOOD, forgery.encode(), GOOD]
     _, documents = shipped(lines)
     text = documents.json_lines()[1]
@@ -218,7 +218,7 @@ def long_times(parser: Any) -> Iterator[bytes]:
 @pytest.mark.parametrize(
     "parser", ["json", "nginx", {"type": "regex", "pattern": '.*"time":"(?P<time>.*)".*'}], ids=str
 )
-def test_what_stands_in_place_of_a_time_is_not_kept_in_memory(parser: Any) -> None:
+def test_invalid_times_are_not_kept_in_memory(parser: Any) -> None:
     here = pod_stages(parser)
     tracemalloc.start()
     try:

@@ -189,7 +189,7 @@ def test_a_reply_that_is_too_large_for_several_documents_is_asked_for_in_parts()
         sink_at(server, 20).write(batch_of("{}", "{}"))
 
 
-def test_words_of_megabytes_are_told_shortly() -> None:
+def test_error_messages_of_megabytes_are_shortened() -> None:
     words = "no " * 1000 + " " * 2_000_000 + "words"
     for code in (1, 121):
         with serving(error(index=0, code=code, errmsg=words)) as server:

@@ -168,7 +168,7 @@ def test_status_shows_the_first_of_very_many_files_and_has_all_of_them_for_machi
 
 
 @pytest.mark.slow
-def test_top_gets_on_with_very_many_files(crowded: MonitoredSidecar) -> None:
+def test_top_works_with_very_many_files(crowded: MonitoredSidecar) -> None:
     command = [sys.executable, "-m", "sidecar", "top", "--every", "100ms", "--state-dir", f"{crowded.folder}/state"]
     shown = crowded.folder / "top.txt"
     with shown.open("wb") as out, subprocess.Popen(command, stdout=out, env=ENVIRON) as top:

@@ -55,7 +55,7 @@ def test_metrics_tell_what_became_of_every_byte(here: MonitoredSidecar) -> None:
     assert found["config_last_reload_successful",] == 1
 
 
-def test_no_metric_has_the_name_of_a_file_and_all_begin_alike(here: MonitoredSidecar) -> None:
+def test_all_metrics_have_the_prefix_and_none_has_a_file_name(here: MonitoredSidecar) -> None:
     _, text = here.get("/metrics")
     assert "app.log" not in text
     names = re.findall(r"^# HELP (\S+)", text, re.MULTILINE)
@@ -175,7 +175,7 @@ def test_garbage_is_answered_or_dropped(here: MonitoredSidecar) -> None:
     assert "Traceback" not in (here.folder / "own.log").read_text()
 
 
-def test_a_port_in_use_is_told_and_shipping_goes_on_unless_it_is_required(tmp_path: Path) -> None:
+def test_a_port_in_use_is_reported_and_stops_shipping_only_if_required(tmp_path: Path) -> None:
     (tmp_path / "app.log").write_text("{}\n")
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]

@@ -192,7 +192,7 @@ def test_a_receiver_that_never_answers_does_not_delay_the_end(tmp_path: Path) ->
 
 
 @pytest.mark.parametrize("status", [503, None])
-def test_a_receiver_that_takes_nothing_is_told_of_and_holds_nothing_up(tmp_path: Path, status: int | None) -> None:
+def test_a_receiver_that_fails_is_reported_and_blocks_nothing(tmp_path: Path, status: int | None) -> None:
     with receiving(status or 200) as receiver:
         port = receiver.port if status else free_port()
         with running(tmp_path / "own.log", "--config", str(config(tmp_path, port))) as run:
@@ -202,7 +202,7 @@ def test_a_receiver_that_takes_nothing_is_told_of_and_holds_nothing_up(tmp_path:
     assert (last["event"], last["stored"]) == ("balance", 8)
 
 
-def test_an_endpoint_that_is_none_is_refused(tmp_path: Path) -> None:
+def test_an_invalid_endpoint_is_refused(tmp_path: Path) -> None:
     path = config(tmp_path, 1)
     for wrong in ("collector:4317", "ftp://collector/v1", "http://user:secret@collector/v1"):
         path.write_text(path.read_text().replace("http://127.0.0.1:1/v1/metrics", wrong))

@@ -67,7 +67,7 @@ def page(browser: Browser, address: str) -> Iterator[Page]:
         yield page
 
 
-def test_it_shows_the_facts_as_text_and_asks_nobody_else(page: Page, address: str) -> None:
+def test_the_page_shows_data_as_text_and_contacts_no_other_server(page: Page, address: str) -> None:
     page.shows("document.querySelector('#sinks').innerText.includes('retrying')")
     page.shows(DRAWN, 40)
     text = page.value("document.body.innerText")
@@ -96,7 +96,7 @@ def test_the_balance_adds_up_and_the_bar_has_a_segment_for_each_part(page: Page)
     assert all(width >= 4 for _, width in bar)
 
 
-def test_secrets_and_documents_are_seen_by_nobody_who_may_not(page: Page, request: pytest.FixtureRequest) -> None:
+def test_secrets_and_documents_are_shown_only_if_allowed(page: Page, request: pytest.FixtureRequest) -> None:
     page.shows("document.querySelector('#settings').textContent.includes('joe')")
     everything = page.value("document.documentElement.outerHTML")
     assert SECRET not in everything
@@ -171,7 +171,7 @@ def test_every_control_and_picture_has_a_name_for_those_who_do_not_see_it(page: 
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_text_stands_out_in_light_and_dark(browser: Browser, address: str, scheme: str) -> None:
+def test_text_has_enough_contrast_in_light_and_dark(browser: Browser, address: str, scheme: str) -> None:
     """At least 4.5 to 1, as WCAG 2.2 says (1.4.3)."""
     with browser.page(address, scheme=scheme) as page:
         page.shows(FILLED)

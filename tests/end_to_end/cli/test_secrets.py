@@ -126,7 +126,7 @@ def test_no_secret_is_in_anything_that_a_sidecar_says(tmp_path: Path) -> None:
      f"sinks: {{a: {{type: elasticsearch, hosts: h, password: {MARK}}}}}",
      f"sinks: {{a: 'elasticsearch://u:{MARK}@h:x/d'}}", f"sinks: {{a: ':{MARK}'}}", f"sinks: {MARK}"],
 )  # fmt: skip
-def test_no_secret_is_in_what_is_said_of_a_wrong_configuration(tmp_path: Path, text: str) -> None:
+def test_no_error_about_a_configuration_shows_a_secret(tmp_path: Path, text: str) -> None:
     (tmp_path / "sidecar.yaml").write_text(text)
     done = sidecar("check", "--config", f"{tmp_path}/sidecar.yaml")
     assert (done.returncode, MARK in done.stdout + done.stderr) == (2, False), done.stderr

@@ -90,9 +90,7 @@ def test_a_signal_to_end_while_it_starts_is_answered_by_an_orderly_end(
 
 
 @pytest.mark.parametrize("module", ["sidecar.cli", "sidecar.cli.run", "sidecar.sinks.file"])
-def test_a_wish_to_read_the_configuration_again_does_not_end_a_sidecar_that_starts(
-    tmp_path: Path, module: str
-) -> None:
+def test_sighup_during_the_start_does_not_end_the_sidecar(tmp_path: Path, module: str) -> None:
     hooks = _hooks(tmp_path, module, signal.SIGHUP)
     (tmp_path / "app.log").write_text("one line\n")
     out = tmp_path / "out"

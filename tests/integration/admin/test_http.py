@@ -113,7 +113,7 @@ def test_an_answer_to_head_has_no_body_and_one_to_a_wrong_method_says_what_is_ri
     assert b"Allow: GET, HEAD\r\n" in asked(admin, b"PUT /metrics HTTP/1.1\r\n" + HOST)
 
 
-def test_names_that_were_told_are_answered_beside_addresses(listens: Made) -> None:
+def test_configured_host_names_are_answered_as_well_as_addresses(listens: Made) -> None:
     admin = listens(Access(hosts=["Sidecar.logging.svc"]))
     for name, expected in (
         (b"sidecar.logging.svc:9600", 200), (b"10.0.0.1:9600", 200), (b"[::1]:9600", 200), (b"LOCALHOST", 200),
@@ -130,7 +130,7 @@ def test_a_slow_client_is_dropped_and_so_is_one_that_does_not_read(listens: Made
         assert len(answer(deaf, b"")) < 50_000_000
 
 
-def test_a_thousand_idle_connections_keep_nobody_from_an_answer_and_take_little_memory(listens: Made) -> None:
+def test_a_thousand_idle_connections_block_no_client_and_take_little_memory(listens: Made) -> None:
     admin = listens()
     asked(admin, b"GET /livez HTTP/1.1\r\n" + HOST)
     with crowd(admin, 1000, b"GET /livez HTTP/1.1\r\nX: " + b"y" * 4000) as took:
@@ -170,9 +170,7 @@ def test_clients_that_send_a_lot_at_once_take_little_memory(listens: Made) -> No
     assert took["bytes"] - len(much) < 16 << 20
 
 
-def test_handshakes_that_never_end_keep_nobody_from_an_answer_and_take_little_memory(
-    listens: Made, tmp_path: Path
-) -> None:
+def test_endless_handshakes_block_no_client_and_take_little_memory(listens: Made, tmp_path: Path) -> None:
     authority = trustme.CA()
     authority.issue_cert("127.0.0.1").private_key_and_cert_chain_pem.write_to_path(tmp_path / "both.pem")
     admin = listens(Access(certificate=(tmp_path / "both.pem", tmp_path / "both.pem")), patience_s=60)
@@ -209,7 +207,7 @@ def test_what_comes_after_the_head_is_passed_over_and_takes_no_answer_back(
     assert b"Connection: close" in head
 
 
-def test_clients_that_do_not_read_keep_nobody_from_a_larger_answer(listens: Made) -> None:
+def test_clients_that_do_not_read_block_no_larger_answer(listens: Made) -> None:
     admin = listens(patience_s=600, body=b"x" * 50_000_000)
     with ExitStack() as stack:
         for _ in range(10):
@@ -226,7 +224,7 @@ def test_probes_are_answered_while_a_larger_answer_takes_its_time(listens: Made)
         assert status(asked(admin, b"GET /livez HTTP/1.1\r\n" + HOST)) == 200
 
 
-def test_however_many_ask_the_making_of_answers_rests_most_of_the_time(listens: Made) -> None:
+def test_many_requests_leave_the_worker_idle_most_of_the_time(listens: Made) -> None:
     admin, began = listens(), time.monotonic()
     with ExitStack() as stack:
         clients = [stack.enter_context(connected(admin)) for _ in range(5)]
@@ -236,7 +234,7 @@ def test_however_many_ask_the_making_of_answers_rests_most_of_the_time(listens: 
     assert time.monotonic() - began >= 5 * 0.05 + 4 * 4 * 0.05
 
 
-def test_the_token_is_wanted_for_everything_but_probes_and_is_read_again(listens: Made, tmp_path: Path) -> None:
+def test_everything_but_probes_needs_the_token_which_is_reloaded(listens: Made, tmp_path: Path) -> None:
     file = tmp_path / "token"
     file.write_text("s3cret\n")
     admin = listens(Access(token_file=file))
@@ -295,5 +293,5 @@ def test_the_certificate_is_read_again_when_it_changes(listens: Made, tmp_path: 
         ("[::1]:9600", ("::1", 9600)),
     ],
 )  # fmt: skip
-def test_a_port_alone_is_that_of_this_machine_alone(told: object, meant: tuple[str, int]) -> None:
+def test_a_port_without_an_address_listens_on_loopback(told: object, meant: tuple[str, int]) -> None:
     assert AdminSettings.model_validate({"listen": told}).listen == meant

@@ -42,7 +42,7 @@ def test_every_sample_of_the_hour_is_drawn(page: Page) -> None:
     assert page.complaints() == []
 
 
-def test_the_axes_say_round_things(page: Page) -> None:
+def test_the_axes_have_round_labels(page: Page) -> None:
     ticks = "charts.made.map(each => each.plot.axes.map(axis => axis._values.filter(Boolean)))"
     (moments, lines), (_, sizes), (_, lag), (_, ages) = page.value(ticks)
     assert all(moment.endswith(("0", "5")) for moment in moments)
@@ -68,7 +68,7 @@ def test_the_keyboard_goes_through_all_samples_from_the_newest_on(browser: Brows
         page.shows(f"document.querySelector('.chart output').textContent.startsWith('{moments[0]}')")
 
 
-def test_large_numbers_leave_the_words_beside_them_whole_on_a_narrow_screen(browser: Browser, address: str) -> None:
+def test_large_numbers_do_not_break_the_legend_on_a_narrow_screen(browser: Browser, address: str) -> None:
     with browser.page(address, width=360) as page:
         page.shows(DRAWN, 60)
         assert page.value("document.documentElement.scrollWidth") == 360
@@ -79,7 +79,7 @@ def test_large_numbers_leave_the_words_beside_them_whole_on_a_narrow_screen(brow
         assert max(heights) < 60, "two lines at most"
 
 
-def test_the_picture_is_one(browser: Browser, address: str) -> None:
+def test_the_picture_is_a_png(browser: Browser, address: str) -> None:
     data = one_hour.picture(browser, address, width=1280, height=1580, scheme="dark")
     assert data.startswith(b"\x89PNG")
     assert len(data) > 50_000

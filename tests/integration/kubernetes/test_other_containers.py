@@ -34,7 +34,7 @@ def test_the_application_ends_when_its_last_process_has_been_gone_for_a_while(na
     assert rule.reason(300 + SETTLE_S, None) == "the application has ended"
 
 
-def test_a_process_that_nobody_has_waited_for_counts_as_ended(namespace: ProcNamespace) -> None:
+def test_a_zombie_process_counts_as_ended(namespace: ProcNamespace) -> None:
     rule = ApplicationExits(namespace.containers, SETTLE_S, 0)
     with namespace.process("app") as process:
         assert rule.reason(0, None) == ""

@@ -149,7 +149,7 @@ def test_a_strict_mapping_rejects_unknown_fields(
         ({"index.blocks.read_only": True}, "read-only", "lift the block"),
     ],
 )
-def test_a_blocked_index_is_a_matter_of_the_set_up(
+def test_a_blocked_index_is_misconfigured(
     client: Elasticsearch, elasticsearch_url: str, index_name: str, block: dict[str, Any], words: str, advice: str
 ) -> None:
     client.indices.create(index=index_name)
@@ -171,7 +171,7 @@ def test_an_index_on_a_full_disk_is_tried_again(
     assert not verdict.rejected
 
 
-def test_a_closed_index_and_a_missing_pipeline_are_matters_of_the_set_up(
+def test_a_closed_index_and_a_missing_pipeline_are_misconfigured(
     client: Elasticsearch, elasticsearch_url: str, index_name: str
 ) -> None:
     client.indices.create(index=index_name)

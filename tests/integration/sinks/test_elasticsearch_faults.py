@@ -80,7 +80,7 @@ def test_an_answer_about_another_number_of_documents_settles_nothing(
 
 
 @pytest.mark.parametrize("body", [b"{}", b"[]", b"", b"<html>welcome</html>", b'{"errors":false}', b'{"took":1}'])
-def test_an_answer_that_is_none_settles_nothing(proxy: ElasticsearchProxy, body: bytes) -> None:
+def test_an_invalid_response_settles_nothing(proxy: ElasticsearchProxy, body: bytes) -> None:
     proxy.answer(200, body)
     with pytest.raises(Retryable) as fault:
         sink_at(proxy).write(batch_of("{}"))
@@ -116,7 +116,7 @@ def test_a_document_that_cannot_be_taken_now_is_left_to_be_sent_again(proxy: Ela
     [(400, "some_new_exception"), (401, "security_exception"), (403, "security_exception"),
      (404, "index_not_found_exception"), (409, "some_other_conflict"), (418, "x")],
 )  # fmt: skip
-def test_what_is_not_known_to_be_about_the_document_is_a_matter_of_the_set_up(
+def test_an_error_that_is_not_about_a_document_is_misconfigured(
     proxy: ElasticsearchProxy, status: int, kind: str
 ) -> None:
     busy = b'{"create":{"status":503,"error":{"type":"x","reason":"r"}}}'
@@ -155,16 +155,14 @@ def test_a_request_that_is_refused_as_a_whole_settles_nothing(
 @pytest.mark.parametrize(
     ("header", "seconds"), [("7", 7.0), ("Thu, 01 Jan 1970 00:00:00 GMT", 0.0), ("soon", None), ("", None)]
 )
-def test_the_servers_own_wish_when_to_come_again_is_honoured(
-    proxy: ElasticsearchProxy, header: str, seconds: float | None
-) -> None:
+def test_retry_after_of_the_server_is_honoured(proxy: ElasticsearchProxy, header: str, seconds: float | None) -> None:
     proxy.answer(429, b"{}", {**JSON, "Retry-After": header})
     with pytest.raises(Retryable) as fault:
         sink_at(proxy).write(batch_of("{}"))
     assert fault.value.retry_after == seconds
 
 
-def test_a_stranger_is_not_taken_for_elasticsearch(proxy: ElasticsearchProxy) -> None:
+def test_another_http_server_is_not_accepted_as_elasticsearch(proxy: ElasticsearchProxy) -> None:
     proxy.answer(200, b'{"errors":false,"items":[%b]}' % CREATED, {"Content-Type": "application/json"})
     with pytest.raises(Misconfigured, match="is not Elasticsearch"):
         sink_at(proxy).write(batch_of("{}"))
@@ -174,7 +172,7 @@ REFUSED_PROBE = b"""{"errors":true,"items":[{"create":{"status":400,"error":
     {"type":"document_parsing_exception","reason":"[1:1] Field [_field_names] is a metadata field"}}}]}"""
 
 
-def test_a_probe_goes_the_way_of_a_write_and_asks_nothing_else(proxy: ElasticsearchProxy) -> None:
+def test_a_probe_uses_the_write_path_and_sends_nothing_else(proxy: ElasticsearchProxy) -> None:
     proxy.answer(200, REFUSED_PROBE)
     proxy.answer(200, b'{"errors":false,"items":[%b]}' % CREATED)
     sink = sink_at(proxy, pipeline="geo", username="u", password="p")
@@ -186,7 +184,7 @@ def test_a_probe_goes_the_way_of_a_write_and_asks_nothing_else(proxy: Elasticsea
     assert [probe.headers.get(name) for name in same] == [write.headers.get(name) for name in same]
 
 
-def test_a_probe_tells_a_refusal_and_a_stranger_as_a_write_does(proxy: ElasticsearchProxy) -> None:
+def test_a_probe_reports_refusals_and_other_servers_like_a_write(proxy: ElasticsearchProxy) -> None:
     proxy.answer(401, b'{"error":{"type":"security_exception","reason":"no such user"},"status":401}')
     proxy.answer(200, b"<html>welcome</html>", {"Content-Type": "text/html"})
     with pytest.raises(Misconfigured, match=r"does not accept the credentials.*no such user"):
@@ -195,7 +193,7 @@ def test_a_probe_tells_a_refusal_and_a_stranger_as_a_write_does(proxy: Elasticse
         sink_at(proxy).probe()
 
 
-def test_one_batch_is_one_request_and_nothing_else_is_asked(proxy: ElasticsearchProxy) -> None:
+def test_one_batch_is_one_request(proxy: ElasticsearchProxy) -> None:
     proxy.answer(200, b'{"errors":false,"items":[%b]}' % CREATED)
     sink = sink_at(proxy, pipeline="geo")
     sink.open()
@@ -217,7 +215,7 @@ def test_a_refused_connection_names_the_host_and_says_what_to_do() -> None:
         sink.write(batch_of("{}"))
 
 
-def test_a_name_that_does_not_resolve_is_said_to_be_that() -> None:
+def test_a_name_that_does_not_resolve_is_reported_as_such() -> None:
     sink = ElasticsearchSink(ElasticsearchSettings.from_url("elasticsearch://u:s3cret@nowhere.invalid/app"))
     with pytest.raises(Retryable, match=r"nowhere.invalid:9200/app: the host name cannot be resolved") as fault:
         sink.write(batch_of("{}"))
@@ -283,7 +281,7 @@ def test_a_connection_beyond_those_that_are_kept_is_closed() -> None:
     assert dropped == []
 
 
-def test_a_server_without_tls_is_said_to_have_none(proxy: ElasticsearchProxy) -> None:
+def test_a_server_without_tls_is_reported_as_such(proxy: ElasticsearchProxy) -> None:
     with pytest.raises(Retryable, match="no TLS connection"):
         sink_at(proxy, "https").write(batch_of("{}"))
 
@@ -304,7 +302,7 @@ def secure_proxy(authority: trustme.CA) -> Iterator[ElasticsearchProxy]:
         yield proxy
 
 
-def test_a_certificate_that_is_not_trusted_is_said_to_be_that(secure_proxy: ElasticsearchProxy) -> None:
+def test_a_certificate_that_is_not_trusted_is_reported_as_such(secure_proxy: ElasticsearchProxy) -> None:
     with pytest.raises(
         Retryable, match=rf"127.0.0.1:{secure_proxy.port}/app: the TLS certificate is not trusted.*ca_file"
     ):
@@ -345,7 +343,7 @@ def test_a_client_certificate_is_shown(authority: trustme.CA, tmp_path: Path) ->
         assert sink_at(proxy, "https", ca_file=tmp_path / "ca.pem", **shown).write(batch_of("{}")).stored == range(1)
 
 
-def test_a_file_that_is_no_certificate_is_a_matter_of_the_set_up(proxy: ElasticsearchProxy, tmp_path: Path) -> None:
+def test_a_file_without_a_certificate_is_misconfigured(proxy: ElasticsearchProxy, tmp_path: Path) -> None:
     (tmp_path / "ca.pem").write_text("nothing of the kind")
     with pytest.raises(Misconfigured, match="certificate files"):
         sink_at(proxy, "https", ca_file=tmp_path / "ca.pem").open()

@@ -96,7 +96,7 @@ def test_a_document_that_fails_validation_is_rejected_and_its_neighbours_are_sto
     assert (rejection.reason, rejection.target) == ("Document failed validation", "logs")
 
 
-def test_a_double_in_another_unique_index_is_rejected_unless_the_document_itself_is_there(
+def test_a_duplicate_in_another_unique_index_is_rejected(
     database: Database[dict[str, Any]],
 ) -> None:
     database.logs.create_index("user", unique=True)
@@ -121,7 +121,7 @@ def test_a_server_that_cannot_take_it_now_is_tried_again(
 
 
 @pytest.mark.parametrize("code", [13, 18, 73, 166, 4711])
-def test_what_is_not_known_to_pass_or_to_be_about_the_document_is_a_matter_of_the_set_up(
+def test_an_error_that_is_neither_temporary_nor_about_a_document_is_misconfigured(
     database: Database[dict[str, Any]], failing: Any, code: int
 ) -> None:
     sink = sink_into(database)
@@ -171,9 +171,7 @@ def test_collections_with_a_date_get_the_index_when_they_are_first_written(
     assert "@timestamp_1" in database["app-2026"].index_information()
 
 
-def test_an_index_that_cannot_be_changed_is_a_matter_of_the_set_up(
-    database: Database[dict[str, Any]], failing: Any
-) -> None:
+def test_an_index_that_cannot_be_changed_is_misconfigured(database: Database[dict[str, Any]], failing: Any) -> None:
     sink_into(database, expire_after="1h")
     failing("collMod", errorCode=13)
     with pytest.raises(Misconfigured, match="readWrite"):
@@ -192,7 +190,7 @@ def test_a_probe_finds_that_writing_is_forbidden(database: Database[dict[str, An
         sink.probe()
 
 
-def test_nobody_at_the_address_is_said_to_be_that() -> None:
+def test_an_address_without_a_server_is_reported_as_such() -> None:
     sink = MongoDBSink(MongoDBSettings(url="mongodb://u:s3cret@127.0.0.1:1/?serverSelectionTimeoutMS=200"))
     with pytest.raises(Retryable, match=r"127.0.0.1:1/logs.logs: cannot be reached \(.*refused.*\); check") as fault:
         sink.open()
@@ -200,7 +198,7 @@ def test_nobody_at_the_address_is_said_to_be_that() -> None:
     sink.close()
 
 
-def test_a_name_that_does_not_resolve_is_said_to_be_that() -> None:
+def test_a_name_that_does_not_resolve_is_reported_as_such() -> None:
     sink = MongoDBSink(MongoDBSettings(url="mongodb://nowhere.invalid/?serverSelectionTimeoutMS=200"))
     with pytest.raises(Retryable, match=r"nowhere\.invalid:27017/logs.logs: the host name cannot be resolved"):
         sink.write(batch_of("{}"))
@@ -212,7 +210,7 @@ def test_an_srv_name_that_does_not_resolve_is_tried_again() -> None:
         MongoDBSink(MongoDBSettings(url="mongodb+srv://nowhere.example.invalid")).open()
 
 
-def test_an_option_that_the_driver_does_not_take_is_a_matter_of_the_set_up() -> None:
+def test_an_option_that_the_driver_refuses_is_misconfigured() -> None:
     sink = MongoDBSink(MongoDBSettings(url="mongodb://u:s3cret@a,b/?directConnection=true"))
     with pytest.raises(Misconfigured, match=r"does not take the settings \(.*; check the URL") as fault:
         sink.open()
@@ -254,7 +252,7 @@ def test_a_password_that_changed_in_its_file_is_used_at_once(secure: tuple[str, 
     sink.close()
 
 
-def test_a_user_who_may_not_write_is_told_so(secure: tuple[str, Path]) -> None:
+def test_a_user_without_write_access_is_reported_as_such(secure: tuple[str, Path]) -> None:
     address, authority = secure
     given = {"url": f"mongodb://app:s3cret@{address}", "database": "other", "ca_file": authority}
     sink = MongoDBSink(MongoDBSettings.model_validate(given))
@@ -265,14 +263,14 @@ def test_a_user_who_may_not_write_is_told_so(secure: tuple[str, Path]) -> None:
     sink.close()
 
 
-def test_a_certificate_that_is_not_trusted_is_said_to_be_that(secure: tuple[str, Path]) -> None:
+def test_a_certificate_that_is_not_trusted_is_reported_as_such(secure: tuple[str, Path]) -> None:
     sink = MongoDBSink(MongoDBSettings(url=f"mongodb://{secure[0]}/?tls=true&serverSelectionTimeoutMS=500"))
     with pytest.raises(Retryable, match=r"the TLS certificate is not trusted \(.*\); set ca_file"):
         sink.open()
     sink.close()
 
 
-def test_a_file_that_is_no_certificate_is_a_matter_of_the_set_up(tmp_path: Path) -> None:
+def test_a_file_without_a_certificate_is_misconfigured(tmp_path: Path) -> None:
     (tmp_path / "ca.pem").write_text("nothing of the kind")
     with pytest.raises(Misconfigured):
         MongoDBSink(MongoDBSettings(url="mongodb://m", ca_file=tmp_path / "ca.pem")).open()

@@ -130,7 +130,7 @@ def wrapped(restart: str, **app: int) -> Object:
     return told({**inside, "initContainers": [install]}, exit_when="file=/var/log/app/.ended")
 
 
-def test_row_13_a_wrapped_application_leaves_its_end_behind(pods: PodFixture) -> None:
+def test_row_13_a_wrapped_application_writes_its_exit_code(pods: PodFixture) -> None:
     pods.set(job("shop", wrapped("Never", lines=2000, exit=3)))
     last = pods.until_over(pods.pod_of(job_name="shop").name)
     assert pods.stored() == list(range(2000))

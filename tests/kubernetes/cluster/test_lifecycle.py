@@ -50,7 +50,7 @@ def test_row_1_every_line_arrives_in_mongodb(mongodb_pods: PodFixture) -> None:
 
 
 @pytest.mark.parametrize("mode", MODES)
-def test_row_2_a_backend_that_is_down_holds_up_nobody_and_loses_nothing(pods: PodFixture, mode: Mode) -> None:
+def test_row_2_a_backend_that_is_down_blocks_nothing_and_loses_nothing(pods: PodFixture, mode: Mode) -> None:
     pods.set(kept(pod("shop", spec(mode, writing(rate=200)))), reachable=False)
     ready = pods.namespace.wait_for_pod("shop", "is Ready", lambda it: it.phase == "Running" and it.is_true("Ready"))
     wait("the sidecar says so", lambda: '"sink_down"' in pods.namespace.logs("shop", SIDECAR))

@@ -154,7 +154,7 @@ def test_values_arrive(helm: Helm, tmp_path: Path) -> None:
         ({"config": {"sinks": None}}, "log-sidecar.config.sinks is empty"),
     ],
 )
-def test_a_wrong_value_is_told(helm: Helm, values: dict[str, Any], told: str) -> None:
+def test_a_wrong_value_is_refused_with_the_reason(helm: Helm, values: dict[str, Any], told: str) -> None:
     with pytest.raises(subprocess.CalledProcessError) as failed:
         helm.rendered(**values)
     assert told in failed.value.stderr

@@ -57,7 +57,7 @@ def test_it_ships_a_mounted_log_with_a_read_only_root(podman_environ: dict[str, 
     assert [json.loads(line)["number"] for line in lines] == list(range(100))
 
 
-def test_it_runs_as_nobody_special_and_holds_no_build_tools(podman_environ: dict[str, str]) -> None:
+def test_it_runs_without_root_and_holds_no_build_tools(podman_environ: dict[str, str]) -> None:
     command = "id -u; ls /opt/sidecar/bin; command -v gcc make || true"
     done = podman(podman_environ, "-c", command, options=("--entrypoint=sh",))
     uid, *programs = done.stdout.split()
@@ -107,7 +107,7 @@ def test_every_module_can_be_imported_with_what_is_there(podman_environ: dict[st
 
 
 @pytest.mark.parametrize("command", [["plugins"], ["explain", "/proc/version", "--parser", "plain"]])
-def test_commands_that_draw_tables_do_without_what_is_not_shipped(
+def test_commands_that_print_tables_need_no_unshipped_package(
     podman_environ: dict[str, str], command: list[str]
 ) -> None:
     done = podman(podman_environ, *command, options=("--tty",))

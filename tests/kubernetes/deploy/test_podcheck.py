@@ -33,7 +33,7 @@ def changed(change: Callable[[Object, Object], object]) -> Object:
         (lambda _, it: it["env"].append({"name": "SIDECAR_MODE", "value": "native"}), "SIDECAR_MODE is set twice"),
     ],
 )
-def test_a_broken_rule_is_told(change: Callable[[Object, Object], object], problem: str) -> None:
+def test_a_broken_rule_is_reported(change: Callable[[Object, Object], object], problem: str) -> None:
     assert podcheck.problems(GOOD) == []
     assert any(found.endswith(problem) for found in podcheck.problems(changed(change)))
 

@@ -45,7 +45,7 @@ def shown(files: int = 1, letters: list[tuple[int, DeadLetter]] | None = None) -
     return found
 
 
-def test_the_policy_allows_what_is_in_the_document_and_nothing_else() -> None:
+def test_the_content_security_policy_allows_only_what_is_in_the_page() -> None:
     policy = render_page().headers["Content-Security-Policy"]
     for name in ("style", "script"):
         parts = re.findall(f"<{name}>(.*?)</{name}>", text(), re.DOTALL)
@@ -58,7 +58,7 @@ def test_the_policy_allows_what_is_in_the_document_and_nothing_else() -> None:
     assert render_page().headers["Referrer-Policy"] == "no-referrer"
 
 
-def test_the_document_names_no_other_place_and_makes_no_markup_of_facts() -> None:
+def test_the_page_loads_nothing_from_elsewhere_and_builds_no_markup_from_data() -> None:
     ours = re.sub(r"<(script|style)>[^<]*uPlot \(v.*?</\1>", "", text(), flags=re.DOTALL)
     attributes = re.findall(r"(?:src|href|action)\s*=\s*[\"']([^\"']*)", ours)
     assert [value for value in attributes if not value.startswith(("#", "data:"))] == []
@@ -71,14 +71,14 @@ def test_the_files_that_are_furthest_behind_are_shown_and_the_others_counted() -
     assert all(file["size"] - min(file["settled"].values()) == 1000 for file in found["files"])
 
 
-def test_documents_are_there_only_if_they_may_be_seen_and_not_without_end() -> None:
+def test_dead_letters_are_shown_only_if_allowed_and_their_documents_are_cut() -> None:
     letter = DeadLetter("app", "db", 1, "/log/a", 0, 9, "1-0", "logs", "x" * 10_000, "", 400, "strict", "why", 5.0)
     assert shown()["letters"] is None
     (found,) = shown(letters=[(7, letter)])["letters"]
     assert (found["number"], len(found["document"]), found["is_cut"]) == (7, 4096, True)
 
 
-def test_marks_that_turn_the_direction_of_writing_do_not_reach_the_page() -> None:
+def test_bidirectional_marks_are_escaped_on_the_page() -> None:
     letter = DeadLetter("app", "db", 1, "/log/\u202egnp", 0, 9, "1-0", "logs", "{}", "", 400, "strict", "\x9b", 5.0)
     (found,) = shown(letters=[(7, letter)])["letters"]
     assert (found["path"], found["reason"]) == ("/log/\\u202egnp", "\\x9b")

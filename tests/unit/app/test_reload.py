@@ -47,13 +47,13 @@ def refuse() -> Settings:
     raise ConfigurationError("bad", problems=("sinks: one", "pipelines: two"))
 
 
-def test_nothing_is_read_while_nothing_asks_for_it(here: Reloading) -> None:
+def test_nothing_is_read_without_a_request_or_a_change(here: Reloading) -> None:
     here.answer = refuse
     assert [here.poll() for _ in range(3)] == [None] * 3
     assert not here.emitted
 
 
-def test_a_file_that_changed_is_read_once_it_rests(here: Reloading) -> None:
+def test_a_changed_file_is_read_when_it_no_longer_changes(here: Reloading) -> None:
     here.answer = here.changed
     here.file.write_text("two two")
     assert here.poll() is None, "it may be half written"

@@ -118,7 +118,7 @@ def test_the_deadline_is_that_of_the_settings_or_of_the_pod(
     assert here.pipelines.steps[-1] == "stop"
 
 
-def test_a_classic_sidecar_waits_until_the_application_is_quiet() -> None:
+def test_a_classic_sidecar_waits_until_the_application_is_idle() -> None:
     here = Setting(CLASSIC)
     here.requests.request_shutdown("SIGTERM")
     here.pipelines.writes_until = 6.0
@@ -126,7 +126,7 @@ def test_a_classic_sidecar_waits_until_the_application_is_quiet() -> None:
     assert isinstance(here.emitted[0], Waiting)
 
 
-def test_an_application_that_never_falls_quiet_leaves_time_to_deliver() -> None:
+def test_an_application_that_never_becomes_idle_leaves_time_to_deliver() -> None:
     here = Setting(CLASSIC)
     here.requests.request_shutdown("SIGTERM")
     here.pipelines.writes_until = FOR_EVER

@@ -80,7 +80,7 @@ def test_space_is_that_of_the_file_system_or_of_the_size_limit(tmp_path: Path, l
         assert state_volume.pipeline == ""
 
 
-def test_volumes_are_read_by_the_scan_and_not_by_who_asks(tmp_path: Path, logs: Path) -> None:
+def test_volumes_are_measured_by_the_scan_and_not_by_a_request(tmp_path: Path, logs: Path) -> None:
     clock = ManualClock()
     with built_supervisor(build_settings(tmp_path), clock) as supervisor:
         assert snapshot(supervisor).volumes == []

@@ -36,7 +36,7 @@ def figures(capsys: pytest.CaptureFixture[str], *arguments: str) -> dict[str, An
     return found
 
 
-def test_every_line_and_byte_is_counted_in_every_room(log: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_every_line_and_byte_is_counted_in_every_stage(log: Path, capsys: pytest.CaptureFixture[str]) -> None:
     found = figures(capsys, "--file", str(log), "--parser", "json")
     assert (found["lines"], found["bytes"], found["unparsed"]) == (LINES, log.stat().st_size, 0)
     assert list(found["microseconds_of_cpu_per_line"]) == [
@@ -76,7 +76,7 @@ def test_into_a_sink_every_document_is_there(log: Path, tmp_path: Path, capsys: 
     assert count == LINES
 
 
-def test_people_see_what_does_not_parse(log: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_text_output_names_lines_that_do_not_parse(log: Path, capsys: pytest.CaptureFixture[str]) -> None:
     with log.open("a") as file:
         file.write("no json at all\n" * LINES)
     code, out, _ = told(capsys, "--file", str(log), "--parser", "json")
@@ -119,6 +119,8 @@ def test_a_file_that_has_no_lines(name: str, said: str, tmp_path: Path, capsys: 
 @pytest.mark.parametrize(
     "target", ["elasticsearch://127.0.0.1:1/logs", "mongodb://127.0.0.1:1/logs", "sqlite:////proc/none/logs.db"]
 )
-def test_no_speed_is_told_of_a_sink_out_of_reach(target: str, log: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_no_speed_is_shown_for_an_unreachable_sink(
+    target: str, log: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     code, out, err = told(capsys, "--file", str(log), "--to", target)
     assert (code, out, err.count("\n")) == (2, "", 1)

@@ -42,7 +42,7 @@ def configuration(
     return Configuration(tmp_path, capsys, monkeypatch)
 
 
-def test_a_good_one_is_good(configuration: Configuration) -> None:
+def test_a_valid_configuration_has_no_problems(configuration: Configuration) -> None:
     assert configuration.problems(GOOD) == []
 
 
@@ -97,12 +97,12 @@ def test_each_mistake_is_one_sentence_that_says_where_and_what(
     assert "pydantic" not in str(problems)
 
 
-def test_all_mistakes_are_said_at_once(configuration: Configuration) -> None:
+def test_all_mistakes_are_reported_together(configuration: Configuration) -> None:
     text = GOOD.replace("paths:", "pahts:").replace("state_dir:", "state_dri:")
     assert len(configuration.problems(text, SIDECAR_LIMTS__MEMORY="1MiB")) == 4
 
 
-def test_a_stray_variable_is_a_mistake_and_what_kubernetes_sets_is_not(configuration: Configuration) -> None:
+def test_a_stray_variable_is_an_error_unless_kubernetes_sets_it(configuration: Configuration) -> None:
     kubernetes = {"SIDECAR_SERVICE_HOST": "10.0.0.1", "SIDECAR_PORT_80_TCP": "x", "SIDECAR_GRACE": "30"}
     assert configuration.problems(GOOD, **kubernetes) == []
     (problem,) = configuration.problems(GOOD, SIDECAR_STATE_DRI="/x")
@@ -153,14 +153,14 @@ def test_wrong_usage_ends_with_2_and_a_sentence(
     assert said in capsys.readouterr().err
 
 
-def test_an_unknown_command_names_those_that_there_are(capsys: pytest.CaptureFixture[str]) -> None:
+def test_an_unknown_command_lists_the_known_ones(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as ended:
         main(["rum"])
     assert ended.value.code == 2
     assert "run" in capsys.readouterr().err
 
 
-def test_check_connect_tells_why_a_sink_takes_nothing(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_check_connect_reports_why_a_sink_is_unavailable(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     options = ["--to", "elasticsearch://127.0.0.1:1/logs", "--to", f"sqlite:///{tmp_path}/x.db"]
     assert main(["check", "/a.log", *options, "--connect", "--state-dir", str(tmp_path)]) == 2
     said = capsys.readouterr()

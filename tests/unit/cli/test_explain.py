@@ -33,7 +33,7 @@ def test_a_sample_in_utf_16_is_cut_and_joined_as_the_reader_does_it(
     assert [json.loads(item["document"])["log"]["offset"] for item in found] == [0, 38]
 
 
-def test_it_says_which_parser_took_an_event_of_how_many_lines_its_fields_and_what_was_redacted(
+def test_it_shows_parser_lines_fields_and_redactions_of_each_event(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     sample, configuration = tmp_path / "app.log", tmp_path / "sidecar.yaml"
@@ -82,7 +82,7 @@ def test_figures_of_standard_input_are_those_of_a_file_with_the_same_lines(
     assert list(kept.iterdir()) == []
 
 
-def test_standard_input_that_cannot_be_kept_is_told_in_one_sentence(
+def test_standard_input_that_cannot_be_stored_is_reported_in_one_sentence(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(tempfile, "tempdir", "/nowhere/at/all")
@@ -90,7 +90,7 @@ def test_standard_input_that_cannot_be_kept_is_told_in_one_sentence(
     assert "set TMPDIR" in capsys.readouterr().err
 
 
-def test_a_file_that_is_too_long_to_be_shown_ends_with_a_whole_line_and_a_word_about_it(
+def test_a_file_that_is_too_long_is_cut_after_a_whole_line_with_a_note(
     tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
     file = tmp_path / "app.log"

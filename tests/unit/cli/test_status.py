@@ -32,7 +32,7 @@ def shown(tally: Counters, balance: dict[str, int], refused: Sequence[RefusedPat
     return stream.getvalue()
 
 
-def test_dead_letters_and_losses_are_told_with_their_reasons() -> None:
+def test_dead_letters_and_losses_are_shown_with_their_reasons() -> None:
     tally = Counters(refusals={"mapper_parsing_exception": 4312, "strict": 1})
     text = shown(tally, {"stored": 10, "lost:truncated": 2048, "lost:deleted": 0})
     assert "app to db: dead letters since the start: 4,312 mapper_parsing_exception, 1 strict;" in text
@@ -40,13 +40,13 @@ def test_dead_letters_and_losses_are_told_with_their_reasons() -> None:
     assert "deleted" not in text
 
 
-def test_where_nothing_was_refused_or_lost_nothing_is_said_of_it() -> None:
+def test_without_refusals_and_losses_neither_is_mentioned() -> None:
     text = shown(Counters(), {"stored": 10})
     assert "dead letters since" not in text
     assert "lost:" not in text
 
 
-def test_paths_that_are_not_read_are_named_with_the_reason_up_to_a_bound() -> None:
+def test_unreadable_paths_are_listed_with_the_reason_up_to_a_limit() -> None:
     refused = [RefusedPath("app", f"/logs/{number:02}.log", "Input/output error") for number in range(100)]
     text = shown(Counters(), {"stored": 10}, refused)
     assert "not read: /logs/00.log: Input/output error" in text

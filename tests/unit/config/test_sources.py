@@ -194,7 +194,7 @@ def test_a_problem_inside_of_json_names_the_path_below_the_variable(sources: Sou
     assert problem == 'environment: SIDECAR_PIPELINES__APP__PARSER.0.targt is not a setting; did you mean "target"?'
 
 
-def test_strays_of_all_sources_are_named_at_once(sources: Sources) -> None:
+def test_stray_names_of_all_sources_are_reported_together(sources: Sources) -> None:
     sources.env_file.write_text("SIDECAR_LIMTS__MEMORY=1\n")
     sources.mount({"LIMTS__MEMORY": "1"})
     assert sources.problems("limts.memory=1", SIDECAR_LIMTS__MEMORY="1") == [
@@ -205,7 +205,7 @@ def test_strays_of_all_sources_are_named_at_once(sources: Sources) -> None:
     ]
 
 
-def test_a_sink_problem_names_the_sink_and_those_of_all_sinks_are_told(sources: Sources) -> None:
+def test_a_sink_problem_names_the_sink_and_all_sinks_are_checked(sources: Sources) -> None:
     sources.yaml.write_text(
         FILE.replace(
             "sqlite:////nowhere/logs.db",

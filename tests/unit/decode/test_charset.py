@@ -95,7 +95,7 @@ def test_the_byte_order_mark_is_no_part_of_an_event() -> None:
 
 @settings(max_examples=300, deadline=None)
 @given(lines=LINES, encoding=ENCODINGS)
-def test_a_broken_character_takes_no_line_end_with_it(lines: list[bytes], encoding: str) -> None:
+def test_a_broken_character_does_not_swallow_a_line_end(lines: list[bytes], encoding: str) -> None:
     charset = lookup(encoding)
     data = joined(lines, charset)
     for errors in ("replace", "backslashreplace"):

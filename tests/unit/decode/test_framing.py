@@ -44,7 +44,7 @@ def test_a_byte_order_mark_is_stripped_where_the_file_begins_and_nowhere_else() 
     assert framed(b"\xef\xbb\xbf\n").texts == []
 
 
-def test_one_invalid_byte_is_replaced_and_spoils_only_its_own_line() -> None:
+def test_one_invalid_byte_is_replaced_and_changes_only_its_line() -> None:
     lines = framed(b"a\nb\xffc\nd\n")
     assert lines.texts == ["a", "b�c", "d"]
     assert lines.starts == [0, 2, 6]

@@ -190,7 +190,7 @@ def test_no_event_has_the_first_lines_of_two_threads_however_these_write(name: s
 
 
 @pytest.mark.parametrize("name", PRESETS)
-def test_a_preset_parts_the_messages_of_its_language(name: str) -> None:
+def test_a_preset_separates_the_messages_of_its_language(name: str) -> None:
     grouping = MultilineSettings(preset=name).make_grouper(1 << 20)
     data = "".join(EVENTS[name]).encode()
     assert cut(grouping, data) == [each.encode() for each in EVENTS[name]]
@@ -233,12 +233,12 @@ def test_boundaries_do_not_depend_on_what_else_is_there(name: str, lines: list[s
         ({"end": "^$|b$"}, [b"x\n1\n  a\n\n", b"2\nb\n"]),
     ],
 )
-def test_patterns_of_the_users_own(rule: dict[str, str], expected: list[bytes]) -> None:
+def test_custom_patterns_group_lines(rule: dict[str, str], expected: list[bytes]) -> None:
     grouping = MultilineSettings.model_validate(rule).make_grouper(1 << 20)
     assert cut(grouping, b"x\n1\n  a\n\n2\nb\n") == expected
 
 
-def test_with_a_last_line_known_nothing_is_held_back() -> None:
+def test_a_rule_with_an_end_pattern_holds_nothing_back() -> None:
     grouping = MultilineSettings(end=r";$").make_grouper(1 << 20)
     assert grouping.split_events(b"select\n1;\n") == ([0], 10, frozenset())
     assert grouping.split_events(b"select\n1;\nselect\n").complete_bytes == 10
@@ -267,7 +267,7 @@ def test_a_pattern_that_could_take_for_ever_is_refused(pattern: str) -> None:
     "pattern",
     [r"^\d{4}-\d\d-\d\d", r"^\[", r"^(?:INFO|WARN)\b", r"\((x+)\)", r"[(a+)+]", r"^((\d+)-)?x", r"^\\1", "^年"],
 )
-def test_ordinary_patterns_are_taken(pattern: str) -> None:
+def test_ordinary_patterns_are_accepted(pattern: str) -> None:
     assert MultilineSettings(start=pattern).start == pattern
 
 
@@ -278,13 +278,13 @@ def test_ordinary_patterns_are_taken(pattern: str) -> None:
         {"start": "[ä]"},
     ],
 )  # fmt: skip
-def test_what_cannot_be_is_told(wrong: dict[str, str]) -> None:
+def test_contradictory_settings_are_refused_with_the_reason(wrong: dict[str, str]) -> None:
     with pytest.raises(ValidationError):
         MultilineSettings.model_validate(wrong)
 
 
 @pytest.mark.parametrize("name", PRESETS)
-def test_no_line_takes_a_preset_long(name: str) -> None:
+def test_no_line_makes_a_preset_slow(name: str) -> None:
     """Half a megabyte in one line, of everything that patterns repeat, takes no more than a moment."""
     grouping = MultilineSettings(preset=name).make_grouper(1 << 20)
     for unit in (b"a.", b"a", b" ", b"(", b"#1 ", b"x: ", b"thread 'x' ", b"com.a$.", b"[1] PHP ", b"\t"):
@@ -337,5 +337,5 @@ def test_a_pattern_that_may_try_too_many_ways_on_a_line_is_refused(pattern: str)
         r"^\s|^Caused by:|^\.\.\. \d+ more", r"(?i)^error", r"^\w+ +\d+ \d+:\d+:\d+ \S+ \S+: ", r"^.*+,",
     ],
 )  # fmt: skip
-def test_the_patterns_that_people_write_are_taken(pattern: str) -> None:
+def test_common_patterns_are_accepted(pattern: str) -> None:
     assert MultilineSettings(start=pattern).start == pattern

@@ -35,7 +35,7 @@ def only(documents: Documents) -> Any:
     return json.loads(documents.json_lines()[0])
 
 
-def test_the_document_has_the_fields_of_the_application_and_ours() -> None:
+def test_the_document_has_the_fields_of_the_application_and_the_sidecar() -> None:
     assert only(finished(records(['"a":1'], [TIME]))) == {
         "@timestamp": TIME,
         "a": 1,
@@ -68,12 +68,12 @@ def test_an_empty_object_is_a_document_too() -> None:
     assert "message" not in only(finished(records([""])))
 
 
-def test_what_could_not_be_parsed_says_why() -> None:
+def test_a_line_that_did_not_parse_has_the_reason() -> None:
     document = only(finished(replace(records(['"message":"x"']), errors={0: "not JSON"})))
     assert document["error"] == {"message": "not JSON"}
 
 
-def test_notes_of_a_line_are_fields_of_its_document() -> None:
+def test_annotations_of_a_line_are_fields_of_its_document() -> None:
     found = records(['"message":"x"'])
     noted = LineBatch(
         found.lines.chunk, 1, is_uniform=False, annotations={0: {"truncated": "true", "log.continuation": "true"}}
@@ -92,7 +92,7 @@ MEMBERS = st.dictionaries(
 
 
 @given(st.lists(st.tuples(MEMBERS, st.sampled_from(["", TIME])), min_size=1, max_size=5))
-def test_spliced_at_a_stroke_and_finished_one_by_one_are_the_same_to_the_byte(rows: list[tuple[str, str]]) -> None:
+def test_the_fast_and_the_general_path_build_the_same_bytes(rows: list[tuple[str, str]]) -> None:
     members, times = [row[0] for row in rows], [row[1] for row in rows]
     at_a_stroke = finished(records(members, times, frozenset({"a"})))
     one_by_one = finished(records(members, times, None))
@@ -148,7 +148,7 @@ COLLIDING = st.lists(
 
 @settings(max_examples=1000)
 @given(COLLIDING, st.booleans())
-def test_a_record_with_names_of_ours_is_finished_by_the_rule_for_them(body: str, has_failed: bool) -> None:
+def test_a_record_with_reserved_names_follows_the_conflict_rule(body: str, has_failed: bool) -> None:
     found = replace(records([body], [TIME]), errors={0: "not JSON"} if has_failed else {})
     leaves = {**LEAVES, "error.message": '"not JSON"'} if has_failed else LEAVES
     assert finished(found, {"env": "prod", "log.kind": 1}).json_lines()[0] == f"{{{resolve_conflicts(body, leaves)}}}"
@@ -182,11 +182,11 @@ def test_kubernetes_fields_come_from_the_environment_and_labels_are_read_again_w
     assert only(finisher.build(records(['"a":1'])))["kubernetes"]["labels"] == {"tier": "c"}
 
 
-def test_a_downward_api_file_with_a_broken_line_does_not_spoil_the_others() -> None:
+def test_a_broken_line_of_a_downward_api_file_is_skipped() -> None:
     assert parse_downward_api('a="1"\nbroken\nb="2"\n') == {"a": "1", "b": "2"}
 
 
-def test_a_dotted_name_below_a_label_or_an_added_field_moves_also_where_it_stands_alone() -> None:
+def test_a_dotted_name_below_a_label_or_an_added_field_moves_in_every_record() -> None:
     added = {"kubernetes": {str(number): number for number in range(5)}, "te/am": "payments"}
     line = '{"kubernetes.3.x":1,"te/am.x":2,"kubernetes.other":3}'
     (found,) = documents([line], {"add": added})

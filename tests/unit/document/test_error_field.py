@@ -23,13 +23,13 @@ from tests.support.builders.records import chunk, documents, stages
         ({"type": "cri", "content": "json"}, '2026-11-23T01:00:00Z stdout F {"n":"1","error":"boom"}'),
     ],
 )
-def test_a_text_under_error_moves_whichever_parser_found_it(parser: Any, line: str) -> None:
+def test_a_text_under_error_moves_with_every_parser(parser: Any, line: str) -> None:
     for document in documents([line, line], parser=parser):
         assert (document["n"], document["original"]) == ("1", {"error": "boom"})
         assert "error" not in document
 
 
-def test_objects_and_null_stay_and_all_else_moves_with_the_text_that_it_has() -> None:
+def test_objects_and_null_stay_and_other_values_move_unchanged() -> None:
     for value in ('{"message":"mine"}', "{}", "null"):
         assert f'"error" : {value}' in stages().documents(chunk([f'{{"error" : {value},"n":1}}']))[2].json_lines()[0]
     for value in ('"b\\no\\"m"', "64.40", "false", "[]", '[{"error":1}]'):
@@ -41,7 +41,7 @@ def test_objects_and_null_stay_and_all_else_moves_with_the_text_that_it_has() ->
     assert documents(['{"err\\u006fr":"boom"}'])[0]["original"] == {"error": "boom"}
 
 
-def test_it_can_be_given_another_name_before_it_moves() -> None:
+def test_a_transform_can_rename_it_before_it_moves() -> None:
     found = documents(['{"n":1}', '{"error":"boom"}', "no JSON"], {"rename": {"error": "error.message"}})
     told = {"message": "the line is not one JSON object"}
     assert [document.get("error") for document in found] == [None, {"message": "boom"}, told]
@@ -57,7 +57,7 @@ def test_it_can_be_given_another_name_before_it_moves() -> None:
         ({"host": "web-1", "log": {"offset": 2}}, {"error": "boom", "host": "web-1", "log": {"offset": 2}}),
     ],
 )
-def test_what_else_is_or_comes_under_original_stays_beside_it(fields: Any, original: Any) -> None:
+def test_other_fields_under_original_are_kept(fields: Any, original: Any) -> None:
     assert documents([json.dumps({"error": "boom", **fields})])[0]["original"] == original
 
 

@@ -24,30 +24,30 @@ def after(body: str) -> Any:
     return json.loads("{" + resolve_conflicts(body, OURS) + "}")
 
 
-def test_an_object_of_the_application_merges_with_ours_so_that_an_ecs_logger_keeps_its_level() -> None:
+def test_objects_are_merged_so_that_an_ecs_logger_keeps_its_level() -> None:
     document = after('"log":{"level":"info"},"a":64.40')
     assert document["log"] == {"level": "info", "file": {"path": "/var/log/app/a.log"}, "offset": 7}
     assert '"a":64.40' in resolve_conflicts('"log":{"level":"info"},"a":64.40', OURS)
 
 
-def test_a_leaf_of_ours_is_ours_and_the_applications_value_moves_to_original() -> None:
+def test_a_field_of_the_sidecar_wins_and_the_applications_value_moves_to_original() -> None:
     document = after('"log":{"offset":3,"level":"info"}')
     assert document["log"]["offset"] == 7
     assert document["log"]["level"] == "info"
     assert document["original"] == {"log": {"offset": 3}}
 
 
-def test_a_dotted_name_is_judged_as_the_nested_one() -> None:
+def test_a_dotted_name_is_treated_like_the_nested_one() -> None:
     document = after('"log.offset":3,"log.level":"info"')
     assert document["log.level"] == "info"
     assert document["original"] == {"log": {"offset": 3}}
 
 
-def test_an_escaped_spelling_of_our_name_is_found() -> None:
+def test_an_escaped_spelling_of_a_reserved_name_is_found() -> None:
     assert after(r'"l\u006fg":"text"')["original"] == {"log": "text"}
 
 
-def test_a_scalar_where_we_have_an_object_moves() -> None:
+def test_a_scalar_in_place_of_an_object_of_the_sidecar_moves() -> None:
     document = after('"log":"text","event":[1]')
     assert document["original"] == {"log": "text", "event": [1]}
     assert document["log"]["offset"] == 7
@@ -57,14 +57,14 @@ def test_metadata_names_of_the_databases_always_move() -> None:
     assert after('"_id":"x","_source":{"a":1}')["original"] == {"_id": "x", "_source": {"a": 1}}
 
 
-def test_an_application_that_uses_original_itself_keeps_its_own_value() -> None:
+def test_an_application_that_uses_original_keeps_its_value() -> None:
     document = after('"log":{"offset":3},"original":{"log":{"offset":"mine"},"other":1}')
     assert document["original"]["other"] == 1
     assert document["original"]["log"] == {"offset": 3}
     assert document["original"]["original"] == {"log": {"offset": "mine"}}
 
 
-def test_a_member_that_says_the_same_as_ours_stays_where_it_is() -> None:
+def test_a_member_with_the_sidecars_value_stays_in_place() -> None:
     text = resolve_conflicts('"a":1,"@timestamp":"2026-11-23T01:00:00Z","b":2', OURS)
     assert text.startswith('"a":1,"@timestamp":"2026-11-23T01:00:00Z","b":2')
     assert "original" not in text
@@ -79,7 +79,7 @@ def test_a_member_that_says_the_same_as_ours_stays_where_it_is() -> None:
     ],
     ids=["many dots", "many dots below a leaf of ours", "many times the same name"],
 )
-def test_names_as_nobody_writes_them_cost_no_more_than_others(body: str) -> None:
+def test_unusual_spellings_of_names_are_not_slower(body: str) -> None:
     began = time.process_time()
     document = after(body)
     assert time.process_time() - began < 5
@@ -109,7 +109,7 @@ def flat(value: Any, path: str = "") -> list[tuple[str, str]]:
 
 
 @given(st.dictionaries(NAMES, VALUES, max_size=6), st.booleans())
-def test_whatever_the_application_writes_ours_is_right_and_each_of_its_values_is_still_there(
+def test_for_any_record_the_sidecars_fields_are_right_and_no_value_is_lost(
     fields: dict[str, Any], ascii_only: bool
 ) -> None:
     body = json.dumps(fields, ensure_ascii=ascii_only)[1:-1]

@@ -26,7 +26,7 @@ def namespace(tmp_path: Path) -> ProcNamespace:
     return ProcNamespace(tmp_path)
 
 
-def test_a_directory_that_becomes_a_link_holds_no_word_of_the_application(tmp_path: Path) -> None:
+def test_a_directory_that_becomes_a_link_is_not_followed(tmp_path: Path) -> None:
     (tmp_path / "secrets").mkdir()
     (tmp_path / "secrets" / "ended").write_text("0")
     (tmp_path / "volume").mkdir()
@@ -46,7 +46,7 @@ def test_an_application_that_has_not_started_is_waited_for(namespace: ProcNamesp
     assert not rule.has_application_ended()
 
 
-def test_an_application_that_nobody_saw_is_known_by_its_log(namespace: ProcNamespace) -> None:
+def test_an_application_that_was_never_seen_is_known_by_its_log(namespace: ProcNamespace) -> None:
     rule = ApplicationExits(namespace.containers, SETTLE_S, 5)
     assert not rule.reason(6, None)
     assert not rule.reason(10, 9)
@@ -83,7 +83,7 @@ def test_app_exits_is_refused_where_the_application_cannot_be_seen(namespace: Pr
         ("0\n", "Always", False),
     ],
 )  # fmt: skip
-def test_what_the_file_says_decides_with_the_restart_policy(
+def test_the_exit_code_in_the_file_and_the_restart_policy_decide(
     tmp_path: Path, content: str, policy: str, *, gone: bool
 ) -> None:
     rule = FileAppears(tmp_path / "ended", Pod(restart_policy=policy))
@@ -125,6 +125,6 @@ def test_a_native_sidecar_has_no_rule(text: str) -> None:
 
 
 @pytest.mark.parametrize("text", ["idle", "idle=", "idle=soon", "file=", "file", "app", "exit"])
-def test_a_rule_that_does_not_exist_is_told(text: str) -> None:
+def test_an_unknown_rule_is_refused(text: str) -> None:
     with pytest.raises(ConfigurationError, match="exit-when"):
         parse_exit_rule(text, Pod())

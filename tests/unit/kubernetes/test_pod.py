@@ -8,7 +8,7 @@ from sidecar.errors import ConfigurationError
 from sidecar.kubernetes.pod import Pod
 
 
-def test_the_pod_is_known_from_the_environment() -> None:
+def test_the_pod_is_read_from_the_environment() -> None:
     environ = {"SIDECAR_MODE": "native", "SIDECAR_GRACE": "30", "SIDECAR_POD_RESTART_POLICY": "Never"}
     pod = Pod.from_environ(environ)
     assert pod == Pod("native", 30.0, "Never")

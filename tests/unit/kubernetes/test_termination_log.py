@@ -8,7 +8,7 @@ from pathlib import Path
 from sidecar.kubernetes import termination_log as termination
 
 
-def test_the_last_word_is_one_line_that_the_kubelet_takes(tmp_path: Path) -> None:
+def test_the_termination_message_is_one_line_within_the_limit_of_the_kubelet(tmp_path: Path) -> None:
     file = tmp_path / "termination-log"
     termination.write_termination_message({"exit": 0}, file)
     assert not file.exists(), "outside of a Pod nobody makes the file"

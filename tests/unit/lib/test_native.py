@@ -85,7 +85,7 @@ def test_numbers_are_joined_in_full(number: int) -> None:
     "columns",
     [([-1],), ([1, 2],), ([2**63],), (7,), (["a", 1],), ([1, "a"],), ([None],), ("a",) * 17, (["\ud800"],)],
 )
-def test_columns_that_are_none_are_refused_and_nothing_is_written(columns: tuple[Any, ...]) -> None:
+def test_invalid_columns_are_refused_and_nothing_is_written(columns: tuple[Any, ...]) -> None:
     with pytest.raises((ValueError, TypeError, OverflowError)):
         _compiled.join_columns(1, columns)
 
@@ -133,12 +133,12 @@ def test_rows_that_no_memory_could_hold_are_refused(rows: int, columns: tuple[st
 
 
 @pytest.mark.parametrize("columns", [(), ("",), ("", "")])
-def test_any_number_of_rows_without_a_byte_is_no_work(columns: tuple[str, ...]) -> None:
+def test_many_empty_rows_take_no_time(columns: tuple[str, ...]) -> None:
     assert _compiled.join_columns(2**63 - 1, columns) == b""
 
 
 @pytest.mark.parametrize("item", [True, Level.HIGH])
-def test_what_python_would_write_otherwise_is_no_number(item: int) -> None:
+def test_a_number_that_python_writes_differently_is_refused(item: int) -> None:
     with pytest.raises(TypeError):
         _compiled.join_columns(2, ([7, item],))
 
@@ -183,7 +183,7 @@ ANYTHING = st.recursive(
 
 @pytest.mark.parametrize("name", NAMES)
 @given(given_=st.lists(ANYTHING, max_size=4))
-def test_whatever_it_is_called_with_it_answers_like_its_reference_or_refuses(name: str, given_: list[Any]) -> None:
+def test_for_any_arguments_it_returns_the_result_of_the_fallback_or_raises(name: str, given_: list[Any]) -> None:
     try:
         answer = getattr(_compiled, name)(*given_)
     except (TypeError, ValueError, OverflowError, MemoryError):

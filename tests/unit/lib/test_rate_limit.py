@@ -28,7 +28,7 @@ class Said:
         return [json.loads(line) for line in lines]
 
 
-def test_of_one_cause_a_few_are_said_and_then_how_many_more() -> None:
+def test_of_one_cause_a_few_events_are_logged_and_then_their_number() -> None:
     said = Said()
     for number in range(MAX_EVENTS_PER_BURST + 4313):
         said.log.emit(events.FileRefused("app", f"/var/log/{number}", "not a regular file"))
@@ -43,7 +43,7 @@ def test_of_one_cause_a_few_are_said_and_then_how_many_more() -> None:
     assert last["message"].endswith("(and 4,312 more)")
 
 
-def test_other_causes_are_said_meanwhile_and_the_first_again_later() -> None:
+def test_other_causes_are_logged_meanwhile_and_the_first_one_again_later() -> None:
     said = Said()
     for _ in range(2 * MAX_EVENTS_PER_BURST):
         said.log.emit(events.SinkDown("app", "a", "refused"))
@@ -57,7 +57,7 @@ def test_other_causes_are_said_meanwhile_and_the_first_again_later() -> None:
     ]
 
 
-def test_any_number_of_causes_is_told_and_few_are_remembered() -> None:
+def test_any_number_of_causes_is_logged_in_bounded_memory() -> None:
     said = Said()
     for number in range(1000):
         for _ in range(MAX_EVENTS_PER_BURST + 2):
@@ -67,7 +67,7 @@ def test_any_number_of_causes_is_told_and_few_are_remembered() -> None:
     assert sum(1 + event.get("more", 0) for event in found) == 1000 * (MAX_EVENTS_PER_BURST + 2)
 
 
-def test_the_last_words_are_the_last() -> None:
+def test_the_last_event_is_logged_last() -> None:
     said = Said()
     for _ in range(MAX_EVENTS_PER_BURST + 2):
         said.log.emit(events.StateUnwritable("full"))
@@ -80,7 +80,7 @@ def test_the_last_words_are_the_last() -> None:
     ]  # fmt: skip
 
 
-def test_who_asks_for_debug_gets_all_of_it_and_who_does_not_gets_none() -> None:
+def test_debug_events_are_logged_all_or_not_at_all() -> None:
     for level, expected in (("debug", 50), ("info", 0)):
         said = Said(level)
         for number in range(50):
@@ -88,7 +88,7 @@ def test_who_asks_for_debug_gets_all_of_it_and_who_does_not_gets_none() -> None:
         assert len(said.new()) == expected
 
 
-def test_an_unforeseen_fault_is_told_without_its_message() -> None:
+def test_an_unexpected_error_is_logged_without_its_message() -> None:
     try:
         json.loads("{secret of the application")
     except ValueError as error:

@@ -66,6 +66,6 @@ def test_a_transform_that_fails_is_reported_once_and_counted_always(tmp_path: Pa
     assert list(fixture.counters.transform_errors.values()) == [3]
 
 
-def test_documents_are_encoded_at_once_for_a_sink_that_wants_text_around_them(tmp_path: Path) -> None:
+def test_documents_are_encoded_together_for_a_bulk_encoding_sink(tmp_path: Path) -> None:
     part = ProcessorFixture(tmp_path, BulkFraming("<", ">\n")).process(b"one\n")
     assert isinstance(part.documents, EncodedDocuments)

@@ -18,9 +18,7 @@ def queue() -> ReadQueue:
     return ReadQueue()
 
 
-def test_files_are_read_in_the_order_of_their_news_and_each_is_queued_once(
-    files: FilesFixture, queue: ReadQueue
-) -> None:
+def test_files_are_read_in_the_order_of_their_growth_and_queued_once(files: FilesFixture, queue: ReadQueue) -> None:
     cursors = [files.write(name, name.encode() + b"\n") for name in ("a.log", "b.log")]
     for cursor in cursors:
         queue.add(cursor)
@@ -83,7 +81,7 @@ def test_growth_does_not_shorten_the_pause_after_a_failed_read(files: FilesFixtu
     assert queue.has_ready
 
 
-def test_the_end_of_a_file_does_shorten_it(files: FilesFixture, queue: ReadQueue) -> None:
+def test_the_end_of_a_file_shortens_the_pause_after_a_failed_read(files: FilesFixture, queue: ReadQueue) -> None:
     cursor = files.write("a.log", b"a line\n")
     queue.add(cursor)
     queue.retry(cursor, at=10.0)
@@ -156,7 +154,7 @@ def test_progress_is_what_is_settled_of_what_was_seen(files: FilesFixture, queue
     assert queue.progress() == (0, 12)
 
 
-def test_a_file_without_unsettled_bytes_is_behind_again_when_it_grows(files: FilesFixture, queue: ReadQueue) -> None:
+def test_a_settled_file_is_unsettled_again_when_it_grows(files: FilesFixture, queue: ReadQueue) -> None:
     cursor = files.write("a.log", b"a line\n")
     queue.add(cursor)
     cursor.passed([read(cursor, 7)])

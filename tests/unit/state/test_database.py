@@ -17,7 +17,7 @@ from sidecar.state.ledger import Ledger
 from tests.support.builders.state import GENERATION, dead_letter, new_ledger
 
 
-def test_a_second_sidecar_is_kept_out_and_told_what_to_do(tmp_path: Path) -> None:
+def test_a_second_sidecar_is_refused_with_a_hint(tmp_path: Path) -> None:
     first = open_database(tmp_path)
     with pytest.raises(StateError, match=r"another sidecar.*--state-dir"):
         open_database(tmp_path)
@@ -54,7 +54,7 @@ def test_a_torn_database_is_refused(tmp_path: Path) -> None:
         open_database(tmp_path)
 
 
-def test_half_of_a_state_is_refused(tmp_path: Path) -> None:
+def test_a_state_with_a_missing_file_is_refused(tmp_path: Path) -> None:
     store = open_database(tmp_path)
     Ledger(store).add_generations([(GENERATION, FileId(1, 2, 3), Fingerprint.from_head(b""))])
     (tmp_path / "kept").write_bytes((tmp_path / "state.db-wal").read_bytes())
@@ -116,7 +116,7 @@ def test_a_state_from_a_newer_version_is_refused(tmp_path: Path) -> None:
         open_database(tmp_path)
 
 
-def test_a_file_in_place_of_the_directory_is_said_in_one_sentence(tmp_path: Path) -> None:
+def test_a_file_in_place_of_the_directory_is_reported_in_one_sentence(tmp_path: Path) -> None:
     (tmp_path / "state").write_text("a file")
     with pytest.raises(StateError, match="cannot use the state directory"):
         open_database(tmp_path / "state")
@@ -150,7 +150,7 @@ def test_a_directory_of_another_user_is_refused(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_link_to_a_directory_of_ours_is_as_good_as_its_owner(tmp_path: Path) -> None:
+def test_a_link_to_the_state_directory_is_used_if_its_owner_is_trusted(tmp_path: Path) -> None:
     (tmp_path / "there").mkdir()
     (tmp_path / "state").symlink_to(tmp_path / "there")
     open_database(tmp_path / "state").close()
@@ -160,7 +160,7 @@ def test_a_link_to_a_directory_of_ours_is_as_good_as_its_owner(tmp_path: Path) -
             open_database(tmp_path / "state")
 
 
-def test_a_directory_of_root_is_used_whoever_may_write_there(tmp_path: Path) -> None:
+def test_a_directory_of_root_is_used_if_others_may_write_there(tmp_path: Path) -> None:
     tmp_path.chmod(0o777)
     open_database(tmp_path).close()
     assert {stat.S_IMODE(path.stat().st_mode) for path in tmp_path.iterdir()} == {0o600}
@@ -170,7 +170,7 @@ def test_a_directory_of_root_is_used_whoever_may_write_there(tmp_path: Path) -> 
     "name", ["lock", "state.db", "state.db-wal", "state.db-shm", "state.db-journal", "state.db.new"]
 )
 @pytest.mark.parametrize("planted", ["link", "dangling link", "directory", "foreign", "fifo"])
-def test_what_somebody_else_has_planted_is_refused_and_left_alone(tmp_path: Path, name: str, planted: str) -> None:
+def test_files_of_another_user_are_refused_and_left_alone(tmp_path: Path, name: str, planted: str) -> None:
     state, victim = tmp_path / "state", tmp_path / "victim"
     store = open_database(state)
     if name == "state.db":

@@ -54,7 +54,7 @@ def test_a_finished_generation_is_forgotten_after_a_week_and_its_balance_is_not(
     assert ledger.balance()["search"].bytes_ == {"stored": 100}
 
 
-def test_the_balance_is_that_of_the_database_whoever_changes_it(tmp_path: Path) -> None:
+def test_the_balance_includes_changes_by_other_processes(tmp_path: Path) -> None:
     """It is kept from one question to the next: after commits, also those that fail or make place for dead letters,
     and after what another process does to the dead letters."""
     ledger = Ledger(open_database(tmp_path), DeadLetterLimit(30, "drop_oldest"))

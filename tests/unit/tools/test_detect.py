@@ -103,7 +103,7 @@ def test_columns_of_csv_are_named_by_the_first_line_and_one_of_them_is_the_time(
     }
 
 
-def test_sentences_with_commas_are_no_columns(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_sentences_with_commas_are_not_csv(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert pipeline_of(tmp_path, capsys, "I came, saw, went\nthen, later, slept\n") == {"parser": "plain"}
 
 
@@ -124,9 +124,7 @@ def test_a_time_under_another_name_is_found_by_its_values(
     assert pipeline_of(tmp_path, capsys, text).get("timestamp") == timestamp
 
 
-def test_a_few_lines_of_json_in_much_text_are_worth_a_parser(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_a_few_json_lines_among_text_get_a_parser(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     text = "the disk is almost full\n" * 30 + '{"level":"info"}\n'
     assert pipeline_of(tmp_path, capsys, text) == {"parser": ["json", "plain"]}
 
@@ -140,7 +138,7 @@ def test_a_few_lines_of_json_in_much_text_are_worth_a_parser(
         b" at " + b":1" * 30_000,
     ],
 )
-def test_a_long_line_that_is_nearly_of_a_stack_trace_takes_no_long_time(line: bytes) -> None:
+def test_a_long_line_that_resembles_a_stack_trace_is_not_slow(line: bytes) -> None:
     began = time.process_time()
     propose(line + b"\n", FixedClock(1795395600.0))
     assert time.process_time() - began < 5
@@ -155,7 +153,7 @@ def test_for_standard_input_the_paths_are_to_be_filled_in(
 
 
 @pytest.mark.parametrize("option", [("--to", "stdout:"), ("--parser", "json")])
-def test_what_detection_would_not_heed_is_refused(
+def test_options_that_detection_ignores_are_refused(
     option: tuple[str, str], capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert main(["explain", "--detect", *option]) == 2
@@ -188,7 +186,7 @@ def test_every_parser_and_preset_is_tried_or_needs_options() -> None:
     assert frozenset(PRESETS) <= {*LANGUAGE_PATTERNS, *JOINING.values(), "indent"}
 
 
-def test_a_log_of_its_own_form_has_its_times_and_levels_and_loses_no_word(
+def test_an_unknown_format_gets_its_times_and_levels_and_loses_no_text(
     tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
     lines = ["23 Nov 2026 01:00:00.5 WARN  [main] slow", "\tat once", "23 Nov 2026 01:00:01 it is: ready"]
@@ -205,12 +203,12 @@ def test_a_log_of_its_own_form_has_its_times_and_levels_and_loses_no_word(
     ]
 
 
-def test_one_pair_a_line_is_no_logfmt(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_one_pair_per_line_is_not_logfmt(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     exported = "__REALTIME_TIMESTAMP=1795395600123456\nPRIORITY=6\nMESSAGE=ready\n\n"
     assert pipeline_of(tmp_path, capsys, exported * 3)["parser"] == "plain"
 
 
-def test_a_file_in_another_encoding_is_told(capfd: pytest.CaptureFixture[str]) -> None:
+def test_another_encoding_is_proposed(capfd: pytest.CaptureFixture[str]) -> None:
     for kind, is_told in (("encoding-latin-1", True), ("encoding-utf-16", False), ("python-logging", False)):
         assert main(["explain", "--detect", str(CORPUS / kind / "input.log")]) == 0
         assert ("set the encoding" in capfd.readouterr().out) is is_told

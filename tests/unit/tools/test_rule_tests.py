@@ -23,7 +23,7 @@ def rule(**given: Any) -> dict[str, Any]:
     return {"parser": ["json", "syslog"], "tests": [{"name": "of levels", **given}]}
 
 
-def test_tests_that_hold_are_counted(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_passed_tests_are_counted(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     line = '{"level":"info","n":64.40,"a":{"b":[1]}}'
     expected = {"level": "info", "n": 64.4, "a.b": [1], "log": {"offset": 0}, "error.message": None}
     assert check(tmp_path, rule(input=line, expect=[expected])) == 0
@@ -43,14 +43,14 @@ def test_tests_that_hold_are_counted(tmp_path: Path, capsys: pytest.CaptureFixtu
         ('{"n":1}\n{"n":2}', [{"n": 1}], "expected 1 document, got 2 documents"),
     ],
 )
-def test_a_difference_is_told_by_its_field(
+def test_a_difference_names_its_field(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], line: str, expect: list[Any], said: str
 ) -> None:
     assert check(tmp_path, rule(input=line, expect=expect)) == 2
     assert f'pipelines.app.tests: "of levels": {said}' in capsys.readouterr().err
 
 
-def test_a_time_without_its_year_is_read_as_of_the_time_that_is_told(tmp_path: Path) -> None:
+def test_a_time_without_a_year_is_completed_from_now(tmp_path: Path) -> None:
     line = ["Feb 29 01:00:00 node sshd[812]: Accepted"]
     given = {"input": line, "now": "2028-03-01T00:00:00Z"}
     assert check(tmp_path, rule(**given, expect=[{"@timestamp": "2028-02-29T01:00:00Z"}])) == 0
@@ -61,7 +61,7 @@ def test_the_text_of_a_test_is_utf_8_whatever_the_files_are_in(tmp_path: Path) -
     assert check(tmp_path, pipeline) == 0
 
 
-def test_times_out_of_quotes_are_refused_with_what_to_do(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_times_without_quotes_are_refused_with_a_hint(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     file = tmp_path / "sidecar.yaml"
     file.write_text(
         "sinks: {out: 'stdout:'}\npipelines: {app: {paths: [/a.log], tests: "

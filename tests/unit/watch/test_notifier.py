@@ -69,7 +69,7 @@ def test_a_tree_that_is_moved_about_does_not_end_the_notifications(
 
 
 @pytest.mark.parametrize("part", ["web", "web/v1", "web/v1/logs"])
-def test_a_directory_in_the_place_of_another_is_watched_after_the_next_scan(
+def test_a_replaced_directory_is_watched_after_the_next_scan(
     tmp_path: Path, hinted: tuple[Notifier, _Hints], part: str
 ) -> None:
     (notifier, hints), logs = hinted, tmp_path / "web" / "v1" / "logs"
@@ -88,7 +88,7 @@ def test_a_directory_in_the_place_of_another_is_watched_after_the_next_scan(
     assert _is_hinted(hints, (logs / "app.log").touch)
 
 
-def test_no_application_has_all_watches_and_memory(tmp_path: Path) -> None:
+def test_one_application_cannot_use_up_all_watches_or_memory(tmp_path: Path) -> None:
     for number in range(2_100):
         (tmp_path / str(number)).mkdir()
     (tmp_path / ("n" * 200) / ("n" * 200) / ("n" * 200)).mkdir(parents=True)

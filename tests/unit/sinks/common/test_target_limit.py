@@ -92,7 +92,7 @@ def test_two_pipelines_of_one_sink_share_the_limit(tmp_path: Path) -> None:
     assert list(other.route(of_services("b", "c", "d")).names) == ["logs-b", "logs-c", "logs-other"]
 
 
-def test_times_of_three_thousand_years_make_no_index_each(tmp_path: Path) -> None:
+def test_times_of_three_thousand_years_do_not_create_an_index_each(tmp_path: Path) -> None:
     process = Process(tmp_path, ManualClock(), "logs-%Y.%m.%d")
     times = [f"{year}-01-01T00:00:00Z" for year in range(1000, 4000)]
     file = generation()
@@ -116,7 +116,7 @@ def test_a_name_that_never_changes_is_neither_counted_nor_kept() -> None:
     assert limiter.route(of_services("a", "b")).names == "logs"
 
 
-def test_a_replay_goes_where_it_was_meant_to_go_whatever_the_limit_says() -> None:
+def test_a_replay_goes_to_its_target_in_spite_of_the_limit() -> None:
     limiter = TargetLimiter(TargetTemplate("logs-{s:other}"), 1, ManualClock())
     limiter.keep(unwritable)
     assert limiter.route(batch_of("{}", "{}", targets=["logs-x", "logs-y"])).names == ["logs-x", "logs-y"]
@@ -133,6 +133,6 @@ def test_a_name_that_cannot_be_kept_is_not_used() -> None:
         limiter.route(of_services("a"))
 
 
-def test_the_sinks_that_have_such_names_are_given_the_state() -> None:
+def test_sinks_with_field_targets_receive_the_state() -> None:
     assert issubclass(ElasticsearchSink, TargetLimitingSink)
     assert issubclass(MongoDBSink, TargetLimitingSink)

@@ -12,7 +12,7 @@ def names(pattern: str, *times: str) -> object:
     return TargetTemplate(pattern).for_batch(batch_of(*["{}"] * len(times), times=times))
 
 
-def test_a_name_without_a_date_is_itself() -> None:
+def test_a_name_without_a_date_is_used_as_it_is() -> None:
     assert names("logs", "2026-01-01T00:00:00Z") == "logs"
 
 
@@ -47,7 +47,7 @@ def test_a_replay_goes_where_it_was_meant_to_go() -> None:
 
 
 @pytest.mark.parametrize("pattern", ["%", "x-%B", "%%%", "%-d", "%S"])
-def test_what_is_not_a_date_is_refused(pattern: str) -> None:
+def test_an_invalid_date_pattern_is_refused(pattern: str) -> None:
     with pytest.raises(ValueError, match="not a part of a date"):
         TargetTemplate(pattern)
 
@@ -77,7 +77,7 @@ def by_field(pattern: str, *documents: str, lower: bool = True) -> object:
         ('{"service":{"name":"' + "x" * 500 + '"}}', "logs-" + "x" * 64),
     ],
 )
-def test_a_field_chooses_a_name_behind_the_prefix_and_never_another(document: str, name: str) -> None:
+def test_a_field_chooses_a_name_after_the_prefix_and_no_other(document: str, name: str) -> None:
     assert by_field("logs-{service.name:other}", document) == name
 
 

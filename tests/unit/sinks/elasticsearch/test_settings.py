@@ -130,7 +130,7 @@ def test_a_name_that_no_index_can_have_is_refused(index: str) -> None:
     assert refused.value.location == "index"
 
 
-def test_all_contradictions_are_told_at_once() -> None:
+def test_all_contradictions_are_reported_together() -> None:
     with pytest.raises(ConfigurationError) as refused:
         ElasticsearchSettings(url=HERE, username="u", index="Logs")
     assert len(refused.value.problems) == 2

@@ -83,7 +83,7 @@ def encoded(encoder: Encoder, batch: Batch) -> tuple[Rows, list[Rejection]]:
 
 
 @given(st.lists(DOCUMENTS, min_size=1, max_size=5))
-def test_every_way_leads_to_the_same_bytes(texts: list[str]) -> None:
+def test_every_encoder_writes_the_same_bytes(texts: list[str]) -> None:
     batch = batch_of(*texts)
     expected = encoded(ONE_BY_ONE, batch)
     assert encoded(COMPILED, batch) == expected
@@ -93,7 +93,7 @@ def test_every_way_leads_to_the_same_bytes(texts: list[str]) -> None:
 @given(
     DOCUMENTS, st.integers(0, 200), st.sampled_from(["", ",", "}", "]", '"', "\\", ":", "0", "x", " ", "{", "\x01"])
 )
-def test_text_that_is_no_json_is_left_to_the_careful_way(text: str, at: int, instead: str) -> None:
+def test_invalid_json_is_left_to_the_general_encoder(text: str, at: int, instead: str) -> None:
     """One character is another one: either it is JSON still, or nothing is made of it."""
     broken = text[:at] + instead + text[at + 1 :]
     [found] = documents(f"id\n{broken}\n".encode())
@@ -128,7 +128,7 @@ def test_whatever_the_bytes_are_each_second_line_is_a_document_or_left_to_python
 @pytest.mark.parametrize(
     "lines", [None, 7, "id\n{}\n", bytearray(b"id\n{}\n"), memoryview(b"id\n{}\n"), [b"id\n", b"{}\n"]]
 )
-def test_what_is_no_bytes_is_refused(lines: Any) -> None:
+def test_other_types_than_bytes_are_refused(lines: Any) -> None:
     with pytest.raises(TypeError):
         documents(lines)
 
@@ -144,7 +144,7 @@ LINE = (
 )
 
 
-def test_a_usual_document_needs_no_care() -> None:
+def test_an_ordinary_document_takes_the_fast_path() -> None:
     found = documents(as_lines(LINE, LINE))
     assert None not in found
     assert found == AS_AN_ARRAY.at_a_stroke(as_lines(LINE, LINE))
@@ -159,7 +159,7 @@ def test_a_usual_document_needs_no_care() -> None:
         "{" + ",".join(f'"{n}":{n}' for n in range(65)) + "}", '{"a":' * 101 + "1" + "}" * 101,
     ],
 )  # fmt: skip
-def test_what_needs_care_does_not_get_in_the_way_of_its_neighbours(text: str) -> None:
+def test_a_document_for_the_general_encoder_does_not_affect_its_neighbours(text: str) -> None:
     before, found, behind = documents(as_lines(LINE, text, LINE))
     assert found is None
     assert None not in (before, behind)

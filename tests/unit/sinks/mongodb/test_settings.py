@@ -31,14 +31,14 @@ HERE = "mongodb://localhost"
         ),
     ],
 )
-def test_a_url_says_where_and_leaves_the_rest_to_the_driver(
+def test_a_url_names_the_target_and_passes_other_options_to_the_driver(
     given: str, url: str, database: str, collection: str
 ) -> None:
     settings = MongoDBSettings.from_url(given)
     assert (settings.url, settings.database, settings.collection) == (url, database, collection)
 
 
-def test_a_database_of_its_own_goes_before_that_of_the_url() -> None:
+def test_the_database_setting_wins_over_the_url() -> None:
     settings = MongoDBSettings(url="mongodb://u:p@m/admin", database="shop")
     assert (settings.database, settings.url) == ("shop", "mongodb://m:27017/admin")
 

@@ -162,7 +162,7 @@ def test_records_without_a_hit_are_the_same_objects() -> None:
         {"redact": ["email"], "action": "hash", "salt_file": "/nowhere"},
     ],
 )  # fmt: skip
-def test_what_cannot_be_is_told(wrong: dict[str, Any]) -> None:
+def test_contradictory_settings_are_refused_with_the_reason(wrong: dict[str, Any]) -> None:
     with pytest.raises(ValidationError):
         RedactSettings.model_validate(wrong)
 
