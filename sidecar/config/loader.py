@@ -15,6 +15,7 @@ from sidecar.config.shell_syntax import find_shell_syntax
 from sidecar.config.sources import (
     EnvFileSource,
     EnvironmentSource,
+    Names,
     OptionsSource,
     SecretsSource,
     SetOptionSource,
@@ -58,13 +59,12 @@ def load(config: Path | None, environ: Mapping[str, str], command_line: CommandL
     Raise `ConfigurationError` with a sentence for each problem in `problems`.
     """
     problems: list[str] = []
-    sources = _open_sources(command_line, environ, problems)
-    if config is not None:
-        file = read_yaml_file(config)
-        if file.problem:
-            raise ConfigurationError("the configuration cannot be read", problems=(*problems, file.problem))
-        sources.append(YamlSource(Settings, file))
-    return _build(sources, problems)
+    file = read_yaml_file(config) if config is not None else None
+    yaml = YamlSource(Settings, file) if file else None
+    sources = _open_sources(command_line, environ, yaml.names() if yaml else {}, problems)
+    if file and file.problem:
+        raise ConfigurationError("the configuration cannot be read", problems=(*problems, file.problem))
+    return _build([*sources, yaml] if yaml else sources, problems)
 
 
 def from_command_line(
@@ -94,7 +94,7 @@ def from_command_line(
     options = CommandLine(values, command_line.assignments, command_line.env_file)
     if problems and not sinks:
         raise ConfigurationError("the configuration is wrong", problems=tuple(problems))
-    return _build(_open_sources(options, environ, problems), problems)
+    return _build(_open_sources(options, environ, {}, problems), problems)
 
 
 def _describe_url(url: str, error: ConfigurationError | ValidationError, option: str) -> list[str]:
@@ -108,15 +108,17 @@ def _describe_url(url: str, error: ConfigurationError | ValidationError, option:
     return describe_errors(cause, [source], model)
 
 
-def _open_sources(command_line: CommandLine, environ: Mapping[str, str], problems: list[str]) -> list[SettingsSource]:
+def _open_sources(
+    command_line: CommandLine, environ: Mapping[str, str], names: Names, problems: list[str]
+) -> list[SettingsSource]:
     """Return the sources above the YAML file, in their order. Add a problem for each source that cannot be opened."""
     secrets, env_file = environ.get("SIDECAR_SECRETS_DIR"), command_line.env_file
     opening: list[Callable[[], SettingsSource] | None] = [
         lambda: OptionsSource(Settings, dict(command_line.values), _OPTIONS),
         lambda: SetOptionSource(Settings, command_line.assignments),
-        lambda: EnvironmentSource(Settings, environ),
-        (lambda: EnvFileSource(Settings, env_file)) if env_file else None,
-        (lambda: SecretsSource(Settings, Path(secrets))) if secrets else None,
+        lambda: EnvironmentSource(Settings, environ, names),
+        (lambda: EnvFileSource(Settings, env_file, names)) if env_file else None,
+        (lambda: SecretsSource(Settings, Path(secrets), names)) if secrets else None,
     ]
     sources: list[SettingsSource] = []
     for open_source in filter(None, opening):

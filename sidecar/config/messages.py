@@ -145,10 +145,10 @@ def as_validation_error(error: ConfigurationError) -> ValidationError:
     )
 
 
-def suggest(name: str, known: Iterable[str]) -> str:
+def suggest(name: str, known: Iterable[str], prefix: str = "") -> str:
     """Return `; did you mean "…"?` for a name close to a known one, else the list of a few known ones, else ""."""
     names = sorted(known)
-    if suggestion := suggestion_for(name, names):
+    if suggestion := suggestion_for(name, names, prefix):
         return suggestion
     return f"; known are {', '.join(names)}" if names and len(names) <= _MAX_NAMES else ""
 

@@ -9,10 +9,11 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from io import StringIO
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from dotenv import dotenv_values
@@ -42,6 +43,11 @@ _KUBERNETES_SERVICE = re.compile(
     r"SIDECAR_((?!.*__)\w+_)?(SERVICE_(HOST|PORT(_\w+)?)|PORT(_\d+_(TCP|UDP|SCTP)\w*)?)", re.ASCII
 )
 """Variables that Kubernetes sets in every Pod for a Service whose name is `sidecar` or begins with it."""
+
+_NOT_IN_A_VARIABLE = re.compile(r"[^a-z0-9_]")
+
+Names = Mapping[str, Collection[str]]
+"""The names below `sinks` and `pipelines` in the YAML file."""
 
 UNKNOWN = "the configuration"
 """The beginning of a message about a value that no source has."""
@@ -119,12 +125,12 @@ class VariablesSource(SettingsSource, EnvSettingsSource):
 
     def __init__(
         self, settings: type[BaseSettings], variables: Iterable[Variable], *, prefix: str, delimiter: str = "__",
-        case_sensitive: bool = False, is_secret: bool = False,
+        case_sensitive: bool = False, is_secret: bool = False, names: Names = MappingProxyType({}),
     ) -> None:  # fmt: skip
         super().__init__(settings, case_sensitive=case_sensitive, env_prefix=prefix, env_nested_delimiter=delimiter)
         self._is_secret = is_secret
         self.data = {}
-        named = {self._apply_case_sensitive(variable.name): variable for variable in variables}
+        named = {self._replace_name(variable, names): variable for variable in variables}
         self.variables = {self._normalize(name, named): named[name] for name in sorted(named)}
         self.env_vars = {name: variable.value for name, variable in self.variables.items()}
 
@@ -151,7 +157,7 @@ class VariablesSource(SettingsSource, EnvSettingsSource):
             if root not in known:
                 names = [f"{prefix}{field.upper() if prefix else field}" for field in known]
                 stray = variable.name.partition(delimiter)[0]
-                yield f"{variable.place}: {variable.name} is not a setting{suggest(stray, names)}"
+                yield f"{variable.place}: {variable.name} is not a setting{suggest(stray, names, prefix)}"
 
     def origin(self, key: Key) -> Origin:
         """Return the variable with the value, and the path inside its JSON."""
@@ -175,8 +181,27 @@ class VariablesSource(SettingsSource, EnvSettingsSource):
         names = ((f"{name}{self.env_nested_delimiter}", variable) for name, variable in self.variables.items())
         return "\n".join(variable.value for name, variable in names if name.startswith(path) or path.startswith(name))
 
+    def _replace_name(self, variable: Variable, names: Names) -> str:
+        """Return the variable with the name of the file that it means: `My-App` for `MY_APP`.
+
+        A name that the file does not have is new. Raises `ConfigurationError` if the file has two that fit.
+        """
+        delimiter = self.env_nested_delimiter or ""
+        name = self._apply_case_sensitive(variable.name)
+        kind, _, path = name.removeprefix(self._apply_case_sensitive(self.env_prefix)).partition(delimiter)
+        written, *below = path.split(delimiter)
+        if written in names.get(kind, ()):
+            return name
+        matches = [each for each in names.get(kind, ()) if _NOT_IN_A_VARIABLE.sub("_", each.lower()) == written]
+        if len(matches) > 1:
+            raise ConfigurationError(
+                f"{variable.name} can mean {' or '.join(matches)}",
+                location=variable.place, hint=f"use --set {kind}.{matches[0]}.NAME=VALUE",
+            )  # fmt: skip
+        return self._join([kind, *matches, *below]) if matches else name
+
     def _join(self, names: Iterable[str]) -> str:
-        return self._apply_case_sensitive(self.env_prefix + (self.env_nested_delimiter or "").join(names))
+        return self._apply_case_sensitive(self.env_prefix) + (self.env_nested_delimiter or "").join(names)
 
     def _find(self, names: list[str]) -> Variable | None:
         """Return the variable of this path, even if its short form was replaced by the full name."""
@@ -214,15 +239,15 @@ class SetOptionSource(VariablesSource):
 class EnvironmentSource(VariablesSource):
     """Settings of the environment. An empty variable counts as not set."""
 
-    def __init__(self, settings: type[BaseSettings], environ: Mapping[str, str]) -> None:
+    def __init__(self, settings: type[BaseSettings], environ: Mapping[str, str], names: Names) -> None:
         variables = (Variable(name, value, "environment") for name, value in environ.items())
-        super().__init__(settings, filter(_is_setting, variables), prefix=PREFIX)
+        super().__init__(settings, filter(_is_setting, variables), prefix=PREFIX, names=names)
 
 
 class EnvFileSource(VariablesSource):
     """Settings of a file with lines `SIDECAR_NAME=VALUE`. Variables without the prefix are ignored."""
 
-    def __init__(self, settings: type[BaseSettings], file: Path) -> None:
+    def __init__(self, settings: type[BaseSettings], file: Path, names: Names) -> None:
         text = _read_text(file, "pass another file with --env-file")
         lines = {}
         for binding in parse_stream(StringIO(text)):
@@ -235,7 +260,7 @@ class EnvFileSource(VariablesSource):
                 lines[binding.key] = line
         values = dotenv_values(stream=StringIO(text))
         variables = (Variable(name, values[name] or "", f"{file}:{line}") for name, line in lines.items())
-        super().__init__(settings, filter(_is_setting, variables), prefix=PREFIX)
+        super().__init__(settings, filter(_is_setting, variables), prefix=PREFIX, names=names)
 
 
 class SecretsSource(VariablesSource):
@@ -246,7 +271,7 @@ class SecretsSource(VariablesSource):
     that changes. Directories and names that begin with a dot are ignored.
     """
 
-    def __init__(self, settings: type[BaseSettings], directory: Path) -> None:
+    def __init__(self, settings: type[BaseSettings], directory: Path, names: Names) -> None:
         try:
             files = sorted(file for file in directory.iterdir() if file.name[0] != "." and not file.is_dir())
         except OSError as error:
@@ -257,7 +282,7 @@ class SecretsSource(VariablesSource):
         hint = "let the user of the sidecar read it, or unset SIDECAR_SECRETS_DIR"
         variables = (Variable(file.name, _read_text(file, hint).strip(), str(file)) for file in files)
         present = (variable for variable in variables if variable.value)
-        super().__init__(settings, present, prefix="", is_secret=True)
+        super().__init__(settings, present, prefix="", is_secret=True, names=names)
 
     def strays(self) -> Iterator[str]:
         """Yield a sentence for each file whose name is not a setting."""
@@ -279,6 +304,11 @@ class YamlSource(SettingsSource, InitSettingsSource):
     def __call__(self) -> dict[str, Any]:
         _open_short_forms(self.data, self.current_state)
         return self.data
+
+    def names(self) -> Names:
+        """Return the names of sinks and pipelines in the file."""
+        mappings = ((kind, self.data.get(kind)) for kind in ("sinks", "pipelines"))
+        return {kind: tuple(map(str, value)) for kind, value in mappings if isinstance(value, Mapping)}
 
     def origin(self, key: Key) -> Origin:
         """Return the file and the line of the key."""

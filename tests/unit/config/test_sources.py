@@ -295,3 +295,53 @@ def test_settings_that_are_given_as_values_do_not_depend_on_the_environment(monk
     monkeypatch.setitem(os.environ, "LOG_LEVEL", "debug")
     values = {"sinks": {"out": "stdout:"}, "pipelines": {"app": {"paths": ["/a"]}}}
     assert Settings.model_validate(values).log_level == "info"
+
+
+class TestNamesThatAVariableCannotHave:
+    """Names of pipelines and sinks with capitals, hyphens or dots."""
+
+    @pytest.fixture
+    def sources(self, tmp_path: Path) -> Sources:
+        sources = Sources(tmp_path)
+        sources.yaml.write_text(
+            "sinks: {My-Search: elasticsearch://es:9200/logs}\n"
+            "pipelines: {Web.App: {paths: [/a]}, other: {paths: [/b]}}\n"
+        )
+        return sources
+
+    def test_a_variable_an_env_file_and_a_secret_mean_the_name_of_the_file(self, sources: Sources) -> None:
+        sources.env_file.write_text("SIDECAR_PIPELINES__WEB_APP__KEEP_EMPTY=true\n")
+        sources.mount({"SINKS__MY_SEARCH__PASSWORD": "s3cret", "SINKS__MY_SEARCH__USERNAME": "u"})
+        settings = sources.load(SIDECAR_PIPELINES__WEB_APP__PARSER="json", SIDECAR_SINKS__MY_SEARCH__LINGER="1s")
+        pipeline, sink = settings.pipelines["Web.App"], settings.sinks["My-Search"]
+        assert (pipeline.parser[0].type, pipeline.keep_empty) == ("json", True)
+        assert (sink.linger, sink.secrets()) == (1.0, ["s3cret"])
+        assert (list(settings.pipelines), list(settings.sinks)) == (["Web.App", "other"], ["My-Search"])
+
+    def test_a_name_as_it_is_written_comes_before_a_similar_one(self, sources: Sources) -> None:
+        sources.yaml.write_text(
+            "sinks: {out: 'stdout:'}\npipelines: {my-app: {paths: [/a]}, my_app: {paths: [/b]}}\n"
+        )
+        settings = sources.load(SIDECAR_PIPELINES__MY_APP__PARSER="json")
+        assert [settings.pipelines[name].parser[0].type for name in ("my-app", "my_app")] == ["plain", "json"]
+
+    def test_a_name_that_the_file_does_not_have_is_new(self, sources: Sources) -> None:
+        settings = sources.load(SIDECAR_PIPELINES__MORE__PATHS="/c")
+        assert sorted(settings.pipelines) == ["Web.App", "more", "other"]
+
+    def test_two_names_that_fit_are_a_problem(self, sources: Sources) -> None:
+        sources.yaml.write_text(
+            "sinks: {out: 'stdout:'}\npipelines: {my-app: {paths: [/a]}, My.App: {paths: [/b]}}\n"
+        )
+        assert sources.problems(SIDECAR_PIPELINES__MY_APP__PARSER="json") == [
+            "environment: SIDECAR_PIPELINES__MY_APP__PARSER can mean my-app or My.App; "
+            "use --set pipelines.my-app.NAME=VALUE"
+        ]
+
+    def test_a_problem_names_the_variable(self, sources: Sources) -> None:
+        assert sources.problems(SIDECAR_PIPELINES__WEB_APP__MAX_LINE="lots") == [
+            "environment: SIDECAR_PIPELINES__WEB_APP__MAX_LINE is wrong: not a size; write it as 64KiB, 16MiB or 1GB"
+        ]
+        assert sources.problems(SIDECAR_PIPELINES__WEB_APP__PARSR="json") == [
+            'environment: SIDECAR_PIPELINES__WEB_APP__PARSR is not a setting; did you mean "parser"?'
+        ]
