@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import argparse
-from typing import Any
+import re
 
-from sidecar.cli.output import put_json
+from sidecar.cli.output import put_error, put_json
 from sidecar.config.settings import Settings
+from sidecar.errors import ConfigurationError
+from sidecar.lib.settings_model import JsonSchema
 from sidecar.sinks import registry
 
 
@@ -16,23 +18,52 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    """Print the schema."""
-    put_json(build_schema(), indent=2)
+    """Print the schema, and on stderr each sink that is not part of it."""
+    schema, problems = build_schema()
+    for problem in problems:
+        put_error(problem)
+    put_json(schema, indent=2)
     return 0
 
 
-def build_schema() -> dict[str, Any]:
-    """Return the JSON Schema (draft 2020-12) of the whole configuration."""
-    schema: dict[str, Any] = Settings.model_json_schema(mode="validation")
-    definitions = schema["$defs"]
-    choices: list[dict[str, Any]] = [{"type": "string", "description": "the URL of a sink"}]
+def build_schema() -> tuple[JsonSchema, list[str]]:
+    """Return the JSON Schema (draft 2020-12) of the whole configuration, and a sentence for each sink left out."""
+    schema = Settings.model_json_schema(mode="validation")
+    choices: list[JsonSchema] = []
+    schemes: list[str] = []
+    problems: list[str] = []
     for name in registry.names():
-        model = registry.resolve(name).settings.model_json_schema(mode="validation")
-        definitions.update(model.pop("$defs", {}))
-        model["properties"]["url"] = {"type": "string", "description": "the sink as a URL"}
-        model["required"] = [field for field in model.get("required", []) if field == "type"]
-        definitions[f"sink_{name}"] = model
+        try:
+            settings = registry.resolve(name).settings
+            definitions = _sink_definitions(name, settings.model_json_schema(mode="validation"))
+        except Exception as error:  # the code of a plug-in may raise anything
+            problems.append(_describe(name, error))
+            continue
+        schema["$defs"].update(definitions)
         choices.append({"$ref": f"#/$defs/sink_{name}"})
-    schema["properties"]["sinks"]["additionalProperties"] = {"anyOf": choices}
+        schemes += settings.schemes
+    either = "|".join(map(re.escape, schemes))
+    url = {"type": "string", "description": "the URL of a sink", "pattern": f"^({either}):"}
+    sinks, pipelines = schema["properties"]["sinks"], schema["properties"]["pipelines"]
+    sinks["patternProperties"] = {name: {"anyOf": [url, *choices]} for name in sinks["patternProperties"]}
+    for mapping in (sinks, pipelines):
+        mapping |= {"additionalProperties": False, "minProperties": 1}
     schema["$schema"] = "https://json-schema.org/draft/2020-12/schema"
-    return schema
+    return schema, problems
+
+
+def _describe(name: str, error: Exception) -> str:
+    """Return why the settings of a sink are not in the schema. Several lines of a library become its first."""
+    if isinstance(error, ConfigurationError):
+        return str(error)
+    reason = (str(error) or type(error).__name__).partition("\n")[0]
+    return f'the settings of the sink "{name}" cannot be described as JSON Schema ({reason}); they are left out'
+
+
+def _sink_definitions(name: str, model: JsonSchema) -> JsonSchema:
+    """Return the definitions of the settings of a sink, which a URL may give in part."""
+    definitions: JsonSchema = model.pop("$defs", {})
+    model["properties"].setdefault("url", {"type": "string", "description": "the sink as a URL"})
+    needed = [field for field in model.pop("required", []) if field != "type"]
+    choice = {"anyOf": [{"required": ["url"]}, {"required": ["type", *needed]}]}
+    return {**definitions, f"sink_{name}": {"allOf": [choice], **model}}

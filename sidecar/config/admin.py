@@ -6,15 +6,11 @@ from importlib.util import find_spec
 from typing import Annotated
 from urllib.parse import urlsplit
 
-from pydantic import (
-    AfterValidator,
-    BeforeValidator,
-    Field,
-)
+from pydantic import AfterValidator, Field
 
 from sidecar.config.shell_syntax import LocalPath
-from sidecar.lib.settings_model import COMMAS, SECRET_FILE, SHOWN, SettingsModel
-from sidecar.lib.units import Duration
+from sidecar.lib.settings_model import COMMAS, SECRET_FILE, SHOWN, JsonSchema, SettingsModel, ShortForm
+from sidecar.lib.units import DURATION
 
 
 def _parse_address(value: object) -> object:
@@ -27,6 +23,14 @@ def _parse_address(value: object) -> object:
     if not colon or not port.isascii() or not port.isdigit() or int(port) > 65535:
         raise ValueError("not an address; write it as 127.0.0.1:9600, or 0.0.0.0:9600 for every address of the Pod")
     return (host.strip("[]") or "0.0.0.0", int(port))  # noqa: S104 - the user asked for it
+
+
+_ADDRESS_SCHEMA: JsonSchema = {
+    "anyOf": [
+        {"type": "string", "pattern": r"^(.*:)?\d{1,5}$"},
+        {"type": "integer", "minimum": 0, "maximum": 65535},
+    ]
+}
 
 
 class TlsSettings(SettingsModel):
@@ -42,9 +46,7 @@ class TlsSettings(SettingsModel):
 class AdminSettings(SettingsModel):
     """The HTTP server for metrics, probes and the page, in addition to the Unix socket in the state directory."""
 
-    listen: Annotated[
-        tuple[str, int] | None, SHOWN, BeforeValidator(_parse_address, json_schema_input_type=str | int | None)
-    ] = None
+    listen: Annotated[tuple[str, int] | None, SHOWN, ShortForm(_parse_address, schema=lambda: _ADDRESS_SCHEMA)] = None
     """Address and port, such as `127.0.0.1:9600`. By default there is no HTTP server. A port alone, such as `9600`,
     listens on localhost only; probes and scrapers from outside the Pod need `0.0.0.0:9600`."""
 
@@ -90,7 +92,7 @@ class OtlpSettings(SettingsModel):
     endpoint: Annotated[str, AfterValidator(_check_endpoint)]
     """URL of the collector with its path, as in `http://collector:4318/v1/metrics`."""
 
-    interval: Annotated[Duration, Field(gt=0)] = 60.0
+    interval: Annotated[float, Field(gt=0), DURATION] = 60.0
     """Time between two pushes. The last push happens at the end."""
 
 

@@ -14,10 +14,22 @@ from pydantic import (
 
 from sidecar.config.shell_syntax import GlobPattern, LocalPath
 from sidecar.config.transforms import AnyTransform
+from sidecar.config.transforms import names_without_options as names_of_transforms
+from sidecar.decode.presets import PRESETS
 from sidecar.decode.settings import Encoding, MultilineSettings
-from sidecar.lib.settings_model import COMMAS, SHOWN, SettingsModel, split_commas
+from sidecar.lib.settings_model import (
+    COMMAS,
+    SHOWN,
+    SOME_COMMAS,
+    OnlyEntry,
+    SettingsModel,
+    ShortForm,
+    one_of,
+    some_of,
+    split_commas,
+)
 from sidecar.lib.units import Duration, Size
-from sidecar.parse.settings import JOINING, AnyParser, TimestampSettings
+from sidecar.parse.settings import JOINING, AnyParser, TimestampSettings, names_without_options
 from sidecar.transform.field_settings import validate_pattern
 
 
@@ -25,6 +37,9 @@ def _as_list(value: object) -> object:
     """Return a list of parsers: from a text with commas, or from one mapping."""
     parsers = split_commas(value)
     return parsers if isinstance(parsers, list | tuple) else [parsers]
+
+
+_ONLY_PARSER = OnlyEntry(_as_list, schema=lambda: some_of(names_without_options()))
 
 
 def _as_patterns(value: object) -> object:
@@ -36,17 +51,17 @@ def _as_patterns(value: object) -> object:
     return value
 
 
-_PATTERNS = BeforeValidator(_as_patterns, json_schema_input_type=str | tuple[str, ...])
+_PATTERNS = ShortForm(_as_patterns, schema=lambda: {"type": "string", "pattern": "^[^,]*$"})
 
 
 def _expand_preset(value: object) -> object:
     return {"preset": value} if isinstance(value, str) else value
 
 
+_NAMED_TRANSFORMS = ShortForm(split_commas, schema=lambda: some_of(names_of_transforms()))
+
+
 LinePattern = Annotated[str, AfterValidator(validate_pattern)]
-
-
-AnyMultiline = str | MultilineSettings
 
 
 def _refuse_times(value: Any) -> Any:
@@ -83,7 +98,7 @@ class RuleTest(SettingsModel):
 class PipelineSettings(SettingsModel):
     """Which files to tail, how to parse them, and which sinks get the lines."""
 
-    paths: Annotated[tuple[GlobPattern, ...], SHOWN, COMMAS, Field(min_length=1)]
+    paths: Annotated[tuple[GlobPattern, ...], SHOWN, Field(min_length=1), SOME_COMMAS]
     """Globs of the files to tail; `**` matches any number of directories. A relative glob starts in the working
     directory."""
 
@@ -105,9 +120,7 @@ class PipelineSettings(SettingsModel):
     """Maximum bytes of a line. The beginning of a longer line is kept and tagged `truncated`. It also limits a
     multiline event, which ends before the line that would exceed it."""
 
-    multiline: Annotated[
-        MultilineSettings | None, BeforeValidator(_expand_preset, json_schema_input_type=AnyMultiline)
-    ] = None
+    multiline: Annotated[MultilineSettings | None, ShortForm(_expand_preset, schema=lambda: one_of(PRESETS))] = None
     """How lines are joined to events: the name of a preset, or a pattern. By default each line is one event, except
     that the parsers `cri`, `docker` and `mysql_slow` imply a preset."""
 
@@ -130,7 +143,7 @@ class PipelineSettings(SettingsModel):
     encoding_errors: Literal["replace", "backslashreplace", "strict"] = "replace"
     """How bytes are handled that are invalid in this encoding. With `strict` the line becomes a dead letter."""
 
-    parser: Annotated[tuple[AnyParser, ...], BeforeValidator(_as_list), Field(min_length=1)] = Field(
+    parser: Annotated[tuple[AnyParser, ...], Field(min_length=1), _ONLY_PARSER] = Field(
         default=("plain",), validate_default=True
     )
     """Parser by name or with options, or a list of parsers that are tried in order for each line."""
@@ -146,11 +159,11 @@ class PipelineSettings(SettingsModel):
     timestamp: TimestampSettings = TimestampSettings()
     """Field and format of the timestamp of an event."""
 
-    transforms: Annotated[tuple[AnyTransform, ...], BeforeValidator(split_commas)] = ()
+    transforms: Annotated[tuple[AnyTransform, ...], _NAMED_TRANSFORMS] = ()
     """Changes to each record, in order: `kubernetes`, `{add: {name: value}}`, `{redact: [password]}`, `{rename: {old:
     new}}`, `{drop_when: 'level == "debug"'}`."""
 
-    sinks: Annotated[tuple[str, ...] | None, SHOWN, COMMAS] = None
+    sinks: Annotated[Annotated[tuple[str, ...], Field(min_length=1)] | None, SHOWN, SOME_COMMAS] = None
     """Names of the sinks that get the lines. All sinks by default."""
 
     tests: tuple[RuleTest, ...] = ()

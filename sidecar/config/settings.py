@@ -16,7 +16,7 @@ from sidecar.config.paths import default_state_directory
 from sidecar.config.pipeline import PipelineSettings
 from sidecar.config.shell_syntax import LocalPath, find_in_sink
 from sidecar.errors import ConfigurationError
-from sidecar.lib.settings_model import SettingsModel
+from sidecar.lib.settings_model import SettingsModel, ShortForm, one_of
 from sidecar.sinks import registry
 from sidecar.sinks.contract import SinkSettings
 
@@ -43,6 +43,10 @@ def _normalize_log_level(value: object) -> object:
     return "warning" if level == "warn" else level
 
 
+_LOG_LEVEL = ShortForm(
+    _normalize_log_level, schema=lambda: one_of(["warn", "DEBUG", "INFO", "WARN", "WARNING", "ERROR"])
+)
+
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][^\s\x00-\x1f]*$")]
 
 
@@ -68,7 +72,7 @@ class Settings(SettingsModel, BaseSettings):
     """Directory for checkpoints, dead letters and the byte balance. By default `/var/lib/sidecar` if that is
     writable, else `log-sidecar` in the user's XDG state directory."""
 
-    log_level: Annotated[Literal["debug", "info", "warning", "error"], BeforeValidator(_normalize_log_level)] = "info"
+    log_level: Annotated[Literal["debug", "info", "warning", "error"], _LOG_LEVEL] = "info"
     """The least severe level that the sidecar writes to its own log on stderr."""
 
     admin: AdminSettings = AdminSettings()

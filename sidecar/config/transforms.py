@@ -5,14 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Annotated
 
-from pydantic import (
-    BaseModel,
-    BeforeValidator,
-    Discriminator,
-    Tag,
-)
+from pydantic import BaseModel, Discriminator, Tag
 
 from sidecar.document.settings import StaticFieldsSettings
+from sidecar.lib.settings_model import ShortForm, one_of
 from sidecar.transform.field_settings import (
     ConvertSettings,
     CopySettings,
@@ -30,7 +26,7 @@ from sidecar.transform.field_settings import (
 )
 from sidecar.transform.plugin_settings import PluginSettings
 from sidecar.transform.redaction.settings import RedactSettings
-from sidecar.transform.registry import KINDS
+from sidecar.transform.registry import KINDS, PLUGINS
 
 
 def _select_kind(value: object) -> str:
@@ -48,16 +44,22 @@ def _expand_name(value: object) -> object:
     return {value: {}} if isinstance(value, str) else value
 
 
-_ALONE = BeforeValidator(_expand_name, json_schema_input_type=str | dict[str, object])
-"""Also accepts the name of the transform alone, without options."""
+def names_without_options() -> set[str]:
+    """Return the transforms that may be named alone; those of plug-ins may need options, which only they know."""
+    return {"kubernetes", "host", "user_agent", *PLUGINS.names()}
+
+
+def _alone(*names: str) -> ShortForm:
+    """Accept one of these names without options; the names of plug-ins if none is given."""
+    return ShortForm(_expand_name, schema=lambda: one_of(names or PLUGINS.names()))
 
 
 AnyTransform = Annotated[
     Annotated[StaticFieldsSettings, Tag("add")]
     | Annotated[RedactSettings, Tag("redact")]
-    | Annotated[KubernetesFieldsSettings, _ALONE, Tag("kubernetes")]
-    | Annotated[HostSettings, _ALONE, Tag("host")]
-    | Annotated[UserAgentSettings, _ALONE, Tag("user_agent")]
+    | Annotated[KubernetesFieldsSettings, _alone("kubernetes"), Tag("kubernetes")]
+    | Annotated[HostSettings, _alone("host"), Tag("host")]
+    | Annotated[UserAgentSettings, _alone("user_agent"), Tag("user_agent")]
     | Annotated[RenameSettings, Tag("rename")]
     | Annotated[CopySettings, Tag("copy")]
     | Annotated[DropFieldsSettings, Tag("drop_fields")]
@@ -68,6 +70,6 @@ AnyTransform = Annotated[
     | Annotated[SampleSettings, Tag("sample")]
     | Annotated[DropWhenSettings, Tag("drop_when")]
     | Annotated[KeepWhenSettings, Tag("keep_when")]
-    | Annotated[PluginSettings, _ALONE, Tag("own")],
+    | Annotated[PluginSettings, _alone(), Tag("own")],
     Discriminator(_select_kind),
 ]

@@ -5,13 +5,13 @@ from __future__ import annotations
 import re
 from typing import Annotated
 
-from pydantic import AfterValidator, Field, field_validator, model_validator
+from pydantic import AfterValidator, ConfigDict, Field, field_validator, model_validator
 
 from sidecar.decode.multiline import MAX_JUDGED_BYTES, EventGrouper, make_grouper
 from sidecar.decode.pattern_cost import count_ways
 from sidecar.decode.presets import PRESETS
 from sidecar.lib import charset
-from sidecar.lib.settings_model import SHOWN, SettingsModel
+from sidecar.lib.settings_model import SHOWN, SettingsModel, exactly_one_of
 from sidecar.lib.units import Duration
 
 _MAX_WAYS_BITS = 20.0
@@ -28,6 +28,8 @@ Encoding = Annotated[str, AfterValidator(_known_encoding)]
 
 class MultilineSettings(SettingsModel):
     """Which lines form one event: a preset, or one pattern."""
+
+    model_config = ConfigDict(json_schema_extra=exactly_one_of("preset", "start", "continuation", "end"))
 
     preset: Annotated[str | None, SHOWN] = None
     """`java`, `python`, `go`, `ruby`, `node`, `dotnet`, `php`, `rust`, `postgresql`, `mysql_slow`, `cri`, `docker`,

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import ast
 import inspect
+import re
 import textwrap
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import PurePath
 from types import NoneType
@@ -31,13 +33,54 @@ class SecretFile:
 SECRET_FILE = SecretFile()
 
 
+JsonSchema = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class ShortForm(BeforeValidator):
+    """Reads a shorter form of a value, and allows it in the JSON Schema: `Annotated[Options, ShortForm(…)]`."""
+
+    schema: Callable[[], JsonSchema] = dict
+    """Returns the schema of the shorter form."""
+
+    def __get_pydantic_json_schema__(self, core_schema: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchema:
+        return {"anyOf": [self.schema(), handler(core_schema)]}
+
+
+class OnlyEntry(ShortForm):
+    """Reads a list of which the only entry may be written alone."""
+
+    def __get_pydantic_json_schema__(self, core_schema: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchema:
+        schema = handler(core_schema)
+        return {"anyOf": [self.schema(), schema["items"], schema]}
+
+
+def one_of(names: Iterable[str]) -> JsonSchema:
+    """Return the schema of a text that is one of these."""
+    return {"enum": sorted(names)}
+
+
+def exactly_one_of(*names: str) -> JsonSchema:
+    """Return the addition to the schema of a mapping that has exactly one of these settings."""
+    return {"oneOf": [{"required": [name]} for name in names]}
+
+
+def some_of(names: Iterable[str]) -> JsonSchema:
+    """Return the schema of a text with some of these between commas."""
+    either = "|".join(map(re.escape, sorted(names)))
+    return {"type": "string", "pattern": rf"^\s*({either})\s*(,\s*({either})\s*)*$"}
+
+
 def split_commas(value: object) -> object:
     """Return the parts of a text between commas as a list; return any other value as it is."""
     return [part.strip() for part in value.split(",") if part.strip()] if isinstance(value, str) else value
 
 
-COMMAS = BeforeValidator(split_commas, json_schema_input_type=str | tuple[str, ...])
+COMMAS = ShortForm(split_commas, schema=lambda: {"type": "string"})
 """Marks a list that may be written as a text with commas: in `Annotated[tuple[str, ...], COMMAS]`."""
+
+SOME_COMMAS = ShortForm(split_commas, schema=lambda: {"type": "string", "pattern": "[^,\\s]"})
+"""The same for a list that needs an entry: in `Annotated[tuple[str, ...], Field(min_length=1), SOME_COMMAS]`."""
 
 
 class SettingsModel(BaseModel):
@@ -49,7 +92,7 @@ class SettingsModel(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
 
     @classmethod
-    def __get_pydantic_json_schema__(cls, core_schema: CoreSchema, handler: GetJsonSchemaHandler) -> dict[str, Any]:
+    def __get_pydantic_json_schema__(cls, core_schema: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchema:
         schema = handler(core_schema)
         properties = handler.resolve_ref_schema(schema).get("properties", {})
         for name, meaning in field_descriptions(cls).items():

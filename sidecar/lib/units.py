@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from typing import Annotated, overload
 
-from pydantic import BeforeValidator, Field
+from pydantic import Field
+
+from sidecar.lib.settings_model import JsonSchema, ShortForm
 
 _SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0, "w": 604800.0}
 _BYTES = {
@@ -42,5 +45,14 @@ def parse_size(value: object) -> object:
     raise ValueError("not a size; write it as 64KiB, 16MiB or 1GB")
 
 
-Duration = Annotated[float, BeforeValidator(parse_duration, json_schema_input_type=str | float), Field(ge=0)]
-Size = Annotated[int, BeforeValidator(parse_size, json_schema_input_type=str | int), Field(gt=0)]
+def _schema(units: Iterable[str]) -> JsonSchema:
+    """Return the schema of a quantity with one of these units in letters of any case."""
+    either = "|".join("".join(f"[{letter}{letter.upper()}]" for letter in unit) for unit in units)
+    return {"type": "string", "pattern": rf"^\s*\d+(\.\d+)?\s*({either})?\s*$"}
+
+
+DURATION = ShortForm(parse_duration, schema=lambda: _schema(_SECONDS))
+"""Marks a number of seconds that may have a unit: in `Annotated[float, Field(gt=0), DURATION]`."""
+
+Duration = Annotated[float, Field(ge=0), DURATION]
+Size = Annotated[int, Field(gt=0), ShortForm(parse_size, schema=lambda: _schema(filter(None, _BYTES)))]

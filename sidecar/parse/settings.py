@@ -6,12 +6,13 @@ from collections.abc import Mapping
 from typing import Annotated, Any, Literal, get_args
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from pydantic import AfterValidator, BeforeValidator, Discriminator, Field, Tag, field_validator, model_validator
+from pydantic import AfterValidator, Discriminator, Field, GetJsonSchemaHandler, Tag, field_validator, model_validator
+from pydantic_core import CoreSchema
 
 from sidecar.errors import ConfigurationError
 from sidecar.lib.conversions import FieldType
 from sidecar.lib.jsontext.nested import MAX_PATH_DEPTH
-from sidecar.lib.settings_model import COMMAS, SHOWN, SettingsModel
+from sidecar.lib.settings_model import COMMAS, SHOWN, JsonSchema, SettingsModel, ShortForm, one_of
 from sidecar.lib.suggestions import suggestion_for
 from sidecar.lib.user_regex import compile_user_regex
 from sidecar.parse.dissect import Dissection
@@ -191,6 +192,10 @@ class PluginParserSettings(SettingsModel):
     options: dict[str, Any] = Field(default_factory=dict)
     """What its factory is called with; in the configuration they are next to `type`."""
 
+    @classmethod
+    def __get_pydantic_json_schema__(cls, core_schema: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchema:
+        return {"type": "object", "properties": {"type": one_of(PLUGINS.names())}, "required": ["type"]}
+
     @model_validator(mode="before")
     @classmethod
     def _collect_options(cls, given: Any) -> Any:
@@ -251,10 +256,15 @@ _LineParser = (
     | Annotated[PluginParserSettings, Tag("own")]
 )
 
-Content = Annotated[
-    Annotated[_LineParser, Discriminator(_tag_of_content)],
-    BeforeValidator(_expand_name, json_schema_input_type=str | dict[str, object]),
-]
+
+def names_without_options() -> set[str]:
+    """Return the parsers that may be named alone; those of plug-ins may need options, which only they know."""
+    return {*BUILT_IN, *PLUGINS.names()} - {"regex", "grok", "dissect", "csv"}
+
+
+_NAME = ShortForm(_expand_name, schema=lambda: one_of(names_without_options()))
+
+Content = Annotated[Annotated[_LineParser, Discriminator(_tag_of_content)], _NAME]
 
 
 class ContainerSettings(SettingsModel):
@@ -272,7 +282,7 @@ JOINING = {"cri": "cri", "docker": "docker", "mysql_slow": "mysql_slow"}
 
 AnyParser = Annotated[
     Annotated[_LineParser | Annotated[ContainerSettings, Tag("cri")], Discriminator(_tag_of)],
-    BeforeValidator(_expand_name, json_schema_input_type=str | dict[str, object]),
+    _NAME,
 ]
 
 

@@ -6,13 +6,11 @@ from collections.abc import Mapping
 from inspect import signature
 from typing import Any
 
-from pydantic import (
-    Field,
-    model_validator,
-)
+from pydantic import Field, GetJsonSchemaHandler, model_validator
+from pydantic_core import CoreSchema
 
 from sidecar.errors import ConfigurationError
-from sidecar.lib.settings_model import SettingsModel
+from sidecar.lib.settings_model import JsonSchema, SettingsModel, one_of
 from sidecar.lib.suggestions import suggestion_for
 from sidecar.model.records import Transform
 from sidecar.transform import registry
@@ -28,6 +26,16 @@ class PluginSettings(SettingsModel):
 
     options: dict[str, Any] = Field(default_factory=dict)
     """Arguments of the function, in addition to the records."""
+
+    @classmethod
+    def __get_pydantic_json_schema__(cls, core_schema: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchema:
+        names, options = registry.PLUGINS.names(), {"type": ["object", "null"]}
+        properties = {"name": one_of(names), "options": options}
+        return {"type": "object", "anyOf": [
+            {"properties": dict.fromkeys(names, options), "additionalProperties": False, "minProperties": 1,
+             "maxProperties": 1},
+            {"properties": properties, "additionalProperties": False, "required": ["name", "options"]},
+        ]}  # fmt: skip
 
     @model_validator(mode="before")
     @classmethod

@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 from pydantic import ConfigDict, PositiveInt, SecretStr, model_validator
 
 from sidecar.errors import ConfigurationError
-from sidecar.lib.settings_model import SECRET_FILE, SHOWN
+from sidecar.lib.settings_model import COMMAS, SECRET_FILE, SHOWN
 from sidecar.lib.units import Duration
 from sidecar.sinks.common.exposure import warn_of_plain_credentials
 from sidecar.sinks.common.target_name import TargetTemplate
@@ -28,7 +28,9 @@ _INDEX_BYTES = 255
 class ElasticsearchSettings(SinkSettings):
     """Address, credentials and index of Elasticsearch."""
 
-    model_config = ConfigDict(hide_input_in_errors=True)
+    model_config = ConfigDict(
+        hide_input_in_errors=True, json_schema_extra={"anyOf": [{"required": ["url"]}, {"required": ["hosts"]}]}
+    )
 
     type: Literal["elasticsearch"] = "elasticsearch"
     """Elasticsearch 8 or 9, through the official client."""
@@ -37,7 +39,7 @@ class ElasticsearchSettings(SinkSettings):
     """Everything in one: `elasticsearch://user:password@host:9200,host2/index`, or `elasticsearch+https://…`. Other
     settings of this sink may follow as `?pipeline=…&compress=true`. User and password are never shown."""
 
-    hosts: Annotated[tuple[str, ...], SHOWN] = ()
+    hosts: Annotated[tuple[str, ...], SHOWN, COMMAS] = ()
     """The hosts as a list: `https://host:9200`, with a path if there is a proxy. Default port: 9200."""
 
     index: Annotated[str, SHOWN] = "logs"

@@ -5,14 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import (
-    BeforeValidator,
-    Field,
-    field_validator,
-    model_validator,
-)
+from pydantic import ConfigDict, Field, field_validator, model_validator
 
-from sidecar.lib.settings_model import SECRET_FILE, SettingsModel
+from sidecar.lib.settings_model import SECRET_FILE, SettingsModel, ShortForm, exactly_one_of, one_of
 from sidecar.lib.user_regex import compile_user_regex
 from sidecar.model.records import Transform
 from sidecar.transform.redaction.detectors import DETECTORS
@@ -33,6 +28,8 @@ Action = Literal["mask", "hash", "drop"]
 
 class RedactionRuleSettings(SettingsModel):
     """One redaction rule: a built-in detector, a pattern, or a field."""
+
+    model_config = ConfigDict(json_schema_extra=exactly_one_of("name", "pattern", "field"))
 
     name: str | None = None
     """Name of a built-in detector."""
@@ -78,7 +75,7 @@ class RedactSettings(SettingsModel):
         tuple[
             Annotated[
                 RedactionRuleSettings,
-                BeforeValidator(_expand_name, json_schema_input_type=str | RedactionRuleSettings),
+                ShortForm(_expand_name, schema=lambda: one_of(DETECTORS)),
             ],
             ...,
         ],
