@@ -7,7 +7,7 @@ from typing import Protocol
 from sidecar.app.signals import StopRequests
 from sidecar.app.supervisor import RunOptions
 from sidecar.lib.clock import Clock
-from sidecar.tail.tracker import QUIET_S
+from sidecar.tail.context import COPY_QUIET_S
 from sidecar.telemetry import events
 
 _DEFAULT_TIMEOUT_S = 25.0
@@ -96,7 +96,7 @@ class Shutdown:
             self.wait_for_application(pipelines, max(0.0, timeout_s - _DELIVERY_RESERVE_S))
             self._emit(events.Draining(self._requests.reason or "a thread of the sidecar has crashed", timeout_s))
             pipelines.stop_watching()
-        self.wait_for_copies(pipelines, min(2 * QUIET_S, timeout_s / 2))
+        self.wait_for_copies(pipelines, min(2 * COPY_QUIET_S, timeout_s / 2))
         pipelines.finish_files()
         self.drain(pipelines, timeout_s)
         pipelines.stop()

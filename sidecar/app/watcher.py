@@ -273,7 +273,7 @@ class Watcher(threading.Thread):
         pipeline, scanner, tracker = self._pipeline, self._pipeline.scanner, self._pipeline.tracker
         refused = {**scanner.refused, **unreachable}
         refused |= dict.fromkeys(scanner.unreadable, "the directory cannot be read")
-        refused |= tracker.unreadable.reasons() | tracker.left_out
+        refused |= tracker.unreadable.reasons() | dict(tracker.left_out)
         for path in refused.keys() - pipeline.refused.keys():
             self._emit(events.FileRefused(tracker.pipeline, path, refused[path]))
         pipeline.refused = refused

@@ -34,6 +34,10 @@ class ResourceLimits(SettingsModel):
     """Maximum undelivered bytes of deleted files that each pipeline keeps for its sinks. Above it, the oldest file is
     given up and counted as lost."""
 
+    deleted_grace: Duration = 300.0
+    """Time for which a file is followed after it was delivered and has left its name, in case the application still
+    writes into it. It stays open meanwhile, within `open_files`."""
+
 
 class DeadLetterSettings(SettingsModel):
     """Documents that a sink rejected, kept in the state."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 import msgspec
 
@@ -18,9 +18,21 @@ class Checkpoint(msgspec.Struct, frozen=True):
     offset: int
     tail: OverlapDigest
     done: bool = False
+    """Whether the sink needs no more of the generation, because the rest cannot be read."""
+
+    crc: int | None = None
+    """Checksum of everything before `offset`; None if an earlier version wrote the checkpoint."""
 
 
-ORIGIN = Checkpoint(0, NO_TAIL)
+ORIGIN = Checkpoint(0, NO_TAIL, crc=0)
+
+
+class Intent(msgspec.Struct, frozen=True):
+    """The first bytes of a generation that may have reached a sink, recorded before they are sent."""
+
+    offset: int
+    crc: int
+    """Checksum of everything before `offset`."""
 
 
 class KnownFile(msgspec.Struct, frozen=True):
@@ -44,6 +56,36 @@ class KnownFile(msgspec.Struct, frozen=True):
     checkpoints: Mapping[str, Checkpoint]
     cuts: Sequence[int]
     """Offsets at which an unterminated line was shipped."""
+
+    intent: Intent | None = None
+
+    @property
+    def read_to(self) -> int:
+        """Return the largest offset that a sink has settled the content up to."""
+        return max((point.offset for point in self.checkpoints.values() if not point.done), default=0)
+
+    @property
+    def is_copy(self) -> bool:
+        """Return whether all of it was a copy of another generation, so that nothing of it was delivered."""
+        return self.ended == COPY
+
+    def is_settled(self, sinks: Iterable[str]) -> bool:
+        """Return whether these sinks have settled all that was seen of it."""
+        points = [self.checkpoints.get(sink, ORIGIN) for sink in sinks]
+        return all(point.done or point.offset >= self.seen for point in points)
+
+    def checksums(self) -> list[tuple[int, int]]:
+        """Return (offset, checksum) for each offset up to which the content is known in full, the smallest first."""
+        known = {
+            (p.offset, p.crc) for p in self.checkpoints.values() if not p.done and p.offset and p.crc is not None
+        }
+        if self.intent is not None:
+            known.add((self.intent.offset, self.intent.crc))
+        return sorted(known)
+
+
+COPY = "copy"
+"""Why nothing is read of a generation whose file is a copy of another one."""
 
 
 class CheckpointUpdate(msgspec.Struct, frozen=True):

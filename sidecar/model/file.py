@@ -18,6 +18,26 @@ class FileId(msgspec.Struct, frozen=True):
     inode_generation: int | None
     """Generation of the inode, if the file system has one."""
 
+    created_ns: int | None = None
+    """When the inode was created, if that is known. Only recorded where the file system has no inode generations."""
+
+    @property
+    def key(self) -> tuple[int, int]:
+        """Return what a directory and stat(2) say of the identity."""
+        return self.device, self.inode
+
+    @property
+    def is_certain(self) -> bool:
+        """Return whether another file cannot get the same identity when this one is deleted."""
+        return self.inode_generation is not None or self.created_ns is not None
+
+    def matches(self, other: FileId) -> bool:
+        """Return whether both may be one file: all that is known of both agrees."""
+        if (self.device, self.inode) != (other.device, other.inode):
+            return False
+        pairs = ((self.inode_generation, other.inode_generation), (self.created_ns, other.created_ns))
+        return all(mine is None or theirs is None or mine == theirs for mine, theirs in pairs)
+
 
 class Generation(msgspec.Struct, frozen=True):
     """The content of one file in one pipeline, from creation or truncation to the next truncation."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from hashlib import blake2b
 
 import msgspec
+from isal import isal_zlib
 
 FINGERPRINT_BYTES = 1024
 """Bytes at the beginning of a file that its fingerprint covers, once the file has that many."""
@@ -17,6 +18,14 @@ OVERLAP_BYTES = 64
 def digest(data: bytes) -> bytes:
     """Return a digest of 16 bytes: the state never holds text of the application."""
     return blake2b(data, digest_size=16).digest()
+
+
+def checksum(data: bytes, before: int = 0) -> int:
+    """Return the CRC-32 of content that continues one whose checksum is `before`. NUL bytes do not count.
+
+    A hole in a file may be filled later, and has any size. The offset of the content tells how large it was.
+    """
+    return isal_zlib.crc32(data.replace(b"\0", b"") if b"\0" in data else data, before)
 
 
 class Fingerprint(msgspec.Struct, frozen=True):

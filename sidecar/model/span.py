@@ -16,6 +16,9 @@ class PendingSpan(msgspec.Struct):
     before: bytes
     """The last bytes of the chunk, at most `OVERLAP_BYTES`, which are before `end`."""
 
+    crc: int | None = None
+    """Checksum of everything before `end`, None if it is not known."""
+
     settled: bool = False
     amounts: ByteCounts = msgspec.field(default_factory=ByteCounts)
     dead_letters: list[DeadLetter] = []

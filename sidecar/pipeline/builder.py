@@ -82,7 +82,8 @@ def build_pipeline(
     if tracker_before:
         tracker_before.change(
             shippers, scanner, ignore_older=pipeline.ignore_older, deleted_files=settings.limits.deleted_files,
-            links=_build_links(pipeline, shared), boundaries=boundary_rules(pipeline),
+            deleted_grace=settings.limits.deleted_grace, links=_build_links(pipeline, shared),
+            boundaries=boundary_rules(pipeline),
         )  # fmt: skip
     else:
         for sink, shipper in shippers.items():
@@ -96,8 +97,8 @@ def _build_tracker(name: str, settings: Settings, shared: SharedParts, scanner: 
     return FileTracker(
         name, shared.ledger, shared.clock, shared.emit, shared.open_files, scanner,
         from_end=pipeline.read_from == "end", ignore_older=pipeline.ignore_older,
-        deleted_files=settings.limits.deleted_files, links=_build_links(pipeline, shared),
-        boundaries=boundary_rules(pipeline), beat=shared.heartbeats.beat,
+        deleted_files=settings.limits.deleted_files, deleted_grace=settings.limits.deleted_grace,
+        links=_build_links(pipeline, shared), boundaries=boundary_rules(pipeline), beat=shared.heartbeats.beat,
     )  # fmt: skip
 
 

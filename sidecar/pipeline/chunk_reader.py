@@ -32,7 +32,7 @@ class ChunkReader:
                 if not cursor.life.take(chunk):
                     self._queue.enqueue(cursor)  # another sink was sent the first part of it as a document
                     return None
-                cursor.life.cover(chunk)
+                cursor.life.cover(chunk, cursor.crc_after(chunk))
         except Truncated:
             self._on_truncated(cursor, relocations)
             return None
@@ -70,8 +70,12 @@ class ChunkReader:
         self._queue.retry(cursor, self._tracker.unreadable.record(cursor.life.name, error, self._sink_name))
 
     def _on_truncated(self, cursor: Cursor, relocations: int) -> None:
+        retry_at = None
         try:
-            self._tracker.truncated(cursor.life, relocations)
+            retry_at = self._tracker.truncated(cursor.life, relocations)
         except StateError as error:
             self._committer.block(error)
-        self._queue.enqueue(cursor)
+        if retry_at is None:
+            self._queue.enqueue(cursor)
+        else:
+            self._queue.retry(cursor, retry_at)

@@ -21,7 +21,7 @@ from pathlib import Path
 from sidecar.errors import StateError
 from sidecar.lib.ownership import explain_distrust
 
-SCHEMA_VERSION = 4
+SCHEMA_VERSION = 5
 
 _SCHEMA = """
 CREATE TABLE generations (
@@ -29,12 +29,12 @@ CREATE TABLE generations (
     device TEXT NOT NULL, inode TEXT NOT NULL, inode_generation INTEGER,
     covered INTEGER NOT NULL, fingerprint BLOB NOT NULL,
     name TEXT NOT NULL, seen INTEGER NOT NULL DEFAULT 0, ended TEXT NOT NULL DEFAULT '', finished REAL,
-    moved INTEGER NOT NULL DEFAULT 0
+    moved INTEGER NOT NULL DEFAULT 0, created_ns INTEGER, intent INTEGER, intent_crc INTEGER
 );
 CREATE INDEX unfinished_generations ON generations (pipeline) WHERE finished IS NULL;
 CREATE TABLE checkpoints (
     generation INTEGER NOT NULL, sink TEXT NOT NULL, offset INTEGER NOT NULL,
-    tail_length INTEGER NOT NULL, tail BLOB NOT NULL, done INTEGER NOT NULL DEFAULT 0,
+    tail_length INTEGER NOT NULL, tail BLOB NOT NULL, done INTEGER NOT NULL DEFAULT 0, crc INTEGER,
     PRIMARY KEY (generation, sink)
 ) WITHOUT ROWID;
 CREATE TABLE cuts (
@@ -72,6 +72,13 @@ CREATE INDEX dead_letter_sizes ON dead_letters (size);
     2: "CREATE TABLE pipelines (name TEXT PRIMARY KEY, boundaries TEXT NOT NULL) WITHOUT ROWID;",
     3: "CREATE TABLE targets (sink TEXT NOT NULL, day TEXT NOT NULL, name TEXT NOT NULL,"
     " PRIMARY KEY (sink, day, name)) WITHOUT ROWID;",
+    4: """
+ALTER TABLE generations ADD COLUMN created_ns INTEGER;
+ALTER TABLE generations ADD COLUMN intent INTEGER;
+ALTER TABLE generations ADD COLUMN intent_crc INTEGER;
+ALTER TABLE checkpoints ADD COLUMN crc INTEGER;
+INSERT OR IGNORE INTO pipelines SELECT DISTINCT pipeline, '' FROM generations;
+""",
 }
 """Schema version → statements that upgrade it to the next one."""
 

@@ -7,14 +7,18 @@ import sqlite3
 import threading
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import date, timedelta
+from types import MappingProxyType
+from typing import Any
 
-from sidecar.model.checkpoint import Checkpoint, CheckpointUpdate, KnownFile
+from sidecar.model.checkpoint import COPY, Checkpoint, CheckpointUpdate, Intent, KnownFile
 from sidecar.model.counts import ByteCounts
 from sidecar.model.file import FileId, Generation
 from sidecar.model.fingerprint import Fingerprint, OverlapDigest
 from sidecar.state import dead_letters as letters
 from sidecar.state.database import Database
 from sidecar.state.dead_letters import DeadLetterLimit
+
+NO_INTENTS: Mapping[int, Intent] = MappingProxyType({})
 
 _FORGET_AFTER_S, _FORGET_DELETED_AFTER_S = 7 * 86400.0, 3600.0
 
@@ -30,26 +34,45 @@ class Ledger:
         """Version of the database from which the balance was read; own changes do not count."""
         self._balance_lock = threading.Lock()
 
-    def add_generations(self, generations: Iterable[tuple[Generation, FileId, Fingerprint]]) -> None:
-        """Add new generations. Must be durable before the first of their documents is sent."""
-        with self._store.transaction() as db:
-            db.executemany(
-                "INSERT INTO generations (number, pipeline, path, born, device, inode, inode_generation,"
-                " covered, fingerprint, name) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-                [
-                    (generation.id, generation.pipeline, path := column_of(generation.path), generation.created_at,
-                     str(file_id.device), str(file_id.inode), file_id.inode_generation,
-                     fingerprint.covered, fingerprint.digest, path)
-                    for generation, file_id, fingerprint in generations
-                ],
-            )  # fmt: skip
+    def add_generations(
+        self,
+        generations: Iterable[tuple[Generation, FileId, Fingerprint]],
+        intents: Mapping[int, Intent] = NO_INTENTS,
+    ) -> None:
+        """Add new generations. Must be durable before the first of their documents is sent.
 
-    def extend(self, number: int, fingerprint: Fingerprint) -> None:
-        """Store a longer fingerprint. Must be durable before a document beyond the old one is sent."""
+        `intents` holds what may be sent of them first, by generation.
+        """
+        with self._store.transaction() as db:
+            _insert_generations(db, generations, intents)
+
+    def add_copy(
+        self, generation: Generation, file_id: FileId, fingerprint: Fingerprint, checkpoint: Checkpoint,
+        sinks: Iterable[str],
+    ) -> None:  # fmt: skip
+        """Add a file whose content is that of another generation, as finished. It counts as skipped."""
+        amounts = ByteCounts()
+        amounts.add(f"skipped:{COPY}", checkpoint.offset, 0)
+        update = CheckpointUpdate(generation.id, checkpoint, checkpoint.offset, amounts)
+        with self._balance_lock, self._store.transaction() as db:
+            self._balance = None
+            _insert_generations(db, [(generation, file_id, fingerprint)], NO_INTENTS)
+            db.execute(
+                "UPDATE generations SET ended = ?, finished = ? WHERE number = ?",
+                (COPY, generation.created_at, generation.id),
+            )
+            for sink in sinks:
+                _write_update(db, sink, update)
+
+    def extend(self, number: int, fingerprint: Fingerprint, intent: Intent | None = None) -> None:
+        """Store a longer fingerprint, and what is about to be sent. Must be durable before a document of it is
+        sent.
+        """
         with self._store.transaction() as db:
             db.execute(
-                "UPDATE generations SET covered = ?, fingerprint = ? WHERE number = ?",
-                (fingerprint.covered, fingerprint.digest, number),
+                "UPDATE generations SET covered = ?, fingerprint = ?, intent = coalesce(?, intent),"
+                " intent_crc = coalesce(?, intent_crc) WHERE number = ?",
+                (fingerprint.covered, fingerprint.digest, *_intent_columns(intent), number),
             )
 
     def add_boundary(self, number: int, start: int, end: int) -> None:
@@ -70,13 +93,13 @@ class Ledger:
                 (column_of(name), seen, number),
             )
 
-    def record_move(self, number: int, file_id: FileId, name: str, seen: int) -> None:
-        """Record that the content is now in another file: a copy made before the truncation."""
+    def record_move(self, number: int, file_id: FileId, name: str, seen: int, is_copy: bool) -> None:
+        """Record that the content is now in another file: if `is_copy`, in one made before the truncation."""
         with self._store.transaction() as db:
             db.execute(
-                "UPDATE generations SET device = ?, inode = ?, inode_generation = ?, name = ?, moved = 1,"
-                " seen = max(seen, ?) WHERE number = ?",
-                (str(file_id.device), str(file_id.inode), file_id.inode_generation, column_of(name), seen, number),
+                "UPDATE generations SET device = ?, inode = ?, inode_generation = ?, created_ns = ?, name = ?,"
+                " moved = max(moved, ?), seen = max(seen, ?) WHERE number = ?",
+                (*_file_columns(file_id), column_of(name), is_copy, seen, number),
             )
 
     def record_end(self, number: int, reason: str, seen: int) -> None:
@@ -98,9 +121,12 @@ class Ledger:
         """Record that all sinks have settled the generation. It is dropped after a week, or after an hour if its file
         is gone.
         """
-        at -= 0 if is_there else _FORGET_AFTER_S - _FORGET_DELETED_AFTER_S
+        self.mark_all_finished([number], at if is_there else at + _FORGET_DELETED_AFTER_S - _FORGET_AFTER_S)
+
+    def mark_all_finished(self, numbers: Iterable[int], at: float) -> None:
+        """Record that all sinks have settled these generations. They are dropped after a week."""
         with self._store.transaction() as db:
-            db.execute("UPDATE generations SET finished = ? WHERE number = ?", (at, number))
+            db.executemany("UPDATE generations SET finished = ? WHERE number = ?", [(at, n) for n in numbers])
 
     def mark_unfinished(self, number: int) -> None:
         """Record that a finished generation has new content, or a new sink."""
@@ -166,6 +192,16 @@ class Ledger:
                 db.execute("DELETE FROM targets WHERE sink = ? AND day < ?", (sink, day_before))
         return {*(name for _, name in rows), *new}
 
+    def is_known_pipeline(self, pipeline: str) -> bool:
+        """Return whether a scan of this pipeline was recorded."""
+        with self._store.reading() as db:
+            return db.execute("SELECT 1 FROM pipelines WHERE name = ?", (pipeline,)).fetchone() is not None
+
+    def add_pipeline(self, pipeline: str) -> None:
+        """Record that the files of this pipeline were scanned."""
+        with self._store.transaction() as db:
+            db.execute("INSERT OR IGNORE INTO pipelines VALUES (?, '')", (pipeline,))
+
     def boundary_rules(self, pipeline: str) -> str:
         """Return the rules by which this pipeline split its events so far; "" for one event per line."""
         with self._store.reading() as db:
@@ -187,7 +223,7 @@ class Ledger:
 
     def recently_finished(self, pipeline: str) -> list[KnownFile]:
         """Return the completely read generations that are not dropped yet, the newest first."""
-        return self._known(pipeline, "finished IS NOT NULL AND ended = ''")
+        return self._known(pipeline, f"finished IS NOT NULL AND ended IN ('', '{COPY}')")
 
     def paths(self, pipeline: str) -> list[str]:
         """Return the first and the last path of each generation of a pipeline."""
@@ -198,8 +234,9 @@ class Ledger:
     def _known(self, pipeline: str, condition: str) -> list[KnownFile]:
         with self._store.reading() as db:
             rows = db.execute(
-                "SELECT number, path, born, device, inode, inode_generation, covered, fingerprint, name, seen, ended,"  # noqa: S608 - the conditions are constants
-                f" moved FROM generations WHERE pipeline = ? AND {condition} ORDER BY born DESC, number",
+                "SELECT number, path, born, device, inode, inode_generation, covered, fingerprint, name, seen,"  # noqa: S608 - the conditions are constants
+                " ended, moved, created_ns, intent, intent_crc FROM generations"
+                f" WHERE pipeline = ? AND {condition} ORDER BY born DESC, number",
                 (pipeline,),
             ).fetchall()
             return [_known_file(db, pipeline, row) for row in rows]
@@ -261,10 +298,10 @@ _FORGET_STATEMENTS = (
 
 def _write_update(db: sqlite3.Connection, sink: str, update: CheckpointUpdate) -> int:
     """Write one update. Return the size of the dead letters that were added."""
-    checkpoint = update.checkpoint
+    point = update.checkpoint
     db.execute(
-        "INSERT OR REPLACE INTO checkpoints VALUES (?, ?, ?, ?, ?, ?)",
-        (update.generation, sink, checkpoint.offset, checkpoint.tail.length, checkpoint.tail.digest, checkpoint.done),
+        "INSERT OR REPLACE INTO checkpoints VALUES (?, ?, ?, ?, ?, ?, ?)",
+        (update.generation, sink, point.offset, point.tail.length, point.tail.digest, point.done, point.crc),
     )
     db.execute("UPDATE generations SET seen = max(seen, ?) WHERE number = ?", (update.seen, update.generation))
     for what, size in update.amounts.bytes_.items():
@@ -286,23 +323,50 @@ def path_of(column: object) -> str:
     return os.fsdecode(column) if isinstance(column, bytes) else str(column)
 
 
-def _known_file(db: sqlite3.Connection, pipeline: str, row: Sequence[object]) -> KnownFile:
-    number, path, born, device, inode, inode_generation, covered, fingerprint, name, seen, ended, moved = row
+def _insert_generations(
+    db: sqlite3.Connection,
+    generations: Iterable[tuple[Generation, FileId, Fingerprint]],
+    intents: Mapping[int, Intent],
+) -> None:
+    db.executemany(
+        "INSERT INTO generations (number, pipeline, path, born, device, inode, inode_generation, created_ns,"
+        " covered, fingerprint, name, intent, intent_crc) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        [
+            (generation.id, generation.pipeline, path := column_of(generation.path), generation.created_at,
+             *_file_columns(file_id), fingerprint.covered, fingerprint.digest, path,
+             *_intent_columns(intents.get(generation.id)))
+            for generation, file_id, fingerprint in generations
+        ],
+    )  # fmt: skip
+
+
+def _file_columns(file_id: FileId) -> tuple[str, str, int | None, int | None]:
+    return str(file_id.device), str(file_id.inode), file_id.inode_generation, file_id.created_ns
+
+
+def _intent_columns(intent: Intent | None) -> tuple[int | None, int | None]:
+    return (intent.offset, intent.crc) if intent else (None, None)
+
+
+def _known_file(db: sqlite3.Connection, pipeline: str, row: Sequence[Any]) -> KnownFile:
+    (number, path, born, device, inode, inode_generation, covered, fingerprint, name, seen, ended, moved, created_ns,
+     intent, intent_crc) = row  # fmt: skip
     checkpoints = db.execute(
-        "SELECT sink, offset, tail_length, tail, done FROM checkpoints WHERE generation = ?", (number,)
+        "SELECT sink, offset, tail_length, tail, done, crc FROM checkpoints WHERE generation = ?", (number,)
     ).fetchall()
     cuts = db.execute("SELECT end FROM cuts WHERE generation = ? ORDER BY end", (number,)).fetchall()
     return KnownFile(
-        Generation(int(str(number)), pipeline, path_of(path), float(str(born))),
-        FileId(int(str(device)), int(str(inode)), None if inode_generation is None else int(str(inode_generation))),
-        Fingerprint(int(str(covered)), bytes(fingerprint)),  # type: ignore[call-overload]  # a BLOB column
+        Generation(number, pipeline, path_of(path), born),
+        FileId(int(device), int(inode), inode_generation, created_ns),
+        Fingerprint(covered, fingerprint),
         path_of(name),
-        int(str(seen)),
-        str(ended),
+        seen,
+        ended,
         bool(moved),
         {
-            sink: Checkpoint(offset, OverlapDigest(length, tail), bool(done))
-            for sink, offset, length, tail, done in checkpoints
+            sink: Checkpoint(offset, OverlapDigest(length, tail), bool(done), crc)
+            for sink, offset, length, tail, done, crc in checkpoints
         },
         [cut for (cut,) in cuts],
+        None if intent is None else Intent(intent, intent_crc),
     )

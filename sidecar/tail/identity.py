@@ -1,7 +1,8 @@
-"""Which file is this? Device, inode, and the inode's generation where the file system keeps one."""
+"""Which file is this? Device, inode, and what else tells an inode from its next use."""
 
 from __future__ import annotations
 
+import ctypes
 import fcntl
 import os
 import struct
@@ -12,10 +13,26 @@ _FS_IOC_GETVERSION = 0x80087601
 """Linux `FS_IOC_GETVERSION` (linux/fs.h): the generation number of an inode, as ext4, XFS and btrfs keep it."""
 
 
+_AT_EMPTY_PATH, _STATX_BTIME = 0x1000, 0x800
+_STATX_SIZE = 256
+_STATX = getattr(ctypes.CDLL(None), "statx", None)
+"""statx(2), which Python 3.11 does not offer."""
+
+
 def file_id(fd: int) -> FileId:
-    """The identity of an open file. A file system without inode generations gives None for it."""
+    """Return the identity of an open file: with its time of birth if its file system has no inode generations."""
     status = os.fstat(fd)
-    return FileId(status.st_dev, status.st_ino, _inode_generation(fd))
+    generation = _inode_generation(fd)
+    created_ns = _created_ns(fd) if generation is None else None
+    return FileId(status.st_dev, status.st_ino, generation, created_ns)
+
+
+def _created_ns(fd: int) -> int | None:
+    found = ctypes.create_string_buffer(_STATX_SIZE)
+    if _STATX is None or _STATX(fd, b"", _AT_EMPTY_PATH, _STATX_BTIME, found) != 0:
+        return None
+    mask, seconds, nanoseconds = struct.unpack_from("=I76xqI", found.raw)
+    return seconds * 1_000_000_000 + nanoseconds if mask & _STATX_BTIME else None
 
 
 def _inode_generation(fd: int) -> int | None:

@@ -1,4 +1,4 @@
-"""Which lives begin like a new file? So that it is compared with few of them."""
+"""Index of tracked files by their first bytes, to find quickly what a new file may be a copy of."""
 
 from __future__ import annotations
 
@@ -12,35 +12,39 @@ from sidecar.tail.tracked_file import TrackedFile
 START = 32
 """So many bytes of the beginning are compared."""
 
-_MOST = 100
+_MAX_ALIKE = 100
 
 
 class PrefixIndex:
-    """Lives by directory and by how they begin."""
+    """Tracked files by how they begin."""
 
-    def __init__(self, lives: Iterable[TrackedFile]) -> None:
-        self._lives: dict[tuple[str, bytes], list[TrackedFile]] = {}
-        self._sorted: dict[str, list[bytes]] = {}
-        self._lengths: dict[str, set[int]] = {}
-        for life in lives:
-            self.add(life)
+    def __init__(self, files: Iterable[TrackedFile]) -> None:
+        self._by_start: dict[bytes, dict[str, list[TrackedFile]]] = {}
+        self._sorted: list[bytes] = []
+        self._lengths: set[int] = set()
+        for file in files:
+            self.add(file)
 
-    def add(self, life: TrackedFile) -> None:
-        """One more."""
-        folder, start = os.path.dirname(life.name), life.head[:START]
-        if (folder, start) not in self._lives:
-            insort(self._sorted.setdefault(folder, []), start)
-            self._lengths.setdefault(folder, set()).add(len(start))
-        self._lives.setdefault((folder, start), []).append(life)
+    def add(self, file: TrackedFile) -> None:
+        """Add a file."""
+        start = file.head[:START]
+        if start not in self._by_start:
+            insort(self._sorted, start)
+            self._lengths.add(len(start))
+        by_folder = self._by_start.setdefault(start, {})
+        by_folder.setdefault(os.path.dirname(file.name), []).append(file)
 
     def like(self, name: str, begins: bytes) -> list[TrackedFile]:
-        """Those in the directory of `name` whose beginning is one of `begins`, or begins with one of them."""
-        folder = os.path.dirname(name)
-        lengths = sorted(self._lengths.get(folder, ()), reverse=True)
-        starts = [begins[:length] for length in lengths if 0 < length <= len(begins)]
+        """Return those whose beginning is one of `begins`, or begins with it. Those in the directory of `name` come
+        first.
+        """
+        starts = [begins[:length] for length in sorted(self._lengths, reverse=True) if 0 < length <= len(begins)]
         if len(begins) < START:
-            there = self._sorted.get(folder, [])
-            first = bisect_right(there, begins)
-            starts += [start for start in there[first : first + _MOST] if start.startswith(begins)]
-        found = (life for start in starts for life in self._lives.get((folder, start), ()))
-        return list(islice(found, _MOST))
+            first = bisect_right(self._sorted, begins)
+            longer = self._sorted[first : first + _MAX_ALIKE]
+            starts += [start for start in longer if start.startswith(begins)]
+        folder = os.path.dirname(name)
+        groups = [self._by_start[start] for start in starts if start in self._by_start]
+        near = (file for group in groups for file in group.get(folder, ()))
+        far = (file for group in groups for other, files in group.items() if other != folder for file in files)
+        return [*islice(near, _MAX_ALIKE), *islice(far, _MAX_ALIKE)]

@@ -298,7 +298,7 @@ class Reader:
         head = data[: charset.align(self._max_line, cursor.offset)]
         at = cursor.offset + len(data)
         if cursor.scanned < at:
-            cursor.scanned, cursor.scanned_tail = at, data[-OVERLAP_BYTES:]
+            cursor.begin_search(data)
         found = self._scan(
             cursor, charset.align(bound, 0), lambda piece: charset.find_line_end(piece, 0, cursor.scanned)
         )
@@ -311,13 +311,14 @@ class Reader:
             return None
         if end < bound:
             # Half a code unit at the end of a file that is over.
-            cursor.scanned_tail = (cursor.scanned_tail + cursor.life.pread(bound - end, end))[-OVERLAP_BYTES:]
-            end = cursor.scanned = bound
+            cursor.pass_over(cursor.life.pread(bound - end, end))
+            end = cursor.scanned
         if not at_cut and self._may_complete_character(cursor):
             tail = cursor.scanned_tail
             partial = charset.count_partial_bytes(tail, end - len(tail))
             partial = min(partial, end - cursor.offset - len(head))
             end, cursor.scanned_tail = end - partial, tail[: len(tail) - partial]
+            cursor.scanned_crc = None if partial else cursor.scanned_crc
         if not at_cut and not (cursor.life.closing and cursor.life.cut(cursor.offset, end)):
             return None
         return self._made(cursor, head, closed=True, end=end, cut_bytes=end - cursor.offset - len(head))
@@ -331,7 +332,7 @@ class Reader:
             cursor.due = due
             return None
         if cursor.scanned <= cursor.offset:
-            cursor.scanned, cursor.scanned_tail = cursor.offset, cursor.before or b""
+            cursor.begin_search()
         charset = self._in(cursor)
         is_passed = self._scan(cursor, bound, lambda piece: _after_hole(piece, cursor.scanned, charset))
         self._still_begins(cursor, b"\0")
@@ -355,9 +356,7 @@ class Reader:
             if not piece:
                 raise _unexpected_end(cursor.life, cursor.scanned + 1)
             here = passed(piece)
-            taken = piece[: here or None] if here >= 0 else b""
-            cursor.scanned += len(taken)
-            cursor.scanned_tail = (cursor.scanned_tail + taken)[-OVERLAP_BYTES:]
+            cursor.pass_over(piece[: here or None] if here >= 0 else b"")
             if here:
                 return True
         return False

@@ -73,8 +73,13 @@ def open_source(root: str, path: str) -> Source:
 
 
 def read_head(source: Source) -> bytes:
-    """Return how the file begins, up to the first hole: it may be a place that is yet to be written."""
-    return source.pread(FINGERPRINT_BYTES, 0).partition(b"\0\0")[0].rstrip(b"\0")
+    """Return how the file begins, at most as much as a fingerprint covers."""
+    return find_beginning(source.pread(FINGERPRINT_BYTES, 0))
+
+
+def find_beginning(data: bytes) -> bytes:
+    """Return the bytes before the first hole: it may be a place that is yet to be written."""
+    return data.partition(b"\0\0")[0].rstrip(b"\0")
 
 
 class OwnedSource:

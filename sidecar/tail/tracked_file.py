@@ -7,13 +7,14 @@ import errno
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from enum import Enum, auto
 from typing import Protocol
 
 import msgspec
 
-from sidecar.model.checkpoint import Checkpoint, KnownFile
+from sidecar.model.checkpoint import Checkpoint, Intent, KnownFile
 from sidecar.model.file import Generation
-from sidecar.model.fingerprint import FINGERPRINT_BYTES, Fingerprint
+from sidecar.model.fingerprint import FINGERPRINT_BYTES, OVERLAP_BYTES, Fingerprint
 from sidecar.model.lines import Chunk
 from sidecar.tail.open_files import OpenFileLimiter
 from sidecar.tail.safe_open import NotRegular
@@ -23,7 +24,7 @@ from sidecar.tail.source import FileStat, Source, open_source
 class FileJournal(Protocol):
     """What has to be recorded before bytes are sent."""
 
-    def extend(self, number: int, fingerprint: Fingerprint) -> None: ...
+    def extend(self, number: int, fingerprint: Fingerprint, intent: Intent | None = None) -> None: ...
 
     def add_boundary(self, number: int, start: int, end: int) -> None: ...
 
@@ -56,22 +57,40 @@ class FileLocation(msgspec.Struct, frozen=True):
     name: str
 
 
-class TrackedFile:
-    """A file in one of its lives. Shared by the shippers of a pipeline and the follower that watches it.
+class FilePhase(Enum):
+    """Where a file is between its first scan and its end."""
 
-    `size` is how much there is to read; `seen` the largest real size that was ever known: more than `size` when the
-    rest was truncated away, less when a part of the file is an implausible hole that was not read yet. `sighted` is
-    false once no path of the pipeline leads to it any more. `moved`: what is read is a copy that was made before the
-    file itself was truncated. `closing`: an unterminated last line is a line, because the sidecar ends or the file is
-    over. `over`: it has left its name and has been quiet. `ended`: why nothing more can be read ("truncated",
-    "deleted"). `moves` counts the changes of place. `recorded`: the largest `seen` that is durable.
+    ACTIVE = auto()
+    """It grows under the name that it began with."""
+
+    ROTATED = auto()
+    """It has left its name, or is a copy. It may still be written."""
+
+    QUIET = auto()
+    """It was rotated and has not grown for a while: its last line is complete, and a sink may finish it."""
+
+    DELIVERED = auto()
+    """Every sink has all of it. It is followed in case it grows again."""
+
+    ENDED = auto()
+    """Nothing more of it can be read."""
+
+
+class TrackedFile:
+    """A file in one generation. Shared by the shippers of a pipeline and the tracker.
+
+    `size` is how much there is to read; `seen` is the largest real size that was ever known: more than `size` when
+    the rest was truncated away, less when a part of the file is an implausible hole that was not read yet.
+    `disk_size` and `modified` are what stat(2) returned at the last comparison. `moves` counts the changes of place.
+    `recorded` is the largest `seen` that is durable.
     """
 
     # There may be thousands, of which each would have a dictionary.
     __slots__ = (
-        "_away", "_cuts", "_descriptors", "_file", "_grown", "_head", "_ledger", "_source", "_taken", "_turn",
-        "closing", "ended", "file_id", "generation", "grown_at", "modified", "moved", "moves", "over", "packed",
-        "place", "recorded", "seen", "settled", "sighted", "size",
+        "_away", "_cuts", "_descriptors", "_file", "_grown", "_head", "_ledger", "_source", "_taken", "_taken_tail",
+        "_turn", "closing", "disk_size", "ended", "file_id", "generation", "grown_at", "intent", "modified",
+        "moved", "moves", "over", "packed", "phase", "place", "recorded", "seen", "settled", "shrunk", "sighted",
+        "size",
     )  # fmt: skip
 
     def __init__(
@@ -82,30 +101,52 @@ class TrackedFile:
         self.file_id = source.identity
         self.packed = source.packed
         self.place = place
-        self.size = 0
+        self.size = self.disk_size = 0
         self.seen = 0
         self.modified = 0.0
         self.grown_at = 0.0
-        self.sighted = True
-        self.moved = False
+        self.phase = FilePhase.ACTIVE
         self.closing = False
+        """Whether an unterminated last line is a line: the file is quiet, or the sidecar ends."""
+
         self.over = False
+        """Whether a sink that has all of it may finish it."""
+
+        self.sighted = True
+        """Whether a path of the pipeline leads to the file."""
+
+        self.moved = False
+        """Whether the file is a copy that was made before the file of this generation was truncated."""
+
         self.ended = ""
+        """Why nothing more can be read: "truncated" or "deleted"."""
+
+        self.shrunk: tuple[int, float] | None = None
+        """While the file is shorter than `size` and may become whole again: its size, and since when."""
+
         self.moves = 0
         self.recorded = 0
         self.settled: dict[str, Checkpoint] = {}
+        self.intent: Intent | None = None
         self._source: Source | None = source
         source.limit(None)
         self._away = False
         self._head = head
         self._cuts = tuple(sorted(cuts))
-        self._taken = 0
+        self._taken, self._taken_tail = 0, b""
+        """The largest offset that a chunk was read up to, and the bytes before it."""
+
         self._grown: list[tuple[int, float]] = []
         self._ledger = ledger
         self._descriptors = descriptors
         self._turn = threading.Lock()
         self._file = threading.RLock()
         descriptors.used(self)
+
+    def enter(self, phase: FilePhase, *, is_last_run: bool = False) -> None:
+        """Change the phase. `is_last_run`: the sidecar ends."""
+        self.phase, self.over = phase, phase in (FilePhase.QUIET, FilePhase.DELIVERED)
+        self.closing = is_last_run or self.over
 
     @property
     def name(self) -> str:
@@ -147,7 +188,7 @@ class TrackedFile:
             if self._source is None or self.packed:
                 return self._source is not None
             status = self._source.status()
-            return status.size != self.size or status.modified != self.modified
+            return status.disk_size != self.disk_size or status.modified != self.modified
 
     def _opened(self) -> Source:
         if self._source is None:
@@ -159,7 +200,7 @@ class TrackedFile:
                 if error.errno not in _GONE and not isinstance(error, NotRegular):
                     raise
                 raise FileMoved("the file is not under its name") from None
-            if source.identity != self.file_id:
+            if not source.identity.matches(self.file_id):
                 source.close()
                 raise FileMoved("another file has its name")
             self._source = source
@@ -197,8 +238,9 @@ class TrackedFile:
         self._descriptors.used(self)
 
     def park(self) -> bool:
-        """Close the file for a while, if it can be found again and no thread is reading it."""
-        if not self.sighted or not self._file.acquire(blocking=False):
+        """Close the file for a while, unless a thread is reading it or it might be needed and not be found again."""
+        may_close = self.sighted or self.phase is FilePhase.DELIVERED
+        if not may_close or not self._file.acquire(blocking=False):
             return False
         try:
             self.close()
@@ -218,7 +260,7 @@ class TrackedFile:
     def end(self, reason: str) -> None:
         """Nothing more can be read, for this reason."""
         with self._file:
-            self.ended, self._away = reason, True
+            self.ended, self.phase, self._away = reason, FilePhase.ENDED, True
             self.close()
 
     def close(self) -> None:
@@ -233,7 +275,7 @@ class TrackedFile:
         """What the state knows of it, as of now."""
         return KnownFile(
             self.generation, self.file_id, Fingerprint.from_head(self._head), self.name, self.seen, self.ended,
-            self.moved, dict(self.settled), self._cuts,
+            self.moved, dict(self.settled), self._cuts, self.intent,
         )  # fmt: skip
 
     def grew(self, at: float) -> None:
@@ -285,7 +327,9 @@ class TrackedFile:
             cut = self.next_cut(chunk.offset)
             if cut is not None and cut < chunk.end:
                 return False
-            self._taken = max(self._taken, chunk.end)
+            if chunk.end > self._taken:
+                is_plain = chunk.end == chunk.offset + len(chunk.data)
+                self._taken, self._taken_tail = chunk.end, chunk.data[-OVERLAP_BYTES:] if is_plain else b""
             self.seen = max(self.seen, chunk.end)
             return True
 
@@ -295,14 +339,48 @@ class TrackedFile:
         if data[: len(known)] != known:
             raise Truncated
 
-    def cover(self, chunk: Chunk) -> None:
-        """Let the fingerprint grow over the chunk, before any document of it leaves. Durable when this returns."""
-        if chunk.offset >= FINGERPRINT_BYTES or chunk.end <= len(self._head):
+    def is_unchanged(self) -> bool:
+        """Return whether the bytes that are known are still there: the beginning, those before each checkpoint, and
+        those that were read last.
+        """
+        if self.pread(len(self._head), 0) != self._head:
+            return False
+        taken, tail = self._taken, self._taken_tail
+        if taken <= self.size and self.pread(len(tail), taken - len(tail)) != tail:
+            return False
+        points = {(p.offset, p.tail) for p in self.settled.values() if not p.done and p.offset <= self.size}
+        return all(tail.matches(self.pread(tail.length, offset - tail.length)) for offset, tail in points)
+
+    def may_be_part(self, size: int) -> bool:
+        """Return whether the file, which has only `size` bytes now, may be a part of what it was."""
+        head = self._head[:size]
+        if not head or self.pread(len(head), 0) != head:
+            return False
+        points = {(p.offset, p.tail) for p in self.settled.values() if not p.done and p.offset <= size}
+        return all(tail.matches(self.pread(tail.length, offset - tail.length)) for offset, tail in points)
+
+    def cover(self, chunk: Chunk, crc: int | None = None) -> None:
+        """Record what is about to be sent, as far as no checkpoint says it. Durable when this returns.
+
+        The fingerprint grows over the chunk. `crc` is the checksum of everything before the end of the chunk: until
+        there is a checkpoint, it is recorded each time when twice as much is sent.
+        """
+        head = self._head
+        if len(head) < FINGERPRINT_BYTES and chunk.end > len(head):
+            before = self.pread(min(chunk.offset, FINGERPRINT_BYTES), 0) if chunk.offset > len(head) else head
+            # A chunk without data is a hole. Bytes after it are about to be sent, so it is not filled any more.
+            data = chunk.data or bytes(min(FINGERPRINT_BYTES, chunk.end - chunk.offset))
+            head = (before[: chunk.offset] + data)[:FINGERPRINT_BYTES]
+        intent = None if crc is None or not self._needs_intent(chunk.end) else Intent(chunk.end, crc)
+        if intent is None and len(head) <= len(self._head):
             return
         with self._turn:
-            # A chunk without data is a hole. Bytes after it are about to be sent, so it is not filled any more.
-            known, data = len(self._head), chunk.data or bytes(min(FINGERPRINT_BYTES, chunk.end - chunk.offset))
-            if chunk.offset <= known < min(FINGERPRINT_BYTES, chunk.offset + len(data)):
-                head = (self._head[: chunk.offset] + data)[:FINGERPRINT_BYTES]
-                self._ledger.extend(self.generation.id, Fingerprint.from_head(head))
-                self._head = head
+            if not head.startswith(self._head):
+                head = self._head  # another sink has covered more meanwhile
+            self._ledger.extend(self.generation.id, Fingerprint.from_head(head), intent)
+            self._head, self.intent = head, intent or self.intent
+
+    def _needs_intent(self, end: int) -> bool:
+        recorded = self.intent.offset if self.intent else 0
+        has_checkpoint = any(point.offset for point in self.settled.values())
+        return end > recorded and (end >= 2 * recorded or recorded < FINGERPRINT_BYTES) and not has_checkpoint

@@ -83,6 +83,23 @@ class CopyTaken(Event, frozen=True):
         return f"{self.pipeline}: {self.path!a} was rotated by copy; its unread lines are read from {self.copy!a}"
 
 
+class FilesGone(Event, frozen=True):
+    """Files of an earlier run are gone. What was written to them while the sidecar was down is not known."""
+
+    level: ClassVar[str] = "warning"
+    pipeline: str
+    path: str
+    offset: int
+    files: int
+
+    def text(self) -> str:
+        others = f" and {self.files - 1} other files" if self.files > 1 else ""
+        return (
+            f"{self.pipeline}: {self.path!a}{others} disappeared while the sidecar was down; what was written to it"
+            f" after byte {self.offset} is not known"
+        )
+
+
 class LinkRefused(Event, frozen=True):
     """The sidecar cannot make the hard link that keeps the content of a file if the file is deleted."""
 

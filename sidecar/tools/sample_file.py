@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from sidecar.errors import ConfigurationError
-from sidecar.model.checkpoint import ORIGIN
+from sidecar.model.checkpoint import ORIGIN, Intent
 from sidecar.model.file import Generation
 from sidecar.model.fingerprint import Fingerprint
 from sidecar.model.lines import Chunk
@@ -24,7 +24,7 @@ from sidecar.tail.tracked_file import FileLocation, TrackedFile
 class _NullJournal:
     """A file journal that records nothing, because no later reader continues from it."""
 
-    def extend(self, number: int, fingerprint: Fingerprint) -> None: ...
+    def extend(self, number: int, fingerprint: Fingerprint, intent: Intent | None = None) -> None: ...
 
     def add_boundary(self, number: int, start: int, end: int) -> None: ...
 

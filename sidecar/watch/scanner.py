@@ -104,6 +104,10 @@ class FileScanner:
                     self._add_matches(found, walk, glob.parts)
         return list(found.values())
 
+    def roots(self) -> list[str]:
+        """Return the fixed directory of each pattern, as of the last scan."""
+        return list(dict.fromkeys(glob.root.path for glob in self.globs))
+
     def leads_to(self, path: str) -> bool:
         """Return whether the path is below the fixed part of a pattern, as of the last scan."""
         return any(glob.leads_to(path) for glob in self.globs)

@@ -25,9 +25,10 @@ from sidecar.pipeline.shipper import Shipper
 from sidecar.state.database import Database, open_database
 from sidecar.state.dead_letters import DeadLetterLimit
 from sidecar.state.ledger import Ledger
+from sidecar.tail.context import ROTATED_QUIET_S
 from sidecar.tail.hard_links import HardLinks
 from sidecar.tail.open_files import OpenFileLimiter
-from sidecar.tail.tracker import QUIET_S, FileTracker
+from sidecar.tail.tracker import FileTracker
 from sidecar.telemetry.events import Event
 from sidecar.telemetry.heartbeats import Heartbeats
 from sidecar.testing import ManualClock
@@ -336,7 +337,7 @@ class SimulatedSidecar:
             destination.faults.clear()
         if not self.alive:
             self.start()
-        self.live(4 * QUIET_S)
+        self.live(4 * ROTATED_QUIET_S)
         self.live(120, step=5)
         assert self.drain()
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from msgspec.structs import replace
 
 from sidecar.decode.framing import EncodingErrors, Framer
-from sidecar.model.checkpoint import Checkpoint
+from sidecar.model.checkpoint import Checkpoint, Intent
 from sidecar.model.file import Generation
 from sidecar.model.fingerprint import NO_TAIL, Fingerprint
 from sidecar.model.lines import Chunk, LineBatch
@@ -30,7 +30,7 @@ _ERRORS: tuple[EncodingErrors, ...] = ("replace", "backslashreplace", "strict")
 class _Forgetful:
     """A ledger that writes nothing down."""
 
-    def extend(self, number: int, fingerprint: Fingerprint) -> None:
+    def extend(self, number: int, fingerprint: Fingerprint, intent: Intent | None = None) -> None:
         """The fingerprint has grown."""
 
     def add_boundary(self, number: int, start: int, end: int) -> None:

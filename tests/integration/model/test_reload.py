@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from sidecar.tail.context import DELETED_GRACE_S
 from tests.integration.model.test_rotation import MORE, NEW, OLD, expected, renamed
 from tests.support.simulated_sidecar import SimulatedSidecar
 
@@ -103,7 +104,7 @@ def test_a_sink_that_is_gone_holds_no_file(tmp_path: Path) -> None:
     world.live(1)
     del world.destinations["two"]
     assert world.reload()
-    world.live(20)
+    world.live(DELETED_GRACE_S + 60, step=5)
     assert world.follower.lives() == []
     assert world.messages("one") == expected(OLD)
 

@@ -307,7 +307,7 @@ def test_two_files_that_merely_begin_alike_stay_two(tmp_path: Path) -> None:
     assert world.messages() == expected(banner, OLD, banner, MORE, banner, NEW)
 
 
-def test_an_editor_that_replaces_the_file_makes_a_new_one(world: SimulatedSidecar) -> None:
+def test_a_longer_copy_of_itself_that_takes_the_name_is_read_on(world: SimulatedSidecar) -> None:
     world.write(OLD)
     world.live(1)
     world.destinations["sink"].is_down = True
@@ -316,7 +316,18 @@ def test_an_editor_that_replaces_the_file_makes_a_new_one(world: SimulatedSideca
     world.write(OLD + MORE + NEW, ".app.swp")
     world.path(".app.swp").rename(world.path())
     world.settle()
-    assert world.messages() == expected(OLD, MORE, OLD, MORE, NEW)
+    assert world.messages() == expected(OLD, MORE, NEW)
+    assert world.balance()["sink"] == {"stored": len(OLD + MORE + NEW)}
+
+
+def test_an_editor_that_replaces_the_file_with_other_content_makes_a_new_one(world: SimulatedSidecar) -> None:
+    world.write(OLD)
+    world.live(1)
+    changed = OLD.replace(b"000123", b"changed")
+    world.write(changed, ".app.swp")
+    world.path(".app.swp").rename(world.path())
+    world.settle()
+    assert world.messages() == expected(OLD, changed)
 
 
 def test_a_sink_that_is_down_across_two_truncations_while_another_reads_on(tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ from sidecar.model.dead_letter import DeadLetter
 from sidecar.pipeline.committer import COMMIT_EVERY_S, Committer
 from sidecar.pipeline.read_queue import ReadQueue
 from sidecar.tail.cursor import Cursor
-from sidecar.tail.tracked_file import TrackedFile
+from sidecar.tail.tracked_file import FilePhase, TrackedFile
 from tests.support.builders.files import FilesFixture, read, settle
 
 
@@ -158,7 +158,7 @@ def test_a_pause_of_the_state_ends_by_itself_or_with_a_drain(fixture: CommitterF
 def test_a_finished_file_is_reported_once_everything_before_is_durable(fixture: CommitterFixture) -> None:
     cursor = fixture.track("a.log", b"a line\n")
     fixture.settle_all(cursor)
-    cursor.life.over = True
+    cursor.life.enter(FilePhase.QUIET)
     fixture.committer.complete(cursor)
     assert cursor.life.generation.id in fixture.queue
     fixture.committer.commit(force=True)

@@ -91,7 +91,9 @@ def test_an_older_state_is_upgraded_and_keeps_what_it_knows(tmp_path: Path) -> N
         db.executescript(
             "DROP TABLE targets; DROP TABLE pipelines; DROP INDEX dead_letter_sizes;"
             "ALTER TABLE dead_letters DROP COLUMN size;"
-            "ALTER TABLE generations DROP COLUMN moved; PRAGMA user_version=1;"
+            "ALTER TABLE generations DROP COLUMN moved; ALTER TABLE generations DROP COLUMN created_ns;"
+            "ALTER TABLE generations DROP COLUMN intent; ALTER TABLE generations DROP COLUMN intent_crc;"
+            "ALTER TABLE checkpoints DROP COLUMN crc; PRAGMA user_version=1;"
         )
     for name in ("state.db", "state.db-wal"):
         (tmp_path / "old").mkdir(exist_ok=True)

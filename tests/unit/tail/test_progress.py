@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from sidecar.decode.framing import Framer
 from sidecar.decode.multiline import make_grouper
 from sidecar.lib.charset import lookup
-from sidecar.model.checkpoint import Checkpoint
+from sidecar.model.checkpoint import Checkpoint, Intent
 from sidecar.model.file import Generation
 from sidecar.model.fingerprint import OVERLAP_BYTES, Fingerprint, OverlapDigest
 from sidecar.tail.cursor import Cursor
@@ -54,7 +54,7 @@ class CountingFile(PlainFile):
 class Journal:
     """Takes what a life writes down, and forgets it."""
 
-    def extend(self, number: int, fingerprint: Fingerprint) -> None: ...
+    def extend(self, number: int, fingerprint: Fingerprint, intent: Intent | None = None) -> None: ...
 
     def add_boundary(self, number: int, start: int, end: int) -> None: ...
 

@@ -10,7 +10,7 @@ from sidecar.decode.framing import Framer
 from sidecar.decode.multiline import make_grouper
 from sidecar.lib.charset import lookup
 from sidecar.lib.clock import Clock, SystemClock
-from sidecar.model.checkpoint import Checkpoint
+from sidecar.model.checkpoint import Checkpoint, Intent
 from sidecar.model.file import Generation
 from sidecar.model.fingerprint import NO_TAIL, Fingerprint, OverlapDigest
 from sidecar.model.lines import Chunk
@@ -29,7 +29,7 @@ class Notebook:
         self.cuts: list[tuple[int, int]] = []
         self.fingerprints: list[Fingerprint] = []
 
-    def extend(self, number: int, fingerprint: Fingerprint) -> None:
+    def extend(self, number: int, fingerprint: Fingerprint, intent: Intent | None = None) -> None:
         self.fingerprints.append(fingerprint)
 
     def add_boundary(self, number: int, start: int, end: int) -> None:

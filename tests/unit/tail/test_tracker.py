@@ -1,7 +1,7 @@
 """Which file is this? Decided once for a pipeline, with real files and a real state."""
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from sidecar.errors import StateError
-from sidecar.model.checkpoint import Checkpoint, CheckpointUpdate, KnownFile
+from sidecar.model.checkpoint import Checkpoint, CheckpointUpdate, Intent, KnownFile
 from sidecar.model.counts import ByteCounts
 from sidecar.model.file import FileId, Generation
 from sidecar.model.fingerprint import Fingerprint, OverlapDigest
@@ -195,7 +195,7 @@ def test_a_rename_between_the_look_and_the_opening_makes_no_second_generation(tm
                 (tmp_path / "a.log").rename(tmp_path / "b.log")
             return super().now()
 
-    run.follower._clock = RotatingMeanwhile()
+    run.follower.context.clock = RotatingMeanwhile()
     run.follower.look(sightings)
     run.look()
     assert [life.file_id.inode for life, _ in run.subscriber.adopted] == [(tmp_path / "b.log").stat().st_ino]
@@ -233,16 +233,18 @@ class Watched:
     def __init__(self, run: Run, *, is_full: bool = False) -> None:
         self.run, self.is_full = run, is_full
         self.begun: list[tuple[int, int]] = []
-        run.follower._ledger = self  # type: ignore[assignment]
+        run.follower.context.ledger = self  # type: ignore[assignment]
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self.run.ledger, name)
 
-    def add_generations(self, generations: Sequence[tuple[Generation, FileId, Fingerprint]]) -> None:
+    def add_generations(
+        self, generations: Sequence[tuple[Generation, FileId, Fingerprint]], intents: Mapping[int, Intent]
+    ) -> None:
         if self.is_full:
             raise StateError("the state cannot be written", location="state", hint="free space")
         self.begun.append((len(generations), len(self.run.subscriber.adopted)))
-        self.run.ledger.add_generations(generations)
+        self.run.ledger.add_generations(generations, intents)
 
 
 def burst(folder: Path, files: int) -> None:

@@ -1,0 +1,98 @@
+"""What the parts of one tracker share."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Protocol
+
+from sidecar.lib.clock import Clock
+from sidecar.model.checkpoint import Checkpoint, Intent, KnownFile
+from sidecar.model.file import FileId, Generation
+from sidecar.model.fingerprint import Fingerprint
+from sidecar.tail.hard_links import HardLinks
+from sidecar.tail.open_files import OpenFileLimiter
+from sidecar.tail.siblings import SearchScope
+from sidecar.tail.unreadable_files import UnreadableFiles
+from sidecar.telemetry import events
+
+ROTATED_QUIET_S = 5.0
+"""Seconds without growth after which the last line of a file that has left its name counts as complete."""
+
+COPY_QUIET_S = 5.0
+"""Seconds without growth after which a file that may be an unfinished copy counts as complete."""
+
+COPY_SEARCH_S = 5.0
+"""Seconds for which the content of a truncated or missing file is searched in other files."""
+
+SHRUNK_WAIT_S = 5.0
+"""Seconds for which a file that is shorter than it was may become whole again. Then it counts as truncated."""
+
+DELETED_GRACE_S = 300.0
+"""Seconds for which a delivered file that has left its name is followed by its descriptor, by default."""
+
+
+class GenerationStore(Protocol):
+    """What the tracker records."""
+
+    def add_generations(
+        self, generations: Iterable[tuple[Generation, FileId, Fingerprint]], intents: Mapping[int, Intent] = ...
+    ) -> None: ...
+    def add_copy(
+        self, generation: Generation, file_id: FileId, fingerprint: Fingerprint, checkpoint: Checkpoint,
+        sinks: Iterable[str],
+    ) -> None: ...  # fmt: skip
+    def extend(self, number: int, fingerprint: Fingerprint, intent: Intent | None = None) -> None: ...
+    def add_boundary(self, number: int, start: int, end: int) -> None: ...
+    def prune_boundaries(self, number: int, before: int) -> None: ...
+    def record_rename(self, number: int, name: str, seen: int) -> None: ...
+    def record_move(self, number: int, file_id: FileId, name: str, seen: int, is_copy: bool) -> None: ...
+    def record_end(self, number: int, reason: str, seen: int) -> None: ...
+    def record_sizes(self, sizes: Iterable[tuple[int, int]]) -> None: ...
+    def mark_finished(self, number: int, at: float, is_there: bool) -> None: ...
+    def mark_all_finished(self, numbers: Iterable[int], at: float) -> None: ...
+    def mark_unfinished(self, number: int) -> None: ...
+    def touch_finished(self, numbers: Iterable[int], at: float) -> None: ...
+    def forget(self, pipeline: str, now: float) -> None: ...
+    def is_known_pipeline(self, pipeline: str) -> bool: ...
+    def add_pipeline(self, pipeline: str) -> None: ...
+    def boundary_rules(self, pipeline: str) -> str: ...
+    def renumber(self, pipeline: str, numbers: Mapping[int, int], boundaries: str) -> None: ...
+    def unfinished(self, pipeline: str) -> list[KnownFile]: ...
+    def recently_finished(self, pipeline: str) -> list[KnownFile]: ...
+
+
+class ScannedFile(Protocol):
+    """What a scan says of a name."""
+
+    @property
+    def path(self) -> str: ...
+    @property
+    def root(self) -> str: ...
+    @property
+    def device(self) -> int: ...
+    @property
+    def inode(self) -> int: ...
+    @property
+    def size(self) -> int: ...
+    @property
+    def modified(self) -> float: ...
+
+
+@dataclass(slots=True)
+class TailContext:
+    """One pipeline, as all parts of its tracker see it. A reload changes `scope` and `links`."""
+
+    pipeline: str
+    ledger: GenerationStore
+    clock: Clock
+    emit: events.Emit
+    descriptors: OpenFileLimiter
+    scope: SearchScope
+    links: HardLinks | None
+    unreadable: UnreadableFiles
+    beat: Callable[[], None]
+    """Called for each file that is compared, to show that the thread is alive."""
+
+    is_ending: bool = False
+    """Whether no file will grow any more, so that an unterminated last line is a line."""

@@ -1,0 +1,134 @@
+"""New files that may be unfinished copies of tracked ones: held open, and not delivered until that is decided.
+
+A candidate is decided when it differs from the original or has not grown for a while, however long it takes. Copy and
+original are compared byte by byte, a slice in each scan.
+"""
+
+from __future__ import annotations
+
+import msgspec
+
+from sidecar.model.file import Generation
+from sidecar.model.fingerprint import FINGERPRINT_BYTES
+from sidecar.tail.content import TELLING_BYTES, ContentComparer
+from sidecar.tail.context import COPY_QUIET_S, TailContext
+from sidecar.tail.rotation_names import COMPRESSED, is_rotation_of
+from sidecar.tail.siblings import Key
+from sidecar.tail.source import Source
+from sidecar.tail.tracked_file import FileLocation, FilePhase, TrackedFile
+
+_MAX_CANDIDATES = 64
+
+
+class CopyCandidate(msgspec.Struct):
+    """One file, open."""
+
+    source: Source
+    place: FileLocation
+    original: Generation
+    size: int
+    grown_at: float
+    complete_size: int
+    """What a copy of the original has at least: what was seen of it when the candidate appeared."""
+
+    compared: int = 0
+    """So many bytes are those of the original."""
+
+    crc: int = 0
+    """Checksum of these bytes."""
+
+
+class CopyCandidates:
+    """The candidates by device and inode."""
+
+    def __init__(self, context: TailContext, comparer: ContentComparer) -> None:
+        self._context, self._comparer = context, comparer
+        self._by_key: dict[Key, CopyCandidate] = {}
+
+    def __bool__(self) -> bool:
+        return bool(self._by_key)
+
+    def __contains__(self, key: Key) -> bool:
+        return key in self._by_key
+
+    @property
+    def is_full(self) -> bool:
+        """Return whether no more files may be held open."""
+        return len(self._by_key) >= _MAX_CANDIDATES
+
+    def keys(self) -> set[Key]:
+        """Return the device and inode of each candidate."""
+        return set(self._by_key)
+
+    def all(self) -> list[CopyCandidate]:
+        """Return the candidates."""
+        return list(self._by_key.values())
+
+    def of(self, original: Generation) -> list[CopyCandidate]:
+        """Return those that may be copies of this generation."""
+        return [each for each in self._by_key.values() if each.original == original]
+
+    def size(self) -> int:
+        """Return the bytes of all candidates."""
+        return sum(each.size for each in self.all())
+
+    def add(self, source: Source, place: FileLocation, original: Generation, complete_size: int) -> None:
+        """Hold a file."""
+        now, size = self._context.clock.monotonic(), source.status().size
+        self._by_key[source.identity.key] = CopyCandidate(source, place, original, size, now, complete_size)
+
+    def rename(self, key: Key, place: FileLocation) -> None:
+        """Note under which name a candidate is now."""
+        self._by_key[key].place = place
+
+    def take(self, candidate: CopyCandidate) -> Source:
+        """Return the open file, which is the caller's now."""
+        del self._by_key[candidate.source.identity.key]
+        return candidate.source
+
+    def is_held(self, candidate: CopyCandidate) -> bool:
+        """Return whether a candidate is not decided yet."""
+        return self._by_key.get(candidate.source.identity.key) is candidate
+
+    def is_waiting(self, candidate: CopyCandidate, original: TrackedFile | None, links: int) -> bool:
+        """Return whether a candidate, which agrees so far, may still become the copy."""
+        if not links or self._context.is_ending:
+            return False
+        is_being_replaced = (
+            original is not None and not original.sighted and original.phase is not FilePhase.DELIVERED
+        )
+        if candidate.place.name.endswith(COMPRESSED) and is_being_replaced:
+            return True
+        return self._context.clock.monotonic() - candidate.grown_at < COPY_QUIET_S
+
+    def note_size(self, candidate: CopyCandidate) -> int:
+        """Note whether a candidate has grown. Return how many names it has."""
+        status = candidate.source.status()
+        if status.size != candidate.size:
+            candidate.size, candidate.grown_at = status.size, self._context.clock.monotonic()
+        return status.links
+
+    def agrees(self, candidate: CopyCandidate, original: TrackedFile) -> bool:
+        """Return whether a candidate is the beginning of its original, as far as that was compared."""
+        if candidate.size > original.size:
+            return False
+        compared, candidate.crc = self._comparer.compare_files(
+            original, candidate.source, candidate.compared, candidate.size, candidate.crc
+        )
+        candidate.compared = max(compared, 0)
+        if 0 <= compared < candidate.size:
+            candidate.grown_at = self._context.clock.monotonic()  # the next scan compares more
+        return compared >= 0
+
+    @staticmethod
+    def is_complete(candidate: CopyCandidate) -> bool:
+        """Return whether it holds all that its original held when it appeared, and that is no coincidence."""
+        is_related = is_rotation_of(candidate.original.path, candidate.place.name)
+        telling = TELLING_BYTES if is_related else FINGERPRINT_BYTES
+        is_all = candidate.compared == candidate.size >= candidate.complete_size
+        return is_all and candidate.size >= telling
+
+    def close(self) -> None:
+        """Close all candidates."""
+        while self._by_key:
+            self._by_key.popitem()[1].source.close()

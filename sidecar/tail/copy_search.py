@@ -1,0 +1,199 @@
+"""Where did the rest of a truncated or missing file go?
+
+Rotation by copy (logrotate's `copytruncate`) copies the file and then empties it, so what was not read yet is in the
+copy. Rotation with compression leaves only the compressed copy.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Collection, Iterator
+
+import msgspec
+
+from sidecar.model.checkpoint import KnownFile
+from sidecar.tail.content import ContentComparer, may_be_partial_copy_of
+from sidecar.tail.context import COPY_SEARCH_S, TailContext
+from sidecar.tail.copy_candidates import CopyCandidates
+from sidecar.tail.file_opener import FileOpener
+from sidecar.tail.finished_files import FinishedFiles
+from sidecar.tail.siblings import Key, SiblingFile, find_candidates, is_within
+from sidecar.tail.source import Postponed, Source
+from sidecar.tail.tracked_file import FileLocation, TrackedFile
+
+_MAX_SEARCH_PER_SCAN_S = 0.5
+"""Files that are tracked must not wait longer for the search."""
+
+
+class LostContent(msgspec.Struct):
+    """A generation whose file was truncated or is missing, while its content is searched elsewhere."""
+
+    known: KnownFile
+    file: TrackedFile | None
+    reason: str
+    since: float
+    is_postponed: bool = False
+    """Whether a candidate was not compared to its end yet, because that would take one scan too long."""
+
+    rejected: set[tuple[tuple[Key, int, float], bool]] = msgspec.field(default_factory=set)
+    """Candidates, as they were, that are no copies; and whether they had to be complete."""
+
+
+class FoundCopy(msgspec.Struct, frozen=True):
+    """The rest of the generation is in this file, which is open."""
+
+    lost: LostContent
+    place: FileLocation
+    source: Source
+
+
+class Abandoned(msgspec.Struct, frozen=True):
+    """The rest of the generation is nowhere."""
+
+    lost: LostContent
+
+
+class CopySearch:
+    """The generations whose content is searched. `tracked_keys` returns the files that cannot be a copy."""
+
+    def __init__(
+        self, context: TailContext, opener: FileOpener, comparer: ContentComparer, finished: FinishedFiles,
+        candidates: CopyCandidates, tracked_keys: Callable[[], Collection[Key]],
+    ) -> None:  # fmt: skip
+        self._context, self._opener, self._comparer = context, opener, comparer
+        self._candidates, self._tracked_keys = candidates, tracked_keys
+        self.finished = finished
+        self._lost: dict[int, LostContent] = {}
+
+    def __bool__(self) -> bool:
+        return bool(self._lost)
+
+    def files(self) -> list[TrackedFile]:
+        """Return the files of this run whose content is searched."""
+        return [lost.file for lost in self._lost.values() if lost.file]
+
+    def add(self, known: KnownFile, file: TrackedFile | None, reason: str) -> None:
+        """Search the content of this generation for a while."""
+        self._lost[known.generation.id] = LostContent(known, file, reason, self._context.clock.monotonic())
+
+    def find(self, number: int) -> LostContent | None:
+        """Return the search for this generation."""
+        return self._lost.get(number)
+
+    def remove(self, number: int) -> None:
+        """End the search for this generation."""
+        self._lost.pop(number, None)
+
+    def find_like(self, place: FileLocation, source: Source) -> KnownFile | None:
+        """Return the generation that this file may be an unfinished copy of."""
+        for lost in self._lost.values():
+            if may_be_partial_copy_of(lost.known, source, place.name):
+                return lost.known
+        return None
+
+    def search(self) -> Iterator[FoundCopy | Abandoned]:
+        """Search for each generation, and yield what is decided."""
+        clock = self._context.clock
+        stop = clock.monotonic() + _MAX_SEARCH_PER_SCAN_S
+        for number in list(self._lost):
+            self._context.beat()
+            with self._context.unreadable.guard(self._lost[number].known.name):
+                if outcome := self.search_one(number):
+                    yield outcome
+            if clock.monotonic() > stop:
+                return
+
+    def search_one(self, number: int) -> FoundCopy | Abandoned | None:
+        """Search for one generation. Return None while it is not decided."""
+        lost = self._lost[number]
+        has_waited = self._context.clock.monotonic() - lost.since >= COPY_SEARCH_S
+        found = self._find_copy(lost, complete=not has_waited)
+        if found is not None:
+            return FoundCopy(lost, *found)
+        if lost.is_postponed or not (has_waited or not self._is_being_made(lost)):
+            return None
+        return Abandoned(lost)
+
+    def abandon_all(self) -> list[Abandoned]:
+        """Return all searches that do not wait for a comparison: the next run continues with those."""
+        return [Abandoned(lost) for lost in self._lost.values() if not lost.is_postponed]
+
+    def _find_copy(self, lost: LostContent, *, complete: bool) -> tuple[FileLocation, Source] | None:
+        known, lost.is_postponed = lost.known, False
+        for candidate in self._candidates.of(known.generation):
+            if self._is_held_copy(lost, candidate.place, candidate.source, complete=complete):
+                return candidate.place, self._candidates.take(candidate)
+        for each in self._siblings(lost):
+            if (each.stamp, complete) in lost.rejected:
+                continue
+            with self._context.unreadable.guard(each.place.name), self._opener.open(each.place, each.key) as opened:
+                try:
+                    if opened.source is not None and self._is_copy(
+                        lost, opened.source, each.place, complete=complete
+                    ):
+                        return each.place, opened.take()
+                    lost.rejected.add((each.stamp, complete))
+                except Postponed:
+                    lost.is_postponed = True
+                    self._opener.postpone(opened)
+        return None
+
+    def _is_held_copy(self, lost: LostContent, place: FileLocation, source: Source, *, complete: bool) -> bool:
+        with self._context.unreadable.guard(place.name):
+            try:
+                return self._is_copy(lost, source, place, complete=complete)
+            except Postponed:
+                lost.is_postponed = True
+        return False
+
+    def _is_copy(self, lost: LostContent, source: Source, place: FileLocation, *, complete: bool) -> bool:
+        not_before = lost.file.modified if lost.file else None
+        return self._is_other_file(lost.known, source) and self._comparer.is_copy(
+            lost.known, source, place.name, complete=complete, not_before=not_before
+        )
+
+    def _siblings(self, lost: LostContent) -> list[SiblingFile]:
+        """Return files that may be the copy by their names. Without a file the place is from an earlier run."""
+        place = lost.file.place if lost.file else self.find_place(lost.known)
+        if place is None:
+            return []
+        return find_candidates(
+            lost.known, place, self._context.scope, {*self._tracked_keys(), *self._candidates.keys()}
+        )
+
+    def find_place(self, known: KnownFile) -> FileLocation | None:
+        """Return where an earlier run found the file, None if the present configuration does not lead there."""
+        scope, links = self._context.scope, self._context.links
+        is_link = links is not None and links.holds(known.name)
+        is_reached = is_link or scope.leads_to(known.name)
+        is_wanted = is_reached and is_within(known, scope)
+        return FileLocation(os.path.dirname(known.name), known.name) if is_wanted else None
+
+    def _is_other_file(self, known: KnownFile, source: Source) -> bool:
+        """Return whether it is another file than the known one, and no finished one with other content."""
+        if known.file_id.matches(source.identity):
+            return False
+        done = self.finished.find(source.identity.key)
+        if done is None or done.known.is_copy or not done.known.file_id.matches(source.identity):
+            return True
+        return not self._comparer.agrees(done.known, source, in_full=False)
+
+    def _is_being_made(self, lost: LostContent) -> bool:
+        """Return whether some file may be an unfinished copy."""
+        known = lost.known
+        if self._candidates.of(known.generation):
+            return True
+        for each in self._siblings(lost):
+            with self._context.unreadable.guard(each.place.name), self._opener.open(each.place, each.key) as opened:
+                if opened.source is not None and self._may_be_copy(known, opened.source, each.place):
+                    return True
+                continue
+            return True  # it cannot be read now
+        return False
+
+    def _may_be_copy(self, known: KnownFile, source: Source, place: FileLocation) -> bool:
+        try:
+            is_other = self._is_other_file(known, source)
+        except Postponed:
+            return True
+        return is_other and may_be_partial_copy_of(known, source, place.name)

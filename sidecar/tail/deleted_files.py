@@ -1,0 +1,36 @@
+"""Which deleted file is given up?"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from contextlib import suppress
+
+from sidecar.tail.tracked_file import TrackedFile
+
+
+class DeletedFilesBudget:
+    """How many unread bytes of deleted files are held for the sinks.
+
+    A file counts for a share of them at least, so that the number of open files is limited to `max_files`.
+    """
+
+    def __init__(self, limit: int, max_files: int) -> None:
+        self.limit = limit
+        self._max_files = max_files
+
+    def over_budget(self, files: Iterable[TrackedFile]) -> list[TrackedFile]:
+        """Return the files to give up, the oldest first."""
+        held: list[tuple[float, int, TrackedFile]] = []
+        min_size = self.limit // self._max_files
+        for file in files:
+            unread = 0 if file.sighted else file.unsettled(file.unread_from)
+            with suppress(OSError):
+                if unread > 0 and file.status().links == 0:
+                    held.append((file.generation.created_at, max(unread, min_size), file))
+        total, given_up = sum(unread for _, unread, _ in held), []
+        for _, unread, file in sorted(held, key=lambda item: item[0]):
+            if total <= self.limit:
+                break
+            total -= unread
+            given_up.append(file)
+        return given_up

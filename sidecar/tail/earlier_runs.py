@@ -1,0 +1,240 @@
+"""Files that the sidecar has met before: generations of earlier runs, and finished ones that have changed."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Mapping, Sequence
+
+from sidecar.model.checkpoint import KnownFile
+from sidecar.tail.context import SHRUNK_WAIT_S, ScannedFile, TailContext
+from sidecar.tail.copy_search import CopySearch
+from sidecar.tail.file_opener import FileOpener
+from sidecar.tail.file_set import FileSet
+from sidecar.tail.finished_files import FinishedFile, FinishedFiles
+from sidecar.tail.generations import GenerationLog
+from sidecar.tail.recognition import Recognizer, Replaced, Resume, Shorter
+from sidecar.tail.rotation_names import find_originals
+from sidecar.tail.siblings import Key, find_below, find_by_inode, find_by_name, find_related_names, why_invisible
+from sidecar.tail.source import OwnedSource, Postponed
+from sidecar.tail.subscribers import Subscribers
+from sidecar.tail.tracked_file import FileLocation
+from sidecar.telemetry import events
+
+_FINISHED_EVERY_S, _MAX_FINISHED = 10.0, 1000
+"""How often, and of how many finished files without a matching name, it is checked whether they were written."""
+
+
+class EarlierRuns:
+    """The unfinished generations of earlier runs whose files this run has not met yet, by number.
+
+    `left_out` says why some of them are not delivered now, by path.
+    """
+
+    def __init__(
+        self, context: TailContext, files: FileSet, subscribers: Subscribers, opener: FileOpener,
+        generations: GenerationLog, copies: CopySearch, recognizer: Recognizer, finished: FinishedFiles,
+    ) -> None:  # fmt: skip
+        self._context, self._files, self._subscribers, self._opener = context, files, subscribers, opener
+        self._generations, self._copies = generations, copies
+        self._recognizer, self._finished = recognizer, finished
+        self._pending = {known.generation.id: known for known in context.ledger.unfinished(context.pipeline)}
+        self._shorter_since: dict[int, float] = {}
+        self._finished_checked_at = float("-inf")
+        self.left_out: dict[str, str] = {}
+
+    def names(self) -> set[str]:
+        """Return the last names of the files."""
+        return {known.name for known in self._pending.values()}
+
+    def has_key(self, key: Key) -> bool:
+        """Return whether a generation that may be read on was in this inode."""
+        return any(known.file_id.key == key and not known.ended for known in self._pending.values())
+
+    def meet(self, seen: Mapping[Key, ScannedFile]) -> None:
+        """Continue the generations whose files a scan has found. Raise `StateError`."""
+        self.left_out.clear()
+        pending: dict[Key, list[KnownFile]] = {}
+        for known in self._pending.values():
+            if not known.ended:
+                pending.setdefault(known.file_id.key, []).append(known)
+        for key, found in (*seen.items(), *self._find_finished(seen)):
+            if not found.size or self._files.find(key) is not None:
+                continue
+            done = None if self._finished.is_as_it_was(key, found) else self._finished.find(key)
+            if (key in pending or done is not None) and self._context.unreadable.may_try(found.path):
+                self._context.beat()
+                with self._context.unreadable.guard(found.path):
+                    self._meet(key, found, pending.get(key, []), done)
+
+    def _find_finished(self, seen: Mapping[Key, ScannedFile]) -> list[tuple[Key, ScannedFile]]:
+        """Return finished files under names that the scan does not find. They may still be written."""
+        now = self._context.clock.monotonic()
+        if now - self._finished_checked_at < _FINISHED_EVERY_S:
+            return []
+        self._finished_checked_at = now
+        unmatched = [done.known for done in self._finished if done.known.file_id.key not in seen]
+        named = [find_by_name(known.name) for known in unmatched[-_MAX_FINISHED:] if self._copies.find_place(known)]
+        return [((each.device, each.inode), each) for each in named if each is not None]
+
+    def _meet(self, key: Key, found: ScannedFile, pending: Sequence[KnownFile], done: FinishedFile | None) -> None:
+        place = FileLocation(found.root, found.path)
+        with self._opener.open(place, key) as opened:
+            if opened.source is None or opened.source.identity.key != key:
+                return
+            try:
+                for known in pending:
+                    self._meet_unfinished(known, opened, place)
+                if done is not None and self._files.find(key) is None:
+                    self._meet_finished(done, opened, place, found)
+            except Postponed:
+                self._opener.postpone(opened)
+
+    def _meet_unfinished(self, known: KnownFile, opened: OwnedSource, place: FileLocation) -> None:
+        if known.generation.id not in self._pending:
+            return  # decided before the comparison with another one was postponed
+        is_taken = self._files.find(known.file_id.key) is not None
+        decision = Replaced(known) if is_taken else self._recognizer.meet(known, opened.open)
+        if isinstance(decision, Resume):
+            self._generations.resume(known, opened, place)
+        elif isinstance(decision, Shorter) and self._may_become_whole(known):
+            self.left_out[place.name] = "it is shorter than it was, and may become whole again"
+            return
+        else:
+            self._copies.add(known, None, "truncated")
+        del self._pending[known.generation.id]
+
+    def _may_become_whole(self, known: KnownFile) -> bool:
+        now = self._context.clock.monotonic()
+        since = self._shorter_since.setdefault(known.generation.id, now)
+        return now - since < SHRUNK_WAIT_S and not self._context.is_ending
+
+    def _meet_finished(
+        self, done: FinishedFile, opened: OwnedSource, place: FileLocation, found: ScannedFile
+    ) -> None:  # fmt: skip
+        decision = self._recognizer.meet_finished(done, opened.open, place.name, self._subscribers.sinks)
+        if isinstance(decision, Resume):
+            self._context.ledger.mark_unfinished(done.known.generation.id)
+            self._finished.remove(done)
+            self._generations.resume(done.known, opened, place)
+        elif isinstance(decision, Shorter) and self._is_shrinking(done, found):
+            self.left_out[place.name] = "it is shorter than it was; nothing in it is new"
+        elif isinstance(decision, Replaced | Shorter):
+            self._finished.remove(done)
+        else:
+            done.size, done.modified, done.shrunk_at = found.size, found.modified, None
+
+    def _is_shrinking(self, done: FinishedFile, found: ScannedFile) -> bool:
+        """Return whether a file has not been written since it became shorter, and not for long."""
+        now = self._context.clock.monotonic()
+        if done.shrunk_at is None or found.size < done.size:
+            done.size, done.shrunk_at = found.size, now
+        return found.size == done.size and now - done.shrunk_at < SHRUNK_WAIT_S
+
+    # ── files that no path of the pipeline leads to ─────────────────────────────────────────────────────────
+
+    def find_moved(self, seen: Mapping[Key, ScannedFile]) -> None:
+        """Find the files of the other generations: by a link, by inode, or else decide that they are gone."""
+        waiting = []
+        for known in list(self._pending.values()):
+            self._context.beat()
+            if known.ended:
+                del self._pending[known.generation.id]
+                self._subscribers.report_lost(known, known.ended)
+            elif self._copies.find_place(known) is None:
+                reason = "not delivered by an earlier run, and left out by `paths` or `exclude` now"
+                self.left_out[known.name] = reason
+            elif (found := seen.get(known.file_id.key)) is not None:
+                if not found.size:
+                    self._copies.add(known, None, "truncated")
+                    del self._pending[known.generation.id]
+            elif not self._resume_by_link(known):
+                waiting.append(known)
+        if waiting:
+            self._search(waiting, seen)
+
+    def _resume_by_link(self, known: KnownFile) -> bool:
+        linked = self._context.links.find(known.generation) if self._context.links else None
+        if linked is None:
+            return False
+        with OwnedSource(linked[1]) as opened:
+            return self._resume_moved(known, opened, linked[0])
+
+    def _search(self, waiting: Sequence[KnownFile], seen: Mapping[Key, ScannedFile]) -> None:
+        places, missing = self._find_places(waiting)
+        for known in waiting:
+            if place := places.get(known.generation.id):
+                with self._context.unreadable.guard(place.name), self._opener.open(place) as opened:
+                    if opened.source is None or not self._resume_moved(known, opened, place):
+                        missing.append(known)
+        self._decide_missing(missing, {found.path for found in seen.values()})
+
+    def _find_places(self, waiting: Iterable[KnownFile]) -> tuple[dict[int, FileLocation], list[KnownFile]]:
+        """Return where files are, by generation, and those that are nowhere.
+
+        They are searched in the directories of their last names, and then below the fixed part of the patterns.
+        """
+        places, missing = dict[Key, FileLocation](), list[KnownFile]()
+        folders: dict[str, list[KnownFile]] = {}
+        for known in waiting:
+            folders.setdefault(os.path.dirname(known.name), []).append(known)
+        for folder, group in folders.items():
+            with self._context.unreadable.guard(folder):
+                keys = {known.file_id.key for known in group} - self._files.keys()
+                places |= find_by_inode(FileLocation(folder, group[0].name), keys)
+                missing += [known for known in group if known.file_id.key not in places]
+        if missing:
+            for root in self._context.scope.roots():
+                places |= find_below(root, {known.file_id.key for known in missing} - self._files.keys())
+        found = {known.generation.id: places[known.file_id.key] for known in waiting if known.file_id.key in places}
+        return found, [known for known in missing if known.generation.id not in found]
+
+    def _resume_moved(self, known: KnownFile, opened: OwnedSource, place: FileLocation) -> bool:
+        """Return whether the generation continues in this file, or is not compared to its end yet."""
+        try:
+            decision = self._recognizer.meet(known, opened.open)
+        except Postponed:
+            self._opener.postpone(opened)
+            return True
+        if isinstance(decision, Shorter) and self._may_become_whole(known):
+            return True
+        if not isinstance(decision, Resume):
+            return False
+        self._generations.resume(known, opened, place).sighted = False
+        del self._pending[known.generation.id]
+        return True
+
+    def _decide_missing(self, missing: Sequence[KnownFile], names: set[str]) -> None:
+        """Search the content of missing files in copies, unless they are only invisible.
+
+        What is delivered is not searched where no name is one of a rotation. It is remembered for a week, in case the
+        file comes back.
+        """
+        delivered, gone = list[KnownFile](), list[KnownFile]()
+        originals = {
+            folder: find_related_names(folder) for folder in {os.path.dirname(each.name) for each in missing}
+        }
+        for known in missing:
+            has_related = any(
+                each in originals[os.path.dirname(known.name)]
+                for name in (known.name, known.generation.path)
+                for each in find_originals(name)
+            )
+            if not has_related and known.is_settled(self._subscribers.sinks):
+                delivered.append(known)
+            elif known.name not in names and (
+                reason := why_invisible(os.path.dirname(known.name), known.file_id.device)
+            ):
+                self.left_out[known.name] = f"not delivered to its end, and {reason}"
+                continue
+            else:
+                self._copies.add(known, None, "deleted")
+            del self._pending[known.generation.id]
+            gone.append(known)
+        if delivered:
+            numbers = [known.generation.id for known in delivered]
+            self._context.ledger.mark_all_finished(numbers, self._context.clock.now())
+            for known in delivered:
+                self._finished.add(FinishedFile(known), is_there=True)
+        if gone:
+            first = gone[0]
+            self._context.emit(events.FilesGone(self._context.pipeline, first.name, first.read_to, len(gone)))

@@ -1,0 +1,105 @@
+"""Which files are tracked, and which of them are active?"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Iterator, Mapping
+
+from sidecar.tail.context import ScannedFile
+from sidecar.tail.siblings import Key
+from sidecar.tail.tracked_file import FilePhase, TrackedFile
+
+
+class FileSet:
+    """The tracked files of one pipeline, by device and inode."""
+
+    def __init__(self) -> None:
+        self._by_key: dict[Key, TrackedFile] = {}
+        self._active: dict[TrackedFile, None] = {}
+
+    def __iter__(self) -> Iterator[TrackedFile]:
+        return iter(list(self._by_key.values()))
+
+    def __contains__(self, file: TrackedFile) -> bool:
+        return self._by_key.get(file.file_id.key) is file
+
+    def keys(self) -> set[Key]:
+        """Return the device and inode of each file."""
+        return set(self._by_key)
+
+    def find(self, key: Key) -> TrackedFile | None:
+        """Return the file with this device and inode."""
+        return self._by_key.get(key)
+
+    def find_generation(self, number: int) -> TrackedFile | None:
+        """Return the file of a generation."""
+        return next((file for file in self._by_key.values() if file.generation.id == number), None)
+
+    def add(self, file: TrackedFile, now: float) -> None:
+        """Track a file. It is active from now on."""
+        self._by_key[file.file_id.key] = file
+        self.mark_active(file, now)
+
+    def remove(self, file: TrackedFile) -> None:
+        """Do not track a file any more."""
+        del self._by_key[file.file_id.key]
+        self._active.pop(file, None)
+
+    def clear(self) -> None:
+        """Close all files and forget them."""
+        for file in self:
+            file.close()
+        self._by_key.clear()
+        self._active.clear()
+
+    def mark_active(self, file: TrackedFile, now: float) -> None:
+        """Note that a file has grown."""
+        file.grown_at = now
+        self._active[file] = None
+
+    def find_active(self, now: float, min_age_s: float, max_age_s: float) -> list[TrackedFile]:
+        """Return the files that last grew so long ago. Those that did before `max_age_s` are not active any more."""
+        for file in [file for file in self._active if now - file.grown_at >= max_age_s]:
+            del self._active[file]
+        return [file for file in self._active if now - file.grown_at >= min_age_s]
+
+    def find_hot(self, now: float, max_age_s: float) -> list[TrackedFile]:
+        """Return the files that have grown within so many seconds."""
+        return [file for file in self._active if now - file.grown_at <= max_age_s]
+
+    def index(self, found: Iterable[ScannedFile], names: Collection[str]) -> dict[Key, ScannedFile]:
+        """Return one name of each file by device and inode: if it has several, one of `names` or the tracked one."""
+        by_key: dict[Key, ScannedFile] = {}
+        for each in found:
+            key = each.device, each.inode
+            if by_key.setdefault(key, each) is not each:
+                file = self._by_key.get(key)
+                if each.path == file.name if file else each.path in names:
+                    by_key[key] = each
+        return by_key
+
+    def find_changed(self, seen: Mapping[Key, ScannedFile]) -> list[Key]:
+        """Return those that are not as they were. Each of thousands of quiet files costs a comparison here."""
+        return [
+            key
+            for key, found in seen.items()
+            if (file := self._by_key.get(key))
+            and not (
+                file.disk_size == found.size
+                and file.modified == found.modified
+                and file.sighted
+                and file.place.name == found.path
+                and file.shrunk is None
+            )
+        ]
+
+    def find_elsewhere(self, seen: Mapping[Key, ScannedFile]) -> list[TrackedFile]:
+        """Return the files that are not under the name that they began under, or were not."""
+        return [
+            file
+            for key, file in self._by_key.items()
+            if key not in seen
+            or file.phase is not FilePhase.ACTIVE
+            or file.moved
+            or not file.sighted
+            or file.place.name != file.generation.path
+        ]

@@ -1,0 +1,156 @@
+"""What must be durable before anything of a file is sent?"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Callable
+from contextlib import suppress
+from functools import partial
+
+from msgspec.structs import replace
+
+from sidecar.model.checkpoint import COPY, ORIGIN, Checkpoint, Intent, KnownFile
+from sidecar.model.file import Generation
+from sidecar.model.fingerprint import FINGERPRINT_BYTES, OVERLAP_BYTES, Fingerprint, OverlapDigest, checksum
+from sidecar.tail.context import TailContext
+from sidecar.tail.siblings import Key
+from sidecar.tail.source import OwnedSource, Source, find_beginning
+from sidecar.tail.tracked_file import FileLocation, TrackedFile
+from sidecar.telemetry import events
+
+_MAX_UNRECORDED = 256
+"""New generations that are recorded in one transaction."""
+
+_FIRST_INTENT_BYTES = 64 << 10
+"""So much of a new file is recorded as what may be sent first."""
+
+_SEARCHED_BACK_BYTES = 64 << 20
+
+Join = Callable[[TrackedFile, int], None]
+"""Tracks a file whose generation is durable. The number is how many bytes of it the pipeline does not want."""
+
+
+class GenerationLog:
+    """Gives files their generations. A file is tracked when its generation is durable, many in one transaction."""
+
+    def __init__(self, context: TailContext, join: Join) -> None:
+        self._context, self._join = context, join
+        self._unrecorded: dict[Key, tuple[TrackedFile, Checkpoint]] = {}
+
+    def __contains__(self, key: Key) -> bool:
+        return key in self._unrecorded
+
+    def start(self, opened: OwnedSource, place: FileLocation, at: Checkpoint = ORIGIN) -> TrackedFile:
+        """Begin a generation at this checkpoint. `flush` records it."""
+        context = self._context
+        if len(self._unrecorded) >= min(_MAX_UNRECORDED, context.descriptors.limit // 2):
+            self.flush()
+        opened.open.limit(None)
+        beginning = find_beginning(opened.open.pread(_FIRST_INTENT_BYTES, 0))
+        generation = Generation(secrets.randbits(63), context.pipeline, place.name, context.clock.now())
+        head = find_beginning(beginning[:FINGERPRINT_BYTES])
+        file = TrackedFile(generation, opened.take(), place, head, (), context.ledger, context.descriptors)
+        if not at.offset:
+            file.intent = Intent(len(beginning), checksum(beginning))
+        self._unrecorded[file.file_id.key] = file, at
+        return file
+
+    def flush(self) -> None:
+        """Record new generations and track their files. Raise `StateError`: the next scan tries again."""
+        if not self._unrecorded:
+            return
+        files = [file for file, _ in self._unrecorded.values()]
+        self._context.ledger.add_generations(
+            [(file.generation, file.file_id, Fingerprint.from_head(file.head)) for file in files],
+            {file.generation.id: file.intent for file in files if file.intent},
+        )
+        unrecorded, self._unrecorded = self._unrecorded, {}
+        for file, start in unrecorded.values():
+            with suppress(OSError):  # closed meanwhile, and not under its name any more
+                file.keep(partial(self.keep_link, file.generation, file.place))
+            file.settled = {"": start}
+            self._join(file, start.offset)
+
+    def resume(self, known: KnownFile, opened: OwnedSource, place: FileLocation) -> TrackedFile:
+        """Continue a generation of an earlier run in this file."""
+        context, source = self._context, opened.open
+        if source.identity != known.file_id:
+            context.ledger.record_move(known.generation.id, source.identity, place.name, known.seen, False)
+        elif place.name != known.name:
+            context.ledger.record_rename(known.generation.id, place.name, known.seen)
+        source.limit(None)
+        head = source.pread(known.fingerprint.covered, 0)
+        file = TrackedFile(
+            known.generation, opened.take(), place, head, known.cuts, context.ledger, context.descriptors
+        )
+        file.seen = file.recorded = known.seen
+        file.moved, file.intent = known.moved, known.intent
+        file.settled = dict(known.checkpoints)
+        self._join(file, 0)
+        return file
+
+    def add_copy(self, source: Source, place: FileLocation, size: int, crc: int, sinks: list[str]) -> KnownFile:
+        """Record a file as a copy of content that is delivered under another name."""
+        context = self._context
+        generation = Generation(secrets.randbits(63), context.pipeline, place.name, context.clock.now())
+        back = min(OVERLAP_BYTES, size)
+        point = Checkpoint(size, OverlapDigest.from_bytes(source.pread(back, size - back)), crc=crc)
+        fingerprint = Fingerprint.from_head(source.pread(FINGERPRINT_BYTES, 0)[:size])
+        context.ledger.add_copy(generation, source.identity, fingerprint, point, sinks)
+        return KnownFile(
+            generation, source.identity, fingerprint, place.name, size, COPY, False, dict.fromkeys(sinks, point), ()
+        )
+
+    def renumber(self, boundaries: str) -> None:
+        """Give unfinished generations new ids if the rules that divide lines into events have changed.
+
+        An old id could refer to other lines, and a sink that has it would drop them as duplicates. New ids may cost
+        duplicates, never lines.
+        """
+        context, links = self._context, self._context.links
+        if context.ledger.boundary_rules(context.pipeline) == boundaries:
+            return
+        known = [each.generation for each in context.ledger.unfinished(context.pipeline)]
+        renamed = {generation: replace(generation, id=secrets.randbits(63)) for generation in known}
+        if links:
+            for before, after in renamed.items():
+                links.again(before, after)
+        numbers = {before.id: after.id for before, after in renamed.items()}
+        context.ledger.renumber(context.pipeline, numbers, boundaries)
+        for before in renamed:
+            self.drop_link(before)
+
+    def keep_link(self, generation: Generation, place: FileLocation, source: Source) -> None:
+        """Keep the file from being deleted, if `keep_links` is set."""
+        if self._context.links:
+            try:
+                self._context.links.keep(generation, source)
+            except OSError as error:
+                reason = error.strerror or "no reason given"
+                self._context.emit(events.LinkRefused(self._context.pipeline, place.name, reason))
+
+    def drop_link(self, generation: Generation) -> None:
+        """Do not keep the file of a generation any more."""
+        if self._context.links:
+            self._context.links.drop(generation)
+
+    def close(self) -> None:
+        """Close the files of generations that are not recorded."""
+        for file, _ in self._unrecorded.values():
+            file.close()
+        self._unrecorded.clear()
+
+
+def find_end(source: Source) -> Checkpoint:
+    """Return the checkpoint for `read_from: end`: after the last complete line, unless that line is absurdly long."""
+    at = source.status().size
+    stop = max(0, at - _SEARCHED_BACK_BYTES)
+    while at > stop:
+        back = min(128 * 1024, at)
+        piece = source.pread(back, at - back)
+        if newline := piece.rfind(b"\n") + 1:
+            offset = at - back + newline
+            before = min(OVERLAP_BYTES, offset)
+            return Checkpoint(offset, OverlapDigest.from_bytes(source.pread(before, offset - before)))
+        at -= back
+    return ORIGIN

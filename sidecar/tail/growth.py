@@ -1,0 +1,142 @@
+"""Has a file grown, or is it another one now?"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+
+from sidecar.tail.content import TELLING_BYTES
+from sidecar.tail.context import SHRUNK_WAIT_S, ScannedFile, TailContext
+from sidecar.tail.file_set import FileSet
+from sidecar.tail.source import FileStat
+from sidecar.tail.subscribers import Subscribers
+from sidecar.tail.tracked_file import FileLocation, FileMoved, FilePhase, TrackedFile
+
+_HOT_FOR_S, _WARM_FOR_S = 2.0, 60.0
+
+
+class GrowthMonitor:
+    """Compares tracked files with what they were. `on_truncated` is called for a file that has other content."""
+
+    def __init__(
+        self, context: TailContext, files: FileSet, subscribers: Subscribers,
+        on_truncated: Callable[[TrackedFile], None], on_regrown: Callable[[TrackedFile], None],
+    ) -> None:  # fmt: skip
+        self._context, self._files, self._subscribers = context, files, subscribers
+        self._on_truncated, self._on_regrown = on_truncated, on_regrown
+        self.grown_at: float | None = None
+        """When a file of the pipeline last grew, by the monotonic clock; for a new file, as its file system says."""
+
+    def update(self, file: TrackedFile, found: ScannedFile) -> bool:
+        """Compare a file with what a scan found. Return False if its name, or even its inode, is another file's."""
+        file.sighted = True
+        if file.name != found.path:
+            self._context.ledger.record_rename(file.generation.id, found.path, file.seen)
+            file.place = FileLocation(found.root, found.path)
+            if not file.is_open:
+                self._subscribers.notify(file)
+        if (file.disk_size, file.modified) == (found.size, found.modified) and file.shrunk is None:
+            return True
+        if self._context.unreadable.may_try(file.name):
+            try:
+                self._compare(file, file.status())
+                self._context.unreadable.clear(file.name)
+            except FileMoved:
+                return False
+            except OSError as error:
+                self._context.unreadable.record(file.name, error)
+        return True
+
+    def poll(self, file: TrackedFile) -> bool:
+        """Compare one file. Return whether it has grown or has other content."""
+        if file not in self._files or not self._context.unreadable.may_try(file.name):
+            return False
+        with self._context.unreadable.guard(file.name):
+            return self._compare(file, file.status())
+        return False
+
+    def poll_hot(self) -> bool:
+        """Compare open files that grew just now. Return whether there are any."""
+        return self._poll_all(self._files.find_hot(self._context.clock.monotonic(), _HOT_FOR_S))
+
+    def poll_warm(self) -> bool:
+        """Compare open files that grew in the last minute, but not just now."""
+        now = self._context.clock.monotonic()
+        warm = self._files.find_active(now, 0.0, _WARM_FOR_S)
+        return self._poll_all([file for file in warm if now - file.grown_at > _HOT_FOR_S])
+
+    def _poll_all(self, files: Iterable[TrackedFile]) -> bool:
+        is_any_open = False
+        for file in files:
+            self._context.beat()
+            if file.is_open and file in self._files and self._context.unreadable.may_try(file.name):
+                is_any_open = True
+                if self._may_have_changed(file):
+                    self.poll(file)
+        return is_any_open
+
+    @staticmethod
+    def _may_have_changed(file: TrackedFile) -> bool:
+        try:
+            return file.may_have_changed()
+        except OSError:
+            return True  # `poll` meets the same error and records it
+
+    def _compare(self, file: TrackedFile, status: FileStat) -> bool:
+        """Return whether the file has grown, or is truncated and begins again."""
+        is_same = (status.disk_size, status.modified) == (file.disk_size, file.modified)
+        if is_same and file.shrunk is None and not (file.packed and status.size > file.size):
+            return False
+        is_measured_on = is_same and file.packed  # a compressed file seems to grow while it is decompressed
+        if status.size < file.size and not is_measured_on:
+            if self._may_become_whole(file, status):
+                return False
+            self._on_truncated(file)
+            return True
+        if not is_measured_on and (not file.is_unchanged() or self._is_rewritten(file, status)):
+            self._on_truncated(file)
+            return True
+        return self._take(file, status)
+
+    def _may_become_whole(self, file: TrackedFile, status: FileStat) -> bool:
+        """Return whether a file that is shorter than it was may be itself: a stale size, or emptied step by step."""
+        now = self._context.clock.monotonic()
+        has_regrown = file.shrunk is not None and status.size > file.shrunk[0]
+        if not status.size or has_regrown or not file.may_be_part(status.size):
+            return False
+        if file.shrunk is None or status.size < file.shrunk[0]:
+            file.shrunk = status.size, now
+        return now - file.shrunk[1] < SHRUNK_WAIT_S
+
+    @staticmethod
+    def _is_rewritten(file: TrackedFile, status: FileStat) -> bool:
+        """Return whether a small file was probably written again with the same content, as by `echo ok > file`.
+
+        Only a local file system changes the time of a file when it is written, and not some time later.
+        """
+        is_small = 0 < file.size < TELLING_BYTES and (status.size, status.disk_size) == (file.size, file.disk_size)
+        is_newer = 0 < file.modified < status.modified and file.file_id.inode_generation is not None
+        return is_small and is_newer and file.unread_from >= file.size
+
+    def _take(self, file: TrackedFile, status: FileStat) -> bool:
+        """Take this size and time as those of the file. Return whether it has grown."""
+        is_new, has_grown, now = not file.modified, status.size > file.size, self._context.clock.monotonic()
+        file.disk_size, file.modified, file.shrunk = status.disk_size, status.modified, None
+        if is_new:
+            self._note_growth(now - max(self._context.clock.now() - status.modified, 0.0))
+        elif has_grown:
+            self._note_growth(now)
+        if not has_grown:
+            return False
+        file.size = status.size
+        file.seen = max(file.seen, status.real_size)
+        self._files.mark_active(file, now)
+        file.grew(now)
+        if file.phase is FilePhase.DELIVERED:
+            self._on_regrown(file)
+        elif file.over:
+            file.enter(FilePhase.ROTATED, is_last_run=self._context.is_ending)
+        self._subscribers.notify(file)
+        return True
+
+    def _note_growth(self, moment: float) -> None:
+        self.grown_at = moment if self.grown_at is None else max(self.grown_at, moment)

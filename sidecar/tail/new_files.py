@@ -1,0 +1,251 @@
+"""Files of which nothing is known: each begins a new generation, unless it is or may become a copy."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+
+from sidecar.model.checkpoint import ORIGIN, KnownFile
+from sidecar.model.fingerprint import FINGERPRINT_BYTES
+from sidecar.tail.content import TELLING_BYTES, ContentComparer, may_be_partial_copy_of, may_become_copy_of
+from sidecar.tail.context import ScannedFile, TailContext
+from sidecar.tail.copy_candidates import CopyCandidate, CopyCandidates
+from sidecar.tail.copy_search import CopySearch
+from sidecar.tail.earlier_runs import EarlierRuns
+from sidecar.tail.file_opener import FileOpener
+from sidecar.tail.file_set import FileSet
+from sidecar.tail.finished_files import FinishedFile, FinishedFiles
+from sidecar.tail.generations import GenerationLog, find_end
+from sidecar.tail.growth import GrowthMonitor
+from sidecar.tail.prefix_index import START, PrefixIndex
+from sidecar.tail.recognition import New, Recognizer, Unchanged
+from sidecar.tail.rotation_names import is_rotation_of
+from sidecar.tail.siblings import Key
+from sidecar.tail.source import OwnedSource, Postponed, Source
+from sidecar.tail.subscribers import Subscribers
+from sidecar.tail.tracked_file import FileLocation, FilePhase, TrackedFile
+
+Relocate = Callable[[TrackedFile, OwnedSource, FileLocation], None]
+"""Continues a tracked file in another one, which holds the same content and is open."""
+
+
+class NewFiles:
+    """Opens files that nothing is known of. `from_end`: the pipeline begins at their ends, because it is new itself.
+
+    `ignore_older`: seconds since the last change after which a file is not read.
+    """
+
+    def __init__(
+        self, context: TailContext, files: FileSet, subscribers: Subscribers, opener: FileOpener,
+        generations: GenerationLog, copies: CopySearch, recognizer: Recognizer, finished: FinishedFiles,
+        candidates: CopyCandidates, comparer: ContentComparer, growth: GrowthMonitor, earlier: EarlierRuns,
+        relocate: Relocate,
+    ) -> None:  # fmt: skip
+        self._context, self._files, self._subscribers, self._opener = context, files, subscribers, opener
+        self._generations, self._copies, self._recognizer = generations, copies, recognizer
+        self._finished, self._candidates, self._comparer = finished, candidates, comparer
+        self._growth, self._earlier, self._relocate = growth, earlier, relocate
+        self._compared: dict[Key, int] = {}
+        """How far a file was compared with the one that it has replaced."""
+
+        self._started: set[TrackedFile] = set()
+        """The files that began in this scan."""
+
+        self.from_end = False
+        self.ignore_older: float | None = None
+
+    def open(self, seen: Mapping[Key, ScannedFile]) -> None:
+        """Open the files of a scan that are not known. Of two that are new, the larger and older is no copy.
+
+        Raise `StateError`.
+        """
+        unknown = [found for key, found in seen.items() if found.size and self._is_unknown(key, found)]
+        unknown.sort(key=lambda found: (-found.size, found.modified, found.path))
+        if unknown:
+            self._started.clear()
+            self._compared = {key: at for key, at in self._compared.items() if key in seen}
+            index = PrefixIndex(file for file in self._files if file.phase is not FilePhase.DELIVERED)
+            for found in unknown:
+                self._context.beat()
+                with self._context.unreadable.guard(found.path):
+                    self._open(found, index, seen)
+        self._generations.flush()
+
+    def _is_unknown(self, key: Key, found: ScannedFile) -> bool:
+        is_known = self._files.find(key) is not None or key in self._candidates
+        if is_known or self._finished.is_as_it_was(key, found) or found.path in self._earlier.left_out:
+            return False
+        limit = self.ignore_older
+        is_old = limit is not None and found.modified < self._context.clock.now() - limit
+        return not is_old and self._context.unreadable.may_try(found.path)
+
+    def _open(self, found: ScannedFile, index: PrefixIndex, seen: Mapping[Key, ScannedFile]) -> None:
+        place = FileLocation(found.root, found.path)
+        with self._opener.open(place, (found.device, found.inode)) as opened:
+            if opened.source is None:
+                return
+            key = opened.source.identity.key
+            is_met = self._finished.find(key) is not None or self._earlier.has_key(key)
+            if self._files.find(key) is not None or key in self._generations or key in self._candidates or is_met:
+                return  # renamed to here since the scan
+            try:
+                if not opened.source.has_content_after(0) or self._replace(opened, place, seen):
+                    return
+                if self._meet_elsewhere(opened, place, seen):
+                    return
+            except Postponed:
+                self._opener.postpone(opened)
+                return
+            if not self._hold(opened, place, index) and self._files.find(key) is None:
+                start = find_end(opened.source) if self.from_end else ORIGIN
+                file = self._generations.start(opened, place, start)
+                index.add(file)
+                self._started.add(file)
+
+    def _meet_elsewhere(self, opened: OwnedSource, place: FileLocation, seen: Mapping[Key, ScannedFile]) -> bool:
+        """Return whether the file holds a finished generation: compressed, copied, or on another device now."""
+        decision = self._recognizer.meet_elsewhere(opened.open, place.name)
+        if isinstance(decision, New):
+            return False
+        known = decision.known
+        is_there = known.file_id.key in seen or self._files.find(known.file_id.key) is not None
+        if isinstance(decision, Unchanged):
+            self._settle(known, opened, place, is_there=is_there)
+            return True
+        if is_there:
+            return False
+        self._context.ledger.mark_unfinished(known.generation.id)
+        self._finished.remove_generation(known.generation.id)
+        self._generations.resume(known, opened, place)
+        return True
+
+    def _settle(self, known: KnownFile, opened: OwnedSource, place: FileLocation, *, is_there: bool) -> None:
+        """Take in that the file holds what was delivered. If `is_there`, it was delivered from another file."""
+        source = opened.open
+        if is_there and known.checksums():
+            self._add_copy(source, place, known.checksums()[-1])
+        else:
+            number = known.generation.id
+            self._context.ledger.record_move(number, source.identity, place.name, known.seen, True)
+            self._finished.move(known, source.identity, place.name)
+
+    def _add_copy(self, source: Source, place: FileLocation, content: tuple[int, int]) -> None:
+        size, crc = content
+        known = self._generations.add_copy(source, place, size, crc, list(self._subscribers.sinks))
+        self._finished.add(FinishedFile(known), is_there=True)
+
+    def _replace(self, opened: OwnedSource, place: FileLocation, seen: Mapping[Key, ScannedFile]) -> bool:
+        """Return whether the file has replaced a tracked one of its name and begins with all of its content.
+
+        Tools that write a new file and rename it over the old one do so, such as rsync. The comparison may take
+        several scans.
+        """
+        before = next((file for file in self._files if file.name == place.name and not file.over), None)
+        if before is None or before.file_id.key in seen or before.size < TELLING_BYTES:
+            return False
+        key = opened.open.identity.key
+        with self._context.unreadable.guard(before.name):
+            self._growth.poll(before)
+            if before not in self._files or before.status().links or not opened.open.holds(before.size):
+                return False
+            compared, _ = self._comparer.compare_files(before, opened.open, self._compared.get(key, 0), before.size)
+            self._compared[key] = max(compared, 0)
+            if compared == before.size:
+                del self._compared[key]
+                self._relocate(before, opened, place)
+            return compared >= 0
+        return False
+
+    # ── copies ──────────────────────────────────────────────────────────────────────────────────────────────
+
+    def _hold(self, opened: OwnedSource, place: FileLocation, index: PrefixIndex) -> bool:
+        """Return whether the file may be an unfinished copy, and is held."""
+        if self._candidates.is_full:
+            return False
+        if known := self._copies.find_like(place, opened.open):
+            self._candidates.add(opened.take(), place, known.generation, known.seen)
+            return True
+        original = self._find_original(opened.open, place, index)
+        if original is None or self._files.find(opened.open.identity.key) is not None:
+            return False
+        self._candidates.add(opened.take(), place, original.generation, original.size)
+        return True
+
+    def _find_original(self, source: Source, place: FileLocation, index: PrefixIndex) -> TrackedFile | None:
+        """Return the tracked file that this one may be an unfinished copy of."""
+        beginning = b""
+        with suppress(Postponed):
+            beginning = source.pread(START, 0)
+        is_short = not source.holds(FINGERPRINT_BYTES)
+        for file in index.like(place.name, beginning):
+            is_near = os.path.dirname(file.name) == os.path.dirname(place.name)
+            is_unlikely = file in self._started and not is_rotation_of(file.name, place.name)
+            if file.moved or is_unlikely or (is_short and not is_near):
+                continue
+            if file.file_id.key in self._generations:
+                self._generations.flush()
+            if file not in self._files:
+                continue
+            self._growth.poll(file)  # the copy may be complete and the file truncated by now
+            if self._files.find(source.identity.key) is not None:
+                return None
+            if file in self._files and self._may_become_copy(file, source):
+                return file
+        return None
+
+    def _may_become_copy(self, file: TrackedFile, source: Source) -> bool:
+        """Return whether the file may become a copy. As long as the original cannot be read, it may."""
+        if file.name in self._context.unreadable:
+            return True
+        with self._context.unreadable.guard(file.name):
+            return may_become_copy_of(file, source)
+        return True
+
+    def decide_candidates(self) -> None:
+        """Decide on each file that is held: it differs, is quiet, or is a copy. Raise `StateError`."""
+        for candidate in self._candidates.all():
+            self._context.beat()
+            with self._context.unreadable.guard(candidate.place.name):
+                self._decide(candidate)
+                continue
+            if self._candidates.is_held(candidate):  # it is opened again as soon as it can be read
+                self._candidates.take(candidate).close()
+        self._generations.flush()
+
+    def _decide(self, candidate: CopyCandidate) -> None:
+        links = self._candidates.note_size(candidate)
+        original = self._files.find_generation(candidate.original.id)
+        agrees = self._agrees(candidate, original)
+        if not self._candidates.is_held(candidate):
+            return
+        if agrees and self._candidates.is_waiting(candidate, original, links):
+            return
+        try:
+            decision = self._recognizer.meet_elsewhere(candidate.source, candidate.place.name)
+        except Postponed:
+            return
+        is_there = original is not None and original.sighted
+        is_copy = original is not None and agrees and self._candidates.is_complete(candidate)
+        with OwnedSource(self._candidates.take(candidate)) as opened:
+            if isinstance(decision, Unchanged):
+                self._settle(decision.known, opened, candidate.place, is_there=is_there)
+            elif is_copy:
+                self._add_copy(opened.open, candidate.place, (candidate.size, candidate.crc))
+            else:
+                self._generations.start(opened, candidate.place)
+
+    def _agrees(self, candidate: CopyCandidate, original: TrackedFile | None) -> bool:
+        """Return whether a candidate is, so far, what a copy would be."""
+        if original is not None:
+            self._growth.poll(original)  # which may take the candidate for the copy that it is
+            if not self._candidates.is_held(candidate):
+                return True
+            if original in self._files:
+                if original.name in self._context.unreadable:
+                    return True
+                with self._context.unreadable.guard(original.name):
+                    return self._candidates.agrees(candidate, original)
+                return True
+        lost = self._copies.find(candidate.original.id)
+        return lost is not None and may_be_partial_copy_of(lost.known, candidate.source, candidate.place.name)

@@ -1,0 +1,121 @@
+"""Has the sidecar met this file before? The answers are values; the tracker acts on them.
+
+In doubt a file begins a new generation: that may cost duplicates, a wrong resumption would cost lines.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+
+import msgspec
+
+from sidecar.model.checkpoint import KnownFile
+from sidecar.tail.content import TELLING_BYTES, ContentComparer, has_related_name, may_be_part_of
+from sidecar.tail.finished_files import FinishedFile, FinishedFiles
+from sidecar.tail.rotation_names import COMPRESSED
+from sidecar.tail.source import Source
+
+_NO_BANNER_BYTES = 64 << 10
+"""An application may begin each file with the same text, but hardly with so much of it."""
+
+
+class Resume(msgspec.Struct, frozen=True):
+    """The file continues the generation: it holds everything that is known of it."""
+
+    known: KnownFile
+
+
+class Unchanged(msgspec.Struct, frozen=True):
+    """Everything in the file was delivered."""
+
+    known: KnownFile
+
+
+class Shorter(msgspec.Struct, frozen=True):
+    """The file is shorter than it was, and has the same content as far as that can be compared."""
+
+    known: KnownFile
+
+
+class Replaced(msgspec.Struct, frozen=True):
+    """The file has other content than the generation, or it is another file."""
+
+    known: KnownFile
+
+
+class New(msgspec.Struct, frozen=True):
+    """Nothing is known of the content of the file."""
+
+
+Meeting = Resume | Unchanged | Shorter | Replaced
+
+
+class Recognizer:
+    """Compares an open file with the generations of earlier runs, and with those that are finished.
+
+    Every method may raise `Postponed`: the next scan continues the comparison.
+    """
+
+    def __init__(self, finished: FinishedFiles, comparer: ContentComparer) -> None:
+        self._finished, self._comparer = finished, comparer
+
+    def meet(self, known: KnownFile, source: Source) -> Resume | Shorter | Replaced:
+        """Compare a file with an unfinished generation that was in its inode."""
+        if not known.file_id.matches(source.identity):
+            return Replaced(known)
+        if not source.holds(known.read_to if known.moved else max(known.read_to, known.seen)):
+            return Shorter(known) if may_be_part_of(known, source) else Replaced(known)
+        is_same = self._comparer.agrees(known, source, in_full=not known.file_id.is_certain)
+        return Resume(known) if is_same else Replaced(known)
+
+    def meet_finished(self, done: FinishedFile, source: Source, path: str, sinks: Collection[str]) -> Meeting:
+        """Compare a file with a finished generation that was in its inode. A new sink needs it from the beginning."""
+        known = done.known
+        if not known.file_id.matches(source.identity) or not self._is_evident(known, path):
+            return Replaced(known)
+        if not source.holds(done.read):
+            return Shorter(known) if may_be_part_of(known, source) else Replaced(known)
+        if not self._comparer.agrees(known, source, in_full=known.is_copy or not known.file_id.is_certain):
+            return Replaced(known)
+        if source.has_content_after(done.read):
+            return Replaced(known) if known.is_copy else Resume(known)
+        needs_nothing = known.is_copy or set(sinks) <= known.checkpoints.keys()
+        return Unchanged(known) if needs_nothing else Resume(known)
+
+    def meet_elsewhere(self, source: Source, path: str) -> Resume | Unchanged | New:
+        """Compare a file with all finished generations: it may be one on another device, compressed, or copied."""
+        for done in self._finished.find_alike(source):
+            if source.has_content_after(done.read):
+                if self._is_continued(done, source, path):
+                    return Resume(done.known)
+            elif self._is_same_content(done, source, path):
+                return Unchanged(done.known)
+        return New()
+
+    def _is_continued(self, done: FinishedFile, source: Source, path: str) -> bool:
+        """Return whether a file with more content is the finished one, on another device or in another inode."""
+        known = done.known
+        is_other_device = known.file_id.device != source.identity.device
+        is_no_banner = done.read >= (TELLING_BYTES if is_other_device else _NO_BANNER_BYTES)
+        is_proved = known.name == path and is_no_banner and not known.is_copy and self._is_known_in_full(done)
+        return is_proved and self._comparer.agrees(known, source)
+
+    def _is_evident(self, known: KnownFile, path: str) -> bool:
+        """Return whether the inode, with as much content as there is, says that the file is the known one."""
+        is_telling = known.fingerprint.covered >= TELLING_BYTES
+        return known.file_id.is_certain or is_telling or has_related_name(known, path)
+
+    def _is_same_content(self, done: FinishedFile, source: Source, path: str) -> bool:
+        known, identity = done.known, source.identity
+        if path.endswith(COMPRESSED):
+            return self._comparer.is_copy(known, source, path)
+        is_moved = known.file_id.inode == identity.inode and known.file_id.device != identity.device
+        is_proved = known.fingerprint.covered >= TELLING_BYTES and self._is_known_in_full(done)
+        if not is_proved and not (is_moved and known.name == path):
+            return False
+        return source.holds(done.read) and self._comparer.agrees(known, source)
+
+    @staticmethod
+    def _is_known_in_full(done: FinishedFile) -> bool:
+        checksums = done.known.checksums()
+        return bool(checksums) and checksums[-1][0] == done.read

@@ -1,0 +1,140 @@
+"""Files that have left their names: read to their end under whatever name, and followed while they may be written."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping
+
+from sidecar.tail.context import ROTATED_QUIET_S, SHRUNK_WAIT_S, ScannedFile, TailContext
+from sidecar.tail.file_opener import FileOpener
+from sidecar.tail.file_set import FileSet
+from sidecar.tail.finished_files import FinishedFile, FinishedFiles
+from sidecar.tail.growth import GrowthMonitor
+from sidecar.tail.siblings import Key, find_by_inode, why_invisible
+from sidecar.tail.subscribers import Subscribers
+from sidecar.tail.tracked_file import FileLocation, FileMoved, FilePhase, TrackedFile
+
+
+class RotatedFiles:
+    """Moves tracked files from phase to phase once they have left their names. `on_missing` is called for one that
+    is nowhere while it may have unread content.
+    """
+
+    def __init__(
+        self, context: TailContext, files: FileSet, subscribers: Subscribers, growth: GrowthMonitor,
+        opener: FileOpener, finished: FinishedFiles, on_missing: Callable[[TrackedFile, str], None],
+        deleted_grace: float,
+    ) -> None:  # fmt: skip
+        self._context, self._files, self._subscribers = context, files, subscribers
+        self._growth, self._opener, self._finished = growth, opener, finished
+        self._on_missing = on_missing
+        self.deleted_grace = deleted_grace
+
+    def check(self, seen: Mapping[Key, ScannedFile]) -> None:
+        """Check each file that is not, or not any more, under the name that it began under."""
+        for file in self._files.find_elsewhere(seen):
+            self._context.beat()
+            if file in self._files:
+                self._check(file, is_matched=file.file_id.key in seen)
+
+    def _check(self, file: TrackedFile, *, is_matched: bool) -> None:
+        if not is_matched and not file.is_open and not self._can_open(file):
+            self.find_again(file)
+            if file not in self._files:
+                return
+        if file.sighted and not is_matched:
+            self._note_name(file)
+        file.sighted = is_matched
+        has_left = not is_matched or file.moved or file.name != file.generation.path
+        if file.phase is FilePhase.DELIVERED:
+            self._check_delivered(file, is_matched=is_matched)
+        elif not has_left:
+            self._enter(file, FilePhase.ACTIVE)
+        elif not self._growth.poll(file) and file.name not in self._context.unreadable and file.shrunk is None:
+            is_quiet = self._context.clock.monotonic() - file.grown_at >= ROTATED_QUIET_S
+            self._enter(file, FilePhase.QUIET if is_quiet else FilePhase.ROTATED)
+
+    def _note_name(self, file: TrackedFile) -> None:
+        """Record which name in its directory a file has that no path leads to. Later runs look at that name, too."""
+        with self._context.unreadable.guard(file.name):
+            place = find_by_inode(file.place, {file.file_id.key}).get(file.file_id.key)
+            if place is not None and place.name != file.name:
+                self._context.ledger.record_rename(file.generation.id, place.name, file.seen)
+                file.place = place
+
+    def _enter(self, file: TrackedFile, phase: FilePhase) -> None:
+        if file.phase is not phase and not (file.over and phase is FilePhase.ROTATED):
+            file.enter(phase, is_last_run=self._context.is_ending)
+            if file.over:
+                self._subscribers.notify(file)
+
+    def _can_open(self, file: TrackedFile) -> bool:
+        try:
+            file.status()
+        except FileMoved:
+            return False
+        except OSError as error:
+            self._context.unreadable.record(file.name, error)
+        return True
+
+    def _check_delivered(self, file: TrackedFile, *, is_matched: bool) -> None:
+        if self._growth.poll(file) or file not in self._files:
+            return
+        is_over = self._context.clock.monotonic() - file.grown_at >= self.deleted_grace
+        if is_matched or is_over:
+            self._files.remove(file)
+            file.close()
+
+    def find_again(self, file: TrackedFile) -> None:
+        """Find a file that was closed for a while and is not under its name now."""
+        with self._context.unreadable.guard(file.name):
+            key = file.file_id.key
+            for place in find_by_inode(file.place, {key}).values():
+                if self._open_at(file, place):
+                    return
+            if file.phase is FilePhase.DELIVERED:
+                self._files.remove(file)
+                file.close()
+            elif not why_invisible(os.path.dirname(file.name), file.file_id.device):
+                self._on_missing(file, "deleted")
+
+    def _open_at(self, file: TrackedFile, place: FileLocation) -> bool:
+        with self._opener.open(place) as opened:
+            if opened.source is None or not opened.source.identity.matches(file.file_id):
+                return False
+            self._context.ledger.record_rename(file.generation.id, place.name, file.seen)
+            file.relocate(opened.take(), place)
+        self._subscribers.notify(file)
+        return True
+
+    @staticmethod
+    def is_there(file: TrackedFile) -> bool:
+        """Return whether the file has a name."""
+        try:
+            return file.status().links > 0
+        except FileMoved:
+            return False
+        except OSError:
+            return True  # that it cannot be asked now does not make it gone
+
+    def finish(self, file: TrackedFile, *, is_there: bool) -> None:
+        """Take in that every sink has all of a file. One that no path leads to is followed all the same."""
+        if file not in self._files:
+            file.close()
+            return
+        self._finished.add(FinishedFile(file.remembered(), file.disk_size, file.modified), is_there=is_there)
+        if file.sighted:
+            self._files.remove(file)
+            file.close()
+        else:
+            file.enter(FilePhase.DELIVERED, is_last_run=self._context.is_ending)
+
+    def may_become_whole(self, done: FinishedFile, found: ScannedFile) -> bool:
+        """Return whether a finished file, which is shorter than it was, is waited for."""
+        now = self._context.clock.monotonic()
+        if done.shrunk_at is None or found.size < done.size:
+            done.shrunk_at = now
+        elif found.size > done.size:
+            return False
+        done.size = found.size
+        return now - done.shrunk_at < SHRUNK_WAIT_S

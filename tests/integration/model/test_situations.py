@@ -1,0 +1,377 @@
+"""Situations of real systems: late writes, volumes that come late, stale sizes, slow copies. Each line once."""
+
+from __future__ import annotations
+
+import gzip
+import os
+import time
+from pathlib import Path
+
+import pytest
+
+from sidecar.telemetry.events import BytesLost, FilesGone
+from tests.integration.model.test_rotation import MORE, NEW, OLD, expected, known_and_partly_delivered, lines
+from tests.support.simulated_sidecar import SimulatedSidecar
+
+BANNER = b"".join(b"# line %d of a licence %s\n" % (n, b"-" * 60) for n in range(25))
+assert len(BANNER) > 1024
+
+
+def delivered(world: SimulatedSidecar, content: bytes = OLD, name: str = "app.log") -> None:
+    world.write(content, name)
+    world.live(4)
+    assert world.messages() == expected(content)
+
+
+# ── late writes ─────────────────────────────────────────────────────────────────────────────────────────────
+
+
+@pytest.mark.parametrize("silence_s", [8, 60])
+@pytest.mark.parametrize("how", ["rename", "delete"])
+def test_lines_written_long_after_a_file_left_its_name(tmp_path: Path, how: str, silence_s: int) -> None:
+    world = SimulatedSidecar(tmp_path, paths="app.log")
+    delivered(world)
+    with world.path().open("ab", buffering=0) as descriptor:
+        world.path().rename(world.path("app.log.1")) if how == "rename" else world.path().unlink()
+        world.write(NEW)
+        world.live(silence_s, step=2)
+        descriptor.write(MORE)
+        world.live(8)
+        descriptor.write(b"the last one\n")
+        world.live(3)
+    world.settle()
+    assert world.messages() == expected(OLD, NEW, MORE, b"the last one\n")
+    assert world.balance()["sink"] == {"stored": len(OLD + NEW + MORE) + 13}
+
+
+def test_lines_written_into_a_finished_file_without_a_matching_name_while_the_sidecar_was_down(
+    tmp_path: Path,
+) -> None:
+    world = SimulatedSidecar(tmp_path, paths="app.log")
+    delivered(world)
+    world.path().rename(world.path("app.log.1"))
+    world.live(400, step=5)
+    assert world.follower.lives() == []
+    world.write(MORE, "app.log.1")
+    world.live(15)
+    world.kill()
+    world.write(NEW, "app.log.1")
+    world.settle()
+    assert world.messages() == expected(OLD, MORE, NEW)
+
+
+def test_a_deleted_file_is_let_go_after_the_grace_or_when_descriptors_are_short(tmp_path: Path) -> None:
+    world = SimulatedSidecar(tmp_path, paths="*.log", open_files=4)
+    for number in range(8):
+        world.write(lines(100 * number, 5), f"{number}.log")
+    world.live(4)
+    for number in range(8):
+        world.path(f"{number}.log").unlink()
+    world.live(30)
+    assert len(world.descriptors) <= 4
+    world.live(400, step=5)
+    assert world.follower.lives() == []
+    world.settle()
+
+
+# ── identity ────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_ids_that_were_sent_before_the_first_checkpoint_are_not_used_for_other_lines(tmp_path: Path) -> None:
+    world = SimulatedSidecar(tmp_path)
+    world.write(BANNER + lines(0, 9))
+    world.look()
+    world.turn(3)
+    assert len(world.messages()) == 34
+    world.kill()
+    world.path().write_bytes(b"")
+    world.write(BANNER + lines(50, 9))
+    world.settle()
+    assert world.messages() == expected(BANNER, lines(0, 9), BANNER, lines(50, 9))
+
+
+def test_a_refill_with_the_same_beginning_before_the_first_checkpoint_is_no_loss(tmp_path: Path) -> None:
+    world = SimulatedSidecar(tmp_path)
+    world.write(BANNER + lines(0, 5))
+    world.look()
+    world.turn(3)
+    world.path().write_bytes(b"")
+    world.write(BANNER + lines(50, 9))
+    world.settle()
+    assert world.messages() == expected(BANNER, lines(0, 5), BANNER, lines(50, 9))
+    assert world.lost() == 0
+
+
+def test_read_from_end_counts_once(tmp_path: Path) -> None:
+    world = SimulatedSidecar(tmp_path, from_end=True)
+    world.write(OLD)
+    world.live(3)
+    world.write(MORE)
+    world.live(3)
+    world.kill()
+    world.path().rename(world.path("app.log.1"))
+    world.write(NEW)
+    world.settle()
+    assert world.messages() == expected(MORE, NEW)
+
+
+def change_device(world: SimulatedSidecar) -> None:
+    """As a reboot does it, or another attachment of the volume."""
+    world.kill()
+    world.start()
+    with world.store.transaction() as db:
+        db.execute("UPDATE generations SET device = '123456'")
+    world.restart()
+
+
+def test_another_device_number_changes_nothing(tmp_path: Path) -> None:
+    world = SimulatedSidecar(tmp_path)
+    delivered(world)
+    world.path().rename(world.path("app.log.1"))
+    world.write(NEW)
+    world.live(10)
+    change_device(world)
+    world.write(b"half of ")
+    world.live(9)
+    world.write(b"a line\n")
+    world.settle()
+    assert world.messages() == expected(OLD, NEW, b"half of a line\n")
+    assert world.balance()["sink"] == {"stored": len(OLD + NEW) + 15}
+
+
+def test_files_that_are_equal_keep_their_names_on_another_device(tmp_path: Path) -> None:
+    world = SimulatedSidecar(tmp_path, paths="*.log")
+    for name in ("a", "b", "c"):
+        world.write(BANNER, f"{name}.log")
+    world.live(4)
+    change_device(world)
+    for name in ("c", "b", "a"):
+        world.write(b"%s line\n" % name.encode(), f"{name}.log")
+    world.settle()
+    assert world.messages() == expected(BANNER, BANNER, BANNER, b"a line\nb line\nc line\n")
+    paths = {d["message"]: d["log"]["file"]["path"] for d in world.destinations["sink"].documents.values()}
+    assert [Path(paths[f"{name} line"]).name for name in "abc"] == ["a.log", "b.log", "c.log"]
+
+
+def test_a_volume_that_is_mounted_after_the_start(tmp_path: Path) -> None:
+    world = SimulatedSidecar(tmp_path)
+    delivered(world)
+    world.kill()
+    world.logs.rename(tmp_path / "unmounted")
+    world.logs.mkdir()
+    world.start()
+    world.live(30)
+    world.logs.rmdir()
+    (tmp_path / "unmounted").rename(world.logs)
+    world.write(MORE)
+    world.settle()
+    assert world.messages() == expected(OLD, MORE)
+
+
+def test_a_hard_link_whose_name_sorts_first_cuts_no_line(tmp_path: Path) -> None:
+    world = SimulatedSidecar(tmp_path, paths="*.log")
+    delivered(world)
+    world.path("aaa.log").hardlink_to(world.path())
+    world.live(7)
+    world.write(b"first half, ")
+    world.live(8)
+    world.restart()
+    world.live(8)
+    world.write(b"second half\n")
+    world.settle()
+    assert world.messages() == expected(OLD, b"first half, second half\n")
+    assert all(
+        Path(d["log"]["file"]["path"]).name == "app.log" for d in world.destinations["sink"].documents.values()
+    )
+
+
+# ── files that begin like another, and copies ───────────────────────────────────────────────────────────────
+
+
+def test_short_lived_files_with_the_same_lines_are_all_stored(tmp_path: Path) -> None:
+    world = SimulatedSidecar(tmp_path, paths="*.log")
+    job = b"job starts\nnothing to do\n"
+    world.write(job, "job-1.log")
+    world.live(3)
+    for number in (2, 3, 4):
+        world.write(job, f"job-{number}.log")
+        world.live(2.5)
+        world.path(f"job-{number}.log").unlink()
+        world.live(2)
+    world.write(b"job starts\n", "job-5.log")
+    world.live(1)
+    world.path("job-5.log").unlink()
+    world.live(8)
+    world.settle()
+    assert world.messages() == expected(job, job, job, job, b"job starts\n")
+
+
+def test_a_copy_that_takes_minutes_is_recognised(tmp_path: Path) -> None:
+    world = SimulatedSidecar(tmp_path, paths="*")
+    delivered(world)
+    with world.path("backup-of-it").open("wb", buffering=0) as copy:
+        for start in range(0, len(OLD), 100):
+            copy.write(OLD[start : start + 100])
+            world.live(1, step=1)
+    os.truncate(world.path(), 0)
+    world.touched()
+    world.write(NEW)
+    world.settle()
+    assert world.messages() == expected(OLD, NEW)
+
+
+@pytest.mark.parametrize("is_restarted", [False, True])
+def test_a_plain_copy_in_another_directory_of_the_paths(tmp_path: Path, *, is_restarted: bool) -> None:
+    world = SimulatedSidecar(tmp_path, paths="**")
+    delivered(world)
+    world.path("saved").mkdir()
+    world.path("saved/app.log").write_bytes(OLD)
+    world.live(12)
+    if is_restarted:
+        world.restart()
+    world.write(MORE)
+    world.live(12)
+    assert world.messages() == expected(OLD, MORE)
+    with world.path("saved/app.log").open("ab") as file:
+        file.write(NEW)
+    world.settle()
+    assert world.messages() == expected(OLD, MORE, OLD, NEW), "a copy that is written is a file of its own"
+    assert world.balance()["sink"] == {"stored": len(OLD + MORE + OLD + NEW), "skipped:copy": len(OLD)}
+
+
+def test_a_plain_copy_holds_what_was_not_delivered_when_its_original_is_truncated(tmp_path: Path) -> None:
+    world = SimulatedSidecar(tmp_path, paths="*")
+    known_and_partly_delivered(world)
+    world.path("saved.log").write_bytes(OLD + MORE)
+    world.live(12)
+    os.truncate(world.path(), 0)
+    world.touched()
+    world.write(NEW)
+    world.settle()
+    assert world.messages() == expected(OLD, MORE, NEW)
+    assert world.lost() == 0
+
+
+# ── shorter than before ─────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_a_file_that_is_shorter_for_a_moment_is_waited_for(tmp_path: Path) -> None:
+    world = SimulatedSidecar(tmp_path)
+    delivered(world)
+    os.truncate(world.path(), len(OLD) - 1)
+    world.live(2)
+    world.write(b"\n" + MORE)
+    world.settle()
+    assert world.messages() == expected(OLD, MORE)
+    assert world.lost() == 0
+
+
+def test_a_file_that_was_shorter_while_unread_bytes_were_waited_for(tmp_path: Path) -> None:
+    world = SimulatedSidecar(tmp_path)
+    known_and_partly_delivered(world)
+    os.truncate(world.path(), len(OLD) + 100)
+    world.destinations["sink"].is_down = False
+    world.live(2)
+    with world.path().open("ab") as file:
+        file.write(MORE[100:])
+    world.settle()
+    assert world.messages() == expected(OLD, MORE)
+    assert world.lost() == 0
+
+
+def test_a_file_that_is_shorter_at_a_start_is_waited_for(tmp_path: Path) -> None:
+    world = SimulatedSidecar(tmp_path)
+    delivered(world)
+    world.kill()
+    os.truncate(world.path(), 100)
+    world.start()
+    world.live(2)
+    with world.path().open("ab") as file:
+        file.write(OLD[100:] + MORE)
+    world.settle()
+    assert world.messages() == expected(OLD, MORE)
+
+
+def test_a_finished_file_that_is_emptied_step_by_step_holds_nothing_new(tmp_path: Path) -> None:
+    world = SimulatedSidecar(tmp_path)
+    delivered(world)
+    world.path().rename(world.path("app.log.1"))
+    world.write(NEW)
+    world.live(8)
+    for part in range(9, -1, -1):
+        os.truncate(world.path("app.log.1"), len(OLD) * part // 10)
+        world.live(1.5)
+    world.path("app.log.1").unlink()
+    world.settle()
+    assert world.messages() == expected(OLD, NEW)
+
+
+def test_a_file_that_stays_shorter_begins_again(tmp_path: Path) -> None:
+    world = SimulatedSidecar(tmp_path)
+    delivered(world)
+    os.truncate(world.path(), len(OLD) // 2)
+    world.live(3)
+    world.write(NEW)
+    world.settle()
+    assert set(expected(OLD, NEW)) == set(world.messages())
+
+
+def test_a_small_file_that_is_written_again_with_the_same_line_is_stored_each_time(tmp_path: Path) -> None:
+    world = SimulatedSidecar(tmp_path)
+    for _ in range(5):
+        world.path().write_bytes(b"")
+        world.write(b"job ok\n")
+        world.live(3)
+    world.settle()
+    assert world.messages() == ["job ok"] * 5
+
+
+# ── while the sidecar was down ──────────────────────────────────────────────────────────────────────────────
+
+
+def test_a_file_that_moved_below_the_directory_of_the_pattern_is_read_on(tmp_path: Path) -> None:
+    world = SimulatedSidecar(tmp_path, paths="*.log")
+    delivered(world)
+    world.kill()
+    world.write(MORE)
+    world.path("old").mkdir()
+    world.path().rename(world.path("old/app.log.1"))
+    world.write(NEW)
+    world.settle()
+    assert world.messages() == expected(OLD, MORE, NEW)
+    assert not [event for event in world.said if isinstance(event, FilesGone)]
+
+
+def test_a_file_that_moved_elsewhere_is_reported_with_its_last_offset(tmp_path: Path) -> None:
+    world = SimulatedSidecar(tmp_path, paths="run/*.log")
+    world.path("run").mkdir()
+    delivered(world, name="run/app.log")
+    world.kill()
+    world.write(MORE, "run/app.log")
+    world.path("run").rename(world.path("run.old"))
+    world.path("run").mkdir()
+    world.write(NEW, "run/app.log")
+    world.settle()
+    assert world.messages() == expected(OLD, NEW)
+    (gone,) = [event for event in world.said if isinstance(event, FilesGone)]
+    assert (Path(gone.path).name, gone.offset, gone.files) == ("app.log", len(OLD), 1)
+    assert not [event for event in world.said if isinstance(event, BytesLost)]
+
+
+def test_a_thousand_known_files_that_are_gone_do_not_delay_the_start(tmp_path: Path) -> None:
+    world = SimulatedSidecar(tmp_path, paths="*.log")
+    for number in range(1000):
+        world.path(f"job-{number:05}.log.gz").write_bytes(gzip.compress(b"old %d\n" % number * 100))
+        world.write(b"%d begins like no other\n" % number, f"job-x{number:05}.log")
+    world.live(120)
+    assert len(world.messages()) == 1000
+    world.kill()
+    for number in range(1000):
+        world.path(f"job-x{number:05}.log").unlink()
+    world.write(b"hello\n", "live.log")
+    world.start()
+    began = time.process_time()
+    world.look()
+    world.turn(4)
+    assert "hello" in world.messages()
+    assert time.process_time() - began < 2
