@@ -254,7 +254,7 @@ class Watcher(threading.Thread):
             self._report_refused(dict.fromkeys([glob.pattern for glob in scanner.globs], str(error.strerror)))
             return
         self._report_refused()
-        self._watch_directories(self, scanner.directories)
+        self._watch_directories(self, scanner.directories | scanner.empty_files)
         self._after_scan(self._pipeline.tracker.pipeline)
 
     def _update(self) -> None:

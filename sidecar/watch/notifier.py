@@ -3,8 +3,8 @@
 Each directory has a separate watch, since the scan knows them all. The observers of `watchdog` keep the paths of
 whole trees instead, and end silently when the application moves directories in an order that they do not expect.
 
-Modified events are not asked for: one costs more than shipping the line (docs/design/architecture.md). Without
-inotify a scan finds everything within its interval.
+A modified event costs more than shipping the line (docs/design/architecture.md). So it is asked for once, and only for
+a file that is empty. Without inotify a scan finds everything within its interval.
 """
 
 from __future__ import annotations
@@ -34,6 +34,9 @@ _MASK = Mask(
     | InotifyConstants.IN_ONLYDIR
     | InotifyConstants.IN_DONT_FOLLOW
 )
+_FILE_MASK = Mask(InotifyConstants.IN_MODIFY | InotifyConstants.IN_ONESHOT | InotifyConstants.IN_DONT_FOLLOW)
+"""One event for a file: it is not empty any more."""
+
 _MAX_STALE = 64
 """Directories that have moved between two scans, one by one; beyond it all are watched again."""
 
@@ -74,7 +77,7 @@ class Notifier:
         self._reader.start()
 
     def watch(self, scanner: Hinted, directories: Set[str]) -> None:
-        """Hint to this scanner for these directories from now on, and for no others.
+        """Hint to this scanner for these directories and empty files from now on, and for no others.
 
         Raise `OSError` when no watch is left (ENOSPC).
         """
@@ -112,10 +115,17 @@ class Notifier:
 
     def _add(self, path: str) -> None:
         if self._reader:
-            self._last_id += 1
-            number = CallbackId(self._last_id)
-            watch = self._reader.add_callback(os.fsencode(path), _MASK, _Directory(self, path), number)
-            self._watches[path] = watch, number
+            try:
+                self._add_callback(self._reader, path, _MASK)
+            except NotADirectoryError:
+                self._add_callback(self._reader, path, _FILE_MASK)
+                if os.stat(path, follow_symlinks=False).st_size:
+                    self.hint(path)  # it was written after the scan and before the watch
+
+    def _add_callback(self, reader: InotifyFD, path: str, mask: Mask) -> None:
+        self._last_id += 1
+        number = CallbackId(self._last_id)
+        self._watches[path] = reader.add_callback(os.fsencode(path), mask, _Watched(self, path), number), number
 
     def _remove(self, path: str) -> None:
         watch = self._watches.pop(path)
@@ -137,8 +147,8 @@ class Notifier:
                     self._remove(each)
 
 
-class _Directory:
-    """What happens in one directory. The thread of the reader calls it."""
+class _Watched:
+    """What happens to one directory or empty file. The thread of the reader calls it."""
 
     def __init__(self, notifier: Notifier, path: str) -> None:
         self._notifier, self._path = notifier, path
@@ -152,7 +162,7 @@ class _Directory:
         self._notifier.hint(self._path)
 
     def on_watch_deleted(self, wd: WatchDescriptor) -> None:
-        """The directory is gone, or another one has its name."""
+        """The directory is gone, or another one has its name, or the file was written."""
         self._notifier.mark_moved(self._path)
         self._notifier.hint(self._path)
 

@@ -24,6 +24,9 @@ _LINK = "a symbolic link"
 _MAX_DIRECTORIES, _MAX_WATCHED_PATH = 2_000, 500
 """Directories that are watched for new names, and characters of their paths. In others a scan finds new names."""
 
+_MAX_EMPTY_FILES = 256
+"""Empty files that are watched for their first line. In others a scan finds it."""
+
 _MAX_PATH_BYTES = 4095
 """Bytes of a path in Linux without the terminating NUL (limits.h)."""
 
@@ -70,8 +73,9 @@ class FileScanner:
     """Lists the matching files on disk.
 
     `refused`: paths that are links, FIFOs, devices or sockets, with the reason. `unreadable`: directories that cannot
-    be listed. `directories`: where new matching names may appear, as far as they should be watched. `known` returns
-    paths that were read in earlier runs. `beat` is called for each directory and file.
+    be listed. `directories`: where new matching names may appear, as far as they should be watched. `empty_files`:
+    matching files without content, which may get their first line at any moment. `known` returns paths that were read
+    in earlier runs. `beat` is called for each directory and file.
     """
 
     def __init__(
@@ -87,6 +91,7 @@ class FileScanner:
         self.refused: dict[str, str] = {}
         self.unreadable: set[str] = set()
         self.directories: set[str] = set()
+        self.empty_files: set[str] = set()
 
     def scan(self) -> list[FoundFile]:
         """Return all regular files that match now, each path once, in the order of the patterns."""
@@ -94,6 +99,7 @@ class FileScanner:
         self.refused.clear()
         self.unreadable.clear()
         self.directories.clear()
+        self.empty_files.clear()
         for glob in self.globs:
             with glob.root.reach() as reached:
                 self.directories.add(reached.path)
@@ -140,6 +146,8 @@ class FileScanner:
                         found[path] = FoundFile(
                             path, root, status.st_dev, status.st_ino, status.st_size, status.st_mtime
                         )
+                        if not status.st_size and len(self.empty_files) < _MAX_EMPTY_FILES:
+                            self.empty_files.add(path)
                     elif not stat.S_ISDIR(status.st_mode):
                         self.refused[path] = _LINK if stat.S_ISLNK(status.st_mode) else "not a regular file"
 

@@ -97,3 +97,36 @@ def test_one_application_cannot_use_up_all_watches_or_memory(tmp_path: Path) -> 
     assert len(scanner.scan()) == 1
     assert len(scanner.directories) == 2_000
     assert max(map(len, scanner.directories)) <= 500
+
+
+def test_the_first_line_of_an_empty_file_is_hinted_and_no_later_one(
+    tmp_path: Path, hinted: tuple[Notifier, _Hints]
+) -> None:
+    notifier, hints = hinted
+    log = tmp_path / "app.log"
+    log.touch()
+    scanner = FileScanner([f"{tmp_path}/*.log"])
+    scanner.scan()
+    notifier.watch(hints, scanner.directories | scanner.empty_files)
+    assert _is_hinted(hints, lambda: log.write_text("first\n"))
+    scanner.scan()
+    assert not scanner.empty_files
+    notifier.watch(hints, scanner.directories | scanner.empty_files)
+    while hints.wait(0.1):
+        hints.clear()
+    with log.open("a") as file:
+        file.write("second\n")
+    assert not hints.wait(0.3)
+
+
+def test_a_line_that_is_written_between_the_scan_and_the_watch_is_hinted(
+    tmp_path: Path, hinted: tuple[Notifier, _Hints]
+) -> None:
+    notifier, hints = hinted
+    log = tmp_path / "app.log"
+    log.touch()
+    scanner = FileScanner([f"{tmp_path}/*.log"])
+    scanner.scan()
+    log.write_text("first\n")
+    notifier.watch(hints, scanner.directories | scanner.empty_files)
+    assert hints.wait(5)
