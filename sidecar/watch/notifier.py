@@ -3,8 +3,8 @@
 Each directory has a separate watch, since the scan knows them all. The observers of `watchdog` keep the paths of
 whole trees instead, and end silently when the application moves directories in an order that they do not expect.
 
-A modified event costs more than shipping the line (docs/design/architecture.md). So it is asked for once, and only for
-a file that is empty. Without inotify a scan finds everything within its interval.
+A modified event costs more than shipping the line (docs/design/architecture.md). So it is asked for once, and only
+for a file that is empty. Without inotify a scan finds everything within its interval.
 """
 
 from __future__ import annotations
