@@ -279,7 +279,7 @@ def test_a_file_named_env_is_not_read_unless_it_is_named(
     arguments = ["check", "/a.log", "--to", "stdout:", "--state-dir", str(tmp_path)]
     assert main(arguments) == 0
     assert main([*arguments, "--env-file", ".env"]) == 2
-    assert ".env:1: SIDECAR_LOG_LEVEL has to be" in capsys.readouterr().err
+    assert ".env:1: SIDECAR_LOG_LEVEL must be" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("command", ["check", "explain"])
