@@ -15,7 +15,7 @@ from ua_parser import Parser
 from ua_parser.loaders import load_lazy_builtins
 from ua_parser.regex import Resolver
 
-from sidecar.lib.jsontext.edit import can_insert, edit, insert, read
+from sidecar.lib.jsontext.edit import can_insert, edit, insert_all, read
 from sidecar.lib.jsontext.nested import json_string
 
 _FIELD = "user_agent.original"
@@ -79,10 +79,9 @@ def _add(body: str, field: str, prefix: str) -> str:
     values = read(body, field)
     if len(values) != 1 or values[0][0] != '"':
         return body
-    for path, text in recognize(_STRING.decode(values[0])).items():
-        if can_insert(body, f"{prefix}{path}"):
-            body = insert(body, f"{prefix}{path}", json_string(text))
-    return body
+    fields = recognize(_STRING.decode(values[0])).items()
+    new = [(f"{prefix}{path}", json_string(text)) for path, text in fields if can_insert(body, f"{prefix}{path}")]
+    return insert_all(body, new) if new else body
 
 
 @cache
