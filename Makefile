@@ -2,7 +2,7 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
-REQUIREMENTS := requirements/run.txt requirements/build.txt requirements/dev.txt
+REQUIREMENTS := requirements/run.txt requirements/extras.txt requirements/build.txt requirements/dev.txt
 COMPILED := sidecar/lib/native/_native.c sidecar/sinks/mongodb/_bson.c
 READY := $(VENV)/.ready-$(shell cat $(REQUIREMENTS) pyproject.toml $(COMPILED) | cksum | cut -d' ' -f1)
 FUZZ_READY := $(VENV)/.fuzz-ready-$(shell cksum < requirements/fuzz.txt | cut -d' ' -f1)
@@ -101,7 +101,7 @@ requirements:
 	$(PYTHON) -m venv build/uv
 	build/uv/bin/pip install --quiet --disable-pip-version-check uv==0.13.9
 	$(LOCK) $(UPGRADE) pyproject.toml -o requirements/run.txt
-	for file in build dev fuzz; do \
+	for file in extras build dev fuzz; do \
 		sed -n 's/^\([^ #]*==[^ ;]*\).*/\1/p' requirements/$$file.txt | $(LOCK) --no-deps - -o requirements/$$file.txt || exit 1; \
 	done
 

@@ -16,7 +16,7 @@ ENTRYPOINT ["bash", "-c", "exec java $ES_JAVA_OPTS -Des.path.home=/usr/share/ela
 # The server that speaks MongoDB's protocol; `requirements` is a build context of its own.
 FROM ${BASE} AS mongodb
 COPY --from=requirements . /src/requirements/
-RUN sed -n 's/^\([^ #]*==[^ ;]*\).*/\1/p' /src/requirements/run.txt /src/requirements/dev.txt > /src/pinned.txt \
+RUN sed -n 's/^\([^ #]*==[^ ;]*\).*/\1/p' /src/requirements/run.txt /src/requirements/extras.txt /src/requirements/dev.txt > /src/pinned.txt \
  && python3 -m venv /opt/mongodb \
  && /opt/mongodb/bin/pip install --quiet --disable-pip-version-check --no-cache-dir --only-binary=:all: \
         -c /src/pinned.txt "$(grep '^secantusdb==' /src/pinned.txt)"

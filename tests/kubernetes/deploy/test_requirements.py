@@ -11,7 +11,7 @@ from tests.conftest import unavailable
 from tests.support.servers import ComponentMissing
 
 ROOT = Path(__file__).parents[3]
-LOCKED = ("run", "build", "dev", "fuzz", "kubernetes-tools")
+LOCKED = ("run", "extras", "build", "dev", "fuzz", "kubernetes-tools")
 """Files of `requirements/`; all that there are."""
 DOCKERFILE = (ROOT / "deploy/Dockerfile").read_text()
 
@@ -30,6 +30,8 @@ def test_every_requirement_has_a_wheel_for_each_processor(processor: str) -> Non
             "--require-hashes",
             "-r",
             str(ROOT / "requirements/run.txt"),
+            "-r",
+            str(ROOT / "requirements/extras.txt"),
             "-r",
             str(ROOT / "requirements/build.txt"),
         ],
