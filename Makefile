@@ -43,12 +43,12 @@ components: $(READY)
 
 test: $(READY)
 	-@$(MAKE) --no-print-directory components
-	$(BIN)/python -m pytest -n 2 --dist loadfile --ignore=tests/kubernetes/cluster
+	$(BIN)/python -m pytest -n 2 --dist loadfile
 
 # LIFECYCLE_TABLE=FILE keeps the table of what was measured.
 test-cluster: $(READY)
 	-@$(MAKE) --no-print-directory components
-	$(BIN)/python -m pytest tests/kubernetes/cluster
+	$(BIN)/python -m pytest -m cluster
 
 # pip never stops at a warning, since other compilers have others: here each is an error. GCC also follows every path
 # (-fanalyzer), which clang does not know.

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import os
 import uuid
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 
 import pytest
 
+from tests.support.cleanup import OPEN
 from tests.support.servers import ComponentMissing
 from tests.support.servers.chromium import Browser
 from tests.support.servers.chromium import running as running_chromium
@@ -15,41 +16,53 @@ from tests.support.servers.real_elasticsearch import running as running_elastics
 from tests.support.servers.wire_mongodb import running as running_mongodb
 
 
-def unavailable(missing: ComponentMissing) -> None:
-    """A skip that says what is missing; in CI a failure, because there everything has to be had."""
-    if os.environ.get("CI"):
-        pytest.fail(str(missing))
-    pytest.skip(str(missing))
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_setup() -> Generator[None, None, None]:
+    """Skip a test whose fixture lacks a component."""
+    yield from _skip_without_component()
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_call() -> Generator[None, None, None]:
+    """Skip a test that lacks a component."""
+    yield from _skip_without_component()
+
+
+def _skip_without_component() -> Generator[None, None, None]:
+    """Skip on `ComponentMissing`, with its reason. In CI fail, because every component is available there."""
+    try:
+        yield
+    except ComponentMissing as missing:
+        if os.environ.get("CI"):
+            pytest.fail(str(missing))
+        pytest.skip(str(missing))
+
+
+@pytest.fixture(autouse=True)
+def _closed_resources() -> Iterator[None]:
+    yield
+    OPEN.close()
 
 
 @pytest.fixture(scope="session")
 def elasticsearch_url() -> Iterator[str]:
     """The URL of a real Elasticsearch."""
-    try:
-        with running_elasticsearch() as url:
-            yield url
-    except ComponentMissing as missing:
-        unavailable(missing)
+    with running_elasticsearch() as url:
+        yield url
 
 
 @pytest.fixture(scope="session")
 def mongodb_uri() -> Iterator[str]:
     """The URI of a server that speaks MongoDB's wire protocol."""
-    try:
-        with running_mongodb() as uri:
-            yield uri
-    except ComponentMissing as missing:
-        unavailable(missing)
+    with running_mongodb() as uri:
+        yield uri
 
 
 @pytest.fixture(scope="session")
 def browser() -> Iterator[Browser]:
     """A real browser without a window."""
-    try:
-        with running_chromium() as browser:
-            yield browser
-    except ComponentMissing as missing:
-        unavailable(missing)
+    with running_chromium() as browser:
+        yield browser
 
 
 @pytest.fixture

@@ -15,6 +15,7 @@ import threading
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
+from functools import partial
 from http import HTTPStatus
 from typing import NamedTuple
 from urllib.parse import parse_qs, urlsplit
@@ -104,6 +105,7 @@ class HttpAdmin:
         for task in (accepting, *self._open):
             task.cancel()
         await asyncio.wait((accepting, *self._open))
+        await asyncio.sleep(0)  # aborted transports close at the next turn of the loop
 
     async def _accept(self) -> None:
         # Each connection counts before anything is read from it, even its handshake.
@@ -114,7 +116,10 @@ class HttpAdmin:
             except OSError:  # for example, too many open files
                 await asyncio.sleep(_ACCEPT_RETRY_S)
                 continue
-            _admit_or_evict(self._open, self._loop.create_task(self._handle_connection(connection)), most)
+            task = self._loop.create_task(self._handle_connection(connection))
+            # A task that is evicted before it begins runs none of its lines.
+            task.add_done_callback(partial(_close, connection))
+            _admit_or_evict(self._open, task, most)
 
     async def _handle_connection(self, connection: socket.socket) -> None:
         reader = asyncio.StreamReader(_MAX_HEAD_BYTES, self._loop)
@@ -131,7 +136,8 @@ class HttpAdmin:
                     writer = asyncio.StreamWriter(transport, protocol, reader, self._loop)
                     await self._answer(reader, writer)
         finally:
-            transport.abort() if isinstance(transport, asyncio.WriteTransport) else connection.close()
+            if isinstance(transport, asyncio.WriteTransport):
+                transport.abort()
 
     async def _answer(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         method = "GET"
@@ -204,6 +210,10 @@ class HttpAdmin:
                     pass
                 writer.close()
                 await writer.wait_closed()
+
+
+def _close(connection: socket.socket, _: asyncio.Task[None]) -> None:
+    connection.close()
 
 
 def _admit_or_evict(active: dict[asyncio.Task[None], None], task: asyncio.Task[None], most: int) -> None:

@@ -71,6 +71,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     if argv is None:  # the process runs nothing else
         sys.excepthook = output.put_traceback
         threading.excepthook = lambda failed: output.put_traceback(*failed[:3])
+        warnings.simplefilter("ignore")  # clients of databases warn; the sidecar reports what matters itself
     output.make_streams_lenient()
     gc.disable()  # imports create many objects and no garbage; `run` turns the collector on again
     try:
@@ -83,7 +84,6 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _main(arguments: list[str]) -> int:
     # Database clients log warnings. The sidecar reports the relevant ones in its own log.
     logging.getLogger().addHandler(logging.NullHandler())
-    warnings.simplefilter("ignore")
     parser = _ArgumentParser(
         prog="sidecar",
         description="Tails log files and stores every line once in Elasticsearch, MongoDB or another sink.",

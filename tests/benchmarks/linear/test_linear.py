@@ -16,7 +16,6 @@ from pathlib import Path
 import pytest
 
 from tests.benchmarks.linear.__main__ import find_grown
-from tests.conftest import unavailable
 from tests.support.servers import ComponentMissing
 
 _ROOT = Path(__file__).parents[3]
@@ -27,9 +26,7 @@ ONE_IN = 16
 def counts(tmp_path_factory: pytest.TempPathFactory) -> list[tuple[str, int, int, int]]:
     """Return for each case the length of a line, and the instructions for half of it and for all of it."""
     if shutil.which("valgrind") is None:
-        unavailable(
-            ComponentMissing("valgrind is not installed; tests/kubernetes/deploy/install-tools.sh installs it")
-        )
+        raise ComponentMissing("valgrind is not installed; tests/kubernetes/deploy/install-tools.sh installs it")
     directory = tmp_path_factory.mktemp("linear")
     library = directory / "counter.so"
     source = Path(__file__).with_name("counter.c")

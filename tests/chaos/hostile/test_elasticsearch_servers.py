@@ -22,6 +22,7 @@ from sidecar.errors import Misconfigured, RequestTooLarge, Retryable
 from sidecar.sinks.elasticsearch.sink import ElasticsearchSettings, ElasticsearchSink
 from tests.chaos.hostile.servers import Behaviour, Peer, Server, recovers, serving
 from tests.support.builders.batches import batch_of
+from tests.support.cleanup import close_after_test
 
 CREATED = b'{"errors":false,"items":[{"create":{"status":201}}]}'
 HEAD = b"HTTP/1.1 200 OK\r\nX-Elastic-Product: Elasticsearch\r\nContent-Type: application/json\r\n"
@@ -151,7 +152,7 @@ FAULTY |= {f"answers {body[:70]!r}": sends(answer(body)) for body in WRONG_TYPES
 
 def sink_at(server: Server, scheme: str = "http", **settings: Any) -> ElasticsearchSink:
     given = {"hosts": [f"{scheme}://127.0.0.1:{server.port}"], "index": "app", "timeout": TIMEOUT_S, **settings}
-    return ElasticsearchSink(ElasticsearchSettings.model_validate(given))
+    return close_after_test(ElasticsearchSink(ElasticsearchSettings.model_validate(given)))
 
 
 @pytest.mark.parametrize("name", FAULTY)

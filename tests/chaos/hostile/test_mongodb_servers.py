@@ -18,6 +18,7 @@ from sidecar.errors import DeliveryError, RequestTooLarge
 from sidecar.sinks.mongodb.sink import MongoDBSettings, MongoDBSink
 from tests.chaos.hostile.servers import Behaviour, Peer, Server, recovers, serving
 from tests.support.builders.batches import batch_of
+from tests.support.cleanup import close_after_test
 
 HELLO = {
     "ok": 1, "isWritablePrimary": True, "ismaster": True, "helloOk": True, "minWireVersion": 0, "maxWireVersion": 21,
@@ -159,7 +160,7 @@ FAULTY: dict[str, Behaviour] = {
 
 def sink_at(server: Server, timeout: float = 0.3) -> MongoDBSink:
     given = {"url": f"mongodb://127.0.0.1:{server.port}/?directConnection=true", "timeout": timeout}
-    return MongoDBSink(MongoDBSettings.model_validate(given))
+    return close_after_test(MongoDBSink(MongoDBSettings.model_validate(given)))
 
 
 def fault_of(sink: MongoDBSink, document: str) -> DeliveryError | None:

@@ -13,10 +13,8 @@ from typing import Any
 import pytest
 import yaml
 
-from tests.conftest import unavailable
 from tests.support.monitored import MonitoredSidecar, started
-from tests.support.servers import ComponentMissing
-from tests.support.servers.go_programs import DASHBOARDS, PROMTOOL, GoProgram
+from tests.support.servers.go_programs import DASHBOARDS, PROMTOOL
 
 ROOT = Path(__file__).parents[3]
 MONITORING = ROOT / "deploy" / "monitoring"
@@ -33,20 +31,12 @@ def exported(tmp_path_factory: pytest.TempPathFactory) -> Iterator[MonitoredSide
 
 @pytest.fixture(scope="module")
 def promtool() -> str:
-    return built(PROMTOOL)
+    return str(PROMTOOL.found())
 
 
 @pytest.fixture(scope="module")
 def schema() -> str:
-    return built(DASHBOARDS)
-
-
-def built(program: GoProgram) -> str:
-    try:
-        return str(program.found())
-    except ComponentMissing as missing:
-        unavailable(missing)
-        raise
+    return str(DASHBOARDS.found())
 
 
 def targets() -> list[str]:

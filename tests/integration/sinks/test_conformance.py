@@ -1,7 +1,6 @@
 """Every built-in sink passes the public kit, against the real destination where there is one."""
 
 import json
-import os
 import sqlite3
 import urllib.request
 from collections.abc import Mapping
@@ -14,6 +13,7 @@ from pymongo import MongoClient
 
 from sidecar.sinks import registry
 from sidecar.testing import SinkConformance, UnderTest
+from tests.support.cleanup import close_after_test
 
 
 class TestSQLite(SinkConformance):
@@ -90,19 +90,20 @@ def test_a_file_is_cut_back_to_what_was_committed_when_it_is_opened_again(tmp_pa
     path = tmp_path / "out.ndjson"
     path.write_text("what was there before\n")
     settings = registry.settings_for(f"file://{path}")
-    first: Any = registry.create_sink(settings)
+    first: Any = close_after_test(registry.create_sink(settings))
     first.resume(None)
     first.open()
     token = first.resume_token()
-    os.write(os.open(path, os.O_WRONLY | os.O_APPEND), b'{"never":"committed"}\n')
+    with path.open("ab") as out:
+        out.write(b'{"never":"committed"}\n')
     first.close()
-    again: Any = registry.create_sink(settings)
+    again: Any = close_after_test(registry.create_sink(settings))
     again.resume(token)
     again.open()
     assert path.read_text() == "what was there before\n"
 
 
 def test_the_file_of_the_file_sink_is_for_its_owner_alone(tmp_path: Path) -> None:
-    sink = registry.create_sink(registry.settings_for(f"file://{tmp_path}/out.ndjson"))
+    sink = close_after_test(registry.create_sink(registry.settings_for(f"file://{tmp_path}/out.ndjson")))
     sink.open()
     assert (tmp_path / "out.ndjson").stat().st_mode & 0o077 == 0

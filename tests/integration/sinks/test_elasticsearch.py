@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -13,18 +14,20 @@ from sidecar.model.batch import Batch
 from sidecar.sinks.elasticsearch.sink import ElasticsearchSettings, ElasticsearchSink
 from tests.support.builders.batches import batch_of, generation
 from tests.support.builders.records import chunk, stages
+from tests.support.cleanup import close_after_test
 
 pytestmark = pytest.mark.elasticsearch
 LONG_N = {"properties": {"n": {"type": "long"}, "d": {"type": "date"}, "k": {"type": "keyword"}}}
 
 
 @pytest.fixture(scope="module")
-def client(elasticsearch_url: str) -> Elasticsearch:
-    return Elasticsearch(elasticsearch_url)
+def client(elasticsearch_url: str) -> Iterator[Elasticsearch]:
+    with Elasticsearch(elasticsearch_url) as client:
+        yield client
 
 
 def sink_at(url: str, **settings: Any) -> ElasticsearchSink:
-    sink = ElasticsearchSink(ElasticsearchSettings.model_validate({"hosts": [url], **settings}))
+    sink = close_after_test(ElasticsearchSink(ElasticsearchSettings.model_validate({"hosts": [url], **settings})))
     sink.open()
     return sink
 

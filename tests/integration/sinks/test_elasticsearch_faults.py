@@ -28,6 +28,7 @@ from sidecar.sinks.elasticsearch.errors import TRANSPORT_ERRORS
 from sidecar.sinks.elasticsearch.node import BoundedHttpNode
 from sidecar.sinks.elasticsearch.sink import ElasticsearchSettings, ElasticsearchSink
 from tests.support.builders.batches import batch_of
+from tests.support.cleanup import close_after_test
 from tests.support.servers.elasticsearch_proxy import JSON, ElasticsearchProxy, Request, opened
 
 CREATED = b'{"create":{"status":201}}'
@@ -41,7 +42,7 @@ def proxy() -> Iterator[ElasticsearchProxy]:
 
 def sink_at(proxy: ElasticsearchProxy, scheme: str = "http", **settings: Any) -> ElasticsearchSink:
     given = {"hosts": [f"{scheme}://127.0.0.1:{proxy.port}"], "index": "app", **settings}
-    return ElasticsearchSink(ElasticsearchSettings.model_validate(given))
+    return close_after_test(ElasticsearchSink(ElasticsearchSettings.model_validate(given)))
 
 
 def basic(text: str) -> str:

@@ -20,13 +20,15 @@ from sidecar.errors import DeliveryError, Misconfigured, Retryable
 from sidecar.sinks.mongodb.replies import MAX_REPLY_BYTES
 from sidecar.sinks.mongodb.sink import DRIVER_ERRORS, MongoDBSettings, MongoDBSink
 from tests.support.builders.batches import batch_of, generation
+from tests.support.cleanup import close_after_test
 
 pytestmark = pytest.mark.mongodb
 
 
 @pytest.fixture
-def database(mongodb_uri: str, database_name: str) -> Database[dict[str, Any]]:
-    return MongoClient[dict[str, Any]](mongodb_uri)[database_name]
+def database(mongodb_uri: str, database_name: str) -> Iterator[Database[dict[str, Any]]]:
+    with MongoClient[dict[str, Any]](mongodb_uri) as client:
+        yield client[database_name]
 
 
 @pytest.fixture
@@ -44,7 +46,7 @@ def failing(database: Database[dict[str, Any]]) -> Iterator[Any]:
 def sink_into(database: Database[dict[str, Any]], **settings: Any) -> MongoDBSink:
     host, port = database.client.address or ("", 0)
     given = {"url": f"mongodb://{host}:{port}/?serverSelectionTimeoutMS=300", "database": database.name, **settings}
-    sink = MongoDBSink(MongoDBSettings.model_validate(given))
+    sink = close_after_test(MongoDBSink(MongoDBSettings.model_validate(given)))
     sink.open()
     return sink
 

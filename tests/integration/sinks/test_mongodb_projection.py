@@ -14,6 +14,7 @@ from pymongo import MongoClient
 from sidecar.model.batch import WriteResult
 from sidecar.sinks.mongodb.sink import MongoDBSettings, MongoDBSink
 from tests.support.builders.batches import batch_of
+from tests.support.cleanup import close_after_test
 
 pytestmark = pytest.mark.mongodb
 AWARE: CodecOptions[dict[str, Any]] = CodecOptions(tz_aware=True, tzinfo=UTC)
@@ -23,8 +24,9 @@ class Database:
     """One database of the server, and a sink into it."""
 
     def __init__(self, uri: str, name: str) -> None:
-        self.logs = MongoClient[dict[str, Any]](uri)[name].get_collection("logs", AWARE)
-        self.sink = MongoDBSink(MongoDBSettings(url=uri, database=name))
+        client = close_after_test(MongoClient[dict[str, Any]](uri))
+        self.logs = client[name].get_collection("logs", AWARE)
+        self.sink = close_after_test(MongoDBSink(MongoDBSettings(url=uri, database=name)))
 
     def write(self, *documents: str) -> WriteResult:
         return self.sink.write(batch_of(*documents))

@@ -6,12 +6,10 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.conftest import unavailable
 from tests.kubernetes.cluster.cluster import ADDRESS, Cluster, Namespace, running
 from tests.kubernetes.cluster.databases import Elasticsearch, MongoDB
 from tests.kubernetes.cluster.measured import Table, Timeline
 from tests.kubernetes.cluster.pod_fixture import PodFixture
-from tests.support.servers import ComponentMissing
 from tests.support.servers.real_elasticsearch import running as running_elasticsearch
 from tests.support.servers.wire_mongodb import running as running_mongodb
 
@@ -33,33 +31,24 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
 @pytest.fixture(scope="session")
 def cluster() -> Iterator[Cluster]:
     """The node; this process is in its network until the end of the session."""
-    try:
-        with running() as node:
-            yield node
-    except ComponentMissing as missing:
-        unavailable(missing)
+    with running() as node:
+        yield node
 
 
 @pytest.fixture(scope="session")
 def elasticsearch(cluster: Cluster) -> Iterator[Elasticsearch]:
     """The real Elasticsearch, on the node."""
-    try:
-        with running_elasticsearch(Elasticsearch.port, host=ADDRESS) as url:
-            server = Elasticsearch(url)
-            server.warm_up()
-            yield server
-    except ComponentMissing as missing:
-        unavailable(missing)
+    with running_elasticsearch(Elasticsearch.port, host=ADDRESS) as url:
+        server = Elasticsearch(url)
+        server.warm_up()
+        yield server
 
 
 @pytest.fixture(scope="session")
 def mongodb(cluster: Cluster) -> Iterator[MongoDB]:
     """The server that speaks MongoDB's protocol, on the node."""
-    try:
-        with running_mongodb(MongoDB.port, ADDRESS) as uri:
-            yield MongoDB(uri)
-    except ComponentMissing as missing:
-        unavailable(missing)
+    with running_mongodb(MongoDB.port, ADDRESS) as uri:
+        yield MongoDB(uri)
 
 
 @pytest.fixture

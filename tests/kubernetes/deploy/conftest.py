@@ -10,7 +10,6 @@ from pathlib import Path
 
 import pytest
 
-from tests.conftest import unavailable
 from tests.support.servers import ComponentMissing
 from tests.support.servers.real_elasticsearch import cache
 
@@ -30,10 +29,8 @@ def podman_folder() -> Path:
     """Where image scripts keep their things. Skips where podman cannot be used."""
     missing = [tool for tool in ("podman", "runc", "debootstrap") if shutil.which(tool) is None]
     if missing or os.geteuid() != 0:
-        unavailable(
-            ComponentMissing(
-                f"the image needs root and {missing or 'podman'}: tests/kubernetes/deploy/install-tools.sh"
-            )
+        raise ComponentMissing(
+            f"the image needs root and {missing or 'podman'}: tests/kubernetes/deploy/install-tools.sh"
         )
     folder = cache() / "image"
     folder.mkdir(parents=True, exist_ok=True)

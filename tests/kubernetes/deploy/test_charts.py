@@ -14,11 +14,9 @@ import pytest
 import yaml
 
 from sidecar import __version__
-from tests.conftest import unavailable
 from tests.kubernetes.deploy import kubernetes_tools, podcheck
 from tests.kubernetes.deploy.podcheck import Object
 from tests.kubernetes.deploy.test_manifests import EXAMPLES, VERSIONS, objects, pods, taken, valid
-from tests.support.servers import ComponentMissing
 
 ROOT = EXAMPLES.parent
 CHART = ROOT / "deploy" / "helm" / "log-sidecar"
@@ -29,11 +27,7 @@ CLASSIC = EXAMPLES / "kubernetes" / "05-classic-job-share-pid.yaml"
 @pytest.fixture(scope="module")
 def tools() -> Path:
     """The folder with `helm` and `kubectl`."""
-    try:
-        return kubernetes_tools.prepared()
-    except ComponentMissing as missing:
-        unavailable(missing)
-        raise
+    return kubernetes_tools.prepared()
 
 
 class Helm:

@@ -16,7 +16,6 @@ from typing import Any
 import pytest
 from pymongo import MongoClient
 
-from tests.conftest import unavailable
 from tests.kubernetes.deploy.conftest import run_script
 from tests.support.processes import eventually
 from tests.support.servers import ComponentMissing
@@ -82,19 +81,13 @@ def container(service: str) -> str:
 @pytest.fixture(scope="module")
 def composition(podman_environ: dict[str, str], podman_folder: Path) -> Iterator[Composition]:
     if shutil.which("podman-compose") is None:
-        unavailable(
-            ComponentMissing("podman-compose is missing: tests/kubernetes/deploy/install-tools.sh installs it")
-        )
-    try:
-        home = prepare()
-    except ComponentMissing as missing:
-        unavailable(missing)
-    run_script(podman_environ, "compose-images.sh", str(podman_folder), str(home))
+        raise ComponentMissing("podman-compose is missing: tests/kubernetes/deploy/install-tools.sh installs it")
+    run_script(podman_environ, "compose-images.sh", str(podman_folder), str(prepare()))
     composition = Composition(podman_environ)
     composition.remove()
     with socket.socket() as probe:
         if probe.connect_ex(("127.0.0.1", 9200)) == 0:
-            unavailable(ComponentMissing("docker-compose.yml publishes port 9200, and something else listens there"))
+            raise ComponentMissing("docker-compose.yml publishes port 9200, and something else listens there")
     try:
         composition.compose("up", "-d", "--no-build")
         yield composition

@@ -4,4 +4,4 @@ from __future__ import annotations
 
 
 class ComponentMissing(Exception):
-    """A real component cannot be had on this machine; says what is missing and how to get it."""
+    """A real component is not available on this machine; says what is missing and how to get it."""

@@ -111,21 +111,22 @@ def running(port: int = 0, data: Path | None = None, host: str = "127.0.0.1") ->
             "--add-modules", "ALL-MODULE-PATH", "-cp", str(home / "classes"), "Launcher", host, str(port),
             str(free_port()), str(folder),
         ]  # fmt: skip
-        with (folder / "server.out").open("wb") as log:
-            process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=log, stderr=log)
+        with (
+            (folder / "server.out").open("wb") as log,
+            subprocess.Popen(command, stdin=subprocess.PIPE, stdout=log, stderr=log) as process,
+        ):
             try:
                 _wait(f"http://{host}:{port}", process, folder)
                 yield f"http://{host}:{port}"
             finally:
                 process.kill()
-                process.wait()
 
 
 def _wait(url: str, process: subprocess.Popen[bytes], folder: Path) -> None:
     give_up_at = time.monotonic() + 90
     while time.monotonic() < give_up_at and process.poll() is None:
         try:
-            urllib.request.urlopen(f"{url}/_cluster/health?wait_for_status=yellow", timeout=5)
+            urllib.request.urlopen(f"{url}/_cluster/health?wait_for_status=yellow", timeout=5).close()
         except (urllib.error.URLError, OSError):
             time.sleep(0.1)
         else:

@@ -15,23 +15,18 @@ from tests.support.servers import ComponentMissing
 def running(port: int = 0, host: str = "127.0.0.1") -> Iterator[str]:
     """The URI of a server, which is ended afterwards, or with this process if that is killed."""
     with tempfile.TemporaryDirectory() as data:
-        process = subprocess.Popen(
-            [sys.executable, "-m", "tests.support.servers.wire_mongodb", data, host, str(port)],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            text=True,
-        )
-        try:
-            assert process.stdout is not None
-            uri = process.stdout.readline().strip()
-            if not uri:
-                raise ComponentMissing(
-                    "MongoDB's protocol needs SecantusDB: make installs it from requirements/dev.txt"
-                )
-            yield uri
-        finally:
-            process.kill()
-            process.wait()
+        command = [sys.executable, "-m", "tests.support.servers.wire_mongodb", data, host, str(port)]
+        with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+            try:
+                assert process.stdout is not None
+                uri = process.stdout.readline().strip()
+                if not uri:
+                    raise ComponentMissing(
+                        "MongoDB's protocol needs SecantusDB: make installs it from requirements/dev.txt"
+                    )
+                yield uri
+            finally:
+                process.kill()
 
 
 def main() -> None:
