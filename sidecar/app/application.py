@@ -7,16 +7,13 @@ application in its Pod, or a Job. A running sidecar applies a changed configurat
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
-
-import msgspec
 
 from sidecar.admin.health import Health
-from sidecar.app import status
 from sidecar.app.endpoints import Endpoints
+from sidecar.app.outcome import EXIT_OK, EXIT_REFUSED, Outcome
 from sidecar.app.reload import ConfigReloader
 from sidecar.app.shutdown import Shutdown
 from sidecar.app.signals import StopRequests
@@ -35,16 +32,11 @@ from sidecar.telemetry import events
 from sidecar.telemetry.heartbeats import MAIN_LOOP, Heartbeats
 from sidecar.telemetry.log import Log
 
-EXIT_OK, EXIT_CRASHED, EXIT_REFUSED, EXIT_UNDELIVERED = 0, 1, 2, 3
-
 _LOOP_S = 0.5
 """Seconds between two iterations of the main loop. A signal ends the wait."""
 
 _PARKED_RETRY_S = 10.0
 """Seconds after which a parked sidecar tries to start again: its state directory may be usable by then."""
-
-_MAX_NAMES = 5
-"""Maximum number of sinks, and of files, that the termination message names."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,7 +117,11 @@ class Application:
         self._warn_of_risks(supervisor.settings)
         supervisor.start()
         self._health.is_tailing = True
-        self._serve(supervisor, options)
+        try:
+            self._serve(supervisor, options)
+        except StateError:
+            supervisor.stop()
+            raise
         self._health.is_stopping = True
         Shutdown(self._stop, options, self._clock, self._log.emit).run(supervisor, supervisor.settings.drain.timeout)
         return self._conclude(supervisor, strict=self._request.strict or options.once)
@@ -179,6 +175,7 @@ class Application:
     def _serve(self, supervisor: Supervisor, options: RunOptions) -> None:
         while not (options.once or self._stop.shutdown.wait(_LOOP_S) or supervisor.has_failed()):
             self._heartbeats.beat()
+            supervisor.store.check_place()
             self._log.flush_suppressed()
             supervisor.show_progress()
             self._endpoints.sample()
@@ -203,35 +200,15 @@ class Application:
         for risk in find_risks(settings, self._request.config):
             self._log.emit(events.RiskySetting(risk.at, risk.reason))
 
-    # ── the exit code ───────────────────────────────────────────────────────────────────────────────────────
+    # ── the end ─────────────────────────────────────────────────────────────────────────────────────────────
 
     def _conclude(self, supervisor: Supervisor, *, strict: bool) -> int:
-        has_failed, down = supervisor.has_failed(), status.down_sinks(supervisor)
-        unreadable = status.unreadable_files(supervisor)
+        outcome = Outcome.from_run(supervisor, strict=strict)
         self._endpoints.stop_pushing()
-        balances = [status.balance_event(each) for each in status.balance(supervisor, supervisor.shippers)]
         supervisor.close()
-        self._log.close(balances)
-        is_undelivered = unreadable or any(balance.unsettled for balance in balances)
-        code = EXIT_CRASHED if has_failed else EXIT_UNDELIVERED if strict and is_undelivered else EXIT_OK
-        write_termination_message(_termination_message(code, balances, down, unreadable))
-        return code
-
-
-def _termination_message(
-    code: int, balances: Sequence[events.Balance], down: Sequence[str], unreadable: Sequence[str]
-) -> dict[str, Any]:
-    """Return the termination message, which `kubectl describe pod` shows: the exit code and the balance."""
-    message: dict[str, Any] = {"exit": code, "sinks": {}}
-    for balance in balances:
-        fields = msgspec.structs.asdict(balance)
-        message["sinks"][fields.pop("sink")] = fields
-    # The message is cut after 4,096 bytes, so lists come last.
-    if down:
-        message["down"] = list(down[:_MAX_NAMES])
-    if unreadable:
-        message["unreadable"] = [ascii(path)[1:-1] for path in unreadable[:_MAX_NAMES]]
-    return message
+        self._log.close(outcome.balances)
+        write_termination_message(outcome.termination_message())
+        return outcome.exit_code
 
 
 def _one_line(error: SidecarError) -> str:

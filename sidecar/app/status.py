@@ -79,9 +79,13 @@ def down_sinks(supervisor: Supervisor) -> list[str]:
 
 
 def unreadable_files(supervisor: Supervisor) -> list[str]:
-    """Return the paths of the files that match and cannot be read now."""
-    pipelines = supervisor.pipelines.values()
-    return sorted(path for pipeline in pipelines for path in pipeline.tracker.unreadable.reasons())
+    """Return the matching files that cannot be read now, and the directories that cannot be listed."""
+    paths: set[str] = set()
+    for pipeline in supervisor.pipelines.values():
+        paths |= pipeline.tracker.unreadable.reasons().keys()
+        # The file system makes lost+found, and only root may list it.
+        paths |= {path for path in pipeline.scanner.unreadable if os.path.basename(path) != "lost+found"}
+    return sorted(paths)
 
 
 def recent_dead_letters(supervisor: Supervisor, limit: int) -> Sequence[tuple[int, DeadLetter]]:

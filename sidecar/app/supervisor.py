@@ -8,21 +8,25 @@ from dataclasses import dataclass
 from queue import Empty
 
 from sidecar import __version__
+from sidecar.app.pipelines import build_pipelines, explain_refusal, refuse_to_regroup, switch_boundaries
+from sidecar.app.tuning import limit_open_files
 from sidecar.app.volumes import VolumeReadings
-from sidecar.app.watcher import WatchedPipeline, Watchers, poll_interval
+from sidecar.app.watcher import WatchedPipeline, Watchers
 from sidecar.config.settings import Settings
-from sidecar.errors import ConfigurationError, StateError
+from sidecar.errors import StateError
 from sidecar.kubernetes.exit_rules import ExitRule
 from sidecar.kubernetes.pod import Pod
 from sidecar.lib.clock import Clock
 from sidecar.lib.roots import Roots
-from sidecar.pipeline.builder import SharedParts, boundary_rules, build_pipeline, dead_letter_limit
+from sidecar.pipeline.builder import SharedParts, dead_letter_limit
 from sidecar.pipeline.shipper import Shipper
 from sidecar.state.database import open_database
 from sidecar.state.ledger import Ledger
 from sidecar.tail.open_files import OpenFileLimiter
 from sidecar.telemetry import events
 from sidecar.telemetry.heartbeats import Heartbeats
+from sidecar.watch.missing_files import explain_missing
+from sidecar.watch.scanner import has_wildcard
 
 _RETIRE_TIMEOUT_S = 10.0
 """Seconds that a reload waits for the shippers to deliver their batches. Undelivered lines are read again."""
@@ -67,28 +71,24 @@ class Supervisor:
         self.state_dir, self.started_at = settings.state_directory(), clock.now()
         self.store = open_database(self.state_dir)
         self.ledger = Ledger(self.store, dead_letter_limit(settings))
-        self.open_files = OpenFileLimiter(settings.limits.open_files)
+        self.open_files = OpenFileLimiter(limit_open_files(settings.limits.open_files))
         self._shared = SharedParts(self.ledger, clock, emit, environ, self.open_files, Roots(), self.heartbeats)
         self.shippers: list[Shipper] = []
         self.pipelines: dict[str, WatchedPipeline] = {}
+        self._misses_file = False
+        """Whether a single run names a file that is missing."""
+
         self.volumes = VolumeReadings(self.state_dir, clock)
         self.watchers = self._build(settings)
 
     def _build(self, settings: Settings) -> Watchers:
-        """Build trackers and shippers for these settings. A pipeline that exists already keeps its tracker."""
-        before, self.settings = self.pipelines, settings
-        self.shippers, self.pipelines = [], {}
-        for name in settings.pipelines:
-            kept = before.pop(name, None)
-            parts = build_pipeline(name, settings, self._shared, kept.tracker if kept else None)
-            self.shippers += parts.shippers
-            self.pipelines[name] = WatchedPipeline(parts.scanner, parts.tracker, poll_interval(parts.linger_s))
-        for removed in before.values():
-            removed.tracker.release()
+        """Build the pipelines of these settings. If that raises, those of the settings before can be built again."""
+        shippers, pipelines = build_pipelines(settings, self.pipelines, self._shared)
+        self.settings, self.shippers, self.pipelines = settings, shippers, pipelines
         has_size_limit = settings.limits.volume_size is not None
-        self.volumes.scanners = {} if has_size_limit else {name: p.scanner for name, p in self.pipelines.items()}
-        pipelines = list(self.pipelines.values())
-        return Watchers(pipelines, self.clock, self._emit, self.heartbeats, self.volumes.refresh)
+        self.volumes.scanners = {} if has_size_limit else {name: p.scanner for name, p in pipelines.items()}
+        watched = list(pipelines.values())
+        return Watchers(watched, self.clock, self._emit, self.heartbeats, self.volumes.refresh)
 
     # ── start and reload ────────────────────────────────────────────────────────────────────────────────────
 
@@ -96,38 +96,60 @@ class Supervisor:
         """Start to tail the files."""
         names = ", ".join(self.settings.pipelines)
         self._emit(events.Started(__version__, str(self.state_dir), names))
+        self._report_open_files()
         self._start_threads()
 
     def _start_threads(self) -> None:
         for shipper in self.shippers:
             shipper.start()
         self.scan()
-        for name, pipeline in self.pipelines.items():
-            if not pipeline.matches:
-                self._emit(events.NothingMatches(name, ", ".join(glob.pattern for glob in pipeline.scanner.globs)))
+        for name in self.pipelines:
+            self._report_missing(name)
         if not self._options.once:
             self.watchers.start()
+
+    def _report_open_files(self) -> None:
+        limit, wanted = self.open_files.limit, self.settings.limits.open_files
+        if limit < wanted:
+            self._emit(events.OpenFilesLimited(limit, wanted))
+
+    def _report_missing(self, name: str) -> None:
+        """Say for each path without a match why; if another path matches, only for a file that a single run names."""
+        pipeline, has_match = self.settings.pipelines[name], bool(self.pipelines[name].matches)
+        for path in pipeline.paths:
+            is_wanted = self._options.once and not has_wildcard(path)
+            if is_wanted or not has_match:
+                reason = explain_missing(path, pipeline.exclude, self._shared.roots)
+                if reason:
+                    self._emit(events.NothingMatches(name, path, reason, not self._options.once))
+                    self._misses_file |= is_wanted
 
     def change(self, settings: Settings) -> None:
         """Replace the settings. Batches in flight are delivered or read again, and no file is closed.
 
         Raise `ConfigurationError` if that is impossible now; then the previous settings stay in use.
         """
+        before = self.settings
         self.watchers.stop()
         self.watchers.join()
         self._retire_shippers()
-        unsafe = self._unsafe_to_regroup(settings)
-        if unsafe:
-            settings = self.settings
-        self.ledger.limit = dead_letter_limit(settings)
-        self.open_files.limit = settings.limits.open_files
-        self.watchers = self._build(settings)
+        refusal = refuse_to_regroup(before, settings, self.shippers)
+        if refusal is None:
+            try:
+                switch_boundaries(settings, self.pipelines, self.ledger)
+                self.watchers = self._build(settings)
+            except Exception as error:  # the state cannot be written, or a plug-in failed
+                refusal = explain_refusal(error)
+        if refusal:
+            switch_boundaries(before, self.pipelines, self.ledger)
+            self.watchers = self._build(before)
+        self.ledger.limit = dead_letter_limit(self.settings)
+        if self.settings.limits.open_files != before.limits.open_files:
+            self.open_files.limit = limit_open_files(self.settings.limits.open_files)
+            self._report_open_files()
         self._start_threads()
-        if unsafe:
-            raise ConfigurationError(
-                "multiline cannot change while a sink is unavailable", location=f"pipelines.{unsafe[0]}",
-                hint="repeat the change when the sink is available, or restart the sidecar",
-            )  # fmt: skip
+        if refusal:
+            raise refusal
         self._emit(events.Reloaded(", ".join(settings.pipelines)))
 
     def _retire_shippers(self) -> None:
@@ -142,17 +164,6 @@ class Supervisor:
             self.heartbeats.beat()
             shipper.join(timeout=_JOIN_TIMEOUT_S)
             self.heartbeats.end(shipper.ident)  # a shipper that hangs is replaced and no longer counts
-
-    def _unsafe_to_regroup(self, settings: Settings) -> list[str]:
-        """Return the pipelines with unacknowledged batches whose multiline rules would change."""
-        before, after = self.settings.pipelines, settings.pipelines
-        return [
-            shipper.pipeline
-            for shipper in self.shippers
-            if not shipper.is_handed_over
-            and shipper.pipeline in after
-            and boundary_rules(before[shipper.pipeline]) != boundary_rules(after[shipper.pipeline])
-        ]
 
     # ── while it runs ───────────────────────────────────────────────────────────────────────────────────────
 
@@ -202,6 +213,11 @@ class Supervisor:
     def has_undecided_files(self) -> bool:
         """Return whether it is still open for some files if they are copies of tracked files."""
         return any(pipeline.tracker.undecided for pipeline in self.pipelines.values())
+
+    def has_unread_files(self) -> bool:
+        """Return whether not all wanted files are tracked, because a scan failed or a named file is missing."""
+        pipelines = self.pipelines.values()
+        return self._misses_file or any(not each.is_scanned or each.tracker.undecided for each in pipelines)
 
     def finish_files(self) -> None:
         """Treat every file as complete: an unterminated last line is shipped as a line."""

@@ -7,6 +7,10 @@ import gc
 import resource
 from contextlib import suppress
 
+_MAX_RESERVED_DESCRIPTORS = 128
+"""Descriptors that are kept for everything but log files: connections, the state, directories, copies that are
+compared. At most half of those that the process may have."""
+
 _M_TRIM_THRESHOLD, _M_TOP_PAD, _M_MMAP_THRESHOLD, _M_ARENA_MAX = -1, -2, -3, -8
 
 
@@ -29,3 +33,11 @@ def tune_process() -> None:
     with suppress(OSError, ValueError):
         _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
         resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+
+
+def limit_open_files(wanted: int) -> int:
+    """Return how many log files may be open: `wanted`, or fewer if the system allows fewer descriptors."""
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if hard == resource.RLIM_INFINITY:
+        return wanted
+    return max(1, min(wanted, hard - min(_MAX_RESERVED_DESCRIPTORS, hard // 2)))

@@ -54,6 +54,9 @@ class WatchedPipeline:
     matches: int = 0
     """Files that the last scan found."""
 
+    is_scanned: bool = False
+    """Whether the last scan came to its end: the state took what was found."""
+
     scanned_at: float = float("-inf")
     """When the last scan began, by the monotonic clock."""
 
@@ -259,7 +262,7 @@ class Watcher(threading.Thread):
 
     def _update(self) -> None:
         pipeline = self._pipeline
-        pipeline.is_hinted = False
+        pipeline.is_hinted = pipeline.is_scanned = False
         pipeline.scanned_at = self._clock.monotonic()
         cpu_before = self._cpu_time()
         files = pipeline.scanner.scan()
@@ -268,6 +271,7 @@ class Watcher(threading.Thread):
         pipeline.matches = len(files)
         pipeline.tracker.look(files)
         pipeline.cycle_s = self._clock.monotonic() - pipeline.scanned_at
+        pipeline.is_scanned = True
 
     def _report_refused(self, unreachable: Mapping[str, str] = MappingProxyType({})) -> None:
         pipeline, scanner, tracker = self._pipeline, self._pipeline.scanner, self._pipeline.tracker

@@ -79,6 +79,10 @@ class Committer:
         self._settled_files.update(file_ids)
         self._resume_token = resume_token or self._resume_token
 
+    def add_start(self, file: TrackedFile) -> None:
+        """Commit that the sink needs all of this file. So the state can tell it from a sink that is added later."""
+        self._pending_updates.append(CheckpointUpdate(file.generation.id, ORIGIN, 0, ByteCounts()))
+
     def add_skipped(self, file: TrackedFile, checkpoint: Checkpoint, size: int) -> None:
         """Commit a checkpoint after `size` bytes that the pipeline does not read, because it starts at the end."""
         amounts = ByteCounts()
@@ -86,13 +90,14 @@ class Committer:
         self._pending_updates.append(CheckpointUpdate(file.generation.id, checkpoint, file.size, amounts))
 
     def add_lost(self, known: KnownFile, reason: str) -> None:
-        """Finish a generation that cannot be read any more, and count what the sink has not had of it as lost."""
-        checkpoint = known.checkpoints.get(self._context.sink, ORIGIN)
-        if checkpoint.done:
-            self.finish(known.generation.id, None)
-            return
-        lost = max(0, known.seen - checkpoint.offset)
-        self._add_final(known.generation.id, known.name, checkpoint.offset + lost, lost, reason)
+        """Finish a generation that cannot be read any more, and count what the sink has not had of it as lost.
+
+        A sink without a checkpoint was added after the content was gone: it loses nothing.
+        """
+        checkpoint = known.checkpoints.get(self._context.sink)
+        if checkpoint and not checkpoint.done:
+            lost = max(0, known.seen - checkpoint.offset)
+            self._add_final(known.generation.id, known.name, checkpoint.offset + lost, lost, reason)
         self.finish(known.generation.id, None)
 
     def finish(self, file_id: int, file: TrackedFile | None) -> None:

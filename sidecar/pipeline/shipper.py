@@ -20,7 +20,7 @@ from sidecar.deliver.sink_session import SinkSession
 from sidecar.deliver.sink_status import SinkStatus
 from sidecar.lib.clock import Clock
 from sidecar.model.batch import Batch
-from sidecar.model.checkpoint import Checkpoint, KnownFile
+from sidecar.model.checkpoint import ORIGIN, Checkpoint, KnownFile
 from sidecar.pipeline.accounting import settle
 from sidecar.pipeline.chunk_processor import ChunkProcessor
 from sidecar.pipeline.chunk_reader import ChunkReader
@@ -271,6 +271,8 @@ class Shipper(threading.Thread):
             self._committer.finish(file.generation.id, file)
             return
         self._queue.add(Cursor(file, checkpoint))
+        if checkpoint == ORIGIN:
+            self._committer.add_start(file)
         if skipped:
             self._committer.add_skipped(file, checkpoint, skipped)
         self._context.emit(events.FileFollowed(self.pipeline, file.name, checkpoint.offset))

@@ -94,6 +94,21 @@ class Database:
         self._connection = connection
         self._lock_fd = lock_fd
         self._turn = threading.RLock()
+        self._file = os.stat(_file_of(directory))
+
+    def check_place(self) -> None:
+        """Raise `StateError` if the database was removed or replaced: what is committed now would be forgotten."""
+        try:
+            is_in_place = os.path.samestat(self._file, os.stat(_file_of(self.directory)))
+        except (FileNotFoundError, NotADirectoryError):
+            is_in_place = False
+        except OSError:
+            return  # the volume cannot be asked now
+        if not is_in_place:
+            raise StateError(
+                "the state was removed or replaced while the sidecar was running", location=str(self.directory),
+                hint="the sidecar ends, because it could not say after a restart what was delivered; start it again",
+            )  # fmt: skip
 
     @contextmanager
     def transaction(self) -> Iterator[sqlite3.Connection]:
@@ -169,6 +184,10 @@ def open_database(directory: Path, *, exclusive: bool = True, create: bool = Tru
             os.close(lock_fd)
 
 
+def _file_of(directory: Path) -> Path:
+    return directory / "state.db"
+
+
 def _lock(directory: Path) -> int:
     fd = os.open(directory / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
     try:
@@ -184,7 +203,7 @@ def _lock(directory: Path) -> int:
 
 
 def _connect(directory: Path) -> sqlite3.Connection:
-    path = directory / "state.db"
+    path = _file_of(directory)
     if not path.exists():
         _create(directory, path)
     if path.stat().st_size == 0:

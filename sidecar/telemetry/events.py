@@ -39,13 +39,32 @@ class Started(Event, frozen=True):
 
 
 class NothingMatches(Event, frozen=True):
-    """No file matches the paths of a pipeline yet."""
+    """No file matches a path of a pipeline."""
 
+    level: ClassVar[str] = "warning"
     pipeline: str
-    paths: str
+    path: str
+    reason: str
+    is_waiting: bool
+    """Whether the sidecar waits for a file."""
 
     def text(self) -> str:
-        return f"{self.pipeline}: no file matches {self.paths} yet; waiting for one"
+        waiting = "; the sidecar waits for a file" if self.is_waiting else ""
+        return f"{self.pipeline}: no file matches {self.path!a}: {self.reason}{waiting}"
+
+
+class OpenFilesLimited(Event, frozen=True):
+    """Fewer log files are kept open than `limits.open_files` says, because the system allows fewer descriptors."""
+
+    level: ClassVar[str] = "warning"
+    limit: int
+    wanted: int
+
+    def text(self) -> str:
+        return (
+            f"keeps at most {self.limit} log files open instead of {self.wanted}, because this process may not have "
+            "more descriptors; raise its limit (ulimit -n) or lower limits.open_files"
+        )
 
 
 class FileFollowed(Event, frozen=True):

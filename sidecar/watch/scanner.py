@@ -218,6 +218,16 @@ def _matcher(patterns: tuple[str, ...]) -> Callable[[str], object]:
     return re.compile("|".join(map(translate, patterns))).match
 
 
+def has_wildcard(path: str) -> bool:
+    """Return whether a path is a pattern rather than the name of one file."""
+    return _WILDCARD.search(path) is not None
+
+
+def is_named(pattern: str, path: str) -> bool:
+    """Return whether a pattern of `exclude` names this file by its name or its path."""
+    return _is_named(_matcher((pattern,)), path)
+
+
 def _is_named(matcher: Callable[[str], object] | None, path: str) -> bool:
     return matcher is not None and bool(matcher(os.path.basename(path)) or matcher(path))
 

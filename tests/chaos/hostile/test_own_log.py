@@ -41,7 +41,7 @@ def said_of(path: str) -> list[events.Event]:
         events.CopyTaken("app", path, path),
         events.LinkRefused("app", path, path),
         events.BytesLost("app", "out", path, 1, "deleted"),
-        events.NothingMatches("app", path),
+        events.NothingMatches("app", path, path, True),
         events.Rejected("app", "out", 1, path, path),
         events.SinkDown("app", "out", path),
         events.Crashed("watcher", path),

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from sidecar.deliver.retry import UNIFORM_REJECTION_LIMIT
+from sidecar.telemetry import events
 from sidecar.telemetry.events import TooManyTargets
 from tests.integration.model.test_rotation import MORE, NEW, OLD, expected, lines
 from tests.support.simulated_sidecar import SimulatedSidecar
@@ -132,6 +133,34 @@ def test_a_new_sink_gets_what_was_finished_already(tmp_path: Path) -> None:
     world.restart()
     world.settle()
     assert world.messages("sink") == world.messages("new") == expected(OLD)
+
+
+def test_a_new_sink_loses_nothing_of_what_was_delivered_and_deleted_before(tmp_path: Path) -> None:
+    world = SimulatedSidecar(tmp_path)
+    world.write(OLD)
+    world.drain()
+    world.path().unlink()
+    world.write(MORE, "app.log.2")
+    world.add_sink("new")
+    world.start()
+    world.settle()
+    assert world.messages("new") == expected(MORE)
+    assert world.messages("sink") == expected(OLD, MORE)
+    assert world.lost() == 0
+    assert not [event for event in world.said if isinstance(event, events.BytesLost)]
+
+
+def test_a_sink_that_was_down_all_the_time_loses_what_was_deleted(tmp_path: Path) -> None:
+    world = SimulatedSidecar(tmp_path, sinks=("sink", "down"))
+    world.destinations["down"].is_down = True
+    world.write(OLD)
+    world.live(3)
+    world.restart()
+    world.kill()
+    world.path().unlink()
+    world.settle()
+    assert world.balance()["down"] == {"lost:deleted": len(OLD)}
+    assert "lost:deleted" not in world.balance()["sink"]
 
 
 def test_equal_lines_stay_two_documents_also_across_a_restart(tmp_path: Path) -> None:

@@ -3,10 +3,11 @@
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from sidecar.deliver.sink_status import SinkStatus
 from sidecar.errors import StateError
-from sidecar.model.checkpoint import Checkpoint
+from sidecar.model.checkpoint import ORIGIN, Checkpoint
 from sidecar.model.dead_letter import DeadLetter
 from sidecar.pipeline.committer import COMMIT_EVERY_S, Committer
 from sidecar.pipeline.read_queue import ReadQueue
@@ -210,3 +211,20 @@ def test_a_file_that_was_lost_while_the_sidecar_was_down_is_counted(fixture: Com
     fixture.committer.commit(force=True)
     assert fixture.bytes_by_outcome() == {"lost:deleted": known.seen}
     assert fixture.finished == [cursor.life.generation.id]
+
+
+def test_a_sink_that_is_added_later_loses_nothing_of_what_was_gone_before(fixture: CommitterFixture) -> None:
+    known = fixture.write("a.log", b"a line\n").life.remembered()
+    before = replace(known, checkpoints={"another": known.checkpoints["db"]})
+    fixture.committer.add_lost(before, "deleted")
+    assert fixture.committer.commit(force=True)
+    assert "db" not in fixture.ledger.balance()
+    assert fixture.finished == [known.generation.id]
+
+
+def test_a_sink_is_known_to_need_a_file_before_it_had_anything_of_it(fixture: CommitterFixture) -> None:
+    cursor = fixture.track("a.log", b"a line\n")
+    fixture.committer.add_start(cursor.life)
+    fixture.committer.commit(force=True)
+    (known,) = fixture.ledger.unfinished("app")
+    assert known.checkpoints == {"db": ORIGIN}

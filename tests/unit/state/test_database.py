@@ -1,6 +1,7 @@
 """The state database: one user, no damage, nothing started over silently."""
 
 import os
+import shutil
 import sqlite3
 import stat
 from pathlib import Path
@@ -200,3 +201,19 @@ def test_files_of_another_user_are_refused_and_left_alone(tmp_path: Path, name: 
         open_database(state)
     assert not (tmp_path / "nothing").exists()
     assert not victim.exists() or victim.read_bytes() == content
+
+
+@pytest.mark.parametrize("how", ["removed", "replaced", "moved"])
+def test_a_database_that_is_not_in_its_place_is_noticed(tmp_path: Path, how: str) -> None:
+    directory = tmp_path / "state"
+    database = open_database(directory)
+    database.check_place()
+    if how == "removed":
+        shutil.rmtree(directory)
+    else:
+        directory.rename(tmp_path / "elsewhere")
+    if how == "replaced":
+        shutil.copytree(tmp_path / "elsewhere", directory)
+    with pytest.raises(StateError, match="removed or replaced"):
+        database.check_place()
+    database.close()

@@ -1,0 +1,56 @@
+"""How a run ended: its exit code, and the balance for `kubectl describe pod`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import msgspec
+
+from sidecar.app import status
+from sidecar.app.supervisor import Supervisor
+from sidecar.telemetry import events
+
+EXIT_OK, EXIT_CRASHED, EXIT_REFUSED, EXIT_UNDELIVERED = 0, 1, 2, 3
+
+_MAX_NAMES = 5
+"""Sinks and files that the termination message names."""
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """The end of one run."""
+
+    exit_code: int
+    balances: list[events.Balance]
+    down_sinks: list[str]
+    unreadable: list[str]
+
+    @classmethod
+    def from_run(cls, supervisor: Supervisor, *, strict: bool) -> Outcome:
+        """Return how the run of this supervisor ended, whose threads have ended.
+
+        `strict`: anything that was not delivered or not read makes a difference.
+        """
+        balances = [status.balance_event(each) for each in status.balance(supervisor, supervisor.shippers)]
+        unreadable = status.unreadable_files(supervisor)
+        is_undelivered = any(balance.unsettled for balance in balances)
+        code = EXIT_OK
+        if supervisor.has_failed():
+            code = EXIT_CRASHED
+        elif strict and (is_undelivered or unreadable or supervisor.has_unread_files()):
+            code = EXIT_UNDELIVERED
+        return cls(code, balances, status.down_sinks(supervisor), unreadable)
+
+    def termination_message(self) -> dict[str, Any]:
+        """Return what `kubectl describe pod` shows of the container."""
+        message: dict[str, Any] = {"exit": self.exit_code, "sinks": {}}
+        for balance in self.balances:
+            fields = msgspec.structs.asdict(balance)
+            message["sinks"][fields.pop("sink")] = fields
+        # The message is cut after 4,096 bytes, so lists come last.
+        if self.down_sinks:
+            message["down"] = self.down_sinks[:_MAX_NAMES]
+        if self.unreadable:
+            message["unreadable"] = [ascii(path)[1:-1] for path in self.unreadable[:_MAX_NAMES]]
+        return message

@@ -1,0 +1,30 @@
+"""Why does no file match a path of the configuration?"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+
+from sidecar.lib.roots import Roots
+from sidecar.watch.scanner import FileScanner, has_wildcard, is_named
+
+
+def explain_missing(path: str, exclude: Sequence[str], roots: Roots) -> str:
+    """Return why no file matches this path or pattern; "" if one does. Links are followed as little as in a scan."""
+    scanner = FileScanner([path], (), roots)
+    matches = [file.path for file in scanner.scan()]
+    for match in matches:
+        if not any(is_named(pattern, match) for pattern in exclude):
+            return ""
+    if matches:
+        pattern = next(pattern for pattern in exclude if is_named(pattern, matches[0]))
+        return f"{matches[0]!a} is left out by {pattern} in `exclude`"
+    if not has_wildcard(path) and os.path.isdir(path):
+        return f"it is a directory; write {os.path.join(path, '*')}"
+    if scanner.refused:
+        refused, reason = next(iter(scanner.refused.items()))
+        return f"{refused!a} is {reason}"
+    if scanner.unreadable:
+        return f"the directory {min(scanner.unreadable)!a} cannot be read by this user"
+    folder = scanner.globs[0].root.text
+    return "no such file" if os.path.isdir(folder) else f"there is no directory {folder!a}"

@@ -1,0 +1,37 @@
+"""Why no file matches a path."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from sidecar.lib.roots import Roots
+from sidecar.watch.missing_files import explain_missing
+
+
+@pytest.mark.parametrize(
+    ("path", "reason"),
+    [
+        ("a.log", ""),
+        ("*.log", ""),
+        ("*.gz", "left out by *.gz"),
+        ("old.log.gz", "left out by *.gz"),
+        ("sub", "it is a directory; write"),
+        ("*.txt", "no such file"),
+        ("none.log", "no such file"),
+        ("none/*.log", "there is no directory"),
+        ("pipe", "not a regular file"),
+        ("link", "a symbolic link"),
+    ],
+)
+def test_the_reason_is_named(tmp_path: Path, path: str, reason: str) -> None:
+    (tmp_path / "a.log").touch()
+    (tmp_path / "old.log.gz").touch()
+    (tmp_path / "sub").mkdir()
+    (tmp_path / "link").symlink_to("a.log")
+    os.mkfifo(tmp_path / "pipe")
+    found = explain_missing(str(tmp_path / path), ["*.gz"], Roots())
+    assert reason in found
+    assert bool(reason) == bool(found)
