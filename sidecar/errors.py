@@ -59,12 +59,16 @@ class DeliveryError(SidecarError):
 class Retryable(DeliveryError):
     """The sink cannot accept the batch now.
 
-    `retry_after`: seconds that the sink asked to wait, None if it did not.
+    `retry_after`: seconds that the sink asked to wait, None if it did not. `is_brief`: it ends by itself within
+    seconds, as the election of a primary does.
     """
 
-    def __init__(self, message: str, *, location: str = "", hint: str = "", retry_after: float | None = None) -> None:
+    def __init__(
+        self, message: str, *, location: str = "", hint: str = "", retry_after: float | None = None,
+        is_brief: bool = False,
+    ) -> None:  # fmt: skip
         super().__init__(message, location=location, hint=hint)
-        self.retry_after = retry_after
+        self.retry_after, self.is_brief = retry_after, is_brief
 
 
 class RequestTooLarge(Retryable):

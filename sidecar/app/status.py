@@ -122,7 +122,7 @@ def balance_event(status: BalanceStatus) -> events.Balance:
         skipped=by_kind.get("skipped", 0),
         lost=by_kind.get("lost", 0),
         unsettled=status.unsettled,
-        lines_stored=status.lines.get("stored", 0),
+        lines_stored=sum(n for what, n in status.lines.items() if what.partition(":")[0] == "stored"),
         lines_dead=status.lines.get("dead_letter", 0),
     )
 

@@ -82,6 +82,12 @@ def _describe_problems(facts: Mapping[str, Any]) -> Iterator[Text]:
     if (more := sum(each["refused"] for each in facts["sums"]) - len(shown)) > 0:
         yield make_text(f"not read: {more:,} more paths", "yellow")
     for each in facts["shippers"]:
+        for parked in each["parked"]:
+            what = f"{parked['lines']:,} lines ({_size_text(parked['bytes'])})"
+            where = f" for {parked['target']}" if parked["target"] else ""
+            reason = parked["error"] or "refused before the start"
+            place = f"{each['pipeline']} to {each['sink']}"
+            yield make_text(f"{place}: {what}{where} wait in their files: {reason}", "yellow")
         if refused := each["tally"]["refusals"]:
             counts = ", ".join(f"{count:,} {kind}" for kind, count in sorted(refused.items()))
             place = f"{each['pipeline']} to {each['sink']}"

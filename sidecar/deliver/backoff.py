@@ -1,4 +1,9 @@
-"""How long to wait before the next attempt: exponential with full jitter, or what the sink asked for."""
+"""How long to wait before the next attempt: exponential with equal jitter, or what the sink asked for.
+
+Equal jitter: half of each step is certain and half of it by chance. There are three kinds of pauses: `Backoff()`
+after a batch of which nothing was stored, `Backoff.for_leftovers()` between the attempts for the rest of one batch,
+and `Backoff.for_targets()` before an index or collection that takes no documents is tried again.
+"""
 
 from __future__ import annotations
 
@@ -10,6 +15,14 @@ from sidecar.errors import DeliveryError, Misconfigured, Retryable
 
 MAX_RETRY_AFTER_S = 300.0
 """The longest pause a sink may ask for. It is tried again then, whatever it asked for."""
+
+MAX_LEFTOVER_PAUSE_S = 5.0
+"""The longest pause between two attempts for the rest of a batch, which is in memory meanwhile."""
+
+_FIRST_LEFTOVER_PAUSE_S = 0.1
+_FIRST_TARGET_PAUSE_S, _MAX_TARGET_PAUSE_S = 5.0, 60.0
+_GROWTH_FACTOR = 2.0
+_MAX_GROWTH_STEPS = 16
 
 LAST_ATTEMPT_BEFORE_END_S = 2.0
 """A sink that fails during a drain is tried once more this long before the drain ends."""
@@ -25,13 +38,23 @@ class Backoff:
     chance: Callable[[], float] = random.random
     failures: int = 0
 
+    @classmethod
+    def for_leftovers(cls) -> Backoff:
+        """Return the pauses between attempts for the rest of one batch."""
+        return cls(_FIRST_LEFTOVER_PAUSE_S, MAX_LEFTOVER_PAUSE_S)
+
+    @classmethod
+    def for_targets(cls) -> Backoff:
+        """Return the pauses before a target is tried again."""
+        return cls(_FIRST_TARGET_PAUSE_S, _MAX_TARGET_PAUSE_S, _FIRST_TARGET_PAUSE_S)
+
     def after(self, error: DeliveryError) -> float:
         """Return how long to wait after this error. Without a wish of the sink it is at least half of the step."""
         self.failures += 1
         if isinstance(error, Retryable) and error.retry_after is not None:
             return min(MAX_RETRY_AFTER_S, max(0.0, error.retry_after)) + self.chance()
         first = self.misconfigured_s if isinstance(error, Misconfigured) else self.first_s
-        step = min(self.longest_s, first * 2.0 ** min(self.failures - 1, 16))
+        step = min(self.longest_s, first * _GROWTH_FACTOR ** min(self.failures - 1, _MAX_GROWTH_STEPS))
         return step * (0.5 + 0.5 * self.chance())
 
     def reset(self) -> None:

@@ -1,48 +1,62 @@
 """Writes one batch until each of its records is stored or rejected, or until the sink fails as a whole.
 
-This is the only retry loop. It retries only while the sink stores some records of the batch. When an attempt stores
-none it raises the error, the batch is dropped, and the file is read again later.
+This is the only retry loop. If the first attempt stores nothing, it raises the error, the batch is dropped, and the
+file is read again later. Otherwise the records that are left are written again alone. Those that are still left after
+`MAX_ATTEMPTS`, and those of a target that takes no documents, are postponed: they stay in their file.
 """
 
 from __future__ import annotations
 
 import threading
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
+from collections.abc import Set as AbstractSet
 
 import msgspec
 from msgspec.structs import replace
 
-from sidecar.deliver.backoff import Backoff
+from sidecar.deliver.backoff import MAX_LEFTOVER_PAUSE_S, Backoff
+from sidecar.deliver.evidence import Decision, Evidence, RefusalStreaks
 from sidecar.errors import DeliveryError, Misconfigured, RequestTooLarge, Retryable
 from sidecar.model.batch import Batch, Rejection, WriteResult
-from sidecar.sinks.contract import Sink
-
-UNIFORM_REJECTION_LIMIT = 10
-"""This many records in a row that are rejected with the same error mean that the sink is misconfigured."""
+from sidecar.sinks.contract import Sink, TargetingSink
 
 TOO_LARGE = "too_large"
 """Error kind of dead letters whose document is too large for a request by itself."""
 
+MAX_ATTEMPTS = 8
+"""Attempts for a batch of which the first one stores or rejects some records."""
+
 _LIMIT_GROWTH = 8
 """The learned request size grows by one part in this many with each large request that succeeds."""
 
-_MAX_ATTEMPTS = 8
-"""Attempts for a batch of which each attempt stores some records."""
-
-_FIRST_PAUSE_S, _MAX_PAUSE_S = 0.1, 5.0
-
 
 class DeliveryResult(msgspec.Struct):
-    """The result of a batch, over all attempts. Every record that is not rejected is stored."""
+    """The result of a batch, over all attempts. Every record that is neither rejected nor postponed is stored."""
 
     rejected: dict[int, Rejection] = {}
     """The records that the sink will never take, by index in the batch."""
 
+    postponed: dict[int, str] = {}
+    """The records that have to be read and written again later: those of a target that takes no documents, by its
+    name, and others under ""."""
+
+    reasons: dict[str, DeliveryError] = {}
+    """Why records were postponed, by target or "". There is none for records of a target that was held back."""
+
+    stored_targets: set[str] = set()
+    """Targets that took documents."""
+
+    error: DeliveryError | None = None
+    """Why the last attempt failed as a whole, although an earlier one stored some records."""
+
     duplicates: int = 0
     """Records that the sink had stored before."""
 
-    failure_store: int = 0
+    failure_store: set[int] = set()
     """Records that went to the failure store of a data stream."""
+
+    dropped: set[int] = set()
+    """Records that the database has thrown away, as an ingest pipeline asked."""
 
     diverted: int = 0
     """Records that went to the fallback target, because there were too many targets."""
@@ -50,6 +64,15 @@ class DeliveryResult(msgspec.Struct):
     attempts: int = 0
     resume_token: str | None = None
     """The position of a sink that keeps its own, to be committed with the checkpoints."""
+
+    def add(self, written: WriteResult, indexes: Sequence[int]) -> None:
+        """Add the counts of one attempt; `indexes` are those of its records in the batch."""
+        self.duplicates += written.duplicates
+        self.diverted += written.diverted
+        self.failure_store.update(indexes[i] for i in written.failure_store)
+        self.dropped.update(indexes[i] for i in written.dropped)
+        self.stored_targets.update(written.stored_targets)
+        self.resume_token = written.resume_token or self.resume_token
 
 
 class RetryingWriter:
@@ -61,62 +84,87 @@ class RetryingWriter:
 
         self._sink = sink
         self._stop = stop
-        self._rejected_in_a_row = 0
+        self.held_targets: Collection[str] = ()
+        """Targets whose records are postponed without an attempt."""
 
-    def deliver(self, batch: Batch) -> DeliveryResult:
-        """Return the result of the whole batch. Raise `DeliveryError` if the sink fails: then nothing is settled."""
+        self._streaks = RefusalStreaks()
+        self._has_many_targets = isinstance(sink, TargetingSink) and sink.has_many_targets
+
+    def deliver(self, batch: Batch, *, may_postpone_all: bool = False) -> DeliveryResult:
+        """Return the result of the whole batch. Raise `DeliveryError` if the sink fails: then nothing is settled.
+
+        `may_postpone_all`: records were postponed before, so that it is no failure of the sink if it refuses all.
+        """
         result = DeliveryResult()
-        indexes: Sequence[int] = range(len(batch))
-        backoff = Backoff(_FIRST_PAUSE_S, _MAX_PAUSE_S)
-        while True:
+        evidence = Evidence(self._streaks)
+        backoff = Backoff.for_leftovers()
+        indexes = self._hold_back(batch, result)
+        if len(indexes) < len(batch):
+            batch = batch.select(indexes)
+        while indexes:
             result.attempts += 1
-            written = self._write_within_limit(batch)
-            remaining = self._collect(written, len(batch), indexes, result)
-            if not remaining:
+            is_first = result.attempts == 1
+            written = self._write_within_limit(batch) if is_first else self._write_leftovers(batch, result)
+            remaining = self._collect(written, evidence, indexes, result)
+            has_failed = is_first and len(remaining) == len(indexes)
+            if has_failed and not may_postpone_all:
+                raise _error_of(written)
+            if remaining and (has_failed or not self._may_retry(written, result, backoff)):
+                result.postponed.update((indexes[i], "") for i in remaining)
+                result.reasons[""] = _error_of(written)
                 return result
-            error = written.error or Retryable("the sink did not report a result for some documents")
-            if isinstance(error, Misconfigured) or result.attempts >= _MAX_ATTEMPTS:
-                raise error
-            pause = backoff.after(error)
-            if pause > _MAX_PAUSE_S or self._stop.wait(pause):
-                raise error
             batch, indexes = batch.select(remaining), [indexes[i] for i in remaining]
+        return result
 
-    def _collect(self, written: WriteResult, size: int, indexes: Sequence[int], result: DeliveryResult) -> list[int]:
-        """Add one attempt to the result. Return the indexes of the records that are neither stored nor rejected."""
-        result.duplicates += written.duplicates
-        result.failure_store += written.failure_store
-        result.diverted += written.diverted
-        result.resume_token = written.resume_token or result.resume_token
-        if not written.rejected and written.stored == range(size):
-            self._rejected_in_a_row = 0
+    def _hold_back(self, batch: Batch, result: DeliveryResult) -> Sequence[int]:
+        """Postpone the records of targets that are held. Return the indexes of the others."""
+        held = self.held_targets
+        if not held or not isinstance(self._sink, TargetingSink):
+            return range(len(batch))
+        names = self._sink.targets(batch)
+        result.postponed.update((index, name) for index, name in enumerate(names) if name in held)
+        return [index for index in range(len(batch)) if index not in result.postponed]
+
+    def _may_retry(self, written: WriteResult, result: DeliveryResult, backoff: Backoff) -> bool:
+        """Wait before the records that are left are written again. Return False if they have to be postponed."""
+        error = written.error
+        if result.error or result.attempts >= MAX_ATTEMPTS:
+            return False
+        pause = backoff.after(error or Retryable(""))
+        if (isinstance(error, Misconfigured) and not written.refused) or pause > MAX_LEFTOVER_PAUSE_S:
+            result.error = error
+            return False
+        return not self._stop.wait(pause)
+
+    def _write_leftovers(self, batch: Batch, result: DeliveryResult) -> WriteResult:
+        try:
+            return self._write_within_limit(batch)
+        except DeliveryError as error:  # what was stored before must not be written again
+            result.error = error
+            return WriteResult((), error=error)
+
+    def _collect(
+        self, written: WriteResult, evidence: Evidence, indexes: Sequence[int], result: DeliveryResult
+    ) -> list[int]:
+        """Add one attempt to the result. Return the indexes of the records whose outcome is still open."""
+        size = len(indexes)
+        result.add(written, indexes)
+        if not (written.rejected or written.refused) and written.stored == range(size):
+            self._streaks.reset(written)
             return []
         stored = set(written.stored).intersection(range(size))
-        rejected = {r.index: r for r in written.rejected if r.index not in stored}
-        if not stored and not rejected:
-            raise written.error or Retryable("the sink stored no document and gave no reason")
-        self._check_uniform_rejection(stored, rejected)
-        result.rejected.update((indexes[i], replace(r, index=indexes[i])) for i, r in rejected.items() if i < size)
+        decision = evidence.decide(written, is_last=result.attempts == MAX_ATTEMPTS)
+        if decision.refusing_targets and (decision.is_about_sink or not self._has_many_targets):
+            raise next(iter(decision.refusing_targets.values()))
+        rejected = {r.index: r for r in decision.rejected if r.index not in stored and r.index < size}
+        postponed = _list_postponed(written, decision, stored.union(rejected))
+        result.rejected.update((indexes[i], replace(r, index=indexes[i])) for i, r in rejected.items())
+        result.postponed.update((indexes[i], target) for i, target in postponed.items())
+        result.reasons |= decision.refusing_targets
         # A record that is reported both as stored and as rejected is written again.
         contradicted = {r.index for r in written.rejected} & stored
-        return [i for i in range(size) if i in contradicted or (i not in stored and i not in rejected)]
-
-    def _check_uniform_rejection(self, stored: set[int], rejected: dict[int, Rejection]) -> None:
-        """Raise `Misconfigured` if all records are rejected with the same error."""
-        # The sink is set up wrongly then, and the application's lines must not fill the dead letters.
-        if stored:
-            self._rejected_in_a_row = 0
-            return
-        kinds = {r.kind for r in rejected.values()}
-        count = self._rejected_in_a_row + len(rejected)
-        if len(kinds) == 1 and count >= UNIFORM_REJECTION_LIMIT:
-            example = next(iter(rejected.values()))
-            raise Misconfigured(
-                f"all documents are rejected with the same error ({example.kind}: {example.reason})",
-                location=example.target,
-                hint="correct the mapping or the settings of the sink; nothing is lost meanwhile",
-            )
-        self._rejected_in_a_row = count
+        settled = (stored - contradicted).union(rejected, postponed)
+        return [i for i in range(size) if i not in settled]
 
     def _write_within_limit(self, batch: Batch) -> WriteResult:
         """Make one attempt, in requests of at most `limit` records. Split a request that the sink finds too large."""
@@ -158,12 +206,16 @@ class RetryingWriter:
             second = self._write_within_limit(batch.select(range(middle, size)))
         except DeliveryError as error:  # the first half is settled all the same
             second = WriteResult((), error=error)
-        return WriteResult(
-            stored=[*first.stored, *(i + middle for i in second.stored)],
-            rejected=[*first.rejected, *(replace(r, index=r.index + middle) for r in second.rejected)],
-            error=first.error or second.error,
-            duplicates=first.duplicates + second.duplicates,
-            failure_store=first.failure_store + second.failure_store,
-            resume_token=second.resume_token or first.resume_token,
-            diverted=first.diverted + second.diverted,
-        )
+        return first.join(second, middle)
+
+
+def _list_postponed(written: WriteResult, decision: Decision, settled: AbstractSet[int]) -> dict[int, str]:
+    """Return the records of targets that take no documents, with the name of the target."""
+    records = (*written.rejected, *(refusal.rejection for refusal in written.refused))
+    refusing = decision.refusing_targets
+    return {r.index: r.target for r in records if r.target in refusing and r.index not in settled}
+
+
+def _error_of(written: WriteResult) -> DeliveryError:
+    refused = next((refusal.error for refusal in written.refused), None)
+    return written.error or refused or Retryable("the sink did not report a result for some documents")

@@ -107,7 +107,8 @@ class Sender:
         """Run in a thread that may outlive the shipper, when the sidecar has to exit."""
         batch = Batch([part.documents for part in parts])
         began = self._context.clock.monotonic()
-        result = self._session.deliver(batch)
+        was_postponed = any(part.span.parked_for is not None for part in parts)
+        result = self._session.deliver(batch, may_postpone_all=was_postponed)
         took = self._context.clock.monotonic() - began
         self._post(partial(self._on_result, parts, batch, result, took))
 
@@ -122,14 +123,18 @@ class Sender:
             self._status.count_failure(result)
             self._failure = self._failure or result
             return
-        counters.retries += result.attempts - 1
+        counters.retries += max(0, result.attempts - 1)
         counters.duplicates += result.duplicates
         self._status.count_diverted(result.diverted)
         counters.latency.add(took)
-        counters.attempts.add(result.attempts - 1)
+        counters.attempts.add(max(0, result.attempts - 1))
         counters.documents.add(len(batch))
-        self._status.up()
-        self._pause.reset()
+        if result.error is None:
+            self._status.up()
+            self._pause.reset()
+        else:
+            self._status.count_failure(result.error)
+            self._failure = self._failure or result.error
         self.delivered_at = self._context.clock.monotonic()
         self._on_delivered(parts, batch, result)
         if result.rejected:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Collection
 
 from sidecar.deliver.context import SinkContext
 from sidecar.deliver.retry import DeliveryResult, RetryingWriter
@@ -27,13 +28,20 @@ class SinkSession:
         """Return how many records the sink takes in one request, None while no request was too large."""
         return self._writer.limit
 
-    def deliver(self, batch: Batch) -> DeliveryResult | DeliveryError:
-        """Return what became of a batch, or why none of it is settled. Open the sink first if it is not."""
+    def hold(self, targets: Collection[str]) -> None:
+        """Postpone the documents for these targets without an attempt, from the next batch on."""
+        self._writer.held_targets = targets
+
+    def deliver(self, batch: Batch, *, may_postpone_all: bool = False) -> DeliveryResult | DeliveryError:
+        """Return what became of a batch, or why none of it is settled. Open the sink first if it is not.
+
+        `may_postpone_all`: records were postponed before, so that it is no failure of the sink if it refuses all.
+        """
         if not self._begin():
             return Retryable("the sink is closed")
         try:
             self._open()
-            return self._writer.deliver(batch)
+            return self._writer.deliver(batch, may_postpone_all=may_postpone_all)
         except DeliveryError as error:
             return error
         except Exception as error:  # of a plug-in or of the state: the documents are sent again

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from functools import cached_property
 from itertools import groupby
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
+from msgspec.structs import replace
 
 from sidecar.errors import DeliveryError
 from sidecar.model.documents import BulkFraming, Documents, RenderedDocuments, default_timestamp
@@ -88,13 +89,36 @@ class Rejection(msgspec.Struct, frozen=True):
     """Name of the error, as the database calls it."""
 
     reason: str
-    """Message of the database."""
+    """Message of the database without anything that may be text of the application: it is logged."""
 
     status: int | None = None
     """Status code, if the database sent one."""
 
     target: str = ""
     """Index or collection of the document."""
+
+    answer: str = ""
+    """The whole message of the database. It may quote the document, so only the dead letter keeps it."""
+
+
+RefusalScope = Literal["unclear", "target", "transient", "kept"]
+"""What the error of a refused record may be about.
+
+`target`: the target takes no documents. `transient`: nothing, it should pass. `unclear`: the other records decide.
+`kept`: the record is written again until it is stored, and never becomes a dead letter.
+"""
+
+
+class Refusal(msgspec.Struct, frozen=True):
+    """One record that is not stored, for a reason that the sink does not know to be about the record."""
+
+    rejection: Rejection
+    """What becomes of the record if the reason turns out to be about it."""
+
+    error: DeliveryError
+    """What is reported if it is about the target or the sink."""
+
+    scope: RefusalScope
 
 
 class WriteResult(msgspec.Struct, frozen=True):
@@ -107,16 +131,49 @@ class WriteResult(msgspec.Struct, frozen=True):
     """Records that will never be accepted; they become dead letters."""
 
     error: DeliveryError | None = None
-    """Why the other records could not be written, if known."""
+    """Why the other records could not be written, if known; one of the errors of `refused`, if there are any."""
 
     duplicates: int = 0
     """How many of the stored records were there already."""
 
-    failure_store: int = 0
-    """How many of the stored records went to the failure store of Elasticsearch."""
+    failure_store: Collection[int] = ()
+    """Those of the stored records that went to the failure store of Elasticsearch."""
 
     resume_token: str | None = None
     """Text of the sink that is committed with the checkpoint and passed to `resume`."""
 
     diverted: int = 0
     """How many of the stored records went to the fallback target, because there were too many targets."""
+
+    dropped: Collection[int] = ()
+    """Those of the stored records that the database has taken and thrown away, as an ingest pipeline asked."""
+
+    refused: Sequence[Refusal] = ()
+    """Records that were not stored, for a reason that may be about more than the record."""
+
+    stored_targets: Collection[str] = ()
+    """Targets that took at least one record; empty if the sink has only one target, or does not know."""
+
+    def join(self, other: WriteResult, shift: int) -> WriteResult:
+        """Return the result for the records of both, where those of `other` follow from index `shift` on."""
+
+        def joined(these: Collection[int], those: Collection[int]) -> list[int]:
+            return [*these, *(index + shift for index in those)]
+
+        refused = (replace(each, rejection=_shift(each.rejection, shift)) for each in other.refused)
+        return WriteResult(
+            stored=joined(self.stored, other.stored),
+            rejected=[*self.rejected, *(_shift(each, shift) for each in other.rejected)],
+            error=self.error or other.error,
+            duplicates=self.duplicates + other.duplicates,
+            failure_store=joined(self.failure_store, other.failure_store),
+            resume_token=other.resume_token or self.resume_token,
+            diverted=self.diverted + other.diverted,
+            dropped=joined(self.dropped, other.dropped),
+            refused=[*self.refused, *refused],
+            stored_targets={*self.stored_targets, *other.stored_targets},
+        )
+
+
+def _shift(rejection: Rejection, by: int) -> Rejection:
+    return replace(rejection, index=rejection.index + by)

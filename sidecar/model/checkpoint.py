@@ -10,6 +10,7 @@ from sidecar.model.counts import ByteCounts
 from sidecar.model.dead_letter import DeadLetter
 from sidecar.model.file import FileId, Generation
 from sidecar.model.fingerprint import NO_TAIL, Fingerprint, OverlapDigest
+from sidecar.model.span import ParkedRange
 
 
 class Checkpoint(msgspec.Struct, frozen=True):
@@ -96,3 +97,11 @@ class CheckpointUpdate(msgspec.Struct, frozen=True):
     seen: int
     amounts: ByteCounts
     dead_letters: Sequence[DeadLetter] = ()
+    position: Checkpoint | None = None
+    """Where reading continues, if records between the checkpoint and this position are parked."""
+
+    parked: Sequence[ParkedRange] = ()
+    """Ranges that are parked from now on."""
+
+    unparked: Sequence[ParkedRange] = ()
+    """Ranges that are no longer parked."""

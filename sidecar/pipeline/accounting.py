@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from sidecar.deliver.batcher import BatchPart
 from sidecar.deliver.retry import DeliveryResult
@@ -10,7 +10,13 @@ from sidecar.model.batch import Batch, Rejection
 from sidecar.model.dead_letter import DeadLetter
 from sidecar.model.documents import Documents, RenderedDocuments
 from sidecar.model.records import RecordBatch
-from sidecar.model.span import PendingSpan
+from sidecar.model.span import ParkedRange, PendingSpan, join_ranges
+
+DROPPED = "filtered:ingest_pipeline"
+"""Records that an ingest pipeline has dropped, in the balance."""
+
+IN_FAILURE_STORE = "stored:failure_store"
+"""Records in the failure store of a data stream, in the balance."""
 
 
 def count_skipped(span: PendingSpan, records: RecordBatch) -> None:
@@ -24,7 +30,7 @@ def count_skipped(span: PendingSpan, records: RecordBatch) -> None:
 def settle(
     parts: Sequence[BatchPart], batch: Batch, outcome: DeliveryResult, pipeline: str, sink: str, now: float
 ) -> None:
-    """Settle the span of each part of a delivered batch: what is not rejected is stored."""
+    """Settle the span of each part of a delivered batch: what is neither rejected nor postponed is stored."""
     first = 0
     for part in parts:
         size = len(part.documents)
@@ -34,10 +40,32 @@ def settle(
             else []
         )
         _make_dead_letters(part, first, refused, batch, pipeline, sink, now, outcome.attempts)
-        counted = sum(part.span.amounts.bytes_.values())
-        part.span.amounts.add("stored", part.span.end - part.span.start - counted, size - len(refused))
-        part.span.settled = True
+        parked = _park(part, first, outcome.postponed) if outcome.postponed else 0
+        _count_special(part, first, outcome)
+        span, amounts = part.span, part.span.amounts
+        counted = sum(amounts.bytes_.values()) + sum(item.end - item.start for item in span.parked)
+        special = sum(amounts.lines.get(what, 0) for what in (IN_FAILURE_STORE, DROPPED))
+        amounts.add("stored", span.end - span.start - counted, size - len(refused) - parked - special)
+        span.settled = True
         first += size
+
+
+def _park(part: BatchPart, first: int, postponed: Mapping[int, str]) -> int:
+    """Park the postponed records of a part. Return how many there are."""
+    records = [(part.documents.starts[i - first], postponed[i])
+               for i in range(first, first + len(part.documents)) if i in postponed]  # fmt: skip
+    ends = part.ranges.ends_of([start for start, _ in records])
+    ranges = [ParkedRange(start, end, 1, target) for (start, target), end in zip(records, ends, strict=True)]
+    part.span.parked = join_ranges(ranges)
+    return len(records)
+
+
+def _count_special(part: BatchPart, first: int, outcome: DeliveryResult) -> None:
+    """Count the records apart that the database has taken, but not stored in their index."""
+    for what, indexes in ((IN_FAILURE_STORE, outcome.failure_store), (DROPPED, outcome.dropped)):
+        starts = [part.documents.starts[i - first] for i in indexes if first <= i < first + len(part.documents)]
+        for start, end in zip(starts, part.ranges.ends_of(starts), strict=True):
+            part.span.amounts.add(what, end - start, 1)
 
 
 def _make_dead_letters(
@@ -55,7 +83,8 @@ def _make_dead_letters(
             DeadLetter(
                 pipeline, sink, generation.id, generation.display_path, start, end,
                 batch.ids[rejection.index], rejection.target, batch.documents[rejection.index],
-                batch.event_times[rejection.index], rejection.status, rejection.kind, rejection.reason, now, attempts,
+                batch.event_times[rejection.index], rejection.status, rejection.kind,
+                rejection.answer or rejection.reason, now, attempts,
             )
         )  # fmt: skip
 

@@ -31,7 +31,7 @@ from sidecar.parse.time.timestamps import Timestamps
 from sidecar.pipeline.shipper import Shipper
 from sidecar.pipeline.stages import Stages
 from sidecar.sinks import registry as sinks
-from sidecar.sinks.contract import SinkSettings, TargetLimitingSink
+from sidecar.sinks.contract import SinkSettings, TargetingSink
 from sidecar.state.dead_letters import DeadLetterLimit
 from sidecar.state.ledger import Ledger
 from sidecar.tail.hard_links import HardLinks
@@ -111,7 +111,7 @@ def _build_shipper(
 ) -> Shipper:
     sink_settings = settings.sinks[sink_name]
     sink = sinks.create_sink(sink_settings)
-    if isinstance(sink, TargetLimitingSink):
+    if isinstance(sink, TargetingSink):
         sink.keep_targets(partial(shared.ledger.admit_targets, sink_name))
     limits = batch_limits(settings, sink_settings, sinks.resolve(sink_settings.type).concurrency)
     stages = build_stages(

@@ -8,9 +8,9 @@ from sidecar.deliver.batcher import BatchPart
 from sidecar.deliver.context import SinkContext
 from sidecar.model.documents import BulkFraming, EncodedDocuments
 from sidecar.model.lines import Chunk
+from sidecar.model.span import PendingSpan
 from sidecar.pipeline.accounting import count_skipped, count_undecodable
 from sidecar.pipeline.stages import Stages
-from sidecar.tail.cursor import Cursor
 from sidecar.telemetry import events
 from sidecar.telemetry.counters import add
 
@@ -21,8 +21,8 @@ class ChunkProcessor:
     def __init__(self, context: SinkContext, stages: Stages, framing: BulkFraming | None) -> None:
         self._context, self._stages, self._framing = context, stages, framing
 
-    def process(self, cursor: Cursor, chunk: Chunk) -> BatchPart:
-        """Return the documents of a chunk, and move the cursor after it. There may be none: then all is settled."""
+    def process(self, span: PendingSpan, chunk: Chunk) -> BatchPart:
+        """Return the documents of a chunk, which is all of the span. There may be none: then the span is settled."""
         context, counters = self._context, self._context.counters
         lines, records, documents = self._stages.documents(chunk)
         counters.bytes_read += chunk.end - chunk.offset
@@ -30,7 +30,7 @@ class ChunkProcessor:
         counters.unparsed += len(records.errors)
         counters.parse_timeouts += records.timeouts
         counters.undecodable += lines.replacement_count
-        part = BatchPart(documents, lines.ranges(), cursor.took(chunk), len(chunk.data))
+        part = BatchPart(documents, lines.ranges(), span, len(chunk.data))
         count_skipped(part.span, records)
         if records.failures:
             self._count_transform_failures(records.failures)

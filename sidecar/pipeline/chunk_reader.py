@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from sidecar.deliver.batcher import Batcher
 from sidecar.errors import StateError
+from sidecar.model.checkpoint import Checkpoint
+from sidecar.model.fingerprint import NO_TAIL
 from sidecar.model.lines import Chunk
 from sidecar.pipeline.committer import Committer
+from sidecar.pipeline.parking import Redelivery
 from sidecar.pipeline.read_queue import ReadQueue
 from sidecar.pipeline.stages import Stages
 from sidecar.tail.cursor import Cursor
@@ -52,9 +55,28 @@ class ChunkReader:
         self._queue.enqueue(cursor)
         return cursor, chunk
 
-    def _read(self, cursor: Cursor, batcher: Batcher) -> Chunk | None:
+    def read_again(self, redelivery: Redelivery, batcher: Batcher) -> Chunk | None:
+        """Return the next chunk of a parked range, None if it cannot be read now."""
+        cursor, parked = redelivery.cursor, redelivery.parked
+        relocations = cursor.life.moves
+        try:
+            _check_unchanged(cursor)
+            reading = Cursor(cursor.life, Checkpoint(parked.start, NO_TAIL), limit=parked.end)
+            chunk = self._read(reading, batcher, 1 if redelivery.is_probe else None)
+            _check_unchanged(cursor)  # nor was the file replaced meanwhile
+        except Truncated:
+            self._on_truncated(cursor, relocations)
+        except FileMoved:
+            pass  # the next scan finds it
+        except OSError as error:
+            self._tracker.unreadable.record(cursor.life.name, error, self._sink_name)
+        else:
+            return chunk
+        return None
+
+    def _read(self, cursor: Cursor, batcher: Batcher, max_records: int | None = None) -> Chunk | None:
         overhead = self._stages.finisher.document_overhead(cursor.life.generation)
-        return self._stages.reader.next_chunk(cursor, batcher.max_chunk_records(overhead))
+        return self._stages.reader.next_chunk(cursor, max_records or batcher.max_chunk_records(overhead))
 
     def _on_no_chunk(self, cursor: Cursor) -> None:
         self._queue.refresh_behind(cursor)
@@ -79,3 +101,10 @@ class ChunkReader:
             self._queue.enqueue(cursor)
         else:
             self._queue.retry(cursor, retry_at)
+
+
+def _check_unchanged(cursor: Cursor) -> None:
+    """Raise `Truncated` unless the bytes before the position are still what they were."""
+    length = cursor.settled.tail.length
+    if not cursor.settled.tail.matches(cursor.life.pread(length, cursor.settled.offset - length)):
+        raise Truncated

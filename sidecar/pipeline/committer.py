@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections import deque
-from collections.abc import Callable, Iterable, Sequence
+from collections import defaultdict, deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial
+from itertools import takewhile
+from typing import NamedTuple
 
 from sidecar.deliver.context import SinkContext
 from sidecar.deliver.sink_status import SinkStatus
@@ -12,7 +14,8 @@ from sidecar.errors import StateError
 from sidecar.model.checkpoint import ORIGIN, Checkpoint, CheckpointUpdate, KnownFile
 from sidecar.model.counts import ByteCounts
 from sidecar.model.fingerprint import NO_TAIL
-from sidecar.model.span import PendingSpan
+from sidecar.model.span import ParkedRange, PendingSpan, cut_ranges, join_ranges
+from sidecar.pipeline.parking import Parking
 from sidecar.pipeline.read_queue import ReadQueue
 from sidecar.state.ledger import Ledger
 from sidecar.tail.cursor import Cursor
@@ -32,8 +35,9 @@ class Committer:
 
     def __init__(
         self, context: SinkContext, queue: ReadQueue, ledger: Ledger, status: SinkStatus, on_finished: OnFinished,
+        parking: Parking,
     ) -> None:  # fmt: skip
-        self._context, self._queue, self._ledger = context, queue, ledger
+        self._context, self._queue, self._ledger, self._parking = context, queue, ledger, parking
         self._status, self._on_finished = status, on_finished
         self._is_durable = True
         """False from a failed commit until the next one that succeeds."""
@@ -41,6 +45,9 @@ class Committer:
         self._retry_at = float("-inf")
         self._last_commit_at = context.clock.monotonic()
         self._settled_files: set[int] = set()
+        self._redelivered: defaultdict[int, list[PendingSpan]] = defaultdict(list)
+        """Settled spans that were parked before, by file."""
+
         self._resume_token: str | None = None
         self._pending_updates: list[CheckpointUpdate] = []
         self._after_commit: deque[Callable[[], None]] = deque()
@@ -83,6 +90,11 @@ class Committer:
         """Commit that the sink needs all of this file. So the state can tell it from a sink that is added later."""
         self._pending_updates.append(CheckpointUpdate(file.generation.id, ORIGIN, 0, ByteCounts()))
 
+    def add_redelivered(self, file_id: int, span: PendingSpan) -> None:
+        """Commit a settled span of this file that was parked before."""
+        self._settled_files.add(file_id)
+        self._redelivered[file_id].append(span)
+
     def add_skipped(self, file: TrackedFile, checkpoint: Checkpoint, size: int) -> None:
         """Commit a checkpoint after `size` bytes that the pipeline does not read, because it starts at the end."""
         amounts = ByteCounts()
@@ -97,7 +109,10 @@ class Committer:
         checkpoint = known.checkpoints.get(self._context.sink)
         if checkpoint and not checkpoint.done:
             lost = max(0, known.seen - checkpoint.offset)
-            self._add_final(known.generation.id, known.name, checkpoint.offset + lost, lost, reason)
+            if waiting := self._ledger.parked(known.generation.id, self._context.sink):
+                position, parked = waiting
+                lost = max(0, known.seen - position.offset) + sum(item.end - item.start for item in parked)
+            self._add_final(known.generation.id, known.name, max(known.seen, checkpoint.offset), lost, reason)
         self.finish(known.generation.id, None)
 
     def finish(self, file_id: int, file: TrackedFile | None) -> None:
@@ -107,11 +122,12 @@ class Committer:
     def complete(self, cursor: Cursor) -> None:
         """Finish a generation that is over, if the sink has had all of it that can be read."""
         file, file_id = cursor.life, cursor.life.generation.id
-        is_read = bool(file.ended) or (file.over and cursor.offset >= file.size)
+        is_read = bool(file.ended) or (file.over and cursor.offset >= file.size and not cursor.parked)
         if cursor.spans or not is_read or file_id not in self._queue:
             return
-        lost = max(0, file.seen - cursor.settled.offset)
+        lost = max(0, file.seen - cursor.settled.offset) + cursor.parked_bytes
         self._queue.remove(cursor)
+        self._parking.forget(cursor)
         if lost:
             self._add_final(file_id, file.name, file.seen, lost, file.ended or "truncated")
         self.finish(file_id, file)
@@ -124,19 +140,26 @@ class Committer:
         if not force and now - self._last_commit_at < COMMIT_EVERY_S:
             return False
         self._last_commit_at = now
-        found = [(file_id, self._queue.get(file_id)) for file_id in self._settled_files]
-        cursors = {file_id: cursor for file_id, cursor in found if cursor is not None}
-        settled = {file_id: cursor.settled_prefix() for file_id, cursor in cursors.items()}
-        advances = {file_id: _advance(cursors[file_id], spans) for file_id, spans in settled.items() if spans}
-        if not self._write([*self._pending_updates, *advances.values()]):
+        advances = list(self._list_advances())
+        if not self._write([*self._pending_updates, *(advance.update for advance in advances)]):
             return False
         self._pending_updates.clear()
         self._settled_files.clear()
-        for file_id, update in advances.items():
-            self._move_checkpoint(cursors[file_id], settled[file_id], update)
+        self._parking.release(sum(map(len, self._redelivered.values())))
+        self._redelivered.clear()
+        for advance in advances:
+            self._move_checkpoint(advance)
         if self._pending_updates:
             return True  # of files that were completed just now: the next commit writes them, and then reports
         return self._run_after_commit()
+
+    def _list_advances(self) -> Iterator[_Advance]:
+        for file_id in self._settled_files:
+            if (cursor := self._queue.get(file_id)) is None:
+                continue
+            spans, redelivered = cursor.settled_prefix(), self._redelivered.get(file_id, [])
+            if spans or redelivered:
+                yield _advance(cursor, spans, redelivered)
 
     def _write(self, updates: Sequence[CheckpointUpdate]) -> bool:
         context = self._context
@@ -156,10 +179,14 @@ class Committer:
             context.emit(events.DeadLettersDropped(context.pipeline, context.sink, dropped))
         return True
 
-    def _move_checkpoint(self, cursor: Cursor, spans: Sequence[PendingSpan], update: CheckpointUpdate) -> None:
-        cursor.passed(spans)
-        cursor.life.settled[self._context.sink] = cursor.settled
+    def _move_checkpoint(self, advance: _Advance) -> None:
+        cursor, update = advance.cursor, advance.update
+        if advance.spans:
+            cursor.passed(advance.spans)
+        cursor.parked, cursor.parked_from = advance.parked, update.checkpoint if advance.parked else None
+        cursor.life.settled[self._context.sink] = cursor.checkpoint
         cursor.life.recorded = max(cursor.life.recorded, update.seen)
+        self._parking.note(cursor)
         self._queue.refresh_behind(cursor)
         self.complete(cursor)
 
@@ -183,11 +210,43 @@ class Committer:
         self._pending_updates.append(CheckpointUpdate(file_id, Checkpoint(size, NO_TAIL, done=True), size, amounts))
 
 
-def _advance(cursor: Cursor, spans: Sequence[PendingSpan]) -> CheckpointUpdate:
+class _Advance(NamedTuple):
+    """One step of one cursor."""
+
+    cursor: Cursor
+    spans: Sequence[PendingSpan]
+    parked: list[ParkedRange]
+    """All records of the file that are parked after this step."""
+
+    update: CheckpointUpdate
+
+
+def _advance(cursor: Cursor, spans: Sequence[PendingSpan], redelivered: Sequence[PendingSpan]) -> _Advance:
     amounts = ByteCounts()
-    for span in spans:
+    for span in (*spans, *redelivered):
         amounts.merge(span.amounts)
-    letters = [letter for span in spans for letter in span.dead_letters]
-    return CheckpointUpdate(
-        cursor.life.generation.id, cursor.checkpoint_after(spans), cursor.life.seen, amounts, letters
-    )
+    letters = [letter for span in (*spans, *redelivered) for letter in span.dead_letters]
+    parked = _list_parked(cursor, spans, redelivered)
+    position = cursor.checkpoint_after(spans) if spans else cursor.settled
+    before, after = set(cursor.parked), set(parked)
+    update = CheckpointUpdate(
+        cursor.life.generation.id, _checkpoint(cursor, spans) if parked else position, cursor.life.seen, amounts,
+        letters, position if parked else None, list(after - before), list(before - after),
+    )  # fmt: skip
+    return _Advance(cursor, spans, parked, update)
+
+
+def _list_parked(
+    cursor: Cursor, spans: Sequence[PendingSpan], redelivered: Sequence[PendingSpan]
+) -> list[ParkedRange]:
+    parked = cut_ranges(cursor.parked, [(span.start, span.end) for span in redelivered])
+    added = [item for span in (*spans, *redelivered) for item in span.parked]
+    return join_ranges([*parked, *added]) if added else parked
+
+
+def _checkpoint(cursor: Cursor, spans: Sequence[PendingSpan]) -> Checkpoint:
+    """Return the checkpoint before the first parked record. It stays there until no record is parked any more."""
+    if cursor.parked_from is not None:
+        return cursor.parked_from
+    clean = list(takewhile(lambda span: not span.parked, spans))
+    return cursor.checkpoint_after(clean) if clean else cursor.settled

@@ -132,7 +132,7 @@ class ReadQueue:
         """Note whether a file has unsettled bytes."""
         # In this order, because the tracker may mark a growth meanwhile.
         self._behind.discard(cursor.life.generation.id)
-        if cursor.settled.offset < cursor.life.size:
+        if cursor.settled.offset < cursor.life.size or cursor.parked:
             self._behind.add(cursor.life.generation.id)
 
     def pending(self, sizes: Mapping[int, int] | None) -> dict[int, int]:
@@ -154,20 +154,22 @@ class ReadQueue:
 
     def lag(self, now: float) -> tuple[int, float]:
         """Return the bytes that can be delivered and are not settled, and the seconds since the oldest was seen."""
-        behind = [(cursor, size) for cursor, size in self._list_behind() if self._is_deliverable(cursor)]
+        sizes = [(cursor, size - cursor.parked_bytes) for cursor, size in self._list_behind()]
+        behind = [(cursor, size) for cursor, size in sizes if size > 0 and self._is_deliverable(cursor)]
         appeared = [cursor.life.appeared(cursor.settled.offset) for cursor, _ in behind]
         oldest_s = max((now - at for at in appeared if at is not None), default=0.0)
         return sum([size for _, size in behind]), oldest_s
 
     def progress(self) -> tuple[int, int]:
         """Return the bytes settled and the bytes seen of all files."""
-        pairs = [(cursor.settled.offset, cursor.life.size) for cursor in list(self._cursors.values())]
-        settled = sum([offset for offset, _ in pairs])
+        cursors = list(self._cursors.values())
+        pairs = [(cursor.settled.offset, cursor.life.size) for cursor in cursors]
+        settled = sum([offset for offset, _ in pairs]) - sum([cursor.parked_bytes for cursor in cursors])
         return settled, sum([size if size > offset else offset for offset, size in pairs])
 
     def _list_behind(self) -> list[tuple[Cursor, int]]:
         cursors = [self._cursors.get(file_id) for file_id in list(self._behind)]
-        sizes = [(cursor, cursor.life.unsettled(cursor.settled.offset)) for cursor in cursors if cursor is not None]
+        sizes = [(cursor, cursor.unsettled_bytes) for cursor in cursors if cursor is not None]
         return [(cursor, size) for cursor, size in sizes if size > 0]
 
     def _is_deliverable(self, cursor: Cursor) -> bool:

@@ -21,10 +21,12 @@ from sidecar.deliver.sink_status import SinkStatus
 from sidecar.lib.clock import Clock
 from sidecar.model.batch import Batch
 from sidecar.model.checkpoint import ORIGIN, Checkpoint, KnownFile
+from sidecar.model.span import PendingSpan
 from sidecar.pipeline.accounting import settle
 from sidecar.pipeline.chunk_processor import ChunkProcessor
 from sidecar.pipeline.chunk_reader import ChunkReader
 from sidecar.pipeline.committer import Committer
+from sidecar.pipeline.parking import Parking
 from sidecar.pipeline.read_queue import ReadQueue
 from sidecar.pipeline.stages import Stages
 from sidecar.sinks.contract import BulkEncodingSink, Sink
@@ -36,6 +38,8 @@ from sidecar.telemetry import events
 from sidecar.telemetry.counters import Counters
 from sidecar.telemetry.heartbeats import Heartbeats
 from sidecar.telemetry.snapshot import ShipperStatus
+
+_PARKED_RANGES_PER_STEP = 100
 
 
 class Shipper(threading.Thread):
@@ -68,9 +72,11 @@ class Shipper(threading.Thread):
         self._stop_now = threading.Event()
         self._status = SinkStatus(context)
         self._queue = ReadQueue()
+        self._ledger = ledger
+        self._parking = Parking(context, lambda targets: self._session.hold(targets))
         self._committer = Committer(
             context, self._queue, ledger, self._status,
-            lambda file_id, file: tracker.through(file_id, sink_name, file),
+            lambda file_id, file: tracker.through(file_id, sink_name, file), self._parking,
         )  # fmt: skip
         self._reader = ChunkReader(sink_name, stages, self._queue, self._committer, tracker)
         framing = sink.envelope if isinstance(sink, BulkEncodingSink) else None
@@ -139,7 +145,7 @@ class Shipper(threading.Thread):
         lag_bytes, lag_s = self._queue.lag(self._context.clock.monotonic())
         return ShipperStatus(
             self.pipeline, self.sink_name, destination, sink.state, sink.since, sink.error, sink.error_class,
-            lag_bytes, lag_s, self._sender.in_flight_bytes, self.counters,
+            lag_bytes, lag_s, self._sender.in_flight_bytes, self.counters, self._parking.snapshot(),
         )  # fmt: skip
 
     def unsettled(self) -> int:
@@ -158,7 +164,8 @@ class Shipper(threading.Thread):
     def is_drained(self) -> bool:
         """Return whether the shipper was asked to drain, and everything that is known is settled."""
         is_done = self._sender.is_idle and self._batcher.is_empty and self._committer.is_clean
-        return self._is_draining and is_done and self._queue.is_done and self._inbox.empty()
+        has_read_all = self._queue.is_done and self._parking.is_idle
+        return self._is_draining and is_done and has_read_all and self._inbox.empty()
 
     @property
     def is_handed_over(self) -> bool:
@@ -187,6 +194,7 @@ class Shipper(threading.Thread):
         self._heartbeats.beat()
         self._drain_inbox(patience)
         self._queue.requeue_due(self._context.clock.monotonic())
+        self._parking.update()
         if self._may_read():
             self._process_chunk()
         if self._may_send():
@@ -223,16 +231,17 @@ class Shipper(threading.Thread):
             return 0.0
         batch_due_at = self._batcher.due_at() if self._sender.has_slot else float("inf")
         due_at = min(self._queue.due_at(), batch_due_at, self._sender.due_at(now), self._committer.due_at(now))
-        return max(0.001, min(1.0, due_at - now))
+        return max(0.001, min(1.0, due_at - now, self._parking.due_at() - now))
 
     def _may_read(self) -> bool:
-        is_wanted = self._queue.has_ready and not self._batcher.is_full and not self._is_handing_over
+        has_ready = self._parking.has_next or (self._queue.has_ready and not self._parking.is_full)
+        is_wanted = has_ready and not self._batcher.is_full and not self._is_handing_over
         return is_wanted and self._is_available()
 
     def _may_send(self) -> bool:
         if self._batcher.is_empty or not self._is_available() or not self._sender.has_slot:
             return False
-        is_quiet = not self._sender.in_flight and not self._queue.has_ready
+        is_quiet = not (self._sender.in_flight or self._queue.has_ready or self._parking.has_next)
         quiet_since = self._sender.last_send_at if is_quiet else float("inf")
         now = self._context.clock.monotonic()
         return self._batcher.is_due(now, quiet_since=quiet_since, is_last=self._is_last_batch())
@@ -243,36 +252,70 @@ class Shipper(threading.Thread):
         return self._sender.is_available(now) and self._committer.is_available(now)
 
     def _is_last_batch(self) -> bool:
-        return self._is_handing_over or (self._is_draining and not self._queue.has_ready)
+        has_ready = self._parking.has_next or self._queue.has_ready
+        return self._is_handing_over or (self._is_draining and not has_ready)
 
     def _process_chunk(self) -> None:
-        found = self._reader.next_chunk(self._batcher)
-        if found is None:
+        if self._parking.has_next:
+            self._process_parked()
             return
-        part = self._processor.process(*found)
+        found = self._reader.next_chunk(self._batcher)
+        if found is not None:
+            cursor, chunk = found
+            self._add(self._processor.process(cursor.took(chunk), chunk))
+
+    def _process_parked(self) -> None:
+        """Read parked ranges again. Most of them are short, so several are read in one step."""
+        for _ in range(_PARKED_RANGES_PER_STEP):
+            if not self._parking.has_next or self._batcher.is_full:
+                return
+            redelivery = self._parking.next()
+            chunk = self._reader.read_again(redelivery, self._batcher)
+            if chunk is None:
+                self._parking.postpone(redelivery)
+                continue
+            self._parking.put_back(redelivery, chunk.end)
+            span = PendingSpan(chunk.offset, chunk.end, b"", parked_for=redelivery.parked.target)
+            self._add(self._processor.process(span, chunk))
+
+    def _add(self, part: BatchPart) -> None:
         if part.span.settled:
-            self._committer.add_settled([part.documents.generation.id])
+            self._add_settled([part])
         else:
             self._batcher.add(part, self._context.clock.monotonic())
+
+    def _add_settled(self, parts: Sequence[BatchPart], resume_token: str | None = None) -> None:
+        self._committer.add_settled([part.documents.generation.id for part in parts], resume_token)
+        for part in parts:
+            if part.span.parked_for is not None:
+                self._committer.add_redelivered(part.documents.generation.id, part.span)
 
     def _back_off(self) -> None:
         """Drop what was read and is not settled. It is read again after the pause, so that no memory holds it."""
         if self._committer.commit(force=True):
             self._batcher.clear()
             self._queue.rewind_all()
+            self._parking.reset()
             self._sender.back_off()
 
     def _on_delivered(self, parts: Sequence[BatchPart], batch: Batch, result: DeliveryResult) -> None:
         settle(parts, batch, result, self.pipeline, self.sink_name, self._context.clock.now())
-        self._committer.add_settled([part.documents.generation.id for part in parts], result.resume_token)
+        self._parking.refuse(result.reasons)
+        spans = [part.span for part in parts if not part.span.parked]
+        self._parking.accept({*result.stored_targets, *(span.parked_for for span in spans if span.parked_for)})
+        self._add_settled(parts, result.resume_token)
 
     def _follow(self, file: TrackedFile, checkpoint: Checkpoint, skipped: int) -> None:
         if checkpoint.done:
             self._committer.finish(file.generation.id, file)
             return
-        self._queue.add(Cursor(file, checkpoint))
-        if checkpoint == ORIGIN:
+        cursor = Cursor(file, checkpoint)
+        if waiting := self._ledger.parked(file.generation.id, self.sink_name):
+            cursor.resume(*waiting)
+            self._parking.adopt(cursor)
+        elif checkpoint == ORIGIN:
             self._committer.add_start(file)
+        self._queue.add(cursor)
         if skipped:
             self._committer.add_skipped(file, checkpoint, skipped)
         self._context.emit(events.FileFollowed(self.pipeline, file.name, checkpoint.offset))
@@ -282,6 +325,7 @@ class Shipper(threading.Thread):
         self._is_draining = True
         self._queue.retry_all()
         self._sender.drain(give_up_at)
+        self._parking.retry_now()
         self._committer.end_pause()
 
     def _start_handing_over(self) -> None:

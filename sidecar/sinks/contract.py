@@ -79,8 +79,17 @@ those of this day and of the day before. Raises `StateError`."""
 
 
 @runtime_checkable
-class TargetLimitingSink(Protocol):
-    """A sink whose documents choose their index or collection, within a limit that is kept in the state."""
+class TargetingSink(Protocol):
+    """A sink whose documents may choose their index or collection, within a limit that is kept in the state."""
+
+    @property
+    def has_many_targets(self) -> bool:
+        """Return whether documents go to different indexes or collections."""
+        ...
+
+    def targets(self, batch: Batch) -> Sequence[str]:
+        """Return the index or collection of each document. Raise `Retryable` if a new name cannot be kept."""
+        ...
 
     def keep_targets(self, admit: AdmitTargets) -> None:
         """Use `admit` for new names. Called once, before `open`."""

@@ -81,7 +81,7 @@ class Checkpoints:
         with self._store.transaction() as db:
             for row in rows:
                 key = (row.generation, row.sink)
-                for table in ("checkpoints", "balance", "dead_letters"):
+                for table in ("checkpoints", "positions", "parked", "balance", "dead_letters"):
                     db.execute(f"DELETE FROM {table} WHERE generation = ? AND sink = ?", key)  # noqa: S608 - constants
                 db.execute("UPDATE generations SET finished = NULL WHERE number = ?", (row.generation,))
         return rows

@@ -21,7 +21,7 @@ from pathlib import Path
 from sidecar.errors import StateError
 from sidecar.lib.ownership import explain_distrust
 
-SCHEMA_VERSION = 5
+SCHEMA_VERSION = 6
 
 _SCHEMA = """
 CREATE TABLE generations (
@@ -62,6 +62,18 @@ CREATE TABLE targets (
 ) WITHOUT ROWID;
 """
 
+_PARKED = """
+CREATE TABLE positions (
+    generation INTEGER NOT NULL, sink TEXT NOT NULL, offset INTEGER NOT NULL,
+    tail_length INTEGER NOT NULL, tail BLOB NOT NULL, crc INTEGER, PRIMARY KEY (generation, sink)
+) WITHOUT ROWID;
+CREATE TABLE parked (
+    generation INTEGER NOT NULL, sink TEXT NOT NULL, start INTEGER NOT NULL, end INTEGER NOT NULL,
+    lines INTEGER NOT NULL, target TEXT NOT NULL, PRIMARY KEY (generation, sink, start)
+) WITHOUT ROWID;
+"""
+"""Where reading continues, and the records between the checkpoint and that position that are not settled."""
+
 _UPGRADES = {
     1: """
 ALTER TABLE generations ADD COLUMN moved INTEGER NOT NULL DEFAULT 0;
@@ -79,6 +91,7 @@ ALTER TABLE generations ADD COLUMN intent_crc INTEGER;
 ALTER TABLE checkpoints ADD COLUMN crc INTEGER;
 INSERT OR IGNORE INTO pipelines SELECT DISTINCT pipeline, '' FROM generations;
 """,
+    5: _PARKED,
 }
 """Schema version → statements that upgrade it to the next one."""
 
@@ -235,7 +248,7 @@ def _create(directory: Path, path: Path) -> None:
     os.close(os.open(new, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
     try:
         with closing(sqlite3.connect(new, isolation_level=None)) as connection:
-            connection.executescript(f"BEGIN;{_SCHEMA}PRAGMA user_version={SCHEMA_VERSION};COMMIT;")
+            connection.executescript(f"BEGIN;{_SCHEMA}{_PARKED}PRAGMA user_version={SCHEMA_VERSION};COMMIT;")
     except sqlite3.Error as error:
         raise _unwritable(directory, error) from error
     new.rename(path)

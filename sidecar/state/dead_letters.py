@@ -6,7 +6,7 @@ The functions run in a transaction of the ledger. Commands use `DeadLetterStore`
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Container, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -172,16 +172,21 @@ class DeadLetterStore:
         return len(letters)
 
     def record_replay(
-        self, letters: Sequence[tuple[int, DeadLetter]], rejected: Mapping[int, Rejection], now: float
-    ) -> None:
-        """Remove the letters that a sink has stored. Keep the `rejected` ones (by index) with their new reason."""
+        self, letters: Sequence[tuple[int, DeadLetter]], rejected: Mapping[int, Rejection], unsent: Container[int],
+        now: float,
+    ) -> None:  # fmt: skip
+        """Remove the letters that a sink has stored. Keep those that it rejected again, with the new reason, and
+        those that it could not store now; both are given by index.
+        """
         with self._store.transaction() as db:
             for index, (number, letter) in enumerate(letters):
+                if index in unsent:
+                    continue
                 if again := rejected.get(index):
                     db.execute(
                         "UPDATE dead_letters SET attempts = attempts + 1, kind = ?, reason = ?, status = ?, at = ?"
                         " WHERE number = ?",
-                        (again.kind, again.reason, again.status, now, number),
+                        (again.kind, again.answer or again.reason, again.status, now, number),
                     )
                 else:
                     remove(db, number, letter.generation, letter.sink, letter.end - letter.start, "stored")

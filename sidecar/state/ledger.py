@@ -14,6 +14,7 @@ from sidecar.model.checkpoint import COPY, Checkpoint, CheckpointUpdate, Intent,
 from sidecar.model.counts import ByteCounts
 from sidecar.model.file import FileId, Generation
 from sidecar.model.fingerprint import Fingerprint, OverlapDigest
+from sidecar.model.span import ParkedRange
 from sidecar.state import dead_letters as letters
 from sidecar.state.database import Database
 from sidecar.state.dead_letters import DeadLetterLimit
@@ -166,6 +167,22 @@ class Ledger:
                 db.execute("INSERT OR REPLACE INTO receipts VALUES (?, ?, ?)", (pipeline, sink, receipt))
         return dropped
 
+    def parked(self, number: int, sink: str) -> tuple[Checkpoint, list[ParkedRange]] | None:
+        """Return where reading continues and which records before that are parked; None if there are none."""
+        with self._store.reading() as db:
+            row = db.execute(
+                "SELECT offset, tail_length, tail, crc FROM positions WHERE generation = ? AND sink = ?",
+                (number, sink),
+            ).fetchone()
+            if row is None:
+                return None
+            rows = db.execute(
+                "SELECT start, end, lines, target FROM parked WHERE generation = ? AND sink = ? ORDER BY start",
+                (number, sink),
+            ).fetchall()
+        offset, length, tail, crc = row
+        return Checkpoint(offset, OverlapDigest(length, tail), crc=crc), [ParkedRange(*values) for values in rows]
+
     def resume_token(self, pipeline: str, sink: str) -> str | None:
         """Return the last token that was committed for this sink."""
         with self._store.reading() as db:
@@ -214,7 +231,7 @@ class Ledger:
             db.execute("INSERT OR REPLACE INTO pipelines VALUES (?, ?)", (pipeline, boundaries))
             for old, new in numbers.items():
                 db.execute("UPDATE generations SET number = ? WHERE number = ?", (new, old))
-                for table in ("checkpoints", "cuts", "balance", "dead_letters"):
+                for table in ("checkpoints", "positions", "parked", "cuts", "balance", "dead_letters"):
                     db.execute(f"UPDATE {table} SET generation = ? WHERE generation = ?", (new, old))  # noqa: S608 - constants
 
     def unfinished(self, pipeline: str) -> list[KnownFile]:
@@ -291,6 +308,8 @@ _FORGET_STATEMENTS = (
     f"INSERT INTO balance SELECT 0, sink, what, bytes, lines FROM balance WHERE generation = ? {letters.ADD_TO_ROW}",  # noqa: S608 - a constant
     "DELETE FROM balance WHERE generation = ?",
     "DELETE FROM checkpoints WHERE generation = ?",
+    "DELETE FROM positions WHERE generation = ?",
+    "DELETE FROM parked WHERE generation = ?",
     "DELETE FROM cuts WHERE generation = ?",
     "DELETE FROM generations WHERE number = ?",
 )
@@ -304,9 +323,28 @@ def _write_update(db: sqlite3.Connection, sink: str, update: CheckpointUpdate) -
         (update.generation, sink, point.offset, point.tail.length, point.tail.digest, point.done, point.crc),
     )
     db.execute("UPDATE generations SET seen = max(seen, ?) WHERE number = ?", (update.seen, update.generation))
+    _write_parked(db, sink, update)
     for what, size in update.amounts.bytes_.items():
         letters.add_to_balance(db, update.generation, sink, what, size, update.amounts.lines[what])
     return letters.add(db, update.dead_letters)
+
+
+def _write_parked(db: sqlite3.Connection, sink: str, update: CheckpointUpdate) -> None:
+    """Write where reading continues, and which records before that are parked."""
+    key = (update.generation, sink)
+    db.execute("DELETE FROM positions WHERE generation = ? AND sink = ?", key)
+    if (position := update.position) is not None:
+        tail = position.tail
+        values = (*key, position.offset, tail.length, tail.digest, position.crc)
+        db.execute("INSERT INTO positions VALUES (?, ?, ?, ?, ?, ?)", values)
+    db.executemany(
+        "DELETE FROM parked WHERE generation = ? AND sink = ? AND start = ?",
+        [(*key, item.start) for item in update.unparked],
+    )
+    db.executemany(
+        "INSERT OR REPLACE INTO parked VALUES (?, ?, ?, ?, ?, ?)",
+        [(*key, item.start, item.end, item.lines, item.target) for item in update.parked],
+    )
 
 
 def column_of(path: str) -> str | bytes:

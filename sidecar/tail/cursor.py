@@ -8,7 +8,7 @@ from sidecar.lib.charset import Charset
 from sidecar.model.checkpoint import Checkpoint
 from sidecar.model.fingerprint import OVERLAP_BYTES, OverlapDigest, checksum
 from sidecar.model.lines import Chunk
-from sidecar.model.span import PendingSpan
+from sidecar.model.span import ParkedRange, PendingSpan
 from sidecar.tail.tracked_file import TrackedFile, Truncated
 
 
@@ -16,12 +16,16 @@ class Cursor:
     """Where one sink is in one life: `offset` is what was read, `settled` the checkpoint of what is settled."""
 
     __slots__ = (
-        "_settled_before", "before", "charset", "crc", "due", "life", "offset", "scanned", "scanned_crc",
+        "_settled_before", "before", "charset", "crc", "due", "life", "limit", "offset", "parked", "parked_from",
+        "scanned", "scanned_crc",
         "scanned_tail", "searching", "settled", "spans",
     )  # fmt: skip
 
-    def __init__(self, life: TrackedFile, checkpoint: Checkpoint) -> None:
+    def __init__(self, life: TrackedFile, checkpoint: Checkpoint, *, limit: int | None = None) -> None:
         self.life = life
+        self.limit = limit
+        """Where reading ends, if only a part of the file is read."""
+
         self.settled = checkpoint
         self.offset = checkpoint.offset
         self.before: bytes | None = b"" if checkpoint.offset == 0 else None
@@ -41,7 +45,39 @@ class Cursor:
         """Whether there is more to search: it stopped to let other files have their turn."""
 
         self.spans: list[PendingSpan] = []
+        self.parked: list[ParkedRange] = []
+        """Records before `settled` that have to be read and delivered again."""
+
+        self.parked_from: Checkpoint | None = None
+        """The checkpoint while records are parked: it stays before the first of them."""
+
         self._settled_before = self.before
+
+    @property
+    def checkpoint(self) -> Checkpoint:
+        """Return the position before which every record is settled."""
+        return self.parked_from or self.settled
+
+    @property
+    def parked_bytes(self) -> int:
+        """Return the bytes of all parked records."""
+        return sum([item.end - item.start for item in self.parked]) if self.parked else 0
+
+    @property
+    def unsettled_bytes(self) -> int:
+        """Return how many bytes are known to be there and are not settled."""
+        return self.life.unsettled(self.settled.offset) + self.parked_bytes
+
+    def next_cut(self) -> int | None:
+        """Return the first offset after `offset` at which a chunk has to end, None if there is none."""
+        cut = self.life.next_cut(self.offset)
+        return cut if self.limit is None else min(cut or self.limit, self.limit)
+
+    def resume(self, position: Checkpoint, parked: list[ParkedRange]) -> None:
+        """Read from this position on, with these records before it parked."""
+        self.parked, self.parked_from = parked, self.settled
+        self.settled, self.offset, self.crc = position, position.offset, position.crc
+        self.before = self._settled_before = None
 
     def check(self, before: bytes) -> None:
         """Raise `Truncated` unless `before` are the bytes before `offset`."""

@@ -113,9 +113,8 @@ class Reader:
 
         It ends: each turn reads more than the one before, and a read of `_most` bytes always makes a chunk.
         """
-        life = cursor.life
         cursor.searching, cursor.due = False, None
-        stop = life.next_cut(cursor.offset)
+        stop = cursor.next_cut()
         charset = self._look(cursor)
         size = self._readable_size(cursor)
         bound = size if stop is None else min(stop, size)

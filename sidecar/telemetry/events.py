@@ -187,6 +187,41 @@ class SinkUp(Event, frozen=True):
         return f"{self.pipeline} to {self.sink}: the sink accepts documents"
 
 
+class TargetUnavailable(Event, frozen=True):
+    """An index or collection takes no documents. Those for it stay in their files; all others are delivered."""
+
+    level: ClassVar[str] = "warning"
+    pipeline: str
+    sink: str
+    target: str
+    reason: str
+
+    def text(self) -> str:
+        what = f"documents for {self.target}" if self.target else "some documents"
+        return (
+            f"{self.pipeline} to {self.sink}: {what} stay in their files and are tried again, all others are"
+            f" delivered: {self.reason}"
+        )
+
+
+class TargetMisconfigured(TargetUnavailable, frozen=True):
+    """An index or collection takes no documents until an operator changes something. Nothing is lost meanwhile."""
+
+    level: ClassVar[str] = "error"
+
+
+class TargetAvailable(Event, frozen=True):
+    """All documents are delivered that had to wait for an index or collection."""
+
+    pipeline: str
+    sink: str
+    target: str
+
+    def text(self) -> str:
+        what = f"for {self.target} " if self.target else ""
+        return f"{self.pipeline} to {self.sink}: the documents {what}that had to wait are delivered"
+
+
 class Rejected(Event, frozen=True):
     """Documents went to the dead letters."""
 

@@ -107,6 +107,11 @@ def _shipper_metrics(shippers: Iterable[ShipperStatus]) -> Iterator[Metric]:
     yield counter("retries", "Requests after the first of a batch, and batches that failed as a whole.", "retries")
     yield gauge("lag_bytes", "Bytes that are ready for delivery and not yet settled.", "lag_bytes")
     yield gauge("lag_seconds", "Seconds since the oldest of these bytes was seen.", "lag_s")
+    parked = [((*place, item.target), item.bytes) for place, each in placed for item in each.parked]
+    yield _gauge(
+        "parked_bytes", "Bytes that wait in their files because their target takes no documents.",
+        [*_SINK_LABELS, "target"], parked,
+    )  # fmt: skip
     yield gauge("in_flight_bytes", "Bytes of log in requests without a result.", "in_flight_bytes")
     yield _histogram("write_seconds", "Seconds from the first request of a batch to its result.",
                      [(place, each.tally.latency) for place, each in placed])  # fmt: skip
@@ -136,7 +141,7 @@ def _outcome_metrics(placed: Sequence[tuple[tuple[str, ...], ShipperStatus]]) ->
         return _counter(name, text, reasons, samples)
 
     def stored(name: str, text: str, select: Callable[[Counters], Mapping[str, int]]) -> Metric:
-        samples = [(place, select(each.tally).get("stored", 0)) for place, each in placed]
+        samples = [(place, _sum_of("stored", select(each.tally))) for place, each in placed]
         return _counter(name, text, _SINK_LABELS, samples)
 
     parsed = [(place, max(0, each.tally.lines_read - each.tally.unparsed)) for place, each in placed]
@@ -167,6 +172,10 @@ def _outcome_metrics(placed: Sequence[tuple[tuple[str, ...], ShipperStatus]]) ->
         "dead_letters_dropped", "Dead letters that were dropped to make room for new ones.", _SINK_LABELS, dropped
     )
     yield by_reason("sink_faults", "Attempts to deliver that failed as a whole.", lambda counters: counters.faults)
+
+
+def _sum_of(kind: str, counts: Mapping[str, int]) -> int:
+    return sum(n for outcome, n in counts.items() if outcome.partition(":")[0] == kind)
 
 
 def _reason(outcome: str) -> str:

@@ -9,6 +9,22 @@ from sidecar.telemetry.counters import Counters
 
 
 @dataclass(frozen=True, slots=True)
+class ParkedTarget:
+    """Lines that stay in their files because their index or collection takes no documents."""
+
+    target: str
+    """Name of the index or collection, "" if the lines were refused for another reason."""
+
+    bytes: int
+    lines: int
+    since: float
+    """When the first of them was refused, in seconds since the epoch."""
+
+    error: str
+    """Why it was refused last; "" if that was before the start."""
+
+
+@dataclass(frozen=True, slots=True)
 class ShipperStatus:
     """The status of the shipper of one pipeline and one sink."""
 
@@ -41,6 +57,8 @@ class ShipperStatus:
 
     tally: Counters
     """The counters since the start of the shipper."""
+    parked: Sequence[ParkedTarget] = ()
+    """Targets that take no documents while others do."""
 
 
 @dataclass(frozen=True, slots=True)

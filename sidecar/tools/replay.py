@@ -69,10 +69,13 @@ def _replay_to(
         sink.open()
         for first in range(0, len(letters), _BATCH):
             batch = letters[first : first + _BATCH]
-            rejected = writer.deliver(batch_of([letter for _, letter in batch])).rejected
-            store.record_replay(batch, rejected, now)
-            result.refused += len(rejected)
-            result.stored += len(batch) - len(rejected)
+            written = writer.deliver(batch_of([letter for _, letter in batch]))
+            store.record_replay(batch, written.rejected, written.postponed, now)
+            result.refused += len(written.rejected)
+            result.stored += len(batch) - len(written.rejected) - len(written.postponed)
+            result.failed = next(map(str, written.reasons.values()), result.failed)
+            if written.error is not None:
+                raise written.error
     except DeliveryError as error:
         result.failed = str(error)
         if isinstance(error, Misconfigured):

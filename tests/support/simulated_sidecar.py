@@ -19,7 +19,7 @@ from typing import Any
 from sidecar.config.pipeline import PipelineSettings
 from sidecar.deliver.batcher import BatchLimits
 from sidecar.errors import Misconfigured, Retryable
-from sidecar.model.batch import Batch, Rejection, WriteResult
+from sidecar.model.batch import Batch, Refusal, Rejection, WriteResult
 from sidecar.pipeline.builder import build_stages
 from sidecar.pipeline.shipper import Shipper
 from sidecar.state.database import Database, open_database
@@ -102,6 +102,23 @@ class Destination:
     """Why every document is refused, if they are."""
 
     altered: list[str] = field(default_factory=list)
+    closed: set[str] = field(default_factory=set)
+    """Targets that take no documents. The target of a line is its first letter."""
+
+    has_many_targets: bool = False
+    repeated: list[str] = field(default_factory=list)
+    """Ids of documents that came again although an answer had said that they are stored."""
+
+    requests: list[list[str]] = field(default_factory=list)
+    """The targets of the documents of each request."""
+
+    _acknowledged: set[str] = field(default_factory=set)
+
+    def targets(self, batch: Batch) -> list[str]:
+        return [json.loads(text)["message"][0] for text in batch.documents]
+
+    def keep_targets(self, admit: object) -> None:
+        """All names are admitted."""
 
     def open(self) -> None:
         """Nothing to do."""
@@ -113,12 +130,33 @@ class Destination:
         """Nothing to try."""
 
     def write(self, batch: Batch) -> WriteResult:
+        result = self._write(batch)
+        self._acknowledged.update(batch.ids[index] for index in result.stored)
+        return result
+
+    def _write_to_targets(self, batch: Batch, targets: Sequence[str]) -> WriteResult:
+        stored = [index for index, target in enumerate(targets) if target not in self.closed]
+        self._take(batch, stored)
         self.crash_after.moment()
+        error = Misconfigured("the target is closed")
+        refused = [
+            Refusal(Rejection(index, "closed", "", 400, target), error, "target")
+            for index, target in enumerate(targets)
+            if target in self.closed
+        ]
+        return WriteResult(stored, refused=refused, stored_targets={targets[index] for index in stored})
+
+    def _write(self, batch: Batch) -> WriteResult:
+        self.crash_after.moment()
+        self.repeated += [name for name in batch.ids if name in self._acknowledged]
+        self.requests.append(self.targets(batch) if self.has_many_targets else [])
         fault = "down" if self.is_down else self.faults.pop(0) if self.faults else ""
         if fault == "down":
             raise Retryable("the destination is down", retry_after=self.retry_after)
         if self.refuses:
             return WriteResult((), [Rejection(i, self.refuses, "all of them") for i in range(len(batch))])
+        if self.has_many_targets:
+            return self._write_to_targets(batch, self.requests[-1])
         half = len(batch) // 2
         if fault == "half, then silence":
             self._take(batch, range(half))

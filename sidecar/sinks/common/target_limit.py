@@ -28,11 +28,16 @@ class Routed(msgspec.Struct, frozen=True):
     names: str | Sequence[str]
     diverted: frozenset[int] = frozenset()
 
+    def name_of(self, index: int) -> str:
+        """Return the target of one document."""
+        return self.names if isinstance(self.names, str) else self.names[index]
+
     def count(self, result: WriteResult) -> WriteResult:
-        """Return the result with the number of stored documents that went to the fallback."""
-        if not self.diverted:
-            return result
-        return msgspec.structs.replace(result, diverted=sum(i in self.diverted for i in result.stored))
+        """Return the result with the targets that took documents, and the number that went to the fallback."""
+        stored = [i for i in result.stored if i not in result.dropped]
+        targets = {self.name_of(i) for i in (stored[:1] if isinstance(self.names, str) else stored)}
+        diverted = sum(i in self.diverted for i in stored) if self.diverted else 0
+        return msgspec.structs.replace(result, diverted=diverted, stored_targets=targets)
 
 
 class TargetLimiter:
@@ -43,6 +48,11 @@ class TargetLimiter:
         self._admit: AdmitTargets = _Memory().admit
         self._day, self._admitted = "", set[str]()
         self._lock = threading.Lock()
+
+    @property
+    def has_many_targets(self) -> bool:
+        """Return whether the name has a date or a field."""
+        return self._template.fixed is None
 
     def keep(self, admit: AdmitTargets) -> None:
         """Keep names by `admit` from now on, instead of in memory."""
@@ -80,6 +90,26 @@ class TargetLimiter:
         for part in batch.parts:
             name = self._template.render(datetime.fromtimestamp(part.generation.created_at, UTC))
             yield from [name] * len(part)
+
+
+class RoutedSink:
+    """What all sinks with indexes or collections have in common."""
+
+    _limiter: TargetLimiter
+
+    @property
+    def has_many_targets(self) -> bool:
+        """Return whether documents go to different indexes or collections."""
+        return self._limiter.has_many_targets
+
+    def targets(self, batch: Batch) -> list[str]:
+        """Return the index or collection of each document."""
+        names = self._limiter.route(batch).names
+        return [names] * len(batch) if isinstance(names, str) else list(names)
+
+    def keep_targets(self, admit: AdmitTargets) -> None:
+        """Keep new names by `admit` from now on."""
+        self._limiter.keep(admit)
 
 
 class _Memory:

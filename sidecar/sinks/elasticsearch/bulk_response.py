@@ -1,20 +1,20 @@
 """The response to a bulk request, and the result for each document.
 
-`DOCUMENT_ERRORS` lists the errors that are known to be about the document. Every other error counts as a wrong
-set-up: it is logged and retried, so that a wrong set-up cannot fill the dead letters.
+`DOCUMENT_ERRORS` lists the errors that are known to be about the document, `_TARGET_ERRORS` those that are known to
+be about the index. What every other error is about is decided by what became of the other documents.
 """
 
 from __future__ import annotations
 
-import re
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Annotated
 
 import msgspec
 
 from sidecar.errors import DeliveryError, Misconfigured, Retryable
-from sidecar.model.batch import Rejection, WriteResult
+from sidecar.model.batch import Refusal, RefusalScope, Rejection, WriteResult
 from sidecar.sinks.common.errors import shorten
+from sidecar.sinks.common.reasons import describe_kind, describe_reason
 
 FILTER_PATH = "errors,items.*.status,items.*.error,items.*.failure_store"
 """The `filter_path` for exactly the fields that are decoded here."""
@@ -44,7 +44,19 @@ DOCUMENT_ERRORS: dict[str, tuple[str, ...]] = {
 }
 """`error.type` → parts of `error.reason`, one of which must occur."""
 
+_TARGET_ERRORS = frozenset({
+    "cluster_block_exception", "index_closed_exception", "index_not_found_exception", "invalid_index_name_exception",
+    "invalid_alias_name_exception", "security_exception", "routing_missing_exception",
+    "validation_exception",  # no more shards may be created
+})  # fmt: skip
+_TARGET_REASONS = ("no write index is defined for alias", "pipeline with id [", "has more than one ind")
 _TIME_SERIES_REASON = "is in time_series mode"
+_BUSY_STATUSES = RETRYABLE_STATUSES - {500}
+"""Statuses of items that only have to be sent again. An ingest pipeline answers 500 for one document, too."""
+
+_PERMISSION_STATUSES = (401, 403)
+"""Statuses of items that are never dead letters: a person has to give the permission."""
+
 _HINTS = {
     "cluster_block_exception": "lift the block of the index, or free disk space first",
     "index_closed_exception": "open the index, or write to another one",
@@ -54,12 +66,9 @@ _HINTS = {
     "routing_missing_exception": "write to an index that needs no routing",
 }
 _DEFAULT_HINT = "change the index or the settings of the sink; nothing is lost meanwhile"
-# What a server quotes from a document: the value (Preview …), the source text (at [Source …), the bytes of a term.
-_QUOTED = re.compile(
-    r"\.?\s*(Preview of field's value: |at \[Source: | The prefix of the first immense term is: ).*", re.DOTALL
-)
-_MAX_REASON_CHARACTERS = 4096
-"""Characters of a reason that are read; the message is shorter."""
+_NOT_STORED = 200
+"""The status of a document that an ingest pipeline has dropped; one that was created has 201."""
+
 _CREATED = b'{"create":{"status":201}}'
 _HEAD, _TAIL = b'{"errors":false,"items":[', b"]}"
 
@@ -118,8 +127,16 @@ def decode_response(data: bytes) -> BulkResponse | Created:
     return _RESPONSES.decode(data)
 
 
-def collect_results(answer: object, count: int, names: str | Sequence[str], at: str) -> WriteResult:
-    """Return the result of each document. Raise `Retryable` if the response has not `count` items."""
+def collect_results(
+    answer: object, count: int, names: str | Sequence[str], at: str, *, sent_names: Collection[str] = (),
+    may_reject_unknown: bool = True,
+) -> WriteResult:  # fmt: skip
+    """Return the result of each document. Raise `Retryable` if the response has not `count` items.
+
+    `names`: the index of all documents, or of each. `sent_names`: other names that the sidecar sends, such as that of
+    the pipeline; its own log may repeat them. `may_reject_unknown`: whether documents may become dead letters for an
+    error that is not known.
+    """
     if isinstance(answer, Created) and answer.count == count:
         return WriteResult(range(count))
     if not isinstance(answer, BulkResponse) or answer.errors is None or len(answer.items) != count:
@@ -127,60 +144,88 @@ def collect_results(answer: object, count: int, names: str | Sequence[str], at: 
             f"the answer to a bulk request does not speak of each of its {count} documents",
             location=at, hint="check the proxies in front of Elasticsearch",
         )  # fmt: skip
-    return _ResultCollector(names, at).collect([item.create for item in answer.items])
+    collector = _ResultCollector(names, at, sent_names, may_reject_unknown)
+    return collector.collect([item.create for item in answer.items])
 
 
 class _ResultCollector:
     """Collects the results of single items."""
 
-    def __init__(self, names: str | Sequence[str], at: str) -> None:
-        self._names = names
-        self._at = at
-        self._stored: list[int] = []
+    def __init__(
+        self, names: str | Sequence[str], at: str, sent_names: Collection[str], may_reject_unknown: bool
+    ) -> None:
+        self._names, self._at, self._sent_names = names, at, sent_names
+        self._may_reject_unknown = may_reject_unknown
         self._rejected: list[Rejection] = []
+        self._refused: list[Refusal] = []
         self._error: DeliveryError | None = None
-        self._duplicates = 0
+        self._errors: dict[tuple[int, str, str, str], DeliveryError] = {}
 
     def collect(self, statuses: Sequence[BulkItemStatus]) -> WriteResult:
+        stored = [index for index, status in enumerate(statuses) if _is_stored(status)]
+        stored_targets = {self._target(index) for index in stored}
         for index, status in enumerate(statuses):
-            self._add(index, status)
-        stored = range(len(statuses)) if len(self._stored) == len(statuses) else self._stored
-        in_failure_store = sum(status.failure_store == "used" for status in statuses)
-        return WriteResult(stored, self._rejected, self._error, self._duplicates, in_failure_store)
+            if not _is_stored(status):
+                self._add_error(index, status.status, status.error or ErrorCause(), stored_targets)
+        return WriteResult(
+            stored=range(len(statuses)) if len(stored) == len(statuses) else stored,
+            rejected=self._rejected,
+            error=self._error,
+            duplicates=sum(statuses[index].status == 409 for index in stored),
+            failure_store=[index for index in stored if statuses[index].failure_store == "used"],
+            dropped=[index for index in stored if statuses[index].status == _NOT_STORED],
+            refused=self._refused,
+        )
 
-    def _add(self, index: int, status: BulkItemStatus) -> None:
-        error = status.error or ErrorCause()
-        if 200 <= status.status < 300:
-            self._stored.append(index)
-        elif status.status == 409 and error.type in ("version_conflict_engine_exception", ""):
-            self._stored.append(index)
-            self._duplicates += 1
-        elif status.status == 400 and _is_document_error(error):
-            reason = describe_cause(error.reason or error.type)
-            self._rejected.append(Rejection(index, error.type, reason, status.status, self._target(index)))
-        elif self._error is None or (isinstance(self._error, Retryable) and status.status not in RETRYABLE_STATUSES):
-            self._error = _error_of(status.status, error, self._target(index), self._at)
+    def _add_error(self, index: int, status: int, cause: ErrorCause, stored_targets: Collection[str]) -> None:
+        target = self._target(index)
+        rejection = self._rejection(index, status, cause, target)
+        if status == 400 and _is_document_error(cause):
+            self._rejected.append(rejection)
+            return
+        key = (status, rejection.kind, rejection.reason, target)
+        error = self._errors.get(key) or self._errors.setdefault(key, self._error_of(status, rejection, cause))
+        if self._error is None or (isinstance(self._error, Retryable) and isinstance(error, Misconfigured)):
+            self._error = error
+        if status not in _BUSY_STATUSES:
+            self._refused.append(Refusal(rejection, error, self._scope_of(status, cause, target, stored_targets)))
 
     def _target(self, index: int) -> str:
         return self._names if isinstance(self._names, str) else self._names[index]
 
+    def _scope_of(self, status: int, cause: ErrorCause, target: str, stored_targets: Collection[str]) -> RefusalScope:
+        reason = cause.reason or ""
+        reasons = (*_TARGET_REASONS, _TIME_SERIES_REASON)
+        is_about_target = cause.type in _TARGET_ERRORS or any(part in reason for part in reasons)
+        if is_about_target and target not in stored_targets:
+            return "target"
+        if status in _PERMISSION_STATUSES or not self._may_reject_unknown:
+            return "kept"
+        return "unclear" if 400 <= status < 500 else "transient"
 
-def describe_cause(reason: str) -> str:
-    """Return the server's reason, shortened, without what it quotes from the document."""
-    return shorten(_QUOTED.sub("", reason[:_MAX_REASON_CHARACTERS]))
+    def _rejection(self, index: int, status: int, cause: ErrorCause, target: str) -> Rejection:
+        answer = cause.reason or cause.type
+        reason = describe_reason(answer, {*self._sent_names, target})
+        return Rejection(index, describe_kind(cause.type), reason, status, target, shorten(answer))
+
+    def _error_of(self, status: int, rejection: Rejection, cause: ErrorCause) -> DeliveryError:
+        what = f"documents for {rejection.target} are not taken: {rejection.reason or 'no reason given'}"
+        detail = f"{what} ({status} {rejection.kind})"
+        if status in RETRYABLE_STATUSES:
+            hint = _HINTS.get(cause.type, "wait, or give the cluster more room")
+            return Retryable(detail, location=self._at, hint=hint)
+        if _TIME_SERIES_REASON in (cause.reason or ""):
+            return Misconfigured(detail, location=self._at, hint="set document_id: none")
+        return Misconfigured(detail, location=self._at, hint=_HINTS.get(cause.type, _DEFAULT_HINT))
+
+
+def _is_stored(status: BulkItemStatus) -> bool:
+    if status.status == 409:
+        return status.error is None or status.error.type in ("version_conflict_engine_exception", "")
+    return 200 <= status.status < 300
 
 
 def _is_document_error(error: ErrorCause) -> bool:
     reason = error.reason or ""
     known = any(part in reason for part in DOCUMENT_ERRORS.get(error.type, ()))
     return known and _TIME_SERIES_REASON not in reason
-
-
-def _error_of(status: int, error: ErrorCause, target: str, at: str) -> DeliveryError:
-    what = f"documents for {target} are not taken: {describe_cause(error.reason or '') or 'no reason given'}"
-    detail = f"{what} ({status} {shorten(error.type)})"
-    if status in RETRYABLE_STATUSES:
-        return Retryable(detail, location=at, hint=_HINTS.get(error.type, "wait, or give the cluster more room"))
-    if _TIME_SERIES_REASON in (error.reason or ""):
-        return Misconfigured(detail, location=at, hint="set document_id: none")
-    return Misconfigured(detail, location=at, hint=_HINTS.get(error.type, _DEFAULT_HINT))

@@ -11,7 +11,8 @@ import elastic_transport
 
 from sidecar.errors import DeliveryError, Misconfigured, RequestTooLarge, Retryable
 from sidecar.sinks.common.errors import ErrorTable, connection_error, tls_error
-from sidecar.sinks.elasticsearch.bulk_response import RETRYABLE_STATUSES, BulkResponse, ErrorCause, describe_cause
+from sidecar.sinks.common.reasons import describe_kind, describe_reason
+from sidecar.sinks.elasticsearch.bulk_response import RETRYABLE_STATUSES, BulkResponse, ErrorCause
 from sidecar.sinks.elasticsearch.node import ResponseTooLarge, ResponseUnreadable
 
 _DIGITS = re.compile(r"[0-9]{1,300}")
@@ -58,7 +59,7 @@ def not_elasticsearch(at: str) -> DeliveryError:
 def _reason(body: object) -> str:
     # Only Elasticsearch's own words are repeated: the page of a proxy could hold anything.
     cause = body.cause() if isinstance(body, BulkResponse) else ErrorCause()
-    return describe_cause(f": {cause.type}: {cause.reason or ''}") if cause.type else ""
+    return f": {describe_kind(cause.type)}: {describe_reason(cause.reason or '')}" if cause.type else ""
 
 
 def _retry_after(header: str | None) -> float | None:

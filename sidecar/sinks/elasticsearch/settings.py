@@ -80,6 +80,11 @@ class ElasticsearchSettings(SinkSettings):
     pipeline: Annotated[str, SHOWN] = ""
     """Ingest pipeline for the documents."""
 
+    unknown_refusals: Literal["dead_letter", "wait"] = "dead_letter"
+    """What happens to a document that is refused with an error that is not known to be about documents, while other
+    documents of its index are stored. `dead_letter`: it becomes a dead letter. `wait`: it stays in its file and is
+    sent again until it is stored."""
+
     document_id: Literal["position", "none"] = "position"
     """`position`: the id of a document is its position in the file, so nothing is stored twice. `none`: the server
     generates ids, which is faster, and a retry may store a document twice."""

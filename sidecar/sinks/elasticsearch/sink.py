@@ -20,9 +20,8 @@ from sidecar.model.batch import Batch, WriteResult
 from sidecar.model.documents import BulkFraming
 from sidecar.sinks.common.credentials import ReloadingClient
 from sidecar.sinks.common.errors import translate_errors
-from sidecar.sinks.common.target_limit import TargetLimiter
+from sidecar.sinks.common.target_limit import RoutedSink, TargetLimiter
 from sidecar.sinks.common.target_name import TargetTemplate
-from sidecar.sinks.contract import AdmitTargets
 from sidecar.sinks.elasticsearch.bulk_response import collect_results
 from sidecar.sinks.elasticsearch.connection import create_bulk_request, create_transport
 from sidecar.sinks.elasticsearch.errors import TRANSPORT_ERRORS, check_response
@@ -36,7 +35,7 @@ _REFUSED = '{"@timestamp":"1970-01-01T00:00:00Z","_field_names":"log-sidecar-pro
 _CREATE = BulkFraming('{"create":{"_id":"', '"}}\n')
 
 
-class ElasticsearchSink:
+class ElasticsearchSink(RoutedSink):
     """Writes batches to an index, or to one for each day or value of a field."""
 
     settings: ClassVar = ElasticsearchSettings
@@ -71,7 +70,12 @@ class ElasticsearchSink:
             if len(batch) == 1 and isinstance(fault.__cause__, ResponseTooLarge):
                 raise Retryable(fault.message, location=fault.location, hint=fault.hint) from fault
             raise
-        return routed.count(collect_results(answer, len(batch), names, self._at))
+        result = collect_results(
+            answer, len(batch), names, self._at,
+            sent_names=(self._settings.pipeline, self._settings.username),
+            may_reject_unknown=self._settings.unknown_refusals == "dead_letter",
+        )  # fmt: skip
+        return routed.count(result)
 
     def probe(self) -> None:
         """Send a document that every index rejects, and expect that rejection.
@@ -89,14 +93,6 @@ class ElasticsearchSink:
         result = collect_results(answer, 1, name, self._at)
         if result.error is not None:
             raise result.error
-
-    def targets(self, batch: Batch) -> list[str]:
-        """Return the index of each document."""
-        names = self._limiter.route(batch).names
-        return [names] * len(batch) if isinstance(names, str) else list(names)
-
-    def keep_targets(self, admit: AdmitTargets) -> None:
-        self._limiter.keep(admit)
 
     def close(self) -> None:
         self._transport.close()

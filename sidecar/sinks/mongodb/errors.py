@@ -1,17 +1,20 @@
-"""What MongoDB's error codes mean: the document is rejected, the write is retried, or the set-up is wrong.
+"""What MongoDB's errors mean: the document is rejected, the write is retried, or the collection takes no documents.
 
 The numbers are those of the server's list (src/mongo/base/error_codes.yml). Five-digit numbers that are not in that
-list are assertions in its source. Every other code counts as a wrong set-up.
+list are assertions in its source. What an unknown error of one document is about is decided by what became of the
+other documents.
 """
 
 from __future__ import annotations
 
-import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
+from pymongo.errors import NotPrimaryError, OperationFailure
+
 from sidecar.errors import DeliveryError, Misconfigured, Retryable
-from sidecar.sinks.common.errors import shorten
+from sidecar.model.batch import RefusalScope
+from sidecar.sinks.common.reasons import describe_reason
 
 DUPLICATE_KEY_CODES = frozenset({11000, 11001, 12582})
 
@@ -32,15 +35,25 @@ DOCUMENT_ERRORS = {
     17280: "KeyTooLong",
 }
 
-RETRYABLE_CODES = frozenset({
-    6, 7, 24, 46, 50, 63, 64, 89, 91, 112, 133, 134, 150, 189, 202, 251, 262, 9001, 10107, 11600, 11601, 11602,
-    13388, 13435, 13436, 14031,
+RETRYABLE_LABELS = ("RetryableWriteError", "RetryableError", "SystemOverloadedError", "TransientTransactionError")
+"""Labels by which a server or the driver says that an error is temporary. Many temporary errors have no label."""
+
+ELECTION_CODES = frozenset({91, 189, 10107, 11600, 11602, 13435, 13436})
+"""The member steps down, shuts down or is no primary: another one takes over within seconds."""
+
+RETRYABLE_CODES = ELECTION_CODES | {
+    6, 7, 24, 46, 50, 63, 64, 89, 112, 117, 133, 134, 150, 202, 211, 251, 262, 290, 355, 371, 9001, 11601, 13388,
+    14031,
     16500,  # "request rate is large", of Azure's service with this protocol
-})  # fmt: skip
+}  # fmt: skip
 """No primary, connection, space, time, lock or replication: temporary, so retried."""
 
-_MAX_MESSAGE_CHARACTERS = 4096
-"""Characters of a message that are read; the reason in the log is shorter."""
+_SINK_CODES = frozenset({11, 18, 8000})
+"""The user is unknown or its password is wrong: about all collections."""
+
+_PERMISSION_CODES = frozenset({13})
+_TARGET_CODES = frozenset({13, 26, 73, 166})
+"""The collection cannot be written: no permission, not to be created, a wrong name, a view."""
 
 _BAD_VALUE = 2
 _BAD_VALUES = ("must be present and contain a valid BSON UTC datetime",)  # a time-series collection
@@ -69,16 +82,45 @@ def is_already_stored(error: Mapping[str, Any]) -> bool:
     return list(pattern) == ["_id"] if pattern else " index: _id_ " in error.get("errmsg", "")
 
 
-def describe_error(message: str) -> str:
-    """Return the server's message, shortened. What it quotes from the document begins at a brace and is cut off."""
-    return shorten(re.sub(r"(?: dup key)?:?\s*\{.*", "", message[:_MAX_MESSAGE_CHARACTERS], flags=re.DOTALL))
+def is_retryable(error: Mapping[str, Any]) -> bool:
+    """Return whether the error passes by itself."""
+    labels = error.get("errorLabels") or ()
+    return error.get("code") in RETRYABLE_CODES or any(label in labels for label in RETRYABLE_LABELS)
 
 
-def error_of(code: int | None, message: str, at: str) -> DeliveryError:
-    """Return what an error means that is not about a document."""
-    what = f"refuses the documents: {describe_error(message)} ({code or 'no code'})"
-    if code in RETRYABLE_CODES:
+def is_about_sink(error: Mapping[str, Any]) -> bool:
+    """Return whether a refused command says nothing about its collection."""
+    return error.get("code") in _SINK_CODES or is_retryable(error)
+
+
+def scope_of(error: Mapping[str, Any], *, has_stored: bool, may_reject_unknown: bool) -> RefusalScope:
+    """Return what an unknown error of one document may be about. `has_stored`: its collection took others."""
+    if error.get("code") in _TARGET_CODES and not has_stored:
+        return "target"
+    return "unclear" if may_reject_unknown and error.get("code") not in _PERMISSION_CODES else "kept"
+
+
+def error_of(error: Mapping[str, Any], at: str, names: Collection[str] = (), prefix: str = "") -> DeliveryError:
+    """Return what an error means that is not about a document. `names` were sent and may be repeated."""
+    code = error.get("code")
+    what = f"refuses the documents: {prefix}{describe_reason(message_of(error), names)} ({code or 'no code'})"
+    if code in ELECTION_CODES:
+        what = f"has no primary at the moment: {describe_reason(message_of(error))} ({code})"
+        return Retryable(what, location=at, hint="wait for the election", is_brief=True)
+    if is_retryable(error):
         return Retryable(what, location=at, hint="wait for it")
     return Misconfigured(
         what, location=at, hint=_HINTS.get(code or 0, "change the database or the settings of the sink")
     )
+
+
+def message_of(error: Mapping[str, Any]) -> str:
+    """Return the server's message."""
+    return str(error.get("errmsg", ""))
+
+
+def details_of(failure: OperationFailure | NotPrimaryError) -> Mapping[str, Any]:
+    """Return the server's answer to a command that failed, with the labels that the driver has added."""
+    details = dict(failure.details) if isinstance(failure.details, Mapping) else {}
+    labels = [label for label in RETRYABLE_LABELS if failure.has_error_label(label)]
+    return {"code": getattr(failure, "code", None), **details, "errorLabels": labels}

@@ -82,6 +82,11 @@ class MongoDBSettings(SinkSettings):
     journal: bool = True
     """Require a document to be in the journal on disk before it counts as stored."""
 
+    unknown_refusals: Literal["dead_letter", "wait"] = "dead_letter"
+    """What happens to a document that is refused with an error that is not known to be about documents, while other
+    documents of its collection are stored. `dead_letter`: it becomes a dead letter. `wait`: it stays in its file and
+    is sent again until it is stored."""
+
     expire_after: Duration | None = None
     """Delete documents this long after the time of their event, by an index on `@timestamp` that is created if it is
     missing."""

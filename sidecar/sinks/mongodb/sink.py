@@ -25,13 +25,13 @@ from pymongo.collection import Collection
 
 from sidecar.errors import DeliveryError, Misconfigured, RequestTooLarge, Retryable
 from sidecar.lib.clock import Clock, SystemClock
-from sidecar.model.batch import Batch, Rejection, WriteResult
+from sidecar.model.batch import Batch, Refusal, RefusalScope, Rejection, WriteResult
 from sidecar.model.documents import BulkFraming
 from sidecar.sinks.common.credentials import ReloadingClient, read_secret
 from sidecar.sinks.common.errors import ErrorTable, dns_error, shorten, tls_error, translate_errors, unreachable_error
-from sidecar.sinks.common.target_limit import TargetLimiter
+from sidecar.sinks.common.reasons import describe_reason
+from sidecar.sinks.common.target_limit import RoutedSink, TargetLimiter
 from sidecar.sinks.common.target_name import TargetTemplate
-from sidecar.sinks.contract import AdmitTargets
 from sidecar.sinks.mongodb import errors as codes
 from sidecar.sinks.mongodb.bson_encoder import LINES, Encoder, Rows
 from sidecar.sinks.mongodb.replies import OWN_CLIENT, ReplyTooLarge, bound_replies
@@ -58,15 +58,20 @@ class _BatchOutcome:
 
     stored: list[int] = field(default_factory=list)
     rejected: list[Rejection] = field(default_factory=list)
+    refused: list[Refusal] = field(default_factory=list)
     error: DeliveryError | None = None
     duplicates: int = 0
 
+    def refuse(self, rejection: Rejection, error: DeliveryError, scope: RefusalScope) -> None:
+        self.refused.append(Refusal(rejection, error, scope))
+        self.error = self.error or error
+
     def result(self, count: int) -> WriteResult:
         stored = range(count) if len(self.stored) == count else self.stored
-        return WriteResult(stored, self.rejected, self.error, self.duplicates)
+        return WriteResult(stored, self.rejected, self.error, self.duplicates, refused=self.refused)
 
 
-class MongoDBSink:
+class MongoDBSink(RoutedSink):
     """Writes batches to a collection, or to one for each day or value of a field."""
 
     settings: ClassVar = MongoDBSettings
@@ -126,25 +131,19 @@ class MongoDBSink:
         if outcome.error is not None:
             raise outcome.error
 
-    def targets(self, batch: Batch) -> list[str]:
-        """Return the collection of each document."""
-        names = self._limiter.route(batch).names
-        return [names] * len(batch) if isinstance(names, str) else list(names)
-
-    def keep_targets(self, admit: AdmitTargets) -> None:
-        self._limiter.keep(admit)
-
     def close(self) -> None:
         self._client.close()
 
     def _insert(self, collection: Collection[dict[str, Any]], rows: Rows, outcome: _BatchOutcome) -> None:
         """Insert rows and collect their results. Raise `DeliveryError` if nothing is known of them."""
         with self._translate():
-            self._let_expire(collection)
             try:
+                self._let_expire(collection)
                 collection.insert_many(list(map(RawBSONDocument, rows.data)), ordered=False)
             except pymongo.errors.BulkWriteError as error:
                 self._collect(error.details, collection, rows, outcome)
+            except pymongo.errors.OperationFailure as error:
+                self._refuse_all(error, collection.name, rows, outcome)
             except ReplyTooLarge as error:
                 if len(rows.data) == 1:
                     raise
@@ -154,18 +153,28 @@ class MongoDBSink:
             else:
                 outcome.stored.extend(rows.indexes)
 
+    def _refuse_all(
+        self, failure: pymongo.errors.OperationFailure, target: str, rows: Rows, outcome: _BatchOutcome
+    ) -> None:
+        """Take a refused command as a refusal of its collection. Raise it if it is about the sink."""
+        details = codes.details_of(failure)
+        if codes.is_about_sink(details):
+            raise failure
+        error = codes.error_of(details, self._at, self._names(target))
+        for index in rows.indexes:
+            outcome.refuse(self._rejection(index, str(failure.code), details, target), error, "target")
+
     def _collect(
         self, details: Any, collection: Collection[dict[str, Any]], rows: Rows, outcome: _BatchOutcome
     ) -> None:
         """Collect the results. Rows without an error are stored, unless the write concern was not met."""
         for unmet in details["writeConcernErrors"]:
-            raise codes.error_of(
-                unmet.get("code"), f"the write concern was not met, {unmet.get('errmsg', '')}", self._at
-            )
+            raise codes.error_of(unmet, self._at, prefix="the write concern was not met, ")
         errors = {error["index"]: error for error in details["writeErrors"]}
         if not all(type(position) is int and 0 <= position < len(rows.data) for position in errors):
             raise _unreadable(KeyError("index"), self._at)
         there = _already_stored(collection, rows, errors)
+        has_stored = len(errors) < len(rows.data) or bool(there)
         for position, index in enumerate(rows.indexes):
             if position not in errors:
                 outcome.stored.append(index)
@@ -173,15 +182,31 @@ class MongoDBSink:
                 outcome.stored.append(index)
                 outcome.duplicates += 1
             else:
-                self._reject(errors[position], index, collection.name, outcome)
+                self._reject(errors[position], index, collection.name, has_stored, outcome)
 
-    def _reject(self, error: Any, index: int, target: str, outcome: _BatchOutcome) -> None:
-        code, message = error.get("code"), error.get("errmsg", "")
-        kind = "DuplicateKey" if code in codes.DUPLICATE_KEY_CODES else codes.document_error_name(error)
+    def _reject(self, error: Any, index: int, target: str, has_stored: bool, outcome: _BatchOutcome) -> None:
+        is_duplicate = error.get("code") in codes.DUPLICATE_KEY_CODES
+        kind = "DuplicateKey" if is_duplicate else codes.document_error_name(error)
+        rejection = self._rejection(index, kind or f"code {error.get('code')}", error, target)
         if kind:
-            outcome.rejected.append(Rejection(index, kind, codes.describe_error(message), code, target))
-        elif not isinstance(outcome.error, Misconfigured):
-            outcome.error = codes.error_of(code, message, self._at)
+            outcome.rejected.append(rejection)
+            return
+        failure = codes.error_of(error, self._at, self._names(target))
+        if codes.is_retryable(error):
+            outcome.error = outcome.error or failure
+        else:
+            may_reject = self._settings.unknown_refusals == "dead_letter"
+            scope = codes.scope_of(error, has_stored=has_stored, may_reject_unknown=may_reject)
+            outcome.refuse(rejection, failure, scope)
+
+    def _rejection(self, index: int, kind: str, error: Any, target: str) -> Rejection:
+        message = codes.message_of(error)
+        reason = describe_reason(message, self._names(target))
+        return Rejection(index, kind, reason, error.get("code"), target, shorten(message))
+
+    def _names(self, target: str) -> tuple[str, ...]:
+        """Return the names that were sent, which may be repeated in the log."""
+        return target, self._settings.database, self._settings.username
 
     def _let_expire(self, collection: Collection[dict[str, Any]]) -> None:
         """Create or change the index by which documents of this collection expire."""
@@ -281,8 +306,8 @@ def _unreachable(error: pymongo.errors.PyMongoError, at: str) -> DeliveryError:
     return unreachable_error(text, at)
 
 
-def _refused(error: pymongo.errors.OperationFailure, at: str) -> DeliveryError:
-    return codes.error_of(error.code, str((error.details or {}).get("errmsg", "")), at)
+def _refused(error: pymongo.errors.OperationFailure | pymongo.errors.NotPrimaryError, at: str) -> DeliveryError:
+    return codes.error_of(codes.details_of(error), at)
 
 
 def _misconfigured(error: pymongo.errors.ConfigurationError, at: str) -> DeliveryError:
@@ -324,7 +349,7 @@ DRIVER_ERRORS: ErrorTable = {
     pymongo.errors.ConnectionFailure: _unreachable,
     pymongo.errors.AutoReconnect: _unreachable,
     pymongo.errors.NetworkTimeout: _unreachable,
-    pymongo.errors.NotPrimaryError: _unreachable,
+    pymongo.errors.NotPrimaryError: _refused,
     pymongo.errors.ServerSelectionTimeoutError: _unreachable,
     pymongo.errors.WaitQueueTimeoutError: _unreachable,
     pymongo.errors._OperationCancelled: _unreachable,

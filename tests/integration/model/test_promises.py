@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from sidecar.deliver.retry import UNIFORM_REJECTION_LIMIT
+from sidecar.deliver.evidence import UNIFORM_REJECTION_LIMIT
 from sidecar.telemetry import events
 from sidecar.telemetry.events import TooManyTargets
 from tests.integration.model.test_rotation import MORE, NEW, OLD, expected, lines

@@ -121,7 +121,7 @@ DEEP = '{"a":' * 25 + "1" + "}" * 25
         ('{"n":1}{"n":"s3cret"}', "illegal_argument_exception", "extra data"),
     ],
 )
-def test_a_refused_document_is_rejected_in_the_servers_words_and_its_neighbours_are_stored(
+def test_a_refused_document_is_rejected_and_its_neighbours_are_stored(
     client: Elasticsearch, elasticsearch_url: str, index_name: str, document: str, kind: str, words: str
 ) -> None:
     limit = {"index.mapping.total_fields.limit": 30}
@@ -131,7 +131,7 @@ def test_a_refused_document_is_rejected_in_the_servers_words_and_its_neighbours_
     assert (list(verdict.stored), verdict.error) == ([0, 2], None)
     [rejection] = verdict.rejected
     assert (rejection.index, rejection.kind, rejection.status, rejection.target) == (1, kind, 400, index_name)
-    assert words in rejection.reason
+    assert words in rejection.answer
     assert "s3cret" not in rejection.reason
     assert len(rejection.reason) <= 300
     assert len(stored(client, index_name)) == 2
@@ -193,7 +193,8 @@ def test_text_that_cannot_be_read_is_rejected_before_a_pipeline_sees_it(
 ) -> None:
     verdict = sink_at(elasticsearch_url, index=index_name, pipeline="nowhere").write(batch_of('{"n":1,"n":"s3cret"}'))
     [rejection] = verdict.rejected
-    assert (rejection.kind, rejection.reason) == ("x_content_parse_exception", "[1:11] Duplicate field 'n'")
+    assert (rejection.kind, "Duplicate field" in rejection.reason) == ("x_content_parse_exception", True)
+    assert "s3cret" not in rejection.reason
 
 
 def test_a_time_series_index_asks_for_ids_of_its_own(

@@ -131,7 +131,13 @@ def test_an_error_that_is_not_about_a_document_is_misconfigured(
 def test_a_document_that_went_to_the_failure_store_is_stored_and_counted_apart(proxy: ElasticsearchProxy) -> None:
     proxy.answer(200, b'{"errors":false,"items":[%b,{"create":{"status":201,"failure_store":"used"}}]}' % CREATED)
     verdict = sink_at(proxy).write(batch_of("{}", "{}"))
-    assert (verdict.stored, verdict.failure_store) == (range(2), 1)
+    assert (verdict.stored, verdict.failure_store) == (range(2), [1])
+
+
+def test_a_document_that_an_ingest_pipeline_dropped_is_counted_apart(proxy: ElasticsearchProxy) -> None:
+    proxy.answer(200, b'{"errors":false,"items":[%b,{"create":{"status":200}}]}' % CREATED)
+    verdict = sink_at(proxy).write(batch_of("{}", "{}"))
+    assert (verdict.stored, verdict.dropped) == (range(2), [1])
 
 
 @pytest.mark.parametrize(

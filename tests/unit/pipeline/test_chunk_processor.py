@@ -25,7 +25,7 @@ class ProcessorFixture(FilesFixture):
     def process(self, data: bytes) -> BatchPart:
         cursor = self.write("a.log", data)
         chunk = Chunk(cursor.life.generation, cursor.offset, data, cursor.offset + len(data))
-        return self.processor.process(cursor, chunk)
+        return self.processor.process(cursor.took(chunk), chunk)
 
 
 @pytest.fixture

@@ -11,6 +11,7 @@ from sidecar.deliver.sink_status import SinkStatus
 from sidecar.pipeline.builder import build_stages
 from sidecar.pipeline.chunk_reader import ChunkReader
 from sidecar.pipeline.committer import Committer
+from sidecar.pipeline.parking import Parking
 from sidecar.pipeline.read_queue import ReadQueue
 from sidecar.tail.cursor import Cursor
 from tests.support.builders.files import FilesFixture
@@ -25,7 +26,10 @@ class ReaderFixture(FilesFixture):
         super().__init__(folder)
         self.queue, self.batcher = ReadQueue(), Batcher(LIMITS)
         self.status = SinkStatus(self.context)
-        self.committer = Committer(self.context, self.queue, self.ledger, self.status, lambda file_id, file: None)
+        parking = Parking(self.context, lambda targets: None)
+        self.committer = Committer(
+            self.context, self.queue, self.ledger, self.status, lambda file_id, file: None, parking
+        )
         settings = PipelineSettings.model_validate({"paths": [str(folder / "*.log")], **pipeline})
         stages = build_stages(settings, self.clock, "host", {})
         self.reader = ChunkReader("db", stages, self.queue, self.committer, self.tracker)

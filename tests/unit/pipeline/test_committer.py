@@ -10,6 +10,7 @@ from sidecar.errors import StateError
 from sidecar.model.checkpoint import ORIGIN, Checkpoint
 from sidecar.model.dead_letter import DeadLetter
 from sidecar.pipeline.committer import COMMIT_EVERY_S, Committer
+from sidecar.pipeline.parking import Parking
 from sidecar.pipeline.read_queue import ReadQueue
 from sidecar.tail.cursor import Cursor
 from sidecar.tail.tracked_file import FilePhase, TrackedFile
@@ -25,7 +26,10 @@ class CommitterFixture(FilesFixture):
         self.status = SinkStatus(self.context)
         self.finished: list[int] = []
         self.finish_error: StateError | None = None
-        self.committer = Committer(self.context, self.queue, self.ledger, self.status, self._on_finished)
+        self.parking = Parking(self.context, lambda targets: None)
+        self.committer = Committer(
+            self.context, self.queue, self.ledger, self.status, self._on_finished, self.parking
+        )
 
     def _on_finished(self, file_id: int, file: TrackedFile | None) -> None:
         if self.finish_error:

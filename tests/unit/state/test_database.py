@@ -90,7 +90,8 @@ def test_an_older_state_is_upgraded_and_keeps_what_it_knows(tmp_path: Path) -> N
     )
     with sqlite3.connect(tmp_path / "state.db", isolation_level=None) as db:
         db.executescript(
-            "DROP TABLE targets; DROP TABLE pipelines; DROP INDEX dead_letter_sizes;"
+            "DROP TABLE positions; DROP TABLE parked; DROP TABLE targets; DROP TABLE pipelines;"
+            "DROP INDEX dead_letter_sizes;"
             "ALTER TABLE dead_letters DROP COLUMN size;"
             "ALTER TABLE generations DROP COLUMN moved; ALTER TABLE generations DROP COLUMN created_ns;"
             "ALTER TABLE generations DROP COLUMN intent; ALTER TABLE generations DROP COLUMN intent_crc;"

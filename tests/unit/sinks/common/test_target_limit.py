@@ -13,9 +13,9 @@ from sidecar.model.batch import Batch
 from sidecar.model.file import Generation
 from sidecar.sinks.common.target_limit import TargetLimiter
 from sidecar.sinks.common.target_name import TargetTemplate
-from sidecar.sinks.contract import TargetLimitingSink
-from sidecar.sinks.elasticsearch.sink import ElasticsearchSink
-from sidecar.sinks.mongodb.sink import MongoDBSink
+from sidecar.sinks.contract import TargetingSink
+from sidecar.sinks.elasticsearch.sink import ElasticsearchSettings, ElasticsearchSink
+from sidecar.sinks.mongodb.sink import MongoDBSettings, MongoDBSink
 from sidecar.state.database import open_database
 from sidecar.state.ledger import Ledger
 from sidecar.testing import ManualClock
@@ -134,5 +134,5 @@ def test_a_name_that_cannot_be_kept_is_not_used() -> None:
 
 
 def test_sinks_with_field_targets_receive_the_state() -> None:
-    assert issubclass(ElasticsearchSink, TargetLimitingSink)
-    assert issubclass(MongoDBSink, TargetLimitingSink)
+    assert isinstance(ElasticsearchSink(ElasticsearchSettings(url="elasticsearch://e")), TargetingSink)
+    assert isinstance(MongoDBSink(MongoDBSettings(url="mongodb://m")), TargetingSink)

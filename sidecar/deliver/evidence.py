@@ -1,0 +1,124 @@
+"""Decides whether a refusal is about the document, about its index or collection, or about the sink as a whole.
+
+A database gives the same kinds of reasons for all of them, and no list of reasons is complete. The other documents
+are the evidence: if the same target took some of them, the reason is about the document.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable
+
+import msgspec
+
+from sidecar.errors import DeliveryError, Misconfigured
+from sidecar.model.batch import Refusal, Rejection, WriteResult
+
+UNIFORM_REJECTION_LIMIT = 10
+"""So many records for one target that are refused with the same error, and none stored, mean a wrong set-up of the
+target. So many targets that take no documents, and none that does, mean one of the sink."""
+
+MIN_ATTEMPTS_ALONE = 3
+"""A record whose target took no other record is a dead letter if it is refused this often while others are stored."""
+
+_MAX_STREAKS = 1000
+
+
+class Decision(msgspec.Struct):
+    """What becomes of the records that were refused. Those that are not mentioned are written again."""
+
+    rejected: list[Rejection]
+    """Dead letters."""
+
+    refusing_targets: dict[str, DeliveryError]
+    """Targets that take no documents now, and why."""
+
+    is_about_sink: bool
+    """Whether so many targets in a row take no documents that the sink as a whole is set up wrongly."""
+
+
+class RefusalStreaks:
+    """Counts for each target how many records were refused in a row. Shared by all batches of a sink."""
+
+    def __init__(self) -> None:
+        self._counts: dict[str, int] = {}
+        self._refusing_targets: set[str] = set()
+        """Targets that were found to take no documents since a record was stored."""
+
+    def reset(self, written: WriteResult) -> None:
+        """Forget the refusals of the targets that took records."""
+        if not written.stored:
+            return
+        self._refusing_targets.clear()
+        if not written.stored_targets or len(self._counts) > _MAX_STREAKS:
+            self._counts.clear()
+        for target in ("", *written.stored_targets):
+            self._counts.pop(target, None)
+
+    def count(self, refused: Iterable[Rejection]) -> dict[str, DeliveryError]:
+        """Count records of targets that took none. Return those that are set up wrongly, with the reason."""
+        groups = defaultdict(list)
+        for rejection in refused:
+            groups[rejection.target].append(rejection)
+        wrong: dict[str, DeliveryError] = {}
+        for target, group in groups.items():
+            count = self._counts.get(target, 0) + len(group)
+            if count >= UNIFORM_REJECTION_LIMIT and len({rejection.kind for rejection in group}) == 1:
+                wrong[target] = _uniform_error(group[0])
+            else:
+                self._counts[target] = count
+        return wrong
+
+    def count_targets(self, refusing: Iterable[str]) -> int:
+        """Add targets that take no documents. Return how many there are since a record was stored."""
+        self._refusing_targets.update(refusing)
+        return len(self._refusing_targets)
+
+
+class Evidence:
+    """What the attempts to write one batch have shown so far."""
+
+    def __init__(self, streaks: RefusalStreaks) -> None:
+        self._streaks = streaks
+        self._attempts = 0
+        self._has_stored = False
+        self._stored_targets: set[str] = set()
+
+    def decide(self, written: WriteResult, *, is_last: bool) -> Decision:
+        """Take one more attempt into account. `is_last`: no other one follows."""
+        self._attempts += 1
+        self._has_stored = self._has_stored or bool(written.stored)
+        self._stored_targets.update(written.stored_targets)
+        self._streaks.reset(written)
+        wrong = self._streaks.count(self._list_uncounted(written))
+        wrong |= {
+            each.rejection.target: each.error
+            for each in written.refused
+            if each.scope == "target" and not self._takes_documents(each.rejection.target)
+        }
+        about_records = [each.rejection for each in written.refused if self._is_about_record(each, is_last)]
+        rejected = [each for each in (*written.rejected, *about_records) if each.target not in wrong]
+        is_about_sink = self._streaks.count_targets(wrong) >= UNIFORM_REJECTION_LIMIT
+        return Decision(rejected, wrong, is_about_sink)
+
+    def _list_uncounted(self, written: WriteResult) -> list[Rejection]:
+        unclear = [each.rejection for each in written.refused if each.scope == "unclear" and self._attempts == 1]
+        return [each for each in (*written.rejected, *unclear) if not self._takes_documents(each.target)]
+
+    def _takes_documents(self, target: str) -> bool:
+        is_known = bool(target and self._stored_targets)
+        return target in self._stored_targets if is_known else self._has_stored
+
+    def _is_about_record(self, refusal: Refusal, is_last: bool) -> bool:
+        takes_others = self._takes_documents(refusal.rejection.target)
+        if refusal.scope == "unclear":
+            return takes_others or (self._has_stored and self._attempts >= MIN_ATTEMPTS_ALONE)
+        return refusal.scope == "transient" and takes_others and is_last
+
+
+def _uniform_error(example: Rejection) -> Misconfigured:
+    return Misconfigured(
+        f"all documents are rejected with the same error ({example.kind}: {example.reason})",
+        location=example.target,
+        hint="correct the mapping or the settings of the sink; nothing is lost meanwhile",
+    )
