@@ -64,6 +64,12 @@ class Sender:
         """Return whether the sink is worth reading for: it did not fail, or its pause is over."""
         return self._failure is None and now >= self._pause.ends_at
 
+    def end_pause_if_files_changed(self) -> None:
+        """Try a sink that failed again at once if one of its secrets or certificates has changed."""
+        now = self._context.clock.monotonic()
+        if now < self._pause.ends_at and self._session.has_changed_files():
+            self._pause.ends_at = now
+
     def due_at(self, now: float) -> float:
         """Return when a pause after a failure ends, infinity if there is none."""
         return self._pause.ends_at if self._pause.ends_at > now else float("inf")

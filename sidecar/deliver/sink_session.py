@@ -9,7 +9,7 @@ from sidecar.deliver.context import SinkContext
 from sidecar.deliver.retry import DeliveryResult, RetryingWriter
 from sidecar.errors import DeliveryError, Retryable, SidecarError
 from sidecar.model.batch import Batch
-from sidecar.sinks.contract import ResumableSink, Sink
+from sidecar.sinks.contract import ReloadingSink, ResumableSink, Sink
 from sidecar.state.ledger import Ledger
 
 
@@ -27,6 +27,10 @@ class SinkSession:
     def learned_limit(self) -> int | None:
         """Return how many records the sink takes in one request, None while no request was too large."""
         return self._writer.limit
+
+    def has_changed_files(self) -> bool:
+        """Return whether a secret or certificate has changed since the last attempt."""
+        return isinstance(self._sink, ReloadingSink) and self._sink.has_changed_files()
 
     def hold(self, targets: Collection[str]) -> None:
         """Postpone the documents for these targets without an attempt, from the next batch on."""

@@ -5,9 +5,12 @@ from __future__ import annotations
 import msgspec
 
 from sidecar.deliver.context import SinkContext
-from sidecar.errors import DeliveryError, Misconfigured, RequestTooLarge, StateError
+from sidecar.errors import DeliveryError, Misconfigured, RequestTooLarge, Retryable, StateError
 from sidecar.telemetry import events
 from sidecar.telemetry.counters import add
+
+MAX_INTERRUPTION_S = 30.0
+"""An error that should end by itself within seconds is reported as a failure of the sink after this time."""
 
 
 class SinkState(msgspec.Struct, frozen=True):
@@ -34,6 +37,9 @@ class SinkStatus:
         self._state, self._since, self._error, self._error_class = "new", context.clock.now(), "", ""
         self._reported_error: str | None = ""
         """The error that was reported last, None if the sink was reported as up since."""
+
+        self._interrupted_at: float | None = None
+        """When an error began that should end by itself, by the monotonic clock; None if there is none."""
 
         self._blocked: tuple[float, str] | None = None
         """Since when the state directory cannot be written, and why."""
@@ -67,19 +73,33 @@ class SinkStatus:
 
     def down(self, error: DeliveryError) -> None:
         """Report that the sink is down, unless this error was the last one reported."""
-        if self._reported_error == error.message:
+        if self._reported_error == error.message or self._is_interruption(error):
             return
         self._reported_error = error.message
-        self._state = "misconfigured" if isinstance(error, Misconfigured) else "retrying"
-        self._since, self._error = self._context.clock.now(), str(error)
+        self._set_down(error)
         event = events.SinkMisconfigured if isinstance(error, Misconfigured) else events.SinkDown
         self._context.emit(event(self._context.pipeline, self._context.sink, str(error)))
 
+    def _is_interruption(self, error: DeliveryError) -> bool:
+        """Return whether the sink should be up again soon. Report that once."""
+        if self.is_down or not (isinstance(error, Retryable) and error.is_brief):
+            return False
+        now = self._context.clock.monotonic()
+        if self._interrupted_at is None:
+            self._interrupted_at = now
+            self._set_down(error)
+            self._context.emit(events.SinkInterrupted(self._context.pipeline, self._context.sink, str(error)))
+        return now - self._interrupted_at < MAX_INTERRUPTION_S
+
+    def _set_down(self, error: DeliveryError) -> None:
+        self._state = "misconfigured" if isinstance(error, Misconfigured) else "retrying"
+        self._since, self._error = self._context.clock.now(), str(error)
+
     def up(self) -> None:
         """Report that the sink is up, unless that was the last report."""
-        if self._reported_error is None:
+        if self._reported_error is None and self._interrupted_at is None:
             return
-        self._reported_error = None
+        self._reported_error = self._interrupted_at = None
         self._state, self._since, self._error = "up", self._context.clock.now(), ""
         self._context.emit(events.SinkUp(self._context.pipeline, self._context.sink))
 

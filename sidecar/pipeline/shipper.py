@@ -194,6 +194,7 @@ class Shipper(threading.Thread):
         self._heartbeats.beat()
         self._drain_inbox(patience)
         self._queue.requeue_due(self._context.clock.monotonic())
+        self._sender.end_pause_if_files_changed()
         self._parking.update()
         if self._may_read():
             self._process_chunk()

@@ -73,6 +73,15 @@ class BulkEncodingSink(Protocol):
         ...
 
 
+@runtime_checkable
+class ReloadingSink(Protocol):
+    """A sink that reads secrets or certificates from files, which may change while it waits after a failure."""
+
+    def has_changed_files(self) -> bool:
+        """Return whether a file has changed since the last attempt. Called about once a second."""
+        ...
+
+
 AdmitTargets = Callable[[str, Sequence[str], int], AbstractSet[str]]
 """Adds names of targets to those of a day (`2026-11-28`), up to a limit in all. Returns the names that may be used:
 those of this day and of the day before. Raises `StateError`."""

@@ -177,6 +177,17 @@ class SinkMisconfigured(SinkDown, frozen=True):
     level: ClassVar[str] = "error"
 
 
+class SinkInterrupted(Event, frozen=True):
+    """A sink does not accept documents for a moment, for example while its database elects a primary."""
+
+    pipeline: str
+    sink: str
+    reason: str
+
+    def text(self) -> str:
+        return f"{self.pipeline} to {self.sink}: {self.reason}; tries again"
+
+
 class SinkUp(Event, frozen=True):
     """A sink accepts documents, for the first time or again."""
 

@@ -18,7 +18,8 @@ from pydantic import SecretStr
 from sidecar.errors import Misconfigured
 
 Client = TypeVar("Client")
-_Stamp = tuple[tuple[int, int, int], ...]
+_FileStamp = tuple[int, int, int]
+_Stamp = tuple[_FileStamp, ...]
 
 
 def read_secret(value: SecretStr | None, file: Path | None) -> str | None:
@@ -50,6 +51,12 @@ class ReloadingClient(Generic[Client]):
         self._close = close
         self._lock = threading.Lock()
         self._pooled: _PooledClient[Client] | None = None
+        self._last_stamp: list[_FileStamp | None] = []
+        """The files at the last attempt, also if no client could be made of them."""
+
+    def has_changed_files(self) -> bool:
+        """Return whether a file has changed since the last attempt."""
+        return list(map(_stamp_or_none, self._files)) != self._last_stamp
 
     @contextmanager
     def lend(self) -> Iterator[Client]:
@@ -71,6 +78,7 @@ class ReloadingClient(Generic[Client]):
             self._retire()
 
     def _current(self) -> _PooledClient[Client]:
+        self._last_stamp = list(map(_stamp_or_none, self._files))
         stamp = tuple(map(_file_stamp, self._files))
         if self._pooled is None or self._pooled.stamp != stamp:
             renewed = _PooledClient(self._make(), stamp)
@@ -86,7 +94,14 @@ class ReloadingClient(Generic[Client]):
                 self._close(pooled.client)
 
 
-def _file_stamp(file: Path) -> tuple[int, int, int]:
+def _stamp_or_none(file: Path) -> _FileStamp | None:
+    try:
+        return _file_stamp(file)
+    except Misconfigured:
+        return None
+
+
+def _file_stamp(file: Path) -> _FileStamp:
     try:
         found = file.stat()
     except OSError as error:

@@ -30,6 +30,7 @@ _HEADERS = {"accept": f"{_JSON}; {_VERSION}", "content-type": f"{_NDJSON}; {_VER
 # The transport would compress with zlib, at a level that takes 25 times as long and saves little more.
 _COMPRESSED_HEADERS = {**_HEADERS, "content-encoding": "gzip", "accept-encoding": "gzip"}
 _COMPRESSION_LEVEL, _GZIP = 1, 31
+_SERVER_SHARE_OF_TIMEOUT = 0.9
 
 
 class BulkRequest(NamedTuple):
@@ -92,11 +93,18 @@ def create_node_configs(settings: ElasticsearchSettings, connections: int) -> li
 def create_bulk_request(settings: ElasticsearchSettings, index: str, body: bytes) -> BulkRequest:
     """Return a request with these documents. With an empty `index` each document names its own."""
     path = f"/{quote(index, safe='')}/_bulk" if index else "/_bulk"
-    query = {"filter_path": FILTER_PATH, **({"pipeline": settings.pipeline} if settings.pipeline else {})}
+    query = {"filter_path": FILTER_PATH, "timeout": _server_timeout(settings.timeout)}
+    if settings.pipeline:
+        query["pipeline"] = settings.pipeline
     target = f"{path}?{urlencode(query, safe=',*', quote_via=quote)}"
     if settings.compress:
         return BulkRequest(target, _COMPRESSED_HEADERS, isal_zlib.compress(body, _COMPRESSION_LEVEL, _GZIP))
     return BulkRequest(target, _HEADERS, body)
+
+
+def _server_timeout(timeout_s: float) -> str:
+    """Return how long the server may wait. It gives up a little before the sidecar does, so that it can say why."""
+    return f"{max(1, int(timeout_s * _SERVER_SHARE_OF_TIMEOUT * 1000))}ms"
 
 
 def _create_authorization(settings: ElasticsearchSettings) -> dict[str, str]:

@@ -91,8 +91,22 @@ class BoundedHttpNode(elastic_transport.BaseNode):
     def _exchange(
         self, method: str, target: str, body: bytes | None, headers: dict[str, str], deadline: float
     ) -> tuple[int, dict[str, str], bytes]:
-        """Return status, headers and body of the response. Keep the connection if it can be reused."""
-        sock = self._take_idle() or self._connect(deadline)
+        """Return status, headers and body of the response.
+
+        A connection that was idle may have been cut without a sign, so the request is sent again on a new one.
+        """
+        if (idle := self._take_idle()) is not None:
+            try:
+                return self._exchange_over(idle, method, target, body, headers, deadline)
+            except (ConnectionError, http.RemoteDisconnected):
+                pass
+        return self._exchange_over(self._connect(deadline), method, target, body, headers, deadline)
+
+    def _exchange_over(
+        self, sock: socket.socket, method: str, target: str, body: bytes | None, headers: dict[str, str],
+        deadline: float,
+    ) -> tuple[int, dict[str, str], bytes]:  # fmt: skip
+        """Use this connection, and keep it if it can be reused."""
         is_reusable = False
         try:
             connection = http.HTTPConnection(self.host, self.port)

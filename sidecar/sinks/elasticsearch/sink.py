@@ -94,6 +94,9 @@ class ElasticsearchSink(RoutedSink):
         if result.error is not None:
             raise result.error
 
+    def has_changed_files(self) -> bool:
+        return self._transport.has_changed_files()
+
     def close(self) -> None:
         self._transport.close()
 

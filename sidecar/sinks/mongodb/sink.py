@@ -131,6 +131,9 @@ class MongoDBSink(RoutedSink):
         if outcome.error is not None:
             raise outcome.error
 
+    def has_changed_files(self) -> bool:
+        return self._client.has_changed_files()
+
     def close(self) -> None:
         self._client.close()
 

@@ -13,7 +13,7 @@ from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from types import ModuleType
-from typing import Any
+from typing import Any, ClassVar
 
 import elastic_transport
 import elasticsearch
@@ -396,3 +396,44 @@ def test_a_password_that_changed_in_its_file_is_used_at_once(
         (tmp_path / "password").write_text("new")
         assert sink.write(batch_of('{"n":1}')).stored == range(1)
         sink.probe()
+
+
+def test_the_server_is_asked_to_give_up_before_the_sidecar_does(proxy: ElasticsearchProxy) -> None:
+    proxy.answer(200, b'{"errors":false,"items":[%b]}' % CREATED)
+    sink_at(proxy, timeout="10s").write(batch_of("{}"))
+    assert "timeout=9000ms" in proxy.requests[0].path
+
+
+class CuttingProxy(ElasticsearchProxy):
+    """Cuts each connection when its second request arrives, without an answer."""
+
+    seen: ClassVar[set[str]] = set()
+
+    def reply(self, request: Request) -> tuple[int, bytes, Mapping[str, str]]:
+        thread = threading.current_thread().name  # each connection has its own
+        if thread in self.seen:
+            raise ConnectionAbortedError
+        self.seen.add(thread)
+        return 200, b'{"errors":false,"items":[%b]}' % CREATED, JSON
+
+
+def test_a_request_on_a_stale_connection_is_sent_again_on_a_new_one() -> None:
+    with opened(CuttingProxy()) as proxy:
+        sink = sink_at(proxy)
+        results = [sink.write(batch_of("{}")).stored for _ in range(3)]
+    assert results == [range(1)] * 3
+
+
+def test_a_changed_secret_is_noticed_after_an_attempt_that_failed(proxy: ElasticsearchProxy, tmp_path: Path) -> None:
+    password = tmp_path / "password"
+    sink = sink_at(proxy, username="u", password_file=password)
+    with pytest.raises(Misconfigured, match="cannot be read"):
+        sink.open()
+    seen = [sink.has_changed_files()]
+    password.write_text("one")
+    seen.append(sink.has_changed_files())
+    sink.open()
+    seen.append(sink.has_changed_files())
+    password.write_text("another")
+    seen.append(sink.has_changed_files())
+    assert seen == [False, True, False, True]

@@ -19,7 +19,7 @@ from sidecar.model.span import PendingSpan
 from sidecar.sinks.contract import Sink
 from sidecar.state.database import open_database
 from sidecar.state.ledger import Ledger
-from sidecar.testing import ScriptedSink, numbered, rejected, stored
+from sidecar.testing import ScriptedSink, numbered, rejected, retry, stored
 from tests.support.builders.files import ContextFixture
 
 
@@ -230,3 +230,34 @@ def test_a_drain_tries_a_sink_that_failed_at_once(tmp_path: Path) -> None:
     fixture.sender.drain(now + 25.0)
     assert fixture.sender.is_available(now)
     assert fixture.sender.due_at(now) == float("inf")
+
+
+class RenewedSink(ScriptedSink):
+    """Has a secret in a file."""
+
+    has_new_secret = False
+
+    def has_changed_files(self) -> bool:
+        return self.has_new_secret
+
+
+def test_a_changed_secret_ends_the_pause_after_a_failure(tmp_path: Path) -> None:
+    sink = RenewedSink([Misconfigured("401")])
+    fixture = SenderFixture(tmp_path, sink)
+    fixture.fail()
+    now = fixture.clock.monotonic()
+    fixture.sender.end_pause_if_files_changed()
+    was_available = fixture.sender.is_available(now)
+    sink.has_new_secret = True
+    fixture.sender.end_pause_if_files_changed()
+    assert (was_available, fixture.sender.is_available(now)) == (False, True)
+
+
+def test_a_part_of_a_batch_that_is_stored_is_settled_although_the_sink_fails_after_that(tmp_path: Path) -> None:
+    fixture = SenderFixture(tmp_path, ScriptedSink([[stored, retry, retry], Retryable("down", retry_after=10.0)]))
+    fixture.send()
+    (delivered,) = fixture.delivered
+    assert sorted(delivered.postponed) == [1, 2]
+    assert fixture.sender.report_failure()
+    fixture.sender.back_off()
+    assert not fixture.sender.is_available(fixture.clock.monotonic())

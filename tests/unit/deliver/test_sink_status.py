@@ -2,7 +2,7 @@
 
 import pytest
 
-from sidecar.deliver.sink_status import SinkStatus
+from sidecar.deliver.sink_status import MAX_INTERRUPTION_S, SinkStatus
 from sidecar.errors import DeliveryError, Misconfigured, RequestTooLarge, Retryable, StateError
 from tests.support.builders.files import ContextFixture
 
@@ -112,3 +112,24 @@ def test_diverted_documents_are_counted_always_and_reported_once_a_day(
     status.count_diverted(1)
     assert fixture.counters.diverted == 6
     assert fixture.event_names() == ["TooManyTargets", "TooManyTargets"]
+
+
+def test_an_election_is_reported_as_an_interruption_and_not_as_a_failure(
+    fixture: ContextFixture, status: SinkStatus
+) -> None:
+    status.up()
+    for _ in range(3):
+        fixture.clock.advance(1.0)
+        status.down(Retryable("no primary", is_brief=True))
+    assert not status.is_down
+    assert status.snapshot().state == "retrying"
+    status.up()
+    assert fixture.event_names() == ["SinkUp", "SinkInterrupted", "SinkUp"]
+
+
+def test_an_interruption_that_does_not_end_is_a_failure(fixture: ContextFixture, status: SinkStatus) -> None:
+    status.down(Retryable("no primary", is_brief=True))
+    fixture.clock.advance(MAX_INTERRUPTION_S)
+    status.down(Retryable("no primary", is_brief=True))
+    assert fixture.event_names() == ["SinkInterrupted", "SinkDown"]
+    assert status.is_down
