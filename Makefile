@@ -9,11 +9,12 @@ FUZZ_READY := $(VENV)/.fuzz-ready-$(shell cksum < requirements/fuzz.txt | cut -d
 SECONDS ?= 60
 MINUTES ?= 60
 
-.PHONY: help demo test test-cluster check format bench fuzz soak torture components image bench-check requirements linear soak-hostile docs
+.PHONY: help demo test test-servers test-cluster check format bench fuzz soak torture components image bench-check requirements linear soak-hostile docs
 
 help:
 	@echo "make demo    an application, a kill -9, and the balance, on the embedded database"
 	@echo "make test    all tests, with the real Elasticsearch and a MongoDB-protocol server"
+	@echo "make test-servers   the sinks against every real server: Elasticsearch 8 and 9, OpenSearch 2 and 3, FerretDB"
 	@echo "make test-cluster   the tests on a real Kubernetes node; needs root"
 	@echo "make check   formatting, lint, types, import contracts, warnings of the C compiler"
 	@echo "make docs    write the tables of docs/reference/configuration.md from the settings"
@@ -36,8 +37,13 @@ $(READY): $(REQUIREMENTS) pyproject.toml $(COMPILED)
 demo: $(READY)
 	$(BIN)/sidecar demo
 
+# The matrix: every server in full. CI runs the same files; here a missing server is a failure, too.
+test-servers: $(READY)
+	$(MAKE) --no-print-directory components
+	CI=true $(BIN)/python -m pytest -m "servers or elasticsearch or mongodb" tests/integration/sinks
+
 components: $(READY)
-	@failed=0; for each in "real_elasticsearch --prepare" go_programs; do \
+	@failed=0; for each in "java_servers --prepare" go_programs; do \
 		$(BIN)/python -m tests.support.servers.$$each || failed=1; \
 	done; exit $$failed
 

@@ -17,10 +17,11 @@ from tests.support.servers.real_elasticsearch import cache
 
 @dataclass(frozen=True, slots=True)
 class GoProgram:
-    """One program: the name of its folder, and the package that it is."""
+    """One program: the name of its folder, the package that it is, and its build tags."""
 
     name: str
     package: str
+    tags: str = ""
 
     def prepare(self) -> Path:
         """The program, built once; several processes may call it at once. Raises `ComponentMissing`."""
@@ -50,7 +51,7 @@ class GoProgram:
         if shutil.which("go") is None:
             raise ComponentMissing(f"{self.name} needs Go (Debian: golang-go)")
         made = program.with_suffix(".made")
-        command = ["go", "build", "-mod=readonly", "-o", str(made), self.package]
+        command = ["go", "build", "-mod=readonly", "-tags", self.tags, "-o", str(made), self.package]
         done = subprocess.run(command, cwd=self._folder, capture_output=True, text=True, check=False)
         if done.returncode:
             raise ComponentMissing(f"{self.name} could not be built: {done.stderr[-600:]}")
@@ -63,10 +64,14 @@ DASHBOARDS = GoProgram("dashboards", ".")
 """Tells what is wrong with a dashboard, by the schema that Grafana publishes."""
 
 
+FERRETDB = GoProgram("ferretdb", ".", tags="ferretdb_sqlite")
+"""Another server with MongoDB's protocol, on SQLite: no validators, no replica sets, no fail points."""
+
+
 def main() -> int:
     """Build what is not there."""
     failed = 0
-    for program in (PROMTOOL, DASHBOARDS):
+    for program in (PROMTOOL, DASHBOARDS, FERRETDB):
         try:
             print(f"{program.name} is ready in {program.prepare()}")
         except ComponentMissing as missing:

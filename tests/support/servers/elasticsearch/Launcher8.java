@@ -7,7 +7,7 @@ import org.elasticsearch.node.Node;
 import org.elasticsearch.plugins.PluginsLoader;
 
 /** One node of the real Elasticsearch without its distribution: HTTP host, HTTP port, transport port, data directory. Ends with its input. */
-public class Launcher {
+public class Launcher8 {
     public static void main(String[] arguments) throws Exception {
         Path home = Path.of(System.getProperty("es.path.home"));
         LogConfigurator.configureESLogging();
