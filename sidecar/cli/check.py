@@ -16,6 +16,7 @@ from sidecar.config.settings import Settings
 from sidecar.errors import DeliveryError
 from sidecar.lib.clock import SystemClock
 from sidecar.sinks import registry
+from sidecar.sinks.contract import ProbeResult
 from sidecar.tools.rule_tests import run_rule_tests
 from sidecar.tools.stats import collect_stats
 
@@ -87,8 +88,10 @@ def _probe_sinks(settings: Settings) -> int:
     code = 0
     for name, sink in settings.sinks.items():
         try:
-            registry.create_sink(sink).probe()
-            put_line(f"{name}: accepts documents")
+            result = registry.create_sink(sink).probe() or ProbeResult()
+            for warning in result.warnings:
+                put_note(f"warning: {name}: {warning}")
+            put_line(f"{name}: accepts documents{f' ({result.server})' if result.server else ''}")
         except DeliveryError as error:
             put_error(f"{name}: {error}")
             code = 2

@@ -11,12 +11,23 @@ from collections.abc import Callable, Sequence
 from collections.abc import Set as AbstractSet
 from typing import Any, ClassVar, Protocol, Self, runtime_checkable
 
+import msgspec
 from pydantic import PositiveInt, SecretStr
 
 from sidecar.lib.settings_model import SettingsModel
 from sidecar.lib.units import Duration, Size
 from sidecar.model.batch import Batch, WriteResult
 from sidecar.model.documents import BulkFraming
+
+
+class ProbeResult(msgspec.Struct, frozen=True):
+    """What a probe learned of a destination that takes documents."""
+
+    server: str = ""
+    """Product and version, if the server tells them."""
+
+    warnings: Sequence[str] = ()
+    """A sentence for each thing that may become a problem."""
 
 
 @runtime_checkable
@@ -39,8 +50,11 @@ class Sink(Protocol):
         """Release everything. It never raises, and may be called before `open` has returned."""
         ...
 
-    def probe(self) -> None:
-        """Try what a write needs: address, credentials, permission. Raise as `open` does; store nothing."""
+    def probe(self) -> ProbeResult | None:
+        """Try what a write needs: address, credentials, permission. Raise as `open` does; store nothing.
+
+        Return what is worth telling of the destination, if there is anything.
+        """
         ...
 
 

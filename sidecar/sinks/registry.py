@@ -16,6 +16,7 @@ PLUGINS = PluginGroup("log_sidecar.sinks", "sink")
 
 BUILT_IN = {
     "elasticsearch": "sidecar.sinks.elasticsearch.sink:ElasticsearchSink",
+    "opensearch": "sidecar.sinks.elasticsearch.sink:ElasticsearchSink",
     "mongodb": "sidecar.sinks.mongodb.sink:MongoDBSink",
     "sqlite": "sidecar.sinks.sqlite:SQLiteSink",
     "file": "sidecar.sinks.file:FileSink",
@@ -25,6 +26,8 @@ BUILT_IN = {
 SCHEMES = {
     "elasticsearch": "elasticsearch",
     "elasticsearch+https": "elasticsearch",
+    "opensearch": "opensearch",
+    "opensearch+https": "opensearch",
     "mongodb": "mongodb",
     "mongodb+srv": "mongodb",
     "sqlite": "sqlite",
@@ -36,7 +39,7 @@ _MISTAKEN_SCHEMES = {
     "http": "elasticsearch",
     "https": "elasticsearch+https",
     "elasticsearch+http": "elasticsearch",
-    "opensearch": "elasticsearch",
+    "opensearch+http": "opensearch",
     "es": "elasticsearch",
     "mongo": "mongodb",
 }

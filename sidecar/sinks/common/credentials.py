@@ -23,13 +23,19 @@ _Stamp = tuple[_FileStamp, ...]
 
 
 def read_secret(value: SecretStr | None, file: Path | None) -> str | None:
-    """Return the secret, from `file` without its last line end. Raise `Misconfigured` if the file cannot be read."""
+    """Return the secret, from `file` without its last line end.
+
+    Raise `Misconfigured` if the file cannot be read or holds no secret: an empty one counts as a failed login.
+    """
     if file is None:
         return value.get_secret_value() if value else None
     try:
-        return file.read_text(encoding="utf-8").rstrip("\r\n")
+        secret = file.read_text(encoding="utf-8").rstrip("\r\n")
     except (OSError, UnicodeError) as error:
         raise _unreadable_error(file, error) from error
+    if not secret.strip():
+        raise Misconfigured("the file is empty", location=str(file), hint="write the secret into it")
+    return secret
 
 
 @dataclass(slots=True)
@@ -81,6 +87,7 @@ class ReloadingClient(Generic[Client]):
         self._last_stamp = list(map(_stamp_or_none, self._files))
         stamp = tuple(map(_file_stamp, self._files))
         if self._pooled is None or self._pooled.stamp != stamp:
+            _check_readable(self._files)
             renewed = _PooledClient(self._make(), stamp)
             self._retire()
             self._pooled = renewed
@@ -107,6 +114,15 @@ def _file_stamp(file: Path) -> _FileStamp:
     except OSError as error:
         raise _unreadable_error(file, error) from error
     return found.st_ino, found.st_mtime_ns, found.st_size
+
+
+def _check_readable(files: Sequence[Path]) -> None:
+    """Raise `Misconfigured` for a file that cannot be read; `ssl` does not say which one it is."""
+    for file in files:
+        try:
+            file.open("rb").close()
+        except OSError as error:
+            raise _unreadable_error(file, error) from error
 
 
 def _unreadable_error(file: Path, error: Exception) -> Misconfigured:

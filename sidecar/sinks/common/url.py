@@ -40,6 +40,8 @@ def parse_url(url: str, *, key: str = "url") -> Address:
         raise ConfigurationError("is not a URL", location=key, hint="write it as scheme://host:port/name")
     if "@" in match[3]:
         raise ConfigurationError("has an @ after the first /", location=key, hint=_ENCODE)
+    if "@" in (match[4] or "") and "@" not in match[2]:
+        raise ConfigurationError("has an @ after the first ?", location=key, hint=_ENCODE)
     userinfo, at, hosts = match[2].rpartition("@")
     username, colon, password = userinfo.partition(":")
     return Address(

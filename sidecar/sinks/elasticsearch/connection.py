@@ -1,10 +1,15 @@
-"""The connection to Elasticsearch: nodes, credentials, TLS, and the form of a bulk request and of its answer."""
+"""The connection to the cluster: nodes, credentials, TLS, and the form of a bulk request and of its answer.
+
+Requests ask for plain JSON. Elasticsearch also knows media types with a version, but OpenSearch and some gateways
+refuse them, and the fields that are read here are the same in all versions.
+"""
 
 from __future__ import annotations
 
 import base64
+import os
 import ssl
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import NamedTuple
 from urllib.parse import quote, urlencode
 
@@ -15,18 +20,18 @@ from elastic_transport.client_utils import url_to_node_config
 from isal import isal_zlib
 
 from sidecar import __version__
+from sidecar.errors import ConfigurationError, Misconfigured
 from sidecar.sinks.common.credentials import read_secret
 from sidecar.sinks.elasticsearch.bulk_response import FILTER_PATH, decode_response
 from sidecar.sinks.elasticsearch.node import BoundedHttpNode
+from sidecar.sinks.elasticsearch.proxy import Proxy, find_proxy
 from sidecar.sinks.elasticsearch.settings import ElasticsearchSettings
 
 USER_AGENT = f"log-sidecar/{__version__}"
 
-# Elasticsearch 8 and 9 both answer in the form of version 8 if they are asked for it.
-_JSON = "application/vnd.elasticsearch+json"
-_NDJSON = "application/vnd.elasticsearch+x-ndjson"
-_VERSION = "compatible-with=8"
-_HEADERS = {"accept": f"{_JSON}; {_VERSION}", "content-type": f"{_NDJSON}; {_VERSION}"}
+_JSON = "application/json"
+_NDJSON = "application/x-ndjson"
+_HEADERS = {"accept": _JSON, "content-type": _NDJSON}
 # The transport would compress with zlib, at a level that takes 25 times as long and saves little more.
 _COMPRESSED_HEADERS = {**_HEADERS, "content-encoding": "gzip", "accept-encoding": "gzip"}
 _COMPRESSION_LEVEL, _GZIP = 1, 31
@@ -42,12 +47,17 @@ class BulkRequest(NamedTuple):
     body: bytes
 
 
-class _BulkResponseSerializer(elastic_transport.Serializer):
+class _JsonDecoder(elastic_transport.Serializer):
+    """Decodes answers; requests are never in this form."""
+
+    def __init__(self, decode: Callable[[bytes], object]) -> None:
+        self._decode = decode
+
     def loads(self, data: bytes) -> object:
         try:
-            return decode_response(data)
+            return self._decode(data)
         except (msgspec.DecodeError, ValueError, RecursionError) as error:
-            raise elastic_transport.SerializationError("not an answer to a bulk request", errors=(error,)) from None
+            raise elastic_transport.SerializationError("not an answer to this request", errors=(error,)) from None
 
 
 class _EncodedBodySerializer(elastic_transport.Serializer):
@@ -57,20 +67,17 @@ class _EncodedBodySerializer(elastic_transport.Serializer):
         return data
 
 
-SERIALIZERS: Mapping[str, elastic_transport.Serializer] = {
-    "application/json": _BulkResponseSerializer(),
-    _JSON: _BulkResponseSerializer(),
-    _NDJSON: _EncodedBodySerializer(),
-}
-"""Media type → how answers are decoded, and requests encoded."""
+def create_transport(
+    settings: ElasticsearchSettings, connections: int, decode: Callable[[bytes], object] = decode_response
+) -> elastic_transport.Transport:
+    """Return a transport that is not yet connected; `decode` reads answers.
 
-
-def create_transport(settings: ElasticsearchSettings, connections: int) -> elastic_transport.Transport:
-    """Return a transport that is not yet connected. Raise `Misconfigured` or `ssl.SSLError` for a bad file."""
+    Raise `Misconfigured` or `ssl.SSLError` for a bad file.
+    """
     return elastic_transport.Transport(
         create_node_configs(settings, connections),
         node_class=BoundedHttpNode,
-        serializers=SERIALIZERS,
+        serializers={_JSON: _JsonDecoder(decode), _NDJSON: _EncodedBodySerializer()},
         max_retries=0,  # the sidecar retries itself, with its own back-off
     )
 
@@ -78,16 +85,26 @@ def create_transport(settings: ElasticsearchSettings, connections: int) -> elast
 def create_node_configs(settings: ElasticsearchSettings, connections: int) -> list[elastic_transport.NodeConfig]:
     """Return one configuration per host, with credentials and TLS. The files are read here, not while connecting."""
     headers = elastic_transport.HttpHeaders({"user-agent": USER_AGENT, **_create_authorization(settings)})
-    context = _create_tls_context(settings) if settings.secure else None
+    headers.update({name: value.get_secret_value() for name, value in settings.headers.items()})
+    context = create_tls_context(settings) if settings.secure else None
     return [
         url_to_node_config(host).replace(
             headers=headers,
             connections_per_node=connections,
             request_timeout=settings.timeout,
             ssl_context=context,
+            _extras={"proxy": choose_proxy(settings, host)},
         )
         for host in settings.hosts
     ]
+
+
+def choose_proxy(settings: ElasticsearchSettings, host: str) -> Proxy | None:
+    """Return the proxy for one of the hosts. Raise `Misconfigured` for one in the environment that is not usable."""
+    try:
+        return find_proxy(host, settings.proxy.get_secret_value() if settings.proxy else "", os.environ)
+    except ConfigurationError as error:
+        raise Misconfigured(error.message, location=error.location, hint=error.hint) from error
 
 
 def create_bulk_request(settings: ElasticsearchSettings, index: str, body: bytes) -> BulkRequest:
@@ -96,7 +113,7 @@ def create_bulk_request(settings: ElasticsearchSettings, index: str, body: bytes
     query = {"filter_path": FILTER_PATH, "timeout": _server_timeout(settings.timeout)}
     if settings.pipeline:
         query["pipeline"] = settings.pipeline
-    target = f"{path}?{urlencode(query, safe=',*', quote_via=quote)}"
+    target = f"{path}?{urlencode({**query, **settings.parameters}, safe=',*', quote_via=quote)}"
     if settings.compress:
         return BulkRequest(target, _COMPRESSED_HEADERS, isal_zlib.compress(body, _COMPRESSION_LEVEL, _GZIP))
     return BulkRequest(target, _HEADERS, body)
@@ -111,6 +128,9 @@ def _create_authorization(settings: ElasticsearchSettings) -> dict[str, str]:
     key = read_secret(settings.api_key, settings.api_key_file)
     if key:
         return {"authorization": f"ApiKey {_encode_base64(key) if ':' in key else key}"}
+    token = read_secret(settings.bearer_token, settings.bearer_token_file)
+    if token:
+        return {"authorization": f"Bearer {token}"}
     if not settings.username:
         return {}
     password = read_secret(settings.password, settings.password_file)
@@ -121,7 +141,8 @@ def _encode_base64(text: str) -> str:
     return base64.b64encode(text.encode()).decode()  # UTF-8, as servers expect (RFC 7617)
 
 
-def _create_tls_context(settings: ElasticsearchSettings) -> ssl.SSLContext:
+def create_tls_context(settings: ElasticsearchSettings) -> ssl.SSLContext:
+    """Return the TLS settings of each connection. Raise `OSError` or `ssl.SSLError` for a bad file."""
     context = ssl.create_default_context(cafile=settings.ca_file)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     if settings.ca_file is None:

@@ -6,30 +6,39 @@ import re
 import ssl
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
+from urllib.parse import urlsplit
 
 import elastic_transport
+import msgspec
 
 from sidecar.errors import DeliveryError, Misconfigured, RequestTooLarge, Retryable
-from sidecar.sinks.common.errors import ErrorTable, connection_error, tls_error
+from sidecar.sinks.common.errors import ErrorTable, connection_error, shorten, tls_error
+from sidecar.sinks.common.foreign_server import TLS_SERVER, name_reply, name_software
 from sidecar.sinks.common.reasons import describe_kind, describe_reason
 from sidecar.sinks.elasticsearch.bulk_response import RETRYABLE_STATUSES, BulkResponse, ErrorCause
-from sidecar.sinks.elasticsearch.node import ResponseTooLarge, ResponseUnreadable
+from sidecar.sinks.elasticsearch.node import ProxyError, ResponseTooLarge, ResponseUnreadable
 
 _DIGITS = re.compile(r"[0-9]{1,300}")
 _MAX_DATE_CHARACTERS = 64
+_CHECK_PROXIES = "check the proxies in front of it"
 
 
 def check_response(meta: elastic_transport.ApiResponseMeta, body: object, at: str) -> None:
-    """Raise `DeliveryError` if the request was refused as a whole, or if the server is not Elasticsearch."""
+    """Raise `DeliveryError` if the request was refused as a whole, or if another kind of server answers."""
     if not 200 <= meta.status < 300:
-        raise error_of_response(meta, body, at)
-    if meta.headers.get("x-elastic-product") != "Elasticsearch":
-        raise not_elasticsearch(at)
+        raise _error_of_response(meta, body, _locate(at, meta.node))
+    if isinstance(body, str):
+        raise foreign_server_error(_name_sender_of_text(meta, body), _locate(at, meta.node))
 
 
-def error_of_response(meta: elastic_transport.ApiResponseMeta, body: object, at: str) -> DeliveryError:
+def _error_of_response(meta: elastic_transport.ApiResponseMeta, body: object, at: str) -> DeliveryError:
     """Return what the status of a refused request means (RFC 9110), with the server's reason."""
-    status, what = meta.status, f"answered {meta.status}{_reason(body)}"
+    status, what = meta.status, f"answered {meta.status}{_sender(meta)}{_reason(body)}"
+    if 300 <= status < 400:
+        return Misconfigured(
+            f"redirects to {_origin(meta.headers.get('location'))} ({what})", location=at,
+            hint="write that address into the settings of the sink; redirects are not followed",
+        )  # fmt: skip
     if status == 413:
         return RequestTooLarge(
             f"the request is too large ({what})", location=at, hint="raise http.max_content_length"
@@ -38,22 +47,75 @@ def error_of_response(meta: elastic_transport.ApiResponseMeta, body: object, at:
         return Retryable(
             what, location=at, hint="wait for it", retry_after=_retry_after(meta.headers.get("retry-after"))
         )
-    if status == 401:
-        return Misconfigured(
-            f"does not accept the credentials ({what})", location=at, hint="check username and password, or api_key"
-        )
-    if status == 403:
-        return Misconfigured(
-            f"forbids to write ({what})", location=at, hint="give this user create_doc and auto_configure"
-        )
+    refusal, hint = _REFUSALS.get(status, ("refuses the request", "check the URL and the settings of the sink"))
+    return Misconfigured(f"{refusal} ({what}{_rejected_credentials(body)})", location=at, hint=hint)
+
+
+_REFUSALS = {
+    401: ("does not accept the credentials", "check username and password, api_key or bearer_token"),
+    403: (
+        "forbids to write",
+        "let this user create documents and the index (Elasticsearch: create_doc, auto_configure; "
+        "OpenSearch: crud, create_index)",
+    ),
+    407: ("the proxy does not accept the credentials", "write user and password into proxy"),
+}
+
+
+def foreign_server_error(name: str, at: str) -> DeliveryError:
+    """Return the error for an address where another kind of server answers."""
+    if name == TLS_SERVER:
+        return Misconfigured("the server expects TLS", location=at, hint="write elasticsearch+https:// or https://")
     return Misconfigured(
-        f"refuses the request ({what})", location=at, hint="check the URL and the settings of the sink"
+        f"{name} answers there, not Elasticsearch or OpenSearch", location=at, hint="check host, port and path"
     )
 
 
-def not_elasticsearch(at: str) -> DeliveryError:
-    """Return the error for a server that does not introduce itself as Elasticsearch."""
-    return Misconfigured("is not Elasticsearch", location=at, hint="check the address")
+def _locate(at: str, node: elastic_transport.NodeConfig | None) -> str:
+    """Return `at` with the host that is meant, if there are several."""
+    if node is None or "," not in at:
+        return at
+    return f"{at} at {node.host}:{node.port}"
+
+
+def _name_sender_of_text(meta: elastic_transport.ApiResponseMeta, text: str) -> str:
+    is_page = "html" in (meta.mimetype or "")
+    software = name_software(meta.headers.get("server"))
+    known = name_reply(text.encode())
+    return known or ("a web page" if is_page else "a web server") + (f" of {software}" if software else "")
+
+
+def _sender(meta: elastic_transport.ApiResponseMeta) -> str:
+    # Elasticsearch and OpenSearch send no `Server`, so this is a gateway or another server.
+    software = name_software(meta.headers.get("server"))
+    return f" by {software}" if software else ""
+
+
+def _origin(location: str | None) -> str:
+    """Return scheme and host of a redirect; its path and query may hold a secret."""
+    try:
+        target = urlsplit(location or "")
+        origin = f"{target.scheme}://{target.hostname}:{target.port}" if target.port else ""
+        return origin or (f"{target.scheme}://{target.hostname}" if target.hostname else "another path")
+    except ValueError:
+        return "another address"
+
+
+class _Refusal(msgspec.Struct):
+    """What a refusal says of credentials that were tried."""
+
+    additional_unsuccessful_credentials: str = ""
+
+
+def _rejected_credentials(body: object) -> str:
+    """Return why the credentials were not accepted, such as an API key that is expired."""
+    if not isinstance(body, BulkResponse) or not body.error:
+        return ""
+    try:
+        reason = msgspec.json.decode(body.error, type=_Refusal).additional_unsuccessful_credentials
+    except msgspec.DecodeError:
+        return ""
+    return f"; {shorten(reason)}" if reason else ""
 
 
 def _reason(body: object) -> str:
@@ -75,32 +137,41 @@ def _retry_after(header: str | None) -> float | None:
         return None
 
 
-def error_of_status(error: elastic_transport.ApiError, at: str) -> DeliveryError:
-    """Return what a refused request means that a client has raised as an exception."""
-    return error_of_response(error.meta, error.body, at)
+def _at_node(error: elastic_transport.TransportError, at: str) -> str:
+    """Return `at` with the host that failed, which the node has noted, if there are several."""
+    notes = getattr(error, "__notes__", [])
+    return f"{at} at {notes[0]}" if notes and "," in at else at
 
 
 def _not_connected(error: elastic_transport.TransportError, at: str) -> DeliveryError:
-    return connection_error(error, at)
+    return connection_error(error, _at_node(error, at))
 
 
 def _insecure(error: elastic_transport.TlsError, at: str) -> DeliveryError:
-    return connection_error(error, at, tls_error)
+    return connection_error(error, _at_node(error, at), tls_error)
 
 
-def _timed_out(_: elastic_transport.ConnectionTimeout, at: str) -> DeliveryError:
-    return Retryable("did not answer in time", location=at, hint="give the cluster more room, or raise timeout")
-
-
-def _unreadable(_: elastic_transport.TransportError, at: str) -> DeliveryError:
-    return Retryable("its answer cannot be read", location=at, hint="check the proxies in front of Elasticsearch")
-
-
-def _response_too_large(_: ResponseTooLarge, at: str) -> DeliveryError:
-    # The answer to fewer documents is shorter, so this asks for smaller batches.
-    return RequestTooLarge(
-        "its answer is larger than 8 MiB", location=at, hint="check the proxies in front of Elasticsearch"
+def _timed_out(error: elastic_transport.ConnectionTimeout, at: str) -> DeliveryError:
+    return Retryable(
+        "did not answer in time", location=_at_node(error, at), hint="give the cluster more room, or raise timeout"
     )
+
+
+def _unreadable(error: elastic_transport.TransportError, at: str) -> DeliveryError:
+    return Retryable("its answer cannot be read", location=_at_node(error, at), hint=_CHECK_PROXIES)
+
+
+def _not_http(error: ResponseUnreadable, at: str) -> DeliveryError:
+    return foreign_server_error(error.server, _at_node(error, at)) if error.server else _unreadable(error, at)
+
+
+def _no_proxy(error: ProxyError, at: str) -> DeliveryError:
+    return Retryable(error.message, location=_at_node(error, at), hint="check proxy, or the proxy of the environment")
+
+
+def _response_too_large(error: ResponseTooLarge, at: str) -> DeliveryError:
+    # The answer to fewer documents is shorter, so this asks for smaller batches.
+    return RequestTooLarge("its answer is larger than 8 MiB", location=_at_node(error, at), hint=_CHECK_PROXIES)
 
 
 def _bad_files(error: ssl.SSLError, at: str) -> DeliveryError:
@@ -110,14 +181,14 @@ def _bad_files(error: ssl.SSLError, at: str) -> DeliveryError:
 
 
 TRANSPORT_ERRORS: ErrorTable = {
-    elastic_transport.ApiError: error_of_status,
     elastic_transport.TransportError: _not_connected,
     elastic_transport.ConnectionError: _not_connected,
     elastic_transport.TlsError: _insecure,
     elastic_transport.SniffingError: _not_connected,
     elastic_transport.ConnectionTimeout: _timed_out,
     elastic_transport.SerializationError: _unreadable,
-    ResponseUnreadable: _unreadable,
+    ResponseUnreadable: _not_http,
+    ProxyError: _no_proxy,
     ResponseTooLarge: _response_too_large,
     ssl.SSLError: _bad_files,
 }

@@ -1,8 +1,11 @@
-"""HTTP to one node of Elasticsearch: each request has a deadline, and each response a maximum size.
+"""HTTP to one node of the cluster: each request has a deadline, and each response a maximum size.
 
 The nodes of `elastic_transport` limit single socket operations only: a server that sends one byte a second holds a
 request forever. They also keep whatever a server sends. Here one deadline covers connection, TLS, request and
 response. Only the resolution of the host name is left to the system's resolver and its timeouts.
+
+A proxy is `_extras["proxy"]` of the node's configuration. It gets requests without TLS as they are, and opens a
+tunnel for TLS.
 """
 
 from __future__ import annotations
@@ -24,7 +27,9 @@ import msgspec
 from elastic_transport._node import NodeApiResponse  # the client exports it nowhere else
 from elastic_transport.client_utils import DEFAULT
 
+from sidecar.sinks.common.foreign_server import name_reply
 from sidecar.sinks.elasticsearch.bulk_response import decode_response
+from sidecar.sinks.elasticsearch.proxy import Proxy
 
 MAX_RESPONSE_BYTES = 8 << 20
 """Ten times the response to 10,000 documents that are all rejected for the same reason. Headers count."""
@@ -35,7 +40,7 @@ MAX_ERROR_BYTES = 64 << 10
 _MAX_TIMEOUT_S = 3600.0
 _READ_BYTES = 64 << 10
 _GZIP = 31
-_KEPT_HEADERS = ("content-type", "retry-after", "x-elastic-product")
+_KEPT_HEADERS = ("content-type", "retry-after", "location", "server", "x-elastic-product")
 _PLAIN = {"content-type": "text/plain"}
 
 
@@ -46,6 +51,13 @@ class ResponseTooLarge(elastic_transport.ConnectionError):
 class ResponseUnreadable(elastic_transport.ConnectionError):
     """The response is not HTTP, is incomplete, or has an encoding that was not requested."""
 
+    server: str = ""
+    """Name of the server that answers instead, if it is known."""
+
+
+class ProxyError(elastic_transport.ConnectionError):
+    """The proxy cannot be reached, or does not connect to the server."""
+
 
 class BoundedHttpNode(elastic_transport.BaseNode):
     """One host, and its idle connections."""
@@ -55,6 +67,8 @@ class BoundedHttpNode(elastic_transport.BaseNode):
     def __init__(self, config: elastic_transport.NodeConfig) -> None:
         super().__init__(config)
         self._idle: deque[socket.socket] = deque()
+        self._place = f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
+        self._proxy: Proxy | None = config._extras.get("proxy")
 
     def perform_request(
         self,
@@ -71,14 +85,10 @@ class BoundedHttpNode(elastic_transport.BaseNode):
         sent.update(headers or {})
         try:
             status, kept, data = self._exchange(method, f"{self.path_prefix}{target}", body, dict(sent), deadline)
-        except TimeoutError as error:
-            raise elastic_transport.ConnectionTimeout("no answer in time") from error
-        except ssl.SSLError as error:
-            raise elastic_transport.TlsError(str(error)) from error
-        except OSError as error:
-            raise elastic_transport.ConnectionError(str(error)) from error
-        except (http.HTTPException, zlib.error) as error:
-            raise ResponseUnreadable(type(error).__name__) from error
+        except (OSError, http.HTTPException, zlib.error, elastic_transport.ConnectionError) as error:
+            failure = _translate(error)
+            failure.add_note(self._place)
+            raise failure from error
         meta = elastic_transport.ApiResponseMeta(
             status, "1.1", elastic_transport.HttpHeaders(kept), time.monotonic() - began, self.config
         )
@@ -111,6 +121,8 @@ class BoundedHttpNode(elastic_transport.BaseNode):
         try:
             connection = http.HTTPConnection(self.host, self.port)
             connection.sock = _TimedSocket(sock, deadline)
+            if self._proxy is not None and self.config.ssl_context is None:
+                target, headers = f"http://{self._place}{target}", self._proxy.add_to(headers)
             is_sent = _send(connection, method, target, body, headers)
             answer = connection.getresponse()
             found = _read(answer, asked=headers.get("accept-encoding", "identity"))
@@ -139,22 +151,30 @@ class BoundedHttpNode(elastic_transport.BaseNode):
         return None
 
     def _connect(self, deadline: float) -> socket.socket:
-        """Return a new connection to the first address of the host that accepts one."""
-        addresses = socket.getaddrinfo(self.host, self.port, type=socket.SOCK_STREAM)
-        failure = OSError("the host has no address")
-        for tried, (family, kind, protocol, _, address) in enumerate(addresses):
-            sock = socket.socket(family, kind, protocol)
-            try:
-                sock.settimeout(_time_left(deadline) / (len(addresses) - tried))
-                sock.connect(address)
-                sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-                break
-            except OSError as error:
-                sock.close()
-                failure = error
-        else:
-            raise failure
+        if self._proxy is None:
+            return self._wrap_in_tls(_open_connection(self.host, self.port, deadline), deadline)
+        try:
+            sock = _open_connection(self._proxy.host, self._proxy.port, deadline)
+        except OSError as error:
+            raise ProxyError(f"the proxy {self._proxy} cannot be reached ({error.strerror or error})") from error
+        if self.config.ssl_context is not None:
+            self._open_tunnel(sock, self._proxy, deadline)
         return self._wrap_in_tls(sock, deadline)
+
+    def _open_tunnel(self, sock: socket.socket, proxy: Proxy, deadline: float) -> None:
+        """Let the proxy connect to the server. Close the connection and raise `ProxyError` if it does not."""
+        try:
+            connection = http.HTTPConnection(self.host, self.port)
+            connection.sock = _TimedSocket(sock, deadline)
+            connection.request("CONNECT", self._place, headers=proxy.add_to({}))
+            status = connection.getresponse().status
+        except (OSError, http.HTTPException) as error:
+            sock.close()
+            raise ProxyError(f"the proxy {proxy} does not answer ({error})") from error
+        if not 200 <= status < 300:
+            sock.close()
+            advice = ", it needs other credentials" if status == 407 else ""
+            raise ProxyError(f"the proxy {proxy} does not connect to the server (answered {status}{advice})")
 
     def _wrap_in_tls(self, sock: socket.socket, deadline: float) -> socket.socket:
         context = self.config.ssl_context
@@ -167,6 +187,39 @@ class BoundedHttpNode(elastic_transport.BaseNode):
             sock.close()
             raise
         return secured
+
+
+def _open_connection(host: str, port: int, deadline: float) -> socket.socket:
+    """Return a new connection to the first address of the host that accepts one."""
+    addresses = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    failure = OSError("the host has no address")
+    for tried, (family, kind, protocol, _, address) in enumerate(addresses):
+        sock = socket.socket(family, kind, protocol)
+        try:
+            sock.settimeout(_time_left(deadline) / (len(addresses) - tried))
+            sock.connect(address)
+            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            return sock
+        except OSError as error:
+            sock.close()
+            failure = error
+    raise failure
+
+
+def _translate(error: Exception) -> elastic_transport.TransportError:
+    """Return the exception of the transport for one of a socket or of HTTP."""
+    if isinstance(error, elastic_transport.ConnectionError):
+        return error
+    if isinstance(error, TimeoutError):
+        return elastic_transport.ConnectionTimeout("no answer in time")
+    if isinstance(error, ssl.SSLError):
+        return elastic_transport.TlsError(str(error))
+    if isinstance(error, OSError):
+        return elastic_transport.ConnectionError(str(error))
+    unreadable = ResponseUnreadable(type(error).__name__)
+    if isinstance(error, http.BadStatusLine):
+        unreadable.server = name_reply(str(error.args[0]).encode("latin-1", "replace"))
+    return unreadable
 
 
 class _TimedSocket:

@@ -1,4 +1,4 @@
-"""Settings of the Elasticsearch sink, by URL or by YAML."""
+"""Settings of the sink for Elasticsearch and OpenSearch, by URL or by YAML."""
 
 from __future__ import annotations
 
@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal, Self
 from urllib.parse import urlsplit
 
-from pydantic import ConfigDict, PositiveInt, SecretStr, model_validator
+from elastic_transport.client_utils import parse_cloud_id
+from pydantic import ConfigDict, Field, PositiveInt, SecretStr, model_validator
 
 from sidecar.errors import ConfigurationError
 from sidecar.lib.settings_model import COMMAS, SECRET_FILE, SHOWN
@@ -17,30 +18,46 @@ from sidecar.sinks.common.exposure import warn_of_plain_credentials
 from sidecar.sinks.common.target_name import TargetTemplate
 from sidecar.sinks.common.url import host_and_port, merge_options, parse_url, refuse_url, settings_from
 from sidecar.sinks.contract import SinkSettings
+from sidecar.sinks.elasticsearch.proxy import NO_PROXY, parse_proxy
 
 _PORT = 9200
-_TRANSPORTS = {"elasticsearch": "http", "elasticsearch+https": "https", "http": "http", "https": "https"}
+_TRANSPORTS = {
+    "elasticsearch": "http", "elasticsearch+https": "https", "opensearch": "http", "opensearch+https": "https",
+    "http": "http", "https": "https",
+}  # fmt: skip
+# RFC 9110, 5.1 and 5.5
+_HEADER_NAME = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
+_HEADER_VALUE = re.compile(r"[\x20-\x7e\x80-\xff\t]*")
+_RESERVED_HEADERS = frozenset({
+    "accept", "accept-encoding", "connection", "content-encoding", "content-length", "content-type",
+    "transfer-encoding",
+})  # fmt: skip
+_RESERVED_PARAMETERS = frozenset({"filter_path", "pipeline", "timeout"})
 # As Elasticsearch documents it under "create an index".
 _INDEX = re.compile(r"(?![-_+]|\.\.?$)[^A-Z\\/*?\"<>| ,#:]+")
 _INDEX_BYTES = 255
 
 
 class ElasticsearchSettings(SinkSettings):
-    """Address, credentials and index of Elasticsearch."""
+    """Address, credentials and index of Elasticsearch or OpenSearch."""
 
     model_config = ConfigDict(
         hide_input_in_errors=True, json_schema_extra={"anyOf": [{"required": ["url"]}, {"required": ["hosts"]}]}
     )
 
-    type: Literal["elasticsearch"] = "elasticsearch"
-    """Elasticsearch 8 or 9, through the official client."""
+    type: Literal["elasticsearch", "opensearch"] = "elasticsearch"
+    """Elasticsearch 8 or 9, OpenSearch 2 or 3. Both names mean the same sink, and each server works with either."""
 
     url: str = ""
-    """Everything in one: `elasticsearch://user:password@host:9200,host2/index`, or `elasticsearch+https://…`. Other
-    settings of this sink may follow as `?pipeline=…&compress=true`. User and password are never shown."""
+    """Everything in one: `elasticsearch://user:password@host:9200,host2/index`, or `elasticsearch+https://…`,
+    `opensearch://…`, `opensearch+https://…`. Other settings of this sink may follow as `?pipeline=…&compress=true`.
+    User and password are never shown."""
 
     hosts: Annotated[tuple[str, ...], SHOWN, COMMAS] = ()
     """The hosts as a list: `https://host:9200`, with a path if there is a proxy. Default port: 9200."""
+
+    cloud_id: Annotated[str, SHOWN] = ""
+    """Cloud ID of a deployment in Elastic Cloud, instead of `url` or `hosts`."""
 
     index: Annotated[str, SHOWN] = "logs"
     """Index, alias or data stream. `%Y.%m.%d` is the time of the event in UTC, `{service.name:other}` the value of a
@@ -65,8 +82,25 @@ class ElasticsearchSettings(SinkSettings):
     api_key_file: Annotated[Path | None, SECRET_FILE] = None
     """File with the API key; read again when it changes."""
 
+    bearer_token: SecretStr | None = None
+    """Token for `Authorization: Bearer`, such as that of a service account, instead of user and password."""
+
+    bearer_token_file: Annotated[Path | None, SECRET_FILE] = None
+    """File with the token; read again when it changes."""
+
+    headers: Mapping[str, SecretStr] = Field(default_factory=dict)
+    """More headers for each request, for a gateway in front of the server. Values are never shown."""
+
+    parameters: Mapping[str, str] = Field(default_factory=dict)
+    """More query parameters for each bulk request."""
+
+    proxy: SecretStr | None = None
+    """HTTP proxy: `http://user:password@host:port`, or `none`. Default: `https_proxy`, `http_proxy` or `all_proxy` of
+    the environment, with the exceptions of `no_proxy`."""
+
     ca_file: Path | None = None
-    """Certificate authorities that may sign the server's certificate (PEM). Default: the well-known ones."""
+    """Certificate authorities that may sign the server's certificate (PEM). Default: those of the system, and the
+    well-known ones."""
 
     client_certificate_file: Path | None = None
     """Client certificate (PEM); it may include the key."""
@@ -96,7 +130,9 @@ class ElasticsearchSettings(SinkSettings):
     compress: bool = False
     """Compress requests with gzip: less network, more CPU."""
 
-    schemes: ClassVar[tuple[str, ...]] = ("elasticsearch", "elasticsearch+https")
+    schemes: ClassVar[tuple[str, ...]] = (
+        "elasticsearch", "elasticsearch+https", "opensearch", "opensearch+https",
+    )  # fmt: skip
 
     @classmethod
     def from_url(cls, url: str) -> Self:
@@ -109,8 +145,8 @@ class ElasticsearchSettings(SinkSettings):
 
     def warnings(self) -> list[str]:
         if not self.secure:
-            hosts = [urlsplit(host).netloc for host in self.hosts] if self.username or self._has_key else []
-            return warn_of_plain_credentials(hosts, "write elasticsearch+https:// or https://")
+            hosts = [urlsplit(host).netloc for host in self.hosts] if self._credentials() or self.headers else []
+            return warn_of_plain_credentials(hosts, f"write {self.type}+https:// or https://")
         if self.verify:
             return []
         return ["verify is false: another host can pose as the server and read everything; set ca_file instead"]
@@ -119,8 +155,25 @@ class ElasticsearchSettings(SinkSettings):
     def _has_key(self) -> bool:
         return bool(self.api_key or self.api_key_file)
 
+    @property
+    def _has_token(self) -> bool:
+        return bool(self.bearer_token or self.bearer_token_file)
+
+    def _credentials(self) -> list[str]:
+        """Return the settings that say who sends, one for each kind."""
+        kinds = {
+            "username": bool(self.username or self.password or self.password_file),
+            "api_key": self._has_key,
+            "bearer_token": self._has_token,
+            "headers": "authorization" in map(str.lower, self.headers),
+        }
+        return [name for name, is_given in kinds.items() if is_given]
+
+    def secrets(self) -> list[str]:
+        return [*super().secrets(), *(value.get_secret_value() for value in self.headers.values())]
+
     def destination(self) -> str:
-        scheme = "elasticsearch+https" if self.secure else "elasticsearch"
+        scheme = f"{self.type}+https" if self.secure else self.type
         return f"{scheme}://{','.join(host.partition('://')[2] for host in self.hosts)}/{self.index}"
 
     @model_validator(mode="before")
@@ -129,6 +182,8 @@ class ElasticsearchSettings(SinkSettings):
         if not isinstance(given, dict):
             return given
         fields = _from_url(given) if isinstance(given.get("url"), str) and given["url"] else dict(given)
+        if isinstance(fields.get("cloud_id"), str) and fields["cloud_id"]:
+            fields = merge_options(fields, {"hosts": (_cloud_host(fields["cloud_id"]),)})
         hosts = fields.get("hosts") or ()
         entries = hosts.split(",") if isinstance(hosts, str) else hosts
         return _with_hosts(fields, entries) if all(isinstance(each, str) for each in entries) else fields
@@ -138,14 +193,17 @@ class ElasticsearchSettings(SinkSettings):
         transports = {host.partition(":")[0] for host in self.hosts}
         tls = self.ca_file or self.client_certificate_file or self.client_key_file
         user, password = bool(self.username), bool(self.password or self.password_file)
-        key = self._has_key
+        credentials = self._credentials()
         refuse_url([
             (not self.hosts, "hosts", "is missing", "write url: elasticsearch://host:9200/index"),
             (bool(self.password and self.password_file), "password_file", "contradicts password", "keep one of them"),
             (bool(self.api_key and self.api_key_file), "api_key_file", "contradicts api_key", "keep one of them"),
             (user and not password, "username", "has no password", "add password_file"),
             (password and not user, "password", "has no username", "add username"),
-            (key and (user or password), "api_key", "contradicts username and password", "keep one of the two"),
+            (bool(self.bearer_token and self.bearer_token_file), "bearer_token_file", "contradicts bearer_token",
+             "keep one of them"),
+            (len(credentials) > 1, "".join(credentials[-1:]), f"contradicts {' and '.join(credentials[:-1])}",
+             "keep one kind of credentials"),
             (len(transports) > 1, "hosts", "mix http and https", "use one of them for all hosts"),
             (bool(tls) and transports == {"http"}, "hosts", "do not use TLS, but certificates are given",
              "write elasticsearch+https:// or https://, or leave the certificates out"),
@@ -154,8 +212,12 @@ class ElasticsearchSettings(SinkSettings):
             (bool(self.client_key_file) and not self.client_certificate_file, "client_key_file", "has no certificate",
              "add client_certificate_file"),
             (self.timeout <= 0, "timeout", "must be more than nothing", "write for instance 30s"),
+            *_header_problems(self.headers),
+            *_parameter_problems(self.parameters),
             *_index_problems(self.index),
         ])  # fmt: skip
+        if self.proxy is not None and self.proxy.get_secret_value() != NO_PROXY:
+            parse_proxy(self.proxy.get_secret_value(), "proxy")
         return self
 
 
@@ -164,11 +226,13 @@ def _from_url(given: Mapping[str, Any]) -> dict[str, Any]:
     address = parse_url(given["url"])
     if address.scheme not in _TRANSPORTS:
         raise ConfigurationError(
-            "has an unknown scheme", location="url", hint="write elasticsearch:// or elasticsearch+https://"
-        )
+            "has an unknown scheme", location="url",
+            hint="write elasticsearch:// or elasticsearch+https://, opensearch:// or opensearch+https://",
+        )  # fmt: skip
     prefix, _, index = address.path.rstrip("/").rpartition("/")
     hosts = [_host(f"{_TRANSPORTS[address.scheme]}://{host}/{prefix}", "url") for host in address.hosts]
     found = {
+        "type": "opensearch" if address.scheme.startswith("opensearch") else None,
         "hosts": tuple(hosts),
         "username": address.username,
         "password": address.password,
@@ -201,6 +265,36 @@ def _host(url: str, key: str) -> str:
         )
     host, _, path = rest.partition("/")
     return f"{scheme}://{host_and_port(host, _PORT, key=key)}/{path}".rstrip("/")
+
+
+def _cloud_host(cloud_id: str) -> str:
+    try:
+        address = parse_cloud_id(cloud_id).es_address
+    except ValueError:
+        address = None
+    if address is None:
+        raise ConfigurationError(
+            "is not a Cloud ID", location="cloud_id", hint="copy it from the page of the deployment, as name:text"
+        )
+    return _host(f"https://{address[0]}:{address[1]}/", "cloud_id")
+
+
+def _header_problems(headers: Mapping[str, SecretStr]) -> list[tuple[bool, str, str, str]]:
+    names = [name for name in headers if not _HEADER_NAME.fullmatch(name)]
+    reserved = [name for name in headers if name.lower() in _RESERVED_HEADERS]
+    values = [name for name, value in headers.items() if not _HEADER_VALUE.fullmatch(value.get_secret_value())]
+    return [
+        (bool(names), "headers", "has a name that no header can have", "use letters, digits and -"),
+        (bool(reserved), "headers", f"sets {', '.join(reserved)}, which the sidecar sets itself", "leave it out"),
+        (bool(values), "headers", f"has a value with a control character ({', '.join(values)})",
+         "write the value on one line"),
+    ]  # fmt: skip
+
+
+def _parameter_problems(parameters: Mapping[str, str]) -> list[tuple[bool, str, str, str]]:
+    reserved = sorted(_RESERVED_PARAMETERS.intersection(parameters))
+    advice = "use the settings of the same name, or leave it out"
+    return [(bool(reserved), "parameters", f"sets {', '.join(reserved)}, which the sidecar sets itself", advice)]
 
 
 def _index_problems(index: str) -> list[tuple[bool, str, str, str]]:

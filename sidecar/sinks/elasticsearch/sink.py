@@ -1,4 +1,4 @@
-"""The Elasticsearch sink: bulk requests of prepared bytes, with a result for each document.
+"""The sink for Elasticsearch and OpenSearch: bulk requests of prepared bytes, with a result for each document.
 
 Documents are created under ids that are their positions, so a document that is sent again already exists (409).
 `_bulk` is the only endpoint that is used: a user with write permission is enough, and a proxy may block everything
@@ -14,7 +14,7 @@ from typing import ClassVar
 
 import elastic_transport
 
-from sidecar.errors import RequestTooLarge, Retryable
+from sidecar.errors import DeliveryError, RequestTooLarge, Retryable
 from sidecar.lib.clock import Clock, SystemClock
 from sidecar.model.batch import Batch, WriteResult
 from sidecar.model.documents import BulkFraming
@@ -22,6 +22,7 @@ from sidecar.sinks.common.credentials import ReloadingClient
 from sidecar.sinks.common.errors import translate_errors
 from sidecar.sinks.common.target_limit import RoutedSink, TargetLimiter
 from sidecar.sinks.common.target_name import TargetTemplate
+from sidecar.sinks.contract import ProbeResult
 from sidecar.sinks.elasticsearch.bulk_response import collect_results
 from sidecar.sinks.elasticsearch.connection import create_bulk_request, create_transport
 from sidecar.sinks.elasticsearch.errors import TRANSPORT_ERRORS, check_response
@@ -36,7 +37,7 @@ _CREATE = BulkFraming('{"create":{"_id":"', '"}}\n')
 
 
 class ElasticsearchSink(RoutedSink):
-    """Writes batches to an index, or to one for each day or value of a field."""
+    """Writes batches to an index of Elasticsearch or OpenSearch, or to one for each day or value of a field."""
 
     settings: ClassVar = ElasticsearchSettings
     concurrency: ClassVar[int] = 2
@@ -47,8 +48,8 @@ class ElasticsearchSink(RoutedSink):
         self._at = settings.destination()
         self._index = TargetTemplate(settings.index, lower=True)
         self._limiter = TargetLimiter(self._index, settings.max_targets, self._clock)
-        files = (settings.password_file, settings.api_key_file, settings.ca_file,
-                 settings.client_certificate_file, settings.client_key_file)  # fmt: skip
+        files = (settings.password_file, settings.api_key_file, settings.bearer_token_file,
+                 settings.ca_file, settings.client_certificate_file, settings.client_key_file)  # fmt: skip
         self._transport = ReloadingClient(files, self._connect, lambda transport: transport.close())
 
     def open(self) -> None:
@@ -77,20 +78,34 @@ class ElasticsearchSink(RoutedSink):
         )  # fmt: skip
         return routed.count(result)
 
-    def probe(self) -> None:
-        """Send a document that every index rejects, and expect that rejection.
+    def probe(self) -> ProbeResult:
+        """Send a document that every index rejects to each host, and expect that rejection.
 
         It tests what a write needs: address, TLS, credentials, privilege, pipeline, blocks. It leaves a document only
         in the failure store of a data stream that has one. An index that does not exist is created, as by a write.
         """
-        # A process that only ships documents does not need the client, which takes 3 MiB.
-        from sidecar.sinks.elasticsearch.control_plane import send_once  # noqa: PLC0415 - see above
+        # Imported here: a process that ships documents never needs it.
+        from sidecar.sinks.elasticsearch import control_plane  # noqa: PLC0415
 
         self.open()  # reports a file that cannot be read
+        servers, errors = list[str](), list[DeliveryError]()
+        for settings in control_plane.split_hosts(self._settings):
+            try:
+                self._probe_host(settings)
+                servers.append(control_plane.name_server(settings))
+            except DeliveryError as error:
+                errors.append(error)
+        if not servers:
+            raise errors[0]
+        return ProbeResult(", ".join(sorted(filter(None, set(servers)))), list(map(str, errors)))
+
+    def _probe_host(self, settings: ElasticsearchSettings) -> None:
+        from sidecar.sinks.elasticsearch.control_plane import send_once  # noqa: PLC0415 - see `probe`
+
         name = self._index.render(datetime.fromtimestamp(self._clock.now(), UTC))
         body = f"{_action('', 'log-sidecar-probe' if self._has_ids else '')}\n{_REFUSED}\n".encode()
-        answer = send_once(self._settings, create_bulk_request(self._settings, name, body))
-        result = collect_results(answer, 1, name, self._at)
+        answer = send_once(settings, create_bulk_request(settings, name, body))
+        result = collect_results(answer, 1, name, settings.destination())
         if result.error is not None:
             raise result.error
 

@@ -2,7 +2,6 @@
 
 import json
 import sqlite3
-import urllib.request
 from collections.abc import Mapping
 from contextlib import closing
 from pathlib import Path
@@ -14,6 +13,7 @@ from pymongo import MongoClient
 from sidecar.sinks import registry
 from sidecar.testing import SinkConformance, UnderTest
 from tests.support.cleanup import close_after_test
+from tests.support.search_server import SearchServerTests
 
 
 class TestSQLite(SinkConformance):
@@ -54,23 +54,15 @@ class TestStdout(SinkConformance):
 
 
 @pytest.mark.elasticsearch
-class TestElasticsearch(SinkConformance):
-    @pytest.fixture
-    def under_test(self, elasticsearch_url: str, index_name: str) -> UnderTest:
-        url = f"{elasticsearch_url}/{index_name}"
-        mapping = {"mappings": {"properties": {"number": {"type": "long"}}}}
-        headers = {"Content-Type": "application/json"}
-        request = urllib.request.Request(url, json.dumps(mapping).encode(), headers, method="PUT")
-        urllib.request.urlopen(request).close()
+class TestElasticsearch8(SearchServerTests):
+    server = "elasticsearch8"
+    scheme = "elasticsearch"
+    shown = "Elasticsearch"
 
-        def stored() -> Mapping[Any, Mapping[str, Any]]:
-            urllib.request.urlopen(urllib.request.Request(f"{url}/_refresh", method="POST")).close()
-            with urllib.request.urlopen(f"{url}/_search?size=1000") as answer:
-                return {hit["_id"]: hit["_source"] for hit in json.load(answer)["hits"]["hits"]}
-
-        settings = registry.settings_for(f"elasticsearch://{url.removeprefix('http://')}")
-        refused = '{"@timestamp":"2026-11-23T01:00:00Z","number":"not a number"}'
-        return UnderTest(lambda: registry.create_sink(settings), stored, refused=refused)
+    @pytest.fixture(scope="class")
+    @classmethod
+    def server_url(cls, elasticsearch_url: str) -> str:  # the one that other tests use
+        return elasticsearch_url
 
 
 @pytest.mark.mongodb

@@ -1,8 +1,13 @@
-"""A proxy before a real Elasticsearch: asks for credentials, speaks TLS, or answers by itself what it was told to."""
+"""A proxy before a real Elasticsearch: asks for credentials, speaks TLS, or gives scripted answers.
+
+It sends no `X-Elastic-Product`, as gateways that remove headers.
+"""
 
 from __future__ import annotations
 
 import http.client
+import json
+import socket
 import ssl
 import threading
 from collections import deque
@@ -13,7 +18,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import urlsplit
 
-JSON = {"Content-Type": "application/json", "X-Elastic-Product": "Elasticsearch"}
+JSON = {"Content-Type": "application/json"}
+PRODUCT = {"version": {"number": "8.19.21"}, "tagline": "You Know, for Search"}
 REFUSED = b'{"error":{"type":"security_exception","reason":"unable to authenticate user"},"status":401}'
 
 
@@ -33,6 +39,8 @@ class ElasticsearchProxy:
     upstream: str = ""
     authorization: str = ""
     answers: deque[tuple[int, bytes, Mapping[str, str]]] = field(default_factory=deque)
+    product: Mapping[str, Any] = field(default_factory=lambda: PRODUCT)
+    """What it says of itself at its root, without an entry in `requests`."""
     requests: list[Request] = field(default_factory=list)
     port: int = 0
 
@@ -67,11 +75,15 @@ def opened(
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
 
+        def do_GET(self) -> None:
+            self._send(200, json.dumps(proxy.product).encode(), JSON)
+
         def do_POST(self) -> None:
             body = self.rfile.read(int(self.headers["Content-Length"]))
-            status, answer, headers = proxy.reply(
-                Request(self.path, {name.lower(): value for name, value in self.headers.items()}, body)
-            )
+            headers = {name.lower(): value for name, value in self.headers.items()}
+            self._send(*proxy.reply(Request(self.path, headers, body)))
+
+        def _send(self, status: int, answer: bytes, headers: Mapping[str, str]) -> None:
             self.send_response(status)
             for name, value in headers.items():
                 self.send_header(name, value)
@@ -82,7 +94,10 @@ def opened(
         def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - the name that http.server gives it
             """Say nothing."""
 
-    server = ThreadingHTTPServer((host, 0), Handler)
+    class Server(ThreadingHTTPServer):
+        address_family = socket.AF_INET6 if ":" in host else socket.AF_INET
+
+    server = Server((host, 0), Handler)
     server.daemon_threads = True
     if tls is not None:
         server.socket = tls.wrap_socket(server.socket, server_side=True)

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import base64
 from typing import Any
 
 import pytest
 from pydantic import ValidationError
 
 from sidecar.errors import ConfigurationError
-from sidecar.lib.settings_model import field_descriptions
+from sidecar.lib.settings_model import field_descriptions, mask
+from sidecar.sinks.elasticsearch.proxy import find_proxy
 from sidecar.sinks.elasticsearch.sink import ElasticsearchSettings
 
 HERE = "elasticsearch://localhost"
+CLOUD_ID = f"logging:{base64.b64encode(b'eu-west-1.aws.example.io:9243$abc123$def456').decode()}"
 
 
 @pytest.mark.parametrize(
@@ -24,6 +27,8 @@ HERE = "elasticsearch://localhost"
         ("elasticsearch://a,b:9201/app", ("http://a:9200", "http://b:9201"), "app"),
         ("elasticsearch://[::1]:9200,[fe80::2]/app", ("http://[::1]:9200", "http://[fe80::2]:9200"), "app"),
         ("elasticsearch://proxy:80/es/app", ("http://proxy:80/es",), "app"),
+        ("opensearch://es:9201/app", ("http://es:9201",), "app"),
+        ("opensearch+https://es/app", ("https://es:9200",), "app"),
         ("elasticsearch://es/logs-%25Y.%25m.%25d", ("http://es:9200",), "logs-%Y.%m.%d"),
     ],
 )
@@ -63,6 +68,8 @@ def test_other_settings_may_follow_in_the_url() -> None:
     [
         ("elasticsearch://u:p@a,b:9201/app?pipeline=x", "elasticsearch://a:9200,b:9201/app"),
         ("elasticsearch+https://[::1]", "elasticsearch+https://[::1]:9200/logs"),
+        ("opensearch://u:p@a/app", "opensearch://a:9200/app"),
+        ("opensearch+https://a/app", "opensearch+https://a:9200/app"),
     ],
 )
 def test_the_destination_has_neither_secret_nor_query(url: str, destination: str) -> None:
@@ -83,6 +90,20 @@ def test_url_and_yaml_forms_of_the_same_place_are_the_same_destination() -> None
         ({"url": HERE, "username": "u", "password": "p", "password_file": "/p"}, "password_file"),
         ({"url": HERE, "api_key": "k", "api_key_file": "/k"}, "api_key_file"),
         ({"url": HERE, "api_key": "k", "username": "u", "password": "p"}, "api_key"),
+        ({"url": HERE, "api_key": "k", "bearer_token": "t"}, "bearer_token"),
+        ({"url": HERE, "bearer_token": "t", "bearer_token_file": "/t"}, "bearer_token_file"),
+        ({"url": HERE, "api_key": "k", "headers": {"Authorization": "x"}}, "headers"),
+        ({"url": HERE, "headers": {"Content-Type": "text/plain"}}, "headers"),
+        ({"url": HERE, "headers": {"a b": "x"}}, "headers"),
+        ({"url": HERE, "headers": {"a": "x\r\nb: y"}}, "headers"),
+        ({"url": HERE, "parameters": {"filter_path": "took"}}, "parameters"),
+        ({"url": HERE, "proxy": "https://proxy:3128"}, "proxy"),
+        ({"url": HERE, "proxy": "socks5://proxy:1080"}, "proxy"),
+        ({"url": HERE, "proxy": "http://proxy:port"}, "proxy"),
+        ({"cloud_id": "no id"}, "cloud_id"),
+        ({"url": HERE, "cloud_id": CLOUD_ID}, "hosts"),
+        ({"type": "elasticsearch", "url": "opensearch://a"}, "type"),
+        ({"url": "elasticsearch://u:s3?cr@et/app"}, "url"),
         ({"url": HERE, "ca_file": "/ca"}, "hosts"),
         ({"url": "elasticsearch+https://a", "ca_file": "/ca", "verify": False}, "verify"),
         ({"url": "elasticsearch+https://a", "client_key_file": "/k"}, "client_key_file"),
@@ -150,6 +171,56 @@ def test_a_wrong_value_is_refused_without_being_shown() -> None:
     with pytest.raises(ValidationError) as invalid:
         ElasticsearchSettings.model_validate({"url": "elasticsearch://u:s3cret@es/app", "compress": "perhaps"})
     assert "s3cret" not in str(invalid.value)
+
+
+def test_a_cloud_id_says_the_host() -> None:
+    settings = ElasticsearchSettings(cloud_id=CLOUD_ID, index="app")
+    assert settings.destination() == "elasticsearch+https://abc123.eu-west-1.aws.example.io:9243/app"
+
+
+def test_more_headers_and_the_proxy_are_secret() -> None:
+    settings = ElasticsearchSettings.model_validate(
+        {"url": HERE, "headers": {"X-Key": "s3cret"}, "proxy": "http://u:s3cret@proxy:3128"}
+    )
+    assert settings.secrets() == ["http://u:s3cret@proxy:3128", "s3cret"]
+    for shown in (repr(settings), settings.model_dump_json(), str(mask(settings))):
+        assert "s3cret" not in shown
+
+
+@pytest.mark.parametrize(
+    ("exceptions", "direct"),
+    [
+        ("", False),
+        ("*", True),
+        ("es.logging.svc", True),
+        (".svc", True),
+        ("svc", True),
+        ("*.logging.svc", True),
+        ("other.svc, logging.svc", True),
+        ("es.logging.svc:9200", True),
+        ("es.logging.svc:9201", False),
+        ("logging", False),
+        ("ogging.svc", False),
+        ("10.0.0.0/8", False),
+    ],
+)
+def test_no_proxy_names_hosts_and_domains(exceptions: str, direct: bool) -> None:
+    environment = {"http_proxy": "http://proxy:3128", "no_proxy": exceptions}
+    assert (find_proxy("http://es.logging.svc:9200", "", environment) is None) == direct
+
+
+@pytest.mark.parametrize(
+    ("host", "exceptions", "direct"),
+    [
+        ("http://10.1.2.3:9200", "10.0.0.0/8", True),
+        ("http://10.1.2.3:9200", "192.168.0.0/16", False),
+        ("http://[fd00::1]:9200", "fd00::/8", True),
+        ("http://[fd00::1]:9200", "[fd00::1]", True),
+    ],
+)
+def test_no_proxy_names_networks(host: str, exceptions: str, direct: bool) -> None:
+    environment = {"HTTP_PROXY": "proxy:3128", "NO_PROXY": exceptions}
+    assert (find_proxy(host, "", environment) is None) == direct
 
 
 def test_an_unknown_key_is_refused() -> None:

@@ -1,0 +1,94 @@
+"""What every search server has to pass: the kit for sinks, the name in `check`, a refused document, one journey."""
+
+from __future__ import annotations
+
+import json
+import urllib.request
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any, ClassVar
+
+import pytest
+
+from sidecar.errors import Misconfigured
+from sidecar.sinks import registry
+from sidecar.testing import SinkConformance, UnderTest, batch_of
+from tests.support.journeys import elasticsearch, travel
+from tests.support.processes import sidecar
+from tests.support.servers.java_servers import SERVERS
+
+_MAPPING = {"mappings": {"properties": {"number": {"type": "long"}, "at": {"type": "ip"}}}}
+
+
+class SearchServerTests(SinkConformance):
+    """Subclasses say which server, and by which scheme it is addressed."""
+
+    server: ClassVar[str]
+    scheme: ClassVar[str]
+    shown: ClassVar[str]
+    """What `check` says that it is. Elasticsearch without its distribution does not tell its version."""
+
+    @pytest.fixture(scope="class")
+    @classmethod
+    def server_url(cls) -> Iterator[str]:
+        """The URL of the server, which runs as long as the tests of the class."""
+        with SERVERS[cls.server].running() as url:
+            yield url
+
+    @pytest.fixture
+    def sink_url(self, server_url: str, index_name: str) -> str:
+        call("PUT", f"{server_url}/{index_name}", _MAPPING)
+        return f"{self.scheme}://{server_url.removeprefix('http://')}/{index_name}"
+
+    @pytest.fixture
+    def under_test(self, server_url: str, sink_url: str, index_name: str) -> UnderTest:
+        def stored() -> Mapping[Any, Mapping[str, Any]]:
+            call("POST", f"{server_url}/{index_name}/_refresh")
+            found = call("GET", f"{server_url}/{index_name}/_search?size=1000")
+            return {hit["_id"]: hit["_source"] for hit in found["hits"]["hits"]}
+
+        refused = '{"@timestamp":"2026-11-23T01:00:00Z","number":"not a number"}'
+        return UnderTest(lambda: registry.create_sink(registry.settings_for(sink_url)), stored, refused=refused)
+
+    def test_check_names_product_and_version(self, sink_url: str, tmp_path: Path) -> None:
+        done = sidecar("check", f"{tmp_path}/*.log", "--to", sink_url, "--connect")
+        assert f"accepts documents ({self.shown})" in done.stdout, done.stderr
+
+    @pytest.mark.parametrize(
+        "document",
+        [
+            '{"number":{"a":1}}',
+            '{"at":"no address"}',
+            '{"number":1,"number":2}',
+            '{"a":1,"a.b":2}',
+            '{"":1}',
+            json.dumps({f"field{n}": n for n in range(1001)}),
+            '{"a":' * 25 + "1" + "}" * 25,
+        ],
+        ids=["object for number", "ip", "name twice", "object and value", "empty name", "many fields", "depth"],
+    )
+    def test_a_document_that_does_not_fit_the_index_is_rejected_alone(self, sink_url: str, document: str) -> None:
+        sink = registry.create_sink(registry.settings_for(sink_url))
+        result = sink.write(batch_of(['{"number":1}', document, '{"number":3}']))
+        assert (sorted(result.stored), [each.index for each in result.rejected]) == ([0, 2], [1]), result
+        sink.close()
+
+    def test_a_blocked_index_is_an_error_of_the_sink(self, server_url: str, sink_url: str, index_name: str) -> None:
+        call("PUT", f"{server_url}/{index_name}/_settings", {"index.blocks.write": True})
+        sink = registry.create_sink(registry.settings_for(sink_url))
+        with pytest.raises(Misconfigured, match="block"):
+            sink.probe()
+        sink.close()
+
+    def test_every_line_is_stored_once_over_rotation_kill_truncation_and_restart(
+        self, server_url: str, index_name: str, tmp_path: Path
+    ) -> None:
+        travel(tmp_path, elasticsearch(server_url, index_name, self.scheme))
+
+
+def call(method: str, url: str, body: object = None) -> Any:
+    """Send a request as any client does, and return the decoded answer."""
+    data = None if body is None else json.dumps(body).encode()
+    request = urllib.request.Request(url, data, {"Content-Type": "application/json"}, method=method)
+    with urllib.request.urlopen(request) as answer:
+        return json.load(answer)
