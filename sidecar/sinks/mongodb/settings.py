@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from difflib import get_close_matches
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal, Self
 from urllib.parse import quote, urlencode
 
 from pydantic import ConfigDict, PositiveInt, SecretStr, field_validator, model_validator
+from pymongo.common import URI_OPTIONS_VALIDATOR_MAP
+from pymongo.errors import PyMongoError
 
 from sidecar.errors import ConfigurationError
 from sidecar.lib.settings_model import SECRET_FILE, SHOWN
+from sidecar.lib.suggestions import suggestion_for
 from sidecar.lib.units import Duration, Size
 from sidecar.sinks.common.exposure import warn_of_plain_credentials
 from sidecar.sinks.common.target_name import TargetTemplate
@@ -32,6 +34,8 @@ _UNCHECKED = (
     "tlsInsecure", "tlsAllowInvalidCertificates", "tlsAllowInvalidHostnames", "tlsDisableOCSPEndpointCheck",
     "tlsDisableCertificateRevocationCheck",
 )  # fmt: skip
+# Those that name a file.
+_FILE_OPTIONS = ("tlscafile", "tlscertificatekeyfile", "tlscrlfile")
 # Those that hold a secret.
 _SECRET_OPTIONS = frozenset({"authmechanismproperties", "tlscertificatekeyfilepassword"})
 
@@ -123,6 +127,11 @@ class MongoDBSettings(SinkSettings):
             return []
         return warn_of_plain_credentials(address.hosts, "add tls=true to the URL, or set ca_file")
 
+    def files(self) -> list[Path | None]:
+        """Return the files that a client is made from."""
+        options = {name.lower(): value for name, value in parse_url(self.url).options.items()}
+        return [self.password_file, self.ca_file, *(Path(options[name]) for name in _FILE_OPTIONS if name in options)]
+
     def secrets(self) -> list[str]:
         options = parse_url(self.url).options
         return [*super().secrets(), *(value for name, value in options.items() if name.lower() in _SECRET_OPTIONS)]
@@ -168,7 +177,7 @@ def _from_url(given: Mapping[str, Any]) -> dict[str, Any]:
     address = parse_url(given["url"])
     if address.scheme not in MongoDBSettings.schemes:
         raise ConfigurationError("has an unknown scheme", location="url", hint="write mongodb:// or mongodb+srv://")
-    _refuse_misspelt_options(address.options)
+    _check_options(address.options)
     found = {field: address.options[option] for option, field in _OURS.items() if option in address.options}
     credentials = {"username": address.username, "password": address.password}
     found |= {key: value for key, value in credentials.items() if value is not None}
@@ -178,11 +187,23 @@ def _from_url(given: Mapping[str, Any]) -> dict[str, Any]:
     return merge_options({**given, "url": plain}, found)
 
 
-def _refuse_misspelt_options(options: Mapping[str, str]) -> None:
-    """Refuse an option that is nearly `collection`; the driver, which gets all others, would ignore it."""
-    for option in options:
-        if option not in _OURS and get_close_matches(option.lower(), ["collection"], cutoff=0.8):
-            raise ConfigurationError("has an unknown option", location="url", hint="did you mean collection=?")
+def _check_options(options: Mapping[str, str]) -> None:
+    """Raise `ConfigurationError` for options that the driver would ignore: unknown ones, and unusable values."""
+    for name, value in options.items():
+        if name in _OURS:
+            continue
+        accept = URI_OPTIONS_VALIDATOR_MAP.get(name.lower())
+        if accept is None:
+            known = suggestion_for(name.lower(), [*_OURS, *URI_OPTIONS_VALIDATOR_MAP])
+            advice = known.removeprefix("; ") or "see the options of a MongoDB connection string"
+            raise ConfigurationError(f'has the unknown option "{name}"', location="url", hint=advice)
+        try:
+            accept(name, value)
+        except OSError:
+            pass  # a file, which has to be there when it is used
+        except (ValueError, TypeError, PyMongoError) as error:
+            advice = "see the options of a MongoDB connection string"
+            raise ConfigurationError(f"has a wrong value for {name}", location="url", hint=advice) from error
 
 
 def _host(host: str, scheme: str) -> str:

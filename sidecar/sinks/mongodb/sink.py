@@ -32,8 +32,10 @@ from sidecar.sinks.common.errors import ErrorTable, dns_error, shorten, tls_erro
 from sidecar.sinks.common.reasons import describe_reason
 from sidecar.sinks.common.target_limit import RoutedSink, TargetLimiter
 from sidecar.sinks.common.target_name import TargetTemplate
+from sidecar.sinks.contract import ProbeResult
 from sidecar.sinks.mongodb import errors as codes
 from sidecar.sinks.mongodb.bson_encoder import LINES, Encoder, Rows
+from sidecar.sinks.mongodb.control_plane import find_warnings, name_foreign_server, name_server
 from sidecar.sinks.mongodb.replies import OWN_CLIENT, ReplyTooLarge, bound_replies
 from sidecar.sinks.mongodb.settings import MongoDBSettings
 
@@ -84,8 +86,7 @@ class MongoDBSink(RoutedSink):
         self._collection = TargetTemplate(settings.collection)
         self._limiter = TargetLimiter(self._collection, settings.max_targets, self._clock)
         self._expiring: set[str] = set()
-        files = (settings.password_file, settings.ca_file)
-        self._client = ReloadingClient(files, self._connect, _close)
+        self._client = ReloadingClient(settings.files(), self._connect, _close)
 
     def open(self) -> None:
         """Connect and authenticate. Create the index by which documents expire."""
@@ -115,21 +116,34 @@ class MongoDBSink(RoutedSink):
                     outcome.error = error
         return routed.count(outcome.result(len(batch)))
 
-    def probe(self) -> None:
+    def probe(self) -> ProbeResult:
         """Insert a document with an `_id` that every server rejects (an array), and expect that rejection.
 
         It tests address, credentials, primary and the permission to insert. If a server stores it, it is deleted.
         """
+        try:
+            return self._probe()
+        except Retryable as error:
+            if name := name_foreign_server(self._settings):
+                raise Misconfigured(
+                    f"{name} answers there, not MongoDB", location=self._at, hint="check host and port"
+                ) from error
+            raise
+
+    def _probe(self) -> ProbeResult:
         name = self._collection.render(datetime.fromtimestamp(self._clock.now(), UTC))
         refused = {"_id": ["log-sidecar-probe"]}
         outcome = _BatchOutcome()
         with self._borrow_client() as client:
-            collection = client[self._settings.database][name]
+            database = client[self._settings.database]
+            result = ProbeResult(name_server(client), find_warnings(database, name))
+            collection = database[name]
             self._insert(collection, Rows([0], [bson.encode(refused)]), outcome)
             if outcome.stored:
                 collection.delete_one(refused)
         if outcome.error is not None:
             raise outcome.error
+        return result
 
     def has_changed_files(self) -> bool:
         return self._client.has_changed_files()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import os
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
@@ -22,6 +23,8 @@ from sidecar.sinks.mongodb.replies import MAX_REPLY_BYTES
 from sidecar.sinks.mongodb.sink import DRIVER_ERRORS, MongoDBSettings, MongoDBSink
 from tests.support.builders.batches import batch_of, generation
 from tests.support.cleanup import close_after_test
+from tests.support.servers.replying import replying
+from tests.support.servers.wire_mongodb import running
 
 pytestmark = pytest.mark.mongodb
 
@@ -192,6 +195,68 @@ def test_an_index_that_cannot_be_changed_is_misconfigured(database: Database[dic
 def test_a_probe_tries_a_write_and_leaves_no_document(database: Database[dict[str, Any]]) -> None:
     sink_into(database).probe()
     assert database.logs.count_documents({}) == 0
+
+
+def test_a_probe_names_the_server_and_a_usual_collection_has_no_warning(database: Database[dict[str, Any]]) -> None:
+    database.create_collection("logs")
+    result = sink_into(database).probe()
+    assert result.server.startswith("MongoDB ")
+    assert not result.warnings
+
+
+def test_a_probe_warns_of_a_time_series_collection(database: Database[dict[str, Any]]) -> None:
+    database.create_collection("logs", timeseries={"timeField": "@timestamp"})
+    [warning] = sink_into(database).probe().warnings
+    assert "time-series collection logs has no unique _id" in warning
+
+
+def test_a_probe_warns_of_a_capped_collection(database: Database[dict[str, Any]]) -> None:
+    database.create_collection("logs", capped=True, size=1 << 20)
+    [warning] = sink_into(database).probe().warnings
+    assert "logs is capped" in warning
+
+
+@pytest.mark.parametrize("option", ["tlsCAFile", "tlsCertificateKeyFile", "tlsCRLFile"])
+def test_a_missing_file_of_the_url_is_named(tmp_path: Path, option: str) -> None:
+    sink = MongoDBSink(MongoDBSettings(url=f"mongodb://m/?tls=true&{option}={tmp_path}/no-such.pem"))
+    for attempt in (sink.open, sink.probe):
+        with pytest.raises(Misconfigured, match=r"no-such\.pem: the file cannot be read \(No such file"):
+            attempt()
+
+
+def test_an_empty_password_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "password").write_text("\n")
+    given = {"url": "mongodb://m", "username": "u", "password_file": tmp_path / "password"}
+    with pytest.raises(Misconfigured, match="password: the file is empty"):
+        MongoDBSink(MongoDBSettings.model_validate(given)).open()
+
+
+NGINX = b"HTTP/1.1 400 Bad Request\r\nServer: nginx/1.27.3\r\nContent-Type: text/html\r\n\r\n"
+ELASTICSEARCH = b'HTTP/1.0 200 OK\r\n\r\n{"version":{"number":"8.19.21"},"tagline":"You Know, for Search"}'
+
+
+@pytest.mark.parametrize(
+    ("reply", "name"),
+    [
+        (NGINX, "a web page of nginx/1.27.3"),
+        (b"-ERR wrong number of arguments for 'get' command\r\n", "Redis"),
+        (ELASTICSEARCH, "Elasticsearch 8.19.21"),
+    ],
+)
+def test_a_probe_names_what_answers_instead(reply: bytes, name: str) -> None:
+    with replying(reply) as port:
+        sink = MongoDBSink(MongoDBSettings(url=f"mongodb://127.0.0.1:{port}/?serverSelectionTimeoutMS=300"))
+        with pytest.raises(Misconfigured, match=rf"{re.escape(name)} answers there, not MongoDB"):
+            sink.probe()
+        sink.close()
+
+
+def test_an_address_of_ipv6_works(database_name: str) -> None:
+    with running(host="::1") as uri:
+        port = uri.rstrip("/").rpartition(":")[2]
+        sink = MongoDBSink(MongoDBSettings.from_url(f"mongodb://[::1]:{port}/{database_name}"))
+        assert sink.write(batch_of('{"n":1}')).stored == range(1)
+        sink.close()
 
 
 def test_a_probe_finds_that_writing_is_forbidden(database: Database[dict[str, Any]], failing: Any) -> None:

@@ -84,6 +84,12 @@ def test_write_concern_and_journal_may_stand_in_the_url() -> None:
         ({"url": "mongodb://m?w=1", "write_concern": "majority"}, "write_concern"),
         ({"url": "mongodb://m?collection=a", "collection": "b"}, "collection"),
         ({"url": "mongodb://m:port"}, "url"),
+        ({"url": "mongodb://m/?authSourse=admin"}, "url"),
+        ({"url": "mongodb://m/?colection=app"}, "url"),
+        ({"url": "mongodb://m/?maxPoolSize=many"}, "url"),
+        ({"url": "mongodb://m/?tlsAllowInvalidCertificat=true"}, "url"),
+        ({"url": "mongodb://m/?readPreference=nearest-ish"}, "url"),
+        ({"url": "mongodb://u:s3?cr=x@m/app"}, "url"),
         ({"url": "http://m"}, "url"),
         ({"url": "m"}, "url"),
     ],
@@ -93,6 +99,25 @@ def test_a_contradiction_is_refused_by_the_name_of_its_key(fields: dict[str, Any
         MongoDBSettings.model_validate(fields)
     assert refused.value.location == key
     assert refused.value.hint
+
+
+@pytest.mark.parametrize(
+    ("query", "words"),
+    [
+        ("authSourse=admin", r'unknown option "authSourse"; did you mean "authsource"'),
+        ("maxPoolSize=many", "wrong value for maxPoolSize"),
+        ("tlsAllowInvalidCertificat=true", "tlsallowinvalidcertificates"),
+    ],
+)
+def test_an_option_that_the_driver_would_ignore_is_named(query: str, words: str) -> None:
+    with pytest.raises(ConfigurationError, match=words) as refused:
+        MongoDBSettings.from_url(f"mongodb://u:s3cret@m/app?{query}")
+    assert "s3cret" not in str(refused.value)
+
+
+def test_the_files_of_the_options_belong_to_the_files_of_the_client() -> None:
+    settings = MongoDBSettings(url="mongodb://m/?tls=true&tlsCAFile=/ca.pem&tlsCertificateKeyFile=/key.pem")
+    assert [str(file) for file in settings.files() if file] == ["/ca.pem", "/key.pem"]
 
 
 def test_a_password_that_was_not_encoded_is_not_shown_in_the_complaint() -> None:
