@@ -63,7 +63,7 @@ class RunRequest:
 
 
 def run(request: RunRequest) -> int:
-    """Run the sidecar in this process until it is told to end by a signal or an exit rule. Return the exit code.
+    """Run the sidecar in this process until a signal or an exit rule ends it. Return the exit code.
 
     Raise `StateError` or `ConfigurationError` before anything is started, unless `park` is set.
     """

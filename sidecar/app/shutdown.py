@@ -19,7 +19,7 @@ _APPLICATION_QUIET_S = 5.0
 """The application counts as ended when no file has grown for this long."""
 
 _NATIVE_QUIET_S = 0.3
-"""The same for a native sidecar."""
+"""As `_APPLICATION_QUIET_S`, for a native sidecar."""
 
 _NATIVE_MAX_WAIT_S = 1.2
 """Maximum wait of a native sidecar. If the application uses up the grace period, the sidecar may get its signal up to

@@ -21,7 +21,7 @@ SETTLE_S = 2.0
 """The application counts as ended when it has had no process for this long."""
 
 RESTART_S = 330.0
-"""The same if the kubelet may restart the application, for which it waits up to 300 s."""
+"""As `SETTLE_S`, if the kubelet may restart the application: it waits up to 300 s before it does."""
 
 _MAX_FILE_BYTES = 64
 _FLAGS = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC

@@ -37,7 +37,7 @@ class Intent(msgspec.Struct, frozen=True):
 
 
 class KnownFile(msgspec.Struct, frozen=True):
-    """What the state knows of a generation that is not finished."""
+    """The stored state of a generation."""
 
     generation: Generation
     file_id: FileId

@@ -28,13 +28,13 @@ class ExplainedEvent:
     """The result for one line or event."""
 
     offset: int
-    """Byte offset of its beginning in the sample."""
+    """Byte offset in the sample."""
 
     end: int
-    """Byte offset after it."""
+    """Byte offset after the line or event."""
 
     line: str
-    """Its text; "" if it was skipped."""
+    """Text of the line or event; "" if it was skipped."""
 
     outcome: str
     """`document`, `skipped` or `filtered`."""

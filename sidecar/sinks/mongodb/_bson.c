@@ -25,7 +25,7 @@
 
 enum { DOUBLE = 1, STRING = 2, OBJECT = 3, ARRAY = 4, BOOLEAN = 8, DATE = 9, NOTHING = 10, INT32 = 16, INT64 = 18 };
 
-/* Where in the document a value stands, as far as it matters: our two times become dates. */
+/* The position of a value in the document, as far as it matters: the two times of the sidecar become dates. */
 enum { ELSEWHERE, ROOT, EVENT, TIME };
 
 typedef struct {
@@ -63,7 +63,7 @@ RARELY_CALLED static int reserve(Out *out, size_t more)
     return 1;
 }
 
-/* Room for so many bytes more, at the end; NULL if it cannot be had. */
+/* Returns the end of the buffer with space for `more` bytes; NULL if memory is exhausted. */
 static char *grown(Out *out, size_t more)
 {
     if (more > out->room - out->size && !reserve(out, more))
@@ -143,7 +143,7 @@ static int hexadecimal(In *in)
     return number;
 }
 
-/* What stands behind `\u`. Half a surrogate pair is refused. */
+/* Converts the four digits after `\u`. Half a surrogate pair is refused. */
 static int put_character(In *in, Out *out)
 {
     int code = hexadecimal(in);
@@ -160,7 +160,7 @@ static int put_character(In *in, Out *out)
     }
     if (code < 0x80)
         return put_byte(out, (char)code);
-    int further = code < 0x800 ? 1 : code < 0x10000 ? 2 : 3; /* bytes behind the first one */
+    int further = code < 0x800 ? 1 : code < 0x10000 ? 2 : 3; /* bytes after the first one */
     static const int first[] = {0, 0xc0, 0xe0, 0xf0};
     char *place = grown(out, (size_t)further + 1);
     if (place == NULL)
@@ -189,7 +189,7 @@ static int put_escaped(In *in, Out *out)
     }
 }
 
-/* A text whose opening quote has been read, and a zero behind it. */
+/* Writes a text whose opening quote has been read, and a zero after it. */
 static int put_text(In *in, Out *out)
 {
     for (;;) {
@@ -208,7 +208,7 @@ static int put_text(In *in, Out *out)
 
 /* ── times ───────────────────────────────────────────────────────────────────────────────────────────────────── */
 
-/* The number of so many digits; refused (-1) if one of them is none. */
+/* Returns the number in this many digits; -1 if one of them is not a digit. */
 static int digits(const char **at, const char *end, int many)
 {
     int number = 0;
@@ -222,7 +222,7 @@ static int digits(const char **at, const char *end, int many)
     return number;
 }
 
-/* The same behind this character. */
+/* Reads this many digits after the character `before`. */
 static int digits_behind(char before, const char **at, const char *end, int many)
 {
     if (*at == end || **at != before)

@@ -1,8 +1,8 @@
 """Detectors: patterns of secrets and personal data in logs, by name.
 
-Each pattern is used for packed text (`chunk_text.py`) and for a single string. Placeholders such as `%(quote)s` stand
-for the parts that differ between the two. No pattern matches a line end. A search is fast if the pattern begins with
-one or two literal letters; a look-behind checks the characters before them.
+Each pattern is used for packed text (`chunk_text.py`) and for a single string. Placeholders such as `%(quote)s` mark
+the parts that differ between the two. No pattern matches a line end. A search is fast if the pattern begins with
+one or two literal letters; a lookbehind checks the characters before them.
 """
 
 from __future__ import annotations
@@ -69,7 +69,7 @@ class Detector:
 
 
 def _any_lookbehind(*patterns: str) -> str:
-    """Return a look-behind for any of these patterns, each of which has a fixed length."""
+    """Return a lookbehind for any of these patterns, each of which has a fixed length."""
     return f"(?:{'|'.join(f'(?<={pattern})' for pattern in patterns)})"
 
 

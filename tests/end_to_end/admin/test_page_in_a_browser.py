@@ -105,7 +105,7 @@ def test_secrets_and_documents_are_shown_only_if_allowed(page: Page, request: py
     assert (
         "document.title='taken'</script>" in page.value("document.querySelector('#letters').textContent")
     ) == is_shown
-    assert ("only with admin.show_documents" in page.value("document.body.innerText")) == (not is_shown)
+    assert ("Set admin.show_documents" in page.value("document.body.innerText")) == (not is_shown)
 
 
 @pytest.mark.parametrize("width", [360, 768, 1160, 2560])

@@ -49,9 +49,13 @@ def test_a_record_lets_its_fields_be_read_and_changed_and_keeps_all_others() -> 
 @pytest.mark.parametrize("path", ["log.offset", "_id", "@timestamp", "", "e.f"])
 def test_a_record_refuses_what_cannot_be_set(path: str) -> None:
     record = Record('"e":1', "")
-    with pytest.raises(ValueError, match=r"cannot be set|is not an object"):
+    with pytest.raises(ValueError, match=r"cannot be set|is not an object|is not a field path"):
         record.set(path, 1)
-    with pytest.raises(ValueError, match="cannot be set or dropped") if path != "e.f" else nullcontext():
+    with (
+        pytest.raises(ValueError, match=r"cannot be set or dropped|is not a field path")
+        if path != "e.f"
+        else nullcontext()
+    ):
         record.drop(path)
     assert record.members == '"e":1'
 
