@@ -13,7 +13,7 @@ from sidecar.watch.scanner import FileScanner
 
 _READ_EVERY_S = 1.0
 _STATE = ""
-"""The name under which the volume of the state is reported, beside those of pipelines."""
+"""The name of the volume of the state among those of the pipelines."""
 
 
 class VolumeReadings:

@@ -28,12 +28,12 @@ from sidecar.watch.scanner import FileScanner
 _MIN_SCAN_INTERVAL_S, _MAX_SCAN_INTERVAL_S = 1.0, 30.0
 
 _COST_FACTOR = 300
-"""The next scan comes after this many times the CPU time of the last one, so that thousands of idle files cost
-nearly nothing. The same holds for the duration of polls of warm files."""
+"""The interval between two scans is at least this many times the CPU time of the last one, so that thousands of idle
+files cost nearly nothing. The same holds for polls of warm files and their duration."""
 
 _DURATION_FACTOR = 10
-"""The same for the duration of a scan: on a slow disk it delays the polls of the files. Waiting for the GIL, which
-other files keep busy, must not delay the next scan much."""
+"""The interval is also at least this many times the duration of the last scan, because a scan of a slow disk delays
+the polls of the files. The factor is smaller: a scan may be long only because it waits for the GIL."""
 
 _HOT_INTERVAL_S, _WARM_INTERVAL_S = 0.05, 0.2
 _MIN_POLL_INTERVAL_S = 0.02

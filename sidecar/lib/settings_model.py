@@ -80,7 +80,7 @@ COMMAS = ShortForm(split_commas, schema=lambda: {"type": "string"})
 """Marks a list that may be written as a text with commas: in `Annotated[tuple[str, ...], COMMAS]`."""
 
 SOME_COMMAS = ShortForm(split_commas, schema=lambda: {"type": "string", "pattern": "[^,\\s]"})
-"""The same for a list that needs an entry: in `Annotated[tuple[str, ...], Field(min_length=1), SOME_COMMAS]`."""
+"""As `COMMAS`, for a list that needs an entry: in `Annotated[tuple[str, ...], Field(min_length=1), SOME_COMMAS]`."""
 
 
 class SettingsModel(BaseModel):

@@ -1,23 +1,19 @@
-"""For authors of plug-ins: batches, a scripted sink, a clock, a log file, and the conformance kits.
+"""The test kit for authors of plug-ins: batches, a scripted sink, a clock, a log file, and conformance tests.
 
-A kit is a class of pytest tests. A plug-in passes it by a fixture that makes it, and that reads back what it did:
+A conformance kit is a class of pytest tests. The tests of a plug-in subclass it, and define a fixture that creates
+the plug-in and reads its results:
 
-    class TestMySink(SinkConformance):
-        @pytest.fixture
-        def under_test(self, tmp_path):
-            return UnderTest(make=lambda: MySink(...), stored=lambda: {...})
+class TestMySink(SinkConformance): @pytest.fixture def under_test(self, tmp_path): return UnderTest(make=lambda:
+MySink(...), stored=lambda: {...})
 
-    class TestMyParser(ParserConformance):
-        @pytest.fixture
-        def under_test(self):
-            return ParserUnderTest(make=my_factory, line="level=info", fields={"level": "info"}, foreign="-")
+class TestMyParser(ParserConformance): @pytest.fixture def under_test(self): return ParserUnderTest(make=my_factory,
+line="level=info", fields={"level": "info"}, foreign="-")
 
-    class TestMyTransform(TransformConformance):
-        @pytest.fixture
-        def under_test(self):
-            return TransformUnderTest(my_function, fields={"id": "G-17"}, expected={"id": "G-17", "tier": "gold"})
+class TestMyTransform(TransformConformance): @pytest.fixture def under_test(self): return
+TransformUnderTest(my_function, fields={"id": "G-17"}, expected={"id": "G-17", "tier": "gold"})
 
-Messages name the rule and what the plug-in did: pytest shows nothing else of a failure in an installed package.
+Each message names the rule and what the plug-in did, because pytest shows only the message of a failure in an
+installed package.
 """
 
 from sidecar.testing.fakes import (

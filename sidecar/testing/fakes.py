@@ -19,9 +19,9 @@ TIME = "2026-11-23T01:00:00.123456Z"
 
 @dataclass
 class ManualClock:
-    """A clock that moves only by `advance`; both readings move together.
+    """A clock that moves only by `advance`, which moves both readings.
 
-    A change of `wall_offset` is a jump of the wall clock.
+    Set `wall_offset` to make the wall clock jump.
     """
 
     at: float = 1_795_395_600.0
@@ -34,7 +34,7 @@ class ManualClock:
         return self.at
 
     def advance(self, seconds: float) -> None:
-        """Let this many seconds pass."""
+        """Move the clock forward."""
         self.at += seconds
 
 
@@ -55,13 +55,17 @@ def numbered(count: int, *, first: int = 0) -> Batch:
 
 
 stored, rejected, retry, forgotten = "stored", "rejected", "retry", "forgotten"
-"""What a scripted attempt can do with a record. An error in place of a list is raised."""
+"""The outcomes of a record in a script."""
 
 Script = Sequence[Sequence[str] | DeliveryError]
+"""For each attempt: the outcome of each record, or the error that the attempt raises."""
 
 
 class ScriptedSink:
-    """Does what the script says, attempt by attempt, and stores everything after its end. Keeps what it stored."""
+    """A sink that follows a script, one attempt after another, and then stores every document.
+
+    `documents` has the stored documents by id, `sent` the ids of each attempt.
+    """
 
     def __init__(self, attempts: Script = ()) -> None:
         self.documents: dict[str, str] = {}
@@ -69,16 +73,16 @@ class ScriptedSink:
         self._attempts = list(attempts)
 
     def open(self) -> None:
-        """Nothing to do."""
+        """Do nothing."""
 
     def close(self) -> None:
-        """Nothing to do."""
+        """Do nothing."""
 
     def probe(self) -> None:
-        """Nothing to try."""
+        """Do nothing."""
 
     def write(self, batch: Batch) -> WriteResult:
-        """Do the next attempt of the script."""
+        """Return or raise the outcome of the next attempt in the script."""
         self.sent.append(batch.ids)
         attempt = self._attempts.pop(0) if self._attempts else [stored] * len(batch)
         if isinstance(attempt, DeliveryError):
@@ -93,18 +97,18 @@ class ScriptedSink:
 
 @dataclass
 class LogFile:
-    """A real log file, and every line that was written to it."""
+    """A real log file, and a list of the lines that were written to it."""
 
     path: Path
     written: list[str] = field(default_factory=list)
 
     def write(self, *lines: str) -> None:
-        """Append whole lines."""
+        """Append complete lines."""
         self.written += lines
         self.write_partial("".join(f"{line}\n" for line in lines))
 
     def write_partial(self, text: str) -> None:
-        """Append text as it is, for an unfinished line. It is not counted in `written`."""
+        """Append text without a newline, for an unterminated line. It is not added to `written`."""
         with self.path.open("a", encoding="utf-8") as file:
             file.write(text)
 

@@ -15,32 +15,31 @@ from sidecar.testing.words import shorten
 
 @dataclass(frozen=True)
 class ParserUnderTest:
-    """A parser of a plug-in as the kit sees it."""
+    """The parser under test, with a line and its expected fields."""
 
     make: Callable[[], ParseLine]
-    """Calls the factory with the options that are to be tested."""
+    """Returns a new parser with the options to test."""
 
     line: str
-    """A line in the parser's format."""
+    """A line in the format of the parser."""
 
     fields: Mapping[str, Any]
-    """The fields that this line becomes."""
+    """The expected fields of this line."""
 
     foreign: str | None = None
-    """A line that is not in its format, if there is one."""
+    """A line in another format; None if the parser accepts every line."""
 
 
 _ODD_LINES = ("", " ", "\t", "{", "}", "\x00", "\ufeff", "ü", "\U0001f600", '"', "a=" * 1000, "x" * 100_000)
 
 
 class ParserConformance:
-    """Tests what every parser of a plug-in has to do. Subclasses define the fixture `under_test`."""
+    """Tests the rules that every parser must follow. Subclasses define the fixture `under_test`."""
 
     def test_a_line_becomes_its_fields(self, under_test: ParserUnderTest) -> None:
         found = _parse(under_test.make(), under_test.line)
         assert found == dict(under_test.fields), (
-            f"the line {under_test.line!r} became other fields than expected: {found!r} instead of "
-            f"{dict(under_test.fields)!r}"
+            f"the line {under_test.line!r} must become {dict(under_test.fields)!r}; the parser returned {found!r}"
         )
 
     def test_the_same_line_gives_the_same_fields_again(self, under_test: ParserUnderTest) -> None:
@@ -51,8 +50,8 @@ class ParserConformance:
                 parse_line(other)
         again = _parse(parse_line, under_test.line)
         assert again == first, (
-            "a line may be parsed again after an error or a restart and has to give the same fields, whatever lines "
-            f"came between; it gave {first!r} and then {again!r}"
+            "a line may be parsed again after an error or a restart, so it must give the same fields even if the "
+            f"parser has seen other lines since; it gave {first!r} and then {again!r}"
         )
 
     def test_the_fields_can_be_written_as_json(self, under_test: ParserUnderTest) -> None:
@@ -61,7 +60,7 @@ class ParserConformance:
             msgspec.json.encode(fields)
         except Exception as error:
             raise AssertionError(
-                "fields have to be text, numbers, booleans, None, times, lists and mappings of these; "
+                "fields must be text, numbers, booleans, None, times, lists and mappings of these; "
                 f"{fields!r} cannot be written as JSON ({error})"
             ) from error
 
@@ -74,12 +73,12 @@ class ParserConformance:
             reason = str(error)
         except Exception as error:
             raise AssertionError(
-                "a line in another format has to raise ValueError with the reason; "
+                "a line in another format must raise ValueError with the reason; "
                 f"{under_test.foreign!r} raised {type(error).__name__}: {error}"
             ) from error
         else:
             raise AssertionError(
-                "a line in another format has to raise ValueError, so that it is shipped as it is; "
+                "a line in another format must raise ValueError, so that it is shipped unparsed; "
                 f"{under_test.foreign!r} became {found!r}"
             )
         assert reason, (
@@ -96,7 +95,7 @@ class ParserConformance:
                 continue
             except Exception as error:
                 raise AssertionError(
-                    "for a line that it cannot parse a parser raises ValueError and nothing else; "
+                    "for a line that it cannot parse, a parser must raise ValueError and no other exception; "
                     f"{shorten(line)} raised {type(error).__name__}: {error}"
                 ) from error
 
@@ -106,7 +105,7 @@ def _parse(parse_line: ParseLine, line: str) -> dict[str, Any]:
         found = parse_line(line)
     except Exception as error:
         raise AssertionError(
-            f"the line {line!r} has to become fields; it raised {type(error).__name__}: {error}"
+            f"the parser must return fields for the line {line!r}; it raised {type(error).__name__}: {error}"
         ) from error
     assert isinstance(found, Mapping), f"a parser returns a mapping of fields; this one returned {found!r}"
     return dict(found)

@@ -15,16 +15,16 @@ from sidecar.testing.words import shorten
 
 @dataclass(frozen=True)
 class UnderTest:
-    """A sink as the kit sees it."""
+    """The sink under test, and how to read what it stored."""
 
     make: Callable[[], Sink]
     """Returns a new sink for the same destination."""
 
     stored: Callable[[], Mapping[Any, Mapping[str, Any]]]
-    """Reads the destination: id → document, or number → document where no ids are kept."""
+    """Returns all stored documents by id, or by any other key if the destination keeps no ids."""
 
     effectively_once: bool = True
-    """Whether the same batch twice is stored once."""
+    """Whether a batch that is written twice is stored once."""
 
     refused: str | None = None
     """A document that the destination always rejects, if there is one."""
@@ -32,7 +32,7 @@ class UnderTest:
 
 @contextmanager
 def open_sink(under_test: UnderTest, token: str | None = None) -> Iterator[Sink]:
-    """Open a new sink, let it continue from the token if it can, and close it at the end."""
+    """Yield a new open sink, resumed from the token if it is resumable, and close it when the block ends."""
     sink = under_test.make()
     if isinstance(sink, ResumableSink):
         sink.resume(token)
@@ -49,21 +49,18 @@ def numbers(under_test: UnderTest) -> list[int]:
 
 
 class SinkConformance:
-    """Tests what every sink has to do. Subclasses define the fixture `under_test`.
-
-    Messages name the rule and what the sink did: pytest shows nothing else of a failure in an installed package.
-    """
+    """Tests the rules that every sink must follow. Subclasses define the fixture `under_test`."""
 
     def test_every_document_is_stored(self, under_test: UnderTest) -> None:
         with open_sink(under_test) as sink:
             result = sink.write(numbered(25))
         assert sorted(result.stored) == list(range(25)), (
-            "write() got 25 documents that the destination accepts, so `WriteResult.stored` has to hold the indexes "
+            "write() got 25 documents that the destination accepts, so `WriteResult.stored` must hold the indexes "
             f"0 to 24; it holds {shorten(sorted(result.stored))}"
         )
         found = numbers(under_test)
         assert found == list(range(25)), (
-            "`WriteResult.stored` names 25 documents, so the destination has to hold the numbers 0 to 24; "
+            "`WriteResult.stored` names 25 documents, so the destination must hold the numbers 0 to 24; "
             f"it holds {shorten(found)}"
         )
 
@@ -81,22 +78,23 @@ class SinkConformance:
             sink.write(numbered(5))
             again = sink.write(numbered(5))
         assert sorted(again.stored) == list(range(5)), (
-            "a batch that comes again under the same ids counts as stored, also if every document was there before; "
+            "a batch that is written again with the same ids counts as stored, even if all documents existed before; "
             f"`WriteResult.stored` holds {shorten(sorted(again.stored))} instead of 0 to 4"
         )
         found = numbers(under_test)
         if not under_test.effectively_once:
             assert found == sorted([*range(5), *range(5)]), (
-                f"without `effectively_once` a batch that comes again is stored again; the destination holds {found}"
+                "with effectively_once=False a batch that is written twice must be stored twice: 0 to 4, each twice; "
+                f"the destination holds {shorten(found)}"
             )
             return
         assert found == list(range(5)), (
-            "a batch that comes again under the same ids must not be stored twice; the destination holds the numbers "
-            f"{shorten(found)}; use the ids of `Batch.ids` as keys, or set `effectively_once=False`"
+            "a batch that is written again with the same ids must not be stored twice; the destination holds the "
+            f"numbers {shorten(found)}; use the ids of `Batch.ids` as keys, or set `effectively_once=False`"
         )
         assert again.duplicates in (0, 5), (
-            "`WriteResult.duplicates` says how many of the stored documents were there before: 5 here, or 0 from a "
-            f"sink that cannot tell; it says {again.duplicates}"
+            "`WriteResult.duplicates` is the number of stored documents that already existed: 5 after this second "
+            f"write, or 0 from a sink that cannot find out; it is {again.duplicates}"
         )
 
     def test_two_equal_lines_stay_two_documents(self, under_test: UnderTest) -> None:
@@ -104,7 +102,7 @@ class SinkConformance:
             sink.write(batch_of([{"@timestamp": TIME, "number": 1}] * 2))
         found = numbers(under_test)
         assert found == [1, 1], (
-            "two lines with the same text have different ids, so both have to be stored; "
+            "two lines with the same text have different ids, so both must be stored; "
             f"the destination holds {found}; use `Batch.ids` as keys, not the text"
         )
 
@@ -131,7 +129,7 @@ class SinkConformance:
             sink.write(numbered(3, first=3))
         found = numbers(under_test)
         assert found == list(range(6)), (
-            "a new sink for the same destination adds to what is there: the numbers 0 to 5; "
+            "a new sink for the same destination must add to the existing documents: the numbers 0 to 5; "
             f"the destination holds {shorten(found)}"
         )
 
@@ -142,7 +140,7 @@ class SinkConformance:
                 sink.close()
             except Exception as error:
                 raise AssertionError(
-                    "close() must not raise, also if open() was never called, or close() was called before; "
+                    "close() must not raise, even if open() was never called or close() was already called; "
                     f"it raised {type(error).__name__}: {error}"
                 ) from error
 
@@ -161,11 +159,11 @@ class SinkConformance:
             result = sink.write(batch_of([good, under_test.refused, good.replace("8", "9")], first=10_000))
         rejected = [rejection.index for rejection in result.rejected]
         assert (sorted(result.stored), rejected) == ([0, 2], [1]), (
-            "of three documents the destination rejects the one in the middle, so `stored` has to be [0, 2] and "
-            f"`rejected` has to name index 1; they are {sorted(result.stored)} and {rejected}"
+            "the destination rejects the second of three documents, so `stored` must be [0, 2] and `rejected` must "
+            f"name index 1; they are {sorted(result.stored)} and {rejected}"
         )
-        assert result.rejected[0].kind, "`Rejection.kind` is empty; it has to be the destination's name for the error"
+        assert result.rejected[0].kind, "`Rejection.kind` is empty; it must be the destination's name for the error"
         found = numbers(under_test)
         assert found == [0, 8, 9], (
-            f"the neighbours of a rejected document have to be stored: 0, 8 and 9; the destination holds {found}"
+            f"the other documents of the batch must be stored: 0, 8 and 9; the destination holds {found}"
         )

@@ -17,19 +17,19 @@ from sidecar.transform.plugin import Function, Record
 
 @dataclass(frozen=True)
 class TransformUnderTest:
-    """A transform of a plug-in as the kit sees it."""
+    """The transform under test, with the fields of a record before and after it."""
 
     function: Function
-    """What the entry point names."""
+    """The function to which the entry point refers."""
 
     fields: Mapping[str, Any]
-    """The fields of a record that it changes."""
+    """Fields of a record that the transform changes."""
 
     expected: Mapping[str, Any]
-    """What it makes of these fields."""
+    """Fields of the record after the transform."""
 
     options: Mapping[str, Any] = field(default_factory=dict)
-    """Options that are to be tested."""
+    """Options with which the function is called."""
 
 
 _ODD_VALUES: tuple[Any, ...] = (
@@ -48,7 +48,7 @@ _ODD_VALUES: tuple[Any, ...] = (
 
 
 class TransformConformance:
-    """Tests what every transform of a plug-in has to do. Subclasses define the fixture `under_test`."""
+    """Tests the rules that every transform must follow. Subclasses define the fixture `under_test`."""
 
     def test_it_can_be_called_with_its_options(self, under_test: TransformUnderTest) -> None:
         try:
@@ -56,20 +56,20 @@ class TransformConformance:
         except TypeError as error:
             raise AssertionError(
                 "a transform is called with the records as its only positional argument and its options by name; "
-                f"with {shorten(dict(under_test.options))} that is impossible: {error}"
+                f"it cannot be called with {shorten(dict(under_test.options))}: {error}"
             ) from error
 
     def test_a_record_becomes_what_is_expected(self, under_test: TransformUnderTest) -> None:
         found = _fields(_change(under_test, [_record(under_test.fields)])[0])
         assert found == dict(under_test.expected), (
-            f"the record {shorten(dict(under_test.fields))} became other fields than expected: {shorten(found)} "
-            f"instead of {shorten(dict(under_test.expected))}"
+            f"the record {shorten(dict(under_test.fields))} must become {shorten(dict(under_test.expected))}; "
+            f"the transform made {shorten(found)} of it"
         )
 
     def test_it_changes_the_records_in_place(self, under_test: TransformUnderTest) -> None:
         returned = _call(under_test, [_record(under_test.fields)])
         assert returned is None, (
-            "a transform changes the records in place by `set` and `drop`, and what it returns is ignored; "
+            "a transform must change the records in place by `set` and `drop`, because its return value is ignored; "
             f"it returned {shorten(returned)}"
         )
 
@@ -79,8 +79,8 @@ class TransformConformance:
             for index, record in enumerate(records):
                 found = _fields(record)
                 assert found == dict(under_test.expected), (
-                    "how many records a call gets, and which, depends on the reading of the file, so a record has to "
-                    f"become the same in any of them; as number {index + 1} of {count} equal records it became "
+                    "the number of records in a call depends on how the file is read, so the result for a record "
+                    f"must not depend on the other ones; as number {index + 1} of {count} equal records it became "
                     f"{shorten(found)} instead of {shorten(dict(under_test.expected))}"
                 )
 
@@ -90,8 +90,9 @@ class TransformConformance:
                 under_test.function([record], **under_test.options)
         found = _fields(_change(under_test, [_record(under_test.fields)])[0])
         assert found == dict(under_test.expected), (
-            "a record may come again after an error or a restart and has to become the same, whatever records came "
-            f"between; it became {shorten(found)} instead of {shorten(dict(under_test.expected))}"
+            "a record may be transformed again after an error or a restart, so the result must be the same even if "
+            f"the function has seen other records since; it became {shorten(found)} instead of "
+            f"{shorten(dict(under_test.expected))}"
         )
 
     def test_what_it_changes_stays_valid(self, under_test: TransformUnderTest) -> None:
@@ -131,7 +132,7 @@ def _call(under_test: TransformUnderTest, records: Sequence[Record]) -> object:
         return call(records, **under_test.options)
     except Exception as error:
         raise AssertionError(
-            f"the record {shorten(dict(under_test.fields))} has to be changed; the transform raised "
+            f"the transform must change the record {shorten(dict(under_test.fields))}; it raised "
             f"{type(error).__name__}: {error}"
         ) from error
 

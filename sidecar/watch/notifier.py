@@ -42,7 +42,7 @@ _MAX_STALE = 64
 
 
 class Hinted(Protocol):
-    """Somebody who scans directories. Hashed by identity."""
+    """A scanner of directories that accepts hints. It is hashed by identity."""
 
     def hint(self) -> None:
         """Scan sooner: a name has changed. Must not block."""

@@ -109,10 +109,10 @@ def test_a_sink_that_is_idempotent_without_saying_so_passes() -> None:
         (ByTextSink, "two lines with the same text have different ids"),
         (
             ForgetfulSink,
-            "`WriteResult.stored` names 25 documents, so the destination has to hold the numbers 0 to 24",
+            "`WriteResult.stored` names 25 documents, so the destination must hold the numbers 0 to 24",
         ),
-        (SilentSink, "a batch that comes again under the same ids counts as stored"),
-        (MiscountingSink, "`WriteResult.duplicates` says how many .* it says 3"),
+        (SilentSink, "a batch that is written again with the same ids counts as stored"),
+        (MiscountingSink, "`WriteResult.duplicates` is the number .* it is 3"),
         (NoisySink, r"close\(\) must not raise, .*; it raised RuntimeError: not open"),
         (CuriousSink, r"probe\(\) must not leave a document; the destination holds 1"),
     ],
@@ -156,8 +156,8 @@ def test_the_kit_explains_what_a_parser_does_wrong() -> None:
 
     wrong: list[tuple[Callable[[str], Any], str]] = [
         (lambda line: line, "a parser returns a mapping of fields; this one returned 'a=1'"),
-        (lambda _: {"b": 1}, "became other fields than expected"),
-        (numbering, "has to give the same fields, whatever lines came between"),
+        (lambda _: {"b": 1}, "must become {'a': '1'}; the parser returned {'b': 1}"),
+        (numbering, "must give the same fields even if the parser has seen other lines since"),
         (lambda _: {"a": object()}, "cannot be written as JSON"),
         (lambda _: {"a": "1"}, "'no pair' became {'a': '1'}"),
         (lambda line: {line.split("=")[0]: line.split("=")[1]}, "raised IndexError"),
@@ -222,13 +222,17 @@ def set_reserved(records: Sequence[Record]) -> None:
 @pytest.mark.parametrize(
     ("make", "options", "words"),
     [
-        (lambda: double, {"feld": "n"}, "that is impossible: got an unexpected keyword argument 'feld'"),
-        (lambda: lambda records: None, {}, "other fields than expected: {'n': 2} instead of {'n': 2, 'twice': 4}"),
-        (lambda: set_reserved, {}, "the transform raised ValueError: log.offset cannot be set or dropped"),
+        (
+            lambda: double,
+            {"feld": "n"},
+            "it cannot be called with {'feld': 'n'}: got an unexpected keyword argument 'feld'",
+        ),
+        (lambda: lambda records: None, {}, "must become {'n': 2, 'twice': 4}; the transform made {'n': 2} of it"),
+        (lambda: set_reserved, {}, "it raised ValueError: log.offset cannot be set or dropped"),
         (lambda: change_last, {}, "as number 1 of 2 equal records it became {'n': 2}"),
         (lambda: number, {}, "as number 2 of 2 equal records it became {'n': 2, 'twice': 5}"),
-        (Remembering, {}, "whatever records came between; it became {'n': 2, 'twice': 5}"),
-        (lambda: return_records, {}, "what it returns is ignored; it returned [<"),
+        (Remembering, {}, "has seen other records since; it became {'n': 2, 'twice': 5}"),
+        (lambda: return_records, {}, "its return value is ignored; it returned [<"),
         (lambda: write_members, {}, "only `set` and `drop` may change them; '' became ',\"twice\":4'"),
     ],
 )
