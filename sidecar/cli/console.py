@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import Any
 
 from rich.console import Console, ConsoleOptions, RenderableType
 from rich.segment import Segment
@@ -25,6 +26,15 @@ class PrintableConsole(Console):
         super().__init__(stderr=stderr, markup=False, emoji=False, highlight=False)
         if not self.is_terminal:
             self.width = NO_TERMINAL_COLUMNS
+
+    def print(self, *objects: Any, **options: Any) -> None:
+        """Write the objects. Without a terminal, leave out the blanks that fill each line of a table."""
+        if self.is_terminal:
+            super().print(*objects, **options)
+            return
+        with self.capture() as capture:
+            super().print(*objects, **options)
+        self.file.write("\n".join(line.rstrip(" ") for line in capture.get().split("\n")))
 
     def render(self, renderable: RenderableType, options: ConsoleOptions | None = None) -> Iterable[Segment]:
         """Render the parts of all tables and texts, with control characters escaped."""

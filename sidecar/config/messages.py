@@ -73,7 +73,7 @@ class Origin:
     """Beginning of a message about the value: a file and line, `environment`, or an option."""
 
     name: str | None = None
-    """Name of the value in its source; None if that is its dotted path, "" if `place` is enough."""
+    """Name of the value in its source, which follows `place` in a message. None: the dotted path. "": no name."""
 
 
 class ValueSource(Protocol):
@@ -160,7 +160,9 @@ def _without_place(error: ConfigurationError) -> str:
 def _join(place: str, where: str, causes: list[str]) -> str:
     """Return one sentence for one value. Causes that name alternatives are joined by "or"."""
     begin = "must be "
-    unique = list(dict.fromkeys(causes))
+    unique = [
+        cause if number == 0 else cause.removeprefix(": ") for number, cause in enumerate(dict.fromkeys(causes))
+    ]
     if len(unique) > 1 and all(cause.startswith(begin) for cause in unique):
         unique = [begin + " or ".join(cause.removeprefix(begin) for cause in unique)]
     text = "; and ".join(unique)
@@ -209,7 +211,7 @@ def _describe(item: Any, known_names: set[str]) -> str:
     if kind == "union_tag_not_found":
         return "needs a `type`" if isinstance(item["input"], Mapping) else _MESSAGES["model_attributes_type"]
     if kind == "value_error":
-        return f"is wrong: {context['error']}"
+        return f": {context['error']}"
     if kind == "string_pattern_mismatch" and item["loc"][-1:] == ("[key]",):
         return _NAME_RULE
     if kind == "string_type" and item["loc"][-1:] == ("[key]",):

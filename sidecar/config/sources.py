@@ -210,7 +210,10 @@ class VariablesSource(SettingsSource, EnvSettingsSource):
         return self.variables.get(short) or (self.variables.get(full) if key else None)
 
     def _normalize(self, name: str, names: Mapping[str, Variable]) -> str:
-        """Return the full name of a short form (`SINKS__OUT`) that has others below it (`SINKS__OUT__PASSWORD`)."""
+        """Return the name of a variable, in full if others add to its short form.
+
+        `SINKS__OUT` becomes `SINKS__OUT__URL` if there is a `SINKS__OUT__PASSWORD`.
+        """
         delimiter = self.env_nested_delimiter or ""
         parts = tuple(name.removeprefix(self._apply_case_sensitive(self.env_prefix)).split(delimiter))
         is_parent = any(other.startswith(f"{name}{delimiter}") for other in names)

@@ -168,7 +168,9 @@ class SinkDown(Event, frozen=True):
     reason: str
 
     def text(self) -> str:
-        return f"{self.pipeline} to {self.sink}: {self.reason}; retries from its checkpoints"
+        # A sink without a configured name is named by its URL, with which the reason begins.
+        reason = self.reason.removeprefix(f"{self.sink}: ")
+        return f"{self.pipeline} to {self.sink}: {reason}; retries from its checkpoints"
 
 
 class SinkMisconfigured(SinkDown, frozen=True):
@@ -325,7 +327,7 @@ class Draining(Event, frozen=True):
     def text(self) -> str:
         return (
             f"{self.reason}: shutting down; reads every file to its end and delivers it, for at most"
-            f" {self.timeout_s:g} s"
+            f" {self.timeout_s:g} s; a second signal ends the sidecar at once"
         )
 
 

@@ -79,4 +79,4 @@ def test_a_wrong_expression_is_refused_with_its_place(tmp_path: Path) -> None:
     path.write_text(path.read_text().replace("and url.path", "und url.path"))
     done = sidecar("check", "--config", str(path))
     assert done.returncode == 2
-    assert "pipelines.app.transforms.2.drop_when is wrong: at character 22, before 'und url.path" in done.stderr
+    assert "pipelines.app.transforms.2.drop_when: at character 22, before 'und url.path" in done.stderr

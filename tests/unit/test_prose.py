@@ -180,8 +180,9 @@ def findings(prose: str, phrases: int = len(BANNED)) -> Iterator[Finding]:
 def docstring_problems(page: str, text: str) -> Iterator[str]:
     """Yield the docstrings that begin with a pronoun, and those of functions that do not begin with an imperative."""
     for node in ast.walk(ast.parse(text)):
-        body = getattr(node, "body", None)
-        for statement in body if isinstance(body, list) else []:
+        body = getattr(node, "body", ())
+        statements: list[ast.AST] = body if isinstance(body, list) else []
+        for statement in statements:
             if not isinstance(statement, ast.Expr) or not isinstance(statement.value, ast.Constant):
                 continue
             if not isinstance(statement.value.value, str):  # an ellipsis
@@ -190,7 +191,7 @@ def docstring_problems(page: str, text: str) -> Iterator[str]:
             place = f"{page}:{statement.lineno}: {first[:60]!r}"
             if _PRONOUN_FIRST.match(first):
                 yield f"{place} begins with a pronoun; name the thing"
-            elif statement is body[0] and is_function(node) and not is_imperative(first):
+            elif statement is statements[0] and is_function(node) and not is_imperative(first):
                 yield f"{place} does not begin with an imperative; write for example: Return whether …"
 
 

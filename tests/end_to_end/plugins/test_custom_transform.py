@@ -57,7 +57,7 @@ def test_options_that_it_does_not_take_are_refused_at_the_start(installed: Path,
     done = run_sidecar(installed, "check", "--config", config(tmp_path, {"tier": {"feld": "x"}}))
     assert done.returncode == 2
     assert (
-        "pipelines.app.transforms.0 is wrong: tier cannot be called with these options: got an unexpected keyword"
+        "pipelines.app.transforms.0: tier cannot be called with these options: got an unexpected keyword"
         in done.stderr
     )
 

@@ -67,3 +67,12 @@ def test_check_warns_of_a_path_that_matches_no_file(
     (tmp_path / "logs").mkdir()
     assert main(["check", str(tmp_path / path), "--to", "stdout:", "--state-dir", str(tmp_path)]) == 0
     assert f"warning: pipelines.default.paths: {tmp_path / said}" in capsys.readouterr().err
+
+
+def test_a_table_that_no_terminal_shows_has_no_blanks_at_the_end_of_a_line(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert main(["plugins"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert len(lines) > 10
+    assert not [line for line in lines if line != line.rstrip()]

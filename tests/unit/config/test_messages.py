@@ -104,34 +104,34 @@ MISTAKES = [
     ("sinks: {}\npipelines: {app: {paths: [/a]}}", "1: sinks is empty; name at least one"),
     # Values.
     (written(paths="[]"), "5: pipelines.app.paths needs at least one entry"),
-    (written(more="    parser: jsn"), '6: pipelines.app.parser is wrong: "jsn" is not known; did you mean "json"?'),
+    (written(more="    parser: jsn"), '6: pipelines.app.parser: "jsn" is not known; did you mean "json"?'),
     (written(more="    parser: 5"), "6: pipelines.app.parser must be a name, or a mapping of names to values"),
     (written(more="    parser: {pattern: a}"), "6: pipelines.app.parser needs a `type`"),
     (
         written(more="    max_line: lots"),
-        "6: pipelines.app.max_line is wrong: not a size; write it as 64KiB, 16MiB or",
+        "6: pipelines.app.max_line: not a size; write it as 64KiB, 16MiB or",
     ),
     (
         written(more="    ignore_older: 5 days"),
-        "6: pipelines.app.ignore_older is wrong: not a duration; write it as 5",
+        "6: pipelines.app.ignore_older: not a duration; write it as 5",
     ),
     (
         written(more="    timestamp: {zone: CEST}"),
-        "6: pipelines.app.timestamp.zone is wrong: unknown time zone; use",
+        "6: pipelines.app.timestamp.zone: unknown time zone; use",
     ),
     (
         written(more="    timestamp: {formats: yyyy-MM-dd}"),
-        "6: pipelines.app.timestamp.formats is wrong: 'yyyy-MM-dd'",
+        "6: pipelines.app.timestamp.formats: 'yyyy-MM-dd'",
     ),
-    (written(more="    multiline: jva"), "6: pipelines.app.multiline is wrong: unknown preset 'jva'; use one of"),
+    (written(more="    multiline: jva"), "6: pipelines.app.multiline: unknown preset 'jva'; use one of"),
     (written(more="    transforms: kubernets"), 'unknown transform "kubernets"; did you mean "kubernetes"?'),
     (written(more="    sinks: [oot]"), '6: pipelines.app.sinks: there is no sink "oot"; did you mean "out"?'),
     (written(more="    sinks: []"), "6: pipelines.app.sinks needs at least one entry"),
     (written(more='    sinks: ""'), "6: pipelines.app.sinks needs at least one entry"),
     (written(more="    tests: [{name: a, input: 5, expect: []}]"), "tests.0.input must be text or a list"),
     (written(more="log_level: loud"), "6: log_level must be 'debug', 'info', 'warning' or 'error'"),
-    (written(more="admin: {listen: 99999}"), "6: admin.listen is wrong: not an address; write it as 127.0.0.1:9600"),
-    (written(more="drain: {timeout: 25 sec}"), "6: drain.timeout is wrong: not a duration; write it as 500ms, 5s"),
+    (written(more="admin: {listen: 99999}"), "6: admin.listen: not an address; write it as 127.0.0.1:9600"),
+    (written(more="drain: {timeout: 25 sec}"), "6: drain.timeout: not a duration; write it as 500ms, 5s"),
 ]
 
 
@@ -161,11 +161,11 @@ def test_a_mistake_is_one_sentence_of_plain_words(
         (["/a.log", "--to", "elasticsearch://${H}/l"], "--to: contains ${H}, which is not expanded"),
         (
             ["/a.log", "--to", "stdout:", "--parser", "jsn"],
-            '--parser: is wrong: "jsn" is not known; did',
+            '--parser: "jsn" is not known; did',
         ),
         (
             ["/a.log", "--to", "stdout:", "--multiline", "jva"],
-            "--multiline: is wrong: unknown preset",
+            "--multiline: unknown preset",
         ),
         (
             ["--config", "/no/such.yaml"],

@@ -135,7 +135,7 @@ def test_every_list_that_has_commas_by_type_has_them_in_yaml_too(sources: Source
 
 def test_a_pattern_is_not_split_at_its_comma(sources: Sources) -> None:
     (problem,) = sources.problems("pipelines.app.include_lines=a{1,3}")
-    assert problem.startswith("--set: pipelines.app.include_lines is wrong: a comma may be part of a pattern")
+    assert problem.startswith("--set: pipelines.app.include_lines: a comma may be part of a pattern")
     assert sources.load('pipelines.app.include_lines=["a{1,3}"]').pipelines["app"].include_lines == ("a{1,3}",)
     assert sources.load("pipelines.app.include_lines=ERROR|WARN").pipelines["app"].include_lines == ("ERROR|WARN",)
 
@@ -160,13 +160,13 @@ def test_variables_of_others_in_an_env_file_are_left_alone(sources: Sources) -> 
     assert sources.load().log_level == "error"
 
 
-WRONG = "wrong: not a size; write it as 64KiB, 16MiB or 1GB"
+WRONG = "not a size; write it as 64KiB, 16MiB or 1GB"
 
 
 def test_a_problem_names_the_line_of_the_yaml_key(sources: Sources) -> None:
     sources.yaml.write_text(FILE.replace("1MiB", "lots").replace("paths:", "pahts:"))
     assert sources.problems() == [
-        f"sidecar.yaml:2: limits.memory is {WRONG}",
+        f"sidecar.yaml:2: limits.memory: {WRONG}",
         "sidecar.yaml:6: pipelines.app.paths is missing; add it",
         'sidecar.yaml:7: pipelines.app.pahts is not a setting; did you mean "paths"?',
     ]
@@ -174,19 +174,19 @@ def test_a_problem_names_the_line_of_the_yaml_key(sources: Sources) -> None:
 
 def test_a_problem_names_the_variable_the_option_the_line_or_the_secret_file(sources: Sources) -> None:
     name = "SIDECAR_LIMITS__MEMORY"
-    assert sources.problems(SIDECAR_LIMITS__MEMORY="lots") == [f"environment: {name} is {WRONG}"]
-    assert sources.problems("limits.memory=lots") == [f"--set: limits.memory is {WRONG}"]
+    assert sources.problems(SIDECAR_LIMITS__MEMORY="lots") == [f"environment: {name}: {WRONG}"]
+    assert sources.problems("limits.memory=lots") == [f"--set: limits.memory: {WRONG}"]
     sources.env_file.write_text(f"# first\n\n{name}=lots\n")
-    assert sources.problems() == [f"sidecar.env:3: {name} is {WRONG}"]
+    assert sources.problems() == [f"sidecar.env:3: {name}: {WRONG}"]
     sources.env_file.write_text("")
     sources.mount({"LIMITS__MEMORY": "lots"})
-    assert sources.problems() == [f"secrets/LIMITS__MEMORY: limits.memory is {WRONG}"]
+    assert sources.problems() == [f"secrets/LIMITS__MEMORY: limits.memory: {WRONG}"]
 
 
 def test_the_source_that_wins_is_the_one_that_is_named(sources: Sources) -> None:
     sources.yaml.write_text(FILE.replace("1MiB", "lots"))
     assert sources.load(SIDECAR_LIMITS__MEMORY="4MiB").limits.memory == 4 << 20
-    assert sources.problems(SIDECAR_LIMITS__MEMORY="more") == [f"environment: SIDECAR_LIMITS__MEMORY is {WRONG}"]
+    assert sources.problems(SIDECAR_LIMITS__MEMORY="more") == [f"environment: SIDECAR_LIMITS__MEMORY: {WRONG}"]
 
 
 def test_a_problem_inside_of_json_names_the_path_below_the_variable(sources: Sources) -> None:
@@ -340,7 +340,7 @@ class TestNamesThatAVariableCannotHave:
 
     def test_a_problem_names_the_variable(self, sources: Sources) -> None:
         assert sources.problems(SIDECAR_PIPELINES__WEB_APP__MAX_LINE="lots") == [
-            "environment: SIDECAR_PIPELINES__WEB_APP__MAX_LINE is wrong: not a size; write it as 64KiB, 16MiB or 1GB"
+            "environment: SIDECAR_PIPELINES__WEB_APP__MAX_LINE: not a size; write it as 64KiB, 16MiB or 1GB"
         ]
         assert sources.problems(SIDECAR_PIPELINES__WEB_APP__PARSR="json") == [
             'environment: SIDECAR_PIPELINES__WEB_APP__PARSR is not a setting; did you mean "parser"?'

@@ -128,7 +128,7 @@ def test_without_the_library_the_configuration_names_the_package(
     assert main(["check", "--config", str(tmp_path / "sidecar.yaml")]) == 2
     (problem,) = capsys.readouterr().err.splitlines()
     assert problem.endswith(
-        "sidecar.yaml:5: pipelines.app.transforms.0 is wrong: user_agent needs a package; "
+        "sidecar.yaml:5: pipelines.app.transforms.0: user_agent needs a package; "
         "pip install 'log-sidecar[user-agent]'"
     )
 
