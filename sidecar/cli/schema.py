@@ -53,7 +53,7 @@ def build_schema() -> tuple[JsonSchema, list[str]]:
 
 
 def _describe(name: str, error: Exception) -> str:
-    """Return why the settings of a sink are not in the schema. Several lines of a library become its first."""
+    """Return why the settings of a sink are not in the schema. Only the first line of a library's message is used."""
     if isinstance(error, ConfigurationError):
         return str(error)
     reason = (str(error) or type(error).__name__).partition("\n")[0]
@@ -61,7 +61,7 @@ def _describe(name: str, error: Exception) -> str:
 
 
 def _sink_definitions(name: str, model: JsonSchema) -> JsonSchema:
-    """Return the definitions of the settings of a sink, which a URL may give in part."""
+    """Return the definitions of the settings of a sink. Its required settings may also come from its URL."""
     definitions: JsonSchema = model.pop("$defs", {})
     model["properties"].setdefault("url", {"type": "string", "description": "the sink as a URL"})
     needed = [field for field in model.pop("required", []) if field != "type"]

@@ -1,4 +1,4 @@
-"""Encodings: what bytes mean as text, and where their lines end.
+"""Encodings of log files: decode bytes to text, and find the line ends in them.
 
 A file is split into lines before it is decoded, so that offsets count bytes of the file. In all encodings but UTF-16
 the byte 0x0A is a line end and never a part of another character. In UTF-16 a line end has two bytes and an even
@@ -29,7 +29,7 @@ _SHRINK_IN_UTF8 = ("utf-16-le", "utf-16-be", _BY_BOM, "gb18030")
 
 
 class Grouped(Protocol):
-    """Whole events at the beginning of some bytes."""
+    """The complete events at the beginning of some bytes."""
 
     @property
     def starts(self) -> Sequence[int]: ...
@@ -83,11 +83,14 @@ class Charset:
         return Charset(_BOMS.get(head[:2], "utf-16-le")) if self.needs_bom else self
 
     def align(self, length: int, offset: int) -> int:
-        """Return `length`, or one less if a code unit would be split."""
+        """Return `length`, reduced so that no code unit is split."""
         return length - (offset + length) % self.width
 
     def find_line_end(self, data: bytes, start: int, offset: int) -> int:
-        """Return the index after the first line end from `start` on; 0 if there is none. `offset`: of `data[0]`."""
+        """Return the index after the first line end at or after `start`, 0 if there is none.
+
+        `offset` is the offset of `data[0]` in the file.
+        """
         line_end = data.find(self.newline, start)
         while line_end >= 0 and (offset + line_end) % self.width:
             line_end = data.find(self.newline, line_end + 1)
@@ -178,7 +181,7 @@ class Charset:
         return self.width == 1 and head[:_UTF16_UNIT_BYTES] in _BOMS
 
     def count_partial_bytes(self, data: bytes, offset: int) -> int:
-        """Return how many bytes at the end of `data` are the beginning of a character that is not complete.
+        """Return the number of bytes at the end of `data` that belong to an incomplete character.
 
         Where `data` does not begin with a line, its last 64 bytes are enough.
         """
@@ -239,7 +242,7 @@ class Charset:
         return self.decode(self.strip_bom(line, offset), offset, "replace").encode()
 
     def _encode(self, text: str) -> bytes:
-        """Return the bytes; little-endian while the byte order is unknown."""
+        """Return the text in this encoding. UTF-16 without a known byte order is little-endian."""
         return text.encode("utf-16-le" if self.needs_bom else self.name)
 
 

@@ -39,7 +39,7 @@ from sidecar.telemetry.snapshot import Snapshot
 _CUMULATIVE = AggregationTemporality.CUMULATIVE
 
 _UNKNOWN: Any = None
-"""Left out by the exporter, although its type is a number."""
+"""Replaces an optional number. The exporter leaves the field out, although its type does not allow None."""
 
 _LAST_PUSH_TIMEOUT_S = 1.0
 
@@ -91,7 +91,7 @@ class Pusher(threading.Thread):
 
 
 class _Session(requests.Session):
-    """Knows why the last request failed, which the exporter writes only to its log, together with the URL."""
+    """A session that records why its last request failed. The exporter only logs that, together with the URL."""
 
     reason = ""
 
@@ -108,7 +108,7 @@ class _Session(requests.Session):
 
 
 def _describe(error: Exception) -> str:
-    """Return the system's words for the cause of a failed request. The library's own words hold the URL."""
+    """Return the error message of the system for a failed request, because that of the library contains the URL."""
     cause: BaseException | None = error
     while cause is not None:
         if isinstance(cause, OSError) and cause.strerror:
@@ -118,7 +118,7 @@ def _describe(error: Exception) -> str:
 
 
 def convert(snapshot: Snapshot, host: str) -> MetricsData:
-    """Return all metrics as the exporter takes them."""
+    """Return all metrics in the data structures of the exporter."""
     started, now = int(snapshot.started_at * 1e9), int(snapshot.now * 1e9)
     metrics = [_metric(family, started, now) for family in metric_families(snapshot) if family.samples]
     resource = Resource(
