@@ -110,13 +110,13 @@ RefusalScope = Literal["unclear", "target", "transient", "kept"]
 
 
 class Refusal(msgspec.Struct, frozen=True):
-    """One record that is not stored, for a reason that the sink does not know to be about the record."""
+    """A record that was not stored, when the sink cannot decide whether the record itself is the reason."""
 
     rejection: Rejection
-    """What becomes of the record if the reason turns out to be about it."""
+    """The rejection to use if the record turns out to be the reason."""
 
     error: DeliveryError
-    """What is reported if it is about the target or the sink."""
+    """The error to report if the target or the sink turns out to be the reason."""
 
     scope: RefusalScope
 
@@ -131,28 +131,28 @@ class WriteResult(msgspec.Struct, frozen=True):
     """Records that will never be accepted; they become dead letters."""
 
     error: DeliveryError | None = None
-    """Why the other records could not be written, if known; one of the errors of `refused`, if there are any."""
+    """Why the other records could not be written, if known. One of the errors of `refused`, if there are any."""
 
     duplicates: int = 0
-    """How many of the stored records were there already."""
+    """Number of stored records that already existed."""
 
     failure_store: Collection[int] = ()
-    """Those of the stored records that went to the failure store of Elasticsearch."""
+    """Stored records that went to the failure store of Elasticsearch."""
 
     resume_token: str | None = None
-    """Text of the sink that is committed with the checkpoint and passed to `resume`."""
+    """Token of the sink, which is committed with the checkpoint and passed to `resume`."""
 
     diverted: int = 0
-    """How many of the stored records went to the fallback target, because there were too many targets."""
+    """Number of stored records that went to the fallback target, because there were too many targets."""
 
     dropped: Collection[int] = ()
-    """Those of the stored records that the database has taken and thrown away, as an ingest pipeline asked."""
+    """Stored records that the database accepted and dropped, because an ingest pipeline says so."""
 
     refused: Sequence[Refusal] = ()
-    """Records that were not stored, for a reason that may be about more than the record."""
+    """Records that were not stored for a reason that may also affect other records."""
 
     stored_targets: Collection[str] = ()
-    """Targets that took at least one record; empty if the sink has only one target, or does not know."""
+    """Targets that stored at least one record; empty if the sink has only one target or does not know."""
 
     def join(self, other: WriteResult, shift: int) -> WriteResult:
         """Return the result for the records of both, where those of `other` follow from index `shift` on."""
