@@ -20,7 +20,7 @@ STUCK_AFTER_S = 60.0
 """A loop without a heartbeat for this long is stuck. Each loop beats at least once a second."""
 
 
-class ProbeResult(NamedTuple):
+class HealthResult(NamedTuple):
     """The result of a probe."""
 
     good: bool
@@ -42,27 +42,27 @@ class Health:
     down_sinks: Callable[[], Sequence[str]] = field(default=tuple)
     """Returns the names of the sinks whose last attempt failed."""
 
-    def startup(self) -> ProbeResult:
+    def startup(self) -> HealthResult:
         """Return success once the files are tailed, or if the sidecar is parked: the application must not wait for
         it.
         """
         if self.parked:
-            return ProbeResult(good=True, text=f"parked: {self.parked}")
-        return ProbeResult(self.is_tailing, "tails its files" if self.is_tailing else "still starting")
+            return HealthResult(good=True, text=f"parked: {self.parked}")
+        return HealthResult(self.is_tailing, "tails its files" if self.is_tailing else "still starting")
 
-    def live(self) -> ProbeResult:
+    def live(self) -> HealthResult:
         """Return failure while a loop is stuck, with its name."""
         ages = sorted(self.heartbeats.ages().items())
         stuck = [f"{name} has been stuck for {age_s:.0f} s" for name, age_s in ages if age_s >= STUCK_AFTER_S]
         if not stuck or self.is_stopping:
-            return ProbeResult(good=True, text="ok")
-        return ProbeResult(good=False, text="; ".join(stuck))
+            return HealthResult(good=True, text="ok")
+        return HealthResult(good=False, text="; ".join(stuck))
 
-    def ready(self, *, sinks: bool = False) -> ProbeResult:
+    def ready(self, *, sinks: bool = False) -> HealthResult:
         """Return success if the configuration is valid and the files are tailed; with `sinks`, if no sink is down."""
         if self.parked:
-            return ProbeResult(good=False, text=f"parked: {self.parked}")
+            return HealthResult(good=False, text=f"parked: {self.parked}")
         if not self.is_tailing:
-            return ProbeResult(good=False, text="still starting")
+            return HealthResult(good=False, text="still starting")
         down = self.down_sinks() if sinks else ()
-        return ProbeResult(not down, f"sinks that are down: {', '.join(down)}" if down else "ready")
+        return HealthResult(not down, f"sinks that are down: {', '.join(down)}" if down else "ready")

@@ -12,7 +12,7 @@ from typing import Any, Protocol
 
 import msgspec
 
-from sidecar.admin.health import Health, ProbeResult
+from sidecar.admin.health import Health, HealthResult
 from sidecar.admin.socket_server import Query, Reply, Routes, SocketAdmin
 from sidecar.app import status
 from sidecar.app.supervisor import Supervisor
@@ -203,7 +203,7 @@ def _import_page() -> Any:
     return import_module("sidecar.admin.page")
 
 
-def _probe_reply(result: ProbeResult) -> Reply:
+def _probe_reply(result: HealthResult) -> Reply:
     return Reply(200 if result.good else 503, {"text": result.text})
 
 
