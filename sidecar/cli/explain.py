@@ -116,16 +116,23 @@ def _detect(options: argparse.Namespace) -> int:
     paths = ["/var/log/app/*.log" if options.file == "-" else escape(file)]
     configuration = {"sinks": {"out": "stdout:"}, "pipelines": {"app": {"paths": paths, **proposal.pipeline}}}
     if options.json:
-        put_json({"confidence": proposal.confidence, "configuration": configuration})
+        put_json({
+            "confidence": proposal.confidence, "parser": proposal.parser, "times": proposal.times,
+            "levels": proposal.levels, "fields": proposal.fields, "notes": proposal.notes,
+            "configuration": configuration,
+        })  # fmt: skip
         return 0
-    put_line(f"# parses {proposal.confidence:.0%} of the events in the first {len(data):,} bytes")
+    put_line(f"# {proposal.summary()} (first {len(data):,} bytes)")
+    for note in proposal.notes:
+        put_line(f"# {note}")
     if "encoding" not in proposal.pipeline and "\ufffd" in data.decode(errors="replace"):
         put_line("# the file is not valid UTF-8: set the encoding, such as windows-1252 or shift-jis")
     put_lines(_format_yaml(configuration))
     settings = from_command_line([file], ["stdout:"], proposal.pipeline, {})
     events = explain(settings, next(iter(settings.pipelines)), file, data, SystemClock())
     for event in islice((event for event in events if event.outcome == "document"), _MAX_DETECTION_EXAMPLES):
-        _print_event(event)
+        # Standard output is the configuration alone, so that it can be redirected to a file.
+        _print_event(event, to_stderr=True)
     return 0
 
 
@@ -180,8 +187,8 @@ def _read_sample(file: str, size: int) -> bytes:
         ) from error
 
 
-def _print_event(item: ExplainedEvent) -> None:
-    console = PrintableConsole()
+def _print_event(item: ExplainedEvent, *, to_stderr: bool = False) -> None:
+    console = PrintableConsole(stderr=to_stderr)
     table = Table.grid(padding=(0, 2))
     table.add_column(style="bold", no_wrap=True)
     table.add_column(overflow="fold")

@@ -143,6 +143,9 @@ class PipelineSettings(SettingsModel):
     encoding_errors: Literal["replace", "backslashreplace", "strict"] = "replace"
     """How bytes are handled that are invalid in this encoding. With `strict` the line becomes a dead letter."""
 
+    strip_ansi: Annotated[Literal["auto", "never"], SHOWN] = "auto"
+    """`auto` removes the colours that a program writes for a terminal, before anything else looks at a line."""
+
     parser: Annotated[tuple[AnyParser, ...], Field(min_length=1), _ONLY_PARSER] = Field(
         default=("plain",), validate_default=True
     )

@@ -15,6 +15,7 @@ from typing import Literal
 import msgspec
 from msgspec.structs import replace
 
+from sidecar.decode.ansi import strip_colors
 from sidecar.lib import native
 from sidecar.lib.charset import UTF_8, Charset
 from sidecar.model.lines import Chunk, LineBatch, SkippedRange
@@ -38,8 +39,15 @@ class Framer(msgspec.Struct, frozen=True):
 
     charset: Charset = UTF_8
 
+    strips_colors: bool = False
+    """Whether colours for terminals are removed."""
+
     def frame(self, chunk: Chunk) -> LineBatch:
         """Return the lines of a chunk whose data ends with the end of a line."""
+        lines = self._split(chunk)
+        return strip_colors(lines) if self.strips_colors else lines
+
+    def _split(self, chunk: Chunk) -> LineBatch:
         if not chunk.data:
             return LineBatch(chunk, 0, is_uniform=False, skipped=[SkippedRange(chunk.offset, chunk.end, "nul")])
         if self.charset == UTF_8:

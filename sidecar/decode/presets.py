@@ -56,6 +56,12 @@ _PANIC = (
     rb"[A-Za-z_][^\s(]*+\([^\n]*+\n|exit status \d++\n)*+"
 )
 
+# zap's console: the level is between tabs, and after it functions without blanks and their indented places.
+_ZAP_STACK = (
+    rb"[^\t\n]*+\t(?:\x1b\[\d++m)?(?i:warn|error|dpanic|panic|fatal)(?:\x1b\[0m)?\t" + _LINE + rb"(?:[^\s]++\n|"
+    + _INDENTED + rb")*+"
+)  # fmt: skip
+
 # "thread '…' panicked at src/main.rs:2:5:", and the message on the line after it.
 _RUST_PANIC = rb"thread '[^'\n]*+' (?:\([^)\n]*+\) )?+panicked at (?:[^\n]*:\n(?:" + _LINE + rb")?+|" + _LINE + rb")"
 
@@ -101,7 +107,7 @@ PRESETS: dict[str, Preset] = {
         + rb")?+",
         once=_TRACEBACK,
     ),
-    "go": _preset(first=_PANIC),
+    "go": _preset(first=_PANIC + rb"|" + _ZAP_STACK),
     "ruby": _preset(rb"from " + _LINE),
     "node": _preset(rb"[}\])]" + _LINE, rb"Caused by: " + _LINE),
     "dotnet": _preset(
@@ -114,6 +120,9 @@ PRESETS: dict[str, Preset] = {
         rb"#\d++ " + _LINE,
         rb"Next [\w\\]++" + _LINE,
         rb"\[[^\]\n]*+\] PHP (?:Stack trace:| ++\d++\. )" + _LINE,
+        # Monolog's LineFormatter, as in Laravel; the JSON of the context ends after the trace.
+        rb"\[(?:stacktrace|previous exception)\]" + _LINE,
+        rb"\"\}" + _LINE,
     ),
     "rust": _preset(rb"stack backtrace:" + _LINE, rb"note: " + _LINE, rb"Caused by:" + _LINE, first=_RUST_PANIC),
     "postgresql": _preset(

@@ -1,49 +1,85 @@
-"""Parses access logs of web servers: nginx's `combined`, Apache's `common` and `combined`.
+"""Parses access logs of web servers: nginx's `combined`, Apache's `common` and `combined`, and what is built on them.
 
 Formats: ngx_http_log_module of nginx, "Common Log Format" in Apache's mod_log_config. Fields have the names of the
 Elastic Common Schema. A value that the server writes as `-` makes no field. A request that is not `METHOD URL
 HTTP/x`, as scanners send it, stays unchanged in `url.original`.
+
+A line may begin with the virtual host, as in Debian's `other_vhosts_access.log`, or with the addresses of several
+proxies. After the user agent it may have the addresses of `X-Forwarded-For`, as in the format `main` of nginx's
+packages. Any other text after it is kept in `log.extra`.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from typing import Any, NamedTuple
+
+import msgspec
 
 from sidecar.lib import native
 from sidecar.model.lines import LineBatch
 from sidecar.model.records import RecordBatch
-from sidecar.parse.plain import json_strings, message_bodies
+from sidecar.parse.addresses import all_addresses, is_address, is_ip
+from sidecar.parse.plain import message_bodies
 from sidecar.parse.time.timestamps import CommonLog
+from sidecar.parse.time.zones import Zones
 
 _SIZE = r"(0|[1-9]\d*+|-)"
-_PLAIN = r'^([^\s"]++) [^\s"]++ ([^\s"\[]++) \[([^\]\n"]++)\] "([A-Z]++) ([^\s"]++) HTTP/([0-9.]++)" (\d{3}) ' + _SIZE
+_PLAIN = r'^([^\s"]++) - ([^\s"\[]++) \[([^\]\n"]++)\] "([A-Z]++) ([^\s"]++) HTTP/([0-9.]++)" ([1-9]\d\d) ' + _SIZE
 _PLAIN_AGENT = r' "([^"\n]*+)" "([^"\n]*+)"'
-_ASCII = r'^([^ ]++) [^ ]++ ([^ []++) \[([^]]++)\] "([A-Z]++) ([^ ]++) HTTP/([0-9.]++)" ([0-9]{3}) ([1-9][0-9]*+|0|-)'
+_PLAIN_EXTRA = r" ([^\n]++)"
+_ASCII = r'^([^ ]++) - ([^ []++) \[([^]]++)\] "([A-Z]++) ([^ ]++) HTTP/([0-9.]++)" ([1-9][0-9]{2}) ([1-9][0-9]*+|0|-)'
 _ASCII_AGENT = r' "([^"]*+)" "([^"]*+)"'
-_ANY = r'([^\s"]++) [^\s"]++ ([^"\[]*?) \[([^\]"]++)\] "((?:[^"\\]|\\.)*+)" (\d{3}) ' + _SIZE
-_ANY_AGENT = r' "((?:[^"\\]|\\.)*+)" "((?:[^"\\]|\\.)*+)"'
+_ASCII_FORWARDED = r' ("[^"]*+")'
+_NO_AGENT, _NO_EXTRA = "()()", "()"
+_LINE = re.compile(
+    r'(?P<front>[^"\[]*+)\[(?P<time>[^\]"]++)\] "(?P<request>(?:[^"\\]|\\.)*+)" (?P<status>\d{3}|-) '
+    r"(?P<size>0|[1-9]\d*+|-)"
+    r'(?: "(?P<referrer>(?:[^"\\]|\\.)*+)" "(?P<agent>(?:[^"\\]|\\.)*+)")?(?: (?P<extra>.*+))?',
+    re.DOTALL | re.ASCII,
+)
 _REQUEST = re.compile(r"([A-Z]++) (\S++) HTTP/([0-9.]++)")
+_STATUS = re.compile(r"[1-9]\d\d", re.ASCII)
+_HOST_PORT = re.compile(r"(\[[^\]]*\]|[^:]*+)(?::(\d{1,5}))?", re.ASCII)
+_FORWARDED = re.compile(r'"([^"]*+)"(?: (.*+))?', re.DOTALL)
+_NONE = frozenset({"-", ""})
+_UNKNOWN_PROXIES = frozenset({"-", "unknown"})
 
 NAMES = frozenset({"source", "user", "http", "url", "user_agent"})
+_ENCODER = msgspec.json.Encoder()
 
 Row = Sequence[str]
-"""Address, user, time, method, path, version, status, size, referrer and agent, escaped for JSON."""
+"""Address, user, time, method, path, version, status, size, referrer, agent and extra text."""
+
+
+class _Front(NamedTuple):
+    """What a line has before the time."""
+
+    address: str
+    user: str
+    ident: str = ""
+    domain: str = ""
+    port: str = ""
+    proxies: Sequence[str] = ()
 
 
 class AccessLogParser:
     """Parses the access log of one server. `may_be_short`: lines may end before referrer and user agent."""
 
-    def __init__(self, name: str, *, may_be_short: bool) -> None:
-        endings = [(_PLAIN_AGENT, ""), ("", "()()")] if may_be_short else [(_PLAIN_AGENT, "")]
-        self._chunk_patterns = [re.compile(f"{_PLAIN}{agent}{rest}$", re.MULTILINE) for agent, rest in endings]
-        ascii_endings = [(_ASCII_AGENT, "", 6), ("", "()()", 2)] if may_be_short else [(_ASCII_AGENT, "", 6)]
-        self._ascii_chunk_patterns = [
-            (re.compile(f"{_ASCII}{agent}{rest}\n", re.MULTILINE), quotes) for agent, rest, quotes in ascii_endings
-        ]
-        self._line_pattern = re.compile(_ANY + (f"(?:{_ANY_AGENT})?" if may_be_short else _ANY_AGENT))
+    def __init__(self, name: str, zones: Zones, *, may_be_short: bool) -> None:
+        endings = {6: _ASCII_AGENT + _NO_EXTRA, 8: _ASCII_AGENT + _ASCII_FORWARDED}
+        plain_endings = [_PLAIN_AGENT + _NO_EXTRA, _PLAIN_AGENT + _PLAIN_EXTRA]
+        if may_be_short:
+            endings[2] = _NO_AGENT + _NO_EXTRA
+            plain_endings.append(_NO_AGENT + _NO_EXTRA)
+        self._ascii_patterns = {
+            quotes: re.compile(f"{_ASCII}{ending}\n", re.MULTILINE) for quotes, ending in endings.items()
+        }
+        self._plain_patterns = [re.compile(f"{_PLAIN}{ending}$", re.MULTILINE) for ending in plain_endings]
+        self._may_be_short = may_be_short
         self._error = f"the line is not in the format of {name}"
-        self._times = CommonLog()
+        self._times = CommonLog(zones)
 
     def parse(self, lines: LineBatch) -> RecordBatch:
         """Return one record for each line."""
@@ -51,81 +87,153 @@ class AccessLogParser:
 
     def _parse_chunk(self, lines: LineBatch) -> RecordBatch | None:
         """Parse all lines in one pass, if each has an ordinary request and no field needs escaping."""
-        rows = self._find_rows(lines) if lines.is_uniform else None
-        if rows is None:
+        rows = self._find_rows(lines) if lines.is_uniform and lines.count else None
+        if rows is None or not all_addresses([row[0] for row in rows]):
             return None
         times = self._times.convert_all([row[2] for row in rows])
-        return RecordBatch(lines, lines.starts, _render_members(rows), times, NAMES)
+        if "" in times:
+            return None
+        extras = {text: _render_extra(text) for text in {row[10] for row in rows}}
+        bodies = _render_rows(rows, extras)
+        names = NAMES.union(*(found.keys() for found in map(_extra_fields, extras)))
+        ends_with_log = "log" in names and all('"log":' in text for text in extras.values())
+        return RecordBatch(lines, lines.starts, bodies, times, names, ends_with_log_object=ends_with_log)
 
     def _find_rows(self, lines: LineBatch) -> list[Row] | None:
         if not native.needs_no_escaping(lines.chunk.data):
             return None
-        quotes = native.count_byte(lines.chunk.data, b'"')
         if lines.text.isascii():
             # Fields that end at one character are matched much faster than fields that end at a character class. In
             # ASCII text both find the same: there are as many rows as lines, so no row spans two lines; there are
             # only the quotes of the pattern, so no field holds one; other white space would need escaping.
-            for pattern, number in self._ascii_chunk_patterns:
-                if quotes == number * lines.count and len(rows := pattern.findall(lines.text)) == lines.count:
-                    return rows
-        for pattern in self._chunk_patterns:
-            if len(rows := pattern.findall(lines.text)) == lines.count:
+            quotes, rest = divmod(native.count_byte(lines.chunk.data, b'"'), lines.count)
+            pattern = self._ascii_patterns.get(quotes) if not rest else None
+            if pattern and pattern.match(lines.text) and len(rows := pattern.findall(lines.text)) == lines.count:
+                return rows
+        for pattern in self._plain_patterns:
+            if pattern.match(lines.text) and len(rows := pattern.findall(lines.text)) == lines.count:
                 return rows
         return None
 
     def _parse_lines(self, lines: LineBatch) -> RecordBatch:
-        bodies: list[str] = []
-        times: list[str] = []
+        matches = [_LINE.fullmatch(text) for text in lines.texts]
+        times = self._times.convert_all([match["time"] if match else "" for match in matches])
         errors: dict[int, str] = {}
-        for index, text in enumerate(lines.texts):
-            if match := self._line_pattern.fullmatch(text):
-                row = _parse_row([group or "" for group in match.groups()])
-                times.append(row[2])
-                bodies += _render_members([row]) if row[3] else [_render_unusual(row)]
-            else:
+        bodies: list[str] = []
+        names: set[str] = set()
+        for index, (match, time) in enumerate(zip(matches, times, strict=True)):
+            fields = self._fields(match) if match and time else None
+            if fields is None:
                 errors[index] = self._error
-                times.append("")
-                bodies += message_bodies([text])
-        names = NAMES | {"message"} if errors else NAMES
-        return RecordBatch(lines, lines.starts, bodies, self._times.convert_all(times), names, errors=errors)
+                times[index] = ""
+                bodies += message_bodies([lines.texts[index]])
+            else:
+                names.update(fields)
+                bodies.append(_ENCODER.encode(fields).decode()[1:-1])
+        if errors:
+            names.add("message")
+        return RecordBatch(lines, lines.starts, bodies, times, NAMES.union(names), errors=errors)
+
+    def _fields(self, match: re.Match[str]) -> dict[str, Any] | None:
+        """Return the fields of a line; None if a value does not fit its field."""
+        front = _read_front(match["front"])
+        if front is None or (match["referrer"] is None and not self._may_be_short):
+            return None
+        request = _REQUEST.fullmatch(match["request"])
+        method, path, version = request.groups() if request else ("", match["request"], "")
+        status, size = match["status"], match["size"]
+        response = _drop_empty(
+            status_code=int(status) if _STATUS.fullmatch(status) else None,
+            body=None if size == "-" else {"bytes": msgspec.Raw(size.encode())},
+        )
+        request_fields = _drop_empty(
+            method=method, referrer=_drop_dash(match["referrer"]), proxies=list(front.proxies)
+        )
+        fields = _drop_empty(
+            source=_drop_empty(address=_drop_dash(front.address), user=_drop_empty(name=_drop_dash(front.ident))),
+            user=_drop_empty(name=_drop_dash(front.user)),
+            http=_drop_empty(request=request_fields, version=version, response=response),
+            url=_drop_empty(
+                original=_drop_dash(path), domain=front.domain, port=int(front.port) if front.port else None
+            ),
+            user_agent=_drop_empty(original=_drop_dash(match["agent"])),
+        )
+        return fields | _extra_fields(match["extra"] or "")
 
 
-def _parse_row(groups: Sequence[str]) -> Row:
-    address, user, time, request, status, size, referrer, agent = [text[1:-1] for text in json_strings(groups)]
-    match = _REQUEST.fullmatch(request)
-    method, path, version = match.groups() if match else ("", request, "")
-    return address, user, time, method, path, version, status, size, referrer, agent
+def _drop_dash(text: str | None) -> str:
+    return "" if text is None or text in _NONE else text
 
 
-def _render_members(rows: Sequence[Row]) -> list[str]:
-    """Return the JSON body of each row whose request is `METHOD URL HTTP/x`."""
+def _drop_empty(**members: Any) -> dict[str, Any]:
+    return {
+        name: value for name, value in members.items() if value is not None and value != "" and value not in ({}, [])
+    }
+
+
+def _read_front(front: str) -> _Front | None:
+    """Return what is before the time; None if a value does not fit.
+
+    Three words are address, identity and user. There may be a virtual host before them, and several addresses
+    instead of one. A user may have blanks.
+    """
+    words = front.removesuffix(" ").split(" ")
+    domain = port = ""
+    if len(words) > 3 and not words[0].endswith(",") and is_ip(words[1].rstrip(",")):
+        host = _HOST_PORT.fullmatch(words[0])
+        if host is None or not is_address(host[1].strip("[]")):
+            return None
+        domain, port, words = host[1], host[2] or "", words[1:]
+    count = next((number for number, word in enumerate(words) if not word.endswith(",")), len(words))
+    addresses, words = [word.rstrip(",") for word in words[: count + 1]], words[count + 1 :]
+    known = [address for address in addresses if address not in _UNKNOWN_PROXIES]
+    if len(words) < 2 or not all(map(is_address, known)):
+        return None
+    ident, user = words[0], " ".join(words[1:])
+    if user.startswith("- ") or (port and int(port) > 65535):
+        return None
+    return _Front(known[0] if known else "-", user, ident, domain, port, known[1:])
+
+
+def _extra_fields(extra: str) -> dict[str, Any]:
+    """Return the fields of the text after the user agent: the addresses of `X-Forwarded-For`, and the rest."""
+    fields: dict[str, Any] = {}
+    quoted = _FORWARDED.fullmatch(extra)
+    if quoted:
+        addresses = [word.strip() for word in quoted[1].split(",")]
+        if all(address in _UNKNOWN_PROXIES or is_ip(address) for address in addresses):
+            known = [address for address in addresses if address not in _UNKNOWN_PROXIES]
+            if known:
+                fields["network"] = {"forwarded_ip": known[0] if len(known) == 1 else known}
+            extra = quoted[2] or ""
+    if extra:
+        fields["log"] = {"extra": extra}
+    return fields
+
+
+def _render_extra(extra: str) -> str:
+    """Return the JSON members of the extra text, after a comma; "" if there are none."""
+    fields = _extra_fields(extra)
+    return f",{_ENCODER.encode(fields).decode()[1:-1]}" if fields else ""
+
+
+def _render_rows(rows: Iterable[Row], extras: dict[str, str]) -> list[str]:
+    """Return the JSON body of each row. No text needs escaping but the extra one, which `extras` renders."""
     return [
         f'''"source":{{"address":"{address}"}},{"" if user == "-" else f'"user":{{"name":"{user}"}},'}'''
         f'''"http":{{"request":{{"method":"{method}"{"" if referrer in _NONE else f',"referrer":"{referrer}"'}}},'''
         f'''"version":"{version}","response":{{"status_code":{status}'''
         f'''{"" if size == "-" else f',"body":{{"bytes":{size}}}'}}}}},"url":{{"original":"{path}"}}'''
-        f"""{"" if agent in _NONE else f',"user_agent":{{"original":"{agent}"}}'}"""
-        for address, user, _, method, path, version, status, size, referrer, agent in rows
+        f"""{"" if agent in _NONE else f',"user_agent":{{"original":"{agent}"}}'}{extras[extra]}"""
+        for address, user, _, method, path, version, status, size, referrer, agent, extra in rows
     ]
 
 
-def _render_unusual(row: Row) -> str:
-    """Return the JSON body of a row whose request is not `METHOD URL HTTP/x`."""
-    body = _render_members([row])[0]
-    if row[4] in _NONE:
-        # The connection was closed, or timed out, before a request was read.
-        body = body.replace(f',"url":{{"original":"{row[4]}"}}', "")
-    return body.replace('"method":"",', "").replace('"request":{"method":""},', "").replace('"version":"",', "")
-
-
-_NONE = frozenset({"-", ""})
-
-
-def nginx() -> AccessLogParser:
+def nginx(zones: Zones) -> AccessLogParser:
     """Return the parser of nginx's `combined` format."""
-    return AccessLogParser("nginx's combined log", may_be_short=False)
+    return AccessLogParser("nginx's combined log", zones, may_be_short=False)
 
 
-def apache() -> AccessLogParser:
+def apache(zones: Zones) -> AccessLogParser:
     """Return the parser of Apache's `common` and `combined` formats."""
-    return AccessLogParser("Apache's common or combined log", may_be_short=True)
+    return AccessLogParser("Apache's common or combined log", zones, may_be_short=True)

@@ -1,6 +1,6 @@
 """Parser for built-in formats: regex groups become typed fields, one pass per chunk.
 
-A line that does not match becomes a message with an error.
+A line that does not match, or has a value that does not fit its field, becomes a message with an error.
 """
 
 from __future__ import annotations
@@ -12,9 +12,15 @@ import msgspec
 
 from sidecar.model.lines import LineBatch
 from sidecar.model.records import RecordBatch
-from sidecar.parse.plain import message_bodies
+from sidecar.parse.plain import json_strings, message_bodies
 from sidecar.parse.row_templates import FieldSpec, RowFormatter
+from sidecar.parse.time.date_shapes import local_time
 from sidecar.parse.time.format_times import FormatTimes
+
+UNKNOWN_ZONE = "log.unknown_zone"
+"""Field with the name of a zone that is not known, so that the time was taken as UTC."""
+
+_GROUP_NAME = re.compile(r"\(\?P<\w+>")
 
 
 class LogFormat(msgspec.Struct, frozen=True):
@@ -26,12 +32,15 @@ class LogFormat(msgspec.Struct, frozen=True):
 
     name: str
     patterns: Sequence[str]
-    """Regexes, tried in order."""
+    """Regexes, tried in order; the first one that matches counts."""
 
     fields: Sequence[FieldSpec]
     """Fields that the groups become."""
 
-    to_iso: Callable[[str, str, float], str]
+    examples: Sequence[str] = ()
+    """One line for each pattern."""
+
+    to_iso: Callable[[str, str, float], str] = local_time
     """Converts the groups `time` and `year` ("" if absent), and the current time, to ISO 8601 without a zone. Returns
     "" for text that is not a time."""
 
@@ -44,9 +53,9 @@ class FormatParser:
 
     def __init__(self, log_format: LogFormat, times: FormatTimes) -> None:
         self._formatter = RowFormatter(log_format.fields)
-        self._chunk_patterns = [
-            re.compile(f"^(?:{pattern})$", re.MULTILINE | re.ASCII) for pattern in log_format.patterns
-        ]
+        self._fits = {field.group: field.fits for field in log_format.fields if field.fits}
+        self._patterns = log_format.patterns
+        self._chunk_patterns: dict[int, re.Pattern[str]] = {}
         self._line_patterns = [re.compile(pattern, re.DOTALL | re.ASCII) for pattern in log_format.patterns]
         self._error = f"the line is not in the format of {log_format.name}"
         self._times = times
@@ -56,46 +65,80 @@ class FormatParser:
         return self._parse_chunk(lines) or self._parse_lines(lines)
 
     def _parse_chunk(self, lines: LineBatch) -> RecordBatch | None:
-        """Parse all lines in one pass, if they match the same pattern."""
-        if lines.is_uniform:
-            for pattern in self._chunk_patterns:
-                rows = pattern.findall(lines.text)
-                if len(rows) == lines.count:
-                    return self._records(lines, _columns(pattern, rows))
-        return None
+        """Parse all lines in one pass, if the same pattern is the first to match each of them."""
+        number, _ = self._match(lines.texts[0]) if lines.is_uniform and lines.count else (None, ())
+        if number is None:
+            return None
+        pattern = self._chunk_pattern(number)
+        rows = pattern.findall(lines.text)
+        if len(rows) != lines.count:
+            return None
+        columns = _columns(pattern, rows)
+        for group, fits in self._fits.items():
+            if not all(map(fits, set(columns.get(group, ())) - {""})):
+                return None
+        return self._records(lines, columns)
+
+    def _chunk_pattern(self, number: int) -> re.Pattern[str]:
+        """Return a pattern of the lines that this pattern matches and no earlier one does."""
+        if number not in self._chunk_patterns:
+            earlier = "|".join(_GROUP_NAME.sub("(?:", pattern) for pattern in self._patterns[:number])
+            text = (f"(?!(?:{earlier})$)" if earlier else "") + f"(?:{self._patterns[number]})$"
+            self._chunk_patterns[number] = re.compile(f"^{text}", re.MULTILINE | re.ASCII)
+        return self._chunk_patterns[number]
+
+    def _match(self, line: str) -> tuple[int | None, Row]:
+        """Return the number of the first pattern that matches with values that fit, and what its groups captured."""
+        for number, pattern in enumerate(self._line_patterns):
+            match = pattern.fullmatch(line)
+            if match and all(
+                not match[group] or fits(match[group])
+                for group, fits in self._fits.items()
+                if group in pattern.groupindex
+            ):
+                return number, match.groups("")
+        return None, ()
 
     def _records(self, lines: LineBatch, columns: Mapping[str, Sequence[str]]) -> RecordBatch:
         bodies, ends_with_log = self._formatter.format_rows(columns, lines.count)
-        times, names = self._times.convert_all(columns, lines.count), self._formatter.names
-        return RecordBatch(lines, lines.starts, bodies, times, names, ends_with_log_object=ends_with_log)
+        return RecordBatch(
+            lines, lines.starts, bodies, self._times.convert_all(columns, lines.count), self._formatter.names,
+            ends_with_log_object=ends_with_log, annotations=self._notes(columns),
+        )  # fmt: skip
+
+    def _notes(self, columns: Mapping[str, Sequence[str]]) -> dict[int, dict[str, str]]:
+        unknown = self._times.unknown_zones(columns)
+        return dict(
+            zip(unknown, ({UNKNOWN_ZONE: name} for name in json_strings(list(unknown.values()))), strict=True)
+        )
 
     def _parse_lines(self, lines: LineBatch) -> RecordBatch:
         rows: dict[int, list[tuple[int, Row]]] = {}
-        errors: dict[int, str] = {}
+        failed: list[int] = []
         for index, line in enumerate(lines.texts):
-            for number, pattern in enumerate(self._line_patterns):
-                if match := pattern.fullmatch(line):
-                    rows.setdefault(number, []).append((index, match.groups("")))
-                    break
+            number, row = self._match(line)
+            if number is None:
+                failed.append(index)
             else:
-                errors[index] = self._error
-        failed = [lines.texts[index] for index in errors]
+                rows.setdefault(number, []).append((index, row))
         bodies, times = [""] * lines.count, [""] * lines.count
-        all_end_with_log = not errors
+        notes: dict[int, dict[str, str]] = {}
+        all_end_with_log = not failed
         for number, matches in rows.items():
             columns = _columns(self._line_patterns[number], [row for _, row in matches])
             formatted, ends_with_log = self._formatter.format_rows(columns, len(matches))
             all_end_with_log = all_end_with_log and ends_with_log
-            for (index, _), body, time in zip(
-                matches, formatted, self._times.convert_all(columns, len(matches)), strict=True
-            ):
+            notes.update({matches[row][0]: note for row, note in self._notes(columns).items()})
+            converted = self._times.convert_all(columns, len(matches))
+            for (index, _), body, time in zip(matches, formatted, converted, strict=True):
                 bodies[index], times[index] = body, time
-        for index, message in zip(errors, message_bodies(failed), strict=True):
+        for index, message in zip(failed, message_bodies([lines.texts[index] for index in failed]), strict=True):
             bodies[index] = message
-        names = self._formatter.names | {"message"} if errors else self._formatter.names
+        names = self._formatter.names | {"message"} if failed else self._formatter.names
         return RecordBatch(
-            lines, lines.starts, bodies, times, names, errors=errors, ends_with_log_object=all_end_with_log
-        )
+            lines, lines.starts, bodies, times, names, errors=dict.fromkeys(failed, self._error),
+            annotations=notes, ends_with_log_object=all_end_with_log,
+        )  # fmt: skip
 
 
 def _columns(pattern: re.Pattern[str], rows: Sequence[Row]) -> dict[str, Sequence[str]]:

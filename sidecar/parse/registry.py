@@ -13,11 +13,10 @@ from sidecar.parse.csv import CsvParser
 from sidecar.parse.dissect import Dissection, DissectParser
 from sidecar.parse.docker import DockerParser
 from sidecar.parse.format_parser import FormatParser
+from sidecar.parse.formats import FORMATS
 from sidecar.parse.grok import expand_pattern
 from sidecar.parse.json import JsonParser
-from sidecar.parse.log_formats import FORMATS
 from sidecar.parse.logfmt import LogfmtParser
-from sidecar.parse.mysql_slow import MYSQL_SLOW
 from sidecar.parse.plain import PlainTextParser
 from sidecar.parse.plugin import PluginParser
 from sidecar.parse.regex import RegexParser
@@ -35,10 +34,10 @@ from sidecar.parse.settings import (
 )
 from sidecar.parse.time.format_times import FormatTimes
 from sidecar.parse.time.timestamps import Timestamps
+from sidecar.parse.time.zones import Zones
 from sidecar.parse.typed_fields import TypedFields
 
-_SIMPLE: dict[str, Callable[[], Parser]] = {"plain": PlainTextParser, "nginx": nginx, "apache": apache}
-_LOG_FORMATS = {**FORMATS, "mysql_slow": MYSQL_SLOW}
+_ACCESS_LOGS: dict[str, Callable[[Zones], Parser]] = {"nginx": nginx, "apache": apache}
 _CONTAINERS: dict[str, Callable[[MessageParser], Parser]] = {"cri": CriParser, "docker": DockerParser}
 
 ParserSettings = (
@@ -71,7 +70,8 @@ def _create_one(
     if isinstance(settings, ContainerSettings):
         inner = _create_one(settings.content, timestamp, reserved | {STREAM}, clock) if settings.content else None
         return _CONTAINERS[settings.type](MessageParser(inner))
-    timestamps = Timestamps(timestamp.formats, timestamp.zone, clock)
+    zones = Zones(timestamp.zone, timestamp.zones)
+    timestamps = Timestamps(timestamp.formats, zones, clock)
     if isinstance(settings, JsonSettings):
         return JsonParser(timestamps, reserved, timestamp.field, settings.target)
     if isinstance(settings, PluginParserSettings):
@@ -91,7 +91,12 @@ def _create_one(
         return CsvParser(settings.columns, settings.delimiter, typed_fields)
     if isinstance(settings, LogfmtSettings):
         return LogfmtParser(TypedFields(settings.types, timestamps, timestamp.field))
-    if settings.type in _SIMPLE:
-        return _SIMPLE[settings.type]()
-    log_format = _LOG_FORMATS[settings.type]
-    return FormatParser(log_format, FormatTimes(log_format.to_iso, timestamp.zone, clock))
+    return _create_simple(settings.type, zones, clock)
+
+
+def _create_simple(name: str, zones: Zones, clock: Clock) -> Parser:
+    if name == "plain":
+        return PlainTextParser()
+    if name in _ACCESS_LOGS:
+        return _ACCESS_LOGS[name](zones)
+    return FormatParser(FORMATS[name], FormatTimes(FORMATS[name].to_iso, zones, clock))

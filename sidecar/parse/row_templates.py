@@ -39,6 +39,9 @@ class FieldSpec(msgspec.Struct, frozen=True):
     unchanged: re.Pattern[str] | None = None
     """Matches columns, one text per line, whose texts need no conversion."""
 
+    fits: Callable[[str], bool] | None = None
+    """Returns whether a text is a value of this field; if not, the line is in another format. None: every text is."""
+
 
 def text_field(path: str, group: str, convert: Callable[[str], str] | None = None) -> FieldSpec:
     """Return a field whose value is text."""

@@ -3,10 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Annotated, Any, Literal, get_args
+from typing import Annotated, Any, Literal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from pydantic import AfterValidator, Discriminator, Field, GetJsonSchemaHandler, Tag, field_validator, model_validator
+from pydantic import (
+    AfterValidator,
+    Discriminator,
+    Field,
+    GetJsonSchemaHandler,
+    Tag,
+    WithJsonSchema,
+    field_validator,
+    model_validator,
+)  # fmt: skip
 from pydantic_core import CoreSchema
 
 from sidecar.errors import ConfigurationError
@@ -16,10 +25,13 @@ from sidecar.lib.settings_model import COMMAS, SHOWN, JsonSchema, SettingsModel,
 from sidecar.lib.suggestions import suggestion_for
 from sidecar.lib.user_regex import compile_user_regex
 from sidecar.parse.dissect import Dissection
+from sidecar.parse.formats import FORMATS
 from sidecar.parse.grok import expand_pattern
 from sidecar.parse.plugin import PLUGINS, ParseLine, resolve
+from sidecar.parse.time.epoch import EPOCHS
+from sidecar.parse.time.zones import check_zone
 
-BUILT_IN = {
+_WITH_CODE = {
     "plain": "any text: the whole line is the message",
     "json": "one JSON object a line",
     "regex": "named groups of a custom pattern",
@@ -29,29 +41,26 @@ BUILT_IN = {
     "logfmt": 'pairs such as level=info msg="it is up"',
     "cri": "container log files of containerd and CRI-O, with parts of lines joined",
     "docker": "Docker's json-file, with parts of lines joined",
-    "nginx": "nginx's combined access log",
-    "apache": "Apache's common and combined access logs",
-    "nginx_error": "nginx's error log",
-    "apache_error": "Apache's error log",
-    "syslog": "syslog, RFC 5424 or RFC 3164",
-    "klog": "klog, as written by Kubernetes components",
-    "python": "Python's logging",
-    "log4j": "log4j, logback and Spring Boot",
-    "postgresql": "PostgreSQL's server log",
-    "mysql": "MySQL's and MariaDB's error log",
-    "mysql_slow": "MySQL's and MariaDB's slow query log",
-    "java_gc": "the JVM's unified log",
+    "nginx": "nginx's access log",
+    "apache": "Apache's access log",
 }
+BUILT_IN = {**_WITH_CODE, **{name: log_format.name for name, log_format in FORMATS.items()}}
 """The parsers, and what each reads."""
+
+WITHOUT_OPTIONS = ("plain", "nginx", "apache", *FORMATS)
+"""Parsers that are configured by their name alone."""
+
+
+def _validate_name(name: str) -> str:
+    if name not in WITHOUT_OPTIONS:
+        raise ValueError(f'"{name}" is not known{suggestion_for(name, set(BUILT_IN))}')
+    return name
 
 
 class SimpleParserSettings(SettingsModel):
     """A parser without options: `plain`, `nginx`, `syslog` and others."""
 
-    type: Literal[
-        "plain", "nginx", "apache", "nginx_error", "apache_error", "syslog", "klog", "python", "log4j", "postgresql",
-        "mysql", "mysql_slow", "java_gc",
-    ]  # fmt: skip
+    type: Annotated[str, AfterValidator(_validate_name), WithJsonSchema({"enum": list(WITHOUT_OPTIONS)})]
     """Name of the parser."""
 
 
@@ -227,9 +236,6 @@ class PluginParserSettings(SettingsModel):
         return parse_line
 
 
-_SIMPLE = frozenset(get_args(SimpleParserSettings.model_fields["type"].annotation))
-
-
 def _tag_of(value: object) -> str | None:
     """Return the tag of the model that reads these settings, None if they have no `type`."""
     name = value.get("type") if isinstance(value, Mapping) else getattr(value, "type", None)
@@ -237,7 +243,7 @@ def _tag_of(value: object) -> str | None:
         return None
     if name in ("cri", "docker"):
         return "cri"
-    return "plain" if name in _SIMPLE else name if name in BUILT_IN else "own"
+    return "plain" if name in WITHOUT_OPTIONS else name if name in BUILT_IN else "own"
 
 
 def _tag_of_content(value: object) -> str | None:
@@ -293,11 +299,15 @@ class TimestampSettings(SettingsModel):
     """Name of the field. Default for JSON: the first of `@timestamp`, `timestamp`, `time` and `ts`."""
 
     formats: Annotated[tuple[str, ...], COMMAS] = ()
-    """Formats, tried in order: `iso8601`, `epoch`, `epoch_ms`, `epoch_us`, `epoch_ns`, `common_log`, or a strptime
-    format such as `%d/%b/%Y %H:%M:%S`. Default: `iso8601` and `epoch`."""
+    """Formats, tried in order: `iso8601`, `epoch`, `epoch_ms`, `epoch_us`, `epoch_ns`, `common_log`, `date`, or a
+    strptime format such as `%d/%b/%Y %H:%M:%S`. Default: `iso8601`, `epoch` and `date`."""
 
     zone: Annotated[str, SHOWN] = "UTC"
     """IANA name of the zone of times without one."""
+
+    zones: dict[str, Annotated[str, AfterValidator(check_zone)]] = Field(default_factory=dict)
+    """Meanings of zone names in timestamps, as `{IST: Asia/Kolkata}` or `{IST: "+05:30"}`; the usual ones are
+    known."""
 
     @field_validator("zone")
     @classmethod
@@ -311,7 +321,7 @@ class TimestampSettings(SettingsModel):
     @field_validator("formats")
     @classmethod
     def _check_formats(cls, formats: tuple[str, ...]) -> tuple[str, ...]:
-        known = {"iso8601", "epoch", "epoch_ms", "epoch_us", "epoch_ns", "common_log"}
+        known = {"iso8601", "common_log", "date", *EPOCHS}
         for item in formats:
             if item not in known and "%" not in item:
                 raise ValueError(

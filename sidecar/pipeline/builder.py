@@ -28,6 +28,7 @@ from sidecar.model.records import Transform
 from sidecar.parse import registry as parsers
 from sidecar.parse.settings import RegexSettings, SimpleParserSettings
 from sidecar.parse.time.timestamps import Timestamps
+from sidecar.parse.time.zones import Zones
 from sidecar.pipeline.shipper import Shipper
 from sidecar.pipeline.stages import Stages
 from sidecar.sinks import registry as sinks
@@ -158,7 +159,9 @@ def build_stages(
     """
     finisher = DocumentBuilder(clock, host, _field_sources(pipeline, environ))
     charset = lookup(pipeline.encoding)
-    framing = Framer(pipeline.max_line, pipeline.keep_empty, pipeline.encoding_errors, charset)
+    framing = Framer(
+        pipeline.max_line, pipeline.keep_empty, pipeline.encoding_errors, charset, pipeline.strip_ansi == "auto"
+    )
     parser = parsers.create_parser(pipeline.parser, pipeline.timestamp, finisher.reserved_names(), clock)
     reader = Reader(pipeline.max_line, chunk, grouping=make_grouping(pipeline), clock=clock, charset=charset)
     return Stages(reader, framing, parser, _build_transforms(pipeline, clock), finisher)
@@ -189,7 +192,8 @@ def _build_transforms(pipeline: PipelineSettings, clock: Clock) -> list[Transfor
     steps = []
     if pipeline.include_lines or pipeline.exclude_lines:
         steps.append(Transform("lines", LineFilter(pipeline.include_lines, pipeline.exclude_lines)))
-    times = Timestamps(pipeline.timestamp.formats, pipeline.timestamp.zone, clock)
+    zones = Zones(pipeline.timestamp.zone, pipeline.timestamp.zones)
+    times = Timestamps(pipeline.timestamp.formats, zones, clock)
     for item in pipeline.transforms:
         if isinstance(item, ConvertSettings):
             steps.append(item.step(times.read))

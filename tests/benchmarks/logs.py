@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import random
+import re
 import zlib
 from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+
+from sidecar.parse.format_parser import LogFormat
+from sidecar.parse.formats import FORMATS
 
 _BEGIN = datetime(2026, 11, 23, 1, tzinfo=UTC)
 _STEP_US = 2_741
@@ -168,7 +172,20 @@ def _timed(time: str) -> Callable[[int, random.Random], Iterator[str]]:
     return _of(f'{{{{"time":{time},"level":"{{level}}","message":"{{message}}","seq":{{number}}}}}}')
 
 
+def _of_example(log_format: LogFormat) -> Callable[[int, random.Random], Iterator[str]]:
+    """Return lines like the first example with a message, or a URL, which differs in each line."""
+    for pattern, line in zip(log_format.patterns, log_format.examples, strict=True):
+        match = re.fullmatch(pattern, line, re.DOTALL | re.ASCII)
+        for group, text in (("message", "{message}"), ("url", "/sequence/{number}")):
+            if match and "\n" not in line and group in match.groupdict():
+                start, end = match.span(group)
+                before, after = (part.replace("{", "{{").replace("}", "}}") for part in (line[:start], line[end:]))
+                return _of(before + text + after)
+    raise AssertionError(log_format.name)
+
+
 LOGS: Mapping[str, Callable[[int, random.Random], Iterator[str]]] = {
+    **{name: _of_example(log_format) for name, log_format in FORMATS.items() if name != "mysql_slow"},
     "json": _json,
     "nginx": _nginx,
     "plain": _plain,
@@ -186,7 +203,17 @@ LOGS: Mapping[str, Callable[[int, random.Random], Iterator[str]]] = {
     "java_gc": _of("[{when:%Y-%m-%dT%H:%M:%S.123+0000}][{number}.015s][info][gc,start] {message}"),
     "nginx_error": _of("{when:%Y/%m/%d %H:%M:%S} [error] 31#31: *5 {message}"),
     "apache_error": _of("[{when:%a %b %d %H:%M:%S.%f %Y}] [core:error] [pid 35:tid 43] {message}"),
+    "dpkg": _of("{when:%Y-%m-%d %H:%M:%S} status {message}"),
     "log4j": _of("{when:%Y-%m-%d %H:%M:%S,000} INFO  [main] shop.orders.OrderService - {message}"),
+    **{
+        f"nginx_{name}": _of(
+            f'{front}203.0.113.7 - - [{{when:%d/%b/%Y:%H:%M:%S +0000}}] "GET /sequence/{{number}} HTTP/1.1" 200 512'
+            f' "-" "Mozilla/5.0 (X11; Linux x86_64) Chrome/131.0.0.0"{rest}'
+        )
+        for name, front, rest in (
+            ("main", "", ' "-"'), ("timed", "", ' "-" 0.005 0.004'), ("vhost", "shop.example:443 ", ""),
+        )
+    },
     "syslog_3164": _of("<134>{when:%b %d %H:%M:%S} web-1 shop[7]: {message}"),
     "local_times": _of("{when:%d/%b/%Y %H:%M:%S.%f} [{level}] {message}"),
     "timed_iso": _timed('"{when:%Y-%m-%dT%H:%M:%S.%fZ}"'),

@@ -151,6 +151,12 @@ def _as_message(line: str, document: Document) -> bool:
     return message in line and line != message and "sequence" in message
 
 
+def _as_url(line: str, document: Document) -> bool:
+    """The URL is in the line, and says its number."""
+    url = document["url"]["original"]
+    return url in line and "sequence" in url
+
+
 def _as_text(line: str, document: Document) -> bool:
     return bool(json.loads(line)["message"] == document["message"])
 
@@ -197,6 +203,7 @@ _SAYS: dict[str, Callable[[str, Document], bool]] = {
     "traces": _as_plain,
     "regex": _as_regex,
     "message": _as_message,
+    "url": _as_url,
     "text": _as_text,
     "secrets": _as_redacted,
     "mixed": _as_mixed,

@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from sidecar.parse.formats import FORMATS
+
 _ACCESS = (
     r'(?P<address>\S+) - (?P<user>\S+) \[(?P<time>[^\]]+)\] "(?P<method>\S+) (?P<url>\S+) HTTP/(?P<version>\S+)"'
     r' (?P<status>\d+) (?P<size>\d+) "(?P<referrer>[^"]*)" "(?P<agent>[^"]*)"'
@@ -31,6 +33,7 @@ _GROKKED = (
     r"^%{TIMESTAMP_ISO8601:time} %{LOGLEVEL:level} +\[%{NOTSPACE:thread}\] %{NOTSPACE:logger}"
     r" - %{GREEDYDATA:message}$"
 )
+_OF_REQUESTS = ("squid", "aws_elb", "aws_s3", "haproxy")
 _TO_BOTH: Mapping[str, Mapping[str, Any]] = {"elasticsearch": {}, "mongodb": {}}
 _JSON = {"parser": "json"}
 _SECRETS = ["password", "email", "ip"]
@@ -95,22 +98,13 @@ PARSERS: Mapping[str, Workload] = {
     "dissect": Workload("klog", {"parser": {"type": "dissect", "pattern": _DISSECTED}}, says="message"),
     "grok": Workload("log4j", {"parser": {"type": "grok", "pattern": _GROKKED}}, says="message"),
     **{
-        name: Workload(name, {"parser": name}, says="message")
-        for name in (
-            "cri",
-            "docker",
-            "klog",
-            "python",
-            "postgresql",
-            "mysql",
-            "java_gc",
-            "nginx_error",
-            "apache_error",
-            "mysql_slow",
-        )
+        name: Workload(name, {"parser": name}, says="url" if name in _OF_REQUESTS else "message")
+        for name in ("cri", "docker", *(name for name in FORMATS if name != "syslog"))
     },
     "apache": Workload("nginx", {"parser": "apache"}),
-    "log4j": Workload("log4j", {"parser": "log4j"}, says="message"),
+    "nginx, main": Workload("nginx_main", {"parser": "nginx"}, says="url"),
+    "nginx, request time": Workload("nginx_timed", {"parser": "nginx"}, says="url"),
+    "nginx, virtual host": Workload("nginx_vhost", {"parser": "nginx"}, says="url"),
     "multiline java": Workload("traces", {"multiline": "java"}),
     **{
         f"multiline {name}": Workload(f"events_{name}", {"multiline": name}, says="plain")

@@ -2,30 +2,25 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Mapping, Sequence
-from datetime import datetime
 from itertools import repeat
-from zoneinfo import ZoneInfo
 
 from sidecar.lib.clock import Clock
-from sidecar.parse.time.missing_dates import latest_day, latest_year
 from sidecar.parse.time.rfc3339 import is_rfc3339
 from sidecar.parse.time.second_cache import SecondCache, TimeAffixes
-from sidecar.parse.time.timestamps import MONTHS, offset_at, offset_text
+from sidecar.parse.time.zones import Zones
 
-_ZONE = re.compile(r"Z|UTC|GMT|[+-]\d\d(?::?\d\d)?", re.ASCII)
 _HOUR_S = 3600
 
 
 class FormatTimes:
     """Converts the timestamps of one format.
 
-    `to_iso` returns ISO 8601, with `Z` if it knows that the time is in UTC. `zone` is the zone of times without one.
+    `to_iso` returns ISO 8601, with `Z` if it knows that the time is in UTC. `zones` gives the zone of other times.
     """
 
-    def __init__(self, to_iso: Callable[[str, str, float], str], zone: str, clock: Clock) -> None:
-        self._to_iso, self._zone, self._clock = to_iso, ZoneInfo(zone), clock
+    def __init__(self, to_iso: Callable[[str, str, float], str], zones: Zones, clock: Clock) -> None:
+        self._to_iso, self._zones, self._clock = to_iso, zones, clock
         self._seconds = SecondCache(self._convert)
         self._hour = 0
 
@@ -43,6 +38,12 @@ class FormatTimes:
         keys = list(zip(columns["time"], zones, years, strict=True))
         return self._seconds.convert_all(keys, columns.get("fraction", ()))
 
+    def unknown_zones(self, columns: Mapping[str, Sequence[str]]) -> dict[int, str]:
+        """Return the zone names without a known meaning, by row. Their times are taken as UTC."""
+        column = columns.get("zone", ())
+        unknown = {name for name in set(column) if not self._zones.is_known(name)}
+        return {row: name for row, name in enumerate(column) if name in unknown} if unknown else {}
+
     def _convert(self, key: tuple[str, str, str]) -> TimeAffixes:
         """Return the text before and after the fraction."""
         time, zone, year = key
@@ -51,38 +52,5 @@ class FormatTimes:
             return "", ""
         if iso.endswith("Z"):
             iso, zone = iso[:-1], "Z"
-        offset = offset_text(zone.replace("GMT", "Z")) if _ZONE.fullmatch(zone) else offset_at(iso, self._zone)
+        offset = self._zones.offset(zone, iso)
         return (iso, offset) if is_rfc3339(iso + offset) else ("", "")
-
-
-def iso_times(time: str, year: str, now: float) -> str:
-    """Convert `2026-11-23 01:00:00`, with a blank or a `T`, or with slashes."""
-    return f"{time[:10].replace('/', '-')}T{time[11:]}"
-
-
-def month_first_times(time: str, year: str, now: float) -> str:
-    """Convert `Nov 23 01:00:00`; without a year, take the last one in which it is not in the future."""
-    month, day, clock = time.split()
-    return _in_year(MONTHS.get(month, "00"), day.zfill(2), clock, year, now)
-
-
-def digits_first_times(time: str, year: str, now: float) -> str:
-    """Convert `1123 01:00:00`, as klog writes it."""
-    return _in_year(time[:2], time[2:4], time[5:], year, now)
-
-
-def clock_only_times(time: str, year: str, now: float) -> str:
-    """Convert `01:00:00`, of today, or of yesterday if it would be in the future; or a time with a date."""
-    if len(time) > 8:
-        return iso_times(time, year, now)
-    try:
-        return latest_day(datetime.fromisoformat(f"2000-01-01T{time}"), now).isoformat()
-    except ValueError:
-        return ""
-
-
-def _in_year(month: str, day: str, clock: str, year: str, now: float) -> str:
-    if year:
-        return f"{year}-{month}-{day}T{clock}"
-    latest = latest_year(lambda candidate: datetime.fromisoformat(f"{candidate}-{month}-{day}T{clock}"), now)
-    return latest.isoformat() if latest else ""

@@ -1,7 +1,7 @@
 """Parses timestamps in a strptime format; caches one conversion per second and keeps the fraction verbatim.
 
-The directives are those of Python's `datetime.strptime`. In addition, `%f` takes up to nine digits and `%Z` takes
-names of the IANA database.
+The directives are those of Python's `datetime.strptime`. In addition, `%f` takes up to nine digits, `%e` is a day
+padded with a blank, `%Z` takes names of zones, and months may have their German or French names.
 """
 
 from __future__ import annotations
@@ -9,12 +9,13 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from datetime import datetime
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from sidecar.lib.clock import Clock
 from sidecar.parse.time.missing_dates import latest_day, latest_year
+from sidecar.parse.time.months import translate_months
 from sidecar.parse.time.rfc3339 import is_rfc3339
 from sidecar.parse.time.second_cache import SecondCache, TimeAffixes
+from sidecar.parse.time.zones import Zones
 
 _HOUR_S = 3600
 _FRACTION = re.compile(r"\d{1,9}", re.ASCII)
@@ -24,10 +25,11 @@ _DAY_DIRECTIVES = frozenset("mbBdjUWVuwaA") | _YEAR_DIRECTIVES
 
 
 class Strptime:
-    """Converts one format. `zone` is the zone of times without one; `clock` gives the year of times without one."""
+    """Converts one format. `zones` gives the zone of times without one, `clock` the year of times without one."""
 
-    def __init__(self, format_text: str, zone: ZoneInfo, clock: Clock) -> None:
-        self._zone, self._clock = zone, clock
+    def __init__(self, format_text: str, zones: Zones, clock: Clock) -> None:
+        self._zones, self._clock = zones, clock
+        format_text = re.sub(r"(?<!%)((?:%%)*)%e", r"\1%d", format_text)
         self._format, self._separator, self._separator_count = _split_fraction(format_text)
         words = self._format.split()
         self._zone_word = words.index("%Z") if words.count("%Z") == 1 else None
@@ -73,23 +75,24 @@ class Strptime:
 
     def _convert_parts(self, parts: tuple[str, str]) -> TimeAffixes:
         """Return the text before and after the fraction, given the same of the source text."""
-        text = "".join(parts)
-        zone = self._zone
+        text, zone = "".join(parts), ""
         if self._zone_word is not None:
             words = text.split()
             if len(words) <= self._zone_word:
                 return "", ""
-            zone = _find_zone(words.pop(self._zone_word), zone)
+            zone = words.pop(self._zone_word)
             text = " ".join(words)
-        time = self._read(text)
+        time = self._read(text) or self._read(translate_months(text))
         if time is None:
             return "", ""
-        iso = (time if time.tzinfo else time.replace(tzinfo=zone)).isoformat()
-        head, tail = iso[:19], iso[19:]
-        if tail.startswith("."):
+        if time.tzinfo is None:
+            head = time.isoformat()
+            tail = self._zones.offset(zone, head)
+        else:
+            iso = time.isoformat()
             # Without a separator the fraction is read together with the rest.
-            head, tail = iso[:26], iso[26:]
-        tail = "Z" if tail == "+00:00" else tail
+            head, tail = (iso[:26], iso[26:]) if iso[19:20] == "." else (iso[:19], iso[19:])
+            tail = "Z" if tail == "+00:00" else tail
         return (head, tail) if is_rfc3339(head + tail) else ("", "")
 
     def _read(self, text: str) -> datetime | None:
@@ -121,15 +124,3 @@ def _lines_regex(separator: str, separator_count: int) -> str:
     escaped = re.escape(separator)
     head = f"(?:[^{escaped}\\n]*+{escaped}){{{separator_count - 1}}}" if separator_count > 1 else ""
     return rf"^({head}[^{escaped}\n]*+){escaped}(\d{{1,9}}+)(.*+)$" if separator else ""
-
-
-def _find_zone(name: str, default: ZoneInfo) -> ZoneInfo:
-    """Return the zone with this IANA name. Short names such as CET or EST are ambiguous and not used."""
-    if name in ("UTC", "GMT", "Z"):
-        return ZoneInfo("UTC")
-    if "/" not in name:
-        return default
-    try:
-        return ZoneInfo(name)
-    except (ZoneInfoNotFoundError, ValueError, OSError):
-        return default

@@ -7,24 +7,26 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from datetime import datetime
 from typing import Protocol
-from zoneinfo import ZoneInfo
 
 from sidecar.lib.clock import Clock, SystemClock
+from sidecar.parse.time.date_shapes import DateText
 from sidecar.parse.time.epoch import EPOCHS, Epoch
+from sidecar.parse.time.months import month_number
 from sidecar.parse.time.rfc3339 import all_rfc3339, any_rfc3339, is_rfc3339
 from sidecar.parse.time.second_cache import SecondCache, TimeAffixes
 from sidecar.parse.time.strptime import Strptime
+from sidecar.parse.time.zones import Zones
 
 _LOOSE = re.compile(
     r"(\d{4}-\d\d-\d\d[T ]\d\d:\d\d(?::\d\d)?)(?:[.,](\d{1,9})\d*)?\s?(Z|z|UTC|[+-]\d\d(?::?\d\d)?)?", re.ASCII
 )
 _LOOSE_LINES = re.compile(f"^{_LOOSE.pattern}$".replace(r"\s", "[ \t\f\v]"), re.ASCII | re.MULTILINE)
-_COMMON_LOG = re.compile(r"(\d\d)/([A-Z][a-z]{2})/(\d{4}):(\d\d:\d\d:\d\d) ([+-]\d\d)(\d\d)", re.ASCII)
-_NAMES = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
-MONTHS = {name: f"{n:02}" for n, name in enumerate(_NAMES, 1)}
-"""Number of a month as two digits, by its English abbreviation."""
+_COMMON_LOG = re.compile(
+    r"(\d\d)/([^\W\d_]{3,9})/(\d{4})[: ](\d\d:\d\d:\d\d)(?:[.,](\d{1,9}))?(?: ?([+-]\d\d:?\d\d|Z|UTC|GMT))?"
+)
+
+DEFAULT_FORMATS = ("iso8601", "epoch", "date")
 
 _LENGTH_WITHOUT_SECONDS = len("2026-11-23T01:00")
 
@@ -45,15 +47,16 @@ class TimeFormat(Protocol):
 
 
 class Timestamps:
-    """Converts event timestamps. `formats` are tried in order; by default ISO 8601 and epoch numbers.
+    """Converts event timestamps. `formats` are tried in order; by default ISO 8601, epoch numbers and dates in words.
 
-    `zone` is the zone of times without one; `clock` gives the year of times without one.
+    `zones` gives the zone of times without one; `clock` gives the year of times without one.
     """
 
-    def __init__(self, formats: Sequence[str] = (), zone: str = "UTC", clock: Clock | None = None) -> None:
-        self._zone, self._clock = ZoneInfo(zone), clock or SystemClock()
-        self._formats = [self._format(name) for name in formats or ("iso8601", "epoch")]
-        # No text is both ISO 8601 and a number, so their order does not matter. Custom formats are tried in order.
+    def __init__(self, formats: Sequence[str] = (), zones: Zones | str = "UTC", clock: Clock | None = None) -> None:
+        self._zones = Zones(zones) if isinstance(zones, str) else zones
+        self._clock = clock or SystemClock()
+        self._formats = [self._format(name) for name in formats or DEFAULT_FORMATS]
+        # No text has two of the default formats, so their order does not matter. Custom formats are tried in order.
         self._batch_formats = self._formats[: None if not formats else 1]
         self._keeps_rfc3339 = not formats or formats[0] == "iso8601"
 
@@ -92,28 +95,35 @@ class Timestamps:
 
     def _format(self, name: str) -> TimeFormat:
         if name == "iso8601":
-            return Iso8601(self._zone)
+            return Iso8601(self._zones, self._clock)
+        if name == "date":
+            return DateText(self._zones, self._clock)
         if name == "common_log":
-            return CommonLog()
+            return CommonLog(self._zones)
         if name in EPOCHS:
             return Epoch(EPOCHS[name])
-        return Strptime(name, self._zone, self._clock)
+        return Strptime(name, self._zones, self._clock)
 
 
 class Iso8601:
-    """Loose ISO 8601: a blank for the `T`, a comma before the fraction, no zone, no seconds."""
+    """Loose ISO 8601: a blank for the `T`, a comma before the fraction, no zone or one by name, no seconds.
 
-    def __init__(self, zone: ZoneInfo) -> None:
-        self._zone = zone
+    Basic, ordinal and week dates, 24:00 and second 60 are converted too.
+    """
+
+    def __init__(self, zones: Zones, clock: Clock) -> None:
+        self._zones = zones
         self._seconds = SecondCache(self._convert)
+        self._rare_shapes = DateText(zones, clock, only_iso=True)
 
     def convert(self, text: str) -> str:
         """Return the timestamp of one text."""
         match = _LOOSE.fullmatch(text)
-        if not match:
-            return ""
-        local, fraction, zone = match.groups("")
-        return self._seconds.convert((local, zone), fraction)
+        if match:
+            local, fraction, zone = match.groups("")
+            if time := self._seconds.convert((local, zone), fraction):
+                return time
+        return self._rare_shapes.convert(text)
 
     def convert_all(self, texts: Sequence[str]) -> list[str] | None:
         """Return the timestamps of several texts; None if one does not have this format."""
@@ -128,36 +138,16 @@ class Iso8601:
     def _convert(self, key: tuple[str, str]) -> TimeAffixes:
         written, zone = key
         local = f"{written[:10]}T{written[11:]}" + (":00" if len(written) == _LENGTH_WITHOUT_SECONDS else "")
-        offset = offset_text(zone) if zone else offset_at(local, self._zone)
+        offset = self._zones.offset(zone, local)
         return (local, offset) if is_rfc3339(local + offset) else ("", "")
 
 
-def offset_at(local: str, zone: ZoneInfo) -> str:
-    """Return the UTC offset of a zone at a local time in ISO 8601; "" if there is no such time.
-
-    In UTC the time is not validated.
-    """
-    if zone.key == "UTC":
-        return "Z"
-    try:
-        return offset_text(datetime.fromisoformat(local).replace(tzinfo=zone).strftime("%z"))
-    except ValueError:
-        return ""
-
-
-def offset_text(zone: str) -> str:
-    """Return a UTC offset as in RFC 3339: `+01`, `+0100` and `+01:00` become `+01:00`."""
-    if zone in ("Z", "z", "UTC", "+0000", "+00:00", "+00", "-0000"):
-        return "Z"
-    digits = zone[1:].replace(":", "").ljust(4, "0")
-    return f"{zone[0]}{digits[:2]}:{digits[2:]}"
-
-
 class CommonLog:
-    """Timestamps of nginx and Apache (`23/Nov/2026:01:00:00 +0000`), one conversion per second."""
+    """Timestamps of web servers (`23/Nov/2026:01:00:00 +0000`), also without a zone; one conversion per second."""
 
-    def __init__(self) -> None:
-        self._seconds = SecondCache(_convert_common_log)
+    def __init__(self, zones: Zones) -> None:
+        self._zones = zones
+        self._seconds = SecondCache(self._convert)
 
     def convert_all(self, texts: Sequence[str]) -> list[str]:
         """Return the timestamp of each text; "" for one that is not a timestamp."""
@@ -169,11 +159,12 @@ class CommonLog:
         """Return the timestamp of one short text."""
         return self._seconds.convert(text)
 
-
-def _convert_common_log(text: str) -> TimeAffixes:
-    match = _COMMON_LOG.fullmatch(text)
-    if not match or match[2] not in MONTHS:
-        return "", ""
-    day, month, year, clock, hours, minutes = match.groups()
-    local, offset = f"{year}-{MONTHS[month]}-{day}T{clock}", offset_text(hours + minutes)
-    return (local, offset) if is_rfc3339(local + offset) else ("", "")
+    def _convert(self, text: str) -> TimeAffixes:
+        match = _COMMON_LOG.fullmatch(text)
+        if not match:
+            return "", ""
+        day, month, year, clock, fraction, zone = match.groups("")
+        local = f"{year}-{month_number(month)}-{day}T{clock}"
+        offset = self._zones.offset(zone, local)
+        written = f"{local}.{fraction}" if fraction else local
+        return (written, offset) if is_rfc3339(written + offset) else ("", "")

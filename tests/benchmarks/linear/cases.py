@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
 from functools import partial
 from typing import Any, NamedTuple
@@ -16,6 +17,7 @@ from sidecar.lib.charset import CODECS, Charset
 from sidecar.model.batch import Batch, Rejection
 from sidecar.model.documents import RenderedDocuments
 from sidecar.model.span import PendingSpan
+from sidecar.parse.formats import FORMATS
 from sidecar.parse.plain import PlainTextParser
 from sidecar.pipeline.accounting import count_undecodable, settle
 from sidecar.sinks.mongodb.bson_encoder import Encoder
@@ -77,6 +79,22 @@ HEADS: dict[str, tuple[str, ...]] = {
     "docker": ('{"log":"', '{"log":"x\\n","stream":"stdout","time":"'),
 }
 """How lines of each format begin, up to a place where the writer decides what follows."""
+
+
+def _heads_of_formats() -> Iterator[tuple[str, str]]:
+    """Yield for each pattern of each format its example, up to the text that the writer decides."""
+    for name, log_format in FORMATS.items():
+        for pattern, line in zip(log_format.patterns, log_format.examples, strict=True):
+            match = re.fullmatch(pattern, line, re.DOTALL | re.ASCII)
+            groups = match.groupdict() if match else {}
+            starts = [match.start(group) for group in ("message", "url") if match and groups.get(group)]
+            yield name, line[: max(starts, default=len(line) // 2)].replace("\n", " ")
+            if starts and starts[0] == 0:
+                yield name, line[: len(line) // 2]
+
+
+for _name, _head in _heads_of_formats():
+    HEADS[_name] = tuple(dict.fromkeys((*HEADS.get(_name, ()), _head)))
 
 OTHERS: dict[str, Any] = {
     "csv": {"type": "csv", "columns": ["a", "b"]},

@@ -26,15 +26,15 @@ from sidecar.parse.csv import CsvParser
 from sidecar.parse.dissect import Dissection, DissectParser
 from sidecar.parse.docker import DockerParser
 from sidecar.parse.format_parser import FormatParser
+from sidecar.parse.formats import FORMATS
 from sidecar.parse.grok import expand_pattern
 from sidecar.parse.json import JsonParser
-from sidecar.parse.log_formats import FORMATS
 from sidecar.parse.logfmt import LogfmtParser
-from sidecar.parse.mysql_slow import MYSQL_SLOW
 from sidecar.parse.plain import PlainTextParser
 from sidecar.parse.regex import RegexParser
 from sidecar.parse.time.format_times import FormatTimes
 from sidecar.parse.time.timestamps import Timestamps
+from sidecar.parse.time.zones import Zones
 from sidecar.parse.typed_fields import TypedFields
 from sidecar.testing import ManualClock
 from tests.chaos.fuzz.fuzzed_input import FuzzedInput
@@ -47,7 +47,6 @@ _PATTERN = r"(?P<time>[^ ]*) (?P<level>[A-Z]+)(?: (?P<message>.*))?"
 _GROK = expand_pattern("%{NOTSPACE:time} %{WORD:log.level}(?: %{INT:log.offset:int})?", {})
 _DISSECTION = Dissection.from_pattern("%{time} %{level->} %{log.offset} - %{+log.offset}")
 _RFC3339 = re.compile(r"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)(?:\.\d{1,9})?(Z|[+-]\d\d:\d\d)", re.ASCII)
-_FORMS = {**FORMATS, "mysql_slow": MYSQL_SLOW}
 _FORMATS = ((), ("iso8601",), ("epoch_ms", "iso8601"), ("%d/%b/%Y %H:%M:%S", "%Y-%m-%d %H:%M:%S", "%H:%M %z"))
 
 
@@ -76,18 +75,18 @@ def setup(fuzzed: FuzzedInput, wanted: str | None = None) -> Setup:
     times = Timestamps(fuzzed.one_of(_FORMATS), zone)
     field = fuzzed.one_of((None, "when", "log.at", "@timestamp"))
     target = fuzzed.one_of((None, None, "app", "log.app", "log.file"))
-    form = fuzzed.one_of(tuple(_FORMS.values())) if wanted is None else _FORMS.get(wanted, MYSQL_SLOW)
+    form = fuzzed.one_of(tuple(FORMATS.values())) if wanted is None else FORMATS.get(wanted, FORMATS["mysql_slow"])
     parsers: dict[str, Callable[[], Parser]] = {
         "json": lambda: JsonParser(times, reserved, field, target),
         "plain": PlainTextParser,
-        "nginx": nginx,
-        "apache": apache,
+        "nginx": lambda: nginx(Zones()),
+        "apache": lambda: apache(Zones()),
         "regex": lambda: RegexParser(_PATTERN, TypedFields({}, times, field)),
         "grok": lambda: RegexParser(
             _GROK.pattern, TypedFields(_GROK.kinds, times, field), _GROK.paths, anywhere=True
         ),
         "dissect": lambda: DissectParser(_DISSECTION, "", TypedFields({"level": "ip"}, times, field)),
-        "format": lambda: FormatParser(form, FormatTimes(form.to_iso, zone, ManualClock())),
+        "format": lambda: FormatParser(form, FormatTimes(form.to_iso, Zones(zone), ManualClock())),
         "csv": lambda: CsvParser(
             ("time", "level", "log.offset", "n"), ",", TypedFields({"n": "integer"}, times, field)
         ),
@@ -95,10 +94,14 @@ def setup(fuzzed: FuzzedInput, wanted: str | None = None) -> Setup:
         "cri": lambda: CriParser(MessageParser()),
         "docker": lambda: DockerParser(MessageParser(JsonParser(times, reserved | {STREAM}, field, target))),
         "chain": lambda: ParserChain(
-            [JsonParser(times, reserved, field, target), nginx(), RegexParser(_PATTERN, TypedFields({}, times))]
+            [
+                JsonParser(times, reserved, field, target),
+                nginx(Zones()),
+                RegexParser(_PATTERN, TypedFields({}, times)),
+            ]
         ),
     }
-    name = fuzzed.one_of(("json", *parsers)) if wanted is None else "format" if wanted in _FORMS else wanted
+    name = fuzzed.one_of(("json", *parsers)) if wanted is None else "format" if wanted in FORMATS else wanted
     return Setup(name, parsers[name], finisher, added.leaves(), target)
 
 

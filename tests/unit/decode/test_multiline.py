@@ -56,6 +56,10 @@ EVENTS = {
         "panic: runtime error: index out of range [5] with length 3\n"
         "\ngoroutine 1 [running]:\nmain.main()\n\t/app/main.go:8 +0x1d\nexit status 2\n",
         "2026/11/23 10:00:01 started again\n",
+        "2026-11-23T10:00:02.123Z\terror\tq.go:128\tfailed\n"
+        "example.com/x.F.func3\n\t/go/x/q.go:128\nexample.com/y.(*b).G\n\t/go/y/b.go:23\n",
+        "2026-11-23T10:00:03.123Z\tinfo\tok\n",
+        "started.\n",
     ],
     "ruby": ["app.rb:1:in `x': no (RuntimeError)\n\tfrom app.rb:5:in `<main>'\n", "INFO ok\n"],
     "node": [
@@ -79,6 +83,9 @@ EVENTS = {
         "[23-Nov-2026 10:00:01 UTC] PHP Stack trace:\n"
         "[23-Nov-2026 10:00:01 UTC] PHP   1. {main}() /app/a.php:0\n",
         "[23-Nov-2026 10:00:02 UTC] PHP Notice:  y\n",
+        '[2026-11-23 10:00:03] local.ERROR: x {"exception":"[object] (Error(code: 0): x at /a.php:7)\n'
+        '[stacktrace]\n#0 /a.php(1): b()\n#1 {main}\n"} \n',
+        "[2026-11-23 10:00:04] local.INFO: y\n",
     ],
     "rust": [
         "2026-11-23T10:00:00Z INFO start\n",

@@ -1,18 +1,31 @@
-"""plain, nginx, apache, regex and lists of parsers."""
+"""Access logs: the formats of servers, and what stands before and after them."""
 
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sidecar.parse.access_log import AccessLogParser, apache, nginx
+from sidecar.parse import access_log
+from sidecar.parse.access_log import AccessLogParser
+from sidecar.parse.time.rfc3339 import is_rfc3339
+from sidecar.parse.time.zones import Zones
 from tests.support.builders.records import fields, framed
+from tests.support.fits import assert_fits
 
 ORDINARY = (
     '203.0.113.7 - ann [23/Nov/2026:01:00:00 +0000] "GET /a?b=1 HTTP/1.1" 200 512 "https://shop.example/" "curl/8.5"'
 )
 SHORT = '203.0.113.7 - - [23/Nov/2026:01:00:00 +0100] "POST /a HTTP/1.0" 304 -'
+
+
+def nginx(zone: str = "UTC") -> AccessLogParser:
+    return access_log.nginx(Zones(zone))
+
+
+def apache(zone: str = "UTC") -> AccessLogParser:
+    return access_log.apache(Zones(zone))
 
 
 def test_an_ordinary_line_of_nginx_becomes_typed_fields_with_its_time() -> None:
@@ -58,6 +71,11 @@ def test_a_line_is_the_same_at_a_stroke_and_beside_one_that_is_not_ordinary() ->
         (apache(), SHORT),
         (nginx(), ORDINARY.replace("ann", "-")),
         (nginx(), ORDINARY.replace("ann", "[")),
+        (nginx(), f'{ORDINARY} "-"'),
+        (nginx(), f'{ORDINARY} "198.51.100.4, 192.0.2.1"'),
+        (nginx(), f'{ORDINARY} "-" 0.005 0.004'),
+        (nginx(), f'{ORDINARY} 1 "shop@docker" "http://10.0.0.1:80" 3ms'),
+        (apache(), f'{SHORT} "-"'),
     ):
         assert parser.parse(framed(line)).bodies[0] == parser.parse(framed(line, "garbage")).bodies[0]
 
@@ -86,6 +104,84 @@ def test_lines_at_a_stroke_are_what_each_of_them_is_by_itself_beside_garbage(
     alone = [server().parse(framed(line, "garbage")) for line in lines]
     assert list(together.bodies) == [records.bodies[0] for records in alone]
     assert list(together.times) == [records.times[0] for records in alone]
+
+
+def test_addresses_behind_the_user_agent_are_those_of_proxies_and_all_else_is_kept() -> None:
+    def extra(text: str) -> dict[str, Any]:
+        (found,) = fields(nginx().parse(framed(f"{ORDINARY} {text}")))
+        return {name: value for name, value in found.items() if name in ("network", "log")}
+
+    assert extra('"-"') == {}
+    assert extra('"198.51.100.4"') == {"network": {"forwarded_ip": "198.51.100.4"}}
+    assert extra('"198.51.100.4, unknown, 2001:db8::1" rt=0.1') == {
+        "network": {"forwarded_ip": ["198.51.100.4", "2001:db8::1"]}, "log": {"extra": "rt=0.1"},
+    }  # fmt: skip
+    assert extra('"my gateway" 0.005') == {"log": {"extra": '"my gateway" 0.005'}}
+
+
+@pytest.mark.parametrize(
+    ("front", "expected"),
+    [
+        (
+            "shop.example.com:443 203.0.113.7 - ann",
+            {"address": "203.0.113.7", "user": "ann", "domain": "shop.example.com", "port": 443},
+        ),
+        ("shop.example.com 203.0.113.7 - -", {"address": "203.0.113.7", "domain": "shop.example.com"}),
+        (
+            "203.0.113.7, 192.0.2.1, 192.0.2.2 - ann",
+            {"address": "203.0.113.7", "user": "ann", "proxies": ["192.0.2.1", "192.0.2.2"]},
+        ),
+        ("- - ann", {"user": "ann"}),
+        ("web-1 - ann b", {"address": "web-1", "user": "ann b"}),
+        ("2001:db8::7 ident -", {"address": "2001:db8::7", "ident": "ident"}),
+        ("203.0.113.7 - - ann", None),
+        ("203.0.113.777 - ann", None),
+        ("{what} - -", None),
+        ("shop.example.com:99999 203.0.113.7 - ann", None),
+        ("203.0.113.7", None),
+    ],
+)  # fmt: skip
+def test_before_the_time_are_an_address_and_a_user_and_perhaps_a_host_or_proxies(
+    front: str, expected: dict[str, Any] | None
+) -> None:
+    line = ORDINARY.replace("203.0.113.7 - ann", front)
+    records = nginx().parse(framed(line))
+    if expected is None:
+        assert fields(records) == [{"message": line}]
+        assert records.errors
+        return
+    (found,) = fields(records)
+    source, url = found.get("source", {}), found["url"]
+    values = {
+        "address": source.get("address"), "ident": source.get("user", {}).get("name"), "domain": url.get("domain"),
+        "user": found.get("user", {}).get("name"), "port": url.get("port"),
+        "proxies": found["http"]["request"].get("proxies"),
+    }  # fmt: skip
+    assert {name: value for name, value in values.items() if value is not None} == expected
+
+
+def test_a_time_without_a_zone_is_local() -> None:
+    line = SHORT.replace("23/Nov/2026:01:00:00 +0100", "23/Nov/2026 01:00:00")
+    assert list(apache("Europe/Berlin").parse(framed(line)).times) == ["2026-11-23T01:00:00+01:00"]
+
+
+@pytest.mark.parametrize("status", ["000", "009", "-"])
+def test_what_is_no_status_makes_no_field(status: str) -> None:
+    records = nginx().parse(framed(ORDINARY.replace(" 200 ", f" {status} ")))
+    assert not records.errors
+    assert fields(records)[0]["http"]["response"] == {"body": {"bytes": 512}}
+
+
+@given(st.sampled_from([nginx, apache]), st.integers(0, 40), st.text(st.sampled_from('0129.:,-[]" aé٣%'), max_size=6))
+def test_every_field_of_an_access_log_has_a_value_that_fits(
+    server: Callable[[], AccessLogParser], place: int, odd: str
+) -> None:
+    words = ORDINARY.split(" ")
+    words[place % len(words)] = odd
+    records = server().parse(framed(" ".join(words)))
+    for found in fields(records):
+        assert_fits(found)
+    assert records.errors or is_rfc3339(records.times[0])
 
 
 def test_apache_may_be_short_and_leaves_out_what_is_a_dash() -> None:

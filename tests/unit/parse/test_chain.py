@@ -5,6 +5,7 @@ from sidecar.parse.chain import ParserChain
 from sidecar.parse.json import JsonParser
 from sidecar.parse.plain import PlainTextParser
 from sidecar.parse.time.timestamps import Timestamps
+from sidecar.parse.time.zones import Zones
 from tests.support.builders.records import fields, framed
 
 ORDINARY = (
@@ -13,7 +14,7 @@ ORDINARY = (
 
 
 def test_a_list_gives_each_line_to_the_first_that_can() -> None:
-    chain = ParserChain([JsonParser(Timestamps()), nginx(), PlainTextParser()])
+    chain = ParserChain([JsonParser(Timestamps()), nginx(Zones()), PlainTextParser()])
     records = chain.parse(framed('{"a":1}', ORDINARY, "text"))
     assert not records.errors
     assert [sorted(found)[0] for found in fields(records)] == ["a", "http", "message"]

@@ -19,15 +19,21 @@ from sidecar.tools.detect import LANGUAGE_PATTERNS, PARSERS, propose
 from tests.corpus.kinds import HERE as CORPUS
 
 CLOCK = r"\d\d:\d\d:\d\d(?:[.,]\d{1,9})?"
-ISO = rf"\d{{4}}-\d\d-\d\d[T ]{CLOCK}(?: ?(?:Z|UTC|[+-]\d\d:?\d\d))?"
-LEVEL = (
-    r"(?:\[?(?P<level>(?i:trace|debug|info|notice|warn|warning|error|err|critical|crit|fatal|severe))\]?:?[ \t]+)?"
-)
-REST = "(?P<message>.*)"
+ISO = rf"\d{{4}}-\d\d-\d\d[T ]{CLOCK}"
 EXPECTED: dict[str, dict[str, Any]] = {
     "apache-access": {"parser": "apache"},
     "apache-error": {"parser": "apache_error"},
-    "nginx-access": {"parser": ["nginx", "plain"]},
+    "nginx-access": {"parser": "nginx"},
+    "nginx-main": {"parser": "nginx"},
+    "apache-vhosts": {"parser": "nginx"},
+    "python-werkzeug": {"parser": "apache"},
+    "haproxy-http": {"parser": "haproxy"},
+    "squid-access": {"parser": "squid"},
+    "aws-elb": {"parser": "aws_elb"},
+    "coredns": {"parser": ["coredns", "plain"]},
+    "auditd": {"parser": "auditd"},
+    "tomcat-catalina": {"multiline": "java", "parser": "log4j"},
+    "ruby-logger": {"multiline": "ruby", "parser": ["ruby", "plain"]},
     "nginx-error": {"parser": "nginx_error"},
     "klog": {"multiline": "indent", "parser": "klog"},
     "log4j2": {"multiline": "java", "parser": "log4j"},
@@ -40,31 +46,21 @@ EXPECTED: dict[str, dict[str, Any]] = {
     "docker-json-in-json": {"parser": {"type": "docker", "content": "json"}},
     "aws-cloudtrail": {"parser": "json", "timestamp": {"field": "eventTime"}},
     "caddy-json": {"parser": "json"},
-    "node-stack": {"parser": "plain", "multiline": "node"},
-    "go-panic": {"parser": "plain", "multiline": "go"},
+    "go-panic": {"multiline": "go", "parser": ["go", "plain"]},
     "spring-boot": {"multiline": "java", "parser": ["log4j", "plain"]},
-    "dotnet-console": {"parser": "plain", "multiline": "dotnet"},
-    "rust-env-logger": {"parser": "plain", "multiline": "rust"},
-    "php-error-log": {
-        "parser": {
-            "type": "regex",
-            "pattern": rf"(?s)\[?(?P<time>\d\d-[A-Z][a-z]{{2}}-\d{{4}} {CLOCK})\]?[ \t]*{REST}",
-        },
-        "multiline": "php",
-        "timestamp": {"field": "time", "formats": ["%d-%b-%Y %H:%M:%S"]},
-    },
-    "python-uvicorn": {"parser": "plain", "multiline": "python"},
+    "dotnet-console": {"multiline": "dotnet", "parser": ["dotnet", "plain"]},
+    "rust-env-logger": {"multiline": "rust", "parser": ["rust", "plain"]},
+    "php-error-log": {"multiline": "php", "parser": "php"},
+    "php-monolog": {"multiline": "php", "parser": "php"},
+    "python-uvicorn": {"multiline": "python", "parser": "python"},
+    "gunicorn": {"parser": ["python", "nginx"]},
     "rails-json-mixed": {"parser": ["json", "plain"], "multiline": "ruby"},
-    "redis": {"parser": "plain", "multiline": "indent"},
-    "kafka": {
-        "parser": {"type": "regex", "pattern": rf"(?s)\[?(?P<time>{ISO})\]?[ \t]*{LEVEL}{REST}"},
-        "multiline": {"start": r"^\[?\d{4}-\d\d-\d\d"},
-        "timestamp": {"field": "time"},
-    },
-    "rabbitmq": {
-        "parser": {"type": "regex", "pattern": rf"\[?(?P<time>{ISO})\]?[ \t]*{LEVEL}{REST}"},
-        "timestamp": {"field": "time"},
-    },
+    "redis": {"parser": "redis", "multiline": "indent"},
+    "kafka": {"multiline": {"start": r"^\[?\d{4}-\d\d-\d\d[T ]"}, "parser": "log4j"},
+    "rabbitmq": {"parser": "rabbitmq"},
+    "aws-lambda": {"parser": "plain"},
+    "kernel-dmesg": {"parser": "plain", "multiline": "indent"},
+    "node-stack": {"parser": "plain", "multiline": "node"},
     "json-and-text": {"parser": ["json", "nginx", "python", "plain"]},
     "json-pretty": {"parser": ["json", "plain"], "multiline": {"continuation": r"^[\s}]"}},
     "mysql-slow": {"parser": ["mysql_slow", "plain"]},
@@ -99,7 +95,7 @@ def test_columns_of_csv_are_named_by_the_first_line_and_one_of_them_is_the_time(
     text = "id;placed_at;total\n1;22.11.2026 10:00:00;64.40\n2;23.11.2026 10:00:00;1.00\n"
     assert pipeline_of(tmp_path, capsys, text) == {
         "parser": {"type": "csv", "columns": ["id", "placed_at", "total"], "delimiter": ";"},
-        "timestamp": {"field": "placed_at", "formats": ["%d.%m.%Y %H:%M:%S"]},
+        "timestamp": {"field": "placed_at"},
     }
 
 
@@ -110,7 +106,7 @@ def test_sentences_with_commas_are_not_csv(tmp_path: Path, capsys: pytest.Captur
 @pytest.mark.parametrize(
     ("values", "timestamp"),
     [
-        (['"logged_at":"23.11.2026 01:00:00"'], {"field": "logged_at", "formats": ["%d.%m.%Y %H:%M:%S"]}),
+        (['"logged_at":"23.11.2026 01:00:00"'], {"field": "logged_at"}),
         (['"date":"11/23/2026 01:00:00 PM"'], {"field": "date", "formats": ["%m/%d/%Y %I:%M:%S %p"]}),
         (['"when":"2026-11-23 01:00:00"'] * 2 + ['"when":"never"'], {"field": "when"}),
         (['"elapsed_time":12', '"elapsed_time":1200'], None),
@@ -165,8 +161,7 @@ def test_what_is_proposed_passes_the_check_and_shows_three_documents(
     kind: str, tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
     assert main(["explain", "--detect", str(CORPUS / kind / "input.log")]) == 0
-    shown = capfd.readouterr().out
-    block, _, documents = shown.partition("\n\n")
+    block, documents = capfd.readouterr()
     assert documents.count("\ndocument") + documents.startswith("document") == 3
     file = tmp_path / "sidecar.yaml"
     file.write_text(block)
@@ -201,6 +196,55 @@ def test_an_unknown_format_gets_its_times_and_levels_and_loses_no_text(
         ("2026-11-23T01:00:00.5Z", "WARN", "[main] slow\n\tat once"),
         ("2026-11-23T01:00:01Z", None, "it is: ready"),
     ]
+
+
+@pytest.mark.parametrize(
+    ("line", "time", "level"),
+    [
+        ("2026-11-23T01:00:0{}Z info server: listening", "2026-11-23T01:00:00Z", "info"),
+        ("2026-11-23T01:00:0{}Z req-81 worker-3: done", "2026-11-23T01:00:00Z", None),
+        ("23.11.2026 01:00:0{} INFO hello", "2026-11-23T01:00:00Z", "INFO"),
+        ("11/23/2026 1:00:0{} AM INFO hello", "2026-11-23T01:00:00Z", "INFO"),
+        ("[INFO] 2026-11-23 01:00:0{},123 hello", "2026-11-23T01:00:00.123Z", "INFO"),
+        ("179539560{} INFO hello", "2026-11-23T01:00:00Z", "INFO"),
+        ("@40000000674126060000000{} hello", None, None),
+        ("Mon Nov 23 01:00:0{} 2026 hello", "2026-11-23T01:00:00Z", None),
+        ("2026.11.23 01:00:0{}.123456 [ 1 ] {{}} <Information> hello", "2026-11-23T01:00:00.123456Z", None),
+        ("[pid: 8|app: 0] 192.0.2.1 () [Mon Nov 23 01:00:0{} 2026] POST /u", "2026-11-23T01:00:00Z", None),
+        ("\x1b[2m2026-11-23T01:00:0{}.112Z\x1b[0m \x1b[32m INFO\x1b[0m shop: up", "2026-11-23T01:00:00.112Z", "info"),
+        ('2026-11-23 01:00:0{}.123 UTC,"u","db",12,LOG', "2026-11-23T01:00:00.123Z", None),
+    ],
+)
+def test_the_time_and_the_level_are_read_wherever_they_are(
+    line: str, time: str | None, level: str | None, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "app.log").write_text("".join(line.format(second) + "\n" for second in range(4)))
+    assert main(["explain", "--detect", str(tmp_path / "app.log")]) == 0
+    (tmp_path / "sidecar.yaml").write_text(capfd.readouterr().out)
+    assert main(["explain", str(tmp_path / "app.log"), "--config", str(tmp_path / "sidecar.yaml"), "--json"]) == 0
+    documents = [json.loads(json.loads(shown)["document"]) for shown in capfd.readouterr().out.splitlines()]
+    assert len(documents) == 4
+    assert time is None or documents[0]["@timestamp"] == time
+    assert documents[0].get("level", documents[0]["log"].get("level")) == level
+    assert "syslog" not in documents[0]["log"]
+
+
+def test_the_first_line_says_what_is_read_and_notes_say_what_is_ignored(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    def shown(text: str) -> list[str]:
+        (tmp_path / "app.log").write_text(text)
+        assert main(["explain", "--detect", str(tmp_path / "app.log")]) == 0
+        return [line for line in capfd.readouterr().out.splitlines() if line.startswith("#")]
+
+    access = (CORPUS / "nginx-main" / "input.log").read_text()
+    assert shown(access)[0].startswith("# nginx: 100% read, time 100%, level –, 9 fields (first ")
+    assert "# unknown zones IST are taken as UTC: set timestamp.zones" in shown(
+        "2026-07-03 22:32:14.322 IST [12] LOG:  up\n"
+    )
+    assert shown("hello\n")[0].startswith("# plain: no parser reads this log")
+    assert "write a `regex`" in shown("hello\n")[1]
+    assert "the time of reading is used" in shown("[INFO] plugin/ready: ok\n")[1]
 
 
 def test_one_pair_per_line_is_not_logfmt(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

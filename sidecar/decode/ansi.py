@@ -1,0 +1,23 @@
+"""Removes the colours that programs write for terminals, before parsers and patterns see a line."""
+
+from __future__ import annotations
+
+import re
+
+from msgspec.structs import replace
+
+from sidecar.model.lines import LineBatch
+
+_COLOR = re.compile(r"\x1b\[[0-9;:]{0,32}[mK]")
+_START = "\x1b["
+
+
+def strip_colors(lines: LineBatch) -> LineBatch:
+    """Return the lines without colours. Their offsets stay those of the file."""
+    if not (_START in lines.text if lines.text else any(_START in text for text in lines.texts)):
+        return lines
+    texts = [_COLOR.sub("", text) if _START in text else text for text in lines.texts]
+    if not lines.is_uniform or not all(texts):
+        return replace(lines, texts=texts, text="", is_uniform=False)
+    text = "\n".join([*texts, ""])
+    return replace(lines, texts=texts, text=text, chunk=replace(lines.chunk, data=text.encode()))

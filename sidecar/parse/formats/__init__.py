@@ -1,0 +1,48 @@
+"""Default formats of widespread programs; fields have the names of the Elastic Common Schema.
+
+In a pattern `.` may match the line ends of an event; everything else stays on its line. What a line has beyond the
+format is kept in `log.extra`, or is part of the message.
+"""
+
+from __future__ import annotations
+
+from sidecar.parse.format_parser import LogFormat
+from sidecar.parse.formats.databases import MONGODB, MYSQL, MYSQL_SLOW, POSTGRESQL, REDIS
+from sidecar.parse.formats.java import JAVA_GC, LOG4J
+from sidecar.parse.formats.languages import DOTNET, GO, KLOG, PHP, RUBY, RUST
+from sidecar.parse.formats.python import PYTHON
+from sidecar.parse.formats.servers import BIND, COREDNS, RABBITMQ
+from sidecar.parse.formats.syslog import SYSLOG
+from sidecar.parse.formats.systems import AUDITD, DPKG, LOGCAT
+from sidecar.parse.formats.web import APACHE_ERROR, AWS_ELB, AWS_S3, HAPROXY, NGINX_ERROR, SQUID
+
+FORMATS: dict[str, LogFormat] = {
+    "nginx_error": NGINX_ERROR,
+    "apache_error": APACHE_ERROR,
+    "haproxy": HAPROXY,
+    "squid": SQUID,
+    "aws_elb": AWS_ELB,
+    "aws_s3": AWS_S3,
+    "klog": KLOG,
+    "mysql_slow": MYSQL_SLOW,
+    "postgresql": POSTGRESQL,
+    "mysql": MYSQL,
+    "redis": REDIS,
+    "mongodb": MONGODB,
+    "rabbitmq": RABBITMQ,
+    "bind": BIND,
+    "coredns": COREDNS,
+    "auditd": AUDITD,
+    "logcat": LOGCAT,
+    "java_gc": JAVA_GC,
+    "log4j": LOG4J,
+    "ruby": RUBY,
+    "php": PHP,
+    "rust": RUST,
+    "dotnet": DOTNET,
+    "go": GO,
+    "python": PYTHON,
+    "dpkg": DPKG,
+    "syslog": SYSLOG,
+}
+"""By the name of the parser, those that ask for most first."""

@@ -1,0 +1,151 @@
+"""Logs of Java: the layouts of log4j, logback and java.util.logging that programs have by default, and of the JVM."""
+
+from __future__ import annotations
+
+import msgspec
+
+from sidecar.parse.format_parser import LogFormat
+from sidecar.parse.formats.pieces import CLOCK, DAY, FRACTION, ISO, LEVEL, MESSAGE, MONTH, PID
+from sidecar.parse.row_templates import json_field, number_field, text_field
+
+_ZONE = r"(?P<zone>Z|[+-]\d\d:?\d\d)"
+_CLOCK = rf"(?P<time>(?:{DAY}[T ])?{CLOCK}){FRACTION}{_ZONE}?"
+_CLASS = r"[\w$.-]++"
+_TRACE = r"(?P<trace>[0-9a-f]{16,32})-(?P<span>[0-9a-f]{16})"
+_NO_TRACE = r"(?![0-9a-f]{16,32}-[0-9a-f]{16}\])"
+_SINGLE_LINE = r"[^\n]*"
+
+LOG4J = LogFormat(
+    "log4j or logback",
+    (
+        # Spring Boot's console; Boot 2 has no zone.
+        rf"{ISO}{FRACTION}{_ZONE}? +{LEVEL} {PID} --- (?:\[ *+{_NO_TRACE}(?P<app>[^\]\n]++)\] )?"
+        rf"\[ *+{_NO_TRACE}(?P<thread>[^\]\n]++)\] (?:\[(?:{_TRACE}|[ -]*+)\] )?"
+        rf"(?P<logger>[^ \[\n][^ \n]*+) *: {MESSAGE}",
+        rf"{_CLOCK} +\[(?P<thread>[^\]\n]*+)\] {LEVEL} +(?P<logger>[^ \n]++) +(?:--|-|:) *{MESSAGE}",
+        rf"{_CLOCK} +{LEVEL} +(?:\[(?P<thread>[^\]\n]*+)\] )?(?P<logger>[^ :(\n][^ :\n]*+) *(?:--|-|:) +{MESSAGE}",
+        # Spring Boot 2 with tracing has it before the process id.
+        rf"{ISO}{FRACTION}{_ZONE}? +{LEVEL} \[(?P<app>[^,\]\n]*+),(?P<trace>[0-9a-f]*+),(?P<span>[0-9a-f]*+)"
+        rf"(?:,\w*+)?\] "
+        rf"{PID} --- \[ *+(?P<thread>[^\]\n]++)\] (?P<logger>[^ \[\n][^ \n]*+) *: {MESSAGE}",
+        # Kafka: the logger is at the end of the first line.
+        rf"\[{ISO}{FRACTION}{_ZONE}?\] +{LEVEL} +(?P<message>{_SINGLE_LINE}) \((?P<logger>{_CLASS})\)",
+        rf"\[{ISO}{FRACTION}{_ZONE}?\] +{LEVEL} +(?={_SINGLE_LINE} \((?P<logger>{_CLASS})\)\n){MESSAGE}",
+        # Elasticsearch, OpenSearch and Logstash.
+        rf"\[{ISO}{FRACTION}{_ZONE}?\]\[{LEVEL} *+\]\[(?P<logger>[^\] \n]++) *+\] ?{MESSAGE}",
+        # ZooKeeper.
+        rf"{_CLOCK} +(?:\[(?:myid:(?P<myid>\d*+)|)\] +)?- +{LEVEL} +"
+        rf"\[(?P<thread>(?:[^\[\]\n]|\[[^\]\n]*+\])*+)\] +- +{MESSAGE}",
+        # WildFly and JBoss.
+        rf"{_CLOCK} +{LEVEL} +\[(?P<logger>[^\]\n]++)\] \((?P<thread>[^)\n]++)\) {MESSAGE}",
+        # Hadoop, with the place in the code.
+        rf"{_CLOCK} +{LEVEL} +(?:\[(?P<thread>[^\]\n]*+)\] )?(?P<logger>[^ :(\n]++) \((?P<file>[\w$.-]+\.java):"
+        rf"(?P<function>[\w$<>]++)\((?P<line>\d{{1,9}})\)\) - {MESSAGE}",
+        # Spark and old Hadoop: the year has two digits.
+        rf"(?P<time>\d\d/[01]\d/[0-3]\d {CLOCK}){FRACTION} +{LEVEL} +(?P<logger>[^ :\n]++): {MESSAGE}",
+        rf"(?P<time>\d\d[01]\d[0-3]\d [0-2]\d[0-5]\d[0-6]\d) {PID} {LEVEL} +(?P<logger>[^ :\n]++): {MESSAGE}",
+        # Tomcat.
+        rf"(?P<time>\d\d-{MONTH}-\d{{4}} {CLOCK}){FRACTION} +{LEVEL} +\[(?P<thread>[^\]\n]*+)\] "
+        rf"(?P<logger>[\w$.]+)\.(?P<function>[\w$<>]++) {MESSAGE}",
+        # java.util.logging, two lines an event.
+        rf"(?P<time>{MONTH} \d\d?, \d{{4}} \d?\d:[0-5]\d:[0-6]\d [AP]M) (?P<logger>[\w$.]++)(?: "
+        rf"(?P<function>[\w$<>]++))?"
+        rf"\n{LEVEL}: {MESSAGE}",
+        # Jenkins.
+        rf"{ISO}{FRACTION}{_ZONE}?[ \t]+\[id=(?P<thread_id>\d{{1,18}})\][ \t]+{LEVEL}[ \t]+"
+        rf"(?P<logger>[\w$.]++)(?:#(?P<function>[\w$<>]++))?: {MESSAGE}",
+        # ActiveMQ.
+        rf" ?{ISO}{FRACTION} +\| +{LEVEL} +\| (?P<message>{_SINGLE_LINE}) \| (?P<logger>[\w$.]++) \| "
+        rf"(?P<thread>[^|\n]++)",
+        # Minecraft.
+        rf"\[(?P<time>{CLOCK})\] \[(?P<thread>[^\]/\n]++)/{LEVEL}\](?: \[(?P<logger>[^\]\n]++)\])?: {MESSAGE}",
+        # Cassandra.
+        rf"{LEVEL} +\[(?P<thread>[^\]\n]++)\] {ISO}{FRACTION} (?P<file>[\w$.-]++):(?P<line>\d{{1,9}}) - {MESSAGE}",
+        # Solr.
+        rf"{ISO}{FRACTION}{_ZONE}? +{LEVEL} +\((?P<thread>[^)\n]++)\) \[(?P<extra>[^\]\n]*+)\] +"
+        rf"(?P<logger>[\w$.]++) {MESSAGE}",
+    ),
+    (
+        text_field("message", "message"),
+        number_field("process.pid", "pid"),
+        text_field("process.thread.name", "thread"),
+        number_field("process.thread.id", "thread_id"),
+        text_field("service.name", "app"),
+        text_field("trace.id", "trace"),
+        text_field("span.id", "span"),
+        text_field("zookeeper.server_id", "myid"),
+        text_field("log.level", "level", str.lower),
+        text_field("log.logger", "logger"),
+        text_field("log.origin.file.name", "file"),
+        number_field("log.origin.file.line", "line"),
+        text_field("log.origin.function", "function"),
+        text_field("log.extra", "extra", str.strip),
+    ),
+    examples=(
+        "2026-11-23T01:00:00.123+01:00  WARN 1 --- [shop] [           main] c.e.Shop                 : Up",
+        "2026-11-23 01:00:00.123 [main] INFO  c.e.Shop -- two dashes",
+        "2026-11-23 01:00:00,123 INFO  [pool-1] c.e.Shop - two - three",
+        "2026-11-23 01:00:00.123  INFO [shop,6618a4de8f36bf71,c66827472589372a] 45 --- [main] c.e.Shop  : Up",
+        "[2026-11-23 01:00:00,123] INFO started (kafka.server.KafkaServer)",
+        "[2026-11-23 01:00:00,123] ERROR failed (kafka.server.KafkaServer)\njava.lang.IllegalStateException: closed",
+        "[2026-11-23T01:00:00,123][INFO ][o.e.n.Node               ] [node-1] started",
+        "2026-11-23 01:00:00,123 [myid:1] - INFO  [main:QuorumPeerMain@1] - Starting quorum peer",
+        "2026-11-23 01:00:00,123 INFO  [org.jboss.as] (Controller Boot Thread) WFLYSRV0025: started",
+        "2026-11-23 01:00:00,123 INFO  namenode.NameNode (LogAdapter.java:info(51)) - registered",
+        "26/11/23 01:00:00 INFO SparkContext: Running Spark version 4.0.1",
+        "261123 010000 148 INFO dfs.DataNode$PacketResponder: PacketResponder 1 terminating",
+        "23-Nov-2026 01:00:00.123 INFO [main] org.apache.catalina.core.StandardService.startInternal Starting "
+        "service",
+        "Nov 23, 2026 1:00:00 AM org.apache.catalina.core.StandardService startInternal\nINFO: Starting service",
+        "2026-11-23 01:00:00.123+0000 [id=1]\tINFO\thudson.lifecycle.Lifecycle#onReady: Jenkins is up",
+        "2026-11-23 01:00:00,123 | INFO  | Broker started | org.apache.activemq.broker.BrokerService | main",
+        "[01:00:00] [Server thread/INFO]: Done",
+        "INFO  [main] 2026-11-23 01:00:00,123 CassandraDaemon.java:123 - Startup complete",
+        "2026-11-23 01:00:00.123 INFO  (qtp1-15) [   x:orders] o.a.s.c.S.Request path=/select status=0",
+    ),
+)
+"""Logback's `BasicConfigurator` and Log4j 2's default configuration (`%d{HH:mm:ss.SSS} [%t] %-5level %logger{36} -
+%msg%n`), the same with a date, `%d %-5p [%t] %c - %m%n`, and the layouts of programs that the patterns name."""
+
+
+def _normalize_uptime(uptime: str) -> str:
+    """Return the uptime in seconds with a decimal point; the JVM uses the one of its locale."""
+    if uptime.endswith("ms"):
+        milliseconds = int(uptime[:-2])
+        return f"{milliseconds // 1000}.{milliseconds % 1000:03}"
+    whole, fraction = uptime.rstrip("s").replace(",", ".").split(".")
+    return f"{int(whole)}.{fraction}"
+
+
+JAVA_GC = LogFormat(
+    "the JVM's unified log",
+    (
+        rf"(?:\[(?P<time>{DAY}T{CLOCK})\.(?P<fraction>\d{{1,9}})(?P<zone>Z|[+-]\d{{4}})\])?"
+        r"(?:\[(?P<uptime>\d{1,12}[.,]\d{1,9}s|\d{1,15}ms)\])?(?:\[(?P<pid>\d{1,18})\])?(?:\[(?P<thread>\d{1,18})\])?"
+        rf"\[(?P<level>trace|debug|info|warning|error) *\]\[(?P<tags>[a-z0-9,]++) *\] ?{MESSAGE}",
+        rf"\[(?P<time>{DAY}T{CLOCK})\.(?P<fraction>\d{{1,9}})(?P<zone>Z|[+-]\d{{4}})\]"
+        r"(?:\[(?P<uptime>\d{1,12}[.,]\d{1,9}s|\d{1,15}ms)\])?(?:\[(?P<pid>\d{1,18})\])?(?:\[(?P<thread>\d{1,18})\])?"
+        rf"\[(?P<tags>[a-z0-9,]++) *\] ?{MESSAGE}",
+        rf"\[(?P<uptime>\d{{1,12}}[.,]\d{{1,9}}s|\d{{1,15}}ms)\](?:\[(?P<tags>[a-z0-9,]++) *\])? {MESSAGE}",
+        rf"(?P<time>{DAY}T{CLOCK})\.(?P<fraction>\d{{1,9}})(?P<zone>[+-]\d{{4}}): "
+        rf"(?P<uptime>\d{{1,12}}[.,]\d{{1,9}}): {MESSAGE}",
+        r"(?P<uptime>\d{1,12}[.,]\d{1,9}): (?P<message>\[.*+)",
+    ),
+    (
+        text_field("message", "message"),
+        number_field("process.pid", "pid"),
+        number_field("process.thread.id", "thread"),
+        json_field("jvm.uptime", "uptime", _normalize_uptime),
+        json_field("jvm.log.tags", "tags", lambda tags: msgspec.json.encode(tags.split(",")).decode()),
+        text_field("log.level", "level"),
+    ),
+    examples=(
+        "[2026-11-23T01:00:00.123+0000][0.015s][info][gc,start    ] GC(0) Pause Young",
+        "[2026-11-23T01:00:00.123+0000][12][gc,start     ] GC(0) Pause Young",
+        "[15ms] GC(0) Pause Young",
+        "2026-11-23T01:00:00.123+0000: 12.345: [GC (Allocation Failure) 65536K->10720K(251392K), 0.0101 secs]",
+        "12.345: [Full GC (Ergonomics) 10720K->9000K(251392K), 0.0302 secs]",
+    ),
+)
+"""`-Xlog` (JEP 158) with its default decorations `uptime`, `level` and `tags`, with `time`, `pid` and `tid`, and
+without a level; and `-XX:+PrintGCDetails` of Java 8, with dates or without."""

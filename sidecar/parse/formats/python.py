@@ -1,0 +1,86 @@
+"""Logs of Python: the layouts of `logging` that manuals and frameworks have, and of loguru, structlog and servers."""
+
+from __future__ import annotations
+
+from sidecar.parse.addresses import address_field
+from sidecar.parse.format_parser import LogFormat
+from sidecar.parse.formats.pieces import CLOCK, FRACTION, ISO, MESSAGE, MONTH, PID, PORT, STATUS, ZONE
+from sidecar.parse.row_templates import number_field, text_field
+
+_LEVEL = (
+    r"(?P<level>TRACE|DEBUG|INFO|SUCCESS|NOTICE|WARN|WARNING|ERROR|FATAL|CRITICAL|SEVERE|CONFIG|FINE|FINER|FINEST)"
+)
+_ANY_LEVEL = r"(?P<level>(?i:trace|debug|info|success|notice|warn|warning|error|fatal|critical|exception))"
+_REQUEST = r'"(?P<method>[A-Z]++) (?P<path>[^ "\n]++) HTTP/(?P<version>[\d.]{1,8})"'
+
+PYTHON = LogFormat(
+    "Python's logging",
+    (
+        rf"{ISO}{FRACTION} +- +(?P<logger>[^ \n]++) +- +{_LEVEL} +- +{MESSAGE}",
+        rf"{ISO}{FRACTION} +\[?{_LEVEL}\]? +(?P<logger>[^ :\n]++): {MESSAGE}",
+        rf"{_LEVEL}:(?P<logger>[^ :\n]++):{MESSAGE}",
+        # uvicorn: requests, and everything else.
+        rf"{_LEVEL}: +(?P<client>[0-9a-fA-F.:\[\]]+?):{PORT} - {_REQUEST} {STATUS}(?: (?P<reason>[A-Za-z][^\n]*+))?",
+        rf"{_LEVEL}: {{4,9}}{MESSAGE}",
+        # gunicorn.
+        rf"\[{ISO} {ZONE}\] \[{PID}\] \[{_LEVEL}\] {MESSAGE}",
+        # Celery.
+        rf"\[{ISO}{FRACTION}: {_LEVEL}/(?P<process>[^\]\n]++)\] {MESSAGE}",
+        # Flask, Airflow.
+        rf"\[{ISO}{FRACTION}\] {_LEVEL} in (?P<logger>[\w.]++): {MESSAGE}",
+        rf"\[{ISO}{FRACTION}{ZONE}?\] \{{(?P<file>[\w./-]++):(?P<line>\d{{1,9}})\}} {_LEVEL} - {MESSAGE}",
+        # Django's development server.
+        rf"\[(?P<time>[0-3]\d/{MONTH}/\d{{4}} {CLOCK})\] (?P<message>{_REQUEST} {STATUS} (?:\d{{1,18}}|-))",
+        # loguru.
+        rf"{ISO}{FRACTION} \| {_LEVEL} *\| (?P<logger>[\w.<>]++):(?P<function>[\w.<>]++):(?P<line>\d{{1,9}}) - "
+        rf"{MESSAGE}",
+        # structlog's console.
+        rf"{ISO}{FRACTION}Z? \[{_ANY_LEVEL} *\] (?P<message>(?:[^\n]*?\S)?) {{2,}}+(?:\[(?P<logger>[\w.]++)\] *)?"
+        rf"(?P<extra>[\w.]++=[^\n]++)",
+        rf"{ISO}{FRACTION}Z? \[{_ANY_LEVEL} *\] {MESSAGE}",
+        # OpenStack, also with the name of the file in front.
+        rf"(?:[\w.-]++\.log\S{{0,40}} )?{ISO}{FRACTION} {PID} {_LEVEL} (?P<logger>[\w.]++) {MESSAGE}",
+        # Time, name, level without dashes; time, level, message, with dashes and without.
+        rf"{ISO}{FRACTION} +\[?(?P<logger>[\w.]++)\]? +\[?{_LEVEL}\]?:? +{MESSAGE}",
+        rf"\[?{ISO}{FRACTION}\]? +- +{_LEVEL} +- +{MESSAGE}",
+        rf"\[?{ISO}{FRACTION}{ZONE}?\]? +\[?{_LEVEL}\]?:? +(?:- +)?{MESSAGE}",
+    ),
+    (
+        text_field("message", "message"),
+        text_field("log.level", "level", str.lower),
+        text_field("log.logger", "logger"),
+        number_field("process.pid", "pid"),
+        text_field("process.name", "process"),
+        address_field("source.address", "client", lambda client: client.strip("[]")),
+        number_field("source.port", "port"),
+        text_field("http.request.method", "method"),
+        text_field("http.version", "version"),
+        number_field("http.response.status_code", "status"),
+        text_field("url.original", "path"),
+        text_field("log.origin.file.name", "file"),
+        number_field("log.origin.file.line", "line"),
+        text_field("log.origin.function", "function"),
+        text_field("log.extra", "extra"),
+    ),
+    examples=(
+        "2026-11-23 01:00:00,123 - shop.db - WARNING - slow",
+        "2026-11-23 01:00:00 [INFO] shop.db: connected",
+        "ERROR:root:boom",
+        'INFO:     203.0.113.7:51234 - "GET /health HTTP/1.1" 200 OK',
+        "INFO:     Started server process [1]",
+        "[2026-11-23 01:00:00 +0000] [7] [INFO] Booting worker with pid: 7",
+        "[2026-11-23 01:00:00,123: INFO/MainProcess] Task orders.ship received",
+        "[2026-11-23 01:00:00,123] INFO in app: hello",
+        "[2026-11-23T01:00:00.123+0000] {taskinstance.py:1157} INFO - Dependencies all met",
+        '[23/Nov/2026 01:00:00] "GET /admin/ HTTP/1.1" 200 5678',
+        "2026-11-23 01:00:00.123 | INFO     | shop.db:connect:42 - connected",
+        "2026-11-23 01:00:00 [info     ] order accepted                 [shop.orders] order=42 items=3",
+        "2026-11-23 01:00:00 [info     ] order accepted",
+        "2026-11-23 01:00:00.008 25746 INFO nova.osapi_compute.wsgi.server [req-38101a0b] GET /v2 status: 200",
+        "2026-11-23 01:00:00,123 shop.db WARNING slow",
+        "2026-11-23 01:00:00,123 - ERROR - could not connect",
+        "2026-11-23 01:00:00,123 ERROR could not connect: timeout",
+    ),
+)
+"""`logging.BASIC_FORMAT`; the format of Python's logging HOWTO, with ` - ` between time, name, level and message;
+time, level and name before a colon; and the layouts that the comments name."""

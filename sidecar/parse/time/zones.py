@@ -1,0 +1,114 @@
+"""UTC offsets: from an offset or a name that is written, or from the zone of times without one."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from datetime import datetime
+from functools import lru_cache
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+_UTC_NAMES = frozenset(("Z", "z", "UTC", "GMT", "+0000", "+00:00", "+00", "-0000", "-00:00", "-00"))
+_OFFSET = re.compile(r"(?:UTC|GMT)?([+-])(\d\d):?(\d\d)?", re.ASCII)
+_MONTHS_OF_BOTH_SEASONS = (1, 7)
+
+_USUAL = {
+    "UT": 0, "WET": 0, "WEST": 1, "CET": 1, "CEST": 2, "MEZ": 1, "MESZ": 2, "EET": 2, "EEST": 3, "MSK": 3, "SAST": 2,
+    "WIB": 7, "HKT": 8, "SGT": 8, "AWST": 8, "JST": 9, "KST": 9, "AEST": 10, "AEDT": 11, "NZST": 12, "NZDT": 13,
+    "EST": -5, "EDT": -4, "CDT": -5, "MST": -7, "MDT": -6, "PST": -8, "PDT": -7, "AKST": -9, "AKDT": -8, "HST": -10,
+    "BRT": -3, "ART": -3,
+}  # fmt: skip
+"""Hours ahead of UTC of names with one usual meaning. CST, IST, BST and others have several and are not here."""
+
+
+class Zones:
+    """The zone of times without one, `default`, and the meanings of zone names."""
+
+    def __init__(self, default: str = "UTC", names: Mapping[str, str] | None = None) -> None:
+        self._default = ZoneInfo(default)
+        self._names = dict(names or {})
+
+    def offset(self, written: str, local: str) -> str:
+        """Return the UTC offset, as in RFC 3339, of a local time in ISO 8601; "" if there is no such time.
+
+        `written` is what the text says of its zone, or "". A name that is not known means UTC.
+        """
+        if not written:
+            return offset_at(local, self._default)
+        if written in self._names:
+            return _offset_of(self._names[written], local)
+        if written in _UTC_NAMES:
+            return "Z"
+        if _OFFSET.fullmatch(written):
+            return offset_text(written)
+        if "/" in written:
+            zone = _find_zone(written)
+            return offset_at(local, zone) if zone else "Z"
+        return self._offset_of_name(written, local[:4]) or "Z"
+
+    def is_known(self, written: str) -> bool:
+        """Return whether the text has a meaning as a zone; otherwise its times are taken as UTC."""
+        if not written or written in self._names or written in _UTC_NAMES or _OFFSET.fullmatch(written):
+            return True
+        return _find_zone(written) is not None if "/" in written else bool(self._offset_of_name(written, "2026"))
+
+    def _offset_of_name(self, name: str, year: str) -> str:
+        """Return the offset that the default zone has under this name, or else the usual one; "" if unknown."""
+        if year.isdigit() and (offset := _offsets_by_name(self._default, int(year)).get(name)):
+            return offset
+        hours = _USUAL.get(name)
+        return "" if hours is None else offset_text(f"{hours:+03}00")
+
+
+def check_zone(meaning: str) -> str:
+    """Return an IANA name or an offset such as +05:30 unchanged. Raise `ValueError` for other text."""
+    if _OFFSET.fullmatch(meaning) is None and _find_zone(meaning) is None:
+        raise ValueError("unknown time zone; use an IANA name such as Europe/Berlin, or an offset such as +05:30")
+    return meaning
+
+
+def _offset_of(meaning: str, local: str) -> str:
+    if _OFFSET.fullmatch(meaning):
+        return offset_text(meaning)
+    zone = _find_zone(meaning)
+    return offset_at(local, zone) if zone else "Z"
+
+
+@lru_cache(maxsize=64)
+def _find_zone(name: str) -> ZoneInfo | None:
+    try:
+        return ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        return None
+
+
+@lru_cache(maxsize=64)
+def _offsets_by_name(zone: ZoneInfo, year: int) -> dict[str, str]:
+    """Return the offsets of a zone in summer and winter of a year, by the short name that is used then."""
+    try:
+        times = [datetime(year, month, 1, tzinfo=zone) for month in _MONTHS_OF_BOTH_SEASONS]
+    except ValueError:
+        return {}
+    return {str(time.tzname()): offset_text(time.strftime("%z")) for time in times}
+
+
+def offset_at(local: str, zone: ZoneInfo) -> str:
+    """Return the UTC offset of a zone at a local time in ISO 8601; "" if there is no such time.
+
+    In UTC the time is not validated.
+    """
+    if zone.key == "UTC":
+        return "Z"
+    try:
+        return offset_text(datetime.fromisoformat(local).replace(tzinfo=zone).strftime("%z"))
+    except ValueError:
+        return ""
+
+
+def offset_text(zone: str) -> str:
+    """Return a UTC offset as in RFC 3339: `+01`, `+0100`, `+01:00` and `UTC+1:00` become `+01:00`."""
+    zone = zone.removeprefix("UTC").removeprefix("GMT")
+    if not zone or zone in _UTC_NAMES:
+        return "Z"
+    digits = zone[1:].replace(":", "").ljust(4, "0")
+    return f"{zone[0]}{digits[:2]}:{digits[2:]}"
