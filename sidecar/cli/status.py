@@ -15,6 +15,7 @@ from sidecar.admin.client import SidecarNotRunning, ask
 from sidecar.cli.console import make_text, put
 from sidecar.cli.output import put_error, put_json
 from sidecar.cli.state import add_state_option, open_state_directory
+from sidecar.pipeline.parse_quality import MAX_UNPARSED_SHARE
 
 _MAX_FILES = 20
 _MAX_UNREADABLE = 10
@@ -88,6 +89,11 @@ def _describe_problems(facts: Mapping[str, Any]) -> Iterator[Text]:
             reason = parked["error"] or "refused before the start"
             place = f"{each['pipeline']} to {each['sink']}"
             yield make_text(f"{place}: {what}{where} wait in their files: {reason}", "yellow")
+        if (share := each["tally"]["unparsed_share"]) > MAX_UNPARSED_SHARE:
+            yield make_text(
+                f"{each['pipeline']}: no parser accepted {share:.0%} of the last 1,000 lines; run `sidecar explain"
+                " --detect FILE`", "yellow",
+            )  # fmt: skip
         if refused := each["tally"]["refusals"]:
             counts = ", ".join(f"{count:,} {kind}" for kind, count in sorted(refused.items()))
             place = f"{each['pipeline']} to {each['sink']}"

@@ -10,6 +10,7 @@ from sidecar.model.documents import BulkFraming, EncodedDocuments
 from sidecar.model.lines import Chunk
 from sidecar.model.span import PendingSpan
 from sidecar.pipeline.accounting import count_skipped, count_undecodable
+from sidecar.pipeline.parse_quality import ParseQuality
 from sidecar.pipeline.stages import Stages
 from sidecar.telemetry import events
 from sidecar.telemetry.counters import add
@@ -20,6 +21,7 @@ class ChunkProcessor:
 
     def __init__(self, context: SinkContext, stages: Stages, framing: BulkFraming | None) -> None:
         self._context, self._stages, self._framing = context, stages, framing
+        self._quality = ParseQuality()
 
     def process(self, span: PendingSpan, chunk: Chunk) -> BatchPart:
         """Return the documents of a chunk, which is all of the span. There may be none: then the span is settled."""
@@ -28,6 +30,10 @@ class ChunkProcessor:
         counters.bytes_read += chunk.end - chunk.offset
         counters.lines_read += lines.count
         counters.unparsed += len(records.errors)
+        if self._quality.add(lines.count, len(records.errors)):
+            share = self._quality.unparsed_share
+            context.emit(events.LinesNotParsed(context.pipeline, chunk.generation.path, f"{share:.0%}"))
+        counters.unparsed_share = self._quality.unparsed_share
         counters.parse_timeouts += records.timeouts
         counters.undecodable += lines.replacement_count
         part = BatchPart(documents, lines.ranges(), span, len(chunk.data))

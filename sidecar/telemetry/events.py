@@ -252,6 +252,21 @@ class Rejected(Event, frozen=True):
         )
 
 
+class LinesNotParsed(Event, frozen=True):
+    """No parser accepted more than a tenth of the last 1,000 lines. Logged once for each pipeline and sink."""
+
+    level: ClassVar[str] = "warning"
+    pipeline: str
+    path: str
+    share: str
+
+    def text(self) -> str:
+        return (
+            f"{self.pipeline}: no parser accepted {self.share} of the last 1,000 lines, which are shipped as message;"
+            f" run `sidecar explain --detect {self.path!a}` to see which parser reads them"
+        )
+
+
 class TransformFailed(Event, frozen=True):
     """A transform failed on records; they are shipped without the failed change. Logged once for each transform."""
 

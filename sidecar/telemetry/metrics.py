@@ -89,6 +89,10 @@ def _shipper_metrics(shippers: Iterable[ShipperStatus]) -> Iterator[Metric]:
         "read_lines", "Lines or events that were read, counted again if they were read again.", "lines_read"
     )
     yield counter("unparsed_lines", "Lines that no parser accepted; they are shipped as `message`.", "unparsed")
+    yield _gauge(
+        "unparsed_share", "Share of the last 1,000 lines that no parser accepted.", _SINK_LABELS,
+        [(place, each.tally.unparsed_share) for place, each in placed],
+    )  # fmt: skip
     yield counter(
         "parse_timeouts", "Times that a configured pattern exceeded its time limit on a line.", "parse_timeouts"
     )

@@ -143,6 +143,7 @@ const sinks = new Sorted(byId("sinks"), "Sinks", [
   ["oldest", (each) => each.lag_s, (each) => format.duration(each.lag_s), true],
   ["lines read", (each) => each.tally.lines_read, (each) => format.count(each.tally.lines_read), true],
   ["lines/s", rateOf, (each) => format.rate(rateOf(each)), true],
+  ["not parsed", (each) => each.tally.unparsed_share, (each) => element("span", { class: each.tally.unparsed_share > 0.1 ? "warn" : "" }, `${Math.round(100 * each.tally.unparsed_share)} %`), true],
   ["retries", (each) => each.tally.retries, (each) => format.count(each.tally.retries), true],
   ["last error", (each) => each.error, faultOf],
 ], 0, false);

@@ -52,6 +52,19 @@ def test_lines_of_invalid_text_become_dead_letters_where_the_encoding_is_strict(
     assert [letter.kind for letter in part.span.dead_letters] == ["invalid_text"]
 
 
+def test_a_pipeline_that_parses_badly_says_so_once(tmp_path: Path) -> None:
+    fixture = ProcessorFixture(tmp_path, parser="json")
+    fixture.process(b'{"a":1}\n' * 900 + b"no json\n" * 99)
+    assert fixture.counters.unparsed_share == 0
+    fixture.process(b"no json\n" * 10)
+    assert fixture.counters.unparsed_share == pytest.approx(109 / 1009)
+    fixture.process(b"no json\n" * 1000)
+    assert fixture.counters.unparsed_share == 1
+    assert fixture.event_names().count("LinesNotParsed") == 1
+    fixture.process(b'{"a":1}\n' * 1000)
+    assert fixture.counters.unparsed_share == 0
+
+
 def test_lines_that_the_parser_does_not_match_are_counted(tmp_path: Path) -> None:
     fixture = ProcessorFixture(tmp_path, parser="json")
     fixture.process(b'{"a": 1}\nno json\n')
