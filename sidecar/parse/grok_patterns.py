@@ -54,7 +54,7 @@ _NETWORK = {
     "IPORHOST": r"(?:%{IP}|%{HOSTNAME})",
     "HOSTPORT": r"%{IPORHOST}:%{POSINT}",
     "UNIXPATH": r"(?:/[^/\s]*)+",
-    "WINPATH": r"(?:[A-Za-z]:|\\)(?:\\[^\\?*\s]*)+",
+    "WINPATH": r"(?:[A-Za-z]:|\\)(?:\\[^\\?*]*)+",
     "PATH": r"(?:%{UNIXPATH}|%{WINPATH})",
     "TTY": r"/dev/(?:pts|tty(?:[pq])?)(?:\w+)?/?\d*",
     "URIPROTO": r"[A-Za-z](?:[A-Za-z0-9+.-]+)?",
@@ -68,8 +68,9 @@ _NETWORK = {
 
 _TIMES = {
     "MONTH": (
-        r"\b(?:J(?:an(?:uary)?|une?|uly?)|Feb(?:ruary)?|Ma(?:r(?:ch)?|y)|A(?:pr(?:il)?|ug(?:ust)?)"
-        r"|Sep(?:t(?:ember)?)?|Oct(?:ober)?|Nov(?:ember)?|Dec(?:ember)?)\b"
+        r"\b(?:[Jj](?:an(?:uary?|uar)?|un[ei]?|ul[yi]?)|[Ff]eb(?:ruary?|ruar)?|[Mm](?:(?:a|ä)?r(?:ch|z)?|a[yi])"
+        r"|[Aa](?:pr(?:il)?|ug(?:ust)?)|[Ss]ep(?:t(?:ember)?)?|[Oo][ck]t(?:ober)?|[Nn]ov(?:ember)?"
+        r"|[Dd]e[cz](?:ember)?)\b"
     ),
     "MONTHNUM": r"(?:0?[1-9]|1[0-2])",
     "MONTHNUM2": r"(?:0[1-9]|1[0-2])",
@@ -78,7 +79,7 @@ _TIMES = {
     "YEAR": r"(?:\d\d){1,2}",
     "HOUR": r"(?:2[0123]|[01]?\d)",
     "MINUTE": r"[0-5]\d",
-    "SECOND": r"(?:[0-5]?\d|60)(?:[:.,]\d+)?",
+    "SECOND": r"(?:60|[0-5]?\d)(?:[:.,]\d+)?",
     "TIME": r"(?<!\d)%{HOUR}:%{MINUTE}(?::%{SECOND})(?!\d)",
     "DATE_US": r"%{MONTHNUM}[/-]%{MONTHDAY}[/-]%{YEAR}",
     "DATE_EU": r"%{MONTHDAY}[./-]%{MONTHNUM}[./-]%{YEAR}",
@@ -104,7 +105,7 @@ _PROGRAMS = {
     "SYSLOGHOST": r"%{IPORHOST}",
     "SYSLOGFACILITY": (r"<%{NONNEGINT:[log][syslog][facility][code]:int}\.%{NONNEGINT:[log][syslog][priority]:int}>"),
     "SYSLOGBASE": (
-        r"%{SYSLOGTIMESTAMP:timestamp} (?:%{SYSLOGFACILITY} )?%{SYSLOGHOST:[log][syslog][hostname]} %{SYSLOGPROG}:"
+        r"%{SYSLOGTIMESTAMP:timestamp} (?:%{SYSLOGFACILITY} )?%{SYSLOGHOST:[host][hostname]} %{SYSLOGPROG}:"
     ),
     "LOGLEVEL": (
         r"(?i:alert|trace|debug|notice|info(?:rmation)?|warn(?:ing)?|err(?:or)?|crit(?:ical)?|fatal|severe"
@@ -130,7 +131,7 @@ _PROGRAMS = {
 _SYSLOG = {
     "SYSLOGBASE2": (
         r"(?:%{SYSLOGTIMESTAMP:timestamp}|%{TIMESTAMP_ISO8601:timestamp})(?: %{SYSLOGFACILITY})?"
-        r"(?: %{SYSLOGHOST:[log][syslog][hostname]})?(?: %{SYSLOGPROG}:)?"
+        r"(?: %{SYSLOGHOST:[host][hostname]})?(?: %{SYSLOGPROG}:)?"
     ),
     "SYSLOGLINE": r"%{SYSLOGBASE2} %{GREEDYDATA:message}",
     "SYSLOGPAMSESSION": (
@@ -146,10 +147,10 @@ _SYSLOG = {
     "SYSLOG5424PRI": r"<%{NONNEGINT:[log][syslog][priority]:int}>",
     "SYSLOG5424SD": r'(?:\[(?:[^\]"\\]|\\.|"(?:[^"\\]|\\.)*+")*+\])+',
     "SYSLOG5424BASE": (
-        r"%{SYSLOG5424PRI}%{NONNEGINT:[log][syslog][version]} (?:-|%{TIMESTAMP_ISO8601:timestamp})"
-        r" (?:-|%{SYSLOG5424PRINTASCII:[log][syslog][hostname]}) (?:-|%{SYSLOG5424PRINTASCII:[process][name]})"
-        r" (?:-|%{SYSLOG5424PRINTASCII:[log][syslog][procid]}) (?:-|%{SYSLOG5424PRINTASCII:[log][syslog][msgid]})"
-        r" (?:-|%{SYSLOG5424SD:[log][syslog][structured_data]})"
+        r"%{SYSLOG5424PRI}%{NONNEGINT:[system][syslog][version]} (?:-|%{TIMESTAMP_ISO8601:timestamp})"
+        r" (?:-|%{SYSLOG5424PRINTASCII:[host][hostname]}) (?:-|%{SYSLOG5424PRINTASCII:[process][name]})"
+        r" (?:-|%{POSINT:[process][pid]:int}) (?:-|%{SYSLOG5424PRINTASCII:[event][code]})"
+        r" (?:-|%{SYSLOG5424SD:[system][syslog][structured_data]})"
     ),
     "SYSLOG5424LINE": r"%{SYSLOG5424BASE} %{GREEDYDATA:message}",
 }
@@ -163,8 +164,9 @@ _SERVERS = {
     "HTTPD24_ERRORLOG": (
         r"\[%{HTTPDERROR_DATE:timestamp}\] \[%{WORD:[apache][error][module]}?:%{LOGLEVEL:[log][level]}\]"
         r" \[pid %{POSINT:[process][pid]:int}(?::tid %{INT:[process][thread][id]:int})?\]"
-        r"(?: \[client %{IPORHOST:[source][address]}(?::%{POSINT:[source][port]:int})?\])?"
-        r"(?: (?=AH\d+: )%{WORD:[apache][error][code]}:)? %{GREEDYDATA:message}"
+        r"(?: \(%{POSINT:[apache][error][proxy][error][code]}\)%{DATA:[apache][error][proxy][error][message]}:)?"
+        r"(?: [\w./-]+\.c\(\d+\):)?(?: \[client %{IPORHOST:[source][address]}(?::%{POSINT:[source][port]:int})?\])?"
+        r"(?: (?=AH\d+: )%{WORD:[error][code]}:)? %{GREEDYDATA:message}"
     ),
     "HTTPD_ERRORLOG": r"(?:%{HTTPD20_ERRORLOG}|%{HTTPD24_ERRORLOG})",
     "JAVATHREAD": r"[A-Z]{2}-Processor\d+",
@@ -247,8 +249,8 @@ _TRAFFIC = {
     ),
     "SQUID3": (
         r"%{NUMBER:timestamp}\s+%{NUMBER:[squid][request][duration]:int} %{IP:[source][ip]}"
-        r" %{WORD:[squid][cache_result_code]}/%{INT:[http][response][status_code]:int}"
-        r" %{INT:[http][response][body][bytes]:int} %{WORD:[http][request][method]} %{NOTSPACE:[url][original]}"
+        r" %{WORD:[event][action]}/%{INT:[http][response][status_code]:int}"
+        r" %{INT:[http][response][bytes]:int} %{WORD:[http][request][method]} %{NOTSPACE:[url][original]}"
         r" (?:-|%{NOTSPACE:[user][name]}) %{WORD:[squid][hierarchy_code]}/(?:-|%{IPORHOST:[destination][address]})"
         r" (?:-|%{NOTSPACE:[squid][request][content_type]})"
     ),
@@ -261,7 +263,7 @@ _TRAFFIC = {
             "%{NOTSPACE:[aws][s3access][key]}", '"%{S3_REQUEST_LINE:[aws][s3access][request_uri]}"',
             "%{INT:[http][response][status_code]:int}", "%{NOTSPACE:[aws][s3access][error_code]}",
             "%{INT:[aws][s3access][bytes_sent]:int}", "%{INT:[aws][s3access][object_size]:int}",
-            "%{INT:[event][duration]:int}", "%{INT:[aws][s3access][turn_around_time]:int}",
+            "%{INT:[aws][s3access][total_time]:int}", "%{INT:[aws][s3access][turn_around_time]:int}",
         )
         + r' "(?:-|%{DATA:[http][request][referrer]})" "(?:-|%{DATA:[user_agent][original]})" '
         + _perhaps("%{NOTSPACE:[aws][s3access][version_id]}")
@@ -290,5 +292,135 @@ _TRAFFIC = {
     ),
 }  # fmt: skip
 
-PATTERNS = {**_BASIC, **_NETWORK, **_TIMES, **_PROGRAMS, **_SYSLOG, **_SERVERS, **_TRAFFIC}
+_TOMCAT = {
+    "TOMCATLEGACY_DATESTAMP": (
+        r"%{YEAR}-%{MONTHNUM}-%{MONTHDAY} %{HOUR}:%{MINUTE}:%{SECOND}(?: %{ISO8601_TIMEZONE})?"
+    ),
+    "TOMCAT50_DATESTAMP": r"%{TOMCATLEGACY_DATESTAMP}",
+    "TOMCAT50_LOG": (
+        r"%{TOMCAT50_DATESTAMP:timestamp}(?: %{LOGLEVEL:[log][level]})? [^\[]*+\[%{DATA:[tomcat][context][name]}\]"
+        r"(?:%{JAVACLASS:[java][log][origin][class][name]}: %{JAVAMETHOD:[log][origin][function]}\([^)]*+\))?"
+        r"(?:: %{JAVALOGMESSAGE:message})?"
+    ),
+    "TOMCAT6_LOG": r"%{CATALINA7_LOG}",
+    "TOMCAT7_LOG": r"%{CATALINA7_LOG}",
+    "TOMCAT8_LOG": r"%{CATALINA8_LOG}",
+    "TOMCATLEGACY_LOG": (
+        r"%{TOMCATLEGACY_DATESTAMP:timestamp} \| %{LOGLEVEL:[log][level]} \| "
+        r"%{JAVACLASS:[java][log][origin][class][name]} - %{JAVALOGMESSAGE:message}"
+    ),
+    "TOMCAT_DATESTAMP": r"(?:%{CATALINA8_DATESTAMP}|%{CATALINA7_DATESTAMP}|%{TOMCATLEGACY_DATESTAMP})",
+    "TOMCATLOG": r"(?:%{TOMCAT8_LOG}|%{TOMCAT7_LOG}|%{TOMCATLEGACY_LOG}|%{TOMCAT50_LOG})",
+}
+
+_AWS = {
+    "ELB_URIPATHQUERY": r"%{URIPATH:[url][path]}(?:\?%{URIQUERY:[url][query]})?",
+    "ELB_URIPATHPARAM": r"%{ELB_URIPATHQUERY}",
+    "ELB_URI": (
+        r"%{URIPROTO:[url][scheme]}://(?:%{USER:[url][username]}(?::[^@\s]*+)?@)?"
+        r"(?:%{IPORHOST:[url][domain]}(?::%{POSINT:[url][port]:int})?)?%{ELB_URIPATHQUERY}?"
+    ),
+    "ELB_REQUEST_LINE": (
+        r"(?:%{WORD:[http][request][method]} %{ELB_URI:[url][original]}(?: HTTP/%{NUMBER:[http][version]})?|%{DATA})"
+    ),
+    "ELB_V1_HTTP_LOG": (
+        r"%{TIMESTAMP_ISO8601:timestamp} %{NOTSPACE:[aws][elb][name]} %{IP:[source][ip]}:%{INT:[source][port]:int}"
+        r" (?:-|%{IP:[aws][elb][backend][ip]}:%{INT:[aws][elb][backend][port]:int}) "
+        + " ".join(
+            f"(?:-1|%{{NUMBER:[aws][elb][{name}_processing_time][sec]:float}})"
+            for name in ("request", "backend", "response")
+        )
+        + r" (?:-|%{INT:[http][response][status_code]:int})"
+        r" (?:-|%{INT:[aws][elb][backend][http][response][status_code]:int}) %{INT:[http][request][body][bytes]:int}"
+        r' %{INT:[http][response][body][bytes]:int} "%{ELB_REQUEST_LINE}"'
+        r'(?: "(?:-|%{DATA:[user_agent][original]})" (?:-|%{NOTSPACE:[tls][cipher]})'
+        r" (?:-|%{NOTSPACE:[aws][elb][ssl_protocol]}))?"
+    ),
+    "ELB_ACCESS_LOG": r"%{ELB_V1_HTTP_LOG}",
+    "CLOUDFRONT_ACCESS_LOG": (
+        r"(?P<timestamp>%{YEAR}-%{MONTHNUM}-%{MONTHDAY}\t%{TIME})\t%{WORD:[aws][cloudfront][x_edge_location]}\t"
+        r"(?:-|%{INT:[destination][bytes]:int})\t%{IPORHOST:[source][ip]}\t%{WORD:[http][request][method]}\t"
+        r"%{HOSTNAME:[url][domain]}\t%{NOTSPACE:[url][path]}\t(?:000|%{INT:[http][response][status_code]:int})\t"
+        r"(?:-|%{DATA:[http][request][referrer]})\t%{DATA:[user_agent][original]}\t(?:-|%{DATA:[url][query]})\t"
+        r"(?:-|%{DATA:[aws][cloudfront][http][request][cookie]})\t%{WORD:[aws][cloudfront][x_edge_result_type]}\t"
+        r"%{NOTSPACE:[aws][cloudfront][x_edge_request_id]}\t%{HOSTNAME:[aws][cloudfront][http][request][host]}\t"
+        r"%{URIPROTO:[network][protocol]}\t(?:-|%{INT:[source][bytes]:int})"
+        r"\t%{NUMBER:[aws][cloudfront][time_taken]:float}"
+        r"\t(?:-|%{IP:[network][forwarded_ip]})\t(?:-|%{DATA:[aws][cloudfront][ssl_protocol]})\t"
+        r"(?:-|%{NOTSPACE:[tls][cipher]})\t%{WORD:[aws][cloudfront][x_edge_response_result_type]}"
+    ),
+}
+
+_MORE_SERVERS = {
+    "REDISLOG": r"\[%{POSINT:[process][pid]:int}\] %{REDISTIMESTAMP:timestamp} \*",
+    "REDISMONLOG": (
+        r"%{NUMBER:timestamp} \[%{INT:[redis][database][id]} %{IP:[client][ip]}:%{POSINT:[client][port]:int}\]"
+        r' "%{WORD:[redis][command][name]}"\s?%{GREEDYDATA:[redis][command][args]}'
+    ),
+    "MONGO_WORDDASH": r"\b[\w-]++\b",
+    "MONGO_QUERY": r"\{ .*?(?= ntoreturn:)",
+    "MONGO_SLOWQUERY": (
+        r"%{WORD:[mongodb][profile][op]} "
+        r"%{MONGO_WORDDASH:[mongodb][database]}\.%{MONGO_WORDDASH:[mongodb][collection]}"
+        r" %{WORD}: %{MONGO_QUERY:[mongodb][query][original]} "
+        + " ".join(
+            f"{name}:%{{NONNEGINT:[mongodb][profile][{name}]:int}}" for name in ("ntoreturn", "ntoskip", "nscanned")
+        )
+        + r".*? nreturned:%{NONNEGINT:[mongodb][profile][nreturned]:int}"
+        r".*? %{INT:[mongodb][profile][duration]:int}ms"
+    ),
+    "SQUID3_STATUS": r"(?:%{POSINT:[http][response][status_code]:int}|000)",
+    "BIND9_TIMESTAMP": r"%{MONTHDAY}-%{MONTH}-%{YEAR} %{TIME}",
+    "BIND9_DNSTYPE": r"(?:A|AAAA|ANY|CAA|CNAME|DNSKEY|DS|HTTPS|MX|NAPTR|NS|PTR|SOA|SPF|SRV|SVCB|TXT)",
+    "BIND9_CATEGORY": r"[a-z][a-z-]*+",
+    "BIND9_QUERYLOGBASE": (
+        r"client(?: @0x[0-9A-Fa-f]++)? %{IP:[client][ip]}#%{POSINT:[client][port]:int}"
+        r" \(%{DATA:[bind][log][question][name]}\): query: %{NOTSPACE:[dns][question][name]}"
+        r" %{WORD:[dns][question][class]} %{BIND9_DNSTYPE:[dns][question][type]}"
+        r"(?: %{NOTSPACE:[bind][log][question][flags]})? \(%{IP:[server][ip]}\)"
+    ),
+    "BIND9_QUERYLOG": (
+        r"%{BIND9_TIMESTAMP:timestamp} %{BIND9_CATEGORY:[bind][log][category]}: %{LOGLEVEL:[log][level]}:"
+        r" %{BIND9_QUERYLOGBASE}"
+    ),
+    "BIND9": r"%{BIND9_QUERYLOG}",
+    "MAVEN_VERSION": r"(?:\d+\.){0,2}(?:\*|\d+)(?:[.-](?:RELEASE|SNAPSHOT))?",
+    "MCOLLECTIVE": (
+        r"., \[%{TIMESTAMP_ISO8601:timestamp} #%{POSINT:[process][pid]:int}\]%{SPACE}%{LOGLEVEL:[log][level]}"
+    ),
+    "MCOLLECTIVEAUDIT": r"%{TIMESTAMP_ISO8601:timestamp}:",
+}
+
+_RUBY = {
+    "RUBY_LOGGER": (
+        r"[DFEWIA], \[%{TIMESTAMP_ISO8601:timestamp} #%{POSINT:[process][pid]:int}\] *%{RUBY_LOGLEVEL:[log][level]}"
+        r" -- +%{DATA:[process][name]}: %{GREEDYDATA:message}"
+    ),
+    "RUUID": rf"{_HEX}{{32}}",
+    "RCONTROLLER": r"%{RCLASS:[rails][controller][class]}#%{WORD:[rails][controller][action]}",
+    "RCLASS": r"[^\s#]++",
+    "RAILS3HEAD": (
+        r'Started %{WORD:[http][request][method]} "%{URIPATHPARAM:[url][original]}" for '
+        r"%{IPORHOST:[source][address]} at "
+        r"(?P<timestamp>%{YEAR}-%{MONTHNUM}-%{MONTHDAY} %{HOUR}:%{MINUTE}:%{SECOND} %{ISO8601_TIMEZONE})"
+    ),
+    "RPROCESSING": (
+        r"\W*Processing by %{RCONTROLLER} as %{NOTSPACE:[rails][request][format]}"
+        r"(?:\W*Parameters: \{%{DATA:[rails][request][params]}\}\W*)?"
+    ),
+    "RAILS3PROFILE": (
+        r"(?:\((?:Views: %{NUMBER:[rails][request][duration][view]:float}ms \| )?"
+        r"ActiveRecord: %{NUMBER:[rails][request][duration][active_record]:float}ms)?"
+    ),
+    "RAILS3FOOT": (
+        r"Completed %{POSINT:[http][response][status_code]:int}%{DATA} in"
+        r" %{NUMBER:[rails][request][duration][total]:float}ms %{RAILS3PROFILE}%{GREEDYDATA}"
+    ),
+    "RAILS3": (r"%{RAILS3HEAD}(?:%{RPROCESSING})?(?:(?s:.*?)%{RAILS3FOOT})?"),
+}
+
+PATTERNS = {
+    **_BASIC, **_NETWORK, **_TIMES, **_PROGRAMS, **_SYSLOG, **_SERVERS, **_TRAFFIC, **_TOMCAT, **_AWS,
+    **_MORE_SERVERS, **_RUBY,
+}  # fmt: skip
 """Each pattern by its name."""
