@@ -78,6 +78,7 @@ format: $(READY)
 
 docs: $(READY)
 	$(BIN)/python -m tests.support.settings_reference
+	$(BIN)/python -m tests.support.supported_logs
 
 bench: $(READY)
 	mkdir -p build

@@ -17,6 +17,7 @@ from sidecar.sinks import registry
 from sidecar.transform.field_settings import HashFieldsOptions, HostOptions, KubernetesOptions, SampleOptions
 from sidecar.transform.redaction.detectors import DETECTORS
 from sidecar.transform.registry import KINDS
+from tests.support import supported_logs
 from tests.support.settings_reference import TABLES, table_names, with_tables
 
 ROOT = Path(__file__).parents[2]
@@ -54,6 +55,10 @@ def test_every_sink_and_parser_has_its_place() -> None:
     assert all(f"### `{name}`" in CONFIGURATION for name in registry.names())
     assert all(f"| `{name}` |" in parsers for name in [*PARSERS, *PRESETS])
     assert all(f"| `{name}` |" in CONFIGURATION for name in DETECTORS)
+
+
+def test_the_page_of_supported_logs_is_that_of_the_corpus() -> None:
+    assert supported_logs.PAGE.read_text(encoding="utf-8") == supported_logs.render(), "run make docs"
 
 
 def test_every_transform_has_its_section() -> None:
