@@ -101,10 +101,16 @@ def balance(supervisor: Supervisor, shippers: Sequence[Shipper]) -> list[Balance
     counts = supervisor.ledger.balance()
     statuses = []
     for sink in dict.fromkeys(shipper.sink_name for shipper in shippers):
-        unsettled = sum(shipper.unsettled() for shipper in shippers if shipper.sink_name == sink)
+        unsettled = sum(_unsettled(supervisor, shipper) for shipper in shippers if shipper.sink_name == sink)
         settled = counts.get(sink, ByteCounts())
         statuses.append(BalanceStatus(sink, settled.bytes_, settled.lines, unsettled))
     return statuses
+
+
+def _unsettled(supervisor: Supervisor, shipper: Shipper) -> int:
+    """Return the bytes that are not settled of the files of a shipper, and of those that it does not know of yet."""
+    pipeline = supervisor.pipelines.get(shipper.pipeline)
+    return shipper.unsettled() + (pipeline.tracker.waiting_bytes if pipeline else 0)
 
 
 def balance_event(status: BalanceStatus) -> events.Balance:

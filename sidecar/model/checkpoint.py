@@ -72,8 +72,12 @@ class KnownFile(msgspec.Struct, frozen=True):
 
     def is_settled(self, sinks: Iterable[str]) -> bool:
         """Return whether these sinks have settled all that was seen of it."""
+        return self.settled_by(sinks) >= self.seen
+
+    def settled_by(self, sinks: Iterable[str]) -> int:
+        """Return up to where all of these sinks have settled what was seen of it."""
         points = [self.checkpoints.get(sink, ORIGIN) for sink in sinks]
-        return all(point.done or point.offset >= self.seen for point in points)
+        return min((self.seen if point.done else min(point.offset, self.seen) for point in points), default=0)
 
     def checksums(self) -> list[tuple[int, int]]:
         """Return (offset, checksum) for each offset up to which the content is known in full, the smallest first."""

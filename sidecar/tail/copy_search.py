@@ -72,6 +72,11 @@ class CopySearch:
         """Return the files of this run whose content is searched."""
         return [lost.file for lost in self._lost.values() if lost.file]
 
+    def waiting_bytes(self, sinks: Collection[str]) -> int:
+        """Return the bytes that are not delivered of generations of earlier runs, which no shipper knows of."""
+        earlier = [lost.known for lost in self._lost.values() if lost.file is None]
+        return sum(known.seen - known.settled_by(sinks) for known in earlier)
+
     def add(self, known: KnownFile, file: TrackedFile | None, reason: str) -> None:
         """Search the content of this generation for a while."""
         self._lost[known.generation.id] = LostContent(known, file, reason, self._context.clock.monotonic())

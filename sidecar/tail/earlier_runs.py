@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 
 from sidecar.model.checkpoint import KnownFile
 from sidecar.tail.context import SHRUNK_WAIT_S, ScannedFile, TailContext
@@ -41,6 +41,12 @@ class EarlierRuns:
         self._shorter_since: dict[int, float] = {}
         self._finished_checked_at = float("-inf")
         self.left_out: dict[str, str] = {}
+
+    def waiting_bytes(self, seen: Collection[Key]) -> int:
+        """Return the bytes that are not delivered of files that this run waits for and the scan has not found."""
+        sinks = self._subscribers.sinks
+        waiting = [known for known in self._pending.values() if known.file_id.key not in seen and not known.ended]
+        return sum(known.seen - known.settled_by(sinks) for known in waiting if self._copies.find_place(known))
 
     def names(self) -> set[str]:
         """Return the last names of the files."""

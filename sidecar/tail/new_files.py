@@ -54,31 +54,35 @@ class NewFiles:
 
         self.from_end = False
         self.ignore_older: float | None = None
+        self.waiting_bytes = 0
+        """Bytes of the files that the last scan found and that could not be read or decided."""
 
     def open(self, seen: Mapping[Key, ScannedFile]) -> None:
         """Open the files of a scan that are not known. Of two that are new, the larger and older is no copy.
 
         Raise `StateError`.
         """
-        unknown = [found for key, found in seen.items() if found.size and self._is_unknown(key, found)]
-        unknown.sort(key=lambda found: (-found.size, found.modified, found.path))
-        if unknown:
-            self._started.clear()
+        unmet = [found for key, found in seen.items() if found.size and self._is_unmet(key, found)]
+        wanted = [found for found in unmet if not self._is_old(found)]
+        wanted.sort(key=lambda found: (-found.size, found.modified, found.path))
+        self._started.clear()
+        if wanted:
             self._compared = {key: at for key, at in self._compared.items() if key in seen}
             index = PrefixIndex(file for file in self._files if file.phase is not FilePhase.DELIVERED)
-            for found in unknown:
-                self._context.beat()
-                with self._context.unreadable.guard(found.path):
-                    self._open(found, index, seen)
+            for found in wanted:
+                if self._context.unreadable.may_try(found.path) and found.path not in self._earlier.left_out:
+                    self._context.beat()
+                    with self._context.unreadable.guard(found.path):
+                        self._open(found, index, seen)
         self._generations.flush()
+        self.waiting_bytes = sum(found.size for found in wanted if self._is_unmet((found.device, found.inode), found))
 
-    def _is_unknown(self, key: Key, found: ScannedFile) -> bool:
+    def _is_unmet(self, key: Key, found: ScannedFile) -> bool:
         is_known = self._files.find(key) is not None or key in self._candidates
-        if is_known or self._finished.is_as_it_was(key, found) or found.path in self._earlier.left_out:
-            return False
-        limit = self.ignore_older
-        is_old = limit is not None and found.modified < self._context.clock.now() - limit
-        return not is_old and self._context.unreadable.may_try(found.path)
+        return not is_known and not self._finished.is_as_it_was(key, found)
+
+    def _is_old(self, found: ScannedFile) -> bool:
+        return self.ignore_older is not None and found.modified < self._context.clock.now() - self.ignore_older
 
     def _open(self, found: ScannedFile, index: PrefixIndex, seen: Mapping[Key, ScannedFile]) -> None:
         place = FileLocation(found.root, found.path)

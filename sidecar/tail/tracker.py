@@ -109,6 +109,7 @@ class FileTracker:
         self._new_files.from_end = from_end and not self._is_recorded
         self._new_files.ignore_older = ignore_older
         self._budget = DeletedFilesBudget(deleted_files, descriptors.limit)
+        self._earlier_waiting_bytes = 0
         self._recorded_at = self._reminded_at = float("-inf")
         self._turn = _Turn(beat)
 
@@ -173,6 +174,12 @@ class FileTracker:
     def left_out(self) -> Mapping[str, str]:
         """Return why files of earlier runs are not delivered now, by path."""
         return self._earlier.left_out
+
+    @property
+    def waiting_bytes(self) -> int:
+        """Return the bytes that scans have found and no shipper knows of: held, unreadable, or not decided yet."""
+        searched = self._copies.waiting_bytes(self._subscribers.sinks)
+        return self._candidates.size() + self._new_files.waiting_bytes + self._earlier_waiting_bytes + searched
 
     @property
     def grown_at(self) -> float | None:
@@ -260,6 +267,7 @@ class FileTracker:
             self._new_files.open(seen)  # 6 files of which nothing is known
             self._rotated.check(seen)  # 7 files that have left their names
             self._record(seen)  # 8 what was seen
+            self._earlier_waiting_bytes = self._earlier.waiting_bytes(seen.keys())
 
     def _begin_scan(self, seen: Mapping[Key, ScannedFile]) -> None:
         if self.unreadable:

@@ -375,3 +375,37 @@ def test_a_thousand_known_files_that_are_gone_do_not_delay_the_start(tmp_path: P
     world.turn(4)
     assert "hello" in world.messages()
     assert time.process_time() - began < 2
+
+
+# ── the balance ─────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_bytes_that_are_held_searched_or_waited_for_are_seen(tmp_path: Path) -> None:
+    world = SimulatedSidecar(tmp_path, paths="*.log")
+    world.write(OLD)
+    world.live(4)
+    assert world.follower.waiting_bytes == 0
+    world.write(OLD[:480], "app-1.log")
+    world.look()
+    assert world.follower.waiting_bytes == 480, "it may be an unfinished copy"
+    world.live(7)
+    assert world.follower.waiting_bytes == 0
+    world.destinations["sink"].is_down = True
+    world.write(MORE)
+    world.live(3)
+    change_device(world)
+    world.path().rename(world.path("elsewhere"))
+    world.look()
+    assert world.follower.waiting_bytes == len(MORE), "its volume may come back"
+    world.path("elsewhere").rename(world.path())
+    world.settle()
+    assert world.messages() == expected(OLD, OLD[:480], MORE)
+
+
+def test_a_copy_counts_as_skipped_and_every_byte_adds_up(tmp_path: Path) -> None:
+    world = SimulatedSidecar(tmp_path, paths="*.log")
+    delivered(world)
+    world.path("saved.log").write_bytes(OLD)
+    world.settle()
+    assert world.balance()["sink"] == {"stored": len(OLD), "skipped:copy": len(OLD)}
+    world.check_balance()
