@@ -12,4 +12,6 @@ Known losses, none of them silent unless it says so:
 - A file that is created, written and deleted between two scans (at most a second, mostly far less) is never seen. A
   file that is deleted while the sidecar is down is counted as `lost: deleted`, unless `keep_links` has a link to it.
 - A file that is truncated and refilled with the very same bytes looks like one that was not.
+
+`tracker` is the place to start: it does the numbered steps of docs/design/rotation.md.
 """
