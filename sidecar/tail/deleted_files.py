@@ -22,8 +22,8 @@ class DeletedFilesBudget:
         """Return the files to give up, the oldest first."""
         held: list[tuple[float, int, TrackedFile]] = []
         min_size = self.limit // self._max_files
-        for file in files:
-            unread = 0 if file.sighted else file.unsettled(file.unread_from)
+        for file in [file for file in files if not file.sighted]:
+            unread = file.unsettled(file.unread_from)
             with suppress(OSError):
                 if unread > 0 and file.status().links == 0:
                     held.append((file.generation.created_at, max(unread, min_size), file))

@@ -63,8 +63,10 @@ class EarlierRuns:
         for known in self._pending.values():
             if not known.ended:
                 pending.setdefault(known.file_id.key, []).append(known)
-        for key, found in (*seen.items(), *self._find_finished(seen)):
-            if not found.size or self._files.find(key) is not None:
+        tracked = self._files.keys()
+        unmet = [(key, seen[key]) for key in seen if key not in tracked]
+        for key, found in unmet + self._find_finished(seen):
+            if not found.size or key in tracked:
                 continue
             done = None if self._finished.is_as_it_was(key, found) else self._finished.find(key)
             if (key in pending or done is not None) and self._context.unreadable.may_try(found.path):
@@ -215,7 +217,7 @@ class EarlierRuns:
         What is delivered is not searched where no name is one of a rotation. It is remembered for a week, in case the
         file comes back.
         """
-        delivered, gone = list[KnownFile](), list[KnownFile]()
+        delivered = list[KnownFile]()
         originals = {
             folder: find_related_names(folder) for folder in {os.path.dirname(each.name) for each in missing}
         }
@@ -227,20 +229,21 @@ class EarlierRuns:
             )
             if not has_related and known.is_settled(self._subscribers.sinks):
                 delivered.append(known)
-            elif known.name not in names and (
-                reason := why_invisible(os.path.dirname(known.name), known.file_id.device)
-            ):
+            elif known.name not in names and (reason := why_invisible(known)):
                 self.left_out[known.name] = f"not delivered to its end, and {reason}"
                 continue
             else:
                 self._copies.add(known, None, "deleted")
             del self._pending[known.generation.id]
-            gone.append(known)
         if delivered:
             numbers = [known.generation.id for known in delivered]
             self._context.ledger.mark_all_finished(numbers, self._context.clock.now())
             for known in delivered:
                 self._finished.add(FinishedFile(known), is_there=True)
+        self.report_gone([known for known in delivered if not why_invisible(known)])
+
+    def report_gone(self, gone: Sequence[KnownFile]) -> None:
+        """Say which files disappeared while the sidecar was down."""
         if gone:
             first = gone[0]
             self._context.emit(events.FilesGone(self._context.pipeline, first.name, first.read_to, len(gone)))

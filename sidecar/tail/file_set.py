@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, KeysView, Mapping
 
 from sidecar.tail.context import ScannedFile
 from sidecar.tail.siblings import Key
@@ -22,9 +22,9 @@ class FileSet:
     def __contains__(self, file: TrackedFile) -> bool:
         return self._by_key.get(file.file_id.key) is file
 
-    def keys(self) -> set[Key]:
-        """Return the device and inode of each file."""
-        return set(self._by_key)
+    def keys(self) -> KeysView[Key]:
+        """Return a view of the device and inode of each file."""
+        return self._by_key.keys()
 
     def find(self, key: Key) -> TrackedFile | None:
         """Return the file with this device and inode."""
@@ -88,7 +88,6 @@ class FileSet:
                 and file.modified == found.modified
                 and file.sighted
                 and file.place.name == found.path
-                and file.shrunk is None
             )
         ]
 
@@ -97,9 +96,5 @@ class FileSet:
         return [
             file
             for key, file in self._by_key.items()
-            if key not in seen
-            or file.phase is not FilePhase.ACTIVE
-            or file.moved
-            or not file.sighted
-            or file.place.name != file.generation.path
+            if key not in seen or file.phase is not FilePhase.ACTIVE or file.place.name != file.generation.path
         ]

@@ -34,7 +34,7 @@ class GrowthMonitor:
             file.place = FileLocation(found.root, found.path)
             if not file.is_open:
                 self._subscribers.notify(file)
-        if (file.disk_size, file.modified) == (found.size, found.modified) and file.shrunk is None:
+        if (file.disk_size, file.modified) == (found.size, found.modified):
             return True
         if self._context.unreadable.may_try(file.name):
             try:
@@ -84,7 +84,7 @@ class GrowthMonitor:
     def _compare(self, file: TrackedFile, status: FileStat) -> bool:
         """Return whether the file has grown, or is truncated and begins again."""
         is_same = (status.disk_size, status.modified) == (file.disk_size, file.modified)
-        if is_same and file.shrunk is None and not (file.packed and status.size > file.size):
+        if is_same and not (file.packed and status.size > file.size):
             return False
         is_measured_on = is_same and file.packed  # a compressed file seems to grow while it is decompressed
         if status.size < file.size and not is_measured_on:
@@ -104,7 +104,7 @@ class GrowthMonitor:
         if not status.size or has_regrown or not file.may_be_part(status.size):
             return False
         if file.shrunk is None or status.size < file.shrunk[0]:
-            file.shrunk = status.size, now
+            file.shrunk, file.disk_size = (status.size, now), -1  # compared again in each scan
         return now - file.shrunk[1] < SHRUNK_WAIT_S
 
     @staticmethod

@@ -52,6 +52,9 @@ class NewFiles:
         self._started: set[TrackedFile] = set()
         """The files that began in this scan."""
 
+        self._replaced: dict[str, TrackedFile] = {}
+        """Tracked files that the scan has not found, by name: another file may have taken it."""
+
         self.from_end = False
         self.ignore_older: float | None = None
         self.waiting_bytes = 0
@@ -62,13 +65,19 @@ class NewFiles:
 
         Raise `StateError`.
         """
-        unmet = [found for key, found in seen.items() if found.size and self._is_unmet(key, found)]
+        tracked = self._files.keys()
+        unmet = [
+            seen[key] for key in seen if key not in tracked and seen[key].size and self._is_unmet(key, seen[key])
+        ]
         wanted = [found for found in unmet if not self._is_old(found)]
         wanted.sort(key=lambda found: (-found.size, found.modified, found.path))
         self._started.clear()
         if wanted:
             self._compared = {key: at for key, at in self._compared.items() if key in seen}
             index = PrefixIndex(file for file in self._files if file.phase is not FilePhase.DELIVERED)
+            self._replaced = {
+                file.name: file for file in self._files if file.file_id.key not in seen and not file.over
+            }
             for found in wanted:
                 if self._context.unreadable.may_try(found.path) and found.path not in self._earlier.left_out:
                     self._context.beat()
@@ -94,7 +103,7 @@ class NewFiles:
             if self._files.find(key) is not None or key in self._generations or key in self._candidates or is_met:
                 return  # renamed to here since the scan
             try:
-                if not opened.source.has_content_after(0) or self._replace(opened, place, seen):
+                if not opened.source.has_content_after(0) or self._replace(opened, place):
                     return
                 if self._meet_elsewhere(opened, place, seen):
                     return
@@ -139,14 +148,14 @@ class NewFiles:
         known = self._generations.add_copy(source, place, size, crc, list(self._subscribers.sinks))
         self._finished.add(FinishedFile(known), is_there=True)
 
-    def _replace(self, opened: OwnedSource, place: FileLocation, seen: Mapping[Key, ScannedFile]) -> bool:
+    def _replace(self, opened: OwnedSource, place: FileLocation) -> bool:
         """Return whether the file has replaced a tracked one of its name and begins with all of its content.
 
         Tools that write a new file and rename it over the old one do so, such as rsync. The comparison may take
         several scans.
         """
-        before = next((file for file in self._files if file.name == place.name and not file.over), None)
-        if before is None or before.file_id.key in seen or before.size < TELLING_BYTES:
+        before = self._replaced.get(place.name)
+        if before is None or before not in self._files or before.size < TELLING_BYTES:
             return False
         key = opened.open.identity.key
         with self._context.unreadable.guard(before.name):

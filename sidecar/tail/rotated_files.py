@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Mapping
 
 from sidecar.tail.context import ROTATED_QUIET_S, SHRUNK_WAIT_S, ScannedFile, TailContext
@@ -95,7 +94,7 @@ class RotatedFiles:
             if file.phase is FilePhase.DELIVERED:
                 self._files.remove(file)
                 file.close()
-            elif not why_invisible(os.path.dirname(file.name), file.file_id.device):
+            elif not why_invisible(file.remembered()):
                 self._on_missing(file, "deleted")
 
     def _open_at(self, file: TrackedFile, place: FileLocation) -> bool:

@@ -132,8 +132,9 @@ def find_below(root: str, keys: Collection[Key]) -> dict[Key, FileLocation]:
     return found
 
 
-def why_invisible(folder: str, device: int) -> str:
-    """Return why a file of this device that is not in the directory may still exist, "" if it is gone."""
+def why_invisible(known: KnownFile) -> str:
+    """Return why a file that is not in its directory may still exist, "" if it is gone."""
+    folder, device = os.path.dirname(known.name), known.file_id.device
     try:
         with open_directory(folder) as directory:
             if os.fstat(directory).st_dev == device:

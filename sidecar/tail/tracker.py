@@ -285,11 +285,15 @@ class FileTracker:
             self._candidates.rename(key, FileLocation(seen[key].root, seen[key].path))
 
     def _apply(self, outcomes: Iterable[FoundCopy | Abandoned]) -> None:
+        gone = []
         for outcome in outcomes:
+            lost = outcome.lost
             if isinstance(outcome, FoundCopy):
                 self._continue_in_copy(outcome)
             else:
-                self._give_up(outcome.lost.known, outcome.lost.file, outcome.lost.reason)
+                self._give_up(lost.known, lost.file, lost.reason)
+                gone += [lost.known] if lost.file is None and lost.reason == "deleted" else []
+        self._earlier.report_gone(gone)
 
     def _continue_in_copy(self, found: FoundCopy) -> None:
         lost, place, ledger = found.lost, found.place, self.context.ledger
@@ -320,6 +324,7 @@ class FileTracker:
     def _relocate(self, file: TrackedFile, opened: OwnedSource, place: FileLocation, *, is_copy: bool) -> None:
         file.relocate(opened.take(), place)
         file.moved, file.sighted = file.moved or is_copy, True
+        file.enter(FilePhase.ROTATED if file.moved else FilePhase.ACTIVE, is_last_run=self.context.is_ending)
         file.size, file.disk_size, file.modified, file.shrunk = 0, 0, 0.0, None
         self._files.add(file, self.context.clock.monotonic())
         self._growth.poll(file)
@@ -343,7 +348,7 @@ class FileTracker:
         """Track a file whose generation is durable. `skipped` bytes of it are not wanted."""
         points, sinks = file.settled, self._subscribers.sinks
         file.settled = {sink: points.get(sink, points.get("", ORIGIN)) for sink in sinks}
-        file.closing = self.context.is_ending
+        file.enter(FilePhase.ROTATED if file.moved else FilePhase.ACTIVE, is_last_run=self.context.is_ending)
         self._files.add(file, self.context.clock.monotonic())
         self._subscribers.follow(file, skipped=skipped)
         with suppress(StateError):  # the next scan finds it as it is
