@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -96,3 +96,8 @@ class TailContext:
 
     is_ending: bool = False
     """Whether no file will grow any more, so that an unterminated last line is a line."""
+
+    def report_gone(self, gone: Sequence[KnownFile]) -> None:
+        """Say which files disappeared while the sidecar was down."""
+        if gone:
+            self.emit(events.FilesGone(self.pipeline, gone[0].name, gone[0].read_to, len(gone)))

@@ -101,6 +101,8 @@ class CopySearch:
         clock = self._context.clock
         stop = clock.monotonic() + _MAX_SEARCH_PER_SCAN_S
         for number in list(self._lost):
+            if number not in self._lost:
+                continue  # decided by an outcome before
             self._context.beat()
             with self._context.unreadable.guard(self._lost[number].known.name):
                 if outcome := self.search_one(number):

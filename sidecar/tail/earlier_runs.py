@@ -18,7 +18,6 @@ from sidecar.tail.siblings import Key, find_below, find_by_inode, find_by_name, 
 from sidecar.tail.source import OwnedSource, Postponed
 from sidecar.tail.subscribers import Subscribers
 from sidecar.tail.tracked_file import FileLocation
-from sidecar.telemetry import events
 
 _FINISHED_EVERY_S, _MAX_FINISHED = 10.0, 1000
 """How often, and of how many finished files without a matching name, it is checked whether they were written."""
@@ -105,7 +104,7 @@ class EarlierRuns:
         if isinstance(decision, Resume):
             self._generations.resume(known, opened, place)
         elif isinstance(decision, Shorter) and self._may_become_whole(known):
-            self.left_out[place.name] = "it is shorter than it was, and may become whole again"
+            self.left_out[place.name] = f"it is shorter than {known.seen} bytes, as it was; it may become whole again"
             return
         else:
             self._copies.add(known, None, "truncated")
@@ -240,10 +239,4 @@ class EarlierRuns:
             self._context.ledger.mark_all_finished(numbers, self._context.clock.now())
             for known in delivered:
                 self._finished.add(FinishedFile(known), is_there=True)
-        self.report_gone([known for known in delivered if not why_invisible(known)])
-
-    def report_gone(self, gone: Sequence[KnownFile]) -> None:
-        """Say which files disappeared while the sidecar was down."""
-        if gone:
-            first = gone[0]
-            self._context.emit(events.FilesGone(self._context.pipeline, first.name, first.read_to, len(gone)))
+        self._context.report_gone([known for known in delivered if not why_invisible(known)])

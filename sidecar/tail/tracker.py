@@ -10,15 +10,12 @@ from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from functools import partial
 
-from msgspec.structs import replace
-
-from sidecar.errors import StateError
 from sidecar.lib.clock import Clock
-from sidecar.model.checkpoint import ORIGIN, KnownFile
+from sidecar.model.checkpoint import ORIGIN
 from sidecar.tail.content import ContentComparer
 from sidecar.tail.context import DELETED_GRACE_S, GenerationStore, ScannedFile, TailContext
 from sidecar.tail.copy_candidates import CopyCandidates
-from sidecar.tail.copy_search import Abandoned, CopySearch, FoundCopy
+from sidecar.tail.copy_search import CopySearch
 from sidecar.tail.deleted_files import DeletedFilesBudget
 from sidecar.tail.earlier_runs import EarlierRuns
 from sidecar.tail.file_opener import FileOpener
@@ -32,9 +29,9 @@ from sidecar.tail.open_files import OpenFileLimiter
 from sidecar.tail.recognition import Recognizer
 from sidecar.tail.rotated_files import RotatedFiles
 from sidecar.tail.siblings import Key, SearchScope
-from sidecar.tail.source import OwnedSource
 from sidecar.tail.subscribers import FileSubscriber, Subscribers
 from sidecar.tail.tracked_file import FileLocation, FilePhase, TrackedFile
+from sidecar.tail.transitions import FileTransitions
 from sidecar.tail.unreadable_files import UnreadableFiles
 from sidecar.telemetry import events
 
@@ -66,6 +63,9 @@ class FileTracker:
     read. `beat` is called for each file that is compared, and each second in a thread that waits for a scan.
     """
 
+    _transitions: FileTransitions
+    _growth: GrowthMonitor
+
     def __init__(
         self, pipeline: str, ledger: GenerationStore, clock: Clock, emit: events.Emit, descriptors: OpenFileLimiter,
         scope: SearchScope, *,
@@ -82,7 +82,7 @@ class FileTracker:
         self._files, self._subscribers = FileSet(), Subscribers()
         self._comparer = ContentComparer()
         self._opener = FileOpener(self._comparer.allowance)
-        self._generations = GenerationLog(context, self._join)
+        self._generations = GenerationLog(context, lambda file, skipped: self._transitions.join(file, skipped))
         self._generations.renumber(boundaries)
         self._finished = FinishedFiles(ledger.recently_finished(pipeline))
         for done in self._finished:
@@ -92,10 +92,16 @@ class FileTracker:
         self._copies = CopySearch(
             context, self._opener, self._comparer, self._finished, self._candidates, self._files.keys
         )
-        self._growth = GrowthMonitor(context, self._files, self._subscribers, self._restart, self._reopen)
+        self._transitions = FileTransitions(
+            context, self._files, self._subscribers, self._generations, self._copies, self._finished,
+            lambda file: self._growth.poll(file),
+        )  # fmt: skip
+        self._growth = GrowthMonitor(
+            context, self._files, self._subscribers, self._transitions.restart, self._transitions.reopen
+        )
         self._rotated = RotatedFiles(
-            context, self._files, self._subscribers, self._growth, self._opener, self._finished, self._miss,
-            deleted_grace,
+            context, self._files, self._subscribers, self._growth, self._opener, self._finished,
+            self._transitions.miss, deleted_grace,
         )  # fmt: skip
         self._earlier = EarlierRuns(
             context, self._files, self._subscribers, self._opener, self._generations, self._copies, recognizer,
@@ -104,7 +110,7 @@ class FileTracker:
         self._new_files = NewFiles(
             context, self._files, self._subscribers, self._opener, self._generations, self._copies, recognizer,
             self._finished, self._candidates, self._comparer, self._growth, self._earlier,
-            self._take_over,
+            self._transitions.take_over,
         )  # fmt: skip
         self._new_files.from_end = from_end and not self._is_recorded
         self._new_files.ignore_older = ignore_older
@@ -220,7 +226,7 @@ class FileTracker:
                 if life.shrunk is not None:
                     return self.context.clock.monotonic() + _SHRUNK_RETRY_S
                 with self.unreadable.guard(life.name):
-                    self._restart(life)
+                    self._transitions.restart(life)
             return None
 
     def through(self, number: int, sink: str, life: TrackedFile | None) -> None:
@@ -246,7 +252,7 @@ class FileTracker:
             for file in self._files:
                 while self._growth.poll(file) and file.packed:
                     pass
-            self._apply(self._copies.abandon_all())
+            self._transitions.apply(self._copies.abandon_all())
             self._new_files.decide_candidates()
             for file in self._files:
                 file.closing = True
@@ -262,7 +268,7 @@ class FileTracker:
             self._update_tracked(seen)  # 1 grown, truncated, renamed
             self._earlier.meet(seen)  # 2 files of earlier runs, and finished files that have changed
             self._earlier.find_moved(seen)  # 3 files of earlier runs that no path leads to
-            self._apply(self._copies.search())  # 4 the rest of truncated and missing files
+            self._transitions.apply(self._copies.search())  # 4 the rest of truncated and missing files
             self._new_files.decide_candidates()  # 5 new files that may be copies
             self._new_files.open(seen)  # 6 files of which nothing is known
             self._rotated.check(seen)  # 7 files that have left their names
@@ -284,106 +290,11 @@ class FileTracker:
         for key in self._candidates.keys() & seen.keys():
             self._candidates.rename(key, FileLocation(seen[key].root, seen[key].path))
 
-    def _apply(self, outcomes: Iterable[FoundCopy | Abandoned]) -> None:
-        gone = []
-        for outcome in outcomes:
-            lost = outcome.lost
-            if isinstance(outcome, FoundCopy):
-                self._continue_in_copy(outcome)
-            else:
-                self._give_up(lost.known, lost.file, lost.reason)
-                gone += [lost.known] if lost.file is None and lost.reason == "deleted" else []
-        self._earlier.report_gone(gone)
-
-    def _continue_in_copy(self, found: FoundCopy) -> None:
-        lost, place, ledger = found.lost, found.place, self.context.ledger
-        known, is_copy = lost.known, place.name != lost.known.name
-        with OwnedSource(found.source) as opened:
-            identity = found.source.identity
-            self._copies.remove(known.generation.id)
-            if done := self._finished.find(identity.key):
-                self._finished.remove(done)
-            ledger.record_move(known.generation.id, identity, place.name, known.seen, is_copy)
-            if is_copy:
-                self.context.emit(events.CopyTaken(self.pipeline, known.generation.path, place.name))
-            self._generations.drop_link(known.generation)
-            self._generations.keep_link(known.generation, place, found.source)
-            if lost.file is None:
-                known = replace(known, moved=known.moved or is_copy, name=place.name, file_id=identity)
-                self._generations.resume(known, opened, place)
-            else:
-                self._relocate(lost.file, opened, place, is_copy=is_copy)
-
-    def _take_over(self, file: TrackedFile, opened: OwnedSource, place: FileLocation) -> None:
-        """Continue a file in the one that has replaced it under its name."""
-        identity = opened.open.identity
-        self.context.ledger.record_move(file.generation.id, identity, place.name, file.seen, False)
-        self._files.remove(file)
-        self._relocate(file, opened, place, is_copy=False)
-
-    def _relocate(self, file: TrackedFile, opened: OwnedSource, place: FileLocation, *, is_copy: bool) -> None:
-        file.relocate(opened.take(), place)
-        file.moved, file.sighted = file.moved or is_copy, True
-        file.enter(FilePhase.ROTATED if file.moved else FilePhase.ACTIVE, is_last_run=self.context.is_ending)
-        file.size, file.disk_size, file.modified, file.shrunk = 0, 0, 0.0, None
-        self._files.add(file, self.context.clock.monotonic())
-        self._growth.poll(file)
-        self._subscribers.notify(file)
-
-    def _give_up(self, known: KnownFile, file: TrackedFile | None, reason: str) -> None:
-        self.context.ledger.record_end(known.generation.id, reason, known.seen)
-        self._copies.remove(known.generation.id)
-        self._generations.drop_link(known.generation)
-        if file is not None:
-            if file in self._files:
-                self._files.remove(file)
-            file.end(reason)
-            self._subscribers.notify(file)
-        else:
-            self._subscribers.report_lost(known, reason)
-
-    # ── changes of one file ─────────────────────────────────────────────────────────────────────────────────
-
-    def _join(self, file: TrackedFile, skipped: int) -> None:
-        """Track a file whose generation is durable. `skipped` bytes of it are not wanted."""
-        points, sinks = file.settled, self._subscribers.sinks
-        file.settled = {sink: points.get(sink, points.get("", ORIGIN)) for sink in sinks}
-        file.enter(FilePhase.ROTATED if file.moved else FilePhase.ACTIVE, is_last_run=self.context.is_ending)
-        self._files.add(file, self.context.clock.monotonic())
-        self._subscribers.follow(file, skipped=skipped)
-        with suppress(StateError):  # the next scan finds it as it is
-            self._growth.poll(file)
-
-    def _restart(self, file: TrackedFile) -> None:
-        """Begin a new generation: the file was truncated. What was not read is in a copy, or lost."""
-        place, known = file.place, file.remembered()
-        with file.still(), OwnedSource(file.take_source()) as opened:
-            self._miss(file, "truncated")
-            if outcome := self._copies.search_one(known.generation.id):
-                self._apply([outcome])
-            with self.unreadable.guard(place.name):
-                if opened.open.status().size:
-                    self._generations.start(opened, place).sighted = file.sighted
-                    self._generations.flush()
-
-    def _miss(self, file: TrackedFile, reason: str) -> None:
-        """Search the content of a file that is not where it was."""
-        if file in self._files:
-            self._files.remove(file)
-        self._copies.add(file.remembered(), file, reason)
-
-    def _reopen(self, file: TrackedFile) -> None:
-        """Deliver a file again that has grown after every sink had all of it."""
-        self.context.ledger.mark_unfinished(file.generation.id)
-        self._finished.remove_generation(file.generation.id)
-        file.enter(FilePhase.ROTATED, is_last_run=self.context.is_ending)
-        self._subscribers.follow(file)
-
     def _record(self, seen: Mapping[Key, ScannedFile]) -> None:
         """Record sizes that no checkpoint does, because the sink is down, and which finished files still exist."""
         self._opener.end_scan()
         for file in self._budget.over_budget(self._files):
-            self._give_up(file.remembered(), file, "deleted")
+            self._transitions.give_up(file.remembered(), file, "deleted")
         ledger, now = self.context.ledger, self.context.clock.monotonic()
         if not self._is_recorded:
             ledger.add_pipeline(self.pipeline)

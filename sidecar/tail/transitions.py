@@ -1,0 +1,127 @@
+"""Carries out what is decided about a file: it is tracked, continues elsewhere, begins again, or ends."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from contextlib import suppress
+
+from msgspec.structs import replace
+
+from sidecar.errors import StateError
+from sidecar.model.checkpoint import ORIGIN, KnownFile
+from sidecar.tail.context import TailContext
+from sidecar.tail.copy_search import Abandoned, CopySearch, FoundCopy
+from sidecar.tail.file_set import FileSet
+from sidecar.tail.finished_files import FinishedFiles
+from sidecar.tail.generations import GenerationLog
+from sidecar.tail.source import OwnedSource
+from sidecar.tail.subscribers import Subscribers
+from sidecar.tail.tracked_file import FileLocation, FilePhase, TrackedFile
+from sidecar.telemetry import events
+
+
+class FileTransitions:
+    """What happens to the files of one tracker. `poll` compares a file that is tracked from now on."""
+
+    def __init__(
+        self, context: TailContext, files: FileSet, subscribers: Subscribers, generations: GenerationLog,
+        copies: CopySearch, finished: FinishedFiles, poll: Callable[[TrackedFile], bool],
+    ) -> None:  # fmt: skip
+        self._context, self._files, self._subscribers = context, files, subscribers
+        self._generations, self._copies, self._finished, self._poll = generations, copies, finished, poll
+
+    def apply(self, outcomes: Iterable[FoundCopy | Abandoned]) -> None:
+        """Carry out what a search for lost content has decided."""
+        gone = []
+        for outcome in outcomes:
+            lost = outcome.lost
+            if isinstance(outcome, FoundCopy):
+                self._continue_in_copy(outcome)
+            else:
+                self.give_up(lost.known, lost.file, lost.reason)
+                gone += [lost.known] if lost.file is None and lost.reason == "deleted" else []
+        self._context.report_gone(gone)
+
+    def _continue_in_copy(self, found: FoundCopy) -> None:
+        lost, place, ledger = found.lost, found.place, self._context.ledger
+        known, is_copy = lost.known, place.name != lost.known.name
+        with OwnedSource(found.source) as opened:
+            identity = found.source.identity
+            ledger.record_move(known.generation.id, identity, place.name, known.seen, is_copy)
+            self._copies.remove(known.generation.id)
+            if done := self._finished.find(identity.key):
+                self._finished.remove(done)
+            if is_copy:
+                self._context.emit(events.CopyTaken(self._context.pipeline, known.generation.path, place.name))
+            self._generations.drop_link(known.generation)
+            self._generations.keep_link(known.generation, place, found.source)
+            if lost.file is None:
+                known = replace(known, moved=known.moved or is_copy, name=place.name, file_id=identity)
+                self._generations.resume(known, opened, place)
+            else:
+                self._relocate(lost.file, opened, place, is_copy=is_copy)
+
+    def take_over(self, file: TrackedFile, opened: OwnedSource, place: FileLocation) -> None:
+        """Continue a file in the one that has replaced it under its name."""
+        identity = opened.open.identity
+        self._context.ledger.record_move(file.generation.id, identity, place.name, file.seen, False)
+        self._files.remove(file)
+        self._relocate(file, opened, place, is_copy=False)
+
+    def _relocate(self, file: TrackedFile, opened: OwnedSource, place: FileLocation, *, is_copy: bool) -> None:
+        file.relocate(opened.take(), place)
+        file.moved, file.sighted = file.moved or is_copy, True
+        file.enter(FilePhase.ROTATED if file.moved else FilePhase.ACTIVE, is_last_run=self._context.is_ending)
+        file.size, file.disk_size, file.modified, file.shrunk = 0, 0, 0.0, None
+        self._files.add(file, self._context.clock.monotonic())
+        self._poll(file)
+        self._subscribers.notify(file)
+
+    def give_up(self, known: KnownFile, file: TrackedFile | None, reason: str) -> None:
+        """End a generation: what is not read of it is lost."""
+        self._context.ledger.record_end(known.generation.id, reason, known.seen)
+        self._copies.remove(known.generation.id)
+        self._generations.drop_link(known.generation)
+        if file is not None:
+            if file in self._files:
+                self._files.remove(file)
+            file.end(reason)
+            self._subscribers.notify(file)
+        else:
+            self._subscribers.report_lost(known, reason)
+
+    def join(self, file: TrackedFile, skipped: int) -> None:
+        """Track a file whose generation is durable. `skipped` bytes of it are not wanted."""
+        points, sinks = file.settled, self._subscribers.sinks
+        file.settled = {sink: points.get(sink, points.get("", ORIGIN)) for sink in sinks}
+        file.enter(FilePhase.ROTATED if file.moved else FilePhase.ACTIVE, is_last_run=self._context.is_ending)
+        self._files.add(file, self._context.clock.monotonic())
+        self._subscribers.follow(file, skipped=skipped)
+        with suppress(StateError):  # the next scan finds it as it is
+            self._poll(file)
+
+    def restart(self, file: TrackedFile) -> None:
+        """Begin a new generation: the file was truncated. What was not read is in a copy, or lost."""
+        place, known = file.place, file.remembered()
+        with file.still(), OwnedSource(file.take_source()) as opened:
+            self.miss(file, "truncated")
+            if outcome := self._copies.search_one(known.generation.id):
+                self.apply([outcome])
+            with self._context.unreadable.guard(place.name):
+                if opened.open.status().size:
+                    self._generations.start(opened, place).sighted = file.sighted
+                    self._generations.flush()
+
+    def miss(self, file: TrackedFile, reason: str) -> None:
+        """Search the content of a file that is not where it was."""
+        if file in self._files:
+            self._files.remove(file)
+        self._copies.add(file.remembered(), file, reason)
+
+    def reopen(self, file: TrackedFile) -> None:
+        """Deliver a file again that has grown after every sink had all of it."""
+        self._context.ledger.mark_unfinished(file.generation.id)
+        self._finished.remove_generation(file.generation.id)
+        file.enter(FilePhase.ROTATED, is_last_run=self._context.is_ending)
+        file.settled = {sink: file.settled.get(sink, ORIGIN) for sink in self._subscribers.sinks}
+        self._subscribers.follow(file)
