@@ -102,7 +102,7 @@ class PipelineSettings(SettingsModel):
     """Globs of the files to tail; `**` matches any number of directories. A relative glob starts in the working
     directory."""
 
-    exclude: Annotated[tuple[GlobPattern, ...], SHOWN, COMMAS] = ("*.gz",)
+    exclude: Annotated[tuple[GlobPattern, ...], SHOWN, COMMAS] = ("*.gz", "*.xz", "*.bz2", "*.zst")
     """Globs of the file names or full paths that are not tailed."""
 
     read_from: Literal["beginning", "end"] = "beginning"

@@ -6,7 +6,8 @@ import os
 import re
 from functools import lru_cache
 
-COMPRESSED = ".gz"
+COMPRESSED = (".gz", ".xz", ".bz2", ".zst")
+"""Endings of the names of compressed files."""
 
 _WORDS = "old|bak|backup|prev|previous|orig|save|saved|rotated|archived|copy"
 _ADDED = rf"(?i:[-._+:]{{1,2}}(?:\d+(?:T\d+)?Z?|{_WORDS}))"

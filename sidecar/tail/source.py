@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+import codecs
+import errno
 import os
 from typing import Protocol
 
 from sidecar.model.file import FileId
 from sidecar.model.fingerprint import FINGERPRINT_BYTES
+from sidecar.tail.compressed_file import CompressedFile
+from sidecar.tail.compression import find_format
 from sidecar.tail.file_stat import FileStat as FileStat
-from sidecar.tail.gzip_file import MAGIC, GzipFile
 from sidecar.tail.plain_file import PlainFile
 from sidecar.tail.safe_open import open_regular
 from sidecar.tail.scan_allowance import Postponed as Postponed
 from sidecar.tail.scan_allowance import ScanAllowance as ScanAllowance
+
+_HEAD_BYTES = 4096
+_UTF_32_BOMS = (codecs.BOM_UTF32_LE, codecs.BOM_UTF32_BE)
 
 
 class Source(Protocol):
@@ -58,15 +64,20 @@ class Source(Protocol):
 
 
 def open_source(root: str, path: str) -> Source:
-    """The regular file `path` below the resolved directory `root`, unpacked if it is a gzip file by name and content.
+    """Return the regular file `path` below the resolved directory `root`; compressed files are recognised by content.
 
-    Raises `NotRegular`, or `OSError` as open(2) does.
+    Raise `NotRegular`, or `OSError` as open(2) does and for a file that no setting can read.
     """
     fd = open_regular(root, path)
     try:
-        if path.endswith(".gz") and os.pread(fd, 2, 0) == MAGIC:
-            return GzipFile(fd)
-        return PlainFile(fd)
+        head = os.pread(fd, _HEAD_BYTES, 0)
+        if head.startswith(_UTF_32_BOMS):
+            raise OSError(errno.EILSEQ, "it is in UTF-32, which cannot be read; convert it to UTF-8")
+        form = find_format(head)
+        if form is None:
+            return PlainFile(fd)
+        form.check(head)
+        return CompressedFile(fd, form)
     except OSError:
         os.close(fd)
         raise

@@ -468,17 +468,19 @@ def test_what_another_configuration_leaves_out_is_not_opened_after_a_restart(tmp
 # ── compressed candidates ───────────────────────────────────────────────────────────────────────────────────
 
 HOLE = 200 << 20
+LAST = b"after the hole\n"
 MANY_SCANS = 8
 
 
 def truncate_sparse(world: SimulatedSidecar, size: int) -> None:
-    """A file with a hole at its end that was seen, and that is empty now."""
+    """A file with a hole before its last line that was seen, and that is empty now."""
     world.destinations["sink"].is_down = True
     world.write(OLD)
     world.live(1)
     with world.path().open("ab") as file:
         os.posix_fallocate(file.fileno(), 0, size // MAX_COMPRESSION)  # so much makes the size plausible
-        os.truncate(file.fileno(), size)
+        os.truncate(file.fileno(), size - len(LAST))
+        file.write(LAST)
     world.touched()
     world.live(1)
     os.truncate(world.path(), 0)
@@ -486,10 +488,10 @@ def truncate_sparse(world: SimulatedSidecar, size: int) -> None:
 
 
 def pack(content: bytes, size: int) -> bytes:
-    """A gzip file of the content, and of NUL bytes up to `size`."""
-    rest = size - len(content)
+    """A gzip file of `size` bytes: the content, NUL bytes, and the last line."""
+    rest = size - len(content) - len(LAST)
     whole, part = gzip.compress(bytes(1 << 20)), gzip.compress(bytes(rest % (1 << 20)))
-    return gzip.compress(content) + whole * (rest >> 20) + part
+    return gzip.compress(content) + whole * (rest >> 20) + part + gzip.compress(LAST)
 
 
 def test_a_large_compressed_copy_is_compared_in_pieces_and_found(tmp_path: Path) -> None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import bz2
 import gzip
+import lzma
 import os
 from collections.abc import Callable
 from pathlib import Path
@@ -582,3 +584,27 @@ def test_a_hole_that_is_filled_a_moment_later_is_read(tmp_path: Path) -> None:
     world.settle()
     assert world.messages() == expected(OLD, NEW, b"the last\n")
     assert world.balance()["sink"] == {"stored": len(OLD + NEW) + 9}
+
+
+@pytest.mark.parametrize("compress", [lzma.compress, bz2.compress])
+def test_other_formats_than_gzip_are_read_once_too(tmp_path: Path, compress: Callable[[bytes], bytes]) -> None:
+    world = SimulatedSidecar(tmp_path, exclude=())
+    world.path("app.log.3.xz").write_bytes(compress(NEW))
+    world.write(OLD)
+    world.live(10)
+    world.path("app.log.1.bz2").write_bytes(compress(OLD))
+    world.path().unlink()
+    world.write(MORE)
+    world.restart()
+    world.settle()
+    assert world.messages() == expected(NEW, OLD, MORE)
+
+
+def test_a_compressed_file_that_cannot_be_read_is_named_and_never_shipped_as_text(tmp_path: Path) -> None:
+    world = SimulatedSidecar(tmp_path, exclude=())
+    world.path("app.log.zip").write_bytes(b"PK\x03\x04" + OLD)
+    world.write(NEW)
+    world.live(3)
+    world.drain()
+    assert world.messages() == expected(NEW)
+    assert "compressed by zip" in str(world.follower.unreadable.reasons())

@@ -1,0 +1,130 @@
+"""Formats of compressed files, recognised by their first bytes whatever the file is called."""
+
+from __future__ import annotations
+
+import bz2
+import errno
+import lzma
+import zlib
+from collections.abc import Callable
+from importlib import import_module
+from importlib.util import find_spec
+from typing import NamedTuple, Protocol
+
+MAX_WINDOW_BYTES = 10 << 20
+"""Memory that decoding one stream may take: enough for `xz -6` (the default), `bzip2 -9` and `zstd -19`."""
+
+_WINDOW_LOG = 23
+"""The same for zstd, as the logarithm of the size of its window."""
+
+
+class Decoder(Protocol):
+    """Decompresses one stream, as `bz2.BZ2Decompressor` does."""
+
+    @property
+    def eof(self) -> bool: ...
+    @property
+    def needs_input(self) -> bool: ...
+    @property
+    def unused_data(self) -> bytes: ...
+    def decompress(self, data: bytes, max_length: int) -> bytes: ...
+
+
+class _GzipDecoder:
+    """Makes zlib's object one like those for the other formats."""
+
+    def __init__(self) -> None:
+        self._inflater = zlib.decompressobj(31)
+        self._rest = b""
+
+    @property
+    def eof(self) -> bool:
+        return self._inflater.eof
+
+    @property
+    def needs_input(self) -> bool:
+        return not self._rest
+
+    @property
+    def unused_data(self) -> bytes:
+        return self._inflater.unused_data
+
+    def decompress(self, data: bytes, max_length: int) -> bytes:
+        output = self._inflater.decompress(self._rest + data, max_length)
+        self._rest = self._inflater.unconsumed_tail
+        return output
+
+
+class CompressionFormat(NamedTuple):
+    """One format, and how to read it."""
+
+    name: str
+    magic: bytes
+    make_decoder: Callable[[], Decoder] | None = None
+    """Returns a decoder; None if this Python has none."""
+
+    errors: tuple[type[Exception], ...] = ()
+    """What a decoder raises for bytes that are not of the format."""
+
+    has_large_window: bool = True
+    """Whether a decoder takes megabytes of memory."""
+
+    max_expansion: int | None = None
+    """Bytes that one compressed byte makes at most, None if there is no useful limit."""
+
+    def new_decoder(self) -> Decoder:
+        """Return a decoder. Raise `OSError` if this Python has none."""
+        if self.make_decoder is None:
+            raise OSError(errno.ENOTSUP, f"it is compressed by {self.name}; decompress it, or list it in `exclude`")
+        return self.make_decoder()
+
+    def check(self, head: bytes) -> None:
+        """Raise `OSError` unless a file with these first bytes can be read."""
+        try:
+            self.new_decoder().decompress(head, 1)
+        except self.errors as error:
+            if "emory" in str(error):  # lzma has no error of its own for that
+                reason = f"it takes more than {MAX_WINDOW_BYTES >> 20} MiB of memory to decompress"
+                raise OSError(
+                    errno.ENOMEM, f"{reason} ({self.name}); decompress it, or list it in `exclude`"
+                ) from None
+
+
+def _make_zstd_decoder() -> Decoder:
+    zstd = import_module("compression.zstd")
+    decoder: Decoder = zstd.ZstdDecompressor(options={zstd.DecompressionParameter.window_log_max: _WINDOW_LOG})
+    return decoder
+
+
+def _find_zstd() -> tuple[Callable[[], Decoder] | None, tuple[type[Exception], ...]]:
+    """Return how to read zstd, which the standard library knows since Python 3.14."""
+    if find_spec("compression") is None:
+        return None, ()
+    return _make_zstd_decoder, (import_module("compression.zstd").ZstdError, EOFError)
+
+
+GZIP = CompressionFormat(
+    "gzip", b"\x1f\x8b\x08", _GzipDecoder, (zlib.error,), has_large_window=False,
+    max_expansion=1032,  # of deflate (RFC 1951)
+)  # fmt: skip
+FORMATS = (
+    GZIP,
+    CompressionFormat(
+        "xz", b"\xfd7zXZ\0", lambda: lzma.LZMADecompressor(lzma.FORMAT_XZ, MAX_WINDOW_BYTES),
+        (lzma.LZMAError, EOFError),
+    ),
+    *(
+        CompressionFormat("bzip2", b"BZh%d1AY&SY" % level, bz2.BZ2Decompressor, (OSError, ValueError, EOFError))
+        for level in range(1, 10)
+    ),
+    CompressionFormat("zstd", b"\x28\xb5\x2f\xfd", *_find_zstd()),
+    CompressionFormat("lz4", b"\x04\x22\x4d\x18"),
+    CompressionFormat("zip", b"PK\x03\x04"),
+    CompressionFormat("7z", b"7z\xbc\xaf\x27\x1c"),
+    CompressionFormat("compress (.Z)", b"\x1f\x9d"),
+)  # fmt: skip
+
+
+def find_format(head: bytes) -> CompressionFormat | None:
+    """Return the format of a file that begins with these bytes, None if it is not compressed."""
+    return next((each for each in FORMATS if head.startswith(each.magic)), None)
