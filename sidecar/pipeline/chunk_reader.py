@@ -7,6 +7,7 @@ from sidecar.errors import StateError
 from sidecar.model.checkpoint import Checkpoint
 from sidecar.model.fingerprint import NO_TAIL
 from sidecar.model.lines import Chunk
+from sidecar.pipeline.backlog import Backlog
 from sidecar.pipeline.committer import Committer
 from sidecar.pipeline.parking import Redelivery
 from sidecar.pipeline.read_queue import ReadQueue
@@ -20,10 +21,11 @@ class ChunkReader:
     """Takes files from the queue. Used by the shipper's thread alone."""
 
     def __init__(
-        self, sink_name: str, stages: Stages, queue: ReadQueue, committer: Committer, tracker: FileTracker
-    ) -> None:
+        self, sink_name: str, stages: Stages, queue: ReadQueue, backlog: Backlog, committer: Committer,
+        tracker: FileTracker,
+    ) -> None:  # fmt: skip
         self._sink_name, self._stages = sink_name, stages
-        self._queue, self._committer, self._tracker = queue, committer, tracker
+        self._queue, self._backlog, self._committer, self._tracker = queue, backlog, committer, tracker
 
     def next_chunk(self, batcher: Batcher) -> tuple[Cursor, Chunk] | None:
         """Return a chunk of the next file that fits into the batch, and its cursor; None if it has no chunk now."""
@@ -52,7 +54,7 @@ class ChunkReader:
         if chunk is None:
             self._on_no_chunk(cursor)
             return None
-        self._queue.enqueue(cursor)
+        self._queue.enqueue(cursor, is_being_read=True)
         return cursor, chunk
 
     def read_again(self, redelivery: Redelivery, batcher: Batcher) -> Chunk | None:
@@ -79,7 +81,7 @@ class ChunkReader:
         return self._stages.reader.next_chunk(cursor, max_records or batcher.max_chunk_records(overhead))
 
     def _on_no_chunk(self, cursor: Cursor) -> None:
-        self._queue.refresh_behind(cursor)
+        self._backlog.refresh(cursor)
         if cursor.searching and not cursor.life.ended:
             self._queue.enqueue(cursor)  # the search for a line end stopped so that other files have their turn
         elif cursor.due is not None and not cursor.life.ended:

@@ -15,6 +15,7 @@ from sidecar.model.checkpoint import ORIGIN, Checkpoint, CheckpointUpdate, Known
 from sidecar.model.counts import ByteCounts
 from sidecar.model.fingerprint import NO_TAIL
 from sidecar.model.span import ParkedRange, PendingSpan, cut_ranges, join_ranges
+from sidecar.pipeline.backlog import Backlog
 from sidecar.pipeline.parking import Parking
 from sidecar.pipeline.read_queue import ReadQueue
 from sidecar.state.ledger import Ledger
@@ -34,10 +35,11 @@ class Committer:
     """Collects what is settled and writes it to the state about once a second. Used by the shipper's thread alone."""
 
     def __init__(
-        self, context: SinkContext, queue: ReadQueue, ledger: Ledger, status: SinkStatus, on_finished: OnFinished,
-        parking: Parking,
+        self, context: SinkContext, queue: ReadQueue, backlog: Backlog, ledger: Ledger, status: SinkStatus,
+        on_finished: OnFinished, parking: Parking,
     ) -> None:  # fmt: skip
-        self._context, self._queue, self._ledger, self._parking = context, queue, ledger, parking
+        self._context, self._queue, self._backlog = context, queue, backlog
+        self._ledger, self._parking = ledger, parking
         self._status, self._on_finished = status, on_finished
         self._is_durable = True
         """False from a failed commit until the next one that succeeds."""
@@ -123,7 +125,7 @@ class Committer:
         """Finish a generation that is over, if the sink has had all of it that can be read."""
         file, file_id = cursor.life, cursor.life.generation.id
         is_read = bool(file.ended) or (file.over and cursor.offset >= file.size and not cursor.parked)
-        if cursor.spans or not is_read or file_id not in self._queue:
+        if cursor.spans or not is_read or self._queue.get(file_id) is None:
             return
         lost = max(0, file.seen - cursor.settled.offset) + cursor.parked_bytes
         self._queue.remove(cursor)
@@ -187,7 +189,7 @@ class Committer:
         cursor.life.settled[self._context.sink] = cursor.checkpoint
         cursor.life.recorded = max(cursor.life.recorded, update.seen)
         self._parking.note(cursor)
-        self._queue.refresh_behind(cursor)
+        self._backlog.refresh(cursor)
         self.complete(cursor)
 
     def _run_after_commit(self) -> bool:

@@ -23,6 +23,7 @@ from sidecar.model.batch import Batch
 from sidecar.model.checkpoint import ORIGIN, Checkpoint, KnownFile
 from sidecar.model.span import PendingSpan
 from sidecar.pipeline.accounting import settle
+from sidecar.pipeline.backlog import Backlog
 from sidecar.pipeline.chunk_processor import ChunkProcessor
 from sidecar.pipeline.chunk_reader import ChunkReader
 from sidecar.pipeline.committer import Committer
@@ -72,13 +73,14 @@ class Shipper(threading.Thread):
         self._stop_now = threading.Event()
         self._status = SinkStatus(context)
         self._queue = ReadQueue()
+        self._backlog = Backlog(self._queue)
         self._ledger = ledger
         self._parking = Parking(context, lambda targets: self._session.hold(targets))
         self._committer = Committer(
-            context, self._queue, ledger, self._status,
+            context, self._queue, self._backlog, ledger, self._status,
             lambda file_id, file: tracker.through(file_id, sink_name, file), self._parking,
         )  # fmt: skip
-        self._reader = ChunkReader(sink_name, stages, self._queue, self._committer, tracker)
+        self._reader = ChunkReader(sink_name, stages, self._queue, self._backlog, self._committer, tracker)
         framing = sink.envelope if isinstance(sink, BulkEncodingSink) else None
         self._processor = ChunkProcessor(context, stages, framing)
         self._session = SinkSession(context, sink, ledger, self._stop_now)
@@ -91,7 +93,7 @@ class Shipper(threading.Thread):
 
     def on_growth(self, file: TrackedFile) -> None:
         """Read a file that has grown, is closing, or has ended."""
-        self._queue.mark_behind(file)
+        self._backlog.mark(file)
         self._inbox.put(partial(self._queue.notify, file))
 
     def follow(self, file: TrackedFile, checkpoint: Checkpoint, *, skipped: int = 0) -> None:
@@ -124,7 +126,7 @@ class Shipper(threading.Thread):
         `sizes` is an earlier answer, of which the rest is returned. None asks for all that is there now.
         """
         answer: queue.SimpleQueue[dict[int, int]] = queue.SimpleQueue()
-        self._inbox.put(lambda: answer.put(self._queue.pending(sizes)))
+        self._inbox.put(lambda: answer.put(self._backlog.pending(sizes)))
         return answer
 
     # ── questions of other threads ──────────────────────────────────────────────────────────────────────────
@@ -142,7 +144,7 @@ class Shipper(threading.Thread):
     def status(self, destination: str) -> ShipperStatus:
         """Return the status and the lag of the sink. `destination`: where its documents go."""
         sink = self._status.snapshot()
-        lag_bytes, lag_s = self._queue.lag(self._context.clock.monotonic())
+        lag_bytes, lag_s = self._backlog.lag(self._context.clock.monotonic())
         return ShipperStatus(
             self.pipeline, self.sink_name, destination, sink.state, sink.since, sink.error, sink.error_class,
             lag_bytes, lag_s, self._sender.in_flight_bytes, self.counters, self._parking.snapshot(),
@@ -150,15 +152,15 @@ class Shipper(threading.Thread):
 
     def unsettled(self) -> int:
         """Return the bytes that were seen of all tracked files and are not settled."""
-        return self._queue.unsettled()
+        return self._backlog.unsettled()
 
     def unreadable(self) -> int:
         """Return the bytes that are not settled of files whose last read failed."""
-        return self._queue.unreadable()
+        return self._backlog.unreadable()
 
     def progress(self) -> tuple[int, int]:
         """Return the bytes settled and the bytes seen of all tracked files."""
-        return self._queue.progress()
+        return self._backlog.progress()
 
     @property
     def is_drained(self) -> bool:
@@ -317,6 +319,7 @@ class Shipper(threading.Thread):
         elif checkpoint == ORIGIN:
             self._committer.add_start(file)
         self._queue.add(cursor)
+        self._backlog.mark(file)
         if skipped:
             self._committer.add_skipped(file, checkpoint, skipped)
         self._context.emit(events.FileFollowed(self.pipeline, file.name, checkpoint.offset))

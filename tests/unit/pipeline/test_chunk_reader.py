@@ -8,6 +8,7 @@ import pytest
 from sidecar.config.pipeline import PipelineSettings
 from sidecar.deliver.batcher import Batcher, BatchLimits
 from sidecar.deliver.sink_status import SinkStatus
+from sidecar.pipeline.backlog import Backlog
 from sidecar.pipeline.builder import build_stages
 from sidecar.pipeline.chunk_reader import ChunkReader
 from sidecar.pipeline.committer import Committer
@@ -25,14 +26,15 @@ class ReaderFixture(FilesFixture):
     def __init__(self, folder: Path, **pipeline: Any) -> None:
         super().__init__(folder)
         self.queue, self.batcher = ReadQueue(), Batcher(LIMITS)
+        backlog = Backlog(self.queue)
         self.status = SinkStatus(self.context)
         parking = Parking(self.context, lambda targets: None)
         self.committer = Committer(
-            self.context, self.queue, self.ledger, self.status, lambda file_id, file: None, parking
+            self.context, self.queue, backlog, self.ledger, self.status, lambda file_id, file: None, parking
         )
         settings = PipelineSettings.model_validate({"paths": [str(folder / "*.log")], **pipeline})
         stages = build_stages(settings, self.clock, "host", {})
-        self.reader = ChunkReader("db", stages, self.queue, self.committer, self.tracker)
+        self.reader = ChunkReader("db", stages, self.queue, backlog, self.committer, self.tracker)
 
     def track(self, name: str, data: bytes) -> Cursor:
         cursor = self.write(name, data)
@@ -81,7 +83,7 @@ def test_a_file_that_has_ended_is_finished_without_reading(fixture: ReaderFixtur
     cursor = fixture.track("a.log", b"one\n")
     cursor.life.end("deleted")
     assert fixture.next_data() is None
-    assert cursor.life.generation.id not in fixture.queue
+    assert fixture.queue.get(cursor.life.generation.id) is None
     assert not fixture.committer.is_clean
 
 
@@ -91,7 +93,7 @@ def test_a_file_that_is_not_under_its_name_waits_for_the_next_scan(fixture: Read
     (fixture.folder / "a.log").unlink()
     assert fixture.next_data() is None
     assert fixture.queue.is_done
-    assert cursor.life.generation.id in fixture.queue
+    assert fixture.queue.get(cursor.life.generation.id)
 
 
 def test_a_file_with_other_bytes_before_the_cursor_was_truncated(fixture: ReaderFixture) -> None:

@@ -9,6 +9,7 @@ from sidecar.deliver.sink_status import SinkStatus
 from sidecar.errors import StateError
 from sidecar.model.checkpoint import ORIGIN, Checkpoint
 from sidecar.model.dead_letter import DeadLetter
+from sidecar.pipeline.backlog import Backlog
 from sidecar.pipeline.committer import COMMIT_EVERY_S, Committer
 from sidecar.pipeline.parking import Parking
 from sidecar.pipeline.read_queue import ReadQueue
@@ -23,12 +24,13 @@ class CommitterFixture(FilesFixture):
     def __init__(self, folder: Path) -> None:
         super().__init__(folder)
         self.queue = ReadQueue()
+        self.backlog = Backlog(self.queue)
         self.status = SinkStatus(self.context)
         self.finished: list[int] = []
         self.finish_error: StateError | None = None
         self.parking = Parking(self.context, lambda targets: None)
         self.committer = Committer(
-            self.context, self.queue, self.ledger, self.status, self._on_finished, self.parking
+            self.context, self.queue, self.backlog, self.ledger, self.status, self._on_finished, self.parking
         )
 
     def _on_finished(self, file_id: int, file: TrackedFile | None) -> None:
@@ -39,6 +41,7 @@ class CommitterFixture(FilesFixture):
     def track(self, name: str, data: bytes) -> Cursor:
         cursor = self.write(name, data)
         self.queue.add(cursor)
+        self.backlog.mark(cursor.life)
         return cursor
 
     def settle_all(self, cursor: Cursor) -> None:
@@ -100,11 +103,11 @@ def test_only_the_settled_prefix_without_a_gap_is_committed(fixture: CommitterFi
 def test_counters_and_the_file_know_what_is_durable(fixture: CommitterFixture) -> None:
     cursor = fixture.track("a.log", b"a line\n")
     fixture.settle_all(cursor)
-    assert fixture.queue.unsettled() == 7
+    assert fixture.backlog.unsettled() == 7
     fixture.committer.commit(force=True)
     assert fixture.counters.bytes == {"stored": 7}
     assert cursor.life.settled["db"] == cursor.settled
-    assert fixture.queue.unsettled() == 0
+    assert fixture.backlog.unsettled() == 0
 
 
 def test_dead_letters_are_written_with_the_checkpoint_and_counted(fixture: CommitterFixture) -> None:
@@ -165,10 +168,10 @@ def test_a_finished_file_is_reported_once_everything_before_is_durable(fixture: 
     fixture.settle_all(cursor)
     cursor.life.enter(FilePhase.QUIET)
     fixture.committer.complete(cursor)
-    assert cursor.life.generation.id in fixture.queue
+    assert fixture.queue.get(cursor.life.generation.id)
     fixture.committer.commit(force=True)
     assert fixture.finished == [cursor.life.generation.id]
-    assert cursor.life.generation.id not in fixture.queue
+    assert fixture.queue.get(cursor.life.generation.id) is None
 
 
 def test_what_cannot_be_read_any_more_is_committed_as_lost_before_it_is_reported(fixture: CommitterFixture) -> None:

@@ -31,20 +31,9 @@ def test_files_are_read_in_the_order_of_their_growth_and_queued_once(files: File
 
 def test_a_file_that_the_sink_does_not_need_is_not_queued(files: FilesFixture, queue: ReadQueue) -> None:
     cursor = files.write("a.log", b"a line\n")
-    queue.mark_behind(cursor.life)
     queue.notify(cursor.life)
     assert not queue.has_ready
     assert queue.get(cursor.life.generation.id) is None
-
-
-def test_a_file_that_was_removed_counts_no_more(files: FilesFixture, queue: ReadQueue) -> None:
-    cursor = files.write("a.log", b"a line\n")
-    queue.add(cursor)
-    assert cursor.life.generation.id in queue
-    assert queue.unsettled() == 7
-    queue.remove(cursor)
-    assert cursor.life.generation.id not in queue
-    assert queue.unsettled() == 0
 
 
 def test_a_deferred_file_is_read_again_at_its_time_and_delays_a_drain(files: FilesFixture, queue: ReadQueue) -> None:
@@ -76,7 +65,7 @@ def test_growth_does_not_shorten_the_pause_after_a_failed_read(files: FilesFixtu
     queue.notify(cursor.life)
     assert not queue.has_ready
     assert queue.is_done
-    assert queue.unreadable() == 7
+    assert queue.has_failed(cursor)
     queue.requeue_due(10.0)
     assert queue.has_ready
 
@@ -96,7 +85,7 @@ def test_a_drain_reads_every_file_again_whose_last_read_failed(files: FilesFixtu
     queue.retry(cursor, at=1e9)
     queue.retry_all()
     assert queue.next() is cursor
-    assert queue.unreadable() == 0
+    assert not queue.has_failed(cursor)
 
 
 def test_after_a_failure_every_file_is_read_again_from_its_checkpoint(files: FilesFixture, queue: ReadQueue) -> None:
@@ -120,46 +109,18 @@ def test_only_files_that_have_ended_are_rewound_at_the_end(files: FilesFixture, 
     assert (ended.offset, other.offset) == (0, 7)
 
 
-def test_an_unterminated_line_is_unsettled_and_no_lag(files: FilesFixture, queue: ReadQueue) -> None:
-    cursor = files.write("a.log", b"not a whole line")
-    queue.add(cursor)
-    assert queue.unsettled() == 16
-    assert queue.lag(files.clock.monotonic()) == (0, 0.0)
-    assert queue.pending(None) == {}
-
-
-def test_lag_counts_what_can_be_delivered_and_how_long_ago_it_was_seen(files: FilesFixture, queue: ReadQueue) -> None:
-    cursor = files.write("a.log", b"a line\n")
-    queue.add(cursor)
-    read(cursor, 7)
-    assert queue.lag(files.clock.monotonic() + 3.0) == (7, 3.0)
-
-
-def test_pending_asks_for_no_more_than_was_there_before(files: FilesFixture, queue: ReadQueue) -> None:
-    cursor = files.write("a.log", b"a line\n")
-    file_id = cursor.life.generation.id
-    queue.add(cursor)
-    queue.notify(cursor.life)
-    before = queue.pending(None)
-    assert before == {file_id: 7}
-    files.write("a.log", b"one more\n")
-    assert queue.pending(before) == {file_id: 7}
-    assert queue.pending(None) == {file_id: 16}
-    assert queue.pending({}) == {}
-
-
-def test_progress_is_what_is_settled_of_what_was_seen(files: FilesFixture, queue: ReadQueue) -> None:
-    for name in ("a.log", "b.log"):
-        queue.add(files.write(name, name.encode() + b"\n"))
-    assert queue.progress() == (0, 12)
-
-
-def test_a_settled_file_is_unsettled_again_when_it_grows(files: FilesFixture, queue: ReadQueue) -> None:
-    cursor = files.write("a.log", b"a line\n")
-    queue.add(cursor)
-    cursor.passed([read(cursor, 7)])
-    queue.refresh_behind(cursor)
-    files.write("a.log", b"one more\n")
-    assert queue.unsettled() == 0
-    queue.mark_behind(cursor.life)
-    assert queue.unsettled() == 9
+def test_compressed_files_are_read_one_after_the_other_between_plain_ones(
+    files: FilesFixture, queue: ReadQueue
+) -> None:
+    cursors = {name: files.write(name, name.encode() + b"\n") for name in ("a.log", "b.log", "c.log", "d.log")}
+    for name in ("c.log", "d.log"):
+        cursors[name].life.packed = True
+    for cursor in cursors.values():
+        queue.add(cursor)
+        queue.notify(cursor.life)
+    order = []
+    for _ in range(8):
+        cursor = queue.next()
+        order.append(Path(cursor.life.name).stem)
+        queue.enqueue(cursor, is_being_read=True)
+    assert order == ["a", "c", "b", "c", "a", "c", "b", "c"]
