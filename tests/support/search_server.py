@@ -7,6 +7,7 @@ import urllib.request
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, ClassVar
+from urllib.error import HTTPError
 
 import pytest
 
@@ -15,6 +16,7 @@ from sidecar.sinks import registry
 from sidecar.testing import SinkConformance, UnderTest, batch_of
 from tests.support.journeys import elasticsearch, travel
 from tests.support.processes import sidecar
+from tests.support.refusals import REFUSED_BY_SEARCH_SERVERS, check_result, deliver
 from tests.support.servers.java_servers import SERVERS
 
 _MAPPING = {"mappings": {"properties": {"number": {"type": "long"}, "at": {"type": "ip"}}}}
@@ -72,6 +74,22 @@ class SearchServerTests(SinkConformance):
         result = sink.write(batch_of(['{"number":1}', document, '{"number":3}']))
         assert (sorted(result.stored), [each.index for each in result.rejected]) == ([0, 2], [1]), result
         sink.close()
+
+    @pytest.mark.parametrize("kind", REFUSED_BY_SEARCH_SERVERS)
+    def test_a_refused_document_is_a_dead_letter_and_is_not_quoted(
+        self, kind: str, server_url: str, index_name: str
+    ) -> None:
+        mappings, settings, document = REFUSED_BY_SEARCH_SERVERS[kind]
+        try:
+            call("PUT", f"{server_url}/{index_name}", {"mappings": mappings, "settings": {"index": settings}})
+        except HTTPError as error:
+            pytest.skip(f"the server has no such index: {error}")
+        host = server_url.removeprefix("http://")
+        sink = registry.create_sink(registry.settings_for(f"{self.scheme}://{host}/{index_name}"))
+        delivered = deliver(sink, document)
+        if len(delivered.rejected) + len(delivered.postponed) == 0:
+            pytest.skip("the server stores this document")
+        check_result(delivered)
 
     def test_a_blocked_index_is_an_error_of_the_sink(self, server_url: str, sink_url: str, index_name: str) -> None:
         call("PUT", f"{server_url}/{index_name}/_settings", {"index.blocks.write": True})

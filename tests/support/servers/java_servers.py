@@ -80,14 +80,15 @@ class JavaServer:
             folder = data or Path(scratch)
             folder.mkdir(parents=True, exist_ok=True)
             command = [*self._command(home), host, str(port), str(free_port()), str(folder)]
-            with (folder / "server.out").open("wb") as log:
-                process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=log, stderr=log)
+            with (
+                (folder / "server.out").open("wb") as log,
+                subprocess.Popen(command, stdin=subprocess.PIPE, stdout=log, stderr=log) as process,
+            ):
                 try:
                     self._wait(f"http://{host}:{port}", process, folder)
                     yield f"http://{host}:{port}"
                 finally:
                     process.kill()
-                    process.wait()
 
     def __str__(self) -> str:
         return f"{self.product} {self.version}"
@@ -145,7 +146,7 @@ class JavaServer:
         give_up_at = time.monotonic() + 90
         while time.monotonic() < give_up_at and process.poll() is None:
             try:
-                urllib.request.urlopen(f"{url}/_cluster/health?wait_for_status=yellow", timeout=5)
+                urllib.request.urlopen(f"{url}/_cluster/health?wait_for_status=yellow", timeout=5).close()
             except (urllib.error.URLError, OSError):
                 time.sleep(0.1)
             else:
