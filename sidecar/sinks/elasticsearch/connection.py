@@ -23,7 +23,7 @@ from sidecar import __version__
 from sidecar.errors import ConfigurationError, Misconfigured
 from sidecar.sinks.common.credentials import read_secret
 from sidecar.sinks.elasticsearch.bulk_response import FILTER_PATH, decode_response
-from sidecar.sinks.elasticsearch.node import BoundedHttpNode
+from sidecar.sinks.elasticsearch.node import BoundedHttpNode, Signer
 from sidecar.sinks.elasticsearch.proxy import Proxy, find_proxy
 from sidecar.sinks.elasticsearch.settings import ElasticsearchSettings
 
@@ -87,16 +87,25 @@ def create_node_configs(settings: ElasticsearchSettings, connections: int) -> li
     headers = elastic_transport.HttpHeaders({"user-agent": USER_AGENT, **_create_authorization(settings)})
     headers.update({name: value.get_secret_value() for name, value in settings.headers.items()})
     context = create_tls_context(settings) if settings.secure else None
+    signer = _create_signer(settings)
     return [
         url_to_node_config(host).replace(
             headers=headers,
             connections_per_node=connections,
             request_timeout=settings.timeout,
             ssl_context=context,
-            _extras={"proxy": choose_proxy(settings, host)},
+            _extras={"proxy": choose_proxy(settings, host), "signer": signer},
         )
         for host in settings.hosts
     ]
+
+
+def _create_signer(settings: ElasticsearchSettings) -> Signer | None:
+    if not settings.aws_region:
+        return None
+    from sidecar.sinks.elasticsearch.aws import create_signer  # noqa: PLC0415 - takes 14 MiB, and is an extra
+
+    return create_signer(settings.aws_region, settings.aws_service)
 
 
 def choose_proxy(settings: ElasticsearchSettings, host: str) -> Proxy | None:
@@ -113,7 +122,7 @@ def create_bulk_request(settings: ElasticsearchSettings, index: str, body: bytes
     query = {"filter_path": FILTER_PATH, "timeout": _server_timeout(settings.timeout)}
     if settings.pipeline:
         query["pipeline"] = settings.pipeline
-    target = f"{path}?{urlencode({**query, **settings.parameters}, safe=',*', quote_via=quote)}"
+    target = f"{path}?{urlencode({**query, **settings.parameters}, quote_via=quote)}"
     if settings.compress:
         return BulkRequest(target, _COMPRESSED_HEADERS, isal_zlib.compress(body, _COMPRESSION_LEVEL, _GZIP))
     return BulkRequest(target, _HEADERS, body)

@@ -16,7 +16,7 @@ from sidecar.sinks.common.errors import ErrorTable, connection_error, shorten, t
 from sidecar.sinks.common.foreign_server import TLS_SERVER, name_reply, name_software
 from sidecar.sinks.common.reasons import describe_kind, describe_reason
 from sidecar.sinks.elasticsearch.bulk_response import RETRYABLE_STATUSES, BulkResponse, ErrorCause
-from sidecar.sinks.elasticsearch.node import ProxyError, ResponseTooLarge, ResponseUnreadable
+from sidecar.sinks.elasticsearch.node import ProxyError, ResponseTooLarge, ResponseUnreadable, SigningError
 
 _DIGITS = re.compile(r"[0-9]{1,300}")
 _MAX_DATE_CHARACTERS = 64
@@ -169,6 +169,11 @@ def _no_proxy(error: ProxyError, at: str) -> DeliveryError:
     return Retryable(error.message, location=_at_node(error, at), hint="check proxy, or the proxy of the environment")
 
 
+def _not_signed(error: SigningError, at: str) -> DeliveryError:
+    advice = "check the role of the Pod, and that it may reach the service that issues credentials"
+    return Retryable(f"AWS credentials cannot be read ({error.message})", location=at, hint=advice)
+
+
 def _response_too_large(error: ResponseTooLarge, at: str) -> DeliveryError:
     # The answer to fewer documents is shorter, so this asks for smaller batches.
     return RequestTooLarge("its answer is larger than 8 MiB", location=_at_node(error, at), hint=_CHECK_PROXIES)
@@ -189,6 +194,7 @@ TRANSPORT_ERRORS: ErrorTable = {
     elastic_transport.SerializationError: _unreadable,
     ResponseUnreadable: _not_http,
     ProxyError: _no_proxy,
+    SigningError: _not_signed,
     ResponseTooLarge: _response_too_large,
     ssl.SSLError: _bad_files,
 }

@@ -4,8 +4,8 @@ The nodes of `elastic_transport` limit single socket operations only: a server t
 request forever. They also keep whatever a server sends. Here one deadline covers connection, TLS, request and
 response. Only the resolution of the host name is left to the system's resolver and its timeouts.
 
-A proxy is `_extras["proxy"]` of the node's configuration. It gets requests without TLS as they are, and opens a
-tunnel for TLS.
+`_extras` of the node's configuration may hold a `proxy`, which gets requests without TLS as they are and opens a
+tunnel for TLS, and a `signer`, which returns more headers for each request.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ import ssl
 import time
 import zlib
 from collections import deque
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
 from http import client as http
 from typing import Any, ClassVar
@@ -40,8 +40,13 @@ MAX_ERROR_BYTES = 64 << 10
 _MAX_TIMEOUT_S = 3600.0
 _READ_BYTES = 64 << 10
 _GZIP = 31
+_DEFAULT_PORTS = {("http", 80), ("https", 443)}
 _KEPT_HEADERS = ("content-type", "retry-after", "location", "server", "x-elastic-product")
 _PLAIN = {"content-type": "text/plain"}
+
+
+Signer = Callable[[str, str, str, bytes], Mapping[str, str]]
+"""Returns the headers that sign a request: method, URL, `Host`, body. Raises `SigningError`."""
 
 
 class ResponseTooLarge(elastic_transport.ConnectionError):
@@ -53,6 +58,10 @@ class ResponseUnreadable(elastic_transport.ConnectionError):
 
     server: str = ""
     """Name of the server that answers instead, if it is known."""
+
+
+class SigningError(elastic_transport.TransportError):
+    """The request cannot be signed; the message is the kind of the cause."""
 
 
 class ProxyError(elastic_transport.ConnectionError):
@@ -69,6 +78,7 @@ class BoundedHttpNode(elastic_transport.BaseNode):
         self._idle: deque[socket.socket] = deque()
         self._place = f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
         self._proxy: Proxy | None = config._extras.get("proxy")
+        self._sign: Signer | None = config._extras.get("signer")
 
     def perform_request(
         self,
@@ -83,8 +93,12 @@ class BoundedHttpNode(elastic_transport.BaseNode):
         deadline = began + (timeout or _MAX_TIMEOUT_S)
         sent = self._headers.copy()
         sent.update(headers or {})
+        path = f"{self.path_prefix}{target}"
+        if self._sign is not None:
+            host = self.host if (self.scheme, self.port) in _DEFAULT_PORTS else self._place
+            sent.update(self._sign(method, f"{self.scheme}://{host}{path}", host, body or b""))
         try:
-            status, kept, data = self._exchange(method, f"{self.path_prefix}{target}", body, dict(sent), deadline)
+            status, kept, data = self._exchange(method, path, body, dict(sent), deadline)
         except (OSError, http.HTTPException, zlib.error, elastic_transport.ConnectionError) as error:
             failure = _translate(error)
             failure.add_note(self._place)

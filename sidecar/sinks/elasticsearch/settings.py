@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal, Self
 from urllib.parse import urlsplit
@@ -88,6 +89,13 @@ class ElasticsearchSettings(SinkSettings):
     bearer_token_file: Annotated[Path | None, SECRET_FILE] = None
     """File with the token; read again when it changes."""
 
+    aws_region: Annotated[str, SHOWN] = ""
+    """Region of an Amazon OpenSearch Service domain. Requests are signed (SigV4) with the credentials that AWS gives
+    to the Pod; needs `pip install 'log-sidecar[aws]'`."""
+
+    aws_service: Literal["es", "aoss"] = "es"
+    """`es`: a domain. `aoss`: OpenSearch Serverless."""
+
     headers: Mapping[str, SecretStr] = Field(default_factory=dict)
     """More headers for each request, for a gateway in front of the server. Values are never shown."""
 
@@ -165,6 +173,7 @@ class ElasticsearchSettings(SinkSettings):
             "username": bool(self.username or self.password or self.password_file),
             "api_key": self._has_key,
             "bearer_token": self._has_token,
+            "aws_region": bool(self.aws_region),
             "headers": "authorization" in map(str.lower, self.headers),
         }
         return [name for name, is_given in kinds.items() if is_given]
@@ -212,6 +221,8 @@ class ElasticsearchSettings(SinkSettings):
             (bool(self.client_key_file) and not self.client_certificate_file, "client_key_file", "has no certificate",
              "add client_certificate_file"),
             (self.timeout <= 0, "timeout", "must be more than nothing", "write for instance 30s"),
+            (bool(self.aws_region) and find_spec("botocore") is None, "aws_region",
+             "needs a package that is not installed", "pip install 'log-sidecar[aws]'"),
             *_header_problems(self.headers),
             *_parameter_problems(self.parameters),
             *_index_problems(self.index),

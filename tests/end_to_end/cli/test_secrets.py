@@ -20,7 +20,8 @@ from tests.support.processes import eventually, running, sidecar
 MARK = "s3cr3t-m4rk"
 
 SHOWN = {
-    "AdminSettings.hosts", "AdminSettings.listen", "ElasticsearchSettings.cloud_id",
+    "AdminSettings.hosts", "AdminSettings.listen", "ElasticsearchSettings.aws_region",
+    "ElasticsearchSettings.cloud_id",
     "ElasticsearchSettings.hosts", "ElasticsearchSettings.index",
     "ElasticsearchSettings.pipeline", "ElasticsearchSettings.username", "MongoDBSettings.collection",
     "MongoDBSettings.database", "MongoDBSettings.username", "MongoDBSettings.write_concern",

@@ -15,6 +15,7 @@ import trustme
 from sidecar.errors import DeliveryError, Misconfigured, Retryable
 from sidecar.sinks.elasticsearch.sink import ElasticsearchSettings, ElasticsearchSink
 from tests.support.builders.batches import batch_of
+from tests.support.cleanup import close_after_test
 from tests.support.servers import http_proxy
 from tests.support.servers.elasticsearch_proxy import JSON, ElasticsearchProxy, opened
 from tests.support.servers.http_proxy import HttpProxy
@@ -66,7 +67,7 @@ def ca_file(authority: trustme.CA, tmp_path: Path) -> Path:
 
 def sink_at(server: ElasticsearchProxy, scheme: str = "http", **settings: Any) -> ElasticsearchSink:
     given = {"hosts": [f"{scheme}://127.0.0.1:{server.port}"], "index": "app", **settings}
-    return ElasticsearchSink(ElasticsearchSettings.model_validate(given))
+    return close_after_test(ElasticsearchSink(ElasticsearchSettings.model_validate(given)))
 
 
 def store_one(sink: ElasticsearchSink, *servers: ElasticsearchProxy) -> None:
@@ -212,13 +213,17 @@ def test_the_reason_why_a_key_is_not_accepted_is_repeated(server: ElasticsearchP
 
 def test_an_address_of_ipv6_works(server: ElasticsearchProxy) -> None:
     with opened(ElasticsearchProxy(), host="::1") as six:
-        sink = ElasticsearchSink(ElasticsearchSettings.from_url(f"elasticsearch://[::1]:{six.port}/app"))
+        sink = close_after_test(
+            ElasticsearchSink(ElasticsearchSettings.from_url(f"elasticsearch://[::1]:{six.port}/app"))
+        )
         store_one(sink, six)
         assert six.requests[0].headers["host"] == f"[::1]:{six.port}"
 
 
 def test_a_path_before_the_index_is_kept(server: ElasticsearchProxy) -> None:
-    sink = ElasticsearchSink(ElasticsearchSettings.from_url(f"opensearch://127.0.0.1:{server.port}/search/v1/app"))
+    sink = close_after_test(
+        ElasticsearchSink(ElasticsearchSettings.from_url(f"opensearch://127.0.0.1:{server.port}/search/v1/app"))
+    )
     store_one(sink, server)
     assert server.requests[0].path.startswith("/search/v1/app/_bulk?")
 
@@ -226,7 +231,7 @@ def test_a_path_before_the_index_is_kept(server: ElasticsearchProxy) -> None:
 def test_of_several_hosts_the_one_that_is_down_is_named(server: ElasticsearchProxy) -> None:
     dead = free_port()
     hosts = [f"http://127.0.0.1:{dead}", f"http://127.0.0.1:{server.port}"]
-    sink = ElasticsearchSink(ElasticsearchSettings.model_validate({"hosts": hosts}))
+    sink = close_after_test(ElasticsearchSink(ElasticsearchSettings.model_validate({"hosts": hosts})))
     server.answer(200, CREATED)
     errors = []
     for _ in range(2):
@@ -242,7 +247,7 @@ def test_a_probe_tries_each_host_and_warns_of_the_one_that_is_down(server: Elast
     dead = free_port()
     server.answer(200, REFUSED_PROBE)
     hosts = [f"http://127.0.0.1:{server.port}", f"http://127.0.0.1:{dead}"]
-    result = ElasticsearchSink(ElasticsearchSettings.model_validate({"hosts": hosts})).probe()
+    result = close_after_test(ElasticsearchSink(ElasticsearchSettings.model_validate({"hosts": hosts}))).probe()
     assert result.server == "Elasticsearch 8.19.21"
     [warning] = result.warnings
     assert f"127.0.0.1:{dead}/logs: cannot be reached" in warning
@@ -294,7 +299,9 @@ FOREIGN = [
 @pytest.mark.parametrize(("reply", "at_once", "name"), FOREIGN, ids=[name for _, _, name in FOREIGN])
 def test_a_probe_names_what_answers_instead(reply: bytes, at_once: bool, name: str) -> None:
     with replying(reply, at_once=at_once) as port:
-        sink = ElasticsearchSink(ElasticsearchSettings.from_url(f"elasticsearch://127.0.0.1:{port}/app"))
+        sink = close_after_test(
+            ElasticsearchSink(ElasticsearchSettings.from_url(f"elasticsearch://127.0.0.1:{port}/app"))
+        )
         with pytest.raises(Misconfigured) as error:
             sink.probe()
     assert f"{name} answers there, not Elasticsearch or OpenSearch" in str(error.value)
@@ -303,7 +310,9 @@ def test_a_probe_names_what_answers_instead(reply: bytes, at_once: bool, name: s
 @pytest.mark.parametrize(("reply", "at_once", "name"), FOREIGN[:6], ids=[name for _, _, name in FOREIGN[:6]])
 def test_a_write_settles_nothing_at_another_kind_of_server(reply: bytes, at_once: bool, name: str) -> None:
     with replying(reply, at_once=at_once) as port:
-        sink = ElasticsearchSink(ElasticsearchSettings.from_url(f"elasticsearch://127.0.0.1:{port}/app"))
+        sink = close_after_test(
+            ElasticsearchSink(ElasticsearchSettings.from_url(f"elasticsearch://127.0.0.1:{port}/app"))
+        )
         with pytest.raises(DeliveryError):
             sink.write(batch_of("{}"))
         sink.close()

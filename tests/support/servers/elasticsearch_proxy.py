@@ -40,13 +40,16 @@ class ElasticsearchProxy:
     authorization: str = ""
     answers: deque[tuple[int, bytes, Mapping[str, str]]] = field(default_factory=deque)
     product: Mapping[str, Any] = field(default_factory=lambda: PRODUCT)
-    """What it says of itself at its root, without an entry in `requests`."""
     requests: list[Request] = field(default_factory=list)
     port: int = 0
 
     def answer(self, status: int, body: bytes = b"{}", headers: Mapping[str, str] = JSON) -> None:
         """Give this answer to the next request that has none yet."""
         self.answers.append((status, body, headers))
+
+    def introduce(self) -> Mapping[str, Any]:
+        """Return the answer to a GET, which has no entry in `requests`."""
+        return self.product
 
     def reply(self, request: Request) -> tuple[int, bytes, Mapping[str, str]]:
         self.requests.append(request)
@@ -76,7 +79,7 @@ def opened(
         protocol_version = "HTTP/1.1"
 
         def do_GET(self) -> None:
-            self._send(200, json.dumps(proxy.product).encode(), JSON)
+            self._send(200, json.dumps(proxy.introduce()).encode(), JSON)
 
         def do_POST(self) -> None:
             body = self.rfile.read(int(self.headers["Content-Length"]))

@@ -88,7 +88,7 @@ MISTAKES = [
     (written(sink='"elasticsearch://u:p/ss@h/l"'), "2: sinks.out.url has an @ after the first /; write special"),
     (
         written(sink='"mongodb://h/db?colection=a"'),
-        "2: sinks.out.url has an unknown option; did you mean collection=",
+        '2: sinks.out.url has the unknown option "colection"; did you mean "collection"?',
     ),
     (written(sink="{type: elasticsearch, hosts: h, index: Logs}"), "2: sinks.out.index is not a name that Elasticse"),
     (
