@@ -21,7 +21,7 @@ class ParseQuality:
 
     @property
     def unparsed_share(self) -> float:
-        """Return the share of the last `WINDOW_LINES` lines that no parser accepted; 0 before there are so many."""
+        """Return the share of the last `WINDOW_LINES` lines that no parser accepted; 0 for fewer lines."""
         return self._unparsed / self._lines if self._lines >= WINDOW_LINES else 0.0
 
     def add(self, lines: int, unparsed: int) -> bool:

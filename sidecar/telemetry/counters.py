@@ -42,7 +42,7 @@ class Counters:
     """Lines or events that no parser accepted."""
 
     unparsed_share: float = 0.0
-    """Share of the last 1,000 lines that no parser accepted; 0 before there are so many."""
+    """Share of the last 1,000 lines that no parser accepted; 0 for fewer lines."""
 
     parse_timeouts: int = 0
     """Times that a configured pattern exceeded its time limit."""

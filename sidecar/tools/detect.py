@@ -35,7 +35,7 @@ from sidecar.tools.explain import flatten
 _MIN_SHARE = 0.02
 """Share of the events that a parser has to read to be proposed, alone or together with others."""
 _MIN_LOGFMT_SHARE = 0.2
-"""The same for logfmt, which many sentences resemble."""
+"""Minimum share for logfmt. It is higher because a `key=value` pair also occurs in ordinary sentences."""
 _MIN_DATED_SHARE = 0.4
 """Share of the events that have to hold a time for a pattern to be proposed that reads it."""
 _MAJORITY = 0.5
@@ -127,13 +127,13 @@ class Proposal(msgspec.Struct, frozen=True):
     """Share of the events that are read with a plausible time."""
 
     levels: float = 0.0
-    """The same with a level."""
+    """Share of the events that are read with a level."""
 
     fields: int = 0
     """Number of different fields."""
 
     notes: tuple[str, ...] = ()
-    """What was ignored, and what to do."""
+    """Sentences on ignored parts of the lines, and advice."""
 
     def summary(self) -> str:
         """Return one line: `nginx: 100 % read, time 100 %, level –, 11 fields`."""
@@ -352,7 +352,7 @@ def _has_sign_of_syslog(tried: _Try) -> bool:
 
 
 def _groupings(data: bytes) -> Iterator[tuple[Multiline, LineBatch]]:
-    """Yield the lines as they are, and as each preset joins them of which there is a sign, most signs first."""
+    """Yield the lines as they are, and as each preset joins them with signs in the data, most signs first."""
     single = _lines(data, None)
     yield None, single
     signs = {name: len(re.findall(sign, data, re.MULTILINE)) for name, sign in LANGUAGE_PATTERNS.items()}

@@ -13,10 +13,10 @@ _ODD = ("broken-", "odd-", "encoding-", "redacted-", "windows-line-ends")
 _MAX_CHARACTERS = 150
 _HEAD = """# Is my log supported?
 
-Each row is a layout that a test ships into Elasticsearch and MongoDB, with one line and the parser that reads it.
-`make docs` writes this page from [the corpus](../../tests/corpus/README.md).
+Each row is a layout that a test ships into Elasticsearch and MongoDB, with one line of it and the parser that
+reads it. `make docs` writes this page from [the corpus](../../tests/corpus/README.md).
 
-If yours is missing, `sidecar explain --detect FILE` proposes a pipeline and says what it reads: how many events,
+If yours is missing, `sidecar explain --detect FILE` proposes a pipeline and says what it reads: the number of events,
 times, levels and fields. For lines with a time that no parser knows it proposes a pattern. Otherwise write a
 [`regex`, `grok` or `dissect`](parsers.md#regex). The text of a line is never lost: without a parser it is `message`.
 
