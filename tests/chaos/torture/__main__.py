@@ -10,8 +10,8 @@ from pathlib import Path
 
 from tests.chaos.torture.rotations import ROTATIONS
 from tests.chaos.torture.torture import Case, Result, Servers, table, torture
-from tests.support.servers.real_elasticsearch import running as running_elasticsearch
-from tests.support.servers.wire_mongodb import running as running_mongodb
+from tests.support.servers import ferretdb_server, wire_mongodb
+from tests.support.servers.java_servers import SERVERS
 
 
 def main() -> int:
@@ -25,11 +25,14 @@ def main() -> int:
     parser.add_argument("--sink", action="append", choices=["sqlite", "elasticsearch", "mongodb"], default=[])
     parser.add_argument("--together", action="store_true", help="one case with all sinks in place of one for each")
     parser.add_argument("--dead", choices=["elasticsearch", "mongodb"], default="", help="down for half of the run")
+    parser.add_argument("--search-server", choices=list(SERVERS), default="elasticsearch8")
+    parser.add_argument("--mongodb-server", choices=["secantusdb", "ferretdb"], default="secantusdb")
     options = parser.parse_args()
     sinks = tuple(options.sink or ["sqlite", "elasticsearch", "mongodb"])
     groups = [sinks] if options.together or options.dead else [(sink,) for sink in sinks]
     results: list[Result] = []
-    with running_elasticsearch() as elasticsearch, running_mongodb() as mongodb:
+    mongodb_server = ferretdb_server if options.mongodb_server == "ferretdb" else wire_mongodb
+    with SERVERS[options.search_server].running() as elasticsearch, mongodb_server.running() as mongodb:
         servers = Servers(elasticsearch, mongodb)
         for rotation in options.rotation or ROTATIONS:
             for group in groups:

@@ -19,16 +19,15 @@ def running() -> Iterator[str]:
     """Yield the URI of a server, which is ended afterwards, or with this process if that is killed."""
     program, port = FERRETDB.found(), free_port()
     with tempfile.TemporaryDirectory() as data:
-        process = subprocess.Popen(
-            [str(program), f"127.0.0.1:{port}", data],
-            stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
-        )  # fmt: skip
-        try:
-            _wait(port, process)
-            yield f"mongodb://127.0.0.1:{port}/"
-        finally:
-            process.kill()
-            process.wait()
+        command = [str(program), f"127.0.0.1:{port}", data]
+        with subprocess.Popen(
+            command, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+        ) as process:
+            try:
+                _wait(port, process)
+                yield f"mongodb://127.0.0.1:{port}/"
+            finally:
+                process.kill()
 
 
 def _wait(port: int, process: subprocess.Popen[bytes]) -> None:

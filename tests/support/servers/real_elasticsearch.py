@@ -1,10 +1,13 @@
-"""The Elasticsearch that most tests use. `java_servers` has the others."""
+"""The search server that most tests use: Elasticsearch 8, or the one that LOG_SIDECAR_TEST_SERVER names."""
 
 from __future__ import annotations
+
+import os
 
 from tests.support.servers.java_servers import SERVERS, cache, free_port
 
 __all__ = ["cache", "free_port", "prepare", "running"]
 
-prepare = SERVERS["elasticsearch8"].prepare
-running = SERVERS["elasticsearch8"].running
+_SERVER = SERVERS[os.environ.get("LOG_SIDECAR_TEST_SERVER", "elasticsearch8")]
+prepare = _SERVER.prepare
+running = _SERVER.running
