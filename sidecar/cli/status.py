@@ -89,12 +89,12 @@ def _describe_problems(facts: Mapping[str, Any]) -> Iterator[Text]:
             reason = parked["error"] or "refused before the start"
             place = f"{each['pipeline']} to {each['sink']}"
             yield make_text(f"{place}: {what}{where} wait in their files: {reason}", "yellow")
-        if (share := each["tally"]["unparsed_share"]) > MAX_UNPARSED_SHARE:
+        if (share := each["counters"]["unparsed_share"]) > MAX_UNPARSED_SHARE:
             yield make_text(
                 f"{each['pipeline']}: no parser accepted {share:.0%} of the last 1,000 lines; run `sidecar explain"
                 " --detect FILE`", "yellow",
             )  # fmt: skip
-        if refused := each["tally"]["refusals"]:
+        if refused := each["counters"]["refusals"]:
             counts = ", ".join(f"{count:,} {kind}" for kind, count in sorted(refused.items()))
             place = f"{each['pipeline']} to {each['sink']}"
             yield make_text(
@@ -111,11 +111,11 @@ def _sinks_table(facts: Mapping[str, Any], before: Mapping[str, Any] | None) -> 
     table = _new_table("pipeline", "sink", "state", "behind", "oldest", "lines read", "lines/s", "retries")
     for each in facts["shippers"]:
         state = make_text(f"{each['state']} for {_age_text(facts['now'] - each['since'])}", _STYLES[each["state"]])
-        tally = each["tally"]
+        counters = each["counters"]
         table.add_row(
             make_text(each["pipeline"]), make_text(each["sink"]), state,
             _size_text(each["lag_bytes"]), _age_text(each["lag_s"]),
-            f"{tally['lines_read']:,}", _format_rate(facts, before, each), f"{tally['retries']:,}",
+            f"{counters['lines_read']:,}", _format_rate(facts, before, each), f"{counters['retries']:,}",
         )  # fmt: skip
         if each["error"]:
             table.add_row("", "", make_text(each["error"], "yellow"))
@@ -124,12 +124,12 @@ def _sinks_table(facts: Mapping[str, Any], before: Mapping[str, Any] | None) -> 
 
 def _format_rate(facts: Mapping[str, Any], before: Mapping[str, Any] | None, shipper: Mapping[str, Any]) -> str:
     """Return the lines per second since `before`, or since the start."""
-    elapsed_s, lines = facts["now"] - facts["started_at"], shipper["tally"]["lines_read"]
+    elapsed_s, lines = facts["now"] - facts["started_at"], shipper["counters"]["lines_read"]
     if before is not None and before is not facts:
         elapsed_s = facts["now"] - before["now"]
         for each in before["shippers"]:
             if (each["pipeline"], each["sink"]) == (shipper["pipeline"], shipper["sink"]):
-                lines -= each["tally"]["lines_read"]
+                lines -= each["counters"]["lines_read"]
     return f"{max(0.0, lines) / elapsed_s:,.0f}" if elapsed_s > 0 else ""
 
 

@@ -32,7 +32,7 @@ class _Track:
 
         The first call adds none, because a rate needs two readings. Smaller counters are those of a new shipper.
         """
-        before, lines, bytes_ = self._before, status.tally.lines_read, status.tally.bytes_read
+        before, lines, bytes_ = self._before, status.counters.lines_read, status.counters.bytes_read
         self._before = now, lines, bytes_
         if before is None or now <= before[0]:
             return

@@ -79,7 +79,7 @@ def _shipper_metrics(shippers: Iterable[ShipperStatus]) -> Iterator[Metric]:
     placed: list[tuple[tuple[str, ...], ShipperStatus]] = [((each.pipeline, each.sink), each) for each in shippers]
 
     def counter(name: str, text: str, value: str) -> Metric:
-        return _counter(name, text, _SINK_LABELS, [(place, getattr(each.tally, value)) for place, each in placed])
+        return _counter(name, text, _SINK_LABELS, [(place, getattr(each.counters, value)) for place, each in placed])
 
     def gauge(name: str, text: str, value: str) -> Metric:
         return _gauge(name, text, _SINK_LABELS, [(place, getattr(each, value)) for place, each in placed])
@@ -91,14 +91,14 @@ def _shipper_metrics(shippers: Iterable[ShipperStatus]) -> Iterator[Metric]:
     yield counter("unparsed_lines", "Lines that no parser accepted; they are shipped as `message`.", "unparsed")
     yield _gauge(
         "unparsed_share", "Share of the last 1,000 lines that no parser accepted.", _SINK_LABELS,
-        [(place, each.tally.unparsed_share) for place, each in placed],
+        [(place, each.counters.unparsed_share) for place, each in placed],
     )  # fmt: skip
     yield counter(
         "parse_timeouts", "Times that a configured pattern exceeded its time limit on a line.", "parse_timeouts"
     )
     yield counter("undecodable_lines", "Lines that are not valid in their encoding.", "undecodable")
     failures = [
-        ((*place, name), n) for place, each in placed for name, n in sorted(each.tally.transform_errors.items())
+        ((*place, name), n) for place, each in placed for name, n in sorted(each.counters.transform_errors.items())
     ]
     yield _counter(
         "transform_errors", "Records on which a transform failed; they are shipped without the failed change.",
@@ -118,11 +118,11 @@ def _shipper_metrics(shippers: Iterable[ShipperStatus]) -> Iterator[Metric]:
     )  # fmt: skip
     yield gauge("in_flight_bytes", "Bytes of log in requests without a result.", "in_flight_bytes")
     yield _histogram("write_seconds", "Seconds from the first request of a batch to its result.",
-                     [(place, each.tally.latency) for place, each in placed])  # fmt: skip
+                     [(place, each.counters.latency) for place, each in placed])  # fmt: skip
     yield _histogram("batch_retries", "Requests after the first of a batch until it was settled.",
-                     [(place, each.tally.attempts) for place, each in placed])  # fmt: skip
+                     [(place, each.counters.attempts) for place, each in placed])  # fmt: skip
     yield _histogram("batch_documents", "Documents in a batch.",
-                     [(place, each.tally.documents) for place, each in placed])  # fmt: skip
+                     [(place, each.counters.documents) for place, each in placed])  # fmt: skip
     states = [((*place, state), float(each.state == state)) for place, each in placed for state in _STATES]
     yield _gauge("sink_state", "1 for the current state of a sink.", [*_SINK_LABELS, "state"], states)
     since = [(place, each.since) for place, each in placed]
@@ -141,14 +141,14 @@ def _outcome_metrics(placed: Sequence[tuple[tuple[str, ...], ShipperStatus]]) ->
 
     def by_reason(name: str, text: str, select: Callable[[Counters], Mapping[str, int]], kind: str = "") -> Metric:
         samples = [((*place, _reason(outcome)), n) for place, each in placed
-                   for outcome, n in sorted(select(each.tally).items()) if outcome.startswith(kind)]  # fmt: skip
+                   for outcome, n in sorted(select(each.counters).items()) if outcome.startswith(kind)]  # fmt: skip
         return _counter(name, text, reasons, samples)
 
     def stored(name: str, text: str, select: Callable[[Counters], Mapping[str, int]]) -> Metric:
-        samples = [(place, _sum_of("stored", select(each.tally))) for place, each in placed]
+        samples = [(place, _sum_of("stored", select(each.counters))) for place, each in placed]
         return _counter(name, text, _SINK_LABELS, samples)
 
-    parsed = [(place, max(0, each.tally.lines_read - each.tally.unparsed)) for place, each in placed]
+    parsed = [(place, max(0, each.counters.lines_read - each.counters.unparsed)) for place, each in placed]
     yield _counter(
         "parsed_lines", "Lines that were parsed, counted again if they were read again.", _SINK_LABELS, parsed
     )
@@ -171,7 +171,7 @@ def _outcome_metrics(placed: Sequence[tuple[tuple[str, ...], ShipperStatus]]) ->
         lambda counters: counters.bytes, "skipped:",
     )  # fmt: skip
     yield by_reason("dead_letters", "Documents that the sink rejected.", lambda counters: counters.refusals)
-    dropped = [(place, each.tally.dead_letters_dropped) for place, each in placed]
+    dropped = [(place, each.counters.dead_letters_dropped) for place, each in placed]
     yield _counter(
         "dead_letters_dropped", "Dead letters that were dropped to make room for new ones.", _SINK_LABELS, dropped
     )

@@ -55,7 +55,7 @@ class ShipperStatus:
     in_flight_bytes: int
     """Bytes of log in requests without a result."""
 
-    tally: Counters
+    counters: Counters
     """The counters since the start of the shipper."""
     parked: Sequence[ParkedTarget] = ()
     """Targets that take no documents while others do."""

@@ -64,7 +64,7 @@ class SinkConformance:
             f"it holds {shorten(found)}"
         )
 
-    def test_a_verdict_mentions_no_record_twice(self, under_test: UnderTest) -> None:
+    def test_a_result_mentions_no_record_twice(self, under_test: UnderTest) -> None:
         with open_sink(under_test) as sink:
             result = sink.write(numbered(5))
         mentioned = [*result.stored, *(rejection.index for rejection in result.rejected)]

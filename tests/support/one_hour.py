@@ -86,17 +86,17 @@ class SimulatedHour:
 
     def _shipper(self, sink: str) -> ShipperStatus:
         lines, lag = self.stored[sink], LINE * (self.written - self.stored[sink])
-        tally = Counters(bytes_read=lines * LINE, lines_read=lines, bytes={"stored": lines * LINE})
+        counters = Counters(bytes_read=lines * LINE, lines_read=lines, bytes={"stored": lines * LINE})
         if sink == "archive":
             where = "mongodb://archive.logging.svc:27017/shop"
-            return ShipperStatus("shop", sink, where, "up", BEGAN - 7200, "", "", lag, 0.1, 0, tally)
-        tally.retries, tally.refusals = 31, {"document_parsing_exception": 12}
+            return ShipperStatus("shop", sink, where, "up", BEGAN - 7200, "", "", lag, 0.1, 0, counters)
+        counters.retries, counters.refusals = 31, {"document_parsing_exception": 12}
         where = "elasticsearch://search.logging.svc:9200/logs-shop"
         advice = "check that it runs and that this host may connect to it"
         error = f"{where}: cannot be reached (Connection refused); {advice}"
         oldest_s = 0.1 if self._behind_since is None else self.seconds - self._behind_since
         state = ("retrying", BEGAN + self._down_since, error) if self.is_down else ("up", BEGAN - 7200, "")
-        return ShipperStatus("shop", sink, where, *state, "unavailable", lag, oldest_s, 0, tally)
+        return ShipperStatus("shop", sink, where, *state, "unavailable", lag, oldest_s, 0, counters)
 
     def facts(self) -> Snapshot:
         """As of the end of the hour."""

@@ -124,7 +124,7 @@ function rateOf(shipper) {
   const { facts, before } = state;
   const same = (each) => each.pipeline === shipper.pipeline && each.sink === shipper.sink;
   const earlier = before && before.shippers.find(same);
-  const lines = shipper.tally.lines_read - (earlier ? earlier.tally.lines_read : 0);
+  const lines = shipper.counters.lines_read - (earlier ? earlier.counters.lines_read : 0);
   const passed = facts.now - (earlier ? before.now : facts.started_at);
   return passed > 0 ? Math.max(0, lines) / passed : 0;
 }
@@ -141,10 +141,10 @@ const sinks = new Sorted(byId("sinks"), "Sinks", [
   ["since", (each) => each.since, (each) => format.moment(each.since)],
   ["behind", (each) => each.lag_bytes, (each) => format.size(each.lag_bytes), true],
   ["oldest", (each) => each.lag_s, (each) => format.duration(each.lag_s), true],
-  ["lines read", (each) => each.tally.lines_read, (each) => format.count(each.tally.lines_read), true],
+  ["lines read", (each) => each.counters.lines_read, (each) => format.count(each.counters.lines_read), true],
   ["lines/s", rateOf, (each) => format.rate(rateOf(each)), true],
-  ["not parsed", (each) => each.tally.unparsed_share, (each) => element("span", { class: each.tally.unparsed_share > 0.1 ? "warn" : "" }, `${Math.round(100 * each.tally.unparsed_share)} %`), true],
-  ["retries", (each) => each.tally.retries, (each) => format.count(each.tally.retries), true],
+  ["not parsed", (each) => each.counters.unparsed_share, (each) => element("span", { class: each.counters.unparsed_share > 0.1 ? "warn" : "" }, `${Math.round(100 * each.counters.unparsed_share)} %`), true],
+  ["retries", (each) => each.counters.retries, (each) => format.count(each.counters.retries), true],
   ["last error", (each) => each.error, faultOf],
 ], 0, false);
 
@@ -184,7 +184,7 @@ function letterOf(letter) {
 }
 
 function deadLetters(facts) {
-  const rows = facts.shippers.flatMap((each) => Object.entries(each.tally.refusals).map(
+  const rows = facts.shippers.flatMap((each) => Object.entries(each.counters.refusals).map(
     ([kind, count]) => ({ kind, count, pipeline: each.pipeline, sink: each.sink })));
   byId("refusals").hidden = !rows.length;
   refusals.fill(rows);

@@ -121,7 +121,7 @@ class HostileFiles:
         found = json.loads(sidecar("status", "--json", "--state-dir", str(self.state)).stdout or "null")
         return bool(
             found and found["files"] and all(each["state"] not in ("new",) for each in found["shippers"])
-            and any(each["tally"]["refusals"] for each in found["shippers"])
+            and any(each["counters"]["refusals"] for each in found["shippers"])
         )  # fmt: skip
 
 

@@ -104,7 +104,7 @@ def _of_facts(facts: Mapping[str, Any]) -> View:
             view[what.partition(":")[0]] += size
         (shipper,) = (each for each in facts["shippers"] if each["sink"] == balance["sink"])
         view |= {
-            "unsettled": balance["unsettled"], "lines_read": shipper["tally"]["lines_read"],
+            "unsettled": balance["unsettled"], "lines_read": shipper["counters"]["lines_read"],
             "up": float(shipper["state"] == "up"),
         }  # fmt: skip
         found[balance["sink"]] = view

@@ -20,8 +20,8 @@ from sidecar.telemetry.snapshot import (
 )
 
 
-def shown(tally: Counters, balance: dict[str, int], refused: Sequence[RefusedPath] = ()) -> str:
-    shipper = ShipperStatus("app", "db", "http://db", "up", 0.0, "", "", 0, 0.0, 0, tally)
+def shown(counters: Counters, balance: dict[str, int], refused: Sequence[RefusedPath] = ()) -> str:
+    shipper = ShipperStatus("app", "db", "http://db", "up", 0.0, "", "", 0, 0.0, 0, counters)
     sums = [FileTotals("app", 1, 1, 0, 0, 2_000 if refused else 0)]
     facts = Snapshot(
         "1", 0, 10, 1, "/state", [shipper], [], sums, [BalanceStatus("db", balance, {}, 0)], "notifications", 0, 0, 0,
@@ -33,8 +33,8 @@ def shown(tally: Counters, balance: dict[str, int], refused: Sequence[RefusedPat
 
 
 def test_dead_letters_and_losses_are_shown_with_their_reasons() -> None:
-    tally = Counters(refusals={"mapper_parsing_exception": 4312, "strict": 1})
-    text = shown(tally, {"stored": 10, "lost:truncated": 2048, "lost:deleted": 0})
+    counters = Counters(refusals={"mapper_parsing_exception": 4312, "strict": 1})
+    text = shown(counters, {"stored": 10, "lost:truncated": 2048, "lost:deleted": 0})
     assert "app to db: dead letters since the start: 4,312 mapper_parsing_exception, 1 strict;" in text
     assert "db: lost: 2.0 KiB truncated" in text
     assert "deleted" not in text

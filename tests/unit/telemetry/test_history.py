@@ -21,8 +21,8 @@ class Wound:
 
 
 def facts(lines: int, *, sink: str = "db", lag: int = 0) -> ShipperStatus:
-    tally = Counters(lines_read=lines, bytes_read=lines * 100)
-    return ShipperStatus("app", sink, "http://db", "up", 0.0, "", "", lag, lag / 10, 0, tally)
+    counters = Counters(lines_read=lines, bytes_read=lines * 100)
+    return ShipperStatus("app", sink, "http://db", "up", 0.0, "", "", lag, lag / 10, 0, counters)
 
 
 def told(clock: Wound, *looks: ShipperStatus) -> dict[str, list[float]]:
