@@ -19,8 +19,11 @@ _SMALL = 1 << 20
 """A file that is this many times larger than what it takes on the disk, and a MiB more, is sparse rather than
 compressed by the file system: btrfs stores 128 KiB in at least 4 KiB."""
 
-_MIN_WINDOW, _MAX_READ_FORWARD, _MAX_READ_BACK = 1 << 16, 1 << 20, 64 << 20
-"""Bytes read at a time to find the end of the content, and at most in one call in either direction."""
+_MIN_WINDOW, _FIRST_READ_FORWARD = 1 << 16, 1 << 12
+"""Bytes read at a time to find the end of the content, and the first time after the end that is known."""
+
+_MAX_READ_FORWARD, _MAX_READ_BACK = 1 << 20, 64 << 20
+"""Bytes read in one call in either direction."""
 
 
 class PlainFile:
@@ -132,13 +135,13 @@ class _ContentEnd:
 
     def _read_forward(self) -> None:
         """Find bytes that were added at the end. An application that reserves space fills it from there on."""
-        stop = self._end + _MAX_READ_FORWARD
+        length, stop = _FIRST_READ_FORWARD, self._end + _MAX_READ_FORWARD
         while self._end < stop:
-            piece = os.pread(self._fd, _MIN_WINDOW, self._end)
-            content = piece.rstrip(b"\0")
+            content = os.pread(self._fd, length, self._end).rstrip(b"\0")
             self._end += len(content)
-            if len(content) < _MIN_WINDOW:
+            if len(content) < length:
                 return
+            length = min(2 * length, _MIN_WINDOW)
 
     def _read_back(self) -> None:
         """Find bytes anywhere after the known end, the last ones first. Jump over holes."""
