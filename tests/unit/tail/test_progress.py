@@ -152,6 +152,28 @@ def test_how_many_records_a_chunk_may_have_decides_nothing_about_lines(
 
 
 @given(
+    pieces=st.lists(st.sampled_from(PIECES), max_size=60), multiline=st.sampled_from(["", "java", "start"]),
+    encoding=st.sampled_from(["utf-8", "utf-16le"]), max_line=st.integers(4, 80), chunk=st.integers(2, 200),
+)  # fmt: skip
+def test_no_line_or_event_depends_on_where_a_chunk_ends(
+    tmp_path_factory: pytest.TempPathFactory, pieces: list[bytes], multiline: str, encoding: str, max_line: int,
+    chunk: int,
+) -> None:  # fmt: skip
+    """Otherwise the same id could mean two documents."""
+    path = tmp_path_factory.mktemp("read") / "app.log"
+    content = b"".join(pieces)
+    path.write_bytes(content)
+    small, large = [
+        read_all(
+            path, [len(content)], multiline=multiline, encoding=encoding, max_line=max_line, chunk=size,
+            max_records=MAX_RECORDS,
+        )
+        for size in (chunk, 1 << 16)
+    ]  # fmt: skip
+    assert small == large
+
+
+@given(
     lines=st.lists(st.sampled_from([b"2026 a\n", b" at x\n", b"z" * 30 + b"\n"]), min_size=30, max_size=60),
     multiline=st.sampled_from(["java", "start"]), max_line=st.integers(40, 90), chunk=st.integers(64, 250),
     place=st.integers(0, 59),
