@@ -108,7 +108,7 @@ def balance(supervisor: Supervisor, shippers: Sequence[Shipper]) -> list[Balance
 
 
 def _unsettled(supervisor: Supervisor, shipper: Shipper) -> int:
-    """Return the bytes that are not settled of the files of a shipper, and of those that it does not know of yet."""
+    """Return the bytes that are not settled of the files of a shipper, and of those that are not tracked yet."""
     pipeline = supervisor.pipelines.get(shipper.pipeline)
     return shipper.unsettled() + (pipeline.tracker.waiting_bytes if pipeline else 0)
 

@@ -15,7 +15,7 @@ from sidecar.model.fingerprint import FINGERPRINT_BYTES, digest
 from sidecar.tail.siblings import Key
 from sidecar.tail.source import Source
 
-_MAX_DELETED = 1000
+_MAX_DELETED = 50
 """Deleted files of this run that are remembered in case they come again, compressed or on another file system."""
 
 

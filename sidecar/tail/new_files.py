@@ -72,6 +72,7 @@ class NewFiles:
         wanted = [found for found in unmet if not self._is_old(found)]
         wanted.sort(key=lambda found: (-found.size, found.modified, found.path))
         self._started.clear()
+        self._replaced.clear()
         if wanted:
             self._compared = {key: at for key, at in self._compared.items() if key in seen}
             index = PrefixIndex(file for file in self._files if file.phase is not FilePhase.DELIVERED)

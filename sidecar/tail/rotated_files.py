@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Mapping
 
 from sidecar.tail.context import ROTATED_QUIET_S, SHRUNK_WAIT_S, ScannedFile, TailContext
@@ -12,6 +13,9 @@ from sidecar.tail.growth import GrowthMonitor
 from sidecar.tail.siblings import Key, find_by_inode, why_invisible
 from sidecar.tail.subscribers import Subscribers
 from sidecar.tail.tracked_file import FileLocation, FileMoved, FilePhase, TrackedFile
+
+_MAX_DELIVERED = 64
+"""Delivered files that are followed at once, so that many short-lived files take no memory."""
 
 
 class RotatedFiles:
@@ -28,6 +32,8 @@ class RotatedFiles:
         self._growth, self._opener, self._finished = growth, opener, finished
         self._on_missing = on_missing
         self.deleted_grace = deleted_grace
+        self._delivered: deque[TrackedFile] = deque()
+        """Files that were delivered and are followed all the same, the oldest first."""
 
     def check(self, seen: Mapping[Key, ScannedFile]) -> None:
         """Check each file that is not, or not any more, under the name that it began under."""
@@ -81,6 +87,10 @@ class RotatedFiles:
             return
         is_over = self._context.clock.monotonic() - file.grown_at >= self.deleted_grace
         if is_matched or is_over:
+            self._let_go(file)
+
+    def _let_go(self, file: TrackedFile) -> None:
+        if file in self._files and file.phase is FilePhase.DELIVERED:
             self._files.remove(file)
             file.close()
 
@@ -92,8 +102,7 @@ class RotatedFiles:
                 if self._open_at(file, place):
                     return
             if file.phase is FilePhase.DELIVERED:
-                self._files.remove(file)
-                file.close()
+                self._let_go(file)
             elif not why_invisible(file.remembered()):
                 self._on_missing(file, "deleted")
 
@@ -125,8 +134,11 @@ class RotatedFiles:
         if file.sighted:
             self._files.remove(file)
             file.close()
-        else:
-            file.enter(FilePhase.DELIVERED, is_last_run=self._context.is_ending)
+            return
+        file.enter(FilePhase.DELIVERED, is_last_run=self._context.is_ending)
+        self._delivered.append(file)
+        if len(self._delivered) > _MAX_DELIVERED:
+            self._let_go(self._delivered.popleft())
 
     def may_become_whole(self, done: FinishedFile, found: ScannedFile) -> bool:
         """Return whether a finished file, which is shorter than it was, is waited for."""

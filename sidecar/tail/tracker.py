@@ -173,8 +173,8 @@ class FileTracker:
             self._files.clear()
 
     def lives(self) -> list[TrackedFile]:
-        """Return the tracked files. Do not wait for a scan, which may hang."""
-        return list(self._files)
+        """Return the files that some sink has not finished. Do not wait for a scan, which may hang."""
+        return [file for file in self._files if file.phase is not FilePhase.DELIVERED]
 
     @property
     def left_out(self) -> Mapping[str, str]:

@@ -265,4 +265,4 @@ def test_files_that_are_delivered_and_deleted_take_no_memory(tmp_path: Path) -> 
     finally:
         tracemalloc.stop()
         world.kill()
-    assert kept < 200 * len(names) * 6
+    assert kept < 500 * len(names) * 6, "the last of them are followed for a while, the others leave nothing"

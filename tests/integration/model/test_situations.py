@@ -51,7 +51,7 @@ def test_lines_written_into_a_finished_file_without_a_matching_name_while_the_si
     delivered(world)
     world.path().rename(world.path("app.log.1"))
     world.live(400, step=5)
-    assert world.follower.lives() == []
+    assert len(world.descriptors) == 0
     world.write(MORE, "app.log.1")
     world.live(15)
     world.kill()
@@ -70,7 +70,7 @@ def test_a_deleted_file_is_let_go_after_the_grace_or_when_descriptors_are_short(
     world.live(30)
     assert len(world.descriptors) <= 4
     world.live(400, step=5)
-    assert world.follower.lives() == []
+    assert len(world.descriptors) == 0
     world.settle()
 
 
