@@ -92,10 +92,15 @@ class GrowthMonitor:
                 return False
             self._on_truncated(file)
             return True
-        if not is_measured_on and (not file.is_unchanged() or self._is_rewritten(file, status)):
+        if not is_measured_on and not file.is_unchanged():
             self._on_truncated(file)
             return True
-        return self._take(file, status)
+        if not self._may_be_rewritten(file, status):
+            return self._take(file, status)
+        if file.unread_from < file.size:
+            return False  # compared again when it is delivered: until then a new generation would count as a loss
+        self._on_truncated(file)
+        return True
 
     def _may_become_whole(self, file: TrackedFile, status: FileStat) -> bool:
         """Return whether a file that is shorter than it was may be itself: a stale size, or emptied step by step."""
@@ -108,14 +113,14 @@ class GrowthMonitor:
         return now - file.shrunk[1] < SHRUNK_WAIT_S
 
     @staticmethod
-    def _is_rewritten(file: TrackedFile, status: FileStat) -> bool:
+    def _may_be_rewritten(file: TrackedFile, status: FileStat) -> bool:
         """Return whether a small file was probably written again with the same content, as by `echo ok > file`.
 
         Only a local file system changes the time of a file when it is written, and not some time later.
         """
         is_small = 0 < file.size < TELLING_BYTES and (status.size, status.disk_size) == (file.size, file.disk_size)
         is_newer = 0 < file.modified < status.modified and file.file_id.inode_generation is not None
-        return is_small and is_newer and file.unread_from >= file.size
+        return is_small and is_newer
 
     def _take(self, file: TrackedFile, status: FileStat) -> bool:
         """Take this size and time as those of the file. Return whether it has grown."""

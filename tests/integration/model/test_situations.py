@@ -326,6 +326,21 @@ def test_a_small_file_that_is_written_again_with_the_same_line_is_stored_each_ti
     assert world.messages() == ["job ok"] * 5
 
 
+def test_a_small_file_that_is_written_again_before_it_is_delivered_is_no_loss(tmp_path: Path) -> None:
+    world = SimulatedSidecar(tmp_path)
+    world.write(b"job ok\n")
+    world.look()
+    world.destinations["sink"].is_down = True
+    world.live(3)
+    world.path().write_bytes(b"")
+    world.write(b"job ok\n")
+    world.live(3)
+    world.destinations["sink"].is_down = False
+    world.settle()
+    assert world.messages() == ["job ok"] * 2
+    assert world.lost() == 0
+
+
 # ── while the sidecar was down ──────────────────────────────────────────────────────────────────────────────
 
 
