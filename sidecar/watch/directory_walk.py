@@ -1,4 +1,4 @@
-"""Opens directories below an open one, each from its parent, with few descriptors at a time."""
+"""Opens directories below an open one, each from its parent, and limits how many are open at a time."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ import os
 from sidecar.lib.roots import open_listing
 
 _MAX_OPEN = 32
-"""Open descriptors, however deep the application nests directories and however many there are."""
+"""Maximum number of open descriptors. The application may nest directories to any depth, and create any number."""
 
 
 class WalkedDirectory:
-    """A directory by its name in its parent. `prefix` is its path with a slash at the end."""
+    """A directory: its parent (`above`), its name there, and its path with a slash at the end (`prefix`)."""
 
     __slots__ = ("above", "name", "prefix")
 
@@ -29,7 +29,10 @@ class WalkedDirectory:
 
 
 class DirectoryWalk:
-    """Keeps recently used directories open. A closed one is opened again from its nearest open ancestor."""
+    """Opens directories and keeps those that were used last open.
+
+    A directory that was closed is opened again from its nearest open ancestor.
+    """
 
     def __init__(self, directory: int, path: str) -> None:
         self.top = WalkedDirectory(None, "", path.rstrip("/") + "/")

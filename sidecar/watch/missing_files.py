@@ -1,4 +1,4 @@
-"""Why does no file match a path of the configuration?"""
+"""Explains why no file matches a path of the configuration."""
 
 from __future__ import annotations
 
@@ -10,7 +10,9 @@ from sidecar.watch.scanner import FileScanner, has_wildcard, is_named
 
 
 def explain_missing(path: str, exclude: Sequence[str], roots: Roots) -> str:
-    """Return why no file matches this path or pattern; "" if one does. Links are followed as little as in a scan."""
+    """Return why no file matches this path or pattern, or "" if one does. As in a scan, no link of the application
+    is followed.
+    """
     scanner = FileScanner([path], (), roots)
     matches = [file.path for file in scanner.scan()]
     for match in matches:

@@ -1,10 +1,10 @@
-"""Hints from the operating system that names were created, moved or deleted, so that a scan comes sooner.
+"""Triggers a scan early when inotify reports that a name was created, moved or deleted.
 
-Each directory has a separate watch, since the scan knows them all. The observers of `watchdog` keep the paths of
-whole trees instead, and end silently when the application moves directories in an order that they do not expect.
+Each directory has a separate watch, because the scan knows all directories. The observers of `watchdog` would track
+whole trees instead. They end silently when the application moves directories in an order that they do not expect.
 
-A modified event costs more than shipping the line (docs/design/architecture.md). So it is asked for once, and only
-for a file that is empty. Without inotify a scan finds everything within its interval.
+An event for each write would cost more than shipping the line (docs/design/architecture.md). So only empty files are
+watched for writes, and only for the first one. Without inotify, a scan still finds everything within its interval.
 """
 
 from __future__ import annotations
@@ -35,51 +35,53 @@ _MASK = Mask(
     | InotifyConstants.IN_DONT_FOLLOW
 )
 _FILE_MASK = Mask(InotifyConstants.IN_MODIFY | InotifyConstants.IN_ONESHOT | InotifyConstants.IN_DONT_FOLLOW)
-"""One event for a file: it is not empty any more."""
+"""Events of a watched file: only the first write, because files are watched while they are empty."""
 
 _MAX_STALE = 64
-"""Directories that have moved between two scans, one by one; beyond it all are watched again."""
+"""Maximum number of moved directories to remember between two scans. If more move, all watches are renewed."""
 
 
 class Hinted(Protocol):
-    """A scanner of directories that accepts hints. It is hashed by identity."""
+    """A scanner that can be asked to scan early. Must be hashable by identity."""
 
     def hint(self) -> None:
-        """Scan sooner: a name has changed. Must not block."""
+        """Schedule the next scan early, because a name has changed. Must not block."""
         ...
 
 
 class Notifier:
-    """Hints to those who scan a directory when a name in it changes. One thread at a time may call `watch`."""
+    """Calls `hint` of the scanners of a directory when a name in it changes. `watch` needs one thread at a time."""
 
     def __init__(self) -> None:
         self._reader: InotifyFD | None = None
         self._wanted: dict[Hinted, Set[str]] = {}
         self._watches: dict[str, tuple[WatchDescriptor, CallbackId]] = {}
         self._stale: set[str] = set()
-        self._stale_lock = threading.Lock()  # the reader's thread adds, those that scan take
+        self._stale_lock = threading.Lock()  # the thread of the reader adds paths, the scanning thread removes them
         self._last_id = 0
 
     @property
     def is_started(self) -> bool:
-        """Return whether there is a thread that reads notifications, or was one that has ended."""
+        """Whether `start` has created the thread that reads notifications, even if the thread has ended since."""
         return self._reader is not None
 
     @property
     def is_alive(self) -> bool:
-        """Return whether hints can still come."""
+        """Whether the thread that reads notifications is running."""
         return self._reader is not None and self._reader.is_alive()
 
     def start(self) -> None:
-        """Raise `OSError` when the system has no inotify instance to give (EMFILE)."""
+        """Start the thread that reads notifications. Raise `OSError` if the limit of inotify instances is reached
+        (EMFILE).
+        """
         self._reader = InotifyFD()
         self._reader.name = "notifier"
         self._reader.start()
 
     def watch(self, scanner: Hinted, directories: Set[str]) -> None:
-        """Hint to this scanner for these directories and empty files from now on, and for no others.
+        """Watch these directories and empty files for this scanner; they replace those of its previous call.
 
-        Raise `OSError` when no watch is left (ENOSPC).
+        Raise `OSError` if the limit of inotify watches is reached (ENOSPC).
         """
         self._wanted = {**self._wanted, scanner: directories}
         self._forget_moved()
@@ -96,19 +98,21 @@ class Notifier:
     def stop(self) -> None:
         """Stop watching. Never raises."""
         if self._reader:
-            with suppress(Exception):  # whatever a library raises when it ends
+            with suppress(Exception):  # the library may raise anything here
                 self._reader.stop()
                 self._reader.join(timeout=2)
             self._reader = None
             self._watches.clear()
 
     def mark_moved(self, path: str) -> None:
-        """Watch the directory at `path`, and those below it, again at the next scan: it may be another one now."""
+        """Renew the watches of `path` and of all directories below it at the next scan. The path may now belong to
+        another directory.
+        """
         with self._stale_lock:
             self._stale.add(path if len(self._stale) < _MAX_STALE else "")
 
     def hint(self, path: str) -> None:
-        """Tell those who scan the directory at `path` that a name in it has changed."""
+        """Call `hint` of each scanner of `path`, because a name in this directory has changed."""
         for scanner, directories in self._wanted.items():
             if path in directories:
                 scanner.hint()
@@ -120,7 +124,7 @@ class Notifier:
             except NotADirectoryError:
                 self._add_callback(self._reader, path, _FILE_MASK)
                 if os.stat(path, follow_symlinks=False).st_size:
-                    self.hint(path)  # it was written after the scan and before the watch
+                    self.hint(path)  # the file was written between the scan and the start of the watch
 
     def _add_callback(self, reader: InotifyFD, path: str, mask: Mask) -> None:
         self._last_id += 1
@@ -134,7 +138,7 @@ class Notifier:
                 self._reader.remove_callbacks([watch])
 
     def _forget_moved(self) -> None:
-        """Remove the watches of directories that have moved; those that are still wanted are added again."""
+        """Remove the watches of directories that have moved. The caller adds those that are still needed."""
         with self._stale_lock:
             moved, self._stale = self._stale, set()
         paths = sorted(self._watches) if moved else []
@@ -148,13 +152,13 @@ class Notifier:
 
 
 class _Watched:
-    """What happens to one directory or empty file. The thread of the reader calls it."""
+    """Handles the events of one directory or empty file, in the thread of the reader."""
 
     def __init__(self, notifier: Notifier, path: str) -> None:
         self._notifier, self._path = notifier, path
 
     def on_event(self, event: InotifyEvent) -> None:
-        """Mark what has moved away, and hint."""
+        """Mark the directory that has moved, if one has, and call the scanners."""
         if event.is_move_self:
             self._notifier.mark_moved(self._path)
         elif event.is_moved_from and event.is_directory:
@@ -162,10 +166,10 @@ class _Watched:
         self._notifier.hint(self._path)
 
     def on_watch_deleted(self, wd: WatchDescriptor) -> None:
-        """The directory is gone, or another one has its name, or the file was written."""
+        """Renew the watch: the directory was deleted or replaced, or the empty file was written."""
         self._notifier.mark_moved(self._path)
         self._notifier.hint(self._path)
 
     def on_queue_overflow(self) -> None:
-        """Events were lost."""
+        """Call the scanners, because inotify has lost events."""
         self._notifier.hint(self._path)

@@ -1,4 +1,4 @@
-"""Finds the files that match globs, without following links below the fixed part of a glob."""
+"""Finds the files that match globs, without following links below the fixed directory of a glob."""
 
 from __future__ import annotations
 
@@ -22,20 +22,21 @@ _WILDCARD = re.compile(r"[*?\[]")
 _ANY_NAME = "*"
 _LINK = "a symbolic link"
 _MAX_DIRECTORIES, _MAX_WATCHED_PATH = 2_000, 500
-"""Directories that are watched for new names, and characters of their paths. In others a scan finds new names."""
+"""Maximum number of directories that are watched for new names, and maximum characters of their paths. New names in
+other directories are found by the next regular scan."""
 
 _MAX_EMPTY_FILES = 256
-"""Empty files that are watched for their first line. In others a scan finds it."""
+"""Maximum number of empty files that are watched for their first line. That of other files is found by a scan."""
 
 _MAX_PATH_BYTES = 4095
-"""Bytes of a path in Linux without the terminating NUL (limits.h)."""
+"""Maximum bytes of a path in Linux, without the terminating NUL (limits.h)."""
 
 _COMPRESSED = re.compile(r"(?:.*/)?\*\.(?:gz|bz2|xz|zst|lz4|zip)")
-"""A pattern that excludes all files of a compressed format, rather than certain files."""
+"""Matches a pattern of `exclude` that names all files of a compressed format."""
 
 
 class FoundFile(msgspec.Struct, frozen=True, gc=False):
-    """A matching name with its lstat(2) result. `root` is the directory above the pattern, without links."""
+    """A matching path with values from lstat(2). `root`: the fixed directory of the pattern, without links."""
 
     path: str
     root: str
@@ -55,7 +56,7 @@ class Glob:
 
     @classmethod
     def from_pattern(cls, pattern: str, roots: Roots, known: Callable[[], Iterable[str]] = tuple) -> Glob:
-        """Return the glob of a pattern from the configuration; relative to the working directory."""
+        """Return the glob for a pattern of the configuration. A relative pattern starts at the working directory."""
         parts = PurePath(os.path.abspath(pattern)).parts
         fixed = next((i for i, part in enumerate(parts) if _WILDCARD.search(part)), len(parts) - 1)
         return cls(pattern, roots.find(str(PurePath(*parts[:fixed])), known), parts[fixed:])
@@ -65,7 +66,7 @@ class Glob:
         return path.startswith(self.root.path.rstrip("/") + "/")
 
     def matches(self, path: str) -> bool:
-        """Return whether the scan would find a regular file at this path, which holds no link."""
+        """Return whether a scan would find a regular file at this path. The path must not contain links."""
         return self.leads_to(path) and _matches(self.parts, path[len(self.root.path.rstrip("/")) + 1 :].split("/"))
 
 
@@ -73,9 +74,9 @@ class FileScanner:
     """Lists the matching files on disk.
 
     `refused`: paths that are links, FIFOs, devices or sockets, with the reason. `unreadable`: directories that cannot
-    be listed. `directories`: where new matching names may appear, as far as they should be watched. `empty_files`:
-    matching files without content, which may get their first line at any moment. `known` returns paths that were read
-    in earlier runs. `beat` is called for each directory and file.
+    be listed. `directories`: directories to watch for new matching names. `empty_files`: empty matching files to
+    watch for their first line. `known` returns the paths of files that were read in earlier runs. `beat` is called
+    for each directory and file, to show that the scan makes progress.
     """
 
     def __init__(
@@ -115,15 +116,17 @@ class FileScanner:
         return list(dict.fromkeys(glob.root.path for glob in self.globs))
 
     def leads_to(self, path: str) -> bool:
-        """Return whether the path is below the fixed part of a pattern, as of the last scan."""
+        """Return whether the path is below the fixed directory of a pattern, as of the last scan."""
         return any(glob.leads_to(path) for glob in self.globs)
 
     def covers(self, path: str) -> bool:
-        """Return whether a file with this path belongs to the pipeline."""
+        """Return whether this path matches a pattern and is not excluded."""
         return any(glob.matches(path) for glob in self.globs) and not _is_named(self._exclude, path)
 
     def forbids(self, path: str) -> bool:
-        """Return whether `exclude` names this file, rather than all compressed ones."""
+        """Return whether a pattern of `exclude` matches this path, other than one for all files of a compressed
+        format.
+        """
         return _is_named(self._explicit_exclude, path)
 
     def _cannot_reach(self, glob: Glob, error: OSError) -> None:
@@ -161,8 +164,9 @@ class FileScanner:
             return None
 
     def _below(self, walk: DirectoryWalk, parts: tuple[str, ...]) -> Iterator[tuple[WalkedDirectory, list[str]]]:
-        """Yield directories with matching names, depth first. Not recursive: directories may be nested deeper than
-        calls.
+        """Yield each directory that contains matching names, and these names, depth first.
+
+        Not recursive, because directories may be nested deeper than Python's recursion limit.
         """
         waiting = [(walk.top, parts)]
         while waiting:
@@ -182,8 +186,8 @@ class FileScanner:
         self, walk: DirectoryWalk, folder: WalkedDirectory, pattern: str,
         of: Callable[[WalkedDirectory, os.DirEntry[str]], bool] | None = None,
     ) -> list[str]:  # fmt: skip
-        """Return the matching names in a directory, sorted. Other names are not kept, because there may be any
-        number.
+        """Return the matching names in a directory, sorted. Other names are not kept in memory, because a directory
+        may contain any number of them.
         """
         matches, hidden = _matcher((pattern,)), pattern.startswith(".")
         if len(self.directories) < _MAX_DIRECTORIES and len(folder.prefix) <= _MAX_WATCHED_PATH:
@@ -224,7 +228,7 @@ def has_wildcard(path: str) -> bool:
 
 
 def is_named(pattern: str, path: str) -> bool:
-    """Return whether a pattern of `exclude` names this file by its name or its path."""
+    """Return whether a pattern of `exclude` matches the name or the path of this file."""
     return _is_named(_matcher((pattern,)), path)
 
 
@@ -233,7 +237,7 @@ def _is_named(matcher: Callable[[str], object] | None, path: str) -> bool:
 
 
 def _matches(parts: tuple[str, ...], names: Sequence[str]) -> bool:
-    """Return whether these components match these names; `**` matches any number of directories."""
+    """Return whether the components of a pattern match those of a path; `**` matches any number of directories."""
     if parts[-1] == "**":
         parts = (*parts, _ANY_NAME)
     places = {0}
@@ -251,6 +255,6 @@ def _matches(parts: tuple[str, ...], names: Sequence[str]) -> bool:
 
 
 def _fits(pattern: str, name: str) -> bool:
-    """Return whether a name matches like in a shell: only a leading dot matches a leading dot."""
+    """Return whether a name matches as in a shell: a name that begins with a dot needs a pattern that does so too."""
     is_hidden = name.startswith(".") and not pattern.startswith(".")
     return not is_hidden and _matcher((pattern,))(name) is not None
