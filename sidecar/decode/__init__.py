@@ -1,4 +1,4 @@
-"""Turns bytes into lines: where each line or event begins, its encoding, and its offset in the file.
+"""Turns bytes into lines: finds where each line or event begins, and decodes its text.
 
-In: `Chunk`. Out: `LineBatch`. Not in here: what a line means (`parse`), and reading the file (`tail`).
+In: `Chunk`. Out: `LineBatch`. Not in here: parsing a line (`parse`), and reading the file (`tail`).
 """

@@ -13,7 +13,7 @@ _START = "\x1b["
 
 
 def strip_colors(lines: LineBatch) -> LineBatch:
-    """Return the lines without colours. Their offsets stay those of the file."""
+    """Return the lines without colours, and with unchanged offsets."""
     if not (_START in lines.text if lines.text else any(_START in text for text in lines.texts)):
         return lines
     texts = [_COLOR.sub("", text) if _START in text else text for text in lines.texts]

@@ -1,8 +1,8 @@
 """Splits a chunk into lines, in one pass if no line needs special treatment.
 
-Boundaries depend only on the bytes of the file, never on where a chunk begins. A carriage return at the end of a line
-does not belong to it, and neither does a byte order mark at the beginning of the file. An empty line is skipped. A
-line longer than `max_line` keeps its beginning. If events have several lines, the chunk says where each event begins.
+Line boundaries depend only on the bytes of the file, never on where a chunk begins. A carriage return at the end of a
+line and a byte order mark at the beginning of the file are removed. Empty lines are skipped. A line longer than
+`max_line` is cut off. With multiline events, `Chunk.event_starts` holds where each event begins.
 """
 
 from __future__ import annotations
@@ -26,13 +26,13 @@ EncodingErrors = Literal["replace", "backslashreplace", "strict"]
 
 
 class Framer(msgspec.Struct, frozen=True):
-    """How a chunk is split into lines."""
+    """Splits chunks into lines by these rules."""
 
     max_line: int = 1 << 20
-    """Largest line in bytes; the rest of a longer one is cut off."""
+    """Maximum bytes of a line; the rest of a longer line is cut off."""
 
     keep_empty: bool = False
-    """Whether an empty line makes a record."""
+    """Whether an empty line becomes a record, instead of being skipped."""
 
     encoding_errors: EncodingErrors = "replace"
     """What to do with bytes that are invalid in `charset`."""
@@ -43,7 +43,7 @@ class Framer(msgspec.Struct, frozen=True):
     """Whether colours for terminals are removed."""
 
     def frame(self, chunk: Chunk) -> LineBatch:
-        """Return the lines of a chunk whose data ends with the end of a line."""
+        """Return the lines of a chunk. Its data must end with a whole line."""
         lines = self._split(chunk)
         return strip_colors(lines) if self.strips_colors else lines
 
@@ -72,7 +72,7 @@ class Framer(msgspec.Struct, frozen=True):
         return LineBatch(chunk, len(lines[0]), *lines, text) if lines else None
 
     def _frame_decoded_chunk(self, charset: Charset, chunk: Chunk) -> LineBatch | None:
-        """Split a chunk in another encoding in one pass; parsers see it as UTF-8."""
+        """Split a chunk that is not in UTF-8 in one pass. The chunk of the result is in UTF-8, for the parsers."""
         data = chunk.data
         if not self._has_no_notes(chunk) or chunk.event_starts is not None or chunk.offset % charset.width:
             return None
@@ -89,7 +89,7 @@ class Framer(msgspec.Struct, frozen=True):
         return LineBatch(decoded, len(texts), texts, starts[: len(texts)], text)
 
     def _frame_events(self, chunk: Chunk) -> LineBatch | None:
-        """Split a chunk into events of several lines, if none needs an annotation."""
+        """Split a chunk into multiline events. Return None if one of them needs an annotation."""
         data, event_starts = chunk.data, chunk.event_starts
         if event_starts is None or chunk.split_events or not self._is_plain(chunk):
             return None
@@ -112,7 +112,7 @@ class Framer(msgspec.Struct, frozen=True):
 
 
 class _LineByLineFramer(msgspec.Struct):
-    """Splits one chunk line by line."""
+    """Splits one chunk line by line, and adds annotations to single lines."""
 
     framing: Framer
     chunk: Chunk
@@ -157,7 +157,9 @@ class _LineByLineFramer(msgspec.Struct):
             yield offset, tail, chunk.end
 
     def _raw_events(self, begins: Sequence[int]) -> Iterator[tuple[int, bytes, int]]:
-        """Yield the same for each event, with newlines as line ends and without blank lines at its end."""
+        """Yield (offset, bytes, offset after the event) for each event. Line ends become newlines; blank lines at the
+        end of the event are removed.
+        """
         offset, data = self.chunk.offset, self.chunk.data
         for index, (begin, end) in enumerate(pairwise((*begins, len(data)))):
             raw = self.charset.normalize_newlines(data[begin:end], offset + begin)
@@ -190,7 +192,7 @@ class _LineByLineFramer(msgspec.Struct):
         self.starts.append(start)
 
     def _shorten(self, line: bytes, offset: int, cut_bytes: int) -> tuple[bytes, int]:
-        """Return the part of a line that is kept, and the number of bytes that are not."""
+        """Return the line, cut to `max_line` bytes, and how many of its bytes are cut off in all."""
         if len(line) <= self.framing.max_line:
             return line, cut_bytes
         kept_bytes = self.charset.align(self.framing.max_line, offset)
@@ -219,7 +221,7 @@ class _LineByLineFramer(msgspec.Struct):
 
 
 def _drop_partial_character(line: bytes, codec: str) -> bytes:
-    """Return the line without a character that was cut in the middle at its end."""
+    """Return the line without its last character, if only a part of the bytes of this character is there."""
     for length in range(1, min(_MAX_CHARACTER_BYTES, len(line)) + 1):
         if codec != "utf-8":
             with suppress(UnicodeDecodeError):

@@ -1,9 +1,8 @@
 """Groups lines into events: stack traces and other messages of several lines.
 
-Boundaries depend only on the bytes from the beginning of an event on. Each line is judged by itself and by the lines
-of the event before it, never by later ones. So a restart in the middle of an event splits it at the same place. The
-last event may continue and is held back until the next one begins. The reader closes it otherwise: after a timeout,
-or at the end of the file.
+Whether a line belongs to an event depends only on this line and on earlier lines of the event, never on later lines.
+So reading that resumes at the beginning of an event finds the same boundaries. The last event of a chunk may
+continue: it is held back until the next event begins, until a timeout, or until the end of the file.
 """
 
 from __future__ import annotations
@@ -19,35 +18,37 @@ import msgspec
 from sidecar.decode.presets import PRESETS, Preset
 
 MAX_JUDGED_BYTES = 512
-"""Bytes of a line that a custom pattern sees, which limits the time for any line."""
+"""Maximum bytes of a line that a custom pattern is matched against. Limits the time that a line can take."""
 
 
 class Events(NamedTuple):
-    """Whole events at the beginning of some bytes."""
+    """The complete events in some data, as offsets in the data."""
 
     starts: Sequence[int]
-    """Where each event begins."""
+    """Offset at which each event begins."""
 
     complete_bytes: int
-    """Bytes of all these events together."""
+    """Offset after the last complete event."""
 
     split: frozenset[int] = frozenset()
-    """Indexes of events that were closed by a limit; the next event belongs to the same message."""
+    """Indexes of events that were closed by a limit. The event after such an event continues its message."""
 
 
 class MultilineRule(Protocol):
     """Decides which line is the first or the last one of an event."""
 
     def find_starts(self, data: bytes) -> list[int]:
-        """Return where the events of `data` begin, which consists of whole lines and begins with an event."""
+        """Return the offset at which each event of `data` begins. `data`: whole lines, from the beginning of an
+        event on.
+        """
         ...
 
     def find_end(self, data: bytes, start: int, limit: int) -> int:
-        """Return where the event at `start` ends, judged by the whole lines up to `limit`."""
+        """Return the offset at which the event at `start` ends, at most `limit`, which is the end of a line."""
         ...
 
     def is_first_line(self, line: bytes) -> bool:
-        """Return whether a line is the first one of an event, judged by itself."""
+        """Return whether a line begins an event. Lines before it are not considered."""
         ...
 
     def is_last_line(self, line: bytes) -> bool:
@@ -56,14 +57,14 @@ class MultilineRule(Protocol):
 
 
 class PresetRule:
-    """The message format of a language, as one pattern for a whole event."""
+    """Finds events by a preset, whose pattern matches a whole event."""
 
     def __init__(self, preset: Preset) -> None:
         self._event, self._continuation = re.compile(preset.event), re.compile(preset.continuation)
         self._last, self._required_texts = re.compile(preset.last), preset.required_texts
 
     def find_starts(self, data: bytes) -> list[int]:
-        """Match events only if the data can hold one of several lines."""
+        """Return the offset of each event. Match the pattern only if an event may have several lines."""
         if not any(text in data for text in self._required_texts):
             lengths = map(len, data.split(b"\n")[:-2])
             return list(map(add, accumulate(lengths, initial=0), count()))
@@ -79,12 +80,14 @@ class PresetRule:
         return self._continuation.match(line + b"\n") is None
 
     def is_last_line(self, line: bytes) -> bool:
-        """Return whether the line is known to end its event; usually it is not."""
+        """Return whether the preset has a pattern for last lines, and it matches this line."""
         return self._last.match(line + b"\n") is not None
 
 
 class PatternRule:
-    """A custom pattern: `start` (first line of an event), `continuation` (later lines) or `end` (last line)."""
+    """Finds events by a custom pattern for the first line (`start`), later lines (`continuation`) or the last line
+    (`end`) of an event.
+    """
 
     def __init__(self, kind: str, pattern: str) -> None:
         compiled = re.compile(pattern.encode())
@@ -92,7 +95,7 @@ class PatternRule:
         self._seek = compiled.match if pattern.startswith("^") else compiled.search
 
     def _matches(self, data: bytes, start: int, end: int) -> bool:
-        # The line is cut out for `^` and `$`, and so that no pattern sees the next line.
+        # The pattern gets a copy of the line, so that `^` and `$` match its ends and the next line is not visible.
         return self._seek(data[start : min(end, start + MAX_JUDGED_BYTES)]) is not None
 
     def find_starts(self, data: bytes) -> list[int]:
@@ -103,7 +106,7 @@ class PatternRule:
         return starts
 
     def find_end(self, data: bytes, start: int, limit: int) -> int:
-        """Search line by line for the last line of the event, or the first one of the next."""
+        """Test line by line until a line ends the event or the next line begins another."""
         next_start = data.index(b"\n", start) + 1
         if self._kind == "end":
             while next_start < limit and not self._matches(data, start, next_start - 1):
@@ -117,7 +120,7 @@ class PatternRule:
         return next_start
 
     def is_first_line(self, line: bytes) -> bool:
-        """With an `end` pattern every line may be the first one."""
+        """Return whether a line begins an event. With an `end` pattern, any line may begin one."""
         return self._kind == "end" or self._matches(line, 0, len(line)) is (self._kind == "start")
 
     def is_last_line(self, line: bytes) -> bool:
@@ -125,7 +128,9 @@ class PatternRule:
 
 
 class EventGrouper(msgspec.Struct, frozen=True):
-    """Groups lines into events. `max_lines`, `max_bytes` or silence for `timeout_s` closes an event."""
+    """Groups lines into events. An event also ends at `max_lines`, at `max_bytes`, or after `timeout_s` without a new
+    byte; the reader applies the timeout.
+    """
 
     rule: MultilineRule
     timeout_s: float = 2.0
@@ -133,13 +138,13 @@ class EventGrouper(msgspec.Struct, frozen=True):
     max_bytes: int = 1 << 20
 
     def begins_event(self, data: bytes) -> bool:
-        """Return whether the first line of `data` begins an event, rather than continuing an earlier one."""
+        """Return whether the first line of `data` begins an event instead of continuing one."""
         return self.rule.is_first_line(data.partition(b"\n")[0])
 
     def split_events(self, data: bytes, *, closed: bool = False) -> Events:
-        """Return the whole events of `data`, which consists of whole lines and begins with an event.
+        """Return the complete events of `data`, which consists of whole lines and begins with an event.
 
-        `closed`: no line can follow the last event.
+        `closed`: the last event is complete as well, because no line can follow it.
         """
         if not data:
             return Events([], 0)
@@ -153,14 +158,15 @@ class EventGrouper(msgspec.Struct, frozen=True):
         return Events(bounds[:-1], bounds[-1], split)
 
     def _may_exceed_limit(self, data: bytes, bounds: Sequence[int]) -> bool:
-        """Return whether an event may exceed a limit; no event has more lines than bytes."""
+        """Return whether an event may exceed a limit. A cheap check: an event has at most as many lines as bytes."""
         longest = max(map(int.__sub__, bounds[1:], bounds))
         return longest > self.max_bytes or (longest >= self.max_lines and data.count(b"\n") >= self.max_lines)
 
     def _apply_limits(self, data: bytes) -> tuple[list[int], frozenset[int]]:
-        """Return the bounds with those of limits, each before the first line that exceeds the limit.
+        """Return the boundaries of all events, and the indexes of the events that a limit closed.
 
-        The bytes after such a bound are judged like the beginning of a file, as they are if reading resumes there.
+        A limit closes an event before the first line that exceeds the limit. After that, lines are grouped as at the
+        beginning of a file, because reading may resume at this boundary.
         """
         bounds, split, start = [], set[int](), 0
         while start < len(data):
@@ -174,7 +180,7 @@ class EventGrouper(msgspec.Struct, frozen=True):
         return [*bounds, len(data)], frozenset(split)
 
     def _limit_of_event(self, data: bytes, start: int) -> int:
-        """Return where a limit closes the event at `start`; its first line may have any length."""
+        """Return the offset at which a limit closes the event at `start`. Its first line may have any length."""
         line_end, lines = data.index(b"\n", start) + 1, 1
         while (
             lines < self.max_lines and 0 < (next_line_end := data.find(b"\n", line_end) + 1) <= start + self.max_bytes
@@ -190,7 +196,9 @@ def _last_line(data: bytes) -> bytes:
 def make_grouper(
     preset: str | None, patterns: dict[str, str], *, timeout_s: float, max_lines: int, max_bytes: int
 ) -> EventGrouper:
-    """Return the grouper of a preset, or of the one pattern in `patterns` (`start`, `continuation` or `end`)."""
+    """Return the grouper for a preset, or for the only pattern in `patterns`, whose key is its kind (`start`,
+    `continuation` or `end`).
+    """
     rule: MultilineRule
     if preset is not None:
         rule = PresetRule(PRESETS[preset])

@@ -1,7 +1,8 @@
-"""Computes how many ways a pattern may try on one line before it fails, from the pattern alone.
+"""Estimates how often the search for a pattern may backtrack on one line, from the pattern alone.
 
-Event boundaries must not depend on a clock: with other boundaries after a restart, an id would mean other bytes. So
-patterns of `multiline` have no time limit, and patterns that could try too many ways are rejected.
+Patterns of `multiline` have no time limit, because event boundaries must not depend on a clock: if they differed
+after a restart, the id of a document would refer to other bytes. So patterns that could backtrack too often are
+rejected.
 """
 
 from __future__ import annotations
@@ -22,18 +23,25 @@ _CATEGORIES = {
 
 
 class _PatternPart(NamedTuple):
-    """The first bytes of a part, whether it may be empty, and the binary logarithm of its ways."""
+    """A part of a pattern."""
 
     first: frozenset[int]
+    """Bytes with which a match of the part may begin."""
+
     may_be_empty: bool
+    """Whether the part matches the empty text."""
+
     bits: float
+    """Binary logarithm of the number of ways to match the part."""
 
 
 _EMPTY = _PatternPart(_NONE, may_be_empty=True, bits=0.0)
 
 
 def count_ways(pattern: bytes, longest: int) -> float:
-    """Return an upper bound of the ways that a search may try on a line of `longest` bytes, as binary logarithm."""
+    """Return an upper bound for the ways to match that a search may try on a line of `longest` bytes, as binary
+    logarithm.
+    """
     # The parser of `re` is private, but there is no other way to get a parsed pattern.
     tree = import_module("re._parser").parse(pattern)
     at_each_byte = 0.0 if pattern.startswith(b"^") else log2(longest)
@@ -67,7 +75,7 @@ def _part(op: str, argument: Any, follow: frozenset[int], longest: int) -> _Patt
     if op == "BRANCH":
         return _branch([_sequence(each, follow, longest) for each in argument[1]])
     if op in ("ASSERT", "ASSERT_NOT"):
-        # The pattern before it tries it again at each place.
+        # The part of the pattern before the assertion evaluates it again at each offset.
         return _PatternPart(_ALL, may_be_empty=True, bits=_sequence(argument[1], _NONE, longest).bits)
     return _EMPTY if op == "AT" else _PatternPart(_in_any_case(_bytes(op, argument)), may_be_empty=False, bits=0.0)
 
@@ -75,7 +83,7 @@ def _part(op: str, argument: Any, follow: frozenset[int], longest: int) -> _Patt
 def _repeat(least: int, most: Any, body: Any, follow: frozenset[int], longest: int) -> _PatternPart:
     most = min(int(most), longest)
     inner = _sequence(body, _ALL, longest)
-    # It ends at one place only, if what follows cannot be part of the repetition.
+    # The repetition can end at one offset only, unless the next part may begin with a byte that it matches too.
     ends = log2(most - least + 1) if most > least and inner.first & follow else 0.0
     return _PatternPart(inner.first, inner.may_be_empty or least == 0, ends + most * inner.bits)
 
@@ -95,7 +103,7 @@ def _in_any_case(found: frozenset[int]) -> frozenset[int]:
 
 
 def _bytes(op: str, argument: Any) -> frozenset[int]:
-    """Return the bytes that one character of a pattern may match; all of them if unknown."""
+    """Return the bytes that one character of a pattern may match; all bytes if the operation is unknown."""
     if op == "LITERAL":
         return frozenset({argument})
     if op == "NOT_LITERAL":

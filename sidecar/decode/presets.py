@@ -1,8 +1,8 @@
 """Multiline presets: the message format of each language, as a pattern over bytes.
 
 Each pattern matches the first line of an event and all lines that continue it. Every quantifier is possessive and
-every alternative matches whole lines, so nothing is tried twice. Every beginning of a match matches too, so that an
-event never ends earlier because its end is not there yet.
+every alternative matches whole lines, so the search does not backtrack. The pattern also matches the first lines of
+an event alone. So an event that is not written completely yet is not split.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ _INDENTED = rb"[ \t]" + _LINE
 
 @dataclass(frozen=True, slots=True)
 class Preset:
-    """Patterns of a preset, compiled on demand."""
+    """Patterns of a preset. They are not compiled before the preset is used."""
 
     event: bytes
     """A whole event."""
@@ -27,16 +27,16 @@ class Preset:
     """A line that no other line of its event can follow."""
 
     required_texts: tuple[bytes, ...] = (b"\n",)
-    """Texts, not patterns; every event of several lines contains one of them."""
+    """Texts, not patterns. Every event of several lines contains one of them."""
 
 
 def _preset(
     *continuations: bytes, first: bytes = rb"(?!)", once: bytes = rb"(?!)", before: bytes = _INDENTED
 ) -> Preset:
-    """Return a preset of indented lines and `continuations`.
+    """Return a preset in which indented lines and `continuations` continue an event.
 
-    `first`: several lines that can only begin an event. `once`: lines that can begin an event, or follow once after
-    the line with the message; the next ones belong to another thread. `before`: lines between that line and `once`.
+    `first`: a block of lines that always begins an event. `once`: a block that begins an event, or follows its first
+    line at most once; a second block was written by another thread. `before`: lines between that line and `once`.
     """
     continuation = b"|".join((_INDENTED, *continuations))
     event = rb"(?:%s|%s|%s(?:%s)*+(?:%s)?+)(?:%s)*+" % (first, once, _LINE, before, once, continuation)
@@ -49,40 +49,41 @@ _TRACEBACK = (
     rb"(?:" + _INDENTED + rb")*+(?:[A-Za-z_][\w.]*+(?::[^\n]*+)?+\n)?+"
 )
 
-# A panic, and after it the dump of goroutines: headers, functions with arguments, their places, blank lines.
+# A panic and the dump of goroutines after it: headers, functions with arguments, file and line of each, blank lines.
 _PANIC = (
     rb"(?:panic: |fatal error: |unexpected fault address |SIG[A-Z]++: )" + _LINE + rb"(?:" + _INDENTED + rb"|\n|"
     rb"goroutine \d++ [^\n]*+\n|\[signal [^\n]*+\n|created by [^\n]*+\n|panic: [^\n]*+\n|\.\.\.[^\n]*+\n|"
     rb"[A-Za-z_][^\s(]*+\([^\n]*+\n|exit status \d++\n)*+"
 )
 
-# zap's console: the level is between tabs, and after it functions without blanks and their indented places.
+# zap's console: the level is between tabs. The lines after it are functions, without blanks, and indented file names.
 _ZAP_STACK = (
     rb"[^\t\n]*+\t(?:\x1b\[\d++m)?(?i:warn|error|dpanic|panic|fatal)(?:\x1b\[0m)?\t" + _LINE + rb"(?:[^\s]++\n|"
     + _INDENTED + rb")*+"
 )  # fmt: skip
 
-# "thread '…' panicked at src/main.rs:2:5:", and the message on the line after it.
+# "thread '…' panicked at src/main.rs:2:5:", and the message on the next line.
 _RUST_PANIC = rb"thread '[^'\n]*+' (?:\([^)\n]*+\) )?+panicked at (?:[^\n]*:\n(?:" + _LINE + rb")?+|" + _LINE + rb")"
 
 
 def _of_parts(part: bytes, end: bytes, rare: tuple[bytes, ...] = (b"\n",)) -> Preset:
-    """Return a preset for lines of a container in parts: lines of one stream that follow each other.
+    """Return a preset for the log of a container runtime that divides long lines. An event is all parts of one line.
 
-    `part` and `end` have a placeholder for the stream. By itself every line may begin an event.
+    `part`: pattern of a part that is not the last one. `end`: pattern of the last part. Both have a placeholder for
+    the stream. `rare`: see `Preset.required_texts`.
     """
     streams = [rb"(?:%s)++(?:%s)?+" % (part % stream, end % stream) for stream in (b"stdout", b"stderr")]
     event = b"|".join((*streams, _LINE))
     return Preset(event, rb"(?!)", rb"(?!%s)" % (part % rb"(?:stdout|stderr)"), rare)
 
 
-# Lines after "# Time: …" and "# User@Host: …"; a slow query has both or only the latter.
+# Lines after "# Time: …" and "# User@Host: …". A slow query has both of these headers, or only the second.
 _QUERY = rb"(?!# Time: |# User@Host: )" + _LINE
 
 # containerd and CRI-O: "time stream P text".
 _CRI = _of_parts(rb"[^ \n]++ %s P[: ]" + _LINE, rb"[^ \n]++ %s F[: ]" + _LINE, (b" stdout P", b" stderr P"))
 
-# Docker: a "log" without a line end at its end.
+# Docker: the value of "log" has no newline at its end.
 _DOCKER = _of_parts(
     rb'\{"log":"[^"\\\n]*+(?:\\(?:[^n\n]|n(?!"))[^"\\\n]*+)*+","stream":"%s"' + _LINE,
     rb'\{"log":"[^"\\\n]*+(?:\\[^\n][^"\\\n]*+)*+","stream":"%s"' + _LINE,

@@ -1,4 +1,4 @@
-"""Settings of events with several lines, and of encodings."""
+"""Settings of multiline events and of encodings."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from sidecar.lib.settings_model import SHOWN, SettingsModel, exactly_one_of
 from sidecar.lib.units import Duration
 
 _MAX_WAYS_BITS = 20.0
-"""Binary logarithm: two gaps that may end anywhere in the judged bytes are a quarter of it."""
+"""Limit for `count_ways`. Two `.*` that may end at any of 512 bytes reach 18, a quarter of the ways of this limit."""
 
 
 def _known_encoding(name: str) -> str:
@@ -38,7 +38,7 @@ class MultilineSettings(SettingsModel):
     start: str | None = None
     """Pattern of a line that starts an event (Python's `re`); it sees the first 512 bytes of a line."""
 
-    # Checkpoints hold these rules under the name that 0.1 gave it; another name would mean other boundaries.
+    # The state stores the boundary rules as JSON. With another name there, they would seem to have changed.
     continuation: Annotated[str | None, Field(serialization_alias="more")] = None
     """Pattern of a line that continues the event before it."""
 
@@ -85,15 +85,15 @@ class MultilineSettings(SettingsModel):
         )  # fmt: skip
 
     def boundary_rules(self) -> str:
-        """Return the settings that decide event boundaries, as text; a change means other boundaries."""
+        """Return the settings that decide event boundaries, as JSON text. If it changes, boundaries may differ."""
         return self.model_dump_json(exclude={"timeout"}, exclude_none=True, by_alias=True)
 
 
 def explain_unbounded(pattern: str) -> str:
-    """Return why this pattern could take unbounded time or depend on other lines; "" if it cannot.
+    """Return why this pattern is rejected: it could take very long, or depend on other lines. Return "" if it is not.
 
-    A pattern has no time limit here and blocks the files of its pipeline. So nested repetitions and several gaps that
-    may end at many places are rejected (see `count_ways`).
+    Patterns of `multiline` have no time limit, and a slow pattern blocks the pipeline. So nested repetitions are
+    rejected, and patterns that could backtrack too often (see `count_ways`).
     """
     for needle, what in (("(?<=", "looks behind"), ("(?<!", "looks behind"), ("(?P=", "refers to a group")):
         if needle in pattern:
