@@ -1,4 +1,4 @@
-"""One pipeline and one sink: builds the stages from settings and ships the chunks of its files through them.
+"""Builds the stages of a pipeline from its settings, and runs them: one shipper for each sink of the pipeline.
 
-In: chunks of tracked files. Out: settled checkpoints. Nothing here knows how a file is found or how a sink writes.
+In: chunks of tracked files. Out: settled checkpoints. Not in here: finding files, and the protocol of a sink.
 """

@@ -1,4 +1,4 @@
-"""Counts the bytes of each span by outcome, and makes dead letters of rejected documents."""
+"""Counts the bytes of each span by outcome, and creates dead letters for rejected documents."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from sidecar.model.records import RecordBatch
 from sidecar.model.span import ParkedRange, PendingSpan, join_ranges
 
 DROPPED = "filtered:ingest_pipeline"
-"""Records that an ingest pipeline has dropped, in the balance."""
+"""Outcome of records that an ingest pipeline of Elasticsearch has dropped."""
 
 IN_FAILURE_STORE = "stored:failure_store"
-"""Records in the failure store of a data stream, in the balance."""
+"""Outcome of records that Elasticsearch has put into the failure store of a data stream."""
 
 
 def count_skipped(span: PendingSpan, records: RecordBatch) -> None:
-    """Count the bytes of a span that are in no document, by reason."""
+    """Count the bytes of a span that were skipped or filtered, by reason."""
     for gap in records.lines.skipped:
         span.amounts.add(f"skipped:{gap.reason}", gap.end - gap.start, int(gap.reason == "empty"))
     for gap in records.filtered:
@@ -30,7 +30,9 @@ def count_skipped(span: PendingSpan, records: RecordBatch) -> None:
 def settle(
     parts: Sequence[BatchPart], batch: Batch, outcome: DeliveryResult, pipeline: str, sink: str, now: float
 ) -> None:
-    """Settle the span of each part of a delivered batch: what is neither rejected nor postponed is stored."""
+    """Settle the span of each part of a delivered batch. Count records that are neither rejected nor postponed as
+    stored.
+    """
     first = 0
     for part in parts:
         size = len(part.documents)
@@ -51,7 +53,7 @@ def settle(
 
 
 def _park(part: BatchPart, first: int, postponed: Mapping[int, str]) -> int:
-    """Park the postponed records of a part. Return how many there are."""
+    """Park the postponed records of a part. Return their number."""
     records = [(part.documents.starts[i - first], postponed[i])
                for i in range(first, first + len(part.documents)) if i in postponed]  # fmt: skip
     ends = part.ranges.ends_of([start for start, _ in records])
@@ -61,7 +63,7 @@ def _park(part: BatchPart, first: int, postponed: Mapping[int, str]) -> int:
 
 
 def _count_special(part: BatchPart, first: int, outcome: DeliveryResult) -> None:
-    """Count the records apart that the database has taken, but not stored in their index."""
+    """Count the records that the database accepted but did not store in their index, under separate outcomes."""
     for what, indexes in ((IN_FAILURE_STORE, outcome.failure_store), (DROPPED, outcome.dropped)):
         starts = [part.documents.starts[i - first] for i in indexes if first <= i < first + len(part.documents)]
         for start, end in zip(starts, part.ranges.ends_of(starts), strict=True):
@@ -72,7 +74,7 @@ def _make_dead_letters(
     part: BatchPart, first: int, refused: Sequence[Rejection], batch: Batch, pipeline: str, sink: str, now: float,
     attempts: int,
 ) -> None:  # fmt: skip
-    """Make dead letters of the rejected documents of a part, the first of which has index `first` in the batch."""
+    """Create dead letters for the rejected documents of a part. `first`: index in the batch of its first document."""
     if not refused:
         return
     generation, amounts, letters = part.documents.generation, part.span.amounts, part.span.dead_letters
@@ -90,7 +92,7 @@ def _make_dead_letters(
 
 
 def count_undecodable(part: BatchPart, refused: frozenset[int], pipeline: str, sink: str, now: float) -> Documents:
-    """Make dead letters of the lines with invalid text, by index. Return the documents that remain."""
+    """Create dead letters for lines with invalid text. `refused`: their indexes. Return the other documents."""
     documents = part.documents
     reason = "the line is not valid in its encoding and encoding_errors is strict"
     rejections = [Rejection(index, "invalid_text", reason) for index in sorted(refused)]

@@ -1,4 +1,4 @@
-"""The backlog of one sink: bytes that were seen of its files and are not settled."""
+"""The backlog of one sink: bytes of its files that were seen on disk and are not settled."""
 
 from __future__ import annotations
 
@@ -10,26 +10,33 @@ from sidecar.tail.tracked_file import TrackedFile
 
 
 class Backlog:
-    """Adds up what the files of a `ReadQueue` hold. Any thread may call all methods but `refresh` and `pending`."""
+    """Adds up the unsettled bytes of the files of a `ReadQueue`.
+
+    Only the shipper's thread may call `refresh` and `pending`; any thread may call the other methods.
+    """
 
     def __init__(self, queue: ReadQueue) -> None:
         self._queue = queue
         self._behind: set[int] = set()
-        """The files that may have unsettled bytes (a superset), so that sums need not visit all files."""
+        """Ids of the generations that may have unsettled bytes, and possibly some that have none. Spares sums over
+        all files."""
 
     def mark(self, file: TrackedFile) -> None:
-        """Note that a file may have unsettled bytes."""
+        """Record that a file may have unsettled bytes."""
         self._behind.add(file.generation.id)
 
     def refresh(self, cursor: Cursor) -> None:
-        """Note whether a file has unsettled bytes."""
-        # In this order, because the tracker may mark a growth meanwhile.
+        """Check whether a file has unsettled bytes, and record the answer."""
+        # In this order, because the thread of the tracker may call `mark` between the two lines.
         self._behind.discard(cursor.life.generation.id)
         if cursor.settled.offset < cursor.life.size or cursor.parked:
             self._behind.add(cursor.life.generation.id)
 
     def pending(self, sizes: Mapping[int, int] | None) -> dict[int, int]:
-        """Return the size up to which each file can be delivered and is not, of those in `sizes` if it is given."""
+        """Return, by generation, up to which offset each file can be delivered but is not settled.
+
+        `sizes`: an earlier answer. Return only the files that have not reached the offset given there.
+        """
         pending: dict[int, int] = {}
         for cursor in self._queue.cursors():
             file_id = cursor.life.generation.id
@@ -39,15 +46,15 @@ class Backlog:
         return pending
 
     def unsettled(self) -> int:
-        """Return the bytes that were seen of all files and are not settled."""
+        """Return the unsettled bytes of all files."""
         return sum([size for _, size in self._list()])
 
     def unreadable(self) -> int:
-        """Return the bytes that are not settled of files whose last read failed."""
+        """Return the unsettled bytes of the files whose last read failed."""
         return sum([size for cursor, size in self._list() if self._queue.has_failed(cursor)])
 
     def lag(self, now: float) -> tuple[int, float]:
-        """Return the bytes that can be delivered and are not settled, and the seconds since the oldest was seen."""
+        """Return how many unsettled bytes can be delivered now, and the seconds since the oldest was seen."""
         sizes = [(cursor, size - cursor.parked_bytes) for cursor, size in self._list()]
         behind = [(cursor, size) for cursor, size in sizes if size > 0 and self._is_deliverable(cursor)]
         appeared = [cursor.life.appeared(cursor.settled.offset) for cursor, _ in behind]
@@ -66,7 +73,7 @@ class Backlog:
         for file_id in list(self._behind):
             cursor = self._queue.get(file_id)
             if cursor is None:
-                self._behind.discard(file_id)  # the sink does not need it; `mark` is called again if it does
+                self._behind.discard(file_id)  # the sink does not need the file; `mark` adds it again otherwise
             elif (size := cursor.unsettled_bytes) > 0:
                 behind.append((cursor, size))
         return behind

@@ -51,7 +51,7 @@ _MIN_BATCH_BYTES = 64 * 1024
 
 @dataclass(frozen=True, slots=True)
 class SharedParts:
-    """What all pipelines of one process have in common."""
+    """Objects that all pipelines of one process share."""
 
     ledger: Ledger
     clock: Clock
@@ -69,13 +69,15 @@ class PipelineParts(NamedTuple):
     tracker: FileTracker
     shippers: list[Shipper]
     linger_s: float
-    """The shortest time that a sink of this pipeline lets a line wait for more lines."""
+    """The shortest `linger` of the sinks of this pipeline: how long a line waits for others to fill a batch."""
 
 
 def build_pipeline(
     name: str, settings: Settings, shared: SharedParts, tracker: FileTracker | None = None
 ) -> PipelineParts:
-    """Return the parts of the pipeline `name`. Hand the new shippers to `tracker` if the pipeline has one already."""
+    """Return the parts of the pipeline `name`. `tracker`: the existing tracker, when settings are reloaded; it gets
+    the new shippers.
+    """
     pipeline, known_paths = settings.pipelines[name], partial(shared.ledger.paths, name)
     scanner = FileScanner(pipeline.paths, pipeline.exclude, shared.roots, known_paths, shared.heartbeats.beat)
     tracker_before, tracker = tracker, tracker or _build_tracker(name, settings, shared, scanner)
@@ -125,8 +127,8 @@ def _build_shipper(
 
 
 def batch_limits(settings: Settings, sink: SinkSettings, concurrency: int) -> BatchLimits:
-    """Return the limits of the batches for `sink`, of which each shipper may have `concurrency` under way."""
-    # Each shipper has a share of the memory that no other shipper can use: its batches under way and the open one.
+    """Return the limits of the batches for `sink`. Each shipper may have `concurrency` batches in flight."""
+    # The memory is divided equally. The share of a shipper is for its batches in flight and the one being filled.
     shippers = sum(len(settings.sinks_of(name)) for name in settings.pipelines)
     share = settings.limits.memory // (shippers * (concurrency + 1) * EXPANSION)
     max_bytes = max(_MIN_BATCH_BYTES, min(sink.batch_bytes, share))
@@ -134,12 +136,12 @@ def batch_limits(settings: Settings, sink: SinkSettings, concurrency: int) -> Ba
 
 
 def dead_letter_limit(settings: Settings) -> DeadLetterLimit:
-    """Return the limit of the dead letters in the state."""
+    """Return the size limit of the dead letters, and what to do when it is reached."""
     return DeadLetterLimit(settings.dead_letters.max_size, settings.dead_letters.when_full)
 
 
 def boundary_rules(pipeline: PipelineSettings) -> str:
-    """Return a text that changes whenever the lines of a file would be grouped into other events."""
+    """Return the settings that decide event boundaries, as text. If it changes, boundaries may differ."""
     joining = pipeline.effective_multiline()
     grouped = f"{pipeline.max_line} {joining.boundary_rules()}" if joining else ""
     return grouped if pipeline.encoding == "utf-8" else f"{pipeline.encoding} {grouped}"
@@ -153,10 +155,7 @@ def hostname(environ: Mapping[str, str]) -> str:
 def build_stages(
     pipeline: PipelineSettings, clock: Clock, host: str, environ: Mapping[str, str], chunk: int = CHUNK
 ) -> Stages:
-    """Return the stages of one pipeline for one shipper, which shares them with no other shipper.
-
-    `chunk`: bytes read at a time.
-    """
+    """Return the stages of one pipeline. Each shipper needs separate ones. `chunk`: bytes to read at a time."""
     finisher = DocumentBuilder(clock, host, _field_sources(pipeline, environ))
     charset = lookup(pipeline.encoding)
     framing = Framer(
@@ -168,8 +167,8 @@ def build_stages(
 
 
 def make_grouping(pipeline: PipelineSettings) -> EventGrouper | None:
-    """Return what groups lines into events, None if each line is an event."""
-    # The limit counts bytes of UTF-8, which can be fewer than the bytes in the file.
+    """Return the object that groups lines into events, or None if each line is an event."""
+    # The grouper counts bytes of UTF-8, of which an event may have fewer than in its file. So its limit is lower.
     joining = pipeline.effective_multiline()
     return joining.make_grouper(pipeline.max_line // lookup(pipeline.encoding).max_utf8_ratio) if joining else None
 
@@ -188,7 +187,7 @@ def _field_sources(pipeline: PipelineSettings, environ: Mapping[str, str]) -> li
 
 
 def _build_transforms(pipeline: PipelineSettings, clock: Clock) -> list[Transform]:
-    """Return the transforms in the order in which records pass them."""
+    """Return the transforms in the order in which they are applied."""
     steps = []
     if pipeline.include_lines or pipeline.exclude_lines:
         steps.append(Transform("lines", LineFilter(pipeline.include_lines, pipeline.exclude_lines)))
@@ -199,7 +198,7 @@ def _build_transforms(pipeline: PipelineSettings, clock: Clock) -> list[Transfor
             steps.append(item.step(times.read))
         elif not isinstance(item, StaticFieldsSettings | HostSettings | KubernetesFieldsSettings):
             steps.append(item.step())
-    # The records of simple parsers have few fields and no nested ones, so they need no limits.
+    # The records of simple parsers have few fields and no nested fields, so they need no limits.
     if not all(isinstance(parser, SimpleParserSettings | RegexSettings) for parser in pipeline.parser):
         steps.append(Transform("limits", FieldLimiter(pipeline.max_fields, pipeline.max_depth)))
     steps.append(Transform("times", FutureTimestampGuard(clock).clear_future_times))

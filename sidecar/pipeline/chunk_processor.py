@@ -1,4 +1,4 @@
-"""Makes documents of a chunk, and counts what came of its lines."""
+"""Turns a chunk into documents, and counts its lines by outcome."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ from sidecar.telemetry.counters import add
 
 
 class ChunkProcessor:
-    """Runs chunks through the stages. Used by the shipper's thread alone."""
+    """Runs chunks through the stages. Only the shipper's thread may use it."""
 
     def __init__(self, context: SinkContext, stages: Stages, framing: BulkFraming | None) -> None:
         self._context, self._stages, self._framing = context, stages, framing
         self._quality = ParseQuality()
 
     def process(self, span: PendingSpan, chunk: Chunk) -> BatchPart:
-        """Return the documents of a chunk, which is all of the span. There may be none: then the span is settled."""
+        """Return the documents of a chunk. `span`: the bytes of the chunk. Settle it if there are no documents."""
         context, counters = self._context, self._context.counters
         lines, records, documents = self._stages.documents(chunk)
         counters.bytes_read += chunk.end - chunk.offset

@@ -1,4 +1,4 @@
-"""Reads the next chunk of the files of one sink, and decides what becomes of a file that has none."""
+"""Reads the next chunk of the files of one sink, and decides when to read a file again that has no chunk now."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from sidecar.tail.tracker import FileTracker
 
 
 class ChunkReader:
-    """Takes files from the queue. Used by the shipper's thread alone."""
+    """Reads chunks of the files in the read queue. Only the shipper's thread may use it."""
 
     def __init__(
         self, sink_name: str, stages: Stages, queue: ReadQueue, backlog: Backlog, committer: Committer,
@@ -28,21 +28,23 @@ class ChunkReader:
         self._queue, self._backlog, self._committer, self._tracker = queue, backlog, committer, tracker
 
     def next_chunk(self, batcher: Batcher) -> tuple[Cursor, Chunk] | None:
-        """Return a chunk of the next file that fits into the batch, and its cursor; None if it has no chunk now."""
+        """Return a chunk of the next file, small enough for the batch, and the cursor of the file. Return None if the
+        file has no chunk now.
+        """
         cursor = self._queue.next()
         relocations = cursor.life.moves
         try:
             chunk = None if cursor.life.ended else self._read(cursor, batcher)
             if chunk is not None:
                 if not cursor.life.take(chunk):
-                    self._queue.enqueue(cursor)  # another sink was sent the first part of it as a document
+                    self._queue.enqueue(cursor)  # a boundary was recorded inside the chunk, so read it again
                     return None
                 cursor.life.cover(chunk, cursor.crc_after(chunk))
         except Truncated:
             self._on_truncated(cursor, relocations)
             return None
         except FileMoved:
-            return None  # the next scan finds it, and notifies the queue
+            return None  # the next scan finds the file and notifies the queue
         except StateError as error:
             self._committer.block(error)
             self._queue.enqueue(cursor)
@@ -58,18 +60,18 @@ class ChunkReader:
         return cursor, chunk
 
     def read_again(self, redelivery: Redelivery, batcher: Batcher) -> Chunk | None:
-        """Return the next chunk of a parked range, None if it cannot be read now."""
+        """Return the next chunk of a parked range, or None if it cannot be read now."""
         cursor, parked = redelivery.cursor, redelivery.parked
         relocations = cursor.life.moves
         try:
             _check_unchanged(cursor)
             reading = Cursor(cursor.life, Checkpoint(parked.start, NO_TAIL), limit=parked.end)
             chunk = self._read(reading, batcher, 1 if redelivery.is_probe else None)
-            _check_unchanged(cursor)  # nor was the file replaced meanwhile
+            _check_unchanged(cursor)  # the file may have been truncated during the read
         except Truncated:
             self._on_truncated(cursor, relocations)
         except FileMoved:
-            pass  # the next scan finds it
+            pass  # the next scan finds the file
         except OSError as error:
             self._tracker.unreadable.record(cursor.life.name, error, self._sink_name)
         else:
@@ -83,14 +85,14 @@ class ChunkReader:
     def _on_no_chunk(self, cursor: Cursor) -> None:
         self._backlog.refresh(cursor)
         if cursor.searching and not cursor.life.ended:
-            self._queue.enqueue(cursor)  # the search for a line end stopped so that other files have their turn
+            self._queue.enqueue(cursor)  # the search for a line end was interrupted to read other files
         elif cursor.due is not None and not cursor.life.ended:
             self._queue.defer(cursor, cursor.due)
         else:
             self._committer.complete(cursor)
 
     def _on_read_error(self, cursor: Cursor, error: OSError) -> None:
-        cursor.life.park()  # a stale handle (ESTALE) stays stale until the file is opened again
+        cursor.life.park()  # close the file: a stale handle (ESTALE) remains stale until the file is opened again
         self._queue.retry(cursor, self._tracker.unreadable.record(cursor.life.name, error, self._sink_name))
 
     def _on_truncated(self, cursor: Cursor, relocations: int) -> None:
@@ -106,7 +108,7 @@ class ChunkReader:
 
 
 def _check_unchanged(cursor: Cursor) -> None:
-    """Raise `Truncated` unless the bytes before the position are still what they were."""
+    """Raise `Truncated` if the bytes before the settled position have changed."""
     length = cursor.settled.tail.length
     if not cursor.settled.tail.matches(cursor.life.pread(length, cursor.settled.offset - length)):
         raise Truncated

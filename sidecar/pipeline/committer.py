@@ -1,4 +1,4 @@
-"""Makes durable what a sink has settled: checkpoints, dead letters, the balance, and which files are finished."""
+"""Commits to the state what a sink has settled: checkpoints, dead letters, byte counts, and finished files."""
 
 from __future__ import annotations
 
@@ -27,12 +27,12 @@ from sidecar.telemetry.counters import add
 COMMIT_EVERY_S = 1.0
 
 OnFinished = Callable[[int, TrackedFile | None], None]
-"""Reports that the sink needs no more of a generation: its id, and its file if it is tracked. May raise `StateError`,
-and is called again with the next commit then."""
+"""Called when the sink needs no more of a generation, with its id, and its file if it is tracked. If it raises
+`StateError`, it is called again after the next commit."""
 
 
 class Committer:
-    """Collects what is settled and writes it to the state about once a second. Used by the shipper's thread alone."""
+    """Collects settled spans and commits them about once a second. Only the shipper's thread may use it."""
 
     def __init__(
         self, context: SinkContext, queue: ReadQueue, backlog: Backlog, ledger: Ledger, status: SinkStatus,
@@ -42,71 +42,71 @@ class Committer:
         self._ledger, self._parking = ledger, parking
         self._status, self._on_finished = status, on_finished
         self._is_durable = True
-        """False from a failed commit until the next one that succeeds."""
+        """Whether the last commit succeeded."""
 
         self._retry_at = float("-inf")
         self._last_commit_at = context.clock.monotonic()
         self._settled_files: set[int] = set()
         self._redelivered: defaultdict[int, list[PendingSpan]] = defaultdict(list)
-        """Settled spans that were parked before, by file."""
+        """Settled spans of parked records, by generation."""
 
         self._resume_token: str | None = None
         self._pending_updates: list[CheckpointUpdate] = []
         self._after_commit: deque[Callable[[], None]] = deque()
-        """What to report once everything settled before is durable."""
+        """Functions to call after the next commit that succeeds."""
 
     @property
     def is_clean(self) -> bool:
-        """Return whether nothing waits for a commit."""
+        """Whether nothing waits for a commit."""
         return not (self._settled_files or self._pending_updates or self._after_commit)
 
     @property
     def has_settled_spans(self) -> bool:
-        """Return whether spans of a batch or a chunk wait for a commit."""
+        """Whether settled spans wait for a commit."""
         return bool(self._settled_files)
 
     def is_available(self, now: float) -> bool:
-        """Return whether the state can be written. Nothing is read or sent while it cannot."""
+        """Return whether the state can be written. While it cannot, the shipper neither reads nor sends."""
         return self._is_durable and now >= self._retry_at
 
     def due_at(self, now: float) -> float:
-        """Return when to commit next, or when to try the state again; infinity if there is nothing to do."""
+        """Return when to commit next, or when to retry a failed commit; infinity if there is nothing to commit."""
         commit_at = float("inf") if self.is_clean else self._last_commit_at + COMMIT_EVERY_S
         return min(commit_at, self._retry_at) if self._retry_at > now else commit_at
 
     def block(self, error: StateError) -> None:
-        """Report that the state cannot be written, and pause before it is tried again."""
+        """Report that the state cannot be written, and pause before the next attempt."""
         self._status.block(error)
         self._retry_at = self._context.clock.monotonic() + COMMIT_EVERY_S
 
     def end_pause(self) -> None:
-        """Try the state again without waiting for the end of the pause."""
+        """Allow the next attempt to write the state now."""
         self._retry_at = min(self._retry_at, self._context.clock.monotonic())
 
     def add_settled(self, file_ids: Iterable[int], resume_token: str | None = None) -> None:
-        """Commit the settled spans of these files, and the position of a sink that keeps its own."""
+        """Commit the settled spans of these files with the next commit, and the resume token of the sink if given."""
         self._settled_files.update(file_ids)
         self._resume_token = resume_token or self._resume_token
 
     def add_start(self, file: TrackedFile) -> None:
-        """Commit that the sink needs all of this file. So the state can tell it from a sink that is added later."""
+        """Commit a checkpoint at offset 0. A sink that is added to the pipeline later has none for this file."""
         self._pending_updates.append(CheckpointUpdate(file.generation.id, ORIGIN, 0, ByteCounts()))
 
     def add_redelivered(self, file_id: int, span: PendingSpan) -> None:
-        """Commit a settled span of this file that was parked before."""
+        """Commit a settled span of parked records of this file with the next commit."""
         self._settled_files.add(file_id)
         self._redelivered[file_id].append(span)
 
     def add_skipped(self, file: TrackedFile, checkpoint: Checkpoint, size: int) -> None:
-        """Commit a checkpoint after `size` bytes that the pipeline does not read, because it starts at the end."""
+        """Commit a checkpoint after `size` bytes that are skipped, because `read_from` is `end`."""
         amounts = ByteCounts()
         amounts.add("skipped:read_from_end", size, 0)
         self._pending_updates.append(CheckpointUpdate(file.generation.id, checkpoint, file.size, amounts))
 
     def add_lost(self, known: KnownFile, reason: str) -> None:
-        """Finish a generation that cannot be read any more, and count what the sink has not had of it as lost.
+        """Finish a generation that cannot be read any more. Count its unsettled bytes as lost.
 
-        A sink without a checkpoint was added after the content was gone: it loses nothing.
+        Nothing is lost for a sink without a checkpoint: it was added after the content had become unreadable.
         """
         checkpoint = known.checkpoints.get(self._context.sink)
         if checkpoint and not checkpoint.done:
@@ -118,11 +118,13 @@ class Committer:
         self.finish(known.generation.id, None)
 
     def finish(self, file_id: int, file: TrackedFile | None) -> None:
-        """Report after the next commit that the sink needs no more of this generation."""
+        """Call `on_finished` for this generation after the next commit."""
         self._after_commit.append(partial(self._on_finished, file_id, file))
 
     def complete(self, cursor: Cursor) -> None:
-        """Finish a generation that is over, if the sink has had all of it that can be read."""
+        """Finish a generation that has ended or was rotated away, once the sink has settled everything that can still
+        be read. Count the rest as lost.
+        """
         file, file_id = cursor.life, cursor.life.generation.id
         is_read = bool(file.ended) or (file.over and cursor.offset >= file.size and not cursor.parked)
         if cursor.spans or not is_read or self._queue.get(file_id) is None:
@@ -135,7 +137,7 @@ class Committer:
         self.finish(file_id, file)
 
     def commit(self, *, force: bool = False) -> bool:
-        """Write what is settled if a commit is due or forced. Return whether all of it is durable now."""
+        """Commit the settled spans if a commit is due or forced. Return whether all of them are durable now."""
         if self.is_clean:
             return True
         now = self._context.clock.monotonic()
@@ -152,7 +154,7 @@ class Committer:
         for advance in advances:
             self._move_checkpoint(advance)
         if self._pending_updates:
-            return True  # of files that were completed just now: the next commit writes them, and then reports
+            return True  # `complete` has added final checkpoints, which the next commit writes
         return self._run_after_commit()
 
     def _list_advances(self) -> Iterator[_Advance]:
@@ -204,7 +206,7 @@ class Committer:
         return True
 
     def _add_final(self, file_id: int, path: str, size: int, lost: int, reason: str) -> None:
-        """Add the last checkpoint of a generation of `size` bytes, the last `lost` of which cannot be read."""
+        """Add the final checkpoint of a generation of `size` bytes, of which the last `lost` cannot be read."""
         amounts = ByteCounts()
         if lost:
             amounts.add(f"lost:{reason}", lost, 0)
@@ -213,7 +215,7 @@ class Committer:
 
 
 class _Advance(NamedTuple):
-    """One step of one cursor."""
+    """The next step of the checkpoint of one file."""
 
     cursor: Cursor
     spans: Sequence[PendingSpan]
@@ -247,7 +249,7 @@ def _list_parked(
 
 
 def _checkpoint(cursor: Cursor, spans: Sequence[PendingSpan]) -> Checkpoint:
-    """Return the checkpoint before the first parked record. It stays there until no record is parked any more."""
+    """Return the checkpoint before the first parked record. It does not move while records are parked."""
     if cursor.parked_from is not None:
         return cursor.parked_from
     clean = list(takewhile(lambda span: not span.parked, spans))

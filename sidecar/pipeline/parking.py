@@ -1,8 +1,8 @@
-"""The records of one sink that wait in their files because their index or collection takes no documents.
+"""Parks the records whose index or collection (the target) accepts no documents: they are read and sent again later.
 
-Each target is a circuit breaker. While it refuses documents it is held: its records are parked without an attempt.
-After a pause one parked record is sent, and new ones pass. If the target takes them, all parked records are read and
-sent again; otherwise the next pause is longer.
+Each target has a circuit breaker. When a target refuses documents, it is held: its records are parked without an
+attempt. After a pause one parked record is sent as a probe, and new records are sent too. If the target accepts them,
+all parked records are read and sent again; otherwise the next pause is longer.
 """
 
 from __future__ import annotations
@@ -22,11 +22,11 @@ from sidecar.telemetry import events
 from sidecar.telemetry.snapshot import ParkedTarget
 
 MAX_PARKED_RANGES = 50_000
-"""With so many parked ranges nothing more is read, so that state and memory stay small."""
+"""Maximum number of parked ranges. At this number, only parked ranges are read, to limit the size of the state."""
 
 
 class _Target(msgspec.Struct):
-    """A target that has refused documents; "" means records that were refused for other reasons."""
+    """A target that has refused documents. The target "" has the records that were refused for other reasons."""
 
     since: float
     retry_at: float
@@ -36,7 +36,7 @@ class _Target(msgspec.Struct):
 
 
 class Redelivery(NamedTuple):
-    """A parked range that is to be read again. Of a probe only the first record is sent."""
+    """A parked range to be read again; only its first record if `is_probe`."""
 
     cursor: Cursor
     parked: ParkedRange
@@ -44,7 +44,10 @@ class Redelivery(NamedTuple):
 
 
 class Parking:
-    """Used by the shipper's thread; any thread may call `snapshot`. `hold` gets the targets that are held."""
+    """Decides when parked records are sent again. `hold` is called with the names of the targets that are held.
+
+    Any thread may call `snapshot`; only the shipper's thread may call the other methods.
+    """
 
     def __init__(self, context: SinkContext, hold: Callable[[Collection[str]], None]) -> None:
         self._context, self._hold = context, hold
@@ -53,33 +56,33 @@ class Parking:
         """The files that have parked records."""
 
         self._planned: deque[Redelivery] = deque()
-        """What is to be read again. The next ranges are planned when all of these are committed."""
+        """The ranges to read next. More are planned when all of these are committed."""
 
         self._uncommitted = 0
-        """Spans that were read again and are not committed."""
+        """Number of spans that were read again and are not committed."""
 
     @property
     def is_full(self) -> bool:
-        """Return whether nothing more may be parked."""
+        """Whether no more ranges may be parked."""
         return sum([len(cursor.parked) for cursor in self._cursors.values()]) >= MAX_PARKED_RANGES
 
     @property
     def has_next(self) -> bool:
-        """Return whether a parked range can be read again now."""
+        """Whether a parked range can be read again now."""
         return bool(self._planned)
 
     @property
     def is_idle(self) -> bool:
-        """Return whether no parked record is on its way or can be sent now."""
+        """Whether no parked record is in flight or can be sent now."""
         return not (self._planned or self._uncommitted or self._list_due(self._context.clock.monotonic()))
 
     def due_at(self) -> float:
-        """Return when the next target is tried again, infinity if none is held."""
+        """Return when the next pause of a target ends; infinity if no target is held."""
         now = self._context.clock.monotonic()
         return min([each.retry_at for each in self._targets.values() if each.retry_at > now], default=float("inf"))
 
     def snapshot(self) -> list[ParkedTarget]:
-        """Return what is parked for each target, and why."""
+        """Return the parked bytes and lines of each target, and why they are parked."""
         sums: dict[str, list[int]] = {}
         for cursor in list(self._cursors.values()):
             for item in cursor.parked:
@@ -93,15 +96,15 @@ class Parking:
             if name in known
         ]
 
-    # ── what became of records ──────────────────────────────────────────────────────────────────────────────
+    # ── results of attempts ──────────────────────────────────────────────────────────────────────────────
 
     def refuse(self, reasons: Mapping[str, DeliveryError]) -> None:
-        """Hold these targets, and try them again after a pause."""
+        """Hold these targets until a pause has passed. `reasons`: the error of each target."""
         now = self._context.clock.monotonic()
         for name, error in reasons.items():
             target = self._targets.setdefault(name, _Target(self._context.clock.now(), now))
             if target.retry_at > now:
-                continue  # a batch that was in flight when the target was held
+                continue  # the batch was in flight when the target was held
             if target.is_accepting or not target.error:
                 self._report(name, error)
             target.error, target.is_accepting = str(error), False
@@ -109,7 +112,7 @@ class Parking:
         self._update_hold(now)
 
     def accept(self, names: Iterable[str]) -> None:
-        """Send all that is parked for those of these targets that were tried again."""
+        """Send all parked records of these targets again. Ignore targets that are still held."""
         now = self._context.clock.monotonic()
         for name in names if self._targets else ():
             target = self._targets.get(name)
@@ -118,31 +121,31 @@ class Parking:
                 target.backoff.reset()
 
     def adopt(self, cursor: Cursor) -> None:
-        """Try the records again that an earlier run has parked in this file."""
+        """Add a file in which an earlier run has parked records. Their targets are tried now."""
         self._cursors[cursor.life.generation.id] = cursor
         clock = self._context.clock
         for name in {item.target for item in cursor.parked}:
             self._targets.setdefault(name, _Target(clock.now(), clock.monotonic()))
 
     def release(self, count: int) -> None:
-        """Take in that so many spans were committed that were read again."""
+        """Record that `count` spans of parked records were committed."""
         self._uncommitted -= count
 
     def note(self, cursor: Cursor) -> None:
-        """Take in which records of a file are parked now."""
+        """Record whether a file has parked records."""
         if cursor.parked:
             self._cursors[cursor.life.generation.id] = cursor
         elif self._cursors:
             self.forget(cursor)
 
     def forget(self, cursor: Cursor) -> None:
-        """Forget a file of which nothing is parked."""
+        """Remove a file that has no parked records any more."""
         self._cursors.pop(cursor.life.generation.id, None)
 
-    # ── what is read again ──────────────────────────────────────────────────────────────────────────────────
+    # ── reading parked ranges again ───────────────────────────────────────────────────────────────────────────
 
     def update(self) -> None:
-        """Let targets be tried whose pause is over."""
+        """Plan to read the parked ranges of targets whose pause has ended."""
         if not self._targets:
             return
         now = self._context.clock.monotonic()
@@ -151,25 +154,25 @@ class Parking:
             self._plan_ranges(self._list_due(now))
 
     def next(self) -> Redelivery:
-        """Take the next range to be read again. Raise `IndexError` if there is none."""
+        """Remove and return the next range to read again. Raise `IndexError` if there is none."""
         self._uncommitted += 1
         return self._planned.popleft()
 
     def put_back(self, redelivery: Redelivery, start: int) -> None:
-        """Read the rest of a range later, from `start` on."""
+        """Plan to read the rest of a range, from `start` on, unless it was a probe."""
         cursor, parked, is_probe = redelivery
         rest = ParkedRange(start, parked.end, parked.lines, parked.target)
         if start < parked.end and not is_probe:
             self._planned.appendleft(Redelivery(cursor, rest, is_probe))
 
     def postpone(self, redelivery: Redelivery) -> None:
-        """Try a range later that cannot be read now."""
+        """Pause the target of a range that cannot be read now."""
         self._uncommitted -= 1
         target = self._targets[redelivery.parked.target]
         target.retry_at = self._context.clock.monotonic() + target.backoff.longest_s
 
     def reset(self) -> None:
-        """Forget what was read again and not committed."""
+        """Drop the plan, and the spans that were read again and are not committed."""
         self._planned.clear()
         self._uncommitted = 0
 
@@ -183,7 +186,7 @@ class Parking:
         return [name for name, target in self._targets.items() if target.retry_at <= now]
 
     def _plan_ranges(self, due: Collection[str]) -> None:
-        """Plan to read all records of the targets that take documents, and one of each that is to be tried."""
+        """Plan to read all records of the targets that accept documents, and one record of each other target."""
         tried: set[str] = set()
         wanted = set(due)
         for cursor in self._cursors.values() if wanted else ():

@@ -1,18 +1,18 @@
-"""How many of the last lines of a pipeline no parser accepted."""
+"""Measures the share of recent lines that no parser accepted."""
 
 from __future__ import annotations
 
 from collections import deque
 
 WINDOW_LINES = 1000
-"""Lines that are judged together; with the rest of the chunk that holds the first of them."""
+"""Minimum number of recent lines over which the share is measured. Whole chunks are counted, so it may be more."""
 
 MAX_UNPARSED_SHARE = 0.1
-"""A larger share is reported."""
+"""A larger share of unparsed lines is reported, once."""
 
 
 class ParseQuality:
-    """The share of unparsed lines among the last ones. Chunks are added as a whole, so no line costs anything."""
+    """Counts the unparsed lines among recent lines. Lines are added by chunk, which costs nothing per line."""
 
     def __init__(self) -> None:
         self._chunks: deque[tuple[int, int]] = deque()
@@ -21,11 +21,11 @@ class ParseQuality:
 
     @property
     def unparsed_share(self) -> float:
-        """Return the share of the last `WINDOW_LINES` lines that no parser accepted; 0 for fewer lines."""
+        """The share of recent lines that no parser accepted; 0 until `WINDOW_LINES` lines were added."""
         return self._unparsed / self._lines if self._lines >= WINDOW_LINES else 0.0
 
     def add(self, lines: int, unparsed: int) -> bool:
-        """Add a chunk. Return whether the share is to be reported now, which happens once."""
+        """Add the numbers of lines of a chunk. Return True if the share must be reported now, which happens once."""
         self._chunks.append((lines, unparsed))
         self._lines, self._unparsed = self._lines + lines, self._unparsed + unparsed
         while self._lines - self._chunks[0][0] >= WINDOW_LINES:

@@ -1,4 +1,4 @@
-"""The files of one sink: which to read next, and which to read later."""
+"""The order in which a sink reads its files."""
 
 from __future__ import annotations
 
@@ -10,10 +10,11 @@ from sidecar.tail.tracked_file import TrackedFile
 
 
 class ReadQueue:
-    """The cursors of one sink, and the order in which they are read. Used by the shipper's thread alone.
+    """The cursors of one sink, and the order in which their files are read.
 
-    Plain files take turns. Compressed ones are read one after the other, since each needs much memory to be
-    decompressed, and alternate with the plain ones.
+    Plain files are read in turn, one chunk each. Compressed files are read one after the other, because each needs
+    much memory while it is decompressed. Chunks of plain and compressed files alternate. Any thread may call `get`,
+    `cursors`, `is_waiting` and `has_failed`; only the shipper's thread may call the other methods.
     """
 
     def __init__(self) -> None:
@@ -22,34 +23,34 @@ class ReadQueue:
         self._compressed: deque[Cursor] = deque()
         self._is_compressed_next = False
         self._queued: set[int] = set()
-        """The ids of the files that can be read now."""
+        """Ids of the generations that can be read now."""
 
         self._deferred: dict[int, float] = {}
-        """When the last event of a file counts as whole, if nothing follows it."""
+        """By generation: when to read a file again because its last event is complete if no line has been added."""
 
         self._retry_at: dict[int, float] = {}
-        """When to read again each file whose last read failed. They delay neither the others nor a drain."""
+        """By generation: when to retry a file whose last read failed. Neither other files nor a drain wait for it."""
 
     @property
     def has_ready(self) -> bool:
-        """Return whether a file can be read now."""
+        """Whether a file can be read now."""
         return bool(self._queued)
 
     @property
     def is_done(self) -> bool:
-        """Return whether no file has to be read now or later. Files whose last read failed do not count."""
+        """Whether no file has to be read now or later. Files whose last read failed do not count."""
         return not (self._queued or self._deferred)
 
     def get(self, file_id: int) -> Cursor | None:
-        """Return the cursor of a file, None if the sink does not need the file."""
+        """Return the cursor of a file, or None if the sink does not need the file."""
         return self._cursors.get(file_id)
 
     def cursors(self) -> Collection[Cursor]:
-        """Return the cursors of all files. Any thread may call it."""
+        """Return the cursors of all files."""
         return list(self._cursors.values())
 
     def is_waiting(self, cursor: Cursor) -> bool:
-        """Return whether some of a file can be read, now or later: an unterminated line, for example, cannot."""
+        """Return whether a file has content to read, now or later. An unterminated line does not count."""
         file_id = cursor.life.generation.id
         return file_id in self._queued or file_id in self._deferred
 
@@ -58,22 +59,24 @@ class ReadQueue:
         return cursor.life.generation.id in self._retry_at
 
     def add(self, cursor: Cursor) -> None:
-        """Read a file from the position of this cursor."""
+        """Add the cursor of a file. `enqueue` or `notify` must follow."""
         self._cursors[cursor.life.generation.id] = cursor
 
     def remove(self, cursor: Cursor) -> None:
-        """Forget a file of which the sink needs no more."""
+        """Remove the cursor of a file that the sink does not need any more."""
         del self._cursors[cursor.life.generation.id]
 
     def notify(self, file: TrackedFile) -> None:
-        """Read a file that has grown, is closing or has ended. After a failed read only the end does not wait."""
+        """Enqueue a file that has grown, was rotated or has ended. A file whose last read failed waits for its retry,
+        unless it has ended.
+        """
         file_id = file.generation.id
         cursor = self._cursors.get(file_id)
         if cursor and (file.ended or file_id not in self._retry_at):
             self.enqueue(cursor)
 
     def enqueue(self, cursor: Cursor, *, is_being_read: bool = False) -> None:
-        """Read a file after those that wait already. A compressed file that `is_being_read` comes before them."""
+        """Add a file to the end of the queue, or a compressed file that `is_being_read` to its front."""
         file_id = cursor.life.generation.id
         if file_id in self._queued:
             return
@@ -86,7 +89,7 @@ class ReadQueue:
             self._compressed.append(cursor)
 
     def next(self) -> Cursor:
-        """Take the next file. Raise `IndexError` if none is ready."""
+        """Remove and return the cursor of the next file. Raise `IndexError` if no file is ready."""
         is_compressed = bool(self._compressed) and (self._is_compressed_next or not self._plain)
         self._is_compressed_next = not is_compressed
         cursor = (self._compressed if is_compressed else self._plain).popleft()
@@ -97,7 +100,7 @@ class ReadQueue:
         return cursor
 
     def defer(self, cursor: Cursor, until: float) -> None:
-        """Read a file again when its last event has been silent until then."""
+        """Read a file again at this time, when its last event is complete if no line has been added."""
         self._deferred[cursor.life.generation.id] = until
 
     def retry(self, cursor: Cursor, at: float) -> None:
@@ -105,11 +108,11 @@ class ReadQueue:
         self._retry_at[cursor.life.generation.id] = at
 
     def retry_all(self) -> None:
-        """Read every file again whose last read failed."""
+        """Enqueue every file whose last read failed."""
         self._requeue(self._retry_at, float("inf"))
 
     def requeue_due(self, now: float) -> None:
-        """Read the files again whose time has come."""
+        """Enqueue the files that were deferred or failed, and are due."""
         if self._retry_at:
             self._requeue(self._retry_at, now)
         if self._deferred:
@@ -122,7 +125,7 @@ class ReadQueue:
                 self.enqueue(cursor)
 
     def due_at(self) -> float:
-        """Return when `requeue_due` has something to do, infinity if it has not."""
+        """Return when the next deferred or failed file is due; infinity if there is none."""
         return min([*self._deferred.values(), *self._retry_at.values()], default=float("inf"))
 
     def rewind_all(self) -> None:
@@ -132,7 +135,7 @@ class ReadQueue:
             self.notify(cursor.life)
 
     def rewind_ended(self) -> list[Cursor]:
-        """Return the cursors of files that have ended, at their checkpoints."""
+        """Rewind the cursors of all files that have ended to their checkpoints. Return these cursors."""
         ended = [cursor for cursor in self._cursors.values() if cursor.life.ended]
         for cursor in ended:
             cursor.rewind()

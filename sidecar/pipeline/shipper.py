@@ -1,8 +1,8 @@
 """Ships the lines of one pipeline to one sink: reads, processes, sends and commits in one loop.
 
-One thread runs the loop, and one more writes each batch in flight. A checkpoint moves only when the sink has
-answered for every document before it. A sink that fails makes the shipper drop what it has read and read it again
-later: an outage costs lag and no memory.
+One thread runs the loop, and each batch in flight has another one. A checkpoint moves only when the sink has stored,
+rejected or postponed every document before it. When the sink fails, the shipper drops what it has read and reads it
+again later: an outage costs lag, but no memory.
 """
 
 from __future__ import annotations
@@ -44,13 +44,14 @@ _PARKED_RANGES_PER_STEP = 100
 
 
 class Shipper(threading.Thread):
-    """The loop of one pipeline and one sink. Any thread may call the public methods; none of them blocks.
+    """The loop of one pipeline and one sink.
 
-    The loop itself is `run`, `run_once` and `finish`, which only the shipper's own thread calls.
+    Only the shipper's own thread calls `run`, `run_once` and `finish`, which are the loop. Any thread may call the
+    other public methods; none of them blocks.
     """
 
     # More than twenty methods: half of them are requests and questions of one line for other threads. Most of the
-    # attributes are its parts, each of which answers one question.
+    # attributes are the parts of the shipper, each with one task.
 
     def __init__(
         self, pipeline: str, sink_name: str, sink: Sink, stages: Stages, limits: BatchLimits, tracker: FileTracker,
@@ -66,7 +67,7 @@ class Shipper(threading.Thread):
         self._context = context = SinkContext(pipeline, sink_name, clock, emit, self.counters)
         self._heartbeats = heartbeats or Heartbeats(clock)
         self._inbox: queue.SimpleQueue[Callable[[], None]] = queue.SimpleQueue()
-        """Requests of other threads, to be carried out by this one."""
+        """Requests of other threads, which the thread of the shipper executes."""
 
         self._is_draining = False
         self._is_handing_over = False
@@ -92,38 +93,39 @@ class Shipper(threading.Thread):
     # ── requests of other threads ───────────────────────────────────────────────────────────────────────────
 
     def on_growth(self, file: TrackedFile) -> None:
-        """Read a file that has grown, is closing, or has ended."""
+        """Read a file that has grown, was rotated, or has ended."""
         self._backlog.mark(file)
         self._inbox.put(partial(self._queue.notify, file))
 
     def follow(self, file: TrackedFile, checkpoint: Checkpoint, *, skipped: int = 0) -> None:
-        """Read a file from this checkpoint on. `skipped`: bytes before it that the pipeline does not read."""
+        """Read a file from this checkpoint on. `skipped`: bytes before the checkpoint that are never read."""
         self._inbox.put(partial(self._follow, file, checkpoint, skipped))
 
     def on_lost(self, known: KnownFile, reason: str) -> None:
-        """Count as lost what the sink has not had of a file that cannot be read any more."""
+        """Count the unsettled bytes of a file that cannot be read any more as lost."""
         self._inbox.put(partial(self._committer.add_lost, known, reason))
 
     def drain(self, give_up_at: float = float("inf")) -> None:
-        """Deliver everything that is known, then end.
+        """Deliver all content of the tracked files, then end.
 
-        A sink that fails is tried again at once, and once more just before `give_up_at`.
+        A sink that has failed is tried again at once, and once more just before `give_up_at`.
         """
         self._inbox.put(partial(self._start_draining, give_up_at))
 
     def hand_over(self) -> None:
-        """Deliver what was read, read nothing more, then end. Another shipper continues from the checkpoints."""
+        """Stop reading, deliver what was read, then end. Another shipper continues from the checkpoints."""
         self._inbox.put(self._start_handing_over)
 
     def stop(self) -> None:
-        """Commit what is settled and end now."""
+        """Commit the settled spans and end now."""
         self._stop_now.set()
         self._inbox.put(lambda: None)
 
     def pending(self, sizes: Mapping[int, int] | None) -> queue.SimpleQueue[dict[int, int]]:
-        """Ask for the size up to which each file can be delivered and is not, by generation.
+        """Ask for the offset up to which each file can be delivered but is not settled, by generation.
 
-        `sizes` is an earlier answer, of which the rest is returned. None asks for all that is there now.
+        The answer arrives in the queue that is returned. `sizes`: an earlier answer; only its files that have not
+        reached their offset are returned. None: all files.
         """
         answer: queue.SimpleQueue[dict[int, int]] = queue.SimpleQueue()
         self._inbox.put(lambda: answer.put(self._backlog.pending(sizes)))
@@ -133,16 +135,16 @@ class Shipper(threading.Thread):
 
     @property
     def delivered_at(self) -> float:
-        """Return when a batch was last delivered, by the monotonic clock."""
+        """When a batch was last delivered, by the monotonic clock."""
         return self._sender.delivered_at
 
     @property
     def is_down(self) -> bool:
-        """Return whether the last attempt to write to the sink failed as a whole."""
+        """Whether the last attempt to write to the sink failed as a whole."""
         return self._status.is_down
 
     def status(self, destination: str) -> ShipperStatus:
-        """Return the status and the lag of the sink. `destination`: where its documents go."""
+        """Return the status and the lag of the sink. `destination`: its server and index, to be shown to users."""
         sink = self._status.snapshot()
         lag_bytes, lag_s = self._backlog.lag(self._context.clock.monotonic())
         return ShipperStatus(
@@ -151,11 +153,11 @@ class Shipper(threading.Thread):
         )  # fmt: skip
 
     def unsettled(self) -> int:
-        """Return the bytes that were seen of all tracked files and are not settled."""
+        """Return the unsettled bytes of all tracked files."""
         return self._backlog.unsettled()
 
     def unreadable(self) -> int:
-        """Return the bytes that are not settled of files whose last read failed."""
+        """Return the unsettled bytes of the files whose last read failed."""
         return self._backlog.unreadable()
 
     def progress(self) -> tuple[int, int]:
@@ -164,14 +166,14 @@ class Shipper(threading.Thread):
 
     @property
     def is_drained(self) -> bool:
-        """Return whether the shipper was asked to drain, and everything that is known is settled."""
+        """Whether the shipper was asked to drain, and all content of the tracked files is settled."""
         is_done = self._sender.is_idle and self._batcher.is_empty and self._committer.is_clean
         has_read_all = self._queue.is_done and self._parking.is_idle
         return self._is_draining and is_done and has_read_all and self._inbox.empty()
 
     @property
     def is_handed_over(self) -> bool:
-        """Return whether the shipper was asked to hand over, and everything that it has read is settled."""
+        """Whether the shipper was asked to hand over, and everything that it has read is settled."""
         is_done = self._sender.is_idle and self._batcher.is_empty and not self._committer.has_settled_spans
         return self._is_handing_over and is_done
 
@@ -192,7 +194,7 @@ class Shipper(threading.Thread):
             self._session.close()
 
     def run_once(self, patience: float) -> None:
-        """Run one step of the loop. Wait at most `patience` seconds for something to do."""
+        """Run one step of the loop. Wait at most `patience` seconds for a request."""
         self._heartbeats.beat()
         self._drain_inbox(patience)
         self._queue.requeue_due(self._context.clock.monotonic())
@@ -207,10 +209,10 @@ class Shipper(threading.Thread):
         self._committer.commit(force=self._is_last_batch() and not self._sender.in_flight)
 
     def finish(self) -> None:
-        """Run the last step of all: take in what was requested meanwhile, and commit what is settled."""
+        """Execute the last requests and commit the settled spans, after the loop has ended."""
         self._drain_inbox(0)
         if self._committer.commit(force=True) and self.is_handed_over:
-            for cursor in self._queue.rewind_ended():  # the next shipper is not notified of them any more
+            for cursor in self._queue.rewind_ended():  # the next shipper will not be notified of these files
                 self._committer.complete(cursor)
             self._committer.commit(force=True)
 
@@ -226,7 +228,7 @@ class Shipper(threading.Thread):
             patience = 0.0
 
     def _idle_s(self) -> float:
-        """Return the seconds until there is something to do without a request."""
+        """Return the seconds until there is something to do even if no request arrives."""
         now = self._context.clock.monotonic()
         if pause := self._sender.read_pause(now):
             return pause
@@ -250,7 +252,7 @@ class Shipper(threading.Thread):
         return self._batcher.is_due(now, quiet_since=quiet_since, is_last=self._is_last_batch())
 
     def _is_available(self) -> bool:
-        # While the state cannot be written nothing is read or sent, so that no more waits to be committed.
+        # While the state cannot be written, nothing is read or sent. This limits what waits for a commit.
         now = self._context.clock.monotonic()
         return self._sender.is_available(now) and self._committer.is_available(now)
 
@@ -268,7 +270,7 @@ class Shipper(threading.Thread):
             self._add(self._processor.process(cursor.took(chunk), chunk))
 
     def _process_parked(self) -> None:
-        """Read parked ranges again. Most of them are short, so several are read in one step."""
+        """Read parked ranges again: several in one step, because most of them are short."""
         for _ in range(_PARKED_RANGES_PER_STEP):
             if not self._parking.has_next or self._batcher.is_full:
                 return
@@ -294,7 +296,7 @@ class Shipper(threading.Thread):
                 self._committer.add_redelivered(part.documents.generation.id, part.span)
 
     def _back_off(self) -> None:
-        """Drop what was read and is not settled. It is read again after the pause, so that no memory holds it."""
+        """Drop what was read but is not settled. It is read again after the pause, instead of filling the memory."""
         if self._committer.commit(force=True):
             self._batcher.clear()
             self._queue.rewind_all()

@@ -1,4 +1,4 @@
-"""The stages that a chunk passes before it is sent, in order."""
+"""Runs a chunk through the stages that turn it into documents."""
 
 from __future__ import annotations
 
