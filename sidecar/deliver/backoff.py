@@ -1,8 +1,8 @@
-"""How long to wait before the next attempt: exponential with equal jitter, or what the sink asked for.
+"""Computes the pause before the next attempt: exponential with equal jitter, or the time that the sink asked for.
 
-Equal jitter: half of each step is certain and half of it by chance. There are three kinds of pauses: `Backoff()`
-after a batch of which nothing was stored, `Backoff.for_leftovers()` between the attempts for the rest of one batch,
-and `Backoff.for_targets()` before an index or collection that takes no documents is tried again.
+Equal jitter: half of each step is fixed and half is random. There are three kinds of pauses: `Backoff()` after a
+batch of which nothing was stored, `Backoff.for_leftovers()` between the attempts for the rest of one batch, and
+`Backoff.for_targets()` before the next attempt for an index or collection that accepts no documents.
 """
 
 from __future__ import annotations
@@ -14,10 +14,10 @@ from dataclasses import dataclass, field
 from sidecar.errors import DeliveryError, Misconfigured, Retryable
 
 MAX_RETRY_AFTER_S = 300.0
-"""The longest pause a sink may ask for. It is tried again then, whatever it asked for."""
+"""Maximum pause that a sink may ask for. If it asks for more, it is tried again after this time."""
 
 MAX_LEFTOVER_PAUSE_S = 5.0
-"""The longest pause between two attempts for the rest of a batch, which is in memory meanwhile."""
+"""Maximum pause between two attempts for the rest of a batch. The batch stays in memory during the pause."""
 
 _FIRST_LEFTOVER_PAUSE_S = 0.1
 _FIRST_TARGET_PAUSE_S, _MAX_TARGET_PAUSE_S = 5.0, 60.0
@@ -30,7 +30,7 @@ LAST_ATTEMPT_BEFORE_END_S = 2.0
 
 @dataclass(slots=True)
 class Backoff:
-    """Seconds to wait after each failure in a row. `chance` returns 0 ≤ x < 1."""
+    """Computes the pause after each failure in a row. `chance` returns a random number, 0 ≤ x < 1."""
 
     first_s: float = 0.5
     longest_s: float = 30.0
@@ -40,16 +40,20 @@ class Backoff:
 
     @classmethod
     def for_leftovers(cls) -> Backoff:
-        """Return the pauses between attempts for the rest of one batch."""
+        """Return the back-off between attempts for the rest of one batch."""
         return cls(_FIRST_LEFTOVER_PAUSE_S, MAX_LEFTOVER_PAUSE_S)
 
     @classmethod
     def for_targets(cls) -> Backoff:
-        """Return the pauses before a target is tried again."""
+        """Return the back-off between attempts for one index or collection."""
         return cls(_FIRST_TARGET_PAUSE_S, _MAX_TARGET_PAUSE_S, _FIRST_TARGET_PAUSE_S)
 
     def after(self, error: DeliveryError) -> float:
-        """Return how long to wait after this error. Without a wish of the sink it is at least half of the step."""
+        """Count the failure and return the seconds to wait.
+
+        If the sink asked for a time: this time (at most `MAX_RETRY_AFTER_S`) plus up to 1 s. Otherwise between half
+        of the current step and all of it.
+        """
         self.failures += 1
         if isinstance(error, Retryable) and error.retry_after is not None:
             return min(MAX_RETRY_AFTER_S, max(0.0, error.retry_after)) + self.chance()
@@ -58,34 +62,34 @@ class Backoff:
         return step * (0.5 + 0.5 * self.chance())
 
     def reset(self) -> None:
-        """Begin again at the first step, after an attempt that succeeded."""
+        """Return to the first step, after an attempt that succeeded."""
         self.failures = 0
 
 
 @dataclass(slots=True)
 class RetryPause:
-    """When a sink that failed is tried again. A drain tries it at once, and once more before it ends."""
+    """Decides when a sink that has failed is tried again. During a drain: at once, and just before the drain ends."""
 
     backoff: Backoff = field(default_factory=Backoff)
     ends_at: float = float("-inf")
     _last_chances: tuple[float, ...] = ()
-    """When a drain tries the sink, if it was not tried since."""
+    """Times at which a drain tries the sink, unless an attempt was made after that time."""
 
     @property
     def failures(self) -> int:
-        """Return the number of failures in a row."""
+        """Number of failures in a row."""
         return self.backoff.failures
 
     def start(self, error: DeliveryError, now: float, last_send_at: float) -> None:
-        """Begin the pause after this error."""
+        """Start the pause after this error."""
         chances = [at for at in self._last_chances if at > last_send_at]
         self.ends_at = min([now + self.backoff.after(error), *chances])
 
     def reset(self) -> None:
-        """Forget the failures, after an attempt that succeeded."""
+        """Reset the number of failures, after an attempt that succeeded."""
         self.backoff.reset()
 
     def drain(self, now: float, give_up_at: float) -> None:
-        """End the pause now, since the sidecar ends at `give_up_at`."""
+        """End the pause now, because the sidecar ends at `give_up_at`."""
         self._last_chances = (now, give_up_at - LAST_ATTEMPT_BEFORE_END_S)
         self.ends_at = min(self.ends_at, now)

@@ -1,4 +1,4 @@
-"""The batch that waits to be sent, and the rule when it is full and when it is due."""
+"""Collects documents in a batch, and decides when the batch is full and when to send it."""
 
 from __future__ import annotations
 
@@ -12,56 +12,57 @@ from sidecar.model.lines import RecordRanges
 from sidecar.model.span import PendingSpan
 
 EXPANSION = 2
-"""Documents may be this many times as long as their lines. If they are longer, they count instead of the lines."""
+"""Expected size of a document, as a multiple of the size of its line. If documents are larger, their size is counted
+instead of that of the lines."""
 
 MAX_CHUNK_DOCUMENTS = 1 << 20
-"""Bytes that the documents of one chunk may have in addition to the text of its lines."""
+"""Limit in bytes for what the documents of one chunk add to the text of its lines."""
 
 
 class BatchLimits(msgspec.Struct, frozen=True):
-    """When a batch is full or due, and how many may be in flight at once."""
+    """Limits of the batches for one sink."""
 
     records: int
     bytes: int
-    """Bytes of log, or half of the bytes of the documents where that is more."""
+    """Maximum bytes of log in a batch, or of its documents divided by `EXPANSION`, if that is more."""
 
     linger_s: float
     """How long the first record of a batch waits for others."""
 
     concurrency: int
-    """Batches in flight at once."""
+    """Maximum number of batches in flight at once."""
 
     def chunk_records(self, overhead: int, records: int) -> int:
-        """Return how many records the next chunk may have, for a batch that has `records` of them already.
+        """Return how many records the next chunk may have.
 
-        `overhead`: bytes by which a document is longer than its line.
+        `overhead`: bytes by which a document is longer than its line. `records`: number of records in the batch.
         """
-        # Memory is bounded before anything is parsed, however short the lines are and however many fields are added.
+        # This limits memory before lines are parsed, even for many short lines with many added fields.
         documents = EXPANSION * min(self.bytes, MAX_CHUNK_DOCUMENTS // EXPANSION)
         return max(1, min(self.records - records, documents // overhead))
 
 
 class BatchPart(msgspec.Struct):
-    """The documents of one chunk, and the span that is settled when they are."""
+    """The documents of one chunk, and its span, which is settled when all of these documents are."""
 
     documents: Documents
     ranges: RecordRanges
-    """Where the records of the chunk are in the file."""
+    """Offsets in the file of the records of the chunk."""
 
     span: PendingSpan
     log_bytes: int
-    """The size of the chunk."""
+    """Bytes of the chunk."""
 
     @property
     def weight(self) -> int:
-        """Return the bytes that count against the limit of a batch."""
+        """Bytes that count against the limit of a batch."""
         return max(self.log_bytes, self.documents.size // EXPANSION)
 
 
 class Batcher:
     """Collects parts until the batch is full or old enough to be sent.
 
-    `learned_limit` returns how many records the sink takes in one request, None while that is unknown.
+    `learned_limit` returns how many records the sink accepts in one request, or None while that is unknown.
     """
 
     def __init__(self, limits: BatchLimits, learned_limit: Callable[[], int | None] = lambda: None) -> None:
@@ -71,31 +72,32 @@ class Batcher:
         self._records = 0
         self._bytes = 0
         self._overhead = 0
-        """Bytes that each document of the last part had in addition to its line."""
+        """Average bytes by which a document of the last part is longer than its line."""
 
     @property
     def is_empty(self) -> bool:
-        """Return whether nothing waits to be sent."""
+        """Whether no document waits to be sent."""
         return not self._parts
 
     @property
     def is_full(self) -> bool:
-        """Return whether nothing may be added."""
+        """Whether no more documents may be added."""
         return self._bytes >= self._limits.bytes or self._records >= self._max_records()
 
     def _max_records(self) -> int:
         return min(self._limits.records, self._learned_limit() or self._limits.records)
 
     def max_chunk_records(self, overhead: int) -> int:
-        """Return how many records the next chunk may have, if each document is `overhead` bytes longer than its line.
+        """Return how many records the next chunk may have.
 
-        The overhead of the documents that were added last counts if it is larger.
+        `overhead`: bytes by which each document is longer than its line. If those of the last part were longer, this
+        difference is used instead.
         """
         limits = replace(self._limits, records=self._max_records())
         return limits.chunk_records(max(self._overhead, overhead), self._records)
 
     def add(self, part: BatchPart, now: float) -> None:
-        """Add documents; the first ones open the batch."""
+        """Add documents to the batch. The batch opens, and begins to age, with its first part."""
         if not self._parts:
             self._opened_at = now
         count = len(part.documents)
@@ -105,9 +107,10 @@ class Batcher:
         self._bytes += part.weight
 
     def is_due(self, now: float, *, quiet_since: float, is_last: bool) -> bool:
-        """Return whether to send the batch now: it is full, old enough, the last one, or the first one after silence.
+        """Return whether to send the batch now: it is full, old enough, the last batch, or the first after a pause.
 
-        `quiet_since`: when a batch was last sent, if none is in flight and nothing can be read; infinity otherwise.
+        `quiet_since`: when a batch was last sent, if no batch is in flight and no file can be read now; otherwise
+        infinity.
         """
         if not self._parts:
             return False
@@ -116,15 +119,15 @@ class Batcher:
         return is_last or is_old or now - quiet_since >= linger_s or self.is_full
 
     def due_at(self) -> float:
-        """Return when the batch is old enough to be sent, infinity if it is empty."""
+        """Return when the batch is old enough to be sent; infinity if it is empty."""
         return self._opened_at + self._limits.linger_s if self._parts else float("inf")
 
     def take(self) -> list[BatchPart]:
-        """Return the parts of the batch, and begin the next one."""
+        """Return the parts of the batch, and start an empty batch."""
         parts = self._parts
         self.clear()
         return parts
 
     def clear(self) -> None:
-        """Drop the batch."""
+        """Drop all documents of the batch."""
         self._parts, self._records, self._bytes = [], 0, 0

@@ -1,4 +1,4 @@
-"""The names, the clock, the counters and the event writer of one pipeline and one sink."""
+"""Objects that all parts of one shipper share: names, clock, counters and event writer."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from sidecar.telemetry.events import Emit
 
 
 class SinkContext(msgspec.Struct, frozen=True):
-    """Shared by all parts of one shipper."""
+    """The pipeline and the sink of a shipper, by name, with its clock, its counters and its event writer."""
 
     pipeline: str
     sink: str

@@ -1,7 +1,7 @@
-"""Decides whether a refusal is about the document, about its index or collection, or about the sink as a whole.
+"""Decides whether a refusal is caused by the document, by its index or collection (the target), or by the sink.
 
-A database gives the same kinds of reasons for all of them, and no list of reasons is complete. The other documents
-are the evidence: if the same target took some of them, the reason is about the document.
+The error of the database does not show this: the same errors occur for all three causes, and no list of errors is
+complete. The other documents are the evidence: if the target stored some of them, the document is the cause.
 """
 
 from __future__ import annotations
@@ -15,26 +15,28 @@ from sidecar.errors import DeliveryError, Misconfigured
 from sidecar.model.batch import Refusal, Rejection, WriteResult
 
 UNIFORM_REJECTION_LIMIT = 10
-"""So many records for one target that are refused with the same error, and none stored, mean a wrong set-up of the
-target. So many targets that take no documents, and none that does, mean one of the sink."""
+"""A target is misconfigured if it refuses this many records in a row with the same error and stores none. The sink is
+misconfigured if this many targets in a row accept no documents and none does."""
 
 MIN_ATTEMPTS_ALONE = 3
-"""A record whose target took no other record is a dead letter if it is refused this often while others are stored."""
+"""A record whose target has stored no record becomes a dead letter after this many refusals, if other targets have
+stored records of the batch."""
 
 _MAX_STREAKS = 1000
+"""Maximum number of targets for which refusals are counted."""
 
 
 class Decision(msgspec.Struct):
-    """What becomes of the records that were refused. Those that are not mentioned are written again."""
+    """How to treat the records that were refused. Records that are not mentioned are written again."""
 
     rejected: list[Rejection]
-    """Dead letters."""
+    """Records that become dead letters."""
 
     refusing_targets: dict[str, DeliveryError]
-    """Targets that take no documents now, and why."""
+    """Targets that accept no documents now, and why."""
 
     is_about_sink: bool
-    """Whether so many targets in a row take no documents that the sink as a whole is set up wrongly."""
+    """Whether the sink as a whole is misconfigured, because `UNIFORM_REJECTION_LIMIT` targets accept no documents."""
 
 
 class RefusalStreaks:
@@ -43,10 +45,10 @@ class RefusalStreaks:
     def __init__(self) -> None:
         self._counts: dict[str, int] = {}
         self._refusing_targets: set[str] = set()
-        """Targets that were found to take no documents since a record was stored."""
+        """Targets that accepted no documents, since the last record was stored in any target."""
 
     def reset(self, written: WriteResult) -> None:
-        """Forget the refusals of the targets that took records."""
+        """Reset the counts of the targets that have stored records."""
         if not written.stored:
             return
         self._refusing_targets.clear()
@@ -56,7 +58,7 @@ class RefusalStreaks:
             self._counts.pop(target, None)
 
     def count(self, refused: Iterable[Rejection]) -> dict[str, DeliveryError]:
-        """Count records of targets that took none. Return those that are set up wrongly, with the reason."""
+        """Count refused records of targets that stored none. Return the targets that are misconfigured, and why."""
         groups = defaultdict(list)
         for rejection in refused:
             groups[rejection.target].append(rejection)
@@ -70,13 +72,13 @@ class RefusalStreaks:
         return wrong
 
     def count_targets(self, refusing: Iterable[str]) -> int:
-        """Add targets that take no documents. Return how many there are since a record was stored."""
+        """Add targets that accept no documents. Return their number since the last record was stored."""
         self._refusing_targets.update(refusing)
         return len(self._refusing_targets)
 
 
 class Evidence:
-    """What the attempts to write one batch have shown so far."""
+    """Collects the results of all attempts to write one batch, and decides how to treat refused records."""
 
     def __init__(self, streaks: RefusalStreaks) -> None:
         self._streaks = streaks
@@ -85,7 +87,9 @@ class Evidence:
         self._stored_targets: set[str] = set()
 
     def decide(self, written: WriteResult, *, is_last: bool) -> Decision:
-        """Take one more attempt into account. `is_last`: no other one follows."""
+        """Add the result of an attempt, and decide how to treat its refused records. `is_last`: the attempt is the
+        last one.
+        """
         self._attempts += 1
         self._has_stored = self._has_stored or bool(written.stored)
         self._stored_targets.update(written.stored_targets)

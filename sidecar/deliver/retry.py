@@ -1,8 +1,8 @@
-"""Writes one batch until each of its records is stored or rejected, or until the sink fails as a whole.
+"""Writes a batch until each of its records is stored, rejected or postponed, or until the sink fails as a whole.
 
-This is the only retry loop. If the first attempt stores nothing, it raises the error, the batch is dropped, and the
-file is read again later. Otherwise the records that are left are written again alone. Those that are still left after
-`MAX_ATTEMPTS`, and those of a target that takes no documents, are postponed: they stay in their file.
+This is the only retry loop. If the first attempt stores nothing, its error is raised; the caller drops the batch, and
+the file is read again later. Otherwise only the remaining records are written again. Records that remain after
+`MAX_ATTEMPTS`, and those of a target that accepts no documents, are postponed: they are read again from their file.
 """
 
 from __future__ import annotations
@@ -21,52 +21,52 @@ from sidecar.model.batch import Batch, Rejection, WriteResult
 from sidecar.sinks.contract import Sink, TargetingSink
 
 TOO_LARGE = "too_large"
-"""Error kind of dead letters whose document is too large for a request by itself."""
+"""Error kind of dead letters whose document is too large, even alone in a request."""
 
 MAX_ATTEMPTS = 8
-"""Attempts for a batch of which the first one stores or rejects some records."""
+"""Maximum number of attempts for a batch, if the first attempt stores or rejects some records."""
 
 _LIMIT_GROWTH = 8
-"""The learned request size grows by one part in this many with each large request that succeeds."""
+"""After each large request that succeeds, the learned limit grows by its size divided by this number."""
 
 
 class DeliveryResult(msgspec.Struct):
     """The result of a batch, over all attempts. Every record that is neither rejected nor postponed is stored."""
 
     rejected: dict[int, Rejection] = {}
-    """The records that the sink will never take, by index in the batch."""
+    """Records that the sink will never accept, by index in the batch."""
 
     postponed: dict[int, str] = {}
-    """The records that have to be read and written again later: those of a target that takes no documents, by its
-    name, and others under ""."""
+    """Index of each record that has to be read and written again later → the target that accepts no documents; "" if
+    the reason is not a target."""
 
     reasons: dict[str, DeliveryError] = {}
-    """Why records were postponed, by target or "". There is none for records of a target that was held back."""
+    """Why records were postponed, by target or "". A target that was held before the first attempt has no reason."""
 
     stored_targets: set[str] = set()
-    """Targets that took documents."""
+    """Targets that have stored documents."""
 
     error: DeliveryError | None = None
-    """Why the last attempt failed as a whole, although an earlier one stored some records."""
+    """Why the last attempt failed as a whole, after an earlier attempt had stored some records."""
 
     duplicates: int = 0
-    """Records that the sink had stored before."""
+    """Number of records that the sink had stored before."""
 
     failure_store: set[int] = set()
-    """Records that went to the failure store of a data stream."""
+    """Indexes of the records that went to the failure store of a data stream."""
 
     dropped: set[int] = set()
-    """Records that the database has thrown away, as an ingest pipeline asked."""
+    """Indexes of the records that an ingest pipeline of Elasticsearch has dropped."""
 
     diverted: int = 0
-    """Records that went to the fallback target, because there were too many targets."""
+    """Number of records that went to the fallback target, because there were too many targets."""
 
     attempts: int = 0
     resume_token: str | None = None
-    """The position of a sink that keeps its own, to be committed with the checkpoints."""
+    """Token of a `ResumableSink`, to be committed with the checkpoints."""
 
     def add(self, written: WriteResult, indexes: Sequence[int]) -> None:
-        """Add the counts of one attempt; `indexes` are those of its records in the batch."""
+        """Add the counts of one attempt. `indexes`: the index in the batch of each record of the attempt."""
         self.duplicates += written.duplicates
         self.diverted += written.diverted
         self.failure_store.update(indexes[i] for i in written.failure_store)
@@ -76,11 +76,11 @@ class DeliveryResult(msgspec.Struct):
 
 
 class RetryingWriter:
-    """Writes batches to one sink. Several threads may use it at once; `stop` ends all waiting."""
+    """Writes batches to one sink. Several threads may use it at once. The event `stop` ends all pauses."""
 
     def __init__(self, sink: Sink, stop: threading.Event) -> None:
         self.limit: int | None = None
-        """Records in one request, learned from requests that were too large; None while there was none."""
+        """Maximum records in one request, learned from requests that were too large; None before the first."""
 
         self._sink = sink
         self._stop = stop
@@ -91,9 +91,9 @@ class RetryingWriter:
         self._has_many_targets = isinstance(sink, TargetingSink) and sink.has_many_targets
 
     def deliver(self, batch: Batch, *, may_postpone_all: bool = False) -> DeliveryResult:
-        """Return the result of the whole batch. Raise `DeliveryError` if the sink fails: then nothing is settled.
+        """Return the result of the whole batch. Raise `DeliveryError` if the sink fails; then no record is settled.
 
-        `may_postpone_all`: records were postponed before, so that it is no failure of the sink if it refuses all.
+        `may_postpone_all`: the batch contains parked records, so a refusal of all records is no failure of the sink.
         """
         result = DeliveryResult()
         evidence = Evidence(self._streaks)
@@ -117,7 +117,7 @@ class RetryingWriter:
         return result
 
     def _hold_back(self, batch: Batch, result: DeliveryResult) -> Sequence[int]:
-        """Postpone the records of targets that are held. Return the indexes of the others."""
+        """Postpone the records of targets that are held. Return the indexes of the other records."""
         held = self.held_targets
         if not held or not isinstance(self._sink, TargetingSink):
             return range(len(batch))
@@ -126,7 +126,7 @@ class RetryingWriter:
         return [index for index in range(len(batch)) if index not in result.postponed]
 
     def _may_retry(self, written: WriteResult, result: DeliveryResult, backoff: Backoff) -> bool:
-        """Wait before the records that are left are written again. Return False if they have to be postponed."""
+        """Wait before the next attempt for the remaining records. Return False if they must be postponed instead."""
         error = written.error
         if result.error or result.attempts >= MAX_ATTEMPTS:
             return False
@@ -139,14 +139,14 @@ class RetryingWriter:
     def _write_leftovers(self, batch: Batch, result: DeliveryResult) -> WriteResult:
         try:
             return self._write_within_limit(batch)
-        except DeliveryError as error:  # what was stored before must not be written again
+        except DeliveryError as error:  # records that an earlier attempt stored must not be written again
             result.error = error
             return WriteResult((), error=error)
 
     def _collect(
         self, written: WriteResult, evidence: Evidence, indexes: Sequence[int], result: DeliveryResult
     ) -> list[int]:
-        """Add one attempt to the result. Return the indexes of the records whose outcome is still open."""
+        """Add one attempt to the result. Return the indexes in the attempt of the records to write again."""
         size = len(indexes)
         result.add(written, indexes)
         if not (written.rejected or written.refused) and written.stored == range(size):
@@ -167,7 +167,9 @@ class RetryingWriter:
         return [i for i in range(size) if i not in settled]
 
     def _write_within_limit(self, batch: Batch) -> WriteResult:
-        """Make one attempt, in requests of at most `limit` records. Split a request that the sink finds too large."""
+        """Write the batch once, in requests of at most `limit` records. Split a request if it is too large for the
+        sink.
+        """
         if self.limit is not None and len(batch) > self.limit:
             return self._split_batch(batch)
         try:
@@ -193,7 +195,7 @@ class RetryingWriter:
         if size == 1:
             return WriteResult((), [Rejection(0, TOO_LARGE, error.message, 413)])
         written = self._split_batch(batch)
-        # A document that is too large by itself says nothing about the number of records in a request.
+        # If a single document was too large, the number of records was not the cause, so the limit stays.
         if all(rejection.kind != TOO_LARGE for rejection in written.rejected):
             self.limit = min(self.limit or size, size // 2)
         return written
@@ -204,13 +206,13 @@ class RetryingWriter:
         first = self._write_within_limit(batch.select(range(middle)))
         try:
             second = self._write_within_limit(batch.select(range(middle, size)))
-        except DeliveryError as error:  # the first half is settled all the same
+        except DeliveryError as error:  # the result of the first half remains valid
             second = WriteResult((), error=error)
         return first.join(second, middle)
 
 
 def _list_postponed(written: WriteResult, decision: Decision, settled: AbstractSet[int]) -> dict[int, str]:
-    """Return the records of targets that take no documents, with the name of the target."""
+    """Return index and target of each unsettled record whose target accepts no documents."""
     records = (*written.rejected, *(refusal.rejection for refusal in written.refused))
     refusing = decision.refusing_targets
     return {r.index: r.target for r in records if r.target in refusing and r.index not in settled}

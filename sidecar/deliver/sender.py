@@ -1,4 +1,4 @@
-"""Sends batches to one sink, each in a separate thread, and pauses after an attempt that failed as a whole."""
+"""Sends batches to one sink, each in a separate thread, and pauses after a batch that failed as a whole."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ from sidecar.model.batch import Batch
 from sidecar.telemetry import events
 
 READ_PAUSE_AFTER_SEND_S = 0.02
-"""Pause reading this long after sending a batch, so that reader and sender do not compete for the interpreter lock.
-A sink that has not answered by then is waited for while reading continues."""
+"""Pause of reading after a batch is sent, so that reader and sender do not compete for the interpreter lock. After
+the pause, reading continues even if the sink has not answered."""
 
 Task = Callable[[], None]
 
@@ -27,7 +27,7 @@ Spawn = Callable[[Task], None]
 """Runs a task without waiting for it."""
 
 OnDelivered = Callable[[Sequence[BatchPart], Batch, DeliveryResult], None]
-"""Called for each batch of which every document was stored or rejected."""
+"""Called for each batch of which every document was stored, rejected or postponed."""
 
 
 class Sender:
@@ -48,61 +48,61 @@ class Sender:
         self.in_flight = 0
         self.in_flight_bytes = 0
         self._failure: DeliveryError | None = None
-        """The first error since the last `back_off`. Nothing is sent until it is dealt with."""
+        """The first error since the last `back_off`. No batch is sent before the next `back_off`."""
 
     @property
     def is_idle(self) -> bool:
-        """Return whether no batch is in flight and no failure has to be dealt with."""
+        """Whether no batch is in flight, and `back_off` need not be called."""
         return not self.in_flight and self._failure is None
 
     @property
     def has_slot(self) -> bool:
-        """Return whether one more batch may be in flight. A sink that was down gets one at a time at first."""
+        """Whether one more batch may be in flight. After a failure only one, until a batch succeeds."""
         return self.in_flight < (1 if self._pause.failures else self._concurrency)
 
     def is_available(self, now: float) -> bool:
-        """Return whether the sink is worth reading for: it did not fail, or its pause is over."""
+        """Return whether batches may be read and sent: the sink did not fail, or the pause has ended."""
         return self._failure is None and now >= self._pause.ends_at
 
     def end_pause_if_files_changed(self) -> None:
-        """Try a sink that failed again at once if one of its secrets or certificates has changed."""
+        """End the pause after a failure if a secret or certificate of the sink has changed."""
         now = self._context.clock.monotonic()
         if now < self._pause.ends_at and self._session.has_changed_files():
             self._pause.ends_at = now
 
     def due_at(self, now: float) -> float:
-        """Return when a pause after a failure ends, infinity if there is none."""
+        """Return when the pause after a failure ends; infinity if there is none."""
         return self._pause.ends_at if self._pause.ends_at > now else float("inf")
 
     def read_pause(self, now: float) -> float:
-        """Return how many seconds reading should wait for the batch that was sent last."""
+        """Return for how many seconds reading should pause because of the batch that was sent last."""
         return max(0.0, self.last_send_at + READ_PAUSE_AFTER_SEND_S - now) if self.in_flight else 0.0
 
     def send(self, parts: Sequence[BatchPart]) -> None:
-        """Start to write a batch; `on_delivered` is called when the sink has taken it."""
+        """Start to write a batch. If it does not fail, `on_delivered` is called with its result."""
         self.last_send_at = self._context.clock.monotonic()
         self.in_flight += 1
         self.in_flight_bytes += _size_of(parts)
         self._spawn(partial(self._deliver, parts))
 
     def report_failure(self) -> bool:
-        """Report that the sink is down if a batch failed and none is in flight any more. Return whether it did."""
+        """Report that the sink is down, if a batch failed and no other is in flight. Return whether this was so."""
         if self._failure is None or self.in_flight:
             return False
         self._status.down(self._failure)
         return True
 
     def back_off(self) -> None:
-        """Pause after a failure, and forget the batch. What was in it has to be read again."""
+        """Start the pause after a failure, if there was one. The caller reads the lines of failed batches again."""
         if self._failure is None:
             return
         self._session.suspend()
         self._pause.start(self._failure, self._context.clock.monotonic(), self.last_send_at)
         self._failure = None
-        gc.collect()  # an exception holds the frames of its traceback in a cycle, and with them the batch
+        gc.collect()  # an exception and the frames of its traceback are a cycle, which keeps the batch in memory
 
     def drain(self, give_up_at: float) -> None:
-        """Try a sink that failed again at once, and once more just before `give_up_at`."""
+        """Try a sink that has failed again at once, and once more just before `give_up_at`."""
         self._pause.drain(self._context.clock.monotonic(), give_up_at)
 
     def _spawn_thread(self, task: Task) -> None:
@@ -110,7 +110,7 @@ class Sender:
         threading.Thread(target=task, name=name, daemon=True).start()
 
     def _deliver(self, parts: Sequence[BatchPart]) -> None:
-        """Run in a thread that may outlive the shipper, when the sidecar has to exit."""
+        """Write a batch and post its result. The thread may outlive the shipper, if the sidecar has to exit."""
         batch = Batch([part.documents for part in parts])
         began = self._context.clock.monotonic()
         was_postponed = any(part.span.parked_for is not None for part in parts)

@@ -1,4 +1,4 @@
-"""One sink from its first batch to its last: opened when it is needed, and closed when no thread writes to it."""
+"""Opens a sink before its first batch, and closes it when no thread writes to it any more."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from sidecar.state.ledger import Ledger
 
 
 class SinkSession:
-    """Owns a sink. Up to `SinkType.concurrency` threads call `deliver` at once."""
+    """Owns a sink, and opens and closes it. Up to `SinkType.concurrency` threads may call `deliver` at once."""
 
     def __init__(self, context: SinkContext, sink: Sink, ledger: Ledger, stop: threading.Event) -> None:
         self._context, self._sink, self._ledger = context, sink, ledger
@@ -22,10 +22,10 @@ class SinkSession:
         self._is_open = self._is_closed = False
         self._opening, self._counting = threading.Lock(), threading.Lock()
         self._writing = 0
-        """Threads in `deliver`."""
+        """Number of threads that are in `deliver`."""
 
     def learned_limit(self) -> int | None:
-        """Return how many records the sink takes in one request, None while no request was too large."""
+        """Return how many records the sink accepts in one request, or None if no request was too large yet."""
         return self._writer.limit
 
     def has_changed_files(self) -> bool:
@@ -37,9 +37,9 @@ class SinkSession:
         self._writer.held_targets = targets
 
     def deliver(self, batch: Batch, *, may_postpone_all: bool = False) -> DeliveryResult | DeliveryError:
-        """Return what became of a batch, or why none of it is settled. Open the sink first if it is not.
+        """Open the sink if necessary, and write a batch. Return its result, or the error if no record is settled.
 
-        `may_postpone_all`: records were postponed before, so that it is no failure of the sink if it refuses all.
+        `may_postpone_all`: the batch contains parked records, so a refusal of all records is no failure of the sink.
         """
         if not self._begin():
             return Retryable("the sink is closed")
@@ -48,17 +48,17 @@ class SinkSession:
             return self._writer.deliver(batch, may_postpone_all=may_postpone_all)
         except DeliveryError as error:
             return error
-        except Exception as error:  # of a plug-in or of the state: the documents are sent again
+        except Exception as error:  # raised by a plug-in or by the state: the documents are sent again
             return Retryable(str(error) if isinstance(error, SidecarError) else type(error).__name__)
         finally:
             self._end()
 
     def suspend(self) -> None:
-        """Let a sink that keeps its own position return to the committed one before the next batch."""
+        """Make a `ResumableSink` return to the committed position before the next batch."""
         self._is_open = self._is_open and not isinstance(self._sink, ResumableSink)
 
     def close(self) -> None:
-        """Close the sink now, or when the threads that still write to it have returned."""
+        """Close the sink now, or as soon as no thread writes to it any more."""
         with self._counting:
             self._is_closed = True
             is_idle = not self._writing

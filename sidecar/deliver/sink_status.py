@@ -1,4 +1,4 @@
-"""The status of one sink: what `sidecar status` shows, and which changes of it were reported in events."""
+"""Tracks the status of one sink for `sidecar status`, and reports its changes in events."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from sidecar.telemetry import events
 from sidecar.telemetry.counters import add
 
 MAX_INTERRUPTION_S = 30.0
-"""An error that should end by itself within seconds is reported as a failure of the sink after this time."""
+"""After this time, an error that should have ended by itself within seconds is reported as a failure of the sink."""
 
 
 class SinkState(msgspec.Struct, frozen=True):
@@ -23,36 +23,38 @@ class SinkState(msgspec.Struct, frozen=True):
     """When this state began, in seconds since the epoch."""
 
     error: str
-    """Why the sink is not up, "" if it is."""
+    """Why the sink is not up; "" if it is up."""
 
     error_class: str
-    """The kind of the last error, "" if there was none since the start."""
+    """The class of the last error; "" if there was none since the start."""
 
 
 class SinkStatus:
-    """The shipper's thread reports to it; `snapshot` and `is_down` may be called by any thread."""
+    """Tracks the status of one sink. Any thread may call `snapshot` and `is_down`; only the shipper's thread may call
+    the other methods.
+    """
 
     def __init__(self, context: SinkContext) -> None:
         self._context = context
         self._state, self._since, self._error, self._error_class = "new", context.clock.now(), "", ""
         self._reported_error: str | None = ""
-        """The error that was reported last, None if the sink was reported as up since."""
+        """The error that was reported last; None if the sink has been reported as up since."""
 
         self._interrupted_at: float | None = None
-        """When an error began that should end by itself, by the monotonic clock; None if there is none."""
+        """Start of an error that should end by itself, by the monotonic clock; None if there is none."""
 
         self._blocked: tuple[float, str] | None = None
-        """Since when the state directory cannot be written, and why."""
+        """Time since when the state directory cannot be written, and the error; None if it can be written."""
 
         self._diverted_day = 0.0
 
     @property
     def is_down(self) -> bool:
-        """Return whether the last attempt to write failed as a whole."""
+        """Whether the last attempt to write failed as a whole."""
         return bool(self._reported_error)
 
     def snapshot(self) -> SinkState:
-        """Return the current state; a state directory that cannot be written is shown first."""
+        """Return the current state: "blocked" if the state directory cannot be written, whatever the sink does."""
         state = self._state, self._since, self._error
         if blocked := self._blocked:
             state = "blocked", *blocked
@@ -72,7 +74,7 @@ class SinkStatus:
             self._context.emit(events.TooManyTargets(self._context.pipeline, self._context.sink, count))
 
     def down(self, error: DeliveryError) -> None:
-        """Report that the sink is down, unless this error was the last one reported."""
+        """Report that the sink is down, unless this error was reported last or should end by itself soon."""
         if self._reported_error == error.message or self._is_interruption(error):
             return
         self._reported_error = error.message
@@ -81,7 +83,7 @@ class SinkStatus:
         self._context.emit(event(self._context.pipeline, self._context.sink, str(error)))
 
     def _is_interruption(self, error: DeliveryError) -> bool:
-        """Return whether the sink should be up again soon. Report that once."""
+        """Return whether the error should end by itself soon. Report such an interruption once."""
         if self.is_down or not (isinstance(error, Retryable) and error.is_brief):
             return False
         now = self._context.clock.monotonic()
@@ -96,7 +98,7 @@ class SinkStatus:
         self._since, self._error = self._context.clock.now(), str(error)
 
     def up(self) -> None:
-        """Report that the sink is up, unless that was the last report."""
+        """Report that the sink is up, unless this was reported last."""
         if self._reported_error is None and self._interrupted_at is None:
             return
         self._reported_error = self._interrupted_at = None
@@ -104,7 +106,7 @@ class SinkStatus:
         self._context.emit(events.SinkUp(self._context.pipeline, self._context.sink))
 
     def block(self, error: StateError) -> None:
-        """Report that the state directory cannot be written, unless it is known."""
+        """Report that the state directory cannot be written, unless this was reported before."""
         if self._blocked is None:
             self._blocked = self._context.clock.now(), str(error)
             self._context.emit(events.StateUnwritable(str(error)))
@@ -115,7 +117,7 @@ class SinkStatus:
 
 
 def _class_of(error: DeliveryError) -> str:
-    """Return the class of an error in one word from a small set, for counters."""
+    """Return the class of an error for counters: "misconfigured", "too_large" or "unavailable"."""
     if isinstance(error, Misconfigured):
         return "misconfigured"
     return "too_large" if isinstance(error, RequestTooLarge) else "unavailable"
