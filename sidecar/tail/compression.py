@@ -83,7 +83,7 @@ class CompressionFormat(NamedTuple):
         try:
             self.new_decoder().decompress(head, 1)
         except self.errors as error:
-            if "emory" in str(error):  # lzma has no error of its own for that
+            if "emory" in str(error):  # lzma has no separate error for that
                 reason = f"it takes more than {MAX_WINDOW_BYTES >> 20} MiB of memory to decompress"
                 raise OSError(
                     errno.ENOMEM, f"{reason} ({self.name}); decompress it, or list it in `exclude`"

@@ -111,41 +111,41 @@ class Reader:
         unterminated last line is a line, and the last event is whole; where it ends is durable when this returns.
         Raises `Truncated` if the bytes before the cursor have changed, `OSError` as pread(2) does.
 
-        It ends: each turn reads more than the one before, and a read of `_most` bytes always makes a chunk.
+        It ends: each turn reads more than the one before, and a read of `_max_read` bytes always makes a chunk.
         """
         cursor.searching, cursor.due = False, None
         stop = cursor.next_cut()
-        charset = self._look(cursor)
+        charset = self._detect_charset(cursor)
         size = self._readable_size(cursor)
         bound = size if stop is None else min(stop, size)
         at_cut = stop is not None and stop <= size
         want = self._want
         while cursor.offset < bound:
             want = min(want + (cursor.offset + want) % charset.width, bound - cursor.offset)
-            raw, begin = self._checked(cursor, want)
-            part = _ReadPart(raw, begin, bound, at_cut, want >= self._most, max_records)
+            raw, begin = self._read_checked(cursor, want)
+            part = _ReadPart(raw, begin, bound, at_cut, want >= self._max_read, max_records)
             if gap := self._find_gap(cursor, part):
                 if gap.end == begin:
-                    return self._hole(cursor, bound, gap.due)
+                    return self._pass_hole(cursor, bound, gap.due)
                 part = _end_at_gap(cursor, part, gap)
-            if head := self._over_long_head(cursor, part):
-                return self._over_long(cursor, head, bound, at_cut)
+            if head := self._find_over_long_head(cursor, part):
+                return self._cut_over_long(cursor, head, bound, at_cut)
             chunk = self._cut_part(cursor, part)
             if chunk is not None or part.is_complete(cursor):
                 return chunk
-            want = min(want * 4, self._most)
+            want = min(want * 4, self._max_read)
         return None
 
     def _readable_size(self, cursor: Cursor) -> int:
         """Return the size of the file in whole code units, or in bytes if it is over."""
-        file, charset = cursor.life, self._in(cursor)
+        file, charset = cursor.life, self._charset_of(cursor)
         if charset.width > 1 and file.size % charset.width and file.pread(1, file.size) == b"\0":
             return file.size + 1  # the size ends with the last byte that is not NUL, a character may end with one
         return file.size if file.closing else charset.align(file.size, 0)
 
     def _find_gap(self, cursor: Cursor, part: _ReadPart) -> _Gap | None:
         """Return the first hole at the beginning of a line, or the first line with NUL bytes that are too new."""
-        charset, raw, begin = self._in(cursor), part.raw, part.begin
+        charset, raw, begin = self._charset_of(cursor), part.raw, part.begin
         at = cursor.offset - begin
         nul = charset.find_nul(raw, begin, at)
         while nul >= 0:
@@ -165,60 +165,60 @@ class Reader:
 
     def _cut_part(self, cursor: Cursor, part: _ReadPart) -> Chunk | None:
         """Return the chunk that these bytes begin with, None if they do not show its end yet."""
-        charset, raw, begin = self._in(cursor), part.raw, part.begin
+        charset, raw, begin = self._charset_of(cursor), part.raw, part.begin
         end = charset.find_last_line_end(raw, begin, cursor.offset - begin)
         if not end:
-            return self._unterminated(cursor, part) if part.is_complete(cursor) else None
+            return self._cut_unterminated(cursor, part) if part.is_complete(cursor) else None
         if self._grouping is not None:
-            return self._of_events(cursor, self._grouping, part, end - begin)
+            return self._cut_events(cursor, self._grouping, part, end - begin)
         last = end
         if native.count_byte(raw, b"\n") > part.max_records:
             last = charset.find_nth_line_end(raw, begin, end, cursor.offset - begin, part.max_records)
         if last < end:
             self._want = max(_MIN_WANT, 2 * (last - begin))
-            return self._made(cursor, raw[begin:last])
+            return self._make_chunk(cursor, raw[begin:last])
         self._want = min(self._chunk, 2 * self._want)
         if not (part.at_cut and part.is_complete(cursor)):
-            return self._made(cursor, raw[begin:end])
-        return self._made(cursor, raw[begin:], closed=end < len(raw))
+            return self._make_chunk(cursor, raw[begin:end])
+        return self._make_chunk(cursor, raw[begin:], closed=end < len(raw))
 
-    def _over_long_head(self, cursor: Cursor, part: _ReadPart) -> bytes:
+    def _find_over_long_head(self, cursor: Cursor, part: _ReadPart) -> bytes:
         """Return the bytes of the first line that were read, without its line end, if it is over-long; else none.
 
-        An over-long line is no part of an event, so that an event and the line after it fit into `_most` bytes.
+        An over-long line is no part of an event, so that an event and the line after it fit into `_max_read` bytes.
         """
-        charset, raw, begin = self._in(cursor), part.raw, part.begin
+        charset, raw, begin = self._charset_of(cursor), part.raw, part.begin
         end = charset.find_line_end(raw, begin, cursor.offset - begin)
         if not end:
             return raw[begin:] if len(raw) - begin > self._max_line else b""
         is_over_long = self._grouping is not None and end - begin - charset.width > self._max_line
         return raw[begin : begin + self._max_line + 1] if is_over_long else b""
 
-    def _look(self, cursor: Cursor) -> Charset:
+    def _detect_charset(self, cursor: Cursor) -> Charset:
         """The encoding with the byte order of this file, which its first bytes say as soon as they are there."""
         if cursor.charset is None and not self._charset.needs_bom:
             cursor.charset = self._charset
         elif cursor.charset is None and len(mark := cursor.life.pread(2, 0)) == len(b"\xff\xfe"):
             cursor.charset = self._charset.resolve(mark)
-        return self._in(cursor)
+        return self._charset_of(cursor)
 
-    def _in(self, cursor: Cursor) -> Charset:
+    def _charset_of(self, cursor: Cursor) -> Charset:
         return cursor.charset or self._charset.resolve(b"")
 
     @property
-    def _most(self) -> int:
+    def _max_read(self) -> int:
         """As many bytes as may be needed to see the end of a line or event that is not too long, or that it is."""
         return self._max_line + 1 if self._grouping is None else 2 * (self._max_line + 1)
 
-    def _of_events(self, cursor: Cursor, grouping: TimedGrouping, part: _ReadPart, newline: int) -> Chunk | None:
+    def _cut_events(self, cursor: Cursor, grouping: TimedGrouping, part: _ReadPart, newline: int) -> Chunk | None:
         """Return the whole events of the part, whose lines end at `newline`, or the last one if it is over."""
         data, at_cut = part.raw[part.begin :], part.at_cut
         is_closed = len(data) - newline > self._max_line
-        found = self._in(cursor).split_events(grouping, data[:newline], cursor.offset, closed=is_closed)
-        if not found.complete_bytes and part.is_largest and not part.is_complete(cursor):
-            found = self._in(cursor).split_events(grouping, data[:newline], cursor.offset, closed=True)
-        if found.complete_bytes:
-            return self._with_events(cursor, data[: found.complete_bytes], found, part.max_records)
+        events = self._charset_of(cursor).split_events(grouping, data[:newline], cursor.offset, closed=is_closed)
+        if not events.complete_bytes and part.is_largest and not part.is_complete(cursor):
+            events = self._charset_of(cursor).split_events(grouping, data[:newline], cursor.offset, closed=True)
+        if events.complete_bytes:
+            return self._with_events(cursor, data[: events.complete_bytes], events, part.max_records)
         if not part.is_complete(cursor):
             return None
         if part.due is not None:
@@ -235,22 +235,22 @@ class Reader:
         if not at_cut and not cursor.life.cut(cursor.offset, cursor.offset + end):
             cursor.due = self._clock.monotonic()  # it has grown meanwhile
             return None
-        found = self._in(cursor).split_events(grouping, data[:newline], cursor.offset, closed=True)
-        return self._with_events(cursor, data[:end], found, part.max_records, closed=newline < end)
+        events = self._charset_of(cursor).split_events(grouping, data[:newline], cursor.offset, closed=True)
+        return self._with_events(cursor, data[:end], events, part.max_records, closed=newline < end)
 
     def _with_events(
-        self, cursor: Cursor, data: bytes, found: Grouped, max_records: int, *, closed: bool = False
+        self, cursor: Cursor, data: bytes, events: Grouped, max_records: int, *, closed: bool = False
     ) -> Chunk:
-        starts, split = found.starts, found.split
+        starts, split = events.starts, events.split
         if len(starts) > max_records:
             data, closed = data[: starts[max_records]], False
             starts, split = starts[:max_records], frozenset(index for index in split if index < max_records)
             self._want = max(_MIN_WANT, 2 * len(data))
         else:
             self._want = min(self._chunk, 2 * self._want)
-        return replace(self._made(cursor, data, closed=closed), event_starts=starts, split_events=split)
+        return replace(self._make_chunk(cursor, data, closed=closed), event_starts=starts, split_events=split)
 
-    def _checked(self, cursor: Cursor, want: int) -> tuple[bytes, int]:
+    def _read_checked(self, cursor: Cursor, want: int) -> tuple[bytes, int]:
         """What was read, and where in it the bytes begin that are asked for: copies are made of lines only."""
         back = min(OVERLAP_BYTES, cursor.offset)
         raw = cursor.life.pread(back + want, cursor.offset - back)
@@ -263,8 +263,10 @@ class Reader:
             raise OSError(errno.EILSEQ, "it begins with the byte order mark of UTF-16; set `encoding: utf-16`")
         return raw, back
 
-    def _made(self, cursor: Cursor, data: bytes, *, closed: bool = False, end: int = 0, cut_bytes: int = 0) -> Chunk:
-        life, charset = cursor.life, self._in(cursor)
+    def _make_chunk(
+        self, cursor: Cursor, data: bytes, *, closed: bool = False, end: int = 0, cut_bytes: int = 0
+    ) -> Chunk:
+        life, charset = cursor.life, self._charset_of(cursor)
         continued = life.is_cut(cursor.offset) and not charset.ends_line(cursor.before or b"", cursor.offset)
         if self._grouping is not None and data and cursor.offset:
             continued = continued or not charset.begins_event(self._grouping, data, cursor.offset)
@@ -273,27 +275,27 @@ class Reader:
             life.generation, cursor.offset, data, end, closed, continued, cut_bytes, encoding=charset.name
         )  # fmt: skip
 
-    def _unterminated(self, cursor: Cursor, part: _ReadPart) -> Chunk | None:
+    def _cut_unterminated(self, cursor: Cursor, part: _ReadPart) -> Chunk | None:
         data = part.raw[part.begin :]
         if not part.at_cut:
             data = self._drop_partial_character(cursor, data)
             if not (data and cursor.life.closing and cursor.life.cut(cursor.offset, cursor.offset + len(data))):
                 return None
-        return self._made(cursor, data, closed=True)
+        return self._make_chunk(cursor, data, closed=True)
 
     def _drop_partial_character(self, cursor: Cursor, data: bytes) -> bytes:
         """Return the end of the file without a character that is not complete yet; the next run reads it whole."""
         if not self._may_complete_character(cursor):
             return data
-        return data[: len(data) - self._in(cursor).count_partial_bytes(data, cursor.offset)]
+        return data[: len(data) - self._charset_of(cursor).count_partial_bytes(data, cursor.offset)]
 
     def _may_complete_character(self, cursor: Cursor) -> bool:
         file = cursor.life
         return file.closing and not file.over and self._clock.now() - file.modified < PARTIAL_GRACE_S
 
-    def _over_long(self, cursor: Cursor, data: bytes, bound: int, at_cut: bool) -> Chunk | None:
+    def _cut_over_long(self, cursor: Cursor, data: bytes, bound: int, at_cut: bool) -> Chunk | None:
         """The head of a line that is longer than `max_line`, once its end is known. Needs no more memory."""
-        charset = self._in(cursor)
+        charset = self._charset_of(cursor)
         head = data[: charset.align(self._max_line, cursor.offset)]
         at = cursor.offset + len(data)
         if cursor.scanned < at:
@@ -301,11 +303,11 @@ class Reader:
         found = self._scan(
             cursor, charset.align(bound, 0), lambda piece: charset.find_line_end(piece, 0, cursor.scanned)
         )
-        self._still_begins(cursor, head)
+        self._check_still_begins(cursor, head)
         end = cursor.scanned
         if found:
             cut = end - charset.width - cursor.offset - len(head)
-            return self._made(cursor, head, closed=True, end=end, cut_bytes=cut)
+            return self._make_chunk(cursor, head, closed=True, end=end, cut_bytes=cut)
         if cursor.searching:
             return None
         if end < bound:
@@ -320,9 +322,9 @@ class Reader:
             cursor.scanned_crc = None if partial else cursor.scanned_crc
         if not at_cut and not (cursor.life.closing and cursor.life.cut(cursor.offset, end)):
             return None
-        return self._made(cursor, head, closed=True, end=end, cut_bytes=end - cursor.offset - len(head))
+        return self._make_chunk(cursor, head, closed=True, end=end, cut_bytes=end - cursor.offset - len(head))
 
-    def _hole(self, cursor: Cursor, bound: int, due: float | None) -> Chunk | None:
+    def _pass_hole(self, cursor: Cursor, bound: int, due: float | None) -> Chunk | None:
         """Return the NUL bytes at the beginning of a line as a chunk without data, in constant memory.
 
         None while nothing follows them, and until they count: then they are searched again.
@@ -332,13 +334,13 @@ class Reader:
             return None
         if cursor.scanned <= cursor.offset:
             cursor.begin_search()
-        charset = self._in(cursor)
+        charset = self._charset_of(cursor)
         is_passed = self._scan(cursor, bound, lambda piece: _after_hole(piece, cursor.scanned, charset))
-        self._still_begins(cursor, b"\0")
+        self._check_still_begins(cursor, b"\0")
         if is_passed and (due := self._due_of_nul(cursor, cursor.scanned - 1)) is not None:
             cursor.due, cursor.scanned = due, cursor.offset
             return None
-        return self._made(cursor, b"", end=cursor.scanned) if is_passed else None
+        return self._make_chunk(cursor, b"", end=cursor.scanned) if is_passed else None
 
     def _scan(self, cursor: Cursor, bound: int, passed: Callable[[bytes], int]) -> bool:
         """Move `scanned` on until `passed` says how many bytes of a piece belong to what is passed (0: all of it).
@@ -346,7 +348,7 @@ class Reader:
         Holes of the file are jumped over, and after some megabytes others have their turn first.
         """
         pause_at = cursor.scanned + _SEARCHED_AT_ONCE
-        self._jump(cursor, bound)
+        self._jump_over_hole(cursor, bound)
         while cursor.scanned < bound:
             if cursor.scanned >= pause_at:
                 cursor.searching = True
@@ -361,7 +363,7 @@ class Reader:
         return False
 
     @staticmethod
-    def _jump(cursor: Cursor, bound: int) -> None:
+    def _jump_over_hole(cursor: Cursor, bound: int) -> None:
         """Over the hole that begins here, if one does: it reads as NUL bytes."""
         there = min(cursor.life.data_after(cursor.scanned), bound)
         if there > cursor.scanned:
@@ -369,7 +371,7 @@ class Reader:
             cursor.scanned, cursor.scanned_tail = there, (cursor.scanned_tail + nul)[-OVERLAP_BYTES:]
 
     @staticmethod
-    def _still_begins(cursor: Cursor, head: bytes) -> None:
+    def _check_still_begins(cursor: Cursor, head: bytes) -> None:
         """The reads of a scan have to be of one life: what stood before them must still be there after them."""
         if cursor.life.packed:
             return

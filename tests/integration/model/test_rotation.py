@@ -608,3 +608,24 @@ def test_a_compressed_file_that_cannot_be_read_is_named_and_never_shipped_as_tex
     world.drain()
     assert world.messages() == expected(NEW)
     assert "compressed by zip" in str(world.follower.unreadable.reasons())
+
+
+@pytest.mark.parametrize("size", [1 << 16, 1 << 20, 1 << 28])
+@pytest.mark.parametrize("before", [b"", OLD], ids=["at the beginning", "in the middle"])
+def test_a_hole_that_is_jumped_over_leaves_the_file_known_after_restarts(
+    tmp_path: Path, before: bytes, size: int
+) -> None:
+    world = SimulatedSidecar(tmp_path)
+    world.write(before)
+    with world.path().open("r+b") as file:
+        file.seek(len(before) + size)
+        file.write(MORE)
+    world.live(4)
+    world.restart()
+    world.live(4)
+    world.write(NEW)
+    world.drain()
+    world.start()
+    world.settle()
+    assert world.messages() == expected(before, MORE, NEW)
+    assert world.lost() == 0

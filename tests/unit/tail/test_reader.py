@@ -12,7 +12,7 @@ from sidecar.lib.charset import lookup
 from sidecar.lib.clock import Clock, SystemClock
 from sidecar.model.checkpoint import Checkpoint, Intent
 from sidecar.model.file import Generation
-from sidecar.model.fingerprint import NO_TAIL, Fingerprint, OverlapDigest
+from sidecar.model.fingerprint import NO_TAIL, Fingerprint, OverlapDigest, checksum
 from sidecar.model.lines import Chunk
 from sidecar.tail.cursor import Cursor
 from sidecar.tail.open_files import OpenFileLimiter
@@ -337,3 +337,18 @@ def test_a_file_with_the_mark_of_utf_16_is_refused_in_another_encoding(tmp_path:
     part = next_chunk(file.cursor(), encoding="utf-16")
     assert part is not None
     assert Framer(charset=lookup("utf-16")).frame(part).texts == ["one"]
+
+
+@pytest.mark.parametrize("size", [1 << 16, 3 << 20, 1 << 40])
+def test_the_checksum_after_a_hole_that_was_jumped_over_is_right(tmp_path: Path, size: int) -> None:
+    path = tmp_path / "a.log"
+    file = File(path, b"one\n")
+    with path.open("r+b") as writing:
+        writing.seek(4 + size)
+        writing.write(b"two\n")
+    file.life.size = file.life.status().size
+    cursor = file.cursor()
+    while next_chunk(cursor) or cursor.searching:
+        pass
+    assert cursor.offset == size + 8
+    assert cursor.crc == checksum(b"one\ntwo\n")
