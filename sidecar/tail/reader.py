@@ -12,7 +12,6 @@ NUL bytes at the end of a file are not even part of its size.
 from __future__ import annotations
 
 import errno
-from collections.abc import Callable
 from typing import NamedTuple, Protocol
 
 from msgspec.structs import replace
@@ -23,9 +22,7 @@ from sidecar.lib.clock import Clock, SystemClock
 from sidecar.model.fingerprint import FINGERPRINT_BYTES, OVERLAP_BYTES
 from sidecar.model.lines import Chunk
 from sidecar.tail.cursor import Cursor
-from sidecar.tail.tracked_file import TrackedFile, Truncated
-
-_SEARCHED_AT_ONCE = 16 << 20
+from sidecar.tail.forward_search import check_still_begins, count_hole_bytes, explain_short_read, search_forward
 
 CHUNK = 256 * 1024
 """Bytes asked for at a time: few enough for the processor's cache, and so many that what is done once a chunk does
@@ -255,7 +252,7 @@ class Reader:
         back = min(OVERLAP_BYTES, cursor.offset)
         raw = cursor.life.pread(back + want, cursor.offset - back)
         if len(raw) < back + want:
-            raise _unexpected_end(cursor.life, cursor.offset + want)
+            raise explain_short_read(cursor.life, cursor.offset + want)
         cursor.check(raw[:back])
         cursor.before = raw[:back]
         cursor.life.check_head(cursor.offset, raw[back : back + FINGERPRINT_BYTES])
@@ -300,12 +297,15 @@ class Reader:
         at = cursor.offset + len(data)
         if cursor.scanned < at:
             cursor.begin_search(data)
-        found = self._scan(
-            cursor, charset.align(bound, 0), lambda piece: charset.find_line_end(piece, 0, cursor.scanned)
+        is_found = search_forward(
+            cursor,
+            charset.align(bound, 0),
+            self._chunk,
+            lambda piece: charset.find_line_end(piece, 0, cursor.scanned),
         )
-        self._check_still_begins(cursor, head)
+        check_still_begins(cursor, head)
         end = cursor.scanned
-        if found:
+        if is_found:
             cut = end - charset.width - cursor.offset - len(head)
             return self._make_chunk(cursor, head, closed=True, end=end, cut_bytes=cut)
         if cursor.searching:
@@ -335,66 +335,17 @@ class Reader:
         if cursor.scanned <= cursor.offset:
             cursor.begin_search()
         charset = self._charset_of(cursor)
-        is_passed = self._scan(cursor, bound, lambda piece: _after_hole(piece, cursor.scanned, charset))
-        self._check_still_begins(cursor, b"\0")
+        is_passed = search_forward(
+            cursor, bound, self._chunk, lambda piece: count_hole_bytes(piece, cursor.scanned, charset)
+        )
+        check_still_begins(cursor, b"\0")
         if is_passed and (due := self._due_of_nul(cursor, cursor.scanned - 1)) is not None:
             cursor.due, cursor.scanned = due, cursor.offset
             return None
         return self._make_chunk(cursor, b"", end=cursor.scanned) if is_passed else None
-
-    def _scan(self, cursor: Cursor, bound: int, passed: Callable[[bytes], int]) -> bool:
-        """Move `scanned` on until `passed` says how many bytes of a piece belong to what is passed (0: all of it).
-
-        Holes of the file are jumped over, and after some megabytes others have their turn first.
-        """
-        pause_at = cursor.scanned + _SEARCHED_AT_ONCE
-        self._jump_over_hole(cursor, bound)
-        while cursor.scanned < bound:
-            if cursor.scanned >= pause_at:
-                cursor.searching = True
-                return False
-            piece = cursor.life.pread(min(self._chunk + self._chunk % 2, bound - cursor.scanned), cursor.scanned)
-            if not piece:
-                raise _unexpected_end(cursor.life, cursor.scanned + 1)
-            here = passed(piece)
-            cursor.pass_over(piece[: here or None] if here >= 0 else b"")
-            if here:
-                return True
-        return False
-
-    @staticmethod
-    def _jump_over_hole(cursor: Cursor, bound: int) -> None:
-        """Over the hole that begins here, if one does: it reads as NUL bytes."""
-        there = min(cursor.life.data_after(cursor.scanned), bound)
-        if there > cursor.scanned:
-            nul = bytes(min(OVERLAP_BYTES, there - cursor.scanned))
-            cursor.scanned, cursor.scanned_tail = there, (cursor.scanned_tail + nul)[-OVERLAP_BYTES:]
-
-    @staticmethod
-    def _check_still_begins(cursor: Cursor, head: bytes) -> None:
-        """The reads of a scan have to be of one life: what stood before them must still be there after them."""
-        if cursor.life.packed:
-            return
-        expected = (cursor.before or b"") + head[:OVERLAP_BYTES]
-        back = min(OVERLAP_BYTES, cursor.offset)
-        if cursor.life.pread(len(expected), cursor.offset - back) != expected:
-            raise Truncated
-
-
-def _unexpected_end(life: TrackedFile, needed: int) -> Exception:
-    """Return what it means that the file ended before this offset: it is shorter now, or it cannot be read there."""
-    if life.status().size < needed:
-        return Truncated()
-    return OSError(errno.EIO, "the file ends before its size")
 
 
 def _end_at_gap(cursor: Cursor, part: _ReadPart, gap: _Gap) -> _ReadPart:
     """Return the bytes before a gap. A hole ends the event before it, a line that is too new does not."""
     bound, at_cut = cursor.offset + gap.end - part.begin, gap.is_hole
     return part._replace(raw=part.raw[: gap.end], bound=bound, at_cut=at_cut, due=None if at_cut else gap.due)
-
-
-def _after_hole(piece: bytes, at: int, charset: Charset) -> int:
-    """How many bytes of NUL the piece begins with if something follows them: 0 for all of it, -1 for none."""
-    hole = charset.count_nul_bytes(piece, at)
-    return 0 if hole == len(piece) else hole or -1
