@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
+from itertools import repeat
 from typing import Any, NamedTuple
 
 import msgspec
@@ -29,6 +30,7 @@ _SIZE = r"(0|[1-9]\d*+|-)"
 _PLAIN = r'^([^\s"]++) - ([^\s"\[]++) \[([^\]\n"]++)\] "([A-Z]++) ([^\s"]++) HTTP/([0-9.]++)" ([1-9]\d\d) ' + _SIZE
 _PLAIN_AGENT = r' "([^"\n]*+)" "([^"\n]*+)"'
 _PLAIN_EXTRA = r" ([^\n]++)"
+_HOST = r'^([^\s":]++)(?::(\d{1,5}))? '
 _ASCII = r'^([^ ]++) - ([^ []++) \[([^]]++)\] "([A-Z]++) ([^ ]++) HTTP/([0-9.]++)" ([1-9][0-9]{2}) ([1-9][0-9]*+|0|-)'
 _ASCII_AGENT = r' "([^"]*+)" "([^"]*+)"'
 _ASCII_FORWARDED = r' ("[^"]*+")'
@@ -43,6 +45,7 @@ _REQUEST = re.compile(r"([A-Z]++) (\S++) HTTP/([0-9.]++)")
 _STATUS = re.compile(r"[1-9]\d\d", re.ASCII)
 _HOST_PORT = re.compile(r"(\[[^\]]*\]|[^:]*+)(?::(\d{1,5}))?", re.ASCII)
 _FORWARDED = re.compile(r'"([^"]*+)"(?: (.*+))?', re.DOTALL)
+_MAX_PORT = 65535
 _NONE = frozenset({"-", ""})
 _UNKNOWN_PROXIES = frozenset({"-", "unknown"})
 
@@ -77,6 +80,9 @@ class AccessLogParser:
             quotes: re.compile(f"{_ASCII}{ending}\n", re.MULTILINE) for quotes, ending in endings.items()
         }
         self._plain_patterns = [re.compile(f"{_PLAIN}{ending}$", re.MULTILINE) for ending in plain_endings]
+        self._host_patterns = [
+            re.compile(f"{_HOST}{_PLAIN[1:]}{ending}$", re.MULTILINE | re.ASCII) for ending in plain_endings
+        ]
         self._may_be_short = may_be_short
         self._error = f"the line is not in the format of {name}"
         self._times = CommonLog(zones)
@@ -87,21 +93,23 @@ class AccessLogParser:
 
     def _parse_chunk(self, lines: LineBatch) -> RecordBatch | None:
         """Parse all lines in one pass, if each has an ordinary request and no field needs escaping."""
-        rows = self._find_rows(lines) if lines.is_uniform and lines.count else None
+        if not (lines.is_uniform and lines.count and native.needs_no_escaping(lines.chunk.data)):
+            return None
+        rows, hosts = self._find_rows(lines), None
+        if rows is None:
+            rows, hosts = self._find_rows_with_hosts(lines)
         if rows is None or not all_addresses([row[0] for row in rows]):
             return None
         times = self._times.convert_all([row[2] for row in rows])
         if "" in times:
             return None
         extras = {text: _render_extra(text) for text in {row[10] for row in rows}}
-        bodies = _render_rows(rows, extras)
+        bodies = _render_rows(rows, extras, hosts or repeat(""))
         names = NAMES.union(*(found.keys() for found in map(_extra_fields, extras)))
         ends_with_log = "log" in names and all('"log":' in text for text in extras.values())
         return RecordBatch(lines, lines.starts, bodies, times, names, ends_with_log_object=ends_with_log)
 
     def _find_rows(self, lines: LineBatch) -> list[Row] | None:
-        if not native.needs_no_escaping(lines.chunk.data):
-            return None
         if lines.text.isascii():
             # Fields that end at one character are matched much faster than fields that end at a character class. In
             # ASCII text both find the same: there are as many rows as lines, so no row spans two lines; there are
@@ -114,6 +122,16 @@ class AccessLogParser:
             if pattern.match(lines.text) and len(rows := pattern.findall(lines.text)) == lines.count:
                 return rows
         return None
+
+    def _find_rows_with_hosts(self, lines: LineBatch) -> tuple[list[Row] | None, list[str] | None]:
+        """Return the rows and the JSON members of the virtual host in front of each, if every line has one."""
+        for pattern in self._host_patterns:
+            if pattern.match(lines.text) and len(rows := pattern.findall(lines.text)) == lines.count:
+                members = {(host, port): _render_host(host, port) for host, port in {row[:2] for row in rows}}
+                if not all(members.values()) or not all(map(is_ip, {row[2] for row in rows})):
+                    break
+                return [row[2:] for row in rows], [members[row[:2]] for row in rows]
+        return None, None
 
     def _parse_lines(self, lines: LineBatch) -> RecordBatch:
         matches = [_LINE.fullmatch(text) for text in lines.texts]
@@ -190,7 +208,7 @@ def _read_front(front: str) -> _Front | None:
     if len(words) < 2 or not all(map(is_address, known)):
         return None
     ident, user = words[0], " ".join(words[1:])
-    if user.startswith("- ") or (port and int(port) > 65535):
+    if user.startswith("- ") or (port and int(port) > _MAX_PORT):
         return None
     return _Front(known[0] if known else "-", user, ident, domain, port, known[1:])
 
@@ -217,15 +235,24 @@ def _render_extra(extra: str) -> str:
     return f",{_ENCODER.encode(fields).decode()[1:-1]}" if fields else ""
 
 
-def _render_rows(rows: Iterable[Row], extras: dict[str, str]) -> list[str]:
+def _render_host(host: str, port: str) -> str:
+    """Return the JSON members of a virtual host, after a comma; "" if a value does not fit."""
+    if not is_address(host) or (port and int(port) > _MAX_PORT):
+        return ""
+    return f',"domain":"{host}"' + (f',"port":{int(port)}' if port else "")
+
+
+def _render_rows(rows: Iterable[Row], extras: dict[str, str], hosts: Iterable[str]) -> list[str]:
     """Return the JSON body of each row. No text needs escaping but the extra one, which `extras` renders."""
     return [
         f'''"source":{{"address":"{address}"}},{"" if user == "-" else f'"user":{{"name":"{user}"}},'}'''
         f'''"http":{{"request":{{"method":"{method}"{"" if referrer in _NONE else f',"referrer":"{referrer}"'}}},'''
         f'''"version":"{version}","response":{{"status_code":{status}'''
-        f'''{"" if size == "-" else f',"body":{{"bytes":{size}}}'}}}}},"url":{{"original":"{path}"}}'''
+        f'''{"" if size == "-" else f',"body":{{"bytes":{size}}}'}}}}},"url":{{"original":"{path}"{host}}}'''
         f"""{"" if agent in _NONE else f',"user_agent":{{"original":"{agent}"}}'}{extras[extra]}"""
-        for address, user, _, method, path, version, status, size, referrer, agent, extra in rows
+        for (address, user, _, method, path, version, status, size, referrer, agent, extra), host in zip(
+            rows, hosts, strict=False
+        )
     ]
 
 

@@ -305,7 +305,9 @@ def _joining_at_times(lines: LineBatch) -> Multiline:
         count = _count_starts(shape, lines)
         if count == lines.count:
             return None
-        if count >= _MIN_DATED_SHARE * lines.count and not any(text.startswith("{") for text in lines.texts):
+        if count >= _MIN_DATED_SHARE * lines.count and not any(
+            text.startswith(("{", "#Fields:")) for text in lines.texts
+        ):
             return {"start": r"^\[?" + shape.partition(_CLOCK)[0].rstrip(" ")}
     return None
 

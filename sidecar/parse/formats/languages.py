@@ -60,13 +60,18 @@ _SHORT_LEVEL = r"(?P<level>TRC|DBG|INF|WRN|ERR|FTL|PNC)"
 _GO_TIME = rf"(?P<time>\d{{4}}/[01]\d/[0-3]\d {CLOCK}){FRACTION}"
 _CALLER = r"(?P<file>[\w./@-]+\.go):(?P<line>\d{1,9})"
 
+_ZAP = rf"{ISO}{FRACTION}{ZONE}?\t{_GO_LEVEL}\t"
+_ZAP_MESSAGE = r"(?P<message>[^\t\n]*+)(?:\t(?P<extra>\{[^\n]*+))?"
+_ZAP_STACK = r"(?P<stack>\n.*+)"
+
 GO = LogFormat(
     "loggers of Go",
     (
-        # zap's console.
-        rf"{ISO}{FRACTION}{ZONE}?\t{_GO_LEVEL}\t(?:(?P<logger>[\w./-]++)\t)?{_CALLER}\t(?P<message>[^\t\n]*+)"
-        r"(?:\t(?P<extra>\{[^\n]*+))?(?P<stack>\n.*+)?",
-        rf"{ISO}{FRACTION}{ZONE}?\t{_GO_LEVEL}\t(?P<message>[^\t\n]*+)(?:\t(?P<extra>\{{[^\n]*+))?(?P<stack>\n.*+)?",
+        # zap's console, also with a stack in the lines after it.
+        rf"{_ZAP}(?:(?P<logger>[\w./-]++)\t)?{_CALLER}\t{_ZAP_MESSAGE}",
+        rf"{_ZAP}{_ZAP_MESSAGE}",
+        rf"{_ZAP}(?:(?P<logger>[\w./-]++)\t)?{_CALLER}\t{_ZAP_MESSAGE}{_ZAP_STACK}",
+        rf"{_ZAP}{_ZAP_MESSAGE}{_ZAP_STACK}",
         # Gin, NATS and the log package.
         rf"\[GIN\] (?P<time>\d{{4}}/[01]\d/[0-3]\d - {CLOCK}) \| *{STATUS} \| *(?P<took>[\d.]++"
         rf"(?:ns|[µu]s|ms|s|m\S*+)) \| *"
@@ -99,6 +104,8 @@ GO = LogFormat(
     examples=(
         '2026-11-23T01:00:00.123+0100\tINFO\tshop/main.go:42\tlistening\t{"addr": ":8080"}',
         "2026-11-23T01:00:00.123Z\tinfo\tlistening",
+        "2026-11-23T01:00:00.123Z\terror\tshop/db.go:17\tquery failed\nmain.query\n\t/app/db.go:17",
+        "2026-11-23T01:00:00.123Z\terror\tquery failed\nmain.query\n\t/app/db.go:17",
         '[GIN] 2026/11/23 - 01:00:00 | 200 |     1.1ms |   192.0.2.1 | GET      "/ping"',
         "[1] 2026/11/23 01:00:00.123456 [INF] Server is ready",
         "2026/11/23 01:00:00 main.go:42: listening",

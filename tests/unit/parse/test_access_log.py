@@ -76,6 +76,10 @@ def test_a_line_is_the_same_at_a_stroke_and_beside_one_that_is_not_ordinary() ->
         (nginx(), f'{ORDINARY} "-" 0.005 0.004'),
         (nginx(), f'{ORDINARY} 1 "shop@docker" "http://10.0.0.1:80" 3ms'),
         (apache(), f'{SHORT} "-"'),
+        (nginx(), f"shop.example.com:443 {ORDINARY}"),
+        (nginx(), f"shop.example.com {ORDINARY} 0.005"),
+        (apache(), f"shop.example.com:443 {SHORT}"),
+        (nginx(), f"shop.example.com:99999 {ORDINARY}"),
     ):
         assert parser.parse(framed(line)).bodies[0] == parser.parse(framed(line, "garbage")).bodies[0]
 
