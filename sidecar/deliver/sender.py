@@ -13,13 +13,14 @@ from sidecar.deliver.context import SinkContext
 from sidecar.deliver.retry import DeliveryResult
 from sidecar.deliver.sink_session import SinkSession
 from sidecar.deliver.sink_status import SinkStatus
+from sidecar.deliver.workers import NEAR_S, WorkerLimit
 from sidecar.errors import DeliveryError
 from sidecar.model.batch import Batch
 from sidecar.telemetry import events
 
-READ_PAUSE_AFTER_SEND_S = 0.02
-"""Pause of reading after a batch is sent, so that reader and sender do not compete for the interpreter lock. After
-the pause, reading continues even if the sink has not answered."""
+READ_PAUSE_AFTER_SEND_S = NEAR_S
+"""Pause of reading after a batch is sent to a sink that answers quickly, so that reader and sender do not compete for
+the interpreter lock. After the pause, reading continues even if the sink has not answered."""
 
 Task = Callable[[], None]
 
@@ -37,10 +38,10 @@ class Sender:
     """
 
     def __init__(
-        self, context: SinkContext, session: SinkSession, concurrency: int, status: SinkStatus,
+        self, context: SinkContext, session: SinkSession, workers: WorkerLimit, status: SinkStatus,
         post: Callable[[Task], None], on_delivered: OnDelivered, spawn: Spawn | None = None,
     ) -> None:  # fmt: skip
-        self._context, self._session, self._concurrency, self._status = context, session, concurrency, status
+        self._context, self._session, self._workers, self._status = context, session, workers, status
         self._post, self._on_delivered, self._spawn = post, on_delivered, spawn or self._spawn_thread
         self._pause = RetryPause()
         self.delivered_at = context.clock.monotonic()
@@ -58,7 +59,7 @@ class Sender:
     @property
     def has_slot(self) -> bool:
         """Whether one more batch may be in flight. After a failure only one, until a batch succeeds."""
-        return self.in_flight < (1 if self._pause.failures else self._concurrency)
+        return self.in_flight < (1 if self._pause.failures else self._workers.limit)
 
     def is_available(self, now: float) -> bool:
         """Return whether batches may be read and sent: the sink did not fail, or the pause has ended."""
@@ -76,7 +77,9 @@ class Sender:
 
     def read_pause(self, now: float) -> float:
         """Return for how many seconds reading should pause because of the batch that was sent last."""
-        return max(0.0, self.last_send_at + READ_PAUSE_AFTER_SEND_S - now) if self.in_flight else 0.0
+        if not (self.in_flight and self._workers.is_near):
+            return 0.0
+        return max(0.0, self.last_send_at + READ_PAUSE_AFTER_SEND_S - now)
 
     def send(self, parts: Sequence[BatchPart]) -> None:
         """Start to write a batch. If it does not fail, `on_delivered` is called with its result."""
@@ -121,6 +124,8 @@ class Sender:
     def _on_result(
         self, parts: Sequence[BatchPart], batch: Batch, result: DeliveryResult | DeliveryError, took: float
     ) -> None:
+        is_complete = isinstance(result, DeliveryResult) and result.attempts == 1 and not result.postponed
+        self._workers.count_answer(took, self.in_flight, is_complete=is_complete)
         self.in_flight -= 1
         self.in_flight_bytes -= _size_of(parts)
         counters = self._context.counters

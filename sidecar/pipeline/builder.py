@@ -116,7 +116,8 @@ def _build_shipper(
     sink = sinks.create_sink(sink_settings)
     if isinstance(sink, TargetingSink):
         sink.keep_targets(partial(shared.ledger.admit_targets, sink_name))
-    limits = batch_limits(settings, sink_settings, sinks.resolve(sink_settings.type).concurrency)
+    workers = sink_settings.worker_range(sinks.resolve(sink_settings.type).concurrency)
+    limits = batch_limits(settings, sink_settings, *workers)
     stages = build_stages(
         settings.pipelines[name], shared.clock, hostname(shared.environ), shared.environ, min(CHUNK, limits.bytes)
     )
@@ -126,13 +127,21 @@ def _build_shipper(
     )  # fmt: skip
 
 
-def batch_limits(settings: Settings, sink: SinkSettings, concurrency: int) -> BatchLimits:
-    """Return the limits of the batches for `sink`. Each shipper may have `concurrency` batches in flight."""
+def batch_limits(
+    settings: Settings, sink: SinkSettings, concurrency: int, max_concurrency: int | None = None
+) -> BatchLimits:
+    """Return the limits of the batches for `sink`. Each shipper may have `concurrency` batches in flight.
+
+    It may have up to `max_concurrency` if they fit into its share of the memory.
+    """
     # The memory is divided equally. The share of a shipper is for its batches in flight and the one being filled.
     shippers = sum(len(settings.sinks_of(name)) for name in settings.pipelines)
     share = settings.limits.memory // (shippers * (concurrency + 1) * EXPANSION)
     max_bytes = max(_MIN_BATCH_BYTES, min(sink.batch_bytes, share))
-    return BatchLimits(sink.batch_records, max_bytes, sink.linger, concurrency)
+    # While it is sent, a batch also exists as a request.
+    fitting = settings.limits.memory // (shippers * max_bytes * (EXPANSION + 1)) - 1
+    most = max(concurrency, min(max_concurrency or concurrency, fitting))
+    return BatchLimits(sink.batch_records, max_bytes, sink.linger, concurrency, most)
 
 
 def dead_letter_limit(settings: Settings) -> DeadLetterLimit:

@@ -18,6 +18,7 @@ from sidecar.deliver.retry import DeliveryResult
 from sidecar.deliver.sender import Sender, Spawn
 from sidecar.deliver.sink_session import SinkSession
 from sidecar.deliver.sink_status import SinkStatus
+from sidecar.deliver.workers import WorkerLimit
 from sidecar.lib.clock import Clock
 from sidecar.model.batch import Batch
 from sidecar.model.checkpoint import ORIGIN, Checkpoint, KnownFile
@@ -84,9 +85,10 @@ class Shipper(threading.Thread):
         self._reader = ChunkReader(sink_name, stages, self._queue, self._backlog, self._committer, tracker)
         framing = sink.envelope if isinstance(sink, BulkEncodingSink) else None
         self._processor = ChunkProcessor(context, stages, framing)
+        workers = WorkerLimit(limits.concurrency, limits.max_concurrency or limits.concurrency)
         self._session = SinkSession(context, sink, ledger, self._stop_now)
         self._sender = Sender(
-            context, self._session, limits.concurrency, self._status, self._inbox.put, self._on_delivered, spawn
+            context, self._session, workers, self._status, self._inbox.put, self._on_delivered, spawn
         )
         self._batcher = Batcher(limits, self._session.learned_limit)
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from collections.abc import Set as AbstractSet
-from typing import Any, ClassVar, Protocol, Self, runtime_checkable
+from typing import Any, ClassVar, Literal, Protocol, Self, runtime_checkable
 
 import msgspec
 from pydantic import PositiveInt, SecretStr
@@ -119,6 +119,10 @@ class TargetingSink(Protocol):
         ...
 
 
+MAX_AUTO_WORKERS = 16
+"""Requests in flight to one sink with `workers: auto`, if the memory allows so many."""
+
+
 class SinkSettings(SettingsModel):
     """Settings of every sink. The settings of one sink inherit from these, are frozen and allow no other names."""
 
@@ -135,6 +139,13 @@ class SinkSettings(SettingsModel):
     linger: Duration = 0.1
     """Time that a document waits for others before it is sent; the first one after a pause does not wait. With less
     than `0.1s`, growing files are also polled more often, up to every 20 ms."""
+
+    def worker_range(self, concurrency: int) -> tuple[int, int]:
+        """Return how many requests may be in flight to a sink that is near, and to one that answers late.
+
+        `concurrency`: that of the type of the sink.
+        """
+        return concurrency, concurrency
 
     single_pipeline: ClassVar[bool] = False
     """Whether the sink can take the lines of one pipeline only."""
@@ -159,6 +170,17 @@ class SinkSettings(SettingsModel):
     def destination(self) -> str:
         """Return where the documents go, for people and for the state, without secrets and without the query."""
         raise NotImplementedError
+
+
+class ConcurrentSinkSettings(SinkSettings):
+    """Settings of a sink that takes several requests at once."""
+
+    workers: PositiveInt | Literal["auto"] = "auto"
+    """Requests in flight at once. `auto`: as many as the distance needs and the sink answers without delay, up to 16
+    and as `limits.memory` allows. The order in which documents are stored is not defined."""
+
+    def worker_range(self, concurrency: int) -> tuple[int, int]:
+        return (concurrency, MAX_AUTO_WORKERS) if self.workers == "auto" else (self.workers, self.workers)
 
 
 class SinkType(Protocol):

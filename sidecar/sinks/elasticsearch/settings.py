@@ -18,7 +18,7 @@ from sidecar.lib.units import Duration
 from sidecar.sinks.common.exposure import warn_of_plain_credentials
 from sidecar.sinks.common.target_name import TargetTemplate
 from sidecar.sinks.common.url import host_and_port, merge_options, parse_url, refuse_url, settings_from
-from sidecar.sinks.contract import SinkSettings
+from sidecar.sinks.contract import ConcurrentSinkSettings
 from sidecar.sinks.elasticsearch.proxy import NO_PROXY, parse_proxy
 
 _PORT = 9200
@@ -39,7 +39,7 @@ _INDEX = re.compile(r"(?![-_+]|\.\.?$)[^A-Z\\/*?\"<>| ,#:]+")
 _INDEX_BYTES = 255
 
 
-class ElasticsearchSettings(SinkSettings):
+class ElasticsearchSettings(ConcurrentSinkSettings):
     """Address, credentials and index of Elasticsearch or OpenSearch."""
 
     model_config = ConfigDict(

@@ -144,7 +144,7 @@ class ElasticsearchSink(RoutedSink):
             yield transport
 
     def _connect(self) -> elastic_transport.Transport:
-        return create_transport(self._settings, connections=self.concurrency)
+        return create_transport(self._settings, connections=self._settings.worker_range(self.concurrency)[1])
 
 
 def _action(index: str, name: str) -> str:

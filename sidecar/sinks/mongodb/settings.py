@@ -19,7 +19,7 @@ from sidecar.lib.units import Duration, Size
 from sidecar.sinks.common.exposure import warn_of_plain_credentials
 from sidecar.sinks.common.target_name import TargetTemplate
 from sidecar.sinks.common.url import host_and_port, merge_options, parse_url, refuse_url, settings_from
-from sidecar.sinks.contract import SinkSettings
+from sidecar.sinks.contract import ConcurrentSinkSettings
 
 _PORT = 27017
 _SRV = "mongodb+srv"
@@ -40,7 +40,7 @@ _FILE_OPTIONS = ("tlscafile", "tlscertificatekeyfile", "tlscrlfile")
 _SECRET_OPTIONS = frozenset({"authmechanismproperties", "tlscertificatekeyfilepassword"})
 
 
-class MongoDBSettings(SinkSettings):
+class MongoDBSettings(ConcurrentSinkSettings):
     """Address, credentials and collection of MongoDB."""
 
     model_config = ConfigDict(hide_input_in_errors=True)

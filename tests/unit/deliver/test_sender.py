@@ -12,6 +12,7 @@ from sidecar.deliver.retry import DeliveryResult
 from sidecar.deliver.sender import READ_PAUSE_AFTER_SEND_S, Sender, Task
 from sidecar.deliver.sink_session import SinkSession
 from sidecar.deliver.sink_status import SinkStatus
+from sidecar.deliver.workers import WorkerLimit
 from sidecar.errors import Misconfigured, Retryable, StateError
 from sidecar.model.batch import Batch, WriteResult
 from sidecar.model.lines import RecordRanges
@@ -35,8 +36,9 @@ class SenderFixture(ContextFixture):
         self.inbox: list[Task] = []
         self.delivered: list[DeliveryResult] = []
         self.session = SinkSession(self.context, sink, self.ledger, threading.Event())
+        workers = WorkerLimit(concurrency, concurrency)
         self.sender = Sender(
-            self.context, self.session, concurrency, self.status, self.inbox.append, self._on_delivered,
+            self.context, self.session, workers, self.status, self.inbox.append, self._on_delivered,
             self.working.append,
         )  # fmt: skip
 

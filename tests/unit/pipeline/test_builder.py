@@ -30,6 +30,22 @@ def test_all_batches_together_fit_into_the_memory(tmp_path: Path, pipelines: int
     assert limits_of(tmp_path, pipelines, concurrency) * batches * EXPANSION == pytest.approx(MEMORY, rel=0.01)
 
 
+@pytest.mark.parametrize(("workers", "expected"), [("auto", (2, 16)), (5, (5, 5)), (1, (1, 1))])
+def test_a_sink_over_a_distance_gets_as_many_workers_as_fit(
+    tmp_path: Path, workers: int | str, expected: tuple[int, int]
+) -> None:
+    sink = {"type": "elasticsearch", "url": "elasticsearch://e/app", "workers": workers}
+    settings = build_settings(tmp_path, limits={"memory": MEMORY}, sinks={"db": sink})
+    limits = batch_limits(settings, settings.sinks["db"], *settings.sinks["db"].worker_range(2))
+    assert (limits.concurrency, limits.max_concurrency) == expected
+
+
+def test_no_more_workers_than_the_memory_has_room_for(tmp_path: Path) -> None:
+    sink = {"type": "elasticsearch", "url": "elasticsearch://e/app"}
+    settings = build_settings(tmp_path, limits={"memory": 16 << 20}, sinks={"db": sink})
+    assert batch_limits(settings, settings.sinks["db"], 2, 16).max_concurrency == 4
+
+
 def test_a_batch_has_64_kib_in_any_case(tmp_path: Path) -> None:
     assert limits_of(tmp_path, 500, 3) == 64 * 1024
 
