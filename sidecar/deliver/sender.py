@@ -116,7 +116,7 @@ class Sender:
         """Write a batch and post its result. The thread may outlive the shipper, if the sidecar has to exit."""
         batch = Batch([part.documents for part in parts])
         began = self._context.clock.monotonic()
-        was_postponed = any(part.span.parked_for is not None for part in parts)
+        was_postponed = all(part.span.parked_for is not None for part in parts)
         result = self._session.deliver(batch, may_postpone_all=was_postponed)
         took = self._context.clock.monotonic() - began
         self._post(partial(self._on_result, parts, batch, result, took))

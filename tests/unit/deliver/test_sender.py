@@ -263,3 +263,16 @@ def test_a_part_of_a_batch_that_is_stored_is_settled_although_the_sink_fails_aft
     assert fixture.sender.report_failure()
     fixture.sender.back_off()
     assert not fixture.sender.is_available(fixture.clock.monotonic())
+
+
+@pytest.mark.parametrize(("parked_for", "is_failure"), [(("", ""), False), (("", None), True)])
+def test_refused_records_that_waited_before_are_no_failure_of_the_sink_unless_new_ones_are_refused_too(
+    tmp_path: Path, parked_for: tuple[str | None, ...], is_failure: bool
+) -> None:
+    fixture = SenderFixture(tmp_path, ScriptedSink([[retry, retry]]))
+    parts = [part for _ in parked_for for part in parts_of(1)]
+    for part, target in zip(parts, parked_for, strict=True):
+        part.span.parked_for = target
+    fixture.sender.send(parts)
+    fixture.work()
+    assert fixture.sender.report_failure() == is_failure
