@@ -55,9 +55,9 @@ def test_a_file_whose_last_character_is_half_there_ends_and_goes_on(
     world = SimulatedSidecar(tmp_path, pipeline={"encoding": "utf-16"})
     data = MARKED["utf-16-le"] + "one\ntwo\nthree\n".encode("utf-16-le")
     world.write(data[:15])
+    os.utime(world.path(), (0, world.clock.now() - age))
     world.live(1)
     assert [message for _, message in world.stored("sink")] == ["one"]
-    os.utime(world.path(), (0, world.clock.now() - age))
     world.drain()
     world.write(data[15:])
     world.start()
