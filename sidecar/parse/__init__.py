@@ -3,8 +3,8 @@
 In: `LineBatch`. Out: `RecordBatch`. A line that does not parse keeps its text in `message` and the reason in
 `error.message`; it is never dropped and never affects other lines.
 
-Every parser has one general path, `_parse_lines`, and at most one fast path for a whole chunk, `_parse_chunk`. Both
-return the same records.
+Every parser has a general path, `_parse_lines`, and at most one fast path, `_parse_chunk`, which parses all lines of
+a chunk in one pass or returns None. Both return the same records.
 
-Not in here: what the user changes in records (`transform`) and the fields that the sidecar adds (`document`).
+Not in here: changes that the user configures (`transform`), and the fields that the sidecar adds (`document`).
 """

@@ -1,8 +1,8 @@
-"""Parses access logs of web servers: nginx's `combined`, Apache's `common` and `combined`, and what is built on them.
+"""Parses access logs of web servers: nginx's `combined`, Apache's `common` and `combined`, and extensions of them.
 
 Formats: ngx_http_log_module of nginx, "Common Log Format" in Apache's mod_log_config. Fields have the names of the
-Elastic Common Schema. A value that the server writes as `-` makes no field. A request that is not `METHOD URL
-HTTP/x`, as scanners send it, stays unchanged in `url.original`.
+Elastic Common Schema. A value that the server writes as `-` becomes no field. A request that is not `METHOD URL
+HTTP/x` is stored unchanged in `url.original`; port scanners send such requests.
 
 A line may begin with the virtual host, as in Debian's `other_vhosts_access.log`, or with the addresses of several
 proxies. After the user agent it may have the addresses of `X-Forwarded-For`, as in the format `main` of nginx's
@@ -57,7 +57,7 @@ Row = Sequence[str]
 
 
 class _Front(NamedTuple):
-    """What a line has before the time."""
+    """The values of a line before the time."""
 
     address: str
     user: str
@@ -92,7 +92,7 @@ class AccessLogParser:
         return self._parse_chunk(lines) or self._parse_lines(lines)
 
     def _parse_chunk(self, lines: LineBatch) -> RecordBatch | None:
-        """Parse all lines in one pass, if each has an ordinary request and no field needs escaping."""
+        """Parse all lines in one pass. Return None if a line has an unusual request or a field needs escaping."""
         if not (lines.is_uniform and lines.count and native.needs_no_escaping(lines.chunk.data)):
             return None
         rows, hosts = self._find_rows(lines), None
@@ -111,9 +111,10 @@ class AccessLogParser:
 
     def _find_rows(self, lines: LineBatch) -> list[Row] | None:
         if lines.text.isascii():
-            # Fields that end at one character are matched much faster than fields that end at a character class. In
-            # ASCII text both find the same: there are as many rows as lines, so no row spans two lines; there are
-            # only the quotes of the pattern, so no field holds one; other white space would need escaping.
+            # A field that ends at a single character is matched much faster than one that ends at a character class.
+            # In ASCII text both find the same fields. No row spans two lines, because there are as many rows as
+            # lines. No field contains a quote, because there are only the quotes of the pattern. No field contains
+            # other white space, because it would need escaping.
             quotes, rest = divmod(native.count_byte(lines.chunk.data, b'"'), lines.count)
             pattern = self._ascii_patterns.get(quotes) if not rest else None
             if pattern and pattern.match(lines.text) and len(rows := pattern.findall(lines.text)) == lines.count:
@@ -124,7 +125,7 @@ class AccessLogParser:
         return None
 
     def _find_rows_with_hosts(self, lines: LineBatch) -> tuple[list[Row] | None, list[str] | None]:
-        """Return the rows and the JSON members of the virtual host in front of each, if every line has one."""
+        """Return the rows, and the JSON members for the virtual host of each. Return None if a line has none."""
         for pattern in self._host_patterns:
             if pattern.match(lines.text) and len(rows := pattern.findall(lines.text)) == lines.count:
                 members = {(host, port): _render_host(host, port) for host, port in {row[:2] for row in rows}}
@@ -153,7 +154,7 @@ class AccessLogParser:
         return RecordBatch(lines, lines.starts, bodies, times, NAMES.union(names), errors=errors)
 
     def _fields(self, match: re.Match[str]) -> dict[str, Any] | None:
-        """Return the fields of a line; None if a value does not fit its field."""
+        """Return the fields of a line, or None if a value is not valid for its field."""
         front = _read_front(match["front"])
         if front is None or (match["referrer"] is None and not self._may_be_short):
             return None
@@ -190,10 +191,10 @@ def _drop_empty(**members: Any) -> dict[str, Any]:
 
 
 def _read_front(front: str) -> _Front | None:
-    """Return what is before the time; None if a value does not fit.
+    """Return the values before the time, or None if one is not valid for its field.
 
-    Three words are address, identity and user. There may be a virtual host before them, and several addresses
-    instead of one. A user may have blanks.
+    Usually these are address, identity and user. The virtual host may precede them, there may be several addresses,
+    and the user may contain blanks.
     """
     words = front.removesuffix(" ").split(" ")
     domain = port = ""
@@ -214,7 +215,9 @@ def _read_front(front: str) -> _Front | None:
 
 
 def _extra_fields(extra: str) -> dict[str, Any]:
-    """Return the fields of the text after the user agent: the addresses of `X-Forwarded-For`, and the rest."""
+    """Return the fields for the text after the user agent: `network.forwarded_ip` for the addresses of
+    `X-Forwarded-For`, and `log.extra` for the rest.
+    """
     fields: dict[str, Any] = {}
     quoted = _FORWARDED.fullmatch(extra)
     if quoted:
@@ -230,20 +233,23 @@ def _extra_fields(extra: str) -> dict[str, Any]:
 
 
 def _render_extra(extra: str) -> str:
-    """Return the JSON members of the extra text, after a comma; "" if there are none."""
+    """Return a comma and the JSON members for the text after the user agent; "" if it has no fields."""
     fields = _extra_fields(extra)
     return f",{_ENCODER.encode(fields).decode()[1:-1]}" if fields else ""
 
 
 def _render_host(host: str, port: str) -> str:
-    """Return the JSON members of a virtual host, after a comma; "" if a value does not fit."""
+    """Return a comma and the JSON members for a virtual host; "" if a value is not valid."""
     if not is_address(host) or (port and int(port) > _MAX_PORT):
         return ""
     return f',"domain":"{host}"' + (f',"port":{int(port)}' if port else "")
 
 
 def _render_rows(rows: Iterable[Row], extras: dict[str, str], hosts: Iterable[str]) -> list[str]:
-    """Return the JSON body of each row. No text needs escaping but the extra one, which `extras` renders."""
+    """Return the JSON body of each row. No text of a row may need escaping, except the text after the user agent.
+
+    `extras`: the rendered members for each text after the user agent. `hosts`: those for each virtual host.
+    """
     return [
         f'''"source":{{"address":"{address}"}},{"" if user == "-" else f'"user":{{"name":"{user}"}},'}'''
         f'''"http":{{"request":{{"method":"{method}"{"" if referrer in _NONE else f',"referrer":"{referrer}"'}}},'''

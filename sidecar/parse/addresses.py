@@ -1,4 +1,4 @@
-"""Which texts are addresses: of IP, names of hosts, and sockets of Unix."""
+"""Recognizes addresses: IP addresses, host names, and Unix sockets."""
 
 from __future__ import annotations
 
@@ -26,15 +26,15 @@ def is_ip(text: str) -> bool:
 
 
 def is_address(text: str) -> bool:
-    """Return whether the text is an IP address, the name of a host, or `unix:` and a path."""
+    """Return whether the text is an IP address, a host name, or `unix:` and a path."""
     return is_ip(text) or text.startswith("unix:") or _HOST_NAME.fullmatch(text) is not None
 
 
 def all_addresses(texts: Sequence[str]) -> bool:
-    """Return whether every text is an address. No text has several lines."""
+    """Return whether every text is an address. No text may contain a line end."""
     return _IPV4_LINES.fullmatch("\n".join([*texts, ""])) is not None or all(map(is_address, set(texts)))
 
 
 def address_field(path: str, group: str, convert: Callable[[str], str] | None = None) -> FieldSpec:
-    """Return a field whose value is an address or the name of a host."""
+    """Return a field whose value is an address (see `is_address`)."""
     return FieldSpec(path, group, convert, fits=is_address)

@@ -20,13 +20,13 @@ class Parser(Protocol):
 
 
 class ParserChain:
-    """Gives each line to the first parser that can parse it. If none can, the result of the last one counts."""
+    """Parses each line with the first parser that accepts it. If none does, the last parser decides the result."""
 
     def __init__(self, parsers: Sequence[Parser]) -> None:
         self._parsers = parsers
 
     def parse(self, lines: LineBatch) -> RecordBatch:
-        """Return one record for each line. Lines that the first parser takes are parsed once."""
+        """Return one record for each line. Each further parser gets only the lines that failed before."""
         records = self._parsers[0].parse(lines)
         for parser in self._parsers[1:]:
             if records.errors:
@@ -35,7 +35,7 @@ class ParserChain:
 
 
 def _retry_failed(records: RecordBatch, parser: Parser, lines: LineBatch) -> RecordBatch:
-    """Return the records after `parser` has tried the lines that failed."""
+    """Return the records with those of the failed lines replaced by the result of `parser`."""
     failed = sorted(records.errors)
     texts, starts = lines.texts, records.starts
     failed_lines = replace(

@@ -1,8 +1,9 @@
 """Rewrites a single-line regex so that one match covers many lines, if that is provably equivalent.
 
-It is equivalent if nothing in the pattern can match a line end, because every other token treats a line end like the
-end of the text. Tokens that could match a line end are rewritten so that they cannot. A pattern with a token that is
-not known is left alone. This saves time because most of the time for a line is spent entering and leaving a match.
+The rewrite is equivalent if no token of the pattern can match a line end, because then a line end has the effect of
+the end of the text. Tokens that could match a line end are rewritten so that they cannot. A pattern with an unknown
+token is not rewritten. One match for many lines is faster, because most of the time for a line is the overhead of a
+match.
 """
 
 from __future__ import annotations
@@ -40,7 +41,7 @@ _WITHOUT = {r"\s": r"[^\S\n]", r"\W": r"[^\w\n]", r"\D": r"[^\d\n]", r"\A": "^",
 
 
 class ChunkRegex(msgspec.Struct, frozen=True):
-    """A pattern that matches as many consecutive lines as it can."""
+    """A regex whose match covers as many consecutive lines as possible."""
 
     pattern: Pattern
     single_groups: frozenset[int]
@@ -48,8 +49,9 @@ class ChunkRegex(msgspec.Struct, frozen=True):
 
     @classmethod
     def from_line_pattern(cls, pattern: str, *, anywhere: bool) -> ChunkRegex | None:
-        """Return a pattern equivalent to `pattern` on each line, as a whole or `anywhere`; None if none is provably
-        so.
+        """Return a regex that is equivalent to matching each line with `pattern`, or None if this cannot be proved.
+
+        `anywhere`: the pattern need not match the whole line.
         """
         flags = _FLAGS.match(pattern)
         # `m` and `s` have no effect on a line without line ends.
@@ -63,9 +65,10 @@ class ChunkRegex(msgspec.Struct, frozen=True):
         return cls(compiled, frozenset(range(1, compiled.groups + 1)) - _may_differ(tokens))
 
     def columns(self, lines: LineBatch, limit_s: float) -> tuple[list[Column], list[int]]:
-        """Return what each group captured in each matching line, and the indexes of the other lines.
+        """Return the capture of each group in each matching line, and the indexes of the lines that do not match.
 
-        A group that did not participate has None. Raise `TimeoutError` if the search takes longer than `limit_s`.
+        The capture of a group that did not participate is None. Raise `TimeoutError` if the search takes longer than
+        `limit_s`.
         """
         deadline = monotonic() + limit_s
         text, position, failed = lines.text, 0, list[int]()
@@ -75,7 +78,7 @@ class ChunkRegex(msgspec.Struct, frozen=True):
             if (remaining_s := deadline - monotonic()) <= 0:
                 raise TimeoutError
             match = self.pattern.match(text, position, timeout=remaining_s, concurrent=True)
-            assert match is not None  # it also matches zero lines
+            assert match is not None  # the regex also matches zero lines
             first_line, failed_line = bisect_left(bounds, position), bisect_left(bounds, match.end())
             for number, column in enumerate(columns, 1):
                 is_single = number in self.single_groups
@@ -92,7 +95,7 @@ class ChunkRegex(msgspec.Struct, frozen=True):
 
 
 def _last_capture_per_line(match: Match, number: int, bounds: Sequence[int]) -> Column:
-    """Return the last capture of a group in each of the lines between these bounds."""
+    """Return the last capture of a group in each line. `bounds`: the offset of each line, and the end of the last."""
     starts, captures, ends = match.starts(number), match.captures(number), bounds[1:]
     if len(captures) == len(ends) and all(map(le, bounds, starts)) and all(map(lt, starts, ends)):
         return captures
@@ -103,7 +106,7 @@ def _last_capture_per_line(match: Match, number: int, bounds: Sequence[int]) -> 
 
 
 def _tokens(pattern: str, position: int) -> list[re.Match[str]] | None:
-    """Return the tokens of the pattern from `position` on; None if one is unknown."""
+    """Return the tokens of the pattern from `position` on, or None if a token is unknown."""
     tokens = []
     while position < len(pattern):
         token = _TOKEN.match(pattern, position)
@@ -131,9 +134,9 @@ class _Scope(msgspec.Struct):
 
 
 def _may_differ(tokens: Sequence[re.Match[str]]) -> set[int]:
-    """Return the numbers of groups that may not capture exactly once.
+    """Return the numbers of groups that may capture never or several times in a match.
 
-    These are in alternatives, optional or repeated parts and lookarounds, or their name is used twice.
+    These are groups in alternatives, in optional or repeated parts and in lookarounds, and groups with the same name.
     """
     uncertain: set[int] = set()
     numbers: dict[str, int] = {}

@@ -1,6 +1,6 @@
-"""Extracts the message from CRI and Docker log lines and optionally parses it.
+"""Builds records from the messages in CRI and Docker log lines: parses them, or stores them as text.
 
-The stream becomes the field `stream`, unless the message has a field of that name.
+The stream (`stdout` or `stderr`) becomes the field `stream`, unless the message has a field of that name.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ class ContainerMessage(msgspec.Struct, frozen=True):
     """Whether the end of the message is present."""
 
     extra_members: str = ""
-    """JSON members that the runtime adds."""
+    """JSON members that the container runtime adds."""
 
 
 class ContainerMessages(msgspec.Struct, frozen=True):
@@ -41,7 +41,7 @@ class ContainerMessages(msgspec.Struct, frozen=True):
     streams: Sequence[str]
     times: Sequence[str]
     extra_members: Mapping[int, str] = {}
-    """JSON members that the runtime adds, by index."""
+    """JSON members that the container runtime adds, by index of the message."""
 
     partial: frozenset[int] = frozenset()
     """Indexes of messages whose end is missing."""
@@ -59,13 +59,13 @@ class ContainerMessages(msgspec.Struct, frozen=True):
 
 
 class MessageParser:
-    """Parses the messages: with a parser, or as plain text."""
+    """Parses messages with the configured parser. Without one, the message is stored as text."""
 
     def __init__(self, parser: Parser | None = None) -> None:
         self._parser = parser or PlainTextParser()
 
     def parse_all(self, lines: LineBatch, messages: ContainerMessages) -> RecordBatch:
-        """Return the records of lines that all hold a message."""
+        """Return one record for each line. Every line must contain a message."""
         inner = self._parser.parse(_as_lines(lines, messages))
         bodies = self._bodies(inner, messages)
         times = [inner_time or outer_time for inner_time, outer_time in zip(inner.times, messages.times, strict=True)]
@@ -85,7 +85,7 @@ class MessageParser:
         )
 
     def parse_some(self, lines: LineBatch, messages: Sequence[ContainerMessage | None], error: str) -> RecordBatch:
-        """Return the records of lines of which some hold no message; those get `error`."""
+        """Return one record for each line. A line without a message (None) fails with `error`."""
         indexes = [index for index, message in enumerate(messages) if message]
         parsed = ContainerMessages.from_messages([message for message in messages if message])
         if len(indexes) == lines.count:
@@ -131,14 +131,14 @@ def _quote(texts: Iterable[str]) -> list[tuple[str, str]]:
 
 
 def _join_members(added: Sequence[str], body: str) -> str:
-    """Return `added` members followed by a body, without those whose names the body uses."""
+    """Return the members of `added` and of a body. Omit a member of `added` if the body has one of that name."""
     existing = {name.partition(".")[0] for name in _OBJECT.decode(f"{{{body}}}")}
     kept = [member for member in added if member and member[1 : member.index('"', 1)] not in existing]
     return ",".join([*kept, body] if body.strip() else kept)
 
 
 def _as_lines(lines: LineBatch, messages: ContainerMessages) -> LineBatch:
-    """Return the messages as lines; uniform if the surrounding lines are."""
+    """Return a batch in which each line is replaced by its message."""
     text = "\n".join([*messages.texts, ""])
     is_plain = "\r" not in text and "\0" not in text and text.count("\n") == lines.count
     if not (lines.is_uniform and is_plain and all(messages.texts)):

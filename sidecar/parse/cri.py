@@ -1,7 +1,7 @@
 """Parses container log files of containerd and CRI-O: `time stream P message`.
 
 The format is "CRI logging" of the kubelet: RFC 3339 time with nanoseconds, `stdout` or `stderr`, tags, and the text.
-The first tag is `P` for a part of a line or `F` for its end. The multiline preset `cri` joins the parts of a line.
+The first tag is `F` for the last part of a line, and `P` for any other part. The multiline preset `cri` joins them.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ _ERROR = "the line is not in the format of CRI"
 
 
 class CriParser:
-    """Makes one record of each line that the container wrote, however many parts it has."""
+    """Parses one record from each event: all parts of a line that the container wrote."""
 
     def __init__(self, content: MessageParser) -> None:
         self._content = content
@@ -30,7 +30,7 @@ class CriParser:
         return self._parse_chunk(lines) or self._parse_lines(lines)
 
     def _parse_chunk(self, lines: LineBatch) -> RecordBatch | None:
-        """Parse all lines in one pass, if each is a whole message."""
+        """Parse all lines in one pass. Return None if one is not a whole message."""
         rows = _CHUNK.findall(lines.text) if lines.is_uniform else ()
         if not rows or len(rows) != lines.count:
             return None
@@ -41,7 +41,9 @@ class CriParser:
         return self._content.parse_some(lines, [self._read_message(event) for event in lines.texts], _ERROR)
 
     def _read_message(self, event: str) -> ContainerMessage | None:
-        """Return the message of an event: parts are joined, whole lines are separated by line ends."""
+        """Return the message of an event, or None if a line has another format. Join the parts of a line; separate
+        lines by line ends.
+        """
         parts = [_LINE.fullmatch(line) for line in event.split("\n")]
         fields = [part.groups("") for part in parts if part]
         if len(fields) < len(parts):

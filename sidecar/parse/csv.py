@@ -1,8 +1,8 @@
-"""Parses values separated by commas, or another character (RFC 4180), under names that the user gives.
+"""Parses values that are separated by a comma or another character (RFC 4180). The user configures their names.
 
-The names are not taken from the first line, because reading may start anywhere in a file. All lines of a chunk go
-through the `csv` reader of the standard library, which is written in C. A quoted value may hold line ends if
-`multiline` joins the lines.
+The first line is not used as a header, because reading may start anywhere in a file. All lines of a chunk go through
+the `csv` reader of the standard library, which is written in C. A quoted value may contain line ends if `multiline`
+joins the lines.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from sidecar.parse.typed_fields import TypedFields
 
 
 class CsvParser:
-    """Parses one row for each event, with as many values as there are columns. An empty value makes no field."""
+    """Parses one row from each event. It must have one value for each column. An empty value becomes no field."""
 
     def __init__(self, columns: Sequence[str], delimiter: str, typed_fields: TypedFields) -> None:
         self._columns, self._delimiter = columns, delimiter
@@ -27,7 +27,7 @@ class CsvParser:
         return self._parse_chunk(lines) or self._parse_lines(lines)
 
     def _parse_chunk(self, lines: LineBatch) -> RecordBatch | None:
-        """Read all events in one pass, if each is one row."""
+        """Read all events in one pass. Return None if one is not exactly one row with a value for each column."""
         rows = self._read_rows(lines.texts) if lines.count else []
         if len(rows) != lines.count or list(map(len, rows)).count(len(self._columns)) != lines.count:
             return None

@@ -1,7 +1,8 @@
-"""Dissect: splits a line at the text between its fields, like Elasticsearch's processor of that name.
+"""Dissect: splits a line at the text between its fields, like the `dissect` processor of Elasticsearch.
 
-`%{a} - %{b}` are two fields. `%{}` and `%{?name}` are skipped. `%{+a}` is appended to `a`, `%{+a/2}` in this order.
-`%{a->}` also skips repetitions of the text after it. `%{*k}` is the name of the field whose value is `%{&k}`.
+`%{a} - %{b}` are two fields. `%{}` and `%{?name}` are skipped. `%{+a}` is appended to `a`; in `%{+a/2}` the number
+gives the order. `%{a->}` also skips repetitions of the text after it. `%{*k}` is the name of the field whose value is
+`%{&k}`.
 
 A field ends at the first occurrence of the text after it, so the time for a line is proportional to its length.
 """
@@ -43,7 +44,7 @@ class Dissection(msgspec.Struct, frozen=True):
 
     @classmethod
     def from_pattern(cls, pattern: str) -> Dissection:
-        """Parse a pattern. Raise `ValueError` that says what is wrong."""
+        """Parse a pattern. Raise `ValueError` with the reason if it is not valid."""
         prefix, *rest = _KEY.split(pattern)
         keys = [_parse_key(inner, after) for inner, after in zip(rest[::2], rest[1::2], strict=True)]
         if any(not key.terminator for key in keys[:-1]):
@@ -52,7 +53,9 @@ class Dissection(msgspec.Struct, frozen=True):
         return cls(prefix, keys)
 
     def regex(self, *, is_chunk: bool) -> str:
-        """Return a regex for one event, or for the lines of a chunk, with one group for each field that is kept."""
+        """Return a regex that matches one event, or each line of a text if `is_chunk`. It has one group for each
+        field that is not skipped.
+        """
         any_character, no_line_end = (r"[^\n]", r"\n") if is_chunk else (r"[\s\S]", "")
         text = re.escape(self.prefix)
         for key in self.keys:
@@ -69,7 +72,7 @@ class Dissection(msgspec.Struct, frozen=True):
 
 
 class DissectParser:
-    """Parses lines that match one pattern as a whole. An empty value makes no field."""
+    """Parses lines with one pattern, which must match the whole line. An empty value becomes no field."""
 
     def __init__(self, dissection: Dissection, separator: str, typed_fields: TypedFields) -> None:
         self._keys = [key for key in dissection.keys if _is_wanted(key)]
@@ -91,7 +94,7 @@ class DissectParser:
         return self._parse_chunk(lines) or self._parse_lines(lines)
 
     def _parse_chunk(self, lines: LineBatch) -> RecordBatch | None:
-        """Parse all lines in one pass, if each matches the pattern."""
+        """Parse all lines in one pass. Return None if one does not match the pattern."""
         if not lines.is_uniform or "\n" in self._line_pattern.pattern:
             return None
         rows = self._chunk_pattern.findall(lines.text)
@@ -119,7 +122,7 @@ class DissectParser:
     def _add_named_fields(
         self, records: RecordBatch, columns: Columns, by_position: Sequence[Sequence[str]]
     ) -> RecordBatch:
-        """Return the records with the fields whose names are in the line."""
+        """Return the records with the fields of `%{*k}` and `%{&k}` added, whose names are in the line."""
         row_numbers = iter(range(records.lines.count))
         bodies = list(records.bodies)
         for index in range(records.lines.count):
@@ -154,9 +157,7 @@ def _check_keys(keys: Sequence[DissectKey]) -> None:
     names, values = ([key.path for key in keys if key.kind == kind] for kind in "*&")
     for path in plain:
         if plain.count(path) > 1:
-            raise ValueError(
-                f"the field {path} is there twice; write %{{+{path}}} for a value that is appended to it"
-            )
+            raise ValueError(f"the field {path} occurs twice; write %{{+{path}}} for a value that is appended to it")
     if sorted(names) != sorted(set(values)) or len(values) != len(names):
         raise ValueError("each %{*name} needs exactly one %{&name}, and vice versa")
     if not any(_is_wanted(key) for key in keys):

@@ -1,7 +1,7 @@
 """Parses container log files of Docker's `json-file` driver: objects with `log`, `stream` and `time`.
 
-A `log` without a line end at its end continues in the next line; the multiline preset `docker` joins the parts.
-`attrs`, labels that Docker can add, stays a field.
+If the value of `log` has no newline at its end, the message continues in the next line. The multiline preset `docker`
+joins these parts. The labels that Docker can add are kept in the field `attrs`.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ _DECODER = msgspec.json.Decoder(_DockerLine)
 
 
 class DockerParser:
-    """Makes one record of each line that the container wrote, however many parts it has."""
+    """Parses one record from each event: all parts of a line that the container wrote."""
 
     def __init__(self, content: MessageParser) -> None:
         self._content = content
@@ -41,7 +41,7 @@ class DockerParser:
         return self._parse_chunk(lines) or self._parse_lines(lines)
 
     def _parse_chunk(self, lines: LineBatch) -> RecordBatch | None:
-        """Parse all lines in one pass, if each is a whole message without `attrs`."""
+        """Parse all lines in one pass. Return None if one is not a whole message or has `attrs`."""
         entries = self._decode_chunk(lines) if lines.is_uniform and strip_object_braces(lines) is not None else None
         if entries is None:
             return None

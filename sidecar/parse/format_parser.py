@@ -1,6 +1,6 @@
-"""Parser for built-in formats: regex groups become typed fields, one pass per chunk.
+"""Parses built-in formats: the groups of a regex become typed fields.
 
-A line that does not match, or has a value that does not fit its field, becomes a message with an error.
+A line fails if no regex matches it, or if a value is not valid for its field.
 """
 
 from __future__ import annotations
@@ -18,27 +18,27 @@ from sidecar.parse.time.date_shapes import local_time
 from sidecar.parse.time.format_times import FormatTimes
 
 UNKNOWN_ZONE = "log.unknown_zone"
-"""Field with the name of a zone that is not known, so that the time was taken as UTC."""
+"""Field for the name of an unknown time zone. The time of such a line is read as UTC."""
 
 _GROUP_NAME = re.compile(r"\(\?P<\w+>")
 
 
 class LogFormat(msgspec.Struct, frozen=True):
-    """What a program writes.
+    """The log format of a program.
 
-    In patterns `.` may match line ends of an event; everything else excludes them. The groups `time`, `fraction`,
-    `zone` and `year` make the timestamp.
+    In patterns, `.` may match the line ends of a multiline event; no other part may. The timestamp is built from the
+    groups `time`, `fraction`, `zone` and `year`.
     """
 
     name: str
     patterns: Sequence[str]
-    """Regexes, tried in order; the first one that matches counts."""
+    """Regexes, tried in order: the first one that matches is used."""
 
     fields: Sequence[FieldSpec]
-    """Fields that the groups become."""
+    """Fields that are built from the groups."""
 
     examples: Sequence[str] = ()
-    """One line for each pattern."""
+    """Lines for tests and documentation, one for each pattern."""
 
     to_iso: Callable[[str, str, float], str] = local_time
     """Converts the groups `time` and `year` ("" if absent), and the current time, to ISO 8601 without a zone. Returns
@@ -65,7 +65,7 @@ class FormatParser:
         return self._parse_chunk(lines) or self._parse_lines(lines)
 
     def _parse_chunk(self, lines: LineBatch) -> RecordBatch | None:
-        """Parse all lines in one pass, if the same pattern is the first to match each of them."""
+        """Parse all lines in one pass. Return None if they do not all have the same first pattern that matches."""
         number, _ = self._match(lines.texts[0]) if lines.is_uniform and lines.count else (None, ())
         if number is None:
             return None
@@ -80,7 +80,7 @@ class FormatParser:
         return self._records(lines, columns)
 
     def _chunk_pattern(self, number: int) -> re.Pattern[str]:
-        """Return a pattern of the lines that this pattern matches and no earlier one does."""
+        """Return a regex for the lines that pattern `number` matches and no earlier pattern does."""
         if number not in self._chunk_patterns:
             earlier = "|".join(_GROUP_NAME.sub("(?:", pattern) for pattern in self._patterns[:number])
             text = (f"(?!(?:{earlier})$)" if earlier else "") + f"(?:{self._patterns[number]})$"
@@ -88,7 +88,7 @@ class FormatParser:
         return self._chunk_patterns[number]
 
     def _match(self, line: str) -> tuple[int | None, Row]:
-        """Return the number of the first pattern that matches with values that fit, and what its groups captured."""
+        """Return the number of the first pattern that matches with valid values, and the captures of its groups."""
         for number, pattern in enumerate(self._line_patterns):
             match = pattern.fullmatch(line)
             if match and all(
@@ -142,6 +142,6 @@ class FormatParser:
 
 
 def _columns(pattern: re.Pattern[str], rows: Sequence[Row]) -> dict[str, Sequence[str]]:
-    """Return the captures of each named group, row by row."""
+    """Return the captures of each named group, one for each row."""
     by_position = list(zip(*rows, strict=True))
     return {name: by_position[position - 1] for name, position in pattern.groupindex.items()}

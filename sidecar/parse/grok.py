@@ -1,7 +1,7 @@
 """Grok: regexes built from named patterns, as in Logstash: `%{IP:source.ip} %{NUMBER:took:float}`.
 
-A pattern is compiled by the `regex` library and runs with its time limit. Like Logstash's it may match anywhere in a
-line. Only references with a field name become fields.
+The pattern is compiled by the `regex` library, which supports a time limit. As in Logstash, it may match anywhere in
+a line. Only references with a field name become fields.
 """
 
 from __future__ import annotations
@@ -24,18 +24,18 @@ _KINDS: dict[str, FieldType] = {
     "boolean": "boolean", "bool": "boolean", "string": "string", "date": "date", "ip": "ip",
 }  # fmt: skip
 _MAX_EXPANDED_CHARACTERS = 100_000
-"""Length of a pattern after expansion; patterns that refer to each other twice grow exponentially."""
+"""Maximum length of a pattern after expansion. Patterns that contain another pattern twice grow exponentially."""
 
 
 class ExpandedPattern(msgspec.Struct, frozen=True):
-    """A pattern without references."""
+    """A pattern whose references are replaced by the patterns that they name."""
 
     pattern: str
     paths: dict[str, str]
     """Field path of each named group."""
 
     kinds: dict[str, FieldType]
-    """Types that the pattern gives, by field path."""
+    """Type of each field whose reference names one, by field path."""
 
 
 class _Expansion:
@@ -76,7 +76,7 @@ class _Expansion:
 
 
 def expand_pattern(pattern: str, custom: Mapping[str, str]) -> ExpandedPattern:
-    """Expand all references; `custom` patterns take precedence over built-in ones.
+    """Replace all references by the patterns that they name. `custom` patterns take precedence over built-in ones.
 
     Raise `ValueError` for an unknown name, a pattern without a field, or a regex that does not compile.
     """

@@ -1,8 +1,8 @@
 """The named patterns of grok.
 
-Names and meanings are those of Logstash's `patterns-core` in its form for the Elastic Common Schema. The expressions
-are written independently for the `regex` library. Repetitions are possessive or bounded where that matches the same,
-and alternatives that cannot match fail at their first character.
+Names and meanings are those of the `ecs-v1` patterns of Logstash's `patterns-core`. The expressions are written
+independently for the `regex` library. Repetitions are possessive or bounded where this does not change the matches.
+Alternatives that cannot match fail at their first character.
 """
 
 from __future__ import annotations
@@ -196,12 +196,12 @@ _SERVERS = {
 
 
 def _perhaps(*references: str) -> str:
-    """Return a pattern of adjacent values, each of which may be a dash."""
+    """Return a pattern of values that are separated by blanks. Each value may be a dash instead."""
     return " ".join(f"(?:-|{reference})" for reference in references)
 
 
 def _waits(*fields: str) -> str:
-    """Return a pattern of HAProxy's timers in milliseconds; -1 if a phase was not reached."""
+    """Return a pattern of HAProxy's timers in milliseconds. A timer is -1 if its phase was not reached."""
     return "/".join(f"(?:-1|%{{INT:[haproxy]{field}:int}})" for field in fields)
 
 
@@ -423,4 +423,4 @@ PATTERNS = {
     **_BASIC, **_NETWORK, **_TIMES, **_PROGRAMS, **_SYSLOG, **_SERVERS, **_TRAFFIC, **_TOMCAT, **_AWS,
     **_MORE_SERVERS, **_RUBY,
 }  # fmt: skip
-"""Each pattern by its name."""
+"""All patterns by name."""

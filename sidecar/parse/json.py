@@ -1,8 +1,8 @@
-"""Parses one JSON object per line (RFC 8259) and keeps it as the application wrote it.
+"""Parses one JSON object per line (RFC 8259), and keeps its text as the application wrote it.
 
-The fast path takes the lines unchanged. It requires that each line is exactly one object, that no reserved name is
-used, and that each timestamp is valid as written (docs/design/architecture.md). Each check is one scan in C. A chunk
-that fails one takes the general path, which returns the same records.
+The fast path uses the text of the lines unchanged. It requires that each line is exactly one object, that no name is
+reserved, and that each timestamp is valid as written (docs/design/architecture.md). Each check is one scan in C. If a
+check fails, the general path parses the chunk and returns the same records.
 """
 
 from __future__ import annotations
@@ -25,24 +25,24 @@ TIME_FIELDS = ("@timestamp", "timestamp", "time", "ts")
 
 _NOT_AN_OBJECT = "the line is not one JSON object"
 _ROOT_NAMES = (frozenset[str](), frozenset({ERROR_FIELD}))
-"""Root names to report: none, or `error` if some lines have a scalar where others have an object. The usual case is
-first."""
+"""Sets of conflicting root names that a chunk may contain, tried in this order: none, so that every `error` is an
+object or null (the usual case); or `error`, with any value."""
 
 _MAX_LEAVES_PER_ROOT = 3
-"""Up to this many reserved fields of one root are searched one by one."""
+"""Maximum number of reserved fields of one root that are searched separately (see `_reserved_prefixes`)."""
 
 _BOM = "\ufeff"
 
 _Never = Annotated[int, msgspec.Meta(ge=2, le=1)]
-"""A type that no value has: a reserved name anywhere makes the decoding of the chunk fail."""
+"""A type without valid values, for reserved names: if one occurs, the decoding of the chunk fails."""
 
 
 class _Object(msgspec.Struct):
-    """A type that any object has; its members are not decoded."""
+    """Accepts any JSON object, without decoding its members."""
 
 
 class _TimeField(NamedTuple):
-    """Name of the root field with the timestamp of each line, and its type: text, or `Raw` for a number."""
+    """The root field with the timestamp of each line: its name, or None, and its type, `str` or `Raw` (a number)."""
 
     name: str | None
     kind: type
@@ -52,7 +52,7 @@ _NO_TIME_FIELD = _TimeField(None, str)
 
 
 class JsonParser:
-    """Parses one JSON object per line; its fields go to the root of the document or under `target`."""
+    """Parses one JSON object per line. Its fields are put at the root of the document, or under `target`."""
 
     def __init__(
         self, timestamps: Timestamps, reserved: frozenset[str] = frozenset(), field: str | None = None,
@@ -62,7 +62,7 @@ class JsonParser:
         self._reserved = frozenset(name for name in reserved if not name.startswith("_"))
         self._reserved_prefixes = _reserved_prefixes(self._reserved)
         self._target = target
-        # A time field with a reserved name has to move, which the fast path cannot do.
+        # A time field with a reserved name must be moved, which the fast path cannot do.
         self._has_reserved_time_field = field in {*self._reserved, ERROR_FIELD} - {"@timestamp"}
         self._candidates = (field,) if field else TIME_FIELDS
         self._decoders: dict[tuple[_TimeField, frozenset[str]], msgspec.json.Decoder[Any]] = {}
@@ -77,7 +77,7 @@ class JsonParser:
         return self._parse_chunk(lines) or self._parse_lines(lines)
 
     def _parse_chunk(self, lines: LineBatch) -> RecordBatch | None:
-        """Take all lines unchanged, if no field and no timestamp of any line has to be changed."""
+        """Use all lines unchanged. Return None if a field or a timestamp of a line must be changed."""
         may_take = lines.is_uniform and not self._target and not self._has_reserved_time_field
         bodies = strip_object_braces(lines) if may_take else None
         if bodies is None or not self._may_be_spliced(lines.chunk.data):
@@ -93,17 +93,17 @@ class JsonParser:
         return None
 
     def _may_be_spliced(self, data: bytes) -> bool:
-        """Return whether no name in the data can be a reserved one.
+        """Return whether the data contains none of the texts with which a reserved name could be written.
 
-        That excludes `\\u`, which could spell a reserved name, names that begin like those of the databases, and
-        dotted names below a reserved field.
+        These are `\\u`, which could encode any name, names that begin with `_`, and dotted names below a reserved
+        field.
         """
         return not any(native.contains(data, text) for text in (b"\\u", b'"_', *self._reserved_prefixes))
 
     def _read_times(self, time_field: _TimeField, names: frozenset[str], lines: LineBatch) -> list[str] | None:
-        """Return the timestamp of each line if all have one in this field, else None.
+        """Return the timestamp of each line, or None if a line has none in this field or uses a reserved name.
 
-        `names` may have any value. Only without a time field are objects without members accepted.
+        `names`: root names that may have any value. Empty objects are accepted only if there is no time field.
         """
         try:
             rows = self._decoder(time_field, names).decode_lines(lines.chunk.data)
@@ -133,7 +133,7 @@ class JsonParser:
         return self._decoders[time_field, names]
 
     def _candidates_before(self, field: str | None) -> Sequence[str]:
-        """Return the names that take precedence over this time field; all of them if there is none."""
+        """Return the names that take precedence over this time field; all names if `field` is None."""
         return self._candidates[: self._candidates.index(field)] if field else self._candidates
 
     def _parse_lines(self, lines: LineBatch) -> RecordBatch:
@@ -158,7 +158,7 @@ class JsonParser:
             time_values = self._time_decoder.decode(text)
         except (msgspec.DecodeError, RecursionError, UnicodeEncodeError):
             return None, ""
-        # A line end can only be between tokens; in a string it would be escaped.
+        # A line end can only be between tokens, because it is escaped in strings.
         body = text[1:-1].replace("\n", " ") if text[1:-1].strip() else ""
         time = self._time_of(time_values, text)
         return (body if self._target is None else wrap_in_path(self._target, f"{{{body}}}")), time
@@ -178,25 +178,25 @@ class JsonParser:
 
 
 def strip_object_braces(lines: LineBatch) -> list[str] | None:
-    """Return each line without its braces; None if a line does not begin and end with one.
+    """Return each line without its braces, or None if a line does not begin and end with a brace.
 
-    In JSON a closing brace is never followed by an opening one, so no object spans two such lines. If there are as
-    many objects as lines, each line is exactly one.
+    In JSON, an opening brace never follows a closing one directly, so no object spans two such lines. If the decoder
+    finds as many objects as lines, each line is exactly one object.
     """
     return native.strip_braces(list(lines.texts), "{", "}")
 
 
 def _numbers(values: Sequence[msgspec.Raw]) -> list[str] | None:
-    """Return the text of each value if all are numbers, else None."""
+    """Return the text of each value, or None if a value is not a number."""
     texts = b"\n".join(map(bytes, values)).decode().split("\n")
     return texts if len(texts) == len(values) and all(text[0] in "-0123456789" for text in texts) else None
 
 
 def _reserved_prefixes(reserved: frozenset[str]) -> Sequence[bytes]:
-    """Return the prefixes of dotted names that would collide with reserved fields.
+    """Return the prefixes of dotted names that would conflict with reserved fields.
 
-    The whole chunk is searched for each prefix, so a root with many fields, such as the labels of a Pod, has only
-    one.
+    The whole chunk is searched for each prefix. So a root with many fields, such as the labels of a Pod, has a single
+    common prefix.
     """
     leaves = [name for name in reserved if not any(other.startswith(f"{name}.") for other in reserved)]
     leaves_of_root = Counter(leaf.partition(".")[0] for leaf in leaves)
@@ -209,7 +209,7 @@ def _reserved_prefixes(reserved: frozenset[str]) -> Sequence[bytes]:
 
 
 class _TimeDecoder:
-    """Decodes only the time fields of a line; everything else is validated and skipped."""
+    """Decodes the time fields of a line. The other members are validated only."""
 
     def __init__(self, names: Sequence[str]) -> None:
         fields: list[Any] = [
@@ -247,7 +247,7 @@ def _value_at(text: str, path: str) -> Any:
 
 
 def wrap_in_path(path: str, value: str) -> str:
-    """Return the body of an object with only this value (JSON text) under a dotted path."""
+    """Return the body of a JSON object in which a dotted path has this value (JSON text)."""
     first, *rest = json_strings(path.split("."))
     closing = "}" * len(rest)
     return f"{first}:" + "".join(f"{{{name}:" for name in rest) + value + closing

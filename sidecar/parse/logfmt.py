@@ -1,11 +1,11 @@
 """Parses pairs of keys and values, as in Heroku's logfmt: `level=info msg="it is up" n=3`.
 
-There is no standard; this reads what the libraries of Go and Ruby write. A quoted value has the escapes of JSON. A
-key without a value is true; it may not come first, so that ordinary words are not logfmt. A repeated key has a list
-of values.
+There is no standard; this parser reads the output of the libraries of Go and Ruby. A quoted value has the escapes of
+JSON. The value of a key without `=` is true; the first key needs a value, so that ordinary text is not logfmt. The
+values of a repeated key become a list.
 
-The fast path searches for the keys that all lines of an earlier chunk had. The general path searches for any pairs;
-lines with the same keys in the same order share a layout.
+The fast path searches for the same keys as in the previous chunk. The general path searches for any pairs; lines with
+the same keys in the same order share a layout.
 """
 
 from __future__ import annotations
@@ -32,14 +32,14 @@ _TEXT = msgspec.json.Decoder(str)
 
 
 def _value_regex(line_end: str, any_character: str) -> str:
-    """Return the regex of a bare or quoted value, as two groups."""
+    """Return a regex for a value, with two groups: the bare value, and the quoted value."""
     return rf'(?:([^\s"]++)|"((?:[^"\\{line_end}]++|\\{any_character})*+)"|)'
 
 
 def _split_pairs(blank: str, end: str, line_end: str, any_character: str) -> re.Pattern[str]:
-    """Return a regex that finds all pairs, and text that is not a pair up to the end of its line.
+    """Return a regex that finds each pair. If a text is not a pair, it finds the rest of the line, with empty groups.
 
-    Groups: the key, with `=` if it has a value; the bare value; the quoted value; the text after the pair.
+    Groups: the key, with `=` if it has a value; the bare value; the quoted value; the blanks or line end after it.
     """
     name, value = r'([^\s="]++(?:=|(?=\s|\Z)))', _value_regex(line_end, any_character)
     return re.compile(rf"{blank}*+{name}{value}( (?!\s)|{blank}*+{end}|{blank}++)|{any_character}++{end}", re.ASCII)
@@ -51,32 +51,32 @@ _CHUNK_PAIRS, _EVENT_PAIRS = (
 )
 
 Keys = tuple[str, ...]
-"""Keys in their order, each with `=` if a value follows; "" is text that is not a pair."""
+"""The keys of a line, in order, each with `=` if it has a value; "" for text that is not a pair."""
 
 Row = tuple[str, str, str, str]
 
 Span = tuple[int, int]
-"""First pair of a line, and the one after its last."""
+"""Index of the first pair of a line, and the index after its last pair."""
 
 
 class _KeyLayout(msgspec.Struct, frozen=True, eq=False):
-    """How lines with the same keys become records."""
+    """Formats lines with the same keys as JSON bodies."""
 
     names: frozenset[str]
     template: str
     """`%` template of the JSON body."""
 
     pick: Callable[[Sequence[str]], tuple[str, ...]]
-    """Orders the values for the template."""
+    """Puts the values into the order of the template."""
 
     judged: Sequence[tuple[str, int]]
-    """Path and position of each value that is a timestamp or has a type."""
+    """Path and position of each value that may be a timestamp, or has a configured type."""
 
     repeated: Sequence[Sequence[int]]
-    """Positions of the values of each key, if a key is repeated."""
+    """Positions of the values of each key; empty if no key is repeated."""
 
     are_text: Sequence[bool]
-    """Which values are not JSON yet."""
+    """For each value: whether it is text, to be quoted in JSON."""
 
     def format_line(self, values: Sequence[str]) -> str:
         if not self.repeated:
@@ -91,7 +91,7 @@ class _KeyLayout(msgspec.Struct, frozen=True, eq=False):
 
 
 class LogfmtParser:
-    """Makes a field of each pair."""
+    """Parses one field from each key=value pair."""
 
     def __init__(self, typed_fields: TypedFields) -> None:
         self._typed_fields = typed_fields
@@ -103,9 +103,9 @@ class LogfmtParser:
         return self._parse_chunk(lines) or self._parse_lines(lines)
 
     def _parse_chunk(self, lines: LineBatch) -> RecordBatch | None:
-        """Parse all lines in one pass, if they have the keys that all lines of an earlier chunk had.
+        """Parse all lines in one pass. Return None if they do not have the keys that an earlier chunk had.
 
-        A search for known keys is much faster than one for any keys.
+        A search for known keys is much faster than a search for any key.
         """
         if self._last_keys is None or not lines.is_uniform:
             return None
@@ -131,7 +131,7 @@ class LogfmtParser:
         return self._records(lines, rows, ends)
 
     def _records(self, lines: LineBatch, rows: Sequence[Row], ends: Sequence[int]) -> RecordBatch:
-        """Return the records of lines that end after these rows."""
+        """Return one record for each line. `ends`: index after the last row of each line."""
         keys, bare, quoted, _ = zip(*rows, strict=True) if rows else ((), (), (), ())
         have_escapes = "\\" in lines.text if lines.is_uniform else any("\\" in text for text in lines.texts)
         values = _values(bare, quoted, have_escapes=have_escapes)
@@ -144,7 +144,7 @@ class LogfmtParser:
     def _format_pairs(
         self, lines: LineBatch, keys: Keys, values: Sequence[str], encoded: Sequence[str], spans: Sequence[Span]
     ) -> RecordBatch | None:
-        """Format pair by pair; None if a key has a dot or is repeated in its line, or if a line is not logfmt."""
+        """Format pair by pair. Return None if a key has a dot or is repeated in its line, or a line is not logfmt."""
         distinct = set(keys)
         if "" in distinct or "." in "".join(distinct):
             return None
@@ -171,7 +171,7 @@ class LogfmtParser:
         return RecordBatch(lines, lines.starts, bodies, times, frozenset(names.values()), annotations=annotations)
 
     def _column(self, key: str, keys: Keys, values: Sequence[str], spans: Sequence[Span]) -> Sequence[str]:
-        """Return the value of this key in each line; "" where it is missing. It occurs at most once per line."""
+        """Return the value of this key in each line; "" if a line does not have the key. No line may repeat it."""
         present = list(compress(values, map(key.__eq__, keys)))
         if len(present) == len(spans):
             return present
@@ -197,7 +197,7 @@ class LogfmtParser:
         return RecordBatch(lines, lines.starts, bodies, times, names, errors=errors, annotations=annotations)
 
     def _encode(self, keys: Keys, values: Sequence[str]) -> Sequence[str]:
-        """Return each value as JSON, without the quotes of a text."""
+        """Return each value as JSON; a text without its quotes."""
         escaped = escape_json(values)
         converted = {key for key in set(keys) if not self._is_text(key)}
         if not converted:
@@ -212,7 +212,7 @@ class LogfmtParser:
         return self._typed_fields.value(key[:-1], value) if key.endswith("=") else "true"
 
     def _layout_of(self, keys: Keys) -> _KeyLayout | None:
-        """Return the layout of lines with these keys; None if they are not logfmt."""
+        """Return the layout for lines with these keys, or None if such lines are not logfmt."""
         if keys in self._layouts:
             return self._layouts[keys]
         layout = self._make_layout(keys) if keys and keys[0].endswith("=") and "" not in keys else None
@@ -240,7 +240,7 @@ class LogfmtParser:
         )
 
     def _remember_keys(self, keys: Keys) -> None:
-        """Store the keys of a chunk for `_parse_chunk`, if every key has a value and occurs once."""
+        """Prepare `_parse_chunk` for lines with these keys, if every key has a value and occurs once."""
         names = tuple(key.removesuffix("=") for key in keys)
         if all(key.endswith("=") for key in keys) and len(set(names)) == len(names) and _may_be_cached(keys):
             value = _value_regex(r"\n", r"[^\n]")
@@ -253,7 +253,7 @@ def _may_be_cached(keys: Keys) -> bool:
 
 
 def _values(bare: Sequence[str], quoted: Sequence[str], *, have_escapes: bool) -> tuple[str, ...]:
-    """Return each value, bare or quoted, without escapes. Escapes that JSON does not have stay unchanged."""
+    """Return each value, bare or quoted, without escapes. A value with an escape that is not JSON stays unchanged."""
     if have_escapes:
         quoted = [_decode(text) if "\\" in text else text for text in quoted]
     return tuple(map(add, bare, quoted))
@@ -269,7 +269,7 @@ def _decode(text: str) -> str:
 def _judged_columns(
     layouts: Sequence[_KeyLayout | None], spans: Sequence[Span], values: Sequence[str]
 ) -> dict[str, list[list[str]]]:
-    """Return the values that are timestamps or have a type, as columns by path; "" where a line has none."""
+    """Return the values that may be timestamps or have a type, as columns by path; "" if a line has no such value."""
     columns: dict[str, list[list[str]]] = {}
     for index, (layout, (begin, _)) in enumerate(zip(layouts, spans, strict=True)):
         for path, position in layout.judged if layout else ():

@@ -1,4 +1,4 @@
-"""Parses any text: the whole line is the message."""
+"""Accepts any text: the whole line is the message."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ _NAMES = frozenset({"message"})
 
 
 def json_strings(texts: Sequence[str]) -> list[str]:
-    """Return each text as a JSON string. All are escaped by one call into C."""
+    """Return each text as a JSON string. One call into C escapes all texts."""
     encoded_lines = native.split_lines(_ENCODER.encode_lines(list(texts)), 0)
     return encoded_lines[0] if encoded_lines else []
 
 
 def message_bodies(texts: Sequence[str]) -> list[str]:
-    """Return for each text the JSON body of a record with only a message."""
+    """Return for each text the JSON body of a record that has only the field `message`."""
     return [f'"message":{text}' for text in json_strings(texts)]
 
 

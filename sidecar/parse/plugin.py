@@ -1,4 +1,4 @@
-"""Parsers of plug-ins: a function from one line, or one event of several lines, to its fields."""
+"""Parsers of plug-ins: functions that return the fields of a line or multiline event."""
 
 from __future__ import annotations
 
@@ -20,7 +20,8 @@ ParseLine = Callable[[str], Mapping[str, Any]]
 """Returns the fields of a line. Raises `ValueError`, with the reason, for a line in another format."""
 
 ParserFactory = Callable[..., ParseLine]
-"""What an entry point of the group `log_sidecar.parsers` names. It is called with the options, by name."""
+"""The function that an entry point of the group `log_sidecar.parsers` refers to. It gets the options as keyword
+arguments."""
 
 PLUGINS = PluginGroup("log_sidecar.parsers", "parser")
 """Plug-ins: name → `ParserFactory`."""
@@ -33,13 +34,13 @@ def resolve(name: str) -> ParserFactory:
 
 
 class PluginParser:
-    """Calls the function of a plug-in for each line, and treats the fields like a JSON object of the application."""
+    """Calls the function of a plug-in for each line, and parses the fields like a JSON object of the application."""
 
     def __init__(self, name: str, parse_line: ParseLine, json_parser: JsonParser) -> None:
         self._name, self._parse_line, self._json_parser = name, parse_line, json_parser
 
     def parse(self, lines: LineBatch) -> RecordBatch:
-        """Return one record for each line. A line on which the function fails becomes its own message."""
+        """Return one record for each line. If the function raises an error, the line is the message of the record."""
         texts, errors = [], dict[int, str]()
         for index, line in enumerate(lines.texts):
             try:
@@ -56,7 +57,7 @@ class PluginParser:
         return replace(records, lines=lines, bodies=bodies, errors=errors)
 
     def _reason(self, error: Exception) -> str:
-        # A ValueError is how a parser says what is wrong with the line; other errors are its own.
+        # By contract a `ValueError` explains why the line cannot be parsed; other errors are bugs of the plug-in.
         if type(error) is ValueError and str(error):
             return str(error)[:_MAX_REASON_CHARACTERS]
         return f"{self._name} failed: {type(error).__name__}"

@@ -1,7 +1,7 @@
 """Parses lines with a regex from the configuration: its named groups become fields.
 
-The pattern runs in the `regex` library, which releases the GIL while it searches and has a time limit. The standard
-library's `re` would stop all files, probes and signals while it backtracks.
+The pattern runs in the `regex` library, which has a time limit and releases the GIL during a search. With the module
+`re` of the standard library, a pattern that backtracks would block all files, probes and signals.
 """
 
 from __future__ import annotations
@@ -23,10 +23,11 @@ _TOO_SLOW_TOGETHER = "the pattern took longer than 1 ms on the line, after 1 s o
 
 
 class RegexParser:
-    """Makes a field of each named group.
+    """Parses one field from each named group.
 
-    A group that did not participate makes no field; several groups with one path make a list. `paths` maps group
-    names to field paths where they differ. The pattern must match the whole line, or `anywhere` in it.
+    A group that did not participate becomes no field; the values of several groups with the same path become a list.
+    `paths`: field path of each group whose name is not its path. `anywhere`: the pattern need not match the whole
+    line.
     """
 
     def __init__(
@@ -53,7 +54,9 @@ class RegexParser:
         return self._parse_chunk(lines) or self._parse_lines(lines)
 
     def _parse_chunk(self, lines: LineBatch) -> RecordBatch | None:
-        """Parse all lines in one pass, if the pattern allows it and it takes no longer than one line may."""
+        """Parse all lines in one pass. Return None if the pattern does not allow that, or if the pass exceeds
+        `LINE_LIMIT_S`.
+        """
         if self._chunk_regex is None or not lines.is_uniform:
             return None
         try:
@@ -91,7 +94,7 @@ class RegexParser:
         return self._typed_fields.records(lines, self._formatter, columns, errors, lists)
 
     def _join_columns(self, path: str, columns: Sequence[Column]) -> Column:
-        """Return several columns of texts as one of JSON: a value, or a list if a row has several."""
+        """Join several columns of texts into one column of JSON: a value, or a list if a row has several values."""
         return [self._encode(path, [text for text in row if text is not None]) for row in zip(*columns, strict=True)]
 
     def _encode(self, path: str, texts: Sequence[str]) -> str | None:

@@ -1,4 +1,4 @@
-"""Creates the parser that a pipeline is configured with."""
+"""Creates the parser of a pipeline from its settings."""
 
 from __future__ import annotations
 
@@ -56,9 +56,9 @@ ParserSettings = (
 def create_parser(
     chain: Sequence[ParserSettings], timestamp: TimestampSettings, reserved: frozenset[str], clock: Clock
 ) -> Parser:
-    """Return the parser of a pipeline; several make a chain.
+    """Return the parser of a pipeline: a `ParserChain` if several are configured.
 
-    `reserved` are the root names that documents need for the sidecar.
+    `reserved`: root names of the fields that the sidecar sets.
     """
     parsers = [_create_one(settings, timestamp, reserved, clock) for settings in chain]
     return parsers[0] if len(parsers) == 1 else ParserChain(parsers)

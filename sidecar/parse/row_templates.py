@@ -1,6 +1,6 @@
-"""Formats rows of texts as JSON bodies of records: columns in, one `%` operation per row out.
+"""Formats rows of texts as JSON bodies of records, with one `%` operation per row.
 
-Values are escaped and converted once for each distinct value of a column.
+Each distinct value of a column is escaped and converted once.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from sidecar.parse.plain import json_strings
 
 _MAX_TEMPLATES = 1024
 _LOG_FIELDS = re.compile(r"log(?:\.file|\.offset|)(?:\.|$)(?<!log\.)")
-"""Paths that conflict with the sidecar's own fields of `log`, or with the object itself."""
+"""Paths that conflict with fields that the sidecar adds to `log`, or with the object `log` itself."""
 
 
 class FieldSpec(msgspec.Struct, frozen=True):
@@ -28,19 +28,20 @@ class FieldSpec(msgspec.Struct, frozen=True):
     """Dotted path."""
 
     group: str
-    """Name of the regex group that the text is taken from; "" makes no field."""
+    """Name of the regex group that captures the text. `RowFormatter` defines when an empty text becomes no field."""
 
     convert: Callable[[str], str] | None = None
-    """Converts the group's text; None keeps it."""
+    """Converts the text; None: the text stays unchanged."""
 
     is_text: bool = True
     """Whether the value is written as a string; otherwise it is JSON already."""
 
     unchanged: re.Pattern[str] | None = None
-    """Matches columns, one text per line, whose texts need no conversion."""
+    """Matches the texts of a column, one per line, if none of them needs a conversion."""
 
     fits: Callable[[str], bool] | None = None
-    """Returns whether a text is a value of this field; if not, the line is in another format. None: every text is."""
+    """Returns whether a text is valid for this field; otherwise the line has another format. None: any text is valid.
+    """
 
 
 def text_field(path: str, group: str, convert: Callable[[str], str] | None = None) -> FieldSpec:
@@ -49,7 +50,7 @@ def text_field(path: str, group: str, convert: Callable[[str], str] | None = Non
 
 
 def number_field(path: str, group: str) -> FieldSpec:
-    """Return a field whose value is a whole number. The group must match few digits."""
+    """Return a field whose value is an integer. The group must limit the number of digits."""
     return FieldSpec(path, group, lambda digits: str(int(digits)), is_text=False)
 
 
@@ -70,7 +71,7 @@ Columns = Mapping[str, Column]
 class RowFormatter:
     """Formats the bodies of records with these fields.
 
-    An empty text makes no field. With `keeps_empty` it does, and None makes none.
+    An empty text becomes no field; with `keeps_empty`, it becomes one, and None does not.
     """
 
     def __init__(self, fields: Sequence[FieldSpec], *, keeps_empty: bool = False) -> None:
@@ -122,7 +123,7 @@ class RowFormatter:
 
 
 def _values(field: FieldSpec, column: Column, missing: str | None) -> Column:
-    """Return the value of a field in each row as JSON, without the quotes of a text; a missing one unchanged."""
+    """Return the value of a field in each row as JSON, a text without its quotes. Missing values stay unchanged."""
     if field.convert is None:
         return _escape(column) if field.is_text else column
     if all_match(field.unchanged, column):
@@ -135,7 +136,7 @@ def _values(field: FieldSpec, column: Column, missing: str | None) -> Column:
 
 
 def all_match(pattern: re.Pattern[str] | None, column: Column) -> bool:
-    """Return whether the pattern matches the column, one text per line. No text has several lines."""
+    """Return whether the pattern matches the texts of a column, one per line. False if a text contains a line end."""
     if pattern is None or None in column:
         return False
     joined = "\n".join([*cast("Sequence[str]", column), ""])
@@ -143,7 +144,7 @@ def all_match(pattern: re.Pattern[str] | None, column: Column) -> bool:
 
 
 def escape_json(texts: Sequence[str]) -> Sequence[str]:
-    """Return the texts as they are between quotes in JSON; usually no text needs escaping."""
+    """Return the texts as JSON strings without quotes. Usually no text needs escaping."""
     joined = "".join(texts)
     if joined.isascii() and len(msgspec.json.encode(joined)) == len(joined) + 2:
         return texts
@@ -151,7 +152,7 @@ def escape_json(texts: Sequence[str]) -> Sequence[str]:
 
 
 def _escape(column: Column) -> Column:
-    """Return the same for a column in which texts may be missing."""
+    """Return the texts of a column as JSON strings without quotes, and None for missing texts."""
     if None not in column:
         return escape_json(cast("Sequence[str]", column))
     texts = iter(escape_json([text for text in column if text is not None]))
@@ -181,14 +182,14 @@ def _sort_keys(paths: Sequence[str]) -> list[list[int]]:
 
 
 class _Branch(NamedTuple):
-    """Position of the first path through a prefix, and its continuations by name."""
+    """A node of the tree of paths: the position of the first path below it (`first`), and its children by name."""
 
     first: int
     children: dict[str, _Branch]
 
 
 def row_template(fields: Sequence[FieldSpec]) -> tuple[str, Callable[[Sequence[str]], tuple[str, ...]]]:
-    """Return a `%` template for a row's JSON body, and a function that orders the values for it."""
+    """Return a `%` template for the JSON body of a row, and a function that puts the values into its order."""
     ordered = _sort_fields(fields)
     template = _template(ordered, [True] * len(ordered))
     if ordered == fields:
@@ -197,7 +198,7 @@ def row_template(fields: Sequence[FieldSpec]) -> tuple[str, Callable[[Sequence[s
 
 
 def _template(fields: Sequence[FieldSpec], present: Sequence[bool]) -> str:
-    """Return a template that consumes the values of all fields and omits those that are not present."""
+    """Return a template that has a placeholder for the value of each field, and omits values that are not present."""
     skipped = ""
     values: dict[str, str] = {}
     for field, is_present in zip(fields, present, strict=True):

@@ -45,10 +45,10 @@ _WITH_CODE = {
     "apache": "Apache's access log",
 }
 BUILT_IN = {**_WITH_CODE, **{name: log_format.name for name, log_format in FORMATS.items()}}
-"""The parsers, and what each reads."""
+"""The built-in parsers: name → what they read."""
 
 WITHOUT_OPTIONS = ("plain", "nginx", "apache", *FORMATS)
-"""Parsers that are configured by their name alone."""
+"""Parsers without options: their name is enough."""
 
 
 def _validate_name(name: str) -> str:
@@ -237,7 +237,7 @@ class PluginParserSettings(SettingsModel):
 
 
 def _tag_of(value: object) -> str | None:
-    """Return the tag of the model that reads these settings, None if they have no `type`."""
+    """Return the tag of the model for these settings, or None if they have no `type`."""
     name = value.get("type") if isinstance(value, Mapping) else getattr(value, "type", None)
     if not isinstance(name, str):
         return None
@@ -264,7 +264,7 @@ _LineParser = (
 
 
 def names_without_options() -> set[str]:
-    """Return the parsers that may be named alone; those of plug-ins may need options, which only they know."""
+    """Return the parsers that need no options. Those of plug-ins are included, because they may not need any."""
     return {*BUILT_IN, *PLUGINS.names()} - {"regex", "grok", "dissect", "csv"}
 
 
@@ -284,7 +284,7 @@ class ContainerSettings(SettingsModel):
 
 
 JOINING = {"cri": "cri", "docker": "docker", "mysql_slow": "mysql_slow"}
-"""Parsers whose events are of several lines, and the preset that joins them by default."""
+"""Parsers of multiline events → the multiline preset that is their default."""
 
 AnyParser = Annotated[
     Annotated[_LineParser | Annotated[ContainerSettings, Tag("cri")], Discriminator(_tag_of)],

@@ -1,6 +1,7 @@
-"""Fields with names and types from the configuration, and the timestamp among them.
+"""Converts fields to the configured types, and finds the timestamp among them.
 
-A value that cannot be converted stays text, and the record says so in `error.message`. It still counts as parsed.
+A value that cannot be converted stays text, and `error.message` of the record names the field. The line still counts
+as parsed.
 """
 
 from __future__ import annotations
@@ -25,13 +26,13 @@ _UNCHANGED: dict[FieldType, re.Pattern[str]] = {
     "float": re.compile(r"(?:-?(?:0|[1-9]\d{0,17}+)(?:\.\d{1,30}+)?+\n)*+", re.ASCII),
     "ip": re.compile(rf"(?:(?:{_BYTE}\.){{3}}{_BYTE}\n)*+", re.ASCII),
 }
-"""Columns, one text per line, that need no conversion: numbers as JSON writes them, and IPv4 addresses."""
+"""By type: matches a column, one text per line, that needs no conversion (JSON numbers, or IPv4 addresses)."""
 
 _STAY_TEXT: frozenset[FieldType] = frozenset(("ip", "string"))
-"""Types whose values are written as text, converted or not."""
+"""Types whose values are JSON strings, whether they are valid or not."""
 
 TextColumns = Mapping[str, Sequence[Column]]
-"""The texts of each path: several columns if it occurs several times."""
+"""The texts of each field path, in several columns if the path occurs several times in a line."""
 
 
 class TypedFields:
@@ -51,7 +52,7 @@ class TypedFields:
     ) -> RowFormatter:
         """Return a formatter for rows with these fields. Columns listed in `json_columns` are already JSON.
 
-        An empty text makes no field. With `keeps_empty` it does, and None makes none.
+        An empty text becomes no field; with `keeps_empty`, it becomes one, and None does not.
         """
         fields = [
             FieldSpec(path, path, is_text=False) if path in json_columns else self._field_spec(path) for path in paths
@@ -94,7 +95,7 @@ class TypedFields:
         )  # fmt: skip
 
     def value(self, path: str, text: str) -> str:
-        """Return the value of a field as JSON: converted, or as text."""
+        """Return the value of a field as JSON: converted to its type, or else as text."""
         converted = self._convert(path, text) if path in self._kinds else None
         return json_string(text) if converted is None else converted
 
@@ -112,7 +113,7 @@ class TypedFields:
         return {row: {"error.message": json_string("; ".join(sorted(of_row)))} for row, of_row in reasons.items()}
 
     def times(self, texts: TextColumns, count: int) -> list[str]:
-        """Return the timestamp of each row, from the first timestamp field that has one; "" for none."""
+        """Return the timestamp of each row, from its first field that is a timestamp; "" if it has no timestamp."""
         times = [""] * count
         for column in [column for path in self._candidates for column in texts.get(path, ())]:
             read = self._read(column)

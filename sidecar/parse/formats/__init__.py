@@ -1,7 +1,7 @@
-"""Default formats of widespread programs; fields have the names of the Elastic Common Schema.
+"""Default log formats of widespread programs. Fields have the names of the Elastic Common Schema.
 
-In a pattern `.` may match the line ends of an event; everything else stays on its line. What a line has beyond the
-format is kept in `log.extra`, or is part of the message.
+In patterns, `.` may match the line ends of a multiline event; no other part may. Text of a line that the format does
+not define is kept in `log.extra`, or is part of the message.
 """
 
 from __future__ import annotations
@@ -45,4 +45,4 @@ FORMATS: dict[str, LogFormat] = {
     "dpkg": DPKG,
     "syslog": SYSLOG,
 }
-"""By the name of the parser, those that ask for most first."""
+"""Name of the parser → format. `sidecar explain --detect` tries them in this order: the strictest formats first."""

@@ -48,9 +48,8 @@ POSTGRESQL = LogFormat(
         "2026-11-23 01:00:00 UTC [12] 203.0.113.7 shop LOG:  checkpoint starting: time",
     ),
 )
-"""`log_line_prefix = '%m [%p] '`, the default, also with `%u@%d `, with the line number of old Debian, that of
-Amazon RDS and the one that pgBadger asks for. What another prefix has after the process id is kept in
-`log.extra`."""
+"""The default `log_line_prefix = '%m [%p] '`, also with `%u@%d ` or a line number, as in old Debian; the prefix of
+Amazon RDS, and the one for pgBadger. Of other prefixes, the text after the process id is kept in `log.extra`."""
 
 _MYSQL_LEVEL = r"\[(?P<level>[A-Z][A-Za-z]*)\]"
 
@@ -154,7 +153,7 @@ REDIS = LogFormat(
         "[1] 23 Nov 01:00:00.123 * The server is now ready to accept connections on port 6379",
     ),
 )
-"""`pid:role time level message` of server.c, also of Valkey; and that of Redis 2."""
+"""`pid:role time level message` of server.c in Redis and Valkey; and the format of Redis 2."""
 
 _MONGODB_LEVELS = {"F": "fatal", "E": "error", "W": "warning", "I": "info", "D": "debug"}
 
@@ -173,4 +172,4 @@ MONGODB = LogFormat(
     ),
     examples=("2026-11-23T01:00:00.123+0000 I NETWORK  [listener] waiting for connections on port 27017",),
 )
-"""The text log before version 4.4; from there on MongoDB writes JSON, with the time in `t.$date`."""
+"""The text log of versions before 4.4. Since 4.4 MongoDB writes JSON, with the time in `t.$date`."""

@@ -1,4 +1,4 @@
-"""Logs of Java: the layouts of log4j, logback and java.util.logging that programs have by default, and of the JVM."""
+"""Logs of Java: the default layouts of log4j, logback, java.util.logging and widespread programs, and of the JVM."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ _SINGLE_LINE = r"[^\n]*"
 LOG4J = LogFormat(
     "log4j or logback",
     (
-        # Spring Boot's console; Boot 2 has no zone.
+        # Spring Boot's console; version 2 writes no zone.
         rf"{ISO}{FRACTION}{_ZONE}? +{LEVEL} {PID} --- (?:\[ *+{_NO_TRACE}(?P<app>[^\]\n]++)\] )?"
         rf"\[ *+{_NO_TRACE}(?P<thread>[^\]\n]++)\] (?:\[(?:{_TRACE}|[ -]*+)\] )?"
         rf"(?P<logger>[^ \[\n][^ \n]*+) *: {MESSAGE}",
         rf"{_CLOCK} +\[(?P<thread>[^\]\n]*+)\] {LEVEL} +(?P<logger>[^ \n]++) +(?:--|-|:) *{MESSAGE}",
         rf"{_CLOCK} +{LEVEL} +(?:\[(?P<thread>[^\]\n]*+)\] )?(?P<logger>[^ :(\n][^ :\n]*+) *(?:--|-|:) +{MESSAGE}",
-        # Spring Boot 2 with tracing has it before the process id.
+        # Spring Boot 2 with tracing: the trace is before the process id.
         rf"{ISO}{FRACTION}{_ZONE}? +{LEVEL} \[(?P<app>[^,\]\n]*+),(?P<trace>[0-9a-f]*+),(?P<span>[0-9a-f]*+)"
         rf"(?:,\w*+)?\] "
         rf"{PID} --- \[ *+(?P<thread>[^\]\n]++)\] (?P<logger>[^ \[\n][^ \n]*+) *: {MESSAGE}",
@@ -38,7 +38,7 @@ LOG4J = LogFormat(
         rf"\[(?P<thread>(?:[^\[\]\n]|\[[^\]\n]*+\])*+)\] +- +{MESSAGE}",
         # WildFly and JBoss.
         rf"{_CLOCK} +{LEVEL} +\[(?P<logger>[^\]\n]++)\] \((?P<thread>[^)\n]++)\) {MESSAGE}",
-        # Hadoop, with the place in the code.
+        # Hadoop, with the file, function and line.
         rf"{_CLOCK} +{LEVEL} +(?:\[(?P<thread>[^\]\n]*+)\] )?(?P<logger>[^ :(\n]++) \((?P<file>[\w$.-]+\.java):"
         rf"(?P<function>[\w$<>]++)\((?P<line>\d{{1,9}})\)\) - {MESSAGE}",
         # Spark and old Hadoop: the year has two digits.
@@ -47,7 +47,7 @@ LOG4J = LogFormat(
         # Tomcat.
         rf"(?P<time>\d\d-{MONTH}-\d{{4}} {CLOCK}){FRACTION} +{LEVEL} +\[(?P<thread>[^\]\n]*+)\] "
         rf"(?P<logger>[\w$.]+)\.(?P<function>[\w$<>]++) {MESSAGE}",
-        # java.util.logging, two lines an event.
+        # java.util.logging: two lines per event.
         rf"(?P<time>{MONTH} \d\d?, \d{{4}} \d?\d:[0-5]\d:[0-6]\d [AP]M) (?P<logger>[\w$.]++)(?: "
         rf"(?P<function>[\w$<>]++))?"
         rf"\n{LEVEL}: {MESSAGE}",
@@ -109,7 +109,7 @@ LOG4J = LogFormat(
 
 
 def _normalize_uptime(uptime: str) -> str:
-    """Return the uptime in seconds with a decimal point; the JVM uses the one of its locale."""
+    """Return the uptime in seconds with a decimal point. The JVM may write a comma, depending on its locale."""
     if uptime.endswith("ms"):
         milliseconds = int(uptime[:-2])
         return f"{milliseconds // 1000}.{milliseconds % 1000:03}"

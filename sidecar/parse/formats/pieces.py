@@ -1,4 +1,4 @@
-"""Parts of patterns that several formats share. Groups have the names that `LogFormat` gives a meaning."""
+"""Parts of patterns that several formats share."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ MONTH = r"(?:J(?:an|u[nl])|Feb|Ma[ry]|A(?:pr|ug)|Sep|Oct|Nov|Dec)"
 WEEKDAY = r"(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun)"
 LEVEL = r"(?P<level>TRACE|DEBUG|INFO|NOTICE|WARN|WARNING|ERROR|FATAL|CRITICAL|SEVERE|CONFIG|FINE|FINER|FINEST)"
 LEVEL_WORD = r"(?i:trace|debug|info|notice|warn|warning|error|err|critical|crit|fatal|severe|panic)"
-"""A word that is a level in any program."""
+"""The usual names of levels, in any case."""
 
 PID = r"(?P<pid>\d{1,18})"
 THREAD_ID = r"(?P<thread_id>\d{1,18})"
@@ -22,4 +22,4 @@ PORT = r"(?P<port>[0-5]?\d{1,4}|6[0-4]\d{3}|65[0-4]\d\d|655[0-2]\d|6553[0-5])"
 STATUS = r"(?P<status>[1-9]\d\d)"
 MESSAGE = r"(?P<message>.*+)"
 EXTRA = r"(?: ++(?P<extra>[^\n]++))?"
-"""The rest of a line, of which the format knows nothing."""
+"""The rest of a line, which the format does not define."""

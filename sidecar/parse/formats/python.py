@@ -1,4 +1,4 @@
-"""Logs of Python: the layouts of `logging` that manuals and frameworks have, and of loguru, structlog and servers."""
+"""Logs of Python: the layouts of `logging` in manuals and frameworks, and of loguru, structlog and web servers."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ PYTHON = LogFormat(
         rf"{ISO}{FRACTION} +- +(?P<logger>[^ \n]++) +- +{_LEVEL} +- +{MESSAGE}",
         rf"{ISO}{FRACTION} +\[?{_LEVEL}\]? +(?P<logger>[^ :\n]++): {MESSAGE}",
         rf"{_LEVEL}:(?P<logger>[^ :\n]++):{MESSAGE}",
-        # uvicorn: requests, and everything else.
+        # uvicorn: requests, and other messages.
         rf"{_LEVEL}: +(?P<client>[0-9a-fA-F.:\[\]]+?):{PORT} - {_REQUEST} {STATUS}(?: (?P<reason>[A-Za-z][^\n]*+))?",
         rf"{_LEVEL}: {{4,9}}{MESSAGE}",
         # gunicorn.
@@ -38,7 +38,7 @@ PYTHON = LogFormat(
         rf"{ISO}{FRACTION}Z? \[{_ANY_LEVEL} *\] (?P<message>(?:[^\n]*?\S)?) {{2,}}+(?:\[(?P<logger>[\w.]++)\] *)?"
         rf"(?P<extra>[\w.]++=[^\n]++)",
         rf"{ISO}{FRACTION}Z? \[{_ANY_LEVEL} *\] {MESSAGE}",
-        # OpenStack, also with the name of the file in front.
+        # OpenStack, also with the file name at the beginning of the line.
         rf"(?:[\w.-]++\.log\S{{0,40}} )?{ISO}{FRACTION} {PID} {_LEVEL} (?P<logger>[\w.]++) {MESSAGE}",
         # Time, name, level without dashes; time, level, message, with dashes and without.
         rf"{ISO}{FRACTION} +\[?(?P<logger>[\w.]++)\]? +\[?{_LEVEL}\]?:? +{MESSAGE}",

@@ -49,7 +49,7 @@ BIND = LogFormat(
         "shop.example IN A",
     ),
 )
-"""A `channel` with `print-time`, and with `print-category` and `print-severity` or without."""
+"""A `channel` with `print-time`, with or without `print-category` and `print-severity`."""
 
 _COREDNS_LEVEL = r"\[(?P<level>DEBUG|INFO|WARNING|ERROR|FATAL)\]"
 

@@ -1,4 +1,4 @@
-"""Syslog: RFC 5424, RFC 3164, and what files have of them."""
+"""Syslog: RFC 5424, RFC 3164, and the variants of both that programs write to files."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _ESCAPED = re.compile(r'\\(["\\\]])')
 
 
 def _parse_structured_data(data: str) -> str:
-    """Return `{id: {name: value}}` (RFC 5424 §6.3). A parameter that is given twice has a list."""
+    """Return structured data (RFC 5424 §6.3) as `{id: {name: value}}`. A repeated parameter has a list of values."""
     elements: dict[str, dict[str, list[str]]] = {}
     for name, parameters in _ELEMENT.findall(data):
         element = elements.setdefault(name, {})
@@ -36,7 +36,7 @@ def _parse_structured_data(data: str) -> str:
 
 
 def _split_priority(pri: str) -> tuple[int, int]:
-    """Return facility and severity: the number is 8 × facility + severity (RFC 5424 §6.2.1)."""
+    """Return facility and severity of a priority, which is 8 × facility + severity (RFC 5424 §6.2.1)."""
     return divmod(int(pri), 8)
 
 
@@ -98,7 +98,7 @@ SYSLOG = LogFormat(
         "<13>backup[77]: done",
     ),
 )
-"""RFC 5424 §6, also with nine digits of a second where the RFC allows six, and without priority and version. RFC 3164
-§4.1, also without the priority, which files lack, with RFC 3339 times, as rsyslog's `RSYSLOG_FileFormat` writes them,
-without a host, and with tags that hold a blank or a version. The pattern before the last matches messages without a
-tag."""
+"""RFC 5424 §6, and these variants: nine digits of a second, where the RFC allows six; no priority and version.
+
+RFC 3164 §4.1, and these variants: no priority, as in files; RFC 3339 times, as of rsyslog's `RSYSLOG_FileFormat`; no
+host; a blank or a version in the tag. The pattern before the last matches messages without a tag."""

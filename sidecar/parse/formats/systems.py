@@ -21,7 +21,7 @@ AUDITD = LogFormat(
     ),
     examples=('type=SYSCALL msg=audit(1795395600.123:42): arch=c000003e syscall=257 success=no exit=-13 comm="cat"',),
 )
-"""`/var/log/audit/audit.log`; the fields of a record stay in the message."""
+"""`/var/log/audit/audit.log`. The fields of a record are not parsed; they stay in the message."""
 
 DPKG = LogFormat(
     "dpkg",
@@ -59,4 +59,4 @@ LOGCAT = LogFormat(
         "D/WindowManager( 1702): printFreezingDisplayLogs",
     ),
 )
-"""The formats `threadtime` (the default), `time` and `brief`."""
+"""The formats `threadtime` (the default), `time` and `brief` of Android's logcat."""

@@ -73,8 +73,8 @@ APACHE_ERROR = LogFormat(
         "[Mon Nov 23 01:00:00 2026] [error] [client 203.0.113.7] File does not exist",
     ),
 )
-"""The default `ErrorLogFormat`, threaded or not, and that of Apache 2.2. `status` is `%E`, the error of the operating
-system, such as `(13)Permission denied`."""
+"""The default `ErrorLogFormat`, with and without thread ids, and the format of Apache 2.2. The group `error` is `%E`:
+the error of the operating system, such as `(13)Permission denied`."""
 
 _REQUEST_LINE = r'"(?:<BADREQ>|(?:(?P<method>[A-Z]++) )?(?P<url>[^"\n]*?)(?: HTTP/(?P<version>[\d.]{1,8}))?)"'
 _HAPROXY_HEAD = (
@@ -148,8 +148,8 @@ HAPROXY = LogFormat(
         "[NOTICE]   (1) : New worker (8) forked",
     ),
 )  # fmt: skip
-"""`option httplog` and `option tcplog`, with the header of syslog or without, and messages. The time is the one at
-which the request or connection was accepted."""
+"""`option httplog` and `option tcplog`, with or without a syslog header, and messages of HAProxy. The timestamp is
+the time at which the request or connection was accepted."""
 
 SQUID = LogFormat(
     "Squid",
@@ -179,7 +179,7 @@ SQUID = LogFormat(
         "HIER_DIRECT/192.0.2.10 text/html",
     ),
 )
-"""The native format of its access log, `logformat squid`."""
+"""The native format of Squid's access log, `logformat squid`."""
 
 _SECONDS = r"(?:-1|(?P<{0}>\d{{1,9}}(?:\.\d{{1,9}})?))"
 _ELB_REST = (
@@ -225,8 +225,8 @@ AWS_ELB = LogFormat(
         ' "GET https://shop.example:443/cart HTTP/1.1" "curl/8.5.0" - -',
     ),
 )
-"""Access logs of Application and Classic Load Balancers; times of processing stay in seconds. What follows the
-user agent is kept in `log.extra`."""
+"""Access logs of Application and Classic Load Balancers. Processing times stay in seconds. The text after the user
+agent is kept in `log.extra`."""
 
 AWS_S3 = LogFormat(
     "access logs of Amazon S3",
@@ -266,4 +266,4 @@ AWS_S3 = LogFormat(
         ' cart.json "GET /shop-logs/cart.json HTTP/1.1" 200 - 4812 4812 70 10 "-" "aws-cli/2.15" - host-id SigV4',
     ),
 )
-"""Server access logs ("Amazon S3 server access log format"). What follows the user agent is kept in `log.extra`."""
+"""Server access logs ("Amazon S3 server access log format"). The text after the user agent is kept in `log.extra`."""

@@ -1,4 +1,4 @@
-"""Timestamps: texts and numbers to RFC 3339.
+"""Converts timestamps to RFC 3339.
 
-In: what the application wrote. Out: RFC 3339 text with a time zone, or "". Conversions are cached per second.
+In: text or a number of the application. Out: RFC 3339 text with a time zone, or "". Results are cached per second.
 """

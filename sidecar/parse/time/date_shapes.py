@@ -1,6 +1,6 @@
-"""Dates and times as programs write them, in figures and in words, converted to ISO 8601 without a zone.
+"""Converts dates and times of many notations, with months as numbers or names, to ISO 8601 without a zone.
 
-A date that may mean two days, such as 01/02/2026, is not among them; it needs a configured format.
+An ambiguous date such as 01/02/2026 is not accepted; it needs a configured format.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ _PROGRAM_SHAPES = (
     rf"(?P<month>\d\d)-?(?P<day>\d\d) {_CLOCK}",
     _CLOCK,
 )
-"""Shapes that are certain only where the format of a program is known."""
+"""Notations that are used only for the log format of a known program, because they are ambiguous elsewhere."""
 
 _ISO = [re.compile(shape, re.ASCII) for shape in _ISO_SHAPES]
 _CERTAIN = [re.compile(shape) for shape in _SHAPES]
@@ -58,9 +58,9 @@ _TAI64_EPOCH = (1 << 62) + 10
 
 
 def local_time(text: str, year: str, now: float) -> str:
-    """Return the time of a known program in ISO 8601: without a zone, or with `Z` for a number since the epoch.
+    """Return the time that a known program wrote, in ISO 8601: without a zone, or with `Z` if it is an epoch number.
 
-    Without a year or date, return the last such time that is not in the future. Return "" for other text.
+    If the text has no year or date, assume the latest that is not in the future. Return "" if it is not a time.
     """
     if _EPOCH.fullmatch(text):
         return f"{datetime.fromtimestamp(int(text), UTC):%Y-%m-%dT%H:%M:%S}Z"
@@ -68,7 +68,7 @@ def local_time(text: str, year: str, now: float) -> str:
 
 
 class DateText:
-    """Times in words or in figures that mean one time, with or without a zone."""
+    """Converts timestamps of any unambiguous notation, with or without a zone."""
 
     def __init__(self, zones: Zones, clock: Clock, *, only_iso: bool = False) -> None:
         self._zones, self._clock = zones, clock
@@ -77,21 +77,21 @@ class DateText:
         self._hour = 0
 
     def convert(self, text: str) -> str:
-        """Return the timestamp of one text."""
+        """Return the timestamp as RFC 3339, or "" if the text is not a time."""
         if tai := _TAI64N.fullmatch(text):
             return _convert_tai64n(*tai.groups())
         match = _TEXT.fullmatch(text)
         if match is None:
             return ""
         if (hour := int(self._clock.now() // 3600)) != self._hour:
-            # The same time without a year means another one in the next year.
+            # The year of a time without a year may have changed.
             self._seconds.clear()
             self._hour = hour
         head, fraction, half, zone, year = match.group("head", "fraction", "half", "zone", "year")
         return self._seconds.convert((f"{head} {half}M" if half else head, zone or "", year or ""), fraction or "")
 
     def convert_all(self, texts: Sequence[str]) -> list[str] | None:
-        """Return the timestamps of several texts; None if one is not a time."""
+        """Return the timestamps of several texts, or None if one of them is not a time."""
         if not self.convert(texts[0]):
             return None
         times = list(map(self.convert, texts))
@@ -132,7 +132,7 @@ def _compose(parts: dict[str, str], half: str, year: str, now: float) -> datetim
 
 
 def _clock(parts: dict[str, str], half: str) -> tuple[time, timedelta]:
-    """Return the time of day, and what is to be added to it: a leap second, or the day of 24:00."""
+    """Return the time of day, and a duration to add: one second for a leap second, or one day for 24:00."""
     digits = parts["digits"].ljust(6, "0") if "digits" in parts else ""
     written = [digits[:2], digits[2:4], digits[4:]] if digits else parts["clock"].split(":")
     hour, minute, second = (int(number) for number in [*written, "0", "0"][:3])
@@ -159,14 +159,14 @@ def _day(parts: dict[str, str], year: int) -> date:
 
 
 def _century(short: str, now: float) -> str:
-    """Return the century of a year of two digits: the last one in which it is not after next year."""
+    """Return the century for a year of two digits: the latest in which the year is not after next year."""
     this_year = datetime.fromtimestamp(now, UTC).year
     century = this_year // 100
     return str(century if century * 100 + int(short) <= this_year + 1 else century - 1)
 
 
 def _convert_tai64n(seconds: str, nanoseconds: str) -> str:
-    """Return the timestamp of a TAI64N label, as multilog writes it: without the leap seconds since 1970."""
+    """Return the timestamp for a TAI64N label, or "". Like multilog, ignore the leap seconds since 1972."""
     try:
         local = f"{datetime.fromtimestamp(int(seconds, 16) - _TAI64_EPOCH, UTC):%Y-%m-%dT%H:%M:%S}".rjust(19, "0")
     except (ValueError, OverflowError, OSError):

@@ -1,4 +1,4 @@
-"""Timestamps as numbers since 1970-01-01T00:00:00Z; the digits of the fraction are kept."""
+"""Converts numbers of seconds, or fractions of them, since 1970-01-01T00:00:00Z. All digits are kept."""
 
 from __future__ import annotations
 
@@ -11,17 +11,21 @@ from math import floor
 from sidecar.parse.time.second_cache import SecondCache, TimeAffixes
 
 EPOCHS: dict[str, int | None] = {"epoch": None, "epoch_ms": 3, "epoch_us": 6, "epoch_ns": 9}
-"""Decimals of the numbers of each format; None: guess from the number of digits."""
+"""Format → number of decimals: a number counts units of 10^-decimals seconds. None: guess from the number of digits.
+"""
 
 _GUESSES = ((11, 0), (14, 3), (17, 6), (20, 9))
-"""(maximum digits before the point, decimals): a 10-digit number is seconds until the year 5138."""
+"""Pairs of the maximum number of digits before the point, and the decimals. Up to 11 digits are seconds: enough until
+the year 5138."""
 
 _MIN_EXPONENT, _MAX_DIGITS = -20, 12
-"""Powers of ten that limit a number of seconds, so that it has few digits."""
+"""Limits of the number of seconds, as powers of ten, so that it cannot have many digits."""
 
 
 class Epoch:
-    """Converts numbers of seconds × 10^decimals; without `decimals`, guesses them from the number of digits."""
+    """Converts counts of 10^-decimals seconds since the epoch. If `decimals` is None, guesses it from the number of
+    digits.
+    """
 
     def __init__(self, decimals: int | None) -> None:
         self._places = decimals
@@ -36,7 +40,7 @@ class Epoch:
         self._seconds = SecondCache(_convert_second)
 
     def convert(self, text: str) -> str:
-        """Return the timestamp of a number."""
+        """Return the timestamp as RFC 3339, or "" if the text is not a number or out of range."""
         decimals = self._places
         if decimals is None:
             digits = len(text.lstrip("-").partition(".")[0])
@@ -44,7 +48,7 @@ class Epoch:
         return "" if decimals is None else self._convert_scaled(decimals, text)
 
     def convert_all(self, texts: Sequence[str]) -> list[str] | None:
-        """Return the timestamps of numbers that have the same number of digits; else None."""
+        """Return the timestamps of several numbers, or None if they must be converted one by one."""
         joined = "\n".join(texts)
         for pattern in self._lines:
             if pattern.match(joined):
@@ -63,7 +67,7 @@ class Epoch:
 
 
 def _lines_regex(decimals: int, width: str) -> str:
-    """Return a regex of numbers, one per line: whole seconds with `width` digits, and the decimals."""
+    """Return a regex for numbers, one per line. Groups: the whole seconds, of `width` digits, and the decimals."""
     rest = rf"(\d{{{decimals}}})" if decimals else r"(?:\.(\d{1,9})\d*)?"
     return rf"^(\d{{{width}}}){rest}$"
 
@@ -73,7 +77,9 @@ def _convert_second(seconds: str) -> TimeAffixes:
 
 
 def _to_rfc3339(decimals: int, text: str) -> str:
-    """Return RFC 3339 text for a number of seconds × 10^decimals since the epoch, with its digits."""
+    """Return RFC 3339 text for a count of 10^-decimals seconds since the epoch, with at most nine digits of its
+    fraction; "" if it is not a valid time.
+    """
     try:
         number = Decimal(text).scaleb(-decimals)
         if not (number.is_finite() and _MIN_EXPONENT <= number.adjusted() < _MAX_DIGITS):

@@ -1,4 +1,4 @@
-"""Parses timestamps of built-in formats; caches one conversion per second and keeps the fraction verbatim."""
+"""Converts timestamps of built-in formats. Caches one conversion per second, and keeps the fraction unchanged."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _HOUR_S = 3600
 class FormatTimes:
     """Converts the timestamps of one format.
 
-    `to_iso` returns ISO 8601, with `Z` if it knows that the time is in UTC. `zones` gives the zone of other times.
+    `to_iso` returns ISO 8601, with `Z` if the time is known to be in UTC. `zones` has the zone of other times.
     """
 
     def __init__(self, to_iso: Callable[[str, str, float], str], zones: Zones, clock: Clock) -> None:
@@ -31,7 +31,7 @@ class FormatTimes:
         if "time" not in columns:
             return [""] * count
         if (hour := int(self._clock.now() // _HOUR_S)) != self._hour:
-            # The same time without a date means another day tomorrow.
+            # The day of a time without a date may have changed.
             self._seconds.clear()
             self._hour = hour
         zones, years = columns.get("zone", repeat("", count)), columns.get("year", repeat("", count))
@@ -39,13 +39,13 @@ class FormatTimes:
         return self._seconds.convert_all(keys, columns.get("fraction", ()))
 
     def unknown_zones(self, columns: Mapping[str, Sequence[str]]) -> dict[int, str]:
-        """Return the zone names without a known meaning, by row. Their times are taken as UTC."""
+        """Return the unknown zone name of each row that has one. Times of such rows are read as UTC."""
         column = columns.get("zone", ())
         unknown = {name for name in set(column) if not self._zones.is_known(name)}
         return {row: name for row, name in enumerate(column) if name in unknown} if unknown else {}
 
     def _convert(self, key: tuple[str, str, str]) -> TimeAffixes:
-        """Return the text before and after the fraction."""
+        """Return the RFC 3339 text before and after the fraction; ("", "") if there is no valid time."""
         time, zone, year = key
         iso = self._to_iso(time, year, self._clock.now()) if time else ""
         if not iso:

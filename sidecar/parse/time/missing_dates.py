@@ -1,4 +1,4 @@
-"""Completes timestamps without a year or without a date, based on the clock."""
+"""Completes timestamps that have no year or no date, by the clock."""
 
 from __future__ import annotations
 
@@ -6,17 +6,17 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
 _MAX_AHEAD = timedelta(hours=24)
-"""A timestamp without a year or date may be this far ahead of the clock."""
+"""How far a timestamp may be ahead of the clock, after its year or date is added."""
 
 _MAX_YEARS_BETWEEN_LEAP_DAYS = 8
-"""1896 to 1904, 2096 to 2104."""
+"""For example from 2096 to 2104, because 2100 is no leap year."""
 
 
 def latest_year(time_in_year: Callable[[int], datetime], now: float) -> datetime | None:
-    """Return the time in the last year that has this day and in which it is not after `now` (seconds since the
-    epoch).
+    """Return the time in the latest year in which it is not in the future; None if no year has this day.
 
-    `time_in_year` returns the local time of the application, without a zone, or raises `ValueError`.
+    `time_in_year` returns the time in a year, in local time of the application, or raises `ValueError` if this year
+    does not have the day. `now`: seconds since the epoch.
     """
     latest = _to_utc(now) + _MAX_AHEAD
     for candidate in range(latest.year, latest.year - _MAX_YEARS_BETWEEN_LEAP_DAYS - 1, -1):
@@ -30,7 +30,7 @@ def latest_year(time_in_year: Callable[[int], datetime], now: float) -> datetime
 
 
 def latest_day(clock: datetime, now: float) -> datetime:
-    """Return the time of day of `clock` today, or yesterday if it would be in the future."""
+    """Return the time of day of `clock` as a time today, or yesterday if it would be in the future today."""
     present = _to_utc(now)
     time = datetime.combine(present.date(), clock.time())
     # The time zone of the application may be half a day ahead of UTC.

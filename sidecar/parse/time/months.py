@@ -1,4 +1,4 @@
-"""Names of months in English, German and French, short and long."""
+"""Reads names of months in English, German and French, short and long."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ _WORD = re.compile(r"[^\W\d_]{3,9}\.?")
 
 
 def month_number(name: str) -> str:
-    """Return the number of a month as two digits, "" for another word."""
+    """Return the number of a month as two digits; "" if the word is not a month."""
     return _NUMBERS.get(name.rstrip(".").casefold(), "")
 
 
 def translate_months(text: str) -> str:
-    """Return the text with each name of a month as its English abbreviation, which `strptime` reads."""
+    """Return the text with each name of a month replaced by its English abbreviation, for `strptime`."""
     return _WORD.sub(lambda word: _ENGLISH[int(number) - 1] if (number := month_number(word[0])) else word[0], text)

@@ -24,10 +24,10 @@ _DATE_COLUMNS = (0, 1, 2, 3, 5, 6, 8, 9)
 
 
 def all_rfc3339(times: Sequence[str]) -> bool:
-    """Return whether all of these timestamps, at least one, are valid as written.
+    """Return whether all of these timestamps are valid as written. There must be at least one.
 
-    May return False for valid ones, never True for an invalid one. msgspec accepts a little more than Elasticsearch
-    does: other letters between date and time, and more than nine digits of a fraction.
+    May return False for valid timestamps, but never True if one is invalid. msgspec accepts more than Elasticsearch
+    does: other letters between date and time, and more than nine digits of a fraction. So these are checked first.
     """
     if _share_day(times):
         return True
@@ -43,9 +43,9 @@ def all_rfc3339(times: Sequence[str]) -> bool:
 
 
 def _share_day(times: Sequence[str]) -> bool:
-    """Return whether all have the form and the day of the first one, which is valid as written.
+    """Return whether all timestamps are valid in UTC, and have the same form and day as the first one.
 
-    They then differ in digits only, which are checked column by column.
+    Such timestamps differ only in the digits of the time of day, which are checked column by column.
     """
     first, count = times[0], len(times)
     width = len(first)
@@ -56,14 +56,14 @@ def _share_day(times: Sequence[str]) -> bool:
         return False
     if any(joined[column::width] != first[column] * count for column in _DATE_COLUMNS):
         return False
-    # With the same day and form, the latest one sorts last, and has the latest hour.
+    # With the same day and form, the latest timestamp sorts last and has the latest hour.
     if joined[11::width].strip("01") and max(times)[11:13] > "23":
         return False
     return not (joined[14::width] + joined[17::width]).strip("012345")
 
 
 def is_rfc3339(text: str) -> bool:
-    """Return whether this timestamp is valid as written."""
+    """Return whether the text is a valid RFC 3339 timestamp with a zone."""
     if not _RFC3339.fullmatch(text):
         return False
     try:
@@ -74,5 +74,5 @@ def is_rfc3339(text: str) -> bool:
 
 
 def any_rfc3339(joined: str) -> bool:
-    """Return whether one of these lines may be a timestamp that is valid as written."""
+    """Return whether one of these lines has the form of a valid timestamp."""
     return _ANY_LINE.search(joined) is not None

@@ -1,4 +1,4 @@
-"""Caches the conversion of timestamps per second; the fraction is kept as written."""
+"""Caches the conversion of timestamps per second. The fraction is kept unchanged."""
 
 from __future__ import annotations
 
@@ -9,18 +9,18 @@ Key = TypeVar("Key")
 _MAX_CACHED_SECONDS = 4096
 
 TimeAffixes = tuple[str, str]
-"""RFC 3339 text before and after the fraction; ("", "") if it is not a timestamp."""
+"""RFC 3339 text before and after the fraction; ("", "") if the text is not a timestamp."""
 
 
 class SecondCache(Generic[Key]):
-    """Caches what `convert` returns for each second."""
+    """Caches the result of `convert` for each key: the text of a timestamp without its fraction."""
 
     def __init__(self, convert: Callable[[Key], TimeAffixes]) -> None:
         self._convert_second = convert
         self._cached: dict[Key, TimeAffixes] = {}
 
     def convert(self, key: Key, fraction: str = "") -> str:
-        """Return the timestamp, or "" if there is none."""
+        """Return the timestamp, or "" if the key is not a time."""
         affixes = self._cached.get(key)
         if affixes is None:
             if len(self._cached) >= _MAX_CACHED_SECONDS:
@@ -30,7 +30,9 @@ class SecondCache(Generic[Key]):
         return f"{head}.{fraction}{tail}" if fraction and head else head + tail
 
     def convert_all(self, keys: Sequence[Key], fractions: Sequence[str] = ()) -> list[str]:
-        """Return the timestamps of several keys, many of them equal. Empty `fractions`: none has a fraction."""
+        """Return the timestamps of several keys. Equal keys are converted once. Empty `fractions`: no timestamp has a
+        fraction.
+        """
         cached = self._cached
         if len(cached) > _MAX_CACHED_SECONDS:
             cached.clear()
@@ -46,5 +48,5 @@ class SecondCache(Generic[Key]):
         ]
 
     def clear(self) -> None:
-        """Forget all conversions, because the same text may mean another second."""
+        """Drop all conversions, because the missing year or date of a text may have changed."""
         self._cached.clear()

@@ -1,7 +1,7 @@
-"""Parses timestamps in a strptime format; caches one conversion per second and keeps the fraction verbatim.
+"""Converts timestamps in a strptime format. Caches one conversion per second, and keeps the fraction unchanged.
 
-The directives are those of Python's `datetime.strptime`. In addition, `%f` takes up to nine digits, `%e` is a day
-padded with a blank, `%Z` takes names of zones, and months may have their German or French names.
+The directives are those of Python's `datetime.strptime`. In addition, `%f` matches up to nine digits, `%e` a day
+padded with a blank, `%Z` any name of a zone, and months may have their German or French names.
 """
 
 from __future__ import annotations
@@ -25,7 +25,9 @@ _DAY_DIRECTIVES = frozenset("mbBdjUWVuwaA") | _YEAR_DIRECTIVES
 
 
 class Strptime:
-    """Converts one format. `zones` gives the zone of times without one, `clock` the year of times without one."""
+    """Converts timestamps of one format. `zones` has the zone of times without a zone, `clock` the year of times
+    without a year.
+    """
 
     def __init__(self, format_text: str, zones: Zones, clock: Clock) -> None:
         self._zones, self._clock = zones, clock
@@ -56,7 +58,7 @@ class Strptime:
         return self._seconds.convert(key, fraction)
 
     def convert_all(self, texts: Sequence[str]) -> list[str] | None:
-        """Return the timestamps of several texts without line ends; None if some do not have this format."""
+        """Return the timestamps of several texts without line ends, or None if they must be converted one by one."""
         self._expire()
         if not self._separator:
             return self._seconds.convert_all([(text, "") for text in texts])
@@ -68,13 +70,13 @@ class Strptime:
         )
 
     def _expire(self) -> None:
-        """Drop cached times without a year every hour, because they may mean another year."""
+        """Drop the cache every hour if the format has no year, because the year may have changed."""
         if not self._has_year and (now := self._clock.now()) >= self._expires_at:
             self._seconds.clear()
             self._expires_at = (now // _HOUR_S + 1) * _HOUR_S
 
     def _convert_parts(self, parts: tuple[str, str]) -> TimeAffixes:
-        """Return the text before and after the fraction, given the same of the source text."""
+        """Return the RFC 3339 text before and after the fraction. `parts`: the source text before and after it."""
         text, zone = "".join(parts), ""
         if self._zone_word is not None:
             words = text.split()
@@ -111,7 +113,7 @@ class Strptime:
 
 
 def _split_fraction(format_text: str) -> tuple[str, str, int]:
-    """Return the format without `%f`, the separator before it, and how often that occurs up to there."""
+    """Return the format without `%f`, the separator before `%f`, and how often this separator occurs up to `%f`."""
     at = format_text.find("%f")
     separator = format_text[at - 1 : at] if at > 0 else ""
     if not _SEPARATOR.fullmatch(separator) or format_text[at - 2 : at - 1] == "%":
@@ -120,7 +122,7 @@ def _split_fraction(format_text: str) -> tuple[str, str, int]:
 
 
 def _lines_regex(separator: str, separator_count: int) -> str:
-    """Return a regex of texts, one per line: before the fraction, the fraction, after it."""
+    """Return a regex for timestamps, one per line. Groups: the text before the fraction, the fraction, the rest."""
     escaped = re.escape(separator)
     head = f"(?:[^{escaped}\\n]*+{escaped}){{{separator_count - 1}}}" if separator_count > 1 else ""
     return rf"^({head}[^{escaped}\n]*+){escaped}(\d{{1,9}}+)(.*+)$" if separator else ""

@@ -1,6 +1,6 @@
 """Converts timestamps of applications to RFC 3339, which every database accepts.
 
-ISO 8601 with a zone stays as written, nanoseconds included; everything else is converted.
+RFC 3339 with a zone stays as written, including nanoseconds; other timestamps are converted.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ DEFAULT_FORMATS = ("iso8601", "epoch", "date")
 _LENGTH_WITHOUT_SECONDS = len("2026-11-23T01:00")
 
 _MAX_LENGTH = 128
-"""Characters of a timestamp. The application may put a whole line there, and conversions are cached."""
+"""Maximum characters of a timestamp. The field may contain any text, and conversions are cached in memory."""
 
 
 class TimeFormat(Protocol):
@@ -42,21 +42,21 @@ class TimeFormat(Protocol):
         ...
 
     def convert_all(self, texts: Sequence[str]) -> list[str] | None:
-        """Return the timestamps of several texts without line ends; None if they must be converted one by one."""
+        """Return the timestamps of several texts without line ends, or None if they must be converted one by one."""
         ...
 
 
 class Timestamps:
-    """Converts event timestamps. `formats` are tried in order; by default ISO 8601, epoch numbers and dates in words.
+    """Converts event timestamps. `formats` are tried in order; the default is `DEFAULT_FORMATS`.
 
-    `zones` gives the zone of times without one; `clock` gives the year of times without one.
+    `zones` has the zone of times without a zone, `clock` the year of times without a year.
     """
 
     def __init__(self, formats: Sequence[str] = (), zones: Zones | str = "UTC", clock: Clock | None = None) -> None:
         self._zones = Zones(zones) if isinstance(zones, str) else zones
         self._clock = clock or SystemClock()
         self._formats = [self._format(name) for name in formats or DEFAULT_FORMATS]
-        # No text has two of the default formats, so their order does not matter. Custom formats are tried in order.
+        # No text matches two of the default formats, so their order does not matter. That of custom formats does.
         self._batch_formats = self._formats[: None if not formats else 1]
         self._keeps_rfc3339 = not formats or formats[0] == "iso8601"
 
@@ -106,9 +106,10 @@ class Timestamps:
 
 
 class Iso8601:
-    """Loose ISO 8601: a blank for the `T`, a comma before the fraction, no zone or one by name, no seconds.
+    """Converts ISO 8601 and common deviations from it.
 
-    Basic, ordinal and week dates, 24:00 and second 60 are converted too.
+    These are: a blank instead of `T`, a comma before the fraction, no seconds, no zone or the name of a zone; basic,
+    ordinal and week dates; 24:00 and second 60.
     """
 
     def __init__(self, zones: Zones, clock: Clock) -> None:
@@ -126,7 +127,7 @@ class Iso8601:
         return self._rare_shapes.convert(text)
 
     def convert_all(self, texts: Sequence[str]) -> list[str] | None:
-        """Return the timestamps of several texts; None if one does not have this format."""
+        """Return the timestamps of several texts, or None if they must be converted one by one."""
         joined = "\n".join(texts)
         rows = _LOOSE_LINES.findall(joined) if _LOOSE_LINES.match(joined) else ()
         if len(rows) != len(texts):
@@ -143,14 +144,14 @@ class Iso8601:
 
 
 class CommonLog:
-    """Timestamps of web servers (`23/Nov/2026:01:00:00 +0000`), also without a zone; one conversion per second."""
+    """Converts timestamps of web servers, such as `23/Nov/2026:01:00:00 +0000`, with or without a zone."""
 
     def __init__(self, zones: Zones) -> None:
         self._zones = zones
         self._seconds = SecondCache(self._convert)
 
     def convert_all(self, texts: Sequence[str]) -> list[str]:
-        """Return the timestamp of each text; "" for one that is not a timestamp."""
+        """Return the timestamp of each text; "" if it is not a timestamp."""
         if texts and max(map(len, texts)) > _MAX_LENGTH:
             texts = [text if len(text) <= _MAX_LENGTH else "" for text in texts]
         return self._seconds.convert_all(texts)

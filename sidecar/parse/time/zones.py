@@ -1,4 +1,4 @@
-"""UTC offsets: from an offset or a name that is written, or from the zone of times without one."""
+"""Finds the UTC offset of a time: from the offset or zone name in its text, or from the configured zone."""
 
 from __future__ import annotations
 
@@ -18,20 +18,21 @@ _USUAL = {
     "EST": -5, "EDT": -4, "CDT": -5, "MST": -7, "MDT": -6, "PST": -8, "PDT": -7, "AKST": -9, "AKDT": -8, "HST": -10,
     "BRT": -3, "ART": -3,
 }  # fmt: skip
-"""Hours ahead of UTC of names with one usual meaning. CST, IST, BST and others have several and are not here."""
+"""Zone names with one usual meaning → hours ahead of UTC. CST, IST, BST and others are left out, because they have
+several meanings."""
 
 
 class Zones:
-    """The zone of times without one, `default`, and the meanings of zone names."""
+    """Finds UTC offsets. `default`: zone of times without a zone. `names`: configured meanings of zone names."""
 
     def __init__(self, default: str = "UTC", names: Mapping[str, str] | None = None) -> None:
         self._default = ZoneInfo(default)
         self._names = dict(names or {})
 
     def offset(self, written: str, local: str) -> str:
-        """Return the UTC offset, as in RFC 3339, of a local time in ISO 8601; "" if there is no such time.
+        """Return the UTC offset, as in RFC 3339, of a local time in ISO 8601; "" if the time is not valid.
 
-        `written` is what the text says of its zone, or "". A name that is not known means UTC.
+        `written`: zone name or offset in the text of the timestamp, or "". An unknown name is read as UTC.
         """
         if not written:
             return offset_at(local, self._default)
@@ -47,13 +48,15 @@ class Zones:
         return self._offset_of_name(written, local[:4]) or "Z"
 
     def is_known(self, written: str) -> bool:
-        """Return whether the text has a meaning as a zone; otherwise its times are taken as UTC."""
+        """Return whether a zone name or offset is known. Times with an unknown one are read as UTC."""
         if not written or written in self._names or written in _UTC_NAMES or _OFFSET.fullmatch(written):
             return True
         return _find_zone(written) is not None if "/" in written else bool(self._offset_of_name(written, "2026"))
 
     def _offset_of_name(self, name: str, year: str) -> str:
-        """Return the offset that the default zone has under this name, or else the usual one; "" if unknown."""
+        """Return the offset of a zone name: that of the default zone, if it uses this name, or the usual one; "" if
+        the name is unknown.
+        """
         if year.isdigit() and (offset := _offsets_by_name(self._default, int(year)).get(name)):
             return offset
         hours = _USUAL.get(name)
@@ -84,7 +87,7 @@ def _find_zone(name: str) -> ZoneInfo | None:
 
 @lru_cache(maxsize=64)
 def _offsets_by_name(zone: ZoneInfo, year: int) -> dict[str, str]:
-    """Return the offsets of a zone in summer and winter of a year, by the short name that is used then."""
+    """Return the offsets of a zone in summer and winter of a year, by the abbreviation of the zone in that season."""
     try:
         times = [datetime(year, month, 1, tzinfo=zone) for month in _MONTHS_OF_BOTH_SEASONS]
     except ValueError:
@@ -93,9 +96,9 @@ def _offsets_by_name(zone: ZoneInfo, year: int) -> dict[str, str]:
 
 
 def offset_at(local: str, zone: ZoneInfo) -> str:
-    """Return the UTC offset of a zone at a local time in ISO 8601; "" if there is no such time.
+    """Return the UTC offset of a zone at a local time in ISO 8601; "" if the time is not valid.
 
-    In UTC the time is not validated.
+    If the zone is UTC, the time is not checked.
     """
     if zone.key == "UTC":
         return "Z"

@@ -58,7 +58,7 @@ def test_times_types_and_a_separator() -> None:
     ("pattern", "reason"),
     [
         ("%{a}%{b}", "have no text between"),
-        ("%{a} %{a}", "the field a is there twice"),
+        ("%{a} %{a}", "the field a occurs twice"),
         ("no field", "has no field; add at least one"),
         ("%{} %{?a}", "has no field; add at least one"),
         ("%{*a} %{b}", "needs exactly one %{&name}"),
