@@ -61,6 +61,8 @@ class Supervisor:
     `status` reads the public attributes in any thread; only the main thread changes them.
     """
 
+    # More than twenty methods: half of them are the steps of a shutdown, one line each, which `Shutdown` orders.
+
     def __init__(
         self, settings: Settings, options: RunOptions, emit: events.Emit, clock: Clock, environ: Mapping[str, str],
         heartbeats: Heartbeats | None = None,

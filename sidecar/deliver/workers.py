@@ -13,7 +13,10 @@ _FORGET_FASTEST = 1.02
 
 
 class WorkerLimit:
-    """Between `least` and `most`. It grows by one with each answer while all are busy, and is halved by a refusal."""
+    """A limit of requests in flight, between `least` and `most`.
+
+    It grows by one with each answer while all are busy, and is halved by a refusal.
+    """
 
     def __init__(self, least: int, most: int) -> None:
         self._least, self._most = least, most
@@ -29,7 +32,7 @@ class WorkerLimit:
         return self._fastest_s is None or self._fastest_s < NEAR_S
 
     def count_answer(self, took_s: float, in_flight: int, *, is_complete: bool) -> None:
-        """Take one answer into account, that came with so many requests in flight.
+        """Adapt the limit to one answer. `in_flight`: how many requests were in flight when it came.
 
         `is_complete`: the sink took the whole batch at the first attempt.
         """

@@ -56,6 +56,8 @@ class _EventBounds(NamedTuple):
 class Charset:
     """One encoding by its Python name. `offset` arguments are offsets in the file of the given bytes."""
 
+    # More than twenty methods: each is one question about bytes whose answer depends on the encoding.
+
     name: str = "utf-8"
 
     @cached_property

@@ -27,6 +27,9 @@ _FORGET_AFTER_S, _FORGET_DELETED_AFTER_S = 7 * 86400.0, 3600.0
 class Ledger:
     """The state as the running sidecar uses it. Every method is one transaction."""
 
+    # More than twenty methods: one for each change that has to be durable as a whole. The trackers know
+    # it by protocols with the few methods that they need.
+
     def __init__(self, store: Database, bound: DeadLetterLimit | None = None) -> None:
         self._store = store
         self.limit = bound or DeadLetterLimit()

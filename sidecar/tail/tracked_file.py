@@ -85,7 +85,8 @@ class TrackedFile:
     `recorded` is the largest `seen` that is durable.
     """
 
-    # There may be thousands, of which each would have a dictionary.
+    # More than twenty methods and fifteen attributes: the tracker and the shippers share what they know of a file
+    # here, under one lock. There may be thousands of these, so they have no dictionaries.
     __slots__ = (
         "_away", "_cuts", "_descriptors", "_file", "_grown", "_head", "_ledger", "_source", "_taken", "_taken_tail",
         "_turn", "closing", "disk_size", "ended", "file_id", "generation", "grown_at", "intent", "modified",
