@@ -33,7 +33,7 @@ class BatchLimits(msgspec.Struct, frozen=True):
     """Maximum number of batches in flight at once to a sink that answers quickly."""
 
     max_concurrency: int | None = None
-    """Maximum number of batches in flight at once to a sink that answers late; None for `concurrency`."""
+    """Maximum number of batches in flight at once to a sink that answers late; None: `concurrency`."""
 
     def chunk_records(self, overhead: int, records: int) -> int:
         """Return how many records the next chunk may have.

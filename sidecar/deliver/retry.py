@@ -93,7 +93,7 @@ class RetryingWriter:
     def deliver(self, batch: Batch, *, may_postpone_all: bool = False) -> DeliveryResult:
         """Return the result of the whole batch. Raise `DeliveryError` if the sink fails; then no record is settled.
 
-        `may_postpone_all`: the batch contains parked records, so a refusal of all records is no failure of the sink.
+        `may_postpone_all`: all records were parked before, so a refusal of all of them is no failure of the sink.
         """
         result = DeliveryResult()
         evidence = Evidence(self._streaks)

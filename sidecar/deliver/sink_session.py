@@ -39,7 +39,7 @@ class SinkSession:
     def deliver(self, batch: Batch, *, may_postpone_all: bool = False) -> DeliveryResult | DeliveryError:
         """Open the sink if necessary, and write a batch. Return its result, or the error if no record is settled.
 
-        `may_postpone_all`: the batch contains parked records, so a refusal of all records is no failure of the sink.
+        `may_postpone_all`: all records were parked before, so a refusal of all of them is no failure of the sink.
         """
         if not self._begin():
             return Retryable("the sink is closed")

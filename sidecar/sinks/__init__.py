@@ -1,9 +1,9 @@
-"""The sinks, and the contract that a sink keeps.
+"""The built-in sinks, and the contract of a sink.
 
-In: batches of documents. Out: what was stored, what was rejected, and the error. Sinks do not import each other; what
-several of them need is in `sinks.common`.
+In: batches of documents. Out: `WriteResult`, with the outcome of each document. Sinks do not import each other; their
+common modules are in `sinks.common`.
 
-A plug-in imports what it needs from here: `from sidecar.sinks import Sink, SinkSettings, Batch, WriteResult`.
+This package is the interface for plug-ins: `from sidecar.sinks import Sink, SinkSettings, Batch, WriteResult`.
 """
 
 from __future__ import annotations
@@ -38,10 +38,10 @@ _MODULES = {
     "WriteResult": "sidecar.model.batch",
 }
 
-if not TYPE_CHECKING:  # a type checker would take any name for one of this package
+if not TYPE_CHECKING:  # with `__getattr__`, a type checker would accept any name
 
     def __getattr__(name: str) -> object:
-        # Every sink imports this package, so it imports nothing itself before a name is asked for (PEP 562).
+        # Every sink imports this package, so the modules are not imported before one of the names is used (PEP 562).
         if name not in _MODULES:
             raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
         return getattr(import_module(_MODULES[name]), name)

@@ -1,8 +1,8 @@
-"""The contract of a sink: four methods, and what each result means.
+"""The contract of a sink: its methods, when each is called, and the meaning of each result.
 
-A sink is called by the worker threads of one pipeline. `open` is called first, and again with back-off until it
-returns. `write` is called by up to `SinkType.concurrency` threads at once. `close` is called once, after the last
-`write` has returned.
+The threads of one pipeline call a sink. They call `open` first, and again with back-off until it succeeds. Several
+threads may call `write` at once (see `SinkType.concurrency`). `close` is called once, after the last `write` has
+returned.
 """
 
 from __future__ import annotations
@@ -21,13 +21,13 @@ from sidecar.model.documents import BulkFraming
 
 
 class ProbeResult(msgspec.Struct, frozen=True):
-    """What a probe learned of a destination that takes documents."""
+    """The result of a probe that succeeded."""
 
     server: str = ""
-    """Product and version, if the server tells them."""
+    """Product and version; "" if the server does not return them."""
 
     warnings: Sequence[str] = ()
-    """A sentence for each thing that may become a problem."""
+    """A sentence for each property of the server or target that may cause errors later."""
 
 
 @runtime_checkable
@@ -35,61 +35,61 @@ class Sink(Protocol):
     """Stores batches of documents."""
 
     def open(self) -> None:
-        """Prepare to write. Called again with back-off until it returns. Raise `Retryable` or `Misconfigured`."""
+        """Prepare to write. Raise `Retryable` or `Misconfigured`; the sidecar calls it again after a pause."""
         ...
 
     def write(self, batch: Batch) -> WriteResult:
-        """Write the batch, which is never empty, and return what became of each document.
+        """Write the batch, which is never empty, and return the outcome of each document.
 
-        Partial success is a result, never an exception. Raise `Retryable` or `Misconfigured` if nothing is known to
-        be stored. The same documents come again under the same ids.
+        Partial success is a result, never an exception. Raise `Retryable` or `Misconfigured` if no document is known
+        to be stored; the documents are sent again later with the same ids.
         """
         ...
 
     def close(self) -> None:
-        """Release everything. It never raises, and may be called before `open` has returned."""
+        """Release all resources. Must not raise, and may be called even if `open` has not succeeded."""
         ...
 
     def probe(self) -> ProbeResult | None:
-        """Try what a write needs: address, credentials, permission. Raise as `open` does; store nothing.
+        """Test all that a write needs, such as address, credentials and permission, without storing a document.
 
-        Return what is worth telling of the destination, if there is anything.
+        Raise `Retryable` or `Misconfigured` if a write would fail. Return facts about the server, or None.
         """
         ...
 
 
 @runtime_checkable
 class ResumableSink(Protocol):
-    """A sink whose own position, such as the length of a file, is committed with the checkpoint."""
+    """A sink that has a position, such as the length of a file, which is committed together with the checkpoint."""
 
     def resume(self, token: str | None) -> None:
-        """Go back to the last committed `WriteResult.resume_token`, or None. Called before each `open`.
+        """Return to the position of this token, the last committed `WriteResult.resume_token`. Called before `open`.
 
-        What was written after that token comes again.
+        None: no token was committed. Documents that were written after this position are sent again.
         """
         ...
 
     def resume_token(self) -> str:
-        """Return the sink's position now. It is committed after each `open`, before anything is written."""
+        """Return a token for the current position. It is committed after each `open`, before the first write."""
         ...
 
 
 @runtime_checkable
 class BulkEncodingSink(Protocol):
-    """A sink that sends documents with constant text around each.
+    """A sink that sends each document between constant texts.
 
-    The text is added when the documents are made, so `Batch.rendered` with this framing costs next to nothing.
+    The texts are added when the documents are built. So `Batch.encode` with this framing costs next to nothing.
     """
 
     @property
     def envelope(self) -> BulkFraming | None:
-        """The framing of most batches, None if there is none. A batch can still be rendered with another one."""
+        """The framing of most batches, or None. A batch can still be encoded with another framing."""
         ...
 
 
 @runtime_checkable
 class ReloadingSink(Protocol):
-    """A sink that reads secrets or certificates from files, which may change while it waits after a failure."""
+    """A sink that reads secrets or certificates from files. If one changes, a pause after a failure ends early."""
 
     def has_changed_files(self) -> bool:
         """Return whether a file has changed since the last attempt. Called about once a second."""
@@ -97,34 +97,36 @@ class ReloadingSink(Protocol):
 
 
 AdmitTargets = Callable[[str, Sequence[str], int], AbstractSet[str]]
-"""Adds names of targets to those of a day (`2026-11-28`), up to a limit in all. Returns the names that may be used:
-those of this day and of the day before. Raises `StateError`."""
+"""Adds target names to those of a day (`2026-11-28`), up to a maximum number of names of that day. Returns the names
+that may be used: those of this day and of the day before. Raises `StateError`."""
 
 
 @runtime_checkable
 class TargetingSink(Protocol):
-    """A sink whose documents may choose their index or collection, within a limit that is kept in the state."""
+    """A sink in which each document may have a different index or collection. The state limits their number."""
 
     @property
     def has_many_targets(self) -> bool:
-        """Return whether documents go to different indexes or collections."""
+        """Whether documents may go to different indexes or collections."""
         ...
 
     def targets(self, batch: Batch) -> Sequence[str]:
-        """Return the index or collection of each document. Raise `Retryable` if a new name cannot be kept."""
+        """Return the index or collection of each document. Raise `Retryable` if the state cannot store a new name."""
         ...
 
     def keep_targets(self, admit: AdmitTargets) -> None:
-        """Use `admit` for new names. Called once, before `open`."""
+        """Call `admit` for new names from now on. Called once, before `open`."""
         ...
 
 
 MAX_AUTO_WORKERS = 16
-"""Requests in flight to one sink with `workers: auto`, if the memory allows so many."""
+"""Maximum number of requests in flight to one sink with `workers: auto`, if `limits.memory` allows it."""
 
 
 class SinkSettings(SettingsModel):
-    """Settings of every sink. The settings of one sink inherit from these, are frozen and allow no other names."""
+    """Settings of every sink. The settings of a sink inherit from this class; they are frozen and forbid unknown
+    names.
+    """
 
     type: str
     """Name of the sink as `sidecar plugins` lists it."""
@@ -141,39 +143,39 @@ class SinkSettings(SettingsModel):
     than `0.1s`, growing files are also polled more often, up to every 20 ms."""
 
     def worker_range(self, concurrency: int) -> tuple[int, int]:
-        """Return how many requests may be in flight to a sink that is near, and to one that answers late.
+        """Return how many requests may be in flight to a sink that answers quickly, and to one that answers late.
 
-        `concurrency`: that of the type of the sink.
+        `concurrency`: `SinkType.concurrency` of the sink.
         """
         return concurrency, concurrency
 
     single_pipeline: ClassVar[bool] = False
-    """Whether the sink can take the lines of one pipeline only."""
+    """Whether only one pipeline may use the sink."""
 
     schemes: ClassVar[tuple[str, ...]] = ()
-    """URL schemes that mean this sink, without the `://`."""
+    """URL schemes of this sink, without `://`."""
 
     @classmethod
     def from_url(cls, url: str) -> Self:
-        """Return settings from a URL whose scheme is one of `schemes`. Raise `ConfigurationError`."""
+        """Return settings from a URL whose scheme is one of `schemes`. Raise `ConfigurationError` if it is wrong."""
         return cls.model_validate({"url": url})
 
     def warnings(self) -> list[str]:
-        """Return a sentence for each setting that is allowed but risky, for `sidecar check` and each start."""
+        """Return a sentence for each risky setting. `sidecar check` prints them, and each start logs them."""
         return []
 
     def secrets(self) -> list[str]:
-        """Return the secrets in these settings, to look for them in a file. They must never be shown."""
+        """Return the secrets in these settings, so that the caller can find them in a file. Never show them."""
         values = (getattr(self, name) for name in type(self).model_fields)
         return [value.get_secret_value() for value in values if isinstance(value, SecretStr)]
 
     def destination(self) -> str:
-        """Return where the documents go, for people and for the state, without secrets and without the query."""
+        """Return server and target as a URL without secrets and query, for messages and for the state."""
         raise NotImplementedError
 
 
 class ConcurrentSinkSettings(SinkSettings):
-    """Settings of a sink that takes several requests at once."""
+    """Settings of a sink that accepts several requests at once."""
 
     workers: PositiveInt | Literal["auto"] = "auto"
     """Requests in flight at once. `auto`: as many as the distance needs and the sink answers without delay, up to 16
@@ -184,10 +186,12 @@ class ConcurrentSinkSettings(SinkSettings):
 
 
 class SinkType(Protocol):
-    """What an entry point of the group `log_sidecar.sinks` names: usually the class of the sink itself."""
+    """The class or function that an entry point of the group `log_sidecar.sinks` refers to, usually the class of the
+    sink.
+    """
 
     settings: ClassVar[type[SinkSettings]]
-    """The model of its settings."""
+    """The class of the settings of the sink."""
 
     concurrency: ClassVar[int]
     """Maximum number of `write` calls at once."""

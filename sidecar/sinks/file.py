@@ -1,4 +1,4 @@
-"""NDJSON in a file, each document once: the file is cut back to what was committed when it is opened again."""
+"""Writes NDJSON to a file, each document once: when opened, the file is truncated to the committed length."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from sidecar.sinks.contract import SinkSettings
 
 
 class FileSettings(SinkSettings):
-    """Where the file is."""
+    """Path of the file."""
 
     type: Literal["file"] = "file"
     """A file of newline-delimited JSON."""
@@ -43,7 +43,7 @@ class FileSettings(SinkSettings):
 
 
 class FileSink:
-    """NDJSON file, appended to; each document once."""
+    """Appends NDJSON to a file; each document once."""
 
     settings: ClassVar[type[FileSettings]] = FileSettings
     concurrency: ClassVar[int] = 1
@@ -55,7 +55,7 @@ class FileSink:
         self._length = 0
 
     def resume(self, token: str | None) -> None:
-        """Go back to the length in the token, which also names the file by its inode."""
+        """Store the token, which has the inode and the committed length of the file, for the next `open`."""
         self._token = token
 
     def resume_token(self) -> str:
@@ -78,7 +78,7 @@ class FileSink:
             ) from error
 
     def _lock(self, fd: int) -> None:
-        """Exclude other writers until the file is closed: another sidecar, or a write that hung before a reload."""
+        """Lock the file until it is closed, against another sidecar and against a write that hangs since a reload."""
         try:
             fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
@@ -90,7 +90,7 @@ class FileSink:
             return  # some network file systems have no locks
 
     def _settled_length(self, fd: int) -> int:
-        """Return the length to keep. What was in the file before the first token stays."""
+        """Return the length to keep: that of the token, or all of the file if the token is not of this file."""
         status = os.fstat(fd)
         known = json.loads(self._token) if self._token else None
         if known is None or known["inode"] != status.st_ino or known["length"] > status.st_size:

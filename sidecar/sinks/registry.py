@@ -1,4 +1,4 @@
-"""The sinks: built-in ones as lines of data, plug-ins by entry point; none is imported before its use."""
+"""Finds sinks by name or URL: built-in sinks, and plug-ins by entry point. No sink is imported before it is used."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ _MISTAKEN_SCHEMES = {
     "es": "elasticsearch",
     "mongo": "mongodb",
 }
-"""Schemes that look right, and the ones that are."""
+"""Common mistakes → the scheme to suggest."""
 
 
 def names() -> list[str]:
@@ -52,8 +52,10 @@ def names() -> list[str]:
 
 
 def resolve(name: str) -> SinkType:
-    """Return the sink with this name. Raise `ConfigurationError` for an unknown one, with a suggestion, and for a
-    plug-in that cannot be imported."""
+    """Return the sink with this name.
+
+    Raise `ConfigurationError` if the name is unknown, with a suggestion, or if a plug-in cannot be imported.
+    """
     if name in BUILT_IN:
         module, _, attribute = BUILT_IN[name].partition(":")
         return cast(SinkType, getattr(import_module(module), attribute))
@@ -63,7 +65,7 @@ def resolve(name: str) -> SinkType:
 
 
 def for_url(url: str) -> SinkType:
-    """Return the sink that a URL means by its scheme. Raise `ConfigurationError` without the rest of the URL."""
+    """Return the sink for the scheme of a URL. Raise `ConfigurationError`, whose message shows only the scheme."""
     scheme = url.partition(":")[0].lower()
     if scheme in SCHEMES:
         return resolve(SCHEMES[scheme])
@@ -84,9 +86,9 @@ def for_url(url: str) -> SinkType:
 
 
 def settings_for(value: str | Mapping[str, Any]) -> SinkSettings:
-    """Return settings from the short form, a URL, or from a mapping with `type` or `url`.
+    """Return the settings for a URL (the short form), or for a mapping with `type` or `url`.
 
-    Raise `ConfigurationError`, or pydantic's `ValidationError` for the fields.
+    Raise `ConfigurationError`, or pydantic's `ValidationError` for single fields.
     """
     if isinstance(value, str):
         return for_url(value).settings.from_url(value)
@@ -104,7 +106,7 @@ def create_sink(settings: SinkSettings) -> Sink:
 
 
 def catalogue() -> Iterator[PluginInfo]:
-    """Yield every sink that is installed; one that cannot be imported has the reason as its summary."""
+    """Yield every installed sink. If it cannot be imported, its summary is the reason."""
     for name in BUILT_IN:
         yield PluginInfo(name, "built in", summary_of(resolve(name)))
     yield from (info for info in PLUGINS.catalogue() if info.name not in BUILT_IN)

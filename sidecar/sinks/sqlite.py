@@ -1,4 +1,4 @@
-"""The embedded sink: one SQLite file with one table, to be queried with any SQLite tool."""
+"""Writes documents to a table of an SQLite file, which any SQLite tool can query."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _Row = tuple[str, str, str]
 
 
 class SQLiteSettings(SinkSettings):
-    """Where the database is."""
+    """Path of the database, and name of the table."""
 
     type: Literal["sqlite"] = "sqlite"
     """SQLite, embedded in the sidecar."""
@@ -58,7 +58,7 @@ class SQLiteSettings(SinkSettings):
 
 
 class SQLiteSink:
-    """Embedded database file; needs no server."""
+    """Writes to an embedded database file; needs no server."""
 
     settings: ClassVar[type[SQLiteSettings]] = SQLiteSettings
     concurrency: ClassVar[int] = 1
@@ -95,12 +95,12 @@ class SQLiteSink:
             ) from error
         db = sqlite3.connect(path, timeout=_BUSY_S, isolation_level=None, check_same_thread=False)
         db.execute("PRAGMA journal_mode=WAL")
-        # "Stored" has to survive a power cut, because the checkpoint that relies on it does.
+        # Stored documents must survive a power failure, because the checkpoint does.
         db.execute("PRAGMA synchronous=FULL")
         return db
 
     def _find_file(self) -> tuple[int, int] | None:
-        """Return the device and the inode of the file that has the name of the database now."""
+        """Return device and inode of the file at the path of the database, or None if there is none."""
         try:
             status = os.stat(self._settings.path)
         except OSError:
@@ -141,11 +141,11 @@ class SQLiteSink:
 
     @property
     def _statement(self) -> str:
-        # An id that is there already is the same document. Any other constraint rejects a document.
+        # A row with the same id is the same document. Any other constraint rejects the document.
         return f"INSERT INTO {self._settings.table} VALUES (?, ?, ?) ON CONFLICT (id) DO NOTHING"  # noqa: S608 - checked by the settings
 
     def _insert_one_by_one(self, db: sqlite3.Connection, rows: Sequence[_Row]) -> tuple[int, dict[int, Rejection]]:
-        """Return how many rows were inserted, and those that a constraint of the table rejects."""
+        """Insert each row. Return the number of new rows, and the rejections by constraints of the table."""
         inserted, rejected = 0, dict[int, Rejection]()
         for index, row in enumerate(rows):
             try:
@@ -159,7 +159,7 @@ class SQLiteSink:
     def _find_ignored(
         self, db: sqlite3.Connection, rows: Sequence[_Row], rejected: Mapping[int, Rejection]
     ) -> dict[int, Rejection]:
-        """Return the rows that are neither new nor there already: a trigger of the table ignores them."""
+        """Return rejections for the rows that are not in the table after the insert: a trigger has ignored them."""
         query = f"SELECT 1 FROM {self._settings.table} WHERE id = ?"  # noqa: S608 - checked by the settings
         missing = [
             index

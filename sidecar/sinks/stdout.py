@@ -1,6 +1,6 @@
-"""NDJSON on standard output, for a terminal or a pipe. At least once: a pipe cannot be truncated.
+"""Writes NDJSON to standard output, at least once: a pipe cannot be truncated.
 
-A pipe gets the documents as they are. For a terminal, control characters are escaped.
+Control characters are escaped if standard output is a terminal, but not for a pipe.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ class StdoutSettings(SinkSettings):
 
 
 class StdoutSink:
-    """NDJSON on standard output; at least once."""
+    """Writes NDJSON to standard output; at least once."""
 
     settings: ClassVar[type[StdoutSettings]] = StdoutSettings
     concurrency: ClassVar[int] = 1

@@ -1,1 +1,1 @@
-"""What several sinks need: URLs, credentials, names of indexes and collections, connection errors."""
+"""Modules that several sinks share: URLs, credentials, names of indexes and collections, connection errors."""

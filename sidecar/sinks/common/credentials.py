@@ -1,7 +1,7 @@
-"""Secrets and certificates in files, and a client that is created again when one of them changes.
+"""Reads secrets and certificates from files, and creates a new client when one of the files changes.
 
 Kubernetes renews a mounted Secret by replacing a symbolic link. So inode, time and size of each file are compared
-before each request. A client that is still in use is closed when its last user returns it.
+before each request. A replaced client is closed as soon as no thread uses it any more.
 """
 
 from __future__ import annotations
@@ -23,9 +23,9 @@ _Stamp = tuple[_FileStamp, ...]
 
 
 def read_secret(value: SecretStr | None, file: Path | None) -> str | None:
-    """Return the secret, from `file` without its last line end.
+    """Return `value`, or the content of `file` without its last line end.
 
-    Raise `Misconfigured` if the file cannot be read or holds no secret: an empty one counts as a failed login.
+    Raise `Misconfigured` if the file cannot be read or is empty. An empty secret would count as a failed login.
     """
     if file is None:
         return value.get_secret_value() if value else None
@@ -47,7 +47,7 @@ class _PooledClient(Generic[Client]):
 
 
 class ReloadingClient(Generic[Client]):
-    """Lends a client. `make` creates it on first use, and again after one of `files` has changed."""
+    """Lends a client to threads. `make` creates the client at its first use, and again if one of `files` changes."""
 
     def __init__(
         self, files: Sequence[Path | None], make: Callable[[], Client], close: Callable[[Client], None]
@@ -58,7 +58,7 @@ class ReloadingClient(Generic[Client]):
         self._lock = threading.Lock()
         self._pooled: _PooledClient[Client] | None = None
         self._last_stamp: list[_FileStamp | None] = []
-        """The files at the last attempt, also if no client could be made of them."""
+        """Inode, time and size of each file at the last attempt to use the client, whether it succeeded or not."""
 
     def has_changed_files(self) -> bool:
         """Return whether a file has changed since the last attempt."""
@@ -66,7 +66,7 @@ class ReloadingClient(Generic[Client]):
 
     @contextmanager
     def lend(self) -> Iterator[Client]:
-        """Lend the current client. Raise `Misconfigured` if a file cannot be read, and whatever `make` raises."""
+        """Lend the current client. Raise `Misconfigured` if a file cannot be read, and any error of `make`."""
         with self._lock:
             pooled = self._current()
             pooled.users += 1
@@ -117,7 +117,7 @@ def _file_stamp(file: Path) -> _FileStamp:
 
 
 def _check_readable(files: Sequence[Path]) -> None:
-    """Raise `Misconfigured` for a file that cannot be read; `ssl` does not say which one it is."""
+    """Raise `Misconfigured` for a file that cannot be read. The errors of `ssl` do not contain the file name."""
     for file in files:
         try:
             file.open("rb").close()

@@ -1,4 +1,4 @@
-"""Translates exceptions of client libraries by a table, to short messages without log text."""
+"""Translates exceptions of client libraries to `DeliveryError`, with short messages without text of documents."""
 
 from __future__ import annotations
 
@@ -16,7 +16,10 @@ _MAX_CHARACTERS = 300
 
 @contextmanager
 def translate_errors(table: ErrorTable, at: str) -> Iterator[None]:
-    """Translate an exception by the entry of its class, or of its nearest base class in `table`."""
+    """Translate an exception that the block raises, by the entry in `table` for its class or nearest base class.
+
+    `at`: server and target, for the message.
+    """
     try:
         yield
     except tuple(table) as error:
@@ -53,7 +56,7 @@ def tls_error(reason: str, at: str) -> Retryable:
 def connection_error(
     error: Exception, at: str, otherwise: Callable[[str, str], Retryable] = unreachable_error
 ) -> Retryable:
-    """Return the error for a failed connection, by its first cause that is about names or TLS."""
+    """Return the error for a failed connection: a DNS or TLS error if one of its causes is, else `otherwise`."""
     causes = list(_causes(error))
     for cause in causes:
         if isinstance(cause, socket.gaierror):

@@ -1,4 +1,4 @@
-"""Warnings about credentials that go over the network without TLS, for `sidecar check` and the start."""
+"""Warns of credentials that are sent over the network without TLS, in `sidecar check` and at the start."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def is_local(host: str) -> bool:
 
 
 def warn_of_plain_credentials(hosts: Iterable[str], advice: str) -> list[str]:
-    """Return a sentence for credentials that go to another machine without TLS."""
+    """Return a warning if credentials are sent to another machine without TLS. `advice`: how to enable TLS."""
     remote = [host for host in hosts if not is_local(host)]
     if not remote:
         return []

@@ -1,6 +1,6 @@
-"""Names the server that answers at an address, for errors about an address that belongs to another kind of server.
+"""Recognizes what kind of server answers at an address, for the error about a wrong address.
 
-A request for a web page is answered or refused in a characteristic way by most servers, and others speak first.
+Most servers answer or refuse a request for a web page in a characteristic way. Others send the first bytes.
 """
 
 from __future__ import annotations
@@ -32,9 +32,9 @@ _FIRST_BYTES = (
 
 
 def identify_server(host: str, port: int, tls: ssl.SSLContext | None = None) -> str:
-    """Return the name of what answers there, such as `Redis` or `a web page of nginx/1.27`; empty if unknown.
+    """Return the name of the server at an address, such as `Redis` or `a web page of nginx/1.27`; "" if unknown.
 
-    A server that gives no answer with TLS is asked without it, and vice versa.
+    If a server does not answer with TLS, try without TLS, and vice versa.
     """
     if name := name_reply(_ask(host, port, tls)):
         return name
@@ -44,7 +44,7 @@ def identify_server(host: str, port: int, tls: ssl.SSLContext | None = None) -> 
 
 
 def name_reply(data: bytes) -> str:
-    """Return the name of the server that sends these first bytes; empty if unknown."""
+    """Return the name of the server whose reply begins with these bytes; "" if unknown."""
     for beginnings, name in _FIRST_BYTES:
         if data.startswith(beginnings):
             return name
@@ -56,7 +56,7 @@ def name_reply(data: bytes) -> str:
 
 
 def name_product(answer: Any) -> str:
-    """Return product and version from what Elasticsearch and OpenSearch say of themselves; else nothing."""
+    """Return product and version from the answer of Elasticsearch or OpenSearch to `GET /`; "" for another answer."""
     version = answer.get("version") if isinstance(answer, dict) else None
     if not isinstance(version, dict) or not isinstance(version.get("number"), str):
         return ""
@@ -68,12 +68,12 @@ def name_product(answer: Any) -> str:
 
 
 def name_software(header: str | None) -> str:
-    """Return the value of a `Server` header if it is a plain name, else nothing."""
+    """Return the value of a `Server` header, or "" if it is not a plain name."""
     return header if header and _SOFTWARE.fullmatch(header) else ""
 
 
 def _ask(host: str, port: int, tls: ssl.SSLContext | None) -> bytes:
-    """Return the first bytes that the server sends; none if it does not answer."""
+    """Return the first bytes that the server sends; no bytes if it does not answer."""
     try:
         with (
             socket.create_connection((host, port), _TIMEOUT_S) as plain,
@@ -87,7 +87,7 @@ def _ask(host: str, port: int, tls: ssl.SSLContext | None) -> bytes:
 
 
 def _create_trusting_context() -> ssl.SSLContext:
-    """Return TLS settings that only serve to see whether a server has TLS; nothing secret is sent."""
+    """Return TLS settings that accept any certificate, to find out whether a server has TLS. Not for secrets."""
     context = ssl.create_default_context()
     context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
     return context

@@ -1,7 +1,8 @@
-"""What a server's message may say in the sidecar's own log: the words that servers use, and names that were sent.
+"""Removes text of documents from the messages of servers, before the sidecar logs them.
 
 A message may quote the document at any place and in any form: in brackets, in quotes, after a colon, or as the last
-word. So only known words are repeated. The whole message is kept in the dead letter, next to the document.
+word. So only words that servers use, and names that the sidecar has sent, are kept. The whole message is kept in the
+dead letter, next to the document.
 """
 
 from __future__ import annotations
@@ -12,11 +13,11 @@ from collections.abc import Iterable
 from sidecar.sinks.common.errors import shorten
 
 MAX_MESSAGE_CHARACTERS = 4096
-"""Characters of a message that are read; what is logged is shorter."""
+"""Maximum characters of a message that are processed; the logged text is shorter."""
 
 _OMITTED = "…"
 _MAX_DIGITS = 5
-# Numbers that follow each other are one token, as the parts of an address or of a card number are.
+# Adjacent numbers are one token, such as the parts of an address or of a card number.
 _TOKEN = re.compile(r"(?>\d(?:[\d.,:/\s+-]*\d)?)(?![^\W_])|[^\W_]+(?:[_'-][^\W_]+)*|_+")
 _REPEATED = re.compile(rf"{_OMITTED}(?: {_OMITTED})+")
 _NAME = re.compile(r"[A-Za-z][A-Za-z0-9_.$]{0,79}")
@@ -58,11 +59,14 @@ version view wait waiting was watermark when whether which while whitelist wildc
 writable write writes writing yet your zone
 """
 _WORDS = frozenset(_WORD_LIST.split())
-"""Words of the messages of Elasticsearch, OpenSearch and MongoDB, and the types of their fields."""
+"""Words in the messages of Elasticsearch, OpenSearch and MongoDB, and the names of their field types."""
 
 
 def describe_reason(message: str, names: Iterable[str] = ()) -> str:
-    """Return the message with every word replaced that is neither known nor one of `names`, which were sent."""
+    """Return the message, in which each word is replaced by `…` unless it is known or one of `names`.
+
+    `names`: names that the sidecar has sent, such as that of the index.
+    """
     message = message[:MAX_MESSAGE_CHARACTERS]
     known = [re.escape(name) for name in sorted(filter(None, names), key=len, reverse=True)]
     pieces = re.split(rf"(?<![\w.-])({'|'.join(known)})(?![\w-])", message) if known else [message]
@@ -72,7 +76,7 @@ def describe_reason(message: str, names: Iterable[str] = ()) -> str:
 
 
 def describe_kind(name: str) -> str:
-    """Return the name of an error as a server calls it, or "unknown" if it is not a name."""
+    """Return the error name that a server sent, or "unknown" if it is not a plain name."""
     return name if _NAME.fullmatch(name) else "unknown"
 
 

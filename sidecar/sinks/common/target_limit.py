@@ -1,9 +1,9 @@
-"""The limit on indexes or collections that documents can create.
+"""Limits the number of indexes or collections that documents can create.
 
-A name with a field or a date comes from the application, which could ask for a new index with every line. So the
-names of a day are kept in the state before the first document is sent to them, up to `max_targets`. Documents for
-further names go to the fallback: the template with the defaults of missing fields and the day on which the sidecar
-first saw the file. The fallback depends on the file only, so a document that is sent again goes to the same name.
+A name with a field or a date depends on the application, which could cause a new index with every line. So a new name
+is stored in the state before the first document is sent to it, up to `max_targets` names a day. Documents with
+further names are sent to a fallback: the name with the defaults for missing fields and the day on which the sidecar
+first saw the file. The fallback depends on the file only, so a document that is sent again goes to the same target.
 """
 
 from __future__ import annotations
@@ -23,17 +23,19 @@ from sidecar.sinks.contract import AdmitTargets
 
 
 class Routed(msgspec.Struct, frozen=True):
-    """One name for all documents of a batch, or one for each, and the indexes of those that go to the fallback."""
+    """The target names of a batch (one for all documents, or one for each), and which documents are diverted to the
+    fallback.
+    """
 
     names: str | Sequence[str]
     diverted: frozenset[int] = frozenset()
 
     def name_of(self, index: int) -> str:
-        """Return the target of one document."""
+        """Return the target of the document with this index."""
         return self.names if isinstance(self.names, str) else self.names[index]
 
     def count(self, result: WriteResult) -> WriteResult:
-        """Return the result with the targets that took documents, and the number that went to the fallback."""
+        """Return the result with its `stored_targets`, and the number of documents that went to the fallback."""
         stored = [i for i in result.stored if i not in result.dropped]
         targets = {self.name_of(i) for i in (stored[:1] if isinstance(self.names, str) else stored)}
         diverted = sum(i in self.diverted for i in stored) if self.diverted else 0
@@ -41,7 +43,7 @@ class Routed(msgspec.Struct, frozen=True):
 
 
 class TargetLimiter:
-    """Names the target of each document, with at most `limit` new names on a day of UTC."""
+    """Finds the target of each document, with at most `limit` new names a day (UTC)."""
 
     def __init__(self, template: TargetTemplate, limit: int, clock: Clock) -> None:
         self._template, self._limit, self._clock = template, limit, clock
@@ -51,15 +53,15 @@ class TargetLimiter:
 
     @property
     def has_many_targets(self) -> bool:
-        """Return whether the name has a date or a field."""
+        """Whether the target depends on the document: its name has a date or a field."""
         return self._template.fixed is None
 
     def keep(self, admit: AdmitTargets) -> None:
-        """Keep names by `admit` from now on, instead of in memory."""
+        """Store new names with `admit` from now on, instead of in memory."""
         self._admit = admit
 
     def route(self, batch: Batch) -> Routed:
-        """Name the target of each document. Raise `Retryable` if a new name cannot be kept."""
+        """Return the target of each document. Raise `Retryable` if a new name cannot be stored in the state."""
         names = self._template.for_batch(batch)
         if self._template.fixed is not None or batch.targets is not None:
             return Routed(names)
@@ -93,13 +95,13 @@ class TargetLimiter:
 
 
 class RoutedSink:
-    """What all sinks with indexes or collections have in common."""
+    """Base class of the sinks with indexes or collections; implements `TargetingSink`."""
 
     _limiter: TargetLimiter
 
     @property
     def has_many_targets(self) -> bool:
-        """Return whether documents go to different indexes or collections."""
+        """Whether documents may go to different indexes or collections."""
         return self._limiter.has_many_targets
 
     def targets(self, batch: Batch) -> list[str]:
@@ -108,12 +110,12 @@ class RoutedSink:
         return [names] * len(batch) if isinstance(names, str) else list(names)
 
     def keep_targets(self, admit: AdmitTargets) -> None:
-        """Keep new names by `admit` from now on."""
+        """Store new names with `admit` from now on."""
         self._limiter.keep(admit)
 
 
 class _Memory:
-    """Names of a sink that runs without a state."""
+    """Stores the names of the current day in memory, for a sink that is used without a state."""
 
     def __init__(self) -> None:
         self._day, self._names = "", set[str]()

@@ -1,4 +1,4 @@
-"""Names of indexes and collections with the day of the event, as `logs-%Y.%m.%d`, or with values of its fields."""
+"""Renders names of indexes and collections that contain the date of the event (`logs-%Y.%m.%d`) or its fields."""
 
 from __future__ import annotations
 
@@ -27,11 +27,11 @@ MAX_FIELD_CHARACTERS = 64
 class TargetTemplate:
     """A name with dates and fields.
 
-    Dates are strftime directives (`%Y %y %m %d %H %j %G %V %u`), filled in from event times in UTC. None of them
-    depends on a locale or is finer than an hour. Fields have a default (`logs-{service.name:other}`) and are filled
-    in from each document: letters, digits and `_.-` are kept, in lower case with `lower`, and any other character
-    becomes `_`. The name begins with a constant, so no document can choose a name without it. Raises `ValueError` for
-    anything else.
+    Dates are strftime directives (`%Y %y %m %d %H %j %G %V %u`), replaced by the event time in UTC. None of them
+    depends on a locale or is finer than an hour. Fields have a default (`logs-{service.name:other}`) and are replaced
+    by the value in each document. In values, any character but letters, digits and `_.-` becomes `_`; with `lower`,
+    letters become lower case. A name with a field must begin with constant text, so that documents cannot choose any
+    name. Raises `ValueError` for an invalid pattern.
     """
 
     def __init__(self, pattern: str, *, lower: bool = False) -> None:
@@ -47,10 +47,10 @@ class TargetTemplate:
             raise ValueError("a name with a field has to begin with fixed text, as in logs-{service.name:other}")
         self._is_dated = _DIRECTIVE.search("".join(self._texts)) is not None
         self.fixed = None if self._fields or self._is_dated else pattern
-        """The name if it is constant, else None."""
+        """The name, if it is the same for all documents; else None."""
 
     def render(self, moment: datetime, values: Sequence[str] | None = None) -> str:
-        """Return the name for a time and these values of the fields; by default all fields are missing."""
+        """Return the name for a time and values of the fields. If `values` is None, use the default of each field."""
         texts = self._texts
         if self._is_dated:
             texts = [moment.astimezone(UTC).strftime(text) for text in texts]
@@ -58,13 +58,13 @@ class TargetTemplate:
         return texts[0] + "".join(f"{value}{text}" for value, text in zip(chosen, texts[1:], strict=True))
 
     def extremes(self) -> list[str]:
-        """Return a usual name, and the longest and most unusual ones that are possible."""
+        """Return examples of names, including the longest and most unusual ones, to validate the pattern."""
         moment = datetime(2026, 1, 1, tzinfo=UTC)
         values = (character * MAX_FIELD_CHARACTERS for character in ("x", ".", "-", "_"))
         return [self.render(moment), *(self.render(moment, [value for _ in self._fields]) for value in values)]
 
     def for_batch(self, batch: Batch) -> str | Sequence[str]:
-        """Return one name for all documents of the batch, or one for each of them."""
+        """Return the name for all documents of the batch if it is the same, else a name for each document."""
         if batch.targets is not None:
             return _shared(batch.targets)
         if self.fixed is not None:
@@ -82,7 +82,7 @@ class TargetTemplate:
 
 
 class _Field:
-    """One field of a name."""
+    """A field in a name, and its default `missing`."""
 
     def __init__(self, path: str, missing: str, lower: bool) -> None:
         self.path, self._lower = path, lower
@@ -91,7 +91,7 @@ class _Field:
         self._ways = [(".".join(parts[:size]), ".".join(parts[size:])) for size in range(len(parts), 0, -1)]
 
     def value_in(self, row: Mapping[str, msgspec.Raw]) -> str:
-        """Return the value in this document, in a form that is allowed in a name."""
+        """Return the value of the field in this document, with only characters that are allowed in a name."""
         found = next((text for name, rest in self._ways if (text := _text(_below(row.get(name), rest)))), "")
         return _STRANGE.sub("_", found.lower() if self._lower else found)[:MAX_FIELD_CHARACTERS] or self.missing
 
@@ -100,15 +100,15 @@ def _members(document: str) -> dict[str, msgspec.Raw]:
     try:
         return _ROW.decode(document)
     except (msgspec.DecodeError, RecursionError):
-        return {}  # nested too deeply to be read; the database rejects it if it has to
+        return {}  # nested too deeply to be decoded: all fields count as missing
 
 
 def _below(raw: msgspec.Raw | None, rest: str) -> Any:
-    """Return the value at a path below a value, None if there is none. Names may be nested or dotted."""
+    """Return the value at the path `rest` below a JSON value, or None. Names may be nested or dotted."""
     try:
         here = None if raw is None else _ANY.decode(raw)
     except (msgspec.DecodeError, RecursionError):
-        return None  # a number that is too large makes no name
+        return None  # for example a number that is too large
     return _within(here, rest)
 
 
@@ -142,6 +142,6 @@ def _shared(names: Sequence[str]) -> str | Sequence[str]:
 
 
 def _in_utc(time: str) -> str:
-    # The seconds are left out: they may be 60, and are never wanted.
+    # The seconds are removed: they may be 60, and no directive uses them.
     zone = "Z" if time[-1] in "zZ" else time[-6:]
     return datetime.fromisoformat(time[:16] + zone).astimezone(UTC).strftime("%Y-%m-%dT%H:%MZ")

@@ -1,7 +1,7 @@
-"""URLs of sinks, taken apart: several hosts, percent-encoded credentials, a path and options.
+"""Parses URLs of sinks: several hosts, percent-encoded credentials, a path and options.
 
-`urllib.parse` knows one host only, so the authority is taken apart here (RFC 3986, and the comma of MongoDB's
-connection strings). No message repeats a piece of the URL: a password that was not encoded may be anywhere.
+`urllib.parse` supports only one host, so this module parses the authority (RFC 3986, with commas as in MongoDB's
+connection strings). No message contains a part of the URL, because an unencoded password may be anywhere in it.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ _ENCODE = "write special characters of user and password percent-encoded (@ as %
 
 @dataclass(frozen=True, slots=True)
 class Address:
-    """A URL in pieces, decoded; `hosts` as written, `path` without its first slash, None for what is missing."""
+    """The decoded parts of a URL. `hosts`: as written. `path`: without its first slash. None: missing."""
 
     scheme: str
     username: str | None
@@ -34,7 +34,7 @@ class Address:
 
 
 def parse_url(url: str, *, key: str = "url") -> Address:
-    """The pieces of `url`. Raises `ConfigurationError` that names `key` and shows nothing of the URL."""
+    """Return the parts of a URL. Raise `ConfigurationError`, whose message has only the setting `key`."""
     match = _URL.fullmatch(url.strip())
     if match is None:
         raise ConfigurationError("is not a URL", location=key, hint="write it as scheme://host:port/name")
@@ -55,7 +55,7 @@ def parse_url(url: str, *, key: str = "url") -> Address:
 
 
 def host_and_port(text: str, default_port: int, *, key: str) -> str:
-    """`host:port` from `host[:port]`, IPv6 addresses in brackets. Raises `ConfigurationError` that names `key`."""
+    """Return `host:port` for `host[:port]`, with IPv6 addresses in brackets. Raise `ConfigurationError` for `key`."""
     try:
         pieces = urlsplit(f"//{text}")
         host, port = pieces.hostname, pieces.port or default_port
@@ -67,7 +67,7 @@ def host_and_port(text: str, default_port: int, *, key: str) -> str:
 
 
 def merge_options(given: Mapping[str, Any], found: Mapping[str, Any]) -> dict[str, Any]:
-    """Fields as `given`, with those `found` in the URL. Raises `ConfigurationError` where the two disagree."""
+    """Return the fields of `given` and those `found` in the URL. Raise `ConfigurationError` if two values differ."""
     for key, value in found.items():
         if key in given and given[key] != value:
             raise ConfigurationError(
@@ -77,7 +77,7 @@ def merge_options(given: Mapping[str, Any], found: Mapping[str, Any]) -> dict[st
 
 
 def settings_from(model: type[Settings], fields: Mapping[str, Any]) -> Settings:
-    """The model made of `fields`, with pydantic's complaints as one `ConfigurationError` that repeats no value."""
+    """Return the settings for these fields. Raise one `ConfigurationError` for all errors, which shows no value."""
     try:
         return model.model_validate(fields)
     except ValidationError as error:
@@ -88,7 +88,10 @@ def settings_from(model: type[Settings], fields: Mapping[str, Any]) -> Settings:
 
 
 def refuse_url(problems: list[tuple[bool, str, str, str]]) -> None:
-    """Raise one `ConfigurationError` for all rows (is it so?, key, what is wrong, what to do) whose answer is yes."""
+    """Raise one `ConfigurationError` for all problems that are present.
+
+    Each row: whether the problem is present, the setting, what is wrong, and what to do.
+    """
     found = [ConfigurationError(what, location=key, hint=advice) for wrong, key, what, advice in problems if wrong]
     if len(found) == 1:
         raise found[0]

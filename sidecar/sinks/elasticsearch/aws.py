@@ -1,7 +1,7 @@
-"""Signatures for Amazon OpenSearch Service (SigV4), with the credentials that AWS gives to the Pod.
+"""Signs requests for Amazon OpenSearch Service (SigV4), with the credentials that AWS gives to the Pod.
 
-Imported only with `aws_region`: `botocore` takes 14 MiB. It finds the credentials (environment, role of the service
-account, EKS Pod Identity, instance) and renews them before they expire.
+This module is imported only if `aws_region` is set, because `botocore` takes 14 MiB. `botocore` finds the credentials
+(environment, role of the service account, EKS Pod Identity, instance) and renews them before they expire.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from sidecar.sinks.elasticsearch.node import Signer, SigningError
 
 
 def create_signer(region: str, service: str) -> Signer:
-    """Return a signer of requests. Raise `Misconfigured` if there are no credentials."""
+    """Return a function that signs requests. Raise `Misconfigured` if there are no credentials."""
     try:
         credentials = botocore.session.Session().get_credentials()
     except BotoCoreError as error:
@@ -28,13 +28,13 @@ def create_signer(region: str, service: str) -> Signer:
         raise _no_credentials("none were found")
 
     def sign(method: str, url: str, host: str, body: bytes) -> Mapping[str, str]:
-        # Other headers are left out: a proxy may change them.
+        # Other headers are not signed, because a proxy may change them.
         headers = {"host": host, "x-amz-content-sha256": hashlib.sha256(body).hexdigest()}
         request = botocore.awsrequest.AWSRequest(method, url, headers)
         try:
             frozen = credentials.get_frozen_credentials()
             botocore.auth.SigV4Auth(frozen, service, region).add_auth(request)
-        except (BotoCoreError, RuntimeError) as error:  # the second for new credentials that are expired
+        except (BotoCoreError, RuntimeError) as error:  # RuntimeError: renewed credentials that are expired
             raise SigningError(type(error).__name__) from error
         return dict(request.headers.items())
 

@@ -1,7 +1,7 @@
-"""The response to a bulk request, and the result for each document.
+"""Decodes the response to a bulk request, and returns the result of each document.
 
 `DOCUMENT_ERRORS` lists the errors that are known to be about the document, `_TARGET_ERRORS` those that are known to
-be about the index. What every other error is about is decided by what became of the other documents.
+be about the index. For any other error, `deliver.evidence` decides by the results of the other documents.
 """
 
 from __future__ import annotations
@@ -17,10 +17,10 @@ from sidecar.sinks.common.errors import shorten
 from sidecar.sinks.common.reasons import describe_kind, describe_reason
 
 FILTER_PATH = "errors,items.*.status,items.*.error,items.*.failure_store"
-"""The `filter_path` for exactly the fields that are decoded here."""
+"""The `filter_path` for exactly the fields that this module decodes."""
 
 RETRYABLE_STATUSES = frozenset({429, 500, 502, 503, 504})
-"""Statuses of an item or of a whole request that mean: try again later."""
+"""Statuses of an item or of a whole request after which the sidecar tries again later."""
 
 DOCUMENT_ERRORS: dict[str, tuple[str, ...]] = {
     "document_parsing_exception": ("",),
@@ -39,8 +39,8 @@ DOCUMENT_ERRORS: dict[str, tuple[str, ...]] = {
         "is a reserved field and should not be used",
     ),
     "mapper_exception": ("Limit of total fields", "Limit of mapping depth"),
-    "x_content_parse_exception": ("",),  # text that cannot be read, found on the way to an ingest pipeline
-    "fail_processor_exception": ("",),  # an ingest pipeline that refuses the document on purpose
+    "x_content_parse_exception": ("",),  # invalid text, found before an ingest pipeline
+    "fail_processor_exception": ("",),  # an ingest pipeline rejects the document on purpose
 }
 """`error.type` → parts of `error.reason`, one of which must occur."""
 
@@ -52,10 +52,11 @@ _TARGET_ERRORS = frozenset({
 _TARGET_REASONS = ("no write index is defined for alias", "pipeline with id [", "has more than one ind")
 _TIME_SERIES_REASON = "is in time_series mode"
 _BUSY_STATUSES = RETRYABLE_STATUSES - {500}
-"""Statuses of items that only have to be sent again. An ingest pipeline answers 500 for one document, too."""
+"""Statuses of items that only have to be sent again. Not 500, because an ingest pipeline returns it for a single
+document."""
 
 _PERMISSION_STATUSES = (401, 403)
-"""Statuses of items that are never dead letters: a person has to give the permission."""
+"""Statuses of items that never become dead letters, because an administrator has to grant the permission."""
 
 _HINTS = {
     "cluster_block_exception": "lift the block of the index, or free disk space first",
@@ -67,21 +68,21 @@ _HINTS = {
 }
 _DEFAULT_HINT = "change the index or the settings of the sink; nothing is lost meanwhile"
 _NOT_STORED = 200
-"""The status of a document that an ingest pipeline has dropped; one that was created has 201."""
+"""Status of a document that an ingest pipeline has dropped. A document that was created has the status 201."""
 
 _CREATED = b'{"create":{"status":201}}'
 _HEAD, _TAIL = b'{"errors":false,"items":[', b"]}"
 
 
 class ErrorCause(msgspec.Struct, gc=False):
-    """`error` of an item."""
+    """The `error` of an item."""
 
     type: str = ""
     reason: str | None = None
 
 
 class BulkItemStatus(msgspec.Struct, gc=False):
-    """Result of one document."""
+    """The result of one document."""
 
     status: Annotated[int, msgspec.Meta(ge=100, le=999)]
     error: ErrorCause | None = None
@@ -89,7 +90,7 @@ class BulkItemStatus(msgspec.Struct, gc=False):
 
 
 class Item(msgspec.Struct, gc=False):
-    """One item. `create` is the only action that is sent."""
+    """One item. The sidecar sends only the action `create`."""
 
     create: BulkItemStatus
 
@@ -102,7 +103,7 @@ class BulkResponse(msgspec.Struct, gc=False):
     error: msgspec.Raw = msgspec.Raw()
 
     def cause(self) -> ErrorCause:
-        """Return `error`, or an empty one if it has another form than that of Elasticsearch."""
+        """Return `error`, or an empty `ErrorCause` if it does not have the form of Elasticsearch's errors."""
         try:
             return _CAUSES.decode(self.error)
         except msgspec.DecodeError:
@@ -131,11 +132,11 @@ def collect_results(
     answer: object, count: int, names: str | Sequence[str], at: str, *, sent_names: Collection[str] = (),
     may_reject_unknown: bool = True,
 ) -> WriteResult:  # fmt: skip
-    """Return the result of each document. Raise `Retryable` if the response has not `count` items.
+    """Return the result of each document. Raise `Retryable` if the response does not have `count` items.
 
     `names`: the index of all documents, or of each. `sent_names`: other names that the sidecar sends, such as that of
-    the pipeline; its own log may repeat them. `may_reject_unknown`: whether documents may become dead letters for an
-    error that is not known.
+    the pipeline, which its log may contain. `may_reject_unknown`: whether a document may become a dead letter because
+    of an unknown error.
     """
     if isinstance(answer, Created) and answer.count == count:
         return WriteResult(range(count))

@@ -1,7 +1,7 @@
-"""The connection to the cluster: nodes, credentials, TLS, and the form of a bulk request and of its answer.
+"""Creates the transport to the cluster (nodes, credentials, TLS), and builds bulk requests.
 
-Requests ask for plain JSON. Elasticsearch also knows media types with a version, but OpenSearch and some gateways
-refuse them, and the fields that are read here are the same in all versions.
+Requests ask for plain JSON. Elasticsearch also supports media types with a version, but OpenSearch and some gateways
+refuse them. The fields that the sidecar reads are the same in all versions.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ USER_AGENT = f"log-sidecar/{__version__}"
 _JSON = "application/json"
 _NDJSON = "application/x-ndjson"
 _HEADERS = {"accept": _JSON, "content-type": _NDJSON}
-# The transport would compress with zlib, at a level that takes 25 times as long and saves little more.
+# The transport would compress with zlib, at a level that takes 25 times as long and saves only a little more.
 _COMPRESSED_HEADERS = {**_HEADERS, "content-encoding": "gzip", "accept-encoding": "gzip"}
 _COMPRESSION_LEVEL, _GZIP = 1, 31
 _SERVER_SHARE_OF_TIMEOUT = 0.9
@@ -42,13 +42,13 @@ class BulkRequest(NamedTuple):
     """One request to `_bulk`, ready to be sent."""
 
     target: str
-    """Path and query."""
+    """Path and query of the URL."""
     headers: Mapping[str, str]
     body: bytes
 
 
 class _JsonDecoder(elastic_transport.Serializer):
-    """Decodes answers; requests are never in this form."""
+    """Decodes responses. Requests are never encoded with this serializer."""
 
     def __init__(self, decode: Callable[[bytes], object]) -> None:
         self._decode = decode
@@ -61,7 +61,7 @@ class _JsonDecoder(elastic_transport.Serializer):
 
 
 class _EncodedBodySerializer(elastic_transport.Serializer):
-    """Sends bytes as they are."""
+    """Sends bytes unchanged."""
 
     def dumps(self, data: bytes) -> bytes:
         return data
@@ -70,20 +70,20 @@ class _EncodedBodySerializer(elastic_transport.Serializer):
 def create_transport(
     settings: ElasticsearchSettings, connections: int, decode: Callable[[bytes], object] = decode_response
 ) -> elastic_transport.Transport:
-    """Return a transport that is not yet connected; `decode` reads answers.
+    """Return a transport that is not yet connected. `decode`: decodes the body of a response.
 
-    Raise `Misconfigured` or `ssl.SSLError` for a bad file.
+    Raise `Misconfigured` or `ssl.SSLError` if a file cannot be used.
     """
     return elastic_transport.Transport(
         create_node_configs(settings, connections),
         node_class=BoundedHttpNode,
         serializers={_JSON: _JsonDecoder(decode), _NDJSON: _EncodedBodySerializer()},
-        max_retries=0,  # the sidecar retries itself, with its own back-off
+        max_retries=0,  # the sidecar retries, with its back-off
     )
 
 
 def create_node_configs(settings: ElasticsearchSettings, connections: int) -> list[elastic_transport.NodeConfig]:
-    """Return one configuration per host, with credentials and TLS. The files are read here, not while connecting."""
+    """Return one configuration per host, with credentials and TLS. Files are read now, not when connecting."""
     headers = elastic_transport.HttpHeaders({"user-agent": USER_AGENT, **_create_authorization(settings)})
     headers.update({name: value.get_secret_value() for name, value in settings.headers.items()})
     context = create_tls_context(settings) if settings.secure else None
@@ -109,7 +109,7 @@ def _create_signer(settings: ElasticsearchSettings) -> Signer | None:
 
 
 def choose_proxy(settings: ElasticsearchSettings, host: str) -> Proxy | None:
-    """Return the proxy for one of the hosts. Raise `Misconfigured` for one in the environment that is not usable."""
+    """Return the proxy for a host, or None. Raise `Misconfigured` if the proxy of the environment is not valid."""
     try:
         return find_proxy(host, settings.proxy.get_secret_value() if settings.proxy else "", os.environ)
     except ConfigurationError as error:
@@ -117,7 +117,7 @@ def choose_proxy(settings: ElasticsearchSettings, host: str) -> Proxy | None:
 
 
 def create_bulk_request(settings: ElasticsearchSettings, index: str, body: bytes) -> BulkRequest:
-    """Return a request with these documents. With an empty `index` each document names its own."""
+    """Return a request with these documents. If `index` is empty, each action line in `body` has an index."""
     path = f"/{quote(index, safe='')}/_bulk" if index else "/_bulk"
     query = {"filter_path": FILTER_PATH, "timeout": _server_timeout(settings.timeout)}
     if settings.pipeline:
@@ -129,7 +129,7 @@ def create_bulk_request(settings: ElasticsearchSettings, index: str, body: bytes
 
 
 def _server_timeout(timeout_s: float) -> str:
-    """Return how long the server may wait. It gives up a little before the sidecar does, so that it can say why."""
+    """Return the time limit for the server: a little less than that of the sidecar, to get the server's error."""
     return f"{max(1, int(timeout_s * _SERVER_SHARE_OF_TIMEOUT * 1000))}ms"
 
 
@@ -151,7 +151,7 @@ def _encode_base64(text: str) -> str:
 
 
 def create_tls_context(settings: ElasticsearchSettings) -> ssl.SSLContext:
-    """Return the TLS settings of each connection. Raise `OSError` or `ssl.SSLError` for a bad file."""
+    """Return the TLS settings of all connections. Raise `OSError` or `ssl.SSLError` if a file cannot be used."""
     context = ssl.create_default_context(cafile=settings.ca_file)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     if settings.ca_file is None:

@@ -1,8 +1,8 @@
-"""The control plane: what `sidecar check --connect` asks of each host of the cluster.
+"""The requests of `sidecar check --connect` to each host of the cluster.
 
-Elasticsearch is asked through the official client, which is imported only here: it takes 3 MiB. The client refuses
-OpenSearch, and Elasticsearch if a gateway removes its product header; then the transport of the data plane asks. Both
-use the same nodes, so that a check takes the way of the documents: proxy, headers and TLS.
+The official client is imported only here, because it takes 3 MiB. It refuses OpenSearch, and Elasticsearch if a gateway
+removes the product header; then the transport of the data plane is used. Both use the same `NodeConfig`, so a check
+uses the proxy, the headers and TLS as documents do.
 """
 
 from __future__ import annotations
@@ -33,12 +33,12 @@ from sidecar.sinks.elasticsearch.settings import ElasticsearchSettings
 
 
 def split_hosts(settings: ElasticsearchSettings) -> list[ElasticsearchSettings]:
-    """Return settings for each host alone, so that each of them is tried, and named in its errors."""
+    """Return settings for each single host, so that each host is tried and its errors contain its name."""
     return [settings.model_copy(update={"hosts": (host,)}) for host in settings.hosts]
 
 
 def name_server(settings: ElasticsearchSettings) -> str:
-    """Return product and version of the host; only the product, or nothing, if it tells this user no more."""
+    """Return product and version of the host; only the product, or "", if this user may not see more."""
     with (
         suppress(elasticsearch.ApiError, elastic_transport.TransportError),
         closing(_create_client(settings)) as client,
@@ -54,16 +54,16 @@ def name_server(settings: ElasticsearchSettings) -> str:
 def _create_client(settings: ElasticsearchSettings) -> elasticsearch.Elasticsearch:
     return elasticsearch.Elasticsearch(
         create_node_configs(settings, connections=1),
-        headers={"user-agent": USER_AGENT},  # the client would put its own in place of the nodes'
+        headers={"user-agent": USER_AGENT},  # otherwise the client would replace that of the nodes
         node_class=BoundedHttpNode,
         max_retries=0,
     )
 
 
 def send_once(settings: ElasticsearchSettings, request: BulkRequest) -> object:
-    """Send one request over a new connection and return the decoded answer. Raise `DeliveryError`.
+    """Send one request over a new connection. Return the decoded response. Raise `DeliveryError`.
 
-    If something answers that is not HTTP, the error says what it is.
+    If the server does not support HTTP, the error contains the kind of server, if it is known.
     """
     try:
         meta, answer = _send(settings, "POST", request, decode_response)
@@ -86,7 +86,7 @@ def _send(
 
 
 def _name_foreign_server(settings: ElasticsearchSettings) -> str:
-    """Return what answers at the address if that is not a server for this sink."""
+    """Return the kind of server at the address; "" if it is Elasticsearch or OpenSearch, or unknown."""
     place = urlsplit(settings.hosts[0])
     if choose_proxy(settings, settings.hosts[0]) is not None:
         return ""

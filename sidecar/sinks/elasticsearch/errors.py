@@ -1,4 +1,4 @@
-"""What a refused request and an exception of the transport mean for the sink."""
+"""Translates refused requests and exceptions of the transport to `DeliveryError`."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _CHECK_PROXIES = "check the proxies in front of it"
 
 
 def check_response(meta: elastic_transport.ApiResponseMeta, body: object, at: str) -> None:
-    """Raise `DeliveryError` if the request was refused as a whole, or if another kind of server answers."""
+    """Raise `DeliveryError` if the whole request was refused, or if another kind of server answered."""
     if not 200 <= meta.status < 300:
         raise _error_of_response(meta, body, _locate(at, meta.node))
     if isinstance(body, str):
@@ -32,7 +32,7 @@ def check_response(meta: elastic_transport.ApiResponseMeta, body: object, at: st
 
 
 def _error_of_response(meta: elastic_transport.ApiResponseMeta, body: object, at: str) -> DeliveryError:
-    """Return what the status of a refused request means (RFC 9110), with the server's reason."""
+    """Return the error for the status of a refused request (RFC 9110), with the reason of the server."""
     status, what = meta.status, f"answered {meta.status}{_sender(meta)}{_reason(body)}"
     if 300 <= status < 400:
         return Misconfigured(
@@ -63,7 +63,7 @@ _REFUSALS = {
 
 
 def foreign_server_error(name: str, at: str) -> DeliveryError:
-    """Return the error for an address where another kind of server answers."""
+    """Return the error for an address at which another kind of server answers."""
     if name == TLS_SERVER:
         return Misconfigured("the server expects TLS", location=at, hint="write elasticsearch+https:// or https://")
     return Misconfigured(
@@ -72,7 +72,7 @@ def foreign_server_error(name: str, at: str) -> DeliveryError:
 
 
 def _locate(at: str, node: elastic_transport.NodeConfig | None) -> str:
-    """Return `at` with the host that is meant, if there are several."""
+    """Return `at`, followed by the host that answered if `at` has several hosts."""
     if node is None or "," not in at:
         return at
     return f"{at} at {node.host}:{node.port}"
@@ -86,13 +86,13 @@ def _name_sender_of_text(meta: elastic_transport.ApiResponseMeta, text: str) -> 
 
 
 def _sender(meta: elastic_transport.ApiResponseMeta) -> str:
-    # Elasticsearch and OpenSearch send no `Server`, so this is a gateway or another server.
+    # Elasticsearch and OpenSearch send no header `Server`, so a gateway or another server has answered.
     software = name_software(meta.headers.get("server"))
     return f" by {software}" if software else ""
 
 
 def _origin(location: str | None) -> str:
-    """Return scheme and host of a redirect; its path and query may hold a secret."""
+    """Return scheme and host of a redirect. Path and query are removed, because they may contain a secret."""
     try:
         target = urlsplit(location or "")
         origin = f"{target.scheme}://{target.hostname}:{target.port}" if target.port else ""
@@ -102,13 +102,13 @@ def _origin(location: str | None) -> str:
 
 
 class _Refusal(msgspec.Struct):
-    """What a refusal says of credentials that were tried."""
+    """The part of an error response that is about the credentials."""
 
     additional_unsuccessful_credentials: str = ""
 
 
 def _rejected_credentials(body: object) -> str:
-    """Return why the credentials were not accepted, such as an API key that is expired."""
+    """Return why the credentials were not accepted, for example an expired API key; "" if it is unknown."""
     if not isinstance(body, BulkResponse) or not body.error:
         return ""
     try:
@@ -119,13 +119,13 @@ def _rejected_credentials(body: object) -> str:
 
 
 def _reason(body: object) -> str:
-    # Only Elasticsearch's own words are repeated: the page of a proxy could hold anything.
+    # Only errors in the form of Elasticsearch are repeated, because the page of a proxy may contain anything.
     cause = body.cause() if isinstance(body, BulkResponse) else ErrorCause()
     return f": {describe_kind(cause.type)}: {describe_reason(cause.reason or '')}" if cause.type else ""
 
 
 def _retry_after(header: str | None) -> float | None:
-    """Return the seconds of `Retry-After`, which is a number or a date (RFC 9110, 10.2.3)."""
+    """Return the seconds to wait by `Retry-After`, which is a number or a date (RFC 9110, 10.2.3), or None."""
     if not header:
         return None
     if _DIGITS.fullmatch(header.strip()):
@@ -138,7 +138,7 @@ def _retry_after(header: str | None) -> float | None:
 
 
 def _at_node(error: elastic_transport.TransportError, at: str) -> str:
-    """Return `at` with the host that failed, which the node has noted, if there are several."""
+    """Return `at`, followed by the host that failed if `at` has several. The node adds the host as a note."""
     notes = getattr(error, "__notes__", [])
     return f"{at} at {notes[0]}" if notes and "," in at else at
 
@@ -175,7 +175,7 @@ def _not_signed(error: SigningError, at: str) -> DeliveryError:
 
 
 def _response_too_large(error: ResponseTooLarge, at: str) -> DeliveryError:
-    # The answer to fewer documents is shorter, so this asks for smaller batches.
+    # `RequestTooLarge` leads to smaller batches, and the response to fewer documents is shorter.
     return RequestTooLarge("its answer is larger than 8 MiB", location=_at_node(error, at), hint=_CHECK_PROXIES)
 
 
@@ -198,4 +198,4 @@ TRANSPORT_ERRORS: ErrorTable = {
     ResponseTooLarge: _response_too_large,
     ssl.SSLError: _bad_files,
 }
-"""What each exception of the transport means; a test fails for a class that is missing here."""
+"""Exception of the transport → function that returns the error. A test fails if a class is missing."""

@@ -1,11 +1,11 @@
-"""HTTP to one node of the cluster: each request has a deadline, and each response a maximum size.
+"""Sends HTTP requests to one node of the cluster, with a deadline per request and a maximum size of the response.
 
-The nodes of `elastic_transport` limit single socket operations only: a server that sends one byte a second holds a
-request forever. They also keep whatever a server sends. Here one deadline covers connection, TLS, request and
-response. Only the resolution of the host name is left to the system's resolver and its timeouts.
+The nodes of `elastic_transport` limit single socket operations only, so a server that sends one byte a second blocks
+a request forever. They also accept responses of any size. `BoundedHttpNode` has one deadline for connection, TLS,
+request and response. Only the resolution of the host name has the timeouts of the system's resolver instead.
 
-`_extras` of the node's configuration may hold a `proxy`, which gets requests without TLS as they are and opens a
-tunnel for TLS, and a `signer`, which returns more headers for each request.
+`_extras` of the node's configuration may contain a `proxy` and a `signer`. Requests without TLS are sent to the
+proxy; for TLS the proxy opens a tunnel. The signer returns more headers for each request.
 """
 
 from __future__ import annotations
@@ -32,10 +32,10 @@ from sidecar.sinks.elasticsearch.bulk_response import decode_response
 from sidecar.sinks.elasticsearch.proxy import Proxy
 
 MAX_RESPONSE_BYTES = 8 << 20
-"""Ten times the response to 10,000 documents that are all rejected for the same reason. Headers count."""
+"""Maximum size of a response with its headers: ten times that of 10,000 documents rejected for the same reason."""
 
 MAX_ERROR_BYTES = 64 << 10
-"""Maximum body of an error response. Of a longer one only the status counts."""
+"""Maximum body of an error response. A longer body is ignored; the error then has only the status."""
 
 _MAX_TIMEOUT_S = 3600.0
 _READ_BYTES = 64 << 10
@@ -46,7 +46,7 @@ _PLAIN = {"content-type": "text/plain"}
 
 
 Signer = Callable[[str, str, str, bytes], Mapping[str, str]]
-"""Returns the headers that sign a request: method, URL, `Host`, body. Raises `SigningError`."""
+"""Called with method, URL, `Host` and body of a request; returns the headers that sign it. Raises `SigningError`."""
 
 
 class ResponseTooLarge(elastic_transport.ConnectionError):
@@ -57,11 +57,11 @@ class ResponseUnreadable(elastic_transport.ConnectionError):
     """The response is not HTTP, is incomplete, or has an encoding that was not requested."""
 
     server: str = ""
-    """Name of the server that answers instead, if it is known."""
+    """Kind of server that has answered; "" if unknown."""
 
 
 class SigningError(elastic_transport.TransportError):
-    """The request cannot be signed; the message is the kind of the cause."""
+    """The request cannot be signed. The message is the class of the cause."""
 
 
 class ProxyError(elastic_transport.ConnectionError):
@@ -69,7 +69,7 @@ class ProxyError(elastic_transport.ConnectionError):
 
 
 class BoundedHttpNode(elastic_transport.BaseNode):
-    """One host, and its idle connections."""
+    """A host, with its idle connections."""
 
     _CLIENT_META_HTTP_CLIENT: ClassVar = ("hc", "3")
 
@@ -115,9 +115,9 @@ class BoundedHttpNode(elastic_transport.BaseNode):
     def _exchange(
         self, method: str, target: str, body: bytes | None, headers: dict[str, str], deadline: float
     ) -> tuple[int, dict[str, str], bytes]:
-        """Return status, headers and body of the response.
+        """Send a request. Return status, headers and body of the response.
 
-        A connection that was idle may have been cut without a sign, so the request is sent again on a new one.
+        An idle connection may have been closed unnoticed. If it fails, the request is sent again over a new one.
         """
         if (idle := self._take_idle()) is not None:
             try:
@@ -130,7 +130,7 @@ class BoundedHttpNode(elastic_transport.BaseNode):
         self, sock: socket.socket, method: str, target: str, body: bytes | None, headers: dict[str, str],
         deadline: float,
     ) -> tuple[int, dict[str, str], bytes]:  # fmt: skip
-        """Use this connection, and keep it if it can be reused."""
+        """Send a request over this connection, and keep the connection if it can be reused."""
         is_reusable = False
         try:
             connection = http.HTTPConnection(self.host, self.port)
@@ -149,14 +149,16 @@ class BoundedHttpNode(elastic_transport.BaseNode):
         return found
 
     def _keep(self, sock: socket.socket) -> None:
-        # Two threads at once may keep one connection too many, which does no harm.
+        # Two threads may keep one connection too many at the same time, which does no harm.
         if len(self._idle) < self.config.connections_per_node:
             self._idle.append(sock)
         else:
             sock.close()
 
     def _take_idle(self) -> socket.socket | None:
-        """Return an idle connection with nothing to read: bytes would be its end, or a stray response."""
+        """Return an idle connection, or None. Close those that are readable: the server has closed them, or has sent
+        a response without a request.
+        """
         while self._idle:
             sock = self._idle.pop()
             if not _is_readable(sock):
@@ -176,7 +178,7 @@ class BoundedHttpNode(elastic_transport.BaseNode):
         return self._wrap_in_tls(sock, deadline)
 
     def _open_tunnel(self, sock: socket.socket, proxy: Proxy, deadline: float) -> None:
-        """Let the proxy connect to the server. Close the connection and raise `ProxyError` if it does not."""
+        """Make the proxy connect to the server. If it does not, close the socket and raise `ProxyError`."""
         try:
             connection = http.HTTPConnection(self.host, self.port)
             connection.sock = _TimedSocket(sock, deadline)
@@ -195,7 +197,7 @@ class BoundedHttpNode(elastic_transport.BaseNode):
         if context is None:
             return sock
         try:
-            sock.settimeout(_time_left(deadline))  # of the whole handshake
+            sock.settimeout(_time_left(deadline))  # applies to the whole handshake
             secured: socket.socket = context.wrap_socket(sock, server_hostname=self.host)
         except BaseException:
             sock.close()
@@ -221,7 +223,7 @@ def _open_connection(host: str, port: int, deadline: float) -> socket.socket:
 
 
 def _translate(error: Exception) -> elastic_transport.TransportError:
-    """Return the exception of the transport for one of a socket or of HTTP."""
+    """Return the exception of `elastic_transport` for an exception of a socket or of `http.client`."""
     if isinstance(error, elastic_transport.ConnectionError):
         return error
     if isinstance(error, TimeoutError):
@@ -237,7 +239,7 @@ def _translate(error: Exception) -> elastic_transport.TransportError:
 
 
 class _TimedSocket:
-    """The part of a socket that `http.client` needs, with one deadline. The owner closes the socket."""
+    """The part of a socket that `http.client` needs, with one deadline. Does not close the socket."""
 
     def __init__(self, sock: socket.socket, deadline: float) -> None:
         self._sock, self._deadline = sock, deadline
@@ -252,11 +254,11 @@ class _TimedSocket:
         return io.BufferedReader(_Incoming(self._sock, self._deadline))
 
     def close(self) -> None:
-        """Do nothing: the response may not be read yet."""
+        """Do nothing, because the response may not have been read yet."""
 
 
 class _Incoming(io.RawIOBase):
-    """The bytes of one response, up to the deadline and the maximum size."""
+    """Reads the bytes of one response, up to the deadline and the maximum size."""
 
     def __init__(self, sock: socket.socket, deadline: float) -> None:
         self._sock, self._deadline, self._bytes_left = sock, deadline, MAX_RESPONSE_BYTES
@@ -274,7 +276,7 @@ class _Incoming(io.RawIOBase):
 
 
 def _time_left(deadline: float) -> float:
-    """Return the seconds until then. Raise `TimeoutError` if there are none."""
+    """Return the seconds until the deadline. Raise `TimeoutError` if it has passed."""
     left = deadline - time.monotonic()
     if left <= 0:
         raise TimeoutError("the deadline has passed")
@@ -284,7 +286,7 @@ def _time_left(deadline: float) -> float:
 def _send(
     connection: http.HTTPConnection, method: str, target: str, body: bytes | None, headers: Mapping[str, str]
 ) -> bool:
-    """Return whether the whole request was sent. A server may reject a request before it has read all of it."""
+    """Send a request. Return False if the server stopped reading early: it may answer before it has read all."""
     try:
         connection.request(method, target, body, headers)
     except (BrokenPipeError, ConnectionResetError):
@@ -293,7 +295,10 @@ def _send(
 
 
 def _read(answer: http.HTTPResponse, asked: str) -> tuple[int, dict[str, str], bytes]:
-    """Return status, headers and body. Raise `ResponseTooLarge` or `ResponseUnreadable`."""
+    """Return status, headers and body of a response. Raise `ResponseTooLarge` or `ResponseUnreadable`.
+
+    `asked`: the encoding that the request has asked for.
+    """
     kept = {name: value for name in _KEPT_HEADERS if (value := answer.getheader(name))}
     if not 200 <= answer.status < 300:
         return _read_error(answer, kept)
@@ -308,7 +313,7 @@ def _read(answer: http.HTTPResponse, asked: str) -> tuple[int, dict[str, str], b
 
 
 def _read_error(answer: http.HTTPResponse, kept: dict[str, str]) -> tuple[int, dict[str, str], bytes]:
-    """Return status and headers, and the body only if it is an error of Elasticsearch."""
+    """Return status and headers of an error response, and its body if it has the form of Elasticsearch's errors."""
     is_plain = answer.getheader("content-encoding", "identity") == "identity"
     data = _join_pieces(_read_pieces(answer), MAX_ERROR_BYTES) if is_plain else None
     with suppress(msgspec.DecodeError, ValueError, RecursionError):
@@ -337,7 +342,7 @@ def _decompress(pieces: Iterable[bytes]) -> Iterator[bytes]:
 
 
 def _join_pieces(pieces: Iterable[bytes], most: int) -> bytes | None:
-    """Return the joined pieces, or None as soon as they have more than `most` bytes."""
+    """Return the joined pieces, or None if they have more than `most` bytes. Do not read further pieces then."""
     whole = io.BytesIO()
     for piece in pieces:
         if whole.tell() + len(piece) > most:

@@ -1,6 +1,7 @@
-"""HTTP proxies: by setting or environment, with the exceptions of `NO_PROXY`.
+"""Finds the HTTP proxy for a host: from the settings or the environment, with the exceptions of `NO_PROXY`.
 
-`urllib` has the same rules without networks such as `10.0.0.0/8`, which is what clusters write into `NO_PROXY`.
+`urllib` has the same rules, but does not support networks such as `10.0.0.0/8`, which are usual in the `NO_PROXY` of
+clusters.
 """
 
 from __future__ import annotations
@@ -15,14 +16,14 @@ from sidecar.errors import ConfigurationError
 from sidecar.sinks.common.url import host_and_port, parse_url
 
 NO_PROXY = "none"
-"""The setting that disables the proxy of the environment."""
+"""Value of the setting `proxy` that disables the proxy of the environment."""
 
 _PORT = 80
 
 
 @dataclass(frozen=True, slots=True)
 class Proxy:
-    """Where to connect instead of to the server."""
+    """Address and credentials of a proxy."""
 
     host: str
     port: int
@@ -39,7 +40,7 @@ class Proxy:
 
 
 def parse_proxy(url: str, key: str) -> Proxy:
-    """Return the proxy of this URL. Raise `ConfigurationError` that names `key` and shows nothing of the URL."""
+    """Return the proxy with this URL. Raise `ConfigurationError`, whose message has only the setting `key`."""
     address = parse_url(url if "://" in url else f"http://{url}", key=key)
     if address.scheme != "http" or len(address.hosts) != 1 or address.path.strip("/"):
         raise ConfigurationError(
@@ -52,7 +53,9 @@ def parse_proxy(url: str, key: str) -> Proxy:
 
 
 def find_proxy(host_url: str, setting: str, environment: Mapping[str, str]) -> Proxy | None:
-    """Return the proxy for this host: that of the setting, or else of the environment unless `NO_PROXY` names it."""
+    """Return the proxy for a host, or None: that of the setting, or that of the environment, unless `NO_PROXY`
+    matches the host.
+    """
     if setting:
         return None if setting == NO_PROXY else parse_proxy(setting, "proxy")
     place = urlsplit(host_url)

@@ -148,7 +148,7 @@ class ElasticsearchSettings(ConcurrentSinkSettings):
 
     @property
     def secure(self) -> bool:
-        """Whether the hosts are talked to by TLS."""
+        """Whether connections to the hosts use TLS."""
         return self.hosts[0].startswith("https:")
 
     def warnings(self) -> list[str]:
@@ -168,7 +168,7 @@ class ElasticsearchSettings(ConcurrentSinkSettings):
         return bool(self.bearer_token or self.bearer_token_file)
 
     def _credentials(self) -> list[str]:
-        """Return the settings that say who sends, one for each kind."""
+        """Return the settings that contain credentials, one for each kind of credentials."""
         kinds = {
             "username": bool(self.username or self.password or self.password_file),
             "api_key": self._has_key,
@@ -220,7 +220,7 @@ class ElasticsearchSettings(ConcurrentSinkSettings):
              "keep one of them"),
             (bool(self.client_key_file) and not self.client_certificate_file, "client_key_file", "has no certificate",
              "add client_certificate_file"),
-            (self.timeout <= 0, "timeout", "must be more than nothing", "write for instance 30s"),
+            (self.timeout <= 0, "timeout", "must be greater than 0", "write for instance 30s"),
             (bool(self.aws_region) and find_spec("botocore") is None, "aws_region",
              "needs a package that is not installed", "pip install 'log-sidecar[aws]'"),
             *_header_problems(self.headers),
@@ -233,7 +233,7 @@ class ElasticsearchSettings(ConcurrentSinkSettings):
 
 
 def _from_url(given: Mapping[str, Any]) -> dict[str, Any]:
-    """The fields with everything that the URL says, and the URL without credentials."""
+    """Return the fields with the settings that the URL contains, and with the URL without credentials."""
     address = parse_url(given["url"])
     if address.scheme not in _TRANSPORTS:
         raise ConfigurationError(
@@ -256,7 +256,7 @@ def _from_url(given: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _with_hosts(fields: Mapping[str, Any], entries: Any) -> dict[str, Any]:
-    """The fields with each host in its full form, and the credentials that stood in one of them."""
+    """Return the fields with each host as a complete URL, and with the credentials that one of the hosts contains."""
     credentials: dict[str, Any] = {}
     hosts = []
     for entry in entries:
@@ -268,7 +268,7 @@ def _with_hosts(fields: Mapping[str, Any], entries: Any) -> dict[str, Any]:
 
 
 def _host(url: str, key: str) -> str:
-    """`http(s)://host:port[/path]`, as the client wants it."""
+    """Return a host as `http(s)://host:port[/path]`, the form that `elastic_transport` needs."""
     scheme, _, rest = url.partition("://")
     if scheme not in ("http", "https"):
         raise ConfigurationError(
@@ -309,7 +309,7 @@ def _parameter_problems(parameters: Mapping[str, str]) -> list[tuple[bool, str, 
 
 
 def _index_problems(index: str) -> list[tuple[bool, str, str, str]]:
-    """What is wrong with the name of the index, dates filled in."""
+    """Return the problems of the name of the index, tested with example dates and fields."""
     try:
         pattern = TargetTemplate(index, lower=True)
     except ValueError as error:

@@ -1,8 +1,7 @@
-"""The sink for Elasticsearch and OpenSearch: bulk requests of prepared bytes, with a result for each document.
+"""The sink for Elasticsearch and OpenSearch: sends bulk requests, and returns the result of each document.
 
-Documents are created under ids that are their positions, so a document that is sent again already exists (409).
-`_bulk` is the only endpoint that is used: a user with write permission is enough, and a proxy may block everything
-else.
+The id of a document is its position in the file. So a document that is sent again already exists (409). Only the
+endpoint `_bulk` is used: a user needs no more than write permission, and a proxy may block all other endpoints.
 """
 
 from __future__ import annotations
@@ -31,7 +30,7 @@ from sidecar.sinks.elasticsearch.settings import ElasticsearchSettings
 
 __all__ = ["ElasticsearchSettings", "ElasticsearchSink"]
 
-# Has a field that is reserved for the server, so that every mapping rejects it.
+# The document for `probe`. It has a field that is reserved for the server, so every mapping rejects it.
 _REFUSED = '{"@timestamp":"1970-01-01T00:00:00Z","_field_names":"log-sidecar-probe"}'
 _CREATE = BulkFraming('{"create":{"_id":"', '"}}\n')
 
@@ -53,13 +52,13 @@ class ElasticsearchSink(RoutedSink):
         self._transport = ReloadingClient(files, self._connect, lambda transport: transport.close())
 
     def open(self) -> None:
-        """Read the files. No request is sent, since the user may have no other permission than to write."""
+        """Read the files. Send no request, because the user may have only the permission to write."""
         with self._borrow_transport():
             pass
 
     @property
     def envelope(self) -> BulkFraming | None:
-        """The action line: only the id differs between documents of a batch for one index."""
+        """The action line. If all documents of a batch have the same index, action lines differ only in the id."""
         return _CREATE if self._has_ids else None
 
     def write(self, batch: Batch) -> WriteResult:
@@ -81,13 +80,13 @@ class ElasticsearchSink(RoutedSink):
     def probe(self) -> ProbeResult:
         """Send a document that every index rejects to each host, and expect that rejection.
 
-        It tests what a write needs: address, TLS, credentials, privilege, pipeline, blocks. It leaves a document only
-        in the failure store of a data stream that has one. An index that does not exist is created, as by a write.
+        This tests everything that a write needs: address, TLS, credentials, privileges, pipeline, blocks. A document
+        is stored only if the data stream has a failure store. An index that does not exist is created, as by a write.
         """
-        # Imported here: a process that ships documents never needs it.
+        # Imported only here, because a process that ships documents does not need this module.
         from sidecar.sinks.elasticsearch import control_plane  # noqa: PLC0415
 
-        self.open()  # reports a file that cannot be read
+        self.open()  # raises if a file cannot be read
         servers, errors = list[str](), list[DeliveryError]()
         for settings in control_plane.split_hosts(self._settings):
             try:
@@ -129,7 +128,7 @@ class ElasticsearchSink(RoutedSink):
         return "".join([f"{_action(name, key)}\n{text}\n" for name, key, text in rows]).encode()
 
     def _send(self, index: str, body: bytes) -> object:
-        """Return the decoded response. Raise `DeliveryError` if the whole request failed."""
+        """Send a bulk request. Return the decoded response. Raise `DeliveryError` if the whole request failed."""
         request = create_bulk_request(self._settings, index, body)
         with self._borrow_transport() as transport:
             meta, answer = transport.perform_request(
@@ -148,7 +147,7 @@ class ElasticsearchSink(RoutedSink):
 
 
 def _action(index: str, name: str) -> str:
-    """Return the action line. An empty index is in the URL, and an empty id is made by the server."""
+    """Return an action line. Without index, that in the URL is used; without id, the server generates one."""
     where = f'"_index":"{index}"' if index else ""
     what = f'"_id":"{name}"' if name else ""
     return f'{{"create":{{{where}{"," if where and what else ""}{what}}}}}'

@@ -1,7 +1,6 @@
-/* JSON to BSON (https://bsonspec.org/spec.html, RFC 8259) for documents that need no care: the projection of
- * docs/reference/mongodb.md. Lines are UTF-8, since they are made of texts. bson_encoder.py decides, and
- * tests/unit/sinks/mongodb/test_bson_encoder.py compares both; a document that could be read in two ways is left to it.
- * Only the limited API is used. */
+/* Converts JSON to BSON (https://bsonspec.org/spec.html, RFC 8259), as docs/reference/mongodb.md describes. Documents
+ * that need special treatment are left to bson_encoder.py, which defines the result;
+ * tests/unit/sinks/mongodb/test_bson_encoder.py compares both. The input is valid UTF-8. Only the limited API is used. */
 
 #define PY_SSIZE_T_CLEAN
 #define Py_LIMITED_API 0x030b0000
@@ -16,7 +15,7 @@
 /* The length of a document has 31 bits (int32 of the specification), so nothing in it is longer. */
 #define MAX_DOCUMENT_BYTES ((size_t)INT32_MAX)
 
-/* Kept out of its callers, which are faster without it (8 % of the whole). */
+/* Not inlined: its callers are 8 % faster without it. */
 #ifdef __GNUC__
 #define RARELY_CALLED __attribute__((noinline, cold))
 #else
@@ -25,28 +24,28 @@
 
 enum { DOUBLE = 1, STRING = 2, OBJECT = 3, ARRAY = 4, BOOLEAN = 8, DATE = 9, NOTHING = 10, INT32 = 16, INT64 = 18 };
 
-/* The position of a value in the document, as far as it matters: the two times of the sidecar become dates. */
+/* The position of a value in the document: only `@timestamp` and `event.ingested` become dates. */
 enum { ELSEWHERE, ROOT, EVENT, TIME };
 
 typedef struct {
     char *data;
     size_t size, room;
-    int failed; /* there is no memory */
+    int failed; /* memory is exhausted */
 } Out;
 
 typedef struct {
     const char *at, *end;
 } In;
 
-/* Small, since each level of a document keeps those of its object on the stack of the thread. */
+/* Small, because the keys of each level of a document are on the stack of the thread. */
 typedef struct {
     uint32_t at, size;
 } Key;
 
 /* ── out ─────────────────────────────────────────────────────────────────────────────────────────────────────── */
 
-/* Makes room for so many bytes more. Zero if no document is so long, or there is no memory. Neither `size` nor `room`
- * exceeds what a document may have, so no sum overflows, in 32 bits either. */
+/* Makes room for `more` bytes. Returns 0 if a document would be too long, or if memory is exhausted. Neither `size` nor
+ * `room` exceeds the maximum size of a document, so no sum overflows, not even in 32 bits. */
 RARELY_CALLED static int reserve(Out *out, size_t more)
 {
     if (more > MAX_DOCUMENT_BYTES - out->size)
@@ -102,7 +101,7 @@ static int put_number(Out *out, uint64_t number, int width)
     return 1;
 }
 
-/* Writes how many bytes there are from `from` to the end into the four at `from`, but for `less` of them. */
+/* Writes the number of bytes from `from` to the end, minus `less`, into the four bytes at `from`. */
 static void set_length(Out *out, size_t from, size_t less)
 {
     set_number(out->data + from, out->size - from - less, 4);
@@ -143,7 +142,7 @@ static int hexadecimal(In *in)
     return number;
 }
 
-/* Converts the four digits after `\u`. Half a surrogate pair is refused. */
+/* Converts the four digits after `\u`. Fails for half a surrogate pair. */
 static int put_character(In *in, Out *out)
 {
     int code = hexadecimal(in);
@@ -245,8 +244,8 @@ static int days_in(int year, int month)
     return days[month - 1] + (month == 2 && leap);
 }
 
-/* Milliseconds of a time as RFC 3339 writes it, with `Z` or a zone; what is finer is cut off. Zero if it is refused:
- * then it may still be a time for Python. */
+/* Converts an RFC 3339 time with `Z` or a zone to milliseconds; smaller fractions are cut off. Returns 0 if it fails:
+ * Python may still accept the text as a time. */
 static int milliseconds(const char *at, const char *end, int64_t *found)
 {
     int year = digits(&at, end, 4), month = digits_behind('-', &at, end, 2), day = digits_behind('-', &at, end, 2);
@@ -299,8 +298,8 @@ static int is_digit(const In *in)
     return in->at < in->end && *in->at >= '0' && *in->at <= '9';
 }
 
-/* Takes in digits, of which there must be one. `number` is right while no more than 19 of them count, as `many` says,
- * which stays at 20 then. */
+/* Reads one or more digits into `number`, which is exact for at most 19 significant digits. `many`: the number of
+ * significant digits, at most 20. */
 static int more_digits(In *in, uint64_t *number, int *many)
 {
     if (!is_digit(in))
@@ -331,7 +330,7 @@ static int put_double(Out *out, size_t type, double number)
     return put_number(out, bits, 8);
 }
 
-/* The number as Python would read it; refused if it is too large, or too long to be usual. */
+/* Reads a number as Python does. Fails if the number is too large or has too many characters. */
 static int put_read(const char *from, const char *end, Out *out, size_t type)
 {
     char text[LONGEST_NUMBER + 1];
@@ -347,8 +346,8 @@ static int put_read(const char *from, const char *end, Out *out, size_t type)
     return number >= -DBL_MAX && number <= DBL_MAX && put_double(out, type, number);
 }
 
-/* A number without an exponent and with up to 15 digits, over a power of ten that a double holds exactly, is right when
- * it is divided once, if doubles are no more exact in registers than in memory. */
+/* For a number of up to 15 digits without an exponent, a single division by a power of ten that a double represents
+ * exactly gives the correct result, if doubles are as exact in memory as in registers. */
 static int put_number_of(In *in, Out *out, size_t type)
 {
     static const double tens[] = {1, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14, 1e15};
@@ -400,7 +399,7 @@ static int put_word(In *in, const char *word, size_t size)
     return 1;
 }
 
-/* One value; its type goes to the place that was kept for it. */
+/* Converts one value, and writes its type to the byte that is reserved for it. */
 static int put_value(In *in, Out *out, size_t type, int level, int where)
 {
     skip_blanks(in);
@@ -447,7 +446,7 @@ static int is_key(const Out *out, Key key, const char *name)
     return strlen(name) == key.size && memcmp(out->data + key.at, name, key.size) == 0;
 }
 
-/* A key is refused if it holds a zero, or was there before: then it is the last value that counts. */
+/* Converts a key. Fails if it contains a NUL byte or is repeated: then the last value counts. */
 static int put_key(In *in, Out *out, Key *keys, int many)
 {
     Key *key = &keys[many];
@@ -471,7 +470,7 @@ static int where_is(const Out *out, Key key, int where)
     return where == EVENT && is_key(out, key, "ingested") ? TIME : ELSEWHERE;
 }
 
-/* The members of an object up to its closing brace, in the document whose length begins at `from`. */
+/* Converts the members of an object up to its closing brace. `from`: where the length of the document is. */
 static int put_rest(In *in, Out *out, size_t from, int level, int where)
 {
     Key keys[MOST_KEYS];
@@ -528,7 +527,7 @@ static int put_elements(In *in, Out *out, int level)
 
 /* ── documents ───────────────────────────────────────────────────────────────────────────────────────────────── */
 
-/* One document under its id, or zero if it needs care. */
+/* Converts one document. Returns 0 if it needs special treatment. */
 static int put_document(In name, In *in, Out *out)
 {
     static const char id[] = {STRING, '_', 'i', 'd', 0};
@@ -541,7 +540,7 @@ static int put_document(In name, In *in, Out *out)
     return in->at == in->end;
 }
 
-/* Appends the documents to the list. Returns 0 if there is no even number of lines, or -1 with an exception. */
+/* Appends the documents to the list. Returns 0 if the number of lines is odd, or -1 with an exception. */
 static int append_documents(const char *at, const char *end, Out *out, PyObject *found)
 {
     while (at < end) {

@@ -1,8 +1,8 @@
-"""Documents as BSON: the projection that docs/reference/mongodb.md describes.
+"""Encodes documents as BSON, as docs/reference/mongodb.md describes.
 
-The documents of a chunk are encoded in one pass: by `_bson.c` if it is compiled, else as one array. A document that
-needs more care is encoded by itself, and value by value if that fails, too. Every way leads to the same bytes.
-Functions of the driver are arguments, since only the sink's module may import the driver.
+The documents of a chunk are encoded in one pass: by `_bson.c` if it is compiled, else as one array. If this fails for
+a document, it is encoded alone; if this fails too, value by value. All ways return the same bytes. Functions of the
+driver are arguments, because only the sink's module may import the driver.
 """
 
 from __future__ import annotations
@@ -26,13 +26,13 @@ except ImportError:
     compiled = None  # type: ignore[assignment]
 
 MAX_DEPTH = 100
-"""Levels of nesting that MongoDB supports, the document itself being the first."""
+"""Maximum levels of nesting in MongoDB. The document itself is the first level."""
 
 MAX_BYTES = 16 << 20
 """Maximum size of a document in MongoDB."""
 
 LINES = BulkFraming("", "\n")
-"""The input of the encoder: the `_id` of each document on one line, and the document on the next."""
+"""The input format of the encoder: the `_id` of each document on one line, and the document on the next."""
 
 _INT64 = range(-(2**63), 2**63)
 _INFINITE = (float("inf"), float("-inf"))
@@ -41,12 +41,12 @@ _LENGTH = struct.Struct("<i")
 
 
 class TooDeep(ValueError):
-    """The document is nested more deeply than `MAX_DEPTH`, or may be."""
+    """The document has more than `MAX_DEPTH` levels, or possibly has."""
 
 
 @dataclass(frozen=True, slots=True)
 class Rows:
-    """Documents to be sent, as columns: the index of each in its batch, and its BSON."""
+    """Documents to be sent: the index of each in its batch, and its BSON."""
 
     indexes: list[int]
     data: list[bytes]
@@ -54,10 +54,11 @@ class Rows:
 
 @dataclass(frozen=True, slots=True)
 class Encoder:
-    """Makes documents BSON.
+    """Encodes documents as BSON.
 
-    `encode` raises one of `faults` for a document that it cannot hold as it is; `decimal` makes a decimal number of
-    digits, or raises `ArithmeticError`. `compiled` encodes `LINES`, with None for a document that needs more care.
+    `encode` encodes one document, and raises one of `faults` if BSON cannot represent it. `decimal` returns a decimal
+    number for digits, or raises `ArithmeticError`. `compiled` encodes text in the format `LINES`; its result has None
+    for a document that must be encoded alone.
     """
 
     encode: Callable[[dict[str, Any]], bytes]
@@ -66,7 +67,7 @@ class Encoder:
     compiled: Callable[[bytes], list[bytes | None]] | None = compiled
 
     def rows(self, batch: Batch, names: str | Sequence[str], rejected: list[Rejection]) -> Rows:
-        """Return the documents that can be sent. Add the others to `rejected`, with their collection from `names`."""
+        """Return the documents that can be sent, and add the others to `rejected`. `names`: their collections."""
         rows = Rows([], [])
         encoded = (data for part in batch.parts for data in self._encoded(part.encode(LINES)))
         for index, data in enumerate(encoded):
@@ -78,7 +79,7 @@ class Encoder:
         return rows
 
     def at_a_stroke(self, lines: bytes) -> list[bytes | None]:
-        """Do what `compiled` does, in Python: encode all documents as one array, or none of them."""
+        """Encode documents as `compiled` does, but in Python: all as one array. If it fails, return None for each."""
         names, texts = _split_lines(lines)
         try:
             documents = _decode([f'{{"_id":"",{text[1:]}' for text in texts])
@@ -95,7 +96,7 @@ class Encoder:
         return (msgspec.MsgspecError, RecursionError, TooDeep, *self.faults)
 
     def _encoded(self, lines: bytes) -> Sequence[bytes | Exception]:
-        """Return each document as BSON, or the reason why it cannot be encoded."""
+        """Return each document as BSON, or the exception if it cannot be encoded."""
         found = self.compiled(lines) if self.compiled else self.at_a_stroke(lines)
         usual = [data for data in found if data is not None]
         if len(usual) == len(found):
@@ -104,11 +105,11 @@ class Encoder:
         return [self._alone(name, text) if data is None else data for data, name, text in rows]
 
     def _alone(self, name: str, text: str) -> bytes | Exception:
-        """Return the document as BSON, or the reason why it cannot be encoded."""
+        """Return the document as BSON, or the exception if it cannot be encoded."""
         try:
             return self._with_id(name, _decode([text])[0], _parse_date)
         except self._unusual:
-            pass  # told below, if the careful way fails as well
+            pass  # the error is returned below, if `encode_carefully` fails too
         try:
             return self._with_id(name, encode_carefully(text, self.decimal), _parse_date_in_range)
         except TooDeep as error:
@@ -132,7 +133,7 @@ def _rejection(index: int, data: bytes | Exception, target: str) -> Rejection:
 
 
 def _split_lines(lines: bytes) -> tuple[list[str], list[str]]:
-    """Return ids and documents of `LINES`."""
+    """Return the ids and the documents in a text of the format `LINES`."""
     apart = lines.decode().split("\n")
     return apart[:-1:2], apart[1::2]
 
@@ -140,7 +141,7 @@ def _split_lines(lines: bytes) -> tuple[list[str], list[str]]:
 def _decode(texts: Sequence[str]) -> list[dict[str, Any]]:
     """Return each document as a dictionary. Raise `TooDeep` if the number of brackets allows too many levels."""
     joined = "\n".join(texts)
-    further = joined.count("{") + joined.count("[") - len(texts)  # each of them has one
+    further = joined.count("{") + joined.count("[") - len(texts)  # each document has one bracket
     if further >= MAX_DEPTH and max(text.count("{") + text.count("[") for text in texts) > MAX_DEPTH:
         raise TooDeep
     found: list[dict[str, Any]] = _OBJECTS.decode_lines(joined)
@@ -148,7 +149,7 @@ def _decode(texts: Sequence[str]) -> list[dict[str, Any]]:
 
 
 def _find_documents(array: bytes, count: int) -> Iterator[tuple[int, int]]:
-    """Yield begin and end of each document in the BSON of `{"": documents}`."""
+    """Yield start and end of each document in the BSON of `{"": documents}`."""
     end = 10  # after two lengths, a type and an empty name
     for _ in range(count):
         begin = array.index(b"\0", end) + 1  # after a type, and the document's index in digits
@@ -157,7 +158,7 @@ def _find_documents(array: bytes, count: int) -> Iterator[tuple[int, int]]:
 
 
 def set_dates(document: dict[str, Any], date: Callable[[str], datetime | str]) -> None:
-    """Convert `@timestamp` and `event.ingested` to dates if they are times; leave any other value."""
+    """Convert `@timestamp` and `event.ingested` to dates. Keep values that are not timestamps."""
     written = document.get("@timestamp")
     if type(written) is str:
         document["@timestamp"] = date(written)
@@ -167,7 +168,7 @@ def set_dates(document: dict[str, Any], date: Callable[[str], datetime | str]) -
 
 
 def encode_carefully(text: str, decimal: Callable[[str], Any]) -> dict[str, Any]:
-    """Return the document with every value and key in a form that BSON can represent. Raise `TooDeep`."""
+    """Return the document with all keys and values converted to what BSON can represent. Raise `TooDeep`."""
     walk = _BsonWalk(decimal)
     try:
         found = json.loads(text, parse_int=walk.integer, parse_float=walk.fraction)
@@ -178,7 +179,7 @@ def encode_carefully(text: str, decimal: Callable[[str], Any]) -> dict[str, Any]
 
 
 class _BsonWalk:
-    """Converts a document that BSON cannot represent as it is."""
+    """Converts a document that BSON cannot represent, value by value."""
 
     def __init__(self, decimal: Callable[[str], Any]) -> None:
         self._decimal = decimal
@@ -214,12 +215,12 @@ class _BsonWalk:
 
 
 def _escape_surrogates(text: str) -> str:
-    """Return the text with half a surrogate pair, which UTF-8 cannot express, as the escape in the log."""
+    """Return the text with unpaired surrogates, which UTF-8 cannot represent, as JSON escapes (`\\ud800`)."""
     return text.encode("utf-8", "backslashreplace").decode()
 
 
 def _escape_key(key: str) -> str:
-    """Return the key with each NUL as the escape in the log: a key of BSON ends at the first NUL."""
+    """Return the key with each NUL as a JSON escape, because a key of BSON ends at the first NUL."""
     return _escape_surrogates(key).replace("\0", "\\u0000")
 
 
@@ -237,7 +238,7 @@ def _parse_date(text: str) -> datetime | str:
 
 
 def _parse_date_in_range(text: str) -> datetime | str:
-    """Return a date, or the text if the date is outside the years 1 to 9999 in UTC."""
+    """Return the date, or the text if it is not a date, or not in the years 1 to 9999 in UTC."""
     found = _parse_date(text)
     try:
         return found.astimezone(UTC) if isinstance(found, datetime) else found

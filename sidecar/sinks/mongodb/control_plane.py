@@ -1,4 +1,4 @@
-"""The control plane: what `sidecar check --connect` asks of the server."""
+"""The commands of `sidecar check --connect`: product, version, and the kind of the collection."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from sidecar.sinks.mongodb.settings import MongoDBSettings
 
 
 def name_server(client: MongoClient[dict[str, Any]]) -> str:
-    """Return product and version; empty if the server does not tell them to this user."""
+    """Return product and version of the server; "" if this user may not see them."""
     with suppress(pymongo.errors.OperationFailure):
         info = client.admin.command("buildInfo")
         if version := info.get("ferretdbVersion") or (info.get("ferretdb") or {}).get("version"):
@@ -31,8 +31,8 @@ def _name(product: str, version: Any) -> str:
 
 
 def find_warnings(database: Database[dict[str, Any]], name: str) -> list[str]:
-    """Return a sentence if the collection is of a kind that stores documents in another way than usual."""
-    with suppress(pymongo.errors.OperationFailure):  # the right to write does not include the right to list
+    """Return a warning if the collection is a time series (stores documents twice) or capped (deletes documents)."""
+    with suppress(pymongo.errors.OperationFailure):  # a user who may write need not be allowed to list collections
         for found in database.list_collections(filter={"name": name}):
             options = found.get("options", {})
             if "timeseries" in options:
@@ -46,7 +46,7 @@ def find_warnings(database: Database[dict[str, Any]], name: str) -> list[str]:
 
 
 def name_foreign_server(settings: MongoDBSettings) -> str:
-    """Return what answers at the first address if it is not a server with this protocol; empty if unknown."""
+    """Return the kind of server at the first address; "" if it is MongoDB or unknown."""
     host = urlsplit(f"//{parse_url(settings.url).hosts[0]}")
     name = identify_server(host.hostname, host.port) if host.hostname and host.port else ""
     return "" if name.startswith("MongoDB") else name

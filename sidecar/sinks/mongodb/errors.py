@@ -1,7 +1,7 @@
-"""What MongoDB's errors mean: the document is rejected, the write is retried, or the collection takes no documents.
+"""Classifies MongoDB's errors: a document is rejected, the write is retried, or the collection accepts no documents.
 
-The numbers are those of the server's list (src/mongo/base/error_codes.yml). Five-digit numbers that are not in that
-list are assertions in its source. What an unknown error of one document is about is decided by what became of the
+The codes are those of the server's list (src/mongo/base/error_codes.yml). Five-digit codes that are not in the list
+are assertions in its source. If the error of a document is unknown, `deliver.evidence` decides by the results of the
 other documents.
 """
 
@@ -36,24 +36,24 @@ DOCUMENT_ERRORS = {
 }
 
 RETRYABLE_LABELS = ("RetryableWriteError", "RetryableError", "SystemOverloadedError", "TransientTransactionError")
-"""Labels by which a server or the driver says that an error is temporary. Many temporary errors have no label."""
+"""Labels that the server or the driver adds to temporary errors. Many temporary errors have no label."""
 
 ELECTION_CODES = frozenset({91, 189, 10107, 11600, 11602, 13435, 13436})
-"""The member steps down, shuts down or is no primary: another one takes over within seconds."""
+"""The member steps down, shuts down or is not the primary. Another member becomes the primary within seconds."""
 
 RETRYABLE_CODES = ELECTION_CODES | {
     6, 7, 24, 46, 50, 63, 64, 89, 112, 117, 133, 134, 150, 202, 211, 251, 262, 290, 355, 371, 9001, 11601, 13388,
     14031,
     16500,  # "request rate is large", of Azure's service with this protocol
 }  # fmt: skip
-"""No primary, connection, space, time, lock or replication: temporary, so retried."""
+"""Temporary errors, which are retried: no primary, connection, disk space, timeout, lock or replication."""
 
 _SINK_CODES = frozenset({11, 18, 8000})
-"""The user is unknown or its password is wrong: about all collections."""
+"""The user is unknown, or the password is wrong. These errors affect all collections."""
 
 _PERMISSION_CODES = frozenset({13})
 _TARGET_CODES = frozenset({13, 26, 73, 166})
-"""The collection cannot be written: no permission, not to be created, a wrong name, a view."""
+"""The collection cannot be written: no permission, it may not be created, the name is invalid, or it is a view."""
 
 _BAD_VALUE = 2
 _BAD_VALUES = ("must be present and contain a valid BSON UTC datetime",)  # a time-series collection
@@ -69,7 +69,7 @@ _HINTS = {
 
 
 def document_error_name(error: Mapping[str, Any]) -> str | None:
-    """Return the name of the error if it is known to be about the document, else None."""
+    """Return the name of an error that is known to be about the document, or None for another error."""
     code = error.get("code", 0)
     if code == _BAD_VALUE and any(part in error.get("errmsg", "") for part in _BAD_VALUES):
         return "BadValue"
@@ -77,31 +77,33 @@ def document_error_name(error: Mapping[str, Any]) -> str | None:
 
 
 def is_already_stored(error: Mapping[str, Any]) -> bool:
-    """Return whether a duplicate key is the `_id`. Servers before 4.2 say so only in the message."""
+    """Return whether a duplicate key is the `_id`. In servers before 4.2, only the message shows it."""
     pattern = error.get("keyPattern")
     return list(pattern) == ["_id"] if pattern else " index: _id_ " in error.get("errmsg", "")
 
 
 def is_retryable(error: Mapping[str, Any]) -> bool:
-    """Return whether the error passes by itself."""
+    """Return whether the error is temporary."""
     labels = error.get("errorLabels") or ()
     return error.get("code") in RETRYABLE_CODES or any(label in labels for label in RETRYABLE_LABELS)
 
 
 def is_about_sink(error: Mapping[str, Any]) -> bool:
-    """Return whether a refused command says nothing about its collection."""
+    """Return whether a refused command is about the sink, and not about the collection."""
     return error.get("code") in _SINK_CODES or is_retryable(error)
 
 
 def scope_of(error: Mapping[str, Any], *, has_stored: bool, may_reject_unknown: bool) -> RefusalScope:
-    """Return what an unknown error of one document may be about. `has_stored`: its collection took others."""
+    """Return what an unknown error of a document may be about. `has_stored`: the collection stored others."""
     if error.get("code") in _TARGET_CODES and not has_stored:
         return "target"
     return "unclear" if may_reject_unknown and error.get("code") not in _PERMISSION_CODES else "kept"
 
 
 def error_of(error: Mapping[str, Any], at: str, names: Collection[str] = (), prefix: str = "") -> DeliveryError:
-    """Return what an error means that is not about a document. `names` were sent and may be repeated."""
+    """Return the delivery error for an error that is not about a document. `names`: names that the message may
+    contain.
+    """
     code = error.get("code")
     what = f"refuses the documents: {prefix}{describe_reason(message_of(error), names)} ({code or 'no code'})"
     if code in ELECTION_CODES:
@@ -115,12 +117,12 @@ def error_of(error: Mapping[str, Any], at: str, names: Collection[str] = (), pre
 
 
 def message_of(error: Mapping[str, Any]) -> str:
-    """Return the server's message."""
+    """Return the message of the server."""
     return str(error.get("errmsg", ""))
 
 
 def details_of(failure: OperationFailure | NotPrimaryError) -> Mapping[str, Any]:
-    """Return the server's answer to a command that failed, with the labels that the driver has added."""
+    """Return the response of the server to a command that failed, with the labels that the driver has added."""
     details = dict(failure.details) if isinstance(failure.details, Mapping) else {}
     labels = [label for label in RETRYABLE_LABELS if failure.has_error_label(label)]
     return {"code": getattr(failure, "code", None), **details, "errorLabels": labels}

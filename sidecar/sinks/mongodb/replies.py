@@ -1,9 +1,9 @@
-"""Bounds what a server may send as one reply.
+"""Limits the size of a reply of the server.
 
-The driver makes room for a reply as large as its first bytes announce: up to 48 MB before the server has introduced
-itself, and up to 2 GiB afterwards, because the server says itself what its limit is. No setting of the driver bounds
-that, so its function is wrapped. Connections of other clients in this process, such as those of a plug-in, have
-another `driver` name and are left as they are.
+The driver allocates memory for a reply of the size in its first bytes: up to 48 MB before the handshake, and up to
+2 GiB afterwards, because the handshake lets the server set the limit. The driver has no setting for a lower limit, so
+its function is wrapped. Connections of other clients in this process, such as those of a plug-in, have another
+`driver` name and are not limited.
 """
 
 from __future__ import annotations
@@ -17,20 +17,20 @@ from pymongo.synchronous import pool
 from sidecar import __version__
 
 MAX_REPLY_BYTES = 4 << 20
-"""Several times what a server says of a whole batch that is refused."""
+"""Maximum size of a reply: several times that of a batch in which all documents are refused."""
 
 OWN_CLIENT = DriverInfo("log-sidecar", __version__)
-"""The `driver` of a client whose replies are bounded."""
+"""The `driver` option of a client whose replies are limited."""
 
 _receive = vars(pool)["receive_message"]
 
 
 class ReplyTooLarge(pymongo.errors.ProtocolError):
-    """The server announces a larger reply than it may send."""
+    """The first bytes of a reply announce more than `MAX_REPLY_BYTES`."""
 
 
 def bound_replies() -> None:
-    """Let no connection of a client that is an `OWN_CLIENT` take a larger reply."""
+    """Limit the replies to all clients of this process whose `driver` option is `OWN_CLIENT`."""
     vars(pool)["receive_message"] = _receive_bounded
 
 

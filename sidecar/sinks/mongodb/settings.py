@@ -128,7 +128,7 @@ class MongoDBSettings(ConcurrentSinkSettings):
         return warn_of_plain_credentials(address.hosts, "add tls=true to the URL, or set ca_file")
 
     def files(self) -> list[Path | None]:
-        """Return the files that a client is made from."""
+        """Return the files with secrets and certificates that the client reads."""
         options = {name.lower(): value for name, value in parse_url(self.url).options.items()}
         return [self.password_file, self.ca_file, *(Path(options[name]) for name in _FILE_OPTIONS if name in options)]
 
@@ -166,14 +166,14 @@ class MongoDBSettings(ConcurrentSinkSettings):
              "leave it at majority"),
             (expiry is not None and not 1 <= expiry <= _LONGEST_EXPIRY_S, "expire_after",
              "must be between a second and 68 years", "write for instance 14d"),
-            (self.timeout <= 0, "timeout", "must be more than nothing", "write for instance 30s"),
+            (self.timeout <= 0, "timeout", "must be greater than 0", "write for instance 30s"),
             *_collection_problems(self.collection),
         ])  # fmt: skip
         return self
 
 
 def _from_url(given: Mapping[str, Any]) -> dict[str, Any]:
-    """The fields with everything that the URL says about them, and the URL without it."""
+    """Return the fields with the settings that the URL contains, and with the URL without these."""
     address = parse_url(given["url"])
     if address.scheme not in MongoDBSettings.schemes:
         raise ConfigurationError("has an unknown scheme", location="url", hint="write mongodb:// or mongodb+srv://")
@@ -188,7 +188,7 @@ def _from_url(given: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _check_options(options: Mapping[str, str]) -> None:
-    """Raise `ConfigurationError` for options that the driver would ignore: unknown ones, and unusable values."""
+    """Raise `ConfigurationError` for options that the driver would ignore: unknown names, and invalid values."""
     for name, value in options.items():
         if name in _OURS:
             continue
@@ -214,7 +214,7 @@ def _host(host: str, scheme: str) -> str:
 
 
 def _collection_problems(collection: str) -> list[tuple[bool, str, str, str]]:
-    """What is wrong with the name of the collection, dates filled in."""
+    """Return the problems of the name of the collection, tested with example dates and fields."""
     try:
         pattern = TargetTemplate(collection)
     except ValueError as error:

@@ -1,7 +1,7 @@
-"""The MongoDB sink: unordered inserts, with a result for each document.
+"""The sink for MongoDB: sends unordered inserts, and returns the result of each document.
 
-The `_id` is the document's position, so a document that is sent again already exists (E11000). Documents are encoded
-here, once: one that BSON cannot represent, or that is too large, is rejected before anything is sent.
+The `_id` of a document is its position in the file. So a document that is sent again already exists (E11000).
+Documents are encoded before the request: a document that BSON cannot represent, or that is too large, is not sent.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ _INDEX_DIFFERS = (85, 86)
 _UNRESOLVED = re.compile(r"\[Errno -\d+\]|nodename nor servname")
 _CHECK_SETTINGS = "check the settings of the sink"
 _UNREADABLE_RESPONSE_ERRORS = (LookupError, TypeError, ValueError, AttributeError, RecursionError, SystemError)
-"""What the driver raises for responses in another form than that of MongoDB."""
+"""Exceptions that the driver raises for a response that is not of MongoDB's form."""
 
 _ENCODER = Encoder(bson.encode, Decimal128, (bson.errors.BSONError, OverflowError, UnicodeEncodeError))
 _Client = pymongo.MongoClient[dict[str, Any]]
@@ -56,7 +56,7 @@ _Client = pymongo.MongoClient[dict[str, Any]]
 
 @dataclass(slots=True)
 class _BatchOutcome:
-    """The results of one batch so far."""
+    """Collects the results of one batch."""
 
     stored: list[int] = field(default_factory=list)
     rejected: list[Rejection] = field(default_factory=list)
@@ -89,7 +89,7 @@ class MongoDBSink(RoutedSink):
         self._client = ReloadingClient(settings.files(), self._connect, _close)
 
     def open(self) -> None:
-        """Connect and authenticate. Create the index by which documents expire."""
+        """Connect and authenticate. Create the index for `expire_after`, if it is set."""
         with self._borrow_client() as client:
             client.admin.command("ping")
             if self._collection.fixed is not None:
@@ -97,7 +97,7 @@ class MongoDBSink(RoutedSink):
 
     @property
     def envelope(self) -> BulkFraming:
-        """The form in which documents are encoded to BSON."""
+        """The input format of the BSON encoder."""
         return LINES
 
     def write(self, batch: Batch) -> WriteResult:
@@ -119,7 +119,8 @@ class MongoDBSink(RoutedSink):
     def probe(self) -> ProbeResult:
         """Insert a document with an `_id` that every server rejects (an array), and expect that rejection.
 
-        It tests address, credentials, primary and the permission to insert. If a server stores it, it is deleted.
+        This tests address, credentials, primary and the permission to insert. If the server stores the document, it
+        is deleted.
         """
         try:
             return self._probe()
@@ -152,7 +153,7 @@ class MongoDBSink(RoutedSink):
         self._client.close()
 
     def _insert(self, collection: Collection[dict[str, Any]], rows: Rows, outcome: _BatchOutcome) -> None:
-        """Insert rows and collect their results. Raise `DeliveryError` if nothing is known of them."""
+        """Insert rows, and add their results to `outcome`. Raise `DeliveryError` if no result is known."""
         with self._translate():
             try:
                 self._let_expire(collection)
@@ -173,7 +174,7 @@ class MongoDBSink(RoutedSink):
     def _refuse_all(
         self, failure: pymongo.errors.OperationFailure, target: str, rows: Rows, outcome: _BatchOutcome
     ) -> None:
-        """Take a refused command as a refusal of its collection. Raise it if it is about the sink."""
+        """Add a refusal for each row of a refused command. Raise the error if it is about the whole sink."""
         details = codes.details_of(failure)
         if codes.is_about_sink(details):
             raise failure
@@ -184,7 +185,9 @@ class MongoDBSink(RoutedSink):
     def _collect(
         self, details: Any, collection: Collection[dict[str, Any]], rows: Rows, outcome: _BatchOutcome
     ) -> None:
-        """Collect the results. Rows without an error are stored, unless the write concern was not met."""
+        """Add the result of each row to `outcome`. Rows without an error are stored, unless the write concern was not
+        met.
+        """
         for unmet in details["writeConcernErrors"]:
             raise codes.error_of(unmet, self._at, prefix="the write concern was not met, ")
         errors = {error["index"]: error for error in details["writeErrors"]}
@@ -222,11 +225,11 @@ class MongoDBSink(RoutedSink):
         return Rejection(index, kind, reason, error.get("code"), target, shorten(message))
 
     def _names(self, target: str) -> tuple[str, ...]:
-        """Return the names that were sent, which may be repeated in the log."""
+        """Return the names that the sidecar sends, and that its log may therefore contain."""
         return target, self._settings.database, self._settings.username
 
     def _let_expire(self, collection: Collection[dict[str, Any]]) -> None:
-        """Create or change the index by which documents of this collection expire."""
+        """Create or change the index that makes documents of this collection expire, if `expire_after` is set."""
         if self._settings.expire_after is None or collection.name in self._expiring:
             return
         seconds = int(self._settings.expire_after)
@@ -241,7 +244,7 @@ class MongoDBSink(RoutedSink):
 
     @contextmanager
     def _borrow_client(self) -> Iterator[_Client]:
-        """Lend the client. Everything that is done with it has to end within the timeout."""
+        """Lend the client. All operations in the block share one time limit."""
         with self._translate(), self._client.lend() as client, pymongo.timeout(self._settings.timeout):
             if not client.topology_description.has_writable_server():
                 with pymongo.timeout(client.options.server_selection_timeout):
@@ -254,7 +257,7 @@ class MongoDBSink(RoutedSink):
             try:
                 yield
             except (pymongo.errors.ServerSelectionTimeoutError, *_UNREADABLE_RESPONSE_ERRORS):
-                self._client.close()  # the driver keeps the first description of a server, also if that was senseless
+                self._client.close()  # the driver keeps the first description of a server, even if it was not valid
                 raise
 
     def _connect(self) -> _Client:
@@ -263,7 +266,7 @@ class MongoDBSink(RoutedSink):
             "appname": "log-sidecar",
             "driver": OWN_CLIENT,
             "serverSelectionTimeoutMS": _SELECTION_MS,
-            "retryWrites": False,  # the sidecar retries itself; the driver would use up the deadline
+            "retryWrites": False,  # the sidecar retries; the driver would use up the time limit
             "retryReads": False,
             "connectTimeoutMS": int(given.timeout * 1000) or 1,
             "socketTimeoutMS": int(given.timeout * 1000) or 1,
@@ -280,13 +283,13 @@ class MongoDBSink(RoutedSink):
 
 
 def _close(client: _Client) -> None:
-    """Close the client without waiting for a server that does not answer; its sessions time out."""
+    """Close the client without waiting for a server that does not answer. Its sessions expire on the server."""
     with pymongo.timeout(_CLOSE_S):
         client.close()
 
 
 def _group_by_target(names: str | Sequence[str], rows: Rows) -> dict[str, Rows]:
-    """Return the rows of each collection that gets any."""
+    """Return the rows by collection."""
     if isinstance(names, str):
         return {names: rows} if rows.data else {}
     groups: dict[str, Rows] = {}
@@ -300,7 +303,7 @@ def _group_by_target(names: str | Sequence[str], rows: Rows) -> dict[str, Rows]:
 def _already_stored(collection: Collection[dict[str, Any]], rows: Rows, errors: dict[int, Any]) -> set[int]:
     """Return the positions of rows that are already stored.
 
-    A server may name another unique index although the same document exists, so unclear ids are looked up.
+    A server may report another unique index although the same document exists. So the ids of such rows are looked up.
     """
     duplicates = [position for position, error in errors.items() if error.get("code") in codes.DUPLICATE_KEY_CODES]
     stored = {position for position in duplicates if codes.is_already_stored(errors[position])}
@@ -314,7 +317,7 @@ def _already_stored(collection: Collection[dict[str, Any]], rows: Rows, errors: 
 
 
 def _unreachable(error: pymongo.errors.PyMongoError, at: str) -> DeliveryError:
-    """Return the error without a server. The driver gives causes as text only, once for each host."""
+    """Return the error for an unreachable server. The driver reports the cause only as text, once per host."""
     text = re.split(r" \(configured timeouts|, Timeout: ", str(error))[0]
     if "CERTIFICATE_VERIFY_FAILED" in text:
         return tls_error(re.sub(r".*certificate verify failed: |\(_ssl\.c.*", "", text), at)
@@ -328,7 +331,7 @@ def _refused(error: pymongo.errors.OperationFailure | pymongo.errors.NotPrimaryE
 
 
 def _misconfigured(error: pymongo.errors.ConfigurationError, at: str) -> DeliveryError:
-    """Return the error for a URL that the driver refuses, or for a mongodb+srv:// name without servers."""
+    """Return the error for a URL that the driver refuses, or for a `mongodb+srv://` name that DNS cannot resolve."""
     if type(error.__cause__).__module__.startswith("dns."):
         return dns_error(at)
     return Misconfigured(
@@ -396,4 +399,4 @@ DRIVER_ERRORS: ErrorTable = {
     ReplyTooLarge: _unreadable,
     **dict.fromkeys(_UNREADABLE_RESPONSE_ERRORS, _unreadable),
 }
-"""What each exception of the driver means; a test fails for a class that is missing here."""
+"""Exception of the driver → function that returns the error. A test fails if a class is missing."""
