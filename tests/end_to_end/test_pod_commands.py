@@ -109,7 +109,7 @@ def test_probes_pass_while_the_destination_is_down_unless_it_is_asked_for(here: 
             answer = here.ask("probe", kind)
             assert (kind, answer.returncode) == (kind, 0), answer.stdout
         asked = here.ask("probe", "ready", "--sinks")
-        assert (asked.returncode, asked.stdout) == (1, "down: db\n")
+        assert (asked.returncode, asked.stdout) == (1, "sinks that are down: db\n")
         process.send_signal(signal.SIGINT)
         process.send_signal(signal.SIGTERM)
         process.wait(20)
@@ -176,7 +176,7 @@ def test_drain_gives_up_when_its_time_is_over(here: Setting) -> None:
         here.ask("wait-ready")
         began = time.monotonic()
         done = here.ask("drain", "--timeout", "1s")
-        assert (done.returncode, done.stdout) == (1, "100 bytes are not delivered yet\n")
+        assert (done.returncode, done.stdout) == (1, "100 bytes are not delivered yet; see `sidecar status`\n")
         assert time.monotonic() - began < 15
         assert process.poll() is None
 
@@ -428,7 +428,7 @@ def test_a_socket_name_that_is_taken_is_left_alone_and_reported(tmp_path: Path, 
         assert (name.lstat().st_ino, name.lstat().st_uid) == (before.st_ino, before.st_uid)
         if planted != "socket of another process":
             asked = sidecar("status", "--state-dir", str(here.state))
-            assert (asked.returncode, "sidecar.sock is not used: it " in asked.stderr) == (1, True), asked.stderr
+            assert (asked.returncode, "does not trust sidecar.sock: it " in asked.stderr) == (1, True), asked.stderr
 
 
 LISTENER = """

@@ -27,7 +27,7 @@ SHOWN = {
     "MongoDBSettings.database", "MongoDBSettings.username", "MongoDBSettings.write_concern",
     "MultilineSettings.preset", "PipelineSettings.encoding", "PipelineSettings.exclude", "PipelineSettings.paths",
     "PipelineSettings.sinks", "PluginParserSettings.type", "SQLiteSettings.table", "SinkSettings.type",
-    "TimestampSettings.zone",
+    "SimpleParserSettings.type", "TimestampSettings.zone",
 }  # fmt: skip
 """Texts that the page shows. Whatever else is a text could hold a secret."""
 

@@ -21,14 +21,22 @@ from tests.unit.config.test_messages import MISTAKES
 ROOT = Path(__file__).parents[3]
 
 INSIDE_A_TEXT = re.compile(
-    r"compr|is not expanded|has an @ after|did you mean collection|sinks.out.index|has no username|zone|formats|oot"
+    r"compr|is not expanded|has an @ after|has the unknown option|sinks.out.index|has no username|zone|formats"
+    r"|oot"
 )
 """Mistakes that only `sidecar check` sees."""
 
 VARIANTS: list[Any] = [None, 5, -1, 1.5, [], {}, {"x": None}]
 """What a value is replaced by. None of them is a text, whose content only `sidecar check` knows."""
 
-ONLY_CHECK_REFUSES = ["start=None", "end=None", "field=None", "password_file=None", "patterns={}"]
+ONLY_CHECK_REFUSES = [
+    "start=None",
+    "continuation=None",
+    "end=None",
+    "field=None",
+    "password_file=None",
+    "patterns={}",
+]
 """Settings without which another one has no meaning."""
 
 
