@@ -13,7 +13,7 @@ from tests.kubernetes.deploy.conftest import IMAGE
 
 ROOT = Path(__file__).parents[3]
 BASE = "localhost/log-sidecar-base:bookworm"
-NOT_IMPORTED = (".__main__", ".telemetry.otlp", ".transform.user_agent")
+NOT_IMPORTED = (".__main__", ".sinks.elasticsearch.aws", ".telemetry.otlp", ".transform.user_agent")
 """The end of modules that start a command, or that need an extra."""
 
 # rich asks for these, and the Dockerfile takes them away again.
