@@ -134,6 +134,13 @@ function faultOf(shipper) {
   return shipper.error_class ? `none now; the last one was ${shipper.error_class.replace("_", " ")}` : "";
 }
 
+// The lines read, and the share that no parser accepted if it is more than a tenth.
+function readOf(shipper) {
+  const { lines_read: read, unparsed_share: share } = shipper.counters;
+  if (share <= 0.1) return format.count(read);
+  return element("span", {}, format.count(read), element("span", { class: "warn below" }, `${Math.round(100 * share)} % not parsed`));
+}
+
 const sinks = new Sorted(byId("sinks"), "Sinks", [
   ["sink", (each) => each.sink, (each) => element("span", {}, each.sink, each.destination === each.sink ? "" : element("span", { class: "dim" }, ` ${each.destination}`))],
   ["pipeline", (each) => each.pipeline, (each) => each.pipeline],
@@ -141,9 +148,8 @@ const sinks = new Sorted(byId("sinks"), "Sinks", [
   ["since", (each) => each.since, (each) => format.moment(each.since)],
   ["behind", (each) => each.lag_bytes, (each) => format.size(each.lag_bytes), true],
   ["oldest", (each) => each.lag_s, (each) => format.duration(each.lag_s), true],
-  ["lines read", (each) => each.counters.lines_read, (each) => format.count(each.counters.lines_read), true],
+  ["lines read", (each) => each.counters.lines_read, readOf, true],
   ["lines/s", rateOf, (each) => format.rate(rateOf(each)), true],
-  ["not parsed", (each) => each.counters.unparsed_share, (each) => element("span", { class: each.counters.unparsed_share > 0.1 ? "warn" : "" }, `${Math.round(100 * each.counters.unparsed_share)} %`), true],
   ["retries", (each) => each.counters.retries, (each) => format.count(each.counters.retries), true],
   ["last error", (each) => each.error, faultOf],
 ], 0, false);
