@@ -1,4 +1,4 @@
-"""A compressed file, by position in its decompressed bytes."""
+"""Reads a compressed file by offset in its decompressed bytes."""
 
 from __future__ import annotations
 
@@ -16,32 +16,30 @@ _PIECE_BYTES = 64 * 1024
 _MEASURED_AT_ONCE = 16 << 20
 _MAX_CACHED_READS = 64
 _MIN_CHARGED_BYTES = 4096
-"""Bytes that a step counts at least: an archive may hold any number of empty parts."""
+"""Minimum that one step of decompression counts against the allowance, even if it yields fewer bytes: an archive may
+contain any number of empty members."""
 
 _MAX_LARGE_READS, _MAX_LARGE_MEASUREMENTS = 3, 1
-"""Streams with a large window that are decompressed at a time, to be read and to find the size."""
+"""Maximum numbers of streams with a large window at a time: for reading, and for measuring the size."""
 
 
 class _NoWindow(Exception):
-    """Raised where a stream may not have a large window now."""
+    """Raised if the maximum number of streams with a large window is reached."""
 
 
 class _Windows:
-    """The streams that hold a large window, at most `limit`.
-
-    One for the whole process, because that is what the memory belongs to.
-    """
+    """Limits the number of streams with a large window in the whole process, because each needs much memory."""
 
     def __init__(self, limit: int) -> None:
         self._limit = limit
         self._lock = threading.Lock()
         self._holders: dict[_Stream, None] = {}
-        """The least recently used one first."""
+        """The streams that have a window, the least recently used first."""
 
     def take(self, stream: _Stream, *, may_interrupt: bool) -> None:
-        """Let the stream have a window. Raise `_NoWindow` if all are in use.
+        """Reserve a window for the stream. Raise `_NoWindow` if all are in use.
 
-        Another stream may lose its window: one that waits for its file to grow, or any with `may_interrupt`.
+        Another stream may lose its window: one at the end of its file, or any stream if `may_interrupt`.
         """
         with self._lock:
             self._holders.pop(stream, None)
@@ -61,11 +59,11 @@ _READ_WINDOWS, _MEASURE_WINDOWS = _Windows(_MAX_LARGE_READS), _Windows(_MAX_LARG
 
 
 class CompressedFile:
-    """A compressed file in constant memory.
+    """A compressed file, which is decompressed in constant memory.
 
-    Each thread has its own stream, so that two sinks at two places do not make each other start again. A file that
-    is incomplete counts as far as it can be decompressed. Its size is measured piece by piece, as if it were growing,
-    because a small file may hold any number of bytes.
+    Each thread has a separate stream, so that two sinks at different offsets do not make each other decompress from
+    the start. An incomplete file is read as far as it can be decompressed. Its size is measured in steps, as if it
+    were growing, because a small file may expand to any number of bytes.
     """
 
     packed = True
@@ -100,7 +98,7 @@ class CompressedFile:
         if data is None:
             data = self._stream(offset).read(length, offset, self._allowance)
             if len(data) == length <= FINGERPRINT_BYTES and len(self._cached_reads) < _MAX_CACHED_READS:
-                self._cached_reads[offset, length] = data  # a comparison that continues need not begin again
+                self._cached_reads[offset, length] = data  # a postponed comparison will read the same bytes again
         return data
 
     def _stream(self, offset: int) -> _Stream:
@@ -113,7 +111,7 @@ class CompressedFile:
         return stream
 
     def status(self) -> FileStat:
-        """Return the size of the decompressed bytes, as far as it is known yet."""
+        """Return size and times. The size is that of the bytes decompressed so far."""
         status = self._notice_growth()
         with suppress(Postponed):
             self._measure(self._size + _MEASURED_AT_ONCE)
@@ -125,7 +123,7 @@ class CompressedFile:
         return os.fstat(self.fd).st_mtime
 
     def holds(self, size: int) -> bool:
-        """Decompress so many bytes and no more."""
+        """Return whether there are at least `size` decompressed bytes. Decompress no more than that."""
         status, max_expansion = self._notice_growth(), self._form.max_expansion
         if max_expansion is not None and size > status.st_size * max_expansion:
             return False
@@ -134,14 +132,17 @@ class CompressedFile:
         return self._size >= size
 
     def has_content_after(self, offset: int) -> bool:
-        """Decompress until a byte that is not NUL follows."""
+        """Return whether a byte other than NUL follows after `offset`. Decompress no more than necessary."""
         self._notice_growth()
         if self._content_size <= offset:
             self._measure(float("inf"), offset + 1, is_needed=True)
         return self._content_size > offset
 
     def _measure(self, size: float, content: float = float("inf"), *, is_needed: bool = False) -> None:
-        """Decompress up to one of these sizes. Raise `Postponed` if that `is_needed` and has to wait for a window."""
+        """Decompress up to `size` bytes, or `content` bytes without NUL bytes at the end.
+
+        `is_needed`: raise `Postponed` if no window is free now.
+        """
         if self._measuring.is_dropped:
             self._measuring = self._new_stream(_MEASURE_WINDOWS)
         stream, is_waiting = self._measuring, self._allowance is not None
@@ -164,17 +165,17 @@ class CompressedFile:
         return status
 
     def limit(self, allowance: ScanAllowance | None) -> None:
-        """Limit what is decompressed in the scan that asks."""
+        """Limit how many bytes the current scan may decompress; None: no limit."""
         self._allowance = allowance
         if allowance is None:
             self._cached_reads.clear()
 
     def data_after(self, offset: int) -> int:
-        """Return the offset: nothing is known of holes."""
+        """Return the offset itself, because holes of a compressed file are unknown."""
         return offset
 
     def close(self) -> None:
-        """Give back the descriptor and all memory."""
+        """Close the file and free all memory."""
         self._drop_streams()
         os.close(self.fd)
 
@@ -185,16 +186,16 @@ class CompressedFile:
 
 
 class _Stream:
-    """Decompresses forward. `base` is the position of the first byte that is still in memory."""
+    """Decompresses a file forward. `base`: offset of the first decompressed byte that is still in memory."""
 
     def __init__(self, fd: int, form: CompressionFormat, windows: _Windows) -> None:
         self.base = self.content_end = 0
         self.windows = windows
         self.is_over = False
-        """Whether the end of the file was reached, for now."""
+        """Whether the current end of the file was reached."""
 
         self.is_dropped = False
-        """Whether the memory was needed elsewhere: the stream cannot be used any more."""
+        """Whether the memory was freed, so that the stream cannot be used any more."""
 
         self._fd, self._form = fd, form
         self._decoder: Decoder | None = None
@@ -224,11 +225,11 @@ class _Stream:
                     self.content_end = self.base + len(rest)
 
     def resume(self) -> None:
-        """Continue at the end: the file may have grown."""
+        """Allow reading after the end that was reached, because the file may have grown."""
         self.is_over = False
 
     def drop(self) -> bool:
-        """Free the memory, unless a thread is decompressing. Return whether that was possible."""
+        """Free the memory. Return False if this is not possible, because a thread is decompressing."""
         if not self._turn.acquire(blocking=False):
             return False
         self._decoder, self._unread, self.is_dropped = None, b"", True

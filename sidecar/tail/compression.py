@@ -1,4 +1,4 @@
-"""Formats of compressed files, recognised by their first bytes whatever the file is called."""
+"""Recognizes formats of compressed files by their first bytes, independent of their names."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from importlib.util import find_spec
 from typing import NamedTuple, Protocol
 
 MAX_WINDOW_BYTES = 10 << 20
-"""Memory that decoding one stream may take: enough for `xz -6` (the default), `bzip2 -9` and `zstd -19`."""
+"""Maximum memory to decode one stream: enough for `xz -6` (the default), `bzip2 -9` and `zstd -19`."""
 
 _WINDOW_LOG = 23
-"""The same for zstd, as the logarithm of the size of its window."""
+"""Maximum window of zstd (8 MiB), as binary logarithm of its size."""
 
 
 class Decoder(Protocol):
@@ -31,7 +31,7 @@ class Decoder(Protocol):
 
 
 class _GzipDecoder:
-    """Makes zlib's object one like those for the other formats."""
+    """Gives zlib's decompressor the interface of `Decoder`."""
 
     def __init__(self) -> None:
         self._inflater = zlib.decompressobj(31)
@@ -56,34 +56,34 @@ class _GzipDecoder:
 
 
 class CompressionFormat(NamedTuple):
-    """One format, and how to read it."""
+    """A compression format, and the decoder for it."""
 
     name: str
     magic: bytes
     make_decoder: Callable[[], Decoder] | None = None
-    """Returns a decoder; None if this Python has none."""
+    """Returns a decoder; None if this version of Python has no decoder for the format."""
 
     errors: tuple[type[Exception], ...] = ()
-    """What a decoder raises for bytes that are not of the format."""
+    """Exceptions that a decoder raises for invalid bytes."""
 
     has_large_window: bool = True
     """Whether a decoder takes megabytes of memory."""
 
     max_expansion: int | None = None
-    """Bytes that one compressed byte makes at most, None if there is no useful limit."""
+    """Maximum number of bytes that one compressed byte expands to; None if there is no useful limit."""
 
     def new_decoder(self) -> Decoder:
-        """Return a decoder. Raise `OSError` if this Python has none."""
+        """Return a decoder. Raise `OSError` if this version of Python has no decoder for the format."""
         if self.make_decoder is None:
             raise OSError(errno.ENOTSUP, f"it is compressed by {self.name}; decompress it, or list it in `exclude`")
         return self.make_decoder()
 
     def check(self, head: bytes) -> None:
-        """Raise `OSError` unless a file with these first bytes can be read."""
+        """Raise `OSError` if a file with these first bytes needs too much memory, or has no decoder."""
         try:
             self.new_decoder().decompress(head, 1)
         except self.errors as error:
-            if "emory" in str(error):  # lzma has no separate error for that
+            if "emory" in str(error):  # lzma has no separate exception for this
                 reason = f"it takes more than {MAX_WINDOW_BYTES >> 20} MiB of memory to decompress"
                 raise OSError(
                     errno.ENOMEM, f"{reason} ({self.name}); decompress it, or list it in `exclude`"
@@ -97,7 +97,7 @@ def _make_zstd_decoder() -> Decoder:
 
 
 def _find_zstd() -> tuple[Callable[[], Decoder] | None, tuple[type[Exception], ...]]:
-    """Return how to read zstd, which the standard library knows since Python 3.14."""
+    """Return the decoder of zstd and its exceptions; None before Python 3.14, which added zstd to the library."""
     if find_spec("compression") is None:
         return None, ()
     return _make_zstd_decoder, (import_module("compression.zstd").ZstdError, EOFError)
@@ -126,5 +126,5 @@ FORMATS = (
 
 
 def find_format(head: bytes) -> CompressionFormat | None:
-    """Return the format of a file that begins with these bytes, None if it is not compressed."""
+    """Return the format of a file that begins with these bytes, or None if the file is not compressed."""
     return next((each for each in FORMATS if head.startswith(each.magic)), None)

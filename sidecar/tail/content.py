@@ -1,8 +1,8 @@
-"""Is the content of a file that of a known generation? Compared in full where there is doubt, in slices.
+"""Compares the content of a file with that of a known generation: in full if there is doubt, and in slices.
 
-Names, inodes and times only say where to look first. A wrong yes would lose lines or ship a file that is not
-configured, a wrong no costs duplicates. So everything that is known has to agree: the beginning, the bytes before
-each checkpoint, and the checksum of everything before it.
+Names, inodes and times are only hints. A wrong match would lose lines or ship a file that is not configured; a missed
+match costs duplicates. So everything that is known must agree: the beginning, the bytes before each checkpoint, and
+the checksum of everything before it.
 """
 
 from __future__ import annotations
@@ -14,24 +14,24 @@ from sidecar.tail.source import Postponed, ScanAllowance, Source, read_head
 from sidecar.tail.tracked_file import TrackedFile
 
 TELLING_BYTES = 256
-"""So many equal bytes, at least, show that one file was made from another. Fewer may be equal by chance."""
+"""Minimum number of equal bytes that show that one file is a copy of another. Fewer may be equal by chance."""
 
 _MAX_DECOMPRESSED_PER_SCAN = 32 << 20
-"""Bytes of compressed files that a scan unpacks to compare them; more would keep the other files waiting."""
+"""Maximum bytes that one scan decompresses to compare files, so that other files do not wait too long."""
 
 _PLAIN_SHARE = 4
-"""To compare a byte of a plain file takes a fraction of the time of a compressed one."""
+"""How many bytes of plain files count as one decompressed byte, because comparing them takes less time."""
 
 _SLICE_BYTES = 1 << 20
 _ALWAYS_COMPARED_BYTES = 256 << 10
-"""So much of a file is compared in full even if its identity leaves no doubt."""
+"""A file up to this size is compared in full, even if its identity leaves no doubt."""
 
 _TIME_SLACK_S = 2.0
-"""Some file systems and tools keep times in steps of two seconds."""
+"""Tolerance for comparing times, because some file systems and tools store them in steps of two seconds."""
 
 
 class _Progress:
-    """How far a file was compared with a generation."""
+    """Offset up to which a file was compared with a generation, and the checksum up to there."""
 
     def __init__(self) -> None:
         self.offset = 0
@@ -39,9 +39,9 @@ class _Progress:
 
 
 class ContentComparer:
-    """Compares files with what is known of generations.
+    """Compares files with the known content of generations.
 
-    A method raises `Postponed` when one scan may not compare more. The next scan continues from there.
+    A method raises `Postponed` when the scan has used up its allowance. The next scan continues the comparison.
     """
 
     def __init__(self) -> None:
@@ -50,15 +50,15 @@ class ContentComparer:
         self._used: set[tuple[tuple[int, int], int]] = set()
 
     def begin_scan(self) -> None:
-        """Forget what the last scan did not ask for, and allow as much again."""
+        """Reset the allowance, and drop comparisons that the last scan did not continue."""
         self._progress = {key: value for key, value in self._progress.items() if key in self._used}
         self._used.clear()
         self.allowance.left = _MAX_DECOMPRESSED_PER_SCAN
 
     def agrees(self, known: KnownFile, source: Source, *, in_full: bool = True) -> bool:
-        """Return whether the file holds everything that is known of the generation.
+        """Return whether the file has all known content of the generation.
 
-        Unless `in_full`, a long content is compared at its beginning and before each checkpoint only.
+        If not `in_full`, long content is compared only at its beginning and before each checkpoint.
         """
         if not matches_samples(known, source):
             return False
@@ -68,11 +68,11 @@ class ContentComparer:
     def is_copy(
         self, known: KnownFile, source: Source, path: str, *, complete: bool = True, not_before: float | None = None
     ) -> bool:
-        """Return whether the file holds what the known one held: all that was seen of it, if it is to be `complete`.
+        """Return whether a file is a copy of the known file. `complete`: it must have all bytes that were seen.
 
-        A file that is shorter than a checkpoint cannot be compared there, so it is none. Where little is known of the
-        content, it must have a name of a rotation, and a copy is not older than the last byte of the known file,
-        which was changed at `not_before`.
+        A file that is shorter than a checkpoint cannot be compared and is no copy. If little of the content is known,
+        the file must also have a name that a rotation makes, and must not be older than `not_before`, the last change
+        of the known file.
         """
         if known.fingerprint.covered < TELLING_BYTES:
             if known.read_to < OVERLAP_BYTES and not has_related_name(known, path):
@@ -84,9 +84,10 @@ class ContentComparer:
         return self.agrees(known, source)
 
     def compare_files(self, file: TrackedFile, source: Source, start: int, end: int, crc: int = 0) -> tuple[int, int]:
-        """Compare two files from `start` on. Return up to where they agree, -1 if they differ, and the checksum.
+        """Compare two files from `start` to `end`. Return the offset up to which they agree, or -1, and the checksum.
 
-        A result below `end` means that one scan may not compare more. `crc` is the checksum of what was compared.
+        An offset below `end` means that the allowance of the scan is used up. `crc`: checksum of the bytes before
+        `start`.
         """
         try:
             while start < end:
@@ -120,7 +121,7 @@ class ContentComparer:
         return False
 
     def _advance(self, progress: _Progress, source: Source, end: int) -> bool:
-        """Read on up to `end`. Return whether the file goes so far."""
+        """Continue the checksum up to `end`. Return False if the file is shorter."""
         while progress.offset < end:
             self._charge(0)
             start = source.data_after(progress.offset)
@@ -137,13 +138,13 @@ class ContentComparer:
 
 
 def matches_samples(known: KnownFile, source: Source) -> bool:
-    """Return whether the file begins as the known one did, and is the same before each checkpoint that it reaches."""
+    """Return whether the file has the same beginning as the known one, and the same bytes before each checkpoint."""
     head = source.pread(FINGERPRINT_BYTES, 0)
     if not known.fingerprint.covered or not known.fingerprint.matches(head):
         return False
     for point in sorted(known.checkpoints.values(), key=lambda point: point.offset):
         if point.done or (source.packed and point.crc is not None):
-            continue  # not read, or compared in full, which decompresses the file once
+            continue  # the sink has read nothing, or the checksum is compared, which decompresses the file only once
         back = min(OVERLAP_BYTES, point.offset)
         before = source.pread(back, point.offset - back)
         if len(before) == back and not point.tail.matches(before):
@@ -152,13 +153,13 @@ def matches_samples(known: KnownFile, source: Source) -> bool:
 
 
 def may_be_part_of(known: KnownFile, source: Source) -> bool:
-    """Return whether a file that is shorter than the known one may have the same content as far as it goes."""
+    """Return whether a file that is shorter than the known one may be the beginning of it."""
     head = read_head(source)
     return bool(head) and (len(head) < known.fingerprint.covered or matches_samples(known, source))
 
 
 def may_be_partial_copy_of(known: KnownFile, source: Source, path: str) -> bool:
-    """Return whether the file may be an unfinished copy, of a file that is truncated or gone already."""
+    """Return whether the file may be an unfinished copy of a file that was already truncated or deleted."""
     if not has_related_name(known, path):
         return False
     try:
@@ -169,7 +170,7 @@ def may_be_partial_copy_of(known: KnownFile, source: Source, path: str) -> bool:
 
 
 def may_become_copy_of(file: TrackedFile, source: Source) -> bool:
-    """Return whether the file is, so far, the beginning of one that is being read: perhaps an unfinished copy."""
+    """Return whether the file is the beginning of a tracked file, so that it may be an unfinished copy."""
     try:
         size, head = source.status().size, read_head(source)
         if not head or size > file.size:
@@ -181,6 +182,6 @@ def may_become_copy_of(file: TrackedFile, source: Source) -> bool:
 
 
 def has_related_name(known: KnownFile, name: str) -> bool:
-    """Return whether the known file has or had this name, or a rotation makes it from one of these."""
+    """Return whether a name is one of the known file's names, or one that a rotation makes from these."""
     names = {known.generation.path, known.name}
     return name in names or any(is_rotation_of(each, name) for each in names)

@@ -1,4 +1,4 @@
-"""What the parts of one tracker share."""
+"""The objects and settings that the parts of a tracker share."""
 
 from __future__ import annotations
 
@@ -26,14 +26,14 @@ COPY_SEARCH_S = 5.0
 """Seconds for which the content of a truncated or missing file is searched in other files."""
 
 SHRUNK_WAIT_S = 5.0
-"""Seconds for which a file that is shorter than it was may become whole again. Then it counts as truncated."""
+"""Seconds for which a file that has shrunk may regain its size. After that it counts as truncated."""
 
 DELETED_GRACE_S = 300.0
 """Seconds for which a delivered file that has left its name is followed by its descriptor, by default."""
 
 
 class GenerationStore(Protocol):
-    """What the tracker records."""
+    """The part of the state that the tracker uses."""
 
     def add_generations(
         self, generations: Iterable[tuple[Generation, FileId, Fingerprint]], intents: Mapping[int, Intent] = ...
@@ -63,7 +63,7 @@ class GenerationStore(Protocol):
 
 
 class ScannedFile(Protocol):
-    """What a scan says of a name."""
+    """A file that a scan has found."""
 
     @property
     def path(self) -> str: ...
@@ -81,7 +81,7 @@ class ScannedFile(Protocol):
 
 @dataclass(slots=True)
 class TailContext:
-    """One pipeline, as all parts of its tracker see it. A reload changes `scope` and `links`."""
+    """The objects that all parts of the tracker of a pipeline share. A reload changes `scope` and `links`."""
 
     pipeline: str
     ledger: GenerationStore
@@ -95,9 +95,9 @@ class TailContext:
     """Called for each file that is compared, to show that the thread is alive."""
 
     is_ending: bool = False
-    """Whether no file will grow any more, so that an unterminated last line is a line."""
+    """Whether the sidecar ends, so that an unterminated last line counts as complete."""
 
     def report_gone(self, gone: Sequence[KnownFile]) -> None:
-        """Say which files disappeared while the sidecar was down."""
+        """Report files that disappeared while the sidecar was down."""
         if gone:
             self.emit(events.FilesGone(self.pipeline, gone[0].name, gone[0].read_to, len(gone)))

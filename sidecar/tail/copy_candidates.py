@@ -1,7 +1,7 @@
-"""New files that may be unfinished copies of tracked ones: held open, and not delivered until that is decided.
+"""Keeps new files that may be unfinished copies of tracked files open. They are not delivered before this is decided.
 
-A candidate is decided when it differs from the original or has not grown for a while, however long it takes. Copy and
-original are compared byte by byte, a slice in each scan.
+A candidate is decided when it differs from the original, or has not grown for `COPY_QUIET_S`. Candidate and original
+are compared byte by byte, a slice in each scan.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ _MAX_CANDIDATES = 64
 
 
 class CopyCandidate(msgspec.Struct):
-    """One file, open."""
+    """An open file that may be a copy of a tracked or lost file."""
 
     source: Source
     place: FileLocation
@@ -29,17 +29,17 @@ class CopyCandidate(msgspec.Struct):
     size: int
     grown_at: float
     complete_size: int
-    """What a copy of the original has at least: what was seen of it when the candidate appeared."""
+    """Minimum size of a complete copy: the size of the original that was seen when the candidate appeared."""
 
     compared: int = 0
-    """So many bytes are those of the original."""
+    """Bytes that were compared with the original and are equal."""
 
     crc: int = 0
     """Checksum of these bytes."""
 
 
 class CopyCandidates:
-    """The candidates by device and inode."""
+    """The copy candidates of one pipeline, by device and inode."""
 
     def __init__(self, context: TailContext, comparer: ContentComparer) -> None:
         self._context, self._comparer = context, comparer
@@ -53,7 +53,7 @@ class CopyCandidates:
 
     @property
     def is_full(self) -> bool:
-        """Return whether no more files may be held open."""
+        """Whether the maximum number of candidates is reached."""
         return len(self._by_key) >= _MAX_CANDIDATES
 
     def keys(self) -> set[Key]:
@@ -61,37 +61,37 @@ class CopyCandidates:
         return set(self._by_key)
 
     def all(self) -> list[CopyCandidate]:
-        """Return the candidates."""
+        """Return all candidates."""
         return list(self._by_key.values())
 
     def of(self, original: Generation) -> list[CopyCandidate]:
-        """Return those that may be copies of this generation."""
+        """Return the candidates that may be copies of this generation."""
         return [each for each in self._by_key.values() if each.original == original]
 
     def size(self) -> int:
-        """Return the bytes of all candidates."""
+        """Return the total size of all candidates in bytes."""
         return sum(each.size for each in self.all())
 
     def add(self, source: Source, place: FileLocation, original: Generation, complete_size: int) -> None:
-        """Hold a file."""
+        """Add an open file as a candidate."""
         now, size = self._context.clock.monotonic(), source.status().size
         self._by_key[source.identity.key] = CopyCandidate(source, place, original, size, now, complete_size)
 
     def rename(self, key: Key, place: FileLocation) -> None:
-        """Note under which name a candidate is now."""
+        """Record the new name of a candidate."""
         self._by_key[key].place = place
 
     def take(self, candidate: CopyCandidate) -> Source:
-        """Return the open file, which is the caller's now."""
+        """Remove a candidate. Return its open file, which the caller must close."""
         del self._by_key[candidate.source.identity.key]
         return candidate.source
 
     def is_held(self, candidate: CopyCandidate) -> bool:
-        """Return whether a candidate is not decided yet."""
+        """Return whether a candidate has not been decided yet."""
         return self._by_key.get(candidate.source.identity.key) is candidate
 
     def is_waiting(self, candidate: CopyCandidate, original: TrackedFile | None, links: int) -> bool:
-        """Return whether a candidate, which agrees so far, may still become the copy."""
+        """Return whether a candidate that agrees with its original may still grow to be the copy."""
         if not links or self._context.is_ending:
             return False
         is_being_replaced = (
@@ -102,14 +102,14 @@ class CopyCandidates:
         return self._context.clock.monotonic() - candidate.grown_at < COPY_QUIET_S
 
     def note_size(self, candidate: CopyCandidate) -> int:
-        """Note whether a candidate has grown. Return how many names it has."""
+        """Record the current size of a candidate. Return its number of names."""
         status = candidate.source.status()
         if status.size != candidate.size:
             candidate.size, candidate.grown_at = status.size, self._context.clock.monotonic()
         return status.links
 
     def agrees(self, candidate: CopyCandidate, original: TrackedFile) -> bool:
-        """Return whether a candidate is the beginning of its original, as far as that was compared."""
+        """Compare a candidate further. Return whether all compared bytes are equal to those of the original."""
         if candidate.size > original.size:
             return False
         compared, candidate.crc = self._comparer.compare_files(
@@ -122,7 +122,7 @@ class CopyCandidates:
 
     @staticmethod
     def is_complete(candidate: CopyCandidate) -> bool:
-        """Return whether it holds all that its original held when it appeared, and that is no coincidence."""
+        """Return whether a candidate has all content of its original, and so much that this is no coincidence."""
         is_related = is_rotation_of(candidate.original.path, candidate.place.name)
         telling = TELLING_BYTES if is_related else FINGERPRINT_BYTES
         is_all = candidate.compared == candidate.size >= candidate.complete_size

@@ -1,6 +1,6 @@
-"""Where did the rest of a truncated or missing file go?
+"""Searches other files for the unread content of a truncated or missing file.
 
-Rotation by copy (logrotate's `copytruncate`) copies the file and then empties it, so what was not read yet is in the
+Rotation by copy (logrotate's `copytruncate`) copies the file and then truncates it, so the unread content is in the
 copy. Rotation with compression leaves only the compressed copy.
 """
 
@@ -22,25 +22,25 @@ from sidecar.tail.source import Postponed, Source
 from sidecar.tail.tracked_file import FileLocation, TrackedFile
 
 _MAX_SEARCH_PER_SCAN_S = 0.5
-"""Files that are tracked must not wait longer for the search."""
+"""Maximum time of the search in one scan, so that tracked files do not wait too long."""
 
 
 class LostContent(msgspec.Struct):
-    """A generation whose file was truncated or is missing, while its content is searched elsewhere."""
+    """A generation whose file was truncated or is missing, and whose content is searched in other files."""
 
     known: KnownFile
     file: TrackedFile | None
     reason: str
     since: float
     is_postponed: bool = False
-    """Whether a candidate was not compared to its end yet, because that would take one scan too long."""
+    """Whether the comparison of a candidate was postponed to the next scan."""
 
     rejected: set[tuple[tuple[Key, int, float], bool]] = msgspec.field(default_factory=set)
-    """Candidates, as they were, that are no copies; and whether they had to be complete."""
+    """Stamps of files that are no copies, each with whether the copy had to be complete."""
 
 
 class FoundCopy(msgspec.Struct, frozen=True):
-    """The rest of the generation is in this file, which is open."""
+    """The search has found the content in this open file."""
 
     lost: LostContent
     place: FileLocation
@@ -48,13 +48,13 @@ class FoundCopy(msgspec.Struct, frozen=True):
 
 
 class Abandoned(msgspec.Struct, frozen=True):
-    """The rest of the generation is nowhere."""
+    """The search has ended without finding the content."""
 
     lost: LostContent
 
 
 class CopySearch:
-    """The generations whose content is searched. `tracked_keys` returns the files that cannot be a copy."""
+    """Searches the content of lost generations. `tracked_keys` returns the keys of files that cannot be a copy."""
 
     def __init__(
         self, context: TailContext, opener: FileOpener, comparer: ContentComparer, finished: FinishedFiles,
@@ -73,16 +73,16 @@ class CopySearch:
         return [lost.file for lost in self._lost.values() if lost.file]
 
     def waiting_bytes(self, sinks: Collection[str]) -> int:
-        """Return the bytes that are not delivered of generations of earlier runs, which no shipper knows of."""
+        """Return the undelivered bytes of lost generations of earlier runs, which no shipper counts."""
         earlier = [lost.known for lost in self._lost.values() if lost.file is None]
         return sum(known.seen - known.settled_by(sinks) for known in earlier)
 
     def add(self, known: KnownFile, file: TrackedFile | None, reason: str) -> None:
-        """Search the content of this generation for a while."""
+        """Start the search for the content of this generation."""
         self._lost[known.generation.id] = LostContent(known, file, reason, self._context.clock.monotonic())
 
     def find(self, number: int) -> LostContent | None:
-        """Return the search for this generation."""
+        """Return the search for this generation, or None."""
         return self._lost.get(number)
 
     def remove(self, number: int) -> None:
@@ -90,19 +90,19 @@ class CopySearch:
         self._lost.pop(number, None)
 
     def find_like(self, place: FileLocation, source: Source) -> KnownFile | None:
-        """Return the generation that this file may be an unfinished copy of."""
+        """Return the lost generation of which this file may be an unfinished copy, or None."""
         for lost in self._lost.values():
             if may_be_partial_copy_of(lost.known, source, place.name):
                 return lost.known
         return None
 
     def search(self) -> Iterator[FoundCopy | Abandoned]:
-        """Search for each generation, and yield what is decided."""
+        """Continue all searches. Yield the result of each search that has ended."""
         clock = self._context.clock
         stop = clock.monotonic() + _MAX_SEARCH_PER_SCAN_S
         for number in list(self._lost):
             if number not in self._lost:
-                continue  # decided by an outcome before
+                continue  # the caller removed it after an earlier result
             self._context.beat()
             with self._context.unreadable.guard(self._lost[number].known.name):
                 if outcome := self.search_one(number):
@@ -111,7 +111,7 @@ class CopySearch:
                 return
 
     def search_one(self, number: int) -> FoundCopy | Abandoned | None:
-        """Search for one generation. Return None while it is not decided."""
+        """Continue the search for one generation. Return its result, or None if the search goes into another scan."""
         lost = self._lost[number]
         has_waited = self._context.clock.monotonic() - lost.since >= COPY_SEARCH_S
         found = self._find_copy(lost, complete=not has_waited)
@@ -122,7 +122,7 @@ class CopySearch:
         return Abandoned(lost)
 
     def abandon_all(self) -> list[Abandoned]:
-        """Return all searches that do not wait for a comparison: the next run continues with those."""
+        """End all searches, except those with a postponed comparison, which the next run continues."""
         return [Abandoned(lost) for lost in self._lost.values() if not lost.is_postponed]
 
     def _find_copy(self, lost: LostContent, *, complete: bool) -> tuple[FileLocation, Source] | None:
@@ -160,7 +160,7 @@ class CopySearch:
         )
 
     def _siblings(self, lost: LostContent) -> list[SiblingFile]:
-        """Return files that may be the copy by their names. Without a file the place is from an earlier run."""
+        """Return files in the directory that may be the copy, by their names."""
         place = lost.file.place if lost.file else self.find_place(lost.known)
         if place is None:
             return []
@@ -169,7 +169,7 @@ class CopySearch:
         )
 
     def find_place(self, known: KnownFile) -> FileLocation | None:
-        """Return where an earlier run found the file, None if the present configuration does not lead there."""
+        """Return the last location of the file, or None if the current configuration does not include it."""
         scope, links = self._context.scope, self._context.links
         is_link = links is not None and links.holds(known.name)
         is_reached = is_link or scope.leads_to(known.name)
@@ -177,7 +177,7 @@ class CopySearch:
         return FileLocation(os.path.dirname(known.name), known.name) if is_wanted else None
 
     def _is_other_file(self, known: KnownFile, source: Source) -> bool:
-        """Return whether it is another file than the known one, and no finished one with other content."""
+        """Return whether the file is neither the known file nor a finished file with other content."""
         if known.file_id.matches(source.identity):
             return False
         done = self.finished.find(source.identity.key)
@@ -186,7 +186,7 @@ class CopySearch:
         return not self._comparer.agrees(done.known, source, in_full=False)
 
     def _is_being_made(self, lost: LostContent) -> bool:
-        """Return whether some file may be an unfinished copy."""
+        """Return whether any file may be an unfinished copy."""
         known = lost.known
         if self._candidates.of(known.generation):
             return True
@@ -195,7 +195,7 @@ class CopySearch:
                 if opened.source is not None and self._may_be_copy(known, opened.source, each.place):
                     return True
                 continue
-            return True  # it cannot be read now
+            return True  # the file cannot be read now
         return False
 
     def _may_be_copy(self, known: KnownFile, source: Source, place: FileLocation) -> bool:

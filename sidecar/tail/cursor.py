@@ -1,4 +1,4 @@
-"""Where one sink is in one tracked file."""
+"""The position of one sink in one tracked file."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from sidecar.tail.tracked_file import TrackedFile, Truncated
 
 
 class Cursor:
-    """Where one sink is in one life: `offset` is what was read, `settled` the checkpoint of what is settled."""
+    """Position of one sink in a tracked file. `offset`: end of the read bytes. `settled`: the settled position."""
 
     __slots__ = (
         "_settled_before", "before", "charset", "crc", "due", "life", "limit", "offset", "parked", "parked_from",
@@ -24,63 +24,63 @@ class Cursor:
     def __init__(self, life: TrackedFile, checkpoint: Checkpoint, *, limit: int | None = None) -> None:
         self.life = life
         self.limit = limit
-        """Where reading ends, if only a part of the file is read."""
+        """Offset at which reading ends, if only a part of the file is read."""
 
         self.settled = checkpoint
         self.offset = checkpoint.offset
         self.before: bytes | None = b"" if checkpoint.offset == 0 else None
         self.crc = 0 if checkpoint.offset == 0 else checkpoint.crc
-        """Checksum of everything before `offset`; None if a part of it is not known."""
+        """Checksum of everything before `offset`; None if it is unknown."""
 
         self.charset: Charset | None = None
-        """What the file is in, as soon as it was looked at."""
+        """Encoding of the file, once it was detected."""
         self.scanned = 0
-        """Up to here an over-long line or a hole was searched for its end; `scanned_tail` is before it."""
+        """Offset up to which the end of an over-long line or hole was searched. `scanned_tail`: the bytes before."""
         self.scanned_tail = b""
         self.scanned_crc = self.crc
         """Checksum of everything before `scanned`."""
         self.due: float | None = None
-        """When an event is complete if nothing is added to it, by the monotonic clock."""
+        """Time at which the last event is complete if no line is added, by the monotonic clock."""
         self.searching = False
-        """Whether there is more to search: it stopped to let other files have their turn."""
+        """Whether a search was interrupted to read other files, and must continue."""
 
         self.spans: list[PendingSpan] = []
         self.parked: list[ParkedRange] = []
         """Records before `settled` that have to be read and delivered again."""
 
         self.parked_from: Checkpoint | None = None
-        """The checkpoint while records are parked: it stays before the first of them."""
+        """The checkpoint while records are parked: the position before the first parked record."""
 
         self._settled_before = self.before
 
     @property
     def checkpoint(self) -> Checkpoint:
-        """Return the position before which every record is settled."""
+        """The position before which every record is settled."""
         return self.parked_from or self.settled
 
     @property
     def parked_bytes(self) -> int:
-        """Return the bytes of all parked records."""
+        """Bytes of all parked records."""
         return sum([item.end - item.start for item in self.parked]) if self.parked else 0
 
     @property
     def unsettled_bytes(self) -> int:
-        """Return how many bytes are known to be there and are not settled."""
+        """Bytes that were seen and are not settled."""
         return self.life.unsettled(self.settled.offset) + self.parked_bytes
 
     def next_cut(self) -> int | None:
-        """Return the first offset after `offset` at which a chunk has to end, None if there is none."""
+        """Return the first offset after `offset` at which a chunk must end, or None."""
         cut = self.life.next_cut(self.offset)
         return cut if self.limit is None else min(cut or self.limit, self.limit)
 
     def resume(self, position: Checkpoint, parked: list[ParkedRange]) -> None:
-        """Read from this position on, with these records before it parked."""
+        """Continue from this position; the ranges `parked` before it must be read again."""
         self.parked, self.parked_from = parked, self.settled
         self.settled, self.offset, self.crc = position, position.offset, position.crc
         self.before = self._settled_before = None
 
     def check(self, before: bytes) -> None:
-        """Raise `Truncated` unless `before` are the bytes before `offset`."""
+        """Raise `Truncated` if `before` differs from the known bytes before `offset`."""
         known = self.before
         if known is None:
             if not self.settled.tail.matches(before):
@@ -89,12 +89,12 @@ class Cursor:
             raise Truncated
 
     def begin_search(self, read: bytes = b"") -> None:
-        """Search for the end of what begins at `offset`, after these bytes of it."""
+        """Start the search for the end of a line or hole at `offset`. `read`: its bytes that were read already."""
         self.scanned, self.scanned_crc = self.offset + len(read), self._add_to(self.crc, read)
         self.scanned_tail = ((self.before or b"") + read)[-OVERLAP_BYTES:]
 
     def pass_over(self, piece: bytes) -> None:
-        """Continue the search after this piece."""
+        """Move the search after this piece."""
         self.scanned, self.scanned_crc = self.scanned + len(piece), self._add_to(self.scanned_crc, piece)
         self.scanned_tail = (self.scanned_tail + piece)[-OVERLAP_BYTES:]
 
@@ -108,7 +108,7 @@ class Cursor:
         return self._add_to(self.crc, chunk.data) if is_plain else self.scanned_crc
 
     def took(self, chunk: Chunk) -> PendingSpan:
-        """Return the span of a chunk that is being sent; the next chunk begins after it."""
+        """Move the cursor after a chunk that is to be sent. Return the span of the chunk."""
         plain = chunk.end == chunk.offset + len(chunk.data)
         last = chunk.data[-OVERLAP_BYTES:]
         self.crc = self.crc_after(chunk)
@@ -119,7 +119,7 @@ class Cursor:
         return span
 
     def settled_prefix(self) -> list[PendingSpan]:
-        """The spans from the checkpoint on that are settled without a gap."""
+        """Return the settled spans from the settled position on, up to the first span that is not settled."""
         found: list[PendingSpan] = []
         for span in self.spans:
             if not span.settled:
@@ -133,13 +133,13 @@ class Cursor:
         return Checkpoint(spans[-1].end, OverlapDigest.from_bytes(spans[-1].before), crc=spans[-1].crc)
 
     def passed(self, spans: Sequence[PendingSpan]) -> None:
-        """Take the checkpoint after these spans as durable."""
+        """Move the settled position after these spans, whose checkpoint is durable."""
         del self.spans[: len(spans)]
         self._settled_before = spans[-1].before
         self.settled = self.checkpoint_after(spans)
 
     def rewind(self) -> None:
-        """Forget what is on its way and read again from the checkpoint."""
+        """Drop the unsettled spans, and read again from the settled position."""
         self.spans.clear()
         self.offset, self.before = self.settled.offset, self._settled_before
         self.crc = 0 if self.offset == 0 else self.settled.crc

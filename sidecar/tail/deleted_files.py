@@ -1,4 +1,4 @@
-"""Which deleted file is given up?"""
+"""Limits the unread bytes of deleted files that are kept open."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from sidecar.tail.tracked_file import TrackedFile
 
 
 class DeletedFilesBudget:
-    """How many unread bytes of deleted files are held for the sinks.
+    """Decides which deleted files to give up, so that at most `limit` unread bytes of deleted files are kept on disk.
 
-    A file counts for a share of them at least, so that the number of open files is limited to `max_files`.
+    Each file counts for at least `limit / max_files` bytes. So at most `max_files` deleted files are open.
     """
 
     def __init__(self, limit: int, max_files: int) -> None:

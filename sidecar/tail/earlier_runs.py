@@ -1,4 +1,4 @@
-"""Files that the sidecar has met before: generations of earlier runs, and finished ones that have changed."""
+"""Continues unfinished generations of earlier runs, and finished generations whose files have changed."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ from sidecar.tail.subscribers import Subscribers
 from sidecar.tail.tracked_file import FileLocation
 
 _FINISHED_EVERY_S, _MAX_FINISHED = 10.0, 1000
-"""How often, and of how many finished files without a matching name, it is checked whether they were written."""
+"""Interval of the check whether finished files without a matching name were written, and maximum number of these."""
 
 
 class EarlierRuns:
-    """The unfinished generations of earlier runs whose files this run has not met yet, by number.
+    """Finds the files of the unfinished generations of earlier runs.
 
-    `left_out` says why some of them are not delivered now, by path.
+    `left_out`: path of each file that cannot be delivered now → the reason.
     """
 
     def __init__(
@@ -42,17 +42,17 @@ class EarlierRuns:
         self.left_out: dict[str, str] = {}
 
     def waiting_bytes(self, seen: Collection[Key]) -> int:
-        """Return the bytes that are not delivered of files that this run waits for and the scan has not found."""
+        """Return the undelivered bytes of the files that have not been found yet. `seen`: the files of the scan."""
         sinks = self._subscribers.sinks
         waiting = [known for known in self._pending.values() if known.file_id.key not in seen and not known.ended]
         return sum(known.seen - known.settled_by(sinks) for known in waiting if self._copies.find_place(known))
 
     def names(self) -> set[str]:
-        """Return the last names of the files."""
+        """Return the last name of each file that has not been found yet."""
         return {known.name for known in self._pending.values()}
 
     def has_key(self, key: Key) -> bool:
-        """Return whether a generation that may be read on was in this inode."""
+        """Return whether a generation that may continue was in this inode."""
         return any(known.file_id.key == key and not known.ended for known in self._pending.values())
 
     def meet(self, seen: Mapping[Key, ScannedFile]) -> None:
@@ -74,7 +74,7 @@ class EarlierRuns:
                     self._meet(key, found, pending.get(key, []), done)
 
     def _find_finished(self, seen: Mapping[Key, ScannedFile]) -> list[tuple[Key, ScannedFile]]:
-        """Return finished files under names that the scan does not find. They may still be written."""
+        """Return finished files whose names the scan does not find. They may still be written."""
         now = self._context.clock.monotonic()
         if now - self._finished_checked_at < _FINISHED_EVERY_S:
             return []
@@ -98,7 +98,7 @@ class EarlierRuns:
 
     def _meet_unfinished(self, known: KnownFile, opened: OwnedSource, place: FileLocation) -> None:
         if known.generation.id not in self._pending:
-            return  # decided before the comparison with another one was postponed
+            return  # an earlier comparison has decided it
         is_taken = self._files.find(known.file_id.key) is not None
         decision = Replaced(known) if is_taken else self._recognizer.meet(known, opened.open)
         if isinstance(decision, Resume):
@@ -131,16 +131,16 @@ class EarlierRuns:
             done.size, done.modified, done.shrunk_at = found.size, found.modified, None
 
     def _is_shrinking(self, done: FinishedFile, found: ScannedFile) -> bool:
-        """Return whether a file has not been written since it became shorter, and not for long."""
+        """Return whether a file has become shorter recently and has not grown since."""
         now = self._context.clock.monotonic()
         if done.shrunk_at is None or found.size < done.size:
             done.size, done.shrunk_at = found.size, now
         return found.size == done.size and now - done.shrunk_at < SHRUNK_WAIT_S
 
-    # ── files that no path of the pipeline leads to ─────────────────────────────────────────────────────────
+    # ── files that match no path of the pipeline ─────────────────────────────────────────────────────────
 
     def find_moved(self, seen: Mapping[Key, ScannedFile]) -> None:
-        """Find the files of the other generations: by a link, by inode, or else decide that they are gone."""
+        """Find the files of the other generations: by their hard link or inode. Decide which ones are gone."""
         waiting = []
         for known in list(self._pending.values()):
             self._context.beat()
@@ -176,9 +176,9 @@ class EarlierRuns:
         self._decide_missing(missing, {found.path for found in seen.values()})
 
     def _find_places(self, waiting: Iterable[KnownFile]) -> tuple[dict[int, FileLocation], list[KnownFile]]:
-        """Return where files are, by generation, and those that are nowhere.
+        """Return the location of each file by generation, and the generations whose files were not found.
 
-        They are searched in the directories of their last names, and then below the fixed part of the patterns.
+        Search the directories of their last names first, then all directories below the fixed part of the patterns.
         """
         places, missing = dict[Key, FileLocation](), list[KnownFile]()
         folders: dict[str, list[KnownFile]] = {}
@@ -196,7 +196,10 @@ class EarlierRuns:
         return found, [known for known in missing if known.generation.id not in found]
 
     def _resume_moved(self, known: KnownFile, opened: OwnedSource, place: FileLocation) -> bool:
-        """Return whether the generation continues in this file, or is not compared to its end yet."""
+        """Continue a generation in this file. Return False if the file is another one.
+
+        Return True as well if the decision is postponed.
+        """
         try:
             decision = self._recognizer.meet(known, opened.open)
         except Postponed:
@@ -211,10 +214,10 @@ class EarlierRuns:
         return True
 
     def _decide_missing(self, missing: Sequence[KnownFile], names: set[str]) -> None:
-        """Search the content of missing files in copies, unless they are only invisible.
+        """Start to search copies for the content of missing files, unless these files may still exist.
 
-        What is delivered is not searched where no name is one of a rotation. It is remembered for a week, in case the
-        file comes back.
+        A delivered file is not searched if its directory has no name that a rotation makes. Its generation is kept
+        for a week, in case the file is found again.
         """
         delivered = list[KnownFile]()
         originals = {

@@ -1,4 +1,4 @@
-"""Opens files to compare them, and keeps those open whose comparison continues in the next scan."""
+"""Opens files for comparisons, and keeps a file open if the next scan continues its comparison."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ _MAX_POSTPONED = 16
 
 
 class FileOpener:
-    """Opens files within what one scan may decompress."""
+    """Opens files for comparisons, with a limit of bytes that one scan may decompress."""
 
     def __init__(self, allowance: ScanAllowance) -> None:
         self._allowance = allowance
@@ -18,16 +18,19 @@ class FileOpener:
         self._used: set[Key] = set()
 
     def begin_scan(self) -> None:
-        """Expect the postponed files to be asked for again."""
+        """Start to record which postponed files this scan uses."""
         self._used.clear()
 
     def end_scan(self) -> None:
-        """Close what no comparison asked for in this scan."""
+        """Close the postponed files that this scan has not postponed again."""
         for key in self._postponed.keys() - self._used:
             self._postponed.pop(key).close()
 
     def open(self, place: FileLocation, key: Key | None = None) -> OwnedSource:
-        """Open the file; none if it is gone. By `key` a postponed one is found. Raise `OSError`."""
+        """Open a file, or return it if it was postponed under this `key`. The result is empty if the file is gone.
+
+        Raise `OSError`.
+        """
         source = self._postponed.pop(key, None) if key else None
         if source is None:
             try:
@@ -38,13 +41,13 @@ class FileOpener:
         return OwnedSource(source)
 
     def postpone(self, opened: OwnedSource) -> None:
-        """Keep the file open with what was decompressed of it, for the next scan to continue."""
+        """Keep the file and its decompressor open, so that the next scan continues."""
         if len(self._postponed) < _MAX_POSTPONED:
             key = opened.open.identity.key
             self._used.add(key)
             self._postponed[key] = opened.take()
 
     def close(self) -> None:
-        """Close everything."""
+        """Close all postponed files."""
         while self._postponed:
             self._postponed.popitem()[1].close()

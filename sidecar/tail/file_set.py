@@ -1,4 +1,4 @@
-"""Which files are tracked, and which of them are active?"""
+"""The set of tracked files of a pipeline, and which of them are growing."""
 
 from __future__ import annotations
 
@@ -52,22 +52,22 @@ class FileSet:
         self._active.clear()
 
     def mark_active(self, file: TrackedFile, now: float) -> None:
-        """Note that a file has grown."""
+        """Record that a file has grown."""
         file.grown_at = now
         self._active[file] = None
 
     def find_active(self, now: float, min_age_s: float, max_age_s: float) -> list[TrackedFile]:
-        """Return the files that last grew so long ago. Those that did before `max_age_s` are not active any more."""
+        """Return the files that grew between `max_age_s` and `min_age_s` seconds ago. Older ones become inactive."""
         for file in [file for file in self._active if now - file.grown_at >= max_age_s]:
             del self._active[file]
         return [file for file in self._active if now - file.grown_at >= min_age_s]
 
     def find_hot(self, now: float, max_age_s: float) -> list[TrackedFile]:
-        """Return the files that have grown within so many seconds."""
+        """Return the files that have grown in the last `max_age_s` seconds."""
         return [file for file in self._active if now - file.grown_at <= max_age_s]
 
     def index(self, found: Iterable[ScannedFile], names: Collection[str]) -> dict[Key, ScannedFile]:
-        """Return one name of each file by device and inode: if it has several, one of `names` or the tracked one."""
+        """Return each file once, by device and inode. Of several names, prefer the tracked name or one of `names`."""
         by_key: dict[Key, ScannedFile] = {}
         for each in found:
             key = each.device, each.inode
@@ -78,7 +78,7 @@ class FileSet:
         return by_key
 
     def find_changed(self, seen: Mapping[Key, ScannedFile]) -> list[Key]:
-        """Return those that are not as they were. Each of thousands of quiet files costs a comparison here."""
+        """Return the keys of files whose size, time or name has changed. Must be fast: it compares all files."""
         return [
             key
             for key, found in seen.items()
@@ -92,7 +92,7 @@ class FileSet:
         ]
 
     def find_elsewhere(self, seen: Mapping[Key, ScannedFile]) -> list[TrackedFile]:
-        """Return the files that are not under the name that they began under, or were not."""
+        """Return the files that the scan has not found under their first names, and those that are not active."""
         return [
             file
             for key, file in self._by_key.items()

@@ -1,4 +1,4 @@
-"""What a file says of itself."""
+"""Size and times of a file."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ from typing import NamedTuple
 
 
 class FileStat(NamedTuple):
-    """What fstat(2) and the bytes at the end of a file say."""
+    """The values of fstat(2), and the size of the content."""
 
     size: int
-    """Bytes up to the last one that is not NUL, uncompressed. NUL bytes after it are space that is still reserved."""
+    """Uncompressed bytes up to the last one that is not NUL. NUL bytes at the end are reserved space."""
 
     modified: float
     """Time of the last change."""
@@ -18,7 +18,7 @@ class FileStat(NamedTuple):
     """Number of names."""
 
     real_size: int
-    """The size without an implausible hole. A sparse file may claim up to 2^63 - 1 bytes and hold none."""
+    """The size without implausible holes. A sparse file may have a size of up to 2^63 - 1 bytes and no content."""
 
     disk_size: int
-    """The size that stat(2) returns: of the compressed file, and with NUL bytes at the end."""
+    """The size in fstat(2): that of the compressed file, including NUL bytes at the end."""

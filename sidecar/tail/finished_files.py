@@ -1,4 +1,4 @@
-"""Generations that every sink has finished: their files may still exist, grow, be compressed, or be copied."""
+"""Remembers generations that every sink has finished. Their files may still exist, grow, be compressed or copied."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ from sidecar.tail.siblings import Key
 from sidecar.tail.source import Source
 
 _MAX_DELETED = 50
-"""Deleted files of this run that are remembered in case they come again, compressed or on another file system."""
+"""Maximum number of deleted files to remember, in case they appear again, compressed or on another file system."""
 
 
 class FileStamp(Protocol):
-    """What a scan says of a file, as far as it shows whether the file has changed."""
+    """The values of a scan that show whether a file has changed."""
 
     @property
     def size(self) -> int: ...
@@ -29,24 +29,24 @@ class FileStamp(Protocol):
 
 
 class FinishedFile(msgspec.Struct):
-    """A finished generation, and how its file looked when it was last compared."""
+    """A finished generation, with size and time of its file at the last comparison."""
 
     known: KnownFile
     size: int = -1
     modified: float = 0.0
     shrunk_at: float | None = None
-    """When the file was first shorter than before, while it may become whole again."""
+    """Time at which the file became shorter, while it may regain its size; else None."""
 
     @property
     def read(self) -> int:
-        """Bytes that some sink has settled."""
+        """Largest offset that a sink has settled."""
         return max((point.offset for point in self.known.checkpoints.values()), default=0)
 
 
 class FinishedFiles:
-    """The finished generations of one pipeline, by device and inode of their files, and by how their content begins.
+    """The finished generations of one pipeline, by device and inode of their files, and by their first bytes.
 
-    An inode alone does not say that it is the file.
+    The inode alone does not identify a file, because the file system reuses inodes.
     """
 
     def __init__(self, known: Iterable[KnownFile]) -> None:
@@ -56,7 +56,7 @@ class FinishedFiles:
         self.load(known)
 
     def load(self, known: Iterable[KnownFile]) -> None:
-        """Take these instead."""
+        """Replace all generations by these."""
         self._by_key.clear()
         self._by_beginning.clear()
         self._deleted.clear()
@@ -67,7 +67,7 @@ class FinishedFiles:
         return iter(list(self._by_key.values()))
 
     def find(self, key: Key) -> FinishedFile | None:
-        """Return the one whose file has or had this inode."""
+        """Return the finished generation whose file has or had this device and inode, or None."""
         return self._by_key.get(key)
 
     def is_as_it_was(self, key: Key, seen: FileStamp) -> bool:
@@ -76,14 +76,14 @@ class FinishedFiles:
         return done is not None and (done.size, done.modified) == (seen.size, seen.modified)
 
     def find_alike(self, source: Source) -> list[FinishedFile]:
-        """Return those whose content begins like this file, the longest beginnings first."""
+        """Return the generations that have the same first bytes as this file, the longest match first."""
         head = source.pread(FINGERPRINT_BYTES, 0)
         lengths = sorted({length for length, _ in self._by_beginning if 0 < length <= len(head)}, reverse=True)
         beginnings = ((length, digest(head[:length])) for length in lengths)
         return [done for each in beginnings for done in self._by_beginning.get(each, {}).values()]
 
     def add(self, done: FinishedFile, *, is_there: bool) -> None:
-        """Add one. A deleted file is met again only by its content, since its inode may go to another file."""
+        """Add a finished generation. If its file is deleted, it is found only by content: the inode may be reused."""
         fingerprint = done.known.fingerprint
         beginning = self._by_beginning.setdefault((fingerprint.covered, fingerprint.digest), {})
         beginning[done.known.generation.id] = done
@@ -95,29 +95,29 @@ class FinishedFiles:
             self._forget(self._deleted.popleft())
 
     def remove(self, done: FinishedFile) -> None:
-        """Forget one: it is not finished any more, or its file has other content."""
+        """Remove a generation that is not finished any more, or whose file has other content."""
         key = done.known.file_id.key
         if self._by_key.get(key) is done:
             del self._by_key[key]
         self._forget(done)
 
     def move(self, known: KnownFile, file_id: FileId, name: str) -> None:
-        """Note that the content is in that file now."""
+        """Record that the file with this id and name now has the content of `known`."""
         self.remove_generation(known.generation.id)
         self.add(FinishedFile(replace(known, file_id=file_id, name=name, moved=True)), is_there=True)
 
     def remove_generation(self, number: int) -> None:
-        """Forget the generation of this number, if it is one of them."""
+        """Remove the generation with this number, if it is finished."""
         for done in [done for group in self._by_beginning.values() for done in group.values()]:
             if done.known.generation.id == number:
                 self.remove(done)
 
     def numbers(self, keys: Iterable[Key]) -> list[int]:
-        """Return the numbers of those whose files have these inodes."""
+        """Return the numbers of the generations whose files have these keys."""
         return [self._by_key[key].known.generation.id for key in keys if key in self._by_key]
 
     def keep_only(self, numbers: Iterable[int]) -> None:
-        """Forget all others."""
+        """Remove all generations whose numbers are not among these."""
         kept = set(numbers)
         for done in self:
             if done.known.generation.id not in kept:

@@ -1,4 +1,4 @@
-"""What must be durable before anything of a file is sent?"""
+"""Records generations in the state, before their content is sent."""
 
 from __future__ import annotations
 
@@ -19,19 +19,22 @@ from sidecar.tail.tracked_file import FileLocation, TrackedFile
 from sidecar.telemetry import events
 
 _MAX_UNRECORDED = 256
-"""New generations that are recorded in one transaction."""
+"""Maximum number of new generations in one transaction."""
 
 _FIRST_INTENT_BYTES = 64 << 10
-"""So much of a new file is recorded as what may be sent first."""
+"""Maximum bytes of a new file that are recorded as the first bytes that may be sent."""
 
 _SEARCHED_BACK_BYTES = 64 << 20
 
 Join = Callable[[TrackedFile, int], None]
-"""Tracks a file whose generation is durable. The number is how many bytes of it the pipeline does not want."""
+"""Tracks a file whose generation is durable. The number: bytes at the beginning of the file that are skipped."""
 
 
 class GenerationLog:
-    """Gives files their generations. A file is tracked when its generation is durable, many in one transaction."""
+    """Creates and resumes generations. A file is tracked as soon as its generation is durable.
+
+    Several new generations are recorded in one transaction.
+    """
 
     def __init__(self, context: TailContext, join: Join) -> None:
         self._context, self._join = context, join
@@ -41,7 +44,7 @@ class GenerationLog:
         return key in self._unrecorded
 
     def start(self, opened: OwnedSource, place: FileLocation, at: Checkpoint = ORIGIN) -> TrackedFile:
-        """Begin a generation at this checkpoint. `flush` records it."""
+        """Create a generation for an open file, from this checkpoint on. `flush` records it."""
         context = self._context
         if len(self._unrecorded) >= min(_MAX_UNRECORDED, context.descriptors.limit // 2):
             self.flush()
@@ -66,13 +69,13 @@ class GenerationLog:
         )
         unrecorded, self._unrecorded = self._unrecorded, {}
         for file, start in unrecorded.values():
-            with suppress(OSError):  # closed meanwhile, and not under its name any more
+            with suppress(OSError):  # the file was closed, and has lost its name since
                 file.keep(partial(self.keep_link, file.generation, file.place))
             file.settled = {"": start}
             self._join(file, start.offset)
 
     def resume(self, known: KnownFile, opened: OwnedSource, place: FileLocation) -> TrackedFile:
-        """Continue a generation of an earlier run in this file."""
+        """Continue a known generation in this file, and track the file."""
         context, source = self._context, opened.open
         if source.identity != known.file_id:
             context.ledger.record_move(known.generation.id, source.identity, place.name, known.seen, False)
@@ -104,8 +107,8 @@ class GenerationLog:
     def renumber(self, boundaries: str) -> None:
         """Give unfinished generations new ids if the rules that divide lines into events have changed.
 
-        An old id could refer to other lines, and a sink that has it would drop them as duplicates. New ids may cost
-        duplicates, never lines.
+        With the old ids, the id of a document could refer to other lines, which a sink would drop as duplicates. New
+        ids may cause duplicates, but lose no lines.
         """
         context, links = self._context, self._context.links
         if context.ledger.boundary_rules(context.pipeline) == boundaries:
@@ -121,7 +124,7 @@ class GenerationLog:
             self.drop_link(before)
 
     def keep_link(self, generation: Generation, place: FileLocation, source: Source) -> None:
-        """Keep the file from being deleted, if `keep_links` is set."""
+        """Create a hard link that keeps the content if the file is deleted, if `keep_links` is set."""
         if self._context.links:
             try:
                 self._context.links.keep(generation, source)
@@ -130,7 +133,7 @@ class GenerationLog:
                 self._context.emit(events.LinkRefused(self._context.pipeline, place.name, reason))
 
     def drop_link(self, generation: Generation) -> None:
-        """Do not keep the file of a generation any more."""
+        """Remove the hard link of a generation, if there is one."""
         if self._context.links:
             self._context.links.drop(generation)
 
@@ -142,7 +145,7 @@ class GenerationLog:
 
 
 def find_end(source: Source) -> Checkpoint:
-    """Return the checkpoint for `read_from: end`: after the last complete line, unless that line is absurdly long."""
+    """Return the checkpoint for `read_from: end`: after the last line end, or 0 if the last line is very long."""
     at = source.status().size
     stop = max(0, at - _SEARCHED_BACK_BYTES)
     while at > stop:

@@ -1,4 +1,4 @@
-"""Has a file grown, or is it another one now?"""
+"""Detects whether a tracked file has grown, or has other content."""
 
 from __future__ import annotations
 
@@ -15,7 +15,10 @@ _HOT_FOR_S, _WARM_FOR_S = 2.0, 60.0
 
 
 class GrowthMonitor:
-    """Compares tracked files with what they were. `on_truncated` is called for a file that has other content."""
+    """Compares tracked files with their last size, time and content.
+
+    `on_truncated` is called for a file that has other content, `on_regrown` for a delivered file that has grown.
+    """
 
     def __init__(
         self, context: TailContext, files: FileSet, subscribers: Subscribers,
@@ -24,10 +27,11 @@ class GrowthMonitor:
         self._context, self._files, self._subscribers = context, files, subscribers
         self._on_truncated, self._on_regrown = on_truncated, on_regrown
         self.grown_at: float | None = None
-        """When a file of the pipeline last grew, by the monotonic clock; for a new file, as its file system says."""
+        """Time at which a file of the pipeline last grew, by the monotonic clock; for a new file, its time of change.
+        """
 
     def update(self, file: TrackedFile, found: ScannedFile) -> bool:
-        """Compare a file with what a scan found. Return False if its name, or even its inode, is another file's."""
+        """Compare a file with the result of a scan. Return False if its name now belongs to another file."""
         file.sighted = True
         if file.name != found.path:
             self._context.ledger.record_rename(file.generation.id, found.path, file.seen)
@@ -47,7 +51,7 @@ class GrowthMonitor:
         return True
 
     def poll(self, file: TrackedFile) -> bool:
-        """Compare one file. Return whether it has grown or has other content."""
+        """Compare one file with its last state. Return whether it has grown or has other content."""
         if file not in self._files or not self._context.unreadable.may_try(file.name):
             return False
         with self._context.unreadable.guard(file.name):
@@ -55,11 +59,13 @@ class GrowthMonitor:
         return False
 
     def poll_hot(self) -> bool:
-        """Compare open files that grew just now. Return whether there are any."""
+        """Compare open files that grew in the last two seconds. Return whether there are any."""
         return self._poll_all(self._files.find_hot(self._context.clock.monotonic(), _HOT_FOR_S))
 
     def poll_warm(self) -> bool:
-        """Compare open files that grew in the last minute, but not just now."""
+        """Compare open files that grew in the last minute, but not in the last two seconds. Return whether there are
+        any.
+        """
         now = self._context.clock.monotonic()
         warm = self._files.find_active(now, 0.0, _WARM_FOR_S)
         return self._poll_all([file for file in warm if now - file.grown_at > _HOT_FOR_S])
@@ -79,10 +85,10 @@ class GrowthMonitor:
         try:
             return file.may_have_changed()
         except OSError:
-            return True  # `poll` meets the same error and records it
+            return True  # `poll` will get the same error and record it
 
     def _compare(self, file: TrackedFile, status: FileStat) -> bool:
-        """Return whether the file has grown, or is truncated and begins again."""
+        """Return whether the file has grown or was truncated."""
         is_same = (status.disk_size, status.modified) == (file.disk_size, file.modified)
         if is_same and not (file.packed and status.size > file.size):
             return False
@@ -103,7 +109,7 @@ class GrowthMonitor:
         return True
 
     def _may_become_whole(self, file: TrackedFile, status: FileStat) -> bool:
-        """Return whether a file that is shorter than it was may be itself: a stale size, or emptied step by step."""
+        """Return whether to wait for a file that has shrunk: its size may be stale, or it is truncated in steps."""
         now = self._context.clock.monotonic()
         has_regrown = file.shrunk is not None and status.size > file.shrunk[0]
         if not status.size or has_regrown or not file.may_be_part(status.size):
@@ -116,14 +122,14 @@ class GrowthMonitor:
     def _may_be_rewritten(file: TrackedFile, status: FileStat) -> bool:
         """Return whether a small file was probably written again with the same content, as by `echo ok > file`.
 
-        Only a local file system changes the time of a file when it is written, and not some time later.
+        Never True for a network file system, which may change the time of a file some time after a write.
         """
         is_small = 0 < file.size < TELLING_BYTES and (status.size, status.disk_size) == (file.size, file.disk_size)
         is_newer = 0 < file.modified < status.modified and file.file_id.inode_generation is not None
         return is_small and is_newer
 
     def _take(self, file: TrackedFile, status: FileStat) -> bool:
-        """Take this size and time as those of the file. Return whether it has grown."""
+        """Store this size and time of the file. Return whether it has grown."""
         is_new, has_grown, now = not file.modified, status.size > file.size, self._context.clock.monotonic()
         file.disk_size, file.modified, file.shrunk = status.disk_size, status.modified, None
         if is_new:

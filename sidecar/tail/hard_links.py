@@ -1,8 +1,8 @@
-"""Keeps what is not settled yet reachable: a hard link to each such file, in a directory of the log volume.
+"""Keeps unsettled content on disk: creates a hard link to each unfinished file, in a directory of the log volume.
 
-A deletion takes the application's name away, a crash takes our descriptor; with a link of our own the bytes outlive
-both. The directory has to be on the volume of the logs and writable (link(2)); the kernel's `protected_hardlinks`
-asks in addition that the files are ours or that we may write them (proc_sys_fs(5)).
+If the application deletes the file and the sidecar crashes, the hard link still keeps the content. The directory must
+be writable and on the volume of the logs (link(2)). The kernel's `protected_hardlinks` also requires that the sidecar
+owns the files or may write them (proc_sys_fs(5)).
 """
 
 from __future__ import annotations
@@ -20,27 +20,27 @@ from sidecar.tail.tracked_file import FileLocation
 
 
 class HardLinks:
-    """The links of one pipeline in `directory`, named by generation."""
+    """The hard links of one pipeline in `directory`, named by generation."""
 
     def __init__(self, directory: Path, roots: Roots | None = None) -> None:
         self.directory = directory
         self._above = (roots or Roots()).find(os.path.abspath(directory.parent))
 
     def keep(self, generation: Generation, source: Source) -> None:
-        """Make the link. Raises `OSError` as link(2) does; a link that is there is fine."""
+        """Create the link, unless it exists. Raise `OSError` as link(2) does."""
         if not isinstance(source, PlainFile):
             return
         with self._folder(make=True) as folder, suppress(FileExistsError):
-            # Only with a directory descriptor does it call linkat(2), which follows the link in /proc to the file.
+            # With a directory descriptor, `os.link` calls linkat(2), which follows the link in /proc to the file.
             os.link(f"/proc/self/fd/{source.fd}", _name(generation), dst_dir_fd=folder)
 
     def again(self, before: Generation, after: Generation) -> None:
-        """What has a link under one number gets one under another, too."""
+        """Create a second link to the same file, for another generation."""
         with suppress(OSError), self._folder() as folder:
             os.link(_name(before), _name(after), src_dir_fd=folder, dst_dir_fd=folder, follow_symlinks=False)
 
     def find(self, generation: Generation) -> tuple[FileLocation, Source] | None:
-        """The file that the link leads to, opened."""
+        """Open the file of the link. Return its location and the open file, or None if there is no link."""
         with suppress(OSError), self._above.reach() as reached:
             if reached.error is None:
                 path = os.path.join(reached.path, self.directory.name, _name(generation))
@@ -52,13 +52,13 @@ class HardLinks:
         return os.path.dirname(path) == os.path.join(self._above.path, self.directory.name)
 
     def drop(self, generation: Generation) -> None:
-        """The link is not needed any more."""
+        """Delete the link, if it exists."""
         with suppress(OSError), self._folder() as folder:
             os.unlink(_name(generation), dir_fd=folder)
 
     @contextmanager
     def _folder(self, *, make: bool = False) -> Iterator[int]:
-        """A descriptor of the directory, which the application may have replaced by a link."""
+        """Yield a descriptor of the directory. Follow no link, because the application may have created one."""
         with self._above.reach() as reached:
             if reached.error is not None:
                 raise reached.error

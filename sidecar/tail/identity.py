@@ -1,4 +1,4 @@
-"""Which file is this? Device, inode, and what else tells an inode from its next use."""
+"""Identifies a file: by device, inode, and a value that changes when the file system reuses the inode."""
 
 from __future__ import annotations
 
@@ -10,17 +10,17 @@ import struct
 from sidecar.model.file import FileId
 
 _FS_IOC_GETVERSION = 0x80087601
-"""Linux `FS_IOC_GETVERSION` (linux/fs.h): the generation number of an inode, as ext4, XFS and btrfs keep it."""
+"""Linux `FS_IOC_GETVERSION` (linux/fs.h): the generation number of an inode in ext4, XFS and btrfs."""
 
 
 _AT_EMPTY_PATH, _STATX_BTIME = 0x1000, 0x800
 _STATX_SIZE = 256
 _STATX = getattr(ctypes.CDLL(None), "statx", None)
-"""statx(2), which Python 3.11 does not offer."""
+"""statx(2), which Python 3.11 does not provide."""
 
 
 def file_id(fd: int) -> FileId:
-    """Return the identity of an open file: with its time of birth if its file system has no inode generations."""
+    """Return the identity of an open file. If its file system has no inode generations, it has the creation time."""
     status = os.fstat(fd)
     generation = _inode_generation(fd)
     created_ns = _created_ns(fd) if generation is None else None
