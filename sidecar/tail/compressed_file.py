@@ -139,7 +139,7 @@ class CompressedFile:
         return self._content_size > offset
 
     def _measure(self, size: float, content: float = float("inf"), *, is_needed: bool = False) -> None:
-        """Decompress up to `size` bytes, or `content` bytes without NUL bytes at the end.
+        """Measure the file: decompress up to `size` bytes, or `content` bytes without NUL bytes at the end.
 
         `is_needed`: raise `Postponed` if no window is free now.
         """

@@ -1,4 +1,4 @@
-"""Searches a file forward from a cursor in constant memory: for the end of an over-long line, or of a hole."""
+"""Searches a file for the end of an over-long line or of a hole, from a cursor on and in constant memory."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from sidecar.tail.cursor import Cursor
 from sidecar.tail.tracked_file import TrackedFile, Truncated
 
 _MAX_SEARCHED_AT_ONCE = 16 << 20
-"""Bytes after which a search stops, so that other files have their turn."""
+"""Bytes after which a search is interrupted to read other files."""
 
 
 def search_forward(cursor: Cursor, bound: int, piece_bytes: int, count_passed: Callable[[bytes], int]) -> bool:
-    """Move `cursor.scanned` forward to what is searched for. Return whether it is before `bound`.
+    """Move `cursor.scanned` forward to the end that is searched. Return whether it was found before `bound`.
 
-    `count_passed` returns how many bytes of a piece come before it: 0 for all of them, -1 for none. Without a result,
-    `cursor.searching` says whether the search has only stopped.
+    `count_passed` returns how many bytes of a piece precede the end: 0 for all of them, -1 for none. If the search is
+    interrupted, `cursor.searching` is set.
     """
     stop_at = cursor.scanned + _MAX_SEARCHED_AT_ONCE
     _jump_over_hole(cursor, bound)
@@ -37,7 +37,7 @@ def search_forward(cursor: Cursor, bound: int, piece_bytes: int, count_passed: C
 
 
 def _jump_over_hole(cursor: Cursor, bound: int) -> None:
-    """Pass a hole of the file system, which reads as NUL bytes. The checksum does not count them."""
+    """Skip a hole of the file system, whose bytes are NUL. The checksum ignores NUL bytes."""
     end = min(cursor.life.data_after(cursor.scanned), bound)
     if end > cursor.scanned:
         nul = bytes(min(OVERLAP_BYTES, end - cursor.scanned))
@@ -45,7 +45,7 @@ def _jump_over_hole(cursor: Cursor, bound: int) -> None:
 
 
 def check_still_begins(cursor: Cursor, head: bytes) -> None:
-    """Raise `Truncated` unless the bytes before and at the cursor are unchanged: all reads must be of one content."""
+    """Raise `Truncated` if the bytes before or at the cursor have changed since the search began."""
     if cursor.life.packed:
         return
     expected = (cursor.before or b"") + head[:OVERLAP_BYTES]
@@ -55,13 +55,13 @@ def check_still_begins(cursor: Cursor, head: bytes) -> None:
 
 
 def explain_short_read(file: TrackedFile, needed: int) -> Exception:
-    """Return why a file ended before this offset: it is shorter now, or it cannot be read there."""
+    """Return the exception for a file that ended before this offset: it was truncated, or cannot be read there."""
     if file.status().size < needed:
         return Truncated()
     return OSError(errno.EIO, "the file ends before its size")
 
 
 def count_hole_bytes(piece: bytes, offset: int, charset: Charset) -> int:
-    """Return how many NUL bytes a piece begins with if something follows them: 0 for all of it, -1 for none."""
+    """Return the number of NUL bytes at the beginning of a piece: 0 if it has no other bytes, -1 if it has none."""
     hole = charset.count_nul_bytes(piece, offset)
     return 0 if hole == len(piece) else hole or -1

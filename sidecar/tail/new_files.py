@@ -1,4 +1,4 @@
-"""Files of which nothing is known: each begins a new generation, unless it is or may become a copy."""
+"""Opens unknown files: each begins a new generation, unless it is a copy or may become one."""
 
 from __future__ import annotations
 
@@ -27,13 +27,14 @@ from sidecar.tail.subscribers import Subscribers
 from sidecar.tail.tracked_file import FileLocation, FilePhase, TrackedFile
 
 Relocate = Callable[[TrackedFile, OwnedSource, FileLocation], None]
-"""Continues a tracked file in another one, which holds the same content and is open."""
+"""Continues a tracked file in another open file with the same content."""
 
 
 class NewFiles:
-    """Opens files that nothing is known of. `from_end`: the pipeline begins at their ends, because it is new itself.
+    """Opens unknown files.
 
-    `ignore_older`: seconds since the last change after which a file is not read.
+    `from_end`: start at the end of each file, because the pipeline is new and has `read_from: end`. `ignore_older`:
+    ignore files that were last changed more than this many seconds ago.
     """
 
     def __init__(
@@ -47,21 +48,21 @@ class NewFiles:
         self._finished, self._candidates, self._comparer = finished, candidates, comparer
         self._growth, self._earlier, self._relocate = growth, earlier, relocate
         self._compared: dict[Key, int] = {}
-        """How far a file was compared with the one that it has replaced."""
+        """Offset up to which a new file was compared with the file that it has replaced, by key."""
 
         self._started: set[TrackedFile] = set()
-        """The files that began in this scan."""
+        """Files whose generation began in this scan."""
 
         self._replaced: dict[str, TrackedFile] = {}
-        """Tracked files that the scan has not found, by name: another file may have taken it."""
+        """Tracked files that the scan has not found, by name. Another file may have this name now."""
 
         self.from_end = False
         self.ignore_older: float | None = None
         self.waiting_bytes = 0
-        """Bytes of the files that the last scan found and that could not be read or decided."""
+        """Bytes of the files of the last scan that could not be read, or for which the decision is postponed."""
 
     def open(self, seen: Mapping[Key, ScannedFile]) -> None:
-        """Open the files of a scan that are not known. Of two that are new, the larger and older is no copy.
+        """Open the unknown files of a scan, the largest and oldest first, so that a copy comes after its original.
 
         Raise `StateError`.
         """
@@ -102,7 +103,7 @@ class NewFiles:
             key = opened.source.identity.key
             is_met = self._finished.find(key) is not None or self._earlier.has_key(key)
             if self._files.find(key) is not None or key in self._generations or key in self._candidates or is_met:
-                return  # renamed to here since the scan
+                return  # a known file was renamed to this name after the scan
             try:
                 if not opened.source.has_content_after(0) or self._replace(opened, place):
                     return
@@ -118,7 +119,9 @@ class NewFiles:
                 self._started.add(file)
 
     def _meet_elsewhere(self, opened: OwnedSource, place: FileLocation, seen: Mapping[Key, ScannedFile]) -> bool:
-        """Return whether the file holds a finished generation: compressed, copied, or on another device now."""
+        """Return whether the file has the content of a finished generation: compressed, copied, or on another device.
+        Record this.
+        """
         decision = self._recognizer.meet_elsewhere(opened.open, place.name)
         if isinstance(decision, New):
             return False
@@ -135,7 +138,7 @@ class NewFiles:
         return True
 
     def _settle(self, known: KnownFile, opened: OwnedSource, place: FileLocation, *, is_there: bool) -> None:
-        """Take in that the file holds what was delivered. If `is_there`, it was delivered from another file."""
+        """Record that the content of the file was delivered. `is_there`: the original file still exists."""
         source = opened.open
         if is_there and known.checksums():
             self._add_copy(source, place, known.checksums()[-1])
@@ -150,10 +153,10 @@ class NewFiles:
         self._finished.add(FinishedFile(known), is_there=True)
 
     def _replace(self, opened: OwnedSource, place: FileLocation) -> bool:
-        """Return whether the file has replaced a tracked one of its name and begins with all of its content.
+        """Continue the tracked file that this file has replaced, if it begins with all of its content.
 
-        Tools that write a new file and rename it over the old one do so, such as rsync. The comparison may take
-        several scans.
+        For tools that write a new file and rename it over the old one, such as rsync. Return whether this is so, or
+        may be so, because the comparison may take several scans.
         """
         before = self._replaced.get(place.name)
         if before is None or before not in self._files or before.size < TELLING_BYTES:
@@ -174,7 +177,7 @@ class NewFiles:
     # ── copies ──────────────────────────────────────────────────────────────────────────────────────────────
 
     def _hold(self, opened: OwnedSource, place: FileLocation, index: PrefixIndex) -> bool:
-        """Return whether the file may be an unfinished copy, and is held."""
+        """Add the file to the candidates if it may be an unfinished copy. Return whether this is so."""
         if self._candidates.is_full:
             return False
         if known := self._copies.find_like(place, opened.open):
@@ -187,7 +190,7 @@ class NewFiles:
         return True
 
     def _find_original(self, source: Source, place: FileLocation, index: PrefixIndex) -> TrackedFile | None:
-        """Return the tracked file that this one may be an unfinished copy of."""
+        """Return the tracked file of which this file may be an unfinished copy, or None."""
         beginning = b""
         with suppress(Postponed):
             beginning = source.pread(START, 0)
@@ -209,7 +212,7 @@ class NewFiles:
         return None
 
     def _may_become_copy(self, file: TrackedFile, source: Source) -> bool:
-        """Return whether the file may become a copy. As long as the original cannot be read, it may."""
+        """Return whether the file may become a copy. True while the original cannot be read."""
         if file.name in self._context.unreadable:
             return True
         with self._context.unreadable.guard(file.name):
@@ -217,13 +220,13 @@ class NewFiles:
         return True
 
     def decide_candidates(self) -> None:
-        """Decide on each file that is held: it differs, is quiet, or is a copy. Raise `StateError`."""
+        """Decide for each candidate whether it is a copy, if this is possible now. Raise `StateError`."""
         for candidate in self._candidates.all():
             self._context.beat()
             with self._context.unreadable.guard(candidate.place.name):
                 self._decide(candidate)
                 continue
-            if self._candidates.is_held(candidate):  # it is opened again as soon as it can be read
+            if self._candidates.is_held(candidate):  # a later scan opens the file again, when it can be read
                 self._candidates.take(candidate).close()
         self._generations.flush()
 
@@ -250,9 +253,9 @@ class NewFiles:
                 self._generations.start(opened, candidate.place)
 
     def _agrees(self, candidate: CopyCandidate, original: TrackedFile | None) -> bool:
-        """Return whether a candidate is, so far, what a copy would be."""
+        """Return whether a candidate may be a copy, by all that was compared."""
         if original is not None:
-            self._growth.poll(original)  # which may take the candidate for the copy that it is
+            self._growth.poll(original)  # if the original is truncated now, this may continue it in the candidate
             if not self._candidates.is_held(candidate):
                 return True
             if original in self._files:

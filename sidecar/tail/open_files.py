@@ -1,4 +1,4 @@
-"""A bound on open files: the least lately read one is closed, and opened again when it is needed."""
+"""Limits the number of open files: the least recently read file is closed, and opened again when it is needed."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ class Closable(Protocol):
     """A file that may be closed for a while."""
 
     def park(self) -> bool:
-        """Close it unless it is being read or could not be found again. Returns whether it is closed."""
+        """Close the file, unless a thread is reading it or it could not be reopened. Return whether it was closed."""
         ...
 
 
 class OpenFileLimiter:
-    """Which files are open, the least lately read first. `limit` is how many of them may be."""
+    """Tracks the open files, the least recently read first. `limit`: maximum number of open files."""
 
     def __init__(self, limit: int) -> None:
         self.limit = limit
@@ -26,7 +26,7 @@ class OpenFileLimiter:
         return len(self._open)
 
     def used(self, file: Closable) -> None:
-        """The file is open and was read just now. Closes others if there are too many."""
+        """Record that a file is open and was read now. Close other files if too many are open."""
         with self._turn:
             self._open.pop(file, None)
             self._open[file] = None
@@ -39,6 +39,6 @@ class OpenFileLimiter:
             other.park()
 
     def closed(self, file: Closable) -> None:
-        """The file is not open any more."""
+        """Record that a file was closed."""
         with self._turn:
             self._open.pop(file, None)

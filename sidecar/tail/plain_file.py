@@ -1,4 +1,4 @@
-"""A file that is not compressed, by position."""
+"""Reads a file that is not compressed, and finds the end of its content."""
 
 from __future__ import annotations
 
@@ -16,18 +16,18 @@ _BLOCK = 512
 
 MAX_COMPRESSION = 64
 _SMALL = 1 << 20
-"""A file that is this many times larger than what it takes on the disk, and a MiB more, is sparse rather than
-compressed by the file system: btrfs stores 128 KiB in at least 4 KiB."""
+"""A file is sparse, and not only compressed by the file system, if it is more than `MAX_COMPRESSION` times as large
+as its blocks on disk, plus a MiB. btrfs stores 128 KiB in at least 4 KiB."""
 
 _MIN_WINDOW, _FIRST_READ_FORWARD = 1 << 16, 1 << 12
-"""Bytes read at a time to find the end of the content, and the first time after the end that is known."""
+"""Bytes to read at a time to find the end of the content, and for the first read after the known end."""
 
 _MAX_READ_FORWARD, _MAX_READ_BACK = 1 << 20, 64 << 20
-"""Bytes read in one call in either direction."""
+"""Maximum bytes to read in one call, after the known end and from the end of the file backwards."""
 
 
 class PlainFile:
-    """A file as it is."""
+    """A file that is read as stored, without decompression."""
 
     packed = False
 
@@ -37,7 +37,7 @@ class PlainFile:
         self._content = _ContentEnd(fd)
 
     def pread(self, length: int, offset: int) -> bytes:
-        """Read as pread(2) does, and continue where it returns less than was asked for (FUSE, NFS and gVisor do)."""
+        """Read as pread(2) does. If it returns too few bytes, as FUSE, NFS and gVisor may do, read the rest."""
         data = os.pread(self.fd, length, offset)
         return data if len(data) in (0, length) else self._read_rest(data, length, offset)
 
@@ -47,11 +47,11 @@ class PlainFile:
             pieces.append(piece)
             end += len(piece)
         if len(pieces) > 1 and not first.startswith(os.pread(self.fd, min(len(first), OVERLAP_BYTES), offset)):
-            return first  # the file was written again meanwhile: the pieces may be of two contents
+            return first  # the file has changed between the reads, so the pieces may not belong together
         return b"".join(pieces)
 
     def status(self) -> FileStat:
-        """Return what fstat(2) says. NUL bytes at the end do not count."""
+        """Return the values of fstat(2). NUL bytes at the end do not count as content."""
         status = os.fstat(self.fd)
         size = self._content.find(status)
         return FileStat(size, status.st_mtime, status.st_nlink, self._real_size(size, status), status.st_size)
@@ -63,7 +63,7 @@ class PlainFile:
         return allocated
 
     def _has_hole(self, size: int) -> bool:
-        """Return whether a part of the file is a hole. File systems that do not know report none (lseek(2))."""
+        """Return whether a part of the file is a hole. Some file systems report no holes (lseek(2))."""
         try:
             return os.lseek(self.fd, 0, os.SEEK_HOLE) < size
         except OSError:
@@ -74,41 +74,41 @@ class PlainFile:
         return os.fstat(self.fd).st_mtime
 
     def holds(self, size: int) -> bool:
-        """Return whether there are so many bytes at least."""
+        """Return whether the file has at least `size` bytes."""
         return os.fstat(self.fd).st_size >= size
 
     def has_content_after(self, offset: int) -> bool:
-        """Return whether a byte that is not NUL follows."""
+        """Return whether a byte other than NUL follows after `offset`."""
         return self._content.find(os.fstat(self.fd)) > offset
 
     def data_after(self, offset: int) -> int:
-        """Return where the next byte may be that is not in a hole; the size of the file if there is none."""
+        """Return the next offset that is not in a hole; the size of the file if only a hole follows."""
         after = _find_data(self.fd, offset)
         return os.fstat(self.fd).st_size if after is None else after
 
     def close(self) -> None:
-        """Give the descriptor back."""
+        """Close the file."""
         os.close(self.fd)
 
     def limit(self, allowance: ScanAllowance | None) -> None:
-        """Do nothing: a plain file is not decompressed."""
+        """Do nothing, because a plain file is not decompressed."""
 
 
 class _ContentEnd:
     """Finds the offset after the last byte that is not NUL.
 
-    It answers a smaller offset while it has not searched all of a very large end, and never one that is too large.
+    The result may be too small while a very large end is not searched completely. It is never too large.
     """
 
     def __init__(self, fd: int) -> None:
         self._fd = fd
         self._end = 0
         self._unpadded_size = 0
-        """The size when no NUL bytes were at the end; 0 when there were some."""
+        """The last size, if the file did not end with NUL bytes; else 0."""
 
         self._stamp = (0, 0)
         self._nul_from = 0
-        """All bytes from here on were NUL in the file of `_stamp`, its size and its time of change."""
+        """All bytes from this offset on were NUL when the file had the size and time of `_stamp`."""
 
     def find(self, status: os.stat_result) -> int:
         size = status.st_size
@@ -123,7 +123,7 @@ class _ContentEnd:
         stamp = size, status.st_mtime_ns
         if stamp != self._stamp:
             self._stamp, self._nul_from = stamp, size
-        with suppress(OSError):  # the reader meets the same error and reports it
+        with suppress(OSError):  # the reader will get the same error and report it
             self._read_forward()
             self._read_back()
         return self._end
@@ -134,7 +134,7 @@ class _ContentEnd:
         return False
 
     def _read_forward(self) -> None:
-        """Find bytes that were added at the end. An application that reserves space fills it from there on."""
+        """Find bytes that were added after the known end. An application that reserves space fills it from there."""
         length, stop = _FIRST_READ_FORWARD, self._end + _MAX_READ_FORWARD
         while self._end < stop:
             content = os.pread(self._fd, length, self._end).rstrip(b"\0")
@@ -144,7 +144,7 @@ class _ContentEnd:
             length = min(2 * length, _MIN_WINDOW)
 
     def _read_back(self) -> None:
-        """Find bytes anywhere after the known end, the last ones first. Jump over holes."""
+        """Find the last bytes after the known end, from the end of the file backwards. Skip holes."""
         window, left = _MIN_WINDOW, _MAX_READ_BACK
         while self._nul_from > self._end and left > 0:
             start = max(self._end, self._nul_from - window)
@@ -161,7 +161,7 @@ class _ContentEnd:
 
 
 def _find_data(fd: int, offset: int) -> int | None:
-    """Return where the next byte may be that is not in a hole, `offset` or later; None if all of the rest is one."""
+    """Return the next offset from `offset` on that is not in a hole; None if only a hole follows."""
     try:
         return os.lseek(fd, offset, os.SEEK_DATA)
     except OSError as error:

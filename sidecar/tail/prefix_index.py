@@ -1,4 +1,4 @@
-"""Index of tracked files by their first bytes, to find quickly what a new file may be a copy of."""
+"""Indexes tracked files by their first bytes, to find quickly which of them a new file may be a copy of."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from itertools import islice
 from sidecar.tail.tracked_file import TrackedFile
 
 START = 32
-"""So many bytes of the beginning are compared."""
+"""Number of bytes at the beginning of a file that are compared."""
 
 _MAX_ALIKE = 100
 
 
 class PrefixIndex:
-    """Tracked files by how they begin."""
+    """Tracked files by their first bytes."""
 
     def __init__(self, files: Iterable[TrackedFile]) -> None:
         self._by_start: dict[bytes, dict[str, list[TrackedFile]]] = {}
@@ -35,8 +35,10 @@ class PrefixIndex:
         by_folder.setdefault(os.path.dirname(file.name), []).append(file)
 
     def like(self, name: str, begins: bytes) -> list[TrackedFile]:
-        """Return those whose beginning is one of `begins`, or begins with it. Those in the directory of `name` come
-        first.
+        """Return the files of which a file with this name, which begins with `begins`, may be a copy.
+
+        These are the files whose first bytes are equal as far as both are known. Files in the directory of `name`
+        come first.
         """
         starts = [begins[:length] for length in sorted(self._lengths, reverse=True) if 0 < length <= len(begins)]
         if len(begins) < START:

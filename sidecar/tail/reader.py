@@ -1,12 +1,12 @@
-"""The next chunk of one file for one sink: whole lines, and nothing that could have changed meanwhile.
+"""Reads the next chunk of one file for one sink: whole lines, of a file that has not been truncated.
 
-Each read is one `pread` that begins before the position and compares the bytes there with what was there
-when the position was reached; so nothing can change between the check and the read.
+Each read is one `pread` that begins before the position. The bytes before the position are compared with those that
+were read before. So the file cannot change between the check and the read.
 
-NUL bytes are decided here and nowhere else. At the beginning of a line they are a hole, which is a chunk without
-data; no other chunk holds one, so an event never continues over a hole. Within a line they are text. Either way they
-count only once they have been seen for a moment, because NFS may show a hole before the bytes that belong there.
-NUL bytes at the end of a file are not even part of its size.
+This module alone decides about NUL bytes. At the beginning of a line they are a hole, which becomes a chunk without
+data; no other chunk contains a hole, so an event never continues after one. Within a line they are text. NUL bytes
+are accepted only after `NUL_GRACE_S`, because NFS may show a hole before its bytes are written. NUL bytes at the end
+of a file are not part of its size.
 """
 
 from __future__ import annotations
@@ -25,56 +25,54 @@ from sidecar.tail.cursor import Cursor
 from sidecar.tail.forward_search import check_still_begins, count_hole_bytes, explain_short_read, search_forward
 
 CHUNK = 256 * 1024
-"""Bytes asked for at a time: few enough for the processor's cache, and so many that what is done once a chunk does
-not count."""
+"""Bytes to read at a time: few enough for the cache of the CPU, and enough to make the cost per chunk negligible."""
 
 
 MAX_RECORDS = 1 << 20
-"""More lines than a chunk has."""
+"""Default limit of lines: more than a chunk can have."""
 
 _MIN_WANT = 4096
-"""Bytes to ask for at least where lines are so short that a chunk has as many as it may."""
+"""Minimum bytes to read at a time, if lines are so short that the limit of records ends each chunk."""
 
 NUL_GRACE_S = 1.0
-"""NUL bytes before other bytes count when they have been seen for so long. NFS writes the pages of a file in any
-order."""
+"""Time after which NUL bytes that precede other bytes are accepted. NFS writes the pages of a file in any order."""
 
 PARTIAL_GRACE_S = 60.0
-"""A file that ends within a character is cut before it, unless nothing has been added to the file for so long."""
+"""If a file ends within a character, these bytes are not delivered until the file has not grown for this time."""
 
 
 class TimedGrouping(LineGrouping, Protocol):
-    """Which lines are one event; see the decode room."""
+    """Groups lines into events; implemented in `sidecar.decode`."""
 
     @property
     def timeout_s(self) -> float: ...
 
 
 class _ReadPart(NamedTuple):
-    """What was read for one chunk: the overlap, and from `begin` on the bytes after it."""
+    """The bytes that were read for one chunk: the overlap, and from index `begin` on the new bytes."""
 
     raw: bytes
     begin: int
     bound: int
-    """Offset where the chunk ends at the latest."""
+    """Maximum offset of the end of the chunk."""
 
     at_cut: bool
-    """Whether the last line or event ends there in any case: at a cut, or before a hole."""
+    """Whether the last line or event ends at `bound` in any case: at a recorded boundary, or before a hole."""
 
     is_largest: bool
-    """Whether no more is read than this to see the end of a line or event."""
+    """Whether this is the largest read that is made to find the end of a line or event."""
 
     max_records: int
     due: float | None = None
-    """When the bytes after `bound` count, if they are too new now."""
+    """Time at which the NUL bytes after `bound` are accepted, if they are too new now."""
 
     def is_complete(self, cursor: Cursor) -> bool:
-        """Return whether nothing follows before `bound`."""
+        """Return whether all bytes up to `bound` were read."""
         return cursor.offset + len(self.raw) - self.begin >= self.bound
 
 
 class _Gap(NamedTuple):
-    """NUL bytes that end a chunk. `end`: the index of the line that they begin, or that they are in."""
+    """NUL bytes that end a chunk. `end`: index of the line that contains them."""
 
     end: int
     is_hole: bool
@@ -82,9 +80,9 @@ class _Gap(NamedTuple):
 
 
 class Reader:
-    """Reads chunks. `max_line` is the longest line in bytes that is kept whole, and the longest event.
+    """Reads chunks. `max_line`: maximum bytes of a line or event; longer lines are cut off.
 
-    With a `grouping` a chunk holds whole events. The reader waits until `cursor.due` for one that may continue.
+    With a `grouping`, a chunk has whole events. If the last event may continue, the reader waits until `cursor.due`.
     """
 
     def __init__(
@@ -102,13 +100,13 @@ class Reader:
         self._charset = charset
 
     def next_chunk(self, cursor: Cursor, max_records: int = MAX_RECORDS) -> Chunk | None:
-        """Whole lines from the cursor on, or None if no line is complete yet (or `cursor.searching` for its end).
+        """Return whole lines from the cursor on, or None if no line is complete (or `cursor.searching` for its end).
 
-        A chunk has at most `max_records` lines or events, and an unterminated one more. In a closing life the
-        unterminated last line is a line, and the last event is whole; where it ends is durable when this returns.
-        Raises `Truncated` if the bytes before the cursor have changed, `OSError` as pread(2) does.
+        A chunk has at most `max_records` lines or events, and possibly an unterminated line. If `closing` is set for
+        the file, its last line or event is complete, and its end is recorded before this method returns. Raise
+        `Truncated` if the bytes before the cursor have changed, and `OSError` as pread(2) does.
 
-        It ends: each turn reads more than the one before, and a read of `_max_read` bytes always makes a chunk.
+        The loop ends, because each turn reads more than the last one, and `_max_read` bytes always contain a chunk.
         """
         cursor.searching, cursor.due = False, None
         stop = cursor.next_cut()
@@ -134,10 +132,10 @@ class Reader:
         return None
 
     def _readable_size(self, cursor: Cursor) -> int:
-        """Return the size of the file in whole code units, or in bytes if it is over."""
+        """Return the size of the file in whole code units, or in bytes if the file is complete."""
         file, charset = cursor.life, self._charset_of(cursor)
         if charset.width > 1 and file.size % charset.width and file.pread(1, file.size) == b"\0":
-            return file.size + 1  # the size ends with the last byte that is not NUL, a character may end with one
+            return file.size + 1  # the size does not include NUL bytes at the end, but a character may end with one
         return file.size if file.closing else charset.align(file.size, 0)
 
     def _find_gap(self, cursor: Cursor, part: _ReadPart) -> _Gap | None:
@@ -155,13 +153,13 @@ class Reader:
         return None
 
     def _due_of_nul(self, cursor: Cursor, offset: int) -> float | None:
-        """Return when a NUL byte counts; None if it does."""
+        """Return when a NUL byte is accepted; None if it is accepted now."""
         appeared = None if cursor.life.packed else cursor.life.appeared(offset)
         due = appeared + NUL_GRACE_S if appeared is not None else 0.0
         return due if due > self._clock.monotonic() else None
 
     def _cut_part(self, cursor: Cursor, part: _ReadPart) -> Chunk | None:
-        """Return the chunk that these bytes begin with, None if they do not show its end yet."""
+        """Return the chunk at the beginning of these bytes, or None if its end is not among them."""
         charset, raw, begin = self._charset_of(cursor), part.raw, part.begin
         end = charset.find_last_line_end(raw, begin, cursor.offset - begin)
         if not end:
@@ -180,9 +178,9 @@ class Reader:
         return self._make_chunk(cursor, raw[begin:], closed=end < len(raw))
 
     def _find_over_long_head(self, cursor: Cursor, part: _ReadPart) -> bytes:
-        """Return the bytes of the first line that were read, without its line end, if it is over-long; else none.
+        """Return the bytes of the first line, without its line end, if the line is over-long; else no bytes.
 
-        An over-long line is no part of an event, so that an event and the line after it fit into `_max_read` bytes.
+        An over-long line is never part of an event, so an event and the line after it fit into `_max_read` bytes.
         """
         charset, raw, begin = self._charset_of(cursor), part.raw, part.begin
         end = charset.find_line_end(raw, begin, cursor.offset - begin)
@@ -192,7 +190,7 @@ class Reader:
         return raw[begin : begin + self._max_line + 1] if is_over_long else b""
 
     def _detect_charset(self, cursor: Cursor) -> Charset:
-        """The encoding with the byte order of this file, which its first bytes say as soon as they are there."""
+        """Return the encoding, with the byte order that the first two bytes of the file define."""
         if cursor.charset is None and not self._charset.needs_bom:
             cursor.charset = self._charset
         elif cursor.charset is None and len(mark := cursor.life.pread(2, 0)) == len(b"\xff\xfe"):
@@ -204,11 +202,11 @@ class Reader:
 
     @property
     def _max_read(self) -> int:
-        """As many bytes as may be needed to see the end of a line or event that is not too long, or that it is."""
+        """Maximum bytes that are needed to find the end of a line or event, or that it is over-long."""
         return self._max_line + 1 if self._grouping is None else 2 * (self._max_line + 1)
 
     def _cut_events(self, cursor: Cursor, grouping: TimedGrouping, part: _ReadPart, newline: int) -> Chunk | None:
-        """Return the whole events of the part, whose lines end at `newline`, or the last one if it is over."""
+        """Return the complete events of the part, or None. `newline`: end of its whole lines."""
         data, at_cut = part.raw[part.begin :], part.at_cut
         is_closed = len(data) - newline > self._max_line
         events = self._charset_of(cursor).split_events(grouping, data[:newline], cursor.offset, closed=is_closed)
@@ -230,7 +228,7 @@ class Reader:
             cursor.due = due
             return None
         if not at_cut and not cursor.life.cut(cursor.offset, cursor.offset + end):
-            cursor.due = self._clock.monotonic()  # it has grown meanwhile
+            cursor.due = self._clock.monotonic()  # another sink has read more of the file, so read again
             return None
         events = self._charset_of(cursor).split_events(grouping, data[:newline], cursor.offset, closed=True)
         return self._with_events(cursor, data[:end], events, part.max_records, closed=newline < end)
@@ -248,7 +246,7 @@ class Reader:
         return replace(self._make_chunk(cursor, data, closed=closed), event_starts=starts, split_events=split)
 
     def _read_checked(self, cursor: Cursor, want: int) -> tuple[bytes, int]:
-        """What was read, and where in it the bytes begin that are asked for: copies are made of lines only."""
+        """Read and check the overlap. Return all bytes, and the index of the new ones, to avoid a copy."""
         back = min(OVERLAP_BYTES, cursor.offset)
         raw = cursor.life.pread(back + want, cursor.offset - back)
         if len(raw) < back + want:
@@ -281,7 +279,7 @@ class Reader:
         return self._make_chunk(cursor, data, closed=True)
 
     def _drop_partial_character(self, cursor: Cursor, data: bytes) -> bytes:
-        """Return the end of the file without a character that is not complete yet; the next run reads it whole."""
+        """Return the end of the file without an incomplete character, which is read later."""
         if not self._may_complete_character(cursor):
             return data
         return data[: len(data) - self._charset_of(cursor).count_partial_bytes(data, cursor.offset)]
@@ -291,7 +289,7 @@ class Reader:
         return file.closing and not file.over and self._clock.now() - file.modified < PARTIAL_GRACE_S
 
     def _cut_over_long(self, cursor: Cursor, data: bytes, bound: int, at_cut: bool) -> Chunk | None:
-        """The head of a line that is longer than `max_line`, once its end is known. Needs no more memory."""
+        """Return the beginning of an over-long line once its end is found, in constant memory."""
         charset = self._charset_of(cursor)
         head = data[: charset.align(self._max_line, cursor.offset)]
         at = cursor.offset + len(data)
@@ -311,7 +309,7 @@ class Reader:
         if cursor.searching:
             return None
         if end < bound:
-            # Half a code unit at the end of a file that is over.
+            # The file is complete and ends with half a code unit.
             cursor.pass_over(cursor.life.pread(bound - end, end))
             end = cursor.scanned
         if not at_cut and self._may_complete_character(cursor):
@@ -327,7 +325,7 @@ class Reader:
     def _pass_hole(self, cursor: Cursor, bound: int, due: float | None) -> Chunk | None:
         """Return the NUL bytes at the beginning of a line as a chunk without data, in constant memory.
 
-        None while nothing follows them, and until they count: then they are searched again.
+        Return None while no other bytes follow, and until the NUL bytes are accepted.
         """
         if due is not None:
             cursor.due = due
@@ -346,6 +344,6 @@ class Reader:
 
 
 def _end_at_gap(cursor: Cursor, part: _ReadPart, gap: _Gap) -> _ReadPart:
-    """Return the bytes before a gap. A hole ends the event before it, a line that is too new does not."""
+    """Return the part before a gap. A hole ends the event before it; NUL bytes that are too new do not."""
     bound, at_cut = cursor.offset + gap.end - part.begin, gap.is_hole
     return part._replace(raw=part.raw[: gap.end], bound=bound, at_cut=at_cut, due=None if at_cut else gap.due)

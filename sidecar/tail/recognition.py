@@ -1,6 +1,6 @@
-"""Has the sidecar met this file before? The answers are values; the tracker acts on them.
+"""Decides whether the content of a file is known. The decisions are values, which the tracker carries out.
 
-In doubt a file begins a new generation: that may cost duplicates, a wrong resumption would cost lines.
+In doubt, a file begins a new generation: this may cause duplicates, but a wrong continuation would lose lines.
 """
 
 from __future__ import annotations
@@ -16,44 +16,44 @@ from sidecar.tail.rotation_names import COMPRESSED
 from sidecar.tail.source import Source
 
 _NO_BANNER_BYTES = 64 << 10
-"""An application may begin each file with the same text, but hardly with so much of it."""
+"""Minimum number of equal bytes that cannot be a banner that the application writes into each file."""
 
 
 class Resume(msgspec.Struct, frozen=True):
-    """The file continues the generation: it holds everything that is known of it."""
+    """The file continues the generation: it has all known content."""
 
     known: KnownFile
 
 
 class Unchanged(msgspec.Struct, frozen=True):
-    """Everything in the file was delivered."""
+    """All content of the file was delivered."""
 
     known: KnownFile
 
 
 class Shorter(msgspec.Struct, frozen=True):
-    """The file is shorter than it was, and has the same content as far as that can be compared."""
+    """The file is shorter than before, and has the same content up to its end."""
 
     known: KnownFile
 
 
 class Replaced(msgspec.Struct, frozen=True):
-    """The file has other content than the generation, or it is another file."""
+    """The file is another one, or its content is not that of the generation."""
 
     known: KnownFile
 
 
 class New(msgspec.Struct, frozen=True):
-    """Nothing is known of the content of the file."""
+    """The content of the file is unknown."""
 
 
 Meeting = Resume | Unchanged | Shorter | Replaced
 
 
 class Recognizer:
-    """Compares an open file with the generations of earlier runs, and with those that are finished.
+    """Compares an open file with unfinished generations of earlier runs, and with finished generations.
 
-    Every method may raise `Postponed`: the next scan continues the comparison.
+    Every method may raise `Postponed`; the next scan then continues the comparison.
     """
 
     def __init__(self, finished: FinishedFiles, comparer: ContentComparer) -> None:
@@ -69,7 +69,7 @@ class Recognizer:
         return Resume(known) if is_same else Replaced(known)
 
     def meet_finished(self, done: FinishedFile, source: Source, path: str, sinks: Collection[str]) -> Meeting:
-        """Compare a file with a finished generation that was in its inode. A new sink needs it from the beginning."""
+        """Compare a file with a finished generation that was in its inode. It continues for a new sink."""
         known = done.known
         if not known.file_id.matches(source.identity) or not self._is_evident(known, path):
             return Replaced(known)
@@ -83,7 +83,7 @@ class Recognizer:
         return Unchanged(known) if needs_nothing else Resume(known)
 
     def meet_elsewhere(self, source: Source, path: str) -> Resume | Unchanged | New:
-        """Compare a file with all finished generations: it may be one on another device, compressed, or copied."""
+        """Compare a file with all finished generations: it may be on another device, compressed, or a copy."""
         for done in self._finished.find_alike(source):
             if source.has_content_after(done.read):
                 if self._is_continued(done, source, path):
@@ -93,7 +93,7 @@ class Recognizer:
         return New()
 
     def _is_continued(self, done: FinishedFile, source: Source, path: str) -> bool:
-        """Return whether a file with more content is the finished one, on another device or in another inode."""
+        """Return whether a file with more content is the finished file, on another device or in another inode."""
         known = done.known
         is_other_device = known.file_id.device != source.identity.device
         is_no_banner = done.read >= (TELLING_BYTES if is_other_device else _NO_BANNER_BYTES)
@@ -101,7 +101,7 @@ class Recognizer:
         return is_proved and self._comparer.agrees(known, source)
 
     def _is_evident(self, known: KnownFile, path: str) -> bool:
-        """Return whether the inode, with as much content as there is, says that the file is the known one."""
+        """Return whether inode, content and name are enough to identify the known file."""
         is_telling = known.fingerprint.covered >= TELLING_BYTES
         return known.file_id.is_certain or is_telling or has_related_name(known, path)
 

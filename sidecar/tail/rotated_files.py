@@ -1,4 +1,4 @@
-"""Files that have left their names: read to their end under whatever name, and followed while they may be written."""
+"""Follows files that were rotated or deleted while they may still be written."""
 
 from __future__ import annotations
 
@@ -15,12 +15,13 @@ from sidecar.tail.subscribers import Subscribers
 from sidecar.tail.tracked_file import FileLocation, FileMoved, FilePhase, TrackedFile
 
 _MAX_DELIVERED = 64
-"""Delivered files that are followed at once, so that many short-lived files take no memory."""
+"""Maximum number of delivered files that are followed, so that many short-lived files do not fill the memory."""
 
 
 class RotatedFiles:
-    """Moves tracked files from phase to phase once they have left their names. `on_missing` is called for one that
-    is nowhere while it may have unread content.
+    """Moves tracked files from phase to phase after they have lost their names.
+
+    `on_missing` is called for a file that cannot be found and may have unread content.
     """
 
     def __init__(
@@ -33,10 +34,10 @@ class RotatedFiles:
         self._on_missing = on_missing
         self.deleted_grace = deleted_grace
         self._delivered: deque[TrackedFile] = deque()
-        """Files that were delivered and are followed all the same, the oldest first."""
+        """Delivered files that are still followed, the oldest first."""
 
     def check(self, seen: Mapping[Key, ScannedFile]) -> None:
-        """Check each file that is not, or not any more, under the name that it began under."""
+        """Check each file that the scan has not found under its first name, or that was rotated before."""
         for file in self._files.find_elsewhere(seen):
             self._context.beat()
             if file in self._files:
@@ -60,7 +61,7 @@ class RotatedFiles:
             self._enter(file, FilePhase.QUIET if is_quiet else FilePhase.ROTATED)
 
     def _note_name(self, file: TrackedFile) -> None:
-        """Record which name in its directory a file has that no path leads to. Later runs look at that name, too."""
+        """Record the name of a file that no longer matches a path, so that later runs find it."""
         with self._context.unreadable.guard(file.name):
             place = find_by_inode(file.place, {file.file_id.key}).get(file.file_id.key)
             if place is not None and place.name != file.name:
@@ -95,7 +96,7 @@ class RotatedFiles:
             file.close()
 
     def find_again(self, file: TrackedFile) -> None:
-        """Find a file that was closed for a while and is not under its name now."""
+        """Find a file that was closed and has lost its name, by its inode."""
         with self._context.unreadable.guard(file.name):
             key = file.file_id.key
             for place in find_by_inode(file.place, {key}).values():
@@ -123,10 +124,10 @@ class RotatedFiles:
         except FileMoved:
             return False
         except OSError:
-            return True  # that it cannot be asked now does not make it gone
+            return True  # the file cannot be read now, but may still exist
 
     def finish(self, file: TrackedFile, *, is_there: bool) -> None:
-        """Take in that every sink has all of a file. One that no path leads to is followed all the same."""
+        """Record that every sink has settled a file. Follow it further if it matches no path any more."""
         if file not in self._files:
             file.close()
             return
@@ -141,7 +142,7 @@ class RotatedFiles:
             self._let_go(self._delivered.popleft())
 
     def may_become_whole(self, done: FinishedFile, found: ScannedFile) -> bool:
-        """Return whether a finished file, which is shorter than it was, is waited for."""
+        """Return whether to wait for a finished file that has shrunk, because it may regain its size."""
         now = self._context.clock.monotonic()
         if done.shrunk_at is None or found.size < done.size:
             done.shrunk_at = now

@@ -1,4 +1,4 @@
-"""Which names does a rotation make? `app.log` becomes `app.log.1`, `app.log-20261128.gz`, `app-2026-11-28.log`."""
+"""Recognizes names of rotated files: `app.log` becomes `app.log.1`, `app.log-20261128.gz` or `app-20261128.log`."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ import re
 from functools import lru_cache
 
 COMPRESSED = (".gz", ".xz", ".bz2", ".zst")
-"""Endings of the names of compressed files."""
+"""Extensions of compressed files that can be read."""
 
 _WORDS = "old|bak|backup|prev|previous|orig|save|saved|rotated|archived|copy"
 _ADDED = rf"(?i:[-._+:]{{1,2}}(?:\d+(?:T\d+)?Z?|{_WORDS}))"
-"""A number, a part of a date or time, or one of few words, after what separates it."""
+"""A separator, followed by a number, a part of a date or time, or one of a few words."""
 
 _END = r"\Z"
 _SUFFIX = re.compile(rf"{_ADDED}+\Z")
@@ -20,7 +20,7 @@ _COMPRESSION = re.compile(r"\.(?:gz|bz2|xz|zst|lz4|zip)\Z")
 
 def is_rotation_of(original: str, name: str) -> bool:
     """Return whether a rotation makes the path `name` from the path `original`, in the same directory."""
-    folder, _, before = original.rpartition("/")  # by text: it is asked for thousands of names
+    folder, _, before = original.rpartition("/")  # faster than os.path: there may be thousands of names
     other, _, made = name.rpartition("/")
     is_made = folder == other and _pattern(before).fullmatch(made) is not None
     return is_made and made not in (before, _base(before))
@@ -38,7 +38,7 @@ def find_originals(name: str) -> list[str]:
 
 @lru_cache(maxsize=4096)
 def _pattern(original: str) -> re.Pattern[str]:
-    """Return a pattern of the names made from this one, or from what this one was made from by adding to its end."""
+    """Return a pattern for the names that a rotation makes from this name, or from the original of this name."""
     base = _base(original)
     stem, dot, extension = base.rpartition(".")
     names = [re.escape(base)]

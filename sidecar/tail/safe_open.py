@@ -1,8 +1,8 @@
-"""Opens what the application offers without being led anywhere else.
+"""Opens files of the application without following its symbolic links.
 
-The application owns the volume and is not trusted: a name may be a symbolic link to a secret of the
-sidecar, a FIFO without a writer, or become either between scan and open. So no component is
-followed if it is a link, and only a regular file is taken (open(2), openat(2)).
+The application owns the volume and is not trusted: a name may be a symbolic link to a secret of the sidecar, or a
+FIFO without a writer, or become one between scan and open. So no link in a path is followed, and only regular files
+are opened (open(2), openat(2)).
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ def open_regular(root: str, path: str) -> int:
 
 
 def _below(root: str, path: str) -> list[str]:
-    """The components of `path` below `root`, both absolute. By text: with pathlib it takes longer than to open."""
+    """Return the components of `path` below `root`, both absolute. Without pathlib, which is slower than opening."""
     above = root.rstrip("/") + "/"
     parts = [part for part in path[len(above) :].split("/") if part not in ("", ".")]
     if not path.startswith(above) or not parts:

@@ -1,10 +1,10 @@
-"""How much of compressed files one scan may decompress."""
+"""Limits the bytes that one scan decompresses."""
 
 from __future__ import annotations
 
 
 class Postponed(Exception):
-    """Raised when the answer needs more decompressed bytes than one scan may make. The next scan continues."""
+    """Raised when the scan has decompressed the maximum number of bytes. The next scan continues."""
 
 
 class ScanAllowance:
@@ -18,6 +18,6 @@ class ScanAllowance:
         self.left -= size
 
     def check(self) -> None:
-        """Raise `Postponed` if nothing is left."""
+        """Raise `Postponed` if no bytes are left."""
         if self.left <= 0:
             raise Postponed

@@ -1,4 +1,4 @@
-"""The files in the directory of another one: where a renamed file or a copy is looked for."""
+"""Searches the directory of a file for its new name or its copies."""
 
 from __future__ import annotations
 
@@ -15,36 +15,36 @@ from sidecar.tail.rotation_names import COMPRESSED, find_originals
 from sidecar.tail.tracked_file import FileLocation
 
 _MAX_PLAIN, _MAX_COMPRESSED = 1000, 256
-"""So many files are compared; the application may put any number there."""
+"""Maximum numbers of files to compare, because the application may create any number."""
 
 _MAX_VISITED = 10_000
-"""Names that one search below a root visits."""
+"""Maximum number of names that one search below a directory visits."""
 
 Key = tuple[int, int]
 
 
 class SearchScope(Protocol):
-    """What belongs to a pipeline, by its `paths` and `exclude`."""
+    """Decides by `paths` and `exclude` which files belong to a pipeline."""
 
     def roots(self) -> list[str]:
         """Return the fixed part of each pattern."""
         ...
 
     def leads_to(self, path: str) -> bool:
-        """Return whether the path lies below the fixed part of a pattern."""
+        """Return whether the path is below the fixed part of a pattern."""
         ...
 
     def covers(self, path: str) -> bool:
-        """Return whether a file of this path belongs to the pipeline."""
+        """Return whether a file with this path belongs to the pipeline."""
         ...
 
     def forbids(self, path: str) -> bool:
-        """Return whether `exclude` names the file, and not merely all compressed ones."""
+        """Return whether a pattern of `exclude` matches the file, other than one for all compressed files."""
         ...
 
 
 class SiblingFile(NamedTuple):
-    """A regular file, as lstat(2) tells of it."""
+    """A regular file, with values of lstat(2)."""
 
     place: FileLocation
     key: Key
@@ -53,12 +53,12 @@ class SiblingFile(NamedTuple):
 
     @property
     def stamp(self) -> tuple[Key, int, float]:
-        """Identity, size and time. A different stamp means that the file has changed."""
+        """Key, size and time. If the stamp differs, the file has changed."""
         return self.key, self.size, self.modified
 
 
 class NamedFile(NamedTuple):
-    """A regular file by its name, as a scan would find it."""
+    """A regular file with the values of a scan (`ScannedFile`)."""
 
     path: str
     root: str
@@ -69,7 +69,7 @@ class NamedFile(NamedTuple):
 
 
 def find_by_name(path: str) -> NamedFile | None:
-    """Return the regular file of this name, None if there is none that can be reached without a link."""
+    """Return the regular file with this path, or None. Follow no links."""
     folder, name = os.path.split(path)
     with suppress(OSError), open_directory(folder) as directory:
         status = os.stat(name, dir_fd=directory, follow_symlinks=False)
@@ -79,7 +79,7 @@ def find_by_name(path: str) -> NamedFile | None:
 
 
 def find_by_inode(place: FileLocation, keys: Collection[Key]) -> dict[Key, FileLocation]:
-    """Return where these files are in the directory of `place`."""
+    """Return the locations of the files with these keys in the directory of `place`."""
     inodes = {inode for _, inode in keys}
     found = {each.key: each.place for each in _siblings(place, lambda _, inode: inode in inodes)}
     return {key: found[key] for key in keys if key in found}
@@ -88,9 +88,9 @@ def find_by_inode(place: FileLocation, keys: Collection[Key]) -> dict[Key, FileL
 def find_candidates(
     known: KnownFile, place: FileLocation, scope: SearchScope, but_not: Collection[Key]
 ) -> list[SiblingFile]:
-    """Return the files in the directory of `place` that may be a copy by their names, those of a rotation first.
+    """Return the files in the directory of `place` that may be a copy by their names.
 
-    Compressed ones come last, the newest first.
+    Names that a rotation makes come first, compressed files last, the newest of these first.
     """
 
     def is_wanted(name: str, _: int) -> bool:
@@ -105,7 +105,7 @@ def find_candidates(
 
 
 def find_related_names(folder: str) -> set[str]:
-    """Return the paths in a directory, and those that a rotation may have made them from."""
+    """Return the paths of the files in a directory, and the paths from which a rotation may have made these."""
     with suppress(OSError), open_directory(folder) as directory:
         paths = [os.path.join(folder, name) for name, _, is_folder in _list(directory) if not is_folder]
         return {original for path in paths for original in find_originals(path)}
@@ -113,7 +113,7 @@ def find_related_names(folder: str) -> set[str]:
 
 
 def find_below(root: str, keys: Collection[Key]) -> dict[Key, FileLocation]:
-    """Return where these files are below a directory. Links are not followed, and the search is bounded."""
+    """Return the locations of the files with these keys below a directory. Follow no links. The search is limited."""
     inodes, found, waiting, visited = {key[1] for key in keys}, dict[Key, FileLocation](), [root], 0
     while waiting and visited < _MAX_VISITED and len(found) < len(keys):
         folder = waiting.pop()
@@ -133,7 +133,7 @@ def find_below(root: str, keys: Collection[Key]) -> dict[Key, FileLocation]:
 
 
 def why_invisible(known: KnownFile) -> str:
-    """Return why a file that is not in its directory may still exist, "" if it is gone."""
+    """Return why a file may still exist although its name was not found; "" if it is gone."""
     folder, device = os.path.dirname(known.name), known.file_id.device
     try:
         with open_directory(folder) as directory:
@@ -156,7 +156,7 @@ def is_within(known: KnownFile, scope: SearchScope) -> bool:
 
 
 def _siblings(place: FileLocation, is_wanted: Callable[[str, int], bool]) -> list[SiblingFile]:
-    """Return the regular files in the directory of `place` that are wanted, none if a link leads there."""
+    """Return the regular files in the directory of `place` for which `is_wanted(path, inode)` is true."""
     folder, found = os.path.dirname(place.name), list[SiblingFile]()
     with suppress(FileNotFoundError, NotADirectoryError, LinkInPath), open_directory(folder) as directory:
         for name, inode, _ in _list(directory):
@@ -172,7 +172,7 @@ def _siblings(place: FileLocation, is_wanted: Callable[[str, int], bool]) -> lis
 
 
 def _list(directory: int) -> Iterator[tuple[str, int, bool]]:
-    """Yield name, inode, and whether it is a directory. Not as a list: there may be any number of names."""
+    """Yield each name, its inode, and whether it is a directory. No list: there may be any number of names."""
     listing = open_listing(directory)
     try:
         with os.scandir(listing) as entries:
@@ -183,8 +183,10 @@ def _list(directory: int) -> Iterator[tuple[str, int, bool]]:
 
 
 def _is_candidate(known: KnownFile, name: str, scope: SearchScope) -> bool:
-    """Return whether the pipeline may read this file in the place of the known one: `paths` names it, or its name is
-    one that a rotation makes from that of the known file and `exclude` does not name it.
+    """Return whether the pipeline may read this file as a copy of the known file.
+
+    It may if `paths` matches the name. It also may if a rotation makes the name from that of the known file, and
+    `exclude` does not match it.
     """
     if has_related_name(known, name):
         return not scope.forbids(name)

@@ -1,4 +1,4 @@
-"""The bytes of one open file, plain or compressed, by position."""
+"""Opens a file, plain or compressed, and reads its bytes by offset."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _UTF_32_BOMS = (codecs.BOM_UTF32_LE, codecs.BOM_UTF32_BE)
 
 
 class Source(Protocol):
-    """An open file. `identity` says which one it is; `packed`: it is compressed, and not written in place."""
+    """An open file. `identity`: device, inode and more. `packed`: whether the file is compressed."""
 
     packed: bool
 
@@ -32,41 +32,41 @@ class Source(Protocol):
     def pread(self, length: int, offset: int) -> bytes:
         """Return at most `length` bytes from `offset`, fewer only at the end. Raise `OSError` as pread(2) does.
 
-        Bytes that changed between two calls of pread(2) are left out, which makes the result shorter.
+        The result may be shorter if the file has changed between two calls of pread(2).
         """
         ...
 
     def status(self) -> FileStat:
-        """Return size and time of change. NUL bytes at the end do not count as content."""
+        """Return size and times. NUL bytes at the end do not count as content."""
         ...
 
     def modified_at(self) -> float:
-        """Return the time of the last change, as fstat(2) says it."""
+        """Return the time of the last change in fstat(2)."""
         ...
 
     def holds(self, size: int) -> bool:
-        """Return whether there are so many bytes at least, NUL bytes at the end included."""
+        """Return whether there are at least `size` bytes, including NUL bytes at the end."""
         ...
 
     def has_content_after(self, offset: int) -> bool:
-        """Return whether a byte that is not NUL follows."""
+        """Return whether a byte other than NUL follows after `offset`."""
         ...
 
     def data_after(self, offset: int) -> int:
-        """Return where the next byte may be that is not in a hole, `offset` or later; the size if there is none."""
+        """Return the next offset from `offset` on that is not in a hole; the size if only a hole follows."""
         ...
 
     def limit(self, allowance: ScanAllowance | None) -> None:
-        """Limit what is decompressed from now on: then all methods that read raise `Postponed`. None: no limit."""
+        """Limit decompression from now on: methods raise `Postponed` if the allowance is used up. None: no limit."""
         ...
 
     def close(self) -> None: ...
 
 
 def open_source(root: str, path: str) -> Source:
-    """Return the regular file `path` below the resolved directory `root`; compressed files are recognised by content.
+    """Open the regular file `path` below `root`, a directory without links. Recognize compression by the first bytes.
 
-    Raise `NotRegular`, or `OSError` as open(2) does and for a file that no setting can read.
+    Raise `NotRegular`, or `OSError` as open(2) does, or if the format of the file is not supported.
     """
     fd = open_regular(root, path)
     try:
@@ -84,17 +84,17 @@ def open_source(root: str, path: str) -> Source:
 
 
 def read_head(source: Source) -> bytes:
-    """Return how the file begins, at most as much as a fingerprint covers."""
+    """Return the first bytes of the file before a hole, at most as many as a fingerprint covers."""
     return find_beginning(source.pread(FINGERPRINT_BYTES, 0))
 
 
 def find_beginning(data: bytes) -> bytes:
-    """Return the bytes before the first hole: it may be a place that is yet to be written."""
+    """Return the bytes before the first hole, because the hole may be written later."""
     return data.partition(b"\0\0")[0].rstrip(b"\0")
 
 
 class OwnedSource:
-    """An open file that is closed at the end of the block unless it was taken."""
+    """An open file that is closed at the end of the `with` block, unless `take` was called."""
 
     def __init__(self, source: Source | None) -> None:
         self.source = source
@@ -102,13 +102,13 @@ class OwnedSource:
 
     @property
     def open(self) -> Source:
-        """The file, where it is known to be open."""
+        """The open file. Raises `ValueError` if none was opened."""
         if self.source is None:
             raise ValueError("nothing was opened")
         return self.source
 
     def take(self) -> Source:
-        """The file is the caller's now."""
+        """Return the open file, which the caller must close."""
         self._mine = False
         return self.open
 

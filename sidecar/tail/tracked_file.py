@@ -1,4 +1,4 @@
-"""One generation while it is being read: the open file, and where each sink is in it."""
+"""A file that is tracked: one generation, its open file, and the position of each sink."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from sidecar.tail.source import FileStat, Source, open_source
 
 
 class FileJournal(Protocol):
-    """What has to be recorded before bytes are sent."""
+    """The part of the state that must be written before bytes are sent."""
 
     def extend(self, number: int, fingerprint: Fingerprint, intent: Intent | None = None) -> None: ...
 
@@ -32,61 +32,61 @@ class FileJournal(Protocol):
 
 
 class Truncated(Exception):
-    """The bytes before a position are no longer what they were: the file began a new life."""
+    """The bytes before a position have changed, so the file has other content now."""
 
 
 class FileMoved(OSError):
-    """The file was closed for a while and is not under its name now; the next look tells where it is, if anywhere."""
+    """The file was closed for a while, and has lost its name. The next scan finds it, if it still exists."""
 
 
 _GONE = frozenset((errno.ENOENT, errno.ENOTDIR, errno.ELOOP))
-"""Failures to open that say that the name leads elsewhere. After any other it may lead to the file again."""
+"""Errors of open(2) that show that the file has lost its name. Any other error may be temporary."""
 
 
 _MOST_MOMENTS = 64
 
 
 _MOST_CUTS, _KEPT_CUTS = 20_000, 10_000
-"""Cuts of one file that are remembered; beyond it the oldest are forgotten that every sink has passed."""
+"""Maximum number of recorded boundaries of a file, and how many remain when the oldest are dropped. Only boundaries
+that every sink has passed are dropped."""
 
 
 class FileLocation(msgspec.Struct, frozen=True):
-    """Where a file is: the resolved directory above the pattern, and the path it was last seen under."""
+    """The location of a file: the fixed directory of its pattern, without links, and its last path (`name`)."""
 
     root: str
     name: str
 
 
 class FilePhase(Enum):
-    """Where a file is between its first scan and its end."""
+    """The phase of a tracked file."""
 
     ACTIVE = auto()
-    """It grows under the name that it began with."""
+    """The file grows under its first name."""
 
     ROTATED = auto()
-    """It has left its name, or is a copy. It may still be written."""
+    """The file has lost its first name, or is a copy. It may still be written."""
 
     QUIET = auto()
-    """It was rotated and has not grown for a while: its last line is complete, and a sink may finish it."""
+    """The file was rotated and has not grown for a while. Its last line is complete, and a sink may finish it."""
 
     DELIVERED = auto()
-    """Every sink has all of it. It is followed in case it grows again."""
+    """Every sink has settled the file. It is followed in case it grows again."""
 
     ENDED = auto()
-    """Nothing more of it can be read."""
+    """No more of the file can be read."""
 
 
 class TrackedFile:
-    """A file in one generation. Shared by the shippers of a pipeline and the tracker.
+    """A tracked file, with one generation. Shared by the tracker and the shippers of a pipeline.
 
-    `size` is how much there is to read; `seen` is the largest real size that was ever known: more than `size` when
-    the rest was truncated away, less when a part of the file is an implausible hole that was not read yet.
-    `disk_size` and `modified` are what stat(2) returned at the last comparison. `moves` counts the changes of place.
-    `recorded` is the largest `seen` that is durable.
+    `size`: bytes that can be read. `seen`: the largest real size that was seen: more than `size` if the file was
+    truncated, less if it has an implausible hole that was not read yet. `disk_size` and `modified`: values of stat(2)
+    at the last comparison. `moves`: how often the location has changed. `recorded`: the largest `seen` in the state.
     """
 
-    # More than twenty methods and fifteen attributes: the tracker and the shippers share what they know of a file
-    # here, under one lock. There may be thousands of these, so they have no dictionaries.
+    # More than twenty methods and fifteen attributes: the tracker and the shippers share the state of a file here,
+    # under one lock. There may be thousands of these objects, so they have no dictionaries.
     __slots__ = (
         "_away", "_cuts", "_descriptors", "_file", "_grown", "_head", "_ledger", "_source", "_taken", "_taken_tail",
         "_turn", "closing", "disk_size", "ended", "file_id", "generation", "grown_at", "intent", "modified",
@@ -108,22 +108,22 @@ class TrackedFile:
         self.grown_at = 0.0
         self.phase = FilePhase.ACTIVE
         self.closing = False
-        """Whether an unterminated last line is a line: the file is quiet, or the sidecar ends."""
+        """Whether an unterminated last line is complete, because the file is quiet or the sidecar ends."""
 
         self.over = False
-        """Whether a sink that has all of it may finish it."""
+        """Whether a sink that has settled the file may finish it."""
 
         self.sighted = True
-        """Whether a path of the pipeline leads to the file."""
+        """Whether the last scan has found the file."""
 
         self.moved = False
         """Whether the file is a copy that was made before the file of this generation was truncated."""
 
         self.ended = ""
-        """Why nothing more can be read: "truncated" or "deleted"."""
+        """Why no more can be read: "truncated" or "deleted"; "" while the file can be read."""
 
         self.shrunk: tuple[int, float] | None = None
-        """While the file is shorter than `size` and may become whole again: its size, and since when."""
+        """Size and time at which the file became shorter than `size`, while it may regain its size; else None."""
 
         self.moves = 0
         self.recorded = 0
@@ -135,7 +135,7 @@ class TrackedFile:
         self._head = head
         self._cuts = tuple(sorted(cuts))
         self._taken, self._taken_tail = 0, b""
-        """The largest offset that a chunk was read up to, and the bytes before it."""
+        """The largest offset of the end of a chunk that was read, and the bytes before it."""
 
         self._grown: list[tuple[int, float]] = []
         self._ledger = ledger
@@ -156,35 +156,35 @@ class TrackedFile:
 
     @property
     def head(self) -> bytes:
-        """What the fingerprint covers."""
+        """The first bytes of the file, which the fingerprint covers."""
         return self._head
 
     @property
     def is_open(self) -> bool:
-        """Whether it has a descriptor now."""
+        """Whether the file is open now."""
         return self._source is not None
 
     def pread(self, length: int, offset: int) -> bytes:
-        """At most `length` bytes from `offset`. Raises `OSError` as pread(2) does, and `FileMoved`."""
+        """Return at most `length` bytes from `offset`. Raise `FileMoved`, or `OSError` as pread(2) does."""
         with self._file:
             data = self._opened().pread(length, offset)
         self._descriptors.used(self)
         return data
 
     def data_after(self, offset: int) -> int:
-        """Where the next byte may be that is not in a hole of the file, `offset` or later."""
+        """Return the next offset from `offset` on that is not in a hole of the file."""
         with self._file:
             return self._opened().data_after(offset)
 
     def status(self) -> FileStat:
-        """What fstat(2) says of the file. Raises `FileMoved`."""
+        """Return size and times of the file. Raise `FileMoved`."""
         with self._file:
             found = self._opened().status()
         self._descriptors.used(self)
         return found
 
     def may_have_changed(self) -> bool:
-        """Whether the open file is worth a closer look. Much cheaper than one, for files that are as they were."""
+        """Return whether the open file may have changed: a cheap check before a comparison."""
         with self._file:
             if self._source is None or self.packed:
                 return self._source is not None
@@ -208,7 +208,10 @@ class TrackedFile:
         return self._source
 
     def keep(self, keep: Callable[[Source], None]) -> None:
-        """Call `keep` with the open file; no other thread can close it. Raise `FileMoved` and what `keep` raises."""
+        """Call `keep` with the open file, which no other thread can close until it returns.
+
+        Raise `FileMoved`, or the error of `keep`.
+        """
         with self._file:
             keep(self._opened())
         self._descriptors.used(self)
@@ -220,7 +223,7 @@ class TrackedFile:
             yield
 
     def take_source(self) -> Source:
-        """The open file, for the caller to hand on or to close. Nothing can be read until `relocate`."""
+        """Return the open file, which the caller must close or pass on. Reading fails until `relocate` is called."""
         with self._file:
             source = self._opened()
             self._source, self._away = None, True
@@ -229,7 +232,7 @@ class TrackedFile:
         return source
 
     def relocate(self, source: Source, place: FileLocation) -> None:
-        """Continue in that file: it holds the same bytes at the same positions, as far as it goes."""
+        """Continue in another file, which has the same bytes at the same offsets."""
         with self._file:
             self.close()
             self._source, self.place, self.file_id, self.packed = source, place, source.identity, source.packed
@@ -239,7 +242,9 @@ class TrackedFile:
         self._descriptors.used(self)
 
     def park(self) -> bool:
-        """Close the file for a while, unless a thread is reading it or it might be needed and not be found again."""
+        """Close the file for a while, unless a thread is reading it or it could not be reopened. Return whether it
+        was closed.
+        """
         may_close = self.sighted or self.phase is FilePhase.DELIVERED
         if not may_close or not self._file.acquire(blocking=False):
             return False
@@ -251,21 +256,21 @@ class TrackedFile:
 
     @property
     def unread_from(self) -> int:
-        """The offset up to which every sink has settled the file."""
+        """Offset up to which every sink has settled the file."""
         return min((point.offset for point in self.settled.values()), default=0)
 
     def unsettled(self, offset: int) -> int:
-        """Return how many bytes after `offset` are known to be there. An implausible hole counts once it was read."""
+        """Return the number of bytes after `offset` that were seen. An implausible hole counts after it was read."""
         return max(0, min(self.size, self.seen) - offset)
 
     def end(self, reason: str) -> None:
-        """Nothing more can be read, for this reason."""
+        """Close the file, because no more of it can be read, for this reason."""
         with self._file:
             self.ended, self.phase, self._away = reason, FilePhase.ENDED, True
             self.close()
 
     def close(self) -> None:
-        """Give the descriptor back."""
+        """Close the file. It is opened again when it is read."""
         with self._file:
             if self._source is not None:
                 self._source.close()
@@ -273,14 +278,14 @@ class TrackedFile:
         self._descriptors.closed(self)
 
     def remembered(self) -> KnownFile:
-        """What the state knows of it, as of now."""
+        """Return the generation in the form in which the state stores it."""
         return KnownFile(
             self.generation, self.file_id, Fingerprint.from_head(self._head), self.name, self.seen, self.ended,
             self.moved, dict(self.settled), self._cuts, self.intent,
         )  # fmt: skip
 
     def grew(self, at: float) -> None:
-        """The file has grown to `size` at this moment of the monotonic clock."""
+        """Record that the file has grown to `size` at this time, by the monotonic clock."""
         passed = min((point.offset for point in self.settled.values()), default=0)
         grown = self._grown
         if grown and grown[-1][0] > self.size:
@@ -293,21 +298,22 @@ class TrackedFile:
         self._grown = grown
 
     def appeared(self, offset: int) -> float | None:
-        """When the byte at `offset` was first seen, or somewhat earlier; None if it was not seen."""
+        """Return when the byte at `offset` was first seen, or a slightly earlier time; None if it was not seen."""
         return next((at for size, at in self._grown if size > offset), None)
 
     def next_cut(self, offset: int) -> int | None:
-        """The first offset after `offset` at which an unterminated line was shipped once."""
+        """Return the first recorded boundary after `offset`, at which an unterminated line was shipped; or None."""
         place = bisect.bisect_right(self._cuts, offset)
         return self._cuts[place] if place < len(self._cuts) else None
 
     def is_cut(self, offset: int) -> bool:
-        """Whether an unterminated line was shipped up to `offset`."""
+        """Return whether there is a recorded boundary at `offset`."""
         return offset in self._cuts
 
     def cut(self, start: int, end: int) -> bool:
-        """Write down that what begins at `start` is shipped up to `end`, although it may continue. Durable when this
-        returns. Returns whether it may be: not if a sink has had more of it in one batch.
+        """Record a boundary: the line or event at `start` is shipped up to `end`, although it may continue.
+
+        The boundary is durable when this returns. Return False if a sink has already read more of the file.
         """
         with self._turn:
             if end in self._cuts:
@@ -323,7 +329,9 @@ class TrackedFile:
             return True
 
     def take(self, chunk: Chunk) -> bool:
-        """Return whether a chunk may be sent: not if it was cut in two meanwhile."""
+        """Claim a chunk for sending and return True. Return False if a boundary was recorded inside it after it was
+        read.
+        """
         with self._turn:
             cut = self.next_cut(chunk.offset)
             if cut is not None and cut < chunk.end:
@@ -335,14 +343,14 @@ class TrackedFile:
             return True
 
     def check_head(self, offset: int, data: bytes) -> None:
-        """Raises `Truncated` if `data` is not what the file was known to begin with."""
+        """Raise `Truncated` if `data`, the bytes at `offset`, differs from the known first bytes of the file."""
         known = self._head[offset : offset + len(data)]
         if data[: len(known)] != known:
             raise Truncated
 
     def is_unchanged(self) -> bool:
-        """Return whether the bytes that are known are still there: the beginning, those before each checkpoint, and
-        those that were read last.
+        """Return whether the known bytes are unchanged: the first bytes, those before each checkpoint, and those that
+        were read last.
         """
         if self.pread(len(self._head), 0) != self._head:
             return False
@@ -353,7 +361,7 @@ class TrackedFile:
         return all(tail.matches(self.pread(tail.length, offset - tail.length)) for offset, tail in points)
 
     def may_be_part(self, size: int) -> bool:
-        """Return whether the file, which has only `size` bytes now, may be a part of what it was."""
+        """Return whether the file, which has shrunk to `size` bytes, has the same content up to its end."""
         head = self._head[:size]
         if not head or self.pread(len(head), 0) != head:
             return False
@@ -361,15 +369,15 @@ class TrackedFile:
         return all(tail.matches(self.pread(tail.length, offset - tail.length)) for offset, tail in points)
 
     def cover(self, chunk: Chunk, crc: int | None = None) -> None:
-        """Record what is about to be sent, as far as no checkpoint says it. Durable when this returns.
+        """Record a chunk that is about to be sent, unless a checkpoint covers it. Durable when this returns.
 
-        The fingerprint grows over the chunk. `crc` is the checksum of everything before the end of the chunk: until
-        there is a checkpoint, it is recorded each time when twice as much is sent.
+        The fingerprint is extended by the chunk. `crc`: checksum of everything before the end of the chunk. Until
+        there is a checkpoint, it is recorded each time the number of bytes has doubled.
         """
         head = self._head
         if len(head) < FINGERPRINT_BYTES and chunk.end > len(head):
             before = self.pread(min(chunk.offset, FINGERPRINT_BYTES), 0) if chunk.offset > len(head) else head
-            # A chunk without data is a hole. Bytes after it are about to be sent, so it is not filled any more.
+            # A chunk without data is a hole. It is not filled any more, because bytes follow it.
             data = chunk.data or bytes(min(FINGERPRINT_BYTES, chunk.end - chunk.offset))
             head = (before[: chunk.offset] + data)[:FINGERPRINT_BYTES]
         intent = None if crc is None or not self._needs_intent(chunk.end) else Intent(chunk.end, crc)
@@ -377,7 +385,7 @@ class TrackedFile:
             return
         with self._turn:
             if not head.startswith(self._head):
-                head = self._head  # another sink has covered more meanwhile
+                head = self._head  # another sink has extended the fingerprint in the meantime
             self._ledger.extend(self.generation.id, Fingerprint.from_head(head), intent)
             self._head, self.intent = head, intent or self.intent
 

@@ -1,6 +1,6 @@
-"""Decides once for all shippers of a pipeline which files are tracked: what is new, rotated, truncated or gone.
+"""Decides which files are tracked, for all shippers of a pipeline: which are new, rotated, truncated or deleted.
 
-docs/design/rotation.md explains the steps of a scan, and why they come in this order.
+docs/design/rotation.md explains the steps of a scan, and the reasons for their order.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ _SHRUNK_RETRY_S = 0.25
 
 
 class _Turn:
-    """A lock that a thread may hold more than once. A thread that waits for it is not stuck: the holder may be."""
+    """A reentrant lock. A waiting thread calls `beat`, because only the thread that holds the lock may be stuck."""
 
     def __init__(self, beat: Callable[[], None]) -> None:
         self._lock, self._beat = threading.RLock(), beat
@@ -56,11 +56,11 @@ class _Turn:
 
 
 class FileTracker:
-    """The files of one pipeline. The watcher calls the methods; `truncated` and `through` are for shippers.
+    """Tracks the files of one pipeline. The watcher calls the methods; shippers call `truncated` and `through`.
 
-    `deleted_files`: unread bytes of deleted files that may be held for the sinks. `deleted_grace`: seconds for which
-    a delivered file that has left its name is followed. `scope`: which files belong to the pipeline; nothing else is
-    read. `beat` is called for each file that is compared, and each second in a thread that waits for a scan.
+    `deleted_files`: maximum unread bytes of deleted files. `deleted_grace`: seconds for which a delivered file that
+    has lost its name is followed. `scope`: decides which files belong to the pipeline. `beat` is called for each file
+    that is compared, and each second in a thread that waits for a scan.
     """
 
     _transitions: FileTransitions
@@ -122,7 +122,7 @@ class FileTracker:
     # ── the pipeline ────────────────────────────────────────────────────────────────────────────────────────
 
     def listen(self, sink: str, listener: FileSubscriber) -> None:
-        """Tell this shipper of everything from now on. Called for all shippers before the first scan."""
+        """Notify this shipper from now on. Called for all shippers before the first scan."""
         self._subscribers.add(sink, listener)
 
     def change(
@@ -130,11 +130,10 @@ class FileTracker:
         ignore_older: float | None, deleted_files: int, links: HardLinks | None,
         deleted_grace: float = DELETED_GRACE_S, boundaries: str = "",
     ) -> None:  # fmt: skip
-        """Take another configuration, with the same files and these shippers instead of the old ones.
+        """Apply another configuration: keep the files, and replace the shippers by these.
 
-        Only when the old shippers have ended, and other `boundaries` only when they left nothing half done. The new
-        ones begin at the durable checkpoints, as after a restart; but what only the sidecar holds open, a deleted
-        file, stays open.
+        The old shippers must have ended; if `boundaries` differ, without unsettled content. The new shippers begin at
+        the durable checkpoints, as after a restart. Deleted files stay open.
         """
         with self._turn:
             ledger = self.context.ledger
@@ -166,58 +165,58 @@ class FileTracker:
                 before.drop(file.generation)
 
     def release(self) -> None:
-        """Close all files, because the pipeline was removed. What is not delivered stays in the state."""
+        """Close all files, because the pipeline was removed. Unfinished generations stay in the state."""
         with self._turn:
             for part in (self._opener, self._candidates, self._generations):
                 part.close()
             self._files.clear()
 
     def lives(self) -> list[TrackedFile]:
-        """Return the files that some sink has not finished. Do not wait for a scan, which may hang."""
+        """Return the files that a sink has not finished. Does not wait for a scan, which may hang."""
         return [file for file in self._files if file.phase is not FilePhase.DELIVERED]
 
     @property
     def left_out(self) -> Mapping[str, str]:
-        """Return why files of earlier runs are not delivered now, by path."""
+        """Path of each file of an earlier run that is not delivered now → the reason."""
         return self._earlier.left_out
 
     @property
     def waiting_bytes(self) -> int:
-        """Return the bytes that scans have found and no shipper knows of: held, unreadable, or not decided yet."""
+        """Bytes that scans have found and no shipper counts: of candidates, and of unreadable or undecided files."""
         searched = self._copies.waiting_bytes(self._subscribers.sinks)
         return self._candidates.size() + self._new_files.waiting_bytes + self._earlier_waiting_bytes + searched
 
     @property
     def grown_at(self) -> float | None:
-        """Return when a file last grew, by the monotonic clock; None if none has."""
+        """When a file last grew, by the monotonic clock; None if no file has grown."""
         return self._growth.grown_at
 
     @property
     def undecided(self) -> bool:
-        """Return whether it is not known yet of some file whether it is a copy."""
+        """Whether it is not decided yet for a file whether it is a copy."""
         return bool(self._candidates or self._copies)
 
     # ── between two scans ───────────────────────────────────────────────────────────────────────────────────
 
     def poll(self, life: TrackedFile) -> bool:
-        """Look at the size of one file. Return whether it has grown or has other content."""
+        """Compare one file with its last state. Return whether it has grown or has other content."""
         with self._turn:
             return self._growth.poll(life)
 
     def poll_busy(self) -> bool:
-        """Look at open files that grew just now. Return whether there are any. Raise `StateError`."""
+        """Compare open files that grew in the last two seconds. Return whether there are any. Raise `StateError`."""
         with self._turn:
             return self._growth.poll_hot()
 
     def poll_calm(self) -> bool:
-        """Look at open files that grew in the last minute. Return whether there are any. Raise `StateError`."""
+        """Compare open files that grew in the last minute. Return whether there are any. Raise `StateError`."""
         with self._turn:
             return self._growth.poll_warm()
 
     def truncated(self, life: TrackedFile, moves: int) -> float | None:
-        """Take in that a shipper read other bytes than it knew, where the file was after so many `moves`.
+        """Handle that a shipper has found changed bytes. `moves`: the value of `TrackedFile.moves` before its read.
 
-        Return when to read again, by the monotonic clock, while the file may become what it was.
+        Return when to read again, by the monotonic clock, if the file may regain its size; else None.
         """
         with self._turn:
             if life.moves == moves and life in self._files:
@@ -230,7 +229,7 @@ class FileTracker:
             return None
 
     def through(self, number: int, sink: str, life: TrackedFile | None) -> None:
-        """Take in that a sink needs no more of a generation. When no sink does, it is finished."""
+        """Record that a sink needs no more of a generation. When all sinks have finished it, finish it."""
         with self._turn:
             if not self._subscribers.finish(number, sink):
                 return
@@ -246,7 +245,7 @@ class FileTracker:
                 self._rotated.finish(life, is_there=is_there)
 
     def finish_all(self) -> None:
-        """Take every file as complete, because the sidecar ends: an unterminated last line is a line."""
+        """Treat every file as complete, including unterminated last lines, because the sidecar ends."""
         with self._turn:
             self.context.is_ending = True
             for file in self._files:
@@ -267,12 +266,12 @@ class FileTracker:
             self._begin_scan(seen)
             self._update_tracked(seen)  # 1 grown, truncated, renamed
             self._earlier.meet(seen)  # 2 files of earlier runs, and finished files that have changed
-            self._earlier.find_moved(seen)  # 3 files of earlier runs that no path leads to
+            self._earlier.find_moved(seen)  # 3 files of earlier runs that match no path
             self._transitions.apply(self._copies.search())  # 4 the rest of truncated and missing files
             self._new_files.decide_candidates()  # 5 new files that may be copies
-            self._new_files.open(seen)  # 6 files of which nothing is known
-            self._rotated.check(seen)  # 7 files that have left their names
-            self._record(seen)  # 8 what was seen
+            self._new_files.open(seen)  # 6 unknown files
+            self._rotated.check(seen)  # 7 files that have lost their names
+            self._record(seen)  # 8 sizes and finished files
             self._earlier_waiting_bytes = self._earlier.waiting_bytes(seen.keys())
 
     def _begin_scan(self, seen: Mapping[Key, ScannedFile]) -> None:
@@ -291,7 +290,7 @@ class FileTracker:
             self._candidates.rename(key, FileLocation(seen[key].root, seen[key].path))
 
     def _record(self, seen: Mapping[Key, ScannedFile]) -> None:
-        """Record sizes that no checkpoint does, because the sink is down, and which finished files still exist."""
+        """Record sizes that no checkpoint has, because the sink is down, and which finished files still exist."""
         self._opener.end_scan()
         for file in self._budget.over_budget(self._files):
             self._transitions.give_up(file.remembered(), file, "deleted")

@@ -1,4 +1,4 @@
-"""Carries out what is decided about a file: it is tracked, continues elsewhere, begins again, or ends."""
+"""Carries out decisions about a file: to track it, to continue it in another file, to restart it, or to end it."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from sidecar.telemetry import events
 
 
 class FileTransitions:
-    """What happens to the files of one tracker. `poll` compares a file that is tracked from now on."""
+    """Carries out decisions about the files of one tracker. `poll` compares a file after it is added."""
 
     def __init__(
         self, context: TailContext, files: FileSet, subscribers: Subscribers, generations: GenerationLog,
@@ -31,7 +31,7 @@ class FileTransitions:
         self._generations, self._copies, self._finished, self._poll = generations, copies, finished, poll
 
     def apply(self, outcomes: Iterable[FoundCopy | Abandoned]) -> None:
-        """Carry out what a search for lost content has decided."""
+        """Carry out the results of searches for lost content."""
         gone = []
         for outcome in outcomes:
             lost = outcome.lost
@@ -62,7 +62,7 @@ class FileTransitions:
                 self._relocate(lost.file, opened, place, is_copy=is_copy)
 
     def take_over(self, file: TrackedFile, opened: OwnedSource, place: FileLocation) -> None:
-        """Continue a file in the one that has replaced it under its name."""
+        """Continue a tracked file in the file that has replaced it."""
         identity = opened.open.identity
         self._context.ledger.record_move(file.generation.id, identity, place.name, file.seen, False)
         self._files.remove(file)
@@ -78,7 +78,7 @@ class FileTransitions:
         self._subscribers.notify(file)
 
     def give_up(self, known: KnownFile, file: TrackedFile | None, reason: str) -> None:
-        """End a generation: what is not read of it is lost."""
+        """End a generation. Its unread content is lost."""
         self._context.ledger.record_end(known.generation.id, reason, known.seen)
         self._copies.remove(known.generation.id)
         self._generations.drop_link(known.generation)
@@ -91,17 +91,17 @@ class FileTransitions:
             self._subscribers.report_lost(known, reason)
 
     def join(self, file: TrackedFile, skipped: int) -> None:
-        """Track a file whose generation is durable. `skipped` bytes of it are not wanted."""
+        """Track a file whose generation is durable. `skipped`: bytes at its beginning that are never read."""
         points, sinks = file.settled, self._subscribers.sinks
         file.settled = {sink: points.get(sink, points.get("", ORIGIN)) for sink in sinks}
         file.enter(FilePhase.ROTATED if file.moved else FilePhase.ACTIVE, is_last_run=self._context.is_ending)
         self._files.add(file, self._context.clock.monotonic())
         self._subscribers.follow(file, skipped=skipped)
-        with suppress(StateError):  # the next scan finds it as it is
+        with suppress(StateError):  # the next scan compares the file again
             self._poll(file)
 
     def restart(self, file: TrackedFile) -> None:
-        """Begin a new generation: the file was truncated. What was not read is in a copy, or lost."""
+        """Begin a new generation after the file was truncated. Search the unread content in a copy."""
         place, known = file.place, file.remembered()
         with file.still(), OwnedSource(file.take_source()) as opened:
             self.miss(file, "truncated")
@@ -113,13 +113,13 @@ class FileTransitions:
                     self._generations.flush()
 
     def miss(self, file: TrackedFile, reason: str) -> None:
-        """Search the content of a file that is not where it was."""
+        """Search the content of a file that was truncated or has disappeared."""
         if file in self._files:
             self._files.remove(file)
         self._copies.add(file.remembered(), file, reason)
 
     def reopen(self, file: TrackedFile) -> None:
-        """Deliver a file again that has grown after every sink had all of it."""
+        """Continue to deliver a file that has grown after all sinks had finished it."""
         self._context.ledger.mark_unfinished(file.generation.id)
         self._finished.remove_generation(file.generation.id)
         file.enter(FilePhase.ROTATED, is_last_run=self._context.is_ending)

@@ -1,6 +1,6 @@
-"""Files of one pipeline that cannot be read now: why, and when to try again.
+"""Tracks the files of one pipeline that cannot be read, why, and when to try again.
 
-One bad file (EIO, ESTALE, EACCES …) must cost the others nothing, so the pause after an error belongs to the file.
+A file with errors (EIO, ESTALE, EACCES …) must not delay other files, so each file has a separate pause.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ class _UnreadableFile(msgspec.Struct):
 
 
 class ReadGuard:
-    """Ends its block at an `OSError` and records it; a block that comes to its end clears the file."""
+    """Context manager that records and suppresses an `OSError` of its block. Without error, clears the record."""
 
     def __init__(self, files: UnreadableFiles, path: str) -> None:
         self._files = files
@@ -35,14 +35,14 @@ class ReadGuard:
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: object) -> bool:
         if error is None:
             self._files.clear(self._path)
-        elif isinstance(error, OSError) and not isinstance(error, FileMoved):  # the next scan finds it elsewhere
-            # A link in place of a directory is one refusal, however many files are named below it.
+        elif isinstance(error, OSError) and not isinstance(error, FileMoved):  # the next scan finds a moved file
+            # A link in the path is recorded once, for any number of files below it.
             self._files.record(error.filename if isinstance(error, LinkInPath) else self._path, error)
         return isinstance(error, OSError)
 
 
 class UnreadableFiles:
-    """Errors by path and reader: the tracker ("") or a sink. Any thread may call any method."""
+    """The errors by path and reader, which is the tracker ("") or a sink. Any thread may call any method."""
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
@@ -50,7 +50,7 @@ class UnreadableFiles:
         self._lock = threading.Lock()
 
     def record(self, path: str, error: OSError, reader: str = "") -> float:
-        """Remember why the file cannot be read. Return when to try again, by the monotonic clock.
+        """Record why a file cannot be read. Return when to try again, by the monotonic clock.
 
         The pause doubles with each error in a row.
         """
@@ -63,29 +63,29 @@ class UnreadableFiles:
         return retry_at
 
     def clear(self, path: str, reader: str = "") -> None:
-        """Forget the error: the file can be read again."""
+        """Remove the error of a file that can be read again."""
         if self._entries:
             with self._lock:
                 self._entries.pop((path, reader), None)
 
     def may_try(self, path: str, reader: str = "") -> bool:
-        """Return whether the pause of this file is over, or there is none."""
+        """Return whether the file has no error, or its pause has ended."""
         if not self._entries:
             return True
         entry = self._entries.get((path, reader))
         return entry is None or self._clock.monotonic() >= entry.retry_at
 
     def guard(self, path: str) -> ReadGuard:
-        """Return a context that ends at an `OSError` of this file and records it."""
+        """Return a context manager that records and suppresses an `OSError` for this file."""
         return ReadGuard(self, path)
 
     def keep_only(self, paths: Collection[str]) -> None:
-        """Forget the files that are not among these."""
+        """Remove the errors of all other files."""
         with self._lock:
             self._entries = {key: entry for key, entry in self._entries.items() if key[0] in paths}
 
     def keep_readers(self, sinks: Collection[str]) -> None:
-        """Forget what sinks met that are not among these any more."""
+        """Remove the errors of sinks that are not among these."""
         with self._lock:
             self._entries = {key: entry for key, entry in self._entries.items() if key[1] == "" or key[1] in sinks}
 

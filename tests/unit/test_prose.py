@@ -130,7 +130,7 @@ _PRONOUN_FIRST = re.compile(
     r"(?:It|Its|Those|These|One of|One more|All of|The one|The same|That|There may|What was)\b"
 )
 
-NOT_SWEPT = tuple(f"sidecar/{name}" for name in ("tail",))
+NOT_SWEPT: tuple[str, ...] = ()
 """Paths in which only the first `_FIRST_PHRASES` phrases are banned, until these files are rewritten."""
 
 _FIRST_PHRASES = 16
