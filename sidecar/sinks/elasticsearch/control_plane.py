@@ -1,8 +1,8 @@
 """The requests of `sidecar check --connect` to each host of the cluster.
 
-The official client is imported only here, because it takes 3 MiB. It refuses OpenSearch, and Elasticsearch if a gateway
-removes the product header; then the transport of the data plane is used. Both use the same `NodeConfig`, so a check
-uses the proxy, the headers and TLS as documents do.
+The official client is imported only here, because it takes 3 MiB. It refuses OpenSearch, and Elasticsearch if a
+gateway removes the product header; then the transport of the data plane is used. Both use the same `NodeConfig`, so a
+check uses the proxy, the headers and TLS as documents do.
 """
 
 from __future__ import annotations
