@@ -20,7 +20,7 @@ from tests.support.processes import eventually, running, sidecar
 MARK = "s3cr3t-m4rk"
 
 SHOWN = {
-    "AdminSettings.hosts", "AdminSettings.listen", "ElasticsearchSettings.aws_region",
+    "AdminSettings.hosts", "AdminSettings.listen", "ConcurrentSinkSettings.type", "ElasticsearchSettings.aws_region",
     "ElasticsearchSettings.cloud_id",
     "ElasticsearchSettings.hosts", "ElasticsearchSettings.index",
     "ElasticsearchSettings.pipeline", "ElasticsearchSettings.username", "MongoDBSettings.collection",
