@@ -2,7 +2,7 @@
 # run as processes, on the base that tests/kubernetes/deploy/image.sh makes. Each is a target; compose-images.sh builds them.
 ARG BASE
 
-# The real Elasticsearch; its laid-out home is the build context `elasticsearch-home`.
+# The real Elasticsearch 8; its laid-out home is the build context `elasticsearch-home`.
 FROM ${BASE} AS elasticsearch
 RUN apt-get update -qq \
  && DEBIAN_FRONTEND=noninteractive apt-get install -qq --yes --no-install-recommends curl openjdk-17-jre-headless >/dev/null \
@@ -11,7 +11,7 @@ COPY --from=elasticsearch-home . /usr/share/elasticsearch/
 RUN mkdir /usr/share/elasticsearch/data && chown 1000:0 /usr/share/elasticsearch/data
 USER 1000:0
 # It ends with its input, so the input is one that never ends; `exec` makes Java the process that is told to stop.
-ENTRYPOINT ["bash", "-c", "exec java $ES_JAVA_OPTS -Des.path.home=/usr/share/elasticsearch --module-path /usr/share/elasticsearch/lib --add-modules ALL-MODULE-PATH -cp /usr/share/elasticsearch/classes Launcher 0.0.0.0 9200 9300 /usr/share/elasticsearch/data < <(exec tail -f /dev/null)"]
+ENTRYPOINT ["bash", "-c", "exec java $ES_JAVA_OPTS -Des.path.home=/usr/share/elasticsearch --module-path /usr/share/elasticsearch/lib --add-modules ALL-MODULE-PATH -cp /usr/share/elasticsearch/classes Launcher8 0.0.0.0 9200 9300 /usr/share/elasticsearch/data < <(exec tail -f /dev/null)"]
 
 # The server that speaks MongoDB's protocol; `requirements` is a build context of its own.
 FROM ${BASE} AS mongodb

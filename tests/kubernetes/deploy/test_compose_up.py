@@ -19,7 +19,7 @@ from pymongo import MongoClient
 from tests.kubernetes.deploy.conftest import run_script
 from tests.support.processes import eventually
 from tests.support.servers import ComponentMissing
-from tests.support.servers.real_elasticsearch import prepare
+from tests.support.servers.java_servers import SERVERS
 
 ROOT = Path(__file__).parents[3]
 PROJECT = "log-sidecar-test"
@@ -82,7 +82,7 @@ def container(service: str) -> str:
 def composition(podman_environ: dict[str, str], podman_folder: Path) -> Iterator[Composition]:
     if shutil.which("podman-compose") is None:
         raise ComponentMissing("podman-compose is missing: tests/kubernetes/deploy/install-tools.sh installs it")
-    run_script(podman_environ, "compose-images.sh", str(podman_folder), str(prepare()))
+    run_script(podman_environ, "compose-images.sh", str(podman_folder), str(SERVERS["elasticsearch8"].prepare()))
     composition = Composition(podman_environ)
     composition.remove()
     with socket.socket() as probe:
