@@ -29,8 +29,8 @@ LOG4J = LogFormat(
         rf"(?:,\w*+)?\] "
         rf"{PID} --- \[ *+(?P<thread>[^\]\n]++)\] (?P<logger>[^ \[\n][^ \n]*+) *: {MESSAGE}",
         # Kafka: the logger is at the end of the first line.
-        rf"\[{ISO}{FRACTION}{_ZONE}?\] +{LEVEL} +(?P<message>{_SINGLE_LINE}) \((?P<logger>{_CLASS})\)",
-        rf"\[{ISO}{FRACTION}{_ZONE}?\] +{LEVEL} +(?={_SINGLE_LINE} \((?P<logger>{_CLASS})\)\n){MESSAGE}",
+        rf"\[{ISO}{FRACTION}{_ZONE}?\] +{LEVEL} ++(?P<message>{_SINGLE_LINE}(?= )|) ?\((?P<logger>{_CLASS})\)",
+        rf"\[{ISO}{FRACTION}{_ZONE}?\] +{LEVEL} ++(?=(?:{_SINGLE_LINE} )?\((?P<logger>{_CLASS})\)\n){MESSAGE}",
         # Elasticsearch, OpenSearch and Logstash.
         rf"\[{ISO}{FRACTION}{_ZONE}?\]\[{LEVEL} *+\]\[(?P<logger>[^\] \n]++) *+\] ?{MESSAGE}",
         # ZooKeeper.
