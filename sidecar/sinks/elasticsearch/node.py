@@ -343,12 +343,12 @@ def _decompress(pieces: Iterable[bytes]) -> Iterator[bytes]:
 
 def _join_pieces(pieces: Iterable[bytes], most: int) -> bytes | None:
     """Return the joined pieces, or None if they have more than `most` bytes. Do not read further pieces then."""
-    whole = io.BytesIO()
-    for piece in pieces:
-        if whole.tell() + len(piece) > most:
-            return None
-        whole.write(piece)
-    return whole.getvalue()
+    with io.BytesIO() as whole:  # an exception keeps this frame for a while, and must not keep the pieces
+        for piece in pieces:
+            if whole.tell() + len(piece) > most:
+                return None
+            whole.write(piece)
+        return whole.getvalue()
 
 
 def _is_readable(sock: socket.socket) -> bool:
