@@ -131,7 +131,7 @@ FAULTY: dict[str, Behaviour] = {
     "resets the connection within the answer": resets(HEAD + b"Content-Length: 100\r\n\r\n{"),
     "says 502 without end": floods(b"HTTP/1.1 502 Bad\r\nContent-Length: 734003200\r\n\r\n", b"x" * 65536),
     "says 503 before it has read": refused_while_sending,
-    "is not HTTP": sends(b"\x15\x03\x01\x00\x02\x02\x50" + os.urandom(999)),
+    "is not HTTP": sends(b"\x80" + os.urandom(999)),
     "nests deeply": sends(answer(b"[" * 5_000_000)),
     "nests deeply within": sends(answer(b'{"errors":false,"items":[{"create":' + b'{"a":' * 1_000_000)),
     "speaks of more documents": sends(answer(CREATED.replace(b"[{", b'[{"create":{"status":201}},{'))),
@@ -164,6 +164,15 @@ def test_a_server_in_the_place_of_elasticsearch_cannot_hold_the_sink(name: str) 
             sink.write(batch_of(document))
         assert not isinstance(fault.value, RequestTooLarge)
         assert len(str(fault.value)) < 1000
+        assert recovers(server, sink, good)
+
+
+def test_a_server_that_answers_with_an_alert_of_tls_cannot_hold_it_either() -> None:
+    """The alert says what is wrong with the settings, whatever follows it."""
+    with serving(sends(b"\x15\x03\x01\x00\x02\x02\x50" + os.urandom(999))) as server:
+        sink = sink_at(server)
+        with pytest.raises(Misconfigured, match="the server expects TLS"):
+            sink.write(batch_of("{}"))
         assert recovers(server, sink, good)
 
 
