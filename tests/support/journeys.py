@@ -51,7 +51,8 @@ def elasticsearch(url: str, index: str, scheme: str = "elasticsearch") -> Destin
     def stored() -> list[Mapping[str, Any]]:
         try:
             urllib.request.urlopen(urllib.request.Request(f"{url}/{index}/_refresh", method="POST")).close()
-        except urllib.error.HTTPError:
+        except urllib.error.HTTPError as error:
+            error.close()
             return []
         with urllib.request.urlopen(f"{url}/{index}/_search?size=10000") as answer:
             return [hit["_source"] for hit in json.load(answer)["hits"]["hits"]]

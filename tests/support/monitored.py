@@ -32,7 +32,8 @@ class MonitoredSidecar:
             with urllib.request.urlopen(request, timeout=20) as answer:
                 return answer.status, answer.read().decode()
         except urllib.error.HTTPError as error:
-            return error.code, error.read().decode()
+            with error:
+                return error.code, error.read().decode()
 
     def metrics(self) -> dict[tuple[str, ...], float]:
         """(name, label values …) → value."""

@@ -83,6 +83,7 @@ class SearchServerTests(SinkConformance):
         try:
             call("PUT", f"{server_url}/{index_name}", {"mappings": mappings, "settings": {"index": settings}})
         except HTTPError as error:
+            error.close()
             pytest.skip(f"the server has no such index: {error}")
         host = server_url.removeprefix("http://")
         sink = registry.create_sink(registry.settings_for(f"{self.scheme}://{host}/{index_name}"))

@@ -147,7 +147,9 @@ class JavaServer:
         while time.monotonic() < give_up_at and process.poll() is None:
             try:
                 urllib.request.urlopen(f"{url}/_cluster/health?wait_for_status=yellow", timeout=5).close()
-            except (urllib.error.URLError, OSError):
+            except OSError as error:
+                if isinstance(error, urllib.error.HTTPError):
+                    error.close()
                 time.sleep(0.1)
             else:
                 return
