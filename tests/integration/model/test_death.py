@@ -10,7 +10,7 @@ from sidecar.state.dead_letters import DeadLetterLimit
 from tests.integration.model.test_rotation import MORE, NEW, OLD, expected, renamed
 from tests.support.simulated_sidecar import SimulatedSidecar, streams
 
-MOMENTS = 70
+MOMENTS = 80
 """More than a whole life has; beyond its last moment the process simply ends in order."""
 
 
