@@ -134,7 +134,7 @@ def test_every_line_is_stored_once_in_both_though_the_sidecar_was_dead_while_its
     composition.compose("stop", "app")
     composition.compose("stop", "sidecar")
     assert [composition.state(service, "State.ExitCode") for service in ("app", "sidecar")] == ["0", "0"]
-    written = sorted(json.loads(line)["number"] for path in logs.iterdir() for line in path.open())
+    written = sorted(json.loads(line)["number"] for path in logs.iterdir() for line in path.read_text().splitlines())
     assert len(written) >= 500
     in_elasticsearch("_refresh")
     assert sorted(in_elasticsearch("_search?size=10000")) == written
