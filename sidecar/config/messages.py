@@ -224,7 +224,7 @@ def _words(text: str) -> set[str]:
 
 
 def _known_names(item: Any, key: Key, sources: Sequence[ValueSource], model: type[BaseModel]) -> set[str]:
-    """Return the valid names in the place of an unknown one; empty for any other error."""
+    """Return the names that are valid where an unknown one is given; empty for any other error."""
     if item["type"] != "extra_forbidden":
         return set()
     if key[:1] == ("sinks",):
