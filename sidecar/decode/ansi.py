@@ -9,14 +9,15 @@ from msgspec.structs import replace
 from sidecar.model.lines import LineBatch
 
 _COLOR = re.compile(r"\x1b\[[0-9;:]{0,32}[mK]")
-_START = "\x1b["
+_ESCAPE = "\x1b"
+"""Begins each sequence. One character is searched for much faster than two."""
 
 
 def strip_colors(lines: LineBatch) -> LineBatch:
     """Return the lines without colours, and with unchanged offsets."""
-    if not (_START in lines.text if lines.text else any(_START in text for text in lines.texts)):
+    if not (_ESCAPE in lines.text if lines.text else any(_ESCAPE in text for text in lines.texts)):
         return lines
-    texts = [_COLOR.sub("", text) if _START in text else text for text in lines.texts]
+    texts = [_COLOR.sub("", text) if _ESCAPE in text else text for text in lines.texts]
     if not lines.is_uniform or not all(texts):
         return replace(lines, texts=texts, text="", is_uniform=False)
     text = "\n".join([*texts, ""])

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import TypeVar
 
 import msgspec
@@ -63,8 +63,10 @@ class RecordRanges(msgspec.Struct, frozen=True):
         """Return the end of the record that begins at `start`: the start of the next record or gap."""
         return self.ends_of([start])[0]
 
-    def ends_of(self, starts: Iterable[int]) -> list[int]:
+    def ends_of(self, starts: Collection[int]) -> list[int]:
         """Return the end of each of these records."""
+        if not starts:  # the usual case: the ends of all records would be sorted for nothing
+            return []
         begins = sorted({*self.starts, *(gap.start for gap in self.skipped), self.end})
         return [begins[bisect_right(begins, start)] for start in starts]
 

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
-from itertools import repeat
+from operator import add, itemgetter
 from typing import Any, NamedTuple
 
 import msgspec
@@ -55,6 +55,8 @@ _ENCODER = msgspec.json.Encoder()
 Row = Sequence[str]
 """Address, user, time, method, path, version, status, size, referrer, agent and extra text."""
 
+_ADDRESS, _TIME, _EXTRA = itemgetter(0), itemgetter(2), itemgetter(10)
+
 
 class _Front(NamedTuple):
     """The values of a line before the time."""
@@ -95,16 +97,16 @@ class AccessLogParser:
         """Parse all lines in one pass. Return None if a line has an unusual request or a field needs escaping."""
         if not (lines.is_uniform and lines.count and native.needs_no_escaping(lines.chunk.data)):
             return None
-        rows, hosts = self._find_rows(lines), None
-        if rows is None:
-            rows, hosts = self._find_rows_with_hosts(lines)
-        if rows is None or not all_addresses([row[0] for row in rows]):
+        rows = self._find_rows(lines) or self._find_rows_with_hosts(lines)
+        if rows is None or not all_addresses(list(map(_ADDRESS, rows))):
             return None
-        times = self._times.convert_all([row[2] for row in rows])
+        times = self._times.convert_all(list(map(_TIME, rows)))
         if "" in times:
             return None
-        extras = {text: _render_extra(text) for text in {row[10] for row in rows}}
-        bodies = _render_rows(rows, extras, hosts or repeat(""))
+        bodies = _render_rows(rows)
+        extras = {text: _render_extra(text) for text in set(map(_EXTRA, rows))}
+        if any(extras.values()):
+            bodies = list(map(add, bodies, map(extras.__getitem__, map(_EXTRA, rows))))
         names = NAMES.union(*(found.keys() for found in map(_extra_fields, extras)))
         ends_with_log = "log" in names and all('"log":' in text for text in extras.values())
         return RecordBatch(lines, lines.starts, bodies, times, names, ends_with_log_object=ends_with_log)
@@ -124,15 +126,16 @@ class AccessLogParser:
                 return rows
         return None
 
-    def _find_rows_with_hosts(self, lines: LineBatch) -> tuple[list[Row] | None, list[str] | None]:
-        """Return the rows, and the JSON members for the virtual host of each. Return None if a line has none."""
+    def _find_rows_with_hosts(self, lines: LineBatch) -> list[Row] | None:
+        """Return the rows of lines that begin with a virtual host. Return None if a line does not."""
         for pattern in self._host_patterns:
             if pattern.match(lines.text) and len(rows := pattern.findall(lines.text)) == lines.count:
                 members = {(host, port): _render_host(host, port) for host, port in {row[:2] for row in rows}}
                 if not all(members.values()) or not all(map(is_ip, {row[2] for row in rows})):
                     break
-                return [row[2:] for row in rows], [members[row[:2]] for row in rows]
-        return None, None
+                # The path ends the object `url`, so the members for the host follow the text of the path.
+                return [(*row[2:6], row[6] + members[row[:2]], *row[7:]) for row in rows]
+        return None
 
     def _parse_lines(self, lines: LineBatch) -> RecordBatch:
         matches = [_LINE.fullmatch(text) for text in lines.texts]
@@ -173,7 +176,7 @@ class AccessLogParser:
             user=_drop_empty(name=_drop_dash(front.user)),
             http=_drop_empty(request=request_fields, version=version, response=response),
             url=_drop_empty(
-                original=_drop_dash(path), domain=front.domain, port=int(front.port) if front.port else None
+                original=_drop_dash(path), port=int(front.port) if front.port else None, domain=front.domain
             ),
             user_agent=_drop_empty(original=_drop_dash(match["agent"])),
         )
@@ -239,26 +242,23 @@ def _render_extra(extra: str) -> str:
 
 
 def _render_host(host: str, port: str) -> str:
-    """Return a comma and the JSON members for a virtual host; "" if a value is not valid."""
+    """Return the JSON members for a virtual host: from the quote that ends the member before them to the last
+    quote, exclusively. Return "" if a value is not valid.
+    """
     if not is_address(host) or (port and int(port) > _MAX_PORT):
         return ""
-    return f',"domain":"{host}"' + (f',"port":{int(port)}' if port else "")
+    return '"' + (f',"port":{int(port)}' if port else "") + f',"domain":"{host}'
 
 
-def _render_rows(rows: Iterable[Row], extras: dict[str, str], hosts: Iterable[str]) -> list[str]:
-    """Return the JSON body of each row. No text of a row may need escaping, except the text after the user agent.
-
-    `extras`: the rendered members for each text after the user agent. `hosts`: those for each virtual host.
-    """
+def _render_rows(rows: Iterable[Row]) -> list[str]:
+    """Return the JSON body of each row, without the text after the user agent. No text may need escaping."""
     return [
         f'''"source":{{"address":"{address}"}},{"" if user == "-" else f'"user":{{"name":"{user}"}},'}'''
         f'''"http":{{"request":{{"method":"{method}"{"" if referrer in _NONE else f',"referrer":"{referrer}"'}}},'''
         f'''"version":"{version}","response":{{"status_code":{status}'''
-        f'''{"" if size == "-" else f',"body":{{"bytes":{size}}}'}}}}},"url":{{"original":"{path}"{host}}}'''
-        f"""{"" if agent in _NONE else f',"user_agent":{{"original":"{agent}"}}'}{extras[extra]}"""
-        for (address, user, _, method, path, version, status, size, referrer, agent, extra), host in zip(
-            rows, hosts, strict=False
-        )
+        f'''{"" if size == "-" else f',"body":{{"bytes":{size}}}'}}}}},"url":{{"original":"{path}"}}'''
+        f"""{"" if agent in _NONE else f',"user_agent":{{"original":"{agent}"}}'}"""
+        for address, user, _, method, path, version, status, size, referrer, agent, _ in rows
     ]
 
 

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from functools import lru_cache
 from ipaddress import ip_address
 
+from sidecar.lib import native
 from sidecar.parse.row_templates import FieldSpec
 
-BYTE = r"(?:25[0-5]|2[0-4]\d|1\d\d|[1-9]?\d)"
-_IPV4_LINES = re.compile(rf"(?:{BYTE}\.{BYTE}\.{BYTE}\.{BYTE}\n)*+", re.ASCII)
 _HOST_NAME = re.compile(r"(?=.{1,255}$)(?!.*\.\d+$)[^\W_](?:[\w-]{0,62})(?:\.[\w-]{1,63})*\.?")
 _MAX_CACHED_ADDRESSES = 4096
 
@@ -30,9 +29,9 @@ def is_address(text: str) -> bool:
     return is_ip(text) or text.startswith("unix:") or _HOST_NAME.fullmatch(text) is not None
 
 
-def all_addresses(texts: Sequence[str]) -> bool:
-    """Return whether every text is an address. No text may contain a line end."""
-    return _IPV4_LINES.fullmatch("\n".join([*texts, ""])) is not None or all(map(is_address, set(texts)))
+def all_addresses(texts: list[str]) -> bool:
+    """Return whether every text is an address."""
+    return native.are_ipv4(texts) or all(map(is_address, set(texts)))
 
 
 def address_field(path: str, group: str, convert: Callable[[str], str] | None = None) -> FieldSpec:

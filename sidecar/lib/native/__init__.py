@@ -6,6 +6,7 @@ else `fallback.py`; both return the same results to the byte. Not in here: the m
 
 try:
     from sidecar.lib.native._native import (
+        are_ipv4,
         contains,
         count_byte,
         join_columns,
@@ -15,6 +16,7 @@ try:
     )
 except ImportError:
     from sidecar.lib.native.fallback import (
+        are_ipv4,
         contains,
         count_byte,
         join_columns,
@@ -23,4 +25,4 @@ except ImportError:
         strip_braces,
     )
 
-__all__ = ["contains", "count_byte", "join_columns", "needs_no_escaping", "split_lines", "strip_braces"]
+__all__ = ["are_ipv4", "contains", "count_byte", "join_columns", "needs_no_escaping", "split_lines", "strip_braces"]

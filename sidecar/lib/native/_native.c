@@ -373,11 +373,56 @@ static PyObject *native_needs_no_escaping(PyObject *Py_UNUSED(module), PyObject 
     return PyBool_FromLong(!found);
 }
 
+/* ── are_ipv4 ────────────────────────────────────────────────────────────────────────────────────────────────── */
+
+#define IPV4_PARTS 4
+#define MAX_PART 255
+
+/* Returns the end of a number from 0 to 255 without leading zeros, or NULL. */
+static const char *skip_part(const char *at, const char *end)
+{
+    const char *begin = at;
+    int number = 0;
+    while (at < end && *at >= '0' && *at <= '9' && number <= MAX_PART)
+        number = number * 10 + (*at++ - '0');
+    return at == begin || number > MAX_PART || (*begin == '0' && at - begin > 1) ? NULL : at;
+}
+
+static int is_ipv4(const char *at, const char *end)
+{
+    for (int part = 0; part < IPV4_PARTS; part++) {
+        if (part > 0 && (at == end || *at++ != '.'))
+            return 0;
+        if ((at = skip_part(at, end)) == NULL)
+            return 0;
+    }
+    return at == end;
+}
+
+static PyObject *native_are_ipv4(PyObject *Py_UNUSED(module), PyObject *args)
+{
+    PyObject *texts;
+    if (!PyArg_ParseTuple(args, "O!:are_ipv4", &PyList_Type, &texts))
+        return NULL;
+    Py_ssize_t many = PyList_Size(texts);
+    for (Py_ssize_t i = 0; i < many; i++) {
+        Py_ssize_t size;
+        const char *text = text_at(texts, i, &size);
+        if (text == NULL && !PyErr_ExceptionMatches(PyExc_UnicodeEncodeError))
+            return NULL;
+        PyErr_Clear(); /* a lone surrogate */
+        if (text == NULL || !is_ipv4(text, text + size))
+            Py_RETURN_FALSE;
+    }
+    Py_RETURN_TRUE;
+}
+
 static PyMethodDef methods[] = {
     {"split_lines", native_split_lines, METH_VARARGS, NULL},
     {"strip_braces", native_strip_braces, METH_VARARGS, NULL},
     {"join_columns", native_join_columns, METH_VARARGS, NULL},
     {"contains", native_contains, METH_VARARGS, NULL},
+    {"are_ipv4", native_are_ipv4, METH_VARARGS, NULL},
     {"count_byte", native_count_byte, METH_VARARGS, NULL},
     {"needs_no_escaping", native_needs_no_escaping, METH_VARARGS, NULL},
     {NULL, NULL, 0, NULL},

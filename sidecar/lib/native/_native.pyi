@@ -1,3 +1,4 @@
+from sidecar.lib.native.fallback import are_ipv4 as are_ipv4
 from sidecar.lib.native.fallback import contains as contains
 from sidecar.lib.native.fallback import count_byte as count_byte
 from sidecar.lib.native.fallback import join_columns as join_columns

@@ -6,6 +6,8 @@ import re
 from itertools import accumulate, count, repeat
 from operator import add
 
+_BYTE = "(?:25[0-5]|2[0-4][0-9]|1[0-9][0-9]|[1-9]?[0-9])"
+_IPV4 = re.compile(rf"{_BYTE}\.{_BYTE}\.{_BYTE}\.{_BYTE}")
 _ESCAPED = re.compile(rb"[\x00-\x09\x0b-\x1f\\]")
 
 
@@ -52,6 +54,11 @@ def contains(data: bytes, text: bytes) -> bool:
     if len(text) < 2:
         raise ValueError("the searched text must have at least two bytes")
     return text in data
+
+
+def are_ipv4(texts: list[str]) -> bool:
+    """Return whether each text is an IPv4 address in decimal notation, without leading zeros."""
+    return all(map(_IPV4.fullmatch, texts))
 
 
 def count_byte(data: bytes, byte: bytes) -> int:

@@ -5,6 +5,7 @@ Whatever they are called with, the compiled ones answer or refuse; they never re
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from enum import IntEnum
 from typing import Any
@@ -16,7 +17,7 @@ from hypothesis import strategies as st
 from sidecar.lib.native import _native as _compiled
 from sidecar.lib.native import fallback as reference
 
-NAMES = ("split_lines", "strip_braces", "join_columns", "contains", "count_byte", "needs_no_escaping")
+NAMES = ("split_lines", "strip_braces", "join_columns", "are_ipv4", "contains", "count_byte", "needs_no_escaping")
 TEXT = st.text(st.characters(), max_size=20)
 """Halves of surrogate pairs included."""
 
@@ -106,6 +107,18 @@ def test_contains(data: bytes, text: bytes) -> None:
 def test_count_byte(data: bytes, byte: bytes) -> None:
     both("count_byte", data, byte)
     both("count_byte", byte * 300 + data, byte)
+
+
+@given(
+    st.lists(
+        st.lists(st.sampled_from(["0", "00", "9", "10", "99", "249", "255", "256", "1000", "", ".", "a", "٣", "\n"]),
+                 min_size=3, max_size=5).map(".".join) | st.ip_addresses().map(str) | TEXT
+    )
+)  # fmt: skip
+def test_are_ipv4(texts: list[str]) -> None:
+    expected = all(re.fullmatch(r"(?:(?:0|[1-9][0-9]{0,2})\.){3}(?:0|[1-9][0-9]{0,2})", text)
+                   and max(map(int, text.split("."))) < 256 for text in texts)  # fmt: skip
+    assert both("are_ipv4", texts) == expected
 
 
 @given(SHORT_BYTES)
