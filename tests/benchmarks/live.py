@@ -38,6 +38,11 @@ class Live:
         status = Path(f"/proc/{self.pid}/status").read_text()
         return int(status.partition("VmRSS:")[2].split()[0]) / 1024
 
+    def peak_mib(self) -> float:
+        """The most resident memory so far."""
+        status = Path(f"/proc/{self.pid}/status").read_text()
+        return int(status.partition("VmHWM:")[2].split()[0]) / 1024
+
     def count(self) -> int:
         """Documents that have come."""
         return int(self.null.stats()["documents"])
@@ -58,12 +63,22 @@ def sidecar(*arguments: str) -> list[str]:
 
 
 @contextmanager
-def running(paths: str, sink: Mapping[str, Any] | None = None, state: Path | None = None) -> Iterator[Live]:
-    """A sidecar over these paths with its defaults, but for `sink`; with what an earlier one has left in `state`."""
-    with null_server("elasticsearch") as null, tempfile.TemporaryDirectory() as folder:
+def running(
+    paths: str,
+    sink: Mapping[str, Any] | None = None,
+    state: Path | None = None,
+    *,
+    parser: str = "plain",
+    delay_s: float = 0.0,
+) -> Iterator[Live]:
+    """A sidecar over these paths with its defaults, but for `sink`; with what an earlier one has left in `state`.
+
+    `delay_s`: seconds by which each answer of the server is late.
+    """
+    with null_server("elasticsearch", delay_s=delay_s) as null, tempfile.TemporaryDirectory() as folder:
         url = f"elasticsearch://127.0.0.1:{null.port}/logs"
         sinks = {"search": {"type": "elasticsearch", "url": url, **(sink or {})}}
-        pipelines = {"app": {"paths": [paths]}}
+        pipelines = {"app": {"paths": [paths], "parser": parser}}
         settings = {"state_dir": str(state or f"{folder}/state"), "sinks": sinks, "pipelines": pipelines}
         file = Path(folder) / "sidecar.yaml"
         file.write_text(json.dumps(settings))  # JSON is YAML

@@ -197,6 +197,19 @@ def start(effort: Effort, folder: Path, found: Found) -> None:
     found.add("start", "`sidecar version`", f"{statistics.median(versions):.0f} ms", "150 ms")
 
 
+def distance(effort: Effort, folder: Path, found: Found) -> None:
+    """Throughput to a server whose answers are late, with the default number of requests in flight."""
+    lines = int(50_000 * effort.seconds)
+    log = generate("json", lines, folder)
+    size_mib = log.stat().st_size / _MIB
+    for delay_ms, goal in ((0, ""), (50, "60 MiB/s"), (500, "20 MiB/s")):
+        with running(str(log), parser="json", delay_s=delay_ms / 1000) as live:
+            began = live.wait_for(1)
+            seconds = live.wait_for(lines) - began
+            figure = f"{size_mib / seconds:.0f} MiB/s, {lines / seconds:,.0f} lines/s, {live.peak_mib():.0f} MiB peak"
+        found.add("throughput over distance", f"{delay_ms} ms", figure, goal)
+
+
 def real(effort: Effort, folder: Path, found: Found) -> None:
     """Who is the limit with a real Elasticsearch on this machine: the CPU time of either over the same lines."""
     lines = int(20_000 * effort.seconds)
@@ -240,6 +253,7 @@ MEASURES: Mapping[str, Callable[[Effort, Path, Found], None]] = {
     "backlog": backlog,
     "files": files,
     "checkpoints": checkpoints,
+    "distance": distance,
     "real": real,
 }
 

@@ -77,4 +77,4 @@ def main(received: Received) -> None:
 
 
 if __name__ == "__main__":
-    main(Received(keep="--keep" in sys.argv))
+    main(Received.from_arguments(sys.argv[1:]))

@@ -58,9 +58,10 @@ def _id(action: Mapping[str, Mapping[str, str]]) -> str:
 
 
 @contextmanager
-def null_server(what: str, *, keep: bool = False) -> Iterator[Null]:
-    """A null server of this name in a process of its own."""
-    command = [sys.executable, "-m", f"tests.benchmarks.null_{what}", *(["--keep"] if keep else [])]
+def null_server(what: str, *, keep: bool = False, delay_s: float = 0.0) -> Iterator[Null]:
+    """A null server of this name in a process of its own, whose answers are so many seconds late."""
+    options = [*(["--keep"] if keep else []), "--delay", str(delay_s)]
+    command = [sys.executable, "-m", f"tests.benchmarks.null_{what}", *options]
     server = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, cwd=ROOT)
     with server:
         assert server.stdin is not None
