@@ -96,7 +96,7 @@ def run_demo(folder: Path, show: Show, lines: int = LINES) -> DemoResult:
         before = stored(folder)
         with _start_sidecar(folder, "sidecar") as second:
             stage.wait(
-                lambda: app.poll() is not None and stored(folder) > before,
+                lambda: app.poll() is not None and stored(folder) >= min(before + 1, lines),
                 "a new sidecar continues from the last checkpoint of the killed one",
             )
             second.send_signal(signal.SIGTERM)
