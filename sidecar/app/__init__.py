@@ -1,4 +1,4 @@
-"""One run of the process: application, supervisor, watcher, endpoints, status, reload, shutdown and signals.
+"""Runs the sidecar as a process: start, reload, status, signals and shutdown.
 
-In: validated settings. Out: an exit code. Not in here: parsing lines and writing to sinks.
+Input: validated settings. Output: an exit code. This package does not process lines; `pipeline` and the stages do.
 """

@@ -1,7 +1,7 @@
-"""One run of the sidecar as a process: from its configuration to its exit code.
+"""Runs the sidecar as a process, from its configuration to its exit code.
 
-An invalid configuration ends the sidecar, or parks it: then it waits for a valid one, so that it does not disturb the
-application in its Pod, or a Job. A running sidecar applies a changed configuration if it is valid.
+An invalid configuration ends the sidecar, or parks it: the sidecar waits for a valid configuration, so that it does
+not fail the Pod or the Job of the application. A running sidecar applies a changed configuration if it is valid.
 """
 
 from __future__ import annotations
@@ -36,12 +36,12 @@ _LOOP_S = 0.5
 """Seconds between two iterations of the main loop. A signal ends the wait."""
 
 _PARKED_RETRY_S = 10.0
-"""Seconds after which a parked sidecar tries to start again: its state directory may be usable by then."""
+"""Seconds after which a parked sidecar tries to start again, because its state directory may be usable by then."""
 
 
 @dataclass(frozen=True, slots=True)
 class RunRequest:
-    """What `run` needs: functions that load the settings and the options, and flags of the command line."""
+    """The arguments of `run`: functions that load settings and options, and flags of the command line."""
 
     load: Callable[[], Settings]
     """Loads the settings; also called for each reload. Raises `ConfigurationError`."""
@@ -65,7 +65,7 @@ class RunRequest:
 def run(request: RunRequest) -> int:
     """Run the sidecar in this process until a signal or an exit rule ends it. Return the exit code.
 
-    Raise `StateError` or `ConfigurationError` before anything is started, unless `park` is set.
+    Unless `park` is set, raise `StateError` or `ConfigurationError` if it cannot start.
     """
     application = Application(request)
     try:
@@ -78,7 +78,7 @@ def run(request: RunRequest) -> int:
 
 
 def run_parked(problem: str) -> int:
-    """Park until a signal ends the sidecar, because of a problem that no change of the configuration can fix."""
+    """Park until a signal ends the sidecar. `problem`: the reason, which no other configuration can fix."""
 
     def refuse() -> Settings:
         raise ConfigurationError(problem)
@@ -90,7 +90,7 @@ def run_parked(problem: str) -> int:
 
 
 class Application:
-    """The main thread: builds a supervisor or parks, serves it, and shuts it down."""
+    """Does the work of the main thread: builds a supervisor or parks, runs the main loop, and shuts down."""
 
     def __init__(self, request: RunRequest) -> None:
         self._request = request
@@ -134,7 +134,7 @@ class Application:
 
     def _build_or_park(self) -> tuple[Supervisor, RunOptions] | None:
         """Return the supervisor and its options; None if the sidecar was stopped while it was parked."""
-        # A signal that arrived before does not prevent the start: the existing lines are delivered first.
+        # A signal that has already arrived does not prevent the start, so that existing lines are delivered.
         while True:
             try:
                 return self._build()
@@ -162,7 +162,7 @@ class Application:
             self._endpoints.open_socket(self._request.state_dir())
 
     def _wait_for_change(self) -> bool:
-        """Wait until the configuration changes or the time for another attempt has come. Return False on shutdown."""
+        """Wait until the configuration changes or the next attempt is due. Return False at a shutdown."""
         retry_at = self._clock.monotonic() + _PARKED_RETRY_S
         while not self._stop.shutdown.wait(_LOOP_S):
             self._heartbeats.beat()

@@ -1,6 +1,6 @@
 """Opens the interfaces of a running sidecar: the admin socket, the HTTP server, and the OTLP exporter of metrics.
 
-Modules that only some sidecars need are imported on demand: HTTP server, page, metrics and OTLP.
+Modules that many sidecars do not need are imported on demand: HTTP server, page, metrics and OTLP.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ class _Closable(Protocol):
 
 
 class Endpoints:
-    """Answers requests about one supervisor. Without a supervisor, the replies say why the sidecar is parked."""
+    """Answers requests about the supervisor. If there is none, the replies explain why the sidecar is parked."""
 
     def __init__(
         self, health: Health, configuration: Callable[[], ConfigurationStatus], host: str, clock: Clock,
@@ -49,7 +49,7 @@ class Endpoints:
         self._pusher: _Closable | None = None
 
     def open_socket(self, directory: Path) -> None:
-        """Listen on the socket in this state directory, and close any other one. Log a warning if that fails."""
+        """Listen on the socket in this state directory, and close any other socket. Log a warning if that fails."""
         if self._socket and self._socket.directory == directory:
             return
         if self._socket:
@@ -59,7 +59,7 @@ class Endpoints:
             directory.mkdir(parents=True, exist_ok=True, mode=0o700)
             self._socket.open()
         except OSError as error:
-            self._emit(events.NoSocket(error.strerror or "no reason given"))
+            self._emit(events.NoSocket(error.strerror or str(error)))
 
     def has_socket(self) -> bool:
         """Return whether `open_socket` was called."""
@@ -113,12 +113,12 @@ class Endpoints:
         try:
             self._http = _listen(admin, host, port, {**self.routes(), **self._page_routes(history)})
         except OSError as error:
-            reason = ": ".join(filter(None, (error.filename, error.strerror))) or "no reason given"
+            reason = ": ".join(filter(None, (error.filename, error.strerror))) or str(error)
             if admin.required:
                 raise ConfigurationError(
                     f"cannot listen on {host}:{port}: {reason}",
                     location="admin",
-                    hint="choose another port, or correct the file that the message names",
+                    hint="choose another address, or correct the file if the error names one",
                 ) from None
             self._emit(events.NoListener(f"{host}:{port}", reason))
 
@@ -187,10 +187,7 @@ class Endpoints:
 
 
 def _listen(settings: AdminSettings, host: str, port: int, routes: Routes) -> _Closable:
-    """Return an HTTP server that listens.
-
-    Raise `OSError` if it cannot listen or a file of its settings is unusable.
-    """
+    """Start an HTTP server. Raise `OSError` if it cannot listen, or if a file in its settings is unusable."""
     tls = settings.tls
     access = import_module("sidecar.admin.access").Access(
         settings.hosts, settings.token_file, (tls.cert_file, tls.key_file) if tls else None

@@ -1,4 +1,4 @@
-"""How a run ended: its exit code, and the balance for `kubectl describe pod`."""
+"""Determines how a run has ended: its exit code, and the balance for `kubectl describe pod`."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from sidecar.telemetry import events
 EXIT_OK, EXIT_CRASHED, EXIT_REFUSED, EXIT_UNDELIVERED = 0, 1, 2, 3
 
 _MAX_NAMES = 5
-"""Sinks and files that the termination message names."""
+"""Maximum number of sinks and of files that the termination message names."""
 
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """The end of one run."""
+    """How one run has ended."""
 
     exit_code: int
     balances: list[events.Balance]
@@ -28,9 +28,9 @@ class Outcome:
 
     @classmethod
     def from_run(cls, supervisor: Supervisor, *, strict: bool) -> Outcome:
-        """Return how the run of this supervisor ended, whose threads have ended.
+        """Return the outcome of a run, after all threads of its supervisor have ended.
 
-        `strict`: anything that was not delivered or not read makes a difference.
+        `strict`: the exit code shows whether lines were not delivered or a file was not read.
         """
         balances = [status.balance_event(each) for each in status.balance(supervisor, supervisor.shippers)]
         unreadable = status.unreadable_files(supervisor)
@@ -43,12 +43,12 @@ class Outcome:
         return cls(code, balances, status.down_sinks(supervisor), unreadable)
 
     def termination_message(self) -> dict[str, Any]:
-        """Return what `kubectl describe pod` shows of the container."""
+        """Return the message that `kubectl describe pod` shows for the container."""
         message: dict[str, Any] = {"exit": self.exit_code, "sinks": {}}
         for balance in self.balances:
             fields = msgspec.structs.asdict(balance)
             message["sinks"][fields.pop("sink")] = fields
-        # The message is cut after 4,096 bytes, so lists come last.
+        # Kubernetes cuts the message after 4,096 bytes, so lists come last.
         if self.down_sinks:
             message["down"] = self.down_sinks[:_MAX_NAMES]
         if self.unreadable:

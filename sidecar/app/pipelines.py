@@ -1,4 +1,4 @@
-"""The pipelines of one configuration: built over those of the configuration before, and refused if that is unsafe."""
+"""Builds the pipelines of a configuration from those of the previous one, or refuses a change that is unsafe."""
 
 from __future__ import annotations
 
@@ -15,32 +15,32 @@ from sidecar.state.ledger import Ledger
 def build_pipelines(
     settings: Settings, before: Mapping[str, WatchedPipeline], shared: SharedParts
 ) -> tuple[list[Shipper], dict[str, WatchedPipeline]]:
-    """Return shippers and pipelines. One that exists `before` keeps its tracker; one that is removed is released."""
+    """Build shippers and pipelines. A pipeline that exists in `before` keeps its tracker. Close removed pipelines."""
     shippers: list[Shipper] = []
     pipelines: dict[str, WatchedPipeline] = {}
     try:
         for name in settings.pipelines:
-            kept = before.get(name)
-            parts = build_pipeline(name, settings, shared, kept.tracker if kept else None)
+            existing = before.get(name)
+            parts = build_pipeline(name, settings, shared, existing.tracker if existing else None)
             shippers += parts.shippers
             pipelines[name] = WatchedPipeline(parts.scanner, parts.tracker, poll_interval(parts.linger_s))
     except Exception:
-        _release(pipelines, but_not=before)
+        _close(pipelines, kept=before)
         raise
-    _release(before, but_not=pipelines)
+    _close(before, kept=pipelines)
     return shippers, pipelines
 
 
-def _release(pipelines: Mapping[str, WatchedPipeline], *, but_not: Mapping[str, WatchedPipeline]) -> None:
+def _close(pipelines: Mapping[str, WatchedPipeline], *, kept: Mapping[str, WatchedPipeline]) -> None:
     for name, pipeline in pipelines.items():
-        if name not in but_not:
-            pipeline.tracker.release()
+        if name not in kept:
+            pipeline.tracker.close()
 
 
 def switch_boundaries(settings: Settings, pipelines: Mapping[str, WatchedPipeline], ledger: Ledger) -> None:
-    """Record how these settings group the lines of existing pipelines. Raise `StateError` if that is impossible.
+    """Record how these settings group the lines of existing pipelines. Raise `StateError`.
 
-    Called before anything is built: no other step of a reload writes to the state.
+    Must be called first, because it is the only step of a reload that writes to the state.
     """
     for name in settings.pipelines.keys() & pipelines.keys():
         rules = boundary_rules(settings.pipelines[name])
@@ -49,7 +49,7 @@ def switch_boundaries(settings: Settings, pipelines: Mapping[str, WatchedPipelin
 
 
 def refuse_to_regroup(before: Settings, after: Settings, shippers: Sequence[Shipper]) -> ConfigurationError | None:
-    """Return why multiline rules cannot change now: an unacknowledged batch holds events of the old ones."""
+    """Return an error if multiline rules change while an unacknowledged batch has events by the old rules."""
     for shipper in shippers:
         name = shipper.pipeline
         if shipper.is_handed_over or name not in after.pipelines:
@@ -63,7 +63,7 @@ def refuse_to_regroup(before: Settings, after: Settings, shippers: Sequence[Ship
 
 
 def explain_refusal(error: Exception) -> ConfigurationError:
-    """Return why a new configuration could not be built."""
+    """Return the error to report if a new configuration could not be built."""
     if isinstance(error, ConfigurationError):
         return error
     reason = str(error) if isinstance(error, SidecarError) else f"a plug-in raised {type(error).__name__}"

@@ -18,9 +18,9 @@ from sidecar.telemetry.snapshot import ConfigurationStatus
 
 
 class ConfigReloader:
-    """Reloads the settings and keeps the status of the configuration.
+    """Reloads the settings, and tracks the status of the configuration.
 
-    `load` reads the settings from all sources; `file` is watched for changes; `request` is a request to reload.
+    `load` reads the settings from all sources. `file` is watched for changes. `request` is set to request a reload.
     """
 
     def __init__(
@@ -47,14 +47,15 @@ class ConfigReloader:
         return is_due
 
     def poll(self, current: Settings) -> Settings | None:
-        """Return the new settings if a reload is due and they differ from `current`. Report invalid ones."""
+        """Return the new settings if a reload is due and they differ from `current`. Report invalid settings."""
         if not self.is_due():
             return None
         try:
             settings = self._load()
             if settings.state_directory() != self._state_dir:
                 raise ConfigurationError(
-                    "state_dir cannot change while the sidecar runs", hint="restart the sidecar, or undo the change"
+                    "state_dir cannot change while the sidecar is running",
+                    hint="restart the sidecar, or undo the change",
                 )
         except ConfigurationError as error:
             self.refuse(error)

@@ -1,4 +1,4 @@
-"""Shuts down a run: waits for the application, then for copies that are being made, and drains until the deadline."""
+"""Shuts down a run: waits for the application and for unfinished copies of files, then drains until the deadline."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ _APPLICATION_QUIET_S = 5.0
 """The application counts as ended when no file has grown for this long."""
 
 _NATIVE_QUIET_S = 0.3
-"""As `_APPLICATION_QUIET_S`, for a native sidecar."""
+"""The value of `_APPLICATION_QUIET_S` for a native sidecar."""
 
 _NATIVE_MAX_WAIT_S = 1.2
-"""Maximum wait of a native sidecar. If the application uses up the grace period, the sidecar may get its signal up to
-a second before the application is killed, and is killed itself two seconds after the signal."""
+"""Maximum wait of a native sidecar. If the application uses up the grace period, the sidecar may get SIGTERM up to a
+second before the application is killed, and is killed two seconds after SIGTERM."""
 
 _POLL_S = 0.05
 _DRAIN_POLL_S = 0.025
@@ -31,7 +31,7 @@ _SCAN_EVERY_S = 0.1
 
 
 class Drainable(Protocol):
-    """The part of a supervisor that a shutdown needs."""
+    """The methods of a supervisor that a shutdown calls."""
 
     def has_failed(self) -> bool:
         """Return whether a thread has crashed."""
@@ -50,19 +50,19 @@ class Drainable(Protocol):
         ...
 
     def has_undecided_files(self) -> bool:
-        """Return whether it is still open for some files if they are copies of tracked files."""
+        """Return whether it is undecided for some files whether they are copies of tracked files."""
         ...
 
     def finish_files(self) -> None:
-        """Treat every file as complete: an unterminated last line is shipped as a line."""
+        """Treat every file as complete, so that an unterminated last line is shipped."""
         ...
 
     def drain(self, give_up_at: float) -> None:
-        """Let each shipper end once it has delivered everything; it retries until `give_up_at` (monotonic clock)."""
+        """Make each shipper deliver all lines, then end. It retries until `give_up_at`, by the monotonic clock."""
         ...
 
     def is_draining(self) -> bool:
-        """Return whether a shipper still runs."""
+        """Return whether a shipper is still running."""
         ...
 
     def delivered_at(self) -> float:
@@ -74,7 +74,7 @@ class Drainable(Protocol):
         ...
 
     def stop(self) -> None:
-        """Stop all shippers now. Each commits what is settled."""
+        """Stop all shippers now. Each commits its settled lines."""
         ...
 
 
@@ -86,9 +86,9 @@ class Shutdown:
         self._clock, self._emit = clock, emit
 
     def run(self, pipelines: Drainable, timeout_s: float | None) -> None:
-        """Read every file to its end and deliver.
+        """Read every file to its end and deliver all lines. Give up after `timeout_s`.
 
-        Give up after `timeout_s`; None means the time that the Pod allows.
+        If `timeout_s` is None, use the time that the Pod allows.
         """
         if timeout_s is None:
             timeout_s = self._options.pod.deadline_s(_DEFAULT_TIMEOUT_S)
@@ -103,12 +103,12 @@ class Shutdown:
         pipelines.show_progress()
 
     def wait_for_application(self, pipelines: Drainable, max_wait_s: float) -> None:
-        """Wait until the application has ended or no file grows, because it may write until it ends."""
+        """Wait until the application has ended or stops writing, so that its last lines are delivered."""
         mode, quiet_s = self._options.pod.mode, _APPLICATION_QUIET_S
         if not mode or not self._requests.is_from_signal:
             return
         if mode == "native":
-            # Kubernetes ends the application first, unless it used up the grace period or was deleted by force.
+            # Kubernetes ends the application first, unless the grace period is over or the Pod is deleted by force.
             max_wait_s, quiet_s = min(max_wait_s, _NATIVE_MAX_WAIT_S), _NATIVE_QUIET_S
         else:  # a classic sidecar gets its signal together with the application
             self._emit(events.Waiting(self._requests.reason, max_wait_s))
@@ -123,7 +123,7 @@ class Shutdown:
         return self._options.rule.has_application_ended() or pipelines.has_failed()
 
     def wait_for_copies(self, pipelines: Drainable, max_wait_s: float) -> None:
-        """Scan until it is decided for each file if it is a copy that is being made, for at most `max_wait_s`."""
+        """Scan until it is decided for each file whether it is an unfinished copy, for at most `max_wait_s`."""
         started_at = self._clock.monotonic()
         while pipelines.has_undecided_files() and self._clock.monotonic() - started_at <= max_wait_s:
             if self._requests.immediate.wait(_SCAN_EVERY_S):
@@ -131,10 +131,7 @@ class Shutdown:
             pipelines.scan()
 
     def drain(self, pipelines: Drainable, timeout_s: float) -> None:
-        """Wait until everything is delivered or the time is up.
-
-        With `once` the time counts from the last delivery.
-        """
+        """Wait until all lines are delivered, for at most `timeout_s` (with `once`, after the last delivery)."""
         once, stop = self._options.once, self._requests.shutdown
         started_at = self._requests.requested_at if stop.is_set() else self._clock.monotonic()
         pipelines.drain(started_at + timeout_s)

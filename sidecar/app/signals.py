@@ -1,7 +1,7 @@
 """Turns signals into requests that the main thread waits for.
 
 Python runs a signal handler in the main thread between any two instructions, even while that thread holds a lock. So
-these handlers take no lock and only set attributes. Python's own C handler also writes a byte to a pipe
+these handlers acquire no lock and only set attributes. The C handler of Python also writes a byte to a pipe
 (`signal.set_wakeup_fd`), which ends the wait of the main thread.
 """
 
@@ -73,7 +73,7 @@ class Request:
         self._waker.wake()
 
     def clear(self) -> None:
-        """Forget the request once it is fulfilled."""
+        """Clear the request after it is fulfilled."""
         self._is_set = False
 
     def wait(self, timeout_s: float) -> bool:
@@ -86,7 +86,7 @@ class Request:
 
 @dataclass(slots=True)
 class StopRequests:
-    """Requests of signals and exit rules to the main thread."""
+    """The requests that signals and exit rules make to the main thread."""
 
     clock: Clock
     waker: Waker = field(default_factory=Waker)
@@ -112,7 +112,7 @@ class StopRequests:
         self.shutdown, self.immediate, self.reload = (Request(self.waker, self.clock) for _ in range(3))
 
     def listen(self) -> None:
-        """Handle signals from now on, including pending ones. Only the main thread may call this."""
+        """Handle signals from now on, including pending signals. Only the main thread may call this."""
         signal.set_wakeup_fd(self.waker.writable, warn_on_full_buffer=False)
         for number in STOP_SIGNALS:
             signal.signal(number, self._on_stop)

@@ -1,6 +1,6 @@
-"""Builds the status of a running sidecar from its supervisor. Any thread may call these functions.
+"""Builds the status of a running sidecar from its supervisor.
 
-None of them waits for a scan, a read or a delivery.
+Any thread may call these functions. They do not wait for a scan, a read or a delivery.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ from sidecar.telemetry.snapshot import (
 )
 
 _MAX_REFUSED = 100
-"""Maximum number of refused paths of a pipeline in a snapshot: an application can create any number of them."""
+"""Maximum number of refused paths of each pipeline in a snapshot, because an application can create any number."""
 
 _OFFSET = attrgetter("offset")
 
@@ -43,8 +43,7 @@ def snapshot(
 ) -> Snapshot:
     """Return a snapshot of the sidecar.
 
-    `most_files` limits the list of files: that many with the largest backlog, that many of the largest, and that many
-    of the first by name.
+    `most_files`: list only this many files by backlog, this many by size, and this many by name.
     """
     shippers, pipelines = list(supervisor.shippers), dict(supervisor.pipelines)
     totals = [_file_totals(name, pipeline) for name, pipeline in pipelines.items()]
@@ -53,7 +52,7 @@ def snapshot(
         version=__version__, started_at=supervisor.started_at, now=supervisor.clock.now(), pid=os.getpid(),
         state_dir=str(supervisor.state_dir), shippers=_shipper_statuses(shippers, settings),
         files=files(pipelines, most_files), sums=totals, balance=balance(supervisor, shippers),
-        watches="notifications" if supervisor.watchers.is_notified else "sweeps alone",
+        watches="notifications" if supervisor.watchers.is_notified else "scans only",
         open_files=len(supervisor.open_files), open_files_limit=supervisor.open_files.limit,
         memory_limit=settings.limits.memory, held_limit=settings.limits.deleted_files,
         dead_letters_size=supervisor.ledger.dead_letter_bytes(), dead_letters_limit=settings.dead_letters.max_size,
@@ -83,7 +82,7 @@ def unreadable_files(supervisor: Supervisor) -> list[str]:
     paths: set[str] = set()
     for pipeline in supervisor.pipelines.values():
         paths |= pipeline.tracker.unreadable.reasons().keys()
-        # The file system makes lost+found, and only root may list it.
+        # The file system creates lost+found, and only root may list it.
         paths |= {path for path in pipeline.scanner.unreadable if os.path.basename(path) != "lost+found"}
     return sorted(paths)
 
@@ -108,7 +107,7 @@ def balance(supervisor: Supervisor, shippers: Sequence[Shipper]) -> list[Balance
 
 
 def _unsettled(supervisor: Supervisor, shipper: Shipper) -> int:
-    """Return the bytes that are not settled of the files of a shipper, and of those that are not tracked yet."""
+    """Return the unsettled bytes of the files of a shipper, including those of files that are not tracked yet."""
     pipeline = supervisor.pipelines.get(shipper.pipeline)
     return shipper.unsettled() + (pipeline.tracker.waiting_bytes if pipeline else 0)
 
@@ -137,10 +136,10 @@ def balance_event(status: BalanceStatus) -> events.Balance:
 
 
 def files(pipelines: Mapping[str, WatchedPipeline], most: int | None) -> list[FileStatus]:
-    """Return the tracked files; with `most`, only the first `most` each by backlog, by size and by name."""
+    """Return the tracked files. `most`: only this many by backlog, this many by size, and this many by name."""
     if most == 0:
         return []
-    tracked = [(name, file) for name, pipeline in pipelines.items() for file in pipeline.tracker.lives()]
+    tracked = [(name, file) for name, pipeline in pipelines.items() for file in pipeline.tracker.unfinished_files()]
     if most is not None and len(tracked) > most:
         tracked = [tracked[index] for index in _first_in_some_order([file for _, file in tracked], most)]
     return [_file_status(name, file) for name, file in tracked]
@@ -158,12 +157,12 @@ def _first_in_some_order(tracked: Sequence[TrackedFile], most: int) -> Iterable[
 
 def _backlog(file: TrackedFile) -> int:
     """Return the bytes that at least one sink has not settled."""
-    return file.unsettled(min(map(_OFFSET, file.settled.values()), default=0))
+    return file.count_unsettled(min(map(_OFFSET, file.settled.values()), default=0))
 
 
 def _file_status(pipeline: str, file: TrackedFile) -> FileStatus:
     settled = {sink: checkpoint.offset for sink, checkpoint in file.settled.items()}
-    return FileStatus(pipeline, _as_text(file.name), file.size, settled, file.is_open, not file.sighted)
+    return FileStatus(pipeline, _as_text(file.name), file.size, settled, file.is_open, not file.is_in_last_scan)
 
 
 def _as_text(path: str) -> str:
@@ -171,8 +170,8 @@ def _as_text(path: str) -> str:
 
 
 def _file_totals(name: str, pipeline: WatchedPipeline) -> FileTotals:
-    tracked = pipeline.tracker.lives()
-    held = [file for file in tracked if not file.sighted]
+    tracked = pipeline.tracker.unfinished_files()
+    held = [file for file in tracked if not file.is_in_last_scan]
     # A list is summed twice as fast as a generator, which counts with thousands of files.
     return FileTotals(
         name, len(tracked), sum([file.size for file in tracked]), len(held), sum(_backlog(file) for file in held),
@@ -189,7 +188,7 @@ def _refused_paths(pipelines: Mapping[str, WatchedPipeline]) -> list[RefusedPath
 
 
 def volumes(supervisor: Supervisor, totals: Sequence[FileTotals]) -> Iterator[VolumeStatus]:
-    """Yield the space on the volumes of the logs and of the state, as it was at the last scan."""
+    """Yield the used space of the volumes of the logs and of the state, as of the last scan."""
     limit = supervisor.settings.limits.volume_size
     if limit is not None:  # the kubelet compares a `sizeLimit` with the size of the files
         yield from (VolumeStatus(total.pipeline, total.bytes, limit) for total in totals)

@@ -1,4 +1,4 @@
-"""Runs the pipelines of the current configuration: their trackers and shippers, and the watchers of their files."""
+"""Runs the pipelines of the current configuration: their trackers, shippers, and watchers."""
 
 from __future__ import annotations
 
@@ -35,12 +35,12 @@ _JOIN_TIMEOUT_S = 2.0
 _POLL_S = 0.05
 
 Progress = Callable[[int, int], None]
-"""Called with the bytes that are settled and the bytes that were seen."""
+"""Function that is called with the number of settled bytes and of seen bytes."""
 
 
 @dataclass(frozen=True, slots=True)
 class RunOptions:
-    """Options of one run."""
+    """The options of one run."""
 
     rule: ExitRule
     """The rule that decides when the sidecar ends without a signal."""
@@ -52,7 +52,7 @@ class RunOptions:
     """Whether to end once the lines that exist at the start are delivered."""
 
     progress: Progress | None = None
-    """Updates a progress bar; None without one."""
+    """Updates the progress bar; None if there is none."""
 
 
 class Supervisor:
@@ -61,7 +61,8 @@ class Supervisor:
     `status` reads the public attributes in any thread; only the main thread changes them.
     """
 
-    # More than twenty methods: half of them are the steps of a shutdown, one line each, which `Shutdown` orders.
+    # More than twenty methods, because half of them are the steps of a shutdown, which `Shutdown` calls in order.
+    # More than fifteen attributes, because it owns what `status` reads.
 
     def __init__(
         self, settings: Settings, options: RunOptions, emit: events.Emit, clock: Clock, environ: Mapping[str, str],
@@ -78,13 +79,13 @@ class Supervisor:
         self.shippers: list[Shipper] = []
         self.pipelines: dict[str, WatchedPipeline] = {}
         self._misses_file = False
-        """Whether a single run names a file that is missing."""
+        """Whether a file is missing that a run with `once` names without wildcards."""
 
         self.volumes = VolumeReadings(self.state_dir, clock)
         self.watchers = self._build(settings)
 
     def _build(self, settings: Settings) -> Watchers:
-        """Build the pipelines of these settings. If that raises, those of the settings before can be built again."""
+        """Build the pipelines of these settings. If that raises, the previous settings can still be built again."""
         shippers, pipelines = build_pipelines(settings, self.pipelines, self._shared)
         self.settings, self.shippers, self.pipelines = settings, shippers, pipelines
         has_size_limit = settings.limits.volume_size is not None
@@ -116,7 +117,7 @@ class Supervisor:
             self._emit(events.OpenFilesLimited(limit, wanted))
 
     def _report_missing(self, name: str) -> None:
-        """Say for each path without a match why; if another path matches, only for a file that a single run names."""
+        """Report why paths of a pipeline match no file: all paths if none matches, else files that `once` needs."""
         pipeline, has_match = self.settings.pipelines[name], bool(self.pipelines[name].matches)
         for path in pipeline.paths:
             is_wanted = self._options.once and not has_wildcard(path)
@@ -127,9 +128,9 @@ class Supervisor:
                     self._misses_file |= is_wanted
 
     def change(self, settings: Settings) -> None:
-        """Replace the settings. Batches in flight are delivered or read again, and no file is closed.
+        """Replace the settings. Batches in flight are delivered or read again, and files stay open.
 
-        Raise `ConfigurationError` if that is impossible now; then the previous settings stay in use.
+        Raise `ConfigurationError` if this is not possible now; then the previous settings stay in use.
         """
         before = self.settings
         self.watchers.stop()
@@ -185,9 +186,9 @@ class Supervisor:
             self._options.progress(sum(settled), sum(seen))
 
     def wait_until_delivered(self, timeout_s: float) -> int:
-        """Wait until all lines that exist now are delivered. Return the bytes that are not, summed over all sinks.
+        """Wait until all lines that exist now are delivered. Return how many bytes are not, summed over all sinks.
 
-        Any thread but the main one may call this. The sidecar keeps shipping meanwhile.
+        Any thread except the main thread may call this. The sidecar continues to ship lines during the wait.
         """
         give_up_at = self.clock.monotonic() + timeout_s
         shippers = list(self.shippers)
@@ -203,7 +204,7 @@ class Supervisor:
     # ── the shutdown, step by step (see `Shutdown`) ─────────────────────────────────────────────────────────
 
     def scan(self) -> None:
-        """Scan all pipelines in the calling thread. The watchers must not run."""
+        """Scan all pipelines in the calling thread. The watchers must not be running."""
         self.watchers.scan()
 
     def stop_watching(self) -> None:
@@ -213,16 +214,16 @@ class Supervisor:
         self.scan()
 
     def has_undecided_files(self) -> bool:
-        """Return whether it is still open for some files if they are copies of tracked files."""
-        return any(pipeline.tracker.undecided for pipeline in self.pipelines.values())
+        """Return whether it is undecided for some files whether they are copies of tracked files."""
+        return any(pipeline.tracker.is_undecided for pipeline in self.pipelines.values())
 
     def has_unread_files(self) -> bool:
-        """Return whether not all wanted files are tracked, because a scan failed or a named file is missing."""
+        """Return whether some files are not tracked: a scan failed, or a file is missing or undecided."""
         pipelines = self.pipelines.values()
-        return self._misses_file or any(not each.is_scanned or each.tracker.undecided for each in pipelines)
+        return self._misses_file or any(not each.is_scanned or each.tracker.is_undecided for each in pipelines)
 
     def finish_files(self) -> None:
-        """Treat every file as complete: an unterminated last line is shipped as a line."""
+        """Treat every file as complete, so that an unterminated last line is shipped."""
         for pipeline in self.pipelines.values():
             try:
                 pipeline.tracker.finish_all()
@@ -230,12 +231,12 @@ class Supervisor:
                 self._emit(events.StateUnwritable(str(error)))
 
     def drain(self, give_up_at: float) -> None:
-        """Let each shipper end once it has delivered everything; it retries until `give_up_at` (monotonic clock)."""
+        """Make each shipper deliver all lines, then end. It retries until `give_up_at`, by the monotonic clock."""
         for shipper in self.shippers:
             shipper.drain(give_up_at)
 
     def is_draining(self) -> bool:
-        """Return whether a shipper still runs."""
+        """Return whether a shipper is still running."""
         return any(shipper.is_alive() for shipper in self.shippers)
 
     def delivered_at(self) -> float:
@@ -243,7 +244,7 @@ class Supervisor:
         return max(shipper.delivered_at for shipper in self.shippers)
 
     def stop(self) -> None:
-        """Stop all shippers now. Each commits what is settled."""
+        """Stop all shippers now. Each commits its settled lines."""
         for shipper in self.shippers:
             shipper.stop()
         for shipper in self.shippers:
@@ -255,7 +256,7 @@ class Supervisor:
 
 
 def _pending_of(shipper: Shipper, sizes: Mapping[int, int] | None) -> dict[int, int]:
-    """Return the size up to which the shipper must deliver each file; nothing if it has ended."""
+    """Return the offset up to which the shipper must deliver each file; no files if the shipper has ended."""
     try:
         return shipper.pending(sizes).get(timeout=2)
     except Empty:

@@ -8,14 +8,17 @@ import resource
 from contextlib import suppress
 
 _MAX_RESERVED_DESCRIPTORS = 128
-"""Descriptors that are kept for everything but log files: connections, the state, directories, copies that are
-compared. At most half of those that the process may have."""
+"""Number of descriptors that are reserved for connections, the state, directories and comparisons of copies. At most
+half of the limit of the process is reserved."""
 
 _M_TRIM_THRESHOLD, _M_TOP_PAD, _M_MMAP_THRESHOLD, _M_ARENA_MAX = -1, -2, -3, -8
 
 
 def tune_process() -> None:
-    """Apply the options that measurably matter; docs/design/architecture.md, "What things cost", has the figures."""
+    """Tune the allocator and the garbage collector, and raise the limit of open files.
+
+    The figures are in docs/design/architecture.md, under "What things cost".
+    """
     # glibc returns every object over 128 KiB to the system when it is freed. Keeping this memory halves the total
     # time. With one arena for all threads, a thread can use memory that another one has freed (mallopt(3)). Other C
     # libraries have no mallopt.
@@ -29,7 +32,6 @@ def tune_process() -> None:
     gc.enable()
     gc.freeze()
     gc.set_threshold(200_000, 50, 100)
-    # Raise the limit of open files to the maximum that the system allows.
     with suppress(OSError, ValueError):
         _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
         resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))

@@ -1,4 +1,4 @@
-"""The space on the volumes of the logs and of the state, as it was at the last scan."""
+"""Measures the used space of the volumes of the logs and of the state, after each scan."""
 
 from __future__ import annotations
 
@@ -13,31 +13,31 @@ from sidecar.watch.scanner import FileScanner
 
 _READ_EVERY_S = 1.0
 _STATE = ""
-"""The name of the volume of the state among those of the pipelines."""
+"""The key of the volume of the state; the other keys are names of pipelines."""
 
 
 class VolumeReadings:
-    """The last reading of each volume.
+    """The last measurement of each volume.
 
-    statvfs(2) on a network volume hangs while its server is unreachable. So the thread that scans a pipeline reads
-    its volume, which would hang anyway; the status uses the last readings and never hangs.
+    On a network volume, statvfs(2) hangs while its server is unreachable. So the thread that scans a pipeline also
+    measures its volume, because that thread hangs then anyway. The status uses the last measurements and never hangs.
     """
 
     def __init__(self, state_dir: Path, clock: Clock) -> None:
         self.scanners: Mapping[str, FileScanner] = {}
-        """The scanners of the pipelines whose volumes are read. A change counts from the next reading on."""
+        """The scanners of the pipelines whose volumes are measured."""
 
         self._state_dir, self._clock = str(state_dir), clock
         self._latest: dict[str, VolumeStatus | None] = {}
         self._read_at: dict[str, float] = {}
 
     def latest(self) -> tuple[VolumeStatus, ...]:
-        """Return the volumes of the pipelines, then that of the state, without those that cannot be read."""
+        """Return the volumes of the pipelines, then that of the state. Leave out volumes that cannot be measured."""
         volumes = [self._latest.get(name) for name in (*self.scanners, _STATE)]
         return tuple(volume for volume in volumes if volume)
 
     def refresh(self, pipeline: str) -> None:
-        """Read the volumes of this pipeline and of the state, at most once a second. Called after each scan."""
+        """Measure the volumes of this pipeline and of the state, at most once a second. Called after each scan."""
         now = self._clock.monotonic()
         if now - self._read_at.get(pipeline, float("-inf")) >= _READ_EVERY_S:
             self._read_at[pipeline] = now

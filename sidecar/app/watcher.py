@@ -1,10 +1,11 @@
-"""The threads that watch the disk, one for each pipeline: they scan for names, and poll the sizes of active files.
+"""Watches the files of each pipeline in a separate thread: scans for names, and polls the sizes of active files.
 
-A growing file is polled again soon while it is hot and a few times a second while it is warm. So an application that
-flushes every line costs no more than one that writes in blocks.
+A file that grew in the last two seconds is hot and is polled about 20 times a second. A file that grew in the last
+minute is warm and is polled a few times a second. So an application that flushes every line costs no more than one
+that writes in blocks.
 
-A scan takes long where an application makes many names, and hangs where the server of a volume is gone. Neither
-delays another pipeline, since each has its own thread.
+A scan takes long if an application creates many files, and hangs while the server of a network volume is unreachable.
+Neither delays another pipeline.
 """
 
 from __future__ import annotations
@@ -28,8 +29,8 @@ from sidecar.watch.scanner import FileScanner
 _MIN_SCAN_INTERVAL_S, _MAX_SCAN_INTERVAL_S = 1.0, 30.0
 
 _COST_FACTOR = 300
-"""The interval between two scans is at least this many times the CPU time of the last one, so that thousands of idle
-files cost nearly nothing. The same holds for polls of warm files and their duration."""
+"""The interval between two scans is at least this many times the CPU time of the last scan, so that thousands of idle
+files cost nearly nothing. The interval between polls of warm files is this many times the duration of a poll."""
 
 _DURATION_FACTOR = 10
 """The interval is also at least this many times the duration of the last scan, because a scan of a slow disk delays
@@ -41,7 +42,7 @@ _MIN_POLL_INTERVAL_S = 0.02
 
 @dataclass(slots=True)
 class WatchedPipeline:
-    """One pipeline as the watcher sees it."""
+    """One pipeline, with its scanner, its tracker, and the results of the last scan."""
 
     scanner: FileScanner
     tracker: FileTracker
@@ -49,31 +50,31 @@ class WatchedPipeline:
     """Seconds until a file that has just grown is polled again."""
 
     refused: Mapping[str, str] = field(default_factory=dict)
-    """Paths that match and are not read, and the reasons."""
+    """Matching path that cannot be read → the reason."""
 
     matches: int = 0
-    """Files that the last scan found."""
+    """Number of files that the last scan has found."""
 
     is_scanned: bool = False
-    """Whether the last scan came to its end: the state took what was found."""
+    """Whether the last scan is complete, and its results are recorded in the state."""
 
     scanned_at: float = float("-inf")
     """When the last scan began, by the monotonic clock."""
 
     scan_s: float = 0.0
-    """How long the last scan took."""
+    """Duration of the last scan."""
 
     scan_cpu_s: float = 0.0
     """CPU time of the last scan."""
 
     cycle_s: float = 0.0
-    """How long the last scan took with all that the tracker did about it."""
+    """Duration of the last scan and of the work of the tracker after it."""
 
     is_hinted: bool = False
     """Whether a name has changed since the last scan."""
 
     def is_due(self, now: float) -> bool:
-        """Return whether it is time to scan. A pipeline with very many names waits longer than the others."""
+        """Return whether a scan is due. The longer the last scan took, the later is the next one."""
         wanted_s = max(_COST_FACTOR * self.scan_cpu_s, _DURATION_FACTOR * self.scan_s)
         due_s = min(_MAX_SCAN_INTERVAL_S, max(_MIN_SCAN_INTERVAL_S, wanted_s))
         hinted_s = min(_MIN_SCAN_INTERVAL_S, max(_HOT_INTERVAL_S, 10 * self.cycle_s))
@@ -86,7 +87,7 @@ def poll_interval(linger_s: float) -> float:
 
 
 class Watchers:
-    """The watching threads of all pipelines. They share one notifier, since the system has few inotify instances."""
+    """The watchers of all pipelines. They share one notifier, because the number of inotify instances is limited."""
 
     def __init__(
         self,
@@ -107,16 +108,16 @@ class Watchers:
 
     @property
     def is_notified(self) -> bool:
-        """Return whether the kernel notifies of new names. Otherwise scans find them."""
+        """Whether inotify reports new names. Otherwise only scans find them."""
         return self._notifier.is_alive
 
     @property
     def failed(self) -> bool:
-        """Return whether a thread has crashed."""
+        """Whether a thread has crashed."""
         return any(thread.failed for thread in self._threads)
 
     def start(self) -> None:
-        """Start to watch, with notifications if the system has any to give."""
+        """Start to watch. Use inotify if an instance is available."""
         try:
             self._notifier.start()
         except OSError as error:
@@ -136,12 +137,12 @@ class Watchers:
         self._notifier.stop()
 
     def scan(self) -> None:
-        """Scan for every pipeline, in the calling thread. The threads must not run."""
+        """Scan all pipelines in the calling thread. The threads of the watchers must not be running."""
         for thread in self._threads:
             thread.scan()
 
     def scan_soon(self, timeout_s: float) -> bool:
-        """Have every pipeline scanned by its thread. Return whether all of these scans have ended in time."""
+        """Make each thread scan its pipeline. Return whether all of these scans have ended before the timeout."""
         give_up_at = time.monotonic() + timeout_s
         requests = [thread.request_scan() for thread in self._threads]
         return all(done.wait(max(0.0, give_up_at - time.monotonic())) for done in requests)
@@ -152,7 +153,7 @@ class Watchers:
                 return
             try:
                 self._notifier.watch(watcher, directories)
-            except OSError as error:  # no watch is left; what is watched already stays watched
+            except OSError as error:  # the limit of inotify watches is reached; existing watches stay
                 self._report_notification_error(error)
             if not self._notifier.is_alive:
                 self._notifier.stop()
@@ -167,7 +168,8 @@ class Watchers:
 class Watcher(threading.Thread):
     """Scans and polls one pipeline until `stop`. Another thread may call `scan` before the start and after the end.
 
-    `after_scan` gets the name of the pipeline; `watch_directories` the watcher and the directories of the last scan.
+    `after_scan` is called with the name of the pipeline, and `watch_directories` with the watcher and the directories
+    of the last scan.
     """
 
     def __init__(
@@ -199,22 +201,22 @@ class Watcher(threading.Thread):
         self._hint.set()
 
     def hint(self) -> None:
-        """Say that a name has changed in one of the directories. Any thread may call it."""
+        """Request an early scan, because a name in one of the directories has changed. Any thread may call this."""
         self._hint.set()
 
     def request_scan(self) -> threading.Event:
-        """Ask for a scan. Return an event that is set when a scan has ended that began after this call."""
+        """Request a scan. Return an event that is set when a scan that began after this call has ended."""
         done = threading.Event()
         self._requests.append(done)
         self._hint.set()
         return done
 
     def run(self) -> None:
-        """Scan once a second and when a name changes; between scans poll what is active."""
+        """Scan once a second, and when a name changes. Poll active files between scans."""
         self._heartbeats.begin(self.name)
         try:
             self._watch()
-        except Exception as error:  # the last resort of the thread: it is logged, and the process ends with code 1
+        except Exception as error:  # a bug: the process exits with code 1
             self.failed = True
             self._emit(events.Crashed(self.name, events.describe_crash(error)))
         finally:
@@ -230,7 +232,7 @@ class Watcher(threading.Thread):
                 self.scan()
             wait_s = self.poll()
             if self._pipeline.is_hinted:
-                # Not for a hint: each would end the wait, and an application may make any number of them.
+                # Do not wait for a hint: each one would end the wait, and an application may cause any number.
                 self._stopping.wait(min(wait_s, _HOT_INTERVAL_S))
             else:
                 self._hint.wait(wait_s)
@@ -253,7 +255,7 @@ class Watcher(threading.Thread):
             if not self._is_state_error_reported:
                 self._is_state_error_reported = True
                 self._emit(events.StateUnwritable(str(error)))
-        except OSError as error:  # no descriptor is left, for instance; the next scan tries again
+        except OSError as error:  # for example, too many open files; the next scan tries again
             self._report_refused(dict.fromkeys([glob.pattern for glob in scanner.globs], str(error.strerror)))
             return
         self._report_refused()
@@ -269,7 +271,7 @@ class Watcher(threading.Thread):
         pipeline.scan_cpu_s = self._cpu_time() - cpu_before
         pipeline.scan_s = self._clock.monotonic() - pipeline.scanned_at
         pipeline.matches = len(files)
-        pipeline.tracker.look(files)
+        pipeline.tracker.process_scan(files)
         pipeline.cycle_s = self._clock.monotonic() - pipeline.scanned_at
         pipeline.is_scanned = True
 
@@ -288,11 +290,11 @@ class Watcher(threading.Thread):
         """Read the sizes of active files. Return the seconds until the next poll."""
         tracker = self._pipeline.tracker
         waits = [_MIN_SCAN_INTERVAL_S]
-        if _poll(tracker.poll_busy):
+        if _poll(tracker.poll_hot):
             waits.append(self._pipeline.poll_s)
         now = self._clock.monotonic()
         if now >= self._poll_warm_at:
-            self._has_warm_files = _poll(tracker.poll_calm)
+            self._has_warm_files = _poll(tracker.poll_warm)
             poll_s = self._clock.monotonic() - now
             self._poll_warm_at = now + min(_MIN_SCAN_INTERVAL_S, max(_WARM_INTERVAL_S, _COST_FACTOR * poll_s))
         if self._has_warm_files:

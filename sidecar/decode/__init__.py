@@ -1,4 +1,5 @@
 """Turns bytes into lines: finds where each line or event begins, and decodes its text.
 
-In: `Chunk`. Out: `LineBatch`. Not in here: parsing a line (`parse`), and reading the file (`tail`).
+Input: `Chunk`. Output: `LineBatch`. This package does not read files (`tail` does) and does not parse lines (`parse`
+does).
 """

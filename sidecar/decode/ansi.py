@@ -1,4 +1,4 @@
-"""Removes the colours that programs write for terminals, before parsers and patterns see a line."""
+"""Removes the colour codes that programs write for terminals, before a line is parsed."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _ESCAPE = "\x1b"
 
 
 def strip_colors(lines: LineBatch) -> LineBatch:
-    """Return the lines without colours, and with unchanged offsets."""
+    """Return the lines without colour codes. Their offsets do not change."""
     if not (_ESCAPE in lines.text if lines.text else any(_ESCAPE in text for text in lines.texts)):
         return lines
     texts = [_COLOR.sub("", text) if _ESCAPE in text else text for text in lines.texts]

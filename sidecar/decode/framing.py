@@ -1,8 +1,8 @@
 """Splits a chunk into lines, in one pass if no line needs special treatment.
 
 Line boundaries depend only on the bytes of the file, never on where a chunk begins. A carriage return at the end of a
-line and a byte order mark at the beginning of the file are removed. Empty lines are skipped. A line longer than
-`max_line` is cut off. With multiline events, `Chunk.event_starts` holds where each event begins.
+line and a byte order mark at the beginning of the file are removed. Empty lines are skipped. Lines longer than
+`max_line` are shortened. With multiline events, `Chunk.event_starts` holds the offset at which each event begins.
 """
 
 from __future__ import annotations
@@ -26,13 +26,13 @@ EncodingErrors = Literal["replace", "backslashreplace", "strict"]
 
 
 class Framer(msgspec.Struct, frozen=True):
-    """Splits chunks into lines by these rules."""
+    """Splits chunks into lines."""
 
     max_line: int = 1 << 20
-    """Maximum bytes of a line; the rest of a longer line is cut off."""
+    """Maximum bytes of a line; the rest of a longer line is dropped."""
 
     keep_empty: bool = False
-    """Whether an empty line becomes a record, instead of being skipped."""
+    """Whether empty lines become records. Otherwise they are skipped."""
 
     encoding_errors: EncodingErrors = "replace"
     """What to do with bytes that are invalid in `charset`."""
@@ -40,7 +40,7 @@ class Framer(msgspec.Struct, frozen=True):
     charset: Charset = UTF_8
 
     strips_colors: bool = False
-    """Whether colours for terminals are removed."""
+    """Whether colour codes for terminals are removed."""
 
     def frame(self, chunk: Chunk) -> LineBatch:
         """Return the lines of a chunk. Its data must end with a whole line."""
@@ -72,9 +72,9 @@ class Framer(msgspec.Struct, frozen=True):
         return LineBatch(chunk, len(lines[0]), *lines, text) if lines else None
 
     def _frame_decoded_chunk(self, charset: Charset, chunk: Chunk) -> LineBatch | None:
-        """Split a chunk that is not in UTF-8 in one pass. The chunk of the result is in UTF-8, for the parsers."""
+        """Split a chunk that is not encoded in UTF-8. The data of the result is in UTF-8, as the parsers expect."""
         data = chunk.data
-        if not self._has_no_notes(chunk) or chunk.event_starts is not None or chunk.offset % charset.width:
+        if not self._needs_no_annotations(chunk) or chunk.event_starts is not None or chunk.offset % charset.width:
             return None
         try:
             text = charset.strip_bom(data, chunk.offset).decode(charset.name)
@@ -103,18 +103,20 @@ class Framer(msgspec.Struct, frozen=True):
 
     def _is_plain(self, chunk: Chunk) -> bool:
         has_bom = UTF_8.bom_length(chunk.data, chunk.offset)
-        return self._has_no_notes(chunk) and not has_bom and b"\0" not in chunk.data and b"\r" not in chunk.data
+        return (
+            self._needs_no_annotations(chunk) and not has_bom and b"\0" not in chunk.data and b"\r" not in chunk.data
+        )
 
-    def _has_no_notes(self, chunk: Chunk) -> bool:
+    def _needs_no_annotations(self, chunk: Chunk) -> bool:
         return not (
             chunk.is_unterminated or chunk.continuation or chunk.truncated_bytes or len(chunk.data) > self.max_line
         )
 
 
 class _LineByLineFramer(msgspec.Struct):
-    """Splits one chunk line by line, and adds annotations to single lines."""
+    """Splits one chunk line by line, and annotates lines that are shortened, unterminated or continued."""
 
-    framing: Framer
+    framer: Framer
     chunk: Chunk
     charset: Charset
     texts: list[str] = []
@@ -131,7 +133,7 @@ class _LineByLineFramer(msgspec.Struct):
         ):
             self._add(start, raw, end)
         if chunk.continuation and self.starts and self.starts[0] == chunk.offset:
-            self._note(0, "log.continuation", "true")
+            self._annotate(0, "log.continuation", "true")
         return LineBatch(
             chunk,
             len(self.texts),
@@ -156,20 +158,21 @@ class _LineByLineFramer(msgspec.Struct):
         if tail or offset < chunk.end:
             yield offset, tail, chunk.end
 
-    def _raw_events(self, begins: Sequence[int]) -> Iterator[tuple[int, bytes, int]]:
-        """Yield (offset, bytes, offset after the event) for each event. Line ends become newlines; blank lines at the
-        end of the event are removed.
+    def _raw_events(self, event_starts: Sequence[int]) -> Iterator[tuple[int, bytes, int]]:
+        """Yield (offset, bytes, offset after the event) for each event.
+
+        Line ends become newlines. Blank lines at the end of the event are removed.
         """
         offset, data = self.chunk.offset, self.chunk.data
-        for index, (begin, end) in enumerate(pairwise((*begins, len(data)))):
+        for index, (begin, end) in enumerate(pairwise((*event_starts, len(data)))):
             raw = self.charset.normalize_newlines(data[begin:end], offset + begin)
             count_before = len(self.texts)
             yield offset + begin, raw, offset + end if end < len(data) else self.chunk.end
             if len(self.texts) > count_before:
                 if index in self.chunk.split_events:
-                    self._note(count_before, "log.split", "true")
+                    self._annotate(count_before, "log.split", "true")
                 if index - 1 in self.chunk.split_events:
-                    self._note(count_before, "log.continuation", "true")
+                    self._annotate(count_before, "log.continuation", "true")
 
     def _add(self, start: int, raw: bytes, end: int) -> None:
         truncated = self.chunk.truncated_bytes if end == self.chunk.end else 0
@@ -178,24 +181,24 @@ class _LineByLineFramer(msgspec.Struct):
             line = self.charset.strip_return(line)
         if start == 0:
             line = self.charset.strip_bom(line, start)
-        if not line and not self.framing.keep_empty:
+        if not line and not self.framer.keep_empty:
             if end > start:
                 self.skipped.append(SkippedRange(start, end, "empty"))
             return
         index = len(self.texts)
         if cut_bytes:
-            self._note(index, "truncated", "true")
-            self._note(index, "original_bytes", str(len(line) + cut_bytes))
+            self._annotate(index, "truncated", "true")
+            self._annotate(index, "original_bytes", str(len(line) + cut_bytes))
         elif self.chunk.is_unterminated and end == self.chunk.end:
-            self._note(index, "partial", "true")
+            self._annotate(index, "partial", "true")
         self.texts.append(self._decode(index, line, start))
         self.starts.append(start)
 
     def _shorten(self, line: bytes, offset: int, cut_bytes: int) -> tuple[bytes, int]:
-        """Return the line, cut to `max_line` bytes, and how many of its bytes are cut off in all."""
-        if len(line) <= self.framing.max_line:
+        """Return at most `max_line` bytes of the line, and how many of its bytes are cut off in total."""
+        if len(line) <= self.framer.max_line:
             return line, cut_bytes
-        kept_bytes = self.charset.align(self.framing.max_line, offset)
+        kept_bytes = self.charset.align(self.framer.max_line, offset)
         return line[:kept_bytes], len(line) - kept_bytes + cut_bytes
 
     def _decode(self, index: int, line: bytes, offset: int) -> str:
@@ -211,17 +214,17 @@ class _LineByLineFramer(msgspec.Struct):
             return self.charset.decode(line, offset)
         except UnicodeDecodeError:
             self.replacement_count += 1
-        if self.framing.encoding_errors == "strict":
+        if self.framer.encoding_errors == "strict":
             self.invalid.add(index)
             return self.charset.decode(line, offset, "backslashreplace")
-        return self.charset.decode(line, offset, self.framing.encoding_errors)
+        return self.charset.decode(line, offset, self.framer.encoding_errors)
 
-    def _note(self, index: int, path: str, value: str) -> None:
+    def _annotate(self, index: int, path: str, value: str) -> None:
         self.annotations.setdefault(index, {})[path] = value
 
 
 def _drop_partial_character(line: bytes, codec: str) -> bytes:
-    """Return the line without its last character, if only a part of the bytes of this character is there."""
+    """Return the line without its last character if this character is incomplete."""
     for length in range(1, min(_MAX_CHARACTER_BYTES, len(line)) + 1):
         if codec != "utf-8":
             with suppress(UnicodeDecodeError):

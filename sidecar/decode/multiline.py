@@ -1,8 +1,8 @@
 """Groups lines into events: stack traces and other messages of several lines.
 
 Whether a line belongs to an event depends only on this line and on earlier lines of the event, never on later lines.
-So reading that resumes at the beginning of an event finds the same boundaries. The last event of a chunk may
-continue: it is held back until the next event begins, until a timeout, or until the end of the file.
+So a reader that resumes at the beginning of an event finds the same boundaries. The last event of a chunk may
+continue, so it is held back until the next event begins, until a timeout, or until the file ends.
 """
 
 from __future__ import annotations
@@ -17,8 +17,8 @@ import msgspec
 
 from sidecar.decode.presets import PRESETS, Preset
 
-MAX_JUDGED_BYTES = 512
-"""Maximum bytes of a line that a custom pattern is matched against. Limits the time that a line can take."""
+MAX_MATCHED_BYTES = 512
+"""A custom pattern is matched against at most this many bytes of a line, which limits the time of each match."""
 
 
 class Events(NamedTuple):
@@ -31,20 +31,18 @@ class Events(NamedTuple):
     """Offset after the last complete event."""
 
     split: frozenset[int] = frozenset()
-    """Indexes of events that were closed by a limit. The event after such an event continues its message."""
+    """Indexes of events that were closed by a limit. The next event continues the message of such an event."""
 
 
 class MultilineRule(Protocol):
     """Decides which line is the first or the last one of an event."""
 
     def find_starts(self, data: bytes) -> list[int]:
-        """Return the offset at which each event of `data` begins. `data`: whole lines, from the beginning of an
-        event on.
-        """
+        """Return the offset at which each event of `data` begins. `data` has whole lines and begins with an event."""
         ...
 
     def find_end(self, data: bytes, start: int, limit: int) -> int:
-        """Return the offset at which the event at `start` ends, at most `limit`, which is the end of a line."""
+        """Return the offset at which the event at `start` ends, at most `limit`, which must be the end of a line."""
         ...
 
     def is_first_line(self, line: bytes) -> bool:
@@ -52,7 +50,7 @@ class MultilineRule(Protocol):
         ...
 
     def is_last_line(self, line: bytes) -> bool:
-        """Return whether no line can follow this one in its event."""
+        """Return whether this line always ends its event."""
         ...
 
 
@@ -64,7 +62,7 @@ class PresetRule:
         self._last, self._required_texts = re.compile(preset.last), preset.required_texts
 
     def find_starts(self, data: bytes) -> list[int]:
-        """Return the offset of each event. Match the pattern only if an event may have several lines."""
+        """Return the offset of each event. Skip the pattern match if all events have one line."""
         if not any(text in data for text in self._required_texts):
             lengths = map(len, data.split(b"\n")[:-2])
             return list(map(add, accumulate(lengths, initial=0), count()))
@@ -85,18 +83,19 @@ class PresetRule:
 
 
 class PatternRule:
-    """Finds events by a custom pattern for the first line (`start`), later lines (`continuation`) or the last line
-    (`end`) of an event.
+    """Finds events by a custom pattern. `kind`: which lines of an event it matches.
+
+    The kind `start` means the first line, `continuation` all later lines, and `end` the last line.
     """
 
     def __init__(self, kind: str, pattern: str) -> None:
         compiled = re.compile(pattern.encode())
         self._kind = kind
-        self._seek = compiled.match if pattern.startswith("^") else compiled.search
+        self._search = compiled.match if pattern.startswith("^") else compiled.search
 
     def _matches(self, data: bytes, start: int, end: int) -> bool:
         # The pattern gets a copy of the line, so that `^` and `$` match its ends and the next line is not visible.
-        return self._seek(data[start : min(end, start + MAX_JUDGED_BYTES)]) is not None
+        return self._search(data[start : min(end, start + MAX_MATCHED_BYTES)]) is not None
 
     def find_starts(self, data: bytes) -> list[int]:
         starts, start = [], 0
@@ -128,8 +127,10 @@ class PatternRule:
 
 
 class EventGrouper(msgspec.Struct, frozen=True):
-    """Groups lines into events. An event also ends at `max_lines`, at `max_bytes`, or after `timeout_s` without a new
-    byte; the reader applies the timeout.
+    """Groups lines into events by a rule.
+
+    An event also ends at `max_lines`, at `max_bytes`, or after `timeout_s` without a new byte. The reader of the file
+    applies the timeout.
     """
 
     rule: MultilineRule
@@ -144,7 +145,7 @@ class EventGrouper(msgspec.Struct, frozen=True):
     def split_events(self, data: bytes, *, closed: bool = False) -> Events:
         """Return the complete events of `data`, which consists of whole lines and begins with an event.
 
-        `closed`: the last event is complete as well, because no line can follow it.
+        `closed`: the last event is complete even without an end, because no line can follow it.
         """
         if not data:
             return Events([], 0)
@@ -196,9 +197,7 @@ def _last_line(data: bytes) -> bytes:
 def make_grouper(
     preset: str | None, patterns: dict[str, str], *, timeout_s: float, max_lines: int, max_bytes: int
 ) -> EventGrouper:
-    """Return the grouper for a preset, or for the only pattern in `patterns`, whose key is its kind (`start`,
-    `continuation` or `end`).
-    """
+    """Return the grouper for a preset, or for the only pattern in `patterns`, whose key is its kind."""
     rule: MultilineRule
     if preset is not None:
         rule = PresetRule(PRESETS[preset])

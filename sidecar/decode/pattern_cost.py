@@ -1,6 +1,6 @@
-"""Estimates how often the search for a pattern may backtrack on one line, from the pattern alone.
+"""Estimates from a pattern alone how often a search for it may backtrack on one line.
 
-Patterns of `multiline` have no time limit, because event boundaries must not depend on a clock: if they differed
+Patterns of `multiline` have no time limit, because event boundaries must not depend on a clock. If they differed
 after a restart, the id of a document would refer to other bytes. So patterns that could backtrack too often are
 rejected.
 """
@@ -38,54 +38,52 @@ class _PatternPart(NamedTuple):
 _EMPTY = _PatternPart(_NONE, may_be_empty=True, bits=0.0)
 
 
-def count_ways(pattern: bytes, longest: int) -> float:
-    """Return an upper bound for the ways to match that a search may try on a line of `longest` bytes, as binary
-    logarithm.
-    """
+def count_ways(pattern: bytes, max_bytes: int) -> float:
+    """Return how many ways to match a search may try on a line of `max_bytes`, at most, as binary logarithm."""
     # The parser of `re` is private, but there is no other way to get a parsed pattern.
     tree = import_module("re._parser").parse(pattern)
-    at_each_byte = 0.0 if pattern.startswith(b"^") else log2(longest)
-    return at_each_byte + _sequence(tree, _NONE, longest).bits
+    at_each_byte = 0.0 if pattern.startswith(b"^") else log2(max_bytes)
+    return at_each_byte + _sequence(tree, _NONE, max_bytes).bits
 
 
-def _sequence(items: Iterable[Any], follow: frozenset[int], longest: int) -> _PatternPart:
+def _sequence(items: Iterable[Any], follow: frozenset[int], max_bytes: int) -> _PatternPart:
     rest = _PatternPart(follow, may_be_empty=True, bits=0.0)
-    may_be_empty, own_first = True, _NONE
+    may_be_empty, first_bytes = True, _NONE
     for op, argument in reversed(list(items)):
-        part = _part(str(op), argument, rest.first, longest)
+        part = _part(str(op), argument, rest.first, max_bytes)
         first = part.first | rest.first if part.may_be_empty else part.first
-        own_first = part.first | own_first if part.may_be_empty else part.first
+        first_bytes = part.first | first_bytes if part.may_be_empty else part.first
         may_be_empty = may_be_empty and part.may_be_empty
         rest = _PatternPart(first, may_be_empty=True, bits=rest.bits + part.bits)
-    return _PatternPart(own_first, may_be_empty, rest.bits)
+    return _PatternPart(first_bytes, may_be_empty, rest.bits)
 
 
-def _part(op: str, argument: Any, follow: frozenset[int], longest: int) -> _PatternPart:
+def _part(op: str, argument: Any, follow: frozenset[int], max_bytes: int) -> _PatternPart:
     if op in _REPEATS:
-        least, most, body = argument
-        return _repeat(least, most, body, follow, longest)
+        min_count, max_count, body = argument
+        return _repeat(min_count, max_count, body, follow, max_bytes)
     if op == "POSSESSIVE_REPEAT":
-        least, _, body = argument
-        inner = _sequence(body, _ALL, longest)
-        return _PatternPart(inner.first, inner.may_be_empty or least == 0, inner.bits * longest)
+        min_count, _, body = argument
+        inner = _sequence(body, _ALL, max_bytes)
+        return _PatternPart(inner.first, inner.may_be_empty or min_count == 0, inner.bits * max_bytes)
     if op == "ATOMIC_GROUP":
-        return _sequence(argument, follow, longest)
+        return _sequence(argument, follow, max_bytes)
     if op == "SUBPATTERN":
-        return _sequence(argument[3], follow, longest)
+        return _sequence(argument[3], follow, max_bytes)
     if op == "BRANCH":
-        return _branch([_sequence(each, follow, longest) for each in argument[1]])
+        return _branch([_sequence(each, follow, max_bytes) for each in argument[1]])
     if op in ("ASSERT", "ASSERT_NOT"):
         # The part of the pattern before the assertion evaluates it again at each offset.
-        return _PatternPart(_ALL, may_be_empty=True, bits=_sequence(argument[1], _NONE, longest).bits)
+        return _PatternPart(_ALL, may_be_empty=True, bits=_sequence(argument[1], _NONE, max_bytes).bits)
     return _EMPTY if op == "AT" else _PatternPart(_in_any_case(_bytes(op, argument)), may_be_empty=False, bits=0.0)
 
 
-def _repeat(least: int, most: Any, body: Any, follow: frozenset[int], longest: int) -> _PatternPart:
-    most = min(int(most), longest)
-    inner = _sequence(body, _ALL, longest)
+def _repeat(min_count: int, max_count: Any, body: Any, follow: frozenset[int], max_bytes: int) -> _PatternPart:
+    max_count = min(int(max_count), max_bytes)
+    inner = _sequence(body, _ALL, max_bytes)
     # The repetition can end at one offset only, unless the next part may begin with a byte that it matches too.
-    ends = log2(most - least + 1) if most > least and inner.first & follow else 0.0
-    return _PatternPart(inner.first, inner.may_be_empty or least == 0, ends + most * inner.bits)
+    ends = log2(max_count - min_count + 1) if max_count > min_count and inner.first & follow else 0.0
+    return _PatternPart(inner.first, inner.may_be_empty or min_count == 0, ends + max_count * inner.bits)
 
 
 def _branch(parts: Sequence[_PatternPart]) -> _PatternPart:

@@ -1,8 +1,8 @@
-"""Multiline presets: the message format of each language, as a pattern over bytes.
+"""Defines the multiline presets: for each language, a pattern that matches a whole message in bytes.
 
 Each pattern matches the first line of an event and all lines that continue it. Every quantifier is possessive and
-every alternative matches whole lines, so the search does not backtrack. The pattern also matches the first lines of
-an event alone. So an event that is not written completely yet is not split.
+every alternative matches whole lines, so the search does not backtrack. The pattern also matches an event whose last
+lines are not written yet, so such an event is not split.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ _INDENTED = rb"[ \t]" + _LINE
 
 @dataclass(frozen=True, slots=True)
 class Preset:
-    """Patterns of a preset. They are not compiled before the preset is used."""
+    """The patterns of a preset. They are compiled when the preset is used."""
 
     event: bytes
     """A whole event."""
@@ -24,10 +24,10 @@ class Preset:
     """A line that continues an event."""
 
     last: bytes = rb"(?!)"
-    """A line that no other line of its event can follow."""
+    """A line that always ends its event."""
 
     required_texts: tuple[bytes, ...] = (b"\n",)
-    """Texts, not patterns. Every event of several lines contains one of them."""
+    """Plain texts, not patterns. Every event of several lines contains at least one of them."""
 
 
 def _preset(
@@ -35,8 +35,9 @@ def _preset(
 ) -> Preset:
     """Return a preset in which indented lines and `continuations` continue an event.
 
-    `first`: a block of lines that always begins an event. `once`: a block that begins an event, or follows its first
-    line at most once; a second block was written by another thread. `before`: lines between that line and `once`.
+    `first`: a block of lines that always begins an event. `once`: a block that begins an event or follows its first
+    line. A second such block belongs to another event, because another thread has written it. `before`: lines between
+    the first line and `once`.
     """
     continuation = b"|".join((_INDENTED, *continuations))
     event = rb"(?:%s|%s|%s(?:%s)*+(?:%s)?+)(?:%s)*+" % (first, once, _LINE, before, once, continuation)
@@ -66,25 +67,25 @@ _ZAP_STACK = (
 _RUST_PANIC = rb"thread '[^'\n]*+' (?:\([^)\n]*+\) )?+panicked at (?:[^\n]*:\n(?:" + _LINE + rb")?+|" + _LINE + rb")"
 
 
-def _of_parts(part: bytes, end: bytes, rare: tuple[bytes, ...] = (b"\n",)) -> Preset:
-    """Return a preset for the log of a container runtime that divides long lines. An event is all parts of one line.
+def _container_preset(part: bytes, end: bytes, required_texts: tuple[bytes, ...] = (b"\n",)) -> Preset:
+    """Return a preset for a container runtime that divides long lines into parts. An event has all parts of a line.
 
     `part`: pattern of a part that is not the last one. `end`: pattern of the last part. Both have a placeholder for
-    the stream. `rare`: see `Preset.required_texts`.
+    the stream.
     """
     streams = [rb"(?:%s)++(?:%s)?+" % (part % stream, end % stream) for stream in (b"stdout", b"stderr")]
     event = b"|".join((*streams, _LINE))
-    return Preset(event, rb"(?!)", rb"(?!%s)" % (part % rb"(?:stdout|stderr)"), rare)
+    return Preset(event, rb"(?!)", rb"(?!%s)" % (part % rb"(?:stdout|stderr)"), required_texts)
 
 
 # Lines after "# Time: …" and "# User@Host: …". A slow query has both of these headers, or only the second.
 _QUERY = rb"(?!# Time: |# User@Host: )" + _LINE
 
 # containerd and CRI-O: "time stream P text".
-_CRI = _of_parts(rb"[^ \n]++ %s P[: ]" + _LINE, rb"[^ \n]++ %s F[: ]" + _LINE, (b" stdout P", b" stderr P"))
+_CRI = _container_preset(rb"[^ \n]++ %s P[: ]" + _LINE, rb"[^ \n]++ %s F[: ]" + _LINE, (b" stdout P", b" stderr P"))
 
 # Docker: the value of "log" has no newline at its end.
-_DOCKER = _of_parts(
+_DOCKER = _container_preset(
     rb'\{"log":"[^"\\\n]*+(?:\\(?:[^n\n]|n(?!"))[^"\\\n]*+)*+","stream":"%s"' + _LINE,
     rb'\{"log":"[^"\\\n]*+(?:\\[^\n][^"\\\n]*+)*+","stream":"%s"' + _LINE,
 )

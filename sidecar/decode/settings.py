@@ -7,7 +7,7 @@ from typing import Annotated
 
 from pydantic import AfterValidator, ConfigDict, Field, field_validator, model_validator
 
-from sidecar.decode.multiline import MAX_JUDGED_BYTES, EventGrouper, make_grouper
+from sidecar.decode.multiline import MAX_MATCHED_BYTES, EventGrouper, make_grouper
 from sidecar.decode.pattern_cost import count_ways
 from sidecar.decode.presets import PRESETS
 from sidecar.lib import charset
@@ -15,15 +15,15 @@ from sidecar.lib.settings_model import SHOWN, SettingsModel, exactly_one_of
 from sidecar.lib.units import Duration
 
 _MAX_WAYS_BITS = 20.0
-"""Limit for `count_ways`. Two `.*` that may end at any of 512 bytes reach 18, a quarter of the ways of this limit."""
+"""Maximum result of `count_ways`. Two `.*`, each of which may end at any of 512 bytes, have a result of 18."""
 
 
-def _known_encoding(name: str) -> str:
+def _check_encoding(name: str) -> str:
     charset.lookup(name)
     return name
 
 
-Encoding = Annotated[str, AfterValidator(_known_encoding)]
+Encoding = Annotated[str, AfterValidator(_check_encoding)]
 
 
 class MultilineSettings(SettingsModel):
@@ -36,9 +36,9 @@ class MultilineSettings(SettingsModel):
     or `indent`, which joins indented lines to the line before them."""
 
     start: str | None = None
-    """Pattern of a line that starts an event (Python's `re`); it sees the first 512 bytes of a line."""
+    """Pattern of a line that starts an event (Python's `re`). It is matched against the first 512 bytes of a line."""
 
-    # The state stores the boundary rules as JSON. With another name there, they would seem to have changed.
+    # The state stores the rules as JSON under this alias. Another name would look like a change of the rules.
     continuation: Annotated[str | None, Field(serialization_alias="more")] = None
     """Pattern of a line that continues the event before it."""
 
@@ -53,14 +53,14 @@ class MultilineSettings(SettingsModel):
 
     @field_validator("preset")
     @classmethod
-    def _known(cls, preset: str | None) -> str | None:
+    def _check_preset(cls, preset: str | None) -> str | None:
         if preset is not None and preset not in PRESETS:
             raise ValueError(f"unknown preset {preset!r}; use one of {', '.join(PRESETS)}, or a pattern")
         return preset
 
     @field_validator("start", "continuation", "end")
     @classmethod
-    def _bounded(cls, pattern: str | None) -> str | None:
+    def _check_pattern(cls, pattern: str | None) -> str | None:
         if pattern is not None:
             try:
                 re.compile(pattern.encode())
@@ -71,7 +71,7 @@ class MultilineSettings(SettingsModel):
         return pattern
 
     @model_validator(mode="after")
-    def _one(self) -> MultilineSettings:
+    def _check_exactly_one(self) -> MultilineSettings:
         if len([each for each in (self.preset, self.start, self.continuation, self.end) if each is not None]) != 1:
             raise ValueError("exactly one of preset, start, continuation and end is required")
         return self
@@ -95,21 +95,21 @@ def explain_unbounded(pattern: str) -> str:
     Patterns of `multiline` have no time limit, and a slow pattern blocks the pipeline. So nested repetitions are
     rejected, and patterns that could backtrack too often (see `count_ways`).
     """
-    for needle, what in (("(?<=", "looks behind"), ("(?<!", "looks behind"), ("(?P=", "refers to a group")):
+    for needle, what in (("(?<=", "lookbehind"), ("(?<!", "lookbehind"), ("(?P=", "a backreference")):
         if needle in pattern:
-            return f"a pattern that {what} is not allowed; each line is matched on its own"
+            return f"{what} is not allowed; write a pattern that matches the line alone"
     if re.search(r"(?<!\\)(?:\\\\)*\\[1-9]", pattern):
-        return "a pattern that refers to a group is not allowed; each line is matched on its own"
+        return "a backreference is not allowed; write a pattern that matches the line alone"
     if not pattern.isascii() and "[" in pattern:
         return "non-ASCII characters cannot be combined with [sets]; write them as (?:ä|ö)"
-    if _repeats_what_repeats(re.sub(r"\\.", "x", pattern)):
+    if _has_nested_repetition(re.sub(r"\\.", "x", pattern)):
         return "a repetition within a repetition can take exponential time; write ^[\\w.]+ instead of ^(\\w+\\.?)+"
-    if count_ways(pattern.encode(), MAX_JUDGED_BYTES) > _MAX_WAYS_BITS:
+    if count_ways(pattern.encode(), MAX_MATCHED_BYTES) > _MAX_WAYS_BITS:
         return "several gaps such as .*,.*,.*, can take very long; exclude the separator: [^,]*,[^,]*,[^,]*,"
     return ""
 
 
-def _repeats_what_repeats(pattern: str) -> bool:
+def _has_nested_repetition(pattern: str) -> bool:
     """Return whether a repetition contains another one; `pattern` has no escapes."""
     text = re.sub(r"\[\^?\]?[^\]]*\]", "x", pattern)
     while group := re.search(r"\((?:\?(?:[:=!>]|P<\w+>|[aimsux-]+:))?([^()]*)\)(\*|\+|\{\d*,?\d*\})?", text):

@@ -1,4 +1,5 @@
 """Collects documents in batches and sends them to one sink, with retries, back-off and the status of the sink.
 
-In: documents of chunks. Out: one result for each document. Not in here: files, and the protocol of a sink.
+Input: documents of chunks. Output: one result for each document. This package knows neither files nor the protocol of
+a sink.
 """

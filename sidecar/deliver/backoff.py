@@ -30,7 +30,7 @@ LAST_ATTEMPT_BEFORE_END_S = 2.0
 
 @dataclass(slots=True)
 class Backoff:
-    """Computes the pause after each failure in a row. `chance` returns a random number, 0 ≤ x < 1."""
+    """Computes the pause after each consecutive failure. `chance` returns a random number, 0 ≤ x < 1."""
 
     first_s: float = 0.5
     longest_s: float = 30.0
@@ -51,8 +51,8 @@ class Backoff:
     def after(self, error: DeliveryError) -> float:
         """Count the failure and return the seconds to wait.
 
-        If the sink asked for a time: this time (at most `MAX_RETRY_AFTER_S`) plus up to 1 s. Otherwise between half
-        of the current step and all of it.
+        If the sink asked for a time, this is that time, at most `MAX_RETRY_AFTER_S`, plus up to 1 s. Otherwise it is
+        a random time from half of the current step to all of it.
         """
         self.failures += 1
         if isinstance(error, Retryable) and error.retry_after is not None:
@@ -68,16 +68,16 @@ class Backoff:
 
 @dataclass(slots=True)
 class RetryPause:
-    """Decides when a sink that has failed is tried again. During a drain: at once, and just before the drain ends."""
+    """Decides when a failed sink is tried again. A drain tries it at once, and again just before the drain ends."""
 
     backoff: Backoff = field(default_factory=Backoff)
     ends_at: float = float("-inf")
     _last_chances: tuple[float, ...] = ()
-    """Times at which a drain tries the sink, unless an attempt was made after that time."""
+    """Times at which a drain tries the sink. A time does not count if a batch was sent after it."""
 
     @property
     def failures(self) -> int:
-        """Number of failures in a row."""
+        """Number of consecutive failures."""
         return self.backoff.failures
 
     def start(self, error: DeliveryError, now: float, last_send_at: float) -> None:

@@ -12,11 +12,11 @@ from sidecar.model.lines import RecordRanges
 from sidecar.model.span import PendingSpan
 
 EXPANSION = 2
-"""Expected size of a document, as a multiple of the size of its line. If documents are larger, their size is counted
-instead of that of the lines."""
+"""Expected size of a document, as a multiple of the size of its line. If documents are larger, the limit of a batch
+counts their size instead of that of the lines."""
 
-MAX_CHUNK_DOCUMENTS = 1 << 20
-"""Limit in bytes for what the documents of one chunk add to the text of its lines."""
+MAX_CHUNK_OVERHEAD_BYTES = 1 << 20
+"""Maximum bytes that the documents of one chunk may have in addition to the text of its lines."""
 
 
 class BatchLimits(msgspec.Struct, frozen=True):
@@ -30,10 +30,10 @@ class BatchLimits(msgspec.Struct, frozen=True):
     """How long the first record of a batch waits for others."""
 
     concurrency: int
-    """Maximum number of batches in flight at once to a sink that answers quickly."""
+    """Maximum number of batches in flight to a sink that answers quickly."""
 
     max_concurrency: int | None = None
-    """Maximum number of batches in flight at once to a sink that answers late; None: `concurrency`."""
+    """Maximum number of batches in flight to a sink that answers slowly; None: `concurrency`."""
 
     def chunk_records(self, overhead: int, records: int) -> int:
         """Return how many records the next chunk may have.
@@ -41,16 +41,16 @@ class BatchLimits(msgspec.Struct, frozen=True):
         `overhead`: bytes by which a document is longer than its line. `records`: number of records in the batch.
         """
         # This limits memory before lines are parsed, even for many short lines with many added fields.
-        documents = EXPANSION * min(self.bytes, MAX_CHUNK_DOCUMENTS // EXPANSION)
+        documents = EXPANSION * min(self.bytes, MAX_CHUNK_OVERHEAD_BYTES // EXPANSION)
         return max(1, min(self.records - records, documents // overhead))
 
 
 class BatchPart(msgspec.Struct):
-    """The documents of one chunk, and its span, which is settled when all of these documents are."""
+    """The documents of one chunk, and its span. The span is settled when all of the documents are settled."""
 
     documents: Documents
     ranges: RecordRanges
-    """Offsets in the file of the records of the chunk."""
+    """Offset ranges of the records in the file."""
 
     span: PendingSpan
     log_bytes: int
@@ -93,8 +93,8 @@ class Batcher:
     def max_chunk_records(self, overhead: int) -> int:
         """Return how many records the next chunk may have.
 
-        `overhead`: bytes by which each document is longer than its line. If those of the last part were longer, this
-        difference is used instead.
+        `overhead`: bytes by which each document is longer than its line. The average of the last part is used instead
+        if it is larger.
         """
         limits = replace(self._limits, records=self._max_records())
         return limits.chunk_records(max(self._overhead, overhead), self._records)
@@ -112,8 +112,7 @@ class Batcher:
     def is_due(self, now: float, *, quiet_since: float, is_last: bool) -> bool:
         """Return whether to send the batch now: it is full, old enough, the last batch, or the first after a pause.
 
-        `quiet_since`: when a batch was last sent, if no batch is in flight and no file can be read now; otherwise
-        infinity.
+        `quiet_since`: time of the last send if no batch is in flight and no file can be read now; else infinity.
         """
         if not self._parts:
             return False

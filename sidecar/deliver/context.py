@@ -1,4 +1,4 @@
-"""Objects that all parts of one shipper share: names, clock, counters and event writer."""
+"""Defines the objects that all modules of one shipper share."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from sidecar.telemetry.events import Emit
 
 
 class SinkContext(msgspec.Struct, frozen=True):
-    """The pipeline and the sink of a shipper, by name, with its clock, its counters and its event writer."""
+    """The names of a shipper's pipeline and sink, its clock, its counters, and the function that logs its events."""
 
     pipeline: str
     sink: str

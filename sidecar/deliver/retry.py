@@ -1,8 +1,8 @@
 """Writes a batch until each of its records is stored, rejected or postponed, or until the sink fails as a whole.
 
-This is the only retry loop. If the first attempt stores nothing, its error is raised; the caller drops the batch, and
-the file is read again later. Otherwise only the remaining records are written again. Records that remain after
-`MAX_ATTEMPTS`, and those of a target that accepts no documents, are postponed: they are read again from their file.
+This is the only retry loop. If the first attempt stores and rejects nothing, its error is raised; the caller drops
+the batch and reads the file again later. Otherwise only the remaining records are written again. Records that remain
+after `MAX_ATTEMPTS`, and records of a target that accepts no documents, are postponed: they are read again later.
 """
 
 from __future__ import annotations
@@ -31,14 +31,14 @@ _LIMIT_GROWTH = 8
 
 
 class DeliveryResult(msgspec.Struct):
-    """The result of a batch, over all attempts. Every record that is neither rejected nor postponed is stored."""
+    """The result of all attempts to write a batch. Every record that is neither rejected nor postponed is stored."""
 
     rejected: dict[int, Rejection] = {}
     """Records that the sink will never accept, by index in the batch."""
 
     postponed: dict[int, str] = {}
-    """Index of each record that has to be read and written again later → the target that accepts no documents; "" if
-    the reason is not a target."""
+    """Index of each record that has to be read and written again later → the target that accepts no documents, or ""
+    if the cause is not a target."""
 
     reasons: dict[str, DeliveryError] = {}
     """Why records were postponed, by target or "". A target that was held before the first attempt has no reason."""
@@ -93,12 +93,12 @@ class RetryingWriter:
     def deliver(self, batch: Batch, *, may_postpone_all: bool = False) -> DeliveryResult:
         """Return the result of the whole batch. Raise `DeliveryError` if the sink fails; then no record is settled.
 
-        `may_postpone_all`: all records were parked before, so a refusal of all of them is no failure of the sink.
+        `may_postpone_all`: all records were parked before, so a refusal of all of them is not a failure of the sink.
         """
         result = DeliveryResult()
         evidence = Evidence(self._streaks)
         backoff = Backoff.for_leftovers()
-        indexes = self._hold_back(batch, result)
+        indexes = self._postpone_held(batch, result)
         if len(indexes) < len(batch):
             batch = batch.select(indexes)
         while indexes:
@@ -108,15 +108,15 @@ class RetryingWriter:
             remaining = self._collect(written, evidence, indexes, result)
             has_failed = is_first and len(remaining) == len(indexes)
             if has_failed and not may_postpone_all:
-                raise _error_of(written)
+                raise _find_error(written)
             if remaining and (has_failed or not self._may_retry(written, result, backoff)):
                 result.postponed.update((indexes[i], "") for i in remaining)
-                result.reasons[""] = _error_of(written)
+                result.reasons[""] = _find_error(written)
                 return result
             batch, indexes = batch.select(remaining), [indexes[i] for i in remaining]
         return result
 
-    def _hold_back(self, batch: Batch, result: DeliveryResult) -> Sequence[int]:
+    def _postpone_held(self, batch: Batch, result: DeliveryResult) -> Sequence[int]:
         """Postpone the records of targets that are held. Return the indexes of the other records."""
         held = self.held_targets
         if not held or not isinstance(self._sink, TargetingSink):
@@ -167,9 +167,7 @@ class RetryingWriter:
         return [i for i in range(size) if i not in settled]
 
     def _write_within_limit(self, batch: Batch) -> WriteResult:
-        """Write the batch once, in requests of at most `limit` records. Split a request if it is too large for the
-        sink.
-        """
+        """Write the batch once, in requests of at most `limit` records. Split a request that is too large."""
         if self.limit is not None and len(batch) > self.limit:
             return self._split_batch(batch)
         try:
@@ -218,6 +216,6 @@ def _list_postponed(written: WriteResult, decision: Decision, settled: AbstractS
     return {r.index: r.target for r in records if r.target in refusing and r.index not in settled}
 
 
-def _error_of(written: WriteResult) -> DeliveryError:
+def _find_error(written: WriteResult) -> DeliveryError:
     refused = next((refusal.error for refusal in written.refused), None)
     return written.error or refused or Retryable("the sink did not report a result for some documents")

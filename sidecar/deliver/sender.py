@@ -19,16 +19,16 @@ from sidecar.model.batch import Batch
 from sidecar.telemetry import events
 
 READ_PAUSE_AFTER_SEND_S = NEAR_S
-"""Pause of reading after a batch is sent to a sink that answers quickly, so that reader and sender do not compete for
-the interpreter lock. After the pause, reading continues even if the sink has not answered."""
+"""Seconds for which reading pauses after a batch is sent to a sink that answers quickly, so that reader and sender do
+not compete for the interpreter lock. Then reading continues even if the sink has not answered."""
 
 Task = Callable[[], None]
 
 Spawn = Callable[[Task], None]
-"""Runs a task without waiting for it."""
+"""Function that runs a task without waiting for it."""
 
 OnDelivered = Callable[[Sequence[BatchPart], Batch, DeliveryResult], None]
-"""Called for each batch of which every document was stored, rejected or postponed."""
+"""Function that is called with each batch whose documents are all stored, rejected or postponed."""
 
 
 class Sender:
@@ -58,7 +58,7 @@ class Sender:
 
     @property
     def has_slot(self) -> bool:
-        """Whether one more batch may be in flight. After a failure only one, until a batch succeeds."""
+        """Whether one more batch may be in flight. After a failure, only one may be, until a batch succeeds."""
         return self.in_flight < (1 if self._pause.failures else self._workers.limit)
 
     def is_available(self, now: float) -> bool:
@@ -85,24 +85,24 @@ class Sender:
         """Start to write a batch. If it does not fail, `on_delivered` is called with its result."""
         self.last_send_at = self._context.clock.monotonic()
         self.in_flight += 1
-        self.in_flight_bytes += _size_of(parts)
+        self.in_flight_bytes += _count_bytes(parts)
         self._spawn(partial(self._deliver, parts))
 
     def report_failure(self) -> bool:
-        """Report that the sink is down, if a batch failed and no other is in flight. Return whether this was so."""
+        """Return whether a batch has failed and no other is in flight. If so, report that the sink is down."""
         if self._failure is None or self.in_flight:
             return False
-        self._status.down(self._failure)
+        self._status.report_down(self._failure)
         return True
 
     def back_off(self) -> None:
-        """Start the pause after a failure, if there was one. The caller reads the lines of failed batches again."""
+        """After a failure, start the pause. The caller reads the lines of failed batches again."""
         if self._failure is None:
             return
         self._session.suspend()
         self._pause.start(self._failure, self._context.clock.monotonic(), self.last_send_at)
         self._failure = None
-        gc.collect()  # an exception and the frames of its traceback are a cycle, which keeps the batch in memory
+        gc.collect()  # an exception and the frames of its traceback form a cycle, which keeps the batch in memory
 
     def drain(self, give_up_at: float) -> None:
         """Try a sink that has failed again at once, and once more just before `give_up_at`."""
@@ -113,21 +113,21 @@ class Sender:
         threading.Thread(target=task, name=name, daemon=True).start()
 
     def _deliver(self, parts: Sequence[BatchPart]) -> None:
-        """Write a batch and post its result. The thread may outlive the shipper, if the sidecar has to exit."""
+        """Write a batch and post its result. The thread may still run when the shipper has ended at an exit."""
         batch = Batch([part.documents for part in parts])
         began = self._context.clock.monotonic()
         was_postponed = all(part.span.parked_for is not None for part in parts)
         result = self._session.deliver(batch, may_postpone_all=was_postponed)
-        took = self._context.clock.monotonic() - began
-        self._post(partial(self._on_result, parts, batch, result, took))
+        duration_s = self._context.clock.monotonic() - began
+        self._post(partial(self._on_result, parts, batch, result, duration_s))
 
     def _on_result(
-        self, parts: Sequence[BatchPart], batch: Batch, result: DeliveryResult | DeliveryError, took: float
+        self, parts: Sequence[BatchPart], batch: Batch, result: DeliveryResult | DeliveryError, duration_s: float
     ) -> None:
         is_complete = isinstance(result, DeliveryResult) and result.attempts == 1 and not result.postponed
-        self._workers.count_answer(took, self.in_flight, is_complete=is_complete)
+        self._workers.count_answer(duration_s, self.in_flight, is_complete=is_complete)
         self.in_flight -= 1
-        self.in_flight_bytes -= _size_of(parts)
+        self.in_flight_bytes -= _count_bytes(parts)
         counters = self._context.counters
         if isinstance(result, DeliveryError):
             counters.retries += 1
@@ -137,11 +137,11 @@ class Sender:
         counters.retries += max(0, result.attempts - 1)
         counters.duplicates += result.duplicates
         self._status.count_diverted(result.diverted)
-        counters.latency.add(took)
+        counters.latency.add(duration_s)
         counters.attempts.add(max(0, result.attempts - 1))
         counters.documents.add(len(batch))
         if result.error is None:
-            self._status.up()
+            self._status.report_up()
             self._pause.reset()
         else:
             self._status.count_failure(result.error)
@@ -157,5 +157,5 @@ class Sender:
             )
 
 
-def _size_of(parts: Sequence[BatchPart]) -> int:
+def _count_bytes(parts: Sequence[BatchPart]) -> int:
     return sum(part.log_bytes for part in parts)

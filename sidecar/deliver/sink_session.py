@@ -1,4 +1,4 @@
-"""Opens a sink before its first batch, and closes it when no thread writes to it any more."""
+"""Opens a sink before its first batch, and closes it when no thread is writing to it."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class SinkSession:
         self._is_open = self._is_closed = False
         self._opening, self._counting = threading.Lock(), threading.Lock()
         self._writing = 0
-        """Number of threads that are in `deliver`."""
+        """Number of threads in `deliver` now."""
 
     def learned_limit(self) -> int | None:
         """Return how many records the sink accepts in one request, or None if no request was too large yet."""
@@ -39,7 +39,7 @@ class SinkSession:
     def deliver(self, batch: Batch, *, may_postpone_all: bool = False) -> DeliveryResult | DeliveryError:
         """Open the sink if necessary, and write a batch. Return its result, or the error if no record is settled.
 
-        `may_postpone_all`: all records were parked before, so a refusal of all of them is no failure of the sink.
+        `may_postpone_all`: all records were parked before, so a refusal of all of them is not a failure of the sink.
         """
         if not self._begin():
             return Retryable("the sink is closed")
@@ -58,7 +58,7 @@ class SinkSession:
         self._is_open = self._is_open and not isinstance(self._sink, ResumableSink)
 
     def close(self) -> None:
-        """Close the sink now, or as soon as no thread writes to it any more."""
+        """Close the sink now, or as soon as no thread is writing to it."""
         with self._counting:
             self._is_closed = True
             is_idle = not self._writing

@@ -10,14 +10,14 @@ from sidecar.telemetry import events
 from sidecar.telemetry.counters import add
 
 MAX_INTERRUPTION_S = 30.0
-"""After this time, an error that should have ended by itself within seconds is reported as a failure of the sink."""
+"""Seconds after which an error that should end by itself within seconds is reported as a failure of the sink."""
 
 
 class SinkState(msgspec.Struct, frozen=True):
     """The state of a sink at one moment."""
 
     state: str
-    """"new", "up", "retrying", "misconfigured", or "blocked" while the state directory cannot be written."""
+    """The state: "new", "up", "retrying", "misconfigured", or "blocked" if the state directory cannot be written."""
 
     since: float
     """When this state began, in seconds since the epoch."""
@@ -30,21 +30,22 @@ class SinkState(msgspec.Struct, frozen=True):
 
 
 class SinkStatus:
-    """Tracks the status of one sink. Any thread may call `snapshot` and `is_down`; only the shipper's thread may call
-    the other methods.
+    """Tracks the status of one sink.
+
+    Any thread may call `snapshot` and `is_down`. Only the shipper's thread may call the other methods.
     """
 
     def __init__(self, context: SinkContext) -> None:
         self._context = context
         self._state, self._since, self._error, self._error_class = "new", context.clock.now(), "", ""
         self._reported_error: str | None = ""
-        """The error that was reported last; None if the sink has been reported as up since."""
+        """The error that was reported last; None if the sink was reported as up after it."""
 
         self._interrupted_at: float | None = None
-        """Start of an error that should end by itself, by the monotonic clock; None if there is none."""
+        """When an error began that should end by itself, by the monotonic clock; None if there is none."""
 
         self._blocked: tuple[float, str] | None = None
-        """Time since when the state directory cannot be written, and the error; None if it can be written."""
+        """When writing to the state directory began to fail, and the error; None if it can be written."""
 
         self._diverted_day = 0.0
 
@@ -54,7 +55,7 @@ class SinkStatus:
         return bool(self._reported_error)
 
     def snapshot(self) -> SinkState:
-        """Return the current state: "blocked" if the state directory cannot be written, whatever the sink does."""
+        """Return the current state. While the state directory cannot be written, it is "blocked"."""
         state = self._state, self._since, self._error
         if blocked := self._blocked:
             state = "blocked", *blocked
@@ -73,8 +74,8 @@ class SinkStatus:
             self._diverted_day = day
             self._context.emit(events.TooManyTargets(self._context.pipeline, self._context.sink, count))
 
-    def down(self, error: DeliveryError) -> None:
-        """Report that the sink is down, unless this error was reported last or should end by itself soon."""
+    def report_down(self, error: DeliveryError) -> None:
+        """Report that the sink is down, unless the last report has the same error or the error should end soon."""
         if self._reported_error == error.message or self._is_interruption(error):
             return
         self._reported_error = error.message
@@ -97,8 +98,8 @@ class SinkStatus:
         self._state = "misconfigured" if isinstance(error, Misconfigured) else "retrying"
         self._since, self._error = self._context.clock.now(), str(error)
 
-    def up(self) -> None:
-        """Report that the sink is up, unless this was reported last."""
+    def report_up(self) -> None:
+        """Report that the sink is up, unless this was the last report."""
         if self._reported_error is None and self._interrupted_at is None:
             return
         self._reported_error = self._interrupted_at = None

@@ -1,30 +1,30 @@
-"""Adapts the number of requests in flight to a sink: more if it answers late, fewer if it is near or overloaded."""
+"""Adapts the number of requests in flight to a sink: more if it answers slowly, fewer if it is near or overloaded."""
 
 from __future__ import annotations
 
 NEAR_S = 0.02
-"""A sink that answers within this time is near: more requests in flight would only compete for the CPU."""
+"""A sink that answers within this time is near: more requests in flight would only compete for the same CPU."""
 
 MAX_SLOWDOWN = 2.0
-"""If a request takes this many times as long as the fastest one, the sink is overloaded."""
+"""A sink is overloaded if a request takes more than this many times as long as the fastest one."""
 
 _FORGET_FASTEST = 1.02
-"""Factor by which the time of the fastest request grows with each answer, so that a slower network is noticed."""
+"""Factor by which the time of the fastest request grows with each answer, so that it adapts to a slower network."""
 
 
 class WorkerLimit:
-    """Maximum number of requests in flight, between `least` and `most`.
+    """The maximum number of requests in flight, between `minimum` and `maximum`.
 
-    Grows by one with each answer while all requests are in use, shrinks by one if the sink is near or overloaded, and
-    is halved by a refusal.
+    It grows by one with each answer that arrives while this maximum is in flight. It shrinks by one if the sink is
+    near or overloaded, and is halved if the first attempt does not settle a whole batch.
     """
 
-    def __init__(self, least: int, most: int) -> None:
-        self._least, self._most = least, most
+    def __init__(self, minimum: int, maximum: int) -> None:
+        self._minimum, self._maximum = minimum, maximum
         self._fastest_s: float | None = None
-        """Seconds until the fastest answer; None before the first answer."""
+        """Seconds that the fastest answer took; None before the first answer."""
 
-        self.limit = least
+        self.limit = minimum
         """Maximum number of requests in flight now."""
 
     @property
@@ -32,17 +32,17 @@ class WorkerLimit:
         """Whether the sink answers so fast that reading and sending compete for the CPU."""
         return self._fastest_s is None or self._fastest_s < NEAR_S
 
-    def count_answer(self, took_s: float, in_flight: int, *, is_complete: bool) -> None:
-        """Adapt the limit to an answer that took `took_s` seconds. `in_flight`: requests in flight when it arrived.
+    def count_answer(self, duration_s: float, in_flight: int, *, is_complete: bool) -> None:
+        """Adapt the limit to an answer after `duration_s` seconds. `in_flight`: requests in flight when it arrived.
 
         `is_complete`: the first attempt settled the whole batch.
         """
         if not is_complete:
-            self.limit = max(self._least, self.limit // 2)
+            self.limit = max(self._minimum, self.limit // 2)
             return
-        fastest_s = took_s if self._fastest_s is None else min(self._fastest_s * _FORGET_FASTEST, took_s)
+        fastest_s = duration_s if self._fastest_s is None else min(self._fastest_s * _FORGET_FASTEST, duration_s)
         self._fastest_s = fastest_s
-        if took_s > MAX_SLOWDOWN * fastest_s or self.is_near:
-            self.limit = max(self._least, self.limit - 1)
+        if duration_s > MAX_SLOWDOWN * fastest_s or self.is_near:
+            self.limit = max(self._minimum, self.limit - 1)
         elif in_flight >= self.limit:
-            self.limit = min(self._most, self.limit + 1)
+            self.limit = min(self._maximum, self.limit + 1)

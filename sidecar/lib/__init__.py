@@ -1,1 +1,1 @@
-"""Libraries that know nothing of log files, pipelines or sinks; each could be published on its own."""
+"""Contains libraries that know nothing of log files, pipelines or sinks, and could be published separately."""

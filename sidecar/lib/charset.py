@@ -1,8 +1,8 @@
-"""Encodings of log files: decode bytes to text, and find the line ends in them.
+"""Decodes log files from their encodings, and finds line ends in encoded bytes.
 
-A file is split into lines before it is decoded, so that offsets count bytes of the file. In all encodings but UTF-16
-the byte 0x0A is a line end and never a part of another character. In UTF-16 a line end has two bytes and an even
-offset.
+A file is split into lines before it is decoded, so that offsets count bytes of the file. In all encodings except
+UTF-16, the byte 0x0A is a line end and never a part of another character. In UTF-16, a line end has two bytes and an
+even offset.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ CODECS = {
     **{f"windows-{number}": f"cp{number}" for number in range(1250, 1259)}, "koi8-r": "koi8-r",
     "gbk": "gbk", "gb18030": "gb18030", "big5": "big5", "shift-jis": "cp932", "euc-jp": "euc-jp", "euc-kr": "cp949",
 }  # fmt: skip
-"""Names for users, and Python's. Windows code pages replace standards that they extend."""
+"""Name of an encoding in the configuration → Python's name. Windows code pages replace standards that they extend."""
 
 _SHRINK_IN_UTF8 = ("utf-16-le", "utf-16-be", _BY_BOM, "gb18030")
 
@@ -40,7 +40,7 @@ class Grouped(Protocol):
 
 
 class LineGrouping(Protocol):
-    """Decides which lines form one event; the lines are in UTF-8."""
+    """Decides which lines form one event. The lines are encoded in UTF-8."""
 
     def begins_event(self, data: bytes) -> bool: ...
     def split_events(self, data: bytes, *, closed: bool = False) -> Grouped: ...
@@ -54,9 +54,9 @@ class _EventBounds(NamedTuple):
 
 @dataclass(frozen=True)
 class Charset:
-    """One encoding by its Python name. `offset` arguments are offsets in the file of the given bytes."""
+    """One encoding, by its Python name. `offset` arguments: offset of the given bytes in the file."""
 
-    # More than twenty methods: each is one question about bytes whose answer depends on the encoding.
+    # More than twenty methods: each answers a question about bytes that depends on the encoding.
 
     name: str = "utf-8"
 
@@ -67,7 +67,7 @@ class Charset:
 
     @property
     def needs_bom(self) -> bool:
-        """Whether the byte order has to come from the file."""
+        """Whether the byte order is known only from the byte order mark of the file."""
         return self.name == _BY_BOM
 
     @cached_property
@@ -77,11 +77,11 @@ class Charset:
 
     @cached_property
     def max_utf8_ratio(self) -> int:
-        """Largest factor by which a text is shorter in UTF-8."""
+        """Maximum factor by which a text is shorter in UTF-8 than in this encoding."""
         return 2 if self.name in _SHRINK_IN_UTF8 else 1
 
     def resolve(self, head: bytes) -> Charset:
-        """Return this encoding with the byte order of a BOM in `head`; little-endian without one."""
+        """Return this encoding with the byte order of the BOM in `head`; little-endian if there is none."""
         return Charset(_BOMS.get(head[:2], "utf-16-le")) if self.needs_bom else self
 
     def align(self, length: int, offset: int) -> int:
@@ -89,7 +89,7 @@ class Charset:
         return length - (offset + length) % self.width
 
     def find_line_end(self, data: bytes, start: int, offset: int) -> int:
-        """Return the index after the first line end at or after `start`, 0 if there is none.
+        """Return the index after the first line end at or after `start`; 0 if there is none.
 
         `offset` is the offset of `data[0]` in the file.
         """
@@ -99,10 +99,7 @@ class Charset:
         return line_end + self.width if line_end >= 0 else 0
 
     def find_nth_line_end(self, data: bytes, start: int, end: int, offset: int, count: int) -> int:
-        """Return the index after line end number `count`, from 1 on, before `end`; `end` if there are fewer.
-
-        Line ends are only counted if there are not more of them.
-        """
+        """Return the index after the line end with number `count` (the first is 1); `end` if there are fewer."""
         if data.count(self.newline, start, end) <= count:
             return end
         for _ in range(count):
@@ -126,11 +123,11 @@ class Charset:
         return nul
 
     def count_nul_bytes(self, data: bytes, offset: int) -> int:
-        """Return how many bytes of NUL characters `data` begins with."""
+        """Return the number of bytes of NUL characters at the beginning of `data`."""
         return max(0, self.align(len(data) - len(data.lstrip(b"\0")), offset))
 
     def ends_line(self, data: bytes, end: int) -> bool:
-        """Return whether these bytes, whose end is at the offset `end`, end with a line end."""
+        """Return whether these bytes end with a line end. `end`: offset after them in the file."""
         return data.endswith(self.newline) and end % self.width == 0
 
     def split_lines(self, data: bytes, offset: int) -> list[bytes]:
@@ -167,7 +164,7 @@ class Charset:
         return self._encode("\r")
 
     def bom_length(self, data: bytes, offset: int) -> int:
-        """Return the length of the byte order mark that `data` begins with. It is one only where a file begins."""
+        """Return the length of the byte order mark at the beginning of `data`; 0 if `offset` is not 0."""
         if offset:
             return 0
         if self.width > 1:
@@ -175,19 +172,19 @@ class Charset:
         return len(codecs.BOM_UTF8) if self.name == "utf-8" and data.startswith(codecs.BOM_UTF8) else 0
 
     def strip_bom(self, line: bytes, offset: int) -> bytes:
-        """Return a line without the byte order mark at the beginning of a file."""
+        """Return a line without a byte order mark, which only the first line of a file may have."""
         return line[self.bom_length(line, offset) :]
 
     def contradicts_bom(self, head: bytes) -> bool:
-        """Return whether a file begins with the byte order mark of UTF-16, and this is another encoding."""
+        """Return whether a file that begins with `head` is in UTF-16 by its byte order mark, unlike this encoding."""
         return self.width == 1 and head[:_UTF16_UNIT_BYTES] in _BOMS
 
     def count_partial_bytes(self, data: bytes, offset: int) -> int:
         """Return the number of bytes at the end of `data` that belong to an incomplete character.
 
-        Where `data` does not begin with a line, its last 64 bytes are enough.
+        `data` must begin with a line, or have at least the last 64 bytes.
         """
-        # The bytes below 0x30 are whole characters in each encoding with bytes as code units.
+        # In each encoding whose code units are bytes, a byte below 0x30 is a whole character.
         start = -offset % self.width if self.width > 1 else max(map(data.rfind, range(0x30))) + 1
         decoder = codecs.getincrementaldecoder(self.name)("replace")
         decoder.decode(data[start:])
@@ -196,7 +193,7 @@ class Charset:
     def decode(self, line: bytes, offset: int, errors: str = "strict") -> str:
         """Return the text. Raise `UnicodeDecodeError` if `errors` is "strict" and the bytes are invalid.
 
-        A broken character never swallows a line end, unlike in Python's decoders of multi-byte encodings.
+        An incomplete character never consumes a line end, unlike in Python's decoders of multi-byte encodings.
         """
         if errors == "strict" or self.name == UTF_8.name or self.newline not in line:
             return self._decode_text(line, offset, errors)
@@ -211,7 +208,7 @@ class Charset:
 
     def _decode_text(self, line: bytes, offset: int, errors: str) -> str:
         if self.width > 1 and offset % _UTF16_UNIT_BYTES and line:
-            # The rest of a code unit whose first byte was the last one of the file when that was shipped.
+            # The second half of a code unit. Its first half was the last byte of the file when that was shipped.
             if errors == "strict":
                 raise UnicodeDecodeError(self.name, line, 0, 1, "half a code unit")
             half = "\ufffd" if errors == "replace" else f"\\x{line[0]:02x}"
@@ -225,7 +222,7 @@ class Charset:
         return grouping.begins_event(self._as_utf8(self.split_lines(data, offset)[0], offset))
 
     def split_events(self, grouping: LineGrouping, data: bytes, offset: int, *, closed: bool = False) -> Grouped:
-        """Return the whole events of `data`, which consists of whole lines and begins with an event."""
+        """Return the complete events of `data`, which consists of whole lines and begins with an event."""
         if self.name == "utf-8":
             bom = self.bom_length(data, offset)
             return (
@@ -244,7 +241,7 @@ class Charset:
         return self.decode(self.strip_bom(line, offset), offset, "replace").encode()
 
     def _encode(self, text: str) -> bytes:
-        """Return the text in this encoding. UTF-16 without a known byte order is little-endian."""
+        """Return the text in this encoding. Use little-endian UTF-16 if the byte order is unknown."""
         return text.encode("utf-16-le" if self.needs_bom else self.name)
 
 

@@ -1,4 +1,4 @@
-"""Clocks: code that needs the time takes a `Clock`, so that tests can control it."""
+"""Defines the clocks. Code that needs the time gets a `Clock` as an argument, so that tests can control it."""
 
 from __future__ import annotations
 
@@ -8,19 +8,19 @@ from typing import Protocol
 
 
 class Clock(Protocol):
-    """The two clocks that the sidecar uses."""
+    """Returns the time: wall-clock time, and time for measuring intervals."""
 
     def now(self) -> float:
-        """Return the seconds since the epoch. They may jump in both directions."""
+        """Return the seconds since the epoch. They may jump forward and back."""
         ...
 
     def monotonic(self) -> float:
-        """Return the seconds from an arbitrary start, which never go back. All intervals are measured with these."""
+        """Return the seconds since an arbitrary start. They never go back, so intervals are measured with them."""
         ...
 
 
 class SystemClock:
-    """The clocks of the machine."""
+    """The clock of this machine."""
 
     def now(self) -> float:
         return time.time()
@@ -30,7 +30,7 @@ class SystemClock:
 
 
 class FixedClock:
-    """Always returns the same time, in seconds since the epoch, for reproducible results."""
+    """Always returns the same time, for reproducible results. `at`: seconds since the epoch."""
 
     def __init__(self, at: float) -> None:
         self._at = at
@@ -43,5 +43,5 @@ class FixedClock:
 
 
 def iso(seconds: float) -> str:
-    """Return RFC 3339 text in UTC with microseconds, as used in documents, for seconds since the epoch."""
+    """Convert seconds since the epoch to RFC 3339 text in UTC with microseconds, as documents contain it."""
     return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")

@@ -29,12 +29,12 @@ _TRUE, _FALSE = frozenset(("true", "yes", "on", "1")), frozenset(("false", "no",
 
 
 def to_text(value: str) -> str:
-    """Return the content of a JSON string without quotes, escapes and outer blanks; any other value unchanged."""
+    """Return the text of a JSON string without blanks at both ends; return any other value unchanged."""
     return _STRING.decode(value).strip() if value[0] == '"' else value
 
 
 def to_integer(value: str) -> str | None:
-    """Convert to a whole number of 64 bits, the largest type of the databases."""
+    """Convert to an integer of 64 bits, the largest type that the databases have."""
     text = to_text(value)
     match = _INTEGER.fullmatch(text) if len(text) <= _MAX_NUMBER_LENGTH else None
     if match is None or (number := int(match[1] + match[2])) not in _INT64:
@@ -51,18 +51,18 @@ def to_float(value: str) -> str | None:
 
 
 def to_boolean(value: str) -> str | None:
-    """Convert `true`, `yes`, `on` and 1; `false`, `no`, `off` and 0."""
+    """Convert `true`, `yes`, `on` and 1 to true; `false`, `no`, `off` and 0 to false."""
     text = to_text(value).lower()
     return "true" if text in _TRUE else "false" if text in _FALSE else None
 
 
 def to_string(value: str) -> str:
-    """Convert to a text; an object or array becomes its JSON text."""
+    """Convert to a string. An object or array becomes its JSON text."""
     return value if value[0] == '"' else json_string(value)
 
 
 def to_ip(value: str) -> str | None:
-    """Accept a text that is an IPv4 or IPv6 address, without a zone."""
+    """Return the value unchanged if it is an IPv4 or IPv6 address without a zone, else None."""
     try:
         ip_address(to_text(value) if value[0] == '"' and "%" not in value else "")
     except ValueError:
@@ -71,7 +71,7 @@ def to_ip(value: str) -> str | None:
 
 
 def to_date(read: Callable[[str], str]) -> Conversion:
-    """Return a conversion to RFC 3339 by `read`, which returns "" for text that is not a date."""
+    """Return a conversion to RFC 3339 text. `read` converts a date; it returns "" for text that is not a date."""
 
     def convert(value: str) -> str | None:
         date = read(to_text(value)) if value[0] not in "{[tfn" else ""
@@ -81,7 +81,7 @@ def to_date(read: Callable[[str], str]) -> Conversion:
 
 
 def converter_for(field_type: FieldType, read: Callable[[str], str]) -> Conversion:
-    """Return the conversion to this type; `read` reads dates, as for `to_date`."""
+    """Return the conversion to this type. `read` converts dates (see `to_date`)."""
     converters: dict[FieldType, Conversion] = {
         "integer": to_integer,
         "float": to_float,

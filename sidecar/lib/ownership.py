@@ -1,4 +1,4 @@
-"""Checks the owners of files. The sidecar uses no file of another user, who could change it at any time."""
+"""Checks the owners of files. The sidecar uses no file of another user, because that user could change it."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ def may_trust(uid: int) -> bool:
 def become_owner(directory: Path) -> None:
     """Switch from root to the owner of `directory`, for commands that inspect the state of a sidecar.
 
-    So a file that the owner put there cannot make the command act with the rights of root. Do nothing if this process
-    is not root, if the directory does not exist, or if the container may not change its user (no CAP_SETUID).
+    Then a file that the owner put there cannot make the command act with the rights of root. Do nothing if this
+    process is not root, if the directory does not exist, or if the container may not change its user (no CAP_SETUID).
     """
     if os.geteuid() != 0:
         return
@@ -35,7 +35,7 @@ def become_owner(directory: Path) -> None:
 
 
 def explain_distrust(path: Path | str, is_wanted: Callable[[int], bool]) -> str:
-    """Return why the file at `path` is not used, or "" if it may be used. Links are not followed.
+    """Return why the file at `path` must not be used; "" if it may be used. Do not follow links.
 
     `is_wanted` checks the mode, as `stat.S_ISREG` does. Raise `FileNotFoundError` if there is no file.
     """

@@ -1,4 +1,4 @@
-"""Loads plug-ins by their entry points. A plug-in is imported on first use; if that fails, the error says why."""
+"""Loads plug-ins by their entry points. A plug-in is imported when it is used first."""
 
 from __future__ import annotations
 
@@ -10,17 +10,18 @@ from sidecar.errors import ConfigurationError
 
 
 class PluginInfo(NamedTuple):
-    """An entry in the list of plug-ins and built-in parts."""
+    """The description of a plug-in, or of a built-in sink, parser or transform."""
 
     name: str
     origin: str
     """Distribution and version, or `built in`."""
+
     summary: str
     """First line of its docstring, or the reason why it cannot be imported."""
 
 
 class PluginGroup:
-    """The plug-ins of one entry point group. `kind`: the word for one of them in messages, such as `sink`."""
+    """The plug-ins of one entry point group. `kind`: what messages call one of them, such as `sink`."""
 
     def __init__(self, group: str, kind: str) -> None:
         self._group, self._kind = group, kind

@@ -1,4 +1,4 @@
-"""Limits how often similar events are logged: the first ones as they are, later ones as a number."""
+"""Limits how often similar events are logged. The first events are logged in full; later ones are only counted."""
 
 from __future__ import annotations
 
@@ -24,10 +24,10 @@ class _Burst(Generic[Event]):
 
 
 class EventRateLimiter(Generic[Event]):
-    """Passes events to `write`, and suppresses events above a number per cause and period. Not thread-safe.
+    """Passes events to `write`, except those above the limit per cause and period. Not thread-safe.
 
-    At the end of a period, the last suppressed event is written with the number of the other ones. Call `flush_due`
-    regularly and `flush_all` at the end. Above `_MAX_CAUSES` causes, the period of the oldest one ends.
+    At the end of a period, the last suppressed event is written with the number of the others. Call `flush_due`
+    regularly and `flush_all` at the end. With more than `_MAX_CAUSES` causes, the period of the oldest cause ends.
     """
 
     def __init__(self, clock: Clock, write: Callable[[Event, int], None]) -> None:
@@ -51,7 +51,7 @@ class EventRateLimiter(Generic[Event]):
             burst.last, burst.suppressed = event, burst.suppressed + 1
 
     def flush_due(self) -> None:
-        """Write the suppressed events of periods that have ended. If there are none, this costs one clock reading."""
+        """Write the suppressed events of periods that have ended."""
         now = self._clock.monotonic()
         if now < self._due_at:
             return

@@ -1,11 +1,11 @@
 """Opens directories without following symbolic links of the application.
 
-The application can write to the volume and is not trusted: it may replace any directory by a symbolic link at any
-moment, even one that a pattern names literally. So a path is walked component by component from `/`. Each component
-is opened from the descriptor of its parent, and links are refused (openat(2), `O_NOFOLLOW`).
+The application can write to the volume and is not trusted. It may replace any directory with a symbolic link at any
+moment, even a directory in the fixed part of a pattern. So a path is walked component by component from `/`. Each
+component is opened relative to the descriptor of its parent, and links are refused (openat(2), `O_NOFOLLOW`).
 
-Links of the administrator are followed once, when the configuration is read. After that only two kinds may change:
-`..data`, as the kubelet writes it in a mounted volume, and a link to a directory below its own parent, such as
+Links of the administrator are resolved once, when the configuration is read. Only two kinds of links are followed
+later: `..data`, which the kubelet writes in a mounted volume, and a link to a directory below its parent, such as
 `current -> releases/7`. Neither can lead out of its parent directory.
 """
 
@@ -24,7 +24,7 @@ _KUBERNETES_DATA = "..data"
 
 
 class LinkInPath(OSError):
-    """A component of the path is a symbolic link that may not be followed; `filename` is its path."""
+    """A component of the path is a symbolic link that must not be followed. `filename`: its path."""
 
     def __init__(self, path: str) -> None:
         super().__init__(errno.ELOOP, "a symbolic link where a directory is expected", path)
@@ -59,7 +59,7 @@ def open_directory(path: str) -> Iterator[int]:
 
 
 def has_directory(path: str) -> bool:
-    """Return whether there is a directory at this path, without a link on the way."""
+    """Return whether this path is a directory, and has no link in it."""
     try:
         with open_directory(path):
             return True
@@ -73,7 +73,7 @@ def parts_of(path: str) -> list[str]:
 
 
 class Reached(NamedTuple):
-    """The deepest directory of a walk: its descriptor, its path, and why the walk went no deeper."""
+    """The deepest directory that a walk has reached: descriptor, path, and the error that ended the walk."""
 
     directory: int
     path: str
@@ -98,7 +98,7 @@ class Root:
 
     @contextmanager
     def reach(self) -> Iterator[Reached]:
-        """Walk to the directory, or as far as it exists. Raise `OSError` if not even `/` can be opened."""
+        """Walk to the directory, or to its deepest existing parent. Raise `OSError` if `/` cannot be opened."""
         walk = _PathWalk()
         error: OSError | None = None
         try:
@@ -116,7 +116,7 @@ class Root:
 
 
 class Roots:
-    """The directories that the administrator named during this process, each resolved once."""
+    """The directories that the configuration has named during this process. Each is resolved once."""
 
     def __init__(self) -> None:
         self._roots: dict[str, Root] = {}
@@ -151,10 +151,9 @@ class _PathWalk:
         self._names.append(name)
 
     def enter_or_follow(self, name: str) -> None:
-        """Enter the directory `name`. If it is a symbolic link, enter its target, which must be below the current
-        one.
+        """Enter the directory `name`. If it is a symbolic link, enter its target.
 
-        Raise `LinkInPath` for any other link.
+        The target must be below the current directory. Raise `LinkInPath` for any other link.
         """
         if not _is_link(name, self.directory):
             self.enter(name)
@@ -179,7 +178,7 @@ def _is_link(name: str, directory: int) -> bool:
 
 
 def _is_kubernetes(parts: list[str]) -> bool:
-    """Return whether a link `..data` with this target is one of the kubelet: to a directory next to the link."""
+    """Return whether the kubelet may have created a link `..data` with this target: a directory next to the link."""
     return len(parts) == 1 and parts[0].startswith("..") and parts[0] not in ("..", _KUBERNETES_DATA)
 
 
@@ -188,7 +187,7 @@ def _stays_below(target: str) -> bool:
 
 
 def _resolve(parts: list[str], known: Callable[[], Iterable[str]]) -> tuple[str, list[tuple[str, bool]]]:
-    """Return a path without links, and the components below it, each with whether it may become a link later."""
+    """Return a path without links, and the components below it, each with whether it may be a link later."""
     base, current = "/", "/"
     rest: list[tuple[str, bool]] = []
     for number, name in enumerate(parts):

@@ -1,4 +1,4 @@
-"""Base class of all settings. The docstring below each field is also its description in `sidecar schema`."""
+"""Defines the base class of all settings. The docstring of a field is also its description in `sidecar schema`."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ MASKED_VALUE = "**********"
 
 
 class Shown:
-    """Marks a text that is not secret, such as the name of an index: `Annotated[str, SHOWN]`."""
+    """Marks a text that is not a secret, such as the name of an index: `Annotated[str, SHOWN]`."""
 
 
 SHOWN = Shown()
 
 
 class SecretFile:
-    """Marks a file with a secret, which only its user may read: `Annotated[Path, SECRET_FILE]`."""
+    """Marks the path of a file with a secret, which only its owner should be able to read."""
 
 
 SECRET_FILE = SecretFile()
@@ -38,7 +38,7 @@ JsonSchema = dict[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class ShortForm(BeforeValidator):
-    """Reads a shorter form of a value, and allows it in the JSON Schema: `Annotated[Options, ShortForm(…)]`."""
+    """Accepts a shorter form of a value, also in the JSON Schema: `Annotated[Options, ShortForm(…)]`."""
 
     schema: Callable[[], JsonSchema] = dict
     """Returns the schema of the shorter form."""
@@ -48,7 +48,7 @@ class ShortForm(BeforeValidator):
 
 
 class OnlyEntry(ShortForm):
-    """Reads a list of which the only entry may be written alone."""
+    """Accepts a single entry instead of a list with one entry."""
 
     def __get_pydantic_json_schema__(self, core_schema: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchema:
         schema = handler(core_schema)
@@ -56,37 +56,37 @@ class OnlyEntry(ShortForm):
 
 
 def one_of(names: Iterable[str]) -> JsonSchema:
-    """Return the schema of a text that is one of these."""
+    """Return the schema of a text that must be one of these names."""
     return {"enum": sorted(names)}
 
 
 def exactly_one_of(*names: str) -> JsonSchema:
-    """Return the addition to the schema of a mapping that has exactly one of these settings."""
+    """Return what to add to the schema of a mapping that must have exactly one of these settings."""
     return {"oneOf": [{"required": [name]} for name in names]}
 
 
 def some_of(names: Iterable[str]) -> JsonSchema:
-    """Return the schema of a text with some of these between commas."""
+    """Return the schema of a text with some of these names, separated by commas."""
     either = "|".join(map(re.escape, sorted(names)))
     return {"type": "string", "pattern": rf"^\s*({either})\s*(,\s*({either})\s*)*$"}
 
 
 def split_commas(value: object) -> object:
-    """Return the parts of a text between commas as a list; return any other value as it is."""
+    """Split a text at its commas; return any other value unchanged."""
     return [part.strip() for part in value.split(",") if part.strip()] if isinstance(value, str) else value
 
 
 COMMAS = ShortForm(split_commas, schema=lambda: {"type": "string"})
-"""Marks a list that may be written as a text with commas: in `Annotated[tuple[str, ...], COMMAS]`."""
+"""Marks a list that may be written as one text with commas: `Annotated[tuple[str, ...], COMMAS]`."""
 
 SOME_COMMAS = ShortForm(split_commas, schema=lambda: {"type": "string", "pattern": "[^,\\s]"})
-"""As `COMMAS`, for a list that needs an entry: in `Annotated[tuple[str, ...], Field(min_length=1), SOME_COMMAS]`."""
+"""Marks a list as `COMMAS` does, if the list has `Field(min_length=1)`."""
 
 
 class SettingsModel(BaseModel):
-    """Immutable settings that reject unknown names.
+    """Base class of settings: immutable, and without unknown names.
 
-    Descriptions are read from the source on demand, because doing so at every start takes 0.1 s.
+    Descriptions are read from the source on demand, because reading them at every start would take 0.1 s.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
@@ -101,10 +101,10 @@ class SettingsModel(BaseModel):
 
 
 def mask(settings: SettingsModel) -> dict[str, Any]:
-    """Return the settings without values that could be secret.
+    """Return the settings with all values masked that could be secrets.
 
-    Types decide, not names. Numbers, flags, fixed choices, paths and values marked as `SHOWN` stay. Any other text,
-    such as a URL or a pattern, could hold a secret, and so could every value of a free mapping.
+    The type of a setting decides, not its name. Numbers, flags, fixed choices, paths and values marked as `SHOWN` are
+    shown. Any other text, such as a URL or a pattern, and any value of a free mapping could contain a secret.
     """
     masked = {}
     for name, field in type(settings).model_fields.items():

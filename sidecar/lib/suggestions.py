@@ -9,19 +9,19 @@ _MAX_CANDIDATES = 3
 
 
 def suggestion_for(name: str, known: Iterable[str], prefix: str = "") -> str:
-    """Return `; did you mean "…"?` for a name that resembles a known one, else "".
+    """Return `; did you mean "…"?` if the name resembles a known name, else "".
 
-    A common prefix does not count. Neither does the case of letters.
+    The prefix and the case of letters are ignored.
     """
     folded = {each.removeprefix(prefix).lower(): each for each in known}
     written = name.removeprefix(prefix).lower()
     close = get_close_matches(written, folded, n=_MAX_CANDIDATES)
-    # Half of the letters in common is chance: TIMESTMP resembles REDISTIMESTAMP.
+    # If more than half of the letters differ, names resemble each other by chance, as TIMESTMP and REDISTIMESTAMP.
     match = next((each for each in close if 2 * _count_edits(written, each) <= len(written)), None)
     return f'; did you mean "{folded[match]}"?' if match else ""
 
 
 def _count_edits(before: str, after: str) -> int:
-    """Return how many letters are inserted, deleted or replaced."""
+    """Return how many letters must be inserted, deleted or replaced."""
     edits = SequenceMatcher(None, before, after, autojunk=False).get_opcodes()
     return sum(max(i2 - i1, j2 - j1) for kind, i1, i2, j1, j2 in edits if kind != "equal")

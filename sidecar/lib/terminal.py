@@ -5,15 +5,16 @@ from __future__ import annotations
 import re
 
 _FIRST_BYTE, _LAST_BYTE = "\udc80", "\udcff"
-"""Range of what os.fsdecode returns for a byte that is not UTF-8 (PEP 383)."""
+"""Range of the characters that os.fsdecode returns for bytes that are not UTF-8 (PEP 383)."""
 
 _BEYOND_ASCII = re.compile(r"[^ -~]+")
 
 
 def escape_control_characters(text: str) -> str:
-    """Return the text as a single line, with control and bidirectional-override characters escaped.
+    """Return the text as a single line, with all characters escaped that are not printable.
 
-    Characters without a width and lone surrogates are escaped too. Letters of all scripts stay.
+    These are, for example, control characters, bidirectional overrides, and lone surrogates. Letters of all scripts
+    stay.
     """
     if text.isprintable():
         return text
@@ -21,12 +22,12 @@ def escape_control_characters(text: str) -> str:
 
 
 def escape_lines(text: str) -> str:
-    """Return the text with the same characters escaped as `escape_control_characters` does, except newlines."""
+    """Escape the same characters as `escape_control_characters`, except newlines."""
     return text if text.isprintable() else "\n".join(map(escape_control_characters, text.split("\n")))
 
 
 def escape_json(text: str) -> str:
-    r"""Return JSON text with every character escaped that is not printable, such as `\u202e`.
+    r"""Return JSON text with all characters escaped that are not printable, for example as `\u202e`.
 
     A byte of a file name that is not UTF-8 becomes the text `\xff`, because JSON readers reject lone surrogates.
     """

@@ -1,4 +1,4 @@
-"""Durations and sizes as users write them: `5s`, `250ms`, `2h`; `512KiB`, `16MiB`, `1GB`."""
+"""Parses durations and sizes as users write them: `5s`, `250ms`, `2h`; `512KiB`, `16MiB`, `1GB`."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def parse_duration(value: str) -> float: ...
 @overload
 def parse_duration(value: object) -> object: ...
 def parse_duration(value: object) -> object:
-    """Convert `"5s"` to 5.0; a number is a number of seconds. Raise `ValueError` with an example."""
+    """Convert `"5s"` to 5.0 seconds; return a number unchanged. Raise `ValueError` with an example."""
     if not isinstance(value, str):
         return value
     match = _QUANTITY.fullmatch(value)
@@ -36,7 +36,7 @@ def parse_duration(value: object) -> object:
 
 
 def parse_size(value: object) -> object:
-    """Convert `"16MiB"` to 16777216; a number is a number of bytes. Raise `ValueError` with an example."""
+    """Convert `"16MiB"` to 16777216 bytes; return a number unchanged. Raise `ValueError` with an example."""
     if not isinstance(value, str):
         return value
     match = _QUANTITY.fullmatch(value)
@@ -46,13 +46,13 @@ def parse_size(value: object) -> object:
 
 
 def _schema(units: Iterable[str]) -> JsonSchema:
-    """Return the schema of a quantity with one of these units in letters of any case."""
+    """Return the schema of a quantity with one of these units, in upper or lower case."""
     either = "|".join("".join(f"[{letter}{letter.upper()}]" for letter in unit) for unit in units)
     return {"type": "string", "pattern": rf"^\s*\d+(\.\d+)?\s*({either})?\s*$"}
 
 
 DURATION = ShortForm(parse_duration, schema=lambda: _schema(_SECONDS))
-"""Marks a number of seconds that may have a unit: in `Annotated[float, Field(gt=0), DURATION]`."""
+"""Marks a number of seconds that may be written with a unit: `Annotated[float, Field(gt=0), DURATION]`."""
 
 Duration = Annotated[float, Field(ge=0), DURATION]
 Size = Annotated[int, Field(gt=0), ShortForm(parse_size, schema=lambda: _schema(filter(None, _BYTES)))]

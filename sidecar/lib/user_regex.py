@@ -1,7 +1,7 @@
-"""Regexes from the configuration, with a time limit.
+"""Runs regular expressions from the configuration with a time limit.
 
-They run in the `regex` library, which releases the GIL while it searches and has a time limit. It is imported on
-demand, because it takes 2 MiB of memory.
+They run in the library `regex`, which supports time limits and releases the GIL while it searches. It is imported on
+demand, because it needs 2 MiB of memory.
 """
 
 from __future__ import annotations
@@ -18,18 +18,18 @@ Pattern: TypeAlias = "regex.Pattern[str]"
 Match: TypeAlias = "regex.Match[str]"
 
 LINE_LIMIT_S = 0.1
-"""Seconds for one line."""
+"""Maximum time to match one line."""
 
 _CHUNK_LIMIT_S = 1.0
-"""Seconds for the slow lines of one chunk; after that each line has only `_MIN_LINE_LIMIT_S`."""
+"""Maximum time for all slow lines of one chunk. After that, the limit for a line is `_MIN_LINE_LIMIT_S`."""
 
 _MIN_LINE_LIMIT_S = 0.001
 
 
 class RegexTimeBudget:
-    """Time budget of the patterns for one chunk, so that slow lines do not delay other files.
+    """The time that patterns may use for the slow lines of one chunk, so that these do not delay other files.
 
-    An ordinary line matches within microseconds, so it is still matched when the budget is used up.
+    When it is used up, other lines are still matched, because that takes microseconds.
     """
 
     def __init__(self) -> None:
@@ -43,7 +43,7 @@ class RegexTimeBudget:
 
     @property
     def line_limit_s(self) -> float:
-        """Seconds for the next line."""
+        """Maximum time to match the next line."""
         return _MIN_LINE_LIMIT_S if self.is_used_up else LINE_LIMIT_S
 
     def record_timeout(self, seconds: float) -> None:

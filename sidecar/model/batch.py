@@ -1,4 +1,4 @@
-"""A batch of documents for a sink, and the result of writing it."""
+"""Defines a batch of documents for a sink, and the result of writing it."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ from sidecar.model.file import Generation
 
 
 class Batch(msgspec.Struct, frozen=True, dict=True):
-    """Documents for a sink: of one or several generations, in the order of their lines.
+    """Documents for a sink, from one or more generations, in the order of their lines.
 
-    A record is identified by its index, 0 ≤ index < len(batch).
+    The index of a record in the batch identifies it: 0 ≤ index < len(batch).
     """
 
     parts: Sequence[Documents]
@@ -43,7 +43,7 @@ class Batch(msgspec.Struct, frozen=True, dict=True):
         return [text for part in self.parts for text in part.json_lines()]
 
     def objects(self) -> list[dict[str, Any]]:
-        """Return each document as a dictionary. The last value of a repeated key counts."""
+        """Return each document as a dictionary. Of a repeated key, it has the last value."""
         found: list[dict[str, Any]] = _OBJECTS.decode_lines("\n".join(self.documents))
         return found
 
@@ -55,13 +55,13 @@ class Batch(msgspec.Struct, frozen=True, dict=True):
     def event_times(self) -> list[str]:
         """The timestamp of each document as RFC 3339 text with a zone.
 
-        A line without a timestamp gets the time at which its generation began, so that a document that is sent again
-        the next day goes to the same dated index.
+        For a line without a timestamp, this is the time at which its generation began. So a document that is sent
+        again on the next day goes to the same dated index.
         """
         return [time or default_timestamp(part) for part in self.parts for time in part.timestamps()]
 
     def select(self, indexes: Sequence[int]) -> Batch:
-        """Return the documents with these indexes, renumbered from 0 in the order given."""
+        """Return a batch of the documents with these indexes, in this order."""
         generations = [part.generation for part in self.parts for _ in range(len(part))]
         groups = [list(group) for _, group in groupby(indexes, key=generations.__getitem__)]
         chosen = [self._select_part(generations[group[0]], group) for group in groups]
@@ -86,10 +86,10 @@ class Rejection(msgspec.Struct, frozen=True):
 
     index: int
     kind: str
-    """Name of the error, as the database calls it."""
+    """Name of the error in the database."""
 
     reason: str
-    """Message of the database without anything that may be text of the application: it is logged."""
+    """Message of the database, without parts that may be text of the application, because it is logged."""
 
     status: int | None = None
     """Status code, if the database sent one."""
@@ -102,21 +102,22 @@ class Rejection(msgspec.Struct, frozen=True):
 
 
 RefusalScope = Literal["unclear", "target", "transient", "kept"]
-"""What the error of a refused record may be about.
+"""What the error of a refused record may be caused by.
 
-`target`: the target takes no documents. `transient`: nothing, it should pass. `unclear`: the other records decide.
-`kept`: the record is written again until it is stored, and never becomes a dead letter.
+`target`: the target accepts no documents. `transient`: an error that should end by itself. `unclear`: the record or
+its target; the results of other records decide. `kept`: the record is written again until it is stored, and never
+becomes a dead letter.
 """
 
 
 class Refusal(msgspec.Struct, frozen=True):
-    """A record that was not stored, when the sink cannot decide whether the record itself is the reason."""
+    """A record that was not stored, if the sink cannot decide whether the record itself is the cause."""
 
     rejection: Rejection
-    """The rejection to use if the record turns out to be the reason."""
+    """The rejection to use if the record turns out to be the cause."""
 
     error: DeliveryError
-    """The error to report if the target or the sink turns out to be the reason."""
+    """The error to report if the target or the sink turns out to be the cause."""
 
     scope: RefusalScope
 
@@ -125,37 +126,37 @@ class WriteResult(msgspec.Struct, frozen=True):
     """The outcome of each record of a batch, by index. A record that is not mentioned is retried."""
 
     stored: Collection[int]
-    """Records that are stored; `range(len(batch))` if all are."""
+    """Records that were stored; `range(len(batch))` if all were."""
 
     rejected: Sequence[Rejection] = ()
     """Records that will never be accepted; they become dead letters."""
 
     error: DeliveryError | None = None
-    """Why the other records could not be written, if known. One of the errors of `refused`, if there are any."""
+    """Why the other records could not be written, if known. If there are refused records, one of their errors."""
 
     duplicates: int = 0
     """Number of stored records that already existed."""
 
     failure_store: Collection[int] = ()
-    """Stored records that went to the failure store of Elasticsearch."""
+    """Records among `stored` that went to the failure store of Elasticsearch."""
 
     resume_token: str | None = None
-    """Token of the sink, which is committed with the checkpoint and passed to `resume`."""
+    """Token that is committed with the checkpoint, and passed to the `resume` method of the sink after a restart."""
 
     diverted: int = 0
     """Number of stored records that went to the fallback target, because there were too many targets."""
 
     dropped: Collection[int] = ()
-    """Stored records that the database accepted and dropped, because an ingest pipeline says so."""
+    """Records among `stored` that an ingest pipeline of the database has dropped."""
 
     refused: Sequence[Refusal] = ()
-    """Records that were not stored for a reason that may also affect other records."""
+    """Records that were not stored, for a reason that may affect other records as well."""
 
     stored_targets: Collection[str] = ()
-    """Targets that stored at least one record; empty if the sink has only one target or does not know."""
+    """Targets that have stored at least one record; empty if the sink has only one target or cannot report them."""
 
     def join(self, other: WriteResult, shift: int) -> WriteResult:
-        """Return the result for the records of both, where those of `other` follow from index `shift` on."""
+        """Return the result for the records of both. The records of `other` begin at index `shift`."""
 
         def joined(these: Collection[int], those: Collection[int]) -> list[int]:
             return [*these, *(index + shift for index in those)]

@@ -1,4 +1,4 @@
-"""Checkpoints, and what the state remembers of a file."""
+"""Defines checkpoints, and what the state stores of a file."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ class Checkpoint(msgspec.Struct, frozen=True):
     offset: int
     tail: OverlapDigest
     done: bool = False
-    """Whether the sink needs no more of the generation, because the rest cannot be read."""
+    """Whether the sink has finished the generation although the rest could not be read."""
 
     crc: int | None = None
     """Checksum of everything before `offset`; None if an earlier version wrote the checkpoint."""
@@ -29,7 +29,7 @@ ORIGIN = Checkpoint(0, NO_TAIL, crc=0)
 
 
 class Intent(msgspec.Struct, frozen=True):
-    """The first bytes of a generation that may have reached a sink, recorded before they are sent."""
+    """The first bytes of a generation that may be sent, up to `offset`. It is recorded before they are sent."""
 
     offset: int
     crc: int
@@ -43,44 +43,44 @@ class KnownFile(msgspec.Struct, frozen=True):
     file_id: FileId
     fingerprint: Fingerprint
     name: str
-    """Last path of the file."""
+    """Last known path of the file."""
 
     seen: int
     """Largest recorded size of the file."""
 
     ended: str
-    """Why nothing more can be read ("truncated", "deleted"); "" while it can."""
+    """Why no more can be read: "truncated", "deleted" or "copy"; "" while the file can be read."""
 
-    moved: bool
-    """Whether the content is in a copy, because the file itself was truncated."""
+    is_in_copy: bool
+    """Whether the content is read from a copy, because the file itself was truncated or deleted."""
 
     checkpoints: Mapping[str, Checkpoint]
-    cuts: Sequence[int]
-    """Offsets at which an unterminated line was shipped."""
+    boundaries: Sequence[int]
+    """Recorded boundaries: the end offset of each unterminated line or event that was shipped."""
 
     intent: Intent | None = None
 
     @property
     def read_to(self) -> int:
-        """Return the largest offset that a sink has settled the content up to."""
+        """Largest offset up to which a sink has settled the content."""
         return max((point.offset for point in self.checkpoints.values() if not point.done), default=0)
 
     @property
     def is_copy(self) -> bool:
-        """Return whether all of it was a copy of another generation, so that nothing of it was delivered."""
+        """Whether the file is a copy of another one, so that nothing of this generation was delivered."""
         return self.ended == COPY
 
     def is_settled(self, sinks: Iterable[str]) -> bool:
-        """Return whether these sinks have settled all that was seen of it."""
+        """Return whether all of these sinks have settled the whole file, as far as it was seen."""
         return self.settled_by(sinks) >= self.seen
 
     def settled_by(self, sinks: Iterable[str]) -> int:
-        """Return up to where all of these sinks have settled what was seen of it."""
+        """Return the offset up to which all of these sinks have settled the file, at most `seen`."""
         points = [self.checkpoints.get(sink, ORIGIN) for sink in sinks]
         return min((self.seen if point.done else min(point.offset, self.seen) for point in points), default=0)
 
     def checksums(self) -> list[tuple[int, int]]:
-        """Return (offset, checksum) for each offset up to which the content is known in full, the smallest first."""
+        """Return (offset, checksum of everything before it) for each offset with a known checksum, in order."""
         known = {
             (p.offset, p.crc) for p in self.checkpoints.values() if not p.done and p.offset and p.crc is not None
         }
@@ -90,11 +90,11 @@ class KnownFile(msgspec.Struct, frozen=True):
 
 
 COPY = "copy"
-"""Why nothing is read of a generation whose file is a copy of another one."""
+"""Value of `ended` if the file is a copy of another one, so that nothing is read."""
 
 
 class CheckpointUpdate(msgspec.Struct, frozen=True):
-    """One step of one checkpoint, with everything that is committed together with it."""
+    """One step of the checkpoint of a generation, and everything that is committed with it."""
 
     generation: int
     checkpoint: Checkpoint
@@ -102,7 +102,7 @@ class CheckpointUpdate(msgspec.Struct, frozen=True):
     amounts: ByteCounts
     dead_letters: Sequence[DeadLetter] = ()
     position: Checkpoint | None = None
-    """Where reading continues, if records between the checkpoint and this position are parked."""
+    """The position of reading, if ranges between the checkpoint and this position are parked."""
 
     parked: Sequence[ParkedRange] = ()
     """Ranges that are parked from now on."""

@@ -1,4 +1,4 @@
-"""Bytes and lines by outcome."""
+"""Counts bytes and lines by outcome."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ MAX_COUNT = (1 << 63) - 1
 
 
 class ByteCounts(msgspec.Struct):
-    """Bytes and lines by outcome: `stored`, `dead_letter`, `skipped:empty`, `lost:truncated` …"""
+    """Numbers of bytes and lines by outcome, such as `stored`, `dead_letter`, `skipped:empty` or `lost:truncated`."""
 
     bytes_: dict[str, int] = {}
     lines: dict[str, int] = {}
 
     def add(self, outcome: str, size: int, lines: int) -> None:
-        """Add `size` bytes, up to `MAX_COUNT` in total, and `lines` lines to an outcome."""
+        """Add bytes and lines to an outcome. The sum of bytes stops at `MAX_COUNT`."""
         self.bytes_[outcome] = min(MAX_COUNT, self.bytes_.get(outcome, 0) + size)
         self.lines[outcome] = self.lines.get(outcome, 0) + lines
 

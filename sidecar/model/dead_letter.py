@@ -1,4 +1,4 @@
-"""A document that a sink has rejected permanently."""
+"""Defines a document that a sink has rejected permanently."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import msgspec
 
 
 class DeadLetter(msgspec.Struct, frozen=True):
-    """A document that its sink will never accept as it is, with everything needed to send it again.
+    """A document that its sink will never accept as it is, with all data that is needed to send it again.
 
     `document` is JSON text; `status`, `kind` and `reason` come from the reply of the database.
     """

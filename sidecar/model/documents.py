@@ -1,4 +1,4 @@
-"""Documents: the JSON text of each record, ready for a request."""
+"""Defines documents: the JSON text of each record, ready for a request."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from sidecar.model.file import Generation
 
 
 class BulkFraming(msgspec.Struct, frozen=True):
-    """Text around each document in a bulk request: `prefix + id + separator + document + "\\n"`."""
+    """The text around a document in a bulk request: `prefix + id + separator + document + "\\n"`."""
 
     prefix: str
     separator: str
-    """Ends with a line end if the document is on a separate line."""
+    """Text between id and document. It ends with a line end if the document is on a separate line."""
 
 
 DOCUMENT_OVERHEAD_BYTES = 100
@@ -41,7 +41,7 @@ class Documents(Protocol):
         ...
 
     def ids(self) -> list[str]:
-        """Return the `_id` of each document: generation and offset."""
+        """Return the `_id` of each document, made of generation and offset."""
         ...
 
     def json_lines(self) -> list[str]:
@@ -58,9 +58,9 @@ class Documents(Protocol):
 
 
 class SplicedDocuments(msgspec.Struct, frozen=True):
-    """Documents that are the text of each record between constant parts.
+    """Documents that consist of the text of each record between constant parts.
 
-    document = `{"@timestamp":"` + time + `",` + body + `tail` + offset + `close`
+    A document is `{"@timestamp":"`, time, `",`, body, `tail`, offset, and `close`, without blanks between them.
     """
 
     generation: Generation
@@ -75,7 +75,7 @@ class SplicedDocuments(msgspec.Struct, frozen=True):
     """Timestamps of the events; "" if the line had none."""
 
     has_own_timestamp: bool = False
-    """Whether `@timestamp` is in the bodies, so that only `{` comes before them."""
+    """Whether the bodies contain `@timestamp`, so that only `{` is put before a body."""
 
     def __len__(self) -> int:
         return len(self.starts)
@@ -116,7 +116,7 @@ class RenderedDocuments(msgspec.Struct, frozen=True):
     documents: Sequence[str]
     times: Sequence[str]
     known_ids: Sequence[str] | None = None
-    """Ids of documents that come from the dead letters."""
+    """Ids of the documents if they come from the dead letters; None: made of generation and offset."""
 
     def __len__(self) -> int:
         return len(self.starts)
@@ -143,7 +143,7 @@ class RenderedDocuments(msgspec.Struct, frozen=True):
 
 
 class EncodedDocuments(msgspec.Struct, frozen=True):
-    """Documents as the bytes of a request.
+    """Documents that are already encoded as the bytes of a request.
 
     They are encoded while their lines are still in the CPU cache, and need a fraction of the memory of the texts.
     """
@@ -186,5 +186,5 @@ class EncodedDocuments(msgspec.Struct, frozen=True):
 
 
 def default_timestamp(part: Documents) -> str:
-    """Return when the generation of these documents began, as RFC 3339 text in UTC."""
+    """Return the time at which the generation of these documents began, as RFC 3339 text in UTC."""
     return iso(part.generation.created_at)

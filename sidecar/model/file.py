@@ -1,4 +1,4 @@
-"""The identity of a file, and of one generation of its content."""
+"""Defines the identity of a file, and of one generation of its content."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ _DIGITS = "0123456789abcdefghijklmnopqrstuvwxyz"
 
 
 class FileId(msgspec.Struct, frozen=True):
-    """Identifies a file independent of its name."""
+    """Identifies a file independently of its name."""
 
     device: int
     inode: int
@@ -19,20 +19,20 @@ class FileId(msgspec.Struct, frozen=True):
     """Generation of the inode, if the file system has one."""
 
     created_ns: int | None = None
-    """When the inode was created, if that is known. Only recorded where the file system has no inode generations."""
+    """When the inode was created; None if this is unknown, or if the file system has inode generations."""
 
     @property
     def key(self) -> tuple[int, int]:
-        """Return what a directory and stat(2) say of the identity."""
+        """Device and inode, which are all that stat(2) returns of the identity."""
         return self.device, self.inode
 
     @property
     def is_certain(self) -> bool:
-        """Return whether another file cannot get the same identity when this one is deleted."""
+        """Whether no other file can get the same identity after this one is deleted."""
         return self.inode_generation is not None or self.created_ns is not None
 
     def matches(self, other: FileId) -> bool:
-        """Return whether both may be one file: all that is known of both agrees."""
+        """Return whether both may be the same file: all values that both have are equal."""
         if (self.device, self.inode) != (other.device, other.inode):
             return False
         pairs = ((self.inode_generation, other.inode_generation), (self.created_ns, other.created_ns))

@@ -1,4 +1,4 @@
-"""Digests that identify a file: of its beginning, and of the bytes before an offset."""
+"""Computes digests that identify a file: of its beginning, and of the bytes before an offset."""
 
 from __future__ import annotations
 
@@ -8,22 +8,22 @@ import msgspec
 from isal import isal_zlib
 
 FINGERPRINT_BYTES = 1024
-"""Bytes at the beginning of a file that its fingerprint covers, once the file has that many."""
+"""Number of bytes at the beginning of a file that its fingerprint covers, or fewer if the file is shorter."""
 
 
 OVERLAP_BYTES = 64
-"""Bytes before an offset that must be unchanged when reading continues there."""
+"""Number of bytes before an offset that must be unchanged when reading continues there."""
 
 
 def digest(data: bytes) -> bytes:
-    """Return a digest of 16 bytes: the state never holds text of the application."""
+    """Return a digest of 16 bytes. The state stores digests, because it must not contain text of the application."""
     return blake2b(data, digest_size=16).digest()
 
 
 def checksum(data: bytes, before: int = 0) -> int:
-    """Return the CRC-32 of content that continues one whose checksum is `before`. NUL bytes do not count.
+    """Return the CRC-32 of the data without its NUL bytes. `before`: checksum of the data that precedes it.
 
-    A hole in a file may be filled later, and has any size. The offset of the content tells how large it was.
+    NUL bytes are ignored, because a hole may have any size and need not be read.
     """
     return isal_zlib.crc32(data.replace(b"\0", b"") if b"\0" in data else data, before)
 
@@ -41,9 +41,7 @@ class Fingerprint(msgspec.Struct, frozen=True):
         return cls(len(head), digest(head))
 
     def matches(self, head: bytes) -> bool:
-        """Return whether a file that begins with `head` can be this one. A head shorter than `covered` does not
-        match.
-        """
+        """Return whether `head` begins with the bytes that the fingerprint covers. It must have at least as many."""
         return len(head) >= self.covered and digest(head[: self.covered]) == self.digest
 
 
@@ -55,12 +53,12 @@ class OverlapDigest(msgspec.Struct, frozen=True):
 
     @classmethod
     def from_bytes(cls, before: bytes) -> OverlapDigest:
-        """Return the digest for an offset after these bytes."""
+        """Return the digest of the last of these bytes, which precede an offset."""
         before = before[-OVERLAP_BYTES:]
         return cls(len(before), digest(before))
 
     def matches(self, before: bytes) -> bool:
-        """Return whether `before`, the bytes before the offset, is unchanged."""
+        """Return whether `before` ends with the bytes of this digest."""
         return len(before) >= self.length and digest(before[len(before) - self.length :]) == self.digest
 
 

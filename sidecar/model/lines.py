@@ -1,4 +1,4 @@
-"""Chunks of bytes, and the lines in them."""
+"""Defines chunks of bytes, and the lines in them."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ Value = TypeVar("Value")
 
 
 class Chunk(msgspec.Struct, frozen=True):
-    """Bytes of whole lines from one position of one generation."""
+    """The bytes of consecutive whole lines of one generation."""
 
     generation: Generation
     offset: int
@@ -22,17 +22,16 @@ class Chunk(msgspec.Struct, frozen=True):
 
     data: bytes
     end: int
-    """Offset after the chunk; more than `offset + len(data)` if the rest of a long line was cut off or a hole was
-    skipped."""
+    """Offset after the chunk. It is more than `offset + len(data)` if a long line was shortened or a hole skipped."""
 
     is_unterminated: bool = False
-    """Whether the last line has no newline but counts as complete."""
+    """Whether the last line has no line end but counts as complete."""
 
     continuation: bool = False
     """Whether the first line continues a line whose beginning was shipped before."""
 
     truncated_bytes: int = 0
-    """Bytes that were cut off the last line."""
+    """Number of bytes that were cut off the last line."""
 
     event_starts: Sequence[int] | None = None
     """Offset in `data` at which each event begins; None if each line is one event."""
@@ -41,11 +40,11 @@ class Chunk(msgspec.Struct, frozen=True):
     """Indexes of events that were closed by a limit."""
 
     encoding: str = ""
-    """Encoding that the reader detected; "" if it did not."""
+    """Encoding that the reader has detected; "" if it has not."""
 
 
 class SkippedRange(msgspec.Struct, frozen=True):
-    """Bytes of the file that are in no document, and the reason: an empty line, NUL bytes, a filtered record."""
+    """A range of the file that is in no document, and the reason: an empty line, NUL bytes or a filter."""
 
     start: int
     end: int
@@ -53,14 +52,14 @@ class SkippedRange(msgspec.Struct, frozen=True):
 
 
 class RecordRanges(msgspec.Struct, frozen=True):
-    """Offsets of the records of a chunk, of the gaps between them, and of the end of the chunk."""
+    """The offsets of the records of a chunk, of skipped ranges between them, and of the end of the chunk."""
 
     starts: Sequence[int]
     skipped: Sequence[SkippedRange]
     end: int
 
     def end_of(self, start: int) -> int:
-        """Return the end of the record that begins at `start`: the start of the next record or gap."""
+        """Return the end of the record that begins at `start`: the start of the next record or skipped range."""
         return self.ends_of([start])[0]
 
     def ends_of(self, starts: Collection[int]) -> list[int]:
@@ -78,31 +77,31 @@ class LineBatch(msgspec.Struct, frozen=True):
     count: int
     texts: Sequence[str] = ()
     starts: Sequence[int] = ()
-    """Offset in the file of each line."""
+    """Offset of each line in the file."""
 
     text: str = ""
     """All lines with their line ends, if `is_uniform`; else ""."""
 
     is_uniform: bool = True
-    """Whether every line is valid UTF-8, not empty, free of NUL and CR, and without annotations. Only then may a
-    parser process the chunk in one pass."""
+    """Whether all lines are valid UTF-8, not empty, without NUL, CR and annotations. Only then may a parser process
+    the chunk in one pass."""
 
     skipped: Sequence[SkippedRange] = ()
     annotations: dict[int, dict[str, str]] = {}
-    """Fields for the documents of single lines, by index: path → JSON text."""
+    """Index of a line → fields to add to its document, as path → JSON text."""
 
     invalid: frozenset[int] = frozenset()
-    """Indexes of lines that the strict policy rejects."""
+    """Indexes of lines with invalid text, if `encoding_errors` is `strict`."""
 
     replacement_count: int = 0
-    """Lines in which invalid bytes were replaced."""
+    """Number of lines in which invalid bytes were replaced."""
 
     def ranges(self) -> RecordRanges:
-        """Return the offsets of all records and gaps, without the text."""
+        """Return the offsets of all records and skipped ranges."""
         return RecordRanges(self.starts, self.skipped, self.chunk.end)
 
     def select(self, indexes: Sequence[int]) -> LineBatch:
-        """Return the lines with these indexes, renumbered from 0. Skipped ranges stay."""
+        """Return a batch of the lines with these indexes, in this order. Keep all skipped ranges."""
         positions = {index: place for place, index in enumerate(indexes)}
         return msgspec.structs.replace(
             self,

@@ -1,4 +1,4 @@
-"""Records: the fields of a chunk of lines, in columns."""
+"""Defines records: the fields of the lines of a chunk, in columns."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ Elasticsearch allows a field to be an object or a value, not both."""
 
 
 class RecordBatch(msgspec.Struct, frozen=True):
-    """Lines as fields. All columns have one item per record."""
+    """The fields of the lines of a chunk. All columns have one item for each record."""
 
     lines: LineBatch
     starts: Sequence[int]
-    """Offset in the file of each record."""
+    """Offset of each record in the file."""
 
     bodies: Sequence[str]
     """JSON text of each record without the braces."""
@@ -28,33 +28,33 @@ class RecordBatch(msgspec.Struct, frozen=True):
     """Timestamp of each record as RFC 3339 text with a zone; "" if it has none."""
 
     root_names: frozenset[str] | None = None
-    """All root field names of the records, or at least those that may conflict with fields of the sidecar; None if
-    unknown."""
+    """The root field names of the records, at least those that may conflict with fields of the sidecar; None if they
+    are unknown."""
 
     has_own_timestamp: bool = False
-    """Whether the application wrote its time as `@timestamp`, so that it is in the bodies."""
+    """Whether the bodies contain `@timestamp`, because the application wrote it."""
 
     errors: dict[int, str] = {}
-    """Reason for each line that could not be parsed, by index."""
+    """Index of a line that could not be parsed → the reason."""
 
     ends_with_log_object: bool = False
-    """Whether every body ends with an object `log`, not empty and without reserved names, so that the sidecar's
-    fields of `log` can be appended to it."""
+    """Whether every body ends with an object `log` to which the sidecar can append its fields of `log`. The object
+    must not be empty and must have no reserved names."""
 
     annotations: dict[int, dict[str, str]] = {}
-    """Fields that parsers and transforms add to single records, by index: path → JSON text."""
+    """Index of a record → fields that parsers and transforms add to it, as path → JSON text."""
 
     filtered: Sequence[SkippedRange] = ()
-    """Ranges of the records that a rule of the user dropped, with the name of the rule."""
+    """Ranges of the records that a filter of the user has dropped, with the name of the filter."""
 
     failures: dict[str, int] = {}
-    """Number of records on which a transform failed, by its name."""
+    """Name of a transform → number of records on which it failed."""
 
     timeouts: int = 0
     """Number of times that a pattern exceeded its time limit."""
 
     def drop(self, dropped: Collection[int], rule: str) -> RecordBatch:
-        """Return the records without those with these indexes, renumbered from 0; `rule` is the reason."""
+        """Return the batch without the records with these indexes. `rule`: why they are dropped."""
         if not dropped:
             return self
         kept = [index for index in range(len(self.starts)) if index not in dropped]
@@ -74,7 +74,7 @@ class RecordBatch(msgspec.Struct, frozen=True):
         )
 
     def annotate_failures(self, reasons: Mapping[int, str], transform: str) -> RecordBatch:
-        """Return the records with `error.message` added to those on which a transform failed; `reasons` by index."""
+        """Add `error.message` to the records on which a transform failed. `reasons`: index of a record → reason."""
         if not reasons:
             return self
         annotations = dict(self.annotations)
@@ -91,7 +91,7 @@ class RecordBatch(msgspec.Struct, frozen=True):
 
 
 class Transform(NamedTuple):
-    """A transform of a pipeline by its name: records in, records out."""
+    """A transform of a pipeline, and its name."""
 
     name: str
     run: Callable[[RecordBatch], RecordBatch]

@@ -1,4 +1,4 @@
-"""Field names that are reserved for the sidecar and for the databases."""
+"""Lists the field names that are reserved for the sidecar and for the databases."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ _RESERVED_BY_DATABASES = """
 
 
 RESERVED_NAMES = frozenset(_RESERVED_BY_DATABASES.split())
-"""Root names that Elasticsearch reserves, and MongoDB's `_id`. Elasticsearch rejects most of them. It accepts
-`__soft_deletes` and hides the document, and `_primary_term` corrupts the next document."""
+"""Root names that Elasticsearch reserves, and MongoDB's `_id`. Elasticsearch rejects most of them. It hides a
+document with `__soft_deletes`, and `_primary_term` corrupts the next document."""
 
 SIDECAR_FIELDS = ("@timestamp", "event.ingested", "log.file.path", "log.offset", "host.name")
 """Fields that the sidecar sets in every document."""
 
 
 def is_reserved(path: str) -> bool:
-    """Return whether the sidecar sets this field, or one above it, or whether a database reserves its root."""
+    """Return whether the sidecar sets this field or a field below it, or a database reserves its root name."""
     return path.partition(".")[0] in RESERVED_NAMES or any(
         f"{path}.".startswith(f"{field}.") for field in SIDECAR_FIELDS
     )

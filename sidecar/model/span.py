@@ -1,4 +1,4 @@
-"""Ranges of bytes that are being delivered, or that have to be read and delivered again later."""
+"""Defines ranges of bytes that are being delivered, or that must be read and delivered again later."""
 
 from __future__ import annotations
 
@@ -12,17 +12,17 @@ from sidecar.model.dead_letter import DeadLetter
 
 
 class ParkedRange(msgspec.Struct, frozen=True):
-    """Records that are not settled although the position is after them. They are read from their file again."""
+    """Consecutive records that are not settled although reading has continued. They are read again later."""
 
     start: int
     end: int
     lines: int
     target: str
-    """Index or collection that takes no documents; "" if the reason is not about a target."""
+    """Index or collection that accepts no documents; "" if the cause is not a target."""
 
 
 def join_ranges(ranges: Iterable[ParkedRange]) -> list[ParkedRange]:
-    """Return the ranges in order, as few as possible."""
+    """Return the ranges in order. Join adjacent ranges of the same target."""
     joined: list[ParkedRange] = []
     for item in sorted(ranges, key=lambda each: each.start):
         last = joined[-1] if joined else None
@@ -34,7 +34,10 @@ def join_ranges(ranges: Iterable[ParkedRange]) -> list[ParkedRange]:
 
 
 def cut_ranges(ranges: Iterable[ParkedRange], cuts: Iterable[tuple[int, int]]) -> list[ParkedRange]:
-    """Return the ranges, which are in order, without the bytes of `cuts`. The lines of a rest are estimated."""
+    """Return the ranges without the bytes of `cuts`. If a part of a range remains, estimate its number of lines.
+
+    The ranges must be in order.
+    """
     rest: list[ParkedRange] = []
     waiting = deque(sorted(cuts))
     for item in ranges:
@@ -60,21 +63,21 @@ def _shorten(item: ParkedRange, start: int, end: int) -> ParkedRange:
 
 
 class PendingSpan(msgspec.Struct):
-    """The bytes of one chunk on their way to a sink, from `start` to `end` of the file, and their outcome."""
+    """The range of one chunk in the file, and the outcome of its delivery."""
 
     start: int
     end: int
-    before: bytes
-    """The last bytes of the chunk, at most `OVERLAP_BYTES`, which are before `end`."""
+    overlap: bytes
+    """The last bytes before `end`, at most `OVERLAP_BYTES`."""
 
     crc: int | None = None
-    """Checksum of everything before `end`, None if it is not known."""
+    """Checksum of everything before `end`; None if it is unknown."""
 
     settled: bool = False
     amounts: ByteCounts = msgspec.field(default_factory=ByteCounts)
     dead_letters: list[DeadLetter] = []
     parked: list[ParkedRange] = []
-    """Records of a settled span that have to be read and delivered again later."""
+    """Ranges of a settled span that must be read and delivered again later."""
 
     parked_for: str | None = None
-    """The target for which the span was parked, if it is read again; None if it is read for the first time."""
+    """If the span was parked before, the target for which it was parked; None if it is read for the first time."""

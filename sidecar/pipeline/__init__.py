@@ -1,4 +1,5 @@
 """Builds the stages of a pipeline from its settings, and runs them: one shipper for each sink of the pipeline.
 
-In: chunks of tracked files. Out: settled checkpoints. Not in here: finding files, and the protocol of a sink.
+Input: chunks of tracked files. Output: settled checkpoints. This package does not find files (`watch` does) and knows
+no protocol of a sink (`sinks` does).
 """

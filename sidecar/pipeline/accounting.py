@@ -12,7 +12,7 @@ from sidecar.model.documents import Documents, RenderedDocuments
 from sidecar.model.records import RecordBatch
 from sidecar.model.span import ParkedRange, PendingSpan, join_ranges
 
-DROPPED = "filtered:ingest_pipeline"
+DROPPED_BY_INGEST = "filtered:ingest_pipeline"
 """Outcome of records that an ingest pipeline of Elasticsearch has dropped."""
 
 IN_FAILURE_STORE = "stored:failure_store"
@@ -30,8 +30,9 @@ def count_skipped(span: PendingSpan, records: RecordBatch) -> None:
 def settle(
     parts: Sequence[BatchPart], batch: Batch, outcome: DeliveryResult, pipeline: str, sink: str, now: float
 ) -> None:
-    """Settle the span of each part of a delivered batch. Count records that are neither rejected nor postponed as
-    stored.
+    """Settle the span of each part of a delivered batch, and count its records by outcome.
+
+    Records that are neither rejected nor postponed count as stored.
     """
     first = 0
     for part in parts:
@@ -46,7 +47,7 @@ def settle(
         _count_special(part, first, outcome)
         span, amounts = part.span, part.span.amounts
         counted = sum(amounts.bytes_.values()) + sum(item.end - item.start for item in span.parked)
-        special = sum(amounts.lines.get(what, 0) for what in (IN_FAILURE_STORE, DROPPED))
+        special = sum(amounts.lines.get(what, 0) for what in (IN_FAILURE_STORE, DROPPED_BY_INGEST))
         amounts.add("stored", span.end - span.start - counted, size - len(refused) - parked - special)
         span.settled = True
         first += size
@@ -63,8 +64,8 @@ def _park(part: BatchPart, first: int, postponed: Mapping[int, str]) -> int:
 
 
 def _count_special(part: BatchPart, first: int, outcome: DeliveryResult) -> None:
-    """Count the records that the database accepted but did not store in their index, under separate outcomes."""
-    for what, indexes in ((IN_FAILURE_STORE, outcome.failure_store), (DROPPED, outcome.dropped)):
+    """Count the records that the database accepted but did not store in their index as separate outcomes."""
+    for what, indexes in ((IN_FAILURE_STORE, outcome.failure_store), (DROPPED_BY_INGEST, outcome.dropped)):
         starts = [part.documents.starts[i - first] for i in indexes if first <= i < first + len(part.documents)]
         for start, end in zip(starts, part.ranges.ends_of(starts), strict=True):
             part.span.amounts.add(what, end - start, 1)
@@ -94,7 +95,7 @@ def _make_dead_letters(
 def count_undecodable(part: BatchPart, refused: frozenset[int], pipeline: str, sink: str, now: float) -> Documents:
     """Create dead letters for lines with invalid text. `refused`: their indexes. Return the other documents."""
     documents = part.documents
-    reason = "the line is not valid in its encoding and encoding_errors is strict"
+    reason = "the line is not valid in its encoding, and encoding_errors is strict"
     rejections = [Rejection(index, "invalid_text", reason) for index in sorted(refused)]
     _make_dead_letters(part, 0, rejections, Batch([documents]), pipeline, sink, now, 1)
     rest = [i for i in range(len(documents)) if i not in refused]

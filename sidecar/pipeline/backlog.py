@@ -1,4 +1,4 @@
-"""The backlog of one sink: bytes of its files that were seen on disk and are not settled."""
+"""Measures the backlog of one sink: bytes of its files that were seen on disk and are not settled."""
 
 from __future__ import annotations
 
@@ -18,29 +18,29 @@ class Backlog:
     def __init__(self, queue: ReadQueue) -> None:
         self._queue = queue
         self._behind: set[int] = set()
-        """Ids of the generations that may have unsettled bytes, and possibly some that have none. Spares sums over
-        all files."""
+        """Ids of the generations that may have unsettled bytes, so that sums need not cover all files."""
 
     def mark(self, file: TrackedFile) -> None:
         """Record that a file may have unsettled bytes."""
         self._behind.add(file.generation.id)
 
     def refresh(self, cursor: Cursor) -> None:
-        """Check whether a file has unsettled bytes, and record the answer."""
+        """Record whether a file has unsettled bytes now."""
         # In this order, because the thread of the tracker may call `mark` between the two lines.
-        self._behind.discard(cursor.life.generation.id)
-        if cursor.settled.offset < cursor.life.size or cursor.parked:
-            self._behind.add(cursor.life.generation.id)
+        self._behind.discard(cursor.file.generation.id)
+        if cursor.settled.offset < cursor.file.size or cursor.parked:
+            self._behind.add(cursor.file.generation.id)
 
     def pending(self, sizes: Mapping[int, int] | None) -> dict[int, int]:
-        """Return, by generation, up to which offset each file can be delivered but is not settled.
+        """Return the size of each file that has content to deliver, by generation.
 
-        `sizes`: an earlier answer. Return only the files that have not reached the offset given there.
+        `sizes`: an earlier result of this method. If given, return only its files that are not settled up to their
+        size in it.
         """
         pending: dict[int, int] = {}
         for cursor in self._queue.cursors():
-            file_id = cursor.life.generation.id
-            wanted = cursor.life.size if sizes is None else sizes.get(file_id, 0)
+            file_id = cursor.file.generation.id
+            wanted = cursor.file.size if sizes is None else sizes.get(file_id, 0)
             if self._is_deliverable(cursor) and cursor.settled.offset < wanted:
                 pending[file_id] = wanted
         return pending
@@ -54,17 +54,17 @@ class Backlog:
         return sum([size for cursor, size in self._list() if self._queue.has_failed(cursor)])
 
     def lag(self, now: float) -> tuple[int, float]:
-        """Return how many unsettled bytes can be delivered now, and the seconds since the oldest was seen."""
+        """Return how many unsettled bytes can be delivered now, and how many seconds ago the oldest was seen."""
         sizes = [(cursor, size - cursor.parked_bytes) for cursor, size in self._list()]
         behind = [(cursor, size) for cursor, size in sizes if size > 0 and self._is_deliverable(cursor)]
-        appeared = [cursor.life.appeared(cursor.settled.offset) for cursor, _ in behind]
-        oldest_s = max((now - at for at in appeared if at is not None), default=0.0)
+        first_seen = [cursor.file.find_first_seen(cursor.settled.offset) for cursor, _ in behind]
+        oldest_s = max((now - at for at in first_seen if at is not None), default=0.0)
         return sum([size for _, size in behind]), oldest_s
 
     def progress(self) -> tuple[int, int]:
         """Return the bytes settled and the bytes seen of all files."""
         cursors = list(self._queue.cursors())
-        pairs = [(cursor.settled.offset, cursor.life.size) for cursor in cursors]
+        pairs = [(cursor.settled.offset, cursor.file.size) for cursor in cursors]
         settled = sum([offset for offset, _ in pairs]) - sum([cursor.parked_bytes for cursor in cursors])
         return settled, sum([max(size, offset) for offset, size in pairs])
 
@@ -73,7 +73,7 @@ class Backlog:
         for file_id in list(self._behind):
             cursor = self._queue.get(file_id)
             if cursor is None:
-                self._behind.discard(file_id)  # the sink does not need the file; `mark` adds it again otherwise
+                self._behind.discard(file_id)  # the sink does not read the file; if it does later, `mark` is called
             elif (size := cursor.unsettled_bytes) > 0:
                 behind.append((cursor, size))
         return behind

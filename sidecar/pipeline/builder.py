@@ -37,7 +37,7 @@ from sidecar.state.dead_letters import DeadLetterLimit
 from sidecar.state.ledger import Ledger
 from sidecar.tail.hard_links import HardLinks
 from sidecar.tail.open_files import OpenFileLimiter
-from sidecar.tail.reader import CHUNK, Reader
+from sidecar.tail.reader import CHUNK_BYTES, Reader
 from sidecar.tail.tracker import FileTracker
 from sidecar.telemetry import events
 from sidecar.telemetry.heartbeats import Heartbeats
@@ -51,7 +51,7 @@ _MIN_BATCH_BYTES = 64 * 1024
 
 @dataclass(frozen=True, slots=True)
 class SharedParts:
-    """Objects that all pipelines of one process share."""
+    """The objects that all pipelines of one process share."""
 
     ledger: Ledger
     clock: Clock
@@ -69,28 +69,26 @@ class PipelineParts(NamedTuple):
     tracker: FileTracker
     shippers: list[Shipper]
     linger_s: float
-    """The shortest `linger` of the sinks of this pipeline: how long a line waits for others to fill a batch."""
+    """The smallest `linger` of the sinks of this pipeline: how long a line waits for others to fill a batch."""
 
 
 def build_pipeline(
     name: str, settings: Settings, shared: SharedParts, tracker: FileTracker | None = None
 ) -> PipelineParts:
-    """Return the parts of the pipeline `name`. `tracker`: the existing tracker, when settings are reloaded; it gets
-    the new shippers.
-    """
+    """Build the pipeline `name`. `tracker`: the existing tracker if the settings are reloaded; it is reconfigured."""
     pipeline, known_paths = settings.pipelines[name], partial(shared.ledger.paths, name)
     scanner = FileScanner(pipeline.paths, pipeline.exclude, shared.roots, known_paths, shared.heartbeats.beat)
     tracker_before, tracker = tracker, tracker or _build_tracker(name, settings, shared, scanner)
     shippers = {sink: _build_shipper(name, sink, settings, shared, tracker) for sink in settings.sinks_of(name)}
     if tracker_before:
-        tracker_before.change(
+        tracker_before.reconfigure(
             shippers, scanner, ignore_older=pipeline.ignore_older, deleted_files=settings.limits.deleted_files,
             deleted_grace=settings.limits.deleted_grace, links=_build_links(pipeline, shared),
             boundaries=boundary_rules(pipeline),
         )  # fmt: skip
     else:
         for sink, shipper in shippers.items():
-            tracker.listen(sink, shipper)
+            tracker.subscribe(sink, shipper)
     linger_s = min((settings.sinks[sink].linger for sink in shippers), default=1.0)
     return PipelineParts(scanner, tracker, list(shippers.values()), linger_s)
 
@@ -119,7 +117,11 @@ def _build_shipper(
     workers = sink_settings.worker_range(sinks.resolve(sink_settings.type).concurrency)
     limits = batch_limits(settings, sink_settings, *workers)
     stages = build_stages(
-        settings.pipelines[name], shared.clock, hostname(shared.environ), shared.environ, min(CHUNK, limits.bytes)
+        settings.pipelines[name],
+        shared.clock,
+        hostname(shared.environ),
+        shared.environ,
+        min(CHUNK_BYTES, limits.bytes),
     )
     return Shipper(
         name, sink_name, sink, stages, limits, tracker, shared.ledger, shared.clock, shared.emit,
@@ -130,9 +132,9 @@ def _build_shipper(
 def batch_limits(
     settings: Settings, sink: SinkSettings, concurrency: int, max_concurrency: int | None = None
 ) -> BatchLimits:
-    """Return the limits of the batches for `sink`. Each shipper may have `concurrency` batches in flight.
+    """Return the limits of the batches for `sink`.
 
-    It may have up to `max_concurrency` if they fit into its share of the memory.
+    Each shipper may have `concurrency` batches in flight, or up to `max_concurrency` if they fit into its memory.
     """
     # The memory is divided equally. The share of a shipper is for its batches in flight and the one being filled.
     shippers = sum(len(settings.sinks_of(name)) for name in settings.pipelines)
@@ -150,9 +152,9 @@ def dead_letter_limit(settings: Settings) -> DeadLetterLimit:
 
 
 def boundary_rules(pipeline: PipelineSettings) -> str:
-    """Return the settings that decide event boundaries, as text. If it changes, boundaries may differ."""
-    joining = pipeline.effective_multiline()
-    grouped = f"{pipeline.max_line} {joining.boundary_rules()}" if joining else ""
+    """Return the settings that decide event boundaries, as text. If the text changes, boundaries may differ."""
+    multiline = pipeline.effective_multiline()
+    grouped = f"{pipeline.max_line} {multiline.boundary_rules()}" if multiline else ""
     return grouped if pipeline.encoding == "utf-8" else f"{pipeline.encoding} {grouped}"
 
 
@@ -162,9 +164,9 @@ def hostname(environ: Mapping[str, str]) -> str:
 
 
 def build_stages(
-    pipeline: PipelineSettings, clock: Clock, host: str, environ: Mapping[str, str], chunk: int = CHUNK
+    pipeline: PipelineSettings, clock: Clock, host: str, environ: Mapping[str, str], chunk: int = CHUNK_BYTES
 ) -> Stages:
-    """Return the stages of one pipeline. Each shipper needs separate ones. `chunk`: bytes to read at a time."""
+    """Return new stages for one shipper of a pipeline. `chunk`: bytes to read at a time."""
     finisher = DocumentBuilder(clock, host, _field_sources(pipeline, environ))
     charset = lookup(pipeline.encoding)
     framing = Framer(
@@ -177,9 +179,11 @@ def build_stages(
 
 def make_grouping(pipeline: PipelineSettings) -> EventGrouper | None:
     """Return the object that groups lines into events, or None if each line is an event."""
-    # The grouper counts bytes of UTF-8, of which an event may have fewer than in its file. So its limit is lower.
-    joining = pipeline.effective_multiline()
-    return joining.make_grouper(pipeline.max_line // lookup(pipeline.encoding).max_utf8_ratio) if joining else None
+    # The grouper counts bytes of UTF-8, of which an event may have fewer than bytes in its file: use a lower limit.
+    multiline = pipeline.effective_multiline()
+    return (
+        multiline.make_grouper(pipeline.max_line // lookup(pipeline.encoding).max_utf8_ratio) if multiline else None
+    )
 
 
 def _field_sources(pipeline: PipelineSettings, environ: Mapping[str, str]) -> list[LeafSource]:

@@ -24,7 +24,7 @@ class ChunkProcessor:
         self._quality = ParseQuality()
 
     def process(self, span: PendingSpan, chunk: Chunk) -> BatchPart:
-        """Return the documents of a chunk. `span`: the bytes of the chunk. Settle it if there are no documents."""
+        """Return the documents of a chunk. `span`: the span of the chunk, which is settled if it has no documents."""
         context, counters = self._context, self._context.counters
         lines, records, documents = self._stages.documents(chunk)
         counters.bytes_read += chunk.end - chunk.offset

@@ -1,4 +1,4 @@
-"""Reads the next chunk of the files of one sink, and decides when to read a file again that has no chunk now."""
+"""Reads the next chunk of the files of one sink. Decides when to try a file again that has no chunk now."""
 
 from __future__ import annotations
 
@@ -28,20 +28,18 @@ class ChunkReader:
         self._queue, self._backlog, self._committer, self._tracker = queue, backlog, committer, tracker
 
     def next_chunk(self, batcher: Batcher) -> tuple[Cursor, Chunk] | None:
-        """Return a chunk of the next file, small enough for the batch, and the cursor of the file. Return None if the
-        file has no chunk now.
-        """
+        """Return the cursor of the next file, and a chunk of it that fits into the batch; None if it has none now."""
         cursor = self._queue.next()
-        relocations = cursor.life.moves
+        move_count = cursor.file.move_count
         try:
-            chunk = None if cursor.life.ended else self._read(cursor, batcher)
+            chunk = None if cursor.file.ended else self._read(cursor, batcher)
             if chunk is not None:
-                if not cursor.life.take(chunk):
+                if not cursor.file.claim(chunk):
                     self._queue.enqueue(cursor)  # a boundary was recorded inside the chunk, so read it again
                     return None
-                cursor.life.cover(chunk, cursor.crc_after(chunk))
+                cursor.file.record_sending(chunk, cursor.crc_after(chunk))
         except Truncated:
-            self._on_truncated(cursor, relocations)
+            self._on_truncated(cursor, move_count)
             return None
         except FileMoved:
             return None  # the next scan finds the file and notifies the queue
@@ -52,7 +50,7 @@ class ChunkReader:
         except OSError as error:
             self._on_read_error(cursor, error)
             return None
-        self._tracker.unreadable.clear(cursor.life.name, self._sink_name)
+        self._tracker.unreadable.clear(cursor.file.name, self._sink_name)
         if chunk is None:
             self._on_no_chunk(cursor)
             return None
@@ -62,43 +60,43 @@ class ChunkReader:
     def read_again(self, redelivery: Redelivery, batcher: Batcher) -> Chunk | None:
         """Return the next chunk of a parked range, or None if it cannot be read now."""
         cursor, parked = redelivery.cursor, redelivery.parked
-        relocations = cursor.life.moves
+        move_count = cursor.file.move_count
         try:
             _check_unchanged(cursor)
-            reading = Cursor(cursor.life, Checkpoint(parked.start, NO_TAIL), limit=parked.end)
+            reading = Cursor(cursor.file, Checkpoint(parked.start, NO_TAIL), limit=parked.end)
             chunk = self._read(reading, batcher, 1 if redelivery.is_probe else None)
             _check_unchanged(cursor)  # the file may have been truncated during the read
         except Truncated:
-            self._on_truncated(cursor, relocations)
+            self._on_truncated(cursor, move_count)
         except FileMoved:
             pass  # the next scan finds the file
         except OSError as error:
-            self._tracker.unreadable.record(cursor.life.name, error, self._sink_name)
+            self._tracker.unreadable.record(cursor.file.name, error, self._sink_name)
         else:
             return chunk
         return None
 
     def _read(self, cursor: Cursor, batcher: Batcher, max_records: int | None = None) -> Chunk | None:
-        overhead = self._stages.finisher.document_overhead(cursor.life.generation)
+        overhead = self._stages.finisher.document_overhead(cursor.file.generation)
         return self._stages.reader.next_chunk(cursor, max_records or batcher.max_chunk_records(overhead))
 
     def _on_no_chunk(self, cursor: Cursor) -> None:
         self._backlog.refresh(cursor)
-        if cursor.searching and not cursor.life.ended:
+        if cursor.is_searching and not cursor.file.ended:
             self._queue.enqueue(cursor)  # the search for a line end was interrupted to read other files
-        elif cursor.due is not None and not cursor.life.ended:
+        elif cursor.due is not None and not cursor.file.ended:
             self._queue.defer(cursor, cursor.due)
         else:
             self._committer.complete(cursor)
 
     def _on_read_error(self, cursor: Cursor, error: OSError) -> None:
-        cursor.life.park()  # close the file: a stale handle (ESTALE) remains stale until the file is opened again
-        self._queue.retry(cursor, self._tracker.unreadable.record(cursor.life.name, error, self._sink_name))
+        cursor.file.close_if_idle()  # a stale handle (ESTALE) remains stale until the file is opened again
+        self._queue.retry(cursor, self._tracker.unreadable.record(cursor.file.name, error, self._sink_name))
 
-    def _on_truncated(self, cursor: Cursor, relocations: int) -> None:
+    def _on_truncated(self, cursor: Cursor, move_count: int) -> None:
         retry_at = None
         try:
-            retry_at = self._tracker.truncated(cursor.life, relocations)
+            retry_at = self._tracker.handle_truncation(cursor.file, move_count)
         except StateError as error:
             self._committer.block(error)
         if retry_at is None:
@@ -110,5 +108,5 @@ class ChunkReader:
 def _check_unchanged(cursor: Cursor) -> None:
     """Raise `Truncated` if the bytes before the settled position have changed."""
     length = cursor.settled.tail.length
-    if not cursor.settled.tail.matches(cursor.life.pread(length, cursor.settled.offset - length)):
+    if not cursor.settled.tail.matches(cursor.file.pread(length, cursor.settled.offset - length)):
         raise Truncated

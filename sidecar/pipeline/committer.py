@@ -1,4 +1,4 @@
-"""Commits to the state what a sink has settled: checkpoints, dead letters, byte counts, and finished files."""
+"""Commits the results of deliveries to the state: checkpoints, dead letters, byte counts, and finished files."""
 
 from __future__ import annotations
 
@@ -27,8 +27,8 @@ from sidecar.telemetry.counters import add
 COMMIT_EVERY_S = 1.0
 
 OnFinished = Callable[[int, TrackedFile | None], None]
-"""Called when the sink needs no more of a generation, with its id, and its file if it is tracked. If it raises
-`StateError`, it is called again after the next commit."""
+"""Function that is called when the sink has finished a generation, with its id, and its file if it is tracked. If it
+raises `StateError`, it is called again after the next commit."""
 
 
 class Committer:
@@ -57,7 +57,7 @@ class Committer:
 
     @property
     def is_clean(self) -> bool:
-        """Whether nothing waits for a commit."""
+        """Whether there is nothing to commit."""
         return not (self._settled_files or self._pending_updates or self._after_commit)
 
     @property
@@ -80,25 +80,26 @@ class Committer:
         self._retry_at = self._context.clock.monotonic() + COMMIT_EVERY_S
 
     def end_pause(self) -> None:
-        """Allow the next attempt to write the state now."""
+        """Allow an attempt to write the state now."""
         self._retry_at = min(self._retry_at, self._context.clock.monotonic())
 
     def add_settled(self, file_ids: Iterable[int], resume_token: str | None = None) -> None:
-        """Commit the settled spans of these files with the next commit, and the resume token of the sink if given."""
+        """Include the settled spans of these files in the next commit, and the resume token of the sink if given."""
         self._settled_files.update(file_ids)
         self._resume_token = resume_token or self._resume_token
 
     def add_start(self, file: TrackedFile) -> None:
-        """Commit a checkpoint at offset 0. A sink that is added to the pipeline later has none for this file."""
+        """Include a checkpoint at offset 0 in the next commit."""
+        # Sinks that are added to the pipeline later have no checkpoint for this file.
         self._pending_updates.append(CheckpointUpdate(file.generation.id, ORIGIN, 0, ByteCounts()))
 
     def add_redelivered(self, file_id: int, span: PendingSpan) -> None:
-        """Commit a settled span of parked records of this file with the next commit."""
+        """Include a settled span of parked records of this file in the next commit."""
         self._settled_files.add(file_id)
         self._redelivered[file_id].append(span)
 
     def add_skipped(self, file: TrackedFile, checkpoint: Checkpoint, size: int) -> None:
-        """Commit a checkpoint after `size` bytes that are skipped, because `read_from` is `end`."""
+        """Include a checkpoint after `size` skipped bytes in the next commit, because `read_from` is `end`."""
         amounts = ByteCounts()
         amounts.add("skipped:read_from_end", size, 0)
         self._pending_updates.append(CheckpointUpdate(file.generation.id, checkpoint, file.size, amounts))
@@ -106,7 +107,7 @@ class Committer:
     def add_lost(self, known: KnownFile, reason: str) -> None:
         """Finish a generation that cannot be read any more. Count its unsettled bytes as lost.
 
-        Nothing is lost for a sink without a checkpoint: it was added after the content had become unreadable.
+        For a sink without a checkpoint, nothing is lost: it was added after the content had become unreadable.
         """
         checkpoint = known.checkpoints.get(self._context.sink)
         if checkpoint and not checkpoint.done:
@@ -122,11 +123,12 @@ class Committer:
         self._after_commit.append(partial(self._on_finished, file_id, file))
 
     def complete(self, cursor: Cursor) -> None:
-        """Finish a generation that has ended or was rotated away, once the sink has settled everything that can still
-        be read. Count the rest as lost.
+        """Finish a generation that has ended or was rotated, if the sink has settled all that can be read of it.
+
+        Count bytes that can no longer be read as lost.
         """
-        file, file_id = cursor.life, cursor.life.generation.id
-        is_read = bool(file.ended) or (file.over and cursor.offset >= file.size and not cursor.parked)
+        file, file_id = cursor.file, cursor.file.generation.id
+        is_read = bool(file.ended) or (file.may_finish and cursor.offset >= file.size and not cursor.parked)
         if cursor.spans or not is_read or self._queue.get(file_id) is None:
             return
         lost = max(0, file.seen - cursor.settled.offset) + cursor.parked_bytes
@@ -137,7 +139,7 @@ class Committer:
         self.finish(file_id, file)
 
     def commit(self, *, force: bool = False) -> bool:
-        """Commit the settled spans if a commit is due or forced. Return whether all of them are durable now."""
+        """Commit the settled spans if a commit is due or `force` is set. Return whether all are durable now."""
         if self.is_clean:
             return True
         now = self._context.clock.monotonic()
@@ -186,10 +188,10 @@ class Committer:
     def _move_checkpoint(self, advance: _Advance) -> None:
         cursor, update = advance.cursor, advance.update
         if advance.spans:
-            cursor.passed(advance.spans)
+            cursor.settle(advance.spans)
         cursor.parked, cursor.parked_from = advance.parked, update.checkpoint if advance.parked else None
-        cursor.life.settled[self._context.sink] = cursor.checkpoint
-        cursor.life.recorded = max(cursor.life.recorded, update.seen)
+        cursor.file.settled[self._context.sink] = cursor.checkpoint
+        cursor.file.recorded = max(cursor.file.recorded, update.seen)
         self._parking.note(cursor)
         self._backlog.refresh(cursor)
         self.complete(cursor)
@@ -206,7 +208,7 @@ class Committer:
         return True
 
     def _add_final(self, file_id: int, path: str, size: int, lost: int, reason: str) -> None:
-        """Add the final checkpoint of a generation of `size` bytes, of which the last `lost` cannot be read."""
+        """Add the final checkpoint of a generation of `size` bytes, of which `lost` can no longer be read."""
         amounts = ByteCounts()
         if lost:
             amounts.add(f"lost:{reason}", lost, 0)
@@ -220,7 +222,7 @@ class _Advance(NamedTuple):
     cursor: Cursor
     spans: Sequence[PendingSpan]
     parked: list[ParkedRange]
-    """All records of the file that are parked after this step."""
+    """All ranges of the file that are parked after this step."""
 
     update: CheckpointUpdate
 
@@ -234,7 +236,7 @@ def _advance(cursor: Cursor, spans: Sequence[PendingSpan], redelivered: Sequence
     position = cursor.checkpoint_after(spans) if spans else cursor.settled
     before, after = set(cursor.parked), set(parked)
     update = CheckpointUpdate(
-        cursor.life.generation.id, _checkpoint(cursor, spans) if parked else position, cursor.life.seen, amounts,
+        cursor.file.generation.id, _checkpoint(cursor, spans) if parked else position, cursor.file.seen, amounts,
         letters, position if parked else None, list(after - before), list(before - after),
     )  # fmt: skip
     return _Advance(cursor, spans, parked, update)

@@ -1,8 +1,8 @@
-"""Parks the records whose index or collection (the target) accepts no documents: they are read and sent again later.
+"""Parks records whose index or collection (the target) accepts no documents. They are read and sent again later.
 
 Each target has a circuit breaker. When a target refuses documents, it is held: its records are parked without an
-attempt. After a pause one parked record is sent as a probe, and new records are sent too. If the target accepts them,
-all parked records are read and sent again; otherwise the next pause is longer.
+attempt to send them. After a pause, one parked record is sent as a probe, and new records are sent as well. If the
+target accepts them, all its parked records are read and sent again. Otherwise the next pause is longer.
 """
 
 from __future__ import annotations
@@ -22,11 +22,11 @@ from sidecar.telemetry import events
 from sidecar.telemetry.snapshot import ParkedTarget
 
 MAX_PARKED_RANGES = 50_000
-"""Maximum number of parked ranges. At this number, only parked ranges are read, to limit the size of the state."""
+"""Maximum number of parked ranges, to limit the size of the state. If it is reached, only parked ranges are read."""
 
 
 class _Target(msgspec.Struct):
-    """A target that has refused documents. The target "" has the records that were refused for other reasons."""
+    """A target that has refused documents. The target "" means records that were refused for other reasons."""
 
     since: float
     retry_at: float
@@ -36,7 +36,7 @@ class _Target(msgspec.Struct):
 
 
 class Redelivery(NamedTuple):
-    """A parked range to be read again; only its first record if `is_probe`."""
+    """A parked range to read again. `is_probe`: read only its first record."""
 
     cursor: Cursor
     parked: ParkedRange
@@ -56,10 +56,10 @@ class Parking:
         """The files that have parked records."""
 
         self._planned: deque[Redelivery] = deque()
-        """The ranges to read next. More are planned when all of these are committed."""
+        """The ranges to read next. When all of these are committed, more are added."""
 
         self._uncommitted = 0
-        """Number of spans that were read again and are not committed."""
+        """Number of spans that were read again and are not committed yet."""
 
     @property
     def is_full(self) -> bool:
@@ -77,7 +77,7 @@ class Parking:
         return not (self._planned or self._uncommitted or self._list_due(self._context.clock.monotonic()))
 
     def due_at(self) -> float:
-        """Return when the next pause of a target ends; infinity if no target is held."""
+        """Return when the first pause of a target ends; infinity if no target is held."""
         now = self._context.clock.monotonic()
         return min([each.retry_at for each in self._targets.values() if each.retry_at > now], default=float("inf"))
 
@@ -99,7 +99,7 @@ class Parking:
     # ── results of attempts ──────────────────────────────────────────────────────────────────────────────
 
     def refuse(self, reasons: Mapping[str, DeliveryError]) -> None:
-        """Hold these targets until a pause has passed. `reasons`: the error of each target."""
+        """Hold these targets for a pause. `reasons`: target → its error."""
         now = self._context.clock.monotonic()
         for name, error in reasons.items():
             target = self._targets.setdefault(name, _Target(self._context.clock.now(), now))
@@ -121,8 +121,8 @@ class Parking:
                 target.backoff.reset()
 
     def adopt(self, cursor: Cursor) -> None:
-        """Add a file in which an earlier run has parked records. Their targets are tried now."""
-        self._cursors[cursor.life.generation.id] = cursor
+        """Add a file in which an earlier run has parked records. Try their targets now."""
+        self._cursors[cursor.file.generation.id] = cursor
         clock = self._context.clock
         for name in {item.target for item in cursor.parked}:
             self._targets.setdefault(name, _Target(clock.now(), clock.monotonic()))
@@ -134,13 +134,13 @@ class Parking:
     def note(self, cursor: Cursor) -> None:
         """Record whether a file has parked records."""
         if cursor.parked:
-            self._cursors[cursor.life.generation.id] = cursor
+            self._cursors[cursor.file.generation.id] = cursor
         elif self._cursors:
             self.forget(cursor)
 
     def forget(self, cursor: Cursor) -> None:
         """Remove a file that has no parked records any more."""
-        self._cursors.pop(cursor.life.generation.id, None)
+        self._cursors.pop(cursor.file.generation.id, None)
 
     # ── reading parked ranges again ───────────────────────────────────────────────────────────────────────────
 
@@ -159,7 +159,7 @@ class Parking:
         return self._planned.popleft()
 
     def put_back(self, redelivery: Redelivery, start: int) -> None:
-        """Plan to read the rest of a range, from `start` on, unless it was a probe."""
+        """Plan to read the rest of a range, from `start` on, unless the range was a probe."""
         cursor, parked, is_probe = redelivery
         rest = ParkedRange(start, parked.end, parked.lines, parked.target)
         if start < parked.end and not is_probe:
@@ -172,7 +172,7 @@ class Parking:
         target.retry_at = self._context.clock.monotonic() + target.backoff.longest_s
 
     def reset(self) -> None:
-        """Drop the plan, and the spans that were read again and are not committed."""
+        """Forget the planned ranges, and the spans that were read again and are not committed."""
         self._planned.clear()
         self._uncommitted = 0
 

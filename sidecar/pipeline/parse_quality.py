@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections import deque
 
 WINDOW_LINES = 1000
-"""Minimum number of recent lines over which the share is measured. Whole chunks are counted, so it may be more."""
+"""Minimum number of recent lines over which the share is measured. It may be exceeded, because chunks count whole."""
 
 MAX_UNPARSED_SHARE = 0.1
-"""A larger share of unparsed lines is reported, once."""
+"""Share of unparsed lines above which a warning is logged, once."""
 
 
 class ParseQuality:
-    """Counts the unparsed lines among recent lines. Lines are added by chunk, which costs nothing per line."""
+    """Counts the unparsed lines among recent lines, by chunk."""
 
     def __init__(self) -> None:
         self._chunks: deque[tuple[int, int]] = deque()
@@ -25,7 +25,7 @@ class ParseQuality:
         return self._unparsed / self._lines if self._lines >= WINDOW_LINES else 0.0
 
     def add(self, lines: int, unparsed: int) -> bool:
-        """Add the numbers of lines of a chunk. Return True if the share must be reported now, which happens once."""
+        """Add the line counts of a chunk. Return whether to report the share now, which is True at most once."""
         self._chunks.append((lines, unparsed))
         self._lines, self._unparsed = self._lines + lines, self._unparsed + unparsed
         while self._lines - self._chunks[0][0] >= WINDOW_LINES:

@@ -1,4 +1,4 @@
-"""The order in which a sink reads its files."""
+"""Decides in which order the files of a sink are read."""
 
 from __future__ import annotations
 
@@ -26,10 +26,10 @@ class ReadQueue:
         """Ids of the generations that can be read now."""
 
         self._deferred: dict[int, float] = {}
-        """By generation: when to read a file again because its last event is complete if no line has been added."""
+        """Generation id → when to read the file again. If no line is added until then, its last event is complete."""
 
         self._retry_at: dict[int, float] = {}
-        """By generation: when to retry a file whose last read failed. Neither other files nor a drain wait for it."""
+        """Generation id → when to retry the file after a failed read. Other files and a drain do not wait for it."""
 
     @property
     def has_ready(self) -> bool:
@@ -50,25 +50,26 @@ class ReadQueue:
         return list(self._cursors.values())
 
     def is_waiting(self, cursor: Cursor) -> bool:
-        """Return whether a file has content to read, now or later. An unterminated line does not count."""
-        file_id = cursor.life.generation.id
+        """Return whether a file waits to be read, now or at a given time."""
+        file_id = cursor.file.generation.id
         return file_id in self._queued or file_id in self._deferred
 
     def has_failed(self, cursor: Cursor) -> bool:
         """Return whether the last read of a file failed."""
-        return cursor.life.generation.id in self._retry_at
+        return cursor.file.generation.id in self._retry_at
 
     def add(self, cursor: Cursor) -> None:
         """Add the cursor of a file. `enqueue` or `notify` must follow."""
-        self._cursors[cursor.life.generation.id] = cursor
+        self._cursors[cursor.file.generation.id] = cursor
 
     def remove(self, cursor: Cursor) -> None:
         """Remove the cursor of a file that the sink does not need any more."""
-        del self._cursors[cursor.life.generation.id]
+        del self._cursors[cursor.file.generation.id]
 
     def notify(self, file: TrackedFile) -> None:
-        """Enqueue a file that has grown, was rotated or has ended. A file whose last read failed waits for its retry,
-        unless it has ended.
+        """Enqueue a file that has grown, was rotated or has ended.
+
+        A file whose last read failed waits for its retry, unless it has ended.
         """
         file_id = file.generation.id
         cursor = self._cursors.get(file_id)
@@ -76,12 +77,12 @@ class ReadQueue:
             self.enqueue(cursor)
 
     def enqueue(self, cursor: Cursor, *, is_being_read: bool = False) -> None:
-        """Add a file to the end of the queue, or a compressed file that `is_being_read` to its front."""
-        file_id = cursor.life.generation.id
+        """Add a file to the end of the queue. Add a compressed file to its front if `is_being_read`."""
+        file_id = cursor.file.generation.id
         if file_id in self._queued:
             return
         self._queued.add(file_id)
-        if not cursor.life.packed:
+        if not cursor.file.is_compressed:
             self._plain.append(cursor)
         elif is_being_read:
             self._compressed.appendleft(cursor)
@@ -93,26 +94,26 @@ class ReadQueue:
         is_compressed = bool(self._compressed) and (self._is_compressed_next or not self._plain)
         self._is_compressed_next = not is_compressed
         cursor = (self._compressed if is_compressed else self._plain).popleft()
-        file_id = cursor.life.generation.id
+        file_id = cursor.file.generation.id
         self._queued.discard(file_id)
         self._deferred.pop(file_id, None)
         self._retry_at.pop(file_id, None)
         return cursor
 
     def defer(self, cursor: Cursor, until: float) -> None:
-        """Read a file again at this time, when its last event is complete if no line has been added."""
-        self._deferred[cursor.life.generation.id] = until
+        """Read a file again at this time. If no line is added until then, its last event is complete."""
+        self._deferred[cursor.file.generation.id] = until
 
     def retry(self, cursor: Cursor, at: float) -> None:
         """Read a file again at this time, because a read failed."""
-        self._retry_at[cursor.life.generation.id] = at
+        self._retry_at[cursor.file.generation.id] = at
 
     def retry_all(self) -> None:
         """Enqueue every file whose last read failed."""
         self._requeue(self._retry_at, float("inf"))
 
     def requeue_due(self, now: float) -> None:
-        """Enqueue the files that were deferred or failed, and are due."""
+        """Enqueue the deferred and failed files that are due."""
         if self._retry_at:
             self._requeue(self._retry_at, now)
         if self._deferred:
@@ -132,11 +133,11 @@ class ReadQueue:
         """Read every file again from its checkpoint."""
         for cursor in self._cursors.values():
             cursor.rewind()
-            self.notify(cursor.life)
+            self.notify(cursor.file)
 
     def rewind_ended(self) -> list[Cursor]:
         """Rewind the cursors of all files that have ended to their checkpoints. Return these cursors."""
-        ended = [cursor for cursor in self._cursors.values() if cursor.life.ended]
+        ended = [cursor for cursor in self._cursors.values() if cursor.file.ended]
         for cursor in ended:
             cursor.rewind()
         return ended

@@ -1,8 +1,8 @@
 """Ships the lines of one pipeline to one sink: reads, processes, sends and commits in one loop.
 
-One thread runs the loop, and each batch in flight has another one. A checkpoint moves only when the sink has stored,
-rejected or postponed every document before it. When the sink fails, the shipper drops what it has read and reads it
-again later: an outage costs lag, but no memory.
+One thread runs the loop, and each batch in flight has a separate thread. A checkpoint moves only when the sink has
+stored or rejected every document before it. When the sink fails, the shipper drops the lines that it has read and
+reads them again later, so an outage needs no memory.
 """
 
 from __future__ import annotations
@@ -51,8 +51,8 @@ class Shipper(threading.Thread):
     other public methods; none of them blocks.
     """
 
-    # More than twenty methods: half of them are requests and questions of one line for other threads. Most of the
-    # attributes are the parts of the shipper, each with one task.
+    # More than twenty methods, because half of them are requests of one line for other threads. More than fifteen
+    # attributes, most of which are the modules of the shipper, each with one task.
 
     def __init__(
         self, pipeline: str, sink_name: str, sink: Sink, stages: Stages, limits: BatchLimits, tracker: FileTracker,
@@ -68,7 +68,7 @@ class Shipper(threading.Thread):
         self._context = context = SinkContext(pipeline, sink_name, clock, emit, self.counters)
         self._heartbeats = heartbeats or Heartbeats(clock)
         self._inbox: queue.SimpleQueue[Callable[[], None]] = queue.SimpleQueue()
-        """Requests of other threads, which the thread of the shipper executes."""
+        """Requests of other threads, which the shipper's thread executes."""
 
         self._is_draining = False
         self._is_handing_over = False
@@ -80,7 +80,7 @@ class Shipper(threading.Thread):
         self._parking = Parking(context, lambda targets: self._session.hold(targets))
         self._committer = Committer(
             context, self._queue, self._backlog, ledger, self._status,
-            lambda file_id, file: tracker.through(file_id, sink_name, file), self._parking,
+            lambda file_id, file: tracker.finish_generation(file_id, sink_name, file), self._parking,
         )  # fmt: skip
         self._reader = ChunkReader(sink_name, stages, self._queue, self._backlog, self._committer, tracker)
         framing = sink.envelope if isinstance(sink, BulkEncodingSink) else None
@@ -124,16 +124,12 @@ class Shipper(threading.Thread):
         self._inbox.put(lambda: None)
 
     def pending(self, sizes: Mapping[int, int] | None) -> queue.SimpleQueue[dict[int, int]]:
-        """Ask for the offset up to which each file can be delivered but is not settled, by generation.
-
-        The answer arrives in the queue that is returned. `sizes`: an earlier answer; only its files that have not
-        reached their offset are returned. None: all files.
-        """
+        """Request the result of `Backlog.pending`. Return a queue in which the shipper's thread puts it."""
         answer: queue.SimpleQueue[dict[int, int]] = queue.SimpleQueue()
         self._inbox.put(lambda: answer.put(self._backlog.pending(sizes)))
         return answer
 
-    # ── questions of other threads ──────────────────────────────────────────────────────────────────────────
+    # ── status for other threads ────────────────────────────────────────────────────────────────────────────
 
     @property
     def delivered_at(self) -> float:
@@ -146,7 +142,7 @@ class Shipper(threading.Thread):
         return self._status.is_down
 
     def status(self, destination: str) -> ShipperStatus:
-        """Return the status and the lag of the sink. `destination`: its server and index, to be shown to users."""
+        """Return the status and the lag of the sink. `destination`: its server and index, as text for users."""
         sink = self._status.snapshot()
         lag_bytes, lag_s = self._backlog.lag(self._context.clock.monotonic())
         return ShipperStatus(
@@ -182,23 +178,23 @@ class Shipper(threading.Thread):
     # ── the loop ────────────────────────────────────────────────────────────────────────────────────────────
 
     def run(self) -> None:
-        """Ship until the shipper is drained, has handed over, or is stopped."""
+        """Run the loop until the shipper is drained, has handed over, or is stopped."""
         self._heartbeats.begin(self.name)
         try:
             while not (self._stop_now.is_set() or self.is_drained or self.is_handed_over):
                 self.run_once(self._idle_s())
             self.finish()
-        except Exception as error:  # the last resort of the thread: the process exits with code 1
+        except Exception as error:  # a bug: the process exits with code 1
             self.failed = True
             self._context.emit(events.Crashed(self.name, events.describe_crash(error)))
         finally:
             self._heartbeats.end()
             self._session.close()
 
-    def run_once(self, patience: float) -> None:
-        """Run one step of the loop. Wait at most `patience` seconds for a request."""
+    def run_once(self, wait_s: float) -> None:
+        """Run one step of the loop. Wait at most `wait_s` seconds for a request."""
         self._heartbeats.beat()
-        self._drain_inbox(patience)
+        self._drain_inbox(wait_s)
         self._queue.requeue_due(self._context.clock.monotonic())
         self._sender.end_pause_if_files_changed()
         self._parking.update()
@@ -211,26 +207,26 @@ class Shipper(threading.Thread):
         self._committer.commit(force=self._is_last_batch() and not self._sender.in_flight)
 
     def finish(self) -> None:
-        """Execute the last requests and commit the settled spans, after the loop has ended."""
+        """After the loop has ended, execute the last requests and commit the settled spans."""
         self._drain_inbox(0)
         if self._committer.commit(force=True) and self.is_handed_over:
             for cursor in self._queue.rewind_ended():  # the next shipper will not be notified of these files
                 self._committer.complete(cursor)
             self._committer.commit(force=True)
 
-    def _drain_inbox(self, patience: float) -> None:
+    def _drain_inbox(self, wait_s: float) -> None:
         while True:
             try:
-                if patience > 0:
-                    self._inbox.get(timeout=patience)()
+                if wait_s > 0:
+                    self._inbox.get(timeout=wait_s)()
                 else:
                     self._inbox.get_nowait()()
             except queue.Empty:
                 return
-            patience = 0.0
+            wait_s = 0.0
 
     def _idle_s(self) -> float:
-        """Return the seconds until there is something to do even if no request arrives."""
+        """Return how many seconds the loop may wait if no request arrives."""
         now = self._context.clock.monotonic()
         if pause := self._sender.read_pause(now):
             return pause
@@ -254,7 +250,7 @@ class Shipper(threading.Thread):
         return self._batcher.is_due(now, quiet_since=quiet_since, is_last=self._is_last_batch())
 
     def _is_available(self) -> bool:
-        # While the state cannot be written, nothing is read or sent. This limits what waits for a commit.
+        # While the state cannot be written, nothing is read or sent. This limits the memory of uncommitted results.
         now = self._context.clock.monotonic()
         return self._sender.is_available(now) and self._committer.is_available(now)
 
@@ -269,7 +265,7 @@ class Shipper(threading.Thread):
         found = self._reader.next_chunk(self._batcher)
         if found is not None:
             cursor, chunk = found
-            self._add(self._processor.process(cursor.took(chunk), chunk))
+            self._add(self._processor.process(cursor.advance(chunk), chunk))
 
     def _process_parked(self) -> None:
         """Read parked ranges again: several in one step, because most of them are short."""
@@ -298,7 +294,7 @@ class Shipper(threading.Thread):
                 self._committer.add_redelivered(part.documents.generation.id, part.span)
 
     def _back_off(self) -> None:
-        """Drop what was read but is not settled. It is read again after the pause, instead of filling the memory."""
+        """Drop unsettled lines and start the pause. The lines are read again after it, so they need no memory."""
         if self._committer.commit(force=True):
             self._batcher.clear()
             self._queue.rewind_all()

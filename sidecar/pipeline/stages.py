@@ -16,7 +16,7 @@ from sidecar.tail.reader import Reader
 
 
 class Stages(msgspec.Struct, frozen=True):
-    """The stages of one pipeline, in the order in which a chunk passes them."""
+    """The stages of one shipper, in the order in which a chunk passes them."""
 
     reader: Reader
     framing: Framer
@@ -36,7 +36,7 @@ class Stages(msgspec.Struct, frozen=True):
         return records
 
     def stages(self, lines: LineBatch) -> Iterator[tuple[str, RecordBatch]]:
-        """Yield the records after the parser, and after each transform, with the name of that stage."""
+        """Yield the name of each stage and its records: first the parser, then each transform."""
         records = self.parser.parse(lines)
         yield "parser", records
         for step in self.steps:

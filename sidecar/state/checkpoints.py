@@ -1,4 +1,4 @@
-"""Checkpoint commands for a stopped sidecar: list, rewind, forget."""
+"""Lists, rewinds and deletes the checkpoints of a stopped sidecar."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from sidecar.model.file import Generation
 from sidecar.state.database import Database
-from sidecar.state.ledger import column_of, drop, path_of
+from sidecar.state.ledger import decode_path, drop, encode_path
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,19 +63,20 @@ class Checkpoints:
                 " FROM generations g JOIN checkpoints c ON c.generation = g.number"
                 " WHERE (?1 IS NULL OR g.pipeline = ?1) AND (?2 IS NULL OR c.sink = ?2)"
                 " AND (?3 IS NULL OR ?3 IN (g.path, g.name)) ORDER BY g.born, g.number, c.sink",
-                (selection.pipeline, selection.sink, selection.path and column_of(selection.path)),
+                (selection.pipeline, selection.sink, selection.path and encode_path(selection.path)),
             ).fetchall()
         return [
-            CheckpointRow(number, pipeline, sink, path_of(path), path_of(name), int(inode), offset, seen, state)
+            CheckpointRow(
+                number, pipeline, sink, decode_path(path), decode_path(name), int(inode), offset, seen, state
+            )
             for number, pipeline, sink, path, name, inode, offset, seen, state in rows
         ]
 
     def rewind(self, selection: CheckpointFilter) -> list[CheckpointRow]:
-        """Reset the matching checkpoints, so that the files are shipped again with the same ids. Return these
-        checkpoints.
+        """Reset the matching checkpoints, so that the files are shipped again with the same ids. Return them.
 
-        Documents that a database still has are recognized and not stored twice. Files that no longer exist are left
-        out. Balance and dead letters of the rewound files are deleted.
+        Documents that a database still has are recognized and not stored twice. Checkpoints of files that no longer
+        exist are not reset. Balance and dead letters of the rewound files are deleted.
         """
         rows = [row for row in self.find_rows(selection) if _has_file(row)]
         with self._store.transaction() as db:
@@ -87,7 +88,7 @@ class Checkpoints:
         return rows
 
     def forget(self, selection: CheckpointFilter) -> list[CheckpointRow]:
-        """Delete the checkpoints of the matching generations for all sinks. Return these checkpoints.
+        """Delete the checkpoints of the matching generations for all sinks. Return them.
 
         A file that still exists is then shipped as a new one, with new ids. Balance and dead letters stay.
         """

@@ -1,4 +1,4 @@
-"""Opens the state database. One sidecar at a time uses it; it is checked before use and never replaced silently.
+"""Opens the state database, for one sidecar at a time. Checks it before use, and never replaces it silently.
 
 SQLite runs in WAL mode with `synchronous=FULL`, so a commit survives a crash of the process or the machine. While the
 sidecar runs, other commands may read the database and change dead letters; the lock only excludes a second sidecar.
@@ -96,7 +96,8 @@ INSERT OR IGNORE INTO pipelines SELECT DISTINCT pipeline, '' FROM generations;
 """Schema version → statements that upgrade it to the next one."""
 
 _REMOTE = frozenset({"nfs", "nfs4", "cifs", "smb3", "9p", "ceph", "glusterfs", "fuse.sshfs", "fuse.glusterfs"})
-"""File systems on which SQLite's write-ahead log is not safe (sqlite.org/wal.html: all users on one host)."""
+"""File systems on which SQLite's write-ahead log is not safe, because several hosts share them (sqlite.org/wal.html).
+"""
 
 
 class Database:
@@ -106,30 +107,27 @@ class Database:
         self.directory = directory
         self._connection = connection
         self._lock_fd = lock_fd
-        self._turn = threading.RLock()
-        self._file = os.stat(_file_of(directory))
+        self._lock = threading.RLock()
+        self._file = os.stat(_database_path(directory))
 
     def check_place(self) -> None:
-        """Raise `StateError` if the database was removed or replaced: what is committed now would be forgotten."""
+        """Raise `StateError` if the database was removed or replaced, because further commits would be lost."""
         try:
-            is_in_place = os.path.samestat(self._file, os.stat(_file_of(self.directory)))
+            is_in_place = os.path.samestat(self._file, os.stat(_database_path(self.directory)))
         except (FileNotFoundError, NotADirectoryError):
             is_in_place = False
         except OSError:
-            return  # the volume cannot be asked now
+            return  # the volume cannot be read now
         if not is_in_place:
             raise StateError(
                 "the state was removed or replaced while the sidecar was running", location=str(self.directory),
-                hint="the sidecar ends, because it could not say after a restart what was delivered; start it again",
+                hint="the sidecar ends, because a restart would not find its checkpoints; start it again",
             )  # fmt: skip
 
     @contextmanager
     def transaction(self) -> Iterator[sqlite3.Connection]:
-        """Commit all changes of the block or none.
-
-        Raise `StateError` if that fails, for example if the disk is full.
-        """
-        with self._turn:
+        """Commit all changes of the block or none. Raise `StateError` if that fails, as on a full disk."""
+        with self._lock:
             try:
                 self._connection.execute("BEGIN IMMEDIATE")
                 yield self._connection
@@ -149,7 +147,7 @@ class Database:
     @contextmanager
     def reading(self) -> Iterator[sqlite3.Connection]:
         """Yield the connection for queries. Raise `StateError` if the database is damaged."""
-        with self._turn:
+        with self._lock:
             try:
                 yield self._connection
             except sqlite3.Error as error:
@@ -157,7 +155,7 @@ class Database:
 
     def close(self) -> None:
         """Close the connection and release the lock."""
-        with self._turn:
+        with self._lock:
             self._connection.close()
             if self._lock_fd is not None:
                 os.close(self._lock_fd)
@@ -165,10 +163,10 @@ class Database:
 
 
 def open_database(directory: Path, *, exclusive: bool = True, create: bool = True) -> Database:
-    """Return the open database in `directory`. With `create`, a missing one is created.
+    """Open the database in `directory`. `create`: create it if it does not exist.
 
-    `exclusive` excludes other sidecars until `close`. Without it, the database must exist, and other processes may
-    use it. Raise `StateError` if the state cannot be used; then nothing in it has changed.
+    `exclusive`: exclude other sidecars until `close`. Otherwise the database must exist, and other processes may use
+    it. Raise `StateError` if the state cannot be used; then nothing in it has changed.
     """
     if not (exclusive and create) and not (directory / "state.db").is_file():
         raise StateError(
@@ -197,7 +195,7 @@ def open_database(directory: Path, *, exclusive: bool = True, create: bool = Tru
             os.close(lock_fd)
 
 
-def _file_of(directory: Path) -> Path:
+def _database_path(directory: Path) -> Path:
     return directory / "state.db"
 
 
@@ -216,7 +214,7 @@ def _lock(directory: Path) -> int:
 
 
 def _connect(directory: Path) -> sqlite3.Connection:
-    path = _file_of(directory)
+    path = _database_path(directory)
     if not path.exists():
         _create(directory, path)
     if path.stat().st_size == 0:

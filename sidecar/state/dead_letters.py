@@ -47,7 +47,7 @@ def add_to_balance(db: sqlite3.Connection, generation: int, sink: str, what: str
 
 
 def add(db: sqlite3.Connection, letters: Sequence[DeadLetter]) -> int:
-    """Insert letters in the transaction of their checkpoint. Return the bytes of their documents."""
+    """Insert letters. Return the bytes of their documents."""
     sizes = [len(letter.document.encode()) for letter in letters]
     db.executemany(
         "INSERT INTO dead_letters (pipeline, sink, generation, path, start, end, document_id, target, document,"
@@ -62,23 +62,23 @@ def add(db: sqlite3.Connection, letters: Sequence[DeadLetter]) -> int:
     return sum(sizes)
 
 
-def enforce_limit(db: sqlite3.Connection, bound: DeadLetterLimit, added: int) -> int:
-    """Drop the oldest letters while the limit is exceeded. Return their number; their bytes are counted as lost.
+def enforce_limit(db: sqlite3.Connection, limit: DeadLetterLimit, added: int) -> int:
+    """Drop the oldest letters while the limit is exceeded, and count their bytes as lost. Return their number.
 
-    `added`: bytes that the current batch has added. Raise `StateError` if the limit is exceeded and nothing may be
-    dropped. A single batch always fits into empty dead letters, because it cannot be split.
+    `added`: bytes that the current batch has added. Raise `StateError` if the limit is exceeded and no letter may be
+    dropped. If there are no older letters, the batch may exceed the limit, because it cannot be split.
     """
     kept = total_size(db)
-    if kept <= bound.size or (bound.when_full == "block" and kept == added):
+    if kept <= limit.size or (limit.when_full == "block" and kept == added):
         return 0
-    if bound.when_full == "block":
+    if limit.when_full == "block":
         raise StateError(
-            f"the dead letters are full ({kept} of {bound.size} bytes)",
+            f"the dead letters are full ({kept} of {limit.size} bytes)",
             location="dead_letters.max_size",
             hint="replay or purge some with `sidecar dead-letters`, or raise the limit",
         )
     dropped = 0
-    while kept > bound.size:
+    while kept > limit.size:
         number, size, generation, sink, start, end = db.execute(
             "SELECT number, size, generation, sink, start, end FROM dead_letters ORDER BY number LIMIT 1"
         ).fetchone()
@@ -175,8 +175,10 @@ class DeadLetterStore:
         self, letters: Sequence[tuple[int, DeadLetter]], rejected: Mapping[int, Rejection], unsent: Container[int],
         now: float,
     ) -> None:  # fmt: skip
-        """Remove the letters that a sink has stored. Keep those that it rejected again, with the new reason, and
-        those that it could not store now; both are given by index.
+        """Remove the letters that a sink has stored.
+
+        Keep those that it rejected again, with the new reason, and those that it could not store now (`unsent`). Both
+        are given by their index in `letters`.
         """
         with self._store.transaction() as db:
             for index, (number, letter) in enumerate(letters):

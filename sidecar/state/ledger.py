@@ -1,4 +1,4 @@
-"""The state of the running sidecar: generations, boundaries and checkpoints."""
+"""Reads and changes the state of the running sidecar: generations, boundaries and checkpoints."""
 
 from __future__ import annotations
 
@@ -27,15 +27,16 @@ _FORGET_AFTER_S, _FORGET_DELETED_AFTER_S = 7 * 86400.0, 3600.0
 class Ledger:
     """The state as the running sidecar uses it. Every method is one transaction."""
 
-    # More than twenty methods: one for each change that has to be durable as a whole. The trackers know
-    # it by protocols with the few methods that they need.
+    # More than twenty methods: one for each change that has to be durable as a whole. Trackers use it through
+    # protocols that have only the methods that they need.
 
-    def __init__(self, store: Database, bound: DeadLetterLimit | None = None) -> None:
+    def __init__(self, store: Database, limit: DeadLetterLimit | None = None) -> None:
         self._store = store
-        self.limit = bound or DeadLetterLimit()
+        self.limit = limit or DeadLetterLimit()
         self._balance: dict[str, ByteCounts] | None = None
         self._balance_version = -1
-        """Version of the database from which the balance was read; own changes do not count."""
+        """Version of the database from which the balance was read. Commits of this process do not change it."""
+
         self._balance_lock = threading.Lock()
 
     def add_generations(
@@ -43,9 +44,9 @@ class Ledger:
         generations: Iterable[tuple[Generation, FileId, Fingerprint]],
         intents: Mapping[int, Intent] = NO_INTENTS,
     ) -> None:
-        """Add new generations. Must be durable before the first of their documents is sent.
+        """Add new generations. This must be durable before the first of their documents is sent.
 
-        `intents` holds what may be sent of them first, by generation.
+        `intents`: the first bytes of each generation that may be sent, by its number.
         """
         with self._store.transaction() as db:
             _insert_generations(db, generations, intents)
@@ -54,7 +55,7 @@ class Ledger:
         self, generation: Generation, file_id: FileId, fingerprint: Fingerprint, checkpoint: Checkpoint,
         sinks: Iterable[str],
     ) -> None:  # fmt: skip
-        """Add a file whose content is that of another generation, as finished. It counts as skipped."""
+        """Add a finished generation for a file that is a copy of another one. Its bytes count as skipped."""
         amounts = ByteCounts()
         amounts.add(f"skipped:{COPY}", checkpoint.offset, 0)
         update = CheckpointUpdate(generation.id, checkpoint, checkpoint.offset, amounts)
@@ -69,9 +70,7 @@ class Ledger:
                 _write_update(db, sink, update)
 
     def extend(self, number: int, fingerprint: Fingerprint, intent: Intent | None = None) -> None:
-        """Store a longer fingerprint, and what is about to be sent. Must be durable before a document of it is
-        sent.
-        """
+        """Store a longer fingerprint, and which bytes may be sent next. This must be durable before they are sent."""
         with self._store.transaction() as db:
             db.execute(
                 "UPDATE generations SET covered = ?, fingerprint = ?, intent = coalesce(?, intent),"
@@ -85,29 +84,29 @@ class Ledger:
             db.execute("INSERT OR IGNORE INTO cuts VALUES (?, ?, ?)", (number, end, start))
 
     def prune_boundaries(self, number: int, before: int) -> None:
-        """Delete boundaries before this offset, once every sink has passed them."""
+        """Delete boundaries before this offset, which the checkpoints of all sinks have passed."""
         with self._store.transaction() as db:
             db.execute("DELETE FROM cuts WHERE generation = ? AND end < ?", (number, before))
 
     def record_rename(self, number: int, name: str, seen: int) -> None:
-        """Record that the file is now called `name`."""
+        """Record that the path of the file is now `name`."""
         with self._store.transaction() as db:
             db.execute(
                 "UPDATE generations SET name = ?, seen = max(seen, ?) WHERE number = ?",
-                (column_of(name), seen, number),
+                (encode_path(name), seen, number),
             )
 
     def record_move(self, number: int, file_id: FileId, name: str, seen: int, is_copy: bool) -> None:
-        """Record that the content is now in another file: if `is_copy`, in one made before the truncation."""
+        """Record that the content is now in another file. `is_copy`: in a copy made before a truncation."""
         with self._store.transaction() as db:
             db.execute(
                 "UPDATE generations SET device = ?, inode = ?, inode_generation = ?, created_ns = ?, name = ?,"
                 " moved = max(moved, ?), seen = max(seen, ?) WHERE number = ?",
-                (*_file_columns(file_id), column_of(name), is_copy, seen, number),
+                (*_file_columns(file_id), encode_path(name), is_copy, seen, number),
             )
 
     def record_end(self, number: int, reason: str, seen: int) -> None:
-        """Record that nothing more can be read of the generation; `seen` is its largest known size."""
+        """Record why no more of the generation can be read. `seen`: its largest known size."""
         with self._store.transaction() as db:
             db.execute(
                 "UPDATE generations SET ended = ?, seen = max(seen, ?) WHERE number = ? AND ended = ''",
@@ -115,17 +114,18 @@ class Ledger:
             )
 
     def record_sizes(self, sizes: Iterable[tuple[int, int]]) -> None:
-        """Record the sizes (number, bytes) that were seen of these generations."""
+        """Record the largest sizes of generations, as pairs of number and bytes."""
         with self._store.transaction() as db:
             db.executemany(
                 "UPDATE generations SET seen = max(seen, ?) WHERE number = ?", [(size, n) for n, size in sizes]
             )
 
-    def mark_finished(self, number: int, at: float, is_there: bool) -> None:
-        """Record that all sinks have settled the generation. It is dropped after a week, or after an hour if its file
-        is gone.
+    def mark_finished(self, number: int, at: float, is_present: bool) -> None:
+        """Record that all sinks have settled the generation.
+
+        It is dropped after a week, or after an hour if its file does not exist any more.
         """
-        self.mark_all_finished([number], at if is_there else at + _FORGET_DELETED_AFTER_S - _FORGET_AFTER_S)
+        self.mark_all_finished([number], at if is_present else at + _FORGET_DELETED_AFTER_S - _FORGET_AFTER_S)
 
     def mark_all_finished(self, numbers: Iterable[int], at: float) -> None:
         """Record that all sinks have settled these generations. They are dropped after a week."""
@@ -171,7 +171,7 @@ class Ledger:
         return dropped
 
     def parked(self, number: int, sink: str) -> tuple[Checkpoint, list[ParkedRange]] | None:
-        """Return where reading continues and which records before that are parked; None if there are none."""
+        """Return the position of reading, and the parked ranges before it; None if no record is parked."""
         with self._store.reading() as db:
             row = db.execute(
                 "SELECT offset, tail_length, tail, crc FROM positions WHERE generation = ? AND sink = ?",
@@ -195,10 +195,9 @@ class Ledger:
         return row[0] if row else None
 
     def admit_targets(self, sink: str, day: str, names: Sequence[str], max_targets: int) -> set[str]:
-        """Store these target names for the day, up to `max_targets` in total. Return those of that day and the day
-        before.
+        """Store target names of a day, up to `max_targets` in total. Return those of this day and the day before.
 
-        Must be durable before the first document with a new name is sent.
+        This must be durable before the first document with a new name is sent.
         """
         day_before = str(date.fromisoformat(day) - timedelta(days=1))
         with self._store.transaction() as db:
@@ -229,7 +228,7 @@ class Ledger:
         return str(row[0]) if row else ""
 
     def renumber(self, pipeline: str, numbers: Mapping[int, int], boundaries: str) -> None:
-        """Switch to other boundary rules: generations continue under other numbers (old → new), and so other ids."""
+        """Store other boundary rules, and renumber generations (old → new), so that documents get new ids."""
         with self._store.transaction() as db:
             db.execute("INSERT OR REPLACE INTO pipelines VALUES (?, ?)", (pipeline, boundaries))
             for old, new in numbers.items():
@@ -242,14 +241,14 @@ class Ledger:
         return self._known(pipeline, "finished IS NULL")
 
     def recently_finished(self, pipeline: str) -> list[KnownFile]:
-        """Return the completely read generations that are not dropped yet, the newest first."""
+        """Return the finished generations of which no content was lost, the newest first."""
         return self._known(pipeline, f"finished IS NOT NULL AND ended IN ('', '{COPY}')")
 
     def paths(self, pipeline: str) -> list[str]:
         """Return the first and the last path of each generation of a pipeline."""
         with self._store.reading() as db:
             rows = db.execute("SELECT path, name FROM generations WHERE pipeline = ?", (pipeline,)).fetchall()
-        return [path_of(column) for row in rows for column in row]
+        return [decode_path(column) for row in rows for column in row]
 
     def _known(self, pipeline: str, condition: str) -> list[KnownFile]:
         with self._store.reading() as db:
@@ -262,9 +261,9 @@ class Ledger:
             return [_known_file(db, pipeline, row) for row in rows]
 
     def balance(self) -> dict[str, ByteCounts]:
-        """Return per sink the outcome of all bytes and lines that were ever settled.
+        """Return the outcome of all bytes and lines that were ever settled, by sink.
 
-        The sum is cached until another process changes the database, because there is a row for each file of a week.
+        The sum is cached until another process changes the database, because it is over all files of a week.
         """
         with self._balance_lock, self._store.reading() as db:
             (version,) = db.execute("PRAGMA data_version").fetchone()
@@ -291,7 +290,7 @@ class Ledger:
 
 def _add_up(db: sqlite3.Connection) -> dict[str, ByteCounts]:
     balance: dict[str, ByteCounts] = {}
-    # sum() fails beyond 63 bits, so the upper and the lower half of each number are added up apart.
+    # sum() fails beyond 63 bits, so the upper and lower halves of the numbers are added up separately.
     rows = db.execute(
         "SELECT sink, what, sum(bytes >> 32), sum(bytes & 0xffffffff), sum(lines) FROM balance GROUP BY sink, what"
     ).fetchall()
@@ -333,7 +332,7 @@ def _write_update(db: sqlite3.Connection, sink: str, update: CheckpointUpdate) -
 
 
 def _write_parked(db: sqlite3.Connection, sink: str, update: CheckpointUpdate) -> None:
-    """Write where reading continues, and which records before that are parked."""
+    """Write the position of reading, and which ranges before it are parked."""
     key = (update.generation, sink)
     db.execute("DELETE FROM positions WHERE generation = ? AND sink = ?", key)
     if (position := update.position) is not None:
@@ -350,7 +349,7 @@ def _write_parked(db: sqlite3.Connection, sink: str, update: CheckpointUpdate) -
     )
 
 
-def column_of(path: str) -> str | bytes:
+def encode_path(path: str) -> str | bytes:
     """Return a path as a column of the state: text, or a blob if it is not UTF-8."""
     data = os.fsencode(path)
     try:
@@ -359,7 +358,7 @@ def column_of(path: str) -> str | bytes:
         return data
 
 
-def path_of(column: object) -> str:
+def decode_path(column: object) -> str:
     """Return the path in a column of the state."""
     return os.fsdecode(column) if isinstance(column, bytes) else str(column)
 
@@ -373,7 +372,7 @@ def _insert_generations(
         "INSERT INTO generations (number, pipeline, path, born, device, inode, inode_generation, created_ns,"
         " covered, fingerprint, name, intent, intent_crc) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         [
-            (generation.id, generation.pipeline, path := column_of(generation.path), generation.created_at,
+            (generation.id, generation.pipeline, path := encode_path(generation.path), generation.created_at,
              *_file_columns(file_id), fingerprint.covered, fingerprint.digest, path,
              *_intent_columns(intents.get(generation.id)))
             for generation, file_id, fingerprint in generations
@@ -397,10 +396,10 @@ def _known_file(db: sqlite3.Connection, pipeline: str, row: Sequence[Any]) -> Kn
     ).fetchall()
     cuts = db.execute("SELECT end FROM cuts WHERE generation = ? ORDER BY end", (number,)).fetchall()
     return KnownFile(
-        Generation(number, pipeline, path_of(path), born),
+        Generation(number, pipeline, decode_path(path), born),
         FileId(int(device), int(inode), inode_generation, created_ns),
         Fingerprint(covered, fingerprint),
-        path_of(name),
+        decode_path(name),
         seen,
         ended,
         bool(moved),

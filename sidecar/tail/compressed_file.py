@@ -13,10 +13,10 @@ from sidecar.tail.identity import file_id
 from sidecar.tail.scan_allowance import Postponed, ScanAllowance
 
 _PIECE_BYTES = 64 * 1024
-_MEASURED_AT_ONCE = 16 << 20
+_MEASURE_STEP_BYTES = 16 << 20
 _MAX_CACHED_READS = 64
 _MIN_CHARGED_BYTES = 4096
-"""Minimum that one step of decompression counts against the allowance, even if it yields fewer bytes: an archive may
+"""Minimum bytes that one step of decompression counts against the allowance, even if it yields fewer. An archive may
 contain any number of empty members."""
 
 _MAX_LARGE_READS, _MAX_LARGE_MEASUREMENTS = 3, 1
@@ -28,7 +28,7 @@ class _NoWindow(Exception):
 
 
 class _Windows:
-    """Limits the number of streams with a large window in the whole process, because each needs much memory."""
+    """Limits how many streams with a large window exist in the process, because each needs much memory."""
 
     def __init__(self, limit: int) -> None:
         self._limit = limit
@@ -36,21 +36,21 @@ class _Windows:
         self._holders: dict[_Stream, None] = {}
         """The streams that have a window, the least recently used first."""
 
-    def take(self, stream: _Stream, *, may_interrupt: bool) -> None:
+    def reserve(self, stream: _Stream, *, may_interrupt: bool) -> None:
         """Reserve a window for the stream. Raise `_NoWindow` if all are in use.
 
-        Another stream may lose its window: one at the end of its file, or any stream if `may_interrupt`.
+        To free a window, drop other streams that are at the end of their files, or any stream if `may_interrupt`.
         """
         with self._lock:
             self._holders.pop(stream, None)
             for other in list(self._holders):
-                if len(self._holders) >= self._limit and (may_interrupt or other.is_over) and other.drop():
+                if len(self._holders) >= self._limit and (may_interrupt or other.is_at_end) and other.drop():
                     del self._holders[other]
             if len(self._holders) >= self._limit and not may_interrupt:
                 raise _NoWindow
             self._holders[stream] = None
 
-    def give_back(self, stream: _Stream) -> None:
+    def release(self, stream: _Stream) -> None:
         with self._lock:
             self._holders.pop(stream, None)
 
@@ -61,12 +61,12 @@ _READ_WINDOWS, _MEASURE_WINDOWS = _Windows(_MAX_LARGE_READS), _Windows(_MAX_LARG
 class CompressedFile:
     """A compressed file, which is decompressed in constant memory.
 
-    Each thread has a separate stream, so that two sinks at different offsets do not make each other decompress from
-    the start. An incomplete file is read as far as it can be decompressed. Its size is measured in steps, as if it
-    were growing, because a small file may expand to any number of bytes.
+    Each thread has a separate stream. With a shared one, two sinks at different offsets would make each other
+    decompress from the start. An incomplete file is read as far as it can be decompressed. Its size is measured in
+    steps, as if it were growing, because a small file may expand to any number of bytes.
     """
 
-    packed = True
+    is_compressed = True
 
     def __init__(self, fd: int, form: CompressionFormat) -> None:
         self.fd = fd
@@ -111,10 +111,10 @@ class CompressedFile:
         return stream
 
     def status(self) -> FileStat:
-        """Return size and times. The size is that of the bytes decompressed so far."""
+        """Return size and times. The size counts the bytes that were decompressed so far."""
         status = self._notice_growth()
         with suppress(Postponed):
-            self._measure(self._size + _MEASURED_AT_ONCE)
+            self._measure(self._size + _MEASURE_STEP_BYTES)
         size = self._content_size
         return FileStat(size, status.st_mtime, status.st_nlink, size, status.st_size)
 
@@ -122,7 +122,7 @@ class CompressedFile:
         """Return the time of the last change of the compressed file."""
         return os.fstat(self.fd).st_mtime
 
-    def holds(self, size: int) -> bool:
+    def has_bytes(self, size: int) -> bool:
         """Return whether there are at least `size` decompressed bytes. Decompress no more than that."""
         status, max_expansion = self._notice_growth(), self._form.max_expansion
         if max_expansion is not None and size > status.st_size * max_expansion:
@@ -170,8 +170,8 @@ class CompressedFile:
         if allowance is None:
             self._cached_reads.clear()
 
-    def data_after(self, offset: int) -> int:
-        """Return the offset itself, because holes of a compressed file are unknown."""
+    def find_data(self, offset: int) -> int:
+        """Return `offset`, because a compressed file has no information about holes."""
         return offset
 
     def close(self) -> None:
@@ -182,7 +182,7 @@ class CompressedFile:
     def _drop_streams(self) -> None:
         for stream in self._streams:
             if stream.drop():
-                stream.windows.give_back(stream)
+                stream.windows.release(stream)
 
 
 class _Stream:
@@ -191,7 +191,7 @@ class _Stream:
     def __init__(self, fd: int, form: CompressionFormat, windows: _Windows) -> None:
         self.base = self.content_end = 0
         self.windows = windows
-        self.is_over = False
+        self.is_at_end = False
         """Whether the current end of the file was reached."""
 
         self.is_dropped = False
@@ -201,15 +201,15 @@ class _Stream:
         self._decoder: Decoder | None = None
         self._position = 0
         self._unread = self._buffer = b""
-        self._turn = threading.Lock()
+        self._lock = threading.Lock()
 
     @property
     def end(self) -> int:
         return self.base + len(self._buffer)
 
     def read(self, length: int, offset: int, allowance: ScanAllowance | None = None) -> bytes:
-        with self._turn:
-            while not self.is_over and self.end < offset + length:
+        with self._lock:
+            while not self.is_at_end and self.end < offset + length:
                 self._forget_before(offset)
                 self._buffer += self._decompress(allowance, may_interrupt=True)
             return self._buffer[offset - self.base : offset - self.base + length]
@@ -217,23 +217,23 @@ class _Stream:
     def measure(
         self, size: float, content: float, allowance: ScanAllowance | None = None, *, may_interrupt: bool = False
     ) -> None:
-        with self._turn:
-            while not self.is_over and self.end < size and self.content_end < content:
+        with self._lock:
+            while not self.is_at_end and self.end < size and self.content_end < content:
                 piece = self._decompress(allowance, may_interrupt=may_interrupt)
                 self.base, self._buffer = self.end, piece
                 if rest := piece.rstrip(b"\0"):
                     self.content_end = self.base + len(rest)
 
     def resume(self) -> None:
-        """Allow reading after the end that was reached, because the file may have grown."""
-        self.is_over = False
+        """Allow reads after the end that was reached, because the file may have grown."""
+        self.is_at_end = False
 
     def drop(self) -> bool:
         """Free the memory. Return False if this is not possible, because a thread is decompressing."""
-        if not self._turn.acquire(blocking=False):
+        if not self._lock.acquire(blocking=False):
             return False
         self._decoder, self._unread, self.is_dropped = None, b"", True
-        self._turn.release()
+        self._lock.release()
         return True
 
     def _forget_before(self, offset: int) -> None:
@@ -245,12 +245,12 @@ class _Stream:
         if allowance is not None:
             allowance.check()
         if self._form.has_large_window:
-            self.windows.take(self, may_interrupt=may_interrupt)
+            self.windows.reserve(self, may_interrupt=may_interrupt)
         data = self._decompress_piece()
         if allowance is not None:
-            allowance.take(max(len(data), _MIN_CHARGED_BYTES))
+            allowance.charge(max(len(data), _MIN_CHARGED_BYTES))
         if self._form.has_large_window and self._decoder is None:
-            self.windows.give_back(self)
+            self.windows.release(self)
         return data
 
     def _decompress_piece(self) -> bytes:
@@ -258,7 +258,7 @@ class _Stream:
         if self._decoder is None or self._decoder.needs_input:
             piece = self._unread or os.pread(self._fd, _PIECE_BYTES, self._position)
             self._position += 0 if self._unread else len(piece)
-            self._unread, self.is_over = b"", not piece
+            self._unread, self.is_at_end = b"", not piece
         if self._decoder is None and piece:
             self._decoder = self._form.new_decoder()
         if self._decoder is None:
@@ -266,7 +266,7 @@ class _Stream:
         try:
             data = self._decoder.decompress(piece, _PIECE_BYTES)
         except self._form.errors:
-            self.is_over = True
+            self.is_at_end = True
             return b""
         if self._decoder.eof:
             self._unread = self._decoder.unused_data.lstrip(b"\0")

@@ -67,7 +67,7 @@ class CompressionFormat(NamedTuple):
     """Exceptions that a decoder raises for invalid bytes."""
 
     has_large_window: bool = True
-    """Whether a decoder takes megabytes of memory."""
+    """Whether a decoder needs megabytes of memory."""
 
     max_expansion: int | None = None
     """Maximum number of bytes that one compressed byte expands to; None if there is no useful limit."""
@@ -75,7 +75,10 @@ class CompressionFormat(NamedTuple):
     def new_decoder(self) -> Decoder:
         """Return a decoder. Raise `OSError` if this version of Python has no decoder for the format."""
         if self.make_decoder is None:
-            raise OSError(errno.ENOTSUP, f"it is compressed by {self.name}; decompress it, or list it in `exclude`")
+            raise OSError(
+                errno.ENOTSUP,
+                f"it is compressed with {self.name}, which is not supported; decompress it, or list it in `exclude`",
+            )
         return self.make_decoder()
 
     def check(self, head: bytes) -> None:
@@ -84,10 +87,8 @@ class CompressionFormat(NamedTuple):
             self.new_decoder().decompress(head, 1)
         except self.errors as error:
             if "emory" in str(error):  # lzma has no separate exception for this
-                reason = f"it takes more than {MAX_WINDOW_BYTES >> 20} MiB of memory to decompress"
-                raise OSError(
-                    errno.ENOMEM, f"{reason} ({self.name}); decompress it, or list it in `exclude`"
-                ) from None
+                reason = f"its {self.name} decompression needs more than {MAX_WINDOW_BYTES >> 20} MiB of memory"
+                raise OSError(errno.ENOMEM, f"{reason}; decompress it, or list it in `exclude`") from None
 
 
 def _make_zstd_decoder() -> Decoder:
@@ -97,7 +98,7 @@ def _make_zstd_decoder() -> Decoder:
 
 
 def _find_zstd() -> tuple[Callable[[], Decoder] | None, tuple[type[Exception], ...]]:
-    """Return the decoder of zstd and its exceptions; None before Python 3.14, which added zstd to the library."""
+    """Return the decoder of zstd and its exceptions; None before Python 3.14, whose standard library added zstd."""
     if find_spec("compression") is None:
         return None, ()
     return _make_zstd_decoder, (import_module("compression.zstd").ZstdError, EOFError)

@@ -1,8 +1,8 @@
-"""Compares the content of a file with that of a known generation: in full if there is doubt, and in slices.
+"""Compares the content of a file with what is known of a generation, in slices that several scans may share.
 
 Names, inodes and times are only hints. A wrong match would lose lines or ship a file that is not configured; a missed
-match costs duplicates. So everything that is known must agree: the beginning, the bytes before each checkpoint, and
-the checksum of everything before it.
+match causes duplicates. So everything that is known must be equal: the beginning, the bytes before each checkpoint,
+and, if there is doubt, the checksum of everything before the checkpoint.
 """
 
 from __future__ import annotations
@@ -13,18 +13,18 @@ from sidecar.tail.rotation_names import is_rotation_of
 from sidecar.tail.source import Postponed, ScanAllowance, Source, read_head
 from sidecar.tail.tracked_file import TrackedFile
 
-TELLING_BYTES = 256
-"""Minimum number of equal bytes that show that one file is a copy of another. Fewer may be equal by chance."""
+MIN_PROOF_BYTES = 256
+"""Minimum number of equal bytes that prove that one file is a copy of another. Fewer may be equal by chance."""
 
 _MAX_DECOMPRESSED_PER_SCAN = 32 << 20
-"""Maximum bytes that one scan decompresses to compare files, so that other files do not wait too long."""
+"""Maximum bytes that one scan decompresses for comparisons, so that other files do not wait too long."""
 
 _PLAIN_SHARE = 4
-"""How many bytes of plain files count as one decompressed byte, because comparing them takes less time."""
+"""Number of bytes of plain files that count as one decompressed byte, because they are faster to compare."""
 
 _SLICE_BYTES = 1 << 20
 _ALWAYS_COMPARED_BYTES = 256 << 10
-"""A file up to this size is compared in full, even if its identity leaves no doubt."""
+"""Up to this offset, content is compared in full even if the identity of the file is certain."""
 
 _TIME_SLACK_S = 2.0
 """Tolerance for comparing times, because some file systems and tools store them in steps of two seconds."""
@@ -58,7 +58,7 @@ class ContentComparer:
     def agrees(self, known: KnownFile, source: Source, *, in_full: bool = True) -> bool:
         """Return whether the file has all known content of the generation.
 
-        If not `in_full`, long content is compared only at its beginning and before each checkpoint.
+        Unless `in_full`, compare long content only at its beginning and before each checkpoint.
         """
         if not matches_samples(known, source):
             return False
@@ -70,24 +70,24 @@ class ContentComparer:
     ) -> bool:
         """Return whether a file is a copy of the known file. `complete`: it must have all bytes that were seen.
 
-        A file that is shorter than a checkpoint cannot be compared and is no copy. If little of the content is known,
-        the file must also have a name that a rotation makes, and must not be older than `not_before`, the last change
-        of the known file.
+        A file that is shorter than a checkpoint cannot be compared, so it is no copy. If little of the content is
+        known, the file must also have a name that a rotation makes, and must not be older than `not_before`, the last
+        change of the known file.
         """
-        if known.fingerprint.covered < TELLING_BYTES:
+        if known.fingerprint.covered < MIN_PROOF_BYTES:
             if known.read_to < OVERLAP_BYTES and not has_related_name(known, path):
                 return False
             if not_before is not None and source.modified_at() < not_before - _TIME_SLACK_S:
                 return False
-        if not source.holds(max(known.read_to, known.seen) if complete else known.read_to):
+        if not source.has_bytes(max(known.read_to, known.seen) if complete else known.read_to):
             return False
         return self.agrees(known, source)
 
     def compare_files(self, file: TrackedFile, source: Source, start: int, end: int, crc: int = 0) -> tuple[int, int]:
-        """Compare two files from `start` to `end`. Return the offset up to which they agree, or -1, and the checksum.
+        """Compare two files from `start` to `end`. `crc`: checksum of the bytes before `start`.
 
-        An offset below `end` means that the allowance of the scan is used up. `crc`: checksum of the bytes before
-        `start`.
+        Return the offset up to which they are equal, and the checksum up to there. The offset is -1 if they differ,
+        and less than `end` if the allowance of the scan is used up.
         """
         try:
             while start < end:
@@ -102,7 +102,7 @@ class ContentComparer:
         return start, crc
 
     def _charge(self, size: int) -> None:
-        self.allowance.take(size // _PLAIN_SHARE)
+        self.allowance.charge(size // _PLAIN_SHARE)
         self.allowance.check()
 
     def _matches_checksums(self, known: KnownFile, source: Source, checksums: list[tuple[int, int]]) -> bool:
@@ -124,9 +124,9 @@ class ContentComparer:
         """Continue the checksum up to `end`. Return False if the file is shorter."""
         while progress.offset < end:
             self._charge(0)
-            start = source.data_after(progress.offset)
-            if start > progress.offset and source.holds(end):
-                progress.offset = min(start, end)  # NUL bytes do not count
+            start = source.find_data(progress.offset)
+            if start > progress.offset and source.has_bytes(end):
+                progress.offset = min(start, end)  # the checksum ignores NUL bytes
                 continue
             piece = source.pread(min(_SLICE_BYTES, end - progress.offset), progress.offset)
             if not piece:
@@ -143,8 +143,8 @@ def matches_samples(known: KnownFile, source: Source) -> bool:
     if not known.fingerprint.covered or not known.fingerprint.matches(head):
         return False
     for point in sorted(known.checkpoints.values(), key=lambda point: point.offset):
-        if point.done or (source.packed and point.crc is not None):
-            continue  # the sink has read nothing, or the checksum is compared, which decompresses the file only once
+        if point.done or (source.is_compressed and point.crc is not None):
+            continue  # no bytes are known, or the checksum is compared, which decompresses the file only once
         back = min(OVERLAP_BYTES, point.offset)
         before = source.pread(back, point.offset - back)
         if len(before) == back and not point.tail.matches(before):
@@ -159,18 +159,18 @@ def may_be_part_of(known: KnownFile, source: Source) -> bool:
 
 
 def may_be_partial_copy_of(known: KnownFile, source: Source, path: str) -> bool:
-    """Return whether the file may be an unfinished copy of a file that was already truncated or deleted."""
+    """Return whether the file may be an unfinished copy of a file that was truncated or deleted before."""
     if not has_related_name(known, path):
         return False
     try:
         is_short = len(read_head(source)) < known.fingerprint.covered
-        return source.packed or is_short or matches_samples(known, source)
+        return source.is_compressed or is_short or matches_samples(known, source)
     except Postponed:
         return True
 
 
 def may_become_copy_of(file: TrackedFile, source: Source) -> bool:
-    """Return whether the file is the beginning of a tracked file, so that it may be an unfinished copy."""
+    """Return whether `source` has the same content as the beginning of `file`, so it may be an unfinished copy."""
     try:
         size, head = source.status().size, read_head(source)
         if not head or size > file.size:

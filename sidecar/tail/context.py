@@ -1,4 +1,4 @@
-"""The objects and settings that the parts of a tracker share."""
+"""Defines the objects and settings that the modules of a tracker share."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from sidecar.tail.unreadable_files import UnreadableFiles
 from sidecar.telemetry import events
 
 ROTATED_QUIET_S = 5.0
-"""Seconds without growth after which the last line of a file that has left its name counts as complete."""
+"""Seconds without growth after which the last line of a rotated file counts as complete."""
 
 COPY_QUIET_S = 5.0
 """Seconds without growth after which a file that may be an unfinished copy counts as complete."""
@@ -29,7 +29,7 @@ SHRUNK_WAIT_S = 5.0
 """Seconds for which a file that has shrunk may regain its size. After that it counts as truncated."""
 
 DELETED_GRACE_S = 300.0
-"""Seconds for which a delivered file that has left its name is followed by its descriptor, by default."""
+"""Default time in seconds for which a delivered file without a matching name stays open, in case it grows."""
 
 
 class GenerationStore(Protocol):
@@ -49,7 +49,7 @@ class GenerationStore(Protocol):
     def record_move(self, number: int, file_id: FileId, name: str, seen: int, is_copy: bool) -> None: ...
     def record_end(self, number: int, reason: str, seen: int) -> None: ...
     def record_sizes(self, sizes: Iterable[tuple[int, int]]) -> None: ...
-    def mark_finished(self, number: int, at: float, is_there: bool) -> None: ...
+    def mark_finished(self, number: int, at: float, is_present: bool) -> None: ...
     def mark_all_finished(self, numbers: Iterable[int], at: float) -> None: ...
     def mark_unfinished(self, number: int) -> None: ...
     def touch_finished(self, numbers: Iterable[int], at: float) -> None: ...
@@ -81,7 +81,7 @@ class ScannedFile(Protocol):
 
 @dataclass(slots=True)
 class TailContext:
-    """The objects that all parts of the tracker of a pipeline share. A reload changes `scope` and `links`."""
+    """The objects that all modules of the tracker of a pipeline share. A reload changes `scope` and `links`."""
 
     pipeline: str
     ledger: GenerationStore

@@ -1,7 +1,7 @@
-"""Keeps new files that may be unfinished copies of tracked files open. They are not delivered before this is decided.
+"""Keeps copy candidates open: new files that may be unfinished copies of tracked files.
 
-A candidate is decided when it differs from the original, or has not grown for `COPY_QUIET_S`. Candidate and original
-are compared byte by byte, a slice in each scan.
+A candidate is not delivered until it is decided whether it is a copy: when it differs from the original, or has not
+grown for `COPY_QUIET_S`. Candidate and original are compared byte by byte, a slice in each scan.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import msgspec
 
 from sidecar.model.file import Generation
 from sidecar.model.fingerprint import FINGERPRINT_BYTES
-from sidecar.tail.content import TELLING_BYTES, ContentComparer
+from sidecar.tail.content import MIN_PROOF_BYTES, ContentComparer
 from sidecar.tail.context import COPY_QUIET_S, TailContext
 from sidecar.tail.rotation_names import COMPRESSED, is_rotation_of
 from sidecar.tail.siblings import Key
@@ -64,11 +64,11 @@ class CopyCandidates:
         """Return all candidates."""
         return list(self._by_key.values())
 
-    def of(self, original: Generation) -> list[CopyCandidate]:
+    def find_copies(self, original: Generation) -> list[CopyCandidate]:
         """Return the candidates that may be copies of this generation."""
         return [each for each in self._by_key.values() if each.original == original]
 
-    def size(self) -> int:
+    def total_size(self) -> int:
         """Return the total size of all candidates in bytes."""
         return sum(each.size for each in self.all())
 
@@ -86,23 +86,23 @@ class CopyCandidates:
         del self._by_key[candidate.source.identity.key]
         return candidate.source
 
-    def is_held(self, candidate: CopyCandidate) -> bool:
+    def is_pending(self, candidate: CopyCandidate) -> bool:
         """Return whether a candidate has not been decided yet."""
         return self._by_key.get(candidate.source.identity.key) is candidate
 
     def is_waiting(self, candidate: CopyCandidate, original: TrackedFile | None, links: int) -> bool:
-        """Return whether a candidate that agrees with its original may still grow to be the copy."""
+        """Return whether a candidate that agrees with its original may still grow to a complete copy."""
         if not links or self._context.is_ending:
             return False
         is_being_replaced = (
-            original is not None and not original.sighted and original.phase is not FilePhase.DELIVERED
+            original is not None and not original.is_in_last_scan and original.phase is not FilePhase.DELIVERED
         )
         if candidate.place.name.endswith(COMPRESSED) and is_being_replaced:
             return True
         return self._context.clock.monotonic() - candidate.grown_at < COPY_QUIET_S
 
     def note_size(self, candidate: CopyCandidate) -> int:
-        """Record the current size of a candidate. Return its number of names."""
+        """Record the current size of a candidate. Return its number of hard links."""
         status = candidate.source.status()
         if status.size != candidate.size:
             candidate.size, candidate.grown_at = status.size, self._context.clock.monotonic()
@@ -122,11 +122,11 @@ class CopyCandidates:
 
     @staticmethod
     def is_complete(candidate: CopyCandidate) -> bool:
-        """Return whether a candidate has all content of its original, and so much that this is no coincidence."""
+        """Return whether a candidate has all content of its original, and enough to rule out a coincidence."""
         is_related = is_rotation_of(candidate.original.path, candidate.place.name)
-        telling = TELLING_BYTES if is_related else FINGERPRINT_BYTES
+        min_bytes = MIN_PROOF_BYTES if is_related else FINGERPRINT_BYTES
         is_all = candidate.compared == candidate.size >= candidate.complete_size
-        return is_all and candidate.size >= telling
+        return is_all and candidate.size >= min_bytes
 
     def close(self) -> None:
         """Close all candidates."""

@@ -26,7 +26,7 @@ _MAX_SEARCH_PER_SCAN_S = 0.5
 
 
 class LostContent(msgspec.Struct):
-    """A generation whose file was truncated or is missing, and whose content is searched in other files."""
+    """A generation whose file was truncated or is missing. Other files are searched for its content."""
 
     known: KnownFile
     file: TrackedFile | None
@@ -36,11 +36,11 @@ class LostContent(msgspec.Struct):
     """Whether the comparison of a candidate was postponed to the next scan."""
 
     rejected: set[tuple[tuple[Key, int, float], bool]] = msgspec.field(default_factory=set)
-    """Stamps of files that are no copies, each with whether the copy had to be complete."""
+    """Files that are not the copy: stamp, and whether a complete copy was required."""
 
 
 class FoundCopy(msgspec.Struct, frozen=True):
-    """The search has found the content in this open file."""
+    """Result of a search that has found the content in an open file."""
 
     lost: LostContent
     place: FileLocation
@@ -48,13 +48,13 @@ class FoundCopy(msgspec.Struct, frozen=True):
 
 
 class Abandoned(msgspec.Struct, frozen=True):
-    """The search has ended without finding the content."""
+    """Result of a search that has ended without finding the content."""
 
     lost: LostContent
 
 
 class CopySearch:
-    """Searches the content of lost generations. `tracked_keys` returns the keys of files that cannot be a copy."""
+    """Searches other files for lost content. `tracked_keys` returns the keys of files that cannot be a copy."""
 
     def __init__(
         self, context: TailContext, opener: FileOpener, comparer: ContentComparer, finished: FinishedFiles,
@@ -69,11 +69,11 @@ class CopySearch:
         return bool(self._lost)
 
     def files(self) -> list[TrackedFile]:
-        """Return the files of this run whose content is searched."""
+        """Return the files of this run for whose content there is a search."""
         return [lost.file for lost in self._lost.values() if lost.file]
 
     def waiting_bytes(self, sinks: Collection[str]) -> int:
-        """Return the undelivered bytes of lost generations of earlier runs, which no shipper counts."""
+        """Return the undelivered bytes of lost content from earlier runs, which no shipper counts."""
         earlier = [lost.known for lost in self._lost.values() if lost.file is None]
         return sum(known.seen - known.settled_by(sinks) for known in earlier)
 
@@ -89,7 +89,7 @@ class CopySearch:
         """End the search for this generation."""
         self._lost.pop(number, None)
 
-    def find_like(self, place: FileLocation, source: Source) -> KnownFile | None:
+    def find_original(self, place: FileLocation, source: Source) -> KnownFile | None:
         """Return the lost generation of which this file may be an unfinished copy, or None."""
         for lost in self._lost.values():
             if may_be_partial_copy_of(lost.known, source, place.name):
@@ -111,7 +111,7 @@ class CopySearch:
                 return
 
     def search_one(self, number: int) -> FoundCopy | Abandoned | None:
-        """Continue the search for one generation. Return its result, or None if the search goes into another scan."""
+        """Continue the search for one generation. Return its result, or None if the next scan continues it."""
         lost = self._lost[number]
         has_waited = self._context.clock.monotonic() - lost.since >= COPY_SEARCH_S
         found = self._find_copy(lost, complete=not has_waited)
@@ -122,13 +122,13 @@ class CopySearch:
         return Abandoned(lost)
 
     def abandon_all(self) -> list[Abandoned]:
-        """End all searches, except those with a postponed comparison, which the next run continues."""
+        """Return a result for each search, except those with a postponed comparison, which the next run continues."""
         return [Abandoned(lost) for lost in self._lost.values() if not lost.is_postponed]
 
     def _find_copy(self, lost: LostContent, *, complete: bool) -> tuple[FileLocation, Source] | None:
         known, lost.is_postponed = lost.known, False
-        for candidate in self._candidates.of(known.generation):
-            if self._is_held_copy(lost, candidate.place, candidate.source, complete=complete):
+        for candidate in self._candidates.find_copies(known.generation):
+            if self._is_candidate_copy(lost, candidate.place, candidate.source, complete=complete):
                 return candidate.place, self._candidates.take(candidate)
         for each in self._siblings(lost):
             if (each.stamp, complete) in lost.rejected:
@@ -145,7 +145,7 @@ class CopySearch:
                     self._opener.postpone(opened)
         return None
 
-    def _is_held_copy(self, lost: LostContent, place: FileLocation, source: Source, *, complete: bool) -> bool:
+    def _is_candidate_copy(self, lost: LostContent, place: FileLocation, source: Source, *, complete: bool) -> bool:
         with self._context.unreadable.guard(place.name):
             try:
                 return self._is_copy(lost, source, place, complete=complete)
@@ -160,7 +160,7 @@ class CopySearch:
         )
 
     def _siblings(self, lost: LostContent) -> list[SiblingFile]:
-        """Return files in the directory that may be the copy, by their names."""
+        """Return the files in the directory whose names allow that they are the copy."""
         place = lost.file.place if lost.file else self.find_place(lost.known)
         if place is None:
             return []
@@ -171,7 +171,7 @@ class CopySearch:
     def find_place(self, known: KnownFile) -> FileLocation | None:
         """Return the last location of the file, or None if the current configuration does not include it."""
         scope, links = self._context.scope, self._context.links
-        is_link = links is not None and links.holds(known.name)
+        is_link = links is not None and links.is_link(known.name)
         is_reached = is_link or scope.leads_to(known.name)
         is_wanted = is_reached and is_within(known, scope)
         return FileLocation(os.path.dirname(known.name), known.name) if is_wanted else None
@@ -188,7 +188,7 @@ class CopySearch:
     def _is_being_made(self, lost: LostContent) -> bool:
         """Return whether any file may be an unfinished copy."""
         known = lost.known
-        if self._candidates.of(known.generation):
+        if self._candidates.find_copies(known.generation):
             return True
         for each in self._siblings(lost):
             with self._context.unreadable.guard(each.place.name), self._opener.open(each.place, each.key) as opened:

@@ -13,45 +13,67 @@ from sidecar.tail.tracked_file import TrackedFile, Truncated
 
 
 class Cursor:
-    """Position of one sink in a tracked file. `offset`: end of the read bytes. `settled`: the settled position."""
+    """The position of one sink in a tracked file.
+
+    `offset`: end of the bytes that were read. `settled`: end of the bytes that are settled. `overlap`: the last bytes
+    before `offset`; None if only their digest is known.
+    """
+
+    # More than fifteen attributes, because a chunk moves all of them together: what was read, searched and settled.
 
     __slots__ = (
-        "_settled_before", "before", "charset", "crc", "due", "life", "limit", "offset", "parked", "parked_from",
-        "scanned", "scanned_crc",
-        "scanned_tail", "searching", "settled", "spans",
+        "_settled_overlap",
+        "charset",
+        "crc",
+        "due",
+        "file",
+        "is_searching",
+        "limit",
+        "offset",
+        "overlap",
+        "parked",
+        "parked_from",
+        "searched_crc",
+        "searched_tail",
+        "searched_to",
+        "settled",
+        "spans",
     )  # fmt: skip
 
-    def __init__(self, life: TrackedFile, checkpoint: Checkpoint, *, limit: int | None = None) -> None:
-        self.life = life
+    def __init__(self, file: TrackedFile, checkpoint: Checkpoint, *, limit: int | None = None) -> None:
+        self.file = file
         self.limit = limit
         """Offset at which reading ends, if only a part of the file is read."""
 
         self.settled = checkpoint
         self.offset = checkpoint.offset
-        self.before: bytes | None = b"" if checkpoint.offset == 0 else None
+        self.overlap: bytes | None = b"" if checkpoint.offset == 0 else None
         self.crc = 0 if checkpoint.offset == 0 else checkpoint.crc
         """Checksum of everything before `offset`; None if it is unknown."""
 
         self.charset: Charset | None = None
         """Encoding of the file, once it was detected."""
-        self.scanned = 0
-        """Offset up to which the end of an over-long line or hole was searched. `scanned_tail`: the bytes before."""
-        self.scanned_tail = b""
-        self.scanned_crc = self.crc
-        """Checksum of everything before `scanned`."""
+        self.searched_to = 0
+        """Offset up to which the end of an over-long line or hole was searched. `searched_tail`: the bytes before."""
+
+        self.searched_tail = b""
+        self.searched_crc = self.crc
+        """Checksum of everything before `searched_to`."""
+
         self.due: float | None = None
-        """Time at which the last event is complete if no line is added, by the monotonic clock."""
-        self.searching = False
-        """Whether a search was interrupted to read other files, and must continue."""
+        """Time at which the last event counts as complete if no line follows, by the monotonic clock."""
+
+        self.is_searching = False
+        """Whether a search for the end of a line or hole was interrupted, to read other files, and must continue."""
 
         self.spans: list[PendingSpan] = []
         self.parked: list[ParkedRange] = []
-        """Records before `settled` that have to be read and delivered again."""
+        """Ranges before `settled` that were not delivered and are read again later."""
 
         self.parked_from: Checkpoint | None = None
-        """The checkpoint while records are parked: the position before the first parked record."""
+        """While records are parked, the checkpoint: the position before the first parked record. Else None."""
 
-        self._settled_before = self.before
+        self._settled_overlap = self.overlap
 
     @property
     def checkpoint(self) -> Checkpoint:
@@ -66,22 +88,22 @@ class Cursor:
     @property
     def unsettled_bytes(self) -> int:
         """Bytes that were seen and are not settled."""
-        return self.life.unsettled(self.settled.offset) + self.parked_bytes
+        return self.file.count_unsettled(self.settled.offset) + self.parked_bytes
 
-    def next_cut(self) -> int | None:
+    def next_boundary(self) -> int | None:
         """Return the first offset after `offset` at which a chunk must end, or None."""
-        cut = self.life.next_cut(self.offset)
-        return cut if self.limit is None else min(cut or self.limit, self.limit)
+        boundary = self.file.next_boundary(self.offset)
+        return boundary if self.limit is None else min(boundary or self.limit, self.limit)
 
     def resume(self, position: Checkpoint, parked: list[ParkedRange]) -> None:
-        """Continue from this position; the ranges `parked` before it must be read again."""
+        """Continue from this position. `parked`: ranges before it that must be read again."""
         self.parked, self.parked_from = parked, self.settled
         self.settled, self.offset, self.crc = position, position.offset, position.crc
-        self.before = self._settled_before = None
+        self.overlap = self._settled_overlap = None
 
     def check(self, before: bytes) -> None:
         """Raise `Truncated` if `before` differs from the known bytes before `offset`."""
-        known = self.before
+        known = self.overlap
         if known is None:
             if not self.settled.tail.matches(before):
                 raise Truncated
@@ -89,14 +111,14 @@ class Cursor:
             raise Truncated
 
     def begin_search(self, read: bytes = b"") -> None:
-        """Start the search for the end of a line or hole at `offset`. `read`: its bytes that were read already."""
-        self.scanned, self.scanned_crc = self.offset + len(read), self._add_to(self.crc, read)
-        self.scanned_tail = ((self.before or b"") + read)[-OVERLAP_BYTES:]
+        """Start the search for the end of the line or hole at `offset`. `read`: its bytes that were read already."""
+        self.searched_to, self.searched_crc = self.offset + len(read), self._add_to(self.crc, read)
+        self.searched_tail = ((self.overlap or b"") + read)[-OVERLAP_BYTES:]
 
-    def pass_over(self, piece: bytes) -> None:
-        """Move the search after this piece."""
-        self.scanned, self.scanned_crc = self.scanned + len(piece), self._add_to(self.scanned_crc, piece)
-        self.scanned_tail = (self.scanned_tail + piece)[-OVERLAP_BYTES:]
+    def skip(self, piece: bytes) -> None:
+        """Continue the search after these bytes."""
+        self.searched_to, self.searched_crc = self.searched_to + len(piece), self._add_to(self.searched_crc, piece)
+        self.searched_tail = (self.searched_tail + piece)[-OVERLAP_BYTES:]
 
     @staticmethod
     def _add_to(crc: int | None, data: bytes) -> int | None:
@@ -105,21 +127,21 @@ class Cursor:
     def crc_after(self, chunk: Chunk) -> int | None:
         """Return the checksum of everything before the end of a chunk that begins at `offset`."""
         is_plain = chunk.end == chunk.offset + len(chunk.data)
-        return self._add_to(self.crc, chunk.data) if is_plain else self.scanned_crc
+        return self._add_to(self.crc, chunk.data) if is_plain else self.searched_crc
 
-    def took(self, chunk: Chunk) -> PendingSpan:
-        """Move the cursor after a chunk that is to be sent. Return the span of the chunk."""
+    def advance(self, chunk: Chunk) -> PendingSpan:
+        """Move the cursor to the end of a chunk that will be sent. Return the span of the chunk."""
         plain = chunk.end == chunk.offset + len(chunk.data)
         last = chunk.data[-OVERLAP_BYTES:]
         self.crc = self.crc_after(chunk)
-        self.before = ((self.before or b"") + last)[-OVERLAP_BYTES:] if plain else self.scanned_tail
-        span = PendingSpan(chunk.offset, chunk.end, self.before, self.crc)
+        self.overlap = ((self.overlap or b"") + last)[-OVERLAP_BYTES:] if plain else self.searched_tail
+        span = PendingSpan(chunk.offset, chunk.end, self.overlap, self.crc)
         self.spans.append(span)
         self.offset = chunk.end
         return span
 
     def settled_prefix(self) -> list[PendingSpan]:
-        """Return the settled spans from the settled position on, up to the first span that is not settled."""
+        """Return the settled spans before the first span that is not settled."""
         found: list[PendingSpan] = []
         for span in self.spans:
             if not span.settled:
@@ -129,18 +151,18 @@ class Cursor:
 
     @staticmethod
     def checkpoint_after(spans: Sequence[PendingSpan]) -> Checkpoint:
-        """Return the checkpoint after these spans."""
-        return Checkpoint(spans[-1].end, OverlapDigest.from_bytes(spans[-1].before), crc=spans[-1].crc)
+        """Return the checkpoint at the end of these spans."""
+        return Checkpoint(spans[-1].end, OverlapDigest.from_bytes(spans[-1].overlap), crc=spans[-1].crc)
 
-    def passed(self, spans: Sequence[PendingSpan]) -> None:
-        """Move the settled position after these spans, whose checkpoint is durable."""
+    def settle(self, spans: Sequence[PendingSpan]) -> None:
+        """Move the settled position to the end of these spans, whose checkpoint is durable."""
         del self.spans[: len(spans)]
-        self._settled_before = spans[-1].before
+        self._settled_overlap = spans[-1].overlap
         self.settled = self.checkpoint_after(spans)
 
     def rewind(self) -> None:
         """Drop the unsettled spans, and read again from the settled position."""
         self.spans.clear()
-        self.offset, self.before = self.settled.offset, self._settled_before
+        self.offset, self.overlap = self.settled.offset, self._settled_overlap
         self.crc = 0 if self.offset == 0 else self.settled.crc
-        self.scanned, self.scanned_tail, self.searching = 0, b"", False
+        self.searched_to, self.searched_tail, self.is_searching = 0, b"", False

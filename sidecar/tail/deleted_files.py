@@ -9,26 +9,26 @@ from sidecar.tail.tracked_file import TrackedFile
 
 
 class DeletedFilesBudget:
-    """Decides which deleted files to give up, so that at most `limit` unread bytes of deleted files are kept on disk.
+    """Decides which deleted files to give up, so that they keep at most `limit` unread bytes on disk.
 
-    Each file counts for at least `limit / max_files` bytes. So at most `max_files` deleted files are open.
+    Each file counts as at least `limit / max_files` bytes, so at most `max_files` deleted files are open.
     """
 
     def __init__(self, limit: int, max_files: int) -> None:
         self.limit = limit
         self._max_files = max_files
 
-    def over_budget(self, files: Iterable[TrackedFile]) -> list[TrackedFile]:
+    def select_over_budget(self, files: Iterable[TrackedFile]) -> list[TrackedFile]:
         """Return the files to give up, the oldest first."""
-        held: list[tuple[float, int, TrackedFile]] = []
+        deleted: list[tuple[float, int, TrackedFile]] = []
         min_size = self.limit // self._max_files
-        for file in [file for file in files if not file.sighted]:
-            unread = file.unsettled(file.unread_from)
+        for file in [file for file in files if not file.is_in_last_scan]:
+            unread = file.count_unsettled(file.unread_from)
             with suppress(OSError):
                 if unread > 0 and file.status().links == 0:
-                    held.append((file.generation.created_at, max(unread, min_size), file))
-        total, given_up = sum(unread for _, unread, _ in held), []
-        for _, unread, file in sorted(held, key=lambda item: item[0]):
+                    deleted.append((file.generation.created_at, max(unread, min_size), file))
+        total, given_up = sum(unread for _, unread, _ in deleted), []
+        for _, unread, file in sorted(deleted, key=lambda item: item[0]):
             if total <= self.limit:
                 break
             total -= unread

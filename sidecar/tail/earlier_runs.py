@@ -1,4 +1,4 @@
-"""Continues unfinished generations of earlier runs, and finished generations whose files have changed."""
+"""Resumes unfinished generations of earlier runs, and finished generations whose files have changed."""
 
 from __future__ import annotations
 
@@ -14,13 +14,14 @@ from sidecar.tail.finished_files import FinishedFile, FinishedFiles
 from sidecar.tail.generations import GenerationLog
 from sidecar.tail.recognition import Recognizer, Replaced, Resume, Shorter
 from sidecar.tail.rotation_names import find_originals
-from sidecar.tail.siblings import Key, find_below, find_by_inode, find_by_name, find_related_names, why_invisible
+from sidecar.tail.siblings import Key, explain_invisible, find_below, find_by_inode, find_by_name, find_related_names
 from sidecar.tail.source import OwnedSource, Postponed
 from sidecar.tail.subscribers import Subscribers
 from sidecar.tail.tracked_file import FileLocation
 
 _FINISHED_EVERY_S, _MAX_FINISHED = 10.0, 1000
-"""Interval of the check whether finished files without a matching name were written, and maximum number of these."""
+"""Seconds between two checks of finished files that match no path, because they may still be written, and maximum
+number of files in one check."""
 
 
 class EarlierRuns:
@@ -52,29 +53,29 @@ class EarlierRuns:
         return {known.name for known in self._pending.values()}
 
     def has_key(self, key: Key) -> bool:
-        """Return whether a generation that may continue was in this inode."""
+        """Return whether an unfinished generation of an earlier run was in the file with this device and inode."""
         return any(known.file_id.key == key and not known.ended for known in self._pending.values())
 
-    def meet(self, seen: Mapping[Key, ScannedFile]) -> None:
-        """Continue the generations whose files a scan has found. Raise `StateError`."""
+    def resume(self, seen: Mapping[Key, ScannedFile]) -> None:
+        """Resume the generations whose files a scan has found. Raise `StateError`."""
         self.left_out.clear()
         pending: dict[Key, list[KnownFile]] = {}
         for known in self._pending.values():
             if not known.ended:
                 pending.setdefault(known.file_id.key, []).append(known)
         tracked = self._files.keys()
-        unmet = [(key, seen[key]) for key in seen if key not in tracked]
-        for key, found in unmet + self._find_finished(seen):
+        unknown = [(key, seen[key]) for key in seen if key not in tracked]
+        for key, found in unknown + self._find_finished(seen):
             if not found.size or key in tracked:
                 continue
-            done = None if self._finished.is_as_it_was(key, found) else self._finished.find(key)
+            done = None if self._finished.is_unchanged(key, found) else self._finished.find(key)
             if (key in pending or done is not None) and self._context.unreadable.may_try(found.path):
                 self._context.beat()
                 with self._context.unreadable.guard(found.path):
-                    self._meet(key, found, pending.get(key, []), done)
+                    self._resume_file(key, found, pending.get(key, []), done)
 
     def _find_finished(self, seen: Mapping[Key, ScannedFile]) -> list[tuple[Key, ScannedFile]]:
-        """Return finished files whose names the scan does not find. They may still be written."""
+        """Return finished files that the scan has not found, but that may still be written under other names."""
         now = self._context.clock.monotonic()
         if now - self._finished_checked_at < _FINISHED_EVERY_S:
             return []
@@ -83,48 +84,50 @@ class EarlierRuns:
         named = [find_by_name(known.name) for known in unmatched[-_MAX_FINISHED:] if self._copies.find_place(known)]
         return [((each.device, each.inode), each) for each in named if each is not None]
 
-    def _meet(self, key: Key, found: ScannedFile, pending: Sequence[KnownFile], done: FinishedFile | None) -> None:
+    def _resume_file(
+        self, key: Key, found: ScannedFile, pending: Sequence[KnownFile], done: FinishedFile | None
+    ) -> None:
         place = FileLocation(found.root, found.path)
         with self._opener.open(place, key) as opened:
             if opened.source is None or opened.source.identity.key != key:
                 return
             try:
                 for known in pending:
-                    self._meet_unfinished(known, opened, place)
+                    self._decide_unfinished(known, opened, place)
                 if done is not None and self._files.find(key) is None:
-                    self._meet_finished(done, opened, place, found)
+                    self._decide_finished(done, opened, place, found)
             except Postponed:
                 self._opener.postpone(opened)
 
-    def _meet_unfinished(self, known: KnownFile, opened: OwnedSource, place: FileLocation) -> None:
+    def _decide_unfinished(self, known: KnownFile, opened: OwnedSource, place: FileLocation) -> None:
         if known.generation.id not in self._pending:
             return  # an earlier comparison has decided it
         is_taken = self._files.find(known.file_id.key) is not None
-        decision = Replaced(known) if is_taken else self._recognizer.meet(known, opened.open)
+        decision = Replaced(known) if is_taken else self._recognizer.compare_unfinished(known, opened.open)
         if isinstance(decision, Resume):
             self._generations.resume(known, opened, place)
-        elif isinstance(decision, Shorter) and self._may_become_whole(known):
-            self.left_out[place.name] = f"it is shorter than {known.seen} bytes, as it was; it may become whole again"
+        elif isinstance(decision, Shorter) and self._may_regain_size(known):
+            self.left_out[place.name] = f"it has shrunk, but may regain its size of {known.seen} bytes"
             return
         else:
             self._copies.add(known, None, "truncated")
         del self._pending[known.generation.id]
 
-    def _may_become_whole(self, known: KnownFile) -> bool:
+    def _may_regain_size(self, known: KnownFile) -> bool:
         now = self._context.clock.monotonic()
         since = self._shorter_since.setdefault(known.generation.id, now)
         return now - since < SHRUNK_WAIT_S and not self._context.is_ending
 
-    def _meet_finished(
+    def _decide_finished(
         self, done: FinishedFile, opened: OwnedSource, place: FileLocation, found: ScannedFile
     ) -> None:  # fmt: skip
-        decision = self._recognizer.meet_finished(done, opened.open, place.name, self._subscribers.sinks)
+        decision = self._recognizer.compare_finished(done, opened.open, place.name, self._subscribers.sinks)
         if isinstance(decision, Resume):
             self._context.ledger.mark_unfinished(done.known.generation.id)
             self._finished.remove(done)
             self._generations.resume(done.known, opened, place)
         elif isinstance(decision, Shorter) and self._is_shrinking(done, found):
-            self.left_out[place.name] = "it is shorter than it was; nothing in it is new"
+            self.left_out[place.name] = "it has shrunk, and all of its content was delivered before"
         elif isinstance(decision, Replaced | Shorter):
             self._finished.remove(done)
         else:
@@ -140,7 +143,7 @@ class EarlierRuns:
     # ── files that match no path of the pipeline ─────────────────────────────────────────────────────────
 
     def find_moved(self, seen: Mapping[Key, ScannedFile]) -> None:
-        """Find the files of the other generations: by their hard link or inode. Decide which ones are gone."""
+        """Find the files of the remaining generations by hard link or inode. Decide which of them are gone."""
         waiting = []
         for known in list(self._pending.values()):
             self._context.beat()
@@ -148,7 +151,7 @@ class EarlierRuns:
                 del self._pending[known.generation.id]
                 self._subscribers.report_lost(known, known.ended)
             elif self._copies.find_place(known) is None:
-                reason = "not delivered by an earlier run, and left out by `paths` or `exclude` now"
+                reason = "an earlier run has not delivered all of it, and `paths` or `exclude` leave it out now"
                 self.left_out[known.name] = reason
             elif (found := seen.get(known.file_id.key)) is not None:
                 if not found.size:
@@ -196,28 +199,25 @@ class EarlierRuns:
         return found, [known for known in missing if known.generation.id not in found]
 
     def _resume_moved(self, known: KnownFile, opened: OwnedSource, place: FileLocation) -> bool:
-        """Continue a generation in this file. Return False if the file is another one.
-
-        Return True as well if the decision is postponed.
-        """
+        """Resume a generation in this file. Return False if it is another file; True as well if this is undecided."""
         try:
-            decision = self._recognizer.meet(known, opened.open)
+            decision = self._recognizer.compare_unfinished(known, opened.open)
         except Postponed:
             self._opener.postpone(opened)
             return True
-        if isinstance(decision, Shorter) and self._may_become_whole(known):
+        if isinstance(decision, Shorter) and self._may_regain_size(known):
             return True
         if not isinstance(decision, Resume):
             return False
-        self._generations.resume(known, opened, place).sighted = False
+        self._generations.resume(known, opened, place).is_in_last_scan = False
         del self._pending[known.generation.id]
         return True
 
     def _decide_missing(self, missing: Sequence[KnownFile], names: set[str]) -> None:
-        """Start to search copies for the content of missing files, unless these files may still exist.
+        """Start to search other files for the content of missing files, unless these may still exist.
 
-        A delivered file is not searched if its directory has no name that a rotation makes. Its generation is kept
-        for a week, in case the file is found again.
+        There is no search for a delivered file if no file in its directory has a name that a rotation makes from its
+        name. Its generation is kept for a week, in case the file is found again.
         """
         delivered = list[KnownFile]()
         originals = {
@@ -231,8 +231,8 @@ class EarlierRuns:
             )
             if not has_related and known.is_settled(self._subscribers.sinks):
                 delivered.append(known)
-            elif known.name not in names and (reason := why_invisible(known)):
-                self.left_out[known.name] = f"not delivered to its end, and {reason}"
+            elif known.name not in names and (reason := explain_invisible(known)):
+                self.left_out[known.name] = f"not all of it is delivered, and {reason}"
                 continue
             else:
                 self._copies.add(known, None, "deleted")
@@ -241,5 +241,5 @@ class EarlierRuns:
             numbers = [known.generation.id for known in delivered]
             self._context.ledger.mark_all_finished(numbers, self._context.clock.now())
             for known in delivered:
-                self._finished.add(FinishedFile(known), is_there=True)
-        self._context.report_gone([known for known in delivered if not why_invisible(known)])
+                self._finished.add(FinishedFile(known), is_present=True)
+        self._context.report_gone([known for known in delivered if not explain_invisible(known)])

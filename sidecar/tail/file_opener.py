@@ -18,7 +18,7 @@ class FileOpener:
         self._used: set[Key] = set()
 
     def begin_scan(self) -> None:
-        """Start to record which postponed files this scan uses."""
+        """Begin to record which files this scan postpones."""
         self._used.clear()
 
     def end_scan(self) -> None:
@@ -27,7 +27,7 @@ class FileOpener:
             self._postponed.pop(key).close()
 
     def open(self, place: FileLocation, key: Key | None = None) -> OwnedSource:
-        """Open a file, or return it if it was postponed under this `key`. The result is empty if the file is gone.
+        """Open a file, or return the postponed file with this `key`. The result is empty if the file does not exist.
 
         Raise `OSError`.
         """
@@ -41,7 +41,7 @@ class FileOpener:
         return OwnedSource(source)
 
     def postpone(self, opened: OwnedSource) -> None:
-        """Keep the file and its decompressor open, so that the next scan continues."""
+        """Keep the file and its decompressor open, so that the next scan continues the comparison."""
         if len(self._postponed) < _MAX_POSTPONED:
             key = opened.open.identity.key
             self._used.add(key)

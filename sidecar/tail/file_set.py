@@ -1,4 +1,4 @@
-"""The set of tracked files of a pipeline, and which of them are growing."""
+"""Holds the tracked files of a pipeline, and which of them have grown recently."""
 
 from __future__ import annotations
 
@@ -40,12 +40,12 @@ class FileSet:
         self.mark_active(file, now)
 
     def remove(self, file: TrackedFile) -> None:
-        """Do not track a file any more."""
+        """Stop tracking a file."""
         del self._by_key[file.file_id.key]
         self._active.pop(file, None)
 
     def clear(self) -> None:
-        """Close all files and forget them."""
+        """Close all files and stop tracking them."""
         for file in self:
             file.close()
         self._by_key.clear()
@@ -67,7 +67,10 @@ class FileSet:
         return [file for file in self._active if now - file.grown_at <= max_age_s]
 
     def index(self, found: Iterable[ScannedFile], names: Collection[str]) -> dict[Key, ScannedFile]:
-        """Return each file once, by device and inode. Of several names, prefer the tracked name or one of `names`."""
+        """Return the found files by device and inode. If a file has several names, prefer its tracked name.
+
+        For a file that is not tracked, prefer one of `names`.
+        """
         by_key: dict[Key, ScannedFile] = {}
         for each in found:
             key = each.device, each.inode
@@ -78,7 +81,8 @@ class FileSet:
         return by_key
 
     def find_changed(self, seen: Mapping[Key, ScannedFile]) -> list[Key]:
-        """Return the keys of files whose size, time or name has changed. Must be fast: it compares all files."""
+        """Return the keys of files whose size, time or name has changed."""
+        # One comprehension, because each scan compares thousands of files.
         return [
             key
             for key, found in seen.items()
@@ -86,13 +90,13 @@ class FileSet:
             and not (
                 file.disk_size == found.size
                 and file.modified == found.modified
-                and file.sighted
+                and file.is_in_last_scan
                 and file.place.name == found.path
             )
         ]
 
-    def find_elsewhere(self, seen: Mapping[Key, ScannedFile]) -> list[TrackedFile]:
-        """Return the files that the scan has not found under their first names, and those that are not active."""
+    def find_rotated(self, seen: Mapping[Key, ScannedFile]) -> list[TrackedFile]:
+        """Return the files that are not active, or that the scan has not found under their first names."""
         return [
             file
             for key, file in self._by_key.items()

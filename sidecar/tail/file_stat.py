@@ -1,4 +1,4 @@
-"""Size and times of a file."""
+"""Defines the size and times of a file."""
 
 from __future__ import annotations
 
@@ -9,16 +9,16 @@ class FileStat(NamedTuple):
     """The values of fstat(2), and the size of the content."""
 
     size: int
-    """Uncompressed bytes up to the last one that is not NUL. NUL bytes at the end are reserved space."""
+    """Uncompressed bytes up to the last one that is not NUL. NUL bytes at the end are space that was reserved."""
 
     modified: float
     """Time of the last change."""
 
     links: int
-    """Number of names."""
+    """Number of hard links."""
 
     real_size: int
-    """The size without implausible holes. A sparse file may have a size of up to 2^63 - 1 bytes and no content."""
+    """The size without the large holes of a sparse file, which may claim up to 2^63 - 1 bytes and have no content."""
 
     disk_size: int
-    """The size in fstat(2): that of the compressed file, including NUL bytes at the end."""
+    """The size of fstat(2): that of the compressed file if it is compressed, and including NUL bytes at the end."""

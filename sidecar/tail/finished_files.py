@@ -16,11 +16,11 @@ from sidecar.tail.siblings import Key
 from sidecar.tail.source import Source
 
 _MAX_DELETED = 50
-"""Maximum number of deleted files to remember, in case they appear again, compressed or on another file system."""
+"""Maximum number of deleted files to remember, in case their content reappears, compressed or on another device."""
 
 
 class FileStamp(Protocol):
-    """The values of a scan that show whether a file has changed."""
+    """The size and time of a file in a scan, which show whether it has changed."""
 
     @property
     def size(self) -> int: ...
@@ -35,10 +35,10 @@ class FinishedFile(msgspec.Struct):
     size: int = -1
     modified: float = 0.0
     shrunk_at: float | None = None
-    """Time at which the file became shorter, while it may regain its size; else None."""
+    """Time at which the file has shrunk, if it may regain its size; else None."""
 
     @property
-    def read(self) -> int:
+    def settled_to(self) -> int:
         """Largest offset that a sink has settled."""
         return max((point.offset for point in self.known.checkpoints.values()), default=0)
 
@@ -61,7 +61,7 @@ class FinishedFiles:
         self._by_beginning.clear()
         self._deleted.clear()
         for each in known:
-            self.add(FinishedFile(each), is_there=True)
+            self.add(FinishedFile(each), is_present=True)
 
     def __iter__(self) -> Iterator[FinishedFile]:
         return iter(list(self._by_key.values()))
@@ -70,24 +70,24 @@ class FinishedFiles:
         """Return the finished generation whose file has or had this device and inode, or None."""
         return self._by_key.get(key)
 
-    def is_as_it_was(self, key: Key, seen: FileStamp) -> bool:
+    def is_unchanged(self, key: Key, seen: FileStamp) -> bool:
         """Return whether the file has not changed since it was last compared."""
         done = self._by_key.get(key)
         return done is not None and (done.size, done.modified) == (seen.size, seen.modified)
 
-    def find_alike(self, source: Source) -> list[FinishedFile]:
+    def find_by_head(self, source: Source) -> list[FinishedFile]:
         """Return the generations that have the same first bytes as this file, the longest match first."""
         head = source.pread(FINGERPRINT_BYTES, 0)
         lengths = sorted({length for length, _ in self._by_beginning if 0 < length <= len(head)}, reverse=True)
         beginnings = ((length, digest(head[:length])) for length in lengths)
         return [done for each in beginnings for done in self._by_beginning.get(each, {}).values()]
 
-    def add(self, done: FinishedFile, *, is_there: bool) -> None:
-        """Add a finished generation. If its file is deleted, it is found only by content: the inode may be reused."""
+    def add(self, done: FinishedFile, *, is_present: bool) -> None:
+        """Add a finished generation. If its file is deleted, only `find_by_head` finds it, as inodes are reused."""
         fingerprint = done.known.fingerprint
         beginning = self._by_beginning.setdefault((fingerprint.covered, fingerprint.digest), {})
         beginning[done.known.generation.id] = done
-        if is_there:
+        if is_present:
             self._by_key[done.known.file_id.key] = done
             return
         self._deleted.append(done)
@@ -104,7 +104,7 @@ class FinishedFiles:
     def move(self, known: KnownFile, file_id: FileId, name: str) -> None:
         """Record that the file with this id and name now has the content of `known`."""
         self.remove_generation(known.generation.id)
-        self.add(FinishedFile(replace(known, file_id=file_id, name=name, moved=True)), is_there=True)
+        self.add(FinishedFile(replace(known, file_id=file_id, name=name, is_in_copy=True)), is_present=True)
 
     def remove_generation(self, number: int) -> None:
         """Remove the generation with this number, if it is finished."""

@@ -26,8 +26,8 @@ _FIRST_INTENT_BYTES = 64 << 10
 
 _SEARCHED_BACK_BYTES = 64 << 20
 
-Join = Callable[[TrackedFile, int], None]
-"""Tracks a file whose generation is durable. The number: bytes at the beginning of the file that are skipped."""
+Track = Callable[[TrackedFile, int], None]
+"""Function that tracks a file whose generation is durable. The number: how many bytes at its beginning to skip."""
 
 
 class GenerationLog:
@@ -36,15 +36,15 @@ class GenerationLog:
     Several new generations are recorded in one transaction.
     """
 
-    def __init__(self, context: TailContext, join: Join) -> None:
-        self._context, self._join = context, join
+    def __init__(self, context: TailContext, track: Track) -> None:
+        self._context, self._track = context, track
         self._unrecorded: dict[Key, tuple[TrackedFile, Checkpoint]] = {}
 
     def __contains__(self, key: Key) -> bool:
         return key in self._unrecorded
 
     def start(self, opened: OwnedSource, place: FileLocation, at: Checkpoint = ORIGIN) -> TrackedFile:
-        """Create a generation for an open file, from this checkpoint on. `flush` records it."""
+        """Create a generation for an open file, which is read from checkpoint `at` on. `flush` records it."""
         context = self._context
         if len(self._unrecorded) >= min(_MAX_UNRECORDED, context.descriptors.limit // 2):
             self.flush()
@@ -59,7 +59,7 @@ class GenerationLog:
         return file
 
     def flush(self) -> None:
-        """Record new generations and track their files. Raise `StateError`: the next scan tries again."""
+        """Record new generations and track their files. Raise `StateError`; the next scan tries again."""
         if not self._unrecorded:
             return
         files = [file for file, _ in self._unrecorded.values()]
@@ -70,12 +70,12 @@ class GenerationLog:
         unrecorded, self._unrecorded = self._unrecorded, {}
         for file, start in unrecorded.values():
             with suppress(OSError):  # the file was closed, and has lost its name since
-                file.keep(partial(self.keep_link, file.generation, file.place))
+                file.call_with_source(partial(self.keep_link, file.generation, file.place))
             file.settled = {"": start}
-            self._join(file, start.offset)
+            self._track(file, start.offset)
 
     def resume(self, known: KnownFile, opened: OwnedSource, place: FileLocation) -> TrackedFile:
-        """Continue a known generation in this file, and track the file."""
+        """Resume a known generation in this file, and track the file."""
         context, source = self._context, opened.open
         if source.identity != known.file_id:
             context.ledger.record_move(known.generation.id, source.identity, place.name, known.seen, False)
@@ -84,16 +84,16 @@ class GenerationLog:
         source.limit(None)
         head = source.pread(known.fingerprint.covered, 0)
         file = TrackedFile(
-            known.generation, opened.take(), place, head, known.cuts, context.ledger, context.descriptors
+            known.generation, opened.take(), place, head, known.boundaries, context.ledger, context.descriptors
         )
         file.seen = file.recorded = known.seen
-        file.moved, file.intent = known.moved, known.intent
+        file.is_in_copy, file.intent = known.is_in_copy, known.intent
         file.settled = dict(known.checkpoints)
-        self._join(file, 0)
+        self._track(file, 0)
         return file
 
     def add_copy(self, source: Source, place: FileLocation, size: int, crc: int, sinks: list[str]) -> KnownFile:
-        """Record a file as a copy of content that is delivered under another name."""
+        """Record that this file is a copy of content that is delivered from another file."""
         context = self._context
         generation = Generation(secrets.randbits(63), context.pipeline, place.name, context.clock.now())
         back = min(OVERLAP_BYTES, size)
@@ -107,8 +107,8 @@ class GenerationLog:
     def renumber(self, boundaries: str) -> None:
         """Give unfinished generations new ids if the rules that divide lines into events have changed.
 
-        With the old ids, the id of a document could refer to other lines, which a sink would drop as duplicates. New
-        ids may cause duplicates, but lose no lines.
+        Otherwise the id of a document could refer to other lines than before, which a sink would drop as duplicates.
+        New ids may cause duplicates, but lose no lines.
         """
         context, links = self._context, self._context.links
         if context.ledger.boundary_rules(context.pipeline) == boundaries:
@@ -117,7 +117,7 @@ class GenerationLog:
         renamed = {generation: replace(generation, id=secrets.randbits(63)) for generation in known}
         if links:
             for before, after in renamed.items():
-                links.again(before, after)
+                links.duplicate(before, after)
         numbers = {before.id: after.id for before, after in renamed.items()}
         context.ledger.renumber(context.pipeline, numbers, boundaries)
         for before in renamed:
@@ -127,15 +127,15 @@ class GenerationLog:
         """Create a hard link that keeps the content if the file is deleted, if `keep_links` is set."""
         if self._context.links:
             try:
-                self._context.links.keep(generation, source)
+                self._context.links.create(generation, source)
             except OSError as error:
-                reason = error.strerror or "no reason given"
+                reason = error.strerror or str(error)
                 self._context.emit(events.LinkRefused(self._context.pipeline, place.name, reason))
 
     def drop_link(self, generation: Generation) -> None:
         """Remove the hard link of a generation, if there is one."""
         if self._context.links:
-            self._context.links.drop(generation)
+            self._context.links.delete(generation)
 
     def close(self) -> None:
         """Close the files of generations that are not recorded."""
@@ -145,7 +145,7 @@ class GenerationLog:
 
 
 def find_end(source: Source) -> Checkpoint:
-    """Return the checkpoint for `read_from: end`: after the last line end, or 0 if the last line is very long."""
+    """Return the checkpoint after the last line end, for `read_from: end`; `ORIGIN` if the last line is very long."""
     at = source.status().size
     stop = max(0, at - _SEARCHED_BACK_BYTES)
     while at > stop:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 
-from sidecar.tail.content import TELLING_BYTES
+from sidecar.tail.content import MIN_PROOF_BYTES
 from sidecar.tail.context import SHRUNK_WAIT_S, ScannedFile, TailContext
 from sidecar.tail.file_set import FileSet
 from sidecar.tail.source import FileStat
@@ -17,7 +17,7 @@ _HOT_FOR_S, _WARM_FOR_S = 2.0, 60.0
 class GrowthMonitor:
     """Compares tracked files with their last size, time and content.
 
-    `on_truncated` is called for a file that has other content, `on_regrown` for a delivered file that has grown.
+    `on_truncated` is called for a file whose known bytes have changed, `on_regrown` for a delivered file that grows.
     """
 
     def __init__(
@@ -27,12 +27,11 @@ class GrowthMonitor:
         self._context, self._files, self._subscribers = context, files, subscribers
         self._on_truncated, self._on_regrown = on_truncated, on_regrown
         self.grown_at: float | None = None
-        """Time at which a file of the pipeline last grew, by the monotonic clock; for a new file, its time of change.
-        """
+        """When a file of the pipeline last grew, by the monotonic clock. For a new file: when it was last changed."""
 
     def update(self, file: TrackedFile, found: ScannedFile) -> bool:
         """Compare a file with the result of a scan. Return False if its name now belongs to another file."""
-        file.sighted = True
+        file.is_in_last_scan = True
         if file.name != found.path:
             self._context.ledger.record_rename(file.generation.id, found.path, file.seen)
             file.place = FileLocation(found.root, found.path)
@@ -63,8 +62,9 @@ class GrowthMonitor:
         return self._poll_all(self._files.find_hot(self._context.clock.monotonic(), _HOT_FOR_S))
 
     def poll_warm(self) -> bool:
-        """Compare open files that grew in the last minute, but not in the last two seconds. Return whether there are
-        any.
+        """Compare open files that grew in the last minute, but not in the last two seconds.
+
+        Return whether there are any.
         """
         now = self._context.clock.monotonic()
         warm = self._files.find_active(now, 0.0, _WARM_FOR_S)
@@ -90,11 +90,11 @@ class GrowthMonitor:
     def _compare(self, file: TrackedFile, status: FileStat) -> bool:
         """Return whether the file has grown or was truncated."""
         is_same = (status.disk_size, status.modified) == (file.disk_size, file.modified)
-        if is_same and not (file.packed and status.size > file.size):
+        if is_same and not (file.is_compressed and status.size > file.size):
             return False
-        is_measured_on = is_same and file.packed  # a compressed file seems to grow while it is decompressed
+        is_measured_on = is_same and file.is_compressed  # a compressed file seems to grow while it is decompressed
         if status.size < file.size and not is_measured_on:
-            if self._may_become_whole(file, status):
+            if self._may_regain_size(file, status):
                 return False
             self._on_truncated(file)
             return True
@@ -102,17 +102,17 @@ class GrowthMonitor:
             self._on_truncated(file)
             return True
         if not self._may_be_rewritten(file, status):
-            return self._take(file, status)
+            return self._store(file, status)
         if file.unread_from < file.size:
-            return False  # compared again when it is delivered: until then a new generation would count as a loss
+            return False  # compared again after delivery: a new generation would count the unread bytes as lost
         self._on_truncated(file)
         return True
 
-    def _may_become_whole(self, file: TrackedFile, status: FileStat) -> bool:
-        """Return whether to wait for a file that has shrunk: its size may be stale, or it is truncated in steps."""
+    def _may_regain_size(self, file: TrackedFile, status: FileStat) -> bool:
+        """Return whether to wait for a file that has shrunk. Its size may be stale, or it is being written again."""
         now = self._context.clock.monotonic()
         has_regrown = file.shrunk is not None and status.size > file.shrunk[0]
-        if not status.size or has_regrown or not file.may_be_part(status.size):
+        if not status.size or has_regrown or not file.is_prefix_unchanged(status.size):
             return False
         if file.shrunk is None or status.size < file.shrunk[0]:
             file.shrunk, file.disk_size = (status.size, now), -1  # compared again in each scan
@@ -124,11 +124,11 @@ class GrowthMonitor:
 
         Never True for a network file system, which may change the time of a file some time after a write.
         """
-        is_small = 0 < file.size < TELLING_BYTES and (status.size, status.disk_size) == (file.size, file.disk_size)
+        is_small = 0 < file.size < MIN_PROOF_BYTES and (status.size, status.disk_size) == (file.size, file.disk_size)
         is_newer = 0 < file.modified < status.modified and file.file_id.inode_generation is not None
         return is_small and is_newer
 
-    def _take(self, file: TrackedFile, status: FileStat) -> bool:
+    def _store(self, file: TrackedFile, status: FileStat) -> bool:
         """Store this size and time of the file. Return whether it has grown."""
         is_new, has_grown, now = not file.modified, status.size > file.size, self._context.clock.monotonic()
         file.disk_size, file.modified, file.shrunk = status.disk_size, status.modified, None
@@ -141,10 +141,10 @@ class GrowthMonitor:
         file.size = status.size
         file.seen = max(file.seen, status.real_size)
         self._files.mark_active(file, now)
-        file.grew(now)
+        file.record_growth(now)
         if file.phase is FilePhase.DELIVERED:
             self._on_regrown(file)
-        elif file.over:
+        elif file.may_finish:
             file.enter(FilePhase.ROTATED, is_last_run=self._context.is_ending)
         self._subscribers.notify(file)
         return True

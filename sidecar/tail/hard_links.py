@@ -1,6 +1,6 @@
-"""Keeps unsettled content on disk: creates a hard link to each unfinished file, in a directory of the log volume.
+"""Keeps unsettled content on disk by a hard link to each unfinished file, in a directory of the log volume.
 
-If the application deletes the file and the sidecar crashes, the hard link still keeps the content. The directory must
+Even if the application deletes the file and the sidecar crashes, the hard link keeps the content. The directory must
 be writable and on the volume of the logs (link(2)). The kernel's `protected_hardlinks` also requires that the sidecar
 owns the files or may write them (proc_sys_fs(5)).
 """
@@ -26,7 +26,7 @@ class HardLinks:
         self.directory = directory
         self._above = (roots or Roots()).find(os.path.abspath(directory.parent))
 
-    def keep(self, generation: Generation, source: Source) -> None:
+    def create(self, generation: Generation, source: Source) -> None:
         """Create the link, unless it exists. Raise `OSError` as link(2) does."""
         if not isinstance(source, PlainFile):
             return
@@ -34,31 +34,31 @@ class HardLinks:
             # With a directory descriptor, `os.link` calls linkat(2), which follows the link in /proc to the file.
             os.link(f"/proc/self/fd/{source.fd}", _name(generation), dst_dir_fd=folder)
 
-    def again(self, before: Generation, after: Generation) -> None:
-        """Create a second link to the same file, for another generation."""
+    def duplicate(self, before: Generation, after: Generation) -> None:
+        """Create a second link to the same file, named by another generation."""
         with suppress(OSError), self._folder() as folder:
             os.link(_name(before), _name(after), src_dir_fd=folder, dst_dir_fd=folder, follow_symlinks=False)
 
     def find(self, generation: Generation) -> tuple[FileLocation, Source] | None:
-        """Open the file of the link. Return its location and the open file, or None if there is no link."""
+        """Open the file of the link. Return its location and the open file, or None if it cannot be opened."""
         with suppress(OSError), self._above.reach() as reached:
             if reached.error is None:
                 path = os.path.join(reached.path, self.directory.name, _name(generation))
                 return FileLocation(reached.path, path), open_source(reached.path, path)
         return None
 
-    def holds(self, path: str) -> bool:
+    def is_link(self, path: str) -> bool:
         """Return whether the path is that of a link."""
         return os.path.dirname(path) == os.path.join(self._above.path, self.directory.name)
 
-    def drop(self, generation: Generation) -> None:
+    def delete(self, generation: Generation) -> None:
         """Delete the link, if it exists."""
         with suppress(OSError), self._folder() as folder:
             os.unlink(_name(generation), dir_fd=folder)
 
     @contextmanager
     def _folder(self, *, make: bool = False) -> Iterator[int]:
-        """Yield a descriptor of the directory. Follow no link, because the application may have created one."""
+        """Yield a descriptor of the directory. Follow no symbolic link, which the application may have created."""
         with self._above.reach() as reached:
             if reached.error is not None:
                 raise reached.error

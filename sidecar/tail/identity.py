@@ -20,7 +20,7 @@ _STATX = getattr(ctypes.CDLL(None), "statx", None)
 
 
 def file_id(fd: int) -> FileId:
-    """Return the identity of an open file. If its file system has no inode generations, it has the creation time."""
+    """Return the identity of an open file. If the file system has no inode generations, use the creation time."""
     status = os.fstat(fd)
     generation = _inode_generation(fd)
     created_ns = _created_ns(fd) if generation is None else None

@@ -8,7 +8,7 @@ from contextlib import suppress
 
 from sidecar.model.checkpoint import ORIGIN, KnownFile
 from sidecar.model.fingerprint import FINGERPRINT_BYTES
-from sidecar.tail.content import TELLING_BYTES, ContentComparer, may_be_partial_copy_of, may_become_copy_of
+from sidecar.tail.content import MIN_PROOF_BYTES, ContentComparer, may_be_partial_copy_of, may_become_copy_of
 from sidecar.tail.context import ScannedFile, TailContext
 from sidecar.tail.copy_candidates import CopyCandidate, CopyCandidates
 from sidecar.tail.copy_search import CopySearch
@@ -18,7 +18,7 @@ from sidecar.tail.file_set import FileSet
 from sidecar.tail.finished_files import FinishedFile, FinishedFiles
 from sidecar.tail.generations import GenerationLog, find_end
 from sidecar.tail.growth import GrowthMonitor
-from sidecar.tail.prefix_index import START, PrefixIndex
+from sidecar.tail.prefix_index import INDEXED_BYTES, PrefixIndex
 from sidecar.tail.recognition import New, Recognizer, Unchanged
 from sidecar.tail.rotation_names import is_rotation_of
 from sidecar.tail.siblings import Key
@@ -37,6 +37,9 @@ class NewFiles:
     ignore files that were last changed more than this many seconds ago.
     """
 
+    # More than fifteen attributes: an unknown file may be any kind of known file, so every part that knows files is
+    # asked here, in one order.
+
     def __init__(
         self, context: TailContext, files: FileSet, subscribers: Subscribers, opener: FileOpener,
         generations: GenerationLog, copies: CopySearch, recognizer: Recognizer, finished: FinishedFiles,
@@ -48,13 +51,13 @@ class NewFiles:
         self._finished, self._candidates, self._comparer = finished, candidates, comparer
         self._growth, self._earlier, self._relocate = growth, earlier, relocate
         self._compared: dict[Key, int] = {}
-        """Offset up to which a new file was compared with the file that it has replaced, by key."""
+        """Key of a new file → offset up to which it was compared with the file that it has replaced."""
 
         self._started: set[TrackedFile] = set()
         """Files whose generation began in this scan."""
 
         self._replaced: dict[str, TrackedFile] = {}
-        """Tracked files that the scan has not found, by name. Another file may have this name now."""
+        """Tracked files that the scan has not found, by name. Another file may have the name now."""
 
         self.from_end = False
         self.ignore_older: float | None = None
@@ -67,10 +70,10 @@ class NewFiles:
         Raise `StateError`.
         """
         tracked = self._files.keys()
-        unmet = [
-            seen[key] for key in seen if key not in tracked and seen[key].size and self._is_unmet(key, seen[key])
+        unknown = [
+            seen[key] for key in seen if key not in tracked and seen[key].size and self._is_unknown(key, seen[key])
         ]
-        wanted = [found for found in unmet if not self._is_old(found)]
+        wanted = [found for found in unknown if not self._is_old(found)]
         wanted.sort(key=lambda found: (-found.size, found.modified, found.path))
         self._started.clear()
         self._replaced.clear()
@@ -78,7 +81,7 @@ class NewFiles:
             self._compared = {key: at for key, at in self._compared.items() if key in seen}
             index = PrefixIndex(file for file in self._files if file.phase is not FilePhase.DELIVERED)
             self._replaced = {
-                file.name: file for file in self._files if file.file_id.key not in seen and not file.over
+                file.name: file for file in self._files if file.file_id.key not in seen and not file.may_finish
             }
             for found in wanted:
                 if self._context.unreadable.may_try(found.path) and found.path not in self._earlier.left_out:
@@ -86,11 +89,13 @@ class NewFiles:
                     with self._context.unreadable.guard(found.path):
                         self._open(found, index, seen)
         self._generations.flush()
-        self.waiting_bytes = sum(found.size for found in wanted if self._is_unmet((found.device, found.inode), found))
+        self.waiting_bytes = sum(
+            found.size for found in wanted if self._is_unknown((found.device, found.inode), found)
+        )
 
-    def _is_unmet(self, key: Key, found: ScannedFile) -> bool:
+    def _is_unknown(self, key: Key, found: ScannedFile) -> bool:
         is_known = self._files.find(key) is not None or key in self._candidates
-        return not is_known and not self._finished.is_as_it_was(key, found)
+        return not is_known and not self._finished.is_unchanged(key, found)
 
     def _is_old(self, found: ScannedFile) -> bool:
         return self.ignore_older is not None and found.modified < self._context.clock.now() - self.ignore_older
@@ -101,46 +106,49 @@ class NewFiles:
             if opened.source is None:
                 return
             key = opened.source.identity.key
-            is_met = self._finished.find(key) is not None or self._earlier.has_key(key)
-            if self._files.find(key) is not None or key in self._generations or key in self._candidates or is_met:
+            is_known = self._finished.find(key) is not None or self._earlier.has_key(key)
+            if self._files.find(key) is not None or key in self._generations or key in self._candidates or is_known:
                 return  # a known file was renamed to this name after the scan
             try:
-                if not opened.source.has_content_after(0) or self._replace(opened, place):
+                if not opened.source.has_content_after(0) or self._continue_replaced(opened, place):
                     return
-                if self._meet_elsewhere(opened, place, seen):
+                if self._match_finished(opened, place, seen):
                     return
             except Postponed:
                 self._opener.postpone(opened)
                 return
-            if not self._hold(opened, place, index) and self._files.find(key) is None:
+            if not self._add_candidate(opened, place, index) and self._files.find(key) is None:
                 start = find_end(opened.source) if self.from_end else ORIGIN
                 file = self._generations.start(opened, place, start)
                 index.add(file)
                 self._started.add(file)
 
-    def _meet_elsewhere(self, opened: OwnedSource, place: FileLocation, seen: Mapping[Key, ScannedFile]) -> bool:
-        """Return whether the file has the content of a finished generation: compressed, copied, or on another device.
-        Record this.
+    def _match_finished(self, opened: OwnedSource, place: FileLocation, seen: Mapping[Key, ScannedFile]) -> bool:
+        """Return whether the file has the content of a finished generation, as a copy, compressed, or after a move.
+
+        If so, record this, or resume the generation if the file has more content.
         """
-        decision = self._recognizer.meet_elsewhere(opened.open, place.name)
+        decision = self._recognizer.find_finished(opened.open, place.name)
         if isinstance(decision, New):
             return False
         known = decision.known
-        is_there = known.file_id.key in seen or self._files.find(known.file_id.key) is not None
+        is_present = known.file_id.key in seen or self._files.find(known.file_id.key) is not None
         if isinstance(decision, Unchanged):
-            self._settle(known, opened, place, is_there=is_there)
+            self._record_delivered(known, opened, place, is_present=is_present)
             return True
-        if is_there:
+        if is_present:
             return False
         self._context.ledger.mark_unfinished(known.generation.id)
         self._finished.remove_generation(known.generation.id)
         self._generations.resume(known, opened, place)
         return True
 
-    def _settle(self, known: KnownFile, opened: OwnedSource, place: FileLocation, *, is_there: bool) -> None:
-        """Record that the content of the file was delivered. `is_there`: the original file still exists."""
+    def _record_delivered(
+        self, known: KnownFile, opened: OwnedSource, place: FileLocation, *, is_present: bool
+    ) -> None:
+        """Record that the content of the file was delivered. `is_present`: the original file still exists."""
         source = opened.open
-        if is_there and known.checksums():
+        if is_present and known.checksums():
             self._add_copy(source, place, known.checksums()[-1])
         else:
             number = known.generation.id
@@ -150,21 +158,21 @@ class NewFiles:
     def _add_copy(self, source: Source, place: FileLocation, content: tuple[int, int]) -> None:
         size, crc = content
         known = self._generations.add_copy(source, place, size, crc, list(self._subscribers.sinks))
-        self._finished.add(FinishedFile(known), is_there=True)
+        self._finished.add(FinishedFile(known), is_present=True)
 
-    def _replace(self, opened: OwnedSource, place: FileLocation) -> bool:
-        """Continue the tracked file that this file has replaced, if it begins with all of its content.
+    def _continue_replaced(self, opened: OwnedSource, place: FileLocation) -> bool:
+        """Continue the tracked file that this file has replaced, if the new file begins with all of the old content.
 
-        For tools that write a new file and rename it over the old one, such as rsync. Return whether this is so, or
-        may be so, because the comparison may take several scans.
+        Tools such as rsync write a new file and rename it over the old one. Return False if the content differs; True
+        as well while a later scan continues the comparison.
         """
         before = self._replaced.get(place.name)
-        if before is None or before not in self._files or before.size < TELLING_BYTES:
+        if before is None or before not in self._files or before.size < MIN_PROOF_BYTES:
             return False
         key = opened.open.identity.key
         with self._context.unreadable.guard(before.name):
             self._growth.poll(before)
-            if before not in self._files or before.status().links or not opened.open.holds(before.size):
+            if before not in self._files or before.status().links or not opened.open.has_bytes(before.size):
                 return False
             compared, _ = self._comparer.compare_files(before, opened.open, self._compared.get(key, 0), before.size)
             self._compared[key] = max(compared, 0)
@@ -176,11 +184,11 @@ class NewFiles:
 
     # ── copies ──────────────────────────────────────────────────────────────────────────────────────────────
 
-    def _hold(self, opened: OwnedSource, place: FileLocation, index: PrefixIndex) -> bool:
-        """Add the file to the candidates if it may be an unfinished copy. Return whether this is so."""
+    def _add_candidate(self, opened: OwnedSource, place: FileLocation, index: PrefixIndex) -> bool:
+        """Add the file to the candidates if it may be an unfinished copy. Return whether it was added."""
         if self._candidates.is_full:
             return False
-        if known := self._copies.find_like(place, opened.open):
+        if known := self._copies.find_original(place, opened.open):
             self._candidates.add(opened.take(), place, known.generation, known.seen)
             return True
         original = self._find_original(opened.open, place, index)
@@ -193,12 +201,12 @@ class NewFiles:
         """Return the tracked file of which this file may be an unfinished copy, or None."""
         beginning = b""
         with suppress(Postponed):
-            beginning = source.pread(START, 0)
-        is_short = not source.holds(FINGERPRINT_BYTES)
-        for file in index.like(place.name, beginning):
+            beginning = source.pread(INDEXED_BYTES, 0)
+        is_short = not source.has_bytes(FINGERPRINT_BYTES)
+        for file in index.find_matches(place.name, beginning):
             is_near = os.path.dirname(file.name) == os.path.dirname(place.name)
             is_unlikely = file in self._started and not is_rotation_of(file.name, place.name)
-            if file.moved or is_unlikely or (is_short and not is_near):
+            if file.is_in_copy or is_unlikely or (is_short and not is_near):
                 continue
             if file.file_id.key in self._generations:
                 self._generations.flush()
@@ -212,7 +220,7 @@ class NewFiles:
         return None
 
     def _may_become_copy(self, file: TrackedFile, source: Source) -> bool:
-        """Return whether the file may become a copy. True while the original cannot be read."""
+        """Return whether `source` may become a copy of the file. Return True while the file cannot be read."""
         if file.name in self._context.unreadable:
             return True
         with self._context.unreadable.guard(file.name):
@@ -226,7 +234,7 @@ class NewFiles:
             with self._context.unreadable.guard(candidate.place.name):
                 self._decide(candidate)
                 continue
-            if self._candidates.is_held(candidate):  # a later scan opens the file again, when it can be read
+            if self._candidates.is_pending(candidate):  # a later scan opens the file again, when it can be read
                 self._candidates.take(candidate).close()
         self._generations.flush()
 
@@ -234,29 +242,29 @@ class NewFiles:
         links = self._candidates.note_size(candidate)
         original = self._files.find_generation(candidate.original.id)
         agrees = self._agrees(candidate, original)
-        if not self._candidates.is_held(candidate):
+        if not self._candidates.is_pending(candidate):
             return
         if agrees and self._candidates.is_waiting(candidate, original, links):
             return
         try:
-            decision = self._recognizer.meet_elsewhere(candidate.source, candidate.place.name)
+            decision = self._recognizer.find_finished(candidate.source, candidate.place.name)
         except Postponed:
             return
-        is_there = original is not None and original.sighted
+        is_present = original is not None and original.is_in_last_scan
         is_copy = original is not None and agrees and self._candidates.is_complete(candidate)
         with OwnedSource(self._candidates.take(candidate)) as opened:
             if isinstance(decision, Unchanged):
-                self._settle(decision.known, opened, candidate.place, is_there=is_there)
+                self._record_delivered(decision.known, opened, candidate.place, is_present=is_present)
             elif is_copy:
                 self._add_copy(opened.open, candidate.place, (candidate.size, candidate.crc))
             else:
                 self._generations.start(opened, candidate.place)
 
     def _agrees(self, candidate: CopyCandidate, original: TrackedFile | None) -> bool:
-        """Return whether a candidate may be a copy, by all that was compared."""
+        """Return whether a candidate may still be a copy. All bytes that were compared so far must be equal."""
         if original is not None:
             self._growth.poll(original)  # if the original is truncated now, this may continue it in the candidate
-            if not self._candidates.is_held(candidate):
+            if not self._candidates.is_pending(candidate):
                 return True
             if original in self._files:
                 if original.name in self._context.unreadable:

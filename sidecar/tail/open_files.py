@@ -9,7 +9,7 @@ from typing import Protocol
 class Closable(Protocol):
     """A file that may be closed for a while."""
 
-    def park(self) -> bool:
+    def close_if_idle(self) -> bool:
         """Close the file, unless a thread is reading it or it could not be reopened. Return whether it was closed."""
         ...
 
@@ -20,14 +20,14 @@ class OpenFileLimiter:
     def __init__(self, limit: int) -> None:
         self.limit = limit
         self._open: dict[Closable, None] = {}
-        self._turn = threading.Lock()
+        self._lock = threading.Lock()
 
     def __len__(self) -> int:
         return len(self._open)
 
-    def used(self, file: Closable) -> None:
+    def mark_used(self, file: Closable) -> None:
         """Record that a file is open and was read now. Close other files if too many are open."""
-        with self._turn:
+        with self._lock:
             self._open.pop(file, None)
             self._open[file] = None
             if len(self._open) <= self.limit:
@@ -36,9 +36,9 @@ class OpenFileLimiter:
         for other in candidates:
             if len(self._open) <= self.limit:
                 return
-            other.park()
+            other.close_if_idle()
 
-    def closed(self, file: Closable) -> None:
+    def mark_closed(self, file: Closable) -> None:
         """Record that a file was closed."""
-        with self._turn:
+        with self._lock:
             self._open.pop(file, None)

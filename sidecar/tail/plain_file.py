@@ -11,25 +11,25 @@ from sidecar.tail.file_stat import FileStat
 from sidecar.tail.identity import file_id
 from sidecar.tail.scan_allowance import ScanAllowance
 
-_BLOCK = 512
+_BLOCK_BYTES = 512
 """Unit of `st_blocks` (inode(7))."""
 
 MAX_COMPRESSION = 64
-_SMALL = 1 << 20
-"""A file is sparse, and not only compressed by the file system, if it is more than `MAX_COMPRESSION` times as large
-as its blocks on disk, plus a MiB. btrfs stores 128 KiB in at least 4 KiB."""
+_SPARSE_SLACK_BYTES = 1 << 20
+"""A file is sparse, and not only compressed by the file system, if it is larger than `MAX_COMPRESSION` times its
+blocks on disk plus these bytes. btrfs stores 128 KiB in at least 4 KiB."""
 
 _MIN_WINDOW, _FIRST_READ_FORWARD = 1 << 16, 1 << 12
-"""Bytes to read at a time to find the end of the content, and for the first read after the known end."""
+"""Number of bytes to read at a time to find the end of the content, and in the first read after the known end."""
 
 _MAX_READ_FORWARD, _MAX_READ_BACK = 1 << 20, 64 << 20
-"""Maximum bytes to read in one call, after the known end and from the end of the file backwards."""
+"""Maximum bytes to read in one call of `find`: after the known end, and from the end of the file backwards."""
 
 
 class PlainFile:
     """A file that is read as stored, without decompression."""
 
-    packed = False
+    is_compressed = False
 
     def __init__(self, fd: int) -> None:
         self.fd = fd
@@ -37,7 +37,7 @@ class PlainFile:
         self._content = _ContentEnd(fd)
 
     def pread(self, length: int, offset: int) -> bytes:
-        """Read as pread(2) does. If it returns too few bytes, as FUSE, NFS and gVisor may do, read the rest."""
+        """Read as pread(2) does. If it returns too few bytes, which FUSE, NFS and gVisor may do, read the rest."""
         data = os.pread(self.fd, length, offset)
         return data if len(data) in (0, length) else self._read_rest(data, length, offset)
 
@@ -57,8 +57,8 @@ class PlainFile:
         return FileStat(size, status.st_mtime, status.st_nlink, self._real_size(size, status), status.st_size)
 
     def _real_size(self, size: int, status: os.stat_result) -> int:
-        allocated = status.st_blocks * _BLOCK
-        if size <= MAX_COMPRESSION * allocated + _SMALL or not self._has_hole(status.st_size):
+        allocated = status.st_blocks * _BLOCK_BYTES
+        if size <= MAX_COMPRESSION * allocated + _SPARSE_SLACK_BYTES or not self._has_hole(status.st_size):
             return size
         return allocated
 
@@ -73,7 +73,7 @@ class PlainFile:
         """Return the time of the last change."""
         return os.fstat(self.fd).st_mtime
 
-    def holds(self, size: int) -> bool:
+    def has_bytes(self, size: int) -> bool:
         """Return whether the file has at least `size` bytes."""
         return os.fstat(self.fd).st_size >= size
 
@@ -81,7 +81,7 @@ class PlainFile:
         """Return whether a byte other than NUL follows after `offset`."""
         return self._content.find(os.fstat(self.fd)) > offset
 
-    def data_after(self, offset: int) -> int:
+    def find_data(self, offset: int) -> int:
         """Return the next offset that is not in a hole; the size of the file if only a hole follows."""
         after = _find_data(self.fd, offset)
         return os.fstat(self.fd).st_size if after is None else after
@@ -134,7 +134,7 @@ class _ContentEnd:
         return False
 
     def _read_forward(self) -> None:
-        """Find bytes that were added after the known end. An application that reserves space fills it from there."""
+        """Move the known end after new content. An application that reserves space fills it from there."""
         length, stop = _FIRST_READ_FORWARD, self._end + _MAX_READ_FORWARD
         while self._end < stop:
             content = os.pread(self._fd, length, self._end).rstrip(b"\0")
@@ -144,7 +144,7 @@ class _ContentEnd:
             length = min(2 * length, _MIN_WINDOW)
 
     def _read_back(self) -> None:
-        """Find the last bytes after the known end, from the end of the file backwards. Skip holes."""
+        """Search the last content after the known end, from the end of the file backwards. Skip holes."""
         window, left = _MIN_WINDOW, _MAX_READ_BACK
         while self._nul_from > self._end and left > 0:
             start = max(self._end, self._nul_from - window)

@@ -1,6 +1,6 @@
-"""Decides whether the content of a file is known. The decisions are values, which the tracker carries out.
+"""Decides whether the content of a file is known. Returns decisions, which `new_files` and `earlier_runs` apply.
 
-In doubt, a file begins a new generation: this may cause duplicates, but a wrong continuation would lose lines.
+In doubt, a file begins a new generation. This may cause duplicates, but a wrong continuation would lose lines.
 """
 
 from __future__ import annotations
@@ -10,13 +10,13 @@ from collections.abc import Collection
 import msgspec
 
 from sidecar.model.checkpoint import KnownFile
-from sidecar.tail.content import TELLING_BYTES, ContentComparer, has_related_name, may_be_part_of
+from sidecar.tail.content import MIN_PROOF_BYTES, ContentComparer, has_related_name, may_be_part_of
 from sidecar.tail.finished_files import FinishedFile, FinishedFiles
 from sidecar.tail.rotation_names import COMPRESSED
 from sidecar.tail.source import Source
 
 _NO_BANNER_BYTES = 64 << 10
-"""Minimum number of equal bytes that cannot be a banner that the application writes into each file."""
+"""Minimum number of equal bytes that is too large for a banner that the application writes into each file."""
 
 
 class Resume(msgspec.Struct, frozen=True):
@@ -38,7 +38,7 @@ class Shorter(msgspec.Struct, frozen=True):
 
 
 class Replaced(msgspec.Struct, frozen=True):
-    """The file is another one, or its content is not that of the generation."""
+    """The file is another file, or has other content than the generation."""
 
     known: KnownFile
 
@@ -47,7 +47,7 @@ class New(msgspec.Struct, frozen=True):
     """The content of the file is unknown."""
 
 
-Meeting = Resume | Unchanged | Shorter | Replaced
+Decision = Resume | Unchanged | Shorter | Replaced
 
 
 class Recognizer:
@@ -59,33 +59,33 @@ class Recognizer:
     def __init__(self, finished: FinishedFiles, comparer: ContentComparer) -> None:
         self._finished, self._comparer = finished, comparer
 
-    def meet(self, known: KnownFile, source: Source) -> Resume | Shorter | Replaced:
-        """Compare a file with an unfinished generation that was in its inode."""
+    def compare_unfinished(self, known: KnownFile, source: Source) -> Resume | Shorter | Replaced:
+        """Compare a file with the unfinished generation that has its inode."""
         if not known.file_id.matches(source.identity):
             return Replaced(known)
-        if not source.holds(known.read_to if known.moved else max(known.read_to, known.seen)):
+        if not source.has_bytes(known.read_to if known.is_in_copy else max(known.read_to, known.seen)):
             return Shorter(known) if may_be_part_of(known, source) else Replaced(known)
         is_same = self._comparer.agrees(known, source, in_full=not known.file_id.is_certain)
         return Resume(known) if is_same else Replaced(known)
 
-    def meet_finished(self, done: FinishedFile, source: Source, path: str, sinks: Collection[str]) -> Meeting:
-        """Compare a file with a finished generation that was in its inode. It continues for a new sink."""
+    def compare_finished(self, done: FinishedFile, source: Source, path: str, sinks: Collection[str]) -> Decision:
+        """Compare a file with the finished generation that has its inode. Return `Resume` for a new sink as well."""
         known = done.known
-        if not known.file_id.matches(source.identity) or not self._is_evident(known, path):
+        if not known.file_id.matches(source.identity) or not self._is_identified(known, path):
             return Replaced(known)
-        if not source.holds(done.read):
+        if not source.has_bytes(done.settled_to):
             return Shorter(known) if may_be_part_of(known, source) else Replaced(known)
         if not self._comparer.agrees(known, source, in_full=known.is_copy or not known.file_id.is_certain):
             return Replaced(known)
-        if source.has_content_after(done.read):
+        if source.has_content_after(done.settled_to):
             return Replaced(known) if known.is_copy else Resume(known)
         needs_nothing = known.is_copy or set(sinks) <= known.checkpoints.keys()
         return Unchanged(known) if needs_nothing else Resume(known)
 
-    def meet_elsewhere(self, source: Source, path: str) -> Resume | Unchanged | New:
-        """Compare a file with all finished generations: it may be on another device, compressed, or a copy."""
-        for done in self._finished.find_alike(source):
-            if source.has_content_after(done.read):
+    def find_finished(self, source: Source, path: str) -> Resume | Unchanged | New:
+        """Compare a file with all finished generations: it may be a copy of one, compressed, or on another device."""
+        for done in self._finished.find_by_head(source):
+            if source.has_content_after(done.settled_to):
                 if self._is_continued(done, source, path):
                     return Resume(done.known)
             elif self._is_same_content(done, source, path):
@@ -93,29 +93,29 @@ class Recognizer:
         return New()
 
     def _is_continued(self, done: FinishedFile, source: Source, path: str) -> bool:
-        """Return whether a file with more content is the finished file, on another device or in another inode."""
+        """Return whether a file with more content continues the finished file on another device or inode."""
         known = done.known
         is_other_device = known.file_id.device != source.identity.device
-        is_no_banner = done.read >= (TELLING_BYTES if is_other_device else _NO_BANNER_BYTES)
+        is_no_banner = done.settled_to >= (MIN_PROOF_BYTES if is_other_device else _NO_BANNER_BYTES)
         is_proved = known.name == path and is_no_banner and not known.is_copy and self._is_known_in_full(done)
         return is_proved and self._comparer.agrees(known, source)
 
-    def _is_evident(self, known: KnownFile, path: str) -> bool:
+    def _is_identified(self, known: KnownFile, path: str) -> bool:
         """Return whether inode, content and name are enough to identify the known file."""
-        is_telling = known.fingerprint.covered >= TELLING_BYTES
-        return known.file_id.is_certain or is_telling or has_related_name(known, path)
+        is_long_enough = known.fingerprint.covered >= MIN_PROOF_BYTES
+        return known.file_id.is_certain or is_long_enough or has_related_name(known, path)
 
     def _is_same_content(self, done: FinishedFile, source: Source, path: str) -> bool:
         known, identity = done.known, source.identity
         if path.endswith(COMPRESSED):
             return self._comparer.is_copy(known, source, path)
         is_moved = known.file_id.inode == identity.inode and known.file_id.device != identity.device
-        is_proved = known.fingerprint.covered >= TELLING_BYTES and self._is_known_in_full(done)
+        is_proved = known.fingerprint.covered >= MIN_PROOF_BYTES and self._is_known_in_full(done)
         if not is_proved and not (is_moved and known.name == path):
             return False
-        return source.holds(done.read) and self._comparer.agrees(known, source)
+        return source.has_bytes(done.settled_to) and self._comparer.agrees(known, source)
 
     @staticmethod
     def _is_known_in_full(done: FinishedFile) -> bool:
         checksums = done.known.checksums()
-        return bool(checksums) and checksums[-1][0] == done.read
+        return bool(checksums) and checksums[-1][0] == done.settled_to

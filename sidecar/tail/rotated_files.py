@@ -1,16 +1,16 @@
-"""Follows files that were rotated or deleted while they may still be written."""
+"""Tracks files that were rotated or deleted, as long as they may still be written."""
 
 from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Mapping
 
-from sidecar.tail.context import ROTATED_QUIET_S, SHRUNK_WAIT_S, ScannedFile, TailContext
+from sidecar.tail.context import ROTATED_QUIET_S, ScannedFile, TailContext
 from sidecar.tail.file_opener import FileOpener
 from sidecar.tail.file_set import FileSet
 from sidecar.tail.finished_files import FinishedFile, FinishedFiles
 from sidecar.tail.growth import GrowthMonitor
-from sidecar.tail.siblings import Key, find_by_inode, why_invisible
+from sidecar.tail.siblings import Key, explain_invisible, find_by_inode
 from sidecar.tail.subscribers import Subscribers
 from sidecar.tail.tracked_file import FileLocation, FileMoved, FilePhase, TrackedFile
 
@@ -19,7 +19,7 @@ _MAX_DELIVERED = 64
 
 
 class RotatedFiles:
-    """Moves tracked files from phase to phase after they have lost their names.
+    """Changes the phase of tracked files that have lost their first names.
 
     `on_missing` is called for a file that cannot be found and may have unread content.
     """
@@ -37,8 +37,8 @@ class RotatedFiles:
         """Delivered files that are still followed, the oldest first."""
 
     def check(self, seen: Mapping[Key, ScannedFile]) -> None:
-        """Check each file that the scan has not found under its first name, or that was rotated before."""
-        for file in self._files.find_elsewhere(seen):
+        """Check each file that was rotated, or that the scan has not found under its first name."""
+        for file in self._files.find_rotated(seen):
             self._context.beat()
             if file in self._files:
                 self._check(file, is_matched=file.file_id.key in seen)
@@ -48,10 +48,10 @@ class RotatedFiles:
             self.find_again(file)
             if file not in self._files:
                 return
-        if file.sighted and not is_matched:
+        if file.is_in_last_scan and not is_matched:
             self._note_name(file)
-        file.sighted = is_matched
-        has_left = not is_matched or file.moved or file.name != file.generation.path
+        file.is_in_last_scan = is_matched
+        has_left = not is_matched or file.is_in_copy or file.name != file.generation.path
         if file.phase is FilePhase.DELIVERED:
             self._check_delivered(file, is_matched=is_matched)
         elif not has_left:
@@ -69,9 +69,9 @@ class RotatedFiles:
                 file.place = place
 
     def _enter(self, file: TrackedFile, phase: FilePhase) -> None:
-        if file.phase is not phase and not (file.over and phase is FilePhase.ROTATED):
+        if file.phase is not phase and not (file.may_finish and phase is FilePhase.ROTATED):
             file.enter(phase, is_last_run=self._context.is_ending)
-            if file.over:
+            if file.may_finish:
                 self._subscribers.notify(file)
 
     def _can_open(self, file: TrackedFile) -> bool:
@@ -88,9 +88,9 @@ class RotatedFiles:
             return
         is_over = self._context.clock.monotonic() - file.grown_at >= self.deleted_grace
         if is_matched or is_over:
-            self._let_go(file)
+            self._stop_tracking(file)
 
-    def _let_go(self, file: TrackedFile) -> None:
+    def _stop_tracking(self, file: TrackedFile) -> None:
         if file in self._files and file.phase is FilePhase.DELIVERED:
             self._files.remove(file)
             file.close()
@@ -103,8 +103,8 @@ class RotatedFiles:
                 if self._open_at(file, place):
                     return
             if file.phase is FilePhase.DELIVERED:
-                self._let_go(file)
-            elif not why_invisible(file.remembered()):
+                self._stop_tracking(file)
+            elif not explain_invisible(file.to_known_file()):
                 self._on_missing(file, "deleted")
 
     def _open_at(self, file: TrackedFile, place: FileLocation) -> bool:
@@ -117,7 +117,7 @@ class RotatedFiles:
         return True
 
     @staticmethod
-    def is_there(file: TrackedFile) -> bool:
+    def is_present(file: TrackedFile) -> bool:
         """Return whether the file has a name."""
         try:
             return file.status().links > 0
@@ -126,27 +126,17 @@ class RotatedFiles:
         except OSError:
             return True  # the file cannot be read now, but may still exist
 
-    def finish(self, file: TrackedFile, *, is_there: bool) -> None:
-        """Record that every sink has settled a file. Follow it further if it matches no path any more."""
+    def finish(self, file: TrackedFile, *, is_present: bool) -> None:
+        """Record that every sink has settled a file. If it no longer matches a path, keep it open for a while."""
         if file not in self._files:
             file.close()
             return
-        self._finished.add(FinishedFile(file.remembered(), file.disk_size, file.modified), is_there=is_there)
-        if file.sighted:
+        self._finished.add(FinishedFile(file.to_known_file(), file.disk_size, file.modified), is_present=is_present)
+        if file.is_in_last_scan:
             self._files.remove(file)
             file.close()
             return
         file.enter(FilePhase.DELIVERED, is_last_run=self._context.is_ending)
         self._delivered.append(file)
         if len(self._delivered) > _MAX_DELIVERED:
-            self._let_go(self._delivered.popleft())
-
-    def may_become_whole(self, done: FinishedFile, found: ScannedFile) -> bool:
-        """Return whether to wait for a finished file that has shrunk, because it may regain its size."""
-        now = self._context.clock.monotonic()
-        if done.shrunk_at is None or found.size < done.size:
-            done.shrunk_at = now
-        elif found.size > done.size:
-            return False
-        done.size = found.size
-        return now - done.shrunk_at < SHRUNK_WAIT_S
+            self._stop_tracking(self._delivered.popleft())

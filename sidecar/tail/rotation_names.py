@@ -11,7 +11,7 @@ COMPRESSED = (".gz", ".xz", ".bz2", ".zst")
 
 _WORDS = "old|bak|backup|prev|previous|orig|save|saved|rotated|archived|copy"
 _ADDED = rf"(?i:[-._+:]{{1,2}}(?:\d+(?:T\d+)?Z?|{_WORDS}))"
-"""A separator, followed by a number, a part of a date or time, or one of a few words."""
+"""A separator, followed by a number, a part of a date or time, or one of the words."""
 
 _END = r"\Z"
 _SUFFIX = re.compile(rf"{_ADDED}+\Z")
@@ -19,7 +19,7 @@ _COMPRESSION = re.compile(r"\.(?:gz|bz2|xz|zst|lz4|zip)\Z")
 
 
 def is_rotation_of(original: str, name: str) -> bool:
-    """Return whether a rotation makes the path `name` from the path `original`, in the same directory."""
+    """Return whether a rotation may rename the path `original` to the path `name`, in the same directory."""
     folder, _, before = original.rpartition("/")  # faster than os.path: there may be thousands of names
     other, _, made = name.rpartition("/")
     is_made = folder == other and _pattern(before).fullmatch(made) is not None
@@ -27,7 +27,7 @@ def is_rotation_of(original: str, name: str) -> bool:
 
 
 def find_originals(name: str) -> list[str]:
-    """Return the paths that a rotation may have made the path `name` from, and `name` itself."""
+    """Return the paths that a rotation may have renamed to the path `name`, and `name` itself."""
     folder, made = os.path.split(name)
     plain = _COMPRESSION.sub("", made)
     base = _SUFFIX.sub("", plain)

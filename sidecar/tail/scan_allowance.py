@@ -13,7 +13,7 @@ class ScanAllowance:
     def __init__(self, size: int) -> None:
         self.left = size
 
-    def take(self, size: int) -> None:
+    def charge(self, size: int) -> None:
         """Count decompressed bytes."""
         self.left -= size
 

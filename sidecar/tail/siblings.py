@@ -39,7 +39,7 @@ class SearchScope(Protocol):
         ...
 
     def forbids(self, path: str) -> bool:
-        """Return whether a pattern of `exclude` matches the file, other than one for all compressed files."""
+        """Return whether `exclude` matches the file, apart from patterns for all compressed files, such as `*.gz`."""
         ...
 
 
@@ -86,26 +86,27 @@ def find_by_inode(place: FileLocation, keys: Collection[Key]) -> dict[Key, FileL
 
 
 def find_candidates(
-    known: KnownFile, place: FileLocation, scope: SearchScope, but_not: Collection[Key]
+    known: KnownFile, place: FileLocation, scope: SearchScope, excluded: Collection[Key]
 ) -> list[SiblingFile]:
-    """Return the files in the directory of `place` that may be a copy by their names.
+    """Return the files in the directory of `place` whose names allow that they are copies of the known file.
 
-    Names that a rotation makes come first, compressed files last, the newest of these first.
+    Plain files come first, in order of their names, those that a rotation makes before others. Then follow compressed
+    files, the newest first.
     """
 
     def is_wanted(name: str, _: int) -> bool:
         return _is_candidate(known, name, scope)
 
-    found = [each for each in _siblings(place, is_wanted) if each.key not in but_not]
+    found = [each for each in _siblings(place, is_wanted) if each.key not in excluded]
     plain = [each for each in found if not each.place.name.endswith(COMPRESSED)]
-    packed = [each for each in found if each.place.name.endswith(COMPRESSED)]
+    compressed = [each for each in found if each.place.name.endswith(COMPRESSED)]
     plain.sort(key=lambda each: (not has_related_name(known, each.place.name), each.place.name))
-    packed.sort(key=lambda each: (-each.modified, each.place.name))
-    return plain[:_MAX_PLAIN] + packed[:_MAX_COMPRESSED]
+    compressed.sort(key=lambda each: (-each.modified, each.place.name))
+    return plain[:_MAX_PLAIN] + compressed[:_MAX_COMPRESSED]
 
 
 def find_related_names(folder: str) -> set[str]:
-    """Return the paths of the files in a directory, and the paths from which a rotation may have made these."""
+    """Return the paths of the files in a directory, and the paths that a rotation may have renamed to these."""
     with suppress(OSError), open_directory(folder) as directory:
         paths = [os.path.join(folder, name) for name, _, is_folder in _list(directory) if not is_folder]
         return {original for path in paths for original in find_originals(path)}
@@ -113,7 +114,10 @@ def find_related_names(folder: str) -> set[str]:
 
 
 def find_below(root: str, keys: Collection[Key]) -> dict[Key, FileLocation]:
-    """Return the locations of the files with these keys below a directory. Follow no links. The search is limited."""
+    """Return the locations of the files with these keys below a directory. Follow no links.
+
+    Stop after `_MAX_VISITED` names.
+    """
     inodes, found, waiting, visited = {key[1] for key in keys}, dict[Key, FileLocation](), [root], 0
     while waiting and visited < _MAX_VISITED and len(found) < len(keys):
         folder = waiting.pop()
@@ -132,8 +136,8 @@ def find_below(root: str, keys: Collection[Key]) -> dict[Key, FileLocation]:
     return found
 
 
-def why_invisible(known: KnownFile) -> str:
-    """Return why a file may still exist although its name was not found; "" if it is gone."""
+def explain_invisible(known: KnownFile) -> str:
+    """Return why a file may still exist although it was not found; "" if it is gone."""
     folder, device = os.path.dirname(known.name), known.file_id.device
     try:
         with open_directory(folder) as directory:
@@ -172,7 +176,8 @@ def _siblings(place: FileLocation, is_wanted: Callable[[str, int], bool]) -> lis
 
 
 def _list(directory: int) -> Iterator[tuple[str, int, bool]]:
-    """Yield each name, its inode, and whether it is a directory. No list: there may be any number of names."""
+    """Yield each name, its inode, and whether it is a directory."""
+    # The names are not collected in a list, because there may be any number of them.
     listing = open_listing(directory)
     try:
         with os.scandir(listing) as entries:
@@ -185,8 +190,8 @@ def _list(directory: int) -> Iterator[tuple[str, int, bool]]:
 def _is_candidate(known: KnownFile, name: str, scope: SearchScope) -> bool:
     """Return whether the pipeline may read this file as a copy of the known file.
 
-    It may if `paths` matches the name. It also may if a rotation makes the name from that of the known file, and
-    `exclude` does not match it.
+    This is so if `paths` matches the name, or if a rotation may have renamed the known file to it and `exclude` does
+    not match it.
     """
     if has_related_name(known, name):
         return not scope.forbids(name)

@@ -22,17 +22,17 @@ _UTF_32_BOMS = (codecs.BOM_UTF32_LE, codecs.BOM_UTF32_BE)
 
 
 class Source(Protocol):
-    """An open file. `identity`: device, inode and more. `packed`: whether the file is compressed."""
+    """An open file, plain or compressed. `is_compressed`: whether it is compressed."""
 
-    packed: bool
+    is_compressed: bool
 
     @property
     def identity(self) -> FileId: ...
 
     def pread(self, length: int, offset: int) -> bytes:
-        """Return at most `length` bytes from `offset`, fewer only at the end. Raise `OSError` as pread(2) does.
+        """Return at most `length` bytes from `offset`. Raise `OSError` as pread(2) does.
 
-        The result may be shorter if the file has changed between two calls of pread(2).
+        There are fewer bytes only at the end of the file, or if it has changed between two calls of pread(2).
         """
         ...
 
@@ -44,7 +44,7 @@ class Source(Protocol):
         """Return the time of the last change in fstat(2)."""
         ...
 
-    def holds(self, size: int) -> bool:
+    def has_bytes(self, size: int) -> bool:
         """Return whether there are at least `size` bytes, including NUL bytes at the end."""
         ...
 
@@ -52,12 +52,12 @@ class Source(Protocol):
         """Return whether a byte other than NUL follows after `offset`."""
         ...
 
-    def data_after(self, offset: int) -> int:
+    def find_data(self, offset: int) -> int:
         """Return the next offset from `offset` on that is not in a hole; the size if only a hole follows."""
         ...
 
     def limit(self, allowance: ScanAllowance | None) -> None:
-        """Limit decompression from now on: methods raise `Postponed` if the allowance is used up. None: no limit."""
+        """Limit decompression by this allowance; None: no limit. Methods raise `Postponed` when it is used up."""
         ...
 
     def close(self) -> None: ...
@@ -66,13 +66,13 @@ class Source(Protocol):
 def open_source(root: str, path: str) -> Source:
     """Open the regular file `path` below `root`, a directory without links. Recognize compression by the first bytes.
 
-    Raise `NotRegular`, or `OSError` as open(2) does, or if the format of the file is not supported.
+    Raise `NotRegular`, or `OSError` as open(2) does or for a format that is not supported.
     """
     fd = open_regular(root, path)
     try:
         head = os.pread(fd, _HEAD_BYTES, 0)
         if head.startswith(_UTF_32_BOMS):
-            raise OSError(errno.EILSEQ, "it is in UTF-32, which cannot be read; convert it to UTF-8")
+            raise OSError(errno.EILSEQ, "it is encoded in UTF-32, which is not supported; convert it to UTF-8")
         form = find_format(head)
         if form is None:
             return PlainFile(fd)
@@ -98,23 +98,23 @@ class OwnedSource:
 
     def __init__(self, source: Source | None) -> None:
         self.source = source
-        self._mine = source is not None
+        self._is_owner = source is not None
 
     @property
     def open(self) -> Source:
         """The open file. Raises `ValueError` if none was opened."""
         if self.source is None:
-            raise ValueError("nothing was opened")
+            raise ValueError("no file was opened")
         return self.source
 
     def take(self) -> Source:
         """Return the open file, which the caller must close."""
-        self._mine = False
+        self._is_owner = False
         return self.open
 
     def __enter__(self) -> OwnedSource:
         return self
 
     def __exit__(self, *_: object) -> None:
-        if self._mine and self.source is not None:
+        if self._is_owner and self.source is not None:
             self.source.close()

@@ -10,18 +10,18 @@ from sidecar.tail.tracked_file import TrackedFile
 
 
 class FileSubscriber(Protocol):
-    """The interface of a shipper that the tracker uses. No method may block."""
+    """The methods of a shipper that the tracker calls. None of them may block."""
 
-    def on_growth(self, life: TrackedFile) -> None:
-        """Handle that a file has grown, is complete, or has ended."""
+    def on_growth(self, file: TrackedFile) -> None:
+        """Handle a file that has grown, is complete, or has ended."""
         ...
 
-    def follow(self, life: TrackedFile, checkpoint: Checkpoint, *, skipped: int = 0) -> None:
+    def follow(self, file: TrackedFile, checkpoint: Checkpoint, *, skipped: int = 0) -> None:
         """Read this file from the checkpoint on. `skipped`: bytes before the checkpoint that are never read."""
         ...
 
-    def on_lost(self, remembered: KnownFile, reason: str) -> None:
-        """Handle that the unsettled content of this generation cannot be read any more."""
+    def on_lost(self, known: KnownFile, reason: str) -> None:
+        """Handle a generation whose unsettled content can no longer be read."""
         ...
 
 
@@ -58,7 +58,7 @@ class Subscribers:
             subscriber.on_growth(file)
 
     def report_lost(self, known: KnownFile, reason: str) -> None:
-        """Tell all shippers that the unsettled content of a generation cannot be read any more."""
+        """Tell all shippers that the unsettled content of a generation can no longer be read."""
         for subscriber in self._by_sink.values():
             subscriber.on_lost(known, reason)
 

@@ -22,7 +22,7 @@ from sidecar.tail.source import FileStat, Source, open_source
 
 
 class FileJournal(Protocol):
-    """The part of the state that must be written before bytes are sent."""
+    """Writes what must be in the state before bytes are sent."""
 
     def extend(self, number: int, fingerprint: Fingerprint, intent: Intent | None = None) -> None: ...
 
@@ -32,27 +32,26 @@ class FileJournal(Protocol):
 
 
 class Truncated(Exception):
-    """The bytes before a position have changed, so the file has other content now."""
+    """The bytes before a position have changed, so the file was truncated or overwritten."""
 
 
 class FileMoved(OSError):
-    """The file was closed for a while, and has lost its name. The next scan finds it, if it still exists."""
+    """The file cannot be opened again, because it has lost its name. The next scan finds it, if it still exists."""
 
 
 _GONE = frozenset((errno.ENOENT, errno.ENOTDIR, errno.ELOOP))
-"""Errors of open(2) that show that the file has lost its name. Any other error may be temporary."""
+"""Values of `errno` after open(2) if the file has lost its name. Any other error may be temporary."""
 
 
-_MOST_MOMENTS = 64
+_MAX_GROWTH_RECORDS = 64
 
-
-_MOST_CUTS, _KEPT_CUTS = 20_000, 10_000
+_MAX_BOUNDARIES, _KEPT_BOUNDARIES = 20_000, 10_000
 """Maximum number of recorded boundaries of a file, and how many remain when the oldest are dropped. Only boundaries
-that every sink has passed are dropped."""
+before the checkpoints of all sinks are dropped."""
 
 
 class FileLocation(msgspec.Struct, frozen=True):
-    """The location of a file: the fixed directory of its pattern, without links, and its last path (`name`)."""
+    """The location of a file. `root`: the fixed directory of its pattern, without links. `name`: its last path."""
 
     root: str
     name: str
@@ -62,7 +61,7 @@ class FilePhase(Enum):
     """The phase of a tracked file."""
 
     ACTIVE = auto()
-    """The file grows under its first name."""
+    """The file has its first name, and may grow."""
 
     ROTATED = auto()
     """The file has lost its first name, or is a copy. It may still be written."""
@@ -71,7 +70,7 @@ class FilePhase(Enum):
     """The file was rotated and has not grown for a while. Its last line is complete, and a sink may finish it."""
 
     DELIVERED = auto()
-    """Every sink has settled the file. It is followed in case it grows again."""
+    """Every sink has settled the file. It stays tracked in case it grows again."""
 
     ENDED = auto()
     """No more of the file can be read."""
@@ -80,74 +79,102 @@ class FilePhase(Enum):
 class TrackedFile:
     """A tracked file, with one generation. Shared by the tracker and the shippers of a pipeline.
 
-    `size`: bytes that can be read. `seen`: the largest real size that was seen: more than `size` if the file was
-    truncated, less if it has an implausible hole that was not read yet. `disk_size` and `modified`: values of stat(2)
-    at the last comparison. `moves`: how often the location has changed. `recorded`: the largest `seen` in the state.
+    `size`: bytes that can be read. `seen`: the largest real size so far. It is more than `size` if the file was
+    truncated, and less if the file is sparse and has a large hole that was not read yet. `recorded`: the value of
+    `seen` in the state. `disk_size` and `modified`: values of stat(2) at the last comparison. `move_count`: how often
+    the location has changed.
     """
 
-    # More than twenty methods and fifteen attributes: the tracker and the shippers share the state of a file here,
-    # under one lock. There may be thousands of these objects, so they have no dictionaries.
+    # More than twenty methods and fifteen attributes, because the tracker and the shippers share the state of a file
+    # here, under one lock. There may be thousands of these objects, so they have slots.
     __slots__ = (
-        "_away", "_cuts", "_descriptors", "_file", "_grown", "_head", "_ledger", "_source", "_taken", "_taken_tail",
-        "_turn", "closing", "disk_size", "ended", "file_id", "generation", "grown_at", "intent", "modified",
-        "moved", "moves", "over", "packed", "phase", "place", "recorded", "seen", "settled", "shrunk", "sighted",
+        "_boundaries",
+        "_claimed_end",
+        "_claimed_tail",
+        "_descriptors",
+        "_growth",
+        "_head",
+        "_is_detached",
+        "_ledger",
+        "_lock",
+        "_source",
+        "_source_lock",
+        "disk_size",
+        "ended",
+        "file_id",
+        "generation",
+        "grown_at",
+        "intent",
+        "is_compressed",
+        "is_in_copy",
+        "is_in_last_scan",
+        "is_last_line_complete",
+        "may_finish",
+        "modified",
+        "move_count",
+        "phase",
+        "place",
+        "recorded",
+        "seen",
+        "settled",
+        "shrunk",
         "size",
     )  # fmt: skip
 
     def __init__(
-        self, generation: Generation, source: Source, place: FileLocation, head: bytes, cuts: Sequence[int],
+        self, generation: Generation, source: Source, place: FileLocation, head: bytes, boundaries: Sequence[int],
         ledger: FileJournal, descriptors: OpenFileLimiter,
     ) -> None:  # fmt: skip
         self.generation = generation
         self.file_id = source.identity
-        self.packed = source.packed
+        self.is_compressed = source.is_compressed
         self.place = place
         self.size = self.disk_size = 0
         self.seen = 0
         self.modified = 0.0
         self.grown_at = 0.0
         self.phase = FilePhase.ACTIVE
-        self.closing = False
-        """Whether an unterminated last line is complete, because the file is quiet or the sidecar ends."""
+        self.is_last_line_complete = False
+        """Whether an unterminated last line counts as complete, because the file is quiet or the sidecar ends."""
 
-        self.over = False
+        self.may_finish = False
         """Whether a sink that has settled the file may finish it."""
 
-        self.sighted = True
-        """Whether the last scan has found the file."""
+        self.is_in_last_scan = True
+        """Whether the last scan has found the file under a matching name."""
 
-        self.moved = False
-        """Whether the file is a copy that was made before the file of this generation was truncated."""
+        self.is_in_copy = False
+        """Whether the content is read from a copy, because the file itself was truncated or deleted."""
 
         self.ended = ""
         """Why no more can be read: "truncated" or "deleted"; "" while the file can be read."""
 
         self.shrunk: tuple[int, float] | None = None
-        """Size and time at which the file became shorter than `size`, while it may regain its size; else None."""
+        """The smaller size and its time if the file has shrunk and may regain its size; else None."""
 
-        self.moves = 0
+        self.move_count = 0
         self.recorded = 0
         self.settled: dict[str, Checkpoint] = {}
         self.intent: Intent | None = None
         self._source: Source | None = source
         source.limit(None)
-        self._away = False
+        self._is_detached = False
         self._head = head
-        self._cuts = tuple(sorted(cuts))
-        self._taken, self._taken_tail = 0, b""
-        """The largest offset of the end of a chunk that was read, and the bytes before it."""
+        self._boundaries = tuple(sorted(boundaries))
+        self._claimed_end, self._claimed_tail = 0, b""
+        """The largest end of a chunk that a shipper has claimed, and the bytes before it."""
 
-        self._grown: list[tuple[int, float]] = []
+        self._growth: list[tuple[int, float]] = []
         self._ledger = ledger
         self._descriptors = descriptors
-        self._turn = threading.Lock()
-        self._file = threading.RLock()
-        descriptors.used(self)
+        self._lock = threading.Lock()
+        self._source_lock = threading.RLock()
+        descriptors.mark_used(self)
 
     def enter(self, phase: FilePhase, *, is_last_run: bool = False) -> None:
-        """Change the phase. `is_last_run`: the sidecar ends."""
-        self.phase, self.over = phase, phase in (FilePhase.QUIET, FilePhase.DELIVERED)
-        self.closing = is_last_run or self.over
+        """Change the phase. `is_last_run`: the sidecar ends, so an unterminated last line counts as complete."""
+        self.phase, self.may_finish = phase, phase in (FilePhase.QUIET, FilePhase.DELIVERED)
+        self.is_last_line_complete = is_last_run or self.may_finish
 
     @property
     def name(self) -> str:
@@ -166,92 +193,95 @@ class TrackedFile:
 
     def pread(self, length: int, offset: int) -> bytes:
         """Return at most `length` bytes from `offset`. Raise `FileMoved`, or `OSError` as pread(2) does."""
-        with self._file:
-            data = self._opened().pread(length, offset)
-        self._descriptors.used(self)
+        with self._source_lock:
+            data = self._open_source().pread(length, offset)
+        self._descriptors.mark_used(self)
         return data
 
-    def data_after(self, offset: int) -> int:
+    def find_data(self, offset: int) -> int:
         """Return the next offset from `offset` on that is not in a hole of the file."""
-        with self._file:
-            return self._opened().data_after(offset)
+        with self._source_lock:
+            return self._open_source().find_data(offset)
 
     def status(self) -> FileStat:
         """Return size and times of the file. Raise `FileMoved`."""
-        with self._file:
-            found = self._opened().status()
-        self._descriptors.used(self)
+        with self._source_lock:
+            found = self._open_source().status()
+        self._descriptors.mark_used(self)
         return found
 
     def may_have_changed(self) -> bool:
         """Return whether the open file may have changed: a cheap check before a comparison."""
-        with self._file:
-            if self._source is None or self.packed:
+        with self._source_lock:
+            if self._source is None or self.is_compressed:
                 return self._source is not None
             status = self._source.status()
             return status.disk_size != self.disk_size or status.modified != self.modified
 
-    def _opened(self) -> Source:
+    def _open_source(self) -> Source:
         if self._source is None:
-            if self._away:
-                raise FileMoved("the file is not where it was")
+            if self._is_detached:
+                raise FileMoved("the file has ended, or its content is being searched in other files")
             try:
                 source = open_source(self.place.root, self.place.name)
             except OSError as error:
                 if error.errno not in _GONE and not isinstance(error, NotRegular):
                     raise
-                raise FileMoved("the file is not under its name") from None
+                raise FileMoved("the file was renamed or deleted after it was closed") from None
             if not source.identity.matches(self.file_id):
                 source.close()
-                raise FileMoved("another file has its name")
+                raise FileMoved("another file has this name now")
             self._source = source
         return self._source
 
-    def keep(self, keep: Callable[[Source], None]) -> None:
-        """Call `keep` with the open file, which no other thread can close until it returns.
+    def call_with_source(self, function: Callable[[Source], None]) -> None:
+        """Call a function with the open file. No other thread can close the file until the function returns.
 
-        Raise `FileMoved`, or the error of `keep`.
+        Raise `FileMoved`, or the error of the function.
         """
-        with self._file:
-            keep(self._opened())
-        self._descriptors.used(self)
+        with self._source_lock:
+            function(self._open_source())
+        self._descriptors.mark_used(self)
 
     @contextmanager
-    def still(self) -> Iterator[None]:
+    def lock_reads(self) -> Iterator[None]:
         """Keep other threads from reading the file until the block ends."""
-        with self._file:
+        with self._source_lock:
             yield
 
     def take_source(self) -> Source:
         """Return the open file, which the caller must close or pass on. Reading fails until `relocate` is called."""
-        with self._file:
-            source = self._opened()
-            self._source, self._away = None, True
-            self.moves += 1
-        self._descriptors.closed(self)
+        with self._source_lock:
+            source = self._open_source()
+            self._source, self._is_detached = None, True
+            self.move_count += 1
+        self._descriptors.mark_closed(self)
         return source
 
     def relocate(self, source: Source, place: FileLocation) -> None:
-        """Continue in another file, which has the same bytes at the same offsets."""
-        with self._file:
+        """Read from another open file from now on. It must have the same bytes at the same offsets."""
+        with self._source_lock:
             self.close()
-            self._source, self.place, self.file_id, self.packed = source, place, source.identity, source.packed
+            self._source, self.place, self.file_id, self.is_compressed = (
+                source,
+                place,
+                source.identity,
+                source.is_compressed,
+            )
             source.limit(None)
-            self._away = False
-            self.moves += 1
-        self._descriptors.used(self)
+            self._is_detached = False
+            self.move_count += 1
+        self._descriptors.mark_used(self)
 
-    def park(self) -> bool:
-        """Close the file for a while, unless a thread is reading it or it could not be reopened. Return whether it
-        was closed.
-        """
-        may_close = self.sighted or self.phase is FilePhase.DELIVERED
-        if not may_close or not self._file.acquire(blocking=False):
+    def close_if_idle(self) -> bool:
+        """Close the file, unless a thread reads it or it may not be found again. Return whether it was closed."""
+        may_close = self.is_in_last_scan or self.phase is FilePhase.DELIVERED
+        if not may_close or not self._source_lock.acquire(blocking=False):
             return False
         try:
             self.close()
         finally:
-            self._file.release()
+            self._source_lock.release()
         return True
 
     @property
@@ -259,86 +289,83 @@ class TrackedFile:
         """Offset up to which every sink has settled the file."""
         return min((point.offset for point in self.settled.values()), default=0)
 
-    def unsettled(self, offset: int) -> int:
-        """Return the number of bytes after `offset` that were seen. An implausible hole counts after it was read."""
+    def count_unsettled(self, offset: int) -> int:
+        """Return the number of bytes after `offset`. A large hole of a sparse file counts after it was read."""
         return max(0, min(self.size, self.seen) - offset)
 
     def end(self, reason: str) -> None:
         """Close the file, because no more of it can be read, for this reason."""
-        with self._file:
-            self.ended, self.phase, self._away = reason, FilePhase.ENDED, True
+        with self._source_lock:
+            self.ended, self.phase, self._is_detached = reason, FilePhase.ENDED, True
             self.close()
 
     def close(self) -> None:
         """Close the file. It is opened again when it is read."""
-        with self._file:
+        with self._source_lock:
             if self._source is not None:
                 self._source.close()
                 self._source = None
-        self._descriptors.closed(self)
+        self._descriptors.mark_closed(self)
 
-    def remembered(self) -> KnownFile:
-        """Return the generation in the form in which the state stores it."""
+    def to_known_file(self) -> KnownFile:
+        """Return a copy of what the state stores of this generation."""
         return KnownFile(
             self.generation, self.file_id, Fingerprint.from_head(self._head), self.name, self.seen, self.ended,
-            self.moved, dict(self.settled), self._cuts, self.intent,
+            self.is_in_copy, dict(self.settled), self._boundaries, self.intent,
         )  # fmt: skip
 
-    def grew(self, at: float) -> None:
+    def record_growth(self, at: float) -> None:
         """Record that the file has grown to `size` at this time, by the monotonic clock."""
-        passed = min((point.offset for point in self.settled.values()), default=0)
-        grown = self._grown
+        grown, settled = self._growth, self.unread_from
         if grown and grown[-1][0] > self.size:
             grown = []
-        grown = [*(moment for moment in grown if moment[0] > passed), (self.size, at)]
-        if len(grown) > _MOST_MOMENTS:
+        grown = [*(moment for moment in grown if moment[0] > settled), (self.size, at)]
+        if len(grown) > _MAX_GROWTH_RECORDS:
             *older, newest = grown
             grown = [(later[0], earlier[1]) for earlier, later in zip(older[::2], older[1::2], strict=True)]
             grown.append(newest)
-        self._grown = grown
+        self._growth = grown
 
-    def appeared(self, offset: int) -> float | None:
+    def find_first_seen(self, offset: int) -> float | None:
         """Return when the byte at `offset` was first seen, or a slightly earlier time; None if it was not seen."""
-        return next((at for size, at in self._grown if size > offset), None)
+        return next((at for size, at in self._growth if size > offset), None)
 
-    def next_cut(self, offset: int) -> int | None:
+    def next_boundary(self, offset: int) -> int | None:
         """Return the first recorded boundary after `offset`, at which an unterminated line was shipped; or None."""
-        place = bisect.bisect_right(self._cuts, offset)
-        return self._cuts[place] if place < len(self._cuts) else None
+        place = bisect.bisect_right(self._boundaries, offset)
+        return self._boundaries[place] if place < len(self._boundaries) else None
 
-    def is_cut(self, offset: int) -> bool:
+    def is_boundary(self, offset: int) -> bool:
         """Return whether there is a recorded boundary at `offset`."""
-        return offset in self._cuts
+        return offset in self._boundaries
 
-    def cut(self, start: int, end: int) -> bool:
+    def add_boundary(self, start: int, end: int) -> bool:
         """Record a boundary: the line or event at `start` is shipped up to `end`, although it may continue.
 
         The boundary is durable when this returns. Return False if a sink has already read more of the file.
         """
-        with self._turn:
-            if end in self._cuts:
+        with self._lock:
+            if end in self._boundaries:
                 return True
-            if self._taken > end:
+            if self._claimed_end > end:
                 return False
-            passed = min((point.offset for point in self.settled.values()), default=0)
             self._ledger.add_boundary(self.generation.id, start, end)
-            self._cuts = tuple(sorted((*self._cuts, end)))
-            if len(self._cuts) > _MOST_CUTS:
-                self._cuts = self._cuts[bisect.bisect_left(self._cuts, min(passed, self._cuts[-_KEPT_CUTS])) :]
-                self._ledger.prune_boundaries(self.generation.id, self._cuts[0])
+            self._boundaries = tuple(sorted((*self._boundaries, end)))
+            if len(self._boundaries) > _MAX_BOUNDARIES:
+                oldest = min(self.unread_from, self._boundaries[-_KEPT_BOUNDARIES])
+                self._boundaries = self._boundaries[bisect.bisect_left(self._boundaries, oldest) :]
+                self._ledger.prune_boundaries(self.generation.id, self._boundaries[0])
             return True
 
-    def take(self, chunk: Chunk) -> bool:
-        """Claim a chunk for sending and return True. Return False if a boundary was recorded inside it after it was
-        read.
-        """
-        with self._turn:
-            cut = self.next_cut(chunk.offset)
-            if cut is not None and cut < chunk.end:
+    def claim(self, chunk: Chunk) -> bool:
+        """Reserve a chunk for sending. Return False if a boundary was recorded inside it after it was read."""
+        with self._lock:
+            boundary = self.next_boundary(chunk.offset)
+            if boundary is not None and boundary < chunk.end:
                 return False
-            if chunk.end > self._taken:
+            if chunk.end > self._claimed_end:
                 is_plain = chunk.end == chunk.offset + len(chunk.data)
-                self._taken, self._taken_tail = chunk.end, chunk.data[-OVERLAP_BYTES:] if is_plain else b""
+                self._claimed_end, self._claimed_tail = chunk.end, chunk.data[-OVERLAP_BYTES:] if is_plain else b""
             self.seen = max(self.seen, chunk.end)
             return True
 
@@ -349,41 +376,42 @@ class TrackedFile:
             raise Truncated
 
     def is_unchanged(self) -> bool:
-        """Return whether the known bytes are unchanged: the first bytes, those before each checkpoint, and those that
-        were read last.
+        """Return whether the known bytes are unchanged.
+
+        These are the first bytes, the bytes before each checkpoint, and the last bytes of the last chunk.
         """
         if self.pread(len(self._head), 0) != self._head:
             return False
-        taken, tail = self._taken, self._taken_tail
+        taken, tail = self._claimed_end, self._claimed_tail
         if taken <= self.size and self.pread(len(tail), taken - len(tail)) != tail:
             return False
         points = {(p.offset, p.tail) for p in self.settled.values() if not p.done and p.offset <= self.size}
         return all(tail.matches(self.pread(tail.length, offset - tail.length)) for offset, tail in points)
 
-    def may_be_part(self, size: int) -> bool:
-        """Return whether the file, which has shrunk to `size` bytes, has the same content up to its end."""
+    def is_prefix_unchanged(self, size: int) -> bool:
+        """Return whether a file that has shrunk to `size` bytes still has the same known bytes."""
         head = self._head[:size]
         if not head or self.pread(len(head), 0) != head:
             return False
         points = {(p.offset, p.tail) for p in self.settled.values() if not p.done and p.offset <= size}
         return all(tail.matches(self.pread(tail.length, offset - tail.length)) for offset, tail in points)
 
-    def cover(self, chunk: Chunk, crc: int | None = None) -> None:
-        """Record a chunk that is about to be sent, unless a checkpoint covers it. Durable when this returns.
+    def record_sending(self, chunk: Chunk, crc: int | None = None) -> None:
+        """Record in the state that a chunk is about to be sent. The record is durable when this returns.
 
-        The fingerprint is extended by the chunk. `crc`: checksum of everything before the end of the chunk. Until
-        there is a checkpoint, it is recorded each time the number of bytes has doubled.
+        Extend the fingerprint by the chunk, up to its maximum length. Until there is a checkpoint, also record `crc`,
+        the checksum of everything before the end of the chunk, each time the number of bytes has doubled.
         """
         head = self._head
         if len(head) < FINGERPRINT_BYTES and chunk.end > len(head):
             before = self.pread(min(chunk.offset, FINGERPRINT_BYTES), 0) if chunk.offset > len(head) else head
-            # A chunk without data is a hole. It is not filled any more, because bytes follow it.
+            # A chunk without data is a hole. Bytes follow it, so it will not be filled any more.
             data = chunk.data or bytes(min(FINGERPRINT_BYTES, chunk.end - chunk.offset))
             head = (before[: chunk.offset] + data)[:FINGERPRINT_BYTES]
         intent = None if crc is None or not self._needs_intent(chunk.end) else Intent(chunk.end, crc)
         if intent is None and len(head) <= len(self._head):
             return
-        with self._turn:
+        with self._lock:
             if not head.startswith(self._head):
                 head = self._head  # another sink has extended the fingerprint in the meantime
             self._ledger.extend(self.generation.id, Fingerprint.from_head(head), intent)

@@ -1,4 +1,4 @@
-"""Decides which files are tracked, for all shippers of a pipeline: which are new, rotated, truncated or deleted.
+"""Tracks the files of a pipeline for all its shippers: decides which are new, rotated, truncated or deleted.
 
 docs/design/rotation.md explains the steps of a scan, and the reasons for their order.
 """
@@ -41,8 +41,8 @@ _REMIND_EVERY_S = 3600.0
 _SHRUNK_RETRY_S = 0.25
 
 
-class _Turn:
-    """A reentrant lock. A waiting thread calls `beat`, because only the thread that holds the lock may be stuck."""
+class _ScanLock:
+    """A reentrant lock. A thread that waits for it calls `beat` each second, to show that it is not stuck."""
 
     def __init__(self, beat: Callable[[], None]) -> None:
         self._lock, self._beat = threading.RLock(), beat
@@ -56,12 +56,17 @@ class _Turn:
 
 
 class FileTracker:
-    """Tracks the files of one pipeline. The watcher calls the methods; shippers call `truncated` and `through`.
+    """Tracks the files of one pipeline.
 
-    `deleted_files`: maximum unread bytes of deleted files. `deleted_grace`: seconds for which a delivered file that
-    has lost its name is followed. `scope`: decides which files belong to the pipeline. `beat` is called for each file
-    that is compared, and each second in a thread that waits for a scan.
+    The watcher calls the methods, except `handle_truncation` and `finish_generation`, which the shippers call.
+
+    `deleted_files`: maximum unread bytes of deleted files. `deleted_grace`: seconds for which a file without a name
+    stays open after its delivery. `scope`: decides which files belong to the pipeline. `beat`: called for each
+    compared file, and each second by a thread that waits for a scan, to show that the thread is alive.
     """
+
+    # More than fifteen attributes and twenty methods, because it owns the modules that do the steps of a scan, and it
+    # is the only interface to them, under one lock.
 
     _transitions: FileTransitions
     _growth: GrowthMonitor
@@ -82,7 +87,7 @@ class FileTracker:
         self._files, self._subscribers = FileSet(), Subscribers()
         self._comparer = ContentComparer()
         self._opener = FileOpener(self._comparer.allowance)
-        self._generations = GenerationLog(context, lambda file, skipped: self._transitions.join(file, skipped))
+        self._generations = GenerationLog(context, lambda file, skipped: self._transitions.track(file, skipped))
         self._generations.renumber(boundaries)
         self._finished = FinishedFiles(ledger.recently_finished(pipeline))
         for done in self._finished:
@@ -101,7 +106,7 @@ class FileTracker:
         )
         self._rotated = RotatedFiles(
             context, self._files, self._subscribers, self._growth, self._opener, self._finished,
-            self._transitions.miss, deleted_grace,
+            self._transitions.search_content, deleted_grace,
         )  # fmt: skip
         self._earlier = EarlierRuns(
             context, self._files, self._subscribers, self._opener, self._generations, self._copies, recognizer,
@@ -110,48 +115,48 @@ class FileTracker:
         self._new_files = NewFiles(
             context, self._files, self._subscribers, self._opener, self._generations, self._copies, recognizer,
             self._finished, self._candidates, self._comparer, self._growth, self._earlier,
-            self._transitions.take_over,
+            self._transitions.continue_in,
         )  # fmt: skip
         self._new_files.from_end = from_end and not self._is_recorded
         self._new_files.ignore_older = ignore_older
         self._budget = DeletedFilesBudget(deleted_files, descriptors.limit)
         self._earlier_waiting_bytes = 0
         self._recorded_at = self._reminded_at = float("-inf")
-        self._turn = _Turn(beat)
+        self._lock = _ScanLock(beat)
 
     # ── the pipeline ────────────────────────────────────────────────────────────────────────────────────────
 
-    def listen(self, sink: str, listener: FileSubscriber) -> None:
+    def subscribe(self, sink: str, subscriber: FileSubscriber) -> None:
         """Notify this shipper from now on. Called for all shippers before the first scan."""
-        self._subscribers.add(sink, listener)
+        self._subscribers.add(sink, subscriber)
 
-    def change(
-        self, listeners: Mapping[str, FileSubscriber], scope: SearchScope, *,
+    def reconfigure(
+        self, subscribers: Mapping[str, FileSubscriber], scope: SearchScope, *,
         ignore_older: float | None, deleted_files: int, links: HardLinks | None,
         deleted_grace: float = DELETED_GRACE_S, boundaries: str = "",
     ) -> None:  # fmt: skip
-        """Apply another configuration: keep the files, and replace the shippers by these.
+        """Apply a changed configuration: keep the tracked files, and replace the shippers by `subscribers`.
 
-        The old shippers must have ended; if `boundaries` differ, without unsettled content. The new shippers begin at
-        the durable checkpoints, as after a restart. Deleted files stay open.
+        The old shippers must have ended. If `boundaries` differ, they must have no unsettled content. The new
+        shippers begin at the durable checkpoints, as after a restart. Deleted files stay open.
         """
-        with self._turn:
+        with self._lock:
             ledger = self.context.ledger
-            if not listeners.keys() <= self._subscribers.sinks:
+            if not subscribers.keys() <= self._subscribers.sinks:
                 self._finished.load(ledger.recently_finished(self.pipeline))
             if ledger.boundary_rules(self.pipeline) != boundaries:
                 ledger.renumber(self.pipeline, {}, boundaries)
-            self._subscribers.replace(listeners)
+            self._subscribers.replace(subscribers)
             self.context.scope, self._new_files.ignore_older = scope, ignore_older
             self._budget.limit, self._rotated.deleted_grace = deleted_files, deleted_grace
-            self.unreadable.keep_readers(listeners.keys())
+            self.unreadable.keep_readers(subscribers.keys())
             points = {known.generation.id: known.checkpoints for known in ledger.unfinished(self.pipeline)}
             files = [*self._files, *self._copies.files()]
             self._change_links(links, files)
             for file in files:
                 if file.phase is not FilePhase.DELIVERED:
                     settled = points.get(file.generation.id, {})
-                    file.settled = {sink: settled.get(sink, ORIGIN) for sink in listeners}
+                    file.settled = {sink: settled.get(sink, ORIGIN) for sink in subscribers}
                     self._subscribers.follow(file)
 
     def _change_links(self, links: HardLinks | None, files: Iterable[TrackedFile]) -> None:
@@ -160,31 +165,31 @@ class FileTracker:
             return
         for file in files:
             with suppress(OSError):
-                file.keep(partial(self._generations.keep_link, file.generation, file.place))
+                file.call_with_source(partial(self._generations.keep_link, file.generation, file.place))
             if before:
-                before.drop(file.generation)
+                before.delete(file.generation)
 
-    def release(self) -> None:
+    def close(self) -> None:
         """Close all files, because the pipeline was removed. Unfinished generations stay in the state."""
-        with self._turn:
+        with self._lock:
             for part in (self._opener, self._candidates, self._generations):
                 part.close()
             self._files.clear()
 
-    def lives(self) -> list[TrackedFile]:
-        """Return the files that a sink has not finished. Does not wait for a scan, which may hang."""
+    def unfinished_files(self) -> list[TrackedFile]:
+        """Return the files that at least one sink has not finished. Do not wait for a scan, which may hang."""
         return [file for file in self._files if file.phase is not FilePhase.DELIVERED]
 
     @property
     def left_out(self) -> Mapping[str, str]:
-        """Path of each file of an earlier run that is not delivered now → the reason."""
+        """Path of each file of an earlier run that cannot be delivered now → the reason."""
         return self._earlier.left_out
 
     @property
     def waiting_bytes(self) -> int:
-        """Bytes that scans have found and no shipper counts: of candidates, and of unreadable or undecided files."""
+        """Bytes that scans have found but no shipper counts yet, for example those of copy candidates."""
         searched = self._copies.waiting_bytes(self._subscribers.sinks)
-        return self._candidates.size() + self._new_files.waiting_bytes + self._earlier_waiting_bytes + searched
+        return self._candidates.total_size() + self._new_files.waiting_bytes + self._earlier_waiting_bytes + searched
 
     @property
     def grown_at(self) -> float | None:
@@ -192,80 +197,80 @@ class FileTracker:
         return self._growth.grown_at
 
     @property
-    def undecided(self) -> bool:
-        """Whether it is not decided yet for a file whether it is a copy."""
+    def is_undecided(self) -> bool:
+        """Whether the tracker has not decided yet for some file if it is a copy."""
         return bool(self._candidates or self._copies)
 
     # ── between two scans ───────────────────────────────────────────────────────────────────────────────────
 
-    def poll(self, life: TrackedFile) -> bool:
+    def poll(self, file: TrackedFile) -> bool:
         """Compare one file with its last state. Return whether it has grown or has other content."""
-        with self._turn:
-            return self._growth.poll(life)
+        with self._lock:
+            return self._growth.poll(file)
 
-    def poll_busy(self) -> bool:
+    def poll_hot(self) -> bool:
         """Compare open files that grew in the last two seconds. Return whether there are any. Raise `StateError`."""
-        with self._turn:
+        with self._lock:
             return self._growth.poll_hot()
 
-    def poll_calm(self) -> bool:
+    def poll_warm(self) -> bool:
         """Compare open files that grew in the last minute. Return whether there are any. Raise `StateError`."""
-        with self._turn:
+        with self._lock:
             return self._growth.poll_warm()
 
-    def truncated(self, life: TrackedFile, moves: int) -> float | None:
-        """Handle that a shipper has found changed bytes. `moves`: the value of `TrackedFile.moves` before its read.
+    def handle_truncation(self, file: TrackedFile, move_count: int) -> float | None:
+        """Handle a file in which a shipper has found changed bytes. `move_count`: that of the file before the read.
 
-        Return when to read again, by the monotonic clock, if the file may regain its size; else None.
+        If the file may regain its size, return the time of the next read, by the monotonic clock; else None.
         """
-        with self._turn:
-            if life.moves == moves and life in self._files:
-                self._growth.poll(life)
-            if life.moves == moves and life in self._files:
-                if life.shrunk is not None:
+        with self._lock:
+            if file.move_count == move_count and file in self._files:
+                self._growth.poll(file)
+            if file.move_count == move_count and file in self._files:
+                if file.shrunk is not None:
                     return self.context.clock.monotonic() + _SHRUNK_RETRY_S
-                with self.unreadable.guard(life.name):
-                    self._transitions.restart(life)
+                with self.unreadable.guard(file.name):
+                    self._transitions.restart(file)
             return None
 
-    def through(self, number: int, sink: str, life: TrackedFile | None) -> None:
-        """Record that a sink needs no more of a generation. When all sinks have finished it, finish it."""
-        with self._turn:
+    def finish_generation(self, number: int, sink: str, file: TrackedFile | None) -> None:
+        """Record that a sink has finished a generation. Finish the generation when all sinks have."""
+        with self._lock:
             if not self._subscribers.finish(number, sink):
                 return
-            if life is not None and not life.ended and self._growth.poll(life):
-                self._subscribers.follow(life)
+            if file is not None and not file.ended and self._growth.poll(file):
+                self._subscribers.follow(file)
                 return
-            is_there = life is not None and self._rotated.is_there(life)
-            self.context.ledger.mark_finished(number, self.context.clock.now(), is_there)
+            is_present = file is not None and self._rotated.is_present(file)
+            self.context.ledger.mark_finished(number, self.context.clock.now(), is_present)
             self._subscribers.forget(number)
             self._copies.remove(number)
-            if life is not None:
-                self._generations.drop_link(life.generation)
-                self._rotated.finish(life, is_there=is_there)
+            if file is not None:
+                self._generations.drop_link(file.generation)
+                self._rotated.finish(file, is_present=is_present)
 
     def finish_all(self) -> None:
         """Treat every file as complete, including unterminated last lines, because the sidecar ends."""
-        with self._turn:
+        with self._lock:
             self.context.is_ending = True
             for file in self._files:
-                while self._growth.poll(file) and file.packed:
+                while self._growth.poll(file) and file.is_compressed:
                     pass
             self._transitions.apply(self._copies.abandon_all())
             self._new_files.decide_candidates()
             for file in self._files:
-                file.closing = True
+                file.is_last_line_complete = True
                 self._subscribers.notify(file)
 
     # ── the scan ────────────────────────────────────────────────────────────────────────────────────────────
 
-    def look(self, sightings: Iterable[ScannedFile]) -> None:
-        """Do one scan cycle. Raise `StateError`; the next scan continues from there."""
-        with self._turn:
-            seen = self._files.index(sightings, self._earlier.names())
+    def process_scan(self, found: Iterable[ScannedFile]) -> None:
+        """Process the files of one scan. Raise `StateError`; the next scan then does the rest."""
+        with self._lock:
+            seen = self._files.index(found, self._earlier.names())
             self._begin_scan(seen)
             self._update_tracked(seen)  # 1 grown, truncated, renamed
-            self._earlier.meet(seen)  # 2 files of earlier runs, and finished files that have changed
+            self._earlier.resume(seen)  # 2 files of earlier runs, and finished files that have changed
             self._earlier.find_moved(seen)  # 3 files of earlier runs that match no path
             self._transitions.apply(self._copies.search())  # 4 the rest of truncated and missing files
             self._new_files.decide_candidates()  # 5 new files that may be copies
@@ -290,10 +295,10 @@ class FileTracker:
             self._candidates.rename(key, FileLocation(seen[key].root, seen[key].path))
 
     def _record(self, seen: Mapping[Key, ScannedFile]) -> None:
-        """Record sizes that no checkpoint has, because the sink is down, and which finished files still exist."""
+        """Record the sizes of files that have grown without a checkpoint, and which finished files still exist."""
         self._opener.end_scan()
-        for file in self._budget.over_budget(self._files):
-            self._transitions.give_up(file.remembered(), file, "deleted")
+        for file in self._budget.select_over_budget(self._files):
+            self._transitions.give_up(file.to_known_file(), file, "deleted")
         ledger, now = self.context.ledger, self.context.clock.monotonic()
         if not self._is_recorded:
             ledger.add_pipeline(self.pipeline)

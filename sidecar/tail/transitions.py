@@ -56,12 +56,12 @@ class FileTransitions:
             self._generations.drop_link(known.generation)
             self._generations.keep_link(known.generation, place, found.source)
             if lost.file is None:
-                known = replace(known, moved=known.moved or is_copy, name=place.name, file_id=identity)
+                known = replace(known, is_in_copy=known.is_in_copy or is_copy, name=place.name, file_id=identity)
                 self._generations.resume(known, opened, place)
             else:
                 self._relocate(lost.file, opened, place, is_copy=is_copy)
 
-    def take_over(self, file: TrackedFile, opened: OwnedSource, place: FileLocation) -> None:
+    def continue_in(self, file: TrackedFile, opened: OwnedSource, place: FileLocation) -> None:
         """Continue a tracked file in the file that has replaced it."""
         identity = opened.open.identity
         self._context.ledger.record_move(file.generation.id, identity, place.name, file.seen, False)
@@ -70,8 +70,8 @@ class FileTransitions:
 
     def _relocate(self, file: TrackedFile, opened: OwnedSource, place: FileLocation, *, is_copy: bool) -> None:
         file.relocate(opened.take(), place)
-        file.moved, file.sighted = file.moved or is_copy, True
-        file.enter(FilePhase.ROTATED if file.moved else FilePhase.ACTIVE, is_last_run=self._context.is_ending)
+        file.is_in_copy, file.is_in_last_scan = file.is_in_copy or is_copy, True
+        file.enter(FilePhase.ROTATED if file.is_in_copy else FilePhase.ACTIVE, is_last_run=self._context.is_ending)
         file.size, file.disk_size, file.modified, file.shrunk = 0, 0, 0.0, None
         self._files.add(file, self._context.clock.monotonic())
         self._poll(file)
@@ -90,36 +90,36 @@ class FileTransitions:
         else:
             self._subscribers.report_lost(known, reason)
 
-    def join(self, file: TrackedFile, skipped: int) -> None:
+    def track(self, file: TrackedFile, skipped: int) -> None:
         """Track a file whose generation is durable. `skipped`: bytes at its beginning that are never read."""
         points, sinks = file.settled, self._subscribers.sinks
         file.settled = {sink: points.get(sink, points.get("", ORIGIN)) for sink in sinks}
-        file.enter(FilePhase.ROTATED if file.moved else FilePhase.ACTIVE, is_last_run=self._context.is_ending)
+        file.enter(FilePhase.ROTATED if file.is_in_copy else FilePhase.ACTIVE, is_last_run=self._context.is_ending)
         self._files.add(file, self._context.clock.monotonic())
         self._subscribers.follow(file, skipped=skipped)
         with suppress(StateError):  # the next scan compares the file again
             self._poll(file)
 
     def restart(self, file: TrackedFile) -> None:
-        """Begin a new generation after the file was truncated. Search the unread content in a copy."""
-        place, known = file.place, file.remembered()
-        with file.still(), OwnedSource(file.take_source()) as opened:
-            self.miss(file, "truncated")
+        """Begin a new generation for a file that was truncated. Search its copies for the unread content."""
+        place, known = file.place, file.to_known_file()
+        with file.lock_reads(), OwnedSource(file.take_source()) as opened:
+            self.search_content(file, "truncated")
             if outcome := self._copies.search_one(known.generation.id):
                 self.apply([outcome])
             with self._context.unreadable.guard(place.name):
                 if opened.open.status().size:
-                    self._generations.start(opened, place).sighted = file.sighted
+                    self._generations.start(opened, place).is_in_last_scan = file.is_in_last_scan
                     self._generations.flush()
 
-    def miss(self, file: TrackedFile, reason: str) -> None:
-        """Search the content of a file that was truncated or has disappeared."""
+    def search_content(self, file: TrackedFile, reason: str) -> None:
+        """Start to search other files for the content of a file that was truncated or has disappeared."""
         if file in self._files:
             self._files.remove(file)
-        self._copies.add(file.remembered(), file, reason)
+        self._copies.add(file.to_known_file(), file, reason)
 
     def reopen(self, file: TrackedFile) -> None:
-        """Continue to deliver a file that has grown after all sinks had finished it."""
+        """Deliver a file again that has grown after all sinks had finished it."""
         self._context.ledger.mark_unfinished(file.generation.id)
         self._finished.remove_generation(file.generation.id)
         file.enter(FilePhase.ROTATED, is_last_run=self._context.is_ending)

@@ -1,6 +1,6 @@
 """Tracks the files of one pipeline that cannot be read, why, and when to try again.
 
-A file with errors (EIO, ESTALE, EACCES …) must not delay other files, so each file has a separate pause.
+A file with errors (such as EIO, ESTALE or EACCES) must not delay other files, so each file has a separate pause.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ class _UnreadableFile(msgspec.Struct):
 
 
 class ReadGuard:
-    """Context manager that records and suppresses an `OSError` of its block. Without error, clears the record."""
+    """Context manager that records and suppresses an `OSError` of its block, or clears the record if none occurs."""
 
     def __init__(self, files: UnreadableFiles, path: str) -> None:
         self._files = files
@@ -52,7 +52,7 @@ class UnreadableFiles:
     def record(self, path: str, error: OSError, reader: str = "") -> float:
         """Record why a file cannot be read. Return when to try again, by the monotonic clock.
 
-        The pause doubles with each error in a row.
+        The pause doubles with each consecutive error.
         """
         with self._lock:
             before = self._entries.get((path, reader))

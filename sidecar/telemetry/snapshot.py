@@ -162,7 +162,7 @@ class Snapshot:
 
     balance: Sequence[BalanceStatus]
     watches: str
-    """`notifications` if the kernel reports new files, `sweeps alone` if only scans find them."""
+    """`notifications` if the kernel reports new files, `scans only` if only scans find them."""
 
     open_files: int
     open_files_limit: int

@@ -36,7 +36,7 @@ def read_chunks(file: Path, reader: Reader) -> Iterator[Chunk]:
     with _track(file) as tracked:
         cursor = Cursor(tracked, ORIGIN)
         while (chunk := reader.next_chunk(cursor)) is not None:
-            cursor.took(chunk)
+            cursor.advance(chunk)
             cursor.spans.clear()
             yield chunk
 
@@ -56,7 +56,7 @@ def _track(file: Path) -> Iterator[TrackedFile]:
     tracked = TrackedFile(generation, source, place, b"", (), _NullJournal(), OpenFileLimiter(16))
     try:
         tracked.size = tracked.status().size
-        tracked.closing = True
+        tracked.is_last_line_complete = True
         yield tracked
     finally:
         tracked.close()

@@ -1,4 +1,5 @@
 """Finds the files that match the patterns of a pipeline.
 
-In: glob patterns. Out: `FoundFile`. Not in here: opening or reading a file (`tail`), and deciding which file it is.
+Input: glob patterns. Output: `FoundFile`. This package does not open or read files, and does not decide whether a
+file is known; `tail` does.
 """

@@ -1,4 +1,4 @@
-"""Opens directories below an open one, each from its parent, and limits how many are open at a time."""
+"""Opens directories below an open one, each relative to its parent, and limits how many are open at a time."""
 
 from __future__ import annotations
 
@@ -11,27 +11,27 @@ _MAX_OPEN = 32
 
 
 class WalkedDirectory:
-    """A directory: its parent (`above`), its name there, and its path with a slash at the end (`prefix`)."""
+    """A directory: its parent, its name in the parent, and its path with a slash at the end (`prefix`)."""
 
-    __slots__ = ("above", "name", "prefix")
+    __slots__ = ("name", "parent", "prefix")
 
-    def __init__(self, above: WalkedDirectory | None, name: str, prefix: str) -> None:
-        self.above, self.name, self.prefix = above, name, prefix
+    def __init__(self, parent: WalkedDirectory | None, name: str, prefix: str) -> None:
+        self.parent, self.name, self.prefix = parent, name, prefix
 
     @property
     def path(self) -> str:
         """The path without the slash at the end."""
         return self.prefix.rstrip("/") or "/"
 
-    def find_below(self, name: str) -> WalkedDirectory:
+    def get_child(self, name: str) -> WalkedDirectory:
         """Return the subdirectory with this name."""
         return WalkedDirectory(self, name, f"{self.prefix}{name}/")
 
 
 class DirectoryWalk:
-    """Opens directories and keeps those that were used last open.
+    """Opens directories, and keeps the most recently used ones open.
 
-    A directory that was closed is opened again from its nearest open ancestor.
+    A directory that was closed is opened again, starting at its nearest open ancestor.
     """
 
     def __init__(self, directory: int, path: str) -> None:
@@ -44,13 +44,13 @@ class DirectoryWalk:
         if folder in self._open:
             found = self._open[folder] = self._open.pop(folder)
             return found
-        missing, here = [folder], folder.above
-        while here is not None and here not in self._open:
-            missing.append(here)
-            here = here.above
+        missing, ancestor = [folder], folder.parent
+        while ancestor is not None and ancestor not in self._open:
+            missing.append(ancestor)
+            ancestor = ancestor.parent
         directory = self._directory
-        if here is not None:
-            directory = self._open[here] = self._open.pop(here)
+        if ancestor is not None:
+            directory = self._open[ancestor] = self._open.pop(ancestor)
         for each in reversed(missing):
             directory = self._enter(directory, each)
         return directory

@@ -1,10 +1,10 @@
 """Triggers a scan early when inotify reports that a name was created, moved or deleted.
 
-Each directory has a separate watch, because the scan knows all directories. The observers of `watchdog` would track
-whole trees instead. They end silently when the application moves directories in an order that they do not expect.
+Each directory has a separate watch. The observers of the library `watchdog` track whole trees instead, and they end
+silently when the application moves directories in an order that they do not expect.
 
 An event for each write would cost more than shipping the line (docs/design/architecture.md). So only empty files are
-watched for writes, and only for the first one. Without inotify, a scan still finds everything within its interval.
+watched for writes, and only for the first write. Without inotify, a scan still finds everything within its interval.
 """
 
 from __future__ import annotations
@@ -50,7 +50,10 @@ class Hinted(Protocol):
 
 
 class Notifier:
-    """Calls `hint` of the scanners of a directory when a name in it changes. `watch` needs one thread at a time."""
+    """Calls `hint` of the scanners of a directory when a name in it changes.
+
+    Only one thread at a time may call `watch`.
+    """
 
     def __init__(self) -> None:
         self._reader: InotifyFD | None = None
@@ -71,8 +74,9 @@ class Notifier:
         return self._reader is not None and self._reader.is_alive()
 
     def start(self) -> None:
-        """Start the thread that reads notifications. Raise `OSError` if the limit of inotify instances is reached
-        (EMFILE).
+        """Start the thread that reads notifications.
+
+        Raise `OSError` if the limit of inotify instances is reached (EMFILE).
         """
         self._reader = InotifyFD()
         self._reader.name = "notifier"
@@ -105,8 +109,9 @@ class Notifier:
             self._watches.clear()
 
     def mark_moved(self, path: str) -> None:
-        """Renew the watches of `path` and of all directories below it at the next scan. The path may now belong to
-        another directory.
+        """Renew the watches of `path` and of all directories below it at the next scan.
+
+        The path may now belong to another directory.
         """
         with self._stale_lock:
             self._stale.add(path if len(self._stale) < _MAX_STALE else "")
@@ -158,7 +163,7 @@ class _Watched:
         self._notifier, self._path = notifier, path
 
     def on_event(self, event: InotifyEvent) -> None:
-        """Mark the directory that has moved, if one has, and call the scanners."""
+        """If a directory has moved, mark it. Then call the scanners."""
         if event.is_move_self:
             self._notifier.mark_moved(self._path)
         elif event.is_moved_from and event.is_directory:

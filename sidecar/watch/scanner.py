@@ -1,4 +1,4 @@
-"""Finds the files that match globs, without following links below the fixed directory of a glob."""
+"""Finds the files that match globs. Follows no symbolic links below the fixed directory of a glob."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ _WILDCARD = re.compile(r"[*?\[]")
 _ANY_NAME = "*"
 _LINK = "a symbolic link"
 _MAX_DIRECTORIES, _MAX_WATCHED_PATH = 2_000, 500
-"""Maximum number of directories that are watched for new names, and maximum characters of their paths. New names in
-other directories are found by the next regular scan."""
+"""Maximum number of directories that are watched for new names, and maximum length of their paths in characters. New
+names in other directories are found by the next regular scan."""
 
 _MAX_EMPTY_FILES = 256
-"""Maximum number of empty files that are watched for their first line. That of other files is found by a scan."""
+"""Maximum number of empty files that are watched for their first line. A scan finds the first line of other files."""
 
 _MAX_PATH_BYTES = 4095
 """Maximum bytes of a path in Linux, without the terminating NUL (limits.h)."""
@@ -105,7 +105,7 @@ class FileScanner:
             with glob.root.reach() as reached:
                 self.directories.add(reached.path)
                 if reached.error is not None:
-                    self._cannot_reach(glob, reached.error)
+                    self._record_unreachable(glob, reached.error)
                     continue
                 with closing(DirectoryWalk(reached.directory, reached.path)) as walk:
                     self._add_matches(found, walk, glob.parts)
@@ -121,30 +121,28 @@ class FileScanner:
 
     def covers(self, path: str) -> bool:
         """Return whether this path matches a pattern and is not excluded."""
-        return any(glob.matches(path) for glob in self.globs) and not _is_named(self._exclude, path)
+        return any(glob.matches(path) for glob in self.globs) and not _matches_name_or_path(self._exclude, path)
 
     def forbids(self, path: str) -> bool:
-        """Return whether a pattern of `exclude` matches this path, other than one for all files of a compressed
-        format.
-        """
-        return _is_named(self._explicit_exclude, path)
+        """Return whether `exclude` matches the path, apart from patterns for all compressed files, such as `*.gz`."""
+        return _matches_name_or_path(self._explicit_exclude, path)
 
-    def _cannot_reach(self, glob: Glob, error: OSError) -> None:
+    def _record_unreachable(self, glob: Glob, error: OSError) -> None:
         if isinstance(error, LinkInPath):
-            self.refused[str(error.filename)] = "a symbolic link in the fixed part of a path that is not followed"
+            self.refused[str(error.filename)] = "a symbolic link in the fixed part of a path, which is not followed"
         elif not isinstance(error, FileNotFoundError):
             self.unreadable.add(glob.root.path)
 
     def _add_matches(self, found: dict[str, FoundFile], walk: DirectoryWalk, parts: tuple[str, ...]) -> None:
         root, exclude = walk.top.path, self._exclude
-        for folder, names in self._below(walk, parts):
+        for folder, names in self._walk(walk, parts):
             directory, prefix = walk.open(folder), folder.prefix
             for name in names:
                 self._beat()
                 path = prefix + name
                 if path in found or (exclude and (exclude(name) or exclude(path))):
                     continue
-                if status := self._status(directory, name, folder):
+                if status := self._stat(directory, name, folder):
                     if stat.S_ISREG(status.st_mode):
                         found[path] = FoundFile(
                             path, root, status.st_dev, status.st_ino, status.st_size, status.st_mtime
@@ -154,7 +152,7 @@ class FileScanner:
                     elif not stat.S_ISDIR(status.st_mode):
                         self.refused[path] = _LINK if stat.S_ISLNK(status.st_mode) else "not a regular file"
 
-    def _status(self, directory: int, name: str, folder: WalkedDirectory) -> os.stat_result | None:
+    def _stat(self, directory: int, name: str, folder: WalkedDirectory) -> os.stat_result | None:
         try:
             return os.stat(name, dir_fd=directory, follow_symlinks=False)
         except FileNotFoundError:
@@ -163,7 +161,7 @@ class FileScanner:
             self.unreadable.add(folder.path)
             return None
 
-    def _below(self, walk: DirectoryWalk, parts: tuple[str, ...]) -> Iterator[tuple[WalkedDirectory, list[str]]]:
+    def _walk(self, walk: DirectoryWalk, parts: tuple[str, ...]) -> Iterator[tuple[WalkedDirectory, list[str]]]:
         """Yield each directory that contains matching names, and these names, depth first.
 
         Not recursive, because directories may be nested deeper than Python's recursion limit.
@@ -173,22 +171,21 @@ class FileScanner:
             self._beat()
             folder, (first, *rest) = waiting.pop()
             if first == "**":
-                below = self._names(walk, folder, _ANY_NAME, of=self._is_folder)
-                waiting += [(folder.find_below(name), (first, *rest)) for name in reversed(below)]
+                below = self._list_names(walk, folder, _ANY_NAME, is_wanted=self._is_folder)
+                waiting += [(folder.get_child(name), (first, *rest)) for name in reversed(below)]
                 waiting.append((folder, tuple(rest or (_ANY_NAME,))))
             elif rest:
-                below = self._names(walk, folder, first, of=self._is_folder)
-                waiting += [(folder.find_below(name), tuple(rest)) for name in reversed(below)]
-            elif names := self._names(walk, folder, first):
+                below = self._list_names(walk, folder, first, is_wanted=self._is_folder)
+                waiting += [(folder.get_child(name), tuple(rest)) for name in reversed(below)]
+            elif names := self._list_names(walk, folder, first):
                 yield folder, names
 
-    def _names(
+    def _list_names(
         self, walk: DirectoryWalk, folder: WalkedDirectory, pattern: str,
-        of: Callable[[WalkedDirectory, os.DirEntry[str]], bool] | None = None,
+        is_wanted: Callable[[WalkedDirectory, os.DirEntry[str]], bool] | None = None,
     ) -> list[str]:  # fmt: skip
-        """Return the matching names in a directory, sorted. Other names are not kept in memory, because a directory
-        may contain any number of them.
-        """
+        """Return the matching names in a directory, sorted."""
+        # Other names are not kept in memory, because a directory may contain any number of them.
         matches, hidden = _matcher((pattern,)), pattern.startswith(".")
         if len(self.directories) < _MAX_DIRECTORIES and len(folder.prefix) <= _MAX_WATCHED_PATH:
             self.directories.add(folder.path)
@@ -201,7 +198,7 @@ class FileScanner:
                     for entry in entries
                     if (hidden or not entry.name.startswith("."))
                     and matches(entry.name)
-                    and (of is None or of(folder, entry))
+                    and (is_wanted is None or is_wanted(folder, entry))
                 )
         except FileNotFoundError:
             return []
@@ -227,12 +224,12 @@ def has_wildcard(path: str) -> bool:
     return _WILDCARD.search(path) is not None
 
 
-def is_named(pattern: str, path: str) -> bool:
+def matches_name_or_path(pattern: str, path: str) -> bool:
     """Return whether a pattern of `exclude` matches the name or the path of this file."""
-    return _is_named(_matcher((pattern,)), path)
+    return _matches_name_or_path(_matcher((pattern,)), path)
 
 
-def _is_named(matcher: Callable[[str], object] | None, path: str) -> bool:
+def _matches_name_or_path(matcher: Callable[[str], object] | None, path: str) -> bool:
     return matcher is not None and bool(matcher(os.path.basename(path)) or matcher(path))
 
 
@@ -245,16 +242,16 @@ def _matches(parts: tuple[str, ...], names: Sequence[str]) -> bool:
         after = set()
         for place in places:
             while place < len(parts) and parts[place] == "**":
-                if _fits(_ANY_NAME, name):
+                if _matches_component(_ANY_NAME, name):
                     after.add(place)
                 place += 1
-            if place < len(parts) and _fits(parts[place], name):
+            if place < len(parts) and _matches_component(parts[place], name):
                 after.add(place + 1)
         places = after
     return len(parts) in places
 
 
-def _fits(pattern: str, name: str) -> bool:
-    """Return whether a name matches as in a shell: a name that begins with a dot needs a pattern that does so too."""
+def _matches_component(pattern: str, name: str) -> bool:
+    """Return whether a name matches as in a shell: only a pattern that begins with a dot matches such a name."""
     is_hidden = name.startswith(".") and not pattern.startswith(".")
     return not is_hidden and _matcher((pattern,))(name) is not None

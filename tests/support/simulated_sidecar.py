@@ -236,14 +236,14 @@ class SimulatedSidecar:
         self.store = open_database(self.state)
         self.ledger = Ledger(CrashingDatabase(self.store, self.crash_after), self._bound)
         self.descriptors = OpenFileLimiter(self._open_files)
-        self.sweep = FileScanner(self._full_paths, self._exclude, known=lambda: self.ledger.paths("app"))
-        self.follower = FileTracker(
-            "app", self.ledger, self.clock, self.said.append, self.descriptors, self.sweep, links=self._links,
+        self.scanner = FileScanner(self._full_paths, self._exclude, known=lambda: self.ledger.paths("app"))
+        self.tracker = FileTracker(
+            "app", self.ledger, self.clock, self.said.append, self.descriptors, self.scanner, links=self._links,
             boundaries=self._boundaries, **self._options,
         )  # fmt: skip
         self.shippers = {name: self._shipper(name) for name in self.destinations}
         for name, shipper in self.shippers.items():
-            self.follower.listen(name, shipper)
+            self.tracker.subscribe(name, shipper)
 
     @property
     def _full_paths(self) -> list[str]:
@@ -259,7 +259,7 @@ class SimulatedSidecar:
         )
         return Shipper(
             "app", name, self.destinations[name], build_stages(pipeline, self.clock, "host", {}),
-            self.limits, self.follower, self.ledger, self.clock, self.said.append,
+            self.limits, self.tracker, self.ledger, self.clock, self.said.append,
             spawn=lambda task: task(), heartbeats=self.heartbeats,
         )  # fmt: skip
 
@@ -281,7 +281,7 @@ class SimulatedSidecar:
         self.start()
 
     def reload(self) -> bool:
-        """Another configuration while it runs: new shippers in the place of the old ones, the same follower."""
+        """Another configuration while it runs: new shippers in the place of the old ones, the same tracker."""
 
         def reloading() -> None:
             for shipper in self.shippers.values():
@@ -292,8 +292,8 @@ class SimulatedSidecar:
                         break
                 shipper.finish()
             self.shippers = {name: self._shipper(name) for name in self.destinations}
-            self.follower.change(
-                self.shippers, self.sweep, ignore_older=None,
+            self.tracker.reconfigure(
+                self.shippers, self.scanner, ignore_older=None,
                 deleted_files=self._options.get("deleted_files", 256 << 20), links=self._links,
                 boundaries=self._boundaries,
             )  # fmt: skip
@@ -315,13 +315,13 @@ class SimulatedSidecar:
 
     # ── what it does ────────────────────────────────────────────────────────────────────────────────────────
 
-    def look(self) -> bool:
-        return self.alive and self._survives(lambda: self.follower.look(self.sweep.scan()))
+    def scan(self) -> bool:
+        return self.alive and self._survives(lambda: self.tracker.process_scan(self.scanner.scan()))
 
     def poll(self) -> bool:
         def polling() -> None:
-            for life in self.follower.lives():
-                self.follower.poll(life)
+            for life in self.tracker.unfinished_files():
+                self.tracker.poll(life)
 
         return self.alive and self._survives(polling)
 
@@ -340,21 +340,21 @@ class SimulatedSidecar:
         until = self.clock.at + seconds
         while self.alive and self.clock.at < until:
             self.clock.at += step
-            if not (self.look() and self.turn(6)):
+            if not (self.scan() and self.turn(6)):
                 return False
         return self.alive
 
     def drain(self) -> bool:
         """SIGTERM: read to the end, deliver, end. Destinations that are down are waited for."""
-        if not (self.look() and self.alive):
+        if not (self.scan() and self.alive):
             return False
         for _ in range(40):
-            if not self.follower.undecided:
+            if not self.tracker.is_undecided:
                 break
             self.clock.at += 0.5
-            if not self.look():
+            if not self.scan():
                 return False
-        if not self._survives(self.follower.finish_all):
+        if not self._survives(self.tracker.finish_all):
             return False
         for shipper in self.shippers.values():
             shipper.drain()

@@ -1,5 +1,5 @@
 """Edits JSON objects as text, without decoding the values that do not change.
 
-In: the body of an object, which is its JSON text without the braces. Out: the changed body. Not in here: the meaning
-of fields.
+Input: the body of an object, which is its JSON text without the braces. Output: the changed body. This package does
+not know what fields mean.
 """

@@ -1,6 +1,6 @@
 """Edits single fields of a JSON object by path. The text of all other fields stays the same to the byte.
 
-A path is a dotted name. `a.b` means the member `b` of the object `a` and also the member `a.b`, with everything below
+A path is a dotted name. `a.b` means the member `b` of the object `a`, and the member `a.b`, with everything below
 them. Objects in arrays are not searched. If a member can be located directly, the other members are not read.
 """
 
@@ -12,14 +12,14 @@ from sidecar.lib.jsontext.members import NOWHERE, MemberSpan, locate, split_pair
 from sidecar.lib.jsontext.nested import MAX_PATH_DEPTH, json_string
 
 Edit = Callable[[str, str, str], str | None]
-"""Receives (key as written, rest of its name below the path, value). Returns the new member, or None to remove it."""
+"""Function that changes a member. Arguments: key as written, rest of its name after the path, and value. Result: the
+new member, or None to remove it."""
 
 
 def edit(body: str, path: str, change: Edit) -> str:
-    """Return the body with each member at `path` replaced by the result of `change`; the same text if nothing
-    changed.
+    """Return the body with each member at `path` replaced by the result of `change`.
 
-    An object that becomes empty is removed.
+    Remove an object that becomes empty. Return the same text if nothing has changed.
     """
     name, _, rest = path.partition(".")
     span = locate(body, name)
@@ -67,15 +67,16 @@ def _object(key_text: str, inner: str) -> str | None:
 
 
 def remove(body: str, path: str) -> tuple[str, list[tuple[str, str]]]:
-    """Return the body without the members at `path`, and the removed ones as (rest of the name below the path,
-    value).
+    """Return the body without the members at `path`, and these members.
+
+    Each is a pair of the rest of its name after the path, and its value.
     """
     removed: list[tuple[str, str]] = []
 
-    def take(_: str, suffix: str, value: str) -> None:
+    def remove_member(_: str, suffix: str, value: str) -> None:
         removed.append((suffix, value))
 
-    return edit(body, path, take), removed
+    return edit(body, path, remove_member), removed
 
 
 def keep(body: str, paths: Collection[str]) -> str:
@@ -113,7 +114,7 @@ def _keep_members(body: str, paths: Collection[str]) -> str:
 
 
 def read(body: str, path: str) -> list[str]:
-    """Return the values at `path` as written. There are several if the application repeated the name."""
+    """Return the values at `path` as written. There are several if the name occurs more than once."""
     name, _, rest = path.partition(".")
     span = locate(body, name)
     if span is not None:
@@ -143,15 +144,15 @@ def can_insert(body: str, path: str) -> bool:
 
 
 def insert(body: str, path: str, value: str) -> str:
-    """Return the body with a new member at a free path: in an existing object if there is one, else at the end.
+    """Return the body with a new member at `path`: in an existing object if there is one, else at the end.
 
-    At most `MAX_PATH_DEPTH` objects are nested; a deeper path stays one dotted name.
+    At most `MAX_PATH_DEPTH` objects are nested; the rest of a deeper path stays one dotted name.
     """
     return insert_all(body, [(path, value)])
 
 
 def insert_all(body: str, leaves: Iterable[tuple[str, str]]) -> str:
-    """Return the body with several (path, value) inserted one after another."""
+    """Return the body with all of these (path, value) inserted, in order."""
     insertions = [(path.split(".", MAX_PATH_DEPTH), value) for path, value in leaves]
     roots = {names[0] for names, _ in insertions}
     is_new = all(locate(body, root) is NOWHERE for root in roots)
@@ -163,7 +164,7 @@ def insert_all(body: str, leaves: Iterable[tuple[str, str]]) -> str:
 
 
 class _OpenObject:
-    """The members of one object during insertions. A nested object is split when a member is inserted into it."""
+    """The members of one object during insertions. A nested object is parsed when a member is inserted into it."""
 
     def __init__(self, body: str = "") -> None:
         self._keys: list[str] = []

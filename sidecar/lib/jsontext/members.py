@@ -12,7 +12,7 @@ _STRING = r'"[^"\\]*+(?:\\.[^"\\]*+)*+"'
 _LEAF = rf'(?:{_STRING}|[^\s,"\[\]{{}}]++)'
 _SHALLOW = rf'[\[{{](?:[^"\[\]{{}}]++|{_STRING})*+[\]}}]'
 _DEEPER = rf'[\[{{](?:[^"\[\]{{}}]++|{_STRING}|{_SHALLOW})*+[\]}}]'
-# Text that is not a pair matches up to the end, so that the search does not start again at each of its characters.
+# Text that is not a pair matches up to its end, so that the search does not start again at each character.
 _PAIR = re.compile(rf"([ \t\r\n]*+({_STRING})[ \t\r\n]*+:[ \t\r\n]*+({_LEAF}|{_DEEPER})[ \t\r\n]*+(?:,|\Z))|[\s\S]++")
 _STRUCTURAL = re.compile(r'[",:]')
 _FOLLOWED = re.compile(rf"[ \t\r\n]*+:[ \t\r\n]*+({_LEAF}|{_DEEPER})")
@@ -60,9 +60,9 @@ def split_members(text: str) -> Iterator[Member]:
 
 
 def split_pairs(text: str) -> list[tuple[str, str, str]]:
-    """Return each member as (key, key as written, value as written); faster than `split_members`.
+    """Return each member as (key, key as written, value as written). Faster than `split_members`.
 
-    One scan in C reads all members, unless a value is nested deeper than two levels.
+    One regular expression reads all members, unless a value is nested deeper than two levels.
     """
     pairs = _PAIR.findall(text)
     if sum([len(match) for match, _, _ in pairs]) != len(text):
@@ -90,10 +90,10 @@ def locate(text: str, name: str) -> MemberSpan | None:
     """Return the position of the only member with this name, without reading the other members.
 
     Return `NOWHERE` if there is no member with this name or with a dotted name that begins with it. Return None if
-    that cannot be decided without a scan of all members. Without backslashes a quote is never inside a string, and
-    the text between two strings contains a comma or a colon. So a name without these, between quotes and before a
-    colon, is the name of a member.
+    that cannot be decided without reading all members.
     """
+    # Without backslashes, a quote is never inside a string, and the text between two strings contains a comma or a
+    # colon. So a name without these, between quotes and before a colon, is the name of a member.
     if "\\" in text or _STRUCTURAL.search(name):
         return None
     start = text.find(f'"{name}"')

@@ -8,14 +8,13 @@ from typing import TypeAlias
 import msgspec
 
 MAX_PATH_DEPTH = 32
-"""Maximum number of levels into which a path is split; the rest of it stays one dotted name. Databases allow fewer.
-"""
+"""Maximum number of levels into which a path is split, more than databases allow. The rest stays one dotted name."""
 
 Tree: TypeAlias = "dict[str, str | Tree]"
 
 
 def nest(leaves: Mapping[str, str]) -> Tree:
-    """Return the leaves as nested dictionaries. A leaf with the path of an object gets a `_` appended to its name."""
+    """Return the leaves as nested dictionaries. Append `_` to a name if a leaf and an object share it."""
     root: Tree = {}
     for path, value in leaves.items():
         *parents, name = path.split(".", MAX_PATH_DEPTH)
@@ -43,12 +42,12 @@ def render_members(branch: Tree) -> str:
 
 
 def json_string(name: str) -> str:
-    """Return a text as a JSON string."""
+    """Encode a text as a JSON string."""
     return msgspec.json.encode(name).decode()
 
 
 def possible_root_names(paths: Iterable[str]) -> frozenset[str]:
-    """Return every root name under which one of these paths can begin: `a`, `a.b` and `a.b.c` for `a.b.c`."""
+    """Return all root names with which one of these paths may begin: `a`, `a.b` and `a.b.c` for `a.b.c`."""
     return frozenset(spelling for path in paths for spelling in path_prefixes(path))
 
 

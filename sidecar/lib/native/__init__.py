@@ -1,7 +1,7 @@
-"""The innermost loops, compiled: split bytes into lines, write columns into the bytes of a request, search a chunk.
+"""Provides the compiled inner loops: split bytes into lines, join columns to the bytes of a request, search a chunk.
 
-In: bytes, texts and numbers. Out: the same types. `_native.c` is used if a C compiler was available at installation,
-else `fallback.py`; both return the same results to the byte. Not in here: the meaning of lines.
+`_native.c` is used if a C compiler was available at installation, else `fallback.py`. Both return the same results to
+the byte. This package does not know what lines mean.
 """
 
 try:

@@ -1,4 +1,4 @@
-"""The functions of the compiled module in Python. They specify it, and replace it if there is no C compiler."""
+"""Implements the functions of the compiled module in Python, for use without a compiler and as a specification."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ _ESCAPED = re.compile(rb"[\x00-\x09\x0b-\x1f\\]")
 
 
 def split_lines(data: bytes, offset: int) -> tuple[list[str], list[int]] | None:
-    """Return the lines of UTF-8 text without line ends, and the offset of each if `data` begins at `offset`.
+    """Return the lines of UTF-8 text without line ends, and their offsets. `offset`: that of `data`.
 
-    Return None if a line is empty or not UTF-8, or if the last one has no line end.
+    Return None if a line is empty or not UTF-8, or if the last line has no line end.
     """
     try:
         text = data.decode()
@@ -39,10 +39,10 @@ def strip_braces(texts: list[str], first: str, last: str) -> list[str] | None:
 
 
 def join_columns(rows: int, columns: tuple[str | list[str] | list[int], ...]) -> bytes:
-    """Return the concatenated rows as UTF-8.
+    """Concatenate rows, each of which concatenates its columns. Return UTF-8.
 
-    A column is a text that all rows share, or a list with one item for each row: texts, or numbers from 0 to 2^63 -
-    1. Raise `UnicodeEncodeError` for a lone surrogate.
+    A column is a text that all rows share, or a list with one item for each row. An item is a text, or a number from
+    0 to 2^63 - 1. Raise `UnicodeEncodeError` for a lone surrogate.
     """
     sources = [repeat(column, rows) if isinstance(column, str) else column for column in columns]
     template = "%s" * len(columns)
@@ -67,5 +67,5 @@ def count_byte(data: bytes, byte: bytes) -> int:
 
 
 def needs_no_escaping(data: bytes) -> bool:
-    """Return whether JSON escapes nothing but quotes and line ends in this UTF-8 text (RFC 8259, 7)."""
+    """Return whether JSON needs no escapes for this UTF-8 text, apart from quotes and line ends (RFC 8259, 7)."""
     return not _ESCAPED.search(data)

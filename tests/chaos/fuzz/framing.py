@@ -43,14 +43,14 @@ class _Forgetful:
 @dataclass(slots=True)
 class _File:
     path: Path
-    life: TrackedFile
+    tracked: TrackedFile
     content: bytes = b""
 
     def append(self, data: bytes) -> None:
         with self.path.open("ab") as file:
             file.write(data)
         self.content += data
-        self.life.size = self.life.seen = self.life.status().size
+        self.tracked.size = self.tracked.seen = self.tracked.status().size
 
 
 @dataclass(slots=True)
@@ -66,15 +66,15 @@ class _Reading:
 
     @classmethod
     def of(cls, file: _File, framing: Framer, chunk: int) -> _Reading:
-        return cls(file, framing, Reader(framing.max_line, chunk), Cursor(file.life, Checkpoint(0, NO_TAIL)))
+        return cls(file, framing, Reader(framing.max_line, chunk), Cursor(file.tracked, Checkpoint(0, NO_TAIL)))
 
     def go_on(self) -> None:
         while chunk := self.reader.next_chunk(self.cursor):
             assert chunk.offset == self.cursor.offset
             assert chunk.end > chunk.offset
             assert chunk.data == self.file.content[chunk.offset : chunk.offset + len(chunk.data)]
-            self.file.life.cover(chunk)
-            self.cursor.took(chunk)
+            self.file.tracked.record_sending(chunk)
+            self.cursor.advance(chunk)
             self._take(chunk)
 
     def _take(self, chunk: Chunk) -> None:
@@ -123,14 +123,14 @@ def _empty_file() -> Iterator[_File]:
         path = Path(folder, "a.log")
         path.touch()
         place = FileLocation(folder, str(path))
-        life = TrackedFile(
+        tracked = TrackedFile(
             Generation(1, "app", str(path), 0.0), open_source(place.root, place.name), place, b"", (),
             _Forgetful(), OpenFileLimiter(16),
         )  # fmt: skip
         try:
-            yield _File(path, life)
+            yield _File(path, tracked)
         finally:
-            life.close()
+            tracked.close()
 
 
 def check(data: bytes) -> None:
@@ -144,10 +144,10 @@ def check(data: bytes) -> None:
             file.append(fuzzed.piece())
             what = fuzzed.below(4)
             if what:
-                file.life.closing = what == 3
+                file.tracked.is_last_line_complete = what == 3
                 first.go_on()
-                file.life.closing = False
-        file.life.closing = True
+                file.tracked.is_last_line_complete = False
+        file.tracked.is_last_line_complete = True
         first.go_on()
         assert first.cursor.offset == len(file.content.rstrip(b"\0"))
         again = _Reading.of(file, framing, sizes[1])

@@ -90,23 +90,23 @@ def swap_while_it_runs(attack: LinkAttack) -> None:
 
 def swap_between_the_scan_and_the_opening(attack: LinkAttack) -> None:
     (attack.log.with_name("app-1.log")).write_bytes(b"new\n")
-    sightings = attack.world.sweep.scan()
+    found_files = attack.world.scanner.scan()
     attack.swap()
-    attack.world.follower.look(sightings)
+    attack.world.tracker.process_scan(found_files)
     attack.world.turn(6)
 
 
 def swap_while_the_file_is_closed(attack: LinkAttack) -> None:
     attack.world.descriptors.limit = 1
-    for life in attack.world.follower.lives():
-        life.park()
-    sightings = attack.world.sweep.scan()
+    for tracked in attack.world.tracker.unfinished_files():
+        tracked.close_if_idle()
+    found_files = attack.world.scanner.scan()
     with attack.log.open("ab") as log:
         log.write(b"more\n")
-    later = attack.world.sweep.scan()
+    later = attack.world.scanner.scan()
     attack.swap()
-    attack.world.follower.look(sightings)
-    attack.world.follower.look(later)
+    attack.world.tracker.process_scan(found_files)
+    attack.world.tracker.process_scan(later)
     attack.world.turn(6)
 
 
@@ -120,11 +120,11 @@ def swap_before_a_truncation(attack: LinkAttack) -> None:
 
 
 def swap_after_a_truncation(attack: LinkAttack) -> None:
-    sightings = attack.world.sweep.scan()
+    found_files = attack.world.scanner.scan()
     os.truncate(attack.log, 0)
     attack.swap()
     attack.world.poll()
-    attack.world.follower.look(sightings)
+    attack.world.tracker.process_scan(found_files)
     attack.world.live(8)
 
 
@@ -172,8 +172,8 @@ def test_what_becomes_a_link_leads_nowhere(
     attack.log.write_bytes(KNOWN)
     world.live(2)
     moment(attack)
-    world.look()
-    assert str(world.path(place.swapped)) in world.sweep.refused
+    world.scan()
+    assert str(world.path(place.swapped)) in world.scanner.refused
     world.settle()
     assert "SECRET" not in attack.shipped()
 
@@ -230,8 +230,8 @@ def test_a_directory_of_the_kubelet_that_leads_elsewhere_is_refused(tmp_path: Pa
     world.path("..away").symlink_to(secrets)
     world.write(SECRET)
     world.path("..data").symlink_to(target.format(secrets=secrets))
-    world.look()
-    assert world.sweep.refused
+    world.scan()
+    assert world.scanner.refused
     world.settle()
     assert world.messages() == []
 
@@ -241,12 +241,12 @@ def test_a_link_of_the_administrator_is_followed_once(tmp_path: Path) -> None:
     (tmp_path / "disk").mkdir()
     (tmp_path / "logs").mkdir()
     (tmp_path / "logs" / "web").symlink_to(tmp_path / "disk")
-    sweep = FileScanner([f"{tmp_path}/logs/web/*.log"])
+    scanner = FileScanner([f"{tmp_path}/logs/web/*.log"])
     (tmp_path / "disk" / "good.log").write_text("good\n")
-    assert [sighting.path for sighting in sweep.scan()] == [f"{tmp_path}/disk/good.log"]
+    assert [sighting.path for sighting in scanner.scan()] == [f"{tmp_path}/disk/good.log"]
     (tmp_path / "logs" / "web").unlink()
     (tmp_path / "logs" / "web").symlink_to(secrets)
-    assert [sighting.path for sighting in sweep.scan()] == [f"{tmp_path}/disk/good.log"]
+    assert [sighting.path for sighting in scanner.scan()] == [f"{tmp_path}/disk/good.log"]
 
 
 def test_a_link_that_stays_below_its_directory_may_be_switched_and_may_not_leave_it(tmp_path: Path) -> None:
@@ -257,30 +257,30 @@ def test_a_link_that_stays_below_its_directory_may_be_switched_and_may_not_leave
         (logs / f"releases/{number}/app.log").write_text("good\n")
     current = logs / "current"
     current.symlink_to("releases/1")
-    sweep = FileScanner([f"{current}/*.log"])
+    scanner = FileScanner([f"{current}/*.log"])
     (logs / "releases/outside").symlink_to(secrets)
 
     def look(target: str | Path) -> list[str]:
         current.unlink()
         current.symlink_to(target)
-        return [os.path.relpath(sighting.path, logs) for sighting in sweep.scan()]
+        return [os.path.relpath(sighting.path, logs) for sighting in scanner.scan()]
 
     assert look("releases/1") == ["releases/1/app.log"]
     assert look("releases/2") == ["releases/2/app.log"]
     for target in (secrets, "../secrets", "releases/outside", "releases/../../secrets", "current"):
         assert look(target) == []
-        assert list(sweep.refused) == [str(logs / ("releases/outside" if "outside" in str(target) else "current"))]
+        assert list(scanner.refused) == [str(logs / ("releases/outside" if "outside" in str(target) else "current"))]
     assert look("releases/2") == ["releases/2/app.log"]
 
 
 def test_a_directory_that_appears_as_a_link_after_the_start_is_refused(tmp_path: Path) -> None:
     secrets = write_secrets(tmp_path / "secrets")
-    sweep = FileScanner([f"{tmp_path}/volume/web/*.log"])
+    scanner = FileScanner([f"{tmp_path}/volume/web/*.log"])
     (tmp_path / "volume").mkdir()
     (tmp_path / "volume" / "web").symlink_to(secrets)
-    assert sweep.scan() == []
-    assert list(sweep.refused) == [f"{tmp_path}/volume/web"]
-    assert sweep.directories == {f"{tmp_path}/volume"}
+    assert scanner.scan() == []
+    assert list(scanner.refused) == [f"{tmp_path}/volume/web"]
+    assert scanner.directories == {f"{tmp_path}/volume"}
 
 
 def test_a_directory_that_is_made_again_or_mounted_late_is_read(tmp_path: Path) -> None:
@@ -323,7 +323,7 @@ def test_links_that_come_and_go_at_random_lead_nowhere(tmp_path: Path) -> None:
                 (link if not link.suffix else link.parent).mkdir(parents=True, exist_ok=True)
                 with (link if link.suffix else link / "app.log").open(chance.choice(["ab", "wb"])) as log:
                     log.write(KNOWN)
-        chance.choice([world.look, world.poll, world.turn, world.turn, world.restart])()
+        chance.choice([world.scan, world.poll, world.turn, world.turn, world.restart])()
         world.clock.at += chance.choice([0.1, 6.0])
     for link in links:
         link.unlink() if link.is_symlink() else None
@@ -350,7 +350,7 @@ def test_a_race_of_swaps_against_scans_leads_nowhere(tmp_path: Path) -> None:
     swapping = Thread(target=swap)
     swapping.start()
     for _ in range(150):
-        world.look()
+        world.scan()
         world.turn()
     is_over.set()
     swapping.join()
@@ -380,7 +380,7 @@ def test_what_is_refused_is_logged_once_and_counted(tmp_path: Path) -> None:
     attack = LinkAttack(world, PLACES["the fixed part"], write_secrets(tmp_path / "secrets"))
     world.path("web").mkdir()
     attack.swap()
-    watched = WatchedPipeline(world.sweep, world.follower)
+    watched = WatchedPipeline(world.scanner, world.tracker)
     watchers = Watchers([watched], world.clock, world.said.append)
     for _ in range(3):
         watchers.scan()
@@ -456,7 +456,7 @@ def test_what_another_configuration_leaves_out_is_not_opened_after_a_restart(tmp
     world.paths = ["app.log"]
     world.start()
     world.live(1)
-    assert list(world.follower.left_out) == [str(world.path("other.log"))]
+    assert list(world.tracker.left_out) == [str(world.path("other.log"))]
     world.settle()
     assert world.messages() == ["app.log"]
     world.paths = ["*.log"]
@@ -500,13 +500,13 @@ def test_a_large_compressed_copy_is_compared_in_pieces_and_found(tmp_path: Path)
     world.path("app.log.1.gz").write_bytes(pack(OLD, HOLE))
     world.write(b"another\n", "other.log")
     for _ in range(5):
-        world.look()
-        assert world.follower.undecided
-    assert {Path(life.name).name for life in world.follower.lives()} >= {"other.log"}
+        world.scan()
+        assert world.tracker.is_undecided
+    assert {Path(tracked.name).name for tracked in world.tracker.unfinished_files()} >= {"other.log"}
     looks = 0
-    while world.follower.undecided and looks < MANY_SCANS:
+    while world.tracker.is_undecided and looks < MANY_SCANS:
         looks += 1
-        world.look()
+        world.scan()
     assert [Path(event.copy).name for event in world.said if isinstance(event, CopyTaken)] == ["app.log.1.gz"]
     world.kill()
 
@@ -522,7 +522,7 @@ def packed(tmp_path: Path) -> Iterator[Source]:
 def test_a_compressed_file_that_cannot_hold_so_much_is_not_unpacked(packed: Source) -> None:
     allowance = ScanAllowance(1 << 20)
     packed.limit(allowance)
-    assert not packed.holds(1 << 40)
+    assert not packed.has_bytes(1 << 40)
     assert allowance.left == 1 << 20
 
 
@@ -535,14 +535,14 @@ def test_what_is_unpacked_in_a_scan_is_bounded_and_goes_on_in_the_next(packed: S
         try:
             assert packed.pread(len(OLD[:1024]), 0) == OLD[:1024]
             assert packed.pread(64, HOLE // 2) == bytes(64)
-            assert packed.holds(HOLE)
+            assert packed.has_bytes(HOLE)
         except Postponed:
             assert allowance.left > -(1 << 20)
             continue
         break
     assert scans <= 2 + 3 * HOLE // 2 // most, "half of it for the position, all of it for the size"
     packed.limit(None)
-    assert not packed.holds(HOLE + 1)
+    assert not packed.has_bytes(HOLE + 1)
 
 
 def test_an_archive_of_empty_parts_does_not_hold_up_a_scan(tmp_path: Path) -> None:
@@ -550,7 +550,7 @@ def test_an_archive_of_empty_parts_does_not_hold_up_a_scan(tmp_path: Path) -> No
     source = open_source(str(tmp_path), f"{tmp_path}/app.log.1.gz")
     source.limit(ScanAllowance(32 << 20))
     with pytest.raises(Postponed):
-        source.holds(2)
+        source.has_bytes(2)
     source.close()
 
 
@@ -562,8 +562,8 @@ def test_a_tree_with_many_arms_takes_few_descriptors(tmp_path: Path) -> None:
         for _ in range(150):
             for name in ("a", "b"):
                 os.mkdir(name, dir_fd=descent.open(folder))
-            arms.append(folder.find_below("a"))
-            folder = folder.find_below("b")
+            arms.append(folder.get_child("a"))
+            folder = folder.get_child("b")
         for arm in reversed(arms):
             assert os.fstat(descent.open(arm)).st_nlink == 2
             most = max(most, len(os.listdir("/proc/self/fd")))

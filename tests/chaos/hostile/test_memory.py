@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from sidecar.deliver.batcher import MAX_CHUNK_DOCUMENTS, BatchLimits
+from sidecar.deliver.batcher import MAX_CHUNK_OVERHEAD_BYTES, BatchLimits
 from sidecar.model.batch import Batch, WriteResult
 from tests.benchmarks.servers import null_server
 from tests.support.processes import ENVIRON
@@ -109,6 +109,6 @@ def test_the_bytes_of_a_batch_are_bounded_also_where_fields_make_documents_long(
 
 def test_a_chunk_may_have_as_many_records_as_memory_allows_and_always_one() -> None:
     limits = BatchLimits(10_000, 1 << 20, 0.1, 1)
-    assert limits.chunk_records(overhead=1024, records=0) == MAX_CHUNK_DOCUMENTS // 1024
+    assert limits.chunk_records(overhead=1024, records=0) == MAX_CHUNK_OVERHEAD_BYTES // 1024
     assert limits.chunk_records(overhead=1, records=9_990) == 10
     assert limits.chunk_records(overhead=1 << 30, records=0) == 1

@@ -84,7 +84,7 @@ def test_sums_of_the_balance_stop_at_63_bits_and_are_exact_before(tmp_path: Path
         _settle(ledger, number, MAX_COUNT)
     assert ledger.balance()["sink"].bytes_["stored"] == MAX_COUNT
     for number in range(1, 8):
-        ledger.mark_finished(number, at=0.0, is_there=False)
+        ledger.mark_finished(number, at=0.0, is_present=False)
     ledger.forget("app", now=1e9)
     store.close()
     store = open_database(tmp_path / "state")

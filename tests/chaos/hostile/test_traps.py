@@ -62,10 +62,10 @@ def test_directories_nested_without_end_do_not_end_the_sweep(deep: Path, levels:
     nest(deep, levels)
     (deep / "z").mkdir()
     (deep / "z" / "good.log").write_text("good\n")
-    sweep = FileScanner([f"{deep}/**/*.log"])
-    depths = [sighting.path.count("/d") for sighting in sweep.scan()]
+    scanner = FileScanner([f"{deep}/**/*.log"])
+    depths = [sighting.path.count("/d") for sighting in scanner.scan()]
     assert depths[-1] <= 2, "the good one is the last"
-    assert (len(depths), len(sweep.unreadable)) == ((2, 0) if levels == DEEPER_THAN_CALLS else (1, 1))
+    assert (len(depths), len(scanner.unreadable)) == ((2, 0) if levels == DEEPER_THAN_CALLS else (1, 1))
 
 
 def test_a_process_between_traps_tells_of_each_once_and_ships_what_is_good(deep: Path) -> None:
@@ -195,7 +195,7 @@ def test_a_file_that_was_closed_for_a_while_and_whose_name_is_a_trap_now_stops_n
     world.live(2)
     for name in names:
         world.write(b"second\n", name)
-    sightings = world.sweep.scan()
+    found_files = world.scanner.scan()
     if swap == "a link in the path":
         world.path("folder").rename(tmp_path / "away")
         world.path("folder").symlink_to(tmp_path / "away")
@@ -207,7 +207,7 @@ def test_a_file_that_was_closed_for_a_while_and_whose_name_is_a_trap_now_stops_n
             os.mkfifo(world.path(name))
         else:
             world.path(name).mkdir()
-    world.follower.look(sightings)
+    world.tracker.process_scan(found_files)
     world.turn(6)
     world.write(b"good\n", "good.log")
     world.settle()
@@ -243,16 +243,16 @@ def test_files_that_are_delivered_and_deleted_take_no_memory(tmp_path: Path) -> 
     def come_and_go() -> None:
         for name in names:
             world.path(name).write_text(f"{name}\n")
-        world.look()
+        world.scan()
         world.turn(450)
         assert len(world.destinations["sink"].documents) == len(names)
         for name in names:
             world.path(name).unlink()
         for _ in range(3):
             world.clock.at += 6
-            world.look()
+            world.scan()
             world.turn(450)
-        assert world.follower.lives() == []
+        assert world.tracker.unfinished_files() == []
         world.destinations["sink"].documents.clear()
         world.said.clear()
 

@@ -47,13 +47,13 @@ def test_a_file_that_becomes_a_link_between_look_and_open_is_not_followed(tmp_pa
     for name in ("a.log", "folder/b.log", "good.log"):
         world.path(name).parent.mkdir(exist_ok=True)
         world.path(name).write_text("harmless\n")
-    sightings = world.sweep.scan()
+    found_files = world.scanner.scan()
     world.path("a.log").unlink()
     world.path("a.log").symlink_to(tmp_path / "secret")
     world.path("folder").rename(tmp_path / "away")
     (tmp_path / "b.log").write_text("another secret\n")
     world.path("folder").symlink_to(tmp_path)
-    world.follower.look(sightings)
+    world.tracker.process_scan(found_files)
     world.turn(5)
     world.settle()
     assert world.messages() == ["harmless"]
@@ -69,7 +69,7 @@ def test_links_fifos_devices_and_loops_are_refused_and_the_others_go_on(tmp_path
     world.path("good.log").write_text("good\n")
     world.settle()
     assert world.messages() == ["good"]
-    assert {Path(path).name for path in world.sweep.refused} == {"a.log", "b.log", "c.log", "d.log", "loop"}
+    assert {Path(path).name for path in world.scanner.refused} == {"a.log", "b.log", "c.log", "d.log", "loop"}
 
 
 def test_a_truncation_again_and_again_leaves_nothing_open(tmp_path: Path) -> None:
@@ -77,9 +77,9 @@ def test_a_truncation_again_and_again_leaves_nothing_open(tmp_path: Path) -> Non
     before = len(os.listdir("/proc/self/fd"))
     for number in range(200):
         world.write(b"%d\n" % number * 50)
-        world.look()
+        world.scan()
         os.truncate(world.path(), 0)
-        world.look()
+        world.scan()
         world.turn(2)
     assert len(os.listdir("/proc/self/fd")) <= before + 3
     world.settle()
@@ -95,7 +95,7 @@ def test_a_flood_of_files_that_begin_like_a_followed_one_is_held_for_a_moment_an
     before = len(os.listdir("/proc/self/fd"))
     for number in range(300):
         world.write(OLD[:2100], f"{number}.log")
-    world.look()
+    world.scan()
     assert len(os.listdir("/proc/self/fd")) <= before + 64 + 64
     world.settle()
     assert world.messages() == expected(OLD, *[OLD[:2100]] * 300)

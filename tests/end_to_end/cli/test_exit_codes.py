@@ -48,9 +48,9 @@ def test_everything_is_delivered(logs: Path) -> None:
     [
         ("missing.log", 3, "no such file"),
         ("*.txt", 0, "no such file"),
-        ("gone/*.log", 0, "there is no directory"),
-        ("", 3, "it is a directory; write"),
-        ("old.log.gz", 3, "is left out by *.gz in `exclude`"),
+        ("gone/*.log", 0, "does not exist"),
+        ("", 3, "it is a directory; to read the files in it, write"),
+        ("old.log.gz", 3, "is excluded by *.gz in `exclude`"),
         ("link.log", 3, "a symbolic link"),
     ],
 )

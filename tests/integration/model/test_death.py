@@ -17,7 +17,7 @@ MOMENTS = 80
 def lived(world: SimulatedSidecar) -> bool:
     """A life with everything in it. Whether it came to its end."""
     world.destinations["one"].faults += ["everything, then silence", "one is poison"]
-    return world.look() and world.turn(12) and world.live(3) and rotated(world) and world.live(8) and world.drain()
+    return world.scan() and world.turn(12) and world.live(3) and rotated(world) and world.live(8) and world.drain()
 
 
 def rotated(world: SimulatedSidecar) -> bool:
@@ -62,7 +62,7 @@ def test_a_death_while_the_next_one_starts_is_no_different(tmp_path: Path) -> No
     for moment in range(1, 8):
         world.start()
         world.crash_after.left = moment
-        world.look()
+        world.scan()
         world.kill()
     world.settle()
     assert world.messages() == expected(OLD, NEW)

@@ -1,4 +1,4 @@
-"""Files in UTF-16 with the real follower, reader and state: killed anywhere, the byte order is still known."""
+"""Files in UTF-16 with the real tracker, reader and state: killed anywhere, the byte order is still known."""
 
 from __future__ import annotations
 

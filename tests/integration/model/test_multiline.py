@@ -1,4 +1,4 @@
-"""Events of several lines, with the real follower, reader and state: the same ones whatever happens meanwhile."""
+"""Events of several lines, with the real tracker, reader and state: the same ones whatever happens meanwhile."""
 
 from __future__ import annotations
 
@@ -90,7 +90,7 @@ def test_a_death_at_any_moment_cuts_no_event_in_another_place(tmp_path: Path, mo
 def test_a_partial_last_line_and_the_event_before_it_are_one_at_the_end(tmp_path: Path) -> None:
     world = SimulatedSidecar(tmp_path, multiline=RULE)
     world.write(event(1) + event(2) + b"  at the la")
-    world.look()
+    world.scan()
     world.turn(4)
     assert world.drain()
     assert found(world) == texts(event(1), event(2) + b"  at the la")
@@ -145,7 +145,7 @@ def test_another_rule_goes_on_under_other_ids_so_that_no_line_is_taken_for_one_t
     world = SimulatedSidecar(tmp_path, keep_links=True)
     world.write(event(1))
     world.destinations["sink"].faults += ["half, then silence"] * 3
-    world.look()
+    world.scan()
     world.turn(4)
     assert [text for _, text in world.stored("sink")] == ["event 001"]
     if killed:
@@ -179,7 +179,7 @@ def test_a_new_rule_while_it_runs_parts_what_comes_and_nothing_twice(tmp_path: P
 
 
 def test_thousands_of_cuts_are_not_remembered_for_ever(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("sidecar.tail.tracked_file._MOST_CUTS", 20)
+    monkeypatch.setattr("sidecar.tail.tracked_file._MAX_BOUNDARIES", 20)
     monkeypatch.setattr("sidecar.tail.tracked_file._KEPT_CUTS", 10)
     world = SimulatedSidecar(tmp_path, multiline=RULE)
     for number in range(60):
@@ -187,7 +187,7 @@ def test_thousands_of_cuts_are_not_remembered_for_ever(tmp_path: Path, monkeypat
         world.live(3)
     with world.looked_at() as db:
         assert db.execute("SELECT count(*) FROM cuts").fetchone()[0] <= 20
-    assert isinstance(world.follower.lives()[0], TrackedFile)
+    assert isinstance(world.tracker.unfinished_files()[0], TrackedFile)
     world.settle()
     assert found(world) == texts(*(event(number) for number in range(60)))
 
@@ -206,7 +206,7 @@ DEEDS: dict[str, Callable[[SimulatedSidecar, st.DataObject], object]] = {
 
 def waited(world: SimulatedSidecar) -> None:
     world.clock.at += 3
-    world.look()
+    world.scan()
     world.turn(2)
 
 

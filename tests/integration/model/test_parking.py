@@ -135,7 +135,7 @@ def test_a_death_at_any_moment_loses_no_waiting_line_and_stores_none_twice(tmp_p
     world = closed_world(tmp_path, "b")
     world.write(lines(0, 500))
     world.crash_after.left = moment
-    if world.look() and world.live(2):
+    if world.scan() and world.live(2):
         world.destinations["sink"].closed.clear()
         world.live(10, step=1)
     if not world.alive:
@@ -151,7 +151,7 @@ def test_a_death_at_any_moment_loses_no_waiting_line_and_stores_none_twice(tmp_p
 def test_a_run_has_fewer_moments_than_are_tried(tmp_path: Path) -> None:
     world = closed_world(tmp_path, "b")
     world.write(lines(0, 500))
-    world.look()
+    world.scan()
     world.live(2)
     world.destinations["sink"].closed.clear()
     world.live(10, step=1)

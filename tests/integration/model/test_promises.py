@@ -19,7 +19,7 @@ def test_a_file_with_a_long_backlog_does_not_keep_the_others_waiting(tmp_path: P
     world = SimulatedSidecar(tmp_path, paths="*.log")
     world.write(lines(0, 100_000), "a.log")
     world.write(NEW, "b.log")
-    world.look()
+    world.scan()
     world.turn(4)
     assert [message for message in world.messages() if message.startswith("005")]
     assert len(world.messages()) < 50_000
@@ -99,7 +99,7 @@ def test_a_truncation_between_the_look_and_the_read_is_seen_by_the_read(tmp_path
     world.write(OLD)
     world.live(2)
     world.write(MORE)
-    world.look()
+    world.scan()
     os.truncate(world.path(), 0)
     world.write(lines(7000, 1000))
     world.turn(10)

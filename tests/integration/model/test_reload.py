@@ -16,7 +16,7 @@ from tests.support.simulated_sidecar import SimulatedSidecar
 def test_what_is_under_way_is_delivered_or_read_again(tmp_path: Path, turns: int) -> None:
     world = SimulatedSidecar(tmp_path)
     world.write(OLD + b"half a li")
-    world.look()
+    world.scan()
     world.turn(turns)
     assert world.reload()
     world.write(b"ne\n" + MORE)
@@ -31,9 +31,9 @@ def test_a_deleted_file_stays_in_hand(tmp_path: Path, *, is_down: bool) -> None:
     world = SimulatedSidecar(tmp_path)
     world.destinations["sink"].is_down = is_down
     world.write(OLD)
-    world.look()
+    world.scan()
     os.unlink(world.path())
-    world.look()
+    world.scan()
     assert world.reload()
     world.write(NEW)
     world.settle()
@@ -46,12 +46,12 @@ def test_a_truncated_file_whose_copy_is_being_made_is_not_forgotten(tmp_path: Pa
     world = SimulatedSidecar(tmp_path)
     world.destinations["sink"].is_down = True
     world.write(OLD)
-    world.look()
+    world.scan()
     world.path("app.log.1").write_bytes(OLD[: len(OLD) // 2])
-    world.look()
+    world.scan()
     os.truncate(world.path(), 0)
     world.touched()
-    world.look()
+    world.scan()
     assert world.reload()
     world.path("app.log.1").write_bytes(OLD)
     world.settle()
@@ -64,10 +64,10 @@ def test_what_was_truncated_without_a_copy_is_counted_once(tmp_path: Path) -> No
     world = SimulatedSidecar(tmp_path)
     world.destinations["sink"].is_down = True
     world.write(OLD)
-    world.look()
+    world.scan()
     os.truncate(world.path(), 0)
     world.touched()
-    world.look()
+    world.scan()
     assert world.reload()
     world.live(1)
     assert world.reload()
@@ -105,7 +105,7 @@ def test_a_sink_that_is_gone_holds_no_file(tmp_path: Path) -> None:
     del world.destinations["two"]
     assert world.reload()
     world.live(DELETED_GRACE_S + 60, step=5)
-    assert world.follower.lives() == []
+    assert world.tracker.unfinished_files() == []
     assert world.messages("one") == expected(OLD)
 
 
@@ -113,7 +113,7 @@ def test_a_sink_that_is_gone_holds_no_file(tmp_path: Path) -> None:
 def test_a_death_in_the_middle_of_it_is_as_any_other(tmp_path: Path, moment: int) -> None:
     world = SimulatedSidecar(tmp_path, sinks=("one", "two"))
     world.write(OLD + MORE)
-    world.look()
+    world.scan()
     world.turn(2)
     world.crash_after.left = moment
     if world.reload() and world.turn(3):

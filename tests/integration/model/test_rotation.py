@@ -214,10 +214,10 @@ def test_a_copy_that_is_still_growing_is_waited_for(world: SimulatedSidecar) -> 
     copy, content = world.path("app.log.1"), world.path().read_bytes()
     for end in range(0, len(content), 3000):
         copy.write_bytes(content[:end])
-        world.look()
+        world.scan()
         world.clock.at += 0.5
     copy.write_bytes(content)
-    world.look()
+    world.scan()
     os.truncate(world.path(), 0)
     world.write(NEW)
     world.live(1)
@@ -230,7 +230,7 @@ def test_a_copy_that_is_complete_only_after_the_truncation_is_waited_for(world: 
     content = world.path().read_bytes()
     world.path("app.log.1").write_bytes(content[: len(OLD) // 2])
     os.truncate(world.path(), 0)
-    world.look()
+    world.scan()
     world.clock.at += 1
     world.path("app.log.1").write_bytes(content)
     world.settle()
@@ -259,12 +259,12 @@ def test_a_file_that_was_refilled_to_the_same_size_between_two_looks(world: Simu
 def test_a_file_that_is_gone_while_it_might_have_been_a_copy_is_read_all_the_same(tmp_path: Path) -> None:
     world = SimulatedSidecar(tmp_path)
     world.write(OLD)
-    world.look()
+    world.scan()
     world.path().unlink()
     world.restart()
     world.write(b"short\n")
     copied(world)
-    world.look()
+    world.scan()
     packed(world, "app.log.1", "app.log.1.gz")
     world.settle()
     assert "short" in world.messages()
@@ -273,12 +273,12 @@ def test_a_file_that_is_gone_while_it_might_have_been_a_copy_is_read_all_the_sam
 def test_a_file_that_might_become_a_copy_is_read_at_the_end_if_it_is_none(tmp_path: Path) -> None:
     world = SimulatedSidecar(tmp_path)
     world.write(OLD)
-    world.look()
+    world.scan()
     world.path().unlink()
     world.restart()
     world.write(b"short\n", "app.log.1")
-    world.look()
-    world.follower.finish_all()
+    world.scan()
+    world.tracker.finish_all()
     for shipper in world.shippers.values():
         shipper.drain()
     world.turn(10)
@@ -607,7 +607,7 @@ def test_a_compressed_file_that_cannot_be_read_is_named_and_never_shipped_as_tex
     world.live(3)
     world.drain()
     assert world.messages() == expected(NEW)
-    assert "compressed by zip" in str(world.follower.unreadable.reasons())
+    assert "compressed with zip" in str(world.tracker.unreadable.reasons())
 
 
 @pytest.mark.parametrize("size", [1 << 16, 1 << 20, 1 << 28])

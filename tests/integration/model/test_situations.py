@@ -80,7 +80,7 @@ def test_a_deleted_file_is_let_go_after_the_grace_or_when_descriptors_are_short(
 def test_ids_that_were_sent_before_the_first_checkpoint_are_not_used_for_other_lines(tmp_path: Path) -> None:
     world = SimulatedSidecar(tmp_path)
     world.write(BANNER + lines(0, 9))
-    world.look()
+    world.scan()
     world.turn(3)
     assert len(world.messages()) == 34
     world.kill()
@@ -93,7 +93,7 @@ def test_ids_that_were_sent_before_the_first_checkpoint_are_not_used_for_other_l
 def test_a_refill_with_the_same_beginning_before_the_first_checkpoint_is_no_loss(tmp_path: Path) -> None:
     world = SimulatedSidecar(tmp_path)
     world.write(BANNER + lines(0, 5))
-    world.look()
+    world.scan()
     world.turn(3)
     world.path().write_bytes(b"")
     world.write(BANNER + lines(50, 9))
@@ -329,7 +329,7 @@ def test_a_small_file_that_is_written_again_with_the_same_line_is_stored_each_ti
 def test_a_small_file_that_is_written_again_before_it_is_delivered_is_no_loss(tmp_path: Path) -> None:
     world = SimulatedSidecar(tmp_path)
     world.write(b"job ok\n")
-    world.look()
+    world.scan()
     world.destinations["sink"].is_down = True
     world.live(3)
     world.path().write_bytes(b"")
@@ -386,7 +386,7 @@ def test_a_thousand_known_files_that_are_gone_do_not_delay_the_start(tmp_path: P
     world.write(b"hello\n", "live.log")
     world.start()
     began = time.process_time()
-    world.look()
+    world.scan()
     world.turn(4)
     assert "hello" in world.messages()
     assert time.process_time() - began < 2
@@ -399,19 +399,19 @@ def test_bytes_that_are_held_searched_or_waited_for_are_seen(tmp_path: Path) -> 
     world = SimulatedSidecar(tmp_path, paths="*.log")
     world.write(OLD)
     world.live(4)
-    assert world.follower.waiting_bytes == 0
+    assert world.tracker.waiting_bytes == 0
     world.write(OLD[:480], "app-1.log")
-    world.look()
-    assert world.follower.waiting_bytes == 480, "it may be an unfinished copy"
+    world.scan()
+    assert world.tracker.waiting_bytes == 480, "it may be an unfinished copy"
     world.live(7)
-    assert world.follower.waiting_bytes == 0
+    assert world.tracker.waiting_bytes == 0
     world.destinations["sink"].is_down = True
     world.write(MORE)
     world.live(3)
     change_device(world)
     world.path().rename(world.path("elsewhere"))
-    world.look()
-    assert world.follower.waiting_bytes == len(MORE), "its volume may come back"
+    world.scan()
+    assert world.tracker.waiting_bytes == len(MORE), "its volume may come back"
     world.path("elsewhere").rename(world.path())
     world.settle()
     assert world.messages() == expected(OLD, OLD[:480], MORE)

@@ -132,10 +132,10 @@ class Story(RuleBasedStateMachine):
         copy, content = self._next_name(template), self.log.read_bytes()
         copy.write_bytes(content[: len(content) // 2])
         if look_between:
-            self.look()
+            self.scan()
         copy.write_bytes(content)
         if look_between:
-            self.look()
+            self.scan()
         os.truncate(self.log, 0)
         self.world.touched()
         self.known.discard(self.log.stat().st_ino)
@@ -184,9 +184,9 @@ class Story(RuleBasedStateMachine):
     # ── the sidecar ─────────────────────────────────────────────────────────────────────────────────────────
 
     @rule()
-    def look(self) -> None:
-        if self.world.look():
-            lives = {life.file_id.inode for life in self.world.follower.lives()}
+    def scan(self) -> None:
+        if self.world.scan():
+            lives = {life.file_id.inode for life in self.world.tracker.unfinished_files()}
             # A deleted file that is still held has no part in this: its inode may be that of the next one.
             self.known |= lives & {path.stat().st_ino for path in self.world.logs.iterdir()}
 

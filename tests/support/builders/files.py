@@ -47,31 +47,31 @@ class FilesFixture(ContextFixture):
             "app", self.ledger, self.clock, self.events.append, OpenFileLimiter(16), self.scanner
         )
         self.cursors: dict[str, Cursor] = {}
-        self.tracker.listen("db", self)
+        self.tracker.subscribe("db", self)
 
-    def on_growth(self, life: TrackedFile) -> None:
+    def on_growth(self, tracked: TrackedFile) -> None:
         """Not needed: each test says when the queue is notified."""
 
-    def follow(self, life: TrackedFile, checkpoint: Checkpoint, *, skipped: int = 0) -> None:
-        self.cursors[Path(life.name).name] = Cursor(life, checkpoint)
+    def follow(self, tracked: TrackedFile, checkpoint: Checkpoint, *, skipped: int = 0) -> None:
+        self.cursors[Path(tracked.name).name] = Cursor(tracked, checkpoint)
 
-    def on_lost(self, remembered: KnownFile, reason: str) -> None:
+    def on_lost(self, known: KnownFile, reason: str) -> None:
         """Not needed: every file is there."""
 
     def write(self, name: str, data: bytes) -> Cursor:
         """Append to a file and let the tracker see it; returns the cursor of the file."""
         with (self.folder / name).open("ab") as file:
             file.write(data)
-        self.tracker.look(self.scanner.scan())
+        self.tracker.process_scan(self.scanner.scan())
         return self.cursors[name]
 
 
 def read(cursor: Cursor, size: int) -> PendingSpan:
     """Read `size` bytes from the cursor on, as the shipper does; the span is not settled."""
-    file, offset = cursor.life, cursor.offset
+    file, offset = cursor.file, cursor.offset
     chunk = Chunk(file.generation, offset, file.pread(size, offset), offset + size)
-    assert file.take(chunk)
-    return cursor.took(chunk)
+    assert file.claim(chunk)
+    return cursor.advance(chunk)
 
 
 def settle(span: PendingSpan) -> None:

@@ -74,7 +74,7 @@ def test_a_scan_that_hangs_delays_no_other_pipeline(tmp_path: Path) -> None:
     try:
         assert hanging.hangs.wait(10)
         (tmp_path / "healthy" / "a.log").write_text("a line\n")
-        eventually(lambda: len(healthy.tracker.lives()) == 1, "the other pipeline finds its file")
+        eventually(lambda: len(healthy.tracker.unfinished_files()) == 1, "the other pipeline finds its file")
         assert not watchers.scan_soon(0.1), "not every pipeline is scanned"
     finally:
         hanging.released.set()

@@ -25,41 +25,41 @@ def test_a_new_sink_is_neither_up_nor_down(status: SinkStatus) -> None:
 def test_a_sink_is_reported_down_once_for_each_error(fixture: ContextFixture, status: SinkStatus) -> None:
     for message in ("refused", "refused", "timed out"):
         fixture.clock.advance(1.0)
-        status.down(Retryable(message))
+        status.report_down(Retryable(message))
     assert fixture.event_names() == ["SinkDown", "SinkDown"]
     assert (status.snapshot().state, status.snapshot().since) == ("retrying", 1_003.0)
     assert status.is_down
 
 
 def test_the_error_names_where_it_happened(status: SinkStatus) -> None:
-    status.down(Retryable("refused", location="http://db:9200"))
+    status.report_down(Retryable("refused", location="http://db:9200"))
     assert status.snapshot().error == "http://db:9200: refused"
 
 
 def test_a_configuration_error_has_its_own_state_and_event(fixture: ContextFixture, status: SinkStatus) -> None:
-    status.down(Misconfigured("401"))
+    status.report_down(Misconfigured("401"))
     assert fixture.event_names() == ["SinkMisconfigured"]
     assert status.snapshot().state == "misconfigured"
 
 
 def test_recovery_is_reported_once(fixture: ContextFixture, status: SinkStatus) -> None:
-    status.down(Retryable("refused"))
-    status.up()
-    status.up()
+    status.report_down(Retryable("refused"))
+    status.report_up()
+    status.report_up()
     assert fixture.event_names() == ["SinkDown", "SinkUp"]
     assert (status.snapshot().state, status.snapshot().error) == ("up", "")
     assert not status.is_down
 
 
 def test_the_first_success_is_reported_too(fixture: ContextFixture, status: SinkStatus) -> None:
-    status.up()
+    status.report_up()
     assert fixture.event_names() == ["SinkUp"]
 
 
 def test_the_same_error_after_a_recovery_is_reported_again(fixture: ContextFixture, status: SinkStatus) -> None:
-    status.down(Retryable("refused"))
-    status.up()
-    status.down(Retryable("refused"))
+    status.report_down(Retryable("refused"))
+    status.report_up()
+    status.report_down(Retryable("refused"))
     assert fixture.event_names() == ["SinkDown", "SinkUp", "SinkDown"]
 
 
@@ -82,14 +82,14 @@ def test_failed_attempts_are_counted_by_class(
 
 def test_the_class_of_the_last_error_remains_after_a_recovery(status: SinkStatus) -> None:
     status.count_failure(Retryable("refused"))
-    status.up()
+    status.report_up()
     assert status.snapshot().error_class == "unavailable"
 
 
 def test_a_blocked_state_hides_the_state_of_the_sink_until_it_is_unblocked(
     fixture: ContextFixture, status: SinkStatus
 ) -> None:
-    status.up()
+    status.report_up()
     fixture.clock.advance(1.0)
     status.block(StateError("disk full"))
     fixture.clock.advance(1.0)
@@ -117,19 +117,19 @@ def test_diverted_documents_are_counted_always_and_reported_once_a_day(
 def test_an_election_is_reported_as_an_interruption_and_not_as_a_failure(
     fixture: ContextFixture, status: SinkStatus
 ) -> None:
-    status.up()
+    status.report_up()
     for _ in range(3):
         fixture.clock.advance(1.0)
-        status.down(Retryable("no primary", is_brief=True))
+        status.report_down(Retryable("no primary", is_brief=True))
     assert not status.is_down
     assert status.snapshot().state == "retrying"
-    status.up()
+    status.report_up()
     assert fixture.event_names() == ["SinkUp", "SinkInterrupted", "SinkUp"]
 
 
 def test_an_interruption_that_does_not_end_is_a_failure(fixture: ContextFixture, status: SinkStatus) -> None:
-    status.down(Retryable("no primary", is_brief=True))
+    status.report_down(Retryable("no primary", is_brief=True))
     fixture.clock.advance(MAX_INTERRUPTION_S)
-    status.down(Retryable("no primary", is_brief=True))
+    status.report_down(Retryable("no primary", is_brief=True))
     assert fixture.event_names() == ["SinkInterrupted", "SinkDown"]
     assert status.is_down

@@ -27,7 +27,7 @@ def backlog(queue: ReadQueue) -> Backlog:
 def test_a_file_that_was_removed_counts_no_more(files: FilesFixture, queue: ReadQueue, backlog: Backlog) -> None:
     cursor = files.write("a.log", b"a line\n")
     queue.add(cursor)
-    backlog.mark(cursor.life)
+    backlog.mark(cursor.file)
     assert backlog.unsettled() == 7
     queue.remove(cursor)
     assert backlog.unsettled() == 0
@@ -38,7 +38,7 @@ def test_an_unterminated_line_is_unsettled_and_no_lag(
 ) -> None:
     cursor = files.write("a.log", b"not a whole line")
     queue.add(cursor)
-    backlog.mark(cursor.life)
+    backlog.mark(cursor.file)
     assert backlog.unsettled() == 16
     assert backlog.lag(files.clock.monotonic()) == (0, 0.0)
     assert backlog.pending(None) == {}
@@ -49,7 +49,7 @@ def test_lag_counts_what_can_be_delivered_and_how_long_ago_it_was_seen(
 ) -> None:
     cursor = files.write("a.log", b"a line\n")
     queue.add(cursor)
-    backlog.mark(cursor.life)
+    backlog.mark(cursor.file)
     read(cursor, 7)
     assert backlog.lag(files.clock.monotonic() + 3.0) == (7, 3.0)
 
@@ -58,9 +58,9 @@ def test_pending_asks_for_no_more_than_was_there_before(
     files: FilesFixture, queue: ReadQueue, backlog: Backlog
 ) -> None:
     cursor = files.write("a.log", b"a line\n")
-    file_id = cursor.life.generation.id
+    file_id = cursor.file.generation.id
     queue.add(cursor)
-    queue.notify(cursor.life)
+    queue.notify(cursor.file)
     before = backlog.pending(None)
     assert before == {file_id: 7}
     files.write("a.log", b"one more\n")
@@ -82,11 +82,11 @@ def test_a_settled_file_is_unsettled_again_when_it_grows(
 ) -> None:
     cursor = files.write("a.log", b"a line\n")
     queue.add(cursor)
-    cursor.passed([read(cursor, 7)])
+    cursor.settle([read(cursor, 7)])
     backlog.refresh(cursor)
     files.write("a.log", b"one more\n")
     assert backlog.unsettled() == 0
-    backlog.mark(cursor.life)
+    backlog.mark(cursor.file)
     assert backlog.unsettled() == 9
 
 
@@ -95,7 +95,7 @@ def test_bytes_of_a_file_that_cannot_be_read_now_are_counted_apart(
 ) -> None:
     cursor = files.write("a.log", b"a line\n")
     queue.add(cursor)
-    backlog.mark(cursor.life)
+    backlog.mark(cursor.file)
     queue.retry(cursor, at=10.0)
     assert (backlog.unreadable(), backlog.unsettled()) == (7, 7)
     queue.retry_all()

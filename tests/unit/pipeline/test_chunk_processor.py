@@ -24,8 +24,8 @@ class ProcessorFixture(FilesFixture):
 
     def process(self, data: bytes) -> BatchPart:
         cursor = self.write("a.log", data)
-        chunk = Chunk(cursor.life.generation, cursor.offset, data, cursor.offset + len(data))
-        return self.processor.process(cursor.took(chunk), chunk)
+        chunk = Chunk(cursor.file.generation, cursor.offset, data, cursor.offset + len(data))
+        return self.processor.process(cursor.advance(chunk), chunk)
 
 
 @pytest.fixture

@@ -39,7 +39,7 @@ class ReaderFixture(FilesFixture):
     def track(self, name: str, data: bytes) -> Cursor:
         cursor = self.write(name, data)
         self.queue.add(cursor)
-        self.queue.notify(cursor.life)
+        self.queue.notify(cursor.file)
         return cursor
 
     def next_data(self) -> bytes | None:
@@ -48,7 +48,7 @@ class ReaderFixture(FilesFixture):
         if found is None:
             return None
         cursor, chunk = found
-        cursor.took(chunk)
+        cursor.advance(chunk)
         return chunk.data
 
 
@@ -81,19 +81,19 @@ def test_an_event_that_may_continue_is_read_again_when_it_is_due(tmp_path: Path)
 
 def test_a_file_that_has_ended_is_finished_without_reading(fixture: ReaderFixture) -> None:
     cursor = fixture.track("a.log", b"one\n")
-    cursor.life.end("deleted")
+    cursor.file.end("deleted")
     assert fixture.next_data() is None
-    assert fixture.queue.get(cursor.life.generation.id) is None
+    assert fixture.queue.get(cursor.file.generation.id) is None
     assert not fixture.committer.is_clean
 
 
 def test_a_file_that_is_not_under_its_name_waits_for_the_next_scan(fixture: ReaderFixture) -> None:
     cursor = fixture.track("a.log", b"one\n")
-    assert cursor.life.park()
+    assert cursor.file.close_if_idle()
     (fixture.folder / "a.log").unlink()
     assert fixture.next_data() is None
     assert fixture.queue.is_done
-    assert fixture.queue.get(cursor.life.generation.id)
+    assert fixture.queue.get(cursor.file.generation.id)
 
 
 def test_a_file_with_other_bytes_before_the_cursor_was_truncated(fixture: ReaderFixture) -> None:
@@ -101,10 +101,10 @@ def test_a_file_with_other_bytes_before_the_cursor_was_truncated(fixture: Reader
     fixture.next_data()
     with (fixture.folder / "a.log").open("r+b") as file:
         file.write(b"new\nlonger\n")
-    cursor.life.size = 11
+    cursor.file.size = 11
     assert fixture.next_data() is None
     assert fixture.queue.has_ready
-    assert cursor.life.ended == "truncated"
+    assert cursor.file.ended == "truncated"
 
 
 def test_a_state_that_cannot_be_written_blocks_and_the_file_is_read_again(fixture: ReaderFixture) -> None:

@@ -41,12 +41,12 @@ class CommitterFixture(FilesFixture):
     def track(self, name: str, data: bytes) -> Cursor:
         cursor = self.write(name, data)
         self.queue.add(cursor)
-        self.backlog.mark(cursor.life)
+        self.backlog.mark(cursor.file)
         return cursor
 
     def settle_all(self, cursor: Cursor) -> None:
-        settle(read(cursor, cursor.life.size - cursor.offset))
-        self.committer.add_settled([cursor.life.generation.id])
+        settle(read(cursor, cursor.file.size - cursor.offset))
+        self.committer.add_settled([cursor.file.generation.id])
 
     def stored_offset(self) -> int:
         (known,) = self.ledger.unfinished("app")
@@ -91,11 +91,11 @@ def test_only_the_settled_prefix_without_a_gap_is_committed(fixture: CommitterFi
     spans = [read(cursor, 4) for _ in range(3)]
     for span in (spans[0], spans[2]):
         settle(span)
-    fixture.committer.add_settled([cursor.life.generation.id])
+    fixture.committer.add_settled([cursor.file.generation.id])
     fixture.committer.commit(force=True)
     assert fixture.stored_offset() == cursor.settled.offset == 4
     settle(spans[1])
-    fixture.committer.add_settled([cursor.life.generation.id])
+    fixture.committer.add_settled([cursor.file.generation.id])
     fixture.committer.commit(force=True)
     assert fixture.stored_offset() == cursor.settled.offset == 12
 
@@ -106,7 +106,7 @@ def test_counters_and_the_file_know_what_is_durable(fixture: CommitterFixture) -
     assert fixture.backlog.unsettled() == 7
     fixture.committer.commit(force=True)
     assert fixture.counters.bytes == {"stored": 7}
-    assert cursor.life.settled["db"] == cursor.settled
+    assert cursor.file.settled["db"] == cursor.settled
     assert fixture.backlog.unsettled() == 0
 
 
@@ -115,7 +115,7 @@ def test_dead_letters_are_written_with_the_checkpoint_and_counted(fixture: Commi
     span = read(cursor, 7)
     span.settled = True
     span.amounts.add("dead_letter", 7, 1)
-    file = cursor.life.generation
+    file = cursor.file.generation
     letter = DeadLetter("app", "db", file.id, "a.log", 0, 7, "id-0", "logs", "{}", "", 400, "mapping", "no", 0.0, 1)
     span.dead_letters.append(letter)
     fixture.committer.add_settled([file.id])
@@ -127,15 +127,15 @@ def test_dead_letters_are_written_with_the_checkpoint_and_counted(fixture: Commi
 def test_the_position_of_a_sink_is_committed_with_the_checkpoints(fixture: CommitterFixture) -> None:
     cursor = fixture.track("a.log", b"a line\n")
     settle(read(cursor, 7))
-    fixture.committer.add_settled([cursor.life.generation.id], "at 7")
-    fixture.committer.add_settled([cursor.life.generation.id], None)
+    fixture.committer.add_settled([cursor.file.generation.id], "at 7")
+    fixture.committer.add_settled([cursor.file.generation.id], None)
     fixture.committer.commit(force=True)
     assert fixture.ledger.resume_token("app", "db") == "at 7"
 
 
 def test_bytes_before_the_first_position_are_counted_as_skipped(fixture: CommitterFixture) -> None:
     cursor = fixture.track("a.log", b"a line\n")
-    fixture.committer.add_skipped(cursor.life, Checkpoint(7, cursor.settled.tail), 7)
+    fixture.committer.add_skipped(cursor.file, Checkpoint(7, cursor.settled.tail), 7)
     fixture.committer.commit(force=True)
     assert fixture.bytes_by_outcome() == {"skipped:read_from_end": 7}
     assert fixture.stored_offset() == 7
@@ -166,37 +166,37 @@ def test_a_pause_of_the_state_ends_by_itself_or_with_a_drain(fixture: CommitterF
 def test_a_finished_file_is_reported_once_everything_before_is_durable(fixture: CommitterFixture) -> None:
     cursor = fixture.track("a.log", b"a line\n")
     fixture.settle_all(cursor)
-    cursor.life.enter(FilePhase.QUIET)
+    cursor.file.enter(FilePhase.QUIET)
     fixture.committer.complete(cursor)
-    assert fixture.queue.get(cursor.life.generation.id)
+    assert fixture.queue.get(cursor.file.generation.id)
     fixture.committer.commit(force=True)
-    assert fixture.finished == [cursor.life.generation.id]
-    assert fixture.queue.get(cursor.life.generation.id) is None
+    assert fixture.finished == [cursor.file.generation.id]
+    assert fixture.queue.get(cursor.file.generation.id) is None
 
 
 def test_what_cannot_be_read_any_more_is_committed_as_lost_before_it_is_reported(fixture: CommitterFixture) -> None:
     cursor = fixture.track("a.log", b"a line\n")
-    cursor.life.seen = cursor.life.size
-    cursor.life.end("deleted")
+    cursor.file.seen = cursor.file.size
+    cursor.file.end("deleted")
     fixture.committer.complete(cursor)
     assert fixture.event_names()[-1] == "BytesLost"
     assert fixture.finished == []
     fixture.committer.commit(force=True)
-    assert fixture.finished == [cursor.life.generation.id]
+    assert fixture.finished == [cursor.file.generation.id]
     assert fixture.bytes_by_outcome() == {"lost:deleted": 7}
 
 
 def test_a_file_that_ends_with_its_last_commit_needs_one_more(fixture: CommitterFixture) -> None:
     cursor = fixture.track("a.log", b"one\ntwo\n")
     settle(read(cursor, 4))
-    fixture.committer.add_settled([cursor.life.generation.id])
-    cursor.life.seen = cursor.life.size
-    cursor.life.end("deleted")
+    fixture.committer.add_settled([cursor.file.generation.id])
+    cursor.file.seen = cursor.file.size
+    cursor.file.end("deleted")
     assert fixture.committer.commit(force=True)
     assert fixture.finished == []
     assert not fixture.committer.is_clean
     assert fixture.committer.commit(force=True)
-    assert fixture.finished == [cursor.life.generation.id]
+    assert fixture.finished == [cursor.file.generation.id]
     assert fixture.bytes_by_outcome() == {"stored": 4, "lost:deleted": 4}
 
 
@@ -213,15 +213,15 @@ def test_a_report_that_fails_is_made_again(fixture: CommitterFixture) -> None:
 
 def test_a_file_that_was_lost_while_the_sidecar_was_down_is_counted(fixture: CommitterFixture) -> None:
     cursor = fixture.write("a.log", b"a line\n")
-    known = cursor.life.remembered()
+    known = cursor.file.to_known_file()
     fixture.committer.add_lost(known, "deleted")
     fixture.committer.commit(force=True)
     assert fixture.bytes_by_outcome() == {"lost:deleted": known.seen}
-    assert fixture.finished == [cursor.life.generation.id]
+    assert fixture.finished == [cursor.file.generation.id]
 
 
 def test_a_sink_that_is_added_later_loses_nothing_of_what_was_gone_before(fixture: CommitterFixture) -> None:
-    known = fixture.write("a.log", b"a line\n").life.remembered()
+    known = fixture.write("a.log", b"a line\n").file.to_known_file()
     before = replace(known, checkpoints={"another": known.checkpoints["db"]})
     fixture.committer.add_lost(before, "deleted")
     assert fixture.committer.commit(force=True)
@@ -231,7 +231,7 @@ def test_a_sink_that_is_added_later_loses_nothing_of_what_was_gone_before(fixtur
 
 def test_a_sink_is_known_to_need_a_file_before_it_had_anything_of_it(fixture: CommitterFixture) -> None:
     cursor = fixture.track("a.log", b"a line\n")
-    fixture.committer.add_start(cursor.life)
+    fixture.committer.add_start(cursor.file)
     fixture.committer.commit(force=True)
     (known,) = fixture.ledger.unfinished("app")
     assert known.checkpoints == {"db": ORIGIN}

@@ -22,8 +22,8 @@ def test_files_are_read_in_the_order_of_their_growth_and_queued_once(files: File
     cursors = [files.write(name, name.encode() + b"\n") for name in ("a.log", "b.log")]
     for cursor in cursors:
         queue.add(cursor)
-        queue.notify(cursor.life)
-        queue.notify(cursor.life)
+        queue.notify(cursor.file)
+        queue.notify(cursor.file)
     assert [queue.next(), queue.next()] == cursors
     assert not queue.has_ready
     assert queue.is_done
@@ -31,9 +31,9 @@ def test_files_are_read_in_the_order_of_their_growth_and_queued_once(files: File
 
 def test_a_file_that_the_sink_does_not_need_is_not_queued(files: FilesFixture, queue: ReadQueue) -> None:
     cursor = files.write("a.log", b"a line\n")
-    queue.notify(cursor.life)
+    queue.notify(cursor.file)
     assert not queue.has_ready
-    assert queue.get(cursor.life.generation.id) is None
+    assert queue.get(cursor.file.generation.id) is None
 
 
 def test_a_deferred_file_is_read_again_at_its_time_and_delays_a_drain(files: FilesFixture, queue: ReadQueue) -> None:
@@ -53,7 +53,7 @@ def test_reading_a_deferred_file_earlier_ends_the_wait(files: FilesFixture, queu
     cursor = files.write("a.log", b"a line\n")
     queue.add(cursor)
     queue.defer(cursor, until=10.0)
-    queue.notify(cursor.life)
+    queue.notify(cursor.file)
     queue.next()
     assert queue.due_at() == float("inf")
 
@@ -62,7 +62,7 @@ def test_growth_does_not_shorten_the_pause_after_a_failed_read(files: FilesFixtu
     cursor = files.write("a.log", b"a line\n")
     queue.add(cursor)
     queue.retry(cursor, at=10.0)
-    queue.notify(cursor.life)
+    queue.notify(cursor.file)
     assert not queue.has_ready
     assert queue.is_done
     assert queue.has_failed(cursor)
@@ -74,8 +74,8 @@ def test_the_end_of_a_file_shortens_the_pause_after_a_failed_read(files: FilesFi
     cursor = files.write("a.log", b"a line\n")
     queue.add(cursor)
     queue.retry(cursor, at=10.0)
-    cursor.life.end("deleted")
-    queue.notify(cursor.life)
+    cursor.file.end("deleted")
+    queue.notify(cursor.file)
     assert queue.has_ready
 
 
@@ -104,7 +104,7 @@ def test_only_files_that_have_ended_are_rewound_at_the_end(files: FilesFixture, 
     for cursor in (ended, other):
         queue.add(cursor)
         read(cursor, 7)
-    ended.life.end("deleted")
+    ended.file.end("deleted")
     assert queue.rewind_ended() == [ended]
     assert (ended.offset, other.offset) == (0, 7)
 
@@ -114,13 +114,13 @@ def test_compressed_files_are_read_one_after_the_other_between_plain_ones(
 ) -> None:
     cursors = {name: files.write(name, name.encode() + b"\n") for name in ("a.log", "b.log", "c.log", "d.log")}
     for name in ("c.log", "d.log"):
-        cursors[name].life.packed = True
+        cursors[name].file.is_compressed = True
     for cursor in cursors.values():
         queue.add(cursor)
-        queue.notify(cursor.life)
+        queue.notify(cursor.file)
     order = []
     for _ in range(8):
         cursor = queue.next()
-        order.append(Path(cursor.life.name).stem)
+        order.append(Path(cursor.file.name).stem)
         queue.enqueue(cursor, is_being_read=True)
     assert order == ["a", "c", "b", "c", "a", "c", "b", "c"]

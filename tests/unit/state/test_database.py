@@ -102,7 +102,7 @@ def test_an_older_state_is_upgraded_and_keeps_what_it_knows(tmp_path: Path) -> N
         (tmp_path / "old" / name).write_bytes((tmp_path / name).read_bytes())
     store = open_database(tmp_path / "old")
     (known,) = Ledger(store).unfinished("app")
-    assert (known.generation, known.moved) == (GENERATION, False)
+    assert (known.generation, known.is_in_copy) == (GENERATION, False)
     with store.reading() as db:
         assert db.execute("SELECT size FROM dead_letters").fetchone() == (len(dead_letter(0).document.encode()),)
 

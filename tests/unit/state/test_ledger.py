@@ -34,7 +34,7 @@ def test_a_checkpoint_its_dead_letters_and_the_balance_are_there_together_after_
     assert known.generation == GENERATION
     assert known.file_id == FileId(1, 2, 3)
     assert known.checkpoints["search"] == Checkpoint(100, OverlapDigest.from_bytes(b"tail"))
-    assert (known.seen, known.cuts, known.ended) == (120, [120], "")
+    assert (known.seen, known.boundaries, known.ended) == (120, [120], "")
     assert again.balance()["search"].bytes_ == {"stored": 90, "dead_letter": 10}
     assert again.resume_token("app", "search") == "r1"
 

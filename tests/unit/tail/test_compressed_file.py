@@ -56,12 +56,12 @@ def test_the_content_by_position_whatever_the_name_is(tmp_path: Path, compress: 
     path = tmp_path / "app.log"
     path.write_bytes(compress(LINES[:500_000]) + compress(LINES[500_000:]))
     with opened(path) as source:
-        assert source.packed
+        assert source.is_compressed
         assert measured(source) == len(LINES)
         for offset in (0, 499_990, 5, len(LINES) - 3):
             assert source.pread(20, offset) == LINES[offset : offset + 20]
-        assert source.holds(len(LINES))
-        assert not source.holds(len(LINES) + 1)
+        assert source.has_bytes(len(LINES))
+        assert not source.has_bytes(len(LINES) + 1)
 
 
 def test_nul_bytes_at_the_end_do_not_count(tmp_path: Path, compress: Compress) -> None:
@@ -71,7 +71,7 @@ def test_nul_bytes_at_the_end_do_not_count(tmp_path: Path, compress: Compress) -
         assert measured(source) == 4
         assert not source.has_content_after(4)
         assert source.has_content_after(3)
-        assert source.holds(200_000)
+        assert source.has_bytes(200_000)
 
 
 def test_a_file_that_is_being_compressed_grows(tmp_path: Path, compress: Compress) -> None:
@@ -115,12 +115,12 @@ def test_broken_bytes_end_the_file(tmp_path: Path, compress: Compress) -> None:
 @pytest.mark.parametrize(
     ("head", "reason"),
     [
-        (b"PK\x03\x04....", "compressed by zip"),
-        (b"\x04\x22\x4d\x18....", "compressed by lz4"),
+        (b"PK\x03\x04....", "compressed with zip"),
+        (b"\x04\x22\x4d\x18....", "compressed with lz4"),
         (b"\xff\xfe\0\0a\0\0\0", "in UTF-32"),
         (b"\0\0\xfe\xff\0\0\0a", "in UTF-32"),
         (lzma.compress(LINES, preset=9), "more than 10 MiB of memory"),
-        *([] if "zst" in FORMATS else [(b"\x28\xb5\x2f\xfd....", "compressed by zstd")]),
+        *([] if "zst" in FORMATS else [(b"\x28\xb5\x2f\xfd....", "compressed with zstd")]),
     ],
 )
 def test_what_cannot_be_read_is_refused_in_a_sentence(tmp_path: Path, head: bytes, reason: str) -> None:
@@ -137,7 +137,7 @@ def test_text_that_begins_like_a_format_is_text(tmp_path: Path) -> None:
     for text in (b"BZh is a prefix\n", b"7z\n", b"PK\n", b"\x1f\n", b""):
         path.write_bytes(text)
         with opened(path) as source:
-            assert not source.packed
+            assert not source.is_compressed
 
 
 MANY = """

@@ -47,19 +47,19 @@ class _NoLedger:
     add_boundary = prune_boundaries = extend
 
 
-def a_life(path: Path, content: bytes, cuts: tuple[int, ...] = (), *, closing: bool = True) -> TrackedFile:
+def track(path: Path, content: bytes, cuts: tuple[int, ...] = (), *, closing: bool = True) -> TrackedFile:
     path.write_bytes(content)
     place = FileLocation(str(path.parent), str(path))
-    life = TrackedFile(
+    tracked = TrackedFile(
         Generation(1, "app", str(path), 0.0), open_source(place.root, place.name), place, b"", cuts,
         _NoLedger(), OpenFileLimiter(16),
     )  # fmt: skip
-    life.size, life.closing = life.status().size, closing
-    return life
+    tracked.size, tracked.is_last_line_complete = tracked.status().size, closing
+    return tracked
 
 
 def read(
-    life: TrackedFile,
+    tracked: TrackedFile,
     charset: Charset,
     *,
     chunk: int = 1 << 17,
@@ -67,7 +67,7 @@ def read(
     preset: str = "",
     restart: bool = False,
 ) -> list[tuple[int, str, dict[str, str]]]:
-    """(offset, text, notes) of each line or event; the life ends with it.
+    """(offset, text, notes) of each line or event; the file ends with it.
 
     `restart`: with a new cursor at the checkpoint for each chunk.
     """
@@ -78,8 +78,8 @@ def read(
     )
     reader = Reader(max_line, chunk, events, charset=charset)
     framing = Framer(max_line, charset=charset)
-    cursor, found = Cursor(life, Checkpoint(0, NO_TAIL)), []
-    while (piece := reader.next_chunk(cursor)) or cursor.searching:
+    cursor, found = Cursor(tracked, Checkpoint(0, NO_TAIL)), []
+    while (piece := reader.next_chunk(cursor)) or cursor.is_searching:
         if piece is None:
             continue
         lines = framing.frame(piece)
@@ -87,11 +87,13 @@ def read(
             (at, text, lines.annotations.get(i, {}))
             for i, (at, text) in enumerate(zip(lines.starts, lines.texts, strict=True))
         ]
-        cursor.took(piece)
+        cursor.advance(piece)
         if restart:
-            before = life.pread(min(OVERLAP_BYTES, cursor.offset), cursor.offset - min(OVERLAP_BYTES, cursor.offset))
-            cursor = Cursor(life, Checkpoint(cursor.offset, OverlapDigest.from_bytes(before)))
-    life.close()
+            before = tracked.pread(
+                min(OVERLAP_BYTES, cursor.offset), cursor.offset - min(OVERLAP_BYTES, cursor.offset)
+            )
+            cursor = Cursor(tracked, Checkpoint(cursor.offset, OverlapDigest.from_bytes(before)))
+    tracked.close()
     return found
 
 
@@ -116,7 +118,7 @@ def test_lines_are_cut_and_decoded_at_their_offsets_in_bytes(path: Path, name: s
     content = "".join(text + newline for text in texts).encode(charset.name)
     for chunk in (1, 7, 64, 1 << 17):
         for restart in (False, True):
-            found = read(a_life(path, content), lookup(name), chunk=chunk, restart=restart)
+            found = read(track(path, content), lookup(name), chunk=chunk, restart=restart)
             assert [(at, text) for at, text, _ in found] == list(expected(texts, charset.name, newline=newline))
             assert not any(notes for *_, notes in found)
 
@@ -146,7 +148,7 @@ def test_utf_16_in_pieces_of_any_size(texts: list[str], order: str, mark: bool, 
     content = bom + "".join(f"{text}\n" for text in texts).encode(order)
     charset = lookup("utf-16") if mark else Charset(order)
     with tempfile.TemporaryDirectory() as folder:
-        found = read(a_life(Path(folder, "a.log"), content), charset, chunk=chunk, restart=restart)
+        found = read(track(Path(folder, "a.log"), content), charset, chunk=chunk, restart=restart)
     assert [(at, text) for at, text, _ in found] == list(expected(texts, order, bom))
 
 
@@ -161,24 +163,24 @@ def test_any_bytes_in_any_encoding_end_and_do_not_depend_on_the_pieces(
     assume(find_format(content) is None)
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder, "a.log")
-        whole = read(a_life(path, content), lookup(name), max_line=most)
-        assert read(a_life(path, content), lookup(name), chunk=chunk, max_line=most) == whole
-        assert read(a_life(path, content), lookup(name), chunk=chunk, max_line=most, restart=True) == whole
-        read(a_life(path, content), lookup(name), chunk=chunk, max_line=most, preset="indent")
+        whole = read(track(path, content), lookup(name), max_line=most)
+        assert read(track(path, content), lookup(name), chunk=chunk, max_line=most) == whole
+        assert read(track(path, content), lookup(name), chunk=chunk, max_line=most, restart=True) == whole
+        read(track(path, content), lookup(name), chunk=chunk, max_line=most, preset="indent")
 
 
 @pytest.mark.parametrize("order", ["utf-16-le", "utf-16-be"])
 def test_half_a_character_at_the_end_is_waited_for_and_replaced_when_the_file_is_over(path: Path, order: str) -> None:
     content = "one\ntwo".encode(order)[:-1]
-    assert [text for _, text, _ in read(a_life(path, content, closing=False), Charset(order))] == ["one"]
-    closed = read(a_life(path, content), Charset(order))
+    assert [text for _, text, _ in read(track(path, content, closing=False), Charset(order))] == ["one"]
+    closed = read(track(path, content), Charset(order))
     # The first half of a letter is NUL in the order of big-endian: it is not part of the size.
     assert closed[-1] == (8, "tw�" if order == "utf-16-le" else "tw", {"partial": "true"})
 
 
 def test_what_follows_a_cut_within_a_character_is_read_at_the_right_bytes(path: Path) -> None:
     content = "one\ntwo\nthree\n".encode("utf-16-be")
-    found = read(a_life(path, content, cuts=(13,)), Charset("utf-16-be"))
+    found = read(track(path, content, cuts=(13,)), Charset("utf-16-be"))
     assert [text for _, text, _ in found] == ["one", "tw�", "�", "three"]
 
 
@@ -188,13 +190,13 @@ def test_events_of_several_lines_are_found_in_any_encoding(path: Path, name: str
     codec = "utf-16-le" if name == "utf-16" else name
     texts = ["one\n  at a\n  at b", "two", "three\n\tat \xf7"]
     content = "".join(f"{text}\n" for text in texts).encode(codec)
-    found = read(a_life(path, content), lookup(name), chunk=chunk, preset="indent")
+    found = read(track(path, content), lookup(name), chunk=chunk, preset="indent")
     assert [(at, text) for at, text, _ in found] == list(expected(texts, codec))
 
 
 def test_an_event_that_is_too_long_is_closed_and_nothing_of_it_is_lost(path: Path) -> None:
     text = "one\n" + "  at a frame\n" * 40
-    found = read(a_life(path, text.encode("utf-16-le")), lookup("utf-16"), chunk=16, max_line=200, preset="indent")
+    found = read(track(path, text.encode("utf-16-le")), lookup("utf-16"), chunk=16, max_line=200, preset="indent")
     assert "\n".join(text for _, text, _ in found) + "\n" == text
     assert found[0][2]["log.split"] == "true"
 
@@ -202,15 +204,15 @@ def test_an_event_that_is_too_long_is_closed_and_nothing_of_it_is_lost(path: Pat
 def test_a_line_that_is_too_long_is_cut_between_characters(path: Path) -> None:
     content = ("a" * 50 + "\nb\n").encode("utf-16-be")
     for chunk in (2, 9, 1000):
-        found = read(a_life(path, content), Charset("utf-16-be"), chunk=chunk, max_line=21)
+        found = read(track(path, content), Charset("utf-16-be"), chunk=chunk, max_line=21)
         assert found == [(0, "a" * 10, {"truncated": "true", "original_bytes": "100"}), (102, "b", {})]
 
 
 def test_wrong_bytes_are_replaced_and_counted(path: Path) -> None:
     for name, line, shown in (("gbk", b"a\xff\xffb", "a��b"), ("windows-1252", b"a\x81b", "a�b")):
-        life = a_life(path, line + b"\nok\n")
-        chunk = Reader(charset=lookup(name)).next_chunk(Cursor(life, Checkpoint(0, NO_TAIL)))
-        life.close()
+        tracked = track(path, line + b"\nok\n")
+        chunk = Reader(charset=lookup(name)).next_chunk(Cursor(tracked, Checkpoint(0, NO_TAIL)))
+        tracked.close()
         assert chunk
         lines = Framer(charset=lookup(name)).frame(chunk)
         assert (lines.texts, lines.replacement_count) == ([shown, "ok"], 1)

@@ -42,7 +42,7 @@ def test_nul_bytes_at_the_end_do_not_count(tmp_path: Path, content: bytes, size:
         assert (file.status().size, file.status().disk_size) == (size, len(content))
         assert not size or file.has_content_after(size - 1)
         assert not file.has_content_after(size)
-        assert file.holds(len(content))
+        assert file.has_bytes(len(content))
 
 
 def test_reserved_space_that_is_filled_in_place_and_cut_at_the_end(tmp_path: Path) -> None:

@@ -52,7 +52,7 @@ class CountingFile(PlainFile):
 
 
 class Journal:
-    """Takes what a life writes down, and forgets it."""
+    """Takes what a file writes down, and forgets it."""
 
     def extend(self, number: int, fingerprint: Fingerprint, intent: Intent | None = None) -> None: ...
 
@@ -78,18 +78,18 @@ def read_all(
     framing = Framer(max_line, charset=charset)
     file = CountingFile(os.open(path, os.O_RDONLY))
     place = FileLocation(str(path.parent), str(path))
-    life = TrackedFile(Generation(1, "app", str(path), 0.0), file, place, b"", (), Journal(), OpenFileLimiter(16))
+    tracked = TrackedFile(Generation(1, "app", str(path), 0.0), file, place, b"", (), Journal(), OpenFileLimiter(16))
     before = path.read_bytes()[max(0, start - OVERLAP_BYTES) : start]
-    cursor, found = Cursor(life, Checkpoint(start, OverlapDigest.from_bytes(before))), Documents()
+    cursor, found = Cursor(tracked, Checkpoint(start, OverlapDigest.from_bytes(before))), Documents()
     content = path.read_bytes()
     sizes = [len(content[:size].rstrip(b"\0")) for size in sizes]
     for size in sizes:
-        life.size, life.closing = size, size == sizes[-1]
+        tracked.size, tracked.is_last_line_complete = size, size == sizes[-1]
         while True:
             reads = file.reads
             part = reader.next_chunk(cursor, max_records)
             assert file.reads - reads <= MAX_LOOKS + size // chunk
-            if part is None and cursor.searching:
+            if part is None and cursor.is_searching:
                 continue
             if part is None:
                 break
@@ -98,11 +98,11 @@ def read_all(
             lines = framing.frame(part)
             assert lines.count <= max_records + 1
             found += zip(lines.starts, lines.texts, strict=True)
-            assert life.take(part)
-            life.cover(part)
-            cursor.took(part)
+            assert tracked.claim(part)
+            tracked.record_sending(part)
+            cursor.advance(part)
     assert cursor.offset >= sizes[-1], "what is over is read to its end"
-    life.close()
+    tracked.close()
     return found
 
 

@@ -16,27 +16,27 @@ from sidecar.model.fingerprint import NO_TAIL, Fingerprint, OverlapDigest, check
 from sidecar.model.lines import Chunk
 from sidecar.tail.cursor import Cursor
 from sidecar.tail.open_files import OpenFileLimiter
-from sidecar.tail.reader import CHUNK, NUL_GRACE_S, PARTIAL_GRACE_S, Reader
+from sidecar.tail.reader import CHUNK_BYTES, NUL_GRACE_S, PARTIAL_GRACE_S, Reader
 from sidecar.tail.source import open_source, read_head
 from sidecar.tail.tracked_file import FileLocation, TrackedFile, Truncated
 from sidecar.testing import ManualClock
 
 
 class Notebook:
-    """What the life wrote down."""
+    """What the file wrote down."""
 
     def __init__(self) -> None:
-        self.cuts: list[tuple[int, int]] = []
+        self.boundaries: list[tuple[int, int]] = []
         self.fingerprints: list[Fingerprint] = []
 
     def extend(self, number: int, fingerprint: Fingerprint, intent: Intent | None = None) -> None:
         self.fingerprints.append(fingerprint)
 
     def add_boundary(self, number: int, start: int, end: int) -> None:
-        self.cuts.append((start, end))
+        self.boundaries.append((start, end))
 
     def prune_boundaries(self, number: int, before: int) -> None:
-        self.cuts = [cut for cut in self.cuts if cut[1] >= before]
+        self.boundaries = [cut for cut in self.boundaries if cut[1] >= before]
 
 
 class File:
@@ -46,31 +46,31 @@ class File:
         self.notebook = Notebook()
         place = FileLocation(str(path.parent), str(path))
         source = open_source(place.root, place.name)
-        self.life = TrackedFile(
+        self.tracked = TrackedFile(
             Generation(1, "app", str(path), 0.0), source, place, read_head(source), cuts, self.notebook,
             OpenFileLimiter(16),
         )  # fmt: skip
-        self.life.size = len(content)
+        self.tracked.size = len(content)
 
     def append(self, data: bytes) -> None:
         with self.path.open("ab") as file:
             file.write(data)
-        self.life.size = self.life.status().size
+        self.tracked.size = self.tracked.status().size
 
     def cursor(self) -> Cursor:
-        return Cursor(self.life, Checkpoint(0, NO_TAIL))
+        return Cursor(self.tracked, Checkpoint(0, NO_TAIL))
 
 
 def next_chunk(
-    cursor: Cursor, max_line: int = 1 << 20, chunk: int = CHUNK, clock: Clock | None = None, multiline: str = "",
-    encoding: str = "utf-8",
+    cursor: Cursor, max_line: int = 1 << 20, chunk: int = CHUNK_BYTES, clock: Clock | None = None,
+    multiline: str = "", encoding: str = "utf-8",
 ) -> Chunk | None:  # fmt: skip
     """Return the next chunk. `multiline`: the pattern of the first line of an event."""
     groups = make_grouper(None, {"start": multiline}, timeout_s=2.0, max_lines=100, max_bytes=max_line)
     reader = Reader(max_line, chunk, groups if multiline else None, clock, lookup(encoding))
     found = reader.next_chunk(cursor)
     if found:
-        cursor.took(found)
+        cursor.advance(found)
     return found
 
 
@@ -89,13 +89,13 @@ def test_an_unterminated_line_is_not_passed_and_comes_whole_when_it_is_finished(
 
 def test_in_a_closing_life_the_last_line_is_shipped_and_its_end_written_down_first(tmp_path: Path) -> None:
     file = File(tmp_path / "a.log", b"one\ntw")
-    file.life.closing = True
+    file.tracked.is_last_line_complete = True
     cursor = file.cursor()
     next_chunk(cursor)
     last = next_chunk(cursor)
     assert last
     assert (last.data, last.is_unterminated) == (b"tw", True)
-    assert file.notebook.cuts == [(4, 6)]
+    assert file.notebook.boundaries == [(4, 6)]
 
 
 def test_what_follows_a_shipped_beginning_is_a_continuation(tmp_path: Path) -> None:
@@ -114,7 +114,7 @@ def test_a_file_that_was_refilled_with_other_bytes_is_not_read_on(tmp_path: Path
     cursor = file.cursor()
     next_chunk(cursor)
     file.path.write_bytes(b"ONE\nTWO\nthree\n")
-    file.life.size = 14
+    file.tracked.size = 14
     with pytest.raises(Truncated):
         next_chunk(cursor)
 
@@ -135,12 +135,12 @@ def test_a_file_that_shrinks_while_it_is_read_is_truncated_not_endless(tmp_path:
 
 def test_a_resumed_position_is_checked_against_the_digest_of_what_stood_before_it(tmp_path: Path) -> None:
     file = File(tmp_path / "a.log", b"one\ntwo\n")
-    good = Cursor(file.life, Checkpoint(4, OverlapDigest.from_bytes(b"one\n")))
+    good = Cursor(file.tracked, Checkpoint(4, OverlapDigest.from_bytes(b"one\n")))
     chunk = next_chunk(good)
     assert chunk
     assert chunk.data == b"two\n"
     with pytest.raises(Truncated):
-        next_chunk(Cursor(file.life, Checkpoint(4, OverlapDigest.from_bytes(b"xxx\n"))))
+        next_chunk(Cursor(file.tracked, Checkpoint(4, OverlapDigest.from_bytes(b"xxx\n"))))
 
 
 def test_a_line_longer_than_the_limit_keeps_its_head_and_the_file_goes_on(tmp_path: Path) -> None:
@@ -180,12 +180,12 @@ def test_the_fingerprint_grows_before_a_line_from_beyond_it_leaves(tmp_path: Pat
     cursor = file.cursor()
     chunk = next_chunk(cursor)
     assert chunk
-    file.life.cover(chunk)
+    file.tracked.record_sending(chunk)
     assert file.notebook.fingerprints == []
     file.append(b"two\n")
     more = next_chunk(cursor)
     assert more
-    file.life.cover(more)
+    file.tracked.record_sending(more)
     assert file.notebook.fingerprints == [Fingerprint.from_head(b"one\ntwo\n")]
 
 
@@ -213,7 +213,7 @@ def test_where_an_event_ends_does_not_depend_on_the_chunk_in_which_a_hole_is(tmp
 
     def records(chunk: int) -> list[tuple[int, str]]:
         file, found = File(tmp_path / "a.log", content), list[tuple[int, str]]()
-        cursor, file.life.closing = file.cursor(), True
+        cursor, file.tracked.is_last_line_complete = file.cursor(), True
         while part := next_chunk(cursor, max_line=60, chunk=chunk, multiline="^S"):
             lines = Framer(60).frame(part)
             found += zip(lines.starts, lines.texts, strict=True)
@@ -231,7 +231,7 @@ def test_a_hole_that_is_filled_a_moment_later_is_not_lost(tmp_path: Path, hole: 
     content = bytearray(filled)
     content[hole] = bytes(hole.stop - hole.start)
     file = File(tmp_path / "a.log", bytes(content))
-    file.life.grew(clock.monotonic())
+    file.tracked.record_growth(clock.monotonic())
     cursor, read = file.cursor(), b""
     while part := next_chunk(cursor, clock=clock, multiline=multiline):
         read += part.data
@@ -239,7 +239,7 @@ def test_a_hole_that_is_filled_a_moment_later_is_not_lost(tmp_path: Path, hole: 
     assert cursor.due is not None
     file.path.write_bytes(filled)
     clock.advance(NUL_GRACE_S)
-    file.life.closing = True
+    file.tracked.is_last_line_complete = True
     while part := next_chunk(cursor, clock=clock, multiline=multiline):
         read += part.data
     assert read == filled
@@ -247,8 +247,8 @@ def test_a_hole_that_is_filled_a_moment_later_is_not_lost(tmp_path: Path, hole: 
 
 def test_a_hole_that_stays_is_passed_after_a_moment_also_at_the_end_of_a_run(tmp_path: Path) -> None:
     clock, file = ManualClock(100.0), File(tmp_path / "a.log", b"one\n" + bytes(4) + b"three\nfo\0ur\n")
-    file.life.grew(clock.monotonic())
-    cursor, file.life.closing = file.cursor(), True
+    file.tracked.record_growth(clock.monotonic())
+    cursor, file.tracked.is_last_line_complete = file.cursor(), True
     assert next_chunk(cursor, clock=clock) is not None
     assert next_chunk(cursor, clock=clock) is None
     clock.advance(NUL_GRACE_S)
@@ -258,7 +258,7 @@ def test_a_hole_that_stays_is_passed_after_a_moment_also_at_the_end_of_a_run(tmp
 
 def test_nul_bytes_at_the_end_are_not_passed_at_the_end_of_a_run(tmp_path: Path) -> None:
     file = File(tmp_path / "a.log", b"one\ntwo" + bytes(1 << 20))
-    file.life.size, file.life.closing = file.life.status().size, True
+    file.tracked.size, file.tracked.is_last_line_complete = file.tracked.status().size, True
     cursor = file.cursor()
     assert [part.data for part in iter(lambda: next_chunk(cursor), None)] == [b"one\n", b"two"]
     assert cursor.offset == 7
@@ -268,7 +268,7 @@ def test_nul_bytes_at_the_end_are_not_passed_at_the_end_of_a_run(tmp_path: Path)
 def test_reserved_space_after_utf_16(tmp_path: Path, order: str) -> None:
     content = "one\nčtyři\n".encode(lookup(order).name)
     file = File(tmp_path / "a.log", content + bytes(5000))
-    file.life.size = file.life.status().size
+    file.tracked.size = file.tracked.status().size
     cursor = file.cursor()
     part = next_chunk(cursor, encoding=order)
     assert part is not None
@@ -282,9 +282,9 @@ def test_the_fingerprint_covers_a_hole_once_something_after_it_is_read(tmp_path:
     cursor = file.cursor()
     hole = next_chunk(cursor)
     assert hole is not None
-    file.life.cover(hole)
+    file.tracked.record_sending(hole)
     assert file.notebook.fingerprints == [Fingerprint.from_head(bytes(1024))]
-    assert file.life.head == bytes(1024)
+    assert file.tracked.head == bytes(1024)
 
 
 EURO = "price 5 €".encode()
@@ -296,7 +296,7 @@ def test_the_end_of_a_run_cuts_before_a_character_that_is_not_complete(
     tmp_path: Path, at: int, multiline: str
 ) -> None:
     file = File(tmp_path / "a.log", EURO[:-at])
-    file.life.closing, file.life.modified = True, time.time()
+    file.tracked.is_last_line_complete, file.tracked.modified = True, time.time()
     cursor = file.cursor()
     first = next_chunk(cursor, multiline=multiline)
     assert first is not None
@@ -311,7 +311,7 @@ def test_the_end_of_a_run_cuts_before_a_character_that_is_not_complete(
 def test_a_broken_character_is_shipped_when_the_file_is_over_or_has_not_changed_for_long(tmp_path: Path) -> None:
     for is_over, modified in [(True, time.time()), (False, time.time() - PARTIAL_GRACE_S)]:
         file = File(tmp_path / "a.log", EURO[:-1])
-        file.life.closing, file.life.over, file.life.modified = True, is_over, modified
+        file.tracked.is_last_line_complete, file.tracked.may_finish, file.tracked.modified = True, is_over, modified
         part = next_chunk(file.cursor())
         assert part is not None
         assert part.data == EURO[:-1]
@@ -319,7 +319,7 @@ def test_a_broken_character_is_shipped_when_the_file_is_over_or_has_not_changed_
 
 def test_the_rest_of_an_over_long_line_is_not_cut_within_a_character(tmp_path: Path) -> None:
     file = File(tmp_path / "a.log", b"x" * 200 + "€€".encode()[:-1])
-    file.life.closing, file.life.modified = True, time.time()
+    file.tracked.is_last_line_complete, file.tracked.modified = True, time.time()
     cursor = file.cursor()
     part = next_chunk(cursor, max_line=100, clock=SystemClock())
     assert part is not None
@@ -346,9 +346,9 @@ def test_the_checksum_after_a_hole_that_was_jumped_over_is_right(tmp_path: Path,
     with path.open("r+b") as writing:
         writing.seek(4 + size)
         writing.write(b"two\n")
-    file.life.size = file.life.status().size
+    file.tracked.size = file.tracked.status().size
     cursor = file.cursor()
-    while next_chunk(cursor) or cursor.searching:
+    while next_chunk(cursor) or cursor.is_searching:
         pass
     assert cursor.offset == size + 8
     assert cursor.crc == checksum(b"one\ntwo\n")

@@ -48,7 +48,7 @@ def remember(path: Path, read: int | None = None, **changes: object) -> KnownFil
 
 def meet(known: KnownFile, path: Path) -> object:
     with opened(path) as source:
-        return type(Recognizer(FinishedFiles(()), ContentComparer()).meet(known, source))
+        return type(Recognizer(FinishedFiles(()), ContentComparer()).compare_unfinished(known, source))
 
 
 UNFINISHED = {
@@ -130,7 +130,7 @@ def test_the_file_of_a_finished_generation(
         file.truncate(0)
         file.write(after)
     with opened(path) as source:
-        found = Recognizer(FinishedFiles(()), ContentComparer()).meet_finished(done, source, str(path), ["sink"])
+        found = Recognizer(FinishedFiles(()), ContentComparer()).compare_finished(done, source, str(path), ["sink"])
     assert type(found) is decision
 
 
@@ -140,7 +140,7 @@ def test_a_finished_file_is_read_again_for_a_new_sink(tmp_path: Path) -> None:
     done = FinishedFile(remember(path))
     with opened(path) as source:
         recognizer = Recognizer(FinishedFiles(()), ContentComparer())
-        assert type(recognizer.meet_finished(done, source, str(path), ["sink", "new"])) is Resume
+        assert type(recognizer.compare_finished(done, source, str(path), ["sink", "new"])) is Resume
 
 
 ELSEWHERE = {
@@ -169,7 +169,7 @@ def test_a_file_that_holds_what_a_finished_one_held(
         if is_remounted:
             known = replace(known, file_id=FileId(source.identity.device + 1, source.identity.inode, 1))
         finished = FinishedFiles([known])
-        found = Recognizer(finished, ContentComparer()).meet_elsewhere(source, str(tmp_path / name))
+        found = Recognizer(finished, ContentComparer()).find_finished(source, str(tmp_path / name))
     assert type(found) is decision
 
 

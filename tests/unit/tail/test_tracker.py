@@ -30,14 +30,14 @@ class RecordingSubscriber:
     adopted: list[tuple[TrackedFile, Checkpoint]] = field(default_factory=list)
     gone: list[tuple[KnownFile, str]] = field(default_factory=list)
 
-    def on_growth(self, life: TrackedFile) -> None:
+    def on_growth(self, tracked: TrackedFile) -> None:
         pass
 
-    def follow(self, life: TrackedFile, checkpoint: Checkpoint, *, skipped: int = 0) -> None:
-        self.adopted.append((life, checkpoint))
+    def follow(self, tracked: TrackedFile, checkpoint: Checkpoint, *, skipped: int = 0) -> None:
+        self.adopted.append((tracked, checkpoint))
 
-    def on_lost(self, remembered: KnownFile, reason: str) -> None:
-        self.gone.append((remembered, reason))
+    def on_lost(self, known: KnownFile, reason: str) -> None:
+        self.gone.append((known, reason))
 
 
 class Run:
@@ -50,28 +50,30 @@ class Run:
         self.subscriber = RecordingSubscriber()
         self.said: list[Event] = []
         self.descriptors = OpenFileLimiter(open_files)
-        self.sweep = FileScanner([str(folder / glob)])
-        self.follower = FileTracker(
-            "app", self.ledger, self.clock, self.said.append, self.descriptors, self.sweep, **options
+        self.scanner = FileScanner([str(folder / glob)])
+        self.tracker = FileTracker(
+            "app", self.ledger, self.clock, self.said.append, self.descriptors, self.scanner, **options
         )
-        self.follower.listen("sink", self.subscriber)
-        self.look()
+        self.tracker.subscribe("sink", self.subscriber)
+        self.scan()
 
-    def look(self) -> None:
-        self.follower.look(self.sweep.scan())
+    def scan(self) -> None:
+        self.tracker.process_scan(self.scanner.scan())
 
-    def settle(self, life: TrackedFile, offset: int) -> None:
-        before = life.pread(min(64, offset), max(0, offset - 64))
-        life.settled["sink"] = point = Checkpoint(offset, OverlapDigest.from_bytes(before))
-        self.ledger.commit("app", "sink", [CheckpointUpdate(life.generation.id, point, life.size, ByteCounts())])
+    def settle(self, tracked: TrackedFile, offset: int) -> None:
+        before = tracked.pread(min(64, offset), max(0, offset - 64))
+        tracked.settled["sink"] = point = Checkpoint(offset, OverlapDigest.from_bytes(before))
+        self.ledger.commit(
+            "app", "sink", [CheckpointUpdate(tracked.generation.id, point, tracked.size, ByteCounts())]
+        )
 
     def killed(self) -> None:
-        for life in self.follower.lives():
-            life.close()
+        for tracked in self.tracker.unfinished_files():
+            tracked.close()
         self.store.close()
 
     def generations(self) -> dict[str, int]:
-        return {life.name: life.generation.id for life in self.follower.lives()}
+        return {tracked.name: tracked.generation.id for tracked in self.tracker.unfinished_files()}
 
 
 LINES = b"".join(b"line %d\n" % n for n in range(300))
@@ -80,7 +82,7 @@ LINES = b"".join(b"line %d\n" % n for n in range(300))
 def test_a_restart_takes_up_the_same_generation_at_its_checkpoint(tmp_path: Path) -> None:
     (tmp_path / "a.log").write_bytes(LINES)
     first = Run(tmp_path)
-    first.settle(first.follower.lives()[0], 700)
+    first.settle(first.tracker.unfinished_files()[0], 700)
     before = first.generations()
     first.killed()
     again = Run(tmp_path)
@@ -118,7 +120,7 @@ def test_killed_before_the_first_checkpoint_then_refilled_with_lines_of_the_same
 def test_a_file_refilled_behind_its_first_kilobyte_is_told_by_the_bytes_before_the_checkpoint(tmp_path: Path) -> None:
     (tmp_path / "a.log").write_bytes(LINES)
     first = Run(tmp_path)
-    first.settle(first.follower.lives()[0], len(LINES))
+    first.settle(first.tracker.unfinished_files()[0], len(LINES))
     before = first.generations()
     first.killed()
     (tmp_path / "a.log").write_bytes(LINES[:1500] + b"y" * 10_000 + b"\n")
@@ -128,9 +130,9 @@ def test_a_file_refilled_behind_its_first_kilobyte_is_told_by_the_bytes_before_t
 def test_a_truncation_that_is_seen_begins_a_new_generation_and_ends_the_old(tmp_path: Path) -> None:
     (tmp_path / "a.log").write_bytes(LINES)
     run = Run(tmp_path)
-    old = run.follower.lives()[0]
+    old = run.tracker.unfinished_files()[0]
     (tmp_path / "a.log").write_bytes(b"new\n")
-    run.look()
+    run.scan()
     assert old.ended == "truncated"
     assert run.generations()[str(tmp_path / "a.log")] != old.generation.id
 
@@ -152,40 +154,40 @@ def test_a_volume_that_is_not_mounted_yet_does_not_mean_that_its_files_are_gone(
     again = Run(tmp_path, glob="logs/*.log")
     assert not again.subscriber.gone
     (tmp_path / "unmounted").rename(tmp_path / "logs")
-    again.look()
+    again.scan()
     assert again.generations()[str(tmp_path / "logs" / "a.log")] == number
 
 
 def test_a_rotated_file_is_finished_only_after_it_was_quiet_for_a_while(tmp_path: Path) -> None:
     (tmp_path / "a.log").write_bytes(LINES)
     run = Run(tmp_path)
-    life = run.follower.lives()[0]
+    tracked = run.tracker.unfinished_files()[0]
     with (tmp_path / "a.log").open("ab") as old:
         (tmp_path / "a.log").rename(tmp_path / "a.log.1")
         run.clock.at += 4
         old.write(b"late\n")
         old.flush()
-        run.look()
+        run.scan()
         run.clock.at += 4
-        run.look()
-        too_early = life.closing
+        run.scan()
+        too_early = tracked.is_last_line_complete
         run.clock.at += 2
-        run.look()
-    assert (too_early, life.closing) == (False, True)
-    assert life.size == len(LINES) + 5
+        run.scan()
+    assert (too_early, tracked.is_last_line_complete) == (False, True)
+    assert tracked.size == len(LINES) + 5
 
 
 def test_two_names_of_one_file_are_one_file(tmp_path: Path) -> None:
     (tmp_path / "a.log").write_bytes(LINES)
     (tmp_path / "b.log").hardlink_to(tmp_path / "a.log")
-    assert len(Run(tmp_path).follower.lives()) == 1
+    assert len(Run(tmp_path).tracker.unfinished_files()) == 1
 
 
 def test_a_rename_between_the_look_and_the_opening_makes_no_second_generation(tmp_path: Path) -> None:
     run = Run(tmp_path)
     (tmp_path / "a.log").write_bytes(LINES)
     (tmp_path / "b.log").write_bytes(b"older\n")
-    sightings = run.sweep.scan()
+    found_files = run.scanner.scan()
 
     class RotatingMeanwhile(ManualClock):
         """The application rotates while the first file, which is open, is given its generation."""
@@ -195,18 +197,18 @@ def test_a_rename_between_the_look_and_the_opening_makes_no_second_generation(tm
                 (tmp_path / "a.log").rename(tmp_path / "b.log")
             return super().now()
 
-    run.follower.context.clock = RotatingMeanwhile()
-    run.follower.look(sightings)
-    run.look()
-    assert [life.file_id.inode for life, _ in run.subscriber.adopted] == [(tmp_path / "b.log").stat().st_ino]
+    run.tracker.context.clock = RotatingMeanwhile()
+    run.tracker.process_scan(found_files)
+    run.scan()
+    assert [tracked.file_id.inode for tracked, _ in run.subscriber.adopted] == [(tmp_path / "b.log").stat().st_ino]
 
 
 def test_reading_from_the_end_begins_behind_the_last_line_and_only_for_files_that_were_there(tmp_path: Path) -> None:
     (tmp_path / "a.log").write_bytes(b"old\nhalf")
     run = Run(tmp_path, from_end=True)
     (tmp_path / "b.log").write_bytes(b"new\n")
-    run.look()
-    assert [(Path(life.name).name, point.offset) for life, point in run.subscriber.adopted] == [
+    run.scan()
+    assert [(Path(tracked.name).name, point.offset) for tracked, point in run.subscriber.adopted] == [
         ("a.log", 4),
         ("b.log", 0),
     ]
@@ -223,8 +225,8 @@ def test_what_is_not_a_regular_file_is_refused(tmp_path: Path, kind: str) -> Non
     else:
         path.mkdir()
     run = Run(tmp_path)
-    assert run.follower.lives() == []
-    assert set(run.sweep.refused) == (set() if kind == "folder" else {str(path)})
+    assert run.tracker.unfinished_files() == []
+    assert set(run.scanner.refused) == (set() if kind == "folder" else {str(path)})
 
 
 class Watched:
@@ -233,7 +235,7 @@ class Watched:
     def __init__(self, run: Run, *, is_full: bool = False) -> None:
         self.run, self.is_full = run, is_full
         self.begun: list[tuple[int, int]] = []
-        run.follower.context.ledger = self  # type: ignore[assignment]
+        run.tracker.context.ledger = self  # type: ignore[assignment]
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self.run.ledger, name)
@@ -257,7 +259,7 @@ def test_many_new_files_are_written_down_together_and_none_is_announced_before_t
     run = Run(tmp_path, open_files=40)
     watched = Watched(run)
     burst(tmp_path, 50)
-    run.look()
+    run.scan()
     assert watched.begun == [(20, 0), (20, 20), (10, 40)]
     assert {known.generation.id for known in run.ledger.unfinished("app")} == set(run.generations().values())
     assert len(run.generations()) == 50
@@ -269,55 +271,55 @@ def test_new_files_that_cannot_be_written_down_are_followed_when_they_can(tmp_pa
     burst(tmp_path, 50)
     for _ in range(3):
         with pytest.raises(StateError):
-            run.look()
+            run.scan()
     assert not run.subscriber.adopted
     (tmp_path / "10-new.log").unlink()  # one that is open already
     watched.is_full = False
-    run.look()
-    assert len({life.name for life, _ in run.subscriber.adopted}) == len(run.subscriber.adopted) == 50
-    assert all(life.size for life, _ in run.subscriber.adopted)
+    run.scan()
+    assert len({tracked.name for tracked, _ in run.subscriber.adopted}) == len(run.subscriber.adopted) == 50
+    assert all(tracked.size for tracked, _ in run.subscriber.adopted)
 
 
 def test_a_copy_of_a_file_that_is_as_new_is_held_all_the_same(tmp_path: Path) -> None:
     run = Run(tmp_path)
     (tmp_path / "a.log").write_bytes(LINES)
     (tmp_path / "a-1.log").write_bytes(LINES[:1000])
-    run.look()
-    assert (list(run.generations()), run.follower.undecided) == ([str(tmp_path / "a.log")], True)
+    run.scan()
+    assert (list(run.generations()), run.tracker.is_undecided) == ([str(tmp_path / "a.log")], True)
 
 
 def test_a_file_that_grew_lately_is_looked_at_without_a_sweep(tmp_path: Path) -> None:
     run = Run(tmp_path)
     burst(tmp_path, 1)
-    run.look()
-    (life,) = run.follower.lives()
+    run.scan()
+    (tracked,) = run.tracker.unfinished_files()
 
     def grows() -> int:
         with (tmp_path / "0-new.log").open("ab") as out:
             out.write(b"more\n")
-        return life.size + 5
+        return tracked.size + 5
 
-    size, found = grows(), run.follower.poll_busy()
-    assert (found, life.size) == (True, size)
+    size, found = grows(), run.tracker.poll_hot()
+    assert (found, tracked.size) == (True, size)
     run.clock.advance(3)
-    size, found = grows(), run.follower.poll_busy()
-    assert (found, life.size) == (False, size - 5)
-    assert (run.follower.poll_calm(), life.size) == (True, size)
-    assert (run.follower.poll_busy(), run.follower.poll_calm()) == (True, False)
+    size, found = grows(), run.tracker.poll_hot()
+    assert (found, tracked.size) == (False, size - 5)
+    assert (run.tracker.poll_warm(), tracked.size) == (True, size)
+    assert (run.tracker.poll_hot(), run.tracker.poll_warm()) == (True, False)
     run.clock.advance(70)
     size = grows()
-    assert (run.follower.poll_busy(), run.follower.poll_calm(), life.size) == (False, False, size - 5)
-    run.look()
-    assert (life.size, run.follower.poll_busy()) == (size, True)
+    assert (run.tracker.poll_hot(), run.tracker.poll_warm(), tracked.size) == (False, False, size - 5)
+    run.scan()
+    assert (tracked.size, run.tracker.poll_hot()) == (size, True)
 
 
 def test_a_file_that_is_truncated_between_two_sweeps_begins_a_new_life_at_once(tmp_path: Path) -> None:
     run = Run(tmp_path)
     burst(tmp_path, 1)
-    run.look()
+    run.scan()
     before = run.generations()
     (tmp_path / "0-new.log").write_bytes(b"other\n")
-    run.follower.poll_busy()
+    run.tracker.poll_hot()
     assert run.generations().keys() == before.keys()
     assert run.generations() != before
 
@@ -325,14 +327,14 @@ def test_a_file_that_is_truncated_between_two_sweeps_begins_a_new_life_at_once(t
 def test_when_the_newest_byte_appeared_is_known_however_often_the_file_grew(tmp_path: Path) -> None:
     run = Run(tmp_path)
     burst(tmp_path, 1)
-    run.look()
-    (life,) = run.follower.lives()
+    run.scan()
+    (tracked,) = run.tracker.unfinished_files()
     for _ in range(300):
-        life.size += 10
+        tracked.size += 10
         run.clock.advance(1)
-        life.grew(run.clock.monotonic())
-        assert life.appeared(life.size - 1) == run.clock.monotonic()
-    assert life.appeared(0) == 1_000.0
+        tracked.record_growth(run.clock.monotonic())
+        assert tracked.find_first_seen(tracked.size - 1) == run.clock.monotonic()
+    assert tracked.find_first_seen(0) == 1_000.0
 
 
 def test_when_a_file_grew_is_told_by_the_file_system_before_the_sidecar_saw_it(tmp_path: Path) -> None:
@@ -340,19 +342,19 @@ def test_when_a_file_grew_is_told_by_the_file_system_before_the_sidecar_saw_it(t
     log.write_bytes(LINES)
     os.utime(log, (400.0, 400.0))
     run = Run(tmp_path)
-    assert run.follower.grown_at == pytest.approx(400.0)
+    assert run.tracker.grown_at == pytest.approx(400.0)
     run.clock.advance(50)
     with log.open("ab") as file:
         file.write(LINES)
     os.utime(log, (410.0, 410.0))  # as a file server's clock may have it
-    run.look()
-    assert run.follower.grown_at == pytest.approx(1_050.0)
+    run.scan()
+    assert run.tracker.grown_at == pytest.approx(1_050.0)
     run.clock.advance(10)
     os.utime(log, (420.0, 420.0))
-    run.look()
-    assert run.follower.grown_at == pytest.approx(1_050.0), "to be touched is not to grow"
+    run.scan()
+    assert run.tracker.grown_at == pytest.approx(1_050.0), "to be touched is not to grow"
     (tmp_path / "b.log").write_bytes(b"another\n")
     os.utime(tmp_path / "b.log", (9_000.0, 9_000.0))
     run.clock.advance(1)
-    run.look()
-    assert run.follower.grown_at == pytest.approx(1_061.0)
+    run.scan()
+    assert run.tracker.grown_at == pytest.approx(1_061.0)
