@@ -1,7 +1,7 @@
 """The built-in sinks, and the contract of a sink.
 
-In: batches of documents. Out: `WriteResult`, with the outcome of each document. Sinks do not import each other; their
-common modules are in `sinks.common`.
+In: batches of documents. Out: `WriteResult`, with the outcome of each document. Sinks do not import each other;
+modules that several sinks use are in `sinks.common`.
 
 This package is the interface for plug-ins: `from sidecar.sinks import Sink, SinkSettings, Batch, WriteResult`.
 """

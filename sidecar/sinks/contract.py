@@ -53,7 +53,7 @@ class Sink(Protocol):
     def probe(self) -> ProbeResult | None:
         """Test all that a write needs, such as address, credentials and permission, without storing a document.
 
-        Raise `Retryable` or `Misconfigured` if a write would fail. Return facts about the server, or None.
+        Raise `Retryable` or `Misconfigured` if a write would fail. Return a description of the server, or None.
         """
         ...
 
@@ -63,7 +63,7 @@ class ResumableSink(Protocol):
     """A sink that has a position, such as the length of a file, which is committed together with the checkpoint."""
 
     def resume(self, token: str | None) -> None:
-        """Return to the position of this token, the last committed `WriteResult.resume_token`. Called before `open`.
+        """Go back to the position of `token`, the last committed `WriteResult.resume_token`. Called before `open`.
 
         None: no token was committed. Documents that were written after this position are sent again.
         """
@@ -76,9 +76,9 @@ class ResumableSink(Protocol):
 
 @runtime_checkable
 class BulkEncodingSink(Protocol):
-    """A sink that sends each document between constant texts.
+    """A sink that sends constant text before and after each document.
 
-    The texts are added when the documents are built. So `Batch.encode` with this framing costs next to nothing.
+    The text is added when the documents are built. So `Batch.encode` with this framing costs almost nothing.
     """
 
     @property
@@ -89,7 +89,7 @@ class BulkEncodingSink(Protocol):
 
 @runtime_checkable
 class ReloadingSink(Protocol):
-    """A sink that reads secrets or certificates from files. If one changes, a pause after a failure ends early."""
+    """A sink that reads secrets or certificates from files. When one changes, a failed write is retried at once."""
 
     def has_changed_files(self) -> bool:
         """Return whether a file has changed since the last attempt. Called about once a second."""
@@ -97,13 +97,13 @@ class ReloadingSink(Protocol):
 
 
 AdmitTargets = Callable[[str, Sequence[str], int], AbstractSet[str]]
-"""Adds target names to those of a day (`2026-11-28`), up to a maximum number of names of that day. Returns the names
-that may be used: those of this day and of the day before. Raises `StateError`."""
+"""Records new target names for a day (`2026-11-28`), up to a maximum number for that day. Returns the names that may
+be used: those recorded for this day and for the day before. Raises `StateError`."""
 
 
 @runtime_checkable
 class TargetingSink(Protocol):
-    """A sink in which each document may have a different index or collection. The state limits their number."""
+    """A sink in which each document may have a different index or collection. New ones are recorded in the state."""
 
     @property
     def has_many_targets(self) -> bool:
@@ -111,11 +111,11 @@ class TargetingSink(Protocol):
         ...
 
     def targets(self, batch: Batch) -> Sequence[str]:
-        """Return the index or collection of each document. Raise `Retryable` if the state cannot store a new name."""
+        """Return the index or collection of each document. Raise `Retryable` if a new name cannot be recorded."""
         ...
 
     def keep_targets(self, admit: AdmitTargets) -> None:
-        """Call `admit` for new names from now on. Called once, before `open`."""
+        """Record new names with `admit` from now on. Called once, before `open`."""
         ...
 
 
@@ -129,21 +129,21 @@ class SinkSettings(SettingsModel):
     """
 
     type: str
-    """Name of the sink as `sidecar plugins` lists it."""
+    """Name of the sink, as listed by `sidecar plugins`."""
 
     batch_records: PositiveInt = 10_000
     """Maximum number of documents in a batch. A full batch is sent at once."""
 
     batch_bytes: Size = 1 << 20
-    """Send when this many bytes wait: bytes of log, or half of the bytes of the documents if that is more.
-    `limits.memory` may lower the limit."""
+    """Send a batch when this many bytes wait: the size of its log text, or half the size of its documents if that is
+    larger. `limits.memory` may lower the limit."""
 
     linger: Duration = 0.1
-    """Time that a document waits for others before it is sent; the first one after a pause does not wait. With less
-    than `0.1s`, growing files are also polled more often, up to every 20 ms."""
+    """Maximum time that a document waits for others before the batch is sent; the first one after a pause does not
+    wait. With less than `0.1s`, growing files are also polled more often, up to every 20 ms."""
 
     def worker_range(self, concurrency: int) -> tuple[int, int]:
-        """Return how many requests may be in flight to a sink that answers quickly, and to one that answers late.
+        """Return the limits of requests in flight: for a sink that answers quickly, and for one that answers slowly.
 
         `concurrency`: `SinkType.concurrency` of the sink.
         """
@@ -157,7 +157,7 @@ class SinkSettings(SettingsModel):
 
     @classmethod
     def from_url(cls, url: str) -> Self:
-        """Return settings from a URL whose scheme is one of `schemes`. Raise `ConfigurationError` if it is wrong."""
+        """Return the settings in a URL with one of `schemes`. Raise `ConfigurationError` if the URL is not valid."""
         return cls.model_validate({"url": url})
 
     def warnings(self) -> list[str]:
@@ -165,7 +165,7 @@ class SinkSettings(SettingsModel):
         return []
 
     def secrets(self) -> list[str]:
-        """Return the secrets in these settings, so that the caller can find them in a file. Never show them."""
+        """Return the secrets in these settings, to search a configuration file for them. Never log or print them."""
         values = (getattr(self, name) for name in type(self).model_fields)
         return [value.get_secret_value() for value in values if isinstance(value, SecretStr)]
 
@@ -178,8 +178,8 @@ class ConcurrentSinkSettings(SinkSettings):
     """Settings of a sink that accepts several requests at once."""
 
     workers: PositiveInt | Literal["auto"] = "auto"
-    """Requests in flight at once. `auto`: as many as the distance needs and the sink answers without delay, up to 16
-    and as `limits.memory` allows. The order in which documents are stored is not defined."""
+    """Maximum number of requests in flight. `auto`: adapts between 2 and 16 to how fast the sink answers, and
+    `limits.memory` may lower it. The order in which documents are stored is not defined."""
 
     def worker_range(self, concurrency: int) -> tuple[int, int]:
         return (concurrency, MAX_AUTO_WORKERS) if self.workers == "auto" else (self.workers, self.workers)

@@ -17,7 +17,7 @@ from sidecar.sinks.contract import SinkSettings
 
 
 class FileSettings(SinkSettings):
-    """Path of the file."""
+    """Settings of the sink that writes to a file."""
 
     type: Literal["file"] = "file"
     """A file of newline-delimited JSON."""
@@ -33,7 +33,7 @@ class FileSettings(SinkSettings):
 
     @model_validator(mode="before")
     @classmethod
-    def _take_url_apart(cls, given: Any) -> Any:
+    def _split_url(cls, given: Any) -> Any:
         if not isinstance(given, dict) or not isinstance(given.get("url"), str):
             return given
         scheme, slashes, path = given["url"].partition("://")
@@ -55,7 +55,7 @@ class FileSink:
         self._length = 0
 
     def resume(self, token: str | None) -> None:
-        """Store the token, which has the inode and the committed length of the file, for the next `open`."""
+        """Store the token for the next `open`. It contains the inode and the committed length of the file."""
         self._token = token
 
     def resume_token(self) -> str:
@@ -74,23 +74,23 @@ class FileSink:
             raise Misconfigured(
                 f"cannot be written ({error.strerror})",
                 location=str(self._path),
-                hint="make its directory, or name another",
+                hint="create its directory if it is missing and let the sidecar write there, or choose another path",
             ) from error
 
     def _lock(self, fd: int) -> None:
-        """Lock the file until it is closed, against another sidecar and against a write that hangs since a reload."""
+        """Lock the file until it is closed. Another sidecar may use it, or a write from before a reload may hang."""
         try:
             fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             raise Retryable(
                 "is still being written by another sidecar or an earlier write", location=str(self._path),
-                hint="stop the other one, or name another file",
+                hint="stop the other sidecar, or choose another path",
             ) from None  # fmt: skip
         except OSError:
             return  # some network file systems have no locks
 
     def _settled_length(self, fd: int) -> int:
-        """Return the length to keep: that of the token, or all of the file if the token is not of this file."""
+        """Return the length to keep: the committed one, or the whole file if the token is for a different file."""
         status = os.fstat(fd)
         known = json.loads(self._token) if self._token else None
         if known is None or known["inode"] != status.st_ino or known["length"] > status.st_size:
@@ -100,8 +100,8 @@ class FileSink:
     def write(self, batch: Batch) -> WriteResult:
         if self._fd is None:
             raise Retryable("is not open", location=str(self._path))
-        if not self._has_its_name(self._fd):
-            raise Retryable("was moved or deleted", location=str(self._path), hint="it is created again")
+        if not self._is_at_path(self._fd):
+            raise Retryable("was moved or deleted", location=str(self._path), hint="the next attempt creates it")
         data = ("\n".join(batch.documents) + "\n").encode() if len(batch) else b""
         try:
             self._append(data)
@@ -110,14 +110,16 @@ class FileSink:
             with suppress(OSError):
                 os.ftruncate(self._fd, self._length)
             raise Retryable(
-                f"cannot be written ({error.strerror})", location=str(self._path), hint="free space"
+                f"cannot be written ({error.strerror})", location=str(self._path), hint="free disk space"
             ) from error
         if not os.fstat(self._fd).st_nlink:
-            raise Retryable("was deleted meanwhile", location=str(self._path), hint="it is created again")
+            raise Retryable(
+                "was deleted during the write", location=str(self._path), hint="the next attempt creates it"
+            )
         self._length += len(data)
         return WriteResult(range(len(batch)), resume_token=self.resume_token())
 
-    def _has_its_name(self, fd: int) -> bool:
+    def _is_at_path(self, fd: int) -> bool:
         try:
             return os.path.samestat(os.fstat(fd), os.stat(self._path))
         except OSError:
@@ -139,5 +141,7 @@ class FileSink:
         place = self._path if self._path.exists() else self._path.parent
         if not place.exists() or not os.access(place, os.W_OK):
             raise Misconfigured(
-                "cannot be written", location=str(place), hint="make it writable for this user, or name another path"
+                "cannot be written",
+                location=str(place),
+                hint="make it writable for this user, or choose another path",
             )

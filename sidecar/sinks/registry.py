@@ -122,7 +122,7 @@ def _load_plugin(name: str) -> SinkType:
     if missing:
         raise ConfigurationError(
             f'the sink "{name}" has no `{missing[0]}`',
-            hint="its entry point has to name a class with `settings` and `concurrency`",
+            hint="its entry point must refer to a class with `settings` and `concurrency`",
         )
     return cast(SinkType, sink)
 

@@ -16,7 +16,7 @@ from sidecar.lib.settings_model import SHOWN
 from sidecar.model.batch import Batch, Rejection, WriteResult
 from sidecar.sinks.contract import SinkSettings
 
-_BUSY_S = 10.0
+_BUSY_TIMEOUT_S = 10.0
 _MISCONFIGURED = frozenset(
     {sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_PERM, sqlite3.SQLITE_NOTADB,
      sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_ERROR, sqlite3.SQLITE_AUTH, sqlite3.SQLITE_SCHEMA}
@@ -27,7 +27,7 @@ _Row = tuple[str, str, str]
 
 
 class SQLiteSettings(SinkSettings):
-    """Path of the database, and name of the table."""
+    """Settings of the sink that writes to an SQLite file."""
 
     type: Literal["sqlite"] = "sqlite"
     """SQLite, embedded in the sidecar."""
@@ -46,7 +46,7 @@ class SQLiteSettings(SinkSettings):
 
     @model_validator(mode="before")
     @classmethod
-    def _take_url_apart(cls, given: Any) -> Any:
+    def _split_url(cls, given: Any) -> Any:
         if not isinstance(given, dict) or not isinstance(given.get("url"), str):
             return given
         location, _, query = given["url"].partition("?")
@@ -85,15 +85,15 @@ class SQLiteSink:
         path = self._settings.path
         if not path.parent.is_dir():
             raise Misconfigured(
-                "there is no such directory", location=str(path.parent), hint="make it, or name another path"
+                "the directory does not exist", location=str(path.parent), hint="create it, or choose another path"
             )
         try:
             os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
         except OSError as error:
             raise Misconfigured(
-                f"cannot be written ({error.strerror})", location=str(path), hint="name another path"
+                f"cannot be written ({error.strerror})", location=str(path), hint="choose another path"
             ) from error
-        db = sqlite3.connect(path, timeout=_BUSY_S, isolation_level=None, check_same_thread=False)
+        db = sqlite3.connect(path, timeout=_BUSY_TIMEOUT_S, isolation_level=None, check_same_thread=False)
         db.execute("PRAGMA journal_mode=WAL")
         # Stored documents must survive a power failure, because the checkpoint does.
         db.execute("PRAGMA synchronous=FULL")
@@ -115,7 +115,7 @@ class SQLiteSink:
         with self._translated_errors():
             result = self._insert(self._db, list(zip(batch.ids, batch.event_times, batch.documents, strict=True)))
         if self._find_file() != self._file:
-            raise Retryable("the database was moved or deleted meanwhile", location=str(self._settings.path))
+            raise Retryable("the database was moved or deleted during the write", location=str(self._settings.path))
         return result
 
     def _insert(self, db: sqlite3.Connection, rows: Sequence[_Row]) -> WriteResult:
@@ -166,7 +166,7 @@ class SQLiteSink:
             for index, row in enumerate(rows)
             if index not in rejected and db.execute(query, row[:1]).fetchone() is None
         ]
-        return {index: Rejection(index, "ignored", "a trigger of the table ignores it") for index in missing}
+        return {index: Rejection(index, "ignored", "a trigger of the table ignored the row") for index in missing}
 
     def close(self) -> None:
         if self._db is not None:
@@ -178,7 +178,9 @@ class SQLiteSink:
         place = path if path.exists() else path.parent
         if not place.exists() or not os.access(place, os.W_OK):
             raise Misconfigured(
-                "cannot be written", location=str(place), hint="make it writable for this user, or name another path"
+                "cannot be written",
+                location=str(place),
+                hint="make it writable for this user, or choose another path",
             )
 
     @contextmanager
@@ -190,10 +192,11 @@ class SQLiteSink:
 
 
 def translate_errors(error: sqlite3.Error, at: str) -> DeliveryError:
-    """Return the delivery error for an error of SQLite, by its primary result code."""
+    """Return the delivery error for the primary result code of an SQLite error."""
     code = getattr(error, "sqlite_errorcode", None)
     if code is not None and code & 0xFF in _MISCONFIGURED:
         return Misconfigured(
-            f"the database refuses ({error})", location=at, hint="check the file and its permissions"
+            f"the database cannot be used ({error})", location=at, hint="check the file and its permissions"
         )
-    return Retryable(f"the database cannot take documents now ({error})", location=at, hint="free space or wait")
+    advice = "free disk space, or wait until no other program locks the database"
+    return Retryable(f"the database cannot store documents now ({error})", location=at, hint=advice)

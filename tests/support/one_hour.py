@@ -92,7 +92,7 @@ class SimulatedHour:
             return ShipperStatus("shop", sink, where, "up", BEGAN - 7200, "", "", lag, 0.1, 0, counters)
         counters.retries, counters.refusals = 31, {"document_parsing_exception": 12}
         where = "elasticsearch://search.logging.svc:9200/logs-shop"
-        advice = "check that it runs and that this host may connect to it"
+        advice = "check that it is running and reachable from this host"
         error = f"{where}: cannot be reached (Connection refused); {advice}"
         oldest_s = 0.1 if self._behind_since is None else self.seconds - self._behind_since
         state = ("retrying", BEGAN + self._down_since, error) if self.is_down else ("up", BEGAN - 7200, "")

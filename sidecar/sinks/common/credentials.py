@@ -1,6 +1,6 @@
 """Reads secrets and certificates from files, and creates a new client when one of the files changes.
 
-Kubernetes renews a mounted Secret by replacing a symbolic link. So inode, time and size of each file are compared
+Kubernetes renews a mounted Secret by replacing a symbolic link. So the inode, time and size of each file are compared
 before each request. A replaced client is closed as soon as no thread uses it any more.
 """
 
@@ -66,7 +66,7 @@ class ReloadingClient(Generic[Client]):
 
     @contextmanager
     def lend(self) -> Iterator[Client]:
-        """Lend the current client. Raise `Misconfigured` if a file cannot be read, and any error of `make`."""
+        """Lend the current client. Raise `Misconfigured` if a file cannot be read, or an error of `make`."""
         with self._lock:
             pooled = self._current()
             pooled.users += 1
@@ -110,10 +110,10 @@ def _stamp_or_none(file: Path) -> _FileStamp | None:
 
 def _file_stamp(file: Path) -> _FileStamp:
     try:
-        found = file.stat()
+        status = file.stat()
     except OSError as error:
         raise _unreadable_error(file, error) from error
-    return found.st_ino, found.st_mtime_ns, found.st_size
+    return status.st_ino, status.st_mtime_ns, status.st_size
 
 
 def _check_readable(files: Sequence[Path]) -> None:
@@ -128,5 +128,5 @@ def _check_readable(files: Sequence[Path]) -> None:
 def _unreadable_error(file: Path, error: Exception) -> Misconfigured:
     reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8"
     return Misconfigured(
-        f"the file cannot be read ({reason})", location=str(file), hint="mount it, or let this user read it"
+        f"the file cannot be read ({reason})", location=str(file), hint="mount the file and let this user read it"
     )

@@ -1,4 +1,4 @@
-"""Translates exceptions of client libraries to `DeliveryError`, with short messages without text of documents."""
+"""Translates exceptions of client libraries to `DeliveryError`. Messages are short and contain no document text."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _MAX_CHARACTERS = 300
 
 @contextmanager
 def translate_errors(table: ErrorTable, at: str) -> Iterator[None]:
-    """Translate an exception that the block raises, by the entry in `table` for its class or nearest base class.
+    """Translate an exception that the block raises. `table` has an entry for its class or for a base class of it.
 
     `at`: server and target, for the message.
     """
@@ -35,13 +35,14 @@ def shorten(text: str) -> str:
 
 def unreachable_error(reason: str, at: str) -> Retryable:
     """Return the error for a server that does not answer."""
-    advice = "check that it runs and that this host may connect to it"
+    advice = "check that it is running and reachable from this host"
     return Retryable(f"cannot be reached ({shorten(reason)})", location=at, hint=advice)
 
 
 def dns_error(at: str) -> Retryable:
     """Return the error for a host name without an address."""
-    return Retryable("the host name cannot be resolved", location=at, hint="check its spelling and the DNS")
+    advice = "check the spelling of the host name and the DNS configuration"
+    return Retryable("the host name cannot be resolved", location=at, hint=advice)
 
 
 def tls_error(reason: str, at: str) -> Retryable:
@@ -49,14 +50,17 @@ def tls_error(reason: str, at: str) -> Retryable:
     return Retryable(
         f"the TLS certificate is not trusted ({shorten(reason).rstrip('.')})",
         location=at,
-        hint="set ca_file to the authority that signed it, and use a host name that it holds",
+        hint="set ca_file to the CA that signed it, and connect with a host name that the certificate contains",
     )
 
 
 def connection_error(
     error: Exception, at: str, otherwise: Callable[[str, str], Retryable] = unreachable_error
 ) -> Retryable:
-    """Return the error for a failed connection: a DNS or TLS error if one of its causes is, else `otherwise`."""
+    """Return the error for a failed connection: a DNS or TLS error if one is among its causes.
+
+    `otherwise`: creates the error for any other cause.
+    """
     causes = list(_causes(error))
     for cause in causes:
         if isinstance(cause, socket.gaierror):
@@ -65,7 +69,7 @@ def connection_error(
             return tls_error(cause.verify_message, at)
         if isinstance(cause, ssl.SSLError):
             return Retryable(
-                f"no TLS connection ({cause.reason})", location=at, hint="check that this port speaks TLS"
+                f"the TLS handshake failed ({cause.reason})", location=at, hint="check that this port expects TLS"
             )
     reasons = (cause.strerror for cause in causes if isinstance(cause, OSError) and cause.strerror)
     return otherwise(next(reasons, str(causes[-1])), at)
@@ -74,5 +78,5 @@ def connection_error(
 def _causes(error: BaseException | None) -> Iterator[BaseException]:
     while error is not None:
         yield error
-        yield from (each for each in error.args if isinstance(each, BaseException))
+        yield from (argument for argument in error.args if isinstance(argument, BaseException))
         error = error.__cause__ or error.__context__

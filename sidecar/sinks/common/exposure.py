@@ -25,4 +25,4 @@ def warn_of_plain_credentials(hosts: Iterable[str], advice: str) -> list[str]:
     remote = [host for host in hosts if not is_local(host)]
     if not remote:
         return []
-    return [f"credentials and logs go to {remote[0]} without TLS and can be read on the network; {advice}"]
+    return [f"credentials and logs are sent to {remote[0]} without TLS and can be read on the network; {advice}"]

@@ -1,6 +1,6 @@
-"""Recognizes what kind of server answers at an address, for the error about a wrong address.
+"""Recognizes what kind of server listens at an address, so that the error about a wrong address can name it.
 
-Most servers answer or refuse a request for a web page in a characteristic way. Others send the first bytes.
+Most servers reply to an HTTP request in a characteristic way. Others send data as soon as a client connects.
 """
 
 from __future__ import annotations
@@ -36,11 +36,11 @@ def identify_server(host: str, port: int, tls: ssl.SSLContext | None = None) -> 
 
     If a server does not answer with TLS, try without TLS, and vice versa.
     """
-    if name := name_reply(_ask(host, port, tls)):
+    if name := name_reply(_fetch_reply(host, port, tls)):
         return name
     if tls is not None:
-        return name_reply(_ask(host, port, None))
-    return TLS_SERVER if _ask(host, port, _create_trusting_context()) else ""
+        return name_reply(_fetch_reply(host, port, None))
+    return TLS_SERVER if _fetch_reply(host, port, _create_trusting_context()) else ""
 
 
 def name_reply(data: bytes) -> str:
@@ -72,8 +72,8 @@ def name_software(header: str | None) -> str:
     return header if header and _SOFTWARE.fullmatch(header) else ""
 
 
-def _ask(host: str, port: int, tls: ssl.SSLContext | None) -> bytes:
-    """Return the first bytes that the server sends; no bytes if it does not answer."""
+def _fetch_reply(host: str, port: int, tls: ssl.SSLContext | None) -> bytes:
+    """Send an HTTP request. Return the first bytes of the reply, or no bytes if there is none."""
     try:
         with (
             socket.create_connection((host, port), _TIMEOUT_S) as plain,
@@ -87,7 +87,7 @@ def _ask(host: str, port: int, tls: ssl.SSLContext | None) -> bytes:
 
 
 def _create_trusting_context() -> ssl.SSLContext:
-    """Return TLS settings that accept any certificate, to find out whether a server has TLS. Not for secrets."""
+    """Return TLS settings that accept any certificate, to test whether a server expects TLS. Send it no secrets."""
     context = ssl.create_default_context()
     context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
     return context

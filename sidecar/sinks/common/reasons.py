@@ -63,7 +63,7 @@ _WORDS = frozenset(_WORD_LIST.split())
 
 
 def describe_reason(message: str, names: Iterable[str] = ()) -> str:
-    """Return the message, in which each word is replaced by `…` unless it is known or one of `names`.
+    """Return the message with each word replaced by `…`, except known words and `names`.
 
     `names`: names that the sidecar has sent, such as that of the index.
     """

@@ -22,9 +22,9 @@ from sidecar.sinks.common.target_name import TargetTemplate
 from sidecar.sinks.contract import AdmitTargets
 
 
-class Routed(msgspec.Struct, frozen=True):
-    """The target names of a batch (one for all documents, or one for each), and which documents are diverted to the
-    fallback.
+class BatchTargets(msgspec.Struct, frozen=True):
+    """The targets of a batch. `names`: one name for all documents, or one for each. `diverted`: indexes of the
+    documents that are sent to the fallback.
     """
 
     names: str | Sequence[str]
@@ -43,11 +43,11 @@ class Routed(msgspec.Struct, frozen=True):
 
 
 class TargetLimiter:
-    """Finds the target of each document, with at most `limit` new names a day (UTC)."""
+    """Chooses the target of each document, with at most `limit` new names a day (UTC)."""
 
     def __init__(self, template: TargetTemplate, limit: int, clock: Clock) -> None:
         self._template, self._limit, self._clock = template, limit, clock
-        self._admit: AdmitTargets = _Memory().admit
+        self._admit: AdmitTargets = _InMemoryTargets().admit
         self._day, self._admitted = "", set[str]()
         self._lock = threading.Lock()
 
@@ -60,22 +60,21 @@ class TargetLimiter:
         """Store new names with `admit` from now on, instead of in memory."""
         self._admit = admit
 
-    def route(self, batch: Batch) -> Routed:
+    def route(self, batch: Batch) -> BatchTargets:
         """Return the target of each document. Raise `Retryable` if a new name cannot be stored in the state."""
         names = self._template.for_batch(batch)
         if self._template.fixed is not None or batch.targets is not None:
-            return Routed(names)
-        shared = isinstance(names, str)
+            return BatchTargets(names)
         wanted = [names] if isinstance(names, str) else list(dict.fromkeys(names))
-        refused = self._refused(wanted)
+        refused = self._find_refused(wanted)
         if not refused:
-            return Routed(names)
-        each = [name for name in wanted for _ in range(len(batch))] if shared else names
+            return BatchTargets(names)
+        targets = [names] * len(batch) if isinstance(names, str) else names
         fallbacks = list(self._fallbacks(batch))
-        diverted = frozenset(i for i, name in enumerate(each) if name in refused and name != fallbacks[i])
-        return Routed([fallbacks[i] if i in diverted else name for i, name in enumerate(each)], diverted)
+        diverted = frozenset(i for i, name in enumerate(targets) if name in refused and name != fallbacks[i])
+        return BatchTargets([fallbacks[i] if i in diverted else name for i, name in enumerate(targets)], diverted)
 
-    def _refused(self, wanted: Sequence[str]) -> AbstractSet[str]:
+    def _find_refused(self, wanted: Sequence[str]) -> AbstractSet[str]:
         with self._lock:
             day = datetime.fromtimestamp(self._clock.now(), UTC).strftime("%Y-%m-%d")
             if day != self._day:
@@ -114,15 +113,15 @@ class RoutedSink:
         self._limiter.keep(admit)
 
 
-class _Memory:
-    """Stores the names of the current day in memory, for a sink that is used without a state."""
+class _InMemoryTargets:
+    """Keeps the names of the current day in memory, for a sink that is used without a state directory."""
 
     def __init__(self) -> None:
         self._day, self._names = "", set[str]()
 
-    def admit(self, day: str, names: Sequence[str], most: int) -> AbstractSet[str]:
+    def admit(self, day: str, names: Sequence[str], limit: int) -> AbstractSet[str]:
         if day != self._day:
             self._day, self._names = day, set()
         new = [name for name in names if name not in self._names]
-        self._names.update(new[: max(0, most - len(self._names))])
+        self._names.update(new[: max(0, limit - len(self._names))])
         return self._names

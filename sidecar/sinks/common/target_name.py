@@ -19,7 +19,7 @@ _ZONE = itemgetter(-1)
 _ROW = msgspec.json.Decoder(dict[str, msgspec.Raw])
 _ANY = msgspec.json.Decoder()
 _FIELD = re.compile(r"\{([^{}:]+):([^{}:]+)\}")
-_STRANGE = re.compile(r"[^A-Za-z0-9_.-]")
+_INVALID_CHARACTER = re.compile(r"[^A-Za-z0-9_.-]")
 MAX_FIELD_CHARACTERS = 64
 """Maximum length of a field's value in a name."""
 
@@ -37,14 +37,14 @@ class TargetTemplate:
     def __init__(self, pattern: str, *, lower: bool = False) -> None:
         unknown = [found for found in _DIRECTIVE.findall(pattern) if found not in _ALLOWED or not found]
         if unknown:
-            raise ValueError(f"%{unknown[0]} is not a part of a date; use %Y, %m, %d, %H, %j, %G and %V")
+            raise ValueError(f"%{unknown[0]} is not a supported part of a date; use %Y, %m, %d, %H, %j, %G and %V")
         first, *rest = _FIELD.split(pattern)
         self._fields = [_Field(path, missing, lower) for path, missing in zip(rest[::3], rest[1::3], strict=True)]
         self._texts = [first, *rest[2::3]]
         if any("{" in text or "}" in text for text in self._texts):
-            raise ValueError("a field is written {path:name if it is missing}, as in logs-{service.name:other}")
+            raise ValueError("a field must be written as {path:default}, for example logs-{service.name:other}")
         if self._fields and not re.search("[A-Za-z0-9]", _DIRECTIVE.sub("", first)):
-            raise ValueError("a name with a field has to begin with fixed text, as in logs-{service.name:other}")
+            raise ValueError("a name with a field must begin with constant text, as in logs-{service.name:other}")
         self._is_dated = _DIRECTIVE.search("".join(self._texts)) is not None
         self.fixed = None if self._fields or self._is_dated else pattern
         """The name, if it is the same for all documents; else None."""
@@ -57,7 +57,7 @@ class TargetTemplate:
         chosen = [field.missing for field in self._fields] if values is None else values
         return texts[0] + "".join(f"{value}{text}" for value, text in zip(chosen, texts[1:], strict=True))
 
-    def extremes(self) -> list[str]:
+    def examples(self) -> list[str]:
         """Return examples of names, including the longest and most unusual ones, to validate the pattern."""
         moment = datetime(2026, 1, 1, tzinfo=UTC)
         values = (character * MAX_FIELD_CHARACTERS for character in ("x", ".", "-", "_"))
@@ -66,18 +66,18 @@ class TargetTemplate:
     def for_batch(self, batch: Batch) -> str | Sequence[str]:
         """Return the name for all documents of the batch if it is the same, else a name for each document."""
         if batch.targets is not None:
-            return _shared(batch.targets)
+            return _collapse_equal(batch.targets)
         if self.fixed is not None:
             return self.fixed
-        hours = _hours(batch.event_times) if self._is_dated else [""] * len(batch)
+        hours = _extract_hours(batch.event_times) if self._is_dated else [""] * len(batch)
         if not self._fields:
             return self._render_each(hours, [()] * len(batch))
-        rows = map(_members, batch.documents)
+        rows = map(_decode_members, batch.documents)
         return self._render_each(hours, [tuple([field.value_in(row) for field in self._fields]) for row in rows])
 
     def _render_each(self, hours: Sequence[str], values: Sequence[tuple[str, ...]]) -> str | Sequence[str]:
         keys = list(zip(hours, values, strict=True))
-        known = {(hour, chosen): self.render(_moment(hour), chosen) for hour, chosen in set(keys)}
+        known = {(hour, chosen): self.render(_parse_hour(hour), chosen) for hour, chosen in set(keys)}
         return next(iter(known.values())) if len(set(known.values())) == 1 else [known[key] for key in keys]
 
 
@@ -88,60 +88,65 @@ class _Field:
         self.path, self._lower = path, lower
         self.missing = missing
         parts = path.split(".")
-        self._ways = [(".".join(parts[:size]), ".".join(parts[size:])) for size in range(len(parts), 0, -1)]
+        self._splits = [(".".join(parts[:size]), ".".join(parts[size:])) for size in range(len(parts), 0, -1)]
 
     def value_in(self, row: Mapping[str, msgspec.Raw]) -> str:
         """Return the value of the field in this document, with only characters that are allowed in a name."""
-        found = next((text for name, rest in self._ways if (text := _text(_below(row.get(name), rest)))), "")
-        return _STRANGE.sub("_", found.lower() if self._lower else found)[:MAX_FIELD_CHARACTERS] or self.missing
+        found = next(
+            (text for name, rest in self._splits if (text := _format_value(_read_path(row.get(name), rest)))), ""
+        )
+        return (
+            _INVALID_CHARACTER.sub("_", found.lower() if self._lower else found)[:MAX_FIELD_CHARACTERS]
+            or self.missing
+        )
 
 
-def _members(document: str) -> dict[str, msgspec.Raw]:
+def _decode_members(document: str) -> dict[str, msgspec.Raw]:
     try:
         return _ROW.decode(document)
     except (msgspec.DecodeError, RecursionError):
         return {}  # nested too deeply to be decoded: all fields count as missing
 
 
-def _below(raw: msgspec.Raw | None, rest: str) -> Any:
+def _read_path(raw: msgspec.Raw | None, rest: str) -> Any:
     """Return the value at the path `rest` below a JSON value, or None. Names may be nested or dotted."""
     try:
-        here = None if raw is None else _ANY.decode(raw)
+        value = None if raw is None else _ANY.decode(raw)
     except (msgspec.DecodeError, RecursionError):
         return None  # for example a number that is too large
-    return _within(here, rest)
+    return _find_value(value, rest)
 
 
-def _within(here: Any, path: str) -> Any:
-    if not path or not isinstance(here, dict):
-        return None if path else here
+def _find_value(value: Any, path: str) -> Any:
+    if not path or not isinstance(value, dict):
+        return None if path else value
     parts = path.split(".")
-    ways = ((".".join(parts[:size]), ".".join(parts[size:])) for size in range(len(parts), 0, -1))
-    return next((found for name, rest in ways if (found := _within(here.get(name), rest)) is not None), None)
+    splits = ((".".join(parts[:size]), ".".join(parts[size:])) for size in range(len(parts), 0, -1))
+    return next((found for name, rest in splits if (found := _find_value(value.get(name), rest)) is not None), None)
 
 
-def _text(value: Any) -> str:
+def _format_value(value: Any) -> str:
     if isinstance(value, bool):
         return str(value).lower()
     return str(value) if isinstance(value, str | int | float) else ""
 
 
-def _moment(hour: str) -> datetime:
+def _parse_hour(hour: str) -> datetime:
     return datetime.fromisoformat(f"{hour}:00Z") if hour else datetime(1970, 1, 1, tzinfo=UTC)
 
 
-def _hours(times: Sequence[str]) -> list[str]:
+def _extract_hours(times: Sequence[str]) -> list[str]:
     """Return the hour of each time in UTC."""
     if not set(map(_ZONE, times)) <= {"Z"}:
-        times = [_in_utc(time) for time in times]
+        times = [_convert_to_utc(time) for time in times]
     return list(map(_HOUR, times))
 
 
-def _shared(names: Sequence[str]) -> str | Sequence[str]:
+def _collapse_equal(names: Sequence[str]) -> str | Sequence[str]:
     return names[0] if len(set(names)) == 1 else names
 
 
-def _in_utc(time: str) -> str:
+def _convert_to_utc(time: str) -> str:
     # The seconds are removed: they may be 60, and no directive uses them.
     zone = "Z" if time[-1] in "zZ" else time[-6:]
     return datetime.fromisoformat(time[:16] + zone).astimezone(UTC).strftime("%Y-%m-%dT%H:%MZ")

@@ -23,7 +23,7 @@ _ENCODE = "write special characters of user and password percent-encoded (@ as %
 
 @dataclass(frozen=True, slots=True)
 class Address:
-    """The decoded parts of a URL. `hosts`: as written. `path`: without its first slash. None: missing."""
+    """The decoded parts of a URL. `hosts`: as written. `path`: without its first slash. A missing part is None."""
 
     scheme: str
     username: str | None
@@ -34,7 +34,7 @@ class Address:
 
 
 def parse_url(url: str, *, key: str = "url") -> Address:
-    """Return the parts of a URL. Raise `ConfigurationError`, whose message has only the setting `key`."""
+    """Return the parts of a URL. Raise `ConfigurationError`, which names only the setting `key`."""
     match = _URL.fullmatch(url.strip())
     if match is None:
         raise ConfigurationError("is not a URL", location=key, hint="write it as scheme://host:port/name")
@@ -62,38 +62,38 @@ def host_and_port(text: str, default_port: int, *, key: str) -> str:
     except ValueError:
         host, port = None, 0
     if not host or pieces.netloc != text or "@" in text:
-        raise ConfigurationError("holds no valid host and port", location=key, hint=f"write host:port; {_ENCODE}")
+        raise ConfigurationError("has no valid host and port", location=key, hint=f"write host:port; {_ENCODE}")
     return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
 
-def merge_options(given: Mapping[str, Any], found: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the fields of `given` and those `found` in the URL. Raise `ConfigurationError` if two values differ."""
-    for key, value in found.items():
-        if key in given and given[key] != value:
+def merge_options(fields: Mapping[str, Any], url_fields: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the fields together with those in the URL. Raise `ConfigurationError` if two values differ."""
+    for key, value in url_fields.items():
+        if key in fields and fields[key] != value:
             raise ConfigurationError(
-                "is given twice, here and in the URL", location=key, hint="leave one of them out"
+                "is set twice, here and in the URL, to different values", location=key, hint="remove one of them"
             )
-    return {**given, **found}
+    return {**fields, **url_fields}
 
 
 def settings_from(model: type[Settings], fields: Mapping[str, Any]) -> Settings:
-    """Return the settings for these fields. Raise one `ConfigurationError` for all errors, which shows no value."""
+    """Return the settings for these fields. Raise one `ConfigurationError` for all errors, without any value."""
     try:
         return model.model_validate(fields)
     except ValidationError as error:
         problems = tuple(
-            f"{'.'.join(map(str, each['loc']))}: {each['msg']}" for each in error.errors(include_input=False)
+            f"{'.'.join(map(str, item['loc']))}: {item['msg']}" for item in error.errors(include_input=False)
         )
         raise ConfigurationError("; ".join(problems), problems=problems) from error
 
 
-def refuse_url(problems: list[tuple[bool, str, str, str]]) -> None:
+def raise_problems(problems: list[tuple[bool, str, str, str]]) -> None:
     """Raise one `ConfigurationError` for all problems that are present.
 
     Each row: whether the problem is present, the setting, what is wrong, and what to do.
     """
-    found = [ConfigurationError(what, location=key, hint=advice) for wrong, key, what, advice in problems if wrong]
-    if len(found) == 1:
-        raise found[0]
-    if found:
-        raise ConfigurationError("; and ".join(map(str, found)), causes=tuple(found))
+    errors = [ConfigurationError(what, location=key, hint=advice) for wrong, key, what, advice in problems if wrong]
+    if len(errors) == 1:
+        raise errors[0]
+    if errors:
+        raise ConfigurationError("; and ".join(map(str, errors)), causes=tuple(errors))

@@ -52,21 +52,21 @@ _TARGET_ERRORS = frozenset({
 _TARGET_REASONS = ("no write index is defined for alias", "pipeline with id [", "has more than one ind")
 _TIME_SERIES_REASON = "is in time_series mode"
 _BUSY_STATUSES = RETRYABLE_STATUSES - {500}
-"""Statuses of items that only have to be sent again. Not 500, because an ingest pipeline returns it for a single
+"""Statuses of items that are simply sent again. Not 500, because an ingest pipeline returns it for a single
 document."""
 
 _PERMISSION_STATUSES = (401, 403)
 """Statuses of items that never become dead letters, because an administrator has to grant the permission."""
 
 _HINTS = {
-    "cluster_block_exception": "lift the block of the index, or free disk space first",
-    "index_closed_exception": "open the index, or write to another one",
-    "index_not_found_exception": "create the index, or allow action.auto_create_index",
-    "invalid_index_name_exception": "choose another index",
+    "cluster_block_exception": "remove the block of the index, after freeing disk space if that caused it",
+    "index_closed_exception": "open the index, or write to another index",
+    "index_not_found_exception": "create the index, or enable action.auto_create_index",
+    "invalid_index_name_exception": "choose another name for the index",
     "security_exception": "give this user the privileges create_doc and auto_configure on the index",
     "routing_missing_exception": "write to an index that needs no routing",
 }
-_DEFAULT_HINT = "change the index or the settings of the sink; nothing is lost meanwhile"
+_DEFAULT_HINT = "change the index or the settings of the sink; lines wait in their files until then"
 _NOT_STORED = 200
 """Status of a document that an ingest pipeline has dropped. A document that was created has the status 201."""
 
@@ -134,15 +134,15 @@ def collect_results(
 ) -> WriteResult:  # fmt: skip
     """Return the result of each document. Raise `Retryable` if the response does not have `count` items.
 
-    `names`: the index of all documents, or of each. `sent_names`: other names that the sidecar sends, such as that of
-    the pipeline, which its log may contain. `may_reject_unknown`: whether a document may become a dead letter because
-    of an unknown error.
+    `names`: the index of all documents, or of each. `sent_names`: other names that the sidecar sent, such as the
+    ingest pipeline; the log may contain them. `may_reject_unknown`: whether a document may become a dead letter
+    because of an unknown error.
     """
     if isinstance(answer, Created) and answer.count == count:
         return WriteResult(range(count))
     if not isinstance(answer, BulkResponse) or answer.errors is None or len(answer.items) != count:
         raise Retryable(
-            f"the answer to a bulk request does not speak of each of its {count} documents",
+            f"the response to a bulk request of {count} documents does not have one result per document",
             location=at, hint="check the proxies in front of Elasticsearch",
         )  # fmt: skip
     collector = _ResultCollector(names, at, sent_names, may_reject_unknown)
@@ -210,10 +210,10 @@ class _ResultCollector:
         return Rejection(index, describe_kind(cause.type), reason, status, target, shorten(answer))
 
     def _error_of(self, status: int, rejection: Rejection, cause: ErrorCause) -> DeliveryError:
-        what = f"documents for {rejection.target} are not taken: {rejection.reason or 'no reason given'}"
+        what = f"documents for {rejection.target} were refused: {rejection.reason or 'the server gave no reason'}"
         detail = f"{what} ({status} {rejection.kind})"
         if status in RETRYABLE_STATUSES:
-            hint = _HINTS.get(cause.type, "wait, or give the cluster more room")
+            hint = _HINTS.get(cause.type, "wait, or add capacity to the cluster")
             return Retryable(detail, location=self._at, hint=hint)
         if _TIME_SERIES_REASON in (cause.reason or ""):
             return Misconfigured(detail, location=self._at, hint="set document_id: none")

@@ -1,8 +1,8 @@
 """The requests of `sidecar check --connect` to each host of the cluster.
 
 The official client is imported only here, because it takes 3 MiB. It refuses OpenSearch, and Elasticsearch if a
-gateway removes the product header; then the transport of the data plane is used. Both use the same `NodeConfig`, so a
-check uses the proxy, the headers and TLS as documents do.
+gateway removes the product header; then the transport for documents is used. Both use the same `NodeConfig`, so the
+check uses the same proxy, headers and TLS settings as the documents.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ def split_hosts(settings: ElasticsearchSettings) -> list[ElasticsearchSettings]:
 
 
 def name_server(settings: ElasticsearchSettings) -> str:
-    """Return product and version of the host; only the product, or "", if this user may not see more."""
+    """Return product and version of the server. If this user may not read them, return only the product, or ""."""
     with (
         suppress(elasticsearch.ApiError, elastic_transport.TransportError),
         closing(_create_client(settings)) as client,
@@ -87,9 +87,9 @@ def _send(
 
 def _name_foreign_server(settings: ElasticsearchSettings) -> str:
     """Return the kind of server at the address; "" if it is Elasticsearch or OpenSearch, or unknown."""
-    place = urlsplit(settings.hosts[0])
+    address = urlsplit(settings.hosts[0])
     if choose_proxy(settings, settings.hosts[0]) is not None:
         return ""
     context = create_tls_context(settings) if settings.secure else None
-    name = identify_server(place.hostname or "", place.port or 0, context)
+    name = identify_server(address.hostname or "", address.port or 0, context)
     return "" if name.startswith(("Elasticsearch", "OpenSearch")) else name

@@ -20,7 +20,7 @@ from sidecar.sinks.elasticsearch.node import ProxyError, ResponseTooLarge, Respo
 
 _DIGITS = re.compile(r"[0-9]{1,300}")
 _MAX_DATE_CHARACTERS = 64
-_CHECK_PROXIES = "check the proxies in front of it"
+_CHECK_PROXIES = "check the proxies in front of the server"
 
 
 def check_response(meta: elastic_transport.ApiResponseMeta, body: object, at: str) -> None:
@@ -45,7 +45,10 @@ def _error_of_response(meta: elastic_transport.ApiResponseMeta, body: object, at
         )
     if status in RETRYABLE_STATUSES or status == 408 or status > 504:
         return Retryable(
-            what, location=at, hint="wait for it", retry_after=_retry_after(meta.headers.get("retry-after"))
+            what,
+            location=at,
+            hint="wait until the server recovers",
+            retry_after=_retry_after(meta.headers.get("retry-after")),
         )
     refusal, hint = _REFUSALS.get(status, ("refuses the request", "check the URL and the settings of the sink"))
     return Misconfigured(f"{refusal} ({what}{_rejected_credentials(body)})", location=at, hint=hint)
@@ -54,11 +57,11 @@ def _error_of_response(meta: elastic_transport.ApiResponseMeta, body: object, at
 _REFUSALS = {
     401: ("does not accept the credentials", "check username and password, api_key or bearer_token"),
     403: (
-        "forbids to write",
-        "let this user create documents and the index (Elasticsearch: create_doc, auto_configure; "
+        "does not allow this user to write",
+        "grant the privileges to create documents and the index (Elasticsearch: create_doc, auto_configure; "
         "OpenSearch: crud, create_index)",
     ),
-    407: ("the proxy does not accept the credentials", "write user and password into proxy"),
+    407: ("the proxy does not accept the credentials", "write user and password into the setting proxy"),
 }
 
 
@@ -67,7 +70,9 @@ def foreign_server_error(name: str, at: str) -> DeliveryError:
     if name == TLS_SERVER:
         return Misconfigured("the server expects TLS", location=at, hint="write elasticsearch+https:// or https://")
     return Misconfigured(
-        f"{name} answers there, not Elasticsearch or OpenSearch", location=at, hint="check host, port and path"
+        f"{name} answers at this address, not Elasticsearch or OpenSearch",
+        location=at,
+        hint="check host, port and path",
     )
 
 
@@ -108,7 +113,7 @@ class _Refusal(msgspec.Struct):
 
 
 def _rejected_credentials(body: object) -> str:
-    """Return why the credentials were not accepted, for example an expired API key; "" if it is unknown."""
+    """Return why the credentials were not accepted, for example an expired API key; "" if unknown."""
     if not isinstance(body, BulkResponse) or not body.error:
         return ""
     try:
@@ -119,7 +124,7 @@ def _rejected_credentials(body: object) -> str:
 
 
 def _reason(body: object) -> str:
-    # Only errors in the form of Elasticsearch are repeated, because the page of a proxy may contain anything.
+    # Only errors in Elasticsearch's format are logged, because the error page of a proxy may contain anything.
     cause = body.cause() if isinstance(body, BulkResponse) else ErrorCause()
     return f": {describe_kind(cause.type)}: {describe_reason(cause.reason or '')}" if cause.type else ""
 
@@ -153,12 +158,12 @@ def _insecure(error: elastic_transport.TlsError, at: str) -> DeliveryError:
 
 def _timed_out(error: elastic_transport.ConnectionTimeout, at: str) -> DeliveryError:
     return Retryable(
-        "did not answer in time", location=_at_node(error, at), hint="give the cluster more room, or raise timeout"
+        "did not answer in time", location=_at_node(error, at), hint="add capacity to the cluster, or raise timeout"
     )
 
 
 def _unreadable(error: elastic_transport.TransportError, at: str) -> DeliveryError:
-    return Retryable("its answer cannot be read", location=_at_node(error, at), hint=_CHECK_PROXIES)
+    return Retryable("the response cannot be read", location=_at_node(error, at), hint=_CHECK_PROXIES)
 
 
 def _not_http(error: ResponseUnreadable, at: str) -> DeliveryError:
@@ -166,17 +171,18 @@ def _not_http(error: ResponseUnreadable, at: str) -> DeliveryError:
 
 
 def _no_proxy(error: ProxyError, at: str) -> DeliveryError:
-    return Retryable(error.message, location=_at_node(error, at), hint="check proxy, or the proxy of the environment")
+    advice = "check the setting proxy and the proxy variables of the environment"
+    return Retryable(error.message, location=_at_node(error, at), hint=advice)
 
 
 def _not_signed(error: SigningError, at: str) -> DeliveryError:
-    advice = "check the role of the Pod, and that it may reach the service that issues credentials"
+    advice = "check the role of the Pod, and that the Pod can reach the service that issues credentials"
     return Retryable(f"AWS credentials cannot be read ({error.message})", location=at, hint=advice)
 
 
 def _response_too_large(error: ResponseTooLarge, at: str) -> DeliveryError:
     # `RequestTooLarge` leads to smaller batches, and the response to fewer documents is shorter.
-    return RequestTooLarge("its answer is larger than 8 MiB", location=_at_node(error, at), hint=_CHECK_PROXIES)
+    return RequestTooLarge("the response is larger than 8 MiB", location=_at_node(error, at), hint=_CHECK_PROXIES)
 
 
 def _bad_files(error: ssl.SSLError, at: str) -> DeliveryError:

@@ -32,7 +32,7 @@ from sidecar.sinks.elasticsearch.bulk_response import decode_response
 from sidecar.sinks.elasticsearch.proxy import Proxy
 
 MAX_RESPONSE_BYTES = 8 << 20
-"""Maximum size of a response with its headers: ten times that of 10,000 documents rejected for the same reason."""
+"""Maximum size of a response with its headers: ten times that of a response that rejects 10,000 documents."""
 
 MAX_ERROR_BYTES = 64 << 10
 """Maximum body of an error response. A longer body is ignored; the error then has only the status."""
@@ -65,7 +65,7 @@ class SigningError(elastic_transport.TransportError):
 
 
 class ProxyError(elastic_transport.ConnectionError):
-    """The proxy cannot be reached, or does not connect to the server."""
+    """The proxy cannot be reached, or refuses to connect to the server."""
 
 
 class BoundedHttpNode(elastic_transport.BaseNode):
@@ -76,7 +76,7 @@ class BoundedHttpNode(elastic_transport.BaseNode):
     def __init__(self, config: elastic_transport.NodeConfig) -> None:
         super().__init__(config)
         self._idle: deque[socket.socket] = deque()
-        self._place = f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
+        self._address = f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
         self._proxy: Proxy | None = config._extras.get("proxy")
         self._sign: Signer | None = config._extras.get("signer")
 
@@ -89,22 +89,22 @@ class BoundedHttpNode(elastic_transport.BaseNode):
         request_timeout: Any = DEFAULT,
     ) -> NodeApiResponse:
         timeout = self.config.request_timeout if request_timeout is DEFAULT else request_timeout
-        began = time.monotonic()
-        deadline = began + (timeout or _MAX_TIMEOUT_S)
+        started_at = time.monotonic()
+        deadline = started_at + (timeout or _MAX_TIMEOUT_S)
         sent = self._headers.copy()
         sent.update(headers or {})
         path = f"{self.path_prefix}{target}"
         if self._sign is not None:
-            host = self.host if (self.scheme, self.port) in _DEFAULT_PORTS else self._place
+            host = self.host if (self.scheme, self.port) in _DEFAULT_PORTS else self._address
             sent.update(self._sign(method, f"{self.scheme}://{host}{path}", host, body or b""))
         try:
             status, kept, data = self._exchange(method, path, body, dict(sent), deadline)
         except (OSError, http.HTTPException, zlib.error, elastic_transport.ConnectionError) as error:
             failure = _translate(error)
-            failure.add_note(self._place)
+            failure.add_note(self._address)
             raise failure from error
         meta = elastic_transport.ApiResponseMeta(
-            status, "1.1", elastic_transport.HttpHeaders(kept), time.monotonic() - began, self.config
+            status, "1.1", elastic_transport.HttpHeaders(kept), time.monotonic() - started_at, self.config
         )
         return NodeApiResponse(meta, data)
 
@@ -117,7 +117,7 @@ class BoundedHttpNode(elastic_transport.BaseNode):
     ) -> tuple[int, dict[str, str], bytes]:
         """Send a request. Return status, headers and body of the response.
 
-        An idle connection may have been closed unnoticed. If it fails, the request is sent again over a new one.
+        The server may have closed an idle connection. If sending over it fails, the request is sent over a new one.
         """
         if (idle := self._take_idle()) is not None:
             try:
@@ -136,20 +136,20 @@ class BoundedHttpNode(elastic_transport.BaseNode):
             connection = http.HTTPConnection(self.host, self.port)
             connection.sock = _TimedSocket(sock, deadline)
             if self._proxy is not None and self.config.ssl_context is None:
-                target, headers = f"http://{self._place}{target}", self._proxy.add_to(headers)
+                target, headers = f"http://{self._address}{target}", self._proxy.add_to(headers)
             is_sent = _send(connection, method, target, body, headers)
             answer = connection.getresponse()
-            found = _read(answer, asked=headers.get("accept-encoding", "identity"))
+            found = _read(answer, accepted_encoding=headers.get("accept-encoding", "identity"))
             is_reusable = is_sent and answer.isclosed() and not answer.will_close
         finally:
             if not is_reusable:
                 sock.close()
         if is_reusable:
-            self._keep(sock)
+            self._keep_idle(sock)
         return found
 
-    def _keep(self, sock: socket.socket) -> None:
-        # Two threads may keep one connection too many at the same time, which does no harm.
+    def _keep_idle(self, sock: socket.socket) -> None:
+        # Two threads may exceed the limit by one connection, which does no harm.
         if len(self._idle) < self.config.connections_per_node:
             self._idle.append(sock)
         else:
@@ -182,15 +182,15 @@ class BoundedHttpNode(elastic_transport.BaseNode):
         try:
             connection = http.HTTPConnection(self.host, self.port)
             connection.sock = _TimedSocket(sock, deadline)
-            connection.request("CONNECT", self._place, headers=proxy.add_to({}))
+            connection.request("CONNECT", self._address, headers=proxy.add_to({}))
             status = connection.getresponse().status
         except (OSError, http.HTTPException) as error:
             sock.close()
             raise ProxyError(f"the proxy {proxy} does not answer ({error})") from error
         if not 200 <= status < 300:
             sock.close()
-            advice = ", it needs other credentials" if status == 407 else ""
-            raise ProxyError(f"the proxy {proxy} does not connect to the server (answered {status}{advice})")
+            reason = " because of the credentials" if status == 407 else ""
+            raise ProxyError(f"the proxy {proxy} refuses to connect to the server{reason} (answered {status})")
 
     def _wrap_in_tls(self, sock: socket.socket, deadline: float) -> socket.socket:
         context = self.config.ssl_context
@@ -294,16 +294,16 @@ def _send(
     return True
 
 
-def _read(answer: http.HTTPResponse, asked: str) -> tuple[int, dict[str, str], bytes]:
+def _read(answer: http.HTTPResponse, accepted_encoding: str) -> tuple[int, dict[str, str], bytes]:
     """Return status, headers and body of a response. Raise `ResponseTooLarge` or `ResponseUnreadable`.
 
-    `asked`: the encoding that the request has asked for.
+    `accepted_encoding`: the content encoding that the request accepts.
     """
     kept = {name: value for name in _KEPT_HEADERS if (value := answer.getheader(name))}
     if not 200 <= answer.status < 300:
         return _read_error(answer, kept)
     encoding = answer.getheader("content-encoding", "identity").lower()
-    if encoding not in ("identity", asked):
+    if encoding not in ("identity", accepted_encoding):
         raise ResponseUnreadable("an encoding that was not requested")
     pieces = _read_pieces(answer)
     data = _join_pieces(_decompress(pieces) if encoding == "gzip" else pieces, MAX_RESPONSE_BYTES)
@@ -333,19 +333,19 @@ def _read_pieces(answer: http.HTTPResponse) -> Iterator[bytes]:
 def _decompress(pieces: Iterable[bytes]) -> Iterator[bytes]:
     inflater = zlib.decompressobj(_GZIP)
     for piece in pieces:
-        packed = piece
-        while packed and not inflater.eof:
-            yield inflater.decompress(packed, _READ_BYTES)
-            packed = inflater.unconsumed_tail
+        compressed = piece
+        while compressed and not inflater.eof:
+            yield inflater.decompress(compressed, _READ_BYTES)
+            compressed = inflater.unconsumed_tail
     if not inflater.eof:
         raise ResponseUnreadable("incomplete")
 
 
-def _join_pieces(pieces: Iterable[bytes], most: int) -> bytes | None:
-    """Return the joined pieces, or None if they have more than `most` bytes. Do not read further pieces then."""
+def _join_pieces(pieces: Iterable[bytes], max_bytes: int) -> bytes | None:
+    """Return the joined pieces, or None as soon as they have more than `max_bytes` bytes."""
     with io.BytesIO() as whole:  # an exception keeps this frame for a while, and must not keep the pieces
         for piece in pieces:
-            if whole.tell() + len(piece) > most:
+            if whole.tell() + len(piece) > max_bytes:
                 return None
             whole.write(piece)
         return whole.getvalue()

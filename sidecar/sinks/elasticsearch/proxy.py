@@ -40,7 +40,7 @@ class Proxy:
 
 
 def parse_proxy(url: str, key: str) -> Proxy:
-    """Return the proxy with this URL. Raise `ConfigurationError`, whose message has only the setting `key`."""
+    """Return the proxy with this URL. Raise `ConfigurationError`, which names only the setting `key`."""
     address = parse_url(url if "://" in url else f"http://{url}", key=key)
     if address.scheme != "http" or len(address.hosts) != 1 or address.path.strip("/"):
         raise ConfigurationError(
@@ -53,9 +53,7 @@ def parse_proxy(url: str, key: str) -> Proxy:
 
 
 def find_proxy(host_url: str, setting: str, environment: Mapping[str, str]) -> Proxy | None:
-    """Return the proxy for a host, or None: that of the setting, or that of the environment, unless `NO_PROXY`
-    matches the host.
-    """
+    """Return the proxy for a host, or None. If `setting` is empty, use the environment, and respect `NO_PROXY`."""
     if setting:
         return None if setting == NO_PROXY else parse_proxy(setting, "proxy")
     place = urlsplit(host_url)

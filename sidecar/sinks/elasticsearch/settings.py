@@ -17,7 +17,7 @@ from sidecar.lib.settings_model import COMMAS, SECRET_FILE, SHOWN
 from sidecar.lib.units import Duration
 from sidecar.sinks.common.exposure import warn_of_plain_credentials
 from sidecar.sinks.common.target_name import TargetTemplate
-from sidecar.sinks.common.url import host_and_port, merge_options, parse_url, refuse_url, settings_from
+from sidecar.sinks.common.url import host_and_port, merge_options, parse_url, raise_problems, settings_from
 from sidecar.sinks.contract import ConcurrentSinkSettings
 from sidecar.sinks.elasticsearch.proxy import NO_PROXY, parse_proxy
 
@@ -47,12 +47,12 @@ class ElasticsearchSettings(ConcurrentSinkSettings):
     )
 
     type: Literal["elasticsearch", "opensearch"] = "elasticsearch"
-    """Elasticsearch 8 or 9, OpenSearch 2 or 3. Both names mean the same sink, and each server works with either."""
+    """Elasticsearch 8 or 9, OpenSearch 2 or 3. Both names select the same sink, which supports all these servers."""
 
     url: str = ""
-    """Everything in one: `elasticsearch://user:password@host:9200,host2/index`, or `elasticsearch+https://…`,
-    `opensearch://…`, `opensearch+https://…`. Other settings of this sink may follow as `?pipeline=…&compress=true`.
-    User and password are never shown."""
+    """Hosts, credentials and index: `elasticsearch://user:password@host:9200,host2/index`, or
+    `elasticsearch+https://…`, `opensearch://…`, `opensearch+https://…`. Other settings of this sink may follow as
+    `?pipeline=…&compress=true`. User and password are never shown."""
 
     hosts: Annotated[tuple[str, ...], SHOWN, COMMAS] = ()
     """The hosts as a list: `https://host:9200`, with a path if there is a proxy. Default port: 9200."""
@@ -65,8 +65,8 @@ class ElasticsearchSettings(ConcurrentSinkSettings):
     field, or the word after the colon if the field is missing."""
 
     max_targets: PositiveInt = 1000
-    """Indexes that dates and fields in the name may start to use on one day (UTC). Other documents go to the name
-    with the word for missing fields and the day on which the sidecar first saw their file."""
+    """Maximum number of new indexes per day (UTC), if the name has dates or fields. Documents for further indexes go
+    to a fallback: the name with the defaults of its fields and the day on which the sidecar first saw the file."""
 
     username: Annotated[str, SHOWN] = ""
     """User for basic authentication."""
@@ -78,7 +78,7 @@ class ElasticsearchSettings(ConcurrentSinkSettings):
     """File with the password; read again when it changes."""
 
     api_key: SecretStr | None = None
-    """API key, encoded or as `id:key`, instead of user and password."""
+    """API key, in base64 or as `id:key`, instead of user and password."""
 
     api_key_file: Annotated[Path | None, SECRET_FILE] = None
     """File with the API key; read again when it changes."""
@@ -97,18 +97,17 @@ class ElasticsearchSettings(ConcurrentSinkSettings):
     """`es`: a domain. `aoss`: OpenSearch Serverless."""
 
     headers: Mapping[str, SecretStr] = Field(default_factory=dict)
-    """More headers for each request, for a gateway in front of the server. Values are never shown."""
+    """Additional headers of each request, for example for a gateway before the server. Values are never shown."""
 
     parameters: Mapping[str, str] = Field(default_factory=dict)
-    """More query parameters for each bulk request."""
+    """Additional query parameters of each bulk request."""
 
     proxy: SecretStr | None = None
-    """HTTP proxy: `http://user:password@host:port`, or `none`. Default: `https_proxy`, `http_proxy` or `all_proxy` of
-    the environment, with the exceptions of `no_proxy`."""
+    """HTTP proxy: `http://user:password@host:port`, or `none`. Default: the environment variables `https_proxy`,
+    `http_proxy` and `all_proxy`, with the exceptions of `no_proxy`."""
 
     ca_file: Path | None = None
-    """Certificate authorities that may sign the server's certificate (PEM). Default: those of the system, and the
-    well-known ones."""
+    """CA certificates that verify the server's certificate (PEM). Default: those of the system and of `certifi`."""
 
     client_certificate_file: Path | None = None
     """Client certificate (PEM); it may include the key."""
@@ -123,17 +122,17 @@ class ElasticsearchSettings(ConcurrentSinkSettings):
     """Ingest pipeline for the documents."""
 
     unknown_refusals: Literal["dead_letter", "wait"] = "dead_letter"
-    """What happens to a document that is refused with an error that is not known to be about documents, while other
-    documents of its index are stored. `dead_letter`: it becomes a dead letter. `wait`: it stays in its file and is
-    sent again until it is stored."""
+    """What happens to a document that the server refuses with an unknown error, while it stores other documents of
+    the same index. `dead_letter`: it becomes a dead letter. `wait`: its line stays in the file, and is sent again
+    until it is stored."""
 
     document_id: Literal["position", "none"] = "position"
     """`position`: the id of a document is its position in the file, so nothing is stored twice. `none`: the server
-    generates ids, which is faster, and a retry may store a document twice."""
+    generates ids, which is faster, but a retry may store a document twice."""
 
     timeout: Duration = 30.0
-    """Limit for one request, from the connection to the end of the response. The resolution of the host name has the
-    time limit of the system's resolver."""
+    """Maximum time for one request, from the connection to the end of the response. DNS lookups have the time limit
+    of the system's resolver."""
 
     compress: bool = False
     """Compress requests with gzip: less network, more CPU."""
@@ -187,7 +186,7 @@ class ElasticsearchSettings(ConcurrentSinkSettings):
 
     @model_validator(mode="before")
     @classmethod
-    def _take_urls_apart(cls, given: Any) -> Any:
+    def _split_urls(cls, given: Any) -> Any:
         if not isinstance(given, dict):
             return given
         fields = _from_url(given) if isinstance(given.get("url"), str) and given["url"] else dict(given)
@@ -203,7 +202,7 @@ class ElasticsearchSettings(ConcurrentSinkSettings):
         tls = self.ca_file or self.client_certificate_file or self.client_key_file
         user, password = bool(self.username), bool(self.password or self.password_file)
         credentials = self._credentials()
-        refuse_url([
+        raise_problems([
             (not self.hosts, "hosts", "is missing", "write url: elasticsearch://host:9200/index"),
             (bool(self.password and self.password_file), "password_file", "contradicts password", "keep one of them"),
             (bool(self.api_key and self.api_key_file), "api_key_file", "contradicts api_key", "keep one of them"),
@@ -215,14 +214,14 @@ class ElasticsearchSettings(ConcurrentSinkSettings):
              "keep one kind of credentials"),
             (len(transports) > 1, "hosts", "mix http and https", "use one of them for all hosts"),
             (bool(tls) and transports == {"http"}, "hosts", "do not use TLS, but certificates are given",
-             "write elasticsearch+https:// or https://, or leave the certificates out"),
+             "write elasticsearch+https:// or https://, or remove the certificates"),
             (bool(self.ca_file) and not self.verify, "verify", "is false, so ca_file has no effect",
              "keep one of them"),
             (bool(self.client_key_file) and not self.client_certificate_file, "client_key_file", "has no certificate",
              "add client_certificate_file"),
-            (self.timeout <= 0, "timeout", "must be greater than 0", "write for instance 30s"),
+            (self.timeout <= 0, "timeout", "must be greater than 0", "write for example 30s"),
             (bool(self.aws_region) and find_spec("botocore") is None, "aws_region",
-             "needs a package that is not installed", "pip install 'log-sidecar[aws]'"),
+             "needs a package that is not installed", "run pip install 'log-sidecar[aws]'"),
             *_header_problems(self.headers),
             *_parameter_problems(self.parameters),
             *_index_problems(self.index),
@@ -295,8 +294,8 @@ def _header_problems(headers: Mapping[str, SecretStr]) -> list[tuple[bool, str, 
     reserved = [name for name in headers if name.lower() in _RESERVED_HEADERS]
     values = [name for name, value in headers.items() if not _HEADER_VALUE.fullmatch(value.get_secret_value())]
     return [
-        (bool(names), "headers", "has a name that no header can have", "use letters, digits and -"),
-        (bool(reserved), "headers", f"sets {', '.join(reserved)}, which the sidecar sets itself", "leave it out"),
+        (bool(names), "headers", "contains an invalid header name", "use letters, digits and -"),
+        (bool(reserved), "headers", f"sets {', '.join(reserved)}, which the sidecar sets itself", "remove it"),
         (bool(values), "headers", f"has a value with a control character ({', '.join(values)})",
          "write the value on one line"),
     ]  # fmt: skip
@@ -304,16 +303,16 @@ def _header_problems(headers: Mapping[str, SecretStr]) -> list[tuple[bool, str, 
 
 def _parameter_problems(parameters: Mapping[str, str]) -> list[tuple[bool, str, str, str]]:
     reserved = sorted(_RESERVED_PARAMETERS.intersection(parameters))
-    advice = "use the settings of the same name, or leave it out"
+    advice = "use the setting of the same name, or remove the parameter"
     return [(bool(reserved), "parameters", f"sets {', '.join(reserved)}, which the sidecar sets itself", advice)]
 
 
 def _index_problems(index: str) -> list[tuple[bool, str, str, str]]:
-    """Return the problems of the name of the index, tested with example dates and fields."""
+    """Return the problems of the index name, which is checked with example dates and fields."""
     try:
         pattern = TargetTemplate(index, lower=True)
     except ValueError as error:
-        return [(True, "index", f"is not a name with a date ({error})", "write for instance logs-%Y.%m.%d")]
-    wrong = not all(_INDEX.fullmatch(name) and len(name.encode()) <= _INDEX_BYTES for name in pattern.extremes())
-    advice = r'use lower case without \ / * ? " < > | # , : or blanks, not beginning with - _ or +'
-    return [(wrong, "index", "is not a name that Elasticsearch takes", advice)]
+        return [(True, "index", f"is not a valid name pattern ({error})", "write for example logs-%Y.%m.%d")]
+    wrong = not all(_INDEX.fullmatch(name) and len(name.encode()) <= _INDEX_BYTES for name in pattern.examples())
+    advice = r'use lower case without \ / * ? " < > | # , : or spaces, not beginning with - _ or +'
+    return [(wrong, "index", "is not a valid index name", advice)]

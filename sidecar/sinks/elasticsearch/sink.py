@@ -1,7 +1,8 @@
 """The sink for Elasticsearch and OpenSearch: sends bulk requests, and returns the result of each document.
 
-The id of a document is its position in the file. So a document that is sent again already exists (409). Only the
-endpoint `_bulk` is used: a user needs no more than write permission, and a proxy may block all other endpoints.
+The id of a document is its position in the file. So if a stored document is sent again, the server answers that it
+exists (409). Only the endpoint `_bulk` is used: a user needs only write permission, and a proxy may block all other
+endpoints.
 """
 
 from __future__ import annotations
@@ -58,7 +59,7 @@ class ElasticsearchSink(RoutedSink):
 
     @property
     def envelope(self) -> BulkFraming | None:
-        """The action line. If all documents of a batch have the same index, action lines differ only in the id."""
+        """The action line. It contains no index, so it fits the batches in which all documents have the same one."""
         return _CREATE if self._has_ids else None
 
     def write(self, batch: Batch) -> WriteResult:
@@ -66,9 +67,9 @@ class ElasticsearchSink(RoutedSink):
         names = routed.names
         try:
             answer = self._send(names if isinstance(names, str) else "", self._body(batch, names))
-        except RequestTooLarge as fault:
-            if len(batch) == 1 and isinstance(fault.__cause__, ResponseTooLarge):
-                raise Retryable(fault.message, location=fault.location, hint=fault.hint) from fault
+        except RequestTooLarge as error:
+            if len(batch) == 1 and isinstance(error.__cause__, ResponseTooLarge):
+                raise Retryable(error.message, location=error.location, hint=error.hint) from error
             raise
         result = collect_results(
             answer, len(batch), names, self._at,
@@ -80,8 +81,8 @@ class ElasticsearchSink(RoutedSink):
     def probe(self) -> ProbeResult:
         """Send a document that every index rejects to each host, and expect that rejection.
 
-        This tests everything that a write needs: address, TLS, credentials, privileges, pipeline, blocks. A document
-        is stored only if the data stream has a failure store. An index that does not exist is created, as by a write.
+        This tests everything that a write needs: address, TLS, credentials, privileges, pipeline, blocks. The
+        document is stored only if the data stream has a failure store. An index that does not exist is created.
         """
         # Imported only here, because a process that ships documents does not need this module.
         from sidecar.sinks.elasticsearch import control_plane  # noqa: PLC0415
@@ -146,8 +147,10 @@ class ElasticsearchSink(RoutedSink):
         return create_transport(self._settings, connections=self._settings.worker_range(self.concurrency)[1])
 
 
-def _action(index: str, name: str) -> str:
-    """Return an action line. Without index, that in the URL is used; without id, the server generates one."""
-    where = f'"_index":"{index}"' if index else ""
-    what = f'"_id":"{name}"' if name else ""
-    return f'{{"create":{{{where}{"," if where and what else ""}{what}}}}}'
+def _action(index: str, document_id: str) -> str:
+    """Return an action line. If `index` is "", the index in the URL is used. If `document_id` is "", the server
+    generates an id.
+    """
+    members = [f'"_index":"{index}"'] if index else []
+    members += [f'"_id":"{document_id}"'] if document_id else []
+    return f'{{"create":{{{",".join(members)}}}}}'

@@ -1,1 +1,1 @@
-"""Stores documents in MongoDB."""
+"""The sink for MongoDB."""

@@ -1,8 +1,8 @@
 """Encodes documents as BSON, as docs/reference/mongodb.md describes.
 
 The documents of a chunk are encoded in one pass: by `_bson.c` if it is compiled, else as one array. If this fails for
-a document, it is encoded alone; if this fails too, value by value. All ways return the same bytes. Functions of the
-driver are arguments, because only the sink's module may import the driver.
+a document, it is encoded alone; if this fails too, value by value. The result is the same bytes in each case.
+Functions of the driver are passed as arguments, because only the sink's module may import the driver.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ _LENGTH = struct.Struct("<i")
 
 
 class TooDeep(ValueError):
-    """The document has more than `MAX_DEPTH` levels, or possibly has."""
+    """The document has, or may have, more than `MAX_DEPTH` levels."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,20 +56,23 @@ class Rows:
 class Encoder:
     """Encodes documents as BSON.
 
-    `encode` encodes one document, and raises one of `faults` if BSON cannot represent it. `decimal` returns a decimal
+    `encode` encodes one document, and raises one of `errors` if BSON cannot represent it. `decimal` returns a decimal
     number for digits, or raises `ArithmeticError`. `compiled` encodes text in the format `LINES`; its result has None
     for a document that must be encoded alone.
     """
 
     encode: Callable[[dict[str, Any]], bytes]
     decimal: Callable[[str], Any]
-    faults: tuple[type[Exception], ...]
+    errors: tuple[type[Exception], ...]
     compiled: Callable[[bytes], list[bytes | None]] | None = compiled
 
-    def rows(self, batch: Batch, names: str | Sequence[str], rejected: list[Rejection]) -> Rows:
-        """Return the documents that can be sent, and add the others to `rejected`. `names`: their collections."""
+    def encode_batch(self, batch: Batch, names: str | Sequence[str], rejected: list[Rejection]) -> Rows:
+        """Return the documents that can be sent, and add the others to `rejected`.
+
+        `names`: the collection of all documents, or of each.
+        """
         rows = Rows([], [])
-        encoded = (data for part in batch.parts for data in self._encoded(part.encode(LINES)))
+        encoded = (data for part in batch.parts for data in self._encode_each(part.encode(LINES)))
         for index, data in enumerate(encoded):
             if isinstance(data, bytes) and len(data) <= MAX_BYTES:
                 rows.indexes.append(index)
@@ -78,8 +81,8 @@ class Encoder:
                 rejected.append(_rejection(index, data, names if isinstance(names, str) else names[index]))
         return rows
 
-    def at_a_stroke(self, lines: bytes) -> list[bytes | None]:
-        """Encode documents as `compiled` does, but in Python: all as one array. If it fails, return None for each."""
+    def encode_in_python(self, lines: bytes) -> list[bytes | None]:
+        """Encode documents in the format `LINES` as one array. If this fails, return None for each document."""
         names, texts = _split_lines(lines)
         try:
             documents = _decode([f'{{"_id":"",{text[1:]}' for text in texts])
@@ -87,34 +90,34 @@ class Encoder:
                 document["_id"] = name
                 set_dates(document, _parse_date)
             array = self.encode({"": documents})
-        except self._unusual:
+        except self._encoding_errors:
             return [None] * len(texts)
         return [array[begin:end] for begin, end in _find_documents(array, len(texts))]
 
     @property
-    def _unusual(self) -> tuple[type[Exception], ...]:
-        return (msgspec.MsgspecError, RecursionError, TooDeep, *self.faults)
+    def _encoding_errors(self) -> tuple[type[Exception], ...]:
+        return (msgspec.MsgspecError, RecursionError, TooDeep, *self.errors)
 
-    def _encoded(self, lines: bytes) -> Sequence[bytes | Exception]:
+    def _encode_each(self, lines: bytes) -> Sequence[bytes | Exception]:
         """Return each document as BSON, or the exception if it cannot be encoded."""
-        found = self.compiled(lines) if self.compiled else self.at_a_stroke(lines)
-        usual = [data for data in found if data is not None]
-        if len(usual) == len(found):
+        encoded = self.compiled(lines) if self.compiled else self.encode_in_python(lines)
+        usual = [data for data in encoded if data is not None]
+        if len(usual) == len(encoded):
             return usual
-        rows = zip(found, *_split_lines(lines), strict=True)
-        return [self._alone(name, text) if data is None else data for data, name, text in rows]
+        rows = zip(encoded, *_split_lines(lines), strict=True)
+        return [self._encode_alone(name, text) if data is None else data for data, name, text in rows]
 
-    def _alone(self, name: str, text: str) -> bytes | Exception:
+    def _encode_alone(self, name: str, text: str) -> bytes | Exception:
         """Return the document as BSON, or the exception if it cannot be encoded."""
         try:
             return self._with_id(name, _decode([text])[0], _parse_date)
-        except self._unusual:
+        except self._encoding_errors:
             pass  # the error is returned below, if `encode_carefully` fails too
         try:
             return self._with_id(name, encode_carefully(text, self.decimal), _parse_date_in_range)
         except TooDeep as error:
             return error
-        except self.faults as error:
+        except self.errors as error:
             return error
 
     def _with_id(self, name: str, document: dict[str, Any], date: Callable[[str], datetime | str]) -> bytes:
@@ -125,11 +128,11 @@ class Encoder:
 
 def _rejection(index: int, data: bytes | Exception, target: str) -> Rejection:
     if isinstance(data, bytes):
-        reason = f"the document has {len(data)} bytes, MongoDB takes {MAX_BYTES}"
+        reason = f"the document has {len(data)} bytes, and MongoDB allows {MAX_BYTES}"
         return Rejection(index, "BSONObjectTooLarge", reason, 10334, target)
     if isinstance(data, TooDeep):
         return Rejection(index, "Overflow", f"nested deeper than {MAX_DEPTH} levels", 15, target)
-    return Rejection(index, "InvalidBSON", f"BSON cannot hold it ({type(data).__name__})", 22, target)
+    return Rejection(index, "InvalidBSON", f"BSON cannot represent it ({type(data).__name__})", 22, target)
 
 
 def _split_lines(lines: bytes) -> tuple[list[str], list[str]]:
@@ -144,8 +147,8 @@ def _decode(texts: Sequence[str]) -> list[dict[str, Any]]:
     further = joined.count("{") + joined.count("[") - len(texts)  # each document has one bracket
     if further >= MAX_DEPTH and max(text.count("{") + text.count("[") for text in texts) > MAX_DEPTH:
         raise TooDeep
-    found: list[dict[str, Any]] = _OBJECTS.decode_lines(joined)
-    return found
+    encoded: list[dict[str, Any]] = _OBJECTS.decode_lines(joined)
+    return encoded
 
 
 def _find_documents(array: bytes, count: int) -> Iterator[tuple[int, int]]:
@@ -171,10 +174,10 @@ def encode_carefully(text: str, decimal: Callable[[str], Any]) -> dict[str, Any]
     """Return the document with all keys and values converted to what BSON can represent. Raise `TooDeep`."""
     walk = _BsonWalk(decimal)
     try:
-        found = json.loads(text, parse_int=walk.integer, parse_float=walk.fraction)
+        encoded = json.loads(text, parse_int=walk.integer, parse_float=walk.fraction)
     except RecursionError:
         raise TooDeep from None
-    document: dict[str, Any] = walk.value(found, 1)
+    document: dict[str, Any] = walk.value(encoded, 1)
     return document
 
 
@@ -239,9 +242,9 @@ def _parse_date(text: str) -> datetime | str:
 
 def _parse_date_in_range(text: str) -> datetime | str:
     """Return the date, or the text if it is not a date, or not in the years 1 to 9999 in UTC."""
-    found = _parse_date(text)
+    encoded = _parse_date(text)
     try:
-        return found.astimezone(UTC) if isinstance(found, datetime) else found
+        return encoded.astimezone(UTC) if isinstance(encoded, datetime) else encoded
     except OverflowError:
         return text
 

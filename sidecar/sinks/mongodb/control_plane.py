@@ -16,7 +16,7 @@ from sidecar.sinks.mongodb.settings import MongoDBSettings
 
 
 def name_server(client: MongoClient[dict[str, Any]]) -> str:
-    """Return product and version of the server; "" if this user may not see them."""
+    """Return product and version of the server; "" if this user may not read them."""
     with suppress(pymongo.errors.OperationFailure):
         info = client.admin.command("buildInfo")
         if version := info.get("ferretdbVersion") or (info.get("ferretdb") or {}).get("version"):
@@ -31,7 +31,7 @@ def _name(product: str, version: Any) -> str:
 
 
 def find_warnings(database: Database[dict[str, Any]], name: str) -> list[str]:
-    """Return a warning if the collection is a time series (stores documents twice) or capped (deletes documents)."""
+    """Return a warning if the collection may store documents twice (time series) or delete documents (capped)."""
     with suppress(pymongo.errors.OperationFailure):  # a user who may write need not be allowed to list collections
         for found in database.list_collections(filter={"name": name}):
             options = found.get("options", {})

@@ -44,7 +44,7 @@ ELECTION_CODES = frozenset({91, 189, 10107, 11600, 11602, 13435, 13436})
 RETRYABLE_CODES = ELECTION_CODES | {
     6, 7, 24, 46, 50, 63, 64, 89, 112, 117, 133, 134, 150, 202, 211, 251, 262, 290, 355, 371, 9001, 11601, 13388,
     14031,
-    16500,  # "request rate is large", of Azure's service with this protocol
+    16500,  # "request rate is large", of Azure Cosmos DB for MongoDB
 }  # fmt: skip
 """Temporary errors, which are retried: no primary, connection, disk space, timeout, lock or replication."""
 
@@ -77,7 +77,7 @@ def document_error_name(error: Mapping[str, Any]) -> str | None:
 
 
 def is_already_stored(error: Mapping[str, Any]) -> bool:
-    """Return whether a duplicate key is the `_id`. In servers before 4.2, only the message shows it."""
+    """Return whether the duplicate key is the `_id`. Servers before 4.2 name the index only in the message."""
     pattern = error.get("keyPattern")
     return list(pattern) == ["_id"] if pattern else " index: _id_ " in error.get("errmsg", "")
 
@@ -94,7 +94,7 @@ def is_about_sink(error: Mapping[str, Any]) -> bool:
 
 
 def scope_of(error: Mapping[str, Any], *, has_stored: bool, may_reject_unknown: bool) -> RefusalScope:
-    """Return what an unknown error of a document may be about. `has_stored`: the collection stored others."""
+    """Return what an unknown error may be about. `has_stored`: the collection stored other documents of the batch."""
     if error.get("code") in _TARGET_CODES and not has_stored:
         return "target"
     return "unclear" if may_reject_unknown and error.get("code") not in _PERMISSION_CODES else "kept"
@@ -110,7 +110,7 @@ def error_of(error: Mapping[str, Any], at: str, names: Collection[str] = (), pre
         what = f"has no primary at the moment: {describe_reason(message_of(error))} ({code})"
         return Retryable(what, location=at, hint="wait for the election", is_brief=True)
     if is_retryable(error):
-        return Retryable(what, location=at, hint="wait for it")
+        return Retryable(what, location=at, hint="wait until the server recovers")
     return Misconfigured(
         what, location=at, hint=_HINTS.get(code or 0, "change the database or the settings of the sink")
     )

@@ -17,7 +17,7 @@ from pymongo.synchronous import pool
 from sidecar import __version__
 
 MAX_REPLY_BYTES = 4 << 20
-"""Maximum size of a reply: several times that of a batch in which all documents are refused."""
+"""Maximum size of a reply: several times that of a reply that refuses all documents of a batch."""
 
 OWN_CLIENT = DriverInfo("log-sidecar", __version__)
 """The `driver` option of a client whose replies are limited."""

@@ -18,7 +18,7 @@ from sidecar.lib.suggestions import suggestion_for
 from sidecar.lib.units import Duration, Size
 from sidecar.sinks.common.exposure import warn_of_plain_credentials
 from sidecar.sinks.common.target_name import TargetTemplate
-from sidecar.sinks.common.url import host_and_port, merge_options, parse_url, refuse_url, settings_from
+from sidecar.sinks.common.url import host_and_port, merge_options, parse_url, raise_problems, settings_from
 from sidecar.sinks.contract import ConcurrentSinkSettings
 
 _PORT = 27017
@@ -26,17 +26,17 @@ _SRV = "mongodb+srv"
 # https://www.mongodb.com/docs/manual/reference/limits/ (naming restrictions)
 _DATABASE = re.compile(r'[^/\\. "$*<>:|?\0]{1,63}')
 _COLLECTION = re.compile(r"(?!system\.)[^$\0]{1,200}")
-_LONGEST_EXPIRY_S = 2**31 - 1
-# Options of a connection string that are settings of the sink.
-_OURS = {"collection": "collection", "w": "write_concern", "journal": "journal"}
-# Those that leave a part of the check of the server's certificate out.
+_MAX_EXPIRY_S = 2**31 - 1
+# Options of a connection string that set settings of the sink.
+_SINK_OPTIONS = {"collection": "collection", "w": "write_concern", "journal": "journal"}
+# Options of a connection string that disable a part of the certificate verification.
 _UNCHECKED = (
     "tlsInsecure", "tlsAllowInvalidCertificates", "tlsAllowInvalidHostnames", "tlsDisableOCSPEndpointCheck",
     "tlsDisableCertificateRevocationCheck",
 )  # fmt: skip
-# Those that name a file.
+# Options of a connection string that name a file.
 _FILE_OPTIONS = ("tlscafile", "tlscertificatekeyfile", "tlscrlfile")
-# Those that hold a secret.
+# Options of a connection string that contain a secret.
 _SECRET_OPTIONS = frozenset({"authmechanismproperties", "tlscertificatekeyfilepassword"})
 
 
@@ -49,23 +49,24 @@ class MongoDBSettings(ConcurrentSinkSettings):
     """MongoDB 5 or newer, through the official driver."""
 
     batch_bytes: Size = 384 << 10
-    """Send when this many bytes wait, counted as for other sinks. Lower than for those, because the driver holds a
-    request three times while it builds it."""
+    """Send a batch when this many bytes wait, counted as for other sinks. Lower than for other sinks, because the
+    driver keeps three copies of a request in memory while building it."""
 
     url: str
     """Connection string: `mongodb://user:password@host:27017,host2/database?collection=c`, or `mongodb+srv://…`.
     Options of the driver may follow. User and password are never shown."""
 
     database: Annotated[str, SHOWN] = "logs"
-    """Database. If the URL has one too, that one only says where the user is defined."""
+    """Database of the documents. If the URL has a database too, it is only the one in which the user is defined."""
 
     collection: Annotated[str, SHOWN] = "logs"
     """Collection. `%Y.%m.%d` is the time of the event in UTC, `{service.name:other}` the value of a field, or the
     word after the colon if the field is missing."""
 
     max_targets: PositiveInt = 1000
-    """Collections that dates and fields in the name may start to use on one day (UTC). Other documents go to the name
-    with the word for missing fields and the day on which the sidecar first saw their file."""
+    """Maximum number of new collections per day (UTC), if the name has dates or fields. Documents for further
+    collections go to a fallback: the name with the defaults of its fields and the day on which the sidecar first saw
+    the file."""
 
     username: Annotated[str, SHOWN] = ""
     """User. The authentication method is negotiated, or set as `authMechanism` in the URL."""
@@ -77,26 +78,26 @@ class MongoDBSettings(ConcurrentSinkSettings):
     """File with the password; read again when it changes."""
 
     ca_file: Path | None = None
-    """Certificate authorities that may sign the server's certificate (PEM); enables TLS."""
+    """CA certificates that verify the server's certificate (PEM); enables TLS."""
 
     write_concern: Annotated[str | int, SHOWN] = "majority"
     """Members of the replica set that must have a document before it counts as stored: a number, `majority`, or the
-    name of a custom concern. With less than `majority`, a change of the primary can lose documents."""
+    name of a custom write concern. With less than `majority`, a change of the primary can lose documents."""
 
     journal: bool = True
     """Require a document to be in the journal on disk before it counts as stored."""
 
     unknown_refusals: Literal["dead_letter", "wait"] = "dead_letter"
-    """What happens to a document that is refused with an error that is not known to be about documents, while other
-    documents of its collection are stored. `dead_letter`: it becomes a dead letter. `wait`: it stays in its file and
-    is sent again until it is stored."""
+    """What happens to a document that the server refuses with an unknown error, while it stores other documents of
+    the same collection. `dead_letter`: it becomes a dead letter. `wait`: its line stays in the file, and is sent
+    again until it is stored."""
 
     expire_after: Duration | None = None
-    """Delete documents this long after the time of their event, by an index on `@timestamp` that is created if it is
-    missing."""
+    """Delete documents this long after the time of their event, by a TTL index on `@timestamp`. The sidecar creates
+    the index if it is missing."""
 
     timeout: Duration = 30.0
-    """Limit for writing one batch, from the connection to the last response."""
+    """Maximum time for writing one batch, from the connection to the last response."""
 
     schemes: ClassVar[tuple[str, ...]] = ("mongodb", _SRV)
 
@@ -117,7 +118,7 @@ class MongoDBSettings(ConcurrentSinkSettings):
         options = {name.lower(): value for name, value in address.options.items()}
         unchecked = [name for name in _UNCHECKED if options.get(name.lower()) == "true"]
         if unchecked:
-            what = f"{' and '.join(unchecked)} leaves out a part of the check of the server's certificate"
+            what = f"{' and '.join(unchecked)} disables a part of the certificate verification"
             return [f"{what}: another host could pose as the server; set ca_file instead"]
         switch = options.get("tls", options.get("ssl", ""))
         is_secure = bool(self.ca_file) or address.scheme == _SRV or any(name.startswith("tls") for name in options)
@@ -147,7 +148,7 @@ class MongoDBSettings(ConcurrentSinkSettings):
 
     @model_validator(mode="before")
     @classmethod
-    def _take_url_apart(cls, given: Any) -> Any:
+    def _split_url(cls, given: Any) -> Any:
         if not isinstance(given, dict) or not isinstance(given.get("url"), str):
             return given
         return _from_url(given)
@@ -157,31 +158,31 @@ class MongoDBSettings(ConcurrentSinkSettings):
         user, password = bool(self.username), bool(self.password or self.password_file)
         expiry = self.expire_after
         number = self.write_concern if isinstance(self.write_concern, int) else 1
-        refuse_url([
+        raise_problems([
             (bool(self.password and self.password_file), "password_file", "contradicts password", "keep one of them"),
             (password and not user, "password", "has no username", "add username"),
-            (not _DATABASE.fullmatch(self.database), "database", "is not a name that MongoDB takes",
-             'use up to 63 characters without / \\ . " $ * < > : | ? or blanks'),
-            (number < 1, "write_concern", "must be at least 1, because the server has to confirm each document",
-             "leave it at majority"),
-            (expiry is not None and not 1 <= expiry <= _LONGEST_EXPIRY_S, "expire_after",
-             "must be between a second and 68 years", "write for instance 14d"),
-            (self.timeout <= 0, "timeout", "must be greater than 0", "write for instance 30s"),
+            (not _DATABASE.fullmatch(self.database), "database", "is not a valid database name",
+             'use up to 63 characters without / \\ . " $ * < > : | ? or spaces'),
+            (number < 1, "write_concern", "must be at least 1, because the server must confirm each document",
+             "use majority"),
+            (expiry is not None and not 1 <= expiry <= _MAX_EXPIRY_S, "expire_after",
+             "must be between 1 second and 68 years", "write for example 14d"),
+            (self.timeout <= 0, "timeout", "must be greater than 0", "write for example 30s"),
             *_collection_problems(self.collection),
         ])  # fmt: skip
         return self
 
 
 def _from_url(given: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the fields with the settings that the URL contains, and with the URL without these."""
+    """Return the fields with the settings that the URL contains. The URL itself is returned without them."""
     address = parse_url(given["url"])
     if address.scheme not in MongoDBSettings.schemes:
         raise ConfigurationError("has an unknown scheme", location="url", hint="write mongodb:// or mongodb+srv://")
     _check_options(address.options)
-    found = {field: address.options[option] for option, field in _OURS.items() if option in address.options}
+    found = {field: address.options[option] for option, field in _SINK_OPTIONS.items() if option in address.options}
     credentials = {"username": address.username, "password": address.password}
     found |= {key: value for key, value in credentials.items() if value is not None}
-    left = urlencode({key: value for key, value in address.options.items() if key not in _OURS})
+    left = urlencode({key: value for key, value in address.options.items() if key not in _SINK_OPTIONS})
     hosts = ",".join(_host(host, address.scheme) for host in address.hosts)
     plain = f"{address.scheme}://{hosts}/{quote(address.path, safe='')}{'?' if left else ''}{left}"
     return merge_options({**given, "url": plain}, found)
@@ -190,20 +191,20 @@ def _from_url(given: Mapping[str, Any]) -> dict[str, Any]:
 def _check_options(options: Mapping[str, str]) -> None:
     """Raise `ConfigurationError` for options that the driver would ignore: unknown names, and invalid values."""
     for name, value in options.items():
-        if name in _OURS:
+        if name in _SINK_OPTIONS:
             continue
         accept = URI_OPTIONS_VALIDATOR_MAP.get(name.lower())
         if accept is None:
-            known = suggestion_for(name.lower(), [*_OURS, *URI_OPTIONS_VALIDATOR_MAP])
+            known = suggestion_for(name.lower(), [*_SINK_OPTIONS, *URI_OPTIONS_VALIDATOR_MAP])
             advice = known.removeprefix("; ") or "see the options of a MongoDB connection string"
             raise ConfigurationError(f'has the unknown option "{name}"', location="url", hint=advice)
         try:
             accept(name, value)
         except OSError:
-            pass  # a file, which has to be there when it is used
+            pass  # the option names a file, which must exist only when the client connects
         except (ValueError, TypeError, PyMongoError) as error:
             advice = "see the options of a MongoDB connection string"
-            raise ConfigurationError(f"has a wrong value for {name}", location="url", hint=advice) from error
+            raise ConfigurationError(f"has an invalid value for {name}", location="url", hint=advice) from error
 
 
 def _host(host: str, scheme: str) -> str:
@@ -214,11 +215,11 @@ def _host(host: str, scheme: str) -> str:
 
 
 def _collection_problems(collection: str) -> list[tuple[bool, str, str, str]]:
-    """Return the problems of the name of the collection, tested with example dates and fields."""
+    """Return the problems of the collection name, which is checked with example dates and fields."""
     try:
         pattern = TargetTemplate(collection)
     except ValueError as error:
-        return [(True, "collection", f"is not a name with a date ({error})", "write for instance logs-%Y.%m.%d")]
-    wrong = not all(map(_COLLECTION.fullmatch, pattern.extremes()))
+        return [(True, "collection", f"is not a valid name pattern ({error})", "write for example logs-%Y.%m.%d")]
+    wrong = not all(map(_COLLECTION.fullmatch, pattern.examples()))
     advice = "use up to 200 characters without $, not beginning with system."
-    return [(wrong, "collection", "is not a name that MongoDB takes", advice)]
+    return [(wrong, "collection", "is not a valid collection name", advice)]

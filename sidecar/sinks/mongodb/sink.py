@@ -1,7 +1,7 @@
 """The sink for MongoDB: sends unordered inserts, and returns the result of each document.
 
-The `_id` of a document is its position in the file. So a document that is sent again already exists (E11000).
-Documents are encoded before the request: a document that BSON cannot represent, or that is too large, is not sent.
+The `_id` of a document is its position in the file. So if a stored document is sent again, the server answers that it
+exists (E11000). A document that BSON cannot represent, or that is too large, is rejected before the request.
 """
 
 from __future__ import annotations
@@ -41,14 +41,14 @@ from sidecar.sinks.mongodb.settings import MongoDBSettings
 
 __all__ = ["DRIVER_ERRORS", "MongoDBSettings", "MongoDBSink"]
 
-_SELECTION_MS = 5000
+_SERVER_SELECTION_MS = 5000
 _CLOSE_S = 1.0
 _IDS_PER_REPLY = 10_000
-_INDEX_DIFFERS = (85, 86)
+_INDEX_CONFLICT_CODES = (85, 86)
 _UNRESOLVED = re.compile(r"\[Errno -\d+\]|nodename nor servname")
 _CHECK_SETTINGS = "check the settings of the sink"
 _UNREADABLE_RESPONSE_ERRORS = (LookupError, TypeError, ValueError, AttributeError, RecursionError, SystemError)
-"""Exceptions that the driver raises for a response that is not of MongoDB's form."""
+"""Exceptions that the driver raises for a response that does not have MongoDB's format."""
 
 _ENCODER = Encoder(bson.encode, Decimal128, (bson.errors.BSONError, OverflowError, UnicodeEncodeError))
 _Client = pymongo.MongoClient[dict[str, Any]]
@@ -85,7 +85,7 @@ class MongoDBSink(RoutedSink):
         self._at = settings.destination()
         self._collection = TargetTemplate(settings.collection)
         self._limiter = TargetLimiter(self._collection, settings.max_targets, self._clock)
-        self._expiring: set[str] = set()
+        self._ttl_collections: set[str] = set()
         self._client = ReloadingClient(settings.files(), self._connect, _close)
 
     def open(self) -> None:
@@ -93,7 +93,7 @@ class MongoDBSink(RoutedSink):
         with self._borrow_client() as client:
             client.admin.command("ping")
             if self._collection.fixed is not None:
-                self._let_expire(client[self._settings.database][self._collection.fixed])
+                self._ensure_ttl_index(client[self._settings.database][self._collection.fixed])
 
     @property
     def envelope(self) -> BulkFraming:
@@ -104,7 +104,7 @@ class MongoDBSink(RoutedSink):
         routed = self._limiter.route(batch)
         names = routed.names
         outcome = _BatchOutcome()
-        rows = _ENCODER.rows(batch, names, outcome.rejected)
+        rows = _ENCODER.encode_batch(batch, names, outcome.rejected)
         with self._borrow_client() as client:
             database = client[self._settings.database]
             for name, group in _group_by_target(names, rows).items():
@@ -127,7 +127,7 @@ class MongoDBSink(RoutedSink):
         except Retryable as error:
             if name := name_foreign_server(self._settings):
                 raise Misconfigured(
-                    f"{name} answers there, not MongoDB", location=self._at, hint="check host and port"
+                    f"{name} answers at this address, not MongoDB", location=self._at, hint="check host and port"
                 ) from error
             raise
 
@@ -156,7 +156,7 @@ class MongoDBSink(RoutedSink):
         """Insert rows, and add their results to `outcome`. Raise `DeliveryError` if no result is known."""
         with self._translate():
             try:
-                self._let_expire(collection)
+                self._ensure_ttl_index(collection)
                 collection.insert_many(list(map(RawBSONDocument, rows.data)), ordered=False)
             except pymongo.errors.BulkWriteError as error:
                 self._collect(error.details, collection, rows, outcome)
@@ -166,7 +166,7 @@ class MongoDBSink(RoutedSink):
                 if len(rows.data) == 1:
                     raise
                 raise RequestTooLarge(
-                    "its answer is too large", location=self._at, hint="make batch_bytes smaller"
+                    "the reply is too large", location=self._at, hint="lower batch_bytes"
                 ) from error
             else:
                 outcome.stored.extend(rows.indexes)
@@ -174,7 +174,7 @@ class MongoDBSink(RoutedSink):
     def _refuse_all(
         self, failure: pymongo.errors.OperationFailure, target: str, rows: Rows, outcome: _BatchOutcome
     ) -> None:
-        """Add a refusal for each row of a refused command. Raise the error if it is about the whole sink."""
+        """Add a refusal for each row of a refused command. Raise `failure` if it is about the whole sink."""
         details = codes.details_of(failure)
         if codes.is_about_sink(details):
             raise failure
@@ -185,20 +185,20 @@ class MongoDBSink(RoutedSink):
     def _collect(
         self, details: Any, collection: Collection[dict[str, Any]], rows: Rows, outcome: _BatchOutcome
     ) -> None:
-        """Add the result of each row to `outcome`. Rows without an error are stored, unless the write concern was not
-        met.
+        """Add the result of each row to `outcome`. Rows without an error are stored. Raise `DeliveryError` if the
+        write concern was not met.
         """
         for unmet in details["writeConcernErrors"]:
-            raise codes.error_of(unmet, self._at, prefix="the write concern was not met, ")
+            raise codes.error_of(unmet, self._at, prefix="the write concern was not met: ")
         errors = {error["index"]: error for error in details["writeErrors"]}
         if not all(type(position) is int and 0 <= position < len(rows.data) for position in errors):
             raise _unreadable(KeyError("index"), self._at)
-        there = _already_stored(collection, rows, errors)
-        has_stored = len(errors) < len(rows.data) or bool(there)
+        already_stored = _find_already_stored(collection, rows, errors)
+        has_stored = len(errors) < len(rows.data) or bool(already_stored)
         for position, index in enumerate(rows.indexes):
             if position not in errors:
                 outcome.stored.append(index)
-            elif position in there:
+            elif position in already_stored:
                 outcome.stored.append(index)
                 outcome.duplicates += 1
             else:
@@ -228,23 +228,23 @@ class MongoDBSink(RoutedSink):
         """Return the names that the sidecar sends, and that its log may therefore contain."""
         return target, self._settings.database, self._settings.username
 
-    def _let_expire(self, collection: Collection[dict[str, Any]]) -> None:
+    def _ensure_ttl_index(self, collection: Collection[dict[str, Any]]) -> None:
         """Create or change the index that makes documents of this collection expire, if `expire_after` is set."""
-        if self._settings.expire_after is None or collection.name in self._expiring:
+        if self._settings.expire_after is None or collection.name in self._ttl_collections:
             return
         seconds = int(self._settings.expire_after)
         try:
             collection.create_index("@timestamp", expireAfterSeconds=seconds)
         except pymongo.errors.OperationFailure as error:
-            if error.code not in _INDEX_DIFFERS:
+            if error.code not in _INDEX_CONFLICT_CODES:
                 raise
             wanted = {"keyPattern": {"@timestamp": 1}, "expireAfterSeconds": seconds}
             collection.database.command("collMod", collection.name, index=wanted)
-        self._expiring.add(collection.name)
+        self._ttl_collections.add(collection.name)
 
     @contextmanager
     def _borrow_client(self) -> Iterator[_Client]:
-        """Lend the client. All operations in the block share one time limit."""
+        """Lend the client. The setting `timeout` limits the whole block."""
         with self._translate(), self._client.lend() as client, pymongo.timeout(self._settings.timeout):
             if not client.topology_description.has_writable_server():
                 with pymongo.timeout(client.options.server_selection_timeout):
@@ -265,7 +265,7 @@ class MongoDBSink(RoutedSink):
         options: dict[str, Any] = {
             "appname": "log-sidecar",
             "driver": OWN_CLIENT,
-            "serverSelectionTimeoutMS": _SELECTION_MS,
+            "serverSelectionTimeoutMS": _SERVER_SELECTION_MS,
             "retryWrites": False,  # the sidecar retries; the driver would use up the time limit
             "retryReads": False,
             "connectTimeoutMS": int(given.timeout * 1000) or 1,
@@ -300,7 +300,7 @@ def _group_by_target(names: str | Sequence[str], rows: Rows) -> dict[str, Rows]:
     return groups
 
 
-def _already_stored(collection: Collection[dict[str, Any]], rows: Rows, errors: dict[int, Any]) -> set[int]:
+def _find_already_stored(collection: Collection[dict[str, Any]], rows: Rows, errors: dict[int, Any]) -> set[int]:
     """Return the positions of rows that are already stored.
 
     A server may report another unique index although the same document exists. So the ids of such rows are looked up.
@@ -335,25 +335,28 @@ def _misconfigured(error: pymongo.errors.ConfigurationError, at: str) -> Deliver
     if type(error.__cause__).__module__.startswith("dns."):
         return dns_error(at)
     return Misconfigured(
-        f"the driver does not take the settings ({shorten(str(error))})", location=at, hint="check the URL"
+        f"the driver rejects the settings ({shorten(str(error))})", location=at, hint="check the URL"
     )
 
 
 def _retry_later(error: Exception, at: str) -> DeliveryError:
-    return Retryable(f"the request failed ({type(error).__name__})", location=at, hint="wait for it")
+    return Retryable(
+        f"the request failed ({type(error).__name__})", location=at, hint="wait until the server recovers"
+    )
 
 
 def _unreadable(_: Exception, at: str) -> DeliveryError:
-    return Retryable("its answer cannot be read", location=at, hint="check that this is MongoDB, and its proxies")
+    advice = "check that the server is MongoDB, and the proxies in front of it"
+    return Retryable("the response cannot be read", location=at, hint=advice)
 
 
 def _too_large(_: Exception, at: str) -> DeliveryError:
-    return RequestTooLarge("the request is too large", location=at, hint="make batch_bytes smaller")
+    return RequestTooLarge("the request is too large", location=at, hint="lower batch_bytes")
 
 
 def _driver_refuses(error: Exception, at: str) -> DeliveryError:
     return Misconfigured(
-        f"the driver refuses the request ({type(error).__name__})", location=at, hint=_CHECK_SETTINGS
+        f"the driver rejects the request ({type(error).__name__})", location=at, hint=_CHECK_SETTINGS
     )
 
 

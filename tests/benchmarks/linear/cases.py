@@ -280,11 +280,11 @@ def _letters() -> Iterator[Case]:
 
     for unit in ("a\n", "a long line\n", "\na\n"):
         yield Case(f"dead letters: {unit!r}", letters, repeated(unit))
-    encoder = Encoder(ENCODER.encode, ENCODER.decimal, ENCODER.faults, None)
+    encoder = Encoder(ENCODER.encode, ENCODER.decimal, ENCODER.errors, None)
 
     def encode(text: str) -> Work:
         batch = Batch([RenderedDocuments(GENERATION, [0], [text], [""])])
-        return lambda: encoder.rows(batch, "logs", [])
+        return lambda: encoder.encode_batch(batch, "logs", [])
 
     for name, shape in JSON.items():
         if "unterminated" in name:

@@ -19,7 +19,7 @@ from tests.chaos.fuzz.fuzzed_input import FuzzedInput
 from tests.chaos.fuzz.parsing import framed, setup, written
 from tests.support.builders.records import GENERATION
 
-_IN_PYTHON = Encoder(_ENCODER.encode, _ENCODER.decimal, _ENCODER.faults, None)
+_IN_PYTHON = Encoder(_ENCODER.encode, _ENCODER.decimal, _ENCODER.errors, None)
 _CODEC: CodecOptions[dict[str, Any]] = CodecOptions(datetime_conversion=DatetimeConversion.DATETIME_AUTO)
 
 
@@ -50,9 +50,9 @@ def _check_bulk(batch: Batch) -> None:
 
 def _check_bson(batch: Batch) -> None:
     rejected: list[Rejection] = []
-    rows = _ENCODER.rows(batch, "logs", rejected)
+    rows = _ENCODER.encode_batch(batch, "logs", rejected)
     assert sorted([*rows.indexes, *(letter.index for letter in rejected)]) == list(range(len(batch)))
-    assert rows == _IN_PYTHON.rows(batch, "logs", [])
+    assert rows == _IN_PYTHON.encode_batch(batch, "logs", [])
     for letter in rejected:
         text = batch.documents[letter.index]
         assert letter.kind == "Overflow", f"{letter.reason}: {text}"

@@ -18,7 +18,7 @@ from sidecar.sinks.mongodb.sink import _ENCODER
 from tests.chaos.fuzz.fuzzed_input import FuzzedInput
 from tests.support.builders.records import GENERATION
 
-_IN_PYTHON = Encoder(_ENCODER.encode, _ENCODER.decimal, _ENCODER.faults, None)
+_IN_PYTHON = Encoder(_ENCODER.encode, _ENCODER.decimal, _ENCODER.errors, None)
 _OFFSETS = (0, 7, 2**31, 2**62, 2**63 - 1, 2**63 - 5, -1, 2**64)
 _ROWS = (0, 1, 2, 3, 2**63 - 30, 2**63 - 1, -1)
 _ODD: tuple[Any, ...] = (None, 1.5, True, [], ["a", 1], [-1], [2**63], "\ud800", ["\ud800"], ("a",), b"a", [[]])
@@ -86,7 +86,9 @@ def check_documents(data: bytes) -> None:
         return
     assert isinstance(json.loads(line), dict)
     assert bson.is_valid(found)
-    rows = _IN_PYTHON.rows(Batch([RenderedDocuments(GENERATION, range(1), [line.decode()], [""])]), "logs", [])
+    rows = _IN_PYTHON.encode_batch(
+        Batch([RenderedDocuments(GENERATION, range(1), [line.decode()], [""])]), "logs", []
+    )
     assert [found[found.index(b"35-0") + 4 :]] == [each[each.index(_ID) + len(_ID) :] for each in rows.data]
 
 

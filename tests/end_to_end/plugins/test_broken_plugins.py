@@ -65,7 +65,7 @@ def test_what_is_no_sink_is_refused(tmp_path: Path) -> None:
     site = write_plugin(tmp_path, GROUPS["sink"], "mine", "class plugin:\n    pass\n")
     code, errors = check(site, tmp_path, sink={"type": "mine"})
     assert code == 2
-    assert 'the sink "mine" has no `settings`; its entry point has to name a class' in errors
+    assert 'the sink "mine" has no `settings`; its entry point must refer to a class' in errors
 
 
 @pytest.mark.parametrize(

@@ -148,8 +148,8 @@ def test_a_strict_mapping_rejects_unknown_fields(
 @pytest.mark.parametrize(
     ("block", "words", "advice"),
     [
-        ({"index.blocks.write": True}, "blocked by", "lift the block"),
-        ({"index.blocks.read_only": True}, "read-only", "lift the block"),
+        ({"index.blocks.write": True}, "blocked by", "remove the block"),
+        ({"index.blocks.read_only": True}, "read-only", "remove the block"),
     ],
 )
 def test_a_blocked_index_is_misconfigured(

@@ -151,7 +151,7 @@ def test_a_proxy_that_refuses_the_tunnel_is_named(
 ) -> None:
     proxy.status = 403
     sink = sink_at(secure_server, "https", ca_file=ca_file, proxy=f"http://127.0.0.1:{proxy.port}")
-    with pytest.raises(Retryable, match=rf"proxy 127.0.0.1:{proxy.port} does not connect to the server .*403"):
+    with pytest.raises(Retryable, match=rf"proxy 127.0.0.1:{proxy.port} refuses to connect to the server .*403"):
         sink.write(batch_of("{}"))
 
 
@@ -304,7 +304,7 @@ def test_a_probe_names_what_answers_instead(reply: bytes, at_once: bool, name: s
         )
         with pytest.raises(Misconfigured) as error:
             sink.probe()
-    assert f"{name} answers there, not Elasticsearch or OpenSearch" in str(error.value)
+    assert f"{name} answers at this address, not Elasticsearch or OpenSearch" in str(error.value)
 
 
 @pytest.mark.parametrize(("reply", "at_once", "name"), FOREIGN[:6], ids=[name for _, _, name in FOREIGN[:6]])

@@ -90,10 +90,10 @@ MISTAKES = [
         written(sink='"mongodb://h/db?colection=a"'),
         '2: sinks.out.url has the unknown option "colection"; did you mean "collection"?',
     ),
-    (written(sink="{type: elasticsearch, hosts: h, index: Logs}"), "2: sinks.out.index is not a name that Elasticse"),
+    (written(sink="{type: elasticsearch, hosts: h, index: Logs}"), "2: sinks.out.index is not a valid index name"),
     (
         written(sink='{type: elasticsearch, hosts: h, index: "logs-%{+yyyy.MM.dd}"}'),
-        "2: sinks.out.index is not a name with a date",
+        "2: sinks.out.index is not a valid name pattern",
     ),
     (written(sink="{type: elasticsearch, hosts: h, password: p}"), "2: sinks.out.password has no username; add user"),
     (written(sink="{type: sqlite}"), "2: sinks.out.path is missing; add it"),

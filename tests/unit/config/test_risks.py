@@ -36,22 +36,22 @@ def risks(folder: Path, sink: object = "stdout:", **settings: Any) -> list[str]:
 
 
 SEARCH = {"type": "elasticsearch", "username": "u", "password": "p"}
-UNCHECKED = "leaves out a part of the check"
+UNCHECKED = "disables a part of the certificate verification"
 
 
 @pytest.mark.parametrize(
     ("sink", "said"),
     [
         ({**SEARCH, "hosts": ["https://es"], "verify": False}, "sinks.out: verify is false"),
-        ({**SEARCH, "hosts": ["http://es"]}, "credentials and logs go to es:9200 without TLS"),
+        ({**SEARCH, "hosts": ["http://es"]}, "credentials and logs are sent to es:9200 without TLS"),
         (
             {"type": "elasticsearch", "hosts": ["http://10.0.0.1"], "api_key": "a:b"},
-            "go to 10.0.0.1:9200 without TLS",
+            "sent to 10.0.0.1:9200 without TLS",
         ),
         ({"type": "elasticsearch", "hosts": ["http://es"], "api_key_file": "{folder}/api_key"}, "without TLS"),
-        ("elasticsearch://u:p@localhost,es/logs", "go to es:9200 without TLS"),
-        ("mongodb://u:p@db/logs", "go to db:27017 without TLS"),
-        ("mongodb://u:p@127.0.0.1,db/logs", "go to db:27017 without TLS"),
+        ("elasticsearch://u:p@localhost,es/logs", "sent to es:9200 without TLS"),
+        ("mongodb://u:p@db/logs", "sent to db:27017 without TLS"),
+        ("mongodb://u:p@127.0.0.1,db/logs", "sent to db:27017 without TLS"),
         ("mongodb://u:p@db/logs?tls=false", "without TLS"),
         ("mongodb+srv://u:p@db.example/logs?tls=false", "without TLS"),
         ("mongodb://db/logs?authMechanism=MONGODB-AWS", "without TLS"),

@@ -214,7 +214,7 @@ def test_a_sink_problem_names_the_sink_and_all_sinks_are_checked(sources: Source
         )
     )
     index, kafka, table = sources.problems()
-    assert index.startswith("sidecar.yaml:4: sinks.out.index is not a name that Elasticsearch takes; use lower case")
+    assert index.startswith("sidecar.yaml:4: sinks.out.index is not a valid index name; use lower case")
     assert kafka.startswith(
         'sidecar.yaml:5: sinks.bus.type: there is no sink "kafka"; known are elasticsearch, file,'
     )

@@ -48,7 +48,7 @@ def test_a_replay_goes_where_it_was_meant_to_go() -> None:
 
 @pytest.mark.parametrize("pattern", ["%", "x-%B", "%%%", "%-d", "%S"])
 def test_an_invalid_date_pattern_is_refused(pattern: str) -> None:
-    with pytest.raises(ValueError, match="not a part of a date"):
+    with pytest.raises(ValueError, match="not a supported part of a date"):
         TargetTemplate(pattern)
 
 
@@ -93,5 +93,5 @@ def test_names_with_fields_and_dates_are_made_for_each_document() -> None:
     ["{a:b}", "%Y{a:b}", "-{a:b}", "logs-{a}", "logs-{:b}", "logs-{a:}", "logs-{a:b", "logs-a:b}", "logs-{}"],
 )
 def test_a_field_without_a_prefix_or_without_a_name_for_what_is_missing_is_refused(pattern: str) -> None:
-    with pytest.raises(ValueError, match=r"a field is written|begin with fixed text"):
+    with pytest.raises(ValueError, match=r"a field must be written|begin with constant text"):
         TargetTemplate(pattern)

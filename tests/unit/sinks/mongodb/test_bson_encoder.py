@@ -79,7 +79,7 @@ DOCUMENTS = objects(VALUES)
 
 def encoded(encoder: Encoder, batch: Batch) -> tuple[Rows, list[Rejection]]:
     rejected: list[Rejection] = []
-    return encoder.rows(batch, "logs", rejected), rejected
+    return encoder.encode_batch(batch, "logs", rejected), rejected
 
 
 @given(st.lists(DOCUMENTS, min_size=1, max_size=5))
@@ -147,7 +147,7 @@ LINE = (
 def test_an_ordinary_document_takes_the_fast_path() -> None:
     found = documents(as_lines(LINE, LINE))
     assert None not in found
-    assert found == AS_AN_ARRAY.at_a_stroke(as_lines(LINE, LINE))
+    assert found == AS_AN_ARRAY.encode_in_python(as_lines(LINE, LINE))
 
 
 @pytest.mark.parametrize(

@@ -105,7 +105,7 @@ def test_a_contradiction_is_refused_by_the_name_of_its_key(fields: dict[str, Any
     ("query", "words"),
     [
         ("authSourse=admin", r'unknown option "authSourse"; did you mean "authsource"'),
-        ("maxPoolSize=many", "wrong value for maxPoolSize"),
+        ("maxPoolSize=many", "invalid value for maxPoolSize"),
         ("tlsAllowInvalidCertificat=true", "tlsallowinvalidcertificates"),
     ],
 )
