@@ -1,8 +1,8 @@
 """Parses access logs of web servers: nginx's `combined`, Apache's `common` and `combined`, and extensions of them.
 
 Formats: ngx_http_log_module of nginx, "Common Log Format" in Apache's mod_log_config. Fields have the names of the
-Elastic Common Schema. A value that the server writes as `-` becomes no field. A request that is not `METHOD URL
-HTTP/x` is stored unchanged in `url.original`; port scanners send such requests.
+Elastic Common Schema. A value that the server writes as `-` is omitted. A request that is not `METHOD URL HTTP/x` is
+stored unchanged in `url.original`; port scanners send such requests.
 
 A line may begin with the virtual host, as in Debian's `other_vhosts_access.log`, or with the addresses of several
 proxies. After the user agent it may have the addresses of `X-Forwarded-For`, as in the format `main` of nginx's
@@ -70,7 +70,7 @@ class _Front(NamedTuple):
 
 
 class AccessLogParser:
-    """Parses the access log of one server. `may_be_short`: lines may end before referrer and user agent."""
+    """Parses the access log of one kind of server. `may_be_short`: lines may end before referrer and user agent."""
 
     def __init__(self, name: str, zones: Zones, *, may_be_short: bool) -> None:
         endings = {6: _ASCII_AGENT + _NO_EXTRA, 8: _ASCII_AGENT + _ASCII_FORWARDED}
@@ -197,7 +197,7 @@ def _read_front(front: str) -> _Front | None:
     """Return the values before the time, or None if one is not valid for its field.
 
     Usually these are address, identity and user. The virtual host may precede them, there may be several addresses,
-    and the user may contain blanks.
+    and the user may contain spaces.
     """
     words = front.removesuffix(" ").split(" ")
     domain = port = ""

@@ -26,7 +26,7 @@ class ParserChain:
         self._parsers = parsers
 
     def parse(self, lines: LineBatch) -> RecordBatch:
-        """Return one record for each line. Each further parser gets only the lines that failed before."""
+        """Return one record for each line. Each parser gets only the lines that all parsers before it rejected."""
         records = self._parsers[0].parse(lines)
         for parser in self._parsers[1:]:
             if records.errors:
@@ -35,7 +35,7 @@ class ParserChain:
 
 
 def _retry_failed(records: RecordBatch, parser: Parser, lines: LineBatch) -> RecordBatch:
-    """Return the records with those of the failed lines replaced by the result of `parser`."""
+    """Return the records, in which the failed lines are parsed again with `parser`."""
     failed = sorted(records.errors)
     texts, starts = lines.texts, records.starts
     failed_lines = replace(

@@ -37,7 +37,7 @@ _TOKEN = re.compile(
     | (?P<set>\[\^?\]?(?:\\[^\n]|\[:\^?\w+:\]|[^\\\]\n])*+\])""",
     re.VERBOSE | re.ASCII,
 )
-_WITHOUT = {r"\s": r"[^\S\n]", r"\W": r"[^\w\n]", r"\D": r"[^\d\n]", r"\A": "^", r"\Z": "$"}
+_WITHOUT_LINE_END = {r"\s": r"[^\S\n]", r"\W": r"[^\w\n]", r"\D": r"[^\d\n]", r"\A": "^", r"\Z": "$"}
 
 
 class ChunkRegex(msgspec.Struct, frozen=True):
@@ -62,7 +62,7 @@ class ChunkRegex(msgspec.Struct, frozen=True):
         text = "".join(_exclude_line_ends(token) for token in tokens)
         line = rf"[^\n]*?(?:{text})[^\n]*+\n" if anywhere else rf"(?:{text})\n"
         compiled = compile_user_regex(f"(?m{inline_flags})(?>{line})*+")
-        return cls(compiled, frozenset(range(1, compiled.groups + 1)) - _may_differ(tokens))
+        return cls(compiled, frozenset(range(1, compiled.groups + 1)) - _find_uncertain_groups(tokens))
 
     def columns(self, lines: LineBatch, limit_s: float) -> tuple[list[Column], list[int]]:
         """Return the capture of each group in each matching line, and the indexes of the lines that do not match.
@@ -120,7 +120,7 @@ def _tokens(pattern: str, position: int) -> list[re.Match[str]] | None:
 def _exclude_line_ends(token: re.Match[str]) -> str:
     text = token[0]
     if token.lastgroup != "set" or not compile_user_regex(text).match("\n"):
-        return _WITHOUT.get(text, text)
+        return _WITHOUT_LINE_END.get(text, text)
     if text.startswith("[^") and text[2] not in "]-":
         return rf"[^\n{text[2:]}"
     return rf"(?:(?!\n){text})"
@@ -133,8 +133,8 @@ class _Scope(msgspec.Struct):
     is_certain: bool
 
 
-def _may_differ(tokens: Sequence[re.Match[str]]) -> set[int]:
-    """Return the numbers of groups that may capture never or several times in a match.
+def _find_uncertain_groups(tokens: Sequence[re.Match[str]]) -> set[int]:
+    """Return the numbers of the groups that may not capture exactly once in a match.
 
     These are groups in alternatives, in optional or repeated parts and in lookarounds, and groups with the same name.
     """

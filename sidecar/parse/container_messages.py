@@ -28,7 +28,7 @@ class ContainerMessage(msgspec.Struct, frozen=True):
     stream: str
     time: str
     is_whole: bool = True
-    """Whether the end of the message is present."""
+    """Whether the message is complete; False if its end is missing."""
 
     extra_members: str = ""
     """JSON members that the container runtime adds."""

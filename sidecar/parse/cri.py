@@ -19,7 +19,7 @@ _ERROR = "the line is not in the format of CRI"
 
 
 class CriParser:
-    """Parses one record from each event: all parts of a line that the container wrote."""
+    """Parses one record from each event, which consists of all parts of a line that the container wrote."""
 
     def __init__(self, content: MessageParser) -> None:
         self._content = content
@@ -41,8 +41,8 @@ class CriParser:
         return self._content.parse_some(lines, [self._read_message(event) for event in lines.texts], _ERROR)
 
     def _read_message(self, event: str) -> ContainerMessage | None:
-        """Return the message of an event, or None if a line has another format. Join the parts of a line; separate
-        lines by line ends.
+        """Return the message of an event: the joined parts of each line, with line ends between lines. Return None if
+        a line has another format.
         """
         parts = [_LINE.fullmatch(line) for line in event.split("\n")]
         fields = [part.groups("") for part in parts if part]

@@ -16,7 +16,7 @@ from sidecar.parse.typed_fields import TypedFields
 
 
 class CsvParser:
-    """Parses one row from each event. It must have one value for each column. An empty value becomes no field."""
+    """Parses one row from each event. A row must have one value for each column. Empty values are omitted."""
 
     def __init__(self, columns: Sequence[str], delimiter: str, typed_fields: TypedFields) -> None:
         self._columns, self._delimiter = columns, delimiter
@@ -58,4 +58,4 @@ class CsvParser:
 def _error(rows: Sequence[Sequence[str]], width: int) -> str:
     if len(rows) != 1:
         return "the line is not one row of CSV"
-    return f"the line does not have {width} values, as there are columns, but {len(rows[0])}"
+    return f"the line has {len(rows[0])} values instead of {width}, one for each column"

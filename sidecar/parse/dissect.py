@@ -1,8 +1,8 @@
 """Dissect: splits a line at the text between its fields, like the `dissect` processor of Elasticsearch.
 
-`%{a} - %{b}` are two fields. `%{}` and `%{?name}` are skipped. `%{+a}` is appended to `a`; in `%{+a/2}` the number
-gives the order. `%{a->}` also skips repetitions of the text after it. `%{*k}` is the name of the field whose value is
-`%{&k}`.
+`%{a} - %{b}` has two fields. The values of `%{}` and `%{?name}` are skipped. `%{+a}` is appended to `a`; in `%{+a/2}`
+the number gives the order. `%{a->}` also skips repetitions of the text after it. `%{*k}` is the name of the field
+whose value is `%{&k}`.
 
 A field ends at the first occurrence of the text after it, so the time for a line is proportional to its length.
 """
@@ -22,7 +22,7 @@ from sidecar.parse.typed_fields import TypedFields
 
 _KEY = re.compile(r"%\{([^{}]*)\}")
 _PARTS = re.compile(r"([+?*&]?)([^+?*&/>\s]*?)(?:/(\d{1,4}))?(->)?")
-_ERROR = "the line is not of the form of the pattern"
+_ERROR = "the line does not match the pattern"
 
 
 class DissectKey(msgspec.Struct, frozen=True):
@@ -72,7 +72,7 @@ class Dissection(msgspec.Struct, frozen=True):
 
 
 class DissectParser:
-    """Parses lines with one pattern, which must match the whole line. An empty value becomes no field."""
+    """Parses lines with one pattern, which must match the whole line. Empty values are omitted."""
 
     def __init__(self, dissection: Dissection, separator: str, typed_fields: TypedFields) -> None:
         self._keys = [key for key in dissection.keys if _is_wanted(key)]
@@ -122,7 +122,7 @@ class DissectParser:
     def _add_named_fields(
         self, records: RecordBatch, columns: Columns, by_position: Sequence[Sequence[str]]
     ) -> RecordBatch:
-        """Return the records with the fields of `%{*k}` and `%{&k}` added, whose names are in the line."""
+        """Return the records with the fields whose names are in the line (`%{*k}`) and their values (`%{&k}`)."""
         row_numbers = iter(range(records.lines.count))
         bodies = list(records.bodies)
         for index in range(records.lines.count):

@@ -30,7 +30,7 @@ _DECODER = msgspec.json.Decoder(_DockerLine)
 
 
 class DockerParser:
-    """Parses one record from each event: all parts of a line that the container wrote."""
+    """Parses one record from each event, which consists of all parts of a line that the container wrote."""
 
     def __init__(self, content: MessageParser) -> None:
         self._content = content

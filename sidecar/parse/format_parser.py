@@ -65,7 +65,7 @@ class FormatParser:
         return self._parse_chunk(lines) or self._parse_lines(lines)
 
     def _parse_chunk(self, lines: LineBatch) -> RecordBatch | None:
-        """Parse all lines in one pass. Return None if they do not all have the same first pattern that matches."""
+        """Parse all lines in one pass. Return None if the first matching pattern is not the same for all lines."""
         number, _ = self._match(lines.texts[0]) if lines.is_uniform and lines.count else (None, ())
         if number is None:
             return None

@@ -1,4 +1,4 @@
-"""Grok: regexes built from named patterns, as in Logstash: `%{IP:source.ip} %{NUMBER:took:float}`.
+"""Grok: regexes built from named patterns, as in Logstash: `%{IP:source.ip} %{NUMBER:duration:float}`.
 
 The pattern is compiled by the `regex` library, which supports a time limit. As in Logstash, it may match anywhere in
 a line. Only references with a field name become fields.
@@ -28,14 +28,14 @@ _MAX_EXPANDED_CHARACTERS = 100_000
 
 
 class ExpandedPattern(msgspec.Struct, frozen=True):
-    """A pattern whose references are replaced by the patterns that they name."""
+    """A pattern in which each reference is replaced with the pattern that it names."""
 
     pattern: str
     paths: dict[str, str]
     """Field path of each named group."""
 
     kinds: dict[str, FieldType]
-    """Type of each field whose reference names one, by field path."""
+    """Type of each field whose reference has a type, by field path."""
 
 
 class _Expansion:
@@ -76,7 +76,7 @@ class _Expansion:
 
 
 def expand_pattern(pattern: str, custom: Mapping[str, str]) -> ExpandedPattern:
-    """Replace all references by the patterns that they name. `custom` patterns take precedence over built-in ones.
+    """Replace each reference with the pattern that it names. `custom` patterns take precedence over built-in ones.
 
     Raise `ValueError` for an unknown name, a pattern without a field, or a regex that does not compile.
     """

@@ -78,8 +78,8 @@ class JsonParser:
 
     def _parse_chunk(self, lines: LineBatch) -> RecordBatch | None:
         """Use all lines unchanged. Return None if a field or a timestamp of a line must be changed."""
-        may_take = lines.is_uniform and not self._target and not self._has_reserved_time_field
-        bodies = strip_object_braces(lines) if may_take else None
+        is_eligible = lines.is_uniform and not self._target and not self._has_reserved_time_field
+        bodies = strip_object_braces(lines) if is_eligible else None
         if bodies is None or not self._may_be_spliced(lines.chunk.data):
             return None
         for time_field, names in product(dict.fromkeys((self._last_time_field, *self._time_fields)), _ROOT_NAMES):
@@ -93,10 +93,10 @@ class JsonParser:
         return None
 
     def _may_be_spliced(self, data: bytes) -> bool:
-        """Return whether the data contains none of the texts with which a reserved name could be written.
+        """Return whether no reserved name can be hidden in the data.
 
-        These are `\\u`, which could encode any name, names that begin with `_`, and dotted names below a reserved
-        field.
+        It must not contain `\\u`, which could encode any name, names that begin with `_`, or dotted names below a
+        reserved field.
         """
         return not any(native.contains(data, text) for text in (b"\\u", b'"_', *self._reserved_prefixes))
 
@@ -209,7 +209,7 @@ def _reserved_prefixes(reserved: frozenset[str]) -> Sequence[bytes]:
 
 
 class _TimeDecoder:
-    """Decodes the time fields of a line. The other members are validated only."""
+    """Decodes the time fields of a line. The other members are only validated."""
 
     def __init__(self, names: Sequence[str]) -> None:
         fields: list[Any] = [
@@ -249,5 +249,5 @@ def _value_at(text: str, path: str) -> Any:
 def wrap_in_path(path: str, value: str) -> str:
     """Return the body of a JSON object in which a dotted path has this value (JSON text)."""
     first, *rest = json_strings(path.split("."))
-    closing = "}" * len(rest)
-    return f"{first}:" + "".join(f"{{{name}:" for name in rest) + value + closing
+    braces = "}" * len(rest)
+    return f"{first}:" + "".join(f"{{{name}:" for name in rest) + value + braces

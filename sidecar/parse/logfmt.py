@@ -39,7 +39,7 @@ def _value_regex(line_end: str, any_character: str) -> str:
 def _split_pairs(blank: str, end: str, line_end: str, any_character: str) -> re.Pattern[str]:
     """Return a regex that finds each pair. If a text is not a pair, it finds the rest of the line, with empty groups.
 
-    Groups: the key, with `=` if it has a value; the bare value; the quoted value; the blanks or line end after it.
+    Groups: the key, with `=` if it has a value; the bare value; the quoted value; the spaces or line end after it.
     """
     name, value = r'([^\s="]++(?:=|(?=\s|\Z)))', _value_regex(line_end, any_character)
     return re.compile(rf"{blank}*+{name}{value}( (?!\s)|{blank}*+{end}|{blank}++)|{any_character}++{end}", re.ASCII)
@@ -69,8 +69,8 @@ class _KeyLayout(msgspec.Struct, frozen=True, eq=False):
     pick: Callable[[Sequence[str]], tuple[str, ...]]
     """Puts the values into the order of the template."""
 
-    judged: Sequence[tuple[str, int]]
-    """Path and position of each value that may be a timestamp, or has a configured type."""
+    relevant: Sequence[tuple[str, int]]
+    """Path and position of each value that may be a timestamp or has a configured type."""
 
     repeated: Sequence[Sequence[int]]
     """Positions of the values of each key; empty if no key is repeated."""
@@ -103,7 +103,7 @@ class LogfmtParser:
         return self._parse_chunk(lines) or self._parse_lines(lines)
 
     def _parse_chunk(self, lines: LineBatch) -> RecordBatch | None:
-        """Parse all lines in one pass. Return None if they do not have the keys that an earlier chunk had.
+        """Parse all lines in one pass. Return None if they do not have the keys of an earlier chunk.
 
         A search for known keys is much faster than a search for any key.
         """
@@ -127,7 +127,7 @@ class LogfmtParser:
             pairs = [_EVENT_PAIRS.findall(text) for text in lines.texts]
             return self._records(lines, [row for rows in pairs for row in rows], list(accumulate(map(len, pairs))))
         rows = _CHUNK_PAIRS.findall(lines.text)
-        ends = [place for place, row in enumerate(rows, 1) if (end := row[3]) != " " and (not end or end[-1] == "\n")]
+        ends = [index for index, row in enumerate(rows, 1) if (end := row[3]) != " " and (not end or end[-1] == "\n")]
         return self._records(lines, rows, ends)
 
     def _records(self, lines: LineBatch, rows: Sequence[Row], ends: Sequence[int]) -> RecordBatch:
@@ -166,7 +166,7 @@ class LogfmtParser:
         if lines.is_uniform and keys == keys[: spans[0][1]] * len(spans):
             self._remember_keys(keys[: spans[0][1]])
         columns = {name: [self._column(key, keys, values, spans)] for key, name in names.items()
-                if name in self._typed_fields.judged and key != name}  # fmt: skip
+                if name in self._typed_fields.relevant_paths and key != name}  # fmt: skip
         times, annotations = self._typed_fields.times(columns, lines.count), self._typed_fields.annotations(columns)
         return RecordBatch(lines, lines.starts, bodies, times, frozenset(names.values()), annotations=annotations)
 
@@ -191,7 +191,7 @@ class LogfmtParser:
         distinct = set(layouts)
         if len(distinct) == 1 and lines.is_uniform:
             self._remember_keys(keys[: spans[0][1]])
-        columns = _judged_columns(layouts, spans, values)
+        columns = _relevant_columns(layouts, spans, values)
         times, annotations = self._typed_fields.times(columns, lines.count), self._typed_fields.annotations(columns)
         names = frozenset(name for layout in distinct for name in (layout.names if layout else ("message",)))
         return RecordBatch(lines, lines.starts, bodies, times, names, errors=errors, annotations=annotations)
@@ -233,10 +233,10 @@ class LogfmtParser:
         ]
         template, pick = row_template(leaves)
         last_position = {name: of_name[-1] for name, of_name in positions.items() if keys[of_name[-1]].endswith("=")}
-        judged = [(name, last_position[name]) for name in last_position.keys() & self._typed_fields.judged]
+        relevant = [(name, last_position[name]) for name in last_position.keys() & self._typed_fields.relevant_paths]
         repeated = list(positions.values()) if len(positions) < len(keys) else []
         return _KeyLayout(
-            frozenset(name.partition(".")[0] for name in positions), template, pick, judged, repeated, are_text
+            frozenset(name.partition(".")[0] for name in positions), template, pick, relevant, repeated, are_text
         )
 
     def _remember_keys(self, keys: Keys) -> None:
@@ -266,13 +266,13 @@ def _decode(text: str) -> str:
         return text
 
 
-def _judged_columns(
+def _relevant_columns(
     layouts: Sequence[_KeyLayout | None], spans: Sequence[Span], values: Sequence[str]
 ) -> dict[str, list[list[str]]]:
     """Return the values that may be timestamps or have a type, as columns by path; "" if a line has no such value."""
     columns: dict[str, list[list[str]]] = {}
     for index, (layout, (begin, _)) in enumerate(zip(layouts, spans, strict=True)):
-        for path, position in layout.judged if layout else ():
+        for path, position in layout.relevant if layout else ():
             if path not in columns:
                 columns[path] = [[""] * len(spans)]
             columns[path][0][index] = values[begin + position]

@@ -19,15 +19,18 @@ from sidecar.parse.typed_fields import TypedFields
 
 _NO_MATCH = "the line does not match the pattern"
 _TOO_SLOW = "the pattern took longer than 0.1 s on the line"
-_TOO_SLOW_TOGETHER = "the pattern took longer than 1 ms on the line, after 1 s on other lines of the chunk"
+_TOO_SLOW_TOGETHER = (
+    "the pattern took longer than 1 ms on the line; the limit is 1 ms instead of 0.1 s, because slow lines of the"
+    " chunk had already used 1 s"
+)
 
 
 class RegexParser:
     """Parses one field from each named group.
 
-    A group that did not participate becomes no field; the values of several groups with the same path become a list.
-    `paths`: field path of each group whose name is not its path. `anywhere`: the pattern need not match the whole
-    line.
+    A group that did not participate in the match is omitted; the values of several groups with the same path become a
+    list. `paths`: field path of each group whose name is not its path. `anywhere`: the pattern need not match the
+    whole line.
     """
 
     def __init__(

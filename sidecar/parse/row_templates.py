@@ -28,7 +28,7 @@ class FieldSpec(msgspec.Struct, frozen=True):
     """Dotted path."""
 
     group: str
-    """Name of the regex group that captures the text. `RowFormatter` defines when an empty text becomes no field."""
+    """Name of the regex group that captures the text. `RowFormatter` defines when an empty text is omitted."""
 
     convert: Callable[[str], str] | None = None
     """Converts the text; None: the text stays unchanged."""
@@ -65,13 +65,13 @@ Column = Sequence[str | None]
 """Capture of one group in each row."""
 
 Columns = Mapping[str, Column]
-"""Capture of each group in each row; "" or None where it is missing, see `RowFormatter`."""
+"""Capture of each group in each row; "" or None where it is missing (see `RowFormatter`)."""
 
 
 class RowFormatter:
     """Formats the bodies of records with these fields.
 
-    An empty text becomes no field; with `keeps_empty`, it becomes one, and None does not.
+    An empty text is omitted. With `keeps_empty`, an empty text is kept, and None is omitted.
     """
 
     def __init__(self, fields: Sequence[FieldSpec], *, keeps_empty: bool = False) -> None:
@@ -87,7 +87,7 @@ class RowFormatter:
             return [""] * count, False
         missing, missing_column = self._missing, [self._missing] * count
         values = [_values(field, columns.get(field.group, missing_column), missing) for field in self._fields]
-        present = [self._is_everywhere(column) for column in values]
+        present = [self._is_in_every_row(column) for column in values]
         ends_with_log = self._may_end_with_log and any(
             is_present
             for is_present, field in zip(present, self._fields, strict=True)
@@ -97,20 +97,20 @@ class RowFormatter:
         if None not in present:
             template = self._template(tuple(map(bool, present)))
             return [template % row for row in rows], ends_with_log
-        is_present = zip(*map(self._is_there, values, present), strict=False)
+        is_present = zip(*map(self._find_present_rows, values, present), strict=False)
         return [
             self._template(row_presence) % row for row_presence, row in zip(is_present, rows, strict=False)
         ], ends_with_log
 
-    def _is_everywhere(self, column: Column) -> bool | None:
+    def _is_in_every_row(self, column: Column) -> bool | None:
         """Return whether every row has a value; None if only some have."""
         missing_count = column.count(self._missing)
         return None if 0 < missing_count < len(column) else not missing_count
 
-    def _is_there(self, column: Column, is_everywhere: bool | None) -> Iterator[bool]:
-        """Return row by row whether there is a value."""
-        if is_everywhere is not None:
-            return repeat(is_everywhere)
+    def _find_present_rows(self, column: Column, is_in_every_row: bool | None) -> Iterator[bool]:
+        """Yield for each row whether it has a value."""
+        if is_in_every_row is not None:
+            return repeat(is_in_every_row)
         return map(bool, column) if self._missing == "" else map(is_not, column, repeat(None))
 
     def _template(self, present: tuple[bool, ...]) -> str:
@@ -123,7 +123,7 @@ class RowFormatter:
 
 
 def _values(field: FieldSpec, column: Column, missing: str | None) -> Column:
-    """Return the value of a field in each row as JSON, a text without its quotes. Missing values stay unchanged."""
+    """Return the value of a field in each row as JSON, but a string without its quotes. Keep missing values as is."""
     if field.convert is None:
         return _escape(column) if field.is_text else column
     if all_match(field.unchanged, column):
@@ -169,7 +169,7 @@ def _sort_fields(fields: Sequence[FieldSpec]) -> list[FieldSpec]:
 
 
 def _sort_keys(paths: Sequence[str]) -> list[list[int]]:
-    """Return for each path the position of the first path that shares each of its prefixes."""
+    """Return a sort key for each path: for each of its prefixes, the position of the first path with this prefix."""
     root = _Branch(0, {})
     keys = []
     for position, path in enumerate(paths):

@@ -33,7 +33,7 @@ from sidecar.parse.time.zones import check_zone
 
 _WITH_CODE = {
     "plain": "any text: the whole line is the message",
-    "json": "one JSON object a line",
+    "json": "one JSON object per line",
     "regex": "named groups of a custom pattern",
     "grok": "a pattern of named patterns, such as %{IP:source.ip}",
     "dissect": "fields between fixed texts, such as %{time} [%{level}] %{message}",
@@ -96,8 +96,8 @@ class RegexSettings(SettingsModel):
     """The pattern (`regex` library, a superset of Python's `re`); it must match the whole line."""
 
     types: Types = Field(default_factory=dict)
-    """Types by group: `integer`, `float`, `boolean`, `date`, `ip` or `string` (default). A value that does not
-    convert stays a string, and `error.message` reports it."""
+    """Types by group: `integer`, `float`, `boolean`, `date`, `ip` or `string` (default). A value that cannot be
+    converted stays a string, and `error.message` reports it."""
 
     @field_validator("pattern")
     @classmethod
@@ -108,7 +108,7 @@ class RegexSettings(SettingsModel):
 
 
 class GrokSettings(SettingsModel):
-    """A pattern that is made of named patterns."""
+    """A pattern that is built from named patterns."""
 
     type: Literal["grok"]
     """Name of the parser."""
@@ -158,20 +158,20 @@ class CsvSettings(SettingsModel):
     """Name of the parser."""
 
     columns: Annotated[tuple[FieldPath, ...], Field(min_length=1)]
-    """Names of the values, in order; a dotted one is nested. A header in the file is not used, because reading may
+    """Names of the values, in order; a dotted name is nested. A header in the file is not used, because reading may
     start anywhere."""
 
     delimiter: Annotated[str, Field(pattern=r'^[^\r\n"\x00]$')] = ","
     """One character between values, such as `;` or a tab (`"\\t"`)."""
 
     types: Types = Field(default_factory=dict)
-    """Types by column: `integer`, `float`, `boolean`, `date`, `ip` or `string` (default). A value that does not
-    convert stays a string, and `error.message` reports it."""
+    """Types by column: `integer`, `float`, `boolean`, `date`, `ip` or `string` (default). A value that cannot be
+    converted stays a string, and `error.message` reports it."""
 
     @model_validator(mode="after")
     def _check_columns(self) -> CsvSettings:
         if len(set(self.columns)) < len(self.columns):
-            raise ValueError("duplicate column name; give each column its own")
+            raise ValueError("duplicate column name; give each column a different name")
         for path in self.types:
             if path not in self.columns:
                 raise ValueError(f"types: unknown column {path}; use one of {', '.join(self.columns)}")
@@ -193,13 +193,13 @@ def _expand_name(value: object) -> object:
 
 
 class PluginParserSettings(SettingsModel):
-    """A parser that was installed next to the sidecar (entry point `log_sidecar.parsers`), with its own options."""
+    """A parser of an installed plug-in (entry point `log_sidecar.parsers`), with the options of the plug-in."""
 
     type: str
-    """Name of its entry point."""
+    """Name of the entry point."""
 
     options: dict[str, Any] = Field(default_factory=dict)
-    """What its factory is called with; in the configuration they are next to `type`."""
+    """Keyword arguments for its factory. In the configuration they are written next to `type`."""
 
     @classmethod
     def __get_pydantic_json_schema__(cls, core_schema: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchema:
@@ -264,7 +264,7 @@ _LineParser = (
 
 
 def names_without_options() -> set[str]:
-    """Return the parsers that need no options. Those of plug-ins are included, because they may not need any."""
+    """Return the names of parsers that need no options. Plug-ins are included, because they may need none."""
     return {*BUILT_IN, *PLUGINS.names()} - {"regex", "grok", "dissect", "csv"}
 
 
@@ -274,7 +274,7 @@ Content = Annotated[Annotated[_LineParser, Discriminator(_tag_of_content)], _NAM
 
 
 class ContainerSettings(SettingsModel):
-    """Log files that a container runtime writes."""
+    """A parser for the log files of a container runtime."""
 
     type: Literal["cri", "docker"]
     """Name of the parser."""
@@ -293,7 +293,7 @@ AnyParser = Annotated[
 
 
 class TimestampSettings(SettingsModel):
-    """Which field holds the timestamp of an event, and in which format."""
+    """The field with the timestamp of an event, and the format of the timestamp."""
 
     field: str | None = None
     """Name of the field. Default for JSON: the first of `@timestamp`, `timestamp`, `time` and `ts`."""
@@ -303,11 +303,11 @@ class TimestampSettings(SettingsModel):
     strptime format such as `%d/%b/%Y %H:%M:%S`. Default: `iso8601`, `epoch` and `date`."""
 
     zone: Annotated[str, SHOWN] = "UTC"
-    """IANA name of the zone of times without one."""
+    """Time zone of timestamps without a zone (IANA name)."""
 
     zones: dict[str, Annotated[str, AfterValidator(check_zone)]] = Field(default_factory=dict)
-    """Meanings of zone names in timestamps, as `{IST: Asia/Kolkata}` or `{IST: "+05:30"}`; the usual ones are
-    known."""
+    """Meanings of zone names in timestamps, for example `{IST: Asia/Kolkata}` or `{IST: "+05:30"}`. Unambiguous names
+    such as CET are built in."""
 
     @field_validator("zone")
     @classmethod

@@ -45,14 +45,14 @@ class TypedFields:
         self._cached: dict[tuple[str, str], str | None] = {}
         self._timestamps = timestamps
         self._candidates = (field,) if field else TIME_FIELDS
-        self.judged = self.types | set(self._candidates)
+        self.relevant_paths = self.types | set(self._candidates)
 
     def formatter_for(
         self, paths: Sequence[str], *, keeps_empty: bool = False, json_columns: Collection[str] = ()
     ) -> RowFormatter:
         """Return a formatter for rows with these fields. Columns listed in `json_columns` are already JSON.
 
-        An empty text becomes no field; with `keeps_empty`, it becomes one, and None does not.
+        An empty text is omitted. With `keeps_empty`, an empty text is kept, and None is omitted.
         """
         fields = [
             FieldSpec(path, path, is_text=False) if path in json_columns else self._field_spec(path) for path in paths
@@ -75,7 +75,7 @@ class TypedFields:
     ) -> RecordBatch:
         """Return one record for each line: a row of the columns, or a message for a line with an error.
 
-        Lines with errors have no row. `lists` holds the text columns from which a column of JSON was made.
+        Lines with errors have no row. `lists`: the text columns from which a column of JSON was built.
         """
         count = lines.count - len(errors)
         bodies, ends_with_log = formatter.format_rows(columns, count)

@@ -48,8 +48,9 @@ POSTGRESQL = LogFormat(
         "2026-11-23 01:00:00 UTC [12] 203.0.113.7 shop LOG:  checkpoint starting: time",
     ),
 )
-"""The default `log_line_prefix = '%m [%p] '`, also with `%u@%d ` or a line number, as in old Debian; the prefix of
-Amazon RDS, and the one for pgBadger. Of other prefixes, the text after the process id is kept in `log.extra`."""
+"""The default `log_line_prefix = '%m [%p] '`, also with `%u@%d ` or a line number, as in old Debian releases; the
+prefix of Amazon RDS, and the one for pgBadger. For any other prefix, its text after the process id is kept in
+`log.extra`."""
 
 _MYSQL_LEVEL = r"\[(?P<level>[A-Z][A-Za-z]*)\]"
 
@@ -80,7 +81,7 @@ MYSQL = LogFormat(
     ),
 )
 """`time thread [label] [err_code] [subsystem] msg`, from "The Error Log" in its manual; MySQL 5.7 has no code and
-no subsystem. MariaDB writes `yyyy-mm-dd hh:mm:ss thread [type] msg` in local time, with hours padded by a blank;
+no subsystem. MariaDB writes `yyyy-mm-dd hh:mm:ss thread [type] msg` in local time, with hours padded by a space;
 MySQL and MariaDB 5.5 write `yymmdd hh:mm:ss [type] msg`, and InnoDB of 5.6 a thread in hexadecimal digits."""
 
 _ISO_LINE = rf"# Time: (?P<time>{DAY}T{CLOCK})(?:\.(?P<fraction>\d{{1,9}}))?(?P<zone>Z|[+-]\d\d:\d\d)[ \t]*\n"

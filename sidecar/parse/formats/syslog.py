@@ -101,4 +101,4 @@ SYSLOG = LogFormat(
 """RFC 5424 §6, and these variants: nine digits of a second, where the RFC allows six; no priority and version.
 
 RFC 3164 §4.1, and these variants: no priority, as in files; RFC 3339 times, as of rsyslog's `RSYSLOG_FileFormat`; no
-host; a blank or a version in the tag. The pattern before the last matches messages without a tag."""
+host; a space or a version in the tag. The last pattern but one matches messages without a tag."""

@@ -1,4 +1,4 @@
-"""Converts dates and times of many notations, with months as numbers or names, to ISO 8601 without a zone.
+"""Converts dates and times in many notations, with months as numbers or names, to ISO 8601 without a zone.
 
 An ambiguous date such as 01/02/2026 is not accepted; it needs a configured format.
 """
@@ -48,7 +48,7 @@ _ALL = [*_CERTAIN, *(re.compile(shape, re.ASCII) for shape in _PROGRAM_SHAPES)]
 _EPOCH = re.compile(r"[1-9]\d{8,9}", re.ASCII)
 _TEXT = re.compile(
     r"(?P<head>.*?(?:\d:\d\d(?::\d\d)?|[T ]\d\d(?:\d\d){0,2}|\d{14}))(?:[.,](?P<fraction>\d{1,9})\d*)?"
-    r"(?: ?(?P<half>[AaPp])\.?[Mm]\.?)?"
+    r"(?: ?(?P<meridiem>[AaPp])\.?[Mm]\.?)?"
     r"(?:,? ?(?P<zone>(?:GMT|UTC)?[+-]\d\d(?::?\d\d)?|[A-Za-z]{1,5}|[A-Z][A-Za-z_]+(?:/[A-Za-z_+-]+){1,2}))?"
     r"(?: \([^()]{1,40}\))?(?: (?P<year>\d{4}))?",
     re.ASCII | re.DOTALL,
@@ -60,7 +60,8 @@ _TAI64_EPOCH = (1 << 62) + 10
 def local_time(text: str, year: str, now: float) -> str:
     """Return the time that a known program wrote, in ISO 8601: without a zone, or with `Z` if it is an epoch number.
 
-    If the text has no year or date, assume the latest that is not in the future. Return "" if it is not a time.
+    If the text has no year or date, assume the latest one that is not in the future. Return "" if the text is not a
+    time.
     """
     if _EPOCH.fullmatch(text):
         return f"{datetime.fromtimestamp(int(text), UTC):%Y-%m-%dT%H:%M:%S}Z"
@@ -68,7 +69,7 @@ def local_time(text: str, year: str, now: float) -> str:
 
 
 class DateText:
-    """Converts timestamps of any unambiguous notation, with or without a zone."""
+    """Converts timestamps in any unambiguous notation, with or without a zone."""
 
     def __init__(self, zones: Zones, clock: Clock, *, only_iso: bool = False) -> None:
         self._zones, self._clock = zones, clock
@@ -87,8 +88,10 @@ class DateText:
             # The year of a time without a year may have changed.
             self._seconds.clear()
             self._hour = hour
-        head, fraction, half, zone, year = match.group("head", "fraction", "half", "zone", "year")
-        return self._seconds.convert((f"{head} {half}M" if half else head, zone or "", year or ""), fraction or "")
+        head, fraction, meridiem, zone, year = match.group("head", "fraction", "meridiem", "zone", "year")
+        return self._seconds.convert(
+            (f"{head} {meridiem}M" if meridiem else head, zone or "", year or ""), fraction or ""
+        )
 
     def convert_all(self, texts: Sequence[str]) -> list[str] | None:
         """Return the timestamps of several texts, or None if one of them is not a time."""
@@ -107,21 +110,21 @@ class DateText:
 
 
 def _convert(shapes: Sequence[re.Pattern[str]], text: str, year: str, now: float) -> str:
-    half = text[-2:].upper() if text[-2:].upper() in ("AM", "PM") else ""
-    text = text[:-2].rstrip() if half else text
+    meridiem = text[-2:].upper() if text[-2:].upper() in ("AM", "PM") else ""
+    text = text[:-2].rstrip() if meridiem else text
     for shape in shapes:
         if match := shape.fullmatch(text):
             try:
                 parts = {name: value for name, value in match.groupdict().items() if value}
-                time_read = _compose(parts, half, year, now)
+                time_read = _compose(parts, meridiem, year, now)
             except (ValueError, OverflowError):
                 continue
             return f"{time_read:%Y-%m-%dT%H:%M:%S}".rjust(19, "0") if time_read else ""
     return ""
 
 
-def _compose(parts: dict[str, str], half: str, year: str, now: float) -> datetime | None:
-    clock, ahead = _clock(parts, half)
+def _compose(parts: dict[str, str], meridiem: str, year: str, now: float) -> datetime | None:
+    clock, ahead = _clock(parts, meridiem)
     if "year" in parts or year or "short" in parts:
         whole_year = int(parts.get("year") or year or _century(parts["short"], now) + parts["short"])
         return datetime.combine(_day(parts, whole_year), clock) + ahead
@@ -131,15 +134,15 @@ def _compose(parts: dict[str, str], half: str, year: str, now: float) -> datetim
     return latest + ahead if latest else None
 
 
-def _clock(parts: dict[str, str], half: str) -> tuple[time, timedelta]:
+def _clock(parts: dict[str, str], meridiem: str) -> tuple[time, timedelta]:
     """Return the time of day, and a duration to add: one second for a leap second, or one day for 24:00."""
     digits = parts["digits"].ljust(6, "0") if "digits" in parts else ""
     written = [digits[:2], digits[2:4], digits[4:]] if digits else parts["clock"].split(":")
     hour, minute, second = (int(number) for number in [*written, "0", "0"][:3])
-    if half:
+    if meridiem:
         if not 1 <= hour <= 12:
             raise ValueError
-        hour = hour % 12 + (12 if half == "PM" else 0)
+        hour = hour % 12 + (12 if meridiem == "PM" else 0)
     if (hour, minute, second) == (24, 0, 0):
         return time(), timedelta(days=1)
     if second == 60:
@@ -159,7 +162,7 @@ def _day(parts: dict[str, str], year: int) -> date:
 
 
 def _century(short: str, now: float) -> str:
-    """Return the century for a year of two digits: the latest in which the year is not after next year."""
+    """Return the century for a two-digit year: the latest century in which the year is not after next year."""
     this_year = datetime.fromtimestamp(now, UTC).year
     century = this_year // 100
     return str(century if century * 100 + int(short) <= this_year + 1 else century - 1)

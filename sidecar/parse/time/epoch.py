@@ -19,7 +19,7 @@ _GUESSES = ((11, 0), (14, 3), (17, 6), (20, 9))
 the year 5138."""
 
 _MIN_EXPONENT, _MAX_DIGITS = -20, 12
-"""Limits of the number of seconds, as powers of ten, so that it cannot have many digits."""
+"""Limits of the number of seconds, as powers of ten. Without them, a short text could produce many digits."""
 
 
 class Epoch:
@@ -28,7 +28,7 @@ class Epoch:
     """
 
     def __init__(self, decimals: int | None) -> None:
-        self._places = decimals
+        self._decimals = decimals
         widths = (
             [(decimals, "9,11" if decimals else "1,11") for _, decimals in _GUESSES]
             if decimals is None
@@ -41,10 +41,10 @@ class Epoch:
 
     def convert(self, text: str) -> str:
         """Return the timestamp as RFC 3339, or "" if the text is not a number or out of range."""
-        decimals = self._places
+        decimals = self._decimals
         if decimals is None:
             digits = len(text.lstrip("-").partition(".")[0])
-            decimals = next((decimals for most, decimals in _GUESSES if digits <= most), None)
+            decimals = next((decimals for max_digits, decimals in _GUESSES if digits <= max_digits), None)
         return "" if decimals is None else self._convert_scaled(decimals, text)
 
     def convert_all(self, texts: Sequence[str]) -> list[str] | None:

@@ -1,4 +1,4 @@
-"""Completes timestamps that have no year or no date, by the clock."""
+"""Adds the missing year or date to a timestamp, according to the current time."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ _MAX_AHEAD = timedelta(hours=24)
 """How far a timestamp may be ahead of the clock, after its year or date is added."""
 
 _MAX_YEARS_BETWEEN_LEAP_DAYS = 8
-"""For example from 2096 to 2104, because 2100 is no leap year."""
+"""For example from 2096 to 2104, because 2100 is not a leap year."""
 
 
 def latest_year(time_in_year: Callable[[int], datetime], now: float) -> datetime | None:
-    """Return the time in the latest year in which it is not in the future; None if no year has this day.
+    """Return the time in the latest year in which it is not in the future; None if no recent year has this day.
 
     `time_in_year` returns the time in a year, in local time of the application, or raises `ValueError` if this year
     does not have the day. `now`: seconds since the epoch.

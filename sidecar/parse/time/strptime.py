@@ -1,7 +1,7 @@
 """Converts timestamps in a strptime format. Caches one conversion per second, and keeps the fraction unchanged.
 
 The directives are those of Python's `datetime.strptime`. In addition, `%f` matches up to nine digits, `%e` a day
-padded with a blank, `%Z` any name of a zone, and months may have their German or French names.
+padded with a space, `%Z` any name of a zone, and months may have their German or French names.
 """
 
 from __future__ import annotations

@@ -38,7 +38,7 @@ class TimeFormat(Protocol):
     """One format of timestamps. Converts to RFC 3339, or "" for text that does not have the format."""
 
     def convert(self, text: str) -> str:
-        """Return the timestamp of one text without surrounding blanks."""
+        """Return the timestamp of one text without surrounding white space."""
         ...
 
     def convert_all(self, texts: Sequence[str]) -> list[str] | None:
@@ -55,7 +55,7 @@ class Timestamps:
     def __init__(self, formats: Sequence[str] = (), zones: Zones | str = "UTC", clock: Clock | None = None) -> None:
         self._zones = Zones(zones) if isinstance(zones, str) else zones
         self._clock = clock or SystemClock()
-        self._formats = [self._format(name) for name in formats or DEFAULT_FORMATS]
+        self._formats = [self._create_format(name) for name in formats or DEFAULT_FORMATS]
         # No text matches two of the default formats, so their order does not matter. That of custom formats does.
         self._batch_formats = self._formats[: None if not formats else 1]
         self._keeps_rfc3339 = not formats or formats[0] == "iso8601"
@@ -93,7 +93,7 @@ class Timestamps:
                 return converted if "" not in converted else None
         return None
 
-    def _format(self, name: str) -> TimeFormat:
+    def _create_format(self, name: str) -> TimeFormat:
         if name == "iso8601":
             return Iso8601(self._zones, self._clock)
         if name == "date":
@@ -108,7 +108,7 @@ class Timestamps:
 class Iso8601:
     """Converts ISO 8601 and common deviations from it.
 
-    These are: a blank instead of `T`, a comma before the fraction, no seconds, no zone or the name of a zone; basic,
+    These are: a space instead of `T`, a comma before the fraction, no seconds, no zone or the name of a zone; basic,
     ordinal and week dates; 24:00 and second 60.
     """
 

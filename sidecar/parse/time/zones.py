@@ -12,13 +12,13 @@ _UTC_NAMES = frozenset(("Z", "z", "UTC", "GMT", "+0000", "+00:00", "+00", "-0000
 _OFFSET = re.compile(r"(?:UTC|GMT)?([+-])(\d\d):?(\d\d)?", re.ASCII)
 _MONTHS_OF_BOTH_SEASONS = (1, 7)
 
-_USUAL = {
+_COMMON_OFFSETS_H = {
     "UT": 0, "WET": 0, "WEST": 1, "CET": 1, "CEST": 2, "MEZ": 1, "MESZ": 2, "EET": 2, "EEST": 3, "MSK": 3, "SAST": 2,
     "WIB": 7, "HKT": 8, "SGT": 8, "AWST": 8, "JST": 9, "KST": 9, "AEST": 10, "AEDT": 11, "NZST": 12, "NZDT": 13,
     "EST": -5, "EDT": -4, "CDT": -5, "MST": -7, "MDT": -6, "PST": -8, "PDT": -7, "AKST": -9, "AKDT": -8, "HST": -10,
     "BRT": -3, "ART": -3,
 }  # fmt: skip
-"""Zone names with one usual meaning → hours ahead of UTC. CST, IST, BST and others are left out, because they have
+"""Zone names with one usual meaning → hours ahead of UTC. CST, IST, BST and others are missing, because they have
 several meanings."""
 
 
@@ -59,7 +59,7 @@ class Zones:
         """
         if year.isdigit() and (offset := _offsets_by_name(self._default, int(year)).get(name)):
             return offset
-        hours = _USUAL.get(name)
+        hours = _COMMON_OFFSETS_H.get(name)
         return "" if hours is None else offset_text(f"{hours:+03}00")
 
 

@@ -40,7 +40,7 @@ def test_rows_that_are_none_are_messages_with_the_reason_and_spoil_no_others() -
     ]  # fmt: skip
     assert records.errors == {
         0: "the line is not one row of CSV",
-        1: "the line does not have 4 values, as there are columns, but 2",
+        1: "the line has 2 values instead of 4, one for each column",
     }
     assert fields(records)[3]["http"] == {"status": "many"}
     assert records.annotations == {3: {"error.message": '"http.status cannot be read as integer"'}}

@@ -50,7 +50,7 @@ def test_times_types_and_a_separator() -> None:
         {"message": "none"},
     ]
     assert list(records.times) == ["2026-11-23T01:00:00Z", "", ""]
-    assert records.errors == {2: "the line is not of the form of the pattern"}
+    assert records.errors == {2: "the line does not match the pattern"}
     assert records.annotations == {1: {"error.message": '"n cannot be read as integer"'}}
 
 
