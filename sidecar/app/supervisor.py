@@ -79,7 +79,7 @@ class Supervisor:
         self.shippers: list[Shipper] = []
         self.pipelines: dict[str, WatchedPipeline] = {}
         self._misses_file = False
-        """Whether a file is missing that a run with `once` names without wildcards."""
+        """Whether a path without wildcards has no file, in a run with `once`."""
 
         self.volumes = VolumeReadings(self.state_dir, clock)
         self.watchers = self._build(settings)

@@ -10,7 +10,7 @@ from sidecar.model.lines import LineBatch
 
 _COLOR = re.compile(r"\x1b\[[0-9;:]{0,32}[mK]")
 _ESCAPE = "\x1b"
-"""Begins each sequence. One character is searched for much faster than two."""
+"""First character of each colour code. A search for one character is much faster than a search for two."""
 
 
 def strip_colors(lines: LineBatch) -> LineBatch:

@@ -146,7 +146,7 @@ class RetryingWriter:
     def _collect(
         self, written: WriteResult, evidence: Evidence, indexes: Sequence[int], result: DeliveryResult
     ) -> list[int]:
-        """Add one attempt to the result. Return the indexes in the attempt of the records to write again."""
+        """Add one attempt to the result. Return the records to write again, by their index in the attempt."""
         size = len(indexes)
         result.add(written, indexes)
         if not (written.rejected or written.refused) and written.stored == range(size):

@@ -31,6 +31,7 @@ from sidecar.pipeline.committer import Committer
 from sidecar.pipeline.parking import Parking
 from sidecar.pipeline.read_queue import ReadQueue
 from sidecar.pipeline.stages import Stages
+from sidecar.pipeline.target_breakers import TargetBreakers
 from sidecar.sinks.contract import BulkEncodingSink, Sink
 from sidecar.state.ledger import Ledger
 from sidecar.tail.cursor import Cursor
@@ -77,7 +78,8 @@ class Shipper(threading.Thread):
         self._queue = ReadQueue()
         self._backlog = Backlog(self._queue)
         self._ledger = ledger
-        self._parking = Parking(context, lambda targets: self._session.hold(targets))
+        self._breakers = TargetBreakers(context, lambda targets: self._session.hold(targets))
+        self._parking = Parking(self._breakers)
         self._committer = Committer(
             context, self._queue, self._backlog, ledger, self._status,
             lambda file_id, file: tracker.finish_generation(file_id, sink_name, file), self._parking,
@@ -234,7 +236,7 @@ class Shipper(threading.Thread):
             return 0.0
         batch_due_at = self._batcher.due_at() if self._sender.has_slot else float("inf")
         due_at = min(self._queue.due_at(), batch_due_at, self._sender.due_at(now), self._committer.due_at(now))
-        return max(0.001, min(1.0, due_at - now, self._parking.due_at() - now))
+        return max(0.001, min(1.0, due_at - now, self._breakers.due_at() - now))
 
     def _may_read(self) -> bool:
         has_ready = self._parking.has_next or (self._queue.has_ready and not self._parking.is_full)
@@ -303,9 +305,9 @@ class Shipper(threading.Thread):
 
     def _on_delivered(self, parts: Sequence[BatchPart], batch: Batch, result: DeliveryResult) -> None:
         settle(parts, batch, result, self.pipeline, self.sink_name, self._context.clock.now())
-        self._parking.refuse(result.reasons)
+        self._breakers.refuse(result.reasons)
         spans = [part.span for part in parts if not part.span.parked]
-        self._parking.accept({*result.stored_targets, *(span.parked_for for span in spans if span.parked_for)})
+        self._breakers.accept({*result.stored_targets, *(span.parked_for for span in spans if span.parked_for)})
         self._add_settled(parts, result.resume_token)
 
     def _follow(self, file: TrackedFile, checkpoint: Checkpoint, skipped: int) -> None:
@@ -329,7 +331,7 @@ class Shipper(threading.Thread):
         self._is_draining = True
         self._queue.retry_all()
         self._sender.drain(give_up_at)
-        self._parking.retry_now()
+        self._breakers.retry_now()
         self._committer.end_pause()
 
     def _start_handing_over(self) -> None:

@@ -35,7 +35,7 @@ class CopyCandidate(msgspec.Struct):
     """Bytes that were compared with the original and are equal."""
 
     crc: int = 0
-    """Checksum of these bytes."""
+    """Checksum of the compared bytes."""
 
 
 class CopyCandidates:

@@ -116,7 +116,7 @@ class Cursor:
         self.searched_tail = ((self.overlap or b"") + read)[-OVERLAP_BYTES:]
 
     def skip(self, piece: bytes) -> None:
-        """Continue the search after these bytes."""
+        """Move the search forward by these bytes."""
         self.searched_to, self.searched_crc = self.searched_to + len(piece), self._add_to(self.searched_crc, piece)
         self.searched_tail = (self.searched_tail + piece)[-OVERLAP_BYTES:]
 

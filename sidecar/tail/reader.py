@@ -85,8 +85,6 @@ class Reader:
     With a `grouping`, a chunk has whole events. If the last event may continue, the reader waits until `cursor.due`.
     """
 
-    # More than twenty methods, because all of them cut the bytes of one read by charset, grouping and clock.
-
     def __init__(
         self,
         max_line: int = 1 << 20,

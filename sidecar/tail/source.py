@@ -22,7 +22,7 @@ _UTF_32_BOMS = (codecs.BOM_UTF32_LE, codecs.BOM_UTF32_BE)
 
 
 class Source(Protocol):
-    """An open file, plain or compressed. `is_compressed`: whether it is compressed."""
+    """An open file, plain or compressed."""
 
     is_compressed: bool
 

@@ -294,7 +294,7 @@ class TrackedFile:
         return max(0, min(self.size, self.seen) - offset)
 
     def end(self, reason: str) -> None:
-        """Close the file, because no more of it can be read, for this reason."""
+        """Close the file for good. `reason`: why no more of it can be read."""
         with self._source_lock:
             self.ended, self.phase, self._is_detached = reason, FilePhase.ENDED, True
             self.close()

@@ -14,6 +14,7 @@ from sidecar.pipeline.chunk_reader import ChunkReader
 from sidecar.pipeline.committer import Committer
 from sidecar.pipeline.parking import Parking
 from sidecar.pipeline.read_queue import ReadQueue
+from sidecar.pipeline.target_breakers import TargetBreakers
 from sidecar.tail.cursor import Cursor
 from tests.support.builders.files import FilesFixture
 
@@ -28,7 +29,7 @@ class ReaderFixture(FilesFixture):
         self.queue, self.batcher = ReadQueue(), Batcher(LIMITS)
         backlog = Backlog(self.queue)
         self.status = SinkStatus(self.context)
-        parking = Parking(self.context, lambda targets: None)
+        parking = Parking(TargetBreakers(self.context, lambda targets: None))
         self.committer = Committer(
             self.context, self.queue, backlog, self.ledger, self.status, lambda file_id, file: None, parking
         )

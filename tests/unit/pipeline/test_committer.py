@@ -13,6 +13,7 @@ from sidecar.pipeline.backlog import Backlog
 from sidecar.pipeline.committer import COMMIT_EVERY_S, Committer
 from sidecar.pipeline.parking import Parking
 from sidecar.pipeline.read_queue import ReadQueue
+from sidecar.pipeline.target_breakers import TargetBreakers
 from sidecar.tail.cursor import Cursor
 from sidecar.tail.tracked_file import FilePhase, TrackedFile
 from tests.support.builders.files import FilesFixture, read, settle
@@ -28,7 +29,7 @@ class CommitterFixture(FilesFixture):
         self.status = SinkStatus(self.context)
         self.finished: list[int] = []
         self.finish_error: StateError | None = None
-        self.parking = Parking(self.context, lambda targets: None)
+        self.parking = Parking(TargetBreakers(self.context, lambda targets: None))
         self.committer = Committer(
             self.context, self.queue, self.backlog, self.ledger, self.status, self._on_finished, self.parking
         )
