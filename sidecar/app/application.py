@@ -23,7 +23,7 @@ from sidecar.config.paths import find_state_directory
 from sidecar.config.risks import find_risks
 from sidecar.config.settings import Settings
 from sidecar.errors import ConfigurationError, SidecarError, StateError
-from sidecar.kubernetes.exit_rules import Never
+from sidecar.kubernetes.exit_rules import NoExitRule
 from sidecar.kubernetes.pod import Pod
 from sidecar.kubernetes.termination_log import write_termination_message
 from sidecar.lib.clock import SystemClock
@@ -86,7 +86,7 @@ def run_parked(problem: str) -> int:
     def state_dir() -> Path:
         return find_state_directory(None, os.environ)
 
-    return run(RunRequest(refuse, lambda: RunOptions(Never(), Pod()), None, state_dir, park=True))
+    return run(RunRequest(refuse, lambda: RunOptions(NoExitRule(), Pod()), None, state_dir, park=True))
 
 
 class Application:
@@ -198,7 +198,7 @@ class Application:
 
     def _warn_of_risks(self, settings: Settings) -> None:
         for risk in find_risks(settings, self._request.config):
-            self._log.emit(events.RiskySetting(risk.at, risk.reason))
+            self._log.emit(events.RiskySetting(risk.location, risk.reason))
 
     # ── the end ─────────────────────────────────────────────────────────────────────────────────────────────
 

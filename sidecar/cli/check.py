@@ -46,7 +46,7 @@ def run(options: argparse.Namespace) -> int:
     for warning in _path_warnings(settings):
         put_note(f"warning: {warning}")
     for risk in find_risks(settings, find_config_file(options)):
-        put_note(f"warning: {risk.at}: {risk.reason}")
+        put_note(f"warning: {risk.location}: {risk.reason}")
     code = _run_tests(settings)
     if options.tried:
         for name, pipeline in settings.pipelines.items():

@@ -14,14 +14,14 @@ from sidecar.lib.units import DURATION
 
 
 def _parse_address(value: object) -> object:
-    """Return host and port of `9600` (localhost only), `127.0.0.1:9600`, `:9600` (all addresses) or `[::1]:9600`."""
+    """Return host and port of `9600` (localhost only), `127.0.0.1:9600`, `:9600` (all interfaces) or `[::1]:9600`."""
     if isinstance(value, int) or (isinstance(value, str) and value.isascii() and value.isdigit()):
         value = f"127.0.0.1:{value}"
     if not isinstance(value, str):
         return value
     host, colon, port = value.rpartition(":")
     if not colon or not port.isascii() or not port.isdigit() or int(port) > 65535:
-        raise ValueError("not an address; write it as 127.0.0.1:9600, or 0.0.0.0:9600 for every address of the Pod")
+        raise ValueError("not an address; write it as 127.0.0.1:9600, or 0.0.0.0:9600 to listen on all interfaces")
     return (host.strip("[]") or "0.0.0.0", int(port))  # noqa: S104 - the user asked for it
 
 
@@ -44,7 +44,7 @@ class TlsSettings(SettingsModel):
 
 
 class AdminSettings(SettingsModel):
-    """The HTTP server for metrics, probes and the page, in addition to the Unix socket in the state directory."""
+    """The HTTP server for metrics, probes and the status page. A Unix socket in the state directory always exists."""
 
     listen: Annotated[tuple[str, int] | None, SHOWN, ShortForm(_parse_address, schema=lambda: _ADDRESS_SCHEMA)] = None
     """Address and port, such as `127.0.0.1:9600`. By default there is no HTTP server. A port alone, such as `9600`,
@@ -64,22 +64,22 @@ class AdminSettings(SettingsModel):
     """Exit at the start if the port is in use. By default the sidecar continues without the server."""
 
     show_documents: bool = False
-    """Show the newest dead letters with their documents and the sink's error text on the page. Their number and kind
-    are always shown. The documents are those of the pipeline after its redaction."""
+    """Show documents on the status page: those of the newest dead letters, after redaction, and the sink's error
+    text. The number of dead letters and the kind of their errors are always shown."""
 
 
 def _check_endpoint(value: str) -> str:
-    found = urlsplit(value)
-    if found.scheme not in ("http", "https") or not found.hostname:
-        raise ValueError("not a URL of a collector; write it as http://collector:4318/v1/metrics")
-    if "@" in found.netloc:
+    url = urlsplit(value)
+    if url.scheme not in ("http", "https") or not url.hostname:
+        raise ValueError("not the URL of a collector; write for example http://collector:4318/v1/metrics")
+    if "@" in url.netloc:
         raise ValueError("contains a user or a password; use the variable OTEL_EXPORTER_OTLP_HEADERS instead")
     try:
         is_installed = find_spec("opentelemetry.exporter.otlp.proto.http") is not None
     except ModuleNotFoundError:
         is_installed = False
     if not is_installed:
-        raise ValueError("needs a package that is not installed; pip install 'log-sidecar[otlp]'")
+        raise ValueError("needs a package that is not installed; run pip install 'log-sidecar[otlp]'")
     return value
 
 
@@ -93,11 +93,12 @@ class OtlpSettings(SettingsModel):
     """URL of the collector with its path, as in `http://collector:4318/v1/metrics`."""
 
     interval: Annotated[float, Field(gt=0), DURATION] = 60.0
-    """Time between two pushes. The last push happens at the end."""
+    """Time between two pushes. Metrics are also pushed once when the sidecar exits."""
 
 
 class MetricsSettings(SettingsModel):
     """Metrics that are pushed, in addition to those that can be scraped from `admin.listen`."""
 
     otlp: OtlpSettings | None = None
-    """OpenTelemetry collector that receives the metrics; needs `pip install 'log-sidecar[otlp]'`. None by default."""
+    """OpenTelemetry collector that receives the metrics; needs `pip install 'log-sidecar[otlp]'`. By default metrics
+    are not pushed."""

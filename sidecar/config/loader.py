@@ -56,7 +56,7 @@ class CommandLine:
 def load(config: Path | None, environ: Mapping[str, str], command_line: CommandLine = CommandLine()) -> Settings:
     """Return the settings of the command line, the variables and the file; an earlier source takes precedence.
 
-    Raise `ConfigurationError` with a sentence for each problem in `problems`.
+    Raise `ConfigurationError`, whose `problems` has a sentence for each problem.
     """
     problems: list[str] = []
     file = read_yaml_file(config) if config is not None else None
@@ -93,7 +93,7 @@ def from_command_line(
     }
     options = CommandLine(values, command_line.assignments, command_line.env_file)
     if problems and not sinks:
-        raise ConfigurationError("the configuration is wrong", problems=tuple(problems))
+        raise ConfigurationError("the configuration is invalid", problems=tuple(problems))
     return _build(_open_sources(options, environ, {}, problems), problems)
 
 
@@ -111,7 +111,7 @@ def _describe_url(url: str, error: ConfigurationError | ValidationError, option:
 def _open_sources(
     command_line: CommandLine, environ: Mapping[str, str], names: Names, problems: list[str]
 ) -> list[SettingsSource]:
-    """Return the sources above the YAML file, in their order. Add a problem for each source that cannot be opened."""
+    """Return the sources that take precedence over the YAML file, in order. Add problems of sources to `problems`."""
     secrets, env_file = environ.get("SIDECAR_SECRETS_DIR"), command_line.env_file
     opening: list[Callable[[], SettingsSource] | None] = [
         lambda: OptionsSource(Settings, dict(command_line.values), _OPTIONS),
@@ -139,5 +139,5 @@ def _build(sources: Sequence[SettingsSource], problems: list[str]) -> Settings:
     except ValidationError as error:
         problems.extend(describe_errors(error, sources, Settings))
     if problems or settings is None:
-        raise ConfigurationError("the configuration is wrong", problems=tuple(dict.fromkeys(problems)))
+        raise ConfigurationError("the configuration is invalid", problems=tuple(dict.fromkeys(problems)))
     return settings

@@ -24,9 +24,9 @@ _MESSAGES = {
     "missing": "is missing; add it",
     "string_type": "must be text",
     "string_too_short": "is too short",
-    "string_pattern_mismatch": "has a form that this setting does not allow",
+    "string_pattern_mismatch": "has a format that this setting does not allow",
     "int_parsing": "must be a whole number",
-    "int_parsing_size": "is too large a number",
+    "int_parsing_size": "is a number that is too large",
     "int_type": "must be a whole number",
     "int_from_float": "must be a whole number",
     "float_parsing": "must be a number",
@@ -51,12 +51,13 @@ _MESSAGES = {
     "datetime_from_date_parsing": "must be a time such as 2026-11-24T12:00:00Z",
     "timezone_aware": "needs a zone, as in 2026-11-24T12:00:00Z",
 }
-"""Kind of an error of the library → its cause in a message. The texts of the library are never shown."""
+"""Error type of pydantic → its cause in a message. Pydantic's texts are never shown, because they may quote a
+value."""
 
 _NAME_RULE = "is not a valid name; begin with a letter or digit, and use no spaces"
 _TAGS = frozenset((*TRANSFORMS, "own", *PARSERS))
-"""Parts of an error's location that are not written by the user: they follow the index of a list entry or `content`.
-"""
+"""Parts of an error's location that pydantic inserts for the alternatives of a union. They follow the index of a list
+entry, or `content`."""
 
 _OWN_KIND = "sidecar"
 _MAX_NAMES = 24
@@ -84,7 +85,7 @@ class ValueSource(Protocol):
         ...
 
     def value(self, key: Key) -> Any:
-        """Return the value of this key, None if this source has none."""
+        """Return the value of this key, or None if this source has none."""
         ...
 
     def origin(self, key: Key) -> Origin:
@@ -101,7 +102,7 @@ def describe_errors(error: ValidationError, sources: Sequence[ValueSource], mode
     sentences: dict[tuple[str, str], list[str]] = {}
     items = [(item, _resolve(item, sources)) for item in error.errors(include_url=False)]
     for item, key in items:
-        # If all entries of a list are invalid, the library also reports that the list is empty.
+        # If all entries of a list are invalid, pydantic also reports that the list is empty.
         if item["type"] == "too_short" and any(
             len(other) > len(key) and other[: len(key)] == key for _, other in items
         ):
@@ -140,13 +141,13 @@ def as_validation_error(error: ConfigurationError) -> ValidationError:
     if isinstance(error.__cause__, ValidationError):
         return error.__cause__
     return validation_error(
-        (tuple(filter(None, each.location.split("."))), f"{': ' * (not each.location)}{_without_place(each)}")
-        for each in error.causes or (error,)
+        (tuple(filter(None, cause.location.split("."))), f"{': ' * (not cause.location)}{_without_place(cause)}")
+        for cause in error.causes or (error,)
     )
 
 
 def suggest(name: str, known: Iterable[str], prefix: str = "") -> str:
-    """Return `; did you mean "…"?` for a name close to a known one, else the list of a few known ones, else ""."""
+    """Return `; did you mean "…"?` if the name resembles a known one; else the known names; "" if they are many."""
     names = sorted(known)
     if suggestion := suggestion_for(name, names, prefix):
         return suggestion
@@ -158,7 +159,7 @@ def _without_place(error: ConfigurationError) -> str:
 
 
 def _join(place: str, where: str, causes: list[str]) -> str:
-    """Return one sentence for one value. Causes that name alternatives are joined by "or"."""
+    """Return one sentence for one value. Causes that begin with "must be" are joined by "or"."""
     begin = "must be "
     unique = [
         cause if number == 0 else cause.removeprefix(": ") for number, cause in enumerate(dict.fromkeys(causes))
@@ -224,15 +225,15 @@ def _words(text: str) -> set[str]:
 
 
 def _known_names(item: Any, key: Key, sources: Sequence[ValueSource], model: type[BaseModel]) -> set[str]:
-    """Return the names that are valid where an unknown one is given; empty for any other error."""
+    """Return the names that are valid in place of an unknown name; an empty set for any other error."""
     if item["type"] != "extra_forbidden":
         return set()
     if key[:1] == ("sinks",):
         return _names_of_sink(key[:2], sources) or set(model.model_fields)
     models = [model]
     for part in item["loc"][:-1]:
-        models = _select(models, part) or [child for each in models for child in _children(each, part)] or models
-    return {name for each in models for name in each.model_fields}
+        models = _select(models, part) or [child for parent in models for child in _children(parent, part)] or models
+    return {name for candidate in models for name in candidate.model_fields}
 
 
 def _names_of_sink(key: Key, sources: Sequence[ValueSource]) -> set[str]:

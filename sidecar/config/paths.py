@@ -18,6 +18,6 @@ def default_state_directory(environ: Mapping[str, str]) -> Path:
 
 
 def find_state_directory(explicit: Path | None, environ: Mapping[str, str]) -> Path:
-    """Return the explicit directory, that of `SIDECAR_STATE_DIR`, or the default, without reading a configuration."""
+    """Return the first of: the explicit directory, `SIDECAR_STATE_DIR`, and the default. Read no configuration."""
     variable = environ.get("SIDECAR_STATE_DIR")
     return explicit or (Path(variable) if variable else default_state_directory(environ))

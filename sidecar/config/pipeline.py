@@ -34,7 +34,7 @@ from sidecar.transform.field_settings import validate_pattern
 
 
 def _as_list(value: object) -> object:
-    """Return a list of parsers: from a text with commas, or from one mapping."""
+    """Return a list of parsers, for a text with commas or for one mapping."""
     parsers = split_commas(value)
     return parsers if isinstance(parsers, list | tuple) else [parsers]
 
@@ -43,10 +43,10 @@ _ONLY_PARSER = OnlyEntry(_as_list, schema=lambda: some_of(names_without_options(
 
 
 def _as_patterns(value: object) -> object:
-    """Return a list of patterns. A text is one pattern; a comma could be part of it, or separate two."""
+    """Return a list of patterns. A text is one pattern. Reject a comma, which could be part of it or separate two."""
     if isinstance(value, str):
         if "," in value:
-            raise ValueError("a comma may be part of a pattern; write a list, as in ['a{1,3}', 'b']")
+            raise ValueError("a comma may be part of a pattern or separate two; write a list, as in ['a{1,3}', 'b']")
         return [value]
     return value
 
@@ -67,8 +67,8 @@ LinePattern = Annotated[str, AfterValidator(validate_pattern)]
 def _refuse_times(value: Any) -> Any:
     if isinstance(value, date):
         raise ValueError(f"{value} is a time in YAML; put it into quotes, as it is in the document")
-    for each in value.values() if isinstance(value, dict) else value if isinstance(value, list) else ():
-        _refuse_times(each)
+    for item in value.values() if isinstance(value, dict) else value if isinstance(value, list) else ():
+        _refuse_times(item)
     return value
 
 
@@ -106,19 +106,19 @@ class PipelineSettings(SettingsModel):
     """Globs of the file names or full paths that are not tailed."""
 
     read_from: Literal["beginning", "end"] = "beginning"
-    """Where to start in files that exist when the sidecar first sees the pipeline. Later files are read from their
-    beginning."""
+    """Where to start in files that exist when the pipeline runs for the first time. Files that are created later are
+    read from the beginning."""
 
     ignore_older: Duration | None = None
-    """Skip files that were last changed longer ago than this and were never read. By default all files are read."""
+    """Skip files that were never read and were last changed longer ago than this. By default no file is skipped."""
 
     keep_links: LocalPath | None = None
     """Directory on the volume of the logs, in which the sidecar keeps a hard link to each file until it is delivered.
     Then no line is lost if a file is deleted and the sidecar crashes. The directory must be writable."""
 
     max_line: Size = 1 << 20
-    """Maximum bytes of a line. The beginning of a longer line is kept and tagged `truncated`. It also limits a
-    multiline event, which ends before the line that would exceed it."""
+    """Maximum bytes of a line. The beginning of a longer line is kept and tagged `truncated`. The limit also applies
+    to a multiline event, which ends before the line that would exceed it."""
 
     multiline: Annotated[MultilineSettings | None, ShortForm(_expand_preset, schema=lambda: one_of(PRESETS))] = None
     """How lines are joined to events: the name of a preset, or a pattern. By default each line is one event, except
@@ -141,10 +141,12 @@ class PipelineSettings(SettingsModel):
     `big5`, `shift-jis`, `euc-jp`, `euc-kr`."""
 
     encoding_errors: Literal["replace", "backslashreplace", "strict"] = "replace"
-    """How bytes are handled that are invalid in this encoding. With `strict` the line becomes a dead letter."""
+    """How bytes are handled that are invalid in this encoding. With `strict`, a line with such bytes becomes a dead
+    letter."""
 
     strip_ansi: Annotated[Literal["auto", "never"], SHOWN] = "auto"
-    """`auto` removes the colours that a program writes for a terminal, before anything else looks at a line."""
+    """`auto` removes the escape sequences for colors that a program writes for a terminal, before a line is joined
+    or parsed."""
 
     parser: Annotated[tuple[AnyParser, ...], Field(min_length=1), _ONLY_PARSER] = Field(
         default=("plain",), validate_default=True
@@ -152,12 +154,12 @@ class PipelineSettings(SettingsModel):
     """Parser by name or with options, or a list of parsers that are tried in order for each line."""
 
     max_fields: Annotated[int, Field(ge=1)] = 400
-    """Maximum number of distinct field names in a record. Further fields go as JSON text into the field `flattened`,
-    so that one line cannot fill the mapping of an index."""
+    """Maximum number of distinct field names in a record. Further fields are stored as JSON text in the field
+    `flattened`, so that one line cannot fill the mapping of an index."""
 
     max_depth: Annotated[int, Field(ge=1, le=64)] | None = None
-    """Maximum number of nested levels in a record. Deeper objects go into `flattened`. By default the sink decides:
-    Elasticsearch rejects more than 20 levels, and the document becomes a dead letter."""
+    """Maximum number of nested levels in a record. Deeper objects are stored in `flattened`. By default the sink sets
+    the limit: Elasticsearch rejects more than 20 levels, and the document becomes a dead letter."""
 
     timestamp: TimestampSettings = TimestampSettings()
     """Field and format of the timestamp of an event."""

@@ -22,7 +22,7 @@ class ConfigFileWatch:
         self._checked_at = clock.monotonic()
 
     def has_changed(self) -> bool:
-        """Return whether the file changed since the last report, and has not changed again for a second."""
+        """Return whether the file has changed since the last call that returned True, and was stable for a second."""
         now = self._clock.monotonic()
         if self._file is None or now - self._checked_at < _CHECK_INTERVAL_S:
             return False

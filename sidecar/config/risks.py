@@ -22,11 +22,11 @@ _ADVICE = "chmod it to 0400, or set defaultMode: 0400 for a Secret of Kubernetes
 class Risk:
     """A risky setting."""
 
-    at: str
+    location: str
     """The name of the setting."""
 
     reason: str
-    """A sentence with the risk and what to do about it."""
+    """The risk, and what to do about it, in one sentence."""
 
 
 def find_risks(settings: Settings, config: Path | None) -> list[Risk]:
@@ -39,23 +39,20 @@ def find_risks(settings: Settings, config: Path | None) -> list[Risk]:
 
 
 def _risks_of_files(settings: Settings) -> Iterator[Risk]:
-    for at, file in _secret_files(settings, ""):
+    for location, file in _secret_files(settings, ""):
         if reason := _explain_mode(file):
-            yield Risk(at, f"{file} holds a secret and {reason}; {_ADVICE}")
+            yield Risk(location, f"{file} contains a secret and {reason}; {_ADVICE}")
 
 
 def _risks_of_config(settings: Settings, config: Path | None) -> Iterator[Risk]:
-    """Yield the secrets in the configuration file if other users may read it.
-
-    Secrets of other sources are not in it.
-    """
+    """Yield a risk for each sink that has a secret in the configuration file, if other users may access the file."""
     if config is None or not (reason := _explain_mode(config)):
         return
     with suppress(OSError, UnicodeError):
         text = config.read_text(encoding="utf-8")
         for name, sink in settings.sinks.items():
             if any(secret in text or quote(secret, safe="") in text for secret in sink.secrets() if secret):
-                what = f"{config} holds a secret of this sink and {reason}"
+                what = f"{config} contains a secret of this sink and {reason}"
                 yield Risk(f"sinks.{name}", f"{what}; chmod it to 0600, or put the secret into a separate file")
 
 
@@ -72,9 +69,9 @@ def _risks_of_listener(admin: AdminSettings) -> Iterator[Risk]:
 
 
 def _risks_of_state(directory: Path) -> Iterator[Risk]:
-    """Yield the state directory if every user can write to it.
+    """Yield a risk if every user can remove files from the state directory.
 
-    One of root is allowed, such as a Kubernetes emptyDir.
+    A directory that belongs to root is allowed, such as an emptyDir in Kubernetes.
     """
     with suppress(OSError):
         status = directory.stat()
@@ -83,7 +80,7 @@ def _risks_of_state(directory: Path) -> Iterator[Risk]:
 
 
 def _explain_mode(file: Path) -> str:
-    """Return which other users may read or change the file, "" if none may or the file does not exist."""
+    """Return how other users may access the file; "" if they may not, or if the file does not exist."""
     try:
         mode = file.stat().st_mode
     except OSError:
@@ -93,18 +90,18 @@ def _explain_mode(file: Path) -> str:
     return f"can be read by every user (mode {stat.S_IMODE(mode):04o})" if mode & stat.S_IROTH else ""
 
 
-def _secret_files(value: Any, at: str) -> Iterator[tuple[str, Path]]:
-    """Yield the setting and the path of each file that holds a secret."""
+def _secret_files(value: Any, location: str) -> Iterator[tuple[str, Path]]:
+    """Yield the setting and the path of each file that contains a secret."""
     if isinstance(value, SettingsModel):
         for name, field in type(value).model_fields.items():
             inner = getattr(value, name)
             if SECRET_FILE in field.metadata and isinstance(inner, Path):
-                yield f"{at}{name}", inner
+                yield f"{location}{name}", inner
             else:
-                yield from _secret_files(inner, f"{at}{name}.")
+                yield from _secret_files(inner, f"{location}{name}.")
     elif isinstance(value, Mapping):
         for name, inner in value.items():
-            yield from _secret_files(inner, f"{at}{name}.")
+            yield from _secret_files(inner, f"{location}{name}.")
     elif isinstance(value, tuple):
         for number, inner in enumerate(value):
-            yield from _secret_files(inner, f"{at}{number}.")
+            yield from _secret_files(inner, f"{location}{number}.")

@@ -38,7 +38,7 @@ def _parse_sink(value: object) -> object:
 
 
 def _normalize_log_level(value: object) -> object:
-    """Return the level in lower case, as other programs write it in capitals, and `warn` in full."""
+    """Return the level in lower case, and `warning` for `warn`, because other programs accept these spellings."""
     level = value.lower() if isinstance(value, str) else value
     return "warning" if level == "warn" else level
 
@@ -57,7 +57,7 @@ AnySink = Annotated[
 
 def _check_not_empty(value: dict[str, Any]) -> dict[str, Any]:
     if not value:
-        raise validation_error([((), "is empty; name at least one")])
+        raise validation_error([((), "is empty; add at least one entry")])
     return value
 
 
@@ -73,13 +73,13 @@ class Settings(SettingsModel, BaseSettings):
     writable, else `log-sidecar` in the user's XDG state directory."""
 
     log_level: Annotated[Literal["debug", "info", "warning", "error"], _LOG_LEVEL] = "info"
-    """The least severe level that the sidecar writes to its own log on stderr."""
+    """The minimum severity of events that the sidecar logs to stderr."""
 
     admin: AdminSettings = AdminSettings()
     """HTTP server for metrics, probes and the status page."""
 
     metrics: MetricsSettings = MetricsSettings()
-    """Receiver to which the sidecar pushes its own metrics."""
+    """The receiver to which the sidecar pushes its own metrics."""
 
     limits: ResourceLimits = ResourceLimits()
     """Limits of memory, open files and deleted files."""
@@ -88,7 +88,7 @@ class Settings(SettingsModel, BaseSettings):
     """Documents that a sink rejected, which are kept in the state directory."""
 
     drain: DrainSettings = DrainSettings()
-    """How the sidecar shuts down."""
+    """Settings of the shutdown."""
 
     sinks: Annotated[dict[Name, AnySink], AfterValidator(_check_not_empty)]
     """Sinks by name: a URL, or a mapping with `type` and the settings of that sink."""
@@ -142,5 +142,5 @@ class Settings(SettingsModel, BaseSettings):
         return tuple(dict.fromkeys(self.sinks if named is None else named))
 
     def state_directory(self) -> Path:
-        """Return the directory of the state, with its default resolved."""
+        """Return the state directory: the configured one, or the default."""
         return self.state_dir or default_state_directory(os.environ)

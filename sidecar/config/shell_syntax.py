@@ -36,9 +36,9 @@ def find_in_sink(value: Any, key: Key = ()) -> Iterator[tuple[Key, str]]:
 
 
 def _may_contain_anything(key: Key, value: str) -> bool:
-    """Return whether this is a secret that may contain `$`.
+    """Return whether the value is a secret, which may contain `$`.
 
-    One that is only a reference to a variable is a mistake.
+    A secret that consists only of a reference to a variable is a mistake.
     """
     return key[-1:] in (("password",), ("api_key",)) and not _VARIABLE.fullmatch(value)
 

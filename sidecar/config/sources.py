@@ -1,8 +1,9 @@
 """The sources of settings. Each source knows the origin of its values.
 
 `load` in `loader.py` sets their order: options of the command line, `--set`, environment, `--env-file`, directory of
-secrets, YAML file. This module adds to pydantic-settings: the detection of stray variables, the origins of values,
-and sinks in their short form to which a higher source adds a setting.
+secrets, YAML file. This module adds to pydantic-settings: the detection of variables that are not settings, the
+origins of values, and the expansion of short forms. For example, the environment can add a password to a sink that
+the YAML file defines by its URL.
 """
 
 from __future__ import annotations
@@ -50,7 +51,7 @@ Names = Mapping[str, Collection[str]]
 """The names below `sinks` and `pipelines` in the YAML file."""
 
 UNKNOWN = "the configuration"
-"""The beginning of a message about a value that no source has."""
+"""The beginning of a message about a value that does not exist in any source."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,27 +59,27 @@ class Variable:
     """A setting as text: a variable, an option or a file."""
 
     name: str
-    """The variable with its prefix, or the path given to `--set`."""
+    """The variable with its prefix, the path given to `--set`, or the name of a secret file."""
 
     value: str
     """The text."""
 
     place: str
-    """Where the value comes from, as messages name it: `environment`, `--set`, a file, or a line of a file."""
+    """Origin of the value, as shown in messages: `environment`, `--set`, a file, or a line of a file."""
 
 
 class SettingsSource(PydanticBaseSettingsSource):
-    """A source of pydantic-settings that knows the origin of its values."""
+    """A source of settings, as pydantic-settings calls it, with the origin of each value."""
 
     data: dict[str, Any]
-    """The values that the source returned last."""
+    """The values that the source last returned."""
 
     def depth(self, key: Key) -> int:
         """Return the number of leading parts of the key that exist in this source."""
         return len(list(self._walk(key))) - 1
 
     def value(self, key: Key) -> Any:
-        """Return the value of this key, None if this source has none."""
+        """Return the value of this key, or None if this source has none."""
         values = list(self._walk(key))
         return values[-1] if len(values) > len(key) else None
 
@@ -110,7 +111,7 @@ class OptionsSource(SettingsSource, InitSettingsSource):
         self.fallback = UNKNOWN
 
     def origin(self, key: Key) -> Origin:
-        """Return the option that gave the value."""
+        """Return the option with the value."""
         for length in range(len(key), 0, -1):
             if option := self._options.get(key[:length]):
                 return Origin(option, ".".join(map(str, key[length:])))
@@ -120,7 +121,7 @@ class OptionsSource(SettingsSource, InitSettingsSource):
 class VariablesSource(SettingsSource, EnvSettingsSource):
     """Settings from texts, with a delimiter between the names of a path.
 
-    A JSON list or mapping is decoded. Any other text is left to the type of the setting.
+    A JSON list or mapping is decoded. Any other text is parsed by the type of the setting.
     """
 
     def __init__(
@@ -140,7 +141,7 @@ class VariablesSource(SettingsSource, EnvSettingsSource):
         return self.data
 
     def decode_complex_value(self, field_name: str, field: FieldInfo, value: Any) -> Any:
-        """Return a JSON list or mapping decoded, and any other text unchanged for the type of the setting."""
+        """Return the decoded list or mapping if the value is JSON; return any other text unchanged."""
         if isinstance(value, str) and value[:1] in ("[", "{"):
             try:
                 return json.loads(value)
@@ -182,9 +183,8 @@ class VariablesSource(SettingsSource, EnvSettingsSource):
         return "\n".join(variable.value for name, variable in names if name.startswith(path) or path.startswith(name))
 
     def _replace_name(self, variable: Variable, names: Names) -> str:
-        """Return the variable with the name of the file that it means: `My-App` for `MY_APP`.
-
-        A name that the file does not have is new. Raises `ConfigurationError` if the file has two that fit.
+        """Return the name of the variable, with the sink or pipeline as written in the YAML file: `My-App` for
+        `MY_APP`. Keep a name that is not in the file. Raise `ConfigurationError` if two names in the file match.
         """
         delimiter = self.env_nested_delimiter or ""
         name = self._apply_case_sensitive(variable.name)
@@ -204,13 +204,13 @@ class VariablesSource(SettingsSource, EnvSettingsSource):
         return self._apply_case_sensitive(self.env_prefix) + (self.env_nested_delimiter or "").join(names)
 
     def _find(self, names: list[str]) -> Variable | None:
-        """Return the variable of this path, even if its short form was replaced by the full name."""
+        """Return the variable with this path, or with the path to which `_normalize` changed it."""
         key = _short_form_key(tuple(names))
         short, full = self._join(names), self._join([*names, key])
         return self.variables.get(short) or (self.variables.get(full) if key else None)
 
     def _normalize(self, name: str, names: Mapping[str, Variable]) -> str:
-        """Return the name of a variable, in full if others add to its short form.
+        """Return the name of a variable; append the key of its short form if other variables add to the same object.
 
         `SINKS__OUT` becomes `SINKS__OUT__URL` if there is a `SINKS__OUT__PASSWORD`.
         """
@@ -231,7 +231,7 @@ class SetOptionSource(VariablesSource):
             name, equals, value = assignment.partition("=")
             if not equals or not all(name.split(".")):
                 raise ConfigurationError(
-                    "is not of the form NAME=VALUE",
+                    "does not have the format NAME=VALUE",
                     location="--set",
                     hint="write for example --set limits.memory=32MiB",
                 )
@@ -240,7 +240,7 @@ class SetOptionSource(VariablesSource):
 
 
 class EnvironmentSource(VariablesSource):
-    """Settings of the environment. An empty variable counts as not set."""
+    """Settings in environment variables. An empty variable counts as not set."""
 
     def __init__(self, settings: type[BaseSettings], environ: Mapping[str, str], names: Names) -> None:
         variables = (Variable(name, value, "environment") for name, value in environ.items())
@@ -248,7 +248,7 @@ class EnvironmentSource(VariablesSource):
 
 
 class EnvFileSource(VariablesSource):
-    """Settings of a file with lines `SIDECAR_NAME=VALUE`. Variables without the prefix are ignored."""
+    """Settings in a file with lines `SIDECAR_NAME=VALUE`. Variables without the prefix are ignored."""
 
     def __init__(self, settings: type[BaseSettings], file: Path, names: Names) -> None:
         text = _read_text(file, "pass another file with --env-file")
@@ -257,7 +257,7 @@ class EnvFileSource(VariablesSource):
             line = binding.original.line + _leading_lines(binding.original.string)
             if binding.error:
                 raise ConfigurationError(
-                    "is not of the form NAME=VALUE", location=f"{file}:{line}", hint="check the name and the quotes"
+                    "does not have the format NAME=VALUE", location=f"{file}:{line}", hint="check name and quotes"
                 )
             if binding.key:
                 lines[binding.key] = line
@@ -267,7 +267,7 @@ class EnvFileSource(VariablesSource):
 
 
 class SecretsSource(VariablesSource):
-    """Settings of a directory with one file per setting. The name of a file is that of the variable without its
+    """Settings in a directory with one file per setting. The name of a file is that of the variable without the
     prefix.
 
     Kubernetes mounts a Secret like this: the files are links to `..data/NAME`, and `..data` is a link to a directory
@@ -298,7 +298,7 @@ class SecretsSource(VariablesSource):
 
 
 class YamlSource(SettingsSource, InitSettingsSource):
-    """Settings of the YAML file."""
+    """Settings in the YAML file."""
 
     def __init__(self, settings: type[BaseSettings], file: YamlFile) -> None:
         super().__init__(settings, file.data)
@@ -319,7 +319,7 @@ class YamlSource(SettingsSource, InitSettingsSource):
 
 
 def _get_child(value: Any, part: str | int) -> Any:
-    """Return the value of a key or an index. Raise `LookupError` or `TypeError`, even if the value is a text."""
+    """Return an item of a mapping or list. Raise `LookupError` or `TypeError` if there is none, or for a text."""
     if isinstance(value, str):
         raise TypeError(part)
     return value[part]
@@ -337,7 +337,7 @@ def _is_setting(variable: Variable) -> bool:
 
 
 def _short_form_key(path: Key) -> str:
-    """Return the key for which a text at this path is the short form; "" if a text there is an ordinary value."""
+    """Return the key for which a text at this path is the short form; "" if there is no short form at this path."""
     match path:
         case ("sinks", _):
             return "url"

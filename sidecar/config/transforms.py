@@ -45,21 +45,21 @@ def _expand_name(value: object) -> object:
 
 
 def names_without_options() -> set[str]:
-    """Return the transforms that may be named alone; those of plug-ins may need options, which only they know."""
+    """Return the names of transforms that need no options. Plug-ins are included, because they may need none."""
     return {"kubernetes", "host", "user_agent", *PLUGINS.names()}
 
 
-def _alone(*names: str) -> ShortForm:
-    """Accept one of these names without options; the names of plug-ins if none is given."""
+def _name_only(*names: str) -> ShortForm:
+    """Return a short form that accepts one of these names without options; without names, those of plug-ins."""
     return ShortForm(_expand_name, schema=lambda: one_of(names or PLUGINS.names()))
 
 
 AnyTransform = Annotated[
     Annotated[StaticFieldsSettings, Tag("add")]
     | Annotated[RedactSettings, Tag("redact")]
-    | Annotated[KubernetesFieldsSettings, _alone("kubernetes"), Tag("kubernetes")]
-    | Annotated[HostSettings, _alone("host"), Tag("host")]
-    | Annotated[UserAgentSettings, _alone("user_agent"), Tag("user_agent")]
+    | Annotated[KubernetesFieldsSettings, _name_only("kubernetes"), Tag("kubernetes")]
+    | Annotated[HostSettings, _name_only("host"), Tag("host")]
+    | Annotated[UserAgentSettings, _name_only("user_agent"), Tag("user_agent")]
     | Annotated[RenameSettings, Tag("rename")]
     | Annotated[CopySettings, Tag("copy")]
     | Annotated[DropFieldsSettings, Tag("drop_fields")]
@@ -70,6 +70,6 @@ AnyTransform = Annotated[
     | Annotated[SampleSettings, Tag("sample")]
     | Annotated[DropWhenSettings, Tag("drop_when")]
     | Annotated[KeepWhenSettings, Tag("keep_when")]
-    | Annotated[PluginSettings, _alone(), Tag("own")],
+    | Annotated[PluginSettings, _name_only(), Tag("own")],
     Discriminator(_select_kind),
 ]

@@ -22,7 +22,7 @@ class YamlFile:
     """The content of a YAML file: its mapping, the line of each key, and its problem if it has one."""
 
     path: Path
-    """The file."""
+    """Path of the file."""
 
     data: dict[str, Any] = field(default_factory=dict)
     """The mapping in the file; empty if the file cannot be used."""
@@ -60,7 +60,7 @@ def read_yaml_file(path: Path) -> YamlFile:
 
 
 class _Loader(yaml.SafeLoader):
-    """A safe YAML loader that rejects repeated keys, and accepts a character written as two escapes, as in JSON."""
+    """A safe YAML loader that rejects repeated keys, and accepts surrogate pairs in escapes, as in JSON."""
 
     def construct_scalar(self, node: yaml.ScalarNode | yaml.MappingNode) -> Any:
         value = super().construct_scalar(node)
@@ -72,7 +72,7 @@ def _join_surrogates(pair: re.Match[str]) -> str:
 
 
 class _KeyProblem(yaml.constructor.ConstructorError):
-    """An error about a key. The sidecar wrote its text, so the text may be shown, unlike the messages of PyYAML."""
+    """An error about a key. Its text is written by the sidecar and may be shown, unlike the messages of PyYAML."""
 
 
 def _construct_mapping(loader: _Loader, node: yaml.MappingNode) -> dict[Any, Any]:
@@ -107,8 +107,8 @@ def _record_lines(node: yaml.Node | None, key: Key, lines: dict[Key, int], seen:
         children = [(index, value, value) for index, value in enumerate(node.value)]
     else:
         return
-    for part, place, value in children:
-        lines[*key, part] = place.start_mark.line + 1
+    for part, key_node, value in children:
+        lines[*key, part] = key_node.start_mark.line + 1
         _record_lines(value, (*key, part), lines, seen)
 
 
@@ -122,30 +122,30 @@ _PROBLEMS = (
     ("found undefined alias", f"a text begins with *, which refers to an anchor that does not exist; {_QUOTE}"),
     ("found duplicate anchor", "the same anchor (&) occurs twice; rename one"),
     ("could not determine a constructor", f"a text begins with !, which YAML reserves for types; {_QUOTE}"),
-    ("could not find expected ':'", "a line is not of the form `name: value`; check the colon and the indentation"),
+    ("could not find expected ':'", "a line does not have the format `name: value`; check colon and indentation"),
     (r"expected ',' or '\]'", "a list that begins with [ has no comma or no closing ]"),
     ("expected ',' or '}'", "a mapping that begins with { has no comma or no closing }"),
     ("expected the node content", "a value or a closing bracket is missing"),
-    ("expected <block end>", "the indentation does not fit the lines above it"),
-    ("did not find expected", "the indentation does not fit the lines above it"),
+    ("expected <block end>", "the indentation does not match the lines above"),
+    ("did not find expected", "the indentation does not match the lines above"),
     ("found unexpected end of stream", "a quote is not closed"),
     ("found unexpected document separator", "a quote is not closed before the line with ---"),
     ("found unknown escape character", "a backslash in double quotes begins an escape; use single quotes"),
     ("expected escape sequence", "a backslash in double quotes begins an escape; use single quotes"),
     ("but found another document", "the file has more than one document; keep only the part above the line with ---"),
-    ("sequence entries are not allowed", "a list begins in the line of its name; write the - on the next line"),
+    ("sequence entries are not allowed", "a list begins on the line of its name; write the - on the next line"),
 )
 
 _UNKNOWN_PROBLEM = "this is not valid YAML; check indentation, quotes and brackets"
 
 
 def _describe(path: Path, error: Exception) -> str:
-    """Return the problem and its line. The message of the library is not used, because it may quote a password."""
+    """Return the problem and its line. The message of PyYAML is not used, because it may quote a password."""
     if isinstance(error, yaml.MarkedYAMLError):
         text = f"{error.problem} {error.context}"
         known = (sentence for pattern, sentence in _PROBLEMS if re.search(pattern, text))
         cause = error.problem if isinstance(error, _KeyProblem) else next(known, _UNKNOWN_PROBLEM)
-        # A missing end is detected at the end of the file, and has to be added where the text begins.
+        # PyYAML reports a missing quote or bracket at the end of the file. Show the line where the text begins.
         is_unclosed = "no closing" in str(cause) or "not closed" in str(cause)
         mark = (error.context_mark if is_unclosed else None) or error.problem_mark or error.context_mark
         return f"{path}:{mark.line + 1}: {cause}" if mark else f"{path}: {cause}"

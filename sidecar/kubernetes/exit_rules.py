@@ -21,7 +21,7 @@ SETTLE_S = 2.0
 """The application counts as ended when it has had no process for this long."""
 
 RESTART_S = 330.0
-"""As `SETTLE_S`, if the kubelet may restart the application: it waits up to 300 s before it does."""
+"""Replaces `SETTLE_S` if the kubelet may restart the application, because it waits up to 300 s before a restart."""
 
 _MAX_FILE_BYTES = 64
 _FLAGS = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
@@ -42,7 +42,7 @@ class ExitRule(Protocol):
         ...
 
 
-class Never:
+class NoExitRule:
     """Never ends the sidecar."""
 
     def reason(self, now: float, grown_at: float | None) -> str:
@@ -54,7 +54,7 @@ class Never:
         return False
 
 
-class ApplicationExits:
+class ApplicationExitRule:
     """Ends the sidecar when no process of another container runs in the Pod any more."""
 
     def __init__(self, others: OtherContainers, settle_s: float, started_at: float) -> None:
@@ -85,7 +85,7 @@ class ApplicationExits:
         return self._was_seen and not self._others.are_running()
 
 
-class FileAppears:
+class FileExitRule:
     """Ends the sidecar when the application, or `sidecar wrap`, has written a file.
 
     The file may contain an exit code. After a code other than 0 the kubelet may restart the application, so the
@@ -98,7 +98,7 @@ class FileAppears:
 
     def reason(self, now: float, grown_at: float | None) -> str:
         """Return a reason once the file exists: the application writes it after its last line."""
-        return f"{str(self._path)!a} says that the application has ended" if self.has_application_ended() else ""
+        return f"{str(self._path)!a} shows that the application has ended" if self.has_application_ended() else ""
 
     def has_application_ended(self) -> bool:
         """Return whether the file exists and the application will not be restarted."""
@@ -108,7 +108,7 @@ class FileAppears:
         return not self._pod.may_start_again or (code == 0 and self._pod.restart_policy != "Always")
 
     def _exit_code(self) -> int | None:
-        # The application may replace the file by a link, a pipe or a device. Only a regular file is read.
+        # The application may replace the file with a link, a pipe or a device. Only a regular file is read.
         try:
             with self._root.reach() as reached:
                 if reached.error is not None:
@@ -127,7 +127,7 @@ class FileAppears:
         return int(text) if text.isdigit() and len(text) <= 3 else 0
 
 
-class Idle:
+class IdleExitRule:
     """Ends the sidecar when no file has grown for a while."""
 
     def __init__(self, idle_s: float) -> None:
@@ -135,10 +135,7 @@ class Idle:
         self._started_at: float | None = None
 
     def reason(self, now: float, grown_at: float | None) -> str:
-        """Return a reason after that time without growth.
-
-        Until a file has grown, the time counts from the first call.
-        """
+        """Return a reason if no file has grown for `idle_s` seconds, since the first call or the last growth."""
         self._started_at = now if self._started_at is None else self._started_at
         is_idle = now - max(self._started_at, grown_at or 0.0) >= self._idle_s
         return f"no file has grown for {self._idle_s:g} s" if is_idle else ""
@@ -152,7 +149,7 @@ def parse_exit_rule(text: str, pod: Pod, proc: Path = Path("/proc")) -> ExitRule
     """Return the rule of `--exit-when` or `SIDECAR_EXIT_WHEN`. Raise `ConfigurationError` if it cannot be used."""
     name, _, value = text.partition("=")
     if not text or text == "never":
-        return Never()
+        return NoExitRule()
     if pod.mode == "native":
         raise ConfigurationError(
             f"exit-when: {text} cannot be used in a native sidecar, because Kubernetes would restart it",
@@ -165,12 +162,12 @@ def parse_exit_rule(text: str, pod: Pod, proc: Path = Path("/proc")) -> ExitRule
                 "exit-when app-exits: the processes of the application are not visible from this container",
                 hint="set shareProcessNamespace: true in the Pod, or use file=PATH",
             )
-        return ApplicationExits(others, RESTART_S if pod.may_start_again else SETTLE_S, process_start_time())
+        return ApplicationExitRule(others, RESTART_S if pod.may_start_again else SETTLE_S, process_start_time())
     if name == "file" and value:
-        return FileAppears(Path(value), pod)
+        return FileExitRule(Path(value), pod)
     if name == "idle" and value:
         try:
-            return Idle(parse_duration(value))
+            return IdleExitRule(parse_duration(value))
         except ValueError as error:
             raise ConfigurationError(f"exit-when idle: {error}", location=text) from None
     raise ConfigurationError(f'exit-when: unknown rule "{text}"', hint="use never, app-exits, file=PATH or idle=10s")

@@ -1,4 +1,4 @@
-"""Reads environment variables with which the manifest of the Pod says how Kubernetes treats the sidecar."""
+"""Reads the environment variables in which the manifest of the Pod describes how Kubernetes runs the sidecar."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ MODES = ("native", "classic")
 RESTART_POLICIES = ("Always", "OnFailure", "Never")
 
 _KILL_RESERVE_S = 2.0
-"""Seconds before the end of the grace period at which the sidecar ends by itself. After an application that has used
-up the grace period, the kubelet gives a sidecar no more than this (KEP-753)."""
+"""Seconds before the end of the grace period at which the sidecar exits. If the application has used up the grace
+period, the kubelet gives a native sidecar this long (KEP-753)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +49,7 @@ class Pod:
         return self.restart_policy != "Never"
 
     def deadline_s(self, default_s: float) -> float:
-        """Return the seconds from the signal to the end of the sidecar."""
+        """Return the maximum seconds from the stop signal to the end of the sidecar."""
         return default_s if self.grace_s is None else max(1.0, self.grace_s - _KILL_RESERVE_S)
 
 

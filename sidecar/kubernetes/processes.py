@@ -18,8 +18,8 @@ class OtherContainers:
     def __init__(self, proc: Path = Path("/proc")) -> None:
         self._proc = proc
         self._excluded = {_control_group(proc / "self"), _control_group(proc / "1")}
-        self._witness: int | None = None
-        """The pidfd of the process that was found last, None if there was none."""
+        self._last_found: int | None = None
+        """The pidfd of the process that was found last, or None."""
 
     @property
     def are_visible(self) -> bool:
@@ -27,14 +27,14 @@ class OtherContainers:
         return len(self._excluded) == 2 and "" not in self._excluded
 
     def are_running(self) -> bool:
-        """Return whether any of them runs. This costs one or two system calls while the last one found still runs."""
-        if self._witness is not None:
-            if not _has_ended(self._witness):
+        """Return whether a process of another container runs. Check the process that was found last before others."""
+        if self._last_found is not None:
+            if not _has_ended(self._last_found):
                 return True
-            os.close(self._witness)
-            self._witness = None
-        self._witness = next(self._running(), None)
-        return self._witness is not None
+            os.close(self._last_found)
+            self._last_found = None
+        self._last_found = next(self._running(), None)
+        return self._last_found is not None
 
     def _running(self) -> Iterator[int]:
         for name in os.listdir(self._proc):
@@ -43,7 +43,7 @@ class OtherContainers:
             try:
                 process = os.pidfd_open(int(name))
             except OSError:
-                continue  # the process has ended meanwhile
+                continue  # the process has just ended
             group = _control_group(self._proc / name)
             if group and group not in self._excluded and not _has_ended(process):
                 yield process

@@ -17,7 +17,7 @@ from sidecar.app.shutdown import Shutdown
 from sidecar.app.signals import StopRequests
 from sidecar.app.supervisor import RunOptions, Supervisor
 from sidecar.config.settings import Settings
-from sidecar.kubernetes.exit_rules import Never
+from sidecar.kubernetes.exit_rules import NoExitRule
 from sidecar.kubernetes.pod import Pod
 from sidecar.lib.clock import SystemClock
 from sidecar.telemetry.metrics import render
@@ -50,7 +50,7 @@ class Composed:
             "pipelines": {"app": {"paths": [f"{folder}/log/*/*.log"]}},
         })  # fmt: skip
         clock = SystemClock()
-        self.options = RunOptions(Never(), Pod(), once=True)
+        self.options = RunOptions(NoExitRule(), Pod(), once=True)
         self.supervisor = Supervisor(settings, self.options, lambda event: None, clock, {})
         self.supervisor.start()
         eventually(lambda: not self.facts().balance[0].unsettled, "all is delivered")

@@ -217,7 +217,7 @@ def test_without_the_exporter_the_configuration_names_the_package(
 ) -> None:
     monkeypatch.setitem(sys.modules, "opentelemetry.exporter.otlp.proto.http", None)
     assert main(["check", "--config", str(config(tmp_path, 1))]) == 2
-    assert "needs a package that is not installed; pip install 'log-sidecar[otlp]'" in capsys.readouterr().err
+    assert "needs a package that is not installed; run pip install 'log-sidecar[otlp]'" in capsys.readouterr().err
 
 
 def test_nothing_of_it_is_imported_unless_it_is_configured(tmp_path: Path) -> None:

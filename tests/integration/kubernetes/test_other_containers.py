@@ -10,7 +10,7 @@ import pytest
 from sidecar.kubernetes.exit_rules import (
     RESTART_S,
     SETTLE_S,
-    ApplicationExits,
+    ApplicationExitRule,
 )
 from tests.support.proc_namespace import ProcNamespace
 
@@ -21,7 +21,7 @@ def namespace(tmp_path: Path) -> ProcNamespace:
 
 
 def test_the_application_ends_when_its_last_process_has_been_gone_for_a_while(namespace: ProcNamespace) -> None:
-    rule = ApplicationExits(namespace.containers, SETTLE_S, 0)
+    rule = ApplicationExitRule(namespace.containers, SETTLE_S, 0)
     with namespace.process("app") as first:
         assert rule.reason(100, None) == ""
         with namespace.process("app"):
@@ -35,7 +35,7 @@ def test_the_application_ends_when_its_last_process_has_been_gone_for_a_while(na
 
 
 def test_a_zombie_process_counts_as_ended(namespace: ProcNamespace) -> None:
-    rule = ApplicationExits(namespace.containers, SETTLE_S, 0)
+    rule = ApplicationExitRule(namespace.containers, SETTLE_S, 0)
     with namespace.process("app") as process:
         assert rule.reason(0, None) == ""
         process.kill()
@@ -44,7 +44,7 @@ def test_a_zombie_process_counts_as_ended(namespace: ProcNamespace) -> None:
 
 
 def test_a_restart_in_time_keeps_the_sidecar(namespace: ProcNamespace) -> None:
-    rule = ApplicationExits(namespace.containers, RESTART_S, 0)
+    rule = ApplicationExitRule(namespace.containers, RESTART_S, 0)
     with namespace.process("app"):
         rule.reason(0, None)
     assert not rule.reason(1, None)

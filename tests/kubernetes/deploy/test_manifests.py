@@ -11,7 +11,7 @@ import pytest
 import yaml
 
 from sidecar.config.loader import load
-from sidecar.kubernetes.exit_rules import Never, parse_exit_rule
+from sidecar.kubernetes.exit_rules import NoExitRule, parse_exit_rule
 from sidecar.kubernetes.pod import Pod
 from tests.kubernetes.deploy import podcheck
 from tests.kubernetes.deploy.podcheck import Object
@@ -88,7 +88,7 @@ def test_the_rule_by_which_it_ends_is_taken(path: Path) -> None:
             said = podcheck.environment(container)
             if said.get("SIDECAR_EXIT_WHEN") != "app-exits":  # which looks at the processes of this machine
                 rule = parse_exit_rule(said.get("SIDECAR_EXIT_WHEN", ""), Pod.from_environ(said))
-                assert isinstance(rule, Never) is ("SIDECAR_EXIT_WHEN" not in said)
+                assert isinstance(rule, NoExitRule) is ("SIDECAR_EXIT_WHEN" not in said)
 
 
 def taken(text: str, container: Object, folder: Path) -> None:

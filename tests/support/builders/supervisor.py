@@ -9,7 +9,7 @@ from typing import Any
 
 from sidecar.app.supervisor import RunOptions, Supervisor
 from sidecar.config.settings import Settings
-from sidecar.kubernetes.exit_rules import Never
+from sidecar.kubernetes.exit_rules import NoExitRule
 from sidecar.kubernetes.pod import Pod
 from sidecar.telemetry.events import Event
 from sidecar.testing import ManualClock
@@ -29,7 +29,7 @@ def built_supervisor(
 ) -> Iterator[Supervisor]:
     """Yield a supervisor whose events go to `emitted`; it is closed after the block."""
     emit = [] if emitted is None else emitted
-    supervisor = Supervisor(settings, RunOptions(Never(), Pod()), emit.append, clock or ManualClock(), {})
+    supervisor = Supervisor(settings, RunOptions(NoExitRule(), Pod()), emit.append, clock or ManualClock(), {})
     try:
         yield supervisor
     finally:

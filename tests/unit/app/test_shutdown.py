@@ -9,7 +9,7 @@ import pytest
 from sidecar.app.shutdown import Shutdown
 from sidecar.app.signals import StopRequests, Waker
 from sidecar.app.supervisor import RunOptions
-from sidecar.kubernetes.exit_rules import Never
+from sidecar.kubernetes.exit_rules import NoExitRule
 from sidecar.kubernetes.pod import Pod
 from sidecar.telemetry.events import Draining, Event, Waiting
 from sidecar.testing import ManualClock
@@ -85,7 +85,7 @@ class Setting:
         self.requests = StopRequests(self.clock, ClockWaker(self.clock))
         self.pipelines = Scripted(self.clock)
         self.emitted: list[Event] = []
-        self.shutdown = Shutdown(self.requests, RunOptions(Never(), pod, once), self.clock, self.emitted.append)
+        self.shutdown = Shutdown(self.requests, RunOptions(NoExitRule(), pod, once), self.clock, self.emitted.append)
         self.requests.is_from_signal = by_signal
 
     def run(self, timeout_s: float | None = None) -> float:

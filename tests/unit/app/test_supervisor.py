@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from sidecar.app.supervisor import RunOptions, Supervisor
-from sidecar.kubernetes.exit_rules import Never
+from sidecar.kubernetes.exit_rules import NoExitRule
 from sidecar.kubernetes.pod import Pod
 from sidecar.testing import LogFile, ManualClock
 from tests.support.builders.supervisor import build_settings, built_supervisor, scan
@@ -63,7 +63,7 @@ def test_a_file_that_may_be_a_copy_is_undecided(supervisor: Supervisor, log: Log
 def test_progress_is_that_of_all_shippers(tmp_path: Path, log: LogFile) -> None:
     log.write("1234")
     shown: list[tuple[int, int]] = []
-    options = RunOptions(Never(), Pod(), once=True, progress=lambda settled, seen: shown.append((settled, seen)))
+    options = RunOptions(NoExitRule(), Pod(), once=True, progress=lambda settled, seen: shown.append((settled, seen)))
     sinks = {"one": f"sqlite:///{tmp_path}/1.db", "two": f"sqlite:///{tmp_path}/2.db"}
     supervisor = Supervisor(build_settings(tmp_path, sinks=sinks), options, lambda event: None, ManualClock(), {})
     scan(supervisor)

@@ -101,7 +101,7 @@ MISTAKES = [
         written(sink="{type: sqlite, path: /a, batch_records: lots}"),
         "2: sinks.out.batch_records must be a whole nu",
     ),
-    ("sinks: {}\npipelines: {app: {paths: [/a]}}", "1: sinks is empty; name at least one"),
+    ("sinks: {}\npipelines: {app: {paths: [/a]}}", "1: sinks is empty; add at least one entry"),
     # Values.
     (written(paths="[]"), "5: pipelines.app.paths needs at least one entry"),
     (written(more="    parser: jsn"), '6: pipelines.app.parser: "jsn" is not known; did you mean "json"?'),

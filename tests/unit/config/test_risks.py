@@ -32,7 +32,7 @@ def risks(folder: Path, sink: object = "stdout:", **settings: Any) -> list[str]:
         **settings,
     })  # fmt: skip
     found = find_risks(Settings.model_validate(json.loads(text.replace("{folder}", str(folder)))), None)
-    return [f"{risk.at}: {risk.reason}" for risk in found]
+    return [f"{risk.location}: {risk.reason}" for risk in found]
 
 
 SEARCH = {"type": "elasticsearch", "username": "u", "password": "p"}
@@ -106,7 +106,7 @@ def test_a_secret_file_that_others_can_use_is_a_risk(
     assert risks(folder, **settings) == []
     (folder / name).chmod(mode)
     (found,) = risks(folder, **settings)
-    assert found.startswith(f"{at}: {folder / name} holds a secret and can be {said}")
+    assert found.startswith(f"{at}: {folder / name} contains a secret and can be {said}")
     assert "chmod" in found
 
 
@@ -146,7 +146,7 @@ def test_a_configuration_with_a_secret_that_others_can_read_is_a_risk(
         config.chmod(mode)
         assert main(["check", "--config", str(config)]) == 0
         said = capsys.readouterr()
-        assert (f"warning: sinks.out: {config} holds a secret" in said.err) == is_said
+        assert (f"warning: sinks.out: {config} contains a secret" in said.err) == is_said
         assert secret not in said.err + said.out
 
 

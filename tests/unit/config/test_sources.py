@@ -251,7 +251,7 @@ def test_a_secrets_directory_that_cannot_be_read_is_a_problem(sources: Sources) 
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ("SIDECAR_LOG_LEVEL='debug\n", "sidecar.env:1: is not of the form NAME=VALUE"),
+        ("SIDECAR_LOG_LEVEL='debug\n", "sidecar.env:1: does not have the format NAME=VALUE"),
         (None, "sidecar.env: cannot be"),
     ],
 )
@@ -267,7 +267,7 @@ def test_an_env_file_that_cannot_be_used_is_a_problem(sources: Sources, text: st
 @pytest.mark.parametrize("assignment", ["limits.memory", "=1", "limits..memory=1"])
 def test_an_assignment_without_a_name_or_a_value_is_a_problem(sources: Sources, assignment: str) -> None:
     assert sources.problems(assignment) == [
-        "--set: is not of the form NAME=VALUE; write for example --set limits.memory=32MiB"
+        "--set: does not have the format NAME=VALUE; write for example --set limits.memory=32MiB"
     ]
 
 

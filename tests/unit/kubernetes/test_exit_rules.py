@@ -11,10 +11,10 @@ from sidecar.errors import ConfigurationError
 from sidecar.kubernetes.exit_rules import (
     RESTART_S,
     SETTLE_S,
-    ApplicationExits,
-    FileAppears,
-    Idle,
-    Never,
+    ApplicationExitRule,
+    FileExitRule,
+    IdleExitRule,
+    NoExitRule,
     parse_exit_rule,
 )
 from sidecar.kubernetes.pod import Pod
@@ -30,7 +30,7 @@ def test_a_directory_that_becomes_a_link_is_not_followed(tmp_path: Path) -> None
     (tmp_path / "secrets").mkdir()
     (tmp_path / "secrets" / "ended").write_text("0")
     (tmp_path / "volume").mkdir()
-    rule = FileAppears(tmp_path / "volume" / "ended", Pod(restart_policy="Never"))
+    rule = FileExitRule(tmp_path / "volume" / "ended", Pod(restart_policy="Never"))
     (tmp_path / "volume").rmdir()
     (tmp_path / "volume").symlink_to(tmp_path / "secrets")
     assert not rule.has_application_ended()
@@ -40,14 +40,14 @@ def test_a_directory_that_becomes_a_link_is_not_followed(tmp_path: Path) -> None
 
 
 def test_an_application_that_has_not_started_is_waited_for(namespace: ProcNamespace) -> None:
-    rule = ApplicationExits(namespace.containers, SETTLE_S, 0)
+    rule = ApplicationExitRule(namespace.containers, SETTLE_S, 0)
     assert not rule.reason(0, None)
     assert not rule.reason(10 * RESTART_S, None)
     assert not rule.has_application_ended()
 
 
 def test_an_application_that_was_never_seen_is_known_by_its_log(namespace: ProcNamespace) -> None:
-    rule = ApplicationExits(namespace.containers, SETTLE_S, 5)
+    rule = ApplicationExitRule(namespace.containers, SETTLE_S, 5)
     assert not rule.reason(6, None)
     assert not rule.reason(10, 9)
     assert not rule.reason(9 + SETTLE_S - 0.1, 9)
@@ -55,21 +55,21 @@ def test_an_application_that_was_never_seen_is_known_by_its_log(namespace: ProcN
 
 
 def test_a_log_that_is_older_than_the_sidecar_may_be_that_of_an_init_container(namespace: ProcNamespace) -> None:
-    rule = ApplicationExits(namespace.containers, SETTLE_S, 5)
+    rule = ApplicationExitRule(namespace.containers, SETTLE_S, 5)
     assert not rule.reason(6, 4.9)
     assert not rule.reason(6 + RESTART_S - 1, 4.9)
     assert rule.reason(6 + RESTART_S, 4.9)
 
 
 def test_a_log_that_grew_after_an_unseen_attempt_waits_for_the_next_one(namespace: ProcNamespace) -> None:
-    rule = ApplicationExits(namespace.containers, RESTART_S, 5)
+    rule = ApplicationExitRule(namespace.containers, RESTART_S, 5)
     assert not rule.reason(6, 6)
     assert not rule.reason(6 + RESTART_S - 1, 6)
     assert rule.reason(6 + RESTART_S, 6)
 
 
 def test_app_exits_is_refused_where_the_application_cannot_be_seen(namespace: ProcNamespace, tmp_path: Path) -> None:
-    assert isinstance(parse_exit_rule("app-exits", Pod(), tmp_path), ApplicationExits)
+    assert isinstance(parse_exit_rule("app-exits", Pod(), tmp_path), ApplicationExitRule)
     namespace.add("1", "ours")
     with pytest.raises(ConfigurationError, match="shareProcessNamespace: true"):
         parse_exit_rule("app-exits", Pod(), tmp_path)
@@ -86,7 +86,7 @@ def test_app_exits_is_refused_where_the_application_cannot_be_seen(namespace: Pr
 def test_the_exit_code_in_the_file_and_the_restart_policy_decide(
     tmp_path: Path, content: str, policy: str, *, gone: bool
 ) -> None:
-    rule = FileAppears(tmp_path / "ended", Pod(restart_policy=policy))
+    rule = FileExitRule(tmp_path / "ended", Pod(restart_policy=policy))
     assert (rule.has_application_ended(), rule.reason(0, 0)) == (False, "")
     (tmp_path / "ended").write_text(content)
     assert rule.has_application_ended() is gone
@@ -94,7 +94,7 @@ def test_the_exit_code_in_the_file_and_the_restart_policy_decide(
 
 
 def test_only_a_regular_file_counts(tmp_path: Path) -> None:
-    rule = FileAppears(tmp_path / "ended", Pod(restart_policy="Never"))
+    rule = FileExitRule(tmp_path / "ended", Pod(restart_policy="Never"))
     (tmp_path / "ended").symlink_to("/etc/passwd")
     assert not rule.has_application_ended()
     (tmp_path / "ended").unlink()
@@ -106,7 +106,7 @@ def test_only_a_regular_file_counts(tmp_path: Path) -> None:
 
 
 def test_idle_counts_from_the_start_until_a_file_has_grown() -> None:
-    rule = Idle(10)
+    rule = IdleExitRule(10)
     assert not rule.reason(100, None)
     assert not rule.reason(109, None)
     assert not rule.reason(112, 105)
@@ -115,7 +115,7 @@ def test_idle_counts_from_the_start_until_a_file_has_grown() -> None:
 
 @pytest.mark.parametrize("text", ["", "never"])
 def test_without_a_rule_it_never_ends_by_itself(text: str) -> None:
-    assert isinstance(parse_exit_rule(text, Pod(mode="native")), Never)
+    assert isinstance(parse_exit_rule(text, Pod(mode="native")), NoExitRule)
 
 
 @pytest.mark.parametrize("text", ["idle=5s", "file=/x", "app-exits"])
