@@ -21,7 +21,7 @@ from sidecar.model.records import RecordBatch
 from sidecar.model.reserved_fields import RESERVED_NAMES, SIDECAR_FIELDS
 
 LeafSource = Callable[[], dict[str, str]]
-"""Returns the fields that are added to every record: path → JSON text. Returns the same object until they change."""
+"""Returns the fields to add to every record: path → JSON text. Returns the same object until the fields change."""
 
 
 Notes = tuple[tuple[str, str], ...]
@@ -48,11 +48,11 @@ class _DocumentTemplate(msgspec.Struct, frozen=True):
     leaves: Mapping[str, str]
     """Added fields: path → JSON text."""
 
-    ours: Tree
+    added_fields: Tree
     """The added fields as nested objects."""
 
     texts: Mapping[str, str]
-    """JSON text of each root member of the added fields."""
+    """JSON text of each member at the root of the added fields, by name."""
 
     tail: str
     """Text between the body and the offset of the record."""
@@ -71,13 +71,13 @@ class _DocumentTemplate(msgspec.Struct, frozen=True):
     """Root names that conflict with an added field."""
 
     needles: tuple[str, ...]
-    """A record that uses such a name without escapes contains one of these texts."""
+    """Every record that uses a reserved name without escapes contains one of these texts."""
 
     below: tuple[str, ...]
     """Prefixes of dotted names below an added field."""
 
-    def touches(self, key: str) -> bool:
-        """Return whether a root member with this name can conflict: it is an added field, or above or below one."""
+    def may_conflict(self, key: str) -> bool:
+        """Return whether a root member with this name may equal, contain or be contained in an added field."""
         return key in self.reserved or key.startswith(self.below) or key.partition(".")[0] in RESERVED_NAMES
 
 
@@ -104,7 +104,7 @@ class DocumentBuilder:
         return possible_root_names([*SIDECAR_FIELDS, *labels, *added]) | RESERVED_NAMES
 
     def document_overhead(self, generation: Generation) -> int:
-        """Return about how many bytes a document of this file has in addition to the fields of its record."""
+        """Return roughly how many bytes the document of each record of this file has in addition to the record."""
         template = self._template([source() for source in self._sources])
         return len(template.tail) + len(template.close) + len(generation.display_path) + DOCUMENT_OVERHEAD_BYTES
 
@@ -147,20 +147,20 @@ class DocumentBuilder:
         for part in parts:
             leaves |= part
         leaves |= {"log.file.path": _PATH_MARK, "log.offset": _OFFSET_MARK, **dict(notes)}
-        ours = nest(leaves)
-        texts = {name: render_members({name: branch}) for name, branch in ours.items()}
+        added_fields = nest(leaves)
+        texts = {name: render_members({name: branch}) for name, branch in added_fields.items()}
         tail, close = f",{','.join(texts.values())}}}".split(_OFFSET_MARK)
         log_tail = log_close = ""
-        log = ours["log"]
+        log = added_fields["log"]
         if not isinstance(log, str) and log.keys() == {"file", "offset"}:
             others = ",".join(text for name, text in texts.items() if name != "log")
             log_tail, log_close = f",{render_members(log)}}},{others}}}".split(_OFFSET_MARK)
         return _DocumentTemplate(
-            leaves, ours, texts, tail, close, log_tail, log_close, *_conflicting_names(tuple(leaves))
+            leaves, added_fields, texts, tail, close, log_tail, log_close, *_conflicting_names(tuple(leaves))
         )
 
     @staticmethod
-    def _may_splice(records: RecordBatch, template: _DocumentTemplate, apart: frozenset[str] = frozenset()) -> bool:
+    def _may_splice(records: RecordBatch, template: _DocumentTemplate, ignored: frozenset[str] = frozenset()) -> bool:
         if (
             records.root_names is None
             or records.errors
@@ -169,7 +169,7 @@ class DocumentBuilder:
             or "" in records.bodies
         ):
             return False
-        return (records.root_names - apart).isdisjoint(template.reserved)
+        return (records.root_names - ignored).isdisjoint(template.reserved)
 
     def _templates_by_record(self, records: RecordBatch, parts: list[dict[str, str]]) -> dict[int, _DocumentTemplate]:
         """Return the template of each record with annotations or an error, by index."""
@@ -236,14 +236,14 @@ class _Partition(msgspec.Struct):
 
 
 def _partition(body: str, time: str, template: _DocumentTemplate, fill: Callable[[str], str]) -> _Partition | None:
-    """Return the members divided as `resolve_conflicts` would do it, but faster; None if the conflict is not common.
+    """Divide the members like `resolve_conflicts`, but faster. Return None if a conflict is not simple.
 
-    Common are conflicts of a root name without a dot that occurs once: a value that moves, or an object that has no
+    A conflict is simple if a root name without a dot occurs once, and its value moves, or is an object that has no
     name in common with the added object.
     """
     partition = _Partition([], {}, set())
     for key, key_text, value in split_pairs(body):
-        if not template.touches(key):
+        if not template.may_conflict(key):
             partition.kept.append(f"{key_text}:{value}")
         elif (
             "." in key
@@ -255,7 +255,7 @@ def _partition(body: str, time: str, template: _DocumentTemplate, fill: Callable
         elif key == "@timestamp" and value == f'"{time}"':
             partition.has_time = True
             partition.kept.append(f"{key_text}:{value}")
-        elif value.startswith("{") and isinstance(branch := template.ours.get(key), dict):
+        elif value.startswith("{") and isinstance(branch := template.added_fields.get(key), dict):
             inner_members = split_pairs(value[1:-1])
             if key in template.leaves or any(name.partition(".")[0] in branch for name, _, _ in inner_members):
                 return None
@@ -266,12 +266,12 @@ def _partition(body: str, time: str, template: _DocumentTemplate, fill: Callable
             return None
         else:
             partition.moved[key] = value
-    is_taken = partition.moved and ("original" in template.ours or '"original' in body or "\\u" in body)
-    return None if is_taken else partition
+    may_have_original = "original" in template.added_fields or '"original' in body or "\\u" in body
+    return None if partition.moved and may_have_original else partition
 
 
 def _rejoin(partition: _Partition, template: _DocumentTemplate, fill: Callable[[str], str]) -> str:
-    """Return the members that stay, then the added members, then `original` with the moved values."""
+    """Return the body: the members that stay, the added members, and `original` with the moved values."""
     added = [fill(text) for name, text in template.texts.items() if name not in partition.joined]
     moved = [render_members({"original": partition.moved})] if partition.moved else []
     return ",".join([*partition.kept, *added, *moved])

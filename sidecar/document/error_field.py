@@ -1,8 +1,8 @@
 """Moves a scalar value of `error` to `original.error`.
 
 Documents of lines that cannot be parsed have an object `error` with `error.message`. In one Elasticsearch index a
-field is either a value or an object, so documents with the other kind would be rejected. This step runs after the
-transforms, so that users can move the value elsewhere. `null` is compatible with an object and stays.
+field is either a value or an object, so documents with the other kind would be rejected. The value is moved after the
+transforms, so that users can move it elsewhere. `null` is compatible with an object and is kept.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ _MEMBER_NAME = re.compile(rf"{_QUOTED_NAME}\s*+:")
 
 
 def move_scalar_error(records: RecordBatch) -> RecordBatch:
-    """Return the records with scalar values of `error` moved to `original.error`; the same object without any."""
+    """Return the records with scalar values of `error` moved to `original.error`, or the same object without any."""
     if records.root_names is not None and ERROR_FIELD not in records.root_names:
         return records
     may_have = [i for i, body in enumerate(records.bodies) if _QUOTED_NAME in body or "\\u" in body]
@@ -34,18 +34,18 @@ def move_scalar_error(records: RecordBatch) -> RecordBatch:
 
 
 def _move(body: str) -> str | None:
-    """Return the body with the value moved; None if it has no scalar `error`."""
+    """Return the body with a scalar `error` moved, or None if there is none."""
     if not _MEMBER_NAME.search(body) and "\\u" not in body:
         return None
     moved: dict[str, str] = {}
 
-    def take(key: str, below: str, value: str) -> str | None:
+    def move_value(key: str, below: str, value: str) -> str | None:
         if below or value.startswith("{") or value == "null":
             return f"{key}:{value}"
         moved[f"original.{ERROR_FIELD}_{len(moved)}" if moved else f"original.{ERROR_FIELD}"] = value
         return None
 
-    rest = edit(body, ERROR_FIELD, take)
+    rest = edit(body, ERROR_FIELD, move_value)
     if not moved:
         return None
     if '"original' in rest or "\\u" in rest:

@@ -20,7 +20,7 @@ _MAX_ROUNDS = 4
 
 
 def resolve_conflicts(body: str, leaves: Mapping[str, str]) -> str:
-    """Return the body of the application merged with `leaves`, by the rule above.
+    """Return the body of the application merged with `leaves`, by the rules in the docstring of the module.
 
     A moved value may conflict with another field of the application, which then moves too. After `_MAX_ROUNDS` rounds
     every field of the application below `original` moves, which limits the cost of a hostile line.
@@ -43,7 +43,7 @@ class _ConflictResolver:
     """Divides the members of a record into those that stay and those that move."""
 
     def __init__(self, ours: Mapping[str, str], leaves: Mapping[str, str]) -> None:
-        self._ours = ours
+        self._added = ours
         self._leaves = leaves
         self._above = possible_root_names(ours) - ours.keys()
         self._moved: dict[str, str] = {}
@@ -55,7 +55,7 @@ class _ConflictResolver:
         return {f"original.{path}": value for path, value in self._moved.items()}
 
     def sort_members(self, body: str, prefix: str, place: tuple[str, ...] = ()) -> Kept:
-        """Return the members that stay in the object at `place`; note the other ones as moved.
+        """Return the members that stay in the object at `place`, and add the other members to those that move.
 
         If an object into which the sidecar adds fields is repeated, merge its occurrences, because a database would
         keep only the last one.
@@ -78,14 +78,14 @@ class _ConflictResolver:
         return kept
 
     def _collides(self, path: str) -> bool:
-        return path in self._above or any(spelling in self._ours for spelling in path_prefixes(path))
+        return path in self._above or any(spelling in self._added for spelling in path_prefixes(path))
 
     def _move(self, path: str, value: str) -> None:
-        free = path
-        while free in self._moved:
+        new_path = path
+        while new_path in self._moved:
             self._times_moved[path] += 1
-            free = f"{path}_{self._times_moved[path]}"
-        self._moved[free] = value
+            new_path = f"{path}_{self._times_moved[path]}"
+        self._moved[new_path] = value
 
 
 def _join(kept: Kept, added: Tree) -> str:

@@ -1,4 +1,4 @@
-"""Limits the fields and levels of a record. Members above the limits go into the field `flattened` as one text.
+"""Limits the fields and levels of a record. Members above the limits are stored as one text in the field `flattened`.
 
 One line must not fill the mapping of an index, because all lines share it. Elasticsearch accepts 1,000 fields, where
 each text counts as two by default, and 20 levels ("Mapping limit settings" in its manual). Most records are too short
@@ -32,7 +32,7 @@ class FieldLimiter:
 
     def __init__(self, max_fields: int, max_depth: int | None = None) -> None:
         self._max_fields, self._max_depth = max_fields, max_depth or _MAX_DEPTH
-        self._levels_matter = max_depth is not None
+        self._limits_depth = max_depth is not None
         levels = f" or {max_depth} levels" if max_depth else ""
         self._reason = f"more than {max_fields} fields{levels}: the rest is in {NAME}"
 
@@ -52,10 +52,10 @@ class FieldLimiter:
         return max(map(len, members)) >= _MIN_MEMBER_CHARACTERS * self._max_fields
 
     def _may_be_deep(self, members: Sequence[str]) -> bool:
-        return self._levels_matter and max([body.count("{") for body in members]) >= self._max_depth
+        return self._limits_depth and max([body.count("{") for body in members]) >= self._max_depth
 
     def _is_deep(self, text: str) -> bool:
-        return self._levels_matter and text.count("{") >= self._max_depth and 1 + _depth(text) > self._max_depth
+        return self._limits_depth and text.count("{") >= self._max_depth and 1 + _depth(text) > self._max_depth
 
     def _exceeds_limits(self, body: str) -> bool:
         if self._is_deep(body):
@@ -65,7 +65,7 @@ class FieldLimiter:
         return self._fields(split_pairs(body)) > self._max_fields
 
     def _flatten(self, body: str) -> str:
-        """Return the members within the limits in their order, and `flattened` with the other ones."""
+        """Return the body with the members within the limits, in order, and with the other members in `flattened`."""
         kept, flattened, fields = [], [], 0
         for key, key_text, value in split_pairs(body):
             added = self._fields([(key, key_text, value)])

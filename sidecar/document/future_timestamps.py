@@ -1,4 +1,4 @@
-"""Replaces timestamps more than a day in the future by the time of reading."""
+"""Replaces timestamps that are more than a day in the future with the time of reading."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ FUTURE_TIME_FIELD = "log.time_ahead"
 
 _MAX_AHEAD_S = 24 * 3600
 _MAX_ZONE_OFFSET_S = 14 * 3600
-"""No time zone is farther from UTC. So a text that is earlier by this margin needs no conversion."""
+"""Maximum offset of a time zone. A text that is earlier than the limit by this margin needs no conversion."""
 
 
 class FutureTimestampGuard:
-    """Removes timestamps in the future. Only if the latest text of a chunk is suspicious, each one is checked."""
+    """Removes timestamps in the future. Parses the timestamps of a chunk only if the latest text may be too late."""
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock

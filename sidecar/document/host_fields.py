@@ -1,4 +1,4 @@
-"""Fields of the machine, named as in the Elastic Common Schema (`host.*`)."""
+"""Fields of the host, with the names of the Elastic Common Schema (`host.*`)."""
 
 from __future__ import annotations
 

@@ -55,7 +55,7 @@ class _DownwardApiFile:
         self.leaf: dict[str, str] = {}
 
     def has_changed(self) -> bool:
-        """Read the file if it changed. Return whether the field changed. A missing file counts as empty."""
+        """Read the file if it has changed. Return whether the field has changed. A missing file counts as empty."""
         try:
             status = self._file.stat()
             stamp = (status.st_mtime_ns, status.st_ino)

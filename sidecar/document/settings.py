@@ -19,7 +19,7 @@ class StaticFieldsSettings(SettingsModel):
     """Constant fields for every document."""
 
     add: dict[str, Any]
-    """Names and values, nested or dotted."""
+    """Names and values of the fields. Names may be nested or dotted."""
 
     @field_validator("add")
     @classmethod

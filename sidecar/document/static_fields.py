@@ -15,7 +15,7 @@ class StaticFields:
         self._leaves = dict(_flatten(values, ""))
 
     def leaves(self) -> dict[str, str]:
-        """Return path → JSON text; the same object each time."""
+        """Return the fields: path → JSON text. Always return the same object."""
         return self._leaves
 
 

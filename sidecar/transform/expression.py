@@ -25,7 +25,7 @@ Fields = Sequence[str | None]
 """JSON text of each field in an expression; None if the record does not have it."""
 
 Search = Callable[[Pattern, str], bool]
-"""Searches a pattern in a text; raises `TimeoutError` after its time limit."""
+"""Returns whether a pattern matches anywhere in a text; raises `TimeoutError` after its time limit."""
 
 Condition = Callable[[Fields, Search], bool]
 Literal = str | float | bool | None
@@ -45,14 +45,14 @@ _TEXT_ORDER: dict[str, Callable[[str, str], bool]] = {
     "<": operator.lt, "<=": operator.le, ">": operator.gt, ">=": operator.ge,
 }  # fmt: skip
 _NUMBER = re.compile(r"\s*+[+-]?+(?:\d++(?:\.\d*+)?+|\.\d++)(?:[eE][+-]?+\d++)?+\s*+", re.ASCII)
-_BEGINS = frozenset('"-0123456789')
+_NUMBER_STARTS = frozenset('"-0123456789')
 _CONSTANTS: dict[str, Literal] = {"true": True, "false": False, "null": None}
 _WORDS = frozenset(("and", "or", "not", "in", "exists", *_CONSTANTS))
 _ANY = msgspec.json.Decoder()
 
 
 class ExpressionError(ValueError):
-    """The text of an expression is invalid. The message names the character."""
+    """The text of an expression is invalid. The message contains the position of the error."""
 
 
 class Expression(NamedTuple):
@@ -238,9 +238,9 @@ def _is_one_of(field: int, literals: Sequence[Literal]) -> Condition:
             return False
         if value in json_texts or value in constants:
             return True
-        if "\\" in value and value[0] == '"' and _plain(value) in texts:
+        if "\\" in value and value[0] == '"' and _decode_text(value) in texts:
             return True
-        return bool(numbers) and _number(value) in numbers
+        return bool(numbers) and _read_number(value) in numbers
 
     return is_one_of
 
@@ -250,7 +250,7 @@ def _is_ordered_number(field: int, sign: str, limit: float) -> Condition:
 
     def is_ordered(fields: Fields, _: Search) -> bool:
         value = fields[field]
-        number = None if value is None else _number(value)
+        number = None if value is None else _read_number(value)
         return number is not None and order(number, limit)
 
     return is_ordered
@@ -261,7 +261,7 @@ def _is_ordered_text(field: int, sign: str, limit: str) -> Condition:
 
     def is_ordered(fields: Fields, _: Search) -> bool:
         value = fields[field]
-        return value is not None and value[0] == '"' and order(_plain(value), limit)
+        return value is not None and value[0] == '"' and order(_decode_text(value), limit)
 
     return is_ordered
 
@@ -269,18 +269,18 @@ def _is_ordered_text(field: int, sign: str, limit: str) -> Condition:
 def _matches(field: int, pattern: Pattern) -> Condition:
     def matches(fields: Fields, search: Search) -> bool:
         value = fields[field]
-        return value is not None and search(pattern, _plain(value))
+        return value is not None and search(pattern, _decode_text(value))
 
     return matches
 
 
-def _plain(value: str) -> str:
+def _decode_text(value: str) -> str:
     """Return the content of a JSON string without quotes and escapes; any other value unchanged."""
     if value[0] != '"':
         return value
     return str(_ANY.decode(value)) if "\\" in value else value[1:-1]
 
 
-def _number(value: str) -> float | None:
-    """Return the value as a number, None if it is not one. A text may hold one: parsers store numbers as text."""
-    return float(text) if value[0] in _BEGINS and _NUMBER.fullmatch(text := _plain(value)) else None
+def _read_number(value: str) -> float | None:
+    """Return the value as a number, or None if it is not one. A text with a number counts, as parsers store it."""
+    return float(text) if value[0] in _NUMBER_STARTS and _NUMBER.fullmatch(text := _decode_text(value)) else None

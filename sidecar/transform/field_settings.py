@@ -93,7 +93,7 @@ class DropFieldsSettings(SettingsModel):
 
 
 class KeepFieldsSettings(SettingsModel):
-    """Drop all other fields."""
+    """Keep only these fields."""
 
     keep_fields: Annotated[tuple[Path, ...], Field(min_length=1)]
     """Paths of the fields. Fields below them are kept too. `@timestamp` and the fields of the sidecar are always
@@ -123,7 +123,7 @@ class ConvertSettings(SettingsModel):
     validated). A value that cannot be converted stays unchanged."""
 
     def step(self, read: Callable[[str], str]) -> Transform:
-        """Return the transform; `read` parses dates."""
+        """Return the transform. `read`: parses dates."""
         return transforms.make_transform(
             transforms.ConvertFields({path: (kind, converter_for(kind, read)) for path, kind in self.convert.items()})
         )
@@ -143,7 +143,8 @@ class HashFieldsSettings(SettingsModel):
     """Add a hash of several fields."""
 
     fingerprint: HashFieldsOptions
-    """`fields` and `target`. Equal values give equal hashes. The hash does not become the id of the document."""
+    """Which fields to hash, and where to put the hash. Equal values give equal hashes. The hash is not used as the id
+    of the document."""
 
     def step(self) -> Transform:
         """Return the transform."""
@@ -165,7 +166,7 @@ class SampleSettings(SettingsModel):
     """Keep a sample of the records."""
 
     sample: SampleOptions
-    """`rate` and `field`. The other records are counted as filtered. A restart chooses the same records."""
+    """Which records to keep. All others are counted as filtered. After a restart, the same records are kept."""
 
     def step(self) -> Transform:
         """Return the transform."""
@@ -204,19 +205,21 @@ class KeepWhenSettings(SettingsModel):
 
 
 class UserAgentOptions(SettingsModel):
-    """No options."""
+    """`user_agent` has no options."""
 
 
 class UserAgentSettings(SettingsModel):
     """Add name, version, operating system and device of a client, from `user_agent.original`."""
 
     user_agent: UserAgentOptions
-    """No options."""
+    """Has no options."""
 
     @model_validator(mode="after")
     def _is_installed(self) -> UserAgentSettings:
         if find_spec("ua_parser_rs") is None:
-            raise ValueError("user_agent needs a package; pip install 'log-sidecar[user-agent]'")
+            raise ValueError(
+                "user_agent needs a package that is not installed; run pip install 'log-sidecar[user-agent]'"
+            )
         return self
 
     def step(self) -> Transform:
@@ -235,7 +238,7 @@ class HostSettings(SettingsModel):
     """Add fields of the machine."""
 
     host: HostOptions
-    """`name`. Also adds `host.architecture`, `host.os.type` and `host.os.kernel`."""
+    """Adds `host.name`, `host.architecture`, `host.os.type` and `host.os.kernel`."""
 
 
 class KubernetesOptions(SettingsModel):
@@ -252,4 +255,4 @@ class KubernetesFieldsSettings(SettingsModel):
     """Add fields of the Pod, with its labels and annotations."""
 
     kubernetes: KubernetesOptions
-    """`labels` and `annotations`."""
+    """Which labels and annotations to add."""

@@ -68,7 +68,7 @@ class _FieldTransform:
     def _may_touch(self, text: str) -> bool:
         """Return whether the text may contain one of the fields.
 
-        It may if it has escapes: these can spell any name.
+        This includes any text with an escape, because an escape can be a part of any name.
         """
         hints = self._hints
         return not hints or any(hint in text for hint in hints) or "\\u" in text or "\\/" in text
@@ -101,12 +101,12 @@ class RenameFields(FieldChange):
         if changed == body:
             return body
         if not can_insert(body if has_same_parent else changed, new):
-            report_failure(f"rename: {_is_taken(new)}, so {old} keeps its name")
+            report_failure(f"rename: {_describe_conflict(new)}, so {old} keeps its name")
             return body
         return insert_all(changed, [(new + below, value) for below, value in moved]) if moved else changed
 
 
-def _is_taken(path: str) -> str:
+def _describe_conflict(path: str) -> str:
     return f"the record already has the field {path}, or a field above it that is not an object"
 
 
@@ -134,7 +134,7 @@ class CopyFields(FieldChange):
         for source, target in self._pairs:
             values = _read_below(body, source)
             if values and not can_insert(body, target):
-                report_failure(f"copy: {_is_taken(target)}, so {source} is not copied")
+                report_failure(f"copy: {_describe_conflict(target)}, so {source} is not copied")
                 continue
             if values:
                 body = insert_all(body, [(target + below, value) for below, value in values])
@@ -241,7 +241,7 @@ class HashFields(FieldChange):
         if not any(values.values()):
             return body
         if not can_insert(body, self._target):
-            report_failure(f"fingerprint: {_is_taken(self._target)}; choose another target")
+            report_failure(f"fingerprint: {_describe_conflict(self._target)}; choose another target")
             return body
         digest = blake2b(msgspec.json.encode(values), digest_size=16).hexdigest()
         return insert(body, self._target, json_string(digest))

@@ -86,21 +86,21 @@ class Sampler:
     """Keeps a fraction of the records, chosen by generation and offset, or by the value of a field."""
 
     def __init__(self, rate: float, field: str | None = None) -> None:
-        self._below = int(rate * 2**64)
+        self._threshold = int(rate * 2**64)
         self._field = field
 
     def __call__(self, records: RecordBatch) -> RecordBatch:
         number = records.lines.chunk.generation.id
-        hashes = [_scatter(number ^ _scatter(start)) for start in records.starts]
+        hashes = [_hash_number(number ^ _hash_number(start)) for start in records.starts]
         if self._field is not None:
             for index, body in enumerate(records.bodies):
                 if values := read(body, self._field):
-                    hashes[index] = _scatter(int.from_bytes(values[0].encode()) % (2**61 - 1))
-        return records.drop({index for index, hash_ in enumerate(hashes) if hash_ >= self._below}, "sample")
+                    hashes[index] = _hash_number(int.from_bytes(values[0].encode()) % (2**61 - 1))
+        return records.drop({index for index, hash_ in enumerate(hashes) if hash_ >= self._threshold}, "sample")
 
 
-def _scatter(number: int) -> int:
-    """Return a pseudorandom number of 64 bits for this number (the finalizer of SplitMix64)."""
+def _hash_number(number: int) -> int:
+    """Return a 64-bit hash of the number (the finalizer of SplitMix64)."""
     mixed = (number + 0x9E3779B97F4A7C15) & _MASK
     mixed = ((mixed ^ (mixed >> 30)) * 0xBF58476D1CE4E5B9) & _MASK
     mixed = ((mixed ^ (mixed >> 27)) * 0x94D049BB133111EB) & _MASK
@@ -122,10 +122,10 @@ class _Columns:
             [(names.index(name), path[len(name) + 1 :]) for name in sorted(possible_root_names([path]), reverse=True)]
             for path in paths
         ]
-        """For each path: the columns in which it may be, each with the part of the path below the column."""
+        """For each path: the columns in which its value may be, each with the rest of the path below the column."""
 
     def read_values(self, members: Sequence[str]) -> list[list[str | None]]:
-        """Return for each record the JSON text of each path, None if the path is missing."""
+        """Return for each record the JSON text at each path, or None if the path is missing."""
         try:
             rows = self._decoder.decode_lines("\n".join([f"{{{body}}}" for body in members]))
         except (msgspec.DecodeError, RecursionError):

@@ -22,7 +22,7 @@ class PluginSettings(SettingsModel):
     """A function of an installed package (entry point `log_sidecar.transforms`)."""
 
     name: str
-    """Name of its entry point."""
+    """Name of the entry point."""
 
     options: dict[str, Any] = Field(default_factory=dict)
     """Arguments of the function, in addition to the records."""

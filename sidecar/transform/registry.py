@@ -23,7 +23,7 @@ KINDS = {
     "rename": "rename fields",
     "copy": "copy fields",
     "drop_fields": "drop fields",
-    "keep_fields": "drop all other fields",
+    "keep_fields": "keep only the listed fields",
     "lowercase": "convert texts to lower case",
     "convert": "convert values to another type",
     "fingerprint": "add a hash of several fields",
@@ -33,7 +33,7 @@ KINDS = {
     "user_agent": "add name, version, system and device of a client",
     "redact": "redact secrets and personal data",
     "add": "add constant fields",
-    "host": "add fields of the machine",
+    "host": "add fields of the host",
     "kubernetes": "add fields of the Pod, its labels and annotations",
 }
 """Name of each built-in transform → its effect."""

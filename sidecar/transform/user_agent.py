@@ -1,7 +1,7 @@
 """Parses the user agent of a browser, tool or crawler into fields of the Elastic Common Schema.
 
-Imported only when it is configured. The `ua-parser` library knows the programs, with its engine of compiled patterns:
-the time grows linearly with the text, and no text blocks other threads for long.
+This module is imported only if it is configured. The `ua-parser` library recognizes the programs with compiled
+patterns: its time grows linearly with the text, and no text blocks other threads for long.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ _ONLY_MEMBER = '"user_agent":{"original":"'
 _MAX_CACHED = 1024
 _MAX_CACHED_CHARACTERS = 512
 _MAX_PARSED_CHARACTERS = 1024
-"""Characters of the text that are parsed, because the client chooses its length."""
+"""Maximum number of characters that are parsed. The client chooses the length of the text."""
 
 _STRING = msgspec.json.Decoder(str)
 
@@ -32,7 +32,7 @@ _STRING = msgspec.json.Decoder(str)
 class ParseUserAgent:
     """Adds `user_agent.name`, `.version`, `.os.name`, `.os.version` and `.device.name`.
 
-    They come from `user_agent.original`. Existing fields stay. Each text is parsed once while it is cached.
+    The source is `user_agent.original`. Existing fields are kept. Results are cached.
     """
 
     name: ClassVar[str] = "user_agent"
@@ -41,10 +41,10 @@ class ParseUserAgent:
 
     def __init__(self) -> None:
         self._extend_cached = lru_cache(_MAX_CACHED)(_extend)
-        _parser()  # built now, not with the first line
+        _parser()  # built now, because the first line must not wait for it
 
     def apply(self, body: str, report_failure: object) -> str:
-        """Return the body with those fields."""
+        """Return the body with the fields added."""
         at = _find_last_member(body)
         if at >= 0:
             return body[:at] + self._extend_object(_KEY_TEXT, "", body[at + len(_KEY_TEXT) + 1 :])
@@ -61,9 +61,9 @@ class ParseUserAgent:
 
 
 def _find_last_member(body: str) -> int:
-    """Return where the member `user_agent` begins, if it is the last one, unique, and holds only `original`; else -1.
+    """Return the offset of the member `user_agent` if it is the last one, unique, and contains only `original`.
 
-    A body that ends with the object that this member opens has no other object around it.
+    Return -1 otherwise. The member is at the root of the body, because only one brace is closed after it.
     """
     at = body.rfind(_ONLY_MEMBER)
     if at < 0 or not body.endswith('"}') or body.count('"user_agent') > 1 or "\\" in body:
@@ -86,12 +86,12 @@ def _add(body: str, field: str, prefix: str) -> str:
 
 @cache
 def _parser() -> Parser:
-    """Return the parser, of which one is enough for all pipelines: its patterns take 33 MiB and never change."""
+    """Return the parser, which all pipelines share, because its patterns use 33 MiB."""
     return Parser(Resolver(load_lazy_builtins()))
 
 
 def recognize(text: str) -> Mapping[str, str]:
-    """Return the fields below `user_agent` that this text reveals."""
+    """Return the fields for this User-Agent, with paths below `user_agent`."""
     result = _parser().parse(text[:_MAX_PARSED_CHARACTERS])
     fields: dict[str, str | None] = {}
     if program := result.user_agent:

@@ -66,7 +66,7 @@ def unescape(text: str) -> str:
     return text.translate(_UNPACKED)
 
 
-def lines_of(pattern: re.Pattern[str], packed: str) -> Iterator[int]:
+def find_lines(pattern: re.Pattern[str], packed: str) -> Iterator[int]:
     """Yield the numbers of the lines in which the pattern matches."""
     number = at = 0
     while match := pattern.search(packed, at):
@@ -77,7 +77,7 @@ def lines_of(pattern: re.Pattern[str], packed: str) -> Iterator[int]:
             return
 
 
-def keys(lines: Iterable[str]) -> set[str]:
+def find_keys(lines: Iterable[str]) -> set[str]:
     """Return a superset of the keys in packed lines: some texts that are not keys are included."""
     return {key for key in _KEY.findall("\n".join(lines)) if "\n" not in key}
 

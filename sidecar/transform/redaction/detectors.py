@@ -34,7 +34,7 @@ class SearchPattern:
     """Pairs of a hint and a pattern. The hint is a simpler pattern in lower case: the pattern is searched only in
     texts where the hint matches, ignoring case. "" means always."""
 
-    any_case: bool = False
+    ignores_case: bool = False
     """Whether case is ignored. If so, the patterns are in lower case."""
 
     shape: tuple[str, str] = ("", "")
@@ -50,7 +50,7 @@ class SearchPattern:
     shorten: str | Shorten | None = None
     """Replacement that is used instead of the replacement of the action."""
 
-    numbers: bool = False
+    matches_numbers: bool = False
     """Whether the pattern also matches numbers outside of strings."""
 
 
@@ -73,7 +73,7 @@ def _any_lookbehind(*patterns: str) -> str:
     return f"(?:{'|'.join(f'(?<={pattern})' for pattern in patterns)})"
 
 
-def _luhn(text: str) -> bool:
+def _is_card_number(text: str) -> bool:
     """Return whether the digits are a payment card number (ISO/IEC 7812: length, issuer, check digit)."""
     digits = [int(char) for char in text if char.isdigit()]
     if not 13 <= len(digits) <= 19 or digits[0] not in (2, 3, 4, 5, 6) or len(set(digits)) < 2:
@@ -82,7 +82,7 @@ def _luhn(text: str) -> bool:
     return (sum(digits[-1::-2]) + sum(doubled)) % 10 == 0
 
 
-def _iban(text: str) -> bool:
+def _is_iban(text: str) -> bool:
     """Return whether the check digits are valid (ISO 13616: the rearranged number modulo 97 is 1)."""
     plain = text.replace(" ", "")
     if not 15 <= len(plain) <= 34:
@@ -121,7 +121,7 @@ def _network(text: str) -> str:
     return str(IPv6Network((int(ip_address(text)) >> 80 << 80, 48)).network_address)
 
 
-_GIVEN = r"[%(quote)s']?\s{0,3}[=:]\s{0,3}[%(quote)s']?"
+_ASSIGNMENT = r"[%(quote)s']?\s{0,3}[=:]\s{0,3}[%(quote)s']?"
 _VALUE = r"[^\s%(quote)s%(outside)s'&,;)}\]]+"
 _TOKENS = _any_lookbehind(*(f"{kind}{line}token" for kind in ("access", "refresh", "auth") for line in ("[_-]", "")))
 _SECRET_NAMES = ("pass(?:word|wd|phrase)", "pwd", "secret", "api[_-]?key", f"token{_TOKENS}")
@@ -130,17 +130,17 @@ _AWS_NAMES = ("aws_secret_access_key", "secretaccesskey")
 
 _PASSWORD = SearchPattern(
     (
-        *((name, f"({name}{_GIVEN}){_VALUE}") for name in _SECRET_NAMES),
+        *((name, f"({name}{_ASSIGNMENT}){_VALUE}") for name in _SECRET_NAMES),
         ("://", r"(://(?<=[a-z]://)[^/\s:@%(outside)s]{0,256}:)[^/\s@%(outside)s]+(?=@)"),
     ),
-    any_case=True,
+    ignores_case=True,
 )
 _AUTHORIZATION = SearchPattern(
     (
-        ("authorization", rf"(authorization{_GIVEN}(?:{_SCHEMES}\s+)?){_VALUE}"),
+        ("authorization", rf"(authorization{_ASSIGNMENT}(?:{_SCHEMES}\s+)?){_VALUE}"),
         ("bearer", r"(bearer(?<=\bbearer)\s+)[a-z0-9._~+/=-]{8,}"),
     ),
-    any_case=True,
+    ignores_case=True,
 )
 # Also matches a token without a point, so that a long text of repeated beginnings is scanned only once.
 _JWT = SearchPattern(
@@ -149,7 +149,7 @@ _JWT = SearchPattern(
 )
 _CARD = SearchPattern(
     [("", r"\d(?=[\d -]{12})(?<![\d.-]\d)(?:[ -]?\d){12,18}(?![\d-]|\.\d)")],
-    shape=("0" * 13, " -"), is_match=_luhn, numbers=True,
+    shape=("0" * 13, " -"), is_match=_is_card_number, matches_numbers=True,
 )  # fmt: skip
 _EMAIL = SearchPattern(
     [("", r"@[A-Za-z0-9-]{1,63}+(?:\.[A-Za-z0-9-]{1,63}+)+")], prefix=(f"{ascii_letters}{digits}._%+-", 64)
@@ -161,7 +161,9 @@ _IPV6 = SearchPattern(
     [("", f":(?=:|{_GROUP}:(?::|{_GROUP}:)){_FIRST_GROUP}{_OTHER_GROUPS}")],
     prefix=(hexdigits, 4), is_match=_is_ipv6, shorten=_network,
 )  # fmt: skip
-_AWS_SECRET = SearchPattern([(name, f"({name}{_GIVEN})[a-z0-9/+=]{{40}}") for name in _AWS_NAMES], any_case=True)
+_AWS_SECRET = SearchPattern(
+    [(name, f"({name}{_ASSIGNMENT})[a-z0-9/+=]{{40}}") for name in _AWS_NAMES], ignores_case=True
+)
 _AWS_ID = SearchPattern([("", r"A(?=[KS]IA)(?<=\bA)[A-Z]{3}[A-Z0-9]{16}\b")])
 _PRIVATE_KEY = SearchPattern(
     [
@@ -174,7 +176,7 @@ _PRIVATE_KEY = SearchPattern(
 _IBAN = SearchPattern(
     [("", r"[A-Z]{2}\d{2}(?<!\w.{4})(?: ?[A-Z0-9]{4}){2,7}(?: ?[A-Z0-9]{1,3})?\b")],
     shape=("AA00", ""),
-    is_match=_iban,
+    is_match=_is_iban,
 )
 
 _PASSWORDS = (

@@ -1,8 +1,8 @@
 """Redacts secrets and personal data in records.
 
-Patterns see the strings of a record without JSON escapes; text that does not match stays the same to the byte.
-Detectors search the packed text of a chunk: all its records in one pass. A record for which this is not safe takes
-the general path, member by member. Both paths return the same result wherever both apply.
+Patterns are applied to strings without JSON escapes; text that does not match is kept byte for byte. Detectors search
+the packed text of a chunk: all its records in one pass. A record for which this is not safe is redacted member by
+member (the general path). Both paths return the same result wherever both apply.
 """
 
 from __future__ import annotations
@@ -21,7 +21,15 @@ from sidecar.lib.jsontext.members import split_elements, split_pairs
 from sidecar.lib.jsontext.nested import json_string
 from sidecar.lib.user_regex import compile_user_regex
 from sidecar.model.records import RecordBatch
-from sidecar.transform.redaction.chunk_text import NUMBER, expand_escapes, keys, lines_of, pack, single_key, unpack
+from sidecar.transform.redaction.chunk_text import (
+    NUMBER,
+    expand_escapes,
+    find_keys,
+    find_lines,
+    pack,
+    single_key,
+    unpack,
+)
 from sidecar.transform.redaction.detectors import Detector
 from sidecar.transform.redaction.search import Matcher, Replacement, Span, Text, between, compile_cached, lower
 
@@ -34,21 +42,22 @@ _COLON = r"[ \t\r]*+:[ \t\r]*+"
 _STRING = msgspec.json.Decoder(str)
 
 Action = Callable[[str], str | None]
-"""Returns the replacement of a text. None drops the field whose value it is, or removes the text from its string."""
+"""Returns the replacement of a text, or None to remove it: the whole field if the text is its value, else the
+text."""
 
 
 def mask(text: str) -> str | None:
-    """Replace the text by `MASK`."""
+    """Return `MASK`."""
     return MASK
 
 
 def drop(text: str) -> str | None:
-    """Drop the text."""
+    """Return None."""
     return None
 
 
 def make_hash(salt: bytes) -> Action:
-    """Return an action that replaces a text by a salted hash, so that equal texts can be correlated.
+    """Return an action that replaces a text with a salted hash, so that equal texts can be correlated.
 
     Without the salt, an attacker cannot find the text by hashing guesses (RFC 2104, 64 bits of HMAC with SHA-256).
     """
@@ -88,14 +97,12 @@ class DetectorRule:
         )
 
     def lines_with_field(self, packed: Text, nested: bool = False) -> set[int]:
-        """Return the lines that may have a field of this detector; with `nested`, one whose value is an object or
-        array.
-        """
+        """Return the lines that may have a field of this detector; with `nested`, only objects and arrays count."""
         lines: set[int] = set()
         for end in self._key_ends:
             if packed.has(end):
                 pattern = rf'{end}"{_COLON}[\[{{]' if nested else rf'{end}"{_COLON}'
-                lines.update(lines_of(compile_cached(pattern), packed.lower))
+                lines.update(find_lines(compile_cached(pattern), packed.lower))
         return lines
 
     def mask_fields(self, packed: Text) -> Text:
@@ -137,7 +144,7 @@ class RegexRule:
         self.timeouts = 0
 
     def begin_chunk(self) -> None:
-        """Reset the time budget and the count of timeouts."""
+        """Reset the time budget and the number of timeouts."""
         self._remaining_s, self.timeouts = _CHUNK_LIMIT_S, 0
 
     def matches_field(self, path: str) -> bool:
@@ -147,14 +154,14 @@ class RegexRule:
     def redact_text(self, text: str) -> str:
         """Return the text with each match replaced, or only its last group if the pattern has groups."""
         parts, at = [], 0
-        limit, began = _TEXT_LIMIT_S if self._remaining_s > 0 else _MIN_TEXT_LIMIT_S, monotonic()
+        limit, started_at = _TEXT_LIMIT_S if self._remaining_s > 0 else _MIN_TEXT_LIMIT_S, monotonic()
         try:
             for match in self._pattern.finditer(text, timeout=limit, concurrent=True):
                 group = match.lastindex or 0
                 parts += [text[at : match.start(group)], self.action(match[group]) or ""]
                 at = match.end(group)
         except TimeoutError:
-            self._remaining_s -= monotonic() - began
+            self._remaining_s -= monotonic() - started_at
             self.timeouts += 1
             return MASK
         return "".join([*parts, text[at:]]) if parts else text
@@ -168,15 +175,15 @@ class FieldRule:
         self._hint = re.escape(lower(pack(json_string(path.rpartition(".")[2])[1:-1])))
 
     def matches_field(self, path: str) -> bool:
-        """Return whether it is this field."""
+        """Return whether `path` is the path of this rule."""
         return path == self._path
 
     def lines_with_field(self, packed: Text, nested: bool = False) -> set[int]:
         """Return the lines that contain the name of the field."""
-        return set(lines_of(compile_cached(self._hint), packed.lower)) if packed.has(self._hint) else set()
+        return set(find_lines(compile_cached(self._hint), packed.lower)) if packed.has(self._hint) else set()
 
     def redact_text(self, text: str) -> str:
-        """Return the text unchanged: this rule looks at the path of a field only."""
+        """Return the text unchanged: this rule depends only on the path of a field."""
         return text
 
 
@@ -232,7 +239,7 @@ class Redactor:
             bodies[index] = members[index]
         unsafe = unexpanded | self._unsafe_lines(packed.text, redacted.text, lines_with_fields, escaped)
         for index in lines_with_fields - unsafe:
-            bodies[index] = _without_fields(members[index], bodies[index], "", self._field_rules)
+            bodies[index] = _redact_fields(members[index], bodies[index], "", self._field_rules)
         for index in unsafe:
             bodies[index] = redact_members(members[index], self._rules)
         return bodies
@@ -240,7 +247,7 @@ class Redactor:
     def _expand_escapes(self, text: str) -> tuple[str, set[int], set[int]]:
         """Return the text with escapes expanded, the lines with escapes, and those that cannot be expanded."""
         lines = text.split("\n")
-        escaped = set(lines_of(_ESCAPE, text))
+        escaped = set(find_lines(_ESCAPE, text))
         for index in escaped:
             # Custom patterns need JSON strings, and a line with expanded escapes is not JSON any more.
             lines[index] = "" if self._has_patterns else expand_escapes(lines[index])
@@ -258,7 +265,7 @@ class Redactor:
     def _unsafe_lines(self, packed: str, redacted: str, lines_with_fields: set[int], escaped: set[int]) -> set[int]:
         """Return the lines that need the general path.
 
-        In these a match is outside of the string values, or the line cannot be unpacked.
+        These are lines with a match outside of string values, and lines that cannot be unpacked.
         """
         if not (lines_with_fields or escaped) and (key := single_key(packed)) and redacted.startswith(f"{key}:"):
             return set()
@@ -272,7 +279,7 @@ class Redactor:
         }
         if NUMBER in redacted:
             unsafe |= {index for index in changed if NUMBER in after[index]}
-        names = {index: keys([line]) for index, line in changed.items()}
+        names = {index: find_keys([line]) for index, line in changed.items()}
         touched = {
             key[1:-1] for key in self._names_with_matches([f'"{key}"' for key in set().union(*names.values())])
         }
@@ -294,55 +301,55 @@ def _redact_with_detectors(packed: Text, rules: Sequence[Rule]) -> Text:
 
 
 def _redact_with_patterns(packed: Text, patterns: Sequence[Rule]) -> Text:
-    """Return the packed text redacted by custom patterns, each of which sees one string at a time."""
+    """Return the packed text redacted with custom patterns, which are applied to one string at a time."""
     lines = unpack(packed.text).split("\n")
     redacted = pack("\n".join([line if NUMBER in line else redact_members(line, patterns) for line in lines]))
     return packed if redacted == packed.text else Text(redacted)
 
 
-def _without_fields(body: str, redacted: str, path: str, rules: Sequence[Rule]) -> str:
-    """Return `redacted` with the values replaced of the fields that the rules match. `body` is the text before."""
+def _redact_fields(body: str, redacted: str, path: str, rules: Sequence[Rule]) -> str:
+    """Return `redacted` with the values of the fields that the rules match replaced. `body`: the unredacted text."""
     before = split_pairs(body)
     after = before if redacted == body else split_pairs(redacted)
     return _join(
         redacted,
         [
-            (key_text, new, _without_fields_in(text, new, f"{path}.{key}" if path else key, rules))
+            (key_text, new, _redact_fields_in(text, new, f"{path}.{key}" if path else key, rules))
             for (key, key_text, text), (_, _, new) in zip(before, after, strict=True)
         ],
     )
 
 
-def _without_fields_in(text: str, redacted: str, path: str, rules: Sequence[Rule]) -> str | None:
+def _redact_fields_in(text: str, redacted: str, path: str, rules: Sequence[Rule]) -> str | None:
     for rule in rules:
         if rule.matches_field(path):
             return _replace_value(text, rule)
     if text.startswith("{"):
-        return f"{{{_without_fields(text[1:-1], redacted[1:-1], path, rules)}}}"
+        return f"{{{_redact_fields(text[1:-1], redacted[1:-1], path, rules)}}}"
     if text.startswith("["):
         values = zip(split_elements(text[1:-1]), split_elements(redacted[1:-1]), strict=True)
-        parts = [("", new, _without_fields_in(old, new, path, rules)) for old, new in values]
+        parts = [("", new, _redact_fields_in(old, new, path, rules)) for old, new in values]
         return f"[{_join(redacted[1:-1], parts)}]"
     return redacted
 
 
 def redact_members(body: str, rules: Sequence[Rule]) -> str:
-    """Return the body redacted member by member: the general path."""
-    return _object(body, "", rules, 0)
+    """Return the body redacted member by member (the general path)."""
+    return _redact_object(body, "", rules, 0)
 
 
-def _object(body: str, path: str, rules: Sequence[Rule], depth: int) -> str:
+def _redact_object(body: str, path: str, rules: Sequence[Rule], depth: int) -> str:
     return _join(
         body,
         [
-            (key_text, text, _value(text, f"{path}.{key}" if path else key, rules, depth))
+            (key_text, text, _redact_value(text, f"{path}.{key}" if path else key, rules, depth))
             for key, key_text, text in split_pairs(body)
         ],
     )
 
 
-def _array(body: str, path: str, rules: Sequence[Rule], depth: int) -> str:
-    return _join(body, [("", text, _value(text, path, rules, depth)) for text in split_elements(body)])
+def _redact_array(body: str, path: str, rules: Sequence[Rule], depth: int) -> str:
+    return _join(body, [("", text, _redact_value(text, path, rules, depth)) for text in split_elements(body)])
 
 
 def _join(body: str, values: Sequence[tuple[str, str, str | None]]) -> str:
@@ -365,17 +372,17 @@ def _join(body: str, values: Sequence[tuple[str, str, str | None]]) -> str:
     return "".join([*parts, body[at:]])
 
 
-def _value(text: str, path: str, rules: Sequence[Rule], depth: int) -> str | None:
+def _redact_value(text: str, path: str, rules: Sequence[Rule], depth: int) -> str | None:
     for rule in rules:
         if rule.matches_field(path):
             return _replace_value(text, rule)
     if text[:1] in "{[" and depth >= _MAX_DEPTH:
         return json_string(MASK)
     if text.startswith("{"):
-        return f"{{{_object(text[1:-1], path, rules, depth + 1)}}}"
+        return f"{{{_redact_object(text[1:-1], path, rules, depth + 1)}}}"
     if text.startswith("["):
-        return f"[{_array(text[1:-1], path, rules, depth + 1)}]"
-    plain = _plain(text)
+        return f"[{_redact_array(text[1:-1], path, rules, depth + 1)}]"
+    plain = _decode_text(text)
     redacted = plain
     for rule in rules:
         redacted = rule.redact_text(redacted)
@@ -384,10 +391,10 @@ def _value(text: str, path: str, rules: Sequence[Rule], depth: int) -> str | Non
 
 def _replace_value(text: str, rule: Rule) -> str | None:
     """Return the replacement of the value of a field."""
-    replacement = rule.action(_plain(text))
+    replacement = rule.action(_decode_text(text))
     return None if replacement is None else json_string(replacement)
 
 
-def _plain(text: str) -> str:
+def _decode_text(text: str) -> str:
     """Return the content of a JSON string without quotes and escapes; any other value unchanged."""
     return _STRING.decode(text) if text.startswith('"') else text

@@ -10,7 +10,7 @@ from operator import sub
 from string import ascii_uppercase, digits
 
 from sidecar.lib import native
-from sidecar.transform.redaction.chunk_text import NUMBER, lines_of, unescape
+from sidecar.transform.redaction.chunk_text import NUMBER, find_lines, unescape
 from sidecar.transform.redaction.detectors import IN_PACKED_TEXT, IN_STRING, SearchPattern
 
 Span = tuple[int, int]
@@ -48,9 +48,9 @@ def compile_cached(pattern: str) -> re.Pattern[str]:
 
 
 def lower(text: str) -> str:
-    """Return the text in lower case, for ASCII letters and the letters that `re` equates with them.
+    """Return the text with ASCII letters, and the letters that `re` treats as equal to them, in lower case.
 
-    The length stays.
+    The length of the text does not change.
     """
     if text.isascii():
         return text.lower()
@@ -93,33 +93,36 @@ class Matcher:
     def __init__(self, search: SearchPattern, replacement: Replacement, is_packed: bool) -> None:
         self._pattern, self._replacement = search, replacement
         self._is_packed = is_packed
-        reading = IN_PACKED_TEXT if is_packed else IN_STRING
-        self._branches = [(hint, pattern % reading) for hint, pattern in search.branches]
+        placeholders = IN_PACKED_TEXT if is_packed else IN_STRING
+        self._branches = [(hint, pattern % placeholders) for hint, pattern in search.branches]
 
     def redact(self, text: Text) -> Text:
         """Return the text with the matches replaced; the same object if there are none."""
-        search, searched = self._pattern, text.lower if self._pattern.any_case else text.text
+        search, searched = self._pattern, text.lower if self._pattern.ignores_case else text.text
         parts = [(0, len(searched))] if not search.shape[0] else _lines_with_shape(searched, *search.shape)
-        # Leave out patterns that cannot match: a single pattern begins with a literal letter, and `re` finds it
-        # several times as fast as alternatives.
+        # Omit patterns that cannot match: a single pattern begins with a literal letter, and `re` finds it several
+        # times as fast as alternatives.
         patterns = [pattern for hint, pattern in self._branches if not hint or text.has(hint)]
         if not (patterns and parts):
             return text
         pattern, redacted = compile_cached("|".join(patterns)), None
-        if isinstance(self._replacement, str) and len(patterns) == 1 and not (search.any_case or search.is_match):
+        if isinstance(self._replacement, str) and len(patterns) == 1 and not (search.ignores_case or search.is_match):
             redacted = self._split(pattern, searched, self._replacement)
         if redacted is None:
             redacted = self._replace(text.text, self._spans(pattern, searched, parts))
         return text if redacted == text.text else Text(redacted)
 
     def _split(self, pattern: re.Pattern[str], text: str, replacement: str) -> str | None:
-        """Return the result of `_spans` and `_replace` faster; None if it could differ."""
+        """Replace all matches with `re.split`, which is faster than `_spans` and `_replace`.
+
+        Return None if the result could differ.
+        """
         parts = pattern.split(text)
         if self._pattern.prefix is not None:
-            letters, most = self._pattern.prefix
+            letters, max_length = self._pattern.prefix
             trimmed = [part.rstrip(letters) for part in parts[:-1]]
             lengths = set(map(sub, map(len, parts), map(len, trimmed)))
-            if lengths and not 0 < min(lengths) <= max(lengths) <= most:
+            if lengths and not 0 < min(lengths) <= max(lengths) <= max_length:
                 return None
             parts[:-1] = trimmed
         if not pattern.groups:
@@ -144,10 +147,10 @@ class Matcher:
         if not spans:
             return text
         parts = between(text, spans)
-        if isinstance(self._replacement, str) and not (self._is_packed and self._pattern.numbers):
+        if isinstance(self._replacement, str) and not (self._is_packed and self._pattern.matches_numbers):
             return self._replacement.join(parts)
         replacements = [self._replacement_of(text[start:end]) for start, end in spans]
-        if self._is_packed and self._pattern.numbers:
+        if self._is_packed and self._pattern.matches_numbers:
             # A match after an even number of quotes is outside of strings. Each line has an even number of quotes.
             quotes = accumulate(part.count('"') for part in parts)
             replacements = [
@@ -168,21 +171,21 @@ def between(text: str, spans: Sequence[Span]) -> list[str]:
 
 
 def _lines_with_shape(text: str, shape: str, between: str) -> list[Span]:
-    """Return the span of each line that contains `shape`: a sequence of character classes (0 a digit, A a capital).
+    """Return the span of each line that contains `shape`, in which 0 is any digit and A any capital letter.
 
     Characters in `between` are ignored.
     """
     shapes = text.encode(errors="replace").translate(_SHAPE_TABLE, between.encode()).decode("latin-1")
-    lines = list(lines_of(compile_cached(shape), shapes))
+    lines = list(find_lines(compile_cached(shape), shapes))
     ends = list(accumulate(len(line) + 1 for line in text.split("\n"))) if lines else []
     return [(ends[line - 1] if line else 0, ends[line] - 1) for line in lines]
 
 
-def _with_prefix(spans: Sequence[Span], text: str, letters: str, most: int) -> list[Span]:
-    """Return the spans extended to the left by up to `most` of these letters; drop spans without such a letter."""
+def _with_prefix(spans: Sequence[Span], text: str, letters: str, max_length: int) -> list[Span]:
+    """Return the spans extended to the left by 1 to `max_length` of these letters. Drop the other spans."""
     extended, last = [], 0
     for at, end in spans:
-        before = text[max(last, at - most) : at]
+        before = text[max(last, at - max_length) : at]
         length = len(before) - len(before.rstrip(letters))
         if length:
             extended.append((at - length, end))

@@ -59,7 +59,7 @@ class RedactionRuleSettings(SettingsModel):
 
     @model_validator(mode="after")
     def _check_kind(self) -> RedactionRuleSettings:
-        if len([each for each in (self.name, self.pattern, self.field) if each]) != 1:
+        if len([kind for kind in (self.name, self.pattern, self.field) if kind]) != 1:
             raise ValueError("a redaction rule needs exactly one of name, pattern and field")
         return self
 
@@ -84,14 +84,15 @@ class RedactSettings(SettingsModel):
     """Detectors, patterns and fields."""
 
     action: Action = "mask"
-    """`mask` replaces by `[REDACTED]`, `hash` by a keyed hash that is equal for equal text; `drop` removes."""
+    """`mask` replaces a match with `[REDACTED]`, `hash` with a keyed hash that is equal for equal texts. `drop`
+    removes the match."""
 
     salt_file: Annotated[Path | None, SECRET_FILE] = None
     """File with the key of the hash, at least 16 bytes. Required by `hash`."""
 
     @model_validator(mode="after")
     def _check_salt(self) -> RedactSettings:
-        if any((each.action or self.action) == "hash" for each in self.redact):
+        if any((rule.action or self.action) == "hash" for rule in self.redact):
             self.redactor()
         return self
 
@@ -105,15 +106,15 @@ class RedactSettings(SettingsModel):
         if self.salt_file is not None:
             actions["hash"] = make_hash(_read_salt(self.salt_file))
         rules: list[Rule] = []
-        for each in self.redact:
-            name = each.action or self.action
+        for rule in self.redact:
+            name = rule.action or self.action
             if name not in actions:
                 raise ValueError("the action hash requires salt_file")
             action = actions[name]
-            if each.name is not None:
-                rules.append(DetectorRule(DETECTORS[each.name], action))
+            if rule.name is not None:
+                rules.append(DetectorRule(DETECTORS[rule.name], action))
             else:
-                rules.append(FieldRule(each.field, action) if each.field else RegexRule(each.pattern or "", action))
+                rules.append(FieldRule(rule.field, action) if rule.field else RegexRule(rule.pattern or "", action))
         return Redactor(rules)
 
 

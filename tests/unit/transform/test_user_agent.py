@@ -128,8 +128,8 @@ def test_without_the_library_the_configuration_names_the_package(
     assert main(["check", "--config", str(tmp_path / "sidecar.yaml")]) == 2
     (problem,) = capsys.readouterr().err.splitlines()
     assert problem.endswith(
-        "sidecar.yaml:5: pipelines.app.transforms.0: user_agent needs a package; "
-        "pip install 'log-sidecar[user-agent]'"
+        "sidecar.yaml:5: pipelines.app.transforms.0: user_agent needs a package that is not installed; "
+        "run pip install 'log-sidecar[user-agent]'"
     )
 
 
