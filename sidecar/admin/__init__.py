@@ -1,4 +1,5 @@
 """Answers requests about a running sidecar: health, the Unix socket, the HTTP server, access, the status page.
 
-In: requests. Out: replies, which functions of the caller build. Not in here: anything that changes what is shipped.
+In: requests. Out: replies, which are built by functions of the caller. Not in here: anything that changes what is
+shipped.
 """

@@ -46,12 +46,12 @@ class Access:
         return True
 
     def has_token(self, authorization: str) -> bool:
-        """Return whether the header has the token that the file holds now. No token is right if it cannot be read."""
+        """Return whether the header has the token that is in the file now. Return False if the file is unreadable."""
         if self._token_file is None:
             return True
         with suppress(OSError):
             token = _token(self._token_file)
-            return bool(token) and hmac.compare_digest(_read_token_sent(authorization), token)
+            return bool(token) and hmac.compare_digest(_read_sent_token(authorization), token)
         return False
 
     def tls(self) -> ssl.SSLContext | None:
@@ -91,7 +91,7 @@ def _token(file: Path) -> bytes:
     return file.read_bytes().strip()
 
 
-def _read_token_sent(authorization: str) -> bytes:
+def _read_sent_token(authorization: str) -> bytes:
     scheme, _, value = authorization.partition(" ")
     if scheme.lower() == "bearer":
         return value.strip().encode("latin-1")

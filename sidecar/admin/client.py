@@ -1,7 +1,7 @@
-"""Asks a running sidecar through the Unix socket in its state directory.
+"""Sends requests to a running sidecar through the Unix socket in its state directory.
 
-The path of the socket may be longer than the 108 bytes of a socket address (unix(7)), so it is reached through the
-open directory. Requests are HTTP/1.0 and replies are JSON, so that curl can be used instead.
+The path of the socket may be longer than the 108 bytes of a socket address (unix(7)), so it is reached through a
+descriptor of the directory. Requests are HTTP/1.0 and replies are JSON, so that curl can be used instead.
 """
 
 from __future__ import annotations
@@ -21,11 +21,11 @@ from sidecar.lib.ownership import explain_distrust, may_trust
 
 NAME = "sidecar.sock"
 _MAX_REPLY_BYTES = 64 << 20
-"""A status has some hundred bytes for each file, and there may be very many files."""
+"""Maximum size of a reply. A status has a few hundred bytes for each file, and there may be very many files."""
 
 
 class SidecarNotRunning(Exception):
-    """No sidecar answers in this state directory. `can_exist`: whether a sidecar can create its socket there."""
+    """No sidecar answers for this state directory. `can_exist`: whether a sidecar could create its socket in it."""
 
     def __init__(self, reason: str = "no sidecar runs with this state directory", *, can_exist: bool) -> None:
         super().__init__(reason)
@@ -48,7 +48,7 @@ def short_address(directory: Path) -> Iterator[str]:
 def ask(directory: Path, request: str, timeout_s: float = 5.0) -> tuple[int, dict[str, Any]]:
     """Send a request, such as "GET /livez", and return the HTTP status and the reply.
 
-    Raise `SidecarNotRunning` if no sidecar answers, `TimeoutError` if it runs and does not answer in time.
+    Raise `SidecarNotRunning` if no sidecar listens, `TimeoutError` if a sidecar does not answer in time.
     """
     try:
         with short_address(directory) as path, socket.socket(socket.AF_UNIX) as connection:
@@ -91,7 +91,7 @@ def _refuse_foreign(reason: str) -> None:
 
 
 def _can_have_socket(directory: Path) -> bool:
-    """Return whether this process could create a socket in the directory, or could create the directory."""
+    """Return whether this process could create a socket in the directory, after creating the directory if needed."""
     existing = next(path for path in (directory, *directory.absolute().parents) if os.path.lexists(path))
     return existing.is_dir() and os.access(existing, os.W_OK)
 

@@ -43,9 +43,7 @@ class Health:
     """Returns the names of the sinks whose last attempt failed."""
 
     def startup(self) -> HealthResult:
-        """Return success once the files are tailed, or if the sidecar is parked: the application must not wait for
-        it.
-        """
+        """Return success once the files are tailed, or if the sidecar is parked: the application must not wait."""
         if self.parked:
             return HealthResult(good=True, text=f"parked: {self.parked}")
         return HealthResult(self.is_tailing, "tails its files" if self.is_tailing else "still starting")

@@ -2,7 +2,7 @@
 
 One thread serves all connections; a second thread builds the larger replies. Each request is limited to a few KiB and
 ten seconds. Above the maximum number of connections, or of larger replies in progress, the oldest is closed. Larger
-replies are built only a small share of the time, however many are requested. Each connection serves one request
+replies are built only a small share of the time, even if many are requested. Each connection serves one request
 (RFC 9112, 9.6).
 """
 
@@ -109,7 +109,7 @@ class HttpAdmin:
 
     async def _accept(self) -> None:
         # Each connection counts before anything is read from it, even its handshake.
-        most = _MAX_TLS_CONNECTIONS if self._tls else _MAX_CONNECTIONS
+        limit = _MAX_TLS_CONNECTIONS if self._tls else _MAX_CONNECTIONS
         while True:
             try:
                 connection, _ = await self._loop.sock_accept(self._socket)
@@ -117,9 +117,9 @@ class HttpAdmin:
                 await asyncio.sleep(_ACCEPT_RETRY_S)
                 continue
             task = self._loop.create_task(self._handle_connection(connection))
-            # A task that is evicted before it begins runs none of its lines.
+            # A task that is cancelled before it starts does not run its `finally` block.
             task.add_done_callback(partial(_close, connection))
-            _admit_or_evict(self._open, task, most)
+            _admit_or_evict(self._open, task, limit)
 
     async def _handle_connection(self, connection: socket.socket) -> None:
         reader = asyncio.StreamReader(_MAX_HEAD_BYTES, self._loop)
@@ -190,7 +190,7 @@ class HttpAdmin:
         try:
             return route({name: values[-1] for name, values in parse_qs(target.query).items()})
         except Exception:  # a bug in a route: the client gets status 500, and the sidecar continues
-            return Reply(500, {"text": "the reply could not be built; this is a bug of the sidecar"})
+            return Reply(500, {"text": "the reply could not be built; this is a bug in the sidecar"})
 
     async def _write(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, reply: bytes) -> None:
         """Send the reply as fast as the client reads it.
@@ -216,9 +216,9 @@ def _close(connection: socket.socket, _: asyncio.Task[None]) -> None:
     connection.close()
 
 
-def _admit_or_evict(active: dict[asyncio.Task[None], None], task: asyncio.Task[None], most: int) -> None:
-    """Add the task to the active ones until it ends. Cancel the oldest ones if there are `most` already."""
-    while len(active) >= most:
+def _admit_or_evict(active: dict[asyncio.Task[None], None], task: asyncio.Task[None], limit: int) -> None:
+    """Add the task to the active ones until it ends. If `limit` tasks are active, cancel the oldest one first."""
+    while len(active) >= limit:
         oldest = next(iter(active))
         del active[oldest]
         oldest.cancel()

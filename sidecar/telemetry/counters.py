@@ -13,7 +13,7 @@ DOCUMENTS = (1.0, 10.0, 100.0, 500.0, 1000.0, 2500.0, 5000.0, 10_000.0)
 
 @dataclass(slots=True)
 class Histogram:
-    """The number of values between each two bounds, and the sum of all values."""
+    """The number of values between each pair of adjacent bounds, and the sum of all values."""
 
     bounds: Sequence[float]
     counts: list[int] = field(default_factory=list)
@@ -51,10 +51,10 @@ class Counters:
     """Lines that are not valid in their encoding."""
 
     duplicates: int = 0
-    """Documents that the sink already had."""
+    """Documents that the sink had already stored."""
 
     diverted: int = 0
-    """Documents that went to the fallback target because of `max_targets`."""
+    """Documents that were sent to the fallback target because of `max_targets`."""
 
     retries: int = 0
     """Requests after the first of a batch, and batches that failed as a whole."""
@@ -94,5 +94,5 @@ class Counters:
 
 
 def add(counts: dict[str, int], name: str, count: int) -> None:
-    """Add to the count of this name. Names come from a small set; another thread may read at the same time."""
+    """Add to the count of this name. The set of names is small; another thread may read at the same time."""
     counts[name] = counts.get(name, 0) + count

@@ -1,7 +1,7 @@
 """The log events of the sidecar, one class for each kind of log line.
 
-Warning: nothing is lost and the sidecar recovers. Error: log lines are lost, or a person has to act. No event holds
-the text of the application's log or a secret.
+Warning: nothing is lost and the sidecar recovers. Error: log lines are lost, or an operator has to act. No event
+contains a secret or text of the application's log.
 """
 
 from __future__ import annotations
@@ -54,7 +54,7 @@ class NothingMatches(Event, frozen=True):
 
 
 class OpenFilesLimited(Event, frozen=True):
-    """Fewer log files are kept open than `limits.open_files` says, because the system allows fewer descriptors."""
+    """Fewer log files are kept open than `limits.open_files` allows, because the system allows fewer descriptors."""
 
     level: ClassVar[str] = "warning"
     limit: int
@@ -62,8 +62,8 @@ class OpenFilesLimited(Event, frozen=True):
 
     def text(self) -> str:
         return (
-            f"keeps at most {self.limit} log files open instead of {self.wanted}, because this process may not have "
-            "more descriptors; raise its limit (ulimit -n) or lower limits.open_files"
+            f"keeps at most {self.limit} log files open instead of {self.wanted}, because the limit of file "
+            "descriptors is too low; raise it (ulimit -n) or lower limits.open_files"
         )
 
 
@@ -103,7 +103,7 @@ class CopyTaken(Event, frozen=True):
 
 
 class FilesGone(Event, frozen=True):
-    """Files of an earlier run are gone. What was written to them while the sidecar was down is not known."""
+    """Files of an earlier run are gone. It is unknown what was written to them while the sidecar was down."""
 
     level: ClassVar[str] = "warning"
     pipeline: str
@@ -114,13 +114,13 @@ class FilesGone(Event, frozen=True):
     def text(self) -> str:
         others = f" and {self.files - 1} other files" if self.files > 1 else ""
         return (
-            f"{self.pipeline}: {self.path!a}{others} disappeared while the sidecar was down; what was written to it"
-            f" after byte {self.offset} is not known"
+            f"{self.pipeline}: {self.path!a}{others} disappeared while the sidecar was down; lines that were written"
+            f" after byte {self.offset}, if any, are lost"
         )
 
 
 class LinkRefused(Event, frozen=True):
-    """The sidecar cannot make the hard link that keeps the content of a file if the file is deleted."""
+    """The sidecar cannot create the hard link that keeps the content of a file if the file is deleted."""
 
     level: ClassVar[str] = "warning"
     pipeline: str
@@ -129,7 +129,7 @@ class LinkRefused(Event, frozen=True):
 
     def text(self) -> str:
         return (
-            f"{self.pipeline}: cannot make a hard link to {self.path!a} ({self.reason}); if the file is deleted and"
+            f"{self.pipeline}: cannot create a hard link to {self.path!a} ({self.reason}); if the file is deleted and"
             " the sidecar restarts, its unread lines are lost"
         )
 
@@ -174,7 +174,7 @@ class SinkDown(Event, frozen=True):
 
 
 class SinkMisconfigured(SinkDown, frozen=True):
-    """A sink rejects the credentials, the target or the requests; a person has to change a setting or a right."""
+    """A sink rejects credentials, target or requests. An operator has to change a setting or a permission."""
 
     level: ClassVar[str] = "error"
 
@@ -187,7 +187,7 @@ class SinkInterrupted(Event, frozen=True):
     reason: str
 
     def text(self) -> str:
-        return f"{self.pipeline} to {self.sink}: {self.reason}; tries again"
+        return f"{self.pipeline} to {self.sink}: {self.reason}; retries"
 
 
 class SinkUp(Event, frozen=True):
@@ -201,7 +201,7 @@ class SinkUp(Event, frozen=True):
 
 
 class TargetUnavailable(Event, frozen=True):
-    """An index or collection takes no documents. Those for it stay in their files; all others are delivered."""
+    """An index or collection accepts no documents. Lines for it stay in their files; all others are delivered."""
 
     level: ClassVar[str] = "warning"
     pipeline: str
@@ -212,19 +212,19 @@ class TargetUnavailable(Event, frozen=True):
     def text(self) -> str:
         what = f"documents for {self.target}" if self.target else "some documents"
         return (
-            f"{self.pipeline} to {self.sink}: {what} stay in their files and are tried again, all others are"
-            f" delivered: {self.reason}"
+            f"{self.pipeline} to {self.sink}: {what} stay in their files and are retried, all others are delivered:"
+            f" {self.reason}"
         )
 
 
 class TargetMisconfigured(TargetUnavailable, frozen=True):
-    """An index or collection takes no documents until an operator changes something. Nothing is lost meanwhile."""
+    """An index or collection accepts no documents until an operator changes a setting or permission."""
 
     level: ClassVar[str] = "error"
 
 
 class TargetAvailable(Event, frozen=True):
-    """All documents are delivered that had to wait for an index or collection."""
+    """All documents that waited for an index or collection are delivered."""
 
     pipeline: str
     sink: str
@@ -232,11 +232,11 @@ class TargetAvailable(Event, frozen=True):
 
     def text(self) -> str:
         what = f"for {self.target} " if self.target else ""
-        return f"{self.pipeline} to {self.sink}: the documents {what}that had to wait are delivered"
+        return f"{self.pipeline} to {self.sink}: the documents {what}that waited are delivered"
 
 
 class Rejected(Event, frozen=True):
-    """Documents went to the dead letters."""
+    """The sink rejected documents, which are kept as dead letters."""
 
     level: ClassVar[str] = "error"
     pipeline: str
@@ -263,7 +263,7 @@ class LinesNotParsed(Event, frozen=True):
     def text(self) -> str:
         return (
             f"{self.pipeline}: no parser accepted {self.share} of the last 1,000 lines, which are shipped as message;"
-            f" run `sidecar explain --detect {self.path!a}` to see which parser reads them"
+            f" run `sidecar explain --detect {self.path!a}` to find a parser for them"
         )
 
 
@@ -298,7 +298,7 @@ class DeadLettersDropped(Event, frozen=True):
 
 
 class TooManyTargets(Event, frozen=True):
-    """Documents named more indexes or collections on this day than `max_targets` allows. Logged once a day."""
+    """The documents of a day need more indexes or collections than `max_targets` allows. Logged once a day."""
 
     level: ClassVar[str] = "warning"
     pipeline: str
@@ -307,8 +307,8 @@ class TooManyTargets(Event, frozen=True):
 
     def text(self) -> str:
         return (
-            f"{self.pipeline} to {self.sink}: {self.documents} documents name more indexes or collections than"
-            " max_targets allows on a day; these and further ones are stored under the fallback name"
+            f"{self.pipeline} to {self.sink}: {self.documents} documents need more indexes or collections than"
+            " max_targets allows per day; these and later ones are stored under the fallback name"
         )
 
 
@@ -357,7 +357,7 @@ class Parked(Event, frozen=True):
 
 
 class ConfigurationKept(Event, frozen=True):
-    """The changed configuration is invalid; the old one stays in use."""
+    """The changed configuration is invalid, so the old one stays in use."""
 
     level: ClassVar[str] = "error"
     problem: str
@@ -410,7 +410,7 @@ class MetricsNotSent(Event, frozen=True):
 
 
 class Waiting(Event, frozen=True):
-    """The sidecar got its stop signal together with the application: it reads until that has ended or is quiet."""
+    """The sidecar got its stop signal together with the application, and tails until the application has ended."""
 
     reason: str
     longest_s: float
@@ -420,18 +420,18 @@ class Waiting(Event, frozen=True):
 
 
 class Crashed(Event, frozen=True):
-    """A thread of the sidecar failed in an unforeseen way."""
+    """A thread of the sidecar failed with an unexpected error."""
 
     level: ClassVar[str] = "error"
     where: str
     reason: str
 
     def text(self) -> str:
-        return f"{self.where} failed: {self.reason}; this is a bug of the sidecar, please report it"
+        return f"{self.where} failed: {self.reason}; this is a bug in the sidecar, please report it"
 
 
 class Balance(Event, frozen=True):
-    """The outcome of every byte for one sink; the last event of a run."""
+    """The outcome of every byte for one sink; logged at the end of a run."""
 
     sink: str
     seen: int
@@ -454,9 +454,9 @@ class Balance(Event, frozen=True):
 
 
 def describe_crash(error: BaseException) -> str:
-    """Return the class of an unforeseen error and the line that raised it.
+    """Return the class of an unexpected error and the line of code that raised it.
 
-    The message of the error is left out, because it may contain text of the application's log.
+    The message of the error is omitted, because it may contain text of the application's log.
     """
     frames = traceback.extract_tb(error.__traceback__)
     place = f" at {PurePath(frames[-1].filename).name}:{frames[-1].lineno}" if frames else ""

@@ -30,7 +30,8 @@ class _Track:
     def add(self, at: float, now: float, status: ShipperStatus) -> None:
         """Add a sample. `at` is in seconds since the epoch, `now` the time of a monotonic clock.
 
-        The first call adds none, because a rate needs two readings. Smaller counters are those of a new shipper.
+        The first call adds no sample, because a rate needs two readings. If the counters are smaller than before, the
+        shipper is a new one.
         """
         before, lines, bytes_ = self._before, status.counters.lines_read, status.counters.bytes_read
         self._before = now, lines, bytes_
@@ -62,9 +63,9 @@ class History:
         self._due_at = now + self._every_s
         statuses, at = read_statuses(), self._clock.now()
         with self._lock:
-            self._tracks = {(each.pipeline, each.sink): self._track_of(each) for each in statuses}
-            for each in statuses:
-                self._tracks[each.pipeline, each.sink].add(at, now, each)
+            self._tracks = {(status.pipeline, status.sink): self._track_of(status) for status in statuses}
+            for status in statuses:
+                self._tracks[status.pipeline, status.sink].add(at, now, status)
 
     def _track_of(self, status: ShipperStatus) -> _Track:
         return self._tracks.get((status.pipeline, status.sink)) or _Track()

@@ -19,14 +19,14 @@ from sidecar.telemetry.events import Event
 LEVELS = ("debug", "info", "warning", "error")
 
 
-_COLOURS = {"debug": "2", "info": "36", "warning": "33", "error": "31"}
+_COLORS = {"debug": "2", "info": "36", "warning": "33", "error": "31"}
 
 
 class Log:
-    """Writes events of at least `level` to stderr: JSON lines, or coloured text on a terminal.
+    """Writes events of at least `level` to stderr: JSON lines, or colored text on a terminal.
 
-    Similar events are written a few times a minute, followed by the number of those that were suppressed. Debug
-    events are never suppressed.
+    Similar events are logged only a few times a minute, followed by the number of suppressed ones. Debug events are
+    never suppressed.
     """
 
     def __init__(self, clock: Clock, level: str = "info", stream: TextIO | None = None) -> None:
@@ -75,7 +75,7 @@ class Log:
     def _line(self, event: Event, more: int) -> str:
         when, message = iso(self._clock.now()), event.text() + (f" (and {more:,} more)" if more else "")
         if self._stream.isatty():
-            head = f"\x1b[2m{when[11:19]}\x1b[0m \x1b[{_COLOURS[event.level]}m{event.level:7}\x1b[0m"
+            head = f"\x1b[2m{when[11:19]}\x1b[0m \x1b[{_COLORS[event.level]}m{event.level:7}\x1b[0m"
             return f"{head} {escape_control_characters(message)}"
         name = "".join(f"_{c.lower()}" if c.isupper() else c for c in type(event).__name__).lstrip("_")
         fields = {key: _clean(value) for key, value in msgspec.structs.asdict(event).items()}
@@ -85,12 +85,12 @@ class Log:
 
 
 def _cause(event: Event) -> tuple[object, ...]:
-    """Return the key by which events count as similar. It has no file names, because their number is unlimited."""
+    """Return the key that similar events have in common. It has no file names, because their number is unlimited."""
     return (type(event), *(getattr(event, name, "") for name in ("pipeline", "sink", "transform", "where")))
 
 
 def _clean(value: object) -> object:
-    """Return the value with bytes of a file name that are not UTF-8 as `\\xff`."""
+    """Return the value. Bytes of a file name that are not UTF-8 are written as `\\xff`."""
     if isinstance(value, str):
         return value.encode(errors="surrogateescape").decode(errors="backslashreplace")
     return value

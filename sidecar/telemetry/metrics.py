@@ -1,7 +1,7 @@
 """Turns a snapshot into metrics, and renders them in the text format of Prometheus. OTLP sends the same metrics.
 
-Names follow the conventions of Prometheus: base units, and `_total` for counters. No label holds the name of a file.
-Each scrape builds all metrics from a snapshot, so shipping does not spend time on them.
+Names follow the conventions of Prometheus: base units, and `_total` for counters. No label contains a file name. Each
+scrape builds all metrics from a snapshot, so shipping spends no time on them.
 """
 
 from __future__ import annotations
@@ -55,7 +55,7 @@ def metric_families(snapshot: Snapshot) -> Iterator[Metric]:
     )
     yield _gauge(
         "refused_paths",
-        "Paths that match and are not read: links, FIFOs, devices, and files that cannot be opened.",
+        "Paths that match but are not read: links, FIFOs, devices, and files that cannot be opened.",
         ["pipeline"],
         [((each.pipeline,), each.refused) for each in snapshot.sums],
     )
@@ -107,13 +107,13 @@ def _shipper_metrics(shippers: Iterable[ShipperStatus]) -> Iterator[Metric]:
     yield counter(
         "diverted_documents", "Documents sent to the fallback index or collection because of max_targets.", "diverted"
     )
-    yield counter("duplicates", "Documents that the sink already had; they are not stored again.", "duplicates")
+    yield counter("duplicates", "Documents that the sink had already stored.", "duplicates")
     yield counter("retries", "Requests after the first of a batch, and batches that failed as a whole.", "retries")
     yield gauge("lag_bytes", "Bytes that are ready for delivery and not yet settled.", "lag_bytes")
     yield gauge("lag_seconds", "Seconds since the oldest of these bytes was seen.", "lag_s")
     parked = [((*place, item.target), item.bytes) for place, each in placed for item in each.parked]
     yield _gauge(
-        "parked_bytes", "Bytes that wait in their files because their target takes no documents.",
+        "parked_bytes", "Bytes that wait in their files because their target accepts no documents.",
         [*_SINK_LABELS, "target"], parked,
     )  # fmt: skip
     yield gauge("in_flight_bytes", "Bytes of log in requests without a result.", "in_flight_bytes")
@@ -164,10 +164,13 @@ def _outcome_metrics(placed: Sequence[tuple[tuple[str, ...], ShipperStatus]]) ->
         "lost_bytes", "Bytes that disappeared before they could be read.", lambda counters: counters.bytes, "lost:"
     )
     yield by_reason(
-        "filtered_lines", "Lines that the configuration drops.", lambda counters: counters.lines, "filtered:"
+        "filtered_lines",
+        "Lines that the configuration or an ingest pipeline dropped.",
+        lambda counters: counters.lines,
+        "filtered:",
     )
     yield by_reason(
-        "skipped_bytes", "Bytes that are not a line, such as empty lines and holes.",
+        "skipped_bytes", "Bytes that are not shipped, such as empty lines and holes of sparse files.",
         lambda counters: counters.bytes, "skipped:",
     )  # fmt: skip
     yield by_reason("dead_letters", "Documents that the sink rejected.", lambda counters: counters.refusals)

@@ -1,7 +1,7 @@
-"""Pushes the metrics by OTLP over HTTP with the exporter of OpenTelemetry, for its collectors.
+"""Pushes the metrics by OTLP over HTTP, with OpenTelemetry's exporter.
 
-Imported only when it is configured. The numbers are those of the snapshot, so no instruments are kept: each push
-hands them to the exporter, which encodes, compresses, sends and retries them as `OTEL_EXPORTER_OTLP_*` says.
+This module is imported only if it is configured. Each push converts a snapshot, so there are no OpenTelemetry
+instruments. The exporter encodes, compresses, sends and retries as configured by `OTEL_EXPORTER_OTLP_*`.
 """
 
 from __future__ import annotations
@@ -39,7 +39,8 @@ from sidecar.telemetry.snapshot import Snapshot
 _CUMULATIVE = AggregationTemporality.CUMULATIVE
 
 _UNKNOWN: Any = None
-"""Replaces an optional number. The exporter leaves the field out, although its type does not allow None."""
+"""Value of an optional number that is unknown. The exporter omits the field, although its type does not allow
+None."""
 
 _LAST_PUSH_TIMEOUT_S = 1.0
 
@@ -67,7 +68,7 @@ class Pusher(threading.Thread):
         self._push(_LAST_PUSH_TIMEOUT_S)
 
     def close(self) -> None:
-        """Push what is known now. Return after a second even if the collector does not answer."""
+        """Push the current metrics. Return after a second even if the collector does not answer."""
         exporter = self._exporter
         self._is_closing.set()
         if exporter:
@@ -85,7 +86,7 @@ class Pusher(threading.Thread):
             try:
                 self._exporter = OTLPMetricExporter(self._endpoint, timeout=timeout_s, session=session)
                 result = self._exporter.export(convert(self._read_snapshot(), self._host))
-            except Exception as error:  # whatever it is, shipping continues, and there is a next attempt
+            except Exception as error:  # no error may stop shipping; the next push is another attempt
                 return events.describe_crash(error)
         return session.reason or ("" if result is MetricExportResult.SUCCESS else "the exporter gave up")
 
@@ -102,13 +103,14 @@ class _Session(requests.Session):
             self.reason = _describe(error)
             raise
         response.close()  # its body may be of any length, and is not used
-        is_taken = 200 <= response.status_code < 300  # the exporter follows no redirect, and takes one for a success
-        self.reason = "" if is_taken else f"HTTP status {response.status_code}"
+        # The exporter follows no redirect, and counts one as a success.
+        is_accepted = 200 <= response.status_code < 300
+        self.reason = "" if is_accepted else f"HTTP status {response.status_code}"
         return response
 
 
 def _describe(error: Exception) -> str:
-    """Return the error message of the system for a failed request, because that of the library contains the URL."""
+    """Return the system's error message for a failed request, because the library's message contains the URL."""
     cause: BaseException | None = error
     while cause is not None:
         if isinstance(cause, OSError) and cause.strerror:
@@ -134,7 +136,7 @@ def convert(snapshot: Snapshot, host: str) -> MetricsData:
 
 
 def _metric(family: MetricFamily, started: int, now: int) -> Metric:
-    """Return a metric under the name of Prometheus without `_total`, which a collector adds where it is needed."""
+    """Return a metric with its Prometheus name, but without `_total`, which a collector adds where needed."""
     data: DataT
     if family.type == "histogram":
         data = Histogram(list(_histogram_points(family.samples, started, now)), _CUMULATIVE)
@@ -152,7 +154,7 @@ def _number_points(samples: Iterable[Sample], started: int, now: int) -> list[Nu
 def _histogram_points(samples: Iterable[Sample], started: int, now: int) -> Iterator[HistogramDataPoint]:
     """Yield a point for each set of labels.
 
-    Prometheus counts what is at most as large as each bound, OTLP what lies between two of them.
+    For each bound, Prometheus counts all values up to it, and OTLP the values between it and the bound before.
     """
     for labels, group in groupby(samples, _labels_without_bound):
         *buckets, count, total = group

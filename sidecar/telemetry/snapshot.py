@@ -10,7 +10,7 @@ from sidecar.telemetry.counters import Counters
 
 @dataclass(frozen=True, slots=True)
 class ParkedTarget:
-    """Lines that stay in their files because their index or collection takes no documents."""
+    """Lines that stay in their files because their index or collection accepts no documents."""
 
     target: str
     """Name of the index or collection, "" if the lines were refused for another reason."""
@@ -21,7 +21,7 @@ class ParkedTarget:
     """When the first of them was refused, in seconds since the epoch."""
 
     error: str
-    """Why it was refused last; "" if that was before the start."""
+    """Error of the last refusal; "" if the last refusal was in an earlier run."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,13 +41,13 @@ class ShipperStatus:
     """When the sink entered this state, in seconds since the epoch."""
 
     error: str
-    """Why the sink is not up; "" if it is."""
+    """Why the sink is not `up`; "" if it is."""
 
     error_class: str
     """The class of the last error: `unavailable`, `too_large` or `misconfigured`; "" if no attempt has failed."""
 
     lag_bytes: int
-    """Bytes that are ready for delivery and not settled."""
+    """Bytes that are ready for delivery and not yet settled."""
 
     lag_s: float
     """Seconds since the oldest of these bytes was seen."""
@@ -58,7 +58,7 @@ class ShipperStatus:
     counters: Counters
     """The counters since the start of the shipper."""
     parked: Sequence[ParkedTarget] = ()
-    """Targets that take no documents while others do."""
+    """Targets that accept no documents while other targets do."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +78,7 @@ class FileStatus:
 
 @dataclass(frozen=True, slots=True)
 class RefusedPath:
-    """A path that matches and is not read now, and the reason: a link, or the error of the last attempt."""
+    """A path that matches but is not read, and the reason: it is a link, or the last attempt failed."""
 
     pipeline: str
     path: str
@@ -102,7 +102,7 @@ class BalanceStatus:
 
 @dataclass(frozen=True, slots=True)
 class FileTotals:
-    """The tracked files of one pipeline as numbers."""
+    """Totals of the tracked files of one pipeline."""
 
     pipeline: str
     files: int
@@ -114,7 +114,7 @@ class FileTotals:
     """Bytes of these files that at least one sink has not settled."""
 
     refused: int = 0
-    """Paths that match and are not read."""
+    """Paths that match but are not read."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,7 +177,7 @@ class Snapshot:
     volumes: Sequence[VolumeStatus]
     configuration: ConfigurationStatus
     refused: Sequence[RefusedPath] = ()
-    """Some of the paths that match and are not read; `sums` has their number."""
+    """Some of the paths that match but are not read; `sums` has the number of all."""
 
     loops: Mapping[str, float] = field(default_factory=dict)
     """Seconds since each loop last made progress."""

@@ -56,7 +56,7 @@ def render_page() -> Reply:
 def render_status(
     snapshot: Snapshot, settings: Mapping[str, Any], letters: Sequence[tuple[int, DeadLetter]] | None
 ) -> Reply:
-    """Return the content of the page: the status as in `sidecar status --json`, but only the files with most backlog.
+    """Return the content of the page: `sidecar status --json`, but only the files with the largest backlog.
 
     `files_total` is the number of all files. `settings`: the masked settings in use. `letters`: the newest dead
     letters with their numbers, None if they must not be shown.
@@ -64,9 +64,9 @@ def render_status(
     worst = heapq.nlargest(MAX_FILES, snapshot.files, key=_backlog)
     body = {
         **asdict(replace(snapshot, files=worst)),
-        "files_total": sum(each.files for each in snapshot.sums),
+        "files_total": sum(totals.files for totals in snapshot.sums),
         "settings": settings,
-        "letters": None if letters is None else [_letter_as_json(*each) for each in letters],
+        "letters": None if letters is None else [_letter_as_json(number, letter) for number, letter in letters],
     }
     return Reply(200, _make_printable(body), headers=_HEADERS)
 
@@ -82,7 +82,7 @@ def _letter_as_json(number: int, letter: DeadLetter) -> dict[str, Any]:
 def _make_printable(value: Any) -> Any:
     """Return the value with its texts escaped: a file name could reverse the direction of the text next to it."""
     if isinstance(value, Mapping):
-        return {_make_printable(name): _make_printable(each) for name, each in value.items()}
+        return {_make_printable(name): _make_printable(child) for name, child in value.items()}
     if isinstance(value, list | tuple):
         return list(map(_make_printable, value))
     return escape_lines(value) if isinstance(value, str) else value
