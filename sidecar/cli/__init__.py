@@ -71,9 +71,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     if argv is None:  # the process runs nothing else
         sys.excepthook = output.put_traceback
         threading.excepthook = lambda failed: output.put_traceback(*failed[:3])
-        warnings.simplefilter("ignore")  # clients of databases warn; the sidecar reports what matters itself
+        warnings.simplefilter("ignore")  # from database clients; the sidecar reports relevant problems in its own log
     output.make_streams_lenient()
-    gc.disable()  # imports create many objects and no garbage; `run` turns the collector on again
+    gc.disable()  # imports create many objects but no garbage; `run` enables the collector again
     try:
         with hold_back() if arguments[:1] == ["run"] else nullcontext():
             return _main(arguments)
@@ -112,7 +112,7 @@ def _run(parser: argparse.ArgumentParser, arguments: list[str]) -> int:
     except SystemExit as refused:
         if refused.code == USAGE and arguments[:1] == ["run"] and os.environ.get("SIDECAR_ON_CONFIG_ERROR") == "park":
             return int(
-                import_module("sidecar.app.application").run_parked("the arguments are wrong; see the usage above")
+                import_module("sidecar.app.application").run_parked("the arguments are invalid; see the usage above")
             )
         raise
     try:

@@ -1,4 +1,4 @@
-"""`sidecar bench`: measures how fast this machine ships lines like yours, and which stage takes the time."""
+"""`sidecar bench`: measures how fast this machine ships the lines of a file, and the CPU time of each stage."""
 
 from __future__ import annotations
 
@@ -38,12 +38,14 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    """Print the result. Raise an error instead of a result if a document was not stored."""
+    """Print the result. Raise `DeliveryError` if a document was not stored."""
     if len(options.to) > 1:
         raise ConfigurationError("only one --to can be measured at a time", hint="run the command once for each")
-    alone = find_config_file(options) is None
+    has_no_config = find_config_file(options) is None
     file = options.file.absolute()
-    settings = load_settings(options, [str(file)] if alone else [], options.to or (["stdout:"] if alone else []))
+    settings = load_settings(
+        options, [str(file)] if has_no_config else [], options.to or (["stdout:"] if has_no_config else [])
+    )
     name = options.pipeline or next(iter(settings.pipelines))
     if name not in settings.pipelines:
         raise ConfigurationError(

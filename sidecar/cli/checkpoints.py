@@ -38,13 +38,13 @@ def configure(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     """Run the action.
 
-    `list` works while a sidecar runs; the other actions need its state directory for themselves.
+    `list` works while a sidecar runs; the other actions need exclusive access to the state directory.
     """
     selection = CheckpointFilter(options.pipeline, options.sink, options.path)
     changes = options.action != "list"
     if changes and selection == CheckpointFilter() and not options.all:
         raise ConfigurationError(
-            f"{options.action} must be limited to some files",
+            f"{options.action} must be limited to a selection of files",
             hint="add --pipeline, --sink or --path, or --all for every file",
         )
     if options.new_ids and (options.action != "rewind" or options.sink):

@@ -15,10 +15,9 @@ NO_TERMINAL_COLUMNS = 10_000
 
 
 class PrintableConsole(Console):
-    """Writes printable text and colours. Text is never interpreted as markup, as emoji names or as control
-    characters.
+    """Writes printable text and colors. Text is never interpreted as markup, emoji names or control characters.
 
-    Without a terminal, each row of a table is one line, so that `grep` finds a whole path. With `stderr` it writes to
+    Without a terminal, each row of a table is one line, so that `grep` finds a whole path. `stderr`: write to
     standard error.
     """
 
@@ -28,7 +27,7 @@ class PrintableConsole(Console):
             self.width = NO_TERMINAL_COLUMNS
 
     def print(self, *objects: Any, **options: Any) -> None:
-        """Write the objects. Without a terminal, leave out the blanks that fill each line of a table."""
+        """Write the objects. Without a terminal, omit the spaces at the end of each line of a table."""
         if self.is_terminal:
             super().print(*objects, **options)
             return
@@ -44,7 +43,7 @@ class PrintableConsole(Console):
 
 
 def make_text(text: str, style: str = "") -> Text:
-    """Return text for a cell. It is escaped first, so that the width of the cell is right."""
+    """Return text for a cell. Control characters are escaped, so that the width of the cell is correct."""
     return Text(escape_control_characters(text), style)
 
 

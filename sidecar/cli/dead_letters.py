@@ -22,8 +22,8 @@ from sidecar.state.dead_letters import DeadLetterFilter, DeadLetterStore
 from sidecar.tools.replay import replay
 
 _MAX_LISTED = 100
-_MAX_REASON = 120
-"""Characters of a reason in the list; `show` prints the whole reason."""
+_MAX_REASON_CHARACTERS = 120
+"""Maximum number of characters of a reason in the list; `show` prints the whole reason."""
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -82,7 +82,7 @@ def _run_list(letters: DeadLetterStore, selection: DeadLetterFilter, options: ar
         table.add_column(heading, overflow="fold", no_wrap=heading in ("number", "byte"))
     for number, letter in rows:
         line = (letter.sink, letter.path, str(letter.start))
-        cells = (str(number), iso(letter.at)[:19], *line, letter.kind, letter.reason[:_MAX_REASON])
+        cells = (str(number), iso(letter.at)[:19], *line, letter.kind, letter.reason[:_MAX_REASON_CHARACTERS])
         table.add_row(*map(make_text, cells))
     put(table)
     put_note(f"{len(rows)} of {letters.count()} dead letters")
@@ -120,7 +120,7 @@ def _run_replay(letters: DeadLetterStore, selection: DeadLetterFilter, options: 
 def _run_purge(letters: DeadLetterStore, selection: DeadLetterFilter, options: argparse.Namespace) -> int:
     if selection == DeadLetterFilter() and not options.all:
         raise ConfigurationError(
-            "purge deletes dead letters for good, so it must be limited",
+            "purge deletes dead letters permanently, so it must be limited to a selection",
             hint="add NUMBER, --pipeline, --sink, --kind or --path, or --all for every dead letter",
         )
     put_line(f"{letters.purge(selection)} deleted")

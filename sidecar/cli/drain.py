@@ -1,4 +1,4 @@
-"""`sidecar drain`: waits until a running sidecar has delivered everything. A preStop hook or a person calls it."""
+"""`sidecar drain`: waits until a running sidecar has delivered everything. A preStop hook or an operator calls it."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ def configure(parser: argparse.ArgumentParser) -> None:
         metavar="TIME",
         type=parse_duration,
         default=25.0,
-        help="longest time to wait, as in 20s (default: 25s)",
+        help="maximum time to wait, such as 20s (default: 25s)",
     )
     add_state_option(parser)
     parser.set_defaults(run=run)
 
 
 def run(options: argparse.Namespace) -> int:
-    """Return 0 when everything is delivered, 1 after the timeout. The sidecar keeps running in both cases."""
+    """Return 0 when everything is delivered, or 1 after the timeout. The sidecar keeps running in both cases."""
     directory = open_state_directory(options)
     try:
         status, response = ask(

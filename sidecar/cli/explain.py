@@ -34,9 +34,9 @@ from sidecar.tools.explain import ExplainedEvent, explain
 from sidecar.tools.stats import collect_stats
 
 _MAX_SHOWN_BYTES = 16 << 20
-"""Bytes at the beginning of a sample whose events are shown one by one."""
+"""Maximum bytes at the beginning of a sample whose events are shown one by one."""
 _MAX_DETECTION_BYTES = 64 << 10
-"""Bytes of a file that the detection reads."""
+"""Maximum bytes of a file that the detection reads."""
 _MAX_DETECTION_EXAMPLES = 3
 
 
@@ -58,8 +58,10 @@ def run(options: argparse.Namespace) -> int:
     """Print each event with its document, id and target; with `--stats` statistics, with `--detect` a proposal."""
     if options.detect:
         return _detect(options)
-    alone = find_config_file(options) is None
-    settings = load_settings(options, [options.file] if alone else [], options.to or (["stdout:"] if alone else []))
+    has_no_config = find_config_file(options) is None
+    settings = load_settings(
+        options, [options.file] if has_no_config else [], options.to or (["stdout:"] if has_no_config else [])
+    )
     name = options.pipeline or next(iter(settings.pipelines))
     if name not in settings.pipelines:
         raise ConfigurationError(
@@ -103,7 +105,7 @@ def _stats(options: argparse.Namespace, pipeline: PipelineSettings) -> int:
 def _detect(options: argparse.Namespace) -> int:
     if options.parser or options.multiline or options.config or options.to:
         raise ConfigurationError(
-            "--detect proposes the settings, so it accepts none",
+            "--detect proposes settings, so it cannot be combined with any",
             hint="remove --parser, --multiline, --to and --config",
         )
     data = _first_whole_lines(_read_sample(options.file, _MAX_DETECTION_BYTES + 1))
@@ -137,10 +139,7 @@ def _detect(options: argparse.Namespace) -> int:
 
 
 def _format_yaml(configuration: object) -> str:
-    """Return the configuration as YAML.
-
-    Letters of all scripts are not escaped, unless it has unprintable characters.
-    """
+    """Return the configuration as YAML. Non-ASCII letters are escaped only if it has unprintable characters."""
     text = yaml.safe_dump(configuration, sort_keys=False, allow_unicode=True)
     if not text.replace("\n", "").isprintable():
         text = yaml.safe_dump(configuration, sort_keys=False)

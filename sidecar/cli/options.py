@@ -54,9 +54,9 @@ def _log_level(text: str) -> str:
 
 
 def choose_state_directory(options: argparse.Namespace) -> Path:
-    """Return the state directory for a command that reads the state: from its option, the settings, or the default.
+    """Return the state directory of a command: from `--state-dir`, from the settings, or the default.
 
-    Root becomes the owner of the state, as in `open_state_directory`.
+    A command that is run by root changes its user, as in `open_state_directory`.
     """
     if options.state_dir or not (options.config or options.to):
         return open_state_directory(options)
@@ -66,7 +66,7 @@ def choose_state_directory(options: argparse.Namespace) -> Path:
 
 
 def find_config_file(options: argparse.Namespace) -> Path | None:
-    """Return the configuration file that `--config` or `SIDECAR_CONFIG` names, None if neither is set."""
+    """Return the configuration file that `--config` or `SIDECAR_CONFIG` names, or None if neither is set."""
     file = options.config or os.environ.get("SIDECAR_CONFIG")
     return Path(file) if file else None
 
@@ -83,7 +83,7 @@ def load_settings(options: argparse.Namespace, paths: list[str], to: list[str]) 
     if not (paths or to or options.parser or options.multiline):
         if config is None and not _has_other_source(options):
             raise ConfigurationError(
-                "no files and no sink are given",
+                "neither files nor a sink are given",
                 hint="write `sidecar run PATH --to URL`, or pass a configuration with --config FILE",
             )
         return load(config, os.environ, command_line)

@@ -1,4 +1,4 @@
-"""Writes the text of commands, with all characters escaped that would control a terminal.
+"""Writes the output of commands. Characters that would control a terminal are escaped.
 
 File names, messages of servers and arguments may contain any characters. `console` writes tables.
 """
@@ -18,7 +18,7 @@ MAX_ERROR_LENGTH = 4096
 
 
 def make_streams_lenient() -> None:
-    """Make the output streams escape characters that the encoding of the terminal lacks, instead of failing."""
+    """Make the output streams escape characters that the terminal's encoding does not support, instead of failing."""
     for stream in (sys.stdout, sys.stderr):
         if reconfigure := getattr(stream, "reconfigure", None):
             reconfigure(errors="backslashreplace")
@@ -30,7 +30,7 @@ def put_line(text: str = "", *, flush: bool = False) -> None:
 
 
 def put_lines(text: str) -> None:
-    """Write several lines to standard output, with everything but their newlines escaped."""
+    """Write several lines to standard output. All control characters except newlines are escaped."""
     print(escape_lines(text))
 
 

@@ -1,4 +1,4 @@
-"""`sidecar probe`: asks a running sidecar for its health. Kubernetes probes call it."""
+"""`sidecar probe`: checks the health of a running sidecar. Kubernetes probes call it."""
 
 from __future__ import annotations
 
@@ -33,9 +33,9 @@ def run(options: argparse.Namespace) -> int:
 
 
 def ask_probe(directory: Path, request: str, kind: str) -> tuple[bool, str]:
-    """Return whether the sidecar is healthy, and a sentence that says so.
+    """Return whether the sidecar is healthy, and a sentence that explains the result.
 
-    A sidecar that is parked because its state directory is unusable has no socket. It counts as alive, not as ready.
+    A sidecar that is parked because its state directory is unusable has no socket. It counts as live but not ready.
     """
     try:
         status, response = ask(directory, request)

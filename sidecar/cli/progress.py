@@ -13,10 +13,7 @@ from sidecar.cli.console import PrintableConsole
 
 @contextmanager
 def progress_bar() -> Iterator[supervisor.Progress]:
-    """Show a progress bar until the block ends.
-
-    Yield the function that updates it with bytes delivered and bytes seen.
-    """
+    """Show a progress bar until the block ends. Yield a function that updates it with bytes delivered and seen."""
     columns = (TextColumn("delivered"), BarColumn(), DownloadColumn(), TransferSpeedColumn(), TimeRemainingColumn())
     with Progress(*columns, console=PrintableConsole(stderr=True), transient=True) as bar:
         task = bar.add_task("delivered")

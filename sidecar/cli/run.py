@@ -76,7 +76,7 @@ def _run_options(options: argparse.Namespace, progress: Progress | None) -> RunO
 
 
 def _progress_bar(*, wanted: bool) -> AbstractContextManager[Progress | None]:
-    """Return the context of a progress bar. Its module is imported only if one is wanted."""
+    """Return the context of a progress bar, or an empty context. The module is imported only if it is `wanted`."""
     if not wanted:
         return nullcontext()
     bar: AbstractContextManager[Progress] = import_module("sidecar.cli.progress").progress_bar()

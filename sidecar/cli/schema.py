@@ -18,7 +18,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    """Print the schema, and on stderr each sink that is not part of it."""
+    """Print the schema, and to stderr the reason for each sink that is not included."""
     schema, problems = build_schema()
     for problem in problems:
         put_error(problem)
@@ -27,7 +27,7 @@ def run(options: argparse.Namespace) -> int:
 
 
 def build_schema() -> tuple[JsonSchema, list[str]]:
-    """Return the JSON Schema (draft 2020-12) of the whole configuration, and a sentence for each sink left out."""
+    """Return the JSON Schema (draft 2020-12) of the configuration, and a sentence for each sink not included."""
     schema = Settings.model_json_schema(mode="validation")
     choices: list[JsonSchema] = []
     schemes: list[str] = []
@@ -53,11 +53,11 @@ def build_schema() -> tuple[JsonSchema, list[str]]:
 
 
 def _describe(name: str, error: Exception) -> str:
-    """Return why the settings of a sink are not in the schema. Only the first line of a library's message is used."""
+    """Return why the settings of a sink are not in the schema. Use only the first line of a library's message."""
     if isinstance(error, ConfigurationError):
         return str(error)
     reason = (str(error) or type(error).__name__).partition("\n")[0]
-    return f'the settings of the sink "{name}" cannot be described as JSON Schema ({reason}); they are left out'
+    return f'the settings of the sink "{name}" cannot be described as JSON Schema ({reason}); they are not included'
 
 
 def _sink_definitions(name: str, model: JsonSchema) -> JsonSchema:

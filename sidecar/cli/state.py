@@ -1,4 +1,4 @@
-"""Finds the state directory of a command. It imports little, because probes run every few seconds."""
+"""Finds the state directory of a command. This module imports little, because probes run every few seconds."""
 
 from __future__ import annotations
 
@@ -22,7 +22,8 @@ def add_state_option(parser: argparse.ArgumentParser) -> None:
 def open_state_directory(options: argparse.Namespace) -> Path:
     """Return the state directory from the option, the environment, or the default, without reading a configuration.
 
-    Root becomes the owner of the state: `kubectl debug` runs its users as root, and the sidecar has another user.
+    If this process is root, it becomes the owner of the directory: `kubectl debug` runs as root, the sidecar does
+    not.
     """
     directory = find_state_directory(options.state_dir, os.environ)
     become_user_of(directory)

@@ -1,4 +1,4 @@
-"""Statistics of a file as a table."""
+"""Prints the statistics of a file as a table."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from sidecar.tools.stats import FileStats
 
 
 def print_stats(stats: FileStats) -> None:
-    """Print the events of each parser, the filtered and skipped ones, and samples that no parser could parse."""
+    """Print the number of events by parser and outcome, and samples of events that no parser could parse."""
     console = PrintableConsole()
     table = Table.grid(padding=(0, 2))
     table.add_column(style="bold", no_wrap=True)

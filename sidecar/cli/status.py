@@ -37,7 +37,7 @@ class StatusUnavailable(Exception):
 def fetch_status(directory: Path, *, all_files: bool = False) -> Mapping[str, Any]:
     """Return the status of the sidecar with this state directory. Raise `StatusUnavailable` if none answers.
 
-    Without `all_files` it contains only the files that `render_status` may show in one of its orders.
+    Without `all_files`, it contains only the files that `render_status` may show, in any of the sort orders.
     """
     try:
         status, facts = ask(directory, "GET /status" if all_files else f"GET /status?files={_MAX_FILES}")
@@ -50,7 +50,7 @@ def fetch_status(directory: Path, *, all_files: bool = False) -> Mapping[str, An
 
 
 def run(options: argparse.Namespace) -> int:
-    """Return 0 if a sidecar answers, else 1."""
+    """Print the status. Return 0 if a sidecar answers, else 1."""
     try:
         facts = fetch_status(open_state_directory(options), all_files=options.json)
     except StatusUnavailable as error:
@@ -86,7 +86,7 @@ def _describe_problems(facts: Mapping[str, Any]) -> Iterator[Text]:
         for parked in each["parked"]:
             what = f"{parked['lines']:,} lines ({_size_text(parked['bytes'])})"
             where = f" for {parked['target']}" if parked["target"] else ""
-            reason = parked["error"] or "refused before the start"
+            reason = parked["error"] or "refused in an earlier run"
             place = f"{each['pipeline']} to {each['sink']}"
             yield make_text(f"{place}: {what}{where} wait in their files: {reason}", "yellow")
         if (share := each["counters"]["unparsed_share"]) > MAX_UNPARSED_SHARE:

@@ -24,7 +24,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
         metavar="TIME",
         type=parse_duration,
         default=30.0,
-        help="longest time to wait, as in 20s (default: 30s)",
+        help="maximum time to wait, such as 20s (default: 30s)",
     )
     add_state_option(parser)
     parser.set_defaults(run=run)

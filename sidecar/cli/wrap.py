@@ -1,6 +1,6 @@
 """`sidecar wrap`: runs an application and writes its exit code to a file when it exits.
 
-The image of an application may have no Python, so a POSIX shell script does the work. An init container of the Pod
+The image of an application may have no Python, so the wrapper is a POSIX shell script. An init container of the Pod
 copies it with `sidecar wrap --install`.
 """
 
@@ -26,7 +26,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    """Install the script, or replace this process by it. The script exits with the exit code of the command."""
+    """Install the script, or replace this process with it. The script exits with the exit code of the command."""
     if options.install is None:
         _run_script(options)
     _install(SCRIPT.read_bytes(), options.install)

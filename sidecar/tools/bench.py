@@ -1,7 +1,7 @@
 """Measures how fast this machine ships the lines of a file, and the CPU time of each stage.
 
-It uses the same stages as `run`. One thread runs them in turn, so that each CPU time belongs to one stage; `run`
-also waits for sinks in parallel.
+It uses the same stages as `run`, but one thread runs them in turn, so that the CPU time of each stage can be
+measured. With `run`, several threads wait for the sink.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ class BenchResult(msgspec.Struct):
     bytes: int = 0
     unparsed: int = 0
     in_one_pass: int = 0
-    """Lines that were parsed in one pass over their chunk, which is faster than line by line."""
+    """Lines that were parsed in one pass over their chunk, which is faster than parsing each line."""
 
     stored: int = 0
     """Documents that the sink stored."""
@@ -48,7 +48,7 @@ class BenchResult(msgspec.Struct):
 
 
 class BenchRun:
-    """Ships a file repeatedly, each time as a new file. Without a `sink` the documents are built and discarded."""
+    """Ships a file repeatedly, each time as a new file. Without a `sink`, the documents are built and discarded."""
 
     def __init__(
         self, pipeline: PipelineSettings, environ: Mapping[str, str], sink: SinkSettings | None = None
@@ -128,7 +128,7 @@ class BenchRun:
         result = self._sink.write(batch)
         clock.lap("deliver")
         if len(result.stored) != len(batch):
-            error = result.error or next((Retryable(each.reason) for each in result.rejected), None)
+            error = result.error or next((Retryable(rejection.reason) for rejection in result.rejected), None)
             missing = f"{len(batch) - len(result.stored)} of {len(batch)} documents were not stored"
             raise Retryable(f"{missing}: {error.message if error else 'the sink gave no reason'}")
         self.figures.stored += len(batch)

@@ -1,6 +1,6 @@
-"""The demonstration: an application that rotates its log, a sidecar that is killed and restarted, and the balance.
+"""Runs the demonstration: an application rotates its log, the sidecar is killed and restarted, lines are counted.
 
-It runs real processes, log files in a separate folder, `kill -9`, and SQLite as the sink.
+It uses real processes, real log files in a separate folder, `kill -9`, and SQLite as the sink.
 """
 
 from __future__ import annotations
@@ -20,15 +20,15 @@ from pathlib import Path
 from sidecar.lib.clock import iso
 
 LINES = 12_000
-_PER_SECOND = 1_200
-_ROTATE_EVERY = 2_500
-_KILL_AT, _DOWN_FOR_S = 0.35, 1.5
+_LINES_PER_SECOND = 1_200
+_LINES_PER_FILE = 2_500
+_KILL_AT_SHARE, _DOWN_FOR_S = 0.35, 1.5
 _GIVE_UP_AFTER_S = 60.0
 
 
 @dataclass(frozen=True, slots=True)
 class DemoStatus:
-    """One moment of the demonstration, as the command shows it."""
+    """The state of the demonstration at one moment."""
 
     written: int
     stored: int
@@ -44,13 +44,13 @@ class DemoResult:
     """Lines that the application wrote."""
 
     stored: int
-    """Documents that the database holds."""
+    """Documents in the database."""
 
     lost: int
     """Lines without a document."""
 
     twice: int
-    """Documents beyond the first of their line."""
+    """Documents whose line was stored already."""
 
     @property
     def is_good(self) -> bool:
@@ -61,20 +61,20 @@ class DemoResult:
 Show = Callable[[DemoStatus], None]
 
 
-def demo_application(folder: Path, lines: int = LINES, per_second: int = _PER_SECOND) -> None:
+def demo_application(folder: Path, lines: int = LINES, per_second: int = _LINES_PER_SECOND) -> None:
     """Write numbered JSON lines into `folder/app.log`, and rotate it by rename as logrotate does."""
     path = folder / "app.log"
     log = path.open("a", encoding="utf-8")
-    began = time.monotonic()
+    started_at = time.monotonic()
     for number in range(lines):
         record = {"time": iso(time.time()), "level": "info", "message": f"order {number} accepted", "number": number}
         log.write(json.dumps(record) + "\n")
         if number % 50 == 49:
             log.flush()
-            time.sleep(max(0.0, began + number / per_second - time.monotonic()))
-        if number % _ROTATE_EVERY == _ROTATE_EVERY - 1:
+            time.sleep(max(0.0, started_at + number / per_second - time.monotonic()))
+        if number % _LINES_PER_FILE == _LINES_PER_FILE - 1:
             log.close()
-            path.rename(folder / f"app.log.{number // _ROTATE_EVERY + 1}")
+            path.rename(folder / f"app.log.{number // _LINES_PER_FILE + 1}")
             log = path.open("a", encoding="utf-8")
     log.close()
 
@@ -86,7 +86,7 @@ def run_demo(folder: Path, show: Show, lines: int = LINES) -> DemoResult:
     with _start_sidecar(folder, "sidecar") as first, _start_sidecar(folder, "application", str(lines)) as app:
         stage = _DemoRun(folder, logs, show)
         stage.wait(
-            lambda: stage.written >= lines * _KILL_AT and stored(folder) > 0,
+            lambda: stage.written >= lines * _KILL_AT_SHARE and stored(folder) > 0,
             "the sidecar ships while the application writes",
         )
         first.send_signal(signal.SIGKILL)

@@ -40,7 +40,7 @@ class ExplainedEvent:
     """`document`, `skipped` or `filtered`."""
 
     reason: str = ""
-    """Why it was skipped or filtered; for a document the names of its annotations."""
+    """Why it was skipped or filtered; for a document, the names of its annotations."""
 
     document: str = ""
     """The document as JSON."""
@@ -99,7 +99,7 @@ def explain(settings: Settings, pipeline: str, path: str, data: bytes, clock: Cl
 
 
 def _chunk(pipeline: PipelineSettings, generation: Generation, data: bytes) -> Chunk:
-    """Return the sample as one chunk, divided into events as the reader would do it."""
+    """Return the sample as one chunk, divided into events in the same way as by the reader."""
     charset = lookup(pipeline.encoding).resolve(data)
     chunk = Chunk(
         generation, 0, data, len(data), is_unterminated=not charset.ends_line(data, len(data)), encoding=charset.name

@@ -19,7 +19,7 @@ from sidecar.model.file import Generation
 from sidecar.sinks.contract import ResumableSink, Sink
 from sidecar.state.dead_letters import DeadLetterFilter, DeadLetterStore
 
-_BATCH = 500
+_MAX_BATCH_DOCUMENTS = 500
 
 
 @dataclass(slots=True)
@@ -27,21 +27,21 @@ class ReplayResult:
     """The result of a replay."""
 
     stored: int = 0
-    """Letters whose documents the sink stored; they are removed."""
+    """Dead letters whose documents the sink stored; they are removed."""
 
     refused: int = 0
-    """Letters whose documents the sink rejected again; they are kept."""
+    """Dead letters whose documents the sink rejected again; they are kept."""
 
     failed: str = ""
-    """Why the remaining letters were not sent; "" if all were sent."""
+    """Why the remaining dead letters were not sent; "" if all were sent."""
 
 
 def replay(
     store: DeadLetterStore, selection: DeadLetterFilter, sinks: Mapping[str, Sink], now: float
 ) -> ReplayResult:
-    """Send the selected letters again, each to its sink.
+    """Send the documents of the selected dead letters again, each to its sink.
 
-    Raise `ConfigurationError` if the sink of a letter is not in `sinks`.
+    Raise `ConfigurationError` if the sink of a dead letter is not in `sinks`.
     """
     result = ReplayResult()
     letters = list(store.list(selection))
@@ -67,8 +67,8 @@ def _replay_to(
     writer = RetryingWriter(sink, threading.Event())
     try:
         sink.open()
-        for first in range(0, len(letters), _BATCH):
-            batch = letters[first : first + _BATCH]
+        for first in range(0, len(letters), _MAX_BATCH_DOCUMENTS):
+            batch = letters[first : first + _MAX_BATCH_DOCUMENTS]
             written = writer.deliver(batch_of([letter for _, letter in batch]))
             store.record_replay(batch, written.rejected, written.postponed, now)
             result.refused += len(written.rejected)
@@ -85,7 +85,7 @@ def _replay_to(
 
 
 def batch_of(letters: Sequence[DeadLetter]) -> Batch:
-    """Return a batch of the documents of these letters, with their original targets and ids."""
+    """Return a batch of the documents of these dead letters, with their original targets and ids."""
     documents = RenderedDocuments(
         Generation(0, "", "", 0.0),
         [0] * len(letters),

@@ -1,4 +1,4 @@
-"""Runs the tests that users write next to their rules: lines, and the documents that they must become."""
+"""Runs the `tests` of pipelines: lines, and the documents that they must become."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def _differences(settings: Settings, pipeline: str, test: RuleTest) -> Iterator[
         for path, value in _expected_fields(expected):
             actual = _value_at(fields, path)
             if value is None and actual is not None:
-                yield f"document {number}: {path}: must be absent, is {_json(actual)}"
+                yield f"document {number}: {path}: must be absent, but is {_json(actual)}"
             elif value is not None and not _is_equal(actual, value):
                 got = "is missing" if actual is None else f"is {_json(actual)}"
                 yield f"document {number}: {path}: expected {_json(value)}, {got}"
@@ -51,7 +51,7 @@ def _expected_fields(document: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
 
 
 def _value_at(fields: Mapping[str, Any], path: str) -> Any:
-    """Return the value of this field; for an object its fields by dotted path. Return None if it is missing."""
+    """Return the value of this field; for an object, its fields by dotted path. Return None if it is missing."""
     if path in fields:
         return fields[path]
     head = f"{path}."

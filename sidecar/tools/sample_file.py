@@ -1,4 +1,4 @@
-"""Reads a file once, up to its current end and without a state, for `bench` and for statistics."""
+"""Reads a file once up to its current end, without recording checkpoints, for `bench` and for statistics."""
 
 from __future__ import annotations
 

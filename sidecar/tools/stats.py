@@ -1,4 +1,4 @@
-"""Statistics of one file in one pipeline: it passes the stages of `run`, but is not delivered."""
+"""Collects statistics of one file: its lines pass the stages of a pipeline, but are not delivered."""
 
 from __future__ import annotations
 

@@ -36,7 +36,7 @@ def test_passed_tests_are_counted(tmp_path: Path, capsys: pytest.CaptureFixture[
         ('{"level":"INFO"}', [{"level": "info"}], 'document 1: level: expected "info", is "INFO"'),
         ('{"n":1}', [{"level": "info"}], 'document 1: level: expected "info", is missing'),
         ('{"n":true}', [{"n": 1}], "document 1: n: expected 1, is true"),
-        ('{"a":{"b":1}}', [{"a": None}], 'document 1: a: must be absent, is {"b":1}'),
+        ('{"a":{"b":1}}', [{"a": None}], 'document 1: a: must be absent, but is {"b":1}'),
         ('{"a":{"b":1}}', [{"a": {}}], 'document 1: a: expected {}, is {"b":1}'),
         ('{"a":[{"b":true}]}', [{"a": [{"b": 1}]}], 'document 1: a: expected [{"b":1}], is [{"b":true}]'),
         ("???", [{"error.message": None}], "document 1: error.message: must be absent"),
