@@ -3,17 +3,24 @@
 A conformance kit is a class of pytest tests. The tests of a plug-in subclass it, and define a fixture that creates
 the plug-in and reads its results:
 
-class TestMySink(SinkConformance): @pytest.fixture def under_test(self, tmp_path): return UnderTest(make=lambda:
-MySink(...), stored=lambda: {...})
+    class TestMySink(SinkConformance):
+        @pytest.fixture
+        def under_test(self, tmp_path):
+            return UnderTest(make=lambda: MySink(...), stored=lambda: {...})
 
-class TestMyParser(ParserConformance): @pytest.fixture def under_test(self): return ParserUnderTest(make=my_factory,
-line="level=info", fields={"level": "info"}, foreign="-")
+    class TestMyParser(ParserConformance):
+        @pytest.fixture
+        def under_test(self):
+            return ParserUnderTest(make=my_factory, line="level=info", fields={"level": "info"}, foreign="-")
 
-class TestMyTransform(TransformConformance): @pytest.fixture def under_test(self): return
-TransformUnderTest(my_function, fields={"id": "G-17"}, expected={"id": "G-17", "tier": "gold"})
+    class TestMyTransform(TransformConformance):
+        @pytest.fixture
+        def under_test(self):
+            fields = {"id": "G-17"}
+            return TransformUnderTest(my_function, fields=fields, expected={**fields, "tier": "gold"})
 
-Each message names the rule and what the plug-in did, because pytest shows only the message of a failure in an
-installed package.
+Each failure message describes the rule and what the plug-in did, because pytest shows only the message of an
+assertion in an installed package.
 """
 
 from sidecar.testing.fakes import (

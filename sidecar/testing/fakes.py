@@ -19,10 +19,7 @@ TIME = "2026-11-23T01:00:00.123456Z"
 
 @dataclass
 class ManualClock:
-    """A clock that moves only by `advance`, which moves both readings.
-
-    Set `wall_offset` to make the wall clock jump.
-    """
+    """A clock that moves only when `advance` is called. Set `wall_offset` to make the wall clock jump."""
 
     at: float = 1_795_395_600.0
     wall_offset: float = 0.0
@@ -44,9 +41,9 @@ def batch_of(documents: Sequence[str | Mapping[str, Any]], *, first: int = 0, ge
     The offsets are 100 bytes apart, so the same call gives the same ids.
     """
     texts = [item if isinstance(item, str) else json.dumps(item, ensure_ascii=False) for item in documents]
-    life = Generation(generation, "app", "/var/log/app/app.log", 1_795_395_600.0)
+    file_generation = Generation(generation, "app", "/var/log/app/app.log", 1_795_395_600.0)
     starts = [first + 100 * number for number in range(len(texts))]
-    return Batch([RenderedDocuments(life, starts, texts, [TIME] * len(texts))])
+    return Batch([RenderedDocuments(file_generation, starts, texts, [TIME] * len(texts))])
 
 
 def numbered(count: int, *, first: int = 0) -> Batch:
@@ -55,14 +52,14 @@ def numbered(count: int, *, first: int = 0) -> Batch:
 
 
 stored, rejected, retry, forgotten = "stored", "rejected", "retry", "forgotten"
-"""The outcomes of a record in a script."""
+"""The outcomes of a document in a script. The `WriteResult` contains neither a `retry` nor a `forgotten` document."""
 
 Script = Sequence[Sequence[str] | DeliveryError]
-"""For each attempt: the outcome of each record, or the error that the attempt raises."""
+"""For each attempt: the outcome of each document, or the error that the attempt raises."""
 
 
 class ScriptedSink:
-    """A sink that follows a script, one attempt after another, and then stores every document.
+    """A sink whose attempts follow a script. After the last one it stores every document.
 
     `documents` has the stored documents by id, `sent` the ids of each attempt.
     """
@@ -87,12 +84,12 @@ class ScriptedSink:
         attempt = self._attempts.pop(0) if self._attempts else [stored] * len(batch)
         if isinstance(attempt, DeliveryError):
             raise attempt
-        taken = [i for i, what in enumerate(attempt) if what == stored]
-        self.documents.update((batch.ids[i], batch.documents[i]) for i in taken)
-        refused = [
-            Rejection(i, "scripted", "as the script says") for i, what in enumerate(attempt) if what == rejected
+        accepted = [i for i, outcome in enumerate(attempt) if outcome == stored]
+        self.documents.update((batch.ids[i], batch.documents[i]) for i in accepted)
+        rejections = [
+            Rejection(i, "scripted", "as the script says") for i, outcome in enumerate(attempt) if outcome == rejected
         ]
-        return WriteResult(taken, refused)
+        return WriteResult(accepted, rejections)
 
 
 @dataclass
@@ -108,7 +105,7 @@ class LogFile:
         self.write_partial("".join(f"{line}\n" for line in lines))
 
     def write_partial(self, text: str) -> None:
-        """Append text without a newline, for an unterminated line. It is not added to `written`."""
+        """Append text without a newline: an unterminated line. It is not added to `written`."""
         with self.path.open("a", encoding="utf-8") as file:
             file.write(text)
 

@@ -55,13 +55,13 @@ class SinkConformance:
         with open_sink(under_test) as sink:
             result = sink.write(numbered(25))
         assert sorted(result.stored) == list(range(25)), (
-            "write() got 25 documents that the destination accepts, so `WriteResult.stored` must hold the indexes "
-            f"0 to 24; it holds {shorten(sorted(result.stored))}"
+            "write() got 25 documents that the destination accepts, so `WriteResult.stored` must contain the indexes "
+            f"0 to 24; it contains {shorten(sorted(result.stored))}"
         )
         found = numbers(under_test)
         assert found == list(range(25)), (
-            "`WriteResult.stored` names 25 documents, so the destination must hold the numbers 0 to 24; "
-            f"it holds {shorten(found)}"
+            "`WriteResult.stored` has 25 documents, so the destination must contain the numbers 0 to 24; "
+            f"it contains {shorten(found)}"
         )
 
     def test_a_result_mentions_no_record_twice(self, under_test: UnderTest) -> None:
@@ -70,26 +70,26 @@ class SinkConformance:
         mentioned = [*result.stored, *(rejection.index for rejection in result.rejected)]
         assert len(mentioned) == len(set(mentioned)), (
             "a document is either stored or rejected, so no index may be in `WriteResult` twice; "
-            f"it names {shorten(sorted(mentioned))}"
+            f"it contains {shorten(sorted(mentioned))}"
         )
 
-    def test_the_same_batch_again_is_stored_and_stored_once(self, under_test: UnderTest) -> None:
+    def test_a_batch_that_is_written_twice_is_stored_once(self, under_test: UnderTest) -> None:
         with open_sink(under_test) as sink:
             sink.write(numbered(5))
             again = sink.write(numbered(5))
         assert sorted(again.stored) == list(range(5)), (
             "a batch that is written again with the same ids counts as stored, even if all documents existed before; "
-            f"`WriteResult.stored` holds {shorten(sorted(again.stored))} instead of 0 to 4"
+            f"`WriteResult.stored` contains {shorten(sorted(again.stored))} instead of 0 to 4"
         )
         found = numbers(under_test)
         if not under_test.effectively_once:
             assert found == sorted([*range(5), *range(5)]), (
                 "with effectively_once=False a batch that is written twice must be stored twice: 0 to 4, each twice; "
-                f"the destination holds {shorten(found)}"
+                f"the destination contains {shorten(found)}"
             )
             return
         assert found == list(range(5)), (
-            "a batch that is written again with the same ids must not be stored twice; the destination holds the "
+            "a batch that is written again with the same ids must not be stored twice; the destination contains the "
             f"numbers {shorten(found)}; use the ids of `Batch.ids` as keys, or set `effectively_once=False`"
         )
         assert again.duplicates in (0, 5), (
@@ -103,10 +103,10 @@ class SinkConformance:
         found = numbers(under_test)
         assert found == [1, 1], (
             "two lines with the same text have different ids, so both must be stored; "
-            f"the destination holds {found}; use `Batch.ids` as keys, not the text"
+            f"the destination contains {found}; use `Batch.ids` as keys, not the text"
         )
 
-    def test_what_the_application_wrote_comes_back_as_it_was(self, under_test: UnderTest) -> None:
+    def test_a_document_is_stored_unchanged(self, under_test: UnderTest) -> None:
         document = {
             "@timestamp": TIME,
             "number": 1,
@@ -116,13 +116,13 @@ class SinkConformance:
         with open_sink(under_test) as sink:
             sink.write(batch_of([document]))
         stored = list(under_test.stored().values())
-        assert len(stored) == 1, f"one document was written, and the destination holds {len(stored)}"
+        assert len(stored) == 1, f"one document was written, and the destination contains {len(stored)}"
         for name in ("text", "list"):
             assert stored[0].get(name) == document[name], (
-                f"the field {name!r} was written as {document[name]!r} and came back as {stored[0].get(name)!r}"
+                f"the field {name!r} was written as {document[name]!r} and stored as {stored[0].get(name)!r}"
             )
 
-    def test_it_goes_on_after_it_was_closed_and_opened_again(self, under_test: UnderTest) -> None:
+    def test_a_new_sink_adds_to_the_existing_documents(self, under_test: UnderTest) -> None:
         with open_sink(under_test) as sink:
             token = sink.write(numbered(3)).resume_token
         with open_sink(under_test, token) as sink:
@@ -130,10 +130,10 @@ class SinkConformance:
         found = numbers(under_test)
         assert found == list(range(6)), (
             "a new sink for the same destination must add to the existing documents: the numbers 0 to 5; "
-            f"the destination holds {shorten(found)}"
+            f"the destination contains {shorten(found)}"
         )
 
-    def test_closing_what_was_never_opened_is_nothing(self, under_test: UnderTest) -> None:
+    def test_close_works_without_open(self, under_test: UnderTest) -> None:
         sink = under_test.make()
         for _ in range(2):
             try:
@@ -144,13 +144,13 @@ class SinkConformance:
                     f"it raised {type(error).__name__}: {error}"
                 ) from error
 
-    def test_a_probe_leaves_nothing_behind(self, under_test: UnderTest) -> None:
+    def test_a_probe_leaves_no_document(self, under_test: UnderTest) -> None:
         with open_sink(under_test) as sink:
             sink.probe()
         found = under_test.stored()
-        assert not found, f"probe() must not leave a document; the destination holds {len(found)}"
+        assert not found, f"probe() must not leave a document; the destination contains {len(found)}"
 
-    def test_a_refused_document_does_not_hold_back_its_neighbours(self, under_test: UnderTest) -> None:
+    def test_a_rejected_document_does_not_affect_the_others(self, under_test: UnderTest) -> None:
         if under_test.refused is None:
             return
         with open_sink(under_test) as sink:
@@ -160,10 +160,10 @@ class SinkConformance:
         rejected = [rejection.index for rejection in result.rejected]
         assert (sorted(result.stored), rejected) == ([0, 2], [1]), (
             "the destination rejects the second of three documents, so `stored` must be [0, 2] and `rejected` must "
-            f"name index 1; they are {sorted(result.stored)} and {rejected}"
+            f"have index 1; they are {sorted(result.stored)} and {rejected}"
         )
         assert result.rejected[0].kind, "`Rejection.kind` is empty; it must be the destination's name for the error"
         found = numbers(under_test)
         assert found == [0, 8, 9], (
-            f"the other documents of the batch must be stored: 0, 8 and 9; the destination holds {found}"
+            f"the other documents of the batch must be stored: 0, 8 and 9; the destination contains {found}"
         )

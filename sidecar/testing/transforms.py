@@ -59,28 +59,28 @@ class TransformConformance:
                 f"it cannot be called with {shorten(dict(under_test.options))}: {error}"
             ) from error
 
-    def test_a_record_becomes_what_is_expected(self, under_test: TransformUnderTest) -> None:
+    def test_a_record_gets_the_expected_fields(self, under_test: TransformUnderTest) -> None:
         found = _fields(_change(under_test, [_record(under_test.fields)])[0])
         assert found == dict(under_test.expected), (
             f"the record {shorten(dict(under_test.fields))} must become {shorten(dict(under_test.expected))}; "
-            f"the transform made {shorten(found)} of it"
+            f"the transform produced {shorten(found)}"
         )
 
     def test_it_changes_the_records_in_place(self, under_test: TransformUnderTest) -> None:
         returned = _call(under_test, [_record(under_test.fields)])
         assert returned is None, (
-            "a transform must change the records in place by `set` and `drop`, because its return value is ignored; "
+            "a transform must change records in place with `set` and `drop`, because its return value is ignored; "
             f"it returned {shorten(returned)}"
         )
 
-    def test_a_record_does_not_depend_on_its_neighbours(self, under_test: TransformUnderTest) -> None:
+    def test_a_record_does_not_depend_on_other_records(self, under_test: TransformUnderTest) -> None:
         for count in (2, 500):
             records = _change(under_test, [_record(under_test.fields) for _ in range(count)])
             for index, record in enumerate(records):
                 found = _fields(record)
                 assert found == dict(under_test.expected), (
                     "the number of records in a call depends on how the file is read, so the result for a record "
-                    f"must not depend on the other ones; as number {index + 1} of {count} equal records it became "
+                    f"must not depend on the other records; as number {index + 1} of {count} equal records it became "
                     f"{shorten(found)} instead of {shorten(dict(under_test.expected))}"
                 )
 
@@ -95,7 +95,7 @@ class TransformConformance:
             f"{shorten(dict(under_test.expected))}"
         )
 
-    def test_what_it_changes_stays_valid(self, under_test: TransformUnderTest) -> None:
+    def test_changed_records_are_valid_json(self, under_test: TransformUnderTest) -> None:
         for record in _odd_records(under_test.fields):
             before = record.members
             with suppress(Exception):  # such a record is shipped unchanged
@@ -140,4 +140,4 @@ def _call(under_test: TransformUnderTest, records: Sequence[Record]) -> object:
 def _odd_records(fields: Mapping[str, Any]) -> list[Record]:
     """Return records without the fields, and with odd values in each of them."""
     odd = [_record({}), *(_record({**fields, name: value}) for name in fields for value in _ODD_VALUES)]
-    return odd + [_record({name: value for name, value in fields.items() if name != left_out}) for left_out in fields]
+    return odd + [_record({name: value for name, value in fields.items() if name != omitted}) for omitted in fields]

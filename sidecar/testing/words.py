@@ -1,4 +1,4 @@
-"""Values in the messages of the conformance kits."""
+"""Shortens values for the messages of the conformance kits."""
 
 from __future__ import annotations
 

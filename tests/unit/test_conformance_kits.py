@@ -105,22 +105,22 @@ def test_a_sink_that_is_idempotent_without_saying_so_passes() -> None:
 @pytest.mark.parametrize(
     ("kind", "words"),
     [
-        (ListSink, "must not be stored twice; the destination holds the numbers .*; use the ids of `Batch.ids`"),
+        (ListSink, "must not be stored twice; the destination contains the numbers .*; use the ids of `Batch.ids`"),
         (ByTextSink, "two lines with the same text have different ids"),
         (
             ForgetfulSink,
-            "`WriteResult.stored` names 25 documents, so the destination must hold the numbers 0 to 24",
+            "`WriteResult.stored` has 25 documents, so the destination must contain the numbers 0 to 24",
         ),
         (SilentSink, "a batch that is written again with the same ids counts as stored"),
         (MiscountingSink, "`WriteResult.duplicates` is the number .* it is 3"),
         (NoisySink, r"close\(\) must not raise, .*; it raised RuntimeError: not open"),
-        (CuriousSink, r"probe\(\) must not leave a document; the destination holds 1"),
+        (CuriousSink, r"probe\(\) must not leave a document; the destination contains 1"),
     ],
 )
 def test_the_kit_explains_what_a_sink_does_wrong(kind: type[MemorySink], words: str) -> None:
     if kind is NoisySink:
         with pytest.raises(AssertionError, match=words):
-            SinkConformance().test_closing_what_was_never_opened_is_nothing(sink_under_test(kind))
+            SinkConformance().test_close_works_without_open(sink_under_test(kind))
         return
     found = failures(SinkConformance(), lambda: sink_under_test(kind))
     assert any(re.search(words, each) for each in found), found
@@ -227,7 +227,7 @@ def set_reserved(records: Sequence[Record]) -> None:
             {"feld": "n"},
             "it cannot be called with {'feld': 'n'}: got an unexpected keyword argument 'feld'",
         ),
-        (lambda: lambda records: None, {}, "must become {'n': 2, 'twice': 4}; the transform made {'n': 2} of it"),
+        (lambda: lambda records: None, {}, "must become {'n': 2, 'twice': 4}; the transform produced {'n': 2}"),
         (lambda: set_reserved, {}, "it raised ValueError: log.offset cannot be set or dropped"),
         (lambda: change_last, {}, "as number 1 of 2 equal records it became {'n': 2}"),
         (lambda: number, {}, "as number 2 of 2 equal records it became {'n': 2, 'twice': 5}"),
