@@ -113,8 +113,8 @@ class DocumentBuilder:
         generation = records.lines.chunk.generation
         added, now = [source() for source in self._sources], iso(self._clock.now())
         template, path = self._template(added), json_string(generation.display_path)
-        known_times = records.times
-        times = known_times if "" not in known_times else [time or now for time in known_times]
+        known_times = records.target_times or records.times
+        times = records.times if "" not in records.times else [time or now for time in records.times]
         if records.ends_with_log_object and template.log_tail and self._may_splice(records, template, _LOG_NAME):
             tail, close = _fill(template.log_tail, now, path), _fill(template.log_close, now, path)
             opened = [body[:-1] for body in records.bodies]

@@ -1,4 +1,8 @@
-"""Replaces timestamps that are more than a day in the future with the time of reading."""
+"""Replaces timestamps that are more than a day in the future with the time of reading.
+
+Whether a timestamp is in the future depends on when it is read. So names of indexes and collections still come from
+the timestamp in the line: a line that is sent again later must go to the same one.
+"""
 
 from __future__ import annotations
 
@@ -37,7 +41,7 @@ class FutureTimestampGuard:
         for index in ahead:
             notes[index] = {**notes.get(index, {}), FUTURE_TIME_FIELD: json_string(times[index])}
             times[index] = ""
-        return replace(records, times=times, annotations=notes)
+        return replace(records, times=times, target_times=records.times, annotations=notes)
 
 
 def _seconds(time: str) -> float:

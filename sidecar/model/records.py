@@ -50,6 +50,9 @@ class RecordBatch(msgspec.Struct, frozen=True):
     failures: dict[str, int] = {}
     """Name of a transform → number of records on which it failed."""
 
+    target_times: Sequence[str] | None = None
+    """Timestamps for names of indexes and collections that contain a date; None if they are `times`."""
+
     timeouts: int = 0
     """Number of times that a pattern exceeded its time limit."""
 
@@ -68,6 +71,7 @@ class RecordBatch(msgspec.Struct, frozen=True):
             starts=[self.starts[i] for i in kept],
             bodies=[self.bodies[i] for i in kept],
             times=[self.times[i] for i in kept],
+            target_times=[self.target_times[i] for i in kept] if self.target_times else None,
             errors=renumber_annotations(self.errors, positions),
             annotations=renumber_annotations(self.annotations, positions),
             filtered=[*self.filtered, *ranges],

@@ -149,4 +149,7 @@ def _collapse_equal(names: Sequence[str]) -> str | Sequence[str]:
 def _convert_to_utc(time: str) -> str:
     # The seconds are removed: they may be 60, and no directive uses them.
     zone = "Z" if time[-1] in "zZ" else time[-6:]
-    return datetime.fromisoformat(time[:16] + zone).astimezone(UTC).strftime("%Y-%m-%dT%H:%MZ")
+    try:
+        return datetime.fromisoformat(time[:16] + zone).astimezone(UTC).isoformat()
+    except OverflowError:
+        return time  # before the year 1 or after 9999 in UTC

@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 
+from sidecar.config.pipeline import PipelineSettings
 from sidecar.lib.clock import iso
+from sidecar.model.batch import Batch
+from sidecar.pipeline.builder import build_stages
+from sidecar.sinks.common.target_name import TargetTemplate
 from sidecar.testing import ManualClock
-from tests.support.builders.records import documents
+from tests.support.builders.records import chunk, documents
 
 NOW = "2026-11-23T01:00:00.000000Z"
 
@@ -18,6 +24,7 @@ NOW = "2026-11-23T01:00:00.000000Z"
         "2099-01-01T00:00:00.123456789+01:00",
         "2026-11-23T22:00:00-12:00",
         "9999-12-31T23:59:59Z",
+        "9999-12-31T23:59:59-14:00",
     ],
 )
 @pytest.mark.parametrize("field", ["time", "@timestamp"])
@@ -37,3 +44,18 @@ def test_a_time_within_a_day_or_long_ago_is_kept(time: str) -> None:
     (document,) = documents([f'{{"time":"{time}"}}'])
     assert document["@timestamp"] == time
     assert "time_ahead" not in document["log"]
+
+
+def test_the_name_of_the_index_is_the_same_when_a_line_is_sent_again_after_its_time_has_come() -> None:
+    clock, ahead = ManualClock(), "2026-11-24T01:30:00Z"
+    stages = build_stages(
+        PipelineSettings.model_validate({"paths": ["/var/log/app.log"], "parser": "json"}), clock, "host", {}
+    )
+    template, names, times = TargetTemplate("logs-%Y.%m.%d"), set(), []
+    for _ in range(2):
+        documents = stages.documents(chunk([f'{{"time":"{ahead}"}}']))[2]
+        names.add(template.for_batch(Batch([documents])))
+        times += [json.loads(text)["@timestamp"] for text in documents.json_lines()]
+        clock.advance(3600)
+    assert times == [NOW, ahead]
+    assert names == {"logs-2026.11.24"}

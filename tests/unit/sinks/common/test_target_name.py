@@ -33,6 +33,14 @@ def test_a_leap_second_is_a_time_like_any_other() -> None:
     assert names("l-%Y.%m.%d", "2016-12-31T23:59:60Z", "2016-12-31T23:59:60+00:00") == "l-2016.12.31"
 
 
+@pytest.mark.parametrize(
+    ("time", "name"),
+    [("0001-01-01T00:00:00+14:00", "l-0001.01.01"), ("9999-12-31T23:59:59-14:00", "l-9999.12.31")],
+)
+def test_a_day_that_does_not_exist_in_utc_is_that_of_the_text(time: str, name: str) -> None:
+    assert names("l-%Y.%m.%d", time) in (name, name.replace("l-000", "l-"))
+
+
 def test_hours_weeks_and_days_of_the_year_can_be_asked_for() -> None:
     assert names("l-%G-w%V-%j-%H", "2026-01-02T03:04:05Z") == "l-2026-w01-002-03"
 
