@@ -77,7 +77,7 @@ class Setting:
     def ask(self, *command: str) -> subprocess.CompletedProcess[str]:
         return sidecar(*command, "--state-dir", str(self.state))
 
-    def said(self, event: str) -> list[dict[str, object]]:
+    def find_events(self, event: str) -> list[dict[str, object]]:
         found = [json.loads(line) for line in self.own_log.read_text().splitlines() if line.startswith("{")]
         return [each for each in found if each["event"] == event]
 
@@ -104,7 +104,7 @@ def test_probes_pass_while_the_destination_is_down_unless_it_is_asked_for(here: 
     here.configure(sinks=NOWHERE)
     with here.running() as process:
         assert here.ask("wait-ready").returncode == 0
-        eventually(lambda: bool(here.said("sink_down")), "the sink is down")
+        eventually(lambda: bool(here.find_events("sink_down")), "the sink is down")
         for kind in ("startup", "live", "ready"):
             answer = here.ask("probe", kind)
             assert (kind, answer.returncode) == (kind, 0), answer.stdout
@@ -194,8 +194,8 @@ def test_a_bad_configuration_parks_it_until_a_better_one_comes(here: Setting) ->
     here.put("pipelines: {app: {path: [x]}}\nsinks: {db: 'stdout:'}\n")
     environ = {"SIDECAR_ON_CONFIG_ERROR": "park", "SIDECAR_STATE_DIR": str(here.state)}
     with here.running(**environ) as process:
-        eventually(lambda: bool(here.said("parked")), "it is parked")
-        (parked,) = here.said("parked")
+        eventually(lambda: bool(here.find_events("parked")), "it is parked")
+        (parked,) = here.find_events("parked")
         assert 'did you mean "paths"' in str(parked["problem"])
         assert [here.ask("probe", kind).returncode for kind in ("startup", "live", "ready")] == [0, 0, 1]
         assert here.ask("drain").returncode == 1
@@ -208,7 +208,7 @@ def test_a_bad_configuration_parks_it_until_a_better_one_comes(here: Setting) ->
 def test_a_parked_sidecar_ends_well(here: Setting) -> None:
     here.put("- no mapping\n")
     with here.running("--on-config-error", "park") as process:
-        eventually(lambda: bool(here.said("parked")), "it is parked")
+        eventually(lambda: bool(here.find_events("parked")), "it is parked")
         assert ended(process) == 0
 
 
@@ -221,7 +221,7 @@ def test_bad_options_and_a_bad_environment_park_it_too(here: Setting) -> None:
     ):
         here.own_log.write_text("")
         with here.running(*arguments, SIDECAR_ON_CONFIG_ERROR="park", **environ) as process:
-            eventually(lambda: bool(here.said("parked")), f"it is parked by {arguments} {environ}")
+            eventually(lambda: bool(here.find_events("parked")), f"it is parked by {arguments} {environ}")
             assert ended(process) == 0
 
 
@@ -234,7 +234,7 @@ def test_without_park_it_ends_with_code_2(here: Setting) -> None:
 def test_an_unusable_state_directory_parks_it_and_probes_do_not_restart_it(here: Setting) -> None:
     here.state.write_text("in the way")
     with here.running("--on-config-error", "park") as process:
-        eventually(lambda: bool(here.said("parked")), "it is parked")
+        eventually(lambda: bool(here.find_events("parked")), "it is parked")
         assert [here.ask("probe", kind).returncode for kind in ("startup", "live", "ready")] == [0, 0, 1]
         here.state.unlink()
         here.has_stored(10)
@@ -248,7 +248,7 @@ def test_a_new_configuration_is_taken_while_it_runs_and_no_line_is_lost_or_doubl
         other = json.dumps({"db": f"sqlite:///{here.folder}/logs.db", "more": f"sqlite:///{here.folder}/more.db"})
         here.configure(sinks=other)
         here.append("20\n" + lines(21, 30))
-        eventually(lambda: bool(here.said("reloaded")), "the configuration is reloaded")
+        eventually(lambda: bool(here.find_events("reloaded")), "the configuration is reloaded")
         here.append(lines(30, 40))
         here.has_stored(40)
         here.has_stored(40, "more.db")
@@ -260,11 +260,11 @@ def test_a_new_configuration_that_is_bad_keeps_the_old_one(here: Setting) -> Non
     with here.running() as process:
         here.has_stored(10)
         here.put("sinks: {}\n")
-        eventually(lambda: bool(here.said("configuration_kept")), "it says that it keeps the old one")
+        eventually(lambda: bool(here.find_events("configuration_kept")), "it says that it keeps the old one")
         here.append(lines(10, 20))
         here.has_stored(20)
         here.configure(keep_empty=True)
-        eventually(lambda: bool(here.said("reloaded")), "the better one is taken")
+        eventually(lambda: bool(here.find_events("reloaded")), "the better one is taken")
         here.append(lines(20, 30))
         here.has_stored(30)
         assert ended(process) == 0
@@ -274,15 +274,15 @@ def test_the_state_directory_does_not_move_while_it_runs(here: Setting) -> None:
     with here.running() as process:
         here.has_stored(10)
         here.put(here.config.read_text().replace(str(here.state), str(here.folder / "elsewhere")))
-        eventually(lambda: bool(here.said("configuration_kept")), "it says that it keeps the old one")
-        assert "state_dir cannot change" in str(here.said("configuration_kept")[0]["problem"])
+        eventually(lambda: bool(here.find_events("configuration_kept")), "it says that it keeps the old one")
+        assert "state_dir cannot change" in str(here.find_events("configuration_kept")[0]["problem"])
         assert ended(process) == 0
 
 
 def test_a_deleted_file_that_waits_for_its_destination_outlives_a_new_configuration(here: Setting) -> None:
     here.configure(sinks=NOWHERE)
     with here.running() as process:
-        eventually(lambda: bool(here.said("sink_down")), "the sink is down")
+        eventually(lambda: bool(here.find_events("sink_down")), "the sink is down")
         here.log.unlink()
         eventually(lambda: has_deleted_file_open(process.pid), "it holds the deleted file")
         here.configure()
@@ -301,7 +301,7 @@ def test_hangup_reads_the_configuration_again(here: Setting) -> None:
         text = here.config.read_text()
         here.config.write_text(text.replace("app*.log", "*.log"))
         process.send_signal(signal.SIGHUP)
-        eventually(lambda: bool(here.said("reloaded")), "it is reloaded")
+        eventually(lambda: bool(here.find_events("reloaded")), "it is reloaded")
         assert ended(process) == 0
 
 
@@ -312,7 +312,7 @@ def test_it_ends_when_no_file_has_grown_for_a_while(here: Setting) -> None:
     with here.running("--exit-when", "idle=1s") as process:
         assert process.wait(20) == 0
     assert here.stored() == expected(10)
-    assert "no file has grown for 1 s" in str(here.said("draining")[0]["reason"])
+    assert "no file has grown for 1 s" in str(here.find_events("draining")[0]["reason"])
 
 
 def test_it_ends_when_the_wrapped_application_has_ended_and_has_all_its_lines(here: Setting) -> None:
@@ -373,7 +373,7 @@ def test_a_classic_sidecar_reads_on_until_the_application_is_quiet(here: Setting
             eventually(lambda n=n: len(here.stored()) > n, "each line is stored")  # type: ignore[misc]
         assert process.wait(20) == 0
     assert here.stored() == expected(40)
-    assert "tails its files until the application has ended" in str(here.said("waiting")[0]["message"])
+    assert "tails its files until the application has ended" in str(here.find_events("waiting")[0]["message"])
 
 
 def test_a_classic_sidecar_that_knows_of_the_end_does_not_wait_for_quiet(here: Setting) -> None:
@@ -382,7 +382,7 @@ def test_a_classic_sidecar_that_knows_of_the_end_does_not_wait_for_quiet(here: S
     with here.running(*rule, SIDECAR_MODE="classic", SIDECAR_POD_RESTART_POLICY="OnFailure") as process:
         here.has_stored(10)
         process.send_signal(signal.SIGTERM)
-        eventually(lambda: bool(here.said("waiting")), "it waits")
+        eventually(lambda: bool(here.find_events("waiting")), "it waits")
         tombstone.write_text("0\n")
         began = time.monotonic()
         assert process.wait(20) == 0
@@ -392,12 +392,12 @@ def test_a_classic_sidecar_that_knows_of_the_end_does_not_wait_for_quiet(here: S
 def test_the_grace_period_is_kept_when_the_destination_is_down(here: Setting) -> None:
     here.configure(sinks=NOWHERE)
     with here.running(SIDECAR_MODE="native", SIDECAR_GRACE="4") as process:
-        eventually(lambda: bool(here.said("sink_down")), "the sink is down")
+        eventually(lambda: bool(here.find_events("sink_down")), "the sink is down")
         began = time.monotonic()
         assert ended(process) == 0
         assert time.monotonic() - began < 4
-    assert here.said("draining")[0]["timeout_s"] == 2.0
-    assert here.said("balance")[0]["unsettled"] == 100
+    assert here.find_events("draining")[0]["timeout_s"] == 2.0
+    assert here.find_events("balance")[0]["unsettled"] == 100
 
 
 @pytest.mark.parametrize(

@@ -217,7 +217,7 @@ class SimulatedSidecar:
         self.clock, self.crash_after = ManualClock(1_000.0, wall_offset=FIRST_NOW), CrashAfter()
         self.heartbeats = Heartbeats(self.clock)
         self.destinations = {name: Destination(self.crash_after) for name in sinks}
-        self.said: list[Event] = []
+        self.events: list[Event] = []
         self._changes = 0
         self.paths, self._exclude, self._open_files = [paths], exclude, open_files
         self._options, self._bound = options, bound
@@ -238,7 +238,7 @@ class SimulatedSidecar:
         self.descriptors = OpenFileLimiter(self._open_files)
         self.scanner = FileScanner(self._full_paths, self._exclude, known=lambda: self.ledger.paths("app"))
         self.tracker = FileTracker(
-            "app", self.ledger, self.clock, self.said.append, self.descriptors, self.scanner, links=self._links,
+            "app", self.ledger, self.clock, self.events.append, self.descriptors, self.scanner, links=self._links,
             boundaries=self._boundaries, **self._options,
         )  # fmt: skip
         self.shippers = {name: self._shipper(name) for name in self.destinations}
@@ -259,7 +259,7 @@ class SimulatedSidecar:
         )
         return Shipper(
             "app", name, self.destinations[name], build_stages(pipeline, self.clock, "host", {}),
-            self.limits, self.tracker, self.ledger, self.clock, self.said.append,
+            self.limits, self.tracker, self.ledger, self.clock, self.events.append,
             spawn=lambda task: task(), heartbeats=self.heartbeats,
         )  # fmt: skip
 

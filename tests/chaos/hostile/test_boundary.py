@@ -381,10 +381,10 @@ def test_what_is_refused_is_logged_once_and_counted(tmp_path: Path) -> None:
     world.path("web").mkdir()
     attack.swap()
     watched = WatchedPipeline(world.scanner, world.tracker)
-    watchers = Watchers([watched], world.clock, world.said.append)
+    watchers = Watchers([watched], world.clock, world.events.append)
     for _ in range(3):
         watchers.scan()
-    refused = [event for event in world.said if isinstance(event, FileRefused)]
+    refused = [event for event in world.events if isinstance(event, FileRefused)]
     assert [(event.path, "link" in event.reason) for event in refused] == [(str(world.path("web")), True)]
     assert len(watched.refused) == 1
     world.kill()
@@ -507,7 +507,7 @@ def test_a_large_compressed_copy_is_compared_in_pieces_and_found(tmp_path: Path)
     while world.tracker.is_undecided and looks < MANY_SCANS:
         looks += 1
         world.scan()
-    assert [Path(event.copy).name for event in world.said if isinstance(event, CopyTaken)] == ["app.log.1.gz"]
+    assert [Path(event.copy).name for event in world.events if isinstance(event, CopyTaken)] == ["app.log.1.gz"]
     world.kill()
 
 

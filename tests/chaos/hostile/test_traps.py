@@ -254,7 +254,7 @@ def test_files_that_are_delivered_and_deleted_take_no_memory(tmp_path: Path) -> 
             world.turn(450)
         assert world.tracker.unfinished_files() == []
         world.destinations["sink"].documents.clear()
-        world.said.clear()
+        world.events.clear()
 
     come_and_go()
     tracemalloc.start()

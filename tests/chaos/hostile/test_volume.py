@@ -109,7 +109,7 @@ def test_a_directory_for_links_that_became_a_link_is_not_written_through(tmp_pat
     world.settle()
     assert world.messages() == expected(OLD)
     assert list((tmp_path / "elsewhere").iterdir()) == []
-    assert [event for event in world.said if isinstance(event, LinkRefused)]
+    assert [event for event in world.events if isinstance(event, LinkRefused)]
 
 
 def test_a_directory_of_a_hundred_thousand_names_does_not_stop_the_one_that_matters(tmp_path: Path) -> None:

@@ -76,7 +76,7 @@ def test_full_dead_letters_block_the_sink_that_has_refused_and_no_other(tmp_path
         world.live(3)
     assert [message for _, message in world.dead("one")] == ["line 0"]
     assert len(world.stored("two")) == 6
-    assert any("the dead letters are full" in event.text() for event in world.said)
+    assert any("the dead letters are full" in event.text() for event in world.events)
     with world.store.transaction() as db:
         db.execute("DELETE FROM dead_letters")
     world.live(3)

@@ -63,7 +63,7 @@ def test_lines_that_waited_are_delivered_when_the_target_takes_documents_again(t
     assert world.messages() == messages(data)
     assert (parked_lines(world), checkpoint(world)) == (0, len(data))
     assert world.destinations["sink"].repeated == []
-    kinds = [type(event) for event in world.said if isinstance(event, TargetMisconfigured | TargetAvailable)]
+    kinds = [type(event) for event in world.events if isinstance(event, TargetMisconfigured | TargetAvailable)]
     assert kinds == [TargetMisconfigured, TargetAvailable]
 
 

@@ -86,12 +86,12 @@ def test_documents_for_too_many_targets_are_counted_always_and_told_of_once_a_da
     for number in range(3):
         world.write(lines(10 * number, 10))
         world.live(2)
-    told = [event for event in world.said if isinstance(event, TooManyTargets)]
+    told = [event for event in world.events if isinstance(event, TooManyTargets)]
     assert (len(told), world.shippers["sink"].counters.diverted) == (1, 30)
     world.clock.at += 86400
     world.write(lines(100, 10))
     world.live(2)
-    assert len([event for event in world.said if isinstance(event, TooManyTargets)]) == 2
+    assert len([event for event in world.events if isinstance(event, TooManyTargets)]) == 2
 
 
 def test_a_truncation_between_the_look_and_the_read_is_seen_by_the_read(tmp_path: Path) -> None:
@@ -147,7 +147,7 @@ def test_a_new_sink_loses_nothing_of_what_was_delivered_and_deleted_before(tmp_p
     assert world.messages("new") == expected(MORE)
     assert world.messages("sink") == expected(OLD, MORE)
     assert world.lost() == 0
-    assert not [event for event in world.said if isinstance(event, events.BytesLost)]
+    assert not [event for event in world.events if isinstance(event, events.BytesLost)]
 
 
 def test_a_sink_that_was_down_all_the_time_loses_what_was_deleted(tmp_path: Path) -> None:

@@ -573,7 +573,7 @@ def test_reserved_space_is_filled_in_several_runs_and_trimmed_at_the_end(tmp_pat
     world.settle()
     assert world.messages() == expected(b"".join(lines))
     assert world.balance()["sink"] == {"stored": written}
-    assert not [event for event in world.said if "Lost" in type(event).__name__]
+    assert not [event for event in world.events if "Lost" in type(event).__name__]
 
 
 def test_a_hole_that_is_filled_a_moment_later_is_read(tmp_path: Path) -> None:

@@ -354,7 +354,7 @@ def test_a_file_that_moved_below_the_directory_of_the_pattern_is_read_on(tmp_pat
     world.write(NEW)
     world.settle()
     assert world.messages() == expected(OLD, MORE, NEW)
-    assert not [event for event in world.said if isinstance(event, FilesGone)]
+    assert not [event for event in world.events if isinstance(event, FilesGone)]
 
 
 def test_a_file_that_moved_elsewhere_is_reported_with_its_last_offset(tmp_path: Path) -> None:
@@ -368,9 +368,9 @@ def test_a_file_that_moved_elsewhere_is_reported_with_its_last_offset(tmp_path: 
     world.write(NEW, "run/app.log")
     world.settle()
     assert world.messages() == expected(OLD, NEW)
-    (gone,) = [event for event in world.said if isinstance(event, FilesGone)]
+    (gone,) = [event for event in world.events if isinstance(event, FilesGone)]
     assert (Path(gone.path).name, gone.offset, gone.files) == ("app.log", len(OLD), 1)
-    assert not [event for event in world.said if isinstance(event, BytesLost)]
+    assert not [event for event in world.events if isinstance(event, BytesLost)]
 
 
 def test_a_thousand_known_files_that_are_gone_do_not_delay_the_start(tmp_path: Path) -> None:

@@ -48,11 +48,11 @@ class Run:
         self.ledger = Ledger(self.store)
         self.clock = ManualClock(1_000.0)
         self.subscriber = RecordingSubscriber()
-        self.said: list[Event] = []
+        self.events: list[Event] = []
         self.descriptors = OpenFileLimiter(open_files)
         self.scanner = FileScanner([str(folder / glob)])
         self.tracker = FileTracker(
-            "app", self.ledger, self.clock, self.said.append, self.descriptors, self.scanner, **options
+            "app", self.ledger, self.clock, self.events.append, self.descriptors, self.scanner, **options
         )
         self.tracker.subscribe("sink", self.subscriber)
         self.scan()
