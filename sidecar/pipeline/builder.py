@@ -208,9 +208,9 @@ def _build_transforms(pipeline: PipelineSettings, clock: Clock) -> list[Transfor
     times = Timestamps(pipeline.timestamp.formats, zones, clock)
     for item in pipeline.transforms:
         if isinstance(item, ConvertSettings):
-            steps.append(item.step(times.read))
+            steps.append(item.create_transform(times.read))
         elif not isinstance(item, StaticFieldsSettings | HostSettings | KubernetesFieldsSettings):
-            steps.append(item.step())
+            steps.append(item.create_transform())
     # The records of simple parsers have few fields and no nested fields, so they need no limits.
     if not all(isinstance(parser, SimpleParserSettings | RegexSettings) for parser in pipeline.parser):
         steps.append(Transform("limits", FieldLimiter(pipeline.max_fields, pipeline.max_depth)))

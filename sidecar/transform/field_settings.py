@@ -65,7 +65,7 @@ class RenameSettings(SettingsModel):
                 raise ValueError(f"{old} is renamed to itself; choose another name")
         return self
 
-    def step(self) -> Transform:
+    def create_transform(self) -> Transform:
         """Return the transform."""
         return transforms.make_transform(transforms.RenameFields(self.rename))
 
@@ -76,7 +76,7 @@ class CopySettings(SettingsModel):
     paths: Annotated[dict[Source, Target], Field(min_length=1, alias="copy")]
     """Path of each field and path of its copy. A field is not copied if the path of its copy already exists."""
 
-    def step(self) -> Transform:
+    def create_transform(self) -> Transform:
         """Return the transform."""
         return transforms.make_transform(transforms.CopyFields(self.paths))
 
@@ -87,7 +87,7 @@ class DropFieldsSettings(SettingsModel):
     drop_fields: Sources
     """Paths of the fields. Fields below them are dropped too."""
 
-    def step(self) -> Transform:
+    def create_transform(self) -> Transform:
         """Return the transform."""
         return transforms.make_transform(transforms.DropFields(self.drop_fields))
 
@@ -99,7 +99,7 @@ class KeepFieldsSettings(SettingsModel):
     """Paths of the fields. Fields below them are kept too. `@timestamp` and the fields of the sidecar are always
     kept."""
 
-    def step(self) -> Transform:
+    def create_transform(self) -> Transform:
         """Return the transform."""
         return transforms.make_transform(transforms.KeepFields(self.keep_fields))
 
@@ -110,7 +110,7 @@ class LowercaseSettings(SettingsModel):
     lowercase: Sources
     """Paths of the fields. Values that are not text stay unchanged."""
 
-    def step(self) -> Transform:
+    def create_transform(self) -> Transform:
         """Return the transform."""
         return transforms.make_transform(transforms.LowercaseFields(self.lowercase))
 
@@ -122,7 +122,7 @@ class ConvertSettings(SettingsModel):
     """Path and type of each field: `integer`, `float`, `boolean`, `string`, `date` (RFC 3339) or `ip` (only
     validated). A value that cannot be converted stays unchanged."""
 
-    def step(self, read: Callable[[str], str]) -> Transform:
+    def create_transform(self, read: Callable[[str], str]) -> Transform:
         """Return the transform. `read`: parses dates."""
         return transforms.make_transform(
             transforms.ConvertFields({path: (kind, converter_for(kind, read)) for path, kind in self.convert.items()})
@@ -146,7 +146,7 @@ class HashFieldsSettings(SettingsModel):
     """Which fields to hash, and where to put the hash. Equal values give equal hashes. The hash is not used as the id
     of the document."""
 
-    def step(self) -> Transform:
+    def create_transform(self) -> Transform:
         """Return the transform."""
         return transforms.make_transform(transforms.HashFields(self.fingerprint.fields, self.fingerprint.target))
 
@@ -168,7 +168,7 @@ class SampleSettings(SettingsModel):
     sample: SampleOptions
     """Which records to keep. All others are counted as filtered. After a restart, the same records are kept."""
 
-    def step(self) -> Transform:
+    def create_transform(self) -> Transform:
         """Return the transform."""
         return Transform("sample", Sampler(self.sample.rate, self.sample.field))
 
@@ -188,7 +188,7 @@ class DropWhenSettings(SettingsModel):
     drop_when: Condition
     """Expression, such as `level == "debug" and url.path ~ "^/health"`. Dropped records are counted as filtered."""
 
-    def step(self) -> Transform:
+    def create_transform(self) -> Transform:
         """Return the transform."""
         return Transform("drop_when", ConditionFilter(parse_expression(self.drop_when), keeps=False))
 
@@ -199,7 +199,7 @@ class KeepWhenSettings(SettingsModel):
     keep_when: Condition
     """Expression, such as `status >= 400`. All other records are counted as filtered."""
 
-    def step(self) -> Transform:
+    def create_transform(self) -> Transform:
         """Return the transform."""
         return Transform("keep_when", ConditionFilter(parse_expression(self.keep_when), keeps=True))
 
@@ -222,7 +222,7 @@ class UserAgentSettings(SettingsModel):
             )
         return self
 
-    def step(self) -> Transform:
+    def create_transform(self) -> Transform:
         """Return the transform."""
         return transforms.make_transform(import_module("sidecar.transform.user_agent").ParseUserAgent())
 

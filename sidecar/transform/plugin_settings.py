@@ -61,6 +61,6 @@ class PluginSettings(SettingsModel):
             raise ValueError(f"{self.name} cannot be called with these options: {error}") from error
         return self
 
-    def step(self) -> Transform:
+    def create_transform(self) -> Transform:
         """Return the transform."""
         return Transform(self.name, PluginTransform(self.name, registry.resolve(self.name), self.options))

@@ -96,7 +96,7 @@ class RedactSettings(SettingsModel):
             self.redactor()
         return self
 
-    def step(self) -> Transform:
+    def create_transform(self) -> Transform:
         """Return the transform."""
         return Transform("redact", self.redactor().redact)
 
