@@ -1,9 +1,9 @@
-"""Proposes how to read a file: the parser, the preset for events of several lines, and the field of the time.
+"""Proposes a configuration for a file: the parser, the multiline preset, and the timestamp field.
 
-Every parser that needs no options is tried on the first lines of the file, alone and with each preset of whose
-language there is a sign. So are CSV, and patterns for lines with a time of any usual form. They are judged by what
-they yield: how many events they read, how many of these have a plausible time and a level, and how many fields. What
-the best one cannot read is given to the others.
+Every parser that needs no options is tried on the first lines of the file, alone and with each multiline preset whose
+typical lines occur in the file. CSV, and patterns for lines with a time in any common format, are tried as well. Each
+attempt gets a score: by the number of events that it parses, how many of these have a plausible time and a level, and
+the number of fields. Events that the best parser cannot parse are tried with the other parsers.
 """
 
 from __future__ import annotations
@@ -33,20 +33,20 @@ from sidecar.parse.time.timestamps import Timestamps
 from sidecar.tools.explain import flatten
 
 _MIN_SHARE = 0.02
-"""Share of the events that a parser has to read to be proposed, alone or together with others."""
+"""Minimum share of the events that a parser must parse to be proposed, alone or together with others."""
 _MIN_LOGFMT_SHARE = 0.2
-"""Minimum share for logfmt. It is higher because a `key=value` pair also occurs in ordinary sentences."""
+"""Minimum share for logfmt. It is higher because `key=value` pairs also occur in ordinary sentences."""
 _MIN_DATED_SHARE = 0.4
-"""Share of the events that have to hold a time for a pattern to be proposed that reads it."""
+"""Minimum share of the events that must contain a time before a pattern for the time is proposed."""
 _MAJORITY = 0.5
-"""Share of the messages of containers that a parser has to read to be proposed for them, and of the values of a field
-that have to be times."""
+"""Minimum share of the messages of containers that a parser must parse to be proposed for them, and minimum share of
+times among the values of a timestamp field."""
 _MAX_PARSERS = 4
-"""No more parsers are proposed for one file, `plain` not counted."""
+"""Maximum number of parsers that are proposed for one file, not counting `plain`."""
 PARSERS = ("cri", "docker", "json", "nginx", "apache", *FORMATS, "logfmt")
-"""Parsers without options; of several that yield as much the first is proposed."""
+"""Parsers without options. Of several parsers with the same score, the first one is proposed."""
 _TIME_WORTH, _LEVEL_WORTH, _FIELD_WORTH = 2.0, 0.5, 0.02
-"""What a time, a level and a field are worth, where a read event is 1."""
+"""Scores of a time, of a level and of a field. A parsed event has the score 1."""
 _MAX_COUNTED_FIELDS = 20
 _LEVEL_FIELDS = ("log.level", "level", "severity", "log.syslog.severity.name", "lvl", "loglevel", "severity_text")
 LANGUAGE_PATTERNS = {
@@ -61,7 +61,7 @@ LANGUAGE_PATTERNS = {
     "postgresql": rb"(?:DETAIL|HINT|QUERY|CONTEXT|LOCATION|STATEMENT):  ",
 }
 """By preset: a pattern for lines that only programs of this language write, as part of a multiline event. The time of
-each match is linear in the length of the line, whatever it contains."""
+each match is linear in the length of the line, whatever the line contains."""
 _PRINTED_JSON = re.compile(rb"^\{[ \t]*\r?$", re.MULTILINE)
 _PRINTED_JSON_MULTILINE = {"continuation": r"^[\s}]"}
 """Joins the lines of pretty-printed JSON objects, but not the lines of text between them."""
@@ -100,7 +100,7 @@ _SHAPES: tuple[tuple[str, Sequence[str]], ...] = (
     (r"@[0-9a-f]{24}", ("date",)),
     (r"1\d{9}(?:\.\d{1,9}|\d{3}|\d{6})?(?=[ \t\]|:])", ("epoch",)),
 )
-"""Times in lines that no parser knows, and the formats that read them."""
+"""Patterns of times in lines that no parser can parse, and the timestamp formats to try for each."""
 _LEVEL = r"\[?(?P<level>(?i:trace|debug|info|notice|warn|warning|error|err|critical|crit|fatal|severe))\b\]?:?"
 _AFTER_TIME = r"\]?[ \t]*(?:[|,:-] +)?"
 _HEADS = (
@@ -114,26 +114,26 @@ _W3C_FIELDS = re.compile(rb"^#Fields:[ \t]*([^\r\n]+)", re.MULTILINE)
 
 
 class Proposal(msgspec.Struct, frozen=True):
-    """What a pipeline could say, and what its parsers yield."""
+    """Proposed settings of a pipeline, and the results of its parsers on the sample."""
 
     pipeline: dict[str, Any]
     confidence: float
-    """Share of the events that are read: 0 to 1."""
+    """Share of the events that are parsed: 0 to 1."""
 
     parser: str = "plain"
     """Name of the first parser."""
 
     times: float = 0.0
-    """Share of the events that are read with a plausible time."""
+    """Share of the parsed events that have a plausible time."""
 
     levels: float = 0.0
-    """Share of the events that are read with a level."""
+    """Share of the parsed events that have a level."""
 
     fields: int = 0
     """Number of different fields."""
 
     notes: tuple[str, ...] = ()
-    """Sentences on ignored parts of the lines, and advice."""
+    """Sentences about ignored parts of the lines, and advice."""
 
     def summary(self) -> str:
         """Return one line: `nginx: 100 % read, time 100 %, level –, 11 fields`."""
@@ -146,13 +146,13 @@ class Proposal(msgspec.Struct, frozen=True):
 
 
 class _Try(msgspec.Struct, frozen=True):
-    """A parser with a preset and settings of the time, and what it makes of the sample."""
+    """A parser, with a multiline preset and timestamp settings, and its result on the sample."""
 
     parser: Any
     preset: Multiline
     records: RecordBatch
     rows: Sequence[dict[str, Any]]
-    """Values by path of each event that was read."""
+    """Values of each parsed event, by field path."""
 
     times: int
     """Number of events with a plausible time."""
@@ -173,7 +173,7 @@ class _Try(msgspec.Struct, frozen=True):
 
     @property
     def worth(self) -> float:
-        """Return what an event yields on average: reading it is 1."""
+        """Return the average score of an event."""
         count = self.records.lines.count
         fields = sum(min(len(row), _MAX_COUNTED_FIELDS) for row in self.rows)
         total = len(self.rows) + _TIME_WORTH * self.times + _LEVEL_WORTH * self.levels + _FIELD_WORTH * fields
@@ -219,9 +219,9 @@ def _notes(best: _Try) -> Iterator[str]:
         }
     )
     if zones:
-        yield f"unknown zones {', '.join(zones)} are taken as UTC: set timestamp.zones"
+        yield f"unknown zones {', '.join(zones)} are read as UTC: set timestamp.zones"
     if any("head" in row for row in best.rows):
-        yield "what is before the time is the field head: name its parts"
+        yield "the text before the time becomes the field head: extend the pattern to name its parts"
     if best.timestamp and "formats" in best.timestamp and len(best.timestamp["formats"]) > 1:
         yield "the dates may have day and month in either order: keep one of the formats"
 
@@ -244,7 +244,7 @@ def _best(data: bytes, clock: Clock) -> _Try | None:
         best = _best_exact(best, preset, lines, data, clock)
         if best is not None and best.share == 1 and best.times == len(best.rows):
             return best
-    # Events begin at a time only if the other lines are in no other known format.
+    # Lines are joined to the line with a time only if they have no other known format.
     at_times = _joining_at_times(groupings[0][1]) if best is None or _others(best, clock)[1] else None
     if at_times is not None and len(groupings) == 1 + (groupings[-1][0] == "indent"):
         groupings.append((at_times, _lines(data, at_times)))
@@ -256,7 +256,9 @@ def _best(data: bytes, clock: Clock) -> _Try | None:
 
 
 def _best_exact(best: _Try | None, preset: Multiline, lines: LineBatch, data: bytes, clock: Clock) -> _Try | None:
-    """Return the best of `best` and the parsers of known formats. Files of containers are known for certain."""
+    """Return the best of `best` and the parsers of known formats. Container log formats are recognized with
+    certainty.
+    """
     for parser in (*PARSERS, *_csv(lines), *_w3c(data)):
         own = JOINING.get(_name(parser))
         if own is not None and preset is not None:
@@ -269,7 +271,10 @@ def _best_exact(best: _Try | None, preset: Multiline, lines: LineBatch, data: by
 
 
 def _has_times(tried: _Try) -> bool:
-    """Return whether enough events have a time that no pattern has to be tried; directives of W3C have none."""
+    """Return whether enough events have a time, so that no pattern for times must be tried.
+
+    A W3C log (`grok`) is always accepted, because its directives have no time.
+    """
     return tried.times >= _MIN_DATED_SHARE * tried.records.lines.count or _name(tried.parser) == "grok"
 
 
@@ -280,7 +285,7 @@ def _better(best: _Try | None, tried: _Try, count: int) -> _Try | None:
 
 
 def _best_dated(best: _Try | None, preset: Multiline, lines: LineBatch, clock: Clock) -> _Try | None:
-    """Return the best of `best` and the patterns for lines with a time of a usual form."""
+    """Return the best of `best` and the patterns for lines with a time in a common format."""
     for head in _HEADS:
         for shape, formats in _SHAPES:
             if head == _HEADS[0] and not _count_starts(shape, lines):
@@ -294,13 +299,13 @@ def _best_dated(best: _Try | None, preset: Multiline, lines: LineBatch, clock: C
 
 
 def _count_starts(shape: str, lines: LineBatch) -> int:
-    """Return how many lines begin with a time of this shape."""
+    """Return how many lines begin with a time that matches this pattern."""
     start = re.compile(rf"\[?{shape}")
     return sum(start.match(text) is not None for text in lines.texts)
 
 
 def _joining_at_times(lines: LineBatch) -> Multiline:
-    """Return the rule for events that begin with a time, if other lines follow some of them; None if none fits."""
+    """Return the multiline rule for events that begin with a time, or None if no pattern of times fits the lines."""
     for shape, _ in _SHAPES:
         count = _count_starts(shape, lines)
         if count == lines.count:
@@ -335,7 +340,7 @@ def _try_shape(
 
 
 def _is_meant(tried: _Try, count: int) -> bool:
-    """Return whether a parser reads more events than by chance."""
+    """Return whether a parser parses more events than it would by chance."""
     if tried.parser == "logfmt":
         pairs = 2 * sum(len(row) > 1 for row in tried.rows)
         return len(tried.rows) >= max(1, _MIN_LOGFMT_SHARE * count) and pairs >= len(tried.rows)
@@ -347,7 +352,7 @@ def _is_meant(tried: _Try, count: int) -> bool:
 
 
 def _has_sign_of_syslog(tried: _Try) -> bool:
-    """Return whether a line has what only syslog writes: a priority, a process id, or a time without a year."""
+    """Return whether a line has a part that is typical of syslog: a priority, a process id, a time without a year."""
     return any(
         "log.syslog.priority" in row or "log.syslog.procid" in row or "log.syslog.msgid" in row for row in tried.rows
     ) or any(text[:1].isalpha() for text in tried.records.lines.texts)
@@ -379,7 +384,7 @@ def _lines(data: bytes, preset: Multiline) -> LineBatch:
 def _try(
     parser: Any, preset: Multiline, lines: LineBatch, clock: Clock, timestamp: dict[str, Any] | None = None
 ) -> _Try:
-    """Try a parser; without `timestamp`, look for the field of the time."""
+    """Try a parser on the sample. Without `timestamp`, search for the timestamp field."""
     wanted = PipelineSettings(paths=("-",), parser=(parser,))
     created = registry.create_parser(wanted.parser, TimestampSettings(**timestamp or {}), frozenset(), clock)
     records = created.parse(lines)
@@ -393,7 +398,7 @@ def _try(
 
 
 def _others(first: _Try, clock: Clock) -> tuple[list[str], int]:
-    """Return the parsers for what the first one cannot read, most first, and how many events no parser reads."""
+    """Return the parsers for the events that the first one cannot parse, and how many events no parser can parse."""
     names: list[str] = []
     count, records = first.records.lines.count, first.records
     while records.errors and len(names) < _MAX_PARSERS - 1:
@@ -409,7 +414,7 @@ def _others(first: _Try, clock: Clock) -> tuple[list[str], int]:
 
 
 def _unwrap(best: _Try, clock: Clock) -> Any:
-    """Return the parser; one of containers' files with the one for the messages, if most of them can be read."""
+    """Return the parser. For a container log format, add the parser of the messages if it can parse most of them."""
     if best.parser not in ("cri", "docker"):
         return best.parser
     messages = [row.get("message") for row in best.rows]
@@ -419,7 +424,9 @@ def _unwrap(best: _Try, clock: Clock) -> Any:
 
 
 def _csv(lines: LineBatch) -> list[dict[str, Any]]:
-    """Return CSV with the columns of the first line, or numbered ones, if all lines have as many values."""
+    """Return CSV settings if all lines have the same number of values. Columns are named by the first line, or
+    numbered.
+    """
     for delimiter in _DELIMITERS:
         try:
             rows = list(csv.reader(lines.texts, delimiter=delimiter, strict=True))
@@ -427,7 +434,7 @@ def _csv(lines: LineBatch) -> list[dict[str, Any]]:
             continue
         widths = set(map(len, rows))
         if any(value.startswith(" ") for row in rows for value in row):
-            continue  # it is a sentence, in which a blank follows the comma
+            continue  # it is a sentence, in which a space follows the comma
         if len(widths) == 1 and (width := widths.pop()) > 2 and len(rows) > 1:
             names = rows[0]
             titled = len(set(names)) == width and all(
@@ -440,7 +447,7 @@ def _csv(lines: LineBatch) -> list[dict[str, Any]]:
 
 
 def _w3c(data: bytes) -> list[dict[str, Any]]:
-    """Return a pattern for the log of IIS or CloudFront, with the names of its `#Fields`."""
+    """Return a grok pattern for the log of IIS or CloudFront, with the names of its `#Fields` directive."""
     directive = _W3C_FIELDS.search(data)
     if directive is None:
         return []
@@ -455,7 +462,7 @@ def _w3c(data: bytes) -> list[dict[str, Any]]:
 
 
 def _find_time(parser: str, rows: Sequence[dict[str, Any]], clock: Clock) -> tuple[dict[str, Any] | None, int]:
-    """Return the settings of the field that holds the time of most events, and in how many it is plausible."""
+    """Return the settings of the field with a plausible time in most events, and the number of these events."""
     names = list(dict.fromkeys(path for row in rows for path in row))
     likely = [path for path in names if _TIME_NAMES.search(path.rpartition(".")[2]) or path.startswith("column_")]
     for path in likely if parser not in FORMATS else ():
@@ -469,7 +476,7 @@ def _find_time(parser: str, rows: Sequence[dict[str, Any]], clock: Clock) -> tup
 
 
 def _format(values: Sequence[Any], clock: Clock) -> str | None:
-    """Return the first format that reads most of the values as plausible times, if that is the larger part."""
+    """Return the format that reads the most values as plausible times, or None if that is not the majority."""
     hits = {name: _hits(values, name, clock) for name in _FORMATS}
     best = max(hits, key=lambda name: hits[name])
     return best if hits[best] > _MAJORITY * len(values) else None
@@ -482,6 +489,6 @@ def _hits(values: Sequence[Any], name: str, clock: Clock) -> int:
 
 
 def _is_plausible(time: str, clock: Clock) -> bool:
-    """Return whether a log may have this time."""
+    """Return whether a log line may plausibly have this time."""
     latest = str(datetime.fromtimestamp(clock.now() + _AHEAD_S, UTC).year)
     return _EARLIEST <= time[:4] <= latest

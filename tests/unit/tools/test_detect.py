@@ -239,7 +239,7 @@ def test_the_first_line_says_what_is_read_and_notes_say_what_is_ignored(
 
     access = (CORPUS / "nginx-main" / "input.log").read_text()
     assert shown(access)[0].startswith("# nginx: 100% read, time 100%, level –, 9 fields (first ")
-    assert "# unknown zones IST are taken as UTC: set timestamp.zones" in shown(
+    assert "# unknown zones IST are read as UTC: set timestamp.zones" in shown(
         "2026-07-03 22:32:14.322 IST [12] LOG:  up\n"
     )
     assert shown("hello\n")[0].startswith("# plain: no parser reads this log")
