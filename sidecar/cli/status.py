@@ -40,49 +40,49 @@ def fetch_status(directory: Path, *, all_files: bool = False) -> Mapping[str, An
     Without `all_files`, it contains only the files that `render_status` may show, in any of the sort orders.
     """
     try:
-        status, facts = ask(directory, "GET /status" if all_files else f"GET /status?files={_MAX_FILES}")
+        code, status = ask(directory, "GET /status" if all_files else f"GET /status?files={_MAX_FILES}")
     except (SidecarNotRunning, TimeoutError) as error:
         reason = "the sidecar did not answer in time" if isinstance(error, TimeoutError) else str(error)
         raise StatusUnavailable(f"{reason} ({directory}); pass its state directory with --state-dir") from None
-    if status != 200:
-        raise StatusUnavailable(str(facts["text"]))
-    return facts
+    if code != 200:
+        raise StatusUnavailable(str(status["text"]))
+    return status
 
 
 def run(options: argparse.Namespace) -> int:
     """Print the status. Return 0 if a sidecar answers, else 1."""
     try:
-        facts = fetch_status(open_state_directory(options), all_files=options.json)
+        status = fetch_status(open_state_directory(options), all_files=options.json)
     except StatusUnavailable as error:
         put_error(error)
         return 1
     if options.json:
-        put_json(facts)
+        put_json(status)
     else:
-        put(render_status(facts))
+        put(render_status(status))
     return 0
 
 
 def render_status(
-    facts: Mapping[str, Any], before: Mapping[str, Any] | None = None, order: str = "behind"
+    status: Mapping[str, Any], before: Mapping[str, Any] | None = None, order: str = "behind"
 ) -> RenderableType:
     """Return the status as tables of sinks, balance and files. Rates are those since `before`, or since the start."""
-    up_s = facts["now"] - facts["started_at"]
-    head = make_text(f"log-sidecar {facts['version']}, up for {_age_text(up_s)}, state in {facts['state_dir']}")
-    parts: list[RenderableType] = [head, Text(), _sinks_table(facts, before), Text(), _balance_table(facts)]
-    if reasons := list(_describe_problems(facts)):
+    up_s = status["now"] - status["started_at"]
+    head = make_text(f"log-sidecar {status['version']}, up for {_age_text(up_s)}, state in {status['state_dir']}")
+    parts: list[RenderableType] = [head, Text(), _sinks_table(status, before), Text(), _balance_table(status)]
+    if reasons := list(_describe_problems(status)):
         parts += [Text(), *reasons]
-    return Group(*parts, Text(), _files_table(facts, order))
+    return Group(*parts, Text(), _files_table(status, order))
 
 
-def _describe_problems(facts: Mapping[str, Any]) -> Iterator[Text]:
+def _describe_problems(status: Mapping[str, Any]) -> Iterator[Text]:
     """Yield the reasons for paths that are not read, for dead letters and for lost bytes."""
-    shown = facts["refused"][:_MAX_UNREADABLE]
+    shown = status["refused"][:_MAX_UNREADABLE]
     for each in shown:
         yield make_text(f"not read: {each['path']}: {each['reason']}", "yellow")
-    if (more := sum(each["refused"] for each in facts["sums"]) - len(shown)) > 0:
+    if (more := sum(each["refused"] for each in status["sums"]) - len(shown)) > 0:
         yield make_text(f"not read: {more:,} more paths", "yellow")
-    for each in facts["shippers"]:
+    for each in status["shippers"]:
         for parked in each["parked"]:
             what = f"{parked['lines']:,} lines ({_size_text(parked['bytes'])})"
             where = f" for {parked['target']}" if parked["target"] else ""
@@ -100,42 +100,42 @@ def _describe_problems(facts: Mapping[str, Any]) -> Iterator[Text]:
             yield make_text(
                 f"{place}: dead letters since the start: {counts}; see `sidecar dead-letters list`", "yellow"
             )
-    for each in facts["balance"]:
+    for each in status["balance"]:
         lost = {what[5:]: size for what, size in each["bytes"].items() if what.startswith("lost:") and size}
         if lost:
             counts = ", ".join(f"{_size_text(size)} {reason}" for reason, size in sorted(lost.items()))
             yield make_text(f"{each['sink']}: lost: {counts}", "bold red")
 
 
-def _sinks_table(facts: Mapping[str, Any], before: Mapping[str, Any] | None) -> Table:
+def _sinks_table(status: Mapping[str, Any], before: Mapping[str, Any] | None) -> Table:
     table = _new_table("pipeline", "sink", "state", "behind", "oldest", "lines read", "lines/s", "retries")
-    for each in facts["shippers"]:
-        state = make_text(f"{each['state']} for {_age_text(facts['now'] - each['since'])}", _STYLES[each["state"]])
+    for each in status["shippers"]:
+        state = make_text(f"{each['state']} for {_age_text(status['now'] - each['since'])}", _STYLES[each["state"]])
         counters = each["counters"]
         table.add_row(
             make_text(each["pipeline"]), make_text(each["sink"]), state,
             _size_text(each["lag_bytes"]), _age_text(each["lag_s"]),
-            f"{counters['lines_read']:,}", _format_rate(facts, before, each), f"{counters['retries']:,}",
+            f"{counters['lines_read']:,}", _format_rate(status, before, each), f"{counters['retries']:,}",
         )  # fmt: skip
         if each["error"]:
             table.add_row("", "", make_text(each["error"], "yellow"))
     return table
 
 
-def _format_rate(facts: Mapping[str, Any], before: Mapping[str, Any] | None, shipper: Mapping[str, Any]) -> str:
+def _format_rate(status: Mapping[str, Any], before: Mapping[str, Any] | None, shipper: Mapping[str, Any]) -> str:
     """Return the lines per second since `before`, or since the start."""
-    elapsed_s, lines = facts["now"] - facts["started_at"], shipper["counters"]["lines_read"]
-    if before is not None and before is not facts:
-        elapsed_s = facts["now"] - before["now"]
+    elapsed_s, lines = status["now"] - status["started_at"], shipper["counters"]["lines_read"]
+    if before is not None and before is not status:
+        elapsed_s = status["now"] - before["now"]
         for each in before["shippers"]:
             if (each["pipeline"], each["sink"]) == (shipper["pipeline"], shipper["sink"]):
                 lines -= each["counters"]["lines_read"]
     return f"{max(0.0, lines) / elapsed_s:,.0f}" if elapsed_s > 0 else ""
 
 
-def _balance_table(facts: Mapping[str, Any]) -> Table:
+def _balance_table(status: Mapping[str, Any]) -> Table:
     table = _new_table("sink", "seen", "stored", "dead letters", "filtered", "skipped", "lost", "not yet delivered")
-    for each in facts["balance"]:
+    for each in status["balance"]:
         kinds = dict.fromkeys(("stored", "dead_letter", "filtered", "skipped", "lost"), 0)
         for what, size in each["bytes"].items():
             kind = what.partition(":")[0]
@@ -149,14 +149,14 @@ def _balance_table(facts: Mapping[str, Any]) -> Table:
     return table
 
 
-def _files_table(facts: Mapping[str, Any], order: str) -> Table:
+def _files_table(status: Mapping[str, Any], order: str) -> Table:
     table = _new_table("file", "size", "settled", "")
-    files: Sequence[Mapping[str, Any]] = sorted(facts["files"], key=_SORT_KEYS[order], reverse=order != "name")
+    files: Sequence[Mapping[str, Any]] = sorted(status["files"], key=_SORT_KEYS[order], reverse=order != "name")
     for file in files[:_MAX_FILES]:
         least = file["size"] - _unsettled_bytes(file)
         remark = "deleted or renamed" if file["is_deleted"] else "" if file["is_open"] else "closed while idle"
         table.add_row(make_text(file["path"]), _size_text(file["size"]), _size_text(least), remark)
-    if more := sum(each["files"] for each in facts["sums"]) - len(files[:_MAX_FILES]):
+    if more := sum(each["files"] for each in status["sums"]) - len(files[:_MAX_FILES]):
         table.add_row(f"and {more:,} more", "", "", "")
     return table
 

@@ -55,26 +55,26 @@ def run(options: argparse.Namespace) -> int:
 
 
 def _run_plain(directory: Path, first: Mapping[str, Any], every_s: float) -> None:
-    console, before, facts = PrintableConsole(), first, first
+    console, before, status = PrintableConsole(), first, first
     while True:
-        console.print(render_status(facts, before))
+        console.print(render_status(status, before))
         sys.stdout.flush()
         time.sleep(every_s)
-        before, facts = facts, fetch_status(directory)
+        before, status = status, fetch_status(directory)
 
 
 def _run_live(directory: Path, first: Mapping[str, Any], every_s: float) -> None:
-    before, facts, order, paused = first, first, 0, False
+    before, status, order, paused = first, first, 0, False
     with _raw_keys(), Live(console=PrintableConsole(), auto_refresh=False, screen=True) as live:
         while True:
-            live.update(_add_help(render_status(facts, before, ORDERS[order]), order, paused=paused), refresh=True)
+            live.update(_add_help(render_status(status, before, ORDERS[order]), order, paused=paused), refresh=True)
             key = _read_key(every_s)
             if key == "q":
                 return
             paused ^= key == "p"
             order = (order + (key == "s")) % len(ORDERS)
             if not (paused or key):
-                before, facts = facts, fetch_status(directory)
+                before, status = status, fetch_status(directory)
 
 
 def _add_help(shown: RenderableType, order: int, *, paused: bool) -> RenderableType:

@@ -98,7 +98,7 @@ class SimulatedHour:
         state = ("retrying", BEGAN + self._down_since, error) if self.is_down else ("up", BEGAN - 7200, "")
         return ShipperStatus("shop", sink, where, *state, "unavailable", lag, oldest_s, 0, counters)
 
-    def facts(self) -> Snapshot:
+    def snapshot(self) -> Snapshot:
         """As of the end of the hour."""
         names = [f"/var/log/shop/{name}.log" for name in ("orders", "payments", "cart", "web", "mail", "search")]
         shares = [0.38, 0.21, 0.17, 0.14, 0.07, 0.03]
@@ -141,7 +141,7 @@ def shown() -> Iterator[str]:
     hour, told = SimulatedHour(), settings()
     admin = HttpAdmin("127.0.0.1", 0, {
         "GET /": lambda query: page.render_page(),
-        "GET /status.json": lambda query: page.render_status(hour.facts(), told, None),
+        "GET /status.json": lambda query: page.render_status(hour.snapshot(), told, None),
         "GET /history.json": lambda query: Reply(200, hour.history.as_json()),
     })  # fmt: skip
     try:

@@ -23,12 +23,12 @@ from sidecar.telemetry.snapshot import (
 def shown(counters: Counters, balance: dict[str, int], refused: Sequence[RefusedPath] = ()) -> str:
     shipper = ShipperStatus("app", "db", "http://db", "up", 0.0, "", "", 0, 0.0, 0, counters)
     sums = [FileTotals("app", 1, 1, 0, 0, 2_000 if refused else 0)]
-    facts = Snapshot(
+    status = Snapshot(
         "1", 0, 10, 1, "/state", [shipper], [], sums, [BalanceStatus("db", balance, {}, 0)], "notifications", 0, 0, 0,
         0, 0, 0, [], ConfigurationStatus("", 0), refused,
     )  # fmt: skip
     stream = io.StringIO()
-    Console(file=stream, width=160).print(render_status(asdict(facts)))
+    Console(file=stream, width=160).print(render_status(asdict(status)))
     return stream.getvalue()
 
 
