@@ -180,7 +180,7 @@ def test_a_new_rule_while_it_runs_parts_what_comes_and_nothing_twice(tmp_path: P
 
 def test_thousands_of_cuts_are_not_remembered_for_ever(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("sidecar.tail.tracked_file._MAX_BOUNDARIES", 20)
-    monkeypatch.setattr("sidecar.tail.tracked_file._KEPT_CUTS", 10)
+    monkeypatch.setattr("sidecar.tail.tracked_file._KEPT_BOUNDARIES", 10)
     world = SimulatedSidecar(tmp_path, multiline=RULE)
     for number in range(60):
         world.write(event(number))
