@@ -175,6 +175,24 @@ class WriteResult(msgspec.Struct, frozen=True):
             stored_targets={*self.stored_targets, *other.stored_targets},
         )
 
+    def embed(self, indexes: Sequence[int], known: Sequence[int]) -> WriteResult:
+        """Return the result of a larger batch. Its record `indexes[i]` is record i of this one.
+
+        `known`: its other records, which were stored before.
+        """
+        return replace(
+            self,
+            stored=[*(indexes[i] for i in self.stored), *known],
+            rejected=[replace(each, index=indexes[each.index]) for each in self.rejected],
+            duplicates=self.duplicates + len(known),
+            failure_store=[indexes[i] for i in self.failure_store],
+            dropped=[indexes[i] for i in self.dropped],
+            refused=[
+                replace(each, rejection=replace(each.rejection, index=indexes[each.rejection.index]))
+                for each in self.refused
+            ],
+        )
+
 
 def _shift(rejection: Rejection, by: int) -> Rejection:
     return replace(rejection, index=rejection.index + by)

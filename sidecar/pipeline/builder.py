@@ -6,7 +6,7 @@ import socket
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from sidecar.config.pipeline import PipelineSettings
 from sidecar.config.settings import Settings
@@ -122,6 +122,7 @@ def _build_shipper(
         hostname(shared.environ),
         shared.environ,
         min(CHUNK_BYTES, limits.bytes),
+        sink_settings.document_fields(),
     )
     return Shipper(
         name, sink_name, sink, stages, limits, tracker, shared.ledger, shared.clock, shared.emit,
@@ -164,10 +165,15 @@ def hostname(environ: Mapping[str, str]) -> str:
 
 
 def build_stages(
-    pipeline: PipelineSettings, clock: Clock, host: str, environ: Mapping[str, str], chunk: int = CHUNK_BYTES
-) -> Stages:
-    """Return new stages for one shipper of a pipeline. `chunk`: bytes to read at a time."""
-    finisher = DocumentBuilder(clock, host, _field_sources(pipeline, environ))
+    pipeline: PipelineSettings, clock: Clock, host: str, environ: Mapping[str, str], chunk: int = CHUNK_BYTES,
+    sink_fields: Mapping[str, Any] | None = None,
+) -> Stages:  # fmt: skip
+    """Return new stages for one shipper of a pipeline.
+
+    `chunk`: bytes to read at a time. `sink_fields`: fields that the sink needs in every document.
+    """
+    sources = [*_field_sources(pipeline, environ), StaticFields(sink_fields or {}).leaves]
+    finisher = DocumentBuilder(clock, host, sources)
     charset = lookup(pipeline.encoding)
     framing = Framer(
         pipeline.max_line, pipeline.keep_empty, pipeline.encoding_errors, charset, pipeline.strip_ansi == "auto"

@@ -7,7 +7,7 @@ returned.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from typing import Any, ClassVar, Literal, Protocol, Self, runtime_checkable
 
@@ -159,6 +159,10 @@ class SinkSettings(SettingsModel):
     def from_url(cls, url: str) -> Self:
         """Return the settings in a URL with one of `schemes`. Raise `ConfigurationError` if the URL is not valid."""
         return cls.model_validate({"url": url})
+
+    def document_fields(self) -> Mapping[str, Any]:
+        """Return the fields that the sink needs in every document: dotted path → value."""
+        return {}
 
     def warnings(self) -> list[str]:
         """Return a sentence for each risky setting. `sidecar check` prints them, and each start logs them."""

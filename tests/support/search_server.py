@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import urllib.request
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, ClassVar
@@ -11,12 +10,15 @@ from urllib.error import HTTPError
 
 import pytest
 
-from sidecar.errors import Misconfigured
+from sidecar.errors import Misconfigured, Retryable
 from sidecar.sinks import registry
-from sidecar.testing import SinkConformance, UnderTest, batch_of
+from sidecar.testing import SinkConformance, UnderTest, batch_of, numbered
+from tests.support.data_streams import LosingGateway, count, make_streams, roll_over
 from tests.support.journeys import elasticsearch, travel
 from tests.support.processes import sidecar
 from tests.support.refusals import REFUSED_BY_SEARCH_SERVERS, check_result, deliver
+from tests.support.search_requests import call
+from tests.support.servers.elasticsearch_proxy import opened
 from tests.support.servers.java_servers import SERVERS
 
 _MAPPING = {"mappings": {"properties": {"number": {"type": "long"}, "at": {"type": "ip"}}}}
@@ -99,15 +101,22 @@ class SearchServerTests(SinkConformance):
             sink.probe()
         sink.close()
 
+    def test_ids_stay_once_across_a_rollover(self, server_url: str, index_name: str) -> None:
+        stream = f"logs-{index_name[5:]}-default"
+        make_streams(server_url, stream)
+        with opened(LosingGateway(server_url, losses=1)) as gateway:
+            host = f"http://127.0.0.1:{gateway.port}"
+            settings = {"type": "elasticsearch", "hosts": [host], "data_stream": {"dataset": index_name[5:]}}
+            sink = registry.create_sink(registry.settings_for(settings))
+            batch = numbered(10)
+            with pytest.raises(Retryable, match="504"):
+                sink.write(batch)
+            roll_over(server_url, stream)
+            assert sink.write(batch).duplicates == 10
+            sink.close()
+        assert count(server_url, stream) == 10
+
     def test_every_line_is_stored_once_over_rotation_kill_truncation_and_restart(
         self, server_url: str, index_name: str, tmp_path: Path
     ) -> None:
         travel(tmp_path, elasticsearch(server_url, index_name, self.scheme))
-
-
-def call(method: str, url: str, body: object = None) -> Any:
-    """Send a request as any client does, and return the decoded answer."""
-    data = None if body is None else json.dumps(body).encode()
-    request = urllib.request.Request(url, data, {"Content-Type": "application/json"}, method=method)
-    with urllib.request.urlopen(request) as answer:
-        return json.load(answer)

@@ -32,6 +32,7 @@ from sidecar.parse.settings import (
 )
 from sidecar.sinks import registry
 from sidecar.sinks.contract import SinkSettings
+from sidecar.sinks.elasticsearch.data_stream import DataStreamSettings
 from sidecar.transform.redaction.settings import RedactionRuleSettings, RedactSettings
 
 PAGE = Path(__file__).parents[2] / "docs" / "reference" / "configuration.md"
@@ -57,6 +58,7 @@ TABLES: Mapping[str, type[BaseModel]] = {
     "redact": RedactSettings,
     "redact item": RedactionRuleSettings,
     "every sink": SinkSettings,
+    "data_stream": DataStreamSettings,
 }
 _TABLE = re.compile(r"(<!-- generated: ([^>]+) -->\n).*?(<!-- end -->)", re.DOTALL)
 _SIZES = (("GiB", 1 << 30), ("MiB", 1 << 20), ("KiB", 1 << 10))
@@ -78,10 +80,11 @@ def table(name: str) -> str:
     model = registry.resolve(sink).settings if kind == "sink" else TABLES[name]
     meanings = field_descriptions(model)
     inherited = SinkSettings.model_fields if kind == "sink" else {}
+    known = set() if kind == "data_stream" else {"type"}
     rows = [
         f"| `{field}` | {_default(info)} | {' '.join(meanings[field].split()).replace('|', chr(92) + '|')} |\n"
         for field, info in model.model_fields.items()
-        if field != "type" and (field not in inherited or info.default != inherited[field].default)
+        if field not in known and (field not in inherited or info.default != inherited[field].default)
     ]
     return "".join(["| setting | default | meaning |\n| --- | --- | --- |\n", *rows])
 

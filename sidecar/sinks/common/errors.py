@@ -61,7 +61,7 @@ def connection_error(
 
     `otherwise`: creates the error for any other cause.
     """
-    causes = list(_causes(error))
+    causes = list(causes_of(error))
     for cause in causes:
         if isinstance(cause, socket.gaierror):
             return dns_error(at)
@@ -75,7 +75,8 @@ def connection_error(
     return otherwise(next(reasons, str(causes[-1])), at)
 
 
-def _causes(error: BaseException | None) -> Iterator[BaseException]:
+def causes_of(error: BaseException | None) -> Iterator[BaseException]:
+    """Yield an exception and its causes."""
     while error is not None:
         yield error
         yield from (argument for argument in error.args if isinstance(argument, BaseException))

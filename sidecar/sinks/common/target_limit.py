@@ -34,6 +34,10 @@ class BatchTargets(msgspec.Struct, frozen=True):
         """Return the target of the document with this index."""
         return self.names if isinstance(self.names, str) else self.names[index]
 
+    def select(self, indexes: Sequence[int]) -> str | Sequence[str]:
+        """Return the target names of these documents."""
+        return self.names if isinstance(self.names, str) else [self.names[index] for index in indexes]
+
     def count(self, result: WriteResult) -> WriteResult:
         """Return the result with its `stored_targets`, and the number of documents that went to the fallback."""
         stored = [i for i in result.stored if i not in result.dropped]

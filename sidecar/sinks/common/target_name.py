@@ -14,12 +14,14 @@ from sidecar.model.batch import Batch
 
 _DIRECTIVE = re.compile(r"%(.?)")
 _ALLOWED = frozenset("YymdHjGVu%")
+_STARS = re.compile(r"\*(?:[._]?\*)+")
 _HOUR = itemgetter(slice(0, 13))
 _ZONE = itemgetter(-1)
 _ROW = msgspec.json.Decoder(dict[str, msgspec.Raw])
 _ANY = msgspec.json.Decoder()
 _FIELD = re.compile(r"\{([^{}:]+):([^{}:]+)\}")
 _INVALID_CHARACTER = re.compile(r"[^A-Za-z0-9_.-]")
+_INVALID_OR_HYPHEN = re.compile(r"[^A-Za-z0-9_.]")
 MAX_FIELD_CHARACTERS = 64
 """Maximum length of a field's value in a name."""
 
@@ -30,49 +32,61 @@ class TargetTemplate:
     Dates are strftime directives (`%Y %y %m %d %H %j %G %V %u`), replaced by the event time in UTC. None of them
     depends on a locale or is finer than an hour. Fields have a default (`logs-{service.name:other}`) and are replaced
     by the value in each document. In values, any character but letters, digits and `_.-` becomes `_`; with `lower`,
-    letters become lower case. A name with a field must begin with constant text, so that documents cannot choose any
-    name. Raises `ValueError` for an invalid pattern.
+    letters become lower case, and without `hyphens`, `-` becomes `_` too. A name with a field must begin with
+    constant text, so that documents cannot choose any name, unless it is `free`. Raises `ValueError` for an invalid
+    pattern.
     """
 
-    def __init__(self, pattern: str, *, lower: bool = False) -> None:
+    def __init__(self, pattern: str, *, lower: bool = False, hyphens: bool = True, free: bool = False) -> None:
         unknown = [found for found in _DIRECTIVE.findall(pattern) if found not in _ALLOWED or not found]
         if unknown:
             raise ValueError(f"%{unknown[0]} is not a supported part of a date; use %Y, %m, %d, %H, %j, %G and %V")
         first, *rest = _FIELD.split(pattern)
-        self._fields = [_Field(path, missing, lower) for path, missing in zip(rest[::3], rest[1::3], strict=True)]
+        self._invalid = _INVALID_CHARACTER if hyphens else _INVALID_OR_HYPHEN
+        pairs = zip(rest[::3], rest[1::3], strict=True)
+        self._fields = [_Field(path, missing, self._invalid, lower) for path, missing in pairs]
         self._texts = [first, *rest[2::3]]
         if any("{" in text or "}" in text for text in self._texts):
             raise ValueError("a field must be written as {path:default}, for example logs-{service.name:other}")
-        if self._fields and not re.search("[A-Za-z0-9]", _DIRECTIVE.sub("", first)):
+        if self._fields and not free and not re.search("[A-Za-z0-9]", _DIRECTIVE.sub("", first)):
             raise ValueError("a name with a field must begin with constant text, as in logs-{service.name:other}")
-        self._is_dated = _DIRECTIVE.search("".join(self._texts)) is not None
-        self.fixed = None if self._fields or self._is_dated else pattern
+        self.is_dated = _DIRECTIVE.search("".join(self._texts)) is not None
+        """Whether the name contains a date."""
+
+        self.fixed = None if self._fields or self.is_dated else pattern
         """The name, if it is the same for all documents; else None."""
 
     def render(self, moment: datetime, values: Sequence[str] | None = None) -> str:
         """Return the name for a time and values of the fields. If `values` is None, use the default of each field."""
         texts = self._texts
-        if self._is_dated:
+        if self.is_dated:
             texts = [moment.astimezone(UTC).strftime(text) for text in texts]
         chosen = [field.missing for field in self._fields] if values is None else values
         return texts[0] + "".join(f"{value}{text}" for value, text in zip(chosen, texts[1:], strict=True))
 
+    def glob(self) -> str:
+        """Return the name with `*` in place of each date and field."""
+        texts = [_DIRECTIVE.sub(lambda found: "%" if found[1] == "%" else "*", text) for text in self._texts]
+        return _STARS.sub("*", "*".join(texts))
+
     def examples(self) -> list[str]:
         """Return examples of names, including the longest and most unusual ones, to validate the pattern."""
         moment = datetime(2026, 1, 1, tzinfo=UTC)
-        values = (character * MAX_FIELD_CHARACTERS for character in ("x", ".", "-", "_"))
+        values = (self._invalid.sub("_", character) * MAX_FIELD_CHARACTERS for character in ("x", ".", "-", "_"))
         return [self.render(moment), *(self.render(moment, [value for _ in self._fields]) for value in values)]
 
     def for_batch(self, batch: Batch) -> str | Sequence[str]:
         """Return the name for all documents of the batch if it is the same, else a name for each document."""
-        if batch.targets is not None:
-            return _collapse_equal(batch.targets)
+        return self.render_batch(batch) if batch.targets is None else _collapse_equal(batch.targets)
+
+    def render_batch(self, batch: Batch) -> str | Sequence[str]:
+        """Return the same as `for_batch`, but ignore the original targets of a replay."""
         if self.fixed is not None:
             return self.fixed
-        hours = _extract_hours(batch.event_times) if self._is_dated else [""] * len(batch)
+        hours = _extract_hours(batch.event_times) if self.is_dated else [""] * len(batch)
         if not self._fields:
             return self._render_each(hours, [()] * len(batch))
-        rows = map(_decode_members, batch.documents)
+        rows = map(decode_members, batch.documents)
         return self._render_each(hours, [tuple([field.value_in(row) for field in self._fields]) for row in rows])
 
     def _render_each(self, hours: Sequence[str], values: Sequence[tuple[str, ...]]) -> str | Sequence[str]:
@@ -81,27 +95,35 @@ class TargetTemplate:
         return next(iter(known.values())) if len(set(known.values())) == 1 else [known[key] for key in keys]
 
 
-class _Field:
-    """A field in a name, and its default `missing`."""
+class FieldValue:
+    """Reads the value of one field in documents."""
 
-    def __init__(self, path: str, missing: str, lower: bool) -> None:
-        self.path, self._lower = path, lower
-        self.missing = missing
+    def __init__(self, path: str) -> None:
         parts = path.split(".")
         self._splits = [(".".join(parts[:size]), ".".join(parts[size:])) for size in range(len(parts), 0, -1)]
 
+    def read(self, row: Mapping[str, msgspec.Raw]) -> str:
+        """Return the value as text; "" if the field is missing, or is an object or a list."""
+        values = (_read_path(row.get(name), rest) for name, rest in self._splits)
+        return next(filter(None, map(_format_value, values)), "")
+
+
+class _Field:
+    """A field in a name, and its default `missing`."""
+
+    def __init__(self, path: str, missing: str, invalid: re.Pattern[str], lower: bool) -> None:
+        self.missing = missing
+        self._value, self._invalid, self._lower = FieldValue(path), invalid, lower
+
     def value_in(self, row: Mapping[str, msgspec.Raw]) -> str:
         """Return the value of the field in this document, with only characters that are allowed in a name."""
-        found = next(
-            (text for name, rest in self._splits if (text := _format_value(_read_path(row.get(name), rest)))), ""
-        )
-        return (
-            _INVALID_CHARACTER.sub("_", found.lower() if self._lower else found)[:MAX_FIELD_CHARACTERS]
-            or self.missing
-        )
+        found = self._value.read(row)
+        text = found.lower() if self._lower else found
+        return self._invalid.sub("_", text)[:MAX_FIELD_CHARACTERS] or self.missing
 
 
-def _decode_members(document: str) -> dict[str, msgspec.Raw]:
+def decode_members(document: str) -> dict[str, msgspec.Raw]:
+    """Return the root members of a document, as `FieldValue.read` needs them."""
     try:
         return _ROW.decode(document)
     except (msgspec.DecodeError, RecursionError):

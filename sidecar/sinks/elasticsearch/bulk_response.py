@@ -49,7 +49,8 @@ _TARGET_ERRORS = frozenset({
     "invalid_alias_name_exception", "security_exception", "routing_missing_exception",
     "validation_exception",  # no more shards may be created
 })  # fmt: skip
-_TARGET_REASONS = ("no write index is defined for alias", "pipeline with id [", "has more than one ind")
+_NO_PIPELINE = "pipeline with id ["
+_TARGET_REASONS = ("no write index is defined for alias", _NO_PIPELINE, "has more than one ind")
 _TIME_SERIES_REASON = "is in time_series mode"
 _BUSY_STATUSES = RETRYABLE_STATUSES - {500}
 """Statuses of items that are simply sent again. Not 500, because an ingest pipeline returns it for a single
@@ -66,6 +67,8 @@ _HINTS = {
     "security_exception": "give this user the privileges create_doc and auto_configure on the index",
     "routing_missing_exception": "write to an index that needs no routing",
 }
+_REQUIRED = ("[require_alias]", "requires a data stream")
+_CREATE_HINT = "create it with `sidecar setup`, or leave require_alias and require_data_stream out"
 _DEFAULT_HINT = "change the index or the settings of the sink; lines wait in their files until then"
 _NOT_STORED = 200
 """Status of a document that an ingest pipeline has dropped. A document that was created has the status 201."""
@@ -130,13 +133,14 @@ def decode_response(data: bytes) -> BulkResponse | Created:
 
 def collect_results(
     answer: object, count: int, names: str | Sequence[str], at: str, *, sent_names: Collection[str] = (),
-    may_reject_unknown: bool = True,
+    may_reject_unknown: bool = True, picks_pipeline: bool = False,
 ) -> WriteResult:  # fmt: skip
     """Return the result of each document. Raise `Retryable` if the response does not have `count` items.
 
     `names`: the index of all documents, or of each. `sent_names`: other names that the sidecar sent, such as the
     ingest pipeline; the log may contain them. `may_reject_unknown`: whether a document may become a dead letter
-    because of an unknown error.
+    because of an unknown error. `picks_pipeline`: whether each document names its pipeline, so that an unknown
+    pipeline is an error of the document.
     """
     if isinstance(answer, Created) and answer.count == count:
         return WriteResult(range(count))
@@ -145,7 +149,7 @@ def collect_results(
             f"the response to a bulk request of {count} documents does not have one result per document",
             location=at, hint="check the proxies in front of Elasticsearch",
         )  # fmt: skip
-    collector = _ResultCollector(names, at, sent_names, may_reject_unknown)
+    collector = _ResultCollector(names, at, sent_names, may_reject_unknown, picks_pipeline)
     return collector.collect([item.create for item in answer.items])
 
 
@@ -153,10 +157,11 @@ class _ResultCollector:
     """Collects the results of single items."""
 
     def __init__(
-        self, names: str | Sequence[str], at: str, sent_names: Collection[str], may_reject_unknown: bool
-    ) -> None:
+        self, names: str | Sequence[str], at: str, sent_names: Collection[str], may_reject_unknown: bool,
+        picks_pipeline: bool,
+    ) -> None:  # fmt: skip
         self._names, self._at, self._sent_names = names, at, sent_names
-        self._may_reject_unknown = may_reject_unknown
+        self._may_reject_unknown, self._picks_pipeline = may_reject_unknown, picks_pipeline
         self._rejected: list[Rejection] = []
         self._refused: list[Refusal] = []
         self._error: DeliveryError | None = None
@@ -181,7 +186,8 @@ class _ResultCollector:
     def _add_error(self, index: int, status: int, cause: ErrorCause, stored_targets: Collection[str]) -> None:
         target = self._target(index)
         rejection = self._rejection(index, status, cause, target)
-        if status == 400 and _is_document_error(cause):
+        has_wrong_pipeline = self._picks_pipeline and _NO_PIPELINE in (cause.reason or "")
+        if status == 400 and (has_wrong_pipeline or _is_document_error(cause)):
             self._rejected.append(rejection)
             return
         key = (status, rejection.kind, rejection.reason, target)
@@ -217,6 +223,8 @@ class _ResultCollector:
             return Retryable(detail, location=self._at, hint=hint)
         if _TIME_SERIES_REASON in (cause.reason or ""):
             return Misconfigured(detail, location=self._at, hint="set document_id: none")
+        if any(flag in (cause.reason or "") for flag in _REQUIRED):
+            return Misconfigured(detail, location=self._at, hint=_CREATE_HINT)
         return Misconfigured(detail, location=self._at, hint=_HINTS.get(cause.type, _DEFAULT_HINT))
 
 

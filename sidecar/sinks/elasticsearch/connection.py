@@ -47,8 +47,15 @@ class BulkRequest(NamedTuple):
     body: bytes
 
 
-class _JsonDecoder(elastic_transport.Serializer):
-    """Decodes responses. Requests are never encoded with this serializer."""
+class _EncodedBodySerializer(elastic_transport.Serializer):
+    """Sends bytes unchanged."""
+
+    def dumps(self, data: bytes) -> bytes:
+        return data
+
+
+class _JsonSerializer(_EncodedBodySerializer):
+    """Decodes responses."""
 
     def __init__(self, decode: Callable[[bytes], object]) -> None:
         self._decode = decode
@@ -58,13 +65,6 @@ class _JsonDecoder(elastic_transport.Serializer):
             return self._decode(data)
         except (msgspec.DecodeError, ValueError, RecursionError) as error:
             raise elastic_transport.SerializationError("not an answer to this request", errors=(error,)) from None
-
-
-class _EncodedBodySerializer(elastic_transport.Serializer):
-    """Sends bytes unchanged."""
-
-    def dumps(self, data: bytes) -> bytes:
-        return data
 
 
 def create_transport(
@@ -77,7 +77,7 @@ def create_transport(
     return elastic_transport.Transport(
         create_node_configs(settings, connections),
         node_class=BoundedHttpNode,
-        serializers={_JSON: _JsonDecoder(decode), _NDJSON: _EncodedBodySerializer()},
+        serializers={_JSON: _JsonSerializer(decode), _NDJSON: _EncodedBodySerializer()},
         max_retries=0,  # the sidecar retries, with its back-off
     )
 
@@ -120,8 +120,10 @@ def create_bulk_request(settings: ElasticsearchSettings, index: str, body: bytes
     """Return a request with these documents. If `index` is empty, each action line in `body` has an index."""
     path = f"/{quote(index, safe='')}/_bulk" if index else "/_bulk"
     query = {"filter_path": FILTER_PATH, "timeout": _server_timeout(settings.timeout)}
-    if settings.pipeline:
-        query["pipeline"] = settings.pipeline
+    if pipeline := settings.pipeline_template().fixed:
+        query["pipeline"] = pipeline
+    flags = {"require_alias": settings.require_alias, "require_data_stream": settings.require_data_stream}
+    query |= {name: "true" for name, is_set in flags.items() if is_set}
     target = f"{path}?{urlencode({**query, **settings.parameters}, quote_via=quote)}"
     if settings.compress:
         return BulkRequest(target, _COMPRESSED_HEADERS, isal_zlib.compress(body, _COMPRESSION_LEVEL, _GZIP))

@@ -19,6 +19,7 @@ from sidecar.sinks.common.exposure import warn_of_plain_credentials
 from sidecar.sinks.common.target_name import TargetTemplate
 from sidecar.sinks.common.url import host_and_port, merge_options, parse_url, raise_problems, settings_from
 from sidecar.sinks.contract import ConcurrentSinkSettings
+from sidecar.sinks.elasticsearch.data_stream import DataStreamSettings, daily_stream_template
 from sidecar.sinks.elasticsearch.proxy import NO_PROXY, parse_proxy
 
 _PORT = 9200
@@ -33,10 +34,11 @@ _RESERVED_HEADERS = frozenset({
     "accept", "accept-encoding", "connection", "content-encoding", "content-length", "content-type",
     "transfer-encoding",
 })  # fmt: skip
-_RESERVED_PARAMETERS = frozenset({"filter_path", "pipeline", "timeout"})
+_RESERVED_PARAMETERS = frozenset({"filter_path", "pipeline", "timeout", "require_alias", "require_data_stream"})
 # As Elasticsearch documents it under "create an index".
 _INDEX = re.compile(r"(?![-_+]|\.\.?$)[^A-Z\\/*?\"<>| ,#:]+")
 _INDEX_BYTES = 255
+_ONE_FIELD = re.compile(r"\{[^{}:]+\}")
 
 
 class ElasticsearchSettings(ConcurrentSinkSettings):
@@ -63,6 +65,23 @@ class ElasticsearchSettings(ConcurrentSinkSettings):
     index: Annotated[str, SHOWN] = "logs"
     """Index, alias or data stream. `%Y.%m.%d` is the time of the event in UTC, `{service.name:other}` the value of a
     field, or the word after the colon if the field is missing."""
+
+    data_stream: DataStreamSettings | None = None
+    """Data stream by type, dataset and namespace, instead of `index`. Its fields and `ecs.version` are added to each
+    document."""
+
+    require_data_stream: bool = False
+    """Refuse to write if the name is not a data stream and no index template makes it one. Otherwise the server
+    creates an index of that name. Needs Elasticsearch 8.13 or newer."""
+
+    require_alias: bool = False
+    """Refuse to write if `index` is not an alias. Otherwise the server creates an index of that name, for example
+    after the alias was deleted."""
+
+    look_up_sent: bool | None = None
+    """After a timeout or a lost connection, look up which documents are stored before they are sent again, so that a
+    rollover in between stores none twice. The user needs `read` and `maintenance`. Default: only with
+    `data_stream`."""
 
     max_targets: PositiveInt = 1000
     """Maximum number of new indexes per day (UTC), if the name has dates or fields. Documents for further indexes go
@@ -119,7 +138,13 @@ class ElasticsearchSettings(ConcurrentSinkSettings):
     """Verify the server's certificate. Without it, anyone on the network path can read and change the logs."""
 
     pipeline: Annotated[str, SHOWN] = ""
-    """Ingest pipeline for the documents."""
+    """Ingest pipeline for the documents. `{event.dataset}` is the value of a field, and documents without the field
+    use no pipeline; `app-{event.dataset:other}` has a word for them. A document that names a missing pipeline is a
+    dead letter."""
+
+    routing: Annotated[str, SHOWN] = ""
+    """Field whose value routes a document to its shard, such as `{tenant.id}`. Documents without the field are routed
+    by their id. A data stream refuses routing, unless its index template allows it."""
 
     unknown_refusals: Literal["dead_letter", "wait"] = "dead_letter"
     """What happens to a document that the server refuses with an unknown error, while it stores other documents of
@@ -150,7 +175,40 @@ class ElasticsearchSettings(ConcurrentSinkSettings):
         """Whether connections to the hosts use TLS."""
         return self.hosts[0].startswith("https:")
 
+    @property
+    def target(self) -> str:
+        """The name of the index or data stream, with its dates and fields."""
+        return self.index if self.data_stream is None else self.data_stream.pattern
+
+    def target_template(self) -> TargetTemplate:
+        """Return the template of the name of the index or data stream."""
+        return TargetTemplate(self.index, lower=True) if self.data_stream is None else self.data_stream.template()
+
+    def pipeline_template(self) -> TargetTemplate:
+        """Return the template of the name of the pipeline, `_none` for documents that use no pipeline."""
+        pattern = f"{self.pipeline[:-1]}:_none}}" if _ONE_FIELD.fullmatch(self.pipeline) else self.pipeline
+        return TargetTemplate(pattern, free=True)
+
+    @property
+    def looks_up_sent(self) -> bool:
+        """Whether ids are looked up after a request with unknown outcome."""
+        is_wanted = self.data_stream is not None if self.look_up_sent is None else self.look_up_sent
+        return is_wanted and self.document_id == "position"
+
+    def document_fields(self) -> Mapping[str, str]:
+        return {} if self.data_stream is None else self.data_stream.document_fields()
+
     def warnings(self) -> list[str]:
+        found = self._warnings_of_transport()
+        is_stream_by_name = self.type == "elasticsearch" and self.data_stream is None
+        if is_stream_by_name and (template := daily_stream_template(self.target_template())):
+            found.append(
+                f"each day of {self.index} becomes a separate data stream, because the name matches {template}, an "
+                "index template of every Elasticsearch; set data_stream, or begin the name with another word"
+            )
+        return found
+
+    def _warnings_of_transport(self) -> list[str]:
         if not self.secure:
             hosts = [urlsplit(host).netloc for host in self.hosts] if self._credentials() or self.headers else []
             return warn_of_plain_credentials(hosts, f"write {self.type}+https:// or https://")
@@ -182,7 +240,7 @@ class ElasticsearchSettings(ConcurrentSinkSettings):
 
     def destination(self) -> str:
         scheme = f"{self.type}+https" if self.secure else self.type
-        return f"{scheme}://{','.join(host.partition('://')[2] for host in self.hosts)}/{self.index}"
+        return f"{scheme}://{','.join(host.partition('://')[2] for host in self.hosts)}/{self.target}"
 
     @model_validator(mode="before")
     @classmethod
@@ -224,11 +282,29 @@ class ElasticsearchSettings(ConcurrentSinkSettings):
              "needs a package that is not installed", "run pip install 'log-sidecar[aws]'"),
             *_header_problems(self.headers),
             *_parameter_problems(self.parameters),
+            (self.data_stream is not None and "index" in self.model_fields_set, "index", "contradicts data_stream",
+             "keep one of them"),
+            (self.require_alias and self.require_data_stream, "require_alias", "contradicts require_data_stream",
+             "keep one of them"),
+            (bool(self.look_up_sent) and self.document_id == "none", "look_up_sent", "contradicts document_id: none",
+             "keep one of them"),
             *_index_problems(self.index),
+            *_data_stream_problems(self.data_stream),
+            *self._pipeline_problems(),
+            (bool(self.routing) and not _ONE_FIELD.fullmatch(self.routing), "routing", "is not a field in braces",
+             "write for example {tenant.id}"),
         ])  # fmt: skip
         if self.proxy is not None and self.proxy.get_secret_value() != NO_PROXY:
             parse_proxy(self.proxy.get_secret_value(), "proxy")
         return self
+
+    def _pipeline_problems(self) -> list[tuple[bool, str, str, str]]:
+        try:
+            self.pipeline_template()
+        except ValueError as error:
+            advice = "write a name, {field}, or a name with {field:word}"
+            return [(True, "pipeline", f"is not a valid name pattern ({error})", advice)]
+        return []
 
 
 def _from_url(given: Mapping[str, Any]) -> dict[str, Any]:
@@ -316,3 +392,16 @@ def _index_problems(index: str) -> list[tuple[bool, str, str, str]]:
     wrong = not all(_INDEX.fullmatch(name) and len(name.encode()) <= _INDEX_BYTES for name in pattern.examples())
     advice = r'use lower case without \ / * ? " < > | # , : or spaces, not beginning with - _ or +'
     return [(wrong, "index", "is not a valid index name", advice)]
+
+
+def _data_stream_problems(stream: DataStreamSettings | None) -> list[tuple[bool, str, str, str]]:
+    """Return the problems of the name of the data stream, tested with example fields."""
+    if stream is None:
+        return []
+    try:
+        wrong = not all(map(_INDEX.fullmatch, stream.template().examples()))
+    except ValueError as error:
+        cause = f"is not a valid name of a data stream ({error})"
+        return [(True, "data_stream", cause, "write for example dataset: nginx.access")]
+    advice = r'use lower case without - \ / * ? " < > | # , : or spaces'
+    return [(wrong, "data_stream", "is not a valid name of a data stream", advice)]

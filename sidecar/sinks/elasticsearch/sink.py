@@ -21,19 +21,19 @@ from sidecar.model.documents import BulkFraming
 from sidecar.sinks.common.credentials import ReloadingClient
 from sidecar.sinks.common.errors import translate_errors
 from sidecar.sinks.common.target_limit import RoutedSink, TargetLimiter
-from sidecar.sinks.common.target_name import TargetTemplate
 from sidecar.sinks.contract import ProbeResult
+from sidecar.sinks.elasticsearch.bulk_body import BulkBody, action_line
 from sidecar.sinks.elasticsearch.bulk_response import collect_results
 from sidecar.sinks.elasticsearch.connection import create_bulk_request, create_transport
 from sidecar.sinks.elasticsearch.errors import TRANSPORT_ERRORS, check_response
 from sidecar.sinks.elasticsearch.node import ResponseTooLarge
+from sidecar.sinks.elasticsearch.sent_ids import IdSearch, SentIds, list_unknown, may_have_arrived
 from sidecar.sinks.elasticsearch.settings import ElasticsearchSettings
 
 __all__ = ["ElasticsearchSettings", "ElasticsearchSink"]
 
 # The document for `probe`. It has a field that is reserved for the server, so every mapping rejects it.
 _REFUSED = '{"@timestamp":"1970-01-01T00:00:00Z","_field_names":"log-sidecar-probe"}'
-_CREATE = BulkFraming('{"create":{"_id":"', '"}}\n')
 
 
 class ElasticsearchSink(RoutedSink):
@@ -46,11 +46,15 @@ class ElasticsearchSink(RoutedSink):
         self._settings = settings
         self._clock = clock or SystemClock()
         self._at = settings.destination()
-        self._index = TargetTemplate(settings.index, lower=True)
+        self._index = settings.target_template()
+        self._body = BulkBody(settings)
         self._limiter = TargetLimiter(self._index, settings.max_targets, self._clock)
         files = (settings.password_file, settings.api_key_file, settings.bearer_token_file,
                  settings.ca_file, settings.client_certificate_file, settings.client_key_file)  # fmt: skip
         self._transport = ReloadingClient(files, self._connect, lambda transport: transport.close())
+        in_flight = (settings.worker_range(self.concurrency)[1] + 1) * settings.batch_bytes
+        search = IdSearch(settings)
+        self._sent = SentIds(search.find, self._clock.now(), in_flight) if settings.looks_up_sent else None
 
     def open(self) -> None:
         """Read the files. Send no request, because the user may have only the permission to write."""
@@ -59,24 +63,31 @@ class ElasticsearchSink(RoutedSink):
 
     @property
     def envelope(self) -> BulkFraming | None:
-        """The action line. It contains no index, so it fits the batches in which all documents have the same one."""
-        return _CREATE if self._has_ids else None
+        """The action line, if action lines differ only in the id."""
+        return self._body.framing
 
     def write(self, batch: Batch) -> WriteResult:
         routed = self._limiter.route(batch)
-        names = routed.names
+        if self._sent is None or not (known := self._sent.find_stored(batch, routed)):
+            return routed.count(self._write(batch, routed.names))
+        rest = sorted(set(range(len(batch))).difference(known))
+        result = self._write(batch.select(rest), routed.select(rest)) if rest else WriteResult([])
+        self._sent.discard([batch.ids[index] for index in known])
+        return routed.count(result.embed(rest, known))
+
+    def _write(self, batch: Batch, names: str | Sequence[str]) -> WriteResult:
         try:
-            answer = self._send(names if isinstance(names, str) else "", self._body(batch, names))
+            answer = self._send(names if isinstance(names, str) else "", batch, self._body.encode(batch, names))
         except RequestTooLarge as error:
             if len(batch) == 1 and isinstance(error.__cause__, ResponseTooLarge):
                 raise Retryable(error.message, location=error.location, hint=error.hint) from error
             raise
-        result = collect_results(
+        return collect_results(
             answer, len(batch), names, self._at,
             sent_names=(self._settings.pipeline, self._settings.username),
             may_reject_unknown=self._settings.unknown_refusals == "dead_letter",
+            picks_pipeline=self._settings.pipeline_template().fixed is None,
         )  # fmt: skip
-        return routed.count(result)
 
     def probe(self) -> ProbeResult:
         """Send a document that every index rejects to each host, and expect that rejection.
@@ -103,11 +114,14 @@ class ElasticsearchSink(RoutedSink):
         from sidecar.sinks.elasticsearch.control_plane import send_once  # noqa: PLC0415 - see `probe`
 
         name = self._index.render(datetime.fromtimestamp(self._clock.now(), UTC))
-        body = f"{_action('', 'log-sidecar-probe' if self._has_ids else '')}\n{_REFUSED}\n".encode()
+        key = "log-sidecar-probe" if settings.document_id == "position" else ""
+        body = f"{action_line('', key)}\n{_REFUSED}\n".encode()
         answer = send_once(settings, create_bulk_request(settings, name, body))
         result = collect_results(answer, 1, name, settings.destination())
         if result.error is not None:
             raise result.error
+        if settings.looks_up_sent:
+            IdSearch(settings).find(name, [key])
 
     def has_changed_files(self) -> bool:
         return self._transport.has_changed_files()
@@ -115,26 +129,20 @@ class ElasticsearchSink(RoutedSink):
     def close(self) -> None:
         self._transport.close()
 
-    @property
-    def _has_ids(self) -> bool:
-        return self._settings.document_id == "position"
-
-    def _body(self, batch: Batch, names: str | Sequence[str]) -> bytes:
-        if isinstance(names, str):
-            if self._has_ids:
-                return batch.encode(_CREATE)
-            names = [""] * len(batch)
-        ids = batch.ids if self._has_ids else [""] * len(batch)
-        rows = zip(names, ids, batch.documents, strict=True)
-        return "".join([f"{_action(name, key)}\n{text}\n" for name, key, text in rows]).encode()
-
-    def _send(self, index: str, body: bytes) -> object:
+    def _send(self, index: str, batch: Batch, body: bytes) -> object:
         """Send a bulk request. Return the decoded response. Raise `DeliveryError` if the whole request failed."""
         request = create_bulk_request(self._settings, index, body)
-        with self._borrow_transport() as transport:
-            meta, answer = transport.perform_request(
-                "POST", request.target, headers=request.headers, body=request.body
-            )
+        try:
+            with self._borrow_transport() as transport:
+                meta, answer = transport.perform_request(
+                    "POST", request.target, headers=request.headers, body=request.body
+                )
+        except DeliveryError as error:
+            if self._sent and may_have_arrived(error):
+                self._sent.add(batch.ids)
+            raise
+        if self._sent and (unknown := list_unknown(meta.status, answer, len(batch))):
+            self._sent.add([batch.ids[index] for index in unknown])
         check_response(meta, answer, self._at)
         return answer
 
@@ -145,12 +153,3 @@ class ElasticsearchSink(RoutedSink):
 
     def _connect(self) -> elastic_transport.Transport:
         return create_transport(self._settings, connections=self._settings.worker_range(self.concurrency)[1])
-
-
-def _action(index: str, document_id: str) -> str:
-    """Return an action line. If `index` is "", the index in the URL is used. If `document_id` is "", the server
-    generates an id.
-    """
-    members = [f'"_index":"{index}"'] if index else []
-    members += [f'"_id":"{document_id}"'] if document_id else []
-    return f'{{"create":{{{",".join(members)}}}}}'

@@ -14,7 +14,7 @@ from sidecar.sinks.elasticsearch.sink import ElasticsearchSettings, Elasticsearc
 from sidecar.sinks.mongodb.sink import MongoDBSettings, MongoDBSink
 from tests.support.builders.batches import batch_of
 from tests.support.refusals import SECRET, check_result, deliver
-from tests.support.search_server import call
+from tests.support.search_requests import call
 
 DIMENSION = {"type": "keyword", "time_series_dimension": True}
 SERIES = {

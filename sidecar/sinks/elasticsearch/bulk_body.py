@@ -1,0 +1,76 @@
+"""Builds the body of a bulk request: an action line and a document in turn.
+
+If all documents have the same index, pipeline and routing, the action lines differ only in the id. Then the documents
+are already encoded, and the body is nearly free.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from itertools import repeat
+
+from sidecar.lib.jsontext.nested import json_string
+from sidecar.model.batch import Batch
+from sidecar.model.documents import BulkFraming
+from sidecar.sinks.common.target_name import FieldValue, decode_members
+from sidecar.sinks.elasticsearch.data_stream import add_stream_fields
+from sidecar.sinks.elasticsearch.settings import ElasticsearchSettings
+
+_CREATE = BulkFraming('{"create":{"_id":"', '"}}\n')
+
+
+class BulkBody:
+    """Encodes batches. Sends only the action `create`, which never overwrites a document."""
+
+    def __init__(self, settings: ElasticsearchSettings) -> None:
+        self._has_ids = settings.document_id == "position"
+        pipeline = settings.pipeline_template()
+        self._pipeline = pipeline if pipeline.fixed is None else None
+        self._routing = FieldValue(settings.routing[1:-1]) if settings.routing else None
+        stream = settings.data_stream
+        self._has_many_streams = stream is not None and stream.template().fixed is None
+        self._is_uniform = self._has_ids and not (self._pipeline or self._routing or self._has_many_streams)
+
+    @property
+    def framing(self) -> BulkFraming | None:
+        """The framing of most documents; None if each document has a different action line."""
+        return _CREATE if self._is_uniform else None
+
+    def encode(self, batch: Batch, names: str | Sequence[str]) -> bytes:
+        """Return the body for these documents. `names`: the index of all documents, which is then in the URL, or of
+        each.
+        """
+        if self._is_uniform and isinstance(names, str):
+            return batch.encode(_CREATE)
+        indexes: Iterable[str] = repeat("") if isinstance(names, str) else names
+        ids: Iterable[str] = batch.ids if self._has_ids else repeat("")
+        rows = zip(
+            indexes, ids, self._pipelines(batch), self._routings(batch), self._documents(batch, names), strict=False
+        )
+        return "".join(
+            [f"{action_line(index, key, pipeline, route)}\n{text}\n" for index, key, pipeline, route, text in rows]
+        ).encode()
+
+    def _pipelines(self, batch: Batch) -> Iterable[str]:
+        if self._pipeline is None:
+            return repeat("")
+        names = self._pipeline.render_batch(batch)
+        return repeat(names) if isinstance(names, str) else names
+
+    def _routings(self, batch: Batch) -> Iterable[str]:
+        if self._routing is None:
+            return repeat("")
+        return [self._routing.read(decode_members(document)) for document in batch.documents]
+
+    def _documents(self, batch: Batch, names: str | Sequence[str]) -> Iterable[str]:
+        if not self._has_many_streams:
+            return batch.documents
+        streams: Iterable[str] = repeat(names) if isinstance(names, str) else names
+        return [add_stream_fields(text, stream) for text, stream in zip(batch.documents, streams, strict=False)]
+
+
+def action_line(index: str, name: str, pipeline: str = "", routing: str = "") -> str:
+    """Return an action line. Without index, that in the URL is used; without id, the server generates one."""
+    fields = {"_index": index, "_id": name, "pipeline": pipeline, "routing": routing}
+    members = ",".join([f'"{field}":{json_string(value)}' for field, value in fields.items() if value])
+    return f'{{"create":{{{members}}}}}'
