@@ -27,6 +27,7 @@ from sidecar.lib.suggestions import suggestion_for
 COMMANDS = {
     "run": "tail files and ship every line to the sinks",
     "check": "validate the configuration; --connect also tests each sink",
+    "setup": "create what the sinks need on their servers, such as index templates; --print prints it",
     "explain": "show the documents that sample lines become; needs no network",
     "bench": "measure how fast this machine ships the lines of a file",
     "dead-letters": "list, show, replay or purge documents that a sink rejected",

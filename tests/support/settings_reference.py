@@ -33,6 +33,8 @@ from sidecar.parse.settings import (
 from sidecar.sinks import registry
 from sidecar.sinks.contract import SinkSettings
 from sidecar.sinks.elasticsearch.data_stream import DataStreamSettings
+from sidecar.sinks.elasticsearch.setup_settings import ElasticsearchSetupSettings
+from sidecar.sinks.mongodb.setup_settings import CappedSettings, MongoDBSetupSettings, TimeSeriesSettings
 from sidecar.transform.redaction.settings import RedactionRuleSettings, RedactSettings
 
 PAGE = Path(__file__).parents[2] / "docs" / "reference" / "configuration.md"
@@ -59,6 +61,10 @@ TABLES: Mapping[str, type[BaseModel]] = {
     "redact item": RedactionRuleSettings,
     "every sink": SinkSettings,
     "data_stream": DataStreamSettings,
+    "setup elasticsearch": ElasticsearchSetupSettings,
+    "setup mongodb": MongoDBSetupSettings,
+    "setup mongodb time_series": TimeSeriesSettings,
+    "setup mongodb capped": CappedSettings,
 }
 _TABLE = re.compile(r"(<!-- generated: ([^>]+) -->\n).*?(<!-- end -->)", re.DOTALL)
 _SIZES = (("GiB", 1 << 30), ("MiB", 1 << 20), ("KiB", 1 << 10))

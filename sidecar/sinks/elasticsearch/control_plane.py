@@ -1,4 +1,4 @@
-"""The requests of `sidecar check --connect` to each host of the cluster.
+"""The requests of `sidecar check --connect` to each host of the cluster, and those of `sidecar setup`.
 
 The official client is imported only here, because it takes 3 MiB. It refuses OpenSearch, and Elasticsearch if a
 gateway removes the product header; then the transport for documents is used. Both use the same `NodeConfig`, so the
@@ -7,15 +7,16 @@ check uses the same proxy, headers and TLS settings as the documents.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from contextlib import closing, suppress
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import closing, contextmanager, suppress
+from typing import Any
 from urllib.parse import urlsplit
 
 import elastic_transport
 import elasticsearch
 import msgspec
 
-from sidecar.errors import DeliveryError
+from sidecar.errors import DeliveryError, Misconfigured
 from sidecar.sinks.common.errors import translate_errors
 from sidecar.sinks.common.foreign_server import identify_server, name_product
 from sidecar.sinks.elasticsearch.bulk_response import decode_response
@@ -58,6 +59,55 @@ def _create_client(settings: ElasticsearchSettings) -> elasticsearch.Elasticsear
         node_class=BoundedHttpNode,
         max_retries=0,
     )
+
+
+class ControlPlane:
+    """Sends requests of the management APIs: with the official client to Elasticsearch, with the transport to
+    OpenSearch.
+    """
+
+    def __init__(self, settings: ElasticsearchSettings, client: elasticsearch.Elasticsearch) -> None:
+        self._client, self._at = client, settings.destination()
+        self.server = name_server(settings)
+        """Product and version; "" if this user may not see them."""
+
+        is_named_so = not self.server and settings.type == "opensearch"
+        self.is_opensearch = is_named_so or self.server.startswith("OpenSearch")
+        """Whether the server is OpenSearch; if it does not say so, whether the settings call it so."""
+
+    def request(self, method: str, path: str, body: Mapping[str, Any] | None = None) -> tuple[int, Any]:
+        """Return status and decoded body of the response. Raise `DeliveryError` if there is none."""
+        headers = {"accept": "application/json", "content-type": "application/json", "user-agent": USER_AGENT}
+        with translate_errors(TRANSPORT_ERRORS, self._at):
+            if not self.is_opensearch:
+                with suppress(elasticsearch.UnsupportedProductError):  # a gateway has removed the product header
+                    return self._request_official(method, path, headers, body)
+            answer = self._client.transport.perform_request(method, path, headers=headers, body=body)
+            return answer.meta.status, answer.body
+
+    def _request_official(
+        self, method: str, path: str, headers: Mapping[str, str], body: Mapping[str, Any] | None
+    ) -> tuple[int, Any]:
+        try:
+            answer = self._client.perform_request(method, path, headers=headers, body=body)
+        except elasticsearch.ApiError as error:
+            return error.meta.status, error.body
+        return answer.meta.status, answer.body
+
+
+@contextmanager
+def connect_control_plane(settings: ElasticsearchSettings) -> Iterator[ControlPlane]:
+    """Yield a connection to the cluster. Raise `DeliveryError` if it does not answer."""
+    at = settings.destination()
+    with translate_errors(TRANSPORT_ERRORS, at):
+        client = _create_client(settings)
+    with closing(client):
+        plane = ControlPlane(settings, client)
+        status, _ = plane.request("GET", "/")
+        if status == 401:
+            hint = "check username and password, api_key or bearer_token"
+            raise Misconfigured("does not accept the credentials", location=at, hint=hint)
+        yield plane
 
 
 def send_once(settings: ElasticsearchSettings, request: BulkRequest) -> object:

@@ -21,6 +21,7 @@ from sidecar.sinks.common.url import host_and_port, merge_options, parse_url, ra
 from sidecar.sinks.contract import ConcurrentSinkSettings
 from sidecar.sinks.elasticsearch.data_stream import DataStreamSettings, daily_stream_template
 from sidecar.sinks.elasticsearch.proxy import NO_PROXY, parse_proxy
+from sidecar.sinks.elasticsearch.setup_settings import ElasticsearchSetupSettings
 
 _PORT = 9200
 _TRANSPORTS = {
@@ -146,6 +147,9 @@ class ElasticsearchSettings(ConcurrentSinkSettings):
     """Field whose value routes a document to its shard, such as `{tenant.id}`. Documents without the field are routed
     by their id. A data stream refuses routing, unless its index template allows it."""
 
+    setup: ElasticsearchSetupSettings = ElasticsearchSetupSettings()
+    """What `sidecar setup` creates on the server."""
+
     unknown_refusals: Literal["dead_letter", "wait"] = "dead_letter"
     """What happens to a document that the server refuses with an unknown error, while it stores other documents of
     the same index. `dead_letter`: it becomes a dead letter. `wait`: its line stays in the file, and is sent again
@@ -183,6 +187,10 @@ class ElasticsearchSettings(ConcurrentSinkSettings):
     def target_template(self) -> TargetTemplate:
         """Return the template of the name of the index or data stream."""
         return TargetTemplate(self.index, lower=True) if self.data_stream is None else self.data_stream.template()
+
+    @property
+    def _rolls_over(self) -> bool:
+        return self.data_stream is not None or self.require_alias
 
     def pipeline_template(self) -> TargetTemplate:
         """Return the template of the name of the pipeline, `_none` for documents that use no pipeline."""
@@ -290,6 +298,10 @@ class ElasticsearchSettings(ConcurrentSinkSettings):
              "keep one of them"),
             *_index_problems(self.index),
             *_data_stream_problems(self.data_stream),
+            (self.setup.pipeline is not None and (not self.pipeline or "{" in self.pipeline), "setup.pipeline",
+             "has no name", "set pipeline of the sink to the name of the pipeline"),
+            (not self._rolls_over and (self.setup.rollover_age or self.setup.rollover_size) is not None, "setup",
+             "has a rollover, but the sink writes to plain indexes", "set data_stream or require_alias"),
             *self._pipeline_problems(),
             (bool(self.routing) and not _ONE_FIELD.fullmatch(self.routing), "routing", "is not a field in braces",
              "write for example {tenant.id}"),

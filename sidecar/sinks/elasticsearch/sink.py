@@ -8,7 +8,7 @@ endpoints.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from datetime import UTC, datetime
 from typing import ClassVar
 
@@ -29,6 +29,7 @@ from sidecar.sinks.elasticsearch.errors import TRANSPORT_ERRORS, check_response
 from sidecar.sinks.elasticsearch.node import ResponseTooLarge
 from sidecar.sinks.elasticsearch.sent_ids import IdSearch, SentIds, list_unknown, may_have_arrived
 from sidecar.sinks.elasticsearch.settings import ElasticsearchSettings
+from sidecar.sinks.setup_contract import ServerObject, SetupConnection
 
 __all__ = ["ElasticsearchSettings", "ElasticsearchSink"]
 
@@ -122,6 +123,16 @@ class ElasticsearchSink(RoutedSink):
             raise result.error
         if settings.looks_up_sent:
             IdSearch(settings).find(name, [key])
+
+    def plan_setup(self) -> Sequence[ServerObject]:
+        from sidecar.sinks.elasticsearch.setup_plan import plan_objects  # noqa: PLC0415 - see `probe`
+
+        return plan_objects(self._settings, is_opensearch=self._settings.type == "opensearch")
+
+    def connect_setup(self) -> AbstractContextManager[SetupConnection]:
+        from sidecar.sinks.elasticsearch.setup import connect  # noqa: PLC0415 - see `probe`
+
+        return connect(self._settings)
 
     def has_changed_files(self) -> bool:
         return self._transport.has_changed_files()

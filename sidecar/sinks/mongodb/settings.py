@@ -20,6 +20,7 @@ from sidecar.sinks.common.exposure import warn_of_plain_credentials
 from sidecar.sinks.common.target_name import TargetTemplate
 from sidecar.sinks.common.url import host_and_port, merge_options, parse_url, raise_problems, settings_from
 from sidecar.sinks.contract import ConcurrentSinkSettings
+from sidecar.sinks.mongodb.setup_settings import MongoDBSetupSettings
 
 _PORT = 27017
 _SRV = "mongodb+srv"
@@ -96,6 +97,9 @@ class MongoDBSettings(ConcurrentSinkSettings):
     """Delete documents this long after the time of their event, by a TTL index on `@timestamp`. The sidecar creates
     the index if it is missing."""
 
+    setup: MongoDBSetupSettings = MongoDBSetupSettings()
+    """What `sidecar setup` creates on the server. `sidecar run` only creates the index for `expire_after`."""
+
     timeout: Duration = 30.0
     """Maximum time for writing one batch, from the connection to the last response."""
 
@@ -127,6 +131,15 @@ class MongoDBSettings(ConcurrentSinkSettings):
         if not (self.username or "authmechanism" in options):
             return []
         return warn_of_plain_credentials(address.hosts, "add tls=true to the URL, or set ca_file")
+
+    def template(self) -> TargetTemplate:
+        """Return the template of the name of the collection."""
+        return TargetTemplate(self.collection)
+
+    @property
+    def has_expiry_index(self) -> bool:
+        """Whether an index deletes old documents. A time-series collection deletes them without an index."""
+        return self.expire_after is not None and self.setup.time_series is None
 
     def files(self) -> list[Path | None]:
         """Return the files with secrets and certificates that the client reads."""
@@ -167,6 +180,10 @@ class MongoDBSettings(ConcurrentSinkSettings):
              "use majority"),
             (expiry is not None and not 1 <= expiry <= _MAX_EXPIRY_S, "expire_after",
              "must be between 1 second and 68 years", "write for example 14d"),
+            (bool(self.setup.capped) and bool(self.setup.time_series), "setup.capped", "contradicts time_series",
+             "keep one of them"),
+            (bool(self.setup.capped) and expiry is not None, "setup.capped", "contradicts expire_after",
+             "keep one of them"),
             (self.timeout <= 0, "timeout", "must be greater than 0", "write for example 30s"),
             *_collection_problems(self.collection),
         ])  # fmt: skip

@@ -31,13 +31,14 @@ from sidecar.sinks.common.credentials import ReloadingClient, read_secret
 from sidecar.sinks.common.errors import ErrorTable, dns_error, shorten, tls_error, translate_errors, unreachable_error
 from sidecar.sinks.common.reasons import describe_reason
 from sidecar.sinks.common.target_limit import RoutedSink, TargetLimiter
-from sidecar.sinks.common.target_name import TargetTemplate
 from sidecar.sinks.contract import ProbeResult
 from sidecar.sinks.mongodb import errors as codes
 from sidecar.sinks.mongodb.bson_encoder import LINES, Encoder, Rows
 from sidecar.sinks.mongodb.control_plane import find_warnings, name_foreign_server, name_server
 from sidecar.sinks.mongodb.replies import OWN_CLIENT, ReplyTooLarge, bound_replies
 from sidecar.sinks.mongodb.settings import MongoDBSettings
+from sidecar.sinks.mongodb.setup import MongoDBSetup, plan_objects
+from sidecar.sinks.setup_contract import ServerObject, SetupConnection
 
 __all__ = ["DRIVER_ERRORS", "MongoDBSettings", "MongoDBSink"]
 
@@ -83,7 +84,7 @@ class MongoDBSink(RoutedSink):
         self._settings = settings
         self._clock = clock or SystemClock()
         self._at = settings.destination()
-        self._collection = TargetTemplate(settings.collection)
+        self._collection = settings.template()
         self._limiter = TargetLimiter(self._collection, settings.max_targets, self._clock)
         self._ttl_collections: set[str] = set()
         self._client = ReloadingClient(settings.files(), self._connect, _close)
@@ -145,6 +146,16 @@ class MongoDBSink(RoutedSink):
         if outcome.error is not None:
             raise outcome.error
         return result
+
+    def plan_setup(self) -> Sequence[ServerObject]:
+        return plan_objects(self._settings)
+
+    @contextmanager
+    def connect_setup(self) -> Iterator[SetupConnection]:
+        try:
+            yield MongoDBSetup(self._settings, self._borrow_client)
+        finally:
+            self.close()
 
     def has_changed_files(self) -> bool:
         return self._client.has_changed_files()
@@ -230,9 +241,9 @@ class MongoDBSink(RoutedSink):
 
     def _ensure_ttl_index(self, collection: Collection[dict[str, Any]]) -> None:
         """Create or change the index that makes documents of this collection expire, if `expire_after` is set."""
-        if self._settings.expire_after is None or collection.name in self._ttl_collections:
+        if not self._settings.has_expiry_index or collection.name in self._ttl_collections:
             return
-        seconds = int(self._settings.expire_after)
+        seconds = int(self._settings.expire_after or 0)
         try:
             collection.create_index("@timestamp", expireAfterSeconds=seconds)
         except pymongo.errors.OperationFailure as error:
