@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from queue import Empty
 
 from sidecar import __version__
+from sidecar.app.dead_letter_copies import DeadLetterCopies
 from sidecar.app.pipelines import build_pipelines, explain_refusal, refuse_to_regroup, switch_boundaries
 from sidecar.app.tuning import limit_open_files
 from sidecar.app.volumes import VolumeReadings
@@ -76,6 +77,7 @@ class Supervisor:
         self.ledger = Ledger(self.store, dead_letter_limit(settings))
         self.open_files = OpenFileLimiter(limit_open_files(settings.limits.open_files))
         self._shared = SharedParts(self.ledger, clock, emit, environ, self.open_files, Roots(), self.heartbeats)
+        self._copies = DeadLetterCopies(self.store, clock, emit)
         self.shippers: list[Shipper] = []
         self.pipelines: dict[str, WatchedPipeline] = {}
         self._misses_file = False
@@ -103,6 +105,7 @@ class Supervisor:
         self._start_threads()
 
     def _start_threads(self) -> None:
+        self._copies.apply(self.settings)
         for shipper in self.shippers:
             shipper.start()
         self.scan()
@@ -232,6 +235,7 @@ class Supervisor:
 
     def drain(self, give_up_at: float) -> None:
         """Make each shipper deliver all lines, then end. It retries until `give_up_at`, by the monotonic clock."""
+        self._copies.drain(give_up_at)
         for shipper in self.shippers:
             shipper.drain(give_up_at)
 
@@ -251,7 +255,8 @@ class Supervisor:
             shipper.join(timeout=_JOIN_TIMEOUT_S)
 
     def close(self) -> None:
-        """Close the state database."""
+        """Copy the last dead letters, and close the state database."""
+        self._copies.stop()
         self.store.close()
 
 

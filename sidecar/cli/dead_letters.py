@@ -13,13 +13,15 @@ from sidecar.cli.console import make_text, put
 from sidecar.cli.options import add_pipeline_options, choose_state_directory, load_settings
 from sidecar.cli.output import put_error, put_json, put_line, put_note
 from sidecar.config.settings import Settings
-from sidecar.errors import ConfigurationError
+from sidecar.errors import ConfigurationError, DeliveryError
 from sidecar.lib.clock import iso
+from sidecar.lib.suggestions import suggestion_for
 from sidecar.model.dead_letter import DeadLetter
 from sidecar.sinks import registry
+from sidecar.sinks.archive_contract import ArchivingSink
 from sidecar.state.database import open_database
 from sidecar.state.dead_letters import DeadLetterFilter, DeadLetterStore
-from sidecar.tools.replay import replay
+from sidecar.tools.replay import ArchivedLetters, LetterSource, replay
 
 _MAX_LISTED = 100
 _MAX_REASON_CHARACTERS = 120
@@ -44,6 +46,10 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--sink", metavar="NAME", help="only dead letters of this sink")
     parser.add_argument("--kind", metavar="KIND", help="only dead letters with this kind of error")
     parser.add_argument("--path", metavar="FILE", help="only dead letters of this file")
+    parser.add_argument(
+        "--from", dest="archive", metavar="SINK",
+        help="with replay: read the dead letters from this sink (dead_letters.to) and delete there what is stored",
+    )  # fmt: skip
     parser.add_argument("--limit", metavar="N", type=int, help="with list and show: at most N (default: 100)")
     parser.add_argument("--all", action="store_true", help="purge every dead letter")
     parser.add_argument("--json", action="store_true", help="with list: print one JSON object for each dead letter")
@@ -58,6 +64,8 @@ def run(options: argparse.Namespace) -> int:
             f"--limit does not work with {options.action}",
             hint="choose the dead letters by NUMBER, or remove --limit",
         )
+    if options.archive:
+        return _run_replay_from(selection, options)
     store = open_database(choose_state_directory(options), exclusive=False)
     try:
         letters = DeadLetterStore(store)
@@ -107,8 +115,37 @@ def _as_json(letter: DeadLetter) -> dict[str, object]:
     return {**asdict(letter), "at": iso(letter.at), "document": document}
 
 
-def _run_replay(letters: DeadLetterStore, selection: DeadLetterFilter, options: argparse.Namespace) -> int:
+def _run_replay(letters: LetterSource, selection: DeadLetterFilter, options: argparse.Namespace) -> int:
+    return _replay(_load(options), letters, selection)
+
+
+def _run_replay_from(selection: DeadLetterFilter, options: argparse.Namespace) -> int:
+    """Replay the dead letters of a sink. They may come from other Pods, so the local state is not used."""
+    if options.action != "replay" or selection.numbers:
+        raise ConfigurationError(
+            "--from works only with replay, and without NUMBER", hint="choose by --pipeline, --sink, --kind or --path"
+        )
     settings = _load(options)
+    if options.archive not in settings.sinks:
+        raise ConfigurationError(
+            f'there is no sink "{options.archive}"{suggestion_for(options.archive, settings.sinks)}',
+            location="--from",
+        )
+    sink = registry.create_sink(settings.sinks[options.archive])
+    if not isinstance(sink, ArchivingSink):
+        raise ConfigurationError(
+            "documents of this kind of sink cannot be read back", location=options.archive,
+            hint="replay the dead letters of each state directory instead",
+        )  # fmt: skip
+    try:
+        with sink.open_archive() as archive:
+            return _replay(settings, ArchivedLetters(archive), selection)
+    except DeliveryError as error:
+        put_error(f"{options.archive}: {error}")
+        return 3
+
+
+def _replay(settings: Settings, letters: LetterSource, selection: DeadLetterFilter) -> int:
     sinks = {name: registry.create_sink(sink) for name, sink in settings.sinks.items()}
     result = replay(letters, selection, sinks, time.time())
     put_line(f"{result.stored} stored, {result.refused} rejected again")

@@ -12,7 +12,7 @@ from pydantic import (
     Field,
 )
 
-from sidecar.lib.settings_model import SettingsModel
+from sidecar.lib.settings_model import SHOWN, SettingsModel
 from sidecar.lib.units import Duration, Size
 
 
@@ -45,6 +45,11 @@ class DeadLetterSettings(SettingsModel):
 
     max_size: Size = 256 << 20
     """Maximum bytes of the documents in the dead letters."""
+
+    to: Annotated[str | None, SHOWN] = None
+    """Name of a sink that also gets each dead letter, such as an index that all Pods share. A failure of this sink
+    delays nothing else: the dead letters in the state are the originals. Pipelines without `sinks` do not ship to
+    it."""
 
     when_full: Literal["block", "drop_oldest"] = "block"
     """`block`: delivery to a sink pauses while there is no space for its rejected documents. `drop_oldest`: the

@@ -132,14 +132,30 @@ class Settings(SettingsModel, BaseSettings):
                     f" but {' and '.join(names)} use it; configure a separate sink for each pipeline"
                 )
                 problems.append((("sinks", sink), cause))
+        problems += self._dead_letter_problems()
         if problems:
             raise validation_error(problems)
         return self
 
+    def _dead_letter_problems(self) -> list[tuple[Key, str]]:
+        name = self.dead_letters.to
+        if name is None:
+            return []
+        if name not in self.sinks:
+            return [(("dead_letters", "to"), f': there is no sink "{name}"{suggest(name, self.sinks)}')]
+        if self.sinks[name].single_pipeline:
+            return [(("dead_letters", "to"), f": a {self.sinks[name].type} sink cannot get dead letters")]
+        alone = [pipeline for pipeline in self.pipelines if not self.sinks_of(pipeline)]
+        cause = ": no sink is left but that of the dead letters; add a sink for the lines"
+        return [(("pipelines", pipeline, "sinks"), cause) for pipeline in alone]
+
     def sinks_of(self, pipeline: str) -> tuple[str, ...]:
         """Return the names of the sinks that a pipeline ships to."""
         named = self.pipelines[pipeline].sinks
-        return tuple(dict.fromkeys(self.sinks if named is None else named))
+        return tuple(dict.fromkeys(self._default_sinks() if named is None else named))
+
+    def _default_sinks(self) -> list[str]:
+        return [name for name in self.sinks if name != self.dead_letters.to]
 
     def state_directory(self) -> Path:
         """Return the state directory: the configured one, or the default."""

@@ -21,7 +21,7 @@ from pathlib import Path
 from sidecar.errors import StateError
 from sidecar.lib.ownership import explain_distrust
 
-SCHEMA_VERSION = 6
+SCHEMA_VERSION = 7
 
 _SCHEMA = """
 CREATE TABLE generations (
@@ -52,8 +52,9 @@ CREATE TABLE dead_letters (
     path TEXT NOT NULL, start INTEGER NOT NULL, end INTEGER NOT NULL, document_id TEXT NOT NULL,
     target TEXT NOT NULL, document TEXT NOT NULL, event_time TEXT NOT NULL, status INTEGER,
     kind TEXT NOT NULL, reason TEXT NOT NULL, at REAL NOT NULL, attempts INTEGER NOT NULL,
-    size INTEGER NOT NULL DEFAULT 0
+    size INTEGER NOT NULL DEFAULT 0, copied INTEGER NOT NULL DEFAULT 0
 );
+CREATE INDEX uncopied_dead_letters ON dead_letters (number) WHERE copied = 0;
 CREATE INDEX dead_letters_by_sink ON dead_letters (sink, number);
 CREATE INDEX dead_letter_sizes ON dead_letters (size);
 CREATE TABLE pipelines (name TEXT PRIMARY KEY, boundaries TEXT NOT NULL) WITHOUT ROWID;
@@ -92,6 +93,10 @@ ALTER TABLE checkpoints ADD COLUMN crc INTEGER;
 INSERT OR IGNORE INTO pipelines SELECT DISTINCT pipeline, '' FROM generations;
 """,
     5: _PARKED,
+    6: """
+ALTER TABLE dead_letters ADD COLUMN copied INTEGER NOT NULL DEFAULT 0;
+CREATE INDEX uncopied_dead_letters ON dead_letters (number) WHERE copied = 0;
+""",
 }
 """Schema version → statements that upgrade it to the next one."""
 

@@ -124,6 +124,12 @@ class DeadLetterFilter:
         chosen = {name: value for name, value in wanted.items() if value is not None}
         return " AND ".join(["1", *(f"{name} = ?" for name in chosen)]), list(chosen.values())
 
+    def matches(self, letter: DeadLetter) -> bool:
+        """Return whether the letter matches all fields but `numbers`, which only letters in the state have."""
+        pairs = ((self.pipeline, letter.pipeline), (self.sink, letter.sink), (self.kind, letter.kind),
+                 (self.path, letter.path))  # fmt: skip
+        return all(wanted in (None, value) for wanted, value in pairs)
+
 
 class DeadLetterStore:
     """The dead letters of one state directory."""
@@ -147,6 +153,20 @@ class DeadLetterStore:
             for number, *values_of_row in rows:
                 yield number, DeadLetter(*values_of_row)
             last, limit = rows[-1][0], limit - len(rows)
+
+    def uncopied(self, limit: int) -> Sequence[tuple[int, DeadLetter]]:
+        """Return the first `limit` letters that the sink of `dead_letters.to` does not have, with their numbers."""
+        with self._store.reading() as db:
+            rows = db.execute(
+                f"SELECT number, {_COLUMNS} FROM dead_letters WHERE copied = 0 ORDER BY number LIMIT ?",  # noqa: S608 - constants
+                [limit],
+            ).fetchall()
+        return [(number, DeadLetter(*values)) for number, *values in rows]
+
+    def mark_copied(self, numbers: Sequence[int]) -> None:
+        """Record that these letters are copied."""
+        with self._store.transaction() as db:
+            db.executemany("UPDATE dead_letters SET copied = 1 WHERE number = ?", [(number,) for number in numbers])
 
     def newest(self, limit: int) -> Sequence[tuple[int, DeadLetter]]:
         """Return the last `limit` letters with their numbers, the newest first."""

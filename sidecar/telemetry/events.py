@@ -297,6 +297,41 @@ class DeadLettersDropped(Event, frozen=True):
         )
 
 
+class DeadLettersNotCopied(Event, frozen=True):
+    """Dead letters cannot be copied to the sink of `dead_letters.to` now."""
+
+    level: ClassVar[str] = "warning"
+    sink: str
+    reason: str
+
+    def text(self) -> str:
+        reason = self.reason.removeprefix(f"{self.sink}: ")
+        return f"dead letters to {self.sink}: {reason}; they stay in the state and are copied later"
+
+
+class DeadLettersCopied(Event, frozen=True):
+    """The sink of `dead_letters.to` accepts dead letters again."""
+
+    sink: str
+
+    def text(self) -> str:
+        return f"dead letters to {self.sink}: the sink accepts documents"
+
+
+class DeadLetterCopiesRejected(Event, frozen=True):
+    """The sink of `dead_letters.to` rejected copies of dead letters. They stay in the state."""
+
+    level: ClassVar[str] = "warning"
+    sink: str
+    documents: int
+    kind: str
+    reason: str
+
+    def text(self) -> str:
+        cause = f"{self.documents} copies are rejected ({self.kind}: {self.reason})"
+        return f"dead letters to {self.sink}: {cause}; the dead letters stay in the state"
+
+
 class TooManyTargets(Event, frozen=True):
     """The documents of a day need more indexes or collections than `max_targets` allows. Logged once a day."""
 

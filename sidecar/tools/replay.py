@@ -7,19 +7,45 @@ the sink has stored its document.
 from __future__ import annotations
 
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any, Protocol
 
 from sidecar.deliver.retry import RetryingWriter
 from sidecar.errors import ConfigurationError, DeliveryError, Misconfigured
-from sidecar.model.batch import Batch
+from sidecar.model.batch import Batch, Rejection
 from sidecar.model.dead_letter import DeadLetter
+from sidecar.model.dead_letter_document import from_document
 from sidecar.model.documents import RenderedDocuments
 from sidecar.model.file import Generation
+from sidecar.sinks.archive_contract import Archive
 from sidecar.sinks.contract import ResumableSink, Sink
-from sidecar.state.dead_letters import DeadLetterFilter, DeadLetterStore
+from sidecar.state.dead_letters import DeadLetterFilter
 
 _MAX_BATCH_DOCUMENTS = 500
+
+
+@dataclass(slots=True)
+class ArchivedLetters:
+    """The dead letters in the index or collection of a sink. A letter that is stored is deleted there."""
+
+    archive: Archive
+
+    def list(self, selection: DeadLetterFilter) -> Iterator[tuple[Any, DeadLetter]]:
+        """Yield the matching letters with their keys. Other documents are left out."""
+        for found in self.archive.read():
+            letter = from_document(found.content)
+            if letter is not None and selection.matches(letter):
+                yield found.key, letter
+
+    def record_replay(
+        self, letters: Sequence[tuple[Any, DeadLetter]], rejected: Mapping[int, Rejection], unsent: Container[int],
+        now: float,
+    ) -> None:  # fmt: skip
+        """Delete the letters that a sink has stored. Keep those that it rejected again or could not store now."""
+        self.archive.delete(
+            [key for index, (key, _) in enumerate(letters) if index not in rejected and index not in unsent]
+        )
 
 
 @dataclass(slots=True)
@@ -36,9 +62,18 @@ class ReplayResult:
     """Why the remaining dead letters were not sent; "" if all were sent."""
 
 
-def replay(
-    store: DeadLetterStore, selection: DeadLetterFilter, sinks: Mapping[str, Sink], now: float
-) -> ReplayResult:
+class LetterSource(Protocol):
+    """Where dead letters are replayed from: the state, or an archive."""
+
+    def list(self, selection: DeadLetterFilter) -> Iterator[tuple[Any, DeadLetter]]: ...
+
+    def record_replay(
+        self, letters: Sequence[tuple[Any, DeadLetter]], rejected: Mapping[int, Rejection], unsent: Container[int],
+        now: float,
+    ) -> None: ...  # fmt: skip
+
+
+def replay(store: LetterSource, selection: DeadLetterFilter, sinks: Mapping[str, Sink], now: float) -> ReplayResult:
     """Send the documents of the selected dead letters again, each to its sink.
 
     Raise `ConfigurationError` if the sink of a dead letter is not in `sinks`.
@@ -57,7 +92,7 @@ def replay(
 
 
 def _replay_to(
-    sink: Sink, store: DeadLetterStore, letters: Sequence[tuple[int, DeadLetter]], result: ReplayResult, now: float
+    sink: Sink, store: LetterSource, letters: Sequence[tuple[Any, DeadLetter]], result: ReplayResult, now: float
 ) -> None:
     if isinstance(sink, ResumableSink):
         raise ConfigurationError(

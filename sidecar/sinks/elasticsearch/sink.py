@@ -18,6 +18,7 @@ from sidecar.errors import DeliveryError, RequestTooLarge, Retryable
 from sidecar.lib.clock import Clock, SystemClock
 from sidecar.model.batch import Batch, WriteResult
 from sidecar.model.documents import BulkFraming
+from sidecar.sinks.archive_contract import Archive
 from sidecar.sinks.common.credentials import ReloadingClient
 from sidecar.sinks.common.errors import translate_errors
 from sidecar.sinks.common.target_limit import RoutedSink, TargetLimiter
@@ -133,6 +134,11 @@ class ElasticsearchSink(RoutedSink):
         from sidecar.sinks.elasticsearch.setup import connect  # noqa: PLC0415 - see `probe`
 
         return connect(self._settings)
+
+    def open_archive(self) -> AbstractContextManager[Archive]:
+        from sidecar.sinks.elasticsearch.archive import open_archive  # noqa: PLC0415 - see `probe`
+
+        return open_archive(self._settings)
 
     def has_changed_files(self) -> bool:
         return self._transport.has_changed_files()

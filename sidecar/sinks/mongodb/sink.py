@@ -27,12 +27,14 @@ from sidecar.errors import DeliveryError, Misconfigured, RequestTooLarge, Retrya
 from sidecar.lib.clock import Clock, SystemClock
 from sidecar.model.batch import Batch, Refusal, RefusalScope, Rejection, WriteResult
 from sidecar.model.documents import BulkFraming
+from sidecar.sinks.archive_contract import Archive
 from sidecar.sinks.common.credentials import ReloadingClient, read_secret
 from sidecar.sinks.common.errors import ErrorTable, dns_error, shorten, tls_error, translate_errors, unreachable_error
 from sidecar.sinks.common.reasons import describe_reason
 from sidecar.sinks.common.target_limit import RoutedSink, TargetLimiter
 from sidecar.sinks.contract import ProbeResult
 from sidecar.sinks.mongodb import errors as codes
+from sidecar.sinks.mongodb.archive import MongoDBArchive
 from sidecar.sinks.mongodb.bson_encoder import LINES, Encoder, Rows
 from sidecar.sinks.mongodb.control_plane import find_warnings, name_foreign_server, name_server
 from sidecar.sinks.mongodb.replies import OWN_CLIENT, ReplyTooLarge, bound_replies
@@ -154,6 +156,13 @@ class MongoDBSink(RoutedSink):
     def connect_setup(self) -> Iterator[SetupConnection]:
         try:
             yield MongoDBSetup(self._settings, self._borrow_client)
+        finally:
+            self.close()
+
+    @contextmanager
+    def open_archive(self) -> Iterator[Archive]:
+        try:
+            yield MongoDBArchive(self._settings, self._borrow_client)
         finally:
             self.close()
 

@@ -91,8 +91,8 @@ def test_an_older_state_is_upgraded_and_keeps_what_it_knows(tmp_path: Path) -> N
     with sqlite3.connect(tmp_path / "state.db", isolation_level=None) as db:
         db.executescript(
             "DROP TABLE positions; DROP TABLE parked; DROP TABLE targets; DROP TABLE pipelines;"
-            "DROP INDEX dead_letter_sizes;"
-            "ALTER TABLE dead_letters DROP COLUMN size;"
+            "DROP INDEX dead_letter_sizes; DROP INDEX uncopied_dead_letters;"
+            "ALTER TABLE dead_letters DROP COLUMN size; ALTER TABLE dead_letters DROP COLUMN copied;"
             "ALTER TABLE generations DROP COLUMN moved; ALTER TABLE generations DROP COLUMN created_ns;"
             "ALTER TABLE generations DROP COLUMN intent; ALTER TABLE generations DROP COLUMN intent_crc;"
             "ALTER TABLE checkpoints DROP COLUMN crc; PRAGMA user_version=1;"
@@ -104,7 +104,8 @@ def test_an_older_state_is_upgraded_and_keeps_what_it_knows(tmp_path: Path) -> N
     (known,) = Ledger(store).unfinished("app")
     assert (known.generation, known.is_in_copy) == (GENERATION, False)
     with store.reading() as db:
-        assert db.execute("SELECT size FROM dead_letters").fetchone() == (len(dead_letter(0).document.encode()),)
+        size = len(dead_letter(0).document.encode())
+        assert db.execute("SELECT size, copied FROM dead_letters").fetchone() == (size, 0)
 
 
 def test_a_state_that_cannot_be_written_is_refused(tmp_path: Path) -> None:
