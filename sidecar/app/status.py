@@ -17,6 +17,7 @@ from sidecar.app.watcher import WatchedPipeline
 from sidecar.config.settings import Settings
 from sidecar.model.counts import ByteCounts
 from sidecar.model.dead_letter import DeadLetter
+from sidecar.pipeline.auto_format import name_format
 from sidecar.pipeline.shipper import Shipper
 from sidecar.state.dead_letters import DeadLetterStore
 from sidecar.tail.tracked_file import TrackedFile
@@ -162,7 +163,10 @@ def _backlog(file: TrackedFile) -> int:
 
 def _file_status(pipeline: str, file: TrackedFile) -> FileStatus:
     settled = {sink: checkpoint.offset for sink, checkpoint in file.settled.items()}
-    return FileStatus(pipeline, _as_text(file.name), file.size, settled, file.is_open, not file.is_in_last_scan)
+    parser = name_format(file.format) if file.format else ""
+    return FileStatus(
+        pipeline, _as_text(file.name), file.size, settled, file.is_open, not file.is_in_last_scan, parser
+    )  # fmt: skip
 
 
 def _as_text(path: str) -> str:

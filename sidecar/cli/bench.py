@@ -10,9 +10,11 @@ from pathlib import Path
 from sidecar.app.tuning import tune_process
 from sidecar.cli.options import add_pipeline_options, find_config_file, load_settings
 from sidecar.cli.output import put_json, put_line
-from sidecar.config.settings import Settings
+from sidecar.config.pipeline import PipelineSettings
 from sidecar.errors import ConfigurationError
+from sidecar.lib.clock import SystemClock
 from sidecar.tools.bench import BenchResult, BenchRun
+from sidecar.tools.sample_file import resolve_parser_of
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -31,8 +33,8 @@ def configure(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--json", action="store_true", help="print one JSON object")
     parser.epilog = (
-        "With --to the documents are written to the sink, repeatedly and with new ids: use an index or collection "
-        "that can be deleted. With --config alone nothing is written."
+        "With --to the documents are written to the sink, repeatedly and with new ids:\n"
+        "use an index or collection that can be deleted. With --config alone nothing is written."
     )
     parser.set_defaults(run=run)
 
@@ -53,17 +55,18 @@ def run(options: argparse.Namespace) -> int:
         )
     tune_process()
     sink = next(iter(settings.sinks.values())) if options.to else None
-    figures = BenchRun(settings.pipelines[name], os.environ, sink).run(file, options.seconds)
+    pipeline = resolve_parser_of(file, settings.pipelines[name], SystemClock())
+    figures = BenchRun(pipeline, os.environ, sink).run(file, options.seconds)
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     if options.json:
         put_json(_as_json(figures, peak))
     else:
-        _print_result(figures, peak, file, _parser_names(settings, name), sink.destination() if sink else "")
+        _print_result(figures, peak, file, _parser_names(pipeline), sink.destination() if sink else "")
     return 0
 
 
-def _parser_names(settings: Settings, name: str) -> str:
-    return ", ".join(parser.type for parser in settings.pipelines[name].parser)
+def _parser_names(pipeline: PipelineSettings) -> str:
+    return ", ".join(parser.type for parser in pipeline.parser)
 
 
 def _as_json(figures: BenchResult, peak: float) -> dict[str, object]:

@@ -29,14 +29,12 @@ from sidecar.errors import ConfigurationError
 from sidecar.lib.charset import from_bom, lookup
 from sidecar.lib.clock import SystemClock
 from sidecar.lib.terminal import escape_control_characters, escape_json, escape_lines
-from sidecar.tools.detect import propose
+from sidecar.pipeline.detection import SAMPLE_BYTES, propose
 from sidecar.tools.explain import ExplainedEvent, explain
 from sidecar.tools.stats import collect_stats
 
 _MAX_SHOWN_BYTES = 16 << 20
 """Maximum bytes at the beginning of a sample whose events are shown one by one."""
-_MAX_DETECTION_BYTES = 64 << 10
-"""Maximum bytes of a file that the detection reads."""
 _MAX_DETECTION_EXAMPLES = 3
 
 
@@ -108,7 +106,7 @@ def _detect(options: argparse.Namespace) -> int:
             "--detect proposes settings, so it cannot be combined with any",
             hint="remove --parser, --multiline, --to and --config",
         )
-    data = _first_whole_lines(_read_sample(options.file, _MAX_DETECTION_BYTES + 1))
+    data = _first_whole_lines(_read_sample(options.file, SAMPLE_BYTES + 1))
     if not data:
         raise ConfigurationError(
             "contains no complete line", location=options.file, hint="choose a file with log lines"
@@ -149,8 +147,8 @@ def _format_yaml(configuration: object) -> str:
 def _first_whole_lines(data: bytes) -> bytes:
     """Return the complete lines at the beginning. An unterminated line counts as complete if it is the only one."""
     charset = from_bom(data)
-    end = charset.find_last_line_end(data[:_MAX_DETECTION_BYTES], 0, 0)
-    return data[:end] or (data + charset.newline if data and len(data) <= _MAX_DETECTION_BYTES else b"")
+    end = charset.find_last_line_end(data[:SAMPLE_BYTES], 0, 0)
+    return data[:end] or (data + charset.newline if data and len(data) <= SAMPLE_BYTES else b"")
 
 
 @contextmanager

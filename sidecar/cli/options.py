@@ -34,8 +34,8 @@ def add_pipeline_options(parser: argparse.ArgumentParser) -> None:
     )  # fmt: skip
     parser.add_argument(
         "--parser", metavar="NAME",
-        help="without --config: plain (default), json, nginx or another parser that `sidecar plugins` lists; "
-        "json,plain tries both in this order",
+        help="without --config: auto (default) detects it for each file; or plain, json or another parser that "
+        "`sidecar plugins` lists; json,plain tries both in this order",
     )  # fmt: skip
     parser.add_argument(
         "--multiline", metavar="NAME",

@@ -150,14 +150,16 @@ def _balance_table(status: Mapping[str, Any]) -> Table:
 
 
 def _files_table(status: Mapping[str, Any], order: str) -> Table:
-    table = _new_table("file", "size", "settled", "")
+    is_detected = any(file["parser"] for file in status["files"])
+    table = _new_table("file", "size", "settled", *(["parser"] if is_detected else []), "")
     files: Sequence[Mapping[str, Any]] = sorted(status["files"], key=_SORT_KEYS[order], reverse=order != "name")
     for file in files[:_MAX_FILES]:
         least = file["size"] - _unsettled_bytes(file)
         remark = "deleted or renamed" if file["is_deleted"] else "" if file["is_open"] else "closed while idle"
-        table.add_row(make_text(file["path"]), _size_text(file["size"]), _size_text(least), remark)
+        parser = [make_text(file["parser"] or "not detected yet")] if is_detected else []
+        table.add_row(make_text(file["path"]), _size_text(file["size"]), _size_text(least), *parser, remark)
     if more := sum(each["files"] for each in status["sums"]) - len(files[:_MAX_FILES]):
-        table.add_row(f"and {more:,} more", "", "", "")
+        table.add_row(f"and {more:,} more")
     return table
 
 
@@ -177,7 +179,7 @@ ORDERS = tuple(_SORT_KEYS)
 def _new_table(*columns: str) -> Table:
     table = Table(box=None, pad_edge=False, header_style="bold")
     for name in columns:
-        is_text = name in ("pipeline", "sink", "state", "file", "")
+        is_text = name in ("pipeline", "sink", "state", "file", "parser", "")
         table.add_column(name, justify="left" if is_text else "right", overflow="fold")
     return table
 

@@ -25,6 +25,7 @@ from sidecar.config.sources import (
 )
 from sidecar.config.yaml_file import read_yaml_file
 from sidecar.errors import ConfigurationError
+from sidecar.parse.settings import AUTO
 from sidecar.sinks import registry
 from sidecar.sinks.contract import SinkSettings
 
@@ -73,6 +74,7 @@ def from_command_line(
 ) -> Settings:  # fmt: skip
     """Return the settings of a run without a file: one pipeline named `default`, and sinks named by their URLs.
 
+    Unless a source sets another parser, it is detected for each file.
     The name of a sink in the state is its URL without secrets and query, so the order of `--to` does not matter.
     """
     problems: list[str] = []
@@ -94,7 +96,8 @@ def from_command_line(
     options = CommandLine(values, command_line.assignments, command_line.env_file)
     if problems and not sinks:
         raise ConfigurationError("the configuration is invalid", problems=tuple(problems))
-    return _build(_open_sources(options, environ, {}, problems), problems)
+    defaults = OptionsSource(Settings, {"pipelines": {"default": {"parser": AUTO}}}, {})
+    return _build(_open_sources(options, environ, {}, problems), problems, defaults)
 
 
 def _describe_url(url: str, error: ConfigurationError | ValidationError, option: str) -> list[str]:
@@ -132,10 +135,10 @@ def _open_sources(
     return sources
 
 
-def _build(sources: Sequence[SettingsSource], problems: list[str]) -> Settings:
+def _build(sources: Sequence[SettingsSource], problems: list[str], *defaults: SettingsSource) -> Settings:
     settings = None
     try:
-        settings = Settings.from_sources(tuple(sources))
+        settings = Settings.from_sources((*sources, *defaults))
     except ValidationError as error:
         problems.extend(describe_errors(error, sources, Settings))
     if problems or settings is None:

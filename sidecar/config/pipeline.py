@@ -29,7 +29,7 @@ from sidecar.lib.settings_model import (
     split_commas,
 )
 from sidecar.lib.units import Duration, Size
-from sidecar.parse.settings import JOINING, AnyParser, TimestampSettings, names_without_options
+from sidecar.parse.settings import AUTO, JOINING, AnyParser, TimestampSettings, names_without_options
 from sidecar.transform.field_settings import validate_pattern
 
 
@@ -39,7 +39,13 @@ def _as_list(value: object) -> object:
     return parsers if isinstance(parsers, list | tuple) else [parsers]
 
 
-_ONLY_PARSER = OnlyEntry(_as_list, schema=lambda: some_of(names_without_options()))
+_ONLY_PARSER = OnlyEntry(_as_list, schema=lambda: some_of(names_without_options(), alone=AUTO))
+
+
+def _check_auto(parsers: tuple[AnyParser, ...]) -> tuple[AnyParser, ...]:
+    if len(parsers) > 1 and any(parser.type == AUTO for parser in parsers):
+        raise ValueError("auto detects all parsers of a file, so it must be the only one; remove the others")
+    return parsers
 
 
 def _as_patterns(value: object) -> object:
@@ -148,10 +154,11 @@ class PipelineSettings(SettingsModel):
     """`auto` removes the escape sequences for colors that a program writes for a terminal, before a line is joined
     or parsed."""
 
-    parser: Annotated[tuple[AnyParser, ...], Field(min_length=1), _ONLY_PARSER] = Field(
+    parser: Annotated[tuple[AnyParser, ...], Field(min_length=1), AfterValidator(_check_auto), _ONLY_PARSER] = Field(
         default=("plain",), validate_default=True
     )
-    """Parser by name or with options, or a list of parsers that are tried in order for each line."""
+    """Parser by name or with options, or a list of parsers that are tried in order for each line. `auto` detects it
+    for each file from its first events, with the `multiline` and `timestamp` settings that are not set."""
 
     max_fields: Annotated[int, Field(ge=1)] = 400
     """Maximum number of distinct field names in a record. Further fields are stored as JSON text in the field
@@ -173,6 +180,11 @@ class PipelineSettings(SettingsModel):
 
     tests: tuple[RuleTest, ...] = ()
     """Tests of this pipeline: lines and the documents that they must become. `sidecar check` runs them."""
+
+    @property
+    def is_auto(self) -> bool:
+        """Whether the parser is detected for each file."""
+        return self.parser[0].type == AUTO
 
     def effective_multiline(self) -> MultilineSettings | None:
         """Return how lines are joined: as configured, else by the preset that a parser implies, else None."""

@@ -65,10 +65,11 @@ def exactly_one_of(*names: str) -> JsonSchema:
     return {"oneOf": [{"required": [name]} for name in names]}
 
 
-def some_of(names: Iterable[str]) -> JsonSchema:
-    """Return the schema of a text with some of these names, separated by commas."""
+def some_of(names: Iterable[str], *, alone: str | None = None) -> JsonSchema:
+    """Return the schema of a text with some of these names, separated by commas, or with the name `alone`."""
     either = "|".join(map(re.escape, sorted(names)))
-    return {"type": "string", "pattern": rf"^\s*({either})\s*(,\s*({either})\s*)*$"}
+    only = rf"^\s*{re.escape(alone)}\s*$|" if alone else ""
+    return {"type": "string", "pattern": rf"{only}^\s*({either})\s*(,\s*({either})\s*)*$"}
 
 
 def split_commas(value: object) -> object:

@@ -59,6 +59,8 @@ class KnownFile(msgspec.Struct, frozen=True):
     """Recorded boundaries: the end offset of each unterminated line or event that was shipped."""
 
     intent: Intent | None = None
+    format: str | None = None
+    """The format that was detected for the file, as JSON; None if none was."""
 
     @property
     def read_to(self) -> int:

@@ -21,6 +21,7 @@ from sidecar.parse.plain import PlainTextParser
 from sidecar.parse.plugin import PluginParser
 from sidecar.parse.regex import RegexParser
 from sidecar.parse.settings import (
+    AutoSettings,
     ContainerSettings,
     CsvSettings,
     DissectSettings,
@@ -50,6 +51,7 @@ ParserSettings = (
     | LogfmtSettings
     | ContainerSettings
     | PluginParserSettings
+    | AutoSettings
 )
 
 
@@ -58,7 +60,7 @@ def create_parser(
 ) -> Parser:
     """Return the parser of a pipeline: a `ParserChain` if several are configured.
 
-    `reserved`: root names of the fields that the sidecar sets.
+    `reserved`: root names of the fields that the sidecar sets. `auto` must have been replaced by what was detected.
     """
     parsers = [_create_one(settings, timestamp, reserved, clock) for settings in chain]
     return parsers[0] if len(parsers) == 1 else ParserChain(parsers)

@@ -64,6 +64,17 @@ class SimpleParserSettings(SettingsModel):
     """Name of the parser."""
 
 
+AUTO = "auto"
+"""The name of the parser that is detected for each file."""
+
+
+class AutoSettings(SettingsModel):
+    """The parser that is detected for each file."""
+
+    type: Literal["auto"]
+    """`auto`."""
+
+
 class JsonSettings(SettingsModel):
     """One JSON object per line."""
 
@@ -243,12 +254,14 @@ def _tag_of(value: object) -> str | None:
         return None
     if name in ("cri", "docker"):
         return "cri"
+    if name == AUTO:
+        return AUTO
     return "plain" if name in WITHOUT_OPTIONS else name if name in BUILT_IN else "own"
 
 
 def _tag_of_content(value: object) -> str | None:
     tag = _tag_of(value)
-    return "own" if tag == "cri" else tag
+    return "own" if tag in ("cri", AUTO) else tag
 
 
 _LineParser = (
@@ -269,6 +282,7 @@ def names_without_options() -> set[str]:
 
 
 _NAME = ShortForm(_expand_name, schema=lambda: one_of(names_without_options()))
+_NAME_OR_AUTO = ShortForm(_expand_name, schema=lambda: one_of({*names_without_options(), AUTO}))
 
 Content = Annotated[Annotated[_LineParser, Discriminator(_tag_of_content)], _NAME]
 
@@ -287,8 +301,11 @@ JOINING = {"cri": "cri", "docker": "docker", "mysql_slow": "mysql_slow"}
 """Parsers of multiline events → the multiline preset that is their default."""
 
 AnyParser = Annotated[
-    Annotated[_LineParser | Annotated[ContainerSettings, Tag("cri")], Discriminator(_tag_of)],
-    _NAME,
+    Annotated[
+        _LineParser | Annotated[ContainerSettings, Tag("cri")] | Annotated[AutoSettings, Tag(AUTO)],
+        Discriminator(_tag_of),
+    ],
+    _NAME_OR_AUTO,
 ]
 
 

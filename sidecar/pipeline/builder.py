@@ -26,11 +26,12 @@ from sidecar.lib.clock import Clock
 from sidecar.lib.roots import Roots
 from sidecar.model.records import Transform
 from sidecar.parse import registry as parsers
-from sidecar.parse.settings import RegexSettings, SimpleParserSettings
+from sidecar.parse.settings import AUTO, RegexSettings, SimpleParserSettings
 from sidecar.parse.time.timestamps import Timestamps
 from sidecar.parse.time.zones import Zones
+from sidecar.pipeline.auto_format import AutoStages
 from sidecar.pipeline.shipper import Shipper
-from sidecar.pipeline.stages import Stages
+from sidecar.pipeline.stages import Stages, StageSelector
 from sidecar.sinks import registry as sinks
 from sidecar.sinks.contract import SinkSettings, TargetingSink
 from sidecar.state.dead_letters import DeadLetterLimit
@@ -116,13 +117,8 @@ def _build_shipper(
         sink.keep_targets(partial(shared.ledger.admit_targets, sink_name))
     workers = sink_settings.worker_range(sinks.resolve(sink_settings.type).concurrency)
     limits = batch_limits(settings, sink_settings, *workers)
-    stages = build_stages(
-        settings.pipelines[name],
-        shared.clock,
-        hostname(shared.environ),
-        shared.environ,
-        min(CHUNK_BYTES, limits.bytes),
-        sink_settings.document_fields(),
+    stages = build_stage_selector(
+        name, settings.pipelines[name], shared, min(CHUNK_BYTES, limits.bytes), sink_settings.document_fields()
     )
     return Shipper(
         name, sink_name, sink, stages, limits, tracker, shared.ledger, shared.clock, shared.emit,
@@ -156,6 +152,8 @@ def boundary_rules(pipeline: PipelineSettings) -> str:
     """Return the settings that decide event boundaries, as text. If the text changes, boundaries may differ."""
     multiline = pipeline.effective_multiline()
     grouped = f"{pipeline.max_line} {multiline.boundary_rules()}" if multiline else ""
+    if pipeline.is_auto and not multiline:
+        grouped = f"{pipeline.max_line} {AUTO}"  # each file has separate rules, which never change
     return grouped if pipeline.encoding == "utf-8" else f"{pipeline.encoding} {grouped}"
 
 
@@ -164,11 +162,25 @@ def hostname(environ: Mapping[str, str]) -> str:
     return environ.get("NODE_NAME") or socket.gethostname()
 
 
+def build_stage_selector(
+    name: str, pipeline: PipelineSettings, shared: SharedParts, chunk: int = CHUNK_BYTES,
+    sink_fields: Mapping[str, Any] | None = None,
+) -> StageSelector:  # fmt: skip
+    """Return what selects the stages of each file of a pipeline for one shipper. See `build_stages`."""
+
+    def build(settings: PipelineSettings) -> Stages:
+        return build_stages(settings, shared.clock, hostname(shared.environ), shared.environ, chunk, sink_fields)
+
+    if pipeline.is_auto:
+        return AutoStages(name, pipeline, shared.ledger, shared.clock, shared.emit, build)
+    return build(pipeline)
+
+
 def build_stages(
     pipeline: PipelineSettings, clock: Clock, host: str, environ: Mapping[str, str], chunk: int = CHUNK_BYTES,
     sink_fields: Mapping[str, Any] | None = None,
 ) -> Stages:  # fmt: skip
-    """Return new stages for one shipper of a pipeline.
+    """Return new stages for one shipper of a pipeline whose parser is not `auto`.
 
     `chunk`: bytes to read at a time. `sink_fields`: fields that the sink needs in every document.
     """

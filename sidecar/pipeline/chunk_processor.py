@@ -19,14 +19,14 @@ from sidecar.telemetry.counters import add
 class ChunkProcessor:
     """Runs chunks through the stages. Only the shipper's thread may use it."""
 
-    def __init__(self, context: SinkContext, stages: Stages, framing: BulkFraming | None) -> None:
-        self._context, self._stages, self._framing = context, stages, framing
+    def __init__(self, context: SinkContext, framing: BulkFraming | None) -> None:
+        self._context, self._framing = context, framing
         self._quality = ParseQuality()
 
-    def process(self, span: PendingSpan, chunk: Chunk) -> BatchPart:
+    def process(self, span: PendingSpan, chunk: Chunk, stages: Stages) -> BatchPart:
         """Return the documents of a chunk. `span`: the span of the chunk, which is settled if it has no documents."""
         context, counters = self._context, self._context.counters
-        lines, records, documents = self._stages.documents(chunk)
+        lines, records, documents = stages.documents(chunk)
         counters.bytes_read += chunk.end - chunk.offset
         counters.lines_read += lines.count
         counters.unparsed += len(records.errors)

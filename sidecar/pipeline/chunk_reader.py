@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 from sidecar.deliver.batcher import Batcher
 from sidecar.errors import StateError
 from sidecar.model.checkpoint import Checkpoint
@@ -11,33 +13,41 @@ from sidecar.pipeline.backlog import Backlog
 from sidecar.pipeline.committer import Committer
 from sidecar.pipeline.parking import Redelivery
 from sidecar.pipeline.read_queue import ReadQueue
-from sidecar.pipeline.stages import Stages
+from sidecar.pipeline.stages import Stages, StageSelector
 from sidecar.tail.cursor import Cursor
 from sidecar.tail.tracked_file import FileMoved, Truncated
 from sidecar.tail.tracker import FileTracker
+
+
+class ReadChunk(NamedTuple):
+    """A chunk that was read, the cursor with which it was read, and the stages that it has to pass."""
+
+    cursor: Cursor
+    chunk: Chunk
+    stages: Stages
 
 
 class ChunkReader:
     """Reads chunks of the files in the read queue. Only the shipper's thread may use it."""
 
     def __init__(
-        self, sink_name: str, stages: Stages, queue: ReadQueue, backlog: Backlog, committer: Committer,
+        self, sink_name: str, stages: StageSelector, queue: ReadQueue, backlog: Backlog, committer: Committer,
         tracker: FileTracker,
     ) -> None:  # fmt: skip
         self._sink_name, self._stages = sink_name, stages
         self._queue, self._backlog, self._committer, self._tracker = queue, backlog, committer, tracker
 
-    def next_chunk(self, batcher: Batcher) -> tuple[Cursor, Chunk] | None:
-        """Return the cursor of the next file, and a chunk of it that fits into the batch; None if it has none now."""
+    def next_chunk(self, batcher: Batcher) -> ReadChunk | None:
+        """Return a chunk of the next file that fits into the batch; None if the file has none now."""
         cursor = self._queue.next()
         move_count = cursor.file.move_count
         try:
-            chunk = None if cursor.file.ended else self._read(cursor, batcher)
-            if chunk is not None:
-                if not cursor.file.claim(chunk):
+            found = None if cursor.file.ended else self._read(cursor, batcher)
+            if found is not None:
+                if not cursor.file.claim(found.chunk):
                     self._queue.enqueue(cursor)  # a boundary was recorded inside the chunk, so read it again
                     return None
-                cursor.file.record_sending(chunk, cursor.crc_after(chunk))
+                cursor.file.record_sending(found.chunk, cursor.crc_after(found.chunk))
         except Truncated:
             self._on_truncated(cursor, move_count)
             return None
@@ -51,34 +61,40 @@ class ChunkReader:
             self._on_read_error(cursor, error)
             return None
         self._tracker.unreadable.clear(cursor.file.name, self._sink_name)
-        if chunk is None:
+        if found is None:
             self._on_no_chunk(cursor)
             return None
         self._queue.enqueue(cursor, is_being_read=True)
-        return cursor, chunk
+        return found
 
-    def read_again(self, redelivery: Redelivery, batcher: Batcher) -> Chunk | None:
+    def read_again(self, redelivery: Redelivery, batcher: Batcher) -> ReadChunk | None:
         """Return the next chunk of a parked range, or None if it cannot be read now."""
         cursor, parked = redelivery.cursor, redelivery.parked
         move_count = cursor.file.move_count
         try:
             _check_unchanged(cursor)
             reading = Cursor(cursor.file, Checkpoint(parked.start, NO_TAIL), limit=parked.end)
-            chunk = self._read(reading, batcher, 1 if redelivery.is_probe else None)
+            found = self._read(reading, batcher, 1 if redelivery.is_probe else None)
             _check_unchanged(cursor)  # the file may have been truncated during the read
         except Truncated:
             self._on_truncated(cursor, move_count)
         except FileMoved:
             pass  # the next scan finds the file
+        except StateError as error:
+            self._committer.block(error)
         except OSError as error:
             self._tracker.unreadable.record(cursor.file.name, error, self._sink_name)
         else:
-            return chunk
+            return found
         return None
 
-    def _read(self, cursor: Cursor, batcher: Batcher, max_records: int | None = None) -> Chunk | None:
-        overhead = self._stages.finisher.document_overhead(cursor.file.generation)
-        return self._stages.reader.next_chunk(cursor, max_records or batcher.max_chunk_records(overhead))
+    def _read(self, cursor: Cursor, batcher: Batcher, max_records: int | None = None) -> ReadChunk | None:
+        stages = self._stages.select(cursor)
+        if stages is None:
+            return None
+        overhead = stages.finisher.document_overhead(cursor.file.generation)
+        chunk = stages.reader.next_chunk(cursor, max_records or batcher.max_chunk_records(overhead))
+        return None if chunk is None else ReadChunk(cursor, chunk, stages)
 
     def _on_no_chunk(self, cursor: Cursor) -> None:
         self._backlog.refresh(cursor)

@@ -30,7 +30,7 @@ from sidecar.pipeline.chunk_reader import ChunkReader
 from sidecar.pipeline.committer import Committer
 from sidecar.pipeline.parking import Parking
 from sidecar.pipeline.read_queue import ReadQueue
-from sidecar.pipeline.stages import Stages
+from sidecar.pipeline.stages import StageSelector
 from sidecar.pipeline.target_breakers import TargetBreakers
 from sidecar.sinks.contract import BulkEncodingSink, Sink
 from sidecar.state.ledger import Ledger
@@ -56,8 +56,8 @@ class Shipper(threading.Thread):
     # attributes, most of which are the modules of the shipper, each with one task.
 
     def __init__(
-        self, pipeline: str, sink_name: str, sink: Sink, stages: Stages, limits: BatchLimits, tracker: FileTracker,
-        ledger: Ledger, clock: Clock, emit: events.Emit, spawn: Spawn | None = None,
+        self, pipeline: str, sink_name: str, sink: Sink, stages: StageSelector, limits: BatchLimits,
+        tracker: FileTracker, ledger: Ledger, clock: Clock, emit: events.Emit, spawn: Spawn | None = None,
         heartbeats: Heartbeats | None = None,
     ) -> None:  # fmt: skip
         super().__init__(name=f"{pipeline} to {sink_name}", daemon=True)
@@ -86,7 +86,7 @@ class Shipper(threading.Thread):
         )  # fmt: skip
         self._reader = ChunkReader(sink_name, stages, self._queue, self._backlog, self._committer, tracker)
         framing = sink.envelope if isinstance(sink, BulkEncodingSink) else None
-        self._processor = ChunkProcessor(context, stages, framing)
+        self._processor = ChunkProcessor(context, framing)
         workers = WorkerLimit(limits.concurrency, limits.max_concurrency or limits.concurrency)
         self._session = SinkSession(context, sink, ledger, self._stop_now)
         self._sender = Sender(
@@ -266,8 +266,8 @@ class Shipper(threading.Thread):
             return
         found = self._reader.next_chunk(self._batcher)
         if found is not None:
-            cursor, chunk = found
-            self._add(self._processor.process(cursor.advance(chunk), chunk))
+            cursor, chunk, stages = found
+            self._add(self._processor.process(cursor.advance(chunk), chunk, stages))
 
     def _process_parked(self) -> None:
         """Read parked ranges again: several in one step, because most of them are short."""
@@ -275,13 +275,14 @@ class Shipper(threading.Thread):
             if not self._parking.has_next or self._batcher.is_full:
                 return
             redelivery = self._parking.next()
-            chunk = self._reader.read_again(redelivery, self._batcher)
-            if chunk is None:
+            found = self._reader.read_again(redelivery, self._batcher)
+            if found is None:
                 self._parking.postpone(redelivery)
                 continue
+            chunk = found.chunk
             self._parking.put_back(redelivery, chunk.end)
             span = PendingSpan(chunk.offset, chunk.end, b"", parked_for=redelivery.parked.target)
-            self._add(self._processor.process(span, chunk))
+            self._add(self._processor.process(span, chunk, found.stages))
 
     def _add(self, part: BatchPart) -> None:
         if part.span.settled:

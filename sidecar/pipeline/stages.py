@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from typing import Protocol
 
 import msgspec
 
@@ -12,7 +13,18 @@ from sidecar.model.documents import Documents
 from sidecar.model.lines import Chunk, LineBatch
 from sidecar.model.records import RecordBatch, Transform
 from sidecar.parse.chain import Parser
+from sidecar.tail.cursor import Cursor
 from sidecar.tail.reader import Reader
+
+
+class StageSelector(Protocol):
+    """Selects the stages for each file of a pipeline."""
+
+    def select(self, cursor: Cursor, /) -> Stages | None:
+        """Return the stages for a file. Return None if its format cannot be detected yet: until `cursor.due`, or
+        until the file has grown.
+        """
+        ...
 
 
 class Stages(msgspec.Struct, frozen=True):
@@ -23,6 +35,10 @@ class Stages(msgspec.Struct, frozen=True):
     parser: Parser
     steps: Sequence[Transform]
     finisher: DocumentBuilder
+
+    def select(self, _cursor: Cursor) -> Stages:
+        """Return these stages, which are those of every file."""
+        return self
 
     def documents(self, chunk: Chunk) -> tuple[LineBatch, RecordBatch, Documents]:
         """Run a chunk through all stages. Return its lines, records and documents."""

@@ -21,7 +21,7 @@ from pathlib import Path
 from sidecar.errors import StateError
 from sidecar.lib.ownership import explain_distrust
 
-SCHEMA_VERSION = 7
+SCHEMA_VERSION = 8
 
 _SCHEMA = """
 CREATE TABLE generations (
@@ -29,7 +29,8 @@ CREATE TABLE generations (
     device TEXT NOT NULL, inode TEXT NOT NULL, inode_generation INTEGER,
     covered INTEGER NOT NULL, fingerprint BLOB NOT NULL,
     name TEXT NOT NULL, seen INTEGER NOT NULL DEFAULT 0, ended TEXT NOT NULL DEFAULT '', finished REAL,
-    moved INTEGER NOT NULL DEFAULT 0, created_ns INTEGER, intent INTEGER, intent_crc INTEGER
+    moved INTEGER NOT NULL DEFAULT 0, created_ns INTEGER, intent INTEGER, intent_crc INTEGER,
+    format TEXT
 );
 CREATE INDEX unfinished_generations ON generations (pipeline) WHERE finished IS NULL;
 CREATE TABLE checkpoints (
@@ -97,6 +98,7 @@ INSERT OR IGNORE INTO pipelines SELECT DISTINCT pipeline, '' FROM generations;
 ALTER TABLE dead_letters ADD COLUMN copied INTEGER NOT NULL DEFAULT 0;
 CREATE INDEX uncopied_dead_letters ON dead_letters (number) WHERE copied = 0;
 """,
+    7: "ALTER TABLE generations ADD COLUMN format TEXT;",
 }
 """Schema version → statements that upgrade it to the next one."""
 

@@ -88,6 +88,21 @@ class Ledger:
         with self._store.transaction() as db:
             db.execute("DELETE FROM cuts WHERE generation = ? AND end < ?", (number, before))
 
+    def record_format(self, number: int, text: str) -> None:
+        """Record the format that was detected for the file. Must be durable before a document of it is sent."""
+        with self._store.transaction() as db:
+            db.execute("UPDATE generations SET format = ? WHERE number = ?", (text, number))
+
+    def known_formats(self, pipeline: str) -> list[tuple[str, str]]:
+        """Return the formats that were detected in a pipeline, the latest first, each with the path of its file."""
+        with self._store.reading() as db:
+            rows = db.execute(
+                "SELECT format, path, max(born) FROM generations WHERE pipeline = ? AND format IS NOT NULL"
+                " GROUP BY format, path ORDER BY 3 DESC",
+                (pipeline,),
+            ).fetchall()
+        return [(text, decode_path(path)) for text, path, _ in rows]
+
     def record_rename(self, number: int, name: str, seen: int) -> None:
         """Record that the path of the file is now `name`."""
         with self._store.transaction() as db:
@@ -254,7 +269,7 @@ class Ledger:
         with self._store.reading() as db:
             rows = db.execute(
                 "SELECT number, path, born, device, inode, inode_generation, covered, fingerprint, name, seen,"  # noqa: S608 - the conditions are constants
-                " ended, moved, created_ns, intent, intent_crc FROM generations"
+                " ended, moved, created_ns, intent, intent_crc, format FROM generations"
                 f" WHERE pipeline = ? AND {condition} ORDER BY born DESC, number",
                 (pipeline,),
             ).fetchall()
@@ -390,7 +405,7 @@ def _intent_columns(intent: Intent | None) -> tuple[int | None, int | None]:
 
 def _known_file(db: sqlite3.Connection, pipeline: str, row: Sequence[Any]) -> KnownFile:
     (number, path, born, device, inode, inode_generation, covered, fingerprint, name, seen, ended, moved, created_ns,
-     intent, intent_crc) = row  # fmt: skip
+     intent, intent_crc, file_format) = row  # fmt: skip
     checkpoints = db.execute(
         "SELECT sink, offset, tail_length, tail, done, crc FROM checkpoints WHERE generation = ?", (number,)
     ).fetchall()
@@ -409,4 +424,5 @@ def _known_file(db: sqlite3.Connection, pipeline: str, row: Sequence[Any]) -> Kn
         },
         [cut for (cut,) in cuts],
         None if intent is None else Intent(intent, intent_crc),
+        file_format,
     )

@@ -102,6 +102,7 @@ class TrackedFile:
         "disk_size",
         "ended",
         "file_id",
+        "format",
         "generation",
         "grown_at",
         "intent",
@@ -156,6 +157,9 @@ class TrackedFile:
         self.recorded = 0
         self.settled: dict[str, Checkpoint] = {}
         self.intent: Intent | None = None
+        self.format: str | None = None
+        """The format that was detected for the file, as JSON, if its pipeline detects formats; else None."""
+
         self._source: Source | None = source
         source.limit(None)
         self._is_detached = False
@@ -311,7 +315,7 @@ class TrackedFile:
         """Return a copy of what the state stores of this generation."""
         return KnownFile(
             self.generation, self.file_id, Fingerprint.from_head(self._head), self.name, self.seen, self.ended,
-            self.is_in_copy, dict(self.settled), self._boundaries, self.intent,
+            self.is_in_copy, dict(self.settled), self._boundaries, self.intent, self.format,
         )  # fmt: skip
 
     def record_growth(self, at: float) -> None:
@@ -356,6 +360,12 @@ class TrackedFile:
                 self._boundaries = self._boundaries[bisect.bisect_left(self._boundaries, oldest) :]
                 self._ledger.prune_boundaries(self.generation.id, self._boundaries[0])
             return True
+
+    def decide_format(self, decide: Callable[[], str]) -> None:
+        """Set the format to the result of `decide`, which makes it durable, unless another sink has set it."""
+        with self._lock:
+            if self.format is None:
+                self.format = decide()
 
     def claim(self, chunk: Chunk) -> bool:
         """Reserve a chunk for sending. Return False if a boundary was recorded inside it after it was read."""

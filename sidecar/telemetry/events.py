@@ -79,6 +79,17 @@ class FileFollowed(Event, frozen=True):
         return f"{self.pipeline}: tails {self.path!a} from byte {self.offset}"
 
 
+class FormatDetected(Event, frozen=True):
+    """The parser of a file was detected, because its pipeline has `parser: auto`."""
+
+    pipeline: str
+    path: str
+    parser: str
+
+    def text(self) -> str:
+        return f"{self.pipeline}: {self.path!a} is read with the parser {self.parser}"
+
+
 class FileRefused(Event, frozen=True):
     """A path matches, but is a link, a FIFO or a device, or cannot be opened."""
 

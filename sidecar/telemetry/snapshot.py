@@ -75,6 +75,9 @@ class FileStatus:
     is_deleted: bool
     """Whether it was deleted or renamed out of `paths`."""
 
+    parser: str = ""
+    """The parsers that were detected for the file; "" if its pipeline detects none."""
+
 
 @dataclass(frozen=True, slots=True)
 class RefusedPath:

@@ -4,19 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
-import msgspec
 from msgspec.structs import replace
 
 from sidecar.config.pipeline import PipelineSettings
 from sidecar.config.settings import Settings
 from sidecar.lib.charset import lookup
 from sidecar.lib.clock import Clock
+from sidecar.lib.jsontext.nested import flatten
 from sidecar.model.batch import Batch
 from sidecar.model.file import Generation
 from sidecar.model.lines import Chunk, LineBatch
 from sidecar.model.records import RecordBatch
+from sidecar.pipeline.auto_format import resolve_parser
 from sidecar.pipeline.builder import build_stages, make_grouping
 from sidecar.pipeline.stages import Stages
 from sidecar.sinks import registry
@@ -68,11 +68,12 @@ class ExplainedEvent:
 
 def explain(settings: Settings, pipeline: str, path: str, data: bytes, clock: Clock) -> Iterator[ExplainedEvent]:
     """Yield the result for each line of `data`, as if `data` were the content of the file `path` of this pipeline."""
-    stages = build_stages(settings.pipelines[pipeline], clock, "this-host", {})
+    rules = resolve_parser(settings.pipelines[pipeline], data, clock)
+    stages = build_stages(rules, clock, "this-host", {})
     generation = Generation(0, pipeline, path, clock.now())
-    lines = stages.framing.frame(_chunk(settings.pipelines[pipeline], generation, data))
+    lines = stages.framing.frame(_chunk(rules, generation, data))
     records, redacted = _redactions(stages, lines)
-    probe = ParserProbe(settings.pipelines[pipeline], clock)
+    probe = ParserProbe(rules, clock)
     parsers = dict(zip(lines.starts, probe.first_matches(lines), strict=True))
     documents = stages.finisher.build(records)
     targets = {name: _targets(settings, name, Batch([documents])) for name in settings.sinks_of(pipeline)}
@@ -124,24 +125,6 @@ def _redactions(stages: Stages, lines: LineBatch) -> tuple[RecordBatch, dict[int
                     changed[start] = [*changed.get(start, []), *paths]
         before = dict(zip(records.starts, records.bodies, strict=True))
     return records, changed
-
-
-def flatten(document: str) -> dict[str, Any]:
-    """Return the values of a JSON object by dotted path; arrays are values. Return {} if it cannot be decoded."""
-    try:
-        decoded = msgspec.json.decode(document)
-    except (msgspec.MsgspecError, RecursionError):
-        return {}
-    values: dict[str, Any] = {}
-    pending = [("", decoded)]
-    while pending:
-        path, value = pending.pop()
-        if isinstance(value, dict) and value:
-            members = [(f"{path}.{name}" if path else name, each) for name, each in value.items()]
-            pending += reversed(members)
-        elif path:
-            values[path] = value
-    return values
 
 
 _KINDS = {str: "string", bool: "boolean", int: "integer", float: "number", list: "array", dict: "object"}

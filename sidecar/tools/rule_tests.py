@@ -10,7 +10,8 @@ import msgspec
 from sidecar.config.pipeline import RuleTest
 from sidecar.config.settings import Settings
 from sidecar.lib.clock import FixedClock, SystemClock
-from sidecar.tools.explain import explain, flatten
+from sidecar.lib.jsontext.nested import flatten
+from sidecar.tools.explain import explain
 
 
 def run_rule_tests(settings: Settings) -> Iterator[str]:

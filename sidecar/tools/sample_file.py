@@ -9,11 +9,15 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from sidecar.config.pipeline import PipelineSettings
 from sidecar.errors import ConfigurationError
+from sidecar.lib.clock import Clock
 from sidecar.model.checkpoint import ORIGIN, Intent
 from sidecar.model.file import Generation
 from sidecar.model.fingerprint import Fingerprint
 from sidecar.model.lines import Chunk
+from sidecar.pipeline.auto_format import resolve_parser
+from sidecar.pipeline.detection import SAMPLE_BYTES
 from sidecar.tail.cursor import Cursor
 from sidecar.tail.open_files import OpenFileLimiter
 from sidecar.tail.reader import Reader
@@ -39,6 +43,16 @@ def read_chunks(file: Path, reader: Reader) -> Iterator[Chunk]:
             cursor.advance(chunk)
             cursor.spans.clear()
             yield chunk
+
+
+def resolve_parser_of(file: Path, pipeline: PipelineSettings, clock: Clock) -> PipelineSettings:
+    """Return the settings with the parser of this file, if it is to be detected. Raise `ConfigurationError` if the
+    file cannot be read.
+    """
+    if not pipeline.is_auto:
+        return pipeline
+    with _track(file) as tracked:
+        return resolve_parser(pipeline, tracked.pread(SAMPLE_BYTES, 0), clock)
 
 
 @contextmanager

@@ -13,7 +13,7 @@ from sidecar.model.records import RecordBatch
 from sidecar.pipeline.builder import build_stages
 from sidecar.pipeline.stages import Stages
 from sidecar.tools.parser_stats import ParserProbe
-from sidecar.tools.sample_file import read_chunks
+from sidecar.tools.sample_file import read_chunks, resolve_parser_of
 
 _MAX_SAMPLES = 3
 _MAX_SHOWN_CHARACTERS = 200
@@ -66,6 +66,7 @@ class FileStats(msgspec.Struct):
 
 def collect_stats(pipeline: PipelineSettings, file: Path, clock: Clock) -> FileStats:
     """Return the statistics of the whole file. Raise `ConfigurationError` if it cannot be read."""
+    pipeline = resolve_parser_of(file, pipeline, clock)
     stages, probe, stats = build_stages(pipeline, clock, "this-host", {}), ParserProbe(pipeline, clock), FileStats()
     stats.parsers = {parser.type: 0 for parser in pipeline.parser}
     for chunk in read_chunks(file, stages.reader):

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from ipaddress import ip_address
 from typing import Any
 
-from sidecar.tools.explain import flatten
+from sidecar.lib.jsontext.nested import flatten
 
 
 def is_ip(value: Any) -> bool:

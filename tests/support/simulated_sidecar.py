@@ -19,8 +19,9 @@ from typing import Any
 from sidecar.config.pipeline import PipelineSettings
 from sidecar.deliver.batcher import BatchLimits
 from sidecar.errors import Misconfigured, Retryable
+from sidecar.lib.roots import Roots
 from sidecar.model.batch import Batch, Refusal, Rejection, WriteResult
-from sidecar.pipeline.builder import build_stages
+from sidecar.pipeline.builder import SharedParts, boundary_rules, build_stage_selector
 from sidecar.pipeline.shipper import Shipper
 from sidecar.state.database import Database, open_database
 from sidecar.state.dead_letters import DeadLetterLimit
@@ -180,7 +181,7 @@ class Destination:
         for index in indexes:
             document = json.loads(batch.documents[index])
             there = self.documents.setdefault(batch.ids[index], document)
-            if there["message"] != document["message"]:
+            if there.get("message") != document.get("message"):
                 self.altered.append(batch.ids[index])
 
 
@@ -223,7 +224,7 @@ class SimulatedSidecar:
         self._options, self._bound = options, bound
         self.multiline = multiline
         self.limits = BatchLimits(10_000, 64 * 1024, 0.1, 1)
-        self._pipeline = pipeline or {}
+        self.pipeline = pipeline or {}
         kept = keep_links if isinstance(keep_links, str) else "."
         self._links = HardLinks(self.logs / kept / ".kept") if keep_links else None
         self.start()
@@ -250,15 +251,27 @@ class SimulatedSidecar:
         return [str(self.logs / path) for path in self.paths]
 
     @property
+    def _settings(self) -> PipelineSettings:
+        return PipelineSettings.model_validate(
+            {"paths": self._full_paths, "multiline": self.multiline, **self.pipeline}
+        )
+
+    @property
     def _boundaries(self) -> str:
-        return json.dumps(self.multiline) if self.multiline else ""
+        return boundary_rules(self._settings)
 
     def _shipper(self, name: str) -> Shipper:
-        pipeline = PipelineSettings.model_validate(
-            {"paths": self._full_paths, "multiline": self.multiline, **self._pipeline}
+        shared = SharedParts(
+            self.ledger,
+            self.clock,
+            self.events.append,
+            {"NODE_NAME": "host"},
+            self.descriptors,
+            Roots(),
+            self.heartbeats,
         )
         return Shipper(
-            "app", name, self.destinations[name], build_stages(pipeline, self.clock, "host", {}),
+            "app", name, self.destinations[name], build_stage_selector("app", self._settings, shared),
             self.limits, self.tracker, self.ledger, self.clock, self.events.append,
             spawn=lambda task: task(), heartbeats=self.heartbeats,
         )  # fmt: skip

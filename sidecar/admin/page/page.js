@@ -108,7 +108,7 @@ function progressOf(file) {
   return element("span", { class: "progress" }, element("span", { class: "gauge", "aria-hidden": "true" }, filled), told);
 }
 
-const remark = (file) => (file.is_deleted ? "deleted or renamed" : file.is_open ? "" : "closed while idle");
+const remark = (file) => [file.parser, file.is_deleted ? "deleted or renamed" : file.is_open ? "" : "closed while idle"].filter(Boolean).join(", ");
 
 const files = new Sorted(byId("files"), "Files", [
   ["file", (file) => file.path, (file) => file.path],

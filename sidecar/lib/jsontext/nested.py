@@ -1,9 +1,9 @@
-"""Turns dotted paths and their values into a nested JSON object."""
+"""Turns dotted paths and their values into a nested JSON object, and back."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import msgspec
 
@@ -60,3 +60,21 @@ def path_prefixes(path: str) -> Iterator[str]:
         yield path[:dot]
         dot = path.find(".", dot + 1)
     yield path
+
+
+def flatten(document: str) -> dict[str, Any]:
+    """Return the values of a JSON object by dotted path; arrays are values. Return {} if it cannot be decoded."""
+    try:
+        decoded = msgspec.json.decode(document)
+    except (msgspec.MsgspecError, RecursionError):
+        return {}
+    values: dict[str, Any] = {}
+    pending = [("", decoded)]
+    while pending:
+        path, value = pending.pop()
+        if isinstance(value, dict) and value:
+            members = [(f"{path}.{name}" if path else name, each) for name, each in value.items()]
+            pending += reversed(members)
+        elif path:
+            values[path] = value
+    return values

@@ -20,12 +20,13 @@ class ProcessorFixture(FilesFixture):
     def __init__(self, folder: Path, framing: BulkFraming | None = None, **pipeline: Any) -> None:
         super().__init__(folder)
         settings = PipelineSettings.model_validate({"paths": [str(folder / "*.log")], **pipeline})
-        self.processor = ChunkProcessor(self.context, build_stages(settings, self.clock, "host", {}), framing)
+        self.stages = build_stages(settings, self.clock, "host", {})
+        self.processor = ChunkProcessor(self.context, framing)
 
     def process(self, data: bytes) -> BatchPart:
         cursor = self.write("a.log", data)
         chunk = Chunk(cursor.file.generation, cursor.offset, data, cursor.offset + len(data))
-        return self.processor.process(cursor.advance(chunk), chunk)
+        return self.processor.process(cursor.advance(chunk), chunk, self.stages)
 
 
 @pytest.fixture

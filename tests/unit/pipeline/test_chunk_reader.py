@@ -48,9 +48,8 @@ class ReaderFixture(FilesFixture):
         found = self.reader.next_chunk(self.batcher)
         if found is None:
             return None
-        cursor, chunk = found
-        cursor.advance(chunk)
-        return chunk.data
+        found.cursor.advance(found.chunk)
+        return found.chunk.data
 
 
 @pytest.fixture

@@ -95,6 +95,7 @@ def test_an_older_state_is_upgraded_and_keeps_what_it_knows(tmp_path: Path) -> N
             "ALTER TABLE dead_letters DROP COLUMN size; ALTER TABLE dead_letters DROP COLUMN copied;"
             "ALTER TABLE generations DROP COLUMN moved; ALTER TABLE generations DROP COLUMN created_ns;"
             "ALTER TABLE generations DROP COLUMN intent; ALTER TABLE generations DROP COLUMN intent_crc;"
+            "ALTER TABLE generations DROP COLUMN format;"
             "ALTER TABLE checkpoints DROP COLUMN crc; PRAGMA user_version=1;"
         )
     for name in ("state.db", "state.db-wal"):
@@ -102,7 +103,7 @@ def test_an_older_state_is_upgraded_and_keeps_what_it_knows(tmp_path: Path) -> N
         (tmp_path / "old" / name).write_bytes((tmp_path / name).read_bytes())
     store = open_database(tmp_path / "old")
     (known,) = Ledger(store).unfinished("app")
-    assert (known.generation, known.is_in_copy) == (GENERATION, False)
+    assert (known.generation, known.is_in_copy, known.format) == (GENERATION, False, None)
     with store.reading() as db:
         size = len(dead_letter(0).document.encode())
         assert db.execute("SELECT size, copied FROM dead_letters").fetchone() == (size, 0)

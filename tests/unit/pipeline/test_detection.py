@@ -14,8 +14,8 @@ import yaml
 from sidecar.cli import main
 from sidecar.decode.presets import PRESETS
 from sidecar.parse.settings import BUILT_IN, JOINING
+from sidecar.pipeline.detection import LANGUAGE_PATTERNS, PARSERS, propose
 from sidecar.testing import ManualClock
-from sidecar.tools.detect import LANGUAGE_PATTERNS, PARSERS, propose
 from tests.corpus.kinds import HERE as CORPUS
 
 CLOCK = r"\d\d:\d\d:\d\d(?:[.,]\d{1,9})?"
@@ -53,7 +53,7 @@ EXPECTED: dict[str, dict[str, Any]] = {
     "php-error-log": {"multiline": "php", "parser": "php"},
     "php-monolog": {"multiline": "php", "parser": "php"},
     "python-uvicorn": {"multiline": "python", "parser": "python"},
-    "gunicorn": {"parser": ["python", "nginx"]},
+    "gunicorn": {"multiline": "python", "parser": ["python", "nginx"]},
     "rails-json-mixed": {"parser": ["json", "plain"], "multiline": "ruby"},
     "redis": {"parser": "redis", "multiline": "indent"},
     "kafka": {"multiline": {"start": r"^\[?\d{4}-\d\d-\d\d[T ]"}, "parser": "log4j"},

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import csv
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -22,6 +22,7 @@ from sidecar.decode.framing import Framer
 from sidecar.decode.settings import MultilineSettings
 from sidecar.lib.charset import UTF_8, from_bom
 from sidecar.lib.clock import Clock
+from sidecar.lib.jsontext.nested import flatten
 from sidecar.model.file import Generation
 from sidecar.model.lines import Chunk, LineBatch
 from sidecar.model.records import RecordBatch
@@ -30,8 +31,9 @@ from sidecar.parse.format_parser import UNKNOWN_ZONE
 from sidecar.parse.formats import FORMATS
 from sidecar.parse.settings import JOINING, TimestampSettings
 from sidecar.parse.time.timestamps import Timestamps
-from sidecar.tools.explain import flatten
 
+SAMPLE_BYTES = 64 << 10
+"""Bytes at the beginning of a file by which its format is detected."""
 _MIN_SHARE = 0.02
 """Minimum share of the events that a parser must parse to be proposed, alone or together with others."""
 _MIN_LOGFMT_SHARE = 0.2
@@ -62,6 +64,11 @@ LANGUAGE_PATTERNS = {
 }
 """By preset: a pattern for lines that only programs of this language write, as part of a multiline event. The time of
 each match is linear in the length of the line, whatever the line contains."""
+_TRACES = {
+    "log4j": "java", "python": "python", "go": "go", "ruby": "ruby", "php": "php", "rust": "rust", "dotnet": "dotnet",
+    "postgresql": "postgresql",
+}  # fmt: skip
+"""By parser: the preset for events that its programs write."""
 _PRINTED_JSON = re.compile(rb"^\{[ \t]*\r?$", re.MULTILINE)
 _PRINTED_JSON_MULTILINE = {"continuation": r"^[\s}]"}
 """Joins the lines of pretty-printed JSON objects, but not the lines of text between them."""
@@ -180,17 +187,21 @@ class _Try(msgspec.Struct, frozen=True):
         return total / count if count else 0.0
 
 
-def propose(data: bytes, clock: Clock) -> Proposal:
-    """Return what fits the whole lines of this sample, at least one, in UTF-8, or UTF-16 with its mark."""
+def propose(data: bytes, clock: Clock, multiline: Multiline = None) -> Proposal:
+    """Return what fits the whole lines of this sample, at least one, in UTF-8, or UTF-16 with its mark.
+
+    `multiline`: how lines are joined, if that is known.
+    """
     if from_bom(data) != UTF_8:
-        proposal = propose(data.decode("utf-16", "replace").encode(), clock)
+        proposal = propose(data.decode("utf-16", "replace").encode(), clock, multiline)
         return msgspec.structs.replace(proposal, pipeline={"encoding": "utf-16", **proposal.pipeline})
-    best = _best(data, clock)
+    best = _best(data, clock, multiline)
     if best is None:
-        return Proposal(_unread(data), 0.0, notes=(_ADVICE,))
+        return Proposal(_unread(data, multiline), 0.0, notes=(_ADVICE,))
     pipeline: dict[str, Any] = {}
-    if best.preset and JOINING.get(_name(best.parser)) != best.preset:
-        pipeline["multiline"] = best.preset
+    preset = best.preset or _expected_preset(best, data)
+    if preset and JOINING.get(_name(best.parser)) != preset:
+        pipeline["multiline"] = preset
     others, unread = _others(best, clock)
     inner = _unwrap(best, clock)
     parsers = [inner, *others, *(["plain"] if unread else [])]
@@ -226,9 +237,45 @@ def _notes(best: _Try) -> Iterator[str]:
         yield "the dates may have day and month in either order: keep one of the formats"
 
 
-def _unread(data: bytes) -> dict[str, Any]:
+def fits(pipeline: Mapping[str, Any], data: bytes, clock: Clock) -> bool:
+    """Return whether a pipeline that was proposed earlier, with one parser, reads all events of this sample."""
+    parser = pipeline["parser"]
+    return not isinstance(parser, list) and parser != "plain" and _reads_all(_try_again(pipeline, data, clock))
+
+
+def surely_fits(pipeline: Mapping[str, Any], data: bytes, clock: Clock) -> bool:
+    """Return whether a pipeline that was proposed for another file reads all events, each with a time.
+
+    That is sure only of a parser of one format, not of a pattern or of `logfmt`.
+    """
+    parser = pipeline["parser"]
+    if isinstance(parser, list) or _name(parser) not in PARSERS or parser == "logfmt":
+        return False
+    tried = _try_again(pipeline, data, clock)
+    return _reads_all(tried) and tried.times == len(tried.rows)
+
+
+def _reads_all(tried: _Try) -> bool:
+    return tried.share == 1 and _is_meant(tried, tried.records.lines.count)
+
+
+def _try_again(pipeline: Mapping[str, Any], data: bytes, clock: Clock) -> _Try:
+    """Return what the parser of a proposal makes of another sample."""
+    parser = pipeline["parser"]
+    preset = pipeline.get("multiline")
+    lines = _lines(data, preset or JOINING.get(_name(parser)))
+    return _try(parser, preset, lines, clock, pipeline.get("timestamp"))
+
+
+def _expected_preset(best: _Try, data: bytes) -> Multiline:
+    """Return the preset for events that the programs of a parser may write later; None if it joins others now."""
+    preset = _TRACES.get(_name(best.parser))
+    return preset if preset and _lines(data, preset).count == best.records.lines.count else None
+
+
+def _unread(data: bytes, multiline: Multiline) -> dict[str, Any]:
     """Return a pipeline for a file that no parser reads: plain text, with what joins most lines."""
-    joined = {preset: lines.count for preset, lines in _groupings(data) if isinstance(preset, str)}
+    joined = {preset: lines.count for preset, lines in _groupings(data, multiline) if isinstance(preset, str)}
     return {"parser": "plain", **({"multiline": min(joined, key=lambda name: joined[name])} if joined else {})}
 
 
@@ -236,16 +283,17 @@ def _name(parser: Any) -> str:
     return str(parser["type"] if isinstance(parser, dict) else parser)
 
 
-def _best(data: bytes, clock: Clock) -> _Try | None:
+def _best(data: bytes, clock: Clock, multiline: Multiline = None) -> _Try | None:
     """Return the try that yields most, of several the first, with as few presets as possible."""
     best: _Try | None = None
-    groupings = list(_groupings(data))
+    groupings = list(_groupings(data, multiline))
     for preset, lines in groupings:
         best = _best_exact(best, preset, lines, data, clock)
         if best is not None and best.share == 1 and best.times == len(best.rows):
             return best
     # Lines are joined to the line with a time only if they have no other known format.
-    at_times = _joining_at_times(groupings[0][1]) if best is None or _others(best, clock)[1] else None
+    is_open = multiline is None and (best is None or _others(best, clock)[1])
+    at_times = _joining_at_times(groupings[0][1]) if is_open else None
     if at_times is not None and len(groupings) == 1 + (groupings[-1][0] == "indent"):
         groupings.append((at_times, _lines(data, at_times)))
         best = _best_exact(best, *groupings[-1], data, clock)
@@ -358,8 +406,13 @@ def _has_sign_of_syslog(tried: _Try) -> bool:
     ) or any(text[:1].isalpha() for text in tried.records.lines.texts)
 
 
-def _groupings(data: bytes) -> Iterator[tuple[Multiline, LineBatch]]:
-    """Yield the lines as they are, and as each preset joins them with signs in the data, most signs first."""
+def _groupings(data: bytes, multiline: Multiline) -> Iterator[tuple[Multiline, LineBatch]]:
+    """Yield the lines as `multiline` joins them. Without it, yield them as they are, and as each preset with signs in
+    the data joins them, most signs first.
+    """
+    if multiline is not None:
+        yield multiline, _lines(data, multiline)
+        return
     single = _lines(data, None)
     yield None, single
     signs = {name: len(re.findall(sign, data, re.MULTILINE)) for name, sign in LANGUAGE_PATTERNS.items()}

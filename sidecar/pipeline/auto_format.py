@@ -1,0 +1,173 @@
+"""Detects the format of each file of a pipeline with `parser: auto`, from the first events of the file.
+
+The format decides where events end and which documents they become. So it is recorded in the state before anything
+of the file is sent, and never changes. A process that dies earlier has sent nothing, and the next one detects it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from functools import lru_cache
+from typing import Any
+
+import msgspec
+from pydantic import ValidationError
+
+from sidecar.config.pipeline import PipelineSettings
+from sidecar.lib.charset import lookup
+from sidecar.lib.clock import Clock
+from sidecar.model.fingerprint import FINGERPRINT_BYTES
+from sidecar.pipeline.detection import SAMPLE_BYTES, Multiline, Proposal, fits, propose, surely_fits
+from sidecar.pipeline.stages import Stages
+from sidecar.state.ledger import Ledger
+from sidecar.tail.cursor import Cursor
+from sidecar.tail.tracked_file import TrackedFile
+from sidecar.telemetry import events
+
+MAX_WAIT_S = 2.0
+"""Time for which the first lines of a file wait for more lines before the format is detected."""
+
+_DETECTED = ("parser", "multiline", "timestamp")
+"""The settings of a pipeline that a format contains."""
+
+_MAX_TRIED = 8
+"""Formats of other files that are tried before a format is detected."""
+
+_MAX_FORMATS = 64
+"""Formats of which the stages are kept in memory."""
+
+
+class AutoStages:
+    """Selects the stages by the format of each file. Only the shipper's thread may use it.
+
+    `build` builds the stages for the settings of a format.
+    """
+
+    def __init__(
+        self, name: str, pipeline: PipelineSettings, ledger: Ledger, clock: Clock, emit: events.Emit,
+        build: Callable[[PipelineSettings], Stages],
+    ) -> None:  # fmt: skip
+        self._name, self._pipeline = name, pipeline
+        self._ledger, self._clock, self._emit, self._build = ledger, clock, emit, build
+        self._charset = lookup(pipeline.encoding)
+        self._stages: dict[str, Stages] = {}
+
+    def select(self, cursor: Cursor) -> Stages | None:
+        """Return the stages for the format of the file; see `StageSelector`. Raise `StateError` if it cannot be
+        recorded, `Truncated` if the file was truncated, and `OSError` as pread(2) does.
+        """
+        file = cursor.file
+        if file.format is None:
+            sample = self._take_sample(cursor)
+            if not sample:
+                return None
+            file.decide_format(lambda: self._decide(file, sample))
+        return self._stages_of(file.format or "")
+
+    def _take_sample(self, cursor: Cursor) -> bytes:
+        """Return the first lines of the file in UTF-8, or no bytes if it is too early to detect a format."""
+        cursor.due, cursor.is_searching = None, False
+        file = cursor.file
+        data = file.pread(SAMPLE_BYTES, 0)[: file.size]
+        file.check_head(0, data[:FINGERPRINT_BYTES])
+        # Without a line end, the first line is longer than the sample, or the file is complete.
+        is_long, is_read_in_part = len(data) == SAMPLE_BYTES, cursor.offset > 0 or cursor.limit is not None
+        sample = _cut_sample(data, self._pipeline, may_be_unterminated=is_long or file.is_last_line_complete)
+        if sample and not (is_long or file.is_last_line_complete or is_read_in_part):
+            cursor.due = self._due_of(file)
+        return b"" if cursor.due else sample
+
+    def _due_of(self, file: TrackedFile) -> float | None:
+        """Return until when the first lines wait for more; None if they do not wait."""
+        appeared = file.find_first_seen(0)
+        if appeared is None or self._clock.now() - file.modified >= MAX_WAIT_S:
+            return None
+        due = appeared + MAX_WAIT_S
+        return due if due > self._clock.monotonic() else None
+
+    def _decide(self, file: TrackedFile, sample: bytes) -> str:
+        """Return the format of the file, and record it."""
+        text = self._find_known(file.generation.path, sample)
+        if text is None:
+            text = _encode_format(_propose(self._pipeline, sample, self._clock))
+        self._ledger.record_format(file.generation.id, text)
+        self._emit(events.FormatDetected(self._name, file.name, name_format(text)))
+        return text
+
+    def _find_known(self, path: str, sample: bytes) -> str | None:
+        """Return the last format of this path if it fits, else another one of the pipeline that surely fits; or None.
+
+        To try a known format costs a small part of a detection, which counts with hundreds of files.
+        """
+        known = self._ledger.known_formats(self._name)
+        own = [text for text, its_path in known if its_path == path][:1]
+        if own and fits(msgspec.json.decode(own[0]), sample, self._clock):
+            return own[0]
+        others = [text for text in dict.fromkeys(text for text, _ in known) if text not in own][:_MAX_TRIED]
+        return next((text for text in others if surely_fits(msgspec.json.decode(text), sample, self._clock)), None)
+
+    def _stages_of(self, text: str) -> Stages:
+        if text not in self._stages:
+            if len(self._stages) >= _MAX_FORMATS:
+                self._stages.clear()
+            self._stages[text] = self._build(_apply_format(self._pipeline, text))
+        return self._stages[text]
+
+
+def resolve_parser(pipeline: PipelineSettings, head: bytes, clock: Clock) -> PipelineSettings:
+    """Return the settings with the format of a file that begins with these bytes, if its parser is to be detected."""
+    if not pipeline.is_auto:
+        return pipeline
+    sample = _cut_sample(head[:SAMPLE_BYTES], pipeline, may_be_unterminated=True)
+    return _apply_format(pipeline, _encode_format(_propose(pipeline, sample, clock)) if sample else _PLAIN)
+
+
+@lru_cache(maxsize=_MAX_FORMATS)
+def name_format(text: str) -> str:
+    """Return the names of the parsers of a format, and of its preset for events of several lines."""
+    settings = _read_format(text)
+    joined = settings.multiline
+    names = ", ".join(parser.type for parser in settings.parser)
+    return names if joined is None else f"{names} (multiline: {joined.preset or 'by pattern'})"
+
+
+def _cut_sample(data: bytes, pipeline: PipelineSettings, *, may_be_unterminated: bool) -> bytes:
+    """Return the whole lines in UTF-8, or no bytes if all of them are empty."""
+    charset = lookup(pipeline.encoding).resolve(data)
+    end = charset.find_last_line_end(data, 0, 0)
+    if not end and may_be_unterminated:
+        data, end = data + charset.newline, len(data) + charset.width
+    text = charset.decode(charset.strip_bom(data[:end], 0), 0, "replace")
+    return text.encode() if text.strip(" \t\r\n\0") else b""
+
+
+def _propose(pipeline: PipelineSettings, sample: bytes, clock: Clock) -> Proposal:
+    joining = pipeline.multiline
+    multiline: Multiline = joining.model_dump(exclude_defaults=True) if joining else None
+    return propose(sample, clock, multiline)
+
+
+def _encode_format(proposal: Proposal) -> str:
+    parts = {name: proposal.pipeline[name] for name in _DETECTED if name in proposal.pipeline}
+    return msgspec.json.encode(parts).decode()
+
+
+_PLAIN = '{"parser":"plain"}'
+
+
+def _read_format(text: str) -> PipelineSettings:
+    """Return a pipeline with the settings of a format; plain if only a newer version knows them."""
+    try:
+        parts: Mapping[str, Any] = msgspec.json.decode(text)
+        return PipelineSettings(paths=("-",), **parts)
+    except (ValidationError, msgspec.MsgspecError, TypeError):
+        return PipelineSettings(paths=("-",))
+
+
+def _apply_format(pipeline: PipelineSettings, text: str) -> PipelineSettings:
+    """Return the settings of the pipeline, with those of the format where the pipeline sets none."""
+    detected = _read_format(text)
+    unset = detected.timestamp.model_fields_set - pipeline.timestamp.model_fields_set
+    timestamp = pipeline.timestamp.model_copy(update={name: getattr(detected.timestamp, name) for name in unset})
+    multiline = pipeline.multiline or detected.multiline
+    return pipeline.model_copy(update={"parser": detected.parser, "multiline": multiline, "timestamp": timestamp})
