@@ -124,7 +124,7 @@ class Application:
             raise
         self._health.is_stopping = True
         Shutdown(self._stop, options, self._clock, self._log.emit).run(supervisor, supervisor.settings.drain.timeout)
-        return self._conclude(supervisor, strict=self._request.strict or options.once)
+        return self._conclude(supervisor, once=options.once)
 
     def close(self) -> None:
         """Stop answering requests."""
@@ -147,7 +147,7 @@ class Application:
 
     def _build(self) -> tuple[Supervisor, RunOptions]:
         settings, options = self._reloader.load(), self._request.options()
-        self._log.set_level(settings.log_level)
+        self._set_log(settings)
         supervisor = Supervisor(settings, options, self._log.emit, self._clock, os.environ, self._heartbeats)
         self._health.parked = ""
         return supervisor, options
@@ -193,8 +193,12 @@ class Application:
             self._reloader.refuse(error)
             return
         self._warn_of_risks(settings)
-        self._log.set_level(settings.log_level)
+        self._set_log(settings)
         self._reloader.accept(settings)
+
+    def _set_log(self, settings: Settings) -> None:
+        self._log.set_level(settings.log_level)
+        self._log.set_format(settings.log_format)
 
     def _warn_of_risks(self, settings: Settings) -> None:
         for risk in find_risks(settings, self._request.config):
@@ -202,11 +206,11 @@ class Application:
 
     # ── the end ─────────────────────────────────────────────────────────────────────────────────────────────
 
-    def _conclude(self, supervisor: Supervisor, *, strict: bool) -> int:
-        outcome = Outcome.from_run(supervisor, strict=strict)
+    def _conclude(self, supervisor: Supervisor, *, once: bool) -> int:
+        outcome = Outcome.from_run(supervisor, strict=self._request.strict or once)
         self._endpoints.stop_pushing()
         supervisor.close()
-        self._log.close(outcome.balances)
+        self._log.close(outcome.last_events(once=once))
         write_termination_message(outcome.termination_message())
         return outcome.exit_code
 

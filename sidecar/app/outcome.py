@@ -23,6 +23,7 @@ class Outcome:
 
     exit_code: int
     balances: list[events.Balance]
+    stored: list[events.RunStored]
     down_sinks: list[str]
     unreadable: list[str]
 
@@ -35,12 +36,17 @@ class Outcome:
         balances = [status.balance_event(each) for each in status.balance(supervisor, supervisor.shippers)]
         unreadable = status.unreadable_files(supervisor)
         is_undelivered = any(balance.unsettled for balance in balances)
+        stored = [_sum_up(supervisor, balance) for balance in balances]
         code = EXIT_OK
         if supervisor.has_failed():
             code = EXIT_CRASHED
         elif strict and (is_undelivered or unreadable or supervisor.has_unread_files()):
             code = EXIT_UNDELIVERED
-        return cls(code, balances, status.down_sinks(supervisor), unreadable)
+        return cls(code, balances, stored, status.down_sinks(supervisor), unreadable)
+
+    def last_events(self, *, once: bool) -> list[events.Event]:
+        """Return the last log events of the run. Only those of a single run say what this run has stored."""
+        return [*(each for each in self.stored if once and each.is_needed), *self.balances]
 
     def termination_message(self) -> dict[str, Any]:
         """Return the message that `kubectl describe pod` shows for the container."""
@@ -54,3 +60,13 @@ class Outcome:
         if self.unreadable:
             message["unreadable"] = [ascii(path)[1:-1] for path in self.unreadable[:_MAX_NAMES]]
         return message
+
+
+def _sum_up(supervisor: Supervisor, balance: events.Balance) -> events.RunStored:
+    """Return what this run has delivered to the sink of a balance."""
+    counters = [shipper.counters for shipper in supervisor.shippers if shipper.sink_name == balance.sink]
+    lines = sum(n for each in counters for what, n in each.lines.items() if what.partition(":")[0] == "stored")
+    size = sum(sum(each.bytes.values()) for each in counters)
+    has_files = any(pipeline.matches for pipeline in supervisor.pipelines.values())
+    duplicates = sum(each.duplicates for each in counters)
+    return events.RunStored(balance.sink, lines, duplicates, size, balance.unsettled, has_files and balance.seen > 0)

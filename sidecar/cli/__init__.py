@@ -21,6 +21,7 @@ from typing import NoReturn
 from sidecar import __version__
 from sidecar.app.signals import hold_back
 from sidecar.cli import output
+from sidecar.cli.examples import EXAMPLES
 from sidecar.errors import ConfigurationError, SidecarError
 from sidecar.lib.suggestions import suggestion_for
 
@@ -28,6 +29,7 @@ COMMANDS = {
     "run": "tail files and ship every line to the sinks",
     "check": "validate the configuration; --connect also tests each sink",
     "setup": "create what the sinks need on their servers, such as index templates; --print prints it",
+    "config": "show the settings in use, and where each value comes from",
     "explain": "show the documents that sample lines become; needs no network",
     "bench": "measure how fast this machine ships the lines of a file",
     "dead-letters": "list, show, replay or purge documents that a sink rejected",
@@ -42,18 +44,19 @@ COMMANDS = {
     "schema": "print the JSON Schema of the configuration",
     "plugins": "list the installed sinks, parsers and transforms",
     "version": "print the version",
+    "help": "show the options of a command, with examples",
 }
 
 USAGE = 2
 
-EPILOG = """\
+_EPILOG = """\
 examples:
   sidecar run '/var/log/app/*.log' --to elasticsearch://localhost:9200/logs
   sidecar run --config sidecar.yaml --set log_level=debug
   sidecar check --config sidecar.yaml --connect
-  sidecar explain app.log --parser json
+  sidecar explain app.log
 
-`sidecar COMMAND --help` lists the options of a command.
+`sidecar help COMMAND` lists the options of a command.
 """
 
 
@@ -85,19 +88,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _main(arguments: list[str]) -> int:
     # Database clients log warnings. The sidecar reports the relevant ones in its own log.
     logging.getLogger().addHandler(logging.NullHandler())
-    parser = _ArgumentParser(
-        prog="sidecar",
-        description="Tails log files and stores every line once in Elasticsearch, MongoDB or another sink.",
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-        epilog=EPILOG,
-    )
-    parser.add_argument("--version", action="version", version=f"log-sidecar {__version__}")
-    commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
-    for name, summary in COMMANDS.items():
-        command = commands.add_parser(name, help=summary, description=summary, add_help=name not in arguments[:1])
-        if name in arguments[:1]:
-            command.add_argument("-h", "--help", action="help", help="show this help and exit")
-            import_module(f"sidecar.cli.{name.replace('-', '_')}").configure(command)
+    parser = build_parser(arguments)
     if not arguments:
         parser.print_help(sys.stderr)
         return USAGE
@@ -105,6 +96,29 @@ def _main(arguments: list[str]) -> int:
         advice = suggestion_for(arguments[0], COMMANDS) or f"; use one of {', '.join(COMMANDS)}"
         parser.error(f'unknown command "{arguments[0]}"{advice}')
     return _run(parser, arguments)
+
+
+def build_parser(arguments: Sequence[str]) -> argparse.ArgumentParser:
+    """Return the parser of all commands, with the options of the command that these arguments begin with."""
+    parser = _ArgumentParser(
+        prog="sidecar",
+        description="Tails log files and stores every line once in Elasticsearch, MongoDB or another sink.",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        epilog=_EPILOG,
+    )
+    parser.add_argument("--version", action="version", version=f"log-sidecar {__version__}")
+    commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
+    for name, summary in COMMANDS.items():
+        command = commands.add_parser(
+            name, help=summary, description=summary, add_help=name not in arguments[:1],
+            formatter_class=argparse.RawDescriptionHelpFormatter,
+        )  # fmt: skip
+        if name in arguments[:1]:
+            command.add_argument("-h", "--help", action="help", help="show this help and exit")
+            import_module(f"sidecar.cli.{name.replace('-', '_')}").configure(command)
+            examples = "\n  ".join(("examples:", *EXAMPLES[name]))
+            command.epilog = f"{command.epilog}\n\n{examples}" if command.epilog else examples
+    return parser
 
 
 def _run(parser: argparse.ArgumentParser, arguments: list[str]) -> int:

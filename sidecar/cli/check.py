@@ -11,6 +11,7 @@ from pathlib import Path
 from sidecar.cli.options import add_pipeline_options, find_config_file, load_settings
 from sidecar.cli.output import count_of, put_error, put_line, put_note
 from sidecar.cli.stats_table import print_stats
+from sidecar.config.pipeline import PipelineSettings
 from sidecar.config.risks import find_risks
 from sidecar.config.settings import Settings
 from sidecar.errors import DeliveryError
@@ -19,6 +20,7 @@ from sidecar.sinks import registry
 from sidecar.sinks.contract import ProbeResult
 from sidecar.tools.rule_tests import run_rule_tests
 from sidecar.tools.stats import collect_stats
+from sidecar.watch.scanner import FileScanner
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -41,6 +43,8 @@ def run(options: argparse.Namespace) -> int:
     for name, pipeline in settings.pipelines.items():
         parsers = ", ".join(parser.type for parser in pipeline.parser)
         put_line(f"  {name}: {', '.join(pipeline.paths)} ({parsers})")
+        for path in pipeline.paths:
+            put_line(f"    {path} matches {count_of(_count_files(path, pipeline), 'file')} now")
         for sink in settings.sinks_of(name):
             put_line(f"    to {_describe_sink(sink, settings)}")
     for warning in _path_warnings(settings):
@@ -53,6 +57,11 @@ def run(options: argparse.Namespace) -> int:
             put_line(f"{options.tried} as pipeline {name}:")
             print_stats(collect_stats(pipeline, Path(options.tried).absolute(), SystemClock()))
     return max(code, _probe_sinks(settings) if options.connect else 0)
+
+
+def _count_files(path: str, pipeline: PipelineSettings) -> int:
+    """Return how many files match a path now and are not excluded."""
+    return len(FileScanner([path], pipeline.exclude).scan())
 
 
 def _path_warnings(settings: Settings) -> Iterator[str]:

@@ -128,7 +128,7 @@ def _detect(options: argparse.Namespace) -> int:
     if "encoding" not in proposal.pipeline and "\ufffd" in data.decode(errors="replace"):
         put_line("# the file is not valid UTF-8: set the encoding, such as windows-1252 or shift-jis")
     put_lines(_format_yaml(configuration))
-    settings = from_command_line([file], ["stdout:"], proposal.pipeline, {})
+    settings = from_command_line([file], ["stdout:"], proposal.pipeline, {}).settings
     events = explain(settings, next(iter(settings.pipelines)), file, data, SystemClock())
     for event in islice((event for event in events if event.outcome == "document"), _MAX_DETECTION_EXAMPLES):
         # Standard output is the configuration alone, so that it can be redirected to a file.

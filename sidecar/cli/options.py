@@ -8,13 +8,14 @@ from pathlib import Path
 from typing import Any
 
 from sidecar.cli.state import add_state_option, become_user_of, open_state_directory
-from sidecar.config.loader import CommandLine, from_command_line, load
+from sidecar.config.loader import CommandLine, LoadedSettings, from_command_line, load_with_sources
 from sidecar.config.settings import Settings
 from sidecar.config.sources import may_have_pipeline
 from sidecar.decode.presets import PRESETS
 from sidecar.errors import ConfigurationError
 
 LOG_LEVELS = ("debug", "info", "warning", "error")
+LOG_FORMATS = ("auto", "json", "text")
 
 
 def add_pipeline_options(parser: argparse.ArgumentParser) -> None:
@@ -44,6 +45,10 @@ def add_pipeline_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--log-level", metavar="LEVEL", type=_log_level, choices=LOG_LEVELS,
         help="minimum level of the sidecar's own log: debug, info (default), warning or error",
+    )  # fmt: skip
+    parser.add_argument(
+        "--log-format", choices=LOG_FORMATS,
+        help="format of the sidecar's own log; auto (default) writes text on a terminal, else JSON",
     )  # fmt: skip
     add_state_option(parser)
 
@@ -76,7 +81,14 @@ def load_settings(options: argparse.Namespace, paths: list[str], to: list[str]) 
 
     Raise `ConfigurationError` if they are invalid.
     """
-    overrides = {"state_dir": options.state_dir, "log_level": options.log_level}
+    return load_settings_with_sources(options, paths, to).settings
+
+
+def load_settings_with_sources(options: argparse.Namespace, paths: list[str], to: list[str]) -> LoadedSettings:
+    """Return the same settings as `load_settings`, and where they come from."""
+    overrides = {
+        "state_dir": options.state_dir, "log_level": options.log_level, "log_format": options.log_format,
+    }  # fmt: skip
     values = {name: value for name, value in overrides.items() if value}
     command_line = CommandLine(values, options.assignments, options.env_file)
     config = find_config_file(options)
@@ -86,7 +98,7 @@ def load_settings(options: argparse.Namespace, paths: list[str], to: list[str]) 
                 "neither files nor a sink are given",
                 hint="write `sidecar run PATH --to URL`, or pass a configuration with --config FILE",
             )
-        return load(config, os.environ, command_line)
+        return load_with_sources(config, os.environ, command_line)
     if options.config:
         raise ConfigurationError(
             "paths, --to, --parser and --multiline cannot be combined with --config",

@@ -8,8 +8,7 @@ from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, Field
 
-from sidecar.config.shell_syntax import LocalPath
-from sidecar.lib.settings_model import COMMAS, SECRET_FILE, SHOWN, JsonSchema, SettingsModel, ShortForm
+from sidecar.lib.settings_model import COMMAS, SECRET_FILE, SHOWN, JsonSchema, LocalPath, SettingsModel, ShortForm
 from sidecar.lib.units import DURATION
 
 

@@ -32,6 +32,7 @@ from sidecar.sinks.contract import SinkSettings
 _OPTIONS: Mapping[Key, str] = {
     ("state_dir",): "--state-dir",
     ("log_level",): "--log-level",
+    ("log_format",): "--log-format",
     ("pipelines", "default", "paths"): "PATH",
     ("pipelines", "default", "parser"): "--parser",
     ("pipelines", "default", "multiline"): "--multiline",
@@ -54,24 +55,55 @@ class CommandLine:
     """The file of `--env-file`."""
 
 
+@dataclass(frozen=True, slots=True)
+class LoadedSettings:
+    """Settings, and the sources that they were read from."""
+
+    settings: Settings
+    sources: Sequence[SettingsSource]
+    """In order of precedence."""
+
+    def find_origin(self, key: Key) -> str:
+        """Return where the value of a setting comes from: a line of the file, a variable, an option, or `default`."""
+        source = next((source for source in self.sources if _has_value(source, key)), None)
+        if source is None:
+            return "default"
+        origin = source.origin(key)
+        is_named = origin.place in ("environment", "--set") and origin.name is not None
+        return f"{origin.place}: {origin.name}" if is_named else origin.place
+
+
+def _has_value(source: SettingsSource, key: Key) -> bool:
+    """Return whether the source has the setting, or a short form that contains it, such as the URL of a sink."""
+    depth = source.depth(key)
+    return depth == len(key) or not isinstance(source.value(key[:depth]), Mapping)
+
+
 def load(config: Path | None, environ: Mapping[str, str], command_line: CommandLine = CommandLine()) -> Settings:
     """Return the settings of the command line, the variables and the file; an earlier source takes precedence.
 
     Raise `ConfigurationError`, whose `problems` has a sentence for each problem.
     """
+    return load_with_sources(config, environ, command_line).settings
+
+
+def load_with_sources(
+    config: Path | None, environ: Mapping[str, str], command_line: CommandLine = CommandLine()
+) -> LoadedSettings:
+    """Return the same settings as `load`, and where they come from."""
     problems: list[str] = []
-    file = read_yaml_file(config) if config is not None else None
+    file = read_yaml_file(config, environ) if config is not None else None
     yaml = YamlSource(Settings, file) if file else None
     sources = _open_sources(command_line, environ, yaml.names() if yaml else {}, problems)
-    if file and file.problem:
-        raise ConfigurationError("the configuration cannot be read", problems=(*problems, file.problem))
+    if file and file.problems:
+        raise ConfigurationError("the configuration cannot be read", problems=(*problems, *file.problems))
     return _build([*sources, yaml] if yaml else sources, problems)
 
 
 def from_command_line(
     paths: Sequence[str], to: Sequence[str], pipeline: Mapping[str, Any], environ: Mapping[str, str],
     command_line: CommandLine = CommandLine(),
-) -> Settings:  # fmt: skip
+) -> LoadedSettings:  # fmt: skip
     """Return the settings of a run without a file: one pipeline named `default`, and sinks named by their URLs.
 
     Unless a source sets another parser, it is detected for each file.
@@ -135,7 +167,7 @@ def _open_sources(
     return sources
 
 
-def _build(sources: Sequence[SettingsSource], problems: list[str], *defaults: SettingsSource) -> Settings:
+def _build(sources: Sequence[SettingsSource], problems: list[str], *defaults: SettingsSource) -> LoadedSettings:
     settings = None
     try:
         settings = Settings.from_sources((*sources, *defaults))
@@ -143,4 +175,4 @@ def _build(sources: Sequence[SettingsSource], problems: list[str], *defaults: Se
         problems.extend(describe_errors(error, sources, Settings))
     if problems or settings is None:
         raise ConfigurationError("the configuration is invalid", problems=tuple(dict.fromkeys(problems)))
-    return settings
+    return LoadedSettings(settings, sources)

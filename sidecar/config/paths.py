@@ -6,6 +6,8 @@ import os
 from collections.abc import Mapping
 from pathlib import Path
 
+from sidecar.lib.home_directory import expand_home
+
 
 def default_state_directory(environ: Mapping[str, str]) -> Path:
     """Return `/var/lib/sidecar` if this user can write to it or create it, else the user's XDG state directory."""
@@ -20,4 +22,4 @@ def default_state_directory(environ: Mapping[str, str]) -> Path:
 def find_state_directory(explicit: Path | None, environ: Mapping[str, str]) -> Path:
     """Return the first of: the explicit directory, `SIDECAR_STATE_DIR`, and the default. Read no configuration."""
     variable = environ.get("SIDECAR_STATE_DIR")
-    return explicit or (Path(variable) if variable else default_state_directory(environ))
+    return explicit or (Path(expand_home(variable)) if variable else default_state_directory(environ))

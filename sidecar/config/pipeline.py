@@ -12,7 +12,7 @@ from pydantic import (
     Field,
 )
 
-from sidecar.config.shell_syntax import GlobPattern, LocalPath
+from sidecar.config.shell_syntax import GlobPattern
 from sidecar.config.transforms import AnyTransform
 from sidecar.config.transforms import names_without_options as names_of_transforms
 from sidecar.decode.presets import PRESETS
@@ -21,6 +21,7 @@ from sidecar.lib.settings_model import (
     COMMAS,
     SHOWN,
     SOME_COMMAS,
+    LocalPath,
     OnlyEntry,
     SettingsModel,
     ShortForm,

@@ -14,9 +14,9 @@ from sidecar.config.limits import DeadLetterSettings, DrainSettings, ResourceLim
 from sidecar.config.messages import Key, as_validation_error, suggest, validation_error
 from sidecar.config.paths import default_state_directory
 from sidecar.config.pipeline import PipelineSettings
-from sidecar.config.shell_syntax import LocalPath, find_in_sink
+from sidecar.config.shell_syntax import find_in_sink
 from sidecar.errors import ConfigurationError
-from sidecar.lib.settings_model import SettingsModel, ShortForm, one_of
+from sidecar.lib.settings_model import LocalPath, SettingsModel, ShortForm, one_of
 from sidecar.sinks import registry
 from sidecar.sinks.contract import SinkSettings
 
@@ -74,6 +74,10 @@ class Settings(SettingsModel, BaseSettings):
 
     log_level: Annotated[Literal["debug", "info", "warning", "error"], _LOG_LEVEL] = "info"
     """The minimum severity of events that the sidecar logs to stderr."""
+
+    log_format: Literal["auto", "json", "text"] = "auto"
+    """Format of the sidecar's own log: `json`, one object a line; `text`; or `auto`, which is `text` on a terminal
+    and else `json`. Text on a terminal has colors unless the variable `NO_COLOR` is set."""
 
     admin: AdminSettings = AdminSettings()
     """HTTP server for metrics, probes and the status page."""

@@ -1,26 +1,28 @@
-"""Rejects texts that a shell would expand and the sidecar does not: `${NAME}`, `$NAME/…` and `~/…`."""
+"""Rejects texts that a shell would expand and the sidecar does not: `$NAME/…`, and `${NAME}` outside of its file."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from pathlib import Path
+from glob import escape
 from typing import Annotated, Any
 
 from pydantic import AfterValidator
 
 from sidecar.config.messages import Key, validation_error
+from sidecar.lib.home_directory import expand_home
 
-_VARIABLE = re.compile(r"\$\{(\w+)[^}]*\}|^\$(\w+)(?=/)", re.ASCII)
-_HOME = re.compile(r"(?:^|:///)~/")
+_VARIABLE = re.compile(r"\$\{(\w+)[^}]*\}|^\$(?!HOME/)(\w+)(?=/)", re.ASCII)
 
 
 def find_shell_syntax(text: str) -> str:
     """Return the problem if a shell would expand the text, else "". The problem does not quote the text."""
-    if found := _VARIABLE.search(text):
-        name = f"${{{found[1]}}}" if found[1] else f"${found[2]}"
-        return f"contains {name}, which is not expanded; write the value, or use a SIDECAR_ variable"
-    return "begins with ~, which is not expanded; write the full path" if _HOME.search(text) else ""
+    found = _VARIABLE.search(text)
+    if found is None:
+        return ""
+    if found[2]:
+        return f"contains ${found[2]}, which is not expanded; write ${{{found[2]}}} in the configuration file"
+    return f"contains ${{{found[1]}}}, which is expanded only in the configuration file; write the value"
 
 
 def find_in_sink(value: Any, key: Key = ()) -> Iterator[tuple[Key, str]]:
@@ -49,13 +51,12 @@ def _check_text(text: str) -> str:
     return text
 
 
-def _check_path(path: Path) -> Path:
-    _check_text(str(path))
-    return path
+def _expand_home(pattern: str) -> str:
+    """Return the pattern with the home directory, whose name is not a pattern."""
+    expanded = expand_home(pattern)
+    home = expanded.removesuffix(pattern.partition("/")[2])
+    return pattern if expanded == pattern else escape(home) + expanded.removeprefix(home)
 
 
-GlobPattern = Annotated[str, AfterValidator(_check_text)]
+GlobPattern = Annotated[str, AfterValidator(_expand_home), AfterValidator(_check_text)]
 """A pattern of file names."""
-
-LocalPath = Annotated[Path, AfterValidator(_check_path)]
-"""The path of a file or directory."""

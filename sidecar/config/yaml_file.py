@@ -1,14 +1,16 @@
-"""Reads a YAML file strictly, and records the line of each key."""
+"""Reads a YAML file strictly, replaces the variables in it, and records the line of each key."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Hashable
+from collections.abc import Hashable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import yaml
+
+from sidecar.config.variables import replace_variables
 
 _MERGE_TAG = "tag:yaml.org,2002:merge"
 _SURROGATES = re.compile("[\ud800-\udbff][\udc00-\udfff]")
@@ -19,7 +21,7 @@ Key = tuple[str | int, ...]
 
 @dataclass(frozen=True, slots=True)
 class YamlFile:
-    """The content of a YAML file: its mapping, the line of each key, and its problem if it has one."""
+    """The content of a YAML file: its mapping, the line of each key, and its problems."""
 
     path: Path
     """Path of the file."""
@@ -30,8 +32,8 @@ class YamlFile:
     lines: dict[Key, int] = field(default_factory=dict)
     """Line numbers, from 1, by key."""
 
-    problem: str = ""
-    """Why the file cannot be used, with the file and line; "" if it can."""
+    problems: tuple[str, ...] = ()
+    """Why the file cannot be used, each with the file and line."""
 
     def line_of(self, key: Key) -> int:
         """Return the line of the key, or of the nearest key above it."""
@@ -40,23 +42,52 @@ class YamlFile:
         return self.lines.get(key, 1)
 
 
-def read_yaml_file(path: Path) -> YamlFile:
-    """Return the content of a YAML file, or the problem with it. The problem never quotes a value."""
+def read_yaml_file(path: Path, environ: Mapping[str, str]) -> YamlFile:
+    """Return the content of a YAML file, or the problems with it. A problem never quotes a value."""
+    problems: list[str] = []
     try:
         loader = _Loader(path.read_text(encoding="utf-8"))
         node = loader.get_single_node()
+        for line, problem in _replace_variables(node, environ, set()):
+            problems.append(f"{path}:{line}: {problem}")
         data = None if node is None else loader.construct_document(node)
     except OSError as error:
-        return YamlFile(path, problem=f"{path}: cannot be read ({error.strerror}); pass another file with --config")
+        problems.append(f"{path}: cannot be read ({error.strerror}); pass another file with --config")
     except UnicodeDecodeError:
-        return YamlFile(path, problem=f"{path}: is not UTF-8 text; save it as UTF-8")
+        problems.append(f"{path}: is not UTF-8 text; save it as UTF-8")
     except (yaml.YAMLError, ValueError, AttributeError, RecursionError) as error:
-        return YamlFile(path, problem=_describe(path, error))
-    if data is not None and not isinstance(data, dict):
-        return YamlFile(path, problem=f"{path}: must be a mapping of names to values, such as `sinks:`")
+        problems.append(_describe(path, error))
+    else:
+        if data is not None and not isinstance(data, dict):
+            problems.append(f"{path}: must be a mapping of names to values, such as `sinks:`")
+    if problems:
+        return YamlFile(path, problems=tuple(problems))
     lines: dict[Key, int] = {}
     _record_lines(node, (), lines, set())
     return YamlFile(path, {str(name): value for name, value in (data or {}).items()}, lines)
+
+
+def _replace_variables(
+    node: yaml.Node | None, environ: Mapping[str, str], seen: set[int]
+) -> Iterator[tuple[int, str]]:
+    """Replace the variables in the texts below the node. Yield the line and the problem of each that is wrong.
+
+    Each node is visited once, because aliases can repeat it. Keys are not searched.
+    """
+    if id(node) in seen:
+        return
+    seen.add(id(node))
+    if isinstance(node, yaml.MappingNode):
+        for _, child in node.value:
+            yield from _replace_variables(child, environ, seen)
+    elif isinstance(node, yaml.SequenceNode):
+        for child in node.value:
+            yield from _replace_variables(child, environ, seen)
+    elif isinstance(node, yaml.ScalarNode) and "$" in node.value:
+        try:
+            node.value = replace_variables(node.value, environ)
+        except ValueError as error:
+            yield node.start_mark.line + 1, str(error)
 
 
 class _Loader(yaml.SafeLoader):

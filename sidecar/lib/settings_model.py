@@ -9,12 +9,14 @@ import textwrap
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from itertools import pairwise
-from pathlib import PurePath
+from pathlib import Path, PurePath
 from types import NoneType
-from typing import Any, Literal, get_args, get_origin
+from typing import Annotated, Any, Literal, get_args, get_origin
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, GetJsonSchemaHandler
 from pydantic_core import CoreSchema
+
+from sidecar.lib.home_directory import expand_home
 
 MASKED_VALUE = "**********"
 
@@ -53,6 +55,14 @@ class OnlyEntry(ShortForm):
     def __get_pydantic_json_schema__(self, core_schema: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchema:
         schema = handler(core_schema)
         return {"anyOf": [self.schema(), schema["items"], schema]}
+
+
+def _expand_path(value: object) -> object:
+    return expand_home(value) if isinstance(value, str) else value
+
+
+LocalPath = Annotated[Path, BeforeValidator(_expand_path, json_schema_input_type=str)]
+"""The path of a file or directory; `~` and `$HOME` at its beginning are the home directory."""
 
 
 def one_of(names: Iterable[str]) -> JsonSchema:

@@ -6,12 +6,12 @@ import fcntl
 import json
 import os
 from contextlib import suppress
-from pathlib import Path
 from typing import Any, ClassVar, Literal
 
 from pydantic import model_validator
 
 from sidecar.errors import Misconfigured, Retryable
+from sidecar.lib.settings_model import LocalPath
 from sidecar.model.batch import Batch, WriteResult
 from sidecar.sinks.contract import SinkSettings
 
@@ -22,7 +22,7 @@ class FileSettings(SinkSettings):
     type: Literal["file"] = "file"
     """A file of newline-delimited JSON."""
 
-    path: Path
+    path: LocalPath
     """The file; created if it is missing. In a URL: `file:///absolute/out.ndjson`."""
 
     single_pipeline: ClassVar[bool] = True
@@ -39,6 +39,7 @@ class FileSettings(SinkSettings):
         scheme, slashes, path = given["url"].partition("://")
         if scheme.lower() != "file" or not slashes or not path.startswith("/") or path == "/":
             raise ValueError("write it as file:///absolute/out.ndjson")
+        path = path.removeprefix("/") if path.startswith("/~/") else path
         return {"path": path, **{name: value for name, value in given.items() if name != "url"}}
 
 

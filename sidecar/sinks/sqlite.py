@@ -6,13 +6,12 @@ import os
 import sqlite3
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import Field, model_validator
 
 from sidecar.errors import DeliveryError, Misconfigured, Retryable
-from sidecar.lib.settings_model import SHOWN
+from sidecar.lib.settings_model import SHOWN, LocalPath
 from sidecar.model.batch import Batch, Rejection, WriteResult
 from sidecar.sinks.contract import SinkSettings
 
@@ -32,7 +31,7 @@ class SQLiteSettings(SinkSettings):
     type: Literal["sqlite"] = "sqlite"
     """SQLite, embedded in the sidecar."""
 
-    path: Path
+    path: LocalPath
     """The database file; created if it is missing. In a URL: `sqlite:///relative.db` or `sqlite:////absolute.db`."""
 
     table: Annotated[str, SHOWN, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")] = "logs"

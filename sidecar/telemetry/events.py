@@ -499,6 +499,44 @@ class Balance(Event, frozen=True):
         )
 
 
+class RunStored(Event, frozen=True):
+    """What a single run (`--once`) delivered to one sink, without what earlier runs delivered."""
+
+    sink: str
+    lines: int
+    """Lines that are stored."""
+
+    duplicates: int
+    """Stored lines that the sink already had."""
+
+    bytes: int
+    """Bytes of log with any outcome."""
+
+    unsettled: int
+    has_content: bool
+    """Whether there are files with lines."""
+
+    @property
+    def is_needed(self) -> bool:
+        """Whether there is anything to report."""
+        return self.has_content or self.bytes > 0
+
+    def text(self) -> str:
+        if self.bytes:
+            known = f", of which {self.duplicates:,} were there before" if self.duplicates else ""
+            return f"{self.sink}: this run stored {_count(self.lines, 'line')}{known}"
+        if self.unsettled:
+            return f"{self.sink}: this run stored nothing"
+        return (
+            f"{self.sink}: nothing was new, because earlier runs delivered all lines; to ship them again, run"
+            " `sidecar checkpoints rewind`"
+        )
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
+
+
 def describe_crash(error: BaseException) -> str:
     """Return the class of an unexpected error and the line of code that raised it.
 

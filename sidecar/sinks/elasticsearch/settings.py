@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from importlib.util import find_spec
-from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal, Self
 from urllib.parse import urlsplit
 
@@ -13,7 +12,7 @@ from elastic_transport.client_utils import parse_cloud_id
 from pydantic import ConfigDict, Field, PositiveInt, SecretStr, model_validator
 
 from sidecar.errors import ConfigurationError
-from sidecar.lib.settings_model import COMMAS, SECRET_FILE, SHOWN
+from sidecar.lib.settings_model import COMMAS, SECRET_FILE, SHOWN, LocalPath
 from sidecar.lib.units import Duration
 from sidecar.sinks.common.exposure import warn_of_plain_credentials
 from sidecar.sinks.common.target_name import TargetTemplate
@@ -94,19 +93,19 @@ class ElasticsearchSettings(ConcurrentSinkSettings):
     password: SecretStr | None = None
     """Password of that user. Prefer `password_file`."""
 
-    password_file: Annotated[Path | None, SECRET_FILE] = None
+    password_file: Annotated[LocalPath | None, SECRET_FILE] = None
     """File with the password; read again when it changes."""
 
     api_key: SecretStr | None = None
     """API key, in base64 or as `id:key`, instead of user and password."""
 
-    api_key_file: Annotated[Path | None, SECRET_FILE] = None
+    api_key_file: Annotated[LocalPath | None, SECRET_FILE] = None
     """File with the API key; read again when it changes."""
 
     bearer_token: SecretStr | None = None
     """Token for `Authorization: Bearer`, such as that of a service account, instead of user and password."""
 
-    bearer_token_file: Annotated[Path | None, SECRET_FILE] = None
+    bearer_token_file: Annotated[LocalPath | None, SECRET_FILE] = None
     """File with the token; read again when it changes."""
 
     aws_region: Annotated[str, SHOWN] = ""
@@ -126,13 +125,13 @@ class ElasticsearchSettings(ConcurrentSinkSettings):
     """HTTP proxy: `http://user:password@host:port`, or `none`. Default: the environment variables `https_proxy`,
     `http_proxy` and `all_proxy`, with the exceptions of `no_proxy`."""
 
-    ca_file: Path | None = None
+    ca_file: LocalPath | None = None
     """CA certificates that verify the server's certificate (PEM). Default: those of the system and of `certifi`."""
 
-    client_certificate_file: Path | None = None
+    client_certificate_file: LocalPath | None = None
     """Client certificate (PEM); it may include the key."""
 
-    client_key_file: Annotated[Path | None, SECRET_FILE] = None
+    client_key_file: Annotated[LocalPath | None, SECRET_FILE] = None
     """Key of the client certificate (PEM)."""
 
     verify: bool = True

@@ -13,7 +13,7 @@ from pymongo.common import URI_OPTIONS_VALIDATOR_MAP
 from pymongo.errors import PyMongoError
 
 from sidecar.errors import ConfigurationError
-from sidecar.lib.settings_model import SECRET_FILE, SHOWN
+from sidecar.lib.settings_model import SECRET_FILE, SHOWN, LocalPath
 from sidecar.lib.suggestions import suggestion_for
 from sidecar.lib.units import Duration, Size
 from sidecar.sinks.common.exposure import warn_of_plain_credentials
@@ -75,10 +75,10 @@ class MongoDBSettings(ConcurrentSinkSettings):
     password: SecretStr | None = None
     """Password of that user. Prefer `password_file`."""
 
-    password_file: Annotated[Path | None, SECRET_FILE] = None
+    password_file: Annotated[LocalPath | None, SECRET_FILE] = None
     """File with the password; read again when it changes."""
 
-    ca_file: Path | None = None
+    ca_file: LocalPath | None = None
     """CA certificates that verify the server's certificate (PEM); enables TLS."""
 
     write_concern: Annotated[str | int, SHOWN] = "majority"

@@ -166,6 +166,8 @@ def calls(hostile: HostileFiles) -> dict[str, list[list[str]]]:
         "check": [["--config", hostile.config, "--connect", "--try", file], ["--config", wrong],
                   ["--config", missing], ["--config", str(broken)], ["--config", str(tagged)],
                   [file, "--to", f"sqlite:///{missing}", "--connect"]],
+        "config": [["show", "--config", hostile.config], ["show", "--config", wrong],
+                   ["show", file, "--to", HOSTILE]],
         "explain": [[file, "--config", hostile.config], [file, "--parser", "json,plain", "--json"],
                     [file, "--parser", "json", "--stats"], [file, "--parser", "json", "--stats", "--json"],
                     [file, "--detect"], [file, "--detect", "--json"], [missing], [file, "--parser", HOSTILE]],
@@ -188,6 +190,7 @@ def calls(hostile: HostileFiles) -> dict[str, list[list[str]]]:
         "schema": [[]],
         "plugins": [[]],
         "version": [[]],
+        "help": [[], ["run"], [HOSTILE]],
     }  # fmt: skip
 
 

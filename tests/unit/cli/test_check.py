@@ -211,3 +211,16 @@ def test_plugins_lists_what_is_built_in(capsys: pytest.CaptureFixture[str]) -> N
     assert all(
         name in said for name in ("elasticsearch", "mongodb", "sqlite", "file", "stdout", "nginx", "kubernetes")
     )
+
+
+def test_the_number_of_files_that_each_path_matches_is_shown(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name in ("a.log", "b.log", "b.log.gz"):
+        (tmp_path / name).touch()
+    (tmp_path / "directory.log").mkdir()
+    assert main(["check", f"{tmp_path}/*.log*", f"{tmp_path}/b.log", f"{tmp_path}/none", "--to", "stdout:"]) == 0
+    shown = capsys.readouterr().out
+    assert f"    {tmp_path}/*.log* matches 2 files now\n" in shown
+    assert f"    {tmp_path}/b.log matches 1 file now\n" in shown
+    assert f"    {tmp_path}/none matches 0 files now\n" in shown

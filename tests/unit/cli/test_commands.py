@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 
 import pytest
 
-from sidecar.cli import COMMANDS, main
+from sidecar.cli import COMMANDS, build_parser, main
+from sidecar.cli.examples import EXAMPLES
 from sidecar.state.database import open_database
 
 
@@ -76,3 +78,30 @@ def test_a_table_that_no_terminal_shows_has_no_blanks_at_the_end_of_a_line(
     lines = capsys.readouterr().out.splitlines()
     assert len(lines) > 10
     assert not [line for line in lines if line != line.rstrip()]
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_each_command_has_examples_that_it_accepts(command: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main(["help", command])
+    shown = capsys.readouterr().out
+    assert ended.value.code == 0
+    assert shown.startswith(f"usage: sidecar {command} ")
+    for example in EXAMPLES[command]:
+        assert f"\n  {example}\n" in shown
+        words = shlex.split(example.partition(" > ")[0])
+        assert words[:2] == ["sidecar", command]
+        assert build_parser(words[1:]).parse_args(words[1:]).command == command
+
+
+def test_help_without_a_command_lists_all_of_them(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main(["help"])
+    shown = capsys.readouterr().out
+    assert ended.value.code == 0
+    assert all(f"\n    {command}" in shown for command in COMMANDS)
+
+
+def test_help_for_a_misspelt_command_suggests_one(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["help", "chek"]) == 2
+    assert 'unknown command "chek"; did you mean "check"?' in capsys.readouterr().err

@@ -61,20 +61,20 @@ MISTAKES = [
         "6: pipelines.app.transforms.0.drop_fields is a second transform in one item of the list; "
         "write it as a separate item",
     ),
-    # What a shell would replace.
+    # Variables.
     (
         written(sink='"elasticsearch://${ES_HOST}/logs"'),
-        "2: sinks.out contains ${ES_HOST}, which is not expanded; wr",
+        "2: the variable ES_HOST is not set; set it, or write a default, as in ${ES_HOST:-default}",
     ),
     (
-        written(sink='{type: elasticsearch, hosts: h, username: u, password: "${ES_PASSWORD:-x}"}'),
-        "2: sinks.out.password contains ${ES_PASSWORD}, which is not expanded; write the value, or use a SIDECAR_",
+        written(sink='{type: elasticsearch, hosts: h, password: "${ES_PASSWORD:?ask the team of the database}"}'),
+        "2: the variable ES_PASSWORD is not set or empty: ask the team of the database",
     ),
-    (written(paths='["~/logs/*.log"]'), "5: pipelines.app.paths.0 begins with ~, which is not expanded; write the f"),
-    (written(paths='["$HOME/*.log"]'), "5: pipelines.app.paths.0 contains $HOME, which is not expanded; write the "),
+    (written(sink='"elasticsearch://${}/logs"'), "2: has ${ without the name of a variable and }; write ${NAME}, or"),
+    (written(sink='"elasticsearch://${A/logs"'), "2: has ${ without the name of a variable and }; write ${NAME}, or"),
     (
-        written(sink='"sqlite:///~/logs.db"'),
-        "2: sinks.out begins with ~, which is not expanded; write the full path",
+        written(paths='["$LOGS/*.log"]'),
+        "5: pipelines.app.paths.0 contains $LOGS, which is not expanded; write ${LOGS} in the configuration file",
     ),
     # Sinks.
     (written(sink="5"), "2: sinks.out must be a URL such as elasticsearch://host:9200/logs, or a mapping"),
@@ -158,7 +158,10 @@ def test_a_mistake_is_one_sentence_of_plain_words(
             ["/a.log", "--to", "elasticsearch://h/l?compres=1"],
             '--to: compres is not a setting; did you mean "compress',
         ),
-        (["/a.log", "--to", "elasticsearch://${H}/l"], "--to: contains ${H}, which is not expanded"),
+        (
+            ["/a.log", "--to", "elasticsearch://${H}/l"],
+            "--to: contains ${H}, which is expanded only in the configuration file",
+        ),
         (
             ["/a.log", "--to", "stdout:", "--parser", "jsn"],
             '--parser: "jsn" is not known; did',

@@ -21,8 +21,8 @@ from tests.unit.config.test_messages import MISTAKES
 ROOT = Path(__file__).parents[3]
 
 INSIDE_A_TEXT = re.compile(
-    r"compr|is not expanded|has an @ after|has the unknown option|sinks.out.index|has no username|zone|formats"
-    r"|oot"
+    r"compr|is not expanded|the variable|name of a variable|has an @ after|has the unknown option|sinks.out.index"
+    r"|has no username|zone|formats|oot"
 )
 """Mistakes that only `sidecar check` sees."""
 

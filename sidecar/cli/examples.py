@@ -1,0 +1,57 @@
+"""Examples of each command, which its `--help` shows."""
+
+from __future__ import annotations
+
+EXAMPLES = {
+    "run": (
+        "sidecar run '/var/log/app/*.log' --to elasticsearch://localhost:9200/logs",
+        "sidecar run '/var/log/app/*.log' --to 'mongodb://localhost:27017/logs?collection=app' --once",
+        "sidecar run --config sidecar.yaml --set log_level=debug",
+    ),
+    "check": (
+        "sidecar check --config sidecar.yaml --connect",
+        "sidecar check --config sidecar.yaml --try app.log",
+    ),
+    "config": (
+        "sidecar config show --config sidecar.yaml",
+        "sidecar config show --config sidecar.yaml --set limits.memory=32MiB",
+    ),
+    "explain": (
+        "sidecar explain app.log",
+        "sidecar explain --detect app.log > sidecar.yaml",
+        "sidecar explain --stats app.log --parser json",
+    ),
+    "bench": (
+        "sidecar bench --file app.log --parser json",
+        "sidecar bench --file app.log --to elasticsearch://localhost:9200/bench --seconds 20",
+    ),
+    "dead-letters": (
+        "sidecar dead-letters list",
+        "sidecar dead-letters show 7",
+        "sidecar dead-letters replay --sink search --config sidecar.yaml",
+        "sidecar dead-letters purge --kind mapper_parsing_exception",
+    ),
+    "checkpoints": (
+        "sidecar checkpoints list",
+        "sidecar checkpoints rewind --path /var/log/app/app.log",
+        "sidecar checkpoints rewind --path /var/log/app/app.log --new-ids",
+    ),
+    "status": (
+        "sidecar status",
+        "sidecar status --json --state-dir /var/lib/sidecar",
+    ),
+    "top": ("sidecar top --every 5s",),
+    "probe": (
+        "sidecar probe live",
+        "sidecar probe ready --sinks",
+    ),
+    "drain": ("sidecar drain --timeout 30s",),
+    "wait-ready": ("sidecar wait-ready --timeout 60s",),
+    "wrap": ("sidecar wrap --tombstone /var/log/app/exit-code -- /app/server",),
+    "demo": ("sidecar demo",),
+    "schema": ("sidecar schema > sidecar.schema.json",),
+    "plugins": ("sidecar plugins",),
+    "version": ("sidecar version",),
+    "help": ("sidecar help run",),
+}
+"""Command → examples, each a line that a shell accepts."""

@@ -1,0 +1,72 @@
+"""Standard input as a log file: `sidecar run -` copies it to a temporary file, which is tailed while it grows."""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from glob import escape
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from sidecar.errors import ConfigurationError
+
+NAME = "-"
+"""The path that means standard input."""
+
+_STDIN_FD = 0
+_READ_BYTES = 64 * 1024
+
+
+class StandardInput:
+    """Copies standard input to a file. As an exit rule, it ends the sidecar when the copy is complete."""
+
+    def __init__(self, file: Path) -> None:
+        self._file = file
+        self._copier = threading.Thread(target=self._copy, name="standard input", daemon=True)
+        self.problem = ""
+        """Why the copy is not complete; "" if it is, or while it is being made."""
+
+    def start(self, *, wait: bool) -> None:
+        """Start to copy. `wait`: return when the copy is complete."""
+        self._file.touch()
+        self._copier.start()
+        if wait:
+            self._copier.join()
+
+    def _copy(self) -> None:
+        try:
+            with self._file.open("wb", buffering=0) as copy:
+                while data := os.read(_STDIN_FD, _READ_BYTES):
+                    copy.write(data)
+        except OSError as error:
+            self.problem = f"standard input could not be copied to {self._file.parent} ({error.strerror})"
+
+    def reason(self, now: float, grown_at: float | None) -> str:
+        """Return a reason once the copy is complete."""
+        return "" if self._copier.is_alive() else "standard input has ended"
+
+    def has_application_ended(self) -> bool:
+        """Return whether nothing more is written."""
+        return not self._copier.is_alive()
+
+
+@contextmanager
+def copy_standard_input(*, is_complete: bool) -> Iterator[tuple[str, StandardInput]]:
+    """Yield a pattern for the copy of standard input, and the exit rule. Remove the copy at the end.
+
+    `is_complete`: copy all of it first. Otherwise a thread copies while the caller continues.
+    """
+    try:
+        folder = TemporaryDirectory(prefix="log-sidecar-")
+    except OSError as error:
+        raise ConfigurationError(
+            f"cannot create a directory for standard input ({error.strerror})",
+            hint="set TMPDIR to a directory with free space, or pass a file",
+        ) from error
+    with folder as name:
+        file = Path(name) / "stdin"
+        source = StandardInput(file)
+        source.start(wait=is_complete)
+        yield escape(str(file)), source

@@ -1,0 +1,38 @@
+"""Replaces variables of the environment in the texts of the configuration file.
+
+`${NAME}`, `${NAME:-default}` and `${NAME:?message}` are replaced, and `$$` is one `$`. A value of a variable is data:
+it is never read as YAML, and never searched for variables. Any other `$` stays as it is.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+
+_DOLLAR = re.compile(r"\$(?:\$|\{([^}]*)(\}?))")
+_REFERENCE = re.compile(r"([A-Za-z_][A-Za-z0-9_]*)(?:(:[-?])(.*))?", re.DOTALL)
+
+
+def replace_variables(text: str, environ: Mapping[str, str]) -> str:
+    """Return the text with the values of its variables.
+
+    Raise `ValueError` if a variable is not set, or is not written correctly. The error does not quote the text.
+    """
+    return _DOLLAR.sub(lambda match: _value_of(match, environ), text)
+
+
+def _value_of(match: re.Match[str], environ: Mapping[str, str]) -> str:
+    if match[0] == "$$":
+        return "$"
+    reference = _REFERENCE.fullmatch(match[1])
+    if reference is None or not match[2]:
+        raise ValueError("has ${ without the name of a variable and }; write ${NAME}, or $${ for the text itself")
+    name, operator, rest = reference.groups()
+    value = environ.get(name)
+    if operator is None and value is None:
+        raise ValueError(f"the variable {name} is not set; set it, or write a default, as in ${{{name}:-default}}")
+    if value or operator is None:
+        return value or ""
+    if operator == ":?":
+        raise ValueError(f"the variable {name} is not set or empty: {rest or 'it is required'}")
+    return str(rest)

@@ -1,0 +1,91 @@
+"""`sidecar config show`: each setting with its value and its origin."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from sidecar.cli import main
+
+FILE = """\
+log_level: warning
+limits:
+  memory: ${MEMORY:-20MiB}
+sinks:
+  search:
+    type: elasticsearch
+    hosts: es:9200
+    index: logs
+    username: writer
+  local: sqlite:////nowhere/logs.db
+pipelines:
+  app:
+    paths: [/var/log/app/*.log]
+    parser: [json, plain]
+    multiline: java
+    transforms: [{add: {team: payments}}]
+"""
+
+
+def show(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[dict[str, Any], dict[str, str]]:
+    """Return the settings that are shown, and the origin of each line."""
+    assert main(["config", "show", *arguments]) == 0
+    text = capsys.readouterr().out
+    origins: dict[str, str] = {}
+    path: list[str] = []
+    for line in text.splitlines():
+        content, _, origin = line.partition(" # ")
+        depth = (len(content) - len(content.lstrip())) // 2
+        path[depth:] = [content.strip().partition(":")[0]]
+        origins[".".join(path)] = origin
+    return yaml.safe_load(text), origins
+
+
+def test_each_value_names_its_source(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = tmp_path / "sidecar.yaml"
+    file.write_text(FILE)
+    monkeypatch.setenv("SIDECAR_SINKS__SEARCH__PASSWORD", "hunter2")
+    monkeypatch.setenv("SIDECAR_DRAIN__TIMEOUT", "9s")
+    shown, origins = show(
+        capsys, "--config", str(file), "--set", "pipelines.app.max_line=2KiB", "--log-format", "json"
+    )
+    assert origins["log_level"] == f"{file}:1"
+    assert origins["limits.memory"] == f"{file}:3"
+    assert origins["limits.open_files"] == "default"
+    assert origins["sinks.search.index"] == f"{file}:8"
+    assert origins["sinks.search.password"] == "environment: SIDECAR_SINKS__SEARCH__PASSWORD"
+    assert origins["sinks.local.path"] == f"{file}:10"
+    assert origins["pipelines.app.parser"] == f"{file}:14"
+    assert origins["pipelines.app.multiline.preset"] == f"{file}:15"
+    assert origins["pipelines.app.multiline.timeout"] == "default"
+    assert origins["pipelines.app.max_line"] == "--set: pipelines.app.max_line"
+    assert origins["pipelines.app.timestamp.zone"] == "default"
+    assert origins["drain.timeout"] == "environment: SIDECAR_DRAIN__TIMEOUT"
+    assert origins["log_format"] == "--log-format"
+    assert (shown["limits"]["memory"], shown["pipelines"]["app"]["max_line"]) == (20 << 20, 2048)
+    assert shown["pipelines"]["app"]["paths"] == ["/var/log/app/*.log"]
+
+
+def test_secrets_are_stars(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = tmp_path / "sidecar.yaml"
+    file.write_text(FILE)
+    monkeypatch.setenv("SIDECAR_SINKS__SEARCH__PASSWORD", "hunter2")
+    assert main(["config", "show", "--config", str(file)]) == 0
+    text = capsys.readouterr().out
+    assert "hunter2" not in text
+    assert yaml.safe_load(text)["sinks"]["search"]["password"] == "**********"
+
+
+def test_a_pipeline_on_the_command_line_names_its_options(capsys: pytest.CaptureFixture[str]) -> None:
+    shown, origins = show(capsys, "/a.log", "--to", "sqlite:////logs.db", "--multiline", "java")
+    assert origins["pipelines.default.paths"] == "PATH"
+    assert origins["pipelines.default.parser"] == "default"
+    assert origins["pipelines.default.multiline.preset"] == "--multiline"
+    assert shown["pipelines"]["default"]["parser"] == [{"type": "auto"}]
