@@ -184,7 +184,7 @@ def test_a_port_in_use_is_reported_and_stops_shipping_only_if_required(tmp_path:
             ended(process)
         assert json.loads((tmp_path / "own.log").read_text().splitlines()[-1])["event"] == "balance"
         done = sidecar("run", "--config", str(config(tmp_path, port, required=True)))
-    assert (done.returncode, "choose another port" in done.stderr) == (2, True)
+    assert (done.returncode, "choose another address" in done.stderr) == (2, True)
 
 
 def test_lines_that_are_no_text_are_dead_letters_with_a_reason(tmp_path: Path) -> None:
