@@ -16,6 +16,7 @@ import msgspec
 from msgspec.structs import replace
 
 from sidecar.decode.ansi import strip_colors
+from sidecar.decode.container_parts import join_divided_characters
 from sidecar.lib import native
 from sidecar.lib.charset import UTF_8, Charset
 from sidecar.model.lines import Chunk, LineBatch, SkippedRange
@@ -207,6 +208,8 @@ class _LineByLineFramer(msgspec.Struct):
         except UnicodeDecodeError:
             if self.annotations.get(index, {}).get("truncated"):
                 line = _drop_partial_character(line, self.charset.name)
+            elif b"\n" in line and self.charset == UTF_8:
+                line = join_divided_characters(line)
             return self._decode_leniently(index, line, offset)
 
     def _decode_leniently(self, index: int, line: bytes, offset: int) -> str:

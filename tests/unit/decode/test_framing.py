@@ -89,3 +89,11 @@ def test_each_byte_is_in_one_line_or_in_one_gap(data: bytes) -> None:
     begins = sorted([*lines.starts, *(gap.start for gap in lines.skipped)])
     assert begins[0] == 0
     assert len(begins) == len(set(begins))
+
+
+@given(st.text(st.characters(codec="utf-8", exclude_characters="\n\r\0\ufeff"), min_size=1), st.integers(1, 40))
+def test_a_limit_never_cuts_within_a_character(text: str, limit: int) -> None:
+    (line,) = framed(f"{text}\n".encode(), max_line=limit).texts or [""]
+    assert text.startswith(line)
+    assert len(line.encode()) <= limit
+    assert len(line.encode()) > limit - 4 or line == text

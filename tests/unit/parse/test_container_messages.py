@@ -130,3 +130,23 @@ def test_labels_that_docker_adds_stay() -> None:
 def test_a_container_within_a_container_is_refused() -> None:
     with pytest.raises(ValidationError):
         pipeline({"type": "cri", "content": {"type": "cri"}})
+
+
+@pytest.mark.parametrize("at", range(1, len("a€😀ä".encode())))
+def test_a_character_that_is_divided_between_two_parts_is_whole_again(at: int) -> None:
+    text = "a€😀ä".encode()
+    head, rest = cri("", "P").encode(), cri("").encode()
+    chosen = pipeline("cri")
+    framed = framed_events(chosen, head + text[:at] + b"\n" + rest + text[at:] + b"\n" + cri("next").encode() + b"\n")
+    records = build_stages(chosen, ManualClock(), "node", {}).parser.parse(framed)
+    assert [each["message"] for each in fields(records)] == ["a€😀ä", "next"]
+    assert framed.replacement_count == 0
+
+
+def test_invalid_bytes_in_a_divided_line_are_replaced_once_and_nothing_else_changes() -> None:
+    chosen = pipeline("cri")
+    lines = cri("a", "P").encode() + b"\xff\n" + cri("b").encode() + b"\xc3\n"
+    framed = framed_events(chosen, lines)
+    records = build_stages(chosen, ManualClock(), "node", {}).parser.parse(framed)
+    assert [each["message"] for each in fields(records)] == ["a�b�"]
+    assert framed.replacement_count == 1
