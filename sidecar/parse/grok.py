@@ -1,7 +1,7 @@
 """Grok: regexes built from named patterns, as in Logstash: `%{IP:source.ip} %{NUMBER:duration:float}`.
 
 The pattern is compiled by the `regex` library, which supports a time limit. As in Logstash, it may match anywhere in
-a line. Only references with a field name become fields.
+a line, `.` matches the line ends of an event, and only references with a field name become fields.
 """
 
 from __future__ import annotations
@@ -14,15 +14,19 @@ import msgspec
 from sidecar.lib.conversions import FieldType
 from sidecar.lib.suggestions import suggestion_for
 from sidecar.lib.user_regex import compile_user_regex
-from sidecar.parse.grok_patterns import PATTERNS
+from sidecar.parse.grok_patterns import named_patterns
 
-_REFERENCE = re.compile(r"%\{([^{}]*)\}")
+_REFERENCE = re.compile(r"%\{(?P<reference>[^{}]*)\}|(?<!\\)\(\?P?<(?P<group>(?![=!])[^<>()]++)>")
 _PARTS = re.compile(r"(\w+)(?::([^:\s]+))?(?::(\w+))?", re.ASCII)
 _NESTED = re.compile(r"(?:\[[^\[\]]+\])+")
+_FLAGS = re.compile(r"\(\?([aimsu]+)\)")
 _KINDS: dict[str, FieldType] = {
     "int": "integer", "integer": "integer", "long": "integer", "float": "float", "double": "float",
     "boolean": "boolean", "bool": "boolean", "string": "string", "date": "date", "ip": "ip",
 }  # fmt: skip
+_HIDDEN = "@metadata"
+"""Root of the fields that Logstash does not store."""
+
 _MAX_EXPANDED_CHARACTERS = 100_000
 """Maximum length of a pattern after expansion. Patterns that contain another pattern twice grow exponentially."""
 
@@ -39,8 +43,8 @@ class ExpandedPattern(msgspec.Struct, frozen=True):
 
 
 class _Expansion:
-    def __init__(self, custom: Mapping[str, str]) -> None:
-        self._patterns = {**PATTERNS, **custom}
+    def __init__(self, patterns: Mapping[str, str]) -> None:
+        self._patterns = patterns
         self.paths: dict[str, str] = {}
         self.kinds: dict[str, FieldType] = {}
         self._length = 0
@@ -49,7 +53,14 @@ class _Expansion:
         self._length += len(pattern)
         if self._length > _MAX_EXPANDED_CHARACTERS:
             raise ValueError(f"the pattern has more than {_MAX_EXPANDED_CHARACTERS:,} characters after expansion")
-        return _REFERENCE.sub(lambda reference: self._expand_reference(reference[1], parents), pattern)
+        return _REFERENCE.sub(lambda match: self._expand_match(match, parents), pattern)
+
+    def _expand_match(self, match: re.Match[str], parents: tuple[str, ...]) -> str:
+        group = match["group"]
+        if group is None:
+            return self._expand_reference(match["reference"], parents)
+        # The group may be referred to by its name, so it keeps a name that the regex allows.
+        return match[0] if group.isidentifier() else self._open_group(_path(group))
 
     def _expand_reference(self, reference: str, parents: tuple[str, ...]) -> str:
         parts = _PARTS.fullmatch(reference)
@@ -66,22 +77,31 @@ class _Expansion:
         inner = self.expand(self._patterns[name], (*parents, name))
         if field is None:
             return f"(?:{inner})"
-        group, path = f"_{len(self.paths)}", _path(field)
-        self.paths[group] = path
+        path = _path(field)
         if kind is not None:
             if kind not in _KINDS:
                 raise ValueError(f"%{{{reference}}}: unknown type {kind}; use int, float, boolean, date or ip")
             self.kinds[path] = _KINDS[kind]
-        return f"(?P<{group}>{inner})"
+        return f"{self._open_group(path)}{inner})"
+
+    def _open_group(self, path: str) -> str:
+        if path.partition(".")[0] == _HIDDEN:
+            return "(?:"
+        group = f"_{len(self.paths)}"
+        self.paths[group] = path
+        return f"(?P<{group}>"
 
 
-def expand_pattern(pattern: str, custom: Mapping[str, str]) -> ExpandedPattern:
+def expand_pattern(pattern: str, custom: Mapping[str, str], *, legacy: bool = False) -> ExpandedPattern:
     """Replace each reference with the pattern that it names. `custom` patterns take precedence over built-in ones.
+
+    `legacy`: the built-in patterns have the field names of Logstash without ECS.
 
     Raise `ValueError` for an unknown name, a pattern without a field, or a regex that does not compile.
     """
-    expansion = _Expansion(custom)
-    text = expansion.expand(pattern)
+    expansion = _Expansion({**named_patterns(legacy=legacy), **custom})
+    flags = _FLAGS.match(pattern)
+    text = f"(?{flags[1] if flags else ''}s){expansion.expand(pattern[flags.end() if flags else 0 :])}"
     groups = compile_user_regex(text).groupindex
     if not groups:
         raise ValueError("the pattern has no field; add at least one, such as %{WORD:name}")

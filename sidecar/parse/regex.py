@@ -30,7 +30,7 @@ class RegexParser:
 
     A group that did not participate in the match is omitted; the values of several groups with the same path become a
     list. `paths`: field path of each group whose name is not its path. `anywhere`: the pattern need not match the
-    whole line.
+    whole line. `keeps_empty`: an empty value is a field.
     """
 
     def __init__(
@@ -40,6 +40,7 @@ class RegexParser:
         paths: Mapping[str, str] | None = None,
         *,
         anywhere: bool = False,
+        keeps_empty: bool = True,
     ) -> None:
         compiled = compile_user_regex(pattern)
         self._match_line = compiled.search if anywhere else compiled.fullmatch
@@ -50,6 +51,7 @@ class RegexParser:
             self._groups_of.setdefault((paths or {}).get(group, group), []).append(number - 1)
         lists = [path for path, groups in self._groups_of.items() if len(groups) > 1]
         self._typed_fields = typed_fields
+        self._keeps_empty = keeps_empty
         self._formatter = typed_fields.formatter_for(list(self._groups_of), keeps_empty=True, json_columns=lists)
 
     def parse(self, lines: LineBatch) -> RecordBatch:
@@ -88,6 +90,8 @@ class RegexParser:
         return replace(records, timeouts=budget.timeouts) if budget.timeouts else records
 
     def _records(self, lines: LineBatch, by_group: Sequence[Column], errors: dict[int, str]) -> RecordBatch:
+        if not self._keeps_empty:
+            by_group = [[text or None for text in column] if "" in column else column for column in by_group]
         texts = {path: [by_group[group] for group in groups] for path, groups in self._groups_of.items()}
         lists = {path: columns for path, columns in texts.items() if len(columns) > 1}
         columns = {

@@ -14,7 +14,7 @@ from sidecar.parse.dissect import Dissection, DissectParser
 from sidecar.parse.docker import DockerParser
 from sidecar.parse.format_parser import FormatParser
 from sidecar.parse.formats import FORMATS
-from sidecar.parse.grok import expand_pattern
+from sidecar.parse.journald import parse_entry
 from sidecar.parse.json import JsonParser
 from sidecar.parse.logfmt import LogfmtParser
 from sidecar.parse.plain import PlainTextParser
@@ -82,9 +82,9 @@ def _create_one(
     if isinstance(settings, RegexSettings):
         return RegexParser(settings.pattern, TypedFields(settings.types, timestamps, timestamp.field))
     if isinstance(settings, GrokSettings):
-        expanded = expand_pattern(settings.pattern, settings.patterns)
+        expanded = settings.expand()
         typed_fields = TypedFields({**expanded.kinds, **settings.types}, timestamps, timestamp.field)
-        return RegexParser(expanded.pattern, typed_fields, expanded.paths, anywhere=True)
+        return RegexParser(expanded.pattern, typed_fields, expanded.paths, anywhere=True, keeps_empty=False)
     if isinstance(settings, DissectSettings):
         typed_fields = TypedFields(settings.types, timestamps, timestamp.field)
         return DissectParser(Dissection.from_pattern(settings.pattern), settings.append_separator, typed_fields)
@@ -93,6 +93,8 @@ def _create_one(
         return CsvParser(settings.columns, settings.delimiter, typed_fields)
     if isinstance(settings, LogfmtSettings):
         return LogfmtParser(TypedFields(settings.types, timestamps, timestamp.field))
+    if settings.type == "journald":
+        return PluginParser(settings.type, parse_entry, JsonParser(timestamps, reserved))
     return _create_simple(settings.type, zones, clock)
 
 

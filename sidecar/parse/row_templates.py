@@ -54,6 +54,17 @@ def number_field(path: str, group: str) -> FieldSpec:
     return FieldSpec(path, group, lambda digits: str(int(digits)), is_text=False)
 
 
+def decimal_field(path: str, group: str) -> FieldSpec:
+    """Return a field whose value is a number with the digits of the log. The group matches digits and one point."""
+    return FieldSpec(path, group, _strip_leading_zeros, is_text=False)
+
+
+def _strip_leading_zeros(decimal: str) -> str:
+    """Return the number without leading zeros, which JSON does not allow."""
+    whole, point, fraction = decimal.partition(".")
+    return f"{int(whole)}{point}{fraction}"
+
+
 def json_field(
     path: str, group: str, convert: Callable[[str], str], unchanged: re.Pattern[str] | None = None
 ) -> FieldSpec:

@@ -26,7 +26,7 @@ from sidecar.lib.suggestions import suggestion_for
 from sidecar.lib.user_regex import compile_user_regex
 from sidecar.parse.dissect import Dissection
 from sidecar.parse.formats import FORMATS
-from sidecar.parse.grok import expand_pattern
+from sidecar.parse.grok import ExpandedPattern, expand_pattern
 from sidecar.parse.plugin import PLUGINS, ParseLine, resolve
 from sidecar.parse.time.epoch import EPOCHS
 from sidecar.parse.time.zones import check_zone
@@ -43,11 +43,12 @@ _WITH_CODE = {
     "docker": "Docker's json-file, with parts of lines joined",
     "nginx": "nginx's access log",
     "apache": "Apache's access log",
+    "journald": "systemd's journal, from journalctl -o json or -o export",
 }
 BUILT_IN = {**_WITH_CODE, **{name: log_format.name for name, log_format in FORMATS.items()}}
 """The built-in parsers: name → what they read."""
 
-WITHOUT_OPTIONS = ("plain", "nginx", "apache", *FORMATS)
+WITHOUT_OPTIONS = ("plain", "nginx", "apache", "journald", *FORMATS)
 """Parsers without options: their name is enough."""
 
 
@@ -131,13 +132,21 @@ class GrokSettings(SettingsModel):
     patterns: dict[Annotated[str, Field(pattern=r"^\w+$")], str] = Field(default_factory=dict)
     """Custom patterns by name, which `pattern` and each other may use. They take precedence over built-in ones."""
 
+    ecs_compatibility: Literal["v1", "v8", "disabled"] = "v1"
+    """Field names of the built-in patterns, as in Logstash: those of the Elastic Common Schema, or with `disabled`
+    the older ones, such as `clientip`."""
+
     types: Types = Field(default_factory=dict)
     """Types as for `regex`, in addition to those in the pattern."""
 
     @model_validator(mode="after")
     def _check_references(self) -> GrokSettings:
-        expand_pattern(self.pattern, self.patterns)
+        self.expand()
         return self
+
+    def expand(self) -> ExpandedPattern:
+        """Return the pattern with all references replaced."""
+        return expand_pattern(self.pattern, self.patterns, legacy=self.ecs_compatibility == "disabled")
 
 
 class DissectSettings(SettingsModel):

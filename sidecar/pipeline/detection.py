@@ -45,7 +45,7 @@ _MAJORITY = 0.5
 times among the values of a timestamp field."""
 _MAX_PARSERS = 4
 """Maximum number of parsers that are proposed for one file, not counting `plain`."""
-PARSERS = ("cri", "docker", "json", "nginx", "apache", *FORMATS, "logfmt")
+PARSERS = ("cri", "docker", "journald", "json", "nginx", "apache", *FORMATS, "logfmt")
 """Parsers without options. Of several parsers with the same score, the first one is proposed."""
 _TIME_WORTH, _LEVEL_WORTH, _FIELD_WORTH = 2.0, 0.5, 0.02
 """Scores of a time, of a level and of a field. A parsed event has the score 1."""

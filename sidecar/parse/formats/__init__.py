@@ -7,20 +7,21 @@ not define is kept in `log.extra`, or is part of the message.
 from __future__ import annotations
 
 from sidecar.parse.format_parser import LogFormat
-from sidecar.parse.formats.databases import MONGODB, MYSQL, MYSQL_SLOW, POSTGRESQL, REDIS
+from sidecar.parse.formats.databases import CLICKHOUSE, MONGODB, MYSQL, MYSQL_SLOW, POSTGRESQL, REDIS
 from sidecar.parse.formats.java import JAVA_GC, LOG4J
 from sidecar.parse.formats.languages import DOTNET, GO, KLOG, PHP, RUBY, RUST
 from sidecar.parse.formats.python import PYTHON
 from sidecar.parse.formats.servers import BIND, COREDNS, RABBITMQ
 from sidecar.parse.formats.syslog import SYSLOG
-from sidecar.parse.formats.systems import AUDITD, DPKG, LOGCAT
-from sidecar.parse.formats.web import APACHE_ERROR, AWS_ELB, AWS_S3, HAPROXY, NGINX_ERROR, SQUID
+from sidecar.parse.formats.systems import AUDITD, DMESG, DPKG, LOGCAT
+from sidecar.parse.formats.web import APACHE_ERROR, AWS_ELB, AWS_S3, HAPROXY, NGINX_ERROR, SQUID, UWSGI
 
 FORMATS: dict[str, LogFormat] = {
     "nginx_error": NGINX_ERROR,
     "apache_error": APACHE_ERROR,
     "haproxy": HAPROXY,
     "squid": SQUID,
+    "uwsgi": UWSGI,
     "aws_elb": AWS_ELB,
     "aws_s3": AWS_S3,
     "klog": KLOG,
@@ -29,6 +30,7 @@ FORMATS: dict[str, LogFormat] = {
     "mysql": MYSQL,
     "redis": REDIS,
     "mongodb": MONGODB,
+    "clickhouse": CLICKHOUSE,
     "rabbitmq": RABBITMQ,
     "bind": BIND,
     "coredns": COREDNS,
@@ -43,6 +45,7 @@ FORMATS: dict[str, LogFormat] = {
     "go": GO,
     "python": PYTHON,
     "dpkg": DPKG,
+    "dmesg": DMESG,
     "syslog": SYSLOG,
 }
 """Name of the parser → format. `sidecar explain --detect` tries them in this order: the strictest formats first."""

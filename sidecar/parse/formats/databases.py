@@ -1,11 +1,11 @@
-"""Logs of PostgreSQL, MySQL, MariaDB, Redis and MongoDB."""
+"""Logs of PostgreSQL, MySQL, MariaDB, Redis, MongoDB and ClickHouse."""
 
 from __future__ import annotations
 
 from sidecar.parse.addresses import address_field
 from sidecar.parse.format_parser import LogFormat
 from sidecar.parse.formats.pieces import CLOCK, DAY, ISO, MESSAGE, MONTH, PID, PORT, THREAD_ID
-from sidecar.parse.row_templates import json_field, number_field, text_field
+from sidecar.parse.row_templates import decimal_field, number_field, text_field
 
 _SEVERITY = (
     r"(?P<level>DEBUG[1-5]?|LOG|INFO|NOTICE|WARNING|ERROR|FATAL|PANIC"
@@ -112,8 +112,8 @@ MYSQL_SLOW = LogFormat(
         number_field("mysql.slow.thread_id", "thread"),
         text_field("mysql.slow.schema", "schema"),
         text_field("mysql.slow.database", "database"),
-        json_field("mysql.slow.query_time", "took", str),
-        json_field("mysql.slow.lock_time", "lock", str),
+        decimal_field("mysql.slow.query_time", "took"),
+        decimal_field("mysql.slow.lock_time", "lock"),
         number_field("mysql.slow.rows_sent", "sent"),
         number_field("mysql.slow.rows_examined", "examined"),
         text_field("log.extra", "extra", str.strip),
@@ -174,3 +174,20 @@ MONGODB = LogFormat(
     examples=("2026-11-23T01:00:00.123+0000 I NETWORK  [listener] waiting for connections on port 27017",),
 )
 """The text log of versions before 4.4. Since 4.4 MongoDB writes JSON, with the time in `t.$date`."""
+
+CLICKHOUSE = LogFormat(
+    "ClickHouse",
+    (
+        rf"(?P<time>\d{{4}}\.[01]\d\.[0-3]\d {CLOCK})\.(?P<fraction>\d{{1,9}}) \[ {THREAD_ID} \] "
+        rf"\{{(?P<query>[^}}\n]*+)\}} <(?P<level>[A-Z][a-z]{{1,20}})> (?:(?P<logger>[^:\n]{{1,200}}?): )?{MESSAGE}",
+    ),
+    (
+        text_field("message", "message"),
+        number_field("process.thread.id", "thread_id"),
+        text_field("clickhouse.query_id", "query"),
+        text_field("log.level", "level", str.lower),
+        text_field("log.logger", "logger"),
+    ),
+    examples=("2026.11.23 01:00:00.123456 [ 812 ] {5f2d-1a} <Information> executeQuery: Read 4 rows in 0.001 sec.",),
+)
+"""`clickhouse-server.log`."""

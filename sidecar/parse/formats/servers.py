@@ -7,7 +7,7 @@ import msgspec
 from sidecar.parse.addresses import address_field
 from sidecar.parse.format_parser import LogFormat
 from sidecar.parse.formats.pieces import CLOCK, EXTRA, FRACTION, ISO, MESSAGE, MONTH, PORT, WORD, ZONE
-from sidecar.parse.row_templates import json_field, number_field, text_field
+from sidecar.parse.row_templates import decimal_field, json_field, number_field, text_field
 
 _ERLANG_LEVEL = r"(?P<level>debug|info|notice|warning|error|critical|alert|emergency)"
 
@@ -74,7 +74,7 @@ COREDNS = LogFormat(
         text_field("network.transport", "transport"),
         number_field("coredns.query.size", "asked"),
         number_field("coredns.response.size", "answered"),
-        json_field("coredns.duration", "took", str),
+        decimal_field("coredns.duration", "took"),
         text_field("log.level", "level", str.lower),
         text_field("log.extra", "extra"),
     ),

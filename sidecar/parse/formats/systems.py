@@ -1,10 +1,10 @@
-"""Logs of the kernel's audit system, of dpkg and of Android."""
+"""Logs of the kernel, its audit system, dpkg and Android."""
 
 from __future__ import annotations
 
 from sidecar.parse.format_parser import LogFormat
-from sidecar.parse.formats.pieces import CLOCK, FRACTION, ISO, MESSAGE, PID, THREAD_ID, WORD
-from sidecar.parse.row_templates import number_field, text_field
+from sidecar.parse.formats.pieces import CLOCK, FRACTION, ISO, MESSAGE, MONTH, PID, THREAD_ID, WEEKDAY, WORD
+from sidecar.parse.row_templates import decimal_field, number_field, text_field
 
 AUDITD = LogFormat(
     "auditd",
@@ -33,6 +33,41 @@ DPKG = LogFormat(
     examples=("2026-11-23 01:00:00 status installed libc6:amd64 2.41-12",),
 )
 """`/var/log/dpkg.log`."""
+
+_KERNEL_LEVELS = ("emerg", "alert", "crit", "err", "warn", "notice", "info", "debug")
+_KERNEL_PRIORITY = (
+    r"(?:(?:<|(?P<facility>[a-z]{2,8}\d?) {0,4}:)(?P<level>1[0-8]\d|19[01]|[1-9]?\d|[a-z]{3,6})(?:>| {0,4}: ))?"
+)
+
+
+def _kernel_level(level: str) -> str:
+    """Return the level of a priority, which is 8 × facility + level, or the level itself."""
+    return _KERNEL_LEVELS[int(level) % 8] if level.isdigit() else level
+
+
+DMESG = LogFormat(
+    "the kernel's log",
+    (
+        rf"{_KERNEL_PRIORITY}\[ *(?P<uptime>\d{{1,12}}\.\d{{6}})\] {MESSAGE}",
+        rf"{_KERNEL_PRIORITY}\[{WEEKDAY} (?P<time>{MONTH} [ 0123]\d {CLOCK}) (?P<year>\d{{4}})\] "
+        rf"{MESSAGE}",
+        rf"{_KERNEL_PRIORITY}(?P<time>\d{{4}}-[01]\d-[0-3]\dT{CLOCK}),(?P<fraction>\d{{6}})"
+        rf"(?P<zone>[+-]\d\d:\d\d) {MESSAGE}",
+    ),
+    (
+        text_field("message", "message"),
+        text_field("log.level", "level", _kernel_level),
+        text_field("log.syslog.facility.name", "facility"),
+        decimal_field("dmesg.uptime", "uptime"),
+    ),
+    examples=(
+        "[    4.012345] usb 1-1: new high-speed USB device number 2 using xhci_hcd",
+        "[Mon Nov 23 01:00:00 2026] EXT4-fs (sda1): mounted filesystem",
+        "kern  :info  : 2026-11-23T01:00:00,123456+00:00 Linux version 6.12.57",
+    ),
+)
+"""`dmesg`, also with the options `--raw`, `--decode`, `--ctime` and `--time-format iso`, and the console. The
+uptime is in seconds."""
 
 _LOGCAT_LEVELS = {"V": "verbose", "D": "debug", "I": "info", "W": "warn", "E": "error", "F": "fatal", "A": "fatal"}
 _LETTER = r"(?P<level>[VDIWEFA])"

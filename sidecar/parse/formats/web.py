@@ -1,4 +1,4 @@
-"""Error logs of nginx and Apache, and access logs of HAProxy, Squid and AWS."""
+"""Error logs of nginx and Apache, and access logs of HAProxy, Squid, uWSGI and AWS."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from sidecar.parse.formats.pieces import (
     WEEKDAY,
     WORD,
 )  # fmt: skip
-from sidecar.parse.row_templates import json_field, number_field, text_field
+from sidecar.parse.row_templates import decimal_field, json_field, number_field, text_field
 
 NGINX_ERROR = LogFormat(
     "nginx's error log",
@@ -76,7 +76,10 @@ APACHE_ERROR = LogFormat(
 """The default `ErrorLogFormat`, with and without thread ids, and the format of Apache 2.2. The group `error` is `%E`:
 the error of the operating system, such as `(13)Permission denied`."""
 
-_REQUEST_LINE = r'"(?:<BADREQ>|(?:(?P<method>[A-Z]++) )?(?P<url>[^"\n]*?)(?: HTTP/(?P<version>[\d.]{1,8}))?)"'
+_REQUEST_LINE = (
+    r'"(?:<BADREQ>|(?:(?P<method>[A-Z]++) )?(?P<url>[^" \n]*+(?: (?!HTTP/[\d.]{1,8}")[^" \n]*+)*+)'
+    r'(?: HTTP/(?P<version>[\d.]{1,8}))?)"'
+)
 _HAPROXY_HEAD = (
     rf"(?:(?:<\d{{1,3}}>)?(?:{MONTH} [ 0-3]\d {CLOCK}|{DAY}T{CLOCK}[^ \n]*+)(?: (?P<host>[\w.:-]++))? "
     r"(?P<process>haproxy[\w.-]*+)\[(?P<pid>\d{1,18})\]: )?"
@@ -181,6 +184,38 @@ SQUID = LogFormat(
 )
 """The native format of Squid's access log, `logformat squid`."""
 
+UWSGI = LogFormat(
+    "uWSGI",
+    (
+        rf"\[pid: {PID}\|app: (?:-|(?P<app>\d{{1,9}}))\|req: (?:-|\d{{1,18}})/(?P<request>\d{{1,18}})\] "
+        rf"(?P<client>{WORD})? ?\((?P<user>[^)\n]*+)\) \{{(?P<variables>\d{{1,9}}) vars in \d{{1,9}} bytes\}} "
+        rf"\[{WEEKDAY} (?P<time>{MONTH} [ 0123]\d {CLOCK}) (?P<year>\d{{4}})\] "
+        r"(?P<method>[A-Z]++) (?P<url>[^\n]*?) => "
+        r"generated (?P<sent>\d{1,18}) bytes in (?P<took>\d{1,18}) (?P<unit>msecs|micros) (?:via \w++\(\) )?"
+        rf"\(HTTP/(?P<version>[\d.]{{1,8}}) {STATUS}\) (?P<extra>[^\n]++)",
+    ),
+    (
+        number_field("process.pid", "pid"),
+        address_field("source.address", "client"),
+        text_field("user.name", "user"),
+        text_field("http.request.method", "method"),
+        text_field("http.version", "version"),
+        number_field("http.response.status_code", "status"),
+        number_field("http.response.body.bytes", "sent"),
+        text_field("url.original", "url"),
+        number_field("uwsgi.app", "app"),
+        number_field("uwsgi.request", "request"),
+        number_field("uwsgi.duration", "took"),
+        text_field("uwsgi.duration_unit", "unit"),
+        text_field("log.extra", "extra"),
+    ),
+    examples=(
+        "[pid: 812|app: 0|req: 7/42] 203.0.113.7 () {40 vars in 612 bytes} [Mon Nov 23 01:00:00 2026] GET /cart => "
+        "generated 4812 bytes in 13 msecs (HTTP/1.1 200) 4 headers in 128 bytes (1 switches on core 0)",
+    ),
+)
+"""The default request log of uWSGI. Its other messages have no common layout."""
+
 _SECONDS = r"(?:-1|(?P<{0}>\d{{1,9}}(?:\.\d{{1,9}})?))"
 _ELB_REST = (
     rf"(?P<client>[^ \n]+):{PORT} (?:-|(?P<target>[^ \n]+):(?P<target_port>\d{{1,5}})) "
@@ -211,9 +246,9 @@ AWS_ELB = LogFormat(
         text_field("user_agent.original", "agent"),
         text_field("aws.elb.type", "type"),
         text_field("aws.elb.name", "name"),
-        json_field("aws.elb.request_processing_time", "request_s", str),
-        json_field("aws.elb.target_processing_time", "target_s", str),
-        json_field("aws.elb.response_processing_time", "response_s", str),
+        decimal_field("aws.elb.request_processing_time", "request_s"),
+        decimal_field("aws.elb.target_processing_time", "target_s"),
+        decimal_field("aws.elb.response_processing_time", "response_s"),
         number_field("aws.elb.target_status_code", "target_status"),
         text_field("log.extra", "extra"),
     ),

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+import re
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,8 +15,8 @@ from pydantic import ValidationError
 
 from sidecar.model.records import RecordBatch
 from sidecar.parse.grok import expand_pattern
-from sidecar.parse.grok_patterns import PATTERNS
-from tests.support.builders.records import fields
+from sidecar.parse.grok_patterns import named_patterns
+from tests.support.builders.records import fields, framed, make_parser
 from tests.support.builders.records import parsed as of_parser
 
 
@@ -146,9 +149,56 @@ def test_a_known_pattern_takes_nothing_else(name: str, text: str) -> None:
     assert parsed(f"^%{{{name}:found}}$", text).errors
 
 
-@pytest.mark.parametrize("name", PATTERNS)
-def test_every_known_pattern_compiles(name: str) -> None:
-    assert expand_pattern(f"%{{{name}:found}}", {}).paths
+@pytest.mark.parametrize("legacy", [False, True])
+def test_every_known_pattern_compiles(legacy: bool) -> None:
+    assert all(
+        expand_pattern(f"%{{{name}:found}}", {}, legacy=legacy).paths for name in named_patterns(legacy=legacy)
+    )
+
+
+def test_all_names_of_logstash_are_known() -> None:
+    names = json.loads(Path(__file__).with_name("grok_names.json").read_text(encoding="utf-8"))
+    assert set(names["v1"]) <= set(named_patterns())
+    assert set(names["disabled"]) <= set(named_patterns(legacy=True))
+
+
+def test_fields_have_paths_of_the_common_schema_or_names_without_dots() -> None:
+    ecs, legacy = (set(_PATHS.findall("".join(named_patterns(legacy=old).values()))) for old in (False, True))
+    assert {path for path in ecs if "." not in path} == {"timestamp", "message"}
+    assert {path for path in legacy if "." in path} <= ecs
+
+
+_PATHS = re.compile(r"(?:%\{\w+:|\(\?<)([A-Za-z_][\w.-]*)")
+LINES = [
+    pytest.param(line, id=f"{number}-{line['pattern']}")
+    for number, line in enumerate(
+        map(json.loads, Path(__file__).with_name("grok_lines.ndjson").read_text(encoding="utf-8").splitlines())
+    )
+]
+
+
+@pytest.mark.parametrize("line", LINES)
+@pytest.mark.parametrize(("key", "setting"), [("ecs", "v1"), ("legacy", "disabled")])
+def test_a_line_of_a_program_has_the_fields_that_logstash_gives_it(
+    line: dict[str, Any], key: str, setting: str
+) -> None:
+    if line[key] is None:
+        pytest.skip("the pattern has no field")
+    options = {"pattern": f"%{{{line['pattern']}}}", "ecs_compatibility": setting}
+    records = make_parser({"type": "grok", **options}).parse(framed(line["line"], events=(0,)))
+    assert (fields(records), records.errors, records.annotations) == ([line[key]], {}, {})
+
+
+def test_a_group_may_be_a_path_and_metadata_is_not_stored() -> None:
+    pattern = r"(?<[http][method]>[A-Z]+) (?<a.b>\d+) %{INT:[@metadata][n]:int} (?<[@metadata][m]>\w+) (?<c>x)(?P=c)"
+    assert fields(parsed(pattern, "GET 7 8 word xx")) == [{"http": {"method": "GET"}, "a": {"b": "7"}, "c": "x"}]
+
+
+def test_an_empty_value_is_no_field_and_a_dot_takes_line_ends_as_in_logstash() -> None:
+    parser = make_parser({"type": "grok", "pattern": "(?i)^%{DATA:a},%{DATA:b};%{GREEDYDATA:message}"})
+    records = parser.parse(framed("x,;one", "two", events=(0,)))
+    assert fields(records) == [{"a": "x", "message": "one\ntwo"}]
+    assert fields(parser.parse(framed(",y;", "x,;z"))) == [{"b": "y"}, {"a": "x", "message": "z"}]
 
 
 def test_an_access_log_has_the_fields_of_the_common_schema() -> None:
@@ -180,44 +230,6 @@ def test_an_access_log_has_the_fields_of_the_common_schema() -> None:
          {"timestamp": "23-Nov-2026 01:00:00.123", "log": {"level": "INFO", "origin": {"function": "start"}},
           "java": {"log": {"origin": {"thread": {"name": "main"}, "class": {"name": "o.a.Catalina"}}}},
           "message": "up"}),
-        ("HAPROXYHTTP", "Nov 23 01:00:00 lb haproxy[7]: 203.0.113.7:51 [23/Nov/2026:01:00:00.655] web app/s1"
-         ' 10/0/-1/69/+109 200 2750 - - ---- 4/3/2/1/+0 5/6 {shop.example} {text} "GET /a HTTP/1.1"',
-         {"timestamp": "Nov 23 01:00:00", "host": {"hostname": "lb"}, "process": {"name": "haproxy", "pid": 7},
-          "source": {"address": "203.0.113.7", "port": 51, "bytes": 2750}, "url": {"original": "/a"},
-          "http": {"request": {"method": "GET"}, "version": "1.1", "response": {"status_code": 200}},
-          "haproxy": {"request_date": "23/Nov/2026:01:00:00.655", "frontend_name": "web", "backend_name": "app",
-                      "server_name": "s1", "total_waiting_time_ms": 0, "total_time_ms": 109,
-                      "http": {"request": {"time_wait_ms": 10, "time_wait_without_data_ms": 69,
-                                           "captured_headers": "shop.example"},
-                               "response": {"captured_headers": "text"}}, "termination_state": "----",
-                      "connections": {"active": 4, "frontend": 3, "backend": 2, "server": 1, "retries": 0},
-                      "server_queue": 5, "backend_queue": 6}}),
-        ("HAPROXYTCP", "2026-11-23T01:00:00Z lb haproxy[7]: 2001:db8::1:51 [23/Nov/2026:01:00:00.655] db db/<NOSRV>"
-         " -1/-1/0 0 SC 1/1/0/0/0 0/0",
-         {"timestamp": "2026-11-23T01:00:00Z", "host": {"hostname": "lb"}, "process": {"name": "haproxy", "pid": 7},
-          "source": {"address": "2001:db8::1", "port": 51, "bytes": 0},
-          "haproxy": {"request_date": "23/Nov/2026:01:00:00.655", "frontend_name": "db", "backend_name": "db",
-                      "total_time_ms": 0, "termination_state": "SC",
-                      "connections": {"active": 1, "frontend": 1, "backend": 0, "server": 0, "retries": 0},
-                      "server_queue": 0, "backend_queue": 0}}),
-        ("SQUID3", "1795395600.123    157 203.0.113.7 TCP_MISS/200 3107 GET http://shop.example/a -"
-         " HIER_DIRECT/198.51.100.9 text/html",
-         {"timestamp": "1795395600.123", "source": {"ip": "203.0.113.7"}, "url": {"original": "http://shop.example/a"},
-          "http": {"request": {"method": "GET"}, "response": {"status_code": 200, "bytes": 3107}},
-          "event": {"action": "TCP_MISS"},
-          "squid": {"request": {"duration": 157, "content_type": "text/html"}, "hierarchy_code": "HIER_DIRECT"},
-          "destination": {"address": "198.51.100.9"}}),
-        ("S3_ACCESS_LOG", "79a59d shop-logs [23/Nov/2026:01:00:00 +0000] 203.0.113.7 - 3E57427F3 REST.GET.OBJECT a"
-         ' "GET /a HTTP/1.1" 200 - 2662 3462 70 10 "-" "S3Con/0.4" - s9l= SigV4 TLS AuthHeader s3.example TLSv1.2',
-         {"timestamp": "23/Nov/2026:01:00:00 +0000", "client": {"ip": "203.0.113.7"}, "url": {"original": "/a"},
-          "http": {"request": {"method": "GET"}, "version": "1.1", "response": {"status_code": 200}},
-          "user_agent": {"original": "S3Con/0.4"},
-          "aws": {"s3access": {"bucket_owner": "79a59d", "bucket": "shop-logs", "request_id": "3E57427F3",
-                               "operation": "REST.GET.OBJECT", "key": "a", "request_uri": "GET /a HTTP/1.1",
-                               "bytes_sent": 2662, "object_size": 3462, "turn_around_time": 10, "total_time": 70,
-                               "host_id": "s9l=",
-                               "signature_version": "SigV4", "cipher_suite": "TLS", "host_header": "s3.example",
-                               "authentication_type": "AuthHeader", "tls_version": "TLSv1.2"}}}),
         ("MONGO3_LOG", "2026-11-23T01:00:00.123+0000 I NETWORK  [conn7] end connection",
          {"timestamp": "2026-11-23T01:00:00.123+0000", "log": {"level": "I"}, "message": "end connection",
           "mongodb": {"component": "NETWORK", "context": "conn7"}}),

@@ -204,7 +204,7 @@ def test_an_example_has_its_time_and_its_level(name: str, number: int, line: str
     assert found.get("log", {}).get("extra") != ""
 
 
-LEVELLESS = {"go"}
+LEVELLESS = {"dmesg", "go"}
 """In some of its layouts the level may be missing."""
 
 

@@ -1,0 +1,37 @@
+"""Gives the fields of a pattern their names in each set: those of the Elastic Common Schema, or the legacy ones."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import NamedTuple
+
+_FIELD = re.compile(r"%\{(?P<pattern>\w+):(?P<field>\w+)\}|\(\?<(?P<group>\w+)>")
+
+FieldNames = Mapping[str, tuple[str | None, str | None]]
+"""Key of a field in the templates → path and type in the set `ecs-v1`, and in the legacy set. None: no field."""
+
+
+class PatternFamily(NamedTuple):
+    """The patterns of similar programs."""
+
+    templates: Mapping[str, str]
+    """Name → pattern whose fields are keys of `fields`: `%{NAME:key}` or `(?<key>…)`. Other keys are paths."""
+
+    fields: FieldNames
+    legacy_templates: Mapping[str, str] = {}
+    """Templates that differ from `templates` in the legacy set."""
+
+    def name_fields(self, *, legacy: bool) -> dict[str, str]:
+        """Return the patterns of one set, by name."""
+        templates = {**self.templates, **self.legacy_templates} if legacy else self.templates
+        return {
+            name: _FIELD.sub(lambda match: self._name_field(match, legacy), text) for name, text in templates.items()
+        }
+
+    def _name_field(self, match: re.Match[str], legacy: bool) -> str:
+        key = match["field"] or match["group"]
+        path = self.fields.get(key, (key, key))[legacy]
+        if match["pattern"]:
+            return f"%{{{match['pattern']}:{path}}}" if path else f"%{{{match['pattern']}}}"
+        return f"(?<{path}>" if path else "(?:"
