@@ -33,7 +33,7 @@ from sidecar.pipeline.auto_format import AutoStages
 from sidecar.pipeline.shipper import Shipper
 from sidecar.pipeline.stages import Stages, StageSelector
 from sidecar.sinks import registry as sinks
-from sidecar.sinks.contract import SinkSettings, TargetingSink
+from sidecar.sinks.contract import IdentifiedSink, SinkSettings, TargetingSink
 from sidecar.state.dead_letters import DeadLetterLimit
 from sidecar.state.ledger import Ledger
 from sidecar.tail.hard_links import HardLinks
@@ -115,6 +115,8 @@ def _build_shipper(
     sink = sinks.create_sink(sink_settings)
     if isinstance(sink, TargetingSink):
         sink.keep_targets(partial(shared.ledger.admit_targets, sink_name))
+    if isinstance(sink, IdentifiedSink):
+        sink.identify(f"{name}.{sink_name}.{pod_name(shared.environ)}")
     workers = sink_settings.worker_range(sinks.resolve(sink_settings.type).concurrency)
     limits = batch_limits(settings, sink_settings, *workers)
     stages = build_stage_selector(
@@ -160,6 +162,11 @@ def boundary_rules(pipeline: PipelineSettings) -> str:
 def hostname(environ: Mapping[str, str]) -> str:
     """Return the name of the Kubernetes node, or of this machine outside of Kubernetes."""
     return environ.get("NODE_NAME") or socket.gethostname()
+
+
+def pod_name(environ: Mapping[str, str]) -> str:
+    """Return the name of the Pod, or of this machine outside of Kubernetes."""
+    return environ.get("POD_NAME") or socket.gethostname()
 
 
 def build_stage_selector(

@@ -75,6 +75,18 @@ class ResumableSink(Protocol):
 
 
 @runtime_checkable
+class IdentifiedSink(Protocol):
+    """A sink that writes under a name, by which the server tells one writer from another."""
+
+    def identify(self, name: str) -> None:
+        """Write under this name: pipeline, sink and Pod, separated by dots. Called once, before `resume`.
+
+        A replay of dead letters writes under another name than the running sidecar, and without `resume`.
+        """
+        ...
+
+
+@runtime_checkable
 class BulkEncodingSink(Protocol):
     """A sink that sends constant text before and after each document.
 

@@ -18,6 +18,7 @@ BUILT_IN = {
     "elasticsearch": "sidecar.sinks.elasticsearch.sink:ElasticsearchSink",
     "opensearch": "sidecar.sinks.elasticsearch.sink:ElasticsearchSink",
     "mongodb": "sidecar.sinks.mongodb.sink:MongoDBSink",
+    "kafka": "sidecar.sinks.kafka.sink:KafkaSink",
     "sqlite": "sidecar.sinks.sqlite:SQLiteSink",
     "file": "sidecar.sinks.file:FileSink",
     "stdout": "sidecar.sinks.stdout:StdoutSink",
@@ -30,6 +31,8 @@ SCHEMES = {
     "opensearch+https": "opensearch",
     "mongodb": "mongodb",
     "mongodb+srv": "mongodb",
+    "kafka": "kafka",
+    "kafka+ssl": "kafka",
     "sqlite": "sqlite",
     "file": "file",
     "stdout": "stdout",
@@ -42,6 +45,8 @@ _MISTAKEN_SCHEMES = {
     "opensearch+http": "opensearch",
     "es": "elasticsearch",
     "mongo": "mongodb",
+    "kafkas": "kafka+ssl",
+    "kafka+tls": "kafka+ssl",
 }
 """Common mistakes → the scheme to suggest."""
 

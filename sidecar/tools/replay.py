@@ -6,6 +6,7 @@ the sink has stored its document.
 
 from __future__ import annotations
 
+import os
 import threading
 from collections.abc import Container, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -18,8 +19,9 @@ from sidecar.model.dead_letter import DeadLetter
 from sidecar.model.dead_letter_document import from_document
 from sidecar.model.documents import RenderedDocuments
 from sidecar.model.file import Generation
+from sidecar.pipeline.builder import pod_name
 from sidecar.sinks.archive_contract import Archive
-from sidecar.sinks.contract import ResumableSink, Sink
+from sidecar.sinks.contract import IdentifiedSink, ResumableSink, Sink
 from sidecar.state.dead_letters import DeadLetterFilter
 
 _MAX_BATCH_DOCUMENTS = 500
@@ -94,10 +96,13 @@ def replay(store: LetterSource, selection: DeadLetterFilter, sinks: Mapping[str,
 def _replay_to(
     sink: Sink, store: LetterSource, letters: Sequence[tuple[Any, DeadLetter]], result: ReplayResult, now: float
 ) -> None:
-    if isinstance(sink, ResumableSink):
+    name = letters[0][1].sink
+    if isinstance(sink, IdentifiedSink):
+        sink.identify(f"replay.{name}.{pod_name(os.environ)}")
+    elif isinstance(sink, ResumableSink):
         raise ConfigurationError(
             "this sink stores documents only in the order of its files, so dead letters cannot be replayed",
-            location=letters[0][1].sink, hint="purge them with `sidecar dead-letters purge`",
+            location=name, hint="purge them with `sidecar dead-letters purge`",
         )  # fmt: skip
     writer = RetryingWriter(sink, threading.Event())
     try:

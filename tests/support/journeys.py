@@ -16,6 +16,7 @@ from typing import Any
 from pymongo import MongoClient
 
 from sidecar.testing import LogFile
+from tests.support.kafka_topics import read_topic
 from tests.support.processes import ended, eventually, running
 
 
@@ -66,6 +67,12 @@ def mongodb(uri: str, database: str) -> Destination:
             return list(client[database]["app"].find())
 
     return Destination(f"{uri.rstrip('/')}/{database}?collection=app", stored)
+
+
+def kafka(broker: str, topic: str) -> Destination:
+    return Destination(
+        f"kafka://{broker}/{topic}", lambda: [json.loads(value) for _, value in read_topic(broker, topic)]
+    )
 
 
 def line(number: int) -> str:

@@ -6,12 +6,15 @@ import argparse
 import shutil
 import sys
 import tempfile
+from contextlib import ExitStack
 from pathlib import Path
 
 from tests.chaos.torture.rotations import ROTATIONS
 from tests.chaos.torture.torture import Case, Result, Servers, table, torture
 from tests.support.servers import ferretdb_server, wire_mongodb
-from tests.support.servers.java_servers import SERVERS
+from tests.support.servers.java_servers import KAFKA, SERVERS
+
+SINKS = ("sqlite", "elasticsearch", "mongodb", "kafka")
 
 
 def main() -> int:
@@ -22,25 +25,29 @@ def main() -> int:
     parser.add_argument("--kills", type=int, default=30)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--rotation", action="append", choices=list(ROTATIONS), default=[])
-    parser.add_argument("--sink", action="append", choices=["sqlite", "elasticsearch", "mongodb"], default=[])
+    parser.add_argument("--sink", action="append", choices=list(SINKS), default=[])
     parser.add_argument("--together", action="store_true", help="one case with all sinks in place of one for each")
     parser.add_argument("--dead", choices=["elasticsearch", "mongodb"], default="", help="down for half of the run")
     parser.add_argument("--search-server", choices=list(SERVERS), default="elasticsearch8")
     parser.add_argument("--mongodb-server", choices=["secantusdb", "ferretdb"], default="secantusdb")
     options = parser.parse_args()
-    sinks = tuple(options.sink or ["sqlite", "elasticsearch", "mongodb"])
+    sinks = tuple(options.sink or SINKS)
     groups = [sinks] if options.together or options.dead else [(sink,) for sink in sinks]
     results: list[Result] = []
-    mongodb_server = ferretdb_server if options.mongodb_server == "ferretdb" else wire_mongodb
-    with SERVERS[options.search_server].running() as elasticsearch, mongodb_server.running() as mongodb:
-        servers = Servers(elasticsearch, mongodb)
+    servers = {
+        "elasticsearch": SERVERS[options.search_server].running,
+        "mongodb": ferretdb_server.running if options.mongodb_server == "ferretdb" else wire_mongodb.running,
+        "kafka": KAFKA.running,
+    }
+    with ExitStack() as stack:
+        running = {name: stack.enter_context(start()) for name, start in servers.items() if name in sinks}
         for rotation in options.rotation or ROTATIONS:
             for group in groups:
                 case = Case(
                     rotation, group, options.lines, options.per_second, options.kills, options.seed,
                     dead=options.dead,
                 )  # fmt: skip
-                results.append(_tortured(case, servers))
+                results.append(_tortured(case, Servers(**running)))
     print(table(results))
     return 0 if all(result.is_good for result in results) else 1
 

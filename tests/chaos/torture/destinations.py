@@ -1,4 +1,4 @@
-"""Where the torture ships to, and how it is read back: SQLite, a real Elasticsearch, a MongoDB-protocol server."""
+"""Where the torture ships to, and how it is read back: SQLite, or a real server of each kind."""
 
 from __future__ import annotations
 
@@ -15,7 +15,9 @@ from urllib.parse import urlsplit
 from pymongo import MongoClient
 
 from tests.chaos.torture.comparison import Piece
+from tests.chaos.torture.lines import MAX_LINE
 from tests.chaos.torture.proxy import Chances, Proxy
+from tests.support.kafka_topics import create_topic, read_topic
 
 
 class Destination(Protocol):
@@ -96,6 +98,24 @@ class Mongodb:
             for document in client[self._database]["app"].find():
                 yield Piece.of(document["_id"], document)
             client.drop_database(self._database)
+
+
+class Kafka:
+    """A real broker, read back as a consumer of committed transactions does. It names its own address to clients."""
+
+    proxy: Proxy | None = None
+
+    def __init__(self, broker: str, topic: str) -> None:
+        self._broker, self._topic = broker, topic
+        create_topic(broker, topic, 3, max_message_bytes=str(4 * MAX_LINE))
+
+    @property
+    def url(self) -> str:
+        return f"kafka://{self._broker}/{self._topic}"
+
+    def pieces(self) -> Iterator[Piece]:
+        for name, value in read_topic(self._broker, self._topic):
+            yield Piece.of(name, json.loads(value))
 
 
 def behind(stack: ExitStack, url: str, seed: int, chances: Chances, *, http: bool) -> Proxy:

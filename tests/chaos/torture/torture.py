@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from tests.chaos.torture.comparison import Findings, compare
-from tests.chaos.torture.destinations import Destination, Elasticsearch, Mongodb, Sqlite, behind
+from tests.chaos.torture.destinations import Destination, Elasticsearch, Kafka, Mongodb, Sqlite, behind
 from tests.chaos.torture.lines import MAX_LINE, Writer
 from tests.chaos.torture.proxy import CALM, USUAL, Chances
 from tests.chaos.torture.rotations import ROTATIONS
@@ -30,6 +30,7 @@ class Servers:
 
     elasticsearch: str = ""
     mongodb: str = ""
+    kafka: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +92,7 @@ def _destinations(case: Case, folder: Path, servers: Servers, stack: ExitStack) 
         "mongodb": lambda: Mongodb(
             servers.mongodb, name, behind(stack, servers.mongodb, case.seed + 1, case.chances, http=False)
         ),
+        "kafka": lambda: Kafka(servers.kafka, name),
     }
     return {sink: makers[sink]() for sink in case.sinks}
 

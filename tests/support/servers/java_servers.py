@@ -1,4 +1,4 @@
-"""The real Elasticsearch and OpenSearch, from their jars on Maven Central, with launchers of our own.
+"""The real Elasticsearch, OpenSearch and Kafka, from their jars on Maven Central, with launchers of our own.
 
 They need Maven, a JDK 17, and for the newest versions a JDK 21.
 """
@@ -19,7 +19,7 @@ import urllib.error
 import urllib.request
 import zipfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -85,8 +85,8 @@ class JavaServer:
                 subprocess.Popen(command, stdin=subprocess.PIPE, stdout=log, stderr=log) as process,
             ):
                 try:
-                    self._wait(f"http://{host}:{port}", process, folder)
-                    yield f"http://{host}:{port}"
+                    self._wait(host, port, process, folder)
+                    yield self._url(host, port)
                 finally:
                     process.kill()
 
@@ -142,18 +142,47 @@ class JavaServer:
             return [*java, f"-Des.path.home={home}", *paths, self._launcher]
         return [*java, f"-Dopensearch.path.home={home}", "-cp", f"{home}/classes:{home}/lib/*", self._launcher]
 
-    def _wait(self, url: str, process: subprocess.Popen[bytes], folder: Path) -> None:
+    def _wait(self, host: str, port: int, process: subprocess.Popen[bytes], folder: Path) -> None:
         give_up_at = time.monotonic() + 90
         while time.monotonic() < give_up_at and process.poll() is None:
-            try:
-                urllib.request.urlopen(f"{url}/_cluster/health?wait_for_status=yellow", timeout=5).close()
-            except OSError as error:
-                if isinstance(error, urllib.error.HTTPError):
-                    error.close()
-                time.sleep(0.1)
-            else:
+            if self._is_ready(host, port):
                 return
+            time.sleep(0.1)
         raise ComponentMissing(f"{self} did not start: {(folder / 'server.out').read_text()[-600:]}")
+
+    def _url(self, host: str, port: int) -> str:
+        return f"http://{host}:{port}"
+
+    def _is_ready(self, host: str, port: int) -> bool:
+        try:
+            urllib.request.urlopen(f"http://{host}:{port}/_cluster/health?wait_for_status=yellow", timeout=5).close()
+        except OSError as error:
+            if isinstance(error, urllib.error.HTTPError):
+                error.close()
+            return False
+        return True
+
+
+class KafkaServer(JavaServer):
+    """A broker of Kafka. A file `more.properties` in its data directory adds to its settings."""
+
+    def _command(self, home: Path) -> list[str]:
+        java = str(_find_jdk(self, self.jdk) / "bin" / "java")
+        return [java, "-Xms256m", "-Xmx512m", "-cp", f"{home}/classes:{home}/lib/*", self._launcher]
+
+    def _url(self, host: str, port: int) -> str:
+        return f"{host}:{port}"
+
+    def _is_ready(self, host: str, port: int) -> bool:
+        with suppress(OSError), socket.create_connection((host, port), 1) as connection:
+            connection.settimeout(5)
+            connection.sendall(_ASK_VERSIONS)
+            return bool(connection.recv(4))
+        return False
+
+
+_ASK_VERSIONS = bytes.fromhex("0000000a 0012 0000 00000001 ffff")
+"""A request of Kafka's protocol: ApiVersions (18) of version 0, without the name of a client."""
 
 
 SERVERS = {
@@ -162,7 +191,11 @@ SERVERS = {
     "opensearch2": JavaServer("OpenSearch", "2.19.3", jdk=17, has_modules=False),
     "opensearch3": JavaServer("OpenSearch", "3.2.0", jdk=21, has_modules=False),
 }
-"""Short name → server."""
+"""Short name → search server."""
+
+KAFKA = KafkaServer("Kafka", "4.1.0", jdk=17, has_modules=False)
+
+_ALL = {**SERVERS, "kafka": KAFKA}
 
 
 def _unpack_module(module: Path) -> None:
@@ -201,16 +234,16 @@ def _version_of(home: Path) -> int:
 def main() -> int:
     """`--prepare` fetches servers, by default all; otherwise run one until its input ends."""
     parser = argparse.ArgumentParser()
-    parser.add_argument("names", nargs="*", metavar="NAME", help=f"of {', '.join(SERVERS)}")
+    parser.add_argument("names", nargs="*", metavar="NAME", help=f"of {', '.join(_ALL)}")
     parser.add_argument("--prepare", action="store_true")
     parser.add_argument("--port", type=int, default=9200)
     parser.add_argument("--data", type=Path)
     options = parser.parse_args()
-    if unknown := set(options.names) - set(SERVERS):
+    if unknown := set(options.names) - set(_ALL):
         parser.error(f"unknown: {', '.join(sorted(unknown))}")
     if options.prepare:
-        return _prepare(options.names or list(SERVERS))
-    server = SERVERS[options.names[0] if options.names else "elasticsearch8"]
+        return _prepare(options.names or list(_ALL))
+    server = _ALL[options.names[0] if options.names else "elasticsearch8"]
     try:
         with server.running(options.port, options.data) as url:
             print(url, flush=True)
@@ -225,7 +258,7 @@ def _prepare(names: list[str]) -> int:
     failed = 0
     for name in names:
         try:
-            print(f"{SERVERS[name]} is ready in {SERVERS[name].prepare()}")
+            print(f"{_ALL[name]} is ready in {_ALL[name].prepare()}")
         except ComponentMissing as missing:
             print(missing, file=sys.stderr)
             failed = 1

@@ -79,9 +79,12 @@ MISTAKES = [
     # Sinks.
     (written(sink="5"), "2: sinks.out must be a URL such as elasticsearch://host:9200/logs, or a mapping"),
     (written(sink="localhost"), "2: sinks.out must be a URL such as elasticsearch://host:9200/logs, or a mapping"),
-    (written(sink="{hosts: h}"), "2: sinks.out: needs a `type` or a `url`; types are elasticsearch, file, mongodb,"),
-    (written(sink="{type: kafka}"), '2: sinks.out.type: there is no sink "kafka"; known are elasticsearch, file,'),
-    (written(sink='"kafka://h/logs"'), '2: sinks.out: no sink has URLs that begin with "kafka:"; known are'),
+    (
+        written(sink="{hosts: h}"),
+        "2: sinks.out: needs a `type` or a `url`; types are elasticsearch, file, kafka,",
+    ),
+    (written(sink="{type: nats}"), '2: sinks.out.type: there is no sink "nats"; known are elasticsearch, file,'),
+    (written(sink='"nats://h/logs"'), '2: sinks.out: no sink has URLs that begin with "nats:"; known are'),
     (written(sink='"http://h:9200/logs"'), 'no sink has URLs that begin with "http:"; did you mean "elasticsearch"?'),
     (written(sink='"elasticsearch+http://h/l"'), '"elasticsearch+http:"; did you mean "elasticsearch"?'),
     (written(sink='"elasticsearch://u:p@ss/word@h/l"'), "2: sinks.out.url has an @ after the first /; write special"),
@@ -153,7 +156,7 @@ def test_a_mistake_is_one_sentence_of_plain_words(
     [
         (["/a.log"], "--to URL is missing"),
         (["--to", "stdout:"], "PATH is missing"),
-        (["/a.log", "--to", "kafka://h"], '--to: no sink has URLs that begin with "kafka:"; known are'),
+        (["/a.log", "--to", "nats://h"], '--to: no sink has URLs that begin with "nats:"; known are'),
         (
             ["/a.log", "--to", "elasticsearch://h/l?compres=1"],
             '--to: compres is not a setting; did you mean "compress',

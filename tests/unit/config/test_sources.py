@@ -209,15 +209,13 @@ def test_a_sink_problem_names_the_sink_and_all_sinks_are_checked(sources: Source
     sources.yaml.write_text(
         FILE.replace(
             "sqlite:////nowhere/logs.db",
-            "{type: elasticsearch, hosts: es, index: Logs/app}\n  bus: {type: kafka}\n"
+            "{type: elasticsearch, hosts: es, index: Logs/app}\n  bus: {type: nats}\n"
             "  db:\n    type: sqlite\n    path: /a\n    tabel: x",
         )
     )
-    index, kafka, table = sources.problems()
+    index, nats, table = sources.problems()
     assert index.startswith("sidecar.yaml:4: sinks.out.index is not a valid index name; use lower case")
-    assert kafka.startswith(
-        'sidecar.yaml:5: sinks.bus.type: there is no sink "kafka"; known are elasticsearch, file,'
-    )
+    assert nats.startswith('sidecar.yaml:5: sinks.bus.type: there is no sink "nats"; known are elasticsearch, file,')
     assert table == 'sidecar.yaml:9: sinks.db.tabel is not a setting; did you mean "table"?'
 
 

@@ -20,7 +20,7 @@ SETTINGS = ["state_dir", "log_level", "admin", "metrics", "limits", "dead_letter
         ("TIMESTMP", ["REDISTIMESTAMP", "TIMESTAMP_ISO8601"], ""),
         ("pod", ["plain", "add"], ""),
         ("teir", ["tier", "host"], "tier"),
-        ("kafka", ["elasticsearch", "mongodb", "sqlite", "file", "stdout"], ""),
+        ("nats", ["elasticsearch", "mongodb", "sqlite", "file", "stdout"], ""),
         ("", SETTINGS, ""),
     ],
 )

@@ -1,0 +1,1 @@
+"""Stores documents in topics of Apache Kafka, each batch in one transaction."""

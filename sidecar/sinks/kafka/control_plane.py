@@ -1,0 +1,46 @@
+"""The requests of `sidecar check --connect`: brokers, topics and permissions. No message is sent."""
+
+from __future__ import annotations
+
+import socket
+from datetime import UTC, datetime
+
+from confluent_kafka import KafkaError, KafkaException, TopicCollection
+from confluent_kafka.admin import AdminClient
+
+from sidecar.errors import Misconfigured
+from sidecar.lib.clock import Clock
+from sidecar.sinks.common.target_name import TargetTemplate
+from sidecar.sinks.contract import ProbeResult
+from sidecar.sinks.kafka import errors
+from sidecar.sinks.kafka.client import CONNECT_S, common_options
+from sidecar.sinks.kafka.session import Session
+from sidecar.sinks.kafka.settings import KafkaSettings
+from sidecar.sinks.kafka.version import name_version
+
+
+def examine(settings: KafkaSettings, template: TargetTemplate, clock: Clock) -> ProbeResult:
+    """Connect as a write does, with another transactional id, and examine the topic. Raise `DeliveryError`."""
+    session = Session(settings, f"{settings.transactional_id_prefix}.check.{socket.gethostname()}", "", clock)
+    try:
+        session.connect()
+    finally:
+        session.close()
+    name = template.render(datetime.fromtimestamp(clock.now(), UTC))
+    return ProbeResult(name_version(settings), _examine_topic(settings, name))
+
+
+def _examine_topic(settings: KafkaSettings, name: str) -> list[str]:
+    """Return warnings about the topic. Raise `DeliveryError` if this user may not write to it."""
+    at, admin = settings.destination(), AdminClient(common_options(settings, lambda error: None))
+    request = admin.describe_topics(TopicCollection([name]), include_authorized_operations=True)[name]
+    try:
+        operations = request.result(CONNECT_S).authorized_operations or ()
+    except KafkaException as error:
+        reason: KafkaError = error.args[0]
+        if reason.code() == KafkaError.UNKNOWN_TOPIC_OR_PART:
+            return [f"the topic {name} does not exist; create it, unless the brokers create topics automatically"]
+        raise errors.error_of(reason, at) from error
+    if operations and "WRITE" not in {operation.name for operation in operations}:
+        raise Misconfigured(f"this user may not write to the topic {name}", location=at, hint="allow Write on it")
+    return []
