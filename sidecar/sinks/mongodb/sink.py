@@ -46,6 +46,10 @@ __all__ = ["DRIVER_ERRORS", "MongoDBSettings", "MongoDBSink"]
 
 _SERVER_SELECTION_MS = 5000
 _CLOSE_S = 1.0
+_MAX_CLOSED_CONNECTIONS, _MAX_CLOSED_BY_ONE = 2, 3
+"""If the server closes the connection at this number of inserts and answers in between, the rows are divided, and a
+row that is alone is refused. A network that cuts connections from time to time does not do that."""
+
 _IDS_PER_REPLY = 10_000
 _INDEX_CONFLICT_CODES = (85, 86)
 _UNRESOLVED = re.compile(r"\[Errno -\d+\]|nodename nor servname")
@@ -173,23 +177,50 @@ class MongoDBSink(RoutedSink):
         self._client.close()
 
     def _insert(self, collection: Collection[dict[str, Any]], rows: Rows, outcome: _BatchOutcome) -> None:
-        """Insert rows, and add their results to `outcome`. Raise `DeliveryError` if no result is known."""
-        with self._translate():
-            try:
-                self._ensure_ttl_index(collection)
-                collection.insert_many(list(map(RawBSONDocument, rows.data)), ordered=False)
-            except pymongo.errors.BulkWriteError as error:
-                self._collect(error.details, collection, rows, outcome)
-            except pymongo.errors.OperationFailure as error:
-                self._refuse_all(error, collection.name, rows, outcome)
-            except ReplyTooLarge as error:
-                if len(rows.data) == 1:
-                    raise
-                raise RequestTooLarge(
-                    "the reply is too large", location=self._at, hint="lower batch_bytes"
-                ) from error
-            else:
-                outcome.stored.extend(rows.indexes)
+        """Insert rows, and add their results to `outcome`. Raise `DeliveryError` if no result is known.
+
+        A server may close the connection at a document that it cannot read. The rows are divided until it is alone.
+        """
+        is_alone = len(rows.data) == 1
+        for _ in range(_MAX_CLOSED_BY_ONE if is_alone else _MAX_CLOSED_CONNECTIONS):
+            with self._translate():
+                try:
+                    self._insert_once(collection, rows, outcome)
+                except pymongo.errors.AutoReconnect as error:
+                    if type(error) is not pymongo.errors.AutoReconnect:
+                        raise  # a subclass says why, for example a change of the primary
+                    collection.database.client.admin.command("ping")  # raises if the server cannot be reached
+                else:
+                    return
+        if is_alone:
+            self._refuse_closing(rows.indexes[0], collection.name, outcome)
+            return
+        middle = len(rows.data) // 2
+        for part in (slice(None, middle), slice(middle, None)):
+            self._insert(collection, Rows(rows.indexes[part], rows.data[part]), outcome)
+
+    def _refuse_closing(self, index: int, target: str, outcome: _BatchOutcome) -> None:
+        """Add a refusal for a document at which the server closes the connection."""
+        reason = "the server closes the connection at this document"
+        may_reject = self._settings.unknown_refusals == "dead_letter"
+        error = Retryable(reason, location=self._at, hint="read the log of the server")
+        rejection = Rejection(index, "ConnectionClosed", reason, target=target)
+        outcome.refuse(rejection, error, "unclear" if may_reject else "kept")
+
+    def _insert_once(self, collection: Collection[dict[str, Any]], rows: Rows, outcome: _BatchOutcome) -> None:
+        try:
+            self._ensure_ttl_index(collection)
+            collection.insert_many(list(map(RawBSONDocument, rows.data)), ordered=False)
+        except pymongo.errors.BulkWriteError as error:
+            self._collect(error.details, collection, rows, outcome)
+        except pymongo.errors.OperationFailure as error:
+            self._refuse_all(error, collection.name, rows, outcome)
+        except ReplyTooLarge as error:
+            if len(rows.data) == 1:
+                raise
+            raise RequestTooLarge("the reply is too large", location=self._at, hint="lower batch_bytes") from error
+        else:
+            outcome.stored.extend(rows.indexes)
 
     def _refuse_all(
         self, failure: pymongo.errors.OperationFailure, target: str, rows: Rows, outcome: _BatchOutcome

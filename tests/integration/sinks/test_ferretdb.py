@@ -13,6 +13,7 @@ from sidecar.sinks import registry
 from sidecar.testing import SinkConformance, UnderTest
 from tests.support.journeys import mongodb, travel
 from tests.support.processes import sidecar
+from tests.support.refusals import SECRET, check_result, deliver
 from tests.support.servers.ferretdb_server import running
 
 pytestmark = pytest.mark.servers
@@ -33,6 +34,21 @@ class TestFerretDB(SinkConformance):
 
         settings = registry.settings_for(f"{server_uri}{database_name}")
         return UnderTest(lambda: registry.create_sink(settings), stored)
+
+
+REFUSED = {
+    "a name with a dollar": f'{{"$f":"{SECRET}"}}',
+    "a name with a dot": f'{{"f.g":"{SECRET}"}}',
+    "an array in an array": f'{{"f":[["{SECRET}"]]}}',
+    "a number that only a Decimal128 can hold": f'{{"f":"{SECRET}","n":12345678901234567890123}}',
+}
+
+
+@pytest.mark.parametrize("kind", REFUSED)
+def test_a_refused_document_is_a_dead_letter_and_is_not_quoted(
+    kind: str, server_uri: str, database_name: str
+) -> None:
+    check_result(deliver(registry.create_sink(registry.settings_for(f"{server_uri}{database_name}")), REFUSED[kind]))
 
 
 def test_check_names_the_product(server_uri: str, database_name: str, tmp_path: Path) -> None:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import inspect
+import json
 import os
 import re
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
@@ -17,12 +19,14 @@ import trustme
 from pymongo import MongoClient
 from pymongo.database import Database
 
+from sidecar.deliver.retry import RetryingWriter
 from sidecar.errors import DeliveryError, Misconfigured, Retryable
 from sidecar.model.batch import WriteResult
 from sidecar.sinks.mongodb.replies import MAX_REPLY_BYTES
 from sidecar.sinks.mongodb.sink import DRIVER_ERRORS, MongoDBSettings, MongoDBSink
 from tests.support.builders.batches import batch_of, generation
 from tests.support.cleanup import close_after_test
+from tests.support.servers.closing_proxy import closing_at
 from tests.support.servers.replying import replying
 from tests.support.servers.wire_mongodb import running
 
@@ -159,8 +163,28 @@ def test_a_write_concern_that_is_not_met_settles_nothing(
 def test_a_connection_that_breaks_off_is_tried_again(database: Database[dict[str, Any]], failing: Any) -> None:
     sink = sink_into(database)
     failing(times=2, closeConnection=True)
-    with pytest.raises(Retryable, match="cannot be reached"):
-        sink.write(batch_of('{"n":1}'))
+    assert written(sink).stored == range(1)
+    failing(times=9, closeConnection=True)
+    with pytest.raises(Retryable, match="the server closes the connection at this document"):
+        written(sink)
+
+
+def test_a_document_at_which_the_server_closes_the_connection_is_a_dead_letter(
+    database: Database[dict[str, Any]],
+) -> None:
+    host, port = database.client.address or ("", 0)
+    with closing_at(b"poison", (host, port)) as proxy:
+        given = {"url": f"mongodb://127.0.0.1:{proxy}/?directConnection=true", "database": database.name}
+        sink = close_after_test(MongoDBSink(MongoDBSettings.model_validate(given)))
+        documents = [json.dumps({"n": n, "text": "poison" if n in (3, 17) else "fine"}) for n in range(40)]
+        result = RetryingWriter(sink, threading.Event()).deliver(batch_of(*documents))
+        assert [(each.index, each.kind) for each in result.rejected.values()] == [
+            (3, "ConnectionClosed"),
+            (17, "ConnectionClosed"),
+        ]
+        assert (database["logs"].count_documents({}), result.postponed) == (38, {})
+        with pytest.raises(Retryable, match="closes the connection"):  # without evidence that others are stored
+            RetryingWriter(sink, threading.Event()).deliver(batch_of(documents[3]))
 
 
 def test_documents_expire_by_an_index_that_is_made_or_changed(database: Database[dict[str, Any]]) -> None:
