@@ -40,7 +40,7 @@ def test_all_documents_of_a_fixed_stream_get_its_fields() -> None:
         ({"dataset": "x" * 101}, "1 to 100 characters"),
         ({"dataset": ""}, "1 to 100 characters"),
         ({"type": "{a:logs}"}, "type must not contain a field"),
-        ({"dataset": "{service.name}"}, "if it is missing"),
+        ({"dataset": "{service.name}"}, "written as"),
         ({"dataset": "Nginx"}, "use lower case"),
         ({"namespace": "a b"}, "use lower case"),
     ],
