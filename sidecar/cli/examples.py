@@ -16,6 +16,10 @@ EXAMPLES = {
         "sidecar config show --config sidecar.yaml",
         "sidecar config show --config sidecar.yaml --set limits.memory=32MiB",
     ),
+    "setup": (
+        "sidecar setup --print --config sidecar.yaml",
+        "sidecar setup search --yes --config sidecar.yaml",
+    ),
     "explain": (
         "sidecar explain app.log",
         "sidecar explain --detect app.log > sidecar.yaml",
