@@ -1,4 +1,4 @@
-"""Formats rows of texts as JSON bodies of records, with one `%` operation per row.
+"""Formats rows of texts as JSON bodies of records: one join per row, or one `%` operation where values are missing.
 
 Each distinct value of a column is escaped and converted once.
 """
@@ -6,7 +6,7 @@ Each distinct value of a column is escaped and converted once.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import repeat
 from operator import is_not, itemgetter
 from typing import NamedTuple, cast
@@ -17,6 +17,8 @@ from sidecar.lib.jsontext.nested import MAX_PATH_DEPTH, nest, render_members
 from sidecar.parse.plain import json_strings
 
 _MAX_TEMPLATES = 1024
+_VALUE = "\0"
+"""Placeholder for a value. JSON text does not contain it."""
 _LOG_FIELDS = re.compile(r"log(?:\.file|\.offset|)(?:\.|$)(?<!log\.)")
 """Paths that conflict with fields that the sidecar adds to `log`, or with the object `log` itself."""
 
@@ -89,6 +91,7 @@ class RowFormatter:
         self._fields = _sort_fields(fields)
         self._missing = None if keeps_empty else ""
         self._templates: dict[tuple[bool, ...], str] = {}
+        self._literals: dict[tuple[bool, ...], list[str]] = {}
         self.names = frozenset(field.path.partition(".")[0] for field in self._fields)
         self._may_end_with_log = not any(_LOG_FIELDS.match(field.path) for field in self._fields)
 
@@ -104,10 +107,11 @@ class RowFormatter:
             for is_present, field in zip(present, self._fields, strict=True)
             if field.path.startswith("log.")
         )
-        rows = zip(*values, strict=True)
         if None not in present:
-            template = self._template(tuple(map(bool, present)))
-            return [template % row for row in rows], ends_with_log
+            columns_everywhere = [column for column, is_present in zip(values, present, strict=True) if is_present]
+            literals = self._literals_around(tuple(map(bool, present)))
+            return _join_rows(literals, cast("Sequence[Sequence[str]]", columns_everywhere), count), ends_with_log
+        rows = zip(*values, strict=True)
         is_present = zip(*map(self._find_present_rows, values, present), strict=False)
         return [
             self._template(row_presence) % row for row_presence, row in zip(is_present, rows, strict=False)
@@ -124,6 +128,17 @@ class RowFormatter:
             return repeat(is_in_every_row)
         return map(bool, column) if self._missing == "" else map(is_not, column, repeat(None))
 
+    def _literals_around(self, present: tuple[bool, ...]) -> list[str]:
+        """Return the texts before, between and after the values of rows in which these fields are present."""
+        literals = self._literals.get(present)
+        if literals is None:
+            if len(self._literals) >= _MAX_TEMPLATES:
+                self._literals.clear()
+            fields = [field for field, is_present in zip(self._fields, present, strict=True) if is_present]
+            members = {field.path: f'"{_VALUE}"' if field.is_text else _VALUE for field in fields}
+            literals = self._literals[present] = render_members(nest(members)).split(_VALUE)
+        return literals
+
     def _template(self, present: tuple[bool, ...]) -> str:
         template = self._templates.get(present)
         if template is None:
@@ -131,6 +146,19 @@ class RowFormatter:
                 self._templates.clear()
             template = self._templates[present] = _template(self._fields, present)
         return template
+
+
+def _join_rows(literals: Sequence[str], columns: Sequence[Sequence[str]], count: int) -> list[str]:
+    """Return the rows of the columns, with the literals before, between and after their values.
+
+    For many columns this takes half the time of `%`.
+    """
+    if not columns:
+        return [""] * count
+    parts: list[Iterable[str]] = [repeat(literals[0])]
+    for column, literal in zip(columns, literals[1:], strict=True):
+        parts += (column, repeat(literal))
+    return list(map("".join, zip(*parts, strict=False)))
 
 
 def _values(field: FieldSpec, column: Column, missing: str | None) -> Column:
@@ -141,6 +169,8 @@ def _values(field: FieldSpec, column: Column, missing: str | None) -> Column:
         return column
     distinct = [text for text in set(column) if text is not None and text != missing]
     converted = [field.convert(text) for text in distinct]
+    if converted == distinct and not field.is_text:
+        return column
     values: dict[str | None, str | None] = {missing: missing}
     values.update(zip(distinct, escape_json(converted) if field.is_text else converted, strict=True))
     return [values[text] for text in column]

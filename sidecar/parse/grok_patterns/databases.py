@@ -7,17 +7,17 @@ from sidecar.parse.grok_patterns.naming import PatternFamily
 _DATABASES = {
     "MONGO_LOG": r"%{SYSLOGTIMESTAMP:timestamp} \[%{WORD:component}\] %{GREEDYDATA:message}",
     "MONGO_WORDDASH": r"\b[\w-]++\b",
-    "MONGO_QUERY": r"\{ .*?\}(?= ntoreturn:)",
+    "MONGO_QUERY": r"\{ .{0,4096}?\}(?= ntoreturn:)",
     "MONGO_SLOWQUERY": (
         r"%{WORD:operation} %{MONGO_WORDDASH:database}\.%{MONGO_WORDDASH:collection} %{WORD}: %{MONGO_QUERY:query}"
         " %{WORD}:%{NONNEGINT:ntoreturn} %{WORD}:%{NONNEGINT:ntoskip} %{WORD}:%{NONNEGINT:nscanned}"
-        ".*? nreturned:%{NONNEGINT:nreturned}.*? %{INT:took_ms}ms"
+        ".{0,1024}? nreturned:%{NONNEGINT:nreturned}.{0,1024}? %{INT:took_ms}ms"
     ),
     "MONGO3_SEVERITY": r"\w",
     "MONGO3_COMPONENT": r"(?:\w++|-)",
     "MONGO3_LOG": (
         r"%{TIMESTAMP_ISO8601:timestamp} %{MONGO3_SEVERITY:severity}"
-        r" (?<any_component>-|%{MONGO3_COMPONENT:component3})\s{1,20}(?:\[(?<context>[^\]\n]*+)\] )?"
+        r" (?<any_component>-|%{MONGO3_COMPONENT:component3})\s{1,20}(?:\[(?<context>[^\]\n]{0,1024}+)\] )?"
         r"%{GREEDYDATA:message}"
     ),
     "REDISTIMESTAMP": r"%{MONTHDAY} %{MONTH}(?: %{YEAR}(?= ))? %{TIME}",
@@ -26,7 +26,9 @@ _DATABASES = {
         r'%{NUMBER:timestamp} \[%{INT:number} %{IP:client}:%{POSINT:port}\] "%{WORD:command}"'
         r"\s?%{GREEDYDATA:arguments}"
     ),
-    "POSTGRESQL": (r"%{DATESTAMP:timestamp} %{TZ:timezone} (?<user>[^ \n]*+) %{GREEDYDATA:connection} %{POSINT:pid}"),
+    "POSTGRESQL": (
+        r"%{DATESTAMP:timestamp} %{TZ:timezone} (?<user>[^ \n]{0,1024}+) (?<connection>.{0,200}) %{POSINT:pid}"
+    ),
 }
 
 _DATABASE_FIELDS = {
@@ -63,8 +65,9 @@ _BIND = {
     ),
     "BIND9_CATEGORY": "[a-z][a-z-]*+",
     "BIND9_QUERYLOGBASE": (
-        r"client(?: @0x[0-9A-Fa-f]++)? %{IP:client}#%{POSINT:port} \((?<asked>[^)\n]*+)\): query: %{NOTSPACE:name}"
-        r" %{WORD:class} (?<any_type>%{BIND9_DNSTYPE:type}(?: %{NOTSPACE:flags})?) \(%{IP:server}\)"
+        r"client(?: @0x[0-9A-Fa-f]++)? %{IP:client}#%{POSINT:port} \((?<asked>[^)\n]{0,1024}+)\)"
+        r": query: %{NOTSPACE:name} %{WORD:class}"
+        r" (?<any_type>%{BIND9_DNSTYPE:type}(?: %{NOTSPACE:flags})?) \(%{IP:server}\)"
     ),
     "BIND9_QUERYLOG": (
         "%{BIND9_TIMESTAMP:timestamp} %{BIND9_CATEGORY:category}: %{LOGLEVEL:level}: %{BIND9_QUERYLOGBASE}"

@@ -6,14 +6,14 @@ from sidecar.parse.grok_patterns.naming import PatternFamily
 
 _SOURCE = "%{IP:src}/%{INT:src_port}"
 _TARGET = "%{IP:dst}/%{INT:dst_port}"
-_SOURCE_USER = r"(?:\((?<src_user>[^)]*+)\))?"
-_TARGET_USER = r"(?:\((?<dst_user>[^)]*+)\))?"
-_IN = "(?<in>[^ :/]++)"
-_OUT = "(?<out>[^ :/]++)"
+_SOURCE_USER = r"(?:\((?<src_user>[^)]{0,1024}+)\))?"
+_TARGET_USER = r"(?:\((?<dst_user>[^)]{0,1024}+)\))?"
+_IN = "(?<in>[^ :/]{1,1024}+)"
+_OUT = "(?<out>[^ :/]{1,1024}+)"
 _ON = "on interface %{NOTSPACE:interface}"
 _UNIT = r"\((?:Primary|Secondary)\)"
 _ICMP = r"\(type %{INT:icmp_type}, code %{INT:icmp_code}\)"
-_HASHES = r"\[(?<hash_1>[^,\]]*+), (?<hash_2>[^\]]*+)\]"
+_HASHES = r"\[(?<hash_1>[^,\]]{0,1024}+), (?<hash_2>[^\]]{0,1024}+)\]"
 _ACCESS_LIST = "access-list %{NOTSPACE:rule} %{CISCO_ACTION:action} %{WORD:protocol}"
 
 _ASA = {
@@ -31,7 +31,7 @@ _ASA = {
         r"|DNS (?:Response|Query)|(?:\b\w++\s{0,9}){0,20})"
     ),
     "CISCO_DIRECTION": "(?:[Ii]n|[Oo]ut)bound",
-    "CISCO_INTERVAL": "(?:first hit|%{INT}-second interval)",
+    "CISCO_INTERVAL": r"(?:first hit|\d{1,9}-second interval)",
     "CISCO_XLATE_TYPE": "(?:static|dynamic)",
     "CISCO_HITCOUNT_INTERVAL": "hit-cnt %{INT:hits} (?<interval>first hit|%{INT:interval_s}-second interval)",
     "CISCO_SRC_IP_USER": rf"{_IN}:%{{IP:src}}{_SOURCE_USER}",
@@ -67,7 +67,7 @@ _ASA = {
         rf" src %{{CISCO_SRC_IP_USER}} dst %{{CISCO_DST_IP_USER}}\s?{_ICMP}"
     ),
     "CISCOFW106015": (
-        rf"%{{CISCO_ACTION:action}} %{{WORD:protocol}} \((?<rule>[^)]*+)\)"
+        rf"%{{CISCO_ACTION:action}} %{{WORD:protocol}} \((?<rule>[^)]{{0,1024}}+)\)"
         rf" from {_SOURCE} to {_TARGET} flags (?<flags>[A-Z ]*?) {_ON}"
     ),
     "CISCOFW106021": (
@@ -76,10 +76,10 @@ _ASA = {
     "CISCOFW106023": (
         "%{CISCO_ACTION:action}(?: protocol)? %{WORD:protocol}"
         rf" src %{{CISCO_SRC_HOST_PORT_USER}} dst %{{CISCO_DST_HOST_PORT_USER}}(?: {_ICMP})?"
-        rf' by access-group "?(?<rule>[^" ]*+)"? {_HASHES}'
+        rf' by access-group "?(?<rule>[^" ]{{0,1024}}+)"? {_HASHES}'
     ),
     "CISCOFW106100_2_3": (
-        rf"{_ACCESS_LIST} for user '(?<for_user>[^']*+)' {_IN}/%{{IP:src}}\(%{{INT:src_port}}\)"
+        rf"{_ACCESS_LIST} for user '(?<for_user>[^']{{0,1024}}+)' {_IN}/%{{IP:src}}\(%{{INT:src_port}}\)"
         rf" -> {_OUT}/%{{IP:dst}}\(%{{INT:dst_port}}\)"
         rf" %{{CISCO_HITCOUNT_INTERVAL}} {_HASHES}"
     ),
@@ -89,24 +89,25 @@ _ASA = {
         rf" hit-cnt %{{INT:hits}} %{{CISCO_INTERVAL:interval}} {_HASHES}"
     ),
     "CISCOFW110002": rf"%{{CISCO_REASON:reason}} for %{{WORD:protocol}} from {_IN}:{_SOURCE} to {_TARGET}",
-    "CISCOFW302010": "%{INT:in_use} in use, %{INT:most_used} most used",
+    "CISCOFW302010": r"(?<!\d)%{INT:in_use} in use, %{INT:most_used} most used",
     "CISCOFW302013_302014_302015_302016": (
         "%{CISCO_ACTION:action}(?: %{CISCO_DIRECTION:direction})? %{WORD:protocol} connection %{INT:connection}"
         rf" for {_IN}:{_SOURCE}(?: \(%{{IP:src_nat}}/%{{INT:src_nat_port}}\))?{_SOURCE_USER}"
         rf" to {_OUT}:{_TARGET}(?: \(%{{IP:dst_nat}}/%{{INT:dst_nat_port}}\))?{_TARGET_USER}"
-        r"(?: duration %{TIME:duration} bytes %{INT:bytes})?(?: %{CISCO_REASON:reason})?(?: \((?<user>[^)]*+)\))?"
+        r"(?: duration %{TIME:duration} bytes %{INT:bytes})?(?: %{CISCO_REASON:reason})?"
+        r"(?: \((?<user>[^)]{0,1024}+)\))?"
     ),
     "CISCOFW302020_302021": (
         "%{CISCO_ACTION:action}(?: %{CISCO_DIRECTION:direction})? %{WORD:protocol} connection"
-        r" for faddr %{IP:dst}/%{INT:icmp_sequence}(?:\((?<icmp_user>[^)]*+)\))?"
+        r" for faddr %{IP:dst}/%{INT:icmp_sequence}(?:\((?<icmp_user>[^)]{0,1024}+)\))?"
         r" gaddr %{IP:src_global}/%{INT:icmp_type_nat} laddr %{IP:src}/%{INT:icmp_code_local}"
-        r"(?: \((?<local_user>[^)]*+)\))?"
+        r"(?: \((?<local_user>[^)]{0,1024}+)\))?"
     ),
     "CISCOFW304001": rf"%{{IP:src}}{_SOURCE_USER} Accessed URL %{{IP:dst}}:%{{GREEDYDATA:url}}",
     "CISCOFW305011": (
         "%{CISCO_ACTION:action} %{CISCO_XLATE_TYPE:translation} %{WORD:protocol} translation"
         rf" from {_IN}:%{{IP:src}}(?:/%{{INT:src_port}})?{_SOURCE_USER}"
-        " to (?<out_nat>[^ :/]++):%{IP:target_nat}/%{INT:target_nat_port}"
+        " to (?<out_nat>[^ :/]{1,1024}+):%{IP:target_nat}/%{INT:target_nat_port}"
     ),
     "CISCOFW313001_313004_313008": (
         "%{CISCO_ACTION:action} %{WORD:protocol} type=%{INT:icmp_type}, code=%{INT:icmp_code}"
@@ -114,21 +115,22 @@ _ASA = {
     ),
     "CISCOFW313005": (
         "%{CISCO_REASON:reason} for %{WORD:protocol} error message: %{WORD:error_protocol}"
-        r" src (?<error_in>[^ :/]++):%{IP:error_src}(?:\((?<error_src_user>[^)]*+)\))?"
-        r" dst (?<error_out>[^ :/]++):%{IP:error_dst}(?:\((?<error_dst_user>[^)]*+)\))?"
+        r" src (?<error_in>[^ :/]{1,1024}+):%{IP:error_src}(?:\((?<error_src_user>[^)]{0,1024}+)\))?"
+        r" dst (?<error_out>[^ :/]{1,1024}+):%{IP:error_dst}(?:\((?<error_dst_user>[^)]{0,1024}+)\))?"
         r" \(type %{INT:error_icmp_type}, code %{INT:error_icmp_code}\) on %{NOTSPACE:error_interface} interface\."
         r"\s{1,9}Original IP payload: %{WORD:payload_protocol}"
-        r" src %{IP:payload_src}/%{INT:payload_src_port}(?:\((?<payload_src_user>[^)]*+)\))?"
-        r" dst %{IP:payload_dst}/%{INT:payload_dst_port}(?:\((?<payload_dst_user>[^)]*+)\))?"
+        r" src %{IP:payload_src}/%{INT:payload_src_port}(?:\((?<payload_src_user>[^)]{0,1024}+)\))?"
+        r" dst %{IP:payload_dst}/%{INT:payload_dst_port}(?:\((?<payload_dst_user>[^)]{0,1024}+)\))?"
     ),
-    "CISCOFW321001": "Resource '(?<resource>[^']*+)' limit of %{POSINT:resource_limit} reached for system",
+    "CISCOFW321001": "Resource '(?<resource>[^']{0,1024}+)' limit of %{POSINT:resource_limit} reached for system",
     "CISCOFW402117": (
         r"%{WORD:vpn}: Received a non-IPSec packet \(protocol=\s?%{WORD:vpn_protocol}\)"
         r" from %{IP:src} to %{IP:dst}\.?"
     ),
     "CISCOFW402119": (
-        r"%{WORD:vpn}: Received an %{WORD:ipsec_protocol} packet \(SPI=\s?(?<spi>[^,)]*+),"
-        r" sequence number=\s?(?<sequence>[^)]*+)\) from %{IP:src} \(user=\s?(?<vpn_user>[^)]*+)\) to %{IP:dst}"
+        r"%{WORD:vpn}: Received an %{WORD:ipsec_protocol} packet \(SPI=\s?(?<spi>[^,)]{0,1024}+),"
+        r" sequence number=\s?(?<sequence>[^)]{0,1024}+)\) from %{IP:src} \(user=\s?(?<vpn_user>[^)]{0,1024}+)\)"
+        r" to %{IP:dst}"
         r" that failed anti-replay checking\.?"
     ),
     "CISCOFW419001": (
@@ -140,19 +142,19 @@ _ASA = {
     ),
     "CISCOFW500004": rf"%{{CISCO_REASON:reason}} for protocol=%{{WORD:protocol}}, from {_SOURCE} to {_TARGET}",
     "CISCOFW602303_602304": (
-        r"%{WORD:vpn}: An %{CISCO_DIRECTION:direction} (?<tunnel>[^()]{0,99}?) SA \(SPI=\s?(?<spi>[^)]*+)\)"
-        r" between %{IP:src} and %{IP:dst} \(user=\s?(?<vpn_user>[^)]*+)\) has been %{CISCO_ACTION:action}"
+        r"%{WORD:vpn}: An %{CISCO_DIRECTION:direction} (?<tunnel>[^()]{0,99}?) SA \(SPI=\s?(?<spi>[^)]{0,1024}+)\)"
+        r" between %{IP:src} and %{IP:dst} \(user=\s?(?<vpn_user>[^)]{0,1024}+)\) has been %{CISCO_ACTION:action}"
     ),
     "CISCOFW710001_710002_710003_710005_710006": (
         rf"%{{WORD:protocol}} (?:request|access) %{{CISCO_ACTION:action}} from {_SOURCE} to {_OUT}:{_TARGET}"
     ),
     "CISCOFW713172": (
-        r"Group = (?<group>[^,]*+), IP = %{IP:src}, Automatic NAT Detection Status:\s{1,9}Remote end\s{0,9}"
+        r"Group = (?<group>[^,]{0,1024}+), IP = %{IP:src}, Automatic NAT Detection Status:\s{1,9}Remote end\s{0,9}"
         r"(?<remote_nat>(?:is(?: NOT)?)?)\s{0,9}\w{6} a NAT device\s{1,9}This\s{1,9}end\s{0,9}"
         r"(?<local_nat>(?:is(?: NOT)?)?)\s{0,9}\w{6} a NAT device"
     ),
     "CISCOFW733100": (
-        r"\[\s{0,9}(?<burst>[^\]]{0,99}?)\s{0,9}\] drop (?<burst_id>[^ ]*+) exceeded\."
+        r"\[\s{0,9}(?<burst>[^\]]{0,99}?)\s{0,9}\] drop (?<burst_id>[^ ]{0,1024}+) exceeded\."
         r" Current burst rate is %{INT:burst_rate} per second, max configured rate is %{INT:burst_limit};"
         r" Current average rate is %{INT:average_rate} per second, max configured rate is %{INT:average_limit};"
         r" Cumulative total count is %{INT:burst_total}"
@@ -249,18 +251,19 @@ _ASA_FIELDS = {
     "burst_total": ("cisco.asa.burst.cumulative_count:int", "drop_total_count"),
 }
 
-_FLOW = "%{IP:src}/%{INT:src_port}->%{IP:dst}/%{INT:dst_port} (?<service>[^ ]*+)"
+_FLOW = "%{IP:src}/%{INT:src_port}->%{IP:dst}/%{INT:dst_port} (?<service>[^ ]{0,1024}+)"
 _FLOW_NAT = (
     "%{IP:src_nat}/%{INT:src_nat_port}->%{IP:dst_nat}/%{INT:dst_nat_port}"
-    " (?<any_src_rule>None|(?<src_rule>[^ ]*+)) (?<any_dst_rule>None|(?<dst_rule>[^ ]*+)) %{INT:protocol}"
+    " (?<any_src_rule>None|(?<src_rule>[^ ]{0,1024}+))"
+    " (?<any_dst_rule>None|(?<dst_rule>[^ ]{0,1024}+)) %{INT:protocol}"
 )
-_FLOW_ZONES = "(?<policy>[^ ]*+) (?<in>[^ ]*+) (?<out>[^ ]*+)"
+_FLOW_ZONES = "(?<policy>[^ ]{0,1024}+) (?<in>[^ ]{0,1024}+) (?<out>[^ ]{0,1024}+)"
 
 _SRX = {
     "RT_FLOW_TAG": "RT_FLOW_SESSION_(?:CREATE|CLOSE|DENY)",
     "RT_FLOW_EVENT": "RT_FLOW_SESSION_(?:CREATE|CLOSE|DENY)",
     "RT_FLOW1": (
-        rf"%{{RT_FLOW_TAG:tag}}: (?<reason>[^:]*+): {_FLOW} {_FLOW_NAT} {_FLOW_ZONES} %{{INT:session}}"
+        rf"%{{RT_FLOW_TAG:tag}}: (?<reason>[^:]{{0,1024}}+): {_FLOW} {_FLOW_NAT} {_FLOW_ZONES} %{{INT:session}}"
         r" \d++\(%{INT:sent}\) \d++\(%{INT:received}\) %{INT:elapsed} .*"
     ),
     "RT_FLOW2": (rf"%{{RT_FLOW_TAG:tag}}: session created {_FLOW} {_FLOW_NAT} {_FLOW_ZONES} %{{INT:session}} .*"),
@@ -297,7 +300,7 @@ _NETSCREEN = {
     "NETSCREENSESSIONLOG": (
         r"%{SYSLOGTIMESTAMP:date} %{IPORHOST:device} %{NOTSPACE:name}: (?<product>NetScreen)"
         r" device_id=%{WORD:device_id}.{0,200}?(?:system-\w{1,20}-%{NONNEGINT:code}\(%{WORD:session_type}\))?"
-        r': start_time=(?<quoted_start>"(?<start>[^"]*+)") duration=%{INT:duration} policy_id=%{INT:policy}'
+        r': start_time=(?<quoted_start>"(?<start>[^"]{0,1024}+)") duration=%{INT:duration} policy_id=%{INT:policy}'
         r" service=(?<service>[^=]{0,99}?) proto=%{INT:proto} src zone=%{WORD:in} dst zone=%{WORD:out}"
         r" action=%{WORD:action} sent=%{INT:sent} rcvd=%{INT:received} src=%{IPORHOST:src} dst=%{IPORHOST:dst}"
         r"(?: src_port=%{INT:src_port} dst_port=%{INT:dst_port})?"

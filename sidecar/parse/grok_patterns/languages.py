@@ -24,15 +24,15 @@ _JAVA = {
         f"(?:%{{LOGLEVEL:level}}: )?{_MESSAGE}"
     ),
     "CATALINA8_LOG": (
-        rf"%{{CATALINA8_DATESTAMP:timestamp}} %{{LOGLEVEL:level}} \[(?<thread>[^\]\n]*+)\]"
+        rf"%{{CATALINA8_DATESTAMP:timestamp}} %{{LOGLEVEL:level}} \[(?<thread>[^\]\n]{{0,1024}}+)\]"
         rf" %{{JAVACLASS:class}}\.%{{JAVAMETHOD:method}}? {_MESSAGE}"
     ),
     "CATALINALOG": "(?:%{CATALINA8_LOG}|%{CATALINA7_LOG})",
     "TOMCATLEGACY_DATESTAMP": "%{YEAR}-%{MONTHNUM}-%{MONTHDAY} %{HOUR}:%{MINUTE}:%{SECOND}(?: %{ISO8601_TIMEZONE})?",
     "TOMCAT50_DATESTAMP": "%{TOMCATLEGACY_DATESTAMP}",
     "TOMCAT50_LOG": (
-        r"%{TOMCAT50_DATESTAMP:timestamp}(?: %{LOGLEVEL:level})? [^\[]{0,200}+\[(?<context>[^\]\n]*+)\]"
-        rf"(?:%{{JAVACLASS:class}}: %{{JAVAMETHOD:method}}\([^)]*+\))?(?:: {_MESSAGE})?"
+        r"%{TOMCAT50_DATESTAMP:timestamp}(?: %{LOGLEVEL:level})? [^\[]{0,200}+\[(?<context>[^\]\n]{0,1024}+)\]"
+        rf"(?:%{{JAVACLASS:class}}: %{{JAVAMETHOD:method}}\([^)]{{0,1024}}+\))?(?:: {_MESSAGE})?"
     ),
     "TOMCAT6_LOG": "%{CATALINA7_LOG}",
     "TOMCAT7_LOG": "%{CATALINA7_LOG}",
@@ -64,12 +64,12 @@ _RUBY = {
     "RUBY_LOGLEVEL": "(?:DEBUG|INFO|WARN|ERROR|FATAL|ANY|UNKNOWN)",
     "RUBY_LOGGER": (
         r"[DFEWIA], \[%{TIMESTAMP_ISO8601:timestamp} #%{POSINT:pid}\] *%{RUBY_LOGLEVEL:level}"
-        r" -- +(?<program>[^:\n]*+): %{GREEDYDATA:message}"
+        r" -- +(?<program>[^:\n]{0,1024}+): %{GREEDYDATA:message}"
     ),
     "MCOLLECTIVE": r"., \[%{TIMESTAMP_ISO8601:timestamp} #%{POSINT:pid}\]\s{0,9}%{LOGLEVEL:event_level}",
     "MCOLLECTIVEAUDIT": "%{TIMESTAMP_ISO8601:timestamp}:",
     "RUUID": "[0-9A-Fa-f]{32}",
-    "RCLASS": r"[^\s#]++",
+    "RCLASS": r"[^\s#]{1,1024}+",
     "RCONTROLLER": "%{RCLASS:controller}#%{WORD:action}",
     "RAILS3HEAD": (
         'Started %{WORD:verb} "%{URIPATHPARAM:request}" for %{IPORHOST:client} at '
@@ -83,7 +83,7 @@ _RUBY = {
         r"(?:\((?:Views: %{NUMBER:view_ms}ms \| )?ActiveRecord: %{NUMBER:record_ms}ms)?"
     ),
     "RAILS3FOOT": r"Completed %{POSINT:status}[^\n]{0,200}? in %{NUMBER:total_ms}ms %{RAILS3PROFILE}%{GREEDYDATA}",
-    "RAILS3": r"%{RAILS3HEAD}(?:%{RPROCESSING})?(?<explain>(?:(?!Completed )[^\n]*+\n)*+)%{RAILS3FOOT}?",
+    "RAILS3": r"%{RAILS3HEAD}(?:%{RPROCESSING})?(?<explain>(?:(?!Completed )[^\n]{0,1024}+\n)*+)%{RAILS3FOOT}?",
 }  # fmt: skip
 
 _RUBY_FIELDS = {

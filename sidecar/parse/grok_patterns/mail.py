@@ -18,19 +18,21 @@ _EXIM = {
         "| unexpected disconnection while reading SMTP command | no immediate delivery: "
         "|another process is handling this message)"
     ),
-    "EXIM_REMOTE_HOST": (r"H=(?:(?!\()%{NOTSPACE:host} )?(?:\((?<helo>[^ )]++)\) )?\[%{IP:ip}\](?::%{POSINT:port})?"),
+    "EXIM_REMOTE_HOST": (
+        r"H=(?:(?!\()%{NOTSPACE:host} )?(?:\((?<helo>[^ )]{1,1024}+)\) )?\[%{IP:ip}\](?::%{POSINT:port})?"
+    ),
     "EXIM_INTERFACE": r"I=\[%{IP:interface}\](?::%{NUMBER:interface_port})",
     "EXIM_PROTOCOL": "P=%{NOTSPACE:protocol}",
     "EXIM_MSG_SIZE": "S=%{NUMBER:size}",
     "EXIM_HEADER_ID": "id=%{NOTSPACE:header}",
-    "EXIM_QUOTED_CONTENT": r'(?:[^"\\]++|\\.)*+',
+    "EXIM_QUOTED_CONTENT": r'(?:[^"\\]{1,1024}+|\\.)*+',
     "EXIM_SUBJECT": 'T=(?<quoted_subject>"%{EXIM_QUOTED_CONTENT:subject}")',
     "EXIM_UNKNOWN_FIELD": "[A-Za-z0-9]{1,4}=(?:%{QUOTEDSTRING}|%{NOTSPACE})",
     "EXIM_NAMED_FIELDS": "(?: (?:" + "|".join(f"%{{EXIM_{name}}}" for name in _NAMED_FIELDS) + "))*+",
     "EXIM_MESSAGE_ARRIVAL": (
         "%{EXIM_DATE:timestamp} (?:%{EXIM_PID} )?%{EXIM_MSGID:message_id} (?<flags><=) (?<status>[a-z:] )?"
         "%{EMAILADDRESS:sender}%{EXIM_NAMED_FIELDS}"
-        "(?:(?: from <?(?<original_sender>[^ >]*+)>?)? for %{EMAILADDRESS:recipient})?"
+        "(?:(?: from <?(?<original_sender>[^ >]{0,1024}+)>?)? for %{EMAILADDRESS:recipient})?"
     ),
     "EXIM": "%{EXIM_MESSAGE_ARRIVAL}",
 }

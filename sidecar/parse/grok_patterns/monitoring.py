@@ -49,7 +49,7 @@ _TO_THE_END = frozenset(("message", "comment", "downtime_comment", "result"))
 def _join_values(values: tuple[str, ...]) -> str:
     """Return a pattern of values that are separated by semicolons. Only the last one may contain a semicolon."""
     return ";".join(
-        value if "%" in value else f"(?<{value}>.*+)" if value in _TO_THE_END else f"(?<{value}>[^;\n]*+)"
+        value if "%" in value else f"(?<{value}>.*+)" if value in _TO_THE_END else rf"(?<{value}>[^;\n]{{0,1024}}+)"
         for value in values
     )
 
@@ -138,7 +138,7 @@ _BACULA_MESSAGES = {
     "STARTRESTORE": "Start Restore Job %{BACULA_JOB:job}",
     "USEDEVICE": 'Using Device "%{BACULA_DEVICE:device}"',
     "DIFF_FS": r"\s{0,99}%{UNIXPATH} is a different filesystem\. Will not descend from %{UNIXPATH} into it\.",
-    "JOBEND": "Job write elapsed time = (?<elapsed>[^,]*+), Transfer rate = %{NUMBER} [KMG]? ?Bytes/second",
+    "JOBEND": "Job write elapsed time = (?<elapsed>[^,]{0,1024}+), Transfer rate = %{NUMBER} [KMG]? ?Bytes/second",
     "NOPRUNE_JOBS": r"No Jobs found to prune\.",
     "NOPRUNE_FILES": r"No Files found to prune\.",
     "VOLUME_PREVWRITTEN": rf"Volume {_VOLUME} previously written, moving to end of data\.",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Iterator
 from datetime import datetime
 from time import process_time
 from typing import Any
@@ -11,6 +12,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from sidecar.document.builder import DocumentBuilder
 from sidecar.model.documents import SplicedDocuments
@@ -202,6 +204,20 @@ def test_an_example_has_its_time_and_its_level(name: str, number: int, line: str
     assert time.startswith("2026-11-23T") or may_lack_time
     assert found["log"]["level"] if name not in LEVELLESS and "level" in groups else True
     assert found.get("log", {}).get("extra") != ""
+
+
+class OneLineAtMost(list[str]):
+    """The texts of a chunk, of which only single ones may be read."""
+
+    def __iter__(self) -> Iterator[str]:
+        raise AssertionError("the lines were parsed one by one")
+
+
+@pytest.mark.parametrize(("name", "line"), [(name, line) for name, _, line in SAMPLES if "\n" not in line])
+def test_a_chunk_of_one_layout_is_parsed_in_one_pass(name: str, line: str) -> None:
+    lines = framed(*[line] * 1000)
+    records = parser(name).parse(replace(lines, texts=OneLineAtMost(lines.texts)))
+    assert (len(set(records.bodies)), len(records.bodies), records.errors) == (1, 1000, {})
 
 
 LEVELLESS = {"dmesg", "go"}
