@@ -117,7 +117,7 @@ def test_a_copy_that_is_rejected_is_reported_and_the_dead_letter_stays(cluster: 
 
 @pytest.mark.mongodb
 def test_dead_letters_are_replayed_from_a_collection(cluster: Cluster, mongodb_uri: str, database_name: str) -> None:
-    to = {"url": f"{mongodb_uri.rstrip('/')}/{database_name}", "collection": "dead"}
+    to = {"url": mongodb_uri, "database": database_name, "collection": "dead"}
     given = cluster.config("a", to)
     cluster.write("a", 1, "s3cret", 3)
     assert sidecar("run", "--config", given, "--once").returncode == 0
